@@ -1,0 +1,1 @@
+//! Traps and rules across documents, one file each, in one table with their documentation.

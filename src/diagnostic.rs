@@ -1,0 +1,1 @@
+//! Mistakes of users: collected, placed and coded.

@@ -1,0 +1,1 @@
+//! What users write: the kinds of documents, their schema, and their meaning.

@@ -1,0 +1,1 @@
+//! The services as a state machine behind a socket, durable, with faults.

@@ -1,0 +1,1 @@
+//! The only user of a writer: carries an approved plan out.

@@ -1,0 +1,38 @@
+//! `seawall` brings GitOps to the rules that contain AI agents: it reads policy documents from a repository, compares
+//! them with the live state of an organization, says what a change means for access, and carries it out.
+//!
+//! ```text
+//!  policies/*.yaml                                            Docker Hub
+//!       │ source::discover, source::document                     │ service::docker::snapshot (a Reader: GET only)
+//!       ▼                                                        ▼
+//!  Documents {value, pointer → span}                          model::Live {policies, ids, teams}
+//!       │ document::schema, document::resolve → Diagnostics      │
+//!       ▼                                                        │
+//!  model::Desired {policies, origins} ──check::run → Diagnostics │
+//!       └──────────────────────────────┬─────────────────────────┘
+//!                                      ▼  plan::diff, plan::order            pure
+//!                                   plan::Plan {steps} ──access::compare→ widened / narrowed, with witnesses
+//!                                      │  plan::guard                        pure
+//!                 render::* ◀──────────┤        plan::saved ◀──▶ plan.json
+//!                                      ▼
+//!                                  Approved ──execute (a Writer)──▶ Outcome ──▶ render::*
+//! ```
+//!
+//! A run is a line of values, and each arrow is one function. Between reading files and sending requests everything is
+//! pure, synchronous and deterministic. Imports point one way: `cli → execute, render, emulator → service → plan →
+//! access, check → document → model → source → diagnostic`.
+//!
+//! Start reading in [`cli`]: each command is a file whose function follows the picture.
+
+pub mod access;
+pub mod check;
+pub mod cli;
+pub mod diagnostic;
+pub mod document;
+pub mod emulator;
+pub mod execute;
+pub mod model;
+pub mod plan;
+pub mod render;
+pub mod service;
+pub mod source;

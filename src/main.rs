@@ -1,0 +1,3 @@
+//! Parses the command line, runs, and exits.
+
+fn main() {}

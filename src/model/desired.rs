@@ -1,0 +1,47 @@
+//! What the documents ask for, with the place that each object comes from.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Domain, Policy};
+
+/// Everything that a workspace declares for the Docker organization.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Desired {
+    /// Sorted by name; names are unique.
+    pub policies: Vec<DesiredPolicy>,
+}
+
+/// A declared policy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DesiredPolicy {
+    /// What it means.
+    pub policy: Policy,
+    /// What its kind says it is about, also when it has no rules.
+    pub domain: Domain,
+    /// Earlier names, in the order written.
+    pub previously: Vec<String>,
+    /// Where the document's name stands.
+    pub origin: Origin,
+    /// One for each rule of an allowlist, in the same order; empty for Cedar.
+    pub rules: Vec<DesiredRule>,
+}
+
+/// What a document says of a rule beside its meaning.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DesiredRule {
+    /// Earlier names, in the order written.
+    pub previously: Vec<String>,
+    /// Where the rule starts.
+    pub origin: Origin,
+}
+
+/// A place in a file of the workspace. Lines and columns count from 1, columns in characters.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Origin {
+    /// Relative to the workspace, with `/` between segments.
+    pub file: String,
+    /// From 1.
+    pub line: usize,
+    /// From 1, in characters.
+    pub column: usize,
+}

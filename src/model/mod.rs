@@ -1,0 +1,15 @@
+//! What policies mean, in one set of types for both sides: what the documents ask for (*desired*) and what the
+//! service answered (*live*).
+//!
+//! Invariant: a model holds no place in a file and no service id inside [`Policy`] or [`Rule`], so that a desired and
+//! a live object are equal exactly when they mean the same. Places ([`Origin`]) and ids stand beside them.
+
+mod action;
+mod desired;
+mod live;
+mod policy;
+
+pub use action::{Action, Layer};
+pub use desired::{Desired, DesiredPolicy, DesiredRule, Origin};
+pub use live::{Live, LiveBody, LivePolicy, LiveRule, PolicyId, RuleId, Team, TeamDirectory, TeamLookup};
+pub use policy::{Body, Cedar, Decision, Domain, HttpResource, Policy, Resources, Rule, Scope};

@@ -1,0 +1,159 @@
+//! Policies and rules as they are meant, whichever side they come from.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Action, Layer};
+
+/// A policy of the organization, without ids and places.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// Unique in the organization; the identity of the policy.
+    pub name: String,
+    /// Whom it governs.
+    pub scope: Scope,
+    /// What it says.
+    pub body: Body,
+}
+
+/// Whom a policy governs.
+///
+/// Team keys are ids once they are resolved against a [`super::TeamDirectory`]; without a service at hand (offline
+/// commands) they are what the document says.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Scope {
+    /// Everybody in the organization. On the wire: `teams` absent or empty.
+    Organization,
+    /// Members of at least one of these teams; never empty.
+    Teams(BTreeSet<String>),
+}
+
+/// What a policy says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Body {
+    /// Allow and deny rules of one domain, in the order written; empty says nothing and has no domain.
+    Allowlist(Vec<Rule>),
+    /// Cedar text for MCP.
+    Cedar(Cedar),
+}
+
+/// A Cedar policy set and the schema that it is written for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cedar {
+    /// The policy text, as sent.
+    pub text: String,
+    /// The schema's URL, which names it in the evaluator's registry.
+    pub schema_url: String,
+}
+
+/// One allow or deny rule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// Unique in a declared policy; live rules may share a name.
+    pub name: String,
+    /// Allow or deny; a deny wins over every allow.
+    pub decision: Decision,
+    /// At least one, all of one layer. A set; the order is kept for people.
+    pub actions: Vec<Action>,
+    /// What the actions are allowed or denied on. A set; the order is kept for people.
+    pub resources: Resources,
+}
+
+/// What a rule decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Decision {
+    /// Grants access that no deny takes away.
+    Allow,
+    /// Takes access away, whatever allows it.
+    Deny,
+}
+
+/// What a rule speaks about, by the field that carries it on the wire.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Resources {
+    /// `resources`: hosts, addresses and CIDR blocks, or paths.
+    Plain(Vec<String>),
+    /// `http_resources`.
+    Http(Vec<HttpResource>),
+}
+
+/// One target of an HTTP rule.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct HttpResource {
+    /// A host or host pattern, without scheme and port.
+    pub host: String,
+    /// 1 to 65535; absent means every port.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub port: Option<u16>,
+    /// A canonical absolute path pattern.
+    pub path: String,
+}
+
+/// What a policy is about. The service derives it from the rules' actions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Domain {
+    /// Network and HTTP rules.
+    Network,
+    /// File system rules.
+    Filesystem,
+    /// Cedar policies.
+    Mcp,
+}
+
+impl Scope {
+    /// The scope for a list of team keys; none of them means the whole organization.
+    #[must_use]
+    pub fn of(teams: impl IntoIterator<Item = String>) -> Self {
+        let teams: BTreeSet<String> = teams.into_iter().collect();
+        if teams.is_empty() { Self::Organization } else { Self::Teams(teams) }
+    }
+
+    /// The team keys; empty for the whole organization.
+    #[must_use]
+    pub fn teams(&self) -> Vec<&str> {
+        match self {
+            Self::Organization => Vec::new(),
+            Self::Teams(teams) => teams.iter().map(String::as_str).collect(),
+        }
+    }
+}
+
+impl Policy {
+    /// The rules; a Cedar policy has none.
+    #[must_use]
+    pub fn rules(&self) -> &[Rule] {
+        match &self.body {
+            Body::Allowlist(rules) => rules,
+            Body::Cedar(_) => &[],
+        }
+    }
+
+    /// The domain, or `None` for an allowlist without a rule whose layer is known.
+    #[must_use]
+    pub fn domain(&self) -> Option<Domain> {
+        match &self.body {
+            Body::Allowlist(rules) => rules.iter().find_map(Rule::domain),
+            Body::Cedar(_) => Some(Domain::Mcp),
+        }
+    }
+}
+
+impl Rule {
+    /// The layer of the rule's actions, or `None` where this version knows none of them.
+    #[must_use]
+    pub fn layer(&self) -> Option<Layer> {
+        self.actions.iter().find_map(Action::layer)
+    }
+
+    /// The domain that the rule gives its policy.
+    #[must_use]
+    pub fn domain(&self) -> Option<Domain> {
+        self.layer().map(|layer| match layer {
+            Layer::Network | Layer::Http => Domain::Network,
+            Layer::Filesystem => Domain::Filesystem,
+        })
+    }
+}

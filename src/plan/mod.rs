@@ -1,0 +1,1 @@
+//! What to change: diff, order, guards, requests and the saved form.

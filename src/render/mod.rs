@@ -1,0 +1,1 @@
+//! Output for people and programs, and the one place that makes foreign text safe.

@@ -1,0 +1,1 @@
+//! Docker AI Governance: wire types, credentials, reader, writer and snapshot.

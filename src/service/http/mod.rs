@@ -1,0 +1,1 @@
+//! The transport: time-outs, retries, limits and secrets.

@@ -1,0 +1,4 @@
+//! The clients of the services.
+
+pub mod docker;
+pub mod http;

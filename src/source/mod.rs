@@ -1,0 +1,1 @@
+//! Files to documents: discovery, YAML with the span of every key and value, pointers.
