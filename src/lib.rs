@@ -31,6 +31,7 @@ pub mod diagnostic;
 pub mod document;
 pub mod emulator;
 pub mod execute;
+pub mod exit;
 pub mod model;
 pub mod plan;
 pub mod render;

@@ -1,3 +1,7 @@
 //! Parses the command line, runs, and exits.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    seawall::cli::run(std::env::args_os()).into()
+}

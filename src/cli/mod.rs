@@ -1,1 +1,154 @@
-//! The commands, one file each.
+//! The command line: one file a command, each with its `Args` and a `run` that reads like the picture in the crate's
+//! documentation.
+//!
+//! Invariant: results go to standard output, everything else to standard error; a failure is printed once, here, with
+//! its foreign text made safe; and no exit code leaves but one of [`Exit`].
+//!
+//! A new command is a file with `pub(super) struct Args` and `pub(super) fn run(&Context, &Args) -> Result<Exit,
+//! Failure>`, a variant of `Command`, and a line in `dispatch`.
+
+mod completions;
+mod context;
+mod man;
+mod settings;
+
+use std::ffi::OsString;
+use std::io::Write as _;
+
+use clap::{Args, ColorChoice, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+pub use crate::exit::{Exit, Failure};
+pub use context::Context;
+pub use settings::{Environment, Overrides, Setting};
+
+/// GitOps for the rules that contain AI agents: plan, explain and apply Docker AI Governance policies.
+#[derive(Parser)]
+#[command(name = "seawall", version, arg_required_else_help = true)]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Flags that every command takes.
+#[derive(Args)]
+#[command(next_help_heading = "Global options")]
+struct Global {
+    /// Run as if started in DIR
+    #[arg(short = 'C', global = true, value_name = "DIR")]
+    directory: Option<std::path::PathBuf>,
+    /// Use FILE as the workspace's `seawall.yaml`
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<std::path::PathBuf>,
+    /// When to use colours
+    #[arg(long, global = true, value_name = "WHEN", default_value_t = ColorChoice::Auto)]
+    color: ColorChoice,
+    /// Say more about what happens; repeat for more
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    verbose: u8,
+    /// Say nothing but results and failures
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    quiet: bool,
+    #[command(flatten)]
+    overrides: settings::Flags,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Print a completion script for a shell
+    Completions(completions::Args),
+    /// Print the manual page
+    Man(man::Args),
+}
+
+fn dispatch(context: &Context, command: &Command) -> Result<Exit, Failure> {
+    match command {
+        Command::Completions(args) => completions::run(context, args),
+        Command::Man(args) => man::run(context, args),
+    }
+}
+
+/// Parses `arguments` (the program's name first), runs the command, prints what failed, and says how the run ended.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
+    let cli = match definition().try_get_matches_from(arguments).and_then(|matches| Cli::from_arg_matches(&matches)) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // A closed standard output (`seawall --help | head -1`) is no failure.
+            let _ = error.print();
+            return if error.use_stderr() { Exit::Usage } else { Exit::Done };
+        }
+    };
+    color_choice(cli.global.color).write_global();
+    trace(cli.global.quiet, cli.global.verbose);
+    let run = Context::new(cli.global, Environment::process()).and_then(|context| dispatch(&context, &cli.command));
+    run.unwrap_or_else(|failure| {
+        let _ = report(&failure);
+        failure.exit
+    })
+}
+
+/// The definition that help, completions and the manual page are generated from.
+fn definition() -> clap::Command {
+    Cli::command()
+}
+
+fn color_choice(choice: ColorChoice) -> anstream::ColorChoice {
+    match choice {
+        ColorChoice::Auto => anstream::ColorChoice::Auto,
+        ColorChoice::Always => anstream::ColorChoice::Always,
+        ColorChoice::Never => anstream::ColorChoice::Never,
+    }
+}
+
+/// Events of this crate alone: those of the HTTP and TLS libraries would show headers, and with them secrets.
+fn trace(quiet: bool, verbose: u8) {
+    let level = match (quiet, verbose) {
+        (true, _) => LevelFilter::ERROR,
+        (false, 0) => LevelFilter::WARN,
+        (false, 1) => LevelFilter::INFO,
+        (false, 2) => LevelFilter::DEBUG,
+        (false, _) => LevelFilter::TRACE,
+    };
+    let lines = tracing_subscriber::fmt::layer()
+        .with_writer(anstream::stderr)
+        .without_time()
+        .with_target(false)
+        .with_ansi(true); // `anstream` takes the colours out where they are not wanted
+    // A process that runs twice (a test) keeps its first subscriber.
+    let _ = tracing_subscriber::registry().with(lines).with(Targets::new().with_target("seawall", level)).try_init();
+}
+
+fn report(failure: &Failure) -> std::io::Result<()> {
+    use crate::render::sanitize;
+    let (red, cyan) = (anstyle::AnsiColor::Red.on_default().bold(), anstyle::AnsiColor::Cyan.on_default().bold());
+    let mut stderr = anstream::stderr().lock();
+    writeln!(stderr, "{red}error{red:#}: {}", sanitize::block(&failure.message))?;
+    if let Some(hint) = &failure.hint {
+        writeln!(stderr, "  {cyan}help{cyan:#}: {}", sanitize::block(hint))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Cli, definition};
+    use clap::Parser as _;
+
+    #[test]
+    fn the_definition_is_sound() {
+        definition().debug_assert();
+    }
+
+    #[test]
+    fn global_flags_stand_before_and_after_the_command() {
+        for line in ["seawall -C x --org acme man", "seawall man -C x --org acme"] {
+            let cli = Cli::try_parse_from(line.split(' ')).unwrap();
+            assert_eq!(cli.global.directory.as_deref(), Some(std::path::Path::new("x")));
+            assert_eq!(cli.global.overrides.org.as_deref(), Some("acme"));
+        }
+    }
+}

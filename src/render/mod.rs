@@ -1,1 +1,3 @@
-//! Output for people and programs, and the one place that makes foreign text safe.
+//! What people and programs read: one module a format, and [`sanitize`] for text that others wrote.
+
+pub mod sanitize;

@@ -1,0 +1,103 @@
+//! What every command is given beside its own arguments.
+
+use std::future::Future;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use super::{Environment, Exit, Failure, Global, Overrides};
+
+/// The run around a command.
+#[derive(Debug)]
+pub struct Context {
+    directory: Option<PathBuf>,
+    config: Option<PathBuf>,
+    quiet: bool,
+    verbose: u8,
+    overrides: Overrides,
+    environment: Environment,
+}
+
+impl Context {
+    pub(super) fn new(global: Global, environment: Environment) -> Result<Self, Failure> {
+        let Global { directory, config, color: _, verbose, quiet, overrides } = global;
+        let overrides = Overrides::new(overrides, &environment)?;
+        Ok(Self { directory, config, quiet, verbose, overrides, environment })
+    }
+
+    /// `-C`: where the run starts, if not in the current folder.
+    #[must_use]
+    pub fn directory(&self) -> Option<&Path> {
+        self.directory.as_deref()
+    }
+
+    /// `--config`, relative to [`Self::directory`].
+    #[must_use]
+    pub fn config(&self) -> Option<PathBuf> {
+        self.config.as_ref().map(|config| self.path(config))
+    }
+
+    /// A path from the command line, relative to `-C`.
+    #[must_use]
+    pub fn path(&self, path: &Path) -> PathBuf {
+        self.directory.as_ref().map_or_else(|| path.to_owned(), |directory| directory.join(path))
+    }
+
+    /// `-q`: nothing but results and failures.
+    #[must_use]
+    pub fn quiet(&self) -> bool {
+        self.quiet
+    }
+
+    /// How often `-v` was given.
+    #[must_use]
+    pub fn verbose(&self) -> u8 {
+        self.verbose
+    }
+
+    /// Settings from flags and the environment, which win over `seawall.yaml`.
+    #[must_use]
+    pub fn overrides(&self) -> &Overrides {
+        &self.overrides
+    }
+
+    /// The environment, for credentials and for what `CI` says.
+    #[must_use]
+    pub fn environment(&self) -> &Environment {
+        &self.environment
+    }
+
+    /// Writes a result to standard output. Colours are taken out where they are not wanted.
+    ///
+    /// # Errors
+    ///
+    /// When standard output cannot be written; a reader that went away (`| head`) is none.
+    pub fn print(&self, text: &str) -> Result<(), Failure> {
+        let mut stdout = anstream::stdout().lock();
+        match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                Err(Failure::new(Exit::Failed, format!("cannot write to standard output: {error}")))
+            }
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+
+    /// Writes a line about the run to standard error, unless `-q` asks for silence.
+    pub fn note(&self, text: &str) {
+        if !self.quiet {
+            let _ = writeln!(anstream::stderr().lock(), "{text}");
+        }
+    }
+
+    /// Runs a command's asynchronous part to its end.
+    ///
+    /// # Errors
+    ///
+    /// When the machine gives no threads, and what the future answers.
+    pub fn block_on<T>(&self, future: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+        tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| Failure::new(Exit::Failed, format!("cannot start the runtime: {error}")))?
+            .block_on(future)
+    }
+}
