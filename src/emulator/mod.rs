@@ -1,1 +1,100 @@
-//! The services as a state machine behind a socket, durable, with faults.
+//! The services as a state machine behind a socket on the loopback interface: durable, and able to fail on purpose.
+//!
+//! ```text
+//!  TCP ── connection ── server ──▶ docker::Service::handle(State, Request) → Response     no I/O, no clock
+//!                         │ fault: what happens to this call
+//!                         └ store: what the call changed, in one durable transaction, before the answer
+//! ```
+//!
+//! Invariant: the emulator refuses what the service is documented to refuse. Where the documentation is silent it takes
+//! one way, named here, and has a switch in [`Behaviour`] where a client must live with both:
+//!
+//! | question | answer | switch |
+//! |---|---|---|
+//! | order of policies and rules | by id, which is not the order of creation | `order` |
+//! | two rules of one name in a policy | 409 | `duplicate_rule_names` |
+//! | a policy whose last rule was deleted | shows no `allowlist_v0` | `empty_allowlist` |
+//! | a scope of everybody | shows `{}` | `empty_scope` |
+//! | policy names that differ in case | are two names | `names` |
+//! | unknown members of a body, `null` where a value is meant | 400 | `unknown_fields` (not for `null`) |
+//! | a policy over 400 KB (409,600 bytes of compact JSON) | 400 | `too_large` |
+//! | an edit of a rule | bumps the policy's `updated_at` | `rule_edits_keep_time` |
+//! | rule calls on a Cedar policy, Cedar text for an allowlist policy | 400 | |
+//! | an empty update of a rule, `scope: {}` as the only field | accepted, changes nothing but the time | |
+//! | patterns of hosts and paths | are not judged, beyond the schema of the API | |
+//! | Cedar | syntax, at least one statement, no `@id`, no templates; not judged against a schema | |
+//! | repeated actions, resources and teams | are kept | |
+//! | a bad `page_token` | 400; a token outlives the policy that it points at | |
+//! | which refusal comes first | 401, 404 for the organization, 403, 404 for the object, 400, 409, 403 for a limit | |
+//! | an unknown route | 404, after 401 | |
+//! | a team in a scope is deleted | the scope keeps its id | |
+//! | groups: `page_size` | 10 by default, at most 100; a page past the end is 404; names are told apart by case | |
+//! | a login without both fields | 400 | |
+//! | 429 | only with a rate limit or a fault, in the Hub's envelope | |
+
+mod builder;
+mod clock;
+mod connection;
+pub mod docker;
+mod embedded;
+mod exchange;
+mod fault;
+mod identity;
+mod record;
+mod running;
+mod seed;
+mod server;
+mod state;
+mod store;
+
+use std::path::PathBuf;
+
+pub use builder::Builder;
+pub use docker::{Account, Behaviour, Limits, Operation, Role};
+pub use exchange::{Request, Response};
+pub use fault::{Answer, Calls, Edit, Fault, FaultKind, FaultSpecError, Form, SYNTAX, Wait, WaitForm};
+pub use record::Call;
+pub use running::Running;
+pub use seed::{Seed, SeedError};
+pub use state::{Group, Org, State};
+pub use store::StoreError;
+
+/// Where an emulator starts: [`Emulator::builder`] or [`Emulator::embedded`].
+#[derive(Clone, Copy, Debug)]
+pub struct Emulator;
+
+/// Why an emulator did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum EmulatorError {
+    /// The port is taken, or may not be used.
+    #[error("cannot listen on 127.0.0.1:{port}")]
+    Bind {
+        /// The port asked for.
+        port: u16,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The folder of the state cannot be made.
+    #[error("cannot make the folder `{}`", folder.display())]
+    Folder {
+        /// The folder.
+        folder: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The state file cannot be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The seed cannot be used.
+    #[error(transparent)]
+    Seed(#[from] SeedError),
+}
+
+impl Emulator {
+    /// An emulator to set up.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+}

@@ -1,0 +1,226 @@
+//! How an emulator is set up and started.
+
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+
+use super::clock::Clock;
+use super::connection::{Breaker, Loopback};
+use super::docker::{Account, Behaviour, Limits, Role, Service, Settings};
+use super::fault::{Fault, Faults};
+use super::record::Record;
+use super::running::Running;
+use super::seed::Seed;
+use super::server::{Inner, Server, router};
+use super::state::State;
+use super::store::{Store, StoreError};
+use super::{EmulatorError, identity};
+
+/// How an emulator is set up. Without a state file it forgets everything when it stops.
+#[derive(Debug)]
+#[must_use]
+pub struct Builder {
+    org: Option<String>,
+    teams: Vec<String>,
+    members: Vec<(String, String)>,
+    state: Option<PathBuf>,
+    seed: Seed,
+    port: u16,
+    latency: Duration,
+    rate_limit: Option<u32>,
+    faults: Vec<Fault>,
+    record: bool,
+    now: Option<Timestamp>,
+    settings: Settings,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        Self {
+            org: None,
+            teams: Vec::new(),
+            members: Vec::new(),
+            state: None,
+            seed: Seed::default(),
+            port: 0,
+            latency: Duration::ZERO,
+            rate_limit: None,
+            faults: Vec::new(),
+            record: true,
+            now: None,
+            settings: Settings::default(),
+        }
+    }
+}
+
+impl Builder {
+    /// The organization; without it the one of the seed, or `my-org`.
+    pub fn org(mut self, name: impl Into<String>) -> Self {
+        self.org = Some(name.into());
+        self
+    }
+
+    /// Teams that the organization has; those that exist stay as they are. Their ids follow from the names.
+    pub fn teams<T: Into<String>>(mut self, names: impl IntoIterator<Item = T>) -> Self {
+        self.teams.extend(names.into_iter().map(Into::into));
+        self
+    }
+
+    /// A member of a team, for `GET …/groups?username=`; the team is made if it is new.
+    pub fn member(mut self, team: impl Into<String>, username: impl Into<String>) -> Self {
+        self.members.push((team.into(), username.into()));
+        self
+    }
+
+    /// An account that owns the organization. The first one is what [`Running::identifier`] gives; without any, one
+    /// with an unguessable secret is made.
+    pub fn account(self, identifier: impl Into<String>, secret: impl Into<String>) -> Self {
+        self.account_as(identifier, secret, Role::Owner)
+    }
+
+    /// An account with a role.
+    pub fn account_as(mut self, identifier: impl Into<String>, secret: impl Into<String>, role: Role) -> Self {
+        self.settings.accounts.push(Account { identifier: identifier.into(), secret: secret.into(), role });
+        self
+    }
+
+    /// Keeps the state in this file, which is made if it is new.
+    pub fn state(mut self, path: impl AsRef<Path>) -> Self {
+        self.state = Some(path.as_ref().to_owned());
+        self
+    }
+
+    /// What the organization starts with. A state file that knows the organization already is left as it is.
+    pub fn seed(mut self, seed: Seed) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// The port on the loopback interface; 0, the default, takes a free one.
+    pub fn port(mut self, port: u16) -> Self {
+        self.port = port;
+        self
+    }
+
+    /// How long every call waits before it has its effect.
+    pub fn latency(mut self, latency: Duration) -> Self {
+        self.latency = latency;
+        self
+    }
+
+    /// Shows `X-RateLimit-*`, and answers 429 after this many calls in a minute of the emulator's clock.
+    pub fn rate_limit(mut self, calls_a_minute: u32) -> Self {
+        self.rate_limit = Some(calls_a_minute);
+        self
+    }
+
+    /// Arms a fault from the start.
+    pub fn fault(mut self, fault: Fault) -> Self {
+        self.faults.push(fault);
+        self
+    }
+
+    /// Whether calls are kept for [`Running::calls`]; they are unless this says no.
+    pub fn record(mut self, record: bool) -> Self {
+        self.record = record;
+        self
+    }
+
+    /// A clock that stands still at this moment, until [`Running::advance`].
+    pub fn now(mut self, now: Timestamp) -> Self {
+        self.now = Some(now);
+        self
+    }
+
+    /// Choices where the service may behave either way.
+    pub fn behaviour(mut self, behaviour: Behaviour) -> Self {
+        self.settings.behaviour = behaviour;
+        self
+    }
+
+    /// Other maxima than the service's.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.settings.limits = limits;
+        self
+    }
+
+    /// An organization without the subscription.
+    pub fn not_entitled(mut self) -> Self {
+        self.settings.entitled = false;
+        self
+    }
+
+    /// Starts it.
+    ///
+    /// # Errors
+    /// The port is taken, or the state file cannot be used.
+    pub async fn start(mut self) -> Result<Running, EmulatorError> {
+        let org = self.org.clone().or_else(|| self.seed.org.clone()).unwrap_or_else(|| "my-org".to_owned());
+        if self.settings.accounts.is_empty() {
+            self = self.account(org.clone(), identity::unguessable());
+        }
+        let account = self.settings.accounts.first().expect("an account was just added").clone();
+        let bind = |source| EmulatorError::Bind { port: self.port, source };
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, self.port)).await.map_err(bind)?;
+        let address = listener.local_addr().map_err(bind)?;
+
+        let clock = Clock::new(self.now);
+        let inner = self.inner(&org, clock.now())?;
+        let server = Arc::new(Server {
+            service: Service::new(self.settings, identity::unguessable()),
+            clock,
+            latency: self.latency,
+            origin: format!("http://{address}"),
+            rate_limit: self.rate_limit,
+            inner: Mutex::new(inner),
+            in_flight: 0.into(),
+            most_in_flight: 0.into(),
+        });
+        let (stop, stopped) = oneshot::channel();
+        let service = router(Arc::clone(&server)).into_make_service_with_connect_info::<Breaker>();
+        let task = tokio::spawn(async move {
+            let serving = axum::serve(Loopback(listener), service).with_graceful_shutdown(async move {
+                // Told to stop, or the emulator was dropped: both end it.
+                let _ = stopped.await;
+            });
+            if let Err(error) = serving.await {
+                tracing::error!("the emulator stopped: {error}");
+            }
+        });
+        Ok(Running { server, account, org, stop: Some(stop), task: Some(task) })
+    }
+
+    /// Opens the state, and puts in what the set-up asks for.
+    fn inner(&mut self, org: &str, now: Timestamp) -> Result<Inner, StoreError> {
+        let (store, state) = match &self.state {
+            Some(path) => Store::open(path).map(|(store, state)| (Some(store), state))?,
+            None => (None, State::default()),
+        };
+        let mut faults = Faults::default();
+        self.faults.drain(..).for_each(|fault| faults.arm(fault));
+        let record = Record { on: self.record, calls: Vec::new() };
+        let mut inner = Inner { state, store, closed: false, faults, record, minute: (0, 0) };
+        let seed = std::mem::take(&mut self.seed);
+        inner.change(|state| {
+            if !state.orgs.contains_key(org) {
+                seed.sow(state, org, now);
+            }
+            let named = state.org_mut(org);
+            for team in &self.teams {
+                named.ensure_team(org, team);
+            }
+            for (team, username) in &self.members {
+                let id = named.ensure_team(org, team);
+                if let Some(group) = named.teams.get_mut(&id) {
+                    group.members.insert(username.clone());
+                }
+            }
+        })?;
+        Ok(inner)
+    }
+}

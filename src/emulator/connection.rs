@@ -1,0 +1,126 @@
+//! TCP connections that can be broken on purpose.
+//!
+//! Invariant: once a connection is told to break, at most the bytes that it was told to let through leave it.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum::extract::connect_info::Connected;
+use axum::serve::{IncomingStream, Listener};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, TcpStream};
+
+/// Lets every byte through.
+const WHOLE: usize = usize::MAX;
+
+/// Breaks the connection that a call came in on.
+#[derive(Clone, Debug)]
+pub(super) struct Breaker {
+    /// How many bytes of the body may still leave; `WHOLE` for a healthy connection.
+    body: Arc<AtomicUsize>,
+    /// Whether not even the head of the answer may leave.
+    silent: Arc<AtomicUsize>,
+}
+
+impl Breaker {
+    /// Nothing more leaves the connection.
+    pub(super) fn lose(&self) {
+        self.silent.store(1, Ordering::SeqCst);
+    }
+
+    /// The head of the next answer leaves, and this many bytes of its body.
+    pub(super) fn cut(&self, body: usize) {
+        self.body.store(body, Ordering::SeqCst);
+    }
+
+    /// How many of the bytes to be written may leave; `None` for all.
+    fn allowed(&self, bytes: &[u8]) -> Option<usize> {
+        if self.silent.load(Ordering::SeqCst) == 1 {
+            return Some(0);
+        }
+        let body = self.body.load(Ordering::SeqCst);
+        if body == WHOLE {
+            return None;
+        }
+        let head = bytes.windows(4).position(|window| window == b"\r\n\r\n").map_or(0, |start| start + 4);
+        Some(head.saturating_add(body).min(bytes.len().saturating_sub(1)))
+    }
+}
+
+/// A connection with its breaker.
+#[derive(Debug)]
+pub(super) struct Connection {
+    stream: TcpStream,
+    breaker: Breaker,
+}
+
+/// Listens on the loopback interface.
+#[derive(Debug)]
+pub(super) struct Loopback(pub(super) TcpListener);
+
+impl Listener for Loopback {
+    type Io = Connection;
+    type Addr = Breaker;
+
+    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
+        loop {
+            match self.0.accept().await {
+                Ok((stream, _)) => {
+                    // A delayed small packet would cost 40 ms a call; an error only means the delay stays.
+                    let _ = stream.set_nodelay(true);
+                    let breaker = Breaker { body: Arc::new(WHOLE.into()), silent: Arc::default() };
+                    return (Connection { stream, breaker: breaker.clone() }, breaker);
+                }
+                // Out of file descriptors, or a caller that left already: both pass.
+                Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
+            }
+        }
+    }
+
+    fn local_addr(&self) -> io::Result<Self::Addr> {
+        Ok(Breaker { body: Arc::new(WHOLE.into()), silent: Arc::default() })
+    }
+}
+
+impl Connected<IncomingStream<'_, Loopback>> for Breaker {
+    fn connect_info(stream: IncomingStream<'_, Loopback>) -> Self {
+        stream.remote_addr().clone()
+    }
+}
+
+impl AsyncRead for Connection {
+    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(context, into)
+    }
+}
+
+impl AsyncWrite for Connection {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match self.breaker.allowed(bytes) {
+            None => Pin::new(&mut self.stream).poll_write(context, bytes),
+            Some(0) => Poll::Ready(Err(io::ErrorKind::ConnectionReset.into())),
+            Some(allowed) => {
+                let part = bytes.get(..allowed).unwrap_or(bytes);
+                let written = std::task::ready!(Pin::new(&mut self.stream).poll_write(context, part))?;
+                if written == part.len() {
+                    self.breaker.lose();
+                } else {
+                    self.breaker.cut(allowed - written);
+                }
+                Poll::Ready(Ok(written))
+            }
+        }
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}

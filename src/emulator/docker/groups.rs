@@ -1,0 +1,120 @@
+//! The Hub's groups, which scopes call teams.
+
+use serde_json::{Value, json};
+
+use super::fields::Fields;
+use super::{Call, Refusal};
+use crate::emulator::exchange::Response;
+use crate::emulator::identity;
+use crate::emulator::state::{Group, State};
+
+/// The page without a `page_size`, small so that a caller who does not follow pages is found out.
+const PAGE: usize = 10;
+/// The largest page.
+const LARGEST: usize = 100;
+
+impl Call<'_> {
+    pub(super) fn list_groups(&self, state: &State) -> Result<Response, Refusal> {
+        let number = |name: &str, default: usize| match self.request.parameter(name) {
+            None => Ok(default),
+            Some(text) => match text.parse::<usize>() {
+                Ok(number) if number > 0 => Ok(number),
+                _ => Err(Refusal::invalid(format!("{name} must be a whole number from 1"))),
+            },
+        };
+        let size = number("page_size", PAGE)?.min(LARGEST);
+        let page = number("page", 1)?;
+        let username = self.request.parameter("username");
+        let search = self.request.parameter("search").map(str::to_lowercase);
+        let wanted = |group: &Group| {
+            username.is_none_or(|user| group.members.contains(user))
+                && search.as_ref().is_none_or(|text| group.name.to_lowercase().contains(text))
+        };
+        let groups: Vec<Value> = self
+            .org_state(state)
+            .teams
+            .iter()
+            .filter(|(_, group)| wanted(group))
+            .map(|(id, group)| shown(id, group))
+            .collect();
+        let start = (page - 1).saturating_mul(size);
+        if start >= groups.len() && page > 1 {
+            return Err(Refusal::not_found("no such page"));
+        }
+        let next = start + size < groups.len();
+        let results: Vec<&Value> = groups.iter().skip(start).take(size).collect();
+        Ok(Response::json(
+            200,
+            &json!({
+                "count": groups.len(),
+                "next": next.then(|| self.page_address(page + 1, size)),
+                "previous": (page > 1).then(|| self.page_address(page - 1, size)),
+                "results": results,
+            }),
+        ))
+    }
+
+    pub(super) fn create_group(&self, state: &mut State) -> Result<Response, Refusal> {
+        let mut fields = Fields::parse(&self.request.body)?;
+        let name = fields.required_text("name")?;
+        let description = fields.take("description").and_then(|value| value.as_str().map(str::to_owned));
+        let org = self.org_state_mut(state);
+        if org.teams.values().any(|group| group.name == name) {
+            return Err(Refusal::conflict("group name already in use"));
+        }
+        let id = identity::team_id(self.org, &name);
+        org.add_team(id.clone(), &name);
+        if let Some(group) = org.teams.get_mut(&id) {
+            group.description = description.unwrap_or_default();
+        }
+        Ok(Response::json(201, &org.teams.get(&id).map(|group| shown(&id, group))))
+    }
+
+    pub(super) fn get_group(&self, state: &State, name: &str) -> Result<Response, Refusal> {
+        let mut teams = self.org_state(state).teams.iter();
+        match teams.find(|(_, group)| group.name == name) {
+            Some((id, group)) => Ok(Response::json(200, &shown(id, group))),
+            None => Err(Refusal::not_found("group not found")),
+        }
+    }
+
+    /// Deletes a group; scopes that name it keep its id.
+    pub(super) fn delete_group(&self, state: &mut State, name: &str) -> Result<Response, Refusal> {
+        let teams = &mut self.org_state_mut(state).teams;
+        let before = teams.len();
+        teams.retain(|_, group| group.name != name);
+        if teams.len() == before {
+            return Err(Refusal::not_found("group not found"));
+        }
+        Ok(Response::empty(204))
+    }
+
+    /// The address of another page with the same filters.
+    fn page_address(&self, page: usize, size: usize) -> String {
+        let mut address =
+            format!("{}/{}?page={page}&page_size={size}", self.request.origin, self.request.path.join("/"));
+        for name in ["username", "search"] {
+            if let Some(value) = self.request.parameter(name) {
+                address.push_str(&format!("&{name}={}", encode(value)));
+            }
+        }
+        address
+    }
+}
+
+fn encode(text: &str) -> String {
+    let mut encoded = String::new();
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    encoded
+}
+
+fn shown(id: &str, group: &Group) -> Value {
+    let Group { number, name, description, members } = group;
+    json!({"id": number, "uuid": id, "name": name, "description": description, "member_count": members.len()})
+}

@@ -1,0 +1,119 @@
+//! Docker Hub: tokens, groups, and the governance API, as one function from state and call to state and answer.
+//!
+//! Invariant: [`Service::handle`] changes the state only where it answers with success.
+
+mod cedar;
+mod fields;
+mod groups;
+mod object;
+mod page;
+mod policies;
+mod refusal;
+mod route;
+mod rules;
+mod settings;
+mod token;
+
+pub use object::{Allowlist, Cedar, Policy, Rule, Scope};
+pub use refusal::{Code, Refusal};
+pub use route::Operation;
+pub use settings::{
+    Account, Behaviour, DuplicateRuleNames, EmptyAllowlist, EmptyScope, Limits, ListOrder, NameMatching, Role,
+    Settings, TooLarge, UnknownFields,
+};
+
+use jiff::Timestamp;
+
+use super::exchange::{Request, Response};
+use super::state::{Org, State};
+use route::Route;
+use token::Tokens;
+
+/// The service without its state: who may log in, how it behaves, and which tokens are good.
+#[derive(Debug)]
+pub struct Service {
+    settings: Settings,
+    tokens: Tokens,
+}
+
+/// What an operation works on, once the caller is known to be allowed to.
+struct Call<'a> {
+    settings: &'a Settings,
+    request: &'a Request,
+    org: &'a str,
+}
+
+impl Service {
+    /// A service whose tokens are signed with `key`.
+    #[must_use]
+    pub fn new(settings: Settings, key: String) -> Self {
+        Self { settings, tokens: Tokens::new(key) }
+    }
+
+    /// Answers one call.
+    #[must_use]
+    pub fn handle(&self, state: &mut State, request: &Request) -> Response {
+        match route::find(&request.method, &request.path) {
+            Some(Route { operation: Operation::Authenticate, .. }) => self.tokens.exchange(&self.settings, request),
+            Some(route) => {
+                let outcome = self.authorized(state, request, &route);
+                outcome.unwrap_or_else(|refusal| refusal.response(route.operation))
+            }
+            None => match self.tokens.caller(&self.settings, request) {
+                Ok(_) => Refusal::not_found("no such route").response(Operation::ListPolicies),
+                Err(refusal) => refusal.response(Operation::ListPolicies),
+            },
+        }
+    }
+
+    /// Makes every token that was given so far worthless.
+    pub fn expire_tokens(&self) {
+        self.tokens.expire();
+    }
+
+    fn authorized(&self, state: &mut State, request: &Request, route: &Route<'_>) -> Result<Response, Refusal> {
+        let role = self.tokens.caller(&self.settings, request)?;
+        let hidden = || Refusal::not_found("organization not found");
+        if role == Role::Outsider || !state.orgs.contains_key(route.org) {
+            return Err(hidden());
+        }
+        if route.operation.is_governance() && (role != Role::Owner || !self.settings.entitled) {
+            return Err(Refusal::new(Code::PermissionDenied, "permission denied"));
+        }
+        let call = Call { settings: &self.settings, request, org: route.org };
+        match route.operation {
+            Operation::Authenticate => unreachable!("answered before anything is asked of the caller"),
+            Operation::ListPolicies => call.list_policies(state),
+            Operation::CreatePolicy => call.create_policy(state),
+            Operation::GetPolicy => call.get_policy(state, route.object),
+            Operation::UpdatePolicy => call.update_policy(state, route.object),
+            Operation::DeletePolicy => call.delete_policy(state, route.object),
+            Operation::CreateRule => call.create_rule(state, route.object),
+            Operation::UpdateRule => call.update_rule(state, route.object, route.rule),
+            Operation::DeleteRule => call.delete_rule(state, route.object, route.rule),
+            Operation::ListGroups => call.list_groups(state),
+            Operation::CreateGroup => call.create_group(state),
+            Operation::GetGroup => call.get_group(state, route.object),
+            Operation::DeleteGroup => call.delete_group(state, route.object),
+        }
+    }
+}
+
+impl Call<'_> {
+    fn org_state<'s>(&self, state: &'s State) -> &'s Org {
+        state.orgs.get(self.org).expect("the organization was found before the operation")
+    }
+
+    fn org_state_mut<'s>(&self, state: &'s mut State) -> &'s mut Org {
+        state.orgs.get_mut(self.org).expect("the organization was found before the operation")
+    }
+
+    fn now(&self) -> String {
+        time(self.request.at)
+    }
+}
+
+/// A time as the service shows it: UTC, whole seconds.
+pub(super) fn time(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}

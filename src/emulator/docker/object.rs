@@ -1,0 +1,117 @@
+//! Policies and rules as the service stores and shows them.
+//!
+//! Invariant: what is serialized is exactly what an answer shows. The types are the emulator's own, apart from the
+//! client's, so that a mistake in one is not made up for by the same mistake in the other.
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{Action, Decision, Domain, HttpResource, Layer};
+
+/// A policy.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Policy {
+    /// `pol_…`.
+    pub id: String,
+    /// Unique in the organization.
+    pub name: String,
+    /// The organization's name.
+    pub org: String,
+    /// Whom it governs.
+    pub scope: Scope,
+    /// RFC 3339, UTC, whole seconds.
+    pub created_at: String,
+    /// RFC 3339, UTC, whole seconds.
+    pub updated_at: String,
+    /// Rules; absent for Cedar, and where there never was a rule.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allowlist_v0: Option<Allowlist>,
+    /// Cedar text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cedar_v1: Option<Cedar>,
+}
+
+/// Whom a policy governs.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Scope {
+    /// Team ids; absent or empty means the whole organization.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub teams: Option<Vec<String>>,
+}
+
+/// The rules of a policy.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Allowlist {
+    /// `network` or `filesystem`; absent without rules.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub domain: Option<Domain>,
+    /// The rules, in the order shown.
+    pub rules: Vec<Rule>,
+}
+
+/// A Cedar policy set.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cedar {
+    /// The text.
+    pub text: String,
+    /// The schema that names its vocabulary.
+    pub schema_url: String,
+}
+
+/// A rule.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rule {
+    /// `rule_…`.
+    pub id: String,
+    /// Its label.
+    pub name: String,
+    /// At least one, of one layer.
+    pub actions: Vec<String>,
+    /// Of network and file system rules.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resources: Option<Vec<String>>,
+    /// Of HTTP rules.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub http_resources: Option<Vec<HttpResource>>,
+    /// Allow or deny.
+    pub decision: Decision,
+}
+
+impl Policy {
+    /// The rules; none for Cedar.
+    #[must_use]
+    pub fn rules(&self) -> &[Rule] {
+        self.allowlist_v0.as_ref().map_or(&[], |allowlist| &allowlist.rules)
+    }
+
+    /// The size of the policy as it is stored: compact JSON, in bytes.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        serde_json::to_vec(self).map_or(0, |json| json.len())
+    }
+}
+
+impl Allowlist {
+    /// Derives the domain from the rules, as the service does.
+    pub fn derive_domain(&mut self) {
+        self.domain = self.rules.iter().find_map(Rule::domain);
+    }
+}
+
+impl Rule {
+    /// The layer of the actions, if they are known and of one layer.
+    #[must_use]
+    pub fn layer(&self) -> Option<Layer> {
+        let mut layers = self.actions.iter().map(|action| Action::parse(action).layer());
+        let first = layers.next().flatten()?;
+        layers.all(|layer| layer == Some(first)).then_some(first)
+    }
+
+    /// The domain that the actions belong to.
+    #[must_use]
+    pub fn domain(&self) -> Option<Domain> {
+        self.layer().map(|layer| match layer {
+            Layer::Network | Layer::Http => Domain::Network,
+            Layer::Filesystem => Domain::Filesystem,
+        })
+    }
+}

@@ -1,0 +1,143 @@
+//! A running emulator: where it is, what it saw, what it holds.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use super::docker::{Account, Policy};
+use super::fault::Fault;
+use super::record::Call;
+use super::server::Server;
+use super::state::State;
+use super::store::StoreError;
+
+/// A running emulator. Dropping it closes the state file at once and the socket soon after.
+#[derive(Debug)]
+pub struct Running {
+    pub(super) server: Arc<Server>,
+    pub(super) account: Account,
+    pub(super) org: String,
+    pub(super) stop: Option<oneshot::Sender<()>>,
+    pub(super) task: Option<JoinHandle<()>>,
+}
+
+impl Running {
+    /// The base URL for a Docker client: `http://127.0.0.1:PORT/v2`.
+    #[must_use]
+    pub fn base_url(&self) -> String {
+        format!("{}/v2", self.server.origin)
+    }
+
+    /// `http://127.0.0.1:PORT`.
+    #[must_use]
+    pub fn origin(&self) -> &str {
+        &self.server.origin
+    }
+
+    /// The organization that it was started with.
+    #[must_use]
+    pub fn org(&self) -> &str {
+        &self.org
+    }
+
+    /// The identifier of the owner's account.
+    #[must_use]
+    pub fn identifier(&self) -> &str {
+        &self.account.identifier
+    }
+
+    /// The secret of the owner's account.
+    #[must_use]
+    pub fn secret(&self) -> &str {
+        &self.account.secret
+    }
+
+    /// The calls so far, in the order of their effects.
+    #[must_use]
+    pub fn calls(&self) -> Vec<Call> {
+        self.server.lock().record.calls.clone()
+    }
+
+    /// The calls so far that were meant to change an organization, refused and lost ones too.
+    #[must_use]
+    pub fn writes(&self) -> Vec<Call> {
+        self.calls().into_iter().filter(Call::is_write).collect()
+    }
+
+    /// Forgets the calls so far.
+    pub fn forget_calls(&self) {
+        self.server.lock().record.calls.clear();
+        self.server.most_in_flight.store(0, Ordering::SeqCst);
+    }
+
+    /// The most calls that were under way at one time.
+    #[must_use]
+    pub fn most_in_flight(&self) -> usize {
+        self.server.most_in_flight.load(Ordering::SeqCst)
+    }
+
+    /// What it holds now.
+    #[must_use]
+    pub fn state(&self) -> State {
+        self.server.lock().state.clone()
+    }
+
+    /// The policies of the organization, sorted by name, then id.
+    #[must_use]
+    pub fn policies(&self) -> Vec<Policy> {
+        let state = self.state();
+        let org = state.orgs.get(&self.org);
+        let mut policies: Vec<Policy> =
+            org.iter().flat_map(|org| org.policies.values()).map(|policy| Policy::clone(policy)).collect();
+        policies.sort_by(|one, other| (&one.name, &one.id).cmp(&(&other.name, &other.id)));
+        policies
+    }
+
+    /// Edits the state as somebody else would, durably. Nothing is refused.
+    ///
+    /// # Errors
+    /// The state file failed; then nothing changed.
+    pub fn edit<T>(&self, edit: impl FnOnce(&mut State) -> T) -> Result<T, StoreError> {
+        self.server.lock().change(edit)
+    }
+
+    /// Arms one more fault; it counts calls from now on.
+    pub fn arm(&self, fault: Fault) {
+        self.server.lock().faults.arm(fault);
+    }
+
+    /// Disarms all faults.
+    pub fn disarm(&self) {
+        self.server.lock().faults.disarm();
+    }
+
+    /// Makes every token that was given so far worthless.
+    pub fn expire_tokens(&self) {
+        self.server.service.expire_tokens();
+    }
+
+    /// Moves the emulator's clock on, by whole seconds.
+    pub fn advance(&self, by: Duration) {
+        self.server.clock.advance(by);
+    }
+
+    /// Stops: no new calls, the ones under way end, then the state file is closed.
+    pub async fn stop(mut self) {
+        drop(self.stop.take());
+        if let Some(task) = self.task.take() {
+            let _ = task.await;
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        let mut inner = self.server.lock();
+        inner.closed = true;
+        inner.store = None;
+    }
+}

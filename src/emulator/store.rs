@@ -1,0 +1,174 @@
+//! Durable state: one file, one process at a time, one durable transaction a call that changes something.
+//!
+//! Invariant: once an answer is sent, what it says is on the disk; a process killed at any moment leaves the state
+//! after some whole number of calls.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use redb::{Database, DatabaseError, ReadableDatabase as _, ReadableTable as _, TableDefinition};
+use serde::{Deserialize, Serialize};
+
+use super::docker::Policy;
+use super::state::{Group, State};
+
+const OBJECTS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("objects");
+
+/// Raised when the meaning of stored objects changes.
+const FORMAT: u32 = 1;
+
+/// An open state file.
+#[derive(Debug)]
+pub(super) struct Store {
+    database: Database,
+    path: PathBuf,
+}
+
+/// Why durable state could not be used.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Another process has the file open.
+    #[error("the state file `{}` is in use by another process", .0.display())]
+    InUse(PathBuf),
+    /// The file is not one of this version.
+    #[error("the state file `{}` cannot be read: {reason}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The disk or the store failed.
+    #[error("the state file `{}` failed", path.display())]
+    Failed {
+        /// The file.
+        path: PathBuf,
+        /// What failed.
+        #[source]
+        source: Box<redb::Error>,
+    },
+}
+
+/// One stored object, by what its key says.
+#[derive(PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "kind", content = "object")]
+enum Object {
+    Meta { format: u32, ids_given: u64 },
+    Teams { org: String, teams: BTreeMap<String, Group> },
+    Policy { org: String, policy: Policy },
+}
+
+impl Store {
+    /// Opens or makes a state file and reads it whole.
+    pub(super) fn open(path: &Path) -> Result<(Self, State), StoreError> {
+        let database = match Database::create(path) {
+            Ok(database) => database,
+            Err(DatabaseError::DatabaseAlreadyOpen) => return Err(StoreError::InUse(path.to_owned())),
+            Err(error) => return Err(failed(path, error)),
+        };
+        let store = Self { database, path: path.to_owned() };
+        let state = store.read()?;
+        Ok((store, state))
+    }
+
+    fn read(&self) -> Result<State, StoreError> {
+        let mut state = State::default();
+        for (key, json) in self.objects().map_err(|error| failed(&self.path, error))? {
+            let unreadable = |reason: String| StoreError::Unreadable { path: self.path.clone(), reason };
+            let object =
+                serde_json::from_slice(&json).map_err(|error| unreadable(format!("object `{key}`: {error}")))?;
+            match object {
+                Object::Meta { format, .. } if format != FORMAT => {
+                    return Err(unreadable(format!("it has format {format}, this version reads {FORMAT}")));
+                }
+                Object::Meta { format: _, ids_given } => state.ids_given = ids_given,
+                Object::Teams { org, teams } => state.org_mut(&org).teams = teams,
+                Object::Policy { org, policy } => {
+                    state.org_mut(&org).policies.insert(policy.id.clone(), Arc::new(policy));
+                }
+            }
+        }
+        Ok(state)
+    }
+
+    /// Everything stored, as JSON by key.
+    fn objects(&self) -> Result<Vec<(String, Vec<u8>)>, redb::Error> {
+        let table = match self.database.begin_read()?.open_table(OBJECTS) {
+            Ok(table) => table,
+            Err(redb::TableError::TableDoesNotExist(_)) => return Ok(Vec::new()),
+            Err(error) => return Err(error.into()),
+        };
+        let mut objects = Vec::new();
+        for entry in table.iter()? {
+            let (key, json) = entry?;
+            objects.push((key.value().to_owned(), json.value().to_owned()));
+        }
+        Ok(objects)
+    }
+
+    /// Writes what differs, in one durable transaction; nothing where nothing does.
+    pub(super) fn save(&self, before: &State, after: &State) -> Result<(), StoreError> {
+        let changes = changes(before, after);
+        if changes.is_empty() {
+            return Ok(());
+        }
+        self.write(&changes).map_err(|error| failed(&self.path, error))
+    }
+
+    fn write(&self, changes: &BTreeMap<String, Option<Object>>) -> Result<(), redb::Error> {
+        let transaction = self.database.begin_write()?;
+        {
+            let mut table = transaction.open_table(OBJECTS)?;
+            for (key, object) in changes {
+                match object {
+                    Some(object) => {
+                        let json = serde_json::to_vec(object).expect("stored objects have string keys only");
+                        table.insert(key.as_str(), json.as_slice())?;
+                    }
+                    None => {
+                        table.remove(key.as_str())?;
+                    }
+                }
+            }
+        }
+        Ok(transaction.commit()?)
+    }
+}
+
+fn failed(path: &Path, error: impl Into<redb::Error>) -> StoreError {
+    StoreError::Failed { path: path.to_owned(), source: Box::new(error.into()) }
+}
+
+/// The objects to write, and the keys to remove.
+fn changes(before: &State, after: &State) -> BTreeMap<String, Option<Object>> {
+    let mut changes = BTreeMap::new();
+    let State { orgs, ids_given } = after;
+    if before != after {
+        changes.insert("meta".to_owned(), Some(Object::Meta { format: FORMAT, ids_given: *ids_given }));
+    }
+    for (name, org) in orgs {
+        let earlier = before.orgs.get(name);
+        if earlier.is_none_or(|earlier| earlier.teams != org.teams) {
+            let teams = Object::Teams { org: name.clone(), teams: org.teams.clone() };
+            changes.insert(format!("teams/{name}"), Some(teams));
+        }
+        for (id, policy) in &org.policies {
+            let known = earlier.and_then(|earlier| earlier.policies.get(id));
+            if known.is_none_or(|known| !Arc::ptr_eq(known, policy)) {
+                let object = Object::Policy { org: name.clone(), policy: Policy::clone(policy) };
+                changes.insert(format!("policy/{name}/{id}"), Some(object));
+            }
+        }
+    }
+    for (name, org) in &before.orgs {
+        let later = after.orgs.get(name);
+        for id in org.policies.keys().filter(|id| later.is_none_or(|later| !later.policies.contains_key(*id))) {
+            changes.insert(format!("policy/{name}/{id}"), None);
+        }
+        if later.is_none() {
+            changes.insert(format!("teams/{name}"), None);
+        }
+    }
+    changes
+}
