@@ -1,1 +1,32 @@
 //! Who may do what: matching, evaluation, exact comparison of two states, access tests.
+//!
+//! ```text
+//! rules ──clauses──▶ Clause ──trie, address──▶ Index ──classes──▶ Universe ──points──▶ Point ──▶ Verdict
+//! ```
+//!
+//! A [`Universe`] holds every request that a set of rules can tell from others; a [`Point`] is one of them, and says
+//! for any choice of rules that are in force whether the request is allowed. Whom a rule is in force for is the
+//! caller's to say: for a member of just the teams *T*, the rules of policies for the whole organization and of
+//! policies for at least one team of *T*.
+//!
+//! Invariant: nothing here guesses. What is not documented is listed in [`Unknown`], and answers that hang on it are
+//! [`Verdict::Uncertain`].
+
+mod address;
+mod classes;
+mod clause;
+mod glob;
+mod host;
+mod path;
+mod pattern;
+mod point;
+mod points;
+mod trie;
+mod universe;
+mod unknowns;
+mod witness;
+
+pub use point::{Atom, Match, Point, Role, Verdict, World};
+pub use universe::Universe;
+pub use unknowns::{Unknown, Unknowns};
+pub use witness::Witness;

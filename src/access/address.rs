@@ -1,0 +1,77 @@
+//! The classes of addresses that a set of CIDR blocks can tell apart.
+//!
+//! Two blocks are disjoint or one holds the other, so that the blocks form a forest and each class is a block without
+//! the blocks inside it. Invariant: every address is in exactly one class, and each class has a member.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+
+use super::trie::Hit;
+
+/// CIDR blocks, each with what a match of it means.
+pub(super) type Blocks = BTreeMap<IpNet, Vec<Hit>>;
+
+/// Addresses that the same clauses match.
+#[derive(Clone, Debug)]
+pub(super) struct AddressClass {
+    /// A member.
+    pub(super) witness: IpAddr,
+    /// Sorted.
+    pub(super) hits: Vec<Hit>,
+}
+
+/// The classes; one that no block touches comes first.
+pub(super) fn address_classes(blocks: &Blocks) -> Vec<AddressClass> {
+    let everything = [IpNet::from(Ipv4Net::default()), IpNet::from(Ipv6Net::default())];
+    let mut nets: Vec<IpNet> = blocks.keys().copied().chain(everything).collect();
+    nets.sort_unstable_by_key(|net| (net.network(), net.prefix_len()));
+    nets.dedup();
+    let mut classes = Vec::new();
+    let mut around: Vec<IpNet> = Vec::new();
+    for (at, net) in nets.iter().enumerate() {
+        around.retain(|outer| outer.contains(net));
+        around.push(*net);
+        let inside: Vec<IpNet> = nets.iter().skip(at + 1).take_while(|inner| net.contains(*inner)).copied().collect();
+        if let Some(witness) = member(net, &inside) {
+            let mut hits: Vec<Hit> = around.iter().filter_map(|outer| blocks.get(outer)).flatten().copied().collect();
+            hits.sort_unstable();
+            classes.push(AddressClass { witness, hits });
+        }
+    }
+    classes.sort_by_key(|class| !class.hits.is_empty());
+    classes
+}
+
+/// The clauses whose block holds the address, sorted.
+pub(super) fn hits(blocks: &Blocks, address: IpAddr) -> Vec<Hit> {
+    let mut hits: Vec<Hit> =
+        blocks.iter().filter(|(net, _)| net.contains(&address)).flat_map(|(_, hits)| hits).copied().collect();
+    hits.sort_unstable();
+    hits
+}
+
+/// An address of `net` that none of the blocks inside holds; these are sorted by where they start. People ask for hosts
+/// of a block, so that its network address is the last resort.
+fn member(net: &IpNet, inside: &[IpNet]) -> Option<IpAddr> {
+    let first = net.network();
+    let host = successor(first).filter(|next| net.contains(next)).and_then(|next| free_from(next, net, inside));
+    host.or_else(|| free_from(first, net, inside))
+}
+
+fn free_from(mut candidate: IpAddr, net: &IpNet, inside: &[IpNet]) -> Option<IpAddr> {
+    for inner in inside {
+        if inner.contains(&candidate) {
+            candidate = successor(inner.broadcast())?;
+        }
+    }
+    net.contains(&candidate).then_some(candidate)
+}
+
+fn successor(address: IpAddr) -> Option<IpAddr> {
+    match address {
+        IpAddr::V4(v4) => v4.to_bits().checked_add(1).map(|bits| Ipv4Addr::from_bits(bits).into()),
+        IpAddr::V6(v6) => v6.to_bits().checked_add(1).map(|bits| Ipv6Addr::from_bits(bits).into()),
+    }
+}

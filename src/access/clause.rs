@@ -1,0 +1,126 @@
+//! The smallest things that rules say: one decision for some actions on one resource.
+//!
+//! Invariant: splitting, joining, renaming or reordering rules leaves their clauses as they are.
+
+use crate::model::{Action, Decision, Layer, Resources, Rule};
+
+use super::host::Destination;
+use super::path::{self, PathPattern};
+use super::pattern::Sequence;
+use super::unknowns::{Unknown, Unknowns};
+
+/// A set of actions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct Actions(pub(super) u16);
+
+impl Actions {
+    pub(super) const TCP: Self = Self(1);
+    pub(super) const UDP: Self = Self(2);
+    pub(super) const READ: Self = Self(4);
+    pub(super) const WRITE: Self = Self(8);
+    pub(super) const NETWORK: Self = Self(3);
+    pub(super) const FILESYSTEM: Self = Self(12);
+    pub(super) const HTTP: Self = Self(0x1ff << 4);
+
+    /// The action for an HTTP method in lower case; empty for a method that has none.
+    pub(super) fn method(method: &str) -> Self {
+        Action::METHODS.iter().position(|own| *own == method).map_or(Self(0), |at| Self(16 << at))
+    }
+
+    /// The HTTP methods of the set, in lower case.
+    pub(super) fn methods(self) -> impl Iterator<Item = &'static str> {
+        Action::METHODS.into_iter().filter(move |method| self.meets(Self::method(method)))
+    }
+
+    pub(super) fn meets(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+
+    pub(super) fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    pub(super) fn within(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
+    /// Each action by itself.
+    pub(super) fn single(self) -> impl Iterator<Item = Self> {
+        (0..16).map(|bit| Self(1 << bit)).filter(move |one| self.meets(*one))
+    }
+
+    fn of(action: &Action) -> Self {
+        match action {
+            Action::ConnectTcp => Self::TCP,
+            Action::ConnectUdp => Self::UDP,
+            Action::Read => Self::READ,
+            Action::Write => Self::WRITE,
+            Action::Request(method) => Self::method(method),
+            Action::Unknown(_) => Self(0),
+        }
+    }
+}
+
+/// What a clause speaks about.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Target {
+    /// Hosts and addresses, for connections.
+    Network(Destination),
+    /// Requests to a host.
+    Http(Destination, Sequence),
+    /// Folders.
+    Folder(Sequence),
+}
+
+/// One decision for some actions on one resource.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct Clause {
+    pub(super) target: Target,
+    pub(super) decision: Decision,
+    pub(super) actions: Actions,
+    /// What the clause depends on, its target aside.
+    pub(super) unknowns: Unknowns,
+    /// Clauses of one group are in force together.
+    pub(super) group: usize,
+}
+
+/// The clauses of a rule. Resources that match nothing give none.
+pub(super) fn clauses(rule: &Rule, group: usize) -> Vec<Clause> {
+    let actions = rule.actions.iter().fold(Actions::default(), |all, action| all.and(Actions::of(action)));
+    let unknown = rule.actions.iter().any(|action| action.layer().is_none());
+    let mut clauses = Vec::new();
+    let mut push = |target: Target, layer: Actions| {
+        let clause =
+            |actions, unknowns| Clause { target: target.clone(), decision: rule.decision, actions, unknowns, group };
+        let known = actions.within(layer);
+        if known != Actions::default() {
+            clauses.push(clause(known, Unknowns::NONE));
+        }
+        // An action that nobody knows may govern whatever else its layer has.
+        if unknown && known != layer {
+            clauses.push(clause(Actions(layer.0 & !known.0), Unknown::Action.into()));
+        }
+    };
+    match &rule.resources {
+        Resources::Plain(resources) => {
+            let layer = rule.layer();
+            for resource in resources {
+                if layer != Some(Layer::Filesystem) {
+                    push(Target::Network(Destination::parse(resource)), Actions::NETWORK);
+                }
+                if layer != Some(Layer::Network)
+                    && let PathPattern::Folders(folders) = PathPattern::parse(resource)
+                {
+                    push(Target::Folder(folders), Actions::FILESYSTEM);
+                }
+            }
+        }
+        Resources::Http(targets) => {
+            for target in targets {
+                let destination = Destination::http(&target.host, target.port);
+                push(Target::Http(destination, path::http_pattern(&target.path)), Actions::HTTP);
+            }
+        }
+    }
+    clauses
+}

@@ -1,0 +1,161 @@
+//! Hosts, addresses and ports, in rules and in requests.
+//!
+//! Invariant: two spellings of one host are one value: lower case, without one trailing dot, international labels in
+//! their A-label form. That DNS names compare so is DNS's own rule; the service's manuals are silent.
+
+use std::net::{IpAddr, Ipv6Addr};
+
+use ipnet::IpNet;
+
+use super::pattern::{Sequence, Token, partial_unknowns};
+use super::unknowns::{Unknown, Unknowns};
+
+/// What the host part of a rule speaks about.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum HostPattern {
+    /// Names, from the last label to the first. `**` alone also takes addresses.
+    Names(Sequence),
+    /// One address that is asked for by itself.
+    Address(IpAddr),
+    /// Whatever the host resolves to, or is.
+    Cidr(IpNet),
+}
+
+/// A `resources` entry of a `connect:*` rule, or the host and port of an HTTP target.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct Destination {
+    pub(super) host: HostPattern,
+    /// Absent: every port.
+    pub(super) port: Option<u16>,
+    pub(super) unknowns: Unknowns,
+}
+
+impl Destination {
+    fn new(host: HostPattern, port: Option<u16>) -> Self {
+        Self { host, port, unknowns: Unknowns::NONE }
+    }
+
+    fn doubting(mut self, unknown: Unknown) -> Self {
+        self.unknowns = self.unknowns.and(unknown.into());
+        self
+    }
+
+    /// Every host and port, in doubt.
+    pub(super) fn anything(unknown: Unknown) -> Self {
+        Self::new(HostPattern::Names(names("**")), None).doubting(unknown)
+    }
+
+    /// Reads a resource of a `connect:*` rule.
+    pub(super) fn parse(text: &str) -> Self {
+        let text = text.trim();
+        if let Some(destination) = address(text) {
+            return destination;
+        }
+        // A scheme, a path or user information is documented nowhere: at most the host in between is touched.
+        let bare = text.split_once("://").map_or(text, |(_, rest)| rest);
+        let bare = bare.split(['/', '?', '#']).next().unwrap_or_default();
+        let bare = bare.rsplit('@').next().unwrap_or_default();
+        let (host, port) = match bare.rsplit_once(':') {
+            Some((host, port)) => (host, Some(port)),
+            None => (bare, None),
+        };
+        let number = port.and_then(parse_port);
+        if host.is_empty() || host.chars().all(|c| c.is_ascii_digit()) {
+            return Self { port: number.or_else(|| parse_port(host)), ..Self::anything(Unknown::Malformed) };
+        }
+        let pattern = names(host);
+        let broken = bare != text || number.is_none() != port.is_none() || !is_name(host);
+        let destination = Self::new(HostPattern::Names(pattern), number);
+        if broken { destination.doubting(Unknown::Malformed) } else { destination }
+    }
+
+    /// Reads the host and port of an HTTP target.
+    pub(super) fn http(host: &str, port: Option<u16>) -> Self {
+        let read = Self::parse(host);
+        let doubtful = match read.host {
+            HostPattern::Names(_) => read.port.is_some().then_some(Unknown::Malformed),
+            HostPattern::Address(_) => Some(Unknown::HttpAddress),
+            HostPattern::Cidr(_) => return Self { port, ..Self::anything(Unknown::Malformed) },
+        };
+        let port = port.or(read.port);
+        doubtful.into_iter().fold(Self { port, ..read }, Self::doubting)
+    }
+}
+
+/// An address or block, with or without a port.
+fn address(text: &str) -> Option<Destination> {
+    if let Ok(IpAddr::V4(v4)) = text.parse() {
+        return Some(Destination::new(HostPattern::Address(v4.into()), None));
+    }
+    if let Ok(v6) = text.parse::<Ipv6Addr>() {
+        return Some(Destination::new(HostPattern::Address(v6.into()), None).doubting(Unknown::Ipv6Literal));
+    }
+    if let Some(block) = cidr(text) {
+        return Some(block);
+    }
+    let (host, port) = match text.strip_prefix('[') {
+        Some(rest) => rest.split_once(']').and_then(|(host, rest)| match rest {
+            "" => Some((host, None)),
+            _ => rest.strip_prefix(':').map(|port| (host, Some(port))),
+        })?,
+        None => text.rsplit_once(':').map(|(host, port)| (host, Some(port)))?,
+    };
+    if let Some(block) = cidr(host).or_else(|| cidr(text.rsplit_once(':')?.0)) {
+        return Some(block.doubting(Unknown::CidrPort));
+    }
+    let address: IpAddr = host.parse().ok()?;
+    let number = port.and_then(parse_port);
+    let mut destination = Destination::new(HostPattern::Address(address), number);
+    if address.is_ipv6() {
+        destination = destination.doubting(Unknown::Ipv6Literal);
+    }
+    Some(if number.is_none() != port.is_none() { destination.doubting(Unknown::Malformed) } else { destination })
+}
+
+fn cidr(text: &str) -> Option<Destination> {
+    let block: IpNet = text.parse().ok()?;
+    let destination = Destination::new(HostPattern::Cidr(block.trunc()), None);
+    Some(if block.trunc() == block { destination } else { destination.doubting(Unknown::CidrHostBits) })
+}
+
+fn parse_port(text: &str) -> Option<u16> {
+    text.parse().ok().filter(|port| *port != 0)
+}
+
+fn is_name(host: &str) -> bool {
+    let host = host.strip_suffix('.').unwrap_or(host);
+    host.split('.').all(|label| !label.is_empty())
+        && !host.contains([' ', '\\', '%', ':'])
+        && !host.contains(char::is_control)
+}
+
+/// The pattern for a name, in the one spelling of hosts.
+fn names(host: &str) -> Sequence {
+    let labels = labels(host);
+    let mut unknowns = labels.iter().fold(Unknowns::NONE, |all, label| all.and(partial_unknowns(label)));
+    let wild = |label: &String| matches!(label.as_str(), "*" | "**");
+    let tail = labels.iter().skip(1);
+    if labels == ["*"] {
+        // Read as every host, should it be read as anything.
+        return Sequence { tokens: vec![Token::Deep], unknowns: Unknown::LoneStar.into(), bare: Unknowns::NONE };
+    }
+    let only_wildcards = labels.len() > 1 && labels.iter().all(wild);
+    if only_wildcards || tail.clone().any(wild) {
+        unknowns = unknowns.and(Unknown::InnerWildcard.into());
+    }
+    let tokens = labels.iter().rev().map(|label| Token::parse(label)).collect();
+    Sequence { tokens, unknowns, bare: Unknown::Apex.into() }
+}
+
+/// The labels of a host from the first to the last, in the one spelling of hosts.
+pub(super) fn labels(host: &str) -> Vec<String> {
+    let host = host.strip_suffix('.').unwrap_or(host);
+    host.split('.').map(spelling).collect()
+}
+
+fn spelling(label: &str) -> String {
+    if label.is_ascii() {
+        return label.to_ascii_lowercase();
+    }
+    idna::domain_to_ascii(label).unwrap_or_else(|_| label.to_lowercase())
+}

@@ -1,0 +1,56 @@
+//! Sequences of labels or segments with wildcards: the one form behind hosts (read from the last label to the first),
+//! HTTP paths and file system paths.
+//!
+//! Invariant: a sequence carries every open question that its own form raises; questions that depend on the target
+//! (letter case, home folders) are raised while matching.
+
+use super::glob::Glob;
+use super::unknowns::Unknowns;
+
+/// A pattern for one label or segment, or for several.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Token {
+    /// This text.
+    Literal(String),
+    /// `*`: any one.
+    One,
+    /// `**`: any number of them.
+    Deep,
+    /// A wildcard for a part.
+    Glob(Glob),
+}
+
+/// A pattern for a whole host, path or folder.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct Sequence {
+    /// From the root: the last label of a host, the format of a folder.
+    pub(super) tokens: Vec<Token>,
+    /// What any match depends on.
+    pub(super) unknowns: Unknowns,
+    /// What a match depends on where a `**` at the end stands for nothing.
+    pub(super) bare: Unknowns,
+}
+
+impl Token {
+    /// Reads one label or segment. `Err` holds the text of a wildcard for a part.
+    pub(super) fn parse(text: &str) -> Self {
+        match text {
+            "*" => Self::One,
+            "**" => Self::Deep,
+            _ if text.contains(['*', '?', '[']) => Self::Glob(Glob::parse(text)),
+            _ => Self::Literal(text.to_owned()),
+        }
+    }
+}
+
+/// The open questions that the wildcards inside one label or segment raise.
+pub(super) fn partial_unknowns(text: &str) -> Unknowns {
+    use super::Unknown::{CharacterClass, PartialWildcard, QuestionMark};
+    if matches!(text, "*" | "**") {
+        return Unknowns::NONE;
+    }
+    [('*', PartialWildcard), ('?', QuestionMark), ('[', CharacterClass)]
+        .into_iter()
+        .filter(|(sign, _)| text.contains(*sign))
+        .fold(Unknowns::NONE, |all, (_, unknown)| all.and(unknown.into()))
+}

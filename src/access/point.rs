@@ -1,0 +1,217 @@
+//! The evaluation of one concrete request, whatever is in force.
+//!
+//! With *A* and *D* for “some clause on the name allows, denies”, *A′* and *D′* for clauses on the address, *HA* and
+//! *HD* for clauses on the HTTP request, and *HC* for “some HTTP clause covers the host”:
+//!
+//! ```text
+//! connect:udp   ¬D ∧ (A ∨ (A′ ∧ ¬D′))
+//! connect:tcp   ¬D ∧ (A ∨ (A′ ∧ ¬D′)) ∧ ¬(HC ∧ uninspected connections are blocked)
+//! an HTTP request   ¬D ∧ ¬HD ∧ (A ∨ (¬D′ ∧ (A′ ∨ HA)))
+//! read, write   ¬D ∧ A, each by itself; a writable mount needs both
+//! ```
+//!
+//! A name that decides leaves the address unasked, and a deny beats every allow of its own kind. Sources: the concepts
+//! manual (combination), a first-party skill (names before addresses).
+//!
+//! Invariant: what is not documented is a variable, and each [`World`] settles all of them one way. In each world the
+//! formulas are plain, rise with every allow and fall with every deny, so that an answer is certain exactly when all
+//! worlds agree on it.
+
+use std::fmt;
+
+use crate::model::Decision;
+
+use super::unknowns::{Unknown, Unknowns};
+
+/// What a request is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Atom {
+    /// Opening a TCP connection of whatever protocol.
+    Tcp,
+    /// Sending UDP datagrams.
+    Udp,
+    /// An HTTP request; the method in lower case.
+    Http(&'static str),
+    /// Mounting a folder: its read half.
+    Read,
+    /// Mounting a folder: its write half.
+    Write,
+}
+
+/// Which part of a request a clause is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Role {
+    /// The name of the host, or the address where it is asked for by itself.
+    Name,
+    /// The address that the host has.
+    Address,
+    /// Method, host, port and path.
+    Http,
+    /// The host of an HTTP clause, whatever the request.
+    Cover,
+    /// A folder.
+    Folder,
+}
+
+/// A clause that matches a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Match {
+    /// The group that the clause's rule was given in.
+    pub group: usize,
+    /// What it decides.
+    pub decision: Decision,
+    /// What it is about.
+    pub role: Role,
+    /// What the match depends on; empty for a certain match.
+    pub unknowns: Unknowns,
+    /// The unknowns as variables of this point.
+    pub(super) needs: u32,
+}
+
+/// One way to settle the open questions of a point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct World(Settled);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Settled {
+    /// By the bits of the variables.
+    OneByOne(u32),
+    /// Every open question in favour of access, or against it.
+    All { open: bool },
+}
+
+/// Whether a request is allowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// In no world.
+    Deny,
+    /// In some worlds and not in others.
+    Uncertain,
+    /// In every world.
+    Allow,
+}
+
+/// A request as far as rules can tell it from others: the clauses that match it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Point {
+    atom: Atom,
+    matches: Vec<Match>,
+    variables: usize,
+}
+
+impl Match {
+    pub(super) fn new(group: usize, decision: Decision, role: Role, unknowns: Unknowns) -> Self {
+        let unknowns = if role == Role::Cover { unknowns.and(Unknown::Uninspected.into()) } else { unknowns };
+        Self { group, decision, role, unknowns, needs: 0 }
+    }
+
+    fn holds(&self, World(settled): World) -> bool {
+        match settled {
+            Settled::OneByOne(bits) => self.needs & !bits == 0,
+            Settled::All { open } => {
+                let opens = self.decision == Decision::Allow && self.role != Role::Cover;
+                self.needs == 0 || open == opens
+            }
+        }
+    }
+}
+
+impl Point {
+    /// How many open questions of one point are settled one by one. Where there are more, each match is settled by
+    /// itself, once all in favour of access and once all against it, which still bounds the answer.
+    const VARIABLES: usize = 8;
+
+    /// A point from what matches it.
+    pub(super) fn new(atom: Atom, mut matches: Vec<Match>) -> Self {
+        let mut variables: Vec<(Unknown, Option<usize>)> = Vec::new();
+        for one in &mut matches {
+            one.needs = 0;
+            for unknown in one.unknowns.iter() {
+                let variable = (unknown, unknown.is_per_rule().then_some(one.group));
+                let at = variables.iter().position(|own| *own == variable).unwrap_or_else(|| {
+                    variables.push(variable);
+                    variables.len() - 1
+                });
+                one.needs |= 1 << at.min(31);
+            }
+        }
+        matches.sort_unstable();
+        matches.dedup();
+        Self { atom, matches, variables: variables.len() }
+    }
+
+    /// What the request is about.
+    #[must_use]
+    pub fn atom(&self) -> Atom {
+        self.atom
+    }
+
+    /// What matches, in no meaningful order.
+    #[must_use]
+    pub fn matches(&self) -> &[Match] {
+        &self.matches
+    }
+
+    /// Every way to settle what is open; a single one where nothing is.
+    pub fn worlds(&self) -> impl Iterator<Item = World> + use<> {
+        let few = self.variables <= Self::VARIABLES;
+        let one_by_one = (0..if few { 1_u32 << self.variables } else { 0 }).map(Settled::OneByOne);
+        let all = [true, false].map(|open| Settled::All { open });
+        one_by_one.chain(all.into_iter().filter(move |_| !few)).map(World)
+    }
+
+    /// Whether the request is allowed in one world, with the groups that are in force.
+    pub fn allowed(&self, world: World, in_force: impl Fn(usize) -> bool) -> bool {
+        // By role: whether something allows, whether something denies.
+        let [mut name, mut address, mut http, mut folder] = [(false, false); 4];
+        let mut covered = false;
+        for one in &self.matches {
+            if !one.holds(world) || !in_force(one.group) {
+                continue;
+            }
+            let side = match one.role {
+                Role::Name => &mut name,
+                Role::Address => &mut address,
+                Role::Http => &mut http,
+                Role::Folder => &mut folder,
+                Role::Cover => {
+                    covered = true;
+                    continue;
+                }
+            };
+            match one.decision {
+                Decision::Allow => side.0 = true,
+                Decision::Deny => side.1 = true,
+            }
+        }
+        match self.atom {
+            Atom::Tcp | Atom::Udp => !name.1 && !covered && (name.0 || address.0 && !address.1),
+            Atom::Http(_) => !name.1 && !http.1 && (name.0 || !address.1 && (address.0 || http.0)),
+            Atom::Read | Atom::Write => !folder.1 && folder.0,
+        }
+    }
+
+    /// Whether the request is allowed, whatever is open, with the groups that are in force.
+    pub fn verdict(&self, in_force: impl Fn(usize) -> bool) -> Verdict {
+        let mut answers = self.worlds().map(|world| self.allowed(world, &in_force));
+        let first = answers.next().unwrap_or_default();
+        match (first, answers.all(|answer| answer == first)) {
+            (_, false) => Verdict::Uncertain,
+            (true, true) => Verdict::Allow,
+            (false, true) => Verdict::Deny,
+        }
+    }
+}
+
+impl fmt::Display for Atom {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp => f.write_str("connect:tcp"),
+            Self::Udp => f.write_str("connect:udp"),
+            Self::Http(method) => f.write_str(&method.to_ascii_uppercase()),
+            Self::Read => f.write_str("read"),
+            Self::Write => f.write_str("write"),
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! The points of a universe: classes with the same meaning made one, and hosts brought together with addresses.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::clause::{Actions, Target};
+use super::point::{Atom, Match, Point, Role};
+use super::trie::Hit;
+use super::universe::{Host, HostClass, RequestClass, Universe};
+use super::witness::Witness;
+
+impl Universe {
+    /// Every point with one concrete request that is like it.
+    #[must_use]
+    pub fn points(&self) -> BTreeMap<Point, Witness> {
+        self.points_about(|_| true)
+    }
+
+    /// The points that a rule of such a group matches, with one concrete request each. What the other rules say about
+    /// any request is the same whichever of these groups are in force.
+    pub fn points_about(&self, group: impl Fn(usize) -> bool) -> BTreeMap<Point, Witness> {
+        let mut points = BTreeMap::new();
+        let about = |matches: &[Match]| matches.iter().any(|one| group(one.group));
+        for class in &self.folders {
+            for (atom, action) in [(Atom::Read, Actions::READ), (Atom::Write, Actions::WRITE)] {
+                let matches = self.matches(&class.hits, action, Role::Folder);
+                if about(&matches) {
+                    points.entry(Point::new(atom, matches)).or_insert_with(|| Witness::folder(atom, &class.labels));
+                }
+            }
+        }
+        let mut met: BTreeSet<(Atom, Vec<Match>, Option<usize>)> = BTreeSet::new();
+        for class in &self.hosts {
+            let requests = self.requests.get(class.requests).map(Vec::as_slice).unwrap_or_default();
+            let own = self.own_address(class);
+            for (atom, matches, path) in self.host_points(class, requests) {
+                if !met.insert((atom, matches.clone(), own)) {
+                    continue;
+                }
+                let always = about(&matches);
+                for (at, addresses) in self.address_matches(atom, own) {
+                    if !always && !about(&addresses) {
+                        continue;
+                    }
+                    let joint = matches.iter().chain(&addresses).copied().collect();
+                    let address = self.addresses.get(at).filter(|_| !addresses.is_empty());
+                    points
+                        .entry(Point::new(atom, joint))
+                        .or_insert_with(|| Witness::host(atom, class, path, address.map(|class| class.witness)));
+                }
+            }
+        }
+        points
+    }
+
+    /// What is asked of a class of hosts, addresses aside.
+    fn host_points<'a>(
+        &'a self,
+        class: &HostClass,
+        requests: &'a [RequestClass],
+    ) -> Vec<(Atom, Vec<Match>, Option<&'a str>)> {
+        let tcp = self.matches(&class.hits, Actions::TCP, Role::Name);
+        let mut covered = tcp.clone();
+        covered.extend(self.matches(&class.hits, Actions::HTTP, Role::Cover));
+        let mut points =
+            vec![(Atom::Tcp, covered, None), (Atom::Udp, self.matches(&class.hits, Actions::UDP, Role::Name), None)];
+        for request in requests {
+            let Some(method) = request.methods.methods().next() else { continue };
+            let mut matches = tcp.clone();
+            matches.extend(self.matches(&request.hits, Actions::method(method), Role::Http));
+            points.push((Atom::Http(method), matches, Some(request.path.as_str())));
+        }
+        points
+    }
+
+    /// The one class of addresses that the hosts have, where it is known.
+    fn own_address(&self, class: &HostClass) -> Option<usize> {
+        let Host::Address(address) = class.host else { return None };
+        let hits = super::address::hits(&self.blocks, address);
+        self.addresses.iter().position(|class| class.hits == hits)
+    }
+
+    /// The classes of addresses, each with what matches for `atom`; one of those that mean the same.
+    fn address_matches(&self, atom: Atom, own: Option<usize>) -> Vec<(usize, Vec<Match>)> {
+        let action = if atom == Atom::Udp { Actions::UDP } else { Actions::TCP };
+        let mut met = BTreeSet::new();
+        self.addresses
+            .iter()
+            .enumerate()
+            .filter(|(at, _)| own.is_none_or(|own| own == *at))
+            .map(|(at, class)| (at, self.matches(&class.hits, action, Role::Address)))
+            .filter(|(_, matches)| met.insert(matches.clone()))
+            .collect()
+    }
+
+    /// The hits of clauses for an action, as matches in a role.
+    pub(super) fn matches(&self, hits: &[Hit], action: Actions, role: Role) -> Vec<Match> {
+        let mut matches: Vec<Match> = hits
+            .iter()
+            .map(|hit| (hit, self.clause(hit)))
+            .filter(|(_, clause)| clause.actions.meets(action))
+            .filter(|(_, clause)| {
+                (role == Role::Cover) == matches!(clause.target, Target::Http(..)) || role == Role::Http
+            })
+            .map(|(hit, clause)| Match::new(clause.group, clause.decision, role, hit.unknowns))
+            .collect();
+        matches.sort_unstable();
+        matches.dedup();
+        matches
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::access::Verdict;
+    use crate::model::{Action, Decision, Resources, Rule};
+
+    fn rule(decision: Decision, action: Action, resource: &str) -> Rule {
+        let resources = Resources::Plain(vec![resource.to_owned()]);
+        Rule { name: resource.to_owned(), decision, actions: vec![action], resources }
+    }
+
+    #[test]
+    fn points_tell_apart_what_rules_tell_apart() {
+        let rules = [
+            rule(Decision::Allow, Action::ConnectTcp, "**.example.com:443"),
+            rule(Decision::Deny, Action::ConnectTcp, "bad.example.com"),
+            rule(Decision::Allow, Action::ConnectTcp, "10.0.0.0/8"),
+            rule(Decision::Allow, Action::Read, "~/src/**"),
+        ];
+        let universe = Universe::build(rules.iter().zip(0..));
+        let verdicts: Vec<String> = universe
+            .points()
+            .iter()
+            .map(|(point, witness)| (witness.to_string(), point.verdict(|_| true)))
+            .filter(|(_, verdict)| *verdict != Verdict::Deny)
+            .map(|(witness, verdict)| format!("{witness}: {verdict:?}"))
+            .collect();
+        let expected = [
+            // The address decides where no name does.
+            "connect:tcp 10.0.0.1:443: Allow",
+            // A name that decides leaves the address unasked.
+            "connect:tcp other.example.com:443: Allow",
+            "connect:tcp other.example.com:443 at 10.0.0.1: Allow",
+            // Whether the apex is included is not documented, but its address may admit it.
+            "connect:tcp example.com:443: Uncertain",
+            "connect:tcp example.com:443 at 10.0.0.1: Allow",
+            "read ~/src/other: Allow",
+            "read ~/src: Uncertain",
+        ];
+        let mut sorted = (verdicts.clone(), expected.map(str::to_owned).to_vec());
+        sorted.0.sort();
+        sorted.1.sort();
+        assert_eq!(sorted.0, sorted.1);
+        assert!(universe.is_complete());
+        // A deny in force closes what it matches, and only that.
+        let without_deny = universe.points_about(|group| group == 1);
+        assert!(without_deny.iter().any(|(point, _)| point.verdict(|group| group != 1) == Verdict::Allow));
+        assert!(without_deny.iter().all(|(point, _)| point.verdict(|_| true) == Verdict::Deny));
+    }
+}

@@ -1,0 +1,173 @@
+//! All sequences of one kind in one trie, walked label by label.
+//!
+//! Invariant: walking a concrete target and finding its class use the same [`Trie::step`], so that a class and its
+//! members cannot disagree.
+
+use std::collections::BTreeMap;
+
+use super::glob::Glob;
+use super::pattern::{Sequence, Token};
+use super::unknowns::{Unknown, Unknowns};
+
+type Node = u32;
+
+/// Nodes reached by a prefix, each with what reaching it depends on; sorted.
+pub(super) type State = Vec<(Node, Unknowns)>;
+
+/// A clause that matches, and what that depends on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct Hit {
+    /// The position of the clause.
+    pub(super) clause: u32,
+    /// Empty for a certain match.
+    pub(super) unknowns: Unknowns,
+}
+
+/// A set of sequences.
+#[derive(Debug)]
+pub(super) struct Trie {
+    nodes: Vec<Edges>,
+    case: Case,
+}
+
+/// How labels compare.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Case {
+    /// All labels have one spelling already.
+    Folded,
+    /// Another case is another label, or not: nobody says.
+    Unknown,
+}
+
+#[derive(Debug, Default)]
+struct Edges {
+    /// By lower-case label: the labels as they are written.
+    literals: BTreeMap<String, Vec<(String, Node)>>,
+    globs: Vec<(Glob, Node)>,
+    one: Option<Node>,
+    deep: Option<Node>,
+    /// A `**` ends here: any label stays.
+    stays: bool,
+    accepts: Vec<Hit>,
+}
+
+impl Trie {
+    pub(super) fn new(case: Case) -> Self {
+        Self { nodes: vec![Edges::default()], case }
+    }
+
+    /// The state before the first label.
+    pub(super) fn start() -> State {
+        vec![(0, Unknowns::NONE)]
+    }
+
+    fn edges(&self, node: Node) -> &Edges {
+        self.nodes.get(node as usize).expect("a node of this trie")
+    }
+
+    fn child(&mut self, node: Node, token: &Token) -> Node {
+        let fresh = Node::try_from(self.nodes.len()).expect("fewer nodes than bytes of policies");
+        let case = self.case;
+        let edges = self.nodes.get_mut(node as usize).expect("a node of this trie");
+        let child = match token {
+            Token::One => *edges.one.get_or_insert(fresh),
+            Token::Deep => *edges.deep.get_or_insert(fresh),
+            Token::Glob(glob) => match edges.globs.iter().find(|(own, _)| own == glob) {
+                Some((_, child)) => *child,
+                None => {
+                    edges.globs.push((glob.clone(), fresh));
+                    fresh
+                }
+            },
+            Token::Literal(label) => {
+                let written = edges.literals.entry(fold(case, label)).or_default();
+                match written.iter().find(|(own, _)| own == label) {
+                    Some((_, child)) => *child,
+                    None => {
+                        written.push((label.clone(), fresh));
+                        fresh
+                    }
+                }
+            }
+        };
+        if child == fresh {
+            self.nodes.push(Edges { stays: *token == Token::Deep, ..Edges::default() });
+        }
+        child
+    }
+
+    /// Adds a clause; `unknowns` is what the clause depends on beside the sequence itself.
+    pub(super) fn insert(&mut self, sequence: &Sequence, unknowns: Unknowns, clause: u32) {
+        let mut ends = vec![(0, unknowns.and(sequence.unknowns))];
+        let last = sequence.tokens.len().saturating_sub(1);
+        for (at, token) in sequence.tokens.iter().enumerate() {
+            let skipped = match token {
+                Token::Deep if at == last => ends.iter().map(|(node, all)| (*node, all.and(sequence.bare))).collect(),
+                Token::Deep => {
+                    ends.iter().map(|(node, all)| (*node, all.and(Unknown::MiddleDoubleStar.into()))).collect()
+                }
+                Token::Literal(_) | Token::One | Token::Glob(_) => Vec::new(),
+            };
+            for (node, _) in &mut ends {
+                *node = self.child(*node, token);
+            }
+            ends.extend(skipped);
+        }
+        for (node, unknowns) in ends {
+            let edges = self.nodes.get_mut(node as usize).expect("a node of this trie");
+            edges.accepts.push(Hit { clause, unknowns });
+        }
+    }
+
+    /// Where `label` leads.
+    pub(super) fn step(&self, state: &State, label: &str) -> State {
+        let folded = fold(self.case, label);
+        let mut next = State::new();
+        for &(node, unknowns) in state {
+            let edges = self.edges(node);
+            for (written, child) in edges.literals.get(&folded).into_iter().flatten() {
+                let case = if written == label { Unknowns::NONE } else { Unknown::Case.into() };
+                next.push((*child, unknowns.and(case)));
+            }
+            let globs = edges.globs.iter().filter(|(glob, _)| glob.matches(label)).map(|(_, child)| *child);
+            let stay = edges.stays.then_some(node);
+            next.extend(edges.one.into_iter().chain(edges.deep).chain(stay).chain(globs).map(|to| (to, unknowns)));
+        }
+        next.sort_unstable();
+        next.dedup_by(|later, earlier| later.0 == earlier.0 && earlier.1.is_subset(later.1));
+        next
+    }
+
+    /// The clauses that match what has been walked, sorted.
+    pub(super) fn hits(&self, state: &State) -> Vec<Hit> {
+        let mut hits: Vec<Hit> = state
+            .iter()
+            .flat_map(|&(node, reached)| {
+                self.edges(node).accepts.iter().map(move |hit| Hit { unknowns: hit.unknowns.and(reached), ..*hit })
+            })
+            .collect();
+        hits.sort_unstable();
+        hits.dedup_by(|later, earlier| later.clause == earlier.clause && earlier.unknowns.is_subset(later.unknowns));
+        hits
+    }
+
+    /// The labels that the state tells apart by name, as they are written.
+    pub(super) fn literals<'a>(&'a self, state: &'a State) -> impl Iterator<Item = &'a str> {
+        state
+            .iter()
+            .flat_map(|(node, _)| self.edges(*node).literals.values().flatten())
+            .map(|(label, _)| label.as_str())
+    }
+
+    /// The wildcards for a part that the state tells apart.
+    pub(super) fn globs<'a>(&'a self, state: &'a State) -> impl Iterator<Item = &'a Glob> {
+        state.iter().flat_map(|(node, _)| &self.edges(*node).globs).map(|(glob, _)| glob)
+    }
+}
+
+fn fold(case: Case, label: &str) -> String {
+    match case {
+        Case::Folded => label.to_owned(),
+        Case::Unknown => label.to_lowercase(),
+    }
+}

@@ -1,0 +1,211 @@
+//! The one table of what nobody has documented about matching and evaluation.
+//!
+//! Invariant: wherever an answer would need a guess, the match carries the [`Unknown`]s that it depends on, and the
+//! answer is *uncertain* exactly when it differs between two ways of settling them. Nothing else in the program decides
+//! an open question. Sources name the public manual or specification whose silence, or contradiction, is meant.
+
+use std::fmt;
+
+/// A question about the service's behaviour that its documentation leaves open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Unknown {
+    /// `**.example.com` and the host `example.com`.
+    Apex,
+    /// `/data/**` and the folder `/data`.
+    FolderItself,
+    /// `/*` and the path `/`.
+    EmptySegment,
+    /// `/a/**/b` and the path `/a/b`.
+    MiddleDoubleStar,
+    /// The host `*`.
+    LoneStar,
+    /// `bedrock.*.example.com`, `*.*`: a wildcard label that is not the first, or nothing but wildcards.
+    InnerWildcard,
+    /// `api-*.example.com`, `/v*/x`: a wildcard for a part of a label or segment.
+    PartialWildcard,
+    /// `api?.example.com`.
+    QuestionMark,
+    /// `api[12].example.com`.
+    CharacterClass,
+    /// `/Data` and the path `/data`.
+    Case,
+    /// `[2001:db8::1]:443` and `2001:db8::1`.
+    Ipv6Literal,
+    /// An address as the host of an HTTP rule.
+    HttpAddress,
+    /// `10.1.2.3/8`.
+    CidrHostBits,
+    /// `10.0.0.0/8:443`.
+    CidrPort,
+    /// `~/src` and a pattern such as `/home/**` that may cover home folders, and the other way round.
+    HomeFolder,
+    /// An HTTP path pattern that is not canonical.
+    PatternForm,
+    /// An HTTP request whose path is not canonical.
+    RequestForm,
+    /// A connection that the proxy cannot inspect, to a host that has HTTP rules.
+    Uninspected,
+    /// A resource that follows no documented syntax.
+    Malformed,
+    /// An action that this version does not know.
+    Action,
+    /// No policy of the domain in the organization.
+    NoPolicy,
+}
+
+impl Unknown {
+    /// Every open question, in the order of the table.
+    pub const ALL: [Self; 21] = [
+        Self::Apex,
+        Self::FolderItself,
+        Self::EmptySegment,
+        Self::MiddleDoubleStar,
+        Self::LoneStar,
+        Self::InnerWildcard,
+        Self::PartialWildcard,
+        Self::QuestionMark,
+        Self::CharacterClass,
+        Self::Case,
+        Self::Ipv6Literal,
+        Self::HttpAddress,
+        Self::CidrHostBits,
+        Self::CidrPort,
+        Self::HomeFolder,
+        Self::PatternForm,
+        Self::RequestForm,
+        Self::Uninspected,
+        Self::Malformed,
+        Self::Action,
+        Self::NoPolicy,
+    ];
+
+    /// The question, as a phrase that completes “it is not documented …”, and what the public sources say about it.
+    #[must_use]
+    pub fn entry(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Apex => (
+                "whether `**.example.com` matches `example.com` itself",
+                "the concepts manual lists only subdomains; HTTP paths include the bare path under `**`",
+            ),
+            Self::FolderItself => (
+                "whether `/data/**` matches `/data` itself",
+                "the file system manual says “any depth below”; HTTP paths include the bare path under `**`",
+            ),
+            Self::EmptySegment => ("whether `/*` matches `/`", "the API describes `*` as within one segment"),
+            Self::MiddleDoubleStar => (
+                "whether `**` between two segments may stand for none",
+                "the API documents `**` only at the end of a path",
+            ),
+            Self::LoneStar => (
+                "what the host `*` matches",
+                "the command line refuses it; an older kit specification takes it as every host",
+            ),
+            Self::InnerWildcard => (
+                "whether a wildcard label may stand anywhere but in front of a name",
+                "the concepts manual shows `*.` and `**.` in front only",
+            ),
+            Self::PartialWildcard => (
+                "whether `*` may stand for a part of a label or segment",
+                "the concepts manual shows whole labels and segments only",
+            ),
+            Self::QuestionMark => {
+                ("whether `?` stands for one character", "named in a first-party skill, absent from the manuals")
+            }
+            Self::CharacterClass => (
+                "whether `[…]` stands for a set of characters",
+                "named in a first-party skill, absent from the manuals",
+            ),
+            Self::Case => ("whether paths are compared with case", "neither the API nor the manuals say"),
+            Self::Ipv6Literal => (
+                "whether the service accepts an IPv6 address that is not a CIDR block",
+                "known of the command line only",
+            ),
+            Self::HttpAddress => (
+                "whether an address may be the host of an HTTP rule",
+                "the API says domain or glob, the rule reference admits addresses",
+            ),
+            Self::CidrHostBits => {
+                ("how a CIDR block with host bits is read", "the manuals show network addresses only")
+            }
+            Self::CidrPort => ("whether a CIDR block may have a port", "no source shows one"),
+            Self::HomeFolder => (
+                "where the home folder of the user is",
+                "the file system manual: `~` is the home folder on every system, and formats are disjoint",
+            ),
+            Self::PatternForm => {
+                ("how a path pattern that is not canonical is read", "the manual requires canonical patterns")
+            }
+            Self::RequestForm => (
+                "how a request path that is not canonical is normalised",
+                "known only of approvals, where it stays blocked",
+            ),
+            Self::Uninspected => (
+                "whether a connection that is not HTTP may be opened to a host that has HTTP rules",
+                "the concepts manual blocks what cannot be inspected, and says that HTTP rules never match other traffic",
+            ),
+            Self::Malformed => {
+                ("what a resource without a documented syntax matches", "the API does not say whether it validates")
+            }
+            Self::Action => {
+                ("what an action that this version does not know governs", "the API lists thirteen actions")
+            }
+            Self::NoPolicy => (
+                "whether anything is denied in a domain for which the organization has no policy",
+                "the manuals say default deny; a lab saw local rules come back",
+            ),
+        }
+    }
+
+    /// Whether two rules that raise the question may be answered differently.
+    pub(crate) fn is_per_rule(self) -> bool {
+        matches!(self, Self::Malformed | Self::Action | Self::PatternForm)
+    }
+
+    fn bit(self) -> u32 {
+        1 << (self as u32)
+    }
+}
+
+impl fmt::Display for Unknown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "it is not documented {}", self.entry().0)
+    }
+}
+
+/// A set of open questions that must all be settled in favour for a match to hold; empty for a certain match.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Unknowns(u32);
+
+impl Unknowns {
+    /// No open question.
+    pub const NONE: Self = Self(0);
+
+    /// Whether nothing is open.
+    #[must_use]
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// Both sets together.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Whether every question of this set is also in `other`.
+    #[must_use]
+    pub fn is_subset(self, other: Self) -> bool {
+        self.0 & !other.0 == 0
+    }
+
+    /// The questions, in the order of the table.
+    pub fn iter(self) -> impl Iterator<Item = Unknown> {
+        Unknown::ALL.into_iter().filter(move |unknown| self.0 & unknown.bit() != 0)
+    }
+}
+
+impl From<Unknown> for Unknowns {
+    fn from(unknown: Unknown) -> Self {
+        Self(unknown.bit())
+    }
+}
