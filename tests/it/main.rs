@@ -1,3 +1,12 @@
 //! The integration tests, one module a subject, in one binary.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test that cannot go on fails, also in its helpers, and it makes the files that it looks at"
+)]
+
 mod command_line;
+mod emulator;

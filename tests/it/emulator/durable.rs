@@ -1,0 +1,145 @@
+//! State on disk, and state to start from.
+
+use seawall::emulator::{Emulator, EmulatorError, Seed, SeedError, StoreError};
+use serde_json::json;
+
+use super::{Fixture, POLICIES, policy};
+
+#[tokio::test]
+async fn state_is_there_again_after_a_stop() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state.redb");
+    let before = Fixture::with(|builder| builder.state(&path)).await;
+    let (kept, deleted) = (before.policy("kept").await, before.policy("deleted").await);
+    before.rule(&kept, "r").await;
+    before.delete(&policy(&deleted)).await.expect(200);
+    let state = before.emulator.state();
+    let token = before.token.clone();
+    before.emulator.stop().await;
+
+    let mut after = Fixture::with(|builder| builder.state(&path)).await;
+    assert_eq!(after.emulator.state(), state);
+    // Ids are not given again.
+    let fresh = after.policy("fresh").await;
+    assert!(fresh != kept && fresh != deleted);
+    // A token of the process before is worth nothing.
+    after.token = token;
+    after.get(POLICIES).await.refused(401, "unauthenticated");
+}
+
+#[tokio::test]
+async fn one_emulator_at_a_time_has_the_state() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state.redb");
+    let first = Fixture::with(|builder| builder.state(&path)).await;
+    let error = Emulator::builder().state(&path).start().await.unwrap_err();
+    assert!(matches!(&error, EmulatorError::Store(StoreError::InUse(_))), "{error:?}");
+    assert_eq!(error.to_string(), format!("the state file `{}` is in use by another process", path.display()));
+    // Dropping is enough to let go of it.
+    drop(first);
+    Emulator::builder().state(&path).start().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_state_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("notes.txt");
+    std::fs::write(&path, "notes").unwrap();
+    assert!(Emulator::builder().state(&path).start().await.is_err());
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "notes");
+}
+
+#[tokio::test]
+async fn a_snapshot_is_where_an_organization_starts_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state.redb");
+    let shown = json!({
+        "id": "pol_06evsmp24r1pg71cm8500546pkbn", "name": "Security Research", "org": "other-name",
+        "scope": {"teams": ["d290f1ee-6c54-4b01-90e6-d701748f0851"]},
+        "created_at": "2026-04-22T00:00:00Z", "updated_at": "2026-04-22T00:00:00Z",
+        "allowlist_v0": {"domain": "network", "rules": [
+            // The service knows more than this version: the seed is not judged.
+            {"id": "rule_1", "name": "twice", "actions": ["connect:sctp"], "resources": ["*"], "decision": "allow"},
+            {"id": "rule_2", "name": "twice", "actions": ["connect:tcp"], "resources": ["**"], "decision": "deny"},
+        ]},
+    });
+    let teams = json!([{"id": "d290f1ee-6c54-4b01-90e6-d701748f0851", "name": "imported"}]);
+    let docker = json!({"org": "my-org", "teams": teams, "policies": [shown]});
+    let snapshot = json!({"format_version": 1, "docker": docker, "vijil": {}}).to_string();
+    let seed = || Seed::from_snapshot(&snapshot).unwrap();
+
+    let fixture = Fixture::with(|builder| builder.state(&path).seed(seed())).await;
+    let id = shown["id"].as_str().unwrap();
+    let mut expected = shown.clone();
+    expected["org"] = json!("my-org");
+    assert_eq!(fixture.send(reqwest::Method::GET, &policy(id), None).await.unwrap().body, expected);
+    assert_eq!(fixture.emulator.state().orgs["my-org"].teams.len(), 3);
+    // The answer holds an action that the contract does not know.
+    fixture.send(reqwest::Method::DELETE, &policy(id), None).await.unwrap().expect(200);
+    fixture.emulator.stop().await;
+    // What was deleted stays deleted: the organization is known.
+    let again = Fixture::with(|builder| builder.state(&path).seed(seed())).await;
+    assert_eq!(again.emulator.policies(), []);
+}
+
+#[test]
+fn a_seed_that_is_no_snapshot_is_refused() {
+    for (text, reason) in [
+        ("", "EOF"),
+        ("{}", "`format_version` is missing"),
+        (r#"{"format_version": 2}"#, "format version 2"),
+        (r#"{"format_version": 1, "docker": {"policies": [{"id": "pol_1"}]}}"#, "missing field `name`"),
+    ] {
+        let error: SeedError = Seed::from_snapshot(text).unwrap_err();
+        assert!(error.to_string().contains(reason), "{text}: {error}");
+    }
+    assert_eq!(Seed::from_snapshot(r#"{"format_version": 1}"#).unwrap(), Seed::default());
+}
+
+#[tokio::test]
+async fn documents_are_where_an_organization_starts() {
+    use seawall::model::{
+        Action, Body, Decision, Desired, DesiredPolicy, Domain, Origin, Policy, Resources, Rule, Scope,
+    };
+    let origin = Origin { file: "a.yaml".to_owned(), line: 1, column: 1 };
+    let rule = Rule {
+        name: "r".to_owned(),
+        decision: Decision::Allow,
+        actions: vec![Action::ConnectTcp],
+        resources: Resources::Plain(vec!["cve.mitre.org".to_owned()]),
+    };
+    let uuid = "d290f1ee-6c54-4b01-90e6-d701748f0851";
+    let scope = Scope::of(["research".to_owned(), uuid.to_owned(), "new".to_owned()]);
+    let policy = Policy { name: "p".to_owned(), scope, body: Body::Allowlist(vec![rule]) };
+    let declared = DesiredPolicy { policy, domain: Domain::Network, previously: Vec::new(), origin, rules: Vec::new() };
+    let seed = Seed::from_desired("my-org", &Desired { policies: vec![declared] }, Vec::new());
+
+    let fixture = Fixture::with(|builder| builder.seed(seed)).await;
+    let list = fixture.get(POLICIES).await.expect(200).body;
+    let shown = fixture.get(&super::policy(list["data"][0]["id"].as_str().unwrap())).await.expect(200).body;
+    assert_eq!(shown["allowlist_v0"]["domain"], json!("network"));
+    let teams = &fixture.emulator.state().orgs["my-org"].teams;
+    let mut names: Vec<&str> = teams.values().map(|team| team.name.as_str()).collect();
+    names.sort_unstable();
+    // A team of the set-up with the same name is the same team; a UUID is an id.
+    assert_eq!(names, [uuid, "new", "platform", "research"]);
+    assert!(shown["scope"]["teams"].as_array().unwrap().iter().all(|id| teams.contains_key(id.as_str().unwrap())));
+    assert!(teams.contains_key(uuid));
+}
+
+#[tokio::test]
+async fn embedded_keeps_its_state_in_a_folder_that_git_ignores() {
+    let workspace = tempfile::tempdir().unwrap();
+    let folder = workspace.path().join(".seawall");
+    let start = || Emulator::embedded(&folder, "acme", ["research".to_owned()]);
+    let first = start().await.unwrap();
+    assert_eq!(std::fs::read_to_string(folder.join(".gitignore")).unwrap(), "*\n");
+    let (url, secret, teams) = (first.base_url(), first.secret().to_owned(), first.state().orgs["acme"].teams.clone());
+    assert!(url.starts_with("http://127.0.0.1:") && url.ends_with("/v2"), "{url}");
+    assert_eq!(teams.values().map(|team| team.name.as_str()).collect::<Vec<_>>(), ["research"]);
+    first.stop().await;
+
+    let second = start().await.unwrap();
+    assert_ne!(second.secret(), secret, "each run has credentials of its own");
+    assert_eq!(second.state().orgs["acme"].teams, teams, "a team is made once, with an id that stays");
+}
