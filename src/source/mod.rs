@@ -1,1 +1,19 @@
-//! Files to documents: discovery, YAML with the span of every key and value, pointers.
+//! Files to documents: discovery, and YAML with the place of every key and value.
+//!
+//! Invariant: whatever bytes a file holds, reading it ends in values with places or in diagnostics; it never panics,
+//! never grows beyond the limits of [`MAX_DEPTH`], [`MAX_EXPANSION`] and [`MAX_FILE_BYTES`], and never leaves a file
+//! out in silence.
+
+mod build;
+mod discover;
+mod places;
+mod read;
+mod scalar;
+mod syntax;
+mod yaml;
+
+pub use discover::{CONFIG_NAME, discover, find_root, read_all};
+pub use places::{Entry, Parts, Places};
+pub use read::{MAX_FILE_BYTES, add_file};
+pub use scalar::resolve as resolve_scalar;
+pub use yaml::{Comment, MAX_DEPTH, MAX_EXPANSION, Parsed, Tree, parse};

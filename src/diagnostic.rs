@@ -1,1 +1,0 @@
-//! Mistakes of users: collected, placed and coded.

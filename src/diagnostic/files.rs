@@ -1,0 +1,128 @@
+//! The texts that diagnostics point into, and the way from bytes to lines and columns.
+
+use std::ops::Range;
+use std::path::PathBuf;
+
+/// A file of one [`Files`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FileId(usize);
+
+/// The files of one run, in the order added.
+#[derive(Clone, Debug, Default)]
+pub struct Files {
+    files: Vec<SourceFile>,
+}
+
+/// A file's text with its names.
+#[derive(Clone, Debug)]
+pub struct SourceFile {
+    /// Relative to the workspace with `/` between segments; for a file given by itself, the path as given.
+    pub name: String,
+    /// Where the file is on this machine, for output that people click on.
+    pub path: PathBuf,
+    /// The whole text; empty where the file could not be read. Bytes that are not UTF-8 are replaced.
+    pub text: String,
+    lines: Vec<usize>,
+}
+
+/// A place in a file. Lines and columns count from 1, columns in characters; the end is just behind the last character.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Place {
+    /// From 1.
+    pub line: usize,
+    /// From 1, in characters.
+    pub column: usize,
+    /// From 1.
+    pub end_line: usize,
+    /// From 1, in characters.
+    pub end_column: usize,
+}
+
+impl Files {
+    /// Adds a file.
+    pub fn add(&mut self, name: impl Into<String>, path: impl Into<PathBuf>, text: impl Into<String>) -> FileId {
+        let text = text.into();
+        let lines = std::iter::once(0)
+            .chain(text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(offset, _)| offset + 1))
+            .collect();
+        self.files.push(SourceFile { name: name.into(), path: path.into(), text, lines });
+        FileId(self.files.len() - 1)
+    }
+
+    /// The file with this id.
+    ///
+    /// # Panics
+    /// For an id of another collection.
+    #[must_use]
+    pub fn get(&self, id: FileId) -> &SourceFile {
+        self.files.get(id.0).expect("a file id is used with the collection that made it")
+    }
+
+    /// The files with their ids, in the order added.
+    pub fn iter(&self) -> impl Iterator<Item = (FileId, &SourceFile)> {
+        self.files.iter().enumerate().map(|(index, file)| (FileId(index), file))
+    }
+}
+
+impl SourceFile {
+    /// The lines and columns of a byte range. A byte order mark takes no column, as in editors. Bytes beyond the text
+    /// or inside a character are brought back to the character before.
+    #[must_use]
+    pub fn place(&self, span: &Range<usize>) -> Place {
+        let (line, column) = self.line_column(span.start);
+        let (end_line, end_column) = self.line_column(span.end.max(span.start));
+        Place { line, column, end_line, end_column }
+    }
+
+    /// The text of a byte range, or nothing where the range does not fit.
+    #[must_use]
+    pub fn slice(&self, span: &Range<usize>) -> &str {
+        self.text.get(span.clone()).unwrap_or_default()
+    }
+
+    /// Where the line with this number (from 1) starts, or the end of the text.
+    #[must_use]
+    pub fn line_start(&self, line: usize) -> usize {
+        self.lines.get(line.saturating_sub(1)).copied().unwrap_or(self.text.len())
+    }
+
+    fn line_column(&self, offset: usize) -> (usize, usize) {
+        let mut offset = offset.min(self.text.len());
+        while !self.text.is_char_boundary(offset) {
+            offset -= 1;
+        }
+        let line = self.lines.partition_point(|start| *start <= offset);
+        let start = self.line_start(line);
+        let before = self.text.get(start..offset).unwrap_or_default();
+        let before = if line == 1 { before.strip_prefix('\u{feff}').unwrap_or(before) } else { before };
+        (line, before.chars().count() + 1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_count_characters_from_one() {
+        let mut files = Files::default();
+        let id = files.add("a.yaml", "a.yaml", "\u{feff}né: x\r\nb: ü!\n");
+        let file = files.get(id);
+        let cases = [
+            // The byte order mark takes no column.
+            (3..3, (1, 1, 1, 1)),
+            // `é` is two bytes and one column.
+            (8..9, (1, 5, 1, 6)),
+            // The second line, over a carriage return.
+            (11..12, (2, 1, 2, 2)),
+            // Behind the last character.
+            (16..17, (2, 5, 2, 6)),
+            // Inside `é`, and beyond the end.
+            (5..999, (1, 2, 3, 1)),
+        ];
+        for (span, expected) in cases {
+            let place = file.place(&span);
+            assert_eq!((place.line, place.column, place.end_line, place.end_column), expected, "{span:?}");
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! What is wrong with what users wrote: a code, a severity, a message, the places, and what to do.
+//!
+//! Invariant: a [`Diagnostic`] is plain data. It holds bytes of files that [`Files`] keeps, never rendered text, so that
+//! each output format decides for itself how to show a place.
+
+mod files;
+
+use std::ops::Range;
+
+pub use files::{FileId, Files, Place, SourceFile};
+
+/// How much a finding weighs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// The documents cannot be used; commands stop with exit code 1.
+    Error,
+    /// The documents can be used, and probably do not mean what their author thinks.
+    Warning,
+    /// Worth knowing.
+    Note,
+}
+
+/// One finding about the documents.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// Names the kind of finding, in kebab case (`unknown-key`); described in [`crate::check::TABLE`].
+    pub code: &'static str,
+    /// How much it weighs.
+    pub severity: Severity,
+    /// A lower-case phrase without a full stop; text of users stands in backticks. Not yet safe for a terminal.
+    pub message: String,
+    /// Where; absent only for what has no place, such as a missing workspace.
+    pub primary: Option<Label>,
+    /// Other places that belong to it, such as the first of two equal names.
+    pub related: Vec<Label>,
+    /// What to do.
+    pub help: Option<String>,
+}
+
+/// A stretch of a file, with words to stand beside it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Label {
+    /// The file.
+    pub file: FileId,
+    /// Bytes of the file's text.
+    pub span: Range<usize>,
+    /// What there is to say of this place, if the message does not say it.
+    pub message: Option<String>,
+}
+
+/// Findings together with the files that they point into.
+#[derive(Clone, Debug, Default)]
+pub struct Findings {
+    /// The files.
+    pub files: Files,
+    /// Sorted by file name and place once [`Findings::sort`] ran; those without a place come first.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+impl Severity {
+    /// `error`, `warning` or `note`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+            Self::Note => "note",
+        }
+    }
+}
+
+impl Diagnostic {
+    /// A finding of this severity without a place.
+    #[must_use]
+    pub fn new(severity: Severity, code: &'static str, message: impl Into<String>) -> Self {
+        Self { code, severity, message: message.into(), primary: None, related: Vec::new(), help: None }
+    }
+
+    /// An error without a place.
+    #[must_use]
+    pub fn error(code: &'static str, message: impl Into<String>) -> Self {
+        Self::new(Severity::Error, code, message)
+    }
+
+    /// A warning without a place.
+    #[must_use]
+    pub fn warning(code: &'static str, message: impl Into<String>) -> Self {
+        Self::new(Severity::Warning, code, message)
+    }
+
+    /// A note without a place.
+    #[must_use]
+    pub fn note(code: &'static str, message: impl Into<String>) -> Self {
+        Self::new(Severity::Note, code, message)
+    }
+
+    /// The same finding at this place.
+    #[must_use]
+    pub fn at(mut self, label: Label) -> Self {
+        self.primary = Some(label);
+        self
+    }
+
+    /// The same finding with one more related place.
+    #[must_use]
+    pub fn related(mut self, label: Label) -> Self {
+        self.related.push(label);
+        self
+    }
+
+    /// The same finding with advice.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+}
+
+impl Label {
+    /// A place without words.
+    #[must_use]
+    pub fn new(file: FileId, span: Range<usize>) -> Self {
+        Self { file, span, message: None }
+    }
+
+    /// The same place with words.
+    #[must_use]
+    pub fn saying(mut self, message: impl Into<String>) -> Self {
+        self.message = Some(message.into());
+        self
+    }
+}
+
+impl Findings {
+    /// Whether any finding is an error.
+    #[must_use]
+    pub fn has_errors(&self) -> bool {
+        self.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
+    }
+
+    /// How many findings have this severity.
+    #[must_use]
+    pub fn count(&self, severity: Severity) -> usize {
+        self.diagnostics.iter().filter(|diagnostic| diagnostic.severity == severity).count()
+    }
+
+    /// Sorts by file name, place, severity, code and message, and drops exact repetitions (an error inside an anchor
+    /// is found once for each alias).
+    pub fn sort(&mut self) {
+        let files = &self.files;
+        self.diagnostics.sort_by_cached_key(|diagnostic| {
+            let place = diagnostic
+                .primary
+                .as_ref()
+                .map(|label| (files.get(label.file).name.clone(), label.span.start, label.span.end));
+            (place, diagnostic.severity, diagnostic.code, diagnostic.message.clone())
+        });
+        self.diagnostics.dedup();
+    }
+}

@@ -1,0 +1,265 @@
+//! Puts the events of a document together: duplicate keys, merge keys, aliases and their limits.
+//!
+//! Invariant: the value and its places have the same shape, and no value is deeper or, aliases expanded, larger than
+//! the limits.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use serde_json::{Map, Value};
+
+use super::places::{Entry, Parts, Places};
+use super::yaml::{MAX_DEPTH, MAX_EXPANSION, Tree};
+use crate::diagnostic::{Diagnostic, FileId, Label};
+
+/// A finished value on its way into its collection.
+#[derive(Clone)]
+pub(super) struct Node {
+    pub(super) value: Value,
+    pub(super) places: Places,
+    /// Levels below.
+    pub(super) height: usize,
+    /// See [`MAX_EXPANSION`].
+    pub(super) cost: usize,
+}
+
+/// A collection that is not finished.
+struct Open {
+    collection: Collection,
+    start: usize,
+    /// Where the last part ended.
+    end: usize,
+    flow: bool,
+    anchor: usize,
+    height: usize,
+    cost: usize,
+}
+
+enum Collection {
+    Sequence { values: Vec<Value>, places: Vec<Places> },
+    Mapping { values: Map<String, Value>, entries: Vec<Entry>, key: Option<Key>, merged: Vec<Node> },
+}
+
+struct Key {
+    text: String,
+    span: Range<usize>,
+    /// An unquoted `<<`.
+    merge: bool,
+}
+
+pub(super) struct Builder<'findings> {
+    file: FileId,
+    findings: &'findings mut Vec<Diagnostic>,
+    open: Vec<Open>,
+    anchors: BTreeMap<usize, Node>,
+    expanded: usize,
+    root: Option<Node>,
+}
+
+type Step = Result<(), Box<Diagnostic>>;
+
+impl<'findings> Builder<'findings> {
+    pub(super) fn new(file: FileId, findings: &'findings mut Vec<Diagnostic>) -> Self {
+        Self { file, findings, open: Vec::new(), anchors: BTreeMap::new(), expanded: 0, root: None }
+    }
+
+    pub(super) fn start_document(&mut self) {
+        self.anchors.clear();
+        self.expanded = 0;
+    }
+
+    pub(super) fn end_document(&mut self) -> Option<Tree> {
+        self.root.take().map(|node| Tree { value: node.value, places: node.places })
+    }
+
+    pub(super) fn refuse_tag(&mut self, tagged: bool, span: &Range<usize>) {
+        if tagged {
+            let finding = Diagnostic::error("yaml-tag", "tags such as `!!str` are not supported");
+            self.report(finding.at(self.label(span)).help("remove the tag; put text that looks like a number in quotes"));
+        }
+    }
+
+    pub(super) fn refuse_number(&mut self, text: &str, span: &Range<usize>) -> Value {
+        let finding = Diagnostic::error("wrong-type", format!("`{text}` is no number that a document can hold"));
+        self.report(finding.at(self.label(span)).help(format!("put it in quotes if text is meant: `\"{text}\"`")));
+        Value::String(text.to_owned())
+    }
+
+    pub(super) fn scalar(&mut self, node: Node, text: String, plain: bool, anchor: usize) -> Step {
+        match self.awaited_key() {
+            Some(key) => {
+                let merge = plain && text == "<<";
+                *key = Some(Key { text, span: node.places.span.clone(), merge });
+                Ok(())
+            }
+            None => self.finish(node, anchor),
+        }
+    }
+
+    pub(super) fn start_sequence(&mut self, span: Range<usize>, flow: bool, anchor: usize) -> Step {
+        self.start(Collection::Sequence { values: Vec::new(), places: Vec::new() }, span, flow, anchor)
+    }
+
+    pub(super) fn start_mapping(&mut self, span: Range<usize>, flow: bool, anchor: usize) -> Step {
+        let collection =
+            Collection::Mapping { values: Map::new(), entries: Vec::new(), key: None, merged: Vec::new() };
+        self.start(collection, span, flow, anchor)
+    }
+
+    fn start(&mut self, collection: Collection, span: Range<usize>, flow: bool, anchor: usize) -> Step {
+        if self.awaited_key().is_some() {
+            return Err(self.key_is_no_text(&span));
+        }
+        if self.open.len() >= MAX_DEPTH {
+            return Err(self.too_deep(&span));
+        }
+        self.open.push(Open { collection, start: span.start, end: span.end, flow, anchor, height: 0, cost: 16 });
+        Ok(())
+    }
+
+    pub(super) fn end(&mut self, span: &Range<usize>) -> Step {
+        let open = self.open.pop().expect("the parser balances collections");
+        // The end event of a block collection stands where the next thing starts.
+        let place = open.start..if open.flow { span.end } else { open.end };
+        let (value, parts, height, cost) = match open.collection {
+            Collection::Sequence { values, places } => {
+                (Value::Array(values), Parts::Items(places), open.height, open.cost)
+            }
+            Collection::Mapping { mut values, mut entries, merged, .. } => {
+                let mut height = open.height;
+                let mut cost = open.cost;
+                for node in merged {
+                    height = height.max(node.height.saturating_sub(1));
+                    cost += node.cost;
+                    merge(&mut values, &mut entries, node);
+                }
+                (Value::Object(values), Parts::Entries(entries), height, cost)
+            }
+        };
+        let node = Node { value, places: Places { span: place, parts }, height: height + 1, cost };
+        self.finish(node, open.anchor)
+    }
+
+    pub(super) fn alias(&mut self, anchor: usize, span: Range<usize>) -> Step {
+        if self.awaited_key().is_some() {
+            return Err(self.key_is_no_text(&span));
+        }
+        let Some(target) = self.anchors.get(&anchor) else {
+            let finding = Diagnostic::error("yaml-alias", "this alias stands inside of what it stands for");
+            return Err(Box::new(finding.at(self.label(&span)).help("write the value out where it is needed")));
+        };
+        self.expanded += target.cost;
+        if self.expanded > MAX_EXPANSION {
+            let finding = Diagnostic::error("yaml-alias", "the aliases of this document expand to too much");
+            return Err(Box::new(
+                finding.at(self.label(&span)).help("write the values out, or split the document into several"),
+            ));
+        }
+        if self.open.len() + target.height > MAX_DEPTH {
+            return Err(self.too_deep(&span));
+        }
+        let mut node = target.clone();
+        node.places.span = span;
+        self.finish(node, 0)
+    }
+
+    /// Gives a finished value to the collection around it.
+    fn finish(&mut self, node: Node, anchor: usize) -> Step {
+        if anchor != 0 {
+            // An anchor keeps a copy, and anchors inside of anchors keep copies of copies.
+            self.expanded += node.cost;
+            self.anchors.insert(anchor, node.clone());
+        }
+        let Some(open) = self.open.last_mut() else {
+            self.root = Some(node);
+            return Ok(());
+        };
+        open.end = open.end.max(node.places.span.end);
+        open.height = open.height.max(node.height);
+        open.cost += node.cost;
+        match &mut open.collection {
+            Collection::Sequence { values, places } => {
+                values.push(node.value);
+                places.push(node.places);
+                Ok(())
+            }
+            Collection::Mapping { values, entries, key, .. } => {
+                let key = key.take().expect("a value follows its key");
+                open.cost += key.text.len();
+                if key.merge {
+                    return self.merge_later(&key, node);
+                }
+                let double = values.contains_key(&key.text);
+                if let Some(first) = entries.iter().find(|entry| double && entry.key == key.text) {
+                    let message = format!("the key `{}` stands here twice", key.text);
+                    let first = Label::new(self.file, first.key_span.clone()).saying("it stands here first");
+                    let finding = Diagnostic::error("duplicate-key", message);
+                    let finding = finding.at(Label::new(self.file, key.span)).related(first);
+                    self.findings.push(finding.help("keep one of the two"));
+                    return Ok(());
+                }
+                values.insert(key.text.clone(), node.value);
+                entries.push(Entry { key: key.text, key_span: key.span, value: node.places });
+                Ok(())
+            }
+        }
+    }
+
+    /// Keeps what a `<<` brings until the mapping's own keys are known: those win, wherever they stand.
+    fn merge_later(&mut self, key: &Key, node: Node) -> Step {
+        let nodes = match (node.value, node.places.parts) {
+            (Value::Object(values), parts) => {
+                vec![Node { value: Value::Object(values), places: Places { span: node.places.span, parts }, ..node }]
+            }
+            (Value::Array(values), Parts::Items(places)) if values.iter().all(Value::is_object) => {
+                let nodes = values.into_iter().zip(places);
+                nodes.map(|(value, places)| Node { value, places, height: node.height - 1, cost: 16 }).collect()
+            }
+            _ => {
+                let finding = Diagnostic::error("yaml-merge", "a merge key `<<` takes a mapping or a list of mappings");
+                return Err(Box::new(finding.at(self.label(&key.span)).help("write `<<: *name`, or quote the key")));
+            }
+        };
+        if let Some(Open { collection: Collection::Mapping { merged, .. }, .. }) = self.open.last_mut() {
+            merged.extend(nodes);
+        }
+        Ok(())
+    }
+
+    /// The place for a key, where the next value must be one.
+    fn awaited_key(&mut self) -> Option<&mut Option<Key>> {
+        match self.open.last_mut().map(|open| &mut open.collection) {
+            Some(Collection::Mapping { key: key @ None, .. }) => Some(key),
+            _ => None,
+        }
+    }
+
+    fn key_is_no_text(&self, span: &Range<usize>) -> Box<Diagnostic> {
+        let finding = Diagnostic::error("yaml-key", "a key must be text");
+        Box::new(finding.at(self.label(span)).help("put text that starts with `[`, `{` or `*` in quotes"))
+    }
+
+    fn too_deep(&self, span: &Range<usize>) -> Box<Diagnostic> {
+        let finding = Diagnostic::error("yaml-depth", format!("values nest deeper than {MAX_DEPTH} levels"));
+        Box::new(finding.at(self.label(span)))
+    }
+
+    fn report(&mut self, finding: Diagnostic) {
+        self.findings.push(finding);
+    }
+
+    fn label(&self, span: &Range<usize>) -> Label {
+        Label::new(self.file, span.clone())
+    }
+}
+
+/// Adds the entries of a merged mapping that the mapping does not have.
+fn merge(values: &mut Map<String, Value>, entries: &mut Vec<Entry>, node: Node) {
+    let (Value::Object(more), Parts::Entries(places)) = (node.value, node.places.parts) else { return };
+    for entry in places {
+        if let (false, Some(value)) = (values.contains_key(&entry.key), more.get(&entry.key)) {
+            values.insert(entry.key.clone(), value.clone());
+            entries.push(entry);
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! Where each key and value of a document stands: a tree of the same shape as the value.
+
+use std::ops::Range;
+
+/// The place of a value and of everything below it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Places {
+    /// Bytes of the value. For an alias the alias itself; what it stands for keeps its places at the anchor.
+    pub span: Range<usize>,
+    /// Places of the parts.
+    pub parts: Parts,
+}
+
+/// What a value consists of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Parts {
+    /// Nothing: a scalar.
+    None,
+    /// The items of a sequence.
+    Items(Vec<Places>),
+    /// The entries of a mapping, in the order written; merged entries come last.
+    Entries(Vec<Entry>),
+}
+
+/// One entry of a mapping.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The key.
+    pub key: String,
+    /// Bytes of the key.
+    pub key_span: Range<usize>,
+    /// The value.
+    pub value: Places,
+}
+
+impl Places {
+    /// The place of a scalar.
+    #[must_use]
+    pub fn scalar(span: Range<usize>) -> Self {
+        Self { span, parts: Parts::None }
+    }
+
+    /// The place of the value at a JSON pointer (RFC 6901), or of the nearest value around it that exists.
+    #[must_use]
+    pub fn nearest(&self, pointer: &str) -> &Self {
+        let mut here = self;
+        for segment in segments(pointer) {
+            match here.child(&segment) {
+                Some(child) => here = child,
+                None => break,
+            }
+        }
+        here
+    }
+
+    /// The value at a JSON pointer.
+    #[must_use]
+    pub fn get(&self, pointer: &str) -> Option<&Self> {
+        segments(pointer).try_fold(self, |here, segment| here.child(&segment))
+    }
+
+    /// The entry of a mapping with this key.
+    #[must_use]
+    pub fn entry(&self, key: &str) -> Option<&Entry> {
+        match &self.parts {
+            Parts::Entries(entries) => entries.iter().find(|entry| entry.key == key),
+            Parts::None | Parts::Items(_) => None,
+        }
+    }
+
+    /// A short place that stands for the whole value: the first key of a mapping that is not written in braces, else
+    /// the value.
+    #[must_use]
+    pub fn head(&self) -> Range<usize> {
+        match &self.parts {
+            Parts::Entries(entries) => match entries.first() {
+                Some(first) if first.key_span.start == self.span.start => first.key_span.clone(),
+                Some(_) | None => self.span.clone(),
+            },
+            Parts::None | Parts::Items(_) => self.span.clone(),
+        }
+    }
+
+    fn child(&self, segment: &str) -> Option<&Self> {
+        match &self.parts {
+            Parts::None => None,
+            Parts::Items(items) => items.get(segment.parse::<usize>().ok()?),
+            Parts::Entries(_) => self.entry(segment).map(|entry| &entry.value),
+        }
+    }
+}
+
+/// The unescaped segments of a JSON pointer.
+fn segments(pointer: &str) -> impl Iterator<Item = String> {
+    pointer.split('/').skip(1).map(|segment| segment.replace("~1", "/").replace("~0", "~"))
+}

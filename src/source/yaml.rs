@@ -1,0 +1,134 @@
+//! YAML to values with places.
+//!
+//! The dialect is YAML 1.2 with the core schema, and merge keys (`<<`), which people expect from other tools. Tags and
+//! directives are refused: nothing in a document needs them, and they change what text means. Keys are text.
+//!
+//! Invariant: one pass over the events, no recursion, and limits on depth and on what aliases may expand to, so that
+//! hostile text costs little.
+
+use std::ops::Range;
+
+use granit_parser::{Event, Parser, Placement, ScalarStyle, Span, StructureStyle};
+use serde_json::Value;
+
+use super::build::{Builder, Node};
+use super::{places::Places, scalar, syntax};
+use crate::diagnostic::{Diagnostic, FileId};
+
+/// How deep values may nest, aliases followed. Documents need seven levels.
+pub const MAX_DEPTH: usize = 64;
+
+/// How much one document may grow by following aliases: bytes of text plus 16 for each value.
+pub const MAX_EXPANSION: usize = 4 << 20;
+
+/// What a file holds.
+#[derive(Clone, Debug, Default)]
+pub struct Parsed {
+    /// The documents that are not empty, in the order written. After broken syntax, those before it.
+    pub documents: Vec<Tree>,
+    /// All comments, in the order written.
+    pub comments: Vec<Comment>,
+}
+
+/// A document: its value, and where each part of it stands.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tree {
+    /// The value.
+    pub value: Value,
+    /// The places, of the same shape.
+    pub places: Places,
+}
+
+/// A comment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Comment {
+    /// Bytes of the comment with its `#`, without the line break.
+    pub span: Range<usize>,
+    /// The text behind `#`.
+    pub text: String,
+    /// Whether it stands behind something on the same line.
+    pub trailing: bool,
+}
+
+/// Reads the text of a file. What is wrong with it is added to `findings`; where that is an error, the documents are
+/// only good for looking for further mistakes.
+pub fn parse(file: FileId, text: &str, findings: &mut Vec<Diagnostic>) -> Parsed {
+    let mut parsed = Parsed::default();
+    let mut builder = Builder::new(file, findings);
+    for event in Parser::new_from_str_with_options(text, options()) {
+        let step = match event {
+            Ok((event, span)) => read(event, bytes(&span), text, &mut builder, &mut parsed),
+            Err(error) => Err(syntax::diagnostic(file, text, &error)),
+        };
+        if let Err(diagnostic) = step {
+            findings.push(*diagnostic);
+            break;
+        }
+    }
+    parsed
+}
+
+fn options() -> granit_parser::Options {
+    granit_parser::options! {
+        disallow_directives: true,
+        max_buffered_comment_events: usize::MAX,
+        flow_nesting_limit: MAX_DEPTH,
+        block_nesting_limit: MAX_DEPTH,
+    }
+}
+
+/// Takes one event. An error here ends the file.
+fn read(
+    event: Event<'_>,
+    span: Range<usize>,
+    text: &str,
+    builder: &mut Builder<'_>,
+    parsed: &mut Parsed,
+) -> Result<(), Box<Diagnostic>> {
+    match event {
+        Event::DocumentStart(..) => builder.start_document(),
+        Event::DocumentEnd => {
+            parsed.documents.extend(builder.end_document().filter(|tree| !tree.value.is_null()));
+        }
+        Event::Comment(comment, placement) => parsed.comments.push(Comment {
+            span,
+            text: comment.into_owned(),
+            trailing: placement == Placement::Right,
+        }),
+        Event::Scalar(content, style, anchor, tag) => {
+            builder.refuse_tag(tag.is_some(), &span);
+            let value = if style == ScalarStyle::Plain {
+                scalar::resolve(&content).unwrap_or_else(|| builder.refuse_number(&content, &span))
+            } else {
+                Value::String(content.clone().into_owned())
+            };
+            let span = trimmed(text, span);
+            let node = Node { value, places: Places::scalar(span), height: 0, cost: 16 + content.len() };
+            builder.scalar(node, content.into_owned(), style == ScalarStyle::Plain, anchor)?;
+        }
+        Event::SequenceStart(style, anchor, tag) => {
+            builder.refuse_tag(tag.is_some(), &span);
+            builder.start_sequence(span, style == StructureStyle::Flow, anchor)?;
+        }
+        Event::MappingStart(style, anchor, tag) => {
+            builder.refuse_tag(tag.is_some(), &span);
+            builder.start_mapping(span, style == StructureStyle::Flow, anchor)?;
+        }
+        Event::SequenceEnd | Event::MappingEnd => builder.end(&span)?,
+        Event::Alias(anchor) => builder.alias(anchor, span)?,
+        // The start and the end of the stream say nothing, and the other events are not asked for.
+        _ => {}
+    }
+    Ok(())
+}
+
+fn bytes(span: &Span) -> Range<usize> {
+    span.byte_range().expect("text in memory has byte offsets")
+}
+
+/// A block scalar's span reaches over the line breaks behind it; people mean the text.
+fn trimmed(text: &str, span: Range<usize>) -> Range<usize> {
+    let length = text.get(span.clone()).map_or(0, |slice| slice.trim_end().len());
+    span.start..span.start + length
+}
+
