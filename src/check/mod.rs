@@ -1,1 +1,81 @@
-//! Traps and rules across documents, one file each, in one table with their documentation.
+//! Traps and rules across documents, one file each, in one table with their documentation; and [`load`], which takes a
+//! workspace from its files to what it means.
+//!
+//! A check is a pure function over declared policies and their places. It either looks at one policy alone, and then it
+//! also runs for files given one by one, or at the whole workspace.
+//!
+//! Invariant: every code that a finding carries is in [`TABLE`], and the bad example there brings it about.
+
+mod load;
+mod silence;
+mod table;
+
+use crate::diagnostic::{Diagnostic, Files, Severity};
+use crate::document::{Declared, Test, Workspace as Settings};
+
+pub use load::{Emptiness, Loaded, check_files, load, load_into};
+pub use table::TABLE;
+
+/// A kind of finding, with its documentation.
+#[derive(Debug)]
+pub struct Check {
+    /// Kebab case; what findings carry and what `# seawall: allow[code] reason` names.
+    pub code: &'static str,
+    /// How much a finding weighs.
+    pub severity: Severity,
+    /// A phrase for lists.
+    pub title: &'static str,
+    /// Why it matters.
+    pub explanation: &'static str,
+    /// Documents that bring the finding about: whole ones, or items of `rules`.
+    pub bad: &'static str,
+    /// What to do.
+    pub fix: &'static str,
+    /// How it is found.
+    pub run: Run,
+}
+
+/// How findings of a [`Check`] come about.
+#[derive(Clone, Copy, Debug)]
+pub enum Run {
+    /// While documents are read.
+    Reading,
+    /// By looking at one policy.
+    Policy(fn(&Declared<'_>, &Files, &mut Vec<Diagnostic>)),
+    /// By looking at everything.
+    Workspace(fn(&Input<'_>, &mut Vec<Diagnostic>)),
+}
+
+/// Everything that a workspace declares.
+#[derive(Debug)]
+pub struct Input<'a> {
+    /// The policies, in the order of files and places.
+    pub policies: &'a [Declared<'a>],
+    /// The access tests, likewise.
+    pub tests: &'a [Test],
+    /// The workspace's settings; absent for files given one by one.
+    pub settings: Option<&'a Settings>,
+    /// The files that places point into.
+    pub files: &'a Files,
+    /// Whether every document could be read, so that what is missing is missing on purpose.
+    pub complete: bool,
+}
+
+/// Runs the table over what was declared.
+pub fn run(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
+    for check in TABLE.iter().copied().flatten() {
+        match check.run {
+            Run::Reading => {}
+            Run::Policy(look) => input.policies.iter().for_each(|policy| look(policy, input.files, findings)),
+            // Absence means something only when everything was read.
+            Run::Workspace(look) if input.complete || check.severity == Severity::Error => look(input, findings),
+            Run::Workspace(_) => {}
+        }
+    }
+}
+
+/// The check with this code.
+#[must_use]
+pub fn find(code: &str) -> Option<&'static Check> {
+    TABLE.iter().copied().flatten().find(|check| check.code == code)
+}

@@ -1,1 +1,29 @@
 //! What users write: the kinds of documents, their schema, and their meaning.
+//!
+//! A document goes through [`read`]: its `kind` is looked up in [`KINDS`], the schema of that kind reports everything
+//! that is wrong at once, and then the typed form is decoded. A new kind is a file here and a line in that table.
+//!
+//! Invariant: the schema and the decoder of a kind accept the same documents; what neither can say (two names that
+//! clash, a host that is no host) is said by [`crate::check`].
+
+mod access_test;
+mod explain;
+mod field;
+mod kind;
+mod mcp;
+mod policy;
+mod read;
+mod resolve;
+mod rule;
+mod schema;
+mod workspace;
+
+pub use access_test::{AccessTest, Expectation, Subject};
+pub use kind::{Body, KINDS, Kind};
+pub use mcp::{DEFAULT_SCHEMA_URL, McpPolicy};
+pub use policy::{FilesystemPolicy, NetworkPolicy, ScopeField};
+pub use read::{Document, read};
+pub use resolve::{CedarPlace, Declared, ExpectedAccess, Test, declare, declare_test};
+pub use rule::{FilesystemRule, HttpTarget, NetworkRule};
+pub use schema::{schema, schema_of};
+pub use workspace::{Docker, Guards, MaxDeletes, Ownership, Vijil, Workspace};

@@ -75,7 +75,9 @@ impl<'findings> Builder<'findings> {
     pub(super) fn refuse_tag(&mut self, tagged: bool, span: &Range<usize>) {
         if tagged {
             let finding = Diagnostic::error("yaml-tag", "tags such as `!!str` are not supported");
-            self.report(finding.at(self.label(span)).help("remove the tag; put text that looks like a number in quotes"));
+            self.report(
+                finding.at(self.label(span)).help("remove the tag; put text that looks like a number in quotes"),
+            );
         }
     }
 
@@ -101,8 +103,7 @@ impl<'findings> Builder<'findings> {
     }
 
     pub(super) fn start_mapping(&mut self, span: Range<usize>, flow: bool, anchor: usize) -> Step {
-        let collection =
-            Collection::Mapping { values: Map::new(), entries: Vec::new(), key: None, merged: Vec::new() };
+        let collection = Collection::Mapping { values: Map::new(), entries: Vec::new(), key: None, merged: Vec::new() };
         self.start(collection, span, flow, anchor)
     }
 

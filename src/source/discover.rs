@@ -62,7 +62,9 @@ pub fn discover(
     for pattern in patterns {
         if let (false, Some((text, label))) = (pattern.matched, pattern.written) {
             let finding = Diagnostic::error("include-matches-nothing", format!("`{text}` matches no file"));
-            findings.push(finding.at(label).help("correct the pattern, or remove it; patterns start at the workspace's folder"));
+            findings.push(
+                finding.at(label).help("correct the pattern, or remove it; patterns start at the workspace's folder"),
+            );
         }
     }
     found.sort();
@@ -118,9 +120,9 @@ fn consider(
     if let Some(Ok(folder)) = target.as_ref().filter(|target| target.as_ref().is_ok_and(|path| path.is_dir())) {
         // The folder itself is walked where it lies in the workspace; elsewhere it would be left out in silence.
         let inside = fs::canonicalize(root).is_ok_and(|root| folder.starts_with(root));
-        let relevant = ["x.yaml", "x.yml"].iter().any(|file| {
-            patterns.iter().any(|pattern| pattern.matcher.is_match(format!("{name}/{file}")))
-        });
+        let relevant = ["x.yaml", "x.yml"]
+            .iter()
+            .any(|file| patterns.iter().any(|pattern| pattern.matcher.is_match(format!("{name}/{file}"))));
         if !inside && relevant {
             let message = format!("`{name}` is a link to a folder outside of the workspace, and is not searched");
             let finding = Diagnostic::warning("linked-folder", message);

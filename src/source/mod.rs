@@ -14,6 +14,6 @@ mod yaml;
 
 pub use discover::{CONFIG_NAME, discover, find_root, read_all};
 pub use places::{Entry, Parts, Places};
-pub use read::{MAX_FILE_BYTES, add_file};
+pub use read::{MAX_FILE_BYTES, add_beside, add_file};
 pub use scalar::resolve as resolve_scalar;
 pub use yaml::{Comment, MAX_DEPTH, MAX_EXPANSION, Parsed, Tree, parse};

@@ -16,7 +16,11 @@ pub const MAX_FILE_BYTES: u64 = 16 << 20;
 pub(super) enum Content {
     Text(String),
     /// Not UTF-8 from this byte on.
-    Broken { lossy: String, valid: usize, utf16: bool },
+    Broken {
+        lossy: String,
+        valid: usize,
+        utf16: bool,
+    },
     TooLarge,
     Failed(String),
 }
@@ -89,4 +93,28 @@ pub(super) fn reason(error: &std::io::Error) -> String {
         first.make_ascii_lowercase();
     }
     reason
+}
+
+/// Reads a file that another one names, relative to it, and adds it to `files`. `Ok(None)` when it cannot be read, which
+/// is then in `findings`.
+///
+/// # Errors
+/// A phrase, when the name leads outside of `root`, links followed, or nowhere.
+pub fn add_beside(
+    files: &mut Files,
+    beside: FileId,
+    name: &str,
+    root: &Path,
+    findings: &mut Vec<Diagnostic>,
+) -> Result<Option<FileId>, String> {
+    let document = files.get(beside);
+    if Path::new(name).is_absolute() {
+        return Err(format!("`{name}` is an absolute path"));
+    }
+    let path = document.path.parent().unwrap_or_else(|| Path::new("")).join(name);
+    let target = fs::canonicalize(&path).map_err(|error| format!("`{name}` cannot be read: {}", reason(&error)))?;
+    let root = fs::canonicalize(root).map_err(|error| format!("the workspace cannot be read: {}", reason(&error)))?;
+    let inside = target.strip_prefix(&root).map_err(|_| format!("`{name}` leads outside of the workspace"))?;
+    let shown = inside.components().map(|part| part.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/");
+    Ok(add_file(files, &shown, &path, findings))
 }

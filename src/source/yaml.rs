@@ -90,11 +90,9 @@ fn read(
         Event::DocumentEnd => {
             parsed.documents.extend(builder.end_document().filter(|tree| !tree.value.is_null()));
         }
-        Event::Comment(comment, placement) => parsed.comments.push(Comment {
-            span,
-            text: comment.into_owned(),
-            trailing: placement == Placement::Right,
-        }),
+        Event::Comment(comment, placement) => {
+            parsed.comments.push(Comment { span, text: comment.into_owned(), trailing: placement == Placement::Right })
+        }
         Event::Scalar(content, style, anchor, tag) => {
             builder.refuse_tag(tag.is_some(), &span);
             let value = if style == ScalarStyle::Plain {
@@ -131,4 +129,3 @@ fn trimmed(text: &str, span: Range<usize>) -> Range<usize> {
     let length = text.get(span.clone()).map_or(0, |slice| slice.trim_end().len());
     span.start..span.start + length
 }
-

@@ -1,0 +1,142 @@
+//! `# seawall: allow[code] reason`: an author's word that a finding is known and wanted.
+//!
+//! A silence behind something covers what starts on its line; a silence on a line of its own covers what starts on the
+//! next line that holds more than a comment.
+//!
+//! Invariant: only warnings and notes can be silenced, each silence has a reason, and a silence without effect is
+//! itself a finding.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+use crate::diagnostic::{Diagnostic, FileId, Files, Label, Severity, SourceFile};
+use crate::source::{Comment, Parts, Places, Tree};
+
+/// A silence and what it covers.
+struct Silence {
+    file: FileId,
+    code: String,
+    /// Bytes of the comment.
+    comment: Range<usize>,
+    covers: Range<usize>,
+    used: bool,
+}
+
+/// A file as it was read: what silences are found in, and what they can cover.
+pub(super) struct Annotated<'a> {
+    pub(super) file: FileId,
+    pub(super) comments: &'a [Comment],
+    pub(super) trees: Vec<&'a Tree>,
+}
+
+/// Takes silenced findings out, and adds those about silences. Findings before `from` are left alone.
+pub(super) fn apply(files: &Files, annotated: &[Annotated<'_>], findings: &mut Vec<Diagnostic>, from: usize) {
+    let mut about = Vec::new();
+    let mut silences: Vec<Silence> = annotated.iter().flat_map(|file| read(files, file, &mut about)).collect();
+    let mut index = 0;
+    findings.retain(|finding| {
+        index += 1;
+        index <= from || finding.severity == Severity::Error || !silenced(finding, &mut silences)
+    });
+    // In a file with errors, findings may be missing rather than silenced for nothing.
+    let broken: BTreeSet<FileId> = findings
+        .iter()
+        .filter(|finding| finding.severity == Severity::Error)
+        .filter_map(|finding| finding.primary.as_ref().map(|label| label.file))
+        .collect();
+    for silence in silences.iter().filter(|silence| !silence.used && !broken.contains(&silence.file)) {
+        let message = format!("`allow[{}]` silences nothing", silence.code);
+        let finding = Diagnostic::warning("unused-silence", message);
+        let error = super::find(&silence.code).is_some_and(|check| check.severity == Severity::Error);
+        let help = match super::find(&silence.code) {
+            None => "there is no such code; `seawall validate` shows codes in brackets",
+            Some(_) if error => "errors cannot be silenced, since the service would refuse the policy",
+            Some(_) => "remove it, or put it on or just above the line that the finding starts on",
+        };
+        about.push(finding.at(Label::new(silence.file, silence.comment.clone())).help(help));
+    }
+    findings.append(&mut about);
+}
+
+fn silenced(finding: &Diagnostic, silences: &mut [Silence]) -> bool {
+    let Some(place) = &finding.primary else { return false };
+    let mut hit = false;
+    for silence in silences {
+        let covered = silence.covers.contains(&place.span.start);
+        if silence.file == place.file && silence.code == finding.code && covered {
+            silence.used = true;
+            hit = true;
+        }
+    }
+    hit
+}
+
+fn read(files: &Files, annotated: &Annotated<'_>, about: &mut Vec<Diagnostic>) -> Vec<Silence> {
+    let source = files.get(annotated.file);
+    let mut silences = Vec::new();
+    for comment in annotated.comments {
+        let Some(directive) = comment.text.trim().strip_prefix("seawall:") else { continue };
+        let label = || Label::new(annotated.file, comment.span.clone());
+        let parsed = directive.trim().strip_prefix("allow[").and_then(|rest| rest.split_once(']'));
+        let Some((codes, reason)) = parsed else {
+            let finding =
+                Diagnostic::warning("malformed-silence", "this comment is no silence that seawall understands");
+            about.push(finding.at(label()).help("write `# seawall: allow[code] reason`"));
+            continue;
+        };
+        if reason.trim().is_empty() {
+            let finding = Diagnostic::warning("malformed-silence", "a silence needs a reason");
+            about.push(finding.at(label()).help("write `# seawall: allow[code] reason`"));
+            continue;
+        }
+        let covers = covered(source, comment, annotated);
+        silences.extend(codes.split(',').map(|code| Silence {
+            file: annotated.file,
+            code: code.trim().to_owned(),
+            comment: comment.span.clone(),
+            covers: covers.clone(),
+            used: false,
+        }));
+    }
+    silences
+}
+
+/// The bytes that a silence speaks about: its target line, and all of what starts there.
+fn covered(source: &SourceFile, comment: &Comment, annotated: &Annotated<'_>) -> Range<usize> {
+    let mut line = source.place(&comment.span).line;
+    if !comment.trailing {
+        line += 1;
+        while source
+            .text
+            .get(source.line_start(line)..source.line_start(line + 1))
+            .is_some_and(|text| text.trim_start().starts_with('#') || (text.trim().is_empty() && !text.is_empty()))
+        {
+            line += 1;
+        }
+    }
+    let mut covered = source.line_start(line)..source.line_start(line + 1);
+    for tree in &annotated.trees {
+        // The whole document only for a silence above it; its first key may stand on any line.
+        if !comment.trailing && covered.contains(&tree.places.span.start) {
+            covered.end = covered.end.max(tree.places.span.end);
+        }
+        widen(&tree.places, &mut covered);
+    }
+    covered
+}
+
+/// Widens a line to the end of the parts that start on it.
+fn widen(places: &Places, covered: &mut Range<usize>) {
+    let mut part = |start: usize, value: &Places| {
+        if covered.contains(&start) {
+            covered.end = covered.end.max(value.span.end);
+        } else if value.span.end > covered.start && start < covered.start {
+            widen(value, covered);
+        }
+    };
+    match &places.parts {
+        Parts::None => {}
+        Parts::Items(items) => items.iter().for_each(|item| part(item.span.start, item)),
+        Parts::Entries(entries) => entries.iter().for_each(|entry| part(entry.key_span.start, &entry.value)),
+    }
+}

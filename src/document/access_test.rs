@@ -1,0 +1,112 @@
+//! `AccessTest`: what members of some teams must be able to do, and what not.
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::Deserialize;
+
+use super::field::{self, ApiVersion};
+use crate::model::Decision;
+
+/// Expectations about access, checked by `seawall test`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "AccessTest")]
+pub struct AccessTest {
+    /// The version of the document format.
+    #[serde(rename = "apiVersion")]
+    pub api_version: ApiVersion,
+    /// What the document is.
+    pub kind: AccessTestKind,
+    /// What the test shows.
+    #[serde(deserialize_with = "field::text")]
+    #[schemars(length(min = 1), example = "researchers reach the CVE mirror and nothing else")]
+    pub name: String,
+    /// Why this test exists.
+    #[serde(default, deserialize_with = "field::present")]
+    #[schemars(with = "String")]
+    pub description: Option<String>,
+    /// Who tries; without it, a member of no team.
+    #[serde(default, rename = "as")]
+    pub subject: Subject,
+    /// What must be allowed and what must be denied.
+    #[serde(deserialize_with = "field::list")]
+    #[schemars(length(min = 1))]
+    pub expect: Vec<Expectation>,
+}
+
+/// Who tries.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Subject {
+    /// Names or ids of the teams that the subject is a member of.
+    #[serde(default, deserialize_with = "field::texts")]
+    #[schemars(inner(length(min = 1)), example = ["research"])]
+    pub teams: Vec<String>,
+}
+
+/// One expectation: the decision with the access that it is about, as text (`connect:tcp example.com:443`).
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Expectation {
+    /// Must be allowed.
+    Allow(#[serde(deserialize_with = "field::text")] String),
+    /// Must be denied.
+    Deny(#[serde(deserialize_with = "field::text")] String),
+}
+
+/// `AccessTest`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[schemars(inline)]
+pub enum AccessTestKind {
+    /// Written as is.
+    AccessTest,
+}
+
+impl Expectation {
+    /// What is expected.
+    #[must_use]
+    pub fn decision(&self) -> Decision {
+        match self {
+            Self::Allow(_) => Decision::Allow,
+            Self::Deny(_) => Decision::Deny,
+        }
+    }
+
+    /// The access, as written.
+    #[must_use]
+    pub fn access(&self) -> &str {
+        match self {
+            Self::Allow(access) | Self::Deny(access) => access,
+        }
+    }
+}
+
+// Written by hand: the derived `oneOf` of two objects gives editors and errors nothing to hold on to.
+impl JsonSchema for Expectation {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Expectation".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "An access that must be allowed, or one that must be denied.",
+            "type": "object",
+            "properties": {
+                "allow": {
+                    "description": "An access that must be allowed.",
+                    "type": "string",
+                    "minLength": 1,
+                    "examples": ["connect:tcp cve.mitre.org:443", "GET https://api.github.com/repos/docker/cli"]
+                },
+                "deny": {
+                    "description": "An access that must be denied.",
+                    "type": "string",
+                    "minLength": 1,
+                    "examples": ["mount rw ~/.ssh", "mcp invokeTool notion/search {\"readOnly\": true}"]
+                }
+            },
+            "additionalProperties": false,
+            "minProperties": 1,
+            "maxProperties": 1
+        })
+    }
+}

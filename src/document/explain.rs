@@ -1,0 +1,276 @@
+//! What the schema refuses, in words that say where and what to do.
+//!
+//! Invariant: the validator's own sentences are shown only for keywords that no schema of ours uses.
+
+use jsonschema::error::{TypeKind, ValidationErrorKind};
+use jsonschema::{JsonType, ValidationError};
+use serde_json::Value;
+
+use super::kind::Kind;
+use super::read::did_you_mean;
+use super::rule;
+use crate::diagnostic::{Diagnostic, FileId, Label};
+use crate::source::{Places, Tree};
+
+/// Where an error is, and the schema that it comes from.
+struct Site<'a> {
+    file: FileId,
+    kind: &'a Kind,
+    pointer: &'a str,
+    places: &'a Places,
+    /// The object of the schema whose keyword failed.
+    schema: &'a Value,
+}
+
+/// Adds the findings for one error of the validator.
+pub(super) fn explain(
+    error: &ValidationError<'_>,
+    kind: &Kind,
+    schema: &Value,
+    file: FileId,
+    tree: &Tree,
+    findings: &mut Vec<Diagnostic>,
+) {
+    let pointer = error.instance_path().as_str();
+    let keyword = error.schema_path().as_str();
+    let around = keyword.rsplit_once('/').map_or("", |(around, _)| around);
+    let schema = schema.pointer(around).unwrap_or(&Value::Null);
+    let site = Site { file, kind, pointer, places: tree.places.nearest(pointer), schema };
+    let instance = error.instance().as_ref();
+    match error.kind() {
+        ValidationErrorKind::AdditionalProperties { unexpected } => {
+            findings.extend(unexpected.iter().map(|key| site.unknown_key(key)));
+        }
+        ValidationErrorKind::Required { property } => findings.push(site.missing_key(property)),
+        ValidationErrorKind::Type { kind } => findings.push(site.wrong_type(kind, instance)),
+        ValidationErrorKind::Enum { options } => findings.push(site.unknown_value(options, instance)),
+        ValidationErrorKind::Constant { expected_value } => findings.push(site.constant(expected_value, instance)),
+        ValidationErrorKind::MinItems { .. } => {
+            findings.push(site.finding("empty", format!("{} is empty", site.subject())).help("give at least one item"));
+        }
+        ValidationErrorKind::MinLength { .. } => {
+            findings.push(site.finding("empty", format!("{} is empty", site.subject())));
+        }
+        ValidationErrorKind::Minimum { limit } | ValidationErrorKind::Maximum { limit } => {
+            let bound = if matches!(error.kind(), ValidationErrorKind::Minimum { .. }) { "less" } else { "more" };
+            let message = format!("{} is `{instance}`, and may not be {bound} than {limit}", site.subject());
+            findings.push(site.finding("out-of-range", message));
+        }
+        ValidationErrorKind::Pattern { .. } => findings.push(site.pattern(instance)),
+        ValidationErrorKind::OneOfNotValid { .. } => findings.push(site.one_of(instance, false)),
+        ValidationErrorKind::OneOfMultipleValid { .. } => findings.push(site.one_of(instance, true)),
+        ValidationErrorKind::MinProperties { .. } | ValidationErrorKind::MaxProperties { .. } => {
+            let finding = site.finding("expectation", "an expectation is one `allow` or one `deny`");
+            findings.push(finding.help("write each expectation as an item of its own: `- allow: …`"));
+        }
+        _ => findings.push(site.finding("invalid", error.to_string())),
+    }
+}
+
+impl Site<'_> {
+    fn finding(&self, code: &'static str, message: impl Into<String>) -> Diagnostic {
+        Diagnostic::error(code, message).at(Label::new(self.file, self.places.head()))
+    }
+
+    /// The value in words: its key, or the list that it is an item of.
+    fn subject(&self) -> String {
+        let mut segments = self.pointer.rsplit('/');
+        match (segments.next(), segments.next()) {
+            (Some(last), Some(list)) if last.bytes().all(|byte| byte.is_ascii_digit()) => {
+                if list.is_empty() {
+                    "this item".to_owned()
+                } else {
+                    format!("this item of `{list}`")
+                }
+            }
+            (Some(""), _) | (None, _) => "the document".to_owned(),
+            (Some(last), _) => format!("`{last}`"),
+        }
+    }
+
+    fn known_keys(&self) -> impl Iterator<Item = &str> {
+        self.schema
+            .get("properties")
+            .and_then(Value::as_object)
+            .into_iter()
+            .flat_map(|known| known.keys().map(String::as_str))
+    }
+
+    fn unknown_key(&self, key: &str) -> Diagnostic {
+        let span = self.places.entry(key).map_or_else(|| self.places.head(), |entry| entry.key_span.clone());
+        let place = if self.pointer.is_empty() { format!("a `{}`", self.kind.name) } else { self.subject() };
+        let finding = Diagnostic::error("unknown-key", format!("{place} has no key `{key}`"));
+        let finding = finding.at(Label::new(self.file, span));
+        if key == "http_resources" && self.kind.name == "FilesystemPolicy" {
+            return finding.help("rules for HTTP requests belong into a `NetworkPolicy`");
+        }
+        match did_you_mean(key, self.known_keys()) {
+            Some(near) if self.places.entry(near).is_some() => {
+                finding.help(format!("did you mean `{near}`? it stands here already; remove one of the two"))
+            }
+            Some(near) => finding.help(format!("did you mean `{near}`?")),
+            None => {
+                let known: Vec<_> = self.known_keys().collect();
+                finding.help(format!("the keys here are `{}`", known.join("`, `")))
+            }
+        }
+    }
+
+    fn missing_key(&self, property: &Value) -> Diagnostic {
+        let key = property.as_str().unwrap_or_default();
+        let finding = self.finding("missing-key", format!("the key `{key}` is missing"));
+        if key == "rules" {
+            return finding.help("add `rules`; `rules: []` says on purpose that there are none");
+        }
+        let described = self.schema.get("properties").and_then(|known| known.get(key)).and_then(|known| {
+            let description = known.get("description")?.as_str()?;
+            description.split(". ").next().map(|sentence| sentence.trim_end_matches('.').replace('\n', " "))
+        });
+        match described {
+            Some(description) => finding.help(format!("add `{key}`: {}", lower_first(&description))),
+            None => finding.help(format!("add `{key}`")),
+        }
+    }
+
+    fn wrong_type(&self, expected: &TypeKind, instance: &Value) -> Diagnostic {
+        let expected: Vec<JsonType> = match expected {
+            TypeKind::Single(one) => vec![*one],
+            TypeKind::Multiple(several) => several.iter().collect(),
+        };
+        let wanted = expected.iter().map(|one| type_name(*one)).collect::<Vec<_>>().join(" or ");
+        let message = match instance {
+            Value::Null => format!("{} has no value, and must be {wanted}", self.subject()),
+            _ => format!("{} must be {wanted}, not {}", self.subject(), described(instance)),
+        };
+        let finding = self.finding("wrong-type", message);
+        match instance {
+            Value::Number(_) | Value::Bool(_) if expected.contains(&JsonType::String) => {
+                finding.help(format!("put it in quotes: `\"{instance}\"`"))
+            }
+            Value::String(text) if expected == [JsonType::Boolean] => {
+                let meant =
+                    if matches!(text.to_lowercase().as_str(), "yes" | "on" | "y" | "true") { "true" } else { "false" };
+                finding
+                    .help(format!("write `{meant}` without quotes; in YAML 1.2 words such as `yes` and `no` are text"))
+            }
+            Value::String(text) if expected == [JsonType::Array] => finding.help(format!("write a list: `[{text}]`")),
+            Value::String(text) if text.parse::<i64>().is_ok() => finding.help("remove the quotes"),
+            Value::Null if self.pointer == "/rules" => finding.help("`rules: []` says on purpose that there are none"),
+            Value::Null if self.pointer == "/scope" => {
+                finding.help("name the teams, or remove the key to govern the whole organization")
+            }
+            Value::Null => finding.help("give a value, or remove the key"),
+            _ => finding,
+        }
+    }
+
+    fn unknown_value(&self, options: &Value, instance: &Value) -> Diagnostic {
+        let options: Vec<&str> = options.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        let Some(text) = instance.as_str() else {
+            return self.finding("wrong-type", format!("{} must be text", self.subject()));
+        };
+        let action = self.pointer.contains("/actions/");
+        let what = if action { "there is no action".to_owned() } else { format!("{} cannot be", self.subject()) };
+        let finding = self.finding(if action { "unknown-action" } else { "unknown-value" }, format!("{what} `{text}`"));
+        if action && let Some(help) = action_help(text, self.kind) {
+            return Diagnostic {
+                message: format!("a `{}` has no action `{text}`", self.kind.name),
+                ..finding.help(help)
+            };
+        }
+        let near = match did_you_mean(text, options.iter().copied()) {
+            // `get` and `tcp` are how people say it.
+            None => options
+                .iter()
+                .copied()
+                .find(|option| option.split_once(':').is_some_and(|(_, method)| method.eq_ignore_ascii_case(text))),
+            near => near,
+        };
+        match near {
+            Some(near) => finding.help(format!("did you mean `{near}`?")),
+            None => finding.help(format!("write one of `{}`", options.join("`, `"))),
+        }
+    }
+
+    fn constant(&self, expected: &Value, instance: &Value) -> Diagnostic {
+        let expected = expected.as_str().unwrap_or_default();
+        let message = format!("{} must be `{expected}`, not {}", self.subject(), described(instance));
+        self.finding("unknown-value", message).help(format!("write `{expected}`"))
+    }
+
+    fn pattern(&self, instance: &Value) -> Diagnostic {
+        let text = instance.as_str().unwrap_or_default();
+        if self.pointer.ends_with("/path") {
+            let finding = self.finding("http-path", format!("the path `{text}` does not start with `/`"));
+            return finding.help(format!("write `/{}`", text.trim_start_matches('/')));
+        }
+        let finding = self.finding("wrong-format", format!("{} cannot be `{text}`", self.subject()));
+        match self.pointer {
+            "/guards/max_deletes" => finding.help("write a share from `0%` to `100%`, or a count without quotes"),
+            _ => finding,
+        }
+    }
+
+    fn one_of(&self, instance: &Value, both: bool) -> Diagnostic {
+        let (first, second) =
+            if self.kind.name == "McpPolicy" { ("cedar", "cedar_file") } else { ("resources", "http_resources") };
+        if both {
+            let place = |key| self.places.entry(key).map_or_else(|| self.places.head(), |entry| entry.key_span.clone());
+            let finding = Diagnostic::error("one-of", format!("`{first}` and `{second}` may not stand together"));
+            let finding = finding.at(Label::new(self.file, place(second)));
+            let finding = finding.related(Label::new(self.file, place(first)).saying("the other stands here"));
+            return match first {
+                "cedar" => finding.help("keep one of the two"),
+                _ => finding.help(
+                    "keep `resources` for `connect:…`, or `http_resources` for `request:…`; make two rules for both",
+                ),
+            };
+        }
+        let finding = self.finding("missing-key", format!("`{first}` or `{second}` is missing"));
+        let requests = instance.get("actions").and_then(Value::as_array).is_some_and(|actions| {
+            actions.iter().filter_map(Value::as_str).any(|action| action.starts_with("request:"))
+        });
+        match first {
+            "cedar" => finding.help("add the policy text as `cedar`, or the name of its file as `cedar_file`"),
+            _ if requests => finding.help("add `http_resources`: the hosts and paths that the requests go to"),
+            _ => finding.help("add `resources`: the hosts, addresses or CIDR blocks to connect to"),
+        }
+    }
+}
+
+/// What to say of an action that another kind has.
+fn action_help(text: &str, kind: &Kind) -> Option<String> {
+    let filesystem = kind.name == "FilesystemPolicy";
+    let other = if filesystem { "NetworkPolicy" } else { "FilesystemPolicy" };
+    rule::actions(!filesystem)
+        .any(|action| action.to_string() == text)
+        .then(|| format!("`{text}` belongs into a `{other}`; a policy is about one domain"))
+}
+
+fn type_name(json_type: JsonType) -> &'static str {
+    match json_type {
+        JsonType::Array => "a list",
+        JsonType::Boolean => "`true` or `false`",
+        JsonType::Integer => "a whole number",
+        JsonType::Null => "nothing",
+        JsonType::Number => "a number",
+        JsonType::Object => "a mapping",
+        JsonType::String => "text",
+    }
+}
+
+/// A value in words, short.
+fn described(value: &Value) -> String {
+    match value {
+        Value::Null => "empty".to_owned(),
+        Value::Bool(_) | Value::Number(_) => format!("`{value}`"),
+        Value::String(text) => format!("the text `{}`", text.chars().take(40).collect::<String>()),
+        Value::Array(_) => "a list".to_owned(),
+        Value::Object(_) => "a mapping".to_owned(),
+    }
+}
+
+fn lower_first(text: &str) -> String {
+    let mut characters = text.chars();
+    characters.next().map(|first| first.to_lowercase().chain(characters).collect()).unwrap_or_default()
+}

@@ -1,0 +1,57 @@
+//! The parts that kinds share: field types, and decoders for what the schema says beyond a type.
+//!
+//! Invariant: `null` is never accepted in place of a value. An empty `scope:` must not quietly mean the whole
+//! organization.
+
+use schemars::JsonSchema;
+use serde::de::{Deserialize, Deserializer, Error};
+
+/// The version of the document format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize, JsonSchema)]
+#[schemars(inline)]
+pub enum ApiVersion {
+    #[serde(rename = "seawall/v1")]
+    V1,
+}
+
+/// Text with at least one character.
+pub(super) fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    String::deserialize(deserializer)
+        .and_then(|text| if text.is_empty() { Err(D::Error::custom("is empty")) } else { Ok(text) })
+}
+
+/// [`text`] that may be absent.
+pub(super) fn optional_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    text(deserializer).map(Some)
+}
+
+/// A value that may be absent but not `null`.
+pub(super) fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
+}
+
+/// A list with at least one item.
+pub(super) fn list<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
+    Vec::deserialize(deserializer)
+        .and_then(|list| if list.is_empty() { Err(D::Error::custom("is empty")) } else { Ok(list) })
+}
+
+/// [`list`] that may be absent.
+pub(super) fn optional_list<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Option<Vec<T>>, D::Error> {
+    list(deserializer).map(Some)
+}
+
+/// A list of texts, none of them empty.
+pub(super) fn texts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    Vec::<String>::deserialize(deserializer).and_then(|list| {
+        if list.iter().any(String::is_empty) { Err(D::Error::custom("holds an empty text")) } else { Ok(list) }
+    })
+}
+
+/// [`texts`] with at least one item, which may be absent.
+pub(super) fn optional_texts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<String>>, D::Error> {
+    let list = texts(deserializer)?;
+    if list.is_empty() { Err(D::Error::custom("is empty")) } else { Ok(Some(list)) }
+}

@@ -1,0 +1,69 @@
+//! The kinds of documents, in one table.
+
+use schemars::{Schema, SchemaGenerator};
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{AccessTest, FilesystemPolicy, McpPolicy, NetworkPolicy, Workspace};
+
+/// A kind of document.
+#[derive(Debug)]
+pub struct Kind {
+    /// As `kind` says it.
+    pub name: &'static str,
+    /// Whether it is the kind of `seawall.yaml`, which no other file holds.
+    pub settings: bool,
+    /// The schema of the kind, without what [`super::schema_of`] puts around it.
+    pub(super) schema: fn(&mut SchemaGenerator) -> Schema,
+    /// The typed form of a value that fits the schema.
+    pub(super) decode: fn(&Value) -> Result<Body, serde_json::Error>,
+}
+
+/// The typed form of a document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Body {
+    /// `Workspace`.
+    Workspace(Box<Workspace>),
+    /// `NetworkPolicy`.
+    NetworkPolicy(NetworkPolicy),
+    /// `FilesystemPolicy`.
+    FilesystemPolicy(FilesystemPolicy),
+    /// `McpPolicy`.
+    McpPolicy(McpPolicy),
+    /// `AccessTest`.
+    AccessTest(AccessTest),
+}
+
+/// All kinds, in the order of the documentation.
+pub static KINDS: [Kind; 5] = [
+    Kind {
+        name: "Workspace",
+        settings: true,
+        schema: SchemaGenerator::root_schema_for::<Workspace>,
+        decode: |value| Workspace::deserialize(value).map(Box::new).map(Body::Workspace),
+    },
+    Kind {
+        name: "NetworkPolicy",
+        settings: false,
+        schema: SchemaGenerator::root_schema_for::<NetworkPolicy>,
+        decode: |value| NetworkPolicy::deserialize(value).map(Body::NetworkPolicy),
+    },
+    Kind {
+        name: "FilesystemPolicy",
+        settings: false,
+        schema: SchemaGenerator::root_schema_for::<FilesystemPolicy>,
+        decode: |value| FilesystemPolicy::deserialize(value).map(Body::FilesystemPolicy),
+    },
+    Kind {
+        name: "McpPolicy",
+        settings: false,
+        schema: SchemaGenerator::root_schema_for::<McpPolicy>,
+        decode: |value| McpPolicy::decode(value).map(Body::McpPolicy),
+    },
+    Kind {
+        name: "AccessTest",
+        settings: false,
+        schema: SchemaGenerator::root_schema_for::<AccessTest>,
+        decode: |value| AccessTest::deserialize(value).map(Body::AccessTest),
+    },
+];

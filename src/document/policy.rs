@@ -1,0 +1,94 @@
+//! `NetworkPolicy` and `FilesystemPolicy`.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::field::{self, ApiVersion};
+use super::rule::{self, FilesystemRule, NetworkRule};
+
+/// Which network destinations and HTTP requests sandboxes may reach.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "NetworkPolicy")]
+pub struct NetworkPolicy {
+    /// The version of the document format.
+    #[serde(rename = "apiVersion")]
+    pub api_version: ApiVersion,
+    /// What the document is.
+    pub kind: NetworkPolicyKind,
+    /// The identity of the policy, unique in the organization.
+    #[serde(deserialize_with = "field::text")]
+    #[schemars(length(min = 1), example = "Security Research — hardened")]
+    pub name: String,
+    /// Earlier names of the policy: a live policy of such a name is renamed, not replaced.
+    #[serde(default, deserialize_with = "field::texts")]
+    #[schemars(inner(length(min = 1)))]
+    pub previously: Vec<String>,
+    /// Why this policy exists; never sent to the service.
+    #[serde(default, deserialize_with = "field::present")]
+    #[schemars(with = "String")]
+    pub description: Option<String>,
+    /// Whom the policy governs; without it, the whole organization.
+    #[serde(default)]
+    pub scope: ScopeField,
+    /// The rules. `[]` says on purpose that there are none.
+    #[serde(deserialize_with = "rule::network_rules")]
+    #[schemars(with = "Vec<NetworkRule>")]
+    pub rules: Vec<NetworkRule>,
+}
+
+/// Which host paths sandboxes may mount.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "FilesystemPolicy")]
+pub struct FilesystemPolicy {
+    /// The version of the document format.
+    #[serde(rename = "apiVersion")]
+    pub api_version: ApiVersion,
+    /// What the document is.
+    pub kind: FilesystemPolicyKind,
+    /// The identity of the policy, unique in the organization.
+    #[serde(deserialize_with = "field::text")]
+    #[schemars(length(min = 1), example = "Shared data")]
+    pub name: String,
+    /// Earlier names of the policy: a live policy of such a name is renamed, not replaced.
+    #[serde(default, deserialize_with = "field::texts")]
+    #[schemars(inner(length(min = 1)))]
+    pub previously: Vec<String>,
+    /// Why this policy exists; never sent to the service.
+    #[serde(default, deserialize_with = "field::present")]
+    #[schemars(with = "String")]
+    pub description: Option<String>,
+    /// Whom the policy governs; without it, the whole organization.
+    #[serde(default)]
+    pub scope: ScopeField,
+    /// The rules. `[]` says on purpose that there are none.
+    pub rules: Vec<FilesystemRule>,
+}
+
+/// Whom a policy governs.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Scope")]
+pub struct ScopeField {
+    /// Names or ids of teams; the members of any of them are governed. None means the whole organization.
+    #[serde(default, deserialize_with = "field::texts")]
+    #[schemars(inner(length(min = 1)), example = ["research"])]
+    pub teams: Vec<String>,
+}
+
+/// `NetworkPolicy`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[schemars(inline)]
+pub enum NetworkPolicyKind {
+    /// Written as is.
+    NetworkPolicy,
+}
+
+/// `FilesystemPolicy`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[schemars(inline)]
+pub enum FilesystemPolicyKind {
+    /// Written as is.
+    FilesystemPolicy,
+}

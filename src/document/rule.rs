@@ -1,0 +1,172 @@
+//! Rules as they are written.
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::Deserialize;
+use serde::de::{Deserializer, Error};
+
+use super::field;
+use crate::model::{Action, Decision, HttpResource, Layer, Resources, Rule};
+
+/// Allows or denies network destinations or HTTP requests. A deny wins over every allow.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(extend("oneOf" = [{"required": ["resources"]}, {"required": ["http_resources"]}]))]
+pub struct NetworkRule {
+    /// The identity of the rule, unique in the policy.
+    #[serde(deserialize_with = "field::text")]
+    #[schemars(length(min = 1), example = "allow research mirrors")]
+    pub name: String,
+    /// Earlier names of the rule: a live rule of such a name is updated, not replaced.
+    #[serde(default, deserialize_with = "field::texts")]
+    #[schemars(inner(length(min = 1)))]
+    pub previously: Vec<String>,
+    /// Whether the rule allows or denies.
+    #[schemars(schema_with = "decision")]
+    pub decision: Decision,
+    /// What is allowed or denied: `connect:…` on `resources`, or `request:…` on `http_resources`; one rule takes one of
+    /// the two.
+    #[serde(deserialize_with = "network_actions")]
+    #[schemars(schema_with = "network_action_list")]
+    pub actions: Vec<Action>,
+    /// Hosts, addresses and CIDR blocks for `connect:…`: `example.com`, `example.com:443`, `*.example.com` (one label),
+    /// `**.example.com` (any depth), `10.0.0.0/8`.
+    #[serde(default, deserialize_with = "field::optional_texts")]
+    #[schemars(with = "Vec<String>", length(min = 1), inner(length(min = 1)), example = ["research.mitre.org", "**.example.com:443"])]
+    pub resources: Option<Vec<String>>,
+    /// Targets for `request:…`.
+    #[serde(default, deserialize_with = "field::optional_list")]
+    #[schemars(with = "Vec<HttpTarget>", length(min = 1))]
+    pub http_resources: Option<Vec<HttpTarget>>,
+}
+
+/// A host with a path: the requests that a rule is about.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HttpTarget {
+    /// A host or a pattern such as `*.example.com`, without scheme and port.
+    #[serde(deserialize_with = "field::text")]
+    #[schemars(length(min = 1), example = "api.github.com")]
+    pub host: String,
+    /// The port; without it, every port.
+    #[serde(default, deserialize_with = "field::present")]
+    #[schemars(with = "std::num::NonZeroU16", range(max = 65535), example = 443)]
+    pub port: Option<std::num::NonZeroU16>,
+    /// An absolute path or a pattern: `*` stays within one segment, `**` goes any depth and takes in the path before it.
+    #[serde(deserialize_with = "absolute")]
+    #[schemars(regex(pattern = "^/"), example = "/repos/docker/**")]
+    pub path: String,
+}
+
+/// Allows or denies mounting host paths. A deny wins over every allow.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FilesystemRule {
+    /// The identity of the rule, unique in the policy.
+    #[serde(deserialize_with = "field::text")]
+    #[schemars(length(min = 1), example = "allow reading shared data")]
+    pub name: String,
+    /// Earlier names of the rule: a live rule of such a name is updated, not replaced.
+    #[serde(default, deserialize_with = "field::texts")]
+    #[schemars(inner(length(min = 1)))]
+    pub previously: Vec<String>,
+    /// Whether the rule allows or denies.
+    #[schemars(schema_with = "decision")]
+    pub decision: Decision,
+    /// What is allowed or denied: mounting for reading, for writing, or both. A writable mount needs both.
+    #[serde(deserialize_with = "filesystem_actions")]
+    #[schemars(schema_with = "filesystem_action_list")]
+    pub actions: Vec<Action>,
+    /// Paths: `/data/**`, `~/work/**`, `C:\data\**`, `*:\data\**`, `\\wsl.localhost\Ubuntu\data\**`. `*` stays within
+    /// one segment, `**` goes any depth. Environment variables are not expanded.
+    #[serde(deserialize_with = "non_empty_texts")]
+    #[schemars(length(min = 1), inner(length(min = 1)), example = ["/data", "/data/**"])]
+    pub resources: Vec<String>,
+}
+
+impl NetworkRule {
+    /// What the rule means.
+    ///
+    /// # Panics
+    /// For a rule that was not decoded: the decoder takes exactly one kind of resources.
+    #[must_use]
+    pub fn rule(&self) -> Rule {
+        let resources = match (&self.resources, &self.http_resources) {
+            (Some(resources), None) => Resources::Plain(resources.clone()),
+            (None, Some(targets)) => Resources::Http(targets.iter().map(HttpTarget::resource).collect()),
+            (Some(_), Some(_)) | (None, None) => panic!("the decoder takes exactly one kind of resources"),
+        };
+        Rule { name: self.name.clone(), decision: self.decision, actions: self.actions.clone(), resources }
+    }
+}
+
+impl FilesystemRule {
+    /// What the rule means.
+    #[must_use]
+    pub fn rule(&self) -> Rule {
+        let resources = Resources::Plain(self.resources.clone());
+        Rule { name: self.name.clone(), decision: self.decision, actions: self.actions.clone(), resources }
+    }
+}
+
+impl HttpTarget {
+    fn resource(&self) -> HttpResource {
+        HttpResource { host: self.host.clone(), port: self.port.map(Into::into), path: self.path.clone() }
+    }
+}
+
+/// Rules, each with exactly one of `resources` and `http_resources`.
+pub(super) fn network_rules<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<NetworkRule>, D::Error> {
+    let rules = Vec::<NetworkRule>::deserialize(deserializer)?;
+    if rules.iter().any(|rule| rule.resources.is_some() == rule.http_resources.is_some()) {
+        return Err(D::Error::custom("a rule takes exactly one of `resources` and `http_resources`"));
+    }
+    Ok(rules)
+}
+
+/// The actions that a kind's rules may name.
+pub(super) fn actions(filesystem: bool) -> impl Iterator<Item = Action> {
+    Action::all().into_iter().filter(move |action| (action.layer() == Some(Layer::Filesystem)) == filesystem)
+}
+
+fn network_actions<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Action>, D::Error> {
+    decode_actions(deserializer, false)
+}
+
+fn filesystem_actions<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Action>, D::Error> {
+    decode_actions(deserializer, true)
+}
+
+fn decode_actions<'de, D: Deserializer<'de>>(deserializer: D, filesystem: bool) -> Result<Vec<Action>, D::Error> {
+    let known: Vec<Action> = actions(filesystem).collect();
+    let list: Vec<String> = field::list(deserializer)?;
+    list.iter()
+        .map(|text| Action::parse(text))
+        .map(|action| if known.contains(&action) { Ok(action) } else { Err(D::Error::custom("unknown action")) })
+        .collect()
+}
+
+fn non_empty_texts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    field::optional_texts(deserializer).map(Option::unwrap_or_default)
+}
+
+fn absolute<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let path = String::deserialize(deserializer)?;
+    if path.starts_with('/') { Ok(path) } else { Err(D::Error::custom("does not start with `/`")) }
+}
+
+fn decision(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": "string", "enum": ["allow", "deny"]})
+}
+
+fn network_action_list(_: &mut SchemaGenerator) -> Schema {
+    action_list(false)
+}
+
+fn filesystem_action_list(_: &mut SchemaGenerator) -> Schema {
+    action_list(true)
+}
+
+fn action_list(filesystem: bool) -> Schema {
+    let names: Vec<String> = actions(filesystem).map(|action| action.to_string()).collect();
+    json_schema!({"type": "array", "minItems": 1, "items": {"type": "string", "enum": names}})
+}

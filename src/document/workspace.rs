@@ -1,0 +1,184 @@
+//! `Workspace`: the settings in `seawall.yaml`.
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::Deserialize;
+use serde::de::{Deserializer, Error};
+
+use super::field::{self, ApiVersion};
+
+/// Which documents belong together, which services they are about, and what a plan may not do.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "Workspace")]
+pub struct Workspace {
+    /// The version of the document format.
+    #[serde(rename = "apiVersion")]
+    pub api_version: ApiVersion,
+    /// What the document is.
+    pub kind: WorkspaceKind,
+    /// Patterns of the files that belong to the workspace, relative to this file. Without it, every `*.yaml` and
+    /// `*.yml` below. A pattern that matches nothing is an error.
+    #[serde(default, deserialize_with = "field::optional_texts")]
+    #[schemars(with = "Vec<String>", length(min = 1), inner(length(min = 1)), example = ["policies/**/*.yaml"])]
+    pub include: Option<Vec<String>>,
+    /// The Docker organization. Without it, the workspace has nothing to do with Docker.
+    #[serde(default, deserialize_with = "section")]
+    #[schemars(schema_with = "section_of::<Docker>")]
+    pub docker: Option<Docker>,
+    /// The Vijil console. Without it, the workspace has nothing to do with Vijil.
+    #[serde(default, deserialize_with = "section")]
+    #[schemars(schema_with = "section_of::<Vijil>")]
+    pub vijil: Option<Vijil>,
+    /// What a plan may not do.
+    #[serde(default)]
+    pub guards: Guards,
+}
+
+/// The Docker organization that the policies belong to.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Docker {
+    /// The organization's name.
+    #[serde(default, deserialize_with = "field::optional_text")]
+    #[schemars(with = "String", length(min = 1), example = "my-org")]
+    pub org: Option<String>,
+    /// The base URL of the API, ending in `/v2`; or `embedded`, an emulator inside of the process.
+    #[serde(default, deserialize_with = "field::optional_text")]
+    #[schemars(with = "String", length(min = 1), example = "https://hub.docker.com/v2", example = &"embedded")]
+    pub endpoint: Option<String>,
+    /// What happens to live policies that no document declares.
+    #[serde(default)]
+    #[schemars(schema_with = "ownership")]
+    pub ownership: Ownership,
+    /// Names, or patterns with `*` and `?`, of live policies that are never touched.
+    #[serde(default, deserialize_with = "field::texts")]
+    #[schemars(inner(length(min = 1)), example = ["legacy-*"])]
+    pub unmanaged: Vec<String>,
+    /// The teams that the organization is known to have: scopes that name others are reported offline, and `embedded`
+    /// creates them.
+    #[serde(default, deserialize_with = "field::present")]
+    #[schemars(with = "Vec<String>", inner(length(min = 1)), example = ["research", "platform"])]
+    pub teams: Option<Vec<String>>,
+}
+
+/// The Vijil console that the policies belong to.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Vijil {
+    /// The base URL of the API; or `embedded`, an emulator inside of the process.
+    #[serde(default, deserialize_with = "field::optional_text")]
+    #[schemars(with = "String", length(min = 1), example = "https://console-api.vijil.ai", example = &"embedded")]
+    pub endpoint: Option<String>,
+    /// What happens to live policies that no document declares.
+    #[serde(default)]
+    #[schemars(schema_with = "ownership")]
+    pub ownership: Ownership,
+}
+
+/// What happens to live policies that no document declares.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Ownership {
+    /// They are left alone.
+    #[default]
+    Declared,
+    /// They are deleted, those in `unmanaged` aside.
+    Exclusive,
+}
+
+/// What a plan may not do. `--allow GUARD` lifts a guard for one run.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Guards {
+    /// The most that a plan may delete, of the live policies and of the live rules of each policy: a share such as
+    /// `25%`, or a count. Without it, there is no limit.
+    #[serde(default, deserialize_with = "field::present")]
+    #[schemars(schema_with = "max_deletes")]
+    pub max_deletes: Option<MaxDeletes>,
+    /// Whether a plan that gives any audience new access is refused.
+    #[serde(default)]
+    pub deny_widening: bool,
+    /// Names of policies that no plan may delete or empty.
+    #[serde(default, deserialize_with = "field::texts")]
+    #[schemars(inner(length(min = 1)))]
+    pub protected: Vec<String>,
+}
+
+/// The most that a plan may delete.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MaxDeletes {
+    /// This share of what there is, in percent from 0 to 100.
+    Percent(u8),
+    /// This many.
+    Count(u32),
+}
+
+/// `Workspace`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[schemars(inline)]
+pub enum WorkspaceKind {
+    /// Written as is.
+    Workspace,
+}
+
+impl<'de> Deserialize<'de> for MaxDeletes {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl serde::de::Visitor<'_> for Visitor {
+            type Value = MaxDeletes;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a share such as `25%`, or a count")
+            }
+
+            fn visit_u64<E: Error>(self, count: u64) -> Result<MaxDeletes, E> {
+                u32::try_from(count).map(MaxDeletes::Count).map_err(E::custom)
+            }
+
+            fn visit_i64<E: Error>(self, count: i64) -> Result<MaxDeletes, E> {
+                u32::try_from(count).map(MaxDeletes::Count).map_err(E::custom)
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<MaxDeletes, E> {
+                text.strip_suffix('%')
+                    .filter(|digits| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()))
+                    .filter(|digits| digits.len() == 1 || !digits.starts_with('0'))
+                    .and_then(|digits| digits.parse().ok())
+                    .filter(|percent| *percent <= 100)
+                    .map(MaxDeletes::Percent)
+                    .ok_or_else(|| E::custom("not a share from `0%` to `100%`"))
+            }
+        }
+        deserializer.deserialize_any(Visitor)
+    }
+}
+
+/// A section that is there, if only as a key without a value.
+fn section<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserializer: D) -> Result<Option<T>, D::Error> {
+    Option::<T>::deserialize(deserializer).map(|section| Some(section.unwrap_or_default()))
+}
+
+fn section_of<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
+    let mut schema = T::json_schema(generator);
+    schema.insert("type".to_owned(), serde_json::json!(["object", "null"]));
+    schema
+}
+
+fn ownership(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "string",
+        "enum": ["declared", "exclusive"],
+        "default": "declared",
+        "description": "What happens to live policies that no document declares: `declared` leaves them alone, `exclusive` deletes them, those in `unmanaged` aside."
+    })
+}
+
+fn max_deletes(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": ["string", "integer"],
+        "pattern": "^(0|[1-9][0-9]?|100)%$",
+        "minimum": 0,
+        "maximum": u32::MAX,
+        "examples": ["25%", 3]
+    })
+}
