@@ -23,6 +23,7 @@ struct Site<'a> {
 }
 
 /// Adds the findings for one error of the validator.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the validator knows more keywords than our schemas use")]
 pub(super) fn explain(
     error: &ValidationError<'_>,
     kind: &Kind,
@@ -132,6 +133,7 @@ impl Site<'_> {
         }
     }
 
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the kinds of JSON values are settled")]
     fn wrong_type(&self, expected: &TypeKind, instance: &Value) -> Diagnostic {
         let expected: Vec<JsonType> = match expected {
             TypeKind::Single(one) => vec![*one],

@@ -5,6 +5,7 @@ use granit_parser::{ErrorKind, ScanError};
 use super::yaml::MAX_DEPTH;
 use crate::diagnostic::{Diagnostic, FileId, Label};
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "the parser tells more apart than helps")]
 pub(super) fn diagnostic(file: FileId, text: &str, error: &ScanError) -> Box<Diagnostic> {
     let offset = error.marker().byte_offset().unwrap_or_default().min(text.len());
     let character = text.get(offset..).and_then(|rest| rest.chars().next()).filter(|next| !next.is_control());
@@ -22,6 +23,7 @@ pub(super) fn diagnostic(file: FileId, text: &str, error: &ScanError) -> Box<Dia
     })
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "the parser tells more apart than helps")]
 fn explain(kind: &ErrorKind, rest: &str) -> (String, Option<String>) {
     let quote = "put a pattern that starts with `*` in quotes: `\"*.example.com\"`";
     let (message, help) = match kind {
