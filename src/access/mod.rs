@@ -13,6 +13,7 @@
 //! [`Verdict::Uncertain`].
 
 mod address;
+pub mod cedar;
 mod classes;
 mod clause;
 mod glob;

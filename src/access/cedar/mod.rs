@@ -1,0 +1,13 @@
+//! Cedar policies for MCP: parsed, validated, compared and decided by the engine that the service's gateway uses too,
+//! `cedar-policy`.
+//!
+//! Invariant: every place is a byte range of the text that was given; the caller, who knows whether that text is a
+//! block scalar or a file of its own, turns it into lines. Nothing here guesses: what the documented behaviour leaves
+//! open is said to be uncertain.
+
+mod limit;
+mod statement;
+mod token;
+
+pub use limit::{MAX_NESTING, MAX_OPERATORS};
+pub use statement::{Effect, Mistake, Statement, statements};

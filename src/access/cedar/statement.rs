@@ -1,0 +1,225 @@
+//! Cedar text to its statements.
+//!
+//! Invariant: two statements have equal canonical forms only if they mean the same; layout, comments, parentheses and
+//! the order of annotations do not show in it.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::Range;
+
+use cedar_policy::{Policy, PolicySet, Template};
+use miette::Diagnostic as _;
+
+use super::limit::{self, with_deep_stack};
+
+/// What a statement does with the requests that it matches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Effect {
+    /// Grants what no `forbid` takes away.
+    Permit,
+    /// Takes away, whatever permits it.
+    Forbid,
+}
+
+/// One `permit` or `forbid` of a Cedar text.
+#[derive(Clone, Debug)]
+pub struct Statement {
+    /// Permit or forbid.
+    pub effect: Effect,
+    /// Equal for statements that differ in layout and comments only; annotations are part of it. Not for people.
+    pub canonical: String,
+    /// Bytes of the text, annotations and the final semicolon included.
+    pub span: Range<usize>,
+    /// `@name("value")`; the value is empty where none is written.
+    pub annotations: BTreeMap<String, String>,
+    /// The statement as the engine takes it; `None` for a template (`?principal`, `?resource`), which never applies
+    /// since nothing fills its slots.
+    pub policy: Option<Policy>,
+}
+
+/// What is wrong with a Cedar text, where.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Mistake {
+    /// The start of the place, in bytes of the text.
+    pub start: usize,
+    /// The end of the place, exclusive; never before the start.
+    pub end: usize,
+    /// Cedar's own words.
+    pub message: String,
+    /// What Cedar advises.
+    pub help: Option<String>,
+}
+
+impl fmt::Display for Effect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Permit => "permit",
+            Self::Forbid => "forbid",
+        })
+    }
+}
+
+/// The statements of a Cedar text, in the order written; a text of blanks and comments has none.
+///
+/// # Errors
+///
+/// Everything that Cedar's parser says, in the order of the text.
+pub fn statements(text: &str) -> Result<Vec<Statement>, Vec<Mistake>> {
+    if let Some(mistake) = limit::exceeded(text) {
+        return Err(vec![mistake]);
+    }
+    with_deep_stack(|| parse(text))
+}
+
+fn parse(text: &str) -> Result<Vec<Statement>, Vec<Mistake>> {
+    let set: PolicySet = text.parse().map_err(|errors: cedar_policy::ParseErrors| mistakes(text, &errors))?;
+    let mut statements: Vec<Statement> = set
+        .policies()
+        .map(|policy| of_policy(text, policy))
+        .chain(set.templates().map(|t| of_template(text, t)))
+        .collect();
+    statements.sort_by_key(|statement| statement.span.start);
+    Ok(statements)
+}
+
+fn of_policy(text: &str, policy: &Policy) -> Statement {
+    let span = policy.as_ref().loc().map_or(0..text.len(), |loc| loc.start()..loc.end());
+    let canonical = policy.to_json().expect("what was parsed from text has a JSON form").to_string();
+    Statement {
+        effect: Effect::from(policy.effect()),
+        canonical,
+        span,
+        annotations: policy.annotations().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+        policy: Some(policy.clone()),
+    }
+}
+
+fn of_template(text: &str, template: &Template) -> Statement {
+    let span = template.as_ref().loc().map_or(0..text.len(), |loc| loc.start()..loc.end());
+    let canonical = template.to_json().expect("what was parsed from text has a JSON form").to_string();
+    Statement {
+        effect: Effect::from(template.effect()),
+        canonical,
+        span,
+        annotations: template.annotations().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+        policy: None,
+    }
+}
+
+impl From<cedar_policy::Effect> for Effect {
+    fn from(effect: cedar_policy::Effect) -> Self {
+        match effect {
+            cedar_policy::Effect::Permit => Self::Permit,
+            cedar_policy::Effect::Forbid => Self::Forbid,
+        }
+    }
+}
+
+/// Cedar's errors with their places, which may lie past the last character (`unexpected end of input`).
+fn mistakes(text: &str, errors: &cedar_policy::ParseErrors) -> Vec<Mistake> {
+    let mut mistakes: Vec<Mistake> = errors
+        .iter()
+        .map(|error| {
+            let label = error.labels().and_then(|mut labels| labels.next());
+            let start = label.as_ref().map_or(0, |label| text.floor_char_boundary(label.offset()));
+            let end = label.as_ref().map_or(text.len(), |label| text.ceil_char_boundary(label.offset() + label.len()));
+            // An unreadable character is pointed at by an empty place in front of it.
+            let end = end.max(text.ceil_char_boundary(start + 1));
+            let label = label.and_then(|label| label.label().map(str::to_owned));
+            let help = error.help().map(|help| help.to_string());
+            Mistake { start, end, message: error.to_string(), help: help.or(label) }
+        })
+        .collect();
+    mistakes.sort();
+    mistakes.dedup();
+    mistakes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn canonical(text: &str) -> Vec<String> {
+        statements(text).expect("parses").into_iter().map(|statement| statement.canonical).collect()
+    }
+
+    #[test]
+    fn layout_and_comments_are_not_part_of_a_statement() {
+        let plain = r#"@a("1") @b permit (principal, action == MCP::Action::"register", resource) when { resource.readOnly && true };"#;
+        for same in [
+            // spread over lines, with comments
+            "@b\n@a(\"1\")\npermit ( // why\n principal,\r\n\taction == MCP::Action::\"register\",\n resource)\nwhen {\n // c\n resource . readOnly\n && true };",
+            // parentheses, a trailing comma of the scope, quoted attributes, escapes
+            "@a(\"\\u{31}\") @b permit (principal, action == MCP::Action::\"reg\\u{69}ster\", resource,) when { ((resource[\"readOnly\"]) && true) };",
+        ] {
+            assert_eq!(canonical(plain), canonical(same), "{same}");
+        }
+    }
+
+    #[test]
+    fn what_changes_the_meaning_shows() {
+        let base = "permit (principal, action, resource) when { resource.a == 1 };";
+        for other in [
+            // effect
+            "forbid (principal, action, resource) when { resource.a == 1 };",
+            // an annotation decides about approval
+            "@requireApproval(\"x\") permit (principal, action, resource) when { resource.a == 1 };",
+            // scope
+            "permit (principal, action, resource in MCP::Server::\"x\") when { resource.a == 1 };",
+            // kind of clause
+            "permit (principal, action, resource) unless { resource.a == 1 };",
+            // a literal of another type
+            "permit (principal, action, resource) when { resource.a == \"1\" };",
+            // a wildcard and a literal star
+            "permit (principal, action, resource) when { resource.a like \"*\" };",
+        ] {
+            assert_ne!(canonical(base), canonical(other), "{other}");
+        }
+        assert_ne!(
+            canonical(r#"permit (principal, action, resource) when { resource.a like "*" };"#),
+            canonical(r#"permit (principal, action, resource) when { resource.a like "\*" };"#)
+        );
+    }
+
+    #[test]
+    fn statements_keep_their_order_and_place() {
+        let text = "// é\nforbid (principal, action, resource);\n\n@x(\"y\")\npermit (principal == ?principal, action, resource);\npermit (principal, action, resource);";
+        let found = statements(text).expect("parses");
+        let shown: Vec<_> =
+            found.iter().map(|s| (s.effect, &text[s.span.clone()], s.policy.is_some(), s.annotations.len())).collect();
+        assert_eq!(
+            shown,
+            [
+                (Effect::Forbid, "forbid (principal, action, resource);", true, 0),
+                (Effect::Permit, "@x(\"y\")\npermit (principal == ?principal, action, resource);", false, 1),
+                (Effect::Permit, "permit (principal, action, resource);", true, 0),
+            ]
+        );
+        assert!(statements(" // nothing\n").expect("parses").is_empty());
+        let many = "permit (principal, action, resource);".repeat(30);
+        let starts: Vec<_> = statements(&many).expect("parses").into_iter().map(|s| s.span.start).collect();
+        assert_eq!(starts, (0..30).map(|index| index * 37).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn mistakes_have_their_place() {
+        for (text, place) in [
+            // a missing quote, an unknown effect, a missing semicolon at the very end, an extra token
+            ("permit (principal, action, resource) when { resource.é };", "é"),
+            ("allow (principal, action, resource);", "allow"),
+            ("permit (principal, action, resource)", ""),
+            ("permit (principal, action, resource) when { 1 2 };", "2"),
+            ("@a @a permit (principal, action, resource);", "@a"),
+        ] {
+            let mistakes = statements(text).expect_err("does not parse");
+            let places: Vec<_> = mistakes.iter().map(|m| &text[m.start..m.end]).collect();
+            assert!(places.contains(&place), "{text}: {mistakes:?}");
+        }
+    }
+
+    #[test]
+    fn all_mistakes_are_told() {
+        let text = "permit (principal, action, resource) when { foo.bar };\nforbid (principal, action, resource) when { baz };";
+        assert_eq!(statements(text).expect_err("does not parse").len(), 2);
+    }
+}

@@ -1,0 +1,104 @@
+//! The words of a Cedar text with their places: just enough of its grammar to bound what the engine is given and to
+//! point at words that its own tree has no place for.
+//!
+//! Invariant: never fails and never grows beyond the text; what Cedar would not read is left out.
+
+use std::ops::Range;
+
+/// What sort of word a token is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A name or keyword.
+    Name,
+    /// A string with its quotes.
+    Text,
+    /// An operator or a bracket.
+    Mark,
+}
+
+/// A word of the text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Token<'a> {
+    /// What it is.
+    pub(super) kind: Kind,
+    /// As written.
+    pub(super) text: &'a str,
+    /// Its bytes.
+    pub(super) span: Range<usize>,
+}
+
+/// Operators of two characters; all others have one.
+const PAIRS: [&str; 7] = ["&&", "||", "==", "!=", "<=", ">=", "::"];
+
+/// The words of a text, comments and blanks left out.
+pub(super) fn tokens(text: &str) -> Vec<Token<'_>> {
+    let mut tokens = Vec::new();
+    let mut at = 0;
+    while let Some(rest) = text.get(at..)
+        && let Some(first) = rest.chars().next()
+    {
+        let (kind, length) = if rest.starts_with("//") {
+            (None, rest.find(['\n', '\r']).unwrap_or(rest.len()))
+        } else if first == '"' {
+            (Some(Kind::Text), string_length(rest))
+        } else if is_name(first) {
+            (Some(Kind::Name), rest.find(|c| !is_name(c)).unwrap_or(rest.len()))
+        } else if first.is_ascii_punctuation() {
+            let pair = rest.get(..2).is_some_and(|two| PAIRS.contains(&two));
+            (Some(Kind::Mark), if pair { 2 } else { 1 })
+        } else {
+            (None, first.len_utf8())
+        };
+        if let (Some(kind), Some(word)) = (kind, rest.get(..length)) {
+            tokens.push(Token { kind, text: word, span: at..at + length });
+        }
+        at += length;
+    }
+    tokens
+}
+
+fn is_name(c: char) -> bool {
+    c.is_ascii_alphanumeric() || c == '_'
+}
+
+/// The length of the string that the text starts with; all of the text where the string does not end.
+fn string_length(text: &str) -> usize {
+    let mut escaped = false;
+    for (index, c) in text.char_indices().skip(1) {
+        match c {
+            _ if escaped => escaped = false,
+            '\\' => escaped = true,
+            '"' => return index + 1,
+            _ => {}
+        }
+    }
+    text.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(text: &str) -> Vec<&str> {
+        tokens(text).into_iter().map(|token| token.text).collect()
+    }
+
+    #[test]
+    fn words_are_found_where_they_are() {
+        for (text, expected) in [
+            // names, strings with escapes, pairs
+            (r#"a::B=="x\"y"&&c"#, vec!["a", "::", "B", "==", r#""x\"y""#, "&&", "c"]),
+            // a comment hides words, also with a carriage return at its end
+            ("a // \"b\nc//d\re", vec!["a", "c", "e"]),
+            // a slash pair inside a string is no comment
+            (r#""http://x" y"#, vec![r#""http://x""#, "y"]),
+            // a string that does not end
+            ("a \"b c", vec!["a", "\"b c"]),
+            // other scripts are no words of Cedar
+            ("é a", vec!["a"]),
+        ] {
+            assert_eq!(words(text), expected, "{text}");
+        }
+        assert!(tokens("é \"ü\" x").iter().all(|token| token.text == &"é \"ü\" x"[token.span.clone()]));
+    }
+}
