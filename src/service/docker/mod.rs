@@ -1,1 +1,59 @@
-//! Docker AI Governance: wire types, credentials, reader, writer and snapshot.
+//! The client of Docker's AI Governance API and of the teams of Docker Hub.
+//!
+//! Invariants: a [`Reader`] cannot write; a [`Snapshot`] is whole or an error: no page, policy or team is lost without
+//! a word, and an organization that cannot be read never looks like one without policies; what the service may add to
+//! its answers changes nothing.
+
+mod credentials;
+mod error;
+mod reader;
+mod snapshot;
+pub mod wire;
+
+pub use credentials::{Credentials, CredentialsError, Outside};
+pub use error::Error;
+pub use reader::Reader;
+pub use snapshot::{DockerSnapshot, Snapshot, SnapshotError};
+
+use crate::service::http::{self, BaseUrl, BaseUrlError, Method, WriteAccess, WriteOutcome};
+use serde_json::Value;
+
+/// Where the service is when nobody says otherwise.
+pub const ENDPOINT: &str = "https://hub.docker.com/v2";
+
+/// Reads the address of a Docker endpoint.
+///
+/// # Errors
+///
+/// When it is none that credentials may be sent to, or does not end in `/v2`.
+pub fn endpoint(text: &str) -> Result<BaseUrl, BaseUrlError> {
+    BaseUrl::parse(text)?.ending_in("v2")
+}
+
+/// One write, as plans carry it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// What it does.
+    pub method: Method,
+    /// The path below the endpoint, not encoded: `["orgs", "my-org", "governance", "policies"]`.
+    pub path: Vec<String>,
+    /// The JSON that is sent; a deletion has none.
+    pub body: Option<Value>,
+}
+
+/// Sends the requests of an approved plan.
+#[derive(Clone, Debug)]
+pub struct Writer(http::Writer);
+
+impl Writer {
+    /// Writes over the reader's connection.
+    #[must_use]
+    pub fn new(reader: &Reader, access: &WriteAccess) -> Self {
+        Self(http::Writer::new(reader.transport(), access))
+    }
+
+    /// Sends one write; it is sent again only when it certainly did nothing.
+    pub async fn send(&self, request: &Request) -> WriteOutcome {
+        self.0.send(request.method, &request.path, request.body.as_ref()).await
+    }
+}

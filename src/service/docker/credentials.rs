@@ -1,0 +1,240 @@
+//! Who asks: `DOCKER_USERNAME` and `DOCKER_PASSWORD`, or else a token that `docker login` stored.
+//!
+//! Invariant: a secret lives in a [`SecretString`] from the moment it is read, and no error repeats what a file, a
+//! variable or a helper said beside plain names.
+
+use std::collections::BTreeMap;
+use std::io::{self, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::Deserialize;
+
+use crate::exit::Explain;
+use crate::service::http::{Authorization, Login};
+
+/// How Docker names the Hub in its configuration; the first is what it writes.
+const HUB: [&str; 4] = ["https://index.docker.io/v1/", "https://index.docker.io/v1", "index.docker.io", "docker.io"];
+/// What personal and organization access tokens start with.
+const TOKENS: [&str; 2] = ["dckr_pat_", "dckr_oat_"];
+/// How long a credential helper may take: it may ask its user.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// The most that a helper may say, in bytes.
+const MOST: u64 = 1 << 20;
+
+/// What the outside gives, before anything is read.
+#[derive(Debug, Default)]
+pub struct Outside {
+    /// `DOCKER_USERNAME`.
+    pub username: Option<String>,
+    /// `DOCKER_PASSWORD`.
+    pub password: Option<SecretString>,
+    /// The folder of Docker's configuration: `DOCKER_CONFIG`, or `.docker` in the home folder.
+    pub docker_config: Option<PathBuf>,
+}
+
+/// What the service exchanges for a token.
+#[derive(Clone, Debug)]
+pub struct Credentials {
+    identifier: String,
+    secret: SecretString,
+}
+
+/// Why there are no credentials.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CredentialsError {
+    /// One of two variables.
+    #[error("`{set}` is set, but `{missing}` is not")]
+    Half {
+        /// The one that is set.
+        set: &'static str,
+        /// The one that is not.
+        missing: &'static str,
+    },
+    /// Neither variables nor a login.
+    #[error("there are no Docker credentials")]
+    None,
+    /// A login that stored no access token.
+    #[error("`docker login` stored {what}, which Docker's API does not take")]
+    NoToken {
+        /// What it is.
+        what: &'static str,
+    },
+    /// Docker's configuration cannot be read.
+    #[error("cannot read Docker's configuration `{file}`: {cause}")]
+    File {
+        /// Its path.
+        file: String,
+        /// What is wrong, without any of its content.
+        cause: String,
+    },
+    /// The credential helper failed.
+    #[error("the credential helper `{helper}` {cause}")]
+    Helper {
+        /// The program's name.
+        helper: String,
+        /// How it failed.
+        cause: String,
+    },
+}
+
+impl Explain for CredentialsError {
+    fn hint(&self) -> Option<String> {
+        Some(
+            "set `DOCKER_USERNAME` and `DOCKER_PASSWORD`: a Docker ID with a personal access token, or an organization \
+             name with an organization access token"
+                .to_owned(),
+        )
+    }
+}
+
+impl Credentials {
+    /// These credentials.
+    #[must_use]
+    pub fn new(identifier: impl Into<String>, secret: SecretString) -> Self {
+        Self { identifier: identifier.into(), secret }
+    }
+
+    /// Variables, or else what `docker login` stored.
+    ///
+    /// # Errors
+    ///
+    /// When only one variable is set, or neither and there is no stored personal or organization access token.
+    pub fn find(outside: Outside) -> Result<Self, CredentialsError> {
+        let Outside { username, password, docker_config } = outside;
+        match (username, password) {
+            (Some(identifier), Some(secret)) => Ok(Self { identifier, secret }),
+            (Some(_), None) => Err(CredentialsError::Half { set: "DOCKER_USERNAME", missing: "DOCKER_PASSWORD" }),
+            (None, Some(_)) => Err(CredentialsError::Half { set: "DOCKER_PASSWORD", missing: "DOCKER_USERNAME" }),
+            (None, None) => stored(&docker_config.ok_or(CredentialsError::None)?.join("config.json")),
+        }
+    }
+
+    /// The exchange at `/auth/token`.
+    #[must_use]
+    pub fn authorization(self) -> Authorization {
+        Authorization::Login(Login {
+            path: vec!["auth", "token"],
+            identifier: ("identifier", self.identifier),
+            secret: ("secret", self.secret),
+        })
+    }
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Config {
+    #[serde(rename = "credsStore")]
+    store: Option<String>,
+    #[serde(rename = "credHelpers")]
+    helpers: BTreeMap<String, String>,
+    auths: BTreeMap<String, Stored>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Stored {
+    auth: Option<SecretString>,
+    identitytoken: Option<SecretString>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Got {
+    username: String,
+    secret: SecretString,
+}
+
+fn stored(file: &Path) -> Result<Credentials, CredentialsError> {
+    let wrong = |cause: String| CredentialsError::File { file: file.display().to_string(), cause };
+    #[expect(clippy::disallowed_methods, reason = "the one place where Docker's configuration is read")]
+    let text = match std::fs::read_to_string(file) {
+        Ok(text) => SecretString::from(text),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(CredentialsError::None),
+        Err(error) => return Err(wrong(error.to_string())),
+    };
+    // The parser's own words may hold a value, and a value may be a secret.
+    let config: Config = serde_json::from_str(text.expose_secret())
+        .map_err(|error| wrong(format!("line {}, column {}", error.line(), error.column())))?;
+    let helper = HUB.iter().find_map(|hub| config.helpers.get(*hub)).or(config.store.as_ref());
+    if let Some(helper) = helper.filter(|helper| !helper.is_empty()) {
+        return ask(helper);
+    }
+    let stored = HUB.iter().find_map(|hub| config.auths.get(*hub)).ok_or(CredentialsError::None)?;
+    match stored {
+        Stored { identitytoken: Some(token), .. } if !token.expose_secret().is_empty() => {
+            Err(CredentialsError::NoToken { what: "an identity token" })
+        }
+        Stored { auth: Some(auth), .. } if !auth.expose_secret().is_empty() => {
+            let pair = STANDARD.decode(auth.expose_secret()).ok().and_then(|pair| String::from_utf8(pair).ok());
+            let pair = SecretString::from(pair.ok_or_else(|| wrong("`auth` is not base64 of text".to_owned()))?);
+            let (identifier, secret) =
+                pair.expose_secret().split_once(':').ok_or_else(|| wrong("`auth` holds no user".to_owned()))?;
+            access_token(identifier.to_owned(), SecretString::from(secret.trim_end_matches('\0')))
+        }
+        Stored { .. } => Err(CredentialsError::None),
+    }
+}
+
+/// A personal or organization access token; a password or a session would be refused, or should not be kept like that.
+fn access_token(identifier: String, secret: SecretString) -> Result<Credentials, CredentialsError> {
+    if identifier == "<token>" {
+        return Err(CredentialsError::NoToken { what: "an identity token" });
+    }
+    if !TOKENS.iter().any(|start| secret.expose_secret().starts_with(start)) {
+        return Err(CredentialsError::NoToken { what: "something else than an access token" });
+    }
+    Ok(Credentials { identifier, secret })
+}
+
+/// Asks a credential helper for the Hub, under each of the names that Docker stores it by.
+fn ask(suffix: &str) -> Result<Credentials, CredentialsError> {
+    let helper = format!("docker-credential-{suffix}");
+    let wrong = |cause: &str| CredentialsError::Helper { helper: helper.clone(), cause: cause.to_owned() };
+    if !suffix.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte)) {
+        return Err(wrong("is not the name of a program"));
+    }
+    for hub in HUB.iter().take(2) {
+        let said = match run(&helper, hub) {
+            Ok(Some(said)) => said,
+            Ok(None) => continue, // it has nothing under this name
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(wrong("is not installed")),
+            Err(error) if error.kind() == io::ErrorKind::TimedOut => return Err(wrong("does not answer")),
+            Err(error) => return Err(wrong(&format!("cannot be run: {error}"))),
+        };
+        let Ok(Got { username, secret }) = serde_json::from_str(said.expose_secret()) else {
+            return Err(wrong("answered something else than credentials"));
+        };
+        return access_token(username, secret);
+    }
+    Err(CredentialsError::None)
+}
+
+/// What the helper says of a server, or `None` when it fails, as it does for what it does not know.
+fn run(helper: &str, server: &str) -> io::Result<Option<SecretString>> {
+    let mut child =
+        Command::new(helper).arg("get").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
+    if let Some(mut stdin) = child.stdin.take() {
+        // A helper that does not read has answered already.
+        let _ = stdin.write_all(server.as_bytes());
+    }
+    let stdout = child.stdout.take();
+    let (sender, said) = mpsc::channel();
+    std::thread::spawn(move || {
+        let mut text = String::new();
+        let read = stdout.map_or(Ok(0), |stdout| stdout.take(MOST).read_to_string(&mut text));
+        let _ = sender.send(read.map(|_| SecretString::from(text)));
+    });
+    let Ok(said) = said.recv_timeout(PATIENCE) else {
+        let _ = child.kill();
+        let _ = child.wait();
+        return Err(io::ErrorKind::TimedOut.into());
+    };
+    let said = said?;
+    Ok(child.wait()?.success().then_some(said))
+}

@@ -1,0 +1,113 @@
+//! Why the state of an organization could not be read.
+
+use super::wire::Meaningless;
+use crate::exit::{Exit, Explain};
+use crate::service::http;
+
+/// A failure to read from Docker.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// The transport failed, or the service refused for a reason of its own.
+    #[error(transparent)]
+    Http(#[from] http::Error),
+    /// 404 for the organization: it does not exist, or the caller is no member, which the service does not tell apart.
+    #[error("{host} shows no organization `{org}` to this account")]
+    NoOrganization {
+        /// The service's host.
+        host: String,
+        /// What was asked for.
+        org: String,
+    },
+    /// 403: no permission, or no subscription.
+    #[error("this account may not read the {what} of organization `{org}`: {refusal}")]
+    Forbidden {
+        /// What was asked for.
+        org: String,
+        /// `policies` or `teams`.
+        what: &'static str,
+        /// What the service said.
+        refusal: http::Refusal,
+    },
+    /// An answer about another organization.
+    #[error("asked for organization `{asked}`, {host} answered with policies of `{answered}`")]
+    OtherOrganization {
+        /// The service's host.
+        host: String,
+        /// What was asked for.
+        asked: String,
+        /// What was answered.
+        answered: String,
+    },
+    /// Pages that never end.
+    #[error("{host} repeats the pages of the {what}")]
+    EndlessPages {
+        /// The service's host.
+        host: String,
+        /// `policies` or `teams`.
+        what: &'static str,
+    },
+    /// A policy that is listed and cannot be read, however often both are asked for.
+    #[error("{host} lists policy `{id}`, but has no such policy")]
+    Vanished {
+        /// The service's host.
+        host: String,
+        /// The policy's id.
+        id: String,
+    },
+    /// An object that cannot be understood.
+    #[error("cannot understand the answer of {host}: {cause}")]
+    Meaningless {
+        /// The service's host.
+        host: String,
+        /// What is wrong with it.
+        cause: Meaningless,
+    },
+}
+
+impl Error {
+    /// Tells the answers about a whole organization from those of the transport.
+    pub(super) fn about(error: http::Error, host: String, org: &str, what: &'static str) -> Self {
+        match error.refusal().filter(|_| matches!(error, http::Error::Refused { .. })) {
+            Some(refusal) if refusal.status == 404 => Self::NoOrganization { host, org: org.to_owned() },
+            Some(refusal) if refusal.status == 403 => {
+                Self::Forbidden { org: org.to_owned(), what, refusal: refusal.clone() }
+            }
+            Some(_) | None => Self::Http(error),
+        }
+    }
+}
+
+impl Explain for Error {
+    fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::Http(error) => return error.hint(),
+            Self::NoOrganization { .. } => {
+                "check the organization's name (`docker.org`, `SEAWALL_ORG`, `--org`) and that the account is its member"
+            }
+            Self::Forbidden { what: "teams", .. } => {
+                "the token must be allowed to read the organization's teams, which scopes are resolved with"
+            }
+            Self::Forbidden { .. } => {
+                "reading policies takes an owner or a role with governance permissions, and a subscription to Docker AI \
+                 Governance"
+            }
+            Self::OtherOrganization { .. } | Self::EndlessPages { .. } | Self::Meaningless { .. } => {
+                "check that the endpoint is Docker's own API, and for a newer version of seawall"
+            }
+            Self::Vanished { .. } => "somebody may be changing policies: run again",
+        };
+        Some(hint.to_owned())
+    }
+
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Http(error) => error.exit(),
+            Self::NoOrganization { .. }
+            | Self::Forbidden { .. }
+            | Self::OtherOrganization { .. }
+            | Self::EndlessPages { .. }
+            | Self::Vanished { .. }
+            | Self::Meaningless { .. } => Exit::Failed,
+        }
+    }
+}

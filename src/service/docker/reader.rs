@@ -1,0 +1,181 @@
+//! Reads the state of one organization.
+//!
+//! Invariant: what comes out is sorted, so that the order of answers and of concurrent calls changes nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+
+use super::snapshot::{DockerSnapshot, Snapshot};
+use super::{Error, wire};
+use crate::model::{Live, LivePolicy, PolicyId, Team};
+use crate::service::http;
+
+/// The service's own page size, and its largest.
+const PAGE_SIZE: &str = "100";
+/// How often the policies are listed again when one of them vanished meanwhile.
+const ROUNDS: u32 = 5;
+
+/// Reads one organization, and can do nothing else.
+#[derive(Clone, Debug)]
+pub struct Reader {
+    http: http::Reader,
+    org: String,
+}
+
+impl Reader {
+    /// Reads this organization over this transport. Nothing is sent yet.
+    #[must_use]
+    pub fn new(http: http::Reader, org: impl Into<String>) -> Self {
+        Self { http, org: org.into() }
+    }
+
+    /// The organization's name.
+    #[must_use]
+    pub fn org(&self) -> &str {
+        &self.org
+    }
+
+    pub(super) fn transport(&self) -> &http::Reader {
+        &self.http
+    }
+
+    /// Teams and whole policies, as many at once as the connection allows. A policy that vanishes while the others are
+    /// read is left out once the list, read again, no longer shows it.
+    ///
+    /// # Errors
+    ///
+    /// When anything of it cannot be read: a snapshot is never partial.
+    pub async fn snapshot(&self) -> Result<Snapshot, Error> {
+        let (teams, policies) = tokio::try_join!(self.teams(), self.policies())?;
+        Ok(Snapshot::new(DockerSnapshot { org: self.org.clone(), teams, policies }))
+    }
+
+    /// What the snapshot means.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::snapshot`]; and when an object cannot be understood.
+    pub async fn live(&self) -> Result<Live, Error> {
+        self.snapshot().await?.docker.live().map_err(|cause| self.meaningless(cause))
+    }
+
+    /// One policy as it is now, or `None` when there is none with this id.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read or understood.
+    pub async fn policy(&self, id: &PolicyId) -> Result<Option<LivePolicy>, Error> {
+        let policy = self.wire_policy(id).await?;
+        policy.map(|policy| policy.live().map_err(|cause| self.meaningless(cause))).transpose()
+    }
+
+    /// Every team of the organization, sorted by id.
+    ///
+    /// # Errors
+    ///
+    /// When a page cannot be read, or points away from the service.
+    pub async fn teams(&self) -> Result<Vec<Team>, Error> {
+        let about = |error| Error::about(error, self.http.host(), &self.org, "teams");
+        let query = [("page", "1"), ("page_size", PAGE_SIZE)];
+        let mut page: wire::GroupPage = self.http.get(&["orgs", &self.org, "groups"], &query).await.map_err(about)?;
+        let (mut teams, mut seen) = (BTreeSet::new(), BTreeSet::new());
+        loop {
+            teams.extend(page.results.into_iter().map(Team::from));
+            match page.next.filter(|next| !next.is_empty()) {
+                None => return Ok(teams.into_iter().collect()),
+                Some(next) if !seen.insert(next.clone()) => return Err(self.endless("teams")),
+                Some(next) => page = self.http.follow(&next).await.map_err(about)?,
+            }
+        }
+    }
+
+    /// Every policy in whole, sorted by name and id.
+    async fn policies(&self) -> Result<Vec<wire::Policy>, Error> {
+        let mut vanished = PolicyId(String::new());
+        for round in 0..ROUNDS {
+            if round > 0 {
+                self.http.pause(Duration::from_millis(100 << round)).await;
+            }
+            let listed = self.list().await?;
+            match self.read_all(&listed).await? {
+                Ok(policies) => return Ok(policies),
+                Err(id) => vanished = id,
+            }
+        }
+        Err(Error::Vanished { host: self.http.host(), id: vanished.0 })
+    }
+
+    /// The ids of all policies, page by page until no token is given.
+    async fn list(&self) -> Result<BTreeSet<PolicyId>, Error> {
+        let path = ["orgs", &self.org, "governance", "policies"];
+        let (mut ids, mut seen): (BTreeSet<_>, BTreeSet<String>) = Default::default();
+        let mut token: Option<String> = None;
+        loop {
+            let mut query = vec![("page_size", PAGE_SIZE)];
+            query.extend(token.as_deref().map(|token| ("page_token", token)));
+            let page: wire::PolicyPage = self
+                .http
+                .get(&path, &query)
+                .await
+                .map_err(|error| Error::about(error, self.http.host(), &self.org, "policies"))?;
+            for summary in page.data {
+                self.check_organization(summary.org)?;
+                ids.insert(summary.id);
+            }
+            // The audit log's pages end with an empty token, so that one is taken for an end here too.
+            match page.next_page_token.filter(|token| !token.is_empty()) {
+                None => return Ok(ids),
+                Some(next) if !seen.insert(next.clone()) => return Err(self.endless("policies")),
+                Some(next) => token = Some(next),
+            }
+        }
+    }
+
+    /// All of these, or the one that is no longer there.
+    async fn read_all(&self, ids: &BTreeSet<PolicyId>) -> Result<Result<Vec<wire::Policy>, PolicyId>, Error> {
+        let mut reads = JoinSet::new();
+        for id in ids.iter().cloned() {
+            let reader = self.clone();
+            reads.spawn(async move { reader.wire_policy(&id).await.map(|policy| policy.ok_or(id)) });
+        }
+        let mut policies = BTreeMap::new();
+        while let Some(read) = reads.join_next().await {
+            match read.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))? {
+                Ok(policy) => policies.insert((policy.name.clone(), policy.id.clone()), policy),
+                Err(id) => return Ok(Err(id)),
+            };
+        }
+        Ok(Ok(policies.into_values().collect()))
+    }
+
+    async fn wire_policy(&self, id: &PolicyId) -> Result<Option<wire::Policy>, Error> {
+        let path = ["orgs", &self.org, "governance", "policies", &id.0];
+        match self.http.get::<wire::Policy, _>(&path, &[]).await {
+            Ok(policy) => {
+                self.check_organization(policy.org.clone())?;
+                Ok(Some(policy))
+            }
+            Err(http::Error::Refused { refusal, .. }) if refusal.status == 404 => Ok(None),
+            Err(error) => Err(Error::about(error, self.http.host(), &self.org, "policies")),
+        }
+    }
+
+    fn check_organization(&self, answered: Option<String>) -> Result<(), Error> {
+        match answered.filter(|answered| !answered.eq_ignore_ascii_case(&self.org)) {
+            None => Ok(()),
+            Some(answered) => {
+                Err(Error::OtherOrganization { host: self.http.host(), asked: self.org.clone(), answered })
+            }
+        }
+    }
+
+    fn endless(&self, what: &'static str) -> Error {
+        Error::EndlessPages { host: self.http.host(), what }
+    }
+
+    fn meaningless(&self, cause: wire::Meaningless) -> Error {
+        Error::Meaningless { host: self.http.host(), cause }
+    }
+}

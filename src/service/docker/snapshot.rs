@@ -1,0 +1,138 @@
+//! The live state as one JSON file: what `snapshot` writes, and `--live-from` and `emulator --seed` read.
+//!
+//! Invariant: the policies are whole objects of the service, sorted by name and id, so that the same state gives the
+//! same bytes; a file of another version or with two objects of one id is refused.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use super::wire;
+use crate::exit::{Exit, Explain};
+use crate::model::{Live, Team, TeamDirectory};
+
+/// The version of the file.
+const FORMAT_VERSION: u32 = 1;
+
+/// The state of the services at one moment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// 1.
+    pub format_version: u32,
+    /// The Docker side.
+    pub docker: DockerSnapshot,
+}
+
+/// The state of one Docker organization.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DockerSnapshot {
+    /// The organization's name.
+    pub org: String,
+    /// Sorted by id.
+    pub teams: Vec<Team>,
+    /// Whole policies, sorted by name, then id.
+    pub policies: Vec<wire::Policy>,
+}
+
+/// Why a file is no snapshot.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SnapshotError {
+    /// Not JSON, or a field is missing or of another type.
+    #[error("not a snapshot: {0}")]
+    Shape(String),
+    /// Another version.
+    #[error("the snapshot has format version {0}")]
+    Version(u64),
+    /// Two objects that the service would tell apart by their id.
+    #[error("the snapshot has two {what} of id `{id}`")]
+    Twice {
+        /// `policies`, `rules` or `teams`.
+        what: &'static str,
+        /// The id.
+        id: String,
+    },
+    /// An object that cannot be understood.
+    #[error(transparent)]
+    Meaningless(#[from] wire::Meaningless),
+}
+
+impl Explain for SnapshotError {
+    fn hint(&self) -> Option<String> {
+        Some("write it with `seawall snapshot`".to_owned())
+    }
+
+    fn exit(&self) -> Exit {
+        Exit::Invalid
+    }
+}
+
+impl Snapshot {
+    pub(super) fn new(docker: DockerSnapshot) -> Self {
+        Self { format_version: FORMAT_VERSION, docker }
+    }
+
+    /// Reads the file's text.
+    ///
+    /// # Errors
+    ///
+    /// With line and column where the JSON or a field's type is wrong.
+    pub fn parse(text: &str) -> Result<Self, SnapshotError> {
+        /// Read first, so that a later version is named rather than its fields.
+        #[derive(Deserialize)]
+        struct Version {
+            format_version: u64,
+        }
+        let shape = |error: serde_json::Error| SnapshotError::Shape(error.to_string());
+        let Version { format_version } = serde_json::from_str(text).map_err(shape)?;
+        if format_version != u64::from(FORMAT_VERSION) {
+            return Err(SnapshotError::Version(format_version));
+        }
+        let mut snapshot: Self = serde_json::from_str(text).map_err(shape)?;
+        let DockerSnapshot { org: _, teams, policies } = &mut snapshot.docker;
+        once("teams", teams.iter().map(|team| &team.id))?;
+        once("policies", policies.iter().map(|policy| &policy.id.0))?;
+        let rules = policies.iter().filter_map(|policy| policy.allowlist_v0.as_ref()?.rules.as_ref());
+        once("rules", rules.flatten().map(|rule| &rule.id.0))?;
+        teams.sort();
+        policies.sort_by(|one, other| (&one.name, &one.id).cmp(&(&other.name, &other.id)));
+        Ok(snapshot)
+    }
+
+    /// The file's text, with a line end.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let mut text = serde_json::to_string_pretty(self).expect("a snapshot has only string keys");
+        text.push('\n');
+        text
+    }
+}
+
+impl DockerSnapshot {
+    /// What it means.
+    ///
+    /// # Errors
+    ///
+    /// When an object says two things at once, or nothing that this version knows.
+    pub fn live(self) -> Result<Live, wire::Meaningless> {
+        let Self { org, teams, policies } = self;
+        let policies = policies.into_iter().map(wire::Policy::live).collect::<Result<_, _>>()?;
+        Ok(Live { org, policies, teams: TeamDirectory::new(teams) })
+    }
+}
+
+impl From<&Live> for Snapshot {
+    fn from(Live { org, policies, teams }: &Live) -> Self {
+        let policies = policies.iter().map(wire::Policy::from).collect();
+        Self::new(DockerSnapshot { org: org.clone(), teams: teams.iter().collect(), policies })
+    }
+}
+
+fn once<'a>(what: &'static str, ids: impl Iterator<Item = &'a String>) -> Result<(), SnapshotError> {
+    let mut seen = BTreeSet::new();
+    for id in ids {
+        if !seen.insert(id) {
+            return Err(SnapshotError::Twice { what, id: id.clone() });
+        }
+    }
+    Ok(())
+}

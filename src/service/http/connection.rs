@@ -1,0 +1,344 @@
+//! One service: its pool of connections, and the one loop that sends, waits and tries again.
+//!
+//! Invariant: [`Connection::call`] repeats only what is safe to repeat, and tells apart what was answered, what was
+//! certainly not sent, and what has an unknown outcome.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use reqwest::Url;
+use reqwest::header::{ACCEPT, HeaderMap};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::Value;
+use tokio::sync::Semaphore;
+
+use super::refusal::{Refusal, safe};
+use super::retry::{self, Trouble, Waiting};
+use super::secret::Secrets;
+use super::token::{Authorization, Tokens};
+use super::{BaseUrl, Clock, Error};
+
+/// How long and how much a connection takes.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// To connect.
+    pub connect: Duration,
+    /// For one request and its whole answer.
+    pub request: Duration,
+    /// For all attempts of one call together, from which no wait may lead out.
+    pub total: Duration,
+    /// The largest answer, in bytes, after decompression.
+    pub body: usize,
+    /// Calls in flight.
+    pub concurrency: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(10),
+            request: Duration::from_secs(30),
+            total: Duration::from_secs(120),
+            body: 32 << 20,
+            concurrency: 8,
+        }
+    }
+}
+
+/// Who is told of every wait.
+pub type Observer = Arc<dyn Fn(&Waiting) + Send + Sync>;
+
+/// One service with its credentials. Clones share everything.
+#[derive(Clone)]
+pub struct Connection(Arc<Inner>);
+
+struct Inner {
+    client: reqwest::Client,
+    base: BaseUrl,
+    clock: Clock,
+    limits: Limits,
+    observer: Option<Observer>,
+    permits: Semaphore,
+    secrets: Secrets,
+    tokens: Tokens,
+    /// No call is sent before this time of the clock: one rate limit holds for all.
+    not_before: Mutex<Duration>,
+}
+
+/// What a service answered, whatever the status.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body, decompressed.
+    pub body: Vec<u8>,
+}
+
+/// One request.
+pub(super) struct Call<'a> {
+    pub(super) method: reqwest::Method,
+    pub(super) url: &'a Url,
+    pub(super) body: Option<&'a Value>,
+    /// Whether doing it twice does no harm.
+    pub(super) repeatable: bool,
+    /// Whether it carries the token.
+    pub(super) authorized: bool,
+}
+
+/// How a request ended.
+pub(super) enum Attempt {
+    /// The service answered, with whatever status.
+    Answered(Answer),
+    /// Certainly nothing was done.
+    NotSent(Error),
+    /// Something was sent, and nobody knows what became of it.
+    Unknown(Error),
+}
+
+impl Connection {
+    /// A connection to the service below `base`. Nothing is sent yet.
+    ///
+    /// # Errors
+    ///
+    /// When the system's certificates cannot be read.
+    pub fn new(base: BaseUrl, authorization: Authorization, limits: Limits) -> Result<Self, Error> {
+        Self::with(base, authorization, limits, Clock::system(), None)
+    }
+
+    /// The same with another clock, and somebody who is told of waits.
+    ///
+    /// # Errors
+    ///
+    /// When the system's certificates cannot be read.
+    pub fn with(
+        base: BaseUrl,
+        authorization: Authorization,
+        limits: Limits,
+        clock: Clock,
+        observer: Option<Observer>,
+    ) -> Result<Self, Error> {
+        let client = client(&base, &limits)
+            .map_err(|error| Error::SetUp { host: base.host(), cause: causes(error, &Secrets::default()) })?;
+        let secrets = Secrets::default();
+        authorization.secrets().for_each(|secret| secrets.add(secret));
+        let permits = Semaphore::new(limits.concurrency.max(1));
+        let tokens = Tokens::new(authorization);
+        let not_before = Mutex::default();
+        Ok(Self(Arc::new(Inner { client, base, clock, limits, observer, permits, secrets, tokens, not_before })))
+    }
+
+    /// The service's address.
+    #[must_use]
+    pub fn base(&self) -> &BaseUrl {
+        &self.0.base
+    }
+
+    /// How many calls may be in flight.
+    #[must_use]
+    pub fn concurrency(&self) -> usize {
+        self.0.limits.concurrency
+    }
+
+    pub(super) fn clock(&self) -> &Clock {
+        &self.0.clock
+    }
+
+    pub(super) fn secrets(&self) -> &Secrets {
+        &self.0.secrets
+    }
+
+    pub(super) fn refusal(&self, answer: &Answer) -> Refusal {
+        Refusal::read(answer.status, &answer.body, &self.0.secrets)
+    }
+
+    /// How long the service asks to wait after this answer.
+    pub(super) fn told(&self, answer: &Answer) -> Option<Duration> {
+        retry::told(answer.status, &answer.headers, self.0.clock.now())
+    }
+
+    /// Sends a request until it has an answer that counts, it must not be sent again, or patience ends.
+    pub(super) async fn call(&self, call: Call<'_>) -> Attempt {
+        let deadline = self.0.clock.passed().saturating_add(self.0.limits.total);
+        let mut attempts: BTreeMap<Trouble, u32> = BTreeMap::new();
+        let mut renewed = false;
+        loop {
+            if let Err(error) = self.wait_for_the_limit(deadline).await {
+                return Attempt::NotSent(error);
+            }
+            let token = match call.authorized {
+                true => match Box::pin(self.0.tokens.current(self)).await {
+                    Ok(token) => Some(token),
+                    Err(error) => return Attempt::NotSent(error),
+                },
+                false => None,
+            };
+            let attempt = self.send(&call, token.as_ref().map(|token| &token.secret)).await;
+            if let (Attempt::Answered(Answer { status: 401, .. }), Some(token), false) = (&attempt, &token, renewed) {
+                renewed = true; // nothing was done; the token may have ended early
+                if self.0.tokens.discard(token).await {
+                    continue;
+                }
+            }
+            let Some(trouble) = trouble(&attempt, call.repeatable) else { return attempt };
+            let told = match &attempt {
+                Attempt::Answered(answer) => self.told(answer),
+                Attempt::NotSent(_) | Attempt::Unknown(_) => None,
+            };
+            let count = attempts.entry(trouble).or_default();
+            *count += 1;
+            let Some(wait) = retry::wait(trouble, *count, told) else { return attempt };
+            let until = self.0.clock.passed().saturating_add(wait);
+            if until > deadline {
+                return attempt;
+            }
+            self.tell(&attempt, trouble, wait, *count);
+            if trouble == Trouble::Limited {
+                let mut not_before = self.0.not_before.lock().unwrap_or_else(PoisonError::into_inner);
+                *not_before = until.max(*not_before);
+            }
+            self.0.clock.sleep(wait).await;
+        }
+    }
+
+    async fn wait_for_the_limit(&self, deadline: Duration) -> Result<(), Error> {
+        loop {
+            let not_before = *self.0.not_before.lock().unwrap_or_else(PoisonError::into_inner);
+            let wait = not_before.saturating_sub(self.0.clock.passed());
+            if wait.is_zero() {
+                return Ok(());
+            }
+            if not_before > deadline {
+                return Err(Error::Limited { host: self.0.base.host(), seconds: wait.as_secs() });
+            }
+            self.0.clock.sleep(wait).await;
+        }
+    }
+
+    fn tell(&self, attempt: &Attempt, trouble: Trouble, wait: Duration, number: u32) {
+        let reason = match attempt {
+            Attempt::Answered(_) if trouble == Trouble::Limited => format!("{} limits the rate", self.0.base.host()),
+            Attempt::Answered(answer) => format!("{} answered {}", self.0.base.host(), answer.status),
+            Attempt::NotSent(error) | Attempt::Unknown(error) => error.to_string(),
+        };
+        tracing::info!("{reason}: trying again in {:.1} s", wait.as_secs_f64());
+        if let Some(observer) = &self.0.observer {
+            observer(&Waiting { reason, wait, attempt: number });
+        }
+    }
+
+    /// One request, once.
+    async fn send(&self, call: &Call<'_>, token: Option<&SecretString>) -> Attempt {
+        let Ok(_permit) = self.0.permits.acquire().await else { unreachable!("the semaphore is never closed") };
+        let started = self.0.clock.passed();
+        let mut request =
+            self.0.client.request(call.method.clone(), call.url.clone()).header(ACCEPT, "application/json");
+        if let Some(token) = token {
+            request = request.bearer_auth(token.expose_secret());
+        }
+        if let Some(body) = call.body {
+            request = request.json(body);
+        }
+        let attempt = match request.send().await {
+            Ok(response) => self.receive(response).await,
+            Err(error) if error.is_connect() || error.is_builder() => {
+                Attempt::NotSent(Error::Unreachable { host: self.0.base.host(), cause: causes(error, &self.0.secrets) })
+            }
+            Err(error) => Attempt::Unknown(self.lost(error)),
+        };
+        let took = self.0.clock.passed().saturating_sub(started).as_millis();
+        let (method, path) = (&call.method, call.url.path());
+        match &attempt {
+            Attempt::Answered(answer) => tracing::debug!("{method} {path}: {} in {took} ms", answer.status),
+            Attempt::NotSent(error) | Attempt::Unknown(error) => tracing::debug!("{method} {path}: {error}"),
+        }
+        attempt
+    }
+
+    async fn receive(&self, mut response: reqwest::Response) -> Attempt {
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let mut body = Vec::new();
+        loop {
+            match response.chunk().await {
+                Ok(Some(chunk)) if body.len().saturating_add(chunk.len()) <= self.0.limits.body => {
+                    body.extend_from_slice(&chunk);
+                }
+                Ok(Some(_)) => {
+                    let (host, path) = (self.0.base.host(), response.url().path().to_owned());
+                    return Attempt::Unknown(Error::TooLarge { host, path, limit: self.0.limits.body });
+                }
+                Ok(None) => return Attempt::Answered(Answer { status, headers, body }),
+                // The status says that nothing was done, and the reason is lost.
+                Err(_) if (400..500).contains(&status) => return Attempt::Answered(Answer { status, headers, body }),
+                Err(error) => return Attempt::Unknown(self.lost(error)),
+            }
+        }
+    }
+
+    fn lost(&self, error: reqwest::Error) -> Error {
+        let host = self.0.base.host();
+        if error.is_timeout() {
+            Error::TimeOut { host, seconds: self.0.limits.request.as_secs() }
+        } else {
+            Error::Lost { host, cause: causes(error, &self.0.secrets) }
+        }
+    }
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Connection").field(&self.0.base.to_string()).finish()
+    }
+}
+
+/// What stands against taking this as the end, where trying again is allowed.
+fn trouble(attempt: &Attempt, repeatable: bool) -> Option<Trouble> {
+    let trouble = match attempt {
+        Attempt::Answered(answer) => Trouble::of(answer.status)?,
+        Attempt::NotSent(Error::Unreachable { .. }) => return Some(Trouble::Connection),
+        Attempt::Unknown(Error::TimeOut { .. }) => Trouble::TimeOut,
+        Attempt::Unknown(Error::Lost { .. }) => Trouble::Connection,
+        Attempt::NotSent(_) | Attempt::Unknown(_) => return None,
+    };
+    (repeatable || trouble == Trouble::Limited).then_some(trouble)
+}
+
+fn client(base: &BaseUrl, limits: &Limits) -> Result<reqwest::Client, reqwest::Error> {
+    // The first in the process wins; there is only this one.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let mut builder = reqwest::Client::builder()
+        .user_agent(concat!("seawall/", env!("CARGO_PKG_VERSION")))
+        .connect_timeout(limits.connect)
+        .timeout(limits.request)
+        .redirect(reqwest::redirect::Policy::none())
+        .referer(false);
+    if base.is_loopback() {
+        // A proxy would be another machine, and a name server may say that `localhost` is one.
+        let loopback = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
+        builder =
+            builder.no_proxy().resolve_to_addrs("localhost", &loopback.map(|address| SocketAddr::new(address, 0)));
+    }
+    if base.is_plain() {
+        builder = builder.tls_certs_only([]); // the system's certificates take time to read
+    }
+    builder.build()
+}
+
+/// What lies below the library's own words, without the URL.
+fn causes(error: reqwest::Error, secrets: &Secrets) -> String {
+    let error = error.without_url();
+    let mut causes: Vec<String> = Vec::new();
+    let mut cause = std::error::Error::source(&error);
+    while let Some(error) = cause {
+        let text = error.to_string();
+        if !causes.iter().any(|known| known.contains(&text)) {
+            causes.push(text);
+        }
+        cause = error.source();
+    }
+    safe(&if causes.is_empty() { error.to_string() } else { causes.join(": ") }, secrets)
+}

@@ -1,0 +1,157 @@
+//! Why a service gave no usable answer.
+
+use super::{BaseUrlError, Refusal};
+use crate::exit::{Exit, Explain};
+
+/// A failure between this program and a service. Texts are safe to show and hold no secret.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// The address of the service or of an object in it cannot be used.
+    #[error(transparent)]
+    Address(#[from] BaseUrlError),
+    /// The client could not be made.
+    #[error("cannot set up the connection to {host}: {cause}")]
+    SetUp {
+        /// The service's host.
+        host: String,
+        /// What the library said.
+        cause: String,
+    },
+    /// No connection; nothing was sent.
+    #[error("cannot reach {host}: {cause}")]
+    Unreachable {
+        /// The service's host.
+        host: String,
+        /// What the system said.
+        cause: String,
+    },
+    /// The connection was lost, or the answer was cut; what was sent may have been done.
+    #[error("lost the connection to {host}: {cause}")]
+    Lost {
+        /// The service's host.
+        host: String,
+        /// What the system said.
+        cause: String,
+    },
+    /// No answer in time; what was sent may have been done.
+    #[error("{host} did not answer within {seconds} s")]
+    TimeOut {
+        /// The service's host.
+        host: String,
+        /// How long was waited.
+        seconds: u64,
+    },
+    /// The answer is larger than any that the service should give.
+    #[error("the answer of {host} to `{path}` is larger than {limit} bytes")]
+    TooLarge {
+        /// The service's host.
+        host: String,
+        /// What was asked.
+        path: String,
+        /// In bytes.
+        limit: usize,
+    },
+    /// The service answered something else than its API says.
+    #[error("cannot read the answer of {host} to `{path}`: {cause}")]
+    Unreadable {
+        /// The service's host.
+        host: String,
+        /// What was asked.
+        path: String,
+        /// What is wrong.
+        cause: String,
+    },
+    /// The service points elsewhere, and credentials do not go elsewhere.
+    #[error("{host} answered `{path}` with a redirect to `{to}`")]
+    Redirected {
+        /// The service's host.
+        host: String,
+        /// What was asked.
+        path: String,
+        /// Where it points.
+        to: String,
+    },
+    /// The service asks to wait for longer than this program does.
+    #[error("{host} asks to wait for {seconds} s")]
+    Limited {
+        /// The service's host.
+        host: String,
+        /// In seconds.
+        seconds: u64,
+    },
+    /// The service refused.
+    #[error("{host} answered `{path}` with {refusal}")]
+    Refused {
+        /// The service's host.
+        host: String,
+        /// What was asked.
+        path: String,
+        /// What it said.
+        refusal: Refusal,
+    },
+    /// The service did not take the credentials.
+    #[error("{host} does not accept the credentials: {refusal}")]
+    Login {
+        /// The service's host.
+        host: String,
+        /// What it said.
+        refusal: Refusal,
+    },
+}
+
+impl Error {
+    /// What the service said, when it refused.
+    #[must_use]
+    pub fn refusal(&self) -> Option<&Refusal> {
+        match self {
+            Self::Refused { refusal, .. } | Self::Login { refusal, .. } => Some(refusal),
+            Self::Address(_)
+            | Self::SetUp { .. }
+            | Self::Unreachable { .. }
+            | Self::Lost { .. }
+            | Self::TimeOut { .. }
+            | Self::TooLarge { .. }
+            | Self::Unreadable { .. }
+            | Self::Redirected { .. }
+            | Self::Limited { .. } => None,
+        }
+    }
+}
+
+impl Explain for Error {
+    fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::Address(error) => return error.hint(),
+            Self::SetUp { .. } => "check the certificates of the system (`SSL_CERT_FILE`)",
+            Self::Unreachable { .. } => "check the endpoint, the network and `HTTPS_PROXY`",
+            Self::Lost { .. } | Self::TimeOut { .. } => "run again; what was done is not done twice",
+            Self::TooLarge { .. } | Self::Unreadable { .. } => "check that the endpoint is the service's own API",
+            Self::Redirected { .. } => "if that is the service, make it the endpoint",
+            Self::Limited { .. } => "run again after that time, or with a lower `--concurrency`",
+            Self::Login { .. } => "check the user name and the token, and that the token has not expired",
+            Self::Refused { refusal, .. } => match refusal.status {
+                401 => "the token was renewed and refused again: check the account's access",
+                429 => "run again later, or with a lower `--concurrency`",
+                500.. => "the service has a problem: run again later",
+                _ => return None,
+            },
+        };
+        Some(hint.to_owned())
+    }
+
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Address(error) => error.exit(),
+            Self::SetUp { .. }
+            | Self::Unreachable { .. }
+            | Self::Lost { .. }
+            | Self::TimeOut { .. }
+            | Self::TooLarge { .. }
+            | Self::Unreadable { .. }
+            | Self::Redirected { .. }
+            | Self::Limited { .. }
+            | Self::Refused { .. }
+            | Self::Login { .. } => Exit::Failed,
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! Reading from a service.
+//!
+//! Invariant: nothing here can send another method than GET.
+
+use reqwest::Url;
+use reqwest::header::LOCATION;
+use serde::de::DeserializeOwned;
+
+use super::connection::{Answer, Attempt, Call};
+use super::refusal::safe;
+use super::{Connection, Error};
+
+/// Sends GET to one service. Repeats what fails in passing.
+#[derive(Clone, Debug)]
+pub struct Reader(Connection);
+
+impl Reader {
+    /// Reads over this connection.
+    #[must_use]
+    pub fn new(connection: Connection) -> Self {
+        Self(connection)
+    }
+
+    pub(super) fn connection(&self) -> &Connection {
+        &self.0
+    }
+
+    /// How many calls may be in flight.
+    #[must_use]
+    pub fn concurrency(&self) -> usize {
+        self.0.concurrency()
+    }
+
+    /// The service's host and port, for messages.
+    #[must_use]
+    pub fn host(&self) -> String {
+        self.0.base().host()
+    }
+
+    /// Waits by the connection's clock.
+    pub async fn pause(&self, wait: std::time::Duration) {
+        self.0.clock().sleep(wait).await;
+    }
+
+    /// The object at this path below the base.
+    ///
+    /// # Errors
+    ///
+    /// When the service refuses or cannot be reached for as long as the connection's limits allow, or when the answer
+    /// is not a `T`.
+    pub async fn get<T: DeserializeOwned, S: AsRef<str>>(
+        &self,
+        path: &[S],
+        query: &[(&str, &str)],
+    ) -> Result<T, Error> {
+        self.read(&self.0.base().join(path, query)?).await
+    }
+
+    /// The object behind a link that the service gave.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::get`]; and when the link leads away from the service's base: the token goes nowhere else.
+    pub async fn follow<T: DeserializeOwned>(&self, link: &str) -> Result<T, Error> {
+        let host = self.0.base().host();
+        let Some(url) = self.0.base().own(link) else {
+            let (to, path) = (safe(link, self.0.secrets()), "next".to_owned());
+            return Err(Error::Redirected { host, path, to });
+        };
+        self.read(&url).await
+    }
+
+    async fn read<T: DeserializeOwned>(&self, url: &Url) -> Result<T, Error> {
+        let call = Call { method: reqwest::Method::GET, url, body: None, repeatable: true, authorized: true };
+        match self.0.call(call).await {
+            Attempt::Answered(answer) if answer.status == 200 => self.0.decode(url, &answer),
+            Attempt::Answered(answer) => Err(self.0.refused(url, &answer)),
+            Attempt::NotSent(error) | Attempt::Unknown(error) => Err(error),
+        }
+    }
+}
+
+impl Connection {
+    pub(super) fn decode<T: DeserializeOwned>(&self, url: &Url, answer: &Answer) -> Result<T, Error> {
+        serde_json::from_slice(&answer.body).map_err(|error| Error::Unreadable {
+            host: self.base().host(),
+            path: url.path().to_owned(),
+            cause: safe(&error.to_string(), self.secrets()),
+        })
+    }
+
+    /// The error for an answer other than success.
+    pub(super) fn refused(&self, url: &Url, answer: &Answer) -> Error {
+        let (host, path) = (self.base().host(), url.path().to_owned());
+        match (answer.status, answer.headers.get(LOCATION), self.told(answer)) {
+            (300..=399, Some(to), _) => {
+                let to = safe(&String::from_utf8_lossy(to.as_bytes()), self.secrets());
+                Error::Redirected { host, path, to }
+            }
+            (429, _, Some(wait)) if !wait.is_zero() => Error::Limited { host, seconds: wait.as_secs() },
+            _ => Error::Refused { host, path, refusal: self.refusal(answer) },
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! What a service says when it does not do what was asked, whichever of its layers speaks.
+//!
+//! Invariant: a refusal is short, safe to show, and free of the secrets that were sent.
+
+use std::fmt;
+
+use serde_json::Value;
+
+use super::secret::Secrets;
+use crate::render::sanitize;
+
+/// The most characters of a service's own words that a message repeats.
+const LONGEST: usize = 300;
+
+/// An answer other than success.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The HTTP status.
+    pub status: u16,
+    /// The service's code (`not_found`, `limit_exceeded`, …), where it gives one. Unknown codes are kept.
+    pub code: Option<String>,
+    /// The service's words, shortened and made safe; empty when it gave none.
+    pub message: String,
+}
+
+impl Refusal {
+    /// Reads `{"error": {"code", "message"}}` of the governance service, `{"message", "errinfo", "detail"}` of Docker
+    /// Hub (any subset), `{"error": "…"}`, plain text, and what an HTML page shows.
+    pub(super) fn read(status: u16, body: &[u8], secrets: &Secrets) -> Self {
+        let (code, message) = match serde_json::from_slice::<Value>(body) {
+            Ok(body) => envelope(&body),
+            Err(_) => (None, visible(&String::from_utf8_lossy(body))),
+        };
+        Self { status, code: code.map(|code| safe(&code, secrets)), message: safe(&message, secrets) }
+    }
+
+    /// Whether the service gave this code.
+    #[must_use]
+    pub fn is(&self, code: &str) -> bool {
+        self.code.as_deref() == Some(code)
+    }
+}
+
+/// `403 permission_denied: permission denied`, with the parts that there are.
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.status)?;
+        if let Some(code) = &self.code {
+            write!(f, " {code}")?;
+        }
+        if self.message.is_empty() { Ok(()) } else { write!(f, ": {}", self.message) }
+    }
+}
+
+/// The code and the message of either envelope.
+fn envelope(body: &Value) -> (Option<String>, String) {
+    let text = |pointer: &str| body.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
+    let message = ["/error/message", "/error", "/message", "/detail"].into_iter().find_map(text);
+    (text("/error/code").or_else(|| text("/code")), message.unwrap_or_default())
+}
+
+/// Plain text as it is; of HTML what stands between the tags, without scripts and styles.
+fn visible(text: &str) -> String {
+    if !text.trim_start().starts_with('<') {
+        return text.to_owned();
+    }
+    let mut shown = String::new();
+    let mut hidden = false;
+    for piece in text.split('<') {
+        let (tag, rest) = piece.split_once('>').unwrap_or((piece, ""));
+        let name = tag.split_whitespace().next().unwrap_or_default().to_ascii_lowercase();
+        match name.as_str() {
+            "script" | "style" => hidden = true,
+            "/script" | "/style" => hidden = false,
+            _ => {}
+        }
+        if !hidden {
+            shown.push_str(rest);
+            shown.push(' ');
+        }
+    }
+    shown
+}
+
+/// One short line: without secrets, with single spaces, with nothing that acts on a terminal.
+pub(super) fn safe(text: &str, secrets: &Secrets) -> String {
+    let line = secrets.redact(text).split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", sanitize::line(line.get(..end).unwrap_or_default())),
+        None => sanitize::line(&line).into_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Refusal, Secrets};
+    use secrecy::SecretString;
+
+    #[test]
+    fn every_layers_way_to_refuse_is_read() {
+        let table = [
+            (r#"{"error":{"code":"not_found","message":"policy not found"}}"#, "404 not_found: policy not found"),
+            (r#"{"error":{"code":"brand_new","message":""}}"#, "404 brand_new"), // an unknown code is kept
+            (r#"{"message":"unauthorized","errinfo":null}"#, "404: unauthorized"),
+            (r#"{"detail":"no such group"}"#, "404: no such group"),
+            (r#"{"error":"rate limit exceeded"}"#, "404: rate limit exceeded"),
+            (r#"{"message":{"odd":1}}"#, "404"),
+            ("upstream\n  connect  error", "404: upstream connect error"),
+            (
+                "<!doctype html><style>p{}</style><title>Bad gateway</title><p>try later</p>",
+                "404: Bad gateway try later",
+            ),
+            ("", "404"),
+            ("\u{1b}[2Jgone", "404: \\u{1b}[2Jgone"),
+            ("token dckr_pat_secret is bad", "404: token [secret] is bad"), // what we sent does not come back
+        ];
+        let secrets = Secrets::default();
+        secrets.add(&SecretString::from("dckr_pat_secret"));
+        for (body, shown) in table {
+            assert_eq!(Refusal::read(404, body.as_bytes(), &secrets).to_string(), shown);
+        }
+        assert!(Refusal::read(500, "x".repeat(100_000).as_bytes(), &secrets).message.len() < 310);
+        Refusal::read(500, &[0xff, 0x00, 0xc3], &secrets);
+    }
+}

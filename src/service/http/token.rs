@@ -1,0 +1,199 @@
+//! Tokens: credentials are exchanged for one, which serves until shortly before it ends.
+//!
+//! Invariants: however many calls are in flight, one exchange serves them all; credentials that the service refused
+//! are not sent again, so that no account is locked; and nothing here shows a secret.
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::{Value, json};
+use tokio::sync::Mutex;
+
+use super::connection::{Attempt, Call};
+use super::refusal::safe;
+use super::{Clock, Connection, Error};
+
+/// How long before its end a token is renewed.
+const MARGIN: Duration = Duration::from_secs(60);
+/// How long a token serves that does not say.
+const ASSUMED: Duration = Duration::from_secs(300);
+
+/// How calls prove who asks.
+#[derive(Clone, Debug)]
+pub enum Authorization {
+    /// Credentials, exchanged for a token.
+    Login(Login),
+    /// A token that is sent as it is.
+    Bearer(SecretString),
+}
+
+/// The exchange of credentials for a token: a POST of two fields that answers `{"access_token"}`, perhaps with
+/// `expires_in` in seconds.
+#[derive(Clone, Debug)]
+pub struct Login {
+    /// Below the service's base.
+    pub path: Vec<&'static str>,
+    /// The field that says who asks, and its value.
+    pub identifier: (&'static str, String),
+    /// The field with the secret, and its value.
+    pub secret: (&'static str, SecretString),
+}
+
+impl Authorization {
+    pub(super) fn secrets(&self) -> impl Iterator<Item = &SecretString> {
+        let (Self::Login(Login { secret: (_, secret), .. }) | Self::Bearer(secret)) = self;
+        std::iter::once(secret)
+    }
+}
+
+/// A token, and which one of this run it is.
+pub(super) struct Token {
+    pub(super) secret: SecretString,
+    number: u64,
+}
+
+/// The token of one connection.
+pub(super) struct Tokens {
+    authorization: Authorization,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// The token, and the time of the clock until which it serves.
+    token: Option<(SecretString, Duration)>,
+    number: u64,
+    refused: Option<Error>,
+}
+
+impl Tokens {
+    pub(super) fn new(authorization: Authorization) -> Self {
+        Self { authorization, state: Mutex::default() }
+    }
+
+    /// A token that serves now. Callers wait for one that is being made.
+    pub(super) async fn current(&self, connection: &Connection) -> Result<Token, Error> {
+        let login = match &self.authorization {
+            Authorization::Bearer(secret) => return Ok(Token { secret: secret.clone(), number: 0 }),
+            Authorization::Login(login) => login,
+        };
+        let mut state = self.state.lock().await;
+        if let Some(error) = &state.refused {
+            return Err(error.clone());
+        }
+        if let Some((secret, until)) = &state.token
+            && connection.clock().passed() < *until
+        {
+            return Ok(Token { secret: secret.clone(), number: state.number });
+        }
+        match exchange(login, connection).await {
+            Ok((secret, lifetime)) => {
+                connection.secrets().add(&secret);
+                state.number += 1;
+                state.token = Some((secret.clone(), connection.clock().passed().saturating_add(lifetime)));
+                Ok(Token { secret, number: state.number })
+            }
+            Err(error) => {
+                if matches!(error, Error::Login { .. }) {
+                    state.refused = Some(error.clone());
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Forgets a token that the service refused; `false` when there is no way to another.
+    pub(super) async fn discard(&self, refused: &Token) -> bool {
+        if matches!(self.authorization, Authorization::Bearer(_)) {
+            return false;
+        }
+        let mut state = self.state.lock().await;
+        if state.number == refused.number {
+            state.token = None; // else another call has renewed it already
+        }
+        true
+    }
+}
+
+async fn exchange(login: &Login, connection: &Connection) -> Result<(SecretString, Duration), Error> {
+    let Login { path, identifier: (identifier_field, identifier), secret: (secret_field, secret) } = login;
+    let url = connection.base().join(path, &[])?;
+    let body = json!({(*identifier_field): identifier, (*secret_field): secret.expose_secret()});
+    // An exchange changes nothing, so that it may be repeated.
+    let call =
+        Call { method: reqwest::Method::POST, url: &url, body: Some(&body), repeatable: true, authorized: false };
+    let answer = match connection.call(call).await {
+        Attempt::Answered(answer) => answer,
+        Attempt::NotSent(error) | Attempt::Unknown(error) => return Err(error),
+    };
+    let host = connection.base().host();
+    let path = url.path().to_owned();
+    match answer.status {
+        200..=299 => {}
+        400 | 401 | 403 | 422 => return Err(Error::Login { host, refusal: connection.refusal(&answer) }),
+        _ => return Err(connection.refused(&url, &answer)),
+    }
+    let answer: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+    match answer.get("access_token").and_then(Value::as_str) {
+        Some(token) if is_header_text(token) => {
+            let told = answer.get("expires_in").and_then(Value::as_u64).map(Duration::from_secs);
+            let lifetime = told.or_else(|| lifetime(token, connection.clock())).unwrap_or(ASSUMED);
+            Ok((SecretString::from(token), serving(lifetime)))
+        }
+        Some(_) => Err(Error::Unreadable { host, path, cause: "the token is not one".to_owned() }),
+        None => Err(Error::Unreadable { host, path, cause: safe("there is no `access_token`", connection.secrets()) }),
+    }
+}
+
+fn is_header_text(token: &str) -> bool {
+    !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+/// How long a JWT lives: from `iat` to `exp`, which needs no agreement of clocks, or else from now to `exp`. A token
+/// that has just been made and seems over means that the clocks differ; then it says nothing.
+fn lifetime(token: &str, clock: &Clock) -> Option<Duration> {
+    let claims = token.split('.').nth(1)?.trim_end_matches('=');
+    let claims: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).ok()?).ok()?;
+    let end = claims.get("exp")?.as_f64()?;
+    let start = claims.get("iat").and_then(Value::as_f64).unwrap_or_else(|| clock.now().as_second() as f64);
+    Duration::try_from_secs_f64(end - start).ok().filter(|lifetime| !lifetime.is_zero())
+}
+
+/// A minute less, or half of a short life.
+fn serving(lifetime: Duration) -> Duration {
+    lifetime.saturating_sub(MARGIN).max(lifetime / 2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ASSUMED, Clock, lifetime, serving};
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    use std::time::Duration;
+
+    #[test]
+    fn a_token_serves_until_shortly_before_its_end() {
+        let clock = Clock::manual("2026-10-21T07:28:00Z".parse().unwrap()); // 1792567680
+        let table = [
+            (r#"{"exp":1792568280}"#, Some(600)),
+            (r#"{"exp":1792568280,"iat":1792567680}"#, Some(600)),
+            (r#"{"exp":1000600,"iat":1000000}"#, Some(600)), // the service's clock is another
+            (r#"{"exp":1000600}"#, None),                    // over already: the clocks differ
+            (r#"{"exp":"soon"}"#, None),
+            (r#"{"exp":1e300}"#, None),
+            ("{}", None),
+            ("not json", None),
+        ];
+        for (claims, seconds) in table {
+            let token = format!("e30.{}.sig", URL_SAFE_NO_PAD.encode(claims));
+            assert_eq!(lifetime(&token, &clock), seconds.map(Duration::from_secs), "{claims}");
+        }
+        assert_eq!(lifetime("opaque", &clock), None);
+        for (life, serves) in [(600, 540), (100, 50), (60, 30), (0, 0)] {
+            assert_eq!(serving(Duration::from_secs(life)), Duration::from_secs(serves));
+        }
+        assert!(serving(ASSUMED) > Duration::from_secs(120));
+    }
+}

@@ -1,0 +1,105 @@
+//! Writing to a service.
+//!
+//! Invariant: a write is sent again only when the service said that it did nothing (429, and 401 with a new token) or
+//! when nothing was sent. Whoever gets [`WriteOutcome::Unknown`] has to look.
+
+use reqwest::header::LOCATION;
+use serde_json::Value;
+
+use super::connection::{Attempt, Call};
+use super::refusal::safe;
+use super::{Connection, Error, Reader, Refusal};
+
+/// The right to make a [`Writer`]. Only what carries out an approved plan may make one.
+#[derive(Debug)]
+pub struct WriteAccess(());
+
+impl WriteAccess {
+    /// To be called by the execution of a plan that passed its guards and was confirmed, and nowhere else.
+    #[must_use]
+    pub fn for_approved_plan() -> Self {
+        Self(())
+    }
+}
+
+/// What a write does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Method {
+    /// Makes an object.
+    Post,
+    /// Changes the fields that are sent.
+    Patch,
+    /// Replaces an object.
+    Put,
+    /// Takes an object away.
+    Delete,
+}
+
+/// How a write ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WriteOutcome {
+    /// The service did it.
+    Done {
+        /// The HTTP status, 200 to 299.
+        status: u16,
+        /// The answer; null when it was empty.
+        body: Value,
+    },
+    /// The service certainly did not do it, and says why.
+    Refused(Refusal),
+    /// It never reached the service, so that it is certainly not done.
+    NotSent(Error),
+    /// Sent, and nobody knows what became of it: the connection was lost, the answer was cut or unreadable, there was
+    /// none in time, or the service answered 5xx. It may be done now, later or never.
+    Unknown(Error),
+}
+
+/// Sends writes to one service.
+#[derive(Clone, Debug)]
+pub struct Writer(Connection);
+
+impl Writer {
+    /// Writes over the reader's connection: the same pool, token and limits.
+    #[must_use]
+    pub fn new(reader: &Reader, WriteAccess(()): &WriteAccess) -> Self {
+        Self(reader.connection().clone())
+    }
+
+    /// Sends one write to this path below the base.
+    pub async fn send<S: AsRef<str>>(&self, method: Method, path: &[S], body: Option<&Value>) -> WriteOutcome {
+        let method = match method {
+            Method::Post => reqwest::Method::POST,
+            Method::Patch => reqwest::Method::PATCH,
+            Method::Put => reqwest::Method::PUT,
+            Method::Delete => reqwest::Method::DELETE,
+        };
+        let url = match self.0.base().join(path, &[]) {
+            Ok(url) => url,
+            Err(error) => return WriteOutcome::NotSent(error.into()),
+        };
+        let answer = match self.0.call(Call { method, url: &url, body, repeatable: false, authorized: true }).await {
+            Attempt::Answered(answer) => answer,
+            Attempt::NotSent(error) => return WriteOutcome::NotSent(error),
+            Attempt::Unknown(error) => return WriteOutcome::Unknown(error),
+        };
+        match answer.status {
+            status @ 200..=299 if answer.body.is_empty() => WriteOutcome::Done { status, body: Value::Null },
+            status @ 200..=299 => match self.0.decode(&url, &answer) {
+                Ok(body) => WriteOutcome::Done { status, body },
+                Err(error) => WriteOutcome::Unknown(error),
+            },
+            300..=399 => {
+                let to = answer.headers.get(LOCATION).map(|to| String::from_utf8_lossy(to.as_bytes()).into_owned());
+                let to = safe(&to.unwrap_or_default(), self.0.secrets());
+                let message = format!("the service points to `{to}`, where credentials do not go");
+                WriteOutcome::Refused(Refusal { message, ..self.0.refusal(&answer) })
+            }
+            // A gateway that gave up waiting may have passed the request on before; 501 is a plain no.
+            408 | 499 | 500 | 502..=599 if !self.0.refusal(&answer).is("unimplemented") => {
+                WriteOutcome::Unknown(self.0.refused(&url, &answer))
+            }
+            _ => WriteOutcome::Refused(self.0.refusal(&answer)),
+        }
+    }
+}
