@@ -9,6 +9,7 @@
 
 mod completions;
 mod context;
+mod emulator;
 mod man;
 mod settings;
 
@@ -61,6 +62,8 @@ struct Global {
 enum Command {
     /// Print a completion script for a shell
     Completions(completions::Args),
+    /// Serve the services' APIs on a local port, for trying things out
+    Emulator(emulator::Args),
     /// Print the manual page
     Man(man::Args),
 }
@@ -68,6 +71,7 @@ enum Command {
 fn dispatch(context: &Context, command: &Command) -> Result<Exit, Failure> {
     match command {
         Command::Completions(args) => completions::run(context, args),
+        Command::Emulator(args) => emulator::run(context, args),
         Command::Man(args) => man::run(context, args),
     }
 }

@@ -49,6 +49,8 @@ mod store;
 
 use std::path::PathBuf;
 
+use crate::exit::{Exit, Explain};
+
 pub use builder::Builder;
 pub use docker::{Account, Behaviour, Limits, Operation, Role};
 pub use exchange::{Request, Response};
@@ -96,5 +98,23 @@ impl Emulator {
     /// An emulator to set up.
     pub fn builder() -> Builder {
         Builder::default()
+    }
+}
+
+impl Explain for EmulatorError {
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Bind { .. } => Some("choose another port, or leave it out to take a free one".to_owned()),
+            Self::Folder { .. } => Some("make the folder of the workspace writable".to_owned()),
+            Self::Store(StoreError::InUse(_)) => Some("wait for the other process, or choose another file".to_owned()),
+            Self::Store(StoreError::Unreadable { .. } | StoreError::Failed { .. }) => {
+                Some("choose another state file, or move this one away to start empty".to_owned())
+            }
+            Self::Seed(_) => Some("give a file that `seawall snapshot` wrote".to_owned()),
+        }
+    }
+
+    fn exit(&self) -> Exit {
+        Exit::Failed
     }
 }

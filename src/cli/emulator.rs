@@ -1,0 +1,133 @@
+//! `seawall emulator`: the services on a local port, for trying things out and for tests.
+//!
+//! Invariant: it listens on the loopback interface only, and never prints a secret that it was given.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::{Context, Exit, Failure};
+use crate::emulator::{Builder, Emulator, Fault, SYNTAX, Seed};
+
+/// Who may log in where the environment does not say.
+const DEFAULT_ACCOUNT: (&str, &str) = ("seawall", "emulator");
+
+/// How long calls under way may take to end once the emulator is told to stop.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+#[derive(clap::Args)]
+#[command(after_long_help = format!("Faults: {SYNTAX}"))]
+pub(super) struct Args {
+    /// Listen on this port of 127.0.0.1; 0 takes a free one
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    port: u16,
+    /// Keep the state in FILE, durably; without it, it is forgotten at the end
+    #[arg(long, value_name = "FILE")]
+    state: Option<PathBuf>,
+    /// Start the organization from a snapshot, unless the state knows it already
+    #[arg(long, value_name = "PATH")]
+    seed: Option<PathBuf>,
+    /// Make this team, if there is none of the name; may be repeated
+    #[arg(long = "team", value_name = "NAME")]
+    teams: Vec<String>,
+    /// Let every call wait this long
+    #[arg(long, value_name = "MS", default_value_t = 0)]
+    latency: u64,
+    /// Show `X-RateLimit-*`, and answer 429 after this many calls in a minute
+    #[arg(long, value_name = "CALLS")]
+    rate_limit: Option<u32>,
+    /// Fail on purpose; see below with `--help`; may be repeated
+    #[arg(long = "fault", value_name = "SPEC")]
+    faults: Vec<Fault>,
+}
+
+pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
+    let Args { port, state, seed, teams, latency, rate_limit, faults } = args;
+    let (identifier, secret, default) = account(context)?;
+    let mut builder = Emulator::builder()
+        .port(*port)
+        .teams(teams)
+        .latency(Duration::from_millis(*latency))
+        .account(&identifier, secret)
+        .record(false);
+    if let Some(org) = &context.overrides().org {
+        builder = builder.org(&org.value);
+    }
+    if let Some(path) = seed {
+        builder = builder.seed(read_seed(&context.path(path))?);
+    }
+    if let Some(path) = state {
+        builder = builder.state(context.path(path));
+    }
+    if let Some(calls) = rate_limit {
+        builder = builder.rate_limit(*calls);
+    }
+    builder = faults.iter().cloned().fold(builder, Builder::fault);
+
+    context.block_on(async {
+        let running = builder.start().await?;
+        // Not by `print`: a reader that takes the address and goes must not be taken for a wish to stop.
+        announce(&running.base_url())?;
+        context.note(&format!("serving organization `{}`, until Ctrl-C", running.org()));
+        if default {
+            let (identifier, secret) = DEFAULT_ACCOUNT;
+            context.note(&format!("log in with DOCKER_USERNAME={identifier} DOCKER_PASSWORD={secret}"));
+        } else {
+            context.note("log in with the DOCKER_USERNAME and DOCKER_PASSWORD that it was started with");
+        }
+        stopped().await;
+        if tokio::time::timeout(PATIENCE, running.stop()).await.is_err() {
+            context.note("stopped with calls under way");
+        }
+        Ok(Exit::Done)
+    })
+}
+
+/// The identifier and the secret, and whether they are the default ones.
+fn account(context: &Context) -> Result<(String, String, bool), Failure> {
+    let environment = context.environment();
+    match (environment.text("DOCKER_USERNAME")?, environment.text("DOCKER_PASSWORD")?) {
+        (Some(identifier), Some(secret)) => Ok((identifier, secret, false)),
+        (None, None) => Ok((DEFAULT_ACCOUNT.0.to_owned(), DEFAULT_ACCOUNT.1.to_owned(), true)),
+        (Some(_), None) | (None, Some(_)) => {
+            Err(Failure::new(Exit::Usage, "only one of `DOCKER_USERNAME` and `DOCKER_PASSWORD` is set")
+                .hint("set both, or none"))
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a snapshot is no document of a workspace")]
+fn read_seed(path: &Path) -> Result<Seed, Failure> {
+    let failed =
+        |reason: String| Failure::new(Exit::Failed, format!("cannot seed from `{}`: {reason}", path.display()));
+    let text = std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
+    Seed::from_snapshot(&text)
+        .map_err(|error| failed(error.to_string()).hint("give a file that `seawall snapshot` wrote"))
+}
+
+fn announce(address: &str) -> Result<(), Failure> {
+    let mut stdout = anstream::stdout().lock();
+    writeln!(stdout, "{address}")
+        .and_then(|()| stdout.flush())
+        .map_err(|error| Failure::new(Exit::Failed, format!("cannot write to standard output: {error}")))
+}
+
+/// Waits for Ctrl-C, or for the signal that service managers send.
+async fn stopped() {
+    let interrupted = tokio::signal::ctrl_c();
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminated) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = interrupted => {}
+                _ = terminated.recv() => {}
+            }
+            return;
+        }
+    }
+    // Where signals cannot be had, waiting for ever beats ending at once.
+    if interrupted.await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}

@@ -1,0 +1,236 @@
+//! `seawall emulator` as a process: what it prints, how it ends, and what a killed one leaves behind.
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::{POLICIES, http};
+
+/// A running `seawall emulator`, killed when it is dropped.
+struct Process {
+    child: Child,
+    address: String,
+}
+
+fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_seawall"));
+    command.arg("emulator").args(arguments).env("NO_COLOR", "1");
+    for variable in ["SEAWALL_ORG", "DOCKER_USERNAME", "DOCKER_PASSWORD"] {
+        command.env_remove(variable);
+    }
+    command
+}
+
+fn fails(command: &mut Command) -> (Option<i32>, String) {
+    let Output { status, stdout, stderr } = command.output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&stdout), "");
+    (status.code(), String::from_utf8_lossy(&stderr).into_owned())
+}
+
+impl Process {
+    fn start(command: &mut Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut address = String::new();
+        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut address).unwrap();
+        Self { child, address: address.trim_end().to_owned() }
+    }
+
+    /// Ends it as `kill -9` does.
+    fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    async fn token(&self, identifier: &str, secret: &str) -> (u16, String) {
+        let body = json!({"identifier": identifier, "secret": secret});
+        let (status, body) = self.call(Method::POST, "/auth/token", "", Some(body)).await.unwrap();
+        (status, body["access_token"].as_str().unwrap_or_default().to_owned())
+    }
+
+    async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        token: &str,
+        body: Option<Value>,
+    ) -> Result<(u16, Value), reqwest::Error> {
+        let mut request = http().request(method, format!("{}{path}", self.address)).bearer_auth(token);
+        if let Some(body) = body {
+            request = request.json(&body);
+        }
+        let response = request.send().await?;
+        Ok((response.status().as_u16(), response.json().await?))
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[tokio::test]
+async fn the_first_line_is_the_address_and_a_signal_ends_it() {
+    let mut process = Process::start(&mut command(&["--team", "research"]));
+    let port = process.address.strip_prefix("http://127.0.0.1:").and_then(|rest| rest.strip_suffix("/v2")).unwrap();
+    assert!(port.parse::<u16>().is_ok(), "{}", process.address);
+    let (status, token) = process.token("seawall", "emulator").await;
+    assert_eq!(status, 200);
+    let (_, groups) = process.call(Method::GET, "/orgs/my-org/groups", &token, None).await.unwrap();
+    assert_eq!(groups["results"][0]["name"], json!("research"));
+
+    let id = process.child.id().to_string();
+    assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+    assert_eq!(process.child.wait().unwrap().code(), Some(0));
+    let mut stderr = String::new();
+    process.child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
+    insta::assert_snapshot!(stderr, @r"
+    serving organization `my-org`, until Ctrl-C
+    log in with DOCKER_USERNAME=seawall DOCKER_PASSWORD=emulator
+    ");
+}
+
+#[tokio::test]
+async fn credentials_come_from_the_environment_and_are_not_shown() {
+    let environment = [("DOCKER_USERNAME", "alice"), ("DOCKER_PASSWORD", "dckr_pat_example")];
+    let mut process = Process::start(command(&["--org", "acme"]).envs(environment));
+    assert_eq!(process.token("seawall", "emulator").await.0, 401);
+    let (status, token) = process.token("alice", "dckr_pat_example").await;
+    assert_eq!(status, 200);
+    let acme = "/orgs/acme/governance/policies";
+    assert_eq!(process.call(Method::GET, acme, &token, None).await.unwrap().0, 200);
+    process.child.kill().unwrap();
+    let mut output = String::new();
+    process.child.stderr.take().unwrap().read_to_string(&mut output).unwrap();
+    assert!(output.contains("acme") && !output.contains("dckr_pat"), "{output}");
+
+    let (code, message) = fails(command(&[]).env("DOCKER_USERNAME", "alice"));
+    assert_eq!(code, Some(2), "{message}");
+}
+
+#[tokio::test]
+async fn what_was_answered_survives_kill_9() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state.redb");
+    let start = || Process::start(&mut command(&["--state", path.to_str().unwrap()]));
+    let mut answered = Vec::new();
+    for round in 0..5 {
+        let process = start();
+        let (_, token) = process.token("seawall", "emulator").await;
+        let list = process.call(Method::GET, POLICIES, &token, None).await.unwrap().1;
+        let mut names: Vec<&str> =
+            list["data"].as_array().unwrap().iter().map(|policy| policy["name"].as_str().unwrap()).collect();
+        names.sort_unstable();
+        assert_eq!(names, answered, "round {round}");
+        for number in 0..3 {
+            let name = format!("{round}-{number}");
+            let (status, _) = process.call(Method::POST, POLICIES, &token, Some(json!({"name": name}))).await.unwrap();
+            assert_eq!(status, 201);
+            answered.push(name);
+        }
+        // Right after the last answer.
+        process.kill();
+    }
+}
+
+#[tokio::test]
+async fn a_process_killed_within_calls_leaves_each_whole_or_undone() {
+    const WRITERS: usize = 4;
+    let folder = tempfile::tempdir().unwrap();
+    let mut unanswered = 0;
+    for round in 0..8 {
+        let path = folder.path().join(format!("{round}.redb"));
+        let start = || Process::start(&mut command(&["--state", path.to_str().unwrap()]));
+        let process = start();
+        let (_, token) = process.token("seawall", "emulator").await;
+        let (http, url) = (http(), format!("{}{POLICIES}", process.address));
+        let (answers, mut answered) = tokio::sync::mpsc::unbounded_channel();
+        for writer in 0..WRITERS {
+            let (http, url, token, answers) = (http.clone(), url.clone(), token.clone(), answers.clone());
+            tokio::spawn(async move {
+                for number in 0..25 {
+                    let name = format!("{writer}-{number}");
+                    let call = http.post(&url).bearer_auth(&token).json(&json!({"name": name}));
+                    match call.send().await {
+                        Ok(response) if response.status() == 201 => answers.send(name).unwrap(),
+                        _ => break,
+                    }
+                }
+            });
+        }
+        drop(answers);
+        // Killed after some answers, with the other writers' calls under way.
+        let mut names = std::collections::BTreeSet::new();
+        for _ in 0..=round * 5 {
+            names.extend(answered.recv().await);
+        }
+        process.kill();
+        while let Some(name) = answered.recv().await {
+            names.insert(name);
+        }
+
+        let process = start();
+        let (_, token) = process.token("seawall", "emulator").await;
+        let list = process.call(Method::GET, POLICIES, &token, None).await.unwrap().1;
+        let found: std::collections::BTreeSet<String> =
+            list["data"].as_array().unwrap().iter().map(|policy| policy["name"].as_str().unwrap().to_owned()).collect();
+        assert!(names.is_subset(&found), "answered {names:?}, found {found:?}");
+        let extra = found.len() - names.len();
+        assert!(extra <= WRITERS, "at most one call a writer was under way: {names:?}, {found:?}");
+        unanswered += extra;
+    }
+    println!("{unanswered} calls had their effect and lost their answer to a kill");
+}
+
+#[tokio::test]
+async fn a_snapshot_and_faults_are_taken_from_the_command_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let seed = write(
+        folder.path(),
+        &json!({"format_version": 1, "docker": {"org": "acme", "teams": [], "policies": [{
+            "id": "pol_1", "name": "p", "org": "acme", "scope": {},
+            "created_at": "2026-04-22T00:00:00Z", "updated_at": "2026-04-22T00:00:00Z",
+        }]}}),
+    );
+    let process = Process::start(&mut command(&["--seed", &seed, "--fault", "cut@reads#2", "--fault", "delay=1"]));
+    let (_, token) = process.token("seawall", "emulator").await;
+    let get = || process.call(Method::GET, "/orgs/acme/governance/policies/pol_1", &token, None);
+    assert_eq!(get().await.unwrap().1["name"], json!("p"));
+    assert!(get().await.is_err());
+    assert_eq!(get().await.unwrap().0, 200);
+}
+
+#[tokio::test]
+async fn what_cannot_be_used_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join("state.redb");
+    let state = state.to_str().unwrap();
+    let process = Process::start(&mut command(&["--state", state]));
+    let (code, message) = fails(&mut command(&["--state", state]));
+    assert_eq!(code, Some(5));
+    assert!(message.contains("is in use by another process") && message.contains("help"), "{message}");
+
+    let port = process.address.trim_start_matches("http://127.0.0.1:").trim_end_matches("/v2").to_owned();
+    let (code, message) = fails(&mut command(&["--port", &port]));
+    assert_eq!(code, Some(5));
+    assert!(message.contains(&format!("cannot listen on 127.0.0.1:{port}")), "{message}");
+
+    let (code, message) = fails(&mut command(&["--fault", "explode"]));
+    assert_eq!(code, Some(2));
+    assert!(message.contains("no kind is named `explode`"), "{message}");
+
+    let seed = write(folder.path(), &json!({"format_version": 9}));
+    let (code, message) = fails(&mut command(&["--seed", &seed]));
+    assert_eq!(code, Some(5));
+    assert!(message.contains("format version 9"), "{message}");
+}
+
+fn write(folder: &Path, snapshot: &Value) -> String {
+    let path = folder.join("live.json");
+    std::fs::write(&path, snapshot.to_string()).unwrap();
+    path.to_str().unwrap().to_owned()
+}
