@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::{Context, Exit, Failure};
+use crate::check;
 use crate::emulator::{Builder, Emulator, Fault, SYNTAX, Seed};
+use crate::service::docker::Snapshot;
 
 /// Who may log in where the environment does not say.
 const DEFAULT_ACCOUNT: (&str, &str) = ("seawall", "emulator");
@@ -24,7 +26,7 @@ pub(super) struct Args {
     /// Keep the state in FILE, durably; without it, it is forgotten at the end
     #[arg(long, value_name = "FILE")]
     state: Option<PathBuf>,
-    /// Start the organization from a snapshot, unless the state knows it already
+    /// Start the organization from a snapshot or from the documents of a workspace, unless the state has it already
     #[arg(long, value_name = "PATH")]
     seed: Option<PathBuf>,
     /// Make this team, if there is none of the name; may be repeated
@@ -54,7 +56,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
         builder = builder.org(&org.value);
     }
     if let Some(path) = seed {
-        builder = builder.seed(read_seed(&context.path(path))?);
+        builder = builder.seed(read_seed(context, &context.path(path))?);
     }
     if let Some(path) = state {
         builder = builder.state(context.path(path));
@@ -96,13 +98,32 @@ fn account(context: &Context) -> Result<(String, String, bool), Failure> {
     }
 }
 
+/// A snapshot file, or the documents of a workspace as if they had been applied.
+fn read_seed(context: &Context, path: &Path) -> Result<Seed, Failure> {
+    if !path.is_dir() {
+        return Ok(read_snapshot(path)?.into());
+    }
+    let loaded = check::load(path, None, check::Emptiness::Refused).map_err(|_| {
+        Failure::new(Exit::Invalid, format!("the documents in `{}` are wrong", path.display()))
+            .hint("run `seawall validate` on it")
+    })?;
+    let settings = loaded.settings.docker.unwrap_or_default();
+    let org = context.overrides().org.as_ref().map(|setting| setting.value.clone()).or(settings.org);
+    let org = org.ok_or_else(|| {
+        Failure::new(Exit::Usage, format!("the workspace `{}` names no organization", path.display()))
+            .hint("give it with `--org`")
+    })?;
+    Ok(Seed::from_desired(&org, &loaded.desired, settings.teams.unwrap_or_default()))
+}
+
 #[expect(clippy::disallowed_methods, reason = "a snapshot is no document of a workspace")]
-fn read_seed(path: &Path) -> Result<Seed, Failure> {
-    let failed =
-        |reason: String| Failure::new(Exit::Failed, format!("cannot seed from `{}`: {reason}", path.display()));
-    let text = std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
-    Seed::from_snapshot(&text)
-        .map_err(|error| failed(error.to_string()).hint("give a file that `seawall snapshot` wrote"))
+fn read_snapshot(path: &Path) -> Result<Snapshot, Failure> {
+    let failed = |exit, reason: String| Failure::new(exit, format!("cannot read `{}`: {reason}", path.display()));
+    let text = std::fs::read_to_string(path).map_err(|error| failed(Exit::Failed, error.to_string()))?;
+    Snapshot::parse(&text).map_err(|error| {
+        let Failure { message, hint, exit } = error.into();
+        Failure { hint, ..failed(exit, message) }
+    })
 }
 
 fn announce(address: &str) -> Result<(), Failure> {

@@ -20,6 +20,7 @@ use super::server::{Inner, Server, router};
 use super::state::State;
 use super::store::{Store, StoreError};
 use super::{EmulatorError, identity};
+use crate::service::http;
 
 /// How an emulator is set up. Without a state file it forgets everything when it stops.
 #[derive(Debug)]
@@ -35,7 +36,7 @@ pub struct Builder {
     rate_limit: Option<u32>,
     faults: Vec<Fault>,
     record: bool,
-    now: Option<Timestamp>,
+    clock: http::Clock,
     settings: Settings,
 }
 
@@ -52,7 +53,7 @@ impl Default for Builder {
             rate_limit: None,
             faults: Vec::new(),
             record: true,
-            now: None,
+            clock: http::Clock::system(),
             settings: Settings::default(),
         }
     }
@@ -131,9 +132,9 @@ impl Builder {
         self
     }
 
-    /// A clock that stands still at this moment, until [`Running::advance`].
-    pub fn now(mut self, now: Timestamp) -> Self {
-        self.now = Some(now);
+    /// Another clock than the machine's; one that is shared with the client moves on when the client waits.
+    pub fn clock(mut self, clock: http::Clock) -> Self {
+        self.clock = clock;
         self
     }
 
@@ -169,7 +170,7 @@ impl Builder {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, self.port)).await.map_err(bind)?;
         let address = listener.local_addr().map_err(bind)?;
 
-        let clock = Clock::new(self.now);
+        let clock = Clock::new(self.clock.clone());
         let inner = self.inner(&org, clock.now())?;
         let server = Arc::new(Server {
             service: Service::new(self.settings, identity::unguessable()),
@@ -209,6 +210,8 @@ impl Builder {
         inner.change(|state| {
             if !state.orgs.contains_key(org) {
                 seed.sow(state, org, now);
+            } else if seed != Seed::default() {
+                tracing::warn!("the state has organization `{org}` already: the seed is not used");
             }
             let named = state.org_mut(org);
             for team in &self.teams {

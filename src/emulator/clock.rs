@@ -1,31 +1,29 @@
-//! The emulator's clock: the machine's, or a fixed one, moved on by tests without waiting.
+//! The emulator's clock: the program's own, moved on by tests without waiting.
 
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
-/// A source of times.
+/// A clock that can be moved on.
 #[derive(Debug)]
 pub(super) struct Clock {
-    fixed: Option<Timestamp>,
-    advanced: AtomicI64,
+    source: crate::service::http::Clock,
+    advanced: AtomicU64,
 }
 
 impl Clock {
-    pub(super) fn new(fixed: Option<Timestamp>) -> Self {
-        Self { fixed, advanced: AtomicI64::new(0) }
+    pub(super) fn new(source: crate::service::http::Clock) -> Self {
+        Self { source, advanced: AtomicU64::new(0) }
     }
 
-    #[expect(clippy::disallowed_methods, reason = "the one place where the emulator reads the machine's clock")]
     pub(super) fn now(&self) -> Timestamp {
-        let seconds = SignedDuration::from_secs(self.advanced.load(Ordering::SeqCst));
-        let start = self.fixed.unwrap_or_else(Timestamp::now);
-        start.checked_add(seconds).unwrap_or(start)
+        let advanced = Duration::from_secs(self.advanced.load(Ordering::SeqCst));
+        self.source.now().saturating_add(advanced).unwrap_or(Timestamp::MAX)
     }
 
     /// Moves the clock on, by whole seconds.
     pub(super) fn advance(&self, by: Duration) {
-        self.advanced.fetch_add(i64::try_from(by.as_secs()).unwrap_or(0), Ordering::SeqCst);
+        self.advanced.fetch_add(by.as_secs(), Ordering::SeqCst);
     }
 }

@@ -57,7 +57,7 @@ pub use exchange::{Request, Response};
 pub use fault::{Answer, Calls, Edit, Fault, FaultKind, FaultSpecError, Form, SYNTAX, Wait, WaitForm};
 pub use record::Call;
 pub use running::Running;
-pub use seed::{Seed, SeedError};
+pub use seed::Seed;
 pub use state::{Group, Org, State};
 pub use store::StoreError;
 
@@ -89,9 +89,6 @@ pub enum EmulatorError {
     /// The state file cannot be used.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The seed cannot be used.
-    #[error(transparent)]
-    Seed(#[from] SeedError),
 }
 
 impl Emulator {
@@ -110,7 +107,6 @@ impl Explain for EmulatorError {
             Self::Store(StoreError::Unreadable { .. } | StoreError::Failed { .. }) => {
                 Some("choose another state file, or move this one away to start empty".to_owned())
             }
-            Self::Seed(_) => Some("give a file that `seawall snapshot` wrote".to_owned()),
         }
     }
 

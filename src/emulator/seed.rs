@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use serde_json::{Value, json};
 
 use super::docker::{self, Allowlist, Cedar, Policy, Rule, Scope};
 use super::identity;
 use super::state::State;
 use crate::model::{Body, Desired, Resources, Team};
+use crate::service::docker::wire;
+use crate::service::docker::{DockerSnapshot, Snapshot};
 
 /// What an organization starts with.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -21,46 +22,22 @@ pub struct Seed {
     pub policies: Vec<Policy>,
 }
 
-/// A seed that cannot be read.
-#[derive(Debug, thiserror::Error)]
-pub enum SeedError {
-    /// Not JSON, or not of the shape of a snapshot.
-    #[error("the seed is not a snapshot: {0}")]
-    Shape(String),
-    /// A snapshot of a later version.
-    #[error("the snapshot has format version {0}, this version reads 1")]
-    Version(Value),
+impl From<Snapshot> for Seed {
+    fn from(snapshot: Snapshot) -> Self {
+        let DockerSnapshot { org, teams, policies } = snapshot.docker;
+        Self { org: Some(org), teams, policies: policies.into_iter().map(Policy::from).collect() }
+    }
 }
 
 impl Seed {
-    /// Reads the Docker half of a snapshot file:
-    /// `{"format_version": 1, "docker": {"org", "teams": [{"id", "name"}], "policies": [<Policy>]}}`.
-    ///
-    /// # Errors
-    /// Text that is no snapshot, or one of another version.
-    pub fn from_snapshot(text: &str) -> Result<Self, SeedError> {
-        let shape = |error: serde_json::Error| SeedError::Shape(error.to_string());
-        let mut snapshot: Value = serde_json::from_str(text).map_err(shape)?;
-        match snapshot.get("format_version") {
-            Some(version) if *version == json!(1) => {}
-            Some(version) => return Err(SeedError::Version(version.clone())),
-            None => return Err(SeedError::Shape("`format_version` is missing".to_owned())),
-        }
-        let Some(docker) = snapshot.get_mut("docker") else { return Ok(Self::default()) };
-        let mut take = |key: &str| docker.get_mut(key).map(Value::take).unwrap_or_default();
-        let (org, teams, policies) = (take("org"), take("teams"), take("policies"));
-        Ok(Self {
-            org: serde_json::from_value(org).map_err(shape)?,
-            teams: serde_json::from_value::<Option<Vec<Team>>>(teams).map_err(shape)?.unwrap_or_default(),
-            policies: serde_json::from_value::<Option<Vec<Policy>>>(policies).map_err(shape)?.unwrap_or_default(),
-        })
-    }
-
-    /// What documents ask for, as if it had been applied. A team that a scope names and the seed does not know is
-    /// made: by its id where the text is a UUID, by its name otherwise.
+    /// What documents ask for, as if it had been applied. `teams` and the teams that scopes name are made: by its id
+    /// where the text is a UUID, by its name otherwise.
     #[must_use]
-    pub fn from_desired(org: &str, desired: &Desired, teams: Vec<Team>) -> Self {
-        let mut seed = Self { org: Some(org.to_owned()), teams, policies: Vec::new() };
+    pub fn from_desired(org: &str, desired: &Desired, teams: Vec<String>) -> Self {
+        let mut seed = Self { org: Some(org.to_owned()), ..Self::default() };
+        for team in teams {
+            seed.team_id(org, &team);
+        }
         for declared in &desired.policies {
             let policy = &declared.policy;
             let teams: Vec<String> = policy.scope.teams().into_iter().map(|key| seed.team_id(org, key)).collect();
@@ -135,4 +112,30 @@ fn rule(rule: &crate::model::Rule) -> Rule {
     };
     let actions = actions.iter().map(ToString::to_string).collect();
     Rule { id: String::new(), name, actions, resources, http_resources, decision }
+}
+
+impl From<wire::Policy> for Policy {
+    fn from(policy: wire::Policy) -> Self {
+        let wire::Policy { id, name, org, scope, created_at, updated_at, allowlist_v0, cedar_v1 } = policy;
+        Self {
+            id: id.0,
+            name,
+            org: org.unwrap_or_default(),
+            scope: Scope { teams: scope.and_then(|wire::Scope { teams }| teams) },
+            created_at: created_at.unwrap_or_default(),
+            updated_at: updated_at.unwrap_or_default(),
+            allowlist_v0: allowlist_v0.map(|wire::Allowlist { domain, rules }| Allowlist {
+                domain,
+                rules: rules.unwrap_or_default().into_iter().map(Rule::from).collect(),
+            }),
+            cedar_v1: cedar_v1.map(|wire::CedarBody { text, schema_url }| Cedar { text, schema_url }),
+        }
+    }
+}
+
+impl From<wire::Rule> for Rule {
+    fn from(rule: wire::Rule) -> Self {
+        let wire::Rule { id, name, actions, decision, resources, http_resources } = rule;
+        Self { id: id.0, name, actions, resources, http_resources, decision }
+    }
 }

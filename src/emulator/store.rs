@@ -56,7 +56,7 @@ pub enum StoreError {
 enum Object {
     Meta { format: u32, ids_given: u64 },
     Teams { org: String, teams: BTreeMap<String, Group> },
-    Policy { org: String, policy: Policy },
+    Policy { org: String, policy: Box<Policy> },
 }
 
 impl Store {
@@ -85,7 +85,7 @@ impl Store {
                 Object::Meta { format: _, ids_given } => state.ids_given = ids_given,
                 Object::Teams { org, teams } => state.org_mut(&org).teams = teams,
                 Object::Policy { org, policy } => {
-                    state.org_mut(&org).policies.insert(policy.id.clone(), Arc::new(policy));
+                    state.org_mut(&org).policies.insert(policy.id.clone(), Arc::from(policy));
                 }
             }
         }
@@ -156,7 +156,7 @@ fn changes(before: &State, after: &State) -> BTreeMap<String, Option<Object>> {
         for (id, policy) in &org.policies {
             let known = earlier.and_then(|earlier| earlier.policies.get(id));
             if known.is_none_or(|known| !Arc::ptr_eq(known, policy)) {
-                let object = Object::Policy { org: name.clone(), policy: Policy::clone(policy) };
+                let object = Object::Policy { org: name.clone(), policy: Box::new(Policy::clone(policy)) };
                 changes.insert(format!("policy/{name}/{id}"), Some(object));
             }
         }

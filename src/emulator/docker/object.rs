@@ -43,7 +43,7 @@ pub struct Scope {
 pub struct Allowlist {
     /// `network` or `filesystem`; absent without rules.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub domain: Option<Domain>,
+    pub domain: Option<String>,
     /// The rules, in the order shown.
     pub rules: Vec<Rule>,
 }
@@ -93,7 +93,12 @@ impl Policy {
 impl Allowlist {
     /// Derives the domain from the rules, as the service does.
     pub fn derive_domain(&mut self) {
-        self.domain = self.rules.iter().find_map(Rule::domain);
+        let name = |domain| match domain {
+            Domain::Network => "network",
+            Domain::Filesystem => "filesystem",
+            Domain::Mcp => unreachable!("no action belongs to it"),
+        };
+        self.domain = self.rules.iter().find_map(Rule::domain).map(name).map(str::to_owned);
     }
 }
 

@@ -225,8 +225,37 @@ async fn what_cannot_be_used_is_said() {
 
     let seed = write(folder.path(), &json!({"format_version": 9}));
     let (code, message) = fails(&mut command(&["--seed", &seed]));
-    assert_eq!(code, Some(5));
-    assert!(message.contains("format version 9"), "{message}");
+    assert_eq!(code, Some(1));
+    assert!(message.contains("live.json`: the snapshot has format version 9"), "{message}");
+    let (code, message) = fails(&mut command(&["--seed", "no-such-file.json"]));
+    assert_eq!(code, Some(5), "{message}");
+    let (code, message) = fails(&mut command(&["--seed", folder.path().to_str().unwrap()]));
+    assert_eq!(code, Some(1));
+    assert!(message.contains("are wrong"), "{message}");
+}
+
+#[tokio::test]
+async fn documents_are_taken_from_a_workspace() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(
+        folder.path().join("seawall.yaml"),
+        "apiVersion: seawall/v1\nkind: Workspace\ndocker: {org: acme, teams: [platform]}\n",
+    )
+    .unwrap();
+    std::fs::write(
+        folder.path().join("policy.yaml"),
+        "apiVersion: seawall/v1\nkind: NetworkPolicy\nname: Mirrors\nscope: {teams: [research]}\nrules:\n\
+         - {name: r, decision: allow, actions: [connect:tcp], resources: [cve.mitre.org]}\n",
+    )
+    .unwrap();
+    let process = Process::start(&mut command(&["--seed", folder.path().to_str().unwrap()]));
+    let (_, token) = process.token("seawall", "emulator").await;
+    let get = async |path: &str| process.call(Method::GET, path, &token, None).await.unwrap().1;
+    let groups = get("/orgs/acme/groups?search=research").await;
+    let list = get("/orgs/acme/governance/policies").await;
+    let policy = &list["data"][0];
+    assert_eq!((&policy["name"], &policy["scope"]["teams"][0]), (&json!("Mirrors"), &groups["results"][0]["uuid"]));
+    assert_eq!(get("/orgs/acme/groups").await["count"], json!(2));
 }
 
 fn write(folder: &Path, snapshot: &Value) -> String {

@@ -6,7 +6,7 @@ use reqwest::Method;
 use seawall::emulator::{Answer, Calls, Edit, Fault, FaultKind, Form, Operation, Wait, WaitForm};
 use serde_json::json;
 
-use super::{Fixture, GROUPS, POLICIES, network_rule, policy, rules};
+use super::{Fixture, GROUPS, POLICIES, manual, network_rule, policy, rules};
 
 impl Fixture {
     async fn create(&self, name: &str) -> Result<super::Answer, reqwest::Error> {
@@ -96,7 +96,7 @@ async fn reads_and_logins_are_cut_and_lost_too() {
 
 #[tokio::test]
 async fn a_rate_limit_says_when_to_come_back_in_every_way() {
-    let fixture = Fixture::with(|builder| builder.now("2026-04-22T00:00:00Z".parse().unwrap())).await;
+    let fixture = Fixture::with(|builder| builder.clock(manual("2026-04-22T00:00:00Z"))).await;
     for (form, header, value) in [
         (WaitForm::Seconds, "retry-after", Some("30")),
         (WaitForm::Date, "retry-after", Some("Wed, 22 Apr 2026 00:00:30 GMT")),
@@ -116,7 +116,7 @@ async fn a_rate_limit_says_when_to_come_back_in_every_way() {
 
 #[tokio::test]
 async fn the_rate_limit_of_the_service_is_shown_and_kept_to() {
-    let fixture = Fixture::with(|builder| builder.rate_limit(3).now("2026-04-22T00:00:20Z".parse().unwrap())).await;
+    let fixture = Fixture::with(|builder| builder.rate_limit(3).clock(manual("2026-04-22T00:00:20Z"))).await;
     // Logging in was the first call of the minute.
     let second = fixture.get(POLICIES).await.expect(200);
     assert_eq!((second.header("x-ratelimit-limit"), second.header("x-ratelimit-remaining")), (Some("3"), Some("1")));

@@ -11,6 +11,7 @@ mod tokens;
 
 use reqwest::Method;
 use seawall::emulator::{Builder, Emulator, Running};
+use seawall::service::http::Clock;
 use serde_json::{Value, json};
 
 use contract::Contract;
@@ -147,6 +148,11 @@ fn http_rule(name: &str) -> Value {
 
 fn file_rule(name: &str) -> Value {
     json!({"name": name, "actions": ["read", "write"], "resources": ["/data"], "decision": "deny"})
+}
+
+/// A clock that stands still at this moment, until it is moved on.
+fn manual(start: &str) -> Clock {
+    Clock::manual(start.parse().unwrap())
 }
 
 fn http() -> reqwest::Client {

@@ -6,7 +6,7 @@ use seawall::emulator::docker::{EmptyScope, ListOrder, NameMatching, UnknownFiel
 use seawall::emulator::{Behaviour, Limits};
 use serde_json::{Value, json};
 
-use super::{Fixture, POLICIES, policy};
+use super::{Fixture, POLICIES, manual, policy};
 
 const CEDAR: &str = r#"permit (principal, action == MCP::Action::"invokeTool", resource);"#;
 const SCHEMA: &str = "https://schemas.docker.com/policy/cedar/v1/mcp/v0";
@@ -17,7 +17,7 @@ fn cedar(text: &str) -> Value {
 
 #[tokio::test]
 async fn a_policy_is_made_shown_changed_and_deleted() {
-    let fixture = Fixture::with(|builder| builder.now("2026-04-22T00:00:00.9Z".parse().unwrap())).await;
+    let fixture = Fixture::with(|builder| builder.clock(manual("2026-04-22T00:00:00.9Z"))).await;
     let teams: Vec<String> = fixture.emulator.state().orgs["my-org"].teams.keys().cloned().collect();
     let made = fixture.post(POLICIES, json!({"name": "one", "scope": {"teams": teams}})).await.expect(201).body;
     let id = made["id"].as_str().unwrap();

@@ -7,11 +7,11 @@ use reqwest::Method;
 use seawall::emulator::Role;
 use serde_json::{Value, json};
 
-use super::{Fixture, GROUPS, POLICIES, network_rule, policy, rule, rules};
+use super::{Fixture, GROUPS, POLICIES, manual, network_rule, policy, rule, rules};
 
 #[tokio::test]
 async fn a_login_gives_a_token_that_says_when_it_ends() {
-    let fixture = Fixture::with(|builder| builder.now("2026-04-22T00:00:00Z".parse().unwrap())).await;
+    let fixture = Fixture::with(|builder| builder.clock(manual("2026-04-22T00:00:00Z"))).await;
     let payload = fixture.token.split('.').nth(1).unwrap();
     let payload = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(payload).unwrap();
     let claims: Value = serde_json::from_slice(&payload).unwrap();
