@@ -10,3 +10,4 @@
 
 mod command_line;
 mod emulator;
+mod service;

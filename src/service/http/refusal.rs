@@ -29,7 +29,8 @@ impl Refusal {
     pub(super) fn read(status: u16, body: &[u8], secrets: &Secrets) -> Self {
         let (code, message) = match serde_json::from_slice::<Value>(body) {
             Ok(body) => envelope(&body),
-            Err(_) => (None, visible(&String::from_utf8_lossy(body))),
+            // Before tags are taken out: a secret may look like one.
+            Err(_) => (None, visible(&secrets.redact(&String::from_utf8_lossy(body)))),
         };
         Self { status, code: code.map(|code| safe(&code, secrets)), message: safe(&message, secrets) }
     }
@@ -94,7 +95,27 @@ pub(super) fn safe(text: &str, secrets: &Secrets) -> String {
 #[cfg(test)]
 mod tests {
     use super::{Refusal, Secrets};
+    use proptest::prelude::*;
     use secrecy::SecretString;
+    use serde_json::json;
+
+    proptest! {
+        #[test]
+        fn no_secret_comes_back(secret in "[!-~]{8,40}", before in "[ -~]{0,20}", after in "[ -~]{0,20}", form in 0..5) {
+            let secrets = Secrets::default();
+            secrets.add(&SecretString::from(secret.clone()));
+            let said = format!("{before}{secret}{after}");
+            let body = match form {
+                0 => json!({"error": {"code": said, "message": said}}).to_string(),
+                1 => json!({"message": said}).to_string(),
+                2 => format!("<p>{said}</p>"),
+                3 => json!([said]).to_string() + "x",
+                _ => said,
+            };
+            let refusal = Refusal::read(400, body.as_bytes(), &secrets);
+            prop_assert!(!format!("{refusal} {refusal:?}").contains(&secret), "{refusal:?}");
+        }
+    }
 
     #[test]
     fn every_layers_way_to_refuse_is_read() {
