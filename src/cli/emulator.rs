@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::{Context, Exit, Failure};
 use crate::check;
 use crate::emulator::{Builder, Emulator, Fault, SYNTAX, Seed};
+use crate::render::sanitize;
 use crate::service::docker::Snapshot;
 
 /// Who may log in where the environment does not say.
@@ -70,7 +71,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
         let running = builder.start().await?;
         // Not by `print`: a reader that takes the address and goes must not be taken for a wish to stop.
         announce(&running.base_url())?;
-        context.note(&format!("serving organization `{}`, until Ctrl-C", running.org()));
+        context.note(&format!("serving organization `{}`, until Ctrl-C", sanitize::line(running.org())));
         if default {
             let (identifier, secret) = DEFAULT_ACCOUNT;
             context.note(&format!("log in with DOCKER_USERNAME={identifier} DOCKER_PASSWORD={secret}"));

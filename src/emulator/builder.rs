@@ -211,7 +211,7 @@ impl Builder {
             if !state.orgs.contains_key(org) {
                 seed.sow(state, org, now);
             } else if seed != Seed::default() {
-                tracing::warn!("the state has organization `{org}` already: the seed is not used");
+                tracing::warn!(org, "the state has the organization already, and the seed is not used");
             }
             let named = state.org_mut(org);
             for team in &self.teams {

@@ -2,12 +2,18 @@
 
 use sha2::{Digest, Sha256};
 
-/// 28 lower-case letters and digits for a number. The order of the texts is not that of the numbers: nothing may
+/// 28 lower-case letters and digits for a number, other ones with another salt. The order of the texts is not that of the numbers: nothing may
 /// depend on ids being in the order of creation.
-pub(super) fn alphanumeric(number: u64) -> String {
-    let digest = Sha256::digest(format!("object/{number}"));
+pub(super) fn alphanumeric(salt: &str, number: u64) -> String {
+    let digest = Sha256::digest(format!("object/{salt}/{number}"));
     let digit = |byte: &u8| char::from_digit(u32::from(*byte) % 36, 36).expect("less than the radix");
     digest.iter().take(28).map(digit).collect()
+}
+
+/// A salt that depends on these ids.
+pub(super) fn salt<'a>(ids: impl Iterator<Item = &'a str>) -> String {
+    let digest = ids.fold(Sha256::new(), |digest, id| digest.chain_update(id).chain_update("/"));
+    hex(&digest.finalize())
 }
 
 /// A UUID for a team, the same for the same names (a custom, "version 8" UUID of RFC 9562).
@@ -49,9 +55,10 @@ mod tests {
 
     #[test]
     fn ids_have_the_shape_of_the_service_and_are_stable() {
-        assert_eq!(alphanumeric(1).len(), 28);
-        assert!(alphanumeric(1).bytes().all(|byte| byte.is_ascii_digit() || byte.is_ascii_lowercase()));
-        assert_ne!(alphanumeric(1), alphanumeric(2));
+        assert_eq!(alphanumeric("", 1).len(), 28);
+        assert!(alphanumeric("", 1).bytes().all(|byte| byte.is_ascii_digit() || byte.is_ascii_lowercase()));
+        assert_ne!(alphanumeric("", 1), alphanumeric("", 2));
+        assert_ne!(alphanumeric("", 1), alphanumeric("a", 1));
         assert!(is_uuid(&team_id("my-org", "research")));
         assert_eq!(team_id("my-org", "research"), team_id("my-org", "research"));
         assert_ne!(team_id("my-org", "research"), team_id("other", "research"));

@@ -83,6 +83,11 @@ impl Seed {
                 state.org_mut(org).add_team(id, &name);
             }
         }
+        let seeded = self.policies.iter().flat_map(|policy| {
+            let rules = policy.rules().iter().map(|rule| rule.id.as_str());
+            std::iter::once(policy.id.as_str()).chain(rules)
+        });
+        state.ids_salt = identity::salt(seeded);
         for mut policy in self.policies {
             org.clone_into(&mut policy.org);
             for time in [&mut policy.created_at, &mut policy.updated_at] {

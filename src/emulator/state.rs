@@ -18,6 +18,8 @@ pub struct State {
     pub orgs: BTreeMap<String, Org>,
     /// How many ids were given; an id is never given again, also not after a delete.
     pub ids_given: u64,
+    /// Sets the ids that are given apart from those that came with a seed, maybe from another emulator.
+    pub ids_salt: String,
 }
 
 /// An organization of Docker Hub.
@@ -46,7 +48,7 @@ impl State {
     /// The next id with this prefix (`pol_`, `rule_`) and 28 lower-case letters and digits.
     pub fn next_id(&mut self, prefix: &str) -> String {
         self.ids_given += 1;
-        format!("{prefix}{}", identity::alphanumeric(self.ids_given))
+        format!("{prefix}{}", identity::alphanumeric(&self.ids_salt, self.ids_given))
     }
 
     /// The organization, made if it is new.

@@ -54,7 +54,7 @@ pub enum StoreError {
 #[derive(PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "kind", content = "object")]
 enum Object {
-    Meta { format: u32, ids_given: u64 },
+    Meta { format: u32, ids_given: u64, ids_salt: String },
     Teams { org: String, teams: BTreeMap<String, Group> },
     Policy { org: String, policy: Box<Policy> },
 }
@@ -82,7 +82,9 @@ impl Store {
                 Object::Meta { format, .. } if format != FORMAT => {
                     return Err(unreadable(format!("it has format {format}, this version reads {FORMAT}")));
                 }
-                Object::Meta { format: _, ids_given } => state.ids_given = ids_given,
+                Object::Meta { format: _, ids_given, ids_salt } => {
+                    (state.ids_given, state.ids_salt) = (ids_given, ids_salt)
+                }
                 Object::Teams { org, teams } => state.org_mut(&org).teams = teams,
                 Object::Policy { org, policy } => {
                     state.org_mut(&org).policies.insert(policy.id.clone(), Arc::from(policy));
@@ -143,9 +145,12 @@ fn failed(path: &Path, error: impl Into<redb::Error>) -> StoreError {
 /// The objects to write, and the keys to remove.
 fn changes(before: &State, after: &State) -> BTreeMap<String, Option<Object>> {
     let mut changes = BTreeMap::new();
-    let State { orgs, ids_given } = after;
+    let State { orgs, ids_given, ids_salt } = after;
     if before != after {
-        changes.insert("meta".to_owned(), Some(Object::Meta { format: FORMAT, ids_given: *ids_given }));
+        changes.insert(
+            "meta".to_owned(),
+            Some(Object::Meta { format: FORMAT, ids_given: *ids_given, ids_salt: ids_salt.clone() }),
+        );
     }
     for (name, org) in orgs {
         let earlier = before.orgs.get(name);

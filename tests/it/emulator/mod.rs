@@ -7,6 +7,7 @@ mod faults;
 mod groups;
 mod policies;
 mod rules;
+mod shipped;
 mod tokens;
 
 use reqwest::Method;
