@@ -24,6 +24,15 @@ impl Context {
         Ok(Self { directory, config, quiet, verbose, overrides, environment })
     }
 
+    /// A run without flags, for tests.
+    #[cfg(test)]
+    pub(super) fn of(environment: Environment) -> Self {
+        let line = clap::Command::new("test");
+        let line = <Global as clap::Args>::augment_args(line);
+        let global = <Global as clap::FromArgMatches>::from_arg_matches(&line.get_matches_from(["test"])).unwrap();
+        Self::new(global, environment).unwrap()
+    }
+
     /// `-C`: where the run starts, if not in the current folder.
     #[must_use]
     pub fn directory(&self) -> Option<&Path> {

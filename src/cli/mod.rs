@@ -8,6 +8,7 @@
 //! Failure>`, a variant of `Command`, and a line in `dispatch`.
 
 mod completions;
+mod connect;
 mod context;
 mod emulator;
 mod man;
@@ -22,6 +23,7 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 pub use crate::exit::{Exit, Failure};
+pub use connect::{Connected, Target, connect, organization};
 pub use context::Context;
 pub use settings::{Environment, Overrides, Setting};
 

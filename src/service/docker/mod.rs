@@ -30,6 +30,13 @@ pub fn endpoint(text: &str) -> Result<BaseUrl, BaseUrlError> {
     BaseUrl::parse(text)?.ending_in("v2")
 }
 
+/// Whether the address is one of Docker's own hosts, over TLS.
+#[must_use]
+pub fn is_dockers_own(base: &BaseUrl) -> bool {
+    let host = base.host();
+    !base.is_plain() && (host == "docker.com" || host.ends_with(".docker.com"))
+}
+
 /// One write, as plans carry it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {

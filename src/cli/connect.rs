@@ -1,0 +1,162 @@
+//! From settings to a service that answers: address, credentials, and the emulator where the endpoint is `embedded`.
+//!
+//! Invariant: credentials go where the person who runs the program lets them go. A `seawall.yaml` may come from a
+//! stranger's pull request, so that alone it can name Docker's own hosts and this machine, and no other.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::{Context, Environment, Exit, Failure, Setting};
+use crate::document;
+use crate::emulator::{Emulator, Running};
+use crate::model::Desired;
+use crate::service::docker::{self, Credentials, Outside, Reader};
+use crate::service::http::{self, BaseUrl, Clock, Connection, Limits, Observer, Waiting};
+
+/// The folder of a workspace in which `embedded` keeps its state.
+const EMBEDDED: &str = ".seawall";
+/// Waits from here on are worth a line.
+const WORTH_A_LINE: std::time::Duration = std::time::Duration::from_secs(1);
+
+/// A Docker organization that can be read.
+#[derive(Debug)]
+pub struct Connected {
+    /// Reads it.
+    pub reader: Reader,
+    embedded: Option<Running>,
+}
+
+impl Connected {
+    /// Ends the embedded service, if there is one, with everything that it was told on disk.
+    pub async fn close(self) {
+        if let Some(running) = self.embedded {
+            running.stop().await;
+        }
+    }
+}
+
+/// What a connection is made from.
+#[derive(Debug)]
+pub struct Target<'a> {
+    /// The workspace's folder, where `embedded` keeps its state.
+    pub root: &'a Path,
+    /// What `seawall.yaml`, or a saved plan, says of the organization.
+    pub docker: &'a document::Docker,
+    /// The declared policies: `embedded` makes the teams that they name.
+    pub desired: &'a Desired,
+}
+
+/// Connects to the Docker organization. Nothing is sent to it yet. Without an observer, long waits are noted on
+/// standard error.
+///
+/// # Errors
+///
+/// When no organization is named, the endpoint is none, or there are no credentials.
+pub async fn connect(context: &Context, target: &Target<'_>, observer: Option<Observer>) -> Result<Connected, Failure> {
+    let Target { root, docker, desired } = target;
+    let org = organization(context, docker)?;
+    let (base, credentials, embedded) = match endpoint(context, docker)? {
+        Some(base) => (base, Credentials::find(outside(context.environment())?)?, None),
+        None => {
+            let declared = docker.teams.iter().flatten().cloned();
+            let named = desired.policies.iter().flat_map(|declared| declared.policy.scope.teams());
+            let teams = declared.chain(named.map(str::to_owned));
+            let running = Emulator::embedded(&root.join(EMBEDDED), &org, teams).await?;
+            let credentials = Credentials::new(running.identifier(), running.secret().to_owned().into());
+            (docker::endpoint(&running.base_url())?, credentials, Some(running))
+        }
+    };
+    let limits = Limits { concurrency: context.overrides().concurrency, ..Limits::default() };
+    let observer = observer.or_else(|| (!context.quiet()).then(|| Arc::new(note) as Observer));
+    let connection = Connection::with(base, credentials.authorization(), limits, Clock::system(), observer)?;
+    Ok(Connected { reader: Reader::new(http::Reader::new(connection), org), embedded })
+}
+
+/// The organization's name: flag, environment, then `seawall.yaml`.
+///
+/// # Errors
+///
+/// When nobody names it.
+pub fn organization(context: &Context, docker: &document::Docker) -> Result<String, Failure> {
+    let overridden = context.overrides().org.as_ref().map(|setting| setting.value.clone());
+    overridden.or_else(|| docker.org.clone()).filter(|org| !org.is_empty()).ok_or_else(|| {
+        Failure::new(Exit::Usage, "no Docker organization is named")
+            .hint("set `docker.org` in `seawall.yaml`, `SEAWALL_ORG` or `--org`")
+    })
+}
+
+/// The endpoint's address; `None` for `embedded`.
+fn endpoint(context: &Context, docker: &document::Docker) -> Result<Option<BaseUrl>, Failure> {
+    let written = || docker.endpoint.clone().map(|value| Setting { value, from: "docker.endpoint" });
+    let Some(Setting { value, from }) = context.overrides().docker_endpoint.clone().or_else(written) else {
+        return Ok(Some(docker::endpoint(docker::ENDPOINT)?));
+    };
+    if value == "embedded" {
+        return Ok(None);
+    }
+    let base = docker::endpoint(&value).map_err(|error| {
+        let failure = Failure::from(error);
+        Failure { message: format!("`{from}`: {}", failure.message), ..failure }
+    })?;
+    let known = base.is_loopback() || docker::is_dockers_own(&base);
+    if from == "docker.endpoint" && !known {
+        let message = format!("`docker.endpoint` would send Docker credentials to `{}`", base.host());
+        return Err(Failure::new(Exit::Usage, message)
+            .hint(format!("if that is meant, say so outside of the workspace: `SEAWALL_DOCKER_ENDPOINT={base}`")));
+    }
+    Ok(Some(base))
+}
+
+/// Where credentials may come from.
+fn outside(environment: &Environment) -> Result<Outside, Failure> {
+    // A secret that was read from a file often ends in the file's line end, which no token has.
+    let password = environment.text("DOCKER_PASSWORD")?.map(|text| text.trim_end_matches(['\r', '\n']).to_owned());
+    let home = || environment.os("HOME").or_else(|| environment.os("USERPROFILE"));
+    let docker_config = environment
+        .os("DOCKER_CONFIG")
+        .map(PathBuf::from)
+        .or_else(|| home().map(|home| PathBuf::from(home).join(".docker")));
+    Ok(Outside { username: environment.text("DOCKER_USERNAME")?, password: password.map(Into::into), docker_config })
+}
+
+fn note(Waiting { reason, wait, .. }: &Waiting) {
+    use std::io::Write as _;
+    if *wait >= WORTH_A_LINE {
+        let _ = writeln!(anstream::stderr().lock(), "{reason}: waiting {} s", wait.as_secs_f64().ceil());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::endpoint;
+    use crate::cli::{Context, Environment};
+    use crate::document::Docker;
+
+    fn asked(written: Option<&str>, variable: Option<&'static str>) -> Result<Option<String>, String> {
+        let environment = Environment::of(variable.map(|url| ("SEAWALL_DOCKER_ENDPOINT", url)));
+        let docker = Docker { endpoint: written.map(str::to_owned), ..Docker::default() };
+        match endpoint(&Context::of(environment), &docker) {
+            Ok(base) => Ok(base.map(|base| base.to_string())),
+            Err(failure) => Err(failure.message),
+        }
+    }
+
+    #[test]
+    fn a_workspace_alone_cannot_send_credentials_to_a_stranger() {
+        let stranger = "https://hub.docker.com.example/v2";
+        assert_eq!(asked(None, None), Ok(Some("https://hub.docker.com/v2".into())));
+        assert_eq!(asked(Some("embedded"), None), Ok(None));
+        assert_eq!(asked(Some("http://127.0.0.1:8/v2"), None), Ok(Some("http://127.0.0.1:8/v2".into())));
+        assert_eq!(
+            asked(Some("https://hub-stage.docker.com/v2"), None),
+            Ok(Some("https://hub-stage.docker.com/v2".into()))
+        );
+        assert!(asked(Some(stranger), None).unwrap_err().contains("would send Docker credentials"));
+        assert_eq!(asked(None, Some(stranger)), Ok(Some(stranger.into())));
+        assert_eq!(asked(Some(stranger), Some("embedded")), Ok(None)); // the environment wins
+        assert_eq!(
+            asked(None, Some("https://hub.docker.com")).unwrap_err().split(':').next(),
+            Some("`SEAWALL_DOCKER_ENDPOINT`")
+        );
+    }
+}
