@@ -94,8 +94,10 @@ pub fn check_files(paths: &[PathBuf], out: &mut Findings) {
     let files = source::read_all(&mut out.files, &named, &mut out.diagnostics);
     let read = read_documents(&out.files, &files, Role::Alone, &mut out.diagnostics);
     for file in &read {
-        let folder = out.files.get(file.file).path.parent().unwrap_or_else(|| Path::new("")).to_owned();
-        let folder = if folder.as_os_str().is_empty() { PathBuf::from(".") } else { folder };
+        let path = &out.files.get(file.file).path;
+        // The way up to a workspace needs an absolute path; where there is none, the path as given is good enough.
+        let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
+        let folder = path.parent().unwrap_or_else(|| Path::new("/")).to_owned();
         let root = source::find_root(&folder).unwrap_or(&folder).to_owned();
         finish(&root, None, Emptiness::Accepted, std::slice::from_ref(file), out, from);
     }

@@ -6,9 +6,19 @@
 //!
 //! Invariant: every code that a finding carries is in [`TABLE`], and the bad example there brings it about.
 
+mod filesystem_path;
+mod host;
+mod http_path;
+mod layers;
+mod limits;
 mod load;
+mod mcp;
+mod names;
+mod reading;
 mod silence;
 mod table;
+mod teams;
+mod verdict;
 
 use crate::diagnostic::{Diagnostic, Files, Severity};
 use crate::document::{Declared, Test, Workspace as Settings};

@@ -1,6 +1,16 @@
 //! All checks.
 
-use super::Check;
+use super::{Check, filesystem_path, host, http_path, layers, limits, mcp, names, reading, teams};
 
-/// All checks, in groups, each in the order of the documentation.
-pub static TABLE: &[&[Check]] = &[];
+/// All checks in groups, in the order of the documentation.
+pub static TABLE: &[&[Check]] = &[
+    reading::CHECKS,
+    names::CHECKS,
+    layers::CHECKS,
+    limits::CHECKS,
+    host::CHECKS,
+    http_path::CHECKS,
+    filesystem_path::CHECKS,
+    mcp::CHECKS,
+    teams::CHECKS,
+];

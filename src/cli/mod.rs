@@ -12,7 +12,10 @@ mod connect;
 mod context;
 mod emulator;
 mod man;
+mod schema;
 mod settings;
+mod validate;
+mod workspace;
 
 use std::ffi::OsString;
 use std::io::Write as _;
@@ -68,6 +71,10 @@ enum Command {
     Emulator(emulator::Args),
     /// Print the manual page
     Man(man::Args),
+    /// Print the JSON Schema of documents
+    Schema(schema::Args),
+    /// Check documents, offline
+    Validate(validate::Args),
 }
 
 fn dispatch(context: &Context, command: &Command) -> Result<Exit, Failure> {
@@ -75,6 +82,8 @@ fn dispatch(context: &Context, command: &Command) -> Result<Exit, Failure> {
         Command::Completions(args) => completions::run(context, args),
         Command::Emulator(args) => emulator::run(context, args),
         Command::Man(args) => man::run(context, args),
+        Command::Schema(args) => schema::run(context, args),
+        Command::Validate(args) => validate::run(context, args),
     }
 }
 

@@ -58,6 +58,9 @@ pub(super) fn explain(
             findings.push(site.finding("out-of-range", message));
         }
         ValidationErrorKind::Pattern { .. } => findings.push(site.pattern(instance)),
+        // Keys are asked of mappings; of anything else the type has been refused.
+        ValidationErrorKind::OneOfNotValid { .. } | ValidationErrorKind::OneOfMultipleValid { .. }
+            if !instance.is_object() => {}
         ValidationErrorKind::OneOfNotValid { .. } => findings.push(site.one_of(instance, false)),
         ValidationErrorKind::OneOfMultipleValid { .. } => findings.push(site.one_of(instance, true)),
         ValidationErrorKind::MinProperties { .. } | ValidationErrorKind::MaxProperties { .. } => {

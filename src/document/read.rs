@@ -34,6 +34,14 @@ impl Document {
         Label::new(self.file, self.tree.places.nearest(pointer).head())
     }
 
+    /// The place of the item of the list at a JSON pointer that is this text.
+    #[must_use]
+    pub fn item(&self, pointer: &str, text: &str) -> Label {
+        let list = self.tree.value.pointer(pointer).and_then(Value::as_array);
+        let index = list.and_then(|list| list.iter().position(|item| item.as_str() == Some(text))).unwrap_or_default();
+        self.label(&format!("{pointer}/{index}"))
+    }
+
     /// The place of a key of the mapping at a JSON pointer, or of the mapping's first key where it has none such.
     #[must_use]
     pub fn key(&self, pointer: &str, key: &str) -> Label {
@@ -133,4 +141,150 @@ pub(super) fn did_you_mean<'a>(text: &str, candidates: impl Iterator<Item = &'a 
 /// Spelling that people mix up: case, `-` and `_`.
 fn fold(text: &str) -> String {
     text.to_lowercase().replace(['-', '_', ' '], "")
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+    use crate::document::schema::compiled;
+
+    /// One document of each kind with every key.
+    fn full(kind: usize) -> Value {
+        let rule = json!({"name": "r", "previously": ["q"], "decision": "allow", "actions": ["connect:tcp"], "resources": ["a.example.com"]});
+        let request = json!({"name": "s", "decision": "deny", "actions": ["request:get"],
+            "http_resources": [{"host": "a.example.com", "port": 443, "path": "/x"}]});
+        let policy = json!({"apiVersion": "seawall/v1", "kind": KINDS[kind].name, "name": "p", "previously": ["o"],
+            "description": "d", "scope": {"teams": ["t"]}});
+        let with = |more: Value| {
+            let mut all = policy.clone();
+            all.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            all
+        };
+        match KINDS[kind].name {
+            "Workspace" => json!({"apiVersion": "seawall/v1", "kind": "Workspace", "include": ["a/*.yaml"],
+                "docker": {"org": "o", "endpoint": "embedded", "ownership": "exclusive", "unmanaged": ["l-*"], "teams": ["t"]},
+                "vijil": {"endpoint": "embedded", "ownership": "declared"},
+                "guards": {"max_deletes": "25%", "deny_widening": true, "protected": ["p"]}}),
+            "NetworkPolicy" => with(json!({"rules": [rule, request]})),
+            "FilesystemPolicy" => with(
+                json!({"rules": [{"name": "r", "previously": [], "decision": "allow", "actions": ["read", "write"], "resources": ["/x"]}]}),
+            ),
+            "McpPolicy" => with(json!({"schema_url": "u", "cedar": "permit (principal, action, resource);"})),
+            "AccessTest" => json!({"apiVersion": "seawall/v1", "kind": "AccessTest", "name": "n", "description": "d",
+                "as": {"teams": ["t"]}, "expect": [{"allow": "read /x"}, {"deny": "read /y"}]}),
+            other => panic!("`{other}` has no example here"),
+        }
+    }
+
+    fn accepts(kind: &'static Kind, value: &Value) -> (bool, bool) {
+        (compiled(kind).validator.is_valid(value), (kind.decode)(value).is_ok())
+    }
+
+    #[test]
+    fn a_full_document_of_each_kind_is_accepted() {
+        for (index, kind) in KINDS.iter().enumerate() {
+            assert_eq!(accepts(kind, &full(index)), (true, true), "{}", kind.name);
+        }
+    }
+
+    /// Values that people put in the wrong place.
+    fn odd_value() -> impl Strategy<Value = Value> {
+        prop_oneof![
+            Just(json!(null)),
+            Just(json!(true)),
+            Just(json!(0)),
+            Just(json!(-1)),
+            Just(json!(65_536)),
+            Just(json!(1.5)),
+            Just(json!(4_294_967_296_u64)),
+            Just(json!("")),
+            Just(json!("101%")),
+            Just(json!("0%")),
+            Just(json!("007%")),
+            Just(json!("/x")),
+            Just(json!("read")),
+            Just(json!("allow")),
+            Just(json!([])),
+            Just(json!([""])),
+            Just(json!([null])),
+            Just(json!(["connect:tcp", "read"])),
+            Just(json!({})),
+            Just(json!({"allow": "x"})),
+            Just(json!({"teams": null})),
+        ]
+    }
+
+    /// Changes the value at the `at`-th place of a document, counted through it.
+    fn change(value: &mut Value, at: &mut usize, how: &Change) {
+        if *at == 0 {
+            *at = usize::MAX;
+            match (how, &mut *value) {
+                // Derived decoders read a list as the fields of a structure in their order; the schema stands before them.
+                (Change::Replace(Value::Array(_)), Value::Object(_)) => {}
+                (Change::Replace(new), _) => *value = new.clone(),
+                (Change::Remove(nth), Value::Object(entries)) if !entries.is_empty() => {
+                    let key = entries.keys().nth(nth % entries.len()).cloned().unwrap();
+                    entries.shift_remove(&key);
+                }
+                (Change::Add(key, new), Value::Object(entries)) => {
+                    entries.insert(key.clone(), new.clone());
+                }
+                (Change::Add(_, new), Value::Array(items)) => items.push(new.clone()),
+                (Change::Remove(_), Value::Array(items)) => items.clear(),
+                _ => {}
+            }
+            return;
+        }
+        *at -= 1;
+        let parts: Vec<&mut Value> = match value {
+            Value::Object(entries) => entries.values_mut().collect(),
+            Value::Array(items) => items.iter_mut().collect(),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Vec::new(),
+        };
+        for part in parts {
+            if *at == usize::MAX {
+                return;
+            }
+            change(part, at, how);
+        }
+    }
+
+    #[derive(Clone, Debug)]
+    enum Change {
+        Replace(Value),
+        Remove(usize),
+        Add(String, Value),
+    }
+
+    fn any_change() -> impl Strategy<Value = Change> {
+        let keys =
+            ["resources", "http_resources", "cedar_file", "cedar", "port", "teams", "extra", "deny", "description"];
+        prop_oneof![
+            odd_value().prop_map(Change::Replace),
+            (0_usize..8).prop_map(Change::Remove),
+            (proptest::sample::select(keys.to_vec()), odd_value())
+                .prop_map(|(key, value)| Change::Add(key.to_owned(), value)),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4_000))]
+
+        /// Otherwise an editor and `seawall` would disagree about a document.
+        #[test]
+        fn schema_and_decoder_accept_the_same_documents(
+            kind in 0..KINDS.len(),
+            changes in proptest::collection::vec((0_usize..40, any_change()), 0..3),
+        ) {
+            let mut value = full(kind);
+            for (mut at, how) in changes {
+                change(&mut value, &mut at, &how);
+            }
+            let (schema, decoder) = accepts(&KINDS[kind], &value);
+            prop_assert_eq!(schema, decoder, "{:#}", value);
+        }
+    }
 }

@@ -37,6 +37,8 @@ pub struct Test {
     pub name: String,
     /// The teams that the subject is a member of, as written.
     pub teams: Vec<String>,
+    /// Where each team stands.
+    pub team_labels: Vec<Label>,
     /// In the order written; at least one.
     pub expectations: Vec<ExpectedAccess>,
     /// Where the name stands.
@@ -105,7 +107,8 @@ pub fn declare_test(document: &Document, files: &Files) -> Option<Test> {
         })
         .collect();
     let origin = origin(files, &document.label("/name"));
-    Some(Test { name: name.clone(), teams: subject.teams.clone(), expectations, origin })
+    let team_labels = (0..subject.teams.len()).map(|index| document.label(&format!("/as/teams/{index}"))).collect();
+    Some(Test { name: name.clone(), teams: subject.teams.clone(), team_labels, expectations, origin })
 }
 
 impl Declared<'_> {
@@ -116,10 +119,9 @@ impl Declared<'_> {
             (Some(CedarPlace::File(file)), _) => Label::new(*file, span.clone()),
             (Some(CedarPlace::Document), Body::Cedar(cedar)) => {
                 let whole = self.document.label("/cedar");
-                let source = files.get(whole.file).slice(&whole.span);
-                match within_literal(source, &cedar.text, span) {
-                    Some(inner) => Label::new(whole.file, whole.span.start + inner.start..whole.span.start + inner.end),
-                    None => Label::new(whole.file, whole.span),
+                match in_source(&files.get(whole.file).text, &whole.span, &cedar.text, span) {
+                    Some(inner) => Label::new(whole.file, inner),
+                    None => whole,
                 }
             }
             (Some(CedarPlace::Document) | None, _) => self.document.head(""),
@@ -171,21 +173,53 @@ fn cedar_text(
     }
 }
 
-/// The bytes of a literal block (`|`), as written in `source`, that bytes of its `text` come from.
-fn within_literal(source: &str, text: &str, span: &Range<usize>) -> Option<Range<usize>> {
-    source.strip_prefix('|')?;
-    let start = source.find('\n')? + 1;
-    let first = text.lines().find(|line| !line.trim().is_empty())?;
-    let indentation = source.get(start..)?.lines().find(|line| line.trim() == first.trim())?;
-    let indentation = indentation
-        .strip_suffix(first.trim_end_matches('\r'))
-        .map_or(indentation.len() - indentation.trim_start().len(), str::len);
+/// The bytes of a file that bytes of a scalar's text come from, where the scalar stands at `scalar` in `source`. `None`
+/// where they do not stand there as they are: in quotes with escapes, or in a folded block.
+fn in_source(source: &str, scalar: &Range<usize>, text: &str, span: &Range<usize>) -> Option<Range<usize>> {
+    let column = scalar.start - source.get(..scalar.start)?.rfind('\n').map_or(0, |newline| newline + 1);
+    // The place of a block starts at its first line that is not blank.
+    let blank = text.len() - text.trim_start_matches('\n').len();
     let at = |offset: usize| -> Option<usize> {
-        let before = text.get(..offset)?;
-        let line = before.matches('\n').count();
-        let column = before.len() - before.rfind('\n').map_or(0, |newline| newline + 1);
-        let line_start: usize = source.get(start..)?.split_inclusive('\n').take(line).map(str::len).sum();
-        Some((start + line_start + indentation + column).min(source.len()))
+        let before = text.get(blank..offset.max(blank))?;
+        let Some(newline) = before.rfind('\n') else { return Some(scalar.start + before.len()) };
+        let lines = source.get(scalar.start..)?.split_inclusive('\n');
+        let line: usize = lines.take(before.matches('\n').count()).map(str::len).sum();
+        Some((scalar.start + line + column + before.len() - newline - 1).min(scalar.end))
     };
-    Some(at(span.start)?..at(span.end)?)
+    let place = at(span.start)?..at(span.end)?;
+    let first = |text: &str| text.split(['\r', '\n']).next().map(str::to_owned);
+    (first(source.get(place.clone())?) == first(text.get(span.clone())?)).then_some(place)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_of_a_text_stand_where_they_were_written() {
+        let cases = [
+            // A literal block: other lines are indented.
+            ("a: |\n  one\n   two\nb: 1\n", "two", Some("two")),
+            ("a: |\n  one\n   two\nb: 1\n", "one\n two", Some("one\n   two")),
+            // Blank lines before and within, and line ends of Windows.
+            ("a: | # c\r\n\r\n  one\r\n\r\n  two\r\n", "two", Some("two")),
+            // An indentation indicator, and characters of several bytes.
+            ("a: |2\n    öne\n    twö\n", "twö", Some("twö")),
+            // On one line.
+            ("a: one two\n", "two", Some("two")),
+            // Folded or escaped, the text is not there.
+            ("a: >\n  one\n  two\n", "two", None),
+            ("a: \"o\\u006ee two\"\n", "two", None),
+        ];
+        for (source, part, expected) in cases {
+            let mut files = Files::default();
+            let file = files.add("a.yaml", "a.yaml", source);
+            let parsed = source::parse(file, source, &mut Vec::new());
+            let tree = parsed.documents.first().expect("a document");
+            let text = tree.value["a"].as_str().expect("text");
+            let start = text.find(part).expect("the part is in the text");
+            let place = in_source(source, &tree.places.nearest("/a").span, text, &(start..start + part.len()));
+            assert_eq!(place.map(|place| &source[place]), expected, "{source:?}");
+        }
+    }
 }

@@ -54,23 +54,35 @@ pub fn schema() -> Value {
 /// The schema of one kind.
 #[must_use]
 pub fn schema_of(kind: &Kind) -> Value {
-    let mut generator = SchemaSettings::draft2020_12()
-        .with(|settings| settings.inline_subschemas = true)
-        .with_transform(RecursiveTransform(single_constant))
-        .into_generator();
+    let mut generator =
+        SchemaSettings::draft2020_12().with(|settings| settings.inline_subschemas = true).into_generator();
     let mut schema = (kind.schema)(&mut generator);
-    RecursiveTransform(single_constant).transform(&mut schema);
+    RecursiveTransform(tidy).transform(&mut schema);
     schema.into()
 }
 
-/// Writes an enumeration of one value as that value.
-fn single_constant(schema: &mut schemars::Schema) {
-    let value = match schema.get("enum").and_then(Value::as_array).map(Vec::as_slice) {
-        Some([value]) => value.clone(),
-        _ => return,
+/// Writes a choice of one value as that value, and leaves out what helps nobody: `null` as a default of what may not be
+/// `null`, formats that JSON Schema does not know, line breaks of this source.
+fn tidy(schema: &mut schemars::Schema) {
+    let one = match schema.get("enum").and_then(Value::as_array).map(Vec::as_slice) {
+        Some([value]) => Some(value.clone()),
+        _ => match schema.get("oneOf").and_then(Value::as_array).map(Vec::as_slice) {
+            Some([only]) => only.get("const").cloned(),
+            _ => None,
+        },
     };
-    schema.remove("enum");
-    schema.insert("const".to_owned(), value);
+    if let Some(value) = one {
+        schema.remove("enum");
+        schema.remove("oneOf");
+        schema.insert("const".to_owned(), value);
+    }
+    if schema.get("default").is_some_and(Value::is_null) {
+        schema.remove("default");
+    }
+    schema.remove("format");
+    if let Some(Value::String(description)) = schema.get_mut("description") {
+        *description = description.replace('\n', " ");
+    }
 }
 
 /// A kind's schema with the validator made from it.

@@ -56,7 +56,7 @@ pub struct Docker {
     pub unmanaged: Vec<String>,
     /// The teams that the organization is known to have: scopes that name others are reported offline, and `embedded`
     /// creates them.
-    #[serde(default, deserialize_with = "field::present")]
+    #[serde(default, deserialize_with = "field::present_texts")]
     #[schemars(with = "Vec<String>", inner(length(min = 1)), example = ["research", "platform"])]
     pub teams: Option<Vec<String>>,
 }

@@ -1,9 +1,9 @@
 //! The services as a state machine behind a socket on the loopback interface: durable, and able to fail on purpose.
 //!
 //! ```text
-//!  TCP ── connection ── socket ── server ──▶ docker::Service::handle(State, Request) → Response     no I/O, no clock
-//!                                  │ fault: what happens to this call
-//!                                  └ store: what the call changed, in one durable transaction, before the answer
+//!  TCP ── connection ── server ──▶ docker::Service::handle(State, Request) → Response     no I/O, no clock
+//!                         │ fault: what happens to this call
+//!                         └ store: what the call changed, in one durable transaction, before the answer
 //! ```
 //!
 //! Invariant: the emulator refuses what the service is documented to refuse. Where the documentation is silent it takes
@@ -44,7 +44,6 @@ mod record;
 mod running;
 mod seed;
 mod server;
-mod socket;
 mod state;
 mod store;
 

@@ -1,3 +1,5 @@
 //! What people and programs read: one module a format, and [`sanitize`] for text that others wrote.
 
+pub mod diagnostic;
+pub mod findings;
 pub mod sanitize;

@@ -199,6 +199,11 @@ impl<'findings> Builder<'findings> {
                     self.findings.push(finding.help("keep one of the two"));
                     return Ok(());
                 }
+                let mut node = node;
+                if node.places.span.is_empty() {
+                    // A value that is not there is best pointed at by its key.
+                    node.places.span = key.span.clone();
+                }
                 values.insert(key.text.clone(), node.value);
                 entries.push(Entry { key: key.text, key_span: key.span, value: node.places });
                 Ok(())

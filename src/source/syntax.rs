@@ -8,6 +8,11 @@ use crate::diagnostic::{Diagnostic, FileId, Label};
 #[expect(clippy::wildcard_enum_match_arm, reason = "the parser tells more apart than helps")]
 pub(super) fn diagnostic(file: FileId, text: &str, error: &ScanError) -> Box<Diagnostic> {
     let offset = error.marker().byte_offset().unwrap_or_default().min(text.len());
+    // The parser stops behind a tab.
+    let offset = match text.get(..offset) {
+        Some(before) if before.ends_with('\t') => before.trim_end_matches('\t').len(),
+        Some(_) | None => offset,
+    };
     let character = text.get(offset..).and_then(|rest| rest.chars().next()).filter(|next| !next.is_control());
     let label = Label::new(file, offset..offset + character.map_or(0, char::len_utf8));
     let (message, help) = explain(error.kind(), text.get(offset..).unwrap_or_default());

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Answer, Calls, Edit, Fault, FaultKind, Form, Wait, WaitForm};
-use crate::emulator::docker::{Operation, Policy, Scope};
-use crate::emulator::state::{Org, State};
+use crate::emulator::docker::{Operation, Policy};
+use crate::emulator::state::State;
 use crate::model::Decision;
 
 /// What a fault may be, for the help of the command line.
@@ -22,8 +22,7 @@ KIND is one of
   lose-after                         the effect, no answer
   rate-limit[=SECONDS[:FORM]]        429; FORM is seconds, date, unix, reset, older or silent
   expire-tokens                      every token given so far is worthless
-  edit=create:POLICY                 somebody else makes an empty policy
-  edit=delete:POLICY                 … deletes one
+  edit=delete:POLICY                 somebody else deletes a policy
   edit=rename:POLICY:NAME            … renames it
   edit=delete-rule:POLICY:RULE       … deletes a rule
   edit=flip-rule:POLICY:RULE         … turns an allow into a deny, or back
@@ -156,19 +155,6 @@ fn wait(text: &str) -> Result<Wait, String> {
 fn edit(text: &str) -> Result<Edit, String> {
     let parts: Vec<String> = text.split(':').map(str::to_owned).collect();
     match parts.as_slice() {
-        [verb, name] if verb == "create" => {
-            let name = name.clone();
-            Ok(Edit::new(move |state| {
-                let lacks = |org: &Org| org.policy(&name).is_none();
-                let orgs: Vec<String> =
-                    state.orgs.iter().filter(|(_, org)| lacks(org)).map(|(org, _)| org.clone()).collect();
-                for org in orgs {
-                    let id = state.next_id("pol_");
-                    let policy = empty_policy(&id, &org, &name);
-                    state.org_mut(&org).policies.insert(id, Arc::new(policy));
-                }
-            }))
-        }
         [verb, policy] if verb == "delete" => {
             let policy = policy.clone();
             Ok(Edit::new(move |state| {
@@ -204,20 +190,6 @@ fn edit(text: &str) -> Result<Edit, String> {
             }))
         }
         _ => Err(format!("`{text}` is not an edit")),
-    }
-}
-
-fn empty_policy(id: &str, org: &str, name: &str) -> Policy {
-    let time = "2026-01-01T00:00:00Z".to_owned();
-    Policy {
-        id: id.to_owned(),
-        name: name.to_owned(),
-        org: org.to_owned(),
-        scope: Scope::default(),
-        created_at: time.clone(),
-        updated_at: time,
-        allowlist_v0: None,
-        cedar_v1: None,
     }
 }
 

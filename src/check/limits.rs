@@ -1,0 +1,138 @@
+//! How much the service takes.
+//!
+//! The manuals give 100 policies an organization, 250 rules an allowlist policy, and 400 KB a policy as stored. Whether
+//! a KB is 1,000 or 1,024 bytes is not said, and how much the stored form adds is not either: 400,000 bytes of JSON, ids
+//! and times included, is the smaller reading, and the warning starts 5 % below.
+
+use std::io::{self, Write};
+
+use serde_json::json;
+
+use super::{Check, Input, Run};
+use crate::diagnostic::{Diagnostic, Files, Severity};
+use crate::document::Declared;
+use crate::model::{Body, Policy, Resources};
+
+/// Policies of all types in an organization.
+const MOST_POLICIES: usize = 100;
+/// Rules in a policy for network or file system.
+const MOST_RULES: usize = 250;
+/// Bytes of a policy as stored.
+const MOST_BYTES: usize = 400_000;
+/// Bytes from which a policy is nearly full.
+const NEARLY_FULL: usize = 380_000;
+
+pub(super) const CHECKS: &[Check] = &[
+    Check {
+        code: "too-many-policies",
+        severity: Severity::Error,
+        title: "more policies than an organization may have",
+        explanation: "An organization has at most 100 policies, of all kinds together.",
+        bad: "",
+        fix: "Join policies of the same scope and domain.",
+        run: Run::Workspace(policies),
+    },
+    Check {
+        code: "too-many-rules",
+        severity: Severity::Error,
+        title: "more rules than a policy may have",
+        explanation: "A policy for network or file system has at most 250 rules.",
+        bad: "",
+        fix: "Join rules that have the same actions and decision, or split the policy: policies of the same scope add up.",
+        run: Run::Policy(rules),
+    },
+    Check {
+        code: "policy-too-large",
+        severity: Severity::Error,
+        title: "a policy is larger than the service stores",
+        explanation: "A policy takes at most 400 KB as stored, with its name, scope and rules. seawall counts 400,000 bytes \
+            of JSON, the smaller reading of that.",
+        bad: "",
+        fix: "Split the policy: policies of the same scope add up.",
+        run: Run::Policy(size),
+    },
+    Check {
+        code: "policy-nearly-full",
+        severity: Severity::Warning,
+        title: "a policy is nearly as large as the service stores",
+        explanation: "From 380,000 of the 400,000 bytes on, a few more rules may make the service refuse the policy.",
+        bad: "",
+        fix: "Split the policy: policies of the same scope add up.",
+        run: Run::Reading,
+    },
+];
+
+fn policies(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
+    if let Some(policy) = input.policies.get(MOST_POLICIES) {
+        let message = format!("{} policies are more than the {MOST_POLICIES} of an organization", input.policies.len());
+        let finding = Diagnostic::error("too-many-policies", message).at(policy.document.label("/name"));
+        findings.push(finding.help("join policies of the same scope and domain"));
+    }
+}
+
+fn rules(policy: &Declared<'_>, _: &Files, findings: &mut Vec<Diagnostic>) {
+    let count = policy.desired.policy.rules().len();
+    if count > MOST_RULES {
+        let message = format!("{count} rules are more than the {MOST_RULES} of a policy");
+        let finding = Diagnostic::error("too-many-rules", message);
+        let finding = finding.at(policy.document.head(&format!("/rules/{MOST_RULES}")));
+        findings.push(finding.help("join rules with the same actions and decision, or split the policy"));
+    }
+}
+
+fn size(policy: &Declared<'_>, _: &Files, findings: &mut Vec<Diagnostic>) {
+    let bytes = stored_bytes(&policy.desired.policy);
+    let finding = if bytes > MOST_BYTES {
+        Diagnostic::error("policy-too-large", format!("the policy takes {bytes} bytes as stored, of {MOST_BYTES}"))
+    } else if bytes >= NEARLY_FULL {
+        Diagnostic::warning("policy-nearly-full", format!("the policy takes {bytes} bytes as stored, of {MOST_BYTES}"))
+    } else {
+        return;
+    };
+    findings
+        .push(finding.at(policy.document.label("/name")).help("split the policy: policies of the same scope add up"));
+}
+
+/// The length of the policy's JSON as the service shows it, with ids and times of the usual length.
+fn stored_bytes(policy: &Policy) -> usize {
+    const ID: &str = "rule_0000000000000000000000000000";
+    const TEAM: &str = "00000000-0000-0000-0000-000000000000";
+    const TIME: &str = "2026-01-01T00:00:00Z";
+    let teams = vec![TEAM; policy.scope.teams().len()];
+    let frame = json!({"id": ID, "org": "", "name": policy.name, "scope": {"teams": teams}, "created_at": TIME,
+        "updated_at": TIME, "allowlist_v0": {"domain": "filesystem", "rules": []}});
+    let body = match &policy.body {
+        Body::Cedar(cedar) => length(&json!({"text": cedar.text, "schema_url": cedar.schema_url})),
+        Body::Allowlist(rules) => rules
+            .iter()
+            .map(|rule| {
+                let actions: Vec<String> = rule.actions.iter().map(ToString::to_string).collect();
+                let (key, resources) = match &rule.resources {
+                    Resources::Plain(resources) => ("resources", length(resources)),
+                    Resources::Http(resources) => ("http_resources", length(resources)),
+                };
+                let fields =
+                    json!({"id": ID, "name": rule.name, "decision": rule.decision, "actions": actions, key: 0});
+                length(&fields) + resources
+            })
+            .sum(),
+    };
+    length(&frame) + body
+}
+
+fn length(value: &impl serde::Serialize) -> usize {
+    struct Count(usize);
+    impl Write for Count {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0 += bytes.len();
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut count = Count(0);
+    serde_json::to_writer(&mut count, value).expect("counting does not fail");
+    count.0
+}

@@ -1,0 +1,139 @@
+//! Names that clash: of policies, of rules, and of what they were called before.
+
+use std::collections::BTreeMap;
+
+use super::{Check, Input, Run};
+use crate::diagnostic::{Diagnostic, Files, Label, Severity};
+use crate::document::Declared;
+
+pub(super) const CHECKS: &[Check] = &[
+    Check {
+        code: "duplicate-policy",
+        severity: Severity::Error,
+        title: "two policies have the same name",
+        explanation: "The name is the identity of a policy, and the service refuses a second policy of a name. Whether it \
+            tells names apart that differ in nothing but case or spaces around them is not documented, so those count as \
+            equal too.",
+        bad: "apiVersion: seawall/v1\nkind: NetworkPolicy\nname: Baseline\nrules: []\n---\n\
+            apiVersion: seawall/v1\nkind: FilesystemPolicy\nname: baseline\nrules: []\n",
+        fix: "Rename one of the two, or join them.",
+        run: Run::Workspace(policies),
+    },
+    Check {
+        code: "duplicate-rule",
+        severity: Severity::Error,
+        title: "two rules of a policy have the same name",
+        explanation: "The name is the identity of a rule in its policy: with two of them it is open which live rule a \
+            change belongs to.",
+        bad: "- {name: web, decision: allow, actions: [connect:tcp], resources: [a.example.com]}\n\
+            - {name: web, decision: deny, actions: [connect:tcp], resources: [b.example.com]}\n",
+        fix: "Rename one of the two.",
+        run: Run::Policy(rules),
+    },
+    Check {
+        code: "previously-clash",
+        severity: Severity::Error,
+        title: "an earlier name is claimed twice, or still in use",
+        explanation: "`previously` says which live object is renamed. When two objects claim the same earlier name, or \
+            another one still has it, it is open which one the live object becomes.",
+        bad: "- {name: new, previously: [old], decision: allow, actions: [connect:tcp], resources: [a.example.com]}\n\
+            - {name: old, decision: allow, actions: [connect:tcp], resources: [b.example.com]}\n",
+        fix: "Keep the earlier name at the one object that continues it.",
+        run: Run::Workspace(previously),
+    },
+];
+
+/// A name as the service may compare it.
+fn folded(name: &str) -> String {
+    name.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()
+}
+
+fn policies(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
+    let mut seen: BTreeMap<String, &Declared<'_>> = BTreeMap::new();
+    for policy in input.policies {
+        let name = &policy.desired.policy.name;
+        let Some(first) = seen.get(&folded(name)) else {
+            seen.insert(folded(name), policy);
+            continue;
+        };
+        let other = &first.desired.policy.name;
+        let message = if other == name {
+            format!("two policies are named `{name}`")
+        } else {
+            format!("the policies `{other}` and `{name}` differ only in case or spaces")
+        };
+        let finding = Diagnostic::error("duplicate-policy", message).at(policy.document.label("/name"));
+        let first = first.document.label("/name").saying("the first stands here");
+        findings.push(finding.related(first).help("rename one of the two, or join them"));
+    }
+}
+
+fn rules(policy: &Declared<'_>, _: &Files, findings: &mut Vec<Diagnostic>) {
+    let mut seen = BTreeMap::new();
+    for (index, rule) in policy.desired.policy.rules().iter().enumerate() {
+        let label = policy.document.label(&format!("/rules/{index}/name"));
+        match seen.get(&rule.name) {
+            None => {
+                seen.insert(&rule.name, label);
+            }
+            Some(first) => {
+                let finding = Diagnostic::error("duplicate-rule", format!("two rules are named `{}`", rule.name));
+                let first: &Label = first;
+                let first = first.clone().saying("the first stands here");
+                findings.push(finding.at(label).related(first).help("rename one of the two"));
+            }
+        }
+    }
+}
+
+fn previously(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
+    let of_policies = input.policies.iter().map(|policy| Named {
+        name: &policy.desired.policy.name,
+        label: policy.document.label("/name"),
+        previously: earlier(policy, "", &policy.desired.previously),
+    });
+    clashes("policy", of_policies.collect(), findings);
+    for policy in input.policies {
+        let rules = policy.desired.policy.rules().iter().zip(&policy.desired.rules).enumerate();
+        let of_rules = rules.map(|(index, (rule, places))| Named {
+            name: &rule.name,
+            label: policy.document.label(&format!("/rules/{index}/name")),
+            previously: earlier(policy, &format!("/rules/{index}"), &places.previously),
+        });
+        clashes("rule", of_rules.collect(), findings);
+    }
+}
+
+struct Named<'a> {
+    name: &'a str,
+    label: Label,
+    previously: Vec<(&'a str, Label)>,
+}
+
+fn earlier<'a>(policy: &Declared<'_>, pointer: &str, names: &'a [String]) -> Vec<(&'a str, Label)> {
+    let label = |index: usize| policy.document.label(&format!("{pointer}/previously/{index}"));
+    names.iter().enumerate().map(|(index, name)| (name.as_str(), label(index))).collect()
+}
+
+fn clashes(what: &str, named: Vec<Named<'_>>, findings: &mut Vec<Diagnostic>) {
+    let current: BTreeMap<&str, &Label> = named.iter().map(|one| (one.name, &one.label)).collect();
+    let mut claimed: BTreeMap<&str, &Label> = BTreeMap::new();
+    for one in &named {
+        for (earlier, label) in &one.previously {
+            let (message, other) = if *earlier == one.name {
+                (format!("`{earlier}` is the present name of this {what}"), Some(&one.label))
+            } else if let Some(other) = current.get(earlier) {
+                (format!("`{earlier}` is the present name of another {what}"), Some(*other))
+            } else {
+                let other = claimed.insert(earlier, label);
+                (format!("`{earlier}` is claimed as an earlier name twice"), other)
+            };
+            if let Some(other) = other {
+                let finding = Diagnostic::error("previously-clash", message).at(label.clone());
+                let finding = finding.related(other.clone().saying("the other stands here"));
+                findings
+                    .push(finding.help(format!("remove it from `previously`, unless the {what} continues the other")));
+            }
+        }
+    }
+}

@@ -1,0 +1,253 @@
+//! The documentation of what is found while files and documents are read.
+
+use super::{Check, Run};
+use crate::diagnostic::Severity;
+
+pub(super) const CHECKS: &[Check] = &[
+    error(
+        "unreadable-file",
+        "a file cannot be read",
+        "A file that is left out would look like policies that are to go.",
+        "",
+        "Make the file readable, or leave it out with `include`.",
+    ),
+    error("not-utf8", "a file is not UTF-8", "Documents are UTF-8 text.", "", "Save the file as UTF-8."),
+    error(
+        "file-too-large",
+        "a file is larger than 16 MiB",
+        "Larger files are not read, so that a run has bounds.",
+        "",
+        "Split the file.",
+    ),
+    error(
+        "empty-file",
+        "a file holds no document",
+        "A file without documents is more often an accident than a wish.",
+        "# nothing\n",
+        "Write a document, or delete the file.",
+    ),
+    error(
+        "empty-workspace",
+        "a workspace has no documents",
+        "No documents never means no policies.",
+        "",
+        "Add documents; `seawall import` writes them from the live policies.",
+    ),
+    error(
+        "no-policies",
+        "a workspace owns every policy and declares none",
+        "With `ownership: exclusive`, such a workspace would delete everything.",
+        "",
+        "Declare a policy, or write `ownership: declared`.",
+    ),
+    error(
+        "include-matches-nothing",
+        "an include pattern matches no file",
+        "A missing folder never means no policies.",
+        "",
+        "Correct the pattern, or remove it.",
+    ),
+    error(
+        "include-pattern",
+        "an include pattern is not valid",
+        "Patterns are relative to the workspace's folder and stay inside of it.",
+        "",
+        "Correct the pattern.",
+    ),
+    error(
+        "outside-workspace",
+        "a file leads outside of the workspace",
+        "Review of the workspace would not see changes of that file.",
+        "",
+        "Move the file into the workspace.",
+    ),
+    warning(
+        "linked-folder",
+        "a linked folder is not searched",
+        "Links to folders outside of the workspace are not followed.",
+        "",
+        "Move the documents into the workspace.",
+    ),
+    error(
+        "yaml-syntax",
+        "a file is not YAML",
+        "Documents are YAML 1.2.",
+        "kind: [a\n",
+        "Correct the text where the finding points.",
+    ),
+    error(
+        "yaml-depth",
+        "values nest too deeply",
+        "Documents need seven levels; more than 64 are refused.",
+        "",
+        "Write the document flat.",
+    ),
+    error(
+        "yaml-alias",
+        "an alias cannot be followed",
+        "An alias stands for an anchor before it, not around it, and a document may expand to 4 MB. An unquoted `*` starts an alias.",
+        "resources: [*.example.com]\n",
+        "Put patterns in quotes: `\"*.example.com\"`.",
+    ),
+    error(
+        "yaml-tag",
+        "a value has a tag",
+        "Tags such as `!!str` change what a value means, and no document needs them.",
+        "name: !!str 1\n",
+        "Remove the tag, and put text in quotes.",
+    ),
+    error("yaml-key", "a key is not text", "Keys are names of fields.", "{[a]: b}\n", "Write a name."),
+    error(
+        "yaml-merge",
+        "a merge key has no mapping",
+        "`<<` takes the entries of a mapping, or of a list of mappings.",
+        "<<: text\n",
+        "Write `<<: *name`.",
+    ),
+    error(
+        "duplicate-key",
+        "a key stands twice in a mapping",
+        "Only one of the two values could count, and readers of YAML disagree on which.",
+        "kind: a\nkind: b\n",
+        "Keep one of the two.",
+    ),
+    error(
+        "unknown-kind",
+        "there is no such kind of document",
+        "Every document says what it is.",
+        "apiVersion: seawall/v1\nkind: Policy\n",
+        "Write one of the kinds.",
+    ),
+    error(
+        "misplaced-kind",
+        "a kind of document stands in the wrong file",
+        "Settings stand in `seawall.yaml` and nowhere else.",
+        "",
+        "Move the document.",
+    ),
+    error(
+        "unknown-key",
+        "there is no such key",
+        "A key that is not known is not ignored: it may be the one that was to restrict something.",
+        "apiVersion: seawall/v1\nkind: NetworkPolicy\nname: x\nscopes: {}\nrules: []\n",
+        "Correct or remove the key.",
+    ),
+    error(
+        "missing-key",
+        "a key is missing",
+        "The key has no default.",
+        "apiVersion: seawall/v1\nkind: NetworkPolicy\nname: x\n",
+        "Add the key.",
+    ),
+    error(
+        "one-of",
+        "two keys may not stand together",
+        "Each says in its own way what the other says.",
+        "- {name: x, decision: allow, actions: [connect:tcp], resources: [a.example.com], http_resources: [{host: a.example.com, path: /}]}\n",
+        "Keep one of the two.",
+    ),
+    error(
+        "wrong-type",
+        "a value is of the wrong type",
+        "Text that looks like a number, `true`, `false` or `null` needs quotes; `yes` and `no` are text.",
+        "apiVersion: seawall/v1\nkind: NetworkPolicy\nname: 443\nrules: []\n",
+        "Write what the finding asks for.",
+    ),
+    error(
+        "unknown-value",
+        "a value is none of those possible",
+        "The field takes certain values only.",
+        "- {name: x, decision: permit, actions: [connect:tcp], resources: [a.example.com]}\n",
+        "Write one of the values.",
+    ),
+    error(
+        "unknown-action",
+        "there is no such action",
+        "The service knows `connect:tcp`, `connect:udp`, nine `request:…` actions, `read` and `write`.",
+        "- {name: x, decision: allow, actions: [connect:icmp], resources: [a.example.com]}\n",
+        "Write one of the actions of the document's kind.",
+    ),
+    error(
+        "empty",
+        "a value is empty",
+        "An empty list or text would match nothing.",
+        "- {name: x, decision: allow, actions: [], resources: [a.example.com]}\n",
+        "Give at least one item, or remove what it belongs to.",
+    ),
+    error(
+        "out-of-range",
+        "a number is out of range",
+        "Ports run from 1 to 65535.",
+        "- {name: x, decision: allow, actions: [request:get], http_resources: [{host: a.example.com, port: 0, path: /}]}\n",
+        "Write a number in the range.",
+    ),
+    error(
+        "wrong-format",
+        "a text has the wrong form",
+        "The field takes text of a certain form only.",
+        "apiVersion: seawall/v1\nkind: Workspace\nguards: {max_deletes: some}\n",
+        "Write what the finding asks for.",
+    ),
+    error(
+        "expectation",
+        "an expectation is neither one `allow` nor one `deny`",
+        "Each item of `expect` says one thing.",
+        "apiVersion: seawall/v1\nkind: AccessTest\nname: x\nexpect: [{}]\n",
+        "Write each expectation as an item of its own.",
+    ),
+    error(
+        "invalid",
+        "a value does not fit the schema",
+        "The schema refuses the value for a reason that has no code of its own.",
+        "",
+        "Write what the finding asks for.",
+    ),
+    error(
+        "undecodable",
+        "a document cannot be decoded",
+        "The schema accepts a document that seawall cannot read: a mistake in seawall.",
+        "",
+        "Report it with the document.",
+    ),
+    error(
+        "cedar-file",
+        "a Cedar file cannot be used",
+        "`cedar_file` is relative to its document and stays inside of the workspace, links followed.",
+        "apiVersion: seawall/v1\nkind: McpPolicy\nname: x\ncedar_file: /etc/passwd\n",
+        "Name a file of the workspace.",
+    ),
+    warning(
+        "unused-silence",
+        "a silence silences nothing",
+        "The finding is gone, stands elsewhere, or is an error, which cannot be silenced.",
+        "# seawall: allow[host-spelling] it was upper case once\napiVersion: seawall/v1\nkind: NetworkPolicy\nname: x\nrules: []\n",
+        "Remove the comment.",
+    ),
+    warning(
+        "malformed-silence",
+        "a silence is not written as it must be",
+        "A silence names codes and gives a reason.",
+        "# seawall: allow[host-spelling]\napiVersion: seawall/v1\nkind: NetworkPolicy\nname: x\nrules: []\n",
+        "Write `# seawall: allow[code] reason`.",
+    ),
+];
+
+const fn error(
+    code: &'static str,
+    title: &'static str,
+    explanation: &'static str,
+    bad: &'static str,
+    fix: &'static str,
+) -> Check {
+    Check { code, severity: Severity::Error, title, explanation, bad, fix, run: Run::Reading }
+}
+
+const fn warning(
+    code: &'static str,
+    title: &'static str,
+    explanation: &'static str,
+    bad: &'static str,
+    fix: &'static str,
+) -> Check {
+    Check { code, severity: Severity::Warning, title, explanation, bad, fix, run: Run::Reading }
+}

@@ -1,0 +1,32 @@
+//! What a check of one pattern says.
+
+use crate::diagnostic::{Diagnostic, Label};
+
+/// What is wrong with a pattern.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Verdict {
+    pub(super) code: &'static str,
+    /// Whether the service refuses it, or it can never match; else its meaning is only not documented.
+    pub(super) wrong: bool,
+    pub(super) message: String,
+    pub(super) help: String,
+}
+
+impl Verdict {
+    pub(super) fn wrong(code: &'static str, message: impl Into<String>, help: impl Into<String>) -> Self {
+        Self { code, wrong: true, message: message.into(), help: help.into() }
+    }
+
+    pub(super) fn open(code: &'static str, message: impl Into<String>, help: impl Into<String>) -> Self {
+        Self { code, wrong: false, message: message.into(), help: help.into() }
+    }
+
+    pub(super) fn at(self, label: Label) -> Diagnostic {
+        let finding = if self.wrong {
+            Diagnostic::error(self.code, self.message)
+        } else {
+            Diagnostic::warning(self.code, self.message)
+        };
+        finding.at(label).help(self.help)
+    }
+}

@@ -1,0 +1,64 @@
+//! Which workspace a command is about.
+//!
+//! Invariant: a folder that is named is the workspace's own; only without a name is it looked for upward.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use super::{Context, Exit, Failure};
+use crate::check::{self, Emptiness, Loaded};
+use crate::render::diagnostic;
+use crate::source::{CONFIG_NAME, find_root};
+
+/// The folder that the run starts in: `-C`, or the current one; absolute.
+#[expect(clippy::disallowed_methods, reason = "the one place where the current folder is asked for")]
+pub(super) fn folder(context: &Context) -> PathBuf {
+    let current = std::env::current_dir().unwrap_or_default();
+    context.directory().map_or_else(|| current.clone(), |directory| current.join(directory))
+}
+
+/// The workspace's folder: `path` where it is given, else the nearest upward that holds a `seawall.yaml`; with
+/// `--config` and none of both, the folder of that file.
+///
+/// # Errors
+/// When there is no workspace.
+pub(super) fn root(context: &Context, path: Option<&Path>) -> Result<PathBuf, Failure> {
+    let config = context.config();
+    let Some(path) = path else {
+        let start = folder(context);
+        let upward = find_root(&start).map(Path::to_owned);
+        let beside = || config.and_then(|config| start.join(config).parent().map(Path::to_owned));
+        return upward.or_else(beside).ok_or_else(|| {
+            Failure::new(Exit::Invalid, format!("no `{CONFIG_NAME}` in `{}` or any folder above it", start.display()))
+                .hint("run in a workspace, or name its folder")
+        });
+    };
+    if config.is_none() && !path.join(CONFIG_NAME).is_file() {
+        let failure = Failure::new(Exit::Invalid, format!("`{}` holds no `{CONFIG_NAME}`", path.display()));
+        return Err(failure.hint("name the folder of a workspace"));
+    }
+    Ok(path.to_owned())
+}
+
+/// Loads the workspace that a command is about. Findings go to standard error: errors end the run, warnings and notes
+/// are shown unless `-q` asks for silence.
+///
+/// # Errors
+/// With exit code 1 when there is no workspace or something is wrong with its documents.
+#[expect(unused, reason = "for the commands to come")]
+pub(super) fn load(context: &Context, path: Option<&Path>, emptiness: Emptiness) -> Result<Loaded, Failure> {
+    let root = root(context, path)?;
+    match check::load(&root, context.config().as_deref(), emptiness) {
+        Ok(loaded) => {
+            if !loaded.findings.diagnostics.is_empty() {
+                context.note(diagnostic::human(&loaded.findings, &folder(context)).trim_end());
+            }
+            Ok(loaded)
+        }
+        Err(findings) => {
+            // Not even `-q` hides why the run ends.
+            let _ = write!(anstream::stderr().lock(), "{}", diagnostic::human(&findings, &folder(context)));
+            Err(Failure::new(Exit::Invalid, format!("the documents are wrong: {}", diagnostic::summary(&findings))))
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! Findings as JSON, for programs.
+//!
+//! Invariant: keys may be added within `format_version` 1; none is renamed or removed.
+
+use serde::Serialize;
+
+use crate::diagnostic::{Diagnostic, Files, Findings, Label};
+
+/// The form of the document.
+const FORMAT_VERSION: u32 = 1;
+
+#[derive(Serialize)]
+struct Document<'a> {
+    format_version: u32,
+    findings: Vec<Finding<'a>>,
+}
+
+#[derive(Serialize)]
+struct Finding<'a> {
+    code: &'a str,
+    severity: &'a str,
+    message: &'a str,
+    help: Option<&'a str>,
+    #[serde(flatten)]
+    site: Site<'a>,
+    related: Vec<Related<'a>>,
+}
+
+#[derive(Serialize)]
+struct Related<'a> {
+    message: Option<&'a str>,
+    #[serde(flatten)]
+    site: Site<'a>,
+}
+
+/// All keys are `null` for a finding without a place.
+#[derive(Default, Serialize)]
+struct Site<'a> {
+    file: Option<&'a str>,
+    line: Option<usize>,
+    column: Option<usize>,
+    end_line: Option<usize>,
+    end_column: Option<usize>,
+}
+
+/// The findings as one JSON object, indented, with a line end.
+#[must_use]
+pub fn json(findings: &Findings) -> String {
+    let files = &findings.files;
+    let document = Document {
+        format_version: FORMAT_VERSION,
+        findings: findings.diagnostics.iter().map(|diagnostic| finding(files, diagnostic)).collect(),
+    };
+    serde_json::to_string_pretty(&document).expect("text and numbers are JSON") + "\n"
+}
+
+fn finding<'a>(files: &'a Files, diagnostic: &'a Diagnostic) -> Finding<'a> {
+    let Diagnostic { code, severity, message, primary, related, help } = diagnostic;
+    Finding {
+        code,
+        severity: severity.as_str(),
+        message,
+        help: help.as_deref(),
+        site: primary.as_ref().map(|label| site(files, label)).unwrap_or_default(),
+        related: related
+            .iter()
+            .map(|label| Related { message: label.message.as_deref(), site: site(files, label) })
+            .collect(),
+    }
+}
+
+fn site<'a>(files: &'a Files, label: &Label) -> Site<'a> {
+    let file = files.get(label.file);
+    let place = file.place(&label.span);
+    Site {
+        file: Some(&file.name),
+        line: Some(place.line),
+        column: Some(place.column),
+        end_line: Some(place.end_line),
+        end_column: Some(place.end_column),
+    }
+}

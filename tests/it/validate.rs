@@ -1,0 +1,491 @@
+//! `validate` and `schema`: what people and programs see, and an answer to everything that YAML can hold.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use seawall::check::{self, Emptiness, Run, TABLE};
+use seawall::diagnostic::{Diagnostic, Findings, Severity};
+use serde_json::Value;
+use tempfile::TempDir;
+
+const SETTINGS: &str = "apiVersion: seawall/v1\nkind: Workspace\ndocker: {org: acme}\n";
+
+fn workspace(files: &[(&str, &str)]) -> TempDir {
+    let folder = TempDir::new().unwrap();
+    write(folder.path(), &[("seawall.yaml", SETTINGS)]);
+    write(folder.path(), files);
+    folder
+}
+
+fn write(folder: &Path, files: &[(&str, &str)]) {
+    for (name, text) in files {
+        let path = folder.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+}
+
+fn seawall(folder: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_seawall"))
+        .current_dir(folder)
+        .args(arguments)
+        .env("NO_COLOR", "1")
+        .output()
+        .expect("seawall runs")
+}
+
+/// What the command answered: code, output, errors.
+fn shown(output: &Output) -> String {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    format!("exit {}\n{}---\n{}", output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
+}
+
+/// The findings of files in a workspace, as `code file:line:column`.
+fn places(folder: &TempDir) -> Vec<String> {
+    let mut findings = Findings::default();
+    check::load_into(folder.path(), None, Emptiness::Refused, &mut findings);
+    findings.diagnostics.iter().map(|diagnostic| place(&findings, diagnostic)).collect()
+}
+
+fn place(findings: &Findings, diagnostic: &Diagnostic) -> String {
+    diagnostic.primary.as_ref().map_or_else(
+        || diagnostic.code.to_owned(),
+        |label| {
+            let file = findings.files.get(label.file);
+            let place = file.place(&label.span);
+            format!("{} {}:{}:{}", diagnostic.code, file.name, place.line, place.column)
+        },
+    )
+}
+
+#[test]
+fn people_see_the_line_the_place_and_what_to_do() {
+    let folder = workspace(&[(
+        "policies/web.yaml",
+        "apiVersion: seawall/v1\nkind: NetworkPolicy\nname: Web\nscope:\n  team: [research]\nrules:\n  - name: mirrors\n    \
+         decision: alow\n    actions: [connect:tcp]\n    resources: [research.mitre.org, 443]\n",
+    )]);
+    insta::assert_snapshot!(shown(&seawall(folder.path(), &["validate"])), @r#"
+    exit 1
+    error[unknown-key]: `scope` has no key `team`
+     --> policies/web.yaml:5:3
+      |
+    5 |   team: [research]
+      |   ^^^^
+      |
+      = help: did you mean `teams`?
+
+    error[unknown-value]: `decision` cannot be `alow`
+     --> policies/web.yaml:8:15
+      |
+    8 |     decision: alow
+      |               ^^^^
+      |
+      = help: did you mean `allow`?
+
+    error[wrong-type]: this item of `resources` must be text, not `443`
+      --> policies/web.yaml:10:37
+       |
+    10 |     resources: [research.mitre.org, 443]
+       |                                     ^^^
+       |
+       = help: put it in quotes: `"443"`
+
+    ---
+    3 errors
+    "#);
+}
+
+#[test]
+fn programs_get_every_finding_with_its_place() {
+    let folder = workspace(&[("a.yaml", "apiVersion: seawall/v1\nkind: NetworkPolicy\nname: a\nname: b\nrules: []\n")]);
+    insta::assert_snapshot!(shown(&seawall(folder.path(), &["validate", "--format", "json"])), @r#"
+    exit 1
+    {
+      "format_version": 1,
+      "findings": [
+        {
+          "code": "duplicate-key",
+          "severity": "error",
+          "message": "the key `name` stands here twice",
+          "help": "keep one of the two",
+          "file": "a.yaml",
+          "line": 4,
+          "column": 1,
+          "end_line": 4,
+          "end_column": 5,
+          "related": [
+            {
+              "message": "it stands here first",
+              "file": "a.yaml",
+              "line": 3,
+              "column": 1,
+              "end_line": 3,
+              "end_column": 5
+            }
+          ]
+        }
+      ]
+    }
+    ---
+    "#);
+}
+
+#[test]
+fn a_sound_workspace_is_exit_0_and_silent() {
+    let folder = workspace(&[("a.yaml", "apiVersion: seawall/v1\nkind: NetworkPolicy\nname: a\nrules: []\n")]);
+    insta::assert_snapshot!(shown(&seawall(folder.path(), &["validate"])), @r"
+    exit 0
+    ---
+    no findings
+    ");
+    insta::assert_snapshot!(shown(&seawall(folder.path(), &["validate", "--format", "json", "-q"])), @r#"
+    exit 0
+    {
+      "format_version": 1,
+      "findings": []
+    }
+    ---
+    "#);
+}
+
+#[test]
+fn a_warning_alone_is_exit_0() {
+    let rule = "{name: r, decision: allow, actions: [connect:tcp], resources: [Example.com]}";
+    let text = format!("apiVersion: seawall/v1\nkind: NetworkPolicy\nname: a\nrules: [{rule}]\n");
+    let folder = workspace(&[("a.yaml", &text)]);
+    let output = seawall(folder.path(), &["validate"]);
+    assert_eq!(output.status.code(), Some(0));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("warning[host-spelling]"));
+}
+
+#[test]
+fn the_workspace_is_the_nearest_folder_upward_or_the_one_named() {
+    let folder = workspace(&[("sub/a.yaml", "kind: Nothing\n")]);
+    for (start, arguments) in
+        [("sub", &["validate"][..]), ("", &["-C", "sub", "validate"]), ("sub", &["validate", ".."])]
+    {
+        let output = seawall(&folder.path().join(start), arguments);
+        assert!(String::from_utf8_lossy(&output.stdout).contains("a.yaml:1:7"), "{arguments:?}: {}", shown(&output));
+    }
+    // A folder that is named is not searched upward: a wrong name must not plan another workspace.
+    let output = seawall(folder.path(), &["validate", "sub"]);
+    insta::assert_snapshot!(shown(&output), @r"
+    exit 1
+    ---
+    error: `sub` holds no `seawall.yaml`
+      help: name the folder of a workspace
+    ");
+}
+
+#[test]
+fn files_given_one_by_one_are_checked_alone() {
+    let text = "apiVersion: seawall/v1\nkind: NetworkPolicy\nname: a\nrules: []\n";
+    let folder = workspace(&[("a.yaml", text), ("b.yaml", text), ("c.yaml", "kind: x\n")]);
+    assert_eq!(seawall(folder.path(), &["validate", "a.yaml", "b.yaml", "seawall.yaml"]).status.code(), Some(0));
+    assert_eq!(seawall(folder.path(), &["validate", "a.yaml", "c.yaml"]).status.code(), Some(1));
+    assert_eq!(seawall(folder.path(), &["validate", "gone.yaml"]).status.code(), Some(1));
+    assert!(places(&folder).contains(&"duplicate-policy b.yaml:3:7".to_owned()));
+}
+
+#[test]
+fn every_finding_of_the_table_is_brought_about_by_its_bad_example() {
+    for check in TABLE.iter().copied().flatten().filter(|check| !check.bad.is_empty()) {
+        let text = if check.bad.starts_with("- ") {
+            let kind = if check.bad.contains("[read") { "FilesystemPolicy" } else { "NetworkPolicy" };
+            format!("apiVersion: seawall/v1\nkind: {kind}\nname: example\nrules:\n{}", check.bad)
+        } else {
+            check.bad.to_owned()
+        };
+        let folder = workspace(&[("a.yaml", "apiVersion: seawall/v1\nkind: NetworkPolicy\nname: a\nrules: []\n")]);
+        if text.contains("kind: Workspace") {
+            write(folder.path(), &[("seawall.yaml", &text)]);
+        } else {
+            write(folder.path(), &[("bad.yaml", &text)]);
+        }
+        let mut findings = Findings::default();
+        check::load_into(folder.path(), None, Emptiness::Refused, &mut findings);
+        let found = findings.diagnostics.iter().find(|diagnostic| diagnostic.code == check.code);
+        let found = found.unwrap_or_else(|| panic!("no `{}` in {:?}", check.code, findings.diagnostics));
+        assert_eq!(found.severity, check.severity, "{}", check.code);
+    }
+}
+
+#[test]
+fn codes_are_unique_and_documented() {
+    let checks: Vec<_> = TABLE.iter().copied().flatten().collect();
+    for (index, check) in checks.iter().enumerate() {
+        assert!(!checks.iter().skip(index + 1).any(|other| other.code == check.code), "{}", check.code);
+        assert!(!check.title.is_empty() && !check.explanation.is_empty() && !check.fix.is_empty(), "{}", check.code);
+        let policy = matches!(check.run, Run::Policy(_));
+        assert!(!policy || check.severity == Severity::Error || !check.bad.is_empty(), "{}", check.code);
+    }
+}
+
+/// A policy of one rule; `REST` follows it.
+fn policy(rest: &str) -> String {
+    format!("apiVersion: seawall/v1\nkind: NetworkPolicy\nname: p\n{rest}")
+}
+
+#[test]
+fn everything_that_yaml_can_hold_has_an_answer() {
+    let rule = "{name: r, decision: allow, actions: [connect:tcp], resources: [a.example.com]}";
+    let laughs = (0..20).fold("a0: &a0 [x, x, x, x, x, x, x, x, x]\n".to_owned(), |text, level| {
+        let alias = format!("*a{level}, ").repeat(9);
+        format!("{text}a{}: &a{} [{alias}]\n", level + 1, level + 1)
+    });
+    let deep = format!("rules: {}{}\n", "[".repeat(70), "]".repeat(70));
+    let cases: Vec<(&str, String, &[&str])> = vec![
+        (
+            "words that YAML 1.1 reads as booleans are text",
+            policy(&format!("scope: {{teams: [no, on, yes]}}\nrules: [{rule}]\n")),
+            &[],
+        ),
+        ("a number where text is meant", policy("description: 1\nrules: []\n"), &["wrong-type a.yaml:4:14"]),
+        ("an empty scope is not the whole organization", policy("scope:\nrules: []\n"), &["wrong-type a.yaml:4:1"]),
+        ("nor are empty teams", policy("scope: {teams: }\nrules: []\n"), &["wrong-type a.yaml:4:9"]),
+        ("rules must be present", policy(""), &["missing-key a.yaml:1:1"]),
+        ("and may not be nothing", policy("rules:\n"), &["wrong-type a.yaml:4:1"]),
+        ("a duplicate key", policy("rules: []\nrules: []\n"), &["duplicate-key a.yaml:5:1"]),
+        (
+            "the same key in two spellings of one text",
+            policy("rules: []\n\"r\\u0075les\": []\n"),
+            &["duplicate-key a.yaml:5:1"],
+        ),
+        ("an anchor and an alias", policy(&format!("rules:\n  - &r {rule}\n  - {{<<: *r, name: s}}\n")), &[]),
+        (
+            "an own key wins over a merged one, wherever it stands",
+            policy(&format!("rules:\n  - &r {rule}\n  - {{name: s, <<: *r}}\n")),
+            &[],
+        ),
+        (
+            "a list of merged mappings",
+            policy(
+                "rules:\n  - &a {name: r, decision: allow}\n  - {<<: [*a], name: s, actions: [connect:tcp], resources: [x]}\n",
+            ),
+            &["missing-key a.yaml:5:8", "missing-key a.yaml:5:8"],
+        ),
+        ("a merge of no mapping", policy("rules:\n  - {<<: x}\n"), &["yaml-merge a.yaml:5:6"]),
+        ("a quoted merge key is a key", policy("\"<<\": {}\nrules: []\n"), &["unknown-key a.yaml:4:1"]),
+        (
+            "a mistake inside of an anchor is found once, where it is written",
+            policy("rules:\n  - &r {name: r, decision: allow, actions: [connect:tcp], resources: [1]}\n  - *r\n"),
+            &["wrong-type a.yaml:5:71"],
+        ),
+        ("an alias of nothing", policy("rules: *none\n"), &["yaml-alias a.yaml:4:8"]),
+        (
+            "an unquoted pattern",
+            policy("rules: [{name: r, decision: allow, actions: [connect:tcp], resources: [*.example.com]}]\n"),
+            &["yaml-alias a.yaml:4:72"],
+        ),
+        ("an alias of what it stands in", policy("rules: &r [*r]\n"), &["yaml-alias a.yaml:4:12"]),
+        ("billion laughs", laughs, &["yaml-alias a.yaml:6:15"]),
+        ("deep nesting", policy(&deep), &["yaml-depth a.yaml:4:72"]),
+        ("a tag", policy("rules: !!seq []\n"), &["yaml-tag a.yaml:4:14"]),
+        ("a directive", "%YAML 1.1\n---\nkind: x\n".to_owned(), &["yaml-syntax a.yaml:1:1"]),
+        ("a key that is a list", policy("? [a]\n: b\nrules: []\n"), &["yaml-key a.yaml:4:3"]),
+        ("a tab", policy("rules:\n\t- x\n"), &["yaml-syntax a.yaml:5:1"]),
+        ("a quote without end", policy("description: \"x\nrules: []\n"), &["yaml-syntax a.yaml:4:14"]),
+        (
+            "a byte order mark, and line ends of Windows",
+            format!("\u{feff}{}", policy("scopes: {}\nrules: []\n").replace('\n', "\r\n")),
+            &["unknown-key a.yaml:4:1"],
+        ),
+        (
+            "columns are characters",
+            policy("description: ü\nrules: [ü, 1]\n"),
+            &["wrong-type a.yaml:5:12", "wrong-type a.yaml:5:9"],
+        ),
+        ("nothing", String::new(), &["empty-file a.yaml:1:1"]),
+        ("only comments", "# nothing\n---\n# here\n".to_owned(), &["empty-file a.yaml:1:1"]),
+        ("documents between empty ones", format!("---\n---\n{}---\n", policy("rules: []\n")), &[]),
+        ("a document that is a list", "- a\n".to_owned(), &["wrong-type a.yaml:1:1"]),
+        ("another tool's file", "services: {}\n".to_owned(), &["missing-key a.yaml:1:1"]),
+        ("a workspace within", SETTINGS.to_owned(), &["misplaced-kind a.yaml:2:7"]),
+        ("infinity", policy("description: .inf\nrules: []\n"), &["wrong-type a.yaml:4:14"]),
+    ];
+    let wrong: Vec<String> = cases
+        .into_iter()
+        .filter_map(|(what, text, expected)| {
+            let mut expected: Vec<&str> = expected.to_vec();
+            expected.sort_unstable();
+            let mut found = places(&workspace(&[("a.yaml", &text)]));
+            found.sort();
+            (found != expected).then(|| format!("{what}: {found:?} instead of {expected:?}"))
+        })
+        .collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn bytes_that_are_no_text_have_an_answer() {
+    let folder = workspace(&[]);
+    for (bytes, expected) in [
+        (&b"apiVersion: x\nname: \xff\n"[..], "not-utf8 a.yaml:2:7"),
+        (b"\xff\xfea\0", "not-utf8 a.yaml:1:1"),
+        (b"kind: \0\n", "yaml-syntax a.yaml:1:7"),
+    ] {
+        fs::write(folder.path().join("a.yaml"), bytes).unwrap();
+        assert_eq!(places(&folder), [expected], "{bytes:?}");
+    }
+    let huge = fs::File::create(folder.path().join("a.yaml")).unwrap();
+    huge.set_len(17 << 20).unwrap();
+    assert_eq!(places(&folder), ["file-too-large a.yaml:1:1"]);
+}
+
+#[test]
+fn a_workspace_never_comes_out_empty_by_accident() {
+    // No documents at all.
+    assert_eq!(places(&workspace(&[])), ["empty-workspace seawall.yaml:1:1"]);
+    // A pattern without a file, beside one that has some.
+    let text = policy("rules: []\n");
+    let settings = "apiVersion: seawall/v1\nkind: Workspace\ninclude: [policies/*.yaml, gone/**/*.yaml]\n";
+    let folder = workspace(&[("seawall.yaml", settings), ("policies/a.yaml", &text)]);
+    assert_eq!(places(&folder), ["include-matches-nothing seawall.yaml:3:28"]);
+    // Only tests, where everything else would be deleted.
+    let settings = "apiVersion: seawall/v1\nkind: Workspace\ndocker: {ownership: exclusive}\n";
+    let test = "apiVersion: seawall/v1\nkind: AccessTest\nname: t\nexpect: [{deny: write /}]\n";
+    let folder = workspace(&[("seawall.yaml", settings), ("t.yaml", test)]);
+    assert_eq!(places(&folder), ["no-policies"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn links_lead_nowhere_outside() {
+    use std::os::unix::fs::symlink;
+    let outside = TempDir::new().unwrap();
+    let text = policy("rules: []\n");
+    write(outside.path(), &[("b.yaml", &text), ("c.cedar", "permit (principal, action, resource);")]);
+    let mcp = "apiVersion: seawall/v1\nkind: McpPolicy\nname: m\ncedar_file: c.cedar\n";
+    let folder = workspace(&[("a.yaml", &text), ("m.yaml", mcp)]);
+    symlink(outside.path().join("b.yaml"), folder.path().join("b.yaml")).unwrap();
+    symlink(outside.path().join("c.cedar"), folder.path().join("c.cedar")).unwrap();
+    symlink(outside.path(), folder.path().join("more")).unwrap();
+    symlink("gone.yaml", folder.path().join("z.yaml")).unwrap();
+    let mut found = places(&folder);
+    found.sort();
+    assert_eq!(found, ["cedar-file m.yaml:4:13", "linked-folder", "outside-workspace", "unreadable-file z.yaml:1:1"]);
+}
+
+#[test]
+fn a_silence_covers_its_place_and_nothing_else() {
+    let folder = workspace(&[(
+        "a.yaml",
+        &policy(
+            "rules:
+  # seawall: allow[host-spelling] written so by the vendor
+  - name: a
+    decision: allow
+    actions: [connect:tcp]
+    resources: [A.example.com, B.example.com]
+  - name: b
+    decision: allow
+    actions: [connect:tcp]
+    resources:
+      - C.example.com # seawall: allow[host-spelling] likewise
+      - D.example.com
+  - name: c
+    decision: allow
+    actions: [connect:tcp]
+    resources:
+      - https://example.com # seawall: allow[invalid-host] errors stay
+",
+        ),
+    )]);
+    assert_eq!(places(&folder), ["host-spelling a.yaml:15:9", "invalid-host a.yaml:20:9"]);
+}
+
+#[test]
+fn documents_are_checked_together() {
+    let rule = |name: &str| {
+        format!("  - {{name: {name}, decision: allow, actions: [connect:tcp], resources: [a.example.com]}}\n")
+    };
+    let many: String = (0..251).map(|index| rule(&format!("r{index}"))).collect();
+    let folder = workspace(&[("a.yaml", &policy(&format!("rules:\n{many}")))]);
+    assert_eq!(places(&folder), ["too-many-rules a.yaml:255:5"]);
+
+    let policies: String = (0..101)
+        .map(|index| format!("---\napiVersion: seawall/v1\nkind: NetworkPolicy\nname: p{index}\nrules: []\n"))
+        .collect();
+    assert_eq!(places(&workspace(&[("a.yaml", &policies)])), ["too-many-policies a.yaml:504:7"]);
+
+    let hosts = |count: usize| (0..count).map(|index| format!("h{index:05}.example.com, ")).collect::<String>();
+    let large = |count| {
+        policy(&format!(
+            "rules: [{{name: r, decision: allow, actions: [connect:tcp], resources: [{}]}}]\n",
+            hosts(count)
+        ))
+    };
+    // 21 bytes a host in JSON.
+    assert_eq!(places(&workspace(&[("a.yaml", &large(18_000))])), Vec::<String>::new());
+    assert_eq!(places(&workspace(&[("a.yaml", &large(18_200))])), ["policy-nearly-full a.yaml:3:7"]);
+    assert_eq!(places(&workspace(&[("a.yaml", &large(19_100))])), ["policy-too-large a.yaml:3:7"]);
+
+    let settings = "apiVersion: seawall/v1\nkind: Workspace\ndocker: {teams: [research]}\n";
+    let scoped = policy("scope: {teams: [reserch]}\nrules: []\n");
+    assert_eq!(places(&workspace(&[("seawall.yaml", settings), ("a.yaml", &scoped)])), ["unknown-team a.yaml:4:17"]);
+}
+
+#[test]
+fn the_schema_in_the_repository_is_the_one_that_is_printed() {
+    let output = seawall(Path::new(env!("CARGO_MANIFEST_DIR")), &["schema"]);
+    let stored = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/schemas/seawall.schema.json")).unwrap();
+    let printed = String::from_utf8(output.stdout).unwrap();
+    assert!(stored == printed, "run `cargo run -- schema > schemas/seawall.schema.json`");
+    let schema: Value = serde_json::from_str(&stored).unwrap();
+    jsonschema::draft202012::meta::validate(&schema).expect("a valid schema of 2020-12");
+    let one = seawall(Path::new("."), &["schema", "networkpolicy"]);
+    let one: Value = serde_json::from_slice(&one.stdout).unwrap();
+    assert_eq!(one["title"], "NetworkPolicy");
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(2_000))]
+
+    /// Whatever a file holds, reading it ends, and every place is in the text.
+    #[test]
+    fn no_text_breaks_the_reader(text in "([a-z]{1,4}: ?|- ?|\\[|\\]|\\{|\\}|, |&a |\\*a |<<: |\"|'|\\||>|#|\n|\n  |\r\n|\t|!!|é|\u{feff}|\u{0}|~|%|---\n|[0-9]){0,40}") {
+        let mut files = seawall::diagnostic::Files::default();
+        let file = files.add("a.yaml", "a.yaml", text.as_str());
+        let mut findings = Vec::new();
+        let parsed = seawall::source::parse(file, &text, &mut findings);
+        for finding in &findings {
+            let span = finding.primary.as_ref().unwrap().span.clone();
+            proptest::prop_assert!(text.get(span.clone()).is_some(), "{span:?} of {text:?}");
+        }
+        for comment in &parsed.comments {
+            proptest::prop_assert!(text[comment.span.clone()].starts_with('#'));
+        }
+        for document in parsed.documents {
+            seawall::document::read(file, document, false, &mut findings);
+        }
+    }
+
+    /// Every scalar stands where its place says, and every key does.
+    #[test]
+    fn places_point_at_what_was_written(
+        words in proptest::collection::vec("[a-z]{3,8}", 1..6),
+        before in "(# c\n|\n){0,3}",
+        indentation in 1_usize..5,
+        flow in proptest::prelude::any::<bool>(),
+    ) {
+        let mut text = before;
+        for (index, word) in words.iter().enumerate() {
+            let indentation = " ".repeat(indentation);
+            text += &if flow { format!("k{index}: {{x: [{word}, {word}]}}\n") } else { format!("k{index}:\n{indentation}x:\n{indentation}- {word} # é\n{indentation}- {word}\n") };
+        }
+        let mut files = seawall::diagnostic::Files::default();
+        let file = files.add("a.yaml", "a.yaml", text.as_str());
+        let parsed = seawall::source::parse(file, &text, &mut Vec::new());
+        let tree = &parsed.documents[0];
+        for (index, word) in words.iter().enumerate() {
+            let entry = tree.places.entry(&format!("k{index}")).unwrap();
+            proptest::prop_assert_eq!(&text[entry.key_span.clone()], format!("k{index}"));
+            for item in 0..2 {
+                let place = tree.places.get(&format!("/k{index}/x/{item}")).unwrap();
+                proptest::prop_assert_eq!(&text[place.span.clone()], word);
+            }
+        }
+    }
+}
