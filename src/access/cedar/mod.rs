@@ -5,9 +5,24 @@
 //! block scalar or a file of its own, turns it into lines. Nothing here guesses: what the documented behaviour leaves
 //! open is said to be uncertain.
 
+mod arguments;
+mod cover;
+mod examine;
+mod explain;
+mod finding;
 mod limit;
+mod schema;
 mod statement;
+#[cfg(test)]
+mod tests;
 mod token;
+mod traps;
+mod validate;
 
+pub use cover::covers;
+pub use examine::{examine, examine_syntax};
+pub use finding::{Finding, code};
 pub use limit::{MAX_NESTING, MAX_OPERATORS};
+pub use schema::{McpAction, SCHEMA, UNGATED};
 pub use statement::{Effect, Mistake, Statement, statements};
+pub use traps::APPROVAL;

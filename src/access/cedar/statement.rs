@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
 
-use cedar_policy::{Policy, PolicySet, Template};
+use cedar_policy::{Policy, PolicySet, Template, pst};
 use miette::Diagnostic as _;
 
 use super::limit::{self, with_deep_stack};
@@ -35,6 +35,8 @@ pub struct Statement {
     /// The statement as the engine takes it; `None` for a template (`?principal`, `?resource`), which never applies
     /// since nothing fills its slots.
     pub policy: Option<Policy>,
+    /// Its tree, likewise.
+    pub(super) tree: Option<pst::Template>,
 }
 
 /// What is wrong with a Cedar text, where.
@@ -85,12 +87,17 @@ fn parse(text: &str) -> Result<Vec<Statement>, Vec<Mistake>> {
 fn of_policy(text: &str, policy: &Policy) -> Statement {
     let span = policy.as_ref().loc().map_or(0..text.len(), |loc| loc.start()..loc.end());
     let canonical = policy.to_json().expect("what was parsed from text has a JSON form").to_string();
+    let tree = match policy.to_pst().expect("what was parsed from text has a tree") {
+        pst::Policy::Static(policy) => policy.body().clone(),
+        pst::Policy::Linked(_) => unreachable!("text holds no links"),
+    };
     Statement {
         effect: Effect::from(policy.effect()),
         canonical,
         span,
         annotations: policy.annotations().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
         policy: Some(policy.clone()),
+        tree: Some(tree),
     }
 }
 
@@ -103,6 +110,7 @@ fn of_template(text: &str, template: &Template) -> Statement {
         span,
         annotations: template.annotations().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
         policy: None,
+        tree: None,
     }
 }
 

@@ -1,0 +1,124 @@
+//! Whether everything that one statement matches is matched by another.
+//!
+//! Invariant: a yes is proven from the form of the statements; a no only means that this way did not show it.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use cedar_policy::pst::{
+    ActionConstraint, BinaryOp, Clause, EntityOrSlot, EntityType, EntityUID, Expr, Literal, PrincipalConstraint,
+    ResourceConstraint, Template, UnaryOp, Var,
+};
+
+use super::finding::{Finding, code};
+use super::{Effect, Statement};
+
+/// Whether `outer` matches every request that `inner` matches.
+///
+/// A statement matches when its scope and all its conditions hold without an error. So a statement whose requirements
+/// are all among those of another matches whenever the other does.
+#[must_use]
+pub fn covers(outer: &Statement, inner: &Statement) -> bool {
+    let (Some(outer), Some(inner)) = (&outer.tree, &inner.tree) else { return false };
+    if outer.principal != PrincipalConstraint::Any && outer.principal != inner.principal {
+        return false;
+    }
+    let actions = match (named(&outer.action), named(&inner.action)) {
+        (None, _) => true,
+        (Some(_), None) => false,
+        (Some(outer), Some(inner)) => inner.iter().all(|uid| outer.contains(uid)),
+    };
+    let given = requirements(inner);
+    actions && requirements(outer).iter().all(|required| given.contains(required) || implied(required, &given))
+}
+
+/// The permits of a text that one of its forbids covers.
+pub(super) fn within(found: &[Statement]) -> Vec<Finding> {
+    let forbids: Vec<&Statement> = found.iter().filter(|statement| statement.effect == Effect::Forbid).collect();
+    let permits = found.iter().filter(|statement| statement.effect == Effect::Permit);
+    permits.filter(|permit| forbids.iter().any(|forbid| covers(forbid, permit))).map(covered).collect()
+}
+
+/// The finding about a permit that a forbid covers.
+pub(super) fn covered(permit: &Statement) -> Finding {
+    Finding {
+        start: permit.span.start,
+        end: permit.span.end,
+        code: code::COVERED_PERMIT,
+        message: "a `forbid` covers all that this `permit` grants".to_owned(),
+        help: "remove the `permit`, or narrow the `forbid` with a condition".to_owned(),
+    }
+}
+
+/// What must hold for a statement to match, its resource's scope included.
+fn requirements(statement: &Template) -> Vec<Expr> {
+    let mut all = of_resource(&statement.resource);
+    for clause in statement.clauses() {
+        match clause {
+            Clause::When(condition) => conjuncts(condition, &mut all),
+            Clause::Unless(condition) => all.push(Expr::UnaryOp { op: UnaryOp::Not, expr: Arc::clone(condition) }),
+        }
+    }
+    all
+}
+
+fn conjuncts(condition: &Expr, all: &mut Vec<Expr>) {
+    if let Expr::BinaryOp { op: BinaryOp::And, left, right } = condition {
+        conjuncts(left, all);
+        conjuncts(right, all);
+    } else if *condition != Expr::Literal(Literal::Bool(true)) {
+        all.push(condition.clone());
+    }
+}
+
+fn of_resource(scope: &ResourceConstraint) -> Vec<Expr> {
+    let resource = || Arc::new(Expr::Var(Var::Resource));
+    let entity = |uid: &EntityOrSlot| match uid {
+        EntityOrSlot::Entity(uid) => Arc::new(Expr::Literal(Literal::EntityUID(uid.clone()))),
+        EntityOrSlot::Slot(slot) => Arc::new(Expr::Slot(*slot)),
+    };
+    let binary = |op, uid| Expr::BinaryOp { op, left: resource(), right: entity(uid) };
+    match scope {
+        ResourceConstraint::Any => Vec::new(),
+        ResourceConstraint::Eq(uid) => vec![binary(BinaryOp::Eq, uid)],
+        ResourceConstraint::In(uid) => vec![binary(BinaryOp::In, uid)],
+        ResourceConstraint::Is(entity_type) => {
+            vec![Expr::Is { expr: resource(), entity_type: entity_type.clone(), in_expr: None }]
+        }
+        ResourceConstraint::IsIn(entity_type, uid) => {
+            vec![
+                Expr::Is { expr: resource(), entity_type: entity_type.clone(), in_expr: None },
+                binary(BinaryOp::In, uid),
+            ]
+        }
+    }
+}
+
+/// `resource in X` and `resource is T` follow from `resource == X`.
+fn implied(required: &Expr, given: &[Expr]) -> bool {
+    given.iter().filter_map(|expr| compared(expr, BinaryOp::Eq)).any(|uid| {
+        let same_type = |entity_type: &EntityType| *entity_type == uid.ty;
+        compared(required, BinaryOp::In) == Some(uid)
+            || matches!(required, Expr::Is { expr, entity_type, in_expr: None } if is_resource(expr) && same_type(entity_type))
+    })
+}
+
+/// The entity that an expression compares the resource with by this operator.
+fn compared(expr: &Expr, by: BinaryOp) -> Option<&EntityUID> {
+    let Expr::BinaryOp { op, left, right } = expr else { return None };
+    let Expr::Literal(Literal::EntityUID(uid)) = &**right else { return None };
+    (*op == by && is_resource(left)).then_some(uid)
+}
+
+fn is_resource(expr: &Expr) -> bool {
+    matches!(expr, Expr::Var(Var::Resource))
+}
+
+/// The actions that a scope names; `None` for all.
+fn named(constraint: &ActionConstraint) -> Option<BTreeSet<String>> {
+    match constraint {
+        ActionConstraint::Any => None,
+        ActionConstraint::Eq(uid) => Some(BTreeSet::from([uid.to_string()])),
+        ActionConstraint::In(uids) => Some(uids.iter().map(ToString::to_string).collect()),
+    }
+}

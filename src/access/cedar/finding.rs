@@ -1,0 +1,64 @@
+//! What is wrong with a Cedar text, beyond its syntax.
+
+/// One finding about a Cedar text. Its severity and its documentation go with the code.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Finding {
+    /// The start of the place, in bytes of the text.
+    pub start: usize,
+    /// The end of the place, exclusive.
+    pub end: usize,
+    /// One of [`super::code`].
+    pub code: &'static str,
+    /// A lower-case phrase; text of users stands in backticks.
+    pub message: String,
+    /// What to do.
+    pub help: String,
+}
+
+/// The codes of findings about Cedar.
+pub mod code {
+    /// Cedar's parser refuses the text.
+    pub const SYNTAX: &str = "mcp-syntax";
+    /// There is no statement.
+    pub const EMPTY: &str = "mcp-empty";
+    /// A statement has an `@id`.
+    pub const ID: &str = "mcp-id";
+    /// A statement has a slot.
+    pub const TEMPLATE: &str = "mcp-template";
+    /// `@requireApproval` on a `forbid`.
+    pub const APPROVAL_ON_FORBID: &str = "mcp-approval-on-forbid";
+    /// `@requireApproval` without a reason.
+    pub const APPROVAL_REASON: &str = "mcp-approval-reason";
+    /// An annotation that looks like `@requireApproval` and is not.
+    pub const APPROVAL_NAME: &str = "mcp-approval-name";
+    /// There is no such action.
+    pub const UNKNOWN_ACTION: &str = "mcp-unknown-action";
+    /// There is no such entity type.
+    pub const UNKNOWN_TYPE: &str = "mcp-unknown-type";
+    /// There is no such attribute.
+    pub const UNKNOWN_ATTRIBUTE: &str = "mcp-unknown-attribute";
+    /// A value is not of the type that is needed.
+    pub const TYPE_MISMATCH: &str = "mcp-type-mismatch";
+    /// `.contains()` on a string.
+    pub const CONTAINS_ON_STRING: &str = "mcp-contains-on-string";
+    /// An attribute that only some of the actions' resources have.
+    pub const ATTRIBUTE_OF_OTHERS: &str = "mcp-attribute-of-others";
+    /// A clause on the principal.
+    pub const PRINCIPAL: &str = "mcp-principal";
+    /// An action that the gateway does not ask about.
+    pub const UNGATED_ACTION: &str = "mcp-ungated-action";
+    /// `context.request_time` when a server is registered.
+    pub const REGISTER_TIME: &str = "mcp-register-time";
+    /// An argument read without `has`.
+    pub const UNGUARDED_ARGUMENT: &str = "mcp-unguarded-argument";
+    /// `like` with a `?`.
+    pub const LIKE_QUESTION_MARK: &str = "mcp-like-question-mark";
+    /// `@requireApproval` on what registers a server.
+    pub const APPROVAL_ON_REGISTER: &str = "mcp-approval-on-register";
+    /// A permit that a forbid covers.
+    pub const COVERED_PERMIT: &str = "mcp-covered-permit";
+    /// A permit without an action.
+    pub const EVERY_ACTION: &str = "mcp-every-action";
+    /// A statement that matches nothing.
+    pub const NEVER_MATCHES: &str = "mcp-never-matches";
+}

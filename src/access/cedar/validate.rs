@@ -1,0 +1,170 @@
+//! What the engine's validator says of a statement, action by action.
+//!
+//! The validator rejects a statement that errs for any action it may be asked about. At run time such a statement is
+//! only skipped for that action, so each action is looked at by itself: what errs for all of them is a mistake, what
+//! errs for some is a trap.
+//!
+//! Invariant: nothing is said that rests on what the vendor's documentation leaves open: the types of arguments and of
+//! the request time, and the rules that strict validation adds to what evaluation needs.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+
+use cedar_policy::pst::{ActionConstraint, EntityUID};
+use cedar_policy::{PolicySet, ValidationError, ValidationMode, ValidationWarning, Validator};
+use miette::Diagnostic as _;
+use serde_json::json;
+
+use super::arguments::Reads;
+use super::{McpAction, Statement, schema};
+
+/// What is known of a statement.
+#[derive(Debug)]
+pub(super) struct Checked {
+    /// The gated actions that its scope names, or all of them.
+    pub(super) actions: BTreeSet<McpAction>,
+    /// Those for which it can match a request.
+    pub(super) possible: BTreeSet<McpAction>,
+    /// In the order of the text.
+    pub(super) complaints: Vec<Complaint>,
+}
+
+/// Something that the validator found.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Complaint {
+    /// Bytes of the text.
+    pub(super) start: usize,
+    pub(super) end: usize,
+    pub(super) kind: Kind,
+    /// Cedar's own words; for an attribute its name, for a missing guard the guard.
+    pub(super) message: String,
+    pub(super) help: Option<String>,
+    /// The actions for which it holds.
+    pub(super) actions: BTreeSet<McpAction>,
+}
+
+/// What sort of complaint it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Kind {
+    /// There is no such action.
+    Action,
+    /// There is no such entity type.
+    EntityType,
+    /// The resource has no such attribute.
+    ResourceAttribute,
+    /// The context has no such attribute.
+    ContextAttribute,
+    /// An attribute that can be missing is read without `has`.
+    Unguarded,
+    /// A value is not of the type that is needed.
+    Type,
+    /// Anything else that makes evaluation fail.
+    Other,
+}
+
+/// Validates one statement of a text; a template says nothing and gets an empty answer.
+pub(super) fn validate(text: &str, statement: &Statement) -> Checked {
+    let (Some(policy), Some(tree)) = (&statement.policy, &statement.tree) else {
+        return Checked { actions: BTreeSet::new(), possible: BTreeSet::new(), complaints: Vec::new() };
+    };
+    let set = PolicySet::from_policies([policy.clone()]).expect("one policy has one id");
+    let actions = actions_in_scope(&tree.action);
+    let reads = Reads::of(tree);
+    let mut possible = BTreeSet::new();
+    let mut found: BTreeMap<Complaint, BTreeSet<McpAction>> = BTreeMap::new();
+    // Without an action in scope that exists, only unknown names are of interest; any action shows them.
+    let looked_at = if actions.is_empty() { BTreeSet::from([McpAction::InvokeTool]) } else { actions.clone() };
+    for action in looked_at {
+        let own;
+        let validator: &Validator = match (reads.arguments(), reads.request_time()) {
+            (None, None) => schema::validator(action),
+            (arguments, time) => {
+                let arguments = arguments.unwrap_or_else(|| json!({}));
+                own = schema::validator_with(action, arguments, time.unwrap_or("datetime"));
+                &own
+            }
+        };
+        let result = validator.validate(&set, ValidationMode::Strict);
+        let complaints: Vec<Complaint> =
+            result.validation_errors().filter_map(|error| complaint(text, statement, error)).collect();
+        let never =
+            result.validation_warnings().any(|warning| matches!(warning, ValidationWarning::ImpossiblePolicy(_)));
+        let errs = complaints.iter().any(|complaint| !matches!(complaint.kind, Kind::Unguarded));
+        if actions.contains(&action) && !never && !errs {
+            possible.insert(action);
+        }
+        for complaint in complaints {
+            if !actions.is_empty() || matches!(complaint.kind, Kind::Action | Kind::EntityType) {
+                found.entry(complaint).or_default().insert(action);
+            }
+        }
+    }
+    let complaints = found.into_iter().map(|(complaint, actions)| Complaint { actions, ..complaint }).collect();
+    Checked { actions, possible, complaints }
+}
+
+/// The gated actions that a scope can match.
+pub(super) fn actions_in_scope(constraint: &ActionConstraint) -> BTreeSet<McpAction> {
+    let named = |uid: &EntityUID| McpAction::parse(&uid.eid).filter(|_| uid.ty.to_string() == "MCP::Action");
+    match constraint {
+        ActionConstraint::Any => McpAction::ALL.into(),
+        ActionConstraint::Eq(uid) => named(uid).into_iter().collect(),
+        ActionConstraint::In(uids) => uids.iter().filter_map(named).collect(),
+    }
+}
+
+fn complaint(text: &str, statement: &Statement, error: &ValidationError) -> Option<Complaint> {
+    let label = error.labels().and_then(|mut labels| labels.next());
+    let span: Range<usize> =
+        label.map_or_else(|| statement.span.clone(), |label| label.offset()..label.offset() + label.len());
+    let source = text.get(span.clone()).unwrap_or_default();
+    let words = without_id(&error.to_string());
+    let mut help = error.help().map(|help| without_id(&help.to_string()));
+    let kind = kind(error, &words, source)?;
+    let message = match kind {
+        Kind::ResourceAttribute | Kind::ContextAttribute => {
+            help = None;
+            let path = backticked(&words)?;
+            path.split('.').next().unwrap_or(path).to_owned()
+        }
+        Kind::Unguarded => backticked(&help.take()?)?.trim_end_matches(" && ..").to_owned(),
+        Kind::Action | Kind::EntityType | Kind::Type | Kind::Other => words,
+    };
+    Some(Complaint { start: span.start, end: span.end, kind, message, help, actions: BTreeSet::new() })
+}
+
+/// The first text that stands in backticks.
+fn backticked(words: &str) -> Option<&str> {
+    words.split('`').nth(1)
+}
+
+#[expect(clippy::wildcard_enum_match_arm, reason = "the engine's errors may grow; what is new is told in its words")]
+fn kind(error: &ValidationError, words: &str, source: &str) -> Option<Kind> {
+    match error {
+        ValidationError::UnrecognizedActionId(_) => Some(Kind::Action),
+        ValidationError::UnrecognizedEntityType(_) => Some(Kind::EntityType),
+        // Clauses on the principal are a trap of their own.
+        ValidationError::UnsafeAttributeAccess(_) if words.contains("`MCP::Principal`") => None,
+        ValidationError::UnsafeAttributeAccess(_) if words.contains(" in context ") => Some(Kind::ContextAttribute),
+        ValidationError::UnsafeAttributeAccess(_) => Some(Kind::ResourceAttribute),
+        ValidationError::UnsafeOptionalAttributeAccess(_) => Some(Kind::Unguarded),
+        // Nobody knows the types of arguments, and a set of several types is fine when it is evaluated.
+        ValidationError::UnexpectedType(_) | ValidationError::IncompatibleTypes(_)
+            if source.contains("context") || source.starts_with('[') =>
+        {
+            None
+        }
+        ValidationError::UnexpectedType(_) | ValidationError::IncompatibleTypes(_) => Some(Kind::Type),
+        // Rules of strict validation that evaluation does not have.
+        ValidationError::EmptySetForbidden(_) | ValidationError::NonLitExtConstructor(_) => None,
+        _ => Some(Kind::Other),
+    }
+}
+
+/// Cedar's words without the id that it made up for the statement.
+fn without_id(words: &str) -> String {
+    match words.strip_prefix("for policy `").and_then(|rest| rest.split_once("`, ")) {
+        Some((_, rest)) => rest.to_owned(),
+        None => words.to_owned(),
+    }
+}
