@@ -167,9 +167,6 @@ impl Connection {
         let mut attempts: BTreeMap<Trouble, u32> = BTreeMap::new();
         let mut renewed = false;
         loop {
-            if let Err(error) = self.wait_for_the_limit(deadline).await {
-                return Attempt::NotSent(error);
-            }
             let token = match call.authorized {
                 true => match Box::pin(self.0.tokens.current(self)).await {
                     Ok(token) => Some(token),
@@ -177,7 +174,7 @@ impl Connection {
                 },
                 false => None,
             };
-            let attempt = self.send(&call, token.as_ref().map(|token| &token.secret)).await;
+            let attempt = self.send(&call, token.as_ref().map(|token| &token.secret), deadline).await;
             if let (Attempt::Answered(Answer { status: 401, .. }), Some(token), false) = (&attempt, &token, renewed) {
                 renewed = true; // nothing was done; the token may have ended early
                 if self.0.tokens.discard(token).await {
@@ -197,11 +194,16 @@ impl Connection {
                 return attempt;
             }
             self.tell(&attempt, trouble, wait, *count);
-            if trouble == Trouble::Limited {
-                let mut not_before = self.0.not_before.lock().unwrap_or_else(PoisonError::into_inner);
-                *not_before = until.max(*not_before);
-            }
             self.0.clock.sleep(wait).await;
+        }
+    }
+
+    /// Holds all calls back for as long as the service asks after a 429.
+    fn hold(&self, answer: &Answer) {
+        if let (429, Some(told)) = (answer.status, self.told(answer)) {
+            let until = self.0.clock.passed().saturating_add(told);
+            let mut not_before = self.0.not_before.lock().unwrap_or_else(PoisonError::into_inner);
+            *not_before = until.max(*not_before);
         }
     }
 
@@ -232,8 +234,11 @@ impl Connection {
     }
 
     /// One request, once.
-    async fn send(&self, call: &Call<'_>, token: Option<&SecretString>) -> Attempt {
-        let Ok(_permit) = self.0.permits.acquire().await else { unreachable!("the semaphore is never closed") };
+    async fn send(&self, call: &Call<'_>, token: Option<&SecretString>, deadline: Duration) -> Attempt {
+        let _permit = self.0.permits.acquire().await.expect("the semaphore is never closed");
+        if let Err(error) = self.wait_for_the_limit(deadline).await {
+            return Attempt::NotSent(error);
+        }
         let started = self.0.clock.passed();
         let mut request =
             self.0.client.request(call.method.clone(), call.url.clone()).header(ACCEPT, "application/json");
@@ -253,7 +258,10 @@ impl Connection {
         let took = self.0.clock.passed().saturating_sub(started).as_millis();
         let (method, path) = (&call.method, call.url.path());
         match &attempt {
-            Attempt::Answered(answer) => tracing::debug!("{method} {path}: {} in {took} ms", answer.status),
+            Attempt::Answered(answer) => {
+                self.hold(answer); // before the permit lets another call go
+                tracing::debug!("{method} {path}: {} in {took} ms", answer.status);
+            }
             Attempt::NotSent(error) | Attempt::Unknown(error) => tracing::debug!("{method} {path}: {error}"),
         }
         attempt

@@ -80,6 +80,12 @@ async fn a_policy_that_is_listed_but_never_found_is_an_error() {
     emulator.arm(Fault::new(missing).on(Calls::Operation(Operation::GetPolicy)));
     let error = Client::of(&emulator).reader.live().await.unwrap_err();
     assert!(matches!(error, Error::Vanished { .. }), "{error}");
+
+    emulator.disarm();
+    let broken = FaultKind::Refuse(Answer::status(500));
+    emulator.arm(Fault::new(broken).on(Calls::Operation(Operation::GetPolicy)));
+    let error = Client::of(&emulator).reader.live().await.unwrap_err();
+    assert!(matches!(error, Error::Http(_)), "{error}");
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use seawall::emulator::{Answer, Calls, Emulator, Fault, FaultKind, Form, Wait, WaitForm};
 use seawall::exit::Explain as _;
-use seawall::service::http::{Clock, Error, Limits};
+use seawall::service::http::{Authorization, BaseUrl, Clock, Connection, Error, Limits, Reader};
 use serde_json::Value;
 
 use super::odd::{Odd, answer, json};
@@ -128,17 +128,28 @@ async fn every_way_to_ask_for_patience_is_heeded() {
 
 #[tokio::test]
 async fn one_rate_limit_holds_for_all_calls() {
-    let odd = Odd::start(|number, _| match number {
-        1 => answer(429, "Retry-After: 60\r\n", b""),
-        _ => json(200, "{}"),
+    let limited = std::sync::OnceLock::new();
+    let odd = Odd::start(move |_, _| {
+        let first = limited.get().is_none();
+        let since: std::time::Instant = *limited.get_or_init(std::time::Instant::now);
+        match first || since.elapsed() < Duration::from_millis(900) {
+            true => answer(429, "Retry-After: 1\r\n", b""),
+            false => json(200, "{}"),
+        }
     })
     .await;
-    let client = odd_client(&odd, Limits { concurrency: 1, ..limits() });
-    let (one, other) = tokio::join!(get(&client), get(&client));
-    one.unwrap();
-    other.unwrap();
-    assert_eq!(odd.asked().len(), 3);
-    assert_eq!(client.waits().len(), 1);
+    let base = BaseUrl::parse(&odd.base()).unwrap();
+    let limits = Limits { concurrency: 1, ..limits() };
+    let reader = Reader::new(Connection::new(base, Authorization::Bearer(SECRET.to_owned().into()), limits).unwrap());
+    let mut calls = tokio::task::JoinSet::new();
+    for _ in 0..5 {
+        let reader = reader.clone();
+        calls.spawn(async move { reader.get::<Value, _>(&["thing"], &[]).await });
+    }
+    for result in calls.join_all().await {
+        result.unwrap();
+    }
+    assert_eq!(odd.seen().len(), 6); // only the first call met the limit
 }
 
 #[tokio::test]
