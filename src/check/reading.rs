@@ -5,6 +5,13 @@ use crate::diagnostic::Severity;
 
 pub(super) const CHECKS: &[Check] = &[
     error(
+        "no-workspace",
+        "there is no workspace",
+        "A workspace is a folder with a `seawall.yaml`; it is looked for upward only when no folder is named.",
+        "",
+        "Run in a workspace, or name its folder.",
+    ),
+    error(
         "unreadable-file",
         "a file cannot be read",
         "A file that is left out would look like policies that are to go.",

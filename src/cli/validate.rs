@@ -6,8 +6,8 @@ use std::path::PathBuf;
 
 use super::{Context, Exit, Failure, workspace};
 use crate::check::{self, Emptiness};
-use crate::diagnostic::Findings;
-use crate::render::{diagnostic, findings};
+use crate::diagnostic::{Diagnostic, Findings};
+use crate::render::{diagnostic, findings, github, sarif};
 
 #[derive(clap::Args)]
 pub(super) struct Args {
@@ -25,19 +25,31 @@ enum Format {
     Human,
     /// One JSON object
     Json,
+    /// SARIF 2.1.0, for code scanning
+    Sarif,
+    /// Workflow commands of GitHub Actions
+    Github,
 }
 
 pub(super) fn run(context: &Context, Args { paths, format }: &Args) -> Result<Exit, Failure> {
     let mut found = Findings::default();
     let paths: Vec<PathBuf> = paths.iter().map(|path| context.path(path)).collect();
     let (folders, files): (Vec<PathBuf>, Vec<PathBuf>) = paths.into_iter().partition(|path| path.is_dir());
-    if folders.is_empty() && files.is_empty() {
-        let root = workspace::root(context, None)?;
-        check::load_into(&root, context.config().as_deref(), Emptiness::Refused, &mut found);
+    let mut workspaces: Vec<Option<PathBuf>> = folders.into_iter().map(Some).collect();
+    if workspaces.is_empty() && files.is_empty() {
+        workspaces.push(None);
     }
-    for folder in &folders {
-        let root = workspace::root(context, Some(folder))?;
-        check::load_into(&root, context.config().as_deref(), Emptiness::Refused, &mut found);
+    for folder in workspaces {
+        match workspace::root(context, folder.as_deref()) {
+            Ok(root) => {
+                check::load_into(&root, context.config().as_deref(), Emptiness::Refused, &mut found);
+            }
+            // A finding, so that programs get it in their format too.
+            Err(Failure { message, hint, .. }) => {
+                let finding = Diagnostic::error("no-workspace", message);
+                found.diagnostics.push(Diagnostic { help: hint, ..finding });
+            }
+        }
     }
     check::check_files(&files, &mut found);
     found.sort();
@@ -46,6 +58,8 @@ pub(super) fn run(context: &Context, Args { paths, format }: &Args) -> Result<Ex
             context.print(&diagnostic::human(&found, &workspace::folder(context)))?;
             context.note(&diagnostic::summary(&found));
         }
+        Format::Sarif => context.print(&sarif::sarif(&found, &workspace::folder(context)))?,
+        Format::Github => context.print(&github::commands(&found, &workspace::folder(context)))?,
         Format::Json => context.print(&findings::json(&found))?,
     }
     Ok(if found.has_errors() { Exit::Invalid } else { Exit::Done })

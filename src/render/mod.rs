@@ -2,4 +2,6 @@
 
 pub mod diagnostic;
 pub mod findings;
+pub mod github;
 pub mod sanitize;
+pub mod sarif;

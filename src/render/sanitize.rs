@@ -19,6 +19,48 @@ pub fn block(text: &str) -> Cow<'_, str> {
     escape(text, |character| matches!(character, '\n' | '\t'))
 }
 
+/// For Markdown of a pull request, in prose, lists and tables: a piece of code that nothing in the text can end, and in
+/// which it makes no markup, link, mention or table cell. Every mark that Markdown reads is written as a character
+/// reference, since a code span in backticks cannot hold a `|` in tables and outside of them alike.
+#[must_use]
+pub fn markdown(text: &str) -> String {
+    let mut safe = String::from("<code>");
+    let mut before = String::new();
+    for character in line(text).chars() {
+        // `www.` alone makes a link.
+        let link = character == '.' && before.to_ascii_lowercase().ends_with("www");
+        if link || (character.is_ascii_punctuation() && !matches!(character, '-' | ',' | '.')) {
+            write!(safe, "&#{};", u32::from(character)).expect("writing to a string");
+        } else {
+            safe.push(character);
+        }
+        before.push(character);
+    }
+    safe + "</code>"
+}
+
+/// For Markdown, text of several lines: a fenced block that the text cannot end.
+#[must_use]
+pub fn markdown_block(text: &str) -> String {
+    let longest = text.split(|character| character != '`').map(str::len).max().unwrap_or(0);
+    let fence = "`".repeat(longest.max(2) + 1);
+    let text = block(text);
+    let end = if text.ends_with('\n') { "" } else { "\n" };
+    format!("{fence}\n{text}{end}{fence}\n")
+}
+
+/// For the message of a workflow command: what it says cannot start another command.
+#[must_use]
+pub fn workflow_command(text: &str) -> String {
+    block(text).replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+}
+
+/// For a property of a workflow command (`file=…`): it cannot end the property or the list of them.
+#[must_use]
+pub fn workflow_property(text: &str) -> String {
+    workflow_command(text).replace(':', "%3A").replace(',', "%2C")
+}
+
 fn escape(text: &str, kept: impl Fn(char) -> bool) -> Cow<'_, str> {
     let unsafe_here = |character: char| !kept(character) && is_unsafe(character);
     if !text.contains(unsafe_here) {
@@ -55,7 +97,9 @@ fn is_unsafe(character: char) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{block, line};
+    use proptest::prelude::*;
+
+    use super::{block, is_unsafe, line, markdown, markdown_block, workflow_command, workflow_property};
 
     #[test]
     fn foreign_text_cannot_act_on_a_terminal() {
@@ -82,5 +126,64 @@ mod tests {
     #[test]
     fn a_block_keeps_its_lines() {
         assert_eq!(block("a\n\tb\r\u{7}"), "a\n\tb\\r\\u{7}");
+    }
+
+    #[test]
+    fn foreign_text_is_no_markup() {
+        let table = [
+            ("api.github.com", "api.github.com"),
+            // a table cell, a mention, a link, HTML, code, emphasis, an image, mathematics
+            ("a|b", "a&#124;b"),
+            ("@octocat", "&#64;octocat"),
+            ("https://x", "https&#58;&#47;&#47;x"),
+            ("www.example.com", "www&#46;example.com"),
+            ("</code><b>", "&#60;&#47;code&#62;&#60;b&#62;"),
+            ("`x`", "&#96;x&#96;"),
+            ("*x*", "&#42;x&#42;"),
+            ("![x](y)", "&#33;&#91;x&#93;&#40;y&#41;"),
+            ("$x$", "&#36;x&#36;"),
+            // a line of its own
+            ("a\n# b", "a&#92;n&#35; b"),
+        ];
+        for (text, safe) in table {
+            assert_eq!(markdown(text), format!("<code>{safe}</code>"));
+        }
+        assert_eq!(markdown_block("a\n```\nb"), "````\na\n```\nb\n````\n");
+    }
+
+    #[test]
+    fn foreign_text_is_no_workflow_command() {
+        assert_eq!(workflow_command("100%\n::error::x"), "100%25%0A::error::x");
+        assert_eq!(workflow_property("a,b:c\r"), "a%2Cb%3Ac\\r");
+    }
+
+    /// Text with much of what matters.
+    fn text() -> impl Strategy<Value = String> {
+        let marks = "[a-w`~|<>@#:%,.\n\r\t\u{1b}\u{9b}\u{202e}\u{200b}\u{e0041}é研]{0,24}";
+        prop_oneof![marks.prop_map(String::from), any::<String>()]
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_that_acts_or_hides_comes_through(text in text()) {
+            prop_assert!(!line(&text).contains(is_unsafe));
+            prop_assert!(!block(&text).contains(|character| is_unsafe(character) && !matches!(character, '\n' | '\t')));
+        }
+
+        #[test]
+        fn markdown_has_no_marks_but_its_own(text in text()) {
+            let safe = markdown(&text);
+            let inner = safe.strip_prefix("<code>").and_then(|rest| rest.strip_suffix("</code>")).unwrap();
+            prop_assert!(!inner.contains(['<', '>', '`', '|', '*', '_', '[', ']', '@', ':', '/', '\\', '~', '$', '!', '\n']));
+            let block = markdown_block(&text);
+            let fence = block.lines().next().unwrap();
+            prop_assert_eq!(block.lines().filter(|line| line.trim_start().starts_with(fence)).count(), 2);
+        }
+
+        #[test]
+        fn a_workflow_command_stays_on_its_line(text in text()) {
+            prop_assert!(!workflow_command(&text).contains(['\n', '\r']));
+            prop_assert!(!workflow_property(&text).contains(['\n', '\r', ':', ',']));
+        }
     }
 }

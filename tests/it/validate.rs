@@ -133,6 +133,39 @@ fn programs_get_every_finding_with_its_place() {
 }
 
 #[test]
+fn code_scanning_gets_rules_and_results() {
+    let folder =
+        workspace(&[("a b.yaml", "apiVersion: seawall/v1\nkind: NetworkPolicy\nname: a\nname: b\nrules: [é, 1]\n")]);
+    let output = seawall(folder.path(), &["validate", "--format", "sarif"]);
+    assert_eq!(output.status.code(), Some(1));
+    let log: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let run = &log["runs"][0];
+    let rules = run["tool"]["driver"]["rules"].as_array().unwrap();
+    for result in run["results"].as_array().unwrap() {
+        let index = usize::try_from(result["ruleIndex"].as_u64().unwrap()).unwrap();
+        assert_eq!(rules[index]["id"], result["ruleId"]);
+        assert_eq!(result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"], "a%20b.yaml");
+    }
+    assert_eq!(rules.len(), TABLE.iter().copied().flatten().count());
+    let first = &run["results"][0];
+    assert_eq!((&first["ruleId"], &first["level"]), (&"duplicate-key".into(), &"error".into()));
+    let region = &first["locations"][0]["physicalLocation"]["region"];
+    assert_eq!(region, &serde_json::json!({"startLine": 4, "startColumn": 1, "endLine": 4, "endColumn": 5}));
+    assert_eq!(first["relatedLocations"][0]["message"]["text"], "it stands here first");
+}
+
+#[test]
+fn workflow_commands_annotate_lines_and_nothing_else() {
+    let text = "apiVersion: seawall/v1\nkind: NetworkPolicy\nname: a\n\"x%\\n::error::y\": 1\nrules: []\n";
+    let folder = workspace(&[("a,b.yaml", text)]);
+    insta::assert_snapshot!(shown(&seawall(folder.path(), &["validate", "--format", "github"])), @"
+    exit 1
+    ::error title=seawall unknown-key,file=a%2Cb.yaml,line=4,endLine=4,col=1,endColumn=17::a `NetworkPolicy` has no key `x%25%0A::error::y`%0Athe keys here are `apiVersion`, `kind`, `name`, `previously`, `description`, `scope`, `rules`
+    ---
+    ");
+}
+
+#[test]
 fn a_sound_workspace_is_exit_0_and_silent() {
     let folder = workspace(&[("a.yaml", "apiVersion: seawall/v1\nkind: NetworkPolicy\nname: a\nrules: []\n")]);
     insta::assert_snapshot!(shown(&seawall(folder.path(), &["validate"])), @r"
@@ -173,9 +206,12 @@ fn the_workspace_is_the_nearest_folder_upward_or_the_one_named() {
     let output = seawall(folder.path(), &["validate", "sub"]);
     insta::assert_snapshot!(shown(&output), @r"
     exit 1
+    error[no-workspace]: `sub` holds no `seawall.yaml`
+     |
+     = help: name the folder of a workspace
+
     ---
-    error: `sub` holds no `seawall.yaml`
-      help: name the folder of a workspace
+    1 error
     ");
 }
 

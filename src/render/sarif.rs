@@ -1,0 +1,135 @@
+//! Findings as SARIF 2.1.0 (OASIS), for code scanning.
+//!
+//! Invariant: every code of the table is a rule with its help, so that a result explains itself wherever it is shown.
+
+use std::path::{Component, Path};
+
+use serde_json::{Value, json};
+
+use crate::check::{Check, TABLE};
+use crate::diagnostic::{Diagnostic, Findings, Label, Severity, SourceFile};
+
+/// The findings as one SARIF log with one run, indented, with a line end. Paths are relative to `folder`, which is to be
+/// the root of the repository.
+#[must_use]
+pub fn sarif(findings: &Findings, folder: &Path) -> String {
+    let results: Vec<Value> = findings.diagnostics.iter().map(|finding| result(findings, finding, folder)).collect();
+    let rules: Vec<Value> = TABLE.iter().copied().flatten().map(rule).collect();
+    let log = json!({
+        "$schema": "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json",
+        "version": "2.1.0",
+        "runs": [{
+            "tool": {"driver": {"name": "seawall", "version": env!("CARGO_PKG_VERSION"), "rules": rules}},
+            "columnKind": "unicodeCodePoints",
+            "results": results
+        }]
+    });
+    format!("{log:#}\n")
+}
+
+fn level(severity: Severity) -> &'static str {
+    // The three names are those of SARIF.
+    severity.as_str()
+}
+
+fn rule(check: &Check) -> Value {
+    let text = format!("{} {}", check.explanation, check.fix);
+    let example =
+        if check.bad.is_empty() { String::new() } else { format!("\n\nFor example:\n\n```yaml\n{}```", check.bad) };
+    json!({
+        "id": check.code,
+        "shortDescription": {"text": check.title},
+        "fullDescription": {"text": check.explanation},
+        "help": {"text": text, "markdown": format!("{}{example}\n\n{}", check.explanation, check.fix)},
+        "defaultConfiguration": {"level": level(check.severity)}
+    })
+}
+
+fn result(findings: &Findings, diagnostic: &Diagnostic, folder: &Path) -> Value {
+    let Diagnostic { code, severity, message, primary, related, help } = diagnostic;
+    let text = match help {
+        Some(help) => format!("{message}; {help}"),
+        None => message.clone(),
+    };
+    let mut result = json!({"ruleId": code, "level": level(*severity), "message": {"text": plain(&text)}});
+    let index = TABLE.iter().copied().flatten().position(|check| check.code == *code);
+    let location = |label: &Label| location(findings.files.get(label.file), label, folder);
+    if let Some(fields) = result.as_object_mut() {
+        if let Some(index) = index {
+            fields.insert("ruleIndex".to_owned(), index.into());
+        }
+        if let Some(label) = primary {
+            fields.insert("locations".to_owned(), json!([location(label)]));
+        }
+        if !related.is_empty() {
+            let related = related.iter().map(location).collect();
+            fields.insert("relatedLocations".to_owned(), Value::Array(related));
+        }
+    }
+    result
+}
+
+/// Brackets in a message would be a link.
+fn plain(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('[', "\\[").replace(']', "\\]")
+}
+
+fn location(file: &SourceFile, label: &Label, folder: &Path) -> Value {
+    let place = file.place(&label.span);
+    let mut location = json!({"physicalLocation": {
+        "artifactLocation": {"uri": uri(file.path.strip_prefix(folder).unwrap_or(&file.path))},
+        "region": {
+            "startLine": place.line, "startColumn": place.column,
+            "endLine": place.end_line, "endColumn": place.end_column
+        }
+    }});
+    if let (Some(message), Some(fields)) = (&label.message, location.as_object_mut()) {
+        fields.insert("message".to_owned(), json!({"text": plain(message)}));
+    }
+    location
+}
+
+/// A path as a URI reference (RFC 3986): relative, or `file:` for an absolute path.
+fn uri(path: &Path) -> String {
+    let segments: Vec<String> = path
+        .components()
+        .filter(|component| *component != Component::CurDir)
+        .map(|component| {
+            if component == Component::RootDir {
+                String::new()
+            } else {
+                encoded(&component.as_os_str().to_string_lossy())
+            }
+        })
+        .collect();
+    let path_text = segments.join("/");
+    if path.is_absolute() { format!("file://{path_text}") } else { path_text }
+}
+
+fn encoded(segment: &str) -> String {
+    segment
+        .bytes()
+        .map(|byte| match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
+            _ => format!("%{byte:02X}"),
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_become_references() {
+        for (path, expected) in [
+            ("policies/a.yaml", "policies/a.yaml"),
+            ("./a b#c.yaml", "a%20b%23c.yaml"),
+            ("../ü.yaml", "../%C3%BC.yaml"),
+            ("/work/a.yaml", "file:///work/a.yaml"),
+            ("a:b.yaml", "a%3Ab.yaml"),
+        ] {
+            assert_eq!(uri(Path::new(path)), expected);
+        }
+    }
+}
