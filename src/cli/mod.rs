@@ -14,6 +14,7 @@ mod emulator;
 mod man;
 mod schema;
 mod settings;
+mod snapshot;
 mod validate;
 mod workspace;
 
@@ -73,6 +74,8 @@ enum Command {
     Man(man::Args),
     /// Print the JSON Schema of documents
     Schema(schema::Args),
+    /// Write the live state as one JSON file
+    Snapshot(snapshot::Args),
     /// Check documents, offline
     Validate(validate::Args),
 }
@@ -83,6 +86,7 @@ fn dispatch(context: &Context, command: &Command) -> Result<Exit, Failure> {
         Command::Emulator(args) => emulator::run(context, args),
         Command::Man(args) => man::run(context, args),
         Command::Schema(args) => schema::run(context, args),
+        Command::Snapshot(args) => snapshot::run(context, args),
         Command::Validate(args) => validate::run(context, args),
     }
 }

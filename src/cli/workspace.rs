@@ -45,7 +45,6 @@ pub(super) fn root(context: &Context, path: Option<&Path>) -> Result<PathBuf, Fa
 ///
 /// # Errors
 /// With exit code 1 when there is no workspace or something is wrong with its documents.
-#[expect(unused, reason = "for the commands to come")]
 pub(super) fn load(context: &Context, path: Option<&Path>, emptiness: Emptiness) -> Result<Loaded, Failure> {
     let root = root(context, path)?;
     match check::load(&root, context.config().as_deref(), emptiness) {
