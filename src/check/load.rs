@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 use std::thread;
 
 use super::silence::{self, Annotated};
-use super::{Input, run};
+use super::{Input, mcp, run};
 use crate::diagnostic::{Diagnostic, FileId, Files, Findings, Label, Severity};
 use crate::document::{self, Body, Document, Ownership, Test, Workspace as Settings};
 use crate::model::Desired;
-use crate::source::{self, CONFIG_NAME, Comment};
+use crate::source::{self, CONFIG_NAME, Comment, Tree};
 
 /// A workspace without errors.
 #[derive(Debug)]
@@ -207,14 +207,17 @@ fn finish(
     }
     let input = Input { policies: &policies, tests: &tests, settings, files: &out.files, complete };
     run(&input, &mut out.diagnostics);
-    let annotated: Vec<Annotated<'_>> = read
-        .iter()
-        .map(|file| Annotated {
-            file: file.file,
-            comments: &file.comments,
-            trees: file.documents.iter().map(|document| &document.tree).collect(),
-        })
-        .collect();
+    let cedar: Vec<(FileId, Vec<Comment>, Tree)> =
+        policies.iter().filter_map(|policy| mcp::comments(policy, &out.files)).collect();
+    let in_cedar =
+        cedar.iter().map(|(file, comments, tree)| Annotated { file: *file, marker: "//", comments, trees: vec![tree] });
+    let in_documents = read.iter().map(|file| Annotated {
+        file: file.file,
+        marker: "#",
+        comments: &file.comments,
+        trees: file.documents.iter().map(|document| &document.tree).collect(),
+    });
+    let annotated: Vec<Annotated<'_>> = in_documents.chain(in_cedar).collect();
     silence::apply(&out.files, &annotated, &mut out.diagnostics, from);
     let mut policies: Vec<_> = policies.into_iter().map(|declared| declared.desired).collect();
     policies.sort_by(|a, b| a.policy.name.cmp(&b.policy.name));

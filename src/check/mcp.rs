@@ -1,71 +1,312 @@
-//! Cedar text, as far as the service promises to check it.
+//! Cedar text: what the service refuses, what the engine's validator finds, and traps.
 
-use super::{Check, Run};
-use crate::access::cedar;
-use crate::diagnostic::{Diagnostic, Files, Severity};
-use crate::document::Declared;
-use crate::model::Body;
+use std::ops::Range;
+
+use serde_json::Value;
+
+use super::{Check, Input, Run};
+use crate::access::cedar::{self, Effect, Finding, Statement, code};
+use crate::diagnostic::{Diagnostic, FileId, Files, Severity};
+use crate::document::{DEFAULT_SCHEMA_URL, Declared};
+use crate::model::{Body, Scope};
+use crate::source::{Comment, Parts, Places, Tree};
+
+/// A policy with these statements.
+macro_rules! policy {
+    ($statements:literal) => {
+        concat!("apiVersion: seawall/v1\nkind: McpPolicy\nname: MCP\ncedar: |\n  ", $statements, "\n")
+    };
+}
+
+const fn error(
+    code: &'static str,
+    title: &'static str,
+    explanation: &'static str,
+    bad: &'static str,
+    fix: &'static str,
+) -> Check {
+    Check { code, severity: Severity::Error, title, explanation, bad, fix, run: Run::Reading }
+}
+
+const fn warning(
+    code: &'static str,
+    title: &'static str,
+    explanation: &'static str,
+    bad: &'static str,
+    fix: &'static str,
+) -> Check {
+    Check { code, severity: Severity::Warning, title, explanation, bad, fix, run: Run::Reading }
+}
 
 pub(super) const CHECKS: &[Check] = &[
     Check {
-        code: "cedar-syntax",
-        severity: Severity::Error,
-        title: "the Cedar text is not valid",
-        explanation: "The service refuses text that Cedar cannot parse.",
-        bad: "apiVersion: seawall/v1\nkind: McpPolicy\nname: MCP\ncedar: |\n  permit (principal, action, resource)\n",
-        fix: "Correct the text; the finding shows where the parser stopped.",
         run: Run::Policy(check),
+        ..error(
+            code::SYNTAX,
+            "the Cedar text is not valid",
+            "The service refuses text that Cedar cannot parse.",
+            policy!("permit (principal, action, resource)"),
+            "Correct the text; the finding shows where the parser stopped.",
+        )
     },
+    error(
+        code::EMPTY,
+        "the Cedar text has no statement",
+        "The service takes a policy with at least one `permit` or `forbid`.",
+        policy!("// nothing yet"),
+        "Write a statement, or remove the document.",
+    ),
+    error(
+        code::ID,
+        "a Cedar statement has an `@id`",
+        "The service gives statements their ids itself, and refuses text that has some.",
+        policy!(r#"@id("a") permit (principal, action == MCP::Action::"getPrompt", resource);"#),
+        "Remove the annotation; another name such as `@description` is fine.",
+    ),
+    error(
+        code::TEMPLATE,
+        "a Cedar statement has a slot",
+        "A statement with `?principal` or `?resource` is a template, and nothing fills its slots.",
+        policy!("permit (principal == ?principal, action, resource);"),
+        "Remove the slot; whom a policy governs is said by its scope.",
+    ),
+    error(
+        code::APPROVAL_ON_FORBID,
+        "a `forbid` asks for approval",
+        "A `forbid` denies without asking; `@requireApproval` does something on a `permit` only.",
+        policy!(r#"@requireApproval("writes") forbid (principal, action == MCP::Action::"getPrompt", resource);"#),
+        "Remove the annotation, or write a `permit`.",
+    ),
+    error(
+        code::APPROVAL_REASON,
+        "`@requireApproval` has no reason",
+        "The person who is asked sees the reason and nothing else of the policy.",
+        policy!(r#"@requireApproval permit (principal, action == MCP::Action::"getPrompt", resource);"#),
+        "Write `@requireApproval(\"reason\")`.",
+    ),
+    error(
+        code::APPROVAL_NAME,
+        "an annotation looks like `@requireApproval` and is not",
+        "Only the exact name asks for approval. With any other the `permit` grants without asking.",
+        policy!(r#"@requireConsent("writes") permit (principal, action == MCP::Action::"getPrompt", resource);"#),
+        "Write `@requireApproval(\"reason\")`.",
+    ),
+    error(
+        code::UNKNOWN_ACTION,
+        "there is no such MCP action",
+        "A statement about an action that does not exist never matches: a `permit` grants nothing, a `forbid` stops \
+         nothing. The service does not check it.",
+        policy!(r#"permit (principal, action == MCP::Action::"call_tool", resource);"#),
+        "Write one of `register`, `invokeTool`, `invokePrimordial`, `readResource` and `getPrompt`.",
+    ),
+    error(
+        code::UNKNOWN_TYPE,
+        "there is no such MCP entity type",
+        "Nothing is of a type that does not exist, so the comparison never holds.",
+        policy!(r#"permit (principal, action == MCP::Action::"invokeTool", resource in MCP::Group::"x");"#),
+        "Write one of `MCP::Server`, `MCP::Tool`, `MCP::Primordial`, `MCP::Resource` and `MCP::Prompt`.",
+    ),
+    error(
+        code::UNKNOWN_ATTRIBUTE,
+        "there is no such attribute",
+        "Reading an attribute that is not there is an error, and a statement that errs is skipped.",
+        policy!(r#"permit (principal, action == MCP::Action::"invokeTool", resource) when { resource.redOnly };"#),
+        "Correct the name; the finding lists what there is.",
+    ),
+    error(
+        code::TYPE_MISMATCH,
+        "values of different types are compared",
+        "Values of different types are never equal, and other operators err on them.",
+        policy!(
+            r#"permit (principal, action == MCP::Action::"invokeTool", resource) when { resource.readOnly == "true" };"#
+        ),
+        "Compare values of one type.",
+    ),
+    error(
+        code::CONTAINS_ON_STRING,
+        "`.contains()` is called on a string",
+        "`.contains()` looks into sets such as `resource.args`; on a string it errs, and the statement is skipped.",
+        policy!(
+            r#"forbid (principal, action == MCP::Action::"invokeTool", resource) when { resource.name.contains("rm") };"#
+        ),
+        "Write `resource.name like \"*rm*\"`.",
+    ),
+    error(
+        code::PRINCIPAL,
+        "a clause on the principal",
+        "Whom a policy governs is said by its scope. A clause on the principal never matches, so a `forbid` with one \
+         stops nobody.",
+        policy!(r#"forbid (principal in MCP::Team::"contractors", action, resource);"#),
+        "Name the teams under `scope`, and remove the clause.",
+    ),
+    warning(
+        code::ATTRIBUTE_OF_OTHERS,
+        "only some of the resources have this attribute",
+        "For the others reading it is an error, and the statement is skipped: a `forbid` does not hold there.",
+        policy!(r#"forbid (principal, action, resource) when { resource.name == "rm" };"#),
+        "Name the actions that the statement is about, or put `resource has name &&` in front.",
+    ),
+    warning(
+        code::UNGATED_ACTION,
+        "the gateway does not ask about this action",
+        "Listings and subscriptions happen whatever a policy says, also of what may not be used.",
+        policy!(r#"forbid (principal, action == MCP::Action::"listTools", resource);"#),
+        "Govern the use: `invokeTool`, `readResource` or `getPrompt`.",
+    ),
+    warning(
+        code::REGISTER_TIME,
+        "a registration has no request time",
+        "Reading `context.request_time` when a server is registered is an error, and the statement is skipped.",
+        policy!(
+            r#"permit (principal, action == MCP::Action::"register", resource) when { context.request_time < datetime("2030-01-01") };"#
+        ),
+        "Give registration a statement without the time.",
+    ),
+    warning(
+        code::UNGUARDED_ARGUMENT,
+        "an argument is read that can be missing",
+        "Arguments come with a call only as a JSON object, and each can be missing. Reading a missing one is an error, \
+         and the statement is skipped: a `forbid` does not block the call.",
+        policy!(
+            r#"forbid (principal, action == MCP::Action::"invokeTool", resource) when { context.args.amount > 500 };"#
+        ),
+        "Put `context has args && context.args has amount &&` in front, and forbid what has no amount on its own.",
+    ),
+    warning(
+        code::LIKE_QUESTION_MARK,
+        "a pattern with `?`",
+        "In `like`, only `*` is a wildcard; `?` stands for a question mark.",
+        policy!(
+            r#"permit (principal, action == MCP::Action::"invokeTool", resource) when { resource.name like "get_?" };"#
+        ),
+        "Write `*`, or silence the finding where a question mark is meant.",
+    ),
+    warning(
+        code::APPROVAL_ON_REGISTER,
+        "approval of a registration is a denial",
+        "`sbx mcp add` cannot ask, so a registration that needs approval is denied, also where another `permit` grants \
+         it: approval outranks a plain permit.",
+        policy!(r#"@requireApproval("new server") permit (principal, action == MCP::Action::"register", resource);"#),
+        "Leave registration out of the statement, or write a `forbid` where denial is meant.",
+    ),
     Check {
-        code: "cedar-empty",
-        severity: Severity::Error,
-        title: "the Cedar text has no statement",
-        explanation: "The service takes a policy with at least one `permit` or `forbid`.",
-        bad: "apiVersion: seawall/v1\nkind: McpPolicy\nname: MCP\ncedar: |\n  // nothing yet\n",
-        fix: "Write a statement, or remove the document.",
-        run: Run::Reading,
+        run: Run::Workspace(check_covers),
+        ..warning(
+            code::COVERED_PERMIT,
+            "a `permit` that a `forbid` covers",
+            "A `forbid` overrides every `permit`, whatever policy it stands in, so this one grants nothing.",
+            policy!(
+                r#"permit (principal, action == MCP::Action::"invokeTool", resource); forbid (principal, action, resource);"#
+            ),
+            "Remove the `permit`, or narrow the `forbid`.",
+        )
     },
+    warning(
+        code::EVERY_ACTION,
+        "a `permit` without an action",
+        "It grants everything that the gateway asks about: registering servers and the gateway's own tools too.",
+        policy!("permit (principal, action, resource);"),
+        "Name the actions, or silence the finding where everything is meant and `forbid`s follow.",
+    ),
+    warning(
+        code::NEVER_MATCHES,
+        "a statement that matches no request",
+        "The action, the resource and the conditions exclude each other.",
+        policy!(r#"permit (principal, action == MCP::Action::"invokeTool", resource is MCP::Prompt);"#),
+        "Compare the action with the type of its resource.",
+    ),
     Check {
-        code: "cedar-id",
-        severity: Severity::Error,
-        title: "a Cedar statement has an `@id`",
-        explanation: "The service gives statements their ids itself, and refuses text that has some.",
-        bad: "apiVersion: seawall/v1\nkind: McpPolicy\nname: MCP\ncedar: |\n  @id(\"a\")\n  \
-            permit (principal, action, resource);\n",
-        fix: "Remove the annotation; another name such as `@description` is fine.",
-        run: Run::Reading,
+        severity: Severity::Note,
+        ..warning(
+            "mcp-other-schema",
+            "a policy for a schema that seawall does not know",
+            "Actions, attributes and types are checked for policies of the default schema only.",
+            "apiVersion: seawall/v1\nkind: McpPolicy\nname: MCP\nschema_url: https://schemas.example.com/mcp/v1\n\
+             cedar: permit (principal, action == MCP::Action::\"x\", resource);\n",
+            "Leave `schema_url` out, unless the policy is written for another schema.",
+        )
     },
 ];
 
 fn check(policy: &Declared<'_>, files: &Files, findings: &mut Vec<Diagnostic>) {
-    let Body::Cedar(text) = &policy.desired.policy.body else { return };
-    let text = text.text.as_str();
-    match cedar::statements(text) {
-        Err(mistakes) => findings.extend(mistakes.into_iter().map(|mistake| {
-            let label = policy.cedar_label(files, &(mistake.start..mistake.end));
-            let finding =
-                Diagnostic::error("cedar-syntax", format!("this is not valid Cedar: {}", mistake.message)).at(label);
-            Diagnostic { help: mistake.help, ..finding }
-        })),
-        Ok(statements) if statements.is_empty() => {
-            let finding = Diagnostic::error("cedar-empty", "the Cedar text has neither a `permit` nor a `forbid`");
-            findings.push(
-                finding
-                    .at(policy.cedar_label(files, &(0..text.len())))
-                    .help("write a statement, or remove the document"),
-            );
-        }
-        Ok(statements) => {
-            for statement in statements.iter().filter(|statement| statement.annotations.contains_key("id")) {
-                let start = statement.span.start;
-                let end = text
-                    .get(start..)
-                    .and_then(|rest| rest.find(['\n', ';']))
-                    .map_or(statement.span.end, |length| start + length);
-                let finding =
-                    Diagnostic::error("cedar-id", "a statement may not have an `@id`; the service gives it one");
-                findings.push(finding.at(policy.cedar_label(files, &(start..end))).help("remove the annotation"));
+    let Body::Cedar(cedar) = &policy.desired.policy.body else { return };
+    if cedar.schema_url == DEFAULT_SCHEMA_URL {
+        findings.extend(cedar::examine(&cedar.text).into_iter().map(|finding| place(finding, policy, files)));
+        return;
+    }
+    findings.extend(cedar::examine_syntax(&cedar.text).into_iter().map(|finding| place(finding, policy, files)));
+    let message = format!("of a policy for `{}` only the syntax is checked", cedar.schema_url);
+    let finding = Diagnostic::note("mcp-other-schema", message).at(policy.document.label("/schema_url"));
+    findings.push(finding.help(format!("seawall knows the schema `{DEFAULT_SCHEMA_URL}`")));
+}
+
+fn place(finding: Finding, policy: &Declared<'_>, files: &Files) -> Diagnostic {
+    let severity = super::find(finding.code).map_or(Severity::Error, |check| check.severity);
+    let label = policy.cedar_label(files, &(finding.start..finding.end));
+    Diagnostic::new(severity, finding.code, finding.message).at(label).help(finding.help)
+}
+
+/// The comments of a policy's Cedar text and its statements, with their places in the file; nothing where the text
+/// stands in a form of scalar that its bytes cannot be found in.
+pub(super) fn comments(policy: &Declared<'_>, files: &Files) -> Option<(FileId, Vec<Comment>, Tree)> {
+    let Body::Cedar(cedar) = &policy.desired.policy.body else { return None };
+    let spans = cedar::comments(&cedar.text);
+    let file = policy.cedar_label(files, spans.first()?).file;
+    let source = files.get(file);
+    let comment = |span: Range<usize>| {
+        let text = cedar.text.get(span.clone())?;
+        let span = policy.cedar_label(files, &span).span;
+        let line = source.line_start(source.place(&span).line);
+        let trailing = !source.slice(&(line..span.start)).trim().is_empty();
+        let found = source.slice(&span) == text;
+        found.then(|| Comment { span, text: text.trim_start_matches('/').to_owned(), trailing })
+    };
+    let comments = spans.into_iter().filter_map(comment).collect();
+    let statements = cedar::statements(&cedar.text).unwrap_or_default();
+    let items = statements.iter().map(|one| Places::scalar(policy.cedar_label(files, &one.span).span)).collect();
+    // A place that no line contains: nothing covers the text as a whole.
+    let end = source.text.len();
+    let tree = Tree { value: Value::Null, places: Places { span: end..end, parts: Parts::Items(items) } };
+    Some((file, comments, tree))
+}
+
+/// Permits that a forbid of another policy covers, for everybody whom the permit's policy governs.
+fn check_covers(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
+    let policies: Vec<(&Declared<'_>, Vec<Statement>)> = input
+        .policies
+        .iter()
+        .filter_map(|policy| match &policy.desired.policy.body {
+            Body::Cedar(cedar) => Some((policy, cedar::statements(&cedar.text).ok()?)),
+            Body::Allowlist(_) => None,
+        })
+        .collect();
+    cedar::with_deep_stack(|| look_for_covers(input.files, &policies, findings));
+}
+
+fn look_for_covers(files: &Files, policies: &[(&Declared<'_>, Vec<Statement>)], findings: &mut Vec<Diagnostic>) {
+    for (index, (policy, statements)) in policies.iter().enumerate() {
+        for permit in statements.iter().filter(|statement| statement.effect == Effect::Permit) {
+            let covering = policies.iter().enumerate().filter(|(other, (wider, _))| {
+                *other != index && governs_all(&wider.desired.policy.scope, &policy.desired.policy.scope)
+            });
+            let forbid = covering.flat_map(|(_, (wider, statements))| statements.iter().map(move |one| (wider, one)));
+            let mut forbid = forbid.filter(|(_, one)| one.effect == Effect::Forbid && cedar::covers(one, permit));
+            if let Some((wider, forbid)) = forbid.next() {
+                let place = policy.cedar_label(files, &permit.span);
+                let message =
+                    format!("a `forbid` of `{}` covers all that this `permit` grants", wider.desired.policy.name);
+                let related = wider.cedar_label(files, &forbid.span).saying("the `forbid` stands here");
+                let help = "remove the `permit`, or narrow the `forbid` with a condition";
+                findings.push(Diagnostic::warning(code::COVERED_PERMIT, message).at(place).related(related).help(help));
             }
         }
+    }
+}
+
+fn governs_all(wider: &Scope, narrower: &Scope) -> bool {
+    match (wider, narrower) {
+        (Scope::Organization, _) => true,
+        (Scope::Teams(_), Scope::Organization) => false,
+        (Scope::Teams(wider), Scope::Teams(narrower)) => narrower.is_subset(wider),
     }
 }

@@ -48,7 +48,7 @@ pub struct Check {
 /// How findings of a [`Check`] come about.
 #[derive(Clone, Copy, Debug)]
 pub enum Run {
-    /// While documents are read.
+    /// While documents are read, or by the look of another check of the same file.
     Reading,
     /// By looking at one policy.
     Policy(fn(&Declared<'_>, &Files, &mut Vec<Diagnostic>)),

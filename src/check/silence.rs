@@ -1,7 +1,7 @@
 //! `# seawall: allow[code] reason`: an author's word that a finding is known and wanted.
 //!
 //! A silence behind something covers what starts on its line; a silence on a line of its own covers what starts on the
-//! next line that holds more than a comment.
+//! next line that holds more than a comment. In Cedar text `//` takes the place of `#`, and what starts is a statement.
 //!
 //! Invariant: only warnings and notes can be silenced, each silence has a reason, and a silence without effect is
 //! itself a finding.
@@ -22,9 +22,11 @@ struct Silence {
     used: bool,
 }
 
-/// A file as it was read: what silences are found in, and what they can cover.
+/// A file as it was read, or Cedar text in it: what silences are found in, and what they can cover.
 pub(super) struct Annotated<'a> {
     pub(super) file: FileId,
+    /// What comments start with.
+    pub(super) marker: &'static str,
     pub(super) comments: &'a [Comment],
     pub(super) trees: Vec<&'a Tree>,
 }
@@ -106,11 +108,9 @@ fn covered(source: &SourceFile, comment: &Comment, annotated: &Annotated<'_>) ->
     let mut line = source.place(&comment.span).line;
     if !comment.trailing {
         line += 1;
-        while source
-            .text
-            .get(source.line_start(line)..source.line_start(line + 1))
-            .is_some_and(|text| text.trim_start().starts_with('#') || (text.trim().is_empty() && !text.is_empty()))
-        {
+        while source.text.get(source.line_start(line)..source.line_start(line + 1)).is_some_and(|text| {
+            text.trim_start().starts_with(annotated.marker) || (text.trim().is_empty() && !text.is_empty())
+        }) {
             line += 1;
         }
     }

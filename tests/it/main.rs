@@ -10,5 +10,6 @@
 
 mod command_line;
 mod emulator;
+mod mcp;
 mod service;
 mod validate;

@@ -16,7 +16,8 @@ use super::{Effect, Statement};
 /// Whether `outer` matches every request that `inner` matches.
 ///
 /// A statement matches when its scope and all its conditions hold without an error. So a statement whose requirements
-/// are all among those of another matches whenever the other does.
+/// are all among those of another matches whenever the other does. Recursive: to be called with
+/// [`super::with_deep_stack`].
 #[must_use]
 pub fn covers(outer: &Statement, inner: &Statement) -> bool {
     let (Some(outer), Some(inner)) = (&outer.tree, &inner.tree) else { return false };

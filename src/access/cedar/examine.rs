@@ -11,53 +11,49 @@ use super::{Mistake, Statement, cover, explain, statements, traps};
 /// The findings about a text that is written for the schema of this version.
 #[must_use]
 pub fn examine(text: &str) -> Vec<Finding> {
-    let found = match statements(text) {
-        Ok(found) => found,
-        Err(mistakes) => return mistakes.into_iter().map(syntax).collect(),
-    };
-    if found.is_empty() {
-        let help = "write a `permit` or a `forbid`, or remove the document".to_owned();
-        let message = "the policy holds no statement".to_owned();
-        return vec![Finding { start: 0, end: text.len(), code: code::EMPTY, message, help }];
-    }
-    let mut findings = with_deep_stack(|| {
+    let (found, mut findings) = read(text);
+    findings.extend(with_deep_stack(|| {
         let mut findings: Vec<Finding> = found.iter().flat_map(|statement| of_statement(text, statement)).collect();
         findings.extend(cover::within(&found));
         findings
-    });
+    }));
     findings.sort();
     findings
 }
 
-/// Whether the text is fit for the service: it parses and holds a statement, none of them with an `@id`.
+/// What the service refuses of a text for whatever schema: bad syntax, no statement, an `@id`, a slot.
 ///
-/// Source: the `CedarV1Policy` schema of the Docker AI Governance API. Annotations and schema are not part of it.
+/// Source: the `CedarV1Policy` schema of the Docker AI Governance API.
 #[must_use]
 pub fn examine_syntax(text: &str) -> Vec<Finding> {
-    let wanted = [code::SYNTAX, code::EMPTY, code::ID, code::TEMPLATE];
-    examine(text).into_iter().filter(|finding| wanted.contains(&finding.code)).collect()
+    read(text).1
+}
+
+/// The statements that can be looked at, and what is wrong with the others.
+fn read(text: &str) -> (Vec<Statement>, Vec<Finding>) {
+    let found = match statements(text) {
+        Ok(found) => found,
+        Err(mistakes) => return (Vec::new(), mistakes.into_iter().map(syntax).collect()),
+    };
+    if found.is_empty() {
+        let help = "write a statement, or remove the document".to_owned();
+        let message = "the Cedar text has neither a `permit` nor a `forbid`".to_owned();
+        return (found, vec![Finding { start: 0, end: text.len(), code: code::EMPTY, message, help }]);
+    }
+    let findings = found.iter().flat_map(|statement| traps::refused(text, statement)).collect();
+    (found, findings)
 }
 
 fn syntax(mistake: Mistake) -> Finding {
     let help =
         mistake.help.unwrap_or_else(|| "see https://docs.cedarpolicy.com/policies/syntax-policy.html".to_owned());
-    Finding { start: mistake.start, end: mistake.end, code: code::SYNTAX, message: mistake.message, help }
+    let message = format!("this is not valid Cedar: {}", mistake.message);
+    Finding { start: mistake.start, end: mistake.end, code: code::SYNTAX, message, help }
 }
 
 fn of_statement(text: &str, statement: &Statement) -> Vec<Finding> {
     let mut findings = traps::annotations(text, statement);
-    let Some(tree) = &statement.tree else {
-        let message = "a template matches nothing: nobody fills its slots".to_owned();
-        let help = "remove `?principal` and `?resource`; whom a policy governs is said by its scope".to_owned();
-        findings.push(Finding {
-            start: statement.span.start,
-            end: statement.span.end,
-            code: code::TEMPLATE,
-            message,
-            help,
-        });
-        return findings;
-    };
+    let Some(tree) = &statement.tree else { return findings };
     let checked = validate::validate(text, statement);
     let principal = traps::principal(text, statement, tree);
     let on_principal = principal.is_some();

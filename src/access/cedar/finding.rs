@@ -18,13 +18,13 @@ pub struct Finding {
 /// The codes of findings about Cedar.
 pub mod code {
     /// Cedar's parser refuses the text.
-    pub const SYNTAX: &str = "mcp-syntax";
+    pub const SYNTAX: &str = "cedar-syntax";
     /// There is no statement.
-    pub const EMPTY: &str = "mcp-empty";
+    pub const EMPTY: &str = "cedar-empty";
     /// A statement has an `@id`.
-    pub const ID: &str = "mcp-id";
+    pub const ID: &str = "cedar-id";
     /// A statement has a slot.
-    pub const TEMPLATE: &str = "mcp-template";
+    pub const TEMPLATE: &str = "cedar-template";
     /// `@requireApproval` on a `forbid`.
     pub const APPROVAL_ON_FORBID: &str = "mcp-approval-on-forbid";
     /// `@requireApproval` without a reason.

@@ -19,7 +19,7 @@ pub const MAX_OPERATORS: usize = 5_000;
 const STACK_BYTES: usize = 256 << 20;
 
 /// Runs work of the engine with enough stack for every text within the limits.
-pub(super) fn with_deep_stack<T>(work: impl FnOnce() -> T) -> T {
+pub fn with_deep_stack<T>(work: impl FnOnce() -> T) -> T {
     stacker::maybe_grow(STACK_BYTES / 2, STACK_BYTES, work)
 }
 

@@ -89,10 +89,10 @@ fn correct_policies_have_no_findings() {
 
 #[test]
 fn texts_that_the_service_refuses() {
-    expect("permit (principal, action, resource) when { x };", &["mcp-syntax: x"]);
-    expect("// nothing\n", &["mcp-empty: // nothing\n"]);
-    expect(&format!("@id(\"a\") {TOOL};"), &["mcp-id: @id(\"a\")"]);
-    expect("permit (principal == ?principal, action, resource);", &["mcp-template: "]);
+    expect("permit (principal, action, resource) when { x };", &["cedar-syntax: x"]);
+    expect("// nothing\n", &["cedar-empty: // nothing\n"]);
+    expect(&format!("@id(\"a\") {TOOL};"), &["cedar-id: @id(\"a\")"]);
+    expect("permit (principal == ?principal, action, resource);", &["cedar-template: "]);
 }
 
 #[test]

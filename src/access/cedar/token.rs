@@ -57,6 +57,26 @@ pub(super) fn tokens(text: &str) -> Vec<Token<'_>> {
     tokens
 }
 
+/// The places of the comments of a Cedar text, without their line breaks.
+#[must_use]
+pub fn comments(text: &str) -> Vec<Range<usize>> {
+    let words = tokens(text);
+    let starts = std::iter::once(0).chain(words.iter().map(|word| word.span.end));
+    let ends = words.iter().map(|word| word.span.start).chain([text.len()]);
+    let mut comments = Vec::new();
+    for (start, end) in starts.zip(ends) {
+        let mut at = start;
+        while let Some(gap) = text.get(at..end)
+            && let Some(found) = gap.find("//")
+        {
+            let length = gap.get(found..).map_or(0, |rest| rest.find(['\n', '\r']).unwrap_or(rest.len()));
+            comments.push(at + found..at + found + length);
+            at += found + length;
+        }
+    }
+    comments
+}
+
 fn is_name(c: char) -> bool {
     c.is_ascii_alphanumeric() || c == '_'
 }
@@ -100,5 +120,11 @@ mod tests {
             assert_eq!(words(text), expected, "{text}");
         }
         assert!(tokens("é \"ü\" x").iter().all(|token| token.text == &"é \"ü\" x"[token.span.clone()]));
+    }
+    #[test]
+    fn comments_are_what_lies_between_words() {
+        let text = "// a // b\r\npermit(\"//x\") // c\n;//";
+        let found: Vec<_> = comments(text).into_iter().map(|span| &text[span]).collect();
+        assert_eq!(found, ["// a // b", "// c", "//"]);
     }
 }

@@ -43,14 +43,24 @@ fn annotation_place(text: &str, statement: &Statement, name: &str) -> std::ops::
     }
 }
 
-/// Annotations that the service refuses, and those that ask for approval in vain.
+/// What the service refuses of a statement that parses.
+pub(super) fn refused(text: &str, statement: &Statement) -> Vec<Finding> {
+    let id = statement.annotations.contains_key("id").then(|| {
+        let message = "a statement may not have an `@id`; the service gives it one";
+        finding(&annotation_place(text, statement, "id"), code::ID, message, "remove the annotation")
+    });
+    let template = statement.tree.is_none().then(|| {
+        let message = "a statement with a slot matches nothing, for nobody fills the slot";
+        let help = "remove `?principal` and `?resource`; whom a policy governs is said by its scope";
+        finding(&statement.span, code::TEMPLATE, message, help)
+    });
+    id.into_iter().chain(template).collect()
+}
+
+/// Annotations that ask for approval in vain.
 pub(super) fn annotations(text: &str, statement: &Statement) -> Vec<Finding> {
     let about = |(name, value): (&String, &String)| {
         let place = || annotation_place(text, statement, name);
-        if name == "id" {
-            let help = "remove it; `@name(\"…\")` or a comment can say the same";
-            return Some(finding(&place(), code::ID, "the service gives ids itself and refuses `@id`", help));
-        }
         if name != APPROVAL {
             let help = format!("write `@{APPROVAL}(\"reason\")`");
             let message = format!("only `@{APPROVAL}` asks for approval; `@{name}` does nothing");

@@ -1,12 +1,10 @@
 //! What the service demands of Cedar text.
 
-use std::str::FromStr as _;
-
-use cedar_policy::PolicySet;
 use serde_json::Value;
 
 use super::fields::Fields;
 use super::{Cedar, Refusal, UnknownFields};
+use crate::access::cedar;
 
 /// Reads `cedar_v1`: valid Cedar with at least one `permit` or `forbid`, none with an `@id`, which the service assigns.
 /// Templates are refused, since nothing could link them.
@@ -15,16 +13,8 @@ pub(super) fn parse(value: Value, unknown: UnknownFields) -> Result<Cedar, Refus
     let text = fields.required_text("text")?;
     let schema_url = fields.required_text("schema_url")?;
     fields.end(unknown)?;
-    let policies = PolicySet::from_str(&text)
-        .map_err(|error| Refusal::invalid(format!("cedar_v1.text is not valid Cedar: {error}")))?;
-    if policies.templates().next().is_some() {
-        return Err(Refusal::invalid("cedar_v1.text must not hold templates"));
+    match cedar::examine_syntax(&text).first() {
+        Some(finding) => Err(Refusal::invalid(format!("cedar_v1.text: {}", finding.message))),
+        None => Ok(Cedar { text, schema_url }),
     }
-    if policies.policies().next().is_none() {
-        return Err(Refusal::invalid("cedar_v1.text must hold at least one permit or forbid"));
-    }
-    if policies.policies().any(|policy| policy.annotation("id").is_some()) {
-        return Err(Refusal::invalid("cedar_v1.text must not hold @id annotations"));
-    }
-    Ok(Cedar { text, schema_url })
 }

@@ -1,0 +1,136 @@
+//! MCP policies through the command line: findings in Cedar text at their very place.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+const SETTINGS: &str = "apiVersion: seawall/v1\nkind: Workspace\ndocker: {org: acme}\n";
+const HEAD: &str = "apiVersion: seawall/v1\nkind: McpPolicy\nname: MCP\n";
+
+fn workspace(files: &[(&str, &str)]) -> TempDir {
+    let folder = TempDir::new().unwrap();
+    for (name, text) in [("seawall.yaml", SETTINGS)].iter().chain(files) {
+        fs::write(folder.path().join(name), text).unwrap();
+    }
+    folder
+}
+
+/// The findings of `validate`, as `severity code file:line:column-column`.
+fn findings(folder: &Path) -> Vec<String> {
+    let output = Command::new(env!("CARGO_BIN_EXE_seawall"))
+        .current_dir(folder)
+        .args(["validate", "--format", "json"])
+        .output()
+        .expect("seawall runs");
+    let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let shown = |one: &Value| {
+        let text = |key: &str| one[key].as_str().unwrap().to_owned();
+        format!(
+            "{} {} {}:{}:{}-{}",
+            text("severity"),
+            text("code"),
+            text("file"),
+            one["line"],
+            one["column"],
+            one["end_column"]
+        )
+    };
+    answer["findings"].as_array().unwrap().iter().map(shown).collect()
+}
+
+#[test]
+fn findings_stand_where_the_cedar_text_stands() {
+    let cedar = "permit (\n  principal,\n  action == MCP::Action::\"call_tool\", // é\n  resource\n);\n";
+    let block: String = cedar.lines().map(|line| format!("    {line}\n")).collect();
+    let quoted = cedar.replace('\n', " ").replace('"', "\\\"").replace(" // é", "");
+    for (name, document, place) in [
+        // a literal block, also with an explicit indentation and a chomping mark
+        ("block", format!("{HEAD}cedar: |\n{block}"), "doc.yaml:7:17-41"),
+        ("strip", format!("{HEAD}cedar: |-\n{block}"), "doc.yaml:7:17-41"),
+        ("indent", format!("{HEAD}cedar: |4-\n{block}"), "doc.yaml:7:17-41"),
+        // a file
+        ("file", format!("{HEAD}cedar_file: a.cedar\n"), "a.cedar:3:13-37"),
+        // text whose bytes are not those of the file: the whole value
+        ("quoted", format!("{HEAD}cedar: \"{quoted}\"\n"), "doc.yaml:4:8-"),
+    ] {
+        let folder = workspace(&[("doc.yaml", &document), ("a.cedar", cedar)]);
+        let found = findings(folder.path());
+        let expected = format!("error mcp-unknown-action {place}");
+        assert!(found.len() == 1 && found[0].starts_with(&expected), "{name}: {found:?}");
+    }
+}
+
+#[test]
+fn people_see_the_cedar_line_and_what_to_do() {
+    let text = format!(
+        "{HEAD}cedar: |\n  @requireApproval(\"writes\")\n  permit (principal, action == MCP::Action::\"invokeTool\", resource)\n  \
+         when {{ resource.readonly == false }};\n"
+    );
+    let folder = workspace(&[("doc.yaml", &text)]);
+    let output = Command::new(env!("CARGO_BIN_EXE_seawall"))
+        .current_dir(folder.path())
+        .arg("validate")
+        .env("NO_COLOR", "1")
+        .output()
+        .expect("seawall runs");
+    assert_eq!(output.status.code(), Some(1));
+    insta::assert_snapshot!(String::from_utf8_lossy(&output.stdout), @r"
+    error[mcp-unknown-attribute]: `MCP::Tool` has no attribute `readonly`
+     --> doc.yaml:7:10
+      |
+    7 |   when { resource.readonly == false };
+      |          ^^^^^^^^^^^^^^^^^
+      |
+      = help: did you mean `readOnly`?
+    ");
+}
+
+#[test]
+fn a_silence_in_cedar_covers_the_statement_below_it() {
+    let open = "permit (\n  principal,\n  action,\n  resource\n);\n";
+    let reason = "// seawall: allow[mcp-every-action] everything is meant\n";
+    for (name, cedar, expected) in [
+        ("none", open.to_owned(), &["warning mcp-every-action a.cedar:3:3-9"][..]),
+        ("above", format!("{reason}{open}"), &[]),
+        ("above another comment", format!("{reason}// why\n{open}"), &[]),
+        ("behind", open.replace("action,\n", &format!("action, {reason}")), &[]),
+        ("the next statement only", format!("{reason}{open}{open}"), &["warning mcp-every-action a.cedar:9:3-9"]),
+        (
+            "nothing",
+            format!("{open}{reason}"),
+            &["warning mcp-every-action a.cedar:3:3-9", "warning unused-silence a.cedar:6:1-56"],
+        ),
+    ] {
+        let folder = workspace(&[("doc.yaml", &format!("{HEAD}cedar_file: a.cedar\n")), ("a.cedar", &cedar)]);
+        assert_eq!(findings(folder.path()), expected, "{name}");
+        // The same inside a block scalar.
+        let block: String = cedar.lines().map(|line| format!("  {line}\n")).collect();
+        let folder = workspace(&[("doc.yaml", &format!("{HEAD}cedar: |\n{block}"))]);
+        assert_eq!(findings(folder.path()).len(), expected.len(), "{name}");
+    }
+    let above = format!(
+        "{HEAD}# seawall: allow[mcp-every-action] everything is meant\ncedar: |\n  permit (principal, action, resource);\n"
+    );
+    assert_eq!(findings(workspace(&[("doc.yaml", &above)]).path()), [""; 0]);
+}
+
+#[test]
+fn a_forbid_of_a_wider_policy_covers_a_permit() {
+    let policy = |name: &str, scope: &str, cedar: &str| {
+        format!("apiVersion: seawall/v1\nkind: McpPolicy\nname: {name}\n{scope}cedar: |\n  {cedar}\n")
+    };
+    let permit =
+        policy("a", "scope: {teams: [x]}\n", "permit (principal, action == MCP::Action::\"getPrompt\", resource);");
+    for (scope, expected) in [
+        ("", &["warning mcp-covered-permit a.yaml:6:3-68"][..]),
+        ("scope: {teams: [x, y]}\n", &["warning mcp-covered-permit a.yaml:6:3-68"]),
+        ("scope: {teams: [y]}\n", &[]),
+    ] {
+        let forbid = policy("b", scope, "forbid (principal, action == MCP::Action::\"getPrompt\", resource);");
+        let folder = workspace(&[("a.yaml", &permit), ("b.yaml", &forbid)]);
+        assert_eq!(findings(folder.path()), expected, "{scope}");
+    }
+}
