@@ -7,6 +7,7 @@
 //! configured one: redirects are answers, and links are checked.
 
 mod base;
+mod client;
 mod clock;
 mod connection;
 mod error;
@@ -18,8 +19,9 @@ mod token;
 mod write;
 
 pub use base::{BaseUrl, BaseUrlError};
+pub use client::Limits;
 pub use clock::Clock;
-pub use connection::{Answer, Connection, Limits, Observer};
+pub use connection::{Connection, Observer};
 pub use error::Error;
 pub use read::Reader;
 pub use refusal::Refusal;

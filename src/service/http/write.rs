@@ -30,8 +30,6 @@ pub enum Method {
     Post,
     /// Changes the fields that are sent.
     Patch,
-    /// Replaces an object.
-    Put,
     /// Takes an object away.
     Delete,
 }
@@ -71,7 +69,6 @@ impl Writer {
         let method = match method {
             Method::Post => reqwest::Method::POST,
             Method::Patch => reqwest::Method::PATCH,
-            Method::Put => reqwest::Method::PUT,
             Method::Delete => reqwest::Method::DELETE,
         };
         let url = match self.0.base().join(path, &[]) {

@@ -199,6 +199,7 @@ async fn nobody_there_is_unreachable() {
     let client = Client::new(&format!("http://127.0.0.1:{port}/v2"), "someone", SECRET, "my-org", limits());
     let error = get(&client).await.unwrap_err();
     assert!(matches!(error, Error::Unreachable { .. }), "{error}");
+    assert!(error.to_string().starts_with(&format!("cannot reach 127.0.0.1:{port}: tcp connect error")), "{error}");
     assert_eq!(client.waits().len(), 4);
 }
 

@@ -1,0 +1,75 @@
+//! The HTTP library's client, set up once a service, and what its errors say.
+//!
+//! Invariant: it follows no redirect, takes no proxy to this machine, and its errors are told without URLs and secrets.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
+
+use super::BaseUrl;
+use super::refusal::safe;
+use super::secret::Secrets;
+
+/// How long and how much a connection takes.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// To connect.
+    pub connect: Duration,
+    /// For one request and its whole answer.
+    pub request: Duration,
+    /// For all attempts of one call together, from which no wait may lead out.
+    pub total: Duration,
+    /// The largest answer, in bytes, after decompression.
+    pub body: usize,
+    /// Calls in flight.
+    pub concurrency: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(10),
+            request: Duration::from_secs(30),
+            total: Duration::from_secs(120),
+            body: 32 << 20,
+            concurrency: 8,
+        }
+    }
+}
+
+/// A client for the service below `base`, and for it alone.
+pub(super) fn client(base: &BaseUrl, limits: &Limits) -> Result<reqwest::Client, reqwest::Error> {
+    // The first in the process wins; there is only this one.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let mut builder = reqwest::Client::builder()
+        .user_agent(concat!("seawall/", env!("CARGO_PKG_VERSION")))
+        .connect_timeout(limits.connect)
+        .timeout(limits.request)
+        .redirect(reqwest::redirect::Policy::none())
+        .referer(false);
+    if base.is_loopback() {
+        // A proxy would be another machine, and a name server may say that `localhost` is one.
+        let loopback = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
+        builder =
+            builder.no_proxy().resolve_to_addrs("localhost", &loopback.map(|address| SocketAddr::new(address, 0)));
+    }
+    if base.is_plain() {
+        builder = builder.tls_certs_only([]); // the system's certificates take time to read
+    }
+    builder.build()
+}
+
+/// What lies below the library's own words, without the URL.
+pub(super) fn causes(error: reqwest::Error, secrets: &Secrets) -> String {
+    let error = error.without_url();
+    let mut causes: Vec<String> = Vec::new();
+    let mut cause = std::error::Error::source(&error);
+    while let Some(error) = cause {
+        let text = error.to_string();
+        // The library's own word for the place says nothing that the message does not.
+        if !text.starts_with("client error (") && !causes.iter().any(|known| known.contains(&text)) {
+            causes.push(text);
+        }
+        cause = error.source();
+    }
+    safe(&if causes.is_empty() { error.to_string() } else { causes.join(": ") }, secrets)
+}
