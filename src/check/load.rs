@@ -56,50 +56,76 @@ pub fn load_into(
     emptiness: Emptiness,
     out: &mut Findings,
 ) -> Option<(Settings, Desired, Vec<Test>)> {
-    let from = out.diagnostics.len();
+    let mut findings = Vec::new();
+    let loaded = read_workspace(root, config, emptiness, &mut out.files, &mut findings);
+    let wrong = has_errors(&findings);
+    out.diagnostics.append(&mut findings);
+    out.sort();
+    loaded.filter(|_| !wrong)
+}
+
+fn has_errors(findings: &[Diagnostic]) -> bool {
+    findings.iter().any(|finding| finding.severity == Severity::Error)
+}
+
+fn read_workspace(
+    root: &Path,
+    config: Option<&Path>,
+    emptiness: Emptiness,
+    files: &mut Files,
+    findings: &mut Vec<Diagnostic>,
+) -> Option<(Settings, Desired, Vec<Test>)> {
     let config = config.map_or_else(|| root.join(CONFIG_NAME), Path::to_owned);
     let name = config.strip_prefix(root).unwrap_or(&config).to_string_lossy().replace('\\', "/");
-    let config_file = source::add_file(&mut out.files, &name, &config, &mut out.diagnostics)?;
-    let mut read = vec![FileDocuments::read(&out.files, config_file, Role::Settings)];
-    out.diagnostics.append(&mut read.iter_mut().flat_map(|file| file.findings.drain(..)).collect());
-    let settings = read.first().and_then(|file| settings(file, out));
-    if let Some((_, include)) = &settings {
-        let mut about = Vec::new();
-        let names = source::discover(root, &config, include.as_deref(), &mut about);
-        about.retain(|finding| emptiness == Emptiness::Refused || finding.code != "include-matches-nothing");
-        if names.is_empty() && about.is_empty() && emptiness == Emptiness::Refused {
-            let finding = Diagnostic::error("empty-workspace", "the workspace has no documents");
-            let finding = finding.at(Label::new(config_file, 0..0));
-            about.push(
-                finding.help("add documents below this folder; `seawall import` writes them from the live policies"),
-            );
-        }
-        out.diagnostics.append(&mut about);
-        let named: Vec<(String, PathBuf)> = names.into_iter().map(|name| (name.clone(), root.join(name))).collect();
-        let files = source::read_all(&mut out.files, &named, &mut out.diagnostics);
-        read.extend(read_documents(&out.files, &files, Role::Member, &mut out.diagnostics));
+    let config_file = source::add_file(files, &name, &config, findings)?;
+    let mut own = FileDocuments::read(files, config_file, Role::Settings);
+    findings.append(&mut own.findings);
+    let (settings, include) = settings(&own, findings)?;
+    let names = discover(root, &config, include.as_deref(), emptiness, findings);
+    if names.is_empty() && !has_errors(findings) && emptiness == Emptiness::Refused {
+        let finding = Diagnostic::error("empty-workspace", "the workspace has no documents");
+        let finding = finding.at(Label::new(config_file, 0..0));
+        findings
+            .push(finding.help("add documents below this folder; `seawall import` writes them from the live policies"));
     }
-    let settings = settings.map(|(settings, _)| settings);
-    let result = finish(root, settings.as_ref(), emptiness, &read, out, from);
-    let wrong = out.diagnostics.get(from..).is_some_and(|new| new.iter().any(|one| one.severity == Severity::Error));
-    out.sort();
-    if wrong { None } else { settings.map(|settings| (settings, result.0, result.1)) }
+    let named: Vec<(String, PathBuf)> = names.into_iter().map(|name| (name.clone(), root.join(name))).collect();
+    let ids = source::read_all(files, &named, findings);
+    let mut read = read_documents(files, &ids, Role::Member);
+    findings.extend(read.iter_mut().flat_map(|file| std::mem::take(&mut file.findings)));
+    read.insert(0, own);
+    let (desired, tests) = finish(root, Some((&settings, emptiness)), &read, files, findings);
+    Some((settings, desired, tests))
+}
+
+/// The names of the workspace's files. `import` starts from patterns that match nothing yet.
+fn discover(
+    root: &Path,
+    config: &Path,
+    include: Option<&[(String, Label)]>,
+    emptiness: Emptiness,
+    findings: &mut Vec<Diagnostic>,
+) -> Vec<String> {
+    let mut about = Vec::new();
+    let names = source::discover(root, config, include, &mut about);
+    about.retain(|finding| emptiness == Emptiness::Refused || finding.code != "include-matches-nothing");
+    findings.append(&mut about);
+    names
 }
 
 /// Checks files by themselves, without what only a whole workspace can show.
 pub fn check_files(paths: &[PathBuf], out: &mut Findings) {
-    let from = out.diagnostics.len();
     let named: Vec<(String, PathBuf)> =
         paths.iter().map(|path| (path.to_string_lossy().replace('\\', "/"), path.clone())).collect();
-    let files = source::read_all(&mut out.files, &named, &mut out.diagnostics);
-    let read = read_documents(&out.files, &files, Role::Alone, &mut out.diagnostics);
-    for file in &read {
+    let ids = source::read_all(&mut out.files, &named, &mut out.diagnostics);
+    for mut file in read_documents(&out.files, &ids, Role::Alone) {
         let path = &out.files.get(file.file).path;
         // The way up to a workspace needs an absolute path; where there is none, the path as given is good enough.
         let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
-        let folder = path.parent().unwrap_or_else(|| Path::new("/")).to_owned();
-        let root = source::find_root(&folder).unwrap_or(&folder).to_owned();
-        finish(&root, None, Emptiness::Accepted, std::slice::from_ref(file), out, from);
+        let folder = path.parent().unwrap_or_else(|| Path::new("/"));
+        let root = source::find_root(folder).unwrap_or(folder);
+        let mut findings = std::mem::take(&mut file.findings);
+        finish(root, None, std::slice::from_ref(&file), &mut out.files, &mut findings);
+        out.diagnostics.append(&mut findings);
     }
     out.sort();
 }
@@ -128,7 +154,7 @@ impl FileDocuments {
         let source = files.get(file);
         let mut findings = Vec::new();
         let parsed = source::parse(file, &source.text, &mut findings);
-        if parsed.documents.is_empty() && findings.is_empty() {
+        if parsed.documents.is_empty() && !has_errors(&findings) {
             let finding = Diagnostic::error("empty-file", "the file holds no document").at(Label::new(file, 0..0));
             findings.push(finding.help("write a document, or delete the file"));
         }
@@ -147,10 +173,10 @@ impl FileDocuments {
 }
 
 /// Reads the documents of files, several at a time; the answer is in the order given.
-fn read_documents(files: &Files, ids: &[FileId], role: Role, findings: &mut Vec<Diagnostic>) -> Vec<FileDocuments> {
+fn read_documents(files: &Files, ids: &[FileId], role: Role) -> Vec<FileDocuments> {
     let threads = thread::available_parallelism().map_or(1, NonZero::get).min(8);
     let share = ids.len().div_ceil(threads).max(16);
-    let mut read: Vec<FileDocuments> = thread::scope(|scope| {
+    thread::scope(|scope| {
         let readers: Vec<_> = ids
             .chunks(share)
             .map(|chunk| {
@@ -159,19 +185,17 @@ fn read_documents(files: &Files, ids: &[FileId], role: Role, findings: &mut Vec<
             })
             .collect();
         readers.into_iter().flat_map(|reader| reader.join().expect("reading documents does not panic")).collect()
-    });
-    findings.extend(read.iter_mut().flat_map(|file| std::mem::take(&mut file.findings)));
-    read
+    })
 }
 
 /// Include patterns with their places.
 type Include = Option<Vec<(String, Label)>>;
 
 /// What the one document of the workspace's own file says.
-fn settings(read: &FileDocuments, out: &mut Findings) -> Option<(Settings, Include)> {
+fn settings(read: &FileDocuments, findings: &mut Vec<Diagnostic>) -> Option<(Settings, Include)> {
     if let Some(second) = read.documents.get(1) {
         let finding = Diagnostic::error("misplaced-kind", "the workspace's own file holds one document");
-        out.diagnostics.push(finding.at(second.head("")).help("move the other documents to their own files"));
+        findings.push(finding.at(second.head("")).help("move the other documents to their own files"));
     }
     let document = read.documents.first()?;
     let Body::Workspace(settings) = &document.body else { return None };
@@ -182,33 +206,33 @@ fn settings(read: &FileDocuments, out: &mut Findings) -> Option<(Settings, Inclu
     Some((settings.as_ref().clone(), include))
 }
 
-/// Resolves what was read and checks it.
+/// Resolves what was read and checks it. For files by themselves there are no settings.
 fn finish(
     root: &Path,
-    settings: Option<&Settings>,
-    emptiness: Emptiness,
+    settings: Option<(&Settings, Emptiness)>,
     read: &[FileDocuments],
-    out: &mut Findings,
-    from: usize,
+    files: &mut Files,
+    findings: &mut Vec<Diagnostic>,
 ) -> (Desired, Vec<Test>) {
     let mut policies = Vec::new();
     let mut tests = Vec::new();
     for document in read.iter().flat_map(|file| &file.documents) {
-        policies.extend(document::declare(document, &mut out.files, root, &mut out.diagnostics));
-        tests.extend(document::declare_test(document, &out.files));
+        policies.extend(document::declare(document, files, root, findings));
+        tests.extend(document::declare_test(document, files));
     }
-    let complete = settings.is_some()
-        && out.diagnostics.get(from..).is_some_and(|new| new.iter().all(|one| one.severity != Severity::Error));
-    let exclusive = settings.and_then(|settings| settings.docker.as_ref()).map(|docker| docker.ownership);
-    let nothing = complete && policies.is_empty() && emptiness == Emptiness::Refused;
-    if nothing && exclusive == Some(Ownership::Exclusive) {
+    let complete = settings.is_some() && !has_errors(findings);
+    let exclusive = settings.is_some_and(|(settings, emptiness)| {
+        let docker = settings.docker.as_ref();
+        emptiness == Emptiness::Refused && docker.is_some_and(|docker| docker.ownership == Ownership::Exclusive)
+    });
+    if complete && exclusive && policies.is_empty() {
         let finding = Diagnostic::error("no-policies", "the workspace owns every policy and declares none");
-        out.diagnostics.push(finding.help("declare a policy, or write `ownership: declared`"));
+        findings.push(finding.help("declare a policy, or write `ownership: declared`"));
     }
-    let input = Input { policies: &policies, tests: &tests, settings, files: &out.files, complete };
-    run(&input, &mut out.diagnostics);
+    let settings = settings.map(|(settings, _)| settings);
+    run(&Input { policies: &policies, tests: &tests, settings, files, complete }, findings);
     let cedar: Vec<(FileId, Vec<Comment>, Tree)> =
-        policies.iter().filter_map(|policy| mcp::comments(policy, &out.files)).collect();
+        policies.iter().filter_map(|policy| mcp::comments(policy, files)).collect();
     let in_cedar =
         cedar.iter().map(|(file, comments, tree)| Annotated { file: *file, marker: "//", comments, trees: vec![tree] });
     let in_documents = read.iter().map(|file| Annotated {
@@ -218,7 +242,7 @@ fn finish(
         trees: file.documents.iter().map(|document| &document.tree).collect(),
     });
     let annotated: Vec<Annotated<'_>> = in_documents.chain(in_cedar).collect();
-    silence::apply(&out.files, &annotated, &mut out.diagnostics, from);
+    silence::apply(files, &annotated, findings);
     let mut policies: Vec<_> = policies.into_iter().map(|declared| declared.desired).collect();
     policies.sort_by(|a, b| a.policy.name.cmp(&b.policy.name));
     (Desired { policies }, tests)

@@ -83,6 +83,21 @@ pub(super) const CHECKS: &[Check] = &[
         "Correct the text where the finding points.",
     ),
     error(
+        "carriage-return",
+        "a carriage return stands alone",
+        "YAML ends a line there, comments too, and editors and reviews do not: what follows would be read unseen.",
+        "name: a # \rkind: b\n",
+        "Write line ends as `\\n` or `\\r\\n`.",
+    ),
+    warning(
+        "hidden-character",
+        "a character hides or reorders text",
+        "With characters of no width, and with those that change the direction of writing, text reads differently from \
+            what it is.",
+        "name: a # \u{202e}b\n",
+        "Remove the character, or write it as an escape in double quotes.",
+    ),
+    error(
         "yaml-depth",
         "values nest too deeply",
         "Documents need seven levels; more than 64 are refused.",

@@ -31,15 +31,11 @@ pub(super) struct Annotated<'a> {
     pub(super) trees: Vec<&'a Tree>,
 }
 
-/// Takes silenced findings out, and adds those about silences. Findings before `from` are left alone.
-pub(super) fn apply(files: &Files, annotated: &[Annotated<'_>], findings: &mut Vec<Diagnostic>, from: usize) {
+/// Takes silenced findings out, and adds those about silences.
+pub(super) fn apply(files: &Files, annotated: &[Annotated<'_>], findings: &mut Vec<Diagnostic>) {
     let mut about = Vec::new();
     let mut silences: Vec<Silence> = annotated.iter().flat_map(|file| read(files, file, &mut about)).collect();
-    let mut index = 0;
-    findings.retain(|finding| {
-        index += 1;
-        index <= from || finding.severity == Severity::Error || !silenced(finding, &mut silences)
-    });
+    findings.retain(|finding| finding.severity == Severity::Error || !silenced(finding, &mut silences));
     // In a file with errors, findings may be missing rather than silenced for nothing.
     let broken: BTreeSet<FileId> = findings
         .iter()

@@ -6,6 +6,7 @@
 
 mod build;
 mod discover;
+mod hidden;
 mod places;
 mod read;
 mod scalar;

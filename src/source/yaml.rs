@@ -12,7 +12,7 @@ use granit_parser::{Event, Parser, Placement, ScalarStyle, Span, StructureStyle}
 use serde_json::Value;
 
 use super::build::{Builder, Node};
-use super::{places::Places, scalar, syntax};
+use super::{hidden, places::Places, scalar, syntax};
 use crate::diagnostic::{Diagnostic, FileId};
 
 /// How deep values may nest, aliases followed. Documents need seven levels.
@@ -54,6 +54,7 @@ pub struct Comment {
 /// only good for looking for further mistakes.
 pub fn parse(file: FileId, text: &str, findings: &mut Vec<Diagnostic>) -> Parsed {
     let mut parsed = Parsed::default();
+    hidden::look(file, text, findings);
     let mut builder = Builder::new(file, findings);
     for event in Parser::new_from_str_with_options(text, options()) {
         let step = match event {

@@ -133,6 +133,29 @@ fn programs_get_every_finding_with_its_place() {
 }
 
 #[test]
+fn foreign_text_cannot_act_on_a_terminal() {
+    // An escape sequence made by YAML, and one that reorders the line as it stands.
+    let text = "apiVersion: seawall/v1\nkind: NetworkPolicy\nname: a\n\"\\e[2J\": 1 # \u{202e}kcart\nrules: []\n";
+    let folder = workspace(&[("a\u{1b}]0;x.yaml", text)]);
+    let output = seawall(folder.path(), &["validate", "--color", "always"]);
+    let shown = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        shown.contains("\\u{1b}[2J") && shown.contains("\\u{202e}kcart") && shown.contains("a\\u{1b}]0;x.yaml"),
+        "{shown}"
+    );
+    assert!(!shown.contains(['\u{202e}', '\r']), "{shown}");
+    // Every sequence left is a colour.
+    for sequence in shown.split('\u{1b}').skip(1) {
+        let parameters =
+            sequence.strip_prefix('[').and_then(|rest| rest.split_once('m')).map(|(parameters, _)| parameters);
+        assert!(
+            parameters.is_some_and(|text| text.chars().all(|next| next.is_ascii_digit() || next == ';')),
+            "{shown}"
+        );
+    }
+}
+
+#[test]
 fn code_scanning_gets_rules_and_results() {
     let folder =
         workspace(&[("a b.yaml", "apiVersion: seawall/v1\nkind: NetworkPolicy\nname: a\nname: b\nrules: [é, 1]\n")]);
@@ -339,6 +362,16 @@ fn everything_that_yaml_can_hold_has_an_answer() {
         ("a document that is a list", "- a\n".to_owned(), &["wrong-type a.yaml:1:1"]),
         ("another tool's file", "services: {}\n".to_owned(), &["missing-key a.yaml:1:1"]),
         ("a workspace within", SETTINGS.to_owned(), &["misplaced-kind a.yaml:2:7"]),
+        (
+            "a carriage return alone, which ends a comment in YAML and in no editor",
+            policy("rules: [] # none\rscope: {}\n"),
+            &["carriage-return a.yaml:4:17"],
+        ),
+        (
+            "characters that hide or reorder text",
+            policy("description: a\u{202e}b\u{200b}\nrules: []\n"),
+            &["hidden-character a.yaml:4:15", "hidden-character a.yaml:4:17"],
+        ),
         ("infinity", policy("description: .inf\nrules: []\n"), &["wrong-type a.yaml:4:14"]),
     ];
     let wrong: Vec<String> = cases
@@ -496,6 +529,20 @@ proptest::proptest! {
         for document in parsed.documents {
             seawall::document::read(file, document, false, &mut findings);
         }
+    }
+
+    /// Nor does any other text.
+    #[test]
+    fn no_other_text_breaks_the_reader_either(text in proptest::prelude::any::<String>()) {
+        let mut files = seawall::diagnostic::Files::default();
+        let file = files.add("a.yaml", "a.yaml", text.as_str());
+        let mut findings = Findings::default();
+        let parsed = seawall::source::parse(file, &text, &mut findings.diagnostics);
+        for document in parsed.documents {
+            seawall::document::read(file, document, false, &mut findings.diagnostics);
+        }
+        findings.files = files;
+        proptest::prop_assert!(findings.diagnostics.is_empty() || !seawall::render::diagnostic::human(&findings, Path::new("/")).is_empty());
     }
 
     /// Every scalar stands where its place says, and every key does.
