@@ -7,13 +7,18 @@
 //! A new command is a file with `pub(super) struct Args` and `pub(super) fn run(&Context, &Args) -> Result<Exit,
 //! Failure>`, a variant of `Command`, and a line in `dispatch`.
 
+mod apply;
 mod completions;
 mod connect;
 mod context;
 mod emulator;
 mod man;
+mod plan;
+mod planning;
+mod progress;
 mod schema;
 mod settings;
+mod signal;
 mod snapshot;
 mod validate;
 mod workspace;
@@ -66,6 +71,8 @@ struct Global {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Carry out what the documents ask for, after asking
+    Apply(apply::Args),
     /// Print a completion script for a shell
     Completions(completions::Args),
     /// Serve the services' APIs on a local port, for trying things out
@@ -78,16 +85,20 @@ enum Command {
     Snapshot(snapshot::Args),
     /// Check documents, offline
     Validate(validate::Args),
+    /// Show what would change, and what that means for access
+    Plan(plan::Args),
 }
 
 fn dispatch(context: &Context, command: &Command) -> Result<Exit, Failure> {
     match command {
+        Command::Apply(args) => apply::run(context, args),
         Command::Completions(args) => completions::run(context, args),
         Command::Emulator(args) => emulator::run(context, args),
         Command::Man(args) => man::run(context, args),
         Command::Schema(args) => schema::run(context, args),
         Command::Snapshot(args) => snapshot::run(context, args),
         Command::Validate(args) => validate::run(context, args),
+        Command::Plan(args) => plan::run(context, args),
     }
 }
 

@@ -36,7 +36,7 @@ pub struct DesiredRule {
 }
 
 /// A place in a file of the workspace. Lines and columns count from 1, columns in characters.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Origin {
     /// Relative to the workspace, with `/` between segments.
     pub file: String,

@@ -1,1 +1,194 @@
 //! What to change: diff, order, guards, requests and the saved form.
+//!
+//! ```text
+//! Desired, Live ──diff──▶ Diff ──draft──▶ calls ──order──▶ Plan {steps} ──guard──▶ Approved
+//! ```
+//!
+//! Invariant: pure and deterministic. The same documents and the same live state give the same plan, byte for byte.
+
+mod arrange;
+mod cedar;
+pub mod diff;
+mod draft;
+mod effect;
+pub mod fingerprint;
+pub mod guard;
+mod layout;
+pub mod matching;
+pub mod meaning;
+mod order;
+#[cfg(test)]
+mod proof;
+pub mod request;
+pub mod saved;
+mod search;
+pub mod shown;
+pub mod simulate;
+mod space;
+mod split;
+pub mod stale;
+pub mod step;
+pub mod teams;
+
+use std::collections::BTreeSet;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::document::Guards;
+use crate::model::{Desired, Live, TeamDirectory};
+
+use self::diff::Ownership;
+use self::guard::{Guard, Judged, Verdict};
+use self::meaning::Meaning;
+use self::saved::Service;
+use self::step::{Change, PolicyTarget, Step};
+
+/// What is to be done, why it may be done, and what it means.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// Where it is to be done.
+    pub target: Target,
+    /// The calls, in order.
+    pub steps: Vec<Step>,
+    /// Live policies that no document declares and that are left alone.
+    pub unmanaged: Vec<Unmanaged>,
+    /// What the change means for access.
+    pub access: Meaning,
+    /// What every guard says.
+    pub guards: Vec<Verdict>,
+    /// The organization's teams, as far as the plan names them.
+    pub teams: TeamDirectory,
+    /// What the plan was made from.
+    pub live: LiveRecord,
+}
+
+/// The organization that a plan is for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Target {
+    /// The organization's name.
+    pub org: String,
+    /// The base URL of its service, or `embedded`.
+    pub endpoint: String,
+}
+
+/// A live policy that is left alone.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub struct Unmanaged {
+    /// Its service.
+    pub service: Service,
+    /// Its name.
+    pub policy: String,
+}
+
+/// The live state that a plan was made from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct LiveRecord {
+    /// Of all policies: `sha256:` and the hash.
+    pub fingerprint: String,
+    /// The policies that the plan touches, as they were.
+    pub touched: Vec<Touched>,
+}
+
+/// A policy that a plan touches.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Touched {
+    /// The service's id.
+    pub id: String,
+    /// Of this policy: `sha256:` and the hash.
+    pub fingerprint: String,
+    /// The policy in canonical form, ids included, to say what moved.
+    pub was: Value,
+}
+
+/// What a plan is made from.
+#[derive(Clone, Copy, Debug)]
+pub struct Input<'a> {
+    /// Where it is to be done.
+    pub target: &'a Target,
+    /// What the documents ask for; team keys are ids, see [`teams::resolve`].
+    pub desired: &'a Desired,
+    /// What the service answered.
+    pub live: &'a Live,
+    /// What happens to undeclared policies.
+    pub ownership: &'a Ownership,
+    /// What the plan may not do.
+    pub guards: &'a Guards,
+}
+
+/// Makes a plan.
+#[must_use]
+pub fn make(input: Input<'_>) -> Plan {
+    let Input { target, desired, live, ownership, guards } = input;
+    let diff = diff::diff(desired, live, ownership);
+    let ordered = order::order(&diff, draft::drafts(&diff));
+    let steps: Vec<Step> =
+        ordered.drafts.into_iter().zip(1..).map(|((phase, draft), id)| draft.step(id, phase, &diff)).collect();
+    let access = compare(live, &steps);
+    let widened: Vec<String> = access.gains().map(|gain| format!("`{}` for {}", gain.access, gain.audience)).collect();
+    let judged = Judged { live, steps: &steps, widened: &widened, opened: ordered.refusal.as_deref() };
+    Plan {
+        guards: guard::judge(guards, &judged),
+        target: target.clone(),
+        unmanaged: diff.unmanaged.into_iter().map(|policy| Unmanaged { service: Service::Docker, policy }).collect(),
+        teams: named_teams(live, &steps),
+        live: record(live, &steps),
+        access,
+        steps,
+    }
+}
+
+impl Plan {
+    /// Whether nothing would change.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.steps.is_empty()
+    }
+
+    /// The guards that refuse the plan, those aside that are lifted.
+    pub fn refusals<'a>(&'a self, lifted: &'a BTreeSet<Guard>) -> impl Iterator<Item = &'a Verdict> {
+        self.guards.iter().filter(|verdict| !verdict.ok && !lifted.contains(&verdict.guard))
+    }
+}
+
+/// What the steps mean for access in this live state.
+#[must_use]
+pub fn compare(_live: &Live, steps: &[Step]) -> Meaning {
+    Meaning::unproven(steps)
+}
+
+fn named_teams(live: &Live, steps: &[Step]) -> TeamDirectory {
+    let after = simulate::simulate(live, steps.iter().map(|step| &step.change));
+    let scopes = live.policies.iter().chain(&after.policies).flat_map(|policy| policy.scope.teams());
+    let named: BTreeSet<&str> = scopes.collect();
+    TeamDirectory::new(live.teams.iter().filter(|team| named.contains(team.id.as_str())))
+}
+
+fn record(live: &Live, steps: &[Step]) -> LiveRecord {
+    let ids: BTreeSet<&str> = steps
+        .iter()
+        .filter_map(|step| match step.change.policy() {
+            Some(PolicyTarget::Existing(id)) => Some(id.0.as_str()),
+            Some(PolicyTarget::Planned(_)) | None => None,
+        })
+        .collect();
+    let touched = live.policies.iter().filter(|policy| ids.contains(policy.id.0.as_str())).map(|policy| Touched {
+        id: policy.id.0.clone(),
+        fingerprint: fingerprint::of_policy(policy),
+        was: fingerprint::canonical(policy),
+    });
+    LiveRecord { fingerprint: fingerprint::of_live(&live.org, &live.policies), touched: touched.collect() }
+}
+
+/// The names that steps take for policies: what may not be live when the plan is applied.
+fn taken_names(steps: &[Step]) -> impl Iterator<Item = &str> {
+    steps.iter().filter_map(|step| match &step.change {
+        Change::CreatePolicy { after } => Some(after.name.as_str()),
+        Change::UpdatePolicy { .. }
+        | Change::DeletePolicy { .. }
+        | Change::CreateRule { .. }
+        | Change::UpdateRule { .. }
+        | Change::DeleteRule { .. } => None,
+    })
+}

@@ -3,5 +3,7 @@
 pub mod diagnostic;
 pub mod findings;
 pub mod github;
+pub mod outcome;
+pub mod plan;
 pub mod sanitize;
 pub mod sarif;

@@ -37,6 +37,17 @@ impl Reader {
         &self.org
     }
 
+    /// How many calls may be in flight.
+    #[must_use]
+    pub fn concurrency(&self) -> usize {
+        self.http.concurrency()
+    }
+
+    /// Waits, by the clock of the connection.
+    pub async fn pause(&self, wait: Duration) {
+        self.http.pause(wait).await;
+    }
+
     pub(super) fn transport(&self) -> &http::Reader {
         &self.http
     }

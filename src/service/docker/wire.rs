@@ -164,7 +164,12 @@ impl Policy {
 }
 
 impl Rule {
-    fn live(self, policy: &str) -> Result<LiveRule, Meaningless> {
+    /// What the rule of this policy means.
+    ///
+    /// # Errors
+    ///
+    /// When it says two things at once, or nothing that this version knows.
+    pub fn live(self, policy: &str) -> Result<LiveRule, Meaningless> {
         let Self { id, name, actions, decision, resources, http_resources } = self;
         let actions: Vec<Action> = actions.iter().map(|action| Action::parse(action)).collect();
         let wrong = |fields| Meaningless::Resources { policy: policy.to_owned(), rule: name.clone(), fields };

@@ -27,4 +27,6 @@ pub use read::Reader;
 pub use refusal::Refusal;
 pub use retry::Waiting;
 pub use token::{Authorization, Login};
-pub use write::{Method, WriteAccess, WriteOutcome, Writer};
+pub use write::{WriteAccess, WriteOutcome, Writer};
+
+pub use crate::plan::request::Method;

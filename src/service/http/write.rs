@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::connection::{Attempt, Call};
 use super::refusal::safe;
 use super::{Connection, Error, Reader, Refusal};
+use crate::plan::request::Method;
 
 /// The right to make a [`Writer`]. Only what carries out an approved plan may make one.
 #[derive(Debug)]

@@ -1,0 +1,163 @@
+//! `seawall apply`: carries a plan out. The only command that can write to a service.
+
+use std::collections::BTreeSet;
+use std::io::{BufRead as _, IsTerminal as _, Write as _};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use super::planning::{Workspace, read};
+use super::progress::Progress;
+use super::{Connected, Context, Exit, Failure, Target, connect, workspace};
+use crate::document::Docker;
+use crate::execute::{Approved, Outcome, execute};
+use crate::model::Desired;
+use crate::plan::guard::Guard;
+use crate::plan::{Plan, stale};
+use crate::render;
+
+#[derive(clap::Args)]
+pub(super) struct Args {
+    /// The workspace's folder; without it, the one around the current folder
+    #[arg(value_name = "PATH")]
+    path: Option<PathBuf>,
+    /// Apply this saved plan, and nothing else
+    #[arg(long, value_name = "FILE")]
+    plan: Option<PathBuf>,
+    /// Do not ask
+    #[arg(short, long)]
+    yes: bool,
+    /// Lift a guard for this run
+    #[arg(long, value_name = "GUARD", value_parser = guard)]
+    allow: Vec<Guard>,
+}
+
+fn guard(text: &str) -> Result<Guard, String> {
+    Guard::ALL.into_iter().find(|guard| guard.name() == text).ok_or_else(|| {
+        let names: Vec<&str> = Guard::ALL.iter().map(|guard| guard.name()).collect();
+        format!("no such guard; there are {}", names.join(", "))
+    })
+}
+
+pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
+    let progress = Arc::new(Progress::new(context));
+    context.block_on(async {
+        let (plan, connected) = match &args.plan {
+            Some(file) => saved(context, args, file, &progress).await?,
+            None => planned(context, args, &progress).await?,
+        };
+        let exit = carry_out(context, args, plan, &connected, &progress).await;
+        connected.close().await;
+        exit
+    })
+}
+
+/// The plan from the workspace, as it is now.
+async fn planned(context: &Context, args: &Args, progress: &Arc<Progress>) -> Result<(Plan, Connected), Failure> {
+    let path = args.path.as_ref().map(|path| context.path(path));
+    let workspace = Workspace::load(context, path.as_deref())?;
+    let connected = workspace.connect(context, Some(progress.observer())).await?;
+    let live = connected.reader.live().await?;
+    let plan = workspace.plan(context, &live)?;
+    Ok((plan, connected))
+}
+
+/// The plan from a file, if it still fits.
+async fn saved(
+    context: &Context,
+    args: &Args,
+    file: &std::path::Path,
+    progress: &Arc<Progress>,
+) -> Result<(Plan, Connected), Failure> {
+    let file = context.path(file);
+    let plan = Plan::from_json(&read(&file)?).map_err(|error| {
+        Failure::new(Exit::Refused, format!("`{}`: {error}", file.display())).hint("make a new plan with `plan --out`")
+    })?;
+    let docker = Docker {
+        org: Some(plan.target.org.clone()),
+        endpoint: Some(plan.target.endpoint.clone()),
+        ..Docker::default()
+    };
+    // The embedded service keeps its state in the workspace; any other service needs none.
+    let path = args.path.as_ref().map(|path| context.path(path));
+    let root = match plan.target.endpoint.as_str() {
+        "embedded" => workspace::root(context, path.as_deref())?,
+        _ => PathBuf::new(),
+    };
+    let target = Target { root: &root, docker: &docker, desired: &Desired::default() };
+    let connected = connect(context, &target, Some(progress.observer())).await?;
+    let stale = stale::check(&plan, &connected.reader.live().await?);
+    if stale.is_empty() {
+        return Ok((plan, connected));
+    }
+    connected.close().await;
+    let failure = Failure::new(Exit::Refused, render::outcome::stale(&stale));
+    Err(failure.hint("make a new plan, and have it reviewed"))
+}
+
+async fn carry_out(
+    context: &Context,
+    args: &Args,
+    plan: Plan,
+    connected: &Connected,
+    progress: &Progress,
+) -> Result<Exit, Failure> {
+    context.print(&render::plan::human(&plan))?;
+    let lifted: BTreeSet<Guard> = args.allow.iter().copied().collect();
+    for verdict in plan.guards.iter().filter(|verdict| !verdict.ok && lifted.contains(&verdict.guard)) {
+        context.print(&format!("Lifted for this run: `{}`\n", verdict.guard.name()))?;
+    }
+    let approved = Approved::new(plan, &lifted).map_err(|refusals| {
+        let names: Vec<&str> = refusals.iter().map(|verdict| verdict.guard.name()).collect();
+        let failure = Failure::new(Exit::Refused, format!("nothing was written: refused by {}", names.join(", ")));
+        failure.hint(format!("change the documents, or lift it for one run with `--allow {}`", names.join(" --allow ")))
+    })?;
+    if approved.plan().is_empty() {
+        return Ok(Exit::Done);
+    }
+    if !args.yes {
+        confirm()?;
+    }
+    let outcome = supervised(&approved, connected, progress).await;
+    context.print(&render::outcome::human(approved.plan(), &outcome))?;
+    Ok(outcome.exit())
+}
+
+/// Carries the plan out; the first Ctrl-C or SIGTERM lets the calls in flight finish, a second one is not waited for.
+async fn supervised(approved: &Approved, connected: &Connected, progress: &Progress) -> Outcome {
+    let (stop, stopped) = watch::channel(false);
+    let signals = tokio::spawn({
+        let progress = progress.notes();
+        async move {
+            super::signal::asked_to_stop().await;
+            progress.note("stopping: waiting for the calls in flight");
+            let _ = stop.send(true);
+            super::signal::asked_to_stop().await;
+            progress.note("stopped at once: what became of the calls in flight is not known");
+            std::process::exit(Exit::Partial.code().into());
+        }
+    });
+    progress.start(approved.plan());
+    let outcome = execute(approved, &connected.reader, stopped, &mut |event| progress.show(event)).await;
+    progress.finish();
+    signals.abort();
+    outcome
+}
+
+fn confirm() -> Result<(), Failure> {
+    let refused = |message| Failure::new(Exit::Refused, message);
+    if !std::io::stdin().is_terminal() {
+        return Err(refused("nothing was written: nobody is there to confirm")
+            .hint("review the plan, then run again with `--yes`"));
+    }
+    let mut stderr = anstream::stderr().lock();
+    let _ = write!(stderr, "\nCarry this out? Only `yes` is taken for an answer: ");
+    let _ = stderr.flush();
+    let mut answer = String::new();
+    let read = std::io::stdin().lock().read_line(&mut answer);
+    match read {
+        Ok(_) if answer.trim() == "yes" => Ok(()),
+        Ok(_) | Err(_) => Err(refused("nothing was written: not confirmed")),
+    }
+}

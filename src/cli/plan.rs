@@ -1,0 +1,65 @@
+//! `seawall plan`: what would change, and what it means for access. Reads only.
+
+use std::path::{Path, PathBuf};
+
+use super::planning::{Workspace, live_from};
+use super::{Context, Exit, Failure};
+use crate::plan::Plan;
+use crate::render;
+
+#[derive(clap::Args)]
+pub(super) struct Args {
+    /// The workspace's folder; without it, the one around the current folder
+    #[arg(value_name = "PATH")]
+    path: Option<PathBuf>,
+    /// Save the plan, for `apply --plan`
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// How to show the plan
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    format: Format,
+    /// Exit with 3 when changes are pending
+    #[arg(long)]
+    detailed_exitcode: bool,
+    /// Plan against a snapshot instead of the service
+    #[arg(long, value_name = "FILE")]
+    live_from: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Format {
+    /// For people
+    Human,
+    /// One JSON object
+    Json,
+}
+
+pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
+    let Args { path, out, format, detailed_exitcode, live_from: snapshot } = args;
+    let path = path.as_ref().map(|path| context.path(path));
+    let workspace = Workspace::load(context, path.as_deref())?;
+    let live = match snapshot {
+        Some(file) => live_from(context, &workspace, file)?,
+        None => context.block_on(async {
+            let connected = workspace.connect(context, None).await?;
+            let live = connected.reader.live().await;
+            connected.close().await;
+            Ok(live?)
+        })?,
+    };
+    let plan = workspace.plan(context, &live)?;
+    if let Some(out) = out {
+        save(&context.path(out), &plan)?;
+    }
+    context.print(&match format {
+        Format::Human => render::plan::human(&plan),
+        Format::Json => plan.to_json(),
+    })?;
+    Ok(if *detailed_exitcode && !plan.is_empty() { Exit::Pending } else { Exit::Done })
+}
+
+#[expect(clippy::disallowed_methods, reason = "`--out` names the file to write")]
+fn save(path: &Path, plan: &Plan) -> Result<(), Failure> {
+    std::fs::write(path, plan.to_json())
+        .map_err(|error| Failure::new(Exit::Failed, format!("`{}` cannot be written: {error}", path.display())))
+}

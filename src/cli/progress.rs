@@ -1,0 +1,106 @@
+//! Progress on a terminal: a bar with the current step; one line for each long wait anywhere.
+//!
+//! Invariant: nothing is drawn where nobody watches: in pipes, under `CI`, and with `-q`.
+
+use std::io::{IsTerminal as _, Write as _};
+use std::sync::Arc;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::Context;
+use crate::execute::Event;
+use crate::plan::Plan;
+use crate::plan::step::{Op, Step};
+use crate::render::sanitize::line;
+use crate::service::http::{Observer, Waiting};
+
+/// Waits from here on are worth a line.
+const WORTH_A_LINE: Duration = Duration::from_secs(1);
+
+/// What is shown while a plan is carried out.
+#[derive(Debug)]
+pub(super) struct Progress {
+    bar: ProgressBar,
+    notes: Notes,
+}
+
+/// Lines about the run.
+#[derive(Clone, Debug)]
+pub(super) struct Notes {
+    bar: ProgressBar,
+    quiet: bool,
+}
+
+impl Progress {
+    pub(super) fn new(context: &Context) -> Self {
+        let watched = !context.quiet() && std::io::stderr().is_terminal() && context.environment().os("CI").is_none();
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
+        if watched {
+            bar.set_draw_target(ProgressDrawTarget::stderr());
+        }
+        Self { notes: Notes { bar: bar.clone(), quiet: context.quiet() }, bar }
+    }
+
+    /// Shows long waits of the transport.
+    pub(super) fn observer(self: &Arc<Self>) -> Observer {
+        let notes = self.notes();
+        Arc::new(move |Waiting { reason, wait, .. }: &Waiting| {
+            if *wait >= WORTH_A_LINE {
+                notes.note(&format!("{reason}: waiting {} s", wait.as_secs_f64().ceil()));
+            }
+        })
+    }
+
+    pub(super) fn notes(&self) -> Notes {
+        self.notes.clone()
+    }
+
+    pub(super) fn start(&self, plan: &Plan) {
+        let style = ProgressStyle::with_template("{bar:24} {pos}/{len} {wide_msg}").expect("the template is ours");
+        self.bar.set_style(style);
+        self.bar.set_length(plan.steps.len() as u64);
+    }
+
+    pub(super) fn show(&self, event: Event<'_>) {
+        match event {
+            Event::Started(step) => {
+                tracing::debug!(step = step.id, "started: {}", describe(step));
+                self.bar.set_message(describe(step));
+            }
+            Event::Ended(step, ended) => {
+                tracing::debug!(step = step.id, ?ended, "ended: {}", describe(step));
+                self.bar.inc(1);
+            }
+        }
+    }
+
+    pub(super) fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+impl Notes {
+    pub(super) fn note(&self, text: &str) {
+        if !self.quiet {
+            self.bar.suspend(|| {
+                let _ = writeln!(anstream::stderr().lock(), "{}", line(text));
+            });
+        }
+    }
+}
+
+fn describe(step: &Step) -> String {
+    let verb = match step.change.op() {
+        Op::Create => "creating",
+        Op::Update => "updating",
+        Op::Delete => "deleting",
+        Op::Approve => "approving",
+        Op::Reject => "rejecting",
+        Op::Activate => "activating",
+    };
+    match step.change.rule_name() {
+        Some(rule) => format!("{verb} {} › {}", line(&step.policy), line(rule)),
+        None => format!("{verb} {}", line(&step.policy)),
+    }
+}

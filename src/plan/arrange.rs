@@ -1,0 +1,302 @@
+//! One component of calls that depend on each other: its search, its splits, and the temporary deny around it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::model::{Body, Decision, Layer, Policy, Rule, Scope};
+
+use super::diff::Diff;
+use super::draft::{Draft, temporary_deny};
+use super::effect::{Effect, Place, delta};
+use super::layout::{Extra, Layout};
+use super::search::{self, Call};
+use super::space::State;
+use super::split::{split, together};
+use super::step::{Change, Head, PolicyTarget, Reason};
+
+/// A component on its way to an order.
+pub(super) struct Arrangement<'a> {
+    diff: &'a Diff,
+    calls: Vec<Arranged>,
+}
+
+/// A call with what the search needs to know of it.
+#[derive(Clone, Debug)]
+struct Arranged {
+    draft: Draft,
+    place: Place,
+    narrows: bool,
+    widens: bool,
+    /// Positions of calls that come before.
+    needs: Vec<usize>,
+}
+
+/// More calls than this that can be split are tried one by one and all together, not in pairs.
+const MANY: usize = 12;
+
+impl<'a> Arrangement<'a> {
+    pub(super) fn new(diff: &'a Diff, drafts: &[Draft], effects: &[Effect], component: &BTreeSet<usize>) -> Self {
+        let position: BTreeMap<usize, usize> = component.iter().copied().zip(0..).collect();
+        let calls = component
+            .iter()
+            .filter_map(|index| {
+                let (draft, effect) = (drafts.get(*index)?.clone(), effects.get(*index)?);
+                let needs = draft.needs.iter().filter_map(|need| position.get(need)).copied().collect();
+                let delta = delta(diff, &draft);
+                let (narrows, widens) = (delta.narrows(), delta.widens());
+                Some(Arranged { draft, place: effect.place, narrows, widens, needs })
+            })
+            .collect();
+        Self { diff, calls }
+    }
+
+    /// A safe order in links of calls that may run at the same time, or what opens in the usual one.
+    pub(super) fn solve(&self, layout: &Layout, start: &State) -> Result<Vec<Vec<Draft>>, String> {
+        attempt(layout, start, &self.calls)
+            .or_else(|| self.with_splits(start))
+            .or_else(|| self.within_a_deny(start))
+            .ok_or_else(|| self.what_opens(layout, start))
+    }
+
+    /// The usual order, as far as the service's needs allow.
+    pub(super) fn usual(&self) -> Vec<Vec<Draft>> {
+        links(&self.by_place(), &self.calls)
+    }
+
+    fn by_place(&self) -> Vec<usize> {
+        let mut order: Vec<usize> = Vec::new();
+        while order.len() < self.calls.len() {
+            let free = |(index, call): &(usize, &Arranged)| {
+                !order.contains(index) && call.needs.iter().all(|need| order.contains(need))
+            };
+            let next = self.calls.iter().enumerate().filter(free).min_by_key(|(index, call)| (call.place, *index));
+            let Some((index, _)) = next else { break };
+            order.push(index);
+        }
+        order
+    }
+
+    fn what_opens(&self, layout: &Layout, start: &State) -> String {
+        let mut state = start.clone();
+        for call in self.by_place().into_iter().filter_map(|index| self.calls.get(index)) {
+            let change = layout.effect(&call.draft);
+            state = state.after(&change);
+            if let Some(witness) = layout.space.opening(&state, &layout.space.touched(&change)) {
+                return witness;
+            }
+        }
+        "access that neither the old nor the new state gives".to_owned()
+    }
+
+    /// Splits one call, else two, else all that can be split: whatever takes the fewest calls more.
+    fn with_splits(&self, start: &State) -> Option<Vec<Vec<Draft>>> {
+        let parts: BTreeMap<usize, Vec<Arranged>> =
+            self.calls.iter().enumerate().filter_map(|(index, call)| Some((index, self.parts(call)?))).collect();
+        if parts.is_empty() {
+            return None;
+        }
+        let layout = Layout::new(self.diff, &extras(self.diff, parts.values().flatten()));
+        let single = parts.keys().map(|index| BTreeSet::from([*index]));
+        let pairs = parts
+            .keys()
+            .filter(|_| parts.len() <= MANY)
+            .flat_map(|one| parts.range(one + 1..).map(move |(other, _)| BTreeSet::from([*one, *other])));
+        let mut choices: Vec<BTreeSet<usize>> = single.chain(pairs).collect();
+        choices.push(parts.keys().copied().collect());
+        choices.sort_by_key(|choice| {
+            choice.iter().filter_map(|index| parts.get(index)).map(|parts| parts.len() - 1).sum::<usize>()
+        });
+        choices.iter().find_map(|choice| attempt(&layout, start, &self.replaced(choice, &parts)))
+    }
+
+    /// The calls with the chosen ones replaced by their parts.
+    fn replaced(&self, choice: &BTreeSet<usize>, parts: &BTreeMap<usize, Vec<Arranged>>) -> Vec<Arranged> {
+        let replacements: Vec<&[Arranged]> = self
+            .calls
+            .iter()
+            .enumerate()
+            .map(|(index, whole)| match parts.get(&index) {
+                Some(parts) if choice.contains(&index) => parts.as_slice(),
+                Some(_) | None => std::slice::from_ref(whole),
+            })
+            .collect();
+        let mut ends = Vec::new();
+        for parts in &replacements {
+            ends.push(ends.last().copied().unwrap_or(0) + parts.len());
+        }
+        let mut calls: Vec<Arranged> = Vec::new();
+        for parts in replacements {
+            for (position, call) in parts.iter().enumerate() {
+                let mut call = call.clone();
+                // What needs a whole call needs its last part; a later part needs the one before it.
+                call.needs = match position {
+                    0 => call.needs.iter().filter_map(|need| ends.get(*need)).map(|end| end - 1).collect(),
+                    _ => vec![calls.len() - 1],
+                };
+                calls.push(call);
+            }
+        }
+        calls
+    }
+
+    /// The parts of a call that can be split.
+    fn parts(&self, call: &Arranged) -> Option<Vec<Arranged>> {
+        let parts = split(&call.draft, self.diff.policies.get(call.draft.policy)?)?;
+        let last = parts.len() - 1;
+        let parts = parts.into_iter().enumerate().map(|(position, draft)| {
+            // The halves of a change of scope each do both, and so does the middle of three.
+            let one_way = last == 1
+                && !matches!(&draft.change, Change::UpdatePolicy { before, after, .. } if before.scope != after.scope);
+            Arranged {
+                draft,
+                place: if position == last { Place::DropDenies } else { Place::AddDenies },
+                narrows: one_way && position == 0,
+                widens: one_way && position == last,
+                needs: call.needs.clone(),
+            }
+        });
+        Some(parts.collect())
+    }
+
+    /// All calls while a temporary policy denies everything that they are about.
+    fn within_a_deny(&self, start: &State) -> Option<Vec<Vec<Draft>>> {
+        let (rules, scopes) = self.concerned();
+        let mut denies: Vec<Rule> = Vec::new();
+        for layer in [Layer::Network, Layer::Http, Layer::Filesystem] {
+            let of_layer: Vec<&Rule> = rules.iter().filter(|rule| rule.layer() == Some(layer)).copied().collect();
+            let Some(first) = of_layer.first() else { continue };
+            let all = of_layer.iter().try_fold((*first).clone(), |all, rule| together(&all, rule))?;
+            let name = format!("deny while {} changes", layer_name(layer));
+            denies.push(Rule { name, decision: Decision::Deny, ..all });
+        }
+        // A policy has one domain, and what Cedar text says cannot be denied by another policy's rules.
+        let domain = denies.first()?.domain();
+        let cedar =
+            self.calls.iter().any(|call| self.diff.policies.get(call.draft.policy).is_some_and(|slot| slot.is_cedar()));
+        if cedar || denies.iter().any(|rule| rule.domain() != domain) {
+            return None;
+        }
+        let scope = if scopes.contains(&Scope::Organization) {
+            Scope::Organization
+        } else {
+            Scope::of(scopes.iter().flat_map(Scope::teams).map(str::to_owned))
+        };
+        let calls = self.with_deny(&denies, &scope);
+        let layout = Layout::new(self.diff, &extras(self.diff, &calls));
+        attempt(&layout, start, &calls)
+    }
+
+    /// The versions of rules that the calls are about, and whom their policies govern.
+    fn concerned(&self) -> (Vec<&'a Rule>, BTreeSet<Scope>) {
+        let mut rules: Vec<&'a Rule> = Vec::new();
+        let mut scopes = BTreeSet::new();
+        for Arranged { draft, .. } in &self.calls {
+            let Some(slot) = self.diff.policies.get(draft.policy) else { continue };
+            scopes.extend(slot.heads().map(|head| head.scope.clone()));
+            for (position, rule) in slot.rules.iter().enumerate() {
+                if draft.rule.is_none_or(|own| own == position) {
+                    rules.extend(rule.before.as_ref().map(|(_, rule)| rule).into_iter().chain(&rule.after));
+                }
+            }
+        }
+        (rules, scopes)
+    }
+
+    fn with_deny(&self, denies: &[Rule], scope: &Scope) -> Vec<Arranged> {
+        let policy = self.diff.policies.len();
+        let head = Head { name: temporary_deny(1), scope: scope.clone(), cedar: None };
+        let target = PolicyTarget::Planned(head.name.clone());
+        let arranged = |change, place, needs| {
+            let because = Some(Reason::TemporaryDeny);
+            let draft = Draft { policy, rule: None, change, source: None, because, needs: Vec::new() };
+            Arranged { draft, place, narrows: place == Place::AddDenies, widens: place == Place::DropDenies, needs }
+        };
+        let mut calls = vec![arranged(Change::CreatePolicy { after: head.clone() }, Place::Prepare, Vec::new())];
+        for rule in denies {
+            let change = Change::CreateRule { policy: target.clone(), after: rule.clone() };
+            calls.push(arranged(change, Place::AddDenies, vec![0]));
+        }
+        let offset = calls.len();
+        for call in &self.calls {
+            let needs = call.needs.iter().map(|need| need + offset).chain(0..offset).collect();
+            calls.push(Arranged { needs, ..call.clone() });
+        }
+        let before = Policy { name: head.name, scope: head.scope, body: Body::Allowlist(denies.to_vec()) };
+        let all = (0..calls.len()).collect();
+        calls.push(arranged(Change::DeletePolicy { policy: target, before }, Place::DropDenies, all));
+        calls
+    }
+}
+
+/// The versions of rules that neither end of the difference has.
+fn extras<'b>(diff: &Diff, calls: impl IntoIterator<Item = &'b Arranged>) -> Vec<Extra> {
+    let mut extras: Vec<Extra> = Vec::new();
+    for Arranged { draft, .. } in calls {
+        let versions: Vec<&Rule> = match &draft.change {
+            Change::CreateRule { after, .. } => vec![after],
+            Change::UpdateRule { before, after, .. } => vec![before, after],
+            Change::DeleteRule { before, .. } => vec![before],
+            Change::CreatePolicy { .. } | Change::UpdatePolicy { .. } | Change::DeletePolicy { .. } => Vec::new(),
+        };
+        for rule in versions {
+            let slot = diff.policies.get(draft.policy).zip(draft.rule).and_then(|(slot, rule)| slot.rules.get(rule));
+            let known = slot.is_some_and(|slot| slot.has(rule));
+            let extra = Extra { policy: draft.policy, rule: rule.clone() };
+            if !known && !extras.contains(&extra) {
+                extras.push(extra);
+            }
+        }
+    }
+    extras
+}
+
+fn attempt(layout: &Layout, start: &State, calls: &[Arranged]) -> Option<Vec<Vec<Draft>>> {
+    let mut start = start.clone();
+    start.there.resize(layout.space.old.there.len(), false);
+    start.scopes.resize(layout.space.old.scopes.len(), None);
+    let plain: Vec<Call> = calls
+        .iter()
+        .map(|call| {
+            let effect = layout.effect(&call.draft);
+            let requests = layout.space.touched(&effect);
+            let Arranged { draft: _, place, narrows, widens, needs } = call;
+            Call { effect, place: *place, narrows: *narrows, widens: *widens, needs: needs.clone(), requests }
+        })
+        .collect();
+    Some(links(&search::order(&layout.space, &start, &plain)?, calls))
+}
+
+fn layer_name(layer: Layer) -> &'static str {
+    match layer {
+        Layer::Network => "network access",
+        Layer::Http => "HTTP access",
+        Layer::Filesystem => "file system access",
+    }
+}
+
+/// The calls in this order, neighbours together where any order of them is as safe: those that all only narrow lie
+/// below the state before them, those that all only widen below the state after them. Calls of one verb, so that none
+/// takes an audience's last policy away before another gives it a new one.
+fn links(order: &[usize], calls: &[Arranged]) -> Vec<Vec<Draft>> {
+    let mut links: Vec<Vec<Draft>> = Vec::new();
+    let mut members: Vec<usize> = Vec::new();
+    for index in order {
+        let Some(call) = calls.get(*index) else { continue };
+        let last = members.last().and_then(|last| calls.get(*last));
+        let alike = last.is_some_and(|last| {
+            last.draft.change.op() == call.draft.change.op()
+                && last.place == call.place
+                && (last.narrows && call.narrows || last.widens && call.widens)
+        });
+        match links.last_mut() {
+            Some(link) if alike && !call.needs.iter().any(|need| members.contains(need)) => {
+                link.push(call.draft.clone())
+            }
+            Some(_) | None => {
+                members.clear();
+                links.push(vec![call.draft.clone()]);
+            }
+        }
+        members.push(*index);
+    }
+    links
+}

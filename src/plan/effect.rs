@@ -1,0 +1,305 @@
+//! What each call does to the sets of allows and denies, and the place in the order that follows from it.
+//!
+//! Denies win and allows add up, so access grows with every allow and shrinks with every deny. Adding denies, then
+//! allows, then dropping allows, then denies therefore opens nothing that both ends keep closed:
+//!
+//! * until the last allow is in place, every deny of either end is active, so whatever an allow of one end opens, that
+//!   end opens too;
+//! * afterwards only allows of the new end are left, and no deny of the new end is missing.
+//!
+//! The argument needs each call to be on one side of it. Calls that are on both ([`Effect::entangled`]) are placed by
+//! [`super::search`], which looks at what exactly is open after each of them.
+
+use std::collections::BTreeSet;
+
+use crate::model::{Decision, Layer, Resources, Rule, Scope};
+
+use super::cedar::statements;
+use super::diff::{Diff, PolicySlot};
+use super::draft::Draft;
+use super::step::{Change, Head, changed_fields};
+
+/// The places in the order, first to last. Calls of one place may run at the same time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Place {
+    /// Nothing that decides access: new policies that are empty, names.
+    Prepare,
+    /// Denies come.
+    AddDenies,
+    /// HTTP allows come, before network allows: a connection that cannot be inspected is blocked where an HTTP rule
+    /// covers the host, so a network allow alone is more open than both together.
+    AddHttpAllows,
+    /// Other allows come.
+    AddAllows,
+    /// Allows change: some access comes, some goes, and all of it is in one of the ends.
+    ChangeAllows,
+    /// Other allows go, before HTTP allows for the same reason.
+    DropAllows,
+    /// HTTP allows go.
+    DropHttpAllows,
+    /// Denies go.
+    DropDenies,
+    /// Policies go that have become empty.
+    CleanUp,
+}
+
+/// What a call does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Delta {
+    pub(super) adds_allow: bool,
+    pub(super) drops_allow: bool,
+    pub(super) adds_deny: bool,
+    pub(super) drops_deny: bool,
+    /// The allows in question include HTTP rules.
+    http: bool,
+    /// The allows in question include others.
+    other: bool,
+    /// Hosts and ports stop and start to be covered by HTTP rules at once.
+    moves_cover: bool,
+}
+
+/// Where a call belongs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Effect {
+    pub(super) place: Place,
+    /// The order of places is no proof for this call.
+    pub(super) entangled: bool,
+}
+
+impl Delta {
+    /// Access can only shrink by it.
+    pub(super) fn narrows(self) -> bool {
+        !(self.adds_allow || self.drops_deny || self.moves_cover || self.drops_allow && self.http)
+    }
+
+    /// Access can only grow by it.
+    pub(super) fn widens(self) -> bool {
+        !(self.drops_allow || self.adds_deny || self.moves_cover || self.adds_allow && self.http)
+    }
+
+    fn effect(self, change: &Change) -> Effect {
+        let Self { adds_allow, drops_allow, adds_deny, drops_deny, http, other, moves_cover } = self;
+        let layered = http && other;
+        let (place, entangled) = match (adds_allow, drops_allow, adds_deny, drops_deny) {
+            (false, false, false, false) => match change {
+                Change::DeletePolicy { .. } => (Place::CleanUp, false),
+                Change::CreatePolicy { .. }
+                | Change::UpdatePolicy { .. }
+                | Change::CreateRule { .. }
+                | Change::UpdateRule { .. }
+                | Change::DeleteRule { .. } => (Place::Prepare, false),
+            },
+            (false, _, true, false) => (Place::AddDenies, drops_allow && layered),
+            (true, false, false, false) if http => (Place::AddHttpAllows, layered),
+            (true, false, false, false) => (Place::AddAllows, false),
+            (true, true, false, false) => (Place::ChangeAllows, moves_cover),
+            (false, true, false, false) if http => (Place::DropHttpAllows, layered),
+            (false, true, false, false) => (Place::DropAllows, false),
+            (_, false, false, true) => (Place::DropDenies, adds_allow && layered),
+            (false, true, false, true) => (Place::DropHttpAllows, true),
+            (true, _, _, true) | (true, _, true, false) | (false, _, true, true) => (Place::AddDenies, true),
+        };
+        Effect { place, entangled: entangled || moves_cover }
+    }
+}
+
+/// The effects of all drafts.
+pub(super) fn effects(diff: &Diff, drafts: &[Draft]) -> Vec<Effect> {
+    let mut effects: Vec<Effect> = drafts
+        .iter()
+        .map(|draft| {
+            let mut effect = delta(diff, draft).effect(&draft.change);
+            effect.entangled |= entangles(diff, draft);
+            effect
+        })
+        .collect();
+    displace(drafts, &mut effects);
+    effects
+}
+
+/// What one draft does to the allows and denies.
+pub(super) fn delta(diff: &Diff, draft: &Draft) -> Delta {
+    match &draft.change {
+        Change::CreatePolicy { after } => text(None, Some(after)),
+        Change::UpdatePolicy { before, after, .. } => {
+            let mut delta = text(Some(before), Some(after));
+            if let Some(slot) = diff.policies.get(draft.policy) {
+                rescoped(&mut delta, slot, &before.scope, &after.scope);
+            }
+            delta
+        }
+        Change::DeletePolicy { before, .. } => {
+            let mut delta = text(Some(&Head::of(before)), None);
+            before.rules().iter().for_each(|rule| delta.drops(rule));
+            delta
+        }
+        Change::CreateRule { after, .. } => {
+            let mut delta = Delta::default();
+            delta.adds(after);
+            delta
+        }
+        Change::DeleteRule { before, .. } => {
+            let mut delta = Delta::default();
+            delta.drops(before);
+            delta
+        }
+        Change::UpdateRule { before, after, .. } => updated(before, after),
+    }
+}
+
+impl Delta {
+    fn adds(&mut self, rule: &Rule) {
+        match rule.decision {
+            Decision::Allow => self.adds_allow = true,
+            Decision::Deny => self.adds_deny = true,
+        }
+        self.layer(rule);
+    }
+
+    fn drops(&mut self, rule: &Rule) {
+        match rule.decision {
+            Decision::Allow => self.drops_allow = true,
+            Decision::Deny => self.drops_deny = true,
+        }
+        self.layer(rule);
+    }
+
+    fn layer(&mut self, rule: &Rule) {
+        if rule.decision == Decision::Allow {
+            let http = rule.layer() == Some(Layer::Http);
+            self.http |= http;
+            self.other |= !http;
+        }
+    }
+}
+
+fn updated(before: &Rule, after: &Rule) -> Delta {
+    let mut delta = Delta::default();
+    if changed_fields(before, after).iter().all(|field| *field == "name") {
+        return delta;
+    }
+    if before.decision != after.decision || !within(after, before) {
+        delta.adds(after);
+    }
+    if before.decision != after.decision || !within(before, after) {
+        delta.drops(before);
+    }
+    let (old, new) = (covered(before), covered(after));
+    delta.moves_cover = !old.is_subset(&new) && (!new.is_subset(&old) || before.decision != after.decision)
+        || before.decision != after.decision && old != new;
+    delta
+}
+
+/// Whether everything that `one` matches is matched by `other`, told from their lists.
+fn within(one: &Rule, other: &Rule) -> bool {
+    fn subset<T: Ord>(one: &[T], other: &[T]) -> bool {
+        let other: BTreeSet<&T> = other.iter().collect();
+        one.iter().all(|item| other.contains(item))
+    }
+    subset(&one.actions, &other.actions)
+        && match (&one.resources, &other.resources) {
+            (Resources::Plain(one), Resources::Plain(other)) => subset(one, other),
+            (Resources::Http(one), Resources::Http(other)) => subset(one, other),
+            (Resources::Plain(_), Resources::Http(_)) | (Resources::Http(_), Resources::Plain(_)) => false,
+        }
+}
+
+/// The hosts and ports that an HTTP rule covers.
+fn covered(rule: &Rule) -> BTreeSet<(&str, Option<u16>)> {
+    match &rule.resources {
+        Resources::Plain(_) => BTreeSet::new(),
+        Resources::Http(list) => list.iter().map(|target| (target.host.as_str(), target.port)).collect(),
+    }
+}
+
+fn text(before: Option<&Head>, after: Option<&Head>) -> Delta {
+    let cedar = |head: Option<&Head>| head.and_then(|head| head.cedar.as_ref()).map(statements).unwrap_or_default();
+    let (old, new) = (cedar(before), cedar(after));
+    let (permits, forbids) = ((old.permits, new.permits), (old.forbids, new.forbids));
+    Delta {
+        adds_allow: !permits.1.is_subset(&permits.0),
+        drops_allow: !permits.0.is_subset(&permits.1),
+        adds_deny: !forbids.1.is_subset(&forbids.0),
+        drops_deny: !forbids.0.is_subset(&forbids.1),
+        other: true,
+        ..Delta::default()
+    }
+}
+
+fn rescoped(delta: &mut Delta, slot: &PolicySlot, before: &Scope, after: &Scope) {
+    if before == after {
+        return;
+    }
+    let gains = !governs_within(after, before);
+    let loses = !governs_within(before, after);
+    for rule in contents(slot) {
+        if gains {
+            delta.adds(rule);
+        }
+        if loses {
+            delta.drops(rule);
+        }
+    }
+    for head in [slot.before.as_ref().map(|(_, head)| head), slot.after.as_ref()].into_iter().flatten() {
+        let Some(cedar) = &head.cedar else { continue };
+        let statements = statements(cedar);
+        delta.adds_allow |= gains && !statements.permits.is_empty();
+        delta.drops_allow |= loses && !statements.permits.is_empty();
+        delta.adds_deny |= gains && !statements.forbids.is_empty();
+        delta.drops_deny |= loses && !statements.forbids.is_empty();
+    }
+    // A policy that moves to other teams may be the only one of its domain that they have.
+    delta.moves_cover |= gains && loses;
+}
+
+/// All versions of a policy's rules.
+fn contents(slot: &PolicySlot) -> impl Iterator<Item = &Rule> {
+    slot.rules.iter().flat_map(|rule| rule.before.as_ref().map(|(_, rule)| rule).into_iter().chain(&rule.after))
+}
+
+/// Whether everybody whom `one` governs is governed by `other`.
+fn governs_within(one: &Scope, other: &Scope) -> bool {
+    match (one, other) {
+        (_, Scope::Organization) => true,
+        (Scope::Organization, Scope::Teams(_)) => false,
+        (Scope::Teams(one), Scope::Teams(other)) => one.is_subset(other),
+    }
+}
+
+/// A policy whose scope and rules both change: a rule that comes too early reaches the old teams, and one that goes too
+/// late the new ones.
+fn entangles(diff: &Diff, draft: &Draft) -> bool {
+    diff.policies.get(draft.policy).is_some_and(|slot| {
+        let rescoped = match (&slot.before, &slot.after) {
+            (Some((_, before)), Some(after)) => before.scope != after.scope,
+            (None, _) | (_, None) => false,
+        };
+        rescoped && slot.rules.iter().any(super::diff::RuleSlot::changes_meaning)
+    })
+}
+
+/// Where the service needs a call before another that belongs earlier, both are out of place, and so is what needs them.
+fn displace(drafts: &[Draft], effects: &mut [Effect]) {
+    let needs: Vec<(usize, usize)> = drafts
+        .iter()
+        .enumerate()
+        .flat_map(|(later, draft)| draft.needs.iter().map(move |earlier| (*earlier, later)))
+        .collect();
+    let mut moved = true;
+    while moved {
+        moved = false;
+        for (earlier, later) in &needs {
+            let (Some(first), Some(then)) = (effects.get(*earlier).copied(), effects.get(*later).copied()) else {
+                continue;
+            };
+            let turned = first.place > then.place;
+            let waits = turned || then.entangled && first.place > Place::AddAllows;
+            for (index, entangled) in [(*earlier, waits), (*later, turned || first.entangled)] {
+                if let Some(effect) = effects.get_mut(index).filter(|effect| entangled && !effect.entangled) {
+                    effect.entangled = true;
+                    moved = true;
+                }
+            }
+        }
+    }
+}

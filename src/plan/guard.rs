@@ -1,0 +1,205 @@
+//! What a plan may not do, judged on the whole plan before the first write.
+//!
+//! Invariant: every guard is judged and reported, lifted or not; a guard never changes the plan.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::document::{Guards, MaxDeletes};
+use crate::model::{Live, LivePolicy, PolicyId};
+
+use super::simulate::simulate;
+use super::step::{Change, PolicyTarget, Reason, RuleTarget, Step};
+
+/// What there is to judge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Guard {
+    /// How much is deleted.
+    MaxDeletes,
+    /// Policies that no plan may delete or empty.
+    Protected,
+    /// Whether some audience gains access.
+    DenyWidening,
+    /// Whether something opens on the way that both ends keep closed.
+    SafeOrder,
+    /// What the service takes at most.
+    ServiceLimits,
+}
+
+impl Guard {
+    /// Every guard, in the order of reports.
+    pub const ALL: [Self; 5] =
+        [Self::MaxDeletes, Self::Protected, Self::DenyWidening, Self::SafeOrder, Self::ServiceLimits];
+
+    /// The name, as settings and flags spell it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::MaxDeletes => "max_deletes",
+            Self::Protected => "protected",
+            Self::DenyWidening => "deny_widening",
+            Self::SafeOrder => "safe_order",
+            Self::ServiceLimits => "service_limits",
+        }
+    }
+}
+
+/// The judgement of one guard.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Verdict {
+    /// Which guard.
+    pub guard: Guard,
+    /// Whether the plan passes it.
+    pub ok: bool,
+    /// What was found, as a lower-case phrase.
+    pub message: String,
+}
+
+/// What the guards look at beside the settings.
+#[derive(Clone, Copy, Debug)]
+pub struct Judged<'a> {
+    /// The organization before.
+    pub live: &'a Live,
+    /// The plan.
+    pub steps: &'a [Step],
+    /// What audiences gain, in words; empty for nothing.
+    pub widened: &'a [String],
+    /// What opens on the way, if something does.
+    pub opened: Option<&'a str>,
+}
+
+/// The most policies of all types that the service takes in an organization. Source: the concepts manual.
+pub const MAX_POLICIES: usize = 100;
+
+/// Judges every guard.
+#[must_use]
+pub fn judge(guards: &Guards, judged: &Judged<'_>) -> Vec<Verdict> {
+    let mut verdicts = Vec::new();
+    for guard in Guard::ALL {
+        let found = match guard {
+            Guard::MaxDeletes => max_deletes(guards.max_deletes, judged),
+            Guard::Protected => protected(&guards.protected, judged),
+            Guard::DenyWidening => deny_widening(guards.deny_widening, judged),
+            Guard::SafeOrder => safe_order(judged),
+            Guard::ServiceLimits => service_limits(judged),
+        };
+        let (ok, message) = match found {
+            Ok(message) => (true, message),
+            Err(message) => (false, message),
+        };
+        verdicts.push(Verdict { guard, ok, message });
+    }
+    verdicts
+}
+
+type Judgement = Result<String, String>;
+
+fn max_deletes(limit: Option<MaxDeletes>, judged: &Judged<'_>) -> Judgement {
+    let mut policies = 0_usize;
+    let mut rules: BTreeMap<&PolicyId, usize> = BTreeMap::new();
+    for step in judged.steps {
+        // Not counted: what an apply made for a moment, and what is deleted to be made again at once.
+        match (&step.change, step.because) {
+            (Change::DeletePolicy { .. }, Some(Reason::TemporaryDeny)) => {}
+            (Change::DeletePolicy { policy: PolicyTarget::Existing(_), .. }, _) => policies += 1,
+            (Change::DeleteRule { .. }, Some(Reason::SplitNarrows)) => {}
+            (Change::DeleteRule { policy: PolicyTarget::Existing(id), rule: RuleTarget::Existing(_), .. }, _) => {
+                *rules.entry(id).or_default() += 1
+            }
+            (
+                Change::DeletePolicy { .. }
+                | Change::DeleteRule { .. }
+                | Change::CreatePolicy { .. }
+                | Change::UpdatePolicy { .. }
+                | Change::CreateRule { .. }
+                | Change::UpdateRule { .. },
+                _,
+            ) => {}
+        }
+    }
+    let all = judged.live.policies.len();
+    let counted = format!("deletes {policies} of {all} live policies and {} rules", rules.values().sum::<usize>());
+    let Some(limit) = limit else { return Ok(format!("{counted}; no limit is set")) };
+    if exceeds(limit, policies, all) {
+        return Err(format!("deletes {policies} of {all} live policies; at most {} may go", shown(limit)));
+    }
+    for (id, count) in rules {
+        let Some(policy) = judged.live.policies.iter().find(|policy| policy.id == *id) else { continue };
+        let all = policy.rules().len();
+        if exceeds(limit, count, all) {
+            let name = &policy.name;
+            return Err(format!("deletes {count} of {all} live rules of `{name}`; at most {} may go", shown(limit)));
+        }
+    }
+    Ok(format!("{counted}; at most {} may go", shown(limit)))
+}
+
+fn exceeds(limit: MaxDeletes, deleted: usize, all: usize) -> bool {
+    match limit {
+        MaxDeletes::Percent(percent) => deleted * 100 > all * usize::from(percent),
+        MaxDeletes::Count(count) => deleted > usize::try_from(count).unwrap_or(usize::MAX),
+    }
+}
+
+fn shown(limit: MaxDeletes) -> String {
+    match limit {
+        MaxDeletes::Percent(percent) => format!("{percent}%"),
+        MaxDeletes::Count(count) => count.to_string(),
+    }
+}
+
+fn protected(names: &[String], judged: &Judged<'_>) -> Judgement {
+    let names: BTreeSet<&str> = names.iter().map(String::as_str).collect();
+    let after = simulate(judged.live, judged.steps.iter().map(|step| &step.change));
+    let says_something = |policy: &LivePolicy| policy.policy().domain().is_some();
+    let lost =
+        judged.live.policies.iter().filter(|policy| names.contains(policy.name.as_str())).find_map(
+            |before| match after.policies.iter().find(|after| after.id == before.id || after.name == before.name) {
+                None => Some(format!("deletes the protected policy `{}`", before.name)),
+                Some(after) if says_something(before) && !says_something(after) => {
+                    Some(format!("empties the protected policy `{}`", before.name))
+                }
+                Some(_) => None,
+            },
+        );
+    match (lost, names.len()) {
+        (Some(lost), _) => Err(lost),
+        (None, 0) => Ok("no policy is protected".to_owned()),
+        (None, count) => {
+            Ok(format!("{count} protected {} kept", if count == 1 { "policy is" } else { "policies are" }))
+        }
+    }
+}
+
+fn deny_widening(denied: bool, judged: &Judged<'_>) -> Judgement {
+    match (denied, judged.widened) {
+        (_, []) => Ok("no audience gains access".to_owned()),
+        (false, widened) => Ok(format!("access may be gained, as in {}; that is not refused", example(widened))),
+        (true, widened) => Err(format!("gives or may give new access: {}", example(widened))),
+    }
+}
+
+fn example(widened: &[String]) -> String {
+    let first = widened.first().map_or("", String::as_str);
+    match widened.len() {
+        0 | 1 => first.to_owned(),
+        count => format!("{first} and {} more", count - 1),
+    }
+}
+
+fn safe_order(judged: &Judged<'_>) -> Judgement {
+    match judged.opened {
+        None => Ok("nothing opens on the way that both ends keep closed".to_owned()),
+        Some(opened) => Err(format!("no order of calls is safe: on the way, this would be open: {opened}")),
+    }
+}
+
+fn service_limits(judged: &Judged<'_>) -> Judgement {
+    let after = simulate(judged.live, judged.steps.iter().map(|step| &step.change)).policies.len();
+    if after > MAX_POLICIES && after > judged.live.policies.len() {
+        return Err(format!("the organization would have {after} policies; the service takes {MAX_POLICIES}"));
+    }
+    Ok(format!("{after} of {MAX_POLICIES} policies afterwards"))
+}

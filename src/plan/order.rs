@@ -1,0 +1,132 @@
+//! The order of calls: no audience can do anything, after any of them, that neither end allows.
+//!
+//! Most calls follow their [`Place`]; the others are put in order by [`super::search`] with the calls that they share
+//! points with, between the calls that open and the calls that close. Where no order of single calls is safe, a call is
+//! split; where that does not help, a temporary deny stands around them; and where even that cannot be, the plan is
+//! refused with what would open.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::arrange::Arrangement;
+use super::diff::Diff;
+use super::draft::Draft;
+use super::effect::{Effect, Place, effects};
+use super::layout::Layout;
+use super::space::Move;
+
+/// The calls in order.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Ordered {
+    /// Each with its phase, from 1.
+    pub(super) drafts: Vec<(usize, Draft)>,
+    /// What would open, where no order is safe; the order is then the usual one.
+    pub(super) refusal: Option<String>,
+}
+
+/// Puts the calls of a difference in order.
+pub(super) fn order(diff: &Diff, drafts: Vec<Draft>) -> Ordered {
+    let effects = effects(diff, &drafts);
+    if !effects.iter().any(|effect| effect.entangled) {
+        let places = effects.iter().map(|effect| effect.place);
+        return Ordered { drafts: phases(places.zip(drafts)), refusal: None };
+    }
+    let layout = Layout::new(diff, &[]);
+    let moves: Vec<Move> = drafts.iter().map(|draft| layout.effect(draft)).collect();
+    let components = components(&layout, &drafts, &moves, &effects);
+    let (mut early, mut late) = (Vec::new(), Vec::new());
+    let mut start = layout.space.old.clone();
+    for (index, (draft, effect)) in drafts.iter().zip(&effects).enumerate() {
+        if components.iter().any(|component| component.contains(&index)) {
+            continue;
+        }
+        if effect.place <= Place::AddAllows {
+            if let Some(change) = moves.get(index) {
+                start = start.after(change);
+            }
+            early.push((effect.place, draft.clone()));
+        } else {
+            late.push((effect.place, draft.clone()));
+        }
+    }
+    let arranged = |component: &BTreeSet<usize>| Arrangement::new(diff, &drafts, &effects, component);
+    let one_by_one = || {
+        let mut state = start.clone();
+        let mut chain = Vec::new();
+        for component in &components {
+            chain.extend(arranged(component).solve(&layout, &state)?);
+            state =
+                component.iter().filter_map(|index| moves.get(*index)).fold(state, |state, change| state.after(change));
+        }
+        Ok(chain)
+    };
+    // Components share no request, but an audience may lose its last policy in one and gain it back in another.
+    let all: BTreeSet<usize> = components.iter().flatten().copied().collect();
+    let solved = one_by_one().or_else(|_: String| arranged(&all).solve(&layout, &start));
+    let (chain, refusal) = match solved {
+        Ok(chain) => (chain, None),
+        Err(opened) => (arranged(&all).usual(), Some(opened)),
+    };
+    let mut ordered = phases(early.into_iter());
+    chain.into_iter().for_each(|link| append(&mut ordered, link));
+    let offset = ordered.last().map_or(0, |(phase, _)| *phase);
+    ordered.extend(phases(late.into_iter()).into_iter().map(|(phase, draft)| (phase + offset, draft)));
+    Ordered { drafts: ordered, refusal }
+}
+
+/// Calls by their places; each place that has calls is a phase.
+fn phases(calls: impl Iterator<Item = (Place, Draft)>) -> Vec<(usize, Draft)> {
+    let mut by_place: BTreeMap<Place, Vec<Draft>> = BTreeMap::new();
+    for (place, draft) in calls {
+        by_place.entry(place).or_default().push(draft);
+    }
+    by_place
+        .into_values()
+        .zip(1..)
+        .flat_map(|(drafts, phase)| drafts.into_iter().map(move |draft| (phase, draft)))
+        .collect()
+}
+
+fn append(ordered: &mut Vec<(usize, Draft)>, calls: Vec<Draft>) {
+    let phase = ordered.last().map_or(0, |(phase, _)| *phase) + 1;
+    ordered.extend(calls.into_iter().map(|draft| (phase, draft)));
+}
+
+/// The entangled calls with all calls that share a point with them, directly or over others, or that the service needs
+/// out of their places.
+fn components(layout: &Layout, drafts: &[Draft], moves: &[Move], effects: &[Effect]) -> Vec<BTreeSet<usize>> {
+    let mut parent: Vec<usize> = (0..drafts.len()).collect();
+    let mut first_at: BTreeMap<usize, usize> = BTreeMap::new();
+    for (index, change) in moves.iter().enumerate() {
+        for point in layout.space.touched(change) {
+            let first = *first_at.entry(point).or_insert(index);
+            join(&mut parent, first, index);
+        }
+    }
+    let entangled = |index: usize| effects.get(index).is_some_and(|effect| effect.entangled);
+    for (index, draft) in drafts.iter().enumerate() {
+        for need in &draft.needs {
+            if entangled(index) && entangled(*need) {
+                join(&mut parent, *need, index);
+            }
+        }
+    }
+    let mut components: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
+    for index in 0..drafts.len() {
+        components.entry(root(&parent, index)).or_default().insert(index);
+    }
+    components.into_values().filter(|calls| calls.iter().any(|index| entangled(*index))).collect()
+}
+
+fn root(parent: &[usize], mut index: usize) -> usize {
+    while let Some(next) = parent.get(index).copied().filter(|next| *next != index) {
+        index = next;
+    }
+    index
+}
+
+fn join(parent: &mut [usize], one: usize, other: usize) {
+    let (one, other) = (root(parent, one), root(parent, other));
+    if let Some(slot) = parent.get_mut(one.max(other)) {
+        *slot = one.min(other);
+    }
+}

@@ -1,0 +1,248 @@
+//! Every state between the two ends of a change, and whether it opens anything that both ends keep closed.
+//!
+//! A *group* is what comes and goes together: a version of a rule that changes, the rules of a policy that stay, or a
+//! statement of a Cedar policy. A [`State`] says which groups are there and whom each policy governs. A *request* is one
+//! that stands for all that the same groups match, as [`crate::access`] tells them apart.
+//!
+//! Three audiences are enough to see an opening. If a state lets a member of some teams through and both ends do not,
+//! then one team's allow lets them through, at most one other team's deny stops them in the old end, and at most one in
+//! the new: a member of just these three is let through by the state and by neither end.
+
+use std::collections::BTreeSet;
+
+use crate::access::{Point, Role};
+use crate::model::{Decision, Domain, Scope};
+
+/// What comes and goes together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Group {
+    /// Index of the policy's slot.
+    pub(super) policy: usize,
+    pub(super) domain: Domain,
+}
+
+/// A request that stands for all that the same groups match.
+#[derive(Clone, Debug)]
+pub(super) enum Request {
+    /// A connection, an HTTP request or a mount, with one concrete example.
+    Access(Point, String),
+    /// An MCP call that one permit and up to two forbids match; which such calls there are is not asked.
+    Mcp { permit: usize, forbids: [Option<usize>; 2] },
+}
+
+/// Which groups are there, and whom each policy governs.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct State {
+    /// By policy slot; `None` for a policy that is not there.
+    pub(super) scopes: Vec<Option<Scope>>,
+    /// By group.
+    pub(super) there: Vec<bool>,
+}
+
+/// What a call does to a state.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Move {
+    /// Groups that come or go, in this order.
+    pub(super) groups: Vec<(usize, bool)>,
+    /// A policy that comes, goes, or governs others.
+    pub(super) scope: Option<(usize, Option<Scope>)>,
+}
+
+/// Both ends and all requests that a change is about.
+#[derive(Clone, Debug)]
+pub(super) struct Space {
+    groups: Vec<Group>,
+    requests: Vec<Request>,
+    pub(super) old: State,
+    pub(super) new: State,
+    /// By group: the requests that it matches.
+    matched: Vec<Vec<usize>>,
+    /// By policy: its groups.
+    contents: Vec<Vec<usize>>,
+}
+
+impl State {
+    /// The state after a call.
+    pub(super) fn after(&self, change: &Move) -> Self {
+        let mut next = self.clone();
+        for (group, there) in &change.groups {
+            if let Some(slot) = next.there.get_mut(*group) {
+                *slot = *there;
+            }
+        }
+        if let Some((policy, scope)) = &change.scope
+            && let Some(slot) = next.scopes.get_mut(*policy)
+        {
+            slot.clone_from(scope);
+        }
+        next
+    }
+
+    fn has(&self, group: usize) -> bool {
+        self.there.get(group).copied().unwrap_or(false)
+    }
+}
+
+fn governs(scope: &Scope, audience: &[&str]) -> bool {
+    match scope {
+        Scope::Organization => true,
+        Scope::Teams(teams) => audience.iter().any(|team| teams.contains(*team)),
+    }
+}
+
+impl Space {
+    pub(super) fn new(groups: Vec<Group>, requests: Vec<Request>, old: State, new: State) -> Self {
+        let mut matched = vec![Vec::new(); groups.len()];
+        for (index, request) in requests.iter().enumerate() {
+            for group in request.groups() {
+                if let Some(list) = matched.get_mut(group) {
+                    list.push(index);
+                }
+            }
+        }
+        let mut contents = vec![Vec::new(); old.scopes.len()];
+        for (index, group) in groups.iter().enumerate() {
+            if let Some(list) = contents.get_mut(group.policy) {
+                list.push(index);
+            }
+        }
+        Self { groups, requests, old, new, matched, contents }
+    }
+
+    /// The requests whose answer a call can change.
+    pub(super) fn touched(&self, change: &Move) -> BTreeSet<usize> {
+        let of_policy = change.scope.iter().filter_map(|(policy, _)| self.contents.get(*policy)).flatten();
+        let groups = change.groups.iter().map(|(group, _)| group).chain(of_policy);
+        groups.filter_map(|group| self.matched.get(*group)).flatten().copied().collect()
+    }
+
+    /// A request that `state` lets through for an audience that neither end lets through, among these; or an audience
+    /// that no policy of a domain governs though both ends have one.
+    pub(super) fn opening<'a>(&'a self, state: &State, among: impl IntoIterator<Item = &'a usize>) -> Option<String> {
+        let mut among = among.into_iter().filter_map(|index| self.requests.get(*index));
+        let opened = among.find(|request| self.opens(request, state));
+        opened.map(Request::describe).or_else(|| self.abandoned(state))
+    }
+
+    fn opens(&self, request: &Request, state: &State) -> bool {
+        let [now, old, new] = [state, &self.old, &self.new].map(|state| View { space: self, state });
+        let audiences = audiences(request, &now, &old, &new);
+        let opened = |allowed: &dyn Fn(&View<'_>, &[&str]) -> bool| {
+            audiences.iter().any(|who| allowed(&now, who) && !allowed(&old, who) && !allowed(&new, who))
+        };
+        match request {
+            Request::Access(point, _) => {
+                point.worlds().any(|world| opened(&|view, who| point.allowed(world, |group| view.in_force(group, who))))
+            }
+            Request::Mcp { permit, forbids } => opened(&|view, who| {
+                view.in_force(*permit, who) && !forbids.iter().flatten().any(|forbid| view.in_force(*forbid, who))
+            }),
+        }
+    }
+
+    /// Whom no policy of a domain governs though both ends have one for them: what developers say locally would count.
+    fn abandoned(&self, state: &State) -> Option<String> {
+        [(Domain::Network, "network"), (Domain::Filesystem, "file system"), (Domain::Mcp, "MCP")].into_iter().find_map(
+            |(domain, name)| {
+                let audience = self.ungoverned(state, domain)?;
+                Some(format!("{audience} without any {name} policy"))
+            },
+        )
+    }
+
+    /// An audience of up to two teams shows it: one governs it at the old end, and one at the new.
+    fn ungoverned(&self, state: &State, domain: Domain) -> Option<String> {
+        let [now, old, new] = [state, &self.old, &self.new].map(|state| self.governing(state, domain));
+        if old.is_subset(&now) || new.is_subset(&now) {
+            return None;
+        }
+        let teams: BTreeSet<&str> = old.iter().chain(&new).flat_map(|scope| scope.teams()).collect();
+        let by = |scopes: &BTreeSet<&Scope>, who: &[&str]| scopes.iter().any(|scope| governs(scope, who));
+        let lost = |who: &[&str]| by(&old, who) && by(&new, who) && !by(&now, who);
+        if lost(&[]) {
+            return Some("the organization".to_owned());
+        }
+        let mut pairs = teams.iter().flat_map(|one| teams.range::<&str, _>(one..).map(move |other| (*one, *other)));
+        let (one, other) = pairs.find(|(one, other)| lost(&[one, other]))?;
+        Some(if one == other { one.to_owned() } else { format!("{one} and {other}") })
+    }
+
+    /// The scopes of the policies of a domain that say something.
+    fn governing<'a>(&self, state: &'a State, domain: Domain) -> BTreeSet<&'a Scope> {
+        let speaks = |groups: &[usize]| {
+            groups
+                .iter()
+                .any(|group| state.has(*group) && self.groups.get(*group).is_some_and(|group| group.domain == domain))
+        };
+        let policies = self.contents.iter().zip(&state.scopes);
+        policies.filter(|(groups, _)| speaks(groups)).filter_map(|(_, scope)| scope.as_ref()).collect()
+    }
+}
+
+impl Request {
+    fn groups(&self) -> BTreeSet<usize> {
+        match self {
+            Self::Access(point, _) => point.matches().iter().map(|one| one.group).collect(),
+            Self::Mcp { permit, forbids } => forbids.iter().flatten().copied().chain([*permit]).collect(),
+        }
+    }
+
+    fn describe(&self) -> String {
+        match self {
+            Self::Access(_, witness) => witness.clone(),
+            Self::Mcp { .. } => "an MCP call".to_owned(),
+        }
+    }
+
+    /// The groups that let the request through, and those that stop it.
+    fn sides(&self) -> (BTreeSet<usize>, BTreeSet<usize>) {
+        match self {
+            Self::Access(point, _) => {
+                let stops = |one: &&crate::access::Match| one.decision == Decision::Deny || one.role == Role::Cover;
+                let of = |wanted: bool| {
+                    point.matches().iter().filter(|one| stops(one) == wanted).map(|one| one.group).collect()
+                };
+                (of(false), of(true))
+            }
+            Self::Mcp { permit, forbids } => (BTreeSet::from([*permit]), forbids.iter().flatten().copied().collect()),
+        }
+    }
+}
+
+/// A state as somebody sees it.
+struct View<'a> {
+    space: &'a Space,
+    state: &'a State,
+}
+
+impl<'a> View<'a> {
+    fn scope(&self, group: usize) -> Option<&'a Scope> {
+        let policy = self.space.groups.get(group)?.policy;
+        self.state.scopes.get(policy)?.as_ref().filter(|_| self.state.has(group))
+    }
+
+    fn in_force(&self, group: usize, audience: &[&str]) -> bool {
+        self.scope(group).is_some_and(|scope| governs(scope, audience))
+    }
+
+    fn teams(&self, groups: &BTreeSet<usize>) -> BTreeSet<&'a str> {
+        groups.iter().filter_map(|group| self.scope(*group)).flat_map(Scope::teams).collect()
+    }
+}
+
+/// The audiences that can show an opening: one that is let through, with up to two that are stopped at the ends.
+fn audiences<'a>(request: &Request, now: &View<'a>, old: &View<'a>, new: &View<'a>) -> Vec<Vec<&'a str>> {
+    let (lets, stops) = request.sides();
+    let stopped: BTreeSet<&str> = old.teams(&stops).union(&new.teams(&stops)).copied().collect();
+    let mut audiences = Vec::new();
+    for first in std::iter::once(None).chain(now.teams(&lets).into_iter().map(Some)) {
+        let alone: Vec<&str> = first.into_iter().collect();
+        for second in &stopped {
+            for third in stopped.range::<&str, _>(second..) {
+                audiences.push(alone.iter().copied().chain([*second, *third]).collect());
+            }
+        }
+        audiences.push(alone);
+    }
+    audiences
+}

@@ -1,0 +1,267 @@
+//! The steps of a plan: data, one call each.
+
+use crate::model::{Cedar, Origin, Policy, PolicyId, Rule, RuleId, Scope};
+
+/// One call that writes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// From 1, in the order of the plan.
+    pub id: usize,
+    /// Steps of one phase may run at the same time, and start when every earlier phase is over.
+    pub phase: usize,
+    /// The policy's name: as declared, or as live where nothing declares it.
+    pub policy: String,
+    /// What the call does.
+    pub change: Change,
+    /// The place that asks for it; `None` for what no document declares.
+    pub source: Option<Origin>,
+    /// Why the plan holds this call, where the difference between live and desired alone does not say it.
+    pub because: Option<Reason>,
+}
+
+/// What a step does, with the object before and after it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// Creates a policy, without rules.
+    CreatePolicy {
+        /// The policy as it will be.
+        after: Head,
+    },
+    /// Changes the name, the scope or the Cedar text of a policy.
+    UpdatePolicy {
+        /// Which policy.
+        policy: PolicyTarget,
+        /// As the plan expects to find it.
+        before: Head,
+        /// As it will be.
+        after: Head,
+    },
+    /// Deletes a policy and its rules.
+    DeletePolicy {
+        /// Which policy.
+        policy: PolicyTarget,
+        /// As the plan expects to find it.
+        before: Policy,
+    },
+    /// Adds a rule to a policy.
+    CreateRule {
+        /// Which policy.
+        policy: PolicyTarget,
+        /// The rule as it will be.
+        after: Rule,
+    },
+    /// Changes a rule in place.
+    UpdateRule {
+        /// Which policy.
+        policy: PolicyTarget,
+        /// Which rule.
+        rule: RuleTarget,
+        /// As the plan expects to find it.
+        before: Rule,
+        /// As it will be.
+        after: Rule,
+    },
+    /// Deletes a rule.
+    DeleteRule {
+        /// Which policy.
+        policy: PolicyTarget,
+        /// Which rule.
+        rule: RuleTarget,
+        /// As the plan expects to find it.
+        before: Rule,
+    },
+}
+
+/// What a policy is beside its rules: the part that a policy call carries.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// The name.
+    pub name: String,
+    /// Whom it governs; team ids.
+    pub scope: Scope,
+    /// The text, for a Cedar policy.
+    pub cedar: Option<Cedar>,
+}
+
+/// A policy that a call is about.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum PolicyTarget {
+    /// It is live.
+    Existing(PolicyId),
+    /// An earlier step creates it under this name.
+    Planned(String),
+}
+
+/// A rule that a call is about.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RuleTarget {
+    /// It is live.
+    Existing(RuleId),
+    /// An earlier step creates it under this name.
+    Planned(String),
+}
+
+/// Why a plan holds a call that the difference between live and desired does not ask for by itself.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    /// One call would open access on the way, in any order: this is the first half, which only narrows.
+    SplitNarrows,
+    /// The second half of a split change, which only widens.
+    SplitWidens,
+    /// A temporary deny keeps closed what no order of calls can.
+    TemporaryDeny,
+    /// The name that is wanted is still taken: a temporary name makes room.
+    TemporaryName,
+    /// The service cannot turn a Cedar policy into an allowlist or back: it is deleted and made anew.
+    Replace,
+    /// The service takes rules of another domain only when the policy has no other: the rule is deleted and made anew.
+    DomainChange,
+}
+
+/// The verb of a step, as the contract spells it.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Op {
+    /// Makes an object.
+    Create,
+    /// Changes an object in place.
+    Update,
+    /// Removes an object.
+    Delete,
+    /// Approves a drafted rule.
+    Approve,
+    /// Rejects a drafted rule.
+    Reject,
+    /// Activates a policy.
+    Activate,
+}
+
+/// What a step is about.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Object {
+    /// A policy.
+    Policy,
+    /// A rule.
+    Rule,
+}
+
+impl Change {
+    /// The verb.
+    #[must_use]
+    pub fn op(&self) -> Op {
+        match self {
+            Self::CreatePolicy { .. } | Self::CreateRule { .. } => Op::Create,
+            Self::UpdatePolicy { .. } | Self::UpdateRule { .. } => Op::Update,
+            Self::DeletePolicy { .. } | Self::DeleteRule { .. } => Op::Delete,
+        }
+    }
+
+    /// What it is about.
+    #[must_use]
+    pub fn object(&self) -> Object {
+        match self {
+            Self::CreatePolicy { .. } | Self::UpdatePolicy { .. } | Self::DeletePolicy { .. } => Object::Policy,
+            Self::CreateRule { .. } | Self::UpdateRule { .. } | Self::DeleteRule { .. } => Object::Rule,
+        }
+    }
+
+    /// The policy that the call addresses; `None` for the creation of one.
+    #[must_use]
+    pub fn policy(&self) -> Option<&PolicyTarget> {
+        match self {
+            Self::CreatePolicy { .. } => None,
+            Self::UpdatePolicy { policy, .. }
+            | Self::DeletePolicy { policy, .. }
+            | Self::CreateRule { policy, .. }
+            | Self::UpdateRule { policy, .. }
+            | Self::DeleteRule { policy, .. } => Some(policy),
+        }
+    }
+
+    /// The name of the rule, as it will be or as it was.
+    #[must_use]
+    pub fn rule_name(&self) -> Option<&str> {
+        match self {
+            Self::CreatePolicy { .. } | Self::UpdatePolicy { .. } | Self::DeletePolicy { .. } => None,
+            Self::CreateRule { after, .. } | Self::UpdateRule { after, .. } => Some(&after.name),
+            Self::DeleteRule { before, .. } => Some(&before.name),
+        }
+    }
+
+    /// For an update, the fields that the call sends, in the service's order; empty for a change of nothing.
+    #[must_use]
+    pub fn changed(&self) -> Vec<&'static str> {
+        match self {
+            Self::UpdatePolicy { before, after, .. } => before.changed(after),
+            Self::UpdateRule { before, after, .. } => changed_fields(before, after),
+            Self::CreatePolicy { .. }
+            | Self::DeletePolicy { .. }
+            | Self::CreateRule { .. }
+            | Self::DeleteRule { .. } => Vec::new(),
+        }
+    }
+}
+
+impl Head {
+    /// The head of a policy.
+    #[must_use]
+    pub fn of(policy: &Policy) -> Self {
+        let Policy { name, scope, body } = policy;
+        let cedar = match body {
+            crate::model::Body::Allowlist(_) => None,
+            crate::model::Body::Cedar(cedar) => Some(cedar.clone()),
+        };
+        Self { name: name.clone(), scope: scope.clone(), cedar }
+    }
+
+    fn changed(&self, after: &Self) -> Vec<&'static str> {
+        let Self { name, scope, cedar } = self;
+        let mut fields = Vec::new();
+        if *name != after.name {
+            fields.push("name");
+        }
+        if *scope != after.scope {
+            fields.push("scope");
+        }
+        if *cedar != after.cedar {
+            fields.push("cedar_v1");
+        }
+        fields
+    }
+}
+
+/// The fields in which two versions of a rule differ, in the service's order; lists are compared as sets.
+#[must_use]
+pub fn changed_fields(before: &Rule, after: &Rule) -> Vec<&'static str> {
+    let Rule { name, decision, actions, resources } = before;
+    let mut fields = Vec::new();
+    if *name != after.name {
+        fields.push("name");
+    }
+    if !same_set(actions, &after.actions) {
+        fields.push("actions");
+    }
+    match (resources, &after.resources) {
+        (crate::model::Resources::Plain(one), crate::model::Resources::Plain(other)) if same_set(one, other) => {}
+        (crate::model::Resources::Http(one), crate::model::Resources::Http(other)) if same_set(one, other) => {}
+        (_, crate::model::Resources::Plain(_)) => fields.push("resources"),
+        (_, crate::model::Resources::Http(_)) => fields.push("http_resources"),
+    }
+    if *decision != after.decision {
+        fields.push("decision");
+    }
+    fields
+}
+
+fn same_set<T: Ord>(one: &[T], other: &[T]) -> bool {
+    use std::collections::BTreeSet;
+    one == other || one.iter().collect::<BTreeSet<_>>() == other.iter().collect::<BTreeSet<_>>()
+}

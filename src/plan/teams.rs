@@ -1,0 +1,88 @@
+//! The teams that documents name, as the ids that the service knows them by.
+
+use std::collections::BTreeSet;
+
+use thiserror::Error;
+
+use crate::model::{Desired, Origin, Scope, TeamDirectory, TeamLookup};
+
+/// A team of a scope that cannot be told from the organization's teams.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum TeamError {
+    /// The organization has no such team.
+    #[error("{}:{}:{}: `{policy}` is for the team `{team}`, which the organization does not have", at.file, at.line, at.column)]
+    Unknown {
+        /// The policy's name.
+        policy: String,
+        /// What the document says.
+        team: String,
+        /// The team whose name is nearest.
+        nearest: Option<String>,
+        /// Where the policy is declared.
+        at: Origin,
+    },
+    /// Several teams have this name.
+    #[error("{}:{}:{}: `{policy}` is for the team `{team}`, and {} teams have that name", at.file, at.line, at.column, ids.len())]
+    Ambiguous {
+        /// The policy's name.
+        policy: String,
+        /// What the document says.
+        team: String,
+        /// The ids of the teams.
+        ids: Vec<String>,
+        /// Where the policy is declared.
+        at: Origin,
+    },
+}
+
+impl TeamError {
+    /// What to do.
+    #[must_use]
+    pub fn hint(&self) -> String {
+        match self {
+            Self::Unknown { nearest: Some(nearest), .. } => format!("did you mean `{nearest}`?"),
+            Self::Unknown { nearest: None, .. } => {
+                "name a team of the organization, or create the team first".to_owned()
+            }
+            Self::Ambiguous { ids, .. } => format!("write the id of the one that is meant: {}", ids.join(", ")),
+        }
+    }
+}
+
+/// The documents with team ids in place of what they say.
+///
+/// # Errors
+///
+/// Every team that cannot be told, in the order of the policies.
+pub fn resolve(desired: &Desired, teams: &TeamDirectory) -> Result<Desired, Vec<TeamError>> {
+    let mut resolved = desired.clone();
+    let mut errors = Vec::new();
+    for declared in &mut resolved.policies {
+        let Scope::Teams(names) = &declared.policy.scope else { continue };
+        let mut ids = BTreeSet::new();
+        for team in names {
+            let (policy, team, at) = (declared.policy.name.clone(), team.clone(), declared.origin.clone());
+            match teams.resolve(&team) {
+                TeamLookup::Found(id) => {
+                    ids.insert(id);
+                }
+                TeamLookup::Unknown => {
+                    let nearest = nearest(&team, teams);
+                    errors.push(TeamError::Unknown { policy, team, nearest, at });
+                }
+                TeamLookup::Ambiguous(ids) => errors.push(TeamError::Ambiguous { policy, team, ids, at }),
+            }
+        }
+        declared.policy.scope = Scope::of(ids);
+    }
+    if errors.is_empty() { Ok(resolved) } else { Err(errors) }
+}
+
+fn nearest(text: &str, teams: &TeamDirectory) -> Option<String> {
+    teams
+        .iter()
+        .map(|team| (strsim::damerau_levenshtein(text, &team.name), team.name))
+        .filter(|(distance, name)| *distance * 3 <= name.chars().count().max(3))
+        .min()
+        .map(|(_, name)| name)
+}
