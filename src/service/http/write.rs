@@ -23,18 +23,6 @@ impl WriteAccess {
     }
 }
 
-/// What a write does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "UPPERCASE")]
-pub enum Method {
-    /// Makes an object.
-    Post,
-    /// Changes the fields that are sent.
-    Patch,
-    /// Takes an object away.
-    Delete,
-}
-
 /// How a write ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WriteOutcome {
