@@ -3,10 +3,10 @@
 //!
 //! ```text
 //!  policies/*.yaml                                            Docker Hub
-//!       │ source::discover, source::document                     │ service::docker::snapshot (a Reader: GET only)
+//!       │ source::discover, source::parse                        │ service::docker::snapshot (a Reader: GET only)
 //!       ▼                                                        ▼
 //!  Documents {value, pointer → span}                          model::Live {policies, ids, teams}
-//!       │ document::schema, document::resolve → Diagnostics      │
+//!       │ document::read, document::declare → Diagnostics        │
 //!       ▼                                                        │
 //!  model::Desired {policies, origins} ──check::run → Diagnostics │
 //!       └──────────────────────────────┬─────────────────────────┘
@@ -22,7 +22,8 @@
 //! pure, synchronous and deterministic. Imports point one way: `cli → execute, render, emulator → service → plan →
 //! access, check → document → model → source → diagnostic`.
 //!
-//! Start reading in [`cli`]: each command is a file whose function follows the picture.
+//! Start reading in [`cli`]: each command is a file whose function follows the picture. The arrows on the left together
+//! are [`check::load`].
 
 pub mod access;
 pub mod check;
