@@ -6,6 +6,7 @@
 
 mod build;
 mod discover;
+mod expectation;
 mod hidden;
 mod places;
 mod read;

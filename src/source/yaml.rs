@@ -12,6 +12,7 @@ use granit_parser::{Event, Parser, Placement, ScalarStyle, Span, StructureStyle}
 use serde_json::Value;
 
 use super::build::{Builder, Node};
+use super::expectation::{self, Shielded};
 use super::{hidden, places::Places, scalar, syntax};
 use crate::diagnostic::{Diagnostic, FileId};
 
@@ -55,10 +56,12 @@ pub struct Comment {
 pub fn parse(file: FileId, text: &str, findings: &mut Vec<Diagnostic>) -> Parsed {
     let mut parsed = Parsed::default();
     hidden::look(file, text, findings);
+    let shielded = expectation::shield(text);
+    let text = shielded.as_ref().map_or(text, |shielded| shielded.text.as_str());
     let mut builder = Builder::new(file, findings);
     for event in Parser::new_from_str_with_options(text, options()) {
         let step = match event {
-            Ok((event, span)) => read(event, bytes(&span), text, &mut builder, &mut parsed),
+            Ok((event, span)) => read(event, bytes(&span), text, shielded.as_ref(), &mut builder, &mut parsed),
             Err(error) => Err(syntax::diagnostic(file, text, &error)),
         };
         if let Err(diagnostic) = step {
@@ -87,6 +90,7 @@ fn read(
     event: Event<'_>,
     span: Range<usize>,
     text: &str,
+    shielded: Option<&Shielded>,
     builder: &mut Builder<'_>,
     parsed: &mut Parsed,
 ) -> Result<(), Box<Diagnostic>> {
@@ -100,6 +104,10 @@ fn read(
         }
         Event::Scalar(content, style, anchor, tag) => {
             builder.refuse_tag(tag.is_some(), &span);
+            let content = match shielded {
+                Some(shielded) => shielded.content(content, &span),
+                None => content,
+            };
             let value = if style == ScalarStyle::Plain {
                 scalar::resolve(&content).unwrap_or_else(|| builder.refuse_number(&content, &span))
             } else {

@@ -372,6 +372,12 @@ fn everything_that_yaml_can_hold_has_an_answer() {
             policy("description: a\u{202e}b\u{200b}\nrules: []\n"),
             &["hidden-character a.yaml:4:15", "hidden-character a.yaml:4:17"],
         ),
+        (
+            "an expectation with arguments, as people write it",
+            "apiVersion: seawall/v1\nkind: AccessTest\nname: t\nexpect:\n  - allow: mcp invokeTool notion/search {\"readOnly\": true}\n  - deny: 1\n"
+                .to_owned(),
+            &["wrong-type a.yaml:6:11"],
+        ),
         ("infinity", policy("description: .inf\nrules: []\n"), &["wrong-type a.yaml:4:14"]),
     ];
     let wrong: Vec<String> = cases
