@@ -69,19 +69,19 @@ pub(super) fn unguarded(checked: &Checked) -> Vec<Finding> {
 fn unknown_action(source: &str) -> (&'static str, String, String) {
     let id = source.rsplit("::").next().unwrap_or(source).trim().trim_matches('"');
     let message = format!("there is no action {}; the statement never matches", backticked(source));
-    let plain: String = id.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
-    let known = || McpAction::ALL.iter().map(|action| action.name()).chain(UNGATED);
-    let near = ALIASES
-        .iter()
-        .find(|(alias, _)| *alias == plain)
-        .map(|(_, name)| *name)
-        .or_else(|| known().find(|name| name.eq_ignore_ascii_case(&plain)))
-        .or_else(|| nearest(id, known()));
-    let help = match near {
+    let help = match nearest_action(id) {
         Some(name) => format!("did you mean `MCP::Action::\"{name}\"`?"),
         None => format!("the actions are `{}`", McpAction::ALL.map(McpAction::name).join("`, `")),
     };
     (code::UNKNOWN_ACTION, message, help)
+}
+
+/// The action that is meant by another name.
+pub(super) fn nearest_action(id: &str) -> Option<&'static str> {
+    let plain: String = id.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
+    let known = || McpAction::ALL.iter().map(|action| action.name()).chain(UNGATED);
+    let alias = ALIASES.iter().find(|(alias, _)| *alias == plain).map(|(_, name)| *name);
+    alias.or_else(|| known().find(|name| name.eq_ignore_ascii_case(&plain))).or_else(|| nearest(id, known()))
 }
 
 fn unknown_type(source: &str) -> (&'static str, String, String) {

@@ -7,10 +7,12 @@
 
 mod arguments;
 mod cover;
+mod decide;
 mod examine;
 mod explain;
 mod finding;
 mod limit;
+mod request;
 mod schema;
 mod statement;
 #[cfg(test)]
@@ -20,10 +22,12 @@ mod traps;
 mod validate;
 
 pub use cover::covers;
+pub use decide::{Answer, McpPolicies, Outcome, Reason};
 pub use examine::{examine, examine_syntax};
 pub use finding::{Finding, code};
 pub use limit::{MAX_NESTING, MAX_OPERATORS, with_deep_stack};
-pub use schema::{McpAction, SCHEMA, UNGATED};
+pub use request::{McpRequest, NoRequest};
+pub use schema::{McpAction, SCHEMA, SCHEMA_URL, UNGATED};
 pub use statement::{Effect, Mistake, Statement, statements};
 pub use token::comments;
 pub use traps::APPROVAL;

@@ -13,6 +13,11 @@ use serde_json::{Value, json};
 /// The shipped schema, in Cedar's own syntax; also in `schemas/mcp.cedarschema`.
 pub const SCHEMA: &str = include_str!("../../../schemas/mcp.cedarschema");
 
+/// The schema that it stands for.
+///
+/// Source: the `CedarV1Policy` schema of the Docker AI Governance API.
+pub const SCHEMA_URL: &str = crate::document::DEFAULT_SCHEMA_URL;
+
 /// What the gateway asks Cedar about.
 ///
 /// Source: Docker's MCP policy reference, the actions that are gated.
