@@ -79,8 +79,8 @@ impl<'a> Arrangement<'a> {
         let mut state = start.clone();
         for call in self.by_place().into_iter().filter_map(|index| self.calls.get(index)) {
             let change = layout.effect(&call.draft);
-            state = state.after(&change);
-            if let Some(witness) = layout.space.opening(&state, &layout.space.touched(&change)) {
+            state.make(&change);
+            if let Some(witness) = layout.space.opening(&state, &change, &layout.space.touched(&change)) {
                 return witness;
             }
         }

@@ -185,8 +185,8 @@ fn updated(before: &Rule, after: &Rule) -> Delta {
         delta.drops(before);
     }
     let (old, new) = (covered(before), covered(after));
-    delta.moves_cover = !old.is_subset(&new) && (!new.is_subset(&old) || before.decision != after.decision)
-        || before.decision != after.decision && old != new;
+    // Coming and going at once, it cannot wait both for the allows that it covers and for those that it uncovers.
+    delta.moves_cover = old != new && (delta.adds_allow || delta.adds_deny) && (delta.drops_allow || delta.drops_deny);
     delta
 }
 

@@ -41,7 +41,7 @@ pub(super) fn order(diff: &Diff, drafts: Vec<Draft>) -> Ordered {
         }
         if effect.place <= Place::AddAllows {
             if let Some(change) = moves.get(index) {
-                start = start.after(change);
+                start.make(change);
             }
             early.push((effect.place, draft.clone()));
         } else {
@@ -54,8 +54,9 @@ pub(super) fn order(diff: &Diff, drafts: Vec<Draft>) -> Ordered {
         let mut chain = Vec::new();
         for component in &components {
             chain.extend(arranged(component).solve(&layout, &state)?);
-            state =
-                component.iter().filter_map(|index| moves.get(*index)).fold(state, |state, change| state.after(change));
+            for change in component.iter().filter_map(|index| moves.get(*index)) {
+                state.make(change);
+            }
         }
         Ok(chain)
     };

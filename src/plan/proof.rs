@@ -235,8 +235,6 @@ fn some_order_is_safe(old: &Live, new: &Live, drafts: &[Draft]) -> bool {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1_500, ..ProptestConfig::default() })]
-
     #[test]
     fn nothing_opens_on_the_way(old in organization(3), new in organization(3)) {
         let (old, diff, drafts) = ends(&old, &new);

@@ -4,9 +4,10 @@
 //! request that the call touches; and if any order of these calls is safe, one is found (short of [`BUDGET`]).
 //!
 //! Why it is enough to try the calls that both narrow and widen: a call that only narrows can be moved to the front of
-//! any safe order, since every later state only loses by it, and one that only widens to the back.
+//! any safe order, since every later state only loses by it, and one that only widens to the back. What a narrowing call
+//! can do harm to is the rule that nobody is left without a policy, so that those that take rules away are tried too.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashSet, VecDeque};
 
 use super::effect::Place;
 use super::space::{Move, Space, State};
@@ -36,99 +37,116 @@ pub(super) fn order(space: &Space, start: &State, calls: &[Call]) -> Option<Vec<
 }
 
 fn by_place(space: &Space, start: &State, calls: &[Call]) -> Option<Vec<usize>> {
-    let mut preferred: Vec<usize> = (0..calls.len()).collect();
-    preferred.sort_by_key(|index| (calls.get(*index).map(|call| call.place), *index));
+    let mut waiting: Vec<usize> = (0..calls.len()).collect();
+    waiting.sort_by_key(|index| (calls.get(*index).map(|call| call.place), *index));
+    let mut waiting = VecDeque::from(waiting);
     let mut state = start.clone();
     let mut order = Vec::new();
     let mut done = vec![false; calls.len()];
-    while !preferred.is_empty() {
-        let (position, next) = preferred.iter().enumerate().find_map(|(position, index)| {
-            let call = calls.get(*index)?;
-            Some((position, step(space, &state, call, &done)?))
+    let mut budget = BUDGET + calls.len();
+    while !waiting.is_empty() {
+        let position = waiting.iter().position(|index| {
+            budget = budget.saturating_sub(1);
+            budget > 0 && calls.get(*index).is_some_and(|call| step(space, &mut state, call, &done).is_some())
         })?;
-        let index = preferred.remove(position);
+        let index = waiting.remove(position)?;
         if let Some(slot) = done.get_mut(index) {
             *slot = true;
         }
         order.push(index);
-        state = next;
     }
     Some(order)
 }
 
-/// The state after a call, if the call can be made now and opens nothing.
-fn step(space: &Space, state: &State, call: &Call, done: &[bool]) -> Option<State> {
+/// Makes a call, if it can be made now and opens nothing; with what takes it back.
+fn step(space: &Space, state: &mut State, call: &Call, done: &[bool]) -> Option<Move> {
     if call.needs.iter().any(|need| !done.get(*need).copied().unwrap_or(true)) {
         return None;
     }
-    let next = state.after(&call.effect);
-    space.opening(&next, &call.requests).is_none().then_some(next)
+    let back = state.make(&call.effect);
+    if space.opening(state, &call.effect, &call.requests).is_none() {
+        return Some(back);
+    }
+    state.make(&back);
+    None
 }
 
 fn narrowing_first(space: &Space, start: &State, calls: &[Call]) -> Option<Vec<usize>> {
-    let mut search = Search { space, calls, dead: HashSet::new(), budget: BUDGET };
-    let mut order = Vec::new();
-    search.from(start.clone(), &mut order).then_some(order)
+    let done = vec![false; calls.len()];
+    let mut search =
+        Search { space, calls, state: start.clone(), order: Vec::new(), done, dead: HashSet::new(), budget: BUDGET };
+    search.goes_on().then_some(search.order)
 }
 
 struct Search<'a> {
     space: &'a Space,
     calls: &'a [Call],
+    state: State,
+    order: Vec<usize>,
+    done: Vec<bool>,
     /// Sets of calls from which no safe order goes on.
-    dead: HashSet<Vec<usize>>,
+    dead: HashSet<Vec<bool>>,
     budget: usize,
 }
 
 impl Search<'_> {
-    fn from(&mut self, mut state: State, order: &mut Vec<usize>) -> bool {
-        let depth = order.len();
-        while let Some((index, next)) = self.next_narrowing(&state, order) {
-            order.push(index);
-            state = next;
+    /// Whether a safe order goes on from here; it is then complete, and otherwise as it was.
+    fn goes_on(&mut self) -> bool {
+        let mut made = Vec::new();
+        while let Some(index) = (0..self.calls.len()).find(|index| self.is_free(*index) && self.make(*index, &mut made))
+        {
+            debug_assert!(self.done.get(index).copied().unwrap_or(false), "a call that was made is done");
         }
-        if order.len() == self.calls.len() {
+        if self.order.len() == self.calls.len() {
             return true;
         }
-        let mut key = order.clone();
-        key.sort_unstable();
-        if self.budget == 0 || self.dead.contains(&key) {
-            order.truncate(depth);
-            return false;
-        }
-        self.budget -= 1;
-        let mut candidates: Vec<usize> = (0..self.calls.len()).filter(|index| !order.contains(index)).collect();
-        candidates.sort_by_key(|index| self.calls.get(*index).map(|call| (call.widens, call.place, *index)));
-        for index in candidates {
-            let Some(call) = self.calls.get(index) else { continue };
-            if let Some(next) = step(self.space, &state, call, &self.done(order)) {
-                order.push(index);
-                if self.from(next, order) {
-                    return true;
+        if self.budget > 0 && self.dead.insert(self.done.clone()) {
+            self.budget -= 1;
+            for index in self.candidates() {
+                let mut own = Vec::new();
+                if self.make(index, &mut own) {
+                    if self.goes_on() {
+                        return true;
+                    }
+                    self.take_back(own);
                 }
-                order.pop();
             }
         }
-        self.dead.insert(key);
-        order.truncate(depth);
+        self.take_back(made);
         false
     }
 
-    fn done(&self, order: &[usize]) -> Vec<bool> {
-        let mut done = vec![false; self.calls.len()];
-        for index in order {
-            if let Some(slot) = done.get_mut(*index) {
-                *slot = true;
-            }
-        }
-        done
+    /// Whether a call can be made at once without a loss: it narrows, and leaves nobody without a policy.
+    fn is_free(&self, index: usize) -> bool {
+        self.calls.get(index).is_some_and(|call| call.narrows && !call.effect.releases())
     }
 
-    fn next_narrowing(&self, state: &State, order: &[usize]) -> Option<(usize, State)> {
-        self.calls.iter().enumerate().find_map(|(index, call)| {
-            if !call.narrows || order.contains(&index) {
-                return None;
+    /// What is not done, widening calls last.
+    fn candidates(&self) -> Vec<usize> {
+        let open = self.done.iter().enumerate().filter(|(_, done)| !**done).map(|(index, _)| index);
+        let mut candidates: Vec<usize> = open.collect();
+        candidates
+            .sort_by_key(|index| self.calls.get(*index).map(|call| (call.widens, !call.narrows, call.place, *index)));
+        candidates
+    }
+
+    fn make(&mut self, index: usize, made: &mut Vec<Move>) -> bool {
+        let Some((call, false)) = self.calls.get(index).zip(self.done.get(index).copied()) else { return false };
+        let Some(back) = step(self.space, &mut self.state, call, &self.done) else { return false };
+        self.order.push(index);
+        if let Some(slot) = self.done.get_mut(index) {
+            *slot = true;
+        }
+        made.push(back);
+        true
+    }
+
+    fn take_back(&mut self, made: Vec<Move>) {
+        for back in made.into_iter().rev() {
+            self.state.make(&back);
+            if let Some(slot) = self.order.pop().and_then(|index| self.done.get_mut(index)) {
+                *slot = false;
             }
-            Some((index, step(self.space, state, call, &self.done(order))?))
-        })
+        }
     }
 }

@@ -61,21 +61,27 @@ pub(super) struct Space {
     contents: Vec<Vec<usize>>,
 }
 
+impl Move {
+    /// Whether something may no longer be governed after it.
+    pub(super) fn releases(&self) -> bool {
+        self.scope.is_some() || self.groups.iter().any(|(_, there)| !there)
+    }
+}
+
 impl State {
-    /// The state after a call.
-    pub(super) fn after(&self, change: &Move) -> Self {
-        let mut next = self.clone();
+    /// Makes a call; with what it returns, it is taken back.
+    pub(super) fn make(&mut self, change: &Move) -> Move {
+        let mut groups = Vec::new();
         for (group, there) in &change.groups {
-            if let Some(slot) = next.there.get_mut(*group) {
-                *slot = *there;
+            if let Some(slot) = self.there.get_mut(*group) {
+                groups.push((*group, std::mem::replace(slot, *there)));
             }
         }
-        if let Some((policy, scope)) = &change.scope
-            && let Some(slot) = next.scopes.get_mut(*policy)
-        {
-            slot.clone_from(scope);
-        }
-        next
+        groups.reverse();
+        let scope = change.scope.as_ref().and_then(|(policy, scope)| {
+            Some((*policy, std::mem::replace(self.scopes.get_mut(*policy)?, scope.clone())))
+        });
+        Move { groups, scope }
     }
 
     fn has(&self, group: usize) -> bool {
@@ -116,12 +122,12 @@ impl Space {
         groups.filter_map(|group| self.matched.get(*group)).flatten().copied().collect()
     }
 
-    /// A request that `state` lets through for an audience that neither end lets through, among these; or an audience
-    /// that no policy of a domain governs though both ends have one.
-    pub(super) fn opening<'a>(&'a self, state: &State, among: impl IntoIterator<Item = &'a usize>) -> Option<String> {
-        let mut among = among.into_iter().filter_map(|index| self.requests.get(*index));
-        let opened = among.find(|request| self.opens(request, state));
-        opened.map(Request::describe).or_else(|| self.abandoned(state))
+    /// A request among these that `state`, which a call led to, lets through for an audience that neither end lets
+    /// through; or an audience that no policy of a domain governs though both ends have one.
+    pub(super) fn opening(&self, state: &State, change: &Move, among: &BTreeSet<usize>) -> Option<String> {
+        let mut among = among.iter().filter_map(|index| self.requests.get(*index));
+        let opened = among.find(|request| self.opens(request, state)).map(Request::describe);
+        opened.or_else(|| if change.releases() { self.abandoned(state) } else { None })
     }
 
     fn opens(&self, request: &Request, state: &State) -> bool {
