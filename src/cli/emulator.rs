@@ -8,12 +8,14 @@ use std::time::Duration;
 
 use super::{Context, Exit, Failure};
 use crate::check;
-use crate::emulator::{Builder, Emulator, Fault, SYNTAX, Seed};
+use crate::emulator::{AgentAccount, Builder, Emulator, Fault, SYNTAX, Seed};
 use crate::render::sanitize;
 use crate::service::docker::Snapshot;
 
 /// Who may log in where the environment does not say.
 const DEFAULT_ACCOUNT: (&str, &str) = ("seawall", "emulator");
+/// The same for the Vijil side.
+const DEFAULT_PAIR: (&str, &str) = ("vk_seawall", "emulator");
 
 /// How long calls under way may take to end once the emulator is told to stop.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -47,7 +49,9 @@ pub(super) struct Args {
 pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     let Args { port, state, seed, teams, latency, rate_limit, faults } = args;
     let (identifier, secret, default) = account(context)?;
+    let (agent_account, default_pair) = agent_account(context)?;
     let mut builder = Emulator::builder()
+        .agent_account(agent_account)
         .port(*port)
         .teams(teams)
         .latency(Duration::from_millis(*latency))
@@ -78,6 +82,13 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
         } else {
             context.note("log in with the DOCKER_USERNAME and DOCKER_PASSWORD that it was started with");
         }
+        context.note(&format!("serving Vijil at {}", running.origin()));
+        if default_pair {
+            let (id, secret) = DEFAULT_PAIR;
+            context.note(&format!("log in with VIJIL_CLIENT_ID={id} VIJIL_CLIENT_SECRET={secret}"));
+        } else {
+            context.note("log in with the Vijil credentials that it was started with");
+        }
         stopped().await;
         if tokio::time::timeout(PATIENCE, running.stop()).await.is_err() {
             context.note("stopped with calls under way");
@@ -97,6 +108,21 @@ fn account(context: &Context) -> Result<(String, String, bool), Failure> {
                 .hint("set both, or none"))
         }
     }
+}
+
+/// The credentials of the Vijil side, and whether they are the default ones.
+fn agent_account(context: &Context) -> Result<(AgentAccount, bool), Failure> {
+    let environment = context.environment();
+    let api_key = environment.text("VIJIL_API_KEY")?;
+    let (id, secret, default) = match (environment.text("VIJIL_CLIENT_ID")?, environment.text("VIJIL_CLIENT_SECRET")?) {
+        (Some(id), Some(secret)) => (id, secret, false),
+        (None, None) => (DEFAULT_PAIR.0.to_owned(), DEFAULT_PAIR.1.to_owned(), api_key.is_none()),
+        (Some(_), None) | (None, Some(_)) => {
+            let failure = Failure::new(Exit::Usage, "only one of `VIJIL_CLIENT_ID` and `VIJIL_CLIENT_SECRET` is set");
+            return Err(failure.hint("set both, or none"));
+        }
+    };
+    Ok((AgentAccount { client_id: id, client_secret: secret, api_key, email: None }, default))
 }
 
 /// A snapshot file, or the documents of a workspace as if they had been applied.

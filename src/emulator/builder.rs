@@ -19,6 +19,7 @@ use super::seed::Seed;
 use super::server::{Inner, Server, router};
 use super::state::State;
 use super::store::{Store, StoreError};
+use super::vijil::{self, AgentAccount, AgentBehaviour};
 use super::{EmulatorError, identity};
 use crate::service::http;
 
@@ -38,6 +39,7 @@ pub struct Builder {
     record: bool,
     clock: http::Clock,
     settings: Settings,
+    agents: vijil::Settings,
 }
 
 impl Default for Builder {
@@ -55,6 +57,7 @@ impl Default for Builder {
             record: true,
             clock: http::Clock::system(),
             settings: Settings::default(),
+            agents: vijil::Settings::default(),
         }
     }
 }
@@ -156,6 +159,19 @@ impl Builder {
         self
     }
 
+    /// Credentials for the Vijil side. The first ones are what [`Running::agent_account`] gives; without any, a pair with
+    /// an unguessable secret is made.
+    pub fn agent_account(mut self, account: AgentAccount) -> Self {
+        self.agents.accounts.push(account);
+        self
+    }
+
+    /// Choices of the Vijil side where the service may behave either way.
+    pub fn agent_behaviour(mut self, behaviour: AgentBehaviour) -> Self {
+        self.agents.behaviour = behaviour;
+        self
+    }
+
     /// Starts it.
     ///
     /// # Errors
@@ -166,6 +182,12 @@ impl Builder {
             self = self.account(org.clone(), identity::unguessable());
         }
         let account = self.settings.accounts.first().expect("an account was just added").clone();
+        if self.agents.accounts.is_empty() {
+            let client_secret = identity::unguessable();
+            let client_id = "vk_seawall".to_owned();
+            self.agents.accounts.push(AgentAccount { client_id, client_secret, api_key: None, email: None });
+        }
+        let agent_account = self.agents.accounts.first().expect("an account was just added").clone();
         let bind = |source| EmulatorError::Bind { port: self.port, source };
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, self.port)).await.map_err(bind)?;
         let address = listener.local_addr().map_err(bind)?;
@@ -174,6 +196,7 @@ impl Builder {
         let inner = self.inner(&org, clock.now())?;
         let server = Arc::new(Server {
             service: Service::new(self.settings, identity::unguessable()),
+            agents: vijil::Service::new(self.agents, identity::unguessable()),
             clock,
             latency: self.latency,
             origin: format!("http://{address}"),
@@ -193,7 +216,7 @@ impl Builder {
                 tracing::error!("the emulator stopped: {error}");
             }
         });
-        Ok(Running { server, account, org, stop: Some(stop), task: Some(task) })
+        Ok(Running { server, account, agent_account, org, stop: Some(stop), task: Some(task) })
     }
 
     /// Opens the state, and puts in what the set-up asks for.

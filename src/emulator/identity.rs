@@ -27,6 +27,11 @@ pub(super) fn team_id(org: &str, name: &str) -> String {
     [0..8, 8..12, 12..16, 16..20, 20..32].map(|part| hex.get(part).unwrap_or_default()).join("-")
 }
 
+/// A UUID for a number, another one with another salt; likewise in no order.
+pub(super) fn uuid(salt: &str, number: u64) -> String {
+    team_id(salt, &format!("object/{number}"))
+}
+
 /// Lower-case hexadecimal digits.
 pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()

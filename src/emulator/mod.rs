@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!  TCP ── connection ── server ──▶ docker::Service::handle(State, Request) → Response     no I/O, no clock
+//!                         │     └─▶ vijil::Service::handle, for paths that start with `/v1`
 //!                         │ fault: what happens to this call
 //!                         └ store: what the call changed, in one durable transaction, before the answer
 //! ```
@@ -46,6 +47,7 @@ mod seed;
 mod server;
 mod state;
 mod store;
+pub mod vijil;
 
 use std::path::PathBuf;
 
@@ -60,6 +62,7 @@ pub use running::Running;
 pub use seed::Seed;
 pub use state::{Group, Org, State};
 pub use store::StoreError;
+pub use vijil::{AgentAccount, AgentBehaviour, AgentOperation, Agents};
 
 /// Where an emulator starts: [`Emulator::builder`] or [`Emulator::embedded`].
 #[derive(Clone, Copy, Debug)]

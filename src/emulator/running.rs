@@ -13,12 +13,14 @@ use super::record::Call;
 use super::server::Server;
 use super::state::State;
 use super::store::StoreError;
+use super::vijil::AgentAccount;
 
 /// A running emulator. Dropping it closes the state file at once and the socket soon after.
 #[derive(Debug)]
 pub struct Running {
     pub(super) server: Arc<Server>,
     pub(super) account: Account,
+    pub(super) agent_account: AgentAccount,
     pub(super) org: String,
     pub(super) stop: Option<oneshot::Sender<()>>,
     pub(super) task: Option<JoinHandle<()>>,
@@ -53,6 +55,18 @@ impl Running {
     #[must_use]
     pub fn secret(&self) -> &str {
         &self.account.secret
+    }
+
+    /// The first credentials of the Vijil side.
+    #[must_use]
+    pub fn agent_account(&self) -> &AgentAccount {
+        &self.agent_account
+    }
+
+    /// A token of the Vijil side, as a login gives it now.
+    #[must_use]
+    pub fn agent_token(&self) -> String {
+        self.server.agents.token(self.server.clock.now().as_second())
     }
 
     /// The calls so far, in the order of their effects.
@@ -117,6 +131,7 @@ impl Running {
     /// Makes every token that was given so far worthless.
     pub fn expire_tokens(&self) {
         self.server.service.expire_tokens();
+        self.server.agents.expire_tokens();
     }
 
     /// Moves the emulator's clock on, by whole seconds.

@@ -20,6 +20,7 @@ use super::fault::{FaultKind, Faults};
 use super::record::{Call, Record};
 use super::state::State;
 use super::store::{Store, StoreError};
+use super::vijil;
 
 /// The largest body that is read; the service's largest object is far smaller.
 const LARGEST_BODY: usize = 4 * 1024 * 1024;
@@ -28,6 +29,7 @@ const LARGEST_BODY: usize = 4 * 1024 * 1024;
 #[derive(Debug)]
 pub(super) struct Server {
     pub(super) service: Service,
+    pub(super) agents: vijil::Service,
     pub(super) clock: Clock,
     pub(super) latency: Duration,
     pub(super) origin: String,
@@ -90,7 +92,10 @@ impl Server {
         for kind in met {
             match kind {
                 FaultKind::Delay(_) => {}
-                FaultKind::ExpireTokens => self.service.expire_tokens(),
+                FaultKind::ExpireTokens => {
+                    self.service.expire_tokens();
+                    self.agents.expire_tokens();
+                }
                 FaultKind::Edit(edit) => {
                     if let Err(error) = inner.change(|state| edit.carry_out(state)) {
                         tracing::error!("{error}");
@@ -133,7 +138,10 @@ impl Server {
     }
 
     fn effect(&self, inner: &mut Inner, request: &Request) -> Response {
-        let answer = inner.change(|state| self.service.handle(state, request));
+        let answer = inner.change(|state| match request.path.first() {
+            Some(first) if first == "v1" => self.agents.handle(state, request),
+            Some(_) | None => self.service.handle(state, request),
+        });
         answer.unwrap_or_else(|error| {
             tracing::error!("{error}");
             Refusal::new(Code::Internal, "internal error").response(Operation::ListPolicies)

@@ -10,9 +10,10 @@ use serde::{Deserialize, Serialize};
 
 use super::docker::Policy;
 use super::identity;
+use super::vijil::Agents;
 
 /// Everything that outlives a call.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct State {
     /// Organizations by name.
     pub orgs: BTreeMap<String, Org>,
@@ -20,6 +21,8 @@ pub struct State {
     pub ids_given: u64,
     /// Sets the ids that are given apart from those that came with a seed, maybe from another emulator.
     pub ids_salt: String,
+    /// What the Vijil side holds.
+    pub agents: Agents,
 }
 
 /// An organization of Docker Hub.
@@ -49,6 +52,12 @@ impl State {
     pub fn next_id(&mut self, prefix: &str) -> String {
         self.ids_given += 1;
         format!("{prefix}{}", identity::alphanumeric(&self.ids_salt, self.ids_given))
+    }
+
+    /// The next id in the form of a UUID.
+    pub fn next_uuid(&mut self) -> String {
+        self.ids_given += 1;
+        identity::uuid(&self.ids_salt, self.ids_given)
     }
 
     /// The organization, made if it is new.

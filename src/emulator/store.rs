@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::docker::Policy;
 use super::state::{Group, State};
+use super::vijil::{Agents, Stored};
 
 const OBJECTS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("objects");
 
@@ -57,6 +58,9 @@ enum Object {
     Meta { format: u32, ids_given: u64, ids_salt: String },
     Teams { org: String, teams: BTreeMap<String, Group> },
     Policy { org: String, policy: Box<Policy> },
+    AgentPolicy { policy: Stored },
+    AgentRule { rule: Stored },
+    AgentFile { policy: String, content: Vec<u8> },
 }
 
 impl Store {
@@ -88,6 +92,15 @@ impl Store {
                 Object::Teams { org, teams } => state.org_mut(&org).teams = teams,
                 Object::Policy { org, policy } => {
                     state.org_mut(&org).policies.insert(policy.id.clone(), Arc::from(policy));
+                }
+                Object::AgentPolicy { policy } => {
+                    state.agents.policies.insert(policy.text("id").to_owned(), Arc::new(policy));
+                }
+                Object::AgentRule { rule } => {
+                    state.agents.rules.insert(rule.text("id").to_owned(), Arc::new(rule));
+                }
+                Object::AgentFile { policy, content } => {
+                    state.agents.files.insert(policy, Arc::new(content));
                 }
             }
         }
@@ -145,13 +158,14 @@ fn failed(path: &Path, error: impl Into<redb::Error>) -> StoreError {
 /// The objects to write, and the keys to remove.
 fn changes(before: &State, after: &State) -> BTreeMap<String, Option<Object>> {
     let mut changes = BTreeMap::new();
-    let State { orgs, ids_given, ids_salt } = after;
+    let State { orgs, ids_given, ids_salt, agents } = after;
     if before != after {
         changes.insert(
             "meta".to_owned(),
             Some(Object::Meta { format: FORMAT, ids_given: *ids_given, ids_salt: ids_salt.clone() }),
         );
     }
+    agent_changes(&before.agents, agents, &mut changes);
     for (name, org) in orgs {
         let earlier = before.orgs.get(name);
         if earlier.is_none_or(|earlier| earlier.teams != org.teams) {
@@ -176,4 +190,27 @@ fn changes(before: &State, after: &State) -> BTreeMap<String, Option<Object>> {
         }
     }
     changes
+}
+
+fn agent_changes(before: &Agents, after: &Agents, changes: &mut BTreeMap<String, Option<Object>>) {
+    type Shared<T> = BTreeMap<String, Arc<T>>;
+    fn differing<T: Clone>(
+        (kind, before, after): (&str, &Shared<T>, &Shared<T>),
+        object: impl Fn(&str, T) -> Object,
+        changes: &mut BTreeMap<String, Option<Object>>,
+    ) {
+        for (id, value) in after {
+            if before.get(id).is_none_or(|known| !Arc::ptr_eq(known, value)) {
+                changes.insert(format!("{kind}/{id}"), Some(object(id, T::clone(value))));
+            }
+        }
+        for id in before.keys().filter(|id| !after.contains_key(*id)) {
+            changes.insert(format!("{kind}/{id}"), None);
+        }
+    }
+    let Agents { policies, rules, files } = after;
+    differing(("agent-policy", &before.policies, policies), |_, policy| Object::AgentPolicy { policy }, changes);
+    differing(("agent-rule", &before.rules, rules), |_, rule| Object::AgentRule { rule }, changes);
+    let file = |policy: &str, content| Object::AgentFile { policy: policy.to_owned(), content };
+    differing(("agent-file", &before.files, files), file, changes);
 }

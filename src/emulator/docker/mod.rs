@@ -82,7 +82,9 @@ impl Service {
         }
         let call = Call { settings: &self.settings, request, org: route.org };
         match route.operation {
-            Operation::Authenticate => unreachable!("answered before anything is asked of the caller"),
+            Operation::Authenticate | Operation::Agent(_) => {
+                unreachable!("answered before anything is asked of the caller")
+            }
             Operation::ListPolicies => call.list_policies(state),
             Operation::CreatePolicy => call.create_policy(state),
             Operation::GetPolicy => call.get_policy(state, route.object),

@@ -2,6 +2,8 @@
 
 use axum::http::Method;
 
+use crate::emulator::vijil::AgentOperation;
+
 /// The operations, by the names of the OpenAPI document where it has one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Operation {
@@ -31,6 +33,8 @@ pub enum Operation {
     GetGroup,
     /// `DELETE …/groups/{group_name}`.
     DeleteGroup,
+    /// An operation of the other service.
+    Agent(AgentOperation),
 }
 
 /// An operation and the objects that its path names; empty where it names none.
@@ -44,7 +48,7 @@ pub(super) struct Route<'a> {
 }
 
 impl Operation {
-    /// Every operation.
+    /// Every operation of this service.
     pub const ALL: [Self; 13] = [
         Self::Authenticate,
         Self::ListPolicies,
@@ -78,6 +82,7 @@ impl Operation {
             Self::CreateGroup => "createGroup",
             Self::GetGroup => "getGroup",
             Self::DeleteGroup => "deleteGroup",
+            Self::Agent(operation) => operation.name(),
         }
     }
 
@@ -93,7 +98,33 @@ impl Operation {
             | Self::CreateRule
             | Self::UpdateRule
             | Self::DeleteRule => true,
-            Self::Authenticate | Self::ListGroups | Self::CreateGroup | Self::GetGroup | Self::DeleteGroup => false,
+            Self::Authenticate
+            | Self::ListGroups
+            | Self::CreateGroup
+            | Self::GetGroup
+            | Self::DeleteGroup
+            | Self::Agent(_) => false,
+        }
+    }
+
+    /// Whether it only proves who calls.
+    #[must_use]
+    pub fn is_login(self) -> bool {
+        match self {
+            Self::Agent(operation) => operation.is_login(),
+            Self::Authenticate => true,
+            Self::ListPolicies
+            | Self::CreatePolicy
+            | Self::GetPolicy
+            | Self::UpdatePolicy
+            | Self::DeletePolicy
+            | Self::CreateRule
+            | Self::UpdateRule
+            | Self::DeleteRule
+            | Self::ListGroups
+            | Self::CreateGroup
+            | Self::GetGroup
+            | Self::DeleteGroup => false,
         }
     }
 
@@ -109,6 +140,7 @@ impl Operation {
             | Self::DeleteRule
             | Self::CreateGroup
             | Self::DeleteGroup => true,
+            Self::Agent(operation) => operation.is_write(),
             Self::Authenticate | Self::ListPolicies | Self::GetPolicy | Self::ListGroups | Self::GetGroup => false,
         }
     }
@@ -116,7 +148,10 @@ impl Operation {
     /// The operation that a call means, if any.
     #[must_use]
     pub fn of(method: &Method, path: &[String]) -> Option<Self> {
-        find(method, path).map(|route| route.operation)
+        match path.first() {
+            Some(first) if first == "v1" => AgentOperation::of(method, path).map(Self::Agent),
+            Some(_) | None => find(method, path).map(|route| route.operation),
+        }
     }
 }
 

@@ -90,6 +90,8 @@ pub enum Form {
     Html,
     /// No body.
     Empty,
+    /// `{"detail"}`.
+    Detail,
 }
 
 /// How a 429 says when to come back.
@@ -157,9 +159,7 @@ impl Calls {
         match self {
             Self::Any => true,
             Self::Writes => operation.is_some_and(Operation::is_write),
-            Self::Reads => {
-                operation.is_some_and(|operation| !operation.is_write() && operation != Operation::Authenticate)
-            }
+            Self::Reads => operation.is_some_and(|operation| !operation.is_write() && !operation.is_login()),
             Self::Operation(wanted) => operation == Some(wanted),
         }
     }
@@ -187,6 +187,7 @@ impl Answer {
                     format!("<!DOCTYPE html><html><head><title>{status}</title></head><body>{message}</body></html>");
                 Response::text(*status, "text/html", page)
             }
+            Form::Detail => Response::json(*status, &json!({"detail": message})),
             Form::Empty => Response::empty(*status),
         }
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::{Answer, Calls, Edit, Fault, FaultKind, Form, Wait, WaitForm};
 use crate::emulator::docker::{Operation, Policy};
 use crate::emulator::state::State;
+use crate::emulator::vijil::AgentOperation;
 use crate::model::Decision;
 
 /// What a fault may be, for the help of the command line.
@@ -14,7 +15,7 @@ pub const SYNTAX: &str = "\
 KIND[=ARGUMENT][@CALLS][#NTH[xTIMES]]
 
 KIND is one of
-  refuse=STATUS[:CODE][:FORM]        no effect; FORM is governance, hub, text, html or empty
+  refuse=STATUS[:CODE][:FORM]        no effect; FORM is governance, hub, detail, text, html or empty
   refuse-after=STATUS[:CODE][:FORM]  the effect, then the refusal
   delay=MILLISECONDS                 wait, then go on
   cut                                the effect, then half of the answer
@@ -26,7 +27,8 @@ KIND is one of
   edit=rename:POLICY:NAME            … renames it
   edit=delete-rule:POLICY:RULE       … deletes a rule
   edit=flip-rule:POLICY:RULE         … turns an allow into a deny, or back
-CALLS is any (the default), reads, writes, or an operation such as createRule, listGroups, authenticate.
+CALLS is any (the default), reads, writes, or an operation such as createRule, listGroups, authenticate,
+agent:createPolicyRule, agent:approveRule.
 NTH counts the calls among CALLS from 1; without it all of them are met. TIMES is how many in a row.";
 
 /// A fault that cannot be read.
@@ -82,6 +84,7 @@ fn calls(name: &str) -> Result<Calls, String> {
         "writes" => Ok(Calls::Writes),
         _ => Operation::ALL
             .into_iter()
+            .chain(AgentOperation::ALL.map(Operation::Agent))
             .find(|operation| operation.name() == name)
             .map(Calls::Operation)
             .ok_or_else(|| format!("no calls are named `{name}`")),
@@ -133,6 +136,7 @@ fn form(text: &str) -> Option<Form> {
         "text" => Some(Form::Text),
         "html" => Some(Form::Html),
         "empty" => Some(Form::Empty),
+        "detail" => Some(Form::Detail),
         _ => None,
     }
 }

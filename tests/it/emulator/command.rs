@@ -88,9 +88,12 @@ async fn the_first_line_is_the_address_and_a_signal_ends_it() {
     assert_eq!(process.child.wait().unwrap().code(), Some(0));
     let mut stderr = String::new();
     process.child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
-    insta::assert_snapshot!(stderr, @r"
+    let origin = process.address.strip_suffix("/v2").unwrap();
+    insta::assert_snapshot!(stderr.replace(origin, "http://127.0.0.1:PORT"), @r"
     serving organization `my-org`, until Ctrl-C
     log in with DOCKER_USERNAME=seawall DOCKER_PASSWORD=emulator
+    serving Vijil at http://127.0.0.1:PORT
+    log in with VIJIL_CLIENT_ID=vk_seawall VIJIL_CLIENT_SECRET=emulator
     ");
 }
 

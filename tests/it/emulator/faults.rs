@@ -35,6 +35,7 @@ async fn refusals_have_every_form_and_no_effect_or_the_whole() {
         match form {
             Form::Governance => assert_eq!(refused.body["error"]["code"], json!("internal")),
             Form::Hub => assert_eq!(refused.body["errinfo"], json!(null)),
+            Form::Detail => assert!(refused.body["detail"].is_string()),
             Form::Text | Form::Html | Form::Empty => assert!(refused.body.is_null()),
         }
     }

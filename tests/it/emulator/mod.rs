@@ -9,6 +9,7 @@ mod policies;
 mod rules;
 mod shipped;
 mod tokens;
+mod vijil;
 
 use reqwest::Method;
 use seawall::emulator::{Builder, Emulator, Running};
