@@ -1,7 +1,7 @@
 //! A plan for people, on a terminal.
 //!
 //! Invariant: what it means comes before what is done, and what opens before what closes. Every text that is not ours
-//! passes [`sanitize`].
+//! passes [`super::sanitize`].
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};

@@ -10,6 +10,7 @@
 
 mod command_line;
 mod emulator;
+mod examples;
 mod mcp;
 mod service;
 mod validate;
