@@ -9,6 +9,7 @@ use tokio::sync::watch;
 
 use super::planning::{Workspace, read};
 use super::progress::Progress;
+use super::signal::Signals;
 use super::{Connected, Context, Exit, Failure, Target, connect, workspace};
 use crate::document::Docker;
 use crate::execute::{Approved, Outcome, execute};
@@ -127,13 +128,14 @@ async fn carry_out(
 /// Carries the plan out; the first Ctrl-C or SIGTERM lets the calls in flight finish, a second one is not waited for.
 async fn supervised(approved: &Approved, connected: &Connected, progress: &Progress) -> Outcome {
     let (stop, stopped) = watch::channel(false);
+    let mut asked = Signals::listen();
     let signals = tokio::spawn({
         let progress = progress.notes();
         async move {
-            super::signal::asked_to_stop().await;
-            progress.note("stopping: waiting for the calls in flight");
+            asked.next().await;
             let _ = stop.send(true);
-            super::signal::asked_to_stop().await;
+            progress.note("stopping: waiting for the calls in flight");
+            asked.next().await;
             progress.note("stopped at once: what became of the calls in flight is not known");
             std::process::exit(Exit::Partial.code().into());
         }

@@ -4,15 +4,17 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::outcome::{Ended, Problem};
+use super::outcome::{Ended, Problem, Versions};
 use super::resolve::Created;
-use super::verify::{Standing, named, standing};
-use crate::model::{LivePolicy, PolicyId, RuleId};
+use super::verify::{Standing, named, same_policy, standing};
+use crate::model::{LivePolicy, PolicyId, Rule, RuleId};
+use crate::plan::guard::{MAX_POLICIES, MAX_RULES};
 use crate::plan::request::request;
+use crate::plan::saved::sides;
 use crate::plan::shown;
-use crate::plan::step::{Change, Op, Step, changed_fields};
-use crate::service::docker::{Error, Reader, Writer, wire};
-use crate::service::http::{Refusal, WriteOutcome};
+use crate::plan::step::{Change, Head, Object, Op, changed_fields};
+use crate::service::docker::{Error, Reader, Request, Writer, wire};
+use crate::service::http::{self, Refusal, WriteOutcome};
 
 /// How often a write is sent again after the service, looked at, showed that it had done nothing.
 const ATTEMPTS: u32 = 3;
@@ -29,10 +31,12 @@ pub(super) struct Caller {
 }
 
 /// A step with what is known of its object.
-struct Attempt<'a> {
-    change: &'a Change,
+pub(super) struct Attempt {
+    change: Change,
     policy: Option<PolicyId>,
     rule: Option<RuleId>,
+    /// `None` while the id of what an earlier step creates is not known.
+    request: Option<Request>,
 }
 
 /// What a look showed.
@@ -46,45 +50,63 @@ impl Caller {
         Self { reader, writer, org }
     }
 
+    /// Makes a step ready, with the ids of what earlier steps created.
+    pub(super) fn attempt(&self, change: &Change, known: &Created) -> Attempt {
+        Attempt {
+            policy: known.policy_of(change),
+            rule: known.rule_of(change),
+            request: known.request(change, request(&self.org, change)),
+            change: change.clone(),
+        }
+    }
+
     /// Carries one step out; with it, the ids of what it created.
-    pub(super) async fn carry_out(&self, step: &Step, known: &Created) -> (Ended, Created) {
-        let change = &step.change;
-        let Some(request) = known.request(change, request(&self.org, change)) else {
+    pub(super) async fn carry_out(&self, attempt: Attempt) -> (Ended, Created) {
+        let change = &attempt.change;
+        let Some(request) = &attempt.request else {
             let problem = Problem::new("the id of what an earlier step created is not known");
-            return (Ended::Failed(problem.hint("run again: the next plan finds it")), Created::default());
+            return failed(problem.hint("run again: the next plan finds it"));
         };
-        let attempt = Attempt { change, policy: known.policy_of(change), rule: known.rule_of(change) };
         match self.before_writing(&attempt).await {
             Ok(Standing::Before) => {}
             Ok(found) => return (not_as_planned(change, found), Created::default()),
-            Err(error) => return (Ended::Failed(unreadable(&error)), Created::default()),
+            Err(error) => return failed(unreadable(&error).outage()),
         }
         let mut sent = 1;
         loop {
-            let unknown = match self.writer.send(&request).await {
+            let unknown = match self.writer.send(request).await {
                 WriteOutcome::Done { body, .. } => return self.answered(&attempt, &body).await,
                 WriteOutcome::Refused(refusal) => return self.refused(&attempt, &refusal).await,
                 WriteOutcome::NotSent(error) => {
-                    return (Ended::Failed(Problem::new(format!("it was not sent: {error}"))), Created::default());
+                    return failed(Problem::new(format!("it was not sent: {error}")).outage());
                 }
                 WriteOutcome::Unknown(error) => error,
             };
-            match self.settle(&attempt).await {
-                Ok(Seen { standing: Standing::After, created }) => return (Ended::AlreadyDone, created),
-                Ok(Seen { standing: Standing::Gone, .. }) if change.op() == Op::Delete => {
-                    return (Ended::AlreadyDone, Created::default());
-                }
-                Ok(Seen { standing: Standing::Before, .. }) if sent < ATTEMPTS => sent += 1,
-                Ok(Seen { standing: Standing::Before, .. }) => {
-                    let problem = Problem::new(format!("it was sent {sent} times without effect: {unknown}"));
-                    return (Ended::Failed(problem), Created::default());
-                }
-                Ok(Seen { standing, .. }) => return (not_as_planned(change, standing), Created::default()),
+            let seen = match self.settle(&attempt).await {
+                Ok(seen) => seen,
                 Err(error) => {
                     let message = format!("nobody knows whether it was done: {unknown}; looking again: {error}");
-                    let problem = Problem { unknown: true, ..Problem::new(message) };
-                    let problem = problem.hint("run again: the next plan finds what is there");
-                    return (Ended::Failed(problem), Created::default());
+                    return failed(Problem::new(message).hint(NEXT_PLAN).written().outage());
+                }
+            };
+            match seen.standing {
+                Standing::After => return (Ended::FoundDone { sent: true }, seen.created),
+                Standing::Gone if change.op() == Op::Delete => {
+                    return (Ended::FoundDone { sent: true }, Created::default());
+                }
+                Standing::Before if still_to_come(change, &unknown) => {
+                    let message = format!("it may still be carried out, and would then be there twice: {unknown}");
+                    return failed(Problem::new(message).hint(NEXT_PLAN).written().outage());
+                }
+                Standing::Before if sent < ATTEMPTS => sent += 1,
+                Standing::Before => {
+                    return failed(
+                        Problem::new(format!("it was sent {sent} times without effect: {unknown}")).outage(),
+                    );
+                }
+                // It was sent, and somebody else was there too: it may have been done, and replaced.
+                standing @ (Standing::Gone | Standing::Other(_)) => {
+                    return (written(not_as_planned(change, standing)), Created::default());
                 }
             }
         }
@@ -92,15 +114,15 @@ impl Caller {
 
     /// Whether the object of an update or a deletion is what the plan saw. What a creation makes is not looked for: the
     /// service refuses a second one, and the plan was made from what is there.
-    async fn before_writing(&self, attempt: &Attempt<'_>) -> Result<Standing, Error> {
+    async fn before_writing(&self, attempt: &Attempt) -> Result<Standing, Error> {
         if attempt.change.op() == Op::Create {
             return Ok(Standing::Before);
         }
         Ok(self.look(attempt).await?.standing)
     }
 
-    async fn look(&self, attempt: &Attempt<'_>) -> Result<Seen, Error> {
-        let policy = match (&attempt.policy, attempt.change) {
+    async fn look(&self, attempt: &Attempt) -> Result<Seen, Error> {
+        let policy = match (&attempt.policy, &attempt.change) {
             (_, Change::CreatePolicy { after }) => {
                 let live = self.reader.live().await?;
                 match live.policies.into_iter().find(|policy| policy.name == after.name) {
@@ -111,12 +133,12 @@ impl Caller {
             (Some(id), _) => self.reader.policy(id).await?,
             (None, _) => None,
         };
-        let created = policy.as_ref().map(|policy| found(attempt.change, policy)).unwrap_or_default();
-        Ok(Seen { standing: standing(attempt.change, policy.as_ref(), attempt.rule.as_ref()), created })
+        let created = policy.as_ref().map(|policy| found(&attempt.change, policy)).unwrap_or_default();
+        Ok(Seen { standing: standing(&attempt.change, policy.as_ref(), attempt.rule.as_ref()), created })
     }
 
     /// Looks until the object is no longer as before, for as long as an unanswered write may take.
-    async fn settle(&self, attempt: &Attempt<'_>) -> Result<Seen, Error> {
+    async fn settle(&self, attempt: &Attempt) -> Result<Seen, Error> {
         let mut seen = self.look(attempt).await?;
         for wait in SETTLING {
             if seen.standing != Standing::Before {
@@ -128,13 +150,13 @@ impl Caller {
         Ok(seen)
     }
 
-    async fn answered(&self, attempt: &Attempt<'_>, body: &Value) -> (Ended, Created) {
-        let change = attempt.change;
+    async fn answered(&self, attempt: &Attempt, body: &Value) -> (Ended, Created) {
+        let change = &attempt.change;
         match read_answer(attempt, body) {
             Some(Answer { created, overtaken, wrong: None }) => (Ended::Done { overtaken }, created),
-            Some(Answer { wrong: Some(wrong), .. }) => {
-                let problem = Problem::new(format!("somebody changed it at the same moment: it is now {wrong}"));
-                (Ended::Failed(problem.hint("plan again, and see what they meant")), Created::default())
+            Some(Answer { wrong: Some(found), .. }) => {
+                let message = "somebody changed it at the same moment";
+                failed(Problem::moved(message, versions(change, found)).written())
             }
             // The service took it and said something that cannot be understood: what is there counts.
             None => match self.settle(attempt).await {
@@ -142,87 +164,107 @@ impl Caller {
                 Ok(Seen { standing: Standing::Gone, .. }) if change.op() == Op::Delete => {
                     (Ended::Done { overtaken: None }, Created::default())
                 }
-                Ok(Seen { standing, .. }) => (not_as_planned(change, standing), Created::default()),
-                Err(error) => (Ended::Failed(Problem { unknown: true, ..unreadable(&error) }), Created::default()),
+                Ok(Seen { standing: Standing::Before, .. }) => {
+                    failed(Problem::new("the service said that it was done, and it was not").written())
+                }
+                Ok(Seen { standing, .. }) => (written(not_as_planned(change, standing)), Created::default()),
+                Err(error) => failed(unreadable(&error).written().outage()),
             },
         }
     }
 
-    async fn refused(&self, attempt: &Attempt<'_>, refusal: &Refusal) -> (Ended, Created) {
-        let change = attempt.change;
-        match (refusal.status, change.op()) {
-            (404, Op::Delete) => (Ended::AlreadyDone, Created::default()),
-            (409, Op::Create) => match self.look(attempt).await {
-                Ok(Seen { standing: Standing::After, created }) => (Ended::AlreadyDone, created),
-                Ok(Seen { standing: Standing::Other(found), .. }) => {
-                    let message = format!("somebody made another one of this name: {found}");
-                    (Ended::Failed(moved(message)), Created::default())
-                }
-                Ok(_) | Err(_) => (Ended::Failed(explain(change, refusal)), Created::default()),
-            },
-            (404, _) => (not_as_planned(change, Standing::Gone), Created::default()),
-            _ => (Ended::Failed(explain(change, refusal)), Created::default()),
+    /// A refusal that may come from what somebody else did is understood by looking; others are what they say.
+    async fn refused(&self, attempt: &Attempt, refusal: &Refusal) -> (Ended, Created) {
+        let change = &attempt.change;
+        let explained = || failed(explain(change, refusal));
+        if !matches!(refusal.status, 404 | 409) {
+            return explained();
+        }
+        match self.look(attempt).await {
+            Ok(Seen { standing: Standing::Before, .. }) | Err(_) => explained(),
+            Ok(Seen { standing: Standing::After, created }) => (Ended::FoundDone { sent: false }, created),
+            Ok(Seen { standing, .. }) => (not_as_planned(change, standing), Created::default()),
         }
     }
+}
+
+/// What to do when an answer stays out.
+const NEXT_PLAN: &str = "run again: the next plan finds what is there";
+
+fn failed(problem: Problem) -> (Ended, Created) {
+    (Ended::Failed(problem), Created::default())
+}
+
+fn written(ended: Ended) -> Ended {
+    match ended {
+        Ended::Failed(problem) => Ended::Failed(problem.written()),
+        Ended::FoundDone { .. } => Ended::FoundDone { sent: true },
+        ended @ (Ended::Done { .. } | Ended::HeldBack { .. } | Ended::Stopped | Ended::GivenUp) => ended,
+    }
+}
+
+/// Whether the service may still be busy with an unanswered call that, sent again, could make a second object. Names of
+/// policies are unique; names of rules are not known to be.
+fn still_to_come(change: &Change, unknown: &http::Error) -> bool {
+    let busy = matches!(unknown, http::Error::TimeOut { .. })
+        || unknown.refusal().is_some_and(|refusal| matches!(refusal.status, 408 | 499 | 504));
+    busy && matches!(change, Change::CreateRule { .. })
 }
 
 /// What a service's answer says.
 struct Answer {
     created: Created,
     /// The object just before, where it was not what the plan saw.
-    overtaken: Option<String>,
+    overtaken: Option<Versions>,
     /// The object just after, where it is not what the step wants.
     wrong: Option<String>,
 }
 
 /// Reads an answer; `None` where it cannot be understood.
-fn read_answer(attempt: &Attempt<'_>, body: &Value) -> Option<Answer> {
+fn read_answer(attempt: &Attempt, body: &Value) -> Option<Answer> {
     let policy = |value: &Value| serde_json::from_value::<wire::Policy>(value.clone()).ok()?.live().ok();
     let rule = |value: &Value| serde_json::from_value::<wire::Rule>(value.clone()).ok()?.live("").ok();
     let mut answer = Answer { created: Created::default(), overtaken: None, wrong: None };
-    match attempt.change {
+    let change = &attempt.change;
+    let overtaken = match change {
         Change::CreatePolicy { after } => {
-            let made = policy(body)?;
-            answer.created = Created::policy(&after.name, made.id);
+            answer.created = Created::policy(&after.name, policy(body)?.id);
+            None
         }
         Change::CreateRule { after, .. } => {
-            let made = rule(body)?;
-            answer.created = Created::rule(attempt.policy.clone()?, &after.name, made.id);
+            answer.created = Created::rule(attempt.policy.clone()?, &after.name, rule(body)?.id);
+            None
         }
-        Change::UpdatePolicy { .. } => {
-            let (old, new) = (policy(body.get("old")?)?, policy(body.get("new")?)?);
-            answer.overtaken = other(standing(attempt.change, Some(&old), None), &Standing::Before);
-            answer.wrong = other(standing(attempt.change, Some(&new), None), &Standing::After);
+        Change::UpdatePolicy { before, after, .. } => {
+            let (old, new) = (policy(body.get("old")?)?.policy(), policy(body.get("new")?)?.policy());
+            let differs = |now: Head, wanted: &Head| (now != *wanted).then(|| shown::head(&now).to_string());
+            answer.wrong = differs(Head::of(&new), after);
+            differs(Head::of(&old), before)
         }
         Change::UpdateRule { before, after, .. } => {
-            let (old, new) = (rule(body.get("old")?)?, rule(body.get("new")?)?);
-            let differs = |now: &crate::model::Rule, wanted| {
-                (!changed_fields(now, wanted).is_empty()).then(|| shown::rule(now).to_string())
-            };
-            answer.overtaken = differs(&old.rule, before);
-            answer.wrong = differs(&new.rule, after);
+            let (old, new) = (rule(body.get("old")?)?.rule, rule(body.get("new")?)?.rule);
+            let differs =
+                |now: &Rule, wanted| (!changed_fields(now, wanted).is_empty()).then(|| shown::rule(now).to_string());
+            answer.wrong = differs(&new, after);
+            differs(&old, before)
         }
-        Change::DeletePolicy { .. } => {
-            let gone = policy(body.get("deleted")?)?;
-            answer.overtaken = other(standing(attempt.change, Some(&gone), None), &Standing::Before);
+        Change::DeletePolicy { before, .. } => {
+            let gone = policy(body.get("deleted")?)?.policy();
+            (!same_policy(&gone, before)).then(|| shown::policy(&gone).to_string())
         }
         Change::DeleteRule { before, .. } => {
-            let gone = rule(body.get("deleted")?)?;
-            let same = changed_fields(&gone.rule, before).is_empty();
-            answer.overtaken = (!same).then(|| shown::rule(&gone.rule).to_string());
+            let gone = rule(body.get("deleted")?)?.rule;
+            (!changed_fields(&gone, before).is_empty()).then(|| shown::rule(&gone).to_string())
         }
-    }
+    };
+    answer.overtaken = overtaken.and_then(|found| versions(change, found));
     Some(answer)
 }
 
-fn other(found: Standing, expected: &Standing) -> Option<String> {
-    match found {
-        found if found == *expected => None,
-        Standing::Other(found) => Some(found),
-        Standing::Before => Some("what it was before".to_owned()),
-        Standing::After => Some("what it was to become".to_owned()),
-        Standing::Gone => Some("gone".to_owned()),
-    }
+/// What the plan saw beside what was found.
+fn versions(change: &Change, found: String) -> Option<Versions> {
+    let (before, after) = sides(change);
+    Some(Versions { planned: before.or(after)?.to_string(), found })
 }
 
 /// The ids of what a creation made, found in its policy.
@@ -239,19 +281,19 @@ fn found(change: &Change, policy: &LivePolicy) -> Created {
     }
 }
 
+/// A step whose object, looked at, is not what the plan saw.
 fn not_as_planned(change: &Change, found: Standing) -> Ended {
-    let is_deletion = change.op() == Op::Delete;
-    match found {
-        Standing::After => Ended::AlreadyDone,
-        Standing::Gone if is_deletion => Ended::AlreadyDone,
-        Standing::Gone => Ended::Failed(moved("it is gone".to_owned())),
-        Standing::Other(found) => Ended::Failed(moved(format!("it is no longer what the plan saw, but {found}"))),
-        Standing::Before => Ended::Failed(Problem::new("the service said it was done, and it was not")),
+    match (found, change.op()) {
+        (Standing::After, _) | (Standing::Gone, Op::Delete) => Ended::FoundDone { sent: false },
+        (Standing::Gone, _) => Ended::Failed(Problem::moved("it is gone", None)),
+        (Standing::Other(found), Op::Create) => {
+            Ended::Failed(Problem::moved("somebody made another one of this name", versions(change, found)))
+        }
+        (Standing::Other(found), _) => {
+            Ended::Failed(Problem::moved("it is no longer what the plan saw", versions(change, found)))
+        }
+        (Standing::Before, _) => Ended::Failed(Problem::new("the service said that it was done, and it was not")),
     }
-}
-
-fn moved(message: String) -> Problem {
-    Problem { moved: true, ..Problem::new(message) }.hint("plan again, and see what they meant")
 }
 
 fn unreadable(error: &Error) -> Problem {
@@ -260,10 +302,13 @@ fn unreadable(error: &Error) -> Problem {
 
 fn explain(change: &Change, refusal: &Refusal) -> Problem {
     let problem = Problem::new(format!("the service refused it: {refusal}"));
-    match refusal.code.as_deref() {
-        Some("limit_exceeded") => problem.hint("the service is full: delete what is no longer used, then run again"),
-        Some("permission_denied") => problem.hint("the account needs permission to edit governance policies"),
-        Some("invalid_argument") if change.op() == Op::Create => {
+    match (refusal.code.as_deref(), change.object()) {
+        (Some("limit_exceeded"), Object::Policy) => problem
+            .hint(format!("the organization may have {MAX_POLICIES} policies: delete or merge some, then run again")),
+        (Some("limit_exceeded"), Object::Rule) => problem
+            .hint(format!("the policy may have {MAX_RULES} rules: delete or merge some, or divide it, then run again")),
+        (Some("permission_denied"), _) => problem.hint("the account needs permission to edit governance policies"),
+        (Some("invalid_argument"), _) if change.op() == Op::Create => {
             problem.hint("the service takes less than its documentation says: change the document, and plan again")
         }
         _ => problem,

@@ -1,110 +1,306 @@
-//! Which steps a failed step holds back.
+//! Which steps a step that was not done holds back.
 //!
-//! Invariant: what runs although another step failed opens nothing. A step is let through only if it shares no request
-//! with the failed one, so that the one changes no answer that the other was placed for.
+//! Invariant: what runs although another step was not done opens nothing. A step is let through only if it shares no
+//! request with that one, takes no name that it was to give up, and takes no audience's last policy of a domain away
+//! while the step that was to give it another one is missing. The cost is that of the plan, not of its square.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Ended;
 use crate::access::Universe;
-use crate::model::{Policy, Rule};
+use crate::model::{Body, Domain, Rule};
 use crate::plan::Plan;
-use crate::plan::step::{Change, Object, PolicyTarget, Step};
+use crate::plan::shown;
+use crate::plan::step::{Change, Object, PolicyTarget, RuleTarget, Step};
 
-/// The first earlier step that was not done and that this one depends on.
-pub(super) fn held_back(step: &Step, plan: &Plan, ended: &BTreeMap<usize, Ended>) -> Option<usize> {
-    plan.steps
-        .iter()
-        .take_while(|earlier| earlier.phase < step.phase)
-        .filter(|earlier| ended.get(&earlier.id).is_some_and(|ended| !ended.is_done()))
-        .find(|earlier| depends(&step.change, &earlier.change))
-        .map(|earlier| earlier.id)
+/// The steps that were not done, ready to be asked for.
+#[derive(Debug)]
+pub(super) struct Dependencies<'a> {
+    plan: &'a Plan,
+    /// What each step speaks of; made when a step was not done for the first time.
+    about: Option<AboutPlan>,
+    undone: Undone,
 }
 
-fn depends(step: &Change, failed: &Change) -> bool {
-    if same_object(step, failed) {
-        return true;
+/// By what a later step can have to do with it: the first step that was not done.
+#[derive(Debug, Default)]
+struct Undone {
+    /// About the policy itself.
+    heads: BTreeMap<PolicyTarget, usize>,
+    /// About anything of the policy.
+    policies: BTreeMap<PolicyTarget, usize>,
+    rules: BTreeMap<(PolicyTarget, String), usize>,
+    /// Names of policies that were to be given up.
+    names: BTreeMap<String, usize>,
+    /// Requests whose answers were to change.
+    points: BTreeMap<usize, usize>,
+    /// Domains in which anything may have been to change.
+    domains: BTreeMap<Domain, usize>,
+    /// Domains in which something was to change.
+    spoken: BTreeMap<Domain, usize>,
+    /// Domains in which somebody was to get rules.
+    governing: BTreeMap<Domain, usize>,
+}
+
+impl<'a> Dependencies<'a> {
+    pub(super) fn new(plan: &'a Plan) -> Self {
+        Self { plan, about: None, undone: Undone::default() }
     }
-    match (speaks_of(step), speaks_of(failed)) {
-        (About::Nothing, _) | (_, About::Nothing) => frees_name(step, failed),
-        (About::Anything, _) | (_, About::Anything) => true,
-        (About::Rules(step), About::Rules(failed)) => meet(&step, &failed),
+
+    /// Takes note of a step that was not done.
+    pub(super) fn add(&mut self, step: &Step) {
+        let about = self.about.get_or_insert_with(|| AboutPlan::new(self.plan));
+        let undone = &mut self.undone;
+        let id = step.id;
+        if let Some(policy) = own_policy(&step.change) {
+            if step.change.object() == Object::Policy {
+                undone.heads.entry(policy.clone()).or_insert(id);
+            }
+            if let Some(rule) = step.change.rule_name() {
+                undone.rules.entry((policy.clone(), rule.to_owned())).or_insert(id);
+            }
+            undone.policies.entry(policy).or_insert(id);
+        }
+        if let Some(name) = gives_up(&step.change) {
+            undone.names.entry(name.to_owned()).or_insert(id);
+        }
+        let about = about.of(step);
+        for point in &about.points {
+            undone.points.entry(*point).or_insert(id);
+        }
+        for domain in &about.domains {
+            if about.anything {
+                undone.domains.entry(*domain).or_insert(id);
+            }
+            undone.spoken.entry(*domain).or_insert(id);
+            if about.governs_more {
+                undone.governing.entry(*domain).or_insert(id);
+            }
+        }
+    }
+
+    /// The first step that was not done and that this one depends on.
+    pub(super) fn held_back(&self, step: &Step) -> Option<usize> {
+        let about = self.about.as_ref()?.of(step);
+        let undone = &self.undone;
+        let policy = own_policy(&step.change);
+        let of_policy = policy.as_ref().and_then(|policy| match step.change.object() {
+            Object::Policy => undone.policies.get(policy),
+            Object::Rule => undone.heads.get(policy),
+        });
+        let of_rule = policy.zip(step.change.rule_name()).and_then(|(policy, rule)| {
+            let own = undone.rules.get(&(policy.clone(), rule.to_owned()));
+            let former = former_rule_name(&step.change).and_then(|name| undone.rules.get(&(policy, name.to_owned())));
+            own.or(former)
+        });
+        let of_name = takes(&step.change).and_then(|name| undone.names.get(name));
+        let of_points = about.points.iter().filter_map(|point| undone.points.get(point));
+        let of_domains = about.domains.iter().flat_map(|domain| {
+            let all = undone.domains.get(domain);
+            let spoken = undone.spoken.get(domain).filter(|_| about.anything);
+            let governing = undone.governing.get(domain).filter(|_| about.governs_less);
+            [all, spoken, governing].into_iter().flatten()
+        });
+        of_policy.into_iter().chain(of_rule).chain(of_name).chain(of_points).chain(of_domains).min().copied()
     }
 }
 
-/// Steps of one policy depend on what is done to the policy itself, and steps of one rule on each other.
-fn same_object(step: &Change, failed: &Change) -> bool {
-    let policy = |change: &Change| match change {
+/// The policy that a step is about, also the one that it creates.
+fn own_policy(change: &Change) -> Option<PolicyTarget> {
+    match change {
         Change::CreatePolicy { after } => Some(PolicyTarget::Planned(after.name.clone())),
         Change::UpdatePolicy { .. }
         | Change::DeletePolicy { .. }
         | Change::CreateRule { .. }
         | Change::UpdateRule { .. }
         | Change::DeleteRule { .. } => change.policy().cloned(),
-    };
-    let of_policy = |change: &Change| change.object() == Object::Policy;
-    policy(step) == policy(failed) && (of_policy(step) || of_policy(failed) || step.rule_name() == failed.rule_name())
+    }
 }
 
-/// Whether a step takes a name that the failed one was to give up.
-fn frees_name(step: &Change, failed: &Change) -> bool {
-    let taken = match step {
-        Change::CreatePolicy { after } | Change::UpdatePolicy { after, .. } => Some(&after.name),
-        Change::DeletePolicy { .. }
+fn former_rule_name(change: &Change) -> Option<&str> {
+    match change {
+        Change::UpdateRule { before, .. } => Some(&before.name),
+        Change::CreatePolicy { .. }
+        | Change::UpdatePolicy { .. }
+        | Change::DeletePolicy { .. }
         | Change::CreateRule { .. }
-        | Change::UpdateRule { .. }
         | Change::DeleteRule { .. } => None,
-    };
-    let freed = match failed {
+    }
+}
+
+fn gives_up(change: &Change) -> Option<&str> {
+    match change {
         Change::UpdatePolicy { before, .. } => Some(&before.name),
         Change::DeletePolicy { before, .. } => Some(&before.name),
         Change::CreatePolicy { .. }
         | Change::CreateRule { .. }
         | Change::UpdateRule { .. }
         | Change::DeleteRule { .. } => None,
-    };
-    taken.is_some() && taken == freed
+    }
 }
 
-/// What a change speaks of.
-enum About<'a> {
-    /// Names and empty policies: nobody's access.
-    Nothing,
-    /// What these rules match.
-    Rules(Vec<&'a Rule>),
-    /// More than the step itself holds.
-    Anything,
-}
-
-fn speaks_of(change: &Change) -> About<'_> {
+fn takes(change: &Change) -> Option<&str> {
     match change {
-        Change::CreatePolicy { after } if after.cedar.is_none() => About::Nothing,
-        Change::UpdatePolicy { before, after, .. } if before.scope == after.scope && before.cedar == after.cedar => {
-            About::Nothing
-        }
-        Change::CreatePolicy { .. } | Change::UpdatePolicy { .. } => About::Anything,
-        Change::DeletePolicy { before, .. } => match before {
-            Policy { body: crate::model::Body::Allowlist(rules), .. } => About::Rules(rules.iter().collect()),
-            Policy { body: crate::model::Body::Cedar(_), .. } => About::Anything,
-        },
-        Change::CreateRule { after, .. } => About::Rules(vec![after]),
-        Change::UpdateRule { before, after, .. } => About::Rules(vec![before, after]),
-        Change::DeleteRule { before, .. } => About::Rules(vec![before]),
+        Change::CreatePolicy { after } | Change::UpdatePolicy { after, .. } => Some(&after.name),
+        Change::DeletePolicy { .. }
+        | Change::CreateRule { .. }
+        | Change::UpdateRule { .. }
+        | Change::DeleteRule { .. } => None,
     }
 }
 
-/// Whether some request is matched by rules of both.
-fn meet(one: &[&Rule], other: &[&Rule]) -> bool {
-    let domains = |rules: &[&Rule]| -> BTreeSet<_> { rules.iter().map(|rule| rule.domain()).collect() };
-    let (ours, theirs) = (domains(one), domains(other));
-    if ours.is_disjoint(&theirs) && !ours.contains(&None) && !theirs.contains(&None) {
-        return false;
+/// What the steps of a plan speak of.
+#[derive(Debug)]
+struct AboutPlan(BTreeMap<usize, About>);
+
+/// What one step speaks of.
+#[derive(Debug, Default)]
+struct About {
+    /// Requests that its rules match, as numbers.
+    points: BTreeSet<usize>,
+    domains: BTreeSet<Domain>,
+    /// It may change the answer to any request of its domains.
+    anything: bool,
+    /// Somebody may get rules by it.
+    governs_more: bool,
+    /// Somebody may lose the last rules by it.
+    governs_less: bool,
+}
+
+const DOMAINS: [Domain; 3] = [Domain::Network, Domain::Filesystem, Domain::Mcp];
+
+impl AboutPlan {
+    fn new(plan: &Plan) -> Self {
+        let contents = Contents::of(plan);
+        let rules: BTreeMap<usize, Vec<Rule>> =
+            plan.steps.iter().map(|step| (step.id, contents.rules(&step.change))).collect();
+        let universe = Universe::build(rules.iter().flat_map(|(id, rules)| rules.iter().map(|rule| (rule, *id))));
+        let mut steps: BTreeMap<usize, About> = plan
+            .steps
+            .iter()
+            .map(|step| {
+                let rules = rules.get(&step.id).map_or(&[][..], Vec::as_slice);
+                (step.id, About::new(&step.change, rules, &contents, universe.is_complete()))
+            })
+            .collect();
+        for (number, point) in universe.points().keys().enumerate() {
+            for one in point.matches() {
+                if let Some(about) = steps.get_mut(&one.group) {
+                    about.points.insert(number);
+                }
+            }
+        }
+        Self(steps)
     }
-    let rules = one.iter().map(|rule| (*rule, 0)).chain(other.iter().map(|rule| (*rule, 1)));
-    let universe = Universe::build(rules);
-    !universe.is_complete()
-        || universe
-            .points()
-            .keys()
-            .any(|point| [0, 1].iter().all(|group| point.matches().iter().any(|one| one.group == *group)))
+
+    fn of(&self, step: &Step) -> &About {
+        self.0.get(&step.id).expect("every step of the plan was looked at")
+    }
+}
+
+impl About {
+    fn new(change: &Change, rules: &[Rule], contents: &Contents, complete: bool) -> Self {
+        let mut about = Self { anything: !complete, ..Self::default() };
+        for rule in rules {
+            match rule.domain() {
+                Some(domain) => {
+                    about.domains.insert(domain);
+                }
+                // What only a later version understands may be about anything.
+                None => {
+                    about.domains.extend(DOMAINS);
+                    about.anything = true;
+                }
+            }
+        }
+        let cedar = |head: &crate::plan::step::Head| head.cedar.is_some();
+        let is_cedar = match change {
+            Change::CreatePolicy { after } => cedar(after),
+            Change::UpdatePolicy { before, after, .. } => before != after && cedar(after) && !only_renames(change),
+            Change::DeletePolicy { before, .. } => matches!(before.body, Body::Cedar(_)),
+            Change::CreateRule { .. } | Change::UpdateRule { .. } | Change::DeleteRule { .. } => false,
+        };
+        if is_cedar {
+            about.domains.insert(Domain::Mcp);
+            about.anything = true;
+        }
+        let rescopes = matches!(change, Change::UpdatePolicy { .. }) && !only_renames(change);
+        about.governs_more = match change {
+            Change::CreatePolicy { .. } | Change::CreateRule { .. } => true,
+            Change::UpdateRule { before, after, .. } => before.domain() != after.domain(),
+            Change::UpdatePolicy { .. } => rescopes,
+            Change::DeletePolicy { .. } | Change::DeleteRule { .. } => false,
+        };
+        about.governs_less = match change {
+            Change::DeletePolicy { .. } => true,
+            Change::DeleteRule { policy, .. } => contents.is_emptied(policy),
+            Change::UpdateRule { before, after, .. } => before.domain() != after.domain(),
+            Change::UpdatePolicy { .. } => rescopes,
+            Change::CreatePolicy { .. } | Change::CreateRule { .. } => false,
+        };
+        about
+    }
+}
+
+fn only_renames(change: &Change) -> bool {
+    change.changed().iter().all(|field| *field == "name")
+}
+
+/// The rules of the policies that a plan touches, as they were and as its steps make them.
+struct Contents {
+    rules: BTreeMap<PolicyTarget, Vec<Rule>>,
+    /// Live rules less those that steps delete.
+    left: BTreeMap<PolicyTarget, usize>,
+}
+
+impl Contents {
+    fn of(plan: &Plan) -> Self {
+        let mut contents = Self { rules: BTreeMap::new(), left: BTreeMap::new() };
+        for touched in &plan.live.touched {
+            let target = PolicyTarget::Existing(crate::model::PolicyId(touched.id.clone()));
+            let rules = touched.was.pointer("/body/rules").and_then(serde_json::Value::as_array);
+            let rules: Vec<Rule> = rules
+                .into_iter()
+                .flatten()
+                .filter_map(|live| serde_json::from_value::<shown::ShownRule>(live.get("rule")?.clone()).ok())
+                .map(Rule::from)
+                .collect();
+            contents.left.insert(target.clone(), rules.len());
+            contents.rules.insert(target, rules);
+        }
+        for step in &plan.steps {
+            let Some(policy) = step.change.policy() else { continue };
+            match &step.change {
+                Change::CreateRule { after, .. } | Change::UpdateRule { after, .. } => {
+                    contents.rules.entry(policy.clone()).or_default().push(after.clone());
+                }
+                Change::DeleteRule { rule: RuleTarget::Existing(_), .. } => {
+                    let left = contents.left.entry(policy.clone()).or_default();
+                    *left = left.saturating_sub(1);
+                }
+                Change::DeleteRule { rule: RuleTarget::Planned(_), .. }
+                | Change::CreatePolicy { .. }
+                | Change::UpdatePolicy { .. }
+                | Change::DeletePolicy { .. } => {}
+            }
+        }
+        contents
+    }
+
+    fn is_emptied(&self, policy: &PolicyTarget) -> bool {
+        self.left.get(policy).is_none_or(|left| *left == 0)
+    }
+
+    /// The rules that a change puts in force, takes out of force, or makes govern others.
+    fn rules(&self, change: &Change) -> Vec<Rule> {
+        match change {
+            Change::CreatePolicy { .. } => Vec::new(),
+            Change::UpdatePolicy { .. } if only_renames(change) => Vec::new(),
+            Change::UpdatePolicy { policy, .. } => self.rules.get(policy).cloned().unwrap_or_default(),
+            Change::DeletePolicy { before, .. } => before.rules().to_vec(),
+            Change::CreateRule { after, .. } => vec![after.clone()],
+            Change::UpdateRule { .. } if only_renames(change) => Vec::new(),
+            Change::UpdateRule { before, after, .. } => vec![before.clone(), after.clone()],
+            Change::DeleteRule { before, .. } => vec![before.clone()],
+        }
+    }
 }

@@ -20,13 +20,16 @@ use crate::plan::Plan;
 use crate::plan::guard::{Guard, Verdict};
 use crate::plan::step::Step;
 use crate::service::docker::{Reader, Writer};
-use crate::service::http::WriteAccess;
+use crate::service::http::{Approval, WriteAccess, sealed};
 
-pub use outcome::{Ended, Outcome, Problem};
+pub use outcome::{Counts, Ended, Outcome, Problem, Versions};
 
 use self::call::Caller;
-use self::depend::held_back;
+use self::depend::Dependencies;
 use self::resolve::Created;
+
+/// So many steps in a row that found no working service end the run: the rest would only wait and fail too.
+const PATIENCE: usize = 3;
 
 /// A plan that its guards let pass, or that somebody lets pass all the same.
 #[derive(Clone, Debug)]
@@ -50,6 +53,10 @@ impl Approved {
     }
 }
 
+/// The one thing that gives the right to write.
+impl sealed::Sealed for Approved {}
+impl Approval for Approved {}
+
 /// What happens while a plan is carried out.
 #[derive(Clone, Copy, Debug)]
 pub enum Event<'a> {
@@ -67,30 +74,29 @@ pub async fn execute(
     observe: &mut (dyn FnMut(Event<'_>) + Send),
 ) -> Outcome {
     let plan = approved.plan();
-    let writer = Writer::new(reader, &WriteAccess::for_approved_plan());
+    let writer = Writer::new(reader, &WriteAccess::of(approved));
     let caller = Caller::new(reader.clone(), writer, plan.target.org.clone());
     let mut run = Run {
-        plan,
         ended: BTreeMap::new(),
+        dependencies: Dependencies::new(plan),
         created: Created::default(),
         permits: Arc::new(Semaphore::new(reader.concurrency().max(1))),
+        outages: 0,
     };
-    let mut rest = plan.steps.as_slice();
-    while let Some(first) = rest.first() {
-        let length = rest.iter().take_while(|step| step.phase == first.phase).count();
-        let (phase, later) = rest.split_at(length);
+    for phase in plan.steps.chunk_by(|one, other| one.phase == other.phase) {
         run.phase(phase, &caller, &stop, observe).await;
-        rest = later;
     }
     let stopped = *stop.borrow();
     Outcome::new(run.ended, stopped)
 }
 
 struct Run<'a> {
-    plan: &'a Plan,
     ended: BTreeMap<usize, Ended>,
+    dependencies: Dependencies<'a>,
     created: Created,
     permits: Arc<Semaphore>,
+    /// Steps in a row, as they ended, that found no working service.
+    outages: usize,
 }
 
 impl Run<'_> {
@@ -102,8 +108,8 @@ impl Run<'_> {
         observe: &mut (dyn FnMut(Event<'_>) + Send),
     ) {
         let mut calls: JoinSet<(usize, Ended, Created)> = JoinSet::new();
-        for step in steps {
-            if let Some(holder) = held_back(step, self.plan, &self.ended) {
+        for (index, step) in steps.iter().enumerate() {
+            if let Some(holder) = self.dependencies.held_back(step) {
                 self.end(step, Ended::HeldBack { by: holder }, observe);
                 continue;
             }
@@ -118,16 +124,26 @@ impl Run<'_> {
                 self.end(step, Ended::Stopped, observe);
                 continue;
             }
+            if self.outages >= PATIENCE {
+                self.end(step, Ended::GivenUp, observe);
+                continue;
+            }
             observe(Event::Started(step));
-            let (caller, created, step) = (caller.clone(), self.created.clone(), step.clone());
+            let (caller, attempt) = (caller.clone(), caller.attempt(&step.change, &self.created));
             calls.spawn(async move {
-                let (ended, made) = caller.carry_out(&step, &created).await;
+                let (ended, made) = caller.carry_out(attempt).await;
                 drop(permit);
-                (step.id, ended, made)
+                (index, ended, made)
             });
         }
         while let Some(joined) = calls.join_next().await {
             self.take(joined, steps, observe);
+        }
+        // Steps of one phase are safe in any selection; those of later phases count on all of them.
+        for step in steps {
+            if self.ended.get(&step.id).is_some_and(|ended| !ended.is_done()) {
+                self.dependencies.add(step);
+            }
         }
     }
 
@@ -137,9 +153,11 @@ impl Run<'_> {
         steps: &[Step],
         observe: &mut (dyn FnMut(Event<'_>) + Send),
     ) {
-        let (id, ended, made) = joined.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
+        let (index, ended, made) = joined.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
         self.created.extend(made);
-        if let Some(step) = steps.iter().find(|step| step.id == id) {
+        let outage = matches!(&ended, Ended::Failed(problem) if problem.outage);
+        self.outages = if outage { self.outages + 1 } else { 0 };
+        if let Some(step) = steps.get(index) {
             self.end(step, ended, observe);
         }
     }

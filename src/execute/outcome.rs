@@ -9,11 +9,14 @@ use crate::exit::Exit;
 pub enum Ended {
     /// The service did it.
     Done {
-        /// What somebody else did to the object just before: their version, which the step replaced.
-        overtaken: Option<String>,
+        /// What somebody else made of the object just before, and the step replaced.
+        overtaken: Option<Versions>,
     },
-    /// It was so already: somebody was faster, or an answer got lost.
-    AlreadyDone,
+    /// The object was found as the step wants it.
+    FoundDone {
+        /// Whether the call had been sent, and its answer got lost; otherwise somebody was faster.
+        sent: bool,
+    },
     /// It was not done.
     Failed(Problem),
     /// It was not tried, since it depends on a step that was not done.
@@ -23,6 +26,17 @@ pub enum Ended {
     },
     /// It was not tried, since the run was told to stop.
     Stopped,
+    /// It was not tried, since one step after the other found no working service.
+    GivenUp,
+}
+
+/// An object that somebody else changed, as JSON.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Versions {
+    /// As the plan saw it.
+    pub planned: String,
+    /// As it was found.
+    pub found: String,
 }
 
 /// Why a step failed.
@@ -34,8 +48,12 @@ pub struct Problem {
     pub hint: Option<String>,
     /// Whether nothing was sent because the object is no longer what the plan saw.
     pub moved: bool,
-    /// Whether nobody knows what became of the call.
-    pub unknown: bool,
+    /// What the plan saw and what is there, where somebody else changed it.
+    pub versions: Option<Versions>,
+    /// Whether the call was, or may have been, carried out.
+    pub written: bool,
+    /// Whether the service did not work, so that other steps will fail for the same reason.
+    pub outage: bool,
 }
 
 /// How a plan ended.
@@ -62,7 +80,25 @@ impl Problem {
     /// A failure without a hint.
     #[must_use]
     pub fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), hint: None, moved: false, unknown: false }
+        Self { message: message.into(), hint: None, moved: false, versions: None, written: false, outage: false }
+    }
+
+    /// The object is no longer what the plan saw.
+    #[must_use]
+    pub fn moved(message: impl Into<String>, versions: Option<Versions>) -> Self {
+        Self { moved: true, versions, ..Self::new(message) }.hint("plan again, and see what they meant")
+    }
+
+    /// The same of a call that was, or may have been, carried out.
+    #[must_use]
+    pub fn written(self) -> Self {
+        Self { written: true, ..self }
+    }
+
+    /// The same of a service that does not work.
+    #[must_use]
+    pub fn outage(self) -> Self {
+        Self { outage: true, ..self }
     }
 
     /// The same with what to do.
@@ -78,8 +114,18 @@ impl Ended {
     #[must_use]
     pub fn is_done(&self) -> bool {
         match self {
-            Self::Done { .. } | Self::AlreadyDone => true,
-            Self::Failed(_) | Self::HeldBack { .. } | Self::Stopped => false,
+            Self::Done { .. } | Self::FoundDone { .. } => true,
+            Self::Failed(_) | Self::HeldBack { .. } | Self::Stopped | Self::GivenUp => false,
+        }
+    }
+
+    /// Whether the service was, or may have been, changed by it.
+    fn wrote(&self) -> bool {
+        match self {
+            Self::Done { .. } => true,
+            Self::FoundDone { sent } => *sent,
+            Self::Failed(problem) => problem.written,
+            Self::HeldBack { .. } | Self::Stopped | Self::GivenUp => false,
         }
     }
 }
@@ -95,12 +141,18 @@ impl Outcome {
         let mut counts = Counts::default();
         for ended in self.steps.values() {
             *match ended {
-                Ended::Done { .. } | Ended::AlreadyDone => &mut counts.done,
+                Ended::Done { .. } | Ended::FoundDone { .. } => &mut counts.done,
                 Ended::Failed(_) => &mut counts.failed,
-                Ended::HeldBack { .. } | Ended::Stopped => &mut counts.not_tried,
+                Ended::HeldBack { .. } | Ended::Stopped | Ended::GivenUp => &mut counts.not_tried,
             } += 1;
         }
         counts
+    }
+
+    /// Whether the service was, or may have been, changed.
+    #[must_use]
+    pub fn wrote(&self) -> bool {
+        self.steps.values().any(Ended::wrote)
     }
 
     /// How the run ends: done; in part once anything was, or may have been, written; refused when the only trouble is
@@ -108,20 +160,16 @@ impl Outcome {
     #[must_use]
     pub fn exit(&self) -> Exit {
         let counts = self.counts();
-        let problems = || {
-            self.steps.values().filter_map(|ended| match ended {
-                Ended::Failed(problem) => Some(problem),
-                Ended::Done { .. } | Ended::AlreadyDone | Ended::HeldBack { .. } | Ended::Stopped => None,
-            })
-        };
-        if counts.failed + counts.not_tried == 0 {
-            Exit::Done
-        } else if counts.done > 0 || problems().any(|problem| problem.unknown) {
-            Exit::Partial
-        } else if counts.failed > 0 && problems().all(|problem| problem.moved) {
-            Exit::Refused
-        } else {
-            Exit::Failed
+        let only_moved = self.steps.values().all(|ended| match ended {
+            Ended::Failed(problem) => problem.moved,
+            Ended::Stopped | Ended::GivenUp => false,
+            Ended::Done { .. } | Ended::FoundDone { .. } | Ended::HeldBack { .. } => true,
+        });
+        match counts.failed + counts.not_tried {
+            0 => Exit::Done,
+            _ if self.wrote() => Exit::Partial,
+            _ if only_moved => Exit::Refused,
+            _ => Exit::Failed,
         }
     }
 }

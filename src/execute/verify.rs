@@ -78,7 +78,7 @@ fn empty(head: &Head) -> Policy {
 }
 
 /// Whether both mean the same, whatever order their lists have.
-fn same_policy(one: &Policy, other: &Policy) -> bool {
+pub(super) fn same_policy(one: &Policy, other: &Policy) -> bool {
     let rules = |policy: &Policy| {
         let mut rules: Vec<String> = policy
             .rules()

@@ -73,6 +73,9 @@ pub struct Judged<'a> {
 /// The most policies of all types that the service takes in an organization. Source: the concepts manual.
 pub const MAX_POLICIES: usize = 100;
 
+/// The most rules that the service takes in a policy. Source: the concepts manual.
+pub const MAX_RULES: usize = 250;
+
 /// Judges every guard.
 #[must_use]
 pub fn judge(guards: &Guards, judged: &Judged<'_>) -> Vec<Verdict> {

@@ -5,7 +5,7 @@ use std::fmt::{self, Write as _};
 use anstyle::{AnsiColor, Style};
 
 use super::sanitize::{block, line};
-use crate::execute::{Ended, Outcome};
+use crate::execute::{Counts, Ended, Outcome, Problem, Versions};
 use crate::plan::Plan;
 use crate::plan::stale::Stale;
 use crate::plan::step::{Op, Step};
@@ -23,39 +23,50 @@ pub fn human(plan: &Plan, outcome: &Outcome) -> String {
 }
 
 fn write_outcome(out: &mut String, plan: &Plan, outcome: &Outcome) -> fmt::Result {
-    let counts = outcome.counts();
+    let Counts { done, failed, not_tried } = outcome.counts();
     for step in &plan.steps {
         match outcome.steps.get(&step.id) {
-            Some(Ended::Done { overtaken: Some(theirs) }) => {
-                writeln!(out, "{CAREFUL}overtaken{CAREFUL:#} {}", describe(step))?;
-                writeln!(out, "  somebody had just changed it; their version was: {}", line(theirs))?;
-            }
-            Some(Ended::Failed(problem)) => {
-                writeln!(out, "{BAD}failed{BAD:#} {}", describe(step))?;
-                writeln!(out, "  {}", line(&problem.message))?;
-                if let Some(hint) = &problem.hint {
-                    writeln!(out, "  help: {}", line(hint))?;
-                }
-            }
-            Some(Ended::HeldBack { by }) => {
-                writeln!(out, "{CAREFUL}not tried{CAREFUL:#} {}: it depends on #{by}", describe(step))?;
-            }
-            Some(Ended::Stopped) => writeln!(out, "{CAREFUL}not tried{CAREFUL:#} {}: stopped", describe(step))?,
-            Some(Ended::Done { overtaken: None } | Ended::AlreadyDone) | None => {}
+            // What went well needs to be said only where not all of it did.
+            Some(Ended::Done { overtaken: None } | Ended::FoundDone { .. }) if failed + not_tried == 0 => {}
+            Some(ended) => write_step(out, step, ended)?,
+            None => {}
         }
     }
-    let (done, failed, rest) = (counts.done, counts.failed, counts.not_tried);
-    if failed + rest == 0 {
-        let already = outcome.steps.values().filter(|ended| **ended == Ended::AlreadyDone).count();
-        let already = if already > 0 { format!(", {already} of them found done") } else { String::new() };
-        return writeln!(
-            out,
-            "{GOOD}Applied{GOOD:#}: {done} {}{already}. Machines follow within five minutes.",
-            if done == 1 { "step" } else { "steps" }
-        );
+    if failed + not_tried == 0 {
+        let found = outcome.steps.values().filter(|ended| matches!(ended, Ended::FoundDone { .. })).count();
+        let found = if found > 0 { format!(", {found} of them found done") } else { String::new() };
+        let steps = if done == 1 { "step" } else { "steps" };
+        return writeln!(out, "{GOOD}Applied{GOOD:#}: {done} {steps}{found}. Machines follow within five minutes.");
     }
-    writeln!(out, "{BAD}Applied in part{BAD:#}: {done} done, {failed} failed, {rest} not tried.")?;
+    let headline = if outcome.wrote() { "Applied in part" } else { "Nothing was written" };
+    writeln!(out, "{BAD}{headline}{BAD:#}: {done} done, {failed} failed, {not_tried} not tried.")?;
     writeln!(out, "Running again continues from here.")
+}
+
+/// How one step ended.
+fn write_step(out: &mut String, step: &Step, ended: &Ended) -> fmt::Result {
+    let step = describe(step);
+    match ended {
+        Ended::Done { overtaken: Some(versions) } => {
+            writeln!(out, "{CAREFUL}overtaken{CAREFUL:#} {step}: somebody had just changed it")?;
+            write_versions(out, versions)
+        }
+        Ended::Failed(Problem { message, hint, versions, moved: _, written: _, outage: _ }) => {
+            writeln!(out, "{BAD}failed{BAD:#} {step}")?;
+            writeln!(out, "  {}", line(message))?;
+            versions.iter().try_for_each(|versions| write_versions(out, versions))?;
+            hint.iter().try_for_each(|hint| writeln!(out, "  help: {}", line(hint)))
+        }
+        Ended::HeldBack { by } => writeln!(out, "{CAREFUL}not tried{CAREFUL:#} {step}: it depends on #{by}"),
+        Ended::Stopped => writeln!(out, "{CAREFUL}not tried{CAREFUL:#} {step}: stopped"),
+        Ended::GivenUp => writeln!(out, "{CAREFUL}not tried{CAREFUL:#} {step}: the service does not work"),
+        Ended::Done { overtaken: None } | Ended::FoundDone { .. } => writeln!(out, "{GOOD}done{GOOD:#} {step}"),
+    }
+}
+
+fn write_versions(out: &mut String, Versions { planned, found }: &Versions) -> fmt::Result {
+    writeln!(out, "  the plan saw {}", line(planned))?;
+    writeln!(out, "  it was found {}", line(found))
 }
 
 fn describe(step: &Step) -> String {

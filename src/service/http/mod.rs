@@ -27,6 +27,7 @@ pub use read::Reader;
 pub use refusal::Refusal;
 pub use retry::Waiting;
 pub use token::{Authorization, Login};
-pub use write::{WriteAccess, WriteOutcome, Writer};
+pub(crate) use write::sealed;
+pub use write::{Approval, WriteAccess, WriteOutcome, Writer};
 
 pub use crate::plan::request::Method;

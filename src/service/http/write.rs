@@ -11,14 +11,24 @@ use super::refusal::safe;
 use super::{Connection, Error, Reader, Refusal};
 use crate::plan::request::Method;
 
-/// The right to make a [`Writer`]. Only what carries out an approved plan may make one.
+/// What gives the right to write: a plan that passed its guards and was confirmed. Nothing outside of this crate can be
+/// one, and a test holds that one type of the crate is.
+pub trait Approval: sealed::Sealed {}
+
+/// Keeps others from approving what they made themselves.
+pub(crate) mod sealed {
+    /// See [`super::Approval`].
+    pub trait Sealed {}
+}
+
+/// The right to make a [`Writer`].
 #[derive(Debug)]
 pub struct WriteAccess(());
 
 impl WriteAccess {
-    /// To be called by the execution of a plan that passed its guards and was confirmed, and nowhere else.
+    /// The right that an approved plan gives.
     #[must_use]
-    pub fn for_approved_plan() -> Self {
+    pub fn of(_approved: &impl Approval) -> Self {
         Self(())
     }
 }

@@ -51,3 +51,17 @@ impl Client {
 fn limits() -> Limits {
     Limits { request: Duration::from_secs(5), ..Limits::default() }
 }
+
+/// The right to write that an approved plan gives, here one of nothing.
+fn access() -> http::WriteAccess {
+    let target = seawall::plan::Target { org: "my-org".to_owned(), endpoint: "embedded".to_owned() };
+    let input = seawall::plan::Input {
+        target: &target,
+        desired: &Default::default(),
+        live: &Default::default(),
+        ownership: &Default::default(),
+        guards: &Default::default(),
+    };
+    let plan = seawall::plan::make(input);
+    http::WriteAccess::of(&seawall::execute::Approved::new(plan, &Default::default()).unwrap())
+}

@@ -2,11 +2,11 @@
 
 use seawall::emulator::{Answer, Calls, Edit, Emulator, Fault, FaultKind, Form, Operation, Running, Wait, WaitForm};
 use seawall::service::docker::{Request, Writer};
-use seawall::service::http::{Error, Limits, Method, WriteAccess, WriteOutcome};
+use seawall::service::http::{Error, Limits, Method, WriteOutcome};
 use serde_json::json;
 
 use super::odd::{Odd, answer};
-use super::{Client, SECRET, limits};
+use super::{Client, SECRET, access, limits};
 
 fn create() -> Request {
     Request {
@@ -20,7 +20,7 @@ fn create() -> Request {
 async fn outcome(kind: FaultKind) -> (WriteOutcome, usize, usize) {
     let emulator: Running = Emulator::builder().start().await.unwrap();
     emulator.arm(Fault::new(kind).on(Calls::Writes).nth(1));
-    let writer = Writer::new(&Client::of(&emulator).reader, &WriteAccess::for_approved_plan());
+    let writer = Writer::new(&Client::of(&emulator).reader, &access());
     let outcome = writer.send(&create()).await;
     (outcome, emulator.writes().len(), emulator.policies().len())
 }
@@ -80,13 +80,13 @@ async fn without_a_connection_nothing_was_sent() {
     let client = Client::of(&emulator);
     client.reader.teams().await.unwrap(); // logged in
     emulator.stop().await;
-    let writer = Writer::new(&client.reader, &WriteAccess::for_approved_plan());
+    let writer = Writer::new(&client.reader, &access());
     let outcome = writer.send(&create()).await;
     assert!(matches!(outcome, WriteOutcome::NotSent(Error::Unreachable { .. })), "{outcome:?}");
     assert_eq!(client.waits().len(), 4);
 
     let refused = Emulator::builder().fault(Fault::new(FaultKind::Refuse(Answer::status(401)))).start().await.unwrap();
-    let writer = Writer::new(&Client::of(&refused).reader, &WriteAccess::for_approved_plan());
+    let writer = Writer::new(&Client::of(&refused).reader, &access());
     let outcome = writer.send(&create()).await;
     assert!(matches!(outcome, WriteOutcome::NotSent(Error::Login { .. })), "{outcome:?}");
 }
@@ -104,7 +104,7 @@ async fn odd_answers_to_a_write() {
     for (status, body, expected) in table {
         let odd = Odd::start(move |_, _| answer(status, "Location: http://127.0.0.1:9/v2\r\n", body)).await;
         let client = Client::new(&odd.base(), "someone", SECRET, "my-org", limits());
-        let writer = Writer::new(&client.reader, &WriteAccess::for_approved_plan());
+        let writer = Writer::new(&client.reader, &access());
         let outcome = writer.send(&create()).await;
         assert!(expected(&outcome) && odd.asked().len() == 1, "{status}: {outcome:?}");
         assert_eq!(odd.asked()[0].method, "POST");
@@ -116,7 +116,7 @@ async fn a_silent_service_leaves_the_outcome_unknown() {
     let odd = Odd::start(|_, _| None).await;
     let short = Limits { request: std::time::Duration::from_millis(50), ..limits() };
     let client = Client::new(&odd.base(), "someone", SECRET, "my-org", short);
-    let writer = Writer::new(&client.reader, &WriteAccess::for_approved_plan());
+    let writer = Writer::new(&client.reader, &access());
     let outcome = writer.send(&create()).await;
     assert!(matches!(outcome, WriteOutcome::Unknown(Error::TimeOut { .. })), "{outcome:?}");
     assert_eq!(odd.asked().len(), 1);
@@ -125,7 +125,7 @@ async fn a_silent_service_leaves_the_outcome_unknown() {
 #[tokio::test]
 async fn a_path_cannot_leave_the_organization() {
     let emulator = Emulator::builder().start().await.unwrap();
-    let writer = Writer::new(&Client::of(&emulator).reader, &WriteAccess::for_approved_plan());
+    let writer = Writer::new(&Client::of(&emulator).reader, &access());
     for id in ["..", ".", ""] {
         let path = ["orgs", "my-org", "governance", "policies", id].map(str::to_owned).to_vec();
         let outcome = writer.send(&Request { method: Method::Delete, path, body: None }).await;
