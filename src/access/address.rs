@@ -3,7 +3,7 @@
 //! Two blocks are disjoint or one holds the other, so that the blocks form a forest and each class is a block without
 //! the blocks inside it. Invariant: every address is in exactly one class, and each class has a member.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
@@ -18,12 +18,14 @@ pub(super) type Blocks = BTreeMap<IpNet, Vec<Hit>>;
 pub(super) struct AddressClass {
     /// A member.
     pub(super) witness: IpAddr,
+    /// Whether rules name every member as a host of its own.
+    pub(super) named: bool,
     /// Sorted.
     pub(super) hits: Vec<Hit>,
 }
 
-/// The classes; one that no block touches comes first.
-pub(super) fn address_classes(blocks: &Blocks) -> Vec<AddressClass> {
+/// The classes; one that no block touches comes first. Members that are not `named` are preferred.
+pub(super) fn address_classes(blocks: &Blocks, named: &BTreeSet<IpAddr>) -> Vec<AddressClass> {
     let everything = [IpNet::from(Ipv4Net::default()), IpNet::from(Ipv6Net::default())];
     let mut nets: Vec<IpNet> = blocks.keys().copied().chain(everything).collect();
     nets.sort_unstable_by_key(|net| (net.network(), net.prefix_len()));
@@ -34,10 +36,11 @@ pub(super) fn address_classes(blocks: &Blocks) -> Vec<AddressClass> {
         around.retain(|outer| outer.contains(net));
         around.push(*net);
         let inside: Vec<IpNet> = nets.iter().skip(at + 1).take_while(|inner| net.contains(*inner)).copied().collect();
-        if let Some(witness) = member(net, &inside) {
+        let free = member(net, &inside, named);
+        if let Some(witness) = free.or_else(|| member(net, &inside, &BTreeSet::new())) {
             let mut hits: Vec<Hit> = around.iter().filter_map(|outer| blocks.get(outer)).flatten().copied().collect();
             hits.sort_unstable();
-            classes.push(AddressClass { witness, hits });
+            classes.push(AddressClass { witness, named: free.is_none(), hits });
         }
     }
     classes.sort_by_key(|class| !class.hits.is_empty());
@@ -54,17 +57,23 @@ pub(super) fn hits(blocks: &Blocks, address: IpAddr) -> Vec<Hit> {
 
 /// An address of `net` that none of the blocks inside holds; these are sorted by where they start. People ask for hosts
 /// of a block, so that its network address is the last resort.
-fn member(net: &IpNet, inside: &[IpNet]) -> Option<IpAddr> {
+fn member(net: &IpNet, inside: &[IpNet], named: &BTreeSet<IpAddr>) -> Option<IpAddr> {
     let first = net.network();
-    let host = successor(first).filter(|next| net.contains(next)).and_then(|next| free_from(next, net, inside));
-    host.or_else(|| free_from(first, net, inside))
+    let host = successor(first).filter(|next| net.contains(next));
+    host.and_then(|next| free_from(next, net, inside, named)).or_else(|| free_from(first, net, inside, named))
 }
 
-fn free_from(mut candidate: IpAddr, net: &IpNet, inside: &[IpNet]) -> Option<IpAddr> {
+fn free_from(mut candidate: IpAddr, net: &IpNet, inside: &[IpNet], named: &BTreeSet<IpAddr>) -> Option<IpAddr> {
     for inner in inside {
+        while candidate < inner.network() && named.contains(&candidate) {
+            candidate = successor(candidate)?;
+        }
         if inner.contains(&candidate) {
             candidate = successor(inner.broadcast())?;
         }
+    }
+    while named.contains(&candidate) {
+        candidate = successor(candidate)?;
     }
     net.contains(&candidate).then_some(candidate)
 }

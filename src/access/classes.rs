@@ -5,7 +5,7 @@
 //! and only once. Invariant: every target has the same [`Hit`]s as the class whose labels it follows, unless
 //! [`Classes::complete`] is false.
 
-use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use super::glob::{Glob, representatives};
 use super::trie::{Hit, State, Trie};
@@ -20,6 +20,8 @@ pub(super) struct Class {
     pub(super) labels: Vec<String>,
     /// Sorted; empty for what nothing matches.
     pub(super) hits: Vec<Hit>,
+    /// Whether the target is the only one of its class.
+    pub(super) single: bool,
 }
 
 /// The classes, shortest targets first.
@@ -43,17 +45,21 @@ pub(super) struct Alphabet {
 /// Explores `trie`.
 pub(super) fn classes(trie: &Trie, alphabet: &Alphabet) -> Classes {
     let mut complete = true;
-    let mut list = Vec::new();
-    let mut known: HashSet<Vec<Hit>> = HashSet::new();
+    let mut list: Vec<Class> = Vec::new();
+    let mut known: HashMap<Vec<Hit>, usize> = HashMap::new();
     // A state is worth a second visit only while it is too short to be a target.
     let mut seen: HashMap<State, bool> = HashMap::new();
-    let mut queue: VecDeque<(State, Vec<String>)> = VecDeque::from([(Trie::start(), Vec::new())]);
-    while let Some((state, labels)) = queue.pop_front() {
+    let mut queue: VecDeque<(State, Vec<String>, bool)> = VecDeque::from([(Trie::start(), Vec::new(), true)]);
+    while let Some((state, labels, single)) = queue.pop_front() {
         let whole = (alphabet.whole)(&labels);
         if whole {
             let hits = trie.hits(&state);
-            if known.insert(hits.clone()) {
-                list.push(Class { labels: labels.clone(), hits });
+            match known.get(&hits).and_then(|at| list.get_mut(*at)) {
+                Some(class) => class.single = false,
+                None => {
+                    known.insert(hits.clone(), list.len());
+                    list.push(Class { labels: labels.clone(), hits, single });
+                }
             }
         }
         if seen.len() > LIMIT {
@@ -65,7 +71,7 @@ pub(super) fn classes(trie: &Trie, alphabet: &Alphabet) -> Classes {
         }
         let (next_labels, all) = labels_of(trie, &state, &labels, alphabet);
         complete &= all;
-        for label in next_labels {
+        for (label, named) in next_labels {
             let next = trie.step(&state, &label);
             let mut longer = labels.clone();
             longer.push(label);
@@ -73,18 +79,19 @@ pub(super) fn classes(trie: &Trie, alphabet: &Alphabet) -> Classes {
             let visited = seen.get(&next).copied();
             if visited.is_none_or(|was_target| target && !was_target) {
                 seen.insert(next.clone(), target);
-                queue.push_back((next, longer));
+                queue.push_back((next, longer, single && named));
             }
         }
     }
     Classes { list, complete }
 }
 
-/// The labels to follow from a state, and whether these are all that matter.
-fn labels_of(trie: &Trie, state: &State, before: &[String], alphabet: &Alphabet) -> (Vec<String>, bool) {
+/// The labels to follow from a state, each with whether it stands for itself only; and whether these are all that
+/// matter.
+fn labels_of(trie: &Trie, state: &State, before: &[String], alphabet: &Alphabet) -> (Vec<(String, bool)>, bool) {
     let closed = (alphabet.closed)(before);
     if !closed.is_empty() {
-        return (closed.iter().map(|&label| label.to_owned()).collect(), true);
+        return (closed.iter().map(|&label| (label.to_owned(), true)).collect(), true);
     }
     let literals: BTreeSet<&str> = trie.literals(state).collect();
     let globs: Vec<&Glob> = trie.globs(state).collect::<BTreeSet<_>>().into_iter().collect();
@@ -100,8 +107,8 @@ fn labels_of(trie: &Trie, state: &State, before: &[String], alphabet: &Alphabet)
         labels.extend(Some(new_label(&literals, alphabet)).filter(|one| !globs.iter().any(|glob| glob.matches(one))));
         complete
     };
-    labels.extend(literals.into_iter().map(str::to_owned));
-    (labels, complete)
+    let others = labels.into_iter().map(|label| (label, false));
+    (others.chain(literals.into_iter().map(|label| (label.to_owned(), true))).collect(), complete)
 }
 
 /// A label that none of `literals` is, in any case.

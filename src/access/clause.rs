@@ -7,6 +7,7 @@ use crate::model::{Action, Decision, Layer, Resources, Rule};
 use super::host::Destination;
 use super::path::{self, PathPattern};
 use super::pattern::Sequence;
+use super::point::Atom;
 use super::unknowns::{Unknown, Unknowns};
 
 /// A set of actions.
@@ -44,9 +45,24 @@ impl Actions {
         Self(self.0 & other.0)
     }
 
+    pub(super) fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
+    }
+
     /// Each action by itself.
     pub(super) fn single(self) -> impl Iterator<Item = Self> {
         (0..16).map(|bit| Self(1 << bit)).filter(move |one| self.meets(*one))
+    }
+
+    /// The action that a request needs.
+    pub(super) fn needed(atom: Atom) -> Self {
+        match atom {
+            Atom::Tcp => Self::TCP,
+            Atom::Udp => Self::UDP,
+            Atom::Http(method) => Self::method(method).and(Self::TCP),
+            Atom::Read => Self::READ,
+            Atom::Write => Self::WRITE,
+        }
     }
 
     fn of(action: &Action) -> Self {
@@ -98,7 +114,7 @@ pub(super) fn clauses(rule: &Rule, group: usize) -> Vec<Clause> {
         }
         // An action that nobody knows may govern whatever else its layer has.
         if unknown && known != layer {
-            clauses.push(clause(Actions(layer.0 & !known.0), Unknown::Action.into()));
+            clauses.push(clause(layer.without(known), Unknown::Action.into()));
         }
     };
     match &rule.resources {

@@ -108,6 +108,12 @@ impl Glob {
     }
 }
 
+impl std::fmt::Display for Glob {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
 /// What follows a `[` up to its `]`, and the rest.
 fn class(text: &str) -> Option<(Part, &str)> {
     let (negated, body) = match text.strip_prefix(['!', '^']) {

@@ -30,19 +30,20 @@ impl Universe {
         }
         let mut met: BTreeSet<(Atom, Vec<Match>, Option<usize>)> = BTreeSet::new();
         for class in &self.hosts {
-            let requests = self.requests.get(class.requests).map(Vec::as_slice).unwrap_or_default();
+            let requests = self.requests_of(class);
             let own = self.own_address(class);
             for (atom, matches, path) in self.host_points(class, requests) {
                 if !met.insert((atom, matches.clone(), own)) {
                     continue;
                 }
                 let always = about(&matches);
-                for (at, addresses) in self.address_matches(atom, own) {
+                for (addresses, classes) in self.address_groups(atom, own) {
                     if !always && !about(&addresses) {
                         continue;
                     }
                     let joint = matches.iter().chain(&addresses).copied().collect();
-                    let address = self.addresses.get(at).filter(|_| !addresses.is_empty());
+                    let first = classes.first().and_then(|at| self.addresses.get(*at));
+                    let address = first.filter(|_| !addresses.is_empty());
                     points
                         .entry(Point::new(atom, joint))
                         .or_insert_with(|| Witness::host(atom, class, path, address.map(|class| class.witness)));
@@ -73,23 +74,39 @@ impl Universe {
     }
 
     /// The one class of addresses that the hosts have, where it is known.
-    fn own_address(&self, class: &HostClass) -> Option<usize> {
+    pub(super) fn own_address(&self, class: &HostClass) -> Option<usize> {
         let Host::Address(address) = class.host else { return None };
         let hits = super::address::hits(&self.blocks, address);
         self.addresses.iter().position(|class| class.hits == hits)
     }
 
-    /// The classes of addresses, each with what matches for `atom`; one of those that mean the same.
-    fn address_matches(&self, atom: Atom, own: Option<usize>) -> Vec<(usize, Vec<Match>)> {
+    /// What matches for `atom` at addresses, each with the classes of addresses that it holds for; of the class `own`
+    /// alone, where it is known.
+    pub(super) fn address_groups(&self, atom: Atom, own: Option<usize>) -> Vec<(Vec<Match>, Vec<usize>)> {
         let action = if atom == Atom::Udp { Actions::UDP } else { Actions::TCP };
-        let mut met = BTreeSet::new();
-        self.addresses
-            .iter()
-            .enumerate()
-            .filter(|(at, _)| own.is_none_or(|own| own == *at))
-            .map(|(at, class)| (at, self.matches(&class.hits, action, Role::Address)))
-            .filter(|(_, matches)| met.insert(matches.clone()))
-            .collect()
+        let mut groups: BTreeMap<Vec<Match>, Vec<usize>> = BTreeMap::new();
+        for (at, class) in self.addresses.iter().enumerate().filter(|(at, _)| own.is_none_or(|own| own == *at)) {
+            groups.entry(self.matches(&class.hits, action, Role::Address)).or_default().push(at);
+        }
+        groups.into_iter().collect()
+    }
+
+    /// The classes of ports of addresses that no rule names. They come first among the hosts.
+    pub(super) fn ports_of_any_address(&self) -> &[HostClass] {
+        let count = self.hosts.iter().take_while(|class| class.host == Host::AnyAddress).count();
+        self.hosts.get(..count).unwrap_or_default()
+    }
+
+    /// The class that a port has among those: it is named there or any other.
+    pub(super) fn port_of_any_address(&self, port: u16) -> usize {
+        let ports = self.ports_of_any_address();
+        let named = ports.iter().position(|class| !class.other_port && class.port == port);
+        named.or_else(|| ports.iter().position(|class| class.other_port)).unwrap_or_default()
+    }
+
+    /// The classes of requests to a class of hosts; none where no HTTP clause covers it.
+    pub(super) fn requests_of(&self, class: &HostClass) -> &[RequestClass] {
+        self.requests.get(class.requests).map(Vec::as_slice).unwrap_or_default()
     }
 
     /// The hits of clauses for an action, as matches in a role.

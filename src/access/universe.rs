@@ -37,6 +37,8 @@ pub struct Universe {
 pub(super) struct HostClass {
     pub(super) host: Host,
     pub(super) port: u16,
+    /// Whether the port stands for all that no rule names.
+    pub(super) other_port: bool,
     /// Of clauses for connections and of HTTP clauses that cover the host; sorted.
     pub(super) hits: Vec<Hit>,
     /// The position in [`Universe::requests`].
@@ -46,8 +48,8 @@ pub(super) struct HostClass {
 /// A member of a class of hosts.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Host {
-    /// A name, which resolves to some address.
-    Name(String),
+    /// A name, which resolves to some address; the only one of its class, or one of several.
+    Name { name: String, single: bool },
     /// An address that rules name.
     Address(IpAddr),
     /// Any other address.
@@ -60,7 +62,7 @@ pub(super) struct RequestClass {
     pub(super) path: String,
     /// The methods of the class.
     pub(super) methods: Actions,
-    /// Never empty.
+    /// Empty for requests that no HTTP clause matches.
     pub(super) hits: Vec<Hit>,
 }
 
@@ -105,7 +107,7 @@ impl Universe {
         let names = classes(&index.names, &HOSTS);
         let folders = classes(&index.folders, &FOLDERS);
         let mut universe = Self {
-            addresses: address_classes(&index.blocks),
+            addresses: address_classes(&index.blocks, &index.literals.keys().copied().collect()),
             hosts: Vec::new(),
             requests: Vec::new(),
             folders: folders.list,
@@ -120,7 +122,7 @@ impl Universe {
         }
         for class in &names.list {
             let name: Vec<&str> = class.labels.iter().rev().map(String::as_str).collect();
-            universe.add_host(Host::Name(name.join(".")), &class.hits, &mut sets);
+            universe.add_host(Host::Name { name: name.join("."), single: class.single }, &class.hits, &mut sets);
         }
         universe
     }
@@ -141,6 +143,7 @@ impl Universe {
         let mut ports: Vec<u16> = other.into_iter().chain(named).collect();
         ports.sort_by_key(|port| *port != 443);
         for port in ports {
+            let other_port = Some(port) == other;
             let hits: Vec<Hit> =
                 hits.iter().filter(|hit| port_of(self.clause(hit)).is_none_or(|own| own == port)).copied().collect();
             let http: Vec<Hit> =
@@ -151,11 +154,15 @@ impl Universe {
                 let classes = self.request_classes(&hits);
                 self.requests.push(classes);
             }
-            self.hosts.push(HostClass { host: host.clone(), port, hits, requests });
+            self.hosts.push(HostClass { host: host.clone(), port, other_port, hits, requests });
         }
     }
 
+    /// The classes of requests to a host; none where no HTTP clause covers it.
     fn request_classes(&mut self, hits: &[Hit]) -> Vec<RequestClass> {
+        if !hits.iter().any(|hit| matches!(self.clause(hit).target, Target::Http(..))) {
+            return Vec::new();
+        }
         let mut trie = Trie::new(Case::Unknown);
         for hit in hits {
             if let Target::Http(_, path) = &self.clause(hit).target {
@@ -170,6 +177,7 @@ impl Universe {
         let paths = classes(&trie, &HTTP_PATHS);
         self.complete &= paths.complete;
         let mut list = Vec::new();
+        let mut unmatched = Actions::default();
         for class in paths.list {
             let mut by_hits: BTreeMap<Vec<Hit>, Actions> = BTreeMap::new();
             for method in Actions::HTTP.single() {
@@ -179,8 +187,16 @@ impl Universe {
                 *methods = methods.and(method);
             }
             let path = format!("/{}", class.labels.join("/"));
-            let matched = by_hits.into_iter().filter(|(hits, _)| !hits.is_empty());
-            list.extend(matched.map(|(hits, methods)| RequestClass { path: path.clone(), methods, hits }));
+            for (hits, methods) in by_hits {
+                // For each method, one request that no clause matches stands for all of them.
+                let methods = if hits.is_empty() { methods.without(unmatched) } else { methods };
+                if hits.is_empty() {
+                    unmatched = unmatched.and(methods);
+                }
+                if methods != Actions::default() {
+                    list.push(RequestClass { path: path.clone(), methods, hits });
+                }
+            }
         }
         list
     }

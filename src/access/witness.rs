@@ -21,9 +21,19 @@ impl Witness {
         Self { atom, object: folder_text(labels), address: None }
     }
 
+    /// A connection straight to an address.
+    pub(super) fn address(atom: Atom, address: IpAddr, port: u16) -> Self {
+        Self { atom, object: format!("{}:{port}", bracketed(address)), address: None }
+    }
+
+    /// What is asked for, without the action.
+    pub(super) fn object(&self) -> &str {
+        &self.object
+    }
+
     pub(super) fn host(atom: Atom, class: &HostClass, path: Option<&str>, address: Option<IpAddr>) -> Self {
         let (host, address) = match &class.host {
-            Host::Name(name) => (name.clone(), address),
+            Host::Name { name, .. } => (name.clone(), address),
             Host::Address(own) => (bracketed(*own), None),
             Host::AnyAddress => (bracketed(address.unwrap_or(IpAddr::from([192, 0, 2, 1]))), None),
         };

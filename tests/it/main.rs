@@ -8,6 +8,7 @@
     reason = "a test that cannot go on fails, also in its helpers, and it makes the files that it looks at"
 )]
 
+mod access_compare;
 mod command_line;
 mod emulator;
 mod examples;

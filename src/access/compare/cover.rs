@@ -1,0 +1,210 @@
+//! Says which classes are meant, in the patterns that the rules themselves use.
+//!
+//! Invariant: the descriptions together cover every class to report, and none says more than is true.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+/// How many exceptions are spelled out.
+const SPELLED_OUT: usize = 5;
+
+/// The patterns of rules, and the classes that each one certainly matches.
+#[derive(Debug, Default)]
+pub(super) struct Catalogue {
+    texts: Vec<String>,
+    members: Vec<Vec<usize>>,
+    /// By class.
+    patterns: Vec<Vec<usize>>,
+    known: HashMap<String, usize>,
+}
+
+/// Texts for classes that no pattern describes, with the classes that each one is about.
+pub(super) type Named = Vec<(String, Vec<usize>)>;
+
+/// Some classes, described.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Description {
+    pub(super) text: String,
+    /// How many classes the text covers.
+    pub(super) size: usize,
+    /// The classes to report that this text covers.
+    pub(super) covered: Vec<usize>,
+}
+
+/// A pattern with exceptions.
+#[derive(Debug)]
+struct Excepted {
+    /// Exceptions that no pattern describes.
+    unnamed: usize,
+    exceptions: usize,
+    text: String,
+    covered: BTreeSet<usize>,
+}
+
+impl Catalogue {
+    /// A catalogue for as many classes, each with the texts of the patterns that match it.
+    pub(super) fn of(classes: impl IntoIterator<Item = Vec<String>>) -> Self {
+        let mut catalogue = Self::default();
+        for (class, texts) in classes.into_iter().enumerate() {
+            let mut own: Vec<usize> = texts.into_iter().map(|text| catalogue.pattern(text)).collect();
+            own.sort_unstable();
+            own.dedup();
+            for &pattern in &own {
+                if let Some(members) = catalogue.members.get_mut(pattern) {
+                    members.push(class);
+                }
+            }
+            catalogue.patterns.push(own);
+        }
+        catalogue
+    }
+
+    fn pattern(&mut self, text: String) -> usize {
+        let next = self.texts.len();
+        let at = *self.known.entry(text.clone()).or_insert(next);
+        if at == next {
+            self.texts.push(text);
+            self.members.push(Vec::new());
+        }
+        at
+    }
+
+    fn members(&self, pattern: usize) -> &[usize] {
+        self.members.get(pattern).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    fn text(&self, pattern: usize) -> &str {
+        self.texts.get(pattern).map(String::as_str).unwrap_or_default()
+    }
+
+    fn patterns(&self, class: usize) -> &[usize] {
+        self.patterns.get(class).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// Describes the classes of `report`. `truth` holds these and every other class of which the same may be said;
+    /// `exists` tells which classes there are at all. Classes that no pattern describes are left to `name`.
+    pub(super) fn describe(
+        &self,
+        report: &BTreeSet<usize>,
+        truth: &BTreeSet<usize>,
+        exists: &dyn Fn(usize) -> bool,
+        name: &dyn Fn(&BTreeSet<usize>) -> Named,
+    ) -> Vec<Description> {
+        let mut left = report.clone();
+        let mut descriptions = Vec::new();
+        for (pattern, _) in self.by_gain(report) {
+            let gained: Vec<usize> =
+                self.members(pattern).iter().filter(|class| left.contains(class)).copied().collect();
+            if gained.is_empty() || !self.members(pattern).iter().all(|class| truth.contains(class) || !exists(*class))
+            {
+                continue;
+            }
+            gained.iter().for_each(|class| {
+                left.remove(class);
+            });
+            let size = self.members(pattern).len();
+            descriptions.push(Description { text: self.text(pattern).to_owned(), size, covered: gained });
+        }
+        let mut excepted: BTreeMap<usize, Excepted> = BTreeMap::new();
+        let mut unnamed = BTreeSet::new();
+        while let Some(class) = left.pop_first() {
+            for &pattern in self.patterns(class) {
+                // What was worked out for another class holds for this one, unless it takes this one away.
+                if excepted.get(&pattern).is_none_or(|known| !known.covered.contains(&class)) {
+                    let inside = self.members(pattern).iter().filter(|class| exists(**class)).copied().collect();
+                    excepted.insert(pattern, self.with_exceptions(pattern, inside, class, truth, name));
+                }
+            }
+            let candidates = self.patterns(class).iter().filter_map(|pattern| Some((*pattern, excepted.get(pattern)?)));
+            let best = candidates
+                .min_by_key(|(pattern, best)| (best.unnamed, best.exceptions, best.covered.len(), self.text(*pattern)));
+            match best {
+                Some((_, best)) => {
+                    let rest = best.covered.iter().filter(|other| left.remove(other)).copied();
+                    let covered = std::iter::once(class).chain(rest).collect();
+                    descriptions.push(Description { text: best.text.clone(), size: best.covered.len(), covered });
+                }
+                None => {
+                    unnamed.insert(class);
+                }
+            }
+        }
+        let named = name(&unnamed).into_iter().map(|(text, covered)| Description { text, size: 1, covered });
+        descriptions.extend(named);
+        descriptions
+    }
+
+    /// The patterns that match some of the classes, each with how many; those that match most of them first, of these the narrowest.
+    fn by_gain(&self, classes: &BTreeSet<usize>) -> Vec<(usize, usize)> {
+        let mut gains: BTreeMap<usize, usize> = BTreeMap::new();
+        for pattern in classes.iter().flat_map(|class| self.patterns(*class)) {
+            *gains.entry(*pattern).or_default() += 1;
+        }
+        let mut patterns: Vec<(usize, usize)> = gains.into_iter().collect();
+        patterns.sort_by_key(|(pattern, gain)| {
+            (std::cmp::Reverse(*gain), self.members(*pattern).len(), self.text(*pattern).to_owned())
+        });
+        patterns
+    }
+
+    /// A pattern of which not everything is true, with what is not: narrowed by further patterns where that takes, with
+    /// exceptions. An exception may take away what is true as long as it leaves `class`: the rest is described elsewhere.
+    fn with_exceptions(
+        &self,
+        pattern: usize,
+        mut inside: BTreeSet<usize>,
+        class: usize,
+        truth: &BTreeSet<usize>,
+        name: &dyn Fn(&BTreeSet<usize>) -> Named,
+    ) -> Excepted {
+        let mut text = self.text(pattern).to_owned();
+        let (mut exceptions, mut wrong) = self.exceptions(&inside, class, truth);
+        while !wrong.is_empty() {
+            let kept = |other: usize| self.members(other).iter().filter(|member| wrong.contains(member)).count();
+            let narrower = self.patterns(class).iter().copied().min_by_key(|other| (kept(*other), *other));
+            let Some(narrower) = narrower.filter(|other| kept(*other) < wrong.len()) else { break };
+            text = format!("{text} within {}", self.text(narrower));
+            inside = self.members(narrower).iter().filter(|member| inside.contains(member)).copied().collect();
+            (exceptions, wrong) = self.exceptions(&inside, class, truth);
+        }
+        let taken = |member: &usize| exceptions.iter().any(|other| self.members(*other).contains(member));
+        let covered = inside.into_iter().filter(|member| truth.contains(member) && !taken(member)).collect();
+        let unnamed = wrong.len();
+        let texts = exceptions.iter().map(|other| self.text(*other).to_owned());
+        let texts: Vec<String> = texts.chain(name(&wrong).into_iter().map(|(text, _)| text)).collect();
+        if !texts.is_empty() {
+            let shown: Vec<&str> = texts.iter().take(SPELLED_OUT).map(String::as_str).collect();
+            text = format!("{text} except {}", shown.join(", "));
+        }
+        if texts.len() > SPELLED_OUT {
+            text = format!("{text} and {} more", texts.len() - SPELLED_OUT);
+        }
+        Excepted { unnamed, exceptions: texts.len(), text, covered }
+    }
+
+    /// Patterns that take what is wrong away from `inside`, and what they leave of it.
+    fn exceptions(
+        &self,
+        inside: &BTreeSet<usize>,
+        class: usize,
+        truth: &BTreeSet<usize>,
+    ) -> (Vec<usize>, BTreeSet<usize>) {
+        let mut wrong: BTreeSet<usize> = inside.difference(truth).copied().collect();
+        let mut exceptions = Vec::new();
+        for may_take_truth in [false, true] {
+            let mut others = self.by_gain(&wrong);
+            // Of patterns that take away as much, the shortest text.
+            others.sort_by_key(|(other, gain)| (std::cmp::Reverse(*gain), self.text(*other).len()));
+            for (other, _) in others {
+                let members = || self.members(other).iter().filter(|member| inside.contains(member));
+                let takes = |member: &usize| if may_take_truth { *member == class } else { truth.contains(member) };
+                if !members().any(takes) && members().any(|member| wrong.contains(member)) {
+                    members().for_each(|member| {
+                        wrong.remove(member);
+                    });
+                    exceptions.push(other);
+                }
+            }
+        }
+        (exceptions, wrong)
+    }
+}

@@ -1,0 +1,187 @@
+//! What a change means: who may do what now that they could not before, and the other way round.
+//!
+//! The two states are split into clauses ([`reach`]), these into classes ([`Universe`]), each class is judged for every
+//! audience that matters ([`outcome`]), and what differs is said in the patterns of the rules ([`cover`]).
+//!
+//! The words of [`Entry::access`]: `connect:tcp HOST` and `connect:udp HOST` with a host pattern, and `:PORT` where it is
+//! one port; `read PATH` and `write PATH`, of which a writable mount needs both; `GET,HEAD https://HOST/PATH` for
+//! requests, `http://` for port 80, no scheme for every port, and `ANY` for every method. After these, ` except …` takes
+//! something away, and ` at …` holds only where the host has such an address. Requests that follow from a connection are
+//! not listed beside it.
+//!
+//! Invariant: an entry is listed exactly when some request changes for its audience and for no smaller one.
+//! [`Comparison::exact`] is false when something undocumented would make a difference; `uncertain` then says what.
+
+mod cells;
+mod cover;
+mod describe;
+mod outcome;
+mod reach;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use crate::model::{Body, Decision, Domain, Policy, TeamDirectory};
+
+use self::cells::cells;
+use self::outcome::Outcome;
+use self::reach::{Change, Statements};
+use super::universe::Universe;
+
+/// What a change means for access.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Comparison {
+    /// Whether everything that changes is known for certain.
+    pub exact: bool,
+    /// Access that an audience gains.
+    pub widened: Vec<Entry>,
+    /// Access that an audience loses.
+    pub narrowed: Vec<Entry>,
+    /// Access that changes, or not, depending on what is not documented.
+    pub uncertain: Vec<Entry>,
+}
+
+/// Access that changes for an audience.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Entry {
+    /// For whom: members of just these teams, and everybody with further teams whose rules do not matter here.
+    pub audience: Audience,
+    /// What changes, in patterns.
+    pub access: String,
+    /// One request that changes, as `can` takes it.
+    pub witness: String,
+    /// The rules that make the difference.
+    pub because: Vec<Cause>,
+    /// Whether the audience may gain something; certain in `widened`.
+    pub widens: bool,
+    /// Whether the audience may lose something; certain in `narrowed`.
+    pub narrows: bool,
+}
+
+/// Members of just these teams.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct Audience {
+    /// Names of at most two teams, sorted; empty for a member of none, who stands for the whole organization.
+    pub teams: Vec<String>,
+}
+
+/// A rule that makes the difference.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Cause {
+    /// Whether it is a rule of the new state that comes into force, or one of the old that no longer is.
+    pub comes: bool,
+    /// The policy's name, in its own state.
+    pub policy: String,
+    /// The rule's name; `None` for a policy as a whole.
+    pub rule: Option<String>,
+    /// What the rule decides.
+    pub decision: Option<Decision>,
+}
+
+impl Serialize for Cause {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl std::fmt::Display for Cause {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let decision = match self.decision {
+            Some(Decision::Allow) => "allow ",
+            Some(Decision::Deny) => "deny ",
+            None => "",
+        };
+        let rule = self.rule.as_ref().map(|rule| format!(" › {rule}")).unwrap_or_default();
+        let now = if self.comes { "now" } else { "no longer" };
+        write!(f, "{now} {decision}`{}{rule}`", self.policy)
+    }
+}
+
+/// Compares two states of an organization's policies. Names of teams are taken from `teams`.
+#[must_use]
+pub fn compare(old: &[Policy], new: &[Policy], teams: &TeamDirectory) -> Comparison {
+    let mut comparison = Comparison { exact: true, widened: Vec::new(), narrowed: Vec::new(), uncertain: Vec::new() };
+    let statements = Statements::of(old, new);
+    if !statements.are_equal() {
+        let universe = Universe::of(statements.clauses.clone());
+        comparison.exact = universe.is_complete();
+        for (outcome, entry) in
+            describe::entries(&universe, &statements, cells(&universe, &statements), (old, new), teams)
+        {
+            match outcome {
+                Outcome::Widened => comparison.widened.push(entry),
+                Outcome::Narrowed => comparison.narrowed.push(entry),
+                Outcome::Uncertain { .. } => comparison.uncertain.push(entry),
+            }
+        }
+    }
+    comparison.uncertain.extend(domains_that_end(old, new));
+    comparison.uncertain.extend(changed_cedar(old, new));
+    comparison.exact &= comparison.uncertain.is_empty();
+    comparison
+}
+
+/// Where the last policy of a domain goes: whether everything is still denied then is not documented.
+fn domains_that_end(old: &[Policy], new: &[Policy]) -> Vec<Entry> {
+    let last = |domain: Domain| -> Vec<Cause> {
+        let of = |policies: &[Policy]| -> Vec<String> {
+            policies.iter().filter(|policy| policy.domain() == Some(domain)).map(|policy| policy.name.clone()).collect()
+        };
+        let gone = if of(new).is_empty() { of(old) } else { Vec::new() };
+        gone.into_iter().map(|policy| Cause { comes: false, policy, rule: None, decision: None }).collect()
+    };
+    [
+        (Domain::Network, "connect:tcp **", "connect:tcp example.com:443"),
+        (Domain::Filesystem, "read **", "read ~"),
+        (Domain::Filesystem, "write **", "write ~"),
+    ]
+    .into_iter()
+    .map(|(domain, access, witness)| (last(domain), access, witness))
+    .filter(|(because, ..)| !because.is_empty())
+    .map(|(because, access, witness)| Entry {
+        audience: Audience::default(),
+        access: access.to_owned(),
+        witness: witness.to_owned(),
+        because,
+        widens: true,
+        narrows: false,
+    })
+    .collect()
+}
+
+/// Cedar policies that are not the same in both states, names and white space aside.
+fn changed_cedar(old: &[Policy], new: &[Policy]) -> Vec<Entry> {
+    type Text<'a> = (Vec<&'a str>, &'a str);
+    let mut texts: BTreeMap<Text<'_>, (Change, Vec<Cause>)> = BTreeMap::new();
+    let names: BTreeSet<&str> = old.iter().chain(new).flat_map(|policy| policy.scope.teams()).collect();
+    let teams: BTreeMap<&str, usize> = names.into_iter().zip(0..).collect();
+    for (comes, policy) in old.iter().map(|policy| (false, policy)).chain(new.iter().map(|policy| (true, policy))) {
+        let Body::Cedar(cedar) = &policy.body else { continue };
+        let key = (cedar.text.split_whitespace().collect(), cedar.schema_url.as_str());
+        let (change, causes) = texts.entry(key).or_default();
+        let reach = if comes { &mut change.new } else { &mut change.old };
+        reach.add(&policy.scope, &teams);
+        causes.push(Cause { comes, policy: policy.name.clone(), rule: None, decision: None });
+    }
+    let mut by_policy: BTreeMap<String, Vec<Cause>> = BTreeMap::new();
+    for (_, causes) in texts.into_values().filter(|(change, _)| change.is_change()) {
+        for cause in causes {
+            by_policy.entry(cause.policy.clone()).or_default().push(cause);
+        }
+    }
+    by_policy
+        .into_iter()
+        .map(|(policy, because)| Entry {
+            audience: Audience::default(),
+            access: format!("mcp {policy}"),
+            witness: format!("mcp {policy}"),
+            because,
+            widens: true,
+            narrows: true,
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;

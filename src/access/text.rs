@@ -1,0 +1,124 @@
+//! Patterns in the words of rules.
+
+use std::fmt;
+
+use super::clause::Target;
+use super::host::{Destination, HostPattern};
+use super::path::folder_text;
+use super::pattern::{Sequence, Token};
+use super::unknowns::{Unknown, Unknowns};
+use super::witness::bracketed;
+
+impl fmt::Display for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Literal(text) => f.write_str(text),
+            Self::One => f.write_str("*"),
+            Self::Deep => f.write_str("**"),
+            Self::Glob(glob) => write!(f, "{glob}"),
+        }
+    }
+}
+
+impl fmt::Display for HostPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Names(names) => {
+                let labels: Vec<String> = names.tokens.iter().rev().map(Token::to_string).collect();
+                f.write_str(&labels.join("."))
+            }
+            Self::Address(address) => f.write_str(&bracketed(*address)),
+            Self::Cidr(block) => write!(f, "{block}"),
+        }
+    }
+}
+
+impl fmt::Display for Destination {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&connections(&self.host, self.port))
+    }
+}
+
+/// Connections to a host.
+pub(super) fn connections(host: impl fmt::Display, port: Option<u16>) -> String {
+    port.map_or_else(|| host.to_string(), |port| format!("{host}:{port}"))
+}
+
+/// Requests to a host: `http://` for port 80, no scheme for every port, `https://` otherwise.
+pub(super) fn requests(host: impl fmt::Display, port: Option<u16>, path: &str) -> String {
+    match port {
+        None => format!("{host}{path}"),
+        Some(443) => format!("https://{host}{path}"),
+        Some(80) => format!("http://{host}{path}"),
+        Some(port) => format!("https://{host}:{port}{path}"),
+    }
+}
+
+/// The path of a request.
+pub(super) fn request_path(path: &Sequence) -> String {
+    format!("/{}", segments(path).join("/"))
+}
+
+fn segments(sequence: &Sequence) -> Vec<String> {
+    sequence.tokens.iter().map(Token::to_string).collect()
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Network(destination) => write!(f, "{destination}"),
+            Self::Http(destination, path) => {
+                f.write_str(&requests(&destination.host, destination.port, &request_path(path)))
+            }
+            Self::Folder(folder) if folder.tokens == [Token::Deep] => f.write_str("**"),
+            Self::Folder(folder) => f.write_str(&folder_text(&segments(folder))),
+        }
+    }
+}
+
+impl Target {
+    /// The pattern for what the target matches with these open questions: itself, or, where it is open whether a `**`
+    /// may stand for nothing, itself without that. `None` where no pattern says it.
+    pub(super) fn narrowed(&self, unknowns: Unknowns) -> Option<Self> {
+        let mut target = self.clone();
+        for unknown in unknowns.iter() {
+            match (unknown, &mut target) {
+                (Unknown::Apex, Self::Network(destination) | Self::Http(destination, _)) => match &mut destination.host
+                {
+                    HostPattern::Names(names) => names.tokens.truncate(names.tokens.len() - 1),
+                    HostPattern::Address(_) | HostPattern::Cidr(_) => return None,
+                },
+                (Unknown::FolderItself, Self::Folder(folder)) => folder.tokens.truncate(folder.tokens.len() - 1),
+                (Unknown::EmptySegment, Self::Http(_, path)) => path.tokens.clear(),
+                (
+                    Unknown::Apex
+                    | Unknown::FolderItself
+                    | Unknown::EmptySegment
+                    | Unknown::Case
+                    | Unknown::MiddleDoubleStar
+                    | Unknown::HomeFolder
+                    | Unknown::RequestForm,
+                    _,
+                ) => return None,
+                (
+                    Unknown::LoneStar
+                    | Unknown::InnerWildcard
+                    | Unknown::PartialWildcard
+                    | Unknown::QuestionMark
+                    | Unknown::CharacterClass
+                    | Unknown::Ipv6Literal
+                    | Unknown::HttpAddress
+                    | Unknown::CidrHostBits
+                    | Unknown::CidrPort
+                    | Unknown::PatternForm
+                    | Unknown::Uninspected
+                    | Unknown::Malformed
+                    | Unknown::Action
+                    | Unknown::NoPolicy,
+                    _,
+                ) => {}
+            }
+        }
+        Some(target)
+    }
+}

@@ -1,0 +1,484 @@
+//! The comparison of two states against brute force: every request of a small closed world, for every set of teams,
+//! under every answer to what is not documented, by a matcher that shares no code with the program's.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::prelude::*;
+use seawall::access::{Comparison, Entry, compare};
+use seawall::model::{Action, Body, Decision, HttpResource, Policy, Resources, Rule, Scope, TeamDirectory};
+
+const TEAMS: [&str; 3] = ["red", "green", "blue"];
+const METHODS: [&str; 2] = ["get", "delete"];
+const BLOCKS: [&str; 3] = ["10.0.0.0/8", "10.1.0.0/16", "192.168.0.0/16"];
+/// An address that rules name.
+const LITERAL: &str = "10.1.0.1";
+const ADDRESSES: [[u8; 4]; 4] = [[203, 0, 113, 1], [10, 0, 0, 1], [10, 1, 0, 1], [192, 168, 0, 1]];
+
+/// One way to answer what is not documented.
+#[derive(Clone, Copy)]
+struct World {
+    apex: bool,
+    folder: bool,
+    root: bool,
+    uninspected_blocked: bool,
+}
+
+/// The worlds that can make a difference to a request.
+fn worlds(request: &Request) -> Vec<World> {
+    let world = |apex, folder, root, uninspected_blocked| World { apex, folder, root, uninspected_blocked };
+    let answers = [(false, false), (false, true), (true, false), (true, true)];
+    match request {
+        Request::Connect { .. } => answers.map(|(apex, blocked)| world(apex, false, false, blocked)).to_vec(),
+        Request::Http { .. } => answers.map(|(apex, root)| world(apex, false, root, false)).to_vec(),
+        Request::Folder { .. } => [false, true].map(|folder| world(false, folder, false, false)).to_vec(),
+    }
+}
+
+/// What somebody asks for.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Request {
+    Connect { udp: bool, host: String, port: u16, address: [u8; 4] },
+    Http { method: &'static str, host: String, port: u16, path: String, address: [u8; 4] },
+    Folder { write: bool, path: String },
+}
+
+/// Labels against a pattern that is read from the first label; `**` takes one or more, or none where `none` says so.
+fn labels_match(pattern: &[&str], labels: &[&str], none: bool) -> bool {
+    match (pattern, labels) {
+        ([], []) => true,
+        (["**"], []) => none,
+        (["**", rest @ ..], labels) => {
+            (1..=labels.len()).any(|taken| labels_match(rest, &labels[taken..], none))
+                || none && labels_match(rest, labels, none)
+        }
+        (["*", rest @ ..], [_, labels @ ..]) => labels_match(rest, labels, none),
+        ([own, rest @ ..], [label, labels @ ..]) => own == label && labels_match(rest, labels, none),
+        _ => false,
+    }
+}
+
+fn host_matches(pattern: &str, host: &str, apex: bool) -> bool {
+    let is_address = |text: &str| text.chars().all(|c| c.is_ascii_digit() || c == '.');
+    if pattern == "**" {
+        return true;
+    }
+    if is_address(host) || is_address(pattern) {
+        return pattern == host;
+    }
+    labels_match(&pattern.split('.').collect::<Vec<_>>(), &host.split('.').collect::<Vec<_>>(), apex)
+}
+
+fn split_port(text: &str) -> (&str, Option<u16>) {
+    text.rsplit_once(':').map_or((text, None), |(host, port)| (host, Some(port.parse().unwrap())))
+}
+
+fn in_block(block: &str, address: [u8; 4]) -> bool {
+    let (net, bits) = block.split_once('/').unwrap();
+    let net: std::net::Ipv4Addr = net.parse().unwrap();
+    let shift = 32 - bits.parse::<u32>().unwrap();
+    u32::from(net) >> shift == u32::from_be_bytes(address) >> shift
+}
+
+fn path_matches(pattern: &str, path: &str, root: bool) -> bool {
+    let segments =
+        |text: &str| text.split('/').filter(|segment| !segment.is_empty()).map(str::to_owned).collect::<Vec<_>>();
+    let (pattern, path) = (segments(pattern), segments(path));
+    if pattern == ["*"] && path.is_empty() {
+        return root;
+    }
+    let pattern: Vec<&str> = pattern.iter().map(String::as_str).collect();
+    labels_match(&pattern, &path.iter().map(String::as_str).collect::<Vec<_>>(), true)
+}
+
+fn folder_matches(pattern: &str, path: &str, folder: bool) -> bool {
+    if pattern == "**" {
+        return true;
+    }
+    labels_match(&pattern.split('/').collect::<Vec<_>>(), &path.split('/').collect::<Vec<_>>(), folder)
+}
+
+/// How a rule bears on a request.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Bearing {
+    Name,
+    Address,
+    Http,
+    Cover,
+    Folder,
+}
+
+/// The rules that bear on a request: for whom, how, and what they decide.
+fn bearings<'a>(policies: &'a [Policy], request: &Request, world: World) -> Vec<(&'a Scope, Bearing, Decision)> {
+    let mut all = Vec::new();
+    for policy in policies {
+        for rule in policy.rules() {
+            let mut push = |bearing| all.push((&policy.scope, bearing, rule.decision));
+            let speaks = |action: &str| rule.actions.contains(&Action::parse(action));
+            let name = |resource: &str, host: &str, port: u16| {
+                let (pattern, own) = split_port(resource);
+                !resource.contains('/') && own.is_none_or(|own| own == port) && host_matches(pattern, host, world.apex)
+            };
+            let covers = |target: &HttpResource, host: &str, port: u16| {
+                target.port.is_none_or(|own| own == port) && host_matches(&target.host, host, world.apex)
+            };
+            match (request, &rule.resources) {
+                (
+                    Request::Connect { host, port, address, .. } | Request::Http { host, port, address, .. },
+                    Resources::Plain(resources),
+                ) => {
+                    if speaks(if matches!(request, Request::Connect { udp: true, .. }) {
+                        "connect:udp"
+                    } else {
+                        "connect:tcp"
+                    }) {
+                        resources.iter().filter(|own| name(own, host, *port)).for_each(|_| push(Bearing::Name));
+                        let blocks = resources.iter().filter(|own| own.contains('/') && in_block(own, *address));
+                        blocks.for_each(|_| push(Bearing::Address));
+                    }
+                }
+                (Request::Connect { udp, host, port, .. }, Resources::Http(targets)) => {
+                    targets.iter().filter(|own| !udp && covers(own, host, *port)).for_each(|_| push(Bearing::Cover));
+                }
+                (Request::Http { method, host, port, path, .. }, Resources::Http(targets)) => {
+                    let hit =
+                        |own: &&HttpResource| covers(own, host, *port) && path_matches(&own.path, path, world.root);
+                    if speaks(&format!("request:{method}")) {
+                        targets.iter().filter(hit).for_each(|_| push(Bearing::Http));
+                    }
+                }
+                (Request::Folder { write, path }, Resources::Plain(resources)) => {
+                    if speaks(if *write { "write" } else { "read" }) {
+                        let hit = |own: &&String| folder_matches(own, path, world.folder);
+                        resources.iter().filter(hit).for_each(|_| push(Bearing::Folder));
+                    }
+                }
+                (Request::Folder { .. }, Resources::Http(_)) => {}
+            }
+        }
+    }
+    all
+}
+
+/// Whether a member of `audience` may, by the reference algorithm of the manuals.
+fn allowed(all: &[(&Scope, Bearing, Decision)], audience: &BTreeSet<String>, request: &Request, world: World) -> bool {
+    let governs = |scope: &Scope| match scope {
+        Scope::Organization => true,
+        Scope::Teams(teams) => !teams.is_disjoint(audience),
+    };
+    let decide = |bearing: Bearing| -> Option<bool> {
+        let of = all.iter().filter(|(scope, own, _)| *own == bearing && governs(scope));
+        let decisions: Vec<Decision> = of.map(|(_, _, decision)| *decision).collect();
+        (!decisions.is_empty()).then(|| !decisions.contains(&Decision::Deny))
+    };
+    let network = decide(Bearing::Name).or_else(|| decide(Bearing::Address));
+    match request {
+        Request::Connect { .. } => {
+            network == Some(true) && !(world.uninspected_blocked && decide(Bearing::Cover).is_some())
+        }
+        Request::Http { .. } => match network {
+            Some(false) => false,
+            Some(true) => decide(Bearing::Http) != Some(false),
+            None => decide(Bearing::Http) == Some(true),
+        },
+        Request::Folder { .. } => decide(Bearing::Folder) == Some(true),
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Outcome {
+    Same,
+    Widened,
+    Narrowed,
+    Uncertain { widens: bool, narrows: bool },
+}
+
+/// What a change means for each audience.
+fn outcomes(old: &[Policy], new: &[Policy], audiences: &[BTreeSet<String>], request: &Request) -> Vec<Outcome> {
+    let mut answers = vec![BTreeSet::new(); audiences.len()];
+    for world in worlds(request) {
+        let (old, new) = (bearings(old, request, world), bearings(new, request, world));
+        for (audience, answers) in audiences.iter().zip(&mut answers) {
+            answers.insert((allowed(&old, audience, request, world), allowed(&new, audience, request, world)));
+        }
+    }
+    let outcome = |answers: &BTreeSet<(bool, bool)>| match answers.iter().collect::<Vec<_>>()[..] {
+        [(false, true)] => Outcome::Widened,
+        [(true, false)] => Outcome::Narrowed,
+        _ if answers.iter().all(|(old, new)| old == new) => Outcome::Same,
+        _ => Outcome::Uncertain { widens: answers.contains(&(false, true)), narrows: answers.contains(&(true, false)) },
+    };
+    answers.iter().map(outcome).collect()
+}
+
+fn outcome(old: &[Policy], new: &[Policy], audience: &BTreeSet<String>, request: &Request) -> Outcome {
+    outcomes(old, new, std::slice::from_ref(audience), request)[0]
+}
+
+fn address_text(address: [u8; 4]) -> String {
+    std::net::Ipv4Addr::from(address).to_string()
+}
+
+/// Every request of the small world.
+fn requests() -> Vec<Request> {
+    let labels = ["a", "b", "other"];
+    let mut names: Vec<String> = labels.map(str::to_owned).to_vec();
+    for _ in 0..2 {
+        let longer: Vec<String> = names.iter().flat_map(|name| labels.map(|label| format!("{label}.{name}"))).collect();
+        names.extend(longer);
+    }
+    names.sort();
+    names.dedup();
+    let mut hosts: Vec<(String, [u8; 4])> =
+        names.iter().flat_map(|name| ADDRESSES.map(|address| (name.clone(), address))).collect();
+    hosts.extend(ADDRESSES.map(|address| (address_text(address), address)));
+    let mut all = Vec::new();
+    for (host, address) in hosts {
+        for port in [443, 22] {
+            for udp in [false, true] {
+                all.push(Request::Connect { udp, host: host.clone(), port, address });
+            }
+            for (method, path) in METHODS.into_iter().flat_map(|method| PATHS.map(|path| (method, path))) {
+                if host.matches('.').count() != 2 {
+                    all.push(Request::Http { method, host: host.clone(), port, path: path.to_owned(), address });
+                }
+            }
+        }
+    }
+    let segments = ["x", "y", "other"];
+    for write in [false, true] {
+        for root in ["~", "/data"] {
+            all.push(Request::Folder { write, path: root.to_owned() });
+            for one in segments {
+                all.push(Request::Folder { write, path: format!("{root}/{one}") });
+                all.extend(segments.map(|two| Request::Folder { write, path: format!("{root}/{one}/{two}") }));
+            }
+        }
+    }
+    all
+}
+
+const PATHS: [&str; 7] = ["/", "/x", "/y", "/other", "/x/y", "/x/other", "/y/x/x"];
+
+/// Whether the words of an entry speak about a request.
+fn speaks_about(entry: &Entry, request: &Request) -> bool {
+    let (word, object) = entry.access.split_once(' ').unwrap();
+    let (object, at) = match object.rsplit_once(" at ") {
+        Some((object, at)) if object.ends_with(" except") => (object.trim_end_matches(" except"), Some((false, at))),
+        Some((object, at)) => (object, Some((true, at))),
+        None => (object, None),
+    };
+    let (pattern, exceptions) = object.split_once(" except ").unwrap_or((object, ""));
+    let hits = |text: &str| match request {
+        Request::Connect { udp, .. } if word != if *udp { "connect:udp" } else { "connect:tcp" } => false,
+        Request::Connect { host, port, address, .. } => {
+            let (name, own) = split_port(text);
+            own.is_none_or(|own| own == *port)
+                && match name {
+                    "any other address" => host != LITERAL && host.starts_with(char::is_numeric),
+                    // A block stands for every name that has such an address.
+                    _ if name.contains('/') => in_block(name, *address),
+                    _ => host_matches(name, host, false),
+                }
+        }
+        Request::Http { .. } if !word.starts_with(char::is_uppercase) => false,
+        Request::Http { method, host, port, path, .. } => {
+            let (own, rest) = match text.split_once("://") {
+                Some(("https", rest)) => (Some(443), rest),
+                Some((_, rest)) => (Some(80), rest),
+                None => (None, text),
+            };
+            let (authority, own_path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+            let (name, explicit) = split_port(authority);
+            (word == "ANY" || word.split(',').any(|one| one.eq_ignore_ascii_case(method)))
+                && explicit.or(own).is_none_or(|own| own == *port)
+                && host_matches(name, host, false)
+                && path_matches(own_path, path, false)
+        }
+        Request::Folder { write, path } => {
+            word == if *write { "write" } else { "read" } && folder_matches(text, path, false)
+        }
+    };
+    let here = match (request, at) {
+        (_, None) | (Request::Folder { .. }, _) => true,
+        (Request::Connect { address, .. } | Request::Http { address, .. }, Some((inside, blocks))) => {
+            let inside_blocks = blocks.split(", ").any(|block| {
+                let (block, without) = block.split_once(" except ").unwrap_or((block, "0.0.0.0/32"));
+                in_block(block, *address) && !in_block(without, *address)
+            });
+            inside_blocks == inside
+        }
+    };
+    here && pattern.split(" within ").all(hits)
+        && !exceptions.split(", ").any(|exception| !exception.is_empty() && hits(exception))
+}
+
+/// The request that a witness names.
+fn witness(text: &str) -> Request {
+    let (word, object) = text.split_once(' ').unwrap();
+    let (object, at) = object.split_once(" at ").unwrap_or((object, "203.0.113.1"));
+    let address = |host: &str| host.parse().or(at.parse()).map(|address: std::net::Ipv4Addr| address.octets()).unwrap();
+    match word {
+        "read" | "write" => Request::Folder { write: word == "write", path: object.to_owned() },
+        "connect:tcp" | "connect:udp" => {
+            let (host, port) = split_port(object);
+            Request::Connect {
+                udp: word.ends_with("udp"),
+                host: host.to_owned(),
+                port: port.unwrap(),
+                address: address(host),
+            }
+        }
+        _ => {
+            let (scheme, rest) = object.split_once("://").unwrap();
+            let (authority, path) = rest.split_at(rest.find('/').unwrap());
+            let (host, port) = split_port(authority);
+            let port = port.unwrap_or(if scheme == "https" { 443 } else { 80 });
+            let method = Action::METHODS.into_iter().find(|own| own.eq_ignore_ascii_case(word)).unwrap();
+            Request::Http { method, host: host.to_owned(), port, path: path.to_owned(), address: address(host) }
+        }
+    }
+}
+
+fn subsets(teams: &[String]) -> Vec<BTreeSet<String>> {
+    (0..1_u32 << teams.len())
+        .map(|bits| {
+            teams.iter().enumerate().filter(|(at, _)| bits & (1 << at) != 0).map(|(_, team)| team.clone()).collect()
+        })
+        .collect()
+}
+
+fn check(old: &[Policy], new: &[Policy]) {
+    let Comparison { exact, widened, narrowed, uncertain } = compare(old, new, &TeamDirectory::default());
+    let mut entries: Vec<(Outcome, &Entry)> = Vec::new();
+    entries.extend(widened.iter().map(|entry| (Outcome::Widened, entry)));
+    entries.extend(narrowed.iter().map(|entry| (Outcome::Narrowed, entry)));
+    entries.extend(uncertain.iter().map(|entry| {
+        let Entry { widens, narrows, .. } = *entry;
+        (Outcome::Uncertain { widens, narrows }, entry)
+    }));
+    // A domain that loses its last policy is said apart.
+    let entries: Vec<_> =
+        entries.into_iter().filter(|(_, entry)| entry.because.iter().all(|cause| cause.rule.is_some())).collect();
+    assert_eq!(exact, uncertain.is_empty());
+    for (expected, entry) in &entries {
+        let audience: BTreeSet<String> = entry.audience.teams.iter().cloned().collect();
+        let request = witness(&entry.witness);
+        assert_eq!(outcome(old, new, &audience, &request), *expected, "the witness of {entry:?}");
+        assert!(!entry.because.is_empty(), "no cause for {entry:?}");
+        for smaller in subsets(&entry.audience.teams).into_iter().filter(|smaller| *smaller != audience) {
+            assert_ne!(outcome(old, new, &smaller, &request), *expected, "{smaller:?} is enough for {entry:?}");
+        }
+    }
+    let audiences = subsets(&TEAMS.map(str::to_owned));
+    for request in requests() {
+        let outcomes: BTreeMap<&BTreeSet<String>, Outcome> =
+            audiences.iter().zip(outcomes(old, new, &audiences, &request)).collect();
+        for (audience, outcome) in &outcomes {
+            // The request itself, or the connection that it follows from.
+            let connection = match &request {
+                Request::Http { host, port, address, .. } => {
+                    Some(Request::Connect { udp: false, host: host.clone(), port: *port, address: *address })
+                }
+                Request::Connect { .. } | Request::Folder { .. } => None,
+            };
+            let says = |entry: &Entry| {
+                speaks_about(entry, &request)
+                    || connection.as_ref().is_some_and(|connection| speaks_about(entry, connection))
+            };
+            let said = |enough: &dyn Fn(Outcome, &Entry) -> bool| {
+                let mut smaller =
+                    entries.iter().filter(|(_, entry)| entry.audience.teams.iter().all(|team| audience.contains(team)));
+                smaller.any(|(own, entry)| enough(*own, entry) && says(entry))
+            };
+            let found = match *outcome {
+                Outcome::Same => true,
+                certain @ (Outcome::Widened | Outcome::Narrowed) => said(&|own, _| own == certain),
+                Outcome::Uncertain { widens, narrows } => {
+                    (!widens || said(&|_, entry| entry.widens)) && (!narrows || said(&|_, entry| entry.narrows))
+                }
+            };
+            assert!(found, "{outcome:?} for {audience:?}, but not said: {request:?}\n{entries:#?}");
+        }
+        for (own, entry) in &entries {
+            let audience: BTreeSet<String> = entry.audience.teams.iter().cloned().collect();
+            // A block is said of what no name decides, as an address that is asked for by itself.
+            let of_block = entry
+                .access
+                .split(' ')
+                .nth(1)
+                .is_some_and(|object| object.starts_with(char::is_numeric) && object.contains('/'));
+            let by_name = |host: &str| host.starts_with(char::is_alphabetic) || host == LITERAL;
+            let by_name = matches!(&request, Request::Connect { host, .. } if by_name(host));
+            if !(entry.access.contains(" more") || of_block && by_name) && speaks_about(entry, &request) {
+                assert_eq!(outcomes[&audience], *own, "{entry:?} says too much: {request:?}");
+            }
+        }
+    }
+}
+
+fn network_resource() -> impl Strategy<Value = String> {
+    let name = prop::collection::vec(prop::sample::select(vec!["a", "b"]), 1..3).prop_map(|labels| labels.join("."));
+    let front = prop::sample::select(vec!["", "", "*.", "**."]);
+    let pattern = (front, name).prop_map(|(front, name)| format!("{front}{name}"));
+    let pattern = prop_oneof![8 => pattern, 1 => Just("**".to_owned()), 1 => Just(LITERAL.to_owned())];
+    let named = (pattern, prop::option::weighted(0.2, Just(443))).prop_map(|(pattern, port)| match port {
+        Some(port) => format!("{pattern}:{port}"),
+        None => pattern,
+    });
+    prop_oneof![3 => named, 1 => prop::sample::select(BLOCKS.map(str::to_owned).to_vec())]
+}
+
+fn rule() -> impl Strategy<Value = Rule> {
+    let decision = prop::sample::select(vec![Decision::Allow, Decision::Allow, Decision::Deny]);
+    let actions = |names: &[&str]| {
+        let all: Vec<Action> = names.iter().map(|name| Action::parse(name)).collect();
+        prop::sample::subsequence(all, 1..=names.len())
+    };
+    let network = (actions(&["connect:tcp", "connect:udp"]), prop::collection::vec(network_resource(), 1..3))
+        .prop_map(|(actions, resources)| (actions, Resources::Plain(resources)));
+    let host = prop::sample::select(vec!["a", "b.a", "*.a", "**.a", "**"]);
+    let path = prop::sample::select(vec!["/", "/x", "/x/**", "/*", "/**", "/y/*/x", "/x/y"]);
+    let target = (host, prop::option::weighted(0.3, Just(443)), path).prop_map(|(host, port, path)| HttpResource {
+        host: host.to_owned(),
+        port,
+        path: path.to_owned(),
+    });
+    let http = (actions(&["request:get", "request:delete"]), prop::collection::vec(target, 1..3))
+        .prop_map(|(actions, targets)| (actions, Resources::Http(targets)));
+    let folder =
+        prop::sample::select(vec!["~/x", "~/x/**", "~/**", "~/*", "/data/x", "/data/**", "/data", "/data/*/y", "**"]);
+    let folders = (actions(&["read", "write"]), prop::collection::vec(folder, 1..3))
+        .prop_map(|(actions, paths)| (actions, Resources::Plain(paths.into_iter().map(str::to_owned).collect())));
+    (decision, prop_oneof![4 => network, 3 => http, 2 => folders]).prop_map(|(decision, (actions, resources))| Rule {
+        name: "rule".to_owned(),
+        decision,
+        actions,
+        resources,
+    })
+}
+
+fn policy() -> impl Strategy<Value = Policy> {
+    let scope = prop::sample::subsequence(TEAMS.to_vec(), 0..=2)
+        .prop_map(|teams| Scope::of(teams.into_iter().map(str::to_owned)));
+    (scope, prop::collection::vec(rule(), 1..4)).prop_map(|(scope, rules)| Policy {
+        name: "policy".to_owned(),
+        scope,
+        body: Body::Allowlist(rules),
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+
+    /// What is said is true, and everything that is true is said.
+    #[test]
+    fn the_comparison_is_brute_force(
+        kept in prop::collection::vec(policy(), 0..2),
+        gone in prop::collection::vec(policy(), 0..3),
+        come in prop::collection::vec(policy(), 0..3),
+    ) {
+        let old = [kept.clone(), gone].concat();
+        let new = [come, kept].concat();
+        check(&old, &new);
+    }
+}
