@@ -2,21 +2,49 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::access::cedar::{self, Effect};
-use crate::model::{Cedar, Decision};
+use crate::access::cedar::{self, APPROVAL, Effect};
+use crate::model::Cedar;
+
+/// What a statement does to the calls that it matches. A forbid outranks approval, and approval outranks a permit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Lets a call through.
+    Permit,
+    /// Lets a call through once somebody approves, and stops a permit from letting it through without.
+    Approval,
+    /// Stops a call.
+    Forbid,
+}
 
 /// The statements of a text, in a form that layout and comments do not change.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Statements {
     pub(super) permits: BTreeSet<String>,
+    pub(super) approvals: BTreeSet<String>,
     pub(super) forbids: BTreeSet<String>,
     sources: BTreeMap<String, String>,
 }
 
 impl Statements {
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, Decision)> {
-        let permits = self.permits.iter().map(|text| (text.as_str(), Decision::Allow));
-        permits.chain(self.forbids.iter().map(|text| (text.as_str(), Decision::Deny)))
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, Kind)> {
+        [(&self.permits, Kind::Permit), (&self.approvals, Kind::Approval), (&self.forbids, Kind::Forbid)]
+            .into_iter()
+            .flat_map(|(texts, kind)| texts.iter().map(move |text| (text.as_str(), kind)))
+    }
+
+    /// Whether a call may come through because of these.
+    pub(super) fn lets(&self) -> bool {
+        !(self.permits.is_empty() && self.approvals.is_empty())
+    }
+
+    /// Whether a call may be stopped, if only to be approved, because of these.
+    pub(super) fn stops(&self) -> bool {
+        !(self.forbids.is_empty() && self.approvals.is_empty())
+    }
+
+    /// The statements that stop, as they were written.
+    pub(super) fn stopping(&self) -> impl Iterator<Item = &str> {
+        self.forbids.iter().chain(&self.approvals).map(|text| self.source(text))
     }
 
     /// A statement as it was written.
@@ -34,7 +62,9 @@ pub(super) fn statements(text: &Cedar) -> Statements {
             for statement in list {
                 let source = text.text.get(statement.span).unwrap_or_default().to_owned();
                 found.sources.insert(statement.canonical.clone(), source);
+                let approval = statement.annotations.contains_key(APPROVAL);
                 match statement.effect {
+                    Effect::Permit if approval => found.approvals.insert(statement.canonical),
                     Effect::Permit => found.permits.insert(statement.canonical),
                     Effect::Forbid => found.forbids.insert(statement.canonical),
                 };

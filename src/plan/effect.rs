@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 
 use crate::model::{Decision, Layer, Resources, Rule, Scope};
 
-use super::cedar::statements;
+use super::cedar::{Statements, statements};
 use super::diff::{Diff, PolicySlot};
 use super::draft::Draft;
 use super::step::{Change, Head, changed_fields};
@@ -215,12 +215,14 @@ fn covered(rule: &Rule) -> BTreeSet<(&str, Option<u16>)> {
 fn text(before: Option<&Head>, after: Option<&Head>) -> Delta {
     let cedar = |head: Option<&Head>| head.and_then(|head| head.cedar.as_ref()).map(statements).unwrap_or_default();
     let (old, new) = (cedar(before), cedar(after));
-    let (permits, forbids) = ((old.permits, new.permits), (old.forbids, new.forbids));
+    let comes = |of: fn(&Statements) -> &BTreeSet<String>| !of(&new).is_subset(of(&old));
+    let goes = |of: fn(&Statements) -> &BTreeSet<String>| !of(&old).is_subset(of(&new));
+    let (approval_comes, approval_goes) = (comes(|text| &text.approvals), goes(|text| &text.approvals));
     Delta {
-        adds_allow: !permits.1.is_subset(&permits.0),
-        drops_allow: !permits.0.is_subset(&permits.1),
-        adds_deny: !forbids.1.is_subset(&forbids.0),
-        drops_deny: !forbids.0.is_subset(&forbids.1),
+        adds_allow: comes(|text| &text.permits) || approval_comes,
+        drops_allow: goes(|text| &text.permits) || approval_goes,
+        adds_deny: comes(|text| &text.forbids) || approval_comes,
+        drops_deny: goes(|text| &text.forbids) || approval_goes,
         other: true,
         ..Delta::default()
     }
@@ -243,10 +245,10 @@ fn rescoped(delta: &mut Delta, slot: &PolicySlot, before: &Scope, after: &Scope)
     for head in [slot.before.as_ref().map(|(_, head)| head), slot.after.as_ref()].into_iter().flatten() {
         let Some(cedar) = &head.cedar else { continue };
         let statements = statements(cedar);
-        delta.adds_allow |= gains && !statements.permits.is_empty();
-        delta.drops_allow |= loses && !statements.permits.is_empty();
-        delta.adds_deny |= gains && !statements.forbids.is_empty();
-        delta.drops_deny |= loses && !statements.forbids.is_empty();
+        delta.adds_allow |= gains && statements.lets();
+        delta.drops_allow |= loses && statements.lets();
+        delta.adds_deny |= gains && statements.stops();
+        delta.drops_deny |= loses && statements.stops();
     }
     // A policy that moves to other teams may be the only one of its domain that they have.
     delta.moves_cover |= gains && loses;

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::access::Universe;
-use crate::model::{Cedar, Decision, Domain, Rule};
+use crate::model::{Cedar, Domain, Rule};
 
-use super::cedar::statements;
+use super::cedar::{Kind, statements};
 use super::diff::{Diff, PolicySlot};
 use super::draft::Draft;
 use super::space::{Group, Move, Request, Space, State};
@@ -118,7 +118,7 @@ struct Builder<'a> {
     new: Vec<bool>,
     rules: BTreeMap<(usize, usize, bool), usize>,
     texts: BTreeMap<(usize, String), usize>,
-    statements: Vec<(usize, Decision)>,
+    statements: Vec<(usize, Kind)>,
     /// By policy slot and domain: the rules that stay.
     staying: BTreeMap<(usize, Domain), usize>,
 }
@@ -182,13 +182,13 @@ impl<'a> Builder<'a> {
     }
 
     fn text(&mut self, policy: usize, cedar: &Cedar, new: bool) {
-        for (text, decision) in statements(cedar).iter() {
+        for (text, kind) in statements(cedar).iter() {
             let key = (policy, text.to_owned());
             let group = match self.texts.get(&key) {
                 Some(group) => *group,
                 None => {
                     let group = self.group(Group { policy, domain: Domain::Mcp }, [false, false]);
-                    self.statements.push((group, decision));
+                    self.statements.push((group, kind));
                     group
                 }
             };
@@ -215,19 +215,30 @@ impl<'a> Builder<'a> {
             .collect()
     }
 
-    /// MCP calls as far as statements can tell them apart without being understood: any permit may meet any forbids.
+    /// MCP calls as far as statements can tell them apart without being understood: whatever lets a call through may
+    /// meet whatever stops it.
     fn calls(&self) -> Vec<Request> {
-        let of = |wanted: Decision| {
-            self.statements.iter().filter(move |(_, decision)| *decision == wanted).map(|(group, _)| *group)
+        let of = |wanted: &'static [Kind]| {
+            self.statements
+                .iter()
+                .filter(|(_, kind)| wanted.contains(kind))
+                .map(|(group, _)| *group)
+                .collect::<Vec<_>>()
         };
-        let forbids: Vec<usize> = of(Decision::Deny).collect();
+        // Let through at all, and let through without being approved.
+        let levels = [
+            (of(&[Kind::Permit, Kind::Approval]), of(&[Kind::Forbid])),
+            (of(&[Kind::Permit]), of(&[Kind::Forbid, Kind::Approval])),
+        ];
         let mut calls = Vec::new();
-        for permit in of(Decision::Allow) {
-            calls.push(Request::Mcp { permit, forbids: [None, None] });
-            for (index, first) in forbids.iter().enumerate() {
-                calls.push(Request::Mcp { permit, forbids: [Some(*first), None] });
-                let rest = forbids.iter().skip(index + 1);
-                calls.extend(rest.map(|second| Request::Mcp { permit, forbids: [Some(*first), Some(*second)] }));
+        for (permits, stops) in levels {
+            for permit in permits {
+                calls.push(Request::Mcp { permit, forbids: [None, None] });
+                for (index, first) in stops.iter().enumerate() {
+                    calls.push(Request::Mcp { permit, forbids: [Some(*first), None] });
+                    let rest = stops.iter().skip(index + 1);
+                    calls.extend(rest.map(|second| Request::Mcp { permit, forbids: [Some(*first), Some(*second)] }));
+                }
             }
         }
         calls

@@ -19,6 +19,8 @@ pub mod meaning;
 mod order;
 #[cfg(test)]
 mod proof;
+#[cfg(test)]
+mod proof_mcp;
 pub mod request;
 pub mod saved;
 mod search;

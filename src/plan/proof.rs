@@ -197,7 +197,7 @@ fn ends(old: &[Policy], new: &[Policy]) -> (Live, Diff, Vec<Draft>) {
 }
 
 /// Every state that the ordered calls pass through, whatever the interleaving and wherever an apply stops.
-fn states(live: &Live, ordered: &Ordered) -> Vec<Live> {
+pub(super) fn states(live: &Live, ordered: &Ordered) -> Vec<Live> {
     let mut states = Vec::new();
     let mut start = live.clone();
     let mut rest = ordered.drafts.as_slice();

@@ -26,7 +26,7 @@ pub(super) struct Group {
 pub(super) enum Request {
     /// A connection, an HTTP request or a mount, with one concrete example.
     Access(Point, String),
-    /// An MCP call that one permit and up to two forbids match; which such calls there are is not asked.
+    /// An MCP call that one statement lets through and up to two stop; which such calls there are is not asked.
     Mcp { permit: usize, forbids: [Option<usize>; 2] },
 }
 

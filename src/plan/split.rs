@@ -126,30 +126,31 @@ fn both(one: &Scope, other: &Scope) -> Option<Scope> {
     }
 }
 
-/// The permits that both have and the forbids that either has.
+/// The permits that both have, and the forbids and approvals that either has.
 fn meeting_text(one: &Cedar, other: &Cedar) -> Option<Cedar> {
     if one.schema_url != other.schema_url {
         return None;
     }
     let (old, new) = (statements(one), statements(other));
     let permits = old.permits.intersection(&new.permits).map(|permit| new.source(permit));
-    let forbids = new.forbids.iter().map(|forbid| new.source(forbid));
-    let former = old.forbids.difference(&new.forbids).map(|forbid| old.source(forbid));
-    let text: Vec<&str> = forbids.chain(former).chain(permits).collect();
+    let former = old.forbids.difference(&new.forbids).chain(old.approvals.difference(&new.approvals));
+    let former = former.map(|statement| old.source(statement));
+    let text: Vec<&str> = new.stopping().chain(former).chain(permits).collect();
     (!text.is_empty()).then(|| Cedar { text: text.join("\n"), schema_url: other.schema_url.clone() })
 }
 
-fn forbids_only(cedar: &Cedar) -> Option<Cedar> {
+/// The text without its permits, if there is more in it.
+fn without_permits(cedar: &Cedar) -> Option<Cedar> {
     let statements = statements(cedar);
-    let forbids: Vec<&str> = statements.forbids.iter().map(|forbid| statements.source(forbid)).collect();
-    (!forbids.is_empty() && !statements.permits.is_empty())
-        .then(|| Cedar { text: forbids.join("\n"), schema_url: cedar.schema_url.clone() })
+    let rest: Vec<&str> = statements.stopping().collect();
+    (!rest.is_empty() && !statements.permits.is_empty())
+        .then(|| Cedar { text: rest.join("\n"), schema_url: cedar.schema_url.clone() })
 }
 
 fn split_deletion(draft: &Draft, policy: &PolicyTarget, before: &Policy, slot: &PolicySlot) -> Option<Vec<Draft>> {
     let head = Head::of(before);
     let Some(cedar) = &head.cedar else { return empty_first(draft, policy, before, slot) };
-    let cedar = forbids_only(cedar)?;
+    let cedar = without_permits(cedar)?;
     let between = Head { cedar: Some(cedar.clone()), ..head.clone() };
     let left = Policy { body: Body::Cedar(cedar), ..before.clone() };
     let changes = vec![
@@ -182,7 +183,7 @@ fn empty_first(draft: &Draft, policy: &PolicyTarget, before: &Policy, slot: &Pol
 }
 
 fn split_creation(after: &Head) -> Option<Vec<Change>> {
-    let between = Head { cedar: Some(forbids_only(after.cedar.as_ref()?)?), ..after.clone() };
+    let between = Head { cedar: Some(without_permits(after.cedar.as_ref()?)?), ..after.clone() };
     let policy = PolicyTarget::Planned(after.name.clone());
     Some(vec![
         Change::CreatePolicy { after: between.clone() },
