@@ -5,6 +5,8 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::access::{Comparison, Entry};
+
 /// What a change means for access.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Meaning {
@@ -43,22 +45,6 @@ pub struct Audience {
 }
 
 impl Meaning {
-    /// What is said of steps whose meaning has not been compared: each policy that they are about may change anything.
-    #[must_use]
-    pub fn unproven(steps: &[super::step::Step]) -> Self {
-        let policies: std::collections::BTreeSet<&str> = steps.iter().map(|step| step.policy.as_str()).collect();
-        let gain = |policy: &str| Gain {
-            audience: Audience { teams: Vec::new() },
-            access: format!("policy {policy}"),
-            witness: format!("policy {policy}"),
-            because: vec![format!("`{policy}` changes")],
-            widens: true,
-            narrows: true,
-        };
-        let uncertain: Vec<Gain> = policies.into_iter().map(gain).collect();
-        Self { exact: uncertain.is_empty(), widened: Vec::new(), narrowed: Vec::new(), uncertain }
-    }
-
     /// Whether no audience's access changes, for certain.
     #[must_use]
     pub fn is_nothing(&self) -> bool {
@@ -68,6 +54,23 @@ impl Meaning {
     /// What some audience gains or may gain.
     pub fn gains(&self) -> impl Iterator<Item = &Gain> {
         self.widened.iter().chain(self.uncertain.iter().filter(|gain| gain.widens))
+    }
+}
+
+impl From<Comparison> for Meaning {
+    fn from(comparison: Comparison) -> Self {
+        let Comparison { exact, widened, narrowed, uncertain } = comparison;
+        let all = |entries: Vec<Entry>| entries.into_iter().map(Gain::from).collect();
+        Self { exact, widened: all(widened), narrowed: all(narrowed), uncertain: all(uncertain) }
+    }
+}
+
+impl From<Entry> for Gain {
+    fn from(entry: Entry) -> Self {
+        let Entry { audience, access, witness, because, widens, narrows } = entry;
+        let audience = Audience { teams: audience.teams };
+        let because = because.iter().map(ToString::to_string).collect();
+        Self { audience, access, witness, because, widens, narrows }
     }
 }
 

@@ -38,6 +38,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::access;
 use crate::document::Guards;
 use crate::model::{Desired, Live, TeamDirectory};
 
@@ -156,8 +157,9 @@ impl Plan {
 
 /// What the steps mean for access in this live state.
 #[must_use]
-pub fn compare(_live: &Live, steps: &[Step]) -> Meaning {
-    Meaning::unproven(steps)
+pub fn compare(live: &Live, steps: &[Step]) -> Meaning {
+    let after = simulate::simulate(live, steps.iter().map(|step| &step.change));
+    access::compare(&simulate::policies(live), &simulate::policies(&after), &live.teams).into()
 }
 
 fn named_teams(live: &Live, steps: &[Step]) -> TeamDirectory {
