@@ -111,7 +111,7 @@ impl Catalogue {
                 // What was worked out for another class holds for this one, unless it takes this one away.
                 if excepted.get(&pattern).is_none_or(|known| !known.covered.contains(&class)) {
                     let inside = self.members(pattern).iter().filter(|class| exists(**class)).copied().collect();
-                    excepted.insert(pattern, self.with_exceptions(pattern, inside, class, truth, name));
+                    excepted.insert(pattern, self.with_exceptions(pattern, inside, (class, &left), truth, name));
                 }
             }
             let candidates = self.patterns(class).iter().filter_map(|pattern| Some((*pattern, excepted.get(pattern)?)));
@@ -147,24 +147,25 @@ impl Catalogue {
     }
 
     /// A pattern of which not everything is true, with what is not: narrowed by further patterns where that takes, with
-    /// exceptions. An exception may take away what is true as long as it leaves `class`: the rest is described elsewhere.
+    /// exceptions. An exception may take away what is true as long as it leaves `class`: the rest is described elsewhere,
+    /// best where it is already, so that it is not among those that are `left`.
     fn with_exceptions(
         &self,
         pattern: usize,
         mut inside: BTreeSet<usize>,
-        class: usize,
+        (class, left): (usize, &BTreeSet<usize>),
         truth: &BTreeSet<usize>,
         name: &dyn Fn(&BTreeSet<usize>) -> Named,
     ) -> Excepted {
         let mut text = self.text(pattern).to_owned();
-        let (mut exceptions, mut wrong) = self.exceptions(&inside, class, truth);
+        let (mut exceptions, mut wrong) = self.exceptions(&inside, (class, left), truth);
         while !wrong.is_empty() {
             let kept = |other: usize| self.members(other).iter().filter(|member| wrong.contains(member)).count();
             let narrower = self.patterns(class).iter().copied().min_by_key(|other| (kept(*other), *other));
             let Some(narrower) = narrower.filter(|other| kept(*other) < wrong.len()) else { break };
             text = format!("{text} within {}", self.text(narrower));
             inside = self.members(narrower).iter().filter(|member| inside.contains(member)).copied().collect();
-            (exceptions, wrong) = self.exceptions(&inside, class, truth);
+            (exceptions, wrong) = self.exceptions(&inside, (class, left), truth);
         }
         let taken = |member: &usize| exceptions.iter().any(|other| self.members(*other).contains(member));
         let covered = inside.into_iter().filter(|member| truth.contains(member) && !taken(member)).collect();
@@ -185,18 +186,18 @@ impl Catalogue {
     fn exceptions(
         &self,
         inside: &BTreeSet<usize>,
-        class: usize,
+        (class, left): (usize, &BTreeSet<usize>),
         truth: &BTreeSet<usize>,
     ) -> (Vec<usize>, BTreeSet<usize>) {
         let mut wrong: BTreeSet<usize> = inside.difference(truth).copied().collect();
         let mut exceptions = Vec::new();
-        for may_take_truth in [false, true] {
+        for may_take_left in [false, true] {
             let mut others = self.by_gain(&wrong);
             // Of patterns that take away as much, the shortest text.
             others.sort_by_key(|(other, gain)| (std::cmp::Reverse(*gain), self.text(*other).len()));
             for (other, _) in others {
                 let members = || self.members(other).iter().filter(|member| inside.contains(member));
-                let takes = |member: &usize| if may_take_truth { *member == class } else { truth.contains(member) };
+                let takes = |member: &usize| *member == class || !may_take_left && left.contains(member);
                 if !members().any(takes) && members().any(|member| wrong.contains(member)) {
                     members().for_each(|member| {
                         wrong.remove(member);

@@ -60,7 +60,12 @@ pub(super) fn entries(
                 word,
                 outcome: cell.outcome,
             };
-            described.entry(key).or_insert_with(|| (BTreeSet::new(), entry)).0.extend(method);
+            // The example is a request of the first method, in the service's order.
+            let (methods, example) = described.entry(key).or_insert_with(|| (BTreeSet::new(), entry.clone()));
+            if method < methods.first().copied() {
+                *example = entry;
+            }
+            methods.extend(method);
         }
     }
     described
@@ -209,11 +214,10 @@ impl<'a> Words<'a> {
             requests: Catalogue::default(),
             addresses: Catalogue::of(universe.ports_of_any_address().iter().flat_map(|port| {
                 let own = if port.other_port { None } else { Some(port.port) };
-                let ports: Vec<String> = destinations(&port.hits).iter().map(Destination::to_string).collect();
                 let blocks = universe.addresses.iter().map(|class| patterns(&class.hits));
                 let texts = blocks.map(move |blocks| {
                     let with_port = blocks.iter().map(|block| text::connections(block, own));
-                    blocks.iter().cloned().chain(with_port).chain(ports.clone()).collect()
+                    blocks.iter().cloned().chain(with_port).collect()
                 });
                 texts.collect::<Vec<Vec<String>>>()
             })),
@@ -316,9 +320,22 @@ impl<'a> Words<'a> {
         host.map_or((false, false, member), |class| (class.host == Host::AnyAddress, class.port != 443, member))
     }
 
+    /// An address at which the change happens, where it does not happen at all of them.
     fn address(&self, at: &At) -> Option<&'a AddressClass> {
         let first = at.as_ref().and_then(|classes| classes.first())?;
         self.universe.addresses.get(*first).filter(|class| !class.hits.is_empty())
+    }
+
+    /// The clauses on an address at which the change happens.
+    fn address_hits(&self, cell: &Cell, member: usize) -> &'a [Hit] {
+        let class = match cell.kind {
+            Kind::Hosts => Some(self.host(member)),
+            Kind::Requests => Some(self.request(member).0),
+            Kind::Folders | Kind::Addresses => return &[],
+        };
+        let own = class.and_then(|class| self.universe.own_address(class));
+        let at = own.or_else(|| cell.at.as_ref().and_then(|classes| classes.first().copied())).unwrap_or_default();
+        self.universe.addresses.get(at).map(|class| class.hits.as_slice()).unwrap_or_default()
     }
 
     fn witness(&self, cell: &Cell, member: usize) -> Witness {
@@ -347,7 +364,6 @@ impl<'a> Words<'a> {
 
     /// Everything that matches a member, for the action of the cell.
     fn hits(&self, cell: &Cell, member: usize) -> Vec<Hit> {
-        let address = self.address(&cell.at).map(|class| class.hits.as_slice()).unwrap_or_default();
         let own: Vec<Hit> = match cell.kind {
             Kind::Folders => self.universe.folders.get(member).map(|class| class.hits.clone()).unwrap_or_default(),
             Kind::Hosts => self.host(member).hits.clone(),
@@ -363,7 +379,7 @@ impl<'a> Words<'a> {
                 [port.hits.as_slice(), class.hits.as_slice()].concat()
             }
         };
-        own.into_iter().chain(address.iter().copied()).collect()
+        own.into_iter().chain(self.address_hits(cell, member).iter().copied()).collect()
     }
 
     /// Where the address must be for the change to happen.

@@ -10,8 +10,8 @@
 //!   name, which alone could have beaten a denied address, would have had to be among those of *T*;
 //! * or nothing allowed it, and then *{u}* alone shows the same.
 //!
-//! Losing access is the same with old and new exchanged. Since *d* must have changed, only pairs of a team with an allow
-//! and a team whose deny comes or goes are looked at. Invariant: an audience is reported only where no smaller one
+//! Losing access is the same with old and new exchanged. So only pairs of a team with an allow and a team with a deny are
+//! looked at, and the deny must come or go unless it is one of an address. Invariant: an audience is reported only where no smaller one
 //! shows the same.
 
 use crate::access::point::{Point, Role};
@@ -59,7 +59,7 @@ pub(super) fn outcomes(point: &Point, statements: &Statements) -> Vec<(Teams, Ou
         }
     }
     let denies = |one: &crate::access::Match| one.decision == Decision::Deny || one.role == Role::Cover;
-    let deniers = teams(&|one| denies(one) && change(one.group).is_change());
+    let deniers = teams(&|one| denies(one) && (one.role == Role::Address || change(one.group).is_change()));
     let allowers = teams(&|one| one.decision == Decision::Allow && one.role != Role::Cover);
     let mut pairs = Vec::new();
     for (&one, &other) in deniers.iter().flat_map(|denier| allowers.iter().map(move |allower| (denier, allower))) {
