@@ -104,7 +104,7 @@ async fn carry_out(
     connected: &Connected,
     progress: &Progress,
 ) -> Result<Exit, Failure> {
-    context.print(&render::plan::human(&plan))?;
+    context.print(&render::plan::human(&plan, context.view()))?;
     let lifted: BTreeSet<Guard> = args.allow.iter().copied().collect();
     for verdict in plan.guards.iter().filter(|verdict| !verdict.ok && lifted.contains(&verdict.guard)) {
         context.print(&format!("Lifted for this run: `{}`\n", verdict.guard.name()))?;

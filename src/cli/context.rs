@@ -5,6 +5,11 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use super::{Environment, Exit, Failure, Global, Overrides};
+use crate::render::plan::View;
+
+/// Characters in a line where there is no terminal, and where there is a narrow one.
+const WIDTH: usize = 120;
+const NARROWEST: usize = 60;
 
 /// The run around a command.
 #[derive(Debug)]
@@ -61,6 +66,13 @@ impl Context {
     #[must_use]
     pub fn verbose(&self) -> u8 {
         self.verbose
+    }
+
+    /// How results for people are laid out: as wide as the terminal, and whole with `-v`.
+    #[must_use]
+    pub fn view(&self) -> View {
+        let terminal = terminal_size::terminal_size_of(io::stdout()).map(|(width, _)| usize::from(width.0));
+        View { width: terminal.unwrap_or(WIDTH).max(NARROWEST), all: self.verbose > 0 }
     }
 
     /// Settings from flags and the environment, which win over `seawall.yaml`.

@@ -6,6 +6,7 @@ use super::planning::{Workspace, live_from};
 use super::{Context, Exit, Failure};
 use crate::plan::Plan;
 use crate::render;
+use crate::render::sanitize::line;
 
 #[derive(clap::Args)]
 pub(super) struct Args {
@@ -52,9 +53,12 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
         save(&context.path(out), &plan)?;
     }
     context.print(&match format {
-        Format::Human => render::plan::human(&plan),
+        Format::Human => render::plan::human(&plan, context.view()),
         Format::Json => plan.to_json(),
     })?;
+    if let (Some(out), false) = (out, plan.is_empty()) {
+        context.note(&format!("Saved: `seawall apply --plan {}` carries out just this.", line(&out.to_string_lossy())));
+    }
     Ok(if *detailed_exitcode && !plan.is_empty() { Exit::Pending } else { Exit::Done })
 }
 

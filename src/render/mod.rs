@@ -7,3 +7,4 @@ pub mod outcome;
 pub mod plan;
 pub mod sanitize;
 pub mod sarif;
+pub mod words;

@@ -5,10 +5,11 @@ use std::fmt::{self, Write as _};
 use anstyle::{AnsiColor, Style};
 
 use super::sanitize::{block, line};
+use super::words;
 use crate::execute::{Counts, Ended, Outcome, Problem, Versions};
 use crate::plan::Plan;
 use crate::plan::stale::Stale;
-use crate::plan::step::{Op, Step};
+use crate::plan::step::Step;
 
 const GOOD: Style = AnsiColor::Green.on_default().bold();
 const BAD: Style = AnsiColor::Red.on_default().bold();
@@ -70,14 +71,7 @@ fn write_versions(out: &mut String, Versions { planned, found }: &Versions) -> f
 }
 
 fn describe(step: &Step) -> String {
-    let verb = match step.change.op() {
-        Op::Create => "create",
-        Op::Update => "update",
-        Op::Delete => "delete",
-        Op::Approve => "approve",
-        Op::Reject => "reject",
-        Op::Activate => "activate",
-    };
+    let verb = words::verb(step.change.op());
     let rule = step.change.rule_name().map(|rule| format!(" › {}", line(rule))).unwrap_or_default();
     format!("#{} {verb} {}{rule}", step.id, line(&step.policy))
 }

@@ -1,0 +1,99 @@
+//! A plan for people, on a terminal.
+//!
+//! Invariant: what it means comes before what is done, and what opens before what closes. Every text that is not ours
+//! passes [`super::sanitize`]. What a fold leaves out is counted, and shown by [`View::all`].
+
+mod access;
+mod steps;
+
+use std::fmt::{self, Write as _};
+
+use anstyle::{AnsiColor, Style};
+
+use super::sanitize::line;
+use super::words;
+use crate::plan::Plan;
+
+const GOOD: Style = AnsiColor::Green.on_default();
+const BAD: Style = AnsiColor::Red.on_default();
+const CAREFUL: Style = AnsiColor::Yellow.on_default();
+const BOLD: Style = Style::new().bold();
+const DIM: Style = Style::new().dimmed();
+
+/// What to do about a fold.
+const MORE: &str = "`-v` shows all";
+
+/// How much room there is, and how much to show.
+#[derive(Clone, Copy, Debug)]
+pub struct View {
+    /// Characters in a line.
+    pub width: usize,
+    /// Whether nothing is folded away.
+    pub all: bool,
+}
+
+impl View {
+    /// How many of a list are shown.
+    fn most(self, listed: usize) -> usize {
+        if self.all { usize::MAX } else { listed }
+    }
+
+    /// Items with commas between them, on one line from column `indent`; what does not fit is counted. All of them,
+    /// however long, where nothing is folded away.
+    fn list(self, items: &[String], indent: usize) -> String {
+        const REST: usize = " and 999 more".len();
+        let mut text = String::new();
+        for (shown, item) in items.iter().enumerate() {
+            let item = line(item);
+            let room = indent + text.chars().count() + 2 + item.chars().count();
+            let rest = if shown + 1 < items.len() { REST } else { 0 };
+            if shown > 0 && !self.all && room + rest > self.width {
+                let _ = write!(text, " and {} more", items.len() - shown);
+                break;
+            }
+            if shown > 0 {
+                text.push_str(", ");
+            }
+            text.push_str(&item);
+        }
+        text
+    }
+}
+
+/// A plan as text with colours.
+#[must_use]
+pub fn human(plan: &Plan, view: View) -> String {
+    let mut out = String::new();
+    write_plan(&mut out, plan, view).expect("a string takes everything");
+    out
+}
+
+fn write_plan(out: &mut String, plan: &Plan, view: View) -> fmt::Result {
+    let org = line(&plan.target.org);
+    if plan.is_empty() {
+        writeln!(out, "{GOOD}Nothing to change{GOOD:#}: `{org}` is as the documents say.")?;
+        return write_unmanaged(out, plan, view);
+    }
+    let style = match (plan.access.gains().next(), plan.access.is_nothing()) {
+        (Some(_), _) => BAD,
+        (None, false) => CAREFUL,
+        (None, true) => GOOD,
+    };
+    writeln!(out, "{BOLD}Plan for `{org}`{BOLD:#}: {style}{}{style:#}", words::headline(&plan.access))?;
+    access::write(out, &plan.access, view)?;
+    steps::write(out, plan, view)?;
+    write_unmanaged(out, plan, view)?;
+    for verdict in plan.guards.iter().filter(|verdict| !verdict.ok) {
+        writeln!(out, "\n{BAD}Refused by `{}`{BAD:#}: {}", verdict.guard.name(), line(&verdict.message))?;
+    }
+    writeln!(out, "\n{BOLD}{}{BOLD:#}", words::summary(plan.summary()))
+}
+
+fn write_unmanaged(out: &mut String, plan: &Plan, view: View) -> fmt::Result {
+    if plan.unmanaged.is_empty() {
+        return Ok(());
+    }
+    let names: Vec<String> = plan.unmanaged.iter().map(|one| format!("`{}`", one.policy)).collect();
+    let label = "Live, declared nowhere, left alone:";
+    writeln!(out, "\n{DIM}{label}{DIM:#} {}", view.list(&names, label.len() + 1))
+}

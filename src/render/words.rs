@@ -1,0 +1,249 @@
+//! What plans and outcomes are called, shared by the formats for people. Plain words: each format adds its own marks, and
+//! makes foreign text safe.
+//!
+//! Invariant: what opens comes before what may, and that before what closes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::model::{Decision, HttpResource, Resources, Rule, Scope, TeamDirectory};
+use crate::plan::meaning::{Audience, Gain, Meaning};
+use crate::plan::saved::Summary;
+use crate::plan::step::{Change, Op, Reason, Step};
+
+/// What a plan means, in a few words: `widens access for 2 audiences`, `no access change`.
+#[must_use]
+pub fn headline(meaning: &Meaning) -> String {
+    let audiences = |gains: &[Gain]| {
+        let audiences: BTreeSet<&Audience> = gains.iter().map(|gain| &gain.audience).collect();
+        count(audiences.len(), "audience")
+    };
+    let parts: Vec<String> = [
+        ("widens access", &meaning.widened),
+        ("may change access", &meaning.uncertain),
+        ("narrows access", &meaning.narrowed),
+    ]
+    .into_iter()
+    .filter(|(_, gains)| !gains.is_empty())
+    .map(|(what, gains)| format!("{what} for {}", audiences(gains)))
+    .collect();
+    match (parts.is_empty(), meaning.exact) {
+        (true, true) => "no access change".to_owned(),
+        (true, false) => "no access change that is certain".to_owned(),
+        (false, _) => parts.join(", "),
+    }
+}
+
+/// `1 rule`, `2 rules`.
+#[must_use]
+pub fn count(number: usize, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
+
+/// How many steps of each kind: `1 to create, 2 to delete`.
+#[must_use]
+pub fn summary(summary: Summary) -> String {
+    let Summary { create, update, delete, approve, reject, activate } = summary;
+    let counts = [
+        (create, "create"),
+        (update, "update"),
+        (delete, "delete"),
+        (approve, "approve"),
+        (reject, "reject"),
+        (activate, "activate"),
+    ];
+    let counts: Vec<String> =
+        counts.iter().filter(|(count, _)| *count > 0).map(|(count, verb)| format!("{count} to {verb}")).collect();
+    counts.join(", ")
+}
+
+/// How much attention something asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tone {
+    /// It opens something.
+    Danger,
+    /// It may.
+    Careful,
+    /// It closes something.
+    Calm,
+}
+
+/// Access that changes in the same way for the same audience.
+#[derive(Debug)]
+pub struct Group<'a> {
+    /// How much attention it asks for.
+    pub tone: Tone,
+    /// `+`, `?` or `-`.
+    pub sign: char,
+    /// What happens: `gained by`, to be followed by the audience.
+    pub happens: &'static str,
+    /// For whom.
+    pub audience: &'a Audience,
+    /// What; never empty.
+    pub gains: Vec<&'a Gain>,
+}
+
+/// What changes, by audience: what opens first.
+#[must_use]
+pub fn groups(meaning: &Meaning) -> Vec<Group<'_>> {
+    let certain = |gains, tone, sign, happens| (gains, tone, sign, happens);
+    let uncertain = |widens, narrows| {
+        let gains: Vec<&Gain> =
+            meaning.uncertain.iter().filter(|gain| (gain.widens, gain.narrows) == (widens, narrows)).collect();
+        gains
+    };
+    let sections: [(Vec<&Gain>, Tone, char, &str); 6] = [
+        certain(meaning.widened.iter().collect(), Tone::Danger, '+', "gained by"),
+        (uncertain(true, false), Tone::Careful, '?', "may be gained by"),
+        (uncertain(true, true), Tone::Careful, '?', "may change for"),
+        (uncertain(false, false), Tone::Careful, '?', "may change for"),
+        (uncertain(false, true), Tone::Careful, '?', "may be lost by"),
+        certain(meaning.narrowed.iter().collect(), Tone::Calm, '-', "lost by"),
+    ];
+    let mut groups: Vec<Group<'_>> = Vec::new();
+    for (gains, tone, sign, happens) in sections {
+        for gain in gains {
+            match groups.last_mut() {
+                Some(last) if *last.audience == gain.audience && last.happens == happens => last.gains.push(gain),
+                Some(_) | None => {
+                    groups.push(Group { tone, sign, happens, audience: &gain.audience, gains: vec![gain] });
+                }
+            }
+        }
+    }
+    groups
+}
+
+/// The steps by policy. Policies that lose something come first, then those that change, then new ones.
+#[must_use]
+pub fn by_policy(steps: &[Step]) -> Vec<(&str, Vec<&Step>)> {
+    let mut policies: BTreeMap<&str, Vec<&Step>> = BTreeMap::new();
+    for step in steps {
+        policies.entry(&step.policy).or_default().push(step);
+    }
+    let has = |steps: &[&Step], op| steps.iter().any(|step| step.change.op() == op);
+    let makes = |steps: &[&Step]| steps.iter().any(|step| matches!(step.change, Change::CreatePolicy { .. }));
+    let mut policies: Vec<(&str, Vec<&Step>)> = policies.into_iter().collect();
+    policies.sort_by_key(|(_, steps)| (!has(steps, Op::Delete), makes(steps)));
+    policies
+}
+
+/// Why a plan holds a call that the difference alone does not ask for.
+#[must_use]
+pub fn reason(because: Reason) -> &'static str {
+    match because {
+        Reason::SplitNarrows => "first half: one call would open access on the way, in any order",
+        Reason::SplitWidens => "second half: one call would open access on the way, in any order",
+        Reason::TemporaryDeny => "for a moment: no order of calls keeps closed what both ends keep closed",
+        Reason::TemporaryName => "for a moment: the name that it gets is still taken",
+        Reason::Replace => "replaced: the service cannot turn Cedar text into rules, or rules into Cedar text",
+        Reason::DomainChange => "made anew: the policy changes its domain, and the service moves only its last rule",
+    }
+}
+
+/// What an operation is called in a report.
+#[must_use]
+pub fn verb(op: Op) -> &'static str {
+    match op {
+        Op::Create => "create",
+        Op::Update => "update",
+        Op::Delete => "delete",
+        Op::Approve => "approve",
+        Op::Reject => "reject",
+        Op::Activate => "activate",
+    }
+}
+
+/// `allow` or `deny`.
+#[must_use]
+pub fn decision(decision: Decision) -> &'static str {
+    match decision {
+        Decision::Allow => "allow",
+        Decision::Deny => "deny",
+    }
+}
+
+/// Whom a scope governs, in foreign words: the names of teams, sorted, or nothing for the whole organization.
+#[must_use]
+pub fn team_names<'a>(scope: &'a Scope, teams: &'a TeamDirectory) -> Vec<&'a str> {
+    let mut names: Vec<&str> = scope.teams().into_iter().map(|key| teams.name(key)).collect();
+    names.sort_unstable();
+    names
+}
+
+/// The actions of a rule as the service names them.
+#[must_use]
+pub fn actions(rule: &Rule) -> Vec<String> {
+    rule.actions.iter().map(ToString::to_string).collect()
+}
+
+/// What a rule is about: hosts, addresses, paths, or `host:port/path` for HTTP.
+#[must_use]
+pub fn resources(rule: &Rule) -> Vec<String> {
+    match &rule.resources {
+        Resources::Plain(list) => list.clone(),
+        Resources::Http(list) => list
+            .iter()
+            .map(|HttpResource { host, port, path }| match port {
+                Some(port) => format!("{host}:{port}{path}"),
+                None => format!("{host}{path}"),
+            })
+            .collect(),
+    }
+}
+
+/// A list of which only the two ends are shown: its beginning, how many are left out, its end.
+#[must_use]
+pub fn folded<T>(list: &[T], most: usize) -> (&[T], usize, &[T]) {
+    if list.len() <= most {
+        return (list, 0, &[]);
+    }
+    let (first, rest) = list.split_at(most.div_ceil(2));
+    let (hidden, last) = rest.split_at(rest.len() - most / 2);
+    (first, hidden.len(), last)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{folded, groups, headline};
+    use crate::plan::meaning::{Audience, Gain, Meaning};
+
+    fn gain(team: &str, access: &str, widens: bool, narrows: bool) -> Gain {
+        let audience = Audience { teams: vec![team.to_owned()] };
+        Gain { audience, access: access.into(), witness: access.into(), because: Vec::new(), widens, narrows }
+    }
+
+    #[test]
+    fn what_opens_comes_first_and_each_audience_is_named_once() {
+        let meaning = Meaning {
+            exact: false,
+            widened: vec![gain("a", "1", true, false), gain("a", "2", true, false), gain("b", "3", true, false)],
+            narrowed: vec![gain("a", "4", false, true)],
+            uncertain: vec![gain("a", "5", false, true), gain("a", "6", true, false)],
+        };
+        assert_eq!(
+            headline(&meaning),
+            "widens access for 2 audiences, may change access for 1 audience, narrows access for 1 audience"
+        );
+        let shown: Vec<(&str, String, usize)> = groups(&meaning)
+            .iter()
+            .map(|group| (group.happens, group.audience.to_string(), group.gains.len()))
+            .collect();
+        assert_eq!(
+            shown,
+            [
+                ("gained by", "a".into(), 2),
+                ("gained by", "b".into(), 1),
+                ("may be gained by", "a".into(), 1),
+                ("may be lost by", "a".into(), 1),
+                ("lost by", "a".into(), 1)
+            ]
+        );
+    }
+
+    #[test]
+    fn a_fold_keeps_both_ends() {
+        assert_eq!(folded(&[1, 2, 3], 3), (&[1, 2, 3][..], 0, &[][..]));
+        assert_eq!(folded(&[1, 2, 3, 4, 5], 3), (&[1, 2][..], 2, &[5][..]));
+        assert_eq!(folded(&[1, 2], 0), (&[][..], 2, &[][..]));
+    }
+}
