@@ -19,7 +19,7 @@ use seawall::check::{self, Emptiness};
 use seawall::document::Guards;
 use seawall::model::{Desired, Live, LiveBody, LivePolicy, LiveRule, PolicyId, RuleId, Team, TeamDirectory};
 use seawall::plan::{self, Plan, Target, diff::Ownership};
-use seawall::render;
+use seawall::render::{self, plan::View};
 use tempfile::TempDir;
 
 fn main() {
@@ -94,7 +94,7 @@ fn from_files(bencher: Bencher<'_, '_>, change: &str) {
     }
     bencher.bench_local(|| {
         let loaded = check::load(folder.path(), None, Emptiness::Refused).unwrap();
-        render::plan::human(&make(&loaded.desired, &live))
+        render::plan::human(&make(&loaded.desired, &live), View { width: 120, all: true })
     });
 }
 
