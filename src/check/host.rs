@@ -104,27 +104,23 @@ fn wrong<T>(message: String, help: impl Into<String>) -> Result<T, Box<Verdict>>
 }
 
 fn split(text: &str, http: bool) -> Result<Target<'_>, Box<Verdict>> {
-    let quoted = text.chars().take(100).collect::<String>();
     if text.chars().any(|character| character.is_whitespace() || character.is_control()) {
-        return wrong(
-            format!("`{quoted}` holds spaces or control characters"),
-            "write each host as an item of its own",
-        );
+        return wrong(format!("`{text}` holds spaces or control characters"), "write each host as an item of its own");
     }
     if let Some((scheme, rest)) = text.split_once("://") {
         let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
         let help = format!("write the host alone: `{host}`; for paths, use `request:…` with `http_resources`");
-        return wrong(format!("`{quoted}` holds a scheme (`{scheme}://`)"), help);
+        return wrong(format!("`{text}` holds a scheme (`{scheme}://`)"), help);
     }
     if let Some((_, host)) = text.rsplit_once('@') {
-        return wrong(format!("`{quoted}` holds a user name"), format!("write the host alone: `{host}`"));
+        return wrong(format!("`{text}` holds a user name"), format!("write the host alone: `{host}`"));
     }
     if text.contains('/') {
         return block(text, http);
     }
     if text.parse::<Ipv6Addr>().is_ok() {
         return wrong(
-            format!("`{quoted}` is an IPv6 address without a prefix length, which the service does not read"),
+            format!("`{text}` is an IPv6 address without a prefix length, which the service does not read"),
             if http {
                 "name the host".to_owned()
             } else {
@@ -140,18 +136,18 @@ fn split(text: &str, http: bool) -> Result<Target<'_>, Box<Verdict>> {
     let Some((host, port)) = text.rsplit_once(':') else {
         if text.bytes().all(|byte| byte.is_ascii_digit()) {
             let help = format!("write a host, or `**:{text}` for this port on every host");
-            return wrong(format!("`{quoted}` is a port without a host"), help);
+            return wrong(format!("`{text}` is a port without a host"), help);
         }
         return Ok(Target::Host(text));
     };
     if host.is_empty() {
         return wrong(
-            format!("`{quoted}` is a port without a host"),
+            format!("`{text}` is a port without a host"),
             format!("write a host, or `**{text}` for every host"),
         );
     }
     if http {
-        return wrong(format!("`{quoted}` holds a port"), format!("write `host: {host}` and `port: {port}`"));
+        return wrong(format!("`{text}` holds a port"), format!("write `host: {host}` and `port: {port}`"));
     }
     check_port(text, port)?;
     Ok(Target::Host(host))

@@ -2,6 +2,7 @@
 //!
 //! Invariant: there is a [`Loaded`] only when nothing is wrong with any document; a plan is never made from a part.
 
+use std::collections::BTreeMap;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -117,17 +118,23 @@ pub fn check_files(paths: &[PathBuf], out: &mut Findings) {
     let named: Vec<(String, PathBuf)> =
         paths.iter().map(|path| (path.to_string_lossy().replace('\\', "/"), path.clone())).collect();
     let ids = source::read_all(&mut out.files, &named, &mut out.diagnostics);
+    let mut roots: BTreeMap<PathBuf, PathBuf> = BTreeMap::new();
     for mut file in read_documents(&out.files, &ids, Role::Alone) {
-        let path = &out.files.get(file.file).path;
-        // The way up to a workspace needs an absolute path; where there is none, the path as given is good enough.
-        let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
-        let folder = path.parent().unwrap_or_else(|| Path::new("/"));
-        let root = source::find_root(folder).unwrap_or(folder);
+        let folder = out.files.get(file.file).path.parent().unwrap_or_else(|| Path::new("")).to_owned();
+        let root = roots.entry(folder).or_insert_with_key(|folder| root_around(folder));
         let mut findings = std::mem::take(&mut file.findings);
         finish(root, None, std::slice::from_ref(&file), &mut out.files, &mut findings);
         out.diagnostics.append(&mut findings);
     }
     out.sort();
+}
+
+/// The workspace around a folder, or the folder itself.
+fn root_around(folder: &Path) -> PathBuf {
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    // The way up needs an absolute path; where there is none, the path as given is good enough.
+    let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
+    source::find_root(&folder).unwrap_or(&folder).to_owned()
 }
 
 /// The part that a file has in what is checked.

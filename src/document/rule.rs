@@ -137,11 +137,13 @@ fn filesystem_actions<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<
 }
 
 fn decode_actions<'de, D: Deserializer<'de>>(deserializer: D, filesystem: bool) -> Result<Vec<Action>, D::Error> {
-    let known: Vec<Action> = actions(filesystem).collect();
     let list: Vec<String> = field::list(deserializer)?;
     list.iter()
         .map(|text| Action::parse(text))
-        .map(|action| if known.contains(&action) { Ok(action) } else { Err(D::Error::custom("unknown action")) })
+        .map(|action| match action.layer() {
+            Some(layer) if (layer == Layer::Filesystem) == filesystem => Ok(action),
+            Some(_) | None => Err(D::Error::custom("unknown action")),
+        })
         .collect()
 }
 

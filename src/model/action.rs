@@ -50,10 +50,16 @@ impl Action {
     /// Reads the service's spelling; anything unknown becomes [`Action::Unknown`].
     #[must_use]
     pub fn parse(text: &str) -> Self {
-        Self::all()
-            .into_iter()
-            .find(|action| action.to_string() == text)
-            .unwrap_or_else(|| Self::Unknown(text.to_owned()))
+        let method =
+            text.strip_prefix("request:").and_then(|method| Self::METHODS.iter().find(|known| **known == method));
+        match (text, method) {
+            (_, Some(method)) => Self::Request(method),
+            ("connect:tcp", None) => Self::ConnectTcp,
+            ("connect:udp", None) => Self::ConnectUdp,
+            ("read", None) => Self::Read,
+            ("write", None) => Self::Write,
+            (_, None) => Self::Unknown(text.to_owned()),
+        }
     }
 
     /// The layer, or `None` for an action that this version does not know.

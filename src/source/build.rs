@@ -3,12 +3,14 @@
 //! Invariant: the value and its places have the same shape, and no value is deeper or, aliases expanded, larger than
 //! the limits.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
 use serde_json::{Map, Value};
 
 use super::places::{Entry, Parts, Places};
+use super::scalar;
 use super::yaml::{MAX_DEPTH, MAX_EXPANSION, Tree};
 use crate::diagnostic::{Diagnostic, FileId, Label};
 
@@ -81,21 +83,26 @@ impl<'findings> Builder<'findings> {
         }
     }
 
-    pub(super) fn refuse_number(&mut self, text: &str, span: &Range<usize>) -> Value {
-        let finding = Diagnostic::error("wrong-type", format!("`{text}` is no number that a document can hold"));
-        self.report(finding.at(self.label(span)).help(format!("put it in quotes if text is meant: `\"{text}\"`")));
-        Value::String(text.to_owned())
+    /// A scalar: a key where one is due, else a value; what an unquoted one means is for [`scalar::resolve`] to say.
+    pub(super) fn scalar(&mut self, content: Cow<'_, str>, plain: bool, span: Range<usize>, anchor: usize) -> Step {
+        if let Some(key) = self.awaited_key() {
+            let merge = plain && content == "<<";
+            *key = Some(Key { text: content.into_owned(), span, merge });
+            return Ok(());
+        }
+        let cost = 16 + content.len();
+        let value = match plain.then(|| scalar::resolve(&content)) {
+            Some(Some(value)) => value,
+            Some(None) => self.refuse_number(content.into_owned(), &span),
+            None => Value::String(content.into_owned()),
+        };
+        self.finish(Node { value, places: Places::scalar(span), height: 0, cost }, anchor)
     }
 
-    pub(super) fn scalar(&mut self, node: Node, text: String, plain: bool, anchor: usize) -> Step {
-        match self.awaited_key() {
-            Some(key) => {
-                let merge = plain && text == "<<";
-                *key = Some(Key { text, span: node.places.span.clone(), merge });
-                Ok(())
-            }
-            None => self.finish(node, anchor),
-        }
+    fn refuse_number(&mut self, text: String, span: &Range<usize>) -> Value {
+        let finding = Diagnostic::error("wrong-type", format!("`{text}` is no number that a document can hold"));
+        self.report(finding.at(self.label(span)).help(format!("put it in quotes if text is meant: `\"{text}\"`")));
+        Value::String(text)
     }
 
     pub(super) fn start_sequence(&mut self, span: Range<usize>, flow: bool, anchor: usize) -> Step {

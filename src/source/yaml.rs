@@ -11,9 +11,10 @@ use std::ops::Range;
 use granit_parser::{Event, Parser, Placement, ScalarStyle, Span, StructureStyle};
 use serde_json::Value;
 
-use super::build::{Builder, Node};
+use super::build::Builder;
 use super::expectation::{self, Shielded};
-use super::{hidden, places::Places, scalar, syntax};
+use super::places::Places;
+use super::{hidden, syntax};
 use crate::diagnostic::{Diagnostic, FileId};
 
 /// How deep values may nest, aliases followed. Documents need seven levels.
@@ -108,14 +109,7 @@ fn read(
                 Some(shielded) => shielded.content(content, &span),
                 None => content,
             };
-            let value = if style == ScalarStyle::Plain {
-                scalar::resolve(&content).unwrap_or_else(|| builder.refuse_number(&content, &span))
-            } else {
-                Value::String(content.clone().into_owned())
-            };
-            let span = trimmed(text, span);
-            let node = Node { value, places: Places::scalar(span), height: 0, cost: 16 + content.len() };
-            builder.scalar(node, content.into_owned(), style == ScalarStyle::Plain, anchor)?;
+            builder.scalar(content, style == ScalarStyle::Plain, trimmed(text, span), anchor)?;
         }
         Event::SequenceStart(style, anchor, tag) => {
             builder.refuse_tag(tag.is_some(), &span);
