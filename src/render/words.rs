@@ -82,6 +82,75 @@ pub struct Group<'a> {
     pub gains: Vec<&'a Gain>,
 }
 
+/// Access that changes for the same reason.
+#[derive(Debug)]
+pub struct Cause<'a> {
+    /// The rules that make the difference.
+    pub because: &'a [String],
+    /// What changes, the broadest first; never empty.
+    pub entries: Vec<Entry<'a>>,
+}
+
+/// Access of one kind.
+#[derive(Debug)]
+pub struct Entry<'a> {
+    /// What is done: `connect:tcp`, `GET,HEAD`.
+    pub action: &'a str,
+    /// On what, the broadest first; never empty.
+    pub objects: Vec<&'a str>,
+    /// A request among it, where the objects do not say one themselves.
+    pub witness: Option<&'a str>,
+}
+
+impl<'a> Group<'a> {
+    /// The group by reason: those with the broadest access first.
+    #[must_use]
+    pub fn causes(&self) -> Vec<Cause<'a>> {
+        let mut gains: Vec<(&str, &str, &'a Gain)> = self
+            .gains
+            .iter()
+            .map(|gain| {
+                let (action, object) = gain.access.split_once(' ').unwrap_or(("", &gain.access));
+                (action, object, *gain)
+            })
+            .collect();
+        gains.sort_by_key(|(_, object, _)| std::cmp::Reverse(breadth(object)));
+        let mut causes: Vec<Cause<'a>> = Vec::new();
+        for (action, object, gain) in gains {
+            let at = causes.iter().position(|cause| *cause.because == gain.because).unwrap_or(causes.len());
+            if at == causes.len() {
+                causes.push(Cause { because: &gain.because, entries: Vec::new() });
+            }
+            let Some(cause) = causes.get_mut(at) else { continue };
+            let witness = Some(gain.witness.as_str()).filter(|witness| !witness.starts_with(&gain.access));
+            // An object in several words cannot stand in a list.
+            let joins = |entry: &&mut Entry<'_>| {
+                entry.action == action && !object.contains(' ') && !entry.objects.iter().any(|own| own.contains(' '))
+            };
+            match cause.entries.iter_mut().find(joins) {
+                Some(entry) => {
+                    entry.objects.push(object);
+                    entry.witness = entry.witness.or(witness);
+                }
+                None => cause.entries.push(Entry { action, objects: vec![object], witness }),
+            }
+        }
+        causes
+    }
+}
+
+/// Roughly how much a pattern covers: what a reviewer must not miss is the broadest.
+fn breadth(object: &str) -> u8 {
+    let host = object.split_once("://").map_or(object, |(_, rest)| rest);
+    let host = if object.starts_with('/') { host } else { host.split_once("/*").map_or(host, |(host, _)| host) };
+    match (host.contains("**"), host.contains('*') || host.contains('/'), object.contains('*')) {
+        (true, _, _) => 3,
+        (false, true, _) => 2,
+        (false, false, true) => 1,
+        (false, false, false) => 0,
+    }
+}
+
 /// What changes, by audience: what opens first.
 #[must_use]
 pub fn groups(meaning: &Meaning) -> Vec<Group<'_>> {
@@ -236,6 +305,43 @@ mod tests {
                 ("may be gained by", "a".into(), 1),
                 ("may be lost by", "a".into(), 1),
                 ("lost by", "a".into(), 1)
+            ]
+        );
+    }
+
+    #[test]
+    fn access_is_listed_by_reason_and_the_broadest_first() {
+        let because = |rule: &str| vec![format!("now allow `{rule}`")];
+        let of = |access: &str, witness: &str, rule: &str| Gain {
+            because: because(rule),
+            witness: witness.into(),
+            ..gain("a", access, true, false)
+        };
+        let gains = [
+            of("connect:tcp a.example:443", "connect:tcp a.example:443", "one"),
+            of("GET https://b.example/**", "GET https://b.example/", "one"),
+            of("connect:tcp c.example", "connect:tcp c.example:443", "one"),
+            of("connect:tcp **.d.example", "connect:tcp other.d.example:443", "two"),
+            of("connect:tcp 10.0.0.0/8", "connect:tcp 10.0.0.1:443", "one"),
+        ];
+        let meaning = Meaning { exact: true, widened: gains.to_vec(), narrowed: Vec::new(), uncertain: Vec::new() };
+        let groups = groups(&meaning);
+        let causes = groups[0].causes();
+        let shown: Vec<String> = causes
+            .iter()
+            .flat_map(|cause| {
+                let entry = |entry: &super::Entry<'_>| {
+                    format!("{}: {} {} ({:?})", cause.because[0], entry.action, entry.objects.join(" "), entry.witness)
+                };
+                cause.entries.iter().map(entry).collect::<Vec<_>>()
+            })
+            .collect();
+        assert_eq!(
+            shown,
+            [
+                "now allow `two`: connect:tcp **.d.example (Some(\"connect:tcp other.d.example:443\"))",
+                "now allow `one`: connect:tcp 10.0.0.0/8 a.example:443 c.example (Some(\"connect:tcp 10.0.0.1:443\"))",
+                "now allow `one`: GET https://b.example/** (Some(\"GET https://b.example/\"))",
             ]
         );
     }

@@ -3,63 +3,68 @@
 use std::fmt::{self, Write as _};
 
 use super::super::sanitize::line;
-use super::super::words::{self, Group, Tone};
+use super::super::words::{self, Cause, Entry, Group, Tone};
 use super::{BAD, BOLD, CAREFUL, DIM, GOOD, MORE, View};
-use crate::plan::meaning::{Audience, Gain, Meaning};
+use crate::plan::meaning::{Audience, Meaning};
 
-/// How many entries of one audience are listed, and how many rules behind one of them.
-const LISTED: usize = 20;
-const CAUSES: usize = 4;
+/// How many audiences are listed, how many reasons of one audience, entries of one reason, and rules behind one.
+const AUDIENCES: usize = 16;
+const REASONS: usize = 12;
+const ENTRIES: usize = 8;
+const RULES: usize = 4;
 
 pub(super) fn write(out: &mut String, meaning: &Meaning, view: View) -> fmt::Result {
     if meaning.is_nothing() {
         return Ok(());
     }
     writeln!(out, "\n{BOLD}Access{BOLD:#}")?;
-    for group in words::groups(meaning) {
-        write_group(out, &group, view)?;
+    let groups = words::groups(meaning);
+    for group in groups.iter().take(view.most(AUDIENCES)) {
+        write_group(out, group, view)?;
     }
-    Ok(())
+    write_rest(out, "  ", groups.len(), view.most(AUDIENCES))
 }
 
-fn write_group(
-    out: &mut String,
-    Group { tone, sign, happens, audience, gains }: &Group<'_>,
-    view: View,
-) -> fmt::Result {
+fn write_group(out: &mut String, group: &Group<'_>, view: View) -> fmt::Result {
+    let Group { tone, sign, happens, audience, gains: _ } = group;
     let style = match tone {
         Tone::Danger => BAD,
         Tone::Careful => CAREFUL,
         Tone::Calm => GOOD,
     };
     writeln!(out, "  {style}{happens}{style:#} {BOLD}{}{BOLD:#}", line(&people(audience)))?;
-    // They are sorted by size, so that a fold keeps the broadest.
-    let (first, hidden, last) = words::folded(gains, view.most(LISTED));
-    for gain in first {
-        write_gain(out, gain, (*sign, style), view)?;
+    let causes = group.causes();
+    for Cause { because, entries } in causes.iter().take(view.most(REASONS)) {
+        for entry in entries.iter().take(view.most(ENTRIES)) {
+            write_entry(out, entry, (*sign, style), view)?;
+        }
+        write_rest(out, "    ", entries.len(), view.most(ENTRIES))?;
+        for rule in because.iter().take(view.most(RULES)) {
+            writeln!(out, "        {DIM}because{DIM:#} {}", line(rule))?;
+        }
+        write_rest(out, "        ", because.len(), view.most(RULES))?;
     }
-    if hidden > 0 {
-        writeln!(out, "    {style}… {hidden} more{style:#}, {MORE}")?;
-    }
-    for gain in last {
-        write_gain(out, gain, (*sign, style), view)?;
+    write_rest(out, "    ", causes.len(), view.most(REASONS))
+}
+
+fn write_entry(out: &mut String, entry: &Entry<'_>, (sign, style): (char, anstyle::Style), view: View) -> fmt::Result {
+    let Entry { action, objects, witness } = entry;
+    let objects: Vec<String> = objects.iter().map(|object| (*object).to_owned()).collect();
+    let action = line(action);
+    let objects = view.list(&objects, "    + ".len() + action.chars().count() + 1);
+    writeln!(out, "    {style}{sign} {action} {objects}{style:#}")?;
+    if let Some(witness) = witness {
+        writeln!(out, "        {DIM}such as{DIM:#} {}", line(witness))?;
     }
     Ok(())
 }
 
-fn write_gain(out: &mut String, gain: &Gain, (sign, style): (char, anstyle::Style), view: View) -> fmt::Result {
-    writeln!(out, "    {style}{sign} {}{style:#}", line(&gain.access))?;
-    if gain.witness != gain.access {
-        writeln!(out, "        {DIM}such as{DIM:#} {}", line(&gain.witness))?;
+/// What a fold leaves out.
+fn write_rest(out: &mut String, indent: &str, all: usize, shown: usize) -> fmt::Result {
+    match all.saturating_sub(shown) {
+        0 => Ok(()),
+        hidden => writeln!(out, "{indent}{CAREFUL}… {hidden} more{CAREFUL:#}, {MORE}"),
     }
-    let (first, hidden, last) = words::folded(&gain.because, view.most(CAUSES));
-    for because in first.iter().chain(last) {
-        writeln!(out, "        {DIM}because{DIM:#} {}", line(because))?;
-    }
-    if hidden > 0 {
-        writeln!(out, "        {DIM}because{DIM:#} of {hidden} more, {MORE}")?;
-    }
-    Ok(())
 }
 
 /// An audience, after `gained by`.
