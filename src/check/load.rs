@@ -222,9 +222,11 @@ fn finish(
     findings: &mut Vec<Diagnostic>,
 ) -> (Desired, Vec<Test>) {
     let mut policies = Vec::new();
+    let mut agents = Vec::new();
     let mut tests = Vec::new();
     for document in read.iter().flat_map(|file| &file.documents) {
         policies.extend(document::declare(document, files, root, findings));
+        agents.extend(document::declare_agent(document, files, root, findings));
         tests.extend(document::declare_test(document, files));
     }
     let complete = settings.is_some() && !has_errors(findings);
@@ -236,8 +238,16 @@ fn finish(
         let finding = Diagnostic::error("no-policies", "the workspace owns every policy and declares none");
         findings.push(finding.help("declare a policy, or write `ownership: declared`"));
     }
+    let owns_agents = settings.is_some_and(|(settings, emptiness)| {
+        let vijil = settings.vijil.as_ref();
+        emptiness == Emptiness::Refused && vijil.is_some_and(|vijil| vijil.ownership == Ownership::Exclusive)
+    });
+    if complete && owns_agents && agents.is_empty() {
+        let finding = Diagnostic::error("no-policies", "the workspace owns every policy for agents and declares none");
+        findings.push(finding.help("declare a policy, or write `ownership: declared` in `vijil`"));
+    }
     let settings = settings.map(|(settings, _)| settings);
-    run(&Input { policies: &policies, tests: &tests, settings, files, complete }, findings);
+    run(&Input { policies: &policies, agents: &agents, tests: &tests, settings, files, complete }, findings);
     let cedar: Vec<(FileId, Vec<Comment>, Tree)> =
         policies.iter().filter_map(|policy| mcp::comments(policy, files)).collect();
     let in_cedar =
@@ -252,5 +262,7 @@ fn finish(
     silence::apply(files, &annotated, findings);
     let mut policies: Vec<_> = policies.into_iter().map(|declared| declared.desired).collect();
     policies.sort_by(|a, b| a.policy.name.cmp(&b.policy.name));
-    (Desired { policies }, tests)
+    let mut agents: Vec<_> = agents.into_iter().map(|declared| declared.desired).collect();
+    agents.sort_by(|a, b| a.name.cmp(&b.name));
+    (Desired { policies, agents }, tests)
 }

@@ -6,6 +6,7 @@
 //!
 //! Invariant: every code that a finding carries is in [`TABLE`], and the bad example there brings it about.
 
+mod agents;
 mod filesystem_path;
 mod host;
 mod http_path;
@@ -21,7 +22,7 @@ mod teams;
 mod verdict;
 
 use crate::diagnostic::{Diagnostic, Files, Severity};
-use crate::document::{Declared, Test, Workspace as Settings};
+use crate::document::{Declared, DeclaredAgent, Test, Workspace as Settings};
 
 pub use load::{Emptiness, Loaded, check_files, load, load_into};
 pub use table::TABLE;
@@ -52,6 +53,8 @@ pub enum Run {
     Reading,
     /// By looking at one policy.
     Policy(fn(&Declared<'_>, &Files, &mut Vec<Diagnostic>)),
+    /// By looking at one policy for agents.
+    Agent(fn(&DeclaredAgent<'_>, &mut Vec<Diagnostic>)),
     /// By looking at everything.
     Workspace(fn(&Input<'_>, &mut Vec<Diagnostic>)),
 }
@@ -61,6 +64,8 @@ pub enum Run {
 pub struct Input<'a> {
     /// The policies, in the order of files and places.
     pub policies: &'a [Declared<'a>],
+    /// The policies for agents, likewise.
+    pub agents: &'a [DeclaredAgent<'a>],
     /// The access tests, likewise.
     pub tests: &'a [Test],
     /// The workspace's settings; absent for files given one by one.
@@ -77,6 +82,7 @@ pub fn run(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
         match check.run {
             Run::Reading => {}
             Run::Policy(look) => input.policies.iter().for_each(|policy| look(policy, input.files, findings)),
+            Run::Agent(look) => input.agents.iter().for_each(|policy| look(policy, findings)),
             // Absence means something only when everything was read.
             Run::Workspace(look) if input.complete || check.severity == Severity::Error => look(input, findings),
             Run::Workspace(_) => {}

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Check, Input, Run};
 use crate::diagnostic::{Diagnostic, Files, Label, Severity};
-use crate::document::Declared;
+use crate::document::{Declared, Document};
 
 pub(super) const CHECKS: &[Check] = &[
     Check {
@@ -90,15 +90,29 @@ fn previously(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
     let of_policies = input.policies.iter().map(|policy| Named {
         name: &policy.desired.policy.name,
         label: policy.document.label("/name"),
-        previously: earlier(policy, "", &policy.desired.previously),
+        previously: earlier(policy.document, "", &policy.desired.previously),
     });
     clashes("policy", of_policies.collect(), findings);
+    let of_agents = input.agents.iter().map(|policy| Named {
+        name: &policy.desired.name,
+        label: policy.document.label("/name"),
+        previously: earlier(policy.document, "", &policy.desired.previously),
+    });
+    clashes("policy", of_agents.collect(), findings);
+    for policy in input.agents {
+        let of_rules = policy.desired.rules.iter().enumerate().map(|(index, rule)| Named {
+            name: &rule.rule_id,
+            label: policy.document.label(&format!("/rules/{index}/rule_id")),
+            previously: earlier(policy.document, &format!("/rules/{index}"), &rule.previously),
+        });
+        clashes("rule", of_rules.collect(), findings);
+    }
     for policy in input.policies {
         let rules = policy.desired.policy.rules().iter().zip(&policy.desired.rules).enumerate();
         let of_rules = rules.map(|(index, (rule, places))| Named {
             name: &rule.name,
             label: policy.document.label(&format!("/rules/{index}/name")),
-            previously: earlier(policy, &format!("/rules/{index}"), &places.previously),
+            previously: earlier(policy.document, &format!("/rules/{index}"), &places.previously),
         });
         clashes("rule", of_rules.collect(), findings);
     }
@@ -110,8 +124,8 @@ struct Named<'a> {
     previously: Vec<(&'a str, Label)>,
 }
 
-fn earlier<'a>(policy: &Declared<'_>, pointer: &str, names: &'a [String]) -> Vec<(&'a str, Label)> {
-    let label = |index: usize| policy.document.label(&format!("{pointer}/previously/{index}"));
+fn earlier<'a>(document: &Document, pointer: &str, names: &'a [String]) -> Vec<(&'a str, Label)> {
+    let label = |index: usize| document.label(&format!("{pointer}/previously/{index}"));
     names.iter().enumerate().map(|(index, name)| (name.as_str(), label(index))).collect()
 }
 

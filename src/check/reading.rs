@@ -238,6 +238,27 @@ pub(super) const CHECKS: &[Check] = &[
         "apiVersion: seawall/v1\nkind: McpPolicy\nname: x\ncedar_file: /etc/passwd\n",
         "Name a file of the workspace.",
     ),
+    error(
+        "source-file",
+        "a source file cannot be used",
+        "`source_file` is relative to its document and stays inside of the workspace, links followed.",
+        "apiVersion: seawall/v1\nkind: AgentPolicy\nname: x\ncategory: privacy\nsource_file: /etc/passwd\nrules: []\n",
+        "Name a file of the workspace.",
+    ),
+    error(
+        "too-long",
+        "a text is longer than the service takes",
+        "The service takes names of policies for agents up to 255 characters, and actions up to 100.",
+        "apiVersion: seawall/v1\nkind: AgentPolicy\nname: x\ncategory: privacy\nrules:\n  - {rule_id: A, rule_type: permission, consequence: {}, natural_language: n, action: xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx}\n",
+        "Shorten it.",
+    ),
+    error(
+        "review",
+        "a review is not one decision",
+        "A rule is approved or rejected; a review that says both or neither cannot be carried out.",
+        "apiVersion: seawall/v1\nkind: AgentPolicy\nname: x\ncategory: privacy\nrules:\n  - {rule_id: A, rule_type: permission, action: a, consequence: {severity: low}, natural_language: n, review: {}}\n",
+        "Write one of `approved` and `rejected`.",
+    ),
     warning(
         "unused-silence",
         "a silence silences nothing",

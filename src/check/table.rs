@@ -1,6 +1,6 @@
 //! All checks.
 
-use super::{Check, filesystem_path, host, http_path, layers, limits, mcp, names, reading, teams};
+use super::{Check, agents, filesystem_path, host, http_path, layers, limits, mcp, names, reading, teams};
 
 /// All checks in groups, in the order of the documentation.
 pub static TABLE: &[&[Check]] = &[
@@ -13,4 +13,5 @@ pub static TABLE: &[&[Check]] = &[
     filesystem_path::CHECKS,
     mcp::CHECKS,
     teams::CHECKS,
+    agents::CHECKS,
 ];

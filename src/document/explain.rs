@@ -52,6 +52,14 @@ pub(super) fn explain(
         ValidationErrorKind::MinLength { .. } => {
             findings.push(site.finding("empty", format!("{} is empty", site.subject())));
         }
+        ValidationErrorKind::MaxLength { limit } => {
+            let message = format!("{} has more than the {limit} characters that the service takes", site.subject());
+            findings.push(site.finding("too-long", message));
+        }
+        ValidationErrorKind::Not { .. } => {
+            let finding = site.finding("one-of", "a policy takes at most one of `source_text` and `source_file`");
+            findings.push(finding.help("remove one of the two"));
+        }
         ValidationErrorKind::Minimum { limit } | ValidationErrorKind::Maximum { limit } => {
             let bound = if matches!(error.kind(), ValidationErrorKind::Minimum { .. }) { "less" } else { "more" };
             let message = format!("{} is `{instance}`, and may not be {bound} than {limit}", site.subject());
@@ -64,6 +72,12 @@ pub(super) fn explain(
         ValidationErrorKind::OneOfNotValid { .. } => findings.push(site.one_of(instance, false)),
         ValidationErrorKind::OneOfMultipleValid { .. } => findings.push(site.one_of(instance, true)),
         ValidationErrorKind::MinProperties { .. } | ValidationErrorKind::MaxProperties { .. } => {
+            if pointer.ends_with("/review") {
+                let finding =
+                    site.finding("review", "a review is one `approved` with notes or one `rejected` with a reason");
+                findings.push(finding.help("write `review: {approved: …}` or `review: {rejected: …}`"));
+                return;
+            }
             let finding = site.finding("expectation", "an expectation is one `allow` or one `deny`");
             findings.push(finding.help("write each expectation as an item of its own: `- allow: …`"));
         }

@@ -4,7 +4,7 @@ use schemars::{Schema, SchemaGenerator};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{AccessTest, FilesystemPolicy, McpPolicy, NetworkPolicy, Workspace};
+use super::{AccessTest, AgentPolicy, FilesystemPolicy, McpPolicy, NetworkPolicy, Workspace};
 
 /// A kind of document.
 #[derive(Debug)]
@@ -30,12 +30,14 @@ pub enum Body {
     FilesystemPolicy(FilesystemPolicy),
     /// `McpPolicy`.
     McpPolicy(McpPolicy),
+    /// `AgentPolicy`.
+    AgentPolicy(AgentPolicy),
     /// `AccessTest`.
     AccessTest(AccessTest),
 }
 
 /// All kinds, in the order of the documentation.
-pub static KINDS: [Kind; 5] = [
+pub static KINDS: [Kind; 6] = [
     Kind {
         name: "Workspace",
         settings: true,
@@ -59,6 +61,12 @@ pub static KINDS: [Kind; 5] = [
         settings: false,
         schema: SchemaGenerator::root_schema_for::<McpPolicy>,
         decode: |value| McpPolicy::decode(value).map(Body::McpPolicy),
+    },
+    Kind {
+        name: "AgentPolicy",
+        settings: false,
+        schema: SchemaGenerator::root_schema_for::<AgentPolicy>,
+        decode: |value| AgentPolicy::decode(value).map(Body::AgentPolicy),
     },
     Kind {
         name: "AccessTest",

@@ -7,6 +7,7 @@
 //! clash, a host that is no host) is said by [`crate::check`].
 
 mod access_test;
+mod agent;
 mod explain;
 mod field;
 mod kind;
@@ -19,11 +20,12 @@ mod schema;
 mod workspace;
 
 pub use access_test::{AccessTest, Expectation, Subject};
+pub use agent::{AgentPolicy, AgentRule, Category, ReviewField, RuleType, SEVERITIES};
 pub use kind::{Body, KINDS, Kind};
 pub use mcp::{DEFAULT_SCHEMA_URL, McpPolicy};
 pub use policy::{FilesystemPolicy, NetworkPolicy, ScopeField};
 pub use read::{Document, read};
-pub use resolve::{CedarPlace, Declared, ExpectedAccess, Test, declare, declare_test};
+pub use resolve::{CedarPlace, Declared, DeclaredAgent, ExpectedAccess, Test, declare, declare_agent, declare_test};
 pub use rule::{FilesystemRule, HttpTarget, NetworkRule};
 pub use schema::{schema, schema_of};
 pub use workspace::{Docker, Guards, MaxDeletes, Ownership, Vijil, Workspace};

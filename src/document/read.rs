@@ -173,6 +173,16 @@ mod tests {
                 json!({"rules": [{"name": "r", "previously": [], "decision": "allow", "actions": ["read", "write"], "resources": ["/x"]}]}),
             ),
             "McpPolicy" => with(json!({"schema_url": "u", "cedar": "permit (principal, action, resource);"})),
+            "AgentPolicy" => {
+                json!({"apiVersion": "seawall/v1", "kind": "AgentPolicy", "name": "p", "previously": ["o"],
+                "description": "d", "category": "privacy", "status": "active", "source_text": "s", "tags": ["t"],
+                "rules": [{"rule_id": "R", "previously": ["Q"], "rule_type": "prohibition", "action": "a", "target": "t",
+                    "assignee": "agent", "constraints": [{"field": "f"}], "constraint_logic": "all",
+                    "consequence": {"action": "block", "severity": "high", "message": "m", "extra": 1},
+                    "natural_language": "n", "category": "privacy", "tags": ["t"], "provenance": {"model_used": "m"},
+                    "review": {"approved": ""}}, {"rule_id": "S", "rule_type": "permission", "action": "a", "consequence": {},
+                    "natural_language": "n", "review": {"rejected": "r"}}]})
+            }
             "AccessTest" => json!({"apiVersion": "seawall/v1", "kind": "AccessTest", "name": "n", "description": "d",
                 "as": {"teams": ["t"]}, "expect": [{"allow": "read /x"}, {"deny": "read /y"}]}),
             other => panic!("`{other}` has no example here"),

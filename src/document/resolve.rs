@@ -5,9 +5,12 @@ use std::path::Path;
 
 use super::kind::Body as DocumentBody;
 use super::read::Document;
-use super::{AccessTest, Expectation, McpPolicy};
+use super::{AccessTest, AgentPolicy, AgentRule, Expectation, McpPolicy};
 use crate::diagnostic::{Diagnostic, FileId, Files, Label};
-use crate::model::{Body, Cedar, Decision, DesiredPolicy, DesiredRule, Domain, Origin, Policy, Rule, Scope};
+use crate::model::{
+    Body, Cedar, Decision, DesiredAgentPolicy, DesiredAgentRule, DesiredPolicy, DesiredRule, Domain, Origin, Policy,
+    Rule, Scope,
+};
 use crate::source;
 
 /// A policy with the document that declares it.
@@ -19,6 +22,15 @@ pub struct Declared<'a> {
     pub document: &'a Document,
     /// Where the Cedar text of an MCP policy stands.
     pub cedar: Option<CedarPlace>,
+}
+
+/// A policy for agents with the document that declares it.
+#[derive(Debug)]
+pub struct DeclaredAgent<'a> {
+    /// What it means.
+    pub desired: DesiredAgentPolicy,
+    /// What was written.
+    pub document: &'a Document,
 }
 
 /// Where a Cedar text stands.
@@ -84,12 +96,49 @@ pub fn declare<'a>(
             let body = Body::Cedar(Cedar { text, schema_url: policy.schema_url.clone() });
             (&policy.name, &policy.previously, &policy.scope, Domain::Mcp, body, Vec::new(), Some(place))
         }
-        DocumentBody::Workspace(_) | DocumentBody::AccessTest(_) => return None,
+        DocumentBody::Workspace(_) | DocumentBody::AgentPolicy(_) | DocumentBody::AccessTest(_) => return None,
     };
     let policy = Policy { name: name.clone(), scope: Scope::of(scope.teams.iter().cloned()), body };
     let origin = origin(files, &document.label("/name"));
     let desired = DesiredPolicy { policy, domain, previously: previously.clone(), origin, rules };
     Some(Declared { desired, document, cedar })
+}
+
+/// The policy for agents that a document declares, or `None` for another kind of document, and for a source file that
+/// cannot be used, which is added to `findings`.
+pub fn declare_agent<'a>(
+    document: &'a Document,
+    files: &mut Files,
+    root: &Path,
+    findings: &mut Vec<Diagnostic>,
+) -> Option<DeclaredAgent<'a>> {
+    let DocumentBody::AgentPolicy(policy) = &document.body else { return None };
+    let AgentPolicy { name, previously, status, source_file, rules, .. } = policy;
+    let source = match source_file {
+        Some(file) => Some(beside(file, "source_file", document, files, root, findings)?),
+        None => None,
+    };
+    let source = source.map(|file| files.get(file).text.clone());
+    let rules = rules.iter().enumerate().map(|(index, rule)| {
+        let AgentRule { rule_id, previously, provenance, review, .. } = rule;
+        DesiredAgentRule {
+            rule_id: rule_id.clone(),
+            previously: previously.clone(),
+            fields: rule.fields(),
+            review: review.as_ref().map(Into::into),
+            provenance: provenance.clone().map(Into::into),
+            origin: origin(files, &document.label(&format!("/rules/{index}"))),
+        }
+    });
+    let desired = DesiredAgentPolicy {
+        name: name.clone(),
+        previously: previously.clone(),
+        status: *status,
+        fields: policy.fields(source),
+        rules: rules.collect(),
+        origin: origin(files, &document.label("/name")),
+    };
+    Some(DeclaredAgent { desired, document })
 }
 
 /// The test that a document declares, or `None` for another kind of document.
@@ -158,14 +207,26 @@ fn cedar_text(
         (Some(text), _) => return Some((text.clone(), CedarPlace::Document)),
         (None, name) => name.as_deref().unwrap_or_default(),
     };
-    let label = document.label("/cedar_file");
+    let file = beside(name, "cedar_file", document, files, root, findings)?;
+    Some((files.get(file).text.clone(), CedarPlace::File(file)))
+}
+
+/// The file that a key of the document names.
+fn beside(
+    name: &str,
+    key: &str,
+    document: &Document,
+    files: &mut Files,
+    root: &Path,
+    findings: &mut Vec<Diagnostic>,
+) -> Option<FileId> {
+    let code = if key == "cedar_file" { "cedar-file" } else { "source-file" };
     match source::add_beside(files, document.file, name, root, findings) {
-        Ok(Some(file)) => Some((files.get(file).text.clone(), CedarPlace::File(file))),
-        Ok(None) => None,
+        Ok(file) => file,
         Err(problem) => {
             findings.push(
-                Diagnostic::error("cedar-file", problem)
-                    .at(label)
+                Diagnostic::error(code, problem)
+                    .at(document.label(&format!("/{key}")))
                     .help("name a file relative to this document and inside the workspace"),
             );
             None

@@ -2,13 +2,15 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Domain, Policy};
+use super::{DesiredAgentPolicy, Domain, Policy};
 
-/// Everything that a workspace declares for the Docker organization.
+/// Everything that a workspace declares.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Desired {
-    /// Sorted by name; names are unique.
+    /// For the Docker organization; sorted by name; names are unique.
     pub policies: Vec<DesiredPolicy>,
+    /// For Vijil; likewise.
+    pub agents: Vec<DesiredAgentPolicy>,
 }
 
 /// A declared policy.

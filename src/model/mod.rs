@@ -5,11 +5,16 @@
 //! a live object are equal exactly when they mean the same. Places ([`Origin`]) and ids stand beside them.
 
 mod action;
+mod agent;
 mod desired;
 mod live;
 mod policy;
 
 pub use action::{Action, Layer};
+pub use agent::{
+    AGENT_POLICY_FIELDS, AGENT_RULE_FIELDS, AgentStatus, DesiredAgentPolicy, DesiredAgentRule, Fields, LiveAgentPolicy,
+    LiveAgentRule, LiveAgents, Review, confidence, merged, same_value,
+};
 pub use desired::{Desired, DesiredPolicy, DesiredRule, Origin};
 pub use live::{Live, LiveBody, LivePolicy, LiveRule, PolicyId, RuleId, Team, TeamDirectory, TeamLookup};
 pub use policy::{Body, Cedar, Decision, Domain, HttpResource, Policy, Resources, Rule, Scope};

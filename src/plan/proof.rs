@@ -185,7 +185,7 @@ pub(super) fn desired(policies: &[Policy]) -> Desired {
                 .collect(),
         })
         .collect();
-    Desired { policies }
+    Desired { policies, agents: Vec::new() }
 }
 
 fn ends(old: &[Policy], new: &[Policy]) -> (Live, Diff, Vec<Draft>) {

@@ -97,7 +97,7 @@ fn desired(policies: &[Policy]) -> Desired {
         origin: Origin { file: "policies.yaml".to_owned(), line: 1, column: 1 },
         rules: Vec::new(),
     });
-    Desired { policies: policies.collect() }
+    Desired { policies: policies.collect(), agents: Vec::new() }
 }
 
 proptest! {

@@ -120,6 +120,17 @@ impl BaseUrl {
         Ok(url)
     }
 
+    /// [`Self::join`] with a slash at the end, which some services want for collections.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::join`].
+    pub fn join_collection<S: AsRef<str>>(&self, path: &[S], query: &[(&str, &str)]) -> Result<Url, BaseUrlError> {
+        let mut url = self.join(path, query)?;
+        url.set_path(&format!("{}/", url.path()));
+        Ok(url)
+    }
+
     /// A link that the service gave, if it stays below the base: same scheme, host, port and path.
     #[must_use]
     pub fn own(&self, link: &str) -> Option<Url> {

@@ -61,6 +61,8 @@ pub(super) struct Call<'a> {
     pub(super) repeatable: bool,
     /// Whether it carries the token.
     pub(super) authorized: bool,
+    /// Another token than that one, for calls that renew it.
+    pub(super) bearer: Option<&'a SecretString>,
 }
 
 /// How a request ended.
@@ -147,7 +149,7 @@ impl Connection {
                 },
                 false => None,
             };
-            let attempt = self.send(&call, token.as_ref().map(|token| &token.secret), deadline).await;
+            let attempt = self.send(&call, token.as_ref().map(|token| &token.secret).or(call.bearer), deadline).await;
             if let (Attempt::Answered(Answer { status: 401, .. }), Some(token), false) = (&attempt, &token, renewed) {
                 renewed = true; // nothing was done; the token may have ended early
                 if self.0.tokens.discard(token).await {

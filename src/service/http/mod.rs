@@ -26,7 +26,7 @@ pub use error::Error;
 pub use read::Reader;
 pub use refusal::Refusal;
 pub use retry::Waiting;
-pub use token::{Authorization, Login};
+pub use token::{Authorization, Login, Session};
 pub(crate) use write::sealed;
 pub use write::{Approval, WriteAccess, WriteOutcome, Writer};
 

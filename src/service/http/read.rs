@@ -56,6 +56,19 @@ impl Reader {
         self.read(&self.0.base().join(path, query)?).await
     }
 
+    /// The same for a collection, whose path ends in a slash.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::get`].
+    pub async fn get_collection<T: DeserializeOwned, S: AsRef<str>>(
+        &self,
+        path: &[S],
+        query: &[(&str, &str)],
+    ) -> Result<T, Error> {
+        self.read(&self.0.base().join_collection(path, query)?).await
+    }
+
     /// The object behind a link that the service gave.
     ///
     /// # Errors
@@ -71,7 +84,8 @@ impl Reader {
     }
 
     async fn read<T: DeserializeOwned>(&self, url: &Url) -> Result<T, Error> {
-        let call = Call { method: reqwest::Method::GET, url, body: None, repeatable: true, authorized: true };
+        let call =
+            Call { method: reqwest::Method::GET, url, body: None, repeatable: true, authorized: true, bearer: None };
         match self.0.call(call).await {
             Attempt::Answered(answer) if answer.status == 200 => self.0.decode(url, &answer),
             Attempt::Answered(answer) => Err(self.0.refused(url, &answer)),

@@ -25,7 +25,7 @@ pub struct Refusal {
 
 impl Refusal {
     /// Reads `{"error": {"code", "message"}}` of the governance service, `{"message", "errinfo", "detail"}` of Docker
-    /// Hub (any subset), `{"error": "…"}`, plain text, and what an HTML page shows.
+    /// Hub (any subset), `{"error": "…"}`, the lists of `{"detail": [{"loc", "msg"}]}`, plain text, and what an HTML page shows.
     pub(super) fn read(status: u16, body: &[u8], secrets: &Secrets) -> Self {
         let (code, message) = match serde_json::from_slice::<Value>(body) {
             Ok(body) => envelope(&body),
@@ -57,7 +57,23 @@ impl fmt::Display for Refusal {
 fn envelope(body: &Value) -> (Option<String>, String) {
     let text = |pointer: &str| body.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
     let message = ["/error/message", "/error", "/message", "/detail"].into_iter().find_map(text);
+    let message = message.or_else(|| invalid(body.get("detail")?.as_array()?));
     (text("/error/code").or_else(|| text("/code")), message.unwrap_or_default())
+}
+
+/// The list of a framework's validation: `body.action: Field required; …`.
+fn invalid(errors: &[Value]) -> Option<String> {
+    let place = |error: &Value| {
+        let parts = error.get("loc")?.as_array()?.iter();
+        let parts = parts.map(|part| part.as_str().map_or_else(|| part.to_string(), str::to_owned));
+        Some(parts.collect::<Vec<_>>().join("."))
+    };
+    let one = |error: &Value| {
+        let message = error.get("msg")?.as_str()?;
+        Some(place(error).map_or_else(|| message.to_owned(), |place| format!("{place}: {message}")))
+    };
+    let all: Vec<String> = errors.iter().filter_map(one).collect();
+    (!all.is_empty()).then(|| all.join("; "))
 }
 
 /// Plain text as it is; of HTML what stands between the tags, without scripts and styles.
@@ -124,6 +140,10 @@ mod tests {
             (r#"{"error":{"code":"brand_new","message":""}}"#, "404 brand_new"), // an unknown code is kept
             (r#"{"message":"unauthorized","errinfo":null}"#, "404: unauthorized"),
             (r#"{"detail":"no such group"}"#, "404: no such group"),
+            (
+                r#"{"detail":[{"loc":["query","reason"],"msg":"Field required","type":"missing"},{"loc":["body",0],"msg":"no"}]}"#,
+                "404: query.reason: Field required; body.0: no",
+            ),
             (r#"{"error":"rate limit exceeded"}"#, "404: rate limit exceeded"),
             (r#"{"message":{"odd":1}}"#, "404"),
             ("upstream\n  connect  error", "404: upstream connect error"),

@@ -27,6 +27,18 @@ pub enum Authorization {
     Login(Login),
     /// A token that is sent as it is.
     Bearer(SecretString),
+    /// A token that can be renewed, also once it is over.
+    Session(Session),
+}
+
+/// A token with the path below the service's base that renews it: a POST with the token and nothing else, which answers
+/// as a [`Login`] does.
+#[derive(Clone, Debug)]
+pub struct Session {
+    /// The stored token.
+    pub token: SecretString,
+    /// What renews it.
+    pub refresh: Vec<&'static str>,
 }
 
 /// The exchange of credentials for a token: a POST of two fields that answers `{"access_token"}`, perhaps with
@@ -43,7 +55,9 @@ pub struct Login {
 
 impl Authorization {
     pub(super) fn secrets(&self) -> impl Iterator<Item = &SecretString> {
-        let (Self::Login(Login { secret: (_, secret), .. }) | Self::Bearer(secret)) = self;
+        let (Self::Login(Login { secret: (_, secret), .. })
+        | Self::Bearer(secret)
+        | Self::Session(Session { token: secret, .. })) = self;
         std::iter::once(secret)
     }
 }
@@ -65,6 +79,8 @@ struct State {
     /// The token, and the time of the clock until which it serves.
     token: Option<(SecretString, Duration)>,
     number: u64,
+    /// The last token, also when it no longer serves.
+    last: Option<SecretString>,
     refused: Option<Error>,
 }
 
@@ -75,10 +91,9 @@ impl Tokens {
 
     /// A token that serves now. Callers wait for one that is being made.
     pub(super) async fn current(&self, connection: &Connection) -> Result<Token, Error> {
-        let login = match &self.authorization {
-            Authorization::Bearer(secret) => return Ok(Token { secret: secret.clone(), number: 0 }),
-            Authorization::Login(login) => login,
-        };
+        if let Authorization::Bearer(secret) = &self.authorization {
+            return Ok(Token { secret: secret.clone(), number: 0 });
+        }
         let mut state = self.state.lock().await;
         if let Some(error) = &state.refused {
             return Err(error.clone());
@@ -88,10 +103,20 @@ impl Tokens {
         {
             return Ok(Token { secret: secret.clone(), number: state.number });
         }
-        match exchange(login, connection).await {
+        let exchanged = match &self.authorization {
+            Authorization::Bearer(_) => unreachable!("answered above"),
+            Authorization::Login(login) => exchange(login, connection).await,
+            // The stored token first; the service says whether it is over.
+            Authorization::Session(Session { token, .. }) if state.number == 0 => Ok((token.clone(), ASSUMED)),
+            Authorization::Session(Session { token, refresh }) => {
+                renew(state.last.as_ref().unwrap_or(token), refresh, connection).await
+            }
+        };
+        match exchanged {
             Ok((secret, lifetime)) => {
                 connection.secrets().add(&secret);
                 state.number += 1;
+                state.last = Some(secret.clone());
                 state.token = Some((secret.clone(), connection.clock().passed().saturating_add(lifetime)));
                 Ok(Token { secret, number: state.number })
             }
@@ -121,9 +146,25 @@ async fn exchange(login: &Login, connection: &Connection) -> Result<(SecretStrin
     let Login { path, identifier: (identifier_field, identifier), secret: (secret_field, secret) } = login;
     let url = connection.base().join(path, &[])?;
     let body = json!({(*identifier_field): identifier, (*secret_field): secret.expose_secret()});
+    ask(connection, &url, Some(&body), None).await
+}
+
+async fn renew(
+    token: &SecretString,
+    path: &[&'static str],
+    connection: &Connection,
+) -> Result<(SecretString, Duration), Error> {
+    ask(connection, &connection.base().join(path, &[])?, None, Some(token)).await
+}
+
+async fn ask(
+    connection: &Connection,
+    url: &reqwest::Url,
+    body: Option<&Value>,
+    bearer: Option<&SecretString>,
+) -> Result<(SecretString, Duration), Error> {
     // An exchange changes nothing, so that it may be repeated.
-    let call =
-        Call { method: reqwest::Method::POST, url: &url, body: Some(&body), repeatable: true, authorized: false };
+    let call = Call { method: reqwest::Method::POST, url, body, repeatable: true, authorized: false, bearer };
     let answer = match connection.call(call).await {
         Attempt::Answered(answer) => answer,
         Attempt::NotSent(error) | Attempt::Unknown(error) => return Err(error),
@@ -133,7 +174,7 @@ async fn exchange(login: &Login, connection: &Connection) -> Result<(SecretStrin
     match answer.status {
         200..=299 => {}
         400 | 401 | 403 | 422 => return Err(Error::Login { host, refusal: connection.refusal(&answer) }),
-        _ => return Err(connection.refused(&url, &answer)),
+        _ => return Err(connection.refused(url, &answer)),
     }
     let answer: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
     match answer.get("access_token").and_then(Value::as_str) {

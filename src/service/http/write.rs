@@ -65,16 +65,47 @@ impl Writer {
 
     /// Sends one write to this path below the base.
     pub async fn send<S: AsRef<str>>(&self, method: Method, path: &[S], body: Option<&Value>) -> WriteOutcome {
+        self.write(method, self.0.base().join(path, &[]), body).await
+    }
+
+    /// The same with a query.
+    pub async fn send_with<S: AsRef<str>>(
+        &self,
+        method: Method,
+        path: &[S],
+        query: &[(&str, &str)],
+        body: Option<&Value>,
+    ) -> WriteOutcome {
+        self.write(method, self.0.base().join(path, query), body).await
+    }
+
+    /// The same to a collection, whose path ends in a slash.
+    pub async fn send_to_collection<S: AsRef<str>>(
+        &self,
+        method: Method,
+        path: &[S],
+        body: Option<&Value>,
+    ) -> WriteOutcome {
+        self.write(method, self.0.base().join_collection(path, &[]), body).await
+    }
+
+    async fn write(
+        &self,
+        method: Method,
+        url: Result<reqwest::Url, super::BaseUrlError>,
+        body: Option<&Value>,
+    ) -> WriteOutcome {
         let method = match method {
             Method::Post => reqwest::Method::POST,
             Method::Patch => reqwest::Method::PATCH,
             Method::Delete => reqwest::Method::DELETE,
         };
-        let url = match self.0.base().join(path, &[]) {
+        let url = match url {
             Ok(url) => url,
             Err(error) => return WriteOutcome::NotSent(error.into()),
         };
-        let answer = match self.0.call(Call { method, url: &url, body, repeatable: false, authorized: true }).await {
+        let call = Call { method, url: &url, body, repeatable: false, authorized: true, bearer: None };
+        let answer = match self.0.call(call).await {
             Attempt::Answered(answer) => answer,
             Attempt::NotSent(error) => return WriteOutcome::NotSent(error),
             Attempt::Unknown(error) => return WriteOutcome::Unknown(error),

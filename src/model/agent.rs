@@ -1,0 +1,224 @@
+//! Policies for the behaviour of agents, and the rules drawn from them, as Vijil keeps them.
+//!
+//! Invariant: a side holds the fields that it speaks of and no others. What a document leaves out is not in its
+//! [`Fields`], so that it is left as the service has it; what the service shows is in them all.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::Origin;
+
+/// Fields of an object by the service's own names.
+pub type Fields = Map<String, Value>;
+
+/// The fields of a policy that documents may set, beside name and status, in the service's order.
+pub const AGENT_POLICY_FIELDS: [&str; 4] = ["description", "category", "source_text", "tags"];
+
+/// The fields of a rule that documents may set, beside `rule_id`, in the service's order.
+pub const AGENT_RULE_FIELDS: [&str; 10] = [
+    "rule_type",
+    "action",
+    "target",
+    "assignee",
+    "constraints",
+    "constraint_logic",
+    "consequence",
+    "natural_language",
+    "category",
+    "tags",
+];
+
+/// Whether a policy is in force.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub enum AgentStatus {
+    /// Under development.
+    Draft,
+    /// In force; every rule is approved.
+    Active,
+    /// Kept for the record.
+    Archived,
+}
+
+/// What a document says of the review of a rule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Review {
+    /// Approved, with notes that may be empty.
+    Approved(String),
+    /// Rejected, with a reason that is not empty.
+    Rejected(String),
+}
+
+/// A declared policy for agents.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DesiredAgentPolicy {
+    /// The identity of the policy.
+    pub name: String,
+    /// Earlier names, in the order written.
+    pub previously: Vec<String>,
+    /// The status that is wanted; `None` leaves it as it is.
+    pub status: Option<AgentStatus>,
+    /// Of [`AGENT_POLICY_FIELDS`], those that the document sets.
+    pub fields: Fields,
+    /// In the order written.
+    pub rules: Vec<DesiredAgentRule>,
+    /// Where the name stands.
+    pub origin: Origin,
+}
+
+/// A declared rule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DesiredAgentRule {
+    /// The identity of the rule in its policy.
+    pub rule_id: String,
+    /// Earlier identities, in the order written.
+    pub previously: Vec<String>,
+    /// Of [`AGENT_RULE_FIELDS`], those that the document sets.
+    pub fields: Fields,
+    /// The review; `None` leaves it as it is.
+    pub review: Option<Review>,
+    /// Where the rule was drawn from, for reviewers; never sent.
+    pub provenance: Option<Value>,
+    /// Where the rule starts.
+    pub origin: Origin,
+}
+
+/// The Vijil side at one moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LiveAgents {
+    /// The team's own policies, sorted by name, then id; the service's presets are none.
+    pub policies: Vec<LiveAgentPolicy>,
+}
+
+/// A live policy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LiveAgentPolicy {
+    /// The service's id, a UUID.
+    pub id: String,
+    /// Not known to be unique.
+    pub name: String,
+    /// As the service spells it; later versions may have more than [`AgentStatus`].
+    pub status: String,
+    /// [`AGENT_POLICY_FIELDS`], as far as the service shows them.
+    pub fields: Fields,
+    /// Sorted by `rule_id`, then id.
+    pub rules: Vec<LiveAgentRule>,
+}
+
+/// A live rule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LiveAgentRule {
+    /// The service's id, a UUID.
+    pub id: String,
+    /// Not known to be unique.
+    pub rule_id: String,
+    /// `draft`, `approved`, `rejected`, `modified`, or what a later version adds.
+    pub status: String,
+    /// Notes of the approval or the reason of the rejection.
+    pub notes: Option<String>,
+    /// [`AGENT_RULE_FIELDS`], as far as the service shows them.
+    pub fields: Fields,
+    /// Where the rule was drawn from.
+    pub provenance: Option<Value>,
+}
+
+impl AgentStatus {
+    /// The service's spelling.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Draft => "draft",
+            Self::Active => "active",
+            Self::Archived => "archived",
+        }
+    }
+}
+
+impl Review {
+    /// The status that the review gives a rule.
+    #[must_use]
+    pub fn status(&self) -> &'static str {
+        match self {
+            Self::Approved(_) => "approved",
+            Self::Rejected(_) => "rejected",
+        }
+    }
+}
+
+impl LiveAgentRule {
+    /// Whether a model drew the rule from a text and nobody has reviewed it.
+    #[must_use]
+    pub fn is_extracted_draft(&self) -> bool {
+        let by = self.provenance.as_ref().and_then(|provenance| provenance.get("extracted_by")).and_then(Value::as_str);
+        self.status == "draft" && by == Some("llm")
+    }
+}
+
+/// What a confidence says, from 0 to 1; the service gives no range, so that more than 1 counts as percent.
+#[must_use]
+pub fn confidence(provenance: &Value) -> Option<f64> {
+    let score = provenance.get("confidence_score").and_then(Value::as_f64)?;
+    Some(if score > 1.0 { score / 100.0 } else { score })
+}
+
+/// Whether two values of a field mean the same: `null`, an empty list and absence do, numbers are compared as numbers.
+#[must_use]
+pub fn same_value(one: &Value, other: &Value) -> bool {
+    match (one, other) {
+        (Value::Object(one), Value::Object(other)) => {
+            let keys = one.keys().chain(other.keys());
+            let of = |object: &Fields, key: &str| object.get(key).cloned().unwrap_or(Value::Null);
+            keys.into_iter().all(|key| same_value(&of(one, key), &of(other, key)))
+        }
+        (Value::Array(one), Value::Array(other)) => {
+            one.len() == other.len() && one.iter().zip(other).all(|(one, other)| same_value(one, other))
+        }
+        (Value::Number(one), Value::Number(other)) => one == other || one.as_f64() == other.as_f64(),
+        (Value::Null, Value::Array(list)) | (Value::Array(list), Value::Null) => list.is_empty(),
+        (one, other) => one == other,
+    }
+}
+
+/// The value of a field after a document asks for `desired`: an object keeps the members that the document leaves out,
+/// and nothing changes where both mean the same.
+#[must_use]
+pub fn merged(live: &Value, desired: &Value) -> Value {
+    let merged = match (live, desired) {
+        (Value::Object(live), Value::Object(desired)) => {
+            let mut members = live.clone();
+            members.extend(desired.iter().map(|(key, value)| (key.clone(), value.clone())));
+            Value::Object(members)
+        }
+        (_, desired) => desired.clone(),
+    };
+    if same_value(live, &merged) { live.clone() } else { merged }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{merged, same_value};
+    use serde_json::json;
+
+    #[test]
+    fn values_that_mean_the_same_are_the_same() {
+        let table = [
+            (json!({"a": 1}), json!({"a": 1.0, "b": null}), true),
+            (json!(null), json!([]), true),
+            (json!([]), json!({}), false),
+            (json!("a"), json!("A"), false),
+            (json!([1, 2]), json!([2, 1]), false), // constraints may be read in their order
+        ];
+        for (one, other, same) in table {
+            assert_eq!(same_value(&one, &other), same, "{one} {other}");
+            assert_eq!(same_value(&other, &one), same, "{one} {other}");
+        }
+    }
+
+    #[test]
+    fn what_a_document_leaves_out_of_an_object_stays() {
+        let live = json!({"action": "block", "severity": "low", "ticket": true, "message": null});
+        assert_eq!(merged(&live, &json!({"action": "block"})), live);
+        assert_eq!(merged(&live, &json!({"severity": "high"}))["ticket"], true);
+    }
+}

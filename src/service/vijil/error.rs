@@ -1,0 +1,46 @@
+//! Why the Vijil side could not be read.
+
+use crate::exit::{Exit, Explain};
+use crate::service::http;
+
+/// A failure to read from Vijil.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// The transport failed, or the service refused.
+    #[error(transparent)]
+    Http(#[from] http::Error),
+    /// A list that changed each time while its pages were read.
+    #[error("{host} shows {shown} of {total} {what}, however often they are listed")]
+    Unstable {
+        /// The service's host.
+        host: String,
+        /// `policies` or `rules`.
+        what: &'static str,
+        /// How many there are, as the service says.
+        total: usize,
+        /// How many it showed.
+        shown: usize,
+    },
+}
+
+impl Explain for Error {
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Http(http::Error::Login { .. }) => Some(
+                "check `VIJIL_CLIENT_ID` and `VIJIL_CLIENT_SECRET`, or log in with Vijil's own tool again".to_owned(),
+            ),
+            Self::Http(error) if error.refusal().is_some_and(|refusal| refusal.status == 401) => {
+                Some("check `VIJIL_API_KEY`, or log in with Vijil's own tool again".to_owned())
+            }
+            Self::Http(error) => error.hint(),
+            Self::Unstable { .. } => Some("somebody may be changing it: run again".to_owned()),
+        }
+    }
+
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Http(error) => error.exit(),
+            Self::Unstable { .. } => Exit::Failed,
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! The client of Vijil's policies and rules for agents.
+//!
+//! Invariants: a [`Reader`] cannot write; what it reads is whole or an error; no call follows a redirect; what the
+//! service may add to its answers changes nothing.
+
+mod credentials;
+mod error;
+mod reader;
+pub mod wire;
+
+pub use credentials::{Credentials, CredentialsError, Outside};
+pub use error::Error;
+pub use reader::Reader;
+
+use serde_json::Value;
+
+use crate::plan::request::Method;
+use crate::service::http::{self, BaseUrl, BaseUrlError, WriteAccess, WriteOutcome};
+
+/// Where the service is when nobody says otherwise. Source: the default of Vijil's own client.
+pub const ENDPOINT: &str = "https://console-api.vijil.ai";
+
+/// Reads the address of a Vijil endpoint: the deployment's gateway, without `/v1`.
+///
+/// # Errors
+///
+/// When it is none that credentials may be sent to.
+pub fn endpoint(text: &str) -> Result<BaseUrl, BaseUrlError> {
+    BaseUrl::parse(text.trim_end_matches('/').strip_suffix("/v1").unwrap_or(text))
+}
+
+/// Whether the address is one of Vijil's own hosts, over TLS.
+#[must_use]
+pub fn is_vijils_own(base: &BaseUrl) -> bool {
+    let host = base.host();
+    !base.is_plain() && (host == "vijil.ai" || host.ends_with(".vijil.ai"))
+}
+
+/// One write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// What it does.
+    pub method: Method,
+    /// The path below the endpoint, not encoded; an empty segment at the end is a slash.
+    pub path: Vec<String>,
+    /// The query, not encoded.
+    pub query: Vec<(String, String)>,
+    /// The JSON that is sent.
+    pub body: Option<Value>,
+}
+
+/// Sends the requests of an approved plan.
+#[derive(Clone, Debug)]
+pub struct Writer(http::Writer);
+
+impl Writer {
+    /// Writes over the reader's connection.
+    #[must_use]
+    pub fn new(reader: &Reader, access: &WriteAccess) -> Self {
+        Self(http::Writer::new(reader.transport(), access))
+    }
+
+    /// Sends one write; it is sent again only when it certainly did nothing.
+    pub async fn send(&self, Request { method, path, query, body }: &Request) -> WriteOutcome {
+        let query: Vec<(&str, &str)> = query.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+        // The one collection that is written to; an empty id anywhere else is refused by the transport.
+        if path.last().is_some_and(String::is_empty) && *path == ["v1", "policies", ""] && *method == Method::Post {
+            return self.0.send_to_collection(*method, &["v1", "policies"], body.as_ref()).await;
+        }
+        self.0.send_with(*method, path, &query, body.as_ref()).await
+    }
+}

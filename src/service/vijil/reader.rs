@@ -1,0 +1,194 @@
+//! Reads policies and rules of the token's team.
+//!
+//! Invariant: what comes out is sorted and whole: a list whose pages do not add up is read again, then refused.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+use tokio::task::JoinSet;
+
+use super::Error;
+use super::wire::{AgentSnapshot, Page, Policy, Rule, Whole};
+use crate::model::{LiveAgentPolicy, LiveAgentRule, LiveAgents};
+use crate::service::http;
+
+/// The service's largest pages.
+const POLICIES_PAGE: usize = 100;
+const RULES_PAGE: usize = 1000;
+/// How often a list is read again whose pages do not add up.
+const ROUNDS: u32 = 4;
+
+/// Reads one team's policies, and can do nothing else.
+#[derive(Clone, Debug)]
+pub struct Reader(http::Reader);
+
+impl Reader {
+    /// Reads over this transport. Nothing is sent yet.
+    #[must_use]
+    pub fn new(http: http::Reader) -> Self {
+        Self(http)
+    }
+
+    pub(super) fn transport(&self) -> &http::Reader {
+        &self.0
+    }
+
+    /// How many calls may be in flight.
+    #[must_use]
+    pub fn concurrency(&self) -> usize {
+        self.0.concurrency()
+    }
+
+    /// Waits by the connection's clock.
+    pub async fn pause(&self, wait: Duration) {
+        self.0.pause(wait).await;
+    }
+
+    /// Every policy with every rule.
+    ///
+    /// # Errors
+    ///
+    /// When anything of it cannot be read.
+    pub async fn snapshot(&self) -> Result<AgentSnapshot, Error> {
+        let mut reads = JoinSet::new();
+        for policy in self.policies().await?.into_iter().filter(|policy| !policy.is_preset) {
+            let reader = self.clone();
+            reads.spawn(async move {
+                let rules = reader.wire_rules(&policy.id).await?;
+                Ok::<_, Error>(rules.map(|rules| Whole { policy, rules }))
+            });
+        }
+        let mut policies = Vec::new();
+        while let Some(read) = reads.join_next().await {
+            // A policy that vanished meanwhile is left out.
+            policies.extend(read.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))?);
+        }
+        policies.sort_by(|one, other| {
+            let key = |whole: &Whole| (whole.policy.name.clone(), whole.policy.id.clone());
+            key(one).cmp(&key(other))
+        });
+        Ok(AgentSnapshot { policies })
+    }
+
+    /// What the snapshot means.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::snapshot`].
+    pub async fn live(&self) -> Result<LiveAgents, Error> {
+        Ok(self.snapshot().await?.live())
+    }
+
+    /// The policies of a name, without their rules.
+    ///
+    /// # Errors
+    ///
+    /// When they cannot be read.
+    pub async fn named(&self, name: &str) -> Result<Vec<LiveAgentPolicy>, Error> {
+        let policies = self.policies().await?.into_iter();
+        Ok(policies.filter(|policy| !policy.is_preset && policy.name == name).map(Policy::live).collect())
+    }
+
+    /// A policy without its rules, or `None` when there is none with this id.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read.
+    pub async fn policy(&self, id: &str) -> Result<Option<LiveAgentPolicy>, Error> {
+        Ok(self.one(&["v1", "policies", id]).await?.map(Policy::live))
+    }
+
+    /// A rule, or `None` when there is none with this id.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read.
+    pub async fn rule(&self, id: &str) -> Result<Option<LiveAgentRule>, Error> {
+        Ok(self.one(&["v1", "rules", id]).await?.map(Rule::live))
+    }
+
+    /// The rules of a policy; none where there is no such policy.
+    ///
+    /// # Errors
+    ///
+    /// When they cannot be read.
+    pub async fn rules(&self, policy: &str) -> Result<Vec<LiveAgentRule>, Error> {
+        Ok(self.wire_rules(policy).await?.unwrap_or_default().into_iter().map(Rule::live).collect())
+    }
+
+    async fn policies(&self) -> Result<Vec<Policy>, Error> {
+        self.list(&["v1", "policies"], POLICIES_PAGE, "policies", |policy: &Policy| policy.id.clone()).await
+    }
+
+    async fn wire_rules(&self, policy: &str) -> Result<Option<Vec<Rule>>, Error> {
+        let path = ["v1", "policies", policy, "rules"];
+        match self.list(&path, RULES_PAGE, "rules", |rule: &Rule| rule.id.clone()).await {
+            Ok(mut rules) => {
+                rules.sort_by(|one, other| (&one.rule_id, &one.id).cmp(&(&other.rule_id, &other.id)));
+                Ok(Some(rules))
+            }
+            Err(Error::Http(http::Error::Refused { refusal, .. })) if refusal.status == 404 => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn one<T: DeserializeOwned>(&self, path: &[&str]) -> Result<Option<T>, Error> {
+        match self.0.get(path, &[]).await {
+            Ok(object) => Ok(Some(object)),
+            Err(http::Error::Refused { refusal, .. }) if refusal.status == 404 => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Every object of a list, each once.
+    async fn list<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        limit: usize,
+        what: &'static str,
+        id: impl Fn(&T) -> String,
+    ) -> Result<Vec<T>, Error> {
+        let mut round = 0;
+        loop {
+            let (objects, total) = self.pages(path, limit, &id).await?;
+            let (shown, total) = (objects.len(), total.unwrap_or(objects.len()));
+            round += 1;
+            if shown >= total {
+                return Ok(objects.into_values().collect());
+            }
+            if round == ROUNDS {
+                return Err(Error::Unstable { host: self.0.host(), what, total, shown });
+            }
+            self.pause(Duration::from_millis(100 << round)).await;
+        }
+    }
+
+    async fn pages<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        limit: usize,
+        id: &impl Fn(&T) -> String,
+    ) -> Result<(BTreeMap<String, T>, Option<usize>), Error> {
+        let mut objects = BTreeMap::new();
+        let mut offset = 0;
+        loop {
+            let (limit_text, offset_text) = (limit.to_string(), offset.to_string());
+            let query = [("limit", limit_text.as_str()), ("offset", offset_text.as_str())];
+            let Page { results, total } = match path {
+                ["v1", "policies"] => self.0.get_collection(path, &query).await?,
+                _ => self.0.get(path, &query).await?,
+            };
+            let length = results.len();
+            offset += length;
+            objects.extend(results.into_iter().map(|object: T| (id(&object), object)));
+            let over = match total {
+                Some(total) => offset >= total,
+                None => length < limit,
+            };
+            if over || length == 0 {
+                return Ok((objects, total));
+            }
+        }
+    }
+}

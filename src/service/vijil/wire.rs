@@ -1,0 +1,114 @@
+//! What the service sends, and how it becomes the model.
+//!
+//! Invariant: unknown fields, absent and null optional fields change nothing. Objects that the service types loosely
+//! (consequences, constraints, provenance) are kept as they are.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::model::{AGENT_POLICY_FIELDS, AGENT_RULE_FIELDS, Fields, LiveAgentPolicy, LiveAgentRule, LiveAgents};
+
+/// A page of a list, in either of the service's forms.
+#[derive(Debug, Deserialize)]
+pub(super) struct Page<T> {
+    pub(super) results: Vec<T>,
+    /// All results of all pages. `count`, its sibling in one list, is not documented to be that, and is not read.
+    #[serde(default)]
+    pub(super) total: Option<usize>,
+}
+
+/// A policy.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Policy {
+    /// The service's id, a UUID.
+    pub id: String,
+    /// Not known to be unique.
+    pub name: String,
+    /// `draft` where the service does not say.
+    #[serde(default = "draft")]
+    pub status: String,
+    /// Whether it is the service's own.
+    #[serde(default)]
+    pub is_preset: bool,
+    /// Everything else, as it is.
+    #[serde(flatten)]
+    pub rest: Map<String, Value>,
+}
+
+/// A rule.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Rule {
+    /// The service's id, a UUID.
+    pub id: String,
+    /// What people call it.
+    pub rule_id: String,
+    /// `draft` where the service does not say.
+    #[serde(default = "draft")]
+    pub status: String,
+    /// Everything else, as it is.
+    #[serde(flatten)]
+    pub rest: Map<String, Value>,
+}
+
+/// A policy with its rules, as snapshots keep it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Whole {
+    /// The policy.
+    pub policy: Policy,
+    /// Sorted by `rule_id`, then id.
+    pub rules: Vec<Rule>,
+}
+
+/// The Vijil side of a snapshot.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct AgentSnapshot {
+    /// Sorted by name, then id.
+    pub policies: Vec<Whole>,
+}
+
+fn draft() -> String {
+    "draft".to_owned()
+}
+
+impl Policy {
+    /// What it means, without rules.
+    #[must_use]
+    pub fn live(self) -> LiveAgentPolicy {
+        let Self { id, name, status, is_preset: _, rest } = self;
+        LiveAgentPolicy { id, name, status, fields: only(rest, &AGENT_POLICY_FIELDS), rules: Vec::new() }
+    }
+}
+
+impl Rule {
+    /// What it means.
+    #[must_use]
+    pub fn live(self) -> LiveAgentRule {
+        let Self { id, rule_id, status, mut rest } = self;
+        let notes = rest.get("review_notes").and_then(Value::as_str).map(str::to_owned);
+        let provenance = rest.remove("provenance").filter(|provenance| !provenance.is_null());
+        LiveAgentRule { id, rule_id, status, notes, fields: only(rest, &AGENT_RULE_FIELDS), provenance }
+    }
+}
+
+impl AgentSnapshot {
+    /// What it means; presets are left out.
+    #[must_use]
+    pub fn live(self) -> LiveAgents {
+        let mut policies: Vec<LiveAgentPolicy> = self
+            .policies
+            .into_iter()
+            .filter(|whole| !whole.policy.is_preset)
+            .map(|Whole { policy, rules }| {
+                let mut rules: Vec<LiveAgentRule> = rules.into_iter().map(Rule::live).collect();
+                rules.sort_by(|one, other| (&one.rule_id, &one.id).cmp(&(&other.rule_id, &other.id)));
+                LiveAgentPolicy { rules, ..policy.live() }
+            })
+            .collect();
+        policies.sort_by(|one, other| (&one.name, &one.id).cmp(&(&other.name, &other.id)));
+        LiveAgents { policies }
+    }
+}
+
+fn only(mut rest: Fields, names: &[&str]) -> Fields {
+    names.iter().filter_map(|name| Some(((*name).to_owned(), rest.remove(*name)?))).collect()
+}
