@@ -59,7 +59,7 @@ struct Global {
     /// When to use colours
     #[arg(long, global = true, value_name = "WHEN", default_value_t = ColorChoice::Auto)]
     color: ColorChoice,
-    /// Say more about what happens; repeat for more
+    /// Fold nothing, and say more about what happens; repeat for more
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     verbose: u8,
     /// Say nothing but results and failures

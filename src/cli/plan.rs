@@ -57,9 +57,18 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
         Format::Json => plan.to_json(),
     })?;
     if let (Some(out), false) = (out, plan.is_empty()) {
-        context.note(&format!("Saved: `seawall apply --plan {}` carries out just this.", line(&out.to_string_lossy())));
+        context.note(&saved(&plan, path.as_deref(), out));
     }
     Ok(if *detailed_exitcode && !plan.is_empty() { Exit::Pending } else { Exit::Done })
+}
+
+/// How to apply a saved plan.
+fn saved(plan: &Plan, path: Option<&Path>, out: &Path) -> String {
+    // What `embedded` knows is in the workspace; any other service needs none.
+    let path = path.filter(|_| plan.target.endpoint == "embedded");
+    let words = path.into_iter().chain([Path::new("--plan"), out]);
+    let words: Vec<String> = words.map(|word| line(&word.to_string_lossy()).into_owned()).collect();
+    format!("Saved: `seawall apply {}` carries out just this.", words.join(" "))
 }
 
 #[expect(clippy::disallowed_methods, reason = "`--out` names the file to write")]

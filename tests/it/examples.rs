@@ -6,12 +6,12 @@ use std::process::{Command, Output};
 
 use tempfile::TempDir;
 
-fn repository(path: &str) -> PathBuf {
+pub(crate) fn repository(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
 
 /// A copy of a folder, without what an earlier apply left there.
-fn copy(from: &Path, to: &Path) {
+pub(crate) fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
         let target = to.join(entry.file_name());
@@ -29,7 +29,7 @@ fn example() -> TempDir {
     folder
 }
 
-fn seawall(folder: &Path, arguments: &[&str]) -> (Option<i32>, String, String) {
+pub(crate) fn seawall(folder: &Path, arguments: &[&str]) -> (Option<i32>, String, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_seawall"));
     let Output { status, stdout, stderr } =
         command.current_dir(folder).args(arguments).env("NO_COLOR", "1").output().expect("seawall runs");

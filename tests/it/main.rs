@@ -13,5 +13,6 @@ mod command_line;
 mod emulator;
 mod examples;
 mod mcp;
+mod readme;
 mod service;
 mod validate;
