@@ -31,6 +31,8 @@ pub(super) struct Args {
 enum Format {
     /// For people
     Human,
+    /// For pull requests and job summaries
+    Markdown,
     /// One JSON object
     Json,
 }
@@ -54,6 +56,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     }
     context.print(&match format {
         Format::Human => render::plan::human(&plan, context.view()),
+        Format::Markdown => render::markdown::plan(&plan),
         Format::Json => plan.to_json(),
     })?;
     if let (Some(out), false) = (out, plan.is_empty()) {

@@ -1,8 +1,10 @@
 //! What people and programs read: one module a format, and [`sanitize`] for text that others wrote.
 
+pub mod describe;
 pub mod diagnostic;
 pub mod findings;
 pub mod github;
+pub mod markdown;
 pub mod outcome;
 pub mod plan;
 pub mod sanitize;

@@ -12,6 +12,7 @@ mod access_compare;
 mod command_line;
 mod emulator;
 mod examples;
+mod markdown;
 mod mcp;
 mod readme;
 mod service;

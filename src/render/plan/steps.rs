@@ -5,12 +5,13 @@ use std::fmt::{self, Write as _};
 use anstyle::Style;
 use similar::{ChangeTag, TextDiff};
 
+use super::super::describe::{Description, Detail, Title, describe};
 use super::super::sanitize::line;
 use super::super::words;
 use super::{BAD, BOLD, CAREFUL, DIM, GOOD, MORE, View};
-use crate::model::{Decision, Rule, Scope, TeamDirectory};
+use crate::model::{Decision, TeamDirectory};
 use crate::plan::Plan;
-use crate::plan::step::{Change, Head, Step};
+use crate::plan::step::{Op, Step};
 
 /// How many steps of one policy are listed, and how many entries of a list that changes.
 const LISTED: usize = 24;
@@ -51,35 +52,40 @@ impl Writer<'_> {
     }
 
     fn step(&self, out: &mut String, step: &Step) -> fmt::Result {
-        let (sign, style) = match &step.change {
-            Change::CreatePolicy { .. } | Change::CreateRule { .. } => ('+', GOOD),
-            Change::UpdatePolicy { .. } | Change::UpdateRule { .. } => ('~', CAREFUL),
-            Change::DeletePolicy { .. } | Change::DeleteRule { .. } => ('-', BAD),
+        let Description { op, title, details } = describe(step, self.teams);
+        let (sign, style) = match op {
+            Op::Create => ('+', GOOD),
+            Op::Update | Op::Approve | Op::Reject | Op::Activate => ('~', CAREFUL),
+            Op::Delete => ('-', BAD),
         };
         write!(out, "  {DIM}{:>1$}{DIM:#} {style}{sign}{style:#} ", step.id, self.digits)?;
-        match &step.change {
-            Change::CreatePolicy { after } => writeln!(out, "the policy, for {}", self.scope(&after.scope))?,
-            Change::DeletePolicy { before, .. } => {
-                let rules = words::count(before.rules().len(), "rule");
-                writeln!(out, "the policy, for {}, with {rules}", self.scope(&before.scope))?;
+        match &title {
+            Title::Policy(teams, None) => writeln!(out, "the policy, for {}", scope(teams))?,
+            Title::Policy(teams, Some(rules)) => {
+                writeln!(out, "the policy, for {}, with {}", scope(teams), words::count(*rules, "rule"))?;
             }
-            Change::UpdatePolicy { .. } => writeln!(out, "the policy itself")?,
-            Change::CreateRule { after: rule, .. } | Change::DeleteRule { before: rule, .. } => {
-                writeln!(out, "{}", line(&rule.name))?;
-            }
-            Change::UpdateRule { before, after, .. } if before.name != after.name => {
-                writeln!(out, "{} → {}", line(&before.name), line(&after.name))?;
-            }
-            Change::UpdateRule { after, .. } => writeln!(out, "{}", line(&after.name))?,
+            Title::PolicyItself => writeln!(out, "the policy itself")?,
+            Title::Rule(name) => writeln!(out, "{}", line(name))?,
+            Title::Renamed(old, new) => writeln!(out, "{} → {}", line(old), line(new))?,
         }
-        if let Some(because) = step.because {
-            self.detail(out, format_args!("{CAREFUL}{}{CAREFUL:#}", words::reason(because)))?;
-        }
-        match &step.change {
-            Change::UpdatePolicy { before, after, .. } => self.head(out, before, after),
-            Change::UpdateRule { before, after, .. } => self.fields(out, before, after),
-            Change::CreateRule { after: rule, .. } | Change::DeleteRule { before: rule, .. } => self.rule(out, rule),
-            Change::CreatePolicy { .. } | Change::DeletePolicy { .. } => Ok(()),
+        details.iter().try_for_each(|detail| self.write(out, detail))
+    }
+
+    fn write(&self, out: &mut String, detail: &Detail) -> fmt::Result {
+        match detail {
+            Detail::Because(because) => self.detail(out, format_args!("{CAREFUL}{because}{CAREFUL:#}")),
+            Detail::Says(decision, actions, resources) => self.says(out, *decision, actions, resources),
+            Detail::Flips(old, new) => {
+                let style = decision_style(*new);
+                let (old, new) = (words::decision(*old), words::decision(*new));
+                self.detail(out, format_args!("decision: {old} → {style}{new}{style:#}"))
+            }
+            Detail::Becomes(label, old, new) => {
+                self.detail(out, format_args!("{label}: {} → {}", line(old), line(new)))
+            }
+            Detail::Scope(old, new) => self.detail(out, format_args!("for: {} → {}", scope(old), scope(new))),
+            Detail::Items(label, gone, come) => self.items(out, label, gone, come),
+            Detail::Text(old, new) => self.text(out, old, new),
         }
     }
 
@@ -87,31 +93,20 @@ impl Writer<'_> {
         writeln!(out, "{:1$}{text}", "", self.indent())
     }
 
-    /// What a rule says: `allow connect:tcp to example.com`.
-    fn rule(&self, out: &mut String, rule: &Rule) -> fmt::Result {
-        let style = decision_style(rule.decision);
-        let decision = words::decision(rule.decision);
-        let actions = words::actions(rule);
-        let actions = line(&actions.join(", ")).into_owned();
-        let indent = self.indent() + decision.len() + actions.len() + 3;
-        let resources = self.view.list(&words::resources(rule), indent);
+    /// What a rule says: `allow connect:tcp  example.com`.
+    fn says(&self, out: &mut String, decision: Decision, actions: &[String], resources: &[String]) -> fmt::Result {
+        let style = decision_style(decision);
+        let decision = words::decision(decision);
+        let actions = actions.join(", ");
+        let actions = line(&actions);
+        let indent = self.indent() + decision.len() + actions.chars().count() + 3;
+        let resources = self.view.list(resources, indent);
         self.detail(out, format_args!("{style}{decision}{style:#} {actions}  {resources}"))
     }
 
-    fn fields(&self, out: &mut String, before: &Rule, after: &Rule) -> fmt::Result {
-        if before.decision != after.decision {
-            let (old, new) = (words::decision(before.decision), words::decision(after.decision));
-            let style = decision_style(after.decision);
-            self.detail(out, format_args!("decision: {old} → {style}{new}{style:#}"))?;
-        }
-        self.set(out, "actions", &words::actions(before), &words::actions(after))?;
-        self.set(out, "resources", &words::resources(before), &words::resources(after))
-    }
-
-    fn set(&self, out: &mut String, label: &str, before: &[String], after: &[String]) -> fmt::Result {
-        let gone = before.iter().filter(|item| !after.contains(item)).map(|item| ('-', BAD, item));
-        let new = after.iter().filter(|item| !before.contains(item)).map(|item| ('+', GOOD, item));
-        let all: Vec<(char, Style, &String)> = gone.chain(new).collect();
+    fn items(&self, out: &mut String, label: &str, gone: &[String], come: &[String]) -> fmt::Result {
+        let gone = gone.iter().map(|item| ('-', BAD, item));
+        let all: Vec<(char, Style, &String)> = gone.chain(come.iter().map(|item| ('+', GOOD, item))).collect();
         let (first, hidden, last) = words::folded(&all, self.view.most(ENTRIES));
         for (sign, style, item) in first {
             self.detail(out, format_args!("{label}: {style}{sign} {}{style:#}", line(item)))?;
@@ -123,20 +118,6 @@ impl Writer<'_> {
             self.detail(out, format_args!("{label}: {style}{sign} {}{style:#}", line(item)))?;
         }
         Ok(())
-    }
-
-    fn head(&self, out: &mut String, before: &Head, after: &Head) -> fmt::Result {
-        if before.name != after.name {
-            self.detail(out, format_args!("name: {} → {}", line(&before.name), line(&after.name)))?;
-        }
-        if before.scope != after.scope {
-            self.detail(out, format_args!("for: {} → {}", self.scope(&before.scope), self.scope(&after.scope)))?;
-        }
-        let (Some(old), Some(new)) = (&before.cedar, &after.cedar) else { return Ok(()) };
-        if old.schema_url != new.schema_url {
-            self.detail(out, format_args!("schema: {} → {}", line(&old.schema_url), line(&new.schema_url)))?;
-        }
-        self.text(out, &old.text, &new.text)
     }
 
     /// What changes in a text, with a few lines around it.
@@ -160,12 +141,12 @@ impl Writer<'_> {
         }
         Ok(())
     }
+}
 
-    fn scope(&self, scope: &Scope) -> String {
-        match words::team_names(scope, self.teams).as_slice() {
-            [] => "the whole organization".to_owned(),
-            names => line(&names.join(", ")).into_owned(),
-        }
+fn scope(teams: &[String]) -> String {
+    match teams {
+        [] => "the whole organization".to_owned(),
+        names => line(&names.join(", ")).into_owned(),
     }
 }
 

@@ -1,0 +1,114 @@
+//! What a step does, in pieces that each format for people lays out in its own way.
+//!
+//! Invariant: a description holds everything that the step changes. Texts are foreign as they come.
+
+use super::words;
+use crate::model::{Decision, Rule, Scope, TeamDirectory};
+use crate::plan::step::{Change, Head, Op, Step};
+
+/// A step in pieces.
+#[derive(Debug)]
+pub struct Description {
+    /// What it does to the object.
+    pub op: Op,
+    /// Which object.
+    pub title: Title,
+    /// What of it, in order.
+    pub details: Vec<Detail>,
+}
+
+/// The object of a step.
+#[derive(Debug)]
+pub enum Title {
+    /// A policy as a whole, for these teams (none: the whole organization), with so many rules where it is deleted.
+    Policy(Vec<String>, Option<usize>),
+    /// What a policy is beside its rules.
+    PolicyItself,
+    /// A rule.
+    Rule(String),
+    /// A rule that gets another name.
+    Renamed(String, String),
+}
+
+/// What a step does to its object.
+#[derive(Debug)]
+pub enum Detail {
+    /// Why the plan holds the step, where the difference alone does not say it.
+    Because(&'static str),
+    /// What a rule says.
+    Says(Decision, Vec<String>, Vec<String>),
+    /// A decision that flips.
+    Flips(Decision, Decision),
+    /// A value that changes.
+    Becomes(&'static str, String, String),
+    /// A scope that changes; no team is the whole organization.
+    Scope(Vec<String>, Vec<String>),
+    /// What a list loses, and gains.
+    Items(&'static str, Vec<String>, Vec<String>),
+    /// A text that changes.
+    Text(String, String),
+}
+
+/// Takes a step apart.
+#[must_use]
+pub fn describe(step: &Step, teams: &TeamDirectory) -> Description {
+    let scope = |scope: &Scope| words::team_names(scope, teams).into_iter().map(str::to_owned).collect::<Vec<String>>();
+    let because = step.because.map(|because| Detail::Because(words::reason(because)));
+    let (title, details) = match &step.change {
+        Change::CreatePolicy { after } => (Title::Policy(scope(&after.scope), None), Vec::new()),
+        Change::DeletePolicy { before, .. } => {
+            (Title::Policy(scope(&before.scope), Some(before.rules().len())), Vec::new())
+        }
+        Change::UpdatePolicy { before, after, .. } => (Title::PolicyItself, head(before, after, scope)),
+        Change::CreateRule { after: rule, .. } | Change::DeleteRule { before: rule, .. } => {
+            let says = Detail::Says(rule.decision, words::actions(rule), words::resources(rule));
+            (Title::Rule(rule.name.clone()), vec![says])
+        }
+        Change::UpdateRule { before, after, .. } => {
+            let title = if before.name == after.name {
+                Title::Rule(after.name.clone())
+            } else {
+                Title::Renamed(before.name.clone(), after.name.clone())
+            };
+            (title, fields(before, after))
+        }
+    };
+    Description { op: step.change.op(), title, details: because.into_iter().chain(details).collect() }
+}
+
+fn head(before: &Head, after: &Head, scope: impl Fn(&Scope) -> Vec<String>) -> Vec<Detail> {
+    let mut details = Vec::new();
+    if before.name != after.name {
+        details.push(Detail::Becomes("name", before.name.clone(), after.name.clone()));
+    }
+    if before.scope != after.scope {
+        details.push(Detail::Scope(scope(&before.scope), scope(&after.scope)));
+    }
+    if let (Some(old), Some(new)) = (&before.cedar, &after.cedar) {
+        if old.schema_url != new.schema_url {
+            details.push(Detail::Becomes("schema", old.schema_url.clone(), new.schema_url.clone()));
+        }
+        if old.text != new.text {
+            details.push(Detail::Text(old.text.clone(), new.text.clone()));
+        }
+    }
+    details
+}
+
+fn fields(before: &Rule, after: &Rule) -> Vec<Detail> {
+    let mut details = Vec::new();
+    if before.decision != after.decision {
+        details.push(Detail::Flips(before.decision, after.decision));
+    }
+    for (label, old, new) in [
+        ("actions", words::actions(before), words::actions(after)),
+        ("resources", words::resources(before), words::resources(after)),
+    ] {
+        let gone: Vec<String> = old.iter().filter(|item| !new.contains(item)).cloned().collect();
+        let come: Vec<String> = new.into_iter().filter(|item| !old.contains(item)).collect();
+        if !gone.is_empty() || !come.is_empty() {
+            details.push(Detail::Items(label, gone, come));
+        }
+    }
+    details
+}

@@ -1,0 +1,216 @@
+//! A plan for a comment on a pull request or a job summary.
+//!
+//! Invariant: never longer than GitHub takes in a comment, however large the plan: what does not fit is counted, and what
+//! opens something is the last to go. All foreign text stands in code spans and code blocks that it cannot end, so that it
+//! is no markup, no mention and no link.
+
+use similar::TextDiff;
+
+use super::describe::{Description, Detail, Title, describe};
+use super::sanitize::{markdown, markdown_block};
+use super::words::{self, Cause, Group, Tone};
+use crate::plan::Plan;
+use crate::plan::meaning::Audience;
+use crate::plan::step::{Op, Step};
+
+/// The most characters that GitHub takes in a comment.
+pub const MOST: usize = 65_536;
+/// What is kept free for closing marks and for what the caller adds (a hidden marker).
+const RESERVE: usize = 1_536;
+/// The most that the access section takes, so that some steps are always shown.
+const ACCESS: usize = 40_000;
+/// The longest foreign text that is shown whole, in characters, and the longest text that changes.
+const TEXT: usize = 240;
+const DIFF: usize = 4_000;
+/// How many items of a list are shown.
+const ITEMS: usize = 20;
+
+/// A plan as Markdown, at most [`MOST`] characters less what a marker takes.
+#[must_use]
+pub fn plan(plan: &Plan) -> String {
+    let mut page = Page { text: String::new(), limit: MOST - RESERVE, left_out: 0 };
+    page.add(&format!("### seawall: {}\n\n", headline(plan)));
+    for verdict in plan.guards.iter().filter(|verdict| !verdict.ok) {
+        page.add(&format!("> [!CAUTION]\n> Refused by `{}`: {}\n\n", verdict.guard.name(), code(&verdict.message)));
+    }
+    if !plan.access.is_nothing() {
+        page.add("#### Access\n\n");
+        page.limit = ACCESS;
+        let groups = words::groups(&plan.access);
+        groups.iter().for_each(|group| write_group(&mut page, group));
+        page.limit = MOST - RESERVE;
+        page.close_section("entries about access");
+    }
+    if !plan.is_empty() {
+        page.add(&format!("#### Changes: {}\n\n", words::summary(plan.summary())));
+        for (policy, steps) in words::by_policy(&plan.steps) {
+            write_policy(&mut page, policy, &steps, plan);
+        }
+        page.close_section("steps");
+    }
+    if !plan.unmanaged.is_empty() {
+        let names: Vec<String> = plan.unmanaged.iter().map(|one| one.policy.clone()).collect();
+        page.add(&format!("Live, declared nowhere, left alone: {}\n\n", list(&names)));
+    }
+    page.text
+}
+
+fn headline(plan: &Plan) -> String {
+    let org = code(&plan.target.org);
+    if plan.is_empty() {
+        format!("nothing to change in {org}")
+    } else {
+        format!("{} in {org}", words::headline(&plan.access))
+    }
+}
+
+/// Text with a limit. What is added is whole, or left out and counted.
+struct Page {
+    text: String,
+    limit: usize,
+    left_out: usize,
+}
+
+impl Page {
+    /// Whether it fitted.
+    fn add(&mut self, piece: &str) -> bool {
+        // Bytes are never fewer than characters.
+        let fits = self.text.len() + piece.len() <= self.limit;
+        if fits {
+            self.text.push_str(piece);
+        } else {
+            self.left_out += 1;
+        }
+        fits
+    }
+
+    fn close_section(&mut self, what: &str) {
+        let left_out = std::mem::take(&mut self.left_out);
+        if left_out > 0 {
+            self.text.push_str(&format!(
+                "**… and {left_out} more {what}**: the saved plan has them all, as has `seawall plan -v`.\n\n"
+            ));
+        }
+        self.text.push('\n');
+    }
+}
+
+fn write_group(page: &mut Page, group: &Group<'_>) {
+    let Group { tone, sign, happens, audience, gains: _ } = group;
+    let mark = match tone {
+        Tone::Danger => "🔴",
+        Tone::Careful => "🟡",
+        Tone::Calm => "🟢",
+    };
+    // A heading without its entries says nothing.
+    let mut heading = format!("{mark} **{happens}** {}\n\n", people(audience));
+    for Cause { because, entries } in group.causes() {
+        let why = because.iter().take(ITEMS).map(|rule| format!("  <br>because {}", code(rule))).collect::<String>();
+        for entry in entries {
+            let objects: Vec<String> = entry.objects.iter().map(|object| (*object).to_owned()).collect();
+            let such = entry.witness.map(|witness| format!("  <br>such as {}", code(witness))).unwrap_or_default();
+            let item = format!("- `{sign}` {} {}{such}{why}\n", code(entry.action), list(&objects));
+            if page.add(&format!("{heading}{item}")) {
+                heading.clear();
+            }
+        }
+    }
+    if heading.is_empty() {
+        page.text.push('\n');
+    }
+}
+
+fn people(audience: &Audience) -> String {
+    match audience.teams.as_slice() {
+        [] => "the whole organization".to_owned(),
+        [team] => format!("members of {}", code(team)),
+        teams => {
+            let names: Vec<String> = teams.iter().map(|team| code(team)).collect();
+            format!("members of {} together", names.join(" and "))
+        }
+    }
+}
+
+fn write_policy(page: &mut Page, policy: &str, steps: &[&Step], plan: &Plan) {
+    let count = words::count(steps.len(), "step");
+    let mut heading = format!("<details><summary>{}: {count}</summary>\n\n", code(policy));
+    for step in steps {
+        if page.add(&format!("{heading}{}", self::step(step, plan))) {
+            heading.clear();
+        }
+    }
+    if heading.is_empty() {
+        page.text.push_str("\n</details>\n\n");
+    }
+}
+
+fn step(step: &Step, plan: &Plan) -> String {
+    let Description { op, title, details } = describe(step, &plan.teams);
+    let sign = match op {
+        Op::Create => '+',
+        Op::Update | Op::Approve | Op::Reject | Op::Activate => '~',
+        Op::Delete => '-',
+    };
+    let title = match &title {
+        Title::Policy(teams, None) => format!("the policy, for {}", scope(teams)),
+        Title::Policy(teams, Some(rules)) => {
+            format!("the policy, for {}, with {}", scope(teams), words::count(*rules, "rule"))
+        }
+        Title::PolicyItself => "the policy itself".to_owned(),
+        Title::Rule(name) => code(name),
+        Title::Renamed(old, new) => format!("{} → {}", code(old), code(new)),
+    };
+    let mut text = format!("- {} `{sign}` {title}", step.id);
+    if let Some(origin) = &step.source {
+        text.push_str(&format!(" ({})", code(&format!("{}:{}", origin.file, origin.line))));
+    }
+    text.push('\n');
+    details.iter().for_each(|detail| text.push_str(&self::detail(detail)));
+    text
+}
+
+fn detail(detail: &Detail) -> String {
+    match detail {
+        Detail::Because(because) => format!("  - _{because}_\n"),
+        Detail::Says(decision, actions, resources) => {
+            format!("  - **{}** {} {}\n", words::decision(*decision), list(actions), list(resources))
+        }
+        Detail::Flips(old, new) => format!("  - decision: {} → **{}**\n", words::decision(*old), words::decision(*new)),
+        Detail::Becomes(label, old, new) => format!("  - {label}: {} → {}\n", code(old), code(new)),
+        Detail::Scope(old, new) => format!("  - for: {} → {}\n", scope(old), scope(new)),
+        Detail::Items(label, gone, come) => {
+            let signed = |sign, items: &[String]| match items {
+                [] => String::new(),
+                items => format!("  - {label}: `{sign}` {}\n", list(items)),
+            };
+            signed('-', gone) + &signed('+', come)
+        }
+        Detail::Text(old, new) => {
+            let diff = TextDiff::from_lines(old.as_str(), new.as_str()).unified_diff().context_radius(2).to_string();
+            format!("\n{}\n", markdown_block(&shortened(&diff, DIFF)).replacen('\n', "diff\n", 1))
+        }
+    }
+}
+
+fn scope(teams: &[String]) -> String {
+    if teams.is_empty() { "the whole organization".to_owned() } else { list(teams) }
+}
+
+fn list(items: &[String]) -> String {
+    let shown: Vec<String> = items.iter().take(ITEMS).map(|item| code(item)).collect();
+    let rest = items.len().saturating_sub(ITEMS);
+    let rest = if rest > 0 { format!(" and {rest} more") } else { String::new() };
+    shown.join(", ") + &rest
+}
+
+/// Foreign text in a line.
+fn code(text: &str) -> String {
+    markdown(&shortened(text, TEXT))
+}
+
+fn shortened(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        None => text.to_owned(),
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+    }
+}
