@@ -35,7 +35,8 @@ pub(super) const CHECKS: &[Check] = &[
         severity: Severity::Error,
         title: "an earlier name is claimed twice, or still in use",
         explanation: "`previously` says which live object is renamed. When two objects claim the same earlier name, or \
-            another one still has it, it is open which one the live object becomes.",
+            another one still has it, it is open which one the live object becomes. A policy may take the name of another \
+            one that says what it was called before: names then move along a chain, or are swapped.",
         bad: "- {name: new, previously: [old], decision: allow, actions: [connect:tcp], resources: [a.example.com]}\n\
             - {name: old, decision: allow, actions: [connect:tcp], resources: [b.example.com]}\n",
         fix: "Keep the earlier name at the one object that continues it.",
@@ -130,7 +131,9 @@ fn earlier<'a>(document: &Document, pointer: &str, names: &'a [String]) -> Vec<(
 }
 
 fn clashes(what: &str, named: Vec<Named<'_>>, findings: &mut Vec<Diagnostic>) {
-    let current: BTreeMap<&str, &Label> = named.iter().map(|one| (one.name, &one.label)).collect();
+    // The names of policies may move along: whoever had another one before has not had this one all the time.
+    let stays = |one: &&Named<'_>| what != "policy" || one.previously.is_empty();
+    let current: BTreeMap<&str, &Label> = named.iter().filter(stays).map(|one| (one.name, &one.label)).collect();
     let mut claimed: BTreeMap<&str, &Label> = BTreeMap::new();
     for one in &named {
         for (earlier, label) in &one.previously {

@@ -12,7 +12,7 @@ use super::progress::Progress;
 use super::signal::Signals;
 use super::{Connected, Context, Exit, Failure, Target, connect, workspace};
 use crate::document::Docker;
-use crate::execute::{Approved, Outcome, execute};
+use crate::execute::{Approved, execute};
 use crate::model::Desired;
 use crate::plan::guard::Guard;
 use crate::plan::{Plan, stale};
@@ -44,11 +44,22 @@ fn guard(text: &str) -> Result<Guard, String> {
 pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     let progress = Arc::new(Progress::new(context));
     context.block_on(async {
-        let (plan, connected) = match &args.plan {
-            Some(file) => saved(context, args, file, &progress).await?,
-            None => planned(context, args, &progress).await?,
+        let mut signals = Signals::listen();
+        let planning = async {
+            match &args.plan {
+                Some(file) => saved(context, args, file, &progress).await,
+                None => planned(context, args, &progress).await,
+            }
         };
-        let exit = carry_out(context, args, plan, &connected, &progress).await;
+        let (plan, connected) = tokio::select! {
+            planned = planning => planned?,
+            () = signals.next() => return Err(Failure::new(Exit::Failed, "stopped; nothing was written")),
+        };
+        let exit = match approve(context, args, plan, &mut signals).await {
+            Ok(Some(approved)) => carry_out(context, &approved, &connected, &progress, signals).await,
+            Ok(None) => Ok(Exit::Done),
+            Err(failure) => Err(failure),
+        };
         connected.close().await;
         exit
     })
@@ -97,13 +108,13 @@ async fn saved(
     Err(failure.hint("make a new plan, and have it reviewed"))
 }
 
-async fn carry_out(
+/// The plan, shown, judged and confirmed; `None` when there is nothing to do.
+async fn approve(
     context: &Context,
     args: &Args,
     plan: Plan,
-    connected: &Connected,
-    progress: &Progress,
-) -> Result<Exit, Failure> {
+    signals: &mut Signals,
+) -> Result<Option<Approved>, Failure> {
     context.print(&render::plan::human(&plan, context.view()))?;
     let lifted: BTreeSet<Guard> = args.allow.iter().copied().collect();
     for verdict in plan.guards.iter().filter(|verdict| !verdict.ok && lifted.contains(&verdict.guard)) {
@@ -115,27 +126,30 @@ async fn carry_out(
         failure.hint(format!("change the documents, or lift it for one run with `--allow {}`", names.join(" --allow ")))
     })?;
     if approved.plan().is_empty() {
-        return Ok(Exit::Done);
+        return Ok(None);
     }
     if !args.yes {
-        confirm()?;
+        confirm(signals).await?;
     }
-    let outcome = supervised(&approved, connected, progress).await;
-    context.print(&render::outcome::human(approved.plan(), &outcome))?;
-    Ok(outcome.exit())
+    Ok(Some(approved))
 }
 
 /// Carries the plan out; the first Ctrl-C or SIGTERM lets the calls in flight finish, a second one is not waited for.
-async fn supervised(approved: &Approved, connected: &Connected, progress: &Progress) -> Outcome {
+async fn carry_out(
+    context: &Context,
+    approved: &Approved,
+    connected: &Connected,
+    progress: &Progress,
+    mut signals: Signals,
+) -> Result<Exit, Failure> {
     let (stop, stopped) = watch::channel(false);
-    let mut asked = Signals::listen();
     let signals = tokio::spawn({
         let progress = progress.notes();
         async move {
-            asked.next().await;
+            signals.next().await;
             let _ = stop.send(true);
             progress.note("stopping: waiting for the calls in flight");
-            asked.next().await;
+            signals.next().await;
             progress.note("stopped at once: what became of the calls in flight is not known");
             std::process::exit(Exit::Partial.code().into());
         }
@@ -144,10 +158,11 @@ async fn supervised(approved: &Approved, connected: &Connected, progress: &Progr
     let outcome = execute(approved, &connected.reader, stopped, &mut |event| progress.show(event)).await;
     progress.finish();
     signals.abort();
-    outcome
+    context.print(&render::outcome::human(approved.plan(), &outcome))?;
+    Ok(outcome.exit())
 }
 
-fn confirm() -> Result<(), Failure> {
+async fn confirm(signals: &mut Signals) -> Result<(), Failure> {
     let refused = |message| Failure::new(Exit::Refused, message);
     if !std::io::stdin().is_terminal() {
         return Err(refused("nothing was written: nobody is there to confirm")
@@ -156,10 +171,19 @@ fn confirm() -> Result<(), Failure> {
     let mut stderr = anstream::stderr().lock();
     let _ = write!(stderr, "\nCarry this out? Only `yes` is taken for an answer: ");
     let _ = stderr.flush();
-    let mut answer = String::new();
-    let read = std::io::stdin().lock().read_line(&mut answer);
-    match read {
-        Ok(_) if answer.trim() == "yes" => Ok(()),
-        Ok(_) | Err(_) => Err(refused("nothing was written: not confirmed")),
+    drop(stderr);
+    // A thread that nobody waits for: a read of the terminal cannot be called off.
+    let (answer, answered) = tokio::sync::oneshot::channel();
+    std::thread::spawn(move || {
+        let mut line = String::new();
+        let read = std::io::stdin().lock().read_line(&mut line);
+        let _ = answer.send(read.is_ok() && line.trim() == "yes");
+    });
+    tokio::select! {
+        answer = answered => match answer {
+            Ok(true) => Ok(()),
+            Ok(false) | Err(_) => Err(refused("nothing was written: not confirmed")),
+        },
+        () = signals.next() => Err(refused("nothing was written: not confirmed")),
     }
 }

@@ -61,7 +61,8 @@ pub fn of_live(org: &str, policies: &[LivePolicy]) -> String {
     of(&json!({"org": org, "policies": policies.into_iter().map(canonical).collect::<Vec<_>>()}))
 }
 
-fn of(value: &Value) -> String {
+/// `sha256:` and the hash of a value as compact JSON.
+pub(super) fn of(value: &Value) -> String {
     let hash = Sha256::digest(value.to_string());
     let hex: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
     format!("sha256:{hex}")

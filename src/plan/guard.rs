@@ -200,9 +200,68 @@ fn safe_order(judged: &Judged<'_>) -> Judgement {
 }
 
 fn service_limits(judged: &Judged<'_>) -> Judgement {
-    let after = simulate(judged.live, judged.steps.iter().map(|step| &step.change)).policies.len();
-    if after > MAX_POLICIES && after > judged.live.policies.len() {
-        return Err(format!("the organization would have {after} policies; the service takes {MAX_POLICIES}"));
+    let mut fullest = Fullest::new(judged.live);
+    for phase in judged.steps.chunk_by(|one, other| one.phase == other.phase) {
+        fullest.pass(phase);
     }
-    Ok(format!("{after} of {MAX_POLICIES} policies afterwards"))
+    if fullest.policies > MAX_POLICIES && fullest.policies > judged.live.policies.len() {
+        let count = fullest.policies;
+        return Err(format!(
+            "the organization would have {count} policies on the way; the service takes {MAX_POLICIES}"
+        ));
+    }
+    if let Some((policy, count)) = fullest.too_many_rules {
+        return Err(format!("`{policy}` would have {count} rules on the way; the service takes {MAX_RULES}"));
+    }
+    Ok(format!("{} of {MAX_POLICIES} policies afterwards", fullest.policies_now))
+}
+
+/// How full the service gets while a plan is carried out.
+struct Fullest {
+    policies_now: usize,
+    policies: usize,
+    rules_now: BTreeMap<PolicyTarget, usize>,
+    too_many_rules: Option<(String, usize)>,
+}
+
+impl Fullest {
+    fn new(live: &Live) -> Self {
+        let rules = live.policies.iter().map(|one| (PolicyTarget::Existing(one.id.clone()), one.rules().len()));
+        let policies = live.policies.len();
+        Self { policies_now: policies, policies, rules_now: rules.collect(), too_many_rules: None }
+    }
+
+    /// The steps of a phase may run in any order: at worst, all creations before all deletions.
+    fn pass(&mut self, phase: &[Step]) {
+        for step in phase {
+            match &step.change {
+                Change::CreatePolicy { .. } => self.policies_now += 1,
+                Change::CreateRule { policy, .. } => {
+                    let now = self.rules_now.entry(policy.clone()).or_default();
+                    *now += 1;
+                    if *now > MAX_RULES {
+                        self.too_many_rules = Some((step.policy.clone(), *now));
+                    }
+                }
+                Change::UpdatePolicy { .. }
+                | Change::DeletePolicy { .. }
+                | Change::UpdateRule { .. }
+                | Change::DeleteRule { .. } => {}
+            }
+        }
+        self.policies = self.policies.max(self.policies_now);
+        for step in phase {
+            match &step.change {
+                Change::DeletePolicy { .. } => self.policies_now = self.policies_now.saturating_sub(1),
+                Change::DeleteRule { policy, .. } => {
+                    let now = self.rules_now.entry(policy.clone()).or_default();
+                    *now = now.saturating_sub(1);
+                }
+                Change::CreatePolicy { .. }
+                | Change::UpdatePolicy { .. }
+                | Change::CreateRule { .. }
+                | Change::UpdateRule { .. } => {}
+            }
+        }
+    }
 }

@@ -130,7 +130,11 @@ pub fn make(input: Input<'_>) -> Plan {
         ordered.drafts.into_iter().zip(1..).map(|((phase, draft), id)| draft.step(id, phase, &diff)).collect();
     let access = compare(live, &steps);
     let widened: Vec<String> = access.gains().map(|gain| format!("`{}` for {}", gain.access, gain.audience)).collect();
-    let judged = Judged { live, steps: &steps, widened: &widened, opened: ordered.refusal.as_deref() };
+    let opened = ordered.refusal.map(|opened| match draft::is_full(&diff) {
+        true => format!("{opened}; the service is full, so that deletions have to come first"),
+        false => opened,
+    });
+    let judged = Judged { live, steps: &steps, widened: &widened, opened: opened.as_deref() };
     Plan {
         guards: guard::judge(guards, &judged),
         target: target.clone(),
@@ -185,10 +189,11 @@ fn record(live: &Live, steps: &[Step]) -> LiveRecord {
     LiveRecord { fingerprint: fingerprint::of_live(&live.org, &live.policies), touched: touched.collect() }
 }
 
-/// The names that steps take for policies: what may not be live when the plan is applied.
+/// The names that steps take for policies: what may not be live when the plan is applied, unless it is given up.
 fn taken_names(steps: &[Step]) -> impl Iterator<Item = &str> {
     steps.iter().filter_map(|step| match &step.change {
         Change::CreatePolicy { after } => Some(after.name.as_str()),
+        Change::UpdatePolicy { before, after, .. } if before.name != after.name => Some(after.name.as_str()),
         Change::UpdatePolicy { .. }
         | Change::DeletePolicy { .. }
         | Change::CreateRule { .. }

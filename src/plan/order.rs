@@ -27,8 +27,8 @@ pub(super) struct Ordered {
 pub(super) fn order(diff: &Diff, drafts: Vec<Draft>) -> Ordered {
     let effects = effects(diff, &drafts);
     if !effects.iter().any(|effect| effect.entangled) {
-        let places = effects.iter().map(|effect| effect.place);
-        return Ordered { drafts: phases(places.zip(drafts)), refusal: None };
+        let placed = effects.iter().map(|effect| effect.place).zip(drafts).enumerate();
+        return Ordered { drafts: phases(placed.collect()), refusal: None };
     }
     let layout = Layout::new(diff, &[]);
     let moves: Vec<Move> = drafts.iter().map(|draft| layout.effect(draft)).collect();
@@ -43,9 +43,9 @@ pub(super) fn order(diff: &Diff, drafts: Vec<Draft>) -> Ordered {
             if let Some(change) = moves.get(index) {
                 start.make(change);
             }
-            early.push((effect.place, draft.clone()));
+            early.push((index, (effect.place, draft.clone())));
         } else {
-            late.push((effect.place, draft.clone()));
+            late.push((index, (effect.place, draft.clone())));
         }
     }
     let arranged = |component: &BTreeSet<usize>| Arrangement::new(diff, &drafts, &effects, component);
@@ -67,20 +67,32 @@ pub(super) fn order(diff: &Diff, drafts: Vec<Draft>) -> Ordered {
         Ok(chain) => (chain, None),
         Err(opened) => (arranged(&all).usual(), Some(opened)),
     };
-    let mut ordered = phases(early.into_iter());
+    let mut ordered = phases(early);
     chain.into_iter().for_each(|link| append(&mut ordered, link));
     let offset = ordered.last().map_or(0, |(phase, _)| *phase);
-    ordered.extend(phases(late.into_iter()).into_iter().map(|(phase, draft)| (phase + offset, draft)));
+    ordered.extend(phases(late).into_iter().map(|(phase, draft)| (phase + offset, draft)));
     Ordered { drafts: ordered, refusal }
 }
 
-/// Calls by their places; each place that has calls is a phase.
-fn phases(calls: impl Iterator<Item = (Place, Draft)>) -> Vec<(usize, Draft)> {
-    let mut by_place: BTreeMap<Place, Vec<Draft>> = BTreeMap::new();
-    for (place, draft) in calls {
-        by_place.entry(place).or_default().push(draft);
+/// Numbered calls by their places. The calls of a place are a phase, and one more for those that need others of it.
+fn phases(calls: Vec<(usize, (Place, Draft))>) -> Vec<(usize, Draft)> {
+    let places: BTreeMap<usize, Place> = calls.iter().map(|(index, (place, _))| (*index, *place)).collect();
+    let mut rounds: BTreeMap<usize, usize> = BTreeMap::new();
+    let mut settled = false;
+    while !settled {
+        settled = true;
+        for (index, (place, draft)) in &calls {
+            let beside = draft.needs.iter().filter(|need| places.get(*need) == Some(place));
+            let round = beside.map(|need| rounds.get(need).map_or(1, |round| round + 1)).max().unwrap_or(0);
+            settled &= rounds.insert(*index, round).unwrap_or(0) == round;
+        }
     }
-    by_place
+    let mut phases: BTreeMap<(Place, usize), Vec<Draft>> = BTreeMap::new();
+    for (index, (place, draft)) in calls {
+        let round = rounds.get(&index).copied().unwrap_or(0);
+        phases.entry((place, round)).or_default().push(draft);
+    }
+    phases
         .into_values()
         .zip(1..)
         .flat_map(|(drafts, phase)| drafts.into_iter().map(move |draft| (phase, draft)))

@@ -12,7 +12,7 @@ use super::diff::{Diff, Ownership, diff};
 use super::draft::{Draft, drafts};
 use super::order::{Ordered, order};
 use super::simulate::simulate;
-use super::step::Reason;
+use super::step::{Change, Reason};
 use crate::model::{
     Action, Body, Decision, Desired, DesiredPolicy, DesiredRule, Domain, HttpResource, Live, LiveBody, LivePolicy,
     LiveRule, Origin, Policy, PolicyId, Resources, Rule, RuleId, Scope,
@@ -245,6 +245,43 @@ proptest! {
                 prop_assert_eq!(opening(&old, &new, &state), None, "{:?}", ordered);
             }
         }
+    }
+
+    #[test]
+    fn what_a_call_needs_comes_in_an_earlier_phase(old in organization(3), new in organization(3), turn in 0..3_usize) {
+        // Names move along a circle or a chain.
+        let mut new = new;
+        let names: Vec<String> = new.iter().map(|policy| policy.name.clone()).collect();
+        let mut wanted = desired(&new);
+        for (index, declared) in wanted.policies.iter_mut().enumerate() {
+            let name = names[(index + turn) % names.len()].clone();
+            if name != declared.policy.name {
+                declared.previously = vec![declared.policy.name.clone()];
+            }
+            new[index].name.clone_from(&name);
+            declared.policy.name = name;
+        }
+        let diff = diff(&wanted, &live(&old), &Ownership { exclusive: true, unmanaged: Vec::new() });
+        let ordered = order(&diff, drafts(&diff));
+        let names: BTreeSet<String> = old.iter().map(|policy| policy.name.clone()).collect();
+        for (phase, draft) in &ordered.drafts {
+            let freed = ordered.drafts.iter().take_while(|(earlier, _)| earlier < phase);
+            let mut held = names.clone();
+            for (_, earlier) in freed {
+                match &earlier.change {
+                    Change::UpdatePolicy { before, after, .. } => { held.remove(&before.name); held.insert(after.name.clone()); }
+                    Change::DeletePolicy { before, .. } => { held.remove(&before.name); }
+                    Change::CreatePolicy { after } => { held.insert(after.name.clone()); }
+                    _ => {}
+                }
+            }
+            match &draft.change {
+                Change::UpdatePolicy { before, after, .. } if before.name != after.name => prop_assert!(!held.contains(&after.name), "{:?}", ordered),
+                Change::CreatePolicy { after } => prop_assert!(!held.contains(&after.name), "{:?}", ordered),
+                _ => {}
+            }
+        }
+
     }
 
     #[test]

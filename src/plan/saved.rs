@@ -45,6 +45,9 @@ pub struct PlanDocument {
     teams: BTreeMap<String, String>,
     /// What the plan was made from.
     live: LiveRecord,
+    /// Of all the rest, `sha256:` and the hash: tells a plan that was changed after it was saved.
+    #[serde(default)]
+    checksum: String,
 }
 
 /// How many calls of each kind.
@@ -129,6 +132,9 @@ pub enum PlanError {
     /// It is of a version that this program does not know.
     #[error("the plan has format version {0}, and this seawall knows version {FORMAT_VERSION}")]
     Version(u64),
+    /// Something in it is not what was saved.
+    #[error("the plan was changed after it was saved")]
+    Altered,
     /// A step contradicts itself.
     #[error("step {0} of the plan does not hold together: it was changed after it was saved")]
     Changed(usize),
@@ -160,7 +166,7 @@ impl Plan {
 
     fn document(&self) -> PlanDocument {
         let Self { target, steps, unmanaged, access, guards, teams, live } = self;
-        PlanDocument {
+        let document = PlanDocument {
             format_version: FORMAT_VERSION,
             docker: target.clone(),
             steps: steps.iter().map(|step| StepDocument::of(&target.org, step)).collect(),
@@ -170,12 +176,28 @@ impl Plan {
             guards: guards.clone(),
             teams: teams.iter().map(|team| (team.id, team.name)).collect(),
             live: live.clone(),
-        }
+            checksum: String::new(),
+        };
+        PlanDocument { checksum: document.sum(), ..document }
     }
 
     fn from_document(document: PlanDocument) -> Result<Self, PlanError> {
-        let PlanDocument { format_version: _, docker, steps, summary: _, unmanaged, access, guards, teams, live } =
-            document;
+        let unsigned = PlanDocument { checksum: String::new(), ..document.clone() };
+        if unsigned.sum() != document.checksum {
+            return Err(PlanError::Altered);
+        }
+        let PlanDocument {
+            format_version: _,
+            docker,
+            steps,
+            summary: _,
+            unmanaged,
+            access,
+            guards,
+            teams,
+            live,
+            checksum: _,
+        } = document;
         let steps = steps.into_iter().map(|step| step.step(&docker.org)).collect::<Result<_, _>>()?;
         let teams = teams.into_iter().map(|(id, name)| crate::model::Team { id, name });
         let teams = crate::model::TeamDirectory::new(teams);
@@ -197,6 +219,12 @@ impl Plan {
             } += 1;
         }
         summary
+    }
+}
+
+impl PlanDocument {
+    fn sum(&self) -> String {
+        super::fingerprint::of(&serde_json::to_value(self).expect("a plan is JSON"))
     }
 }
 

@@ -53,7 +53,7 @@ pub fn check(plan: &Plan, live: &Live) -> Vec<Stale> {
     let mut stale: Vec<Stale> = plan.live.touched.iter().filter_map(|was| moved(plan, live, was)).collect();
     let gives_up = |name: &str| {
         plan.steps.iter().any(|step| match &step.change {
-            Change::UpdatePolicy { before, .. } => before.name == name,
+            Change::UpdatePolicy { before, after, .. } => before.name == name && after.name != name,
             Change::DeletePolicy { before, .. } => before.name == name,
             Change::CreatePolicy { .. }
             | Change::CreateRule { .. }

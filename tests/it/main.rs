@@ -9,6 +9,8 @@
 )]
 
 mod access_compare;
+mod apply;
+mod cases;
 mod command_line;
 mod emulator;
 mod examples;

@@ -1,0 +1,155 @@
+//! Carrying plans out over a real socket: the shipped client, reader and writer against the emulator, with a clock that
+//! does not wait.
+
+mod changes;
+mod every_call;
+mod judge;
+mod process;
+mod right_to_write;
+mod time_outs;
+
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use seawall::check::{self, Emptiness};
+use seawall::emulator::{Builder, Calls, Edit, Emulator, Fault, FaultKind, Running, Seed, State};
+use seawall::execute::{Approved, Outcome, execute};
+use seawall::exit::Exit;
+use seawall::model::{Desired, Live};
+use seawall::plan::{self, Plan, diff::Ownership, guard::Guard, teams};
+use seawall::service::docker::{Credentials, Reader, endpoint};
+use seawall::service::http::{self, Clock, Connection, Limits};
+use tokio::sync::watch;
+
+const ORG: &str = "my-org";
+const TEAMS: [&str; 3] = ["research", "platform", "sales"];
+
+/// An organization on its way from what some documents say to what others say.
+struct Organization {
+    emulator: Running,
+    clock: Clock,
+    limits: Limits,
+    /// The states after each call, beginning with the first.
+    passed: Arc<Mutex<Vec<State>>>,
+}
+
+/// How one apply ended.
+#[derive(Debug)]
+enum Ending {
+    /// The plan was carried out, or some of it.
+    Outcome(Plan, Outcome),
+    /// There was no plan: the state could not be read.
+    #[expect(dead_code, reason = "for the message of a test that fails")]
+    Unread(seawall::service::docker::Error),
+}
+
+impl Ending {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Outcome(_, outcome) => outcome.exit(),
+            Self::Unread(_) => Exit::Failed,
+        }
+    }
+}
+
+impl Organization {
+    /// An organization as these documents want it.
+    async fn new(before: &Desired, set_up: impl FnOnce(Builder) -> Builder) -> Self {
+        Self::with_limits(before, Limits::default(), set_up).await
+    }
+
+    async fn with_limits(before: &Desired, limits: Limits, set_up: impl FnOnce(Builder) -> Builder) -> Self {
+        let clock = Clock::manual("2026-04-22T00:00:00Z".parse().unwrap());
+        let seed = Seed::from_desired(ORG, before, TEAMS.map(str::to_owned).to_vec());
+        let builder = Emulator::builder().org(ORG).seed(seed).clock(clock.clone());
+        let emulator = set_up(builder).start().await.unwrap();
+        let passed = Arc::new(Mutex::new(vec![emulator.state()]));
+        let organization = Self { emulator, clock, limits, passed };
+        organization.watch();
+        organization
+    }
+
+    /// A client as a new process has it.
+    fn reader(&self) -> Reader {
+        let credentials = Credentials::new(self.emulator.identifier(), self.emulator.secret().to_owned().into());
+        let base = endpoint(&self.emulator.base_url()).unwrap();
+        let (limits, clock) = (self.limits.clone(), self.clock.clone());
+        let connection = Connection::with(base, credentials.authorization(), limits, clock, None).unwrap();
+        Reader::new(http::Reader::new(connection), ORG)
+    }
+
+    /// Notes the state before each call, beside the faults that are armed.
+    fn watch(&self) {
+        let passed = Arc::clone(&self.passed);
+        let note = Edit::new(move |state| {
+            let mut passed = passed.lock().unwrap();
+            if passed.last() != Some(state) {
+                passed.push(state.clone());
+            }
+        });
+        self.emulator.arm(Fault::new(FaultKind::Edit(note)).on(Calls::Any));
+    }
+
+    /// Takes the faults away.
+    fn heal(&self) {
+        self.emulator.disarm();
+        self.watch();
+    }
+
+    /// The states that the organization passed through, the one of now last.
+    fn passed(&self) -> Vec<State> {
+        let mut passed = self.passed.lock().unwrap().clone();
+        passed.push(self.emulator.state());
+        passed
+    }
+
+    async fn plan(&self, desired: &Desired) -> Result<Plan, seawall::service::docker::Error> {
+        Ok(make(desired, &self.reader().live().await?))
+    }
+
+    async fn apply(&self, desired: &Desired) -> Ending {
+        let reader = self.reader();
+        match reader.live().await {
+            Ok(live) => carry_out(&reader, make(desired, &live)).await,
+            Err(error) => Ending::Unread(error),
+        }
+    }
+}
+
+async fn carry_out(reader: &Reader, plan: Plan) -> Ending {
+    let approved = Approved::new(plan, &[Guard::DenyWidening].into()).unwrap();
+    let (_stop, stopped) = watch::channel(false);
+    let outcome = execute(&approved, reader, stopped, &mut |_| {}).await;
+    Ending::Outcome(approved.plan().clone(), outcome)
+}
+
+/// The plan from this state to these documents, whose undeclared policies go.
+fn make(desired: &Desired, live: &Live) -> Plan {
+    let desired = teams::resolve(desired, &live.teams).unwrap();
+    plan::make(plan::Input {
+        target: &plan::Target { org: ORG.to_owned(), endpoint: "embedded".to_owned() },
+        desired: &desired,
+        live,
+        ownership: &Ownership { exclusive: true, unmanaged: vec!["theirs*".to_owned()] },
+        guards: &Default::default(),
+    })
+}
+
+/// What documents say, read as `seawall` reads them; none of them say nothing.
+fn desired(documents: &str) -> Desired {
+    if documents.is_empty() {
+        return Desired::default();
+    }
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("policies.yaml"), documents).unwrap();
+    load(folder.path())
+}
+
+fn load(folder: &Path) -> Desired {
+    let settings = format!("apiVersion: seawall/v1\nkind: Workspace\ndocker: {{org: {ORG}}}\n");
+    std::fs::write(folder.join("seawall.yaml"), settings).unwrap();
+    match check::load(folder, None, Emptiness::Refused) {
+        Ok(loaded) => loaded.desired,
+        Err(findings) => panic!("{}", seawall::render::diagnostic::human(&findings, folder)),
+    }
+}
