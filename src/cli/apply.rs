@@ -52,8 +52,9 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
             }
         };
         let (plan, connected) = tokio::select! {
-            planned = planning => planned?,
+            biased;
             () = signals.next() => return Err(Failure::new(Exit::Failed, "stopped; nothing was written")),
+            planned = planning => planned?,
         };
         let exit = match approve(context, args, plan, &mut signals).await {
             Ok(Some(approved)) => carry_out(context, &approved, &connected, &progress, signals).await,

@@ -187,6 +187,8 @@ fn updated(before: &Rule, after: &Rule) -> Delta {
     let (old, new) = (covered(before), covered(after));
     // Coming and going at once, it cannot wait both for the allows that it covers and for those that it uncovers.
     delta.moves_cover = old != new && (delta.adds_allow || delta.adds_deny) && (delta.drops_allow || delta.drops_deny);
+    // In another domain, it may leave somebody without a policy of its own.
+    delta.moves_cover |= before.domain() != after.domain();
     delta
 }
 

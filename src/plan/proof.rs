@@ -263,25 +263,24 @@ proptest! {
         }
         let diff = diff(&wanted, &live(&old), &Ownership { exclusive: true, unmanaged: Vec::new() });
         let ordered = order(&diff, drafts(&diff));
-        let names: BTreeSet<String> = old.iter().map(|policy| policy.name.clone()).collect();
-        for (phase, draft) in &ordered.drafts {
-            let freed = ordered.drafts.iter().take_while(|(earlier, _)| earlier < phase);
-            let mut held = names.clone();
-            for (_, earlier) in freed {
-                match &earlier.change {
-                    Change::UpdatePolicy { before, after, .. } => { held.remove(&before.name); held.insert(after.name.clone()); }
-                    Change::DeletePolicy { before, .. } => { held.remove(&before.name); }
-                    Change::CreatePolicy { after } => { held.insert(after.name.clone()); }
-                    _ => {}
+        let mut held: BTreeSet<String> = old.iter().map(|policy| policy.name.clone()).collect();
+        for phase in ordered.drafts.chunk_by(|(one, _), (other, _)| one == other) {
+            for (_, draft) in phase {
+                if let Change::UpdatePolicy { before, after, .. } = &draft.change {
+                    prop_assert!(before.name == after.name || !held.contains(&after.name), "{:?}", ordered);
+                } else if let Change::CreatePolicy { after } = &draft.change {
+                    prop_assert!(!held.contains(&after.name), "{:?}", ordered);
                 }
             }
-            match &draft.change {
-                Change::UpdatePolicy { before, after, .. } if before.name != after.name => prop_assert!(!held.contains(&after.name), "{:?}", ordered),
-                Change::CreatePolicy { after } => prop_assert!(!held.contains(&after.name), "{:?}", ordered),
-                _ => {}
+            for (_, draft) in phase {
+                if let Change::UpdatePolicy { before, after, .. } = &draft.change {
+                    held.remove(&before.name);
+                    held.insert(after.name.clone());
+                } else if let Change::DeletePolicy { before, .. } = &draft.change {
+                    held.remove(&before.name);
+                }
             }
         }
-
     }
 
     #[test]

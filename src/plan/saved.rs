@@ -140,6 +140,12 @@ pub enum PlanError {
     Changed(usize),
 }
 
+/// The JSON Schema (2020-12) of a plan.
+#[must_use]
+pub fn schema() -> Value {
+    schemars::generate::SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<PlanDocument>().into()
+}
+
 impl Plan {
     /// The plan as JSON, with a line feed at the end.
     #[must_use]

@@ -32,7 +32,8 @@ fn cases() -> Vec<PathBuf> {
 /// The plan of a case, or why there is none.
 fn planned(case: &Path, live: &Live) -> Result<Plan, String> {
     let loaded = check::load(case, None, Emptiness::Refused).map_err(|findings| {
-        let codes: Vec<String> = findings.diagnostics.iter().map(|one| format!("{}: {}", one.code, one.message)).collect();
+        let codes: Vec<String> =
+            findings.diagnostics.iter().map(|one| format!("{}: {}", one.code, one.message)).collect();
         format!("the documents are wrong: {}", codes.join("; "))
     })?;
     let docker = loaded.settings.docker.unwrap();
@@ -57,8 +58,11 @@ fn shown(plan: &Plan) -> String {
     if plan.is_empty() {
         text.push_str("nothing to do\n");
     }
-    for unmanaged in &plan.unmanaged {
-        writeln!(text, "left alone: {}", unmanaged.policy).unwrap();
+    match plan.unmanaged.as_slice() {
+        list @ ([] | [_] | [_, _] | [_, _, _]) => {
+            list.iter().for_each(|one| writeln!(text, "left alone: {}", one.policy).unwrap());
+        }
+        list => writeln!(text, "left alone: {} policies", list.len()).unwrap(),
     }
     for verdict in plan.guards.iter().filter(|verdict| !verdict.ok) {
         writeln!(text, "refused by {}: {}", verdict.guard.name(), verdict.message).unwrap();

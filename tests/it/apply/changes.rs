@@ -241,6 +241,19 @@ pub(super) fn changes() -> Vec<Change> {
             ],
             None,
         ),
+        // The name has to be given up first, and with it the deny that everybody was under.
+        change(
+            "a name is taken over with what it denies",
+            &[
+                network("x", "", &["no docs: deny connect:tcp docs.example.com"]),
+                network("z", "research", &["no docs: deny connect:tcp docs.example.com"]),
+            ],
+            &[
+                renamed(&network("y", "research", &["no docs: deny connect:tcp docs.example.com"]), "x"),
+                renamed(&network("x", "", &["no docs: deny connect:tcp docs.example.com"]), "z"),
+            ],
+            Some(Reason::TemporaryDeny),
+        ),
         change(
             "policies change teams and what they say",
             &[

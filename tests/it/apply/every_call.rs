@@ -15,7 +15,7 @@ use super::judge::{Judge, doubled};
 use super::{Ending, ORG, Organization};
 
 /// What happens to one call.
-fn faults() -> Vec<(&'static str, FaultKind)> {
+pub(super) fn faults() -> Vec<(&'static str, FaultKind)> {
     let answer = |status, code: &str, form| Answer { status, code: code.to_owned(), form };
     let refuse = |status, code, form| FaultKind::Refuse(answer(status, code, form));
     let after = |status, form| FaultKind::RefuseAfter(answer(status, "internal", form));

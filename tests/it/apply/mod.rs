@@ -2,6 +2,8 @@
 //! does not wait.
 
 mod changes;
+mod command;
+mod converge;
 mod every_call;
 mod judge;
 mod process;

@@ -33,7 +33,7 @@ fn workspace(folder: &Path, emulator: &Running, turn: usize) {
             number + turn
         ));
         for rule in 0..4 {
-            let decision = if (rule + turn) % 3 == 0 { "deny" } else { "allow" };
+            let decision = if (rule + turn).is_multiple_of(3) { "deny" } else { "allow" };
             let host = (rule * 7 + number + turn * 3) % 11;
             text.push_str(&format!(
                 "  - {{name: rule {rule}, decision: {decision}, actions: ['connect:tcp'], resources: [h{host}.example.com]}}\n"

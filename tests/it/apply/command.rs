@@ -1,0 +1,287 @@
+//! `plan` and `apply` on the command line: exit code, standard output and standard error in one.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use seawall::emulator::{Calls, Emulator, Fault, FaultKind, Running};
+
+/// A workspace and the service that it is for.
+struct Workspace {
+    folder: tempfile::TempDir,
+    emulator: Running,
+}
+
+const MIRRORS: &str = "apiVersion: seawall/v1\nkind: NetworkPolicy\nname: Mirrors\nscope: {teams: [research]}\nrules:\n  \
+                       - {name: cve, decision: allow, actions: ['connect:tcp'], resources: [cve.mitre.org]}\n";
+
+impl Workspace {
+    async fn new(documents: &str, settings: &str) -> Self {
+        let builder = Emulator::builder().org("my-org").teams(["research", "platform"]).account("someone", "secret");
+        let emulator = builder.start().await.unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let workspace = Self { folder, emulator };
+        workspace.write("policies.yaml", documents);
+        let endpoint = workspace.emulator.base_url();
+        let docker = format!("docker: {{org: my-org, ownership: exclusive, endpoint: '{endpoint}'}}");
+        workspace.write(
+            "seawall.yaml",
+            &format!("apiVersion: seawall/v1\nkind: Workspace\ninclude: [policies.yaml]\n{docker}\n{settings}"),
+        );
+        workspace
+    }
+
+    fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.path().join(name), text).unwrap();
+    }
+
+    fn read(&self, name: &str) -> String {
+        std::fs::read_to_string(self.path().join(name)).unwrap()
+    }
+
+    /// The exit code and both streams, with what differs from run to run replaced.
+    async fn run(&self, arguments: &[&str]) -> String {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_seawall"));
+        command.args(arguments).current_dir(self.path()).env("NO_COLOR", "1").stdin(Stdio::null());
+        command.env("DOCKER_USERNAME", "someone").env("DOCKER_PASSWORD", "secret");
+        let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+        let mut text = format!("exit {}\n", output.status.code().unwrap());
+        for (name, stream) in [("stdout", output.stdout), ("stderr", output.stderr)] {
+            let stream = String::from_utf8(stream).unwrap();
+            if !stream.is_empty() {
+                text.push_str(&format!("-- {name}\n{stream}"));
+            }
+        }
+        let folder = std::fs::canonicalize(self.path()).unwrap();
+        text.replace(self.emulator.origin(), "http://SERVICE")
+            .replace(folder.to_str().unwrap(), "WORKSPACE")
+            .replace(self.path().to_str().unwrap(), "WORKSPACE")
+    }
+
+    fn edit(&self, edit: impl FnOnce(&mut seawall::emulator::docker::Policy)) {
+        self.emulator.edit(|state| edit(state.org_mut("my-org").policy_mut("Mirrors").unwrap())).unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_is_shown_saved_applied_and_then_empty() {
+    let workspace = Workspace::new(MIRRORS, "").await;
+    let planned = workspace.run(&["plan", "--out", "plan.json", "--detailed-exitcode"]).await;
+    assert!(planned.starts_with("exit 3\n-- stdout\nPlan for `my-org`"), "{planned}");
+    assert!(planned.contains("2 to create"), "{planned}");
+
+    // Saved is what is printed, the same twice; and it fits its schema.
+    let saved = workspace.read("plan.json");
+    let printed = workspace.run(&["plan", "--format", "json"]).await;
+    assert_eq!(printed, format!("exit 0\n-- stdout\n{}", saved.replace(workspace.emulator.origin(), "http://SERVICE")));
+    fits_the_schema(&saved);
+
+    let applied = workspace.run(&["apply", "--plan", "plan.json", "--yes"]).await;
+    assert!(
+        applied.starts_with("exit 0\n")
+            && applied.ends_with("\nApplied: 2 steps. Machines follow within five minutes.\n"),
+        "{applied}"
+    );
+    for arguments in [&["apply", "--yes"][..], &["apply"], &["plan", "--detailed-exitcode"]] {
+        let output = workspace.run(arguments).await;
+        let nothing = "Nothing to change: `my-org` is as the documents say.";
+        assert_eq!(output, format!("exit 0\n-- stdout\n{nothing}\n"), "{arguments:?}");
+    }
+    // What it creates is there already.
+    insta::assert_snapshot!(workspace.run(&["apply", "--plan", "plan.json", "--yes"]).await, @"
+    exit 4
+    -- stderr
+    error: nothing was written: the plan is stale
+    `Mirrors` is there already
+      help: make a new plan, and have it reviewed
+    ");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_there_to_confirm_is_a_refusal() {
+    let workspace = Workspace::new(MIRRORS, "").await;
+    let output = workspace.run(&["apply"]).await;
+    insta::assert_snapshot!(output.split("-- stderr\n").last().unwrap(), @"
+    error: nothing was written: nobody is there to confirm
+      help: review the plan, then run again with `--yes`
+    ");
+    assert!(output.starts_with("exit 4\n"), "{output}");
+    assert_eq!(workspace.emulator.writes().len(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_whose_policy_has_moved_is_refused_with_what_moved() {
+    let workspace = Workspace::new(MIRRORS, "").await;
+    workspace.run(&["apply", "--yes"]).await;
+    workspace.write("policies.yaml", &MIRRORS.replace("cve.mitre.org", "cve.mitre.org, attack.mitre.org"));
+    workspace.run(&["plan", "--out", "plan.json"]).await;
+    let ids: Vec<String> = {
+        let policy = workspace.emulator.policies().remove(0);
+        vec![policy.id.clone(), policy.rules()[0].id.clone(), policy.scope.teams.unwrap()[0].clone()]
+    };
+    workspace.edit(|policy| {
+        policy.allowlist_v0.as_mut().unwrap().rules[0].resources = Some(vec!["theirs.example.com".to_owned()])
+    });
+    let mut refused = workspace.run(&["apply", "--plan", "plan.json", "--yes"]).await;
+    for (id, name) in ids.iter().zip(["POLICY", "RULE", "TEAM"]) {
+        refused = refused.replace(id, name);
+    }
+    insta::assert_snapshot!(refused, @r#"
+    exit 4
+    -- stderr
+    error: nothing was written: the plan is stale
+    `Mirrors` has changed since:
+    --- planned
+    +++ live
+    @@ -17,5 +17,5 @@
+               ],
+               "resources": [
+    -            "cve.mitre.org"
+    +            "theirs.example.com"
+               ],
+               "decision": "allow"
+
+      help: make a new plan, and have it reviewed
+    "#);
+    assert_eq!(workspace.emulator.writes().len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_elsewhere_does_not_stop_a_saved_plan() {
+    let workspace = Workspace::new(MIRRORS, "").await;
+    workspace.run(&["plan", "--out", "plan.json"]).await;
+    // Another domain, for another audience.
+    workspace
+        .emulator
+        .edit(|state| {
+            let id = state.next_id("pol_");
+            let policy = seawall::emulator::docker::Policy {
+                id: id.clone(),
+                name: "Elsewhere".to_owned(),
+                org: "my-org".to_owned(),
+                scope: Default::default(),
+                created_at: "2026-04-22T00:00:00Z".to_owned(),
+                updated_at: "2026-04-22T00:00:00Z".to_owned(),
+                allowlist_v0: None,
+                cedar_v1: None,
+            };
+            state.org_mut("my-org").policies.insert(id, policy.into());
+        })
+        .unwrap();
+    let applied = workspace.run(&["apply", "--plan", "plan.json", "--yes"]).await;
+    assert!(applied.starts_with("exit 0\n"), "{applied}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_saved_plan_that_was_changed_is_refused() {
+    let workspace = Workspace::new(MIRRORS, "").await;
+    workspace.run(&["plan", "--out", "plan.json"]).await;
+    let saved = workspace.read("plan.json");
+    let edits = [
+        ("cve.mitre.org", "evil.example.com"), // everywhere, so that it still holds together
+        ("\"ok\": true", "\"ok\": false"),     // a judgement
+        ("\"create\": 2", "\"create\": 1"),    // a count
+        ("\"format_version\": 1", "\"format_version\": 2"),
+        ("\"checksum\"", "\"checksums\""),
+        ("{", "["),
+    ];
+    for (from, to) in edits {
+        workspace.write("plan.json", &saved.replace(from, to));
+        let output = workspace.run(&["apply", "--plan", "plan.json", "--yes"]).await;
+        assert!(output.starts_with("exit 4\n-- stderr\nerror: `plan.json`: the plan "), "{from}: {output}");
+        assert_eq!(workspace.emulator.writes().len(), 0);
+    }
+    // A key that this version does not know is no change: keys may be added.
+    workspace.write("plan.json", &saved.replacen('{', "{\n  \"later\": {},", 1));
+    assert!(workspace.run(&["apply", "--plan", "plan.json", "--yes"]).await.starts_with("exit 0\n"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_guard_refuses_before_the_first_write_and_is_lifted_for_one_run() {
+    let workspace = Workspace::new(MIRRORS, "guards: {protected: [Mirrors], max_deletes: 0}\n").await;
+    workspace.run(&["apply", "--yes"]).await;
+    let written = workspace.emulator.writes().len();
+    workspace.write("policies.yaml", &MIRRORS.replace("name: Mirrors", "name: Others"));
+    let refused = workspace.run(&["apply", "--yes"]).await;
+    assert!(refused.contains("1 to delete"), "a guard never hides the plan: {refused}");
+    insta::assert_snapshot!(refused.split("-- stderr\n").last().unwrap(), @"
+    error: nothing was written: refused by max_deletes, protected
+      help: change the documents, or lift it for one run with `--allow max_deletes --allow protected`
+    ");
+    let refused = workspace.run(&["apply", "--yes", "--allow", "protected"]).await;
+    assert!(refused.starts_with("exit 4\n") && refused.contains("refused by max_deletes\n"), "{refused}");
+    assert_eq!(workspace.emulator.writes().len(), written);
+    let lifted = workspace.run(&["apply", "--yes", "--allow", "protected", "--allow", "max_deletes"]).await;
+    assert!(lifted.starts_with("exit 0\n") && lifted.contains("Lifted for this run: `protected`"), "{lifted}");
+    let unknown = workspace.run(&["apply", "--allow", "everything"]).await;
+    assert!(unknown.starts_with("exit 2\n") && unknown.contains("no such guard; there are max_deletes, "), "{unknown}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_fails_is_reported_with_what_it_holds_back() {
+    let two = MIRRORS.replace("name: Mirrors", "name: Other").replace("cve", "www");
+    let workspace = Workspace::new(&format!("{MIRRORS}---\n{two}"), "").await;
+    workspace.emulator.arm("refuse=403:limit_exceeded@createPolicy#1".parse().unwrap());
+    let output = workspace.run(&["apply", "--yes", "--concurrency", "1"]).await;
+    insta::assert_snapshot!(report(&output), @"
+    failed #1 create Mirrors
+      the service refused it: 403 limit_exceeded: refused on purpose
+      help: the organization may have 100 policies: delete or merge some, then run again
+    done #2 create Other
+    not tried #3 create Mirrors › cve: it depends on #1
+    done #4 create Other › www
+    Applied in part: 2 done, 1 failed, 1 not tried.
+    Running again continues from here.
+    ");
+    assert!(output.starts_with("exit 6\n"), "{output}");
+    let again = workspace.run(&["apply", "--yes"]).await;
+    assert!(again.starts_with("exit 0\n"), "{again}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_edit_at_the_same_moment_is_reported_with_both_versions() {
+    let workspace = Workspace::new(MIRRORS, "").await;
+    workspace.run(&["apply", "--yes"]).await;
+    workspace.write("policies.yaml", &MIRRORS.replace("cve.mitre.org", "cve.mitre.org, attack.mitre.org"));
+    // Between the look and the write.
+    let edit = seawall::emulator::Edit::new(|state| {
+        let policy = state.org_mut("my-org").policy_mut("Mirrors").unwrap();
+        policy.allowlist_v0.as_mut().unwrap().rules[0].resources = Some(vec!["theirs.example.com".to_owned()]);
+    });
+    workspace.emulator.arm(Fault::new(FaultKind::Edit(edit)).on(Calls::Writes).nth(1));
+    let output = workspace.run(&["apply", "--yes"]).await;
+    insta::assert_snapshot!(report(&output), @r#"
+    overtaken #1 update Mirrors › cve: somebody had just changed it
+      the plan saw {"name":"cve","actions":["connect:tcp"],"resources":["cve.mitre.org"],"decision":"allow"}
+      it was found {"name":"cve","actions":["connect:tcp"],"resources":["theirs.example.com"],"decision":"allow"}
+    Applied: 1 step. Machines follow within five minutes.
+    "#);
+}
+
+/// What is said of an apply after its plan.
+fn report(output: &str) -> &str {
+    let start = ["\nfailed ", "\ndone ", "\novertaken "].iter().filter_map(|word| output.find(word)).min();
+    &output[start.unwrap() + 1..]
+}
+
+#[test]
+fn the_schema_of_plans_is_current() {
+    let stored = concat!(env!("CARGO_MANIFEST_DIR"), "/schemas/plan.schema.json");
+    let schema = format!("{:#}\n", seawall::plan::saved::schema());
+    if std::env::var_os("SEAWALL_CASES").is_some_and(|value| value == "write") {
+        std::fs::write(stored, &schema).unwrap();
+    }
+    assert!(std::fs::read_to_string(stored).unwrap() == schema, "run this test with `SEAWALL_CASES=write`");
+}
+
+/// Whether a plan fits the schema in `schemas/`.
+pub(super) fn fits_the_schema(plan: &str) {
+    let schema = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/schemas/plan.schema.json")).unwrap();
+    let validator = jsonschema::draft202012::new(&serde_json::from_str(&schema).unwrap()).unwrap();
+    let errors: Vec<String> =
+        validator.iter_errors(&serde_json::from_str(plan).unwrap()).map(|error| error.to_string()).collect();
+    assert_eq!(errors, [""; 0], "{plan}");
+}
