@@ -3,16 +3,13 @@
 //! Invariant: there is a [`Loaded`] only when nothing is wrong with any document; a plan is never made from a part.
 
 use std::collections::BTreeMap;
-use std::num::NonZero;
 use std::path::{Path, PathBuf};
-use std::thread;
 
-use super::silence::{self, Annotated};
-use super::{Input, mcp, run};
+use super::declarations::Declarations;
 use crate::diagnostic::{Diagnostic, FileId, Files, Findings, Label, Severity};
-use crate::document::{self, Body, Document, Ownership, Test, Workspace as Settings};
+use crate::document::{self, Body, Document, Test, Workspace as Settings};
 use crate::model::Desired;
-use crate::source::{self, CONFIG_NAME, Comment, Tree};
+use crate::source::{self, CONFIG_NAME, Comment, parallel};
 
 /// A workspace without errors.
 #[derive(Debug)]
@@ -65,7 +62,7 @@ pub fn load_into(
     loaded.filter(|_| !wrong)
 }
 
-fn has_errors(findings: &[Diagnostic]) -> bool {
+pub(super) fn has_errors(findings: &[Diagnostic]) -> bool {
     findings.iter().any(|finding| finding.severity == Severity::Error)
 }
 
@@ -94,7 +91,9 @@ fn read_workspace(
     let mut read = read_documents(files, &ids, Role::Member);
     findings.extend(read.iter_mut().flat_map(|file| std::mem::take(&mut file.findings)));
     read.insert(0, own);
-    let (desired, tests) = finish(root, Some((&settings, emptiness)), &read, files, findings);
+    let declarations = Declarations::new(root, &read, files, findings);
+    declarations.examine(Some((&settings, emptiness)), &read, files, findings);
+    let (desired, tests) = declarations.into_desired();
     Some((settings, desired, tests))
 }
 
@@ -119,13 +118,25 @@ pub fn check_files(paths: &[PathBuf], out: &mut Findings) {
         paths.iter().map(|path| (path.to_string_lossy().replace('\\', "/"), path.clone())).collect();
     let ids = source::read_all(&mut out.files, &named, &mut out.diagnostics);
     let mut roots: BTreeMap<PathBuf, PathBuf> = BTreeMap::new();
-    for mut file in read_documents(&out.files, &ids, Role::Alone) {
-        let folder = out.files.get(file.file).path.parent().unwrap_or_else(|| Path::new("")).to_owned();
-        let root = roots.entry(folder).or_insert_with_key(|folder| root_around(folder));
-        let mut findings = std::mem::take(&mut file.findings);
-        finish(root, None, std::slice::from_ref(&file), &mut out.files, &mut findings);
-        out.diagnostics.append(&mut findings);
-    }
+    let mut read = read_documents(&out.files, &ids, Role::Alone);
+    let found: Vec<Vec<Diagnostic>> = read.iter_mut().map(|file| std::mem::take(&mut file.findings)).collect();
+    let units: Vec<_> = read
+        .iter()
+        .zip(found)
+        .map(|(file, mut findings)| {
+            let folder = out.files.get(file.file).path.parent().unwrap_or_else(|| Path::new("")).to_owned();
+            let root = roots.entry(folder).or_insert_with_key(|folder| root_around(folder));
+            let file = std::slice::from_ref(file);
+            let declarations = Declarations::new(root, file, &mut out.files, &mut findings);
+            (file, declarations, findings)
+        })
+        .collect();
+    let files = &out.files;
+    let found = parallel::map(units, 16, |(file, declarations, mut findings)| {
+        declarations.examine(None, file, files, &mut findings);
+        findings
+    });
+    out.diagnostics.extend(found.into_iter().flatten());
     out.sort();
 }
 
@@ -149,10 +160,10 @@ enum Role {
 }
 
 /// A file's documents.
-struct FileDocuments {
-    file: FileId,
-    documents: Vec<Document>,
-    comments: Vec<Comment>,
+pub(super) struct FileDocuments {
+    pub(super) file: FileId,
+    pub(super) documents: Vec<Document>,
+    pub(super) comments: Vec<Comment>,
     findings: Vec<Diagnostic>,
 }
 
@@ -181,18 +192,7 @@ impl FileDocuments {
 
 /// Reads the documents of files, several at a time; the answer is in the order given.
 fn read_documents(files: &Files, ids: &[FileId], role: Role) -> Vec<FileDocuments> {
-    let threads = thread::available_parallelism().map_or(1, NonZero::get).min(8);
-    let share = ids.len().div_ceil(threads).max(16);
-    thread::scope(|scope| {
-        let readers: Vec<_> = ids
-            .chunks(share)
-            .map(|chunk| {
-                scope
-                    .spawn(move || chunk.iter().map(|file| FileDocuments::read(files, *file, role)).collect::<Vec<_>>())
-            })
-            .collect();
-        readers.into_iter().flat_map(|reader| reader.join().expect("reading documents does not panic")).collect()
-    })
+    parallel::map(ids.to_vec(), 16, |file| FileDocuments::read(files, file, role))
 }
 
 /// Include patterns with their places.
@@ -211,58 +211,4 @@ fn settings(read: &FileDocuments, findings: &mut Vec<Diagnostic>) -> Option<(Set
         patterns.iter().cloned().zip(labels).collect()
     });
     Some((settings.as_ref().clone(), include))
-}
-
-/// Resolves what was read and checks it. For files by themselves there are no settings.
-fn finish(
-    root: &Path,
-    settings: Option<(&Settings, Emptiness)>,
-    read: &[FileDocuments],
-    files: &mut Files,
-    findings: &mut Vec<Diagnostic>,
-) -> (Desired, Vec<Test>) {
-    let mut policies = Vec::new();
-    let mut agents = Vec::new();
-    let mut tests = Vec::new();
-    for document in read.iter().flat_map(|file| &file.documents) {
-        policies.extend(document::declare(document, files, root, findings));
-        agents.extend(document::declare_agent(document, files, root, findings));
-        tests.extend(document::declare_test(document, files));
-    }
-    let complete = settings.is_some() && !has_errors(findings);
-    let exclusive = settings.is_some_and(|(settings, emptiness)| {
-        let docker = settings.docker.as_ref();
-        emptiness == Emptiness::Refused && docker.is_some_and(|docker| docker.ownership == Ownership::Exclusive)
-    });
-    if complete && exclusive && policies.is_empty() {
-        let finding = Diagnostic::error("no-policies", "the workspace owns every policy and declares none");
-        findings.push(finding.help("declare a policy, or write `ownership: declared`"));
-    }
-    let owns_agents = settings.is_some_and(|(settings, emptiness)| {
-        let vijil = settings.vijil.as_ref();
-        emptiness == Emptiness::Refused && vijil.is_some_and(|vijil| vijil.ownership == Ownership::Exclusive)
-    });
-    if complete && owns_agents && agents.is_empty() {
-        let finding = Diagnostic::error("no-policies", "the workspace owns every policy for agents and declares none");
-        findings.push(finding.help("declare a policy, or write `ownership: declared` in `vijil`"));
-    }
-    let settings = settings.map(|(settings, _)| settings);
-    run(&Input { policies: &policies, agents: &agents, tests: &tests, settings, files, complete }, findings);
-    let cedar: Vec<(FileId, Vec<Comment>, Tree)> =
-        policies.iter().filter_map(|policy| mcp::comments(policy, files)).collect();
-    let in_cedar =
-        cedar.iter().map(|(file, comments, tree)| Annotated { file: *file, marker: "//", comments, trees: vec![tree] });
-    let in_documents = read.iter().map(|file| Annotated {
-        file: file.file,
-        marker: "#",
-        comments: &file.comments,
-        trees: file.documents.iter().map(|document| &document.tree).collect(),
-    });
-    let annotated: Vec<Annotated<'_>> = in_documents.chain(in_cedar).collect();
-    silence::apply(files, &annotated, findings);
-    let mut policies: Vec<_> = policies.into_iter().map(|declared| declared.desired).collect();
-    policies.sort_by(|a, b| a.policy.name.cmp(&b.policy.name));
-    let mut agents: Vec<_> = agents.into_iter().map(|declared| declared.desired).collect();
-    agents.sort_by(|a, b| a.name.cmp(&b.name));
-    (Desired { policies, agents }, tests)
 }

@@ -7,6 +7,7 @@
 //! Invariant: every code that a finding carries is in [`TABLE`], and the bad example there brings it about.
 
 mod agents;
+mod declarations;
 mod filesystem_path;
 mod host;
 mod http_path;
@@ -23,6 +24,7 @@ mod verdict;
 
 use crate::diagnostic::{Diagnostic, Files, Severity};
 use crate::document::{Declared, DeclaredAgent, Test, Workspace as Settings};
+use crate::source::parallel;
 
 pub use load::{Emptiness, Loaded, check_files, load, load_into};
 pub use table::TABLE;
@@ -78,14 +80,23 @@ pub struct Input<'a> {
 
 /// Runs the table over what was declared.
 pub fn run(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
-    for check in TABLE.iter().copied().flatten() {
+    let checks = || TABLE.iter().copied().flatten();
+    let alone = parallel::map(input.policies.iter().collect(), 8, |policy| {
+        let mut findings = Vec::new();
+        for check in checks() {
+            if let Run::Policy(look) = check.run {
+                look(policy, input.files, &mut findings);
+            }
+        }
+        findings
+    });
+    findings.extend(alone.into_iter().flatten());
+    for check in checks() {
         match check.run {
-            Run::Reading => {}
-            Run::Policy(look) => input.policies.iter().for_each(|policy| look(policy, input.files, findings)),
             Run::Agent(look) => input.agents.iter().for_each(|policy| look(policy, findings)),
             // Absence means something only when everything was read.
             Run::Workspace(look) if input.complete || check.severity == Severity::Error => look(input, findings),
-            Run::Workspace(_) => {}
+            Run::Workspace(_) | Run::Policy(_) | Run::Reading => {}
         }
     }
 }

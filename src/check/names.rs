@@ -70,19 +70,15 @@ fn policies(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
 }
 
 fn rules(policy: &Declared<'_>, _: &Files, findings: &mut Vec<Diagnostic>) {
-    let mut seen = BTreeMap::new();
+    let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
+    let label = |index: usize| policy.document.label(&format!("/rules/{index}/name"));
     for (index, rule) in policy.desired.policy.rules().iter().enumerate() {
-        let label = policy.document.label(&format!("/rules/{index}/name"));
-        match seen.get(&rule.name) {
-            None => {
-                seen.insert(&rule.name, label);
-            }
-            Some(first) => {
-                let finding = Diagnostic::error("duplicate-rule", format!("two rules are named `{}`", rule.name));
-                let first: &Label = first;
-                let first = first.clone().saying("the first stands here");
-                findings.push(finding.at(label).related(first).help("rename one of the two"));
-            }
+        if let Some(first) = seen.get(rule.name.as_str()) {
+            let finding = Diagnostic::error("duplicate-rule", format!("two rules are named `{}`", rule.name));
+            let finding = finding.at(label(index)).related(label(*first).saying("the first stands here"));
+            findings.push(finding.help("rename one of the two"));
+        } else {
+            seen.insert(&rule.name, index);
         }
     }
 }
@@ -109,6 +105,9 @@ fn previously(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
         clashes("rule", of_rules.collect(), findings);
     }
     for policy in input.policies {
+        if policy.desired.rules.iter().all(|rule| rule.previously.is_empty()) {
+            continue;
+        }
         let rules = policy.desired.policy.rules().iter().zip(&policy.desired.rules).enumerate();
         let of_rules = rules.map(|(index, (rule, places))| Named {
             name: &rule.name,

@@ -4,14 +4,12 @@
 //! that matches nothing is a finding.
 
 use std::fs;
-use std::num::NonZero;
 use std::path::{Path, PathBuf};
-use std::thread;
 
 use globset::{GlobBuilder, GlobMatcher};
 use walkdir::{DirEntry, WalkDir};
 
-use super::read;
+use super::{parallel, read};
 use crate::diagnostic::{Diagnostic, FileId, Files, Label};
 
 /// The file that makes a folder a workspace.
@@ -161,15 +159,7 @@ fn relative(root: &Path, path: &Path) -> String {
 /// Reads files, several at a time, and adds them to `files` in the order given. A file that cannot be read is a finding
 /// and missing from the answer.
 pub fn read_all(files: &mut Files, named: &[(String, PathBuf)], findings: &mut Vec<Diagnostic>) -> Vec<FileId> {
-    let threads = thread::available_parallelism().map_or(1, NonZero::get).min(8);
-    let share = named.len().div_ceil(threads).max(64);
-    let contents: Vec<_> = thread::scope(|scope| {
-        let readers: Vec<_> = named
-            .chunks(share)
-            .map(|chunk| scope.spawn(|| chunk.iter().map(|(_, path)| read::open(path)).collect::<Vec<_>>()))
-            .collect();
-        readers.into_iter().flat_map(|reader| reader.join().expect("reading a file does not panic")).collect()
-    });
+    let contents = parallel::map(named.iter().collect(), 64, |(_, path)| read::open(path));
     named
         .iter()
         .zip(contents)

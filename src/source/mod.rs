@@ -8,6 +8,7 @@ mod build;
 mod discover;
 mod expectation;
 mod hidden;
+pub(crate) mod parallel;
 mod places;
 mod read;
 mod scalar;

@@ -1,5 +1,6 @@
 //! Where each key and value of a document stands: a tree of the same shape as the value.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 /// The place of a value and of everything below it.
@@ -91,6 +92,8 @@ impl Places {
 }
 
 /// The unescaped segments of a JSON pointer.
-fn segments(pointer: &str) -> impl Iterator<Item = String> {
-    pointer.split('/').skip(1).map(|segment| segment.replace("~1", "/").replace("~0", "~"))
+fn segments(pointer: &str) -> impl Iterator<Item = Cow<'_, str>> {
+    pointer.split('/').skip(1).map(|segment| {
+        if segment.contains('~') { segment.replace("~1", "/").replace("~0", "~").into() } else { segment.into() }
+    })
 }

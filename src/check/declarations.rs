@@ -1,0 +1,94 @@
+//! What documents declare, and the checks over it.
+//!
+//! Invariant: absence counts only where every document could be read.
+
+use std::path::Path;
+
+use super::load::{Emptiness, FileDocuments, has_errors};
+use super::silence::{self, Annotated};
+use super::{Input, mcp, run};
+use crate::diagnostic::{Diagnostic, FileId, Files};
+use crate::document::{self, Declared, DeclaredAgent, Ownership, Test, Workspace as Settings};
+use crate::model::Desired;
+use crate::source::{Comment, Tree};
+
+/// What the documents of a workspace, or of one file, declare.
+pub(super) struct Declarations<'a> {
+    policies: Vec<Declared<'a>>,
+    agents: Vec<DeclaredAgent<'a>>,
+    tests: Vec<Test>,
+}
+
+impl<'a> Declarations<'a> {
+    /// Resolves documents. Files that they name must lie below `root`.
+    pub(super) fn new(
+        root: &Path,
+        read: &'a [FileDocuments],
+        files: &mut Files,
+        findings: &mut Vec<Diagnostic>,
+    ) -> Self {
+        let mut declarations = Self { policies: Vec::new(), agents: Vec::new(), tests: Vec::new() };
+        for document in read.iter().flat_map(|file| &file.documents) {
+            declarations.policies.extend(document::declare(document, files, root, findings));
+            declarations.agents.extend(document::declare_agent(document, files, root, findings));
+            declarations.tests.extend(document::declare_test(document, files));
+        }
+        declarations
+    }
+
+    /// Runs the checks and applies silences. For files by themselves there are no settings.
+    pub(super) fn examine(
+        &self,
+        settings: Option<(&Settings, Emptiness)>,
+        read: &[FileDocuments],
+        files: &Files,
+        findings: &mut Vec<Diagnostic>,
+    ) {
+        let Self { policies, agents, tests } = self;
+        let complete = settings.is_some() && !has_errors(findings);
+        let exclusive = settings.is_some_and(|(settings, emptiness)| {
+            let docker = settings.docker.as_ref();
+            emptiness == Emptiness::Refused && docker.is_some_and(|docker| docker.ownership == Ownership::Exclusive)
+        });
+        if complete && exclusive && policies.is_empty() {
+            let finding = Diagnostic::error("no-policies", "the workspace owns every policy and declares none");
+            findings.push(finding.help("declare a policy, or write `ownership: declared`"));
+        }
+        let owns_agents = settings.is_some_and(|(settings, emptiness)| {
+            let vijil = settings.vijil.as_ref();
+            emptiness == Emptiness::Refused && vijil.is_some_and(|vijil| vijil.ownership == Ownership::Exclusive)
+        });
+        if complete && owns_agents && agents.is_empty() {
+            let finding =
+                Diagnostic::error("no-policies", "the workspace owns every policy for agents and declares none");
+            findings.push(finding.help("declare a policy, or write `ownership: declared` in `vijil`"));
+        }
+        let settings = settings.map(|(settings, _)| settings);
+        run(&Input { policies, agents, tests, settings, files, complete }, findings);
+        let cedar: Vec<(FileId, Vec<Comment>, Tree)> =
+            policies.iter().filter_map(|policy| mcp::comments(policy, files)).collect();
+        let in_cedar = cedar.iter().map(|(file, comments, tree)| Annotated {
+            file: *file,
+            marker: "//",
+            comments,
+            trees: vec![tree],
+        });
+        let in_documents = read.iter().map(|file| Annotated {
+            file: file.file,
+            marker: "#",
+            comments: &file.comments,
+            trees: file.documents.iter().map(|document| &document.tree).collect(),
+        });
+        let annotated: Vec<Annotated<'_>> = in_documents.chain(in_cedar).collect();
+        silence::apply(files, &annotated, findings);
+    }
+
+    /// What is declared, policies sorted by name.
+    pub(super) fn into_desired(self) -> (Desired, Vec<Test>) {
+        let mut policies: Vec<_> = self.policies.into_iter().map(|declared| declared.desired).collect();
+        policies.sort_by(|a, b| a.policy.name.cmp(&b.policy.name));
+        let mut agents: Vec<_> = self.agents.into_iter().map(|declared| declared.desired).collect();
+        agents.sort_by(|a, b| a.name.cmp(&b.name));
+        (Desired { policies, agents }, self.tests)
+    }
+}
