@@ -304,3 +304,88 @@ impl Contents {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Action, Decision, Desired, DesiredPolicy, DesiredRule, Origin, Policy, Resources, Scope};
+
+    /// Policies of one rule each: the name, and what it allows.
+    fn desired(policies: &[(String, String)]) -> Desired {
+        let origin = Origin { file: "policies.yaml".to_owned(), line: 1, column: 1 };
+        let policy = |(name, host): &(String, String)| {
+            let resources = Resources::Plain(vec![host.clone()]);
+            let rule =
+                Rule { name: "r".to_owned(), decision: Decision::Allow, actions: vec![Action::ConnectTcp], resources };
+            let body = Body::Allowlist(vec![rule]);
+            DesiredPolicy {
+                policy: Policy { name: name.clone(), scope: Scope::Organization, body },
+                domain: Domain::Network,
+                previously: Vec::new(),
+                origin: origin.clone(),
+                rules: vec![DesiredRule { previously: Vec::new(), origin: origin.clone() }],
+            }
+        };
+        Desired { policies: policies.iter().map(policy).collect(), ..Desired::default() }
+    }
+
+    /// The plan from nothing to these policies, or from some of them to others.
+    fn plan(before: &[(String, String)], after: &[(String, String)]) -> Plan {
+        let target = crate::plan::Target { org: "org".to_owned(), endpoint: "embedded".to_owned() };
+        let ownership = crate::plan::diff::Ownership { exclusive: true, unmanaged: Vec::new() };
+        let guards = crate::document::Guards::default();
+        let nothing = crate::model::Live { org: "org".to_owned(), ..crate::model::Live::default() };
+        let make = |desired: &Desired, live: &crate::model::Live| {
+            let (target, ownership, guards) = (&target, &ownership, &guards);
+            crate::plan::make(crate::plan::Input { target, desired, live, ownership, guards })
+        };
+        let made = make(&desired(before), &nothing);
+        let live = crate::plan::simulate::simulate(&nothing, made.steps.iter().map(|step| &step.change));
+        make(&desired(after), &live)
+    }
+
+    fn named(names: &[(&str, &str)]) -> Vec<(String, String)> {
+        names.iter().map(|(name, host)| ((*name).to_owned(), (*host).to_owned())).collect()
+    }
+
+    /// The steps that are held back when the step of this policy and verb is not done, as policies.
+    fn held(plan: &Plan, policy: &str, object: Object) -> Vec<String> {
+        let mut dependencies = Dependencies::new(plan);
+        let missing = plan.steps.iter().find(|step| step.policy == policy && step.change.object() == object).unwrap();
+        dependencies.add(missing);
+        let mut held = Vec::new();
+        for step in plan.steps.iter().filter(|step| step.id > missing.id) {
+            if dependencies.held_back(step).is_some() {
+                dependencies.add(step);
+                held.push(step.policy.clone());
+            }
+        }
+        held
+    }
+
+    #[test]
+    fn a_missing_step_holds_back_what_counts_on_it_and_nothing_else() {
+        let plan_of = |before: &[(&str, &str)], after: &[(&str, &str)]| plan(&named(before), &named(after));
+        // The rule of a policy that was not made; not that of another.
+        let two = plan_of(&[], &[("a", "a.example.com"), ("b", "b.example.com")]);
+        assert_eq!(held(&two, "a", Object::Policy), ["a"]);
+        assert_eq!(held(&two, "a", Object::Rule), [""; 0]);
+        // The last policy of a domain stays until another one is there, whatever that one says.
+        let replaced = plan_of(&[("old", "a.example.com")], &[("new", "b.example.com")]);
+        assert_eq!(held(&replaced, "new", Object::Policy), ["new", "old"]);
+        assert_eq!(held(&replaced, "new", Object::Rule), ["old"]);
+    }
+
+    #[test]
+    fn asking_costs_as_much_as_the_plan_not_as_its_square() {
+        let many: Vec<(String, String)> =
+            (0..1_500).map(|number| (format!("p{number}"), format!("h{number}.example.com"))).collect();
+        let plan = plan(&[], &many);
+        let mut dependencies = Dependencies::new(&plan);
+        let policies = plan.steps.iter().filter(|step| step.change.object() == Object::Policy);
+        policies.for_each(|step| dependencies.add(step));
+        // 1,500 missing steps times 1,500 that may wait for them: pair by pair this would take minutes.
+        let rules = plan.steps.iter().filter(|step| step.change.object() == Object::Rule);
+        assert_eq!(rules.filter(|step| dependencies.held_back(step).is_some()).count(), 1_500);
+    }
+}

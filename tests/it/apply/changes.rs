@@ -241,6 +241,13 @@ pub(super) fn changes() -> Vec<Change> {
             ],
             None,
         ),
+        // Whoever fails to make the new one may not delete the old one: somebody would be left without any.
+        change(
+            "somebody's only policy is replaced by another",
+            &[files("old", "research", &["one: allow read /one/**"])],
+            &[files("new", "research", &["two: allow read /two/**"])],
+            None,
+        ),
         // The name has to be given up first, and with it the deny that everybody was under.
         change(
             "a name is taken over with what it denies",

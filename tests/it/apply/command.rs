@@ -261,6 +261,16 @@ async fn an_edit_at_the_same_moment_is_reported_with_both_versions() {
     "#);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_wait_is_shown() {
+    let workspace = Workspace::new(MIRRORS, "").await;
+    workspace.emulator.arm("rate-limit=1@createRule#1".parse().unwrap());
+    let output = workspace.run(&["apply", "--yes"]).await;
+    assert!(output.starts_with("exit 0\n"), "{output}");
+    let stderr = output.split("-- stderr\n").nth(1).unwrap_or_default();
+    assert!(stderr.contains(" limits the rate: waiting 2 s\n"), "{stderr}");
+}
+
 /// What is said of an apply after its plan.
 fn report(output: &str) -> &str {
     let start = ["\nfailed ", "\ndone ", "\novertaken "].iter().filter_map(|word| output.find(word)).min();
