@@ -18,7 +18,17 @@ use crate::plan::guard::Guard;
 use crate::plan::{Plan, stale};
 use crate::render;
 
+const EXAMPLES: &str = "\
+Examples:
+  seawall apply                                        # asks before it writes
+  seawall apply --yes                                  # in a pipeline
+  seawall apply --plan plan.json --yes                 # just what was reviewed, or nothing
+  seawall apply --allow max_deletes                    # lifts one guard for this run
+
+Guards: max_deletes, protected, deny_widening, safe_order, service_limits.";
+
 #[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct Args {
     /// The workspace's folder; without it, the one around the current folder
     #[arg(value_name = "PATH")]

@@ -2,7 +2,13 @@
 
 use super::{Context, Exit, Failure, definition};
 
+const EXAMPLES: &str = "\
+Examples:
+  seawall completions bash > /etc/bash_completion.d/seawall
+  seawall completions zsh > _seawall";
+
 #[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct Args {
     /// The shell to complete for
     shell: clap_complete::Shell,

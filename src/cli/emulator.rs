@@ -20,8 +20,13 @@ const DEFAULT_PAIR: (&str, &str) = ("vk_seawall", "emulator");
 /// How long calls under way may take to end once the emulator is told to stop.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+const EXAMPLES: &str = "\
+Examples:
+  seawall emulator                                     # its address is the first line that it prints
+  seawall emulator --seed live.json --state state.db   # a copy of live state that outlives the process";
+
 #[derive(clap::Args)]
-#[command(after_long_help = format!("Faults: {SYNTAX}"))]
+#[command(after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\nFaults: {SYNTAX}"))]
 pub(super) struct Args {
     /// Listen on this port of 127.0.0.1; 0 takes a free one
     #[arg(long, value_name = "N", default_value_t = 0)]

@@ -2,7 +2,12 @@
 
 use super::{Context, Exit, Failure, definition};
 
+const EXAMPLES: &str = "\
+Examples:
+  seawall man | man -l -";
+
 #[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct Args {}
 
 pub(super) fn run(context: &Context, Args {}: &Args) -> Result<Exit, Failure> {

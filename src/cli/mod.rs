@@ -36,9 +36,19 @@ pub use connect::{Connected, Target, connect, organization};
 pub use context::Context;
 pub use settings::{Environment, Overrides, Setting};
 
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done, or nothing to do
+  1  the documents are wrong, or an access test fails
+  2  wrong usage of the command line
+  3  changes are pending (`plan --detailed-exitcode`)
+  4  refused: a guard, a stale plan, or no confirmation
+  5  the service or the machine failed, and nothing was written
+  6  applied in part: running again continues";
+
 /// GitOps for the rules that contain AI agents: plan, explain and apply Docker AI Governance policies.
 #[derive(Parser)]
-#[command(name = "seawall", version, arg_required_else_help = true)]
+#[command(name = "seawall", version, arg_required_else_help = true, after_help = EXIT_CODES)]
 struct Cli {
     #[command(flatten)]
     global: Global,
@@ -171,6 +181,20 @@ mod tests {
     #[test]
     fn the_definition_is_sound() {
         definition().debug_assert();
+    }
+
+    #[test]
+    fn every_command_shows_examples_and_they_parse() {
+        for command in definition().get_subcommands() {
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            let examples: Vec<&str> = help.lines().filter(|line| line.starts_with("  seawall ")).collect();
+            assert!(!examples.is_empty(), "`{}` shows no example", command.get_name());
+            for example in examples {
+                let words = example.split(['#', '>', '|']).next().unwrap().split_whitespace();
+                let parsed = Cli::try_parse_from(words);
+                assert!(parsed.is_ok(), "{example}: {}", parsed.err().unwrap());
+            }
+        }
     }
 
     #[test]

@@ -8,7 +8,17 @@ use crate::plan::Plan;
 use crate::render;
 use crate::render::sanitize::line;
 
+const EXAMPLES: &str = "\
+Examples:
+  seawall plan                                         # for people; `-v` folds nothing
+  seawall plan --out plan.json                         # for `apply --plan plan.json`
+  seawall plan --detailed-exitcode                     # exit 3 when changes are pending
+  seawall plan --live-from live.json                   # without credentials, against a snapshot
+
++ is gained or created, ? may change, ~ is changed in place, - is lost or deleted.";
+
 #[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct Args {
     /// The workspace's folder; without it, the one around the current folder
     #[arg(value_name = "PATH")]

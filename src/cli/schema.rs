@@ -3,7 +3,13 @@
 use super::{Context, Exit, Failure};
 use crate::document::{self, KINDS};
 
+const EXAMPLES: &str = "\
+Examples:
+  seawall schema > seawall.schema.json                 # for editors: all kinds
+  seawall schema NetworkPolicy";
+
 #[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct Args {
     /// One kind of document; without it, all of them in one schema
     #[arg(value_parser = clap::builder::PossibleValuesParser::new(KINDS.iter().map(|kind| kind.name)), ignore_case = true)]

@@ -6,7 +6,13 @@ use super::connect::{Target, connect};
 use super::{Context, Exit, Failure, workspace};
 use crate::check::Emptiness;
 
+const EXAMPLES: &str = "\
+Examples:
+  seawall snapshot --out live.json                     # by somebody who has credentials
+  seawall plan --live-from live.json                   # by somebody who has none";
+
 #[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct Args {
     /// The workspace; without it, the one around the current folder
     #[arg(value_name = "PATH")]

@@ -9,7 +9,14 @@ use crate::check::{self, Emptiness};
 use crate::diagnostic::{Diagnostic, Findings};
 use crate::render::{diagnostic, findings, github, sarif};
 
+const EXAMPLES: &str = "\
+Examples:
+  seawall validate                                     # the workspace around this folder
+  seawall validate policies/web.yaml                   # one file alone, as pre-commit does
+  seawall validate --format github                     # annotations on a pull request";
+
 #[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct Args {
     /// Workspace folders, or files to check alone; without any, the workspace around the current folder
     #[arg(value_name = "PATH")]

@@ -14,6 +14,7 @@ mod cases;
 mod command_line;
 mod emulator;
 mod examples;
+mod layers;
 mod markdown;
 mod mcp;
 mod readme;
