@@ -1,4 +1,4 @@
-//! Whether everything that one statement matches is matched by another.
+//! Whether everything that one statement matches is matched by another, and whether nothing is.
 //!
 //! Invariant: a yes is proven from the form of the statements; a no only means that this way did not show it.
 
@@ -6,11 +6,12 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use cedar_policy::pst::{
-    ActionConstraint, BinaryOp, Clause, EntityOrSlot, EntityType, EntityUID, Expr, Literal, PrincipalConstraint,
-    ResourceConstraint, Template, UnaryOp, Var,
+    ActionConstraint, BinaryOp, Clause, EntityOrSlot, Expr, Literal, PrincipalConstraint, ResourceConstraint, Template,
+    UnaryOp, Var,
 };
 
 use super::finding::{Finding, code};
+use super::imply::{contradict, implies};
 use super::{Effect, Statement};
 
 /// Whether `outer` matches every request that `inner` matches.
@@ -30,7 +31,21 @@ pub fn covers(outer: &Statement, inner: &Statement) -> bool {
         (Some(outer), Some(inner)) => inner.iter().all(|uid| outer.contains(uid)),
     };
     let given = requirements(inner);
-    actions && requirements(outer).iter().all(|required| given.contains(required) || implied(required, &given))
+    actions && requirements(outer).iter().all(|required| given.iter().any(|given| implies(given, required)))
+}
+
+/// Whether no request is matched by both.
+///
+/// Recursive as [`covers`].
+pub(super) fn are_disjoint(one: &Statement, other: &Statement) -> bool {
+    let (Some(one), Some(other)) = (&one.tree, &other.tree) else { return true };
+    if let (Some(one), Some(other)) = (named(&one.action), named(&other.action))
+        && one.is_disjoint(&other)
+    {
+        return true;
+    }
+    let other = requirements(other);
+    requirements(one).iter().any(|required| other.iter().any(|other| contradict(required, other)))
 }
 
 /// The permits of a text that one of its forbids covers.
@@ -93,26 +108,6 @@ fn of_resource(scope: &ResourceConstraint) -> Vec<Expr> {
             ]
         }
     }
-}
-
-/// `resource in X` and `resource is T` follow from `resource == X`.
-fn implied(required: &Expr, given: &[Expr]) -> bool {
-    given.iter().filter_map(|expr| compared(expr, BinaryOp::Eq)).any(|uid| {
-        let same_type = |entity_type: &EntityType| *entity_type == uid.ty;
-        compared(required, BinaryOp::In) == Some(uid)
-            || matches!(required, Expr::Is { expr, entity_type, in_expr: None } if is_resource(expr) && same_type(entity_type))
-    })
-}
-
-/// The entity that an expression compares the resource with by this operator.
-fn compared(expr: &Expr, by: BinaryOp) -> Option<&EntityUID> {
-    let Expr::BinaryOp { op, left, right } = expr else { return None };
-    let Expr::Literal(Literal::EntityUID(uid)) = &**right else { return None };
-    (*op == by && is_resource(left)).then_some(uid)
-}
-
-fn is_resource(expr: &Expr) -> bool {
-    matches!(expr, Expr::Var(Var::Resource))
 }
 
 /// The actions that a scope names; `None` for all.

@@ -105,23 +105,82 @@ impl McpPolicies {
         Self { policies: compiled.collect() }
     }
 
+    /// Those that govern a member of just these teams.
+    #[must_use]
+    pub fn governing(&self, teams: &BTreeSet<String>) -> Governing<'_> {
+        let governs = |policy: &&Compiled| match &policy.scope {
+            Scope::Organization => true,
+            Scope::Teams(governed) => !governed.is_disjoint(teams),
+        };
+        Governing::new(self.policies.iter().filter(governs).collect())
+    }
+
     /// Decides a request of a member of just these teams.
     #[must_use]
     pub fn decide(&self, teams: &BTreeSet<String>, request: &McpRequest) -> Answer {
-        let governing: Vec<&Compiled> = self
-            .policies
-            .iter()
-            .filter(|policy| match &policy.scope {
-                Scope::Organization => true,
-                Scope::Teams(governed) => !governed.is_disjoint(teams),
-            })
-            .collect();
-        if governing.is_empty() {
+        self.governing(teams).decide(request)
+    }
+}
+
+/// The policies that govern an audience, together.
+#[derive(Debug)]
+pub struct Governing<'a> {
+    policies: Vec<&'a Compiled>,
+    /// All statements that are understood.
+    set: PolicySet,
+    by_id: BTreeMap<String, Position>,
+    /// Statements that the engine alone is not always to be asked about.
+    apart: Vec<Position>,
+}
+
+/// A policy among those that govern, and a statement of it.
+type Position = (usize, usize);
+
+impl<'a> Governing<'a> {
+    fn new(policies: Vec<&'a Compiled>) -> Self {
+        let mut governing = Self { policies, set: PolicySet::new(), by_id: BTreeMap::new(), apart: Vec::new() };
+        for (position, policy) in governing.policies.iter().enumerate() {
+            for (number, statement) in policy.statements.iter().flatten().enumerate() {
+                let (Some(parsed), Some(tree)) = (&statement.policy, &statement.tree) else { continue };
+                let policy = parsed.new_id(PolicyId::new(id((position, number))));
+                governing.set.add(policy).expect("ids are distinct");
+                governing.by_id.insert(id((position, number)), (position, number));
+                if on_principal(tree) || conditions(tree).any(tests_attributes) {
+                    governing.apart.push((position, number));
+                }
+            }
+        }
+        governing
+    }
+
+    /// Decides a request.
+    #[must_use]
+    pub fn decide(&self, request: &McpRequest) -> Answer {
+        if self.policies.is_empty() {
             let note = "no MCP policy governs this, and the gateway permits everything".to_owned();
             return Answer { outcome: Outcome::Allow, because: Vec::new(), notes: vec![note] };
         }
-        with_deep_stack(|| Question::new(request).ask(&governing))
+        with_deep_stack(|| Question::new(request).ask(self))
     }
+
+    fn find(&self, (position, number): Position) -> Option<(&'a Compiled, &'a Statement)> {
+        let policy = self.policies.get(position)?;
+        Some((policy, policy.statements.as_ref()?.get(number)?))
+    }
+
+    fn reason(&self, key: Position, doubt: Option<String>) -> Option<(Position, Reason)> {
+        let (policy, statement) = self.find(key)?;
+        Some((key, reason(policy, Some((key.1, statement)), doubt)))
+    }
+}
+
+fn id((position, number): Position) -> String {
+    format!("{position}.{number}")
+}
+
+/// Whether a statement alone matches a request that says everything it reads.
+pub(super) fn matches(statement: &Statement, request: &McpRequest) -> bool {
+    statement.policy.as_ref().is_some_and(|policy| Question::new(request).engine(policy).0)
 }
 
 /// A request in the engine's terms.
@@ -131,16 +190,6 @@ struct Question<'a> {
     entities: Entities,
     /// Attributes of the resource or the context that exist and whose value was not said.
     unknown: BTreeSet<&'static str>,
-}
-
-/// How a statement is judged.
-enum Judged {
-    /// By the engine, together with the others.
-    Together,
-    /// It does not match.
-    Never,
-    /// Nobody knows, for this reason.
-    Doubt(String),
 }
 
 impl<'a> Question<'a> {
@@ -163,76 +212,51 @@ impl<'a> Question<'a> {
         Self { request, asked, entities, unknown }
     }
 
-    fn ask(&self, governing: &[&Compiled]) -> Answer {
-        let mut reasons: BTreeMap<(usize, usize), Reason> = BTreeMap::new();
-        let mut set = PolicySet::new();
-        let mut by_id: BTreeMap<String, (usize, usize)> = BTreeMap::new();
-        for (position, policy) in governing.iter().enumerate() {
-            let Some(statements) = &policy.statements else {
-                let doubt = "its text is not understood".to_owned();
-                reasons.insert((position, 0), reason(policy, None, Some(doubt)));
-                continue;
-            };
-            for (number, statement) in statements.iter().enumerate() {
-                let key = (position, number);
-                let (Some(parsed), Some(tree)) = (&statement.policy, &statement.tree) else { continue };
-                match self.judged(parsed, tree) {
-                    Judged::Never => {}
-                    Judged::Doubt(doubt) => {
-                        reasons.insert(key, reason(policy, Some((number, statement)), Some(doubt)));
-                    }
-                    Judged::Together => {
-                        let id = format!("{position}.{number}");
-                        set.add(parsed.new_id(PolicyId::new(&id))).expect("ids are distinct");
-                        by_id.insert(id, key);
-                    }
-                }
+    fn ask(&self, governing: &Governing<'_>) -> Answer {
+        let mut reasons: BTreeMap<Position, Reason> = BTreeMap::new();
+        let foreign = governing.policies.iter().enumerate().filter(|(_, policy)| policy.statements.is_none());
+        for (position, policy) in foreign {
+            reasons.insert((position, 0), reason(policy, None, Some("its text is not understood".to_owned())));
+        }
+        let mut without: Option<PolicySet> = None;
+        for key in &governing.apart {
+            let Some((_, statement)) = governing.find(*key) else { continue };
+            let (Some(parsed), Some(tree)) = (&statement.policy, &statement.tree) else { continue };
+            if let Some(doubt) = self.doubt(parsed, tree) {
+                reasons.extend(governing.reason(*key, Some(doubt)));
+                let set = without.get_or_insert_with(|| governing.set.clone());
+                set.remove_static(PolicyId::new(id(*key))).expect("it was added under this id");
             }
         }
-        let response = Authorizer::new().is_authorized(&self.asked, &set, &self.entities);
-        let place = |id: &PolicyId| by_id.get(AsRef::<str>::as_ref(id)).copied();
-        let find = |(position, number): (usize, usize)| {
-            let policy = governing.get(position)?;
-            Some((*policy, number, policy.statements.as_ref()?.get(number)?))
-        };
-        for key in response.diagnostics().reason().filter_map(place) {
-            if let Some((policy, number, statement)) = find(key) {
-                reasons.insert(key, reason(policy, Some((number, statement)), None));
-            }
-        }
+        let set = without.as_ref().unwrap_or(&governing.set);
+        let response = Authorizer::new().is_authorized(&self.asked, set, &self.entities);
+        let place = |id: &PolicyId| governing.by_id.get(AsRef::<str>::as_ref(id)).copied();
+        let matching = response.diagnostics().reason().filter_map(place);
+        reasons.extend(matching.filter_map(|key| governing.reason(key, None)));
         for error in response.diagnostics().errors() {
             let cedar_policy::AuthorizationError::PolicyEvaluationError(error) = error;
-            let Some((key, (policy, number, statement))) =
-                place(error.policy_id()).and_then(|key| Some((key, find(key)?)))
-            else {
-                continue;
-            };
+            let Some(key) = place(error.policy_id()) else { continue };
+            let tree = governing.find(key).and_then(|(_, statement)| statement.tree.as_ref());
             // Other errors are documented: the statement is skipped.
-            if let Some(name) = statement.tree.as_ref().and_then(|tree| self.reads_unknown(tree, true)) {
-                reasons.insert(key, reason(policy, Some((number, statement)), Some(not_said(name))));
+            if let Some(name) = tree.and_then(|tree| self.reads_unknown(tree, true)) {
+                reasons.extend(governing.reason(key, Some(not_said(name))));
             }
         }
         self.conclude(reasons.into_values().collect())
     }
 
-    /// Sets apart what the engine alone cannot be asked about.
-    fn judged(&self, policy: &CedarPolicy, tree: &Template) -> Judged {
+    /// Why the engine alone cannot be asked about a statement.
+    fn doubt(&self, policy: &CedarPolicy, tree: &Template) -> Option<String> {
         if !validate::actions_in_scope(&tree.action).contains(&self.request.action) {
-            return Judged::Never;
+            return None;
         }
         if let Some(name) = self.reads_unknown(tree, false) {
-            let matches = self.engine(&scope_only(tree)).0;
-            return if matches { Judged::Doubt(not_said(name)) } else { Judged::Never };
-        }
-        if tree.principal == PrincipalConstraint::Any && !conditions(tree).any(traps::mentions_principal) {
-            return Judged::Together;
+            return self.engine(&scope_only(tree)).0.then(|| not_said(name));
         }
         // Documented never to match. Where the engine finds that it does, two authorities disagree.
-        let (matches, errs) = self.engine(policy);
-        if matches || errs && self.reads_unknown(tree, true).is_some() {
-            return Judged::Doubt("its clause on the principal is documented never to match".to_owned());
-        }
-        Judged::Never
+        let (matches, errs) = if on_principal(tree) { self.engine(policy) } else { return None };
+        (matches || errs && self.reads_unknown(tree, true).is_some())
+            .then(|| "its clause on the principal is documented never to match".to_owned())
     }
 
     /// Whether one statement matches, and whether it errs.
@@ -406,6 +430,14 @@ fn conditions(tree: &Template) -> impl Iterator<Item = &Expr> {
     tree.clauses().iter().map(|clause| match clause {
         Clause::When(condition) | Clause::Unless(condition) => &**condition,
     })
+}
+
+fn on_principal(tree: &Template) -> bool {
+    tree.principal != PrincipalConstraint::Any || conditions(tree).any(traps::mentions_principal)
+}
+
+fn tests_attributes(condition: &Expr) -> bool {
+    condition.reduce(&|expr| matches!(expr, Expr::HasAttr { .. }).then_some(true), &|a, b| a || b, false)
 }
 
 /// The statement without its conditions.

@@ -6,11 +6,14 @@
 //! open is said to be uncertain.
 
 mod arguments;
+mod compare;
 mod cover;
 mod decide;
 mod examine;
+mod example;
 mod explain;
 mod finding;
+mod imply;
 mod limit;
 mod request;
 mod schema;
@@ -21,8 +24,9 @@ mod token;
 mod traps;
 mod validate;
 
+pub use compare::{McpCause, McpChange, compare};
 pub use cover::covers;
-pub use decide::{Answer, McpPolicies, Outcome, Reason};
+pub use decide::{Answer, Governing, McpPolicies, Outcome, Reason};
 pub use examine::{examine, examine_syntax};
 pub use finding::{Finding, code};
 pub use limit::{MAX_NESTING, MAX_OPERATORS, with_deep_stack};

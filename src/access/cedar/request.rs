@@ -67,7 +67,8 @@ impl McpRequest {
         Ok(request)
     }
 
-    fn set(&mut self, name: &str, value: Value) -> Result<(), NoRequest> {
+    /// Says an attribute, the arguments or the time.
+    pub(super) fn set(&mut self, name: &str, value: Value) -> Result<(), NoRequest> {
         let action = self.action;
         match (name, value) {
             ("args", Value::Object(arguments)) if action.has_arguments() => {
@@ -124,9 +125,13 @@ impl fmt::Display for McpRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ", self.action)?;
         match &self.server {
-            Some(server) if self.action != McpAction::Register => write!(f, "{server}/{}", self.target),
-            Some(_) | None => f.write_str(&self.target),
+            Some(server) if self.action != McpAction::Register => write!(f, "{server}/{}", self.target)?,
+            Some(_) | None => f.write_str(&self.target)?,
         }
+        let mut said = self.attributes.clone();
+        said.extend(self.arguments.clone().map(|arguments| ("args".to_owned(), Value::Object(arguments))));
+        said.extend(self.request_time.clone().map(|time| ("request_time".to_owned(), Value::String(time))));
+        if said.is_empty() { Ok(()) } else { write!(f, " {}", Value::Object(said)) }
     }
 }
 
@@ -198,6 +203,15 @@ fn unusable(value: &Value) -> Option<&Value> {
 }
 
 impl schema::AttributeType {
+    /// A value that nothing is compared with.
+    pub(super) fn other(self) -> Value {
+        match self {
+            Self::Bool => false.into(),
+            Self::String => "other".into(),
+            Self::SetOfStrings => Value::Array(Vec::new()),
+        }
+    }
+
     fn takes(self, value: &Value) -> bool {
         match self {
             Self::Bool => value.is_boolean(),

@@ -15,18 +15,17 @@
 mod cells;
 mod cover;
 mod describe;
+mod mcp;
 mod outcome;
 mod reach;
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use serde::Serialize;
 
-use crate::model::{Body, Decision, Domain, Policy, TeamDirectory};
+use crate::model::{Decision, Domain, Policy, TeamDirectory};
 
 use self::cells::cells;
 use self::outcome::Outcome;
-use self::reach::{Change, Statements};
+use self::reach::Statements;
 use super::universe::Universe;
 
 /// What a change means for access.
@@ -106,20 +105,25 @@ pub fn compare(old: &[Policy], new: &[Policy], teams: &TeamDirectory) -> Compari
     if !statements.are_equal() {
         let universe = Universe::of(statements.clauses.clone());
         comparison.exact = universe.is_complete();
-        for (outcome, entry) in
-            describe::entries(&universe, &statements, cells(&universe, &statements), (old, new), teams)
-        {
+        let cells = cells(&universe, &statements);
+        comparison.add(describe::entries(&universe, &statements, cells, (old, new), teams));
+    }
+    comparison.add(mcp::entries(old, new, teams));
+    comparison.uncertain.extend(domains_that_end(old, new));
+    comparison.exact &= comparison.uncertain.is_empty();
+    comparison
+}
+
+impl Comparison {
+    fn add(&mut self, entries: impl IntoIterator<Item = (Outcome, Entry)>) {
+        for (outcome, entry) in entries {
             match outcome {
-                Outcome::Widened => comparison.widened.push(entry),
-                Outcome::Narrowed => comparison.narrowed.push(entry),
-                Outcome::Uncertain { .. } => comparison.uncertain.push(entry),
+                Outcome::Widened => self.widened.push(entry),
+                Outcome::Narrowed => self.narrowed.push(entry),
+                Outcome::Uncertain { .. } => self.uncertain.push(entry),
             }
         }
     }
-    comparison.uncertain.extend(domains_that_end(old, new));
-    comparison.uncertain.extend(changed_cedar(old, new));
-    comparison.exact &= comparison.uncertain.is_empty();
-    comparison
 }
 
 /// Where the last policy of a domain goes: whether everything is still denied then is not documented.
@@ -148,39 +152,6 @@ fn domains_that_end(old: &[Policy], new: &[Policy]) -> Vec<Entry> {
         narrows: false,
     })
     .collect()
-}
-
-/// Cedar policies that are not the same in both states, names and white space aside.
-fn changed_cedar(old: &[Policy], new: &[Policy]) -> Vec<Entry> {
-    type Text<'a> = (Vec<&'a str>, &'a str);
-    let mut texts: BTreeMap<Text<'_>, (Change, Vec<Cause>)> = BTreeMap::new();
-    let names: BTreeSet<&str> = old.iter().chain(new).flat_map(|policy| policy.scope.teams()).collect();
-    let teams: BTreeMap<&str, usize> = names.into_iter().zip(0..).collect();
-    for (comes, policy) in old.iter().map(|policy| (false, policy)).chain(new.iter().map(|policy| (true, policy))) {
-        let Body::Cedar(cedar) = &policy.body else { continue };
-        let key = (cedar.text.split_whitespace().collect(), cedar.schema_url.as_str());
-        let (change, causes) = texts.entry(key).or_default();
-        let reach = if comes { &mut change.new } else { &mut change.old };
-        reach.add(&policy.scope, &teams);
-        causes.push(Cause { comes, policy: policy.name.clone(), rule: None, decision: None });
-    }
-    let mut by_policy: BTreeMap<String, Vec<Cause>> = BTreeMap::new();
-    for (_, causes) in texts.into_values().filter(|(change, _)| change.is_change()) {
-        for cause in causes {
-            by_policy.entry(cause.policy.clone()).or_default().push(cause);
-        }
-    }
-    by_policy
-        .into_iter()
-        .map(|(policy, because)| Entry {
-            audience: Audience::default(),
-            access: format!("mcp {policy}"),
-            witness: format!("mcp {policy}"),
-            because,
-            widens: true,
-            narrows: true,
-        })
-        .collect()
 }
 
 #[cfg(test)]

@@ -33,6 +33,12 @@ pub(super) enum Outcome {
     Uncertain { widens: bool, narrows: bool },
 }
 
+impl Outcome {
+    pub(super) fn is_uncertain(self) -> bool {
+        matches!(self, Self::Uncertain { .. })
+    }
+}
+
 /// Every smallest audience for which the change matters.
 pub(super) fn outcomes(point: &Point, statements: &Statements) -> Vec<(Teams, Outcome)> {
     let change = |group: usize| statements.change(group);

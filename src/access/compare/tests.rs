@@ -1,7 +1,7 @@
 //! What comparisons say, one table.
 
 use super::*;
-use crate::model::{Action, Cedar, HttpResource, Resources, Rule, Scope, Team};
+use crate::model::{Action, Body, Cedar, HttpResource, Resources, Rule, Scope, Team};
 
 /// `allow connect:tcp a b` and `deny request:get,request:head host[:port]/path`.
 fn rule(text: &str) -> Rule {
@@ -213,20 +213,40 @@ fn causes_name_the_rules_that_make_the_difference() {
 }
 
 #[test]
-fn cedar_policies_compare_by_text_and_scope() {
-    let cedar = |name: &str, text: &str, teams: &[&str]| Policy {
+fn mcp_policies_are_compared_by_what_they_permit() {
+    let cedar = |name: &str, schema_url: &str, text: &str, teams: &[&str]| Policy {
         name: name.to_owned(),
         scope: Scope::of(teams.iter().map(|team| (*team).to_owned())),
-        body: Body::Cedar(Cedar { text: text.to_owned(), schema_url: "https://schemas.example.com".to_owned() }),
+        body: Body::Cedar(Cedar { text: text.to_owned(), schema_url: schema_url.to_owned() }),
     };
-    let old = [cedar("a", "permit (principal, action, resource);", &[])];
-    // A rename and other white space say the same.
-    let renamed = [cedar("b", "permit  (principal, action, resource);\n", &[])];
-    assert!(compare(&old, &renamed, &TeamDirectory::default()).exact);
-    // Another scope or text does not.
-    for new in [cedar("a", "permit (principal, action, resource);", &["t"]), cedar("a", "forbid (x);", &[])] {
-        let comparison = compare(&old, &[new], &TeamDirectory::default());
-        assert!(!comparison.exact);
-        assert_eq!(comparison.uncertain.iter().map(|entry| entry.access.as_str()).collect::<Vec<_>>(), ["mcp a"]);
-    }
+    let known = |name: &str, text: &str, teams: &[&str]| cedar(name, crate::access::cedar::SCHEMA_URL, text, teams);
+    let foreign = |name: &str, text: &str| cedar(name, "https://schemas.example.com", text, &[]);
+    let lines = |old: Policy, new: Policy| {
+        let Comparison { exact, widened, narrowed, uncertain } = compare(&[old], &[new], &TeamDirectory::default());
+        assert_eq!(exact, uncertain.is_empty());
+        let of = |sign: &'static str, entries: Vec<Entry>| {
+            entries.into_iter().map(move |entry| {
+                let because: Vec<String> = entry.because.iter().map(Cause::to_string).collect();
+                format!("{sign} {} | {} | {}", entry.access, entry.witness, because.join(", "))
+            })
+        };
+        of("+", widened).chain(of("-", narrowed)).chain(of("?", uncertain)).collect::<Vec<_>>()
+    };
+    let prompts = r#"permit (principal, action == MCP::Action::"getPrompt", resource);"#;
+    // A rename and another layout say the same, also where the schema is not known.
+    assert_eq!(lines(known("a", prompts, &[]), known("b", &prompts.replace("; ", "\n;"), &[])), [""; 0]);
+    assert_eq!(lines(foreign("a", prompts), foreign("b", &format!("// why\n{prompts}"))), [""; 0]);
+    // One more statement, with the request that shows it.
+    assert_eq!(
+        lines(
+            known("a", prompts, &[]),
+            known("a", &format!("{prompts} permit (principal, action, resource in MCP::Server::\"x\");"), &[])
+        ),
+        ["+ mcp | mcp register x | now allow `a › permit (principal, action, resource in MCP::Server::\"x\");`"]
+    );
+    // What is not understood is uncertain, in both directions at once.
+    assert_eq!(
+        lines(foreign("a", prompts), foreign("a", "forbid (principal, action, resource);")),
+        ["? mcp | mcp | no longer `a`, now `a`"]
+    );
 }
