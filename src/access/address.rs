@@ -49,8 +49,8 @@ pub(super) fn address_classes(blocks: &Blocks, named: &BTreeSet<IpAddr>) -> Vec<
 
 /// The clauses whose block holds the address, sorted.
 pub(super) fn hits(blocks: &Blocks, address: IpAddr) -> Vec<Hit> {
-    let mut hits: Vec<Hit> =
-        blocks.iter().filter(|(net, _)| net.contains(&address)).flat_map(|(_, hits)| hits).copied().collect();
+    let around = (0..=IpNet::from(address).max_prefix_len()).filter_map(|length| IpNet::new(address, length).ok());
+    let mut hits: Vec<Hit> = around.filter_map(|net| blocks.get(&net.trunc())).flatten().copied().collect();
     hits.sort_unstable();
     hits
 }

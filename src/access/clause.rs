@@ -2,12 +2,15 @@
 //!
 //! Invariant: splitting, joining, renaming or reordering rules leaves their clauses as they are.
 
+use ipnet::IpNet;
+
 use crate::model::{Action, Decision, Layer, Resources, Rule};
 
-use super::host::Destination;
+use super::host::{Destination, HostPattern};
 use super::path::{self, PathPattern};
-use super::pattern::Sequence;
+use super::pattern::{Sequence, Token};
 use super::point::Atom;
+use super::trie::{Hit, Trie};
 use super::unknowns::{Unknown, Unknowns};
 
 /// A set of actions.
@@ -86,6 +89,35 @@ pub(super) enum Target {
     Http(Destination, Sequence),
     /// Folders.
     Folder(Sequence),
+}
+
+impl Target {
+    /// The only port, where there is one.
+    pub(super) fn port(&self) -> Option<u16> {
+        match self {
+            Self::Network(destination) | Self::Http(destination, _) => destination.port,
+            Self::Folder(_) => None,
+        }
+    }
+
+    /// The CIDR block, where it is one.
+    pub(super) fn block(&self) -> Option<IpNet> {
+        match self {
+            Self::Network(Destination { host: HostPattern::Cidr(block), .. }) => Some(*block),
+            Self::Network(_) | Self::Http(..) | Self::Folder(_) => None,
+        }
+    }
+
+    /// Adds the path of a target for requests to those of others; `hit` is what its host depends on.
+    pub(super) fn insert_path(&self, paths: &mut Trie, hit: &Hit) {
+        let Self::Http(_, path) = self else { return };
+        paths.insert(path, hit.unknowns, hit.clause);
+        if path.tokens == [Token::One] {
+            // `/*`, which may stand for `/`.
+            let root = Sequence { tokens: Vec::new(), unknowns: Unknowns::NONE, bare: Unknowns::NONE };
+            paths.insert(&root, hit.unknowns.and(Unknown::EmptySegment.into()), hit.clause);
+        }
+    }
 }
 
 /// One decision for some actions on one resource.

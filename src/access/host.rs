@@ -53,7 +53,7 @@ impl Destination {
         }
         // A scheme, a path or user information is documented nowhere: at most the host in between is touched.
         let bare = text.split_once("://").map_or(text, |(_, rest)| rest);
-        let bare = bare.split(['/', '?', '#']).next().unwrap_or_default();
+        let bare = bare.split(['/', '#']).next().unwrap_or_default();
         let bare = bare.rsplit('@').next().unwrap_or_default();
         let (host, port) = match bare.rsplit_once(':') {
             Some((host, port)) => (host, Some(port)),
@@ -122,7 +122,7 @@ fn parse_port(text: &str) -> Option<u16> {
     text.parse().ok().filter(|port| *port != 0)
 }
 
-fn is_name(host: &str) -> bool {
+pub(super) fn is_name(host: &str) -> bool {
     let host = host.strip_suffix('.').unwrap_or(host);
     host.split('.').all(|label| !label.is_empty())
         && !host.contains([' ', '\\', '%', ':'])

@@ -13,24 +13,33 @@
 //! [`Verdict::Uncertain`].
 
 mod address;
+mod ask;
 pub mod cedar;
 mod classes;
 mod clause;
 mod compare;
 mod glob;
 mod host;
+mod nearest;
 mod path;
 mod pattern;
 mod point;
 mod points;
+mod remarks;
+mod request;
+#[cfg(test)]
+mod tests;
 mod text;
+pub mod trial;
 mod trie;
 mod universe;
 mod unknowns;
 mod witness;
 
+pub use ask::{Answer, Question, Reason, State};
 pub use compare::{Audience, Cause, Comparison, Entry, compare};
 pub use point::{Atom, Match, Point, Role, Verdict, World};
+pub use request::{Host, Request};
 pub use universe::Universe;
 pub use unknowns::{Unknown, Unknowns};
 pub use witness::Witness;

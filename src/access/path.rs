@@ -110,7 +110,7 @@ fn strip_prefix_ignoring_case<'a>(text: &'a str, prefix: &str) -> Option<&'a str
 }
 
 /// `$NAME`, `${NAME}` or `%NAME%`.
-fn has_variable(text: &str) -> bool {
+pub(super) fn has_variable(text: &str) -> bool {
     let dollar = text.match_indices('$').any(|(at, _)| {
         text.get(at + 1..)
             .is_some_and(|rest| rest.starts_with(|c: char| c == '{' || c == '_' || c.is_ascii_alphabetic()))

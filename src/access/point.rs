@@ -21,6 +21,7 @@ use std::fmt;
 
 use crate::model::Decision;
 
+use super::clause::{Actions, Clause, Target};
 use super::unknowns::{Unknown, Unknowns};
 
 /// What a request is about.
@@ -101,9 +102,16 @@ pub struct Point {
 }
 
 impl Match {
-    pub(super) fn new(group: usize, decision: Decision, role: Role, unknowns: Unknowns) -> Self {
+    /// The part that a clause that matches has in a role, where it speaks about the action.
+    pub(super) fn of(clause: &Clause, unknowns: Unknowns, action: Actions, role: Role) -> Option<Self> {
+        let http = matches!(clause.target, Target::Http(..));
+        let fits = match role {
+            Role::Http | Role::Cover => http,
+            Role::Name | Role::Address | Role::Folder => !http,
+        };
         let unknowns = if role == Role::Cover { unknowns.and(Unknown::Uninspected.into()) } else { unknowns };
-        Self { group, decision, role, unknowns, needs: 0 }
+        let found = Self { group: clause.group, decision: clause.decision, role, unknowns, needs: 0 };
+        (fits && clause.actions.meets(action)).then_some(found)
     }
 
     fn holds(&self, World(settled): World) -> bool {
@@ -201,6 +209,40 @@ impl Point {
             (true, true) => Verdict::Allow,
             (false, true) => Verdict::Deny,
         }
+    }
+}
+
+impl Point {
+    /// The same point with the clauses of one group deciding the other way round.
+    pub(super) fn flipped(&self, group: usize) -> Self {
+        let flip = |one: &Match| match (one.group == group, one.decision) {
+            (false, _) => *one,
+            (true, Decision::Allow) => Match { decision: Decision::Deny, ..*one },
+            (true, Decision::Deny) => Match { decision: Decision::Allow, ..*one },
+        };
+        Self::new(self.atom, self.matches.iter().map(flip).collect())
+    }
+
+    /// Whether a match leads to a verdict: one that opens where it is allowed, one that closes where it is denied, and
+    /// any that is asked where it is uncertain.
+    pub(super) fn decides(&self, one: &Match, verdict: Verdict, in_force: impl Fn(usize) -> bool) -> bool {
+        let matches = || self.matches.iter().filter(|one| in_force(one.group));
+        let by_name = |decision| matches().any(|one| one.role == Role::Name && one.decision == decision);
+        let (allowed, denied) = (by_name(Decision::Allow), by_name(Decision::Deny));
+        // A name that decides leaves the rest unasked.
+        let asked = match (verdict, one.role) {
+            (_, Role::Name | Role::Folder) | (Verdict::Uncertain, _) => true,
+            (Verdict::Allow, Role::Address | Role::Http) => !allowed,
+            (Verdict::Deny, Role::Address) => !denied && !allowed,
+            (Verdict::Deny, Role::Http) => !denied,
+            (Verdict::Allow | Verdict::Deny, Role::Cover) => false,
+        };
+        let leads = match verdict {
+            Verdict::Allow => one.decision == Decision::Allow,
+            Verdict::Deny => one.decision == Decision::Deny,
+            Verdict::Uncertain => true,
+        };
+        asked && leads && in_force(one.group)
     }
 }
 

@@ -1,12 +1,28 @@
 //! The points of a universe: classes with the same meaning made one, and hosts brought together with addresses.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::rc::Rc;
 
-use super::clause::{Actions, Target};
+use super::clause::Actions;
 use super::point::{Atom, Match, Point, Role};
 use super::trie::Hit;
 use super::universe::{Host, HostClass, RequestClass, Universe};
 use super::witness::Witness;
+
+/// What matches at addresses that mean the same, and the classes of these addresses.
+pub(super) type AddressGroup = (Vec<Match>, Vec<usize>);
+
+/// The groups of addresses, worked out once.
+#[derive(Debug, Default)]
+pub(super) struct AddressGroups(HashMap<(bool, Option<usize>), Rc<Vec<AddressGroup>>>);
+
+impl AddressGroups {
+    /// Those of all addresses, or of the class `own` alone.
+    pub(super) fn of(&mut self, universe: &Universe, atom: Atom, own: Option<usize>) -> Rc<Vec<AddressGroup>> {
+        let udp = atom == Atom::Udp;
+        Rc::clone(self.0.entry((udp, own)).or_insert_with(|| Rc::new(universe.address_groups(udp, own))))
+    }
+}
 
 impl Universe {
     /// Every point with one concrete request that is like it.
@@ -28,6 +44,7 @@ impl Universe {
                 }
             }
         }
+        let mut groups = AddressGroups::default();
         let mut met: BTreeSet<(Atom, Vec<Match>, Option<usize>)> = BTreeSet::new();
         for class in &self.hosts {
             let requests = self.requests_of(class);
@@ -37,11 +54,11 @@ impl Universe {
                     continue;
                 }
                 let always = about(&matches);
-                for (addresses, classes) in self.address_groups(atom, own) {
-                    if !always && !about(&addresses) {
+                for (addresses, classes) in groups.of(self, atom, own).iter() {
+                    if !always && !about(addresses) {
                         continue;
                     }
-                    let joint = matches.iter().chain(&addresses).copied().collect();
+                    let joint = matches.iter().chain(addresses).copied().collect();
                     let first = classes.first().and_then(|at| self.addresses.get(*at));
                     let address = first.filter(|_| !addresses.is_empty());
                     points
@@ -76,16 +93,16 @@ impl Universe {
     /// The one class of addresses that the hosts have, where it is known.
     pub(super) fn own_address(&self, class: &HostClass) -> Option<usize> {
         let Host::Address(address) = class.host else { return None };
-        let hits = super::address::hits(&self.blocks, address);
-        self.addresses.iter().position(|class| class.hits == hits)
+        self.places.get(&super::address::hits(&self.blocks, address)).copied()
     }
 
     /// What matches for `atom` at addresses, each with the classes of addresses that it holds for; of the class `own`
     /// alone, where it is known.
-    pub(super) fn address_groups(&self, atom: Atom, own: Option<usize>) -> Vec<(Vec<Match>, Vec<usize>)> {
-        let action = if atom == Atom::Udp { Actions::UDP } else { Actions::TCP };
+    fn address_groups(&self, udp: bool, own: Option<usize>) -> Vec<AddressGroup> {
+        let action = if udp { Actions::UDP } else { Actions::TCP };
         let mut groups: BTreeMap<Vec<Match>, Vec<usize>> = BTreeMap::new();
-        for (at, class) in self.addresses.iter().enumerate().filter(|(at, _)| own.is_none_or(|own| own == *at)) {
+        let own = own.map_or(0..self.addresses.len(), |own| own..own + 1);
+        for (class, at) in self.addresses.get(own.clone()).unwrap_or_default().iter().zip(own) {
             groups.entry(self.matches(&class.hits, action, Role::Address)).or_default().push(at);
         }
         groups.into_iter().collect()
@@ -111,15 +128,8 @@ impl Universe {
 
     /// The hits of clauses for an action, as matches in a role.
     pub(super) fn matches(&self, hits: &[Hit], action: Actions, role: Role) -> Vec<Match> {
-        let mut matches: Vec<Match> = hits
-            .iter()
-            .map(|hit| (hit, self.clause(hit)))
-            .filter(|(_, clause)| clause.actions.meets(action))
-            .filter(|(_, clause)| {
-                (role == Role::Cover) == matches!(clause.target, Target::Http(..)) || role == Role::Http
-            })
-            .map(|(hit, clause)| Match::new(clause.group, clause.decision, role, hit.unknowns))
-            .collect();
+        let found = hits.iter().filter_map(|hit| Match::of(self.clause(hit), hit.unknowns, action, role));
+        let mut matches: Vec<Match> = found.collect();
         matches.sort_unstable();
         matches.dedup();
         matches

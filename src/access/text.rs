@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::clause::Target;
+use super::clause::{Actions, Target};
 use super::host::{Destination, HostPattern};
 use super::path::folder_text;
 use super::pattern::{Sequence, Token};
@@ -76,7 +76,29 @@ impl fmt::Display for Target {
     }
 }
 
+impl fmt::Display for Actions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let named =
+            [(Self::TCP, "connect:tcp"), (Self::UDP, "connect:udp"), (Self::READ, "read"), (Self::WRITE, "write")];
+        let named = named.into_iter().filter(|(action, _)| self.meets(*action)).map(|(_, name)| name.to_owned());
+        let words: Vec<String> = named.chain(self.methods().map(str::to_ascii_uppercase)).collect();
+        f.write_str(&words.join(", "))
+    }
+}
+
 impl Target {
+    /// Writes the path or folder with other tokens.
+    pub(super) fn path(&self) -> impl Fn(Vec<Token>) -> String {
+        let own = self.clone();
+        move |tokens| match &own {
+            Self::Http(destination, path) => {
+                Self::Http(destination.clone(), Sequence { tokens, ..path.clone() }).to_string()
+            }
+            Self::Folder(folder) => Self::Folder(Sequence { tokens, ..folder.clone() }).to_string(),
+            Self::Network(_) => own.to_string(),
+        }
+    }
+
     /// The pattern for what the target matches with these open questions: itself, or, where it is open whether a `**`
     /// may stand for nothing, itself without that. `None` where no pattern says it.
     pub(super) fn narrowed(&self, unknowns: Unknowns) -> Option<Self> {

@@ -6,10 +6,22 @@
 use std::collections::BTreeMap;
 
 use super::glob::Glob;
+use super::path;
 use super::pattern::{Sequence, Token};
 use super::unknowns::{Unknown, Unknowns};
 
 type Node = u32;
+
+/// Where systems usually have the home folders of people. Of the user's name nothing is known.
+const HOMES: [&[&str]; 4] = [
+    &[path::UNIX, "home", SOMEBODY],
+    &[path::UNIX, "Users", SOMEBODY],
+    &[path::UNIX, "root"],
+    &[path::DRIVE, "C", "Users", SOMEBODY],
+];
+
+/// A name that no rule has.
+const SOMEBODY: &str = "\u{1}";
 
 /// Nodes reached by a prefix, each with what reaching it depends on; sorted.
 pub(super) type State = Vec<(Node, Unknowns)>;
@@ -121,6 +133,20 @@ impl Trie {
 
     /// Where `label` leads.
     pub(super) fn step(&self, state: &State, label: &str) -> State {
+        let mut next = self.targets(state, label);
+        if label == path::HOME {
+            // A pattern from the root may cover the home folders of everybody, wherever these are.
+            for place in HOMES {
+                let homes = place.iter().fold(Self::start(), |state, label| self.targets(&state, label));
+                next.extend(homes.into_iter().map(|(node, all)| (node, all.and(Unknown::HomeFolder.into()))));
+            }
+        }
+        next.sort_unstable();
+        next.dedup_by(|later, earlier| later.0 == earlier.0 && earlier.1.is_subset(later.1));
+        next
+    }
+
+    fn targets(&self, state: &State, label: &str) -> State {
         let folded = fold(self.case, label);
         let mut next = State::new();
         for &(node, unknowns) in state {
@@ -133,8 +159,6 @@ impl Trie {
             let stay = edges.stays.then_some(node);
             next.extend(edges.one.into_iter().chain(edges.deep).chain(stay).chain(globs).map(|to| (to, unknowns)));
         }
-        next.sort_unstable();
-        next.dedup_by(|later, earlier| later.0 == earlier.0 && earlier.1.is_subset(later.1));
         next
     }
 

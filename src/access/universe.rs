@@ -15,15 +15,16 @@ use super::classes::{Alphabet, Class, classes};
 use super::clause::{Actions, Clause, Target, clauses};
 use super::host::HostPattern;
 use super::path;
-use super::pattern::{Sequence, Token};
 use super::trie::{Case, Hit, Trie};
-use super::unknowns::{Unknown, Unknowns};
+use super::unknowns::Unknown;
 
 /// The requests that a set of rules can tell apart.
 #[derive(Debug)]
 pub struct Universe {
     pub(super) clauses: Vec<Clause>,
     pub(super) blocks: Blocks,
+    /// The classes of addresses by what matches them.
+    pub(super) places: HashMap<Vec<Hit>, usize>,
     pub(super) hosts: Vec<HostClass>,
     pub(super) addresses: Vec<AddressClass>,
     /// By the HTTP clauses that cover a host.
@@ -106,8 +107,10 @@ impl Universe {
         let index = Index::of(&clauses);
         let names = classes(&index.names, &HOSTS);
         let folders = classes(&index.folders, &FOLDERS);
+        let addresses = address_classes(&index.blocks, &index.literals.keys().copied().collect());
         let mut universe = Self {
-            addresses: address_classes(&index.blocks, &index.literals.keys().copied().collect()),
+            places: addresses.iter().map(|class| class.hits.clone()).zip(0..).collect(),
+            addresses,
             hosts: Vec::new(),
             requests: Vec::new(),
             folders: folders.list,
@@ -138,14 +141,17 @@ impl Universe {
     }
 
     fn add_host(&mut self, host: Host, hits: &[Hit], sets: &mut HashMap<Vec<Hit>, usize>) {
-        let named: BTreeSet<u16> = hits.iter().filter_map(|hit| port_of(self.clause(hit))).collect();
+        let named: BTreeSet<u16> = hits.iter().filter_map(|hit| self.clause(hit).target.port()).collect();
         let other = [443, 80, 8443].into_iter().chain(1..).find(|port| !named.contains(port));
         let mut ports: Vec<u16> = other.into_iter().chain(named).collect();
         ports.sort_by_key(|port| *port != 443);
         for port in ports {
             let other_port = Some(port) == other;
-            let hits: Vec<Hit> =
-                hits.iter().filter(|hit| port_of(self.clause(hit)).is_none_or(|own| own == port)).copied().collect();
+            let hits: Vec<Hit> = hits
+                .iter()
+                .filter(|hit| self.clause(hit).target.port().is_none_or(|own| own == port))
+                .copied()
+                .collect();
             let http: Vec<Hit> =
                 hits.iter().filter(|hit| matches!(self.clause(hit).target, Target::Http(..))).copied().collect();
             let next = sets.len();
@@ -165,14 +171,7 @@ impl Universe {
         }
         let mut trie = Trie::new(Case::Unknown);
         for hit in hits {
-            if let Target::Http(_, path) = &self.clause(hit).target {
-                trie.insert(path, hit.unknowns, hit.clause);
-                if path.tokens == [Token::One] {
-                    // `/*`, which may stand for `/`.
-                    let root = Sequence { tokens: Vec::new(), unknowns: Unknowns::NONE, bare: Unknowns::NONE };
-                    trie.insert(&root, hit.unknowns.and(Unknown::EmptySegment.into()), hit.clause);
-                }
-            }
+            self.clause(hit).target.insert_path(&mut trie, hit);
         }
         let paths = classes(&trie, &HTTP_PATHS);
         self.complete &= paths.complete;
@@ -202,14 +201,8 @@ impl Universe {
     }
 }
 
-fn port_of(clause: &Clause) -> Option<u16> {
-    match &clause.target {
-        Target::Network(destination) | Target::Http(destination, _) => destination.port,
-        Target::Folder(_) => None,
-    }
-}
-
 /// All clauses, ready to be walked.
+#[derive(Debug)]
 pub(super) struct Index {
     pub(super) names: Trie,
     pub(super) folders: Trie,
@@ -243,6 +236,32 @@ impl Index {
         let mut hits = self.literals.get(&address).cloned().unwrap_or_default();
         hits.extend(self.hits_of_any_address());
         hits.sort_unstable();
+        hits
+    }
+
+    /// The clauses on a host name.
+    pub(super) fn hits_of_name(&self, labels: &[String]) -> Vec<Hit> {
+        let last_first = labels.iter().rev();
+        self.names.hits(&last_first.fold(Trie::start(), |state, label| self.names.step(&state, label)))
+    }
+
+    /// The clauses on a folder. One that may be below the user's home folder is also looked at as that.
+    pub(super) fn hits_of_folder(&self, segments: &[String]) -> Vec<Hit> {
+        let walk = |segments: &[&str]| {
+            self.folders.hits(&segments.iter().fold(Trie::start(), |state, label| self.folders.step(&state, label)))
+        };
+        let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+        let below_home = match segments.as_slice() {
+            [path::UNIX, "home" | "Users", _, rest @ ..]
+            | [path::DRIVE, _, "Users", _, rest @ ..]
+            | [path::UNIX, "root", rest @ ..] => walk(&[&[path::HOME], rest].concat()),
+            _ => Vec::new(),
+        };
+        let below_home = below_home.into_iter().filter(|hit| !hit.unknowns.contains(Unknown::HomeFolder));
+        let in_doubt = below_home.map(|hit| Hit { unknowns: hit.unknowns.and(Unknown::HomeFolder.into()), ..hit });
+        let mut hits: Vec<Hit> = walk(&segments).into_iter().chain(in_doubt).collect();
+        hits.sort_unstable();
+        hits.dedup_by(|later, earlier| later.clause == earlier.clause && earlier.unknowns.is_subset(later.unknowns));
         hits
     }
 

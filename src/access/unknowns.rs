@@ -198,9 +198,15 @@ impl Unknowns {
         self.0 & !other.0 == 0
     }
 
+    /// Whether the question is among them.
+    #[must_use]
+    pub fn contains(self, unknown: Unknown) -> bool {
+        self.0 & unknown.bit() != 0
+    }
+
     /// The questions, in the order of the table.
     pub fn iter(self) -> impl Iterator<Item = Unknown> {
-        Unknown::ALL.into_iter().filter(move |unknown| self.0 & unknown.bit() != 0)
+        Unknown::ALL.into_iter().filter(move |unknown| self.contains(*unknown))
     }
 }
 

@@ -8,6 +8,7 @@ use std::rc::Rc;
 
 use crate::access::clause::Actions;
 use crate::access::point::{Atom, Match, Point, Role};
+use crate::access::points::AddressGroups;
 use crate::access::universe::{Host, HostClass, Universe};
 
 use super::outcome::{Outcome, Teams, outcomes};
@@ -68,7 +69,7 @@ pub(super) fn request_offsets(universe: &Universe) -> Vec<usize> {
 /// Judges every class.
 pub(super) fn cells(universe: &Universe, statements: &Statements) -> Cells {
     let mut cells = Cells::new();
-    let mut judge = Judge { universe, statements, memory: HashMap::new() };
+    let mut judge = Judge { universe, statements, memory: HashMap::new(), groups: AddressGroups::default() };
     for (at, class) in universe.folders.iter().enumerate() {
         for (atom, action) in [(Atom::Read, Actions::READ), (Atom::Write, Actions::WRITE)] {
             let matches = universe.matches(&class.hits, action, Role::Folder);
@@ -160,6 +161,7 @@ struct Judge<'a> {
     universe: &'a Universe,
     statements: &'a Statements,
     memory: HashMap<(Atom, Vec<Match>, Option<usize>), Changes>,
+    groups: AddressGroups,
 }
 
 impl Judge<'_> {
@@ -176,17 +178,18 @@ impl Judge<'_> {
         changes
     }
 
-    fn judge(&self, atom: Atom, matches: &[Match], own: Option<usize>) -> Vec<(Teams, Outcome, At)> {
+    fn judge(&mut self, atom: Atom, matches: &[Match], own: Option<usize>) -> Vec<(Teams, Outcome, At)> {
         let folder = matches!(atom, Atom::Read | Atom::Write);
-        let addresses = if folder { vec![(Vec::new(), Vec::new())] } else { self.universe.address_groups(atom, own) };
+        let addresses =
+            if folder { Rc::new(vec![(Vec::new(), Vec::new())]) } else { self.groups.of(self.universe, atom, own) };
         let everywhere = addresses.len();
         let mut found: BTreeMap<(Teams, Outcome), (usize, BTreeSet<usize>)> = BTreeMap::new();
-        for (address, classes) in addresses {
-            let point = Point::new(atom, matches.iter().chain(&address).copied().collect());
+        for (address, classes) in addresses.iter() {
+            let point = Point::new(atom, matches.iter().chain(address).copied().collect());
             for change in outcomes(&point, self.statements) {
                 let (count, all) = found.entry(change).or_default();
                 *count += 1;
-                all.extend(&classes);
+                all.extend(classes);
             }
         }
         found

@@ -155,4 +155,4 @@ fn domains_that_end(old: &[Policy], new: &[Policy]) -> Vec<Entry> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

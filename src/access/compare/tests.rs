@@ -25,7 +25,7 @@ fn rule(text: &str) -> Rule {
 }
 
 /// `org: rule; rule` or `a,b: rule`, a policy a line.
-fn policies(text: &str) -> Vec<Policy> {
+pub(in crate::access) fn policies(text: &str) -> Vec<Policy> {
     let policy = |(number, line): (usize, &str)| {
         let (scope, rules) = line.trim().split_once(": ").unwrap();
         let teams = scope.split(',').filter(|team| *team != "org").map(str::to_owned);

@@ -1,0 +1,107 @@
+//! What comparing two states costs at the service's full size, 100 policies of 250 rules, and how it grows.
+//!
+//! `grows` compares a quarter of the size with the whole; the second takes about four times as long. `shapes` are what
+//! organizations have: hosts, hosts and folders and requests, blocks of addresses, and everything for everybody.
+
+#![allow(missing_docs, clippy::unwrap_used, clippy::indexing_slicing, reason = "a benchmark that cannot go on fails")]
+
+use divan::Bencher;
+use seawall::access::{Comparison, compare};
+use seawall::model::{Action, Body, Decision, HttpResource, Policy, Resources, Rule, Scope, TeamDirectory};
+
+fn main() {
+    divan::main();
+}
+
+/// How rules look.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Shape {
+    /// Host names and wildcards in front of them.
+    Hosts,
+    /// Four of ten rules on hosts, two on requests, three on folders, one on blocks; guardrails for the organization.
+    Mixed,
+    /// CIDR blocks beside hosts.
+    Blocks,
+    /// The same hosts in every team's policy.
+    Shared,
+}
+
+const SHAPES: [Shape; 4] = [Shape::Hosts, Shape::Mixed, Shape::Blocks, Shape::Shared];
+
+fn rule(shape: Shape, policy: usize, number: usize, edition: usize) -> Rule {
+    let decision = if number.is_multiple_of(9) { Decision::Deny } else { Decision::Allow };
+    let version = if number.is_multiple_of(10) { edition } else { 0 };
+    let owner = if shape == Shape::Shared { 0 } else { policy };
+    let hosts = || {
+        Resources::Plain(vec![
+            format!("service-{number}.v{version}.team-{owner}.example.com:443"),
+            format!("**.cdn-{number}-{owner}.example.com"),
+            format!("*.api-{number}.team-{owner}.example.com"),
+        ])
+    };
+    let (actions, resources) = match (shape, number % 10) {
+        (Shape::Hosts | Shape::Shared, _) | (Shape::Mixed, 0..=3) | (Shape::Blocks, 0..=4) => {
+            (vec![Action::ConnectTcp], hosts())
+        }
+        (Shape::Mixed, 4..=5) => {
+            let target = |path: String| HttpResource {
+                host: format!("api-{owner}.example.com"),
+                port: Some(443),
+                path: format!("/repos/{number}/{path}"),
+            };
+            let targets = vec![target(format!("v{version}/**")), target("docs/*".to_owned())];
+            (vec![Action::Request("get"), Action::Request("head")], Resources::Http(targets))
+        }
+        (Shape::Mixed, 6..=8) => {
+            let paths = vec![format!("~/team-{owner}/{number}/**"), format!("/data/{owner}/v{version}/{number}")];
+            (vec![Action::Read, Action::Write], Resources::Plain(paths))
+        }
+        (Shape::Mixed | Shape::Blocks, _) => {
+            let block = format!("10.{}.{}.0/24", (policy * 3 + version) % 256, number % 256);
+            (vec![Action::ConnectTcp], Resources::Plain(vec![block]))
+        }
+    };
+    Rule { name: format!("rule {number}"), decision, actions, resources }
+}
+
+fn policies(shape: Shape, count: usize, edition: usize) -> Vec<Policy> {
+    let policy = |index: usize| Policy {
+        name: format!("policy {index}"),
+        scope: if index.is_multiple_of(10) { Scope::Organization } else { Scope::of([format!("team-{}", index % 33)]) },
+        body: Body::Allowlist((0..250).map(|number| rule(shape, index, number, edition)).collect()),
+    };
+    (0..count).map(policy).collect()
+}
+
+fn run(old: &[Policy], new: &[Policy]) -> Comparison {
+    compare(old, new, &TeamDirectory::default())
+}
+
+/// A tenth of the rules changes.
+#[divan::bench(args = SHAPES, sample_count = 5, sample_size = 1)]
+fn shapes(bencher: Bencher<'_, '_>, shape: Shape) {
+    let (old, new) = (policies(shape, 100, 0), policies(shape, 100, 1));
+    assert!(!run(&old, &new).widened.is_empty());
+    bencher.bench_local(|| run(&old, &new));
+}
+
+/// Nothing is there before.
+#[divan::bench(args = SHAPES, sample_count = 5, sample_size = 1)]
+fn everything(bencher: Bencher<'_, '_>, shape: Shape) {
+    let new = policies(shape, 100, 1);
+    bencher.bench_local(|| run(&[], &new));
+}
+
+/// Nothing changes.
+#[divan::bench(sample_count = 5, sample_size = 1)]
+fn nothing(bencher: Bencher<'_, '_>) {
+    let new = policies(Shape::Mixed, 100, 1);
+    bencher.bench_local(|| run(&new, &new));
+}
+
+/// A tenth of the rules of as many policies.
+#[divan::bench(args = [25, 100], sample_count = 5, sample_size = 1)]
+fn grows(bencher: Bencher<'_, '_>, count: usize) {
+    let (old, new) = (policies(Shape::Mixed, count, 0), policies(Shape::Mixed, count, 1));
+    bencher.bench_local(|| run(&old, &new));
+}

@@ -1,0 +1,309 @@
+//! What somebody asks for, as people write it: `connect:tcp cve.mitre.org:443`, `mount rw ~/.ssh`,
+//! `GET https://api.github.com/x`, `mcp invokeTool notion/search`.
+//!
+//! Invariant: a request is concrete. What only a rule can say (wildcards, CIDR blocks, every port) is refused with what
+//! to write instead.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use super::cedar::{McpRequest, NoRequest};
+use super::host::{is_name, labels};
+use super::path::{folder_segments, folder_text, has_variable, http_segments, is_canonical};
+use super::text;
+use crate::model::Action;
+
+/// A concrete request.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Request {
+    /// A connection.
+    Connect {
+        /// UDP instead of TCP.
+        udp: bool,
+        /// To where.
+        host: Host,
+        /// From 1.
+        port: u16,
+    },
+    /// An HTTP request.
+    Http {
+        /// In lower case; one of [`Action::METHODS`].
+        method: &'static str,
+        /// To where.
+        host: Host,
+        /// From 1.
+        port: u16,
+        /// As written, without query and fragment.
+        path: String,
+    },
+    /// A folder to be read or written, or mounted for it.
+    Folder {
+        /// Whether reading is asked for.
+        read: bool,
+        /// Whether writing is asked for.
+        write: bool,
+        /// The format, then the names.
+        segments: Vec<String>,
+    },
+    /// A call that an MCP gateway gates.
+    Mcp(McpRequest),
+}
+
+/// The host of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Host {
+    /// A name, from the first label to the last, and the address that it has, where that was said.
+    Name(Vec<String>, Option<IpAddr>),
+    /// An address, asked for by itself.
+    Address(IpAddr),
+}
+
+impl Request {
+    /// Reads a request. ` at ADDRESS` after a host name says what it resolves to.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the text, and what to write.
+    pub fn parse(text: &str) -> Result<Self, NoRequest> {
+        let text = text.trim();
+        let (action, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
+        let rest = rest.trim();
+        let method = action.strip_prefix("request:").unwrap_or(action).to_ascii_lowercase();
+        match (action, Action::METHODS.into_iter().find(|own| *own == method)) {
+            ("connect:tcp" | "connect:udp", _) => connect(action == "connect:udp", rest),
+            ("read" | "write", _) => folder(action != "write", action == "write", rest),
+            ("mount", _) => match rest.split_once(char::is_whitespace) {
+                Some(("ro", path)) => folder(true, false, path.trim()),
+                Some(("rw", path)) => folder(true, true, path.trim()),
+                Some(_) | None => Err(no("a mount is `ro` or `rw`", "write `mount ro PATH` or `mount rw PATH`")),
+            },
+            ("mcp", _) => McpRequest::parse(rest).map(Self::Mcp),
+            (_, Some(method)) => http(method, rest),
+            (_, None) => Err(unknown_action(action)),
+        }
+    }
+}
+
+impl fmt::Display for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Connect { udp, host, port } => {
+                write!(
+                    f,
+                    "connect:{} {}{}",
+                    if *udp { "udp" } else { "tcp" },
+                    text::connections(host, Some(*port)),
+                    host.at()
+                )
+            }
+            Self::Http { method, host, port, path } => {
+                write!(f, "{} {}{}", method.to_ascii_uppercase(), text::requests(host, Some(*port), path), host.at())
+            }
+            Self::Folder { read, write, segments } => {
+                let word = match (read, write) {
+                    (true, true) => "mount rw",
+                    (_, true) => "write",
+                    (_, false) => "read",
+                };
+                write!(f, "{word} {}", folder_text(segments))
+            }
+            Self::Mcp(request) => write!(f, "mcp {request}"),
+        }
+    }
+}
+
+impl Host {
+    /// ` at ADDRESS`, where the address was said.
+    fn at(&self) -> String {
+        match self {
+            Self::Name(_, Some(address)) => format!(" at {address}"),
+            Self::Name(_, None) | Self::Address(_) => String::new(),
+        }
+    }
+}
+
+impl fmt::Display for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name(labels, _) => f.write_str(&labels.join(".")),
+            Self::Address(address) => f.write_str(&super::witness::bracketed(*address)),
+        }
+    }
+}
+
+fn no(message: impl Into<String>, help: impl Into<String>) -> NoRequest {
+    NoRequest { message: message.into(), help: help.into() }
+}
+
+fn unknown_action(action: &str) -> NoRequest {
+    let known = [
+        "connect:tcp",
+        "connect:udp",
+        "read",
+        "write",
+        "mount",
+        "mcp",
+        "GET",
+        "POST",
+        "PUT",
+        "DELETE",
+        "PATCH",
+        "HEAD",
+    ];
+    let near =
+        known.into_iter().filter(|known| strsim::jaro_winkler(&known.to_lowercase(), &action.to_lowercase()) > 0.8);
+    let help = match near.min_by_key(|known| strsim::levenshtein(known, action)) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => "ask for `connect:tcp HOST`, `connect:udp HOST`, `read PATH`, `write PATH`, `mount ro|rw PATH`, \
+                 `METHOD URL` or `mcp ACTION TARGET`"
+            .to_owned(),
+    };
+    no(format!("there is no action `{action}`"), help)
+}
+
+fn connect(udp: bool, rest: &str) -> Result<Request, NoRequest> {
+    if rest.contains("://") {
+        return Err(no(format!("`{rest}` is a URL"), "write `connect:tcp HOST:PORT`, or ask for a method: `GET URL`"));
+    }
+    let (host, port) = authority(rest)?;
+    Ok(Request::Connect { udp, host, port: port.unwrap_or(443) })
+}
+
+fn http(method: &'static str, rest: &str) -> Result<Request, NoRequest> {
+    let help = "write `GET https://HOST/PATH`";
+    let (scheme, rest) = rest.split_once("://").ok_or_else(|| no(format!("`{rest}` is no URL"), help))?;
+    let usual = match scheme.to_ascii_lowercase().as_str() {
+        "https" => 443,
+        "http" => 80,
+        _ => return Err(no(format!("`{scheme}` is no scheme of HTTP"), help)),
+    };
+    let (url, address) = match rest.split_once(" at ") {
+        Some((url, address)) => (url, Some(address)),
+        None => (rest, None),
+    };
+    let (host, path) = url.split_at(url.find(['/', '?', '#']).unwrap_or(url.len()));
+    let host = address.map_or_else(|| host.to_owned(), |address| format!("{host} at {address}"));
+    let (host, port) = authority(&host)?;
+    let path = path.split(['?', '#']).next().unwrap_or_default();
+    if path.contains(char::is_whitespace) || path.contains("**") {
+        return Err(no(format!("`{path}` is no path of a request"), "ask for one path, without wildcards"));
+    }
+    let path = if path.is_empty() { "/" } else { path }.to_owned();
+    Ok(Request::Http { method, host, port: port.unwrap_or(usual), path })
+}
+
+/// `HOST[:PORT][ at ADDRESS]`.
+fn authority(text: &str) -> Result<(Host, Option<u16>), NoRequest> {
+    let help = "write a host name or an address, with `:PORT` where it matters, such as `cve.mitre.org:443`";
+    let (authority, at) = match text.split_once(" at ") {
+        Some((authority, at)) => (authority.trim(), Some(at.trim())),
+        None => (text, None),
+    };
+    let wrong = || no(format!("`{authority}` is no host"), help);
+    if let Ok(address) = authority.trim_matches(['[', ']']).parse() {
+        return Ok((Host::Address(address), None));
+    }
+    let (host, port) = match authority.rsplit_once(':') {
+        Some((host, port)) => (host, Some(port)),
+        None => (authority, None),
+    };
+    let port = match port.map(|port| port.parse::<u16>()) {
+        None => None,
+        Some(Ok(port)) if port != 0 => Some(port),
+        Some(_) => {
+            return Err(no(format!("`{authority}` has no port that there is"), "a port is a number from 1 to 65535"));
+        }
+    };
+    if let Ok(address) = host.trim_matches(['[', ']']).parse() {
+        return Ok((Host::Address(address), port));
+    }
+    if host.contains(['*', '?', '[']) {
+        return Err(no(format!("`{host}` is a pattern"), "ask for one host; patterns are what rules have"));
+    }
+    if host.is_empty() || host.contains(['/', '@', ',']) || !is_name(host) {
+        return Err(wrong());
+    }
+    let address = match at.map(str::parse) {
+        None => None,
+        Some(Ok(address)) => Some(address),
+        Some(Err(_)) => return Err(no("what follows `at` is no address", "write `at 10.1.2.3`")),
+    };
+    Ok((Host::Name(labels(host), address), port))
+}
+
+fn folder(read: bool, write: bool, path: &str) -> Result<Request, NoRequest> {
+    let help = "write it from the root (`/data`), from the home folder (`~/src`), or from a drive (`C:\\data`)";
+    if has_variable(path) {
+        return Err(no(
+            format!("`{path}` has an environment variable"),
+            "variables are not expanded: write the path itself",
+        ));
+    }
+    let segments = folder_segments(path).ok_or_else(|| no(format!("`{path}` is no whole path"), help))?;
+    if segments.iter().any(|segment| segment == "." || segment == "..") {
+        return Err(no(format!("`{path}` goes up or nowhere"), "write the path without `.` and `..`"));
+    }
+    if segments.iter().skip(1).any(|segment| segment.contains('*')) {
+        return Err(no(format!("`{path}` is a pattern"), "ask for one path; patterns are what rules have"));
+    }
+    let segments = segments.into_iter().filter(|segment| !segment.is_empty()).collect();
+    Ok(Request::Folder { read, write, segments })
+}
+
+/// Whether the path of a request is written in the one form that the manuals describe, and its segments.
+pub(super) fn request_path(path: &str) -> (bool, Vec<String>) {
+    (is_canonical(path), http_segments(path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_are_read_as_people_write_them() {
+        for (text, shown) in [
+            ("connect:tcp cve.mitre.org", "connect:tcp cve.mitre.org:443"), // a bare host is asked for on 443
+            ("connect:udp CVE.mitre.org.:53", "connect:udp cve.mitre.org:53"), // one spelling of hosts
+            ("connect:tcp 10.1.2.3", "connect:tcp 10.1.2.3:443"),
+            ("connect:tcp [2001:db8::1]:22", "connect:tcp [2001:db8::1]:22"),
+            ("connect:tcp 2001:db8::1", "connect:tcp [2001:db8::1]:443"),
+            ("connect:tcp db.corp.example at 10.1.1.1", "connect:tcp db.corp.example:443 at 10.1.1.1"),
+            ("GET https://api.github.com/repos/x", "GET https://api.github.com/repos/x"),
+            ("get http://api.github.com", "GET http://api.github.com/"), // the root
+            ("request:post https://h.example:8443/a?b=c#d", "POST https://h.example:8443/a"), // no query
+            ("read ~/src", "read ~/src"),
+            ("write C:\\data\\x", "write C:\\data\\x"),
+            ("mount ro /data/", "read /data"),
+            ("mount rw ~", "mount rw ~"),
+            ("mcp invokeTool notion/search {\"readOnly\": true}", "mcp invokeTool notion/search"),
+        ] {
+            assert_eq!(Request::parse(text).expect(text).to_string(), shown, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_request_says_what_to_write() {
+        for (text, message, help) in [
+            ("conect:tcp x", "there is no action `conect:tcp`", "did you mean `connect:tcp`?"),
+            ("connect:tcp *.x.example", "`*.x.example` is a pattern", "ask for one host; patterns are what rules have"),
+            (
+                "connect:tcp x.example:0",
+                "`x.example:0` has no port that there is",
+                "a port is a number from 1 to 65535",
+            ),
+            ("connect:tcp 10.0.0.0/8", "`10.0.0.0/8` is no host", "write a host name"),
+            ("connect:tcp https://x.example", "`https://x.example` is a URL", "write `connect:tcp HOST:PORT`"),
+            ("GET x.example/a", "`x.example/a` is no URL", "write `GET https://HOST/PATH`"),
+            ("GET https://x.example/a/**", "`/a/**` is no path of a request", "ask for one path"),
+            ("read src", "`src` is no whole path", "write it from the root"),
+            ("read $HOME/x", "`$HOME/x` has an environment variable", "variables are not expanded"),
+            ("read /a/../b", "`/a/../b` goes up or nowhere", "write the path without"),
+            ("mount ~/x", "a mount is `ro` or `rw`", "write `mount ro PATH`"),
+            ("", "there is no action ``", "ask for `connect:tcp HOST`"),
+        ] {
+            let wrong = Request::parse(text).expect_err(text);
+            assert_eq!(wrong.message, message, "{text}");
+            assert!(wrong.help.starts_with(help), "{text}: {}", wrong.help);
+        }
+    }
+}

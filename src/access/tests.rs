@@ -1,0 +1,235 @@
+//! What the facts say of single requests, as tables.
+
+use std::collections::BTreeSet;
+
+use super::compare::tests::policies;
+use super::{Answer, Request, State, Verdict};
+
+/// Asks for a member of just these teams.
+fn ask_as(state: &str, teams: &[&str], request: &str) -> Answer {
+    let teams: BTreeSet<String> = teams.iter().map(|team| (*team).to_owned()).collect();
+    State::of(&policies(state)).ask(&teams, &Request::parse(request).expect(request))
+}
+
+fn ask(state: &str, request: &str) -> Answer {
+    ask_as(state, &[], request)
+}
+
+const ALLOW: Verdict = Verdict::Allow;
+const DENY: Verdict = Verdict::Deny;
+const OPEN: Verdict = Verdict::Uncertain;
+
+#[test]
+fn rules_match_what_the_manuals_say() {
+    for (rules, request, expected) in [
+        // Hosts: a name on any port, without its subdomains.
+        ("allow connect:tcp example.com", "connect:tcp example.com:8443", ALLOW),
+        ("allow connect:tcp example.com", "connect:tcp api.example.com", DENY),
+        ("allow connect:tcp example.com:443", "connect:tcp example.com:80", DENY),
+        ("allow connect:tcp *.example.com", "connect:tcp api.example.com:22", ALLOW),
+        ("allow connect:tcp *.example.com", "connect:tcp a.b.example.com", DENY),
+        ("allow connect:tcp *.example.com", "connect:tcp example.com", DENY),
+        ("allow connect:tcp **.example.com", "connect:tcp a.b.example.com", ALLOW),
+        ("allow connect:tcp **.example.com", "connect:tcp example.com", OPEN),
+        ("allow connect:tcp **.example.com", "connect:tcp badexample.com", DENY),
+        ("allow connect:tcp **.example.com:443", "connect:tcp a.example.com:22", DENY),
+        ("allow connect:tcp **", "connect:tcp anything.example", ALLOW),
+        ("allow connect:tcp **", "connect:tcp 192.0.2.7:22", ALLOW),
+        ("allow connect:tcp *", "connect:tcp anything.example", OPEN),
+        ("allow connect:tcp,connect:udp example.com", "connect:udp example.com:53", ALLOW),
+        ("allow connect:tcp example.com", "connect:udp example.com:53", DENY),
+        // One spelling of hosts.
+        ("allow connect:tcp Example.COM.", "connect:tcp example.com", ALLOW),
+        ("allow connect:tcp bücher.example", "connect:tcp xn--bcher-kva.example", ALLOW),
+        // Wildcards that only some sources name.
+        ("allow connect:tcp api?.example.com", "connect:tcp api1.example.com", OPEN),
+        ("allow connect:tcp api?.example.com", "connect:tcp api12.example.com", DENY),
+        ("allow connect:tcp api[12].example.com", "connect:tcp api2.example.com", OPEN),
+        ("allow connect:tcp api[!1].example.com", "connect:tcp api1.example.com", DENY),
+        ("allow connect:tcp bedrock.*.example.com", "connect:tcp bedrock.eu.example.com", OPEN),
+        // Addresses and blocks.
+        ("allow connect:tcp 10.0.0.0/8", "connect:tcp 10.2.3.4:22", ALLOW),
+        ("allow connect:tcp 10.0.0.0/8", "connect:tcp 11.2.3.4:22", DENY),
+        ("allow connect:tcp 10.0.0.0/8", "connect:tcp db.example.com", OPEN),
+        ("allow connect:tcp 10.0.0.0/8", "connect:tcp db.example.com at 10.1.1.1", ALLOW),
+        ("allow connect:tcp 2001:db8::/32", "connect:tcp [2001:db8::1]:22", ALLOW),
+        ("allow connect:tcp 2001:db8::1/128", "connect:tcp 2001:db8::1", ALLOW),
+        ("allow connect:tcp 2001:db8::1", "connect:tcp 2001:db8::1", OPEN),
+        ("allow connect:tcp [2001:db8::1]:22", "connect:tcp [2001:db8::1]:22", OPEN),
+        ("allow connect:tcp 10.1.2.3", "connect:tcp 10.1.2.3:22", ALLOW),
+        ("allow connect:tcp 10.1.2.3", "connect:tcp db.example.com at 10.1.2.3", DENY),
+        ("allow connect:tcp 10.1.2.3/8", "connect:tcp 10.9.9.9", OPEN),
+        ("allow connect:tcp 10.0.0.0/8:443", "connect:tcp 10.9.9.9", OPEN),
+        // A name that decides leaves the address unasked.
+        (
+            "allow connect:tcp db.corp.example; deny connect:tcp 10.0.0.0/8",
+            "connect:tcp db.corp.example at 10.1.1.1",
+            ALLOW,
+        ),
+        (
+            "deny connect:tcp **.corp.example; allow connect:tcp 10.0.0.0/8",
+            "connect:tcp db.corp.example at 10.1.1.1",
+            DENY,
+        ),
+        // A deny beats every allow; in each way to settle the apex, it is denied.
+        ("allow connect:tcp **.x.example; deny connect:tcp **.x.example", "connect:tcp x.example", DENY),
+        ("deny connect:tcp **.x.example; allow connect:tcp x.example", "connect:tcp x.example", OPEN),
+        // What follows no syntax could be anything.
+        ("allow connect:tcp x.example:80-443", "connect:tcp x.example:443", OPEN),
+        ("allow connect:tcp x.example:80-443", "connect:tcp y.example:443", DENY),
+        ("allow connect:quic x.example", "connect:tcp x.example:443", OPEN),
+        // Requests.
+        ("allow request:get h.example/repos/docker/**", "GET https://h.example/repos/docker", ALLOW),
+        ("allow request:get h.example/repos/docker/**", "GET https://h.example/repos/docker/cli/pulls", ALLOW),
+        ("allow request:get h.example/repos/docker/**", "POST https://h.example/repos/docker/cli", DENY),
+        ("allow request:get h.example/repos", "GET https://h.example/repos/x", DENY),
+        ("allow request:get h.example/a/*", "GET https://h.example/a/b", ALLOW),
+        ("allow request:get h.example/a/*", "GET https://h.example/a/b/c", DENY),
+        ("allow request:get h.example/*", "GET https://h.example/", OPEN),
+        ("allow request:get h.example/v*/x", "GET https://h.example/v1/x", OPEN),
+        ("allow request:get h.example/a", "GET https://h.example/a?q=1", ALLOW),
+        ("allow request:get h.example/Repos", "GET https://h.example/repos", OPEN),
+        ("allow request:get h.example:443/a", "GET http://h.example/a", DENY),
+        ("allow request:get h.example:443/a", "GET http://h.example:443/a", ALLOW),
+        ("allow request:get 192.0.2.7/a", "GET https://192.0.2.7/a", OPEN),
+        // A path that is not canonical: an allow may not see it, a deny must.
+        ("allow request:get h.example/a/**", "GET https://h.example/a//b", OPEN),
+        ("allow connect:tcp h.example; deny request:get h.example/a/**", "GET https://h.example/x/../a/b", DENY),
+        // Connections and requests together.
+        ("allow connect:tcp h.example", "DELETE https://h.example/any", ALLOW),
+        ("allow connect:tcp h.example; deny request:delete h.example/**", "DELETE https://h.example/any", DENY),
+        ("allow connect:tcp h.example; deny request:delete h.example/**", "GET https://h.example/any", ALLOW),
+        ("deny connect:tcp h.example; allow request:get h.example/**", "GET https://h.example/any", DENY),
+        ("allow request:get h.example/**", "connect:tcp h.example:443", DENY),
+        ("allow connect:tcp h.example; allow request:get h.example/**", "POST https://h.example/any", ALLOW),
+        ("allow connect:tcp h.example; allow request:get h.example/**", "connect:tcp h.example:443", OPEN),
+        ("deny request:get h.example/**", "GET https://h.example/any", DENY),
+        ("allow request:get h.example/**; deny connect:tcp 10.0.0.0/8", "GET https://h.example/a at 10.1.1.1", DENY),
+        // Folders.
+        ("allow read /data", "read /data/x", DENY),
+        ("allow read /data/*", "read /data/x", ALLOW),
+        ("allow read /data/*", "read /data/x/y", DENY),
+        ("allow read /data/**", "read /data/x/y", ALLOW),
+        ("allow read /data/**", "read /data", OPEN),
+        ("allow read **", "read C:\\anything", ALLOW),
+        ("allow read ~/**", "read ~/p", ALLOW),
+        // Whose home folder that is nobody knows.
+        ("allow read ~/**", "read C:\\Users\\u\\p", OPEN),
+        ("allow read ~/**", "read /home/u/p", OPEN),
+        ("allow read /home/**", "read ~/p", OPEN),
+        ("allow read /data/**", "read ~/p", DENY),
+        ("allow read $HOME/**", "read ~/p", DENY),
+        ("allow read %USERPROFILE%\\**", "read ~/p", DENY),
+        ("allow read /data/**", "read C:\\data\\x", DENY),
+        ("allow read *:\\data\\**", "read D:\\data\\x", ALLOW),
+        ("allow read c:\\data\\**", "read C:\\data\\x", ALLOW),
+        ("allow read \\\\wsl.localhost\\ubuntu\\data\\**", "read \\\\wsl.localhost\\ubuntu\\data\\x", ALLOW),
+        ("allow read \\\\wsl.localhost\\ubuntu\\data\\**", "read \\\\wsl.localhost\\debian\\data\\x", DENY),
+        ("allow read /Data", "read /data", OPEN),
+        ("allow read /data/x*", "read /data/xy", OPEN),
+        ("allow read /data", "mount rw /data", DENY),
+        ("allow read /data", "mount ro /data", ALLOW),
+        ("allow read,write /data", "mount rw /data", ALLOW),
+        ("allow write /data", "write /data", ALLOW),
+        // A domain without a policy.
+        ("allow read /data", "connect:tcp x.example", OPEN),
+        ("allow connect:tcp x.example", "read /data", OPEN),
+    ] {
+        let answer = ask(&format!("org: {rules}"), request);
+        assert_eq!(answer.verdict, expected, "{rules}: {request}: {answer:?}");
+    }
+}
+
+#[test]
+fn scopes_say_whom_rules_are_in_force_for() {
+    let state = "org: deny connect:tcp bad.example\nred: allow connect:tcp **\nblue,green: deny connect:tcp x.example";
+    for (teams, request, expected) in [
+        (&[][..], "connect:tcp x.example", DENY),           // nothing allows it
+        (&["red"], "connect:tcp x.example", ALLOW),         // a team's allow
+        (&["red", "green"], "connect:tcp x.example", DENY), // another team's deny beats it
+        (&["red"], "connect:tcp bad.example", DENY),        // and so does the organization's
+        (&["elsewhere"], "connect:tcp x.example", DENY),    // a team that no policy is for
+    ] {
+        assert_eq!(ask_as(state, teams, request).verdict, expected, "{teams:?} {request}");
+    }
+}
+
+#[test]
+fn answers_name_the_rules_that_decide() {
+    let state = "org: allow connect:tcp **.x.example; deny connect:tcp bad.x.example; deny connect:tcp 10.0.0.0/8";
+    for (request, reason, because) in [
+        ("connect:tcp a.x.example", "a rule allows it, and none denies it", &["allow **.x.example"][..]),
+        ("connect:tcp bad.x.example", "a rule denies it", &["deny bad.x.example"]),
+        ("connect:tcp 10.1.1.1", "a rule denies it", &["deny 10.0.0.0/8"]),
+        ("connect:tcp y.example at 192.0.2.1", "no rule allows it", &[]),
+        (
+            "connect:tcp x.example at 192.0.2.1",
+            "it is not documented whether `**.example.com` matches `example.com` itself",
+            &["allow **.x.example"],
+        ),
+    ] {
+        let answer = ask(state, request);
+        let shown: Vec<String> = answer
+            .because
+            .iter()
+            .map(|reason| {
+                let decision = if reason.decision == Some(crate::model::Decision::Allow) { "allow" } else { "deny" };
+                format!("{decision} {}", reason.pattern.clone().unwrap())
+            })
+            .collect();
+        assert_eq!(
+            (answer.reason.as_str(), shown),
+            (reason, because.iter().map(|text| (*text).to_owned()).collect()),
+            "{request}"
+        );
+    }
+    let by_address = ask("org: allow connect:tcp 10.0.0.0/8", "connect:tcp y.example").reason;
+    assert_eq!(
+        by_address,
+        "it hangs on the address that the name resolves to: allowed at 10.0.0.0/8; ask with ` at ADDRESS`"
+    );
+    let read_only = ask("org: allow read /data", "mount rw /data").reason;
+    assert_eq!(read_only, "reading is allowed, but no rule allows writing");
+}
+
+#[test]
+fn the_nearest_miss_says_what_one_change_would_do() {
+    for (state, request, expected) in [
+        (
+            "org: allow connect:tcp *.docker.com",
+            "connect:tcp a.b.docker.com",
+            "has `*.docker.com`, which does not match `a.b.docker.com`; `**.docker.com` would",
+        ),
+        (
+            "org: allow connect:tcp *.x.example",
+            "connect:tcp x.example",
+            "has `*.x.example`, which does not match `x.example`; `x.example` would",
+        ),
+        (
+            "org: allow connect:tcp x.example",
+            "connect:tcp a.x.example",
+            "has `x.example`, which does not match `a.x.example`; `*.x.example` would",
+        ),
+        ("org: allow connect:tcp x.example:443", "connect:tcp x.example:22", "allows port 443 only, not 22"),
+        ("org: allow connect:tcp x.example", "connect:udp x.example", "allows only connect:tcp"),
+        ("org: allow request:get x.example/a/**", "connect:tcp x.example", "allows only some HTTP requests to it"),
+        ("org: allow request:get x.example/a/**", "POST https://x.example/a/b", "allows only GET"),
+        (
+            "org: allow request:get x.example/a/*",
+            "GET https://x.example/a/b/c",
+            "has `x.example/a/*`, which does not match `/a/b/c`; `x.example/a/**` would",
+        ),
+        ("org: allow read /data", "read /data/x", "has `/data`, which does not match `/data/x`; `/data/*` would"),
+        ("org: allow read /data", "mount rw /data", "allows only read"),
+        (
+            "red,blue: allow connect:tcp x.example\norg: deny connect:tcp y.example",
+            "connect:tcp x.example",
+            "allows it for members of `blue`, `red`",
+        ),
+    ] {
+        let rule = policies(state)[0].rules()[0].name.clone();
+        assert_eq!(ask(state, request).nearest, [format!("`p0 › {rule}` {expected}")], "{state}: {request}");
+    }
+    // Two changes away leads nowhere.
+    assert_eq!(ask("org: allow connect:tcp *.x.example:22", "connect:udp a.b.x.example").nearest, [""; 0]);
+}

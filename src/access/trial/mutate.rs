@@ -1,0 +1,77 @@
+//! Changes one rule at a time and looks which changes no test notices.
+//!
+//! Invariant: a mutant survives only if every expectation that held before still holds. Nothing is looked at again that
+//! a rule has no part in, so that the cost grows with rules and expectations and not with their product.
+
+use std::collections::BTreeMap;
+
+use super::{Check, Trial, is_as_expected};
+use crate::access::{Question, State};
+use crate::model::Domain;
+
+/// What is done to a rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Change {
+    /// The rule is not there.
+    Deleted,
+    /// It decides the other way round.
+    Flipped,
+}
+
+/// A rule with a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Mutant {
+    /// The policy's place.
+    pub policy: usize,
+    /// The rule's place in it.
+    pub rule: usize,
+    /// What is done to it.
+    pub change: Change,
+}
+
+/// What became of all mutants.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mutation {
+    /// How many there are: two for each rule.
+    pub total: usize,
+    /// Those that no test notices, in the order of the rules.
+    pub survivors: Vec<Mutant>,
+}
+
+/// Deletes and flips each rule. Cedar policies are left as they are.
+#[must_use]
+pub fn mutate(state: &State<'_>, trials: &[Trial<'_>]) -> Mutation {
+    let held = trials.iter().flat_map(|trial| &trial.checks).filter(|check| check.holds());
+    let questions: Vec<(&Check<'_>, Question)> =
+        held.filter_map(|check| Some((check, check.question(state)?))).collect();
+    let mut asked: BTreeMap<usize, Vec<&(&Check<'_>, Question)>> = BTreeMap::new();
+    for question in &questions {
+        for rule in question.1.rules() {
+            asked.entry(rule).or_default().push(question);
+        }
+    }
+    let domains: Vec<Option<Domain>> = (0..state.rules().len()).map(|rule| state.domain_of(rule)).collect();
+    let mut mutation = Mutation { total: 0, survivors: Vec::new() };
+    for (group, &(policy, rule)) in state.rules().iter().enumerate() {
+        let domain = domains.get(group).copied().flatten();
+        // Without any rule of its domain nothing is certain.
+        let alone = domains.iter().filter(|other| **other == domain).nth(1).is_none();
+        let last = alone && questions.iter().any(|(_, question)| Some(question.domain()) == domain);
+        for change in [Change::Deleted, Change::Flipped] {
+            let noticed = asked.get(&group).into_iter().flatten().any(|(check, question)| {
+                let in_force = |other| state.governs(other, &check.teams);
+                let verdict = match change {
+                    Change::Deleted => question.verdict(|other| other != group && in_force(other)),
+                    Change::Flipped => question.flipped(group).verdict(in_force),
+                };
+                !is_as_expected(check.expected.decision, verdict)
+            });
+            mutation.total += 1;
+            if !noticed && !(last && change == Change::Deleted) {
+                mutation.survivors.push(Mutant { policy, rule, change });
+            }
+        }
+    }
+    mutation
+}

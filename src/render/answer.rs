@@ -1,0 +1,134 @@
+//! Answers to `can`: for people, and as JSON.
+//!
+//! Invariant: the JSON holds the same as the text; keys may be added, none is renamed or removed.
+
+use std::fmt::Write as _;
+
+use anstyle::{AnsiColor, Style};
+use serde::Serialize;
+
+use super::sanitize::line;
+use crate::access::{Answer, Reason, Verdict};
+use crate::model::{Decision, DesiredPolicy, Origin};
+
+/// Where rules stand, if they come from documents: the declared policies, in the order that was asked.
+#[derive(Clone, Copy, Debug)]
+pub struct Places<'a>(pub &'a [DesiredPolicy]);
+
+impl<'a> Places<'a> {
+    /// The place of a reason's rule, or of its policy.
+    #[must_use]
+    pub fn of(self, reason: &Reason) -> Option<&'a Origin> {
+        self.rule(reason.policy, reason.rule)
+    }
+
+    /// The place of a rule, or of its policy.
+    #[must_use]
+    pub fn rule(self, policy: usize, rule: Option<usize>) -> Option<&'a Origin> {
+        let policy = self.0.get(policy)?;
+        let rule = rule.and_then(|rule| policy.rules.get(rule));
+        Some(rule.map_or(&policy.origin, |rule| &rule.origin))
+    }
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    format_version: u32,
+    decision: Verdict,
+    request: &'a str,
+    teams: &'a [String],
+    reason: &'a str,
+    because: Vec<Because<'a>>,
+    nearest: &'a [String],
+    remarks: &'a [String],
+}
+
+#[derive(Serialize)]
+struct Because<'a> {
+    policy: &'a str,
+    rule: Option<&'a str>,
+    decision: Option<Decision>,
+    pattern: Option<&'a str>,
+    doubts: &'a [String],
+    source: Option<&'a Origin>,
+}
+
+/// The answer as one JSON object, indented, with a line end.
+#[must_use]
+pub fn json(request: &str, teams: &[String], answer: &Answer, places: Places<'_>) -> String {
+    let Answer { verdict, reason, because, nearest, remarks } = answer;
+    let because = because.iter().map(|one| Because {
+        policy: &one.policy_name,
+        rule: one.rule_name.as_deref(),
+        decision: one.decision,
+        pattern: one.pattern.as_deref(),
+        doubts: &one.doubts,
+        source: places.of(one),
+    });
+    let because = because.collect();
+    let decision = *verdict;
+    let document = Document { format_version: 1, decision, request, teams, reason, because, nearest, remarks };
+    serde_json::to_string_pretty(&document).expect("text and numbers are JSON") + "\n"
+}
+
+/// The answer for people, with a line end.
+#[must_use]
+pub fn human(request: &str, teams: &[String], answer: &Answer, places: Places<'_>) -> String {
+    let style = style(answer.verdict);
+    let whom = match teams {
+        [] => "a member of no team".to_owned(),
+        teams => format!("a member of {}", teams.iter().map(|team| line(team)).collect::<Vec<_>>().join(" and ")),
+    };
+    let word = word(answer.verdict);
+    format!("{style}{word}{style:#}  {}  for {whom}\n{}", line(request), details(answer, places, "  "))
+}
+
+/// Why an answer is what it is: the rules that decide, the nearest misses, and remarks.
+pub(super) fn details(answer: &Answer, places: Places<'_>, indent: &str) -> String {
+    let dim = Style::new().dimmed();
+    let mut text = String::new();
+    let mut add = |parts: std::fmt::Arguments<'_>| writeln!(text, "{indent}{parts}").expect("writing to a string");
+    add(format_args!("{}", line(&answer.reason)));
+    for reason in &answer.because {
+        let Reason { policy_name, rule_name, decision, pattern, doubts, .. } = reason;
+        let decision = match decision {
+            Some(Decision::Allow) => "allow ",
+            Some(Decision::Deny) => "deny  ",
+            None => "",
+        };
+        let rule = rule_name.as_ref().map(|rule| format!(" › {}", line(rule))).unwrap_or_default();
+        let pattern = pattern.as_ref().map(|pattern| format!("  {}", line(pattern))).unwrap_or_default();
+        let place = places.of(reason).map(|place| format!("  {dim}{}{dim:#}", place_text(place))).unwrap_or_default();
+        let doubt = if doubts.is_empty() { "" } else { "  (maybe)" };
+        add(format_args!("  {decision}`{}{rule}`{pattern}{doubt}{place}", line(policy_name)));
+    }
+    for nearest in &answer.nearest {
+        add(format_args!("nearest: {}", line(nearest)));
+    }
+    for remark in &answer.remarks {
+        add(format_args!("{dim}note: {}{dim:#}", line(remark)));
+    }
+    text
+}
+
+/// `file:line:column`.
+pub(super) fn place_text(Origin { file, line: row, column }: &Origin) -> String {
+    format!("{}:{row}:{column}", line(file))
+}
+
+/// `allow`, `deny` or `uncertain`.
+pub(super) fn word(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Allow => "allow",
+        Verdict::Deny => "deny",
+        Verdict::Uncertain => "uncertain",
+    }
+}
+
+fn style(verdict: Verdict) -> Style {
+    match verdict {
+        Verdict::Allow => AnsiColor::Green.on_default().bold(),
+        Verdict::Deny => AnsiColor::Red.on_default().bold(),
+        Verdict::Uncertain => AnsiColor::Yellow.on_default().bold(),
+    }
+}

@@ -1,0 +1,239 @@
+//! Results of access tests: for people, as JSON, and as JUnit XML for pipelines.
+//!
+//! Invariant: every format tells which expectations failed, where they stand, and by which rules.
+
+use std::fmt::Write as _;
+
+use anstyle::{AnsiColor, Style};
+use serde_json::{Value, json};
+
+use super::answer::{Places, details, place_text, word};
+use super::sanitize::{block, line};
+use crate::access::trial::{Change, Check, Found, Mutation, Trial, count};
+use crate::model::{Decision, Origin, Policy};
+
+/// What was run, and against what.
+#[derive(Clone, Copy, Debug)]
+pub struct Report<'a> {
+    /// The tests.
+    pub trials: &'a [Trial<'a>],
+    /// The policies that were asked.
+    pub policies: &'a [Policy],
+    /// Where they are declared; empty for live ones.
+    pub places: Places<'a>,
+    /// Rules, as policy and rule, that no test exercises; `None` where that was not asked for.
+    pub uncovered: Option<&'a [(usize, usize)]>,
+    /// What became of changed rules, if that was asked for.
+    pub mutation: Option<&'a Mutation>,
+}
+
+const GREEN: Style = AnsiColor::Green.on_default();
+const RED: Style = AnsiColor::Red.on_default().bold();
+
+fn expected(check: &Check<'_>) -> &'static str {
+    match check.expected.decision {
+        Decision::Allow => "allow",
+        Decision::Deny => "deny",
+    }
+}
+
+fn rule_text(policies: &[Policy], policy: usize, rule: usize) -> String {
+    let policy = policies.get(policy);
+    let rule = policy.and_then(|policy| policy.rules().get(rule)).map(|rule| rule.name.as_str()).unwrap_or_default();
+    format!("{} › {rule}", policy.map(|policy| policy.name.as_str()).unwrap_or_default())
+}
+
+/// For people, with a line end.
+#[must_use]
+pub fn human(report: &Report<'_>) -> String {
+    let mut text = String::new();
+    for trial in report.trials {
+        let (style, mark) = if trial.passes() { (GREEN, "ok  ") } else { (RED, "FAIL") };
+        writeln!(text, "{style}{mark}{style:#} {}", line(&trial.test.name)).expect("writing to a string");
+        for check in trial.checks.iter().filter(|check| !check.holds()) {
+            text.push_str(&failure(check, report.places));
+        }
+    }
+    let counts = count(report.trials);
+    let of = |key: &str| counts.get(key).copied().unwrap_or_default();
+    writeln!(
+        text,
+        "{} of {} tests pass, {} of {} expectations hold",
+        of("passed"),
+        of("tests"),
+        of("held"),
+        of("expectations")
+    )
+    .expect("writing to a string");
+    if let Some(uncovered) = report.uncovered {
+        let all: usize = report.policies.iter().map(|policy| policy.rules().len()).sum();
+        writeln!(text, "{} of {all} rules decide an expectation", all - uncovered.len()).expect("writing to a string");
+        for (policy, rule) in uncovered {
+            text.push_str(&rule_line("not tested", report, *policy, *rule));
+        }
+    }
+    if let Some(Mutation { total, survivors }) = report.mutation {
+        writeln!(text, "{} of {total} changed rules make a test fail", total - survivors.len())
+            .expect("writing to a string");
+        for survivor in survivors {
+            let change = match survivor.change {
+                Change::Deleted => "survives deleted",
+                Change::Flipped => "survives flipped",
+            };
+            text.push_str(&rule_line(change, report, survivor.policy, survivor.rule));
+        }
+    }
+    text
+}
+
+fn rule_line(what: &str, report: &Report<'_>, policy: usize, rule: usize) -> String {
+    let name = rule_text(report.policies, policy, rule);
+    let place = report.places.rule(policy, Some(rule));
+    let place = place.map(|place| format!("  {}", place_text(place))).unwrap_or_default();
+    format!("  {what}: `{}`{place}\n", line(&name))
+}
+
+fn failure(check: &Check<'_>, places: Places<'_>) -> String {
+    let head = format!(
+        "  {} expected {} {}",
+        place_text(&check.expected.origin),
+        expected(check),
+        line(&check.expected.access)
+    );
+    match &check.found {
+        Found::Answer(answer) => {
+            let found = word(answer.verdict);
+            format!("{head}, found {RED}{found}{RED:#}\n{}", details(answer, places, "    "))
+        }
+        Found::NoRequest(wrong) => {
+            format!("{head}, but {}\n    help: {}\n", line(&wrong.message), line(&wrong.help))
+        }
+    }
+}
+
+/// As one JSON object, indented, with a line end.
+#[must_use]
+pub fn json(report: &Report<'_>) -> String {
+    let rule = |policy: usize, rule: usize| {
+        let stated = report.policies.get(policy);
+        let name = stated.and_then(|policy| policy.rules().get(rule)).map(|rule| rule.name.as_str());
+        let source = report.places.rule(policy, Some(rule));
+        json!({"policy": stated.map(|policy| policy.name.as_str()), "rule": name, "source": source})
+    };
+    let tests: Vec<Value> = report.trials.iter().map(|trial| test_json(trial, report.places)).collect();
+    let mut document = json!({"format_version": 1, "summary": count(report.trials), "tests": tests});
+    if let Some(uncovered) = report.uncovered {
+        let rules: Vec<Value> = uncovered.iter().map(|(policy, number)| rule(*policy, *number)).collect();
+        set(&mut document, "uncovered", rules.into());
+    }
+    if let Some(Mutation { total, survivors }) = report.mutation {
+        let survivor = |mutant: &crate::access::trial::Mutant| {
+            let mut survivor = rule(mutant.policy, mutant.rule);
+            set(&mut survivor, "change", json!(mutant.change));
+            survivor
+        };
+        let survivors: Vec<Value> = survivors.iter().map(survivor).collect();
+        set(&mut document, "mutation", json!({"total": total, "survivors": survivors}));
+    }
+    serde_json::to_string_pretty(&document).expect("text and numbers are JSON") + "\n"
+}
+
+fn set(object: &mut Value, key: &str, value: Value) {
+    if let Some(object) = object.as_object_mut() {
+        object.insert(key.to_owned(), value);
+    }
+}
+
+fn test_json(trial: &Trial<'_>, places: Places<'_>) -> Value {
+    let checks: Vec<Value> = trial.checks.iter().map(|check| check_json(check, places)).collect();
+    json!({
+        "name": trial.test.name,
+        "teams": trial.test.teams,
+        "passed": trial.passes(),
+        "source": trial.test.origin,
+        "expectations": checks,
+    })
+}
+
+fn check_json(check: &Check<'_>, places: Places<'_>) -> Value {
+    let mut value = json!({
+        "expected": expected(check),
+        "access": check.expected.access,
+        "held": check.holds(),
+        "source": check.expected.origin,
+    });
+    match &check.found {
+        Found::Answer(answer) => {
+            set(&mut value, "found", json!(answer.verdict));
+            set(&mut value, "reason", json!(answer.reason));
+            let because: Vec<Value> = answer
+                .because
+                .iter()
+                .map(|one| json!({"policy": one.policy_name, "rule": one.rule_name, "source": places.of(one)}))
+                .collect();
+            set(&mut value, "because", because.into());
+        }
+        Found::NoRequest(wrong) => {
+            set(&mut value, "found", Value::Null);
+            set(&mut value, "reason", json!(wrong.message));
+        }
+    }
+    value
+}
+
+/// As JUnit XML: a suite for each test, a case for each expectation.
+#[must_use]
+pub fn junit(report: &Report<'_>) -> String {
+    let checks = || report.trials.iter().flat_map(|trial| &trial.checks);
+    let failed = checks().filter(|check| !check.holds()).count();
+    let mut text = format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"seawall\" tests=\"{}\" failures=\"{failed}\">\n",
+        checks().count()
+    );
+    for trial in report.trials {
+        let failed = trial.checks.iter().filter(|check| !check.holds()).count();
+        let Origin { file, line: row, column: _ } = &trial.test.origin;
+        let (name, tests) = (xml(&trial.test.name), trial.checks.len());
+        let (file, name) = (xml(file), name);
+        writeln!(text, "  <testsuite name=\"{name}\" tests=\"{tests}\" failures=\"{failed}\" file=\"{file}\" line=\"{row}\">")
+            .expect("writing to a string");
+        for check in &trial.checks {
+            text.push_str(&case(check, &name, report.places));
+        }
+        text.push_str("  </testsuite>\n");
+    }
+    text + "</testsuites>\n"
+}
+
+fn case(check: &Check<'_>, class: &str, places: Places<'_>) -> String {
+    let Origin { file, line: row, column: _ } = &check.expected.origin;
+    let name = xml(&format!("{} {}", expected(check), check.expected.access));
+    let head = format!("    <testcase name=\"{name}\" classname=\"{class}\" file=\"{}\" line=\"{row}\"", xml(file));
+    if check.holds() {
+        return head + "/>\n";
+    }
+    let message = match &check.found {
+        Found::Answer(answer) => format!("expected {}, found {}: {}", expected(check), word(answer.verdict), answer.reason),
+        Found::NoRequest(wrong) => wrong.message.clone(),
+    };
+    let body = anstream::adapter::strip_str(&failure(check, places)).to_string();
+    format!("{head}>\n      <failure message=\"{}\">{}</failure>\n    </testcase>\n", xml(&message), xml(&body))
+}
+
+/// Text inside XML, also inside an attribute; what XML cannot hold stays visible as an escape.
+fn xml(text: &str) -> String {
+    let text = block(text);
+    let mut safe = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '&' => safe.push_str("&amp;"),
+            '<' => safe.push_str("&lt;"),
+            '>' => safe.push_str("&gt;"),
+            '"' => safe.push_str("&quot;"),
+            '\'' => safe.push_str("&apos;"),
+            '\u{fffe}' | '\u{ffff}' => safe.push('\u{fffd}'),
+            _ => safe.push(character),
+        }
+    }
+    safe
+}
