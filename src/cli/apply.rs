@@ -7,15 +7,15 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use super::planning::{Workspace, read};
+use super::planning::{Services, Workspace, read};
 use super::progress::Progress;
 use super::signal::Signals;
-use super::{Connected, Context, Exit, Failure, Target, connect, workspace};
-use crate::document::Docker;
-use crate::execute::{Approved, execute};
+use super::{Context, Exit, Failure, workspace};
+use crate::document::{Docker, Vijil};
+use crate::execute::{Approved, Outcome, execute, execute_agents};
 use crate::model::Desired;
 use crate::plan::guard::Guard;
-use crate::plan::{Plan, stale};
+use crate::plan::{self, Plan, stale};
 use crate::render;
 
 const EXAMPLES: &str = "\
@@ -77,11 +77,11 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
 }
 
 /// The plan from the workspace, as it is now.
-async fn planned(context: &Context, args: &Args, progress: &Arc<Progress>) -> Result<(Plan, Connected), Failure> {
+async fn planned(context: &Context, args: &Args, progress: &Arc<Progress>) -> Result<(Plan, Services), Failure> {
     let path = args.path.as_ref().map(|path| context.path(path));
     let workspace = Workspace::load(context, path.as_deref())?;
     let connected = workspace.connect(context, Some(progress.observer())).await?;
-    let live = connected.reader.live().await?;
+    let live = connected.live().await?;
     let plan = workspace.plan(context, &live)?;
     Ok((plan, connected))
 }
@@ -92,25 +92,33 @@ async fn saved(
     args: &Args,
     file: &std::path::Path,
     progress: &Arc<Progress>,
-) -> Result<(Plan, Connected), Failure> {
+) -> Result<(Plan, Services), Failure> {
     let file = context.path(file);
     let plan = Plan::from_json(&read(&file)?).map_err(|error| {
         Failure::new(Exit::Refused, format!("`{}`: {error}", file.display())).hint("make a new plan with `plan --out`")
     })?;
-    let docker = Docker {
-        org: Some(plan.target.org.clone()),
-        endpoint: Some(plan.target.endpoint.clone()),
+    let docker = plan.target.as_ref().map(|target| Docker {
+        org: Some(target.org.clone()),
+        endpoint: Some(target.endpoint.clone()),
         ..Docker::default()
-    };
-    // The embedded service keeps its state in the workspace; any other service needs none.
+    });
+    let vijil =
+        plan.agents.as_ref().map(|agents| Vijil { endpoint: Some(agents.target.endpoint.clone()), ..Vijil::default() });
+    // The embedded services keep their state in the workspace; any other service needs none.
     let path = args.path.as_ref().map(|path| context.path(path));
-    let root = match plan.target.endpoint.as_str() {
-        "embedded" => workspace::root(context, path.as_deref())?,
-        _ => PathBuf::new(),
+    let endpoints = docker.iter().map(|docker| &docker.endpoint).chain(vijil.iter().map(|vijil| &vijil.endpoint));
+    let root = match endpoints.flatten().any(|endpoint| endpoint == "embedded") {
+        true => workspace::root(context, path.as_deref())?,
+        false => PathBuf::new(),
     };
-    let target = Target { root: &root, docker: &docker, desired: &Desired::default() };
-    let connected = connect(context, &target, Some(progress.observer())).await?;
-    let stale = stale::check(&plan, &connected.reader.live().await?);
+    let services = (docker.as_ref(), vijil.as_ref());
+    let observer = Some(progress.observer());
+    let connected = Services::connect(context, &root, services, &Desired::default(), observer).await?;
+    let live = connected.live().await?;
+    let mut stale = live.docker.iter().flat_map(|live| stale::check(&plan, live)).collect::<Vec<_>>();
+    if let (Some(agents), Some(live)) = (&plan.agents, &live.vijil) {
+        stale.extend(plan::agents::stale(agents, live));
+    }
     if stale.is_empty() {
         return Ok((plan, connected));
     }
@@ -149,7 +157,7 @@ async fn approve(
 async fn carry_out(
     context: &Context,
     approved: &Approved,
-    connected: &Connected,
+    connected: &Services,
     progress: &Progress,
     mut signals: Signals,
 ) -> Result<Exit, Failure> {
@@ -166,7 +174,15 @@ async fn carry_out(
         }
     });
     progress.start(approved.plan());
-    let outcome = execute(approved, &connected.reader, stopped, &mut |event| progress.show(event)).await;
+    let mut outcome = Outcome::default();
+    if let Some(docker) = &connected.docker {
+        let stopped = stopped.clone();
+        outcome = outcome.and(execute(approved, &docker.reader, stopped, &mut |event| progress.show(event)).await);
+    }
+    if let Some(vijil) = &connected.vijil {
+        outcome =
+            outcome.and(execute_agents(approved, &vijil.reader, stopped, &mut |event| progress.show(event)).await);
+    }
     progress.finish();
     signals.abort();
     context.print(&render::outcome::human(approved.plan(), &outcome))?;

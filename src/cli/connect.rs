@@ -14,7 +14,7 @@ use crate::service::docker::{self, Credentials, Outside, Reader};
 use crate::service::http::{self, BaseUrl, Clock, Connection, Limits, Observer, Waiting};
 
 /// The folder of a workspace in which `embedded` keeps its state.
-const EMBEDDED: &str = ".seawall";
+pub(super) const EMBEDDED: &str = ".seawall";
 /// Waits from here on are worth a line.
 const WORTH_A_LINE: std::time::Duration = std::time::Duration::from_secs(1);
 
@@ -27,6 +27,11 @@ pub struct Connected {
 }
 
 impl Connected {
+    /// The embedded service, if there is one.
+    pub(super) fn embedded(&self) -> Option<&Running> {
+        self.embedded.as_ref()
+    }
+
     /// Ends the embedded service, if there is one, with everything that it was told on disk.
     pub async fn close(self) {
         if let Some(running) = self.embedded {

@@ -7,6 +7,7 @@
 //! A new command is a file with `pub(super) struct Args` and `pub(super) fn run(&Context, &Args) -> Result<Exit,
 //! Failure>`, a variant of `Command`, and a line in `dispatch`.
 
+mod agents;
 mod apply;
 mod completions;
 mod connect;

@@ -55,9 +55,9 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
         Some(file) => live_from(context, &workspace, file)?,
         None => context.block_on(async {
             let connected = workspace.connect(context, None).await?;
-            let live = connected.reader.live().await;
+            let live = connected.live().await;
             connected.close().await;
-            Ok(live?)
+            live
         })?,
     };
     let plan = workspace.plan(context, &live)?;
@@ -78,7 +78,9 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
 /// How to apply a saved plan.
 fn saved(plan: &Plan, path: Option<&Path>, out: &Path) -> String {
     // What `embedded` knows is in the workspace; any other service needs none.
-    let path = path.filter(|_| plan.target.endpoint == "embedded");
+    let endpoints = plan.target.iter().map(|target| target.endpoint.as_str());
+    let mut endpoints = endpoints.chain(plan.agents.iter().map(|agents| agents.target.endpoint.as_str()));
+    let path = path.filter(|_| endpoints.any(|endpoint| endpoint == "embedded"));
     let words = path.into_iter().chain([Path::new("--plan"), out]);
     let words: Vec<String> = words.map(|word| line(&word.to_string_lossy()).into_owned()).collect();
     format!("Saved: `seawall apply {}` carries out just this.", words.join(" "))

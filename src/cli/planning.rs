@@ -2,19 +2,96 @@
 
 use std::path::Path;
 
+use super::agents::{self, AgentsConnected};
+use super::connect::EMBEDDED;
 use super::{Connected, Context, Exit, Failure, Target, connect, organization, workspace};
 use crate::check::{Emptiness, Loaded};
-use crate::document::{Docker, Ownership};
-use crate::model::{Desired, Live};
+use crate::document::{Docker, Ownership, Vijil};
+use crate::model::{Desired, Live, LiveAgents};
 use crate::plan::{self, Plan, diff, teams};
 use crate::service::docker::{ENDPOINT, Snapshot};
 use crate::service::http::Observer;
 
-/// A workspace that has to do with Docker.
+/// A workspace that has to do with at least one service.
 #[derive(Debug)]
 pub(super) struct Workspace {
     pub(super) loaded: Loaded,
-    pub(super) docker: Docker,
+    pub(super) docker: Option<Docker>,
+    pub(super) vijil: Option<Vijil>,
+}
+
+/// The services of a workspace or of a saved plan, to be read.
+#[derive(Debug)]
+pub(super) struct Services {
+    pub(super) docker: Option<Connected>,
+    pub(super) vijil: Option<AgentsConnected>,
+}
+
+/// What the services answered.
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) docker: Option<Live>,
+    pub(super) vijil: Option<LiveAgents>,
+}
+
+impl Services {
+    /// Connects to the services that have settings. Nothing is sent yet.
+    ///
+    /// # Errors
+    ///
+    /// As [`connect`], for either service.
+    pub(super) async fn connect(
+        context: &Context,
+        root: &Path,
+        (docker, vijil): (Option<&Docker>, Option<&Vijil>),
+        desired: &Desired,
+        observer: Option<Observer>,
+    ) -> Result<Self, Failure> {
+        let docker = match docker {
+            Some(docker) => Some(connect(context, &Target { root, docker, desired }, observer.clone()).await?),
+            None => None,
+        };
+        let vijil = match vijil {
+            Some(vijil) => {
+                let running = docker.as_ref().and_then(Connected::embedded);
+                Some(agents::connect(context, &root.join(EMBEDDED), vijil, running, observer).await?)
+            }
+            None => None,
+        };
+        Ok(Self { docker, vijil })
+    }
+
+    /// Reads both, at the same time.
+    ///
+    /// # Errors
+    ///
+    /// When anything of it cannot be read.
+    pub(super) async fn live(&self) -> Result<State, Failure> {
+        let docker = async {
+            match &self.docker {
+                Some(connected) => Ok::<_, Failure>(Some(connected.reader.live().await?)),
+                None => Ok(None),
+            }
+        };
+        let vijil = async {
+            match &self.vijil {
+                Some(connected) => Ok::<_, Failure>(Some(connected.reader.live().await?)),
+                None => Ok(None),
+            }
+        };
+        let (docker, vijil) = tokio::try_join!(docker, vijil)?;
+        Ok(State { docker, vijil })
+    }
+
+    /// Ends the embedded services.
+    pub(super) async fn close(self) {
+        if let Some(connected) = self.vijil {
+            connected.close().await;
+        }
+        if let Some(connected) = self.docker {
+            connected.close().await;
+        }
+    }
 }
 
 impl Workspace {
@@ -25,58 +102,93 @@ impl Workspace {
     /// When its documents are wrong, or it names no service.
     pub(super) fn load(context: &Context, path: Option<&Path>) -> Result<Self, Failure> {
         let loaded = workspace::load(context, path, Emptiness::Refused)?;
-        let Some(docker) = loaded.settings.docker.clone() else {
+        let (docker, vijil) = (loaded.settings.docker.clone(), loaded.settings.vijil.clone());
+        if docker.is_none() && vijil.is_none() {
             let failure = Failure::new(Exit::Invalid, "the workspace has nothing to do with any service");
-            return Err(failure.hint("add a `docker:` section with `org:` to `seawall.yaml`"));
-        };
-        Ok(Self { loaded, docker })
+            return Err(failure.hint("add a `docker:` section with `org:`, or a `vijil:` section, to `seawall.yaml`"));
+        }
+        Ok(Self { loaded, docker, vijil })
     }
 
-    /// Connects to its organization.
+    /// Connects to its services.
     ///
     /// # Errors
     ///
-    /// As [`connect`].
-    pub(super) async fn connect(&self, context: &Context, observer: Option<Observer>) -> Result<Connected, Failure> {
+    /// As [`Services::connect`].
+    pub(super) async fn connect(&self, context: &Context, observer: Option<Observer>) -> Result<Services, Failure> {
         let Loaded { root, desired, .. } = &self.loaded;
-        connect(context, &Target { root, docker: &self.docker, desired }, observer).await
+        Services::connect(context, root, (self.docker.as_ref(), self.vijil.as_ref()), desired, observer).await
     }
 
     /// The plan from this live state.
     ///
     /// # Errors
     ///
-    /// When a document names a team that the organization does not have.
-    pub(super) fn plan(&self, context: &Context, live: &Live) -> Result<Plan, Failure> {
-        let target =
-            plan::Target { org: organization(context, &self.docker)?, endpoint: endpoint(context, &self.docker) };
-        let desired = resolve(&self.loaded.desired, live)?;
-        let ownership = diff::Ownership {
-            exclusive: self.docker.ownership == Ownership::Exclusive,
-            unmanaged: self.docker.unmanaged.clone(),
-        };
+    /// When a document names a team that the organization does not have, or asks for what cannot be.
+    pub(super) fn plan(&self, context: &Context, live: &State) -> Result<Plan, Failure> {
         let guards = &self.loaded.settings.guards;
-        Ok(plan::make(plan::Input { target: &target, desired: &desired, live, ownership: &ownership, guards }))
+        let plan = match (&self.docker, &live.docker) {
+            (Some(docker), Some(live)) => {
+                let target = plan::Target { org: organization(context, docker)?, endpoint: endpoint(context, docker) };
+                let desired = resolve(&self.loaded.desired, live)?;
+                let ownership = diff::Ownership {
+                    exclusive: docker.ownership == Ownership::Exclusive,
+                    unmanaged: docker.unmanaged.clone(),
+                };
+                plan::make(plan::Input { target: &target, desired: &desired, live, ownership: &ownership, guards })
+            }
+            _ => Plan::without_docker(guards),
+        };
+        let (Some(vijil), Some(live)) = (&self.vijil, &live.vijil) else { return Ok(plan) };
+        let target = plan::agents::AgentTarget { endpoint: agents::named_endpoint(context, vijil) };
+        let input = plan::agents::Input {
+            target: &target,
+            desired: &self.loaded.desired.agents,
+            live,
+            exclusive: vijil.ownership == Ownership::Exclusive,
+            notes: &agents::pipeline_notes(context.environment())?,
+        };
+        plan.with_agents(input, guards).map_err(|errors| {
+            let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
+            let hints: std::collections::BTreeSet<&str> = errors.iter().map(|error| error.hint.as_str()).collect();
+            let hints: Vec<&str> = hints.into_iter().collect();
+            Failure::new(Exit::Invalid, lines.join("\n")).hint(hints.join("; "))
+        })
     }
 }
 
-/// Reads a snapshot instead of the service.
+/// Reads a snapshot instead of the services.
 ///
 /// # Errors
 ///
-/// When the file cannot be read, is no snapshot, or is one of another organization.
-pub(super) fn live_from(context: &Context, workspace: &Workspace, file: &Path) -> Result<Live, Failure> {
+/// When the file cannot be read, is no snapshot, lacks a service of the workspace, or is one of another organization.
+pub(super) fn live_from(context: &Context, workspace: &Workspace, file: &Path) -> Result<State, Failure> {
     let text = read(&context.path(file))?;
-    let live = Snapshot::parse(&text)?
-        .docker
-        .live()
-        .map_err(|error| Failure::new(Exit::Usage, format!("`{}`: {error}", file.display())))?;
-    let org = organization(context, &workspace.docker)?;
-    if live.org != org {
-        let message = format!("the snapshot is of `{}`, and the workspace is for `{org}`", live.org);
-        return Err(Failure::new(Exit::Usage, message).hint("take a snapshot of the workspace's own organization"));
-    }
-    Ok(live)
+    let snapshot = Snapshot::parse(&text)?;
+    let lacks = |service: &str| {
+        let failure = Failure::new(Exit::Usage, format!("the snapshot `{}` has no `{service}`", file.display()));
+        failure.hint("take a snapshot of the workspace itself")
+    };
+    let docker = match &workspace.docker {
+        None => None,
+        Some(docker) => {
+            let live = snapshot.docker.ok_or_else(|| lacks("docker"))?.live();
+            let live = live.map_err(|error| Failure::new(Exit::Usage, format!("`{}`: {error}", file.display())))?;
+            let org = organization(context, docker)?;
+            if live.org != org {
+                let message = format!("the snapshot is of `{}`, and the workspace is for `{org}`", live.org);
+                return Err(
+                    Failure::new(Exit::Usage, message).hint("take a snapshot of the workspace's own organization")
+                );
+            }
+            Some(live)
+        }
+    };
+    let vijil = match &workspace.vijil {
+        None => None,
+        Some(_) => Some(snapshot.vijil.ok_or_else(|| lacks("vijil"))?.live()),
+    };
+    Ok(State { docker, vijil })
 }
 
 /// Reads a file that is no document.

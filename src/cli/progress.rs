@@ -59,7 +59,7 @@ impl Progress {
     pub(super) fn start(&self, plan: &Plan) {
         let style = ProgressStyle::with_template("{bar:24} {pos}/{len} {wide_msg}").expect("the template is ours");
         self.bar.set_style(style);
-        self.bar.set_length(plan.steps.len() as u64);
+        self.bar.set_length((plan.steps.len() + plan.agents.as_ref().map_or(0, |agents| agents.steps.len())) as u64);
     }
 
     pub(super) fn show(&self, event: Event<'_>) {
@@ -67,6 +67,14 @@ impl Progress {
             Event::Started(step) => {
                 tracing::debug!(step = step.id, "started: {}", describe(step));
                 self.bar.set_message(describe(step));
+            }
+            Event::AgentStarted(step) => {
+                let rule = step.rule_id.as_deref().map(|rule| format!(" › {}", line(rule))).unwrap_or_default();
+                self.bar.set_message(format!("{}{rule}", line(&step.policy_name)));
+            }
+            Event::AgentEnded(step, ended) => {
+                tracing::debug!(step = step.id, ?ended, "ended");
+                self.bar.inc(1);
             }
             Event::Ended(step, ended) => {
                 tracing::debug!(step = step.id, ?ended, "ended: {}", describe(step));

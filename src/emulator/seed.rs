@@ -7,9 +7,11 @@ use jiff::Timestamp;
 use super::docker::{self, Allowlist, Cedar, Policy, Rule, Scope};
 use super::identity;
 use super::state::State;
-use crate::model::{Body, Desired, Resources, Team};
+use super::vijil::{Stored, TEAM, USER};
+use crate::model::{AgentStatus, Body, Desired, Resources, Review, Team};
 use crate::service::docker::wire;
 use crate::service::docker::{DockerSnapshot, Snapshot};
+use serde_json::{Value, json};
 
 /// What an organization starts with.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -20,12 +22,21 @@ pub struct Seed {
     pub teams: Vec<Team>,
     /// Whole policies, as the API shows them; an empty id or time is filled in.
     pub policies: Vec<Policy>,
+    /// Policies for agents with their rules, as the API shows them; an empty id is filled in.
+    pub agents: Vec<(Value, Vec<Value>)>,
 }
 
 impl From<Snapshot> for Seed {
     fn from(snapshot: Snapshot) -> Self {
-        let DockerSnapshot { org, teams, policies } = snapshot.docker;
-        Self { org: Some(org), teams, policies: policies.into_iter().map(Policy::from).collect() }
+        let mut seed = Self::default();
+        if let Some(DockerSnapshot { org, teams, policies }) = snapshot.docker {
+            seed = Self { org: Some(org), teams, policies: policies.into_iter().map(Policy::from).collect(), ..seed };
+        }
+        for whole in snapshot.vijil.into_iter().flat_map(|vijil| vijil.policies) {
+            let rules = whole.rules.iter().map(|rule| serde_json::to_value(rule).unwrap_or_default()).collect();
+            seed.agents.push((serde_json::to_value(&whole.policy).unwrap_or_default(), rules));
+        }
+        seed
     }
 }
 
@@ -37,6 +48,25 @@ impl Seed {
         let mut seed = Self { org: Some(org.to_owned()), ..Self::default() };
         for team in teams {
             seed.team_id(org, &team);
+        }
+        for declared in &desired.agents {
+            let mut policy = declared.fields.clone();
+            policy.insert("name".to_owned(), declared.name.clone().into());
+            policy.insert("status".to_owned(), declared.status.map_or("draft", AgentStatus::as_str).into());
+            let rules = declared.rules.iter().map(|rule| {
+                let mut fields = rule.fields.clone();
+                fields.insert("rule_id".to_owned(), rule.rule_id.clone().into());
+                let status = rule.review.as_ref().map_or("draft", Review::status);
+                fields.insert("status".to_owned(), status.into());
+                if let Some(Review::Approved(notes) | Review::Rejected(notes)) = &rule.review {
+                    fields.insert("review_notes".to_owned(), notes.clone().into());
+                }
+                if let Some(provenance) = &rule.provenance {
+                    fields.insert("provenance".to_owned(), provenance.clone());
+                }
+                Value::Object(fields)
+            });
+            seed.agents.push((Value::Object(policy), rules.collect()));
         }
         for declared in &desired.policies {
             let policy = &declared.policy;
@@ -78,7 +108,11 @@ impl Seed {
 
     /// Puts the seed into an organization. Nothing is refused: a seed may hold what the service would not take today.
     pub(super) fn sow(self, state: &mut State, org: &str, now: Timestamp) {
-        for Team { id, name } in self.teams {
+        let Self { agents, .. } = &self;
+        let agent_ids = agents.iter().flat_map(|(policy, rules)| std::iter::once(policy).chain(rules));
+        let agent_ids: Vec<String> =
+            agent_ids.filter_map(|object| object.get("id")?.as_str().map(str::to_owned)).collect();
+        for Team { id, name } in self.teams.clone() {
             if !state.org_mut(org).teams.contains_key(&id) {
                 state.org_mut(org).add_team(id, &name);
             }
@@ -87,7 +121,8 @@ impl Seed {
             let rules = policy.rules().iter().map(|rule| rule.id.as_str());
             std::iter::once(policy.id.as_str()).chain(rules)
         });
-        state.ids_salt = identity::salt(seeded);
+        state.ids_salt = identity::salt(seeded.chain(agent_ids.iter().map(String::as_str)));
+        self.sow_agents(state, now);
         for mut policy in self.policies {
             org.clone_into(&mut policy.org);
             for time in [&mut policy.created_at, &mut policy.updated_at] {
@@ -107,6 +142,45 @@ impl Seed {
             state.org_mut(org).policies.insert(policy.id.clone(), Arc::new(policy));
         }
     }
+}
+
+impl Seed {
+    /// Puts the policies for agents in, with what the API shows where the seed leaves it out.
+    fn sow_agents(&self, state: &mut State, now: Timestamp) {
+        let now = now.as_second();
+        for (policy, rules) in &self.agents {
+            let defaults = json!({"team_id": TEAM, "description": null, "category": "custom", "status": "draft",
+                "source_text": null, "file_path": null, "file_name": null, "file_type": null, "file_size_bytes": null,
+                "converted_file_path": null, "is_preset": false, "preset_source": null, "tags": null,
+                "workflow_id": null, "rule_extraction": null, "created_at": now, "updated_at": now, "created_by": USER});
+            let (id, policy) = completed(state, policy, defaults);
+            let stored = Arc::new(Stored { number: state.ids_given, object: policy });
+            state.agents.policies.insert(id.clone(), stored);
+            for rule in rules {
+                let manual = json!({"extracted_by": "manual", "model_used": null, "confidence_score": null,
+                    "source_location": null});
+                let defaults = json!({"target": null, "assignee": "agent", "constraints": [], "constraint_logic": "all",
+                    "consequence": {}, "provenance": manual, "category": "security", "tags": null, "status": "draft",
+                    "reviewed_by": null, "reviewed_at": null, "review_notes": null, "original_snapshot": null,
+                    "created_at": now, "updated_at": now});
+                let (rule_id, mut rule) = completed(state, rule, defaults);
+                if let Some(members) = rule.as_object_mut() {
+                    members.insert("policy_id".to_owned(), id.clone().into());
+                }
+                state.agents.rules.insert(rule_id, Arc::new(Stored { number: state.ids_given, object: rule }));
+            }
+        }
+    }
+}
+
+/// An object with an id and these defaults, and the id.
+fn completed(state: &mut State, object: &Value, defaults: Value) -> (String, Value) {
+    let next = state.next_uuid();
+    let mut members = defaults.as_object().cloned().unwrap_or_default();
+    members.extend(object.as_object().cloned().unwrap_or_default());
+    let id = object.get("id").and_then(Value::as_str).filter(|id| !id.is_empty()).map_or(next, str::to_owned);
+    members.insert("id".to_owned(), id.clone().into());
+    (id, Value::Object(members))
 }
 
 fn rule(rule: &crate::model::Rule) -> Rule {

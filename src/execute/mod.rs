@@ -4,6 +4,7 @@
 //! nothing. Before an update or a deletion the object is what the plan saw. What an answer left open is looked up. A
 //! step that failed holds back what depends on it, and nothing else.
 
+mod agents;
 mod call;
 mod depend;
 mod outcome;
@@ -17,11 +18,13 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
 use crate::plan::Plan;
+use crate::plan::agents::AgentStep;
 use crate::plan::guard::{Guard, Verdict};
 use crate::plan::step::Step;
 use crate::service::docker::{Reader, Writer};
 use crate::service::http::{Approval, WriteAccess, sealed};
 
+pub use agents::execute_agents;
 pub use outcome::{Counts, Ended, Outcome, Problem, Versions};
 
 use self::call::Caller;
@@ -64,6 +67,10 @@ pub enum Event<'a> {
     Started(&'a Step),
     /// A step is over.
     Ended(&'a Step, &'a Ended),
+    /// The same for a step of the Vijil side.
+    AgentStarted(&'a AgentStep),
+    /// The same for a step of the Vijil side.
+    AgentEnded(&'a AgentStep, &'a Ended),
 }
 
 /// Carries a plan out. `stop` turning true lets the calls in flight finish and starts no more.
@@ -75,7 +82,8 @@ pub async fn execute(
 ) -> Outcome {
     let plan = approved.plan();
     let writer = Writer::new(reader, &WriteAccess::of(approved));
-    let caller = Caller::new(reader.clone(), writer, plan.target.org.clone());
+    let caller =
+        Caller::new(reader.clone(), writer, plan.target.as_ref().map(|target| target.org.clone()).unwrap_or_default());
     let mut run = Run {
         ended: BTreeMap::new(),
         dependencies: Dependencies::new(plan),

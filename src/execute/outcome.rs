@@ -57,7 +57,7 @@ pub struct Problem {
 }
 
 /// How a plan ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Outcome {
     /// By step id.
     pub steps: BTreeMap<usize, Ended>,
@@ -133,6 +133,13 @@ impl Ended {
 impl Outcome {
     pub(super) fn new(steps: BTreeMap<usize, Ended>, stopped: bool) -> Self {
         Self { steps, stopped }
+    }
+
+    /// The outcome of both sides.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        self.steps.extend(other.steps);
+        Self { stopped: self.stopped || other.stopped, ..self }
     }
 
     /// How many steps ended how.

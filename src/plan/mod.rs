@@ -6,6 +6,7 @@
 //!
 //! Invariant: pure and deterministic. The same documents and the same live state give the same plan, byte for byte.
 
+pub mod agents;
 mod arrange;
 mod cedar;
 pub mod diff;
@@ -42,6 +43,7 @@ use crate::access;
 use crate::document::Guards;
 use crate::model::{Desired, Live, TeamDirectory};
 
+use self::agents::AgentPlan;
 use self::diff::Ownership;
 use self::guard::{Guard, Judged, Verdict};
 use self::meaning::Meaning;
@@ -51,8 +53,8 @@ use self::step::{Change, PolicyTarget, Step};
 /// What is to be done, why it may be done, and what it means.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
-    /// Where it is to be done.
-    pub target: Target,
+    /// Where it is to be done; `None` for a plan that has nothing to do with Docker.
+    pub target: Option<Target>,
     /// The calls, in order.
     pub steps: Vec<Step>,
     /// Live policies that no document declares and that are left alone.
@@ -65,6 +67,8 @@ pub struct Plan {
     pub teams: TeamDirectory,
     /// What the plan was made from.
     pub live: LiveRecord,
+    /// The Vijil side; `None` for a plan that has nothing to do with Vijil.
+    pub agents: Option<AgentPlan>,
 }
 
 /// The organization that a plan is for.
@@ -137,7 +141,8 @@ pub fn make(input: Input<'_>) -> Plan {
     let judged = Judged { live, steps: &steps, widened: &widened, opened: opened.as_deref() };
     Plan {
         guards: guard::judge(guards, &judged),
-        target: target.clone(),
+        target: Some(target.clone()),
+        agents: None,
         unmanaged: diff.unmanaged.into_iter().map(|policy| Unmanaged { service: Service::Docker, policy }).collect(),
         teams: named_teams(live, &steps),
         live: record(live, &steps),
@@ -150,7 +155,41 @@ impl Plan {
     /// Whether nothing would change.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.steps.is_empty()
+        self.steps.is_empty() && self.agents.as_ref().is_none_or(|agents| agents.steps.is_empty())
+    }
+
+    /// A plan without a Docker side.
+    #[must_use]
+    pub fn without_docker(guards: &Guards) -> Self {
+        let target = Target { org: String::new(), endpoint: String::new() };
+        let (desired, live, ownership) = (Desired::default(), Live::default(), Ownership::default());
+        let plan = make(Input { target: &target, desired: &desired, live: &live, ownership: &ownership, guards });
+        Self { target: None, ..plan }
+    }
+
+    /// The plan with a Vijil side, which the guards judge too.
+    ///
+    /// # Errors
+    ///
+    /// Everything that the documents make impossible.
+    pub fn with_agents(mut self, input: agents::Input<'_>, guards: &Guards) -> Result<Self, Vec<agents::AgentError>> {
+        let last = self.steps.last().map_or((0, 0), |step| (step.id, step.phase));
+        let agents = agents::make(input, last.0, last.1)?;
+        for verdict in &mut self.guards {
+            let refusal = match verdict.guard {
+                Guard::MaxDeletes => agents::guard::max_deletes(guards, input.live, &agents.steps),
+                Guard::Protected => agents::guard::protected(guards, input.live, &agents.steps),
+                Guard::DenyWidening | Guard::SafeOrder | Guard::ServiceLimits => None,
+            };
+            if let Some(refusal) = refusal {
+                let before = if verdict.ok { String::new() } else { format!("{}; ", verdict.message) };
+                (verdict.ok, verdict.message) = (false, format!("{before}{refusal}"));
+            }
+        }
+        let left = agents.unmanaged.iter().map(|policy| Unmanaged { service: Service::Vijil, policy: policy.clone() });
+        self.unmanaged.extend(left);
+        self.agents = Some(agents);
+        Ok(self)
     }
 
     /// The guards that refuse the plan, those aside that are lifted.

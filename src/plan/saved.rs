@@ -10,8 +10,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use thiserror::Error;
 
-use crate::model::{Origin, Policy, PolicyId, Rule, RuleId};
+use crate::model::{Fields, Origin, Policy, PolicyId, Rule, RuleId};
 
+use super::agents::{AgentPlan, AgentRecord, AgentRequest, AgentStep, AgentTarget, Subject};
 use super::guard::Verdict;
 use super::meaning::Meaning;
 use super::request::{Method, Segment, request};
@@ -30,7 +31,11 @@ pub struct PlanDocument {
     #[schemars(range(min = 1, max = 1))]
     format_version: u32,
     /// The organization that the plan is for.
-    docker: Target,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    docker: Option<Target>,
+    /// The Vijil service that the plan is for, and what that side was made from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    vijil: Option<VijilDocument>,
     /// The calls, in order.
     steps: Vec<StepDocument>,
     /// How many calls of each kind.
@@ -48,6 +53,15 @@ pub struct PlanDocument {
     /// Of all the rest, `sha256:` and the hash: tells a plan that was changed after it was saved.
     #[serde(default)]
     checksum: String,
+}
+
+/// The Vijil side of a plan, its steps aside.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+struct VijilDocument {
+    /// The base URL of the service, or `embedded`.
+    endpoint: String,
+    /// What that side was made from.
+    live: AgentRecord,
 }
 
 /// How many calls of each kind.
@@ -102,6 +116,12 @@ struct StepDocument {
     /// Why the plan holds this call, where the difference alone does not say it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     because: Option<Reason>,
+    /// Where a rule for agents was drawn from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    provenance: Option<Value>,
+    /// The service's id of a live policy for agents.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    policy_id: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -109,6 +129,9 @@ struct RequestDocument {
     method: Method,
     /// Segments below the base URL, not encoded. An object names what an earlier step creates.
     path: Vec<SegmentDocument>,
+    /// The query, not encoded.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    query: BTreeMap<String, String>,
     /// What is sent; null for a deletion.
     body: Option<Value>,
 }
@@ -171,11 +194,18 @@ impl Plan {
     }
 
     fn document(&self) -> PlanDocument {
-        let Self { target, steps, unmanaged, access, guards, teams, live } = self;
+        let Self { target, steps, unmanaged, access, guards, teams, live, agents } = self;
+        let org = target.as_ref().map_or("", |target| &target.org);
+        let own = steps.iter().map(|step| StepDocument::of(org, step));
+        let others = agents.iter().flat_map(|agents| &agents.steps).map(StepDocument::of_agent);
         let document = PlanDocument {
             format_version: FORMAT_VERSION,
             docker: target.clone(),
-            steps: steps.iter().map(|step| StepDocument::of(&target.org, step)).collect(),
+            vijil: agents.as_ref().map(|AgentPlan { target, live, .. }| VijilDocument {
+                endpoint: target.endpoint.clone(),
+                live: live.clone(),
+            }),
+            steps: own.chain(others).collect(),
             summary: self.summary(),
             unmanaged: unmanaged.clone(),
             access: access.clone(),
@@ -195,6 +225,7 @@ impl Plan {
         let PlanDocument {
             format_version: _,
             docker,
+            vijil,
             steps,
             summary: _,
             unmanaged,
@@ -204,18 +235,36 @@ impl Plan {
             live,
             checksum: _,
         } = document;
-        let steps = steps.into_iter().map(|step| step.step(&docker.org)).collect::<Result<_, _>>()?;
+        let org = docker.as_ref().map_or("", |target| &target.org).to_owned();
+        let (own, others): (Vec<_>, Vec<_>) = steps.into_iter().partition(|step| step.service == Service::Docker);
+        let steps = own.into_iter().map(|step| step.step(&org)).collect::<Result<_, _>>()?;
+        let agents = match (vijil, others.first()) {
+            (None, Some(step)) => return Err(PlanError::Changed(step.id)),
+            (None, None) => None,
+            (Some(VijilDocument { endpoint, live }), _) => Some(AgentPlan {
+                target: AgentTarget { endpoint },
+                steps: others.into_iter().map(StepDocument::agent_step).collect::<Result<_, _>>()?,
+                unmanaged: unmanaged
+                    .iter()
+                    .filter(|one| one.service == Service::Vijil)
+                    .map(|one| one.policy.clone())
+                    .collect(),
+                live,
+            }),
+        };
         let teams = teams.into_iter().map(|(id, name)| crate::model::Team { id, name });
         let teams = crate::model::TeamDirectory::new(teams);
-        Ok(Self { target: docker, steps, unmanaged, access, guards, teams, live })
+        Ok(Self { target: docker, steps, unmanaged, access, guards, teams, live, agents })
     }
 
     /// How many calls of each kind.
     #[must_use]
     pub fn summary(&self) -> Summary {
         let mut summary = Summary::default();
-        for step in &self.steps {
-            *match step.change.op() {
+        let own = self.steps.iter().map(|step| step.change.op());
+        let others = self.agents.iter().flat_map(|agents| &agents.steps).map(|step| step.op);
+        for op in own.chain(others) {
+            *match op {
                 Op::Create => &mut summary.create,
                 Op::Update => &mut summary.update,
                 Op::Delete => &mut summary.delete,
@@ -252,7 +301,69 @@ impl StepDocument {
             request: RequestDocument::of(org, change),
             source: source.clone(),
             because: *because,
+            provenance: None,
+            policy_id: None,
         }
+    }
+
+    fn of_agent(step: &AgentStep) -> Self {
+        let object = |side: &Option<Fields>| side.clone().map(Value::Object);
+        Self {
+            id: step.id,
+            phase: step.phase,
+            service: Service::Vijil,
+            op: step.op,
+            object: step.object(),
+            policy: step.policy_name.clone(),
+            rule: step.rule_id.clone(),
+            before: object(&step.before),
+            after: object(&step.after),
+            changed: step.changed(),
+            request: RequestDocument::of_agent(step),
+            source: step.source.clone(),
+            because: step.because,
+            provenance: step.provenance.clone(),
+            policy_id: match &step.policy {
+                Subject::Existing(id) => Some(id.clone()),
+                Subject::Planned(_) => None,
+            },
+        }
+    }
+
+    fn agent_step(self) -> Result<AgentStep, PlanError> {
+        let object = |side: Option<Value>| match side {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::Object(object)) => Ok(Some(object)),
+            Some(_) => Err(PlanError::Changed(self.id)),
+        };
+        let policy = match &self.policy_id {
+            Some(id) => Subject::Existing(id.clone()),
+            None => Subject::Planned(self.policy.clone()),
+        };
+        let rule = match (&self.rule, self.request.path.get(2)) {
+            (None, _) => None,
+            (Some(rule), _) if self.op == Op::Create => Some(Subject::Planned(rule.clone())),
+            (Some(_), Some(SegmentDocument::Text(id))) => Some(Subject::Existing(id.clone())),
+            (Some(_), Some(SegmentDocument::Rule { rule })) => Some(Subject::Planned(rule.clone())),
+            (Some(_), Some(SegmentDocument::Policy { .. }) | None) => return Err(PlanError::Changed(self.id)),
+        };
+        let step = AgentStep {
+            id: self.id,
+            phase: self.phase,
+            op: self.op,
+            policy,
+            policy_name: self.policy.clone(),
+            rule,
+            rule_id: self.rule.clone(),
+            before: object(self.before.clone())?,
+            after: object(self.after.clone())?,
+            provenance: self.provenance.clone(),
+            source: self.source.clone(),
+            because: self.because,
+        };
+        let again = Self::of_agent(&step);
+        let same = again.request == self.request && again.changed == self.changed && again.object == self.object;
+        if same { Ok(step) } else { Err(PlanError::Changed(self.id)) }
     }
 
     fn step(self, org: &str) -> Result<Step, PlanError> {
@@ -329,14 +440,22 @@ pub fn sides(change: &Change) -> (Option<Value>, Option<Value>) {
 impl RequestDocument {
     fn of(org: &str, change: &Change) -> Self {
         let super::request::Request { method, path, body } = request(org, change);
-        let path = path
-            .into_iter()
-            .map(|segment| match segment {
-                Segment::Text(text) => SegmentDocument::Text(text),
-                Segment::Policy(policy) => SegmentDocument::Policy { policy },
-                Segment::Rule(rule) => SegmentDocument::Rule { rule },
-            })
-            .collect();
-        Self { method, path, body }
+        Self { method, path: path.into_iter().map(SegmentDocument::from).collect(), query: BTreeMap::new(), body }
+    }
+
+    fn of_agent(step: &AgentStep) -> Self {
+        let AgentRequest { method, path, query, body } = step.request();
+        let query = query.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
+        Self { method, path: path.into_iter().map(SegmentDocument::from).collect(), query, body }
+    }
+}
+
+impl From<Segment> for SegmentDocument {
+    fn from(segment: Segment) -> Self {
+        match segment {
+            Segment::Text(text) => Self::Text(text),
+            Segment::Policy(policy) => Self::Policy { policy },
+            Segment::Rule(rule) => Self::Rule { rule },
+        }
     }
 }

@@ -47,8 +47,9 @@ pub enum Stale {
 /// Everything that no longer fits; empty for a plan that may be applied.
 #[must_use]
 pub fn check(plan: &Plan, live: &Live) -> Vec<Stale> {
-    if plan.target.org != live.org {
-        return vec![Stale::Elsewhere { planned: plan.target.org.clone(), live: live.org.clone() }];
+    let planned = plan.target.as_ref().map_or("", |target| &target.org);
+    if planned != live.org {
+        return vec![Stale::Elsewhere { planned: planned.to_owned(), live: live.org.clone() }];
     }
     let mut stale: Vec<Stale> = plan.live.touched.iter().filter_map(|was| moved(plan, live, was)).collect();
     let gives_up = |name: &str| {

@@ -119,6 +119,14 @@ pub enum Reason {
     Replace,
     /// The service takes rules of another domain only when the policy has no other: the rule is deleted and made anew.
     DomainChange,
+    /// A policy for agents is out of force while its rules are edited, so that none is in force unapproved.
+    Deactivated,
+    /// It goes back into force.
+    Reactivated,
+    /// An archived policy becomes a draft, which is what the service activates.
+    Unarchived,
+    /// The rule was edited: what was approved is not what it says now.
+    ApprovedAnew,
 }
 
 /// The verb of a step, as the contract spells it.

@@ -10,7 +10,9 @@ use super::describe::{Description, Detail, Title, describe};
 use super::sanitize::{markdown, markdown_block};
 use super::words::{self, Cause, Group, Tone};
 use crate::plan::Plan;
+use crate::plan::agents::AgentStep;
 use crate::plan::meaning::Audience;
+use crate::plan::step::Op;
 use crate::plan::step::{Op, Step};
 
 /// The most characters that GitHub takes in a comment.
@@ -48,6 +50,10 @@ pub fn plan(plan: &Plan) -> String {
         }
         page.close_section("steps");
     }
+    for step in plan.agents.iter().flat_map(|agents| &agents.steps) {
+        page.add(&agent_step(step));
+    }
+    page.close_section("steps about agents");
     if !plan.unmanaged.is_empty() {
         let names: Vec<String> = plan.unmanaged.iter().map(|one| one.policy.clone()).collect();
         page.add(&format!("Live, declared nowhere, left alone: {}\n\n", list(&names)));
@@ -55,8 +61,35 @@ pub fn plan(plan: &Plan) -> String {
     page.text
 }
 
+/// One call about a policy for agents: the rule as a sentence, with what happens when it is broken.
+fn agent_step(step: &AgentStep) -> String {
+    let mark = match step.op {
+        Op::Approve => "✅ ",
+        Op::Reject => "⛔ ",
+        Op::Create | Op::Update | Op::Delete | Op::Activate => "",
+    };
+    let rule = step.rule_id.as_deref().map(|rule| format!(" › {}", code(rule))).unwrap_or_default();
+    let mut item = format!("- {mark}**{}** {}{rule}", words::verb(step.op), code(&step.policy_name));
+    if step.rule_id.is_some() {
+        let object = step.after.as_ref().or(step.before.as_ref());
+        let consequence = object.and_then(|object| object.get("consequence"));
+        let part = |key: &str| consequence.and_then(|all| all.get(key)?.as_str()).unwrap_or("none").to_owned();
+        let broken = format!("{}, severity {}", part("action"), part("severity"));
+        item.push_str(&format!("<br>{} — when broken: {}", code(step.text("natural_language")), code(&broken)));
+    }
+    let changed = step.changed();
+    if !changed.is_empty() {
+        item.push_str(&format!("<br>changes {}", list(&changed)));
+    }
+    item.push('\n');
+    item
+}
+
 fn headline(plan: &Plan) -> String {
-    let org = code(&plan.target.org);
+    let org = plan.target.as_ref().map_or_else(|| "Vijil".to_owned(), |target| code(&target.org));
+    if plan.target.is_none() && !plan.is_empty() {
+        return format!("changes policies for agents in {org}");
+    }
     if plan.is_empty() {
         format!("nothing to change in {org}")
     } else {

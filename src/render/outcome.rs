@@ -8,6 +8,7 @@ use super::sanitize::{block, line};
 use super::words;
 use crate::execute::{Counts, Ended, Outcome, Problem, Versions};
 use crate::plan::Plan;
+use crate::plan::agents::AgentStep;
 use crate::plan::stale::Stale;
 use crate::plan::step::Step;
 
@@ -25,11 +26,13 @@ pub fn human(plan: &Plan, outcome: &Outcome) -> String {
 
 fn write_outcome(out: &mut String, plan: &Plan, outcome: &Outcome) -> fmt::Result {
     let Counts { done, failed, not_tried } = outcome.counts();
-    for step in &plan.steps {
-        match outcome.steps.get(&step.id) {
+    let own = plan.steps.iter().map(|step| (step.id, describe(step)));
+    let others = plan.agents.iter().flat_map(|agents| &agents.steps).map(|step| (step.id, describe_agent(step)));
+    for (id, step) in own.chain(others) {
+        match outcome.steps.get(&id) {
             // What went well needs to be said only where not all of it did.
             Some(Ended::Done { overtaken: None } | Ended::FoundDone { .. }) if failed + not_tried == 0 => {}
-            Some(ended) => write_step(out, step, ended)?,
+            Some(ended) => write_step(out, &step, ended)?,
             None => {}
         }
     }
@@ -37,7 +40,8 @@ fn write_outcome(out: &mut String, plan: &Plan, outcome: &Outcome) -> fmt::Resul
         let found = outcome.steps.values().filter(|ended| matches!(ended, Ended::FoundDone { .. })).count();
         let found = if found > 0 { format!(", {found} of them found done") } else { String::new() };
         let steps = if done == 1 { "step" } else { "steps" };
-        return writeln!(out, "{GOOD}Applied{GOOD:#}: {done} {steps}{found}. Machines follow within five minutes.");
+        let follow = if plan.steps.is_empty() { "" } else { " Machines follow within five minutes." };
+        return writeln!(out, "{GOOD}Applied{GOOD:#}: {done} {steps}{found}.{follow}");
     }
     let headline = if outcome.wrote() { "Applied in part" } else { "Nothing was written" };
     writeln!(out, "{BAD}{headline}{BAD:#}: {done} done, {failed} failed, {not_tried} not tried.")?;
@@ -45,8 +49,7 @@ fn write_outcome(out: &mut String, plan: &Plan, outcome: &Outcome) -> fmt::Resul
 }
 
 /// How one step ended.
-fn write_step(out: &mut String, step: &Step, ended: &Ended) -> fmt::Result {
-    let step = describe(step);
+fn write_step(out: &mut String, step: &str, ended: &Ended) -> fmt::Result {
     match ended {
         Ended::Done { overtaken: Some(versions) } => {
             writeln!(out, "{CAREFUL}overtaken{CAREFUL:#} {step}: somebody had just changed it")?;
@@ -68,6 +71,11 @@ fn write_step(out: &mut String, step: &Step, ended: &Ended) -> fmt::Result {
 fn write_versions(out: &mut String, Versions { planned, found }: &Versions) -> fmt::Result {
     writeln!(out, "  the plan saw {}", line(planned))?;
     writeln!(out, "  it was found {}", line(found))
+}
+
+fn describe_agent(step: &AgentStep) -> String {
+    let rule = step.rule_id.as_deref().map(|rule| format!(" › {}", line(rule))).unwrap_or_default();
+    format!("#{} {} {}{rule}", step.id, words::verb(step.op), line(&step.policy_name))
 }
 
 fn describe(step: &Step) -> String {

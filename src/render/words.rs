@@ -206,6 +206,10 @@ pub fn reason(because: Reason) -> &'static str {
         Reason::TemporaryName => "for a moment: the name that it gets is still taken",
         Reason::Replace => "replaced: the service cannot turn Cedar text into rules, or rules into Cedar text",
         Reason::DomainChange => "made anew: the policy changes its domain, and the service moves only its last rule",
+        Reason::Deactivated => "out of force while its rules change, so that none is in force unapproved",
+        Reason::Reactivated => "back into force",
+        Reason::Unarchived => "an archived policy becomes a draft before it can be activated",
+        Reason::ApprovedAnew => "approved anew: the rule no longer says what was approved",
     }
 }
 

@@ -4,6 +4,7 @@
 //! passes [`super::sanitize`]. What a fold leaves out is counted, and shown by [`View::all`].
 
 mod access;
+mod agents;
 mod steps;
 
 use std::fmt::{self, Write as _};
@@ -69,7 +70,7 @@ pub fn human(plan: &Plan, view: View) -> String {
 }
 
 fn write_plan(out: &mut String, plan: &Plan, view: View) -> fmt::Result {
-    let org = line(&plan.target.org);
+    let org = plan.target.as_ref().map_or("Vijil".into(), |target| line(&target.org));
     if plan.is_empty() {
         writeln!(out, "{GOOD}Nothing to change{GOOD:#}: `{org}` is as the documents say.")?;
         return write_unmanaged(out, plan, view);
@@ -79,9 +80,16 @@ fn write_plan(out: &mut String, plan: &Plan, view: View) -> fmt::Result {
         (None, false) => CAREFUL,
         (None, true) => GOOD,
     };
-    writeln!(out, "{BOLD}Plan for `{org}`{BOLD:#}: {style}{}{style:#}", words::headline(&plan.access))?;
-    access::write(out, &plan.access, view)?;
-    steps::write(out, plan, view)?;
+    if plan.target.is_some() {
+        writeln!(out, "{BOLD}Plan for `{org}`{BOLD:#}: {style}{}{style:#}", words::headline(&plan.access))?;
+        access::write(out, &plan.access, view)?;
+        if !plan.steps.is_empty() {
+            steps::write(out, plan, view)?;
+        }
+    } else {
+        writeln!(out, "{BOLD}Plan for Vijil{BOLD:#}")?;
+    }
+    plan.agents.iter().try_for_each(|side| agents::write(out, side))?;
     write_unmanaged(out, plan, view)?;
     for verdict in plan.guards.iter().filter(|verdict| !verdict.ok) {
         writeln!(out, "\n{BAD}Refused by `{}`{BAD:#}: {}", verdict.guard.name(), line(&verdict.message))?;

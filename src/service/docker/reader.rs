@@ -59,8 +59,12 @@ impl Reader {
     ///
     /// When anything of it cannot be read: a snapshot is never partial.
     pub async fn snapshot(&self) -> Result<Snapshot, Error> {
+        Ok(Snapshot::new(self.docker_snapshot().await?))
+    }
+
+    async fn docker_snapshot(&self) -> Result<DockerSnapshot, Error> {
         let (teams, policies) = tokio::try_join!(self.teams(), self.policies())?;
-        Ok(Snapshot::new(DockerSnapshot { org: self.org.clone(), teams, policies }))
+        Ok(DockerSnapshot { org: self.org.clone(), teams, policies })
     }
 
     /// What the snapshot means.
@@ -69,7 +73,7 @@ impl Reader {
     ///
     /// As [`Self::snapshot`]; and when an object cannot be understood.
     pub async fn live(&self) -> Result<Live, Error> {
-        self.snapshot().await?.docker.live().map_err(|cause| self.meaningless(cause))
+        self.docker_snapshot().await?.live().map_err(|cause| self.meaningless(cause))
     }
 
     /// One policy as it is now, or `None` when there is none with this id.

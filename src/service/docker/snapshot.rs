@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::wire;
 use crate::exit::{Exit, Explain};
 use crate::model::{Live, Team, TeamDirectory};
+use crate::service::vijil::wire::AgentSnapshot;
 
 /// The version of the file.
 const FORMAT_VERSION: u32 = 1;
@@ -19,8 +20,12 @@ const FORMAT_VERSION: u32 = 1;
 pub struct Snapshot {
     /// 1.
     pub format_version: u32,
-    /// The Docker side.
-    pub docker: DockerSnapshot,
+    /// The Docker side; absent where the workspace has nothing to do with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub docker: Option<DockerSnapshot>,
+    /// The Vijil side; likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vijil: Option<AgentSnapshot>,
 }
 
 /// The state of one Docker organization.
@@ -68,7 +73,7 @@ impl Explain for SnapshotError {
 
 impl Snapshot {
     pub(super) fn new(docker: DockerSnapshot) -> Self {
-        Self { format_version: FORMAT_VERSION, docker }
+        Self { format_version: FORMAT_VERSION, docker: Some(docker), vijil: None }
     }
 
     /// Reads the file's text.
@@ -88,7 +93,11 @@ impl Snapshot {
             return Err(SnapshotError::Version(format_version));
         }
         let mut snapshot: Self = serde_json::from_str(text).map_err(shape)?;
-        let DockerSnapshot { org: _, teams, policies } = &mut snapshot.docker;
+        if let Some(vijil) = &snapshot.vijil {
+            once("policies for agents", vijil.policies.iter().map(|whole| &whole.policy.id))?;
+            once("rules for agents", vijil.policies.iter().flat_map(|whole| &whole.rules).map(|rule| &rule.id))?;
+        }
+        let Some(DockerSnapshot { org: _, teams, policies }) = &mut snapshot.docker else { return Ok(snapshot) };
         once("teams", teams.iter().map(|team| &team.id))?;
         once("policies", policies.iter().map(|policy| &policy.id.0))?;
         let rules = policies.iter().filter_map(|policy| policy.allowlist_v0.as_ref()?.rules.as_ref());
@@ -104,6 +113,14 @@ impl Snapshot {
         let mut text = serde_json::to_string_pretty(self).expect("a snapshot has only string keys");
         text.push('\n');
         text
+    }
+}
+
+impl Snapshot {
+    /// A snapshot of the Vijil side alone.
+    #[must_use]
+    pub fn of_agents(vijil: AgentSnapshot) -> Self {
+        Self { format_version: FORMAT_VERSION, docker: None, vijil: Some(vijil) }
     }
 }
 

@@ -18,7 +18,7 @@ pub(super) struct Page<T> {
 }
 
 /// A policy.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Policy {
     /// The service's id, a UUID.
     pub id: String,
@@ -36,7 +36,7 @@ pub struct Policy {
 }
 
 /// A rule.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rule {
     /// The service's id, a UUID.
     pub id: String,
@@ -51,7 +51,7 @@ pub struct Rule {
 }
 
 /// A policy with its rules, as snapshots keep it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Whole {
     /// The policy.
     pub policy: Policy,
@@ -60,7 +60,7 @@ pub struct Whole {
 }
 
 /// The Vijil side of a snapshot.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AgentSnapshot {
     /// Sorted by name, then id.
     pub policies: Vec<Whole>,

@@ -1,0 +1,150 @@
+//! From settings to a Vijil service that answers.
+//!
+//! Invariant: as for Docker, a `seawall.yaml` alone can send credentials to Vijil's own hosts and this machine only.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use super::{Context, Environment, Exit, Failure, Setting};
+use crate::document;
+use crate::emulator::{Emulator, Running};
+use crate::service::http::{self, BaseUrl, Clock, Connection, Limits, Observer};
+use crate::service::vijil::{self, Credentials, Outside, Reader};
+
+/// A Vijil service that can be read.
+#[derive(Debug)]
+pub(super) struct AgentsConnected {
+    /// Reads it.
+    pub(super) reader: Reader,
+    embedded: Option<Running>,
+}
+
+impl AgentsConnected {
+    /// Ends the embedded service, if this connection started one.
+    pub(super) async fn close(self) {
+        if let Some(running) = self.embedded {
+            running.stop().await;
+        }
+    }
+}
+
+/// Connects to the Vijil service; `running` is the embedded emulator where the Docker side has started it already.
+pub(super) async fn connect(
+    context: &Context,
+    folder: &Path,
+    settings: &document::Vijil,
+    running: Option<&Running>,
+    observer: Option<Observer>,
+) -> Result<AgentsConnected, Failure> {
+    let (base, credentials, embedded) = match endpoint(context, settings)? {
+        Some(base) => (base, Credentials::find(outside(context.environment())?)?, None),
+        None => {
+            let own = match running {
+                Some(_) => None,
+                None => Some(Emulator::embedded(folder, "my-org", Vec::new()).await?),
+            };
+            let running = running.or(own.as_ref()).expect("an emulator runs");
+            let account = running.agent_account();
+            let credentials = Credentials::pair(account.client_id.clone(), account.client_secret.clone().into());
+            (vijil::endpoint(running.origin())?, credentials, own)
+        }
+    };
+    let limits = Limits { concurrency: context.overrides().concurrency, ..Limits::default() };
+    let connection = Connection::with(base, credentials.authorization(), limits, Clock::system(), observer)?;
+    Ok(AgentsConnected { reader: Reader::new(http::Reader::new(connection)), embedded })
+}
+
+/// The endpoint as a plan keeps it.
+pub(super) fn named_endpoint(context: &Context, settings: &document::Vijil) -> String {
+    let overridden = context.overrides().vijil_endpoint.as_ref().map(|setting| setting.value.clone());
+    overridden.or_else(|| settings.endpoint.clone()).unwrap_or_else(|| vijil::ENDPOINT.to_owned())
+}
+
+/// The endpoint's address; `None` for `embedded`.
+fn endpoint(context: &Context, settings: &document::Vijil) -> Result<Option<BaseUrl>, Failure> {
+    let written = || settings.endpoint.clone().map(|value| Setting { value, from: "vijil.endpoint" });
+    let Some(Setting { value, from }) = context.overrides().vijil_endpoint.clone().or_else(written) else {
+        return Ok(Some(vijil::endpoint(vijil::ENDPOINT)?));
+    };
+    if value == "embedded" {
+        return Ok(None);
+    }
+    let base = vijil::endpoint(&value).map_err(|error| {
+        let failure = Failure::from(error);
+        Failure { message: format!("`{from}`: {}", failure.message), ..failure }
+    })?;
+    if from == "vijil.endpoint" && !base.is_loopback() && !vijil::is_vijils_own(&base) {
+        let message = format!("`vijil.endpoint` would send Vijil credentials to `{}`", base.host());
+        return Err(Failure::new(Exit::Usage, message)
+            .hint(format!("if that is meant, say so outside of the workspace: `VIJIL_CONSOLE_URL={base}`")));
+    }
+    Ok(Some(base))
+}
+
+fn outside(environment: &Environment) -> Result<Outside, Failure> {
+    // A secret that was read from a file often ends in the file's line end, which no token has.
+    let secret = |name: &str| -> Result<_, Failure> {
+        Ok(environment.text(name)?.map(|text| text.trim_end_matches(['\r', '\n']).to_owned().into()))
+    };
+    let home = environment.os("HOME").or_else(|| environment.os("USERPROFILE"));
+    Ok(Outside {
+        client_id: environment.text("VIJIL_CLIENT_ID")?,
+        client_secret: secret("VIJIL_CLIENT_SECRET")?,
+        api_key: secret("VIJIL_API_KEY")?,
+        folder: home.map(|home| PathBuf::from(home).join(".vijil")),
+    })
+}
+
+/// Notes for approvals without notes of their own: the commit and the pull request of the pipeline that runs this; empty
+/// outside of one.
+pub(super) fn pipeline_notes(environment: &Environment) -> Result<String, Failure> {
+    let text = |name: &str| environment.text(name);
+    let (commit, repository, request) = match (text("GITHUB_SHA")?, text("CI_COMMIT_SHA")?) {
+        (Some(commit), _) => (commit, text("GITHUB_REPOSITORY")?, github_request(environment)?),
+        (None, Some(commit)) => (commit, text("CI_PROJECT_PATH")?, text("CI_MERGE_REQUEST_IID")?),
+        (None, None) => return Ok(String::new()),
+    };
+    let repository = repository.unwrap_or_default();
+    let at = if repository.is_empty() { commit } else { format!("{repository}@{commit}") };
+    Ok(match request {
+        Some(number) => format!("Reviewed in pull request #{number}, merged as {at}"),
+        None => format!("Reviewed in the merge of {at}"),
+    })
+}
+
+/// The number of the pull request: of the run's reference, else of the merge's own message.
+fn github_request(environment: &Environment) -> Result<Option<String>, Failure> {
+    let reference = environment.text("GITHUB_REF")?.unwrap_or_default();
+    if let Some(rest) = reference.strip_prefix("refs/pull/") {
+        return Ok(rest.split('/').next().map(str::to_owned));
+    }
+    let Some(path) = environment.os("GITHUB_EVENT_PATH") else { return Ok(None) };
+    let event = super::planning::read(Path::new(&path)).unwrap_or_default();
+    let event: Value = serde_json::from_str(&event).unwrap_or_default();
+    let message = event.pointer("/head_commit/message").and_then(Value::as_str).unwrap_or_default();
+    let first = message.lines().next().unwrap_or_default();
+    let number = first.split('#').nth(1).map(|rest| rest.chars().take_while(char::is_ascii_digit).collect::<String>());
+    Ok(number.filter(|number| !number.is_empty()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::pipeline_notes;
+    use crate::cli::Environment;
+
+    #[test]
+    fn notes_name_the_commit_and_the_pull_request() {
+        let notes = |variables: &[(&'static str, &'static str)]| {
+            pipeline_notes(&Environment::of(variables.iter().copied())).unwrap()
+        };
+        let github = [("GITHUB_SHA", "abc"), ("GITHUB_REPOSITORY", "o/r"), ("GITHUB_REF", "refs/pull/7/merge")];
+        assert_eq!(notes(&github), "Reviewed in pull request #7, merged as o/r@abc");
+        assert_eq!(notes(&github[..2]), "Reviewed in the merge of o/r@abc");
+        assert_eq!(
+            notes(&[("CI_COMMIT_SHA", "abc"), ("CI_MERGE_REQUEST_IID", "3")]),
+            "Reviewed in pull request #3, merged as abc"
+        );
+        assert_eq!(notes(&[]), "");
+    }
+}

@@ -1,0 +1,416 @@
+//! What differs, as calls with the stage that each belongs to.
+//!
+//! The stages, each over before the next begins:
+//!
+//! 1. policies are made, renamed, edited; those whose rules change leave force
+//! 2. rules are deleted, edited, made
+//! 3. rules are approved and rejected
+//! 4. policies come into force
+//! 5. policies leave force that could until then stay in it, rules and policies go that nothing replaces
+
+use serde_json::Value;
+use thiserror::Error;
+
+use super::step::changed;
+use super::{AgentPlan, AgentRecord, AgentStep, AgentTarget, Subject};
+use crate::model::{
+    AGENT_POLICY_FIELDS, AGENT_RULE_FIELDS, DesiredAgentPolicy, DesiredAgentRule, Fields, LiveAgentPolicy,
+    LiveAgentRule, LiveAgents, Origin, Review, merged,
+};
+use crate::plan::step::{Op, Reason};
+
+/// What the Vijil side of a plan is made from.
+#[derive(Clone, Copy, Debug)]
+pub struct Input<'a> {
+    /// Where it is to be done.
+    pub target: &'a AgentTarget,
+    /// What the documents ask for.
+    pub desired: &'a [DesiredAgentPolicy],
+    /// What the service answered.
+    pub live: &'a LiveAgents,
+    /// Whether undeclared policies are deleted.
+    pub exclusive: bool,
+    /// Notes for approvals that have none of their own.
+    pub notes: &'a str,
+}
+
+/// What the documents ask for and cannot be.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{}:{}:{}: {message}", at.file, at.line, at.column)]
+pub struct AgentError {
+    /// The place that asks for it.
+    pub at: Origin,
+    /// Why it cannot be.
+    pub message: String,
+    /// What to do.
+    pub hint: String,
+}
+
+/// Makes the Vijil side of a plan; ids and phases of its steps go on from these.
+///
+/// # Errors
+///
+/// Everything that the documents make impossible.
+pub fn make(input: Input<'_>, last_id: usize, last_phase: usize) -> Result<AgentPlan, Vec<AgentError>> {
+    let Input { target, desired, live, exclusive, notes } = input;
+    let mut errors = Vec::new();
+    let mut staged: Vec<(usize, AgentStep)> = Vec::new();
+    let mut kept: Vec<&str> = Vec::new();
+    for declared in desired {
+        match find(declared, live) {
+            Ok(found) => {
+                kept.extend(found.map(|policy| policy.id.as_str()));
+                Diff { declared, live: found, exclusive, notes, errors: &mut errors, staged: &mut staged }.run();
+            }
+            Err(error) => errors.push(error),
+        }
+    }
+    let mut unmanaged = Vec::new();
+    for policy in live.policies.iter().filter(|policy| !kept.contains(&policy.id.as_str())) {
+        if exclusive {
+            let subject = Subject::Existing(policy.id.clone());
+            staged.push((5, blank(Op::Delete, subject, &policy.name, Some(shown(policy)), None)));
+        } else {
+            unmanaged.push(policy.name.clone());
+        }
+    }
+    if !errors.is_empty() {
+        return Err(errors);
+    }
+    staged.sort_by_key(|(stage, _)| *stage); // stable: the order of documents and rules stays
+    let mut stages: Vec<usize> = staged.iter().map(|(stage, _)| *stage).collect();
+    stages.dedup();
+    let steps: Vec<AgentStep> = staged
+        .into_iter()
+        .zip(last_id + 1..)
+        .map(|((stage, step), id)| {
+            let position = stages.iter().position(|one| *one == stage).unwrap_or_default();
+            AgentStep { id, phase: last_phase + 1 + position, ..step }
+        })
+        .collect();
+    let live = AgentRecord::new(live, &steps);
+    Ok(AgentPlan { target: target.clone(), steps, unmanaged, live })
+}
+
+/// The live policy that a document is about: of its name, else of an earlier one; archived ones only when there is no
+/// other.
+fn find<'a>(declared: &DesiredAgentPolicy, live: &'a LiveAgents) -> Result<Option<&'a LiveAgentPolicy>, AgentError> {
+    for name in std::iter::once(&declared.name).chain(&declared.previously) {
+        let all: Vec<&LiveAgentPolicy> = live.policies.iter().filter(|policy| policy.name == *name).collect();
+        let current: Vec<&LiveAgentPolicy> = all.iter().filter(|policy| policy.status != "archived").copied().collect();
+        match (all.as_slice(), current.as_slice()) {
+            ([], _) => {}
+            ([one], _) | (_, [one]) => return Ok(Some(one)),
+            _ => {
+                let message = format!("{} live policies are named `{name}`", all.len());
+                let hint = "delete or rename all but one of them in Vijil's console".to_owned();
+                return Err(AgentError { at: declared.origin.clone(), message, hint });
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// One declared policy against its live one.
+struct Diff<'a, 'b> {
+    declared: &'a DesiredAgentPolicy,
+    live: Option<&'a LiveAgentPolicy>,
+    exclusive: bool,
+    notes: &'a str,
+    errors: &'b mut Vec<AgentError>,
+    staged: &'b mut Vec<(usize, AgentStep)>,
+}
+
+/// What becomes of one rule.
+struct RuleDiff {
+    stages: Vec<(usize, AgentStep)>,
+    /// Whether its content changes, or it is new.
+    edited: bool,
+    /// The status that it ends with, as far as that is known.
+    status: Option<&'static str>,
+}
+
+impl<'a> Diff<'a, '_> {
+    fn run(mut self) {
+        let was = self.live.map_or("draft", |live| live.status.as_str()).to_owned();
+        let wanted = self.declared.status.map_or(was.clone(), |status| status.as_str().to_owned());
+        let mut rules = Vec::new();
+        for rule in &self.declared.rules {
+            match self.rule(rule) {
+                Ok(diff) => rules.push((rule, diff)),
+                Err(error) => self.errors.push(error),
+            }
+        }
+        let (mut gone, left) = self.undeclared();
+        let edited = rules.iter().any(|(_, diff)| diff.edited);
+        let rejects = rules.iter().any(|(_, diff)| diff.stages.iter().any(|(_, step)| step.op == Op::Reject));
+        let activates = wanted == "active" && (was != "active" || edited);
+        let changes = !gone.is_empty() || rules.iter().any(|(_, diff)| !diff.stages.is_empty());
+        if wanted == "active" && (activates || changes || self.declared.status.is_some()) {
+            self.must_be_approved(&rules, &left, activates);
+        }
+        // Out of force first where a rule would be in force unapproved on the way, else as late as can be.
+        let leaves_first = was == "active" && (edited || (rejects && wanted != "active"));
+        let interim = if was == "archived" && wanted == "active" || leaves_first && wanted == "active" {
+            "draft"
+        } else if wanted == "active" {
+            was.as_str()
+        } else {
+            wanted.as_str()
+        };
+        let leaves_last = was == "active" && interim != "active" && !leaves_first;
+        let reason = match (wanted.as_str(), was.as_str(), interim) {
+            ("active", "active", "draft") => Some(Reason::Deactivated),
+            ("active", "archived", "draft") => Some(Reason::Unarchived),
+            _ => None,
+        };
+        self.head(if leaves_last { 5 } else { 1 }, &was, interim, reason);
+        if !activates && was == "active" && wanted == "active" {
+            gone.iter_mut().filter(|(_, approved)| *approved).for_each(|(entry, _)| entry.0 = 5);
+        }
+        self.staged.extend(gone.into_iter().map(|(entry, _)| entry));
+        self.staged.extend(rules.into_iter().flat_map(|(_, diff)| diff.stages));
+        if activates {
+            let mut step =
+                self.policy_step(Op::Activate, self.object("status", interim), self.object("status", "active"));
+            step.because = (was == "active").then_some(Reason::Reactivated);
+            self.staged.push((4, step));
+        }
+    }
+
+    /// What makes `active` impossible.
+    fn must_be_approved(&mut self, rules: &[(&DesiredAgentRule, RuleDiff)], left: &[&LiveAgentRule], activates: bool) {
+        for (rule, diff) in rules {
+            if diff.status == Some("approved") {
+                continue;
+            }
+            let why = match (&rule.review, diff.edited) {
+                (Some(_), _) => "is rejected",
+                (None, true) => "is new or edited and has no review",
+                (None, false) => "is not approved, and its document has no review",
+            };
+            let message = format!(
+                "`{}` {why}, and the active policy `{}` needs every rule approved",
+                rule.rule_id, self.declared.name
+            );
+            let hint = "approve the rule with `review: {approved: …}`, or write `status: draft`".to_owned();
+            self.errors.push(AgentError { at: rule.origin.clone(), message, hint });
+        }
+        if activates && !left.is_empty() {
+            let names: Vec<String> = left.iter().map(|rule| format!("`{}`", rule.rule_id)).collect();
+            let message = format!(
+                "`{}` cannot be activated: the service holds drafts that no document mentions: {}",
+                self.declared.name,
+                names.join(", ")
+            );
+            let hint = "review them with `seawall import`, or reject them in Vijil's console and plan again".to_owned();
+            self.errors.push(AgentError { at: self.declared.origin.clone(), message, hint });
+        }
+    }
+
+    /// The policy itself, without its rules.
+    fn head(&mut self, stage: usize, was: &str, status: &str, because: Option<Reason>) {
+        let Some(live) = self.live else {
+            let mut after = named("name", &self.declared.name);
+            after.extend(self.declared.fields.clone());
+            after.insert("status".to_owned(), "draft".into());
+            let step = self.policy_step(Op::Create, None, Some(after));
+            self.staged.push((0, step));
+            if status != "draft" {
+                let (before, after) = (self.object("status", "draft"), self.object("status", status));
+                let step = self.policy_step(Op::Update, before, after);
+                self.staged.push((5, step));
+            }
+            return;
+        };
+        let before = shown(live);
+        let mut after = before.clone();
+        after.insert("name".to_owned(), self.declared.name.clone().into());
+        overlay(&mut after, &self.declared.fields);
+        after.insert("status".to_owned(), status.into());
+        if !changed(&before, &after).is_empty() {
+            let mut step = self.policy_step(Op::Update, Some(before), Some(after));
+            step.because = because.filter(|_| was != status);
+            self.staged.push((stage, step));
+        }
+    }
+
+    /// The policy as the documents ask for it, with this status.
+    #[expect(clippy::unnecessary_wraps, reason = "a side of a step, which creations and deletions do not have")]
+    fn object(&self, key: &str, value: &str) -> Option<Fields> {
+        let mut object = self.live.map(shown).unwrap_or_default();
+        object.insert("name".to_owned(), self.declared.name.clone().into());
+        overlay(&mut object, &self.declared.fields);
+        object.insert(key.to_owned(), value.into());
+        Some(object)
+    }
+
+    fn rule(&self, rule: &DesiredAgentRule) -> Result<RuleDiff, AgentError> {
+        let live = self.live_rule(rule)?;
+        let mut after = live.map(shown_rule).unwrap_or_default();
+        after.insert("rule_id".to_owned(), rule.rule_id.clone().into());
+        overlay(&mut after, &rule.fields);
+        let before = live.map(shown_rule);
+        let edited = before.as_ref().is_none_or(|before| !changed(before, &after).is_empty());
+        let mut stages = Vec::new();
+        if edited {
+            let op = if live.is_some() { Op::Update } else { Op::Create };
+            let content = |mut object: Fields| {
+                object.shift_remove("review_notes");
+                object
+            };
+            stages.push((2, self.rule_step(op, rule, live, before.map(content), Some(content(after.clone())))));
+        }
+        let status = match (&rule.review, live) {
+            (Some(review), _) => Some(review.status()),
+            (None, Some(live)) if !edited && live.status == "approved" => Some("approved"),
+            (None, _) => None,
+        };
+        if let Some(review) = &rule.review
+            && (edited || live.is_none_or(|live| live.status != review.status()))
+        {
+            let (op, notes) = match review {
+                Review::Approved(notes) if notes.trim().is_empty() => (Op::Approve, self.notes.to_owned()),
+                Review::Approved(notes) => (Op::Approve, notes.clone()),
+                Review::Rejected(reason) => (Op::Reject, reason.clone()),
+            };
+            let mut object = after.clone();
+            object.entry("status").or_insert_with(|| "draft".into());
+            let before = object.clone();
+            object.insert("status".to_owned(), review.status().into());
+            object.insert("review_notes".to_owned(), if notes.is_empty() { Value::Null } else { notes.into() });
+            let mut step = self.rule_step(op, rule, live, Some(before), Some(object));
+            let anew = edited && live.is_some_and(|live| live.status == "approved") && op == Op::Approve;
+            step.because = anew.then_some(Reason::ApprovedAnew);
+            stages.push((3, step));
+        }
+        Ok(RuleDiff { stages, edited, status })
+    }
+
+    fn live_rule(&self, rule: &DesiredAgentRule) -> Result<Option<&'a LiveAgentRule>, AgentError> {
+        let Some(live) = self.live else { return Ok(None) };
+        for id in std::iter::once(&rule.rule_id).chain(&rule.previously) {
+            let mut found = live.rules.iter().filter(|live| live.rule_id == *id);
+            if let Some(one) = found.next() {
+                if found.next().is_none() {
+                    return Ok(Some(one));
+                }
+                let message = format!("several live rules of `{}` have the `rule_id` `{id}`", live.name);
+                let hint = "delete or rename all but one of them in Vijil's console".to_owned();
+                return Err(AgentError { at: rule.origin.clone(), message, hint });
+            }
+        }
+        Ok(None)
+    }
+
+    /// Deletions of live rules that no document declares, and whether each is approved; and the drafts of an extraction,
+    /// which nobody has seen, and which are left alone unless everything is owned.
+    fn undeclared(&self) -> (Vec<((usize, AgentStep), bool)>, Vec<&'a LiveAgentRule>) {
+        let declared = |rule: &LiveAgentRule| {
+            self.declared.rules.iter().any(|one| matches!(self.live_rule(one), Ok(Some(found)) if found.id == rule.id))
+        };
+        let live: Option<&'a LiveAgentPolicy> = self.live;
+        let undeclared = live.into_iter().flat_map(|live| &live.rules).filter(|rule| !declared(rule));
+        let (left, gone): (Vec<_>, Vec<_>) = undeclared.partition(|rule| rule.is_extracted_draft() && !self.exclusive);
+        let gone = gone.into_iter().map(|live| {
+            let mut step = self.policy_step(Op::Delete, Some(shown_rule(live)), None);
+            step.rule = Some(Subject::Existing(live.id.clone()));
+            step.rule_id = Some(live.rule_id.clone());
+            step.provenance.clone_from(&live.provenance);
+            step.source = None;
+            ((2, step), live.status == "approved")
+        });
+        (gone.collect(), left)
+    }
+
+    fn policy_step(&self, op: Op, before: Option<Fields>, after: Option<Fields>) -> AgentStep {
+        let subject = match self.live {
+            Some(live) => Subject::Existing(live.id.clone()),
+            None => Subject::Planned(self.declared.name.clone()),
+        };
+        AgentStep {
+            source: Some(self.declared.origin.clone()),
+            ..blank(op, subject, &self.declared.name, before, after)
+        }
+    }
+
+    fn rule_step(
+        &self,
+        op: Op,
+        rule: &DesiredAgentRule,
+        live: Option<&LiveAgentRule>,
+        before: Option<Fields>,
+        after: Option<Fields>,
+    ) -> AgentStep {
+        AgentStep {
+            rule: Some(match live {
+                Some(live) => Subject::Existing(live.id.clone()),
+                None => Subject::Planned(rule.rule_id.clone()),
+            }),
+            rule_id: Some(rule.rule_id.clone()),
+            provenance: live.and_then(|live| live.provenance.clone()).or_else(|| rule.provenance.clone()),
+            source: Some(rule.origin.clone()),
+            ..self.policy_step(op, before, after)
+        }
+    }
+}
+
+fn blank(op: Op, policy: Subject, name: &str, before: Option<Fields>, after: Option<Fields>) -> AgentStep {
+    AgentStep {
+        id: 0,
+        phase: 0,
+        op,
+        policy,
+        policy_name: name.to_owned(),
+        rule: None,
+        rule_id: None,
+        before,
+        after,
+        provenance: None,
+        source: None,
+        because: None,
+    }
+}
+
+fn named(key: &str, name: &str) -> Fields {
+    Fields::from_iter([(key.to_owned(), Value::from(name))])
+}
+
+/// Puts what a document sets over what is live.
+fn overlay(object: &mut Fields, fields: &Fields) {
+    for (key, value) in fields {
+        let live = object.get(key).unwrap_or(&Value::Null);
+        let value = if key == "tags" { same_tags(live, value) } else { merged(live, value) };
+        object.insert(key.clone(), value);
+    }
+}
+
+/// Labels have no order.
+fn same_tags(live: &Value, desired: &Value) -> Value {
+    let set = |value: &Value| -> std::collections::BTreeSet<String> {
+        value.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+    };
+    if set(live) == set(desired) { live.clone() } else { desired.clone() }
+}
+
+/// A live policy as the service shows it, ids and rules aside.
+#[must_use]
+pub fn shown(policy: &LiveAgentPolicy) -> Fields {
+    let mut object = named("name", &policy.name);
+    let known =
+        AGENT_POLICY_FIELDS.iter().filter_map(|key| Some(((*key).to_owned(), policy.fields.get(*key)?.clone())));
+    object.extend(known);
+    object.insert("status".to_owned(), policy.status.clone().into());
+    object
+}
+
+/// A live rule as the service shows it, ids aside.
+#[must_use]
+pub fn shown_rule(rule: &LiveAgentRule) -> Fields {
+    let mut object = named("rule_id", &rule.rule_id);
+    let known = AGENT_RULE_FIELDS.iter().filter_map(|key| Some(((*key).to_owned(), rule.fields.get(*key)?.clone())));
+    object.extend(known);
+    object.insert("status".to_owned(), rule.status.clone().into());
+    object.insert("review_notes".to_owned(), rule.notes.clone().map_or(Value::Null, Value::from));
+    object
+}

@@ -1,0 +1,117 @@
+//! The Vijil side of a plan: which calls bring policies for agents from live to desired, and in which order.
+//!
+//! ```text
+//! Desired.agents, LiveAgents ──diff──▶ calls with their stage ──▶ AgentPlan {steps}
+//! ```
+//!
+//! Invariants: pure and deterministic. On the way no policy is active with a rule that is not approved, also where the
+//! service keeps `approved` after an edit; a rule that is approved is the one that was reviewed; and what takes a policy
+//! out of force without need comes last.
+
+pub mod diff;
+pub mod guard;
+pub mod step;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+pub use diff::{AgentError, Input, make};
+pub use step::{AgentRequest, AgentStep, Subject};
+
+use super::Touched;
+use crate::model::{LiveAgentPolicy, LiveAgentRule, LiveAgents};
+
+/// The service that the Vijil side of a plan is for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct AgentTarget {
+    /// The base URL of the service, or `embedded`.
+    pub endpoint: String,
+}
+
+/// The Vijil side of a plan.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AgentPlan {
+    /// Where it is to be done.
+    pub target: AgentTarget,
+    /// The calls, in order; their ids and phases go on from those of the other side.
+    pub steps: Vec<AgentStep>,
+    /// Live policies that no document declares and that are left alone.
+    pub unmanaged: Vec<String>,
+    /// What the plan was made from.
+    pub live: AgentRecord,
+}
+
+/// The live state that the Vijil side was made from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct AgentRecord {
+    /// Of all policies: `sha256:` and the hash.
+    pub fingerprint: String,
+    /// The policies that the plan touches, as they were.
+    pub touched: Vec<Touched>,
+}
+
+impl AgentRecord {
+    pub(super) fn new(live: &LiveAgents, steps: &[AgentStep]) -> Self {
+        let all: Vec<Value> = live.policies.iter().map(canonical).collect();
+        let touches =
+            |policy: &&LiveAgentPolicy| steps.iter().any(|step| step.policy == Subject::Existing(policy.id.clone()));
+        let touched = live.policies.iter().filter(touches).map(|policy| Touched {
+            id: policy.id.clone(),
+            fingerprint: fingerprint(&canonical(policy)),
+            was: canonical(policy),
+        });
+        Self { fingerprint: fingerprint(&Value::Array(all)), touched: touched.collect() }
+    }
+}
+
+/// A live policy with its rules and reviews, in a form that depends on nothing else.
+#[must_use]
+pub fn canonical(policy: &LiveAgentPolicy) -> Value {
+    let LiveAgentPolicy { id, name, status, fields, rules } = policy;
+    let rules: Vec<Value> = rules
+        .iter()
+        .map(|rule| {
+            let LiveAgentRule { id, rule_id, status, notes, fields, provenance: _ } = rule;
+            json!({"id": id, "rule_id": rule_id, "status": status, "review_notes": notes, "fields": fields})
+        })
+        .collect();
+    json!({"id": id, "name": name, "status": status, "fields": fields, "rules": rules})
+}
+
+/// `sha256:` and the hash of a canonical form.
+#[must_use]
+pub fn fingerprint(value: &Value) -> String {
+    let hex: String = Sha256::digest(value.to_string()).iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("sha256:{hex}")
+}
+
+/// What moved between a plan and now, by policy with a unified diff; empty for a plan that may be applied.
+#[must_use]
+pub fn stale(plan: &AgentPlan, live: &LiveAgents) -> Vec<super::stale::Stale> {
+    use super::stale::Stale;
+    let mut stale = Vec::new();
+    for was in &plan.live.touched {
+        let about = |step: &&AgentStep| step.policy == Subject::Existing(was.id.clone());
+        let policy = plan.steps.iter().find(about).map_or_else(|| was.id.clone(), |step| step.policy_name.clone());
+        match live.policies.iter().find(|policy| policy.id == was.id) {
+            None => stale.push(Stale::Gone { policy }),
+            Some(found) if fingerprint(&canonical(found)) == was.fingerprint => {}
+            Some(found) => {
+                let pretty = |value: &Value| serde_json::to_string_pretty(value).expect("a policy is JSON");
+                let (old, new) = (pretty(&was.was), pretty(&canonical(found)));
+                let difference = similar::TextDiff::from_lines(&old, &new).unified_diff().context_radius(2).to_string();
+                stale.push(Stale::Moved { policy, difference });
+            }
+        }
+    }
+    for step in plan.steps.iter().filter(|step| matches!(step.policy, Subject::Planned(_)) && step.rule.is_none()) {
+        if live.policies.iter().any(|policy| policy.name == step.policy_name)
+            && !stale.contains(&Stale::Appeared { policy: step.policy_name.clone() })
+        {
+            stale.push(Stale::Appeared { policy: step.policy_name.clone() });
+        }
+    }
+    stale
+}
