@@ -268,7 +268,9 @@ impl Caller {
         };
         match standing {
             Standing::After => (Ended::Done { overtaken: None }, created),
-            standing => (Ended::Failed(attempt.moved(standing).written()), created),
+            standing @ (Standing::Before | Standing::Gone | Standing::Other(_)) => {
+                (Ended::Failed(attempt.moved(standing).written()), created)
+            }
         }
     }
 

@@ -12,7 +12,6 @@ use super::words::{self, Cause, Group, Tone};
 use crate::plan::Plan;
 use crate::plan::agents::AgentStep;
 use crate::plan::meaning::Audience;
-use crate::plan::step::Op;
 use crate::plan::step::{Op, Step};
 
 /// The most characters that GitHub takes in a comment.

@@ -20,3 +20,4 @@ mod mcp;
 mod readme;
 mod service;
 mod validate;
+mod vijil;

@@ -121,6 +121,9 @@ struct Diff<'a, 'b> {
     staged: &'b mut Vec<(usize, AgentStep)>,
 }
 
+/// The deletion of a rule with its stage, and whether the rule is approved.
+type Deletion = ((usize, AgentStep), bool);
+
 /// What becomes of one rule.
 struct RuleDiff {
     stages: Vec<(usize, AgentStep)>,
@@ -151,7 +154,7 @@ impl<'a> Diff<'a, '_> {
         }
         // Out of force first where a rule would be in force unapproved on the way, else as late as can be.
         let leaves_first = was == "active" && (edited || (rejects && wanted != "active"));
-        let interim = if was == "archived" && wanted == "active" || leaves_first && wanted == "active" {
+        let interim = if wanted == "active" && (was == "archived" || leaves_first) {
             "draft"
         } else if wanted == "active" {
             was.as_str()
@@ -305,7 +308,7 @@ impl<'a> Diff<'a, '_> {
 
     /// Deletions of live rules that no document declares, and whether each is approved; and the drafts of an extraction,
     /// which nobody has seen, and which are left alone unless everything is owned.
-    fn undeclared(&self) -> (Vec<((usize, AgentStep), bool)>, Vec<&'a LiveAgentRule>) {
+    fn undeclared(&self) -> (Vec<Deletion>, Vec<&'a LiveAgentRule>) {
         let declared = |rule: &LiveAgentRule| {
             self.declared.rules.iter().any(|one| matches!(self.live_rule(one), Ok(Some(found)) if found.id == rule.id))
         };

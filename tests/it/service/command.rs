@@ -44,7 +44,7 @@ async fn the_embedded_service_needs_no_credentials_and_has_the_declared_teams() 
     assert_eq!(said(&output), (Some(0), String::new()));
     assert!(output.stdout.is_empty());
     let text = std::fs::read_to_string(folder.path().join("live.json")).unwrap();
-    let live = Snapshot::parse(&text).unwrap().docker.live().unwrap();
+    let live = Snapshot::parse(&text).unwrap().docker.unwrap().live().unwrap();
     assert_eq!((live.org.as_str(), live.policies.len()), ("my-org", 0));
     assert_eq!(live.teams.iter().map(|team| team.name).collect::<Vec<_>>(), ["research"]);
 }

@@ -197,8 +197,8 @@ async fn a_snapshot_is_the_same_bytes_read_back_and_seeded() {
     let text = Client::of(&emulator).reader.snapshot().await.unwrap().text();
     let snapshot = Snapshot::parse(&text).unwrap();
     assert_eq!(snapshot.text(), text);
-    let live = snapshot.docker.live().unwrap();
-    let meaning = Snapshot::parse(&Snapshot::from(&live).text()).unwrap().docker.live().unwrap();
+    let live = snapshot.docker.unwrap().live().unwrap();
+    let meaning = Snapshot::parse(&Snapshot::from(&live).text()).unwrap().docker.unwrap().live().unwrap();
     assert_eq!(meaning, live); // times and names of the organization aside, a snapshot can be made from the meaning
 
     let again = Emulator::builder().seed(Snapshot::parse(&text).unwrap().into()).start().await.unwrap();

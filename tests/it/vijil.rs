@@ -1,0 +1,339 @@
+//! Policies for agents from documents to a service and back, under every way in which the service may behave.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use seawall::emulator::vijil::{
+    ActiveEdit, AfterEdit, AgentOrder, ClientIds, CreatedStatus, DeleteWithRules, Duplicates, NullUpdate,
+    PatchedActive, RefusedActivation, SecondReview,
+};
+use seawall::emulator::{AgentAccount, AgentBehaviour, AgentOperation, Emulator, Operation, Running};
+use serde_json::{Value, json};
+
+const RULES: &str = "  - rule_id: PRIV-001
+    rule_type: prohibition
+    action: disclose
+    target: customer_pii
+    consequence: {action: block, severity: high}
+    natural_language: Agents must not disclose customer PII.
+    review: {approved: seen}
+  - rule_id: PRIV-002
+    rule_type: obligation
+    action: log
+    consequence: {action: warn, severity: low}
+    natural_language: Agents must log what they read.
+    review: {approved: seen}
+";
+
+struct World {
+    folder: tempfile::TempDir,
+    service: Running,
+}
+
+impl World {
+    async fn new(behaviour: AgentBehaviour) -> Self {
+        let account = AgentAccount {
+            client_id: "vk_one".into(),
+            client_secret: "secret-one".into(),
+            api_key: Some("key-of-one".into()),
+            email: None,
+        };
+        let service = Emulator::builder().agent_account(account).agent_behaviour(behaviour).start().await.unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("seawall.yaml"), "apiVersion: seawall/v1\nkind: Workspace\nvijil: {}\n").unwrap();
+        Self { folder, service }
+    }
+
+    fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    fn write(&self, status: &str, rules: &str) {
+        let head = "apiVersion: seawall/v1\nkind: AgentPolicy\nname: Data\ncategory: privacy\n";
+        let status = if status.is_empty() { String::new() } else { format!("status: {status}\n") };
+        fs::write(self.path().join("data.yaml"), format!("{head}{status}rules:\n{rules}")).unwrap();
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        self.run_with(arguments, &[("VIJIL_CLIENT_ID", "vk_one"), ("VIJIL_CLIENT_SECRET", "secret-one")])
+    }
+
+    fn run_with(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_seawall"))
+            .current_dir(self.path())
+            .env_clear()
+            .env("VIJIL_CONSOLE_URL", self.service.origin())
+            .envs(variables.iter().copied())
+            .args(arguments)
+            .output()
+            .unwrap()
+    }
+
+    fn apply(&self) {
+        let output = self.run(&["apply", "--yes"]);
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+        let again = self.run(&["plan", "--detailed-exitcode"]);
+        assert_eq!(again.status.code(), Some(0), "not empty afterwards: {}", text(&again));
+    }
+
+    fn plan(&self) -> Value {
+        let output = self.run(&["plan", "--format", "json"]);
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+
+    fn steps(&self) -> Vec<String> {
+        let plan = self.plan();
+        let step =
+            |step: &Value| format!("{} {}", step["op"].as_str().unwrap(), step["rule"].as_str().unwrap_or("policy"));
+        plan["steps"].as_array().unwrap().iter().map(step).collect()
+    }
+
+    /// Status of the policy and of its rules, by `rule_id`.
+    fn state(&self) -> (String, Vec<(String, String)>) {
+        let agents = self.service.state().agents;
+        let policy = agents.policies.values().next().unwrap().text("status").to_owned();
+        let mut rules: Vec<_> = agents
+            .rules
+            .values()
+            .map(|rule| (rule.text("rule_id").to_owned(), rule.text("status").to_owned()))
+            .collect();
+        rules.sort();
+        (policy, rules)
+    }
+
+    /// The operations that were written, in order.
+    fn writes(&self) -> Vec<AgentOperation> {
+        let operation = |call: seawall::emulator::Call| match call.operation {
+            Some(Operation::Agent(operation)) => operation,
+            other => panic!("{other:?}"),
+        };
+        self.service.writes().into_iter().map(operation).collect()
+    }
+}
+
+fn text(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+fn edited() -> String {
+    RULES.replace("disclose customer PII", "disclose any customer PII").replace("severity: low", "severity: medium")
+}
+
+fn behaviours() -> Vec<AgentBehaviour> {
+    let base = AgentBehaviour::default();
+    let mut all = vec![base];
+    all.extend(AfterEdit::ALL.iter().map(|after_edit| AgentBehaviour { after_edit: *after_edit, ..base }));
+    all.extend(AfterEdit::ALL.iter().map(|after_edit| AgentBehaviour {
+        after_edit: *after_edit,
+        second_review: SecondReview::ConflictWhenSame,
+        ..base
+    }));
+    all.extend(RefusedActivation::ALL.iter().map(|it| AgentBehaviour { refused_activation: *it, ..base }));
+    all.extend(ActiveEdit::ALL.iter().map(|it| AgentBehaviour { active_edit: *it, ..base }));
+    all.extend(PatchedActive::ALL.iter().map(|it| AgentBehaviour { patched_active: *it, ..base }));
+    all.extend(CreatedStatus::ALL.iter().map(|it| AgentBehaviour { created_status: *it, ..base }));
+    all.extend(Duplicates::ALL.iter().map(|it| AgentBehaviour { duplicates: *it, ..base }));
+    all.extend(ClientIds::ALL.iter().map(|it| AgentBehaviour { client_ids: *it, ..base }));
+    all.extend(NullUpdate::ALL.iter().map(|it| AgentBehaviour { null_update: *it, ..base }));
+    all.extend(AgentOrder::ALL.iter().map(|it| AgentBehaviour { order: *it, ..base }));
+    all.extend(DeleteWithRules::ALL.iter().map(|it| AgentBehaviour { delete_with_rules: *it, ..base }));
+    all.push(AgentBehaviour { older_fields: true, only_drafts_activate: true, rejected_rules_pass: true, ..base });
+    all
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn documents_become_live_and_stay_so_however_the_service_behaves() {
+    for behaviour in behaviours() {
+        let world = World::new(behaviour).await;
+        world.write("active", RULES);
+        world.apply();
+        let approved = |rule: &str| (rule.to_owned(), "approved".to_owned());
+        let all = ("active".to_owned(), vec![approved("PRIV-001"), approved("PRIV-002")]);
+        assert_eq!(world.state(), all, "{behaviour:?}");
+        world.write("active", &edited());
+        world.apply();
+        assert_eq!(world.state(), all, "{behaviour:?}");
+        world.write("archived", &edited());
+        world.apply();
+        assert_eq!(world.state().0, "archived", "{behaviour:?}");
+        world.write("active", &edited());
+        world.apply();
+        assert_eq!(world.state(), all, "{behaviour:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_edit_takes_the_policy_out_of_force_and_approves_anew_with_the_fewest_calls() {
+    let world = World::new(AgentBehaviour { after_edit: AfterEdit::Unchanged, ..Default::default() }).await;
+    world.write("active", RULES);
+    assert_eq!(
+        world.steps(),
+        [
+            "create policy",
+            "create PRIV-001",
+            "create PRIV-002",
+            "approve PRIV-001",
+            "approve PRIV-002",
+            "activate policy"
+        ]
+    );
+    world.apply();
+    world.service.forget_calls();
+    world.write("active", &RULES.replace("disclose customer PII", "disclose any customer PII"));
+    let plan = world.plan();
+    assert_eq!(
+        plan["summary"],
+        json!({"create": 0, "update": 2, "delete": 0, "approve": 1, "reject": 0, "activate": 1})
+    );
+    assert_eq!(plan["steps"][0]["changed"], json!(["status"]));
+    assert_eq!(
+        plan["steps"][1]["request"]["body"],
+        json!({"natural_language": "Agents must not disclose any customer PII."})
+    );
+    assert_eq!(plan["steps"][2]["request"]["query"], json!({"notes": "seen"}));
+    world.apply();
+    use AgentOperation as O;
+    assert_eq!(world.writes(), [O::UpdatePolicy, O::UpdateRule, O::ApproveRule, O::ActivatePolicy]);
+    // A rule that goes needs nothing of that, and a review that says the same costs nothing.
+    world.service.forget_calls();
+    world.write(
+        "active",
+        &RULES
+            .split("  - rule_id: PRIV-002")
+            .next()
+            .unwrap()
+            .replace("disclose customer PII", "disclose any customer PII")
+            .replace("approved: seen", "approved: seen again"),
+    );
+    world.apply();
+    assert_eq!(world.writes(), [O::DeleteRule]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_documents_make_impossible_is_refused_before_any_call() {
+    let world = World::new(AgentBehaviour::default()).await;
+    let table = [
+        ("active", RULES.replacen("{approved: seen}", "{rejected: no}", 1)), // offline already
+        ("active", RULES.replacen("    review: {approved: seen}\n", "", 1)), // new, and nobody reviewed it
+    ];
+    for (status, rules) in table {
+        world.write(status, &rules);
+        let output = world.run(&["apply", "--yes"]);
+        assert_eq!(output.status.code(), Some(1), "{}", text(&output));
+        assert!(world.service.writes().is_empty());
+    }
+    // Without a review an approved rule stays approved, until it is edited.
+    world.write("active", RULES);
+    world.apply();
+    let unreviewed = RULES.replace("    review: {approved: seen}\n", "");
+    world.write("", &unreviewed);
+    assert!(world.steps().is_empty());
+    world.write("", &unreviewed.replace("log what", "log all that"));
+    assert_eq!(world.run(&["plan"]).status.code(), Some(1));
+    world.write("draft", &RULES.replacen("{approved: seen}", "{rejected: too vague}", 1));
+    assert_eq!(world.steps(), ["update policy", "reject PRIV-001"]);
+    world.apply();
+    assert_eq!(world.state().1[0].1, "rejected");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_answer_makes_no_second_object_and_running_again_finishes() {
+    for kind in ["lose-after", "lose-before", "cut", "refuse-after=503:x:detail", "expire-tokens", "rate-limit=1"] {
+        for nth in 1..=6 {
+            let world = World::new(AgentBehaviour::default()).await;
+            world.write("active", RULES);
+            world.service.arm(format!("{kind}@writes#{nth}").parse().unwrap());
+            let first = world.run(&["apply", "--yes"]);
+            assert!(matches!(first.status.code(), Some(0 | 5 | 6)), "{kind} {nth}: {}", text(&first));
+            world.service.disarm();
+            world.apply();
+            let agents = world.service.state().agents;
+            assert_eq!((agents.policies.len(), agents.rules.len()), (1, 2), "{kind} {nth}");
+            assert_eq!(world.state().0, "active", "{kind} {nth}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn never_active_with_a_rule_that_is_not_approved_wherever_an_apply_stops() {
+    for after_edit in AfterEdit::ALL {
+        for nth in 1..=6 {
+            let world = World::new(AgentBehaviour { after_edit: *after_edit, ..Default::default() }).await;
+            world.write("active", RULES);
+            world.apply();
+            world.write("active", &edited());
+            world.service.arm(format!("refuse=400:x:detail@writes#{nth}").parse().unwrap());
+            world.run(&["apply", "--yes"]);
+            let (policy, rules) = world.state();
+            let all = rules.iter().all(|(_, status)| status == "approved");
+            let whole = world.service.state().agents.rules.values().all(|rule| rule.text("review_notes") == "seen");
+            assert!(policy != "active" || all && whole, "{after_edit:?} {nth}: {policy} {rules:?}");
+            world.service.disarm();
+            world.apply();
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_saved_plan_is_refused_once_a_rule_has_moved() {
+    let world = World::new(AgentBehaviour::default()).await;
+    world.write("draft", &RULES.replace("    review: {approved: seen}\n", ""));
+    world.apply();
+    world.write("draft", RULES);
+    let saved = world.run(&["plan", "--out", "plan.json"]);
+    assert_eq!(saved.status.code(), Some(0), "{}", text(&saved));
+    let edit = |world: &World, sentence: &str| {
+        world
+            .service
+            .edit(|state| {
+                for rule in state.agents.rules.values_mut() {
+                    let rule = std::sync::Arc::make_mut(rule);
+                    if rule.text("rule_id") == "PRIV-001" {
+                        rule.object["natural_language"] = sentence.into();
+                    }
+                }
+            })
+            .unwrap();
+    };
+    edit(&world, "Agents may disclose everything.");
+    world.service.forget_calls();
+    let refused = world.run(&["apply", "--plan", "plan.json", "--yes"]);
+    assert_eq!(refused.status.code(), Some(4), "{}", text(&refused));
+    assert!(text(&refused).contains("may disclose everything") && world.service.writes().is_empty());
+    edit(&world, "Agents must not disclose customer PII.");
+    let applied = world.run(&["apply", "--plan", "plan.json", "--yes"]);
+    assert_eq!(applied.status.code(), Some(0), "{}", text(&applied));
+    assert_eq!(world.state().1[0].1, "approved");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn credentials_notes_and_secrets() {
+    let world = World::new(AgentBehaviour::default()).await;
+    world.write("active", &RULES.replace("approved: seen", "approved: ''"));
+    let variables = [
+        ("VIJIL_API_KEY", "key-of-one"),
+        ("GITHUB_SHA", "abc123"),
+        ("GITHUB_REPOSITORY", "o/r"),
+        ("GITHUB_REF", "refs/pull/7/merge"),
+    ];
+    let output = world.run_with(&["apply", "--yes", "-vvv"], &variables);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    assert!(!text(&output).contains("key-of-one"));
+    let agents = world.service.state().agents;
+    let notes = "Reviewed in pull request #7, merged as o/r@abc123";
+    assert!(agents.rules.values().all(|rule| rule.text("review_notes") == notes));
+    let wrong = world.run_with(&["plan"], &[("VIJIL_API_KEY", "wrong")]);
+    assert_eq!(wrong.status.code(), Some(5), "{}", text(&wrong));
+    let half = world.run_with(&["plan"], &[("VIJIL_CLIENT_ID", "vk_one")]);
+    assert_eq!(half.status.code(), Some(5), "{}", text(&half));
+    // A stored session is renewed when it is over.
+    let home = tempfile::tempdir().unwrap();
+    let home = home.path();
+    fs::create_dir_all(home.join(".vijil")).unwrap();
+    fs::write(home.join(".vijil/config.yaml"), format!("auth_token: {}\n", world.service.agent_token())).unwrap();
+    world.service.expire_tokens();
+    let output = world.run_with(&["plan"], &[("HOME", home.to_str().unwrap())]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+}
