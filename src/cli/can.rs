@@ -73,9 +73,11 @@ pub(super) fn read_live(context: &Context, path: Option<&std::path::Path>) -> Re
     let workspace = Workspace::load(context, path)?;
     let live = context.block_on(async {
         let connected = workspace.connect(context, None).await?;
-        let live = connected.reader.live().await;
+        let live = connected.live().await;
         connected.close().await;
-        Ok(live?)
+        live?.docker.ok_or_else(|| {
+            Failure::new(Exit::Invalid, "the workspace has nothing to do with Docker").hint("ask without `--live`")
+        })
     })?;
     Ok((workspace, live))
 }

@@ -9,6 +9,7 @@
 
 mod agents;
 mod apply;
+mod can;
 mod completions;
 mod connect;
 mod context;
@@ -21,6 +22,7 @@ mod schema;
 mod settings;
 mod signal;
 mod snapshot;
+mod test;
 mod validate;
 mod workspace;
 
@@ -84,6 +86,8 @@ struct Global {
 enum Command {
     /// Carry out what the documents ask for, after asking
     Apply(apply::Args),
+    /// Say whether members of some teams may do something, and by which rules
+    Can(can::Args),
     /// Print a completion script for a shell
     Completions(completions::Args),
     /// Serve the services' APIs on a local port, for trying things out
@@ -94,6 +98,8 @@ enum Command {
     Schema(schema::Args),
     /// Write the live state as one JSON file
     Snapshot(snapshot::Args),
+    /// Run the access tests
+    Test(test::Args),
     /// Check documents, offline
     Validate(validate::Args),
     /// Show what would change, and what that means for access
@@ -103,11 +109,13 @@ enum Command {
 fn dispatch(context: &Context, command: &Command) -> Result<Exit, Failure> {
     match command {
         Command::Apply(args) => apply::run(context, args),
+        Command::Can(args) => can::run(context, args),
         Command::Completions(args) => completions::run(context, args),
         Command::Emulator(args) => emulator::run(context, args),
         Command::Man(args) => man::run(context, args),
         Command::Schema(args) => schema::run(context, args),
         Command::Snapshot(args) => snapshot::run(context, args),
+        Command::Test(args) => test::run(context, args),
         Command::Validate(args) => validate::run(context, args),
         Command::Plan(args) => plan::run(context, args),
     }

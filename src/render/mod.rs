@@ -1,5 +1,6 @@
 //! What people and programs read: one module a format, and [`sanitize`] for text that others wrote.
 
+pub mod answer;
 pub mod describe;
 pub mod diagnostic;
 pub mod findings;
@@ -9,4 +10,5 @@ pub mod outcome;
 pub mod plan;
 pub mod sanitize;
 pub mod sarif;
+pub mod trial;
 pub mod words;

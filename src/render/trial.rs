@@ -195,8 +195,11 @@ pub fn junit(report: &Report<'_>) -> String {
         let Origin { file, line: row, column: _ } = &trial.test.origin;
         let (name, tests) = (xml(&trial.test.name), trial.checks.len());
         let (file, name) = (xml(file), name);
-        writeln!(text, "  <testsuite name=\"{name}\" tests=\"{tests}\" failures=\"{failed}\" file=\"{file}\" line=\"{row}\">")
-            .expect("writing to a string");
+        writeln!(
+            text,
+            "  <testsuite name=\"{name}\" tests=\"{tests}\" failures=\"{failed}\" file=\"{file}\" line=\"{row}\">"
+        )
+        .expect("writing to a string");
         for check in &trial.checks {
             text.push_str(&case(check, &name, report.places));
         }
@@ -213,7 +216,9 @@ fn case(check: &Check<'_>, class: &str, places: Places<'_>) -> String {
         return head + "/>\n";
     }
     let message = match &check.found {
-        Found::Answer(answer) => format!("expected {}, found {}: {}", expected(check), word(answer.verdict), answer.reason),
+        Found::Answer(answer) => {
+            format!("expected {}, found {}: {}", expected(check), word(answer.verdict), answer.reason)
+        }
         Found::NoRequest(wrong) => wrong.message.clone(),
     };
     let body = anstream::adapter::strip_str(&failure(check, places)).to_string();

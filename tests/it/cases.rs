@@ -52,7 +52,7 @@ fn shown(plan: &Plan) -> String {
     for phase in plan.steps.chunk_by(|one, other| one.phase == other.phase) {
         text.push_str("----\n");
         for step in phase {
-            show_step(&mut text, step, &plan.target.org, &plan.teams);
+            show_step(&mut text, step, &plan.target.as_ref().unwrap().org, &plan.teams);
         }
     }
     if plan.is_empty() {
@@ -135,7 +135,7 @@ async fn each_case_plans_the_calls_that_it_says() {
     for case in &cases {
         let text = std::fs::read_to_string(case.join("live.json")).unwrap();
         let snapshot = Snapshot::parse(&text).unwrap();
-        let live = snapshot.docker.clone().live().unwrap();
+        let live = snapshot.docker.clone().unwrap().live().unwrap();
         let found = match planned(case, &live) {
             Ok(plan) => {
                 carried_out(case, snapshot).await;

@@ -68,7 +68,7 @@ pub fn mutate(state: &State<'_>, trials: &[Trial<'_>]) -> Mutation {
                 !is_as_expected(check.expected.decision, verdict)
             });
             mutation.total += 1;
-            if !noticed && !(last && change == Change::Deleted) {
+            if !(noticed || last && change == Change::Deleted) {
                 mutation.survivors.push(Mutant { policy, rule, change });
             }
         }

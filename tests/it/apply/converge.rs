@@ -159,7 +159,7 @@ async fn converges(before: Desired, after: Desired, fault: usize, at: f64) -> Re
     let ending = organization.apply(&after).await;
     prop_assert_eq!(ending.exit(), Exit::Done, "{:?}", ending);
     let Ending::Outcome(carried_out, _) = &ending else { unreachable!() };
-    prop_assert_eq!(carried_out, &plan);
+    prop_assert_eq!(carried_out.as_ref(), &plan);
     let new = organization.emulator.state();
     prop_assert!(organization.plan(&after).await.unwrap().is_empty(), "{:?}", new);
     let explained = plan.steps.iter().filter(|step| step.because.is_some()).count();

@@ -39,7 +39,7 @@ struct Organization {
 #[derive(Debug)]
 enum Ending {
     /// The plan was carried out, or some of it.
-    Outcome(Plan, Outcome),
+    Outcome(Box<Plan>, Outcome),
     /// There was no plan: the state could not be read.
     #[expect(dead_code, reason = "for the message of a test that fails")]
     Unread(seawall::service::docker::Error),
@@ -122,7 +122,7 @@ async fn carry_out(reader: &Reader, plan: Plan) -> Ending {
     let approved = Approved::new(plan, &[Guard::DenyWidening].into()).unwrap();
     let (_stop, stopped) = watch::channel(false);
     let outcome = execute(&approved, reader, stopped, &mut |_| {}).await;
-    Ending::Outcome(approved.plan().clone(), outcome)
+    Ending::Outcome(Box::new(approved.plan().clone()), outcome)
 }
 
 /// The plan from this state to these documents, whose undeclared policies go.
