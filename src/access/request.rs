@@ -275,7 +275,7 @@ mod tests {
             ("write C:\\data\\x", "write C:\\data\\x"),
             ("mount ro /data/", "read /data"),
             ("mount rw ~", "mount rw ~"),
-            ("mcp invokeTool notion/search {\"readOnly\": true}", "mcp invokeTool notion/search"),
+            ("mcp invokeTool notion/search {\"readOnly\": true}", "mcp invokeTool notion/search {\"readOnly\":true}"),
         ] {
             assert_eq!(Request::parse(text).expect(text).to_string(), shown, "{text}");
         }

@@ -12,6 +12,10 @@ use crate::render;
 use crate::render::answer::Places;
 
 #[derive(clap::Args)]
+#[command(after_help = "Examples:
+  seawall test
+  seawall test --coverage --mutate
+  seawall test --live --format junit > access.xml")]
 pub(super) struct Args {
     /// The workspace's folder; without it, the one around the current folder
     #[arg(value_name = "PATH")]

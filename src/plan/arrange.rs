@@ -146,13 +146,16 @@ impl<'a> Arrangement<'a> {
             // The halves of a change of scope each do both, and so does the middle of three.
             let one_way = last == 1
                 && !matches!(&draft.change, Change::UpdatePolicy { before, after, .. } if before.scope != after.scope);
-            Arranged {
-                draft,
-                place: if position == last { Place::DropDenies } else { Place::AddDenies },
-                narrows: one_way && position == 0,
-                widens: one_way && position == last,
-                needs: call.needs.clone(),
-            }
+            let (narrows, widens) = match draft.rule {
+                Some(_) => (one_way && position == 0, one_way && position == last),
+                // What a statement that asks for approval does is not told from its half alone.
+                None => {
+                    let delta = delta(self.diff, &draft);
+                    (delta.narrows(), delta.widens())
+                }
+            };
+            let place = if position == last { Place::DropDenies } else { Place::AddDenies };
+            Arranged { draft, place, narrows, widens, needs: call.needs.clone() }
         });
         Some(parts.collect())
     }

@@ -54,6 +54,8 @@ fn split_rule(policy: &PolicyTarget, rule: &RuleTarget, before: &Rule, after: &R
             Change::DeleteRule { policy: policy.clone(), rule: rule.clone(), before: before.clone() },
             Change::CreateRule { policy: policy.clone(), after: after.clone() },
         ],
+        // The service takes no rule of another domain beside this one.
+        (None, Decision::Deny) if before.domain() != after.domain() => return None,
         // A deny that changes its layer: another one stands in for it meanwhile.
         (None, Decision::Deny) => {
             let stand_in = Rule { name: format!("{} (seawall: stands in)", after.name), ..after.clone() };

@@ -93,6 +93,9 @@ impl Snapshot {
             return Err(SnapshotError::Version(format_version));
         }
         let mut snapshot: Self = serde_json::from_str(text).map_err(shape)?;
+        if snapshot.docker.is_none() && snapshot.vijil.is_none() {
+            return Err(SnapshotError::Shape("it holds neither `docker` nor `vijil`".to_owned()));
+        }
         if let Some(vijil) = &snapshot.vijil {
             once("policies for agents", vijil.policies.iter().map(|whole| &whole.policy.id))?;
             once("rules for agents", vijil.policies.iter().flat_map(|whole| &whole.rules).map(|rule| &rule.id))?;

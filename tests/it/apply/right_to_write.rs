@@ -39,7 +39,7 @@ fn holding(texts: &[&str]) -> Vec<String> {
 fn only_an_approved_plan_gives_the_right_to_write() {
     // What approves: one type, made by one function, from a plan that its guards let pass.
     assert_eq!(holding(&["impl Approval for", "impl sealed::Sealed for"]), ["execute/mod.rs"]);
-    assert_eq!(holding(&["WriteAccess::of("]), ["execute/mod.rs"]);
+    assert_eq!(holding(&["WriteAccess::of("]), ["execute/agents.rs", "execute/mod.rs"]);
     // Who asks for a plan to be carried out.
     assert_eq!(holding(&["Approved::new("]), ["cli/apply.rs"]);
     let carriers: BTreeSet<String> = holding(&["execute(", "execute::execute"]).into_iter().collect();
@@ -52,12 +52,16 @@ fn only_an_approved_plan_gives_the_right_to_write() {
 }
 
 /// What each command that has to do with a service is called with; those without arguments of their own need no service.
-const COMMANDS: [(&str, &[&str]); 9] = [
+const COMMANDS: [(&str, &[&str]); 13] = [
     ("apply", &[]),
+    ("can", &["read", "/data"]),
+    ("can", &["connect:tcp", "cve.mitre.org", "--live"]),
     ("completions", &["bash"]),
     ("man", &[]),
     ("schema", &[]),
     ("snapshot", &[]),
+    ("test", &[]),
+    ("test", &["--live"]),
     ("validate", &[]),
     ("plan", &["--out", "plan.json"]),
     ("plan", &["--format", "json", "--detailed-exitcode"]),

@@ -66,7 +66,7 @@ async fn a_snapshot_is_where_an_organization_starts_once() {
     });
     let teams = json!([{"id": "d290f1ee-6c54-4b01-90e6-d701748f0851", "name": "imported"}]);
     let docker = json!({"org": "my-org", "teams": teams, "policies": [shown]});
-    let snapshot = json!({"format_version": 1, "docker": docker, "vijil": {}}).to_string();
+    let snapshot = json!({"format_version": 1, "docker": docker, "later": {}}).to_string();
     let seed = || Seed::from(Snapshot::parse(&snapshot).unwrap());
 
     let fixture = Fixture::with(|builder| builder.state(&path).seed(seed())).await;

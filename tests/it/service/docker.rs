@@ -212,7 +212,7 @@ fn a_file_that_is_no_snapshot_says_where() {
     let table = [
         ("{", "not a snapshot: EOF while parsing an object at line 1 column 1"),
         (r#"{"format_version":2,"docker":{}}"#, "the snapshot has format version 2"),
-        (r#"{"format_version":1}"#, "not a snapshot: missing field `docker` at line 1 column 20"),
+        (r#"{"format_version":1}"#, "not a snapshot: it holds neither `docker` nor `vijil`"),
         (twice, "the snapshot has two policies of id `p`"),
     ];
     for (text, says) in table {
