@@ -83,8 +83,7 @@ fn read_workspace(
     if names.is_empty() && !has_errors(findings) && emptiness == Emptiness::Refused {
         let finding = Diagnostic::error("empty-workspace", "the workspace has no documents");
         let finding = finding.at(Label::new(config_file, 0..0));
-        findings
-            .push(finding.help("add documents below this folder; `seawall import` writes them from the live policies"));
+        findings.push(finding.help("add documents below this folder"));
     }
     let named: Vec<(String, PathBuf)> = names.into_iter().map(|name| (name.clone(), root.join(name))).collect();
     let ids = source::read_all(files, &named, findings);

@@ -38,7 +38,7 @@ pub(super) const CHECKS: &[Check] = &[
         "a workspace has no documents",
         "No documents never means no policies.",
         "",
-        "Add documents; `seawall import` writes them from the live policies.",
+        "Add documents, or correct `include`.",
     ),
     error(
         "no-policies",

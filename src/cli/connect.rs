@@ -47,7 +47,7 @@ pub struct Target<'a> {
     pub root: &'a Path,
     /// What `seawall.yaml`, or a saved plan, says of the organization.
     pub docker: &'a document::Docker,
-    /// The declared policies: `embedded` makes the teams that they name.
+    /// The declared policies: `embedded` makes the teams that they name, unless the settings list them.
     pub desired: &'a Desired,
 }
 
@@ -63,9 +63,11 @@ pub async fn connect(context: &Context, target: &Target<'_>, observer: Option<Ob
     let (base, credentials, embedded) = match endpoint(context, docker)? {
         Some(base) => (base, Credentials::find(outside(context.environment())?)?, None),
         None => {
-            let declared = docker.teams.iter().flatten().cloned();
-            let named = desired.policies.iter().flat_map(|declared| declared.policy.scope.teams());
-            let teams = declared.chain(named.map(str::to_owned));
+            // Where the teams are listed, one that is only named in a scope is a mistake here as it is in a real
+            // organization.
+            let named =
+                || desired.policies.iter().flat_map(|declared| declared.policy.scope.teams()).map(str::to_owned);
+            let teams = docker.teams.clone().unwrap_or_else(|| named().collect());
             let running = Emulator::embedded(&root.join(EMBEDDED), &org, teams).await?;
             let credentials = Credentials::new(running.identifier(), running.secret().to_owned().into());
             (docker::endpoint(&running.base_url())?, credentials, Some(running))

@@ -56,6 +56,16 @@ fn the_example_policies_apply_and_applying_again_changes_nothing() {
 }
 
 #[test]
+fn a_misspelt_team_is_found_before_anything_is_sent() {
+    let folder = example();
+    let file = folder.path().join("teams/research.yaml");
+    fs::write(&file, fs::read_to_string(&file).unwrap().replace("[research]", "[reserch]")).unwrap();
+    let (code, stdout, stderr) = seawall(folder.path(), &["apply", "--yes"]);
+    assert_eq!((code, stdout.as_str()), (Some(1), ""), "{stderr}");
+    assert!(stderr.contains("reserch") && stderr.contains("did you mean `research`"), "{stderr}");
+}
+
+#[test]
 fn what_the_embedded_service_keeps_is_not_committed() {
     let ignored = fs::read_to_string(repository(".gitignore")).unwrap();
     assert!(ignored.lines().any(|line| line == ".seawall/"));
