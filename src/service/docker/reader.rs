@@ -76,13 +76,20 @@ impl Reader {
         self.docker_snapshot().await?.live().map_err(|cause| self.meaningless(cause))
     }
 
-    /// One policy as it is now, or `None` when there is none with this id.
+    /// One policy as it is now, or `None` when there is none with this id: not by itself and not in the list, since what
+    /// is hidden from the account, or lost on the way, is not found either.
     ///
     /// # Errors
     ///
-    /// When it cannot be read or understood.
+    /// When it cannot be read or understood; and when the list shows it and it is not found all the same.
     pub async fn policy(&self, id: &PolicyId) -> Result<Option<LivePolicy>, Error> {
-        let policy = self.wire_policy(id).await?;
+        let mut policy = self.wire_policy(id).await?;
+        if policy.is_none() && self.list().await?.contains(id) {
+            policy = self.wire_policy(id).await?;
+            if policy.is_none() {
+                return Err(Error::Vanished { host: self.http.host(), id: id.0.clone() });
+            }
+        }
         policy.map(|policy| policy.live().map_err(|cause| self.meaningless(cause))).transpose()
     }
 

@@ -248,6 +248,13 @@ pub(super) fn changes() -> Vec<Change> {
             &[files("new", "research", &["two: allow read /two/**"])],
             None,
         ),
+        // A rule that only seems to be gone would govern everybody.
+        change(
+            "a policy loses its rules and comes to govern everybody",
+            &[network("p", "sales", &["a: allow connect:tcp a.example.com", "b: allow connect:tcp b.example.com"])],
+            &[network("p", "", &[])],
+            None,
+        ),
         // The name has to be given up first, and with it the deny that everybody was under.
         change(
             "a name is taken over with what it denies",
