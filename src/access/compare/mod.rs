@@ -12,12 +12,15 @@
 //! Invariant: an entry is listed exactly when some request changes for its audience and for no smaller one.
 //! [`Comparison::exact`] is false when something undocumented would make a difference; `uncertain` then says what.
 
+mod causes;
 mod cells;
 mod cover;
 mod describe;
 mod mcp;
+mod numbering;
 mod outcome;
 mod reach;
+mod words;
 
 use serde::Serialize;
 

@@ -1,0 +1,58 @@
+//! The rules behind what changes.
+//!
+//! Invariant: only rules that come into force or no longer are, for the audience itself, are named.
+
+use crate::access::clause::{Actions, Clause, Target};
+use crate::access::point::Atom;
+use crate::access::trie::Hit;
+use crate::access::universe::Universe;
+use crate::model::{Decision, Policy, Scope};
+
+use super::Cause;
+use super::cells::Cell;
+use super::outcome::Outcome;
+use super::reach::Statements;
+
+/// The rules among `hits` that come into force or no longer are, where that leads to the outcome.
+pub(super) fn causes(
+    statements: &Statements,
+    cell: &Cell,
+    hits: &[Hit],
+    universe: &Universe,
+    (old, new): (&[Policy], &[Policy]),
+) -> Vec<Cause> {
+    let action = Actions::needed(cell.atom);
+    let mut causes = Vec::new();
+    for hit in hits {
+        let Clause { group, decision, ref target, .. } = *universe.clause(hit);
+        let change = statements.change(group);
+        let comes = change.new.includes(&cell.teams);
+        let opens = comes == (decision == Decision::Allow);
+        let covers = cell.atom == Atom::Tcp && matches!(target, Target::Http(..));
+        let leads = match cell.outcome {
+            Outcome::Widened => opens && !covers,
+            Outcome::Narrowed => !opens && !covers,
+            Outcome::Uncertain { .. } => true,
+        };
+        if comes == change.old.includes(&cell.teams) || !leads {
+            continue;
+        }
+        let action = if covers { Actions::HTTP } else { action };
+        for source in statements.sources(hit.clause, action).filter(|source| source.new == comes) {
+            let Some(policy) = (if comes { new } else { old }).get(source.policy) else { continue };
+            let governs = match &policy.scope {
+                Scope::Organization => true,
+                Scope::Teams(own) => {
+                    cell.teams.iter().filter_map(|team| statements.teams.get(*team)).any(|team| own.contains(team))
+                }
+            };
+            if governs && let Some(rule) = policy.rules().get(source.rule) {
+                let (policy, rule) = (policy.name.clone(), Some(rule.name.clone()));
+                causes.push(Cause { comes, policy, rule, decision: Some(decision) });
+            }
+        }
+    }
+    causes.sort();
+    causes.dedup();
+    causes
+}

@@ -1,0 +1,115 @@
+//! The members of cells by their positions: what each is, a request that shows it, and what matches it.
+//!
+//! Invariant: an example is one of its cell, at an address at which the change happens.
+
+use crate::access::address::AddressClass;
+use crate::access::clause::Target;
+use crate::access::trie::Hit;
+use crate::access::universe::{Host, HostClass, RequestClass, Universe};
+use crate::access::witness::Witness;
+
+use super::cells::{At, Cell, Kind, request_offsets};
+
+/// The universe with its requests numbered.
+pub(super) struct Numbering<'a> {
+    universe: &'a Universe,
+    /// Where the requests of each host start.
+    pub(super) offsets: Vec<usize>,
+}
+
+impl<'a> Numbering<'a> {
+    pub(super) fn of(universe: &'a Universe) -> Self {
+        Self { universe, offsets: request_offsets(universe) }
+    }
+
+    pub(super) fn host(&self, at: usize) -> &'a HostClass {
+        self.universe.hosts.get(at).expect("a host of this universe")
+    }
+
+    /// The port and the address of a member.
+    pub(super) fn of_any_address(&self, member: usize) -> (&'a HostClass, &'a AddressClass) {
+        let port = self.universe.ports_of_any_address().get(member / self.universe.addresses.len());
+        let class = self.universe.addresses.get(member % self.universe.addresses.len());
+        port.zip(class).expect("a port and an address of this universe")
+    }
+
+    /// The host and the request of a number.
+    pub(super) fn request(&self, number: usize) -> (&'a HostClass, Option<&'a RequestClass>) {
+        let at = self.offsets.partition_point(|offset| *offset <= number).saturating_sub(1);
+        let class = self.host(at);
+        let first = self.offsets.get(at).copied().unwrap_or_default();
+        (class, self.universe.requests_of(class).get(number - first))
+    }
+
+    /// Which member makes the better example: a name before an address, the usual port, the simplest.
+    pub(super) fn rank(&self, kind: Kind, member: usize) -> (bool, bool, usize) {
+        let host = match kind {
+            Kind::Hosts => Some(self.host(member)),
+            Kind::Requests => Some(self.request(member).0),
+            Kind::Folders | Kind::Addresses => None,
+        };
+        host.map_or((false, false, member), |class| (class.host == Host::AnyAddress, class.port != 443, member))
+    }
+
+    /// An address at which the change happens, where it does not happen at all of them.
+    pub(super) fn address(&self, at: &At) -> Option<&'a AddressClass> {
+        let first = at.as_ref().and_then(|classes| classes.first())?;
+        self.universe.addresses.get(*first).filter(|class| !class.hits.is_empty())
+    }
+
+    /// The clauses on an address at which the change happens.
+    pub(super) fn address_hits(&self, cell: &Cell, member: usize) -> &'a [Hit] {
+        let class = match cell.kind {
+            Kind::Hosts => Some(self.host(member)),
+            Kind::Requests => Some(self.request(member).0),
+            Kind::Folders | Kind::Addresses => return &[],
+        };
+        let own = class.and_then(|class| self.universe.own_address(class));
+        let at = own.or_else(|| cell.at.as_ref().and_then(|classes| classes.first().copied())).unwrap_or_default();
+        self.universe.addresses.get(at).map(|class| class.hits.as_slice()).unwrap_or_default()
+    }
+
+    pub(super) fn witness(&self, cell: &Cell, member: usize) -> Witness {
+        let address = self.address(&cell.at).map(|class| class.witness);
+        match cell.kind {
+            Kind::Folders => {
+                let labels = self.universe.folders.get(member).map(|class| class.labels.as_slice());
+                Witness::folder(cell.atom, labels.unwrap_or_default())
+            }
+            Kind::Hosts => Witness::host(cell.atom, self.host(member), None, address),
+            Kind::Requests => {
+                let (class, request) = self.request(member);
+                Witness::host(cell.atom, class, request.map(|request| request.path.as_str()), address)
+            }
+            Kind::Addresses => {
+                let (port, class) = self.of_any_address(member);
+                // Where rules name the address itself, somebody else must have it.
+                let alike = |other: &&HostClass| matches!(other.host, Host::Name { .. }) && other.hits == port.hits;
+                match self.universe.hosts.iter().find(alike).filter(|_| class.named) {
+                    Some(host) => Witness::host(cell.atom, host, None, Some(class.witness)),
+                    None => Witness::address(cell.atom, class.witness, port.port),
+                }
+            }
+        }
+    }
+
+    /// Everything that matches a member, for the action of the cell.
+    pub(super) fn hits(&self, cell: &Cell, member: usize) -> Vec<Hit> {
+        let own: Vec<Hit> = match cell.kind {
+            Kind::Folders => self.universe.folders.get(member).map(|class| class.hits.clone()).unwrap_or_default(),
+            Kind::Hosts => self.host(member).hits.clone(),
+            Kind::Requests => {
+                let (class, request) = self.request(member);
+                let connections = class.hits.iter().copied();
+                let connections =
+                    connections.filter(|hit| matches!(self.universe.clause(hit).target, Target::Network(_)));
+                connections.chain(request.into_iter().flat_map(|request| request.hits.iter().copied())).collect()
+            }
+            Kind::Addresses => {
+                let (port, class) = self.of_any_address(member);
+                [port.hits.as_slice(), class.hits.as_slice()].concat()
+            }
+        };
+        own.into_iter().chain(self.address_hits(cell, member).iter().copied()).collect()
+    }
+}

@@ -1,0 +1,178 @@
+//! The patterns of the rules, for each kind of members that something is reported of.
+
+use std::collections::BTreeSet;
+
+use crate::access::clause::{Actions, Target};
+use crate::access::host::Destination;
+use crate::access::point::Atom;
+use crate::access::text;
+use crate::access::trie::Hit;
+use crate::access::universe::{Host, HostClass, Universe};
+use crate::access::witness::bracketed;
+
+use super::cells::{At, Cell, Cells, Kind, Members};
+use super::cover::{Catalogue, Description, Named};
+use super::numbering::Numbering;
+
+/// The patterns of the rules, for each kind of members that something is reported of.
+pub(super) struct Words<'a> {
+    universe: &'a Universe,
+    pub(super) numbering: Numbering<'a>,
+    folders: Catalogue,
+    hosts: Catalogue,
+    requests: Catalogue,
+    addresses: Catalogue,
+    blocks: Catalogue,
+}
+
+impl<'a> Words<'a> {
+    pub(super) fn of(universe: &'a Universe, cells: &Cells) -> Self {
+        let needs = |kind| cells.iter().any(|(cell, members)| cell.kind == kind && !members.report.is_empty());
+        let narrowed = |hit: &Hit| universe.clause(hit).target.narrowed(hit.unknowns);
+        let patterns = |hits: &[Hit]| -> Vec<String> {
+            hits.iter().filter_map(narrowed).map(|target| target.to_string()).collect()
+        };
+        // A connection is described by the hosts of HTTP rules as well, and a request by those of connections.
+        let destinations = |hits: &[Hit]| -> Vec<Destination> {
+            let destinations = hits.iter().filter_map(narrowed).filter_map(|target| match target {
+                Target::Network(destination) | Target::Http(destination, _) => Some(destination),
+                Target::Folder(_) => None,
+            });
+            destinations.collect()
+        };
+        let named_port = |class: &HostClass| Some(class.port).filter(|_| !class.other_port);
+        let connections = |class: &HostClass| {
+            let own = own_name(&class.host).into_iter();
+            let own = own.flat_map(|own| [None, named_port(class)].map(|port| text::connections(&own, port)));
+            own.chain(destinations(&class.hits).iter().map(Destination::to_string)).collect()
+        };
+        let all_requests = |class: &HostClass| -> Vec<String> {
+            let destinations = destinations(&class.hits).into_iter();
+            destinations.map(|Destination { host, port, .. }| text::requests(host, port, "/**")).collect()
+        };
+        // One host by itself, for what is not the same on every host of a pattern.
+        let of_host = |class: &HostClass, hits: &[Hit]| -> Vec<String> {
+            let Some(own) = own_name(&class.host) else { return Vec::new() };
+            let port = named_port(class);
+            let targets = hits.iter().filter_map(narrowed).filter_map(|target| match target {
+                Target::Http(destination, path) => Some((destination.port, text::request_path(&path))),
+                Target::Network(_) | Target::Folder(_) => None,
+            });
+            let targets = targets.chain([(None, "/**".to_owned())]);
+            let texts = targets.flat_map(|(stated, path)| [stated, port].map(|port| text::requests(&own, port, &path)));
+            texts.collect()
+        };
+        let mut words = Self {
+            universe,
+            numbering: Numbering::of(universe),
+            folders: Catalogue::default(),
+            hosts: Catalogue::default(),
+            requests: Catalogue::default(),
+            addresses: Catalogue::of(universe.ports_of_any_address().iter().flat_map(|port| {
+                let own = if port.other_port { None } else { Some(port.port) };
+                let blocks = universe.addresses.iter().map(|class| patterns(&class.hits));
+                let texts = blocks.map(move |blocks| {
+                    let with_port = blocks.iter().map(|block| text::connections(block, own));
+                    blocks.iter().cloned().chain(with_port).collect()
+                });
+                texts.collect::<Vec<Vec<String>>>()
+            })),
+            blocks: Catalogue::of(universe.addresses.iter().map(|class| patterns(&class.hits))),
+        };
+        if needs(Kind::Folders) {
+            words.folders = Catalogue::of(universe.folders.iter().map(|class| patterns(&class.hits)));
+        }
+        if needs(Kind::Hosts) {
+            words.hosts = Catalogue::of(universe.hosts.iter().map(connections));
+        }
+        if needs(Kind::Requests) {
+            words.requests = Catalogue::of(universe.hosts.iter().flat_map(|class| {
+                let whole = all_requests(class);
+                let requests = universe.requests_of(class);
+                let each = |hits: &[Hit]| [whole.clone(), patterns(hits), of_host(class, hits)].concat();
+                match requests {
+                    [] => vec![each(&[])],
+                    requests => requests.iter().map(|request| each(&request.hits)).collect(),
+                }
+            }));
+        }
+        words
+    }
+
+    pub(super) fn describe(&self, cell: &Cell, members: &Members, cells: &Cells) -> Vec<Description> {
+        let Members { report, truth } = members;
+        match cell.kind {
+            Kind::Folders => self.folders.describe(report, truth, &|_| true, &|left| self.each(cell, left)),
+            Kind::Addresses => self.addresses.describe(report, truth, &|_| true, &|left| self.each(cell, left)),
+            Kind::Hosts => self.hosts.describe(report, truth, &|_| true, &|left| self.each_host(left)),
+            Kind::Requests => {
+                // Requests to hosts without HTTP clauses change as their connections do.
+                let tcp = Cell { atom: Atom::Tcp, kind: Kind::Hosts, ..cell.clone() };
+                let connections = cells.get(&tcp).map(|members| &members.truth).into_iter().flatten();
+                let uncovered = connections
+                    .filter(|host| {
+                        self.universe.hosts.get(**host).is_some_and(|own| self.universe.requests_of(own).is_empty())
+                    })
+                    .filter_map(|host| self.numbering.offsets.get(*host));
+                let truth = truth.iter().chain(uncovered).copied().collect();
+                let exists = |number| match (self.numbering.request(number).1, cell.atom) {
+                    (Some(request), Atom::Http(method)) => request.methods.meets(Actions::method(method)),
+                    _ => true,
+                };
+                self.requests.describe(report, &truth, &exists, &|left| self.each(cell, left))
+            }
+        }
+    }
+
+    /// Members one by one.
+    fn each(&self, cell: &Cell, members: &BTreeSet<usize>) -> Named {
+        let object =
+            |member: usize| self.numbering.witness(&Cell { at: None, ..cell.clone() }, member).object().to_owned();
+        members.iter().map(|member| (object(*member), vec![*member])).collect()
+    }
+
+    /// Hosts one by one.
+    fn each_host(&self, members: &BTreeSet<usize>) -> Named {
+        let name = |class: &HostClass| {
+            let host = own_name(&class.host).unwrap_or_else(|| self.witness_host(class));
+            text::connections(host, Some(class.port).filter(|_| !class.other_port))
+        };
+        members.iter().map(|member| (name(self.numbering.host(*member)), vec![*member])).collect()
+    }
+
+    fn witness_host(&self, class: &HostClass) -> String {
+        match &class.host {
+            Host::Name { name, .. } => name.clone(),
+            Host::Address(address) => bracketed(*address),
+            Host::AnyAddress => String::new(),
+        }
+    }
+
+    /// Where the address must be for the change to happen.
+    pub(super) fn at(&self, at: &At) -> String {
+        let Some(classes) = at else { return String::new() };
+        let unmatched = |class: &usize| self.universe.addresses.get(*class).is_some_and(|class| class.hits.is_empty());
+        let all = || 0..self.universe.addresses.len();
+        let (word, set) = if classes.iter().any(unmatched) {
+            (" except at ", all().filter(|class| !classes.contains(class)).collect())
+        } else {
+            (" at ", classes.as_ref().clone())
+        };
+        let name = |left: &BTreeSet<usize>| -> Named {
+            let text = |class: &usize| self.universe.addresses.get(*class).map(|class| class.witness.to_string());
+            left.iter().map(|class| (text(class).unwrap_or_default(), vec![*class])).collect()
+        };
+        let descriptions = self.blocks.describe(&set, &set, &|_| true, &name);
+        let texts: Vec<String> = descriptions.into_iter().map(|description| description.text).collect();
+        format!("{word}{}", texts.join(", "))
+    }
+}
+
+/// How one host is called that is not like others.
+fn own_name(host: &Host) -> Option<String> {
+    match host {
+        Host::Name { name, single } => single.then(|| name.clone()),
+        Host::Address(address) => Some(bracketed(*address)),
+        Host::AnyAddress => Some("any other address".to_owned()),
+    }
+}
