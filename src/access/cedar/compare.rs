@@ -27,6 +27,8 @@ use crate::model::{Body, Policy, Scope};
 /// Requests that are tried for one reason, and for all reasons of an audience together.
 const TRIES: usize = 400;
 const TRIES_TOGETHER: usize = 4_000;
+/// Every call, in the words of [`McpChange::access`].
+const EVERYTHING: &str = "mcp **";
 
 /// A change for an audience.
 #[derive(Clone, Debug, PartialEq)]
@@ -37,7 +39,7 @@ pub struct McpChange {
     pub widens: bool,
     /// A request that shows it; without one, it is uncertain whether anything changes.
     pub witness: Option<McpRequest>,
-    /// What it is about: `mcp` and actions.
+    /// What it is about: `mcp` and the actions, or `**` for all of them.
     pub access: String,
     /// The statements that come or go.
     pub because: Vec<McpCause>,
@@ -304,7 +306,7 @@ fn ungoverned(
     let policies: BTreeSet<&str> = from.values().map(|said| said.policy.as_str()).collect();
     let cause = |policy: &str| McpCause { comes: !widens, policy: policy.to_owned(), statement: None, effect: None };
     let because = policies.into_iter().map(cause).collect();
-    Some(McpChange { teams: teams.to_vec(), widens, witness, access: "mcp".to_owned(), because })
+    Some(McpChange { teams: teams.to_vec(), widens, witness, access: EVERYTHING.to_owned(), because })
 }
 
 /// The statements for which a call may get further in `to`, with whether they are there. None is a proof that none does.
@@ -386,7 +388,7 @@ fn access(said: &Said) -> String {
     };
     let names: Vec<&str> = actions.iter().map(|action| action.name()).collect();
     if names.len() == McpAction::ALL.len() || names.is_empty() {
-        "mcp".to_owned()
+        EVERYTHING.to_owned()
     } else {
         format!("mcp {}", names.join(","))
     }

@@ -242,11 +242,11 @@ fn mcp_policies_are_compared_by_what_they_permit() {
             known("a", prompts, &[]),
             known("a", &format!("{prompts} permit (principal, action, resource in MCP::Server::\"x\");"), &[])
         ),
-        ["+ mcp | mcp register x | now allow `a › permit (principal, action, resource in MCP::Server::\"x\");`"]
+        ["+ mcp ** | mcp register x | now allow `a › permit (principal, action, resource in MCP::Server::\"x\");`"]
     );
     // What is not understood is uncertain, in both directions at once.
     assert_eq!(
         lines(foreign("a", prompts), foreign("a", "forbid (principal, action, resource);")),
-        ["? mcp | mcp | no longer `a`, now `a`"]
+        ["? mcp ** | mcp ** | no longer `a`, now `a`"]
     );
 }
