@@ -2,16 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
-
 use super::{Check, Input, Run};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::document::DeclaredAgent;
-use crate::model::{AgentStatus, DesiredAgentRule, Review, confidence};
+use crate::model::{AgentStatus, Review, confidence};
 
 /// Below this, an approval wants a word why.
 const LOW: f64 = 0.7;
 
+/// A policy with this status and these rules.
 macro_rules! example {
     ($status:literal, $($rule:literal),+) => {
         concat!("apiVersion: seawall/v1\nkind: AgentPolicy\nname: x\ncategory: privacy\nstatus: ", $status, "\nrules:\n",
@@ -83,19 +82,6 @@ pub(super) const CHECKS: &[Check] = &[
         run: Run::Agent(low_confidence),
     },
     Check {
-        code: "contradicting-rules",
-        severity: Severity::Warning,
-        title: "a permission and a prohibition are about the same action and target",
-        explanation: "Which of the two wins is not documented. Constraints may keep them apart, which nothing here can see.",
-        bad: example!(
-            "draft",
-            "rule_id: A, rule_type: prohibition, action: a, consequence: {severity: low}, natural_language: No.",
-            "rule_id: B, rule_type: permission, action: a, consequence: {severity: low}, natural_language: 'Yes, do.'"
-        ),
-        fix: "Remove one of the two, or say what sets them apart and silence this.",
-        run: Run::Agent(contradictions),
-    },
-    Check {
         code: "consequence-without-severity",
         severity: Severity::Warning,
         title: "a consequence has no severity",
@@ -106,19 +92,6 @@ pub(super) const CHECKS: &[Check] = &[
         ),
         fix: "Add `severity`.",
         run: Run::Agent(severity),
-    },
-    Check {
-        code: "duplicate-sentence",
-        severity: Severity::Warning,
-        title: "two rules of a policy say the same sentence",
-        explanation: "Extraction often draws one rule twice, and an edit of one of them is then half an edit.",
-        bad: example!(
-            "draft",
-            "rule_id: A, rule_type: prohibition, action: a, consequence: {severity: low}, natural_language: No.",
-            "rule_id: B, rule_type: prohibition, action: b, consequence: {severity: low}, natural_language: ' no '"
-        ),
-        fix: "Remove one of the two.",
-        run: Run::Agent(sentences),
     },
     Check {
         code: "agents-without-service",
@@ -154,33 +127,18 @@ fn section(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
     }
 }
 
-/// Pairs of an earlier rule and a later one with the same key.
-fn same<'a, K: Ord>(
-    policy: &'a DeclaredAgent<'_>,
-    key: impl Fn(&'a DesiredAgentRule) -> Option<K>,
-) -> impl Iterator<Item = (usize, usize)> {
-    let mut seen: BTreeMap<K, usize> = BTreeMap::new();
-    let mut pairs = Vec::new();
-    for (index, rule) in policy.desired.rules.iter().enumerate() {
-        match key(rule).map(|key| seen.entry(key)) {
-            Some(std::collections::btree_map::Entry::Occupied(first)) => pairs.push((*first.get(), index)),
-            Some(std::collections::btree_map::Entry::Vacant(free)) => {
-                free.insert(index);
-            }
-            None => {}
-        }
-    }
-    pairs.into_iter()
-}
-
 fn duplicate_ids(policy: &DeclaredAgent<'_>, findings: &mut Vec<Diagnostic>) {
-    for (first, second) in same(policy, |rule| Some(&rule.rule_id)) {
-        let Some(rule) = policy.desired.rules.get(second) else { continue };
-        let message = format!("two rules have the `rule_id` `{}`", rule.rule_id);
-        let label = |index: usize| policy.document.label(&format!("/rules/{index}/rule_id"));
-        let finding = Diagnostic::error("duplicate-rule-id", message).at(label(second));
-        let finding = finding.related(label(first).saying("the first stands here"));
-        findings.push(finding.help("give one of the two another `rule_id`"));
+    let label = |index: usize| policy.document.label(&format!("/rules/{index}/rule_id"));
+    let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
+    for (index, rule) in policy.desired.rules.iter().enumerate() {
+        if let Some(first) = seen.get(rule.rule_id.as_str()) {
+            let message = format!("two rules have the `rule_id` `{}`", rule.rule_id);
+            let finding = Diagnostic::error("duplicate-rule-id", message).at(label(index));
+            let finding = finding.related(label(*first).saying("the first stands here"));
+            findings.push(finding.help("give one of the two another `rule_id`"));
+        } else {
+            seen.insert(&rule.rule_id, index);
+        }
     }
 }
 
@@ -229,29 +187,6 @@ fn low_confidence(policy: &DeclaredAgent<'_>, findings: &mut Vec<Diagnostic>) {
     }
 }
 
-fn contradictions(policy: &DeclaredAgent<'_>, findings: &mut Vec<Diagnostic>) {
-    let text = |rule: &DesiredAgentRule, key: &str| folded(rule.fields.get(key));
-    let rules = || {
-        let in_force = |rule: &DesiredAgentRule| !matches!(rule.review, Some(Review::Rejected(_)));
-        policy.desired.rules.iter().enumerate().filter(move |(_, rule)| in_force(rule))
-    };
-    let about = |rule: &DesiredAgentRule| (text(rule, "action"), text(rule, "target"));
-    for (index, rule) in rules().filter(|(_, rule)| text(rule, "rule_type") == "permission") {
-        for (other, prohibition) in rules().filter(|(_, other)| text(other, "rule_type") == "prohibition") {
-            if about(rule) == about(prohibition) {
-                let message = format!(
-                    "`{}` permits what `{}` prohibits: the same action on the same target",
-                    rule.rule_id, prohibition.rule_id
-                );
-                let label = |index: usize| policy.document.label(&format!("/rules/{index}/rule_type"));
-                let finding = Diagnostic::warning("contradicting-rules", message).at(label(index));
-                let finding = finding.related(label(other).saying("the prohibition stands here"));
-                findings.push(finding.help("remove one of the two, or say what sets them apart"));
-            }
-        }
-    }
-}
-
 fn severity(policy: &DeclaredAgent<'_>, findings: &mut Vec<Diagnostic>) {
     for (index, rule) in policy.desired.rules.iter().enumerate() {
         if rule.fields.get("consequence").is_some_and(|consequence| consequence.get("severity").is_none()) {
@@ -261,22 +196,4 @@ fn severity(policy: &DeclaredAgent<'_>, findings: &mut Vec<Diagnostic>) {
             findings.push(finding.help("add `severity`: `info`, `low`, `medium`, `high` or `critical`"));
         }
     }
-}
-
-fn sentences(policy: &DeclaredAgent<'_>, findings: &mut Vec<Diagnostic>) {
-    for (first, second) in same(policy, |rule| Some(folded(rule.fields.get("natural_language")))) {
-        let rules = &policy.desired.rules;
-        let (Some(one), Some(other)) = (rules.get(first), rules.get(second)) else { continue };
-        let message = format!("`{}` says the same sentence as `{}`", other.rule_id, one.rule_id);
-        let label = |index: usize| policy.document.label(&format!("/rules/{index}/natural_language"));
-        let finding = Diagnostic::warning("duplicate-sentence", message).at(label(second));
-        findings.push(finding.related(label(first).saying("the first stands here")).help("remove one of the two"));
-    }
-}
-
-/// A text as readers compare it: case, spaces and a full stop at the end aside.
-fn folded(text: Option<&Value>) -> String {
-    let text = text.and_then(Value::as_str).unwrap_or_default();
-    let words: Vec<&str> = text.split_whitespace().collect();
-    words.join(" ").to_lowercase().trim_end_matches('.').to_owned()
 }

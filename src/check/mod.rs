@@ -6,6 +6,7 @@
 //!
 //! Invariant: every code that a finding carries is in [`TABLE`], and the bad example there brings it about.
 
+mod agent_pairs;
 mod agents;
 mod declarations;
 mod filesystem_path;

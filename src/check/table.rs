@@ -1,6 +1,6 @@
 //! All checks.
 
-use super::{Check, agents, filesystem_path, host, http_path, layers, limits, mcp, names, reading, teams};
+use super::{Check, agent_pairs, agents, filesystem_path, host, http_path, layers, limits, mcp, names, reading, teams};
 
 /// All checks in groups, in the order of the documentation.
 pub static TABLE: &[&[Check]] = &[
@@ -14,4 +14,5 @@ pub static TABLE: &[&[Check]] = &[
     mcp::CHECKS,
     teams::CHECKS,
     agents::CHECKS,
+    agent_pairs::CHECKS,
 ];

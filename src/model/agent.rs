@@ -3,6 +3,8 @@
 //! Invariant: a side holds the fields that it speaks of and no others. What a document leaves out is not in its
 //! [`Fields`], so that it is left as the service has it; what the service shows is in them all.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -180,24 +182,43 @@ pub fn same_value(one: &Value, other: &Value) -> bool {
     }
 }
 
-/// The value of a field after a document asks for `desired`: an object keeps the members that the document leaves out,
-/// and nothing changes where both mean the same.
+/// Whether a field has the value that is wanted: members of objects that only the service has (defaults that it filled in,
+/// extras that a document leaves out) are no difference, and labels have no order.
 #[must_use]
-pub fn merged(live: &Value, desired: &Value) -> Value {
-    let merged = match (live, desired) {
-        (Value::Object(live), Value::Object(desired)) => {
+pub fn has_value(name: &str, live: &Value, wanted: &Value) -> bool {
+    match (live, wanted) {
+        (Value::Object(live), Value::Object(wanted)) => {
+            wanted.iter().all(|(key, wanted)| has_value(key, live.get(key).unwrap_or(&Value::Null), wanted))
+        }
+        (Value::Array(live), Value::Array(wanted)) if name == "tags" => {
+            let texts = |list: &[Value]| list.iter().map(ToString::to_string).collect::<BTreeSet<_>>();
+            texts(live) == texts(wanted)
+        }
+        (Value::Array(live), Value::Array(wanted)) => {
+            live.len() == wanted.len() && live.iter().zip(wanted).all(|(live, wanted)| has_value("", live, wanted))
+        }
+        (live, wanted) => same_value(live, wanted),
+    }
+}
+
+/// The value of a field after a document asks for `wanted`: the live one where that has it already, and of an object the
+/// members that the document leaves out.
+#[must_use]
+pub fn merged(name: &str, live: &Value, wanted: &Value) -> Value {
+    match (live, wanted) {
+        (live, wanted) if has_value(name, live, wanted) => live.clone(),
+        (Value::Object(live), Value::Object(wanted)) => {
             let mut members = live.clone();
-            members.extend(desired.iter().map(|(key, value)| (key.clone(), value.clone())));
+            members.extend(wanted.iter().map(|(key, value)| (key.clone(), value.clone())));
             Value::Object(members)
         }
-        (_, desired) => desired.clone(),
-    };
-    if same_value(live, &merged) { live.clone() } else { merged }
+        (_, wanted) => wanted.clone(),
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{merged, same_value};
+    use super::{has_value, merged, same_value};
     use serde_json::json;
 
     #[test]
@@ -218,7 +239,23 @@ mod tests {
     #[test]
     fn what_a_document_leaves_out_of_an_object_stays() {
         let live = json!({"action": "block", "severity": "low", "ticket": true, "message": null});
-        assert_eq!(merged(&live, &json!({"action": "block"})), live);
-        assert_eq!(merged(&live, &json!({"severity": "high"}))["ticket"], true);
+        assert_eq!(merged("consequence", &live, &json!({"action": "block"})), live);
+        assert_eq!(merged("consequence", &live, &json!({"severity": "high"}))["ticket"], true);
+    }
+
+    #[test]
+    fn what_only_the_service_has_is_no_difference() {
+        let table = [
+            ("consequence", json!({"action": "block", "severity": "medium"}), json!({"action": "block"}), true),
+            ("consequence", json!({"action": "block"}), json!({"action": "block", "severity": "medium"}), false),
+            ("constraints", json!([{"field": "a", "unit": null, "id": 7}]), json!([{"field": "a"}]), true),
+            ("constraints", json!([{"field": "a"}, {"field": "b"}]), json!([{"field": "a"}]), false),
+            ("tags", json!(["b", "a"]), json!(["a", "b"]), true),
+            ("constraints", json!(["b", "a"]), json!(["a", "b"]), false),
+            ("target", json!(null), json!("pii"), false),
+        ];
+        for (name, live, wanted, has) in table {
+            assert_eq!(has_value(name, &live, &wanted), has, "{live} {wanted}");
+        }
     }
 }

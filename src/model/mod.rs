@@ -13,7 +13,7 @@ mod policy;
 pub use action::{Action, Layer};
 pub use agent::{
     AGENT_POLICY_FIELDS, AGENT_RULE_FIELDS, AgentStatus, DesiredAgentPolicy, DesiredAgentRule, Fields, LiveAgentPolicy,
-    LiveAgentRule, LiveAgents, Review, confidence, merged, same_value,
+    LiveAgentRule, LiveAgents, Review, confidence, has_value, merged, same_value,
 };
 pub use desired::{Desired, DesiredPolicy, DesiredRule, Origin};
 pub use live::{Live, LiveBody, LivePolicy, LiveRule, PolicyId, RuleId, Team, TeamDirectory, TeamLookup};

@@ -382,18 +382,9 @@ fn named(key: &str, name: &str) -> Fields {
 /// Puts what a document sets over what is live.
 fn overlay(object: &mut Fields, fields: &Fields) {
     for (key, value) in fields {
-        let live = object.get(key).unwrap_or(&Value::Null);
-        let value = if key == "tags" { same_tags(live, value) } else { merged(live, value) };
+        let value = merged(key, object.get(key).unwrap_or(&Value::Null), value);
         object.insert(key.clone(), value);
     }
-}
-
-/// Labels have no order.
-fn same_tags(live: &Value, desired: &Value) -> Value {
-    let set = |value: &Value| -> std::collections::BTreeSet<String> {
-        value.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
-    };
-    if set(live) == set(desired) { live.clone() } else { desired.clone() }
 }
 
 /// A live policy as the service shows it, ids and rules aside.

@@ -115,7 +115,14 @@ impl BaseUrl {
         let mut url = self.0.clone();
         url.set_path(&whole);
         if !query.is_empty() {
-            url.query_pairs_mut().extend_pairs(query);
+            let mut text = String::new();
+            for (key, value) in query {
+                text.push_str(if text.is_empty() { "" } else { "&" });
+                encode(key, &mut text);
+                text.push('=');
+                encode(value, &mut text);
+            }
+            url.set_query(Some(&text));
         }
         Ok(url)
     }
@@ -138,6 +145,23 @@ impl BaseUrl {
         let below = url.path().strip_prefix(self.0.path().trim_end_matches('/'))?.starts_with('/');
         let plain = url.username().is_empty() && url.password().is_none();
         (url.origin() == self.0.origin() && below && plain).then_some(url)
+    }
+
+    /// The same address with the slash at the end of its path that was missing, or without the one that was there, where
+    /// the service points at just that. Only host and path of the link count: behind a gateway, services often do not
+    /// know their own scheme.
+    pub(super) fn with_other_slash(url: &Url, link: &str) -> Option<Url> {
+        let to = url.join(link).ok()?;
+        let other = match url.path().strip_suffix('/') {
+            Some(without) => without.to_owned(),
+            None => format!("{}/", url.path()),
+        };
+        let here = (to.host_str(), to.port(), to.path()) == (url.host_str(), url.port(), other.as_str());
+        here.then(|| {
+            let mut url = url.clone();
+            url.set_path(&other);
+            url
+        })
     }
 
     /// Host and port, for messages.
@@ -172,7 +196,7 @@ fn is_loopback(host: &str) -> bool {
     host == "localhost" || address.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
-/// Everything but the unreserved characters of RFC 3986, section 2.3, as `%XX`.
+/// Everything but the unreserved characters of RFC 3986, section 2.3, as `%XX`; a space too, which every server reads.
 fn encode(segment: &str, path: &mut String) {
     const HEX: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'A', 'B', 'C', 'D', 'E', 'F'];
     for byte in segment.bytes() {

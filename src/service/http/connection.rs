@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use reqwest::Url;
-use reqwest::header::{ACCEPT, HeaderMap};
+use reqwest::header::{ACCEPT, HeaderMap, LOCATION};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 use tokio::sync::Semaphore;
@@ -141,6 +141,7 @@ impl Connection {
         let deadline = self.0.clock.passed().saturating_add(self.0.limits.total);
         let mut attempts: BTreeMap<Trouble, u32> = BTreeMap::new();
         let mut renewed = false;
+        let mut moved: Option<Url> = None;
         loop {
             let token = match call.authorized {
                 true => match Box::pin(self.0.tokens.current(self)).await {
@@ -149,7 +150,16 @@ impl Connection {
                 },
                 false => None,
             };
-            let attempt = self.send(&call, token.as_ref().map(|token| &token.secret).or(call.bearer), deadline).await;
+            let url = moved.as_ref().unwrap_or(call.url);
+            let attempt =
+                self.send(&call, url, token.as_ref().map(|token| &token.secret).or(call.bearer), deadline).await;
+            if moved.is_none()
+                && let Attempt::Answered(answer) = &attempt
+                && let Some(other) = other_slash(url, answer)
+            {
+                moved = Some(other); // nothing was done
+                continue;
+            }
             if let (Attempt::Answered(Answer { status: 401, .. }), Some(token), false) = (&attempt, &token, renewed) {
                 renewed = true; // nothing was done; the token may have ended early
                 if self.0.tokens.discard(token).await {
@@ -209,14 +219,13 @@ impl Connection {
     }
 
     /// One request, once.
-    async fn send(&self, call: &Call<'_>, token: Option<&SecretString>, deadline: Duration) -> Attempt {
+    async fn send(&self, call: &Call<'_>, url: &Url, token: Option<&SecretString>, deadline: Duration) -> Attempt {
         let _permit = self.0.permits.acquire().await.expect("the semaphore is never closed");
         if let Err(error) = self.wait_for_the_limit(deadline).await {
             return Attempt::NotSent(error);
         }
         let started = self.0.clock.passed();
-        let mut request =
-            self.0.client.request(call.method.clone(), call.url.clone()).header(ACCEPT, "application/json");
+        let mut request = self.0.client.request(call.method.clone(), url.clone()).header(ACCEPT, "application/json");
         if let Some(token) = token {
             request = request.bearer_auth(token.expose_secret());
         }
@@ -231,7 +240,7 @@ impl Connection {
             Err(error) => Attempt::Unknown(self.lost(error)),
         };
         let took = self.0.clock.passed().saturating_sub(started).as_millis();
-        let (method, path) = (&call.method, call.url.path());
+        let (method, path) = (&call.method, url.path());
         match &attempt {
             Attempt::Answered(answer) => {
                 self.hold(answer); // before the permit lets another call go
@@ -276,6 +285,13 @@ impl fmt::Debug for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Connection").field(&self.0.base.to_string()).finish()
     }
+}
+
+/// The address that a service points at which misses the slash at the end of the path, or has one too many; any other
+/// redirect is an answer, and followed by nobody.
+fn other_slash(url: &Url, answer: &Answer) -> Option<Url> {
+    let to = answer.headers.get(LOCATION).filter(|_| matches!(answer.status, 307 | 308))?;
+    BaseUrl::with_other_slash(url, to.to_str().ok()?)
 }
 
 /// What stands against taking this as the end, where trying again is allowed.

@@ -152,7 +152,7 @@ impl Reader {
         let mut round = 0;
         loop {
             let (objects, total) = self.pages(path, limit, &id).await?;
-            let (shown, total) = (objects.len(), total.unwrap_or(objects.len()));
+            let shown = objects.len();
             round += 1;
             if shown >= total {
                 return Ok(objects.into_values().collect());
@@ -164,30 +164,29 @@ impl Reader {
         }
     }
 
+    /// What the pages show, and how many there are in all. With a `total` they end there; without one, also with a
+    /// `count`, they go on until one shows nothing new.
     async fn pages<T: DeserializeOwned>(
         &self,
         path: &[&str],
         limit: usize,
         id: &impl Fn(&T) -> String,
-    ) -> Result<(BTreeMap<String, T>, Option<usize>), Error> {
+    ) -> Result<(BTreeMap<String, T>, usize), Error> {
         let mut objects = BTreeMap::new();
-        let mut offset = 0;
+        let (mut offset, mut most) = (0, 0);
         loop {
             let (limit_text, offset_text) = (limit.to_string(), offset.to_string());
             let query = [("limit", limit_text.as_str()), ("offset", offset_text.as_str())];
-            let Page { results, total } = match path {
+            let Page { results, total, count } = match path {
                 ["v1", "policies"] => self.0.get_collection(path, &query).await?,
                 _ => self.0.get(path, &query).await?,
             };
-            let length = results.len();
-            offset += length;
+            let known = objects.len();
+            offset += results.len();
             objects.extend(results.into_iter().map(|object: T| (id(&object), object)));
-            let over = match total {
-                Some(total) => offset >= total,
-                None => length < limit,
-            };
-            if over || length == 0 {
-                return Ok((objects, total));
+            most = most.max(total.or(count).unwrap_or_default());
+            if objects.len() == known || total.is_some_and(|total| offset >= total) {
+                return Ok((objects, total.unwrap_or(most)));
             }
         }
     }

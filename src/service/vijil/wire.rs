@@ -12,9 +12,12 @@ use crate::model::{AGENT_POLICY_FIELDS, AGENT_RULE_FIELDS, Fields, LiveAgentPoli
 #[derive(Debug, Deserialize)]
 pub(super) struct Page<T> {
     pub(super) results: Vec<T>,
-    /// All results of all pages. `count`, its sibling in one list, is not documented to be that, and is not read.
+    /// All results of all pages.
     #[serde(default)]
     pub(super) total: Option<usize>,
+    /// Its sibling in one list, which may count all results or those of the page.
+    #[serde(default)]
+    pub(super) count: Option<usize>,
 }
 
 /// A policy.

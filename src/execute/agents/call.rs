@@ -1,142 +1,36 @@
-//! Carries out the Vijil side of a plan.
-//!
-//! Invariant: a review is given to the text that the plan showed and to no other; what an answer left open is looked up,
-//! and a creation is never sent twice, since the service would make two objects of one name.
+//! Sends one step, and finds out what became of it.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::Value;
-use tokio::sync::watch;
-use tokio::task::JoinSet;
 
-use super::outcome::{Ended, Outcome, Problem, Versions};
-use super::{Approved, Event};
-use crate::model::{Fields, same_value};
+use super::Created;
+use super::attempt::{Attempt, Standing};
+use crate::execute::outcome::{Ended, Problem};
 use crate::plan::agents::diff::{shown, shown_rule};
 use crate::plan::agents::step::{AgentStep, Subject};
-use crate::plan::request::Segment;
 use crate::plan::step::{Object, Op};
-use crate::service::http::{Refusal, WriteAccess, WriteOutcome};
-use crate::service::vijil::{Error, Reader, Request, Writer, wire};
+use crate::service::http::{Refusal, WriteOutcome};
+use crate::service::vijil::{Error, Reader, Writer, wire};
 
 /// How often a write that can be repeated is sent after a look showed that it had done nothing.
 const ATTEMPTS: u32 = 3;
 /// How long an unanswered write is given before what is not there counts as not done.
 const SETTLING: [Duration; 3] = [Duration::from_millis(200), Duration::from_secs(1), Duration::from_secs(3)];
 
-/// Ids of what earlier steps created: policies by name, rules by the policy's id and `rule_id`.
-#[derive(Clone, Debug, Default)]
-struct Created {
-    policies: BTreeMap<String, String>,
-    rules: BTreeMap<(String, String), String>,
-}
-
-/// Carries the Vijil side of an approved plan out.
-pub async fn execute_agents(
-    approved: &Approved,
-    reader: &Reader,
-    stop: watch::Receiver<bool>,
-    observe: &mut (dyn FnMut(Event<'_>) + Send),
-) -> Outcome {
-    let steps = approved.plan().agents.as_ref().map_or(&[][..], |agents| agents.steps.as_slice());
-    let caller = Caller { reader: reader.clone(), writer: Writer::new(reader, &WriteAccess::of(approved)) };
-    let mut ended: BTreeMap<usize, Ended> = BTreeMap::new();
-    let mut created = Created::default();
-    for phase in steps.chunk_by(|one, other| one.phase == other.phase) {
-        let mut calls: JoinSet<(usize, Ended, Created)> = JoinSet::new();
-        for step in phase {
-            if let Some(by) = held_back(step, steps, &ended) {
-                observe(Event::AgentEnded(step, &Ended::HeldBack { by }));
-                ended.insert(step.id, Ended::HeldBack { by });
-                continue;
-            }
-            while calls.len() >= reader.concurrency().max(1) {
-                take(calls.join_next().await, phase, &mut ended, &mut created, observe);
-            }
-            if *stop.borrow() {
-                observe(Event::AgentEnded(step, &Ended::Stopped));
-                ended.insert(step.id, Ended::Stopped);
-                continue;
-            }
-            observe(Event::AgentStarted(step));
-            let (caller, created, step) = (caller.clone(), created.clone(), step.clone());
-            let edited = steps.iter().any(|one| {
-                one.id < step.id && one.rule.is_some() && one.rule == step.rule && one.policy == step.policy
-            });
-            calls.spawn(async move {
-                let (ended, made) = caller.carry_out(&step, edited, &created).await;
-                (step.id, ended, made)
-            });
-        }
-        while !calls.is_empty() {
-            take(calls.join_next().await, phase, &mut ended, &mut created, observe);
-        }
-    }
-    let stopped = *stop.borrow();
-    Outcome::new(ended, stopped)
-}
-
-type Joined = Option<Result<(usize, Ended, Created), tokio::task::JoinError>>;
-
-fn take(
-    joined: Joined,
-    steps: &[AgentStep],
-    ended: &mut BTreeMap<usize, Ended>,
-    created: &mut Created,
-    observe: &mut (dyn FnMut(Event<'_>) + Send),
-) {
-    let Some(joined) = joined else { return };
-    let (id, how, made) = joined.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
-    created.policies.extend(made.policies);
-    created.rules.extend(made.rules);
-    if let Some(step) = steps.iter().find(|step| step.id == id) {
-        observe(Event::AgentEnded(step, &how));
-    }
-    ended.insert(id, how);
-}
-
-/// The earlier step that was not done and that this one counts on: any of the same policy, and any at all for what takes
-/// something out of force.
-fn held_back(step: &AgentStep, steps: &[AgentStep], ended: &BTreeMap<usize, Ended>) -> Option<usize> {
-    let leaves =
-        |object: &Option<Fields>| object.as_ref().and_then(|object| object.get("status")?.as_str()) == Some("active");
-    let takes_away = step.op == Op::Delete
-        || step.object() == Object::Policy && leaves(&step.before) && !leaves(&step.after) && step.because.is_none();
-    steps
-        .iter()
-        .filter(|earlier| earlier.phase < step.phase)
-        .filter(|earlier| ended.get(&earlier.id).is_some_and(|ended| !ended.is_done()))
-        .find(|earlier| takes_away || earlier.policy == step.policy)
-        .map(|earlier| earlier.id)
-}
-
 #[derive(Clone, Debug)]
-struct Caller {
+pub(super) struct Caller {
     reader: Reader,
     writer: Writer,
 }
 
-/// One step with the ids that it is about.
-struct Attempt<'a> {
-    step: &'a AgentStep,
-    /// Whether an earlier step of the plan wrote to the same rule, so that its status is not known.
-    edited: bool,
-    policy: Option<String>,
-    rule: Option<String>,
-}
-
-/// How an object stands to a step.
-#[derive(Clone, Debug, PartialEq)]
-enum Standing {
-    Before,
-    After,
-    Gone,
-    Other(Fields),
-}
-
 impl Caller {
-    async fn carry_out(&self, step: &AgentStep, edited: bool, created: &Created) -> (Ended, Created) {
+    pub(super) fn new(reader: Reader, writer: Writer) -> Self {
+        Self { reader, writer }
+    }
+
+    /// One step, by the ids of what earlier ones created; and what it created itself.
+    pub(super) async fn carry_out(&self, step: &AgentStep, edited: bool, created: &Created) -> (Ended, Created) {
         let failed = |problem: Problem| (Ended::Failed(problem), Created::default());
         let policy = match &step.policy {
             Subject::Existing(id) => Some(id.clone()),
@@ -152,10 +46,10 @@ impl Caller {
             return failed(Problem::new("the id of what an earlier step made is not known").hint("run again"));
         };
         if step.op != Op::Create {
-            match self.look(&attempt).await {
+            match self.look(&attempt, true).await {
                 Ok((Standing::Before, _)) => {}
-                // What was edited in this run is approved anew, whatever status the edit left.
-                Ok((Standing::After, _)) if edited && step.op != Op::Delete => {}
+                // What was edited in this run is reviewed anew, whatever status the edit left.
+                Ok((Standing::After, _)) if attempt.is_review_of_an_edit() => {}
                 Ok((Standing::After, _)) => return (Ended::FoundDone { sent: false }, Created::default()),
                 Ok((standing, _)) => return failed(attempt.moved(standing)),
                 Err(error) => return failed(Problem::new(format!("it could not be looked at: {error}")).outage()),
@@ -194,18 +88,19 @@ impl Caller {
 
     /// Looks until the object is no longer as before, for as long as an unanswered write may take.
     async fn settle(&self, attempt: &Attempt<'_>) -> Result<(Standing, Created), Error> {
-        let mut seen = self.look(attempt).await?;
+        let mut seen = self.look(attempt, true).await?;
         for wait in SETTLING {
             if seen.0 != Standing::Before {
                 break;
             }
             self.reader.pause(wait).await;
-            seen = self.look(attempt).await?;
+            seen = self.look(attempt, true).await?;
         }
         Ok(seen)
     }
 
-    async fn look(&self, attempt: &Attempt<'_>) -> Result<(Standing, Created), Error> {
+    /// How the object stands now; with `own`, a review counts only when it is this step's own, not one of before the edit.
+    async fn look(&self, attempt: &Attempt<'_>, own: bool) -> Result<(Standing, Created), Error> {
         let step = attempt.step;
         if step.op != Op::Create {
             let object = match (step.object(), &attempt.policy, &attempt.rule) {
@@ -213,7 +108,11 @@ impl Caller {
                 (Object::Policy, Some(policy), _) => self.reader.policy(policy).await?.map(|policy| shown(&policy)),
                 (Object::Rule, _, None) | (Object::Policy, None, _) => None,
             };
-            return Ok((attempt.standing(object), Created::default()));
+            let mut standing = attempt.standing(object.as_ref());
+            if own && standing == Standing::After && !attempt.is_own_review(object.as_ref()) {
+                standing = Standing::Before;
+            }
+            return Ok((standing, Created::default()));
         }
         let mut created = Created::default();
         let object = match (step.object(), &attempt.policy) {
@@ -233,7 +132,7 @@ impl Caller {
         };
         let standing = match object {
             None => Standing::Before,
-            Some(object) => attempt.standing(Some(object)),
+            Some(object) => attempt.standing(Some(&object)),
         };
         Ok((standing, created))
     }
@@ -256,7 +155,7 @@ impl Caller {
             }),
         };
         let (standing, created) = match object {
-            Some(object) => (attempt.standing(Some(object)), created),
+            Some(object) => (attempt.standing(Some(&object)), created),
             // It was taken, and the answer cannot be understood: what is there counts.
             None => match self.settle(attempt).await {
                 Ok(seen) => seen,
@@ -282,7 +181,7 @@ impl Caller {
         // Some ways to say that it is so already.
         if matches!(refusal.status, 400 | 409 | 422)
             && matches!(step.op, Op::Create | Op::Approve | Op::Reject | Op::Activate)
-            && let Ok((Standing::After, created)) = self.look(attempt).await
+            && let Ok((Standing::After, created)) = self.look(attempt, false).await
         {
             return (Ended::FoundDone { sent: true }, created);
         }
@@ -293,53 +192,5 @@ impl Caller {
             _ => problem,
         };
         (Ended::Failed(problem), Created::default())
-    }
-}
-
-impl Attempt<'_> {
-    fn request(&self) -> Option<Request> {
-        let request = self.step.request();
-        let path = request.path.into_iter().map(|segment| match segment {
-            Segment::Text(text) => Some(text),
-            Segment::Policy(_) => self.policy.clone(),
-            Segment::Rule(_) => self.rule.clone(),
-        });
-        let query = request.query.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
-        Some(Request { method: request.method, path: path.collect::<Option<_>>()?, query, body: request.body })
-    }
-
-    fn standing(&self, object: Option<Fields>) -> Standing {
-        let Some(object) = object else {
-            return if self.step.op == Op::Delete { Standing::After } else { Standing::Gone };
-        };
-        let is = |side: &Option<Fields>, with_status: bool| {
-            side.as_ref().is_some_and(|side| {
-                side.iter().all(|(key, value)| {
-                    let counts = key != "review_notes" && (key != "status" || with_status);
-                    !counts || same_value(object.get(key).unwrap_or(&Value::Null), value)
-                })
-            })
-        };
-        let rule = self.step.object() == Object::Rule;
-        // The status of a rule after an edit is the service's choice; that of a new object too.
-        let after = is(&self.step.after, !(rule && self.step.op == Op::Update) && self.step.op != Op::Create);
-        let before = is(&self.step.before, !(rule && self.edited));
-        match (after, before) {
-            (true, _) => Standing::After,
-            (false, true) => Standing::Before,
-            (false, false) => Standing::Other(object),
-        }
-    }
-
-    fn moved(&self, found: Standing) -> Problem {
-        let text = |object: &Fields| Value::Object(object.clone()).to_string();
-        match found {
-            Standing::Gone => Problem::moved("it is gone", None),
-            Standing::Other(found) => {
-                let planned = self.step.before.as_ref().or(self.step.after.as_ref()).map(text).unwrap_or_default();
-                Problem::moved("it is no longer what the plan saw", Some(Versions { planned, found: text(&found) }))
-            }
-            Standing::Before | Standing::After => Problem::new("the service said it was done, and it was not"),
-        }
     }
 }

@@ -1,0 +1,91 @@
+//! One step with the ids that it is about: its request, and how what is there stands to it.
+
+use serde_json::Value;
+
+use crate::execute::outcome::{Problem, Versions};
+use crate::model::{Fields, has_value, same_value};
+use crate::plan::agents::step::AgentStep;
+use crate::plan::request::Segment;
+use crate::plan::step::{Object, Op};
+use crate::service::vijil::Request;
+
+/// One step with the ids that it is about.
+pub(super) struct Attempt<'a> {
+    pub(super) step: &'a AgentStep,
+    /// Whether an earlier step of the plan wrote to the same object.
+    pub(super) edited: bool,
+    pub(super) policy: Option<String>,
+    pub(super) rule: Option<String>,
+}
+
+/// How an object stands to a step.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Standing {
+    Before,
+    After,
+    Gone,
+    Other(Fields),
+}
+
+impl Attempt<'_> {
+    /// Whether it reviews what an earlier step wrote, so that the status on the way is the service's choice.
+    pub(super) fn is_review_of_an_edit(&self) -> bool {
+        self.edited && matches!(self.step.op, Op::Approve | Op::Reject)
+    }
+
+    pub(super) fn request(&self) -> Option<Request> {
+        let request = self.step.request();
+        let path = request.path.into_iter().map(|segment| match segment {
+            Segment::Text(text) => Some(text),
+            Segment::Policy(_) => self.policy.clone(),
+            Segment::Rule(_) => self.rule.clone(),
+        });
+        let query = request.query.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
+        Some(Request { method: request.method, path: path.collect::<Option<_>>()?, query, body: request.body })
+    }
+
+    /// Whether the review that an object has may be this step's: not where an edit left an earlier one, with other notes.
+    pub(super) fn is_own_review(&self, object: Option<&Fields>) -> bool {
+        let notes = |object: Option<&Fields>| object.and_then(|object| object.get("review_notes").cloned());
+        let own = notes(self.step.after.as_ref()).filter(|notes| !notes.is_null());
+        !self.is_review_of_an_edit() || own.is_none() || own == notes(object)
+    }
+
+    pub(super) fn standing(&self, object: Option<&Fields>) -> Standing {
+        let Some(object) = object else {
+            return if self.step.op == Op::Delete { Standing::After } else { Standing::Gone };
+        };
+        let is = |side: &Option<Fields>, with_status: bool, same: fn(&str, &Value, &Value) -> bool| {
+            side.as_ref().is_some_and(|side| {
+                side.iter().all(|(key, value)| {
+                    let counts = key != "review_notes" && (key != "status" || with_status);
+                    !counts || same(key, object.get(key).unwrap_or(&Value::Null), value)
+                })
+            })
+        };
+        // The status of a rule after an edit is the service's choice; that of a new object too. Before a review, what the
+        // service added to what this run wrote is no difference; before everything else, any difference is one.
+        let exact = |_: &str, live: &Value, planned: &Value| same_value(live, planned);
+        let before = is(&self.step.before, !self.is_review_of_an_edit(), if self.edited { has_value } else { exact });
+        let rule = self.step.object() == Object::Rule;
+        let after =
+            is(&self.step.after, !(rule && self.step.op == Op::Update) && self.step.op != Op::Create, has_value);
+        match (after, before) {
+            (true, _) => Standing::After,
+            (false, true) => Standing::Before,
+            (false, false) => Standing::Other(object.clone()),
+        }
+    }
+
+    pub(super) fn moved(&self, found: Standing) -> Problem {
+        let text = |object: &Fields| Value::Object(object.clone()).to_string();
+        match found {
+            Standing::Gone => Problem::moved("it is gone", None),
+            Standing::Other(found) => {
+                let planned = self.step.before.as_ref().or(self.step.after.as_ref()).map(text).unwrap_or_default();
+                Problem::moved("it is no longer what the plan saw", Some(Versions { planned, found: text(&found) }))
+            }
+            Standing::Before | Standing::After => Problem::new("the service said it was done, and it was not"),
+        }
+    }
+}
