@@ -47,6 +47,22 @@ pub fn load(root: &Path, config: Option<&Path>, emptiness: Emptiness) -> Result<
     }
 }
 
+/// The settings that a text holds, by themselves: those of another version of a workspace, which `name` tells.
+///
+/// # Errors
+/// Everything that is wrong with them.
+pub fn read_settings(name: &str, text: &str) -> Result<Settings, Findings> {
+    let mut out = Findings::default();
+    let file = out.files.add(name, name, text);
+    let mut read = FileDocuments::read(&out.files, file, Role::Settings);
+    out.diagnostics.append(&mut read.findings);
+    let found = settings(&read, &mut out.diagnostics);
+    match found.filter(|_| !has_errors(&out.diagnostics)) {
+        Some((settings, _)) => Ok(settings),
+        None => Err(out),
+    }
+}
+
 /// Loads a workspace, and adds its files and findings to others.
 pub fn load_into(
     root: &Path,

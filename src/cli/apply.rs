@@ -42,6 +42,9 @@ pub(super) struct Args {
     /// Lift a guard for this run
     #[arg(long, value_name = "GUARD", value_parser = guard)]
     allow: Vec<Guard>,
+    /// Take guards and settings from this git ref, or from a folder that holds it, instead of from the workspace
+    #[arg(long, value_name = "REF|DIR", conflicts_with = "plan")]
+    guards_from: Option<String>,
 }
 
 fn guard(text: &str) -> Result<Guard, String> {
@@ -79,7 +82,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
 /// The plan from the workspace, as it is now.
 async fn planned(context: &Context, args: &Args, progress: &Arc<Progress>) -> Result<(Plan, Services), Failure> {
     let path = args.path.as_ref().map(|path| context.path(path));
-    let workspace = Workspace::load(context, path.as_deref())?;
+    let workspace = Workspace::load(context, path.as_deref(), args.guards_from.as_deref())?;
     let connected = workspace.connect(context, Some(progress.observer())).await?;
     let live = connected.live().await?;
     let plan = workspace.plan(context, &live)?;

@@ -70,7 +70,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
 
 /// The workspace and the live state of its organization.
 pub(super) fn read_live(context: &Context, path: Option<&std::path::Path>) -> Result<(Workspace, Live), Failure> {
-    let workspace = Workspace::load(context, path)?;
+    let workspace = Workspace::load(context, path, None)?;
     let live = context.block_on(async {
         let connected = workspace.connect(context, None).await?;
         let live = connected.live().await;

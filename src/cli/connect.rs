@@ -126,7 +126,8 @@ fn outside(environment: &Environment) -> Result<Outside, Failure> {
     Ok(Outside { username: environment.text("DOCKER_USERNAME")?, password: password.map(Into::into), docker_config })
 }
 
-fn note(Waiting { reason, wait, .. }: &Waiting) {
+/// Says that a call waits.
+pub(super) fn note(Waiting { reason, wait, .. }: &Waiting) {
     use std::io::Write as _;
     if *wait >= WORTH_A_LINE {
         let _ = writeln!(anstream::stderr().lock(), "{reason}: waiting {} s", wait.as_secs_f64().ceil());

@@ -10,11 +10,15 @@
 mod agents;
 mod apply;
 mod can;
+mod comment;
 mod completions;
 mod connect;
 mod context;
 mod emulator;
+mod git;
+mod guards_from;
 mod man;
+mod pipeline;
 mod plan;
 mod planning;
 mod progress;
@@ -88,6 +92,8 @@ enum Command {
     Apply(apply::Args),
     /// Say whether members of some teams may do something, and by which rules
     Can(can::Args),
+    /// Post a plan to a pull request, or edit the comment that it posted before
+    Comment(comment::Args),
     /// Print a completion script for a shell
     Completions(completions::Args),
     /// Serve the services' APIs on a local port, for trying things out
@@ -110,6 +116,7 @@ fn dispatch(context: &Context, command: &Command) -> Result<Exit, Failure> {
     match command {
         Command::Apply(args) => apply::run(context, args),
         Command::Can(args) => can::run(context, args),
+        Command::Comment(args) => comment::run(context, args),
         Command::Completions(args) => completions::run(context, args),
         Command::Emulator(args) => emulator::run(context, args),
         Command::Man(args) => man::run(context, args),

@@ -14,6 +14,7 @@ Examples:
   seawall plan --out plan.json                         # for `apply --plan plan.json`
   seawall plan --detailed-exitcode                     # exit 3 when changes are pending
   seawall plan --live-from live.json                   # without credentials, against a snapshot
+  seawall plan --guards-from origin/main               # with the guards of the branch to merge into
 
 + is gained or created, ? may change, ~ is changed in place, - is lost or deleted.";
 
@@ -35,6 +36,9 @@ pub(super) struct Args {
     /// Plan against a snapshot instead of the service
     #[arg(long, value_name = "FILE")]
     live_from: Option<PathBuf>,
+    /// Take guards and settings from this git ref, or from a folder that holds it, instead of from what is proposed
+    #[arg(long, value_name = "REF|DIR")]
+    guards_from: Option<String>,
 }
 
 #[derive(Clone, Copy, clap::ValueEnum)]
@@ -48,9 +52,9 @@ enum Format {
 }
 
 pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
-    let Args { path, out, format, detailed_exitcode, live_from: snapshot } = args;
+    let Args { path, out, format, detailed_exitcode, live_from: snapshot, guards_from } = args;
     let path = path.as_ref().map(|path| context.path(path));
-    let workspace = Workspace::load(context, path.as_deref())?;
+    let workspace = Workspace::load(context, path.as_deref(), guards_from.as_deref())?;
     let live = match snapshot {
         Some(file) => live_from(context, &workspace, file)?,
         None => context.block_on(async {

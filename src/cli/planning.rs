@@ -4,11 +4,12 @@ use std::path::Path;
 
 use super::agents::{self, AgentsConnected};
 use super::connect::EMBEDDED;
+use super::guards_from::Base;
 use super::{Connected, Context, Exit, Failure, Target, connect, organization, workspace};
 use crate::check::{Emptiness, Loaded};
-use crate::document::{Docker, Ownership, Vijil};
+use crate::document::{Docker, Ownership, Vijil, settings_for};
 use crate::model::{Desired, Live, LiveAgents};
-use crate::plan::{self, Plan, diff, teams};
+use crate::plan::{self, GuardsFrom, Plan, diff, teams};
 use crate::service::docker::{ENDPOINT, Snapshot};
 use crate::service::http::Observer;
 
@@ -18,6 +19,8 @@ pub(super) struct Workspace {
     pub(super) loaded: Loaded,
     pub(super) docker: Option<Docker>,
     pub(super) vijil: Option<Vijil>,
+    /// Where the settings come from, when they are not the workspace's own.
+    guards_from: Option<GuardsFrom>,
 }
 
 /// The services of a workspace or of a saved plan, to be read.
@@ -95,19 +98,28 @@ impl Services {
 }
 
 impl Workspace {
-    /// Loads it.
+    /// Loads it. With a base, that one's settings hold instead of the workspace's own.
     ///
     /// # Errors
     ///
-    /// When its documents are wrong, or it names no service.
-    pub(super) fn load(context: &Context, path: Option<&Path>) -> Result<Self, Failure> {
-        let loaded = workspace::load(context, path, Emptiness::Refused)?;
+    /// When its documents are wrong, or it names no service, or the base cannot be read.
+    pub(super) fn load(context: &Context, path: Option<&Path>, base: Option<&str>) -> Result<Self, Failure> {
+        let mut loaded = workspace::load(context, path, Emptiness::Refused)?;
+        let guards_from = match base {
+            Some(base) => {
+                let Base { from, settings } = Base::read(context, &loaded.root, base)?;
+                let (held, changed) = settings_for(&loaded.settings, settings.as_ref());
+                loaded.settings = held;
+                Some(GuardsFrom { from, found: settings.is_some(), changed })
+            }
+            None => None,
+        };
         let (docker, vijil) = (loaded.settings.docker.clone(), loaded.settings.vijil.clone());
         if docker.is_none() && vijil.is_none() {
             let failure = Failure::new(Exit::Invalid, "the workspace has nothing to do with any service");
             return Err(failure.hint("add a `docker:` section with `org:`, or a `vijil:` section, to `seawall.yaml`"));
         }
-        Ok(Self { loaded, docker, vijil })
+        Ok(Self { loaded, docker, vijil, guards_from })
     }
 
     /// Connects to its services.
@@ -126,6 +138,10 @@ impl Workspace {
     ///
     /// When a document names a team that the organization does not have, or asks for what cannot be.
     pub(super) fn plan(&self, context: &Context, live: &State) -> Result<Plan, Failure> {
+        Ok(Plan { guards_from: self.guards_from.clone(), ..self.bare_plan(context, live)? })
+    }
+
+    fn bare_plan(&self, context: &Context, live: &State) -> Result<Plan, Failure> {
         let guards = &self.loaded.settings.guards;
         let plan = match (&self.docker, &live.docker) {
             (Some(docker), Some(live)) => {

@@ -13,6 +13,7 @@ mod field;
 mod kind;
 mod mcp;
 mod policy;
+mod proposal;
 mod read;
 mod resolve;
 mod rule;
@@ -24,6 +25,7 @@ pub use agent::{AgentPolicy, AgentRule, Category, ReviewField, RuleType, SEVERIT
 pub use kind::{Body, KINDS, Kind};
 pub use mcp::{DEFAULT_SCHEMA_URL, McpPolicy};
 pub use policy::{FilesystemPolicy, NetworkPolicy, ScopeField};
+pub use proposal::{SettingChange, settings_for};
 pub use read::{Document, read};
 pub use resolve::{CedarPlace, Declared, DeclaredAgent, ExpectedAccess, Test, declare, declare_agent, declare_test};
 pub use rule::{FilesystemRule, HttpTarget, NetworkRule};

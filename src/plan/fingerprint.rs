@@ -62,7 +62,8 @@ pub fn of_live(org: &str, policies: &[LivePolicy]) -> String {
 }
 
 /// `sha256:` and the hash of a value as compact JSON.
-pub(super) fn of(value: &Value) -> String {
+#[must_use]
+pub fn of(value: &Value) -> String {
     let hash = Sha256::digest(value.to_string());
     let hex: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
     format!("sha256:{hex}")

@@ -40,7 +40,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::access;
-use crate::document::Guards;
+use crate::document::{Guards, SettingChange};
 use crate::model::{Desired, Live, TeamDirectory};
 
 use self::agents::AgentPlan;
@@ -69,6 +69,19 @@ pub struct Plan {
     pub live: LiveRecord,
     /// The Vijil side; `None` for a plan that has nothing to do with Vijil.
     pub agents: Option<AgentPlan>,
+    /// Where the settings come from, when they are not those of the documents' own version.
+    pub guards_from: Option<GuardsFrom>,
+}
+
+/// Settings from the version that the documents are to be merged into.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct GuardsFrom {
+    /// The git ref or the folder, as the command line named it.
+    pub from: String,
+    /// Whether the workspace is there at all; else the strictest guards hold.
+    pub found: bool,
+    /// The settings that the documents' own version says otherwise. They do not hold.
+    pub changed: Vec<SettingChange>,
 }
 
 /// The organization that a plan is for.
@@ -143,6 +156,7 @@ pub fn make(input: Input<'_>) -> Plan {
         guards: guard::judge(guards, &judged),
         target: Some(target.clone()),
         agents: None,
+        guards_from: None,
         unmanaged: diff.unmanaged.into_iter().map(|policy| Unmanaged { service: Service::Docker, policy }).collect(),
         teams: named_teams(live, &steps),
         live: record(live, &steps),
@@ -156,6 +170,12 @@ impl Plan {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.steps.is_empty() && self.agents.as_ref().is_none_or(|agents| agents.steps.is_empty())
+    }
+
+    /// Whether there is nothing to tell: nothing would change, and no setting that guards it either.
+    #[must_use]
+    pub fn is_silent(&self) -> bool {
+        self.is_empty() && self.guards_from.as_ref().is_none_or(|guards| guards.changed.is_empty())
     }
 
     /// A plan without a Docker side.

@@ -18,7 +18,7 @@ use super::meaning::Meaning;
 use super::request::{Method, Segment, request};
 use super::shown::{self, ShownPolicy, ShownRule};
 use super::step::{Change, Head, Object, Op, PolicyTarget, Reason, RuleTarget, Step};
-use super::{LiveRecord, Plan, Target, Unmanaged};
+use super::{GuardsFrom, LiveRecord, Plan, Target, Unmanaged};
 
 /// The version of the format. Keys may be added within it; none is renamed or removed.
 pub const FORMAT_VERSION: u32 = 1;
@@ -46,6 +46,9 @@ pub struct PlanDocument {
     access: Meaning,
     /// What every guard says.
     guards: Vec<Verdict>,
+    /// Where the settings come from, when they are not those of the documents' own version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    guards_from: Option<GuardsFrom>,
     /// The names of the teams whose ids the plan holds.
     teams: BTreeMap<String, String>,
     /// What the plan was made from.
@@ -194,7 +197,7 @@ impl Plan {
     }
 
     fn document(&self) -> PlanDocument {
-        let Self { target, steps, unmanaged, access, guards, teams, live, agents } = self;
+        let Self { target, steps, unmanaged, access, guards, teams, live, agents, guards_from } = self;
         let org = target.as_ref().map_or("", |target| &target.org);
         let own = steps.iter().map(|step| StepDocument::of(org, step));
         let others = agents.iter().flat_map(|agents| &agents.steps).map(StepDocument::of_agent);
@@ -210,6 +213,7 @@ impl Plan {
             unmanaged: unmanaged.clone(),
             access: access.clone(),
             guards: guards.clone(),
+            guards_from: guards_from.clone(),
             teams: teams.iter().map(|team| (team.id, team.name)).collect(),
             live: live.clone(),
             checksum: String::new(),
@@ -231,6 +235,7 @@ impl Plan {
             unmanaged,
             access,
             guards,
+            guards_from,
             teams,
             live,
             checksum: _,
@@ -254,7 +259,7 @@ impl Plan {
         };
         let teams = teams.into_iter().map(|(id, name)| crate::model::Team { id, name });
         let teams = crate::model::TeamDirectory::new(teams);
-        Ok(Self { target: docker, steps, unmanaged, access, guards, teams, live, agents })
+        Ok(Self { target: docker, steps, unmanaged, access, guards, teams, live, agents, guards_from })
     }
 
     /// How many calls of each kind.

@@ -7,12 +7,12 @@
 use similar::TextDiff;
 
 use super::describe::{Description, Detail, Title, describe};
-use super::sanitize::{markdown, markdown_block};
+use super::sanitize::{line, markdown, markdown_block};
 use super::words::{self, Cause, Group, Tone};
-use crate::plan::Plan;
 use crate::plan::agents::AgentStep;
 use crate::plan::meaning::Audience;
 use crate::plan::step::{Op, Step};
+use crate::plan::{GuardsFrom, Plan};
 
 /// The most characters that GitHub takes in a comment.
 pub const MOST: usize = 65_536;
@@ -26,11 +26,30 @@ const DIFF: usize = 4_000;
 /// How many items of a list are shown.
 const ITEMS: usize = 20;
 
-/// A plan as Markdown, at most [`MOST`] characters less what a marker takes.
+/// A plan as a comment, at most [`MOST`] characters less what a marker takes. `run` is the address of the run that made
+/// it, where everything is that does not fit.
+#[must_use]
+pub fn comment(plan: &Plan, run: Option<&str>) -> String {
+    let text = self::plan(plan);
+    let Some(run) = run else { return text };
+    format!("{}\n\n<sub>The whole plan is in <a href=\"{}\">this run</a>.</sub>\n", text.trim_end(), attribute(run))
+}
+
+/// An address in an attribute of HTML.
+fn attribute(address: &str) -> String {
+    let marks = [('&', "&amp;"), ('"', "&quot;"), ('<', "&lt;"), ('>', "&gt;")];
+    let safe = line(address).into_owned();
+    marks.iter().fold(safe, |safe, (mark, written)| safe.replace(*mark, written))
+}
+
+/// A plan as Markdown, at most [`MOST`] characters less what a marker and an address take.
 #[must_use]
 pub fn plan(plan: &Plan) -> String {
     let mut page = Page { text: String::new(), limit: MOST - RESERVE, left_out: 0 };
     page.add(&format!("### seawall: {}\n\n", headline(plan)));
+    if let Some(guards) = plan.guards_from.as_ref().filter(|guards| !guards.found || !guards.changed.is_empty()) {
+        page.add(&settings(guards));
+    }
     for verdict in plan.guards.iter().filter(|verdict| !verdict.ok) {
         page.add(&format!("> [!CAUTION]\n> Refused by `{}`: {}\n\n", verdict.guard.name(), code(&verdict.message)));
     }
@@ -84,7 +103,27 @@ fn agent_step(step: &AgentStep) -> String {
     item
 }
 
+/// What is proposed about the settings that guard the plan, and does not hold for it.
+fn settings(guards: &GuardsFrom) -> String {
+    let mut text = format!(
+        "> [!WARNING]\n> Settings, against the base {}: {}\n",
+        code(&guards.from),
+        words::settings_rule(guards)
+    );
+    for change in guards.changed.iter().take(ITEMS) {
+        let (base, proposed) = (words::setting(&change.base), words::setting(&change.proposed));
+        text.push_str(&format!("> - {}: {} → {}\n", code(&change.setting), code(&base), code(&proposed)));
+    }
+    text.push('\n');
+    text
+}
+
 fn headline(plan: &Plan) -> String {
+    let settings = plan.guards_from.as_ref().and_then(words::settings_headline);
+    settings.map_or_else(|| access_headline(plan), |settings| format!("{}, {settings}", access_headline(plan)))
+}
+
+fn access_headline(plan: &Plan) -> String {
     let org = plan.target.as_ref().map_or_else(|| "Vijil".to_owned(), |target| code(&target.org));
     if plan.target.is_none() && !plan.is_empty() {
         return format!("changes policies for agents in {org}");

@@ -5,7 +5,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::Value;
+
 use crate::model::{Decision, HttpResource, Resources, Rule, Scope, TeamDirectory};
+use crate::plan::GuardsFrom;
 use crate::plan::meaning::{Audience, Gain, Meaning};
 use crate::plan::saved::Summary;
 use crate::plan::step::{Change, Op, Reason, Step};
@@ -30,6 +33,36 @@ pub fn headline(meaning: &Meaning) -> String {
         (true, true) => "no access change".to_owned(),
         (true, false) => "no access change that is certain".to_owned(),
         (false, _) => parts.join(", "),
+    }
+}
+
+/// What a plan's headline adds about the settings that guard it; the base's name is foreign text.
+#[must_use]
+pub fn settings_headline(guards: &GuardsFrom) -> Option<&'static str> {
+    match (guards.found, guards.changed.is_empty()) {
+        (false, _) => Some("in a workspace that the base does not have"),
+        (true, false) => Some("and changes the settings that guard it"),
+        (true, true) => None,
+    }
+}
+
+/// What holds instead of what is proposed.
+#[must_use]
+pub fn settings_rule(guards: &GuardsFrom) -> &'static str {
+    match guards.found {
+        true => "what the base says holds for this plan, whatever is proposed",
+        false => "until the base has the workspace, nothing may be deleted, and no access may be gained",
+    }
+}
+
+/// A setting's value in words.
+#[must_use]
+pub fn setting(value: &Value) -> String {
+    match value {
+        Value::Null => "not set".to_owned(),
+        Value::String(text) => text.clone(),
+        Value::Array(items) => items.iter().map(setting).collect::<Vec<_>>().join(", "),
+        Value::Bool(_) | Value::Number(_) | Value::Object(_) => value.to_string(),
     }
 }
 

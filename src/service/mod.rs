@@ -1,5 +1,6 @@
 //! The clients of the services.
 
 pub mod docker;
+pub mod github;
 pub mod http;
 pub mod vijil;

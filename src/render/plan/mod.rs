@@ -71,8 +71,12 @@ pub fn human(plan: &Plan, view: View) -> String {
 
 fn write_plan(out: &mut String, plan: &Plan, view: View) -> fmt::Result {
     let org = plan.target.as_ref().map_or("Vijil".into(), |target| line(&target.org));
+    let settings = plan.guards_from.as_ref().and_then(words::settings_headline);
+    let settings = settings.map(|settings| format!(", {BAD}{settings}{BAD:#}")).unwrap_or_default();
     if plan.is_empty() {
-        writeln!(out, "{GOOD}Nothing to change{GOOD:#}: `{org}` is as the documents say.")?;
+        let end = if settings.is_empty() { "." } else { "" };
+        writeln!(out, "{GOOD}Nothing to change{GOOD:#}: `{org}` is as the documents say{settings}{end}")?;
+        write_settings(out, plan)?;
         return write_unmanaged(out, plan, view);
     }
     let style = match (plan.access.gains().next(), plan.access.is_nothing()) {
@@ -81,13 +85,15 @@ fn write_plan(out: &mut String, plan: &Plan, view: View) -> fmt::Result {
         (None, true) => GOOD,
     };
     if plan.target.is_some() {
-        writeln!(out, "{BOLD}Plan for `{org}`{BOLD:#}: {style}{}{style:#}", words::headline(&plan.access))?;
+        writeln!(out, "{BOLD}Plan for `{org}`{BOLD:#}: {style}{}{style:#}{settings}", words::headline(&plan.access))?;
+        write_settings(out, plan)?;
         access::write(out, &plan.access, view)?;
         if !plan.steps.is_empty() {
             steps::write(out, plan, view)?;
         }
     } else {
-        writeln!(out, "{BOLD}Plan for Vijil{BOLD:#}")?;
+        writeln!(out, "{BOLD}Plan for Vijil{BOLD:#}{settings}")?;
+        write_settings(out, plan)?;
     }
     plan.agents.iter().try_for_each(|side| agents::write(out, side))?;
     write_unmanaged(out, plan, view)?;
@@ -95,6 +101,19 @@ fn write_plan(out: &mut String, plan: &Plan, view: View) -> fmt::Result {
         writeln!(out, "\n{BAD}Refused by `{}`{BAD:#}: {}", verdict.guard.name(), line(&verdict.message))?;
     }
     writeln!(out, "\n{BOLD}{}{BOLD:#}", words::summary(plan.summary()))
+}
+
+/// What is proposed about the settings that guard the plan, and does not hold for it.
+fn write_settings(out: &mut String, plan: &Plan) -> fmt::Result {
+    let Some(guards) = plan.guards_from.as_ref().filter(|guards| !guards.found || !guards.changed.is_empty()) else {
+        return Ok(());
+    };
+    writeln!(out, "\n{BOLD}Settings{BOLD:#} (base: `{}`)", line(&guards.from))?;
+    for change in &guards.changed {
+        let (base, proposed) = (words::setting(&change.base), words::setting(&change.proposed));
+        writeln!(out, "  {CAREFUL}~{CAREFUL:#} {}: {} → {}", line(&change.setting), line(&base), line(&proposed))?;
+    }
+    writeln!(out, "  {DIM}{}{DIM:#}", words::settings_rule(guards))
 }
 
 fn write_unmanaged(out: &mut String, plan: &Plan, view: View) -> fmt::Result {

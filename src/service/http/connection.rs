@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use reqwest::Url;
-use reqwest::header::{ACCEPT, HeaderMap, LOCATION};
+use reqwest::header::{ACCEPT, HeaderMap, LOCATION, RETRY_AFTER};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 use tokio::sync::Semaphore;
@@ -50,6 +50,14 @@ pub(super) struct Answer {
     pub headers: HeaderMap,
     /// The body, decompressed.
     pub body: Vec<u8>,
+}
+
+impl Answer {
+    /// Whether nothing was done since there were too many calls: 429, or a 403 that says when to come back, which is
+    /// GitHub's way. Source: "Rate limits for the REST API" of its documentation.
+    pub(super) fn limits(&self) -> bool {
+        self.status == 429 || (self.status == 403 && self.headers.contains_key(RETRY_AFTER))
+    }
 }
 
 /// One request.
@@ -183,9 +191,9 @@ impl Connection {
         }
     }
 
-    /// Holds all calls back for as long as the service asks after a 429.
+    /// Holds all calls back for as long as the service asks when it limits them.
     fn hold(&self, answer: &Answer) {
-        if let (429, Some(told)) = (answer.status, self.told(answer)) {
+        if let (true, Some(told)) = (answer.limits(), self.told(answer)) {
             let until = self.0.clock.passed().saturating_add(told);
             let mut not_before = self.0.not_before.lock().unwrap_or_else(PoisonError::into_inner);
             *not_before = until.max(*not_before);
@@ -297,6 +305,7 @@ fn other_slash(url: &Url, answer: &Answer) -> Option<Url> {
 /// What stands against taking this as the end, where trying again is allowed.
 fn trouble(attempt: &Attempt, repeatable: bool) -> Option<Trouble> {
     let trouble = match attempt {
+        Attempt::Answered(answer) if answer.limits() => Trouble::Limited,
         Attempt::Answered(answer) => Trouble::of(answer.status)?,
         Attempt::NotSent(Error::Unreachable { .. }) => return Some(Trouble::Connection),
         Attempt::Unknown(Error::TimeOut { .. }) => Trouble::TimeOut,

@@ -27,6 +27,7 @@ pub use read::Reader;
 pub use refusal::Refusal;
 pub use retry::Waiting;
 pub use token::{Authorization, Login, Session};
+pub(in crate::service) use write::CommentWriter;
 pub(crate) use write::sealed;
 pub use write::{Approval, WriteAccess, WriteOutcome, Writer};
 

@@ -3,7 +3,7 @@
 //! Invariant: nothing here can send another method than GET.
 
 use reqwest::Url;
-use reqwest::header::LOCATION;
+use reqwest::header::{LINK, LOCATION};
 use serde::de::DeserializeOwned;
 
 use super::connection::{Answer, Attempt, Call};
@@ -75,23 +75,70 @@ impl Reader {
     ///
     /// As [`Self::get`]; and when the link leads away from the service's base: the token goes nowhere else.
     pub async fn follow<T: DeserializeOwned>(&self, link: &str) -> Result<T, Error> {
-        let host = self.0.base().host();
-        let Some(url) = self.0.base().own(link) else {
+        self.read(&self.own(link)?).await
+    }
+
+    /// A page of a list whose answers name the next one in a `Link` header (RFC 8288), and that link, to be followed
+    /// with [`Self::follow_page`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::get`].
+    pub async fn page<T: DeserializeOwned, S: AsRef<str>>(
+        &self,
+        path: &[S],
+        query: &[(&str, &str)],
+    ) -> Result<(T, Option<String>), Error> {
+        self.read_page(&self.0.base().join(path, query)?).await
+    }
+
+    /// The page behind a link of [`Self::page`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::follow`].
+    pub async fn follow_page<T: DeserializeOwned>(&self, link: &str) -> Result<(T, Option<String>), Error> {
+        self.read_page(&self.own(link)?).await
+    }
+
+    fn own(&self, link: &str) -> Result<Url, Error> {
+        self.0.base().own(link).ok_or_else(|| {
             let (to, path) = (safe(link, self.0.secrets()), "next".to_owned());
-            return Err(Error::Redirected { host, path, to });
-        };
-        self.read(&url).await
+            Error::Redirected { host: self.0.base().host(), path, to }
+        })
+    }
+
+    async fn read_page<T: DeserializeOwned>(&self, url: &Url) -> Result<(T, Option<String>), Error> {
+        let answer = self.answer(url).await?;
+        let links = answer.headers.get_all(LINK).iter().filter_map(|link| link.to_str().ok());
+        let next = links.flat_map(|links| links.split(',')).find_map(next).map(str::to_owned);
+        Ok((self.0.decode(url, &answer)?, next))
     }
 
     async fn read<T: DeserializeOwned>(&self, url: &Url) -> Result<T, Error> {
+        self.0.decode(url, &self.answer(url).await?)
+    }
+
+    async fn answer(&self, url: &Url) -> Result<Answer, Error> {
         let call =
             Call { method: reqwest::Method::GET, url, body: None, repeatable: true, authorized: true, bearer: None };
         match self.0.call(call).await {
-            Attempt::Answered(answer) if answer.status == 200 => self.0.decode(url, &answer),
+            Attempt::Answered(answer) if answer.status == 200 => Ok(answer),
             Attempt::Answered(answer) => Err(self.0.refused(url, &answer)),
             Attempt::NotSent(error) | Attempt::Unknown(error) => Err(error),
         }
     }
+}
+
+/// The target of one link, `<https://…>; rel="next"`, when it is to the next page.
+fn next(link: &str) -> Option<&str> {
+    let (target, parameters) = link.trim().strip_prefix('<')?.split_once('>')?;
+    let relation = |parameter: &str| {
+        let (name, value) = parameter.split_once('=').unwrap_or_default();
+        name.trim().eq_ignore_ascii_case("rel")
+            && value.trim().trim_matches('"').split(' ').any(|relation| relation.eq_ignore_ascii_case("next"))
+    };
+    parameters.split(';').any(relation).then_some(target)
 }
 
 impl Connection {
@@ -111,7 +158,9 @@ impl Connection {
                 let to = safe(&String::from_utf8_lossy(to.as_bytes()), self.secrets());
                 Error::Redirected { host, path, to }
             }
-            (429, _, Some(wait)) if !wait.is_zero() => Error::Limited { host, seconds: wait.as_secs() },
+            (_, _, Some(wait)) if answer.limits() && !wait.is_zero() => {
+                Error::Limited { host, seconds: wait.as_secs() }
+            }
             _ => Error::Refused { host, path, refusal: self.refusal(answer) },
         }
     }

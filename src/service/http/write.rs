@@ -95,38 +95,66 @@ impl Writer {
         url: Result<reqwest::Url, super::BaseUrlError>,
         body: Option<&Value>,
     ) -> WriteOutcome {
-        let method = match method {
-            Method::Post => reqwest::Method::POST,
-            Method::Patch => reqwest::Method::PATCH,
-            Method::Delete => reqwest::Method::DELETE,
-        };
-        let url = match url {
-            Ok(url) => url,
-            Err(error) => return WriteOutcome::NotSent(error.into()),
-        };
-        let call = Call { method, url: &url, body, repeatable: false, authorized: true, bearer: None };
-        let answer = match self.0.call(call).await {
-            Attempt::Answered(answer) => answer,
-            Attempt::NotSent(error) => return WriteOutcome::NotSent(error),
-            Attempt::Unknown(error) => return WriteOutcome::Unknown(error),
-        };
-        match answer.status {
-            status @ 200..=299 if answer.body.is_empty() => WriteOutcome::Done { status, body: Value::Null },
-            status @ 200..=299 => match self.0.decode(&url, &answer) {
-                Ok(body) => WriteOutcome::Done { status, body },
-                Err(error) => WriteOutcome::Unknown(error),
-            },
-            300..=399 => {
-                let to = answer.headers.get(LOCATION).map(|to| String::from_utf8_lossy(to.as_bytes()).into_owned());
-                let to = safe(&to.unwrap_or_default(), self.0.secrets());
-                let message = format!("the service points to `{to}`, where credentials do not go");
-                WriteOutcome::Refused(Refusal { message, ..self.0.refusal(&answer) })
-            }
-            // A gateway that gave up waiting may have passed the request on before; 501 is a plain no.
-            408 | 499 | 500 | 502..=599 if !self.0.refusal(&answer).is("unimplemented") => {
-                WriteOutcome::Unknown(self.0.refused(&url, &answer))
-            }
-            _ => WriteOutcome::Refused(self.0.refusal(&answer)),
+        write(&self.0, method, url, body).await
+    }
+}
+
+/// Writes comments. It needs no approval, since it is no way to a service whose policies a plan is about: only
+/// [`crate::service::github`] can make one, for a connection of its own and paths of its own.
+#[derive(Clone, Debug)]
+pub(in crate::service) struct CommentWriter(Connection);
+
+impl CommentWriter {
+    pub(in crate::service) fn new(connection: Connection) -> Self {
+        Self(connection)
+    }
+
+    pub(in crate::service) async fn create<S: AsRef<str>>(&self, path: &[S], body: &Value) -> WriteOutcome {
+        write(&self.0, Method::Post, self.0.base().join(path, &[]), Some(body)).await
+    }
+
+    pub(in crate::service) async fn edit<S: AsRef<str>>(&self, path: &[S], body: &Value) -> WriteOutcome {
+        write(&self.0, Method::Patch, self.0.base().join(path, &[]), Some(body)).await
+    }
+}
+
+async fn write(
+    connection: &Connection,
+    method: Method,
+    url: Result<reqwest::Url, super::BaseUrlError>,
+    body: Option<&Value>,
+) -> WriteOutcome {
+    let method = match method {
+        Method::Post => reqwest::Method::POST,
+        Method::Patch => reqwest::Method::PATCH,
+        Method::Delete => reqwest::Method::DELETE,
+    };
+    let url = match url {
+        Ok(url) => url,
+        Err(error) => return WriteOutcome::NotSent(error.into()),
+    };
+    let call = Call { method, url: &url, body, repeatable: false, authorized: true, bearer: None };
+    let answer = match connection.call(call).await {
+        Attempt::Answered(answer) => answer,
+        Attempt::NotSent(error) => return WriteOutcome::NotSent(error),
+        Attempt::Unknown(error) => return WriteOutcome::Unknown(error),
+    };
+    match answer.status {
+        status @ 200..=299 if answer.body.is_empty() => WriteOutcome::Done { status, body: Value::Null },
+        status @ 200..=299 => match connection.decode(&url, &answer) {
+            Ok(body) => WriteOutcome::Done { status, body },
+            Err(error) => WriteOutcome::Unknown(error),
+        },
+        300..=399 => {
+            let to = answer.headers.get(LOCATION).map(|to| String::from_utf8_lossy(to.as_bytes()).into_owned());
+            let to = safe(&to.unwrap_or_default(), connection.secrets());
+            let message = format!("the service points to `{to}`, where credentials do not go");
+            WriteOutcome::Refused(Refusal { message, ..connection.refusal(&answer) })
         }
+        // A gateway that gave up waiting may have passed the request on before; 501 is a plain no.
+        408 | 499 | 500 | 502..=599 if !connection.refusal(&answer).is("unimplemented") => {
+            WriteOutcome::Unknown(connection.refused(&url, &answer))
+        }
+        _ => WriteOutcome::Refused(connection.refusal(&answer)),
     }
 }

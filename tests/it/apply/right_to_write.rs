@@ -49,13 +49,21 @@ fn only_an_approved_plan_gives_the_right_to_write() {
         ["Method::POST", "Method::PATCH", "Method::DELETE", "Method::PUT", ".post(", ".patch(", ".delete(", ".put("];
     let senders: Vec<String> = holding(&verbs).into_iter().filter(|path| !path.starts_with("emulator/")).collect();
     assert_eq!(senders, ["service/http/token.rs", "service/http/write.rs"]);
+    // What writes comments needs no approval: only the client of GitHub makes one, from a connection of its own, and
+    // that client has no other paths than those of comments.
+    let writers = ["service/github/mod.rs", "service/http/mod.rs", "service/http/write.rs"];
+    assert_eq!(holding(&["CommentWriter"]), writers);
+    assert_eq!(holding(&["GitHub::connect("]), ["cli/comment.rs"]);
+    let paths = holding(&["writer.create(", "writer.edit("]);
+    assert_eq!(paths, ["service/github/comment.rs"]);
 }
 
 /// What each command that has to do with a service is called with; those without arguments of their own need no service.
-const COMMANDS: [(&str, &[&str]); 13] = [
+const COMMANDS: [(&str, &[&str]); 14] = [
     ("apply", &[]),
     ("can", &["read", "/data"]),
     ("can", &["connect:tcp", "cve.mitre.org", "--live"]),
+    ("comment", &["--plan", "plan.json", "--repository", "my-org/policies", "--pull-request", "1"]),
     ("completions", &["bash"]),
     ("man", &[]),
     ("schema", &[]),

@@ -1,0 +1,90 @@
+//! `seawall comment`: a saved plan in a pull request, as one comment that is edited in place.
+//!
+//! It reads no workspace, connects to no service that has policies, and what it can write is comments.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::connect::note;
+use super::pipeline::{self, Asked};
+use super::planning::read;
+use super::{Context, Exit, Failure};
+use crate::plan::Plan;
+use crate::render::markdown;
+use crate::render::sanitize::line;
+use crate::service::github::{Comment, GitHub, Marker, Placed};
+use crate::service::http::{Clock, Observer};
+
+const EXAMPLES: &str = "\
+Examples:
+  seawall comment --plan plan.json                     # in a job that a pull request started
+  seawall comment --plan plan.json --repository my-org/policies --pull-request 12
+
+The token comes from `GITHUB_TOKEN`, the rest from what GitHub Actions sets: `GITHUB_REPOSITORY`, `GITHUB_REF`,
+`GITHUB_EVENT_PATH`, and `GITHUB_API_URL` for a server of your own. After a `workflow_run`, the pull request is the one
+whose head the event names; nothing is posted once it has moved on.";
+
+#[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Args {
+    /// The saved plan, from `plan --out`
+    #[arg(long, value_name = "FILE")]
+    plan: PathBuf,
+    /// The repository [env: GITHUB_REPOSITORY]
+    #[arg(long, value_name = "OWNER/NAME")]
+    repository: Option<String>,
+    /// The pull request [env: GITHUB_REF, GITHUB_EVENT_PATH]
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..))]
+    pull_request: Option<u64>,
+    /// What tells the comments of several workspaces apart; without it, the organization
+    #[arg(long, value_name = "TEXT")]
+    key: Option<String>,
+    /// Post also when nothing changes
+    #[arg(long)]
+    always: bool,
+}
+
+pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
+    let Args { plan: file, repository, pull_request, key, always } = args;
+    let file = context.path(file);
+    let plan = Plan::from_json(&read(&file)?).map_err(|error| {
+        Failure::new(Exit::Refused, format!("`{}`: {error}", file.display())).hint("make a new plan with `plan --out`")
+    })?;
+    let environment = context.environment();
+    let repository = pipeline::repository(environment, repository.as_deref())?;
+    let asked = pipeline::pull_request(context, *pull_request)?;
+    let (base, token) = (pipeline::api(environment)?, pipeline::token(environment)?);
+    let observer = (!context.quiet()).then(|| Arc::new(note) as Observer);
+    let github = GitHub::connect(base, token, repository, Clock::system(), observer)?;
+
+    let marker = Marker::new(&key.clone().unwrap_or_else(|| of_plan(&plan)));
+    let text = markdown::comment(&plan, pipeline::run(environment)?.as_deref());
+    let worth_posting = *always || !plan.is_silent();
+    let comment = Comment { marker: &marker, text: &text, worth_posting };
+    let said = context.block_on(async {
+        let number = match asked {
+            Asked::Number(number) => number,
+            Asked::Head(head) => match github.pull_request(&head).await? {
+                Some(number) => number,
+                None => {
+                    let (branch, commit) = (line(&head.branch), line(&head.commit));
+                    return Ok(format!("Nothing posted: no open pull request has `{branch}` at {commit}"));
+                }
+            },
+        };
+        Ok(match github.place(number, comment).await? {
+            Placed::Nothing => "Nothing posted: nothing would change".to_owned(),
+            Placed::Posted(address) => format!("Posted: {}", line(&address)),
+            Placed::Edited(address) => format!("Edited: {}", line(&address)),
+            Placed::Unchanged(address) => format!("Unchanged: {}", line(&address)),
+        })
+    })?;
+    context.print(&format!("{said}\n"))?;
+    Ok(Exit::Done)
+}
+
+/// What a plan is about: its organization, or else its Vijil service.
+fn of_plan(plan: &Plan) -> String {
+    let agents = || plan.agents.as_ref().map_or_else(String::new, |agents| format!("vijil {}", agents.target.endpoint));
+    plan.target.as_ref().map_or_else(agents, |target| target.org.clone())
+}

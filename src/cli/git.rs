@@ -1,0 +1,128 @@
+//! Files of another commit, read by `git` itself.
+//!
+//! Invariant: nothing that a proposal's files hold is run or obeyed. `git` runs in the folder that holds `.git`, never in
+//! one below, where files of the proposal could pass for a repository of their own; no hook, no filter and no pathspec
+//! is looked at; a ref is never taken for an option; and a submodule's history, which a proposal may choose, is no base.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use super::{Exit, Failure};
+use crate::render::sanitize::line;
+
+/// Variables that would point `git` at another repository than the one around the workspace, as hooks have them.
+const POINTERS: [&str; 8] = [
+    "GIT_DIR",
+    "GIT_WORK_TREE",
+    "GIT_COMMON_DIR",
+    "GIT_INDEX_FILE",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_NAMESPACE",
+    "GIT_PREFIX",
+];
+/// Settings that win over those of every file.
+const SETTINGS: [&str; 3] = ["safe.bareRepository=explicit", "core.fsmonitor=false", "core.hooksPath=/dev/null"];
+
+/// A repository, by the folder that holds its `.git`.
+#[derive(Clone, Debug)]
+pub(super) struct Repository {
+    top: PathBuf,
+}
+
+impl Repository {
+    /// The repository around a folder, and the folder's path in it. The path is the one that was walked: a link that the
+    /// proposal holds does not lead to another place of the base.
+    pub(super) fn around(folder: &Path) -> Option<(Self, PathBuf)> {
+        let top = folder.ancestors().find(|folder| folder.join(".git").exists())?;
+        let inside = folder.strip_prefix(top).ok()?.to_owned();
+        Some((Self { top: top.to_owned() }, inside))
+    }
+
+    /// The folder that holds `.git`.
+    pub(super) fn top(&self) -> &Path {
+        &self.top
+    }
+
+    /// The commit that a ref names; `None` when it names none.
+    ///
+    /// # Errors
+    ///
+    /// When `git` cannot be asked, or the repository is a submodule.
+    pub(super) fn commit(&self, reference: &str) -> Result<Option<String>, Failure> {
+        let around = self.ask(&["rev-parse", "--show-superproject-working-tree"])?;
+        if !around.is_empty() {
+            let failure = Failure::new(Exit::Usage, "the workspace is in a submodule, whose history is no base");
+            return Err(failure.hint("name a folder that holds the base"));
+        }
+        let commit = format!("{reference}^{{commit}}");
+        let output = self.run(&["rev-parse", "--verify", "--quiet", &commit])?;
+        match output.status.code() {
+            Some(0) => Ok(Some(String::from_utf8_lossy(&output.stdout).trim().to_owned())),
+            Some(1) => Ok(None),
+            Some(_) | None => Err(failed(&output)),
+        }
+    }
+
+    /// The text of a file in a commit; `None` when it is not there. `path` is relative to the top.
+    ///
+    /// # Errors
+    ///
+    /// When it is no regular file, is not UTF-8, or `git` cannot be asked.
+    pub(super) fn file(&self, commit: &str, path: &Path) -> Result<Option<String>, Failure> {
+        let path = path.to_string_lossy().replace('\\', "/");
+        let entry = self.ask(&["ls-tree", "-z", "--full-tree", commit, "--", &path])?;
+        let Some(entry) = entry.split('\0').find(|entry| !entry.is_empty()) else { return Ok(None) };
+        let mut words = entry.split(['\t', ' ']);
+        match (words.next(), words.next(), words.next()) {
+            (Some("100644" | "100755"), Some("blob"), Some(hash)) => self.ask(&["cat-file", "blob", hash]).map(Some),
+            _ => Err(Failure::new(Exit::Usage, format!("`{path}` is no regular file in the base"))),
+        }
+    }
+
+    /// Whether the proposal's commit holds anything of this folder.
+    ///
+    /// # Errors
+    ///
+    /// When `git` cannot be asked.
+    pub(super) fn tracks(&self, folder: &Path) -> Result<bool, Failure> {
+        let absolute = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        let (top, folder) = (absolute(&self.top), absolute(folder));
+        let Ok(inside) = folder.strip_prefix(&top) else { return Ok(false) };
+        let inside = if inside.as_os_str().is_empty() { Path::new(".") } else { inside };
+        Ok(!self.ask(&["ls-files", "-z", "--", &inside.to_string_lossy()])?.is_empty())
+    }
+
+    fn ask(&self, arguments: &[&str]) -> Result<String, Failure> {
+        let output = self.run(arguments)?;
+        if !output.status.success() {
+            return Err(failed(&output));
+        }
+        String::from_utf8(output.stdout)
+            .map(|text| text.trim_end_matches('\n').to_owned())
+            .map_err(|_| Failure::new(Exit::Usage, "the base's file is not UTF-8"))
+    }
+
+    fn run(&self, arguments: &[&str]) -> Result<Output, Failure> {
+        let mut command = Command::new("git");
+        command.current_dir(&self.top).stdin(Stdio::null());
+        for setting in SETTINGS {
+            command.args(["-c", setting]);
+        }
+        for name in POINTERS {
+            command.env_remove(name);
+        }
+        command.env("GIT_LITERAL_PATHSPECS", "1").env("GIT_NO_REPLACE_OBJECTS", "1").env("GIT_OPTIONAL_LOCKS", "0");
+        command.env("GIT_TERMINAL_PROMPT", "0").env("LC_ALL", "C");
+        command.args(arguments).output().map_err(|error| {
+            let failure = Failure::new(Exit::Failed, format!("`git` cannot be run: {error}"));
+            failure.hint("install git, or name a folder that holds the base")
+        })
+    }
+}
+
+fn failed(output: &Output) -> Failure {
+    let said = String::from_utf8_lossy(&output.stderr);
+    let said = said.lines().next().unwrap_or("no reason was given").trim_start_matches("fatal: ");
+    Failure::new(Exit::Failed, format!("`git` cannot read the repository: {}", line(said)))
+}

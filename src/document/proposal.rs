@@ -1,0 +1,173 @@
+//! Settings that a proposal may not choose for itself: those of the version that it is to be merged into hold, and what
+//! it would change of them is told.
+//!
+//! Invariant: what decides where a plan goes, what it may delete and what refuses it comes from the base; where the base
+//! says nothing, the strictest holds. Only which files belong to the workspace, and which teams are known, is the
+//! proposal's.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::{Docker, Guards, MaxDeletes, Ownership, Vijil, Workspace};
+
+/// A setting that a proposal changes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct SettingChange {
+    /// Its name: `guards.deny_widening`.
+    pub setting: String,
+    /// What the base says; null where it says nothing.
+    pub base: Value,
+    /// What the proposal says; null where it says nothing.
+    pub proposed: Value,
+}
+
+/// The settings that hold for a proposal, and what it changes of them. Without a base, nothing may be deleted or opened.
+#[must_use]
+pub fn settings_for(proposed: &Workspace, base: Option<&Workspace>) -> (Workspace, Vec<SettingChange>) {
+    let before = base.map(named).unwrap_or_default();
+    let changes = named(proposed).into_iter().filter_map(|(setting, proposed)| {
+        let base = before.iter().find(|(name, _)| *name == setting).map_or(Value::Null, |(_, value)| value.clone());
+        (base != proposed).then(|| SettingChange { setting: setting.to_owned(), base, proposed })
+    });
+    let changes = changes.collect();
+    let held = match base {
+        Some(base) => base.clone(),
+        None => Workspace {
+            guards: Guards {
+                max_deletes: Some(MaxDeletes::Count(0)),
+                deny_widening: true,
+                protected: proposed.guards.protected.clone(),
+            },
+            docker: None,
+            vijil: None,
+            ..proposed.clone()
+        },
+    };
+    let teams = || proposed.docker.as_ref().and_then(|docker| docker.teams.clone());
+    let docker = match (held.docker, &proposed.docker) {
+        (Some(docker), _) => Some(Docker { teams: teams(), ..docker }),
+        (None, docker) => docker.clone().map(|docker| Docker { ownership: Ownership::Declared, ..docker }),
+    };
+    let vijil = match (held.vijil, &proposed.vijil) {
+        (Some(vijil), _) => Some(vijil),
+        (None, vijil) => vijil.clone().map(|vijil| Vijil { ownership: Ownership::Declared, ..vijil }),
+    };
+    (Workspace { include: proposed.include.clone(), docker, vijil, ..held }, changes)
+}
+
+/// Every setting that matters to whoever reviews, by name; null for one that is not there.
+fn named(workspace: &Workspace) -> Vec<(&'static str, Value)> {
+    let Workspace { api_version: _, kind: _, include, docker, vijil, guards } = workspace;
+    let Guards { max_deletes, deny_widening, protected } = guards;
+    let docker = docker.as_ref().map(|Docker { org, endpoint, ownership, unmanaged, teams: _ }| {
+        (json!(org), json!(endpoint), spelt(*ownership), listed(unmanaged))
+    });
+    let (org, endpoint, ownership, unmanaged) = docker.unwrap_or_default();
+    let vijil = vijil.as_ref().map(|Vijil { endpoint, ownership }| (json!(endpoint), spelt(*ownership)));
+    let (vijil_endpoint, vijil_ownership) = vijil.unwrap_or_default();
+    let max_deletes = match max_deletes {
+        None => Value::Null,
+        Some(MaxDeletes::Percent(percent)) => json!(format!("{percent}%")),
+        Some(MaxDeletes::Count(count)) => json!(count),
+    };
+    vec![
+        ("include", json!(include)),
+        ("docker.org", org),
+        ("docker.endpoint", endpoint),
+        ("docker.ownership", ownership),
+        ("docker.unmanaged", unmanaged),
+        ("vijil.endpoint", vijil_endpoint),
+        ("vijil.ownership", vijil_ownership),
+        ("guards.max_deletes", max_deletes),
+        ("guards.deny_widening", if *deny_widening { json!(true) } else { Value::Null }),
+        ("guards.protected", listed(protected)),
+    ]
+}
+
+fn spelt(ownership: Ownership) -> Value {
+    match ownership {
+        Ownership::Declared => json!("declared"),
+        Ownership::Exclusive => json!("exclusive"),
+    }
+}
+
+/// Sorted, since the order says nothing; an empty list is none.
+fn listed(items: &[String]) -> Value {
+    let mut items = items.to_vec();
+    items.sort();
+    items.dedup();
+    if items.is_empty() { Value::Null } else { json!(items) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Workspace, settings_for};
+
+    fn settings(text: &str) -> Workspace {
+        serde_yaml::from_str(&format!("apiVersion: seawall/v1\nkind: Workspace\n{text}")).unwrap()
+    }
+
+    const BASE: &str = "include: [a.yaml]
+docker: {org: acme, endpoint: 'https://hub.docker.com/v2', ownership: declared, unmanaged: [b, a], teams: [x]}
+guards: {deny_widening: true, max_deletes: 10%, protected: [Guardrails]}
+";
+
+    #[test]
+    fn the_base_holds_whatever_is_proposed() {
+        let base = settings(BASE);
+        let proposed = settings(
+            "include: [b.yaml]
+docker: {org: other, endpoint: embedded, ownership: exclusive, unmanaged: ['*'], teams: [y]}
+vijil: {endpoint: embedded, ownership: exclusive}
+",
+        );
+        let (held, changes) = settings_for(&proposed, Some(&base));
+        assert_eq!(held.guards, base.guards);
+        assert_eq!(held.include.as_deref(), Some(&["b.yaml".to_owned()][..]));
+        let docker = held.docker.unwrap();
+        assert_eq!(docker.teams.as_deref(), Some(&["y".to_owned()][..]));
+        assert_eq!(super::Docker { teams: None, ..docker }, super::Docker { teams: None, ..base.docker.unwrap() });
+        assert_eq!(held.vijil.unwrap().ownership, super::Ownership::Declared); // the base has none
+        let names: Vec<&str> = changes.iter().map(|change| change.setting.as_str()).collect();
+        assert_eq!(
+            names,
+            [
+                "include",
+                "docker.org",
+                "docker.endpoint",
+                "docker.ownership",
+                "docker.unmanaged",
+                "vijil.endpoint",
+                "vijil.ownership",
+                "guards.max_deletes",
+                "guards.deny_widening",
+                "guards.protected"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_section_that_is_taken_out_still_holds() {
+        let base = settings(BASE);
+        let (held, changes) = settings_for(&settings("include: [a.yaml]\n"), Some(&base));
+        assert_eq!(held.docker.and_then(|docker| docker.org).as_deref(), Some("acme"));
+        assert!(changes.iter().any(|change| change.setting == "docker.org" && change.proposed.is_null()));
+    }
+
+    #[test]
+    fn what_means_the_same_is_no_change() {
+        let same = BASE.replace("[b, a]", "[a, b, a]").replace("teams: [x]", "teams: [z]");
+        assert_eq!(settings_for(&settings(&same), Some(&settings(BASE))).1, []);
+    }
+
+    #[test]
+    fn without_a_base_nothing_may_be_deleted_or_opened() {
+        let proposed = settings("docker: {org: acme, ownership: exclusive}\nguards: {max_deletes: 100%}\n");
+        let (held, changes) = settings_for(&proposed, None);
+        assert!(held.guards.deny_widening);
+        assert_eq!(held.guards.max_deletes, Some(super::MaxDeletes::Count(0)));
+        assert_eq!(held.docker.map(|docker| docker.ownership), Some(super::Ownership::Declared));
+        assert_eq!(changes.len(), 3, "{changes:?}");
+    }
+}

@@ -1,0 +1,60 @@
+//! Why there is no comment.
+
+use crate::exit::{Exit, Explain};
+use crate::service::http::{self, Refusal};
+
+/// A failure of the conversation with GitHub.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// The service gave no usable answer.
+    #[error(transparent)]
+    Http(#[from] http::Error),
+    /// It did not take a comment.
+    #[error("{host} does not take the comment: {refusal}")]
+    Refused {
+        /// The service's host.
+        host: String,
+        /// What it said.
+        refusal: Refusal,
+    },
+    /// Sent, and not found afterwards.
+    #[error("nobody knows whether the comment was posted: {cause}")]
+    Unknown {
+        /// What happened to the answer.
+        cause: http::Error,
+    },
+    /// Pages that lead to each other.
+    #[error("the pages of {what} of {host} have no end")]
+    EndlessPages {
+        /// The service's host.
+        host: String,
+        /// What was listed.
+        what: &'static str,
+    },
+}
+
+impl Explain for Error {
+    fn hint(&self) -> Option<String> {
+        let refusal = match self {
+            Self::Http(error) => error.refusal(),
+            Self::Refused { refusal, .. } => Some(refusal),
+            Self::Unknown { .. } => return Some("run again: a comment that is there is edited".to_owned()),
+            Self::EndlessPages { .. } => return Some("check that `GITHUB_API_URL` is GitHub's own API".to_owned()),
+        };
+        let hint = match (refusal.map(|refusal| refusal.status), self) {
+            (Some(401), _) => "the token is not valid, or has expired",
+            (Some(403), _) => "the token may not do this: a job needs `permissions: pull-requests: write`",
+            (Some(404), _) => "check the repository and the pull request, and that the token may see them",
+            (_, Self::Http(error)) => return error.hint(),
+            (Some(_) | None, Self::Refused { .. } | Self::Unknown { .. } | Self::EndlessPages { .. }) => return None,
+        };
+        Some(hint.to_owned())
+    }
+
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Http(error) => error.exit(),
+            Self::Refused { .. } | Self::Unknown { .. } | Self::EndlessPages { .. } => Exit::Failed,
+        }
+    }
+}
