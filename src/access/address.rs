@@ -55,10 +55,21 @@ pub(super) fn hits(blocks: &Blocks, address: IpAddr) -> Vec<Hit> {
     hits
 }
 
+/// Addresses for documentation, which people take for an example.
+const EXAMPLES: [IpAddr; 3] = [
+    IpAddr::V4(Ipv4Addr::new(203, 0, 113, 1)),
+    IpAddr::V4(Ipv4Addr::new(198, 51, 100, 1)),
+    IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1)),
+];
+
 /// An address of `net` that none of the blocks inside holds; these are sorted by where they start. People ask for hosts
 /// of a block, so that its network address is the last resort.
 fn member(net: &IpNet, inside: &[IpNet], named: &BTreeSet<IpAddr>) -> Option<IpAddr> {
     let first = net.network();
+    let free = |address: &IpAddr| net.contains(address) && !inside.iter().any(|inner| inner.contains(address));
+    if let Some(example) = EXAMPLES.iter().find(|example| free(example) && !named.contains(example)) {
+        return Some(*example);
+    }
     let host = successor(first).filter(|next| net.contains(next));
     host.and_then(|next| free_from(next, net, inside, named)).or_else(|| free_from(first, net, inside, named))
 }

@@ -1,16 +1,15 @@
 //! Whether a member of some teams may do something, and which rules decide.
 //!
 //! Invariant: the answer is that of the point that the request belongs to ([`super::Point`]), so that it agrees with
-//! what a comparison says. Where the address of a host matters and was not said, every address is tried.
+//! what a comparison says. Where the address of a host matters and was not said, [`Question`] tries every address.
 
 use std::collections::BTreeSet;
 
-use ipnet::IpNet;
-
-use super::address::address_classes;
+use super::address::{AddressClass, address_classes};
 use super::cedar::{self, McpPolicies, McpRequest};
 use super::clause::{Actions, Clause, clauses};
 use super::point::{Atom, Match, Point, Role, Verdict};
+use super::question::{Part, Place, Question};
 use super::request::{Host, Request, request_path};
 use super::trie::{Case, Hit, Trie};
 use super::universe::Index;
@@ -26,6 +25,8 @@ pub struct State<'a> {
     pub(super) rules: Vec<(usize, usize)>,
     pub(super) clauses: Vec<Clause>,
     pub(super) index: Index,
+    /// What addresses the blocks tell apart.
+    addresses: Vec<AddressClass>,
     mcp: McpPolicies,
 }
 
@@ -63,25 +64,6 @@ pub struct Reason {
     pub doubts: Vec<String>,
 }
 
-/// A request as points: it is allowed when each part is, and certain when it is so at every address that is possible.
-#[derive(Clone, Debug)]
-pub struct Question {
-    parts: Vec<Vec<Place>>,
-}
-
-/// A part of a request at addresses that are alike.
-#[derive(Clone, Debug)]
-struct Place {
-    point: Point,
-    /// What matches, with its clause.
-    found: Vec<(Match, u32)>,
-    /// What the address is, where it matters and was not said.
-    address: Option<String>,
-}
-
-/// Addresses that no block holds.
-const ELSEWHERE: &str = "any other address";
-
 impl<'a> State<'a> {
     /// Prepares policies.
     #[must_use]
@@ -94,7 +76,9 @@ impl<'a> State<'a> {
                 rules.push((at, number));
             }
         }
-        Self { policies, rules, index: Index::of(&all), clauses: all, mcp: McpPolicies::of(policies) }
+        let index = Index::of(&all);
+        let addresses = address_classes(&index.blocks, &BTreeSet::new());
+        Self { policies, rules, index, addresses, clauses: all, mcp: McpPolicies::of(policies) }
     }
 
     /// Asks for a member of just these teams.
@@ -122,6 +106,7 @@ impl<'a> State<'a> {
             Verdict::Uncertain => (question.doubt(&because, in_force), Vec::new()),
         };
         remarks.extend(remarks::about(request, verdict, question.overruled(in_force)));
+        remarks.extend(question.exceptions(in_force));
         Answer { verdict, reason, because, nearest, remarks }
     }
 
@@ -134,7 +119,7 @@ impl<'a> State<'a> {
                 let hits = self.index.hits_of_folder(segments);
                 let atoms = [(*read, Atom::Read), (*write, Atom::Write)];
                 let wanted = atoms.into_iter().filter(|(wanted, _)| *wanted);
-                wanted.map(|(_, atom)| vec![self.place(atom, &hits, &[], &[], None)]).collect()
+                wanted.map(|(_, atom)| Part::single(self.place(atom, &hits, &[], &[]))).collect()
             }
             Request::Connect { udp, host, port } => {
                 let atom = if *udp { Atom::Udp } else { Atom::Tcp };
@@ -196,29 +181,25 @@ impl<'a> State<'a> {
         hits
     }
 
-    fn at_addresses(&self, atom: Atom, host: &Host, port: u16, requests: &[Hit]) -> Vec<Place> {
+    fn at_addresses(&self, atom: Atom, host: &Host, port: u16, requests: &[Hit]) -> Part {
         let hits = self.host_hits(host, port);
         match host {
             Host::Address(address) | Host::Name(_, Some(address)) => {
                 let blocks = address::hits(&self.index.blocks, *address);
-                vec![self.place(atom, &hits, &blocks, requests, None)]
+                Part::single(self.place(atom, &hits, &blocks, requests))
             }
-            Host::Name(..) => {
-                let classes = address_classes(&self.index.blocks, &BTreeSet::new());
-                let mut met = BTreeSet::new();
-                let place = |class: &address::AddressClass| {
+            Host::Name(labels, None) => {
+                let place = |class: &AddressClass| {
                     let blocks = class.hits.iter().filter_map(|hit| self.clause(hit).target.block());
-                    let narrowest = blocks.max_by_key(IpNet::prefix_len);
-                    let address = narrowest.map_or_else(|| ELSEWHERE.to_owned(), |block| block.to_string());
-                    self.place(atom, &hits, &class.hits, requests, Some(address))
+                    (blocks.max_by_key(ipnet::IpNet::prefix_len), self.place(atom, &hits, &class.hits, requests))
                 };
-                classes.iter().map(place).filter(|place| met.insert(place.point.clone())).collect()
+                Part::at_addresses(labels, self.addresses.iter().map(place))
             }
         }
     }
 
     /// A point from the clauses that match its host or folder, its address and its request.
-    fn place(&self, atom: Atom, own: &[Hit], blocks: &[Hit], requests: &[Hit], address: Option<String>) -> Place {
+    fn place(&self, atom: Atom, own: &[Hit], blocks: &[Hit], requests: &[Hit]) -> Place {
         let action = Actions::needed(atom);
         let roles: &[(&[Hit], Actions, Role)] = match atom {
             Atom::Read | Atom::Write => &[(own, action, Role::Folder)],
@@ -240,7 +221,7 @@ impl<'a> State<'a> {
                 hits.iter().map(|hit| (Match::of(self.clause(hit), hit.unknowns, *action, *role), hit.clause));
             found.extend(matches.filter_map(|(found, clause)| Some((found?, clause))));
         }
-        Place { point: Point::new(atom, found.iter().map(|(found, _)| *found).collect()), found, address }
+        Place { point: Point::new(atom, found.iter().map(|(found, _)| *found).collect()), found }
     }
 
     pub(super) fn clause(&self, hit: &Hit) -> &Clause {
@@ -250,7 +231,7 @@ impl<'a> State<'a> {
     /// The rules that lead to the verdict.
     fn because(&self, question: &Question, verdict: Verdict, in_force: impl Fn(usize) -> bool + Copy) -> Vec<Reason> {
         let mut because = BTreeSet::new();
-        for place in question.parts.iter().flatten() {
+        for place in question.telling(verdict, in_force) {
             for (found, clause) in &place.found {
                 if place.point.decides(found, verdict, in_force)
                     && let Some(clause) = self.clauses.get(*clause as usize)
@@ -305,93 +286,5 @@ impl<'a> State<'a> {
         });
         let because = because.collect();
         Answer { verdict, reason: reason.to_owned(), because, nearest: Vec::new(), remarks: notes }
-    }
-}
-
-impl Question {
-    /// Whether the request is allowed, with the rules that are in force.
-    pub fn verdict(&self, in_force: impl Fn(usize) -> bool) -> Verdict {
-        let part = |places: &Vec<Place>| {
-            let verdicts: BTreeSet<Verdict> = places.iter().map(|place| place.point.verdict(&in_force)).collect();
-            match verdicts.first() {
-                Some(only) if verdicts.len() == 1 => *only,
-                Some(_) | None => Verdict::Uncertain,
-            }
-        };
-        self.parts.iter().map(part).min().unwrap_or(Verdict::Uncertain)
-    }
-
-    /// The domain that is asked about.
-    #[must_use]
-    pub fn domain(&self) -> Domain {
-        match self.parts.iter().flatten().map(|place| place.point.atom()).next() {
-            Some(Atom::Tcp | Atom::Udp | Atom::Http(_)) => Domain::Network,
-            Some(Atom::Read | Atom::Write) => Domain::Filesystem,
-            None => Domain::Mcp,
-        }
-    }
-
-    /// The rules that bear on the request at all, by their places in [`State::rules`].
-    #[must_use]
-    pub fn rules(&self) -> BTreeSet<usize> {
-        let places = self.parts.iter().flatten();
-        places.flat_map(|place| place.point.matches()).map(|found| found.group).collect()
-    }
-
-    /// The same question with a rule that decides the other way round.
-    #[must_use]
-    pub fn flipped(&self, rule: usize) -> Self {
-        let mut flipped = self.clone();
-        for place in flipped.parts.iter_mut().flatten() {
-            place.point = place.point.flipped(rule);
-        }
-        flipped
-    }
-
-    /// Why nothing allows it.
-    fn unmet(&self, in_force: impl Fn(usize) -> bool) -> String {
-        match self.refused(in_force).as_slice() {
-            [Atom::Write] if self.parts.len() > 1 => "reading is allowed, but no rule allows writing".to_owned(),
-            [Atom::Read] if self.parts.len() > 1 => "writing is allowed, but no rule allows reading".to_owned(),
-            _ => "no rule allows it".to_owned(),
-        }
-    }
-
-    /// The parts that are denied.
-    fn refused(&self, in_force: impl Fn(usize) -> bool) -> Vec<Atom> {
-        let denied = self.parts.iter().flatten().filter(|place| place.point.verdict(&in_force) == Verdict::Deny);
-        denied.map(|place| place.point.atom()).collect()
-    }
-
-    /// What an uncertain answer hangs on.
-    fn doubt(&self, because: &[Reason], in_force: impl Fn(usize) -> bool) -> String {
-        let mut doubts: Vec<&str> =
-            because.iter().flat_map(|reason| reason.doubts.iter().map(String::as_str)).collect();
-        doubts.sort_unstable();
-        doubts.dedup();
-        let verdict = |place: &Place| place.point.verdict(&in_force);
-        let at = |wanted: Verdict| -> Vec<&str> {
-            let places = self.parts.iter().flatten().filter(|place| verdict(place) == wanted);
-            places.filter_map(|place| place.address.as_deref()).collect()
-        };
-        let (allowed, denied) = (at(Verdict::Allow), at(Verdict::Deny));
-        if !allowed.is_empty() && !denied.is_empty() {
-            let some = if denied.contains(&ELSEWHERE) {
-                format!("allowed at {}", allowed.join(", "))
-            } else {
-                format!("denied at {}", denied.join(", "))
-            };
-            return format!("it hangs on the address that the name resolves to: {some}; ask with ` at ADDRESS`");
-        }
-        if doubts.is_empty() { "it hangs on something that is not documented".to_owned() } else { doubts.join("; ") }
-    }
-
-    /// Denies of addresses that are not asked since the name is allowed, by rule.
-    fn overruled(&self, in_force: impl Fn(usize) -> bool) -> bool {
-        self.parts.iter().flatten().any(|place| {
-            let matches = || place.point.matches().iter().filter(|one| in_force(one.group));
-            matches().any(|one| one.role == Role::Name && one.decision == Decision::Allow)
-                && matches().any(|one| one.role == Role::Address && one.decision == Decision::Deny)
-        })
     }
 }

@@ -25,6 +25,8 @@ mod path;
 mod pattern;
 mod point;
 mod points;
+mod question;
+pub mod ranges;
 mod remarks;
 mod request;
 #[cfg(test)]
@@ -36,9 +38,10 @@ mod universe;
 mod unknowns;
 mod witness;
 
-pub use ask::{Answer, Question, Reason, State};
+pub use ask::{Answer, Reason, State};
 pub use compare::{Audience, Cause, Comparison, Entry, compare};
 pub use point::{Atom, Match, Point, Role, Verdict, World};
+pub use question::Question;
 pub use request::{Host, Request};
 pub use universe::Universe;
 pub use unknowns::{Unknown, Unknowns};

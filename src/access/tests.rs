@@ -141,6 +141,100 @@ fn rules_match_what_the_manuals_say() {
 }
 
 #[test]
+fn the_address_of_a_name_matters_where_it_may_have_such_an_address() {
+    let metadata = "deny connect:tcp 169.254.0.0/16 fd00:ec2::/32";
+    for (rules, request, expected, because, note) in [
+        // A guardrail on metadata addresses: a remark, and not what an answer hangs on.
+        ("allow request:get api.github.com/repos/**", "GET https://api.github.com/repos/x", ALLOW, "allow", true),
+        ("allow request:get h.corp.example/**", "GET https://h.corp.example/x", ALLOW, "allow", true),
+        ("allow request:get api.github.com/repos/**", "GET https://api.github.com/x", DENY, "", false),
+        ("allow request:get api.github.com/**", "GET https://api.github.com/x at 169.254.169.254", DENY, "deny", false),
+        ("allow request:get api.github.com/**", "GET https://api.github.com/x at 192.0.2.1", ALLOW, "allow", false),
+        ("allow request:get api.github.com/**", "GET https://169.254.169.254/x", DENY, "deny", false),
+        // Names that may have such an address.
+        ("allow request:get metadata.google.internal/**", "GET http://metadata.google.internal/x", OPEN, "", false),
+        ("allow request:get localhost/**; deny connect:tcp 127.0.0.0/8", "GET http://localhost/x", OPEN, "", false),
+        // Nothing allows it: the guardrail is no reason.
+        ("allow connect:tcp a.example.com", "connect:tcp b.example.com", DENY, "", false),
+        ("allow connect:tcp a.example.com", "connect:tcp 169.254.169.254:80", DENY, "deny", false),
+        // Private addresses: a name of the public DNS has none, one of the organization may.
+        (
+            "allow request:get h.example.com/**; deny connect:tcp 10.0.0.0/8",
+            "GET https://h.example.com/x",
+            ALLOW,
+            "",
+            true,
+        ),
+        (
+            "allow request:get h.corp.example/**; deny connect:tcp 10.0.0.0/8",
+            "GET https://h.corp.example/x",
+            OPEN,
+            "",
+            false,
+        ),
+        // Ordinary addresses.
+        (
+            "allow request:get h.example.com/**; deny connect:tcp 0.0.0.0/0",
+            "GET https://h.example.com/x",
+            OPEN,
+            "",
+            false,
+        ),
+        (
+            "allow request:get h.example.com/**; deny connect:tcp 203.0.113.0/24",
+            "GET https://h.example.com/x",
+            OPEN,
+            "",
+            false,
+        ),
+        // What some address allows is never called denied.
+        ("allow connect:tcp 10.0.0.0/8", "connect:tcp db.example.com", OPEN, "", false),
+        ("allow connect:tcp 127.0.0.0/8", "connect:tcp db.example.com", OPEN, "", false),
+        // A name that decides leaves the address unasked.
+        (
+            "deny connect:tcp h.example.com; allow connect:tcp 10.0.0.0/8",
+            "connect:tcp h.example.com",
+            DENY,
+            "deny",
+            false,
+        ),
+        // Rules on other protocols have no part in it.
+        (
+            "allow request:get h.example.com/**; deny connect:udp 0.0.0.0/0 ::/0",
+            "GET https://h.example.com/x",
+            ALLOW,
+            "",
+            true,
+        ),
+    ] {
+        let answer = ask(&format!("org: {metadata}; {rules}"), request);
+        assert_eq!(answer.verdict, expected, "{rules}: {request}: {answer:?}");
+        let decisions = answer.because.iter().filter_map(|reason| reason.decision);
+        let all = match because {
+            "allow" => Some(crate::model::Decision::Allow),
+            "deny" => Some(crate::model::Decision::Deny),
+            _ => None,
+        };
+        if let Some(all) = all {
+            assert!(answer.because.len() == 1 && decisions.clone().all(|own| own == all), "{request}: {answer:?}");
+        }
+        if expected == DENY && because.is_empty() {
+            assert_eq!(
+                (answer.because.as_slice(), answer.reason.as_str()),
+                (&[][..], "no rule allows it"),
+                "{request}"
+            );
+        }
+        let noted = answer.remarks.iter().any(|remark| remark.starts_with("not where the name resolves to"));
+        assert_eq!(noted, note, "{rules}: {request}: {answer:?}");
+    }
+    let remarks = ask(&format!("org: {metadata}; allow request:get h.example/**"), "GET https://h.example/").remarks;
+    let note =
+        "not where the name resolves to an address in 169.254.0.0/16, fd00:ec2::/32; ask with ` at ADDRESS` for that";
+    assert!(remarks.iter().any(|remark| remark == note), "{remarks:?}");
+}
+
+#[test]
 fn scopes_say_whom_rules_are_in_force_for() {
     let state = "org: deny connect:tcp bad.example\nred: allow connect:tcp **\nblue,green: deny connect:tcp x.example";
     for (teams, request, expected) in [
@@ -186,7 +280,8 @@ fn answers_name_the_rules_that_decide() {
     let by_address = ask("org: allow connect:tcp 10.0.0.0/8", "connect:tcp y.example").reason;
     assert_eq!(
         by_address,
-        "it hangs on the address that the name resolves to: allowed at 10.0.0.0/8; ask with ` at ADDRESS`"
+        "it hangs on the address that the name resolves to: allowed at 10.0.0.0/8, \
+         denied at any other address; ask with ` at ADDRESS`"
     );
     let read_only = ask("org: allow read /data", "mount rw /data").reason;
     assert_eq!(read_only, "reading is allowed, but no rule allows writing");

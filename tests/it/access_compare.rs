@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
-use seawall::access::{Comparison, Entry, compare};
-use seawall::model::{Action, Body, Decision, HttpResource, Policy, Resources, Rule, Scope, TeamDirectory};
+use seawall::access::{Comparison, Entry, State, Verdict, compare};
+use seawall::model::{Action, Body, Decision, Domain, HttpResource, Policy, Resources, Rule, Scope, TeamDirectory};
 
 const TEAMS: [&str; 3] = ["red", "green", "blue"];
 const METHODS: [&str; 2] = ["get", "delete"];
@@ -340,6 +340,13 @@ fn witness(text: &str) -> Request {
     }
 }
 
+fn domain(request: &seawall::access::Request) -> Domain {
+    match request {
+        seawall::access::Request::Folder { .. } => Domain::Filesystem,
+        _ => Domain::Network,
+    }
+}
+
 fn subsets(teams: &[String]) -> Vec<BTreeSet<String>> {
     (0..1_u32 << teams.len())
         .map(|bits| {
@@ -368,6 +375,29 @@ fn check(old: &[Policy], new: &[Policy]) {
         assert!(!entry.because.is_empty(), "no cause for {entry:?}");
         for smaller in subsets(&entry.audience.teams).into_iter().filter(|smaller| *smaller != audience) {
             assert_ne!(outcome(old, new, &smaller, &request), *expected, "{smaller:?} is enough for {entry:?}");
+        }
+    }
+    for (expected, entry) in &entries {
+        // `can` takes the witness as it is printed, and answers as the comparison does.
+        let teams: BTreeSet<String> = entry.audience.teams.iter().cloned().collect();
+        let request = seawall::access::Request::parse(&entry.witness).unwrap();
+        let ask = |policies: &[Policy]| {
+            // A policy has one domain, other than the random ones.
+            let alone =
+                |policy: &Policy, rule: &Rule| Policy { body: Body::Allowlist(vec![rule.clone()]), ..policy.clone() };
+            let rules = policies.iter().flat_map(|policy| policy.rules().iter().map(move |rule| alone(policy, rule)));
+            let policies: Vec<Policy> = rules.collect();
+            let domain_is_known = policies.iter().any(|policy| policy.domain() == Some(domain(&request)));
+            let verdict = State::of(&policies).ask(&teams, &request).verdict;
+            if domain_is_known { verdict } else { Verdict::Deny }
+        };
+        match expected {
+            Outcome::Widened => assert_eq!((ask(old), ask(new)), (Verdict::Deny, Verdict::Allow), "{entry:?}"),
+            Outcome::Narrowed => assert_eq!((ask(old), ask(new)), (Verdict::Allow, Verdict::Deny), "{entry:?}"),
+            Outcome::Uncertain { .. } => {
+                assert!([ask(old), ask(new)].contains(&Verdict::Uncertain), "{entry:?}: {:?} {:?}", ask(old), ask(new));
+            }
+            Outcome::Same => unreachable!(),
         }
     }
     let audiences = subsets(&TEAMS.map(str::to_owned));

@@ -2,11 +2,15 @@
 //!
 //! Invariant: an example is one of its cell, at an address at which the change happens.
 
+use ipnet::IpNet;
+
 use crate::access::address::AddressClass;
 use crate::access::clause::Target;
+use crate::access::ranges::Known;
 use crate::access::trie::Hit;
 use crate::access::universe::{Host, HostClass, RequestClass, Universe};
 use crate::access::witness::Witness;
+use crate::model::Decision;
 
 use super::cells::{At, Cell, Kind, request_offsets};
 
@@ -51,10 +55,21 @@ impl<'a> Numbering<'a> {
         host.map_or((false, false, member), |class| (class.host == Host::AnyAddress, class.port != 443, member))
     }
 
-    /// An address at which the change happens, where it does not happen at all of them.
-    pub(super) fn address(&self, at: &At) -> Option<&'a AddressClass> {
-        let first = at.as_ref().and_then(|classes| classes.first())?;
-        self.universe.addresses.get(*first).filter(|class| !class.hits.is_empty())
+    /// An address at which the change happens, where it does not happen at all of them. `can` needs none where all others
+    /// are denied, and none that the host has as a rule.
+    fn address(&self, at: &At, host: &Host) -> Option<&'a AddressClass> {
+        let classes = at.as_ref()?;
+        let first = self.universe.addresses.get(*classes.first()?)?;
+        let Host::Name { name, .. } = host else { return Some(first) };
+        let known = Known::of(name);
+        let hardly = |class: &AddressClass| {
+            let clauses = || class.hits.iter().map(|hit| self.universe.clause(hit));
+            let narrowest = clauses().filter_map(|clause| clause.target.block()).max_by_key(IpNet::prefix_len);
+            clauses().all(|clause| clause.decision == Decision::Deny)
+                && narrowest.is_some_and(|block| known.hardly_has(&block))
+        };
+        let mut others = (0..).zip(&self.universe.addresses).filter(|(class, _)| !classes.contains(class));
+        (!first.hits.is_empty() || others.any(|(_, class)| !hardly(class))).then_some(first)
     }
 
     /// The clauses on an address at which the change happens.
@@ -70,16 +85,19 @@ impl<'a> Numbering<'a> {
     }
 
     pub(super) fn witness(&self, cell: &Cell, member: usize) -> Witness {
-        let address = self.address(&cell.at).map(|class| class.witness);
+        let address = |host: &HostClass| self.address(&cell.at, &host.host).map(|class| class.witness);
         match cell.kind {
             Kind::Folders => {
                 let labels = self.universe.folders.get(member).map(|class| class.labels.as_slice());
                 Witness::folder(cell.atom, labels.unwrap_or_default())
             }
-            Kind::Hosts => Witness::host(cell.atom, self.host(member), None, address),
+            Kind::Hosts => {
+                let host = self.host(member);
+                Witness::host(cell.atom, host, None, address(host))
+            }
             Kind::Requests => {
                 let (class, request) = self.request(member);
-                Witness::host(cell.atom, class, request.map(|request| request.path.as_str()), address)
+                Witness::host(cell.atom, class, request.map(|request| request.path.as_str()), address(class))
             }
             Kind::Addresses => {
                 let (port, class) = self.of_any_address(member);

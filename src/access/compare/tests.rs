@@ -114,7 +114,20 @@ fn changes_are_said_in_the_patterns_of_rules() {
         (
             "org: allow connect:tcp 10.0.0.0/8",
             "org: allow connect:tcp 10.0.0.0/8 db.example.com",
-            &["+ [] connect:tcp db.example.com except at 10.0.0.0/8 | connect:tcp db.example.com:443"],
+            &["+ [] connect:tcp db.example.com except at 10.0.0.0/8 | connect:tcp db.example.com:443 at 203.0.113.1"],
+        ),
+        // Denied addresses that the name hardly has need not be said; others are.
+        (
+            "org: deny connect:tcp 169.254.0.0/16",
+            "org: deny connect:tcp 169.254.0.0/16; allow request:get db.example.com:443/**",
+            &["+ [] GET https://db.example.com/** except at 169.254.0.0/16 | GET https://db.example.com/"],
+        ),
+        (
+            "org: deny connect:tcp 203.0.113.0/24",
+            "org: deny connect:tcp 203.0.113.0/24; allow request:get db.example.com:443/**",
+            &[
+                "+ [] GET https://db.example.com/** except at 203.0.113.0/24 | GET https://db.example.com/ at 198.51.100.1",
+            ],
         ),
         // Requests.
         (
