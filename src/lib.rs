@@ -33,6 +33,7 @@ pub mod document;
 pub mod emulator;
 pub mod execute;
 pub mod exit;
+pub mod format;
 pub mod model;
 pub mod plan;
 pub mod render;

@@ -127,6 +127,37 @@ fn discover(
     names
 }
 
+/// The files of a workspace, its own first, with their paths. Of what its settings say only the patterns count, so that
+/// mistakes elsewhere in them hide no file.
+pub fn files(root: &Path, config: Option<&Path>, out: &mut Findings) -> Vec<(String, PathBuf)> {
+    let config = config.map_or_else(|| root.join(CONFIG_NAME), Path::to_owned);
+    let name = config.strip_prefix(root).unwrap_or(&config).to_string_lossy().replace('\\', "/");
+    let mut settings = Files::default();
+    let mut unread = Vec::new();
+    let file = source::add_file(&mut settings, &name, &config, &mut unread);
+    let own = (name.clone(), config.clone());
+    // Whoever reads the file next says what is wrong with it.
+    let Some(file) = file else { return vec![own] };
+    let mut broken = Vec::new();
+    let parsed = source::parse(file, &settings.get(file).text, &mut broken);
+    if has_errors(&broken) {
+        return vec![own];
+    }
+    let include = parsed.documents.first().and_then(|tree| tree.value.get("include")?.as_array());
+    let include: Option<Vec<(String, Label)>> = include.map(|patterns| {
+        let texts = patterns.iter().filter_map(serde_json::Value::as_str);
+        texts.map(|text| (text.to_owned(), Label::new(file, 0..0))).collect()
+    });
+    let mut findings = Vec::new();
+    let found = source::discover(root, &config, include.as_deref(), &mut findings);
+    for mut finding in findings {
+        // The places are in a file that `out` does not have.
+        finding.primary = None;
+        out.diagnostics.push(finding);
+    }
+    std::iter::once(own).chain(found.into_iter().map(|name| (name.clone(), root.join(name)))).collect()
+}
+
 /// Checks files by themselves, without what only a whole workspace can show.
 pub fn check_files(paths: &[PathBuf], out: &mut Findings) {
     let named: Vec<(String, PathBuf)> =

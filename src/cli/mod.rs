@@ -15,6 +15,7 @@ mod completions;
 mod connect;
 mod context;
 mod emulator;
+mod fmt;
 mod git;
 mod guards_from;
 mod man;
@@ -22,6 +23,7 @@ mod pipeline;
 mod plan;
 mod planning;
 mod progress;
+mod replace;
 mod schema;
 mod settings;
 mod signal;
@@ -98,6 +100,8 @@ enum Command {
     Completions(completions::Args),
     /// Serve the services' APIs on a local port, for trying things out
     Emulator(emulator::Args),
+    /// Lay documents out: order of keys, indentation, quotes
+    Fmt(fmt::Args),
     /// Print the manual page
     Man(man::Args),
     /// Print the JSON Schema of documents
@@ -119,6 +123,7 @@ fn dispatch(context: &Context, command: &Command) -> Result<Exit, Failure> {
         Command::Comment(args) => comment::run(context, args),
         Command::Completions(args) => completions::run(context, args),
         Command::Emulator(args) => emulator::run(context, args),
+        Command::Fmt(args) => fmt::run(context, args),
         Command::Man(args) => man::run(context, args),
         Command::Schema(args) => schema::run(context, args),
         Command::Snapshot(args) => snapshot::run(context, args),

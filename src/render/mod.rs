@@ -3,6 +3,7 @@
 pub mod answer;
 pub mod describe;
 pub mod diagnostic;
+pub mod diff;
 pub mod findings;
 pub mod github;
 pub mod markdown;

@@ -8,6 +8,7 @@ mod build;
 mod discover;
 mod expectation;
 mod hidden;
+pub mod outline;
 pub(crate) mod parallel;
 mod places;
 mod read;

@@ -73,7 +73,7 @@ pub fn parse(file: FileId, text: &str, findings: &mut Vec<Diagnostic>) -> Parsed
     parsed
 }
 
-fn options() -> granit_parser::Options {
+pub(super) fn options() -> granit_parser::Options {
     granit_parser::options! {
         disallow_directives: true,
         max_buffered_comment_events: usize::MAX,
@@ -126,12 +126,12 @@ fn read(
     Ok(())
 }
 
-fn bytes(span: &Span) -> Range<usize> {
+pub(super) fn bytes(span: &Span) -> Range<usize> {
     span.byte_range().expect("text in memory has byte offsets")
 }
 
 /// A block scalar's span reaches over the line breaks behind it; people mean the text.
-fn trimmed(text: &str, span: Range<usize>) -> Range<usize> {
+pub(super) fn trimmed(text: &str, span: Range<usize>) -> Range<usize> {
     let length = text.get(span.clone()).map_or(0, |slice| slice.trim_end().len());
     span.start..span.start + length
 }

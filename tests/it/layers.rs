@@ -7,7 +7,7 @@ use crate::examples::repository;
 
 /// The modules in order: each may use those that stand below it, and none above. `render::sanitize` uses nothing, and
 /// whoever holds foreign text may call it.
-const ORDER: [&str; 14] = [
+const ORDER: [&str; 15] = [
     "cli",
     "render",
     "execute",
@@ -16,6 +16,7 @@ const ORDER: [&str; 14] = [
     "plan",
     "check",
     "access",
+    "format",
     "document",
     "model",
     "source",

@@ -15,6 +15,7 @@ mod command_line;
 mod comment;
 mod emulator;
 mod examples;
+mod fmt;
 mod guards_from;
 mod layers;
 mod markdown;

@@ -1,0 +1,149 @@
+//! Texts and how they are quoted: not at all where every reader of YAML takes the bare text for the same text, else in
+//! double quotes, else as they were written.
+//!
+//! Invariant: no quotes are added to what stands without; what is bare keeps its meaning, and may look better so.
+
+use std::fmt::Write as _;
+
+use crate::source::outline::Style;
+use crate::source::resolve_scalar;
+
+/// A text of one or several lines that is no block.
+#[derive(Clone, Debug)]
+pub(super) struct Scalar {
+    /// As it stands in the file, quotes and all.
+    pub(super) source: String,
+    pub(super) style: Style,
+    /// What it says.
+    pub(super) content: String,
+}
+
+/// Words that other readers of YAML take for truth values or for nothing.
+const READ_OTHERWISE: [&str; 9] = ["y", "n", "yes", "no", "on", "off", "true", "false", "null"];
+
+impl Scalar {
+    /// The text for a line of its own; `indent` blanks stand in front of its further lines.
+    pub(super) fn block(&self, indent: usize) -> String {
+        match self.source.contains('\n') {
+            true => self.further_lines(indent),
+            false => self.on_one_line(false),
+        }
+    }
+
+    /// The text between brackets or braces, on one line.
+    pub(super) fn flow(&self) -> String {
+        match (self.source.contains('\n'), self.style) {
+            (false, _) => self.on_one_line(true),
+            (true, Style::Plain) if !self.content.contains('\n') => self.content.clone(),
+            (true, Style::Plain | Style::Single | Style::Double | Style::Block) => double_quoted(&self.content),
+        }
+    }
+
+    fn on_one_line(&self, flow: bool) -> String {
+        match self.style {
+            Style::Plain | Style::Block => self.source.clone(),
+            Style::Single | Style::Double if reads_the_same_bare(&self.content, flow) => self.content.clone(),
+            Style::Single if !self.content.contains(['"', '\\']) && self.content.chars().all(is_shown) => {
+                format!("\"{}\"", self.content)
+            }
+            Style::Single | Style::Double => self.source.clone(),
+        }
+    }
+
+    fn further_lines(&self, indent: usize) -> String {
+        let mut lines = self.source.split('\n');
+        let mut text = lines.next().unwrap_or_default().to_owned();
+        for line in lines {
+            // In double quotes a blank behind a backslash at the end of a line is text.
+            let line = line.trim_start_matches([' ', '\t']);
+            let pad = if line.is_empty() { 0 } else { indent };
+            write!(text, "\n{:pad$}{line}", "").expect("writing to a string");
+        }
+        text
+    }
+}
+
+/// Whether the text without quotes is the same text, here and for readers of YAML 1.1, which know more numbers, dates
+/// and truth values.
+fn reads_the_same_bare(text: &str, flow: bool) -> bool {
+    let Some(first) = text.chars().next() else { return false };
+    let starts_well = match first {
+        '0'..='9' => {
+            let dots = text.matches('.').count();
+            text.contains('/') || (dots > 1 && !text.contains([':', '-', '_']))
+        }
+        '~' => text.starts_with("~/"),
+        _ => first.is_alphabetic() || first == '/',
+    };
+    let structure = text.contains(": ") || text.contains(" #") || text.ends_with([':', ' ']);
+    let brackets = flow && text.contains([',', '[', ']', '{', '}', ':']);
+    let word = READ_OTHERWISE.iter().any(|word| text.eq_ignore_ascii_case(word));
+    let is_text = resolve_scalar(text).is_some_and(|value| value.is_string());
+    starts_well && !structure && !brackets && !word && is_text && text.chars().all(is_shown)
+}
+
+/// Whether a character needs no escape and hides from no one.
+fn is_shown(character: char) -> bool {
+    !character.is_control()
+        && !matches!(character, '\u{a0}' | '\u{ad}' | '\u{61c}' | '\u{2000}'..='\u{200f}' | '\u{2028}'..='\u{202f}'
+            | '\u{205f}'..='\u{206f}' | '\u{3000}' | '\u{feff}' | '\u{fff9}'..='\u{ffff}' | '\u{e0000}'..='\u{e007f}')
+}
+
+fn double_quoted(text: &str) -> String {
+    let mut quoted = String::from("\"");
+    for character in text.chars() {
+        match character {
+            '"' => quoted.push_str("\\\""),
+            '\\' => quoted.push_str("\\\\"),
+            '\n' => quoted.push_str("\\n"),
+            '\t' => quoted.push_str("\\t"),
+            _ if is_shown(character) => quoted.push(character),
+            _ => write!(quoted, "\\U{:08x}", u32::from(character)).expect("writing to a string"),
+        }
+    }
+    quoted.push('"');
+    quoted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quotes_go_where_nobody_needs_them() {
+        let cases = [
+            ("'allow mirrors'", "allow mirrors", "allow mirrors"),
+            // A colon inside of a word ends nothing, but old readers stumble over one in brackets.
+            ("\"cve.mitre.org:443\"", "cve.mitre.org:443", "\"cve.mitre.org:443\""),
+            ("'~/src/**'", "~/src/**", "~/src/**"),
+            ("\"10.0.0.0/8\"", "10.0.0.0/8", "10.0.0.0/8"),
+            ("\"10.0.0.1\"", "10.0.0.1", "10.0.0.1"),
+            // Starts an alias.
+            ("'*.example.com'", "\"*.example.com\"", "\"*.example.com\""),
+            ("'a, b'", "a, b", "\"a, b\""),
+            // A comment and a key, if bare.
+            ("'a #b'", "\"a #b\"", "\"a #b\""),
+            ("'a: b'", "\"a: b\"", "\"a: b\""),
+            // Text that is a number, a truth value, a time or a date for one reader or another.
+            ("'443'", "\"443\"", "\"443\""),
+            ("'1e3'", "\"1e3\"", "\"1e3\""),
+            ("'no'", "\"no\"", "\"no\""),
+            ("'12:30'", "\"12:30\"", "\"12:30\""),
+            ("'2026-01-01'", "\"2026-01-01\"", "\"2026-01-01\""),
+            ("'fd00::/8'", "fd00::/8", "\"fd00::/8\""),
+            ("''", "\"\"", "\"\""),
+            // Double quotes would need escapes, and single ones need none.
+            ("'\"x\" it says'", "'\"x\" it says'", "'\"x\" it says'"),
+            ("'it''s'", "it's", "it's"),
+            // Escapes that show what would be hidden.
+            ("\"a\\u200bb\"", "\"a\\u200bb\"", "\"a\\u200bb\""),
+            ("on", "on", "on"),
+        ];
+        for (source, block, flow) in cases {
+            let value = crate::source::outline::outline(source).unwrap().remove(0).root;
+            let crate::source::outline::Shape::Scalar { style, content } = value.shape else { panic!("{source}") };
+            let scalar = Scalar { source: source.to_owned(), style, content };
+            assert_eq!((scalar.block(0), scalar.flow()), (block.to_owned(), flow.to_owned()), "{source}");
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! A file as it is laid out: what stands in it, each comment with what it is about.
+
+use super::scalar::Scalar;
+
+/// A comment.
+#[derive(Clone, Debug)]
+pub(super) struct Comment {
+    /// With its `#`, without blanks at the end.
+    pub(super) text: String,
+    /// Characters in front of it on its line.
+    pub(super) column: usize,
+    /// Blanks between it and what stands in front of it.
+    pub(super) gap: usize,
+    /// Whether nothing stands in front of it.
+    pub(super) own_line: bool,
+    /// Whether a blank line stands above.
+    pub(super) blank: bool,
+}
+
+/// A document with the comments around it.
+#[derive(Debug, Default)]
+pub(super) struct Document {
+    /// Comments before the marker.
+    pub(super) prologue: Vec<Comment>,
+    /// The `---`, where it is written.
+    pub(super) marker: Option<Marker>,
+    /// Comments at the top, which stay there whatever key comes first.
+    pub(super) header: Vec<Comment>,
+    /// The value; none for an empty document.
+    pub(super) root: Option<Value>,
+    /// Comments behind the value.
+    pub(super) foot: Vec<Comment>,
+}
+
+/// A `---`.
+#[derive(Debug, Default)]
+pub(super) struct Marker {
+    /// Whether a blank line stands above.
+    pub(super) blank: bool,
+    /// Comments on its line.
+    pub(super) comments: Vec<Comment>,
+}
+
+/// A key with its value, or an item.
+#[derive(Debug)]
+pub(super) struct Entry {
+    /// Comments above.
+    pub(super) before: Vec<Comment>,
+    /// Whether a blank line stands above, below those comments.
+    pub(super) blank: bool,
+    /// The key; none for an item.
+    pub(super) key: Option<Scalar>,
+    /// Comments on the line of the key, where the value starts below, and on that of a `|`.
+    pub(super) head: Vec<Comment>,
+    /// Comments between key and value on lines of their own.
+    pub(super) inner: Vec<Comment>,
+    /// The value.
+    pub(super) value: Value,
+    /// Comments behind the value.
+    pub(super) trailing: Vec<Comment>,
+    /// Comments below a key without a value, indented as its value would be.
+    pub(super) foot: Vec<Comment>,
+}
+
+/// A value.
+#[derive(Debug)]
+pub(super) struct Value {
+    /// `&name`.
+    pub(super) anchor: Option<String>,
+    pub(super) body: Body,
+}
+
+#[derive(Debug)]
+pub(super) enum Body {
+    /// Not written.
+    Nothing,
+    /// `*name`.
+    Alias(String),
+    Scalar(Scalar),
+    Block(BlockText),
+    Collection(Collection),
+}
+
+/// A literal or folded text.
+#[derive(Debug)]
+pub(super) struct BlockText {
+    /// `|-`.
+    pub(super) header: String,
+    /// Its lines as written, without line ends.
+    pub(super) lines: Vec<String>,
+    /// The blanks in front of its lines that are no part of the text.
+    pub(super) indent: usize,
+    /// Whether the header says how many those are.
+    pub(super) explicit: bool,
+    /// The indentation of the collection that it stands in.
+    pub(super) parent: usize,
+}
+
+#[derive(Debug)]
+pub(super) struct Collection {
+    pub(super) flow: bool,
+    pub(super) mapping: bool,
+    pub(super) entries: Vec<Entry>,
+    /// Comments behind the last entry, as deep as the entries.
+    pub(super) foot: Vec<Comment>,
+}
+
+impl Entry {
+    /// Whether a blank line stands above the entry and its comments.
+    pub(super) fn blank_above(&self) -> bool {
+        self.before.first().map_or(self.blank, |comment| comment.blank)
+    }
+
+    /// Puts a blank line above the entry and its comments, or takes it away.
+    pub(super) fn set_blank_above(&mut self, blank: bool) {
+        match self.before.first_mut() {
+            Some(comment) => comment.blank = blank,
+            None => self.blank = blank,
+        }
+    }
+
+    /// Whether a comment stands anywhere in it.
+    fn has_comments(&self) -> bool {
+        let Self { before, blank: _, key: _, head, inner, value, trailing, foot } = self;
+        [before, head, inner, trailing, foot].into_iter().any(|comments| !comments.is_empty()) || value.has_comments()
+    }
+}
+
+impl Value {
+    /// Whether a comment stands anywhere in it.
+    pub(super) fn has_comments(&self) -> bool {
+        match &self.body {
+            Body::Collection(collection) => {
+                !collection.foot.is_empty() || collection.entries.iter().any(Entry::has_comments)
+            }
+            Body::Nothing | Body::Alias(_) | Body::Scalar(_) | Body::Block(_) => false,
+        }
+    }
+
+    /// Whether an alias stands anywhere in it.
+    pub(super) fn has_aliases(&self) -> bool {
+        match &self.body {
+            Body::Alias(_) => true,
+            Body::Collection(collection) => collection.entries.iter().any(|entry| entry.value.has_aliases()),
+            Body::Nothing | Body::Scalar(_) | Body::Block(_) => false,
+        }
+    }
+}

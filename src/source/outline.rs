@@ -1,0 +1,146 @@
+//! How documents are written: nodes with their style and bytes, for those who edit the text rather than read the value.
+//!
+//! Invariant: the nodes come from the same parser as [`super::parse`] and in its dialect, so that both always agree on
+//! what a file says. A text in which that found errors has no outline.
+
+use std::ops::Range;
+
+use granit_parser::{Event, Parser, ScalarStyle, StructureStyle};
+
+use super::expectation;
+use super::yaml::{bytes, options, trimmed};
+
+/// A document as it is written.
+#[derive(Clone, Debug)]
+pub struct Outline {
+    /// Bytes of the `---` in front, if there is one.
+    pub marker: Option<Range<usize>>,
+    /// The value.
+    pub root: Node,
+}
+
+/// A value as it is written.
+#[derive(Clone, Debug)]
+pub struct Node {
+    /// Bytes of the value, its anchor aside. A value that is not written takes none; a literal or folded text starts
+    /// behind its header, and ends with its line breaks.
+    pub span: Range<usize>,
+    /// What it looks like.
+    pub shape: Shape,
+}
+
+/// The looks of a value.
+#[derive(Clone, Debug)]
+pub enum Shape {
+    /// `*name`.
+    Alias,
+    /// Text.
+    Scalar {
+        /// How it is quoted.
+        style: Style,
+        /// What it says.
+        content: String,
+    },
+    /// A list.
+    Sequence {
+        /// Whether it is written in brackets.
+        flow: bool,
+        /// The items.
+        items: Vec<Node>,
+    },
+    /// Keys and values.
+    Mapping {
+        /// Whether it is written in braces, or is a pair in brackets.
+        flow: bool,
+        /// The keys with their values.
+        entries: Vec<(Node, Node)>,
+    },
+}
+
+/// How a text is quoted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Style {
+    /// Not at all.
+    Plain,
+    /// `'…'`.
+    Single,
+    /// `"…"`.
+    Double,
+    /// `|` or `>`.
+    Block,
+}
+
+/// A collection that is not finished.
+struct Open {
+    flow: bool,
+    mapping: bool,
+    start: usize,
+    children: Vec<Node>,
+}
+
+/// The documents of a text, the empty ones too; `None` when it is broken, or a key is no text.
+#[must_use]
+pub fn outline(text: &str) -> Option<Vec<Outline>> {
+    let shielded = expectation::shield(text);
+    let shown = shielded.as_ref().map_or(text, |shielded| shielded.text.as_str());
+    let mut outlines = Vec::new();
+    let mut marker = None;
+    let mut open: Vec<Open> = Vec::new();
+    for event in Parser::new_from_str_with_options(shown, options()) {
+        let (event, span) = event.ok()?;
+        let span = bytes(&span);
+        let start = |flow, mapping| Open { flow, mapping, start: span.start, children: Vec::new() };
+        let node = match event {
+            Event::DocumentStart(explicit, _) => {
+                marker = explicit.then_some(span);
+                continue;
+            }
+            Event::SequenceStart(style, ..) => {
+                open.push(start(style == StructureStyle::Flow, false));
+                continue;
+            }
+            Event::MappingStart(style, ..) => {
+                open.push(start(style == StructureStyle::Flow, true));
+                continue;
+            }
+            Event::SequenceEnd | Event::MappingEnd => finish(open.pop()?, span.end)?,
+            Event::Alias(_) => Node { span, shape: Shape::Alias },
+            Event::Scalar(content, style, ..) => {
+                let content = match &shielded {
+                    Some(shielded) => shielded.content(content, &span),
+                    None => content,
+                };
+                let style = match style {
+                    ScalarStyle::Plain => Style::Plain,
+                    ScalarStyle::SingleQuoted => Style::Single,
+                    ScalarStyle::DoubleQuoted => Style::Double,
+                    ScalarStyle::Literal | ScalarStyle::Folded => Style::Block,
+                };
+                let span = if style == Style::Block { span } else { trimmed(shown, span) };
+                Node { span, shape: Shape::Scalar { style, content: content.into_owned() } }
+            }
+            _ => continue,
+        };
+        match open.last_mut() {
+            Some(parent) => parent.children.push(node),
+            None => outlines.push(Outline { marker: marker.take(), root: node }),
+        }
+    }
+    Some(outlines)
+}
+
+fn finish(open: Open, end: usize) -> Option<Node> {
+    let Open { flow, mapping, start, children } = open;
+    // The end of a block collection is told where the next thing starts.
+    let end = if flow { end } else { children.last().map_or(end, |last| last.span.end) };
+    if !mapping {
+        return Some(Node { span: start..end, shape: Shape::Sequence { flow, items: children } });
+    }
+    let mut entries = Vec::new();
+    let mut children = children.into_iter();
+    while let Some(key) = children.next() {
+        matches!(key.shape, Shape::Scalar { .. }).then_some(())?;
+        entries.push((key, children.next()?));
+    }
+    Some(Node { span: start..end, shape: Shape::Mapping { flow, entries } })
+}
