@@ -14,7 +14,7 @@ fn layout(text: &str) -> Layout {
 fn formatted(text: &str) -> String {
     match layout(text) {
         Layout::Text(new) => new,
-        other => panic!("{other:?}: {text}"),
+        other @ (Layout::Foreign | Layout::Kept(_) | Layout::Broken) => panic!("{other:?}: {text}"),
     }
 }
 
