@@ -89,7 +89,14 @@ fn read_workspace(
     files: &mut Files,
     findings: &mut Vec<Diagnostic>,
 ) -> Option<(Settings, Desired, Vec<Test>)> {
+    let own = config.is_none();
     let config = config.map_or_else(|| root.join(CONFIG_NAME), Path::to_owned);
+    if own && leads_outside(root, &config) {
+        let message = format!("`{CONFIG_NAME}` is a link to a file outside of the workspace");
+        let finding = Diagnostic::error("outside-workspace", message);
+        findings.push(finding.help("move the file into the workspace, or name it with `--config`"));
+        return None;
+    }
     let name = config.strip_prefix(root).unwrap_or(&config).to_string_lossy().replace('\\', "/");
     let config_file = source::add_file(files, &name, &config, findings)?;
     let mut own = FileDocuments::read(files, config_file, Role::Settings);
@@ -110,6 +117,12 @@ fn read_workspace(
     declarations.examine(Some((&settings, emptiness)), &read, files, findings);
     let (desired, tests) = declarations.into_desired();
     Some((settings, desired, tests))
+}
+
+/// Whether a file of the workspace is a link out of it: a proposal's link would show what lies beside the checkout.
+fn leads_outside(root: &Path, file: &Path) -> bool {
+    let root = std::fs::canonicalize(root);
+    root.is_ok_and(|root| std::fs::canonicalize(file).is_ok_and(|file| !file.starts_with(root)))
 }
 
 /// The names of the workspace's files. `import` starts from patterns that match nothing yet.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use super::planning::{Services, Workspace, read};
+use super::planning::{Services, Stricter, Workspace, read};
 use super::progress::Progress;
 use super::signal::Signals;
 use super::{Context, Exit, Failure, workspace};
@@ -34,7 +34,7 @@ pub(super) struct Args {
     #[arg(value_name = "PATH")]
     path: Option<PathBuf>,
     /// Apply this saved plan, and nothing else
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["guards_from", "deny_widening"])]
     plan: Option<PathBuf>,
     /// Do not ask
     #[arg(short, long)]
@@ -42,9 +42,8 @@ pub(super) struct Args {
     /// Lift a guard for this run
     #[arg(long, value_name = "GUARD", value_parser = guard)]
     allow: Vec<Guard>,
-    /// Take guards and settings from this git ref, or from a folder that holds it, instead of from the workspace
-    #[arg(long, value_name = "REF|DIR", conflicts_with = "plan")]
-    guards_from: Option<String>,
+    #[command(flatten)]
+    stricter: Stricter,
 }
 
 fn guard(text: &str) -> Result<Guard, String> {
@@ -82,7 +81,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
 /// The plan from the workspace, as it is now.
 async fn planned(context: &Context, args: &Args, progress: &Arc<Progress>) -> Result<(Plan, Services), Failure> {
     let path = args.path.as_ref().map(|path| context.path(path));
-    let workspace = Workspace::load(context, path.as_deref(), args.guards_from.as_deref())?;
+    let workspace = Workspace::load(context, path.as_deref(), &args.stricter)?;
     let connected = workspace.connect(context, Some(progress.observer())).await?;
     let live = connected.live().await?;
     let plan = workspace.plan(context, &live)?;

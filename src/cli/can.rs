@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::planning::Workspace;
+use super::planning::{Stricter, Workspace};
 use super::{Context, Exit, Failure, workspace};
 use crate::access::{Request, State};
 use crate::check::Emptiness;
@@ -70,7 +70,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
 
 /// The workspace and the live state of its organization.
 pub(super) fn read_live(context: &Context, path: Option<&std::path::Path>) -> Result<(Workspace, Live), Failure> {
-    let workspace = Workspace::load(context, path, None)?;
+    let workspace = Workspace::load(context, path, &Stricter::default())?;
     let live = context.block_on(async {
         let connected = workspace.connect(context, None).await?;
         let live = connected.live().await;

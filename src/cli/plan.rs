@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::planning::{Workspace, live_from};
+use super::planning::{Stricter, Workspace, live_from};
 use super::{Context, Exit, Failure};
 use crate::plan::Plan;
 use crate::render;
@@ -36,9 +36,8 @@ pub(super) struct Args {
     /// Plan against a snapshot instead of the service
     #[arg(long, value_name = "FILE")]
     live_from: Option<PathBuf>,
-    /// Take guards and settings from this git ref, or from a folder that holds it, instead of from what is proposed
-    #[arg(long, value_name = "REF|DIR")]
-    guards_from: Option<String>,
+    #[command(flatten)]
+    stricter: Stricter,
 }
 
 #[derive(Clone, Copy, clap::ValueEnum)]
@@ -52,9 +51,9 @@ enum Format {
 }
 
 pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
-    let Args { path, out, format, detailed_exitcode, live_from: snapshot, guards_from } = args;
+    let Args { path, out, format, detailed_exitcode, live_from: snapshot, stricter } = args;
     let path = path.as_ref().map(|path| context.path(path));
-    let workspace = Workspace::load(context, path.as_deref(), guards_from.as_deref())?;
+    let workspace = Workspace::load(context, path.as_deref(), stricter)?;
     let live = match snapshot {
         Some(file) => live_from(context, &workspace, file)?,
         None => context.block_on(async {

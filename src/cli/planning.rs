@@ -13,6 +13,17 @@ use crate::plan::{self, GuardsFrom, Plan, diff, teams};
 use crate::service::docker::{ENDPOINT, Snapshot};
 use crate::service::http::Observer;
 
+/// Flags that can make a plan's guards stricter, and not weaker.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub(super) struct Stricter {
+    /// Take guards and settings from this git ref, or from a folder that holds it, instead of from what is proposed
+    #[arg(long, value_name = "REF|DIR")]
+    guards_from: Option<String>,
+    /// Refuse a plan that gives any audience new access, whatever the settings say
+    #[arg(long)]
+    deny_widening: bool,
+}
+
 /// A workspace that has to do with at least one service.
 #[derive(Debug)]
 pub(super) struct Workspace {
@@ -103,9 +114,9 @@ impl Workspace {
     /// # Errors
     ///
     /// When its documents are wrong, or it names no service, or the base cannot be read.
-    pub(super) fn load(context: &Context, path: Option<&Path>, base: Option<&str>) -> Result<Self, Failure> {
+    pub(super) fn load(context: &Context, path: Option<&Path>, stricter: &Stricter) -> Result<Self, Failure> {
         let mut loaded = workspace::load(context, path, Emptiness::Refused)?;
-        let guards_from = match base {
+        let guards_from = match &stricter.guards_from {
             Some(base) => {
                 let Base { from, settings } = Base::read(context, &loaded.root, base)?;
                 let (held, changed) = settings_for(&loaded.settings, settings.as_ref());
@@ -114,6 +125,7 @@ impl Workspace {
             }
             None => None,
         };
+        loaded.settings.guards.deny_widening |= stricter.deny_widening;
         let (docker, vijil) = (loaded.settings.docker.clone(), loaded.settings.vijil.clone());
         if docker.is_none() && vijil.is_none() {
             let failure = Failure::new(Exit::Invalid, "the workspace has nothing to do with any service");

@@ -1,8 +1,9 @@
 //! Makes text that others wrote safe to show: names from files and services cannot move the cursor, recolour the
-//! terminal, reorder what is read, or hide in it.
+//! terminal, reorder what is read, or hide in it; and in the log of a pipeline, they are no command to its runner.
 //!
 //! Invariant: what comes out holds no character that a terminal acts on or shows as nothing, line ends and tabs of
-//! [`block`] aside. Whatever is taken out stays visible as `\u{…}`.
+//! [`block`] aside; no line of it is a workflow command, `::name::` at its start or `##[name]` anywhere. Whatever is taken
+//! out stays visible as `\u{…}`.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -10,14 +11,32 @@ use std::fmt::Write as _;
 /// For text inside a line: line ends and tabs are escaped too.
 #[must_use]
 pub fn line(text: &str) -> Cow<'_, str> {
-    escape(text, |_| false)
+    inert(escape(text, |_| false))
 }
 
 /// For text of several lines: `\n` and `\t` stay.
 #[must_use]
 pub fn block(text: &str) -> Cow<'_, str> {
-    escape(text, |character| matches!(character, '\n' | '\t'))
+    inert(escape(text, |character| matches!(character, '\n' | '\t')))
 }
+
+/// Breaks what GitHub's runner takes for a command in any program's output: a line that starts with `::`, spaces aside,
+/// and has `::` again, and `##[` in any place. An address such as `::1` stays.
+fn inert(text: Cow<'_, str>) -> Cow<'_, str> {
+    let commands = |line: &str| line.trim_start().strip_prefix("::").is_some_and(|rest| rest.contains("::"));
+    if !text.contains("##[") && !text.split('\n').any(commands) {
+        return text;
+    }
+    let broken = |line: &str| match line.split_once("::").filter(|_| commands(line)) {
+        Some((before, after)) => format!("{before}\\u{{3a}}:{after}"),
+        None => line.to_owned(),
+    };
+    let lines: Vec<String> = text.replace("##[", "##\\u{5b}").split('\n').map(broken).collect();
+    Cow::Owned(lines.join("\n"))
+}
+
+/// Nothing, that yet keeps two pieces of text apart.
+const APART: &str = "<!-- -->";
 
 /// For Markdown of a pull request, in prose, lists and tables: a piece of code that nothing in the text can end, and in
 /// which it makes no markup, link, mention or table cell. Every mark that Markdown reads is written as a character
@@ -27,6 +46,10 @@ pub fn markdown(text: &str) -> String {
     let mut safe = String::from("<code>");
     let mut before = String::new();
     for character in line(text).chars() {
+        // Addresses of mail are looked for once references are read: what stands before the `@` has to be another piece.
+        if character == '@' {
+            safe.push_str(APART);
+        }
         // `www.` alone makes a link.
         let link = character == '.' && before.to_ascii_lowercase().ends_with("www");
         if link || (character.is_ascii_punctuation() && !matches!(character, '-' | ',' | '.')) {
@@ -52,7 +75,11 @@ pub fn markdown_block(text: &str) -> String {
 /// For the message of a workflow command: what it says cannot start another command.
 #[must_use]
 pub fn workflow_command(text: &str) -> String {
-    block(text).replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+    escape(text, |character| matches!(character, '\n' | '\t'))
+        .replace("##[", "##\\u{5b}")
+        .replace('%', "%25")
+        .replace('\r', "%0D")
+        .replace('\n', "%0A")
 }
 
 /// For a property of a workflow command (`file=…`): it cannot end the property or the list of them.
@@ -117,6 +144,11 @@ mod tests {
             ("re\u{200b}search", "re\\u{200b}search"),       // looks like another name
             ("x\u{e0041}", "x\\u{e0041}"),                   // hidden tag
             ("\u{7f}", "\\u{7f}"),                           // delete
+            ("::add-mask::acme", "\\u{3a}:add-mask::acme"),  // a workflow command
+            (" ::error::x", " \\u{3a}:error::x"),            // the same
+            ("a ##[error]x", "a ##\\u{5b}error]x"),          // the older form, anywhere in a line
+            ("::/0", "::/0"),                                // an address
+            ("fd00::1 and fd00::2", "fd00::1 and fd00::2"),  // two of them
         ];
         for (text, safe) in table {
             assert_eq!(line(text), safe);
@@ -126,6 +158,7 @@ mod tests {
     #[test]
     fn a_block_keeps_its_lines() {
         assert_eq!(block("a\n\tb\r\u{7}"), "a\n\tb\\r\\u{7}");
+        assert_eq!(block("a\n\t::error::x\nb"), "a\n\t\\u{3a}:error::x\nb");
     }
 
     #[test]
@@ -134,7 +167,8 @@ mod tests {
             ("api.github.com", "api.github.com"),
             // a table cell, a mention, a link, HTML, code, emphasis, an image, mathematics
             ("a|b", "a&#124;b"),
-            ("@octocat", "&#64;octocat"),
+            ("@octocat", "<!-- -->&#64;octocat"),
+            ("mail@example.com", "mail<!-- -->&#64;example.com"),
             ("https://x", "https&#58;&#47;&#47;x"),
             ("www.example.com", "www&#46;example.com"),
             ("</code><b>", "&#60;&#47;code&#62;&#60;b&#62;"),
@@ -174,6 +208,7 @@ mod tests {
         fn markdown_has_no_marks_but_its_own(text in text()) {
             let safe = markdown(&text);
             let inner = safe.strip_prefix("<code>").and_then(|rest| rest.strip_suffix("</code>")).unwrap();
+            let inner = inner.replace(super::APART, "");
             prop_assert!(!inner.contains(['<', '>', '`', '|', '*', '_', '[', ']', '@', ':', '/', '\\', '~', '$', '!', '\n']));
             let block = markdown_block(&text);
             let fence = block.lines().next().unwrap();

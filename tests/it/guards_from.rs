@@ -181,3 +181,29 @@ fn a_base_that_cannot_be_read_ends_the_run() {
     let (code, _, stderr) = seawall(outside.path(), &["plan", "--guards-from", "main"]);
     assert!(code == Some(2) && stderr.contains("neither a commit"), "{stderr}");
 }
+
+#[test]
+fn a_flag_makes_guards_stricter() {
+    let repository = repository();
+    let folder = repository.path().join("policies");
+    let (code, stdout, _) = seawall(&folder, &["plan", "--deny-widening"]);
+    assert!(code == Some(0) && stdout.contains("\nRefused by `deny_widening`"), "{stdout}");
+    let (code, _, stderr) = seawall(&folder, &["apply", "--yes", "--deny-widening"]);
+    assert!(code == Some(4) && stderr.contains("refused by deny_widening"), "{stderr}");
+    let (code, _, stderr) = seawall(&folder, &["apply", "--plan", "plan.json", "--deny-widening"]);
+    assert!(code == Some(2) && stderr.contains("cannot be used with"), "{stderr}"); // a saved plan is judged already
+}
+
+#[cfg(unix)]
+#[test]
+fn the_settings_of_a_proposal_are_no_link_out_of_it() {
+    let repository = repository();
+    let folder = repository.path().join("policies");
+    std::fs::write(repository.path().join("secret"), "token: do-not-show-me\n").unwrap();
+    std::fs::remove_file(folder.join("seawall.yaml")).unwrap();
+    std::os::unix::fs::symlink("../secret", folder.join("seawall.yaml")).unwrap();
+    let (code, stdout, stderr) = seawall(&folder, &["plan"]);
+    assert_eq!((code, stdout.as_str()), (Some(1), ""), "{stderr}");
+    assert!(stderr.contains("is a link to a file outside of the workspace"), "{stderr}");
+    assert!(!stderr.contains("do-not-show-me"), "{stderr}");
+}

@@ -9,6 +9,7 @@
 )]
 
 mod access_compare;
+mod annotations;
 mod apply;
 mod cases;
 mod command_line;

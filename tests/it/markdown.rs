@@ -1,13 +1,16 @@
 //! Plans as Markdown: short enough for a comment, and no text of others is markup.
 
 use proptest::prelude::*;
-use seawall::document::Guards;
+use seawall::document::{Guards, SettingChange};
 use seawall::model::{
     Action, Body, Cedar, Decision, Desired, DesiredPolicy, DesiredRule, Domain, Live, LiveBody, LivePolicy, LiveRule,
     Origin, Policy, PolicyId, Resources, Rule, RuleId, Scope, Team, TeamDirectory,
 };
-use seawall::plan::{self, Plan, Target, diff::Ownership};
-use seawall::render::markdown;
+use seawall::plan::agents::{AgentPlan, AgentRecord, AgentStep, AgentTarget, Subject};
+use seawall::plan::step::Op;
+use seawall::plan::{self, GuardsFrom, Plan, Target, diff::Ownership};
+use seawall::render::plan::View;
+use seawall::render::{markdown, plan as terminal};
 
 /// In every foreign text, so that it is found again.
 const CANARY: char = '研';
@@ -35,7 +38,27 @@ fn hostile() -> impl Strategy<Value = String> {
         "\u{202e}",
         "\u{1b}[2J",
         "&lt;",
+        "&#96;",
         "\\",
+        "\u{200b}",
+        "\u{2066}",
+        "my-org/policies#12",
+        "GH-7",
+        "0123456789abcdef0123456789abcdef01234567",
+        "mail@example.com",
+        "$x$",
+        "[^1]",
+        "~~x~~",
+        ":tada:",
+        "<img src=x onerror=alert(1)>",
+        "> [!NOTE]",
+        "- [ ] x",
+        "---",
+        "    ",
+        "\r\n\r\n",
+        "::add-mask::x",
+        "##[error]x",
+        "%0A",
         "a",
         " ",
     ]);
@@ -103,32 +126,130 @@ fn plan_of(texts: &[String]) -> Plan {
         declared(network(16, vec![rule(&text(17), Decision::Allow, &text(18))]), Domain::Network, &text(19)),
         declared(Policy { name: text(11), scope: Scope::Organization, body: Body::Cedar(cedar(20)) }, Domain::Mcp, "m"),
     ];
-    make(desired, &live, &text(8))
+    let change = |setting: &str, at| SettingChange {
+        setting: setting.into(),
+        base: text(at).into(),
+        proposed: vec![text(at + 1)].into(),
+    };
+    let changed = vec![change("docker.org", 21), change("docker.unmanaged", 22)];
+    let rule = |at: usize, op: Op| {
+        let after = serde_json::json!({
+            "natural_language": text(at),
+            "consequence": {"action": text(at + 1), "severity": text(at + 2)},
+        });
+        AgentStep {
+            id: at,
+            phase: 1,
+            op,
+            policy: Subject::Existing(text(at + 3)),
+            policy_name: text(at + 3),
+            rule: Some(Subject::Existing(text(at + 4))),
+            rule_id: Some(text(at + 5)),
+            before: (op == Op::Update).then(Default::default),
+            after: after.as_object().cloned(),
+            provenance: None,
+            source: None,
+            because: None,
+        }
+    };
+    let steps = [Op::Create, Op::Update, Op::Approve, Op::Reject].into_iter().zip(24..);
+    let agents = AgentPlan {
+        target: AgentTarget { endpoint: text(30) },
+        steps: steps.map(|(op, at)| rule(at, op)).collect(),
+        unmanaged: vec![text(31)],
+        live: AgentRecord { fingerprint: String::new(), touched: Vec::new() },
+    };
+    let agents = Some(agents);
+    Plan {
+        agents,
+        guards_from: Some(GuardsFrom { from: text(23), found: true, changed }),
+        ..make(desired, &live, &text(8))
+    }
 }
 
-/// The Markdown without code spans and fenced blocks.
-fn markup(text: &str) -> String {
-    let mut rest = String::new();
-    let mut fence: Option<&str> = None;
-    for line in text.lines() {
-        let marks = line.len() - line.trim_start_matches('`').len();
-        match fence {
-            Some(open) if line == open => fence = None,
-            Some(_) => {}
-            None if marks >= 3 => fence = Some(&line[..marks]),
-            None => {
-                let mut line = line;
-                while let Some((before, after)) = line.split_once("<code>") {
-                    rest.push_str(before);
-                    line = after.split_once("</code>").expect("a code span ends on its line").1;
-                }
-                rest.push_str(line);
-                rest.push('\n');
+/// What GitHub makes of it: CommonMark with its own extensions, HTML of the text as it is.
+fn html(markdown: &str) -> String {
+    let mut options = comrak::Options::default();
+    let extension = &mut options.extension;
+    extension.table = true;
+    extension.autolink = true;
+    extension.strikethrough = true;
+    extension.tasklist = true;
+    extension.footnotes = true;
+    extension.alerts = true;
+    extension.math_dollars = true;
+    extension.math_code = true;
+    options.render.r#unsafe = true;
+    comrak::markdown_to_html(markdown, &options)
+}
+
+/// What is shown as anything but code, where mentions, references and links are made; every tag is one of ours.
+fn prose(markdown: &str) -> String {
+    const TAGS: [&str; 18] = [
+        "h3",
+        "h4",
+        "p",
+        "div",
+        "blockquote",
+        "ul",
+        "li",
+        "details",
+        "summary",
+        "code",
+        "pre",
+        "br",
+        "strong",
+        "em",
+        "sub",
+        "a",
+        "ol",
+        "hr",
+    ];
+    let html = html(markdown);
+    let mut open: Vec<&str> = Vec::new();
+    let mut prose = String::new();
+    let is_code = |open: &[&str]| open.contains(&"code") || open.contains(&"pre");
+    let mut pieces = html.split('<');
+    prose.push_str(pieces.next().unwrap());
+    for piece in pieces {
+        let (tag, text) = piece.split_once('>').unwrap_or_else(|| panic!("`<{piece}` is no tag in {html}"));
+        let closing = tag.strip_prefix('/');
+        let (name, attributes) = closing.unwrap_or(tag).split_once(' ').unwrap_or((closing.unwrap_or(tag), ""));
+        if tag == "!-- --" {
+            if !is_code(&open) {
+                prose.push_str(text);
             }
+            continue;
+        }
+        assert!(TAGS.contains(&name.trim_end_matches('/')), "`<{tag}>` in {html}");
+        let ours = ["", "/", "class=\"language-diff\"", "href=\"https://github.example/run/7\""];
+        let alert = attributes.starts_with("class=\"markdown-alert");
+        assert!(ours.contains(&attributes) || alert, "`<{tag}>` in {html}");
+        match closing {
+            Some(name) => assert_eq!(open.pop(), Some(name), "{html}"),
+            None if ["br", "hr"].contains(&name.trim_end_matches('/')) => {}
+            None => open.push(name),
+        }
+        if !is_code(&open) {
+            prose.push_str(text);
         }
     }
-    assert!(fence.is_none(), "{text}");
-    rest
+    assert!(open.is_empty(), "{open:?} in {html}");
+    prose
+}
+
+/// Everything that GitHub would link or act on, outside of code.
+fn assert_inert(markdown: &str) {
+    let prose = prose(markdown);
+    let found =
+        [CANARY, '@', '\u{1b}', '\u{202e}', '\u{2066}', '\u{200b}', '$'].into_iter().find(|mark| prose.contains(*mark));
+    assert_eq!(found, None, "{prose}");
+    for link in ["://", "www.", "GH-", "0123456789abcdef", ":tada:"] {
+        assert!(!prose.contains(link), "{link} in {prose}");
+    }
+    let reference = prose.as_bytes().windows(2).any(|pair| pair[0] == b'#' && pair[1].is_ascii_digit());
+    // `&#39;` is how HTML writes an apostrophe.
+    assert!(!reference || !prose.replace("&#", "").contains('#'), "{prose}");
 }
 
 proptest! {
@@ -136,13 +257,15 @@ proptest! {
 
     #[test]
     fn foreign_text_is_never_markup(texts in prop::collection::vec(hostile(), 1..5)) {
-        let text = markdown::plan(&plan_of(&texts));
-        let markup = markup(&text);
-        prop_assert!(text.contains(CANARY));
-        prop_assert!(!markup.contains([CANARY, '@', '\u{1b}', '\u{202e}']), "{}", markup);
-        prop_assert!(!markup.contains("http") && !markup.contains("<script") && !markup.contains("<!--"), "{}", markup);
-        prop_assert_eq!(markup.matches("<details>").count(), markup.matches("</details>").count());
-        prop_assert_eq!(markup.matches("<summary>").count(), markup.matches("</summary>").count());
+        let plan = plan_of(&texts);
+        let text = markdown::comment(&plan, Some("https://github.example/run/7"));
+        prop_assert!(text.contains(CANARY) && text.len() <= markdown::MOST);
+        assert_inert(&text);
+        let plain = terminal::human(&plan, View { width: 120, all: true });
+        for shown in [&text, &plain] {
+            let acts = |line: &str| line.contains("##[") || line.trim_start().starts_with("::");
+            prop_assert!(!shown.lines().any(acts), "{}", shown);
+        }
     }
 }
 
@@ -169,6 +292,5 @@ fn a_plan_of_any_size_fits_into_a_comment_and_says_what_is_left_out() {
     assert!(text.len() < markdown::MOST - 1_000, "{}", text.len());
     assert!(text.contains("more entries about access") && text.contains("more steps"), "{}", &text[text.len() - 400..]);
     assert!(text.starts_with("### seawall: widens access for 1 audience"));
-    let markup = markup(&text);
-    assert_eq!(markup.matches("<details>").count(), markup.matches("</details>").count());
+    assert_inert(&text);
 }

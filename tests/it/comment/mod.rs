@@ -161,7 +161,7 @@ async fn a_run_after_another_finds_its_pull_request_by_the_head_of_the_event() {
     fake.world().pulls = json!([{"number": 11, "head": {"sha": "another"}}, {"number": 12, "head": {"sha": "abc"}}]);
     let output = comment(folder.path(), &fake, &["--plan", "plan.json"], &variables).await;
     assert!(told(&output).1.starts_with("Posted: "), "{output:?}");
-    let asked = "GET /repos/my-org/policies/pulls?state=open&head=mallory%3Anew+rule%26state%3Dall&per_page=100";
+    let asked = "GET /repos/my-org/policies/pulls?state=open&head=mallory%3Anew%20rule%26state%3Dall&per_page=100";
     assert_eq!(fake.calls()[0], asked);
 
     fake.world().pulls = json!([{"number": 12, "head": {"sha": "pushed since"}}]);
