@@ -2,17 +2,17 @@
 //!
 //! Invariant: there is a [`Loaded`] only when nothing is wrong with any document; a plan is never made from a part.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::declarations::Declarations;
-use crate::diagnostic::{Diagnostic, FileId, Files, Findings, Label, Severity};
+use crate::diagnostic::{Diagnostic, FileId, Files, Findings, Label, Overlay, Severity};
 use crate::document::{self, Body, Document, Test, Workspace as Settings};
 use crate::model::Desired;
 use crate::source::{self, CONFIG_NAME, Comment, parallel};
 
 /// A workspace without errors.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Loaded {
     /// The workspace's folder.
     pub root: PathBuf,
@@ -40,7 +40,20 @@ pub enum Emptiness {
 /// # Errors
 /// Everything that is wrong with its documents, warnings included.
 pub fn load(root: &Path, config: Option<&Path>, emptiness: Emptiness) -> Result<Loaded, Findings> {
-    let mut findings = Findings::default();
+    load_over(root, config, emptiness, Overlay::new())
+}
+
+/// Loads the workspace as it will be once the texts of `overlay` are its files.
+///
+/// # Errors
+/// Everything that is wrong with its documents, warnings included.
+pub fn load_over(
+    root: &Path,
+    config: Option<&Path>,
+    emptiness: Emptiness,
+    overlay: Overlay,
+) -> Result<Loaded, Findings> {
+    let mut findings = Findings { files: Files::over(overlay), ..Findings::default() };
     match load_into(root, config, emptiness, &mut findings) {
         Some((settings, desired, tests)) => Ok(Loaded { root: root.to_owned(), settings, desired, tests, findings }),
         None => Err(findings),
@@ -102,7 +115,10 @@ fn read_workspace(
     let mut own = FileDocuments::read(files, config_file, Role::Settings);
     findings.append(&mut own.findings);
     let (settings, include) = settings(&own, findings)?;
-    let names = discover(root, &config, include.as_deref(), emptiness, findings);
+    let found = discover(root, &config, include.as_deref(), emptiness, findings).into_iter();
+    let mut names: BTreeSet<String> = found.filter(|name| files.instead(name) != Some(&None)).collect();
+    let included = |name: &&str| source::includes(settings.include.as_deref(), name);
+    names.extend(files.added().filter(included).map(str::to_owned));
     if names.is_empty() && !has_errors(findings) && emptiness == Emptiness::Refused {
         let finding = Diagnostic::error("empty-workspace", "the workspace has no documents");
         let finding = finding.at(Label::new(config_file, 0..0));

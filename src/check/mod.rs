@@ -27,7 +27,7 @@ use crate::diagnostic::{Diagnostic, Files, Severity};
 use crate::document::{Declared, DeclaredAgent, Test, Workspace as Settings};
 use crate::source::parallel;
 
-pub use load::{Emptiness, Loaded, check_files, files, load, load_into, read_settings};
+pub use load::{Emptiness, Loaded, check_files, files, load, load_into, load_over, read_settings};
 pub use table::TABLE;
 
 /// A kind of finding, with its documentation.

@@ -18,6 +18,7 @@ mod emulator;
 mod fmt;
 mod git;
 mod guards_from;
+mod import;
 mod man;
 mod pipeline;
 mod plan;
@@ -31,6 +32,7 @@ mod snapshot;
 mod test;
 mod validate;
 mod workspace;
+mod writing;
 
 use std::ffi::OsString;
 use std::io::Write as _;
@@ -102,6 +104,8 @@ enum Command {
     Emulator(emulator::Args),
     /// Lay documents out: order of keys, indentation, quotes
     Fmt(fmt::Args),
+    /// Write documents for live policies that no document declares
+    Import(import::Args),
     /// Print the manual page
     Man(man::Args),
     /// Print the JSON Schema of documents
@@ -124,6 +128,7 @@ fn dispatch(context: &Context, command: &Command) -> Result<Exit, Failure> {
         Command::Completions(args) => completions::run(context, args),
         Command::Emulator(args) => emulator::run(context, args),
         Command::Fmt(args) => fmt::run(context, args),
+        Command::Import(args) => import::run(context, args),
         Command::Man(args) => man::run(context, args),
         Command::Schema(args) => schema::run(context, args),
         Command::Snapshot(args) => snapshot::run(context, args),

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::planning::{Stricter, Workspace, live_from};
+use super::planning::{Stricter, Workspace, live};
 use super::{Context, Exit, Failure};
 use crate::plan::Plan;
 use crate::render;
@@ -54,15 +54,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     let Args { path, out, format, detailed_exitcode, live_from: snapshot, stricter } = args;
     let path = path.as_ref().map(|path| context.path(path));
     let workspace = Workspace::load(context, path.as_deref(), stricter)?;
-    let live = match snapshot {
-        Some(file) => live_from(context, &workspace, file)?,
-        None => context.block_on(async {
-            let connected = workspace.connect(context, None).await?;
-            let live = connected.live().await;
-            connected.close().await;
-            live
-        })?,
-    };
+    let live = live(context, &workspace, snapshot.as_deref())?;
     let plan = workspace.plan(context, &live)?;
     if let Some(out) = out {
         save(&context.path(out), &plan)?;

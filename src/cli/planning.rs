@@ -126,12 +126,21 @@ impl Workspace {
             None => None,
         };
         loaded.settings.guards.deny_widening |= stricter.deny_widening;
+        Ok(Self { guards_from, ..Self::of(loaded)? })
+    }
+
+    /// What was loaded, with its services.
+    ///
+    /// # Errors
+    ///
+    /// When it names no service.
+    pub(super) fn of(loaded: Loaded) -> Result<Self, Failure> {
         let (docker, vijil) = (loaded.settings.docker.clone(), loaded.settings.vijil.clone());
         if docker.is_none() && vijil.is_none() {
             let failure = Failure::new(Exit::Invalid, "the workspace has nothing to do with any service");
             return Err(failure.hint("add a `docker:` section with `org:`, or a `vijil:` section, to `seawall.yaml`"));
         }
-        Ok(Self { loaded, docker, vijil, guards_from })
+        Ok(Self { loaded, docker, vijil, guards_from: None })
     }
 
     /// Connects to its services.
@@ -159,10 +168,7 @@ impl Workspace {
             (Some(docker), Some(live)) => {
                 let target = plan::Target { org: organization(context, docker)?, endpoint: endpoint(context, docker) };
                 let desired = resolve(&self.loaded.desired, live)?;
-                let ownership = diff::Ownership {
-                    exclusive: docker.ownership == Ownership::Exclusive,
-                    unmanaged: docker.unmanaged.clone(),
-                };
+                let ownership = diff::Ownership::from(docker);
                 plan::make(plan::Input { target: &target, desired: &desired, live, ownership: &ownership, guards })
             }
             _ => Plan::without_docker(guards),
@@ -185,12 +191,29 @@ impl Workspace {
     }
 }
 
+/// What the services of the workspace say now, or what a snapshot says instead.
+///
+/// # Errors
+///
+/// When it cannot be read.
+pub(super) fn live(context: &Context, workspace: &Workspace, snapshot: Option<&Path>) -> Result<State, Failure> {
+    match snapshot {
+        Some(file) => live_from(context, workspace, file),
+        None => context.block_on(async {
+            let connected = workspace.connect(context, None).await?;
+            let live = connected.live().await;
+            connected.close().await;
+            live
+        }),
+    }
+}
+
 /// Reads a snapshot instead of the services.
 ///
 /// # Errors
 ///
 /// When the file cannot be read, is no snapshot, lacks a service of the workspace, or is one of another organization.
-pub(super) fn live_from(context: &Context, workspace: &Workspace, file: &Path) -> Result<State, Failure> {
+fn live_from(context: &Context, workspace: &Workspace, file: &Path) -> Result<State, Failure> {
     let text = read(&context.path(file))?;
     let snapshot = Snapshot::parse(&text)?;
     let lacks = |service: &str| {

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Context, Exit, Failure};
 use crate::check::{self, Emptiness, Loaded};
+use crate::diagnostic::Findings;
 use crate::render::diagnostic;
 use crate::source::{CONFIG_NAME, find_root};
 
@@ -54,10 +55,13 @@ pub(super) fn load(context: &Context, path: Option<&Path>, emptiness: Emptiness)
             }
             Ok(loaded)
         }
-        Err(findings) => {
-            // Not even `-q` hides why the run ends.
-            let _ = write!(anstream::stderr().lock(), "{}", diagnostic::human(&findings, &folder(context)));
-            Err(Failure::new(Exit::Invalid, format!("the documents are wrong: {}", diagnostic::summary(&findings))))
-        }
+        Err(findings) => Err(wrong(context, &findings)),
     }
+}
+
+/// Shows findings, and makes them the reason why the run ends.
+pub(super) fn wrong(context: &Context, findings: &Findings) -> Failure {
+    // Not even `-q` hides why the run ends.
+    let _ = write!(anstream::stderr().lock(), "{}", diagnostic::human(findings, &folder(context)));
+    Failure::new(Exit::Invalid, format!("the documents are wrong: {}", diagnostic::summary(findings)))
 }

@@ -1,17 +1,23 @@
 //! The texts that diagnostics point into, and the way from bytes to lines and columns.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::PathBuf;
 
 /// A file of one [`Files`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FileId(usize);
 
 /// The files of one run, in the order added.
 #[derive(Clone, Debug, Default)]
 pub struct Files {
     files: Vec<SourceFile>,
+    instead: Overlay,
 }
+
+/// Texts that stand in for files, by name: those that a command is about to write, and `None` for those that it is about
+/// to take away.
+pub type Overlay = BTreeMap<String, Option<String>>;
 
 /// A file's text with its names.
 #[derive(Clone, Debug)]
@@ -39,6 +45,23 @@ pub struct Place {
 }
 
 impl Files {
+    /// No files yet, and texts that stand in for some.
+    #[must_use]
+    pub fn over(instead: Overlay) -> Self {
+        Self { files: Vec::new(), instead }
+    }
+
+    /// What stands in for the file of this name.
+    #[must_use]
+    pub fn instead(&self, name: &str) -> Option<&Option<String>> {
+        self.instead.get(name)
+    }
+
+    /// The names of files that will be there because a text stands in for them.
+    pub fn added(&self) -> impl Iterator<Item = &str> {
+        self.instead.iter().filter(|(_, text)| text.is_some()).map(|(name, _)| name.as_str())
+    }
+
     /// Adds a file.
     pub fn add(&mut self, name: impl Into<String>, path: impl Into<PathBuf>, text: impl Into<String>) -> FileId {
         let text = text.into();

@@ -7,7 +7,7 @@ mod files;
 
 use std::ops::Range;
 
-pub use files::{FileId, Files, Place, SourceFile};
+pub use files::{FileId, Files, Overlay, Place, SourceFile};
 
 /// How much a finding weighs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -3,6 +3,7 @@
 //! Invariant: the slots hold everything that decides access, changed or not, so that both ends and every state between
 //! them can be told from the slots alone.
 
+use crate::document::{self, Docker};
 use crate::model::{Desired, DesiredPolicy, Domain, Live, LiveBody, LivePolicy, Origin, PolicyId, Rule, RuleId};
 
 use super::matching;
@@ -54,7 +55,19 @@ pub struct RuleSlot {
     pub because: Option<Reason>,
 }
 
+impl From<&Docker> for Ownership {
+    fn from(docker: &Docker) -> Self {
+        Self { exclusive: docker.ownership == document::Ownership::Exclusive, unmanaged: docker.unmanaged.clone() }
+    }
+}
+
 impl Ownership {
+    /// Whether an undeclared policy of this name is for others to manage.
+    #[must_use]
+    pub fn leaves(&self, name: &str) -> bool {
+        self.unmanaged_names().is_match(name)
+    }
+
     fn unmanaged_names(&self) -> globset::GlobSet {
         let mut names = globset::GlobSetBuilder::new();
         for pattern in &self.unmanaged {

@@ -218,6 +218,12 @@ impl Plan {
     }
 }
 
+/// Whether an interrupted apply left the live policy of this name behind: the next plan deletes it, whoever owns what.
+#[must_use]
+pub fn is_left_behind(name: &str) -> bool {
+    draft::is_temporary_deny(name)
+}
+
 /// What the steps mean for access in this live state.
 #[must_use]
 pub fn compare(live: &Live, steps: &[Step]) -> Meaning {

@@ -6,6 +6,7 @@ pub mod diagnostic;
 pub mod diff;
 pub mod findings;
 pub mod github;
+pub mod import;
 pub mod markdown;
 pub mod outcome;
 pub mod plan;

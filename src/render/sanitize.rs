@@ -89,7 +89,7 @@ pub fn workflow_property(text: &str) -> String {
 }
 
 fn escape(text: &str, kept: impl Fn(char) -> bool) -> Cow<'_, str> {
-    let unsafe_here = |character: char| !kept(character) && is_unsafe(character);
+    let unsafe_here = |character: char| !kept(character) && acts_or_hides(character);
     if !text.contains(unsafe_here) {
         return Cow::Borrowed(text);
     }
@@ -106,8 +106,10 @@ fn escape(text: &str, kept: impl Fn(char) -> bool) -> Cow<'_, str> {
     Cow::Owned(safe)
 }
 
-/// Control characters, and the format characters of Unicode that reorder text or are invisible.
-fn is_unsafe(character: char) -> bool {
+/// Whether a terminal acts on a character, or shows it as nothing: control characters, and the format characters of
+/// Unicode that reorder text or are invisible.
+#[must_use]
+pub fn acts_or_hides(character: char) -> bool {
     character.is_control()
         || matches!(character,
             '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
@@ -126,7 +128,7 @@ fn is_unsafe(character: char) -> bool {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{block, is_unsafe, line, markdown, markdown_block, workflow_command, workflow_property};
+    use super::{acts_or_hides, block, line, markdown, markdown_block, workflow_command, workflow_property};
 
     #[test]
     fn foreign_text_cannot_act_on_a_terminal() {
@@ -200,8 +202,8 @@ mod tests {
     proptest! {
         #[test]
         fn nothing_that_acts_or_hides_comes_through(text in text()) {
-            prop_assert!(!line(&text).contains(is_unsafe));
-            prop_assert!(!block(&text).contains(|character| is_unsafe(character) && !matches!(character, '\n' | '\t')));
+            prop_assert!(!line(&text).contains(acts_or_hides));
+            prop_assert!(!block(&text).contains(|character| acts_or_hides(character) && !matches!(character, '\n' | '\t')));
         }
 
         #[test]

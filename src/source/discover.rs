@@ -28,6 +28,17 @@ pub fn find_root(start: &Path) -> Option<&Path> {
     start.ancestors().find(|folder| folder.join(CONFIG_NAME).is_file())
 }
 
+/// Whether a file of this name, relative to the workspace with `/` between segments, would belong to it.
+#[must_use]
+pub fn includes(include: Option<&[String]>, name: &str) -> bool {
+    let written = include.map(|patterns| {
+        let nowhere = Label::new(FileId::default(), 0..0);
+        patterns.iter().map(|text| (text.clone(), nowhere.clone())).collect::<Vec<_>>()
+    });
+    let skipped = name == CONFIG_NAME || name.split('/').any(|segment| SKIPPED.contains(&segment));
+    !skipped && compile(written.as_deref(), &mut Vec::new()).iter().any(|pattern| pattern.matcher.is_match(name))
+}
+
 /// An include pattern with its place in the workspace's settings.
 struct Pattern {
     matcher: GlobMatcher,
@@ -159,7 +170,7 @@ fn relative(root: &Path, path: &Path) -> String {
 /// Reads files, several at a time, and adds them to `files` in the order given. A file that cannot be read is a finding
 /// and missing from the answer.
 pub fn read_all(files: &mut Files, named: &[(String, PathBuf)], findings: &mut Vec<Diagnostic>) -> Vec<FileId> {
-    let contents = parallel::map(named.iter().collect(), 64, |(_, path)| read::open(path));
+    let contents = parallel::map(named.iter().collect(), 64, |(name, path)| read::open(files, name, path));
     named
         .iter()
         .zip(contents)

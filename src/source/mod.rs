@@ -1,4 +1,4 @@
-//! Files to documents: discovery, and YAML with the place of every key and value.
+//! Files to documents: discovery, and YAML with the place of every key and value; and values to YAML ([`emit`]).
 //!
 //! Invariant: whatever bytes a file holds, reading it ends in values with places or in diagnostics; it never panics,
 //! never grows beyond the limits of [`MAX_DEPTH`], [`MAX_EXPANSION`] and [`MAX_FILE_BYTES`], and never leaves a file
@@ -6,6 +6,7 @@
 
 mod build;
 mod discover;
+pub mod emit;
 mod expectation;
 mod hidden;
 pub mod outline;
@@ -16,7 +17,7 @@ mod scalar;
 mod syntax;
 mod yaml;
 
-pub use discover::{CONFIG_NAME, discover, find_root, read_all};
+pub use discover::{CONFIG_NAME, discover, find_root, includes, read_all};
 pub use places::{Entry, Parts, Places};
 pub use read::{MAX_FILE_BYTES, add_beside, add_file};
 pub use scalar::resolve as resolve_scalar;

@@ -28,7 +28,7 @@ pub(super) enum Content {
 /// Reads a file under a name and adds it to `files`. What is wrong with it is added to `findings`, and there is nothing
 /// to go on with then.
 pub fn add_file(files: &mut Files, name: &str, path: &Path, findings: &mut Vec<Diagnostic>) -> Option<FileId> {
-    add(files, name, path, open(path), findings)
+    add(files, name, path, open(files, name, path), findings)
 }
 
 pub(super) fn add(
@@ -60,7 +60,13 @@ pub(super) fn add(
     None
 }
 
-pub(super) fn open(path: &Path) -> Content {
+/// Opens the file, or takes what stands in for it.
+pub(super) fn open(files: &Files, name: &str, path: &Path) -> Content {
+    match files.instead(name) {
+        Some(Some(text)) => return Content::Text(text.clone()),
+        Some(None) => return Content::Failed("it is to be taken away".to_owned()),
+        None => {}
+    }
     let mut bytes = Vec::new();
     // A pipe or a device would never end.
     let read = fs::metadata(path).and_then(|metadata| {

@@ -13,6 +13,7 @@ const ORDER: [&str; 15] = [
     "execute",
     "emulator",
     "service",
+    "import",
     "plan",
     "check",
     "access",

@@ -18,6 +18,7 @@ mod emulator;
 mod examples;
 mod fmt;
 mod guards_from;
+mod import;
 mod layers;
 mod markdown;
 mod mcp;

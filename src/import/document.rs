@@ -1,0 +1,94 @@
+//! A live policy as the document that declares it.
+
+use serde_json::{Map, Value, json};
+
+use super::Candidate;
+use crate::document::DEFAULT_SCHEMA_URL;
+use crate::model::{
+    Cedar, Domain, HttpResource, LiveBody, LivePolicy, Resources, Rule, Scope, TeamDirectory, TeamLookup,
+};
+use crate::plan::is_left_behind;
+use crate::plan::saved::Service;
+
+/// The policy with its document. What a document of its kind cannot say is left to be found when it is read.
+pub(super) fn candidate(policy: &LivePolicy, teams: &TeamDirectory) -> Candidate {
+    let LivePolicy { id, name, scope, body: _ } = policy;
+    let gone = scope.teams().into_iter().find(|id| teams.resolve(id) == TeamLookup::Unknown);
+    let document = match gone {
+        _ if is_left_behind(name) => {
+            Err("an interrupted apply left it behind; the next `apply` takes it away".to_owned())
+        }
+        Some(id) => Err(format!("it is for the team `{id}`, which the organization no longer has")),
+        None => Ok(document(policy, teams)),
+    };
+    Candidate { service: Service::Docker, id: id.0.clone(), name: name.clone(), document }
+}
+
+/// A policy that shares its name with another live one: a document could not say which of them it declares.
+pub(super) fn namesake(LivePolicy { id, name, .. }: &LivePolicy) -> Candidate {
+    let document = Err("another live policy has the same name".to_owned());
+    Candidate { service: Service::Docker, id: id.0.clone(), name: name.clone(), document }
+}
+
+fn document(policy: &LivePolicy, teams: &TeamDirectory) -> Map<String, Value> {
+    let LivePolicy { id: _, name, scope, body } = policy;
+    let mut document = Map::new();
+    let mut add = |key: &str, value: Value| document.insert(key.to_owned(), value);
+    add("apiVersion", "seawall/v1".into());
+    add("kind", kind(policy).into());
+    add("name", name.clone().into());
+    if *scope != Scope::Organization {
+        add("scope", json!({"teams": team_names(scope, teams)}));
+    }
+    match body {
+        LiveBody::Allowlist(rules) => {
+            add("rules", rules.iter().map(|live| rule(&live.rule)).collect());
+        }
+        LiveBody::Cedar(Cedar { text, schema_url }) => {
+            if schema_url != DEFAULT_SCHEMA_URL {
+                add("schema_url", schema_url.clone().into());
+            }
+            add("cedar", text.clone().into());
+        }
+    }
+    document
+}
+
+/// A policy without rules has no domain; as a network policy it reads back as one that says nothing.
+fn kind(policy: &LivePolicy) -> &'static str {
+    match policy.policy().domain() {
+        Some(Domain::Filesystem) => "FilesystemPolicy",
+        Some(Domain::Mcp) => "McpPolicy",
+        Some(Domain::Network) | None => "NetworkPolicy",
+    }
+}
+
+/// The names of the teams where each name is of one team only, and says what its id does; else the id.
+pub(super) fn team_names(scope: &Scope, teams: &TeamDirectory) -> Vec<String> {
+    let name = |id: &str| {
+        let name = teams.name(id);
+        let same = !name.is_empty() && teams.resolve(name) == TeamLookup::Found(id.to_owned());
+        if same { name.to_owned() } else { id.to_owned() }
+    };
+    let mut names: Vec<String> = scope.teams().into_iter().map(name).collect();
+    names.sort();
+    names
+}
+
+/// A rule as it is written.
+pub(crate) fn rule(rule: &Rule) -> Value {
+    let Rule { name, decision, actions, resources } = rule;
+    let actions: Vec<String> = actions.iter().map(ToString::to_string).collect();
+    let (key, resources) = match resources {
+        Resources::Plain(list) => ("resources", json!(list)),
+        Resources::Http(list) => ("http_resources", list.iter().map(target).collect()),
+    };
+    json!({"name": name, "decision": decision, "actions": actions, key: resources})
+}
+
+fn target(HttpResource { host, port, path }: &HttpResource) -> Value {
+    match port {
+        Some(port) => json!({"host": host, "port": port, "path": path}),
+        None => json!({"host": host, "path": path}),
+    }
+}

@@ -1,0 +1,94 @@
+//! Documents for live policies that no document declares.
+//!
+//! ```text
+//! Live, Desired ──candidates──▶ documents ──name, place──▶ files ──prove──▶ Import {files, refused}
+//! ```
+//!
+//! What is written has to prove itself before it is written: the workspace is loaded as it will be, each policy must
+//! read back equal to the live one to the last character and the order of lists, and a plan of the whole must not touch
+//! it. A policy that documents cannot express is refused with the reason, and the others are imported.
+//!
+//! Invariant: nothing is lost in silence. Each undeclared policy is in a file, in a refusal, or among those that the
+//! settings leave to others. Names from a service decide neither a folder nor what of a path is a separator.
+
+mod document;
+mod modeline;
+mod name;
+mod prove;
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value};
+
+use crate::model::{Desired, Live};
+use crate::plan::saved::Service;
+use crate::plan::{diff::Ownership, matching};
+
+pub use prove::{Input, Problem, make};
+
+/// A live policy that no document declares.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Candidate {
+    /// Where it lives.
+    pub service: Service,
+    /// The service's id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// The document that declares it, or why there is none.
+    pub document: Result<Map<String, Value>, String>,
+}
+
+/// What there is to write.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Import {
+    /// Sorted by path.
+    pub files: Vec<File>,
+    /// Policies that are not imported, sorted by service and name.
+    pub refused: Vec<Refused>,
+    /// Calls that other documents ask for, and did before.
+    pub pending: usize,
+}
+
+/// A file to write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct File {
+    /// Relative to the workspace, with `/` between segments.
+    pub path: String,
+    /// The policy that it declares.
+    pub policy: String,
+    /// The whole text.
+    pub text: String,
+    /// Whether a file of that path is there already.
+    pub overwrites: bool,
+}
+
+/// A policy that is not imported.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Refused {
+    /// Where it lives.
+    pub service: Service,
+    /// Its name.
+    pub policy: String,
+    /// Why, in phrases.
+    pub reasons: Vec<String>,
+}
+
+/// The policies of a Docker organization that no document declares, and those of them that the settings leave to others.
+#[must_use]
+pub fn undeclared(desired: &Desired, live: &Live, ownership: &Ownership) -> (Vec<Candidate>, Vec<String>) {
+    let matched: BTreeSet<usize> =
+        matching::policies(&desired.policies, &live.policies).into_iter().flatten().collect();
+    let undeclared = live.policies.iter().enumerate().filter(|(index, _)| !matched.contains(index));
+    let (left, own): (Vec<_>, Vec<_>) =
+        undeclared.map(|(_, policy)| policy).partition(|policy| ownership.leaves(&policy.name));
+    let candidates = own.into_iter().map(|policy| {
+        let namesakes = live.policies.iter().filter(|other| other.name == policy.name).count();
+        match namesakes {
+            0 | 1 => document::candidate(policy, &live.teams),
+            _ => document::namesake(policy),
+        }
+    });
+    let candidates = candidates.collect();
+    (candidates, left.into_iter().map(|policy| policy.name.clone()).collect())
+}

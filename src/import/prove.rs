@@ -1,0 +1,226 @@
+//! From candidates to files that have proven themselves.
+//!
+//! Invariant: a file is in the answer only if the workspace, loaded with it, declares a policy that is equal to the live
+//! one, that a plan does not touch, and that gives nobody more or less than before.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use super::{Candidate, File, Import, Refused, modeline, name};
+use crate::access;
+use crate::check::{self, Emptiness, Loaded};
+use crate::diagnostic::{Diagnostic, Findings, Overlay, Severity};
+use crate::exit::Failure;
+use crate::model::{Desired, Live, LivePolicy, Policy};
+use crate::plan::agents::Subject;
+use crate::plan::saved::Service;
+use crate::plan::step::PolicyTarget;
+use crate::plan::{Plan, teams};
+use crate::source::emit;
+
+/// What an import is made from.
+pub struct Input<'a> {
+    /// The workspace as it is.
+    pub loaded: &'a Loaded,
+    /// What replaces its `seawall.yaml`.
+    pub config: Option<&'a Path>,
+    /// The policies to import.
+    pub candidates: Vec<Candidate>,
+    /// All undeclared policies, given what is declared: files that are overwritten may have declared some.
+    pub undeclared: &'a dyn Fn(&Desired) -> Vec<Candidate>,
+    /// The Docker side.
+    pub live: Option<&'a Live>,
+    /// The plan of a workspace against the live state, as `plan` makes it.
+    pub plan: &'a dyn Fn(&Loaded) -> Result<Plan, Failure>,
+}
+
+/// Why there is nothing to write.
+#[derive(Debug)]
+pub enum Problem {
+    /// With what would be written, something is wrong that is not about it.
+    Documents(Box<Findings>),
+    /// There is no plan.
+    Plan(Failure),
+}
+
+/// A candidate with its file.
+struct Entry {
+    candidate: Candidate,
+    file: File,
+}
+
+/// Makes the files, and leaves out those that do not prove themselves.
+///
+/// # Errors
+///
+/// When the workspace cannot be loaded or planned for reasons that are not about what is imported.
+pub fn make(input: Input<'_>) -> Result<Import, Problem> {
+    let Input { loaded, config, candidates, undeclared, live, plan } = input;
+    let mut entries = Vec::new();
+    let mut refused = Vec::new();
+    add(&mut entries, &mut refused, candidates, loaded);
+    loop {
+        let texts = entries.iter().map(|entry| (entry.file.path.clone(), Some(entry.file.text.clone())));
+        let overlay: Overlay = texts.collect();
+        let after = match check::load_over(&loaded.root, config, Emptiness::Accepted, overlay) {
+            Ok(after) => after,
+            Err(findings) => match blame(&mut entries, &mut refused, &findings) {
+                true => continue,
+                false => return Err(Problem::Documents(Box::new(findings))),
+            },
+        };
+        let known: BTreeSet<&str> = entries.iter().map(|entry| entry.candidate.name.as_str()).collect();
+        let known: BTreeSet<&str> = known.into_iter().chain(refused.iter().map(|one| one.policy.as_str())).collect();
+        let overwritten = entries.iter().any(|entry| entry.file.overwrites);
+        let more: Vec<Candidate> = match overwritten {
+            true => {
+                let before: BTreeSet<String> = undeclared(&loaded.desired).into_iter().map(|one| one.id).collect();
+                let lost = undeclared(&after.desired).into_iter();
+                lost.filter(|one| !before.contains(&one.id) && !known.contains(one.name.as_str())).collect()
+            }
+            false => Vec::new(),
+        };
+        if !more.is_empty() {
+            add(&mut entries, &mut refused, more, loaded);
+            continue;
+        }
+        let after_plan = plan(&after).map_err(Problem::Plan)?;
+        let unequal = live.map(|live| unequal(&entries, &after.desired, live)).unwrap_or_default();
+        let touched = touched(&after_plan);
+        let wrong = |entry: &Entry| {
+            let Candidate { service, id, .. } = &entry.candidate;
+            let differs = *service == Service::Docker && unequal.contains(id);
+            (differs || touched.contains(&(*service, id.clone())))
+                .then(|| "its document would not read back as the policy is live".to_owned())
+        };
+        if !refuse(&mut entries, &mut refused, |entry| wrong(entry).into_iter().collect()) {
+            let mut files: Vec<File> = entries.into_iter().map(|entry| entry.file).collect();
+            files.sort_by(|one, other| one.path.cmp(&other.path));
+            refused.sort();
+            let pending = after_plan.steps.len() + after_plan.agents.map_or(0, |agents| agents.steps.len());
+            return Ok(Import { files, refused, pending });
+        }
+    }
+}
+
+/// Gives candidates their files; those without a document or a place are refused.
+fn add(entries: &mut Vec<Entry>, refused: &mut Vec<Refused>, candidates: Vec<Candidate>, loaded: &Loaded) {
+    let named: Vec<(String, String)> =
+        candidates.iter().map(|one| (service(one.service).to_owned(), one.name.clone())).collect();
+    let stems = name::stems(&named.iter().map(|(service, name)| (service.clone(), name.as_str())).collect::<Vec<_>>());
+    let files = &loaded.findings.files;
+    let settings = files.iter().next().map(|(_, file)| file.text.as_str()).unwrap_or_default();
+    let include = loaded.settings.include.as_deref();
+    for (candidate, stem) in candidates.into_iter().zip(stems) {
+        let key = format!("{}/{}", service(candidate.service), candidate.name);
+        let mut refuse = |reason: String| {
+            let (service, policy) = (candidate.service, candidate.name.clone());
+            refused.push(Refused { service, policy, reasons: vec![reason] });
+        };
+        let document = match &candidate.document {
+            Ok(document) => document,
+            Err(reason) => {
+                refuse(reason.clone());
+                continue;
+            }
+        };
+        // A file whose name differs in letter case only is the same file on some systems.
+        let clashes = |path: &String| {
+            entries.iter().any(|entry| entry.file.path == *path)
+                || files.iter().any(|(_, file)| file.name != *path && file.name.eq_ignore_ascii_case(path))
+        };
+        let path = match name::place(include, &stem) {
+            Some(path) if clashes(&path) => {
+                name::place(include, &name::told_apart(&stem, &key)).filter(|path| !clashes(path))
+            }
+            path => path,
+        };
+        let Some(path) = path else {
+            refuse(format!("no pattern of `include` takes in a file `policies/{stem}.yaml`; add one that does"));
+            continue;
+        };
+        let text = modeline::modeline(settings, &path) + &emit::document(document);
+        let overwrites = loaded.root.join(&path).symlink_metadata().is_ok();
+        let file = File { path, policy: candidate.name.clone(), text, overwrites };
+        entries.push(Entry { candidate, file });
+    }
+}
+
+fn service(service: Service) -> &'static str {
+    match service {
+        Service::Docker => "docker",
+        Service::Vijil => "vijil",
+    }
+}
+
+/// Refuses the policies whose files errors are about. Whether there was one.
+fn blame(entries: &mut Vec<Entry>, refused: &mut Vec<Refused>, findings: &Findings) -> bool {
+    let errors: Vec<&Diagnostic> =
+        findings.diagnostics.iter().filter(|finding| finding.severity == Severity::Error).collect();
+    let own: BTreeSet<String> = entries.iter().map(|entry| entry.file.path.clone()).collect();
+    // Of two policies that cannot both be, the one that the finding points at goes, unless it was there before.
+    let at_fault = |finding: &Diagnostic| {
+        let places = finding.primary.iter().chain(&finding.related);
+        places.map(|label| findings.files.get(label.file).name.clone()).find(|name| own.contains(name))
+    };
+    let faults: Vec<(Option<String>, &str)> =
+        errors.iter().map(|finding| (at_fault(finding), finding.message.as_str())).collect();
+    refuse(entries, refused, |entry| {
+        let own = faults.iter().filter(|(path, _)| path.as_ref() == Some(&entry.file.path));
+        own.map(|(_, message)| (*message).to_owned()).collect()
+    })
+}
+
+/// Refuses the entries that there are reasons against. Whether there was one.
+fn refuse(entries: &mut Vec<Entry>, refused: &mut Vec<Refused>, reasons: impl Fn(&Entry) -> Vec<String>) -> bool {
+    let before = entries.len();
+    entries.retain(|entry| {
+        let reasons = reasons(entry);
+        if reasons.is_empty() {
+            return true;
+        }
+        let Candidate { service, name, .. } = &entry.candidate;
+        refused.push(Refused { service: *service, policy: name.clone(), reasons });
+        false
+    });
+    entries.len() < before
+}
+
+/// The ids of imported policies that are not declared as they are live, or with which access would not be the same.
+fn unequal(entries: &[Entry], desired: &Desired, live: &Live) -> BTreeSet<String> {
+    let own: BTreeSet<&str> = entries.iter().map(|entry| entry.candidate.id.as_str()).collect();
+    let lives: Vec<&LivePolicy> = live.policies.iter().filter(|policy| own.contains(policy.id.0.as_str())).collect();
+    let Ok(resolved) = teams::resolve(desired, &live.teams) else {
+        return own.into_iter().map(str::to_owned).collect();
+    };
+    let declared = |policy: &LivePolicy| resolved.policies.iter().find(|one| one.policy.name == policy.name);
+    let unequal: BTreeSet<String> = lives
+        .iter()
+        .filter(|policy| declared(policy).is_none_or(|declared| declared.policy != policy.policy()))
+        .map(|policy| policy.id.0.clone())
+        .collect();
+    if !unequal.is_empty() {
+        return unequal;
+    }
+    let before: Vec<Policy> = lives.iter().map(|policy| policy.policy()).collect();
+    let after: Vec<Policy> =
+        lives.iter().filter_map(|policy| declared(policy)).map(|declared| declared.policy.clone()).collect();
+    let access::Comparison { exact: _, widened, narrowed, uncertain } = access::compare(&before, &after, &live.teams);
+    match widened.is_empty() && narrowed.is_empty() && uncertain.is_empty() {
+        true => BTreeSet::new(),
+        false => own.into_iter().map(str::to_owned).collect(),
+    }
+}
+
+/// The live policies that steps of a plan are about.
+fn touched(plan: &Plan) -> BTreeSet<(Service, String)> {
+    let own = plan.steps.iter().filter_map(|step| match step.change.policy() {
+        Some(PolicyTarget::Existing(id)) => Some((Service::Docker, id.0.clone())),
+        Some(PolicyTarget::Planned(_)) | None => None,
+    });
+    let agents = plan.agents.iter().flat_map(|agents| &agents.steps).filter_map(|step| match &step.policy {
+        Subject::Existing(id) => Some((Service::Vijil, id.clone())),
+        Subject::Planned(_) => None,
+    });
+    own.chain(agents).collect()
+}
