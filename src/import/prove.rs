@@ -9,8 +9,9 @@ use std::path::Path;
 use super::{Candidate, File, Import, Refused, modeline, name};
 use crate::access;
 use crate::check::{self, Emptiness, Loaded};
-use crate::diagnostic::{Diagnostic, Findings, Overlay, Severity};
+use crate::diagnostic::{Diagnostic, FileId, Findings, Overlay, Severity};
 use crate::exit::Failure;
+use crate::format::{self, Layout};
 use crate::model::{Desired, Live, LivePolicy, Policy};
 use crate::plan::agents::Subject;
 use crate::plan::saved::Service;
@@ -139,10 +140,18 @@ fn add(entries: &mut Vec<Entry>, refused: &mut Vec<Refused>, candidates: Vec<Can
             refuse(format!("no pattern of `include` takes in a file `policies/{stem}.yaml`; add one that does"));
             continue;
         };
-        let text = modeline::modeline(settings, &path) + &emit::document(document);
+        let text = laid_out(modeline::modeline(settings, &path) + &emit::document(document));
         let overwrites = loaded.root.join(&path).symlink_metadata().is_ok();
         let file = File { path, policy: candidate.name.clone(), text, overwrites };
         entries.push(Entry { candidate, file });
+    }
+}
+
+/// The text as `fmt` would leave it.
+fn laid_out(text: String) -> String {
+    match format::format(FileId::default(), &text, &mut Vec::new()) {
+        Layout::Text(text) => text,
+        Layout::Foreign | Layout::Kept(_) | Layout::Broken => text,
     }
 }
 

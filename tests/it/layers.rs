@@ -7,7 +7,7 @@ use crate::examples::repository;
 
 /// The modules in order: each may use those that stand below it, and none above. `render::sanitize` uses nothing, and
 /// whoever holds foreign text may call it.
-const ORDER: [&str; 15] = [
+const ORDER: [&str; 16] = [
     "cli",
     "render",
     "execute",

@@ -79,6 +79,8 @@ proptest! {
         if written.is_empty() {
             return Ok(());
         }
+        let (code, stdout, _) = seawall(folder.path(), &["fmt", "--check", "policies"]);
+        prop_assert_eq!(code, Some(0), "{}", stdout);
         let (code, stdout, stderr) = seawall(folder.path(), &["plan", "--live-from", "live.json", "--detailed-exitcode"]);
         match refused > 0 && exclusive {
             // What could not be imported would go, and nothing else.
