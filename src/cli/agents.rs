@@ -113,7 +113,8 @@ pub(super) fn pipeline_notes(environment: &Environment) -> Result<String, Failur
     })
 }
 
-/// The number of the pull request: of the run's reference, else of the merge's own message.
+/// The number of the pull request: of the run's reference, else of the event that started it, else of the merge's own
+/// message.
 fn github_request(environment: &Environment) -> Result<Option<String>, Failure> {
     let reference = environment.text("GITHUB_REF")?.unwrap_or_default();
     if let Some(rest) = reference.strip_prefix("refs/pull/") {
@@ -122,15 +123,26 @@ fn github_request(environment: &Environment) -> Result<Option<String>, Failure> 
     let Some(path) = environment.os("GITHUB_EVENT_PATH") else { return Ok(None) };
     let event = super::planning::read(Path::new(&path)).unwrap_or_default();
     let event: Value = serde_json::from_str(&event).unwrap_or_default();
+    if let Some(number) = event.pointer("/pull_request/number").and_then(Value::as_u64) {
+        return Ok(Some(number.to_string()));
+    }
     let message = event.pointer("/head_commit/message").and_then(Value::as_str).unwrap_or_default();
-    let first = message.lines().next().unwrap_or_default();
-    let number = first.split('#').nth(1).map(|rest| rest.chars().take_while(char::is_ascii_digit).collect::<String>());
-    Ok(number.filter(|number| !number.is_empty()))
+    Ok(merged_request(message))
+}
+
+/// `Merge pull request #7 from …`, or a title that a squash ends with `(#7)`; other numbers are issues.
+fn merged_request(message: &str) -> Option<String> {
+    let first = message.lines().next().unwrap_or_default().trim_end();
+    let number = match first.strip_prefix("Merge pull request #") {
+        Some(rest) => rest.split(' ').next()?,
+        None => first.strip_suffix(')')?.rsplit_once("(#")?.1,
+    };
+    (!number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())).then(|| number.to_owned())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::pipeline_notes;
+    use super::{merged_request, pipeline_notes};
     use crate::cli::Environment;
 
     #[test]
@@ -146,5 +158,19 @@ mod tests {
             "Reviewed in pull request #3, merged as abc"
         );
         assert_eq!(notes(&[]), "");
+    }
+
+    #[test]
+    fn only_the_number_of_the_merge_is_taken() {
+        let table = [
+            ("Merge pull request #7 from o/fixes-#3\n\nSee #9", Some("7")),
+            ("Fix #3 for good (#12)\n\n* see #9", Some("12")),
+            ("Fix #3", None),
+            ("Fix (#x)", None),
+            ("", None),
+        ];
+        for (message, number) in table {
+            assert_eq!(merged_request(message).as_deref(), number, "{message}");
+        }
     }
 }

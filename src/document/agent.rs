@@ -117,7 +117,7 @@ pub struct AgentRule {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ReviewField {
-    /// Approved, with notes.
+    /// Approved, with notes that may be empty.
     Approved(String),
     /// Rejected, with a reason.
     Rejected(#[serde(deserialize_with = "field::text")] String),

@@ -4,12 +4,13 @@
 //! opens something is the last to go. All foreign text stands in code spans and code blocks that it cannot end, so that it
 //! is no markup, no mention and no link.
 
+mod agents;
+
 use similar::TextDiff;
 
 use super::describe::{Description, Detail, Title, describe};
 use super::sanitize::{line, markdown, markdown_block};
 use super::words::{self, Cause, Group, Tone};
-use crate::plan::agents::AgentStep;
 use crate::plan::meaning::Audience;
 use crate::plan::step::{Op, Step};
 use crate::plan::{GuardsFrom, Plan};
@@ -69,7 +70,7 @@ pub fn plan(plan: &Plan) -> String {
         page.close_section("steps");
     }
     for step in plan.agents.iter().flat_map(|agents| &agents.steps) {
-        page.add(&agent_step(step));
+        page.add(&agents::step(step));
     }
     page.close_section("steps about agents");
     if !plan.unmanaged.is_empty() {
@@ -77,30 +78,6 @@ pub fn plan(plan: &Plan) -> String {
         page.add(&format!("Live, declared nowhere, left alone: {}\n\n", list(&names)));
     }
     page.text
-}
-
-/// One call about a policy for agents: the rule as a sentence, with what happens when it is broken.
-fn agent_step(step: &AgentStep) -> String {
-    let mark = match step.op {
-        Op::Approve => "✅ ",
-        Op::Reject => "⛔ ",
-        Op::Create | Op::Update | Op::Delete | Op::Activate => "",
-    };
-    let rule = step.rule_id.as_deref().map(|rule| format!(" › {}", code(rule))).unwrap_or_default();
-    let mut item = format!("- {mark}**{}** {}{rule}", words::verb(step.op), code(&step.policy_name));
-    if step.rule_id.is_some() {
-        let object = step.after.as_ref().or(step.before.as_ref());
-        let consequence = object.and_then(|object| object.get("consequence"));
-        let part = |key: &str| consequence.and_then(|all| all.get(key)?.as_str()).unwrap_or("none").to_owned();
-        let broken = format!("{}, severity {}", part("action"), part("severity"));
-        item.push_str(&format!("<br>{} — when broken: {}", code(step.text("natural_language")), code(&broken)));
-    }
-    let changed = step.changed();
-    if !changed.is_empty() {
-        item.push_str(&format!("<br>changes {}", list(&changed)));
-    }
-    item.push('\n');
-    item
 }
 
 /// What is proposed about the settings that guard the plan, and does not hold for it.
@@ -125,13 +102,14 @@ fn headline(plan: &Plan) -> String {
 
 fn access_headline(plan: &Plan) -> String {
     let org = plan.target.as_ref().map_or_else(|| "Vijil".to_owned(), |target| code(&target.org));
-    if plan.target.is_none() && !plan.is_empty() {
-        return format!("changes policies for agents in {org}");
-    }
+    let decides = plan.agents.as_ref().and_then(super::agents::headline);
     if plan.is_empty() {
         format!("nothing to change in {org}")
+    } else if plan.target.is_none() {
+        decides.unwrap_or_else(|| "changes policies for agents".to_owned())
     } else {
-        format!("{} in {org}", words::headline(&plan.access))
+        let decides = decides.map(|decides| format!("; {decides}")).unwrap_or_default();
+        format!("{} in {org}{decides}", words::headline(&plan.access))
     }
 }
 

@@ -1,5 +1,6 @@
 //! What people and programs read: one module a format, and [`sanitize`] for text that others wrote.
 
+pub mod agents;
 pub mod answer;
 pub mod describe;
 pub mod diagnostic;

@@ -19,6 +19,7 @@
 //! | `rule_id` or a policy's name twice | side by side | `duplicates` |
 //! | an `id` of the client | taken, and 409 where it is in use | `client_ids` |
 //! | `null` in an update | clears what may be null, else is skipped | `null_update` |
+//! | members that a consequence leaves out | stay out | `consequences` |
 //! | `conditions` | accepted and forgotten | |
 //! | `count` of `/v1/rules/` | all results | `count` |
 //! | order of lists | the latest first | `order` |
@@ -43,8 +44,8 @@ mod token;
 
 pub use route::AgentOperation;
 pub use settings::{
-    ActiveEdit, AfterEdit, AgentAccount, AgentBehaviour, AgentOrder, ClientIds, Count, CreatedStatus, DeleteWithRules,
-    Duplicates, NullUpdate, PatchedActive, RefusedActivation, SecondReview, Settings,
+    ActiveEdit, AfterEdit, AgentAccount, AgentBehaviour, AgentOrder, ClientIds, Consequences, Count, CreatedStatus,
+    DeleteWithRules, Duplicates, NullUpdate, PatchedActive, RefusedActivation, SecondReview, Settings,
 };
 
 use std::collections::BTreeMap;

@@ -6,8 +6,8 @@ use serde_json::{Map, Value, json};
 
 use super::fields::{self, Field, Invalid, Kind, LONG};
 use super::{
-    ActiveEdit, AfterEdit, Agents, CATEGORIES, Call, Count, CreatedStatus, Duplicates, NullUpdate, RULE_STATUSES,
-    RULE_TYPES, Refusal, SecondReview, Stored, USER, set,
+    ActiveEdit, AfterEdit, Agents, CATEGORIES, Call, Consequences, Count, CreatedStatus, Duplicates, NullUpdate,
+    RULE_STATUSES, RULE_TYPES, Refusal, SecondReview, Stored, USER, set,
 };
 use crate::emulator::exchange::Response;
 use crate::emulator::state::State;
@@ -128,13 +128,23 @@ impl Call<'_> {
             "rule_type": member("rule_type", Value::Null), "action": member("action", Value::Null),
             "target": member("target", Value::Null), "assignee": member("assignee", json!("agent")),
             "constraints": member("constraints", json!([])), "constraint_logic": member("constraint_logic", json!("all")),
-            "consequence": member("consequence", json!({})),
+            "consequence": self.consequence(member("consequence", json!({}))),
             "natural_language": member("natural_language", Value::Null),
             "provenance": {"extracted_by": "manual", "model_used": null, "confidence_score": null, "source_location": null},
             "category": member("category", json!("security")), "tags": member("tags", Value::Null), "status": status,
             "reviewed_by": null, "reviewed_at": null, "review_notes": null, "original_snapshot": null,
             "created_at": self.now(), "updated_at": self.now(),
         })
+    }
+
+    /// A consequence as it is kept.
+    fn consequence(&self, mut sent: Value) -> Value {
+        if let (Consequences::Filled, Some(members)) = (self.behaviour.consequences, sent.as_object_mut()) {
+            for (key, default) in [("action", json!("warn")), ("severity", json!("medium")), ("message", Value::Null)] {
+                members.entry(key).or_insert(default);
+            }
+        }
+        sent
     }
 
     pub(super) fn get_rule(&self, agents: &Agents, id: &str) -> Result<Response, Refusal> {
@@ -159,7 +169,7 @@ impl Call<'_> {
         let now = self.now();
         let rule = agents.edit_rule(&id, |rule| {
             for (key, value) in body {
-                set(rule, &key, value);
+                set(rule, &key, if key == "consequence" { self.consequence(value) } else { value });
             }
             if content {
                 self.edited(rule, &old);

@@ -49,6 +49,8 @@ pub struct AgentBehaviour {
     pub client_ids: ClientIds,
     /// An explicit `null` in an update.
     pub null_update: NullUpdate,
+    /// A consequence without some of the documented members.
+    pub consequences: Consequences,
     /// What `count` counts in the list of all rules.
     pub count: Count,
     /// The order of lists.
@@ -169,6 +171,16 @@ choice! {
         Clears,
         /// It is skipped.
         Skipped,
+    }
+}
+
+choice! {
+    /// A consequence without some of the documented members.
+    Consequences {
+        /// It is kept as it was sent.
+        AsSent,
+        /// `action`, `severity` and `message` are filled in.
+        Filled,
     }
 }
 

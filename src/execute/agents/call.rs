@@ -189,6 +189,8 @@ impl Caller {
         let problem = match (refusal.status, step.op) {
             (403, _) => problem.hint("the account needs permission to edit and review policies in Vijil"),
             (_, Op::Activate) => problem.hint("plan again, and see which rules are not approved"),
+            (_, Op::Delete) if step.object() == Object::Policy => problem
+                .hint("where it holds to its rules: declare it with `rules: []`, apply, then remove the document"),
             _ => problem,
         };
         (Ended::Failed(problem), Created::default())

@@ -1,24 +1,27 @@
-//! The Vijil side of a plan: rules as sentences, what happens when they are broken, where they were drawn from, and
-//! which of them people approve.
+//! The Vijil side of a plan: rules as sentences, and which of them people approve.
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 
 use anstyle::{AnsiColor, Style};
-use serde_json::Value;
-use similar::{ChangeTag, TextDiff};
+use similar::ChangeTag;
 
+use super::super::agents::{Detail, describe, shortened};
 use super::super::sanitize::line;
 use super::super::words;
-use super::{BAD, BOLD, CAREFUL, DIM, GOOD};
-use crate::model::{Fields, confidence};
+use super::{BAD, BOLD, CAREFUL, DIM, GOOD, MORE, View};
 use crate::plan::agents::{AgentPlan, AgentStep};
-use crate::plan::step::{Object, Op};
+use crate::plan::step::Op;
 
 const APPROVED: Style = AnsiColor::Green.on_default().bold().invert();
 const REJECTED: Style = AnsiColor::Red.on_default().bold().invert();
 
-pub(super) fn write(out: &mut String, plan: &AgentPlan) -> fmt::Result {
+/// How many steps of one policy are listed, how many words of a run that stays or of a field, and its characters.
+const LISTED: usize = 24;
+const WORDS: usize = 12;
+const TEXT_WORDS: usize = 40;
+
+pub(super) fn write(out: &mut String, plan: &AgentPlan, view: View) -> fmt::Result {
     if plan.steps.is_empty() {
         return Ok(());
     }
@@ -27,110 +30,92 @@ pub(super) fn write(out: &mut String, plan: &AgentPlan) -> fmt::Result {
     for step in &plan.steps {
         policies.entry(&step.policy_name).or_default().push(step);
     }
+    let last = plan.steps.last().map(|step| step.id).unwrap_or_default();
+    let writer = Writer { view, digits: last.to_string().len().max(2) };
     for (policy, steps) in policies {
-        writeln!(out, "  {BOLD}{}{BOLD:#}", line(policy))?;
-        for step in steps {
-            write_step(out, step)?;
+        let place =
+            steps.iter().find(|step| step.rule.is_none()).or(steps.first()).and_then(|step| step.source.as_ref());
+        let place = place.map(|origin| format!("  {}:{}", origin.file, origin.line)).unwrap_or_default();
+        writeln!(out, "  {BOLD}{}{BOLD:#}{DIM}{}{DIM:#}", line(policy), line(&place))?;
+        let (first, hidden, last) = words::folded(&steps, view.most(LISTED));
+        first.iter().try_for_each(|step| writer.step(out, step))?;
+        if hidden > 0 {
+            writeln!(out, "  {:>1$} {hidden} more steps, {MORE}", "…", writer.digits)?;
         }
+        last.iter().try_for_each(|step| writer.step(out, step))?;
     }
     Ok(())
 }
 
-fn write_step(out: &mut String, step: &AgentStep) -> fmt::Result {
-    let id = step.id;
-    let name = line(step.rule_id.as_deref().unwrap_or("the policy"));
-    match step.op {
-        Op::Create => write!(out, "    {GOOD}+{GOOD:#} {name}")?,
-        Op::Update => write!(out, "    {CAREFUL}~{CAREFUL:#} {name}")?,
-        Op::Delete => write!(out, "    {BAD}-{BAD:#} {name}")?,
-        Op::Approve => write!(out, "    {APPROVED} APPROVE {APPROVED:#} {BOLD}{name}{BOLD:#}")?,
-        Op::Reject => write!(out, "    {REJECTED} REJECT {REJECTED:#} {BOLD}{name}{BOLD:#}")?,
-        Op::Activate => write!(out, "    {GOOD}activate{GOOD:#} {name}")?,
-    }
-    writeln!(out, "  {DIM}#{id}{DIM:#}")?;
-    if let Some(because) = step.because {
-        writeln!(out, "        {CAREFUL}{}{CAREFUL:#}", words::reason(because))?;
-    }
-    match (step.object(), step.op) {
-        (Object::Rule, Op::Create | Op::Delete) => write_rule(out, step),
-        (Object::Rule, Op::Approve | Op::Reject) => {
-            write_rule(out, step)?;
-            let notes = step.text("review_notes");
-            let label = if step.op == Op::Approve { "notes" } else { "reason" };
-            if notes.is_empty() { Ok(()) } else { writeln!(out, "        {label}: {}", line(notes)) }
+struct Writer {
+    view: View,
+    digits: usize,
+}
+
+impl Writer {
+    fn step(&self, out: &mut String, step: &AgentStep) -> fmt::Result {
+        let name = line(step.rule_id.as_deref().unwrap_or("the policy"));
+        write!(out, "  {DIM}{:>1$}{DIM:#} ", step.id, self.digits)?;
+        match step.op {
+            Op::Create => writeln!(out, "{GOOD}+{GOOD:#} {name}")?,
+            Op::Update => writeln!(out, "{CAREFUL}~{CAREFUL:#} {name}")?,
+            Op::Delete => writeln!(out, "{BAD}-{BAD:#} {name}")?,
+            Op::Approve => writeln!(out, "{APPROVED} APPROVE {APPROVED:#} {BOLD}{name}{BOLD:#}")?,
+            Op::Reject => writeln!(out, "{REJECTED} REJECT {REJECTED:#} {BOLD}{name}{BOLD:#}")?,
+            Op::Activate => writeln!(out, "{GOOD}ACTIVATE{GOOD:#} {name}")?,
         }
-        (_, Op::Update) => write_fields(out, step),
-        (Object::Policy, Op::Create | Op::Delete | Op::Activate | Op::Approve | Op::Reject) | (_, Op::Activate) => {
-            Ok(())
-        }
+        describe(step).iter().try_for_each(|detail| self.detail(out, detail))
     }
-}
 
-/// The rule as a sentence, its consequence, and where it was drawn from.
-fn write_rule(out: &mut String, step: &AgentStep) -> fmt::Result {
-    writeln!(out, "        {}: “{}”", line(step.text("rule_type")), line(step.text("natural_language")))?;
-    let object = step.after.as_ref().or(step.before.as_ref());
-    let consequence = object.and_then(|object| object.get("consequence"));
-    let part = |key: &str| consequence.and_then(|consequence| consequence.get(key)?.as_str()).map(line);
-    let severity = part("severity");
-    let style = match severity.as_deref() {
-        Some("critical" | "high") => BAD,
-        Some("medium") => CAREFUL,
-        Some(_) | None => Style::new(),
-    };
-    let action = part("action").unwrap_or("no action".into());
-    let severity = severity.unwrap_or("none given".into());
-    writeln!(out, "        when broken: {action}, severity {style}{severity}{style:#}")?;
-    write_provenance(out, step)
-}
-
-fn write_provenance(out: &mut String, step: &AgentStep) -> fmt::Result {
-    let Some(provenance) = &step.provenance else { return Ok(()) };
-    let text = |pointer: &str| provenance.pointer(pointer).and_then(Value::as_str).map(line);
-    if let Some(quotation) = text("/source_location/source_text") {
-        let section = text("/source_location/section").map(|section| format!(", {section}")).unwrap_or_default();
-        writeln!(out, "        {DIM}from the source{section}:{DIM:#} “{quotation}”")?;
-    }
-    if let Some(score) = confidence(provenance) {
-        let by = text("/model_used").unwrap_or("a model".into());
-        let style = if score < 0.7 { CAREFUL } else { DIM };
-        writeln!(out, "        {style}drawn by {by} with a confidence of {:.0} %{style:#}", score * 100.0)?;
-    }
-    Ok(())
-}
-
-fn write_fields(out: &mut String, step: &AgentStep) -> fmt::Result {
-    let of =
-        |side: &Option<Fields>, key: &str| side.as_ref().and_then(|side| side.get(key).cloned()).unwrap_or_default();
-    for key in step.changed() {
-        let (before, after) = (of(&step.before, &key), of(&step.after, &key));
-        match (before.as_str(), after.as_str()) {
-            (Some(before), Some(after))
-                if matches!(key.as_str(), "natural_language" | "source_text" | "description") =>
-            {
-                writeln!(out, "        {key}: {}", words_changed(before, after))?;
+    fn detail(&self, out: &mut String, detail: &Detail) -> fmt::Result {
+        write!(out, "{:1$}", "", self.digits + 7)?;
+        match detail {
+            Detail::Because(because) => writeln!(out, "{CAREFUL}{because}{CAREFUL:#}"),
+            Detail::Sentence(kind, sentence) => writeln!(out, "{}: “{}”", line(kind), line(sentence)),
+            Detail::Fields(fields) => {
+                let field = |(name, value): &(&str, String)| {
+                    format!("{DIM}{name}{DIM:#} {}", line(&self.short(value, TEXT_WORDS)))
+                };
+                writeln!(out, "{}", fields.iter().map(field).collect::<Vec<_>>().join(&format!("{DIM}, {DIM:#}")))
             }
-            _ => {
-                let shown = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-                writeln!(out, "        {key}: {} → {}", line(&shown(&before)), line(&shown(&after)))?;
+            Detail::Broken(action, severity, rest) => {
+                let style = match severity.as_deref() {
+                    Some("critical" | "high") => BAD,
+                    Some("medium") => CAREFUL,
+                    Some(_) | None => Style::new(),
+                };
+                let severity = severity.as_deref().unwrap_or("none given");
+                let rest = rest.as_ref().map(|rest| format!(", {}", line(rest))).unwrap_or_default();
+                writeln!(out, "when broken: {}, severity {style}{}{style:#}{rest}", line(action), line(severity))
             }
+            Detail::Quotation(quotation, place) => {
+                let place = place.as_ref().map(|place| format!(", {}", line(place))).unwrap_or_default();
+                writeln!(out, "{DIM}from the source{place}:{DIM:#} “{}”", line(quotation))
+            }
+            Detail::Drawn(by, score, low) => {
+                let style = if *low { CAREFUL } else { DIM };
+                writeln!(out, "{style}drawn by {} with a confidence of {:.0} %{style:#}", line(by), score * 100.0)
+            }
+            Detail::Review(label, notes) => writeln!(out, "{label}: {}", line(notes)),
+            Detail::Words(field, runs) => writeln!(out, "{}: {}", line(field), self.runs(runs)),
+            Detail::Becomes(field, old, new) => writeln!(out, "{}: {} → {}", line(field), line(old), line(new)),
         }
     }
-    Ok(())
-}
 
-/// A text with the words that go and come marked, also without colours.
-fn words_changed(before: &str, after: &str) -> String {
-    let mut out = String::new();
-    for change in TextDiff::from_words(before, after).iter_all_changes() {
-        let text = line(change.value());
-        let _ = match change.tag() {
-            ChangeTag::Equal => write!(out, "{text}"),
-            ChangeTag::Delete if text.trim().is_empty() => Ok(()),
-            ChangeTag::Insert if text.trim().is_empty() => write!(out, "{text}"),
-            ChangeTag::Delete => write!(out, "{BAD}[-{text}-]{BAD:#}"),
-            ChangeTag::Insert => write!(out, "{GOOD}{{+{text}+}}{GOOD:#}"),
-        };
+    /// A text with the words that go and come marked, also without colours.
+    fn runs(&self, runs: &[(ChangeTag, String)]) -> String {
+        let marked: Vec<String> = runs
+            .iter()
+            .map(|(tag, run)| match tag {
+                ChangeTag::Equal => line(&self.short(run, WORDS)).into_owned(),
+                ChangeTag::Delete => format!("{BAD}[-{}-]{BAD:#}", line(&self.short(run, TEXT_WORDS))),
+                ChangeTag::Insert => format!("{GOOD}{{+{}+}}{GOOD:#}", line(&self.short(run, TEXT_WORDS))),
+            })
+            .collect();
+        marked.join(" ")
     }
-    out
+
+    fn short(&self, text: &str, words: usize) -> String {
+        shortened(&text.split_whitespace().collect::<Vec<_>>().join(" "), self.view.most(words))
+    }
 }

@@ -84,18 +84,22 @@ fn write_plan(out: &mut String, plan: &Plan, view: View) -> fmt::Result {
         (None, false) => CAREFUL,
         (None, true) => GOOD,
     };
+    let decides = plan.agents.as_ref().and_then(super::agents::headline);
     if plan.target.is_some() {
-        writeln!(out, "{BOLD}Plan for `{org}`{BOLD:#}: {style}{}{style:#}{settings}", words::headline(&plan.access))?;
+        let decides = decides.map(|decides| format!("; {decides}")).unwrap_or_default();
+        let headline = words::headline(&plan.access);
+        writeln!(out, "{BOLD}Plan for `{org}`{BOLD:#}: {style}{headline}{style:#}{settings}{decides}")?;
         write_settings(out, plan)?;
         access::write(out, &plan.access, view)?;
         if !plan.steps.is_empty() {
             steps::write(out, plan, view)?;
         }
     } else {
-        writeln!(out, "{BOLD}Plan for Vijil{BOLD:#}{settings}")?;
+        let decides = decides.map(|decides| format!(": {decides}")).unwrap_or_default();
+        writeln!(out, "{BOLD}Plan for Vijil{BOLD:#}{decides}{settings}")?;
         write_settings(out, plan)?;
     }
-    plan.agents.iter().try_for_each(|side| agents::write(out, side))?;
+    plan.agents.iter().try_for_each(|side| agents::write(out, side, view))?;
     write_unmanaged(out, plan, view)?;
     for verdict in plan.guards.iter().filter(|verdict| !verdict.ok) {
         writeln!(out, "\n{BAD}Refused by `{}`{BAD:#}: {}", verdict.guard.name(), line(&verdict.message))?;

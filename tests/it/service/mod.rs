@@ -5,6 +5,7 @@ mod credentials;
 mod docker;
 mod odd;
 mod transport;
+mod vijil;
 mod writes;
 
 use std::sync::{Arc, Mutex};

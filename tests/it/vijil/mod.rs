@@ -1,13 +1,13 @@
 //! Policies for agents from documents to a service and back, under every way in which the service may behave.
 
+mod settings;
+mod story;
+
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use seawall::emulator::vijil::{
-    ActiveEdit, AfterEdit, AgentOrder, ClientIds, CreatedStatus, DeleteWithRules, Duplicates, NullUpdate,
-    PatchedActive, RefusedActivation, SecondReview,
-};
+use seawall::emulator::vijil::AfterEdit;
 use seawall::emulator::{AgentAccount, AgentBehaviour, AgentOperation, Emulator, Operation, Running};
 use serde_json::{Value, json};
 
@@ -117,53 +117,6 @@ fn text(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 
-fn edited() -> String {
-    RULES.replace("disclose customer PII", "disclose any customer PII").replace("severity: low", "severity: medium")
-}
-
-fn behaviours() -> Vec<AgentBehaviour> {
-    let base = AgentBehaviour::default();
-    let mut all = vec![base];
-    all.extend(AfterEdit::ALL.iter().map(|after_edit| AgentBehaviour { after_edit: *after_edit, ..base }));
-    all.extend(AfterEdit::ALL.iter().map(|after_edit| AgentBehaviour {
-        after_edit: *after_edit,
-        second_review: SecondReview::ConflictWhenSame,
-        ..base
-    }));
-    all.extend(RefusedActivation::ALL.iter().map(|it| AgentBehaviour { refused_activation: *it, ..base }));
-    all.extend(ActiveEdit::ALL.iter().map(|it| AgentBehaviour { active_edit: *it, ..base }));
-    all.extend(PatchedActive::ALL.iter().map(|it| AgentBehaviour { patched_active: *it, ..base }));
-    all.extend(CreatedStatus::ALL.iter().map(|it| AgentBehaviour { created_status: *it, ..base }));
-    all.extend(Duplicates::ALL.iter().map(|it| AgentBehaviour { duplicates: *it, ..base }));
-    all.extend(ClientIds::ALL.iter().map(|it| AgentBehaviour { client_ids: *it, ..base }));
-    all.extend(NullUpdate::ALL.iter().map(|it| AgentBehaviour { null_update: *it, ..base }));
-    all.extend(AgentOrder::ALL.iter().map(|it| AgentBehaviour { order: *it, ..base }));
-    all.extend(DeleteWithRules::ALL.iter().map(|it| AgentBehaviour { delete_with_rules: *it, ..base }));
-    all.push(AgentBehaviour { older_fields: true, only_drafts_activate: true, rejected_rules_pass: true, ..base });
-    all
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn documents_become_live_and_stay_so_however_the_service_behaves() {
-    for behaviour in behaviours() {
-        let world = World::new(behaviour).await;
-        world.write("active", RULES);
-        world.apply();
-        let approved = |rule: &str| (rule.to_owned(), "approved".to_owned());
-        let all = ("active".to_owned(), vec![approved("PRIV-001"), approved("PRIV-002")]);
-        assert_eq!(world.state(), all, "{behaviour:?}");
-        world.write("active", &edited());
-        world.apply();
-        assert_eq!(world.state(), all, "{behaviour:?}");
-        world.write("archived", &edited());
-        world.apply();
-        assert_eq!(world.state().0, "archived", "{behaviour:?}");
-        world.write("active", &edited());
-        world.apply();
-        assert_eq!(world.state(), all, "{behaviour:?}");
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn an_edit_takes_the_policy_out_of_force_and_approves_anew_with_the_fewest_calls() {
     let world = World::new(AgentBehaviour { after_edit: AfterEdit::Unchanged, ..Default::default() }).await;
@@ -240,39 +193,17 @@ async fn what_documents_make_impossible_is_refused_before_any_call() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lost_answer_makes_no_second_object_and_running_again_finishes() {
-    for kind in ["lose-after", "lose-before", "cut", "refuse-after=503:x:detail", "expire-tokens", "rate-limit=1"] {
-        for nth in 1..=6 {
-            let world = World::new(AgentBehaviour::default()).await;
-            world.write("active", RULES);
-            world.service.arm(format!("{kind}@writes#{nth}").parse().unwrap());
-            let first = world.run(&["apply", "--yes"]);
-            assert!(matches!(first.status.code(), Some(0 | 5 | 6)), "{kind} {nth}: {}", text(&first));
-            world.service.disarm();
-            world.apply();
-            let agents = world.service.state().agents;
-            assert_eq!((agents.policies.len(), agents.rules.len()), (1, 2), "{kind} {nth}");
-            assert_eq!(world.state().0, "active", "{kind} {nth}");
-        }
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn never_active_with_a_rule_that_is_not_approved_wherever_an_apply_stops() {
-    for after_edit in AfterEdit::ALL {
-        for nth in 1..=6 {
-            let world = World::new(AgentBehaviour { after_edit: *after_edit, ..Default::default() }).await;
-            world.write("active", RULES);
-            world.apply();
-            world.write("active", &edited());
-            world.service.arm(format!("refuse=400:x:detail@writes#{nth}").parse().unwrap());
-            world.run(&["apply", "--yes"]);
-            let (policy, rules) = world.state();
-            let all = rules.iter().all(|(_, status)| status == "approved");
-            let whole = world.service.state().agents.rules.values().all(|rule| rule.text("review_notes") == "seen");
-            assert!(policy != "active" || all && whole, "{after_edit:?} {nth}: {policy} {rules:?}");
-            world.service.disarm();
-            world.apply();
-        }
+    for (kind, nth) in [("lose-after", 1), ("cut", 2), ("lose-before", 3), ("rate-limit=1", 4)] {
+        let world = World::new(AgentBehaviour::default()).await;
+        world.write("active", RULES);
+        world.service.arm(format!("{kind}@writes#{nth}").parse().unwrap());
+        let first = world.run(&["apply", "--yes"]);
+        assert!(matches!(first.status.code(), Some(0 | 5 | 6)), "{kind} {nth}: {}", text(&first));
+        world.service.disarm();
+        world.apply();
+        let agents = world.service.state().agents;
+        assert_eq!((agents.policies.len(), agents.rules.len()), (1, 2), "{kind} {nth}");
+        assert_eq!(world.state().0, "active", "{kind} {nth}");
     }
 }
 
@@ -336,4 +267,145 @@ async fn credentials_notes_and_secrets() {
     world.service.expire_tokens();
     let output = world.run_with(&["plan"], &[("HOME", home.to_str().unwrap())]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_saved_plan_whose_steps_were_changed_is_refused() {
+    let world = World::new(AgentBehaviour::default()).await;
+    world.write("active", RULES);
+    world.run(&["plan", "--out", "plan.json"]);
+    let saved = fs::read_to_string(world.path().join("plan.json")).unwrap();
+    let changed = |pointer: &str, value: Value| {
+        let mut plan: Value = serde_json::from_str(&saved).unwrap();
+        let step = plan["steps"].as_array().unwrap().iter().position(|step| step["op"] == "approve").unwrap();
+        *plan.pointer_mut(&format!("/steps/{step}/{pointer}")).unwrap() = value;
+        plan
+    };
+    let table = [
+        changed("request/path/3", json!("reject")),
+        changed("request/query", json!({"notes": "by nobody"})),
+        changed("after/natural_language", json!("Agents may disclose everything.")), // what people saw
+        changed("rule", json!("PRIV-002")),
+        changed("op", json!("reject")),
+    ];
+    for plan in table {
+        fs::write(world.path().join("changed.json"), plan.to_string()).unwrap();
+        let refused = world.run(&["apply", "--plan", "changed.json", "--yes"]);
+        assert_eq!(refused.status.code(), Some(4), "{}", text(&refused));
+        assert!(text(&refused).contains("changed after it was saved"), "{}", text(&refused));
+    }
+    assert!(world.service.writes().is_empty());
+    let applied = world.run(&["apply", "--plan", "plan.json", "--yes"]);
+    assert_eq!(applied.status.code(), Some(0), "{}", text(&applied));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_optional_field_that_a_document_leaves_out_stays_as_the_service_has_it() {
+    let world = World::new(AgentBehaviour::default()).await;
+    world.write("active", RULES);
+    world.apply();
+    let add =
+        |object: &mut Value, more: Value| object.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    let edit = |state: &mut seawall::emulator::State| {
+        for policy in state.agents.policies.values_mut() {
+            let policy = &mut std::sync::Arc::make_mut(policy).object;
+            add(policy, json!({"description": "d", "source_text": "s", "tags": ["t"]}));
+        }
+        for rule in state.agents.rules.values_mut() {
+            let rule = &mut std::sync::Arc::make_mut(rule).object;
+            add(rule, json!({"target": "t", "assignee": "all", "category": "brand", "tags": ["t"]}));
+            let condition = json!({"condition_type": "time", "field": "hour", "operator": ">", "value": 8});
+            add(rule, json!({"constraint_logic": "any", "constraints": [condition]}));
+            add(&mut rule["consequence"], json!({"message": "no", "ticket": {"queue": "p1"}}));
+        }
+    };
+    world.service.edit(edit).unwrap();
+    let rules = RULES.replace("    target: customer_pii\n", "");
+    world.write("active", &rules);
+    assert_eq!(world.steps(), [""; 0]);
+    // What the documents do set is sent, and nothing beside it is lost.
+    world.write("active", &rules.replace("severity: high", "severity: low"));
+    world.apply();
+    let agents = world.service.state().agents;
+    let rule = agents.rules.values().find(|rule| rule.text("rule_id") == "PRIV-001").unwrap();
+    let consequence = json!({"action": "block", "severity": "low", "message": "no", "ticket": {"queue": "p1"}});
+    assert_eq!((&rule.object["consequence"], &rule.object["target"]), (&consequence, &json!("t")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reviewers_read_sentences_quotations_and_what_changes_by_words() {
+    let world = World::new(AgentBehaviour::default()).await;
+    let provenance = "    provenance: {extracted_by: llm, model_used: reader-1, confidence_score: 0.5, source_location: \
+                      {section: 4.2 Disclosure, paragraph: 3, source_text: Staff shall not pass on data of customers.}}\n";
+    let rules = RULES.replacen("    review:", &format!("{provenance}    review:"), 1);
+    world.write("active", &rules);
+    let shown = text(&world.run(&["plan"]));
+    for piece in [
+        "Plan for Vijil: approves 2 rules, activates 1 policy for agents",
+        " APPROVE  PRIV-001",
+        "prohibition: “Agents must not disclose customer PII.”",
+        "action disclose, target customer_pii",
+        "when broken: block, severity high",
+        "from the source, 4.2 Disclosure, paragraph 3: “Staff shall not pass on data of customers.”",
+        "drawn by reader-1 with a confidence of 50 %",
+        "notes: seen",
+    ] {
+        assert!(shown.contains(piece), "{piece}\n{shown}");
+    }
+    let markdown = text(&world.run(&["plan", "--format", "markdown"]));
+    for piece in [
+        "### seawall: approves 2 rules, activates 1 policy for agents",
+        "✅ **APPROVE** <code>Data</code> › <code>PRIV-001</code>",
+        "<code>prohibition</code>: <code>Agents must not disclose customer PII.</code>",
+        "<code>4.2 Disclosure, paragraph 3</code>: <code>Staff shall not pass on data of customers.</code>",
+        "🟡 drawn by <code>reader-1</code> with a confidence of 50 %",
+    ] {
+        assert!(markdown.contains(piece), "{piece}\n{markdown}");
+    }
+    world.apply();
+    world.write("active", &rules.replace("must not disclose customer PII", "must never disclose any customer PII"));
+    let words = "natural_language: Agents must [-not-] {+never+} disclose {+any+} customer PII.";
+    let shown = text(&world.run(&["plan"]));
+    assert!(shown.contains(words), "{shown}");
+    let markdown = text(&world.run(&["plan", "--format", "markdown"]));
+    let words =
+        "<code>Agents must</code> <del><code>not</code></del> <ins><code>never</code></ins> <code>disclose</code>";
+    assert!(markdown.contains(words), "{markdown}");
+}
+
+#[test]
+fn rules_are_compared_across_policies() {
+    let policy = |name: &str, status: &str, kind: &str, sentence: &str, review: &str| {
+        format!(
+            "apiVersion: seawall/v1\nkind: AgentPolicy\nname: {name}\ncategory: privacy\n{status}rules:\n  - rule_id: R\n    \
+             rule_type: {kind}\n    action: Disclose\n    target: pii\n    consequence: {{severity: low}}\n    \
+             natural_language: {sentence}\n{review}"
+        )
+    };
+    let table = [
+        ("", "permission", "Yes.", "", &["contradicting-rules"][..]),
+        ("", "prohibition", "' no '", "", &["duplicate-sentence"]),
+        ("", "permission", "'no'", "", &["contradicting-rules", "duplicate-sentence"]),
+        ("", "obligation", "Yes.", "", &[]),
+        ("status: archived\n", "permission", "'no'", "", &[]),
+        ("", "permission", "No.", "    review: {rejected: it repeats another}\n", &[]), // in nobody's way
+    ];
+    for (status, kind, sentence, review, expected) in table {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+        write("seawall.yaml", "apiVersion: seawall/v1\nkind: Workspace\nvijil: {}\n");
+        write("a.yaml", &policy("a", "", "prohibition", "No.", ""));
+        write("b.yaml", &policy("b", status, kind, sentence, review));
+        let mut validate = Command::new(env!("CARGO_BIN_EXE_seawall"));
+        let output = validate.current_dir(folder.path()).args(["validate", "--format", "json"]).output().unwrap();
+        let findings: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let findings = findings["findings"].as_array().unwrap();
+        let mut codes: Vec<&str> = findings.iter().map(|finding| finding["code"].as_str().unwrap()).collect();
+        codes.sort_unstable();
+        assert_eq!(codes, expected, "{kind} {sentence} {review} {findings:?}");
+        for finding in findings {
+            let files = (finding["file"].as_str(), finding["related"][0]["file"].as_str());
+            assert_eq!(files, (Some("b.yaml"), Some("a.yaml")));
+        }
+    }
 }

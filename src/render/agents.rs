@@ -1,0 +1,248 @@
+//! What a step about a policy for agents does, in pieces that each format for people lays out in its own way: rules as
+//! sentences, what they govern, what happens when they are broken, and where they were drawn from.
+//!
+//! Invariant: whoever reads the pieces of an approval has read all that the rule says. Texts are foreign as they come.
+
+use serde_json::Value;
+use similar::{Algorithm, ChangeTag, capture_diff_slices};
+
+use super::words;
+use crate::model::{Fields, confidence};
+use crate::plan::agents::{AgentPlan, AgentStep};
+use crate::plan::step::{Object, Op};
+
+/// Below this confidence, a reader is told to look twice.
+const LOW: f64 = 0.7;
+
+/// What a step says or changes.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Detail {
+    /// Why the plan holds the step, where the difference alone does not say it.
+    Because(&'static str),
+    /// The rule as a sentence, after its kind.
+    Sentence(String, String),
+    /// Fields with their values, which may say more than the sentence, or less.
+    Fields(Vec<(&'static str, String)>),
+    /// What happens when the rule is broken: what is done, how grave it is, and the rest.
+    Broken(String, Option<String>, Option<String>),
+    /// The quotation that the rule was drawn from, and where it stands.
+    Quotation(String, Option<String>),
+    /// Who drew the rule, how sure it was from 0 to 1, and whether that is little.
+    Drawn(String, f64, bool),
+    /// What the reviewer says: `notes` or `reason`.
+    Review(&'static str, String),
+    /// A text that changes, by words.
+    Words(String, Vec<(ChangeTag, String)>),
+    /// A value that changes.
+    Becomes(String, String, String),
+}
+
+/// Takes a step apart.
+#[must_use]
+pub fn describe(step: &AgentStep) -> Vec<Detail> {
+    let mut details: Vec<Detail> =
+        step.because.map(|because| Detail::Because(words::reason(because))).into_iter().collect();
+    let object = step.after.as_ref().or(step.before.as_ref());
+    match (step.object(), step.op) {
+        // What is new or goes is reviewed elsewhere: in an approval, which follows, or by nobody.
+        (Object::Rule, Op::Create | Op::Delete) => {
+            details.extend(object.into_iter().flat_map(|object| [sentence(object)].into_iter().chain(broken(object))));
+            details.extend(provenance(step));
+        }
+        (Object::Rule, Op::Approve | Op::Reject) => {
+            details.extend(object.map(rule).unwrap_or_default());
+            details.extend(provenance(step));
+            let label = if step.op == Op::Reject { "reason" } else { "notes" };
+            let notes = Some(step.text("review_notes")).filter(|notes| !notes.is_empty());
+            details.extend(notes.map(|notes| Detail::Review(label, notes.to_owned())));
+        }
+        (_, Op::Update) => {
+            let changed = step.changed();
+            let kept = step.object() == Object::Rule && !changed.iter().any(|field| field == "natural_language");
+            details.extend(object.filter(|_| kept).map(sentence));
+            for field in changed {
+                let side = |side: &Option<Fields>| {
+                    side.as_ref().and_then(|side| side.get(&field).cloned()).unwrap_or_default()
+                };
+                changes(&field, &side(&step.before), &side(&step.after), &mut details);
+            }
+        }
+        (Object::Policy, Op::Create) => {
+            details.extend(object.map(|object| fields(object, &["category", "description", "source_text", "tags"])));
+        }
+        (Object::Policy, Op::Delete | Op::Activate | Op::Approve | Op::Reject) | (Object::Rule, Op::Activate) => {}
+    }
+    details
+}
+
+/// What the plan decides, in a few words: `approves 2 rules, activates 1 policy for agents`; `None` where it decides
+/// nothing.
+#[must_use]
+pub fn headline(plan: &AgentPlan) -> Option<String> {
+    let decisions =
+        [(Op::Approve, "approves", "rule"), (Op::Reject, "rejects", "rule"), (Op::Activate, "activates", "policy")];
+    let number = |op: Op| plan.steps.iter().filter(|step| step.op == op).count();
+    let parts: Vec<String> = decisions
+        .into_iter()
+        .filter(|(op, ..)| number(*op) > 0)
+        .map(|(op, verb, noun)| match (number(op), noun) {
+            (1, noun) => format!("{verb} 1 {noun}"),
+            (many, "policy") => format!("{verb} {many} policies"),
+            (many, noun) => format!("{verb} {many} {noun}s"),
+        })
+        .collect();
+    (!parts.is_empty()).then(|| format!("{} for agents", parts.join(", ")))
+}
+
+fn sentence(object: &Fields) -> Detail {
+    let field = |name: &str| object.get(name).map(text).unwrap_or_default();
+    Detail::Sentence(field("rule_type"), field("natural_language"))
+}
+
+/// Those of these fields that have a value.
+fn fields(object: &Fields, names: &[&'static str]) -> Detail {
+    let empty = |value: &Value| value.is_null() || value.as_array().is_some_and(Vec::is_empty);
+    let field = |name: &'static str| Some((name, text(object.get(name).filter(|value| !empty(value))?)));
+    Detail::Fields(names.iter().copied().filter_map(field).collect())
+}
+
+/// All that a rule says.
+fn rule(object: &Fields) -> Vec<Detail> {
+    let conditional = object.get("constraints").and_then(Value::as_array).is_some_and(|list| !list.is_empty());
+    let conditions: &[&'static str] = if conditional { &["constraints", "constraint_logic"] } else { &[] };
+    let mut details = vec![sentence(object), fields(object, &["action", "target", "assignee"])];
+    details.push(fields(object, conditions));
+    details.extend(broken(object));
+    details.push(fields(object, &["category", "tags"]));
+    details.retain(|detail| *detail != Detail::Fields(Vec::new()));
+    details
+}
+
+/// What happens when a rule is broken.
+fn broken(object: &Fields) -> Option<Detail> {
+    let consequence = object.get("consequence")?.as_object()?;
+    let part = |name: &str| consequence.get(name).filter(|value| !value.is_null()).map(text);
+    let is_own = |name: &str| matches!(name, "action" | "severity");
+    let rest = consequence.iter().filter(|(name, value)| !is_own(name) && !value.is_null());
+    let rest: Vec<String> = rest.map(|(name, value)| format!("{name}: {}", text(value))).collect();
+    let rest = Some(rest.join(", ")).filter(|rest| !rest.is_empty());
+    Some(Detail::Broken(part("action").unwrap_or("no action".to_owned()), part("severity"), rest))
+}
+
+fn provenance(step: &AgentStep) -> Vec<Detail> {
+    let Some(provenance) = &step.provenance else { return Vec::new() };
+    let at = |pointer: &str| provenance.pointer(pointer).filter(|value| !value.is_null()).map(text);
+    let mut details = Vec::new();
+    if let Some(quotation) = at("/source_location/source_text") {
+        let section = at("/source_location/section");
+        let paragraph = at("/source_location/paragraph").map(|number| format!("paragraph {number}"));
+        let place: Vec<String> = section.into_iter().chain(paragraph).collect();
+        details.push(Detail::Quotation(quotation, Some(place.join(", ")).filter(|place| !place.is_empty())));
+    }
+    if let Some(score) = confidence(provenance) {
+        details.push(Detail::Drawn(at("/model_used").unwrap_or("a model".to_owned()), score, score < LOW));
+    }
+    details
+}
+
+/// What of a field changes: an object by its members, a text by its words.
+fn changes(field: &str, before: &Value, after: &Value, details: &mut Vec<Detail>) {
+    match (before, after) {
+        (Value::Object(old), Value::Object(new)) => {
+            let names: std::collections::BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+            let of = |object: &Fields, name: &str| object.get(name).cloned().unwrap_or_default();
+            for name in names {
+                let (old, new) = (of(old, name), of(new, name));
+                if !crate::model::same_value(&old, &new) {
+                    changes(&format!("{field}.{name}"), &old, &new, details);
+                }
+            }
+        }
+        (Value::String(old), Value::String(new)) if old.split_whitespace().nth(1).is_some() => {
+            details.push(match by_words(old, new) {
+                runs if runs.iter().all(|(tag, _)| *tag == ChangeTag::Equal) => Detail::Becomes(
+                    field.to_owned(),
+                    "the same words".to_owned(),
+                    "other spaces and line ends".to_owned(),
+                ),
+                runs => Detail::Words(field.to_owned(), runs),
+            });
+        }
+        (old, new) => details.push(Detail::Becomes(field.to_owned(), text(old), text(new))),
+    }
+}
+
+/// Two texts as runs of words that stay, go and come.
+fn by_words(old: &str, new: &str) -> Vec<(ChangeTag, String)> {
+    let (old, new): (Vec<&str>, Vec<&str>) = (old.split_whitespace().collect(), new.split_whitespace().collect());
+    let mut runs: Vec<(ChangeTag, String)> = Vec::new();
+    for change in capture_diff_slices(Algorithm::Patience, &old, &new).iter().flat_map(|op| op.iter_changes(&old, &new))
+    {
+        match runs.last_mut() {
+            Some((tag, run)) if *tag == change.tag() => {
+                run.push(' ');
+                run.push_str(change.value());
+            }
+            _ => runs.push((change.tag(), change.value().to_owned())),
+        }
+    }
+    runs
+}
+
+/// A run of words without its middle, which nobody needs to see what changes around it.
+#[must_use]
+pub fn shortened(run: &str, most: usize) -> String {
+    let words: Vec<&str> = run.split(' ').collect();
+    let (first, hidden, last) = words::folded(&words, most);
+    if hidden == 0 { run.to_owned() } else { format!("{} … {}", first.join(" "), last.join(" ")) }
+}
+
+/// A value as people read it.
+fn text(value: &Value) -> String {
+    match value {
+        Value::Null => "none".to_owned(),
+        Value::String(text) => text.clone(),
+        Value::Array(list) if list.iter().all(Value::is_string) => list.iter().map(text).collect::<Vec<_>>().join(", "),
+        Value::Array(list) if list.iter().all(is_condition) => {
+            list.iter().map(condition).collect::<Vec<_>>().join("; ")
+        }
+        Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => value.to_string(),
+    }
+}
+
+/// Whether an object is a constraint of the documented form.
+fn is_condition(value: &Value) -> bool {
+    let names = ["condition_type", "field", "operator", "value"];
+    value
+        .as_object()
+        .is_some_and(|object| object.len() == names.len() && names.iter().all(|name| object.contains_key(*name)))
+}
+
+fn condition(value: &Value) -> String {
+    let part = |name: &str| value.get(name).map(text).unwrap_or_default();
+    format!("{} {} {} ({})", part("field"), part("operator"), part("value"), part("condition_type"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        ChangeTag::{Delete, Equal, Insert},
+        by_words, shortened,
+    };
+
+    #[test]
+    fn texts_change_by_words() {
+        let runs = |old, new| by_words(old, new);
+        let own = |runs: &[(similar::ChangeTag, &str)]| {
+            runs.iter().map(|(tag, run)| (*tag, (*run).to_owned())).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            runs("Agents must not disclose PII.", "Agents must never disclose PII."),
+            own(&[(Equal, "Agents must"), (Delete, "not"), (Insert, "never"), (Equal, "disclose PII.")])
+        );
+        assert_eq!(runs("a\n b", "a b"), own(&[(Equal, "a b")]));
+        assert_eq!(runs("", "a b"), own(&[(Insert, "a b")]));
+        assert_eq!(shortened("a b c d e f", 4), "a b … e f");
+        assert_eq!(shortened("a b", 4), "a b");
+    }
+}
