@@ -19,6 +19,7 @@ const EXAMPLES: &str = "\
 Examples:
   seawall comment --plan plan.json                     # in a job that a pull request started
   seawall comment --plan plan.json --repository my-org/policies --pull-request 12
+  seawall comment --plan plan.json --print             # for a job's summary, or another forge
 
 The token comes from `GITHUB_TOKEN`, the rest from what GitHub Actions sets: `GITHUB_REPOSITORY`, `GITHUB_REF`,
 `GITHUB_EVENT_PATH`, and `GITHUB_API_URL` for a server of your own. After a `workflow_run`, the pull request is the one
@@ -42,23 +43,30 @@ pub(super) struct Args {
     /// Post also when nothing changes
     #[arg(long)]
     always: bool,
+    /// Print the comment instead of posting it
+    #[arg(long, conflicts_with_all = ["repository", "pull_request", "always"])]
+    print: bool,
 }
 
 pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
-    let Args { plan: file, repository, pull_request, key, always } = args;
+    let Args { plan: file, repository, pull_request, key, always, print } = args;
     let file = context.path(file);
     let plan = Plan::from_json(&read(&file)?).map_err(|error| {
         Failure::new(Exit::Refused, format!("`{}`: {error}", file.display())).hint("make a new plan with `plan --out`")
     })?;
     let environment = context.environment();
+    let marker = Marker::new(&key.clone().unwrap_or_else(|| of_plan(&plan)));
+    let text = markdown::comment(&plan, pipeline::run(environment)?.as_deref());
+    if *print {
+        context.print(&format!("{}\n{text}", marker.line()))?;
+        return Ok(Exit::Done);
+    }
     let repository = pipeline::repository(environment, repository.as_deref())?;
     let asked = pipeline::pull_request(context, *pull_request)?;
     let (base, token) = (pipeline::api(environment)?, pipeline::token(environment)?);
     let observer = (!context.quiet()).then(|| Arc::new(note) as Observer);
     let github = GitHub::connect(base, token, repository, Clock::system(), observer)?;
 
-    let marker = Marker::new(&key.clone().unwrap_or_else(|| of_plan(&plan)));
-    let text = markdown::comment(&plan, pipeline::run(environment)?.as_deref());
     let worth_posting = *always || !plan.is_silent();
     let comment = Comment { marker: &marker, text: &text, worth_posting };
     let said = context.block_on(async {

@@ -94,6 +94,16 @@ async fn a_plan_is_posted_once_and_edited_in_place() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_comment_is_printed_without_a_token_or_a_pull_request() {
+    let (fake, folder) = (Fake::start().await, plans(1));
+    let nothing = [("GITHUB_TOKEN", ""), ("GITHUB_REPOSITORY", ""), ("GITHUB_REF", "")];
+    let output = comment(folder.path(), &fake, &["--plan", "plan.json", "--print"], &nothing).await;
+    let (code, stdout, stderr) = told(&output);
+    assert_eq!((code, stderr.as_str(), fake.calls().len()), (Some(0), "", 0));
+    assert!(stdout.starts_with(&format!("{MARKER}\n### seawall: widens access")), "{stdout}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_posted_when_nothing_changes_unless_asked() {
     let (fake, folder) = (Fake::start().await, plans(1));
     let quiet = comment(folder.path(), &fake, &["--plan", "empty.json"], &[]).await;

@@ -1,0 +1,85 @@
+#!/usr/bin/env bash
+# Runs one command, and tells the job what came of it. An `apply` ends here with its plan: `apply.sh` carries it out.
+source "$ACTION_PATH/action/common.sh"
+
+# What the saved plan says, as outputs. The program writes one key a line, and no text holds a line end, so that what
+# stands at a depth is the plan's own.
+tell_of_plan() {
+  awk '
+    /^  "plans": \[/ { in_several = 1 }
+    { depth = match($0, /[^ ]/) - 1 - (in_several ? 4 : 0) }
+    depth == 2 { section = $1; gsub(/[":]/, "", section) }
+    section == "summary" && depth == 4 { name = $1; gsub(/[":]/, "", name); count[name] += $2 }
+    section == "access" && depth == 4 && $1 == "\"widened\":" && $2 == "[" { widens = "true" }
+    section == "access" && depth == 8 && $1 == "\"widens\":" && $2 ~ /^true/ && widens == "" { widens = "uncertain" }
+    section == "guards" && depth == 6 && $1 == "\"ok\":" && $2 ~ /^false/ { refused = "true" }
+    END {
+      split("create update delete approve reject activate", names, " ")
+      for (i = 1; i in names; i++) { print names[i] "=" count[names[i]] + 0; changes += count[names[i]] }
+      print "changes=" changes + 0
+      print "widens=" (widens == "" ? "false" : widens)
+      print "refused=" (refused == "" ? "false" : refused)
+    }' "$1" >>"$GITHUB_OUTPUT"
+}
+
+refused() { grep -qx 'refused=true' "$GITHUB_OUTPUT"; }
+
+# A new plan: shown in the log, saved, and told.
+plan() {
+  local folder arguments=(plan "${settings[@]}") code
+  folder=$(mktemp -d "${RUNNER_TEMP:-/tmp}/seawall-plan.XXXXXX")
+  arguments+=("--out=$folder/plan.json")
+  [ -z "${LIVE_FROM:-}" ] || arguments+=("--live-from=$LIVE_FROM")
+  [ -z "${GUARDS_FROM:-}" ] || arguments+=("--guards-from=$GUARDS_FROM")
+  [ "${DENY_WIDENING:-false}" = false ] || arguments+=(--deny-widening)
+  as_text "$SEAWALL" --color never "${arguments[@]}" -- "$WORKSPACE"
+  code=$?
+  [ "$code" = 0 ] || return "$code"
+  tell "$folder/plan.json"
+}
+
+# The saved plan, in the summary and in the outputs.
+tell() {
+  "$SEAWALL" comment "--plan=$1" --print | summary
+  tell_of_plan "$1"
+  output plan "$1"
+  output saved true
+}
+
+case $COMMAND in
+  validate)
+    # Its findings are workflow commands, made safe by the program itself: they become annotations.
+    "$SEAWALL" validate --format github -- "$WORKSPACE"
+    code=$?
+    [ "$code" = 0 ] || "$SEAWALL" --color never validate -- "$WORKSPACE" 2>&1 | summary_text
+    ;;
+  test)
+    text=$(mktemp "${RUNNER_TEMP:-/tmp}/seawall-test.XXXXXX")
+    as_text "$SEAWALL" --color never test -- "$WORKSPACE" >"$text" 2>&1
+    code=$?
+    cat "$text"
+    sed -e '1d' -e '$d' "$text" | summary_text
+    ;;
+  plan)
+    plan
+    code=$?
+    # A plan that its guards refuse is shown all the same, and no apply will carry it out.
+    if [ "$code" = 0 ] && refused; then code=4; fi
+    ;;
+  apply)
+    if [ -n "${PLAN:-}" ]; then
+      [ -f "$PLAN" ] || fail "\`plan\` names no file" 2
+      tell "$PLAN"
+      code=0
+    else
+      plan
+      code=$?
+    fi
+    ;;
+  drift)
+    as_text "$SEAWALL" --color never drift "${settings[@]}" -- "$WORKSPACE"
+    code=$?
+    ;;
+  *) fail "there is no command \`$COMMAND\`: \`validate\`, \`test\`, \`plan\`, \`apply\` or \`drift\`" 2 ;;
+esac
+output exit-code "$code"
