@@ -80,6 +80,12 @@ case $COMMAND in
     as_text "$SEAWALL" --color never drift "${settings[@]}" -- "$WORKSPACE"
     code=$?
     ;;
-  *) fail "there is no command \`$COMMAND\`: \`validate\`, \`test\`, \`plan\`, \`apply\` or \`drift\`" 2 ;;
+  snapshot)
+    folder=$(mktemp -d "${RUNNER_TEMP:-/tmp}/seawall-live.XXXXXX")
+    as_text "$SEAWALL" --color never snapshot "${settings[@]}" "--out=$folder/live.json" -- "$WORKSPACE"
+    code=$?
+    if [ "$code" = 0 ]; then output snapshot "$folder/live.json" && output saved true; fi
+    ;;
+  *) fail "there is no command \`$COMMAND\`: \`validate\`, \`test\`, \`plan\`, \`apply\`, \`drift\` or \`snapshot\`" 2 ;;
 esac
 output exit-code "$code"

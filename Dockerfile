@@ -1,0 +1,17 @@
+# A small image: the static program, the certificates that TLS needs, and nothing else.
+#   docker build -t seawall . && docker run --rm -v "$PWD:/work:ro" seawall validate
+FROM rust:1.95-alpine AS build
+RUN apk add --no-cache ca-certificates gcc musl-dev
+WORKDIR /source
+COPY Cargo.toml Cargo.lock ./
+COPY benches benches
+COPY schemas schemas
+COPY src src
+RUN cargo build --release --locked --bin seawall && cp target/release/seawall /seawall
+
+FROM scratch
+COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
+COPY --from=build /seawall /seawall
+USER 65532:65532
+WORKDIR /work
+ENTRYPOINT ["/seawall"]
