@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use super::planning::{Services, Stricter, Workspace, read};
+use super::planning::{Services, State, Stricter, Workspace, read};
 use super::progress::Progress;
 use super::signal::Signals;
 use super::{Context, Exit, Failure, workspace};
@@ -68,7 +68,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
             () = signals.next() => return Err(Failure::new(Exit::Failed, "stopped; nothing was written")),
             planned = planning => planned?,
         };
-        let exit = match approve(context, args, plan, &mut signals).await {
+        let exit = match approve(context, args, plan, &connected, &mut signals).await {
             Ok(Some(approved)) => carry_out(context, &approved, &connected, &progress, signals).await,
             Ok(None) => Ok(Exit::Done),
             Err(failure) => Err(failure),
@@ -117,14 +117,24 @@ async fn saved(
     let observer = Some(progress.observer());
     let connected = Services::connect(context, &root, services, &Desired::default(), observer).await?;
     let live = connected.live().await?;
-    let mut stale = live.docker.iter().flat_map(|live| stale::check(&plan, live)).collect::<Vec<_>>();
+    match still_fits(&plan, &live) {
+        Ok(()) => Ok((plan.judged_again(live.docker.as_ref(), live.vijil.as_ref()), connected)),
+        Err(failure) => {
+            connected.close().await;
+            Err(failure)
+        }
+    }
+}
+
+/// Whether what was reviewed is what would be done.
+fn still_fits(plan: &Plan, live: &State) -> Result<(), Failure> {
+    let mut stale = live.docker.iter().flat_map(|live| stale::check(plan, live)).collect::<Vec<_>>();
     if let (Some(agents), Some(live)) = (&plan.agents, &live.vijil) {
         stale.extend(plan::agents::stale(agents, live));
     }
     if stale.is_empty() {
-        return Ok((plan, connected));
+        return Ok(());
     }
-    connected.close().await;
     let failure = Failure::new(Exit::Refused, render::outcome::stale(&stale));
     Err(failure.hint("make a new plan, and have it reviewed"))
 }
@@ -134,6 +144,7 @@ async fn approve(
     context: &Context,
     args: &Args,
     plan: Plan,
+    connected: &Services,
     signals: &mut Signals,
 ) -> Result<Option<Approved>, Failure> {
     context.print(&render::plan::human(&plan, context.view()))?;
@@ -151,6 +162,8 @@ async fn approve(
     }
     if !args.yes {
         confirm(signals).await?;
+        // Whoever confirmed has seen what was live before they thought about it.
+        still_fits(approved.plan(), &connected.live().await?)?;
     }
     Ok(Some(approved))
 }

@@ -1,8 +1,8 @@
 //! `Workspace`: the settings in `seawall.yaml`.
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::Deserialize;
 use serde::de::{Deserializer, Error};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::field::{self, ApiVersion};
 
@@ -87,12 +87,12 @@ pub enum Ownership {
 }
 
 /// What a plan may not do. `--allow GUARD` lifts a guard for one run.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Guards {
     /// The most that a plan may delete, of the live policies and of the live rules of each policy: a share such as
     /// `25%`, or a count. Without it, there is no limit.
-    #[serde(default, deserialize_with = "field::present")]
+    #[serde(default, deserialize_with = "field::present", skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "max_deletes")]
     pub max_deletes: Option<MaxDeletes>,
     /// Whether a plan that gives any audience new access is refused.
@@ -119,6 +119,15 @@ pub enum MaxDeletes {
 pub enum WorkspaceKind {
     /// Written as is.
     Workspace,
+}
+
+impl Serialize for MaxDeletes {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Percent(percent) => serializer.collect_str(&format_args!("{percent}%")),
+            Self::Count(count) => serializer.serialize_u32(*count),
+        }
+    }
 }
 
 impl<'de> Deserialize<'de> for MaxDeletes {

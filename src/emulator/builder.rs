@@ -228,7 +228,7 @@ impl Builder {
         let mut faults = Faults::default();
         self.faults.drain(..).for_each(|fault| faults.arm(fault));
         let record = Record { on: self.record, calls: Vec::new() };
-        let mut inner = Inner { state, store, closed: false, faults, record, minute: (0, 0) };
+        let mut inner = Inner { previous: state.clone(), state, store, closed: false, faults, record, minute: (0, 0) };
         let seed = std::mem::take(&mut self.seed);
         inner.change(|state| {
             if !state.orgs.contains_key(org) {

@@ -56,7 +56,7 @@ use crate::exit::{Exit, Explain};
 pub use builder::Builder;
 pub use docker::{Account, Behaviour, Limits, Operation, Role};
 pub use exchange::{Request, Response};
-pub use fault::{Answer, Calls, Edit, Fault, FaultKind, FaultSpecError, Form, SYNTAX, Wait, WaitForm};
+pub use fault::{Answer, Calls, Edit, Fault, FaultKind, FaultSpecError, Form, Lie, SYNTAX, Wait, WaitForm};
 pub use record::Call;
 pub use running::Running;
 pub use seed::Seed;

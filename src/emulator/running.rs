@@ -87,6 +87,12 @@ impl Running {
         self.server.most_in_flight.store(0, Ordering::SeqCst);
     }
 
+    /// The calls that are under way now, also those whose callers have left.
+    #[must_use]
+    pub fn in_flight(&self) -> usize {
+        self.server.in_flight.load(Ordering::SeqCst)
+    }
+
     /// The most calls that were under way at one time.
     #[must_use]
     pub fn most_in_flight(&self) -> usize {

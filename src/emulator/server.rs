@@ -16,7 +16,7 @@ use super::clock::Clock;
 use super::connection::Breaker;
 use super::docker::{Code, Operation, Refusal, Service};
 use super::exchange::{Request, Response};
-use super::fault::{FaultKind, Faults};
+use super::fault::{FaultKind, Faults, Lie};
 use super::record::{Call, Record};
 use super::state::State;
 use super::store::{Store, StoreError};
@@ -44,6 +44,8 @@ pub(super) struct Server {
 #[derive(Debug)]
 pub(super) struct Inner {
     pub(super) state: State,
+    /// The state before the last change: what a replica that lags still shows.
+    pub(super) previous: State,
     pub(super) store: Option<Store>,
     pub(super) closed: bool,
     pub(super) faults: Faults,
@@ -106,7 +108,8 @@ impl Server {
                 | FaultKind::Cut
                 | FaultKind::LoseBefore
                 | FaultKind::LoseAfter
-                | FaultKind::RateLimit(_) => fate = fate.or(Some(kind)),
+                | FaultKind::RateLimit(_)
+                | FaultKind::Lie(_) => fate = fate.or(Some(kind)),
             }
         }
         let limit = inner.rate(self.rate_limit, request.at);
@@ -123,6 +126,11 @@ impl Server {
                 self.effect(&mut inner, request);
                 Outcome::Answer(answer.response())
             }
+            Some(FaultKind::Lie(Lie::Stale)) if !operation.is_some_and(Operation::is_write) => {
+                Outcome::Answer(self.handle(&mut inner.previous.clone(), request))
+            }
+            Some(FaultKind::Lie(Lie::Envelope)) => Outcome::Answer(Lie::Envelope.told(Response::empty(200))),
+            Some(FaultKind::Lie(lie)) => Outcome::Answer(lie.told(self.effect(&mut inner, request))),
             Some(FaultKind::Cut) => Outcome::Cut(self.effect(&mut inner, request)),
             _ => Outcome::Answer(self.effect(&mut inner, request)),
         };
@@ -138,14 +146,17 @@ impl Server {
     }
 
     fn effect(&self, inner: &mut Inner, request: &Request) -> Response {
-        let answer = inner.change(|state| match request.path.first() {
-            Some(first) if first == "v1" => self.agents.handle(state, request),
-            Some(_) | None => self.service.handle(state, request),
-        });
-        answer.unwrap_or_else(|error| {
+        inner.change(|state| self.handle(state, request)).unwrap_or_else(|error| {
             tracing::error!("{error}");
             Refusal::new(Code::Internal, "internal error").response(Operation::ListPolicies)
         })
+    }
+
+    fn handle(&self, state: &mut State, request: &Request) -> Response {
+        match request.path.first() {
+            Some(first) if first == "v1" => self.agents.handle(state, request),
+            Some(_) | None => self.service.handle(state, request),
+        }
     }
 }
 
@@ -181,7 +192,9 @@ impl Inner {
         if let Some(store) = &self.store {
             store.save(&self.state, &after)?;
         }
-        self.state = after;
+        if self.state != after {
+            self.previous = std::mem::replace(&mut self.state, after);
+        }
         Ok(value)
     }
 

@@ -1,18 +1,26 @@
 //! One step: look, send, understand the answer, and look again where it says nothing.
+//!
+//! Invariant: no single answer is believed that something is gone, and no answer that something else was made than was
+//! asked for, until it was looked at once more.
 
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde_json::Value;
+use tokio::sync::OnceCell;
 
+use super::known::Known;
 use super::outcome::{Ended, Problem, Versions};
 use super::resolve::Created;
 use super::verify::{Standing, named, same_policy, standing};
 use crate::model::{LivePolicy, PolicyId, Rule, RuleId};
+use crate::plan::Plan;
 use crate::plan::guard::{MAX_POLICIES, MAX_RULES};
 use crate::plan::request::request;
 use crate::plan::saved::sides;
 use crate::plan::shown;
-use crate::plan::step::{Change, Head, Object, Op, changed_fields};
+use crate::plan::step::{Change, Head, Object, Op, PolicyTarget, Reason, Step, changed_fields};
 use crate::service::docker::{Error, Reader, Request, Writer, wire};
 use crate::service::http::{self, Refusal, WriteOutcome};
 
@@ -28,11 +36,17 @@ pub(super) struct Caller {
     reader: Reader,
     writer: Writer,
     org: String,
+    known: Arc<Mutex<Known>>,
+    looks: Arc<Looks>,
 }
+
+/// What was seen of a policy before the first rule of a phase was added to it: one look for all of them.
+type Looks = Mutex<BTreeMap<PolicyId, Arc<OnceCell<Option<LivePolicy>>>>>;
 
 /// A step with what is known of its object.
 pub(super) struct Attempt {
     change: Change,
+    because: Option<Reason>,
     policy: Option<PolicyId>,
     rule: Option<RuleId>,
     /// `None` while the id of what an earlier step creates is not known.
@@ -43,20 +57,39 @@ pub(super) struct Attempt {
 struct Seen {
     standing: Standing,
     created: Created,
+    policy: Option<LivePolicy>,
 }
 
 impl Caller {
-    pub(super) fn new(reader: Reader, writer: Writer, org: String) -> Self {
-        Self { reader, writer, org }
+    pub(super) fn new(reader: Reader, writer: Writer, plan: &Plan) -> Self {
+        let org = plan.target.as_ref().map(|target| target.org.clone()).unwrap_or_default();
+        Self { reader, writer, org, known: Arc::new(Mutex::new(Known::new(plan))), looks: Arc::default() }
+    }
+
+    /// Begins a phase of these steps: what was seen before it is old.
+    pub(super) fn begin(&self, steps: &[Step]) {
+        self.looks.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.known().begin(steps);
+    }
+
+    /// Takes note of a step that is done, once its phase is over.
+    pub(super) fn done(&self, step: &Step) {
+        self.known().done(&step.change);
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Makes a step ready, with the ids of what earlier steps created.
-    pub(super) fn attempt(&self, change: &Change, known: &Created) -> Attempt {
+    pub(super) fn attempt(&self, step: &Step, known: &Created) -> Attempt {
+        let change = &step.change;
         Attempt {
             policy: known.policy_of(change),
             rule: known.rule_of(change),
             request: known.request(change, request(&self.org, change)),
             change: change.clone(),
+            because: step.because,
         }
     }
 
@@ -68,8 +101,13 @@ impl Caller {
             return failed(problem.hint("run again: the next plan finds it"));
         };
         match self.before_writing(&attempt).await {
-            Ok(Standing::Before) => {}
-            Ok(found) => return (not_as_planned(change, found), Created::default()),
+            Ok(Seen { standing: Standing::Before, policy, .. }) => {
+                if let Some(versions) = policy.and_then(|policy| self.known().moved(change, &policy)) {
+                    return failed(Problem::moved("its policy is no longer what the plan saw", Some(versions)));
+                }
+            }
+            Ok(Seen { standing, created, .. }) => return (not_as_planned(change, standing), created),
+            Err(Error::Http(http::Error::Stopped { .. })) => return (Ended::Stopped, Created::default()),
             Err(error) => return failed(unreadable(&error).outage()),
         }
         let mut sent = 1;
@@ -77,6 +115,7 @@ impl Caller {
             let unknown = match self.writer.send(request).await {
                 WriteOutcome::Done { body, .. } => return self.answered(&attempt, &body).await,
                 WriteOutcome::Refused(refusal) => return self.refused(&attempt, &refusal).await,
+                WriteOutcome::NotSent(http::Error::Stopped { .. }) => return (Ended::Stopped, Created::default()),
                 WriteOutcome::NotSent(error) => {
                     return failed(Problem::new(format!("it was not sent: {error}")).outage());
                 }
@@ -94,8 +133,8 @@ impl Caller {
                 Standing::Gone if change.op() == Op::Delete => {
                     return (Ended::FoundDone { sent: true }, Created::default());
                 }
-                Standing::Before if still_to_come(change, &unknown) => {
-                    let message = format!("it may still be carried out, and would then be there twice: {unknown}");
+                Standing::Before if still_to_come(&attempt, &unknown) => {
+                    let message = format!("it may still be carried out: {unknown}");
                     return failed(Problem::new(message).hint(NEXT_PLAN).written().outage());
                 }
                 Standing::Before if sent < ATTEMPTS => sent += 1,
@@ -112,13 +151,27 @@ impl Caller {
         }
     }
 
-    /// Whether the object of an update or a deletion is what the plan saw. What a creation makes is not looked for: the
-    /// service refuses a second one, and the plan was made from what is there.
-    async fn before_writing(&self, attempt: &Attempt) -> Result<Standing, Error> {
-        if attempt.change.op() == Op::Create {
-            return Ok(Standing::Before);
+    /// How the object stands before the call. What a new policy makes is not looked for: names of policies are unique,
+    /// so that the service refuses a second one, and of a rule in a new policy there is none.
+    async fn before_writing(&self, attempt: &Attempt) -> Result<Seen, Error> {
+        match (&attempt.change, &attempt.policy) {
+            (Change::CreateRule { policy: PolicyTarget::Existing(_), .. }, Some(id)) => {
+                let looks =
+                    || self.looks.lock().unwrap_or_else(PoisonError::into_inner).entry(id.clone()).or_default().clone();
+                let policy = looks().get_or_try_init(|| self.reader.policy(id)).await?.clone();
+                Ok(Seen::of(attempt, policy))
+            }
+            (Change::CreatePolicy { .. } | Change::CreateRule { .. }, _) => {
+                Ok(Seen { standing: Standing::Before, created: Created::default(), policy: None })
+            }
+            (
+                Change::UpdatePolicy { .. }
+                | Change::DeletePolicy { .. }
+                | Change::UpdateRule { .. }
+                | Change::DeleteRule { .. },
+                _,
+            ) => self.look(attempt).await,
         }
-        Ok(self.look(attempt).await?.standing)
     }
 
     async fn look(&self, attempt: &Attempt) -> Result<Seen, Error> {
@@ -127,14 +180,20 @@ impl Caller {
                 let live = self.reader.live().await?;
                 match live.policies.into_iter().find(|policy| policy.name == after.name) {
                     Some(policy) => Some(policy),
-                    None => return Ok(Seen { standing: Standing::Before, created: Created::default() }),
+                    None => return Ok(Seen { standing: Standing::Before, created: Created::default(), policy: None }),
                 }
             }
             (Some(id), _) => self.reader.policy(id).await?,
             (None, _) => None,
         };
-        let created = policy.as_ref().map(|policy| found(&attempt.change, policy)).unwrap_or_default();
-        Ok(Seen { standing: standing(&attempt.change, policy.as_ref(), attempt.rule.as_ref()), created })
+        let seen = Seen::of(attempt, policy);
+        match (&attempt.policy, &seen) {
+            // A rule that an answer lacks may be there all the same.
+            (Some(id), Seen { standing: Standing::Gone, policy: Some(_), .. }) => {
+                Ok(Seen::of(attempt, self.reader.policy(id).await?))
+            }
+            _ => Ok(seen),
+        }
     }
 
     /// Looks until the object is no longer as before, for as long as an unanswered write may take.
@@ -153,14 +212,10 @@ impl Caller {
     async fn answered(&self, attempt: &Attempt, body: &Value) -> (Ended, Created) {
         let change = &attempt.change;
         match read_answer(attempt, body) {
-            Some(Answer { created, overtaken, wrong: None }) => (Ended::Done { overtaken }, created),
-            Some(Answer { wrong: Some(found), .. }) => {
-                let message = "somebody changed it at the same moment";
-                failed(Problem::moved(message, versions(change, found)).written())
-            }
-            // The service took it and said something that cannot be understood: what is there counts.
-            None => match self.settle(attempt).await {
-                Ok(Seen { standing: Standing::After, created }) => (Ended::Done { overtaken: None }, created),
+            Some(Answer { created, overtaken, as_asked: true }) => (Ended::Done { overtaken }, created),
+            // The service took it and said something else, or what cannot be understood: what is there counts.
+            Some(Answer { as_asked: false, .. }) | None => match self.settle(attempt).await {
+                Ok(Seen { standing: Standing::After, created, .. }) => (Ended::Done { overtaken: None }, created),
                 Ok(Seen { standing: Standing::Gone, .. }) if change.op() == Op::Delete => {
                     (Ended::Done { overtaken: None }, Created::default())
                 }
@@ -182,9 +237,18 @@ impl Caller {
         }
         match self.look(attempt).await {
             Ok(Seen { standing: Standing::Before, .. }) | Err(_) => explained(),
-            Ok(Seen { standing: Standing::After, created }) => (Ended::FoundDone { sent: false }, created),
+            Ok(Seen { standing: Standing::After, created, .. }) => (Ended::FoundDone { sent: false }, created),
             Ok(Seen { standing, .. }) => (not_as_planned(change, standing), Created::default()),
         }
+    }
+}
+
+impl Seen {
+    /// How a policy, or its absence, stands to a step.
+    fn of(attempt: &Attempt, policy: Option<LivePolicy>) -> Self {
+        let Attempt { change, rule, .. } = attempt;
+        let created = policy.as_ref().map(|policy| found(change, policy)).unwrap_or_default();
+        Self { standing: standing(change, policy.as_ref(), rule.as_ref()), created, policy }
     }
 }
 
@@ -203,12 +267,14 @@ fn written(ended: Ended) -> Ended {
     }
 }
 
-/// Whether the service may still be busy with an unanswered call that, sent again, could make a second object. Names of
-/// policies are unique; names of rules are not known to be.
-fn still_to_come(change: &Change, unknown: &http::Error) -> bool {
+/// Whether the service may still be busy with an unanswered call that would do harm when it comes late, after another
+/// one like it: it could make a second rule, since their names are not known to be unique, or undo the second half of a
+/// change.
+fn still_to_come(attempt: &Attempt, unknown: &http::Error) -> bool {
     let busy = matches!(unknown, http::Error::TimeOut { .. })
         || unknown.refusal().is_some_and(|refusal| matches!(refusal.status, 408 | 499 | 504));
-    busy && matches!(change, Change::CreateRule { .. })
+    let half = attempt.because == Some(Reason::SplitNarrows);
+    busy && (half || matches!(attempt.change, Change::CreateRule { .. }))
 }
 
 /// What a service's answer says.
@@ -216,37 +282,39 @@ struct Answer {
     created: Created,
     /// The object just before, where it was not what the plan saw.
     overtaken: Option<Versions>,
-    /// The object just after, where it is not what the step wants.
-    wrong: Option<String>,
+    /// Whether the object just after is what the step wants.
+    as_asked: bool,
 }
 
 /// Reads an answer; `None` where it cannot be understood.
 fn read_answer(attempt: &Attempt, body: &Value) -> Option<Answer> {
     let policy = |value: &Value| serde_json::from_value::<wire::Policy>(value.clone()).ok()?.live().ok();
     let rule = |value: &Value| serde_json::from_value::<wire::Rule>(value.clone()).ok()?.live("").ok();
-    let mut answer = Answer { created: Created::default(), overtaken: None, wrong: None };
+    let same_rule = |one: &Rule, other: &Rule| changed_fields(one, other).is_empty();
+    let mut answer = Answer { created: Created::default(), overtaken: None, as_asked: true };
     let change = &attempt.change;
     let overtaken = match change {
         Change::CreatePolicy { after } => {
-            answer.created = Created::policy(&after.name, policy(body)?.id);
+            let made = policy(body)?;
+            answer.as_asked = Head::of(&made.policy()) == *after;
+            answer.created = Created::policy(&after.name, made.id);
             None
         }
         Change::CreateRule { after, .. } => {
-            answer.created = Created::rule(attempt.policy.clone()?, &after.name, rule(body)?.id);
+            let made = rule(body)?;
+            answer.as_asked = same_rule(&made.rule, after);
+            answer.created = Created::rule(attempt.policy.clone()?, &after.name, made.id);
             None
         }
         Change::UpdatePolicy { before, after, .. } => {
             let (old, new) = (policy(body.get("old")?)?.policy(), policy(body.get("new")?)?.policy());
-            let differs = |now: Head, wanted: &Head| (now != *wanted).then(|| shown::head(&now).to_string());
-            answer.wrong = differs(Head::of(&new), after);
-            differs(Head::of(&old), before)
+            answer.as_asked = Head::of(&new) == *after;
+            (Head::of(&old) != *before).then(|| shown::head(&Head::of(&old)).to_string())
         }
         Change::UpdateRule { before, after, .. } => {
             let (old, new) = (rule(body.get("old")?)?.rule, rule(body.get("new")?)?.rule);
-            let differs =
-                |now: &Rule, wanted| (!changed_fields(now, wanted).is_empty()).then(|| shown::rule(now).to_string());
-            answer.wrong = differs(&new, after);
-            differs(&old, before)
+            answer.as_asked = same_rule(&new, after);
+            (!same_rule(&old, before)).then(|| shown::rule(&old).to_string())
         }
         Change::DeletePolicy { before, .. } => {
             let gone = policy(body.get("deleted")?)?.policy();
@@ -254,7 +322,7 @@ fn read_answer(attempt: &Attempt, body: &Value) -> Option<Answer> {
         }
         Change::DeleteRule { before, .. } => {
             let gone = rule(body.get("deleted")?)?.rule;
-            (!changed_fields(&gone, before).is_empty()).then(|| shown::rule(&gone).to_string())
+            (!same_rule(&gone, before)).then(|| shown::rule(&gone).to_string())
         }
     };
     answer.overtaken = overtaken.and_then(|found| versions(change, found));

@@ -2,11 +2,12 @@
 //!
 //! Invariant: what is sent are the requests of the plan, phase by phase, each at most once unless it certainly did
 //! nothing. Before an update or a deletion the object is what the plan saw. What an answer left open is looked up. A
-//! step that failed holds back what depends on it, and nothing else.
+//! step that failed holds back what depends on it, as does one that somebody else had carried out; and nothing else.
 
 mod agents;
 mod call;
 mod depend;
+mod known;
 mod outcome;
 mod resolve;
 mod verify;
@@ -17,10 +18,11 @@ use std::sync::Arc;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
+use crate::model::Decision;
 use crate::plan::Plan;
 use crate::plan::agents::AgentStep;
 use crate::plan::guard::{Guard, Verdict};
-use crate::plan::step::Step;
+use crate::plan::step::{Change, PolicyTarget, Step};
 use crate::service::docker::{Reader, Writer};
 use crate::service::http::{Approval, WriteAccess, sealed};
 
@@ -73,7 +75,8 @@ pub enum Event<'a> {
     AgentEnded(&'a AgentStep, &'a Ended),
 }
 
-/// Carries a plan out. `stop` turning true lets the calls in flight finish and starts no more.
+/// Carries a plan out. `stop` turning true lets the calls in flight finish, lets none of them wait to be tried again, and
+/// starts no more.
 pub async fn execute(
     approved: &Approved,
     reader: &Reader,
@@ -81,9 +84,9 @@ pub async fn execute(
     observe: &mut (dyn FnMut(Event<'_>) + Send),
 ) -> Outcome {
     let plan = approved.plan();
+    reader.stop_waits_on(stop.clone());
     let writer = Writer::new(reader, &WriteAccess::of(approved));
-    let caller =
-        Caller::new(reader.clone(), writer, plan.target.as_ref().map(|target| target.org.clone()).unwrap_or_default());
+    let caller = Caller::new(reader.clone(), writer, plan);
     let mut run = Run {
         ended: BTreeMap::new(),
         dependencies: Dependencies::new(plan),
@@ -96,6 +99,21 @@ pub async fn execute(
     }
     let stopped = *stop.borrow();
     Outcome::new(run.ended, stopped)
+}
+
+/// Whether a change may close something. Found done by others, it was closed already, or was closed meanwhile: what
+/// counts on its having been open until now is for the next plan.
+fn closes(change: &Change) -> bool {
+    match change {
+        Change::CreateRule { policy: PolicyTarget::Existing(_), after } | Change::UpdateRule { after, .. } => {
+            after.decision == Decision::Deny
+        }
+        Change::DeleteRule { before, .. } => before.decision == Decision::Allow,
+        Change::UpdatePolicy { before, after, .. } => before.scope != after.scope,
+        Change::CreateRule { policy: PolicyTarget::Planned(_), .. }
+        | Change::CreatePolicy { .. }
+        | Change::DeletePolicy { .. } => false,
+    }
 }
 
 struct Run<'a> {
@@ -115,6 +133,7 @@ impl Run<'_> {
         stop: &watch::Receiver<bool>,
         observe: &mut (dyn FnMut(Event<'_>) + Send),
     ) {
+        caller.begin(steps);
         let mut calls: JoinSet<(usize, Ended, Created)> = JoinSet::new();
         for (index, step) in steps.iter().enumerate() {
             if let Some(holder) = self.dependencies.held_back(step) {
@@ -137,7 +156,7 @@ impl Run<'_> {
                 continue;
             }
             observe(Event::Started(step));
-            let (caller, attempt) = (caller.clone(), caller.attempt(&step.change, &self.created));
+            let (caller, attempt) = (caller.clone(), caller.attempt(step, &self.created));
             calls.spawn(async move {
                 let (ended, made) = caller.carry_out(attempt).await;
                 drop(permit);
@@ -149,7 +168,12 @@ impl Run<'_> {
         }
         // Steps of one phase are safe in any selection; those of later phases count on all of them.
         for step in steps {
-            if self.ended.get(&step.id).is_some_and(|ended| !ended.is_done()) {
+            let ended = self.ended.get(&step.id);
+            let done = ended.is_some_and(Ended::is_done);
+            if done {
+                caller.done(step);
+            }
+            if !done || matches!(ended, Some(Ended::FoundDone { sent: false })) && closes(&step.change) {
                 self.dependencies.add(step);
             }
         }

@@ -24,7 +24,7 @@ pub enum Ended {
         /// That step.
         by: usize,
     },
-    /// It was not tried, since the run was told to stop.
+    /// It was not tried, or tried and not taken by a service that asked to wait, since the run was told to stop.
     Stopped,
     /// It was not tried, since one step after the other found no working service.
     GivenUp,

@@ -21,9 +21,10 @@ pub struct Policy {
 ///
 /// Team keys are ids once they are resolved against a [`super::TeamDirectory`]; without a service at hand (offline
 /// commands) they are what the document says.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Scope {
     /// Everybody in the organization. On the wire: `teams` absent or empty.
+    #[default]
     Organization,
     /// Members of at least one of these teams; never empty.
     Teams(BTreeSet<String>),

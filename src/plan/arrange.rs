@@ -2,16 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::model::{Body, Decision, Layer, Policy, Rule, Scope};
+use crate::model::{Body, Decision, Domain, Layer, Policy, PolicyId, Rule, Scope};
 
 use super::diff::Diff;
 use super::draft::{Draft, temporary_deny};
 use super::effect::{Effect, Place, delta};
+use super::guard::{MAX_POLICIES, MAX_RULES};
 use super::layout::{Extra, Layout};
 use super::search::{self, Call};
 use super::space::State;
 use super::split::{split, together};
-use super::step::{Change, Head, PolicyTarget, Reason};
+use super::step::{Change, Head, PolicyTarget, Reason, RuleTarget};
 
 /// A component on its way to an order.
 pub(super) struct Arrangement<'a> {
@@ -54,7 +55,20 @@ impl<'a> Arrangement<'a> {
         attempt(layout, start, &self.calls)
             .or_else(|| self.with_splits(start))
             .or_else(|| self.within_a_deny(start))
-            .ok_or_else(|| self.what_opens(layout, start))
+            .ok_or_else(|| match self.has_room() {
+                true => self.what_opens(layout, start),
+                false => format!(
+                    "{}; a temporary deny would keep it closed, but the service takes {MAX_POLICIES} policies, and no \
+                     declared policy that keeps its scope governs all who are concerned and has room for a rule",
+                    self.what_opens(layout, start)
+                ),
+            })
+    }
+
+    /// Whether the service takes one policy more than there will be.
+    fn has_room(&self) -> bool {
+        let slots = self.diff.policies.iter().filter(|slot| slot.before.is_some() || slot.after.is_some());
+        slots.count() < MAX_POLICIES
     }
 
     /// The usual order, as far as the service's needs allow.
@@ -160,7 +174,8 @@ impl<'a> Arrangement<'a> {
         Some(parts.collect())
     }
 
-    /// All calls while a temporary policy denies everything that they are about.
+    /// All calls while everything that they are about is denied: by a temporary policy, or where there is no room for one
+    /// by temporary rules in policies that stay.
     fn within_a_deny(&self, start: &State) -> Option<Vec<Vec<Draft>>> {
         let (rules, scopes) = self.concerned();
         let mut denies: Vec<Rule> = Vec::new();
@@ -172,10 +187,10 @@ impl<'a> Arrangement<'a> {
             denies.push(Rule { name, decision: Decision::Deny, ..all });
         }
         // A policy has one domain, and what Cedar text says cannot be denied by another policy's rules.
-        let domain = denies.first()?.domain();
+        let domain = denies.first()?.domain()?;
         let cedar =
             self.calls.iter().any(|call| self.diff.policies.get(call.draft.policy).is_some_and(|slot| slot.is_cedar()));
-        if cedar || denies.iter().any(|rule| rule.domain() != domain) {
+        if cedar || denies.iter().any(|rule| rule.domain() != Some(domain)) {
             return None;
         }
         let scope = if scopes.contains(&Scope::Organization) {
@@ -183,7 +198,13 @@ impl<'a> Arrangement<'a> {
         } else {
             Scope::of(scopes.iter().flat_map(Scope::teams).map(str::to_owned))
         };
-        let calls = self.with_deny(&denies, &scope);
+        let calls = match self.has_room() {
+            true => self.within(deny_policy(self.diff.policies.len(), &denies, &scope)),
+            false => {
+                let hosts = hosts(self.diff, domain, &scope, denies.len())?;
+                self.within(deny_rules(&hosts, &denies))
+            }
+        };
         let layout = Layout::new(self.diff, &extras(self.diff, &calls));
         attempt(&layout, start, &calls)
     }
@@ -204,30 +225,111 @@ impl<'a> Arrangement<'a> {
         (rules, scopes)
     }
 
-    fn with_deny(&self, denies: &[Rule], scope: &Scope) -> Vec<Arranged> {
-        let policy = self.diff.policies.len();
-        let head = Head { name: temporary_deny(1), scope: scope.clone(), cedar: None };
-        let target = PolicyTarget::Planned(head.name.clone());
-        let arranged = |change, place, needs| {
-            let because = Some(Reason::TemporaryDeny);
-            let draft = Draft { policy, rule: None, change, source: None, because, needs: Vec::new() };
-            Arranged { draft, place, narrows: place == Place::AddDenies, widens: place == Place::DropDenies, needs }
+    /// All calls between those that begin a deny and those that end it.
+    fn within(&self, Deny { begin, end }: Deny) -> Vec<Arranged> {
+        let arranged = |draft, place, needs| {
+            let (narrows, widens) = (place == Place::AddDenies, place == Place::DropDenies);
+            Arranged { draft, place, narrows, widens, needs }
         };
-        let mut calls = vec![arranged(Change::CreatePolicy { after: head.clone() }, Place::Prepare, Vec::new())];
-        for rule in denies {
-            let change = Change::CreateRule { policy: target.clone(), after: rule.clone() };
-            calls.push(arranged(change, Place::AddDenies, vec![0]));
+        let mut calls: Vec<Arranged> = Vec::new();
+        for draft in begin {
+            let makes_policy = matches!(&draft.change, Change::CreatePolicy { .. });
+            let place = if makes_policy { Place::Prepare } else { Place::AddDenies };
+            let needs = draft.needs.clone();
+            calls.push(arranged(draft, place, needs));
         }
         let offset = calls.len();
         for call in &self.calls {
             let needs = call.needs.iter().map(|need| need + offset).chain(0..offset).collect();
             calls.push(Arranged { needs, ..call.clone() });
         }
-        let before = Policy { name: head.name, scope: head.scope, body: Body::Allowlist(denies.to_vec()) };
-        let all = (0..calls.len()).collect();
-        calls.push(arranged(Change::DeletePolicy { policy: target, before }, Place::DropDenies, all));
+        let all: Vec<usize> = (0..calls.len()).collect();
+        calls.extend(end.into_iter().map(|draft| arranged(draft, Place::DropDenies, all.clone())));
         calls
     }
+}
+
+/// The calls that begin a deny, each with the positions of those that it needs, and those that end it.
+struct Deny {
+    begin: Vec<Draft>,
+    end: Vec<Draft>,
+}
+
+fn temporary(policy: usize, change: Change, needs: Vec<usize>) -> Draft {
+    Draft { policy, rule: None, change, source: None, because: Some(Reason::TemporaryDeny), needs }
+}
+
+/// A policy of its own, beyond the slots of the difference.
+fn deny_policy(slot: usize, denies: &[Rule], scope: &Scope) -> Deny {
+    let head = Head { name: temporary_deny(1), scope: scope.clone(), cedar: None };
+    let policy = PolicyTarget::Planned(head.name.clone());
+    let rule =
+        |rule: &Rule| temporary(slot, Change::CreateRule { policy: policy.clone(), after: rule.clone() }, vec![0]);
+    let create = temporary(slot, Change::CreatePolicy { after: head.clone() }, Vec::new());
+    let begin = std::iter::once(create).chain(denies.iter().map(rule)).collect();
+    let before = Policy { name: head.name, scope: head.scope, body: Body::Allowlist(denies.to_vec()) };
+    Deny { begin, end: vec![temporary(slot, Change::DeletePolicy { policy, before }, Vec::new())] }
+}
+
+/// Rules in policies that stay.
+fn deny_rules(hosts: &[(usize, PolicyId)], denies: &[Rule]) -> Deny {
+    let (mut begin, mut end) = (Vec::new(), Vec::new());
+    for (slot, id) in hosts {
+        for (rule, number) in denies.iter().zip(1..) {
+            let rule = Rule { name: temporary_deny(number), ..rule.clone() };
+            let (policy, target) = (PolicyTarget::Existing(id.clone()), RuleTarget::Planned(rule.name.clone()));
+            let create = Change::CreateRule { policy: policy.clone(), after: rule.clone() };
+            begin.push(temporary(*slot, create, Vec::new()));
+            let delete = Change::DeleteRule { policy, rule: target, before: rule };
+            end.push(temporary(*slot, delete, Vec::new()));
+        }
+    }
+    Deny { begin, end }
+}
+
+/// Declared policies of a domain that keep their scope and have room for so many rules, which together govern everybody
+/// in `scope`: nobody else where that can be, else as few others as can be. What an apply leaves in them is not
+/// declared, and goes with the next one.
+fn hosts(diff: &Diff, domain: Domain, scope: &Scope, rules: usize) -> Option<Vec<(usize, PolicyId)>> {
+    let mut candidates: Vec<(usize, PolicyId, &Scope)> = Vec::new();
+    for (index, slot) in diff.policies.iter().enumerate() {
+        let (Some((id, before)), Some(after), Some(_)) = (&slot.before, &slot.after, &slot.origin) else { continue };
+        let stays = |rule: &super::diff::RuleSlot| {
+            let before = rule.before.as_ref().and_then(|(_, rule)| rule.domain());
+            before == Some(domain) && rule.after.as_ref().and_then(Rule::domain) == Some(domain)
+        };
+        if before.scope == after.scope && slot.rules.iter().any(stays) && slot.rules.len() + rules <= MAX_RULES {
+            candidates.push((index, id.clone(), &after.scope));
+        }
+    }
+    let Scope::Teams(wanted) = scope else {
+        let (index, id, _) = candidates.into_iter().find(|(.., scope)| **scope == Scope::Organization)?;
+        return Some(vec![(index, id)]);
+    };
+    let mut missing = wanted.clone();
+    let mut chosen = Vec::new();
+    for (index, id, scope) in &candidates {
+        if let Scope::Teams(teams) = scope
+            && teams.is_subset(wanted)
+            && !teams.is_disjoint(&missing)
+        {
+            missing.retain(|team| !teams.contains(team));
+            chosen.push((*index, id.clone()));
+        }
+    }
+    if missing.is_empty() {
+        return Some(chosen);
+    }
+    let size = |scope: &Scope| match scope {
+        Scope::Teams(teams) => teams.len(),
+        Scope::Organization => usize::MAX,
+    };
+    let governs = |scope: &Scope| match scope {
+        Scope::Teams(teams) => wanted.is_subset(teams),
+        Scope::Organization => true,
+    };
+    let wide = candidates.into_iter().filter(|(.., scope)| governs(scope));
+    wide.min_by_key(|(index, _, scope)| (size(scope), *index)).map(|(index, id, _)| vec![(index, id)])
 }
 
 /// The versions of rules that neither end of the difference has.

@@ -214,6 +214,8 @@ fn kept(declared: &DesiredPolicy, live: &LivePolicy) -> PolicySlot {
     for (index, rule) in live.rules().iter().enumerate() {
         if !matched.contains(&Some(index)) {
             let before = Some((rule.id.clone(), rule.rule.clone()));
+            let forgotten = super::draft::is_temporary_deny(&rule.rule.name);
+            let because = if forgotten { Some(Reason::TemporaryDeny) } else { because };
             rules.push(RuleSlot { before, after: None, origin: None, because });
         }
     }

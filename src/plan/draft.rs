@@ -344,13 +344,13 @@ pub(super) fn temporary_name(name: &str) -> String {
     format!("{name} (seawall is renaming this)")
 }
 
-/// What a policy is called that only denies while other calls are made. A plan that finds one live deletes it: an apply
-/// stopped before it did.
+/// What a policy is called that only denies while other calls are made, and a rule where there is no room for a policy. A
+/// plan that finds one live deletes it: an apply stopped before it did.
 pub(super) fn temporary_deny(number: usize) -> String {
     format!("{TEMPORARY_DENY} {number}")
 }
 
-/// Whether a live policy is a temporary deny that an apply left behind.
+/// Whether a live policy or rule of this name is a temporary deny that an apply left behind.
 pub(super) fn is_temporary_deny(name: &str) -> bool {
     name.strip_prefix(TEMPORARY_DENY)
         .and_then(|rest| rest.strip_prefix(' '))

@@ -107,7 +107,7 @@ fn max_deletes(limit: Option<MaxDeletes>, judged: &Judged<'_>) -> Judgement {
         match (&step.change, step.because) {
             (Change::DeletePolicy { .. }, Some(Reason::TemporaryDeny)) => {}
             (Change::DeletePolicy { policy: PolicyTarget::Existing(_), .. }, _) => policies += 1,
-            (Change::DeleteRule { .. }, Some(Reason::SplitNarrows)) => {}
+            (Change::DeleteRule { .. }, Some(Reason::SplitNarrows | Reason::TemporaryDeny)) => {}
             (Change::DeleteRule { policy: PolicyTarget::Existing(id), rule: RuleTarget::Existing(_), .. }, _) => {
                 *rules.entry(id).or_default() += 1
             }

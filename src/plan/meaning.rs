@@ -51,6 +51,21 @@ impl Meaning {
         self.widened.is_empty() && self.narrowed.is_empty() && self.uncertain.is_empty()
     }
 
+    /// Whether both tell of the same access. Which rules it comes from may differ: a rule that has nothing to do with a
+    /// change may be renamed or divided meanwhile.
+    #[must_use]
+    pub fn says_the_same(&self, other: &Self) -> bool {
+        let Self { exact, widened, narrowed, uncertain } = self;
+        let same = |one: &[Gain], other: &[Gain]| {
+            let plain = |gain: &Gain| Gain { because: Vec::new(), ..gain.clone() };
+            one.iter().map(plain).eq(other.iter().map(plain))
+        };
+        *exact == other.exact
+            && same(widened, &other.widened)
+            && same(narrowed, &other.narrowed)
+            && same(uncertain, &other.uncertain)
+    }
+
     /// What some audience gains or may gain.
     pub fn gains(&self) -> impl Iterator<Item = &Gain> {
         self.widened.iter().chain(self.uncertain.iter().filter(|gain| gain.widens))

@@ -41,9 +41,9 @@ use serde_json::Value;
 
 use crate::access;
 use crate::document::{Guards, SettingChange};
-use crate::model::{Desired, Live, TeamDirectory};
+use crate::model::{Desired, Live, LiveAgents, TeamDirectory};
 
-use self::agents::AgentPlan;
+use self::agents::{AgentPlan, AgentStep};
 use self::diff::Ownership;
 use self::guard::{Guard, Judged, Verdict};
 use self::meaning::Meaning;
@@ -63,6 +63,8 @@ pub struct Plan {
     pub access: Meaning,
     /// What every guard says.
     pub guards: Vec<Verdict>,
+    /// What the guards were told, so that they can be judged again where there is no workspace.
+    pub guard_settings: Guards,
     /// The organization's teams, as far as the plan names them.
     pub teams: TeamDirectory,
     /// What the plan was made from.
@@ -146,7 +148,7 @@ pub fn make(input: Input<'_>) -> Plan {
     let steps: Vec<Step> =
         ordered.drafts.into_iter().zip(1..).map(|((phase, draft), id)| draft.step(id, phase, &diff)).collect();
     let access = compare(live, &steps);
-    let widened: Vec<String> = access.gains().map(|gain| format!("`{}` for {}", gain.access, gain.audience)).collect();
+    let widened = gained(&access);
     let opened = ordered.refusal.map(|opened| match draft::is_full(&diff) {
         true => format!("{opened}; the service is full, so that deletions have to come first"),
         false => opened,
@@ -154,6 +156,7 @@ pub fn make(input: Input<'_>) -> Plan {
     let judged = Judged { live, steps: &steps, widened: &widened, opened: opened.as_deref() };
     Plan {
         guards: guard::judge(guards, &judged),
+        guard_settings: guards.clone(),
         target: Some(target.clone()),
         agents: None,
         guards_from: None,
@@ -195,21 +198,34 @@ impl Plan {
     pub fn with_agents(mut self, input: agents::Input<'_>, guards: &Guards) -> Result<Self, Vec<agents::AgentError>> {
         let last = self.steps.last().map_or((0, 0), |step| (step.id, step.phase));
         let agents = agents::make(input, last.0, last.1)?;
-        for verdict in &mut self.guards {
-            let refusal = match verdict.guard {
-                Guard::MaxDeletes => agents::guard::max_deletes(guards, input.live, &agents.steps),
-                Guard::Protected => agents::guard::protected(guards, input.live, &agents.steps),
-                Guard::DenyWidening | Guard::SafeOrder | Guard::ServiceLimits => None,
-            };
-            if let Some(refusal) = refusal {
-                let before = if verdict.ok { String::new() } else { format!("{}; ", verdict.message) };
-                (verdict.ok, verdict.message) = (false, format!("{before}{refusal}"));
-            }
-        }
+        judge_agents(&mut self.guards, guards, input.live, &agents.steps);
         let left = agents.unmanaged.iter().map(|policy| Unmanaged { service: Service::Vijil, policy: policy.clone() });
         self.unmanaged.extend(left);
         self.agents = Some(agents);
         Ok(self)
+    }
+
+    /// The plan with its guards judged on what is live now. A guard that refused it before refuses it still, and whether
+    /// the order is safe was judged when it was made.
+    #[must_use]
+    pub fn judged_again(mut self, live: Option<&Live>, agents: Option<&LiveAgents>) -> Self {
+        let nothing = Live::default();
+        let live = live.unwrap_or(&nothing);
+        let widened = gained(&compare(live, &self.steps));
+        let judged = Judged { live, steps: &self.steps, widened: &widened, opened: None };
+        let mut verdicts = guard::judge(&self.guard_settings, &judged);
+        if let (Some(plan), Some(live)) = (&self.agents, agents) {
+            judge_agents(&mut verdicts, &self.guard_settings, live, &plan.steps);
+        }
+        for verdict in &mut verdicts {
+            match self.guards.iter().find(|before| before.guard == verdict.guard) {
+                Some(before) if verdict.ok => *verdict = before.clone(),
+                Some(_) => {}
+                None => (verdict.ok, verdict.message) = (false, "the plan does not say".to_owned()),
+            }
+        }
+        self.guards = verdicts;
+        self
     }
 
     /// The guards that refuse the plan, those aside that are lifted.
@@ -222,6 +238,26 @@ impl Plan {
 #[must_use]
 pub fn is_left_behind(name: &str) -> bool {
     draft::is_temporary_deny(name)
+}
+
+/// What the Vijil side adds to the judgements.
+fn judge_agents(verdicts: &mut [Verdict], guards: &Guards, live: &LiveAgents, steps: &[AgentStep]) {
+    for verdict in verdicts {
+        let refusal = match verdict.guard {
+            Guard::MaxDeletes => agents::guard::max_deletes(guards, live, steps),
+            Guard::Protected => agents::guard::protected(guards, live, steps),
+            Guard::DenyWidening | Guard::SafeOrder | Guard::ServiceLimits => None,
+        };
+        if let Some(refusal) = refusal {
+            let before = if verdict.ok { String::new() } else { format!("{}; ", verdict.message) };
+            (verdict.ok, verdict.message) = (false, format!("{before}{refusal}"));
+        }
+    }
+}
+
+/// What audiences gain or may gain, in words.
+fn gained(access: &Meaning) -> Vec<String> {
+    access.gains().map(|gain| format!("`{}` for {}", gain.access, gain.audience)).collect()
 }
 
 /// What the steps mean for access in this live state.

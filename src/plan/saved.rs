@@ -3,13 +3,14 @@
 //! Invariant: a plan that was saved is read back equal, and a file that says anything but one plan is refused: each
 //! step's request must be the one that its objects ask for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use thiserror::Error;
 
+use crate::document::Guards;
 use crate::model::{Fields, Origin, Policy, PolicyId, Rule, RuleId};
 
 use super::agents::{AgentPlan, AgentRecord, AgentRequest, AgentStep, AgentTarget, Subject};
@@ -18,7 +19,7 @@ use super::meaning::Meaning;
 use super::request::{Method, Segment, request};
 use super::shown::{self, ShownPolicy, ShownRule};
 use super::step::{Change, Head, Object, Op, PolicyTarget, Reason, RuleTarget, Step};
-use super::{GuardsFrom, LiveRecord, Plan, Target, Unmanaged};
+use super::{GuardsFrom, LiveRecord, Plan, Target, Touched, Unmanaged};
 
 /// The version of the format. Keys may be added within it; none is renamed or removed.
 pub const FORMAT_VERSION: u32 = 1;
@@ -46,6 +47,9 @@ pub struct PlanDocument {
     access: Meaning,
     /// What every guard says.
     guards: Vec<Verdict>,
+    /// What the guards were told: a saved plan is judged again before it is applied.
+    #[serde(default)]
+    guard_settings: Guards,
     /// Where the settings come from, when they are not those of the documents' own version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     guards_from: Option<GuardsFrom>,
@@ -197,11 +201,11 @@ impl Plan {
     }
 
     fn document(&self) -> PlanDocument {
-        let Self { target, steps, unmanaged, access, guards, teams, live, agents, guards_from } = self;
+        let Self { target, steps, unmanaged, access, guards, guard_settings, guards_from, teams, live, agents } = self;
         let org = target.as_ref().map_or("", |target| &target.org);
         let own = steps.iter().map(|step| StepDocument::of(org, step));
         let others = agents.iter().flat_map(|agents| &agents.steps).map(StepDocument::of_agent);
-        let document = PlanDocument {
+        let mut document = PlanDocument {
             format_version: FORMAT_VERSION,
             docker: target.clone(),
             vijil: agents.as_ref().map(|AgentPlan { target, live, .. }| VijilDocument {
@@ -213,12 +217,14 @@ impl Plan {
             unmanaged: unmanaged.clone(),
             access: access.clone(),
             guards: guards.clone(),
+            guard_settings: guard_settings.clone(),
             guards_from: guards_from.clone(),
             teams: teams.iter().map(|team| (team.id, team.name)).collect(),
             live: live.clone(),
             checksum: String::new(),
         };
-        PlanDocument { checksum: document.sum(), ..document }
+        document.sign();
+        document
     }
 
     fn from_document(document: PlanDocument) -> Result<Self, PlanError> {
@@ -235,6 +241,7 @@ impl Plan {
             unmanaged,
             access,
             guards,
+            guard_settings,
             guards_from,
             teams,
             live,
@@ -242,7 +249,13 @@ impl Plan {
         } = document;
         let org = docker.as_ref().map_or("", |target| &target.org).to_owned();
         let (own, others): (Vec<_>, Vec<_>) = steps.into_iter().partition(|step| step.service == Service::Docker);
-        let steps = own.into_iter().map(|step| step.step(&org)).collect::<Result<_, _>>()?;
+        in_order(own.iter().chain(&others))?;
+        let steps: Vec<Step> = own.into_iter().map(|step| step.step(&org)).collect::<Result<_, _>>()?;
+        let existing = steps.iter().filter_map(|step| match step.change.policy()? {
+            PolicyTarget::Existing(id) => Some((step.id, id.0.as_str())),
+            PolicyTarget::Planned(_) => None,
+        });
+        all_recorded(existing, &live.touched)?;
         let agents = match (vijil, others.first()) {
             (None, Some(step)) => return Err(PlanError::Changed(step.id)),
             (None, None) => None,
@@ -259,7 +272,7 @@ impl Plan {
         };
         let teams = teams.into_iter().map(|(id, name)| crate::model::Team { id, name });
         let teams = crate::model::TeamDirectory::new(teams);
-        Ok(Self { target: docker, steps, unmanaged, access, guards, teams, live, agents, guards_from })
+        Ok(Self { target: docker, steps, unmanaged, access, guards, guard_settings, guards_from, teams, live, agents })
     }
 
     /// How many calls of each kind.
@@ -282,7 +295,37 @@ impl Plan {
     }
 }
 
+/// Ids count from 1, and phases never go back: what is carried out is what is read from the top.
+fn in_order<'a>(steps: impl Iterator<Item = &'a StepDocument>) -> Result<(), PlanError> {
+    let mut last = (0, 0);
+    for StepDocument { id, phase, .. } in steps {
+        if *id != last.0 + 1 || *phase < last.1 {
+            return Err(PlanError::Changed(*id));
+        }
+        last = (*id, *phase);
+    }
+    Ok(())
+}
+
+/// Each live policy that a step is about is there as it was, under its own fingerprint.
+fn all_recorded<'a>(
+    mut existing: impl Iterator<Item = (usize, &'a str)>,
+    touched: &[Touched],
+) -> Result<(), PlanError> {
+    if touched.iter().any(|touched| super::fingerprint::of(&touched.was) != touched.fingerprint) {
+        return Err(PlanError::Altered);
+    }
+    let recorded: BTreeSet<&str> = touched.iter().map(|touched| touched.id.as_str()).collect();
+    existing.find(|(_, id)| !recorded.contains(id)).map_or(Ok(()), |(step, _)| Err(PlanError::Changed(step)))
+}
+
 impl PlanDocument {
+    /// Makes the checksum fit.
+    pub fn sign(&mut self) {
+        self.checksum.clear();
+        self.checksum = self.sum();
+    }
+
     fn sum(&self) -> String {
         super::fingerprint::of(&serde_json::to_value(self).expect("a plan is JSON"))
     }

@@ -5,7 +5,7 @@
 use similar::TextDiff;
 use std::collections::BTreeSet;
 
-use crate::model::Live;
+use crate::model::{Live, TeamDirectory};
 
 use super::step::{Change, PolicyTarget};
 use super::{Plan, compare, fingerprint, taken_names};
@@ -66,8 +66,10 @@ pub fn check(plan: &Plan, live: &Live) -> Vec<Stale> {
     let appeared = taken_names(&plan.steps).filter(|name| names.contains(name) && !gives_up(name));
     stale.extend(appeared.map(|name| Stale::Appeared { policy: name.to_owned() }));
     if stale.is_empty() {
-        let now = compare(live, &plan.steps);
-        if now != plan.access {
+        // Under the names that were shown: a team that was renamed since is the same team.
+        let teams = TeamDirectory::new(live.teams.iter().chain(plan.teams.iter()));
+        let now = compare(&Live { teams, ..live.clone() }, &plan.steps);
+        if !now.says_the_same(&plan.access) {
             let json = |access| serde_json::to_string_pretty(access).expect("a comparison is JSON");
             stale.push(Stale::OtherAccess { difference: difference(&json(&plan.access), &json(&now)) });
         }

@@ -64,7 +64,8 @@ fn write_step(out: &mut String, step: &str, ended: &Ended) -> fmt::Result {
         Ended::HeldBack { by } => writeln!(out, "{CAREFUL}not tried{CAREFUL:#} {step}: it depends on #{by}"),
         Ended::Stopped => writeln!(out, "{CAREFUL}not tried{CAREFUL:#} {step}: stopped"),
         Ended::GivenUp => writeln!(out, "{CAREFUL}not tried{CAREFUL:#} {step}: the service does not work"),
-        Ended::Done { overtaken: None } | Ended::FoundDone { .. } => writeln!(out, "{GOOD}done{GOOD:#} {step}"),
+        Ended::FoundDone { sent: false } => writeln!(out, "{GOOD}done{GOOD:#} {step}: it was so already"),
+        Ended::Done { overtaken: None } | Ended::FoundDone { sent: true } => writeln!(out, "{GOOD}done{GOOD:#} {step}"),
     }
 }
 

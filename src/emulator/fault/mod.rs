@@ -2,6 +2,7 @@
 //!
 //! Invariant: which calls a fault meets depends on the calls that arrived since it was armed and on nothing else.
 
+mod lie;
 mod spec;
 
 use std::fmt;
@@ -15,6 +16,7 @@ use super::docker::{Code, Operation};
 use super::exchange::Response;
 use super::state::State;
 
+pub use lie::Lie;
 pub use spec::{FaultSpecError, SYNTAX};
 
 /// A failure and the calls that it meets.
@@ -64,6 +66,8 @@ pub enum FaultKind {
     ExpireTokens,
     /// Somebody else edits the state just before.
     Edit(Edit),
+    /// It is answered with success and what is not so.
+    Lie(Lie),
 }
 
 /// The answer of a refusal.

@@ -4,7 +4,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Answer, Calls, Edit, Fault, FaultKind, Form, Wait, WaitForm};
+use super::{Answer, Calls, Edit, Fault, FaultKind, Form, Lie, Wait, WaitForm};
 use crate::emulator::docker::{Operation, Policy};
 use crate::emulator::state::State;
 use crate::emulator::vijil::AgentOperation;
@@ -23,6 +23,8 @@ KIND is one of
   lose-after                         the effect, no answer
   rate-limit[=SECONDS[:FORM]]        429; FORM is seconds, date, unix, reset, older or silent
   expire-tokens                      every token given so far is worthless
+  lie=WHAT                           a success that is not true: empty (page), missing (entry), bare (policy without its
+                                     rules), stale, short (JSON), envelope (of an error, under 200)
   edit=delete:POLICY                 somebody else deletes a policy
   edit=rename:POLICY:NAME            … renames it
   edit=delete-rule:POLICY:RULE       … deletes a rule
@@ -110,6 +112,11 @@ fn parse_kind(kind: &str, argument: Option<&str>) -> Result<FaultKind, String> {
         "lose-after" => none(FaultKind::LoseAfter),
         "expire-tokens" => none(FaultKind::ExpireTokens),
         "rate-limit" => Ok(FaultKind::RateLimit(wait(argument.unwrap_or("1"))?)),
+        "lie" => {
+            let name = required()?;
+            let lie = Lie::ALL.into_iter().find(|(known, _)| *known == name).map(|(_, lie)| FaultKind::Lie(lie));
+            lie.ok_or_else(|| format!("no lie is named `{name}`"))
+        }
         "edit" => Ok(FaultKind::Edit(edit(required()?)?)),
         _ => Err(format!("no kind is named `{kind}`")),
     }
@@ -228,6 +235,7 @@ mod tests {
         assert!(read("edit=rename:a@b#c:d@writes#1").unwrap().contains("Writes"));
         assert!(read("rate-limit=30:date@reads").unwrap().contains("Date"));
         assert!(read("delay=20").unwrap().contains("20ms"));
+        assert!(read("lie=stale@reads#2").unwrap().contains("Lie(Stale)"));
     }
 
     #[test]
@@ -241,6 +249,7 @@ mod tests {
             ("cut#0", "not a count from 1"),
             ("rate-limit=1:soon", "no form is named"),
             ("edit=paint:a", "not an edit"),
+            ("lie=white", "no lie is named `white`"),
         ] {
             let error = spec.parse::<Fault>().unwrap_err().to_string();
             assert!(error.contains(reason), "{spec}: {error}");

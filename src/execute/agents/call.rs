@@ -7,10 +7,11 @@ use serde_json::Value;
 use super::Created;
 use super::attempt::{Attempt, Standing};
 use crate::execute::outcome::{Ended, Problem};
+use crate::model::Fields;
 use crate::plan::agents::diff::{shown, shown_rule};
 use crate::plan::agents::step::{AgentStep, Subject};
 use crate::plan::step::{Object, Op};
-use crate::service::http::{Refusal, WriteOutcome};
+use crate::service::http::{self, Refusal, WriteOutcome};
 use crate::service::vijil::{Error, Reader, Writer, wire};
 
 /// How often a write that can be repeated is sent after a look showed that it had done nothing.
@@ -45,13 +46,15 @@ impl Caller {
         let Some(request) = attempt.request() else {
             return failed(Problem::new("the id of what an earlier step made is not known").hint("run again"));
         };
-        if step.op != Op::Create {
+        // A new policy has no rules yet; everything else may be there already, and the service would make a second one.
+        if step.op != Op::Create || step.rule.is_none() || matches!(step.policy, Subject::Existing(_)) {
             match self.look(&attempt, true).await {
                 Ok((Standing::Before, _)) => {}
                 // What was edited in this run is reviewed anew, whatever status the edit left.
                 Ok((Standing::After, _)) if attempt.is_review_of_an_edit() => {}
-                Ok((Standing::After, _)) => return (Ended::FoundDone { sent: false }, Created::default()),
+                Ok((Standing::After, made)) => return (Ended::FoundDone { sent: false }, made),
                 Ok((standing, _)) => return failed(attempt.moved(standing)),
+                Err(Error::Http(http::Error::Stopped { .. })) => return (Ended::Stopped, Created::default()),
                 Err(error) => return failed(Problem::new(format!("it could not be looked at: {error}")).outage()),
             }
         }
@@ -60,6 +63,7 @@ impl Caller {
             let unknown = match self.writer.send(&request).await {
                 WriteOutcome::Done { body, .. } => return self.answered(&attempt, &body).await,
                 WriteOutcome::Refused(refusal) => return self.refused(&attempt, &refusal).await,
+                WriteOutcome::NotSent(http::Error::Stopped { .. }) => return (Ended::Stopped, Created::default()),
                 WriteOutcome::NotSent(error) => {
                     return failed(Problem::new(format!("it was not sent: {error}")).outage());
                 }
@@ -108,6 +112,10 @@ impl Caller {
                 (Object::Policy, Some(policy), _) => self.reader.policy(policy).await?.map(|policy| shown(&policy)),
                 (Object::Rule, _, None) | (Object::Policy, None, _) => None,
             };
+            let object = match object {
+                None if step.op == Op::Delete => self.listed(attempt).await?,
+                object => object,
+            };
             let mut standing = attempt.standing(object.as_ref());
             if own && standing == Standing::After && !attempt.is_own_review(object.as_ref()) {
                 standing = Standing::Before;
@@ -135,6 +143,20 @@ impl Caller {
             Some(object) => attempt.standing(Some(&object)),
         };
         Ok((standing, created))
+    }
+
+    /// What was not found by its id, as the list shows it: a single answer is not believed that something is gone.
+    async fn listed(&self, attempt: &Attempt<'_>) -> Result<Option<Fields>, Error> {
+        Ok(match (attempt.step.object(), &attempt.policy, &attempt.rule) {
+            (Object::Rule, Some(policy), Some(rule)) => {
+                self.reader.rules(policy).await?.iter().find(|listed| listed.id == *rule).map(shown_rule)
+            }
+            (Object::Policy, Some(policy), _) => {
+                let named = self.reader.named(&attempt.step.policy_name).await?;
+                named.iter().find(|listed| listed.id == *policy).map(shown)
+            }
+            (Object::Rule, ..) | (Object::Policy, None, _) => None,
+        })
     }
 
     async fn answered(&self, attempt: &Attempt<'_>, body: &Value) -> (Ended, Created) {
@@ -175,7 +197,9 @@ impl Caller {
 
     async fn refused(&self, attempt: &Attempt<'_>, refusal: &Refusal) -> (Ended, Created) {
         let step = attempt.step;
-        if (refusal.status, step.op) == (404, Op::Delete) {
+        if (refusal.status, step.op) == (404, Op::Delete)
+            && let Ok((Standing::After, _)) = self.look(attempt, true).await
+        {
             return (Ended::FoundDone { sent: false }, Created::default());
         }
         // Some ways to say that it is so already.

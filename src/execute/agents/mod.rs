@@ -1,7 +1,8 @@
 //! Carries out the Vijil side of a plan.
 //!
 //! Invariant: a review is given to the text that the plan showed and to no other; what an answer left open is looked up,
-//! and a creation is never sent twice, since the service would make two objects of one name.
+//! a creation is never sent twice, nor where its object is there already, since the service would make two objects of one
+//! name, and no single answer is believed that something is gone.
 
 mod attempt;
 mod call;
@@ -27,13 +28,15 @@ struct Created {
     rules: BTreeMap<(String, String), String>,
 }
 
-/// Carries the Vijil side of an approved plan out. `stop` turning true lets the calls in flight finish and starts no more.
+/// Carries the Vijil side of an approved plan out. `stop` turning true lets the calls in flight finish, lets none of them
+/// wait to be tried again, and starts no more.
 pub async fn execute_agents(
     approved: &Approved,
     reader: &Reader,
     stop: watch::Receiver<bool>,
     observe: &mut (dyn FnMut(Event<'_>) + Send),
 ) -> Outcome {
+    reader.stop_waits_on(stop.clone());
     let steps = approved.plan().agents.as_ref().map_or(&[][..], |agents| agents.steps.as_slice());
     let caller = Caller::new(reader.clone(), Writer::new(reader, &WriteAccess::of(approved)));
     let mut run = Run {

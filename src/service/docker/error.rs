@@ -38,6 +38,22 @@ pub enum Error {
         /// What was answered.
         answered: String,
     },
+    /// An answer about another policy.
+    #[error("asked for policy `{asked}`, {host} answered with policy `{answered}`")]
+    OtherPolicy {
+        /// The service's host.
+        host: String,
+        /// The id that was asked for.
+        asked: String,
+        /// The id that was answered.
+        answered: String,
+    },
+    /// A list that is another one each time.
+    #[error("the list of policies of {host} is another one each time that it is read")]
+    Unstable {
+        /// The service's host.
+        host: String,
+    },
     /// Pages that never end.
     #[error("{host} repeats the pages of the {what}")]
     EndlessPages {
@@ -91,10 +107,13 @@ impl Explain for Error {
                 "reading policies takes an owner or a role with governance permissions, and a subscription to Docker AI \
                  Governance"
             }
-            Self::OtherOrganization { .. } | Self::EndlessPages { .. } | Self::Meaningless { .. } => {
+            Self::OtherOrganization { .. }
+            | Self::OtherPolicy { .. }
+            | Self::EndlessPages { .. }
+            | Self::Meaningless { .. } => {
                 "check that the endpoint is Docker's own API, and for a newer version of seawall"
             }
-            Self::Vanished { .. } => "somebody may be changing policies: run again",
+            Self::Vanished { .. } | Self::Unstable { .. } => "somebody may be changing policies: run again",
         };
         Some(hint.to_owned())
     }
@@ -105,6 +124,8 @@ impl Explain for Error {
             Self::NoOrganization { .. }
             | Self::Forbidden { .. }
             | Self::OtherOrganization { .. }
+            | Self::OtherPolicy { .. }
+            | Self::Unstable { .. }
             | Self::EndlessPages { .. }
             | Self::Vanished { .. }
             | Self::Meaningless { .. } => Exit::Failed,

@@ -1,6 +1,7 @@
 //! Reads the state of one organization.
 //!
-//! Invariant: what comes out is sorted, so that the order of answers and of concurrent calls changes nothing.
+//! Invariant: what comes out is sorted, so that the order of answers and of concurrent calls changes nothing; and no
+//! single answer is believed that a policy is not there: a page that lost one looks like any other.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -14,8 +15,10 @@ use crate::service::http;
 
 /// The service's own page size, and its largest.
 const PAGE_SIZE: &str = "100";
-/// How often the policies are listed again when one of them vanished meanwhile.
+/// How often the policies are listed again when they changed meanwhile.
 const ROUNDS: u32 = 5;
+/// More pages than any organization has.
+const MOST_PAGES: usize = 1_000;
 
 /// Reads one organization, and can do nothing else.
 #[derive(Clone, Debug)]
@@ -43,6 +46,11 @@ impl Reader {
         self.http.concurrency()
     }
 
+    /// From when this turns true on, no call waits to be tried again: it is given up.
+    pub fn stop_waits_on(&self, stop: tokio::sync::watch::Receiver<bool>) {
+        self.http.stop_waits_on(stop);
+    }
+
     /// Waits, by the clock of the connection.
     pub async fn pause(&self, wait: Duration) {
         self.http.pause(wait).await;
@@ -52,8 +60,8 @@ impl Reader {
         &self.http
     }
 
-    /// Teams and whole policies, as many at once as the connection allows. A policy that vanishes while the others are
-    /// read is left out once the list, read again, no longer shows it.
+    /// Teams and whole policies, as many at once as the connection allows. The list is read before and after the
+    /// policies, until both say the same: one that vanishes meanwhile is left out once the list no longer shows it.
     ///
     /// # Errors
     ///
@@ -107,7 +115,9 @@ impl Reader {
             teams.extend(page.results.into_iter().map(Team::from));
             match page.next.filter(|next| !next.is_empty()) {
                 None => return Ok(teams.into_iter().collect()),
-                Some(next) if !seen.insert(next.clone()) => return Err(self.endless("teams")),
+                Some(next) if !seen.insert(next.clone()) || seen.len() > MOST_PAGES => {
+                    return Err(self.endless("teams"));
+                }
                 Some(next) => page = self.http.follow(&next).await.map_err(about)?,
             }
         }
@@ -115,18 +125,21 @@ impl Reader {
 
     /// Every policy in whole, sorted by name and id.
     async fn policies(&self) -> Result<Vec<wire::Policy>, Error> {
-        let mut vanished = PolicyId(String::new());
+        let mut vanished = None;
+        let mut listed = self.list().await?;
         for round in 0..ROUNDS {
             if round > 0 {
                 self.http.pause(Duration::from_millis(100 << round)).await;
+                listed = self.list().await?;
             }
-            let listed = self.list().await?;
             match self.read_all(&listed).await? {
-                Ok(policies) => return Ok(policies),
-                Err(id) => vanished = id,
+                Ok(policies) if self.list().await? == listed => return Ok(policies),
+                Ok(_) => vanished = None,
+                Err(id) => vanished = Some(id),
             }
         }
-        Err(Error::Vanished { host: self.http.host(), id: vanished.0 })
+        let host = self.http.host();
+        Err(vanished.map_or(Error::Unstable { host: host.clone() }, |id| Error::Vanished { host, id: id.0 }))
     }
 
     /// The ids of all policies, page by page until no token is given.
@@ -149,7 +162,9 @@ impl Reader {
             // The audit log's pages end with an empty token, so that one is taken for an end here too.
             match page.next_page_token.filter(|token| !token.is_empty()) {
                 None => return Ok(ids),
-                Some(next) if !seen.insert(next.clone()) => return Err(self.endless("policies")),
+                Some(next) if !seen.insert(next.clone()) || seen.len() > MOST_PAGES => {
+                    return Err(self.endless("policies"));
+                }
                 Some(next) => token = Some(next),
             }
         }
@@ -177,7 +192,14 @@ impl Reader {
         match self.http.get::<wire::Policy, _>(&path, &[]).await {
             Ok(policy) => {
                 self.check_organization(policy.org.clone())?;
-                Ok(Some(policy))
+                match policy.id == *id {
+                    true => Ok(Some(policy)),
+                    false => Err(Error::OtherPolicy {
+                        host: self.http.host(),
+                        asked: id.0.clone(),
+                        answered: policy.id.0.clone(),
+                    }),
+                }
             }
             Err(http::Error::Refused { refusal, .. }) if refusal.status == 404 => Ok(None),
             Err(error) => Err(Error::about(error, self.http.host(), &self.org, "policies")),

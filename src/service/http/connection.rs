@@ -1,7 +1,7 @@
 //! One service: its pool of connections, and the one loop that sends, waits and tries again.
 //!
 //! Invariant: [`Connection::call`] repeats only what is safe to repeat, and tells apart what was answered, what was
-//! certainly not sent, and what has an unknown outcome.
+//! certainly not sent, and what has an unknown outcome. Once the run is told to stop, nothing is waited for any more.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,7 +12,7 @@ use reqwest::Url;
 use reqwest::header::{ACCEPT, HeaderMap, LOCATION, RETRY_AFTER};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
 use super::client::{causes, client};
 use super::refusal::Refusal;
@@ -20,6 +20,9 @@ use super::retry::{self, Trouble, Waiting};
 use super::secret::Secrets;
 use super::token::{Authorization, Tokens};
 use super::{BaseUrl, Clock, Error, Limits};
+
+/// How long a wait may go on after the run was told to stop: shorter ones are not worth a call that is given up.
+const GRACE: Duration = Duration::from_secs(1);
 
 /// Who is told of every wait.
 pub type Observer = Arc<dyn Fn(&Waiting) + Send + Sync>;
@@ -39,6 +42,8 @@ struct Inner {
     tokens: Tokens,
     /// No call is sent before this time of the clock: one rate limit holds for all.
     not_before: Mutex<Duration>,
+    /// Turns true when waits are to end.
+    stop: Mutex<Option<watch::Receiver<bool>>>,
 }
 
 /// What a service answered, whatever the status.
@@ -111,8 +116,8 @@ impl Connection {
         authorization.secrets().for_each(|secret| secrets.add(secret));
         let permits = Semaphore::new(limits.concurrency.max(1));
         let tokens = Tokens::new(authorization);
-        let not_before = Mutex::default();
-        Ok(Self(Arc::new(Inner { client, base, clock, limits, observer, permits, secrets, tokens, not_before })))
+        let (not_before, stop) = (Mutex::default(), Mutex::default());
+        Ok(Self(Arc::new(Inner { client, base, clock, limits, observer, permits, secrets, tokens, not_before, stop })))
     }
 
     /// The service's address.
@@ -125,6 +130,29 @@ impl Connection {
     #[must_use]
     pub fn concurrency(&self) -> usize {
         self.0.limits.concurrency
+    }
+
+    /// Once this turns true, calls that wait to be tried again, or for a rate limit, are given up.
+    pub(super) fn stop_waits_on(&self, stop: watch::Receiver<bool>) {
+        *self.0.stop.lock().unwrap_or_else(PoisonError::into_inner) = Some(stop);
+    }
+
+    /// Waits; an error when the run is told to stop, and the wait does not end soon by itself.
+    async fn wait(&self, wait: Duration) -> Result<(), Error> {
+        let stop = self.0.stop.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let stopped = async {
+            let Some(mut stop) = stop else { return std::future::pending().await };
+            let told = stop.wait_for(|stop| *stop).await.is_ok();
+            match told {
+                true => self.0.clock.sleep(GRACE).await,
+                false => std::future::pending().await, // nobody is left to say so
+            }
+        };
+        tokio::select! {
+            biased;
+            () = self.0.clock.sleep(wait) => Ok(()),
+            () = stopped => Err(Error::Stopped { host: self.0.base.host() }),
+        }
     }
 
     pub(super) fn clock(&self) -> &Clock {
@@ -187,7 +215,10 @@ impl Connection {
                 return attempt;
             }
             self.tell(&attempt, trouble, wait, *count);
-            self.0.clock.sleep(wait).await;
+            // What may be tried again has done nothing.
+            if let Err(stopped) = self.wait(wait).await {
+                return Attempt::NotSent(stopped);
+            }
         }
     }
 
@@ -210,7 +241,7 @@ impl Connection {
             if not_before > deadline {
                 return Err(Error::Limited { host: self.0.base.host(), seconds: wait.as_secs() });
             }
-            self.0.clock.sleep(wait).await;
+            self.wait(wait).await?;
         }
     }
 

@@ -79,6 +79,12 @@ pub enum Error {
         /// In seconds.
         seconds: u64,
     },
+    /// The run was told to stop, and the service to be waited for.
+    #[error("stopped instead of waiting for {host}")]
+    Stopped {
+        /// The service's host.
+        host: String,
+    },
     /// The service refused.
     #[error("{host} answered `{path}` with {refusal}")]
     Refused {
@@ -113,7 +119,8 @@ impl Error {
             | Self::TooLarge { .. }
             | Self::Unreadable { .. }
             | Self::Redirected { .. }
-            | Self::Limited { .. } => None,
+            | Self::Limited { .. }
+            | Self::Stopped { .. } => None,
         }
     }
 }
@@ -124,7 +131,9 @@ impl Explain for Error {
             Self::Address(error) => return error.hint(),
             Self::SetUp { .. } => "check the certificates of the system (`SSL_CERT_FILE`)",
             Self::Unreachable { .. } => "check the endpoint, the network and `HTTPS_PROXY`",
-            Self::Lost { .. } | Self::TimeOut { .. } => "run again; what was done is not done twice",
+            Self::Lost { .. } | Self::TimeOut { .. } | Self::Stopped { .. } => {
+                "run again; what was done is not done twice"
+            }
             Self::TooLarge { .. } | Self::Unreadable { .. } => "check that the endpoint is the service's own API",
             Self::Redirected { .. } => "if that is the service, make it the endpoint",
             Self::Limited { .. } => "run again after that time, or with a lower `--concurrency`",
@@ -150,6 +159,7 @@ impl Explain for Error {
             | Self::Unreadable { .. }
             | Self::Redirected { .. }
             | Self::Limited { .. }
+            | Self::Stopped { .. }
             | Self::Refused { .. }
             | Self::Login { .. } => Exit::Failed,
         }

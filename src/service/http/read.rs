@@ -37,6 +37,11 @@ impl Reader {
         self.0.base().host()
     }
 
+    /// From when this turns true on, no call waits to be tried again, or for a rate limit: it is given up.
+    pub fn stop_waits_on(&self, stop: tokio::sync::watch::Receiver<bool>) {
+        self.0.stop_waits_on(stop);
+    }
+
     /// Waits by the connection's clock.
     pub async fn pause(&self, wait: std::time::Duration) {
         self.0.clock().sleep(wait).await;

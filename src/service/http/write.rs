@@ -48,7 +48,7 @@ pub enum WriteOutcome {
     /// It never reached the service, so that it is certainly not done.
     NotSent(Error),
     /// Sent, and nobody knows what became of it: the connection was lost, the answer was cut or unreadable, there was
-    /// none in time, or the service answered 5xx. It may be done now, later or never.
+    /// none in time, the service answered 5xx, or with an error under a 2xx. It may be done now, later or never.
     Unknown(Error),
 }
 
@@ -141,7 +141,11 @@ async fn write(
     };
     match answer.status {
         status @ 200..=299 if answer.body.is_empty() => WriteOutcome::Done { status, body: Value::Null },
-        status @ 200..=299 => match connection.decode(&url, &answer) {
+        status @ 200..=299 => match connection.decode::<Value>(&url, &answer) {
+            // A success that carries an error is neither.
+            Ok(body) if body.pointer("/error/code").is_some() => {
+                WriteOutcome::Unknown(connection.refused(&url, &answer))
+            }
             Ok(body) => WriteOutcome::Done { status, body },
             Err(error) => WriteOutcome::Unknown(error),
         },

@@ -40,19 +40,48 @@ impl Reader {
         self.0.concurrency()
     }
 
+    /// From when this turns true on, no call waits to be tried again: it is given up.
+    pub fn stop_waits_on(&self, stop: tokio::sync::watch::Receiver<bool>) {
+        self.0.stop_waits_on(stop);
+    }
+
     /// Waits by the connection's clock.
     pub async fn pause(&self, wait: Duration) {
         self.0.pause(wait).await;
     }
 
-    /// Every policy with every rule.
+    /// Every policy with every rule. A policy that vanishes while the others are read is left out once the list, read
+    /// again, no longer shows it.
     ///
     /// # Errors
     ///
     /// When anything of it cannot be read.
     pub async fn snapshot(&self) -> Result<AgentSnapshot, Error> {
+        let mut round = 0;
+        loop {
+            let listed: Vec<Policy> = self.policies().await?.into_iter().filter(|policy| !policy.is_preset).collect();
+            let total = listed.len();
+            let mut policies = self.with_rules(listed).await?;
+            let shown = policies.len();
+            if shown == total {
+                policies.sort_by(|one, other| {
+                    let key = |whole: &Whole| (whole.policy.name.clone(), whole.policy.id.clone());
+                    key(one).cmp(&key(other))
+                });
+                return Ok(AgentSnapshot { policies });
+            }
+            round += 1;
+            if round == ROUNDS {
+                return Err(Error::Unstable { host: self.0.host(), what: "policies", total, shown });
+            }
+            self.pause(Duration::from_millis(100 << round)).await;
+        }
+    }
+
+    /// Those of the policies that are still there, with their rules.
+    async fn with_rules(&self, listed: Vec<Policy>) -> Result<Vec<Whole>, Error> {
         let mut reads = JoinSet::new();
-        for policy in self.policies().await?.into_iter().filter(|policy| !policy.is_preset) {
+        for policy in listed {
             let reader = self.clone();
             reads.spawn(async move {
                 let rules = reader.wire_rules(&policy.id).await?;
@@ -61,14 +90,9 @@ impl Reader {
         }
         let mut policies = Vec::new();
         while let Some(read) = reads.join_next().await {
-            // A policy that vanished meanwhile is left out.
             policies.extend(read.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))?);
         }
-        policies.sort_by(|one, other| {
-            let key = |whole: &Whole| (whole.policy.name.clone(), whole.policy.id.clone());
-            key(one).cmp(&key(other))
-        });
-        Ok(AgentSnapshot { policies })
+        Ok(policies)
     }
 
     /// What the snapshot means.

@@ -175,6 +175,118 @@ async fn a_change_elsewhere_does_not_stop_a_saved_plan() {
     assert!(applied.starts_with("exit 0\n"), "{applied}");
 }
 
+/// A policy of somebody else, with one rule for one host.
+fn elsewhere(state: &mut seawall::emulator::State, decision: seawall::model::Decision, host: &str) {
+    let (id, rule) = (state.next_id("pol_"), state.next_id("rule_"));
+    let rule = seawall::emulator::docker::Rule {
+        id: rule,
+        name: "theirs".to_owned(),
+        actions: vec!["connect:tcp".to_owned()],
+        resources: Some(vec![host.to_owned()]),
+        http_resources: None,
+        decision,
+    };
+    let policy = seawall::emulator::docker::Policy {
+        id: id.clone(),
+        name: format!("Elsewhere {host}"),
+        org: "my-org".to_owned(),
+        scope: Default::default(),
+        created_at: "2026-04-22T00:00:00Z".to_owned(),
+        updated_at: "2026-04-22T00:00:00Z".to_owned(),
+        allowlist_v0: Some(seawall::emulator::docker::Allowlist {
+            domain: Some("network".to_owned()),
+            rules: vec![rule],
+        }),
+        cedar_v1: None,
+    };
+    state.org_mut("my-org").policies.insert(id, policy.into());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_saved_plan_stops_when_a_change_elsewhere_makes_it_mean_something_else() {
+    use seawall::model::Decision;
+    // Undeclared policies are left alone here, so that nothing that the plan touches changes.
+    let workspace = Workspace::new(MIRRORS, "").await;
+    let settings = workspace.read("seawall.yaml").replace("ownership: exclusive, ", "");
+    workspace.write("seawall.yaml", &settings);
+    workspace.run(&["plan", "--out", "plan.json"]).await;
+    let apply = ["apply", "--plan", "plan.json", "--yes"];
+
+    // Everybody may reach it already, or nobody may after all: the plan showed that one team gains it.
+    for decision in [Decision::Allow, Decision::Deny] {
+        workspace.emulator.edit(|state| elsewhere(state, decision, "cve.mitre.org")).unwrap();
+        let refused = workspace.run(&apply).await;
+        let says = "exit 4\n-- stderr\nerror: nothing was written: the plan is stale\nit would mean something else for \
+                    access now:\n--- planned\n+++ live\n";
+        assert!(refused.starts_with(says) && refused.contains("-      \"access\": "), "{refused}");
+        workspace.emulator.edit(|state| state.org_mut("my-org").policies.clear()).unwrap();
+    }
+    assert_eq!(workspace.emulator.writes().len(), 0);
+
+    // Another host, another name of the team, a team more: what was shown is what happens.
+    workspace
+        .emulator
+        .edit(|state| {
+            elsewhere(state, Decision::Deny, "pastebin.example.com");
+            let org = state.org_mut("my-org");
+            org.ensure_team("my-org", "sales");
+            org.teams.values_mut().filter(|team| team.name == "research").for_each(|team| team.name = "science".into());
+        })
+        .unwrap();
+    let applied = workspace.run(&apply).await;
+    assert!(applied.starts_with("exit 0\n"), "{applied}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_saved_plan_needs_no_workspace_and_goes_to_no_other_organization() {
+    let workspace = Workspace::new(MIRRORS, "guards: {max_deletes: 3}\n").await;
+    workspace.run(&["plan", "--out", "plan.json"]).await;
+    let saved = workspace.path().join("plan.json");
+    let nowhere = tempfile::tempdir().unwrap();
+    let elsewhere = nowhere.path().to_str().unwrap();
+    let plan = saved.to_str().unwrap();
+    workspace.emulator.edit(|state| state.org_mut("other-org").policies.clear()).unwrap();
+    let refused = workspace.run(&["-C", elsewhere, "--org", "other-org", "apply", "--plan", plan, "--yes"]).await;
+    assert!(
+        refused.starts_with("exit 4\n") && refused.contains("it is for `my-org`, and `other-org` answered"),
+        "{refused}"
+    );
+    let refused = workspace.run(&["-C", elsewhere, "--org", "no-org", "apply", "--plan", plan, "--yes"]).await;
+    assert!(refused.starts_with("exit 5\n") && refused.contains("no organization `no-org`"), "{refused}");
+    assert_eq!(workspace.emulator.writes().len(), 0);
+    let applied = workspace.run(&["-C", elsewhere, "apply", "--plan", plan, "--yes"]).await;
+    assert!(applied.starts_with("exit 0\n"), "{applied}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_saved_plan_is_judged_again_by_the_guards_that_it_was_made_under() {
+    let workspace = Workspace::new(MIRRORS, "guards: {max_deletes: 40%}\n").await;
+    workspace.run(&["apply", "--yes"]).await;
+    let theirs = |state: &mut seawall::emulator::State| {
+        for host in ["a.example.com", "b.example.com"] {
+            elsewhere(state, seawall::model::Decision::Allow, host);
+        }
+    };
+    workspace.emulator.edit(theirs).unwrap();
+    let written = workspace.emulator.writes().len();
+    // One of three policies goes; and then it is one of two.
+    let settings = workspace
+        .read("seawall.yaml")
+        .replace("ownership: exclusive", "ownership: exclusive, unmanaged: ['*b.example.com']");
+    workspace.write("seawall.yaml", &settings);
+    workspace.run(&["plan", "--out", "plan.json"]).await;
+    assert!(workspace.read("plan.json").contains("\"max_deletes\": \"40%\""));
+    workspace
+        .emulator
+        .edit(|state| state.org_mut("my-org").policies.retain(|_, policy| !policy.name.contains("b.example")))
+        .unwrap();
+    let refused = workspace.run(&["apply", "--plan", "plan.json", "--yes"]).await;
+    assert!(refused.starts_with("exit 4\n"), "{refused}");
+    assert!(refused.contains("refused by max_deletes"), "{refused}");
+    assert!(refused.contains("deletes 1 of 2 live policies; at most 40% may go"), "{refused}");
+    assert_eq!(workspace.emulator.writes().len(), written);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_saved_plan_that_was_changed_is_refused() {
     let workspace = Workspace::new(MIRRORS, "").await;

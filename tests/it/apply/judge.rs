@@ -8,6 +8,11 @@ use seawall::model::{Action, Decision, Resources, Rule};
 
 use super::ORG;
 
+/// Whether two states mean the same.
+pub(super) fn alike(one: &State, other: &State) -> bool {
+    policies(one) == policies(other)
+}
+
 /// Judges the states of one change; each of them once.
 pub(super) struct Judge {
     ends: Vec<State>,

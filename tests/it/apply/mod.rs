@@ -8,6 +8,7 @@ mod every_call;
 mod judge;
 mod process;
 mod right_to_write;
+mod saved;
 mod time_outs;
 
 use std::path::Path;
@@ -40,9 +41,9 @@ struct Organization {
 enum Ending {
     /// The plan was carried out, or some of it.
     Outcome(Box<Plan>, Outcome),
-    /// There was no plan: the state could not be read.
+    /// There was no plan: the state could not be read, or lacks a team that the documents name.
     #[expect(dead_code, reason = "for the message of a test that fails")]
-    Unread(seawall::service::docker::Error),
+    Unread(String),
 }
 
 impl Ending {
@@ -112,8 +113,11 @@ impl Organization {
     async fn apply(&self, desired: &Desired) -> Ending {
         let reader = self.reader();
         match reader.live().await {
-            Ok(live) => carry_out(&reader, make(desired, &live)).await,
-            Err(error) => Ending::Unread(error),
+            Ok(live) => match teams::resolve(desired, &live.teams) {
+                Ok(_) => carry_out(&reader, make(desired, &live)).await,
+                Err(errors) => Ending::Unread(format!("{errors:?}")),
+            },
+            Err(error) => Ending::Unread(error.to_string()),
         }
     }
 }

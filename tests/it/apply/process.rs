@@ -1,5 +1,6 @@
 //! `seawall apply` as a process that is killed, and one that is told to stop, each at a chosen call.
 
+use std::io::Write as _;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
@@ -100,11 +101,17 @@ async fn an_apply_that_is_killed_at_any_moment_is_finished_by_the_next_one() {
         }
         turn += 1;
     }
+    writeln!(std::io::stderr(), "{kills} applies were killed, over {turn} changes").unwrap();
 }
 
-/// What an apply says that gets this signal at its nth call, and the writes that arrived.
+/// What an apply says that gets this signal at its nth call, and the writes that arrived. The call may meet faults.
 #[cfg(unix)]
-async fn interrupted(signal: &'static str, calls: Calls, nth: usize) -> (Output, Running, tempfile::TempDir) {
+async fn interrupted(
+    signal: &'static str,
+    calls: Calls,
+    nth: usize,
+    faults: &[&str],
+) -> (Output, Running, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let emulator = emulator(&folder.path().join("state.redb"), Duration::from_millis(20)).await;
     workspace(folder.path(), &emulator, 0);
@@ -119,6 +126,7 @@ async fn interrupted(signal: &'static str, calls: Calls, nth: usize) -> (Output,
         assert!(Command::new("kill").args([signal, &pid.to_string()]).status().unwrap().success());
     });
     emulator.arm(Fault::new(FaultKind::Edit(tell)).on(calls).nth(nth));
+    faults.iter().for_each(|fault| emulator.arm(fault.parse().unwrap()));
     let child = apply(folder.path());
     *process.lock().unwrap() = Some(child.id());
     let output = finish(child).await;
@@ -130,7 +138,7 @@ async fn interrupted(signal: &'static str, calls: Calls, nth: usize) -> (Output,
 #[tokio::test(flavor = "multi_thread")]
 async fn an_apply_that_is_told_to_stop_finishes_the_calls_in_flight_and_reports() {
     for signal in ["-INT", "-TERM"] {
-        let (output, emulator, folder) = interrupted(signal, Calls::Writes, 6).await;
+        let (output, emulator, folder) = interrupted(signal, Calls::Writes, 6, &[]).await;
         let stdout = String::from_utf8_lossy(&output.stdout);
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(6), "{stdout}{stderr}");
@@ -151,10 +159,35 @@ async fn an_apply_that_is_told_to_stop_finishes_the_calls_in_flight_and_reports(
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread")]
 async fn an_apply_that_is_told_to_stop_before_it_writes_writes_nothing() {
-    let (output, emulator, _folder) = interrupted("-TERM", Calls::Reads, 1).await;
+    let (output, emulator, _folder) = interrupted("-TERM", Calls::Reads, 1, &[]).await;
     // Heard before the plan is made, or before its first step.
     let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).to_lowercase();
     assert_eq!(output.status.code(), Some(5), "{said}");
     assert!(said.contains("nothing was written"), "{said}");
     assert_eq!(emulator.writes().len(), 0);
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn an_apply_that_is_told_to_stop_does_not_sit_out_a_wait() {
+    let start = std::time::Instant::now();
+    for (fault, nth, code) in [
+        ("rate-limit=90@writes#6", 6, 6),
+        ("rate-limit=90@writes#1x99", 1, 5), // before anything was written
+        ("refuse=503@reads#12x99", 6, 6),    // a look before a write
+    ] {
+        let (output, emulator, folder) = interrupted("-INT", Calls::Writes, nth, &[fault]).await;
+        let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert_eq!(output.status.code(), Some(code), "{fault}: {stdout}{stderr}");
+        let taken = emulator.writes().iter().filter(|call| call.status.is_some_and(|status| status < 300)).count();
+        let count = |start: &str| stdout.lines().filter(|line| line.starts_with(start)).count();
+        assert_eq!((count("done "), count("failed ")), (taken, 0), "{fault}: {stdout}");
+        assert_eq!(count("not tried "), 20 - taken, "{fault}: {stdout}");
+        assert!(stdout.contains(if code == 5 { "Nothing was written: " } else { "Applied in part: " }), "{stdout}");
+
+        let again = finish(apply(folder.path())).await;
+        assert_eq!(again.status.code(), Some(0), "{fault}: {again:?}");
+        assert_eq!(doubled(&emulator.state()), None, "{fault}");
+    }
+    assert!(start.elapsed() < Duration::from_secs(60), "{:?}", start.elapsed());
 }

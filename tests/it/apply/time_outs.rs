@@ -1,57 +1,66 @@
 //! Answers that come too late, from a service that carries the call out all the same; and a service that takes two
 //! rules of one name, so that nothing but the client keeps them from being two.
 
+use std::io::Write as _;
+use std::sync::Arc;
 use std::time::Duration;
 
 use seawall::emulator::docker::DuplicateRuleNames;
 use seawall::emulator::{Behaviour, Calls, Fault, FaultKind};
 use seawall::exit::Exit;
 use seawall::service::http::Limits;
+use tokio::task::JoinSet;
 
+use super::Organization;
 use super::changes::changes;
-use super::judge::{Judge, doubled};
-use super::{Ending, Organization};
+use super::every_call::Course;
+use super::judge::doubled;
 
-const PATIENCE: Duration = Duration::from_millis(300);
-const LATE: Duration = Duration::from_millis(600);
+/// How long the client waits for an answer, and how long the service takes at one call.
+const PATIENCE: Duration = Duration::from_millis(200);
+const LATE: Duration = Duration::from_millis(400);
+/// Runs that wait at the same time.
+const AT_ONCE: usize = 24;
 
 fn accepting() -> Behaviour {
     Behaviour { duplicate_rule_names: DuplicateRuleNames::Accept, ..Behaviour::default() }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_answer_that_comes_too_late_makes_nothing_twice() {
-    let changes = changes();
-    let change = changes.iter().find(|change| change.name == "policies come").unwrap();
-    let (before, after) = change.ends();
-    let limits = || Limits { request: PATIENCE, ..Limits::default() };
-    for late in 1..=6 {
-        let organization = Organization::with_limits(&before, limits(), |builder| builder.behaviour(accepting())).await;
-        let old = organization.emulator.state();
-        organization.emulator.arm(Fault::new(FaultKind::Delay(LATE)).on(Calls::Writes).nth(late));
-        let first = organization.apply(&after).await;
-        assert!(matches!(first.exit(), Exit::Done | Exit::Partial), "{late}: {first:?}");
-        // The call that nobody waited for takes its time.
-        organization.heal();
-        while organization.emulator.calls().iter().filter(|call| call.is_write()).count() < sent(&first) {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        let again = organization.apply(&after).await;
-        assert_eq!(again.exit(), Exit::Done, "{late}: {again:?}");
-        assert!(organization.plan(&after).await.unwrap().is_empty());
-        let judge = Judge::new([old, organization.emulator.state()]);
-        for state in organization.passed() {
-            assert_eq!(doubled(&state), None, "{late}");
-            assert_eq!(judge.opening(&state), None, "{late}");
+async fn an_answer_that_comes_too_late_at_any_call_opens_and_doubles_nothing() {
+    let (mut runs, mut tried) = (JoinSet::new(), 0_usize);
+    for change in &changes() {
+        let course = Arc::new(Course::undisturbed(change).await);
+        for call in 1..=course.calls {
+            let course = Arc::clone(&course);
+            runs.spawn(async move { too_late(&course, call).await });
+            tried += 1;
+            if runs.len() >= AT_ONCE {
+                runs.join_next().await.unwrap().unwrap();
+            }
         }
     }
+    while let Some(run) = runs.join_next().await {
+        run.unwrap();
+    }
+    writeln!(std::io::stderr(), "{} changes, a late answer at each call: {tried} runs", changes().len()).unwrap();
 }
 
-/// The fewest writes that such an apply has sent: one for each step that it tried.
-fn sent(ending: &Ending) -> usize {
-    let Ending::Outcome(_, outcome) = ending else { panic!("{ending:?}") };
-    let counts = outcome.counts();
-    counts.done + counts.failed
+async fn too_late(course: &Course, call: usize) {
+    let what = format!("{}, too late at call {call}", course.name);
+    let limits = Limits { request: PATIENCE, ..Limits::default() };
+    let set_up = |builder: seawall::emulator::Builder| builder.behaviour(accepting());
+    let mut organization = Organization::with_limits(&course.before, limits, set_up).await;
+    organization.emulator.arm(Fault::new(FaultKind::Delay(LATE)).nth(call));
+    organization.apply(&course.after).await;
+    // The call that nobody waited for takes its time.
+    while organization.emulator.in_flight() > 0 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    organization.limits = Limits::default();
+    let (first, second) = course.finished_by_the_next(&what, &organization).await;
+    course.judge_first(&what, &first);
+    course.judge_second(&what, &second);
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use seawall::emulator::{Answer, Calls, Edit, Emulator, Fault, FaultKind, Operation, Running, Seed};
+use seawall::emulator::{Answer, Calls, Edit, Emulator, Fault, FaultKind, Lie, Operation, Running, Seed};
 use seawall::exit::Explain as _;
 use seawall::model::Live;
 use seawall::service::docker::{Error, Snapshot};
@@ -43,7 +43,7 @@ async fn every_page_is_read_with_as_many_calls_in_flight_as_allowed() {
     let live = client.reader.live().await.unwrap();
     let expected: Vec<_> = (0..230).map(|number| format!("policy {number:03}")).collect();
     assert_eq!(names(&live), expected);
-    assert_eq!(emulator.calls().len(), 1 + 1 + 3 + 230); // login, teams, pages, policies
+    assert_eq!(emulator.calls().len(), 1 + 1 + 3 + 230 + 3); // login, teams, pages, policies, pages again
     assert!((2..=8).contains(&emulator.most_in_flight()), "{}", emulator.most_in_flight());
 
     emulator.forget_calls();
@@ -86,6 +86,56 @@ async fn a_policy_that_is_listed_but_never_found_is_an_error() {
     emulator.arm(Fault::new(broken).on(Calls::Operation(Operation::GetPolicy)));
     let error = Client::of(&emulator).reader.live().await.unwrap_err();
     assert!(matches!(error, Error::Http(_)), "{error}");
+}
+
+#[tokio::test]
+async fn no_single_page_is_believed_that_a_policy_is_not_there() {
+    for lie in [Lie::Empty, Lie::Missing, Lie::Stale] {
+        for list in 1..=2 {
+            let emulator = organization(3).await;
+            emulator
+                .edit(|state| state.org_mut("my-org").policy_mut("policy 001").unwrap().name = "new".into())
+                .unwrap();
+            let fault = Fault::new(FaultKind::Lie(lie)).on(Calls::Operation(Operation::ListPolicies)).nth(list);
+            emulator.arm(fault);
+            let live = Client::of(&emulator).reader.live().await.unwrap();
+            assert_eq!(names(&live), ["new", "policy 000", "policy 002"], "{lie:?} at list {list}");
+        }
+    }
+    // A list that is another one each time says nothing.
+    let emulator = organization(3).await;
+    for list in [1, 3, 5, 7, 9] {
+        let fault = Fault::new(FaultKind::Lie(Lie::Missing)).on(Calls::Operation(Operation::ListPolicies)).nth(list);
+        emulator.arm(fault);
+    }
+    let error = Client::of(&emulator).reader.live().await.unwrap_err();
+    assert!(matches!(error, Error::Unstable { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn pages_that_never_end_and_answers_about_something_else_are_errors() {
+    let number = std::sync::atomic::AtomicUsize::new(0);
+    let odd = Odd::start(move |_, request| match request.path.contains("/groups") {
+        true => json(200, r#"{"results":[],"next":null}"#),
+        false => {
+            let next = number.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+            json(200, &format!(r#"{{"data":[],"next_page_token":"{next}"}}"#))
+        }
+    })
+    .await;
+    let client = Client::new(&odd.base(), "someone", SECRET, "my-org", limits());
+    let error = client.reader.live().await.unwrap_err();
+    assert!(matches!(error, Error::EndlessPages { what: "policies", .. }), "{error}");
+
+    let odd = Odd::start(|_, request| match request.path.split('?').next() {
+        Some(path) if path.ends_with("/groups") => json(200, r#"{"results":[],"next":null}"#),
+        Some(path) if path.ends_with("/policies") => json(200, r#"{"data":[{"id":"p"}],"next_page_token":null}"#),
+        _ => json(200, r#"{"id":"q","name":"another"}"#),
+    })
+    .await;
+    let client = Client::new(&odd.base(), "someone", SECRET, "my-org", limits());
+    let error = client.reader.live().await.unwrap_err();
+    assert!(error.to_string().contains("asked for policy `p`"), "{error}");
 }
 
 #[tokio::test]

@@ -1,0 +1,71 @@
+//! Answers that look like success and are not true: what caches, replicas that lag and gateways make of a service.
+
+use serde_json::{Value, json};
+
+use crate::emulator::exchange::Response;
+
+/// What is not true of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lie {
+    /// A list shows nothing, and says that this is all.
+    Empty,
+    /// A list lacks its first entry.
+    Missing,
+    /// A policy shows no rules.
+    Bare,
+    /// The answer is what it was before the last change.
+    Stale,
+    /// The JSON ends in the middle, and the length says that this is all.
+    Short,
+    /// Nothing is done, and 200 carries the envelope of an error.
+    Envelope,
+}
+
+impl Lie {
+    /// Every lie with its name in the syntax of faults.
+    pub const ALL: [(&'static str, Self); 6] = [
+        ("empty", Self::Empty),
+        ("missing", Self::Missing),
+        ("bare", Self::Bare),
+        ("stale", Self::Stale),
+        ("short", Self::Short),
+        ("envelope", Self::Envelope),
+    ];
+
+    /// What is said in place of the truth.
+    pub(in crate::emulator) fn told(self, answer: Response) -> Response {
+        let mut body = answer.value();
+        match self {
+            Self::Empty | Self::Missing => {
+                let mut left = None;
+                for list in ["data", "results"] {
+                    if let Some(entries) = body.get_mut(list).and_then(Value::as_array_mut) {
+                        entries.drain(..if self == Self::Empty { entries.len() } else { entries.len().min(1) });
+                        left = Some(entries.len());
+                    }
+                }
+                let token = (self == Self::Empty).then_some(("next_page_token", Value::Null));
+                let counts = left.into_iter().flat_map(|left| [("count", left.into()), ("total", left.into())]);
+                for (key, said) in counts.chain(token) {
+                    if let Some(value) = body.get_mut(key) {
+                        *value = said;
+                    }
+                }
+            }
+            Self::Bare => {
+                if let Some(policy) = body.as_object_mut() {
+                    policy.remove("allowlist_v0");
+                }
+            }
+            Self::Short => {
+                let length = answer.body.len() / 2;
+                return Response { body: answer.body.into_iter().take(length).collect(), ..answer };
+            }
+            Self::Envelope => {
+                return Response::json(200, &json!({"error": {"code": "internal", "message": "refused on purpose"}}));
+            }
+            Self::Stale => return answer,
+        }
+        if body.is_null() { answer } else { Response::json(answer.status, &body) }
+    }
+}
