@@ -19,8 +19,8 @@
 //! ```
 //!
 //! A run is a line of values, and each arrow is one function. Between reading files and sending requests everything is
-//! pure, synchronous and deterministic. Imports point one way: `cli → execute, render, emulator → service → import →
-//! plan → access, check → document → model → source → diagnostic`.
+//! pure, synchronous and deterministic. Imports point one way: `cli → execute, render, emulator → service → drift →
+//! import → plan → access, check → document → model → source → diagnostic`.
 //!
 //! Start reading in [`cli`]: each command is a file whose function follows the picture. The arrows on the left together
 //! are [`check::load`].
@@ -30,6 +30,7 @@ pub mod check;
 pub mod cli;
 pub mod diagnostic;
 pub mod document;
+pub mod drift;
 pub mod emulator;
 pub mod execute;
 pub mod exit;

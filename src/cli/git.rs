@@ -4,6 +4,7 @@
 //! one below, where files of the proposal could pass for a repository of their own; no hook, no filter and no pathspec
 //! is looked at; a ref is never taken for an option; and a submodule's history, which a proposal may choose, is no base.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -80,6 +81,53 @@ impl Repository {
         }
     }
 
+    /// The regular files below a folder in a commit, by their paths in that folder. `folder` is relative to the top.
+    ///
+    /// # Errors
+    ///
+    /// When `git` cannot be asked.
+    pub(super) fn files(&self, commit: &str, folder: &Path) -> Result<Vec<(String, Vec<u8>)>, Failure> {
+        let folder = folder.to_string_lossy().replace('\\', "/");
+        let prefix = if folder.is_empty() { String::new() } else { format!("{folder}/") };
+        let mut arguments = vec!["ls-tree", "-r", "-z", "--full-tree", commit];
+        if !prefix.is_empty() {
+            arguments.extend(["--", prefix.as_str()]);
+        }
+        let listed = self.ask(&arguments)?;
+        let regular = listed.split('\0').filter_map(|entry| {
+            let (about, path) = entry.split_once('\t')?;
+            let mut words = about.split(' ');
+            match (words.next(), words.next(), words.next()) {
+                (Some("100644" | "100755"), Some("blob"), Some(hash)) => Some((path.strip_prefix(&prefix)?, hash)),
+                _ => None,
+            }
+        });
+        let (paths, hashes): (Vec<&str>, Vec<&str>) = regular.unzip();
+        let contents = self.contents(&hashes)?;
+        Ok(paths.into_iter().map(str::to_owned).zip(contents).collect())
+    }
+
+    /// What these blobs hold.
+    fn contents(&self, hashes: &[&str]) -> Result<Vec<Vec<u8>>, Failure> {
+        let output = self.run_with(&["cat-file", "--batch"], Some(hashes.join("\n") + "\n"))?;
+        if !output.status.success() {
+            return Err(failed(&output));
+        }
+        let mut rest = output.stdout.as_slice();
+        let mut contents = Vec::new();
+        for _ in hashes {
+            // `HASH blob SIZE`, the content, and a line end behind it.
+            let content = rest.iter().position(|byte| *byte == b'\n').and_then(|end| {
+                let size: usize = std::str::from_utf8(rest.get(..end)?).ok()?.rsplit(' ').next()?.parse().ok()?;
+                let content = rest.get(end + 1..end + 1 + size)?;
+                rest = rest.get(end + 2 + size..)?;
+                Some(content.to_vec())
+            });
+            contents.push(content.ok_or_else(|| Failure::new(Exit::Failed, "`git` answered less than it was asked"))?);
+        }
+        Ok(contents)
+    }
+
     /// Whether the proposal's commit holds anything of this folder.
     ///
     /// # Errors
@@ -104,8 +152,12 @@ impl Repository {
     }
 
     fn run(&self, arguments: &[&str]) -> Result<Output, Failure> {
+        self.run_with(arguments, None)
+    }
+
+    fn run_with(&self, arguments: &[&str], input: Option<String>) -> Result<Output, Failure> {
         let mut command = Command::new("git");
-        command.current_dir(&self.top).stdin(Stdio::null());
+        command.current_dir(&self.top).stdin(if input.is_some() { Stdio::piped() } else { Stdio::null() });
         for setting in SETTINGS {
             command.args(["-c", setting]);
         }
@@ -114,10 +166,22 @@ impl Repository {
         }
         command.env("GIT_LITERAL_PATHSPECS", "1").env("GIT_NO_REPLACE_OBJECTS", "1").env("GIT_OPTIONAL_LOCKS", "0");
         command.env("GIT_TERMINAL_PROMPT", "0").env("LC_ALL", "C");
-        command.args(arguments).output().map_err(|error| {
+        let cannot_run = |error| {
             let failure = Failure::new(Exit::Failed, format!("`git` cannot be run: {error}"));
             failure.hint("install git, or name a folder that holds the base")
-        })
+        };
+        let mut child =
+            command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().map_err(cannot_run)?;
+        let writing = input.zip(child.stdin.take()).map(|(input, mut stdin)| {
+            // Beside the reading, since each waits for the other once a pipe is full.
+            std::thread::spawn(move || stdin.write_all(input.as_bytes()))
+        });
+        let output = child.wait_with_output().map_err(cannot_run)?;
+        if let Some(writing) = writing {
+            // What `git` did not read, it says itself.
+            let _ = writing.join();
+        }
+        Ok(output)
     }
 }
 

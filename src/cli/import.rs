@@ -7,6 +7,7 @@ use super::planning::{State, Workspace, live};
 use super::writing::{Written, write_all};
 use super::{Context, Exit, Failure, workspace};
 use crate::check::{self, Emptiness, Loaded};
+use crate::diagnostic::Overlay;
 use crate::import::{self, Candidate, Import, Problem, Refused};
 use crate::model::Desired;
 use crate::plan::diff::Ownership;
@@ -57,7 +58,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     } else {
         let files = import.files.iter().map(|import::File { path, text, overwrites, policy: _ }| Written {
             path,
-            text,
+            text: Some(text),
             overwrites: *overwrites,
         });
         write_all(&workspace.loaded.root, &files.collect::<Vec<_>>())?;
@@ -112,6 +113,7 @@ fn made(context: &Context, workspace: &Workspace, live: &State, candidates: Vec<
     let input = import::Input {
         loaded: &workspace.loaded,
         config: config.as_deref(),
+        overlay: &Overlay::new(),
         candidates,
         undeclared: &|desired| undeclared(workspace, desired, live).0,
         live: live.docker.as_ref(),

@@ -7,6 +7,7 @@
 //! A new command is a file with `pub(super) struct Args` and `pub(super) fn run(&Context, &Args) -> Result<Exit,
 //! Failure>`, a variant of `Command`, and a line in `dispatch`.
 
+mod adopt;
 mod agents;
 mod apply;
 mod can;
@@ -14,6 +15,7 @@ mod comment;
 mod completions;
 mod connect;
 mod context;
+mod drift;
 mod emulator;
 mod fmt;
 mod git;
@@ -28,6 +30,7 @@ mod replace;
 mod schema;
 mod settings;
 mod signal;
+mod since;
 mod snapshot;
 mod test;
 mod validate;
@@ -52,7 +55,7 @@ Exit codes:
   0  done, or nothing to do
   1  the documents are wrong, or an access test fails
   2  wrong usage of the command line
-  3  changes are pending (`plan --detailed-exitcode`)
+  3  changes are pending (`plan --detailed-exitcode`, `drift`)
   4  refused: a guard, a stale plan, or no confirmation
   5  the service or the machine failed, and nothing was written
   6  applied in part: running again continues";
@@ -100,6 +103,8 @@ enum Command {
     Comment(comment::Args),
     /// Print a completion script for a shell
     Completions(completions::Args),
+    /// Show what differs between live and documents, or write it into the documents
+    Drift(drift::Args),
     /// Serve the services' APIs on a local port, for trying things out
     Emulator(emulator::Args),
     /// Lay documents out: order of keys, indentation, quotes
@@ -126,6 +131,7 @@ fn dispatch(context: &Context, command: &Command) -> Result<Exit, Failure> {
         Command::Can(args) => can::run(context, args),
         Command::Comment(args) => comment::run(context, args),
         Command::Completions(args) => completions::run(context, args),
+        Command::Drift(args) => drift::run(context, args),
         Command::Emulator(args) => emulator::run(context, args),
         Command::Fmt(args) => fmt::run(context, args),
         Command::Import(args) => import::run(context, args),

@@ -213,7 +213,7 @@ pub(super) fn live(context: &Context, workspace: &Workspace, snapshot: Option<&P
 /// # Errors
 ///
 /// When the file cannot be read, is no snapshot, lacks a service of the workspace, or is one of another organization.
-fn live_from(context: &Context, workspace: &Workspace, file: &Path) -> Result<State, Failure> {
+pub(super) fn live_from(context: &Context, workspace: &Workspace, file: &Path) -> Result<State, Failure> {
     let text = read(&context.path(file))?;
     let snapshot = Snapshot::parse(&text)?;
     let lacks = |service: &str| {
@@ -258,7 +258,12 @@ fn endpoint(context: &Context, docker: &Docker) -> String {
     overridden.or_else(|| docker.endpoint.clone()).unwrap_or_else(|| ENDPOINT.to_owned())
 }
 
-fn resolve(desired: &Desired, live: &Live) -> Result<Desired, Failure> {
+/// The documents with team ids in place of what they say.
+///
+/// # Errors
+///
+/// When a team cannot be told.
+pub(super) fn resolve(desired: &Desired, live: &Live) -> Result<Desired, Failure> {
     teams::resolve(desired, &live.teams).map_err(|errors| {
         let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
         let hints: std::collections::BTreeSet<String> = errors.iter().map(teams::TeamError::hint).collect();

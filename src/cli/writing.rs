@@ -15,8 +15,8 @@ use super::{Exit, Failure};
 pub(super) struct Written<'a> {
     /// Relative to the workspace, with `/` between segments.
     pub(super) path: &'a str,
-    /// The whole text.
-    pub(super) text: &'a str,
+    /// The whole text; `None` takes the file away.
+    pub(super) text: Option<&'a str>,
     /// Whether it takes the place of a file.
     pub(super) overwrites: bool,
 }
@@ -26,6 +26,8 @@ struct Ready {
     target: PathBuf,
     aside: PathBuf,
     before: Option<Vec<u8>>,
+    /// Whether the file is to be taken away: it waits under the other name until all others are in place.
+    goes: bool,
 }
 
 /// Writes the files of the workspace in `root`.
@@ -44,7 +46,7 @@ pub(super) fn write_all(root: &Path, files: &[Written<'_>]) -> Result<(), Failur
             .try_for_each(|(done, one)| place(one).map_err(|error| (done, one.target.clone(), error)))
             .map_err(|(done, target, error)| (Some(done), target, error))
     });
-    let Err((done, target, error)) = placed else { return Ok(()) };
+    let Err((done, target, error)) = placed else { return take_away(&ready) };
     let stuck = undo(&ready, done.unwrap_or_default(), &folders);
     let message = format!("`{}` cannot be written: {error}", target.display());
     let failure = Failure::new(if stuck.is_empty() { Exit::Failed } else { Exit::Partial }, message);
@@ -69,7 +71,7 @@ fn prepare(root: &Path, file: &Written<'_>, folders: &mut Vec<PathBuf>, ready: &
     let inside = |path: &Path| Ok::<_, io::Error>(fs::canonicalize(path)?.starts_with(fs::canonicalize(root)?));
     let mut leads_outside = !inside(&folder).map_err(at)?;
     let mut before = None;
-    if file.overwrites {
+    if file.overwrites && file.text.is_some() {
         // A linked file stays a link: what it leads to is written.
         target = fs::canonicalize(&target).map_err(at)?;
         leads_outside |= !inside(&target).map_err(at)?;
@@ -80,9 +82,13 @@ fn prepare(root: &Path, file: &Written<'_>, folders: &mut Vec<PathBuf>, ready: &
     }
     let name = target.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let aside = target.with_file_name(format!(".{name}.{}.part", std::process::id()));
+    let Some(text) = file.text else {
+        ready.push(Ready { target, aside, before: None, goes: true });
+        return Ok(());
+    };
     let mut open = fs::File::create_new(&aside).map_err(at)?;
-    ready.push(Ready { target: target.clone(), aside: aside.clone(), before });
-    open.write_all(file.text.as_bytes()).and_then(|()| open.sync_all()).map_err(at)?;
+    ready.push(Ready { target: target.clone(), aside: aside.clone(), before, goes: false });
+    open.write_all(text.as_bytes()).and_then(|()| open.sync_all()).map_err(at)?;
     if file.overwrites {
         let permissions = fs::metadata(&target).map_err(at)?.permissions();
         fs::set_permissions(&aside, permissions).map_err(at)?;
@@ -104,6 +110,9 @@ fn make_folders(folder: &Path, made: &mut Vec<PathBuf>) -> io::Result<()> {
 /// Moves a text to its place.
 #[expect(clippy::disallowed_methods, reason = "the name that the text had for a moment is given up")]
 fn place(ready: &Ready) -> io::Result<()> {
+    if ready.goes {
+        return fs::rename(&ready.target, &ready.aside);
+    }
     if ready.before.is_some() {
         return fs::rename(&ready.aside, &ready.target);
     }
@@ -116,11 +125,29 @@ fn place(ready: &Ready) -> io::Result<()> {
     }
 }
 
+/// Takes away what waits to go.
+#[expect(clippy::disallowed_methods, reason = "documents that nothing live belongs to are taken away when asked for")]
+fn take_away(ready: &[Ready]) -> Result<(), Failure> {
+    for one in ready.iter().filter(|one| one.goes) {
+        fs::remove_file(&one.aside).map_err(|error| {
+            let message = format!("`{}` cannot be taken away: {error}", one.aside.display());
+            Failure::new(Exit::Partial, message).hint("all else is done; delete it by hand")
+        })?;
+    }
+    Ok(())
+}
+
 /// Takes back the first `done` files and everything that stands beside its place; what cannot be taken back is answered.
 #[expect(clippy::disallowed_methods, reason = "what was written a moment ago is taken back")]
 fn undo(ready: &[Ready], done: usize, folders: &[PathBuf]) -> Vec<PathBuf> {
     let mut stuck = Vec::new();
     for (index, one) in ready.iter().enumerate() {
+        if one.goes {
+            if index < done && fs::rename(&one.aside, &one.target).is_err() {
+                stuck.push(one.aside.clone());
+            }
+            continue;
+        }
         let taken_back = match &one.before {
             _ if index >= done => Ok(()),
             Some(before) => fs::write(&one.target, before),
@@ -148,7 +175,7 @@ mod tests {
     use super::{Written, write_all};
 
     fn written<'a>(path: &'a str, text: &'a str, overwrites: bool) -> Written<'a> {
-        Written { path, text, overwrites }
+        Written { path, text: Some(text), overwrites }
     }
 
     fn all_files(root: &std::path::Path) -> Vec<String> {
@@ -162,6 +189,7 @@ mod tests {
         let root = folder.path();
         fs::write(root.join("old.yaml"), "old").unwrap();
         fs::write(root.join("there.yaml"), "there").unwrap();
+        fs::write(root.join("gone.yaml"), "gone").unwrap();
         // The last one is there already, which nobody knew.
         let files = [
             written("a/b/new.yaml", "new", false),
@@ -170,9 +198,9 @@ mod tests {
         ];
         let failure = write_all(root, &files).unwrap_err();
         assert!(failure.message.contains("there.yaml"), "{failure:?}");
-        assert_eq!(all_files(root), ["old.yaml", "there.yaml"]);
+        assert_eq!(all_files(root), ["gone.yaml", "old.yaml", "there.yaml"]);
         assert_eq!(fs::read_to_string(root.join("old.yaml")).unwrap(), "old");
-        write_all(root, &files[..2]).unwrap();
+        write_all(root, &files[..3]).unwrap();
         assert_eq!(all_files(root), ["a", "a/b", "a/b/new.yaml", "old.yaml", "there.yaml"]);
         assert_eq!(fs::read_to_string(root.join("old.yaml")).unwrap(), "changed");
     }

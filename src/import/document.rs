@@ -64,7 +64,7 @@ fn kind(policy: &LivePolicy) -> &'static str {
 }
 
 /// The names of the teams where each name is of one team only, and says what its id does; else the id.
-pub(super) fn team_names(scope: &Scope, teams: &TeamDirectory) -> Vec<String> {
+pub(crate) fn team_names(scope: &Scope, teams: &TeamDirectory) -> Vec<String> {
     let name = |id: &str| {
         let name = teams.name(id);
         let same = !name.is_empty() && teams.resolve(name) == TeamLookup::Found(id.to_owned());

@@ -24,6 +24,7 @@ use crate::model::{Desired, Live};
 use crate::plan::saved::Service;
 use crate::plan::{diff::Ownership, matching};
 
+pub(crate) use document::{rule, team_names};
 pub use prove::{Input, Problem, make};
 
 /// A live policy that no document declares.

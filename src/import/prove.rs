@@ -25,6 +25,9 @@ pub struct Input<'a> {
     pub loaded: &'a Loaded,
     /// What replaces its `seawall.yaml`.
     pub config: Option<&'a Path>,
+    /// Texts that stand in for files already; the answer does not name them, and no file of the workspace is overwritten
+    /// where there are any.
+    pub overlay: &'a Overlay,
     /// The policies to import.
     pub candidates: Vec<Candidate>,
     /// All undeclared policies, given what is declared: files that are overwritten may have declared some.
@@ -56,13 +59,13 @@ struct Entry {
 ///
 /// When the workspace cannot be loaded or planned for reasons that are not about what is imported.
 pub fn make(input: Input<'_>) -> Result<Import, Problem> {
-    let Input { loaded, config, candidates, undeclared, live, plan } = input;
+    let Input { loaded, config, overlay: texts, candidates, undeclared, live, plan } = input;
     let mut entries = Vec::new();
     let mut refused = Vec::new();
-    add(&mut entries, &mut refused, candidates, loaded);
+    add(&mut entries, &mut refused, candidates, (loaded, texts));
     loop {
-        let texts = entries.iter().map(|entry| (entry.file.path.clone(), Some(entry.file.text.clone())));
-        let overlay: Overlay = texts.collect();
+        let written = entries.iter().map(|entry| (entry.file.path.clone(), Some(entry.file.text.clone())));
+        let overlay: Overlay = texts.clone().into_iter().chain(written).collect();
         let after = match check::load_over(&loaded.root, config, Emptiness::Accepted, overlay) {
             Ok(after) => after,
             Err(findings) => match blame(&mut entries, &mut refused, &findings) {
@@ -82,7 +85,7 @@ pub fn make(input: Input<'_>) -> Result<Import, Problem> {
             false => Vec::new(),
         };
         if !more.is_empty() {
-            add(&mut entries, &mut refused, more, loaded);
+            add(&mut entries, &mut refused, more, (loaded, texts));
             continue;
         }
         let after_plan = plan(&after).map_err(Problem::Plan)?;
@@ -105,7 +108,12 @@ pub fn make(input: Input<'_>) -> Result<Import, Problem> {
 }
 
 /// Gives candidates their files; those without a document or a place are refused.
-fn add(entries: &mut Vec<Entry>, refused: &mut Vec<Refused>, candidates: Vec<Candidate>, loaded: &Loaded) {
+fn add(
+    entries: &mut Vec<Entry>,
+    refused: &mut Vec<Refused>,
+    candidates: Vec<Candidate>,
+    (loaded, overlay): (&Loaded, &Overlay),
+) {
     let named: Vec<(String, String)> =
         candidates.iter().map(|one| (service(one.service).to_owned(), one.name.clone())).collect();
     let stems = name::stems(&named.iter().map(|(service, name)| (service.clone(), name.as_str())).collect::<Vec<_>>());
@@ -127,7 +135,9 @@ fn add(entries: &mut Vec<Entry>, refused: &mut Vec<Refused>, candidates: Vec<Can
         };
         // A file whose name differs in letter case only is the same file on some systems.
         let clashes = |path: &String| {
-            entries.iter().any(|entry| entry.file.path == *path)
+            let there = loaded.root.join(path).symlink_metadata().is_ok() && overlay.get(path) != Some(&None);
+            !overlay.is_empty() && there
+                || entries.iter().any(|entry| entry.file.path == *path)
                 || files.iter().any(|(_, file)| file.name != *path && file.name.eq_ignore_ascii_case(path))
         };
         let path = match name::place(include, &stem) {

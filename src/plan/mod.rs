@@ -168,6 +168,26 @@ pub fn make(input: Input<'_>) -> Plan {
     }
 }
 
+/// What differs from `live`, one step an object, in no order that could be carried out; and what it means for access.
+/// Team keys of `desired` are ids.
+#[must_use]
+pub fn differences(desired: &Desired, live: &Live, ownership: &Ownership) -> Plan {
+    let diff = diff::diff(desired, live, ownership);
+    let drafts = draft::drafts(&diff).into_iter().filter(|draft| draft.because != Some(step::Reason::TemporaryName));
+    let steps: Vec<Step> = drafts.zip(1..).map(|(draft, id)| draft.step(id, 1, &diff)).collect();
+    Plan {
+        target: Some(Target { org: live.org.clone(), endpoint: String::new() }),
+        guards: Vec::new(),
+        unmanaged: Vec::new(),
+        teams: named_teams(live, &steps),
+        live: record(live, &steps),
+        access: compare(live, &steps),
+        agents: None,
+        guards_from: None,
+        steps,
+    }
+}
+
 impl Plan {
     /// Whether nothing would change.
     #[must_use]

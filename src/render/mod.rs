@@ -5,6 +5,7 @@ pub mod answer;
 pub mod describe;
 pub mod diagnostic;
 pub mod diff;
+pub mod drift;
 pub mod findings;
 pub mod github;
 pub mod import;

@@ -7,12 +7,13 @@ use crate::examples::repository;
 
 /// The modules in order: each may use those that stand below it, and none above. `render::sanitize` uses nothing, and
 /// whoever holds foreign text may call it.
-const ORDER: [&str; 16] = [
+const ORDER: [&str; 17] = [
     "cli",
     "render",
     "execute",
     "emulator",
     "service",
+    "drift",
     "import",
     "plan",
     "check",

@@ -14,6 +14,7 @@ mod apply;
 mod cases;
 mod command_line;
 mod comment;
+mod drift;
 mod emulator;
 mod examples;
 mod fmt;

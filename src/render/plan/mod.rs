@@ -69,6 +69,17 @@ pub fn human(plan: &Plan, view: View) -> String {
     out
 }
 
+/// What differs, below a title: what it means for access, then the objects.
+pub(super) fn write_differences(out: &mut String, title: &str, plan: &Plan, view: View) -> fmt::Result {
+    writeln!(out, "{BOLD}{title}{BOLD:#}: {}", words::headline(&plan.access))?;
+    access::write(out, &plan.access, view)?;
+    if !plan.steps.is_empty() {
+        steps::write(out, plan, view)?;
+    }
+    let agents = plan.agents.iter().filter(|side| !side.steps.is_empty());
+    agents.into_iter().try_for_each(|side| agents::write(out, side))
+}
+
 fn write_plan(out: &mut String, plan: &Plan, view: View) -> fmt::Result {
     let org = plan.target.as_ref().map_or("Vijil".into(), |target| line(&target.org));
     let settings = plan.guards_from.as_ref().and_then(words::settings_headline);

@@ -9,10 +9,10 @@ use std::path::Path;
 use seawall::model::{Live, LiveBody, LivePolicy, LiveRule, Policy, PolicyId, RuleId, Team, TeamDirectory};
 use seawall::service::docker::Snapshot;
 
-const ORG: &str = "my-org";
+pub(crate) const ORG: &str = "my-org";
 
 /// A live organization of these policies, with a team of each name and two that share one.
-fn organization(policies: Vec<Policy>) -> Live {
+pub(crate) fn organization(policies: Vec<Policy>) -> Live {
     let named = ["research", "platform", "no", "shared", "shared"].into_iter().zip(1..);
     let teams = named.map(|(name, number)| Team { id: team(number), name: name.to_owned() });
     let mut live: Vec<LivePolicy> = policies
@@ -33,12 +33,12 @@ fn organization(policies: Vec<Policy>) -> Live {
     Live { org: ORG.to_owned(), policies: live, teams: TeamDirectory::new(teams) }
 }
 
-fn team(number: usize) -> String {
+pub(crate) fn team(number: usize) -> String {
     format!("{number}{number}{number}{number}{number}{number}{number}{number}-1111-4111-8111-111111111111")
 }
 
 /// A workspace with these settings beside the organization, and the snapshot `live.json`.
-fn workspace(settings: &str, live: &Live) -> tempfile::TempDir {
+pub(crate) fn workspace(settings: &str, live: &Live) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let text = format!("apiVersion: seawall/v1\nkind: Workspace\ndocker:\n  org: {ORG}\n{settings}");
     fs::write(folder.path().join("seawall.yaml"), text).unwrap();
@@ -47,7 +47,7 @@ fn workspace(settings: &str, live: &Live) -> tempfile::TempDir {
 }
 
 /// The files of a workspace, the snapshot and the settings aside, with their texts.
-fn files(folder: &Path) -> Vec<(String, String)> {
+pub(crate) fn files(folder: &Path) -> Vec<(String, String)> {
     let walk = walkdir(folder, folder);
     walk.into_iter().filter(|(name, _)| name != "live.json" && name != "seawall.yaml").collect()
 }

@@ -1,0 +1,220 @@
+//! Edits of a text by the bytes of its nodes.
+//!
+//! Invariant: what no edit names stays as it is, byte for byte; edits that touch each other are refused.
+
+use std::ops::Range;
+
+use serde_json::Value;
+
+use crate::source::emit;
+use crate::source::outline::{Node, Shape, Style};
+
+/// Why a text cannot be edited, as a phrase.
+pub(super) type Refusal = String;
+
+/// A text with what is to become of parts of it.
+pub(super) struct Edits<'a> {
+    pub(super) text: &'a str,
+    edits: Vec<(Range<usize>, String)>,
+}
+
+impl<'a> Edits<'a> {
+    pub(super) fn new(text: &'a str) -> Self {
+        Self { text, edits: Vec::new() }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.edits.is_empty()
+    }
+
+    /// Takes the edits of another list over, of the same text.
+    pub(super) fn extend(&mut self, other: Self) {
+        self.edits.extend(other.edits);
+    }
+
+    pub(super) fn replace(&mut self, span: Range<usize>, with: impl Into<String>) {
+        self.edits.push((span, with.into()));
+    }
+
+    /// The text after the edits.
+    pub(super) fn apply(mut self) -> Result<String, Refusal> {
+        self.edits.sort_by_key(|(span, _)| (span.start, span.end));
+        let windows = self.text.split_once('\n').is_some_and(|(first, _)| first.ends_with('\r'));
+        let mut text = String::new();
+        let mut done = 0;
+        for (span, with) in &self.edits {
+            let kept = self.text.get(done..span.start).ok_or("a value is used in more than one place")?;
+            text.push_str(kept);
+            // A text that ends without a line end goes on here.
+            if with.ends_with('\n') && !with.starts_with('\n') && !text.is_empty() && !text.ends_with('\n') {
+                text.push('\n');
+            }
+            text.push_str(&if windows { with.replace('\n', "\r\n") } else { with.clone() });
+            done = span.end;
+        }
+        text.push_str(self.text.get(done..).ok_or("a value is used in more than one place")?);
+        Ok(text)
+    }
+
+    /// Where the line of this byte starts.
+    fn line_start(&self, at: usize) -> usize {
+        self.text.get(..at).and_then(|before| before.rfind('\n')).map_or(0, |end| end + 1)
+    }
+
+    /// Behind the line of this byte, its line end taken in.
+    pub(super) fn line_end(&self, at: usize) -> usize {
+        let rest = self.text.get(at..).unwrap_or_default();
+        rest.find('\n').map_or(self.text.len(), |end| at + end + 1)
+    }
+
+    /// Blanks before this byte on its line, other things taken for blanks.
+    pub(super) fn column(&self, at: usize) -> usize {
+        self.text.get(self.line_start(at)..at).map_or(0, |before| before.chars().count())
+    }
+
+    /// Behind the last byte of a value, line breaks of a literal text aside.
+    fn end(&self, node: &Node) -> usize {
+        let end = match &node.shape {
+            Shape::Mapping { flow: false, entries } => entries.last().map_or(node.span.end, |(key, value)| {
+                // A value that is not written stands nowhere.
+                if value.span.is_empty() { key.span.end + 1 } else { self.end(value) }
+            }),
+            Shape::Sequence { flow: false, items } => items.last().map_or(node.span.end, |item| self.end(item)),
+            Shape::Alias | Shape::Scalar { .. } | Shape::Mapping { .. } | Shape::Sequence { .. } => node.span.end,
+        };
+        node.span.start + self.text.get(node.span.start..end).map_or(0, |text| text.trim_end().len())
+    }
+
+    /// Puts another value behind a key. `flow` says whether the key stands in braces.
+    pub(super) fn set(&mut self, key: &Node, value: &Node, new: &Value, flow: bool) -> Result<(), Refusal> {
+        let between = self.text.get(key.span.end..value.span.start).unwrap_or_default();
+        if matches!(value.shape, Shape::Alias) || without_comments(between).contains('&') {
+            return Err(format!("`{}` has an anchor or an alias", content(key)));
+        }
+        if flow {
+            self.replace(value.span.clone(), emit::flow(new));
+            return Ok(());
+        }
+        let colon = between.find(':').ok_or_else(|| format!("`{}` is written in an unusual way", content(key)))?;
+        let start = key.span.end + colon + 1;
+        let written = emit::value(new, self.column(key.span.start));
+        if matches!(value.shape, Shape::Scalar { style: Style::Block, .. }) {
+            self.replace(start..value.span.end.max(start), written + "\n");
+        } else {
+            self.replace(start..self.end(value).max(start), written);
+        }
+        Ok(())
+    }
+
+    /// Takes a key and its value away.
+    pub(super) fn remove_entry(&mut self, key: &Node, value: &Node) -> Result<(), Refusal> {
+        let start = self.line_start(key.span.start);
+        if !self.text.get(start..key.span.start).unwrap_or_default().trim().is_empty() {
+            return Err(format!("`{}` does not stand on a line of its own", content(key)));
+        }
+        let end = self.end(value).max(key.span.end);
+        self.replace(start..self.line_end(end), "");
+        Ok(())
+    }
+
+    /// Adds lines behind an entry.
+    pub(super) fn insert_behind(&mut self, value: &Node, lines: String) {
+        let end = self.line_end(self.end(value));
+        self.replace(end..end, lines);
+    }
+
+    /// Changes a list: items that are not kept go, and others come behind the last. `all` is the list as it will be.
+    pub(super) fn set_items(
+        &mut self,
+        list: &List<'_>,
+        keep: &[bool],
+        added: &[Value],
+        all: &[Value],
+    ) -> Result<(), Refusal> {
+        let List { key, value, flow } = *list;
+        let Shape::Sequence { flow: brackets, items } = &value.shape else {
+            return Err(format!("`{}` has an anchor or an alias", content(key)));
+        };
+        if items.len() != keep.len() {
+            return Err(format!("`{}` is put together from other parts", content(key)));
+        }
+        if *brackets || flow || all.is_empty() {
+            return self.set_list(list, items, *brackets, all);
+        }
+        let (Some(first), Some(last)) = (items.first(), items.last()) else {
+            return self.set(key, value, &all.into(), flow);
+        };
+        let (_, indent) = self.dash(first)?;
+        for (item, keep) in items.iter().zip(keep) {
+            if !keep {
+                let (start, _) = self.dash(item)?;
+                self.replace(start..self.line_end(self.end(item)), "");
+            }
+        }
+        if !added.is_empty() {
+            let end = self.line_end(self.end(last));
+            self.replace(end..end, emit::items(added, indent));
+        }
+        Ok(())
+    }
+
+    /// A list that is written anew. One that becomes empty leaves the comments between its items where they are.
+    fn set_list(&mut self, list: &List<'_>, items: &[Node], brackets: bool, all: &[Value]) -> Result<(), Refusal> {
+        let List { key, value, flow } = *list;
+        if brackets || flow || !all.is_empty() {
+            return self.set(key, value, &all.into(), flow);
+        }
+        let between = self.text.get(key.span.end..value.span.start).unwrap_or_default();
+        let colon = between.find(':').ok_or_else(|| format!("`{}` is written in an unusual way", content(key)))?;
+        let behind = key.span.end + colon + 1;
+        self.replace(behind..behind, " []");
+        for item in items {
+            let (start, _) = self.dash(item)?;
+            self.replace(start..self.line_end(self.end(item)), "");
+        }
+        Ok(())
+    }
+
+    /// Where the line of an item's dash starts, and the dash's column.
+    fn dash(&self, item: &Node) -> Result<(usize, usize), Refusal> {
+        let start = self.line_start(item.span.start);
+        let before = self.text.get(start..item.span.start).unwrap_or_default();
+        let indent = before.len() - before.trim_start_matches(' ').len();
+        match before.trim() {
+            "-" if !matches!(item.shape, Shape::Alias) => Ok((start, indent)),
+            _ => Err("an item has an anchor or an alias, or does not start behind its dash".to_owned()),
+        }
+    }
+}
+
+/// A list with its key.
+#[derive(Clone, Copy)]
+pub(super) struct List<'a> {
+    pub(super) key: &'a Node,
+    pub(super) value: &'a Node,
+    /// Whether the key stands in braces.
+    pub(super) flow: bool,
+}
+
+/// The entry of a mapping with this key.
+pub(super) fn entry<'a>(mapping: &'a Node, name: &str) -> Option<(&'a Node, &'a Node)> {
+    let Shape::Mapping { entries, .. } = &mapping.shape else { return None };
+    entries.iter().find(|(key, _)| content(key) == name).map(|(key, value)| (key, value))
+}
+
+/// The text of a scalar.
+pub(super) fn content(node: &Node) -> &str {
+    match &node.shape {
+        Shape::Scalar { content, .. } => content,
+        Shape::Alias | Shape::Sequence { .. } | Shape::Mapping { .. } => "",
+    }
+}
+
+/// Whether a mapping is written in braces.
+pub(super) fn in_braces(node: &Node) -> bool {
+    matches!(node.shape, Shape::Mapping { flow: true, .. })
+}
+
+fn without_comments(text: &str) -> String {
+    text.lines().map(|line| line.split('#').next().unwrap_or_default()).collect()
+}

@@ -1,0 +1,130 @@
+//! What differs between live and desired, told apart by who made the difference.
+//!
+//! ```text
+//! base ──differences──▶ live      changed outside
+//! base ──differences──▶ desired   waits to be applied
+//! live ──plan─────────▶ desired   what an apply would do about both
+//! ```
+//!
+//! The base is what the last apply left: documents of an earlier commit, or a snapshot. The services keep no record of
+//! who changed what, so that without a base nothing is told apart, and nothing pretends to be.
+//!
+//! Invariant: pure and deterministic; and there is drift exactly when a plan is not empty.
+
+pub mod adopt;
+mod report;
+mod states;
+
+use std::collections::BTreeSet;
+
+use crate::model::{Desired, Live};
+use crate::plan::agents::{AgentPlan, AgentStep};
+use crate::plan::diff::Ownership;
+use crate::plan::step::Op;
+use crate::plan::{self, Plan, matching};
+
+pub use report::schema;
+
+/// What the last apply left.
+#[derive(Clone, Copy, Debug)]
+pub enum Base<'a> {
+    /// Documents; team keys are ids.
+    Documents(&'a Desired),
+    /// The live state.
+    Snapshot(&'a Live),
+}
+
+/// What drift is made from, for Docker.
+#[derive(Clone, Copy, Debug)]
+pub struct Input<'a> {
+    /// What the documents ask for; team keys are ids.
+    pub desired: &'a Desired,
+    /// What the service answered.
+    pub live: &'a Live,
+    /// What the last apply left.
+    pub base: Option<Base<'a>>,
+    /// What happens to undeclared policies.
+    pub ownership: &'a Ownership,
+}
+
+/// What differs.
+#[derive(Clone, Debug)]
+pub struct Drift {
+    /// What the base is called; `None` where there is none, so that `outside` holds all differences.
+    pub since: Option<String>,
+    /// From the base, or else from the documents, to what is live: what it means for access, and which objects.
+    pub outside: Plan,
+    /// From the base to the documents; `None` without a base.
+    pub waiting: Option<Plan>,
+    /// From what is live to the documents.
+    pub plan: Plan,
+}
+
+impl Drift {
+    /// Whether live and documents differ.
+    #[must_use]
+    pub fn is_drift(&self) -> bool {
+        !self.plan.is_empty()
+    }
+}
+
+/// What was changed outside, and what waits to be applied.
+#[must_use]
+pub fn differences(input: Input<'_>) -> (Plan, Option<Plan>) {
+    let Input { desired, live, base, ownership } = input;
+    let base_desired = match base {
+        None => desired.clone(),
+        Some(Base::Documents(base)) => base.clone(),
+        Some(Base::Snapshot(base)) => {
+            let managed = managed(base, &[desired], ownership);
+            states::desired(base.policies.iter().filter(|policy| managed.contains(policy.id.0.as_str())), desired)
+        }
+    };
+    let managed = managed(live, &[desired, &base_desired], ownership);
+    let (own, others): (Vec<_>, Vec<_>) =
+        live.policies.iter().partition(|policy| managed.contains(policy.id.0.as_str()));
+    let before = states::live(&base_desired, &others, live);
+    let after = states::desired(own.into_iter(), desired);
+    // What others own is there before and after; all the rest that is no longer live was taken away.
+    let unmanaged = others.iter().map(|policy| globset::escape(&policy.name)).collect();
+    let outside = plan::differences(&after, &before, &Ownership { exclusive: true, unmanaged });
+    let waiting = base.map(|_| plan::differences(desired, &before, ownership));
+    (outside, waiting)
+}
+
+/// The ids of live policies that are the documents' to manage.
+fn managed<'a>(live: &'a Live, documents: &[&Desired], ownership: &Ownership) -> BTreeSet<&'a str> {
+    let declared: BTreeSet<usize> =
+        documents.iter().flat_map(|desired| matching::policies(&desired.policies, &live.policies)).flatten().collect();
+    let owned = |name: &str| plan::is_left_behind(name) || ownership.exclusive && !ownership.leaves(name);
+    let all = live.policies.iter().enumerate();
+    all.filter(|(index, policy)| declared.contains(index) || owned(&policy.name))
+        .map(|(_, policy)| policy.id.0.as_str())
+        .collect()
+}
+
+/// The Vijil side: `plan` goes from live to the documents, `base` from live to what the last apply left. What somebody
+/// did outside is the way back of the latter; what waits is what only the former asks for.
+#[must_use]
+pub fn agents(plan: &AgentPlan, base: Option<&AgentPlan>) -> (AgentPlan, Option<AgentPlan>) {
+    let back = |step: &AgentStep| AgentStep {
+        op: match step.op {
+            Op::Create => Op::Delete,
+            Op::Delete => Op::Create,
+            Op::Update | Op::Approve | Op::Reject | Op::Activate => Op::Update,
+        },
+        before: step.after.clone(),
+        after: step.before.clone(),
+        ..step.clone()
+    };
+    let with = |steps: Vec<AgentStep>| AgentPlan { steps, unmanaged: Vec::new(), ..plan.clone() };
+    let outside = with(base.unwrap_or(plan).steps.iter().map(back).collect());
+    let waiting = base.map(|base| {
+        let same = |one: &AgentStep, other: &AgentStep| {
+            (one.op, &one.policy, &one.rule, &one.after) == (other.op, &other.policy, &other.rule, &other.after)
+        };
+        let only = plan.steps.iter().filter(|step| !base.steps.iter().any(|other| same(step, other)));
+        with(only.cloned().collect())
+    });
+    (outside, waiting)
+}

@@ -1,0 +1,121 @@
+//! Drift as JSON: the plan that would take it back, with what was changed outside and what waits.
+//!
+//! Invariant: every key of a plan is there with its meaning; keys may be added, none is renamed or removed.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::Drift;
+use crate::model::Origin;
+use crate::plan::Plan;
+use crate::plan::meaning::Meaning;
+use crate::plan::saved::{self, Service, Summary};
+use crate::plan::step::{Object, Op};
+
+/// The keys that drift has beside those of a plan.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+struct DriftKeys {
+    /// Whether live and documents differ.
+    drift: bool,
+    /// What the base is called: the state that the last apply left. Null where none was named; then `outside` holds all
+    /// differences, whoever made them.
+    since: Option<String>,
+    /// From the base, or else from the documents, to what is live.
+    outside: Side,
+    /// From the base to the documents: what waits to be applied. Null without a base.
+    waiting: Option<Side>,
+}
+
+/// One side of drift.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+struct Side {
+    /// How many objects differ in which way.
+    summary: Summary,
+    /// What differs, object by object.
+    differences: Vec<Difference>,
+    /// What it means for access: `widened` is what opened.
+    access: Meaning,
+}
+
+/// An object that differs. For `outside`, `before` is the object as it was left and `after` as it is live.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+struct Difference {
+    service: Service,
+    /// What was done to it, or is to be done.
+    op: Op,
+    object: Object,
+    /// The policy's name.
+    policy: String,
+    /// The rule's name; null for a difference of a policy.
+    rule: Option<String>,
+    /// Null for an object that was made.
+    before: Option<Value>,
+    /// Null for an object that was deleted.
+    after: Option<Value>,
+    /// The fields that differ.
+    changed: Vec<String>,
+    /// Where a document declares the policy.
+    source: Option<Origin>,
+}
+
+impl Side {
+    fn of(plan: &Plan) -> Self {
+        let document: Value = serde_json::from_str(&plan.to_json()).expect("a plan is JSON");
+        let steps = document.get("steps").cloned().unwrap_or_default();
+        let differences: Vec<Difference> = serde_json::from_value(steps).expect("a step says what differs");
+        let placed = |mut one: Difference| {
+            one.source = one.source.filter(|origin| !origin.file.is_empty());
+            one
+        };
+        Self {
+            summary: plan.summary(),
+            differences: differences.into_iter().map(placed).collect(),
+            access: plan.access.clone(),
+        }
+    }
+}
+
+impl Drift {
+    /// The drift as JSON, with a line feed at the end.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        let keys = DriftKeys {
+            drift: self.is_drift(),
+            since: self.since.clone(),
+            outside: Side::of(&self.outside),
+            waiting: self.waiting.as_ref().map(Side::of),
+        };
+        let mut document: Map<String, Value> = serde_json::from_str(&self.plan.to_json()).expect("a plan is JSON");
+        let Ok(Value::Object(keys)) = serde_json::to_value(keys) else { unreachable!("a structure is an object") };
+        // Behind the version, before the plan.
+        let mut ordered = Map::new();
+        ordered.extend(document.shift_remove_entry("format_version"));
+        ordered.extend(keys);
+        ordered.append(&mut document);
+        let mut text = serde_json::to_string_pretty(&ordered).expect("drift is JSON");
+        text.push('\n');
+        text
+    }
+}
+
+/// The JSON Schema (2020-12) of drift: that of a plan, and more keys.
+#[must_use]
+pub fn schema() -> Value {
+    let mut schema = saved::schema();
+    let settings = schemars::generate::SchemaSettings::draft2020_12();
+    let more: Value = settings.into_generator().into_root_schema_for::<DriftKeys>().into();
+    if let Some(object) = schema.as_object_mut() {
+        object.insert("title".to_owned(), "seawall drift".into());
+        object.insert("description".to_owned(), "Drift as JSON.".into());
+    }
+    for part in ["properties", "$defs"] {
+        if let (Some(Value::Object(all)), Some(Value::Object(more))) = (schema.get_mut(part), more.get(part)) {
+            all.extend(more.clone());
+        }
+    }
+    if let (Some(Value::Array(all)), Some(Value::Array(more))) = (schema.get_mut("required"), more.get("required")) {
+        all.extend(more.clone());
+    }
+    schema
+}

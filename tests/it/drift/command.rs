@@ -1,0 +1,288 @@
+//! `seawall drift` as people run it.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use seawall::model::{Action, Body, Decision, Live, Policy, Resources, Rule, Scope};
+use seawall::service::docker::Snapshot;
+
+use crate::examples::seawall;
+use crate::import::{files, organization, workspace};
+
+const DOCUMENTS: &str = "\
+# About this file.
+apiVersion: seawall/v1
+kind: NetworkPolicy
+name: Research # the team's own
+description: Why.
+rules:
+  # The mirrors.
+  - name: mirrors
+    decision: allow
+    actions: [connect:tcp]
+    resources:
+      - a.example.com # the first
+      # and the second
+      - b.example.com
+  - {name: braces, decision: deny, actions: [connect:tcp], resources: [c.example.com]}
+---
+# About the second.
+apiVersion: seawall/v1
+kind: NetworkPolicy
+name: Second
+scope:
+  teams: [research]
+rules: []
+";
+
+fn tcp(name: &str, decision: Decision, hosts: &[&str]) -> Rule {
+    let resources = Resources::Plain(hosts.iter().map(|host| (*host).to_owned()).collect());
+    Rule { name: name.to_owned(), decision, actions: vec![Action::ConnectTcp], resources }
+}
+
+fn live(rules: Vec<Rule>) -> Live {
+    let second =
+        Policy { name: "Second".into(), scope: Scope::of([crate::import::team(1)]), body: Body::Allowlist(Vec::new()) };
+    let research = Policy { name: "Research".into(), scope: Scope::Organization, body: Body::Allowlist(rules) };
+    let other = Policy {
+        name: "Other".into(),
+        scope: Scope::Organization,
+        body: Body::Allowlist(vec![tcp("x", Decision::Allow, &["x.example.com"])]),
+    };
+    organization(vec![research, second, other])
+}
+
+fn applied() -> Vec<Rule> {
+    vec![
+        tcp("mirrors", Decision::Allow, &["a.example.com", "b.example.com"]),
+        tcp("braces", Decision::Deny, &["c.example.com"]),
+    ]
+}
+
+fn opened() -> Vec<Rule> {
+    vec![
+        tcp("mirrors", Decision::Allow, &["a.example.com", "z.example.com"]),
+        tcp("braces", Decision::Allow, &["c.example.com"]),
+        tcp("new", Decision::Allow, &["n.example.com"]),
+    ]
+}
+
+fn folder(live: &Live) -> tempfile::TempDir {
+    let folder = workspace("include: ['*.yaml']\n", live);
+    fs::write(folder.path().join("all.yaml"), DOCUMENTS).unwrap();
+    folder
+}
+
+fn becomes(folder: &Path, live: &Live) {
+    fs::write(folder.join("live.json"), Snapshot::from(live).text()).unwrap();
+}
+
+#[test]
+fn without_drift_there_is_nothing_to_say() {
+    let folder = folder(&live(applied()));
+    let (code, stdout, stderr) = seawall(folder.path(), &["drift", "--live-from", "live.json"]);
+    assert_eq!(
+        (code, stdout.as_str(), stderr.as_str()),
+        (Some(0), "No drift: `my-org` is as the documents say.\n", "")
+    );
+}
+
+#[test]
+fn what_live_allows_beyond_the_documents_comes_first_and_is_not_called_outside_without_a_base() {
+    let folder = folder(&live(opened()));
+    let (code, stdout, stderr) = seawall(folder.path(), &["drift", "--live-from", "live.json"]);
+    assert_eq!((code, stderr.as_str()), (Some(3), ""));
+    insta::assert_snapshot!(stdout, @"
+    Drift: `my-org` allows more than what the documents say.
+
+    Live, against the documents: widens access for 1 audience, narrows access for 1 audience
+
+    Access
+      gained by the whole organization
+        + connect:tcp c.example.com
+            because no longer deny `Research › braces`
+            because now allow `Research › braces`
+        + connect:tcp n.example.com
+            because now allow `Research › new`
+        + connect:tcp z.example.com
+            because now allow `Research › mirrors`
+      lost by the whole organization
+        - connect:tcp b.example.com
+            because no longer allow `Research › mirrors`
+
+    Changes
+      Research  all.yaml:4
+       1 ~ mirrors
+             resources: - b.example.com
+             resources: + z.example.com
+       2 ~ braces
+             decision: deny → allow
+       3 + new
+             allow connect:tcp  n.example.com
+
+    Whether somebody changed this outside, or it waits to be applied, cannot be told without `--since`.
+    `seawall apply` makes live what the documents say.
+    `seawall drift --adopt` makes the documents say what is live.
+    ");
+}
+
+/// A repository in which these documents were applied.
+fn committed(folder: &Path) {
+    let git = |arguments: &[&str]| {
+        let named = ["-c", "user.name=a", "-c", "user.email=a@example.com", "-c", "commit.gpgsign=false"];
+        let run = Command::new("git").current_dir(folder).args(named).args(arguments).output().unwrap();
+        assert!(run.status.success(), "{run:?}");
+    };
+    git(&["init", "-q"]);
+    git(&["add", "seawall.yaml", "all.yaml"]);
+    git(&["commit", "-q", "-m", "applied"]);
+}
+
+#[test]
+fn what_was_changed_outside_is_told_from_what_waits() {
+    let folder = folder(&live(applied()));
+    committed(folder.path());
+    fs::copy(folder.path().join("live.json"), folder.path().join("applied.json")).unwrap();
+    let edited = DOCUMENTS.replace(
+        "rules: []",
+        "rules:\n  - {name: w, decision: allow, actions: [connect:tcp], resources: [w.example.com]}",
+    );
+    fs::write(folder.path().join("all.yaml"), edited).unwrap();
+    let drift = |arguments: &[&str]| {
+        let all: Vec<&str> =
+            ["drift", "--live-from", "live.json"].into_iter().chain(arguments.iter().copied()).collect();
+        let (code, stdout, stderr) = seawall(folder.path(), &all);
+        assert_eq!((code, stderr.as_str()), (Some(3), ""), "{stdout}");
+        stdout
+    };
+    let stdout = drift(&["--since", "HEAD"]);
+    assert!(
+        stdout.starts_with("Drift: nothing was changed outside in `my-org`, and changes wait to be applied.\n\nWaits"),
+        "{stdout}"
+    );
+
+    becomes(folder.path(), &live(opened()));
+    let stdout = drift(&["--since", "HEAD"]);
+    insta::assert_snapshot!(stdout, @"
+    Drift: `my-org` allows more than what was applied.
+
+    Changed outside since `HEAD`: widens access for 1 audience, narrows access for 1 audience
+
+    Access
+      gained by the whole organization
+        + connect:tcp c.example.com
+            because no longer deny `Research › braces`
+            because now allow `Research › braces`
+        + connect:tcp n.example.com
+            because now allow `Research › new`
+        + connect:tcp z.example.com
+            because now allow `Research › mirrors`
+      lost by the whole organization
+        - connect:tcp b.example.com
+            because no longer allow `Research › mirrors`
+
+    Changes
+      Research  all.yaml:4
+       1 ~ mirrors
+             resources: - b.example.com
+             resources: + z.example.com
+       2 ~ braces
+             decision: deny → allow
+       3 + new
+             allow connect:tcp  n.example.com
+
+    Waits to be applied: widens access for 1 audience
+
+    Access
+      gained by members of research
+        + connect:tcp w.example.com
+            because now allow `Second › w`
+
+    Changes
+      Second  all.yaml:24
+       1 + w
+             allow connect:tcp  w.example.com
+
+    `seawall apply` makes live what the documents say.
+    `seawall drift --adopt` makes the documents say what is live.
+    ");
+    assert_eq!(drift(&["--since", "applied.json"]), stdout.replace("`HEAD`", "`applied.json`"));
+
+    let json: serde_json::Value = serde_json::from_str(&drift(&["--since", "HEAD", "--format", "json"])).unwrap();
+    assert!(fits(&json), "{json:#}");
+    assert_eq!((&json["format_version"], &json["drift"], &json["since"]), (&1.into(), &true.into(), &"HEAD".into()));
+    assert_eq!(json["outside"]["access"]["widened"][0]["audience"]["teams"], serde_json::json!([]));
+    assert_eq!(json["waiting"]["differences"][0]["policy"], "Second");
+    assert_eq!(json["summary"]["delete"], 1);
+    let markdown = drift(&["--since", "HEAD", "--format", "markdown"]);
+    assert!(markdown.starts_with("### seawall: drift\n\n<code>my-org</code> allows more than what was applied.\n\n### Changed outside since <code>HEAD</code>:"), "{markdown}");
+
+    // What waits would be lost.
+    let (code, _, stderr) =
+        seawall(folder.path(), &["drift", "--adopt", "--since", "HEAD", "--live-from", "live.json"]);
+    assert_eq!(code, Some(4));
+    assert!(stderr.contains("nothing was written: changes wait to be applied: 1 to create"), "{stderr}");
+}
+
+fn fits(json: &serde_json::Value) -> bool {
+    jsonschema::draft202012::new(&seawall::drift::schema()).unwrap().is_valid(json)
+}
+
+#[test]
+fn the_schema_of_drift_is_the_stored_one() {
+    let stored = concat!(env!("CARGO_MANIFEST_DIR"), "/schemas/drift.schema.json");
+    let text = format!("{:#}\n", seawall::drift::schema());
+    #[expect(clippy::disallowed_methods, reason = "whether to write the schema is asked for from outside")]
+    if std::env::var_os("SEAWALL_SCHEMAS").is_some_and(|value| value == "write") {
+        fs::write(stored, &text).unwrap();
+    }
+    assert!(fs::read_to_string(stored).unwrap_or_default() == text, "write it with `SEAWALL_SCHEMAS=write`");
+}
+
+#[test]
+fn adopting_edits_what_differs_and_nothing_else() {
+    let folder = folder(&live(opened()));
+    let (code, stdout, stderr) = seawall(folder.path(), &["drift", "--adopt", "--live-from", "live.json"]);
+    assert_eq!((code, stderr.as_str()), (Some(0), ""), "{stdout}");
+    assert_eq!(
+        stdout,
+        "  edited   all.yaml  Research\nAdopted: the documents say what is live, and planning now changes nothing.\n"
+    );
+    let expected = DOCUMENTS
+        .replace("      - b.example.com\n", "      - z.example.com\n")
+        .replace("decision: deny", "decision: allow")
+        .replace("[c.example.com]}\n", "[c.example.com]}\n  - name: new\n    decision: allow\n    actions: [connect:tcp]\n    resources: [n.example.com]\n");
+    assert_eq!(files(folder.path()), [("all.yaml".to_owned(), expected)]);
+}
+
+#[test]
+fn a_document_that_nothing_live_belongs_to_goes_and_the_rest_of_its_file_stays() {
+    let mut live = live(applied());
+    live.policies.retain(|policy| policy.name != "Second");
+    let folder = folder(&live);
+    let (code, stdout, stderr) = seawall(folder.path(), &["drift", "--adopt", "--live-from", "live.json"]);
+    assert_eq!((code, stderr.as_str()), (Some(0), ""), "{stdout}");
+    let expected = DOCUMENTS.split("---\n").next().unwrap().to_owned();
+    assert_eq!(files(folder.path()), [("all.yaml".to_owned(), expected)]);
+}
+
+#[test]
+fn what_cannot_be_edited_is_refused_and_nothing_is_written() {
+    let folder = folder(&live(opened()));
+    let aliased = DOCUMENTS.replace(
+        "resources:\n      - a.example.com # the first\n",
+        "resources: &hosts\n      - a.example.com # the first\n",
+    );
+    let aliased = aliased.replace("resources: [c.example.com]", "resources: *hosts");
+    fs::write(folder.path().join("all.yaml"), &aliased).unwrap();
+    let (code, stdout, stderr) = seawall(folder.path(), &["drift", "--adopt", "--live-from", "live.json"]);
+    assert_eq!((code, stdout.as_str()), (Some(4), ""));
+    assert!(
+        stderr.contains(
+            "nothing was written: some documents cannot be edited:\n  `Research`: `resources` has an anchor or an alias"
+        ),
+        "{stderr}"
+    );
+    assert_eq!(files(folder.path()), [("all.yaml".to_owned(), aliased)]);
+}

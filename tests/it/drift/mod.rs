@@ -1,0 +1,4 @@
+//! What differs between live and documents, and the way back into the documents.
+
+mod command;
+mod random;
