@@ -77,7 +77,7 @@ pub(super) fn write_differences(out: &mut String, title: &str, plan: &Plan, view
         steps::write(out, plan, view)?;
     }
     let agents = plan.agents.iter().filter(|side| !side.steps.is_empty());
-    agents.into_iter().try_for_each(|side| agents::write(out, side))
+    agents.into_iter().try_for_each(|side| agents::write(out, side, view))
 }
 
 fn write_plan(out: &mut String, plan: &Plan, view: View) -> fmt::Result {
