@@ -77,8 +77,15 @@ case $COMMAND in
     fi
     ;;
   drift)
-    as_text "$SEAWALL" --color never drift "${settings[@]}" -- "$WORKSPACE"
+    report=$(mktemp "${RUNNER_TEMP:-/tmp}/seawall-drift.XXXXXX")
+    [ -z "${SINCE:-}" ] || settings+=("--since=$SINCE")
+    as_text "$SEAWALL" --color never drift "${settings[@]}" --format markdown -- "$WORKSPACE" >"$report"
     code=$?
+    cat "$report"
+    # The first and the last lines keep the runner from reading what is between them.
+    sed -i -e '1d' -e '$d' "$report"
+    summary <"$report"
+    [ "$code" != 3 ] || output report "$report"
     ;;
   snapshot)
     folder=$(mktemp -d "${RUNNER_TEMP:-/tmp}/seawall-live.XXXXXX")

@@ -178,6 +178,7 @@ pub fn differences(desired: &Desired, live: &Live, ownership: &Ownership) -> Pla
     Plan {
         target: Some(Target { org: live.org.clone(), endpoint: String::new() }),
         guards: Vec::new(),
+        guard_settings: Guards::default(),
         unmanaged: Vec::new(),
         teams: named_teams(live, &steps),
         live: record(live, &steps),
