@@ -56,13 +56,14 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     })?;
     let environment = context.environment();
     let marker = Marker::new(&key.clone().unwrap_or_else(|| of_plan(&plan)));
-    let text = markdown::comment(&plan, pipeline::run(environment)?.as_deref());
+    let (event, from) = (pipeline::event(environment)?, pipeline::run(environment)?);
+    let text = markdown::comment(&plan, markdown::Made { commit: pipeline::head(&event), run: from.as_deref() });
     if *print {
         context.print(&format!("{}\n{text}", marker.line()))?;
         return Ok(Exit::Done);
     }
     let repository = pipeline::repository(environment, repository.as_deref())?;
-    let asked = pipeline::pull_request(context, *pull_request)?;
+    let asked = pipeline::pull_request(environment, &event, *pull_request)?;
     let (base, token) = (pipeline::api(environment)?, pipeline::token(environment)?);
     let observer = (!context.quiet()).then(|| Arc::new(note) as Observer);
     let github = GitHub::connect(base, token, repository, Clock::system(), observer)?;

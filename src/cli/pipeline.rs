@@ -10,7 +10,7 @@ use secrecy::SecretString;
 use serde_json::Value;
 
 use super::planning::read;
-use super::{Context, Environment, Exit, Failure};
+use super::{Environment, Exit, Failure};
 use crate::service::github::{ENDPOINT, Head, Repository};
 use crate::service::http::BaseUrl;
 
@@ -49,19 +49,34 @@ pub(super) fn repository(environment: &Environment, flag: Option<&str>) -> Resul
 /// # Errors
 ///
 /// When none of them names one.
-pub(super) fn pull_request(context: &Context, flag: Option<u64>) -> Result<Asked, Failure> {
-    let environment = context.environment();
+pub(super) fn pull_request(environment: &Environment, event: &Value, flag: Option<u64>) -> Result<Asked, Failure> {
     if let Some(number) = flag.or(environment.text("GITHUB_REF")?.as_deref().and_then(of_ref)) {
         return Ok(Asked::Number(number));
     }
-    let event = match environment.os("GITHUB_EVENT_PATH") {
-        Some(path) => serde_json::from_str(&read(Path::new(&path))?).unwrap_or(Value::Null),
-        None => Value::Null,
-    };
-    of_event(&event).ok_or_else(|| {
+    of_event(event).ok_or_else(|| {
         Failure::new(Exit::Usage, "no pull request is named")
             .hint("set `--pull-request NUMBER`, or run in a pipeline that a pull request started")
     })
+}
+
+/// What started the run, as GitHub tells it; null outside of a pipeline.
+///
+/// # Errors
+///
+/// When the file of the event cannot be read.
+pub(super) fn event(environment: &Environment) -> Result<Value, Failure> {
+    match environment.os("GITHUB_EVENT_PATH") {
+        Some(path) => Ok(serde_json::from_str(&read(Path::new(&path))?).unwrap_or(Value::Null)),
+        None => Ok(Value::Null),
+    }
+}
+
+/// The commit at the head of the pull request that started the run: what a plan in it is about.
+pub(super) fn head(event: &Value) -> Option<&str> {
+    let commit = ["/workflow_run/head_sha", "/pull_request/head/sha"].into_iter().find_map(|at| event.pointer(at));
+    let is_commit =
+        |commit: &&str| (7..=64).contains(&commit.len()) && commit.bytes().all(|byte| byte.is_ascii_hexdigit());
+    commit.and_then(Value::as_str).filter(is_commit)
 }
 
 fn of_ref(reference: &str) -> Option<u64> {
@@ -141,7 +156,7 @@ pub(super) fn run(environment: &Environment) -> Result<Option<String>, Failure> 
 mod tests {
     use serde_json::json;
 
-    use super::{Asked, Head, of_event, of_ref, run};
+    use super::{Asked, Head, head, of_event, of_ref, run};
     use crate::cli::Environment;
 
     #[test]
@@ -163,6 +178,16 @@ mod tests {
         ];
         for (event, asked) in table {
             assert_eq!(of_event(&event), asked, "{event}");
+        }
+    }
+
+    #[test]
+    fn a_head_is_a_commit() {
+        let commit = "0123456789abcdef0123456789abcdef01234567";
+        assert_eq!(head(&json!({"pull_request": {"head": {"sha": commit}}})), Some(commit));
+        assert_eq!(head(&json!({"workflow_run": {"head_sha": commit}})), Some(commit));
+        for other in [json!({"workflow_run": {"head_sha": "</code>"}}), json!({"after": commit}), json!(null)] {
+            assert_eq!(head(&other), None);
         }
     }
 

@@ -27,13 +27,26 @@ const DIFF: usize = 4_000;
 /// How many items of a list are shown.
 const ITEMS: usize = 20;
 
-/// A plan as a comment, at most [`MOST`] characters less what a marker takes. `run` is the address of the run that made
-/// it, where everything is that does not fit.
+/// Where a comment's plan comes from, as far as it is known.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Made<'a> {
+    /// The commit that it is about, so that nobody takes it for one about a later commit.
+    pub commit: Option<&'a str>,
+    /// The address of the run that made it, where everything is that does not fit.
+    pub run: Option<&'a str>,
+}
+
+/// A plan as a comment, at most [`MOST`] characters less what a marker takes.
 #[must_use]
-pub fn comment(plan: &Plan, run: Option<&str>) -> String {
+pub fn comment(plan: &Plan, Made { commit, run }: Made<'_>) -> String {
+    let about = commit.map(|commit| format!("This is about the commit {}.", code(commit)));
+    let rest = run.map(|run| format!("The whole plan is in <a href=\"{}\">this run</a>.", attribute(run)));
+    let notes: Vec<String> = about.into_iter().chain(rest).collect();
     let text = self::plan(plan);
-    let Some(run) = run else { return text };
-    format!("{}\n\n<sub>The whole plan is in <a href=\"{}\">this run</a>.</sub>\n", text.trim_end(), attribute(run))
+    if notes.is_empty() {
+        return text;
+    }
+    format!("{}\n\n<sub>{}</sub>\n", text.trim_end(), notes.join(" "))
 }
 
 /// An address in an attribute of HTML.

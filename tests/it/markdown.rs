@@ -9,6 +9,7 @@ use seawall::model::{
 use seawall::plan::agents::{AgentPlan, AgentRecord, AgentStep, AgentTarget, Subject};
 use seawall::plan::step::Op;
 use seawall::plan::{self, GuardsFrom, Plan, Target, diff::Ownership};
+use seawall::render::markdown::Made;
 use seawall::render::plan::View;
 use seawall::render::{markdown, plan as terminal};
 
@@ -258,7 +259,7 @@ proptest! {
     #[test]
     fn foreign_text_is_never_markup(texts in prop::collection::vec(hostile(), 1..5)) {
         let plan = plan_of(&texts);
-        let text = markdown::comment(&plan, Some("https://github.example/run/7"));
+        let text = markdown::comment(&plan, Made { commit: Some("0123456789abcdef"), run: Some("https://github.example/run/7") });
         prop_assert!(text.contains(CANARY) && text.len() <= markdown::MOST);
         assert_inert(&text);
         let plain = terminal::human(&plan, View { width: 120, all: true });

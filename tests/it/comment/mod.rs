@@ -163,20 +163,23 @@ async fn a_link_to_elsewhere_is_not_followed() {
 async fn a_run_after_another_finds_its_pull_request_by_the_head_of_the_event() {
     let (fake, folder) = (Fake::start().await, plans(1));
     let event = json!({"workflow_run": {
-        "head_branch": "new rule&state=all", "head_sha": "abc", "head_repository": {"owner": {"login": "mallory"}}
+        "head_branch": "new rule&state=all", "head_sha": "abc0123", "head_repository": {"owner": {"login": "mallory"}}
     }});
     std::fs::write(folder.path().join("event.json"), event.to_string()).unwrap();
     let event = folder.path().join("event.json");
     let variables = [("GITHUB_REF", "refs/heads/main"), ("GITHUB_EVENT_PATH", event.to_str().unwrap())];
-    fake.world().pulls = json!([{"number": 11, "head": {"sha": "another"}}, {"number": 12, "head": {"sha": "abc"}}]);
+    fake.world().pulls =
+        json!([{"number": 11, "head": {"sha": "another"}}, {"number": 12, "head": {"sha": "abc0123"}}]);
     let output = comment(folder.path(), &fake, &["--plan", "plan.json"], &variables).await;
     assert!(told(&output).1.starts_with("Posted: "), "{output:?}");
     let asked = "GET /repos/my-org/policies/pulls?state=open&head=mallory%3Anew%20rule%26state%3Dall&per_page=100";
     assert_eq!(fake.calls()[0], asked);
 
+    assert!(fake.said()[0].1.ends_with("<sub>This is about the commit <code>abc0123</code>.</sub>\n"));
+
     fake.world().pulls = json!([{"number": 12, "head": {"sha": "pushed since"}}]);
     let output = comment(folder.path(), &fake, &["--plan", "plan.json"], &variables).await;
-    let says = "Nothing posted: no open pull request has `new rule&state=all` at abc";
+    let says = "Nothing posted: no open pull request has `new rule&state=all` at abc0123";
     assert_eq!(told(&output), (Some(0), says.into(), String::new()));
 }
 
