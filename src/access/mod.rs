@@ -29,6 +29,7 @@ mod question;
 pub mod ranges;
 mod remarks;
 mod request;
+pub mod survey;
 #[cfg(test)]
 mod tests;
 mod text;

@@ -76,7 +76,7 @@ pub fn purpose(block: &IpNet) -> Option<Purpose> {
 
 /// Who knows a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Known {
+pub(crate) enum Known {
     /// Machines by themselves, or their network.
     Locally,
     /// Perhaps only the organization.
@@ -86,7 +86,7 @@ pub(super) enum Known {
 }
 
 impl Known {
-    pub(super) fn of(name: &str) -> Self {
+    pub(crate) fn of(name: &str) -> Self {
         let local = ["internal", "local", "localhost", "localdomain", "arpa"];
         match name.rsplit_once('.') {
             None => Self::Locally,
@@ -98,7 +98,7 @@ impl Known {
 
     /// Whether such a name, as a rule, has no address in a block: one of the public DNS has a public address, and none but
     /// those that are known locally leads to the machine or to its link.
-    pub(super) fn hardly_has(self, block: &IpNet) -> bool {
+    pub(crate) fn hardly_has(self, block: &IpNet) -> bool {
         match purpose(block) {
             None => false,
             Some(Purpose::Private) => self == Self::Publicly,

@@ -10,7 +10,7 @@ use super::path;
 use super::pattern::{Sequence, Token};
 use super::unknowns::{Unknown, Unknowns};
 
-type Node = u32;
+pub(super) type Node = u32;
 
 /// Where systems usually have the home folders of people. Of the user's name nothing is known.
 const HOMES: [&[&str]; 4] = [
@@ -51,16 +51,17 @@ pub(super) enum Case {
     Unknown,
 }
 
+/// Where one more label leads.
 #[derive(Debug, Default)]
-struct Edges {
+pub(super) struct Edges {
     /// By lower-case label: the labels as they are written.
-    literals: BTreeMap<String, Vec<(String, Node)>>,
-    globs: Vec<(Glob, Node)>,
-    one: Option<Node>,
-    deep: Option<Node>,
+    pub(super) literals: BTreeMap<String, Vec<(String, Node)>>,
+    pub(super) globs: Vec<(Glob, Node)>,
+    pub(super) one: Option<Node>,
+    pub(super) deep: Option<Node>,
     /// A `**` ends here: any label stays.
-    stays: bool,
-    accepts: Vec<Hit>,
+    pub(super) stays: bool,
+    pub(super) accepts: Vec<Hit>,
 }
 
 impl Trie {
@@ -73,7 +74,7 @@ impl Trie {
         vec![(0, Unknowns::NONE)]
     }
 
-    fn edges(&self, node: Node) -> &Edges {
+    pub(super) fn edges(&self, node: Node) -> &Edges {
         self.nodes.get(node as usize).expect("a node of this trie")
     }
 

@@ -7,6 +7,7 @@ use std::path::Path;
 use super::load::{Emptiness, FileDocuments, has_errors};
 use super::silence::{self, Annotated};
 use super::{Input, mcp, run};
+use crate::access::survey::Survey;
 use crate::diagnostic::{Diagnostic, FileId, Files};
 use crate::document::{self, Declared, DeclaredAgent, Ownership, Test, Workspace as Settings};
 use crate::model::Desired;
@@ -64,7 +65,8 @@ impl<'a> Declarations<'a> {
             findings.push(finding.help("declare a policy, or write `ownership: declared` in `vijil`"));
         }
         let settings = settings.map(|(settings, _)| settings);
-        run(&Input { policies, agents, tests, settings, files, complete }, findings);
+        let survey = Survey::of(policies.iter().map(|declared| &declared.desired.policy));
+        run(&Input { policies, survey: &survey, agents, tests, settings, files, complete }, findings);
         let cedar: Vec<(FileId, Vec<Comment>, Tree)> =
             policies.iter().filter_map(|policy| mcp::comments(policy, files)).collect();
         let in_cedar = cedar.iter().map(|(file, comments, tree)| Annotated {

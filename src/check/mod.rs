@@ -1,28 +1,40 @@
 //! Traps and rules across documents, one file each, in one table with their documentation; and [`load`], which takes a
 //! workspace from its files to what it means.
 //!
-//! A check is a pure function over declared policies and their places. It either looks at one policy alone, and then it
-//! also runs for files given one by one, or at the whole workspace.
+//! A check is a pure function over declared policies and their places. It looks at one policy alone, at rules beside each
+//! other, or at the whole workspace, which it does not for files given one by one.
 //!
 //! Invariant: every code that a finding carries is in [`TABLE`], and the bad example there brings it about.
 
+mod address_deny;
 mod agent_pairs;
 mod agents;
+mod broad_allow;
+mod covered_rule;
 mod declarations;
+mod denied_allow;
 mod filesystem_path;
 mod host;
+mod http_allow;
 mod http_path;
+mod idle_deny;
 mod layers;
 mod limits;
 mod load;
+mod look_alike;
 mod mcp;
+mod metadata;
+mod mounts;
 mod names;
 mod reading;
 mod silence;
+mod sites;
 mod table;
 mod teams;
 mod verdict;
+mod wildcard;
 
+use crate::access::survey::Survey;
 use crate::diagnostic::{Diagnostic, Files, Severity};
 use crate::document::{Declared, DeclaredAgent, Test, Workspace as Settings};
 use crate::source::parallel;
@@ -58,6 +70,9 @@ pub enum Run {
     Policy(fn(&Declared<'_>, &Files, &mut Vec<Diagnostic>)),
     /// By looking at one policy for agents.
     Agent(fn(&DeclaredAgent<'_>, &mut Vec<Diagnostic>)),
+    /// By looking at rules beside each other. What is found holds whatever else is declared, so that it is looked for in
+    /// files given one by one too.
+    Together(fn(&Input<'_>, &mut Vec<Diagnostic>)),
     /// By looking at everything.
     Workspace(fn(&Input<'_>, &mut Vec<Diagnostic>)),
 }
@@ -67,6 +82,8 @@ pub enum Run {
 pub struct Input<'a> {
     /// The policies, in the order of files and places.
     pub policies: &'a [Declared<'a>],
+    /// What the rules of these policies say about each other.
+    pub survey: &'a Survey,
     /// The policies for agents, likewise.
     pub agents: &'a [DeclaredAgent<'a>],
     /// The access tests, likewise.
@@ -97,6 +114,7 @@ pub fn run(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
             Run::Agent(look) => input.agents.iter().for_each(|policy| look(policy, findings)),
             // Absence means something only when everything was read.
             Run::Workspace(look) if input.complete || check.severity == Severity::Error => look(input, findings),
+            Run::Together(look) => look(input, findings),
             Run::Workspace(_) | Run::Policy(_) | Run::Reading => {}
         }
     }

@@ -1,6 +1,10 @@
 //! All checks.
 
-use super::{Check, agent_pairs, agents, filesystem_path, host, http_path, layers, limits, mcp, names, reading, teams};
+use super::{
+    Check, address_deny, agent_pairs, agents, broad_allow, covered_rule, denied_allow, filesystem_path, host,
+    http_allow, http_path, idle_deny, layers, limits, look_alike, mcp, metadata, mounts, names, reading, teams,
+    wildcard,
+};
 
 /// All checks in groups, in the order of the documentation.
 pub static TABLE: &[&[Check]] = &[
@@ -11,6 +15,16 @@ pub static TABLE: &[&[Check]] = &[
     host::CHECKS,
     http_path::CHECKS,
     filesystem_path::CHECKS,
+    look_alike::CHECKS,
+    broad_allow::CHECKS,
+    metadata::CHECKS,
+    denied_allow::CHECKS,
+    covered_rule::CHECKS,
+    idle_deny::CHECKS,
+    http_allow::CHECKS,
+    address_deny::CHECKS,
+    wildcard::CHECKS,
+    mounts::CHECKS,
     mcp::CHECKS,
     teams::CHECKS,
     agents::CHECKS,

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Context, Exit, Failure};
 use crate::check::{self, Emptiness, Loaded};
-use crate::diagnostic::Findings;
+use crate::diagnostic::{Findings, Severity};
 use crate::render::diagnostic;
 use crate::source::{CONFIG_NAME, find_root};
 
@@ -41,15 +41,16 @@ pub(super) fn root(context: &Context, path: Option<&Path>) -> Result<PathBuf, Fa
     Ok(path.to_owned())
 }
 
-/// Loads the workspace that a command is about. Findings go to standard error: errors end the run, warnings and notes
-/// are shown unless `-q` asks for silence.
+/// Loads the workspace that a command is about. Findings go to standard error: errors end the run, warnings are shown
+/// unless `-q` asks for silence, and notes are left to `validate`.
 ///
 /// # Errors
 /// With exit code 1 when there is no workspace or something is wrong with its documents.
 pub(super) fn load(context: &Context, path: Option<&Path>, emptiness: Emptiness) -> Result<Loaded, Failure> {
     let root = root(context, path)?;
     match check::load(&root, context.config().as_deref(), emptiness) {
-        Ok(loaded) => {
+        Ok(mut loaded) => {
+            loaded.findings.diagnostics.retain(|finding| finding.severity != Severity::Note);
             if !loaded.findings.diagnostics.is_empty() {
                 context.note(diagnostic::human(&loaded.findings, &folder(context)).trim_end());
             }

@@ -25,5 +25,6 @@ mod markdown;
 mod mcp;
 mod readme;
 mod service;
+mod traps;
 mod validate;
 mod vijil;

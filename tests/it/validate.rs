@@ -252,7 +252,11 @@ fn files_given_one_by_one_are_checked_alone() {
 fn every_finding_of_the_table_is_brought_about_by_its_bad_example() {
     for check in TABLE.iter().copied().flatten().filter(|check| !check.bad.is_empty()) {
         let text = if check.bad.starts_with("- ") {
-            let kind = if check.bad.contains("[read") { "FilesystemPolicy" } else { "NetworkPolicy" };
+            let kind = if check.bad.contains("[read") || check.bad.contains("[write") {
+                "FilesystemPolicy"
+            } else {
+                "NetworkPolicy"
+            };
             format!("apiVersion: seawall/v1\nkind: {kind}\nname: example\nrules:\n{}", check.bad)
         } else {
             check.bad.to_owned()
@@ -312,11 +316,15 @@ fn everything_that_yaml_can_hold_has_an_answer() {
             policy("rules: []\n\"r\\u0075les\": []\n"),
             &["duplicate-key a.yaml:5:1"],
         ),
-        ("an anchor and an alias", policy(&format!("rules:\n  - &r {rule}\n  - {{<<: *r, name: s}}\n")), &[]),
+        (
+            "an anchor and an alias, which says the same twice",
+            policy(&format!("rules:\n  - &r {rule}\n  - {{<<: *r, name: s}}\n")),
+            &["covered-rule a.yaml:5:71"],
+        ),
         (
             "an own key wins over a merged one, wherever it stands",
             policy(&format!("rules:\n  - &r {rule}\n  - {{name: s, <<: *r}}\n")),
-            &[],
+            &["covered-rule a.yaml:5:71"],
         ),
         (
             "a list of merged mappings",
@@ -474,7 +482,7 @@ fn a_silence_covers_its_place_and_nothing_else() {
 #[test]
 fn documents_are_checked_together() {
     let rule = |name: &str| {
-        format!("  - {{name: {name}, decision: allow, actions: [connect:tcp], resources: [a.example.com]}}\n")
+        format!("  - {{name: {name}, decision: allow, actions: [connect:tcp], resources: [{name}.example.com]}}\n")
     };
     let many: String = (0..251).map(|index| rule(&format!("r{index}"))).collect();
     let folder = workspace(&[("a.yaml", &policy(&format!("rules:\n{many}")))]);

@@ -1,0 +1,88 @@
+//! Walks a trie with a pattern rather than a target.
+//!
+//! Invariant: what is said to cover a pattern certainly matches all that the pattern matches, however open questions are
+//! settled; what is said not to meet it certainly matches nothing of it.
+
+use std::collections::BTreeSet;
+
+use crate::access::pattern::{Sequence, Token};
+use crate::access::trie::{Node, State, Trie};
+use crate::access::unknowns::Unknowns;
+
+/// What may be matched by a pattern that covers another, in one step: a single label less, or several.
+fn cover_step(trie: &Trie, state: &State, token: &Token) -> State {
+    if let Token::Literal(label) = token {
+        return trie.step(state, label);
+    }
+    let mut next = State::new();
+    for &(node, unknowns) in state {
+        let edges = trie.edges(node);
+        let one = edges.one.filter(|_| *token != Token::Deep);
+        let same = edges.globs.iter().find(|(glob, _)| matches!(token, Token::Glob(own) if own == glob));
+        let stay = edges.stays.then_some(node);
+        next.extend(
+            one.into_iter().chain(edges.deep).chain(stay).chain(same.map(|(_, to)| *to)).map(|to| (to, unknowns)),
+        );
+    }
+    next.sort_unstable();
+    next.dedup();
+    next
+}
+
+/// The clauses that match whatever `pattern` matches. A pattern that itself raises open questions has none.
+pub(super) fn covering(trie: &Trie, pattern: &Sequence) -> Vec<u32> {
+    if !pattern.unknowns.is_empty() {
+        return Vec::new();
+    }
+    let mut state = Trie::start();
+    let mut before = Trie::start();
+    for token in &pattern.tokens {
+        let next = cover_step(trie, &state, token);
+        before = std::mem::replace(&mut state, next);
+    }
+    let certain = |state: &State, open: Unknowns| -> Vec<u32> {
+        trie.hits(state).into_iter().filter(|hit| hit.unknowns.is_subset(open)).map(|hit| hit.clause).collect()
+    };
+    let mut covering = certain(&state, Unknowns::NONE);
+    if pattern.tokens.last() == Some(&Token::Deep) {
+        // It may stand for nothing too; where that is open, in the same cases.
+        let bare = certain(&before, pattern.bare);
+        covering.retain(|clause| bare.contains(clause));
+    }
+    covering.dedup();
+    covering
+}
+
+/// Whether `is_met` takes any clause that may match something that `pattern` matches.
+pub(super) fn meets(trie: &Trie, pattern: &Sequence, is_met: &mut dyn FnMut(u32) -> bool) -> bool {
+    let mut nodes: BTreeSet<Node> = BTreeSet::from([0]);
+    for token in &pattern.tokens {
+        nodes = match token {
+            Token::Literal(label) => {
+                let state = nodes.iter().map(|node| (*node, Unknowns::NONE)).collect();
+                trie.step(&state, label).into_iter().map(|(node, _)| node).collect()
+            }
+            Token::One | Token::Glob(_) => nodes.iter().flat_map(|node| after_any(trie, *node)).collect(),
+            Token::Deep => below(trie, nodes),
+        };
+    }
+    nodes.iter().any(|node| trie.edges(*node).accepts.iter().any(|hit| is_met(hit.clause)))
+}
+
+/// Where some label leads.
+fn after_any(trie: &Trie, node: Node) -> impl Iterator<Item = Node> {
+    let edges = trie.edges(node);
+    let literals = edges.literals.values().flatten().map(|(_, child)| *child);
+    let globs = edges.globs.iter().map(|(_, child)| *child);
+    literals.chain(globs).chain(edges.one).chain(edges.deep).chain(edges.stays.then_some(node))
+}
+
+/// Where any number of labels leads.
+fn below(trie: &Trie, nodes: BTreeSet<Node>) -> BTreeSet<Node> {
+    let mut all = nodes.clone();
+    let mut queue: Vec<Node> = nodes.into_iter().collect();
+    while let Some(node) = queue.pop() {
+        queue.extend(after_any(trie, node).filter(|next| all.insert(*next)));
+    }
+    all
+}

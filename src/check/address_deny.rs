@@ -1,0 +1,54 @@
+//! A host allow that a CIDR deny seems to stop.
+
+use super::{Check, Input, Run, sites};
+use crate::access::survey::{Item, Kind};
+use crate::diagnostic::{Diagnostic, Severity};
+use crate::model::Decision;
+
+const CODE: &str = "names-pass-address-deny";
+
+/// How many names are shown.
+const SHOWN: usize = 3;
+
+pub(super) const CHECKS: &[Check] = &[Check {
+    code: CODE,
+    severity: Severity::Warning,
+    title: "a CIDR deny does not stop hosts that are allowed by name",
+    explanation: "The name of a host is decided first, and only where no rule matches it the address that it resolves to. A \
+        host that is allowed by name stays reachable at a denied address. Reported where such a name may have an address in \
+        the block: names of the public DNS are not taken to have private ones, and none to be link-local.",
+    bad: "- {name: database, decision: allow, actions: [connect:tcp], resources: [db.corp.example]}\n\
+        - {name: not our network, decision: deny, actions: [connect:tcp], resources: [10.0.0.0/8]}\n",
+    fix: "Deny the names too, or do not allow them.",
+    run: Run::Workspace(check),
+}];
+
+fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
+    let is_named = |item: &&Item| item.decision == Decision::Allow && (item.known().is_some() || item.is_every_host());
+    let mut named: Vec<&Item> = input.survey.items().iter().filter(is_named).collect();
+    named.sort_by_key(|item| !item.is_every_host());
+    // Whether a name may have an address in a block hangs on little: a few names of each kind stand for all.
+    let mut kinds: Vec<(Option<_>, Vec<&Item>)> = Vec::new();
+    for item in named {
+        match kinds.iter_mut().find(|(known, _)| *known == item.known()) {
+            Some((_, items)) => items.push(item),
+            None => kinds.push((item.known(), vec![item])),
+        }
+    }
+    for item in input.survey.items().iter().filter(|item| item.decision == Decision::Deny) {
+        let Kind::Block(block) = item.kind() else { continue };
+        let passing = kinds.iter().filter(|(known, _)| known.is_none_or(|known| !known.hardly_has(&block)));
+        let passing: Vec<&Item> = passing
+            .flat_map(|(_, items)| items)
+            .copied()
+            .filter(|name| name.shares_actions_with(item))
+            .take(SHOWN)
+            .collect();
+        let Some(first) = passing.first() else { continue };
+        let names: Vec<String> = passing.iter().map(|name| format!("`{}`", name.text())).collect();
+        let message = format!("`{block}` does not stop what is allowed by name, such as {}", names.join(", "));
+        let finding = Diagnostic::warning(CODE, message).at(sites::resource(input, item));
+        let finding = finding.related(sites::resource(input, first).saying("decided before any address"));
+        findings.push(finding.help("names are decided before addresses: deny the names too, or do not allow them"));
+    }
+}

@@ -1,0 +1,53 @@
+//! A rule, or a resource of one, that says what another says already.
+
+use std::collections::BTreeSet;
+
+use super::{Check, Input, Run, sites};
+use crate::access::survey::{Item, Kind};
+use crate::diagnostic::{Diagnostic, Severity};
+use crate::model::Decision;
+
+const CODE: &str = "covered-rule";
+
+pub(super) const CHECKS: &[Check] = &[Check {
+    code: CODE,
+    severity: Severity::Note,
+    title: "another rule says the same already",
+    explanation: "A rule of the same decision covers all that this one speaks about, for everybody whom it governs. Taking \
+        it away changes no access; leaving it there lets a reader think that it matters.",
+    bad: "- {name: all, decision: allow, actions: [connect:tcp], resources: [\"**.example.com\"]}\n\
+        - {name: one, decision: allow, actions: [connect:tcp], resources: [\"api.example.com:443\"]}\n",
+    fix: "Remove what is covered, or narrow what covers it.",
+    run: Run::Together(check),
+}];
+
+fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
+    // From the last to the first, and nothing counts that is said to be superfluous itself: whoever removes all that is
+    // found changes no access.
+    let mut superfluous = BTreeSet::new();
+    for item in input.survey.items().iter().rev() {
+        // What a deny makes vain, and requests beside an open connection, are findings of their own.
+        let denied = |other: &Item| other.decision == Decision::Deny && other.governs_all_of(item);
+        if item.decision == Decision::Allow && input.survey.covered_by(item, denied).is_some() {
+            continue;
+        }
+        let same = |other: &Item| {
+            let layer = (other.kind() == Kind::Http) == (item.kind() == Kind::Http) || item.decision == Decision::Deny;
+            other.decision == item.decision
+                && layer
+                && other.governs_all_of(item)
+                && !superfluous.contains(&place(other))
+        };
+        let Some(cover) = input.survey.covered_by(item, same) else { continue };
+        superfluous.insert(place(item));
+        let what = if item.decision == Decision::Allow { "allows" } else { "denies" };
+        let message = format!("{} {what} all of `{}` already", sites::named(input, cover, item), item.text());
+        let finding = Diagnostic::note(CODE, message).at(sites::resource(input, item));
+        let finding = finding.related(sites::resource(input, cover).saying("covered here"));
+        findings.push(finding.help("remove it; access stays as it is"));
+    }
+}
+
+fn place(item: &Item) -> (usize, usize, usize) {
+    (item.policy, item.rule, item.resource)
+}

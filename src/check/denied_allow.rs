@@ -1,0 +1,32 @@
+//! An allow that a deny covers wholly.
+
+use super::{Check, Input, Run, sites};
+use crate::access::survey::Item;
+use crate::diagnostic::{Diagnostic, Severity};
+use crate::model::Decision;
+
+const CODE: &str = "denied-allow";
+
+pub(super) const CHECKS: &[Check] = &[Check {
+    code: CODE,
+    severity: Severity::Warning,
+    title: "a deny covers all that an allow is for",
+    explanation: "A deny wins over every allow, whatever their order, their policies and how exact they are. The allow \
+        opens nothing for anybody whom it governs.",
+    bad: "- {name: pages, decision: allow, actions: [connect:tcp], resources: [docs.example.com]}\n\
+        - {name: closed, decision: deny, actions: [connect:tcp], resources: [\"**.example.com\"]}\n",
+    fix: "Remove the allow, or narrow the deny.",
+    run: Run::Together(check),
+}];
+
+fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
+    for item in input.survey.items().iter().filter(|item| item.decision == Decision::Allow) {
+        let denies = |other: &Item| other.decision == Decision::Deny && other.governs_all_of(item);
+        let Some(deny) = input.survey.covered_by(item, denies) else { continue };
+        let message =
+            format!("`{}` is allowed in vain: {} denies all of it", item.text(), sites::named(input, deny, item));
+        let finding = Diagnostic::warning(CODE, message).at(sites::resource(input, item));
+        let finding = finding.related(sites::resource(input, deny).saying("denied here"));
+        findings.push(finding.help("remove it, or narrow the deny; a deny wins over every allow"));
+    }
+}

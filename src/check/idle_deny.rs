@@ -1,0 +1,64 @@
+//! A deny that takes nothing away, for nothing allows what it denies.
+
+use super::{Check, Input, Run, sites};
+use crate::access::survey::Kind;
+use crate::diagnostic::{Diagnostic, Severity};
+use crate::model::Decision;
+
+const IDLE: &str = "idle-deny";
+const HTTP_ONLY: &str = "http-deny-only";
+
+pub(super) const CHECKS: &[Check] = &[
+    Check {
+        code: IDLE,
+        severity: Severity::Note,
+        title: "no allow meets a deny",
+        explanation: "What nothing allows is denied anyway. As an exception from an allow the deny has the wrong pattern; as a \
+            guardrail it is of use once somebody allows what it denies. A policy of nothing but denies for the whole \
+            organization is taken for guardrails, and left alone.",
+        bad: "- {name: mirrors, decision: allow, actions: [connect:tcp], resources: [\"*.example.com\"]}\n\
+            - {name: not this one, decision: deny, actions: [connect:tcp], resources: [old.example.org]}\n",
+        fix: "Correct the pattern, move the rule to a policy of guardrails, or silence the finding.",
+        run: Run::Workspace(check),
+    },
+    Check {
+        code: HTTP_ONLY,
+        severity: Severity::Warning,
+        title: "a host has HTTP denies and no allow",
+        explanation: "An HTTP deny takes requests away from what is allowed; it does not allow the others. Without an allow \
+            all of the host is denied.",
+        bad: "- {name: no deletes, decision: deny, actions: [request:delete], http_resources: [{host: git.example.com, path: /**}]}\n",
+        fix: "Allow the host with `connect:tcp`, or the other requests, if that is what is meant.",
+        run: Run::Reading,
+    },
+];
+
+fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
+    for items in sites::by_rule(input) {
+        let Some(first) = items.first().filter(|first| first.decision == Decision::Deny) else { continue };
+        if items.iter().any(|item| input.survey.meets_an_allow(item)) {
+            continue;
+        }
+        let label = sites::rule(input, first);
+        if first.kind() == Kind::Http && !items.iter().any(|item| input.survey.opens_host(item)) {
+            let message =
+                format!("nothing allows `{}`, so that every request to it is denied, not only these", host(first));
+            let help =
+                "allow the host with `connect:tcp`, or the other requests; remove the rule if all is to be denied";
+            findings.push(Diagnostic::warning(HTTP_ONLY, message).at(label).help(help));
+            continue;
+        }
+        if sites::are_guardrails(input, first) {
+            continue;
+        }
+        let finding = Diagnostic::note(IDLE, "no rule of the workspace allows anything that this one denies").at(label);
+        findings.push(finding.help("correct its patterns, or silence this where the rule is a guardrail"));
+    }
+}
+
+/// What an HTTP item speaks about, without its path.
+fn host(item: &crate::access::survey::Item) -> String {
+    let text = item.text();
+    let rest = text.split_once("://").map_or(text.as_str(), |(_, rest)| rest);
+    rest.split('/').next().unwrap_or_default().to_owned()
+}

@@ -1,0 +1,87 @@
+//! Hosts that look like another one.
+
+use std::collections::BTreeMap;
+
+use super::{Check, Input, Run, sites};
+use crate::access::survey::Item;
+use crate::diagnostic::{Diagnostic, Severity};
+
+const CODE: &str = "look-alike-host";
+
+pub(super) const CHECKS: &[Check] = &[Check {
+    code: CODE,
+    severity: Severity::Warning,
+    title: "a host looks like another one",
+    explanation: "Letters of other scripts, and signs such as `1` and `l`, make names that a reviewer cannot tell apart. A rule \
+        on the wrong one of two opens a stranger's host, or leaves the right one open.",
+    bad: "- {name: web, decision: allow, actions: [connect:tcp], resources: [paypa1.com, www.paypal.com, paypal.com]}\n",
+    fix: "Type the name anew. Where it is right, silence the finding with the reason.",
+    run: Run::Together(check),
+}];
+
+fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
+    // By what they look like: the hosts, each with the first item on it.
+    let mut looks: BTreeMap<String, Vec<(String, &Item)>> = BTreeMap::new();
+    for item in input.survey.items() {
+        let Some(host) = item.host() else { continue };
+        let (shown, _) = idna::domain_to_unicode(&host);
+        if let Some(ascii) = ascii_look(&shown) {
+            let message = format!("`{shown}` looks like `{ascii}`, and is another host (`{host}`)");
+            let finding = Diagnostic::warning(CODE, message).at(sites::resource(input, item));
+            findings.push(finding.help("type the name anew, or silence this where it is right"));
+            continue;
+        }
+        let hosts = looks.entry(look(&shown)).or_default();
+        if !hosts.iter().any(|(own, _)| *own == host) {
+            hosts.push((host, item));
+        }
+    }
+    for hosts in looks.values() {
+        let Some(((first, place), others)) = hosts.split_first() else { continue };
+        for (other, item) in others {
+            let finding =
+                Diagnostic::warning(CODE, format!("`{other}` looks like `{first}`")).at(sites::resource(input, item));
+            let finding = finding.related(sites::resource(input, place).saying("the other one stands here"));
+            findings.push(finding.help("type the name anew, or silence this where both are right"));
+        }
+    }
+}
+
+/// What a name looks like (the skeleton of UTS 39), signs that only some typefaces tell apart included.
+fn look(name: &str) -> String {
+    unicode_security::skeleton(&name.to_lowercase().replace('0', "o")).collect()
+}
+
+/// The name of plain letters that one with others looks like.
+fn ascii_look(name: &str) -> Option<String> {
+    if name.is_ascii() {
+        return None;
+    }
+    let plain = |letter: char| {
+        if letter.is_ascii() { letter.to_string() } else { unicode_security::skeleton(&letter.to_string()).collect() }
+    };
+    let plain: String = name.chars().map(plain).collect();
+    plain.is_ascii().then_some(plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn looks() {
+        for (one, other, alike) in [
+            ("paypa1.com", "paypal.com", true),
+            ("g0ogle.com", "google.com", true),
+            ("rnicrosoft.com", "microsoft.com", true),
+            ("a1.example.com", "a2.example.com", false),
+            ("api.example.com", "apis.example.com", false),
+        ] {
+            assert_eq!(look(one) == look(other), alike, "{one} {other}");
+        }
+        // Cyrillic, through and through.
+        assert_eq!(ascii_look("\u{440}\u{430}\u{443}\u{440}\u{430}l.com"), Some("paypal.com".to_owned()));
+        assert_eq!(ascii_look("b\u{fc}cher.example"), None);
+        assert_eq!(ascii_look("\u{43f}\u{440}\u{438}\u{43c}\u{435}\u{440}.example"), None);
+    }
+}

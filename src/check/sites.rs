@@ -1,0 +1,46 @@
+//! Where what a survey speaks about stands.
+
+use super::Input;
+use crate::access::survey::{Item, Kind};
+use crate::diagnostic::Label;
+use crate::document::Declared;
+use crate::model::{Decision, Rule, Scope};
+
+fn declared<'a>(input: &'a Input<'_>, item: &Item) -> &'a Declared<'a> {
+    input.policies.get(item.policy).expect("a survey is of these policies")
+}
+
+fn stated<'a>(input: &'a Input<'_>, item: &Item) -> Option<&'a Rule> {
+    declared(input, item).desired.policy.rules().get(item.rule)
+}
+
+/// The place of a resource.
+pub(super) fn resource(input: &Input<'_>, item: &Item) -> Label {
+    let list = if item.kind() == Kind::Http { "http_resources" } else { "resources" };
+    declared(input, item).document.label(&format!("/rules/{}/{list}/{}", item.rule, item.resource))
+}
+
+/// The place of a rule's name.
+pub(super) fn rule(input: &Input<'_>, item: &Item) -> Label {
+    declared(input, item).document.label(&format!("/rules/{}/name", item.rule))
+}
+
+/// A rule by its name, with its policy's where that is another one than `beside`'s.
+pub(super) fn named(input: &Input<'_>, item: &Item, beside: &Item) -> String {
+    let rule = stated(input, item).map(|rule| rule.name.as_str()).unwrap_or_default();
+    if item.policy == beside.policy {
+        return format!("`{rule}`");
+    }
+    format!("`{} › {rule}`", declared(input, item).desired.policy.name)
+}
+
+/// Whether an item's policy only takes away, from everybody.
+pub(super) fn are_guardrails(input: &Input<'_>, item: &Item) -> bool {
+    let policy = &declared(input, item).desired.policy;
+    policy.scope == Scope::Organization && policy.rules().iter().all(|rule| rule.decision == Decision::Deny)
+}
+
+/// The items, a rule at a time.
+pub(super) fn by_rule<'a>(input: &'a Input<'_>) -> impl Iterator<Item = &'a [Item]> {
+    input.survey.items().chunk_by(|one, other| (one.policy, one.rule) == (other.policy, other.rule))
+}

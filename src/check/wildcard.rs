@@ -1,0 +1,93 @@
+//! `*.x` without `x`, and `/dir/**` without `/dir`.
+
+use super::{Check, Input, Run, sites};
+use crate::access::survey::{Bare, Item, Kind};
+use crate::diagnostic::{Diagnostic, Severity};
+use crate::model::Decision;
+
+const APEX: &str = "wildcard-without-host";
+const OPEN: &str = "wildcard-leaves-host";
+const FOLDER: &str = "folder-itself";
+
+pub(super) const CHECKS: &[Check] = &[
+    Check {
+        code: APEX,
+        severity: Severity::Note,
+        title: "`*.x` is allowed, and nothing is said of `x`",
+        explanation: "`*.example.com` is one label in front: neither `example.com` nor `a.b.example.com`. Whether \
+            `**.example.com` is `example.com` too is not documented.",
+        bad: "- {name: docker, decision: allow, actions: [connect:tcp], resources: [\"*.docker.com\"]}\n",
+        fix: "List the host itself where it is meant, or deny it where it is not.",
+        run: Run::Workspace(check),
+    },
+    Check {
+        code: OPEN,
+        severity: Severity::Warning,
+        title: "`*.x` is denied, and `x` may be allowed",
+        explanation: "A deny of `*.example.com` does not deny `example.com`, and whether one of `**.example.com` does is not \
+            documented. Another rule may allow that host.",
+        bad: "- {name: all, decision: allow, actions: [connect:tcp], resources: [\"**.com:443\"]}\n\
+            - {name: pastes, decision: deny, actions: [connect:tcp], resources: [\"**.pastebin.com\"]}\n",
+        fix: "Deny the host itself too.",
+        run: Run::Reading,
+    },
+    Check {
+        code: FOLDER,
+        severity: Severity::Warning,
+        title: "`/dir/**` stands without `/dir`",
+        explanation: "Whether `/data/**` is `/data` itself is not documented, and the folder itself is what is mounted most \
+            often. An allow may not be enough for that, and a deny may leave it open.",
+        bad: "- {name: data, decision: allow, actions: [read], resources: [/data/**]}\n",
+        fix: "List both: `/data` and `/data/**`.",
+        run: Run::Reading,
+    },
+];
+
+fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
+    for item in input.survey.items() {
+        let Some(bare) = input.survey.bare(item).filter(|bare| !input.survey.settles(bare, item)) else { continue };
+        let denies = item.decision == Decision::Deny;
+        if denies && !input.survey.may_allow(&bare) {
+            continue;
+        }
+        let finding = if item.kind() == Kind::Folder { folder(item, &bare) } else { host(item, &bare) };
+        findings.extend(finding.map(|finding| finding.at(sites::resource(input, item))));
+    }
+}
+
+fn folder(item: &Item, bare: &Bare) -> Option<Diagnostic> {
+    let (pattern, folder) = (item.text(), &bare.text);
+    // `/data/*` says on purpose what lies in a folder.
+    let message = match item.decision {
+        _ if !bare.is_deep => return None,
+        Decision::Allow => format!("whether `{pattern}` allows a mount of `{folder}` itself is not documented"),
+        Decision::Deny => format!(
+            "whether `{pattern}` denies a mount of `{folder}` itself is not documented, and a rule may allow it"
+        ),
+    };
+    Some(Diagnostic::warning(FOLDER, message).help(format!("list `{folder}` as well")))
+}
+
+fn host(item: &Item, bare: &Bare) -> Option<Diagnostic> {
+    let host = &bare.text;
+    // A wildcard right below a public suffix is another finding.
+    if psl::suffix_str(host) == Some(host.as_str()) {
+        return None;
+    }
+    let pattern = if bare.is_deep { format!("**.{host}") } else { format!("*.{host}") };
+    let open = format!("whether `{pattern}` is `{host}` itself is not documented");
+    let finding = match (item.decision, bare.is_deep) {
+        (Decision::Allow, true) => Diagnostic::note(APEX, open),
+        (Decision::Allow, false) => {
+            Diagnostic::note(APEX, format!("`{pattern}` is not `{host}` itself, nor a name two labels below it"))
+        }
+        (Decision::Deny, true) => Diagnostic::warning(OPEN, format!("{open}, and a rule may allow it")),
+        (Decision::Deny, false) => {
+            Diagnostic::warning(OPEN, format!("`{pattern}` does not deny `{host}` itself, and a rule may allow it"))
+        }
+    };
+    Some(finding.help(match item.decision {
+        Decision::Allow => format!("list `{host}` as well if it is meant, or deny it"),
+        Decision::Deny => format!("deny `{host}` as well"),
+    }))
+}

@@ -1,0 +1,432 @@
+//! Traps: what they find, what they leave alone, and that who follows them changes no access.
+
+use std::fmt::Write as _;
+use std::fs;
+
+use proptest::prelude::*;
+use seawall::access::compare;
+use seawall::check::{self, Emptiness};
+use seawall::diagnostic::{Findings, Severity};
+use seawall::model::{Action, Body, Decision, HttpResource, Policy, Resources, Rule, Scope, TeamDirectory};
+use tempfile::TempDir;
+
+use crate::examples::seawall;
+
+/// `org: allow connect:tcp a b` and `red,blue: deny request:get host[:port]/path`, a rule of its own policy a line. The
+/// rules of one policy stand on lines in a row that say the same in front; `folders` makes another kind of policy.
+fn documents(text: &str) -> String {
+    let mut out = String::new();
+    let mut last = String::new();
+    for (number, line) in text.lines().map(str::trim).filter(|line| !line.is_empty()).enumerate() {
+        let (scope, rule) = line.split_once(": ").unwrap();
+        let mut words = rule.split_whitespace();
+        let (decision, actions) = (words.next().unwrap(), words.next().unwrap());
+        let kind = if actions.starts_with("read") || actions.starts_with("write") { "Filesystem" } else { "Network" };
+        if last != format!("{scope}{kind}") {
+            last = format!("{scope}{kind}");
+            let teams = if scope.starts_with("org") { "" } else { scope };
+            write!(out, "---\napiVersion: seawall/v1\nkind: {kind}Policy\nname: p{number}\nscope: {{teams: [{teams}]}}\nrules:\n")
+                .unwrap();
+        }
+        let http = |target: &str| {
+            let (host, path) = target.split_once('/').unwrap();
+            let (host, port) =
+                host.split_once(':').map_or((host, String::new()), |(host, port)| (host, format!("port: {port}, ")));
+            format!("{{host: \"{host}\", {port}path: \"/{path}\"}}")
+        };
+        let requests = actions.starts_with("request");
+        let targets: Vec<String> =
+            words.map(|target| if requests { http(target) } else { format!("'{target}'") }).collect();
+        let key = if requests { "http_resources" } else { "resources" };
+        writeln!(
+            out,
+            "- {{name: r{number}, decision: {decision}, actions: [{actions}], {key}: [{}]}}",
+            targets.join(", ")
+        )
+        .unwrap();
+    }
+    out
+}
+
+const SETTINGS: &str = "apiVersion: seawall/v1\nkind: Workspace\ndocker: {org: acme}\n";
+
+fn workspace(documents: &str) -> TempDir {
+    let folder = TempDir::new().unwrap();
+    fs::write(folder.path().join("seawall.yaml"), SETTINGS).unwrap();
+    fs::write(folder.path().join("a.yaml"), documents).unwrap();
+    folder
+}
+
+fn findings(documents: &str) -> Findings {
+    let mut findings = Findings::default();
+    check::load_into(workspace(documents).path(), None, Emptiness::Refused, &mut findings);
+    findings
+}
+
+/// The codes, each with the text that it is about.
+fn found(text: &str) -> Vec<String> {
+    let findings = findings(&documents(text));
+    let found = findings.diagnostics.iter().map(|finding| {
+        let label = finding.primary.as_ref().unwrap();
+        let about = &findings.files.get(label.file).text[label.span.clone()];
+        format!("{} {}", finding.code, about.trim_matches(['\'', '"']))
+    });
+    found.collect()
+}
+
+#[test]
+fn traps_find_what_they_say_and_nothing_else() {
+    let metadata = "100.100.100.200 168.63.129.16 metadata.google.internal instance-data.ec2.internal";
+    let table: &[(&str, &str, &[&str])] = &[
+        // An allow that a deny covers wholly.
+        (
+            "a wider deny",
+            "org: allow connect:tcp a.x.com:443\norg: deny connect:tcp **.x.com",
+            &["denied-allow a.x.com:443"],
+        ),
+        ("a deny of the same", "org: allow connect:tcp x.com\norg: deny connect:tcp x.com", &["denied-allow x.com"]),
+        ("a deny of another port", "org: allow connect:tcp x.com\norg: deny connect:tcp x.com:22", &[]),
+        ("a deny of another protocol", "org: allow connect:tcp,connect:udp x.com\norg: deny connect:udp x.com", &[]),
+        (
+            "two denies together",
+            "org: allow connect:tcp,connect:udp x.com\norg: deny connect:udp x.com\norg: deny connect:tcp x.com",
+            &["denied-allow x.com"],
+        ),
+        (
+            "the apex may be left",
+            "org: allow connect:tcp x.com\norg: deny connect:tcp **.x.com",
+            &["wildcard-leaves-host **.x.com"],
+        ),
+        ("a deny for others", "red: allow connect:tcp x.com\nblue: deny connect:tcp x.com", &[]),
+        ("a deny for some of them", "red,blue: allow connect:tcp x.com\nblue: deny connect:tcp x.com", &[]),
+        ("a deny for more", "red: allow connect:tcp x.com\nred,blue: deny connect:tcp x.com", &["denied-allow x.com"]),
+        (
+            "connections deny requests",
+            "org: allow request:get x.com/a\norg: deny connect:tcp x.com",
+            &["denied-allow {host: \"x.com\", path: \"/a\"}"],
+        ),
+        (
+            "requests by requests",
+            "org: allow request:get x.com:443/a/b\norg: deny request:get,request:put x.com/a/**",
+            &["denied-allow {host: \"x.com\", port: 443, path: \"/a/b\"}"],
+        ),
+        ("some methods only", "org: allow request:get,request:put x.com/a\norg: deny request:put x.com/a", &[]),
+        (
+            "a block inside of one",
+            "org: allow connect:tcp 203.0.113.0/25\norg: deny connect:tcp 203.0.113.0/24",
+            &["denied-allow 203.0.113.0/25"],
+        ),
+        ("an address is a name", "org: allow connect:tcp 203.0.113.1\norg: deny connect:tcp 203.0.113.0/24", &[]),
+        ("folders", "org: allow read /data/x\norg: deny read /data/**", &["denied-allow /data/x"]),
+        // A rule that another covers.
+        (
+            "a wider allow",
+            "org: allow connect:tcp a.x.com:443\norg: allow connect:tcp a.x.com",
+            &["covered-rule a.x.com:443"],
+        ),
+        (
+            "twice the same: the later",
+            "org: allow connect:tcp x.com\nred: allow connect:tcp x.com",
+            &["covered-rule x.com"],
+        ),
+        ("of two teams, neither", "red: allow connect:tcp x.com\nblue: allow connect:tcp x.com", &[]),
+        ("both forms of a host", "org: allow connect:tcp x.com **.x.com", &[]),
+        ("both forms of a folder", "org: allow read /x /x/**", &[]),
+        (
+            "one of three is enough",
+            "org: allow connect:tcp x.com\norg: allow connect:udp x.com\norg: allow connect:tcp,connect:udp x.com",
+            &["covered-rule x.com"],
+        ),
+        (
+            "a path",
+            "org: allow request:get x.com/a\norg: allow request:get x.com/**",
+            &["covered-rule {host: \"x.com\", path: \"/a\"}"],
+        ),
+        ("another case may be another path", "org: allow request:get x.com/A\norg: allow request:get x.com/a", &[]),
+        // A deny that no allow meets; an HTTP deny alone.
+        (
+            "beside the pattern",
+            "org: allow connect:tcp *.x.com x.com\norg: deny connect:tcp old.y.com",
+            &["idle-deny r1"],
+        ),
+        ("an exception", "org: allow connect:tcp *.x.com x.com\norg: deny connect:tcp old.x.com", &[]),
+        ("guardrails", "org: deny connect:tcp old.y.com\nred: allow connect:tcp x.com", &[]),
+        ("a name behind an allowed block", "org: allow connect:tcp 203.0.113.0/24\norg: deny connect:tcp y.com", &[]),
+        ("a block behind an allowed request", "org: allow request:get x.com/a\norg: deny connect:tcp 10.0.0.0/8", &[]),
+        ("requests of an open host", "org: allow connect:tcp x.com\norg: deny request:delete x.com/**", &[]),
+        ("a host with HTTP denies alone", "org: deny request:delete x.com/**", &["http-deny-only r0"]),
+        (
+            "and so for another host",
+            "org: allow connect:tcp x.com\norg: deny request:delete y.com/**",
+            &["http-deny-only r1"],
+        ),
+        (
+            "other requests are allowed",
+            "org: allow request:get x.com/**\norg: deny request:delete x.com/**",
+            &["idle-deny r1"],
+        ),
+        ("below somebody's home", "org: allow read ~/x\norg: deny read /home/u/x", &[]),
+        // `*.x` without `x`, `/dir/**` without `/dir`.
+        ("one label", "org: allow connect:tcp *.x.com", &["wildcard-without-host *.x.com"]),
+        ("any depth", "org: allow connect:tcp **.x.com:443", &["wildcard-without-host **.x.com:443"]),
+        ("with the host", "org: allow connect:tcp *.x.com\norg: allow connect:tcp x.com", &[]),
+        ("with a deny of the host", "org: allow connect:tcp *.x.com\norg: deny connect:tcp x.com", &["idle-deny r1"]),
+        ("requests", "org: allow request:get *.x.com/a", &["wildcard-without-host {host: \"*.x.com\", path: \"/a\"}"]),
+        (
+            "a deny that nothing meets at the host",
+            "org: allow connect:tcp a.x.com\norg: deny connect:tcp *.x.com b.com",
+            &["denied-allow a.x.com"],
+        ),
+        (
+            "a deny that leaves the host",
+            "org: allow connect:tcp **.com:443\nred: deny connect:tcp *.x.com",
+            &["broad-allow **.com:443", "wildcard-leaves-host *.x.com"],
+        ),
+        ("folders below", "org: allow read,write /data/**", &["folder-itself /data/**"]),
+        ("a folder and below", "org: allow read /data /data/**", &[]),
+        ("the home folder, which nobody mounts", "org: allow read ~/**", &[]),
+        ("what lies in a folder", "org: allow read /data/*", &[]),
+        ("another one's folder", "red: allow read /data/**\nblue: allow read /data", &["folder-itself /data/**"]),
+        (
+            "a deny of what is below",
+            "org: allow read /data/x\norg: deny read /data/x/**",
+            &["folder-itself /data/x/**"],
+        ),
+        // Write without read, and mounts around what is denied.
+        ("write alone", "org: allow write /data", &["write-without-read /data"]),
+        ("read elsewhere", "org: allow write /data\norg: allow read /data /data/**", &[]),
+        ("read for others", "org: allow write /data\nred: allow read /data", &["write-without-read /data"]),
+        ("no writing", "org: allow read,write /data\norg: deny write /data", &[]),
+        (
+            "a denied folder inside",
+            "org: allow read /data\norg: deny read /data/secret",
+            &["mount-around-deny /data/secret", "idle-deny r1"],
+        ),
+        ("a denied folder beside", "org: allow read /data/open\norg: deny read /data/secret", &["idle-deny r1"]),
+        // An HTTP allow beside a network allow.
+        (
+            "both on a host",
+            "org: allow connect:tcp *.x.com x.com\norg: allow request:get a.x.com/b",
+            &["http-allow-without-effect {host: \"a.x.com\", path: \"/b\"}"],
+        ),
+        ("on another port", "org: allow connect:tcp x.com:22\norg: allow request:get x.com:443/b", &[]),
+        ("for some only", "red: allow connect:tcp x.com\norg: allow request:get x.com/b", &[]),
+        // A host allow that a CIDR deny seems to stop.
+        (
+            "a private name",
+            "org: allow connect:tcp db.corp.example\norg: deny connect:tcp 10.0.0.0/8",
+            &["names-pass-address-deny 10.0.0.0/8", "idle-deny r1"],
+        ),
+        ("a public name", "org: allow connect:tcp cve.mitre.org\norg: deny connect:tcp 10.0.0.0/8", &["idle-deny r1"]),
+        (
+            "a public block",
+            "org: allow connect:tcp cve.mitre.org\norg: deny connect:tcp 203.0.113.0/24",
+            &["names-pass-address-deny 203.0.113.0/24", "idle-deny r1"],
+        ),
+        (
+            "a guardrail on metadata",
+            "org1: deny connect:tcp 169.254.0.0/16\nred: allow connect:tcp cve.mitre.org db.corp.example",
+            &[],
+        ),
+        ("another protocol", "red: allow connect:udp db.corp.example\norg: deny connect:tcp 10.0.0.0/8", &[]),
+        // Over-broad allows, and what they open.
+        ("everything", "org: allow connect:tcp **", &["broad-allow **", "metadata-reachable **"]),
+        ("every web host", "org: allow connect:tcp **:443", &["broad-allow **:443", "metadata-reachable **:443"]),
+        ("a top-level domain", "org: allow connect:tcp *.com", &["broad-allow *.com"]),
+        ("a public suffix", "org: allow connect:tcp **.github.io", &["broad-allow **.github.io"]),
+        ("requests to every host", "org: allow request:get **/a", &["broad-allow {host: \"**\", path: \"/a\"}"]),
+        (
+            "every address",
+            "org: allow connect:tcp 0.0.0.0/0 ::/0",
+            &["broad-allow 0.0.0.0/0", "metadata-reachable 0.0.0.0/0", "broad-allow ::/0", "metadata-reachable ::/0"],
+        ),
+        ("a private network", "org: allow connect:tcp 10.0.0.0/8", &[]),
+        ("every folder", "org: allow read **", &["broad-allow **"]),
+        ("a denial of all", "org: deny connect:tcp **", &[]),
+        // Metadata services.
+        ("by address", "org: allow connect:tcp 169.254.169.254:80", &["metadata-reachable 169.254.169.254:80"]),
+        (
+            "by name",
+            "red: allow connect:tcp metadata.google.internal",
+            &["metadata-reachable metadata.google.internal"],
+        ),
+        (
+            "by request",
+            "org: allow request:get 169.254.169.254/latest/meta-data",
+            &["undocumented-host 169.254.169.254"],
+        ),
+        (
+            "a deny that `**` passes",
+            "org: allow connect:tcp **:80\norg1: deny connect:tcp 169.254.0.0/16",
+            &["broad-allow **:80", "metadata-reachable **:80", "names-pass-address-deny 169.254.0.0/16"],
+        ),
+        ("a block behind a deny", "org: allow connect:tcp 100.0.0.0/8\norg1: deny connect:tcp 100.64.0.0/10", &[]),
+        // Spelling.
+        ("upper case", "org: allow connect:tcp Example.com", &["host-spelling Example.com"]),
+        ("a dot at the end", "org: allow connect:tcp example.com.", &["host-spelling example.com."]),
+        (
+            "letters of another script",
+            "org: allow connect:tcp \u{430}pple.com",
+            &["host-spelling \u{430}pple.com", "look-alike-host \u{430}pple.com"],
+        ),
+        ("the same in ASCII", "org: allow connect:tcp xn--pple-43d.com", &["look-alike-host xn--pple-43d.com"]),
+        ("letters that no other name has", "org: allow connect:tcp xn--bcher-kva.example", &[]),
+        (
+            "two hosts that look alike",
+            "org: allow connect:tcp paypal.com\nred: allow connect:tcp paypa1.com",
+            &["look-alike-host paypa1.com"],
+        ),
+        ("hosts with numbers", "org: allow connect:tcp a1.x.com a2.x.com", &[]),
+        ("host bits", "org: allow connect:tcp 10.1.2.3/8", &["cidr-host-bits 10.1.2.3/8"]),
+        ("a variable", "org: allow read $HOME/x", &["environment-variable $HOME/x"]),
+    ];
+    let mut wrong = Vec::new();
+    for (what, text, expected) in table {
+        let (mut found, mut expected) = (found(text), expected.iter().map(|one| (*one).to_owned()).collect::<Vec<_>>());
+        found.sort();
+        expected.sort();
+        if found != expected {
+            wrong.push(format!("{what}:\n{text}\nfound    {found:?}\nexpected {expected:?}\n"));
+        }
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+    // All of them denied by name and by address, nothing is reachable.
+    let all = format!("org: allow connect:tcp **:443\norg1: deny connect:tcp {metadata}");
+    assert!(found(&all).iter().any(|one| one.starts_with("metadata-reachable")), "a link-local neighbour is left");
+}
+
+#[test]
+fn files_given_one_by_one_show_what_holds_whatever_others_say() {
+    let folder = workspace(&documents(
+        "org: allow connect:tcp *.x.com **.github.io\norg: deny connect:tcp **.x.com\norg: deny connect:tcp old.y.com",
+    ));
+    let (code, stdout, _) = seawall(folder.path(), &["validate", "a.yaml"]);
+    let codes: Vec<&str> =
+        stdout.lines().filter_map(|line| line.split(['[', ']']).nth(1).filter(|_| line.contains("]: "))).collect();
+    assert_eq!((code, codes), (Some(0), vec!["denied-allow", "broad-allow"]), "{stdout}");
+}
+
+#[test]
+fn a_plan_shows_warnings_and_leaves_notes_to_validate() {
+    let folder = workspace(&documents("org: allow connect:tcp *.x.com\norg: allow connect:tcp **.github.io"));
+    fs::write(folder.path().join("seawall.yaml"), SETTINGS.replace("acme}", "acme, endpoint: embedded}")).unwrap();
+    let (code, _, stderr) = seawall(folder.path(), &["plan"]);
+    assert_eq!(code, Some(0), "{stderr}");
+    assert!(stderr.contains("warning[broad-allow]") && !stderr.contains("wildcard-without-host"), "{stderr}");
+    let (_, stdout, stderr) = seawall(folder.path(), &["validate"]);
+    assert!(stdout.contains("note[wildcard-without-host]") && stderr.contains("1 warning, 1 note"), "{stdout}{stderr}");
+}
+
+#[test]
+fn every_trap_is_silenced_at_its_place_and_nowhere_else() {
+    let line = "- {name: r, decision: allow, actions: [connect:tcp], resources: [\"**.github.io\"]}";
+    let text = |silence: &str| {
+        format!(
+            "apiVersion: seawall/v1\nkind: NetworkPolicy\nname: p\nrules:\n{silence}{line}\n- {}\n",
+            &line[2..].replace(": r,", ": s,").replace("github", "gitlab")
+        )
+    };
+    let codes = |text: &str| -> Vec<&'static str> { findings(text).diagnostics.iter().map(|one| one.code).collect() };
+    assert_eq!(codes(&text("")), ["broad-allow", "broad-allow"]);
+    assert_eq!(codes(&text("# seawall: allow[broad-allow] pages of ours\n")), ["broad-allow"]);
+    assert_eq!(codes(&text("# seawall: allow[broad-allow]\n")), ["malformed-silence", "broad-allow", "broad-allow"]);
+    assert_eq!(codes(&text("# seawall: allow[idle-deny] why\n")), ["unused-silence", "broad-allow", "broad-allow"]);
+}
+
+fn rule() -> impl Strategy<Value = (Decision, Vec<Action>, Resources)> {
+    let host = prop::sample::select(vec![
+        "x.com",
+        "a.x.com",
+        "b.a.x.com",
+        "*.x.com",
+        "**.x.com",
+        "**",
+        "10.0.0.0/8",
+        "10.1.0.0/16",
+        "10.1.0.1",
+    ]);
+    let port = prop::option::weighted(0.3, Just(443_u16));
+    let actions = |names: &[&str]| {
+        prop::sample::subsequence(names.iter().map(|name| Action::parse(name)).collect::<Vec<_>>(), 1..=names.len())
+    };
+    let network = (actions(&["connect:tcp", "connect:udp"]), host, port.clone()).prop_map(|(actions, host, port)| {
+        let text =
+            port.filter(|_| !host.contains('/')).map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
+        (actions, Resources::Plain(vec![text]))
+    });
+    let path = prop::sample::select(vec!["/", "/x", "/x/**", "/*", "/**", "/x/y"]);
+    let named = prop::sample::select(vec!["x.com", "a.x.com", "*.x.com", "**.x.com", "**"]);
+    let http = (actions(&["request:get", "request:put"]), named, port, path).prop_map(|(actions, host, port, path)| {
+        (actions, Resources::Http(vec![HttpResource { host: host.to_owned(), port, path: path.to_owned() }]))
+    });
+    let folder = prop::sample::select(vec!["/d", "/d/**", "/d/*", "/d/x", "~/**", "~/x", "**", "/home/u/x"]);
+    let folders = (actions(&["read", "write"]), folder)
+        .prop_map(|(actions, path)| (actions, Resources::Plain(vec![path.to_owned()])));
+    let decision = prop::sample::select(vec![Decision::Allow, Decision::Deny]);
+    (decision, prop_oneof![3 => network, 2 => http, 2 => folders])
+        .prop_map(|(decision, (actions, resources))| (decision, actions, resources))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: ProptestConfig::default().cases / 2, ..ProptestConfig::default() })]
+
+    /// What is called without effect has none: taking all of it away together changes no access.
+    #[test]
+    fn what_traps_call_vain_changes_nothing(
+        rules in prop::collection::vec((prop::sample::subsequence(vec!["red", "blue"], 0..=2), rule()), 1..8),
+    ) {
+        // A policy and a line for each rule, in a form that YAML and the model share.
+        let mut text = String::new();
+        let mut policies = Vec::new();
+        for (number, (teams, (decision, actions, resources))) in rules.into_iter().enumerate() {
+            let kind = if actions.iter().any(|action| matches!(action, Action::Read | Action::Write)) { "Filesystem" } else { "Network" };
+            let shown: Vec<String> = actions.iter().map(ToString::to_string).collect();
+            let (key, list) = match &resources {
+                Resources::Plain(list) => ("resources", serde_json::json!(list)),
+                Resources::Http(list) => ("http_resources", serde_json::json!(list)),
+            };
+            let document = serde_json::json!({
+                "apiVersion": "seawall/v1", "kind": format!("{kind}Policy"), "name": format!("p{number}"), "scope": {"teams": teams},
+                "rules": [{"name": "r", "decision": decision, "actions": shown, key: list}],
+            });
+            writeln!(text, "{}{document}", if number == 0 { "" } else { "---\n" }).unwrap();
+            let rule = Rule { name: "r".to_owned(), decision, actions, resources };
+            let scope = Scope::of(teams.into_iter().map(str::to_owned));
+            policies.push(Policy { name: format!("p{number}"), scope, body: Body::Allowlist(vec![rule]) });
+        }
+        let findings = findings(&text);
+        prop_assert!(!findings.diagnostics.iter().any(|finding| finding.severity == Severity::Error), "{text}{findings:?}");
+        let vain: Vec<usize> = findings
+            .diagnostics
+            .iter()
+            .filter(|finding| ["denied-allow", "covered-rule", "http-allow-without-effect", "idle-deny"].contains(&finding.code))
+            .map(|finding| {
+                let label = finding.primary.as_ref().unwrap();
+                (findings.files.get(label.file).place(&label.span).line - 1) / 2
+            })
+            .collect();
+        // A policy stays, so that its domain has one.
+        let mut left = policies.clone();
+        for at in &vain {
+            left[*at].body = Body::Allowlist(vec![]);
+        }
+        let keep = |kind: &str| Policy { name: kind.to_owned(), scope: Scope::of(["nobody".to_owned()]), body: Body::Allowlist(vec![Rule {
+            name: "keep".to_owned(),
+            decision: Decision::Deny,
+            actions: vec![Action::parse(kind)],
+            resources: Resources::Plain(vec!["/keep".to_owned()]),
+        }]) };
+        for kind in ["read", "connect:udp"] {
+            policies.push(keep(kind));
+            left.push(keep(kind));
+        }
+        // Whether a host with HTTP rules takes connections that are not HTTP is not documented, and no request.
+        let requests = findings.diagnostics.iter().any(|finding| finding.code == "http-allow-without-effect");
+        let uninspected = |entry: &seawall::access::Entry| requests && entry.access.starts_with("connect:tcp");
+        let comparison = compare(&policies, &left, &TeamDirectory::default());
+        prop_assert!(
+            comparison.widened.is_empty() && comparison.narrowed.is_empty() && comparison.uncertain.iter().all(uninspected),
+            "{text}\n{vain:?}\n{comparison:#?}"
+        );
+    }
+}
