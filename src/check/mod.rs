@@ -26,6 +26,7 @@ mod mcp;
 mod metadata;
 mod mounts;
 mod names;
+mod ownership;
 mod reading;
 mod silence;
 mod sites;

@@ -2,14 +2,15 @@
 
 use super::{
     Check, address_deny, agent_pairs, agents, broad_allow, covered_rule, denied_allow, filesystem_path, host,
-    http_allow, http_path, idle_deny, layers, limits, look_alike, mcp, metadata, mounts, names, reading, teams,
-    wildcard,
+    http_allow, http_path, idle_deny, layers, limits, look_alike, mcp, metadata, mounts, names, ownership, reading,
+    teams, wildcard,
 };
 
 /// All checks in groups, in the order of the documentation.
 pub static TABLE: &[&[Check]] = &[
     reading::CHECKS,
     names::CHECKS,
+    ownership::CHECKS,
     layers::CHECKS,
     limits::CHECKS,
     host::CHECKS,

@@ -18,7 +18,7 @@ const EXAMPLES: &str = "\
 Examples:
   seawall import                                       # a file for each policy that no document declares
   seawall import --dry-run                             # shows the files
-  seawall import --policy 'Security research'          # just this one
+  seawall import --policy 'Security research'          # just this one, also when others own it: `adopt: true`
   seawall import --live-from live.json                 # without credentials, from a snapshot
 
 Before a file is written, it is read back and planned: planning right after an import changes nothing.";
@@ -48,7 +48,8 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     let workspace = Workspace::of(workspace::load(context, path.as_deref(), Emptiness::Accepted)?)?;
     let live = live(context, &workspace, args.live_from.as_deref())?;
     let (candidates, left) = undeclared(&workspace, &workspace.loaded.desired, &live);
-    let candidates = chosen(&workspace, &live, candidates, &args.policy)?;
+    let others: Vec<String> = left.iter().map(|candidate| candidate.name.clone()).collect();
+    let candidates = chosen(&workspace, &live, (candidates, left), &args.policy)?;
     let import = made(context, &workspace, &live, candidates)?;
     if !args.force && !args.dry_run {
         refuse_to_overwrite(&import)?;
@@ -63,25 +64,29 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
         });
         write_all(&workspace.loaded.root, &files.collect::<Vec<_>>())?;
     }
-    context.print(&render::import::summary(&import, &left, args.dry_run))?;
+    context.print(&render::import::summary(
+        &import,
+        if args.policy.is_empty() { &others } else { &[] },
+        args.dry_run,
+    ))?;
     before_planning(context, &workspace, &import);
     let exclusive = workspace.docker.as_ref().is_some_and(|docker| Ownership::from(docker).exclusive);
     refusal(&import.refused, exclusive)
 }
 
 /// The policies of all services that no document declares, and those that are left to others.
-fn undeclared(workspace: &Workspace, desired: &Desired, live: &State) -> (Vec<Candidate>, Vec<String>) {
+fn undeclared(workspace: &Workspace, desired: &Desired, live: &State) -> (Vec<Candidate>, Vec<Candidate>) {
     match (&workspace.docker, &live.docker) {
         (Some(docker), Some(live)) => import::undeclared(desired, live, &Ownership::from(docker)),
         _ => (Vec::new(), Vec::new()),
     }
 }
 
-/// The candidates that `--policy` names; without it, all.
+/// The candidates that `--policy` names, those of others too; without it, all that are the workspace's own.
 fn chosen(
     workspace: &Workspace,
     live: &State,
-    candidates: Vec<Candidate>,
+    (candidates, left): (Vec<Candidate>, Vec<Candidate>),
     names: &[String],
 ) -> Result<Vec<Candidate>, Failure> {
     if names.is_empty() {
@@ -89,7 +94,7 @@ fn chosen(
     }
     let wanted: BTreeSet<&str> = names.iter().map(String::as_str).collect();
     let found: Vec<Candidate> =
-        candidates.into_iter().filter(|candidate| wanted.contains(candidate.name.as_str())).collect();
+        candidates.into_iter().chain(left).filter(|candidate| wanted.contains(candidate.name.as_str())).collect();
     let missing = wanted.into_iter().find(|name| found.iter().all(|candidate| candidate.name != *name));
     let Some(name) = missing else { return Ok(found) };
     let mut declared = workspace.loaded.desired.policies.iter();

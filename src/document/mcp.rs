@@ -30,6 +30,9 @@ pub struct McpPolicy {
     #[serde(default, deserialize_with = "field::texts")]
     #[schemars(inner(length(min = 1)))]
     pub previously: Vec<String>,
+    /// Whether to take over a live policy whose name is outside of `docker.owns`, or in `docker.unmanaged`.
+    #[serde(default)]
+    pub adopt: bool,
     /// Why this policy exists; never sent to the service.
     #[serde(default, deserialize_with = "field::present")]
     #[schemars(with = "String")]

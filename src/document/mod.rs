@@ -30,4 +30,4 @@ pub use read::{Document, read};
 pub use resolve::{CedarPlace, Declared, DeclaredAgent, ExpectedAccess, Test, declare, declare_agent, declare_test};
 pub use rule::{FilesystemRule, HttpTarget, NetworkRule};
 pub use schema::{schema, schema_of};
-pub use workspace::{Docker, Guards, MaxDeletes, Ownership, Vijil, Workspace};
+pub use workspace::{Docker, Guards, MaxDeletes, Ownership, Vijil, Workspace, names};

@@ -24,6 +24,9 @@ pub struct NetworkPolicy {
     #[serde(default, deserialize_with = "field::texts")]
     #[schemars(inner(length(min = 1)))]
     pub previously: Vec<String>,
+    /// Whether to take over a live policy whose name is outside of `docker.owns`, or in `docker.unmanaged`.
+    #[serde(default)]
+    pub adopt: bool,
     /// Why this policy exists; never sent to the service.
     #[serde(default, deserialize_with = "field::present")]
     #[schemars(with = "String")]
@@ -55,6 +58,9 @@ pub struct FilesystemPolicy {
     #[serde(default, deserialize_with = "field::texts")]
     #[schemars(inner(length(min = 1)))]
     pub previously: Vec<String>,
+    /// Whether to take over a live policy whose name is outside of `docker.owns`, or in `docker.unmanaged`.
+    #[serde(default)]
+    pub adopt: bool,
     /// Why this policy exists; never sent to the service.
     #[serde(default, deserialize_with = "field::present")]
     #[schemars(with = "String")]

@@ -60,10 +60,11 @@ pub fn settings_for(proposed: &Workspace, base: Option<&Workspace>) -> (Workspac
 fn named(workspace: &Workspace) -> Vec<(&'static str, Value)> {
     let Workspace { api_version: _, kind: _, include, docker, vijil, guards } = workspace;
     let Guards { max_deletes, deny_widening, protected } = guards;
-    let docker = docker.as_ref().map(|Docker { org, endpoint, ownership, unmanaged, teams: _ }| {
-        (json!(org), json!(endpoint), spelt(*ownership), listed(unmanaged))
+    let docker = docker.as_ref().map(|Docker { org, endpoint, ownership, owns, unmanaged, teams: _ }| {
+        let owns = listed(owns.as_deref().unwrap_or_default());
+        (json!(org), json!(endpoint), spelt(*ownership), owns, listed(unmanaged))
     });
-    let (org, endpoint, ownership, unmanaged) = docker.unwrap_or_default();
+    let (org, endpoint, ownership, owns, unmanaged) = docker.unwrap_or_default();
     let vijil = vijil.as_ref().map(|Vijil { endpoint, ownership }| (json!(endpoint), spelt(*ownership)));
     let (vijil_endpoint, vijil_ownership) = vijil.unwrap_or_default();
     let max_deletes = match max_deletes {
@@ -76,6 +77,7 @@ fn named(workspace: &Workspace) -> Vec<(&'static str, Value)> {
         ("docker.org", org),
         ("docker.endpoint", endpoint),
         ("docker.ownership", ownership),
+        ("docker.owns", owns),
         ("docker.unmanaged", unmanaged),
         ("vijil.endpoint", vijil_endpoint),
         ("vijil.ownership", vijil_ownership),

@@ -157,7 +157,7 @@ mod tests {
         let request = json!({"name": "s", "decision": "deny", "actions": ["request:get"],
             "http_resources": [{"host": "a.example.com", "port": 443, "path": "/x"}]});
         let policy = json!({"apiVersion": "seawall/v1", "kind": KINDS[kind].name, "name": "p", "previously": ["o"],
-            "description": "d", "scope": {"teams": ["t"]}});
+            "adopt": true, "description": "d", "scope": {"teams": ["t"]}});
         let with = |more: Value| {
             let mut all = policy.clone();
             all.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
@@ -165,7 +165,7 @@ mod tests {
         };
         match KINDS[kind].name {
             "Workspace" => json!({"apiVersion": "seawall/v1", "kind": "Workspace", "include": ["a/*.yaml"],
-                "docker": {"org": "o", "endpoint": "embedded", "ownership": "exclusive", "unmanaged": ["l-*"], "teams": ["t"]},
+                "docker": {"org": "o", "endpoint": "embedded", "ownership": "exclusive", "owns": ["o *"], "unmanaged": ["l-*"], "teams": ["t"]},
                 "vijil": {"endpoint": "embedded", "ownership": "declared"},
                 "guards": {"max_deletes": "25%", "deny_widening": true, "protected": ["p"]}}),
             "NetworkPolicy" => with(json!({"rules": [rule, request]})),

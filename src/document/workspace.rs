@@ -1,5 +1,6 @@
 //! `Workspace`: the settings in `seawall.yaml`.
 
+use globset::{Glob, GlobSet, GlobSetBuilder};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Deserializer, Error};
 use serde::{Deserialize, Serialize, Serializer};
@@ -50,6 +51,12 @@ pub struct Docker {
     #[serde(default)]
     #[schemars(schema_with = "ownership")]
     pub ownership: Ownership,
+    /// Names, or patterns with `*` and `?`, of the policies that this workspace owns, where several workspaces share the
+    /// organization: documents declare no others, unless they say `adopt: true`, and `exclusive` deletes no others.
+    /// Without it, all policies.
+    #[serde(default, deserialize_with = "field::optional_texts")]
+    #[schemars(with = "Vec<String>", length(min = 1), inner(length(min = 1)), example = ["team-a *"])]
+    pub owns: Option<Vec<String>>,
     /// Names, or patterns with `*` and `?`, of live policies that are never touched.
     #[serde(default, deserialize_with = "field::texts")]
     #[schemars(inner(length(min = 1)), example = ["legacy-*"])]
@@ -111,6 +118,21 @@ pub enum MaxDeletes {
     Percent(u8),
     /// This many.
     Count(u32),
+}
+
+/// The names that patterns with `*` and `?` match. A pattern that is none still stands for itself: nothing is deleted
+/// because of a stray bracket.
+///
+/// # Panics
+/// Never: an escaped text is a pattern.
+#[must_use]
+pub fn names(patterns: &[String]) -> GlobSet {
+    let mut names = GlobSetBuilder::new();
+    for pattern in patterns {
+        let glob = Glob::new(pattern).or_else(|_| Glob::new(&globset::escape(pattern)));
+        names.add(glob.expect("an escaped text is a glob"));
+    }
+    names.build().expect("each glob was built before")
 }
 
 /// `Workspace`.
@@ -178,7 +200,7 @@ fn ownership(_: &mut SchemaGenerator) -> Schema {
         "type": "string",
         "enum": ["declared", "exclusive"],
         "default": "declared",
-        "description": "What happens to live policies that no document declares: `declared` leaves them alone, `exclusive` deletes them, those in `unmanaged` aside."
+        "description": "What happens to live policies that no document declares: `declared` leaves them alone, `exclusive` deletes them, those in `unmanaged` and outside of `owns` aside."
     })
 }
 

@@ -87,7 +87,7 @@ pub fn differences(input: Input<'_>) -> (Plan, Option<Plan>) {
     let after = states::desired(own.into_iter(), desired);
     // What others own is there before and after; all the rest that is no longer live was taken away.
     let unmanaged = others.iter().map(|policy| globset::escape(&policy.name)).collect();
-    let outside = plan::differences(&after, &before, &Ownership { exclusive: true, unmanaged });
+    let outside = plan::differences(&after, &before, &Ownership { exclusive: true, unmanaged, owns: None });
     let waiting = base.map(|_| plan::differences(desired, &before, ownership));
     (outside, waiting)
 }

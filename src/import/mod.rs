@@ -20,7 +20,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
-use crate::model::{Desired, Live};
+use crate::model::{Desired, Live, LivePolicy};
 use crate::plan::saved::Service;
 use crate::plan::{diff::Ownership, matching};
 
@@ -75,21 +75,24 @@ pub struct Refused {
     pub reasons: Vec<String>,
 }
 
-/// The policies of a Docker organization that no document declares, and those of them that the settings leave to others.
+/// The policies of a Docker organization that no document declares, and those of them that the settings leave to others:
+/// a document that takes one of these over says so.
 #[must_use]
-pub fn undeclared(desired: &Desired, live: &Live, ownership: &Ownership) -> (Vec<Candidate>, Vec<String>) {
+pub fn undeclared(desired: &Desired, live: &Live, ownership: &Ownership) -> (Vec<Candidate>, Vec<Candidate>) {
     let matched: BTreeSet<usize> =
         matching::policies(&desired.policies, &live.policies).into_iter().flatten().collect();
     let undeclared = live.policies.iter().enumerate().filter(|(index, _)| !matched.contains(index));
-    let (left, own): (Vec<_>, Vec<_>) =
-        undeclared.map(|(_, policy)| policy).partition(|policy| ownership.leaves(&policy.name));
-    let candidates = own.into_iter().map(|policy| {
+    let candidate = |policy: &LivePolicy| {
         let namesakes = live.policies.iter().filter(|other| other.name == policy.name).count();
         match namesakes {
             0 | 1 => document::candidate(policy, &live.teams),
             _ => document::namesake(policy),
         }
+    };
+    let (mut left, own): (Vec<Candidate>, Vec<Candidate>) =
+        undeclared.map(|(_, policy)| candidate(policy)).partition(|candidate| ownership.leaves(&candidate.name));
+    left.iter_mut().filter_map(|candidate| candidate.document.as_mut().ok()).for_each(|document| {
+        document.insert("adopt".to_owned(), true.into());
     });
-    let candidates = candidates.collect();
-    (candidates, left.into_iter().map(|policy| policy.name.clone()).collect())
+    (own, left)
 }

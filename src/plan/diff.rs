@@ -16,6 +16,8 @@ pub struct Ownership {
     pub exclusive: bool,
     /// Name patterns of policies that are left alone all the same.
     pub unmanaged: Vec<String>,
+    /// Name patterns of policies outside of which all are left alone.
+    pub owns: Option<Vec<String>>,
 }
 
 /// Both ends of a change.
@@ -57,7 +59,11 @@ pub struct RuleSlot {
 
 impl From<&Docker> for Ownership {
     fn from(docker: &Docker) -> Self {
-        Self { exclusive: docker.ownership == document::Ownership::Exclusive, unmanaged: docker.unmanaged.clone() }
+        Self {
+            exclusive: docker.ownership == document::Ownership::Exclusive,
+            unmanaged: docker.unmanaged.clone(),
+            owns: docker.owns.clone(),
+        }
     }
 }
 
@@ -65,17 +71,14 @@ impl Ownership {
     /// Whether an undeclared policy of this name is for others to manage.
     #[must_use]
     pub fn leaves(&self, name: &str) -> bool {
-        self.unmanaged_names().is_match(name)
+        self.left()(name)
     }
 
-    fn unmanaged_names(&self) -> globset::GlobSet {
-        let mut names = globset::GlobSetBuilder::new();
-        for pattern in &self.unmanaged {
-            // A pattern that is no glob still stands for itself: nothing is deleted because of a stray bracket.
-            let glob = globset::Glob::new(pattern).or_else(|_| globset::Glob::new(&globset::escape(pattern)));
-            names.add(glob.expect("an escaped text is a glob"));
-        }
-        names.build().expect("each glob was built before")
+    /// The names that are for others to manage.
+    fn left(&self) -> impl Fn(&str) -> bool {
+        let unmanaged = document::names(&self.unmanaged);
+        let owns = self.owns.as_deref().map(document::names);
+        move |name| unmanaged.is_match(name) || owns.as_ref().is_some_and(|owns| !owns.is_match(name))
     }
 }
 
@@ -131,13 +134,13 @@ pub fn diff(desired: &Desired, live: &Live, ownership: &Ownership) -> Diff {
             }
         }
     }
-    let unmanaged = ownership.unmanaged_names();
+    let left = ownership.left();
     for (index, policy) in live.policies.iter().enumerate() {
         if matched.contains(&Some(index)) {
             continue;
         }
         let forgotten = super::draft::is_temporary_deny(&policy.name);
-        if forgotten || ownership.exclusive && !unmanaged.is_match(&policy.name) {
+        if forgotten || ownership.exclusive && !left(&policy.name) {
             let because = forgotten.then_some(Reason::TemporaryDeny);
             result.policies.push(deleted(policy, because));
         } else {

@@ -190,7 +190,7 @@ pub(super) fn desired(policies: &[Policy]) -> Desired {
 
 fn ends(old: &[Policy], new: &[Policy]) -> (Live, Diff, Vec<Draft>) {
     let live = live(old);
-    let ownership = Ownership { exclusive: true, unmanaged: Vec::new() };
+    let ownership = Ownership { exclusive: true, ..Default::default() };
     let diff = diff(&desired(new), &live, &ownership);
     let drafts = drafts(&diff);
     (live, diff, drafts)
@@ -261,7 +261,7 @@ proptest! {
             new[index].name.clone_from(&name);
             declared.policy.name = name;
         }
-        let diff = diff(&wanted, &live(&old), &Ownership { exclusive: true, unmanaged: Vec::new() });
+        let diff = diff(&wanted, &live(&old), &Ownership { exclusive: true, ..Default::default() });
         let ordered = order(&diff, drafts(&diff));
         let mut held: BTreeSet<String> = old.iter().map(|policy| policy.name.clone()).collect();
         for phase in ordered.drafts.chunk_by(|(one, _), (other, _)| one == other) {
@@ -301,7 +301,7 @@ proptest! {
         let (old, diff, drafts) = ends(&old, &new);
         let ordered = order(&diff, drafts);
         let after = simulate(&old, ordered.drafts.iter().map(|(_, draft)| &draft.change));
-        let ownership = Ownership { exclusive: true, unmanaged: Vec::new() };
+        let ownership = Ownership { exclusive: true, ..Default::default() };
         let again = super::diff::diff(&desired(&new), &after, &ownership);
         prop_assert_eq!(super::draft::drafts(&again).len(), 0);
     }

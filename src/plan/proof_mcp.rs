@@ -106,7 +106,7 @@ proptest! {
     #[test]
     fn no_call_gets_further_on_the_way(before in organization(), after in organization()) {
         let (old, new) = (live(&before), live(&after));
-        let diff = diff(&desired(&after), &old, &Ownership { exclusive: true, unmanaged: Vec::new() });
+        let diff = diff(&desired(&after), &old, &Ownership { exclusive: true, ..Default::default() });
         let ordered = order(&diff, drafts(&diff));
         if ordered.refusal.is_none() {
             for state in states(&old, &ordered) {

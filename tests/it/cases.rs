@@ -10,7 +10,6 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use seawall::check::{self, Emptiness};
-use seawall::document::Ownership;
 use seawall::emulator::{Emulator, Running, Seed};
 use seawall::execute::{Approved, execute};
 use seawall::exit::Exit;
@@ -39,8 +38,7 @@ fn planned(case: &Path, live: &Live) -> Result<Plan, String> {
     let docker = loaded.settings.docker.unwrap();
     let desired = teams::resolve(&loaded.desired, &live.teams)
         .map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))?;
-    let ownership =
-        diff::Ownership { exclusive: docker.ownership == Ownership::Exclusive, unmanaged: docker.unmanaged };
+    let ownership = diff::Ownership::from(&docker);
     let target = plan::Target { org: docker.org.unwrap(), endpoint: "embedded".to_owned() };
     let guards = &loaded.settings.guards;
     Ok(plan::make(plan::Input { target: &target, desired: &desired, live, ownership: &ownership, guards }))

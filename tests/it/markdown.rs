@@ -81,7 +81,7 @@ fn make(desired: Vec<DesiredPolicy>, live: &Live, protected: &str) -> Plan {
     let mut policies = desired;
     policies.sort_by(|one, other| one.policy.name.cmp(&other.policy.name));
     let target = Target { org: live.org.clone(), endpoint: "embedded".to_owned() };
-    let ownership = Ownership { exclusive: true, unmanaged: Vec::new() };
+    let ownership = Ownership { exclusive: true, ..Default::default() };
     let guards = Guards { protected: vec![protected.to_owned()], ..Guards::default() };
     let desired = Desired { policies, ..Desired::default() };
     plan::make(plan::Input { target: &target, desired: &desired, live, ownership: &ownership, guards: &guards })

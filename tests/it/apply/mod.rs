@@ -136,7 +136,7 @@ fn make(desired: &Desired, live: &Live) -> Plan {
         target: &plan::Target { org: ORG.to_owned(), endpoint: "embedded".to_owned() },
         desired: &desired,
         live,
-        ownership: &Ownership { exclusive: true, unmanaged: vec!["theirs*".to_owned()] },
+        ownership: &Ownership { exclusive: true, unmanaged: vec!["theirs*".to_owned()], owns: None },
         guards: &Default::default(),
     })
 }

@@ -237,7 +237,10 @@ fn the_schema_of_drift_is_the_stored_one() {
     if std::env::var_os("SEAWALL_SCHEMAS").is_some_and(|value| value == "write") {
         fs::write(stored, &text).unwrap();
     }
-    assert!(fs::read_to_string(stored).unwrap_or_default() == text, "write it with `SEAWALL_SCHEMAS=write`");
+    assert!(
+        fs::read_to_string(stored).unwrap_or_default() == text,
+        "it holds the schema of a plan; `SEAWALL_SCHEMAS=write cargo test --test it the_schema_of_drift` writes it anew"
+    );
 }
 
 #[test]

@@ -203,3 +203,21 @@ fn patterns_say_where_files_go_and_policies_of_others_stay_out() {
     Wrote 1 file: planning now changes nothing, and access is as it was; left to others, as `seawall.yaml` says: `legacy-1`.
     "#);
 }
+
+#[test]
+fn what_others_own_stays_out_and_is_taken_over_only_by_its_name() {
+    let live = organization(vec![network("team-a web", &[], Vec::new()), network("team-b web", &[], Vec::new())]);
+    let folder = workspace("  ownership: exclusive\n  owns: [team-a *]\n", &live);
+    let (code, stdout, stderr) = seawall(folder.path(), &["import", "--live-from", "live.json"]);
+    assert_eq!((code, files(folder.path()).len(), stderr.as_str()), (Some(0), 1, ""), "{stdout}");
+    assert!(stdout.ends_with("left to others, as `seawall.yaml` says: `team-b web`.\n"), "{stdout}");
+    let (code, stdout, _) = seawall(folder.path(), &["plan", "--live-from", "live.json", "--detailed-exitcode"]);
+    assert!(code == Some(0) && stdout.contains("left alone: `team-b web`"), "{stdout}");
+    let import = ["import", "--live-from", "live.json", "--policy", "team-b web"];
+    let (code, stdout, stderr) = seawall(folder.path(), &import);
+    assert_eq!((code, stderr.as_str()), (Some(0), ""), "{stdout}");
+    let text = fs::read_to_string(folder.path().join("policies/team-b-web.yaml")).unwrap();
+    assert!(text.contains("name: team-b web\nadopt: true\nrules: []\n"), "{text}");
+    let (code, stdout, _) = seawall(folder.path(), &["plan", "--live-from", "live.json", "--detailed-exitcode"]);
+    assert_eq!(code, Some(0), "{stdout}");
+}

@@ -1,0 +1,91 @@
+//! Names that a workspace may declare, where several share an organization.
+//!
+//! The services keep no record of who made a policy, so that nobody can see what another repository declares. What is
+//! whose is agreed on by names: each workspace says which ones it owns, and stays within them.
+
+use globset::GlobSet;
+
+use super::{Check, Input, Run};
+use crate::diagnostic::{Diagnostic, Label, Severity};
+use crate::document::{self, Body, Declared};
+
+pub(super) const CHECKS: &[Check] = &[
+    Check {
+        code: "not-owned",
+        severity: Severity::Error,
+        title: "a policy is not the workspace's to declare",
+        explanation: "`docker.owns` in `seawall.yaml` says which names the workspace owns. A policy of another name may be \
+            declared by another repository, and each apply of one would take back what the other one did.",
+        bad: "",
+        fix: "Rename the policy, add a pattern to `docker.owns`, or write `adopt: true` in the document to take the \
+            policy over; whoever declared it has to stop doing so.",
+        run: Run::Workspace(check),
+    },
+    Check {
+        code: "declared-unmanaged",
+        severity: Severity::Error,
+        title: "a policy is declared that is never to be touched",
+        explanation: "`docker.unmanaged` in `seawall.yaml` names live policies that are left to others.",
+        bad: "",
+        fix: "Remove the document or the pattern, or write `adopt: true` in the document to take the policy over.",
+        run: Run::Reading,
+    },
+    Check {
+        code: "needless-adopt",
+        severity: Severity::Warning,
+        title: "`adopt: true` takes nothing over",
+        explanation: "The workspace owns the policy anyway. Left where it is not needed, it would let a later change of \
+            the name or of `docker.owns` pass unseen.",
+        bad: "",
+        fix: "Remove it.",
+        run: Run::Reading,
+    },
+];
+
+fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
+    let Some(docker) = input.settings.and_then(|settings| settings.docker.as_ref()) else { return };
+    let owns = docker.owns.as_deref().map(document::names);
+    let unmanaged = document::names(&docker.unmanaged);
+    for policy in input.policies {
+        let foreign: Vec<Diagnostic> =
+            named(policy).filter_map(|(name, label)| look(name, label, owns.as_ref(), &unmanaged)).collect();
+        match (adopts(policy), foreign.is_empty()) {
+            (false, _) => findings.extend(foreign),
+            (true, false) => {}
+            (true, true) => {
+                let finding = Diagnostic::warning("needless-adopt", "`adopt: true` takes nothing over");
+                findings.push(finding.at(policy.document.key("", "adopt")).help("remove it"));
+            }
+        }
+    }
+}
+
+/// The names that a document lays claim to: its own, and those that it had before.
+fn named<'a>(policy: &'a Declared<'_>) -> impl Iterator<Item = (&'a str, Label)> {
+    let own = (policy.desired.policy.name.as_str(), policy.document.label("/name"));
+    let label = |index: usize| policy.document.label(&format!("/previously/{index}"));
+    let before = policy.desired.previously.iter().enumerate();
+    std::iter::once(own).chain(before.map(move |(index, name)| (name.as_str(), label(index))))
+}
+
+fn look(name: &str, label: Label, owns: Option<&GlobSet>, unmanaged: &GlobSet) -> Option<Diagnostic> {
+    if owns.is_some_and(|owns| !owns.is_match(name)) {
+        let message = format!("`{name}` is not among the names that the workspace owns");
+        let help = "rename it, add a pattern to `docker.owns`, or write `adopt: true` to take the policy over";
+        return Some(Diagnostic::error("not-owned", message).at(label).help(help));
+    }
+    unmanaged.is_match(name).then(|| {
+        let message = format!("`{name}` is among the names that `docker.unmanaged` leaves to others");
+        let help = "remove the document or the pattern, or write `adopt: true` to take the policy over";
+        Diagnostic::error("declared-unmanaged", message).at(label).help(help)
+    })
+}
+
+fn adopts(policy: &Declared<'_>) -> bool {
+    match &policy.document.body {
+        Body::NetworkPolicy(policy) => policy.adopt,
+        Body::FilesystemPolicy(policy) => policy.adopt,
+        Body::McpPolicy(policy) => policy.adopt,
+        Body::Workspace(_) | Body::AgentPolicy(_) | Body::AccessTest(_) => false,
+    }
+}
