@@ -77,15 +77,15 @@ case $COMMAND in
     fi
     ;;
   drift)
-    report=$(mktemp "${RUNNER_TEMP:-/tmp}/seawall-drift.XXXXXX")
+    folder=$(mktemp -d "${RUNNER_TEMP:-/tmp}/seawall-drift.XXXXXX")
     [ -z "${SINCE:-}" ] || settings+=("--since=$SINCE")
-    as_text "$SEAWALL" --color never drift "${settings[@]}" --format markdown -- "$WORKSPACE" >"$report"
+    as_text "$SEAWALL" --color never drift "${settings[@]}" --format markdown -- "$WORKSPACE" >"$folder/log"
     code=$?
-    cat "$report"
+    cat "$folder/log"
     # The first and the last lines keep the runner from reading what is between them.
-    sed -i -e '1d' -e '$d' "$report"
-    summary <"$report"
-    [ "$code" != 3 ] || output report "$report"
+    sed -e '1d' -e '$d' "$folder/log" >"$folder/report.md"
+    summary <"$folder/report.md"
+    if [ "$code" = 3 ]; then output report "$folder/report.md"; fi
     ;;
   snapshot)
     folder=$(mktemp -d "${RUNNER_TEMP:-/tmp}/seawall-live.XXXXXX")
