@@ -1,5 +1,7 @@
 //! Rules as they are written.
 
+use std::collections::BTreeSet;
+
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde::de::{Deserializer, Error};
@@ -91,11 +93,16 @@ impl NetworkRule {
     #[must_use]
     pub fn rule(&self) -> Rule {
         let resources = match (&self.resources, &self.http_resources) {
-            (Some(resources), None) => Resources::Plain(resources.clone()),
-            (None, Some(targets)) => Resources::Http(targets.iter().map(HttpTarget::resource).collect()),
+            (Some(resources), None) => Resources::Plain(distinct(resources.iter().cloned())),
+            (None, Some(targets)) => Resources::Http(distinct(targets.iter().map(HttpTarget::resource))),
             (Some(_), Some(_)) | (None, None) => panic!("the decoder takes exactly one kind of resources"),
         };
-        Rule { name: self.name.clone(), decision: self.decision, actions: self.actions.clone(), resources }
+        Rule {
+            name: self.name.clone(),
+            decision: self.decision,
+            actions: distinct(self.actions.iter().cloned()),
+            resources,
+        }
     }
 }
 
@@ -103,9 +110,20 @@ impl FilesystemRule {
     /// What the rule means.
     #[must_use]
     pub fn rule(&self) -> Rule {
-        let resources = Resources::Plain(self.resources.clone());
-        Rule { name: self.name.clone(), decision: self.decision, actions: self.actions.clone(), resources }
+        let resources = Resources::Plain(distinct(self.resources.iter().cloned()));
+        Rule {
+            name: self.name.clone(),
+            decision: self.decision,
+            actions: distinct(self.actions.iter().cloned()),
+            resources,
+        }
     }
+}
+
+/// The entries of a set, each once, in the order written.
+fn distinct<T: Clone + Ord>(entries: impl Iterator<Item = T>) -> Vec<T> {
+    let mut seen = BTreeSet::new();
+    entries.filter(|entry| seen.insert(entry.clone())).collect()
 }
 
 impl HttpTarget {

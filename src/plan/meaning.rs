@@ -5,6 +5,7 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::governed::{Governed, Turn};
 use crate::access::{Comparison, Entry};
 
 /// What a change means for access.
@@ -18,6 +19,9 @@ pub struct Meaning {
     pub narrowed: Vec<Gain>,
     /// Access that changes, or not, depending on what is not documented.
     pub uncertain: Vec<Gain>,
+    /// Who comes to have policies of a domain, and who has none any more.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub governed: Vec<Governed>,
 }
 
 /// Access that changes for an audience.
@@ -55,12 +59,17 @@ impl Meaning {
     /// change may be renamed or divided meanwhile.
     #[must_use]
     pub fn says_the_same(&self, other: &Self) -> bool {
-        let Self { exact, widened, narrowed, uncertain } = self;
+        let Self { exact, widened, narrowed, uncertain, governed } = self;
         let same = |one: &[Gain], other: &[Gain]| {
             let plain = |gain: &Gain| Gain { because: Vec::new(), ..gain.clone() };
             one.iter().map(plain).eq(other.iter().map(plain))
         };
+        // Whoever has got a first policy from somebody else meanwhile has lost nothing.
+        fn lasts(all: &[Governed]) -> impl Iterator<Item = &Governed> {
+            all.iter().filter(|one| one.change == Turn::Last)
+        }
         *exact == other.exact
+            && lasts(governed).eq(lasts(&other.governed))
             && same(widened, &other.widened)
             && same(narrowed, &other.narrowed)
             && same(uncertain, &other.uncertain)
@@ -76,7 +85,7 @@ impl From<Comparison> for Meaning {
     fn from(comparison: Comparison) -> Self {
         let Comparison { exact, widened, narrowed, uncertain } = comparison;
         let all = |entries: Vec<Entry>| entries.into_iter().map(Gain::from).collect();
-        Self { exact, widened: all(widened), narrowed: all(narrowed), uncertain: all(uncertain) }
+        Self { exact, widened: all(widened), narrowed: all(narrowed), uncertain: all(uncertain), governed: Vec::new() }
     }
 }
 

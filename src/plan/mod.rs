@@ -13,6 +13,7 @@ pub mod diff;
 mod draft;
 mod effect;
 pub mod fingerprint;
+pub mod governed;
 pub mod guard;
 mod layout;
 pub mod matching;
@@ -285,7 +286,8 @@ fn gained(access: &Meaning) -> Vec<String> {
 #[must_use]
 pub fn compare(live: &Live, steps: &[Step]) -> Meaning {
     let after = simulate::simulate(live, steps.iter().map(|step| &step.change));
-    access::compare(&simulate::policies(live), &simulate::policies(&after), &live.teams).into()
+    let (old, new) = (simulate::policies(live), simulate::policies(&after));
+    Meaning { governed: governed::compare(&old, &new, &live.teams), ..access::compare(&old, &new, &live.teams).into() }
 }
 
 fn named_teams(live: &Live, steps: &[Step]) -> TeamDirectory {

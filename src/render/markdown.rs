@@ -67,9 +67,15 @@ pub fn plan(plan: &Plan) -> String {
     for verdict in plan.guards.iter().filter(|verdict| !verdict.ok) {
         page.add(&format!("> [!CAUTION]\n> Refused by `{}`: {}\n\n", verdict.guard.name(), code(&verdict.message)));
     }
-    if !plan.access.is_nothing() {
+    if !plan.access.is_nothing() || !plan.access.governed.is_empty() {
         page.add("#### Access\n\n");
         page.limit = ACCESS;
+        for one in &plan.access.governed {
+            page.add(&format!("- {}\n", words::governed(one, &people(&one.audience))));
+        }
+        if !plan.access.governed.is_empty() {
+            page.add("\n");
+        }
         let groups = words::groups(&plan.access);
         groups.iter().for_each(|group| write_group(&mut page, group));
         page.limit = MOST - RESERVE;

@@ -7,8 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use crate::model::{Decision, HttpResource, Resources, Rule, Scope, TeamDirectory};
+use crate::model::{Decision, Domain, HttpResource, Resources, Rule, Scope, TeamDirectory};
 use crate::plan::GuardsFrom;
+use crate::plan::governed::{Governed, Turn};
 use crate::plan::meaning::{Audience, Gain, Meaning};
 use crate::plan::saved::Summary;
 use crate::plan::step::{Change, Op, Reason, Step};
@@ -33,6 +34,20 @@ pub fn headline(meaning: &Meaning) -> String {
         (true, true) => "no access change".to_owned(),
         (true, false) => "no access change that is certain".to_owned(),
         (false, _) => parts.join(", "),
+    }
+}
+
+/// What it means that somebody comes to have policies of a domain, or has none any more. `people` is foreign text.
+#[must_use]
+pub fn governed(one: &Governed, people: &str) -> String {
+    let domain = match one.domain {
+        Domain::Network => "network",
+        Domain::Filesystem => "file system",
+        Domain::Mcp => "MCP",
+    };
+    match one.change {
+        Turn::First => format!("first {domain} policy for {people}: until now, local rules may have counted"),
+        Turn::Last => format!("no {domain} policy is left for {people}: local rules may count again"),
     }
 }
 
@@ -325,6 +340,7 @@ mod tests {
             widened: vec![gain("a", "1", true, false), gain("a", "2", true, false), gain("b", "3", true, false)],
             narrowed: vec![gain("a", "4", false, true)],
             uncertain: vec![gain("a", "5", false, true), gain("a", "6", true, false)],
+            governed: Vec::new(),
         };
         assert_eq!(
             headline(&meaning),
@@ -361,7 +377,13 @@ mod tests {
             of("connect:tcp **.d.example", "connect:tcp other.d.example:443", "two"),
             of("connect:tcp 10.0.0.0/8", "connect:tcp 10.0.0.1:443", "one"),
         ];
-        let meaning = Meaning { exact: true, widened: gains.to_vec(), narrowed: Vec::new(), uncertain: Vec::new() };
+        let meaning = Meaning {
+            exact: true,
+            widened: gains.to_vec(),
+            narrowed: Vec::new(),
+            uncertain: Vec::new(),
+            governed: Vec::new(),
+        };
         let groups = groups(&meaning);
         let causes = groups[0].causes();
         let shown: Vec<String> = causes

@@ -14,10 +14,15 @@ const ENTRIES: usize = 8;
 const RULES: usize = 4;
 
 pub(super) fn write(out: &mut String, meaning: &Meaning, view: View) -> fmt::Result {
-    if meaning.is_nothing() {
+    if meaning.is_nothing() && meaning.governed.is_empty() {
         return Ok(());
     }
     writeln!(out, "\n{BOLD}Access{BOLD:#}")?;
+    for one in meaning.governed.iter().take(view.most(AUDIENCES)) {
+        let said = words::governed(one, &line(&people(&one.audience)));
+        writeln!(out, "  {CAREFUL}{said}{CAREFUL:#}")?;
+    }
+    write_rest(out, "  ", meaning.governed.len(), view.most(AUDIENCES))?;
     let groups = words::groups(meaning);
     for group in groups.iter().take(view.most(AUDIENCES)) {
         write_group(out, group, view)?;

@@ -72,6 +72,8 @@ async fn a_plan_is_shown_saved_applied_and_then_empty() {
     let planned = workspace.run(&["plan", "--out", "plan.json", "--detailed-exitcode"]).await;
     assert!(planned.starts_with("exit 3\n-- stdout\nPlan for `my-org`"), "{planned}");
     assert!(planned.contains("2 to create"), "{planned}");
+    let first = "first network policy for members of research: until now, local rules may have counted";
+    assert!(planned.contains(first), "{planned}");
 
     // Saved is what is printed, the same twice; and it fits its schema.
     let saved = workspace.read("plan.json");
@@ -90,6 +92,13 @@ async fn a_plan_is_shown_saved_applied_and_then_empty() {
         let nothing = "Nothing to change: `my-org` is as the documents say.";
         assert_eq!(output, format!("exit 0\n-- stdout\n{nothing}\n"), "{arguments:?}");
     }
+    // The last policy of a domain goes, and a page of a pull request says so too.
+    workspace.write("policies.yaml", "apiVersion: seawall/v1\nkind: NetworkPolicy\nname: Mirrors\nrules: []\n");
+    let last = workspace.run(&["plan", "--format", "markdown"]).await;
+    assert!(
+        last.contains("- no network policy is left for members of <code>research</code>: local rules may count again"),
+        "{last}"
+    );
     // What it creates is there already.
     insta::assert_snapshot!(workspace.run(&["apply", "--plan", "plan.json", "--yes"]).await, @"
     exit 4
@@ -260,22 +269,22 @@ async fn a_saved_plan_needs_no_workspace_and_goes_to_no_other_organization() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_saved_plan_is_judged_again_by_the_guards_that_it_was_made_under() {
-    let workspace = Workspace::new(MIRRORS, "guards: {max_deletes: 40%}\n").await;
+    let workspace = Workspace::new(MIRRORS, "guards: {max_deletes: 30%}\n").await;
     workspace.run(&["apply", "--yes"]).await;
     let theirs = |state: &mut seawall::emulator::State| {
-        for host in ["a.example.com", "b.example.com"] {
+        for host in ["a.example.com", "b.example.com", "c.example.com"] {
             elsewhere(state, seawall::model::Decision::Allow, host);
         }
     };
     workspace.emulator.edit(theirs).unwrap();
     let written = workspace.emulator.writes().len();
-    // One of three policies goes; and then it is one of two.
+    // One of four policies goes; and then it is one of three.
     let settings = workspace
         .read("seawall.yaml")
-        .replace("ownership: exclusive", "ownership: exclusive, unmanaged: ['*b.example.com']");
+        .replace("ownership: exclusive", "ownership: exclusive, unmanaged: ['*b.example.com', '*c.example.com']");
     workspace.write("seawall.yaml", &settings);
     workspace.run(&["plan", "--out", "plan.json"]).await;
-    assert!(workspace.read("plan.json").contains("\"max_deletes\": \"40%\""));
+    assert!(workspace.read("plan.json").contains("\"max_deletes\": \"30%\""));
     workspace
         .emulator
         .edit(|state| state.org_mut("my-org").policies.retain(|_, policy| !policy.name.contains("b.example")))
@@ -283,7 +292,7 @@ async fn a_saved_plan_is_judged_again_by_the_guards_that_it_was_made_under() {
     let refused = workspace.run(&["apply", "--plan", "plan.json", "--yes"]).await;
     assert!(refused.starts_with("exit 4\n"), "{refused}");
     assert!(refused.contains("refused by max_deletes"), "{refused}");
-    assert!(refused.contains("deletes 1 of 2 live policies; at most 40% may go"), "{refused}");
+    assert!(refused.contains("deletes 1 of 3 live policies; at most 30% may go"), "{refused}");
     assert_eq!(workspace.emulator.writes().len(), written);
 }
 

@@ -1,0 +1,127 @@
+//! Who gets a first policy of a domain by a change, and who loses the last one.
+//!
+//! Without any policy of a domain, what developers say locally may count (the manuals say that everything is denied, and
+//! a lab saw local rules come back): the first policy ends that, and the loss of the last one brings it back, whatever
+//! the rules say.
+
+use std::collections::BTreeSet;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::meaning::Audience;
+use crate::model::{Domain, Policy, Scope, TeamDirectory};
+
+/// An audience that comes to have policies of a domain, or has none any more.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub struct Governed {
+    /// Whom; the whole organization stands for all its members.
+    pub audience: Audience,
+    /// `network`, `filesystem` or `mcp`.
+    #[schemars(with = "String")]
+    pub domain: Domain,
+    /// What happens.
+    pub change: Turn,
+}
+
+/// What happens to an audience.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Turn {
+    /// A policy governs it that none governed before.
+    First,
+    /// No policy governs it any more.
+    Last,
+}
+
+/// Compares whom the policies of each domain govern. Names of teams are taken from `teams`.
+pub(super) fn compare(old: &[Policy], new: &[Policy], teams: &TeamDirectory) -> Vec<Governed> {
+    let mut found = Vec::new();
+    for domain in [Domain::Network, Domain::Filesystem, Domain::Mcp] {
+        let (old, new) = (Reach::of(old, domain), Reach::of(new, domain));
+        let mut add = |keys: &[&str], was: bool, is: bool| {
+            let change = match (was, is) {
+                (false, true) => Turn::First,
+                (true, false) => Turn::Last,
+                (true, true) | (false, false) => return,
+            };
+            let mut names: Vec<String> = keys.iter().map(|key| teams.name(key).to_owned()).collect();
+            names.sort();
+            found.push(Governed { audience: Audience { teams: names }, domain, change });
+        };
+        add(&[], old.everybody, new.everybody);
+        for team in old.teams.union(&new.teams) {
+            let (was, is) = (old.governs(team), new.governs(team));
+            // What happens to everybody is said once.
+            if (was, is) != (old.everybody, new.everybody) {
+                add(&[team], was, is);
+            }
+        }
+    }
+    found
+}
+
+/// Whom the policies of a domain govern.
+struct Reach<'a> {
+    everybody: bool,
+    teams: BTreeSet<&'a str>,
+}
+
+impl<'a> Reach<'a> {
+    fn of(policies: &'a [Policy], domain: Domain) -> Self {
+        let scopes = policies.iter().filter(|policy| policy.domain() == Some(domain)).map(|policy| &policy.scope);
+        let everybody = scopes.clone().any(|scope| *scope == Scope::Organization);
+        Self { everybody, teams: scopes.flat_map(Scope::teams).collect() }
+    }
+
+    fn governs(&self, team: &str) -> bool {
+        self.everybody || self.teams.contains(team)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Turn, compare};
+    use crate::model::{Action, Body, Decision, Policy, Resources, Rule, Scope, TeamDirectory};
+
+    fn policies(scopes: &[&[&str]]) -> Vec<Policy> {
+        let rule = Rule {
+            name: "r".to_owned(),
+            decision: Decision::Deny,
+            actions: vec![Action::ConnectTcp],
+            resources: Resources::Plain(vec!["example.com".to_owned()]),
+        };
+        let policy = |teams: &&[&str]| Policy {
+            name: "p".to_owned(),
+            scope: Scope::of(teams.iter().map(|team| (*team).to_owned())),
+            body: Body::Allowlist(vec![rule.clone()]),
+        };
+        scopes.iter().map(policy).collect()
+    }
+
+    /// The scopes of the policies before and after, and what is told of whom.
+    type Row =
+        (&'static [&'static [&'static str]], &'static [&'static [&'static str]], &'static [(&'static str, Turn)]);
+
+    #[test]
+    fn the_first_and_the_last_policy_are_told_for_whom_they_are() {
+        use Turn::{First, Last};
+        let table: [Row; 7] = [
+            (&[], &[&[]], &[("", First)]),
+            (&[&[]], &[], &[("", Last)]),
+            (&[&[]], &[&[], &["a"]], &[]), // a second one
+            (&[&["a"]], &[&["b"]], &[("a", Last), ("b", First)]),
+            (&[&["a"]], &[&[]], &[("", First)]), // `a` has one before and after
+            (&[&[], &["a"]], &[&["a"]], &[("", Last)]),
+            (&[&[]], &[&["a"]], &[("", Last)]),
+        ];
+        for (old, new, expected) in table {
+            let found = compare(&policies(old), &policies(new), &TeamDirectory::default());
+            let found: Vec<(String, Turn)> =
+                found.into_iter().map(|one| (one.audience.teams.join(" "), one.change)).collect();
+            let expected: Vec<(String, Turn)> =
+                expected.iter().map(|(team, turn)| ((*team).to_owned(), *turn)).collect();
+            assert_eq!(found, expected, "{old:?} {new:?}");
+        }
+    }
+}
