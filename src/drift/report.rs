@@ -64,15 +64,7 @@ impl Side {
         let document: Value = serde_json::from_str(&plan.to_json()).expect("a plan is JSON");
         let steps = document.get("steps").cloned().unwrap_or_default();
         let differences: Vec<Difference> = serde_json::from_value(steps).expect("a step says what differs");
-        let placed = |mut one: Difference| {
-            one.source = one.source.filter(|origin| !origin.file.is_empty());
-            one
-        };
-        Self {
-            summary: plan.summary(),
-            differences: differences.into_iter().map(placed).collect(),
-            access: plan.access.clone(),
-        }
+        Self { summary: plan.summary(), differences, access: plan.access.clone() }
     }
 }
 

@@ -289,3 +289,20 @@ fn what_cannot_be_edited_is_refused_and_nothing_is_written() {
     );
     assert_eq!(files(folder.path()), [("all.yaml".to_owned(), aliased)]);
 }
+
+#[test]
+fn policies_of_others_are_no_drift_and_what_is_the_workspaces_own_is_imported() {
+    let documents = folder(&live(applied()));
+    let settings = fs::read_to_string(documents.path().join("seawall.yaml")).unwrap();
+    let exclusive =
+        |owns: &str| settings.replace("docker:\n", &format!("docker:\n  ownership: exclusive\n  owns: [{owns}]\n"));
+    fs::write(documents.path().join("seawall.yaml"), exclusive("Research, Second")).unwrap();
+    let (code, stdout, _) = seawall(documents.path(), &["drift", "--live-from", "live.json"]);
+    assert_eq!(code, Some(0), "{stdout}");
+    fs::write(documents.path().join("seawall.yaml"), exclusive("'*'")).unwrap();
+    let (code, stdout, _) = seawall(documents.path(), &["drift", "--live-from", "live.json"]);
+    assert!(code == Some(3) && stdout.contains("  Other\n   1 + the policy"), "{stdout}");
+    let (code, stdout, stderr) = seawall(documents.path(), &["drift", "--adopt", "--live-from", "live.json"]);
+    assert_eq!((code, stderr.as_str()), (Some(0), ""), "{stdout}");
+    assert!(stdout.starts_with("  wrote    other.yaml  Other\n"), "{stdout}");
+}
