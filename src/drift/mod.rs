@@ -122,12 +122,14 @@ pub fn agents(plan: &AgentPlan, base: Option<&AgentPlan>) -> (AgentPlan, Option<
         ..step.clone()
     };
     let with = |steps: Vec<AgentStep>| AgentPlan { steps, unmanaged: Vec::new(), ..plan.clone() };
-    let outside = with(base.unwrap_or(plan).steps.iter().map(back).collect());
+    // What has a reason of its own is on the way to what differs, and no difference by itself.
+    let differs = |step: &&AgentStep| step.because.is_none();
+    let outside = with(base.unwrap_or(plan).steps.iter().filter(differs).map(back).collect());
     let waiting = base.map(|base| {
         let same = |one: &AgentStep, other: &AgentStep| {
             (one.op, &one.policy, &one.rule, &one.after) == (other.op, &other.policy, &other.rule, &other.after)
         };
-        let only = plan.steps.iter().filter(|step| !base.steps.iter().any(|other| same(step, other)));
+        let only = plan.steps.iter().filter(differs).filter(|step| !base.steps.iter().any(|other| same(step, other)));
         with(only.cloned().collect())
     });
     (outside, waiting)

@@ -4,13 +4,13 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::Drift;
 use crate::model::Origin;
 use crate::plan::Plan;
 use crate::plan::meaning::Meaning;
-use crate::plan::saved::{self, Service, Summary};
+use crate::plan::saved::{Service, Summary};
 use crate::plan::step::{Object, Op};
 
 /// The keys that drift has beside those of a plan.
@@ -91,23 +91,14 @@ impl Drift {
     }
 }
 
-/// The JSON Schema (2020-12) of drift: that of a plan, and more keys.
+/// The JSON Schema (2020-12) of drift: that of a plan, which stands beside it, and more keys.
 #[must_use]
 pub fn schema() -> Value {
-    let mut schema = saved::schema();
     let settings = schemars::generate::SchemaSettings::draft2020_12();
-    let more: Value = settings.into_generator().into_root_schema_for::<DriftKeys>().into();
+    let mut schema: Value = settings.into_generator().into_root_schema_for::<DriftKeys>().into();
     if let Some(object) = schema.as_object_mut() {
         object.insert("title".to_owned(), "seawall drift".into());
-        object.insert("description".to_owned(), "Drift as JSON.".into());
-    }
-    for part in ["properties", "$defs"] {
-        if let (Some(Value::Object(all)), Some(Value::Object(more))) = (schema.get_mut(part), more.get(part)) {
-            all.extend(more.clone());
-        }
-    }
-    if let (Some(Value::Array(all)), Some(Value::Array(more))) = (schema.get_mut("required"), more.get("required")) {
-        all.extend(more.clone());
+        object.insert("allOf".to_owned(), json!([{"$ref": "plan.schema.json"}]));
     }
     schema
 }

@@ -121,6 +121,9 @@ fn headline_of(drift: &Drift, org: &str) -> String {
     if outside.is_empty() && waiting.is_some() {
         return format!("nothing was changed outside in {org}, and changes wait to be applied");
     }
+    if outside.agents.as_ref().is_some_and(|agents| !agents.steps.is_empty()) {
+        return format!("policies for agents differ from {beyond}");
+    }
     format!("{org} differs from {beyond}, in nothing that decides access")
 }
 

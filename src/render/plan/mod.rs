@@ -71,7 +71,10 @@ pub fn human(plan: &Plan, view: View) -> String {
 
 /// What differs, below a title: what it means for access, then the objects.
 pub(super) fn write_differences(out: &mut String, title: &str, plan: &Plan, view: View) -> fmt::Result {
-    writeln!(out, "{BOLD}{title}{BOLD:#}: {}", words::headline(&plan.access))?;
+    match plan.target {
+        Some(_) => writeln!(out, "{BOLD}{title}{BOLD:#}: {}", words::headline(&plan.access))?,
+        None => writeln!(out, "{BOLD}{title}{BOLD:#}")?,
+    }
     access::write(out, &plan.access, view)?;
     if !plan.steps.is_empty() {
         steps::write(out, plan, view)?;

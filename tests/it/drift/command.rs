@@ -226,7 +226,11 @@ fn what_was_changed_outside_is_told_from_what_waits() {
 }
 
 fn fits(json: &serde_json::Value) -> bool {
-    jsonschema::draft202012::new(&seawall::drift::schema()).unwrap().is_valid(json)
+    // The schema of a plan stands beside that of drift.
+    let mut own = seawall::drift::schema();
+    own.as_object_mut().unwrap().remove("allOf").unwrap();
+    let schemas = [own, seawall::plan::saved::schema()];
+    schemas.iter().all(|schema| jsonschema::draft202012::new(schema).unwrap().is_valid(json))
 }
 
 #[test]
@@ -239,7 +243,7 @@ fn the_schema_of_drift_is_the_stored_one() {
     }
     assert!(
         fs::read_to_string(stored).unwrap_or_default() == text,
-        "it holds the schema of a plan; `SEAWALL_SCHEMAS=write cargo test --test it the_schema_of_drift` writes it anew"
+        "`SEAWALL_SCHEMAS=write cargo test --test it the_schema_of_drift` writes it anew"
     );
 }
 
@@ -305,4 +309,43 @@ fn policies_of_others_are_no_drift_and_what_is_the_workspaces_own_is_imported() 
     let (code, stdout, stderr) = seawall(documents.path(), &["drift", "--adopt", "--live-from", "live.json"]);
     assert_eq!((code, stderr.as_str()), (Some(0), ""), "{stdout}");
     assert!(stdout.starts_with("  wrote    other.yaml  Other\n"), "{stdout}");
+}
+
+const AGENTS: &str = "\
+apiVersion: seawall/v1
+kind: AgentPolicy
+name: Customer data
+category: privacy
+status: active
+rules:
+  - rule_id: PRIV-001
+    rule_type: prohibition
+    action: disclose
+    consequence: {action: block, severity: high}
+    natural_language: Agents must not disclose customer data.
+    review: {approved: ok}
+";
+
+#[test]
+fn documents_of_policies_for_agents_are_compared_and_not_edited() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = "apiVersion: seawall/v1\nkind: Workspace\nvijil: {endpoint: embedded}\n";
+    fs::write(folder.path().join("seawall.yaml"), settings).unwrap();
+    fs::write(folder.path().join("all.yaml"), AGENTS).unwrap();
+    let (code, stdout, stderr) = seawall(folder.path(), &["apply", "--yes"]);
+    assert_eq!(code, Some(0), "{stdout}{stderr}");
+    committed(folder.path());
+    let edited = AGENTS.replace("severity: high", "severity: low");
+    fs::write(folder.path().join("all.yaml"), &edited).unwrap();
+    let (code, stdout, _) = seawall(folder.path(), &["drift"]);
+    assert!(
+        code == Some(3) && stdout.starts_with("Drift: policies for agents differ from what the documents say.\n"),
+        "{stdout}"
+    );
+    assert!(stdout.contains("severity") && !stdout.contains("status: "), "{stdout}");
+    let (code, stdout, _) = seawall(folder.path(), &["drift", "--since", "HEAD"]);
+    assert!(code == Some(3) && stdout.contains("nothing was changed outside"), "{stdout}");
+    let (code, _, stderr) = seawall(folder.path(), &["drift", "--adopt"]);
+    assert!(code == Some(4) && stderr.contains("`Customer data › PRIV-001`: consequence"), "{stderr}");
+    assert_eq!(fs::read_to_string(folder.path().join("all.yaml")).unwrap(), edited);
 }
