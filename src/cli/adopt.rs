@@ -111,6 +111,7 @@ fn imported(
         candidates,
         undeclared: &undeclared,
         live: Some(live),
+        agents: None,
         plan,
     };
     let import = import::make(input).map_err(|problem| match problem {

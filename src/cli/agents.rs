@@ -2,13 +2,14 @@
 //!
 //! Invariant: as for Docker, a `seawall.yaml` alone can send credentials to Vijil's own hosts and this machine only.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use serde_json::Value;
 
 use super::{Context, Environment, Exit, Failure, Setting};
 use crate::document;
-use crate::emulator::{Emulator, Running};
+use crate::emulator::{Emulator, Running, Seed};
+use crate::service::docker::Snapshot;
 use crate::service::http::{self, BaseUrl, Clock, Connection, Limits, Observer};
 use crate::service::vijil::{self, Credentials, Outside, Reader};
 
@@ -35,6 +36,7 @@ pub(super) async fn connect(
     folder: &Path,
     settings: &document::Vijil,
     running: Option<&Running>,
+    seed: Seed,
     observer: Option<Observer>,
 ) -> Result<AgentsConnected, Failure> {
     let (base, credentials, embedded) = match endpoint(context, settings)? {
@@ -42,7 +44,7 @@ pub(super) async fn connect(
         None => {
             let own = match running {
                 Some(_) => None,
-                None => Some(Emulator::embedded(folder, "my-org", Vec::new()).await?),
+                None => Some(Emulator::embedded(folder, "my-org", Vec::new(), seed).await?),
             };
             let running = running.or(own.as_ref()).expect("an emulator runs");
             let account = running.agent_account();
@@ -53,6 +55,21 @@ pub(super) async fn connect(
     let limits = Limits { concurrency: context.overrides().concurrency, ..Limits::default() };
     let connection = Connection::with(base, credentials.authorization(), limits, Clock::system(), observer)?;
     Ok(AgentsConnected { reader: Reader::new(http::Reader::new(connection)), embedded })
+}
+
+/// What the embedded service starts with, as the settings say.
+pub(super) fn seed(context: &Context, root: &Path, settings: Option<&document::Vijil>) -> Result<Seed, Failure> {
+    let embedded = |vijil: &&document::Vijil| named_endpoint(context, vijil) == "embedded";
+    let Some(file) = settings.filter(embedded).and_then(|vijil| vijil.seed.as_ref()) else {
+        return Ok(Seed::default());
+    };
+    let inside = Path::new(file).components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
+    if !inside {
+        let failure = Failure::new(Exit::Invalid, format!("`vijil.seed` leads outside of the workspace: `{file}`"));
+        return Err(failure.hint("put the snapshot beside `seawall.yaml`"));
+    }
+    let Snapshot { format_version, docker: _, vijil } = Snapshot::parse(&super::planning::read(&root.join(file))?)?;
+    Ok(Snapshot { format_version, docker: None, vijil }.into())
 }
 
 /// The endpoint as a plan keeps it.

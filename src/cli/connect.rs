@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::{Context, Environment, Exit, Failure, Setting};
 use crate::document;
-use crate::emulator::{Emulator, Running};
+use crate::emulator::{Emulator, Running, Seed};
 use crate::model::Desired;
 use crate::service::docker::{self, Credentials, Outside, Reader};
 use crate::service::http::{self, BaseUrl, Clock, Connection, Limits, Observer, Waiting};
@@ -47,6 +47,8 @@ pub struct Target<'a> {
     pub root: &'a Path,
     /// What `seawall.yaml`, or a saved plan, says of the organization.
     pub docker: &'a document::Docker,
+    /// What the Vijil side of `embedded` starts with.
+    pub seed: Seed,
     /// The declared policies: `embedded` makes the teams that they name, unless the settings list them.
     pub desired: &'a Desired,
 }
@@ -58,7 +60,7 @@ pub struct Target<'a> {
 ///
 /// When no organization is named, the endpoint is none, or there are no credentials.
 pub async fn connect(context: &Context, target: &Target<'_>, observer: Option<Observer>) -> Result<Connected, Failure> {
-    let Target { root, docker, desired } = target;
+    let Target { root, docker, desired, seed } = target;
     let org = organization(context, docker)?;
     let (base, credentials, embedded) = match endpoint(context, docker)? {
         Some(base) => (base, Credentials::find(outside(context.environment())?)?, None),
@@ -68,7 +70,7 @@ pub async fn connect(context: &Context, target: &Target<'_>, observer: Option<Ob
             let named =
                 || desired.policies.iter().flat_map(|declared| declared.policy.scope.teams()).map(str::to_owned);
             let teams = docker.teams.clone().unwrap_or_else(|| named().collect());
-            let running = Emulator::embedded(&root.join(EMBEDDED), &org, teams).await?;
+            let running = Emulator::embedded(&root.join(EMBEDDED), &org, teams, seed.clone()).await?;
             let credentials = Credentials::new(running.identifier(), running.secret().to_owned().into());
             (docker::endpoint(&running.base_url())?, credentials, Some(running))
         }

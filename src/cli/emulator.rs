@@ -139,8 +139,10 @@ fn read_seed(context: &Context, path: &Path) -> Result<Seed, Failure> {
         Failure::new(Exit::Invalid, format!("the documents in `{}` are wrong", path.display()))
             .hint("run `seawall validate` on it")
     })?;
+    // A workspace that has to do with Vijil alone needs no organization to speak of.
+    let unnamed = loaded.settings.docker.is_none().then(|| "my-org".to_owned());
     let settings = loaded.settings.docker.unwrap_or_default();
-    let org = context.overrides().org.as_ref().map(|setting| setting.value.clone()).or(settings.org);
+    let org = context.overrides().org.as_ref().map(|setting| setting.value.clone()).or(settings.org).or(unnamed);
     let org = org.ok_or_else(|| {
         Failure::new(Exit::Usage, format!("the workspace `{}` names no organization", path.display()))
             .hint("give it with `--org`")

@@ -76,10 +76,12 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
 
 /// The policies of all services that no document declares, and those that are left to others.
 fn undeclared(workspace: &Workspace, desired: &Desired, live: &State) -> (Vec<Candidate>, Vec<Candidate>) {
-    match (&workspace.docker, &live.docker) {
+    let (mut candidates, left) = match (&workspace.docker, &live.docker) {
         (Some(docker), Some(live)) => import::undeclared(desired, live, &Ownership::from(docker)),
         _ => (Vec::new(), Vec::new()),
-    }
+    };
+    candidates.extend(live.vijil.iter().flat_map(|live| import::agents::undeclared(&desired.agents, live)));
+    (candidates, left)
 }
 
 /// The candidates that `--policy` names, those of others too; without it, all that are the workspace's own.
@@ -97,12 +99,15 @@ fn chosen(
         candidates.into_iter().chain(left).filter(|candidate| wanted.contains(candidate.name.as_str())).collect();
     let missing = wanted.into_iter().find(|name| found.iter().all(|candidate| candidate.name != *name));
     let Some(name) = missing else { return Ok(found) };
-    let mut declared = workspace.loaded.desired.policies.iter();
-    if let Some(declared) = declared.find(|declared| declared.policy.name == name) {
-        let message = format!("`{name}` is declared already: {}:{}", declared.origin.file, declared.origin.line);
+    let desired = &workspace.loaded.desired;
+    let own = desired.policies.iter().map(|one| (&one.policy.name, &one.origin));
+    let mut declared = own.chain(desired.agents.iter().map(|one| (&one.name, &one.origin)));
+    if let Some((_, origin)) = declared.find(|(declared, _)| *declared == name) {
+        let message = format!("`{name}` is declared already: {}:{}", origin.file, origin.line);
         return Err(Failure::new(Exit::Usage, message).hint("`seawall plan` shows how it differs from what is live"));
     }
-    let all = live.docker.iter().flat_map(|live| &live.policies).map(|policy| policy.name.as_str());
+    let own = live.docker.iter().flat_map(|live| &live.policies).map(|policy| policy.name.as_str());
+    let all = own.chain(live.vijil.iter().flat_map(|live| &live.policies).map(|policy| policy.name.as_str()));
     let near = all.min_by_key(|other| strsim::damerau_levenshtein(other, name));
     let near = near.filter(|near| strsim::damerau_levenshtein(near, name) * 3 <= name.chars().count().max(3));
     let failure = Failure::new(Exit::Usage, format!("no live policy is named `{name}`"));
@@ -122,6 +127,7 @@ fn made(context: &Context, workspace: &Workspace, live: &State, candidates: Vec<
         candidates,
         undeclared: &|desired| undeclared(workspace, desired, live).0,
         live: live.docker.as_ref(),
+        agents: live.vijil.as_ref(),
         plan: &plan,
     };
     import::make(input).map_err(|problem| match problem {

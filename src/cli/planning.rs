@@ -61,14 +61,18 @@ impl Services {
         desired: &Desired,
         observer: Option<Observer>,
     ) -> Result<Self, Failure> {
+        let seed = agents::seed(context, root, vijil)?;
         let docker = match docker {
-            Some(docker) => Some(connect(context, &Target { root, docker, desired }, observer.clone()).await?),
+            Some(docker) => {
+                let target = Target { root, docker, desired, seed: seed.clone() };
+                Some(connect(context, &target, observer.clone()).await?)
+            }
             None => None,
         };
         let vijil = match vijil {
             Some(vijil) => {
                 let running = docker.as_ref().and_then(Connected::embedded);
-                Some(agents::connect(context, &root.join(EMBEDDED), vijil, running, observer).await?)
+                Some(agents::connect(context, &root.join(EMBEDDED), vijil, running, seed, observer).await?)
             }
             None => None,
         };

@@ -65,7 +65,7 @@ fn named(workspace: &Workspace) -> Vec<(&'static str, Value)> {
         (json!(org), json!(endpoint), spelt(*ownership), owns, listed(unmanaged))
     });
     let (org, endpoint, ownership, owns, unmanaged) = docker.unwrap_or_default();
-    let vijil = vijil.as_ref().map(|Vijil { endpoint, ownership }| (json!(endpoint), spelt(*ownership)));
+    let vijil = vijil.as_ref().map(|Vijil { endpoint, ownership, seed: _ }| (json!(endpoint), spelt(*ownership)));
     let (vijil_endpoint, vijil_ownership) = vijil.unwrap_or_default();
     let max_deletes = match max_deletes {
         None => Value::Null,

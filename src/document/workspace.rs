@@ -76,6 +76,11 @@ pub struct Vijil {
     #[serde(default, deserialize_with = "field::optional_text")]
     #[schemars(with = "String", length(min = 1), example = "https://console-api.vijil.ai", example = &"embedded")]
     pub endpoint: Option<String>,
+    /// With `embedded`: a snapshot to start with, such as drafts that a model drew from a text; a file relative to this
+    /// one.
+    #[serde(default, deserialize_with = "field::optional_text")]
+    #[schemars(with = "String", length(min = 1), example = "extracted.json")]
+    pub seed: Option<String>,
     /// What happens to live policies that no document declares.
     #[serde(default)]
     #[schemars(schema_with = "ownership")]

@@ -2,15 +2,15 @@
 
 use std::path::Path;
 
-use super::{Emulator, EmulatorError, Running};
+use super::{Emulator, EmulatorError, Running, Seed};
 
 /// The state file's name.
 const STATE: &str = "emulator.redb";
 
 impl Emulator {
     /// Starts the emulator for an organization, with its state in `folder` (the workspace's `.seawall/`), which is
-    /// made with a `.gitignore` that keeps git away from it. Teams that do not exist are made. The credentials are
-    /// new each time, and nobody else's.
+    /// made with a `.gitignore` that keeps git away from it, and starts with the seed. Teams that do not exist are made.
+    /// The credentials are new each time, and nobody else's.
     ///
     /// # Errors
     /// The folder cannot be made, or its state is in use or cannot be read.
@@ -18,11 +18,14 @@ impl Emulator {
         folder: &Path,
         org: &str,
         teams: impl IntoIterator<Item = String>,
+        seed: Seed,
     ) -> Result<Running, EmulatorError> {
         let failed = |source| EmulatorError::Folder { folder: folder.to_owned(), source };
         std::fs::create_dir_all(folder).map_err(failed)?;
         ignore_in_git(folder).map_err(failed)?;
-        Self::builder().org(org).teams(teams).state(folder.join(STATE)).record(false).start().await
+        let state = folder.join(STATE);
+        let seed = if state.exists() { Seed::default() } else { seed }; // it has started before
+        Self::builder().org(org).seed(seed).teams(teams).state(state).record(false).start().await
     }
 }
 

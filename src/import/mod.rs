@@ -11,6 +11,7 @@
 //! Invariant: nothing is lost in silence. Each undeclared policy is in a file, in a refusal, or among those that the
 //! settings leave to others. Names from a service decide neither a folder nor what of a path is a separator.
 
+pub mod agents;
 mod document;
 mod modeline;
 mod name;

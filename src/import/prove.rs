@@ -6,13 +6,13 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use super::{Candidate, File, Import, Refused, modeline, name};
+use super::{Candidate, File, Import, Refused, agents, modeline, name};
 use crate::access;
 use crate::check::{self, Emptiness, Loaded};
 use crate::diagnostic::{Diagnostic, FileId, Findings, Overlay, Severity};
 use crate::exit::Failure;
 use crate::format::{self, Layout};
-use crate::model::{Desired, Live, LivePolicy, Policy};
+use crate::model::{Desired, Live, LiveAgents, LivePolicy, Policy};
 use crate::plan::agents::Subject;
 use crate::plan::saved::Service;
 use crate::plan::step::PolicyTarget;
@@ -34,6 +34,8 @@ pub struct Input<'a> {
     pub undeclared: &'a dyn Fn(&Desired) -> Vec<Candidate>,
     /// The Docker side.
     pub live: Option<&'a Live>,
+    /// The Vijil side.
+    pub agents: Option<&'a LiveAgents>,
     /// The plan of a workspace against the live state, as `plan` makes it.
     pub plan: &'a dyn Fn(&Loaded) -> Result<Plan, Failure>,
 }
@@ -59,7 +61,7 @@ struct Entry {
 ///
 /// When the workspace cannot be loaded or planned for reasons that are not about what is imported.
 pub fn make(input: Input<'_>) -> Result<Import, Problem> {
-    let Input { loaded, config, overlay: texts, candidates, undeclared, live, plan } = input;
+    let Input { loaded, config, overlay: texts, candidates, undeclared, live, agents, plan } = input;
     let mut entries = Vec::new();
     let mut refused = Vec::new();
     add(&mut entries, &mut refused, candidates, (loaded, texts));
@@ -93,7 +95,10 @@ pub fn make(input: Input<'_>) -> Result<Import, Problem> {
         let touched = touched(&after_plan);
         let wrong = |entry: &Entry| {
             let Candidate { service, id, .. } = &entry.candidate;
-            let differs = *service == Service::Docker && unequal.contains(id);
+            let differs = match service {
+                Service::Docker => unequal.contains(id),
+                Service::Vijil => !agents.is_some_and(|live| is_declared(id, &after.desired, live)),
+            };
             (differs || touched.contains(&(*service, id.clone())))
                 .then(|| "its document would not read back as the policy is live".to_owned())
         };
@@ -229,6 +234,13 @@ fn unequal(entries: &[Entry], desired: &Desired, live: &Live) -> BTreeSet<String
         true => BTreeSet::new(),
         false => own.into_iter().map(str::to_owned).collect(),
     }
+}
+
+/// Whether a document declares all that there is of a policy for agents.
+fn is_declared(id: &str, desired: &Desired, live: &LiveAgents) -> bool {
+    let live = live.policies.iter().find(|policy| policy.id == id);
+    let declared = desired.agents.iter().find(|policy| live.is_some_and(|live| live.name == policy.name));
+    live.zip(declared).is_some_and(|(live, declared)| agents::is_whole(declared, live))
 }
 
 /// The live policies that steps of a plan are about.

@@ -3,6 +3,7 @@
 //! Invariant: a description holds everything that the step changes. Texts are foreign as they come.
 
 use super::words;
+use crate::access::cedar::{StatementChange, difference};
 use crate::model::{Decision, Rule, Scope, TeamDirectory};
 use crate::plan::step::{Change, Head, Op, Step};
 
@@ -47,6 +48,8 @@ pub enum Detail {
     Items(&'static str, Vec<String>, Vec<String>),
     /// A text that changes.
     Text(String, String),
+    /// What changes in a Cedar text; none where only its layout, its comments or the order of its statements do.
+    Statements(Vec<StatementChange>),
 }
 
 /// Takes a step apart.
@@ -89,7 +92,10 @@ fn head(before: &Head, after: &Head, scope: impl Fn(&Scope) -> Vec<String>) -> V
             details.push(Detail::Becomes("schema", old.schema_url.clone(), new.schema_url.clone()));
         }
         if old.text != new.text {
-            details.push(Detail::Text(old.text.clone(), new.text.clone()));
+            details.push(match difference(&old.text, &new.text) {
+                Some(changes) => Detail::Statements(changes),
+                None => Detail::Text(old.text.clone(), new.text.clone()),
+            });
         }
     }
     details

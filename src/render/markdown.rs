@@ -11,6 +11,7 @@ use similar::TextDiff;
 use super::describe::{Description, Detail, Title, describe};
 use super::sanitize::{line, markdown, markdown_block};
 use super::words::{self, Cause, Group, Tone};
+use crate::access::cedar::StatementChange;
 use crate::plan::meaning::Audience;
 use crate::plan::step::{Op, Step};
 use crate::plan::{GuardsFrom, Plan};
@@ -253,11 +254,26 @@ fn detail(detail: &Detail) -> String {
             };
             signed('-', gone) + &signed('+', come)
         }
-        Detail::Text(old, new) => {
-            let diff = TextDiff::from_lines(old.as_str(), new.as_str()).unified_diff().context_radius(2).to_string();
-            format!("\n{}\n", markdown_block(&shortened(&diff, DIFF)).replacen('\n', "diff\n", 1))
+        Detail::Text(old, new) => text(old, new),
+        Detail::Statements(changes) if changes.is_empty() => format!("  - _{}_\n", words::SAME_STATEMENTS),
+        Detail::Statements(changes) => {
+            let change = |change: &StatementChange| {
+                let diff = match change {
+                    StatementChange::Added(new) => text("", new),
+                    StatementChange::Removed(old) => text(old, ""),
+                    StatementChange::Changed(old, new) => text(old, new),
+                };
+                format!("  - {}\n{diff}", words::statement(change))
+            };
+            changes.iter().map(change).collect()
         }
     }
+}
+
+/// A text that changes, by lines.
+fn text(old: &str, new: &str) -> String {
+    let diff = TextDiff::from_lines(old, new).unified_diff().context_radius(2).to_string();
+    format!("\n{}\n", markdown_block(&shortened(&diff, DIFF)).replacen('\n', "diff\n", 1))
 }
 
 fn scope(teams: &[String]) -> String {

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use crate::access::cedar::StatementChange;
 use crate::model::{Decision, Domain, HttpResource, Resources, Rule, Scope, TeamDirectory};
 use crate::plan::GuardsFrom;
 use crate::plan::governed::{Governed, Turn};
@@ -258,6 +259,20 @@ pub fn reason(because: Reason) -> &'static str {
         Reason::Reactivated => "back into force",
         Reason::Unarchived => "an archived policy becomes a draft before it can be activated",
         Reason::ApprovedAnew => "approved anew: the rule no longer says what was approved",
+    }
+}
+
+/// What is said of a Cedar text that changes without meaning anything else.
+pub const SAME_STATEMENTS: &str =
+    "every statement stays: only layout, comments or order change, which decides nothing, and is one call all the same";
+
+/// What becomes of a Cedar statement.
+#[must_use]
+pub fn statement(change: &StatementChange) -> &'static str {
+    match change {
+        StatementChange::Added(_) => "statement added",
+        StatementChange::Removed(_) => "statement removed",
+        StatementChange::Changed(..) => "statement changed",
     }
 }
 

@@ -94,7 +94,14 @@ pub fn make(input: Input<'_>, last_id: usize, last_phase: usize) -> Result<Agent
 
 /// The live policy that a document is about: of its name, else of an earlier one; archived ones only when there is no
 /// other.
-fn find<'a>(declared: &DesiredAgentPolicy, live: &'a LiveAgents) -> Result<Option<&'a LiveAgentPolicy>, AgentError> {
+///
+/// # Errors
+///
+/// When several are named so.
+pub fn find<'a>(
+    declared: &DesiredAgentPolicy,
+    live: &'a LiveAgents,
+) -> Result<Option<&'a LiveAgentPolicy>, AgentError> {
     for name in std::iter::once(&declared.name).chain(&declared.previously) {
         let all: Vec<&LiveAgentPolicy> = live.policies.iter().filter(|policy| policy.name == *name).collect();
         let current: Vec<&LiveAgentPolicy> = all.iter().filter(|policy| policy.status != "archived").copied().collect();
@@ -206,7 +213,7 @@ impl<'a> Diff<'a, '_> {
                 self.declared.name,
                 names.join(", ")
             );
-            let hint = "review them with `seawall import`, or reject them in Vijil's console and plan again".to_owned();
+            let hint = "declare them with a review, or reject them in Vijil's console and plan again".to_owned();
             self.errors.push(AgentError { at: self.declared.origin.clone(), message, hint });
         }
     }

@@ -9,6 +9,7 @@ use super::super::describe::{Description, Detail, Title, describe};
 use super::super::sanitize::line;
 use super::super::words;
 use super::{BAD, BOLD, CAREFUL, DIM, GOOD, MORE, View};
+use crate::access::cedar::StatementChange;
 use crate::model::{Decision, TeamDirectory};
 use crate::plan::Plan;
 use crate::plan::step::{Op, Step};
@@ -86,6 +87,7 @@ impl Writer<'_> {
             Detail::Scope(old, new) => self.detail(out, format_args!("for: {} → {}", scope(old), scope(new))),
             Detail::Items(label, gone, come) => self.items(out, label, gone, come),
             Detail::Text(old, new) => self.text(out, old, new),
+            Detail::Statements(changes) => self.statements(out, changes),
         }
     }
 
@@ -116,6 +118,22 @@ impl Writer<'_> {
         }
         for (sign, style, item) in last {
             self.detail(out, format_args!("{label}: {style}{sign} {}{style:#}", line(item)))?;
+        }
+        Ok(())
+    }
+
+    /// What changes in a Cedar text, each statement as it is written.
+    fn statements(&self, out: &mut String, changes: &[StatementChange]) -> fmt::Result {
+        if changes.is_empty() {
+            return self.detail(out, format_args!("{}", words::SAME_STATEMENTS));
+        }
+        for change in changes {
+            self.detail(out, format_args!("{}:", words::statement(change)))?;
+            match change {
+                StatementChange::Added(new) => self.text(out, "", new)?,
+                StatementChange::Removed(old) => self.text(out, old, "")?,
+                StatementChange::Changed(old, new) => self.text(out, old, new)?,
+            }
         }
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! Policies for agents from documents to a service and back, under every way in which the service may behave.
 
+mod drafts;
 mod settings;
 mod story;
 
@@ -8,7 +9,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use seawall::emulator::vijil::AfterEdit;
-use seawall::emulator::{AgentAccount, AgentBehaviour, AgentOperation, Emulator, Operation, Running};
+use seawall::emulator::{AgentAccount, AgentBehaviour, AgentOperation, Emulator, Operation, Running, Seed};
 use serde_json::{Value, json};
 
 const RULES: &str = "  - rule_id: PRIV-001
@@ -33,13 +34,18 @@ struct World {
 
 impl World {
     async fn new(behaviour: AgentBehaviour) -> Self {
+        Self::seeded(behaviour, Seed::default()).await
+    }
+
+    async fn seeded(behaviour: AgentBehaviour, seed: Seed) -> Self {
         let account = AgentAccount {
             client_id: "vk_one".into(),
             client_secret: "secret-one".into(),
             api_key: Some("key-of-one".into()),
             email: None,
         };
-        let service = Emulator::builder().agent_account(account).agent_behaviour(behaviour).start().await.unwrap();
+        let service =
+            Emulator::builder().agent_account(account).agent_behaviour(behaviour).seed(seed).start().await.unwrap();
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("seawall.yaml"), "apiVersion: seawall/v1\nkind: Workspace\nvijil: {}\n").unwrap();
         Self { folder, service }
