@@ -58,7 +58,7 @@ fn parse(spec: &str) -> Result<Fault, String> {
         _ => (spec, None),
     };
     let (rest, calls) = match rest.rsplit_once('@') {
-        Some((rest, name)) if !name.contains(':') => (rest, calls(name)?),
+        Some((rest, name)) if !name.contains(':') || calls(name).is_ok() => (rest, calls(name)?),
         _ => (rest, Calls::Any),
     };
     let (kind, argument) = match rest.split_once('=') {
@@ -235,6 +235,8 @@ mod tests {
         assert!(read("edit=rename:a@b#c:d@writes#1").unwrap().contains("Writes"));
         assert!(read("rate-limit=30:date@reads").unwrap().contains("Date"));
         assert!(read("delay=20").unwrap().contains("20ms"));
+        // An operation of the other service.
+        assert!(read("refuse=404@agent:deleteRule#1").unwrap().contains("Agent(DeleteRule)"));
         assert!(read("lie=stale@reads#2").unwrap().contains("Lie(Stale)"));
     }
 

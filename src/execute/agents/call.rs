@@ -46,8 +46,11 @@ impl Caller {
         let Some(request) = attempt.request() else {
             return failed(Problem::new("the id of what an earlier step made is not known").hint("run again"));
         };
-        // A new policy has no rules yet; everything else may be there already, and the service would make a second one.
-        if step.op != Op::Create || step.rule.is_none() || matches!(step.policy, Subject::Existing(_)) {
+        // A policy that this run has made has no rules yet; everything else may be there already, and the service would
+        // make a second one.
+        let found = attempt.policy.as_ref().is_some_and(|policy| created.found.contains(policy));
+        let new = matches!(step.policy, Subject::Planned(_)) && !found;
+        if step.op != Op::Create || step.rule.is_none() || !new {
             match self.look(&attempt, true).await {
                 Ok((Standing::Before, _)) => {}
                 // What was edited in this run is reviewed anew, whatever status the edit left.
@@ -126,6 +129,7 @@ impl Caller {
         let object = match (step.object(), &attempt.policy) {
             (Object::Policy, _) => self.reader.named(&step.policy_name).await?.first().map(|policy| {
                 created.policies.insert(step.policy_name.clone(), policy.id.clone());
+                created.found.insert(policy.id.clone());
                 shown(policy)
             }),
             (Object::Rule, Some(policy)) => {

@@ -7,7 +7,7 @@
 mod attempt;
 mod call;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
@@ -26,6 +26,8 @@ use crate::service::vijil::{Reader, Writer};
 struct Created {
     policies: BTreeMap<String, String>,
     rules: BTreeMap<(String, String), String>,
+    /// Ids of policies that were found rather than made, so that there may be rules in them.
+    found: BTreeSet<String>,
 }
 
 /// Carries the Vijil side of an approved plan out. `stop` turning true lets the calls in flight finish, lets none of them
@@ -113,6 +115,7 @@ impl Run<'_> {
         let (id, ended, made) = joined.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
         self.created.policies.extend(made.policies);
         self.created.rules.extend(made.rules);
+        self.created.found.extend(made.found);
         let outage = matches!(&ended, Ended::Failed(problem) if problem.outage);
         self.outages = if outage { self.outages + 1 } else { 0 };
         if let Some(step) = self.steps.iter().find(|step| step.id == id) {

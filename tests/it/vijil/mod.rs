@@ -214,6 +214,36 @@ async fn a_lost_answer_makes_no_second_object_and_running_again_finishes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn no_single_answer_is_believed_that_something_is_gone() {
+    for fault in [
+        "lie=empty@agent:listPolicies#1",
+        "refuse=404@agent:listPolicyRules#1",
+        "lie=empty@agent:listPolicyRules#1",
+        "lie=missing@agent:listPolicyRules#1",
+        "refuse=404@agent:getRule#1",
+        "refuse=404@agent:deleteRule#1",
+    ] {
+        let world = World::new(AgentBehaviour::default()).await;
+        world.write("", RULES);
+        world.apply();
+        // One rule goes, the other one stays.
+        world.write("", RULES.split("  - rule_id: PRIV-002").next().unwrap());
+        world.service.arm(fault.parse().unwrap());
+        let output = world.run(&["apply", "--yes"]);
+        world.service.disarm();
+        let state = world.service.state().agents;
+        let ids: Vec<&str> = state.rules.values().map(|rule| rule.text("rule_id")).collect();
+        assert_eq!(state.policies.len(), 1, "{fault}: {}", text(&output));
+        assert!(ids.len() <= 2 && ids.iter().filter(|id| **id == "PRIV-001").count() == 1, "{fault}: {ids:?}");
+        // What is said to be gone is gone, where the plan knew of it.
+        let left = ids.contains(&"PRIV-002") && text(&output).contains("1 to delete");
+        assert!(!left || output.status.code() != Some(0), "{fault}: {}", text(&output));
+        world.apply();
+        assert_eq!(world.service.state().agents.rules.len(), 1, "{fault}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_saved_plan_is_refused_once_a_rule_has_moved() {
     let world = World::new(AgentBehaviour::default()).await;
     world.write("draft", &RULES.replace("    review: {approved: seen}\n", ""));
