@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::load::{Emptiness, FileDocuments, has_errors};
 use super::silence::{self, Annotated};
-use super::{Input, mcp, run};
+use super::{Input, mcp, orgs, run};
 use crate::access::survey::Survey;
 use crate::diagnostic::{Diagnostic, FileId, Files};
 use crate::document::{self, Declared, DeclaredAgent, Ownership, Test, Workspace as Settings};
@@ -51,9 +51,18 @@ impl<'a> Declarations<'a> {
             let docker = settings.docker.as_ref();
             emptiness == Emptiness::Refused && docker.is_some_and(|docker| docker.ownership == Ownership::Exclusive)
         });
-        if complete && exclusive && policies.is_empty() {
-            let finding = Diagnostic::error("no-policies", "the workspace owns every policy and declares none");
-            findings.push(finding.help("declare a policy, or write `ownership: declared`"));
+        let policies: Vec<&Declared<'_>> = policies.iter().collect();
+        if complete && exclusive {
+            let owned = orgs::names(settings.map(|(settings, _)| settings));
+            let empty = |org: &&String| orgs::of(&policies, org).is_empty();
+            let whose = match owned {
+                None => policies.is_empty().then(String::new),
+                Some(orgs) => orgs.iter().find(empty).map(|org| format!(" for `{org}`")),
+            };
+            findings.extend(whose.map(|whose| {
+                let message = format!("the workspace owns every policy and declares none{whose}");
+                Diagnostic::error("no-policies", message).help("declare a policy, or write `ownership: declared`")
+            }));
         }
         let owns_agents = settings.is_some_and(|(settings, emptiness)| {
             let vijil = settings.vijil.as_ref();
@@ -66,7 +75,7 @@ impl<'a> Declarations<'a> {
         }
         let settings = settings.map(|(settings, _)| settings);
         let survey = Survey::of(policies.iter().map(|declared| &declared.desired.policy));
-        run(&Input { policies, survey: &survey, agents, tests, settings, files, complete }, findings);
+        run(&Input { policies: &policies, survey: &survey, agents, tests, settings, files, complete }, findings);
         let cedar: Vec<(FileId, Vec<Comment>, Tree)> =
             policies.iter().filter_map(|policy| mcp::comments(policy, files)).collect();
         let in_cedar = cedar.iter().map(|(file, comments, tree)| Annotated {

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::declarations::Declarations;
+use super::orgs;
 use crate::diagnostic::{Diagnostic, FileId, Files, Findings, Label, Overlay, Severity};
 use crate::document::{self, Body, Document, Test, Workspace as Settings};
 use crate::model::Desired;
@@ -285,5 +286,7 @@ fn settings(read: &FileDocuments, findings: &mut Vec<Diagnostic>) -> Option<(Set
         let labels = (0..patterns.len()).map(|index| document.label(&format!("/include/{index}")));
         patterns.iter().cloned().zip(labels).collect()
     });
+    let orgs = settings.docker.as_ref().and_then(|docker| docker.orgs.as_ref());
+    orgs::clashes(document, orgs.map_or(&[], Vec::as_slice), findings);
     Some((settings.as_ref().clone(), include))
 }

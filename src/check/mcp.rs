@@ -275,6 +275,7 @@ fn check_covers(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
     let policies: Vec<(&Declared<'_>, Vec<Statement>)> = input
         .policies
         .iter()
+        .copied()
         .filter_map(|policy| match &policy.desired.policy.body {
             Body::Cedar(cedar) => Some((policy, cedar::statements(&cedar.text).ok()?)),
             Body::Allowlist(_) => None,

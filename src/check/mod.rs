@@ -26,6 +26,7 @@ mod mcp;
 mod metadata;
 mod mounts;
 mod names;
+mod orgs;
 mod ownership;
 mod reading;
 mod silence;
@@ -78,11 +79,11 @@ pub enum Run {
     Workspace(fn(&Input<'_>, &mut Vec<Diagnostic>)),
 }
 
-/// Everything that a workspace declares.
+/// Everything that a workspace declares for one organization, or for all of them.
 #[derive(Debug)]
 pub struct Input<'a> {
     /// The policies, in the order of files and places.
-    pub policies: &'a [Declared<'a>],
+    pub policies: &'a [&'a Declared<'a>],
     /// What the rules of these policies say about each other.
     pub survey: &'a Survey,
     /// The policies for agents, likewise.
@@ -100,7 +101,7 @@ pub struct Input<'a> {
 /// Runs the table over what was declared.
 pub fn run(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
     let checks = || TABLE.iter().copied().flatten();
-    let alone = parallel::map(input.policies.iter().collect(), 8, |policy| {
+    let alone = parallel::map(input.policies.to_vec(), 8, |policy| {
         let mut findings = Vec::new();
         for check in checks() {
             if let Run::Policy(look) = check.run {
@@ -110,12 +111,17 @@ pub fn run(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
         findings
     });
     findings.extend(alone.into_iter().flatten());
+    orgs::look(input, findings);
+    let organizations = orgs::each(input);
     for check in checks() {
         match check.run {
             Run::Agent(look) => input.agents.iter().for_each(|policy| look(policy, findings)),
             // Absence means something only when everything was read.
-            Run::Workspace(look) if input.complete || check.severity == Severity::Error => look(input, findings),
-            Run::Together(look) => look(input, findings),
+            // What holds in several organizations is found in each, and told once.
+            Run::Workspace(look) if input.complete || check.severity == Severity::Error => {
+                organizations.iter().for_each(|one| look(&one.input(input), findings));
+            }
+            Run::Together(look) => organizations.iter().for_each(|one| look(&one.input(input), findings)),
             Run::Workspace(_) | Run::Policy(_) | Run::Reading => {}
         }
     }

@@ -2,8 +2,8 @@
 
 use super::{
     Check, address_deny, agent_pairs, agents, broad_allow, covered_rule, denied_allow, filesystem_path, host,
-    http_allow, http_path, idle_deny, layers, limits, look_alike, mcp, metadata, mounts, names, ownership, reading,
-    teams, wildcard,
+    http_allow, http_path, idle_deny, layers, limits, look_alike, mcp, metadata, mounts, names, orgs, ownership,
+    reading, teams, wildcard,
 };
 
 /// All checks in groups, in the order of the documentation.
@@ -28,6 +28,7 @@ pub static TABLE: &[&[Check]] = &[
     mounts::CHECKS,
     mcp::CHECKS,
     teams::CHECKS,
+    orgs::CHECKS,
     agents::CHECKS,
     agent_pairs::CHECKS,
 ];

@@ -28,7 +28,7 @@ pub(super) fn run(context: &Context, workspace: &Workspace, live: &State, drift:
     let (Some(docker), Some(organization)) = (&workspace.docker, &live.docker) else { return Ok(Exit::Done) };
     let desired = resolve(&workspace.loaded.desired, organization)?;
     let adoption = adopt(&workspace.loaded, &desired, organization).map_err(|reasons| cannot(&reasons))?;
-    let plan = |loaded: &Loaded| Workspace::of(loaded.clone())?.plan(context, live);
+    let plan = |loaded: &Loaded| Workspace::of(context, loaded.clone())?.plan(context, live);
     let import = imported(context, workspace, &adoption, (organization, &Ownership::from(docker)), &plan)?;
     let mut overlay = adoption.overlay.clone();
     overlay.extend(import.files.iter().map(|file| (file.path.clone(), Some(file.text.clone()))));

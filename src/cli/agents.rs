@@ -3,9 +3,11 @@
 //! Invariant: as for Docker, a `seawall.yaml` alone can send credentials to Vijil's own hosts and this machine only.
 
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::connect::Shared;
 use super::{Context, Environment, Exit, Failure, Setting};
 use crate::document;
 use crate::emulator::{Emulator, Running, Seed};
@@ -18,38 +20,38 @@ use crate::service::vijil::{self, Credentials, Outside, Reader};
 pub(super) struct AgentsConnected {
     /// Reads it.
     pub(super) reader: Reader,
-    embedded: Option<Running>,
+    embedded: Option<Arc<Running>>,
 }
 
 impl AgentsConnected {
     /// Ends the embedded service, if this connection started one.
     pub(super) async fn close(self) {
-        if let Some(running) = self.embedded {
+        if let Some(running) = self.embedded.and_then(Arc::into_inner) {
             running.stop().await;
         }
     }
 }
 
-/// Connects to the Vijil service; `running` is the embedded emulator where the Docker side has started it already.
+/// Connects to the Vijil service.
 pub(super) async fn connect(
     context: &Context,
     folder: &Path,
     settings: &document::Vijil,
-    running: Option<&Running>,
+    shared: &mut Shared,
     seed: Seed,
     observer: Option<Observer>,
 ) -> Result<AgentsConnected, Failure> {
     let (base, credentials, embedded) = match endpoint(context, settings)? {
         Some(base) => (base, Credentials::find(outside(context.environment())?)?, None),
         None => {
-            let own = match running {
-                Some(_) => None,
-                None => Some(Emulator::embedded(folder, "my-org", Vec::new(), seed).await?),
+            let running = match &shared.running {
+                Some(running) => Arc::clone(running),
+                None => Arc::new(Emulator::embedded(folder, "my-org", Vec::new(), seed).await?),
             };
-            let running = running.or(own.as_ref()).expect("an emulator runs");
+            shared.running = Some(Arc::clone(&running));
             let account = running.agent_account();
             let credentials = Credentials::pair(account.client_id.clone(), account.client_secret.clone().into());
-            (vijil::endpoint(running.origin())?, credentials, own)
+            (vijil::endpoint(running.origin())?, credentials, Some(running))
         }
     };
     let limits = Limits { concurrency: context.overrides().concurrency, ..Limits::default() };

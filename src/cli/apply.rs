@@ -7,16 +7,19 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
+use super::connect::Shared;
+use super::organizations::{OF_NO_ORGANIZATION, Planned, about, plan_each, worst};
 use super::planning::{Services, State, Stricter, Workspace, read};
 use super::progress::Progress;
 use super::signal::Signals;
-use super::{Context, Exit, Failure, workspace};
+use super::{Context, Exit, Failure, report, workspace};
 use crate::document::{Docker, Vijil};
 use crate::execute::{Approved, Outcome, execute, execute_agents};
 use crate::model::Desired;
 use crate::plan::guard::Guard;
-use crate::plan::{self, Plan, stale};
+use crate::plan::{self, Plan, set, stale};
 use crate::render;
+use crate::render::sanitize::line;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -53,6 +56,22 @@ fn guard(text: &str) -> Result<Guard, String> {
     })
 }
 
+/// A plan on its way, with the services to carry it out.
+struct Ready<P> {
+    /// Whose it is.
+    name: String,
+    plan: P,
+    connected: Services,
+}
+
+/// Everything that can be planned, and how the rest ended.
+struct All {
+    ready: Vec<Ready<Plan>>,
+    failed: Vec<Failure>,
+    /// Whether there is more than one, so that each must be named.
+    several: bool,
+}
+
 pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     let progress = Arc::new(Progress::new(context));
     context.block_on(async {
@@ -63,42 +82,100 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
                 None => planned(context, args, &progress).await,
             }
         };
-        let (plan, connected) = tokio::select! {
+        let named = tokio::select! {
             biased;
             () = signals.next() => return Err(Failure::new(Exit::Failed, "stopped; nothing was written")),
             planned = planning => planned?,
         };
-        let exit = match approve(context, args, plan, &connected, &mut signals).await {
-            Ok(Some(approved)) => carry_out(context, &approved, &connected, &progress, signals).await,
-            Ok(None) => Ok(Exit::Done),
-            Err(failure) => Err(failure),
+        let All { ready, failed, several } = sort(named).await?;
+        let exits = match approve(context, args, ready, several, &mut signals).await? {
+            Some(approved) => carry_out(context, approved, several, &progress, signals).await?,
+            None => Vec::new(),
         };
-        connected.close().await;
-        exit
+        let wrote = exits.iter().any(|(_, wrote)| *wrote);
+        let exit = worst(exits.into_iter().map(|(exit, _)| exit).chain(failed.into_iter().map(|failure| failure.exit)));
+        // What was written for one and not for another is an apply in part.
+        Ok(if wrote && exit != Exit::Done { Exit::Partial } else { exit })
     })
 }
 
-/// The plan from the workspace, as it is now.
-async fn planned(context: &Context, args: &Args, progress: &Arc<Progress>) -> Result<(Plan, Services), Failure> {
-    let path = args.path.as_ref().map(|path| context.path(path));
-    let workspace = Workspace::load(context, path.as_deref(), &args.stricter)?;
-    let connected = workspace.connect(context, Some(progress.observer())).await?;
-    let live = connected.live().await?;
-    let plan = workspace.plan(context, &live)?;
-    Ok((plan, connected))
+/// Tells failures from plans. A failure of several organizations is told and hides no other; but a saved plan that no
+/// longer fits, like a guard, keeps everything from being written.
+async fn sort(named: Vec<(String, Planned)>) -> Result<All, Failure> {
+    let several = named.len() > 1;
+    let (mut ready, mut failed) = (Vec::new(), Vec::new());
+    for (name, planned) in named {
+        match planned {
+            Ok((plan, connected)) => ready.push(Ready { name, plan, connected }),
+            Err(failure) if several => {
+                let failure = about(&name, failure);
+                let _ = report(&failure);
+                failed.push(failure);
+            }
+            Err(failure) => return Err(failure),
+        }
+    }
+    if failed.iter().any(|failure| failure.exit == Exit::Refused) {
+        close(ready).await;
+        let failure = Failure::new(Exit::Refused, "nothing was written: not every plan still fits");
+        return Err(failure.hint("make a new plan, and have it reviewed"));
+    }
+    Ok(All { ready, failed, several })
 }
 
-/// The plan from a file, if it still fits.
+async fn close<P>(all: Vec<Ready<P>>) {
+    for Ready { connected, .. } in all {
+        connected.close().await;
+    }
+}
+
+/// The plans from the workspace, as it is now.
+async fn planned(context: &Context, args: &Args, progress: &Arc<Progress>) -> Result<Vec<(String, Planned)>, Failure> {
+    let path = args.path.as_ref().map(|path| context.path(path));
+    let workspaces = Workspace::load_each(context, path.as_deref(), &args.stricter)?;
+    let planned = plan_each(context, &workspaces, Some(progress.observer())).await;
+    Ok(workspaces.iter().map(Workspace::name).zip(planned).collect())
+}
+
+/// The plans from a file, as far as they still fit.
 async fn saved(
     context: &Context,
     args: &Args,
     file: &std::path::Path,
     progress: &Arc<Progress>,
-) -> Result<(Plan, Services), Failure> {
+) -> Result<Vec<(String, Planned)>, Failure> {
     let file = context.path(file);
-    let plan = Plan::from_json(&read(&file)?).map_err(|error| {
+    let plans = set::from_json(&read(&file)?).map_err(|error| {
         Failure::new(Exit::Refused, format!("`{}`: {error}", file.display())).hint("make a new plan with `plan --out`")
     })?;
+    let picked = context.overrides().org.as_ref().filter(|_| plans.len() > 1);
+    let plans: Vec<(String, Plan)> = plans
+        .into_iter()
+        .map(|plan| (plan.target.as_ref().map_or(OF_NO_ORGANIZATION, |target| &target.org).to_owned(), plan))
+        .filter(|(name, _)| picked.is_none_or(|setting| setting.value == *name))
+        .collect();
+    if let (Some(setting), true) = (picked, plans.is_empty()) {
+        let message = format!("`{}`: the file has no plan for `{}`", setting.from, setting.value);
+        return Err(Failure::new(Exit::Usage, message).hint("name one of its organizations, or apply them all"));
+    }
+    let path = args.path.as_ref().map(|path| context.path(path));
+    let mut shared = Shared::among(plans.len());
+    let mut named = Vec::new();
+    for (name, plan) in plans {
+        let planned = saved_one(context, path.as_deref(), plan, &mut shared, progress).await;
+        named.push((name, planned));
+    }
+    Ok(named)
+}
+
+/// A saved plan, if it still fits.
+async fn saved_one(
+    context: &Context,
+    path: Option<&std::path::Path>,
+    plan: Plan,
+    shared: &mut Shared,
+    progress: &Arc<Progress>,
+) -> Planned {
     let docker = plan.target.as_ref().map(|target| Docker {
         org: Some(target.org.clone()),
         endpoint: Some(target.endpoint.clone()),
@@ -107,15 +184,14 @@ async fn saved(
     let vijil =
         plan.agents.as_ref().map(|agents| Vijil { endpoint: Some(agents.target.endpoint.clone()), ..Vijil::default() });
     // The embedded services keep their state in the workspace; any other service needs none.
-    let path = args.path.as_ref().map(|path| context.path(path));
     let endpoints = docker.iter().map(|docker| &docker.endpoint).chain(vijil.iter().map(|vijil| &vijil.endpoint));
     let root = match endpoints.flatten().any(|endpoint| endpoint == "embedded") {
-        true => workspace::root(context, path.as_deref())?,
+        true => workspace::root(context, path)?,
         false => PathBuf::new(),
     };
     let services = (docker.as_ref(), vijil.as_ref());
-    let observer = Some(progress.observer());
-    let connected = Services::connect(context, &root, services, &Desired::default(), observer).await?;
+    let (desired, observer) = (Desired::default(), Some(progress.observer()));
+    let connected = Services::connect_beside(context, &root, services, &desired, shared, observer).await?;
     let live = connected.live().await?;
     match still_fits(&plan, &live) {
         Ok(()) => Ok((plan.judged_again(live.docker.as_ref(), live.vijil.as_ref()), connected)),
@@ -139,43 +215,89 @@ fn still_fits(plan: &Plan, live: &State) -> Result<(), Failure> {
     Err(failure.hint("make a new plan, and have it reviewed"))
 }
 
-/// The plan, shown, judged and confirmed; `None` when there is nothing to do.
+async fn all_still_fit(approved: &[Ready<Approved>], several: bool) -> Result<(), Failure> {
+    for Ready { name, plan, connected } in approved {
+        let fits = match connected.live().await {
+            Ok(live) => still_fits(plan.plan(), &live),
+            Err(failure) => Err(failure),
+        };
+        fits.map_err(|failure| if several { about(name, failure) } else { failure })?;
+    }
+    Ok(())
+}
+
+/// The plans, all shown and judged before any is confirmed; `None` when there is nothing to do.
 async fn approve(
     context: &Context,
     args: &Args,
-    plan: Plan,
-    connected: &Services,
+    ready: Vec<Ready<Plan>>,
+    several: bool,
     signals: &mut Signals,
-) -> Result<Option<Approved>, Failure> {
-    context.print(&render::plan::human(&plan, context.view()))?;
+) -> Result<Option<Vec<Ready<Approved>>>, Failure> {
     let lifted: BTreeSet<Guard> = args.allow.iter().copied().collect();
-    for verdict in plan.guards.iter().filter(|verdict| !verdict.ok && lifted.contains(&verdict.guard)) {
-        context.print(&format!("Lifted for this run: `{}`\n", verdict.guard.name()))?;
+    let (mut approved, mut refused, mut refusing) = (Vec::new(), Vec::new(), Vec::new());
+    for (index, Ready { name, plan, connected }) in ready.into_iter().enumerate() {
+        let apart = if index > 0 { "\n" } else { "" };
+        context.print(&format!("{apart}{}", render::plan::human(&plan, context.view())))?;
+        for verdict in plan.guards.iter().filter(|verdict| !verdict.ok && lifted.contains(&verdict.guard)) {
+            context.print(&format!("Lifted for this run: `{}`\n", verdict.guard.name()))?;
+        }
+        match Approved::new(plan, &lifted) {
+            Ok(plan) => approved.push(Ready { name, plan, connected }),
+            Err(refusals) => {
+                refused.push((name, refusals.iter().map(|verdict| verdict.guard.name()).collect::<Vec<_>>()));
+                refusing.push(connected);
+            }
+        }
     }
-    let approved = Approved::new(plan, &lifted).map_err(|refusals| {
-        let names: Vec<&str> = refusals.iter().map(|verdict| verdict.guard.name()).collect();
-        let failure = Failure::new(Exit::Refused, format!("nothing was written: refused by {}", names.join(", ")));
-        failure.hint(format!("change the documents, or lift it for one run with `--allow {}`", names.join(" --allow ")))
-    })?;
-    if approved.plan().is_empty() {
-        return Ok(None);
+    let nothing_to_do = approved.iter().all(|ready| ready.plan.plan().is_empty());
+    let answer = match refused.is_empty() {
+        false => Err(refusal(&refused, several)),
+        true if nothing_to_do => Ok(false),
+        true if args.yes => Ok(true),
+        true => match confirm(signals).await {
+            // Whoever confirmed has seen what was live before they thought about it.
+            Ok(()) => all_still_fit(&approved, several).await.map(|()| true),
+            Err(failure) => Err(failure),
+        },
+    };
+    for connected in refusing {
+        connected.close().await;
     }
-    if !args.yes {
-        confirm(signals).await?;
-        // Whoever confirmed has seen what was live before they thought about it.
-        still_fits(approved.plan(), &connected.live().await?)?;
+    match answer {
+        Ok(true) => Ok(Some(approved)),
+        Ok(false) => {
+            close(approved).await;
+            Ok(None)
+        }
+        Err(failure) => {
+            close(approved).await;
+            Err(failure)
+        }
     }
-    Ok(Some(approved))
 }
 
-/// Carries the plan out; the first Ctrl-C or SIGTERM lets the calls in flight finish, a second one is not waited for.
+fn refusal(refused: &[(String, Vec<&str>)], several: bool) -> Failure {
+    let by = refused.iter().map(|(name, guards)| match several {
+        true => format!("`{name}` by {}", guards.join(", ")),
+        false => format!("by {}", guards.join(", ")),
+    });
+    let by: Vec<String> = by.collect();
+    let guards: BTreeSet<&str> = refused.iter().flat_map(|(_, guards)| guards.iter().copied()).collect();
+    let guards: Vec<&str> = guards.into_iter().collect();
+    let failure = Failure::new(Exit::Refused, format!("nothing was written: refused {}", by.join("; ")));
+    failure.hint(format!("change the documents, or lift it for one run with `--allow {}`", guards.join(" --allow ")))
+}
+
+/// Carries the plans out, one after the other; the first Ctrl-C or SIGTERM lets the calls in flight finish, a second one
+/// is not waited for. How each ended, and whether it wrote anything.
 async fn carry_out(
     context: &Context,
-    approved: &Approved,
-    connected: &Services,
+    approved: Vec<Ready<Approved>>,
+    several: bool,
     progress: &Progress,
     mut signals: Signals,
-) -> Result<Exit, Failure> {
+) -> Result<Vec<(Exit, bool)>, Failure> {
     let (stop, stopped) = watch::channel(false);
     let signals = tokio::spawn({
         let progress = progress.notes();
@@ -188,6 +310,30 @@ async fn carry_out(
             std::process::exit(Exit::Partial.code().into());
         }
     });
+    let mut exits = Vec::new();
+    let mut reports = String::new();
+    for Ready { name, plan: approved, connected } in approved {
+        if !approved.plan().is_empty() {
+            let outcome = execute_one(&approved, &connected, progress, &stopped).await;
+            if several {
+                reports.push_str(&format!("\n{}\n", line(&name)));
+            }
+            reports.push_str(&render::outcome::human(approved.plan(), &outcome));
+            exits.push((outcome.exit(), outcome.wrote()));
+        }
+        connected.close().await;
+    }
+    signals.abort();
+    context.print(&reports)?;
+    Ok(exits)
+}
+
+async fn execute_one(
+    approved: &Approved,
+    connected: &Services,
+    progress: &Progress,
+    stopped: &watch::Receiver<bool>,
+) -> Outcome {
     progress.start(approved.plan());
     let mut outcome = Outcome::default();
     if let Some(docker) = &connected.docker {
@@ -195,13 +341,12 @@ async fn carry_out(
         outcome = outcome.and(execute(approved, &docker.reader, stopped, &mut |event| progress.show(event)).await);
     }
     if let Some(vijil) = &connected.vijil {
+        let stopped = stopped.clone();
         outcome =
             outcome.and(execute_agents(approved, &vijil.reader, stopped, &mut |event| progress.show(event)).await);
     }
     progress.finish();
-    signals.abort();
-    context.print(&render::outcome::human(approved.plan(), &outcome))?;
-    Ok(outcome.exit())
+    outcome
 }
 
 async fn confirm(signals: &mut Signals) -> Result<(), Failure> {

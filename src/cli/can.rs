@@ -2,12 +2,15 @@
 
 use std::collections::BTreeSet;
 
+use super::organizations::{self, about, worst};
 use super::planning::{Stricter, Workspace};
-use super::{Context, Exit, Failure, workspace};
+use super::{Context, Exit, Failure, report, workspace};
 use crate::access::{Request, State};
-use crate::check::Emptiness;
-use crate::model::{Live, LivePolicy, Policy, TeamLookup};
+use crate::check::{Emptiness, Loaded};
+use crate::document::Test;
+use crate::model::{DesiredPolicy, Live, LivePolicy, Policy, TeamLookup};
 use crate::render::answer::{self, Places};
+use crate::render::sanitize::line;
 
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
@@ -46,40 +49,119 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     let Args { action, target, teams, live, format } = args;
     let request = Request::parse(&format!("{action} {}", target.join(" ")))
         .map_err(|wrong| Failure::new(Exit::Usage, wrong.message).hint(wrong.help))?;
-    let (policies, declared, keys) = if *live {
-        let (_, live) = read_live(context, None)?;
-        let keys = teams.iter().map(|team| live_team(&live, team)).collect::<Result<_, _>>()?;
-        (live.policies.iter().map(LivePolicy::policy).collect(), Vec::new(), keys)
-    } else {
-        let loaded = workspace::load(context, None, Emptiness::Refused)?;
-        let policies: Vec<Policy> = loaded.desired.policies.iter().map(|declared| declared.policy.clone()).collect();
-        let named: BTreeSet<&str> = policies.iter().flat_map(|policy| policy.scope.teams()).collect();
-        for team in teams.iter().filter(|team| !named.contains(team.as_str())) {
-            context.note(&format!("note: no policy is for the team `{}`", crate::render::sanitize::line(team)));
-        }
-        (policies, loaded.desired.policies, teams.iter().cloned().collect())
+    let subjects = match live {
+        true => live_subjects(context, None)?,
+        false => documents(workspace::load(context, None, Emptiness::Refused)?, context)?,
     };
-    let answer = State::of(&policies).ask(&keys, &request);
-    let places = Places(&declared);
+    let several = subjects.len() > 1;
+    let (mut answers, mut exits) = (Vec::new(), Vec::new());
+    for (name, subject) in subjects {
+        match subject.and_then(|subject| Ok((subject.keys_of(context, teams)?, subject))) {
+            Ok((keys, Subject { policies, declared, .. })) => {
+                answers.push((name, State::of(&policies).ask(&keys, &request), declared));
+            }
+            Err(failure) if several => {
+                exits.push(failure.exit);
+                let _ = report(&about(&name, failure));
+            }
+            Err(failure) => return Err(failure),
+        }
+    }
+    let request = request.to_string();
+    let shown = answers.iter().map(|(name, answer, declared)| {
+        let places = Places(declared);
+        match format {
+            Format::Human if several => format!("{}\n{}", line(name), answer::human(&request, teams, answer, places)),
+            Format::Human => answer::human(&request, teams, answer, places),
+            Format::Json => answer::json(&request, teams, answer, places),
+        }
+    });
+    let shown: Vec<String> = shown.collect();
     context.print(&match format {
-        Format::Human => answer::human(&request.to_string(), teams, &answer, places),
-        Format::Json => answer::json(&request.to_string(), teams, &answer, places),
+        Format::Json if several => json_of_each(answers.iter().map(|(name, ..)| name.as_str()).zip(&shown)),
+        Format::Human | Format::Json => shown.join("\n"),
     })?;
-    Ok(Exit::Done)
+    Ok(worst(exits))
 }
 
-/// The workspace and the live state of its organization.
-pub(super) fn read_live(context: &Context, path: Option<&std::path::Path>) -> Result<(Workspace, Live), Failure> {
-    let workspace = Workspace::load(context, path, &Stricter::default())?;
-    let live = context.block_on(async {
-        let connected = workspace.connect(context, None).await?;
-        let live = connected.live().await;
-        connected.close().await;
-        live?.docker.ok_or_else(|| {
-            Failure::new(Exit::Invalid, "the workspace has nothing to do with Docker").hint("ask without `--live`")
-        })
-    })?;
-    Ok((workspace, live))
+/// The policies of an organization that are asked.
+pub(super) struct Subject {
+    pub(super) policies: Vec<Policy>,
+    /// Where they are declared; empty for live ones.
+    pub(super) declared: Vec<DesiredPolicy>,
+    pub(super) tests: Vec<Test>,
+    /// The organization's teams, for live policies.
+    pub(super) live: Option<Live>,
+}
+
+impl Subject {
+    fn keys_of(&self, context: &Context, teams: &[String]) -> Result<BTreeSet<String>, Failure> {
+        if let Some(live) = &self.live {
+            return teams.iter().map(|team| live_team(live, team)).collect();
+        }
+        let named: BTreeSet<&str> = self.policies.iter().flat_map(|policy| policy.scope.teams()).collect();
+        for team in teams.iter().filter(|team| !named.contains(team.as_str())) {
+            context.note(&format!("note: no policy is for the team `{}`", line(team)));
+        }
+        Ok(teams.iter().cloned().collect())
+    }
+}
+
+/// One JSON object of those of several organizations, each with its name.
+pub(super) fn json_of_each<'a>(each: impl Iterator<Item = (&'a str, &'a String)>) -> String {
+    let each = each.map(|(name, text)| {
+        let mut object = serde_json::Map::from_iter([("org".to_owned(), name.into())]);
+        if let Ok(serde_json::Value::Object(own)) = serde_json::from_str(text) {
+            object.extend(own.into_iter().filter(|(key, _)| key != "format_version"));
+        }
+        serde_json::Value::Object(object)
+    });
+    let each = serde_json::json!({"format_version": 1, "organizations": each.collect::<Vec<_>>()});
+    serde_json::to_string_pretty(&each).expect("a value is JSON") + "\n"
+}
+
+/// What the documents say, for each organization.
+pub(super) fn documents(loaded: Loaded, context: &Context) -> Result<Vec<(String, Result<Subject, Failure>)>, Failure> {
+    let mut each = organizations::each(context, loaded)?;
+    if each.len() > 1 {
+        each.retain(|one| one.settings.docker.is_some());
+    }
+    let subject = |loaded: Loaded| {
+        let name = organizations::name(&loaded);
+        let Loaded { desired, tests, .. } = loaded;
+        let policies = desired.policies.iter().map(|declared| declared.policy.clone()).collect();
+        (name, Ok(Subject { policies, declared: desired.policies, tests, live: None }))
+    };
+    Ok(each.into_iter().map(subject).collect())
+}
+
+/// The live state of each organization.
+pub(super) fn live_subjects(
+    context: &Context,
+    path: Option<&std::path::Path>,
+) -> Result<Vec<(String, Result<Subject, Failure>)>, Failure> {
+    let mut each = Workspace::load_each(context, path, &Stricter::default())?;
+    if each.len() > 1 {
+        each.retain(|one| one.docker.is_some());
+    }
+    let read = |workspace: Workspace| {
+        let live = context.block_on(async {
+            let connected = workspace.connect(context, None).await?;
+            let live = connected.live().await;
+            connected.close().await;
+            live?.docker.ok_or_else(|| {
+                Failure::new(Exit::Invalid, "the workspace has nothing to do with Docker").hint("ask without `--live`")
+            })
+        });
+        let subject = live.map(|live| Subject {
+            policies: live.policies.iter().map(LivePolicy::policy).collect(),
+            declared: Vec::new(),
+            tests: workspace.loaded.tests.clone(),
+            live: Some(live),
+        });
+        (workspace.name(), subject)
+    };
+    Ok(each.into_iter().map(read).collect())
 }
 
 /// The key that live scopes hold for a team.

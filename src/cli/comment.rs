@@ -9,7 +9,7 @@ use super::connect::note;
 use super::pipeline::{self, Asked};
 use super::planning::read;
 use super::{Context, Exit, Failure};
-use crate::plan::Plan;
+use crate::plan::{Plan, set};
 use crate::render::markdown;
 use crate::render::sanitize::line;
 use crate::service::github::{Comment, GitHub, Marker, Placed};
@@ -51,15 +51,28 @@ pub(super) struct Args {
 pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     let Args { plan: file, repository, pull_request, key, always, print } = args;
     let file = context.path(file);
-    let plan = Plan::from_json(&read(&file)?).map_err(|error| {
+    let plans = set::from_json(&read(&file)?).map_err(|error| {
         Failure::new(Exit::Refused, format!("`{}`: {error}", file.display())).hint("make a new plan with `plan --out`")
     })?;
     let environment = context.environment();
-    let marker = Marker::new(&key.clone().unwrap_or_else(|| of_plan(&plan)));
     let (event, from) = (pipeline::event(environment)?, pipeline::run(environment)?);
-    let text = markdown::comment(&plan, markdown::Made { commit: pipeline::head(&event), run: from.as_deref() });
+    let made = || markdown::Made { commit: pipeline::head(&event), run: from.as_deref() };
+    // One comment an organization, so that each has the room of one.
+    let comments: Vec<(Marker, String, bool)> = plans
+        .iter()
+        .map(|plan| {
+            let marker = Marker::new(&match (key, plans.len()) {
+                (None, _) => of_plan(plan),
+                (Some(key), 1) => key.clone(),
+                (Some(key), _) => format!("{key} {}", of_plan(plan)),
+            });
+            (marker, markdown::comment(plan, made()), *always || !plan.is_silent())
+        })
+        .collect();
     if *print {
-        context.print(&format!("{}\n{text}", marker.line()))?;
+        let texts: Vec<String> =
+            comments.iter().map(|(marker, text, _)| format!("{}\n{text}", marker.line())).collect();
+        context.print(&texts.join("\n"))?;
         return Ok(Exit::Done);
     }
     let repository = pipeline::repository(environment, repository.as_deref())?;
@@ -68,8 +81,6 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     let observer = (!context.quiet()).then(|| Arc::new(note) as Observer);
     let github = GitHub::connect(base, token, repository, Clock::system(), observer)?;
 
-    let worth_posting = *always || !plan.is_silent();
-    let comment = Comment { marker: &marker, text: &text, worth_posting };
     let said = context.block_on(async {
         let number = match asked {
             Asked::Number(number) => number,
@@ -77,18 +88,23 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
                 Some(number) => number,
                 None => {
                     let (branch, commit) = (line(&head.branch), line(&head.commit));
-                    return Ok(format!("Nothing posted: no open pull request has `{branch}` at {commit}"));
+                    return Ok(vec![format!("Nothing posted: no open pull request has `{branch}` at {commit}")]);
                 }
             },
         };
-        Ok(match github.place(number, comment).await? {
-            Placed::Nothing => "Nothing posted: nothing would change".to_owned(),
-            Placed::Posted(address) => format!("Posted: {}", line(&address)),
-            Placed::Edited(address) => format!("Edited: {}", line(&address)),
-            Placed::Unchanged(address) => format!("Unchanged: {}", line(&address)),
-        })
+        let mut said = Vec::new();
+        for (marker, text, worth_posting) in &comments {
+            let comment = Comment { marker, text, worth_posting: *worth_posting };
+            said.push(match github.place(number, comment).await? {
+                Placed::Nothing => "Nothing posted: nothing would change".to_owned(),
+                Placed::Posted(address) => format!("Posted: {}", line(&address)),
+                Placed::Edited(address) => format!("Edited: {}", line(&address)),
+                Placed::Unchanged(address) => format!("Unchanged: {}", line(&address)),
+            });
+        }
+        Ok(said)
     })?;
-    context.print(&format!("{said}\n"))?;
+    context.print(&said.iter().map(|said| format!("{said}\n")).collect::<String>())?;
     Ok(Exit::Done)
 }
 

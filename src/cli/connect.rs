@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::{Context, Environment, Exit, Failure, Setting};
 use crate::document;
 use crate::emulator::{Emulator, Running, Seed};
-use crate::model::Desired;
+use crate::model::{Desired, variable_suffix};
 use crate::service::docker::{self, Credentials, Outside, Reader};
 use crate::service::http::{self, BaseUrl, Clock, Connection, Limits, Observer, Waiting};
 
@@ -23,18 +23,14 @@ const WORTH_A_LINE: std::time::Duration = std::time::Duration::from_secs(1);
 pub struct Connected {
     /// Reads it.
     pub reader: Reader,
-    embedded: Option<Running>,
+    embedded: Option<Arc<Running>>,
 }
 
 impl Connected {
-    /// The embedded service, if there is one.
-    pub(super) fn embedded(&self) -> Option<&Running> {
-        self.embedded.as_ref()
-    }
-
-    /// Ends the embedded service, if there is one, with everything that it was told on disk.
+    /// Ends the embedded service, if there is one and nobody else is connected to it, with everything that it was told
+    /// on disk.
     pub async fn close(self) {
-        if let Some(running) = self.embedded {
+        if let Some(running) = self.embedded.and_then(Arc::into_inner) {
             running.stop().await;
         }
     }
@@ -42,7 +38,7 @@ impl Connected {
 
 /// What a connection is made from.
 #[derive(Debug)]
-pub struct Target<'a> {
+pub(super) struct Target<'a> {
     /// The workspace's folder, where `embedded` keeps its state.
     pub root: &'a Path,
     /// What `seawall.yaml`, or a saved plan, says of the organization.
@@ -53,29 +49,60 @@ pub struct Target<'a> {
     pub desired: &'a Desired,
 }
 
+/// What the connections of one run share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    /// The embedded service, once one of them has started it.
+    pub(super) running: Option<Arc<Running>>,
+    /// How many organizations share the calls that may be in flight.
+    organizations: usize,
+    /// What the embedded service starts with on the side of agents.
+    pub(super) seed: Seed,
+}
+
+impl Shared {
+    /// For this many organizations.
+    pub(super) fn among(organizations: usize) -> Self {
+        Self { running: None, organizations: organizations.max(1), seed: Seed::default() }
+    }
+}
+
 /// Connects to the Docker organization. Nothing is sent to it yet. Without an observer, long waits are noted on
 /// standard error.
 ///
 /// # Errors
 ///
 /// When no organization is named, the endpoint is none, or there are no credentials.
-pub async fn connect(context: &Context, target: &Target<'_>, observer: Option<Observer>) -> Result<Connected, Failure> {
+pub(super) async fn connect(
+    context: &Context,
+    target: &Target<'_>,
+    shared: &mut Shared,
+    observer: Option<Observer>,
+) -> Result<Connected, Failure> {
     let Target { root, docker, desired, seed } = target;
     let org = organization(context, docker)?;
     let (base, credentials, embedded) = match endpoint(context, docker)? {
-        Some(base) => (base, Credentials::find(outside(context.environment())?)?, None),
+        Some(base) => (base, Credentials::find(outside(context.environment(), &org)?)?, None),
         None => {
             // Where the teams are listed, one that is only named in a scope is a mistake here as it is in a real
             // organization.
             let named =
                 || desired.policies.iter().flat_map(|declared| declared.policy.scope.teams()).map(str::to_owned);
             let teams = docker.teams.clone().unwrap_or_else(|| named().collect());
-            let running = Emulator::embedded(&root.join(EMBEDDED), &org, teams, seed.clone()).await?;
+            let running = match &shared.running {
+                Some(running) => {
+                    running.serve(&org, teams)?;
+                    Arc::clone(running)
+                }
+                None => Arc::new(Emulator::embedded(&root.join(EMBEDDED), &org, teams, seed.clone()).await?),
+            };
+            shared.running = Some(Arc::clone(&running));
             let credentials = Credentials::new(running.identifier(), running.secret().to_owned().into());
             (docker::endpoint(&running.base_url())?, credentials, Some(running))
         }
     };
-    let limits = Limits { concurrency: context.overrides().concurrency, ..Limits::default() };
+    let concurrency = (context.overrides().concurrency / shared.organizations).max(1);
+    let limits = Limits { concurrency, ..Limits::default() };
     let observer = observer.or_else(|| (!context.quiet()).then(|| Arc::new(note) as Observer));
     let connection = Connection::with(base, credentials.authorization(), limits, Clock::system(), observer)?;
     Ok(Connected { reader: Reader::new(http::Reader::new(connection), org), embedded })
@@ -116,16 +143,21 @@ fn endpoint(context: &Context, docker: &document::Docker) -> Result<Option<BaseU
     Ok(Some(base))
 }
 
-/// Where credentials may come from.
-fn outside(environment: &Environment) -> Result<Outside, Failure> {
+/// Where credentials may come from: variables that name the organization, else those that name none.
+fn outside(environment: &Environment, org: &str) -> Result<Outside, Failure> {
+    let own = format!("_{}", variable_suffix(org));
+    let is_set = |name: &str| environment.os(&format!("{name}{own}")).is_some();
+    let suffix = if is_set("DOCKER_USERNAME") || is_set("DOCKER_PASSWORD") { own } else { String::new() };
+    let text = |name: &str| environment.text(&format!("{name}{suffix}"));
     // A secret that was read from a file often ends in the file's line end, which no token has.
-    let password = environment.text("DOCKER_PASSWORD")?.map(|text| text.trim_end_matches(['\r', '\n']).to_owned());
+    let password = text("DOCKER_PASSWORD")?.map(|text| text.trim_end_matches(['\r', '\n']).to_owned());
+    let username = text("DOCKER_USERNAME")?;
     let home = || environment.os("HOME").or_else(|| environment.os("USERPROFILE"));
     let docker_config = environment
         .os("DOCKER_CONFIG")
         .map(PathBuf::from)
         .or_else(|| home().map(|home| PathBuf::from(home).join(".docker")));
-    Ok(Outside { username: environment.text("DOCKER_USERNAME")?, password: password.map(Into::into), docker_config })
+    Ok(Outside { username, password: password.map(Into::into), suffix, docker_config })
 }
 
 /// Says that a call waits.

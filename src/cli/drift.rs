@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::organizations::only;
 use super::planning::{State, Stricter, Workspace, live, resolve};
 use super::since::Since;
 use super::{Context, Exit, Failure};
@@ -53,7 +54,13 @@ enum Format {
 
 pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     let path = args.path.as_ref().map(|path| context.path(path));
-    let workspace = Workspace::load(context, path.as_deref(), &Stricter::default())?;
+    let workspace = only(Workspace::load_each(context, path.as_deref(), &Stricter::default())?)?;
+    let shared = workspace.docker.as_ref().is_some_and(|docker| docker.orgs.is_some());
+    if args.adopt && shared {
+        let failure =
+            Failure::new(Exit::Usage, "`--adopt` would change documents that are for other organizations too");
+        return Err(failure.hint("edit the documents; `drift --org` without it shows what differs"));
+    }
     let since = args.since.as_deref().map(|since| Since::read(context, &workspace, since)).transpose()?;
     let live = live(context, &workspace, args.live_from.as_deref())?;
     let drift = made(context, &workspace, &live, since.as_ref())?;

@@ -6,7 +6,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{Context, Exit, Failure};
+use super::{Context, Exit, Failure, organizations};
 use crate::check;
 use crate::emulator::{AgentAccount, Builder, Emulator, Fault, SYNTAX, Seed};
 use crate::render::sanitize;
@@ -133,12 +133,13 @@ fn agent_account(context: &Context) -> Result<(AgentAccount, bool), Failure> {
 /// A snapshot file, or the documents of a workspace as if they had been applied.
 fn read_seed(context: &Context, path: &Path) -> Result<Seed, Failure> {
     if !path.is_dir() {
-        return Ok(read_snapshot(path)?.into());
+        return Ok(read_snapshot(context, path)?.into());
     }
     let loaded = check::load(path, None, check::Emptiness::Refused).map_err(|_| {
         Failure::new(Exit::Invalid, format!("the documents in `{}` are wrong", path.display()))
             .hint("run `seawall validate` on it")
     })?;
+    let loaded = organizations::only(organizations::each(context, loaded)?)?;
     // A workspace that has to do with Vijil alone needs no organization to speak of.
     let unnamed = loaded.settings.docker.is_none().then(|| "my-org".to_owned());
     let settings = loaded.settings.docker.unwrap_or_default();
@@ -151,13 +152,17 @@ fn read_seed(context: &Context, path: &Path) -> Result<Seed, Failure> {
 }
 
 #[expect(clippy::disallowed_methods, reason = "a snapshot is no document of a workspace")]
-fn read_snapshot(path: &Path) -> Result<Snapshot, Failure> {
+fn read_snapshot(context: &Context, path: &Path) -> Result<Snapshot, Failure> {
     let failed = |exit, reason: String| Failure::new(exit, format!("cannot read `{}`: {reason}", path.display()));
     let text = std::fs::read_to_string(path).map_err(|error| failed(Exit::Failed, error.to_string()))?;
-    Snapshot::parse(&text).map_err(|error| {
+    let mut each = Snapshot::parse_each(&text).map_err(|error| {
         let Failure { message, hint, exit } = error.into();
         Failure { hint, ..failed(exit, message) }
-    })
+    })?;
+    if let (Some(setting), true) = (&context.overrides().org, each.len() > 1) {
+        each.retain(|one| one.docker.as_ref().is_some_and(|docker| docker.org == setting.value));
+    }
+    organizations::only(each)
 }
 
 fn announce(address: &str) -> Result<(), Failure> {

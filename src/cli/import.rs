@@ -45,7 +45,7 @@ pub(super) struct Args {
 
 pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     let path = args.path.as_ref().map(|path| context.path(path));
-    let workspace = Workspace::of(workspace::load(context, path.as_deref(), Emptiness::Accepted)?)?;
+    let workspace = Workspace::of(context, workspace::load(context, path.as_deref(), Emptiness::Accepted)?)?;
     let live = live(context, &workspace, args.live_from.as_deref())?;
     let (candidates, left) = undeclared(&workspace, &workspace.loaded.desired, &live);
     let others: Vec<String> = left.iter().map(|candidate| candidate.name.clone()).collect();
@@ -118,7 +118,7 @@ fn chosen(
 }
 
 fn made(context: &Context, workspace: &Workspace, live: &State, candidates: Vec<Candidate>) -> Result<Import, Failure> {
-    let plan = |loaded: &Loaded| Workspace::of(loaded.clone())?.plan(context, live);
+    let plan = |loaded: &Loaded| Workspace::of(context, loaded.clone())?.plan(context, live);
     let config = context.config();
     let input = import::Input {
         loaded: &workspace.loaded,

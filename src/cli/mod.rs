@@ -22,6 +22,7 @@ mod git;
 mod guards_from;
 mod import;
 mod man;
+mod organizations;
 mod pipeline;
 mod plan;
 mod planning;
@@ -46,7 +47,7 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 pub use crate::exit::{Exit, Failure};
-pub use connect::{Connected, Target, connect, organization};
+pub use connect::{Connected, organization};
 pub use context::Context;
 pub use settings::{Environment, Overrides, Setting};
 

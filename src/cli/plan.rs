@@ -2,9 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use super::planning::{Stricter, Workspace, live};
-use super::{Context, Exit, Failure};
+use super::organizations::{about, plan_each, worst};
+use super::planning::{Stricter, Workspace, live_from};
+use super::{Context, Exit, Failure, report};
 use crate::plan::Plan;
+use crate::plan::set::{self, Unplanned};
 use crate::render;
 use crate::render::sanitize::line;
 
@@ -53,11 +55,15 @@ enum Format {
 pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     let Args { path, out, format, detailed_exitcode, live_from: snapshot, stricter } = args;
     let path = path.as_ref().map(|path| context.path(path));
-    let workspace = Workspace::load(context, path.as_deref(), stricter)?;
-    let live = live(context, &workspace, snapshot.as_deref())?;
-    let plan = workspace.plan(context, &live)?;
+    let workspaces = Workspace::load_each(context, path.as_deref(), stricter)?;
+    let mut plans = plans(context, &workspaces, snapshot.as_deref())?;
+    if workspaces.len() > 1 {
+        let named = workspaces.iter().map(Workspace::name).zip(plans).collect();
+        return several(context, args, named);
+    }
+    let plan = plans.pop().expect("a workspace is at least one")?;
     if let Some(out) = out {
-        save(&context.path(out), &plan)?;
+        save(&context.path(out), &plan.to_json())?;
     }
     context.print(&match format {
         Format::Human => render::plan::human(&plan, context.view()),
@@ -65,24 +71,84 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
         Format::Json => plan.to_json(),
     })?;
     if let (Some(out), false) = (out, plan.is_empty()) {
-        context.note(&saved(&plan, path.as_deref(), out));
+        context.note(&saved([&plan], path.as_deref(), out));
     }
     Ok(if *detailed_exitcode && !plan.is_empty() { Exit::Pending } else { Exit::Done })
 }
 
-/// How to apply a saved plan.
-fn saved(plan: &Plan, path: Option<&Path>, out: &Path) -> String {
+/// A plan for each workspace, or why there is none.
+fn plans(
+    context: &Context,
+    workspaces: &[Workspace],
+    snapshot: Option<&Path>,
+) -> Result<Vec<Result<Plan, Failure>>, Failure> {
+    if let Some(file) = snapshot {
+        let plan = |workspace: &Workspace| workspace.plan(context, &live_from(context, workspace, file)?);
+        return Ok(workspaces.iter().map(plan).collect());
+    }
+    context.block_on(async {
+        let mut plans = Vec::new();
+        for planned in plan_each(context, workspaces, None).await {
+            plans.push(match planned {
+                Ok((plan, connected)) => {
+                    connected.close().await;
+                    Ok(plan)
+                }
+                Err(failure) => Err(failure),
+            });
+        }
+        Ok(plans)
+    })
+}
+
+/// Shows the plans of several organizations, and a summary; who could not be planned is told, and hides no other.
+fn several(context: &Context, args: &Args, named: Vec<(String, Result<Plan, Failure>)>) -> Result<Exit, Failure> {
+    let Args { path, out, format, detailed_exitcode, .. } = args;
+    let (mut plans, mut failed, mut exits) = (Vec::new(), Vec::new(), Vec::new());
+    for (name, plan) in named {
+        match plan {
+            Ok(plan) => {
+                exits.push(if *detailed_exitcode && !plan.is_empty() { Exit::Pending } else { Exit::Done });
+                plans.push((name, plan));
+            }
+            Err(failure) => {
+                exits.push(failure.exit);
+                failed.push(Unplanned { org: name.clone(), message: failure.message.clone() });
+                let _ = report(&about(&name, failure));
+            }
+        }
+    }
+    let all = || plans.iter().map(|(_, plan)| plan);
+    if let Some(out) = out {
+        save(&context.path(out), &set::to_json(all(), &failed))?;
+    }
+    context.print(&match format {
+        Format::Human => render::plan::several(&plans, &failed, context.view()),
+        Format::Markdown => render::markdown::plans(&plans, &failed),
+        Format::Json => set::to_json(all(), &failed),
+    })?;
+    if let (Some(out), true) = (out, all().any(|plan| !plan.is_empty())) {
+        context.note(&saved(all(), path.as_deref(), out));
+    }
+    Ok(worst(exits))
+}
+
+/// How to apply saved plans.
+fn saved<'a>(plans: impl IntoIterator<Item = &'a Plan>, path: Option<&Path>, out: &Path) -> String {
     // What `embedded` knows is in the workspace; any other service needs none.
-    let endpoints = plan.target.iter().map(|target| target.endpoint.as_str());
-    let mut endpoints = endpoints.chain(plan.agents.iter().map(|agents| agents.target.endpoint.as_str()));
-    let path = path.filter(|_| endpoints.any(|endpoint| endpoint == "embedded"));
+    let embedded = plans.into_iter().any(|plan| {
+        let endpoints = plan.target.iter().map(|target| target.endpoint.as_str());
+        let mut endpoints = endpoints.chain(plan.agents.iter().map(|agents| agents.target.endpoint.as_str()));
+        endpoints.any(|endpoint| endpoint == "embedded")
+    });
+    let path = path.filter(|_| embedded);
     let words = path.into_iter().chain([Path::new("--plan"), out]);
     let words: Vec<String> = words.map(|word| line(&word.to_string_lossy()).into_owned()).collect();
     format!("Saved: `seawall apply {}` carries out just this.", words.join(" "))
 }
 
 #[expect(clippy::disallowed_methods, reason = "`--out` names the file to write")]
-fn save(path: &Path, plan: &Plan) -> Result<(), Failure> {
-    std::fs::write(path, plan.to_json())
+fn save(path: &Path, plan: &str) -> Result<(), Failure> {
+    std::fs::write(path, plan)
         .map_err(|error| Failure::new(Exit::Failed, format!("`{}` cannot be written: {error}", path.display())))
 }

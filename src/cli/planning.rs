@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use super::agents::{self, AgentsConnected};
-use super::connect::EMBEDDED;
+use super::connect::{EMBEDDED, Shared, Target, connect};
 use super::guards_from::Base;
-use super::{Connected, Context, Exit, Failure, Target, connect, organization, workspace};
+use super::{Connected, Context, Exit, Failure, organization, organizations, workspace};
 use crate::check::{Emptiness, Loaded};
 use crate::document::{Docker, Ownership, Vijil, settings_for};
 use crate::model::{Desired, Live, LiveAgents};
@@ -61,19 +61,35 @@ impl Services {
         desired: &Desired,
         observer: Option<Observer>,
     ) -> Result<Self, Failure> {
-        let seed = agents::seed(context, root, vijil)?;
+        Self::connect_beside(context, root, (docker, vijil), desired, &mut Shared::among(1), observer).await
+    }
+
+    /// [`Self::connect`] for one of several organizations.
+    ///
+    /// # Errors
+    ///
+    /// The same.
+    pub(super) async fn connect_beside(
+        context: &Context,
+        root: &Path,
+        (docker, vijil): (Option<&Docker>, Option<&Vijil>),
+        desired: &Desired,
+        shared: &mut Shared,
+        observer: Option<Observer>,
+    ) -> Result<Self, Failure> {
+        let seed = match vijil {
+            Some(_) => agents::seed(context, root, vijil)?,
+            None => shared.seed.clone(),
+        };
         let docker = match docker {
             Some(docker) => {
                 let target = Target { root, docker, desired, seed: seed.clone() };
-                Some(connect(context, &target, observer.clone()).await?)
+                Some(connect(context, &target, shared, observer.clone()).await?)
             }
             None => None,
         };
         let vijil = match vijil {
-            Some(vijil) => {
-                let running = docker.as_ref().and_then(Connected::embedded);
-                Some(agents::connect(context, &root.join(EMBEDDED), vijil, running, seed, observer).await?)
-            }
+            Some(vijil) => Some(agents::connect(context, &root.join(EMBEDDED), vijil, shared, seed, observer).await?),
             None => None,
         };
         Ok(Self { docker, vijil })
@@ -113,12 +129,14 @@ impl Services {
 }
 
 impl Workspace {
-    /// Loads it. With a base, that one's settings hold instead of the workspace's own.
+    /// Loads it, as one workspace for each of its organizations. With a base, that one's settings hold instead of the
+    /// workspace's own.
     ///
     /// # Errors
     ///
-    /// When its documents are wrong, or it names no service, or the base cannot be read.
-    pub(super) fn load(context: &Context, path: Option<&Path>, stricter: &Stricter) -> Result<Self, Failure> {
+    /// When its documents are wrong, it names no service, the base cannot be read, or `--org` names an organization that
+    /// it does not have.
+    pub(super) fn load_each(context: &Context, path: Option<&Path>, stricter: &Stricter) -> Result<Vec<Self>, Failure> {
         let mut loaded = workspace::load(context, path, Emptiness::Refused)?;
         let guards_from = match &stricter.guards_from {
             Some(base) => {
@@ -130,21 +148,29 @@ impl Workspace {
             None => None,
         };
         loaded.settings.guards.deny_widening |= stricter.deny_widening;
-        Ok(Self { guards_from, ..Self::of(loaded)? })
+        has_a_service(&loaded)?;
+        let of_one = |loaded: Loaded| {
+            let (docker, vijil) = (loaded.settings.docker.clone(), loaded.settings.vijil.clone());
+            Self { loaded, docker, vijil, guards_from: guards_from.clone() }
+        };
+        Ok(organizations::each(context, loaded)?.into_iter().map(of_one).collect())
     }
 
-    /// What was loaded, with its services.
+    /// What was loaded, with its services, for a command that is about one organization.
     ///
     /// # Errors
     ///
-    /// When it names no service.
-    pub(super) fn of(loaded: Loaded) -> Result<Self, Failure> {
+    /// When it names no service, or several organizations of which `--org` picks none.
+    pub(super) fn of(context: &Context, loaded: Loaded) -> Result<Self, Failure> {
+        has_a_service(&loaded)?;
+        let loaded = organizations::only(organizations::each(context, loaded)?)?;
         let (docker, vijil) = (loaded.settings.docker.clone(), loaded.settings.vijil.clone());
-        if docker.is_none() && vijil.is_none() {
-            let failure = Failure::new(Exit::Invalid, "the workspace has nothing to do with any service");
-            return Err(failure.hint("add a `docker:` section with `org:`, or a `vijil:` section, to `seawall.yaml`"));
-        }
         Ok(Self { loaded, docker, vijil, guards_from: None })
+    }
+
+    /// What to call it among others: its organization, or the service that is of none.
+    pub(super) fn name(&self) -> String {
+        organizations::name(&self.loaded)
     }
 
     /// Connects to its services.
@@ -195,6 +221,14 @@ impl Workspace {
     }
 }
 
+fn has_a_service(loaded: &Loaded) -> Result<(), Failure> {
+    if loaded.settings.docker.is_some() || loaded.settings.vijil.is_some() {
+        return Ok(());
+    }
+    let failure = Failure::new(Exit::Invalid, "the workspace has nothing to do with any service");
+    Err(failure.hint("add a `docker:` section with `org:`, or a `vijil:` section, to `seawall.yaml`"))
+}
+
 /// What the services of the workspace say now, or what a snapshot says instead.
 ///
 /// # Errors
@@ -219,7 +253,7 @@ pub(super) fn live(context: &Context, workspace: &Workspace, snapshot: Option<&P
 /// When the file cannot be read, is no snapshot, lacks a service of the workspace, or is one of another organization.
 pub(super) fn live_from(context: &Context, workspace: &Workspace, file: &Path) -> Result<State, Failure> {
     let text = read(&context.path(file))?;
-    let snapshot = Snapshot::parse(&text)?;
+    let snapshot = snapshot_of(Snapshot::parse_each(&text)?, workspace);
     let lacks = |service: &str| {
         let failure = Failure::new(Exit::Usage, format!("the snapshot `{}` has no `{service}`", file.display()));
         failure.hint("take a snapshot of the workspace itself")
@@ -244,6 +278,18 @@ pub(super) fn live_from(context: &Context, workspace: &Workspace, file: &Path) -
         Some(_) => Some(snapshot.vijil.ok_or_else(|| lacks("vijil"))?.live()),
     };
     Ok(State { docker, vijil })
+}
+
+/// The snapshot of a workspace's organization, or else the first: what it lacks is for the caller to say.
+fn snapshot_of(mut snapshots: Vec<Snapshot>, workspace: &Workspace) -> Snapshot {
+    let name = workspace.name();
+    let fits = |snapshot: &Snapshot| match (&workspace.docker, &snapshot.docker) {
+        (Some(_), Some(docker)) => docker.org == name,
+        (None, None) => snapshot.vijil.is_some(),
+        (_, _) => false,
+    };
+    let index = snapshots.iter().position(fits).unwrap_or_default();
+    snapshots.swap_remove(index)
 }
 
 /// Reads a file that is no document.

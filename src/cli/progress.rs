@@ -59,6 +59,7 @@ impl Progress {
     pub(super) fn start(&self, plan: &Plan) {
         let style = ProgressStyle::with_template("{bar:24} {pos}/{len} {wide_msg}").expect("the template is ours");
         self.bar.set_style(style);
+        self.bar.reset();
         self.bar.set_length((plan.steps.len() + plan.agents.as_ref().map_or(0, |agents| agents.steps.len())) as u64);
     }
 

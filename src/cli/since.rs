@@ -79,7 +79,7 @@ impl Since {
             let message = format!("the documents of `{name}` are wrong: {}", diagnostic::summary(&findings));
             Failure::new(Exit::Usage, message).hint("name a commit whose documents were applied")
         })?;
-        Ok(Self::Documents { name: name.to_owned(), workspace: Box::new(Workspace::of(loaded)?) })
+        Ok(Self::Documents { name: name.to_owned(), workspace: Box::new(Workspace::of(context, loaded)?) })
     }
 
     /// As the command line names it.

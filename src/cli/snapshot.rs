@@ -1,9 +1,12 @@
 //! `seawall snapshot`: the live state as one JSON file, for `plan --live-from` and `emulator --seed`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use futures_util::future::join_all;
+
+use super::organizations::{self, about, connect_each, worst};
 use super::planning::Services;
-use super::{Context, Exit, Failure, workspace};
+use super::{Context, Exit, Failure, report, workspace};
 use crate::check::Emptiness;
 use crate::service::docker::Snapshot;
 
@@ -26,22 +29,46 @@ pub(super) struct Args {
 pub(super) fn run(context: &Context, Args { path, out }: &Args) -> Result<Exit, Failure> {
     let path = path.as_ref().map(|path| context.path(path));
     let loaded = workspace::load(context, path.as_deref(), Emptiness::Accepted)?;
-    let (docker, vijil) = (loaded.settings.docker.as_ref(), loaded.settings.vijil.as_ref());
-    if docker.is_none() && vijil.is_none() {
+    if loaded.settings.docker.is_none() && loaded.settings.vijil.is_none() {
         let failure = Failure::new(Exit::Invalid, "the workspace has nothing to do with any service");
         return Err(failure.hint("add a `docker` or a `vijil` section to `seawall.yaml`"));
     }
-    let snapshot = context.block_on(async {
-        let connected = Services::connect(context, &loaded.root, (docker, vijil), &loaded.desired, None).await?;
-        let snapshot = read(&connected).await;
-        connected.close().await;
-        snapshot
+    let each = organizations::each(context, loaded)?;
+    let taken = context.block_on(async {
+        let connected = connect_each(context, each.iter(), None).await;
+        Ok(join_all(connected.into_iter().map(take)).await)
     })?;
-    match out {
-        Some(file) => context.write(&context.path(file), &snapshot.text())?,
-        None => context.print(&snapshot.text())?,
+    if let [_] = each.as_slice() {
+        let snapshot = taken.into_iter().next().expect("one was taken")?;
+        save(context, out.as_deref(), &snapshot.text())?;
+        return Ok(Exit::Done);
     }
-    Ok(Exit::Done)
+    let (mut snapshots, mut exits) = (Vec::new(), Vec::new());
+    for (one, taken) in each.iter().zip(taken) {
+        match taken {
+            Ok(snapshot) => snapshots.push(snapshot),
+            Err(failure) => {
+                exits.push(failure.exit);
+                let _ = report(&about(&organizations::name(one), failure));
+            }
+        }
+    }
+    save(context, out.as_deref(), &Snapshot::text_of_each(&snapshots))?;
+    Ok(worst(exits))
+}
+
+fn save(context: &Context, out: Option<&Path>, text: &str) -> Result<(), Failure> {
+    match out {
+        Some(file) => context.write(&context.path(file), text),
+        None => context.print(text),
+    }
+}
+
+async fn take(connected: Result<Services, Failure>) -> Result<Snapshot, Failure> {
+    let connected = connected?;
+    let snapshot = read(&connected).await;
+    connected.close().await;
+    snapshot
 }
 
 async fn read(services: &Services) -> Result<Snapshot, Failure> {

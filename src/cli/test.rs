@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::can::{live_team, read_live};
-use super::{Context, Exit, Failure, workspace};
+use super::can::{Subject, documents, json_of_each, live_subjects, live_team};
+use super::organizations::{about, worst};
+use super::{Context, Exit, Failure, report, workspace};
 use crate::access::{State, trial};
-use crate::check::{Emptiness, Loaded};
-use crate::model::{DesiredPolicy, LivePolicy, Policy};
+use crate::check::Emptiness;
 use crate::render;
 use crate::render::answer::Places;
+use crate::render::sanitize::line;
+use crate::render::trial::Suites;
 
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
@@ -44,48 +46,70 @@ enum Format {
     Junit,
 }
 
-/// What is tested: policies, where they are declared, and the keys of the teams that tests name.
-struct Subject {
-    policies: Vec<Policy>,
-    declared: Vec<DesiredPolicy>,
-    keys: BTreeMap<String, String>,
-}
-
 pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
-    let Args { path, live, coverage, mutate, format } = args;
+    let Args { path, live, format, .. } = args;
     let path = path.as_ref().map(|path| context.path(path));
-    let (loaded, subject) = if *live {
-        let (workspace, live) = read_live(context, path.as_deref())?;
-        let teams = workspace.loaded.tests.iter().flat_map(|test| &test.teams);
-        let keys = teams.map(|team| Ok((team.clone(), live_team(&live, team)?))).collect::<Result<_, Failure>>()?;
-        let policies = live.policies.iter().map(LivePolicy::policy).collect();
-        (workspace.loaded, Subject { policies, declared: Vec::new(), keys })
-    } else {
-        let loaded = workspace::load(context, path.as_deref(), Emptiness::Refused)?;
-        let policies = loaded.desired.policies.iter().map(|declared| declared.policy.clone()).collect();
-        let declared = loaded.desired.policies.clone();
-        (loaded, Subject { policies, declared, keys: BTreeMap::new() })
+    let subjects = match live {
+        true => live_subjects(context, path.as_deref())?,
+        false => documents(workspace::load(context, path.as_deref(), Emptiness::Refused)?, context)?,
     };
-    let Loaded { tests, .. } = loaded;
-    if tests.is_empty() {
+    let several = subjects.len() > 1;
+    let (mut shown, mut suites, mut exits) = (Vec::new(), Vec::new(), Vec::new());
+    if subjects.iter().all(|(_, subject)| subject.as_ref().is_ok_and(|subject| subject.tests.is_empty())) {
         context.note("note: the workspace has no access tests");
     }
-    let Subject { policies, declared, keys } = subject;
-    let state = State::of(&policies);
-    let trials = trial::run(&state, &tests, &|team| keys.get(team).cloned().unwrap_or_else(|| team.to_owned()));
-    let uncovered = coverage.then(|| trial::uncovered(&state, &trials));
-    let mutation = mutate.then(|| trial::mutate(&state, &trials));
+    for (name, subject) in subjects {
+        match subject.and_then(|subject| tried(args, &subject, several.then_some(name.as_str()))) {
+            Ok((text, suite, exit)) => {
+                shown.push((name, text));
+                suites.push(suite);
+                exits.push(exit);
+            }
+            Err(failure) if several => {
+                exits.push(failure.exit);
+                let _ = report(&about(&name, failure));
+            }
+            Err(failure) => return Err(failure),
+        }
+    }
+    context.print(&match format {
+        Format::Junit => render::trial::junit(suites.into_iter()),
+        Format::Json if several => json_of_each(shown.iter().map(|(name, text)| (name.as_str(), text))),
+        Format::Human if several => {
+            shown.iter().map(|(name, text)| format!("{}\n{text}", line(name))).collect::<Vec<_>>().join("\n")
+        }
+        Format::Human | Format::Json => shown.into_iter().map(|(_, text)| text).collect(),
+    })?;
+    Ok(worst(exits))
+}
+
+/// Runs the tests of one organization: what to show, the same as a part of JUnit XML, and how it ends.
+fn tried(args: &Args, subject: &Subject, org: Option<&str>) -> Result<(String, Suites, Exit), Failure> {
+    let Subject { policies, declared, tests, live } = subject;
+    let keys: BTreeMap<&String, String> = match live {
+        Some(live) => {
+            let teams = tests.iter().flat_map(|test| &test.teams);
+            teams.map(|team| Ok((team, live_team(live, team)?))).collect::<Result<_, Failure>>()?
+        }
+        None => BTreeMap::new(),
+    };
+    let state = State::of(policies);
+    let key = |team: &str| keys.get(&team.to_owned()).cloned().unwrap_or_else(|| team.to_owned());
+    let trials = trial::run(&state, tests, &key);
+    let uncovered = args.coverage.then(|| trial::uncovered(&state, &trials));
+    let mutation = args.mutate.then(|| trial::mutate(&state, &trials));
     let report = render::trial::Report {
         trials: &trials,
-        policies: &policies,
-        places: Places(&declared),
+        policies,
+        places: Places(declared),
         uncovered: uncovered.as_deref(),
         mutation: mutation.as_ref(),
     };
-    context.print(&match format {
+    let text = match args.format {
         Format::Human => render::trial::human(&report),
         Format::Json => render::trial::json(&report),
-        Format::Junit => render::trial::junit(&report),
-    })?;
-    Ok(if trials.iter().all(trial::Trial::passes) { Exit::Done } else { Exit::Invalid })
+        Format::Junit => String::new(),
+    };
+    let exit = if trials.iter().all(trial::Trial::passes) { Exit::Done } else { Exit::Invalid };
+    Ok((text, render::trial::suites(&report, org), exit))
 }

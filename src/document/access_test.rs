@@ -24,6 +24,10 @@ pub struct AccessTest {
     #[serde(default, deserialize_with = "field::present")]
     #[schemars(with = "String")]
     pub description: Option<String>,
+    /// The organizations that the test is for, of `docker.orgs`; without it, all of them.
+    #[serde(default, deserialize_with = "field::optional_texts")]
+    #[schemars(with = "Vec<String>", length(min = 1), inner(length(min = 1)), example = ["my-org"])]
+    pub orgs: Option<Vec<String>>,
     /// Who tries; without it, a member of no team.
     #[serde(default, rename = "as")]
     pub subject: Subject,

@@ -57,7 +57,11 @@ pub(super) fn explain(
             findings.push(site.finding("too-long", message));
         }
         ValidationErrorKind::Not { .. } => {
-            let finding = site.finding("one-of", "a policy takes at most one of `source_text` and `source_file`");
+            let message = match pointer.ends_with("/docker") {
+                true => "`docker` takes `org` for one organization or `orgs` for several, not both",
+                false => "a policy takes at most one of `source_text` and `source_file`",
+            };
+            let finding = site.finding("one-of", message);
             findings.push(finding.help("remove one of the two"));
         }
         ValidationErrorKind::Minimum { limit } | ValidationErrorKind::Maximum { limit } => {

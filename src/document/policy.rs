@@ -31,6 +31,10 @@ pub struct NetworkPolicy {
     #[serde(default, deserialize_with = "field::present")]
     #[schemars(with = "String")]
     pub description: Option<String>,
+    /// The organizations that the policy is for, of `docker.orgs`; without it, all of them.
+    #[serde(default, deserialize_with = "field::optional_texts")]
+    #[schemars(with = "Vec<String>", length(min = 1), inner(length(min = 1)), example = ["my-org"])]
+    pub orgs: Option<Vec<String>>,
     /// Whom the policy governs; without it, the whole organization.
     #[serde(default)]
     pub scope: ScopeField,
@@ -65,6 +69,10 @@ pub struct FilesystemPolicy {
     #[serde(default, deserialize_with = "field::present")]
     #[schemars(with = "String")]
     pub description: Option<String>,
+    /// The organizations that the policy is for, of `docker.orgs`; without it, all of them.
+    #[serde(default, deserialize_with = "field::optional_texts")]
+    #[schemars(with = "Vec<String>", length(min = 1), inner(length(min = 1)), example = ["my-org"])]
+    pub orgs: Option<Vec<String>>,
     /// Whom the policy governs; without it, the whole organization.
     #[serde(default)]
     pub scope: ScopeField,

@@ -60,11 +60,12 @@ pub fn settings_for(proposed: &Workspace, base: Option<&Workspace>) -> (Workspac
 fn named(workspace: &Workspace) -> Vec<(&'static str, Value)> {
     let Workspace { api_version: _, kind: _, include, docker, vijil, guards } = workspace;
     let Guards { max_deletes, deny_widening, protected } = guards;
-    let docker = docker.as_ref().map(|Docker { org, endpoint, ownership, owns, unmanaged, teams: _ }| {
+    let docker = docker.as_ref().map(|Docker { org, orgs, endpoint, ownership, owns, unmanaged, teams: _ }| {
+        let orgs = orgs.as_deref().map_or(Value::Null, listed);
         let owns = listed(owns.as_deref().unwrap_or_default());
-        (json!(org), json!(endpoint), spelt(*ownership), owns, listed(unmanaged))
+        (json!(org), orgs, json!(endpoint), spelt(*ownership), owns, listed(unmanaged))
     });
-    let (org, endpoint, ownership, owns, unmanaged) = docker.unwrap_or_default();
+    let (org, orgs, endpoint, ownership, owns, unmanaged) = docker.unwrap_or_default();
     let vijil = vijil.as_ref().map(|Vijil { endpoint, ownership, seed: _ }| (json!(endpoint), spelt(*ownership)));
     let (vijil_endpoint, vijil_ownership) = vijil.unwrap_or_default();
     let max_deletes = match max_deletes {
@@ -75,6 +76,7 @@ fn named(workspace: &Workspace) -> Vec<(&'static str, Value)> {
     vec![
         ("include", json!(include)),
         ("docker.org", org),
+        ("docker.orgs", orgs),
         ("docker.endpoint", endpoint),
         ("docker.ownership", ownership),
         ("docker.owns", owns),

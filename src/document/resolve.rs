@@ -47,6 +47,10 @@ pub enum CedarPlace {
 pub struct Test {
     /// What the test shows.
     pub name: String,
+    /// The organizations that it is for; all that the workspace has where it names none.
+    pub orgs: Vec<String>,
+    /// Where each organization stands.
+    pub org_labels: Vec<Label>,
     /// The teams that the subject is a member of, as written.
     pub teams: Vec<String>,
     /// Where each team stands.
@@ -78,29 +82,30 @@ pub fn declare<'a>(
     root: &Path,
     findings: &mut Vec<Diagnostic>,
 ) -> Option<Declared<'a>> {
-    let (name, previously, scope, domain, body, rules, cedar) = match &document.body {
+    let (name, previously, orgs, scope, domain, body, rules, cedar) = match &document.body {
         DocumentBody::NetworkPolicy(policy) => {
             let rules: Vec<(Rule, &[String])> =
                 policy.rules.iter().map(|rule| (rule.rule(), rule.previously.as_slice())).collect();
             let (body, rules) = allowlist(document, files, rules);
-            (&policy.name, &policy.previously, &policy.scope, Domain::Network, body, rules, None)
+            (&policy.name, &policy.previously, &policy.orgs, &policy.scope, Domain::Network, body, rules, None)
         }
         DocumentBody::FilesystemPolicy(policy) => {
             let rules: Vec<(Rule, &[String])> =
                 policy.rules.iter().map(|rule| (rule.rule(), rule.previously.as_slice())).collect();
             let (body, rules) = allowlist(document, files, rules);
-            (&policy.name, &policy.previously, &policy.scope, Domain::Filesystem, body, rules, None)
+            (&policy.name, &policy.previously, &policy.orgs, &policy.scope, Domain::Filesystem, body, rules, None)
         }
         DocumentBody::McpPolicy(policy) => {
             let (text, place) = cedar_text(policy, document, files, root, findings)?;
             let body = Body::Cedar(Cedar { text, schema_url: policy.schema_url.clone() });
-            (&policy.name, &policy.previously, &policy.scope, Domain::Mcp, body, Vec::new(), Some(place))
+            (&policy.name, &policy.previously, &policy.orgs, &policy.scope, Domain::Mcp, body, Vec::new(), Some(place))
         }
         DocumentBody::Workspace(_) | DocumentBody::AgentPolicy(_) | DocumentBody::AccessTest(_) => return None,
     };
     let policy = Policy { name: name.clone(), scope: Scope::of(scope.teams.iter().cloned()), body };
     let origin = origin(files, &document.label("/name"));
-    let desired = DesiredPolicy { policy, domain, previously: previously.clone(), origin, rules };
+    let orgs = orgs.clone().unwrap_or_default();
+    let desired = DesiredPolicy { policy, domain, previously: previously.clone(), orgs, origin, rules };
     Some(Declared { desired, document, cedar })
 }
 
@@ -144,7 +149,7 @@ pub fn declare_agent<'a>(
 /// The test that a document declares, or `None` for another kind of document.
 #[must_use]
 pub fn declare_test(document: &Document, files: &Files) -> Option<Test> {
-    let DocumentBody::AccessTest(AccessTest { name, subject, expect, .. }) = &document.body else { return None };
+    let DocumentBody::AccessTest(AccessTest { name, orgs, subject, expect, .. }) = &document.body else { return None };
     let expectations = expect
         .iter()
         .enumerate()
@@ -157,7 +162,9 @@ pub fn declare_test(document: &Document, files: &Files) -> Option<Test> {
         .collect();
     let origin = origin(files, &document.label("/name"));
     let team_labels = (0..subject.teams.len()).map(|index| document.label(&format!("/as/teams/{index}"))).collect();
-    Some(Test { name: name.clone(), teams: subject.teams.clone(), team_labels, expectations, origin })
+    let orgs = orgs.clone().unwrap_or_default();
+    let org_labels = (0..orgs.len()).map(|index| document.label(&format!("/orgs/{index}"))).collect();
+    Some(Test { name: name.clone(), orgs, org_labels, teams: subject.teams.clone(), team_labels, expectations, origin })
 }
 
 impl Declared<'_> {

@@ -23,7 +23,7 @@ pub struct Workspace {
     #[schemars(with = "Vec<String>", length(min = 1), inner(length(min = 1)), example = ["policies/**/*.yaml"])]
     pub include: Option<Vec<String>>,
     /// The Docker organization. Without it, the workspace has nothing to do with Docker.
-    #[serde(default, deserialize_with = "section")]
+    #[serde(default, deserialize_with = "docker")]
     #[schemars(schema_with = "section_of::<Docker>")]
     pub docker: Option<Docker>,
     /// The Vijil console. Without it, the workspace has nothing to do with Vijil.
@@ -38,11 +38,17 @@ pub struct Workspace {
 /// The Docker organization that the policies belong to.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("not" = {"required": ["org", "orgs"]}))]
 pub struct Docker {
     /// The organization's name.
     #[serde(default, deserialize_with = "field::optional_text")]
     #[schemars(with = "String", length(min = 1), example = "my-org")]
     pub org: Option<String>,
+    /// The names of several organizations, instead of `org`. A policy is for all of them, unless its own `orgs` names
+    /// some; each is planned by itself.
+    #[serde(default, deserialize_with = "field::optional_texts")]
+    #[schemars(with = "Vec<String>", length(min = 1), inner(length(min = 1)), example = ["my-org", "my-org-labs"])]
+    pub orgs: Option<Vec<String>>,
     /// The base URL of the API, ending in `/v2`; or `embedded`, an emulator inside of the process.
     #[serde(default, deserialize_with = "field::optional_text")]
     #[schemars(with = "String", length(min = 1), example = "https://hub.docker.com/v2", example = &"embedded")]
@@ -192,6 +198,15 @@ impl<'de> Deserialize<'de> for MaxDeletes {
 /// A section that is there, if only as a key without a value.
 fn section<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserializer: D) -> Result<Option<T>, D::Error> {
     Option::<T>::deserialize(deserializer).map(|section| Some(section.unwrap_or_default()))
+}
+
+/// A [`section`] that names one organization or several.
+fn docker<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Docker>, D::Error> {
+    let docker: Option<Docker> = section(deserializer)?;
+    match &docker {
+        Some(Docker { org: Some(_), orgs: Some(_), .. }) => Err(D::Error::custom("takes one of `org` and `orgs`")),
+        Some(_) | None => Ok(docker),
+    }
 }
 
 fn section_of<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {

@@ -43,6 +43,7 @@ pub(super) fn desired<'a>(policies: impl Iterator<Item = &'a LivePolicy>, docume
             rules: rules.collect(),
             domain: policy.domain().unwrap_or(Domain::Network),
             previously: Vec::new(),
+            orgs: Vec::new(),
             origin,
             policy,
         }

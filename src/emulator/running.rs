@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+use super::EmulatorError;
 use super::docker::{Account, Policy};
 use super::fault::Fault;
 use super::record::Call;
@@ -122,6 +123,20 @@ impl Running {
     /// The state file failed; then nothing changed.
     pub fn edit<T>(&self, edit: impl FnOnce(&mut State) -> T) -> Result<T, StoreError> {
         self.server.lock().change(edit)
+    }
+
+    /// Serves one more organization, with these teams; what it has stays.
+    ///
+    /// # Errors
+    /// The state file failed; then nothing changed.
+    pub fn serve(&self, org: &str, teams: impl IntoIterator<Item = String>) -> Result<(), EmulatorError> {
+        let sown = self.edit(|state| {
+            let named = state.org_mut(org);
+            for team in teams {
+                named.ensure_team(org, &team);
+            }
+        });
+        Ok(sown?)
     }
 
     /// Arms one more fault; it counts calls from now on.

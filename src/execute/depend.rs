@@ -322,6 +322,7 @@ mod tests {
                 policy: Policy { name: name.clone(), scope: Scope::Organization, body },
                 domain: Domain::Network,
                 previously: Vec::new(),
+                orgs: Vec::new(),
                 origin: origin.clone(),
                 rules: vec![DesiredRule { previously: Vec::new(), origin: origin.clone() }],
             }

@@ -3,13 +3,17 @@
 //! Invariant: a file is in the answer only if the workspace, loaded with it, declares a policy that is equal to the live
 //! one, that a plan does not touch, and that gives nobody more or less than before.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::path::Path;
+
+use serde_json::{Map, Value, json};
 
 use super::{Candidate, File, Import, Refused, agents, modeline, name};
 use crate::access;
 use crate::check::{self, Emptiness, Loaded};
 use crate::diagnostic::{Diagnostic, FileId, Findings, Overlay, Severity};
+use crate::document::Workspace as Settings;
 use crate::exit::Failure;
 use crate::format::{self, Layout};
 use crate::model::{Desired, Live, LiveAgents, LivePolicy, Policy};
@@ -155,10 +159,26 @@ fn add(
             refuse(format!("no pattern of `include` takes in a file `policies/{stem}.yaml`; add one that does"));
             continue;
         };
-        let text = laid_out(modeline::modeline(settings, &path) + &emit::document(document));
+        let text = laid_out(
+            modeline::modeline(settings, &path)
+                + &emit::document(&for_org(&loaded.settings, candidate.service, document)),
+        );
         let overwrites = loaded.root.join(&path).symlink_metadata().is_ok();
         let file = File { path, policy: candidate.name.clone(), text, overwrites };
         entries.push(Entry { candidate, file });
+    }
+}
+
+/// The document, for just the organization that it comes from where the workspace has several.
+fn for_org<'a>(settings: &Settings, service: Service, document: &'a Map<String, Value>) -> Cow<'a, Map<String, Value>> {
+    let one = settings.docker.as_ref().and_then(|docker| docker.orgs.as_ref().and(docker.org.as_ref()));
+    match (service, one) {
+        (Service::Docker, Some(org)) => {
+            let mut document = document.clone();
+            document.insert("orgs".to_owned(), json!([org]));
+            Cow::Owned(document)
+        }
+        (Service::Docker | Service::Vijil, _) => Cow::Borrowed(document),
     }
 }
 

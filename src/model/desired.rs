@@ -2,12 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{DesiredAgentPolicy, Domain, Policy};
+use super::{DesiredAgentPolicy, Domain, Policy, is_for};
 
 /// Everything that a workspace declares.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Desired {
-    /// For the Docker organization; sorted by name; names are unique.
+    /// For Docker organizations; sorted by name, which is unique in each of them.
     pub policies: Vec<DesiredPolicy>,
     /// For Vijil; likewise.
     pub agents: Vec<DesiredAgentPolicy>,
@@ -22,10 +22,21 @@ pub struct DesiredPolicy {
     pub domain: Domain,
     /// Earlier names, in the order written.
     pub previously: Vec<String>,
+    /// The organizations that it is for; all that the workspace has where it names none.
+    pub orgs: Vec<String>,
     /// Where the document's name stands.
     pub origin: Origin,
     /// One for each rule of an allowlist, in the same order; empty for Cedar.
     pub rules: Vec<DesiredRule>,
+}
+
+impl Desired {
+    /// What is for one organization.
+    #[must_use]
+    pub fn of_org(&self, org: &str) -> Self {
+        let policies = self.policies.iter().filter(|policy| is_for(&policy.orgs, org)).cloned().collect();
+        Self { policies, agents: Vec::new() }
+    }
 }
 
 /// What a document says of a rule beside its meaning.

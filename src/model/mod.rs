@@ -8,6 +8,7 @@ mod action;
 mod agent;
 mod desired;
 mod live;
+mod organization;
 mod policy;
 
 pub use action::{Action, Layer};
@@ -17,4 +18,5 @@ pub use agent::{
 };
 pub use desired::{Desired, DesiredPolicy, DesiredRule, Origin};
 pub use live::{Live, LiveBody, LivePolicy, LiveRule, PolicyId, RuleId, Team, TeamDirectory, TeamLookup};
+pub use organization::{is_for, variable_suffix};
 pub use policy::{Body, Cedar, Decision, Domain, HttpResource, Policy, Resources, Rule, Scope};

@@ -26,6 +26,7 @@ mod proof_mcp;
 pub mod request;
 pub mod saved;
 mod search;
+pub mod set;
 pub mod shown;
 pub mod simulate;
 mod space;

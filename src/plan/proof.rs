@@ -177,6 +177,7 @@ pub(super) fn desired(policies: &[Policy]) -> Desired {
             policy: policy.clone(),
             domain: Domain::Network,
             previously: Vec::new(),
+            orgs: Vec::new(),
             origin: origin.clone(),
             rules: policy
                 .rules()

@@ -94,6 +94,7 @@ fn desired(policies: &[Policy]) -> Desired {
         policy: policy.clone(),
         domain: Domain::Mcp,
         previously: Vec::new(),
+        orgs: Vec::new(),
         origin: Origin { file: "policies.yaml".to_owned(), line: 1, column: 1 },
         rules: Vec::new(),
     });

@@ -13,6 +13,7 @@ use super::sanitize::{line, markdown, markdown_block};
 use super::words::{self, Cause, Group, Tone};
 use crate::access::cedar::StatementChange;
 use crate::plan::meaning::Audience;
+use crate::plan::set::Unplanned;
 use crate::plan::step::{Op, Step};
 use crate::plan::{GuardsFrom, Plan};
 
@@ -55,6 +56,20 @@ fn attribute(address: &str) -> String {
     let marks = [('&', "&amp;"), ('"', "&quot;"), ('<', "&lt;"), ('>', "&gt;")];
     let safe = line(address).into_owned();
     marks.iter().fold(safe, |safe, (mark, written)| safe.replace(*mark, written))
+}
+
+/// The plans of several organizations, one below the other, in the same space.
+#[must_use]
+pub fn plans(plans: &[(String, Plan)], failed: &[Unplanned]) -> String {
+    let mut page = Page { text: String::new(), limit: MOST - RESERVE, left_out: 0 };
+    for Unplanned { org, message } in failed {
+        page.add(&format!("> [!CAUTION]\n> {} could not be planned: {}\n\n", code(org), code(message)));
+    }
+    for (_, plan) in plans {
+        page.add(&format!("{}\n\n", self::plan(plan).trim_end()));
+    }
+    page.close_section("plans");
+    page.text
 }
 
 /// A plan as Markdown, at most [`MOST`] characters less what a marker and an address take.

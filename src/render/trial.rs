@@ -181,31 +181,52 @@ fn check_json(check: &Check<'_>, places: Places<'_>) -> Value {
     value
 }
 
-/// As JUnit XML: a suite for each test, a case for each expectation.
+/// A part of JUnit XML: the tests of one organization, counted.
+#[derive(Debug, Default)]
+pub struct Suites {
+    text: String,
+    checks: usize,
+    failed: usize,
+}
+
+/// The tests of one organization, named with it where there are several.
 #[must_use]
-pub fn junit(report: &Report<'_>) -> String {
-    let checks = || report.trials.iter().flat_map(|trial| &trial.checks);
-    let failed = checks().filter(|check| !check.holds()).count();
-    let mut text = format!(
-        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"seawall\" tests=\"{}\" failures=\"{failed}\">\n",
-        checks().count()
-    );
+pub fn suites(report: &Report<'_>, org: Option<&str>) -> Suites {
+    let mut suites = Suites::default();
     for trial in report.trials {
         let failed = trial.checks.iter().filter(|check| !check.holds()).count();
         let Origin { file, line: row, column: _ } = &trial.test.origin;
-        let (name, tests) = (xml(&trial.test.name), trial.checks.len());
-        let (file, name) = (xml(file), name);
+        let name = match org {
+            Some(org) => xml(&format!("{org}: {}", trial.test.name)),
+            None => xml(&trial.test.name),
+        };
+        let (file, tests) = (xml(file), trial.checks.len());
         writeln!(
-            text,
+            suites.text,
             "  <testsuite name=\"{name}\" tests=\"{tests}\" failures=\"{failed}\" file=\"{file}\" line=\"{row}\">"
         )
         .expect("writing to a string");
         for check in &trial.checks {
-            text.push_str(&case(check, &name, report.places));
+            suites.text.push_str(&case(check, &name, report.places));
         }
-        text.push_str("  </testsuite>\n");
+        suites.text.push_str("  </testsuite>\n");
+        suites.checks += tests;
+        suites.failed += failed;
     }
-    text + "</testsuites>\n"
+    suites
+}
+
+/// As JUnit XML.
+#[must_use]
+pub fn junit(all: impl Iterator<Item = Suites>) -> String {
+    let Suites { text, checks, failed } = all.fold(Suites::default(), |sum, suites| Suites {
+        text: sum.text + &suites.text,
+        checks: sum.checks + suites.checks,
+        failed: sum.failed + suites.failed,
+    });
+    format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"seawall\" tests=\"{checks}\" failures=\"{failed}\">\n{text}</testsuites>\n"
+    )
 }
 
 fn case(check: &Check<'_>, class: &str, places: Places<'_>) -> String {

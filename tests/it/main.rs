@@ -23,6 +23,7 @@ mod import;
 mod layers;
 mod markdown;
 mod mcp;
+mod organizations;
 mod readme;
 mod service;
 mod traps;

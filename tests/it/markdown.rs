@@ -74,7 +74,7 @@ fn rule(name: &str, decision: Decision, host: &str) -> Rule {
 fn declared(policy: Policy, domain: Domain, file: &str) -> DesiredPolicy {
     let origin = Origin { file: file.to_owned(), line: 1, column: 1 };
     let rules = policy.rules().iter().map(|_| DesiredRule { previously: Vec::new(), origin: origin.clone() }).collect();
-    DesiredPolicy { policy, domain, previously: Vec::new(), origin, rules }
+    DesiredPolicy { policy, domain, previously: Vec::new(), orgs: Vec::new(), origin, rules }
 }
 
 fn make(desired: Vec<DesiredPolicy>, live: &Live, protected: &str) -> Plan {

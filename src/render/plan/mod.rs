@@ -14,6 +14,7 @@ use anstyle::{AnsiColor, Style};
 use super::sanitize::line;
 use super::words;
 use crate::plan::Plan;
+use crate::plan::set::Unplanned;
 
 const GOOD: Style = AnsiColor::Green.on_default();
 const BAD: Style = AnsiColor::Red.on_default();
@@ -81,6 +82,41 @@ pub(super) fn write_differences(out: &mut String, title: &str, plan: &Plan, view
     }
     let agents = plan.agents.iter().filter(|side| !side.steps.is_empty());
     agents.into_iter().try_for_each(|side| agents::write(out, side, view))
+}
+
+/// The plans of several organizations, and a line for each at the end.
+#[must_use]
+pub fn several(plans: &[(String, Plan)], failed: &[Unplanned], view: View) -> String {
+    let mut out = String::new();
+    write_several(&mut out, plans, failed, view).expect("a string takes everything");
+    out
+}
+
+fn write_several(out: &mut String, plans: &[(String, Plan)], failed: &[Unplanned], view: View) -> fmt::Result {
+    for (_, plan) in plans {
+        write_plan(out, plan, view)?;
+        out.push('\n');
+    }
+    writeln!(out, "{BOLD}Summary{BOLD:#}")?;
+    for (name, plan) in plans {
+        let refused = plan.guards.iter().filter(|verdict| !verdict.ok).map(|verdict| verdict.guard.name());
+        let refused: Vec<&str> = refused.collect();
+        let name = line(name);
+        match (plan.is_empty(), refused.is_empty()) {
+            (true, _) => writeln!(out, "  {name}: nothing to change")?,
+            (false, true) => {
+                writeln!(out, "  {name}: {}; {}", words::summary(plan.summary()), words::headline(&plan.access))?;
+            }
+            (false, false) => {
+                let counts = words::summary(plan.summary());
+                writeln!(out, "  {name}: {counts}; {BAD}refused by {}{BAD:#}", refused.join(", "))?;
+            }
+        }
+    }
+    for Unplanned { org, message } in failed {
+        writeln!(out, "  {}: {BAD}not planned{BAD:#}: {}", line(org), line(message))?;
+    }
+    Ok(())
 }
 
 fn write_plan(out: &mut String, plan: &Plan, view: View) -> fmt::Result {

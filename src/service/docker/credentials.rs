@@ -34,6 +34,8 @@ pub struct Outside {
     pub username: Option<String>,
     /// `DOCKER_PASSWORD`.
     pub password: Option<SecretString>,
+    /// What the names of these two variables end in: nothing, or `_` and the organization's name.
+    pub suffix: String,
     /// The folder of Docker's configuration: `DOCKER_CONFIG`, or `.docker` in the home folder.
     pub docker_config: Option<PathBuf>,
 }
@@ -52,9 +54,9 @@ pub enum CredentialsError {
     #[error("`{set}` is set, but `{missing}` is not")]
     Half {
         /// The one that is set.
-        set: &'static str,
+        set: String,
         /// The one that is not.
-        missing: &'static str,
+        missing: String,
     },
     /// Neither variables nor a login.
     #[error("there are no Docker credentials")]
@@ -106,11 +108,15 @@ impl Credentials {
     ///
     /// When only one variable is set, or neither and there is no stored personal or organization access token.
     pub fn find(outside: Outside) -> Result<Self, CredentialsError> {
-        let Outside { username, password, docker_config } = outside;
+        let Outside { username, password, suffix, docker_config } = outside;
+        let half = |set, missing| CredentialsError::Half {
+            set: format!("{set}{suffix}"),
+            missing: format!("{missing}{suffix}"),
+        };
         match (username, password) {
             (Some(identifier), Some(secret)) => Ok(Self { identifier, secret }),
-            (Some(_), None) => Err(CredentialsError::Half { set: "DOCKER_USERNAME", missing: "DOCKER_PASSWORD" }),
-            (None, Some(_)) => Err(CredentialsError::Half { set: "DOCKER_PASSWORD", missing: "DOCKER_USERNAME" }),
+            (Some(_), None) => Err(half("DOCKER_USERNAME", "DOCKER_PASSWORD")),
+            (None, Some(_)) => Err(half("DOCKER_PASSWORD", "DOCKER_USERNAME")),
             (None, None) => stored(&docker_config.ok_or(CredentialsError::None)?.join("config.json")),
         }
     }

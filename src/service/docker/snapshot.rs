@@ -110,6 +110,27 @@ impl Snapshot {
         Ok(snapshot)
     }
 
+    /// Reads a file of one snapshot, or of several organizations.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::parse`], for any of them.
+    pub fn parse_each(text: &str) -> Result<Vec<Self>, SnapshotError> {
+        let value: serde_json::Value =
+            serde_json::from_str(text).map_err(|error| SnapshotError::Shape(error.to_string()))?;
+        match value.get("snapshots").and_then(serde_json::Value::as_array) {
+            Some(each) if !each.is_empty() => each.iter().map(|one| Self::parse(&one.to_string())).collect(),
+            Some(_) | None => Ok(vec![Self::parse(text)?]),
+        }
+    }
+
+    /// The text of a file of several organizations, with a line end.
+    #[must_use]
+    pub fn text_of_each(snapshots: &[Self]) -> String {
+        let each = serde_json::json!({"format_version": FORMAT_VERSION, "snapshots": snapshots});
+        serde_json::to_string_pretty(&each).expect("a snapshot has only string keys") + "\n"
+    }
+
     /// The file's text, with a line end.
     #[must_use]
     pub fn text(&self) -> String {

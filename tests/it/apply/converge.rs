@@ -80,7 +80,7 @@ fn documents() -> impl Strategy<Value = Desired> {
                 let beside = |_: &Rule| DesiredRule { previously: Vec::new(), origin: origin.clone() };
                 let policy = Policy { name: format!("p{number}"), scope, body };
                 let rules = policy.rules().iter().map(beside).collect();
-                DesiredPolicy { policy, domain, previously, origin: origin.clone(), rules }
+                DesiredPolicy { policy, domain, previously, orgs: Vec::new(), origin: origin.clone(), rules }
             })
             .collect();
         Desired { policies, ..Desired::default() }

@@ -98,7 +98,14 @@ async fn documents_are_where_an_organization_starts() {
     let uuid = "d290f1ee-6c54-4b01-90e6-d701748f0851";
     let scope = Scope::of(["research".to_owned(), uuid.to_owned(), "new".to_owned()]);
     let policy = Policy { name: "p".to_owned(), scope, body: Body::Allowlist(vec![rule]) };
-    let declared = DesiredPolicy { policy, domain: Domain::Network, previously: Vec::new(), origin, rules: Vec::new() };
+    let declared = DesiredPolicy {
+        policy,
+        domain: Domain::Network,
+        previously: Vec::new(),
+        orgs: Vec::new(),
+        origin,
+        rules: Vec::new(),
+    };
     let seed = Seed::from_desired("my-org", &Desired { policies: vec![declared], agents: Vec::new() }, Vec::new());
 
     let fixture = Fixture::with(|builder| builder.seed(seed)).await;

@@ -8,6 +8,7 @@ const TOKEN: &str = "dckr_pat_do-not-show-me";
 
 fn outside(username: Option<&str>, password: Option<&str>, config: Option<&Path>) -> Outside {
     Outside {
+        suffix: String::new(),
         username: username.map(str::to_owned),
         password: password.map(|password| password.to_owned().into()),
         docker_config: config.map(Path::to_owned),

@@ -1,0 +1,125 @@
+//! Organizations that documents name, and what is for each.
+
+use std::collections::BTreeMap;
+
+use strsim::damerau_levenshtein;
+
+use super::{Check, Input, Run};
+use crate::access::survey::Survey;
+use crate::diagnostic::{Diagnostic, Severity};
+use crate::document::{Declared, Document, Workspace as Settings};
+use crate::model::{is_for, variable_suffix};
+
+pub(super) const CHECKS: &[Check] = &[
+    Check {
+        code: "unknown-org",
+        severity: Severity::Error,
+        title: "an organization is not among the workspace's",
+        explanation: "`docker.orgs` in `seawall.yaml` lists the organizations of the workspace. A policy that names only \
+            others would be in force nowhere.",
+        bad: "",
+        fix: "Correct the name, or add the organization to `docker.orgs`.",
+        run: Run::Reading,
+    },
+    Check {
+        code: "clashing-orgs",
+        severity: Severity::Error,
+        title: "two organizations have the same name, or the same variables",
+        explanation: "Credentials come from `DOCKER_USERNAME_ORG` and `DOCKER_PASSWORD_ORG`, where the organization stands \
+            in capitals with `_` for everything that is no letter or digit. Two organizations that are the same there \
+            would be reached with the credentials of one.",
+        bad: "",
+        fix: "Remove one of the two, or give it a workspace of its own.",
+        run: Run::Reading,
+    },
+];
+
+/// What is for one organization.
+pub(super) struct Organization<'a> {
+    policies: Vec<&'a Declared<'a>>,
+    survey: Survey,
+}
+
+impl<'a> Organization<'a> {
+    /// Everything, of the policies only those that are for this organization.
+    pub(super) fn input<'b>(&'b self, all: &Input<'b>) -> Input<'b>
+    where
+        'a: 'b,
+    {
+        Input { policies: &self.policies, survey: &self.survey, ..*all }
+    }
+}
+
+/// What is for each organization; all at once where `docker.orgs` names none.
+pub(super) fn each<'a>(input: &Input<'a>) -> Vec<Organization<'a>> {
+    let views = match names(input.settings) {
+        Some(orgs) => orgs.iter().map(|org| of(input.policies, org)).collect(),
+        None => vec![input.policies.to_vec()],
+    };
+    let organization = |policies: Vec<&'a Declared<'a>>| {
+        let survey = Survey::of(policies.iter().map(|declared| &declared.desired.policy));
+        Organization { policies, survey }
+    };
+    views.into_iter().map(organization).collect()
+}
+
+/// The policies of one organization.
+pub(super) fn of<'a>(policies: &[&'a Declared<'a>], org: &str) -> Vec<&'a Declared<'a>> {
+    policies.iter().copied().filter(|policy| is_for(&policy.desired.orgs, org)).collect()
+}
+
+pub(super) fn names(settings: Option<&Settings>) -> Option<&[String]> {
+    settings?.docker.as_ref()?.orgs.as_deref()
+}
+
+/// Finds names that no organization of the workspace has.
+pub(super) fn look(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
+    let docker = input.settings.and_then(|settings| settings.docker.as_ref());
+    let Some(docker) = docker else { return };
+    let known: Vec<&String> = docker.orgs.iter().flatten().chain(&docker.org).collect();
+    // The name may come with the call.
+    if known.is_empty() {
+        return;
+    }
+    let policies = input.policies.iter().map(|policy| (&policy.desired.orgs, policy.document));
+    for (orgs, document) in policies {
+        for org in orgs.iter().filter(|org| !known.contains(org)) {
+            findings.push(unknown(org, &known).at(document.item("/orgs", org)));
+        }
+    }
+    for test in input.tests {
+        for (org, label) in test.orgs.iter().zip(&test.org_labels).filter(|(org, _)| !known.contains(org)) {
+            findings.push(unknown(org, &known).at(label.clone()));
+        }
+    }
+}
+
+fn unknown(org: &str, known: &[&String]) -> Diagnostic {
+    let near = known.iter().map(|name| (damerau_levenshtein(name, org), name)).filter(|(distance, _)| *distance <= 2);
+    let names = || known.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    let finding = Diagnostic::error("unknown-org", format!("the workspace has no organization `{org}`"));
+    finding.help(match near.min() {
+        Some((_, near)) => format!("did you mean `{near}`?"),
+        None => format!("name one of {}, or add it to `docker.orgs` in `seawall.yaml`", names()),
+    })
+}
+
+/// Finds names in `docker.orgs` that are the same where credentials are looked for.
+pub(super) fn clashes(document: &Document, orgs: &[String], findings: &mut Vec<Diagnostic>) {
+    let label = |index: usize| document.label(&format!("/docker/orgs/{index}"));
+    let mut seen: BTreeMap<String, usize> = BTreeMap::new();
+    for (index, org) in orgs.iter().enumerate() {
+        let suffix = variable_suffix(org);
+        let Some(first) = seen.get(&suffix) else {
+            seen.insert(suffix, index);
+            continue;
+        };
+        let message = match orgs.get(*first) {
+            Some(other) if other != org => format!("`{other}` and `{org}` would both have `DOCKER_PASSWORD_{suffix}`"),
+            Some(_) | None => format!("the organization `{org}` stands here twice"),
+        };
+        let finding = Diagnostic::error("clashing-orgs", message).at(label(index));
+        let finding = finding.related(label(*first).saying("the first stands here"));
+        findings.push(finding.help("remove one of the two, or give it a workspace of its own"));
+    }
+}

@@ -1,0 +1,169 @@
+//! From a workspace of several organizations to a workspace of each.
+//!
+//! This is the one place where one becomes many. A verb that goes over organizations asks for all of them
+//! ([`Workspace::load_each`], or [`each`] for documents alone), does for each what it would do for one, and ends as
+//! [`worst`] says; [`connect_each`] and [`plan_each`] do the first steps of that. A verb that is about one takes [`only`]
+//! of them, and is refused where there are several and `--org` picks none.
+//!
+//! Invariant: a workspace that is given on has one organization, or none, and only what is for it.
+
+use futures_util::future::join_all;
+
+use super::agents;
+use super::connect::Shared;
+use super::planning::{Services, Workspace};
+use super::{Context, Exit, Failure};
+use crate::check::Loaded;
+use crate::document::{Docker, Workspace as Settings};
+use crate::model::{Desired, is_for};
+use crate::plan::Plan;
+use crate::render::sanitize::line;
+use crate::service::http::Observer;
+
+/// What the policies for agents are planned as, where Docker organizations are planned beside them.
+pub(super) const OF_NO_ORGANIZATION: &str = "Vijil";
+
+/// The workspace of each organization, in the order of `docker.orgs`; then one for agents, which belong to none. A
+/// workspace of one organization stays whole. `--org` picks one of several.
+///
+/// # Errors
+///
+/// When `--org` names one that the workspace does not have.
+pub(super) fn each(context: &Context, loaded: Loaded) -> Result<Vec<Loaded>, Failure> {
+    let Some(docker) = &loaded.settings.docker else { return Ok(vec![loaded]) };
+    if docker.org.is_some() && docker.orgs.is_some() {
+        return Ok(vec![loaded]);
+    }
+    let picked = context.overrides().org.as_ref();
+    let Some(orgs) = &docker.orgs else {
+        let org = picked.map(|setting| &setting.value).or(docker.org.as_ref());
+        let Some(org) = org.cloned() else { return Ok(vec![loaded]) };
+        let Loaded { mut desired, mut tests, .. } = loaded;
+        desired.policies.retain(|policy| is_for(&policy.orgs, &org));
+        tests.retain(|test| is_for(&test.orgs, &org));
+        return Ok(vec![Loaded { desired, tests, ..loaded }]);
+    };
+    if let Some(setting) = picked {
+        return match orgs.contains(&setting.value) {
+            true => Ok(vec![of(&loaded, &setting.value)]),
+            false => Err(unknown(&setting.value, setting.from, orgs)),
+        };
+    }
+    let mut all: Vec<Loaded> = orgs.iter().map(|org| of(&loaded, org)).collect();
+    if loaded.settings.vijil.is_some() {
+        let settings = Settings { docker: None, ..loaded.settings };
+        let desired = Desired { policies: Vec::new(), agents: loaded.desired.agents };
+        all.push(Loaded { settings, desired, tests: Vec::new(), ..loaded });
+    }
+    Ok(all)
+}
+
+fn of(loaded: &Loaded, org: &str) -> Loaded {
+    let Loaded { root, settings, desired, tests, findings: _ } = loaded;
+    let docker = settings.docker.clone().unwrap_or_default();
+    // Both together say: one of several.
+    let docker = Docker { org: Some(org.to_owned()), ..docker };
+    Loaded {
+        root: root.clone(),
+        settings: Settings { docker: Some(docker), vijil: None, ..settings.clone() },
+        desired: desired.of_org(org),
+        tests: tests.iter().filter(|test| is_for(&test.orgs, org)).cloned().collect(),
+        findings: Default::default(),
+    }
+}
+
+fn unknown(org: &str, from: &str, orgs: &[String]) -> Failure {
+    let names = orgs.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    let near =
+        orgs.iter().map(|name| (strsim::damerau_levenshtein(name, org), name)).filter(|(far, _)| *far <= 2).min();
+    Failure::new(Exit::Usage, format!("`{from}`: the workspace has no organization `{org}`")).hint(match near {
+        Some((_, near)) => format!("did you mean `{near}`?"),
+        None => format!("name one of {names}"),
+    })
+}
+
+/// The one there is.
+///
+/// # Errors
+///
+/// When there are several: the command is about one.
+pub(super) fn only<T>(mut all: Vec<T>) -> Result<T, Failure> {
+    let message = if all.is_empty() { "there is no such organization" } else { "there are several organizations" };
+    match (all.pop(), all.is_empty()) {
+        (Some(one), true) => Ok(one),
+        (_, _) => Err(Failure::new(Exit::Usage, message).hint("pick one with `--org`")),
+    }
+}
+
+/// What to call one of several: its organization.
+pub(super) fn name(loaded: &Loaded) -> String {
+    let org = loaded.settings.docker.as_ref().and_then(|docker| docker.org.clone());
+    org.unwrap_or_else(|| OF_NO_ORGANIZATION.to_owned())
+}
+
+/// Connects for all; those whose endpoint is `embedded` share one service.
+pub(super) async fn connect_each<'a>(
+    context: &Context,
+    all: impl ExactSizeIterator<Item = &'a Loaded>,
+    observer: Option<Observer>,
+) -> Vec<Result<Services, Failure>> {
+    let mut shared = Shared::among(all.len());
+    let all: Vec<&Loaded> = all.collect();
+    // Whoever connects first starts the embedded service for all.
+    if let Some(one) = all.iter().find(|one| one.settings.vijil.is_some())
+        && let Ok(seed) = agents::seed(context, &one.root, one.settings.vijil.as_ref())
+    {
+        shared.seed = seed;
+    }
+    let mut connected = Vec::new();
+    for Loaded { root, settings, desired, .. } in all {
+        let services = (settings.docker.as_ref(), settings.vijil.as_ref());
+        let observer = observer.clone();
+        connected.push(Services::connect_beside(context, root, services, desired, &mut shared, observer).await);
+    }
+    connected
+}
+
+/// A plan with the services to carry it out, or why there is none.
+pub(super) type Planned = Result<(Plan, Services), Failure>;
+
+/// Plans for all, at the same time. One that fails is in nobody's way.
+pub(super) async fn plan_each(context: &Context, workspaces: &[Workspace], observer: Option<Observer>) -> Vec<Planned> {
+    let connected = connect_each(context, workspaces.iter().map(|workspace| &workspace.loaded), observer).await;
+    let plans = workspaces.iter().zip(connected).map(|(workspace, connected)| plan_one(context, workspace, connected));
+    join_all(plans).await
+}
+
+async fn plan_one(context: &Context, workspace: &Workspace, connected: Result<Services, Failure>) -> Planned {
+    let connected = connected?;
+    match connected.live().await.and_then(|live| workspace.plan(context, &live)) {
+        Ok(plan) => Ok((plan, connected)),
+        Err(failure) => {
+            connected.close().await;
+            Err(failure)
+        }
+    }
+}
+
+/// A failure that says whose it is.
+pub(super) fn about(name: &str, failure: Failure) -> Failure {
+    Failure { message: format!("`{}`: {}", line(name), failure.message), ..failure }
+}
+
+/// How a run over several ends, given how each ended: as the worst of them, and in part once anything was written while
+/// something else was not.
+pub(super) fn worst(exits: impl IntoIterator<Item = Exit>) -> Exit {
+    exits.into_iter().max_by_key(|exit| severity(*exit)).unwrap_or(Exit::Done)
+}
+
+fn severity(exit: Exit) -> u8 {
+    match exit {
+        Exit::Done => 0,
+        Exit::Pending => 1,
+        Exit::Invalid => 2,
+        Exit::Usage => 3,
+        Exit::Refused => 4,
+        Exit::Failed => 5,
+        Exit::Partial => 6,
+    }
+}
