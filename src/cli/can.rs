@@ -94,6 +94,9 @@ pub(super) struct Subject {
     pub(super) live: Option<Live>,
 }
 
+/// Whose it is, and what can be asked, or why nothing can.
+pub(super) type Named = (String, Result<Subject, Failure>);
+
 impl Subject {
     fn keys_of(&self, context: &Context, teams: &[String]) -> Result<BTreeSet<String>, Failure> {
         if let Some(live) = &self.live {
@@ -121,7 +124,7 @@ pub(super) fn json_of_each<'a>(each: impl Iterator<Item = (&'a str, &'a String)>
 }
 
 /// What the documents say, for each organization.
-pub(super) fn documents(loaded: Loaded, context: &Context) -> Result<Vec<(String, Result<Subject, Failure>)>, Failure> {
+pub(super) fn documents(loaded: Loaded, context: &Context) -> Result<Vec<Named>, Failure> {
     let mut each = organizations::each(context, loaded)?;
     if each.len() > 1 {
         each.retain(|one| one.settings.docker.is_some());
@@ -136,10 +139,7 @@ pub(super) fn documents(loaded: Loaded, context: &Context) -> Result<Vec<(String
 }
 
 /// The live state of each organization.
-pub(super) fn live_subjects(
-    context: &Context,
-    path: Option<&std::path::Path>,
-) -> Result<Vec<(String, Result<Subject, Failure>)>, Failure> {
+pub(super) fn live_subjects(context: &Context, path: Option<&std::path::Path>) -> Result<Vec<Named>, Failure> {
     let mut each = Workspace::load_each(context, path, &Stricter::default())?;
     if each.len() > 1 {
         each.retain(|one| one.docker.is_some());

@@ -88,6 +88,7 @@ fn each_organization_gets_what_is_for_it() {
     Plan for `acme`: widens access for 1 audience
 
     Access
+      first network policy for the whole organization: until now, local rules may have counted
       gained by the whole organization
         + connect:tcp cve.mitre.org
             because now allow `Mirrors › cve`
@@ -103,6 +104,7 @@ fn each_organization_gets_what_is_for_it() {
     Plan for `acme-labs`: widens access for 1 audience
 
     Access
+      first network policy for the whole organization: until now, local rules may have counted
       gained by the whole organization
         + connect:tcp cve.mitre.org
             because now allow `Mirrors › cve`

@@ -183,7 +183,7 @@ fn workflow_commands_annotate_lines_and_nothing_else() {
     let folder = workspace(&[("a,b.yaml", text)]);
     insta::assert_snapshot!(shown(&seawall(folder.path(), &["validate", "--format", "github"])), @"
     exit 1
-    ::error title=seawall unknown-key,file=a%2Cb.yaml,line=4,endLine=4,col=1,endColumn=17::a `NetworkPolicy` has no key `x%25%0A::error::y`%0Athe keys here are `apiVersion`, `kind`, `name`, `previously`, `adopt`, `description`, `scope`, `rules`
+    ::error title=seawall unknown-key,file=a%2Cb.yaml,line=4,endLine=4,col=1,endColumn=17::a `NetworkPolicy` has no key `x%25%0A::error::y`%0Athe keys here are `apiVersion`, `kind`, `name`, `previously`, `adopt`, `description`, `orgs`, `scope`, `rules`
     ---
     ");
 }
