@@ -194,6 +194,7 @@ mod tests {
         let files = [
             written("a/b/new.yaml", "new", false),
             written("old.yaml", "changed", true),
+            Written { path: "gone.yaml", text: None, overwrites: true },
             written("there.yaml", "x", false),
         ];
         let failure = write_all(root, &files).unwrap_err();

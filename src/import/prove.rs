@@ -1,7 +1,7 @@
 //! From candidates to files that have proven themselves.
 //!
 //! Invariant: a file is in the answer only if the workspace, loaded with it, declares a policy that is equal to the live
-//! one, that a plan does not touch, and that gives nobody more or less than before.
+//! one, so that nobody can do more or less than before, and that a plan does not touch.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -10,13 +10,12 @@ use std::path::Path;
 use serde_json::{Map, Value, json};
 
 use super::{Candidate, File, Import, Refused, agents, modeline, name};
-use crate::access;
 use crate::check::{self, Emptiness, Loaded};
 use crate::diagnostic::{Diagnostic, FileId, Findings, Overlay, Severity};
 use crate::document::Workspace as Settings;
 use crate::exit::Failure;
 use crate::format::{self, Layout};
-use crate::model::{Desired, Live, LiveAgents, LivePolicy, Policy};
+use crate::model::{Desired, Live, LiveAgents, LivePolicy};
 use crate::plan::agents::Subject;
 use crate::plan::saved::Service;
 use crate::plan::step::PolicyTarget;
@@ -230,30 +229,17 @@ fn refuse(entries: &mut Vec<Entry>, refused: &mut Vec<Refused>, reasons: impl Fn
     entries.len() < before
 }
 
-/// The ids of imported policies that are not declared as they are live, or with which access would not be the same.
+/// The ids of imported policies that are not declared as they are live. Policies that are equal, to the order of their
+/// lists, give everybody the same access.
 fn unequal(entries: &[Entry], desired: &Desired, live: &Live) -> BTreeSet<String> {
     let own: BTreeSet<&str> = entries.iter().map(|entry| entry.candidate.id.as_str()).collect();
-    let lives: Vec<&LivePolicy> = live.policies.iter().filter(|policy| own.contains(policy.id.0.as_str())).collect();
     let Ok(resolved) = teams::resolve(desired, &live.teams) else {
         return own.into_iter().map(str::to_owned).collect();
     };
     let declared = |policy: &LivePolicy| resolved.policies.iter().find(|one| one.policy.name == policy.name);
-    let unequal: BTreeSet<String> = lives
-        .iter()
-        .filter(|policy| declared(policy).is_none_or(|declared| declared.policy != policy.policy()))
-        .map(|policy| policy.id.0.clone())
-        .collect();
-    if !unequal.is_empty() {
-        return unequal;
-    }
-    let before: Vec<Policy> = lives.iter().map(|policy| policy.policy()).collect();
-    let after: Vec<Policy> =
-        lives.iter().filter_map(|policy| declared(policy)).map(|declared| declared.policy.clone()).collect();
-    let access::Comparison { exact: _, widened, narrowed, uncertain } = access::compare(&before, &after, &live.teams);
-    match widened.is_empty() && narrowed.is_empty() && uncertain.is_empty() {
-        true => BTreeSet::new(),
-        false => own.into_iter().map(str::to_owned).collect(),
-    }
+    let differs = |policy: &&LivePolicy| declared(policy).is_none_or(|declared| declared.policy != policy.policy());
+    let imported = live.policies.iter().filter(|policy| own.contains(policy.id.0.as_str()));
+    imported.filter(differs).map(|policy| policy.id.0.clone()).collect()
 }
 
 /// Whether a document declares all that there is of a policy for agents.
