@@ -78,7 +78,7 @@ fn changes_are_proven_by_a_request() {
         (
             format!("org: {tool};"),
             format!("org: {tool};\na: forbid (principal, action, resource) when {{ resource.name like \"rm*\" }};"),
-            &["- [a] mcp | invokeTool other-server/rm"],
+            &["- [a] mcp ** | invokeTool other-server/rm"],
         ),
         // permit and forbid of different teams meet in a pair
         (
@@ -86,7 +86,7 @@ fn changes_are_proven_by_a_request() {
                 "a: {tool};\nb: forbid (principal, action, resource); permit (principal, action == MCP::Action::\"getPrompt\", resource);"
             ),
             format!("a: {tool};\nb: permit (principal, action == MCP::Action::\"getPrompt\", resource);"),
-            &["+ [b] mcp | getPrompt other-server/other", "+ [a+b] mcp | invokeTool other-server/other"],
+            &["+ [b] mcp ** | getPrompt other-server/other", "+ [a+b] mcp ** | invokeTool other-server/other"],
         ),
         // approval takes and gives
         (
@@ -112,8 +112,8 @@ fn changes_are_proven_by_a_request() {
             &["+ [] mcp invokeTool | invokeTool other-server/other"],
         ),
         // no policy any more, and the first one
-        (format!("org: {tool};"), String::new(), &["+ [] mcp | register other-server"]),
-        (String::new(), format!("a: {tool};"), &["- [a] mcp | register other-server"]),
+        (format!("org: {tool};"), String::new(), &["+ [] mcp ** | register other-server"]),
+        (String::new(), format!("a: {tool};"), &["- [a] mcp ** | register other-server"]),
         // numbers
         (
             format!("org: {tool} when {{ context has args.n && context.args.n <= 500 }};"),
@@ -128,7 +128,7 @@ fn changes_are_proven_by_a_request() {
 #[test]
 fn what_cannot_be_shown_is_uncertain() {
     // Text of another version of Cedar, and a condition that no tried request meets.
-    assert_eq!(lines("org: permit (principal", "org: permit (principa"), ["+ [] mcp | ?", "- [] mcp | ?"]);
+    assert_eq!(lines("org: permit (principal", "org: permit (principa"), ["+ [] mcp ** | ?", "- [] mcp ** | ?"]);
     let old = r#"org: permit (principal, action == MCP::Action::"getPrompt", resource);"#;
     let new = r#"org: permit (principal, action == MCP::Action::"getPrompt", resource); permit (principal, action == MCP::Action::"invokeTool", resource) when { context has args.n && context.args.n * context.args.n == 1369 };"#;
     assert_eq!(lines(old, new), ["+ [] mcp invokeTool | ?"]);
