@@ -17,6 +17,9 @@ use super::unknowns::{Unknown, Unknowns};
 use super::{address, nearest, remarks};
 use crate::model::{Decision, Domain, Policy, Scope};
 
+/// Why an MCP call that asks a person first is neither allowed nor denied.
+pub const APPROVAL_REASON: &str = "a person is asked for approval each time";
+
 /// The policies of one state, ready to be asked.
 #[derive(Debug)]
 pub struct State<'a> {
@@ -263,7 +266,7 @@ impl<'a> State<'a> {
             cedar::Outcome::Allow => (Verdict::Allow, "the MCP policies permit it"),
             cedar::Outcome::Deny if because.is_empty() => (Verdict::Deny, "no statement permits it"),
             cedar::Outcome::Deny => (Verdict::Deny, "a statement forbids it"),
-            cedar::Outcome::Approval => (Verdict::Uncertain, "a person is asked for approval each time"),
+            cedar::Outcome::Approval => (Verdict::Uncertain, APPROVAL_REASON),
             cedar::Outcome::Uncertain => {
                 (Verdict::Uncertain, "it hangs on something that is not documented or was not said")
             }

@@ -39,7 +39,7 @@ mod universe;
 mod unknowns;
 mod witness;
 
-pub use ask::{Answer, Reason, State};
+pub use ask::{APPROVAL_REASON, Answer, Reason, State};
 pub use compare::{Audience, Cause, Comparison, Entry, compare};
 pub use point::{Atom, Match, Point, Role, Verdict, World};
 pub use question::Question;

@@ -199,7 +199,9 @@ impl Workspace {
                 let target = plan::Target { org: organization(context, docker)?, endpoint: endpoint(context, docker) };
                 let desired = resolve(&self.loaded.desired, live)?;
                 let ownership = diff::Ownership::from(docker);
-                plan::make(plan::Input { target: &target, desired: &desired, live, ownership: &ownership, guards })
+                let plan =
+                    plan::make(plan::Input { target: &target, desired: &desired, live, ownership: &ownership, guards });
+                Plan { flips: plan::flips::flips(live, &plan.steps, &self.loaded.tests), ..plan }
             }
             _ => Plan::without_docker(guards),
         };

@@ -13,6 +13,7 @@ pub mod diff;
 mod draft;
 mod effect;
 pub mod fingerprint;
+pub mod flips;
 pub mod governed;
 pub mod guard;
 mod layout;
@@ -63,6 +64,8 @@ pub struct Plan {
     pub unmanaged: Vec<Unmanaged>,
     /// What the change means for access.
     pub access: Meaning,
+    /// Expectations of access tests that are answered otherwise afterwards.
+    pub flips: Vec<flips::Flip>,
     /// What every guard says.
     pub guards: Vec<Verdict>,
     /// What the guards were told, so that they can be judged again where there is no workspace.
@@ -162,6 +165,7 @@ pub fn make(input: Input<'_>) -> Plan {
         target: Some(target.clone()),
         agents: None,
         guards_from: None,
+        flips: Vec::new(),
         unmanaged: diff.unmanaged.into_iter().map(|policy| Unmanaged { service: Service::Docker, policy }).collect(),
         teams: named_teams(live, &steps),
         live: record(live, &steps),
@@ -181,6 +185,7 @@ pub fn differences(desired: &Desired, live: &Live, ownership: &Ownership) -> Pla
         target: Some(Target { org: live.org.clone(), endpoint: String::new() }),
         guards: Vec::new(),
         guard_settings: Guards::default(),
+        flips: Vec::new(),
         unmanaged: Vec::new(),
         teams: named_teams(live, &steps),
         live: record(live, &steps),

@@ -14,6 +14,7 @@ use crate::document::Guards;
 use crate::model::{Fields, Origin, Policy, PolicyId, Rule, RuleId};
 
 use super::agents::{AgentPlan, AgentRecord, AgentRequest, AgentStep, AgentTarget, Subject};
+use super::flips::Flip;
 use super::guard::Verdict;
 use super::meaning::Meaning;
 use super::request::{Method, Segment, request};
@@ -45,6 +46,9 @@ pub struct PlanDocument {
     unmanaged: Vec<Unmanaged>,
     /// What the change means for access.
     access: Meaning,
+    /// Expectations of access tests that are answered otherwise afterwards.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    flips: Vec<Flip>,
     /// What every guard says.
     guards: Vec<Verdict>,
     /// What the guards were told: a saved plan is judged again before it is applied.
@@ -201,7 +205,8 @@ impl Plan {
     }
 
     fn document(&self) -> PlanDocument {
-        let Self { target, steps, unmanaged, access, guards, guard_settings, guards_from, teams, live, agents } = self;
+        let Self { target, steps, unmanaged, access, flips, guards, guard_settings, guards_from, teams, live, agents } =
+            self;
         let org = target.as_ref().map_or("", |target| &target.org);
         let own = steps.iter().map(|step| StepDocument::of(org, step));
         let others = agents.iter().flat_map(|agents| &agents.steps).map(StepDocument::of_agent);
@@ -216,6 +221,7 @@ impl Plan {
             summary: self.summary(),
             unmanaged: unmanaged.clone(),
             access: access.clone(),
+            flips: flips.clone(),
             guards: guards.clone(),
             guard_settings: guard_settings.clone(),
             guards_from: guards_from.clone(),
@@ -240,6 +246,7 @@ impl Plan {
             summary: _,
             unmanaged,
             access,
+            flips,
             guards,
             guard_settings,
             guards_from,
@@ -272,7 +279,19 @@ impl Plan {
         };
         let teams = teams.into_iter().map(|(id, name)| crate::model::Team { id, name });
         let teams = crate::model::TeamDirectory::new(teams);
-        Ok(Self { target: docker, steps, unmanaged, access, guards, guard_settings, guards_from, teams, live, agents })
+        Ok(Self {
+            target: docker,
+            steps,
+            unmanaged,
+            access,
+            flips,
+            guards,
+            guard_settings,
+            guards_from,
+            teams,
+            live,
+            agents,
+        })
     }
 
     /// How many calls of each kind.

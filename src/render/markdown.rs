@@ -12,6 +12,7 @@ use super::describe::{Description, Detail, Title, describe};
 use super::sanitize::{line, markdown, markdown_block};
 use super::words::{self, Cause, Group, Tone};
 use crate::access::cedar::StatementChange;
+use crate::plan::flips::Flip;
 use crate::plan::meaning::Audience;
 use crate::plan::set::Unplanned;
 use crate::plan::step::{Op, Step};
@@ -96,6 +97,16 @@ pub fn plan(plan: &Plan) -> String {
         groups.iter().for_each(|group| write_group(&mut page, group));
         page.limit = MOST - RESERVE;
         page.close_section("entries about access");
+    }
+    if !plan.flips.is_empty() {
+        page.add("#### Access tests that are answered otherwise\n\n");
+        for Flip { test, access, expected, before, after, source, teams: _ } in &plan.flips {
+            let mark = if after == expected { "🟢" } else { "🔴" };
+            let place = code(&format!("{}:{}", source.file, source.line));
+            let answers = format!("{} → **{}**, expected {}", code(before), code(after), code(expected));
+            page.add(&format!("- {mark} {}: {answers} by {} ({place})\n", code(access), code(test)));
+        }
+        page.close_section("access tests");
     }
     if !plan.is_empty() {
         page.add(&format!("#### Changes: {}\n\n", words::summary(plan.summary())));

@@ -134,3 +134,37 @@ fn a_forbid_of_a_wider_policy_covers_a_permit() {
         assert_eq!(findings(folder.path()), expected, "{scope}");
     }
 }
+
+#[test]
+fn a_plan_says_which_statements_change_and_which_access_tests_flip() {
+    let cedar = |text: &str| format!("{HEAD}cedar: |\n  {text}\n");
+    let read = "permit (principal, action == MCP::Action::\"invokeTool\", resource) when { resource.readOnly };";
+    let ask = "@requireApproval(\"it writes\") permit (principal, action == MCP::Action::\"invokeTool\", resource) when { !resource.readOnly };";
+    let test = "apiVersion: seawall/v1\nkind: AccessTest\nname: reading is free\nexpect:\n  - allow: mcp invokeTool a/b {\"readOnly\": true}\n  - deny: mcp invokeTool a/b {\"readOnly\": false}\n";
+    let folder = workspace(&[("doc.yaml", &cedar(read)), ("test.yaml", test)]);
+    let settings = "apiVersion: seawall/v1\nkind: Workspace\ndocker: {org: o, endpoint: embedded}\n";
+    std::fs::write(folder.path().join("seawall.yaml"), settings).unwrap();
+    let run = |arguments: &[&str]| crate::examples::seawall(folder.path(), arguments).1;
+    run(&["apply", "--yes"]);
+    let write = |text: &str| std::fs::write(folder.path().join("doc.yaml"), cedar(text)).unwrap();
+    write(&format!("{read}\n  // writing is asked for\n  {ask}"));
+    let shown = run(&["plan"]);
+    for piece in [
+        "mcp invokeTool a/b {\"readOnly\": false}: deny → approval  test.yaml:6",
+        "expected deny by reading is free",
+        "statement added:",
+        "+ @requireApproval(\"it writes\") permit",
+    ] {
+        assert!(shown.contains(piece), "{piece}\n{shown}");
+    }
+    assert!(!shown.contains("statement changed") && !shown.contains("writing is asked for"), "{shown}");
+    let plan: serde_json::Value = serde_json::from_str(&run(&["plan", "--format", "json"])).unwrap();
+    let flips = plan["flips"].as_array().unwrap();
+    assert_eq!((flips.len(), &flips[0]["before"], &flips[0]["after"]), (1, &"deny".into(), &"approval".into()));
+    assert!(run(&["plan", "--format", "markdown"]).contains("**<code>approval</code>**"));
+    // Layout alone is a call, and said to be no more than that.
+    write(&format!("// why\n  {}", read.replace(") when", ")\n  when")));
+    let shown = run(&["plan"]);
+    assert!(shown.contains("every statement stays") && shown.contains("is one call all the same"), "{shown}");
+    assert!(shown.contains("no access change") && shown.contains("1 to update"), "{shown}");
+}

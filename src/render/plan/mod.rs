@@ -141,6 +141,7 @@ fn write_plan(out: &mut String, plan: &Plan, view: View) -> fmt::Result {
         writeln!(out, "{BOLD}Plan for `{org}`{BOLD:#}: {style}{headline}{style:#}{settings}{decides}")?;
         write_settings(out, plan)?;
         access::write(out, &plan.access, view)?;
+        write_flips(out, plan, view)?;
         if !plan.steps.is_empty() {
             steps::write(out, plan, view)?;
         }
@@ -168,6 +169,26 @@ fn write_settings(out: &mut String, plan: &Plan) -> fmt::Result {
         writeln!(out, "  {CAREFUL}~{CAREFUL:#} {}: {} → {}", line(&change.setting), line(&base), line(&proposed))?;
     }
     writeln!(out, "  {DIM}{}{DIM:#}", words::settings_rule(guards))
+}
+
+/// The access tests whose answers change.
+fn write_flips(out: &mut String, plan: &Plan, view: View) -> fmt::Result {
+    const LISTED: usize = 16;
+    if plan.flips.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\n{BOLD}Access tests that are answered otherwise{BOLD:#}")?;
+    for flip in plan.flips.iter().take(view.most(LISTED)) {
+        let style = if flip.after == flip.expected { GOOD } else { BAD };
+        let (access, place) = (line(&flip.access), format!("{}:{}", flip.source.file, flip.source.line));
+        let (before, after) = (line(&flip.before), line(&flip.after));
+        writeln!(out, "  {access}: {before} → {style}{after}{style:#}  {DIM}{}{DIM:#}", line(&place))?;
+        writeln!(out, "        {DIM}expected {} by{DIM:#} {}", line(&flip.expected), line(&flip.test))?;
+    }
+    match plan.flips.len().saturating_sub(view.most(LISTED)) {
+        0 => Ok(()),
+        hidden => writeln!(out, "  {CAREFUL}… {hidden} more{CAREFUL:#}, {MORE}"),
+    }
 }
 
 fn write_unmanaged(out: &mut String, plan: &Plan, view: View) -> fmt::Result {
