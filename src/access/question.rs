@@ -117,6 +117,11 @@ impl Question {
         self.parts.iter().map(|part| part.verdict(&in_force)).min().unwrap_or(Verdict::Uncertain)
     }
 
+    /// The points that the answer comes from.
+    pub fn points(&self) -> impl Iterator<Item = &Point> {
+        self.places().map(|place| &place.point)
+    }
+
     fn places(&self) -> impl Iterator<Item = &Place> {
         self.parts.iter().flat_map(|part| &part.places).map(|at| &at.place)
     }

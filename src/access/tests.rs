@@ -2,8 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use proptest::prelude::*;
+
 use super::compare::tests::policies;
-use super::{Answer, Request, State, Verdict};
+use super::{Answer, Atom, Match, Point, Request, State, Universe, Verdict};
 
 /// Asks for a member of just these teams.
 fn ask_as(state: &str, teams: &[&str], request: &str) -> Answer {
@@ -232,6 +234,88 @@ fn the_address_of_a_name_matters_where_it_may_have_such_an_address() {
     let note =
         "not where the name resolves to an address in 169.254.0.0/16, fd00:ec2::/32; ask with ` at ADDRESS` for that";
     assert!(remarks.iter().any(|remark| remark == note), "{remarks:?}");
+}
+
+/// Rules of every form.
+const RULES: [&str; 26] = [
+    "allow connect:tcp a.example.com",
+    "deny connect:tcp *.example.com:443",
+    "allow connect:tcp,connect:udp **.example.com",
+    "deny connect:udp **",
+    "allow connect:tcp *",
+    "allow connect:tcp api-*.example.com",
+    "deny connect:tcp api?.example.com:22",
+    "allow connect:tcp x.*.example.com",
+    "allow connect:tcp x.example.com:80-443",
+    "allow connect:tcp 10.0.0.0/8",
+    "deny connect:tcp,connect:udp 10.1.0.0/16",
+    "deny connect:tcp 10.1.0.1",
+    "allow connect:tcp 10.1.0.1:443",
+    "allow connect:tcp 2001:db8::/32",
+    "deny connect:tcp 0.0.0.0/0",
+    "allow request:get a.example.com/x/**",
+    "allow request:get,request:put *.example.com:443/x/*",
+    "deny request:put a.example.com/x/y",
+    "deny request:get **/*",
+    "allow request:delete a.example.com/v*/x",
+    "allow read /data/**",
+    "deny read,write /data/*/x",
+    "allow write /data",
+    "allow read ~/**",
+    "deny read C:\\data\\**",
+    "allow read **",
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Whatever somebody asks for, in the letter case of the rules, has the same matches as some point of the universe.
+    #[test]
+    fn a_universe_is_complete(
+        rules in prop::sample::subsequence(RULES.to_vec(), 1..9),
+        hosts in prop::collection::vec("(a|x|api|api1|api-b|c)(\\.(a|x|api-b)){0,1}\\.example\\.(com|org)|example\\.com|com|z", 6),
+        paths in prop::collection::vec("(/(x|y|v1|z)){0,3}", 4),
+        folders in prop::collection::vec("(/data|~|C:\\\\data|/srv)", 4),
+    ) {
+        let policies = policies(&format!("org: {}", rules.join("; ")));
+        let universe = Universe::build(policies[0].rules().iter().zip(0..));
+        let kind = |point: &Point| match point.atom() {
+            Atom::Http(_) => Atom::Http("get"),
+            atom @ (Atom::Tcp | Atom::Udp | Atom::Read | Atom::Write) => atom,
+        };
+        let known: BTreeSet<(Atom, Vec<Match>)> =
+            universe.points().keys().map(|point| (kind(point), point.matches().to_vec())).collect();
+        let state = State::of(&policies);
+        let addresses = ["203.0.113.9", "10.9.9.9", "10.1.0.1", "10.1.7.7", "2001:db8::7", "2001:db9::1"];
+        let mut requests = Vec::new();
+        for host in hosts.iter().map(String::as_str).chain(addresses) {
+            for (port, address) in [22, 443, 80, 9].into_iter().zip(addresses.iter().cycle().skip(host.len())) {
+                let literal = addresses.contains(&host);
+                let at = if literal { String::new() } else { format!(" at {address}") };
+                let name = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
+                requests.push(format!("connect:tcp {name}:{port}{at}"));
+                requests.push(format!("connect:udp {name}:{port}{at}"));
+                for (path, method) in paths.iter().zip(["GET", "PUT", "DELETE", "PATCH"]) {
+                    requests.push(format!("{method} https://{name}:{port}{path}{at}"));
+                }
+            }
+        }
+        for (folder, path) in folders.iter().zip(&paths) {
+            let separator = if folder.starts_with('C') { "\\" } else { "/" };
+            requests.push(format!("mount rw {folder}{}", path.replace('/', separator)));
+        }
+        for request in requests {
+            let question = state.question(&Request::parse(&request).expect(&request));
+            for point in question.points() {
+                // A host without HTTP rules takes requests as it takes connections.
+                let as_connection = || known.contains(&(Atom::Tcp, point.matches().to_vec()));
+                let is_known = known.contains(&(kind(point), point.matches().to_vec()));
+                let nothing = point.matches().is_empty();
+                prop_assert!(nothing || is_known || matches!(point.atom(), Atom::Http(_)) && as_connection(), "{request}: {point:?}");
+            }
+        }
+        prop_assert!(universe.is_complete());
+    }
 }
 
 #[test]

@@ -17,6 +17,8 @@ use crate::model::{Body, Policy, Resources};
 const MOST_POLICIES: usize = 100;
 /// Rules in a policy for network or file system.
 const MOST_RULES: usize = 250;
+/// Rules from which a policy is nearly full.
+const NEARLY_ALL_RULES: usize = 238;
 /// Bytes of a policy as stored.
 const MOST_BYTES: usize = 400_000;
 /// Bytes from which a policy is nearly full.
@@ -54,8 +56,9 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         code: "policy-nearly-full",
         severity: Severity::Warning,
-        title: "a policy is nearly as large as the service stores",
-        explanation: "From 380,000 of the 400,000 bytes on, a few more rules may make the service refuse the policy.",
+        title: "a policy is nearly as large as the service takes",
+        explanation: "From 380,000 of the 400,000 bytes on, or 238 of the 250 rules, a few more rules make the service refuse \
+            the policy.",
         bad: "",
         fix: "Split the policy: policies of the same scope add up.",
         run: Run::Reading,
@@ -76,6 +79,10 @@ fn rules(policy: &Declared<'_>, _: &Files, findings: &mut Vec<Diagnostic>) {
         let message = format!("{count} rules are more than the {MOST_RULES} of a policy");
         let finding = Diagnostic::error("too-many-rules", message);
         let finding = finding.at(policy.document.head(&format!("/rules/{MOST_RULES}")));
+        findings.push(finding.help("join rules with the same actions and decision, or split the policy"));
+    } else if count >= NEARLY_ALL_RULES {
+        let message = format!("the policy has {count} rules, of {MOST_RULES}");
+        let finding = Diagnostic::warning("policy-nearly-full", message).at(policy.document.label("/name"));
         findings.push(finding.help("join rules with the same actions and decision, or split the policy"));
     }
 }

@@ -31,8 +31,8 @@ const PROBES: [&str; 11] = [
     "connect:tcp [fd20:ce::254]:80",
     "connect:tcp 169.254.1.1:443",
     "connect:tcp [fe80::1]:443",
-    "connect:tcp metadata.google.internal:80",
-    "connect:tcp instance-data.ec2.internal:80",
+    "connect:tcp metadata.google.internal:80 at 169.254.169.254",
+    "connect:tcp instance-data.ec2.internal:80 at 169.254.169.254",
     "GET http://169.254.169.254/latest/meta-data",
 ];
 

@@ -1,28 +1,71 @@
 //! Teams that scopes and tests name.
 
+use std::collections::BTreeMap;
+
 use strsim::damerau_levenshtein;
 
 use super::{Check, Input, Run};
 use crate::diagnostic::{Diagnostic, Label, Severity};
 use crate::model::Scope;
 
-pub(super) const CHECKS: &[Check] = &[Check {
-    code: "unknown-team",
-    severity: Severity::Warning,
-    title: "a team is not among the organization's",
-    explanation: "`docker.teams` in `seawall.yaml` lists the teams that the organization is known to have. A plan refuses \
-        a team that the service does not know.",
-    bad: "",
-    fix: "Correct the name, or add the team to `docker.teams`.",
-    run: Run::Workspace(check),
-}];
+pub(super) const CHECKS: &[Check] = &[
+    Check {
+        code: "unknown-team",
+        severity: Severity::Warning,
+        title: "a team is not among the organization's",
+        explanation: "`docker.teams` in `seawall.yaml` lists the teams that the organization is known to have. A plan refuses \
+            a team that the service does not know, or knows twice.",
+        bad: "",
+        fix: "Correct the name, or add the team to `docker.teams`.",
+        run: Run::Workspace(check),
+    },
+    Check {
+        code: "ambiguous-team",
+        severity: Severity::Warning,
+        title: "two teams differ in nothing but case or spaces",
+        explanation: "The documents name teams that only case or spaces tell apart. They are one team misspelt, or two that \
+            nobody tells apart.",
+        bad: "apiVersion: seawall/v1\nkind: NetworkPolicy\nname: one\nscope: {teams: [research]}\nrules: []\n---\n\
+            apiVersion: seawall/v1\nkind: NetworkPolicy\nname: two\nscope: {teams: [Research]}\nrules: []\n",
+        fix: "Write the name as the organization does; an id is never ambiguous.",
+        run: Run::Workspace(ambiguous),
+    },
+];
+
+/// Every team that a document names, with its place.
+fn named<'a>(input: &'a Input<'_>) -> Vec<(&'a str, Label)> {
+    let of_policies = input.policies.iter().flat_map(|policy| {
+        let teams = match &policy.desired.policy.scope {
+            Scope::Teams(teams) => Some(teams),
+            Scope::Organization => None,
+        };
+        teams.into_iter().flatten().map(|team| (team.as_str(), policy.document.item("/scope/teams", team)))
+    });
+    let of_tests =
+        input.tests.iter().flat_map(|test| test.teams.iter().map(String::as_str).zip(test.team_labels.clone()));
+    of_policies.chain(of_tests).collect()
+}
+
+fn ambiguous(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
+    let mut seen: BTreeMap<String, (&str, Label)> = BTreeMap::new();
+    for (team, label) in named(input) {
+        let folded = team.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
+        let (first, place) = seen.entry(folded).or_insert_with(|| (team, label.clone()));
+        if *first != team {
+            let message = format!("the teams `{first}` and `{team}` differ only in case or spaces");
+            let finding = Diagnostic::warning("ambiguous-team", message).at(label);
+            let finding = finding.related(place.clone().saying("the first stands here"));
+            findings.push(finding.help("write the name as the organization does; an id is never ambiguous"));
+        }
+    }
+}
 
 fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
     let known = input.settings.and_then(|settings| settings.docker.as_ref()).and_then(|docker| docker.teams.as_ref());
     let Some(known) = known else { return };
-    let mut look = |team: &str, label: Label| {
+    for (team, label) in named(input) {
         if known.iter().any(|name| name == team) || is_id(team) {
-            return;
+            continue;
         }
         let near = known
             .iter()
@@ -33,17 +76,6 @@ fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
             Some(near) => format!("did you mean `{near}`?"),
             None => "correct the name, or add the team to `docker.teams` in `seawall.yaml`".to_owned(),
         }));
-    };
-    for policy in input.policies {
-        let Scope::Teams(teams) = &policy.desired.policy.scope else { continue };
-        for team in teams {
-            look(team, policy.document.item("/scope/teams", team));
-        }
-    }
-    for test in input.tests {
-        for (team, label) in test.teams.iter().zip(&test.team_labels) {
-            look(team, label.clone());
-        }
     }
 }
 

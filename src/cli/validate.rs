@@ -13,7 +13,8 @@ const EXAMPLES: &str = "\
 Examples:
   seawall validate                                     # the workspace around this folder
   seawall validate policies/web.yaml                   # one file alone, as pre-commit does
-  seawall validate --format github                     # annotations on a pull request";
+  seawall validate --format github                     # annotations on a pull request
+  seawall validate --explain broad-allow               # what a finding means, with an example and a fix";
 
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
@@ -21,6 +22,9 @@ pub(super) struct Args {
     /// Workspace folders, or files to check alone; without any, the workspace around the current folder
     #[arg(value_name = "PATH")]
     paths: Vec<PathBuf>,
+    /// Explain a kind of finding instead, by the code that findings show in brackets
+    #[arg(long, value_name = "CODE", conflicts_with_all = ["paths", "format"])]
+    explain: Option<String>,
     /// How to show findings
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
@@ -38,7 +42,13 @@ enum Format {
     Github,
 }
 
-pub(super) fn run(context: &Context, Args { paths, format }: &Args) -> Result<Exit, Failure> {
+pub(super) fn run(context: &Context, Args { paths, explain, format }: &Args) -> Result<Exit, Failure> {
+    if let Some(code) = explain {
+        let unknown = || Failure::new(Exit::Usage, format!("there is no kind of finding `{code}`"));
+        let check = check::find(code).ok_or_else(|| unknown().hint("findings show their code in brackets"))?;
+        context.print(&findings::explanation(check))?;
+        return Ok(Exit::Done);
+    }
     let mut found = Findings::default();
     let paths: Vec<PathBuf> = paths.iter().map(|path| context.path(path)).collect();
     let (folders, files): (Vec<PathBuf>, Vec<PathBuf>) = paths.into_iter().partition(|path| path.is_dir());

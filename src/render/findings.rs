@@ -4,6 +4,7 @@
 
 use serde::Serialize;
 
+use crate::check::Check;
 use crate::diagnostic::{Diagnostic, Files, Findings, Label};
 
 /// The form of the document.
@@ -52,6 +53,15 @@ pub fn json(findings: &Findings) -> String {
         findings: findings.diagnostics.iter().map(|diagnostic| finding(files, diagnostic)).collect(),
     };
     serde_json::to_string_pretty(&document).expect("text and numbers are JSON") + "\n"
+}
+
+/// What a kind of finding means, with an example and a fix.
+#[must_use]
+pub fn explanation(check: &Check) -> String {
+    let Check { code, severity, title, explanation, bad, fix, run: _ } = check;
+    let example: String = bad.lines().map(|line| format!("  {line}\n")).collect();
+    let example = if bad.is_empty() { String::new() } else { format!("\nFor example:\n\n{example}") };
+    format!("{}[{code}]: {title}\n\n{explanation}\n{example}\n{fix}\n", severity.as_str())
 }
 
 fn finding<'a>(files: &'a Files, diagnostic: &'a Diagnostic) -> Finding<'a> {

@@ -11,6 +11,7 @@
 mod access_compare;
 mod annotations;
 mod apply;
+mod asking;
 mod cases;
 mod command_line;
 mod comment;

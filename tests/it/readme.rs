@@ -8,6 +8,7 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::examples::{copy, repository, seawall};
+use seawall::check::{Check, TABLE};
 use tempfile::TempDir;
 
 /// A fenced block: its language and its lines.
@@ -55,11 +56,29 @@ fn succeeds(folder: &Path, command: &str) -> bool {
     shell(folder, command).output().unwrap().status.success()
 }
 
+/// The README with the list of checks between its marks.
+fn with_checks(readme: &str) -> String {
+    let (head, rest) = readme.split_once("<!-- checks -->\n").unwrap();
+    let (_, tail) = rest.split_once("<!-- /checks -->\n").unwrap();
+    let line = |check: &Check| {
+        format!("| `{}` | {} | {} |\n", check.code, check.severity.as_str(), check.title.replace('|', "\\|"))
+    };
+    let lines: String = TABLE.iter().copied().flatten().map(line).collect();
+    format!("{head}<!-- checks -->\n| code | | what is found |\n|---|---|---|\n{lines}<!-- /checks -->\n{tail}")
+}
+
+#[test]
+fn the_list_of_checks_is_the_table() {
+    let readme = fs::read_to_string(repository("README.md")).unwrap();
+    let updates = std::env::var_os("UPDATE_README").is_some();
+    assert!(updates || with_checks(&readme) == readme, "run `UPDATE_README=1 cargo test --test it readme`");
+}
+
 #[test]
 fn the_sessions_are_what_the_commands_print() {
     let readme = fs::read_to_string(repository("README.md")).unwrap();
     let folder = checkout();
-    let mut now = readme.clone();
+    let mut now = with_checks(&readme);
     for block in blocks(&readme) {
         // What is shown without its answers is run all the same; the tests are running already.
         let plain = block.text.lines().filter(|line| block.language == "sh" && *line != "cargo test");

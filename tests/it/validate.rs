@@ -177,6 +177,26 @@ fn code_scanning_gets_rules_and_results() {
     assert_eq!(first["relatedLocations"][0]["message"]["text"], "it stands here first");
 }
 
+/// `.ci/sarif` fetches the schema and runs this.
+#[test]
+#[ignore = "needs the schema of SARIF 2.1.0: run `.ci/sarif`"]
+fn the_sarif_log_is_valid_against_its_schema() {
+    let schema = fs::read_to_string(std::env::var("SARIF_SCHEMA").unwrap()).unwrap();
+    let schema =
+        jsonschema::options().should_validate_formats(true).build(&serde_json::from_str(&schema).unwrap()).unwrap();
+    let found = "apiVersion: seawall/v1\nkind: NetworkPolicy\nname: a\nname: b\nrules: [é, 1]\n";
+    let rule = "{name: r, decision: allow, actions: [connect:tcp], resources: [Example.com, \"**\"]}";
+    let warned = format!("apiVersion: seawall/v1\nkind: NetworkPolicy\nname: a\nrules: [{rule}]\n");
+    for files in [&[("sub dir/ü#[1].yaml", found)][..], &[("a.yaml", warned.as_str())], &[]] {
+        let output = seawall(workspace(files).path(), &["validate", "--format", "sarif"]);
+        let log: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let errors: Vec<String> =
+            schema.iter_errors(&log).map(|error| format!("{}: {error}", error.instance_path())).collect();
+        assert!(errors.is_empty(), "{errors:#?}");
+        assert_ne!(log["runs"][0]["results"], serde_json::json!([]));
+    }
+}
+
 #[test]
 fn workflow_commands_annotate_lines_and_nothing_else() {
     let text = "apiVersion: seawall/v1\nkind: NetworkPolicy\nname: a\n\"x%\\n::error::y\": 1\nrules: []\n";
@@ -487,6 +507,11 @@ fn documents_are_checked_together() {
     let many: String = (0..251).map(|index| rule(&format!("r{index}"))).collect();
     let folder = workspace(&[("a.yaml", &policy(&format!("rules:\n{many}")))]);
     assert_eq!(places(&folder), ["too-many-rules a.yaml:255:5"]);
+    let many: String = (0..238).map(|index| rule(&format!("r{index}"))).collect();
+    assert_eq!(
+        places(&workspace(&[("a.yaml", &policy(&format!("rules:\n{many}")))])),
+        ["policy-nearly-full a.yaml:3:7"]
+    );
 
     let policies: String = (0..101)
         .map(|index| format!("---\napiVersion: seawall/v1\nkind: NetworkPolicy\nname: p{index}\nrules: []\n"))
@@ -508,6 +533,10 @@ fn documents_are_checked_together() {
     let settings = "apiVersion: seawall/v1\nkind: Workspace\ndocker: {teams: [research]}\n";
     let scoped = policy("scope: {teams: [reserch]}\nrules: []\n");
     assert_eq!(places(&workspace(&[("seawall.yaml", settings), ("a.yaml", &scoped)])), ["unknown-team a.yaml:4:17"]);
+    let test =
+        "apiVersion: seawall/v1\nkind: AccessTest\nname: t\nas: {teams: [Research]}\nexpect: [{deny: write /}]\n";
+    let scoped = policy("scope: {teams: [research]}\nrules: []\n");
+    assert_eq!(places(&workspace(&[("a.yaml", &scoped), ("t.yaml", test)])), ["ambiguous-team t.yaml:4:14"]);
 }
 
 #[test]

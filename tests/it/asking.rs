@@ -1,0 +1,307 @@
+//! `can` and `test` through the command line: answers, formats, exit codes, offline and live.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::examples::seawall;
+
+const SETTINGS: &str =
+    "apiVersion: seawall/v1\nkind: Workspace\ndocker: {org: acme, endpoint: embedded, teams: [research]}\n";
+const POLICIES: &str = "apiVersion: seawall/v1
+kind: NetworkPolicy
+name: Guardrails
+rules:
+  - {name: metadata, decision: deny, actions: [connect:tcp], resources: [169.254.0.0/16]}
+---
+apiVersion: seawall/v1
+kind: NetworkPolicy
+name: Research
+scope: {teams: [research]}
+rules:
+  - {name: registries, decision: allow, actions: [connect:tcp], resources: [\"*.docker.com\"]}
+  - {name: time, decision: allow, actions: [connect:udp], resources: [\"time.example.com:123\"]}
+  - name: docker repositories
+    decision: allow
+    actions: [request:get]
+    http_resources: [{host: api.github.com, port: 443, path: /repos/docker/**}]
+---
+apiVersion: seawall/v1
+kind: FilesystemPolicy
+name: Folders
+rules:
+  - {name: data, decision: allow, actions: [read], resources: [/data, /data/**]}
+";
+const TESTS: &str = "apiVersion: seawall/v1
+kind: AccessTest
+name: researchers read <repositories>
+as: {teams: [research]}
+expect:
+  - allow: GET https://api.github.com/repos/docker/cli
+  - deny: connect:tcp 169.254.169.254:80
+---
+apiVersion: seawall/v1
+kind: AccessTest
+name: nobody else does
+expect:
+  - allow: connect:tcp 169.254.169.254:80
+  - deny: GET https://api.github.com/repos/docker/cli
+";
+
+fn workspace(policies: &str) -> TempDir {
+    let folder = TempDir::new().unwrap();
+    fs::write(folder.path().join("seawall.yaml"), SETTINGS).unwrap();
+    fs::write(folder.path().join("policies.yaml"), policies).unwrap();
+    folder
+}
+
+/// The answer of `can` as JSON. The exit code is 0 whatever it is.
+fn can(folder: &Path, arguments: &str) -> Value {
+    let arguments: Vec<&str> = ["can"].into_iter().chain(arguments.split(' ')).chain(["--format", "json"]).collect();
+    let (code, stdout, stderr) = seawall(folder, &arguments);
+    assert_eq!(code, Some(0), "{arguments:?}: {stderr}");
+    serde_json::from_str(&stdout).unwrap()
+}
+
+#[test]
+fn people_see_the_answer_the_rules_and_the_nearest_miss() {
+    let folder = workspace(POLICIES);
+    let shown = |arguments: &[&str]| {
+        let (code, stdout, stderr) = seawall(folder.path(), arguments);
+        assert_eq!((code, stderr.as_str()), (Some(0), ""), "{arguments:?}");
+        stdout
+    };
+    insta::assert_snapshot!(shown(&["can", "connect:tcp", "a.b.docker.com", "--team", "research"]), @"
+    deny  connect:tcp a.b.docker.com:443  for a member of research
+      no rule allows it
+      nearest: `Research › registries` has `*.docker.com`, which does not match `a.b.docker.com`; `**.docker.com` would
+    ");
+    insta::assert_snapshot!(shown(&["can", "connect:udp", "time.example.com:123", "--team", "research"]), @"
+    allow  connect:udp time.example.com:123  for a member of research
+      a rule allows it, and none denies it
+        allow `Research › time`  time.example.com:123  policies.yaml:13:5
+      note: UDP is experimental in sandboxes and off by default, whatever the rules say
+      note: a policy may ask for approval first, which the API does not show
+    ");
+    insta::assert_snapshot!(shown(&["can", "GET", "https://api.github.com/repos/docker/cli", "--team", "research"]), @"
+    allow  GET https://api.github.com/repos/docker/cli  for a member of research
+      a rule allows it, and none denies it
+        allow `Research › docker repositories`  https://api.github.com/repos/docker/**  policies.yaml:14:5
+      note: a policy may ask for approval first, which the API does not show
+      note: not where the name resolves to an address in 169.254.0.0/16; ask with ` at ADDRESS` for that
+    ");
+    insta::assert_snapshot!(shown(&["can", "mount", "rw", "/data"]), @"
+    deny  mount rw /data  for a member of no team
+      reading is allowed, but no rule allows writing
+      nearest: `Folders › data` allows only read
+      note: a sandbox looks at mount rules only when it is created
+    ");
+}
+
+#[test]
+fn programs_get_the_decision_and_the_rules_with_their_places() {
+    let folder = workspace(POLICIES);
+    let answer = can(folder.path(), "GET https://api.github.com/repos/docker/cli --team research");
+    assert_eq!(answer["decision"], "allow");
+    assert_eq!(
+        answer["because"],
+        json!([{
+            "policy": "Research",
+            "rule": "docker repositories",
+            "decision": "allow",
+            "pattern": "https://api.github.com/repos/docker/**",
+            "doubts": [],
+            "source": {"file": "policies.yaml", "line": 14, "column": 5},
+        }])
+    );
+    let denied = can(folder.path(), "connect:tcp 169.254.169.254:80");
+    assert_eq!((&denied["decision"], &denied["because"][0]["rule"]), (&json!("deny"), &json!("metadata")));
+    // A default denial has no rules.
+    let other = can(folder.path(), "GET https://api.github.com/repos/docker/cli");
+    assert_eq!((&other["decision"], &other["because"]), (&json!("deny"), &json!([])));
+    assert_eq!(other["nearest"][0], "`Research › docker repositories` allows it for members of `research`");
+    // Nothing is said of a domain that no policy is about.
+    let open = workspace(POLICIES.split("---").next().unwrap());
+    assert_eq!(can(open.path(), "read /data")["decision"], "uncertain");
+}
+
+#[test]
+fn a_question_that_is_none_is_wrong_usage() {
+    let folder = workspace(POLICIES);
+    for (arguments, part) in [
+        (&["can", "conect:tcp", "x.example.com"][..], "did you mean `connect:tcp`?"),
+        (&["can", "connect:tcp", "*.docker.com"], "`*.docker.com` is a pattern"),
+        (&["can", "mount", "~/x"], "a mount is `ro` or `rw`"),
+        (&["can", "connect:tcp"], "required"),
+    ] {
+        let (code, stdout, stderr) = seawall(folder.path(), arguments);
+        assert_eq!((code, stdout.as_str()), (Some(2), ""), "{arguments:?}");
+        assert!(stderr.contains(part), "{arguments:?}: {stderr}");
+    }
+    // Offline nobody knows which teams there are.
+    let (code, _, stderr) = seawall(folder.path(), &["can", "connect:tcp", "x.example.com", "--team", "reserch"]);
+    assert_eq!((code, stderr.as_str()), (Some(0), "note: no policy is for the team `reserch`\n"));
+}
+
+/// Rules as YAML, a request, and what is to be answered; of the service's documentation.
+#[test]
+fn the_documented_cases_are_answered_as_documented() {
+    let net = |decision: &str, resource: &str| {
+        format!(
+            "- {{name: '{decision} {resource}', decision: {decision}, actions: [connect:tcp], resources: ['{resource}']}}\n"
+        )
+    };
+    let http = |decision: &str, action: &str, path: &str| {
+        format!(
+            "- {{name: '{action} {path}', decision: {decision}, actions: [request:{action}], http_resources: [{{host: h.example.com, path: '{path}'}}]}}\n"
+        )
+    };
+    let fs = |path: &str| format!("- {{name: data, decision: allow, actions: [read], resources: ['{path}']}}\n");
+    let cases: Vec<(String, &[(&str, &str)])> = vec![
+        (
+            net("allow", "example.com"),
+            &[("connect:tcp example.com:8443", "allow"), ("connect:tcp api.example.com", "deny")],
+        ),
+        (net("allow", "example.com:443"), &[("connect:tcp example.com:80", "deny")]),
+        (
+            net("allow", "*.example.com"),
+            &[
+                ("connect:tcp api.example.com:22", "allow"),
+                ("connect:tcp a.b.example.com", "deny"),
+                ("connect:tcp example.com", "deny"),
+            ],
+        ),
+        (
+            net("allow", "**.example.com"),
+            &[
+                ("connect:tcp a.b.example.com", "allow"),
+                ("connect:tcp example.com", "uncertain"),
+                ("connect:tcp badexample.com", "deny"),
+            ],
+        ),
+        (net("allow", "**"), &[("connect:tcp anything.example.org:22", "allow"), ("connect:tcp 192.0.2.1", "allow")]),
+        (net("allow", "10.0.0.0/8"), &[("connect:tcp 10.2.3.4:22", "allow")]),
+        (
+            net("allow", "db.corp.example") + &net("deny", "10.0.0.0/8"),
+            &[("connect:tcp db.corp.example at 10.1.1.1", "allow")],
+        ),
+        (
+            net("deny", "**.corp.example") + &net("allow", "10.0.0.0/8"),
+            &[("connect:tcp db.corp.example at 10.1.1.1", "deny")],
+        ),
+        (
+            http("allow", "get", "/repos/docker/**"),
+            &[
+                ("GET https://h.example.com/repos/docker", "allow"),
+                ("GET https://h.example.com/repos/docker/cli/pulls", "allow"),
+                ("POST https://h.example.com/repos/docker/cli", "deny"),
+                ("connect:tcp h.example.com:22", "deny"),
+            ],
+        ),
+        (http("allow", "get", "/repos"), &[("GET https://h.example.com/repos/x", "deny")]),
+        (
+            http("allow", "get", "/a/*"),
+            &[("GET https://h.example.com/a/b", "allow"), ("GET https://h.example.com/a/b/c", "deny")],
+        ),
+        (
+            net("allow", "h.example.com") + &http("deny", "delete", "/**"),
+            &[("DELETE https://h.example.com/any", "deny"), ("GET https://h.example.com/any", "allow")],
+        ),
+        (net("deny", "h.example.com") + &http("allow", "get", "/**"), &[("GET https://h.example.com/any", "deny")]),
+        (net("allow", "h.example.com") + &http("allow", "get", "/a"), &[("POST https://h.example.com/b", "allow")]),
+        (http("deny", "get", "/**"), &[("GET https://h.example.com/any", "deny")]),
+        (fs("/data"), &[("read /data/x", "deny"), ("mount rw /data", "deny"), ("mount ro /data", "allow")]),
+        (fs("/data/*"), &[("read /data/x/y", "deny")]),
+        (fs("/data/**"), &[("read C:\\data\\x", "deny"), ("read /data/x/y", "allow"), ("read /data", "uncertain")]),
+        (fs("*:\\data\\**"), &[("read D:\\data\\x", "allow")]),
+        (fs("~/**"), &[("read ~/p", "allow")]),
+    ];
+    for (rules, questions) in cases {
+        let kind = if rules.contains("[read]") { "FilesystemPolicy" } else { "NetworkPolicy" };
+        let folder = workspace(&format!("apiVersion: seawall/v1\nkind: {kind}\nname: p\nrules:\n{rules}"));
+        for (question, expected) in questions {
+            let answer = can(folder.path(), question);
+            assert_eq!(answer["decision"], *expected, "{rules}{question}: {answer:#}");
+            let explained = *expected == "deny" || answer["because"] != json!([]);
+            assert!(explained, "{rules}{question}: {answer:#}");
+        }
+    }
+    // A denied address does not stop a name that is allowed, which is worth a warning.
+    let rules = net("allow", "db.corp.example") + &net("deny", "10.0.0.0/8");
+    let folder = workspace(&format!("apiVersion: seawall/v1\nkind: NetworkPolicy\nname: p\nrules:\n{rules}"));
+    let remarks = can(folder.path(), "connect:tcp db.corp.example at 10.1.1.1")["remarks"].to_string();
+    assert!(remarks.contains("a denied address does not stop a name that is allowed"), "{remarks}");
+}
+
+#[test]
+fn a_failing_test_shows_where_it_stands_and_which_rules_decide() {
+    let folder = workspace(POLICIES);
+    fs::write(folder.path().join("tests.yaml"), TESTS).unwrap();
+    let (code, stdout, stderr) = seawall(folder.path(), &["test", "--coverage", "--mutate"]);
+    assert_eq!((code, stderr.as_str()), (Some(1), ""));
+    for part in [
+        "ok   researchers read <repositories>\n",
+        "FAIL nobody else does\n  tests.yaml:13:12 expected allow connect:tcp 169.254.169.254:80, found deny\n    a rule denies it\n",
+        "deny  `Guardrails › metadata`  169.254.0.0/16  policies.yaml:5:5\n",
+        "1 of 2 tests pass, 3 of 4 expectations hold\n",
+        "2 of 5 rules decide an expectation\n",
+    ] {
+        assert!(stdout.contains(part), "{part}: {stdout}");
+    }
+    let (code, stdout, _) = seawall(folder.path(), &["test", "--format", "junit"]);
+    assert_eq!(code, Some(1));
+    for part in [
+        "<testsuites name=\"seawall\" tests=\"4\" failures=\"1\">",
+        "<testsuite name=\"researchers read &lt;repositories&gt;\" tests=\"2\" failures=\"0\" file=\"tests.yaml\" line=\"3\">",
+        "<failure message=\"expected allow, found deny: a rule denies it\">",
+    ] {
+        assert!(stdout.contains(part), "{part}: {stdout}");
+    }
+    let (code, stdout, _) = seawall(folder.path(), &["test", "--format", "json", "--coverage", "--mutate"]);
+    assert_eq!(code, Some(1));
+    let report: Value = serde_json::from_str(&stdout).unwrap();
+    assert_eq!(report["summary"], json!({"tests": 2, "passed": 1, "expectations": 4, "held": 3}));
+    let failed = &report["tests"][1]["expectations"][0];
+    assert_eq!(
+        (&failed["expected"], &failed["found"], &failed["held"]),
+        (&json!("allow"), &json!("deny"), &json!(false))
+    );
+    assert_eq!(failed["source"], json!({"file": "tests.yaml", "line": 13, "column": 12}));
+    assert_eq!(failed["because"][0]["rule"], "metadata");
+    let uncovered: Vec<&Value> = report["uncovered"].as_array().unwrap().iter().map(|rule| &rule["rule"]).collect();
+    assert_eq!(uncovered, ["data", "registries", "time"]);
+    assert_eq!(report["mutation"]["total"], 10);
+    // Put right, it passes.
+    fs::write(folder.path().join("tests.yaml"), TESTS.replace("allow: connect:tcp", "deny: connect:tcp")).unwrap();
+    let (code, stdout, _) = seawall(folder.path(), &["test"]);
+    assert_eq!(code, Some(0), "{stdout}");
+    assert!(stdout.ends_with("2 of 2 tests pass, 4 of 4 expectations hold\n"), "{stdout}");
+}
+
+#[test]
+fn the_live_state_is_asked_and_tested_as_the_documents_are() {
+    let folder = workspace(POLICIES);
+    fs::write(folder.path().join("tests.yaml"), TESTS.replace("allow: connect:tcp", "deny: connect:tcp")).unwrap();
+    let question = "GET https://api.github.com/repos/docker/cli --live --team research";
+    // Nothing is live yet.
+    assert_eq!(can(folder.path(), question)["decision"], "uncertain");
+    let (code, stdout, _) = seawall(folder.path(), &["test", "--live"]);
+    assert_eq!(code, Some(1), "{stdout}");
+    let (code, stdout, stderr) = seawall(folder.path(), &["apply", "--yes"]);
+    assert_eq!(code, Some(0), "{stdout}{stderr}");
+    let answer = can(folder.path(), question);
+    assert_eq!((&answer["decision"], &answer["because"][0]["rule"]), (&json!("allow"), &json!("docker repositories")));
+    assert_eq!(answer["because"][0]["source"], Value::Null);
+    let (code, stdout, stderr) = seawall(folder.path(), &["test", "--live"]);
+    assert_eq!(code, Some(0), "{stdout}{stderr}");
+    // A team that the organization does not have.
+    let (code, _, stderr) = seawall(folder.path(), &["can", "read", "/data", "--live", "--team", "reserch"]);
+    assert_eq!(code, Some(2));
+    assert!(stderr.contains("the organization has no team `reserch`"), "{stderr}");
+    // The documents change; what is live does not.
+    fs::write(folder.path().join("policies.yaml"), POLICIES.replace("request:get", "request:put")).unwrap();
+    assert_eq!(can(folder.path(), question)["decision"], "allow");
+    assert_eq!(can(folder.path(), &question.replace("--live ", ""))["decision"], "deny");
+}
