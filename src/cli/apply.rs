@@ -5,6 +5,7 @@ use std::io::{BufRead as _, IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use tokio::sync::watch;
 
 use super::connect::Shared;
@@ -43,17 +44,15 @@ pub(super) struct Args {
     #[arg(short, long)]
     yes: bool,
     /// Lift a guard for this run
-    #[arg(long, value_name = "GUARD", value_parser = guard)]
+    #[arg(long, value_name = "GUARD", value_parser = guard())]
     allow: Vec<Guard>,
     #[command(flatten)]
     stricter: Stricter,
 }
 
-fn guard(text: &str) -> Result<Guard, String> {
-    Guard::ALL.into_iter().find(|guard| guard.name() == text).ok_or_else(|| {
-        let names: Vec<&str> = Guard::ALL.iter().map(|guard| guard.name()).collect();
-        format!("no such guard; there are {}", names.join(", "))
-    })
+fn guard() -> impl TypedValueParser<Value = Guard> {
+    PossibleValuesParser::new(Guard::ALL.map(Guard::name))
+        .map(|name| Guard::ALL.into_iter().find(|guard| guard.name() == name).expect("only names of guards are taken"))
 }
 
 /// A plan on its way, with the services to carry it out.

@@ -61,7 +61,7 @@ Exit codes:
   5  the service or the machine failed, and nothing was written
   6  applied in part: running again continues";
 
-/// GitOps for the rules that contain AI agents: plan, explain and apply Docker AI Governance policies.
+/// GitOps for the rules that contain AI agents: plan, explain and apply the policies of Docker AI Governance and Vijil.
 #[derive(Parser)]
 #[command(name = "seawall", version, arg_required_else_help = true, after_help = EXIT_CODES)]
 struct Cli {
@@ -114,6 +114,8 @@ enum Command {
     Import(import::Args),
     /// Print the manual page
     Man(man::Args),
+    /// Show what would change, and what that means for access
+    Plan(plan::Args),
     /// Print the JSON Schema of documents
     Schema(schema::Args),
     /// Write the live state as one JSON file
@@ -122,8 +124,6 @@ enum Command {
     Test(test::Args),
     /// Check documents, offline
     Validate(validate::Args),
-    /// Show what would change, and what that means for access
-    Plan(plan::Args),
 }
 
 fn dispatch(context: &Context, command: &Command) -> Result<Exit, Failure> {
@@ -137,11 +137,11 @@ fn dispatch(context: &Context, command: &Command) -> Result<Exit, Failure> {
         Command::Fmt(args) => fmt::run(context, args),
         Command::Import(args) => import::run(context, args),
         Command::Man(args) => man::run(context, args),
+        Command::Plan(args) => plan::run(context, args),
         Command::Schema(args) => schema::run(context, args),
         Command::Snapshot(args) => snapshot::run(context, args),
         Command::Test(args) => test::run(context, args),
         Command::Validate(args) => validate::run(context, args),
-        Command::Plan(args) => plan::run(context, args),
     }
 }
 

@@ -338,7 +338,7 @@ async fn a_guard_refuses_before_the_first_write_and_is_lifted_for_one_run() {
     let lifted = workspace.run(&["apply", "--yes", "--allow", "protected", "--allow", "max_deletes"]).await;
     assert!(lifted.starts_with("exit 0\n") && lifted.contains("Lifted for this run: `protected`"), "{lifted}");
     let unknown = workspace.run(&["apply", "--allow", "everything"]).await;
-    assert!(unknown.starts_with("exit 2\n") && unknown.contains("no such guard; there are max_deletes, "), "{unknown}");
+    assert!(unknown.starts_with("exit 2\n") && unknown.contains("[possible values: max_deletes, "), "{unknown}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
