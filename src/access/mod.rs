@@ -37,6 +37,7 @@ pub mod trial;
 mod trie;
 mod universe;
 mod unknowns;
+mod vicinity;
 mod witness;
 
 pub use ask::{APPROVAL_REASON, Answer, Reason, State};

@@ -8,6 +8,7 @@ use super::point::{Atom, Match, Point, Role};
 use super::trie::Hit;
 use super::universe::{Host, HostClass, RequestClass, Universe};
 use super::witness::Witness;
+use crate::model::Decision;
 
 /// What matches at addresses that mean the same, and the classes of these addresses.
 pub(super) type AddressGroup = (Vec<Match>, Vec<usize>);
@@ -33,6 +34,10 @@ impl Universe {
 
     /// The points that a rule of such a group matches, with one concrete request each. What the other rules say about
     /// any request is the same whichever of these groups are in force.
+    ///
+    /// Where such a rule matches the address alone, the rules on a name add what is always the same: they decide, or they
+    /// leave it to the address, as for a host that no rule names. So that host stands for all of them, but for requests
+    /// that a rule allows unless their address is denied.
     pub fn points_about(&self, group: impl Fn(usize) -> bool) -> BTreeMap<Point, Witness> {
         let mut points = BTreeMap::new();
         let about = |matches: &[Match]| matches.iter().any(|one| group(one.group));
@@ -54,8 +59,11 @@ impl Universe {
                     continue;
                 }
                 let always = about(&matches);
+                let denied =
+                    |matches: &[Match]| matches.iter().any(|one| group(one.group) && one.decision == Decision::Deny);
                 for (addresses, classes) in groups.of(self, atom, own).iter() {
-                    if !always && !about(addresses) {
+                    let stands_for_all = class.host == Host::AnyAddress && about(addresses);
+                    if !(always || stands_for_all || matches!(atom, Atom::Http(_)) && denied(addresses)) {
                         continue;
                     }
                     let joint = matches.iter().chain(addresses).copied().collect();
@@ -140,7 +148,7 @@ impl Universe {
 mod tests {
     use super::*;
     use crate::access::Verdict;
-    use crate::model::{Action, Decision, Resources, Rule};
+    use crate::model::{Action, Resources, Rule};
 
     fn rule(decision: Decision, action: Action, resource: &str) -> Rule {
         let resources = Resources::Plain(vec![resource.to_owned()]);

@@ -1,5 +1,6 @@
 //! Patterns in the words of rules.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use super::clause::{Actions, Target};
@@ -24,8 +25,11 @@ impl fmt::Display for HostPattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Names(names) => {
-                let labels: Vec<String> = names.tokens.iter().rev().map(Token::to_string).collect();
-                f.write_str(&labels.join("."))
+                for (at, label) in names.tokens.iter().rev().enumerate() {
+                    f.write_str(if at > 0 { "." } else { "" })?;
+                    label.fmt(f)?;
+                }
+                Ok(())
             }
             Self::Address(address) => f.write_str(&bracketed(*address)),
             Self::Cidr(block) => write!(f, "{block}"),
@@ -35,7 +39,8 @@ impl fmt::Display for HostPattern {
 
 impl fmt::Display for Destination {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&connections(&self.host, self.port))
+        self.host.fmt(f)?;
+        self.port.map_or(Ok(()), |port| write!(f, ":{port}"))
     }
 }
 
@@ -101,7 +106,10 @@ impl Target {
 
     /// The pattern for what the target matches with these open questions: itself, or, where it is open whether a `**`
     /// may stand for nothing, itself without that. `None` where no pattern says it.
-    pub(super) fn narrowed(&self, unknowns: Unknowns) -> Option<Self> {
+    pub(super) fn narrowed(&self, unknowns: Unknowns) -> Option<Cow<'_, Self>> {
+        if unknowns.is_empty() {
+            return Some(Cow::Borrowed(self));
+        }
         let mut target = self.clone();
         for unknown in unknowns.iter() {
             match (unknown, &mut target) {
@@ -141,6 +149,6 @@ impl Target {
                 ) => {}
             }
         }
-        Some(target)
+        Some(Cow::Owned(target))
     }
 }

@@ -3,7 +3,8 @@
 //! Invariant: walking a concrete target and finding its class use the same [`Trie::step`], so that a class and its
 //! members cannot disagree.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::glob::Glob;
 use super::path;
@@ -93,11 +94,17 @@ impl Trie {
                 }
             },
             Token::Literal(label) => {
-                let written = edges.literals.entry(fold(case, label)).or_default();
-                match written.iter().find(|(own, _)| own == label) {
-                    Some((_, child)) => *child,
+                let folded = fold(case, label);
+                match edges.literals.get_mut(&*folded) {
+                    Some(written) => match written.iter().find(|(own, _)| own == label) {
+                        Some((_, child)) => *child,
+                        None => {
+                            written.push((label.clone(), fresh));
+                            fresh
+                        }
+                    },
                     None => {
-                        written.push((label.clone(), fresh));
+                        edges.literals.insert(folded.into_owned(), vec![(label.clone(), fresh)]);
                         fresh
                     }
                 }
@@ -152,7 +159,7 @@ impl Trie {
         let mut next = State::new();
         for &(node, unknowns) in state {
             let edges = self.edges(node);
-            for (written, child) in edges.literals.get(&folded).into_iter().flatten() {
+            for (written, child) in edges.literals.get(&*folded).into_iter().flatten() {
                 let case = if written == label { Unknowns::NONE } else { Unknown::Case.into() };
                 next.push((*child, unknowns.and(case)));
             }
@@ -176,6 +183,48 @@ impl Trie {
         hits
     }
 
+    /// Whether something may match both the sequence and one of these. A `false` is certain.
+    pub(super) fn meets(&self, sequence: &Sequence) -> bool {
+        let mut nodes: Vec<Node> = vec![0];
+        let last = sequence.tokens.len().saturating_sub(1);
+        for (at, token) in sequence.tokens.iter().enumerate() {
+            nodes = match token {
+                // Each node leads to one that accepts.
+                Token::Deep if at == last => return !nodes.is_empty(),
+                Token::Deep => self.below(nodes),
+                Token::Literal(label) => nodes.iter().flat_map(|node| self.next(*node, Some(label))).collect(),
+                Token::One | Token::Glob(_) => nodes.iter().flat_map(|node| self.next(*node, None)).collect(),
+            };
+            nodes.sort_unstable();
+            nodes.dedup();
+        }
+        nodes.iter().any(|node| !self.edges(*node).accepts.is_empty())
+    }
+
+    /// Where a label may lead, or any label.
+    fn next(&self, node: Node, label: Option<&str>) -> Vec<Node> {
+        let edges = self.edges(node);
+        let all = || edges.literals.values().flatten().map(|(_, child)| *child).collect();
+        let mut next: Vec<Node> = match label {
+            Some(label) => {
+                edges.literals.get(&*fold(self.case, label)).into_iter().flatten().map(|(_, child)| *child).collect()
+            }
+            None => all(),
+        };
+        next.extend(edges.globs.iter().map(|(_, child)| *child));
+        next.extend(edges.one.into_iter().chain(edges.deep).chain(edges.stays.then_some(node)));
+        next
+    }
+
+    /// These nodes and all that they lead to.
+    fn below(&self, mut nodes: Vec<Node>) -> Vec<Node> {
+        let mut seen: BTreeSet<Node> = nodes.iter().copied().collect();
+        while let Some(node) = nodes.pop() {
+            nodes.extend(self.next(node, None).into_iter().filter(|next| seen.insert(*next)));
+        }
+        seen.into_iter().collect()
+    }
+
     /// The labels that the state tells apart by name, as they are written.
     pub(super) fn literals<'a>(&'a self, state: &'a State) -> impl Iterator<Item = &'a str> {
         state
@@ -190,9 +239,9 @@ impl Trie {
     }
 }
 
-fn fold(case: Case, label: &str) -> String {
+fn fold(case: Case, label: &str) -> Cow<'_, str> {
     match case {
-        Case::Folded => label.to_owned(),
-        Case::Unknown => label.to_lowercase(),
+        Case::Folded => label.into(),
+        Case::Unknown => label.to_lowercase().into(),
     }
 }

@@ -17,6 +17,7 @@ use super::host::HostPattern;
 use super::path;
 use super::trie::{Case, Hit, Trie};
 use super::unknowns::Unknown;
+use super::vicinity::around;
 
 /// The requests that a set of rules can tell apart.
 #[derive(Debug)]
@@ -100,6 +101,12 @@ impl Universe {
     #[must_use]
     pub fn build<'a>(rules: impl IntoIterator<Item = (&'a Rule, usize)>) -> Self {
         Self::of(rules.into_iter().flat_map(|(rule, group)| clauses(rule, group)).collect())
+    }
+
+    /// Splits what can meet a rule of such a group: all that [`Self::points_about`] these groups asks for.
+    #[must_use]
+    pub fn build_about<'a>(rules: impl IntoIterator<Item = (&'a Rule, usize)>, about: impl Fn(usize) -> bool) -> Self {
+        Self::of(around(rules.into_iter().flat_map(|(rule, group)| clauses(rule, group)).collect(), about))
     }
 
     /// Splits what clauses speak about.

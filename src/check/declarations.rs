@@ -11,7 +11,7 @@ use crate::access::survey::Survey;
 use crate::diagnostic::{Diagnostic, FileId, Files};
 use crate::document::{self, Declared, DeclaredAgent, Ownership, Test, Workspace as Settings};
 use crate::model::Desired;
-use crate::source::{Comment, Tree};
+use crate::source::{Comment, Places};
 
 /// What the documents of a workspace, or of one file, declare.
 pub(super) struct Declarations<'a> {
@@ -76,19 +76,19 @@ impl<'a> Declarations<'a> {
         let settings = settings.map(|(settings, _)| settings);
         let survey = Survey::of(policies.iter().map(|declared| &declared.desired.policy));
         run(&Input { policies: &policies, survey: &survey, agents, tests, settings, files, complete }, findings);
-        let cedar: Vec<(FileId, Vec<Comment>, Tree)> =
+        let cedar: Vec<(FileId, Vec<Comment>, Places)> =
             policies.iter().filter_map(|policy| mcp::comments(policy, files)).collect();
-        let in_cedar = cedar.iter().map(|(file, comments, tree)| Annotated {
+        let in_cedar = cedar.iter().map(|(file, comments, places)| Annotated {
             file: *file,
             marker: "//",
             comments,
-            trees: vec![tree],
+            places: vec![places],
         });
         let in_documents = read.iter().map(|file| Annotated {
             file: file.file,
             marker: "#",
             comments: &file.comments,
-            trees: file.documents.iter().map(|document| &document.tree).collect(),
+            places: file.documents.iter().map(|document| &document.places).collect(),
         });
         let annotated: Vec<Annotated<'_>> = in_documents.chain(in_cedar).collect();
         silence::apply(files, &annotated, findings);

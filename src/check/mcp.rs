@@ -2,14 +2,12 @@
 
 use std::ops::Range;
 
-use serde_json::Value;
-
 use super::{Check, Input, Run};
 use crate::access::cedar::{self, Effect, Finding, Statement, code};
 use crate::diagnostic::{Diagnostic, FileId, Files, Severity};
 use crate::document::{DEFAULT_SCHEMA_URL, Declared};
 use crate::model::{Body, Scope};
-use crate::source::{Comment, Parts, Places, Tree};
+use crate::source::{Comment, Parts, Places};
 
 /// A policy with these statements.
 macro_rules! policy {
@@ -248,7 +246,7 @@ fn place(finding: Finding, policy: &Declared<'_>, files: &Files) -> Diagnostic {
 
 /// The comments of a policy's Cedar text and its statements, with their places in the file; nothing where the text
 /// stands in a form of scalar that its bytes cannot be found in.
-pub(super) fn comments(policy: &Declared<'_>, files: &Files) -> Option<(FileId, Vec<Comment>, Tree)> {
+pub(super) fn comments(policy: &Declared<'_>, files: &Files) -> Option<(FileId, Vec<Comment>, Places)> {
     let Body::Cedar(cedar) = &policy.desired.policy.body else { return None };
     let spans = cedar::comments(&cedar.text);
     let file = policy.cedar_label(files, spans.first()?).file;
@@ -266,8 +264,7 @@ pub(super) fn comments(policy: &Declared<'_>, files: &Files) -> Option<(FileId, 
     let items = statements.iter().map(|one| Places::scalar(policy.cedar_label(files, &one.span).span)).collect();
     // A place that no line contains: nothing covers the text as a whole.
     let end = source.text.len();
-    let tree = Tree { value: Value::Null, places: Places { span: end..end, parts: Parts::Items(items) } };
-    Some((file, comments, tree))
+    Some((file, comments, Places { span: end..end, parts: Parts::Items(items) }))
 }
 
 /// Permits that a forbid of another policy covers, for everybody whom the permit's policy governs.

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use crate::diagnostic::{Diagnostic, FileId, Files, Label, Severity, SourceFile};
-use crate::source::{Comment, Parts, Places, Tree};
+use crate::source::{Comment, Parts, Places};
 
 /// A silence and what it covers.
 struct Silence {
@@ -28,7 +28,7 @@ pub(super) struct Annotated<'a> {
     /// What comments start with.
     pub(super) marker: &'static str,
     pub(super) comments: &'a [Comment],
-    pub(super) trees: Vec<&'a Tree>,
+    pub(super) places: Vec<&'a Places>,
 }
 
 /// Takes silenced findings out, and adds those about silences.
@@ -111,12 +111,12 @@ fn covered(source: &SourceFile, comment: &Comment, annotated: &Annotated<'_>) ->
         }
     }
     let mut covered = source.line_start(line)..source.line_start(line + 1);
-    for tree in &annotated.trees {
+    for places in &annotated.places {
         // The whole document only for a silence above it; its first key may stand on any line.
-        if !comment.trailing && covered.contains(&tree.places.span.start) {
-            covered.end = covered.end.max(tree.places.span.end);
+        if !comment.trailing && covered.contains(&places.span.start) {
+            covered.end = covered.end.max(places.span.end);
         }
-        widen(&tree.places, &mut covered);
+        widen(places, &mut covered);
     }
     covered
 }

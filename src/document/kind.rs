@@ -16,7 +16,7 @@ pub struct Kind {
     /// The schema of the kind, without what [`super::schema_of`] puts around it.
     pub(super) schema: fn(&mut SchemaGenerator) -> Schema,
     /// The typed form of a value that fits the schema.
-    pub(super) decode: fn(&Value) -> Result<Body, serde_json::Error>,
+    pub(super) decode: fn(Value) -> Result<Body, serde_json::Error>,
 }
 
 /// The typed form of a document.

@@ -8,15 +8,17 @@ use strsim::damerau_levenshtein;
 use super::kind::{Body, KINDS, Kind};
 use super::{explain, schema};
 use crate::diagnostic::{Diagnostic, FileId, Label};
-use crate::source::Tree;
+use crate::source::{Places, Tree};
 
 /// A document that fits its kind's schema.
 #[derive(Clone, Debug)]
 pub struct Document {
     /// The file that it stands in.
     pub file: FileId,
-    /// What was written, with places.
-    pub tree: Tree,
+    /// Where each part of it stands.
+    pub places: Places,
+    /// What was written, its rules aside.
+    written: Value,
     /// The typed form.
     pub body: Body,
 }
@@ -25,19 +27,19 @@ impl Document {
     /// The place of the value at a JSON pointer, or of the nearest value around it.
     #[must_use]
     pub fn label(&self, pointer: &str) -> Label {
-        Label::new(self.file, self.tree.places.nearest(pointer).span.clone())
+        Label::new(self.file, self.places.nearest(pointer).span.clone())
     }
 
     /// A short place for the value at a JSON pointer: for a mapping its first key.
     #[must_use]
     pub fn head(&self, pointer: &str) -> Label {
-        Label::new(self.file, self.tree.places.nearest(pointer).head())
+        Label::new(self.file, self.places.nearest(pointer).head())
     }
 
     /// The place of the item of the list at a JSON pointer that is this text.
     #[must_use]
     pub fn item(&self, pointer: &str, text: &str) -> Label {
-        let list = self.tree.value.pointer(pointer).and_then(Value::as_array);
+        let list = self.written.pointer(pointer).and_then(Value::as_array);
         let index = list.and_then(|list| list.iter().position(|item| item.as_str() == Some(text))).unwrap_or_default();
         self.label(&format!("{pointer}/{index}"))
     }
@@ -45,7 +47,7 @@ impl Document {
     /// The place of a key of the mapping at a JSON pointer, or of the mapping's first key where it has none such.
     #[must_use]
     pub fn key(&self, pointer: &str, key: &str) -> Label {
-        let mapping = self.tree.places.nearest(pointer);
+        let mapping = self.places.nearest(pointer);
         let span = mapping.entry(key).map_or_else(|| mapping.head(), |entry| entry.key_span.clone());
         Label::new(self.file, span)
     }
@@ -63,15 +65,23 @@ pub fn read(file: FileId, tree: Tree, settings: bool, findings: &mut Vec<Diagnos
         }
         return None;
     }
-    match (kind.decode)(&tree.value) {
-        Ok(body) => Some(Document { file, tree, body }),
+    let Tree { value, places } = tree;
+    let written = without_rules(&value);
+    match (kind.decode)(value) {
+        Ok(body) => Some(Document { file, places, written, body }),
         Err(error) => {
             // The schema accepts what the decoder does not. A property test keeps this from happening.
             let finding = Diagnostic::error("undecodable", format!("the document cannot be decoded: {error}"));
-            findings.push(finding.at(Label::new(file, tree.places.head())));
+            findings.push(finding.at(Label::new(file, places.head())));
             None
         }
     }
+}
+
+/// Rules are most of a document, and are kept in their typed form alone.
+fn without_rules(value: &Value) -> Value {
+    let entries = value.as_object().into_iter().flatten().filter(|(key, _)| *key != "rules");
+    Value::Object(entries.map(|(key, value)| (key.clone(), value.clone())).collect())
 }
 
 fn kind(file: FileId, tree: &Tree, settings: bool) -> Result<&'static Kind, Box<Diagnostic>> {
@@ -190,7 +200,7 @@ mod tests {
     }
 
     fn accepts(kind: &'static Kind, value: &Value) -> (bool, bool) {
-        (compiled(kind).validator.is_valid(value), (kind.decode)(value).is_ok())
+        (compiled(kind).validator.is_valid(value), (kind.decode)(value.clone()).is_ok())
     }
 
     #[test]

@@ -72,7 +72,7 @@ pub enum Decision {
 }
 
 /// What a rule speaks about, by the field that carries it on the wire.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Resources {
     /// `resources`: hosts, addresses and CIDR blocks, or paths.
     Plain(Vec<String>),

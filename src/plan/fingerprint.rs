@@ -3,31 +3,66 @@
 //! Invariant: two answers of the service that mean the same have the same fingerprint, whatever order it chose for
 //! rules, actions, resources or teams; anything else, ids included, changes it.
 
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::model::{LiveBody, LivePolicy, LiveRule, Resources, Rule};
+use crate::source::parallel;
 
-use super::shown;
+use super::shown::ShownRule;
+
+/// A policy with its ids, lists sorted.
+#[derive(Serialize)]
+struct Canonical<'a> {
+    id: &'a str,
+    name: &'a str,
+    scope: CanonicalScope<'a>,
+    body: CanonicalBody<'a>,
+}
+
+#[derive(Serialize)]
+struct CanonicalScope<'a> {
+    teams: Vec<&'a str>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum CanonicalBody<'a> {
+    Allowlist { rules: Vec<CanonicalRule<'a>> },
+    Cedar { text: &'a str, schema_url: &'a str },
+}
+
+#[derive(Serialize)]
+struct CanonicalRule<'a> {
+    id: &'a str,
+    rule: ShownRule,
+}
+
+impl<'a> From<&'a LivePolicy> for Canonical<'a> {
+    fn from(LivePolicy { id, name, scope, body }: &'a LivePolicy) -> Self {
+        let body = match body {
+            LiveBody::Allowlist(rules) => {
+                let mut rules: Vec<&LiveRule> = rules.iter().collect();
+                rules.sort_by(|one, other| one.id.cmp(&other.id));
+                let rule =
+                    |LiveRule { id, rule }: &'a LiveRule| CanonicalRule { id: &id.0, rule: (&sorted(rule)).into() };
+                CanonicalBody::Allowlist { rules: rules.into_iter().map(rule).collect() }
+            }
+            LiveBody::Cedar(cedar) => CanonicalBody::Cedar { text: &cedar.text, schema_url: &cedar.schema_url },
+        };
+        Self { id: &id.0, name, scope: CanonicalScope { teams: scope.teams() }, body }
+    }
+}
 
 /// A live policy with its ids, lists sorted.
 #[must_use]
 pub fn canonical(policy: &LivePolicy) -> Value {
-    let LivePolicy { id, name, scope, body } = policy;
-    let body = match body {
-        LiveBody::Allowlist(rules) => {
-            let mut rules: Vec<&LiveRule> = rules.iter().collect();
-            rules.sort_by(|one, other| one.id.cmp(&other.id));
-            json!({"rules": rules.into_iter().map(canonical_rule).collect::<Vec<_>>()})
-        }
-        LiveBody::Cedar(cedar) => json!({"text": cedar.text, "schema_url": cedar.schema_url}),
-    };
-    json!({"id": id.0, "name": name, "scope": {"teams": scope.teams()}, "body": body})
+    serde_json::to_value(Canonical::from(policy)).expect("a policy is JSON")
 }
 
-fn canonical_rule(live: &LiveRule) -> Value {
-    let LiveRule { id, rule } = live;
-    json!({"id": id.0, "rule": shown::rule(&sorted(rule))})
+fn text(policy: &LivePolicy) -> String {
+    serde_json::to_string(&Canonical::from(policy)).expect("a policy is JSON")
 }
 
 /// The rule with its lists sorted and without repetitions.
@@ -50,7 +85,7 @@ pub fn sorted(rule: &Rule) -> Rule {
 /// `sha256:` and the hash of one policy.
 #[must_use]
 pub fn of_policy(policy: &LivePolicy) -> String {
-    of(&canonical(policy))
+    hash(&[&text(policy)])
 }
 
 /// `sha256:` and the hash of all policies of an organization.
@@ -58,13 +93,59 @@ pub fn of_policy(policy: &LivePolicy) -> String {
 pub fn of_live(org: &str, policies: &[LivePolicy]) -> String {
     let mut policies: Vec<&LivePolicy> = policies.iter().collect();
     policies.sort_by(|one, other| one.id.cmp(&other.id));
-    of(&json!({"org": org, "policies": policies.into_iter().map(canonical).collect::<Vec<_>>()}))
+    let texts = parallel::map(policies, 8, text).join(",");
+    hash(&["{\"org\":", &Value::from(org).to_string(), ",\"policies\":[", &texts, "]}"])
 }
 
 /// `sha256:` and the hash of a value as compact JSON.
 #[must_use]
 pub fn of(value: &Value) -> String {
-    let hash = Sha256::digest(value.to_string());
-    let hex: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+    hash(&[&value.to_string()])
+}
+
+fn hash(parts: &[&str]) -> String {
+    let mut hash = Sha256::new();
+    parts.iter().for_each(|part| hash.update(part));
+    let hex: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
     format!("sha256:{hex}")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::model::{Action, Decision, PolicyId, RuleId, Scope};
+
+    /// Plans that were saved hold such hashes.
+    #[test]
+    fn the_hash_is_of_one_json_text() {
+        let rule = |id: &str, host: &str| LiveRule {
+            id: RuleId(id.into()),
+            rule: Rule {
+                name: "a \"rule\"".into(),
+                decision: Decision::Allow,
+                actions: vec![Action::ConnectUdp, Action::ConnectTcp],
+                resources: Resources::Plain(vec![host.into(), "a.example".into()]),
+            },
+        };
+        let policy = |id: &str| LivePolicy {
+            id: PolicyId(id.into()),
+            name: "ü".into(),
+            scope: Scope::of(["team".to_owned()]),
+            body: LiveBody::Allowlist(vec![rule("2", "z.example"), rule("1", "b.example")]),
+        };
+        let shown = |id: &str| {
+            let rule = |id: &str, hosts: [&str; 2]| {
+                json!({"id": id, "rule": {"name": "a \"rule\"", "actions": ["connect:tcp", "connect:udp"],
+                       "resources": hosts, "decision": "allow"}})
+            };
+            let rules = [rule("1", ["a.example", "b.example"]), rule("2", ["a.example", "z.example"])];
+            json!({"id": id, "name": "ü", "scope": {"teams": ["team"]}, "body": {"rules": rules}})
+        };
+        assert_eq!(canonical(&policy("p")), shown("p"));
+        assert_eq!(of_policy(&policy("p")), of(&shown("p")));
+        let all = json!({"org": "a\"b", "policies": [shown("p"), shown("q")]});
+        assert_eq!(of_live("a\"b", &[policy("q"), policy("p")]), of(&all));
+    }
 }

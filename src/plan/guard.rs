@@ -9,7 +9,6 @@ use serde::{Deserialize, Serialize};
 use crate::document::{Guards, MaxDeletes};
 use crate::model::{Live, LivePolicy, PolicyId};
 
-use super::simulate::simulate;
 use super::step::{Change, PolicyTarget, Reason, RuleTarget, Step};
 
 /// What there is to judge.
@@ -62,6 +61,8 @@ pub struct Verdict {
 pub struct Judged<'a> {
     /// The organization before.
     pub live: &'a Live,
+    /// The organization after all steps.
+    pub after: &'a Live,
     /// The plan.
     pub steps: &'a [Step],
     /// What audiences gain, in words; empty for nothing.
@@ -155,7 +156,7 @@ fn shown(limit: MaxDeletes) -> String {
 
 fn protected(names: &[String], judged: &Judged<'_>) -> Judgement {
     let names: BTreeSet<&str> = names.iter().map(String::as_str).collect();
-    let after = simulate(judged.live, judged.steps.iter().map(|step| &step.change));
+    let Judged { after, .. } = judged;
     let says_something = |policy: &LivePolicy| policy.policy().domain().is_some();
     let lost =
         judged.live.policies.iter().filter(|policy| names.contains(policy.name.as_str())).find_map(

@@ -46,8 +46,8 @@ impl Layout {
             .iter()
             .map(|(group, rule)| (*rule, *group))
             .chain(extras.iter().map(|(extra, group)| (&extra.rule, *group)));
-        let universe = Universe::build(rules);
         let changing = builder.changing(diff);
+        let universe = Universe::build_about(rules, |group| changing.contains(&group));
         let points = universe.points_about(|group| changing.contains(&group));
         let mut requests: Vec<Request> =
             points.into_iter().map(|(point, witness)| Request::Access(point, witness.to_string())).collect();

@@ -152,13 +152,14 @@ pub fn make(input: Input<'_>) -> Plan {
     let ordered = order::order(&diff, draft::drafts(&diff));
     let steps: Vec<Step> =
         ordered.drafts.into_iter().zip(1..).map(|((phase, draft), id)| draft.step(id, phase, &diff)).collect();
-    let access = compare(live, &steps);
+    let after = simulate::simulate(live, steps.iter().map(|step| &step.change));
+    let access = meaning_of(live, &after, &steps);
     let widened = gained(&access);
     let opened = ordered.refusal.map(|opened| match draft::is_full(&diff) {
         true => format!("{opened}; the service is full, so that deletions have to come first"),
         false => opened,
     });
-    let judged = Judged { live, steps: &steps, widened: &widened, opened: opened.as_deref() };
+    let judged = Judged { live, after: &after, steps: &steps, widened: &widened, opened: opened.as_deref() };
     Plan {
         guards: guard::judge(guards, &judged),
         guard_settings: guards.clone(),
@@ -167,7 +168,7 @@ pub fn make(input: Input<'_>) -> Plan {
         guards_from: None,
         flips: Vec::new(),
         unmanaged: diff.unmanaged.into_iter().map(|policy| Unmanaged { service: Service::Docker, policy }).collect(),
-        teams: named_teams(live, &steps),
+        teams: named_teams(live, &after),
         live: record(live, &steps),
         access,
         steps,
@@ -239,8 +240,9 @@ impl Plan {
     pub fn judged_again(mut self, live: Option<&Live>, agents: Option<&LiveAgents>) -> Self {
         let nothing = Live::default();
         let live = live.unwrap_or(&nothing);
-        let widened = gained(&compare(live, &self.steps));
-        let judged = Judged { live, steps: &self.steps, widened: &widened, opened: None };
+        let after = simulate::simulate(live, self.steps.iter().map(|step| &step.change));
+        let widened = gained(&meaning_of(live, &after, &self.steps));
+        let judged = Judged { live, after: &after, steps: &self.steps, widened: &widened, opened: None };
         let mut verdicts = guard::judge(&self.guard_settings, &judged);
         if let (Some(plan), Some(live)) = (&self.agents, agents) {
             judge_agents(&mut verdicts, &self.guard_settings, live, &plan.steps);
@@ -291,13 +293,16 @@ fn gained(access: &Meaning) -> Vec<String> {
 /// What the steps mean for access in this live state.
 #[must_use]
 pub fn compare(live: &Live, steps: &[Step]) -> Meaning {
-    let after = simulate::simulate(live, steps.iter().map(|step| &step.change));
-    let (old, new) = (simulate::policies(live), simulate::policies(&after));
+    meaning_of(live, &simulate::simulate(live, steps.iter().map(|step| &step.change)), steps)
+}
+
+fn meaning_of(live: &Live, after: &Live, steps: &[Step]) -> Meaning {
+    // What no step changes stays.
+    let [old, new] = if steps.is_empty() { [Vec::new(), Vec::new()] } else { [live, after].map(simulate::policies) };
     Meaning { governed: governed::compare(&old, &new, &live.teams), ..access::compare(&old, &new, &live.teams).into() }
 }
 
-fn named_teams(live: &Live, steps: &[Step]) -> TeamDirectory {
-    let after = simulate::simulate(live, steps.iter().map(|step| &step.change));
+fn named_teams(live: &Live, after: &Live) -> TeamDirectory {
     let scopes = live.policies.iter().chain(&after.policies).flat_map(|policy| policy.scope.teams());
     let named: BTreeSet<&str> = scopes.collect();
     TeamDirectory::new(live.teams.iter().filter(|team| named.contains(team.id.as_str())))

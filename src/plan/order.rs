@@ -33,10 +33,12 @@ pub(super) fn order(diff: &Diff, drafts: Vec<Draft>) -> Ordered {
     let layout = Layout::new(diff, &[]);
     let moves: Vec<Move> = drafts.iter().map(|draft| layout.effect(draft)).collect();
     let components = components(&layout, &drafts, &moves, &effects);
+    // Components share no request, but an audience may lose its last policy in one and gain it back in another.
+    let all: BTreeSet<usize> = components.iter().flatten().copied().collect();
     let (mut early, mut late) = (Vec::new(), Vec::new());
     let mut start = layout.space.old.clone();
     for (index, (draft, effect)) in drafts.iter().zip(&effects).enumerate() {
-        if components.iter().any(|component| component.contains(&index)) {
+        if all.contains(&index) {
             continue;
         }
         if effect.place <= Place::AddAllows {
@@ -60,8 +62,6 @@ pub(super) fn order(diff: &Diff, drafts: Vec<Draft>) -> Ordered {
         }
         Ok(chain)
     };
-    // Components share no request, but an audience may lose its last policy in one and gain it back in another.
-    let all: BTreeSet<usize> = components.iter().flatten().copied().collect();
     let solved = one_by_one().or_else(|_: String| arranged(&all).solve(&layout, &start));
     let (chain, refusal) = match solved {
         Ok(chain) => (chain, None),

@@ -165,18 +165,20 @@ impl<'a> Group<'a> {
             .collect();
         gains.sort_by_key(|(_, object, _)| std::cmp::Reverse(breadth(object)));
         let mut causes: Vec<Cause<'a>> = Vec::new();
+        let mut known: BTreeMap<&[String], usize> = BTreeMap::new();
         for (action, object, gain) in gains {
-            let at = causes.iter().position(|cause| *cause.because == gain.because).unwrap_or(causes.len());
-            if at == causes.len() {
+            let at = *known.entry(gain.because.as_slice()).or_insert_with(|| {
                 causes.push(Cause { because: &gain.because, entries: Vec::new() });
-            }
+                causes.len() - 1
+            });
             let Some(cause) = causes.get_mut(at) else { continue };
             let witness = Some(gain.witness.as_str()).filter(|witness| !witness.starts_with(&gain.access));
-            // An object in several words cannot stand in a list.
+            // An object in several words cannot stand in a list: it is the only one of its entry.
             let joins = |entry: &&mut Entry<'_>| {
-                entry.action == action && !object.contains(' ') && !entry.objects.iter().any(|own| own.contains(' '))
+                entry.action == action && !entry.objects.iter().take(1).any(|own| own.contains(' '))
             };
-            match cause.entries.iter_mut().find(joins) {
+            let entry = if object.contains(' ') { None } else { cause.entries.iter_mut().find(joins) };
+            match entry {
                 Some(entry) => {
                     entry.objects.push(object);
                     entry.witness = entry.witness.or(witness);

@@ -1,17 +1,23 @@
 //! What changes, in words.
 
+use std::collections::btree_map::Entry::{Occupied, Vacant};
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::access::point::Atom;
 use crate::access::universe::Universe;
 use crate::model::{Action, Policy, TeamDirectory};
+use crate::source::parallel;
 
 use super::causes::causes;
-use super::cells::Cells;
+use super::cells::{Cell, Cells, Members};
+use super::cover::Description;
 use super::outcome::Outcome;
 use super::reach::Statements;
 use super::words::Words;
 use super::{Audience, Entry};
+
+/// Fewer cells than this are not worth a thread.
+const CELLS_A_THREAD: usize = 8;
 
 /// The entries for what changes: the organization's first, then those of teams and pairs; of each the smallest first.
 pub(super) fn entries(
@@ -22,47 +28,24 @@ pub(super) fn entries(
     teams: &TeamDirectory,
 ) -> Vec<(Outcome, Entry)> {
     let words = Words::of(universe, &cells);
+    let reported = cells.cells.iter().filter(|(_, members)| !members.report.is_empty()).collect();
+    let of_cells = parallel::map(reported, CELLS_A_THREAD, |(cell, members)| {
+        of_cell(&words, (universe, statements), (cell, members), states, teams)
+    });
     let mut described: BTreeMap<Key, (BTreeSet<usize>, Entry)> = BTreeMap::new();
-    for (cell, members) in cells.iter().filter(|(_, members)| !members.report.is_empty()) {
-        let audience = audience(statements, &cell.teams, teams);
-        for description in words.describe(cell, members, &cells) {
-            let Some(&sample) =
-                description.covered.iter().min_by_key(|member| words.numbering.rank(cell.kind, **member))
-            else {
-                continue;
-            };
-            let (widens, narrows) = match cell.outcome {
-                Outcome::Widened => (true, false),
-                Outcome::Narrowed => (false, true),
-                Outcome::Uncertain { widens, narrows } => (widens, narrows),
-            };
-            let entry = Entry {
-                audience: audience.clone(),
-                access: String::new(),
-                witness: words.numbering.witness(cell, sample).to_string(),
-                because: causes(statements, cell, &words.numbering.hits(cell, sample), universe, states),
-                widens,
-                narrows,
-            };
-            let object = format!("{}{}", description.text, words.at(&cell.at));
-            let (word, method) = match cell.atom {
-                Atom::Http(method) => (String::new(), Action::METHODS.iter().position(|own| *own == method)),
-                atom @ (Atom::Tcp | Atom::Udp | Atom::Read | Atom::Write) => (atom.to_string(), None),
-            };
-            let key = Key {
-                teams: cell.teams.len(),
-                audience: audience.clone(),
-                size: description.size,
-                object,
-                word,
-                outcome: cell.outcome,
-            };
-            // The example is a request of the first method, in the service's order.
-            let (methods, example) = described.entry(key).or_insert_with(|| (BTreeSet::new(), entry.clone()));
-            if method < methods.first().copied() {
-                *example = entry;
+    for (key, method, entry) in of_cells.into_iter().flatten() {
+        match described.entry(key) {
+            Vacant(vacant) => {
+                vacant.insert((method.into_iter().collect(), entry));
             }
-            methods.extend(method);
+            Occupied(mut occupied) => {
+                // The example is a request of the first method, in the service's order.
+                let (methods, example) = occupied.get_mut();
+                if method < methods.first().copied() {
+                    *example = entry;
+                }
+                methods.extend(method);
+            }
         }
     }
     described
@@ -72,6 +55,49 @@ pub(super) fn entries(
             (key.outcome, Entry { access: format!("{word} {}", key.object), ..entry })
         })
         .collect()
+}
+
+/// What is said of one cell: an entry each, but for its words, and the method where it is about one.
+fn of_cell(
+    words: &Words<'_>,
+    (universe, statements): (&Universe, &Statements),
+    (cell, members): (&Cell, &Members),
+    states: (&[Policy], &[Policy]),
+    teams: &TeamDirectory,
+) -> Vec<(Key, Option<usize>, Entry)> {
+    let audience = audience(statements, &cell.teams, teams);
+    let at = words.at(cell.at);
+    let (widens, narrows) = match cell.outcome {
+        Outcome::Widened => (true, false),
+        Outcome::Narrowed => (false, true),
+        Outcome::Uncertain { widens, narrows } => (widens, narrows),
+    };
+    let (word, method) = match cell.atom {
+        Atom::Http(method) => (String::new(), Action::METHODS.iter().position(|own| *own == method)),
+        atom @ (Atom::Tcp | Atom::Udp | Atom::Read | Atom::Write) => (atom.to_string(), None),
+    };
+    let numbering = &words.numbering;
+    let of = |description: Description| {
+        let sample = description.covered.iter().copied().min_by_key(|member| numbering.rank(cell.kind, *member))?;
+        let entry = Entry {
+            audience: audience.clone(),
+            access: String::new(),
+            witness: numbering.witness(cell, sample).to_string(),
+            because: causes(statements, cell, &numbering.hits(cell, sample), universe, states),
+            widens,
+            narrows,
+        };
+        let key = Key {
+            teams: cell.teams.len(),
+            audience: audience.clone(),
+            size: description.size,
+            object: description.text + &at,
+            word: word.clone(),
+            outcome: cell.outcome,
+        };
+        Some((key, method, entry))
+    };
+    words.describe(cell, members).into_iter().filter_map(of).collect()
 }
 
 /// The order of entries, and what the methods of one entry share.

@@ -104,9 +104,9 @@ impl std::fmt::Display for Cause {
 #[must_use]
 pub fn compare(old: &[Policy], new: &[Policy], teams: &TeamDirectory) -> Comparison {
     let mut comparison = Comparison { exact: true, widened: Vec::new(), narrowed: Vec::new(), uncertain: Vec::new() };
-    let statements = Statements::of(old, new);
+    let mut statements = Statements::of(old, new);
     if !statements.are_equal() {
-        let universe = Universe::of(statements.clauses.clone());
+        let universe = Universe::of(std::mem::take(&mut statements.clauses));
         comparison.exact = universe.is_complete();
         let cells = cells(&universe, &statements);
         comparison.add(describe::entries(&universe, &statements, cells, (old, new), teams));

@@ -12,18 +12,19 @@ use crate::access::universe::{Host, HostClass, RequestClass, Universe};
 use crate::access::witness::Witness;
 use crate::model::Decision;
 
-use super::cells::{At, Cell, Kind, request_offsets};
+use super::cells::{At, Cell, Cells, Kind, request_offsets};
 
 /// The universe with its requests numbered.
 pub(super) struct Numbering<'a> {
     universe: &'a Universe,
+    cells: &'a Cells,
     /// Where the requests of each host start.
     pub(super) offsets: Vec<usize>,
 }
 
 impl<'a> Numbering<'a> {
-    pub(super) fn of(universe: &'a Universe) -> Self {
-        Self { universe, offsets: request_offsets(universe) }
+    pub(super) fn of(universe: &'a Universe, cells: &'a Cells) -> Self {
+        Self { universe, cells, offsets: request_offsets(universe) }
     }
 
     pub(super) fn host(&self, at: usize) -> &'a HostClass {
@@ -57,8 +58,8 @@ impl<'a> Numbering<'a> {
 
     /// An address at which the change happens, where it does not happen at all of them. `can` needs none where all others
     /// are denied, and none that the host has as a rule.
-    fn address(&self, at: &At, host: &Host) -> Option<&'a AddressClass> {
-        let classes = at.as_ref()?;
+    fn address(&self, at: At, host: &Host) -> Option<&'a AddressClass> {
+        let classes = self.cells.places(at)?;
         let first = self.universe.addresses.get(*classes.first()?)?;
         let Host::Name { name, .. } = host else { return Some(first) };
         let known = Known::of(name);
@@ -80,12 +81,13 @@ impl<'a> Numbering<'a> {
             Kind::Folders | Kind::Addresses => return &[],
         };
         let own = class.and_then(|class| self.universe.own_address(class));
-        let at = own.or_else(|| cell.at.as_ref().and_then(|classes| classes.first().copied())).unwrap_or_default();
+        let at =
+            own.or_else(|| self.cells.places(cell.at).and_then(|classes| classes.first().copied())).unwrap_or_default();
         self.universe.addresses.get(at).map(|class| class.hits.as_slice()).unwrap_or_default()
     }
 
     pub(super) fn witness(&self, cell: &Cell, member: usize) -> Witness {
-        let address = |host: &HostClass| self.address(&cell.at, &host.host).map(|class| class.witness);
+        let address = |host: &HostClass| self.address(cell.at, &host.host).map(|class| class.witness);
         match cell.kind {
             Kind::Folders => {
                 let labels = self.universe.folders.get(member).map(|class| class.labels.as_slice());

@@ -1,12 +1,19 @@
-//! What two states say, clause by clause, and for whom.
+//! What two states say that matters for their difference, clause by clause, and for whom.
 //!
+//! What both states say to the same people is of interest only where it can meet what they do not ([`Vicinity`]).
 //! Invariant: a clause appears once, however many rules and policies of either state say it. So a regrouping, a rename
 //! or a reorder leaves nothing that differs.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use crate::access::clause::{Actions, Clause, clauses};
-use crate::model::{Policy, Scope};
+use crate::access::clause::{Actions, Clause, Target, clauses};
+use crate::access::unknowns::Unknowns;
+use crate::access::vicinity::Vicinity;
+use crate::model::{Action, Decision, Policy, Resources, Rule, Scope};
+use crate::source::parallel;
+
+/// Fewer rules than this are not worth a thread.
+const RULES_A_THREAD: usize = 1_000;
 
 /// Whom a clause is in force for, over all policies of one state that say it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -17,11 +24,21 @@ pub(super) struct Reach {
 }
 
 impl Reach {
-    pub(super) fn add(&mut self, scope: &Scope, teams: &BTreeMap<&str, usize>) {
+    fn of(scope: &Scope, teams: &BTreeMap<&str, usize>) -> Self {
         match scope {
-            Scope::Organization => *self = Self { organization: true, teams: BTreeSet::new() },
-            Scope::Teams(_) if self.organization => {}
-            Scope::Teams(own) => self.teams.extend(own.iter().filter_map(|team| teams.get(team.as_str()))),
+            Scope::Organization => Self { organization: true, teams: BTreeSet::new() },
+            Scope::Teams(own) => {
+                let teams = own.iter().filter_map(|team| teams.get(team.as_str())).copied().collect();
+                Self { organization: false, teams }
+            }
+        }
+    }
+
+    fn join(&mut self, other: &Self) {
+        if other.organization {
+            self.clone_from(other);
+        } else if !self.organization {
+            self.teams.extend(&other.teams);
         }
     }
 
@@ -63,7 +80,7 @@ pub(super) struct Source {
 pub(super) struct Statements {
     pub(super) clauses: Vec<Clause>,
     sources: Vec<Vec<Source>>,
-    pub(super) changes: Vec<Change>,
+    changes: Vec<Change>,
     pub(super) teams: Vec<String>,
 }
 
@@ -71,51 +88,51 @@ impl Statements {
     pub(super) fn of(old: &[Policy], new: &[Policy]) -> Self {
         let names: BTreeSet<&str> = old.iter().chain(new).flat_map(|policy| policy.scope.teams()).collect();
         let teams: BTreeMap<&str, usize> = names.iter().copied().zip(0..).collect();
-        // One entry for each action by itself, so that joined and split actions are the same.
-        let mut said: HashMap<Clause, usize> = HashMap::new();
-        let mut entries: Vec<(Clause, Change, Vec<Source>)> = Vec::new();
-        for (is_new, policies) in [(false, old), (true, new)] {
-            for (policy, own) in policies.iter().enumerate() {
-                for (rule, stated) in own.rules().iter().enumerate() {
-                    for clause in clauses(stated, 0) {
-                        for actions in clause.actions.single() {
-                            let single = Clause { actions, ..clause.clone() };
-                            let at = *said.entry(single).or_insert_with_key(|single| {
-                                entries.push((single.clone(), Change::default(), Vec::new()));
-                                entries.len() - 1
-                            });
-                            let Some((_, change, sources)) = entries.get_mut(at) else { continue };
-                            let reach = if is_new { &mut change.new } else { &mut change.old };
-                            reach.add(&own.scope, &teams);
-                            sources.push(Source { new: is_new, policy, rule, actions });
-                        }
-                    }
-                }
+        let Stated { differing, staying } = stated(old, new);
+        let mut said = Said::default();
+        let differing = parallel::map(differing, RULES_A_THREAD, |stating| (clauses(stating.rule, 0), stating));
+        for (clauses, Stating { source, policy, .. }) in differing {
+            let reach = Reach::of(&policy.scope, &teams);
+            let (before, after) = if source.new { (None, Some(&reach)) } else { (Some(&reach), None) };
+            clauses.into_iter().for_each(|clause| said.add(clause, before, after, Some(source)));
+        }
+        if !said.entries.is_empty() && !staying.is_empty() {
+            let vicinity = Vicinity::of(said.targets.keys());
+            let near = |(policy, rule)| {
+                let met = clauses(rule, 0).into_iter().filter(|clause| vicinity.meets(&clause.target));
+                (policy, met.collect::<Vec<Clause>>())
+            };
+            let staying = parallel::map(staying, RULES_A_THREAD, near);
+            for (policy, met) in staying.into_iter().filter(|(_, met)| !met.is_empty()) {
+                let reach = Reach::of(&policy.scope, &teams);
+                met.into_iter().for_each(|clause| said.add(clause, Some(&reach), Some(&reach), None));
             }
         }
         let mut statements = Self { teams: names.into_iter().map(str::to_owned).collect(), ..Self::default() };
-        statements.join(entries);
+        statements.join(said);
         statements
     }
 
     /// Joins entries that differ in their action only.
-    fn join(&mut self, entries: Vec<(Clause, Change, Vec<Source>)>) {
+    fn join(&mut self, said: Said) {
+        let mut targets: Vec<(usize, Target)> = said.targets.into_iter().map(|(target, at)| (at, target)).collect();
+        targets.sort_unstable_by_key(|(at, _)| *at);
         let mut groups: HashMap<Change, usize> = HashMap::new();
-        let mut joined: HashMap<Clause, usize> = HashMap::new();
-        for (clause, change, sources) in entries {
+        let mut joined: HashMap<(usize, Decision, Unknowns, usize), usize> = HashMap::new();
+        for Entry { key: Key { target, decision, action, unknowns }, change, sources } in said.entries {
             let group = *groups.entry(change).or_insert_with_key(|change| {
                 self.changes.push(change.clone());
                 self.changes.len() - 1
             });
-            let actions = clause.actions;
-            let clause = Clause { group, ..clause };
-            let at = *joined.entry(Clause { actions: Actions::default(), ..clause.clone() }).or_insert_with(|| {
-                self.clauses.push(Clause { actions: Actions::default(), ..clause });
+            let at = *joined.entry((target, decision, unknowns, group)).or_insert_with(|| {
+                let (_, target) = targets.get(target).expect("an entry's target is known");
+                let (target, actions) = (target.clone(), Actions::default());
+                self.clauses.push(Clause { target, decision, actions, unknowns, group });
                 self.sources.push(Vec::new());
                 self.clauses.len() - 1
             });
             if let (Some(own), Some(all)) = (self.clauses.get_mut(at), self.sources.get_mut(at)) {
-                own.actions = own.actions.and(actions);
+                own.actions = own.actions.and(action);
                 all.extend(sources);
             }
         }
@@ -135,4 +152,114 @@ impl Statements {
         let all = self.sources.get(clause as usize).map(Vec::as_slice).unwrap_or_default();
         all.iter().filter(move |source| source.actions.meets(action))
     }
+}
+
+/// What two states say, one entry for each action by itself, so that joined and split actions are the same.
+#[derive(Debug, Default)]
+struct Said {
+    targets: HashMap<Target, usize>,
+    known: HashMap<Key, usize>,
+    entries: Vec<Entry>,
+}
+
+/// A clause of one action.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Key {
+    /// The position among the targets.
+    target: usize,
+    decision: Decision,
+    action: Actions,
+    unknowns: Unknowns,
+}
+
+#[derive(Debug)]
+struct Entry {
+    key: Key,
+    change: Change,
+    sources: Vec<Source>,
+}
+
+impl Said {
+    fn add(&mut self, clause: Clause, old: Option<&Reach>, new: Option<&Reach>, source: Option<Source>) {
+        let Clause { target, decision, actions, unknowns, group: _ } = clause;
+        let next = self.targets.len();
+        let target = *self.targets.entry(target).or_insert(next);
+        for action in actions.single() {
+            let key = Key { target, decision, action, unknowns };
+            let at = *self.known.entry(key).or_insert_with(|| {
+                self.entries.push(Entry { key, change: Change::default(), sources: Vec::new() });
+                self.entries.len() - 1
+            });
+            let Some(Entry { change, sources, .. }) = self.entries.get_mut(at) else { continue };
+            old.into_iter().for_each(|reach| change.old.join(reach));
+            new.into_iter().for_each(|reach| change.new.join(reach));
+            sources.extend(source.map(|source| Source { actions: action, ..source }));
+        }
+    }
+}
+
+/// A rule where one state says it.
+struct Stating<'a> {
+    source: Source,
+    policy: &'a Policy,
+    rule: &'a Rule,
+}
+
+/// The rules of two states.
+struct Stated<'a> {
+    /// Those that one state says and the other does not, to these people.
+    differing: Vec<Stating<'a>>,
+    /// Those that both say to the same people, with a policy that does.
+    staying: Vec<(&'a Policy, &'a Rule)>,
+}
+
+/// What a rule says and to whom, its name aside.
+type Content<'a> = (&'a Scope, Decision, &'a [Action], &'a Resources);
+
+fn content<'a>(policy: &'a Policy, rule: &'a Rule) -> Content<'a> {
+    (&policy.scope, rule.decision, &rule.actions, &rule.resources)
+}
+
+fn stated<'a>(old: &'a [Policy], new: &'a [Policy]) -> Stated<'a> {
+    let former: HashMap<&str, &Policy> = old.iter().map(|policy| (policy.name.as_str(), policy)).collect();
+    let latter: HashMap<&str, &Policy> = new.iter().map(|policy| (policy.name.as_str(), policy)).collect();
+    // Nearly all rules are where they were: those are not looked for elsewhere.
+    let in_place = |policy: &Policy, at: usize, rule: &Rule| {
+        let name = policy.name.as_str();
+        let (Some(before), Some(after)) = (former.get(name), latter.get(name)) else { return false };
+        // Live policies may share a name: one of them is the counterpart.
+        let paired = std::ptr::eq(*before, policy) || std::ptr::eq(*after, policy);
+        let is = |other: Option<&Rule>| other.is_some_and(|other| content(policy, other) == content(policy, rule));
+        paired && before.scope == after.scope && is(before.rules().get(at)) && is(after.rules().get(at))
+    };
+    let mut staying = Vec::new();
+    let mut moved = Vec::new();
+    for (is_new, policies) in [(false, old), (true, new)] {
+        for (number, policy) in policies.iter().enumerate() {
+            for (at, rule) in policy.rules().iter().enumerate() {
+                if !in_place(policy, at, rule) {
+                    let source = Source { new: is_new, policy: number, rule: at, actions: Actions::default() };
+                    moved.push(Stating { source, policy, rule });
+                } else if is_new {
+                    staying.push((policy, rule));
+                }
+            }
+        }
+    }
+    let contents = |of_new: bool| -> HashSet<Content<'a>> {
+        let of_state = moved.iter().filter(|stating| stating.source.new == of_new);
+        of_state.map(|stating| content(stating.policy, stating.rule)).collect()
+    };
+    let (before, after) = (contents(false), contents(true));
+    let mut differing = Vec::new();
+    for stating in moved {
+        let Stating { source, policy, rule } = &stating;
+        let content = content(policy, rule);
+        if !(before.contains(&content) && after.contains(&content)) {
+            differing.push(stating);
+        } else if source.new {
+            staying.push((policy, rule));
+        }
+    }
+    Stated { differing, staying }
 }

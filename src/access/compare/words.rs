@@ -17,6 +17,7 @@ use super::numbering::Numbering;
 /// The patterns of the rules, for each kind of members that something is reported of.
 pub(super) struct Words<'a> {
     universe: &'a Universe,
+    cells: &'a Cells,
     pub(super) numbering: Numbering<'a>,
     folders: Catalogue,
     hosts: Catalogue,
@@ -26,15 +27,15 @@ pub(super) struct Words<'a> {
 }
 
 impl<'a> Words<'a> {
-    pub(super) fn of(universe: &'a Universe, cells: &Cells) -> Self {
-        let needs = |kind| cells.iter().any(|(cell, members)| cell.kind == kind && !members.report.is_empty());
+    pub(super) fn of(universe: &'a Universe, cells: &'a Cells) -> Self {
+        let needs = |kind| cells.cells.iter().any(|(cell, members)| cell.kind == kind && !members.report.is_empty());
         let narrowed = |hit: &Hit| universe.clause(hit).target.narrowed(hit.unknowns);
         let patterns = |hits: &[Hit]| -> Vec<String> {
             hits.iter().filter_map(narrowed).map(|target| target.to_string()).collect()
         };
         // A connection is described by the hosts of HTTP rules as well, and a request by those of connections.
         let destinations = |hits: &[Hit]| -> Vec<Destination> {
-            let destinations = hits.iter().filter_map(narrowed).filter_map(|target| match target {
+            let destinations = hits.iter().filter_map(narrowed).filter_map(|target| match target.into_owned() {
                 Target::Network(destination) | Target::Http(destination, _) => Some(destination),
                 Target::Folder(_) => None,
             });
@@ -54,8 +55,8 @@ impl<'a> Words<'a> {
         let of_host = |class: &HostClass, hits: &[Hit]| -> Vec<String> {
             let Some(own) = own_name(&class.host) else { return Vec::new() };
             let port = named_port(class);
-            let targets = hits.iter().filter_map(narrowed).filter_map(|target| match target {
-                Target::Http(destination, path) => Some((destination.port, text::request_path(&path))),
+            let targets = hits.iter().filter_map(narrowed).filter_map(|target| match target.as_ref() {
+                Target::Http(destination, path) => Some((destination.port, text::request_path(path))),
                 Target::Network(_) | Target::Folder(_) => None,
             });
             let targets = targets.chain([(None, "/**".to_owned())]);
@@ -64,7 +65,8 @@ impl<'a> Words<'a> {
         };
         let mut words = Self {
             universe,
-            numbering: Numbering::of(universe),
+            cells,
+            numbering: Numbering::of(universe, cells),
             folders: Catalogue::default(),
             hosts: Catalogue::default(),
             requests: Catalogue::default(),
@@ -99,7 +101,7 @@ impl<'a> Words<'a> {
         words
     }
 
-    pub(super) fn describe(&self, cell: &Cell, members: &Members, cells: &Cells) -> Vec<Description> {
+    pub(super) fn describe(&self, cell: &Cell, members: &Members) -> Vec<Description> {
         let Members { report, truth } = members;
         match cell.kind {
             Kind::Folders => self.folders.describe(report, truth, &|_| true, &|left| self.each(cell, left)),
@@ -108,7 +110,7 @@ impl<'a> Words<'a> {
             Kind::Requests => {
                 // Requests to hosts without HTTP clauses change as their connections do.
                 let tcp = Cell { atom: Atom::Tcp, kind: Kind::Hosts, ..cell.clone() };
-                let connections = cells.get(&tcp).map(|members| &members.truth).into_iter().flatten();
+                let connections = self.cells.cells.get(&tcp).map(|members| &members.truth).into_iter().flatten();
                 let uncovered = connections
                     .filter(|host| {
                         self.universe.hosts.get(**host).is_some_and(|own| self.universe.requests_of(own).is_empty())
@@ -149,14 +151,14 @@ impl<'a> Words<'a> {
     }
 
     /// Where the address must be for the change to happen.
-    pub(super) fn at(&self, at: &At) -> String {
-        let Some(classes) = at else { return String::new() };
+    pub(super) fn at(&self, at: At) -> String {
+        let Some(classes) = self.cells.places(at) else { return String::new() };
         let unmatched = |class: &usize| self.universe.addresses.get(*class).is_some_and(|class| class.hits.is_empty());
         let all = || 0..self.universe.addresses.len();
         let (word, set) = if classes.iter().any(unmatched) {
             (" except at ", all().filter(|class| !classes.contains(class)).collect())
         } else {
-            (" at ", classes.as_ref().clone())
+            (" at ", classes.clone())
         };
         let name = |left: &BTreeSet<usize>| -> Named {
             let text = |class: &usize| self.universe.addresses.get(*class).map(|class| class.witness.to_string());

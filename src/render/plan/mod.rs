@@ -45,9 +45,10 @@ impl View {
     fn list(self, items: &[String], indent: usize) -> String {
         const REST: usize = " and 999 more".len();
         let mut text = String::new();
+        let mut room = indent;
         for (shown, item) in items.iter().enumerate() {
             let item = line(item);
-            let room = indent + text.chars().count() + 2 + item.chars().count();
+            room += 2 + item.chars().count();
             let rest = if shown + 1 < items.len() { REST } else { 0 };
             if shown > 0 && !self.all && room + rest > self.width {
                 let _ = write!(text, " and {} more", items.len() - shown);
