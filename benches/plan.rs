@@ -158,18 +158,18 @@ fn team_id(team: usize) -> String {
 type Rule = (&'static str, &'static str, Vec<String>);
 
 fn rule(policy: usize, number: usize, before: Before, declared: bool) -> Rule {
-    let decision = if number % 9 == 0 { "deny" } else { "allow" };
+    let decision = if number.is_multiple_of(9) { "deny" } else { "allow" };
     let changes = match before {
         Before::Same | Before::Nothing => false,
-        Before::OtherHosts => number % 10 == 1 && number % 9 != 0,
-        Before::OtherDenies | Before::OtherBlocks => number % 10 == 0,
+        Before::OtherHosts => number % 10 == 1 && !number.is_multiple_of(9),
+        Before::OtherDenies | Before::OtherBlocks => number.is_multiple_of(10),
     };
     let version = u8::from(changes && !declared);
     if before == Before::OtherBlocks && policy % 4 == 3 {
         let folders = vec![format!("~/team-{policy}/{number}/**"), format!("/data/{policy}/v{version}/{number}")];
         return (decision, "read", folders);
     }
-    if before == Before::OtherBlocks && number % 5 == 0 {
+    if before == Before::OtherBlocks && number.is_multiple_of(5) {
         let block = format!("10.{}.{}.0/24", (policy + usize::from(version) * 100) % 256, number % 256);
         return (decision, "connect:tcp", vec![block]);
     }

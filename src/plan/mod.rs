@@ -182,15 +182,16 @@ pub fn differences(desired: &Desired, live: &Live, ownership: &Ownership) -> Pla
     let diff = diff::diff(desired, live, ownership);
     let drafts = draft::drafts(&diff).into_iter().filter(|draft| draft.because != Some(step::Reason::TemporaryName));
     let steps: Vec<Step> = drafts.zip(1..).map(|(draft, id)| draft.step(id, 1, &diff)).collect();
+    let after = simulate::simulate(live, steps.iter().map(|step| &step.change));
     Plan {
         target: Some(Target { org: live.org.clone(), endpoint: String::new() }),
         guards: Vec::new(),
         guard_settings: Guards::default(),
         flips: Vec::new(),
         unmanaged: Vec::new(),
-        teams: named_teams(live, &steps),
+        teams: named_teams(live, &after),
         live: record(live, &steps),
-        access: compare(live, &steps),
+        access: meaning_of(live, &after, &steps),
         agents: None,
         guards_from: None,
         steps,
