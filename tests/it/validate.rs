@@ -181,7 +181,8 @@ fn code_scanning_gets_rules_and_results() {
 #[test]
 #[ignore = "needs the schema of SARIF 2.1.0: run `.ci/sarif`"]
 fn the_sarif_log_is_valid_against_its_schema() {
-    let schema = fs::read_to_string(std::env::var("SARIF_SCHEMA").unwrap()).unwrap();
+    // One of its patterns holds a bracket that only lenient engines take for itself; escaped, it means the same to all.
+    let schema = fs::read_to_string(std::env::var("SARIF_SCHEMA").unwrap()).unwrap().replace("{2}]?$", r"{2}\\]?$");
     let schema =
         jsonschema::options().should_validate_formats(true).build(&serde_json::from_str(&schema).unwrap()).unwrap();
     let found = "apiVersion: seawall/v1\nkind: NetworkPolicy\nname: a\nname: b\nrules: [é, 1]\n";
