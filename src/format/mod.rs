@@ -1,6 +1,6 @@
 //! The layout of documents: order of keys, indentation, quotes. Comments and blank lines stay.
 //!
-//! The text goes through [`outline`](crate::source::outline) to a tree that holds each comment with what it is about,
+//! The text goes through [`outline`] to a tree that holds each comment with what it is about,
 //! is put in the order of the kind's schema, and is printed anew; what has no one layout (comments, blocks of text, the
 //! style of a list that fits its line) keeps its own.
 //!
