@@ -95,8 +95,14 @@ impl<'a> Declarations<'a> {
     }
 
     /// What is declared, policies sorted by name.
-    pub(super) fn into_desired(self) -> (Desired, Vec<Test>) {
-        let mut policies: Vec<_> = self.policies.into_iter().map(|declared| declared.desired).collect();
+    pub(super) fn into_desired(self, files: &Files) -> (Desired, Vec<Test>) {
+        let placed = |declared: Declared<'_>| {
+            let statements = mcp::statements(&declared, files);
+            let mut desired = declared.desired;
+            desired.rules.extend(statements);
+            desired
+        };
+        let mut policies: Vec<_> = self.policies.into_iter().map(placed).collect();
         policies.sort_by(|a, b| a.policy.name.cmp(&b.policy.name));
         let mut agents: Vec<_> = self.agents.into_iter().map(|declared| declared.desired).collect();
         agents.sort_by(|a, b| a.name.cmp(&b.name));

@@ -132,7 +132,7 @@ fn read_workspace(
     read.insert(0, own);
     let declarations = Declarations::new(root, &read, files, findings);
     declarations.examine(Some((&settings, emptiness)), &read, files, findings);
-    let (desired, tests) = declarations.into_desired();
+    let (desired, tests) = declarations.into_desired(files);
     Some((settings, desired, tests))
 }
 

@@ -5,8 +5,8 @@ use std::ops::Range;
 use super::{Check, Input, Run};
 use crate::access::cedar::{self, Effect, Finding, Statement, code};
 use crate::diagnostic::{Diagnostic, FileId, Files, Severity};
-use crate::document::{DEFAULT_SCHEMA_URL, Declared};
-use crate::model::{Body, Scope};
+use crate::document::{DEFAULT_SCHEMA_URL, Declared, origin};
+use crate::model::{Body, DesiredRule, Scope};
 use crate::source::{Comment, Parts, Places};
 
 /// A policy with these statements.
@@ -265,6 +265,17 @@ pub(super) fn comments(policy: &Declared<'_>, files: &Files) -> Option<(FileId, 
     // A place that no line contains: nothing covers the text as a whole.
     let end = source.text.len();
     Some((file, comments, Places { span: end..end, parts: Parts::Items(items) }))
+}
+
+/// The places of the statements of a policy's Cedar text, in their order; none for an allowlist.
+pub(super) fn statements(policy: &Declared<'_>, files: &Files) -> Vec<DesiredRule> {
+    let Body::Cedar(cedar) = &policy.desired.policy.body else { return Vec::new() };
+    let statements = cedar::statements(&cedar.text).unwrap_or_default();
+    let place = |one: &Statement| DesiredRule {
+        previously: Vec::new(),
+        origin: origin(files, &policy.cedar_label(files, &one.span)),
+    };
+    statements.iter().map(place).collect()
 }
 
 /// Permits that a forbid of another policy covers, for everybody whom the permit's policy governs.

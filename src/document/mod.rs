@@ -27,7 +27,9 @@ pub use mcp::{DEFAULT_SCHEMA_URL, McpPolicy};
 pub use policy::{FilesystemPolicy, NetworkPolicy, ScopeField};
 pub use proposal::{SettingChange, settings_for};
 pub use read::{Document, read};
-pub use resolve::{CedarPlace, Declared, DeclaredAgent, ExpectedAccess, Test, declare, declare_agent, declare_test};
+pub use resolve::{
+    CedarPlace, Declared, DeclaredAgent, ExpectedAccess, Test, declare, declare_agent, declare_test, origin,
+};
 pub use rule::{FilesystemRule, HttpTarget, NetworkRule};
 pub use schema::{schema, schema_of};
 pub use workspace::{Docker, Guards, MaxDeletes, Ownership, Vijil, Workspace, names};

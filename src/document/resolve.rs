@@ -197,7 +197,9 @@ fn allowlist(document: &Document, files: &Files, rules: Vec<(Rule, &[String])>) 
     (Body::Allowlist(rules), places)
 }
 
-fn origin(files: &Files, label: &Label) -> Origin {
+/// Where something stands, for people.
+#[must_use]
+pub fn origin(files: &Files, label: &Label) -> Origin {
     let file = files.get(label.file);
     let place = file.place(&label.span);
     Origin { file: file.name.clone(), line: place.line, column: place.column }

@@ -26,7 +26,7 @@ pub struct DesiredPolicy {
     pub orgs: Vec<String>,
     /// Where the document's name stands.
     pub origin: Origin,
-    /// One for each rule of an allowlist, in the same order; empty for Cedar.
+    /// One for each rule of an allowlist, or for each statement of a Cedar text, in the same order.
     pub rules: Vec<DesiredRule>,
 }
 

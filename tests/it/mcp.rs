@@ -143,7 +143,7 @@ fn a_plan_says_which_statements_change_and_which_access_tests_flip() {
     let test = "apiVersion: seawall/v1\nkind: AccessTest\nname: reading is free\nexpect:\n  - allow: mcp invokeTool a/b {\"readOnly\": true}\n  - deny: mcp invokeTool a/b {\"readOnly\": false}\n";
     let folder = workspace(&[("doc.yaml", &cedar(read)), ("test.yaml", test)]);
     let settings = "apiVersion: seawall/v1\nkind: Workspace\ndocker: {org: o, endpoint: embedded}\n";
-    std::fs::write(folder.path().join("seawall.yaml"), settings).unwrap();
+    fs::write(folder.path().join("seawall.yaml"), settings).unwrap();
     let run = |arguments: &[&str]| crate::examples::seawall(folder.path(), arguments).1;
     run(&["apply", "--yes"]);
     let write = |text: &str| std::fs::write(folder.path().join("doc.yaml"), cedar(text)).unwrap();
@@ -167,4 +167,19 @@ fn a_plan_says_which_statements_change_and_which_access_tests_flip() {
     let shown = run(&["plan"]);
     assert!(shown.contains("every statement stays") && shown.contains("is one call all the same"), "{shown}");
     assert!(shown.contains("no access change") && shown.contains("1 to update"), "{shown}");
+}
+
+#[test]
+fn an_answer_names_the_statement_that_decides_by_its_place() {
+    let folder = TempDir::new().unwrap();
+    let settings = "apiVersion: seawall/v1\nkind: Workspace\ndocker: {org: acme, endpoint: embedded}\n";
+    fs::write(folder.path().join("seawall.yaml"), settings).unwrap();
+    let permit = "permit (principal, action == MCP::Action::\"invokeTool\", resource);";
+    let forbid = "forbid (principal, action, resource == MCP::Tool::\"drop\");";
+    let document = format!("apiVersion: seawall/v1\nkind: McpPolicy\nname: m\ncedar: |\n  {permit}\n\n  {forbid}\n");
+    fs::write(folder.path().join("m.yaml"), document).unwrap();
+    let (_, allowed, _) = crate::examples::seawall(folder.path(), &["can", "mcp", "invokeTool", "db/read"]);
+    let (_, denied, _) = crate::examples::seawall(folder.path(), &["can", "mcp", "invokeTool", "db/drop"]);
+    assert!(allowed.contains("m.yaml:5:3"), "{allowed}");
+    assert!(denied.contains("m.yaml:7:3"), "{denied}");
 }
