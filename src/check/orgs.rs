@@ -37,7 +37,8 @@ pub(super) const CHECKS: &[Check] = &[
 /// What is for one organization.
 pub(super) struct Organization<'a> {
     policies: Vec<&'a Declared<'a>>,
-    survey: Survey,
+    /// `None` where the survey of everything is the organization's own.
+    survey: Option<Survey>,
 }
 
 impl<'a> Organization<'a> {
@@ -46,21 +47,21 @@ impl<'a> Organization<'a> {
     where
         'a: 'b,
     {
-        Input { policies: &self.policies, survey: &self.survey, ..*all }
+        Input { policies: &self.policies, survey: self.survey.as_ref().unwrap_or(all.survey), ..*all }
     }
 }
 
 /// What is for each organization; all at once where `docker.orgs` names none.
 pub(super) fn each<'a>(input: &Input<'a>) -> Vec<Organization<'a>> {
-    let views = match names(input.settings) {
-        Some(orgs) => orgs.iter().map(|org| of(input.policies, org)).collect(),
-        None => vec![input.policies.to_vec()],
+    let Some(orgs) = names(input.settings) else {
+        return vec![Organization { policies: input.policies.to_vec(), survey: None }];
     };
-    let organization = |policies: Vec<&'a Declared<'a>>| {
+    let organization = |org: &String| {
+        let policies = of(input.policies, org);
         let survey = Survey::of(policies.iter().map(|declared| &declared.desired.policy));
-        Organization { policies, survey }
+        Organization { policies, survey: Some(survey) }
     };
-    views.into_iter().map(organization).collect()
+    orgs.iter().map(organization).collect()
 }
 
 /// The policies of one organization.
