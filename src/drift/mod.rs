@@ -87,12 +87,13 @@ pub fn differences(input: Input<'_>) -> (Plan, Option<Plan>) {
     let after = states::desired(own.into_iter(), desired);
     // What others own is there before and after; all the rest that is no longer live was taken away.
     let unmanaged = others.iter().map(|policy| globset::escape(&policy.name)).collect();
-    let mut outside = plan::differences(&after, &before, &Ownership { exclusive: true, unmanaged, owns: None });
+    let owns = Ownership { exclusive: true, unmanaged, owns: None };
+    let mut outside = plan::differences(&after, &before, &owns, Some(desired));
     // What no document declares has no place.
     for step in &mut outside.steps {
         step.source = step.source.take().filter(|origin| !origin.file.is_empty());
     }
-    let waiting = base.map(|_| plan::differences(desired, &before, ownership));
+    let waiting = base.map(|_| plan::differences(desired, &before, ownership, None));
     (outside, waiting)
 }
 

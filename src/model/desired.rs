@@ -58,3 +58,11 @@ pub struct Origin {
     /// From 1, in characters.
     pub column: usize,
 }
+
+impl std::fmt::Display for Origin {
+    /// `file:line:column`, with the file's name as it is.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { file, line, column } = self;
+        write!(f, "{file}:{line}:{column}")
+    }
+}

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::governed::{Governed, Turn};
-use crate::access::{Comparison, Entry};
+use crate::access::{Cause, Comparison, Entry};
 
 /// What a change means for access.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -33,7 +33,7 @@ pub struct Gain {
     pub access: String,
     /// One request that changes, as `can` takes it.
     pub witness: String,
-    /// The rules that make the difference.
+    /// The rules that make the difference, each with where a document declares it, or `live` where none does.
     pub because: Vec<String>,
     /// Whether the audience gains it, for certain or maybe.
     pub widens: bool,
@@ -81,19 +81,20 @@ impl Meaning {
     }
 }
 
-impl From<Comparison> for Meaning {
-    fn from(comparison: Comparison) -> Self {
+impl Meaning {
+    /// What a comparison found, its causes told by `tell`.
+    pub(super) fn of(comparison: Comparison, tell: impl Fn(&Cause) -> String) -> Self {
         let Comparison { exact, widened, narrowed, uncertain } = comparison;
-        let all = |entries: Vec<Entry>| entries.into_iter().map(Gain::from).collect();
+        let all = |entries: Vec<Entry>| entries.into_iter().map(|entry| Gain::of(entry, &tell)).collect();
         Self { exact, widened: all(widened), narrowed: all(narrowed), uncertain: all(uncertain), governed: Vec::new() }
     }
 }
 
-impl From<Entry> for Gain {
-    fn from(entry: Entry) -> Self {
+impl Gain {
+    fn of(entry: Entry, tell: impl Fn(&Cause) -> String) -> Self {
         let Entry { audience, access, witness, because, widens, narrows } = entry;
         let audience = Audience { teams: audience.teams };
-        let because = because.iter().map(ToString::to_string).collect();
+        let because = because.iter().map(tell).collect();
         Self { audience, access, witness, because, widens, narrows }
     }
 }

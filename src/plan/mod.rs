@@ -20,6 +20,7 @@ mod layout;
 pub mod matching;
 pub mod meaning;
 mod order;
+mod place;
 #[cfg(test)]
 mod proof;
 #[cfg(test)]
@@ -50,6 +51,7 @@ use self::agents::{AgentPlan, AgentStep};
 use self::diff::Ownership;
 use self::guard::{Guard, Judged, Verdict};
 use self::meaning::Meaning;
+use self::place::Places;
 use self::saved::Service;
 use self::step::{Change, PolicyTarget, Step};
 
@@ -153,7 +155,7 @@ pub fn make(input: Input<'_>) -> Plan {
     let steps: Vec<Step> =
         ordered.drafts.into_iter().zip(1..).map(|((phase, draft), id)| draft.step(id, phase, &diff)).collect();
     let after = simulate::simulate(live, steps.iter().map(|step| &step.change));
-    let access = meaning_of(live, &after, &steps);
+    let access = meaning_of(live, &after, &steps, &Places::of_change(&diff, desired));
     let widened = gained(&access);
     let opened = ordered.refusal.map(|opened| match draft::is_full(&diff) {
         true => format!("{opened}; the service is full, so that deletions have to come first"),
@@ -176,10 +178,11 @@ pub fn make(input: Input<'_>) -> Plan {
 }
 
 /// What differs from `live`, one step an object, in no order that could be carried out; and what it means for access.
-/// Team keys of `desired` are ids.
+/// Team keys of `desired` are ids. Where both sides are only made up to be compared, `documents` tells what is declared.
 #[must_use]
-pub fn differences(desired: &Desired, live: &Live, ownership: &Ownership) -> Plan {
+pub fn differences(desired: &Desired, live: &Live, ownership: &Ownership, documents: Option<&Desired>) -> Plan {
     let diff = diff::diff(desired, live, ownership);
+    let places = documents.map_or_else(|| Places::of_change(&diff, desired), Places::of_drift);
     let drafts = draft::drafts(&diff).into_iter().filter(|draft| draft.because != Some(step::Reason::TemporaryName));
     let steps: Vec<Step> = drafts.zip(1..).map(|(draft, id)| draft.step(id, 1, &diff)).collect();
     let after = simulate::simulate(live, steps.iter().map(|step| &step.change));
@@ -191,7 +194,7 @@ pub fn differences(desired: &Desired, live: &Live, ownership: &Ownership) -> Pla
         unmanaged: Vec::new(),
         teams: named_teams(live, &after),
         live: record(live, &steps),
-        access: meaning_of(live, &after, &steps),
+        access: meaning_of(live, &after, &steps, &places),
         agents: None,
         guards_from: None,
         steps,
@@ -242,7 +245,7 @@ impl Plan {
         let nothing = Live::default();
         let live = live.unwrap_or(&nothing);
         let after = simulate::simulate(live, self.steps.iter().map(|step| &step.change));
-        let widened = gained(&meaning_of(live, &after, &self.steps));
+        let widened = gained(&compare(live, &self.steps));
         let judged = Judged { live, after: &after, steps: &self.steps, widened: &widened, opened: None };
         let mut verdicts = guard::judge(&self.guard_settings, &judged);
         if let (Some(plan), Some(live)) = (&self.agents, agents) {
@@ -294,13 +297,15 @@ fn gained(access: &Meaning) -> Vec<String> {
 /// What the steps mean for access in this live state.
 #[must_use]
 pub fn compare(live: &Live, steps: &[Step]) -> Meaning {
-    meaning_of(live, &simulate::simulate(live, steps.iter().map(|step| &step.change)), steps)
+    let after = simulate::simulate(live, steps.iter().map(|step| &step.change));
+    meaning_of(live, &after, steps, &Places::default())
 }
 
-fn meaning_of(live: &Live, after: &Live, steps: &[Step]) -> Meaning {
+fn meaning_of(live: &Live, after: &Live, steps: &[Step], places: &Places<'_>) -> Meaning {
     // What no step changes stays.
     let [old, new] = if steps.is_empty() { [Vec::new(), Vec::new()] } else { [live, after].map(simulate::policies) };
-    Meaning { governed: governed::compare(&old, &new, &live.teams), ..access::compare(&old, &new, &live.teams).into() }
+    let found = access::compare(&old, &new, &live.teams);
+    Meaning { governed: governed::compare(&old, &new, &live.teams), ..Meaning::of(found, |cause| places.tell(cause)) }
 }
 
 fn named_teams(live: &Live, after: &Live) -> TeamDirectory {

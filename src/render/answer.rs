@@ -98,7 +98,8 @@ pub(super) fn details(answer: &Answer, places: Places<'_>, indent: &str) -> Stri
         };
         let rule = rule_name.as_ref().map(|rule| format!(" › {}", line(rule))).unwrap_or_default();
         let pattern = pattern.as_ref().map(|pattern| format!("  {}", line(pattern))).unwrap_or_default();
-        let place = places.of(reason).map(|place| format!("  {dim}{}{dim:#}", place_text(place))).unwrap_or_default();
+        let place =
+            places.of(reason).map(|place| format!("  {dim}{}{dim:#}", line(&place.to_string()))).unwrap_or_default();
         let doubt = if doubts.is_empty() { "" } else { "  (maybe)" };
         add(format_args!("  {decision}`{}{rule}`{pattern}{doubt}{place}", line(policy_name)));
     }
@@ -109,11 +110,6 @@ pub(super) fn details(answer: &Answer, places: Places<'_>, indent: &str) -> Stri
         add(format_args!("{dim}note: {}{dim:#}", line(remark)));
     }
     text
-}
-
-/// `file:line:column`.
-pub(super) fn place_text(Origin { file, line: row, column }: &Origin) -> String {
-    format!("{}:{row}:{column}", line(file))
 }
 
 /// `allow`, `deny` or `uncertain`.

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use anstyle::{AnsiColor, Style};
 use serde_json::{Value, json};
 
-use super::answer::{Places, details, place_text, word};
+use super::answer::{Places, details, word};
 use super::sanitize::{block, line};
 use crate::access::trial::{Change, Check, Found, Mutation, Trial, count};
 use crate::model::{Decision, Origin, Policy};
@@ -89,14 +89,14 @@ pub fn human(report: &Report<'_>) -> String {
 fn rule_line(what: &str, report: &Report<'_>, policy: usize, rule: usize) -> String {
     let name = rule_text(report.policies, policy, rule);
     let place = report.places.rule(policy, Some(rule));
-    let place = place.map(|place| format!("  {}", place_text(place))).unwrap_or_default();
+    let place = place.map(|place| format!("  {}", line(&place.to_string()))).unwrap_or_default();
     format!("  {what}: `{}`{place}\n", line(&name))
 }
 
 fn failure(check: &Check<'_>, places: Places<'_>) -> String {
     let head = format!(
         "  {} expected {} {}",
-        place_text(&check.expected.origin),
+        line(&check.expected.origin.to_string()),
         expected(check),
         line(&check.expected.access)
     );

@@ -221,10 +221,13 @@ pub fn groups(meaning: &Meaning) -> Vec<Group<'_>> {
     ];
     let mut groups: Vec<Group<'_>> = Vec::new();
     for (gains, tone, sign, happens) in sections {
+        // By audience: where its group is.
+        let mut known: BTreeMap<&Audience, usize> = BTreeMap::new();
         for gain in gains {
-            match groups.last_mut() {
-                Some(last) if *last.audience == gain.audience && last.happens == happens => last.gains.push(gain),
-                Some(_) | None => {
+            let at = *known.entry(&gain.audience).or_insert(groups.len());
+            match groups.get_mut(at) {
+                Some(group) => group.gains.push(gain),
+                None => {
                     groups.push(Group { tone, sign, happens, audience: &gain.audience, gains: vec![gain] });
                 }
             }
@@ -354,7 +357,7 @@ mod tests {
     fn what_opens_comes_first_and_each_audience_is_named_once() {
         let meaning = Meaning {
             exact: false,
-            widened: vec![gain("a", "1", true, false), gain("a", "2", true, false), gain("b", "3", true, false)],
+            widened: ["a", "b", "a"].map(|team| gain(team, "1", true, false)).to_vec(),
             narrowed: vec![gain("a", "4", false, true)],
             uncertain: vec![gain("a", "5", false, true), gain("a", "6", true, false)],
             governed: Vec::new(),

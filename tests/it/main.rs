@@ -24,6 +24,7 @@ mod import;
 mod layers;
 mod markdown;
 mod mcp;
+mod meaning;
 mod organizations;
 mod readme;
 mod service;

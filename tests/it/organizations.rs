@@ -91,7 +91,7 @@ fn each_organization_gets_what_is_for_it() {
       first network policy for the whole organization: until now, local rules may have counted
       gained by the whole organization
         + connect:tcp cve.mitre.org
-            because now allow `Mirrors › cve`
+            because now allow `Mirrors › cve` (policies.yaml:5:5)
 
     Changes
       Mirrors  policies.yaml:3
@@ -107,9 +107,9 @@ fn each_organization_gets_what_is_for_it() {
       first network policy for the whole organization: until now, local rules may have counted
       gained by the whole organization
         + connect:tcp cve.mitre.org
-            because now allow `Mirrors › cve`
+            because now allow `Mirrors › cve` (policies.yaml:5:5)
         + connect:tcp git.corp.example
-            because now allow `Forge › git`
+            because now allow `Forge › git` (policies.yaml:12:5)
 
     Changes
       Forge  policies.yaml:9

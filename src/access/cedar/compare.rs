@@ -59,6 +59,8 @@ pub struct McpCause {
     pub statement: Option<String>,
     /// What it does.
     pub effect: Option<Effect>,
+    /// Its place in the policy's text, from 0.
+    pub number: Option<usize>,
 }
 
 /// What a statement does in the order denied, approved first, allowed.
@@ -79,6 +81,8 @@ struct Said {
     policy: String,
     source: String,
     statement: Option<Statement>,
+    /// The statement's place in its text.
+    number: Option<usize>,
 }
 
 /// One state.
@@ -142,26 +146,27 @@ impl State {
         let mut said = Vec::new();
         for policy in policies {
             let Body::Cedar(cedar) = &policy.body else { continue };
-            let new = |key, source: &str, statement| Said {
+            let new = |key, source: &str, (number, statement): (Option<usize>, Option<Statement>)| Said {
                 key,
                 scope: policy.scope.clone(),
                 policy: policy.name.clone(),
                 source: source.to_owned(),
                 statement,
+                number,
             };
             match statements(&cedar.text) {
-                Ok(found) => said.extend(found.into_iter().map(|statement| {
+                Ok(found) => said.extend(found.into_iter().enumerate().map(|(number, statement)| {
                     let source = cedar.text.get(statement.span.clone()).unwrap_or_default();
                     if cedar.schema_url == SCHEMA_URL {
-                        new((kind(&statement), statement.canonical.clone()), source, Some(statement))
+                        new((kind(&statement), statement.canonical.clone()), source, (Some(number), Some(statement)))
                     } else {
                         let text = format!("{}\n{}", cedar.schema_url, statement.canonical);
-                        new((Kind::Unknown, text), "", None)
+                        new((Kind::Unknown, text), "", (Some(number), None))
                     }
                 })),
                 Err(_) => {
                     let text = format!("{}\n{}", cedar.schema_url, cedar.text);
-                    said.push(new((Kind::Unknown, text), "", None));
+                    said.push(new((Kind::Unknown, text), "", (None, None)));
                 }
             }
         }
@@ -270,6 +275,7 @@ impl<'a> Audience<'a> {
                 policy: said.policy.clone(),
                 statement: said.statement.as_ref().map(|_| one_line(&said.source)),
                 effect: said.statement.as_ref().map(|statement| statement.effect),
+                number: said.number,
             };
             let access = access(said);
             match changes.iter_mut().find(|change| change.witness == witness && change.access == access) {
@@ -307,7 +313,10 @@ fn ungoverned(
     let mut tries = starts.flat_map(|first| example::requests(first, &trees, TRIES));
     let witness = tries.find(&shows).map(|request| shortened(request, shows));
     let policies: BTreeSet<&str> = from.values().map(|said| said.policy.as_str()).collect();
-    let cause = |policy: &str| McpCause { comes: !widens, policy: policy.to_owned(), statement: None, effect: None };
+    let cause = |policy: &str| {
+        let (comes, policy) = (!widens, policy.to_owned());
+        McpCause { comes, policy, statement: None, effect: None, number: None }
+    };
     let because = policies.into_iter().map(cause).collect();
     Some(McpChange { teams: teams.to_vec(), widens, witness, access: EVERYTHING.to_owned(), because })
 }

@@ -48,7 +48,7 @@ pub(super) fn causes(
             };
             if governs && let Some(rule) = policy.rules().get(source.rule) {
                 let (policy, rule) = (policy.name.clone(), Some(rule.name.clone()));
-                causes.push(Cause { comes, policy, rule, decision: Some(decision) });
+                causes.push(Cause { comes, policy, rule, decision: Some(decision), statement: None });
             }
         }
     }

@@ -44,10 +44,10 @@ fn is_same(one: &Entry, other: &Entry) -> bool {
 }
 
 fn cause(cause: McpCause) -> Cause {
-    let McpCause { comes, policy, statement, effect } = cause;
+    let McpCause { comes, policy, statement, effect, number } = cause;
     let decision = effect.map(|effect| match effect {
         Effect::Permit => Decision::Allow,
         Effect::Forbid => Decision::Deny,
     });
-    Cause { comes, policy, rule: statement, decision }
+    Cause { comes, policy, rule: statement, decision, statement: number }
 }

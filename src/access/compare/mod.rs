@@ -79,6 +79,8 @@ pub struct Cause {
     pub rule: Option<String>,
     /// What the rule decides.
     pub decision: Option<Decision>,
+    /// The place of an MCP statement in its policy's text, from 0.
+    pub statement: Option<usize>,
 }
 
 impl Serialize for Cause {
@@ -136,7 +138,9 @@ fn domains_that_end(old: &[Policy], new: &[Policy]) -> Vec<Entry> {
             policies.iter().filter(|policy| policy.domain() == Some(domain)).map(|policy| policy.name.clone()).collect()
         };
         let gone = if of(new).is_empty() { of(old) } else { Vec::new() };
-        gone.into_iter().map(|policy| Cause { comes: false, policy, rule: None, decision: None }).collect()
+        gone.into_iter()
+            .map(|policy| Cause { comes: false, policy, rule: None, decision: None, statement: None })
+            .collect()
     };
     [
         (Domain::Network, "connect:tcp **", "connect:tcp example.com:443"),

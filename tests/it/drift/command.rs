@@ -101,15 +101,15 @@ fn what_live_allows_beyond_the_documents_comes_first_and_is_not_called_outside_w
     Access
       gained by the whole organization
         + connect:tcp c.example.com
-            because no longer deny `Research › braces`
-            because now allow `Research › braces`
+            because no longer deny `Research › braces` (all.yaml:15:5)
+            because now allow `Research › braces` (all.yaml:15:5)
         + connect:tcp n.example.com
-            because now allow `Research › new`
+            because now allow `Research › new` (live)
         + connect:tcp z.example.com
-            because now allow `Research › mirrors`
+            because now allow `Research › mirrors` (all.yaml:8:5)
       lost by the whole organization
         - connect:tcp b.example.com
-            because no longer allow `Research › mirrors`
+            because no longer allow `Research › mirrors` (all.yaml:8:5)
 
     Changes
       Research  all.yaml:4
@@ -172,15 +172,15 @@ fn what_was_changed_outside_is_told_from_what_waits() {
     Access
       gained by the whole organization
         + connect:tcp c.example.com
-            because no longer deny `Research › braces`
-            because now allow `Research › braces`
+            because no longer deny `Research › braces` (all.yaml:15:5)
+            because now allow `Research › braces` (all.yaml:15:5)
         + connect:tcp n.example.com
-            because now allow `Research › new`
+            because now allow `Research › new` (live)
         + connect:tcp z.example.com
-            because now allow `Research › mirrors`
+            because now allow `Research › mirrors` (all.yaml:8:5)
       lost by the whole organization
         - connect:tcp b.example.com
-            because no longer allow `Research › mirrors`
+            because no longer allow `Research › mirrors` (all.yaml:8:5)
 
     Changes
       Research  all.yaml:4
@@ -197,7 +197,7 @@ fn what_was_changed_outside_is_told_from_what_waits() {
     Access
       gained by members of research
         + connect:tcp w.example.com
-            because now allow `Second › w`
+            because now allow `Second › w` (all.yaml:24:5)
 
     Changes
       Second  all.yaml:24

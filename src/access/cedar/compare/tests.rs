@@ -148,6 +148,7 @@ fn causes_are_statements() {
         policy: "p1".to_owned(),
         statement: Some("forbid (principal, action, resource);".to_owned()),
         effect: Some(Effect::Forbid),
+        number: Some(0),
     };
     assert_eq!(changes.iter().map(|change| change.because.clone()).collect::<Vec<_>>(), [vec![cause]]);
 }

@@ -1,0 +1,110 @@
+//! Where the rules stand that make a difference.
+//!
+//! Invariant: a rule that a document declares is named with the place where it does, also where its former version no longer
+//! holds; a rule that no document declares is called live. No place is guessed.
+
+use std::collections::BTreeMap;
+
+use super::diff::Diff;
+use crate::access::Cause;
+use crate::model::{Body, Desired, DesiredPolicy, Origin};
+
+/// What is called live: no document declares it.
+const LIVE: &str = "live";
+
+/// The places of the rules of two states.
+#[derive(Debug, Default)]
+pub(super) struct Places<'a> {
+    old: Side<'a>,
+    new: Side<'a>,
+}
+
+/// The places of the rules of one state.
+#[derive(Debug, Default)]
+struct Side<'a> {
+    known: BTreeMap<(&'a str, Part<'a>), &'a Origin>,
+    /// Where everything else is.
+    others: Option<&'static str>,
+}
+
+/// A policy, or a part of one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Part<'a> {
+    Whole,
+    Rule(&'a str),
+    /// An MCP statement, by its place in the text.
+    Statement(usize),
+}
+
+impl<'a> Places<'a> {
+    /// Of a change from what is live to what documents declare. What goes, and is declared in another way, stands where
+    /// that is.
+    pub(super) fn of_change(diff: &'a Diff, desired: &'a Desired) -> Self {
+        let mut old = Side { known: BTreeMap::new(), others: Some(LIVE) };
+        for slot in &diff.policies {
+            let (Some((_, before)), Some(after), Some(origin)) = (&slot.before, &slot.after, &slot.origin) else {
+                continue;
+            };
+            old.known.insert((&before.name, Part::Whole), origin);
+            for rule in slot.rules.iter().filter(|rule| rule.after.is_some()) {
+                if let (Some((_, before_rule)), Some(origin)) = (&rule.before, &rule.origin) {
+                    old.known.insert((&before.name, Part::Rule(&before_rule.name)), origin);
+                }
+            }
+            // The same text, for others: its statements are where they are declared.
+            if before.cedar == after.cedar
+                && let Some(declared) = declared(desired, &after.name)
+            {
+                old.add_statements(&before.name, declared);
+            }
+        }
+        Self { old, new: Side::declared(desired, Some(LIVE)) }
+    }
+
+    /// Of what happened outside, from what documents declare to what is live.
+    pub(super) fn of_drift(documents: &'a Desired) -> Self {
+        // What the documents do not have now, they had when they were last applied.
+        Self { old: Side::declared(documents, None), new: Side::declared(documents, Some(LIVE)) }
+    }
+
+    /// A cause, with its place.
+    pub(super) fn tell(&self, cause: &Cause) -> String {
+        let side = if cause.comes { &self.new } else { &self.old };
+        let part = match (cause.statement, &cause.rule) {
+            (Some(statement), _) => Part::Statement(statement),
+            (None, Some(rule)) => Part::Rule(rule),
+            (None, None) => Part::Whole,
+        };
+        match (side.known.get(&(cause.policy.as_str(), part)), side.others) {
+            (Some(origin), _) => format!("{cause} ({origin})"),
+            (None, Some(others)) => format!("{cause} ({others})"),
+            (None, None) => cause.to_string(),
+        }
+    }
+}
+
+fn declared<'a>(desired: &'a Desired, name: &str) -> Option<&'a DesiredPolicy> {
+    desired.policies.iter().find(|declared| declared.policy.name == name)
+}
+
+impl<'a> Side<'a> {
+    fn declared(desired: &'a Desired, others: Option<&'static str>) -> Self {
+        let mut side = Self { known: BTreeMap::new(), others };
+        for declared in &desired.policies {
+            let name = declared.policy.name.as_str();
+            side.known.insert((name, Part::Whole), &declared.origin);
+            for (rule, beside) in declared.policy.rules().iter().zip(&declared.rules) {
+                side.known.insert((name, Part::Rule(&rule.name)), &beside.origin);
+            }
+            side.add_statements(name, declared);
+        }
+        side
+    }
+
+    fn add_statements(&mut self, name: &'a str, declared: &'a DesiredPolicy) {
+        if matches!(declared.policy.body, Body::Cedar(_)) {
+            let numbered = declared.rules.iter().enumerate();
+            self.known.extend(numbered.map(|(at, beside)| ((name, Part::Statement(at)), &beside.origin)));
+        }
+    }
+}
