@@ -1,45 +1,56 @@
 //! `seawall drift --adopt`: the documents made to say what is live.
 //!
-//! Invariant: all files change or none, and only once the workspace, loaded as it will be, plans nothing.
+//! Invariant: all files change or none, and only once the workspace, loaded as it will be, plans nothing for any of its
+//! organizations.
 
 use std::collections::BTreeSet;
 
+use super::organizations::Failed;
 use super::planning::{State, Workspace, resolve};
 use super::writing::{Written, write_all};
 use super::{Context, Exit, Failure, workspace};
 use crate::check::{self, Emptiness, Loaded};
-use crate::diagnostic::{Findings, Overlay};
+use crate::diagnostic::Overlay;
+use crate::document::{Ownership as Owned, Vijil};
 use crate::drift::Drift;
-use crate::drift::adopt::{Adoption, adopt};
-use crate::import::{self, Import, Problem};
-use crate::model::{Desired, Live};
+use crate::drift::adopt::{Adoption, Sides, adopt, shared};
+use crate::import::{self, Candidate, Import, Problem};
+use crate::model::Desired;
 use crate::plan::Plan;
 use crate::plan::diff::Ownership;
 use crate::render;
 use crate::render::sanitize::line;
 
-pub(super) fn run(context: &Context, workspace: &Workspace, live: &State, drift: &Drift) -> Result<Exit, Failure> {
-    if !drift.is_drift() {
+/// One organization, or Vijil, with what differs there.
+pub(super) struct One<'a> {
+    pub(super) workspace: &'a Workspace,
+    pub(super) live: State,
+    pub(super) drift: Drift,
+}
+
+pub(super) fn run(context: &Context, whole: &Loaded, each: &[One<'_>], failed: &Failed) -> Result<Exit, Failure> {
+    if !failed.exits.is_empty() {
+        let exit = super::organizations::worst(failed.exits.iter().copied());
+        let failure = Failure::new(exit, "nothing was written: not every organization could be compared");
+        return Err(failure.hint("mend that first, or pick one organization with `--org`"));
+    }
+    if !each.iter().any(|one| one.drift.is_drift()) {
         context.print("Nothing to adopt: the documents say what is live.\n")?;
         return Ok(Exit::Done);
     }
-    refuse_what_waits(drift)?;
-    refuse_agents(&drift.plan)?;
-    let (Some(docker), Some(organization)) = (&workspace.docker, &live.docker) else { return Ok(Exit::Done) };
-    let desired = resolve(&workspace.loaded.desired, organization)?;
-    let adoption = adopt(&workspace.loaded, &desired, organization).map_err(|reasons| cannot(&reasons))?;
-    let plan = |loaded: &Loaded| Workspace::of(context, loaded.clone())?.plan(context, live);
-    let import = imported(context, workspace, &adoption, (organization, &Ownership::from(docker)), &plan)?;
+    each.iter().try_for_each(|one| refuse_what_waits(&one.drift))?;
+    refuse_what_is_shared(whole, each)?;
+    let adoption = edited(context, whole, each)?;
+    let import = imported(context, whole, each, &adoption)?;
     let mut overlay = adoption.overlay.clone();
     overlay.extend(import.files.iter().map(|file| (file.path.clone(), Some(file.text.clone()))));
-    prove(context, workspace, &overlay, &plan)?;
-    let root = &workspace.loaded.root;
+    prove(context, whole, each, &overlay)?;
     let files = overlay.iter().map(|(path, text)| Written {
         path,
         text: text.as_deref(),
-        overwrites: root.join(path).symlink_metadata().is_ok(),
+        overwrites: whole.root.join(path).symlink_metadata().is_ok(),
     });
-    write_all(root, &files.collect::<Vec<_>>())?;
+    write_all(&whole.root, &files.collect::<Vec<_>>())?;
     context.print(&render::drift::adopted(&adoption, &import))?;
     Ok(Exit::Done)
 }
@@ -57,23 +68,31 @@ fn refuse_what_waits(drift: &Drift) -> Result<(), Failure> {
     }
 }
 
-fn refuse_agents(plan: &Plan) -> Result<(), Failure> {
-    let steps = plan.agents.iter().flat_map(|agents| &agents.steps);
-    let about: BTreeSet<String> = steps
-        .map(|step| {
-            let rule = step.rule_id.iter().map(|rule| format!(" › {}", line(rule))).collect::<String>();
-            let fields = step.changed().join(", ");
-            let what = if fields.is_empty() { render::words::verb(step.op).to_owned() } else { fields };
-            format!("  `{}{rule}`: {what}", line(&step.policy_name))
-        })
-        .collect();
-    if about.is_empty() {
-        return Ok(());
+/// One document cannot say what differs between its organizations.
+fn refuse_what_is_shared(whole: &Loaded, each: &[One<'_>]) -> Result<(), Failure> {
+    let all = whole.settings.docker.as_ref().and_then(|docker| docker.orgs.as_deref()).unwrap_or_default();
+    let sides =
+        each.iter().filter_map(|one| Some((resolve(&one.workspace.loaded.desired, one.live.docker.as_ref()?), one)));
+    let mut resolved = Vec::new();
+    for (desired, one) in sides {
+        let drifts: BTreeSet<&str> = one.drift.plan.steps.iter().map(|step| step.policy.as_str()).collect();
+        resolved.push((desired?, one.live.docker.as_ref(), drifts));
     }
-    let about: Vec<String> = about.into_iter().collect();
-    let message =
-        format!("nothing was written: documents of policies for agents are not edited:\n{}", about.join("\n"));
-    Err(Failure::new(Exit::Refused, message).hint("edit these documents by hand, or apply them; then run again"))
+    let sides: Vec<shared::Side<'_>> = resolved
+        .iter()
+        .filter_map(|(desired, live, drifts)| Some(shared::Side { desired, live: (*live)?, drifts }))
+        .collect();
+    match shared::conflicts(all, &sides).as_slice() {
+        [] => Ok(()),
+        conflicts => {
+            let lines: Vec<String> = conflicts.iter().map(|one| format!("  {}", line(one))).collect();
+            let message =
+                format!("nothing was written: some documents are for several organizations:\n{}", lines.join("\n"));
+            Err(Failure::new(Exit::Refused, message).hint(
+                "name in `orgs` of each document those that it is right for, `seawall import` the policies of the others, then run again",
+            ))
+        }
+    }
 }
 
 fn cannot(reasons: &[String]) -> Failure {
@@ -82,41 +101,62 @@ fn cannot(reasons: &[String]) -> Failure {
     Failure::new(Exit::Refused, message).hint("edit these by hand, then run again")
 }
 
+/// The workspace as it will be with these texts.
+fn load_over(context: &Context, whole: &Loaded, overlay: &Overlay, emptiness: Emptiness) -> Result<Loaded, Failure> {
+    let config = context.config();
+    check::load_over(&whole.root, config.as_deref(), emptiness, overlay.clone()).map_err(|findings| {
+        let failure = workspace::wrong(context, &findings);
+        Failure::new(Exit::Refused, format!("nothing was written: after it, {}", failure.message))
+            .hint("edit these documents by hand, then run again")
+    })
+}
+
+/// The documents of all organizations, edited one organization after the other.
+fn edited(context: &Context, whole: &Loaded, each: &[One<'_>]) -> Result<Adoption, Failure> {
+    let mut adoption = Adoption::default();
+    let mut loaded: Option<Loaded> = None;
+    for one in each.iter().filter(|one| one.drift.is_drift()) {
+        let before = loaded.as_ref().unwrap_or(whole);
+        let own = one.workspace.with(&before.desired).loaded.desired;
+        let docker = match &one.live.docker {
+            Some(live) => Some((resolve(&own, live)?, live)),
+            None => None,
+        };
+        let agents = one.workspace.vijil.as_ref().zip(one.live.vijil.as_ref());
+        let sides = Sides {
+            docker: docker.as_ref().map(|(desired, live)| (desired, *live)),
+            agents: agents.map(|(vijil, live)| (&own, live, is_exclusive(vijil))),
+        };
+        adoption.and(adopt(&before.findings.files, sides).map_err(|reasons| cannot(&reasons))?);
+        loaded = Some(load_over(context, whole, &adoption.overlay, Emptiness::Accepted)?);
+    }
+    Ok(adoption)
+}
+
+fn is_exclusive(vijil: &Vijil) -> bool {
+    vijil.ownership == Owned::Exclusive
+}
+
 /// Documents for live policies that have none: those that are the workspace's to own, and those of another kind than
 /// their documents said.
-fn imported(
-    context: &Context,
-    workspace: &Workspace,
-    adoption: &Adoption,
-    (live, ownership): (&Live, &Ownership),
-    plan: &dyn Fn(&Loaded) -> Result<Plan, Failure>,
-) -> Result<Import, Failure> {
+fn imported(context: &Context, whole: &Loaded, each: &[One<'_>], adoption: &Adoption) -> Result<Import, Failure> {
     let config = context.config();
-    let loaded = &workspace.loaded;
-    let wrong = |findings: Findings| workspace::wrong(context, &findings);
-    let after = check::load_over(&loaded.root, config.as_deref(), Emptiness::Accepted, adoption.overlay.clone())
-        .map_err(wrong)?;
-    let undeclared = |desired: &Desired| {
-        let mut all = import::undeclared(desired, live, ownership).0;
-        all.retain(|one| {
-            !crate::plan::is_left_behind(&one.name) && (ownership.exclusive || adoption.replaced.contains(&one.id))
-        });
-        all
-    };
-    let candidates = undeclared(&after.desired);
+    let after = load_over(context, whole, &adoption.overlay, Emptiness::Accepted)?;
+    let undeclared = |desired: &Desired| undeclared(each, adoption, desired);
+    let plan = |after: &Loaded| plans(context, each, &after.desired);
     let input = import::Input {
-        loaded,
+        loaded: whole,
         config: config.as_deref(),
         overlay: &adoption.overlay,
-        candidates,
+        candidates: undeclared(&after.desired),
         undeclared: &undeclared,
-        live: Some(live),
-        agents: None,
-        plan,
+        live: each.iter().filter_map(|one| one.live.docker.as_ref()).collect(),
+        agents: each.iter().find_map(|one| one.live.vijil.as_ref()),
+        plan: &plan,
     };
     let import = import::make(input).map_err(|problem| match problem {
-        Problem::Plan(failure) => failure,
-        Problem::Documents(findings) => wrong(*findings),
+        Problem::Plan(failure) => not_planned(failure),
+        Problem::Documents(findings) => workspace::wrong(context, &findings),
     })?;
     let refused = import.refused.iter().map(|one| format!("`{}`: {}", one.policy, one.reasons.join("; ")));
     match refused.collect::<Vec<_>>().as_slice() {
@@ -125,25 +165,49 @@ fn imported(
     }
 }
 
+fn undeclared(each: &[One<'_>], adoption: &Adoption, desired: &Desired) -> Vec<Candidate> {
+    let mut all = Vec::new();
+    for One { workspace, live, .. } in each {
+        let desired = workspace.with(desired).loaded.desired;
+        if let (Some(docker), Some(live)) = (&workspace.docker, &live.docker) {
+            let ownership = Ownership::from(docker);
+            let mut own = import::undeclared(&desired, live, &ownership).0;
+            let replaced = |one: &Candidate| one.places.iter().any(|place| adoption.replaced.contains(&place.id));
+            own.retain(|one| !crate::plan::is_left_behind(&one.name) && (ownership.exclusive || replaced(one)));
+            all.extend(own);
+        }
+        if let (Some(vijil), Some(live)) = (&workspace.vijil, &live.vijil)
+            && is_exclusive(vijil)
+        {
+            all.extend(import::agents::undeclared(&desired.agents, live));
+        }
+    }
+    import::joined(all)
+}
+
+/// The plans of all, from what is live to these documents.
+fn plans(context: &Context, each: &[One<'_>], desired: &Desired) -> Result<Vec<Plan>, Failure> {
+    each.iter().map(|one| one.workspace.with(desired).plan(context, &one.live)).collect()
+}
+
+fn not_planned(failure: Failure) -> Failure {
+    let message = format!("nothing was written: after it, there is no plan:\n{}", failure.message);
+    Failure { exit: Exit::Refused, message, ..failure }
+}
+
 /// Loads the workspace as it will be, and plans it.
-fn prove(
-    context: &Context,
-    workspace: &Workspace,
-    overlay: &Overlay,
-    plan: &dyn Fn(&Loaded) -> Result<Plan, Failure>,
-) -> Result<(), Failure> {
-    let config = context.config();
-    let loaded = check::load_over(&workspace.loaded.root, config.as_deref(), Emptiness::Refused, overlay.clone());
-    let loaded = loaded.map_err(|findings| {
-        let failure = workspace::wrong(context, &findings);
-        Failure::new(Exit::Refused, format!("nothing was written: after it, {}", failure.message))
-            .hint("edit these documents by hand, then run again")
-    })?;
-    let left = plan(&loaded)?;
-    if left.is_empty() {
+fn prove(context: &Context, whole: &Loaded, each: &[One<'_>], overlay: &Overlay) -> Result<(), Failure> {
+    let loaded = load_over(context, whole, overlay, Emptiness::Refused)?;
+    let left = plans(context, each, &loaded.desired).map_err(not_planned)?;
+    let of_plan = |plan: &Plan| {
+        let own = plan.steps.iter().map(|step| step.policy.clone());
+        let agents = plan.agents.iter().flat_map(|agents| &agents.steps).map(|step| step.policy_name.clone());
+        own.chain(agents).map(|policy| format!("`{}`", line(&policy))).collect::<Vec<_>>()
+    };
+    let policies: BTreeSet<String> = left.iter().flat_map(of_plan).collect();
+    if policies.is_empty() {
         return Ok(());
     }
-    let policies: BTreeSet<String> = left.steps.iter().map(|step| format!("`{}`", line(&step.policy))).collect();
     let policies: Vec<String> = policies.into_iter().collect();
     let message = format!("nothing was written: after it, a plan would still change {}", policies.join(", "));
     Err(Failure::new(Exit::Refused, message).hint("edit the documents of these by hand, then run again"))

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::organizations::{self, about, worst};
-use super::planning::{Stricter, Workspace};
+use super::organizations::{self, about, live_each, worst};
+use super::planning::{self, Stricter, Workspace};
 use super::{Context, Exit, Failure, report, workspace};
 use crate::access::{Request, State};
 use crate::check::{Emptiness, Loaded};
@@ -144,12 +144,10 @@ pub(super) fn live_subjects(context: &Context, path: Option<&std::path::Path>) -
     if each.len() > 1 {
         each.retain(|one| one.docker.is_some());
     }
-    let read = |workspace: Workspace| {
-        let live = context.block_on(async {
-            let connected = workspace.connect(context, None).await?;
-            let live = connected.live().await;
-            connected.close().await;
-            live?.docker.ok_or_else(|| {
+    let live = live_each(context, &each, None)?;
+    let read = |(workspace, live): (Workspace, Result<planning::State, Failure>)| {
+        let live = live.and_then(|live| {
+            live.docker.ok_or_else(|| {
                 Failure::new(Exit::Invalid, "the workspace has nothing to do with Docker").hint("ask without `--live`")
             })
         });
@@ -161,7 +159,7 @@ pub(super) fn live_subjects(context: &Context, path: Option<&std::path::Path>) -
         });
         (workspace.name(), subject)
     };
-    Ok(each.into_iter().map(read).collect())
+    Ok(each.into_iter().zip(live).map(read).collect())
 }
 
 /// The key that live scopes hold for a team.

@@ -2,13 +2,17 @@
 
 use std::path::PathBuf;
 
-use super::organizations::only;
-use super::planning::{State, Stricter, Workspace, live, resolve};
+use super::adopt::{self, One};
+use super::organizations::{live_each, told_apart, worst};
+use super::planning::{State, Workspace, resolve};
 use super::since::Since;
-use super::{Context, Exit, Failure};
+use super::{Context, Exit, Failure, workspace};
+use crate::check::Emptiness;
 use crate::drift::{self, Base, Drift};
 use crate::plan::Plan;
+use crate::plan::agents::AgentPlan;
 use crate::plan::diff::Ownership;
+use crate::plan::set::Unplanned;
 use crate::render;
 
 const EXAMPLES: &str = "\
@@ -54,33 +58,55 @@ enum Format {
 
 pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     let path = args.path.as_ref().map(|path| context.path(path));
-    let workspace = only(Workspace::load_each(context, path.as_deref(), &Stricter::default())?)?;
-    let shared = workspace.docker.as_ref().is_some_and(|docker| docker.orgs.is_some());
-    if args.adopt && shared {
-        let failure =
-            Failure::new(Exit::Usage, "`--adopt` would change documents that are for other organizations too");
-        return Err(failure.hint("edit the documents; `drift --org` without it shows what differs"));
+    let loaded = workspace::load(context, path.as_deref(), Emptiness::Refused)?;
+    let whole = args.adopt.then(|| loaded.clone());
+    let root = loaded.root.clone();
+    let workspaces = Workspace::each_of(context, loaded)?;
+    let since: Vec<_> = match &args.since {
+        Some(since) => Since::read_each(context, &workspaces, &root, since)?.into_iter().map(Some).collect(),
+        None => workspaces.iter().map(|_| None).collect(),
+    };
+    let live = live_each(context, &workspaces, args.live_from.as_deref())?;
+    let each = workspaces.iter().zip(live).zip(since).map(|((workspace, live), since)| {
+        let made = || {
+            let (live, since) = (live?, since.transpose()?);
+            let drift = made(context, workspace, &live, since.as_ref())?;
+            Ok((workspace, live, drift))
+        };
+        (workspace.name(), made())
+    });
+    let (each, failed) = told_apart(each.collect())?;
+    if let Some(whole) = whole {
+        let each = each.into_iter().map(|(_, (workspace, live, drift))| One { workspace, live, drift });
+        return adopt::run(context, &whole, &each.collect::<Vec<_>>(), &failed);
     }
-    let since = args.since.as_deref().map(|since| Since::read(context, &workspace, since)).transpose()?;
-    let live = live(context, &workspace, args.live_from.as_deref())?;
-    let drift = made(context, &workspace, &live, since.as_ref())?;
-    if args.adopt {
-        return super::adopt::run(context, &workspace, &live, &drift);
-    }
-    context.print(&match args.format {
-        Format::Human => render::drift::human(&drift, context.view()),
-        Format::Markdown => render::drift::markdown(&drift),
-        Format::Json => drift.to_json(),
-    })?;
-    Ok(if drift.is_drift() { Exit::Pending } else { Exit::Done })
+    let drifts: Vec<(String, Drift)> = each.into_iter().map(|(name, (_, _, drift))| (name, drift)).collect();
+    show(context, args.format, workspaces.len() > 1, &drifts, &failed.each)?;
+    let exits = drifts.iter().map(|(_, drift)| if drift.is_drift() { Exit::Pending } else { Exit::Done });
+    Ok(worst(exits.chain(failed.exits)))
+}
+
+/// One drift as itself, those of several organizations with a summary.
+fn show(
+    context: &Context,
+    format: Format,
+    several: bool,
+    drifts: &[(String, Drift)],
+    failed: &[Unplanned],
+) -> Result<(), Failure> {
+    let one = drifts.first().filter(|_| !several).map(|(_, drift)| drift);
+    context.print(&match (format, one) {
+        (Format::Human, Some(drift)) => render::drift::human(drift, context.view()),
+        (Format::Human, None) => render::drift::several(drifts, failed, context.view()),
+        (Format::Markdown, Some(drift)) => render::drift::markdown(drift),
+        (Format::Markdown, None) => render::drift::markdown_of_several(drifts, failed),
+        (Format::Json, Some(drift)) => drift.to_json(),
+        (Format::Json, None) => drift::set_to_json(drifts.iter().map(|(_, drift)| drift), failed),
+    })
 }
 
 fn made(context: &Context, workspace: &Workspace, live: &State, since: Option<&Since>) -> Result<Drift, Failure> {
-    let plan = workspace.plan(context, live)?;
-    let before = match since {
-        Some(Since::Documents { workspace, .. }) => Some(workspace.plan(context, live)?),
-        Some(Since::Snapshot { .. }) | None => None,
-    };
+    let (plan, impossible) = workspace.plan_anyhow(context, live)?;
     let (mut outside, mut waiting) = match (&workspace.docker, &live.docker) {
         (Some(docker), Some(live)) => {
             let desired = resolve(&workspace.loaded.desired, live)?;
@@ -100,12 +126,36 @@ fn made(context: &Context, workspace: &Workspace, live: &State, since: Option<&S
             (nothing(), since.map(|_| nothing()))
         }
     };
-    if let Some(agents) = &plan.agents {
-        let (beside, waits) = drift::agents(agents, before.as_ref().and_then(|plan| plan.agents.as_ref()));
+    if let Some((beside, waits)) = agents(context, workspace, live, &plan, since)? {
         outside.agents = Some(beside);
         if let Some(waiting) = &mut waiting {
             waiting.agents = waits;
         }
     }
-    Ok(Drift { since: since.map(|since| since.name().to_owned()), outside, waiting, plan })
+    let impossible = impossible.iter().map(ToString::to_string).collect();
+    Ok(Drift { since: since.map(|since| since.name().to_owned()), outside, waiting, plan, impossible })
+}
+
+/// The Vijil side, if there is one.
+fn agents(
+    context: &Context,
+    workspace: &Workspace,
+    live: &State,
+    plan: &Plan,
+    since: Option<&Since>,
+) -> Result<Option<(AgentPlan, Option<AgentPlan>)>, Failure> {
+    let (Some(own), Some(vijil), Some(now)) = (&plan.agents, &workspace.vijil, &live.vijil) else { return Ok(None) };
+    Ok(Some(match since {
+        None => drift::agents::since_documents(own, None),
+        Some(Since::Documents { workspace: then, .. }) => {
+            let (before, _) = then.plan_anyhow(context, &State { docker: None, vijil: live.vijil.clone() })?;
+            drift::agents::since_documents(own, before.agents.as_ref())
+        }
+        Some(Since::Snapshot { state, .. }) => {
+            let input = workspace.agents(vijil, now, &own.target, "");
+            let (outside, waiting) =
+                drift::agents::since_snapshot(own, input, &state.vijil.clone().unwrap_or_default());
+            (outside, Some(waiting))
+        }
+    }))
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::{Context, Exit, Failure, organizations};
-use crate::check;
+use crate::check::{self, Loaded};
 use crate::emulator::{AgentAccount, Builder, Emulator, Fault, SYNTAX, Seed};
 use crate::render::sanitize;
 use crate::service::docker::Snapshot;
@@ -34,7 +34,7 @@ pub(super) struct Args {
     /// Keep the state in FILE, durably; without it, it is forgotten at the end
     #[arg(long, value_name = "FILE")]
     state: Option<PathBuf>,
-    /// Start the organization from a snapshot or from the documents of a workspace, unless the state has it already
+    /// Start from a snapshot or from the documents of a workspace, each organization unless the state has it already
     #[arg(long, value_name = "PATH")]
     seed: Option<PathBuf>,
     /// Make this team, if there is none of the name; may be repeated
@@ -66,7 +66,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
         builder = builder.org(&org.value);
     }
     if let Some(path) = seed {
-        builder = builder.seed(read_seed(context, &context.path(path))?);
+        builder = read_seeds(context, &context.path(path))?.into_iter().fold(builder, Builder::seed);
     }
     if let Some(path) = state {
         builder = builder.state(context.path(path));
@@ -80,7 +80,9 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
         let running = builder.start().await?;
         // Not by `print`: a reader that takes the address and goes must not be taken for a wish to stop.
         announce(&running.base_url())?;
-        context.note(&format!("serving organization `{}`, until Ctrl-C", sanitize::line(running.org())));
+        let orgs: Vec<String> = running.orgs().iter().map(|org| format!("`{}`", sanitize::line(org))).collect();
+        let organizations = if orgs.len() == 1 { "organization" } else { "organizations" };
+        context.note(&format!("serving {organizations} {}, until Ctrl-C", orgs.join(", ")));
         if default {
             let (identifier, secret) = DEFAULT_ACCOUNT;
             context.note(&format!("log in with DOCKER_USERNAME={identifier} DOCKER_PASSWORD={secret}"));
@@ -130,29 +132,35 @@ fn agent_account(context: &Context) -> Result<(AgentAccount, bool), Failure> {
     Ok((AgentAccount { client_id: id, client_secret: secret, api_key, email: None }, default))
 }
 
-/// A snapshot file, or the documents of a workspace as if they had been applied.
-fn read_seed(context: &Context, path: &Path) -> Result<Seed, Failure> {
+/// A snapshot file, or the documents of a workspace as if they had been applied; of several organizations, all.
+fn read_seeds(context: &Context, path: &Path) -> Result<Vec<Seed>, Failure> {
     if !path.is_dir() {
-        return Ok(read_snapshot(context, path)?.into());
+        return Ok(read_snapshots(context, path)?.into_iter().map(Seed::from).collect());
     }
     let loaded = check::load(path, None, check::Emptiness::Refused).map_err(|_| {
         Failure::new(Exit::Invalid, format!("the documents in `{}` are wrong", path.display()))
             .hint("run `seawall validate` on it")
     })?;
-    let loaded = organizations::only(organizations::each(context, loaded)?)?;
-    // A workspace that has to do with Vijil alone needs no organization to speak of.
-    let unnamed = loaded.settings.docker.is_none().then(|| "my-org".to_owned());
-    let settings = loaded.settings.docker.unwrap_or_default();
-    let org = context.overrides().org.as_ref().map(|setting| setting.value.clone()).or(settings.org).or(unnamed);
-    let org = org.ok_or_else(|| {
-        Failure::new(Exit::Usage, format!("the workspace `{}` names no organization", path.display()))
-            .hint("give it with `--org`")
-    })?;
-    Ok(Seed::from_desired(&org, &loaded.desired, settings.teams.unwrap_or_default()))
+    let several = loaded.settings.docker.as_ref().is_some_and(|docker| docker.orgs.is_some());
+    let seed = |loaded: Loaded| {
+        let settings = loaded.settings.docker;
+        // Vijil alone needs no organization to speak of.
+        let Some(settings) = settings else {
+            let seed = Seed::from_desired("my-org", &loaded.desired, Vec::new());
+            return Ok(Seed { org: seed.org.clone().filter(|_| !several), ..seed });
+        };
+        let named = context.overrides().org.as_ref().map(|setting| setting.value.clone());
+        let org = named.or(settings.org).ok_or_else(|| {
+            Failure::new(Exit::Usage, format!("the workspace `{}` names no organization", path.display()))
+                .hint("give it with `--org`")
+        })?;
+        Ok(Seed::from_desired(&org, &loaded.desired, settings.teams.unwrap_or_default()))
+    };
+    organizations::each(context, loaded)?.into_iter().map(seed).collect()
 }
 
 #[expect(clippy::disallowed_methods, reason = "a snapshot is no document of a workspace")]
-fn read_snapshot(context: &Context, path: &Path) -> Result<Snapshot, Failure> {
+fn read_snapshots(context: &Context, path: &Path) -> Result<Vec<Snapshot>, Failure> {
     let failed = |exit, reason: String| Failure::new(exit, format!("cannot read `{}`: {reason}", path.display()));
     let text = std::fs::read_to_string(path).map_err(|error| failed(Exit::Failed, error.to_string()))?;
     let mut each = Snapshot::parse_each(&text).map_err(|error| {
@@ -161,8 +169,12 @@ fn read_snapshot(context: &Context, path: &Path) -> Result<Snapshot, Failure> {
     })?;
     if let (Some(setting), true) = (&context.overrides().org, each.len() > 1) {
         each.retain(|one| one.docker.as_ref().is_some_and(|docker| docker.org == setting.value));
+        if each.is_empty() {
+            let message = format!("`{}`: the snapshot has no organization `{}`", setting.from, setting.value);
+            return Err(Failure::new(Exit::Usage, message).hint("name one that it has, or seed them all without it"));
+        }
     }
-    organizations::only(each)
+    Ok(each)
 }
 
 fn announce(address: &str) -> Result<(), Failure> {

@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use super::planning::{State, Workspace, live};
+use super::organizations::{live_each, told_apart, worst};
+use super::planning::{State, Workspace};
 use super::writing::{Written, write_all};
-use super::{Context, Exit, Failure, workspace};
+use super::{Context, Exit, Failure, report, workspace};
 use crate::check::{self, Emptiness, Loaded};
 use crate::diagnostic::Overlay;
 use crate::import::{self, Candidate, Import, Problem, Refused};
@@ -43,14 +44,31 @@ pub(super) struct Args {
     live_from: Option<PathBuf>,
 }
 
+/// A workspace of one organization, with what is live there.
+type Each<'a> = [(&'a Workspace, State)];
+
 pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     let path = args.path.as_ref().map(|path| context.path(path));
-    let workspace = Workspace::of(context, workspace::load(context, path.as_deref(), Emptiness::Accepted)?)?;
-    let live = live(context, &workspace, args.live_from.as_deref())?;
-    let (candidates, left) = undeclared(&workspace, &workspace.loaded.desired, &live);
+    let loaded = workspace::load(context, path.as_deref(), Emptiness::Accepted)?;
+    let workspaces = Workspace::each_of(context, loaded.clone())?;
+    let live = live_each(context, &workspaces, args.live_from.as_deref())?;
+    let several = workspaces.len() > 1;
+    let read = workspaces.iter().zip(live).map(|(workspace, live)| {
+        let planned = live.and_then(|live| {
+            // Who cannot be planned now could not be planned afterwards.
+            if several {
+                workspace.plan(context, &live)?;
+            }
+            Ok((workspace, live))
+        });
+        (workspace.name(), planned)
+    });
+    let (each, failed) = told_apart(read.collect())?;
+    let each: Vec<(&Workspace, State)> = each.into_iter().map(|(_, one)| one).collect();
+    let (candidates, left) = undeclared(&each, &loaded.desired);
     let others: Vec<String> = left.iter().map(|candidate| candidate.name.clone()).collect();
-    let candidates = chosen(&workspace, &live, (candidates, left), &args.policy)?;
-    let import = made(context, &workspace, &live, candidates)?;
+    let candidates = chosen(&loaded, &each, (candidates, left), &args.policy)?;
+    let import = made(context, &loaded, &each, candidates)?;
     if !args.force && !args.dry_run {
         refuse_to_overwrite(&import)?;
     }
@@ -62,32 +80,50 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
             text: Some(text),
             overwrites: *overwrites,
         });
-        write_all(&workspace.loaded.root, &files.collect::<Vec<_>>())?;
+        write_all(&loaded.root, &files.collect::<Vec<_>>())?;
     }
     context.print(&render::import::summary(
         &import,
         if args.policy.is_empty() { &others } else { &[] },
         args.dry_run,
     ))?;
-    before_planning(context, &workspace, &import);
-    let exclusive = workspace.docker.as_ref().is_some_and(|docker| Ownership::from(docker).exclusive);
-    refusal(&import.refused, exclusive)
+    before_planning(context, &loaded, &import);
+    let exclusive = |(workspace, _): &(&Workspace, State)| {
+        workspace.docker.as_ref().is_some_and(|docker| Ownership::from(docker).exclusive)
+    };
+    let refused = refusal(&import.refused, each.iter().any(exclusive));
+    match (refused, failed.exits.as_slice()) {
+        (refused, []) => refused,
+        (refused, exits) => {
+            let exit = refused.unwrap_or_else(|failure| {
+                let _ = report(&failure);
+                failure.exit
+            });
+            Ok(worst(exits.iter().copied().chain([exit])))
+        }
+    }
 }
 
-/// The policies of all services that no document declares, and those that are left to others.
-fn undeclared(workspace: &Workspace, desired: &Desired, live: &State) -> (Vec<Candidate>, Vec<Candidate>) {
-    let (mut candidates, left) = match (&workspace.docker, &live.docker) {
-        (Some(docker), Some(live)) => import::undeclared(desired, live, &Ownership::from(docker)),
-        _ => (Vec::new(), Vec::new()),
-    };
-    candidates.extend(live.vijil.iter().flat_map(|live| import::agents::undeclared(&desired.agents, live)));
-    (candidates, left)
+/// The policies of all services that no document declares, and those that are left to others. What several
+/// organizations have alike is one.
+fn undeclared(each: &Each<'_>, desired: &Desired) -> (Vec<Candidate>, Vec<Candidate>) {
+    let (mut all, mut left) = (Vec::new(), Vec::new());
+    for (workspace, live) in each {
+        let of_one = workspace.with(desired).loaded.desired;
+        if let (Some(docker), Some(live)) = (&workspace.docker, &live.docker) {
+            let (own, others) = import::undeclared(&of_one, live, &Ownership::from(docker));
+            all.extend(own);
+            left.extend(others);
+        }
+        all.extend(live.vijil.iter().flat_map(|live| import::agents::undeclared(&of_one.agents, live)));
+    }
+    (import::joined(all), import::joined(left))
 }
 
 /// The candidates that `--policy` names, those of others too; without it, all that are the workspace's own.
 fn chosen(
-    workspace: &Workspace,
-    live: &State,
+    loaded: &Loaded,
+    each: &Each<'_>,
     (candidates, left): (Vec<Candidate>, Vec<Candidate>),
     names: &[String],
 ) -> Result<Vec<Candidate>, Failure> {
@@ -99,15 +135,17 @@ fn chosen(
         candidates.into_iter().chain(left).filter(|candidate| wanted.contains(candidate.name.as_str())).collect();
     let missing = wanted.into_iter().find(|name| found.iter().all(|candidate| candidate.name != *name));
     let Some(name) = missing else { return Ok(found) };
-    let desired = &workspace.loaded.desired;
+    let desired = &loaded.desired;
     let own = desired.policies.iter().map(|one| (&one.policy.name, &one.origin));
     let mut declared = own.chain(desired.agents.iter().map(|one| (&one.name, &one.origin)));
     if let Some((_, origin)) = declared.find(|(declared, _)| *declared == name) {
         let message = format!("`{name}` is declared already: {}:{}", origin.file, origin.line);
         return Err(Failure::new(Exit::Usage, message).hint("`seawall plan` shows how it differs from what is live"));
     }
-    let own = live.docker.iter().flat_map(|live| &live.policies).map(|policy| policy.name.as_str());
-    let all = own.chain(live.vijil.iter().flat_map(|live| &live.policies).map(|policy| policy.name.as_str()));
+    let states = || each.iter().map(|(_, live)| live);
+    let own = states().flat_map(|live| &live.docker).flat_map(|live| &live.policies).map(|policy| policy.name.as_str());
+    let agents = states().flat_map(|live| &live.vijil).flat_map(|live| &live.policies);
+    let all = own.chain(agents.map(|policy| policy.name.as_str()));
     let near = all.min_by_key(|other| strsim::damerau_levenshtein(other, name));
     let near = near.filter(|near| strsim::damerau_levenshtein(near, name) * 3 <= name.chars().count().max(3));
     let failure = Failure::new(Exit::Usage, format!("no live policy is named `{name}`"));
@@ -117,17 +155,19 @@ fn chosen(
     })
 }
 
-fn made(context: &Context, workspace: &Workspace, live: &State, candidates: Vec<Candidate>) -> Result<Import, Failure> {
-    let plan = |loaded: &Loaded| Workspace::of(context, loaded.clone())?.plan(context, live);
+fn made(context: &Context, loaded: &Loaded, each: &Each<'_>, candidates: Vec<Candidate>) -> Result<Import, Failure> {
+    let plan = |after: &Loaded| {
+        each.iter().map(|(workspace, live)| workspace.with(&after.desired).plan(context, live)).collect()
+    };
     let config = context.config();
     let input = import::Input {
-        loaded: &workspace.loaded,
+        loaded,
         config: config.as_deref(),
         overlay: &Overlay::new(),
         candidates,
-        undeclared: &|desired| undeclared(workspace, desired, live).0,
-        live: live.docker.as_ref(),
-        agents: live.vijil.as_ref(),
+        undeclared: &|desired| undeclared(each, desired).0,
+        live: each.iter().filter_map(|(_, live)| live.docker.as_ref()).collect(),
+        agents: each.iter().find_map(|(_, live)| live.vijil.as_ref()),
         plan: &plan,
     };
     import::make(input).map_err(|problem| match problem {
@@ -138,10 +178,10 @@ fn made(context: &Context, workspace: &Workspace, live: &State, candidates: Vec<
 
 /// Shows what stands between the workspace and a plan, though nothing of it is about what was imported: a pattern of
 /// `include` that still matches nothing.
-fn before_planning(context: &Context, workspace: &Workspace, import: &Import) {
+fn before_planning(context: &Context, loaded: &Loaded, import: &Import) {
     let texts = import.files.iter().map(|file| (file.path.clone(), Some(file.text.clone())));
     let config = context.config();
-    let after = check::load_over(&workspace.loaded.root, config.as_deref(), Emptiness::Refused, texts.collect());
+    let after = check::load_over(&loaded.root, config.as_deref(), Emptiness::Refused, texts.collect());
     if let (Err(findings), false) = (after, import.files.is_empty()) {
         context.note(render::diagnostic::human(&findings, &workspace::folder(context)).trim_end());
         context.note("This has to be mended before `seawall plan`.");
@@ -164,8 +204,13 @@ fn refusal(refused: &[Refused], exclusive: bool) -> Result<Exit, Failure> {
     if refused.is_empty() {
         return Ok(Exit::Done);
     }
-    let reasons = refused.iter().map(|Refused { policy, reasons, service: _ }| {
-        format!("  `{}`: {}", line(policy), reasons.iter().map(|reason| line(reason)).collect::<Vec<_>>().join("; "))
+    let reasons = refused.iter().map(|Refused { policy, orgs, reasons, service: _ }| {
+        let of = if orgs.is_empty() { String::new() } else { format!(" of {}", line(&orgs.join(", "))) };
+        format!(
+            "  `{}`{of}: {}",
+            line(policy),
+            reasons.iter().map(|reason| line(reason)).collect::<Vec<_>>().join("; ")
+        )
     });
     let policies = if refused.len() == 1 { "policy" } else { "policies" };
     let message =

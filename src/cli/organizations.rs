@@ -2,21 +2,23 @@
 //!
 //! This is the one place where one becomes many. A verb that goes over organizations asks for all of them
 //! ([`Workspace::load_each`], or [`each`] for documents alone), does for each what it would do for one, and ends as
-//! [`worst`] says; [`connect_each`] and [`plan_each`] do the first steps of that. A verb that is about one takes [`only`]
-//! of them, and is refused where there are several and `--org` picks none.
+//! [`worst`] says; [`connect_each`], [`live_each`] and [`plan_each`] do the first steps of that.
 //!
 //! Invariant: a workspace that is given on has one organization, or none, and only what is for it.
+
+use std::path::Path;
 
 use futures_util::future::join_all;
 
 use super::agents;
 use super::connect::Shared;
-use super::planning::{Services, Workspace};
-use super::{Context, Exit, Failure};
+use super::planning::{Services, State, Workspace, live_from};
+use super::{Context, Exit, Failure, report};
 use crate::check::Loaded;
 use crate::document::{Docker, Workspace as Settings};
 use crate::model::{Desired, is_for};
 use crate::plan::Plan;
+use crate::plan::set::Unplanned;
 use crate::render::sanitize::line;
 use crate::service::http::Observer;
 
@@ -82,19 +84,6 @@ fn unknown(org: &str, from: &str, orgs: &[String]) -> Failure {
     })
 }
 
-/// The one there is.
-///
-/// # Errors
-///
-/// When there are several: the command is about one.
-pub(super) fn only<T>(mut all: Vec<T>) -> Result<T, Failure> {
-    let message = if all.is_empty() { "there is no such organization" } else { "there are several organizations" };
-    match (all.pop(), all.is_empty()) {
-        (Some(one), true) => Ok(one),
-        (_, _) => Err(Failure::new(Exit::Usage, message).hint("pick one with `--org`")),
-    }
-}
-
 /// What to call one of several: its organization.
 pub(super) fn name(loaded: &Loaded) -> String {
     let org = loaded.settings.docker.as_ref().and_then(|docker| docker.org.clone());
@@ -122,6 +111,65 @@ pub(super) async fn connect_each<'a>(
         connected.push(Services::connect_beside(context, root, services, desired, &mut shared, observer).await);
     }
     connected
+}
+
+/// What the services of each say now, read at the same time, or what a snapshot says instead. One that fails is in
+/// nobody's way.
+///
+/// # Errors
+///
+/// When the machine gives no threads.
+pub(super) fn live_each(
+    context: &Context,
+    workspaces: &[Workspace],
+    snapshot: Option<&Path>,
+) -> Result<Vec<Result<State, Failure>>, Failure> {
+    if let Some(file) = snapshot {
+        return Ok(workspaces.iter().map(|workspace| live_from(context, workspace, file)).collect());
+    }
+    context.block_on(async {
+        let connected = connect_each(context, workspaces.iter().map(|workspace| &workspace.loaded), None).await;
+        Ok(join_all(connected.into_iter().map(read)).await)
+    })
+}
+
+async fn read(connected: Result<Services, Failure>) -> Result<State, Failure> {
+    let connected = connected?;
+    let live = connected.live().await;
+    connected.close().await;
+    live
+}
+
+/// Tells what came of each of several from why the others failed, which is told at once; with how the run ends for
+/// these. The failure of the only one ends the run.
+///
+/// # Errors
+///
+/// That.
+pub(super) fn told_apart<T>(named: Vec<(String, Result<T, Failure>)>) -> Result<(Vec<(String, T)>, Failed), Failure> {
+    let several = named.len() > 1;
+    let (mut made, mut failed) = (Vec::new(), Failed::default());
+    for (name, one) in named {
+        match one {
+            Ok(one) => made.push((name, one)),
+            Err(failure) if several => {
+                failed.exits.push(failure.exit);
+                failed.each.push(Unplanned { org: name.clone(), message: failure.message.clone() });
+                let _ = report(&about(&name, failure));
+            }
+            Err(failure) => return Err(failure),
+        }
+    }
+    Ok((made, failed))
+}
+
+/// Those of several that failed.
+#[derive(Debug, Default)]
+pub(super) struct Failed {
+    /// Why, for reports.
+    pub(super) each: Vec<Unplanned>,
+    /// How each ends the run.
+    pub(super) exits: Vec<Exit>,
 }
 
 /// A plan with the services to carry it out, or why there is none.

@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use super::organizations::{about, plan_each, worst};
+use super::organizations::{Failed, plan_each, told_apart, worst};
 use super::planning::{Stricter, Workspace, live_from};
-use super::{Context, Exit, Failure, report};
+use super::{Context, Exit, Failure};
 use crate::plan::Plan;
-use crate::plan::set::{self, Unplanned};
+use crate::plan::set;
 use crate::render;
 use crate::render::sanitize::line;
 
@@ -104,20 +104,9 @@ fn plans(
 /// Shows the plans of several organizations, and a summary; who could not be planned is told, and hides no other.
 fn several(context: &Context, args: &Args, named: Vec<(String, Result<Plan, Failure>)>) -> Result<Exit, Failure> {
     let Args { path, out, format, detailed_exitcode, .. } = args;
-    let (mut plans, mut failed, mut exits) = (Vec::new(), Vec::new(), Vec::new());
-    for (name, plan) in named {
-        match plan {
-            Ok(plan) => {
-                exits.push(if *detailed_exitcode && !plan.is_empty() { Exit::Pending } else { Exit::Done });
-                plans.push((name, plan));
-            }
-            Err(failure) => {
-                exits.push(failure.exit);
-                failed.push(Unplanned { org: name.clone(), message: failure.message.clone() });
-                let _ = report(&about(&name, failure));
-            }
-        }
-    }
+    let (plans, Failed { each: failed, mut exits }) = told_apart(named)?;
+    let pending = |plan: &Plan| *detailed_exitcode && !plan.is_empty();
+    exits.extend(plans.iter().map(|(_, plan)| if pending(plan) { Exit::Pending } else { Exit::Done }));
     let all = || plans.iter().map(|(_, plan)| plan);
     if let Some(out) = out {
         save(&context.path(out), &set::to_json(all(), &failed))?;

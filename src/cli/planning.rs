@@ -7,8 +7,10 @@ use super::connect::{EMBEDDED, Shared, Target, connect};
 use super::guards_from::Base;
 use super::{Connected, Context, Exit, Failure, organization, organizations, workspace};
 use crate::check::{Emptiness, Loaded};
+use crate::diagnostic::Findings;
 use crate::document::{Docker, Ownership, Vijil, settings_for};
-use crate::model::{Desired, Live, LiveAgents};
+use crate::model::{Desired, Live, LiveAgents, is_for};
+use crate::plan::agents::AgentError;
 use crate::plan::{self, GuardsFrom, Plan, diff, teams};
 use crate::service::docker::{ENDPOINT, Snapshot};
 use crate::service::http::Observer;
@@ -49,26 +51,11 @@ pub(super) struct State {
 }
 
 impl Services {
-    /// Connects to the services that have settings. Nothing is sent yet.
+    /// Connects to the services that have settings, beside those of other organizations. Nothing is sent yet.
     ///
     /// # Errors
     ///
     /// As [`connect`], for either service.
-    pub(super) async fn connect(
-        context: &Context,
-        root: &Path,
-        (docker, vijil): (Option<&Docker>, Option<&Vijil>),
-        desired: &Desired,
-        observer: Option<Observer>,
-    ) -> Result<Self, Failure> {
-        Self::connect_beside(context, root, (docker, vijil), desired, &mut Shared::among(1), observer).await
-    }
-
-    /// [`Self::connect`] for one of several organizations.
-    ///
-    /// # Errors
-    ///
-    /// The same.
     pub(super) async fn connect_beside(
         context: &Context,
         root: &Path,
@@ -149,38 +136,44 @@ impl Workspace {
         };
         loaded.settings.guards.deny_widening |= stricter.deny_widening;
         has_a_service(&loaded)?;
-        let of_one = |loaded: Loaded| {
-            let (docker, vijil) = (loaded.settings.docker.clone(), loaded.settings.vijil.clone());
-            Self { loaded, docker, vijil, guards_from: guards_from.clone() }
-        };
+        let of_one = |loaded: Loaded| Self::alone(loaded, guards_from.clone());
         Ok(organizations::each(context, loaded)?.into_iter().map(of_one).collect())
     }
 
-    /// What was loaded, with its services, for a command that is about one organization.
+    /// What was loaded, as one workspace for each of its organizations.
     ///
     /// # Errors
     ///
-    /// When it names no service, or several organizations of which `--org` picks none.
-    pub(super) fn of(context: &Context, loaded: Loaded) -> Result<Self, Failure> {
+    /// When it names no service, or `--org` names an organization that it does not have.
+    pub(super) fn each_of(context: &Context, loaded: Loaded) -> Result<Vec<Self>, Failure> {
         has_a_service(&loaded)?;
-        let loaded = organizations::only(organizations::each(context, loaded)?)?;
+        Ok(organizations::each(context, loaded)?.into_iter().map(|loaded| Self::alone(loaded, None)).collect())
+    }
+
+    fn alone(loaded: Loaded, guards_from: Option<GuardsFrom>) -> Self {
         let (docker, vijil) = (loaded.settings.docker.clone(), loaded.settings.vijil.clone());
-        Ok(Self { loaded, docker, vijil, guards_from: None })
+        Self { loaded, docker, vijil, guards_from }
+    }
+
+    /// The same with other documents: what of them is for its organization.
+    pub(super) fn with(&self, desired: &Desired) -> Self {
+        let org = self.docker.as_ref().map(|docker| docker.org.as_deref());
+        let is_own = |orgs: &[String]| match org {
+            Some(Some(org)) => is_for(orgs, org),
+            Some(None) => true,
+            None => false,
+        };
+        let policies = desired.policies.iter().filter(|policy| is_own(&policy.orgs)).cloned().collect();
+        let agents = if self.vijil.is_some() { desired.agents.clone() } else { Vec::new() };
+        let Loaded { root, settings, tests, .. } = &self.loaded;
+        let (root, settings, tests) = (root.clone(), settings.clone(), tests.clone());
+        let desired = Desired { policies, agents };
+        Self::alone(Loaded { root, settings, desired, tests, findings: Findings::default() }, self.guards_from.clone())
     }
 
     /// What to call it among others: its organization, or the service that is of none.
     pub(super) fn name(&self) -> String {
         organizations::name(&self.loaded)
-    }
-
-    /// Connects to its services.
-    ///
-    /// # Errors
-    ///
-    /// As [`Services::connect`].
-    pub(super) async fn connect(&self, context: &Context, observer: Option<Observer>) -> Result<Services, Failure> {
-        let Loaded { root, desired, .. } = &self.loaded;
-        Services::connect(context, root, (self.docker.as_ref(), self.vijil.as_ref()), desired, observer).await
     }
 
     /// The plan from this live state.
@@ -189,10 +182,28 @@ impl Workspace {
     ///
     /// When a document names a team that the organization does not have, or asks for what cannot be.
     pub(super) fn plan(&self, context: &Context, live: &State) -> Result<Plan, Failure> {
-        Ok(Plan { guards_from: self.guards_from.clone(), ..self.bare_plan(context, live)? })
+        let (plan, impossible) = self.plan_anyhow(context, live)?;
+        if impossible.is_empty() {
+            return Ok(plan);
+        }
+        let lines: Vec<String> = impossible.iter().map(ToString::to_string).collect();
+        let hints: std::collections::BTreeSet<&str> = impossible.iter().map(|error| error.hint.as_str()).collect();
+        let hints: Vec<&str> = hints.into_iter().collect();
+        Err(Failure::new(Exit::Invalid, lines.join("\n")).hint(hints.join("; ")))
     }
 
-    fn bare_plan(&self, context: &Context, live: &State) -> Result<Plan, Failure> {
+    /// The plan from this live state, and everything that the documents make impossible: with any of that it may be
+    /// shown, and not carried out.
+    ///
+    /// # Errors
+    ///
+    /// When a document names a team that the organization does not have.
+    pub(super) fn plan_anyhow(&self, context: &Context, live: &State) -> Result<(Plan, Vec<AgentError>), Failure> {
+        let (plan, impossible) = self.bare_plan(context, live)?;
+        Ok((Plan { guards_from: self.guards_from.clone(), ..plan }, impossible))
+    }
+
+    fn bare_plan(&self, context: &Context, live: &State) -> Result<(Plan, Vec<AgentError>), Failure> {
         let guards = &self.loaded.settings.guards;
         let plan = match (&self.docker, &live.docker) {
             (Some(docker), Some(live)) => {
@@ -205,21 +216,22 @@ impl Workspace {
             }
             _ => Plan::without_docker(guards),
         };
-        let (Some(vijil), Some(live)) = (&self.vijil, &live.vijil) else { return Ok(plan) };
+        let (Some(vijil), Some(live)) = (&self.vijil, &live.vijil) else { return Ok((plan, Vec::new())) };
         let target = plan::agents::AgentTarget { endpoint: agents::named_endpoint(context, vijil) };
-        let input = plan::agents::Input {
-            target: &target,
-            desired: &self.loaded.desired.agents,
-            live,
-            exclusive: vijil.ownership == Ownership::Exclusive,
-            notes: &agents::pipeline_notes(context.environment())?,
-        };
-        plan.with_agents(input, guards).map_err(|errors| {
-            let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
-            let hints: std::collections::BTreeSet<&str> = errors.iter().map(|error| error.hint.as_str()).collect();
-            let hints: Vec<&str> = hints.into_iter().collect();
-            Failure::new(Exit::Invalid, lines.join("\n")).hint(hints.join("; "))
-        })
+        let notes = agents::pipeline_notes(context.environment())?;
+        Ok(plan.with_agents_anyhow(self.agents(vijil, live, &target, &notes), guards))
+    }
+
+    /// What the Vijil side of a plan is made from.
+    pub(super) fn agents<'a>(
+        &'a self,
+        vijil: &Vijil,
+        live: &'a LiveAgents,
+        target: &'a plan::agents::AgentTarget,
+        notes: &'a str,
+    ) -> plan::agents::Input<'a> {
+        let exclusive = vijil.ownership == Ownership::Exclusive;
+        plan::agents::Input { target, desired: &self.loaded.desired.agents, live, exclusive, notes }
     }
 }
 
@@ -229,23 +241,6 @@ fn has_a_service(loaded: &Loaded) -> Result<(), Failure> {
     }
     let failure = Failure::new(Exit::Invalid, "the workspace has nothing to do with any service");
     Err(failure.hint("add a `docker:` section with `org:`, or a `vijil:` section, to `seawall.yaml`"))
-}
-
-/// What the services of the workspace say now, or what a snapshot says instead.
-///
-/// # Errors
-///
-/// When it cannot be read.
-pub(super) fn live(context: &Context, workspace: &Workspace, snapshot: Option<&Path>) -> Result<State, Failure> {
-    match snapshot {
-        Some(file) => live_from(context, workspace, file),
-        None => context.block_on(async {
-            let connected = workspace.connect(context, None).await?;
-            let live = connected.live().await;
-            connected.close().await;
-            live
-        }),
-    }
 }
 
 /// Reads a snapshot instead of the services.

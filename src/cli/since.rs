@@ -12,7 +12,9 @@ use super::git::Repository;
 use super::planning::{State, Workspace, live_from};
 use super::workspace::folder;
 use super::{Context, Exit, Failure};
-use crate::check::{self, Emptiness};
+use crate::check::{self, Emptiness, Loaded};
+use crate::document::Workspace as Settings;
+use crate::model::Desired;
 use crate::render::diagnostic;
 
 /// What the last apply left.
@@ -35,51 +37,53 @@ pub(super) enum Since {
 }
 
 impl Since {
-    /// Reads the base of this name: a file is a snapshot, what names a commit is one, and else it is a folder.
+    /// Reads the base of this name, for each workspace: a file is a snapshot, what names a commit is one, and else it is
+    /// a folder.
     ///
     /// # Errors
     ///
-    /// When there is none, or it cannot be read.
-    pub(super) fn read(context: &Context, now: &Workspace, name: &str) -> Result<Self, Failure> {
+    /// When there is none, or it cannot be read. What is wrong for one workspace alone is that one's failure.
+    pub(super) fn read_each(
+        context: &Context,
+        now: &[Workspace],
+        root: &Path,
+        name: &str,
+    ) -> Result<Vec<Result<Self, Failure>>, Failure> {
         let path = context.path(Path::new(name));
         if path.is_file() {
-            let state = live_from(context, now, Path::new(name))?;
-            return Ok(Self::Snapshot { name: name.to_owned(), state });
+            let snapshot = |now: &Workspace| {
+                let state = live_from(context, now, Path::new(name))?;
+                Ok(Self::Snapshot { name: name.to_owned(), state })
+            };
+            return Ok(now.iter().map(snapshot).collect());
         }
-        let root = folder(context).join(&now.loaded.root);
+        let root = folder(context).join(root);
         let commit = match Repository::around(&root) {
             Some((repository, inside)) if may_be_a_commit(name) => {
                 repository.commit(name)?.map(|commit| (repository, inside, commit))
             }
             Some(_) | None => None,
         };
-        match commit {
+        let base = match commit {
             Some((repository, inside, commit)) => {
                 let copy = checked_out(&repository, &inside, &commit)?;
-                Self::documents(context, &root, copy.path(), name)
+                documents(context, &root, copy.path(), name)?
             }
-            None if path.is_dir() => Self::documents(context, &root, &path, name),
+            None if path.is_dir() => documents(context, &root, &path, name)?,
             None => {
                 let message =
                     format!("`--since`: `{name}` is neither a commit of this repository, nor a folder or a file");
-                Err(Failure::new(Exit::Usage, message)
-                    .hint("name what the last apply left: a commit, a folder with its documents, or a snapshot"))
+                return Err(Failure::new(Exit::Usage, message)
+                    .hint("name what the last apply left: a commit, a folder with its documents, or a snapshot"));
             }
-        }
-    }
-
-    fn documents(context: &Context, root: &Path, base: &Path, name: &str) -> Result<Self, Failure> {
-        // Settings that lie in the workspace are taken from the base, others from where they are.
-        let config = context.config().map(|config| {
-            let config = folder(context).join(config);
-            config.strip_prefix(root).map(|inside| base.join(inside)).unwrap_or(config)
-        });
-        let loaded = check::load(base, config.as_deref(), Emptiness::Refused).map_err(|findings| {
-            context.note(diagnostic::human(&findings, &folder(context)).trim_end());
-            let message = format!("the documents of `{name}` are wrong: {}", diagnostic::summary(&findings));
-            Failure::new(Exit::Usage, message).hint("name a commit whose documents were applied")
-        })?;
-        Ok(Self::Documents { name: name.to_owned(), workspace: Box::new(Workspace::of(context, loaded)?) })
+        };
+        let of_each = |now: &Workspace| {
+            let Desired { policies, agents } = &base.desired;
+            let policies = if had(&base.settings, now) { policies.clone() } else { Vec::new() };
+            let workspace = Box::new(now.with(&Desired { policies, agents: agents.clone() }));
+            Ok(Self::Documents { name: name.to_owned(), workspace })
+        };
+        Ok(now.iter().map(of_each).collect())
     }
 
     /// As the command line names it.
@@ -87,6 +91,30 @@ impl Since {
         match self {
             Self::Documents { name, .. } | Self::Snapshot { name, .. } => name,
         }
+    }
+}
+
+/// The workspace of then.
+fn documents(context: &Context, root: &Path, base: &Path, name: &str) -> Result<Loaded, Failure> {
+    // Settings that lie in the workspace are taken from the base, others from where they are.
+    let config = context.config().map(|config| {
+        let config = folder(context).join(config);
+        config.strip_prefix(root).map(|inside| base.join(inside)).unwrap_or(config)
+    });
+    check::load(base, config.as_deref(), Emptiness::Refused).map_err(|findings| {
+        context.note(diagnostic::human(&findings, &folder(context)).trim_end());
+        let message = format!("the documents of `{name}` are wrong: {}", diagnostic::summary(&findings));
+        Failure::new(Exit::Usage, message).hint("name a commit whose documents were applied")
+    })
+}
+
+/// Whether the workspace of then was for the organization of now. Where both have one, it may have got another name.
+fn had(then: &Settings, now: &Workspace) -> bool {
+    let (Some(then), Some(now)) = (&then.docker, &now.docker) else { return false };
+    match (&then.orgs, &now.orgs, &now.org) {
+        (Some(orgs), _, Some(org)) => orgs.contains(org),
+        (None, Some(_), Some(org)) => then.org.as_ref() == Some(org),
+        (_, _, _) => true,
     }
 }
 

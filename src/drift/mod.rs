@@ -12,18 +12,17 @@
 //! Invariant: pure and deterministic; and there is drift exactly when a plan is not empty.
 
 pub mod adopt;
+pub mod agents;
 mod report;
 mod states;
 
 use std::collections::BTreeSet;
 
 use crate::model::{Desired, Live};
-use crate::plan::agents::{AgentPlan, AgentStep};
 use crate::plan::diff::Ownership;
-use crate::plan::step::Op;
 use crate::plan::{self, Plan, matching};
 
-pub use report::schema;
+pub use report::{schema, set_schema, set_to_json};
 
 /// What the last apply left.
 #[derive(Clone, Copy, Debug)]
@@ -58,13 +57,15 @@ pub struct Drift {
     pub waiting: Option<Plan>,
     /// From what is live to the documents.
     pub plan: Plan,
+    /// What keeps that plan from being carried out, with its places.
+    pub impossible: Vec<String>,
 }
 
 impl Drift {
     /// Whether live and documents differ.
     #[must_use]
     pub fn is_drift(&self) -> bool {
-        !self.plan.is_empty()
+        !self.plan.is_empty() || !self.impossible.is_empty()
     }
 }
 
@@ -106,32 +107,4 @@ fn managed<'a>(live: &'a Live, documents: &[&Desired], ownership: &Ownership) ->
     all.filter(|(index, policy)| declared.contains(index) || owned(&policy.name))
         .map(|(_, policy)| policy.id.0.as_str())
         .collect()
-}
-
-/// The Vijil side: `plan` goes from live to the documents, `base` from live to what the last apply left. What somebody
-/// did outside is the way back of the latter; what waits is what only the former asks for.
-#[must_use]
-pub fn agents(plan: &AgentPlan, base: Option<&AgentPlan>) -> (AgentPlan, Option<AgentPlan>) {
-    let back = |step: &AgentStep| AgentStep {
-        op: match step.op {
-            Op::Create => Op::Delete,
-            Op::Delete => Op::Create,
-            Op::Update | Op::Approve | Op::Reject | Op::Activate => Op::Update,
-        },
-        before: step.after.clone(),
-        after: step.before.clone(),
-        ..step.clone()
-    };
-    let with = |steps: Vec<AgentStep>| AgentPlan { steps, unmanaged: Vec::new(), ..plan.clone() };
-    // What has a reason of its own is on the way to what differs, and no difference by itself.
-    let differs = |step: &&AgentStep| step.because.is_none();
-    let outside = with(base.unwrap_or(plan).steps.iter().filter(differs).map(back).collect());
-    let waiting = base.map(|base| {
-        let same = |one: &AgentStep, other: &AgentStep| {
-            (one.op, &one.policy, &one.rule, &one.after) == (other.op, &other.policy, &other.rule, &other.after)
-        };
-        let only = plan.steps.iter().filter(differs).filter(|step| !base.steps.iter().any(|other| same(step, other)));
-        with(only.cloned().collect())
-    });
-    (outside, waiting)
 }

@@ -10,7 +10,8 @@ use super::Drift;
 use crate::model::Origin;
 use crate::plan::Plan;
 use crate::plan::meaning::Meaning;
-use crate::plan::saved::{Service, Summary};
+use crate::plan::saved::{FORMAT_VERSION, Service, Summary};
+use crate::plan::set::Unplanned;
 use crate::plan::step::{Object, Op};
 
 /// The keys that drift has beside those of a plan.
@@ -25,6 +26,8 @@ struct DriftKeys {
     outside: Side,
     /// From the base to the documents: what waits to be applied. Null without a base.
     waiting: Option<Side>,
+    /// What the documents ask for and cannot be, as things are: until that is mended, the plan cannot be applied.
+    impossible: Vec<String>,
 }
 
 /// One side of drift.
@@ -77,8 +80,13 @@ impl Drift {
             since: self.since.clone(),
             outside: Side::of(&self.outside),
             waiting: self.waiting.as_ref().map(Side::of),
+            impossible: self.impossible.clone(),
         };
         let mut document: Map<String, Value> = serde_json::from_str(&self.plan.to_json()).expect("a plan is JSON");
+        if !self.impossible.is_empty() {
+            // Nobody is to apply it.
+            document.insert("checksum".to_owned(), "".into());
+        }
         let Ok(Value::Object(keys)) = serde_json::to_value(keys) else { unreachable!("a structure is an object") };
         // Behind the version, before the plan.
         let mut ordered = Map::new();
@@ -89,6 +97,48 @@ impl Drift {
         text.push('\n');
         text
     }
+}
+
+/// The drift of several organizations as JSON, with a line feed at the end.
+#[must_use]
+pub fn set_to_json<'a>(drifts: impl IntoIterator<Item = &'a Drift>, failed: &[Unplanned]) -> String {
+    let drifts: Vec<&Drift> = drifts.into_iter().collect();
+    let any = drifts.iter().any(|drift| drift.is_drift());
+    let read = |drift: &&Drift| serde_json::from_str::<Value>(&drift.to_json()).expect("drift is JSON");
+    let drifts: Vec<Value> = drifts.iter().map(read).collect();
+    let set = json!({"format_version": FORMAT_VERSION, "drift": any, "drifts": drifts, "failed": failed});
+    serde_json::to_string_pretty(&set).expect("a value is JSON") + "\n"
+}
+
+/// The JSON Schema (2020-12) of the drift of several organizations; that of one stands beside it.
+#[must_use]
+pub fn set_schema() -> Value {
+    let settings = schemars::generate::SchemaSettings::draft2020_12();
+    let mut schema: Value = settings.into_generator().into_root_schema_for::<DriftSet>().into();
+    if let Some(items) = schema.pointer_mut("/properties/drifts") {
+        *items = json!({
+            "description": "The drift of each, in the order of `docker.orgs`; then that of Vijil.",
+            "type": "array",
+            "items": {"$ref": "drift.schema.json"}
+        });
+    }
+    schema
+}
+
+/// What [`set_to_json`] writes, for its schema.
+#[derive(JsonSchema)]
+#[schemars(title = "seawall drift of several organizations")]
+#[expect(dead_code, reason = "the schema is made from it")]
+struct DriftSet {
+    /// The version of the format: 1.
+    #[schemars(range(min = 1, max = 1))]
+    format_version: u32,
+    /// Whether live and documents differ in any of them.
+    drift: bool,
+    /// The drift of each.
+    drifts: Vec<Value>,
+    /// The organizations that could not be compared.
+    failed: Vec<Unplanned>,
 }
 
 /// The JSON Schema (2020-12) of drift: that of a plan, which stands beside it, and more keys.

@@ -1,5 +1,6 @@
 //! How an emulator is set up and started.
 
+use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -31,7 +32,7 @@ pub struct Builder {
     teams: Vec<String>,
     members: Vec<(String, String)>,
     state: Option<PathBuf>,
-    seed: Seed,
+    seeds: Vec<Seed>,
     port: u16,
     latency: Duration,
     rate_limit: Option<u32>,
@@ -49,7 +50,7 @@ impl Default for Builder {
             teams: Vec::new(),
             members: Vec::new(),
             state: None,
-            seed: Seed::default(),
+            seeds: Vec::new(),
             port: 0,
             latency: Duration::ZERO,
             rate_limit: None,
@@ -99,9 +100,10 @@ impl Builder {
         self
     }
 
-    /// What the organization starts with. A state file that knows the organization already is left as it is.
+    /// What an organization starts with; again, for one more. A state file that knows an organization already is left as
+    /// it is. A seed that names none is for the first.
     pub fn seed(mut self, seed: Seed) -> Self {
-        self.seed = seed;
+        self.seeds.push(seed);
         self
     }
 
@@ -177,7 +179,11 @@ impl Builder {
     /// # Errors
     /// The port is taken, or the state file cannot be used.
     pub async fn start(mut self) -> Result<Running, EmulatorError> {
-        let org = self.org.clone().or_else(|| self.seed.org.clone()).unwrap_or_else(|| "my-org".to_owned());
+        let org = self
+            .org
+            .clone()
+            .or_else(|| self.seeds.iter().find_map(|seed| seed.org.clone()))
+            .unwrap_or_else(|| "my-org".to_owned());
         if self.settings.accounts.is_empty() {
             self = self.account(org.clone(), identity::unguessable());
         }
@@ -229,12 +235,18 @@ impl Builder {
         self.faults.drain(..).for_each(|fault| faults.arm(fault));
         let record = Record { on: self.record, calls: Vec::new() };
         let mut inner = Inner { previous: state.clone(), state, store, closed: false, faults, record, minute: (0, 0) };
-        let seed = std::mem::take(&mut self.seed);
+        let seeds = std::mem::take(&mut self.seeds);
+        // A single seed is for the organization that the set-up names, whatever it was called before.
+        let renamed = seeds.len() == 1;
         inner.change(|state| {
-            if !state.orgs.contains_key(org) {
-                seed.sow(state, org, now);
-            } else if seed != Seed::default() {
-                tracing::warn!(org, "the state has the organization already, and the seed is not used");
+            let known: BTreeSet<String> = state.orgs.keys().cloned().collect();
+            for seed in seeds {
+                let of = seed.org.clone().filter(|_| !renamed).unwrap_or_else(|| org.to_owned());
+                if !known.contains(&of) {
+                    seed.sow(state, &of, now);
+                } else if seed != Seed::default() {
+                    tracing::warn!(org = of, "the state has the organization already, and the seed is not used");
+                }
             }
             let named = state.org_mut(org);
             for team in &self.teams {

@@ -46,6 +46,14 @@ impl Running {
         &self.org
     }
 
+    /// The organizations that it serves, the one that it was started with first.
+    #[must_use]
+    pub fn orgs(&self) -> Vec<String> {
+        let state = self.state();
+        let others = state.orgs.keys().filter(|org| **org != self.org).cloned();
+        std::iter::once(self.org.clone()).chain(others).collect()
+    }
+
     /// The identifier of the owner's account.
     #[must_use]
     pub fn identifier(&self) -> &str {

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
-use super::Candidate;
+use super::{Candidate, Place};
 use crate::model::{
     AGENT_POLICY_FIELDS, AGENT_RULE_FIELDS, DesiredAgentPolicy, Fields, LiveAgentPolicy, LiveAgentRule, LiveAgents,
 };
@@ -32,7 +32,8 @@ pub fn undeclared(desired: &[DesiredAgentPolicy], live: &LiveAgents) -> Vec<Cand
             true => Ok(document(policy)),
             false => Err("another live policy has the same name".to_owned()),
         };
-        Candidate { service: Service::Vijil, id: policy.id.clone(), name: policy.name.clone(), document }
+        let places = vec![Place { org: String::new(), id: policy.id.clone() }];
+        Candidate { service: Service::Vijil, places, name: policy.name.clone(), document }
     });
     candidates.collect()
 }
@@ -56,21 +57,29 @@ fn document(policy: &LiveAgentPolicy) -> Map<String, Value> {
     document
 }
 
-fn rule(live: &LiveAgentRule) -> Map<String, Value> {
-    let LiveAgentRule { id: _, rule_id, status, notes, fields, provenance } = live;
+/// A rule as it is written.
+pub(crate) fn rule(live: &LiveAgentRule) -> Map<String, Value> {
+    let LiveAgentRule { id: _, rule_id, status: _, notes: _, fields, provenance } = live;
     let mut rule = Map::new();
     rule.insert("rule_id".to_owned(), rule_id.clone().into());
     rule.extend(said(fields, &AGENT_RULE_FIELDS).map(|(key, value)| (key.to_owned(), value)));
     if let Some(provenance) = provenance.as_ref().and_then(known) {
         rule.insert("provenance".to_owned(), provenance);
     }
-    let notes = notes.clone().unwrap_or_default();
-    match status.as_str() {
-        "approved" => rule.insert("review".to_owned(), json!({"approved": notes})),
-        "rejected" if !notes.is_empty() => rule.insert("review".to_owned(), json!({"rejected": notes})),
-        _ => None,
-    };
+    if let Some(review) = review(live) {
+        rule.insert("review".to_owned(), review);
+    }
     rule
+}
+
+/// What people decided, as far as a document can say it.
+pub(crate) fn review(live: &LiveAgentRule) -> Option<Value> {
+    let notes = live.notes.clone().unwrap_or_default();
+    match live.status.as_str() {
+        "approved" => Some(json!({"approved": notes})),
+        "rejected" if !notes.is_empty() => Some(json!({"rejected": notes})),
+        _ => None,
+    }
 }
 
 /// The fields that say something, in the service's order.
@@ -95,7 +104,7 @@ fn known(provenance: &Value) -> Option<Value> {
 }
 
 /// A value without the members that are null.
-fn spoken(value: &Value) -> Value {
+pub(crate) fn spoken(value: &Value) -> Value {
     match value {
         Value::Object(members) => {
             let said = members.iter().filter(|(_, value)| !value.is_null());

@@ -2,16 +2,17 @@
 
 use serde_json::{Map, Value, json};
 
-use super::Candidate;
+use super::{Candidate, Place};
 use crate::document::DEFAULT_SCHEMA_URL;
 use crate::model::{
-    Cedar, Domain, HttpResource, LiveBody, LivePolicy, Resources, Rule, Scope, TeamDirectory, TeamLookup,
+    Cedar, Domain, HttpResource, Live, LiveBody, LivePolicy, Resources, Rule, Scope, TeamDirectory, TeamLookup,
 };
 use crate::plan::is_left_behind;
 use crate::plan::saved::Service;
 
 /// The policy with its document. What a document of its kind cannot say is left to be found when it is read.
-pub(super) fn candidate(policy: &LivePolicy, teams: &TeamDirectory) -> Candidate {
+pub(super) fn candidate(policy: &LivePolicy, live: &Live) -> Candidate {
+    let Live { org, teams, policies: _ } = live;
     let LivePolicy { id, name, scope, body: _ } = policy;
     let gone = scope.teams().into_iter().find(|id| teams.resolve(id) == TeamLookup::Unknown);
     let document = match gone {
@@ -21,16 +22,19 @@ pub(super) fn candidate(policy: &LivePolicy, teams: &TeamDirectory) -> Candidate
         Some(id) => Err(format!("it is for the team `{id}`, which the organization no longer has")),
         None => Ok(document(policy, teams)),
     };
-    Candidate { service: Service::Docker, id: id.0.clone(), name: name.clone(), document }
+    let places = vec![Place { org: org.clone(), id: id.0.clone() }];
+    Candidate { service: Service::Docker, places, name: name.clone(), document }
 }
 
 /// A policy that shares its name with another live one: a document could not say which of them it declares.
-pub(super) fn namesake(LivePolicy { id, name, .. }: &LivePolicy) -> Candidate {
+pub(super) fn namesake(LivePolicy { id, name, .. }: &LivePolicy, live: &Live) -> Candidate {
     let document = Err("another live policy has the same name".to_owned());
-    Candidate { service: Service::Docker, id: id.0.clone(), name: name.clone(), document }
+    let places = vec![Place { org: live.org.clone(), id: id.0.clone() }];
+    Candidate { service: Service::Docker, places, name: name.clone(), document }
 }
 
-fn document(policy: &LivePolicy, teams: &TeamDirectory) -> Map<String, Value> {
+/// The policy as a document.
+pub(crate) fn document(policy: &LivePolicy, teams: &TeamDirectory) -> Map<String, Value> {
     let LivePolicy { id: _, name, scope, body } = policy;
     let mut document = Map::new();
     let mut add = |key: &str, value: Value| document.insert(key.to_owned(), value);

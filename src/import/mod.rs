@@ -25,20 +25,29 @@ use crate::model::{Desired, Live, LivePolicy};
 use crate::plan::saved::Service;
 use crate::plan::{diff::Ownership, matching};
 
-pub(crate) use document::{rule, team_names};
+pub(crate) use document::{document, rule, team_names};
 pub use prove::{Input, Problem, make};
 
 /// A live policy that no document declares.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Candidate {
-    /// Where it lives.
+    /// Which service it lives in.
     pub service: Service,
-    /// The service's id.
-    pub id: String,
+    /// Where in it: one place, or one in each organization in which it is the same.
+    pub places: Vec<Place>,
     /// Its name.
     pub name: String,
     /// The document that declares it, or why there is none.
     pub document: Result<Map<String, Value>, String>,
+}
+
+/// Where a live policy is.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// The Docker organization; empty for Vijil.
+    pub org: String,
+    /// The service's id.
+    pub id: String,
 }
 
 /// What there is to write.
@@ -72,6 +81,8 @@ pub struct Refused {
     pub service: Service,
     /// Its name.
     pub policy: String,
+    /// Its organizations, where the workspace has several.
+    pub orgs: Vec<String>,
     /// Why, in phrases.
     pub reasons: Vec<String>,
 }
@@ -86,8 +97,8 @@ pub fn undeclared(desired: &Desired, live: &Live, ownership: &Ownership) -> (Vec
     let candidate = |policy: &LivePolicy| {
         let namesakes = live.policies.iter().filter(|other| other.name == policy.name).count();
         match namesakes {
-            0 | 1 => document::candidate(policy, &live.teams),
-            _ => document::namesake(policy),
+            0 | 1 => document::candidate(policy, live),
+            _ => document::namesake(policy, live),
         }
     };
     let (mut left, own): (Vec<Candidate>, Vec<Candidate>) =
@@ -96,4 +107,23 @@ pub fn undeclared(desired: &Desired, live: &Live, ownership: &Ownership) -> (Vec
         document.insert("adopt".to_owned(), true.into());
     });
     (own, left)
+}
+
+/// Policies that several organizations have alike, as one: a document for all of them says the same in each.
+#[must_use]
+pub fn joined(candidates: Vec<Candidate>) -> Vec<Candidate> {
+    let mut joined: Vec<Candidate> = Vec::new();
+    for candidate in candidates {
+        let same = |other: &&mut Candidate| {
+            other.service == Service::Docker
+                && (other.service, &other.name) == (candidate.service, &candidate.name)
+                && other.document.is_ok()
+                && other.document == candidate.document
+        };
+        match joined.iter_mut().find(same) {
+            Some(other) => other.places.extend(candidate.places),
+            None => joined.push(candidate),
+        }
+    }
+    joined
 }

@@ -29,6 +29,12 @@ pub(super) fn stems(policies: &[(String, &str)]) -> Vec<String> {
     policies.iter().zip(&slugs).map(stem).collect()
 }
 
+/// The name with the organizations that the policy is for, where that is not too long.
+pub(super) fn with_orgs(name: &str, orgs: &[String]) -> Option<String> {
+    let slug = slug(&format!("{name} {}", orgs.join(" ")));
+    (!orgs.is_empty() && slug.len() <= LONGEST).then_some(slug)
+}
+
 /// The name with a few digits that are the policy's own.
 pub(super) fn told_apart(slug: &str, policy: &str) -> String {
     let digits: String = Sha256::digest(policy).iter().take(4).map(|byte| format!("{byte:02x}")).collect();

@@ -4,18 +4,18 @@
 //! one, so that nobody can do more or less than before, and that a plan does not touch.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
-use super::{Candidate, File, Import, Refused, agents, modeline, name};
+use super::{Candidate, File, Import, Place, Refused, agents, modeline, name};
 use crate::check::{self, Emptiness, Loaded};
 use crate::diagnostic::{Diagnostic, FileId, Findings, Overlay, Severity};
 use crate::document::Workspace as Settings;
 use crate::exit::Failure;
 use crate::format::{self, Layout};
-use crate::model::{Desired, Live, LiveAgents, LivePolicy};
+use crate::model::{Desired, Live, LiveAgents, LivePolicy, Policy};
 use crate::plan::agents::Subject;
 use crate::plan::saved::Service;
 use crate::plan::step::PolicyTarget;
@@ -35,12 +35,12 @@ pub struct Input<'a> {
     pub candidates: Vec<Candidate>,
     /// All undeclared policies, given what is declared: files that are overwritten may have declared some.
     pub undeclared: &'a dyn Fn(&Desired) -> Vec<Candidate>,
-    /// The Docker side.
-    pub live: Option<&'a Live>,
+    /// The Docker side: each organization.
+    pub live: Vec<&'a Live>,
     /// The Vijil side.
     pub agents: Option<&'a LiveAgents>,
-    /// The plan of a workspace against the live state, as `plan` makes it.
-    pub plan: &'a dyn Fn(&Loaded) -> Result<Plan, Failure>,
+    /// The plans of a workspace against the live state, one an organization, as `plan` makes them.
+    pub plan: &'a dyn Fn(&Loaded) -> Result<Vec<Plan>, Failure>,
 }
 
 /// Why there is nothing to write.
@@ -55,6 +55,8 @@ pub enum Problem {
 /// A candidate with its file.
 struct Entry {
     candidate: Candidate,
+    /// The organizations that its document names.
+    orgs: Vec<String>,
     file: File,
 }
 
@@ -67,6 +69,7 @@ pub fn make(input: Input<'_>) -> Result<Import, Problem> {
     let Input { loaded, config, overlay: texts, candidates, undeclared, live, agents, plan } = input;
     let mut entries = Vec::new();
     let mut refused = Vec::new();
+    let mut tried: Vec<Place> = candidates.iter().flat_map(|one| one.places.iter().cloned()).collect();
     add(&mut entries, &mut refused, candidates, (loaded, texts));
     loop {
         let written = entries.iter().map(|entry| (entry.file.path.clone(), Some(entry.file.text.clone())));
@@ -78,38 +81,42 @@ pub fn make(input: Input<'_>) -> Result<Import, Problem> {
                 false => return Err(Problem::Documents(Box::new(findings))),
             },
         };
-        let known: BTreeSet<&str> = entries.iter().map(|entry| entry.candidate.name.as_str()).collect();
-        let known: BTreeSet<&str> = known.into_iter().chain(refused.iter().map(|one| one.policy.as_str())).collect();
         let overwritten = entries.iter().any(|entry| entry.file.overwrites);
         let more: Vec<Candidate> = match overwritten {
             true => {
-                let before: BTreeSet<String> = undeclared(&loaded.desired).into_iter().map(|one| one.id).collect();
+                let places = |all: Vec<Candidate>| all.into_iter().flat_map(|one| one.places);
+                let known = entries.iter().flat_map(|entry| &entry.candidate.places).cloned();
+                let known: BTreeSet<Place> =
+                    known.chain(places(undeclared(&loaded.desired))).chain(tried.iter().cloned()).collect();
                 let lost = undeclared(&after.desired).into_iter();
-                lost.filter(|one| !before.contains(&one.id) && !known.contains(one.name.as_str())).collect()
+                lost.filter(|one| one.places.iter().all(|place| !known.contains(place))).collect()
             }
             false => Vec::new(),
         };
         if !more.is_empty() {
+            tried.extend(more.iter().flat_map(|one| one.places.iter().cloned()));
             add(&mut entries, &mut refused, more, (loaded, texts));
             continue;
         }
-        let after_plan = plan(&after).map_err(Problem::Plan)?;
-        let unequal = live.map(|live| unequal(&entries, &after.desired, live)).unwrap_or_default();
-        let touched = touched(&after_plan);
+        let plans = plan(&after).map_err(Problem::Plan)?;
+        let unequal: BTreeSet<Place> = live.iter().flat_map(|live| unequal(&entries, &after.desired, live)).collect();
+        let touched: BTreeSet<(Service, Place)> = plans.iter().flat_map(touched).collect();
         let wrong = |entry: &Entry| {
-            let Candidate { service, id, .. } = &entry.candidate;
-            let differs = match service {
-                Service::Docker => unequal.contains(id),
-                Service::Vijil => !agents.is_some_and(|live| is_declared(id, &after.desired, live)),
+            let Candidate { service, places, .. } = &entry.candidate;
+            let differs = |place: &Place| match service {
+                Service::Docker => unequal.contains(place),
+                Service::Vijil => !agents.is_some_and(|live| is_declared(&place.id, &after.desired, live)),
             };
-            (differs || touched.contains(&(*service, id.clone())))
-                .then(|| "its document would not read back as the policy is live".to_owned())
+            let moves = |place: &Place| touched.contains(&(*service, place.clone()));
+            let wrong = places.iter().any(|place| differs(place) || moves(place));
+            wrong.then(|| "its document would not read back as the policy is live".to_owned())
         };
         if !refuse(&mut entries, &mut refused, |entry| wrong(entry).into_iter().collect()) {
             let mut files: Vec<File> = entries.into_iter().map(|entry| entry.file).collect();
             files.sort_by(|one, other| one.path.cmp(&other.path));
             refused.sort();
-            let pending = after_plan.steps.len() + after_plan.agents.map_or(0, |agents| agents.steps.len());
+            let steps = |plan: &Plan| plan.steps.len() + plan.agents.as_ref().map_or(0, |agents| agents.steps.len());
+            let pending = plans.iter().map(steps).sum();
             return Ok(Import { files, refused, pending });
         }
     }
@@ -122,17 +129,29 @@ fn add(
     candidates: Vec<Candidate>,
     (loaded, overlay): (&Loaded, &Overlay),
 ) {
-    let named: Vec<(String, String)> =
-        candidates.iter().map(|one| (service(one.service).to_owned(), one.name.clone())).collect();
-    let stems = name::stems(&named.iter().map(|(service, name)| (service.clone(), name.as_str())).collect::<Vec<_>>());
+    let several = is_of_several(&loaded.settings);
+    let orgs = |one: &Candidate| match (several, one.service) {
+        (true, Service::Docker) => one.places.iter().map(|place| place.org.clone()).collect(),
+        (_, _) => Vec::new(),
+    };
+    let named: Vec<(String, String)> = candidates
+        .iter()
+        .map(|one| {
+            let alike = candidates.iter().filter(|other| (other.service, &other.name) == (one.service, &one.name));
+            let of = if alike.count() > 1 { orgs(one) } else { Vec::new() };
+            let key = std::iter::once(service(one.service).to_owned()).chain(orgs(one)).collect::<Vec<_>>().join("/");
+            (key, std::iter::once(one.name.clone()).chain(of).collect::<Vec<_>>().join(" "))
+        })
+        .collect();
+    let stems = name::stems(&named.iter().map(|(key, name)| (key.clone(), name.as_str())).collect::<Vec<_>>());
     let files = &loaded.findings.files;
     let settings = files.iter().next().map(|(_, file)| file.text.as_str()).unwrap_or_default();
     let include = loaded.settings.include.as_deref();
-    for (candidate, stem) in candidates.into_iter().zip(stems) {
-        let key = format!("{}/{}", service(candidate.service), candidate.name);
+    for ((candidate, stem), (key, _)) in candidates.into_iter().zip(stems).zip(named) {
+        let (key, orgs) = (format!("{key}/{}", candidate.name), orgs(&candidate));
         let mut refuse = |reason: String| {
             let (service, policy) = (candidate.service, candidate.name.clone());
-            refused.push(Refused { service, policy, reasons: vec![reason] });
+            refused.push(Refused { service, policy, orgs: orgs.clone(), reasons: vec![reason] });
         };
         let document = match &candidate.document {
             Ok(document) => document,
@@ -144,41 +163,41 @@ fn add(
         // A file whose name differs in letter case only is the same file on some systems.
         let clashes = |path: &String| {
             let there = loaded.root.join(path).symlink_metadata().is_ok() && overlay.get(path) != Some(&None);
-            !overlay.is_empty() && there
+            // Where there are several, it may well declare the policy of another.
+            (several || !overlay.is_empty()) && there
                 || entries.iter().any(|entry| entry.file.path == *path)
                 || files.iter().any(|(_, file)| file.name != *path && file.name.eq_ignore_ascii_case(path))
         };
+        let more = [name::with_orgs(&candidate.name, &orgs), Some(name::told_apart(&stem, &key))];
+        let free = |stem: String| name::place(include, &stem).filter(|path| !clashes(path));
         let path = match name::place(include, &stem) {
-            Some(path) if clashes(&path) => {
-                name::place(include, &name::told_apart(&stem, &key)).filter(|path| !clashes(path))
-            }
+            Some(path) if clashes(&path) => more.into_iter().flatten().find_map(free),
             path => path,
         };
         let Some(path) = path else {
             refuse(format!("no pattern of `include` takes in a file `policies/{stem}.yaml`; add one that does"));
             continue;
         };
-        let text = laid_out(
-            modeline::modeline(settings, &path)
-                + &emit::document(&for_org(&loaded.settings, candidate.service, document)),
-        );
+        let text = laid_out(modeline::modeline(settings, &path) + &emit::document(&for_orgs(&orgs, document)));
         let overwrites = loaded.root.join(&path).symlink_metadata().is_ok();
         let file = File { path, policy: candidate.name.clone(), text, overwrites };
-        entries.push(Entry { candidate, file });
+        entries.push(Entry { candidate, orgs, file });
     }
 }
 
-/// The document, for just the organization that it comes from where the workspace has several.
-fn for_org<'a>(settings: &Settings, service: Service, document: &'a Map<String, Value>) -> Cow<'a, Map<String, Value>> {
-    let one = settings.docker.as_ref().and_then(|docker| docker.orgs.as_ref().and(docker.org.as_ref()));
-    match (service, one) {
-        (Service::Docker, Some(org)) => {
-            let mut document = document.clone();
-            document.insert("orgs".to_owned(), json!([org]));
-            Cow::Owned(document)
-        }
-        (Service::Docker | Service::Vijil, _) => Cow::Borrowed(document),
+/// The document, for just the organizations that it comes from where the workspace has several: what is alike in all of
+/// them today need not be what the next one is to get.
+fn for_orgs<'a>(orgs: &[String], document: &'a Map<String, Value>) -> Cow<'a, Map<String, Value>> {
+    if orgs.is_empty() {
+        return Cow::Borrowed(document);
     }
+    let mut document = document.clone();
+    document.insert("orgs".to_owned(), json!(orgs));
+    Cow::Owned(document)
+}
+
+fn is_of_several(settings: &Settings) -> bool {
+    settings.docker.as_ref().is_some_and(|docker| docker.orgs.is_some())
 }
 
 /// The text as `fmt` would leave it.
@@ -222,8 +241,8 @@ fn refuse(entries: &mut Vec<Entry>, refused: &mut Vec<Refused>, reasons: impl Fn
         if reasons.is_empty() {
             return true;
         }
-        let Candidate { service, name, .. } = &entry.candidate;
-        refused.push(Refused { service: *service, policy: name.clone(), reasons });
+        let Entry { candidate: Candidate { service, name, .. }, orgs, .. } = entry;
+        refused.push(Refused { service: *service, policy: name.clone(), orgs: orgs.clone(), reasons });
         false
     });
     entries.len() < before
@@ -231,15 +250,17 @@ fn refuse(entries: &mut Vec<Entry>, refused: &mut Vec<Refused>, reasons: impl Fn
 
 /// The ids of imported policies that are not declared as they are live. Policies that are equal, to the order of their
 /// lists, give everybody the same access.
-fn unequal(entries: &[Entry], desired: &Desired, live: &Live) -> BTreeSet<String> {
-    let own: BTreeSet<&str> = entries.iter().map(|entry| entry.candidate.id.as_str()).collect();
-    let Ok(resolved) = teams::resolve(desired, &live.teams) else {
-        return own.into_iter().map(str::to_owned).collect();
+fn unequal(entries: &[Entry], desired: &Desired, live: &Live) -> BTreeSet<Place> {
+    let places = entries.iter().flat_map(|entry| &entry.candidate.places).filter(|place| place.org == live.org);
+    let own: BTreeSet<&str> = places.clone().map(|place| place.id.as_str()).collect();
+    let Ok(resolved) = teams::resolve(&desired.of_org(&live.org), &live.teams) else {
+        return places.cloned().collect();
     };
-    let declared = |policy: &LivePolicy| resolved.policies.iter().find(|one| one.policy.name == policy.name);
-    let differs = |policy: &&LivePolicy| declared(policy).is_none_or(|declared| declared.policy != policy.policy());
+    let declared: BTreeMap<&str, &Policy> =
+        resolved.policies.iter().map(|one| (one.policy.name.as_str(), &one.policy)).collect();
+    let differs = |policy: &&LivePolicy| declared.get(policy.name.as_str()) != Some(&&policy.policy());
     let imported = live.policies.iter().filter(|policy| own.contains(policy.id.0.as_str()));
-    imported.filter(differs).map(|policy| policy.id.0.clone()).collect()
+    imported.filter(differs).map(|policy| Place { org: live.org.clone(), id: policy.id.0.clone() }).collect()
 }
 
 /// Whether a document declares all that there is of a policy for agents.
@@ -250,13 +271,14 @@ fn is_declared(id: &str, desired: &Desired, live: &LiveAgents) -> bool {
 }
 
 /// The live policies that steps of a plan are about.
-fn touched(plan: &Plan) -> BTreeSet<(Service, String)> {
+fn touched(plan: &Plan) -> BTreeSet<(Service, Place)> {
+    let org = plan.target.as_ref().map(|target| target.org.clone()).unwrap_or_default();
     let own = plan.steps.iter().filter_map(|step| match step.change.policy() {
-        Some(PolicyTarget::Existing(id)) => Some((Service::Docker, id.0.clone())),
+        Some(PolicyTarget::Existing(id)) => Some((Service::Docker, Place { org: org.clone(), id: id.0.clone() })),
         Some(PolicyTarget::Planned(_)) | None => None,
     });
     let agents = plan.agents.iter().flat_map(|agents| &agents.steps).filter_map(|step| match &step.policy {
-        Subject::Existing(id) => Some((Service::Vijil, id.clone())),
+        Subject::Existing(id) => Some((Service::Vijil, Place { org: String::new(), id: id.clone() })),
         Subject::Planned(_) => None,
     });
     own.chain(agents).collect()

@@ -228,14 +228,22 @@ impl Plan {
     /// # Errors
     ///
     /// Everything that the documents make impossible.
-    pub fn with_agents(mut self, input: agents::Input<'_>, guards: &Guards) -> Result<Self, Vec<agents::AgentError>> {
+    pub fn with_agents(self, input: agents::Input<'_>, guards: &Guards) -> Result<Self, Vec<agents::AgentError>> {
+        let (plan, errors) = self.with_agents_anyhow(input, guards);
+        if errors.is_empty() { Ok(plan) } else { Err(errors) }
+    }
+
+    /// The plan with a Vijil side, and everything that the documents make impossible. With any of that, the plan may be
+    /// shown, and not carried out.
+    #[must_use]
+    pub fn with_agents_anyhow(mut self, input: agents::Input<'_>, guards: &Guards) -> (Self, Vec<agents::AgentError>) {
         let last = self.steps.last().map_or((0, 0), |step| (step.id, step.phase));
-        let agents = agents::make(input, last.0, last.1)?;
+        let (agents, errors) = agents::diff::made(input, last.0, last.1);
         judge_agents(&mut self.guards, guards, input.live, &agents.steps);
         let left = agents.unmanaged.iter().map(|policy| Unmanaged { service: Service::Vijil, policy: policy.clone() });
         self.unmanaged.extend(left);
         self.agents = Some(agents);
-        Ok(self)
+        (self, errors)
     }
 
     /// The plan with its guards judged on what is live now. A guard that refused it before refuses it still, and whether

@@ -241,6 +241,155 @@ fn snapshots_of_all_stand_in_for_the_service() {
     assert!(code == 0 && stdout.starts_with("Nothing to change: `acme-labs`"), "{stdout}");
 }
 
+/// A workspace in which all was applied, with its snapshot, which a test may edit.
+fn applied(documents: &str) -> (Workspace, Value) {
+    let workspace = Workspace::embedded(documents);
+    let (code, stdout, stderr) = workspace.run(&["apply", "--yes"]);
+    assert_eq!(code, 0, "{stdout}{stderr}");
+    workspace.run(&["snapshot", "--out", "live.json"]);
+    let text = fs::read_to_string(workspace.path().join("live.json")).unwrap();
+    (workspace, serde_json::from_str(&text).unwrap())
+}
+
+/// Opens another host to a policy of one organization.
+fn open(live: &mut Value, org: &str, policy: &str) {
+    let docker = |one: &&mut Value| one["docker"]["org"] == org;
+    let one = live["snapshots"].as_array_mut().unwrap().iter_mut().find(docker).unwrap();
+    let policies = one["docker"]["policies"].as_array_mut().unwrap();
+    let found = policies.iter_mut().find(|one| one["name"] == policy).unwrap();
+    found["allowlist_v0"]["rules"][0]["resources"] = serde_json::json!(["open.example.com"]);
+}
+
+#[test]
+fn drift_is_told_of_each_and_adopted_for_all() {
+    let commented = LABS.replace("name: Forge", "name: Forge # of the labs");
+    let (workspace, mut live) = applied(&format!("{BOTH}{commented}"));
+    let drift = |arguments: &[&str]| {
+        let all = ["drift", "--live-from", "live.json"].into_iter().chain(arguments.iter().copied());
+        workspace.run(&all.collect::<Vec<_>>())
+    };
+    let (code, stdout, stderr) = drift(&[]);
+    assert_eq!((code, stderr.as_str()), (0, ""), "{stdout}");
+    open(&mut live, "acme-labs", "Forge");
+    workspace.write("live.json", &live.to_string());
+    let (code, stdout, stderr) = drift(&[]);
+    assert_eq!((code, stderr.as_str()), (3, ""), "{stdout}");
+    assert!(
+        stdout.starts_with("No drift: `acme` is as the documents say.\n\nDrift: `acme-labs` allows more"),
+        "{stdout}"
+    );
+    let summary = "\nSummary\n  acme: no drift\n  acme-labs: drift; widens access for 1 audience, narrows access for 1 audience\n";
+    assert!(stdout.contains(summary), "{stdout}");
+    assert_eq!(drift(&["--org", "acme"]).0, 0);
+    let (_, json, _) = drift(&["--format", "json"]);
+    let json: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(
+        (&json["drift"], &json["drifts"][0]["drift"], &json["drifts"][1]["drift"]),
+        (&true.into(), &false.into(), &true.into())
+    );
+    let (_, markdown, _) = drift(&["--format", "markdown"]);
+    assert!(markdown.starts_with("### seawall: drift\n\n<code>acme-labs</code> allows more"), "{markdown}");
+    assert!(markdown.contains("### seawall: no drift\n\n<code>acme</code> is"), "{markdown}");
+
+    let (code, stdout, _) = drift(&["--adopt"]);
+    assert!(code == 0 && stdout.starts_with("  edited   policies.yaml  Forge\n"), "{stdout}");
+    let edited = format!("{BOTH}{}", commented.replace("git.corp.example", "open.example.com"));
+    assert_eq!(fs::read_to_string(workspace.path().join("policies.yaml")).unwrap(), edited);
+    assert_eq!(drift(&[]).0, 0);
+
+    // A document for both cannot say what differs between them.
+    open(&mut live, "acme", "Mirrors");
+    workspace.write("live.json", &live.to_string());
+    let (code, _, stderr) = drift(&["--adopt"]);
+    assert!(code == 4 && stderr.contains("  `Mirrors` is not live alike in `acme`, `acme-labs`\n"), "{stderr}");
+    let (code, _, stderr) = drift(&["--adopt", "--org", "acme"]);
+    assert!(code == 4 && stderr.contains("  `Mirrors` is for `acme-labs` too, which `--org` leaves out\n"), "{stderr}");
+    assert_eq!(fs::read_to_string(workspace.path().join("policies.yaml")).unwrap(), edited);
+    // What has happened in both alike can be.
+    open(&mut live, "acme-labs", "Mirrors");
+    workspace.write("live.json", &live.to_string());
+    let (code, _, stderr) = drift(&["--adopt"]);
+    assert!(code == 0 && drift(&[]).0 == 0, "{stderr}");
+}
+
+#[test]
+fn one_that_cannot_be_compared_hides_no_other_and_nothing_is_adopted() {
+    let (workspace, mut live) = applied(&format!("{BOTH}{LABS}"));
+    open(&mut live, "acme-labs", "Forge");
+    live["snapshots"].as_array_mut().unwrap().remove(0);
+    workspace.write("live.json", &live.to_string());
+    let (code, stdout, stderr) = workspace.run(&["drift", "--live-from", "live.json"]);
+    assert_eq!(code, 2, "{stderr}");
+    assert!(stdout.contains("Drift: `acme-labs` allows more") && stdout.contains("  acme: not compared: "), "{stdout}");
+    let json = workspace.json(&["drift", "--live-from", "live.json", "--format", "json"]);
+    assert_eq!(json["failed"][0]["org"], "acme");
+    let (code, stdout, stderr) = workspace.run(&["drift", "--adopt", "--live-from", "live.json"]);
+    assert!((code, stdout.as_str()) == (2, "") && stderr.contains("not every organization"), "{stdout}{stderr}");
+    // `import` goes on with the others too.
+    workspace.write("policies.yaml", BOTH);
+    let settings = fs::read_to_string(workspace.path().join("seawall.yaml")).unwrap();
+    workspace.write("seawall.yaml", &settings.replace("[policies.yaml]", "['*.yaml']"));
+    let (code, stdout, stderr) = workspace.run(&["import", "--live-from", "live.json", "--dry-run"]);
+    assert!(
+        code == 2 && stdout.contains("orgs: [acme-labs]") && stderr.contains("error: `acme`: "),
+        "{stdout}{stderr}"
+    );
+}
+
+#[test]
+fn what_the_last_apply_left_is_told_apart_by_organization() {
+    let (workspace, mut live) = applied(BOTH);
+    fs::create_dir(workspace.path().join("then")).unwrap();
+    // Then there was one organization only.
+    let then = format!("{SETTINGS}docker: {{org: acme, endpoint: embedded}}\n");
+    workspace.write("then/seawall.yaml", &then);
+    workspace.write("then/policies.yaml", BOTH);
+    open(&mut live, "acme", "Mirrors");
+    let policies = &mut live["snapshots"][1]["docker"]["policies"];
+    *policies = serde_json::json!([]);
+    workspace.write("live.json", &live.to_string());
+    let json = workspace.json(&["drift", "--live-from", "live.json", "--since", "then", "--format", "json"]);
+    let told = |index: usize| {
+        let count = |side: &str| json["drifts"][index][side]["differences"].as_array().unwrap().len();
+        (count("outside"), count("waiting"))
+    };
+    assert_eq!((told(0), told(1)), ((1, 0), (0, 2)), "{json:#}");
+}
+
+#[test]
+fn an_import_writes_for_whom_each_policy_is() {
+    let only = BOTH.replace("name: Mirrors", "name: Forge\norgs: [acme]");
+    let (workspace, _) = applied(&format!("{BOTH}{LABS}---\n{only}"));
+    workspace.write("seawall.yaml", "apiVersion: seawall/v1\nkind: Workspace\ndocker: {orgs: [acme, acme-labs]}\n");
+    fs::remove_file(workspace.path().join("policies.yaml")).unwrap();
+    let import = |arguments: &[&str]| {
+        let all = ["import", "--live-from", "live.json"].into_iter().chain(arguments.iter().copied());
+        workspace.run(&all.collect::<Vec<_>>())
+    };
+    // One of them first: what another one has under the same name gets a file of its own.
+    let (code, stdout, stderr) = import(&["--org", "acme", "--policy", "Forge"]);
+    assert_eq!((code, stderr.as_str()), (0, ""), "{stdout}");
+    let (code, stdout, stderr) = import(&[]);
+    assert_eq!((code, stderr.as_str()), (0, ""), "{stdout}");
+    insta::assert_snapshot!(stdout, @"
+      policies/forge-acme-labs.yaml  Forge
+      policies/mirrors.yaml          Mirrors
+    Wrote 2 files: planning now changes nothing, and access is as it was.
+    ");
+    let text = |name: &str| fs::read_to_string(workspace.path().join("policies").join(name)).unwrap();
+    assert!(text("forge.yaml").contains("name: Forge\norgs: [acme]\n"));
+    assert!(text("forge-acme-labs.yaml").contains("name: Forge\norgs: [acme-labs]\n"));
+    // What all have alike is one document, for just them.
+    assert!(text("mirrors.yaml").contains("name: Mirrors\norgs: [acme, acme-labs]\n"));
+    let (code, stdout, _) = workspace.run(&["plan", "--live-from", "live.json", "--detailed-exitcode"]);
+    assert_eq!(code, 0, "{stdout}");
+    // Both at once.
+    fs::remove_dir_all(workspace.path().join("policies")).unwrap();
+    let (code, stdout, _) = import(&[]);
+    assert!(code == 0 && stdout.contains("policies/forge-acme-labs.yaml  Forge"), "{stdout}");
+    assert!(text("forge-acme.yaml").contains("orgs: [acme]"));
+}
+
 #[test]
 fn questions_and_tests_are_put_to_each() {
     let test = "---\napiVersion: seawall/v1\nkind: AccessTest\nname: forge\nexpect:\n  - deny: connect:tcp git.corp.example:443\n";
@@ -289,11 +438,13 @@ fn mistakes_with_organizations_are_found_offline() {
 }
 
 #[test]
-fn the_schema_of_several_plans_is_current() {
-    let stored = concat!(env!("CARGO_MANIFEST_DIR"), "/schemas/plans.schema.json");
-    let schema = format!("{:#}\n", seawall::plan::set::schema());
-    if std::env::var_os("SEAWALL_CASES").is_some_and(|value| value == "write") {
-        fs::write(stored, &schema).unwrap();
+fn the_schemas_of_several_are_current() {
+    for (name, schema) in [("plans", seawall::plan::set::schema()), ("drifts", seawall::drift::set_schema())] {
+        let stored = format!("{}/schemas/{name}.schema.json", env!("CARGO_MANIFEST_DIR"));
+        let schema = format!("{schema:#}\n");
+        if std::env::var_os("SEAWALL_CASES").is_some_and(|value| value == "write") {
+            fs::write(&stored, &schema).unwrap();
+        }
+        assert!(fs::read_to_string(stored).unwrap_or_default() == schema, "run this test with `SEAWALL_CASES=write`");
     }
-    assert!(fs::read_to_string(stored).unwrap() == schema, "run this test with `SEAWALL_CASES=write`");
 }

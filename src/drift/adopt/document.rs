@@ -5,6 +5,7 @@
 
 use serde_json::{Value, json};
 
+use super::flow::has_comments;
 use super::text::{Edits, List, Refusal, content, entry, in_braces};
 use crate::import;
 use crate::model::{
@@ -126,7 +127,7 @@ fn rules(edits: &mut Edits<'_>, pair: &Pair<'_>) -> Result<(), Refusal> {
     }
     let list = List { key, value, flow: in_braces(root) };
     let moved = !added.is_empty() || keep.contains(&false);
-    if *brackets && moved {
+    if *brackets && moved && !has_comments(edits, value) {
         let kept = matched.iter().flatten().filter_map(|index| live.rules().get(*index));
         let all: Vec<Value> = kept.map(|live| import::rule(&live.rule)).chain(added.iter().cloned()).collect();
         return edits.set_items(&list, &keep, &added, &all);

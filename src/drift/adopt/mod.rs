@@ -6,18 +6,25 @@
 //!
 //! Invariant: bytes of a file that no difference is about stay as they are.
 
+mod agent;
 mod document;
+mod flow;
+pub mod shared;
 mod text;
+mod value;
 
 use std::collections::BTreeMap;
 
+use self::agent::AgentPair;
 use self::document::Pair;
-use self::text::{Edits, content, entry};
-use crate::check::Loaded;
-use crate::diagnostic::{Overlay, SourceFile};
-use crate::model::{Desired, DesiredPolicy, Domain, Live, LivePolicy};
+use self::text::{Edits, Refusal, content, entry};
+use crate::diagnostic::{Files, Overlay, SourceFile};
+use crate::model::{
+    Desired, DesiredAgentPolicy, DesiredPolicy, Domain, Live, LiveAgentPolicy, LiveAgents, LivePolicy, Origin,
+};
+use crate::plan::agents::diff;
 use crate::plan::matching;
-use crate::source::outline::{Outline, outline};
+use crate::source::outline::{Node, Outline, outline};
 
 /// What becomes of the documents.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -32,23 +39,65 @@ pub struct Adoption {
     pub replaced: Vec<String>,
 }
 
-/// Edits the documents of a workspace; team keys of `desired` are ids.
+impl Adoption {
+    /// Takes over what another one, of the documents after this one, does.
+    pub fn and(&mut self, later: Self) {
+        let Self { overlay, edited, removed, replaced } = later;
+        self.overlay.extend(overlay);
+        for (own, more) in [(&mut self.edited, edited), (&mut self.removed, removed)] {
+            own.extend(more);
+            own.sort();
+            own.dedup();
+        }
+        self.replaced.extend(replaced);
+    }
+}
+
+/// What the documents are to say.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Sides<'a> {
+    /// What is declared for a Docker organization, team keys being ids, and what is live there.
+    pub docker: Option<(&'a Desired, &'a Live)>,
+    /// What is declared for Vijil, what is live there, and whether everything there is the workspace's own.
+    pub agents: Option<(&'a Desired, &'a LiveAgents, bool)>,
+}
+
+/// A declared policy with the live one that it is, if there is one.
+#[derive(Clone, Copy)]
+enum Found<'a> {
+    Docker(&'a DesiredPolicy, Option<&'a LivePolicy>, &'a Live),
+    Agent(&'a DesiredAgentPolicy, Option<&'a LiveAgentPolicy>, bool),
+}
+
+/// Edits the documents of a workspace.
 ///
 /// # Errors
 ///
 /// Why it cannot be done, one phrase a policy.
-pub fn adopt(loaded: &Loaded, desired: &Desired, live: &Live) -> Result<Adoption, Vec<String>> {
-    let matched = matching::policies(&desired.policies, &live.policies);
-    let mut by_file: BTreeMap<&str, Vec<(&DesiredPolicy, Option<&LivePolicy>)>> = BTreeMap::new();
-    for (declared, found) in desired.policies.iter().zip(&matched) {
-        let found = found.and_then(|index| live.policies.get(index));
-        by_file.entry(&declared.origin.file).or_default().push((declared, found));
+pub fn adopt(files: &Files, sides: Sides<'_>) -> Result<Adoption, Vec<String>> {
+    let mut by_file: BTreeMap<&str, Vec<Found<'_>>> = BTreeMap::new();
+    let mut refusals = Vec::new();
+    if let Some((desired, live)) = sides.docker {
+        let matched = matching::policies(&desired.policies, &live.policies);
+        for (declared, found) in desired.policies.iter().zip(&matched) {
+            let found = found.and_then(|index| live.policies.get(index));
+            by_file.entry(&declared.origin.file).or_default().push(Found::Docker(declared, found, live));
+        }
+    }
+    if let Some((desired, live, exclusive)) = sides.agents {
+        for declared in &desired.agents {
+            match diff::find(declared, live) {
+                Ok(found) => {
+                    by_file.entry(&declared.origin.file).or_default().push(Found::Agent(declared, found, exclusive));
+                }
+                Err(error) => refusals.push(format!("`{}`: {}", declared.name, error.message)),
+            }
+        }
     }
     let mut adoption = Adoption::default();
-    let mut refusals = Vec::new();
     for (name, policies) in by_file {
-        let Some((_, file)) = loaded.findings.files.iter().find(|(_, file)| file.name == name) else { continue };
-        if let Err(more) = adopt_file(file, &policies, live, &mut adoption) {
+        let Some((_, file)) = files.iter().find(|(_, file)| file.name == name) else { continue };
+        if let Err(more) = adopt_file(file, &policies, &mut adoption) {
             refusals.extend(more);
         }
     }
@@ -57,12 +106,55 @@ pub fn adopt(loaded: &Loaded, desired: &Desired, live: &Live) -> Result<Adoption
     if refusals.is_empty() { Ok(adoption) } else { Err(refusals) }
 }
 
-fn adopt_file(
-    file: &SourceFile,
-    policies: &[(&DesiredPolicy, Option<&LivePolicy>)],
-    live: &Live,
-    adoption: &mut Adoption,
-) -> Result<(), Vec<String>> {
+/// What becomes of a document.
+enum Fate {
+    /// It stays, perhaps edited; the text of a file that it names may change.
+    Stays(Option<(String, String)>),
+    /// Nothing live belongs to it.
+    Goes,
+    /// The live policy of this id is of another kind.
+    Replaced(String),
+}
+
+impl Found<'_> {
+    fn name(&self) -> &str {
+        match self {
+            Self::Docker(declared, ..) => &declared.policy.name,
+            Self::Agent(declared, ..) => &declared.name,
+        }
+    }
+
+    fn origin(&self) -> &Origin {
+        match self {
+            Self::Docker(declared, ..) => &declared.origin,
+            Self::Agent(declared, ..) => &declared.origin,
+        }
+    }
+
+    fn is_kind(&self, kind: &str) -> bool {
+        match self {
+            Self::Docker(declared, ..) => is_of(kind, declared.domain),
+            Self::Agent(..) => kind == "AgentPolicy",
+        }
+    }
+
+    fn edit(&self, root: &Node, edits: &mut Edits<'_>) -> Result<Fate, Refusal> {
+        match *self {
+            Self::Docker(_, None, _) | Self::Agent(_, None, _) => Ok(Fate::Goes),
+            Self::Docker(declared, Some(found), _) if !is_of_domain(found, declared.domain) => {
+                Ok(Fate::Replaced(found.id.0.clone()))
+            }
+            Self::Docker(declared, Some(found), live) => {
+                document::edit(edits, &Pair { root, declared, live: found, teams: &live.teams }).map(Fate::Stays)
+            }
+            Self::Agent(declared, Some(live), exclusive) => {
+                agent::edit(edits, &AgentPair { root, declared, live, exclusive }).map(Fate::Stays)
+            }
+        }
+    }
+}
+
+fn adopt_file(file: &SourceFile, policies: &[Found<'_>], adoption: &mut Adoption) -> Result<(), Vec<String>> {
     let mark = if file.text.starts_with('\u{feff}') { "\u{feff}" } else { "" };
     let source = file.text.strip_prefix(mark).unwrap_or(&file.text);
     let whole = |reason: &str| vec![format!("`{}`: {reason}", file.name)];
@@ -70,39 +162,44 @@ fn adopt_file(
     let mut edits = Edits::new(source);
     let mut gone = Vec::new();
     let mut refusals = Vec::new();
-    for (declared, found) in policies {
-        let name = &declared.policy.name;
-        let position = outlines.iter().position(|outline| {
+    for policy in policies {
+        let name = policy.name();
+        let is_it = |(_, outline): &(usize, &Outline)| {
             entry(&outline.root, "name").is_some_and(|(_, value)| content(value) == name)
-                && entry(&outline.root, "kind").is_some_and(|(_, value)| is_of(content(value), declared.domain))
-        });
+                && entry(&outline.root, "kind").is_some_and(|(_, value)| policy.is_kind(content(value)))
+        };
+        // Policies of several organizations may share a name.
+        let stands = |(_, outline): &(usize, &Outline)| {
+            let start = entry(&outline.root, "name").map_or(0, |(_, value)| mark.len() + value.span.start);
+            file.place(&(start..start)).line == policy.origin().line
+        };
+        let found: Vec<(usize, &Outline)> = outlines.iter().enumerate().filter(is_it).collect();
+        let position = match found.as_slice() {
+            [(only, _)] => Some(*only),
+            several => several.iter().find(|one| stands(one)).map(|(position, _)| *position),
+        };
         let Some((position, outline)) = position.and_then(|at| Some((at, outlines.get(at)?))) else {
             refusals.push(format!("`{name}`: its name or kind comes from elsewhere in `{}`", file.name));
             continue;
         };
-        let place = (name.clone(), file.name.clone());
-        match found {
-            None => {
+        let place = (name.to_owned(), file.name.clone());
+        let mut own = Edits::new(source);
+        match policy.edit(&outline.root, &mut own) {
+            Err(reason) => refusals.push(format!("`{name}`: {reason}")),
+            Ok(Fate::Goes) => {
                 gone.push(position);
                 adoption.removed.push(place);
             }
-            Some(found) if !is_of_domain(found, declared.domain) => {
+            Ok(Fate::Replaced(id)) => {
                 gone.push(position);
-                adoption.replaced.push(found.id.0.clone());
+                adoption.replaced.push(id);
             }
-            Some(found) => {
-                let pair = Pair { root: &outline.root, declared, live: found, teams: &live.teams };
-                let mut own = Edits::new(source);
-                match document::edit(&mut own, &pair) {
-                    Err(reason) => refusals.push(format!("`{name}`: {reason}")),
-                    Ok(None) if own.is_empty() => {}
-                    Ok(beside) => {
-                        adoption.edited.push(place);
-                        edits.extend(own);
-                        if let Some((cedar_file, text)) = beside {
-                            adoption.overlay.insert(beside_path(&file.name, &cedar_file), Some(text));
-                        }
-                    }
+            Ok(Fate::Stays(None)) if own.is_empty() => {}
+            Ok(Fate::Stays(beside)) => {
+                adoption.edited.push(place);
+                edits.extend(own);
+                if let Some((named, text)) = beside {
+                    adoption.overlay.insert(beside_path(&file.name, &named), Some(text));
                 }
             }
         }

@@ -45,8 +45,8 @@ impl<'a> Edits<'a> {
         for (span, with) in &self.edits {
             let kept = self.text.get(done..span.start).ok_or("a value is used in more than one place")?;
             text.push_str(kept);
-            // A text that ends without a line end goes on here.
-            if with.ends_with('\n') && !with.starts_with('\n') && !text.is_empty() && !text.ends_with('\n') {
+            // Lines go in behind a text that ends without a line end.
+            if span.is_empty() && with.ends_with('\n') && !text.is_empty() && !text.ends_with('\n') {
                 text.push('\n');
             }
             text.push_str(&if windows { with.replace('\n', "\r\n") } else { with.clone() });
@@ -99,7 +99,10 @@ impl<'a> Edits<'a> {
         let start = key.span.end + colon + 1;
         let written = emit::value(new, self.column(key.span.start));
         if matches!(value.shape, Shape::Scalar { style: Style::Block, .. }) {
-            self.replace(start..value.span.end.max(start), written + "\n");
+            // The blanks in front of what comes next are not its own.
+            let own = self.text.get(..value.span.end).unwrap_or_default().trim_end_matches([' ', '\t']);
+            let end = if own.ends_with('\n') { own.len() } else { value.span.end };
+            self.replace(start..end.max(start), written + "\n");
         } else {
             self.replace(start..self.end(value).max(start), written);
         }
@@ -137,6 +140,9 @@ impl<'a> Edits<'a> {
         };
         if items.len() != keep.len() {
             return Err(format!("`{}` is put together from other parts", content(key)));
+        }
+        if *brackets && !all.is_empty() && super::flow::has_comments(self, value) {
+            return super::flow::edit(self, value, keep, added);
         }
         if *brackets || flow || all.is_empty() {
             return self.set_list(list, items, *brackets, all);

@@ -46,12 +46,15 @@ pub struct AgentError {
     pub hint: String,
 }
 
-/// Makes the Vijil side of a plan; ids and phases of its steps go on from these.
-///
-/// # Errors
-///
-/// Everything that the documents make impossible.
-pub fn make(input: Input<'_>, last_id: usize, last_phase: usize) -> Result<AgentPlan, Vec<AgentError>> {
+/// What differs, also where the service would not take it: to be shown, and never to be carried out.
+#[must_use]
+pub fn differences(input: Input<'_>) -> AgentPlan {
+    made(input, 0, 0).0
+}
+
+/// Makes the Vijil side of a plan, with everything that the documents make impossible; ids and phases of its steps go on
+/// from these.
+pub(crate) fn made(input: Input<'_>, last_id: usize, last_phase: usize) -> (AgentPlan, Vec<AgentError>) {
     let Input { target, desired, live, exclusive, notes } = input;
     let mut errors = Vec::new();
     let mut staged: Vec<(usize, AgentStep)> = Vec::new();
@@ -74,9 +77,6 @@ pub fn make(input: Input<'_>, last_id: usize, last_phase: usize) -> Result<Agent
             unmanaged.push(policy.name.clone());
         }
     }
-    if !errors.is_empty() {
-        return Err(errors);
-    }
     staged.sort_by_key(|(stage, _)| *stage); // stable: the order of documents and rules stays
     let mut stages: Vec<usize> = staged.iter().map(|(stage, _)| *stage).collect();
     stages.dedup();
@@ -89,7 +89,7 @@ pub fn make(input: Input<'_>, last_id: usize, last_phase: usize) -> Result<Agent
         })
         .collect();
     let live = AgentRecord::new(live, &steps);
-    Ok(AgentPlan { target: target.clone(), steps, unmanaged, live })
+    (AgentPlan { target: target.clone(), steps, unmanaged, live }, errors)
 }
 
 /// The live policy that a document is about: of its name, else of an earlier one; archived ones only when there is no

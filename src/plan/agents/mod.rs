@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-pub use diff::{AgentError, Input, make};
+pub use diff::{AgentError, Input};
 pub use step::{AgentRequest, AgentStep, Subject};
 
 use super::Touched;

@@ -1,4 +1,5 @@
 //! What differs between live and documents, and the way back into the documents.
 
+mod agents;
 mod command;
 mod random;

@@ -261,6 +261,26 @@ async fn documents_are_taken_from_a_workspace() {
     assert_eq!(get("/orgs/acme/groups").await["count"], json!(2));
 }
 
+#[tokio::test]
+async fn a_workspace_of_several_organizations_seeds_them_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = "apiVersion: seawall/v1\nkind: Workspace\ndocker: {orgs: [acme, acme-labs]}\n";
+    std::fs::write(folder.path().join("seawall.yaml"), settings).unwrap();
+    let policy = |name: &str| {
+        format!("apiVersion: seawall/v1\nkind: NetworkPolicy\nname: {name}\nscope: {{teams: [research]}}\nrules: []\n")
+    };
+    let documents = format!("{}---\n{}orgs: [acme-labs]\n", policy("Both"), policy("Labs"));
+    std::fs::write(folder.path().join("policies.yaml"), documents).unwrap();
+    let process = Process::start(&mut command(&["--seed", folder.path().to_str().unwrap()]));
+    let (_, token) = process.token("seawall", "emulator").await;
+    let get = async |path: &str| process.call(Method::GET, path, &token, None).await.unwrap().1;
+    for (org, policies) in [("acme", 1), ("acme-labs", 2)] {
+        let list = get(&format!("/orgs/{org}/governance/policies")).await;
+        assert_eq!(list["data"].as_array().map(Vec::len), Some(policies), "{list}");
+        assert_eq!(get(&format!("/orgs/{org}/groups")).await["count"], json!(1));
+    }
+}
+
 fn write(folder: &Path, snapshot: &Value) -> String {
     let path = folder.join("live.json");
     std::fs::write(&path, snapshot.to_string()).unwrap();
