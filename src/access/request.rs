@@ -150,9 +150,12 @@ fn unknown_action(action: &str) -> NoRequest {
         "PATCH",
         "HEAD",
     ];
-    let near =
-        known.into_iter().filter(|known| strsim::jaro_winkler(&known.to_lowercase(), &action.to_lowercase()) > 0.8);
-    let help = match near.min_by_key(|known| strsim::levenshtein(known, action)) {
+    // Letters that changed places are a slip, in a short word too.
+    let near = known.into_iter().filter(|known| {
+        let (known, action) = (known.to_lowercase(), action.to_lowercase());
+        strsim::jaro_winkler(&known, &action) > 0.8 || strsim::damerau_levenshtein(&known, &action) == 1
+    });
+    let help = match near.min_by_key(|known| strsim::damerau_levenshtein(known, action)) {
         Some(near) => format!("did you mean `{near}`?"),
         None => "ask for `connect:tcp HOST`, `connect:udp HOST`, `read PATH`, `write PATH`, `mount ro|rw PATH`, \
                  `METHOD URL` or `mcp ACTION TARGET`"
@@ -285,6 +288,7 @@ mod tests {
     fn what_is_no_request_says_what_to_write() {
         for (text, message, help) in [
             ("conect:tcp x", "there is no action `conect:tcp`", "did you mean `connect:tcp`?"),
+            ("GTE https://x.example/", "there is no action `GTE`", "did you mean `GET`?"),
             ("connect:tcp *.x.example", "`*.x.example` is a pattern", "ask for one host; patterns are what rules have"),
             (
                 "connect:tcp x.example:0",

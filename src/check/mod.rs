@@ -127,6 +127,11 @@ pub fn run(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
     }
 }
 
+/// The codes of all checks.
+pub fn codes() -> impl Iterator<Item = &'static str> {
+    TABLE.iter().copied().flatten().map(|check| check.code)
+}
+
 /// The check with this code.
 #[must_use]
 pub fn find(code: &str) -> Option<&'static Check> {

@@ -11,13 +11,22 @@ pub(super) const CHECKS: &[Check] = &[
         code: "duplicate-policy",
         severity: Severity::Error,
         title: "two policies have the same name",
-        explanation: "The name is the identity of a policy, and the service refuses a second policy of a name. Whether it \
-            tells names apart that differ in nothing but case or spaces around them is not documented, so those count as \
-            equal too.",
+        explanation: "The name is the identity of a policy, and the service refuses a second policy of a name.",
+        bad: "apiVersion: seawall/v1\nkind: NetworkPolicy\nname: Baseline\nrules: []\n---\n\
+            apiVersion: seawall/v1\nkind: FilesystemPolicy\nname: Baseline\nrules: []\n",
+        fix: "Rename one of the two, or join them.",
+        run: Run::Workspace(policies),
+    },
+    Check {
+        code: "similar-policy",
+        severity: Severity::Warning,
+        title: "the names of two policies differ in nothing but case or spaces",
+        explanation: "Whether the service tells such names apart is not documented: it may refuse to create the second. \
+            Where both are live, it does.",
         bad: "apiVersion: seawall/v1\nkind: NetworkPolicy\nname: Baseline\nrules: []\n---\n\
             apiVersion: seawall/v1\nkind: FilesystemPolicy\nname: baseline\nrules: []\n",
         fix: "Rename one of the two, or join them.",
-        run: Run::Workspace(policies),
+        run: Run::Reading,
     },
     Check {
         code: "duplicate-rule",
@@ -50,20 +59,22 @@ fn folded(name: &str) -> String {
 }
 
 fn policies(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
-    let mut seen: BTreeMap<String, &Declared<'_>> = BTreeMap::new();
+    let mut seen: BTreeMap<String, Vec<&Declared<'_>>> = BTreeMap::new();
     for policy in input.policies {
         let name = &policy.desired.policy.name;
-        let Some(first) = seen.get(&folded(name)) else {
-            seen.insert(folded(name), policy);
-            continue;
-        };
+        let alike = seen.entry(folded(name)).or_default();
+        let same = alike.iter().copied().find(|other| other.desired.policy.name == *name);
+        let first = same.or(alike.first().copied());
+        alike.push(policy);
+        let Some(first) = first else { continue };
         let other = &first.desired.policy.name;
-        let message = if other == name {
-            format!("two policies are named `{name}`")
+        let finding = if other == name {
+            Diagnostic::error("duplicate-policy", format!("two policies are named `{name}`"))
         } else {
-            format!("the policies `{other}` and `{name}` differ only in case or spaces")
+            let message = format!("the policies `{other}` and `{name}` differ only in case or spaces");
+            Diagnostic::warning("similar-policy", message)
         };
-        let finding = Diagnostic::error("duplicate-policy", message).at(policy.document.label("/name"));
+        let finding = finding.at(policy.document.label("/name"));
         let first = first.document.label("/name").saying("the first stands here");
         findings.push(finding.related(first).help("rename one of the two, or join them"));
     }

@@ -2,11 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use strsim::damerau_levenshtein;
-
 use super::{Check, Input, Run};
 use crate::access::survey::Survey;
-use crate::diagnostic::{Diagnostic, Severity};
+use crate::diagnostic::{Diagnostic, Severity, nearest};
 use crate::document::{Declared, Document, Workspace as Settings};
 use crate::model::{is_for, variable_suffix};
 
@@ -96,11 +94,11 @@ pub(super) fn look(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
 }
 
 fn unknown(org: &str, known: &[&String]) -> Diagnostic {
-    let near = known.iter().map(|name| (damerau_levenshtein(name, org), name)).filter(|(distance, _)| *distance <= 2);
+    let near = nearest(org, known.iter().map(|name| name.as_str()));
     let names = || known.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
     let finding = Diagnostic::error("unknown-org", format!("the workspace has no organization `{org}`"));
-    finding.help(match near.min() {
-        Some((_, near)) => format!("did you mean `{near}`?"),
+    finding.help(match near {
+        Some(near) => format!("did you mean `{near}`?"),
         None => format!("name one of {}, or add it to `docker.orgs` in `seawall.yaml`", names()),
     })
 }

@@ -2,10 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use strsim::damerau_levenshtein;
-
 use super::{Check, Input, Run};
-use crate::diagnostic::{Diagnostic, Label, Severity};
+use crate::diagnostic::{Diagnostic, Label, Severity, nearest};
 use crate::model::Scope;
 
 pub(super) const CHECKS: &[Check] = &[
@@ -67,10 +65,7 @@ fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
         if known.iter().any(|name| name == team) || is_id(team) {
             continue;
         }
-        let near = known
-            .iter()
-            .filter(|name| damerau_levenshtein(name, team) <= 2)
-            .min_by_key(|name| damerau_levenshtein(name, team));
+        let near = nearest(team, known.iter().map(String::as_str));
         let finding = Diagnostic::warning("unknown-team", format!("`docker.teams` has no team `{team}`")).at(label);
         findings.push(finding.help(match near {
             Some(near) => format!("did you mean `{near}`?"),

@@ -7,6 +7,7 @@ use super::planning::{self, Stricter, Workspace};
 use super::{Context, Exit, Failure, report, workspace};
 use crate::access::{Request, State};
 use crate::check::{Emptiness, Loaded};
+use crate::diagnostic::nearest;
 use crate::document::Test;
 use crate::model::{DesiredPolicy, Live, LivePolicy, Policy, TeamLookup};
 use crate::render::answer::{self, Places};
@@ -104,7 +105,9 @@ impl Subject {
         }
         let named: BTreeSet<&str> = self.policies.iter().flat_map(|policy| policy.scope.teams()).collect();
         for team in teams.iter().filter(|team| !named.contains(team.as_str())) {
-            context.note(&format!("note: no policy is for the team `{}`", line(team)));
+            let near = nearest(team, named.iter().copied());
+            let near = near.map(|near| format!(": did you mean `{}`?", line(near))).unwrap_or_default();
+            context.note(&format!("note: no policy is for the team `{}`{near}", line(team)));
         }
         Ok(teams.iter().cloned().collect())
     }
@@ -166,8 +169,14 @@ pub(super) fn live_subjects(context: &Context, path: Option<&std::path::Path>) -
 pub(super) fn live_team(live: &Live, team: &str) -> Result<String, Failure> {
     match live.teams.resolve(team) {
         TeamLookup::Found(id) => Ok(id),
-        TeamLookup::Unknown => Err(Failure::new(Exit::Usage, format!("the organization has no team `{team}`"))
-            .hint("name a team by its name or id")),
+        TeamLookup::Unknown => {
+            let names: Vec<String> = live.teams.iter().map(|team| team.name).collect();
+            let failure = Failure::new(Exit::Usage, format!("the organization has no team `{team}`"));
+            Err(failure.hint(match nearest(team, names.iter().map(String::as_str)) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => "name a team by its name or id".to_owned(),
+            }))
+        }
         TeamLookup::Ambiguous(ids) => {
             let failure = Failure::new(Exit::Usage, format!("{} teams are called `{team}`", ids.len()));
             Err(failure.hint(format!("write the id of the one that is meant: {}", ids.join(", "))))

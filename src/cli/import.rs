@@ -8,7 +8,7 @@ use super::planning::{State, Workspace};
 use super::writing::{Written, write_all};
 use super::{Context, Exit, Failure, report, workspace};
 use crate::check::{self, Emptiness, Loaded};
-use crate::diagnostic::Overlay;
+use crate::diagnostic::{Overlay, nearest};
 use crate::import::{self, Candidate, Import, Problem, Refused};
 use crate::model::Desired;
 use crate::plan::diff::Ownership;
@@ -146,8 +146,7 @@ fn chosen(
     let own = states().flat_map(|live| &live.docker).flat_map(|live| &live.policies).map(|policy| policy.name.as_str());
     let agents = states().flat_map(|live| &live.vijil).flat_map(|live| &live.policies);
     let all = own.chain(agents.map(|policy| policy.name.as_str()));
-    let near = all.min_by_key(|other| strsim::damerau_levenshtein(other, name));
-    let near = near.filter(|near| strsim::damerau_levenshtein(near, name) * 3 <= name.chars().count().max(3));
+    let near = nearest(name, all);
     let failure = Failure::new(Exit::Usage, format!("no live policy is named `{name}`"));
     Err(match near {
         Some(near) => failure.hint(format!("did you mean `{near}`?")),

@@ -52,6 +52,15 @@ pub use context::Context;
 pub use settings::{Environment, Overrides, Setting};
 
 const EXIT_CODES: &str = "\
+Examples:
+  seawall import                                       # documents for what is live
+  seawall validate && seawall test                     # offline, before a commit
+  seawall plan                                         # what would change, and what it means for access
+  seawall apply                                        # carries it out, after asking
+  seawall drift                                        # on a schedule: what somebody changed outside
+
+Each command shows more of them: `seawall plan --help`.
+
 Exit codes:
   0  done, or nothing to do
   1  the documents are wrong, or an access test fails
@@ -218,12 +227,13 @@ mod tests {
 
     #[test]
     fn every_command_shows_examples_and_they_parse() {
-        for command in definition().get_subcommands() {
+        let whole = definition();
+        for command in std::iter::once(&whole).chain(whole.get_subcommands()) {
             let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
             let examples: Vec<&str> = help.lines().filter(|line| line.starts_with("  seawall ")).collect();
             assert!(!examples.is_empty(), "`{}` shows no example", command.get_name());
             for example in examples {
-                let words = example.split(['#', '>', '|']).next().unwrap().split_whitespace();
+                let words = example.split(['#', '>', '|', '&']).next().unwrap().split_whitespace();
                 let parsed = Cli::try_parse_from(words);
                 assert!(parsed.is_ok(), "{example}: {}", parsed.err().unwrap());
             }

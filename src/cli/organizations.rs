@@ -15,6 +15,7 @@ use super::connect::Shared;
 use super::planning::{Services, State, Workspace, live_from};
 use super::{Context, Exit, Failure, report};
 use crate::check::Loaded;
+use crate::diagnostic::nearest;
 use crate::document::{Docker, Workspace as Settings};
 use crate::model::{Desired, is_for};
 use crate::plan::Plan;
@@ -76,10 +77,9 @@ fn of(loaded: &Loaded, org: &str) -> Loaded {
 
 fn unknown(org: &str, from: &str, orgs: &[String]) -> Failure {
     let names = orgs.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-    let near =
-        orgs.iter().map(|name| (strsim::damerau_levenshtein(name, org), name)).filter(|(far, _)| *far <= 2).min();
+    let near = nearest(org, orgs.iter().map(String::as_str));
     Failure::new(Exit::Usage, format!("`{from}`: the workspace has no organization `{org}`")).hint(match near {
-        Some((_, near)) => format!("did you mean `{near}`?"),
+        Some(near) => format!("did you mean `{near}`?"),
         None => format!("name one of {names}"),
     })
 }

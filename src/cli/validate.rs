@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use super::{Context, Exit, Failure, workspace};
 use crate::check::{self, Emptiness};
-use crate::diagnostic::{Diagnostic, Findings};
+use crate::diagnostic::{Diagnostic, Findings, nearest};
 use crate::render::{diagnostic, findings, github, sarif};
 
 const EXAMPLES: &str = "\
@@ -44,8 +44,14 @@ enum Format {
 
 pub(super) fn run(context: &Context, Args { paths, explain, format }: &Args) -> Result<Exit, Failure> {
     if let Some(code) = explain {
-        let unknown = || Failure::new(Exit::Usage, format!("there is no kind of finding `{code}`"));
-        let check = check::find(code).ok_or_else(|| unknown().hint("findings show their code in brackets"))?;
+        let unknown = || {
+            let failure = Failure::new(Exit::Usage, format!("there is no kind of finding `{code}`"));
+            failure.hint(match nearest(code, check::codes()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => "findings show their code in brackets".to_owned(),
+            })
+        };
+        let check = check::find(code).ok_or_else(unknown)?;
         context.print(&findings::explanation(check))?;
         return Ok(Exit::Done);
     }

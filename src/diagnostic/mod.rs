@@ -4,10 +4,12 @@
 //! each output format decides for itself how to show a place.
 
 mod files;
+mod nearest;
 
 use std::ops::Range;
 
 pub use files::{FileId, Files, Overlay, Place, SourceFile};
+pub use nearest::nearest;
 
 /// How much a finding weighs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

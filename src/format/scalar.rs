@@ -76,7 +76,11 @@ fn reads_the_same_bare(text: &str, flow: bool) -> bool {
         _ => first.is_alphabetic() || first == '/',
     };
     let structure = text.contains(": ") || text.contains(" #") || text.ends_with([':', ' ']);
-    let brackets = flow && text.contains([',', '[', ']', '{', '}', ':']);
+    // `connect:tcp` is what everybody writes; behind a colon in brackets, old readers stumble over anything else.
+    let colon = |(at, _): (usize, &str)| {
+        text.get(at + 1..).and_then(|rest| rest.chars().next()).is_none_or(|next| !next.is_ascii_alphabetic())
+    };
+    let brackets = flow && (text.contains([',', '[', ']', '{', '}']) || text.match_indices(':').any(colon));
     let word = READ_OTHERWISE.iter().any(|word| text.eq_ignore_ascii_case(word));
     let is_text = resolve_scalar(text).is_some_and(|value| value.is_string());
     starts_well && !structure && !brackets && !word && is_text && text.chars().all(is_shown)
@@ -113,8 +117,9 @@ mod tests {
     fn quotes_go_where_nobody_needs_them() {
         let cases = [
             ("'allow mirrors'", "allow mirrors", "allow mirrors"),
-            // A colon inside of a word ends nothing, but old readers stumble over one in brackets.
+            // A colon inside of a word ends nothing, but old readers stumble over a port in brackets.
             ("\"cve.mitre.org:443\"", "cve.mitre.org:443", "\"cve.mitre.org:443\""),
+            ("'connect:tcp'", "connect:tcp", "connect:tcp"),
             ("'~/src/**'", "~/src/**", "~/src/**"),
             ("\"10.0.0.0/8\"", "10.0.0.0/8", "10.0.0.0/8"),
             ("\"10.0.0.1\"", "10.0.0.1", "10.0.0.1"),

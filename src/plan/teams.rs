@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use thiserror::Error;
 
+use crate::diagnostic;
 use crate::model::{Desired, Origin, Scope, TeamDirectory, TeamLookup};
 
 /// A team of a scope that cannot be told from the organization's teams.
@@ -79,10 +80,6 @@ pub fn resolve(desired: &Desired, teams: &TeamDirectory) -> Result<Desired, Vec<
 }
 
 fn nearest(text: &str, teams: &TeamDirectory) -> Option<String> {
-    teams
-        .iter()
-        .map(|team| (strsim::damerau_levenshtein(text, &team.name), team.name))
-        .filter(|(distance, name)| *distance * 3 <= name.chars().count().max(3))
-        .min()
-        .map(|(_, name)| name)
+    let names: Vec<String> = teams.iter().map(|team| team.name).collect();
+    diagnostic::nearest(text, names.iter().map(String::as_str)).map(str::to_owned)
 }

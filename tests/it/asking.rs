@@ -142,7 +142,10 @@ fn a_question_that_is_none_is_wrong_usage() {
     }
     // Offline nobody knows which teams there are.
     let (code, _, stderr) = seawall(folder.path(), &["can", "connect:tcp", "x.example.com", "--team", "reserch"]);
-    assert_eq!((code, stderr.as_str()), (Some(0), "note: no policy is for the team `reserch`\n"));
+    assert_eq!(
+        (code, stderr.as_str()),
+        (Some(0), "note: no policy is for the team `reserch`: did you mean `research`?\n")
+    );
 }
 
 /// Rules as YAML, a request, and what is to be answered; of the service's documentation.

@@ -93,6 +93,20 @@ fn calls(name: &str) -> Result<Calls, String> {
     }
 }
 
+/// The kinds of faults by their names.
+const KINDS: [&str; 10] = [
+    "refuse",
+    "refuse-after",
+    "delay",
+    "cut",
+    "lose-before",
+    "lose-after",
+    "expire-tokens",
+    "rate-limit",
+    "lie",
+    "edit",
+];
+
 fn parse_kind(kind: &str, argument: Option<&str>) -> Result<FaultKind, String> {
     let required = || argument.ok_or_else(|| format!("`{kind}` needs an argument"));
     let none = |kind: FaultKind| match argument {
@@ -118,7 +132,10 @@ fn parse_kind(kind: &str, argument: Option<&str>) -> Result<FaultKind, String> {
             lie.ok_or_else(|| format!("no lie is named `{name}`"))
         }
         "edit" => Ok(FaultKind::Edit(edit(required()?)?)),
-        _ => Err(format!("no kind is named `{kind}`")),
+        _ => Err(match crate::diagnostic::nearest(kind, KINDS) {
+            Some(near) => format!("no kind is named `{kind}`: did you mean `{near}`?"),
+            None => format!("no kind is named `{kind}`: there are {}", KINDS.join(", ")),
+        }),
     }
 }
 

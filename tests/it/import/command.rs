@@ -160,11 +160,11 @@ fn what_no_document_can_say_is_told_and_the_rest_is_imported() {
     assert_eq!(code, Some(1));
     insta::assert_snapshot!(format!("{stdout}{stderr}"), @r#"
       policies/baseline-14092b97.yaml  baseline
+      policies/baseline-95563cf5.yaml  Baseline
       policies/red-31m.yaml            red\u{1b}[31m
-    Wrote 2 files: planning now changes nothing of them; 6 other steps wait to be applied.
-    error: 6 live policies cannot be imported:
+    Wrote 3 files: planning now changes nothing of them; 5 other steps wait to be applied.
+    error: 5 live policies cannot be imported:
       ``: `name` is empty
-      `Baseline`: the policies `baseline` and `Baseline` differ only in case or spaces
       `Gone`: it is for the team `99999999-1111-4111-8111-111111111111`, which the organization no longer has
       `Later`: there is no action `connect:quic`
       `Twice`: two rules are named `r`

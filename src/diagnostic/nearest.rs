@@ -1,0 +1,34 @@
+//! What was probably meant.
+
+/// The name that differs least from what was written, upper and lower case aside, where at most every third character
+/// does; the first of several.
+#[must_use]
+pub fn nearest<'a>(written: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let folded = written.to_lowercase();
+    let far = |name: &str| strsim::damerau_levenshtein(&folded, &name.to_lowercase());
+    let near = names.into_iter().map(|name| (far(name), name)).min_by_key(|(far, _)| *far)?;
+    let (far, name) = near;
+    (far * 3 <= name.chars().count().max(3)).then_some(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::nearest;
+
+    #[test]
+    fn only_a_slip_is_taken_for_a_name() {
+        let names = ["research", "platform", "x"];
+        let table = [
+            ("reserch", Some("research")),
+            ("RESEARCH", Some("research")),
+            ("paltform", Some("platform")), // two letters changed places
+            ("y", Some("x")),
+            ("operations", None),
+            ("", Some("x")),
+        ];
+        for (written, name) in table {
+            assert_eq!(nearest(written, names), name, "{written}");
+        }
+        assert_eq!(nearest("x", []), None);
+    }
+}
