@@ -1,6 +1,7 @@
 //! Cedar text: what the service refuses, what the engine's validator finds, and traps.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::{Check, Input, Run};
 use crate::access::cedar::{self, Effect, Finding, Statement, code};
@@ -226,21 +227,21 @@ pub(super) const CHECKS: &[Check] = &[
     },
 ];
 
-fn check(policy: &Declared<'_>, files: &Files, findings: &mut Vec<Diagnostic>) {
+fn check(policy: &Declared<'_>, _: &Files, findings: &mut Vec<Diagnostic>) {
     let Body::Cedar(cedar) = &policy.desired.policy.body else { return };
     if cedar.schema_url == DEFAULT_SCHEMA_URL {
-        findings.extend(cedar::examine(&cedar.text).into_iter().map(|finding| place(finding, policy, files)));
+        findings.extend(cedar::examine(&cedar.text).into_iter().map(|finding| place(finding, policy)));
         return;
     }
-    findings.extend(cedar::examine_syntax(&cedar.text).into_iter().map(|finding| place(finding, policy, files)));
+    findings.extend(cedar::examine_syntax(&cedar.text).into_iter().map(|finding| place(finding, policy)));
     let message = format!("of a policy for `{}` only the syntax is checked", cedar.schema_url);
     let finding = Diagnostic::note("mcp-other-schema", message).at(policy.document.label("/schema_url"));
     findings.push(finding.help(format!("seawall knows the schema `{DEFAULT_SCHEMA_URL}`")));
 }
 
-fn place(finding: Finding, policy: &Declared<'_>, files: &Files) -> Diagnostic {
+fn place(finding: Finding, policy: &Declared<'_>) -> Diagnostic {
     let severity = super::find(finding.code).map_or(Severity::Error, |check| check.severity);
-    let label = policy.cedar_label(files, &(finding.start..finding.end));
+    let label = policy.cedar_label(&(finding.start..finding.end));
     Diagnostic::new(severity, finding.code, finding.message).at(label).help(finding.help)
 }
 
@@ -249,11 +250,11 @@ fn place(finding: Finding, policy: &Declared<'_>, files: &Files) -> Diagnostic {
 pub(super) fn comments(policy: &Declared<'_>, files: &Files) -> Option<(FileId, Vec<Comment>, Places)> {
     let Body::Cedar(cedar) = &policy.desired.policy.body else { return None };
     let spans = cedar::comments(&cedar.text);
-    let file = policy.cedar_label(files, spans.first()?).file;
+    let file = policy.cedar_label(spans.first()?).file;
     let source = files.get(file);
     let comment = |span: Range<usize>| {
         let text = cedar.text.get(span.clone())?;
-        let span = policy.cedar_label(files, &span).span;
+        let span = policy.cedar_label(&span).span;
         let line = source.line_start(source.place(&span).line);
         let trailing = !source.slice(&(line..span.start)).trim().is_empty();
         let found = source.slice(&span) == text;
@@ -261,7 +262,7 @@ pub(super) fn comments(policy: &Declared<'_>, files: &Files) -> Option<(FileId, 
     };
     let comments = spans.into_iter().filter_map(comment).collect();
     let statements = cedar::statements(&cedar.text).unwrap_or_default();
-    let items = statements.iter().map(|one| Places::scalar(policy.cedar_label(files, &one.span).span)).collect();
+    let items = statements.iter().map(|one| Places::scalar(policy.cedar_label(&one.span).span)).collect();
     // A place that no line contains: nothing covers the text as a whole.
     let end = source.text.len();
     Some((file, comments, Places { span: end..end, parts: Parts::Items(items) }))
@@ -271,16 +272,16 @@ pub(super) fn comments(policy: &Declared<'_>, files: &Files) -> Option<(FileId, 
 pub(super) fn statements(policy: &Declared<'_>, files: &Files) -> Vec<DesiredRule> {
     let Body::Cedar(cedar) = &policy.desired.policy.body else { return Vec::new() };
     let statements = cedar::statements(&cedar.text).unwrap_or_default();
-    let place = |one: &Statement| DesiredRule {
+    let place = |one: &Arc<Statement>| DesiredRule {
         previously: Vec::new(),
-        origin: origin(files, &policy.cedar_label(files, &one.span)),
+        origin: origin(files, &policy.cedar_label(&one.span)),
     };
     statements.iter().map(place).collect()
 }
 
 /// Permits that a forbid of another policy covers, for everybody whom the permit's policy governs.
 fn check_covers(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
-    let policies: Vec<(&Declared<'_>, Vec<Statement>)> = input
+    let policies: Vec<(&Declared<'_>, Vec<Arc<Statement>>)> = input
         .policies
         .iter()
         .copied()
@@ -289,10 +290,10 @@ fn check_covers(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
             Body::Allowlist(_) => None,
         })
         .collect();
-    cedar::with_deep_stack(|| look_for_covers(input.files, &policies, findings));
+    cedar::with_deep_stack(|| look_for_covers(&policies, findings));
 }
 
-fn look_for_covers(files: &Files, policies: &[(&Declared<'_>, Vec<Statement>)], findings: &mut Vec<Diagnostic>) {
+fn look_for_covers(policies: &[(&Declared<'_>, Vec<Arc<Statement>>)], findings: &mut Vec<Diagnostic>) {
     for (index, (policy, statements)) in policies.iter().enumerate() {
         for permit in statements.iter().filter(|statement| statement.effect == Effect::Permit) {
             let covering = policies.iter().enumerate().filter(|(other, (wider, _))| {
@@ -301,10 +302,10 @@ fn look_for_covers(files: &Files, policies: &[(&Declared<'_>, Vec<Statement>)], 
             let forbid = covering.flat_map(|(_, (wider, statements))| statements.iter().map(move |one| (wider, one)));
             let mut forbid = forbid.filter(|(_, one)| one.effect == Effect::Forbid && cedar::covers(one, permit));
             if let Some((wider, forbid)) = forbid.next() {
-                let place = policy.cedar_label(files, &permit.span);
+                let place = policy.cedar_label(&permit.span);
                 let message =
                     format!("a `forbid` of `{}` covers all that this `permit` grants", wider.desired.policy.name);
-                let related = wider.cedar_label(files, &forbid.span).saying("the `forbid` stands here");
+                let related = wider.cedar_label(&forbid.span).saying("the `forbid` stands here");
                 let help = "remove the `permit`, or narrow the `forbid` with a condition";
                 findings.push(Diagnostic::warning(code::COVERED_PERMIT, message).at(place).related(related).help(help));
             }

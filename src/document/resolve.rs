@@ -11,7 +11,7 @@ use crate::model::{
     Body, Cedar, Decision, DesiredAgentPolicy, DesiredAgentRule, DesiredPolicy, DesiredRule, Domain, Origin, Policy,
     Rule, Scope,
 };
-use crate::source;
+use crate::source::{self, Spelling};
 
 /// A policy with the document that declares it.
 #[derive(Debug)]
@@ -36,10 +36,10 @@ pub struct DeclaredAgent<'a> {
 /// Where a Cedar text stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CedarPlace {
-    /// It is the text of a file.
-    File(FileId),
-    /// It is a value of the document.
-    Document,
+    /// It is the text of a file, from this byte on.
+    File(FileId, usize),
+    /// It is a value of the document, of this spelling; `None` where an alias stands for the text.
+    Document(Option<Spelling>),
 }
 
 /// An access test.
@@ -168,19 +168,14 @@ pub fn declare_test(document: &Document, files: &Files) -> Option<Test> {
 }
 
 impl Declared<'_> {
-    /// The place of bytes of the Cedar text: its very line where the text is a file or a literal block, else the value.
+    /// The place of bytes of the Cedar text, in whatever style the document holds it; of an alias the alias.
     #[must_use]
-    pub fn cedar_label(&self, files: &Files, span: &Range<usize>) -> Label {
-        match (&self.cedar, &self.desired.policy.body) {
-            (Some(CedarPlace::File(file)), _) => Label::new(*file, span.clone()),
-            (Some(CedarPlace::Document), Body::Cedar(cedar)) => {
-                let whole = self.document.label("/cedar");
-                match in_source(&files.get(whole.file).text, &whole.span, &cedar.text, span) {
-                    Some(inner) => Label::new(whole.file, inner),
-                    None => whole,
-                }
-            }
-            (Some(CedarPlace::Document) | None, _) => self.document.head(""),
+    pub fn cedar_label(&self, span: &Range<usize>) -> Label {
+        match &self.cedar {
+            Some(CedarPlace::File(file, start)) => Label::new(*file, start + span.start..start + span.end),
+            Some(CedarPlace::Document(Some(spelling))) => Label::new(self.document.file, spelling.place(span)),
+            Some(CedarPlace::Document(None)) => self.document.label("/cedar"),
+            None => self.document.head(""),
         }
     }
 }
@@ -213,11 +208,18 @@ fn cedar_text(
     findings: &mut Vec<Diagnostic>,
 ) -> Option<(String, CedarPlace)> {
     let name = match (&policy.cedar, &policy.cedar_file) {
-        (Some(text), _) => return Some((text.clone(), CedarPlace::Document)),
+        (Some(text), _) => {
+            let label = document.label("/cedar");
+            let spelling = Spelling::of(text, &files.get(label.file).text, &label.span);
+            return Some((text.clone(), CedarPlace::Document(spelling)));
+        }
         (None, name) => name.as_deref().unwrap_or_default(),
     };
     let file = beside(name, "cedar_file", document, files, root, findings)?;
-    Some((files.get(file).text.clone(), CedarPlace::File(file)))
+    // A byte order mark says how the file is written, and is no part of its text.
+    let whole = &files.get(file).text;
+    let text = whole.strip_prefix('\u{feff}').unwrap_or(whole);
+    Some((text.to_owned(), CedarPlace::File(file, whole.len() - text.len())))
 }
 
 /// The file that a key of the document names.
@@ -239,57 +241,6 @@ fn beside(
                     .help("name a file relative to this document and inside the workspace"),
             );
             None
-        }
-    }
-}
-
-/// The bytes of a file that bytes of a scalar's text come from, where the scalar stands at `scalar` in `source`. `None`
-/// where they do not stand there as they are: in quotes with escapes, or in a folded block.
-fn in_source(source: &str, scalar: &Range<usize>, text: &str, span: &Range<usize>) -> Option<Range<usize>> {
-    let column = scalar.start - source.get(..scalar.start)?.rfind('\n').map_or(0, |newline| newline + 1);
-    // The place of a block starts at its first line that is not blank.
-    let blank = text.len() - text.trim_start_matches('\n').len();
-    let at = |offset: usize| -> Option<usize> {
-        let before = text.get(blank..offset.max(blank))?;
-        let Some(newline) = before.rfind('\n') else { return Some(scalar.start + before.len()) };
-        let lines = source.get(scalar.start..)?.split_inclusive('\n');
-        let line: usize = lines.take(before.matches('\n').count()).map(str::len).sum();
-        Some((scalar.start + line + column + before.len() - newline - 1).min(scalar.end))
-    };
-    let place = at(span.start)?..at(span.end)?;
-    let first = |text: &str| text.split(['\r', '\n']).next().map(str::to_owned);
-    (first(source.get(place.clone())?) == first(text.get(span.clone())?)).then_some(place)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn parts_of_a_text_stand_where_they_were_written() {
-        let cases = [
-            // A literal block: other lines are indented.
-            ("a: |\n  one\n   two\nb: 1\n", "two", Some("two")),
-            ("a: |\n  one\n   two\nb: 1\n", "one\n two", Some("one\n   two")),
-            // Blank lines before and within, and line ends of Windows.
-            ("a: | # c\r\n\r\n  one\r\n\r\n  two\r\n", "two", Some("two")),
-            // An indentation indicator, and characters of several bytes.
-            ("a: |2\n    öne\n    twö\n", "twö", Some("twö")),
-            // On one line.
-            ("a: one two\n", "two", Some("two")),
-            // Folded or escaped, the text is not there.
-            ("a: >\n  one\n  two\n", "two", None),
-            ("a: \"o\\u006ee two\"\n", "two", None),
-        ];
-        for (source, part, expected) in cases {
-            let mut files = Files::default();
-            let file = files.add("a.yaml", "a.yaml", source);
-            let parsed = source::parse(file, source, &mut Vec::new());
-            let tree = parsed.documents.first().expect("a document");
-            let text = tree.value["a"].as_str().expect("text");
-            let start = text.find(part).expect("the part is in the text");
-            let place = in_source(source, &tree.places.nearest("/a").span, text, &(start..start + part.len()));
-            assert_eq!(place.map(|place| &source[place]), expected, "{source:?}");
         }
     }
 }

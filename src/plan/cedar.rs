@@ -60,13 +60,13 @@ pub(super) fn statements(text: &Cedar) -> Statements {
     match cedar::statements(&text.text) {
         Ok(list) => {
             for statement in list {
-                let source = text.text.get(statement.span).unwrap_or_default().to_owned();
-                found.sources.insert(statement.canonical.clone(), source);
+                let canonical = statement.canonical.clone();
+                found.sources.insert(canonical.clone(), statement.source.clone());
                 let approval = statement.annotations.contains_key(APPROVAL);
                 match statement.effect {
-                    Effect::Permit if approval => found.approvals.insert(statement.canonical),
-                    Effect::Permit => found.permits.insert(statement.canonical),
-                    Effect::Forbid => found.forbids.insert(statement.canonical),
+                    Effect::Permit if approval => found.approvals.insert(canonical),
+                    Effect::Permit => found.permits.insert(canonical),
+                    Effect::Forbid => found.forbids.insert(canonical),
                 };
             }
         }

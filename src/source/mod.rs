@@ -14,6 +14,7 @@ pub(crate) mod parallel;
 mod places;
 mod read;
 mod scalar;
+mod spelling;
 mod syntax;
 mod yaml;
 
@@ -21,4 +22,5 @@ pub use discover::{CONFIG_NAME, discover, find_root, includes, read_all};
 pub use places::{Entry, Parts, Places};
 pub use read::{MAX_FILE_BYTES, add_beside, add_file};
 pub use scalar::resolve as resolve_scalar;
+pub use spelling::Spelling;
 pub use yaml::{Comment, MAX_DEPTH, MAX_EXPANSION, Parsed, Tree, parse};

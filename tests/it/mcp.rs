@@ -45,7 +45,9 @@ fn findings(folder: &Path) -> Vec<String> {
 fn findings_stand_where_the_cedar_text_stands() {
     let cedar = "permit (\n  principal,\n  action == MCP::Action::\"call_tool\", // é\n  resource\n);\n";
     let block: String = cedar.lines().map(|line| format!("    {line}\n")).collect();
-    let quoted = cedar.replace('\n', " ").replace('"', "\\\"").replace(" // é", "");
+    let folded = block.replace(" // é", "");
+    let quoted = cedar.replace('"', "\\\"").replace(" // é", "").replace('\n', "\n  ");
+    let single = cedar.replace(" // é", "").replace('\n', "\n  ");
     for (name, document, place) in [
         // a literal block, also with an explicit indentation and a chomping mark
         ("block", format!("{HEAD}cedar: |\n{block}"), "doc.yaml:7:17-41"),
@@ -53,13 +55,48 @@ fn findings_stand_where_the_cedar_text_stands() {
         ("indent", format!("{HEAD}cedar: |4-\n{block}"), "doc.yaml:7:17-41"),
         // a file
         ("file", format!("{HEAD}cedar_file: a.cedar\n"), "a.cedar:3:13-37"),
-        // text whose bytes are not those of the file: the whole value
-        ("quoted", format!("{HEAD}cedar: \"{quoted}\"\n"), "doc.yaml:4:8-"),
+        // text whose bytes are not those of the file
+        ("folded", format!("{HEAD}cedar: >\n{folded}"), "doc.yaml:7:17-41"),
+        ("double", format!("{HEAD}cedar: \"{quoted}\"\n"), "doc.yaml:6:15-41"),
+        ("single", format!("{HEAD}cedar: '{single}'\n"), "doc.yaml:6:15-39"),
+        ("plain", format!("{HEAD}cedar:\n  {single}\n"), "doc.yaml:7:15-39"),
     ] {
-        let folder = workspace(&[("doc.yaml", &document), ("a.cedar", cedar)]);
-        let found = findings(folder.path());
-        let expected = format!("error mcp-unknown-action {place}");
-        assert!(found.len() == 1 && found[0].starts_with(&expected), "{name}: {found:?}");
+        for [document, cedar] in [[&document, cedar], [&document.replace('\n', "\r\n"), &cedar.replace('\n', "\r\n")]] {
+            for mark in ["", "\u{feff}"] {
+                let [document, cedar] = [document, cedar].map(|text| format!("{mark}{text}"));
+                let folder = workspace(&[("doc.yaml", &document), ("a.cedar", &cedar)]);
+                assert_eq!(findings(folder.path()), [format!("error mcp-unknown-action {place}")], "{name}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_the_parser_says_stands_where_it_stopped() {
+    for (name, cedar, place) in [
+        ("a character", "permit (principal, action, resource)\nwhen { resource.é };\n", "2:17-18"),
+        ("a word", "permit (principal, action, resource)\nwhen { a.b or c };\n", "2:12-14"),
+        // What is missing is missing behind the last word.
+        ("the end", "permit (principal, action, resource) // all\n\n", "1:37-37"),
+    ] {
+        let shifted = |line: usize, column: usize| {
+            let [row, columns] = place.split(':').collect::<Vec<_>>()[..] else { panic!("{place}") };
+            let [start, end] =
+                columns.split('-').map(|one| one.parse::<usize>().unwrap() + column).collect::<Vec<_>>()[..]
+            else {
+                panic!("{place}")
+            };
+            format!("{}:{start}-{end}", row.parse::<usize>().unwrap() + line)
+        };
+        let block: String = cedar.lines().map(|line| format!("  {line}\n")).collect();
+        for (document, expected) in [
+            (format!("{HEAD}cedar_file: a.cedar\n"), format!("a.cedar:{place}")),
+            (format!("{HEAD}cedar: |\n{block}"), format!("doc.yaml:{}", shifted(4, 2))),
+        ] {
+            let folder = workspace(&[("doc.yaml", &document), ("a.cedar", cedar)]);
+            let found = findings(folder.path());
+            assert!(found.contains(&format!("error cedar-syntax {expected}")), "{name}: {found:?}");
+        }
     }
 }
 

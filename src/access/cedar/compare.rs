@@ -11,17 +11,20 @@
 //! with the states exchanged.
 //!
 //! The audiences are the organization, each team, and each pair of teams. Pairs are enough: of the statements that take
-//! part above, one lets the call through in the one state, and one stops it, or governs at all, in the other.
+//! part above, one lets the call through in the one state, and one stops it, or governs at all, in the other. For a larger
+//! audience, what the smaller ones within it are told already is no reason again ([`reasons::only_here`]).
 //!
 //! Invariant: an audience without an entry has no change, and an entry that is certain has a witness.
 
 mod reasons;
 
+use std::cell::{Cell, OnceCell};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use cedar_policy::pst::Template;
 
-use self::reasons::{reasons, shortened, witness};
+use self::reasons::{only_here, reasons, shortened, witness};
 use super::decide::{Governing, McpPolicies, Outcome};
 use super::limit::with_deep_stack;
 use super::{APPROVAL, Effect, McpAction, McpRequest, SCHEMA_URL, Statement, cover, example, statements, validate};
@@ -30,6 +33,8 @@ use crate::model::{Body, Policy, Scope};
 /// Requests that are tried for one reason, and for all reasons of an audience together.
 const TRIES: usize = 400;
 const TRIES_TOGETHER: usize = 4_000;
+/// Statements that are tried on requests in one comparison, so that it ends in seconds. What is not tried is uncertain.
+const MOST_TRIALS: usize = 4_000_000;
 /// Every call, in the words of [`McpChange::access`].
 const EVERYTHING: &str = "mcp **";
 
@@ -79,8 +84,7 @@ struct Said {
     key: Key,
     scope: Scope,
     policy: String,
-    source: String,
-    statement: Option<Statement>,
+    statement: Option<Arc<Statement>>,
     /// The statement's place in its text.
     number: Option<usize>,
 }
@@ -106,13 +110,19 @@ pub fn compare(old: &[Policy], new: &[Policy]) -> Vec<McpChange> {
     }
     with_deep_stack(|| {
         let mut changes: Vec<McpChange> = Vec::new();
+        let trials = Cell::new(0);
+        // Those that take part in pairs: the organization and the teams.
+        let mut small: BTreeMap<Vec<String>, Audience<'_>> = BTreeMap::new();
         for teams in audiences(&old, &new) {
-            let audience = Audience::new(&teams, &old, &new);
-            let smaller: Vec<Audience<'_>> = subsets(&teams).map(|teams| Audience::new(&teams, &old, &new)).collect();
-            if !smaller.iter().any(|smaller| smaller.sees_the_same(&audience)) {
+            let audience = Audience::new(&teams, &old, &new, &trials);
+            let smaller: Vec<&Audience<'_>> = subsets(&teams).filter_map(|teams| small.get(&teams)).collect();
+            if audience.sees_a_change() && !smaller.iter().any(|smaller| smaller.sees_the_same(&audience)) {
                 let found = audience.changes(&smaller);
                 let fresh = found.into_iter().filter(|change| !shown(change, &changes)).collect::<Vec<_>>();
                 changes.extend(fresh);
+            }
+            if teams.len() < 2 {
+                small.insert(teams, audience);
             }
         }
         changes.iter_mut().for_each(|change| change.because.sort());
@@ -146,27 +156,25 @@ impl State {
         let mut said = Vec::new();
         for policy in policies {
             let Body::Cedar(cedar) = &policy.body else { continue };
-            let new = |key, source: &str, (number, statement): (Option<usize>, Option<Statement>)| Said {
+            let new = |key, number, statement| Said {
                 key,
                 scope: policy.scope.clone(),
                 policy: policy.name.clone(),
-                source: source.to_owned(),
                 statement,
                 number,
             };
             match statements(&cedar.text) {
                 Ok(found) => said.extend(found.into_iter().enumerate().map(|(number, statement)| {
-                    let source = cedar.text.get(statement.span.clone()).unwrap_or_default();
                     if cedar.schema_url == SCHEMA_URL {
-                        new((kind(&statement), statement.canonical.clone()), source, (Some(number), Some(statement)))
+                        new((kind(&statement), statement.canonical.clone()), Some(number), Some(statement))
                     } else {
                         let text = format!("{}\n{}", cedar.schema_url, statement.canonical);
-                        new((Kind::Unknown, text), "", (Some(number), None))
+                        new((Kind::Unknown, text), Some(number), None)
                     }
                 })),
                 Err(_) => {
                     let text = format!("{}\n{}", cedar.schema_url, cedar.text);
-                    said.push(new((Kind::Unknown, text), "", (None, None)));
+                    said.push(new((Kind::Unknown, text), None, None));
                 }
             }
         }
@@ -218,16 +226,26 @@ fn audiences(old: &State, new: &State) -> Vec<Vec<String>> {
 struct Audience<'a> {
     teams: Vec<String>,
     said: [InForce<'a>; 2],
-    governing: [Governing<'a>; 2],
+    /// Made when a request is tried first.
+    governing: OnceCell<[Governing<'a>; 2]>,
+    states: [&'a State; 2],
+    trials: &'a Cell<usize>,
 }
 
 impl<'a> Audience<'a> {
-    fn new(teams: &[String], old: &'a State, new: &'a State) -> Self {
+    fn new(teams: &[String], old: &'a State, new: &'a State, trials: &'a Cell<usize>) -> Self {
         Self {
             teams: teams.to_vec(),
             said: [old.in_force(teams), new.in_force(teams)],
-            governing: [old.governing(teams), new.governing(teams)],
+            governing: OnceCell::new(),
+            states: [old, new],
+            trials,
         }
+    }
+
+    fn sees_a_change(&self) -> bool {
+        let [old, new] = &self.said;
+        !old.keys().eq(new.keys())
     }
 
     fn sees_the_same(&self, other: &Self) -> bool {
@@ -237,21 +255,30 @@ impl<'a> Audience<'a> {
 
     /// How far a request gets in both states; `None` where one is uncertain. When looking for losses, they are exchanged.
     fn further(&self, request: &McpRequest, widens: bool) -> bool {
-        let [old, new] = self.governing.each_ref().map(|policies| match policies.decide(request).outcome {
-            Outcome::Deny => Some(0),
-            Outcome::Approval => Some(1),
-            Outcome::Allow => Some(2),
-            Outcome::Uncertain => None,
-        });
+        let made = || self.states.map(|state| state.governing(&self.teams));
+        let cost: usize = self.said.iter().map(BTreeMap::len).sum();
+        self.trials.set(self.trials.get().saturating_add(cost));
+        let [old, new] =
+            self.governing.get_or_init(made).each_ref().map(|policies| match policies.decide(request).outcome {
+                Outcome::Deny => Some(0),
+                Outcome::Approval => Some(1),
+                Outcome::Allow => Some(2),
+                Outcome::Uncertain => None,
+            });
         old.zip(new).is_some_and(|(old, new)| if widens { new > old } else { new < old })
     }
 
-    fn changes(&self, smaller: &[Self]) -> Vec<McpChange> {
+    /// Whether there was as much trying as a comparison may cost.
+    fn is_tired(&self) -> bool {
+        self.trials.get() > MOST_TRIALS
+    }
+
+    fn changes(&self, smaller: &[&Self]) -> Vec<McpChange> {
         [true, false].into_iter().flat_map(|widens| self.gains(widens, smaller)).collect()
     }
 
     /// What gets further, or when looking for losses, what got further before.
-    fn gains(&self, widens: bool, smaller: &[Self]) -> Vec<McpChange> {
+    fn gains(&self, widens: bool, smaller: &[&Self]) -> Vec<McpChange> {
         let [old, new] = &self.said;
         let (from, to) = if widens { (old, new) } else { (new, old) };
         let shows = |request: &McpRequest| {
@@ -261,19 +288,27 @@ impl<'a> Audience<'a> {
             // Nothing governs, and everything is permitted already.
             return Vec::new();
         }
+        if to.is_empty() && self.teams.len() > 1 {
+            // What a pair was denied, or asked about, one of the two was by itself.
+            return Vec::new();
+        }
         if to.is_empty() {
             return ungoverned(&self.teams, from, widens, shows).into_iter().collect();
         }
-        let reasons = reasons(from, to);
+        let sides = smaller.iter().map(|audience| audience.said.each_ref());
+        let smaller: Vec<_> = sides.map(|[old, new]| if widens { [old, new] } else { [new, old] }).collect();
+        let mut reasons = reasons(from, to);
+        reasons.retain(|(said, comes)| smaller.iter().all(|smaller| only_here(said, *comes, to, *smaller)));
         let trees: Vec<&Template> = from.values().chain(to.values()).filter_map(|said| said.tree()).collect();
         let most = TRIES_TOGETHER.checked_div(reasons.len()).unwrap_or(0).min(TRIES);
         let mut changes: Vec<McpChange> = Vec::new();
         for (said, comes) in reasons {
+            let most = if self.is_tired() { 0 } else { most };
             let witness = witness(said, &trees, most, shows);
             let cause = McpCause {
                 comes: comes == widens,
                 policy: said.policy.clone(),
-                statement: said.statement.as_ref().map(|_| one_line(&said.source)),
+                statement: said.statement.as_ref().map(|statement| one_line(&statement.source)),
                 effect: said.statement.as_ref().map(|statement| statement.effect),
                 number: said.number,
             };
@@ -310,7 +345,7 @@ fn ungoverned(
     }
     let trees: Vec<&Template> = from.values().filter_map(|said| said.tree()).collect();
     let starts = everything.tree.iter().chain(trees.iter().copied());
-    let mut tries = starts.flat_map(|first| example::requests(first, &trees, TRIES));
+    let mut tries = starts.flat_map(|first| example::requests(first, &trees, TRIES)).take(TRIES_TOGETHER);
     let witness = tries.find(&shows).map(|request| shortened(request, shows));
     let policies: BTreeSet<&str> = from.values().map(|said| said.policy.as_str()).collect();
     let cause = |policy: &str| {

@@ -49,10 +49,10 @@ pub(super) fn are_disjoint(one: &Statement, other: &Statement) -> bool {
 }
 
 /// The permits of a text that one of its forbids covers.
-pub(super) fn within(found: &[Statement]) -> Vec<Finding> {
-    let forbids: Vec<&Statement> = found.iter().filter(|statement| statement.effect == Effect::Forbid).collect();
+pub(super) fn within(found: &[Arc<Statement>]) -> Vec<Finding> {
+    let forbids: Vec<&Arc<Statement>> = found.iter().filter(|statement| statement.effect == Effect::Forbid).collect();
     let permits = found.iter().filter(|statement| statement.effect == Effect::Permit);
-    permits.filter(|permit| forbids.iter().any(|forbid| covers(forbid, permit))).map(covered).collect()
+    permits.filter(|permit| forbids.iter().any(|forbid| covers(forbid, permit))).map(|permit| covered(permit)).collect()
 }
 
 /// The finding about a permit that a forbid covers.

@@ -8,6 +8,7 @@ mod tree;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::ops::Range;
+use std::sync::Arc;
 
 use cedar_policy::pst::{Expr, Template};
 use cedar_policy::{Authorizer, Entities, Entity, Policy as CedarPolicy, PolicyId, PolicySet, Request};
@@ -31,7 +32,7 @@ struct Compiled {
     name: String,
     scope: Scope,
     /// `None` for a text that is not understood.
-    statements: Option<Vec<Statement>>,
+    statements: Option<Vec<Arc<Statement>>>,
 }
 
 /// The answer to a request.

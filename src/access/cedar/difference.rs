@@ -2,12 +2,18 @@
 //!
 //! Invariant: layout, comments and the order of statements are no difference, for they change nothing that is decided.
 
-use similar::TextDiff;
+use std::collections::{BTreeMap, BTreeSet};
 
+use similar::{Algorithm, TextDiff};
+
+use super::token::tokens;
 use super::{Statement, statements};
 
-/// Two statements of which at least this share is the same are one that changed.
+/// Two statements of one effect, of which at least this share of the words is the same, are one that changed.
 const ALIKE: f32 = 0.5;
+
+/// Statements that go times statements that come, up to which pairs of them are looked for.
+const MOST_PAIRS: usize = 10_000;
 
 /// A difference, with the statements as they were written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,31 +31,59 @@ pub enum StatementChange {
 #[must_use]
 pub fn difference(old: &str, new: &str) -> Option<Vec<StatementChange>> {
     let (before, after) = (statements(old).ok()?, statements(new).ok()?);
-    let mut gone: Vec<&Statement> = before.iter().collect();
-    let mut come = Vec::new();
-    for statement in &after {
-        match gone.iter().position(|one| one.canonical == statement.canonical) {
-            Some(same) => drop(gone.remove(same)),
-            None => come.push(statement),
-        }
+    let mut gone: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for (at, statement) in before.iter().enumerate().rev() {
+        gone.entry(&statement.canonical).or_default().push(at);
     }
-    let source = |text: &str, one: &Statement| text.get(one.span.clone()).unwrap_or_default().to_owned();
+    let come: Vec<&Statement> = after
+        .iter()
+        .filter(|one| gone.get_mut(one.canonical.as_str()).and_then(Vec::pop).is_none())
+        .map(AsRef::as_ref)
+        .collect();
+    let mut gone: Vec<usize> = gone.into_values().flatten().collect();
+    gone.sort_unstable();
+    let mut gone: Vec<&Statement> = gone.into_iter().filter_map(|at| before.get(at).map(AsRef::as_ref)).collect();
+    let pairs = pairs(&gone, &come);
     let mut changes = Vec::new();
-    for statement in come {
-        let new = source(new, statement);
-        let alike = gone.iter().enumerate().map(|(at, one)| (at, likeness(&source(old, one), &new)));
-        match alike.filter(|(_, alike)| *alike >= ALIKE).max_by(|one, other| one.1.total_cmp(&other.1)) {
-            Some((at, _)) => changes.push(StatementChange::Changed(source(old, gone.remove(at)), new)),
-            None => changes.push(StatementChange::Added(new)),
-        }
+    for (at, statement) in come.iter().enumerate() {
+        let new = statement.source.clone();
+        changes.push(match pairs.get(&at).and_then(|old| gone.get(*old)) {
+            Some(old) => StatementChange::Changed(old.source.clone(), new),
+            None => StatementChange::Added(new),
+        });
     }
-    changes.extend(gone.into_iter().map(|statement| StatementChange::Removed(source(old, statement))));
+    let changed: BTreeSet<usize> = pairs.into_values().collect();
+    let mut at = 0..;
+    gone.retain(|_| at.next().is_none_or(|at| !changed.contains(&at)));
+    changes.extend(gone.into_iter().map(|statement| StatementChange::Removed(statement.source.clone())));
     Some(changes)
 }
 
+/// For statements that come, the ones that go whose place they take: those that are most alike first.
+fn pairs(gone: &[&Statement], come: &[&Statement]) -> BTreeMap<usize, usize> {
+    let mut alike: Vec<(f32, usize, usize)> = Vec::new();
+    // Beyond that, who reads the plan is not helped by pairs, and looking for them takes long.
+    if gone.len().saturating_mul(come.len()) <= MOST_PAIRS {
+        for (new, statement) in come.iter().enumerate() {
+            let same_effect = gone.iter().enumerate().filter(|(_, other)| other.effect == statement.effect);
+            let ratios = same_effect.map(|(old, other)| (likeness(other, statement), new, old));
+            alike.extend(ratios.filter(|(ratio, ..)| *ratio >= ALIKE));
+        }
+    }
+    alike.sort_by(|one, other| other.0.total_cmp(&one.0).then_with(|| (one.1, one.2).cmp(&(other.1, other.2))));
+    let (mut pairs, mut taken) = (BTreeMap::new(), BTreeSet::new());
+    for (_, new, old) in alike {
+        if !pairs.contains_key(&new) && taken.insert(old) {
+            pairs.insert(new, old);
+        }
+    }
+    pairs
+}
+
 /// How much of two statements is the same, from 0 to 1.
-fn likeness(one: &str, other: &str) -> f32 {
-    TextDiff::from_words(one, other).ratio()
+fn likeness(one: &Statement, other: &Statement) -> f32 {
+    let [one, other] = [one, other].map(|one| tokens(&one.source).iter().map(|word| word.text).collect::<Vec<_>>());
+    TextDiff::configure().algorithm(Algorithm::Myers).diff_slices(&one, &other).ratio()
 }
 
 #[cfg(test)]

@@ -3,6 +3,8 @@
 //! Invariant: findings are in the order of the text, and each says one thing once: a statement that cannot match for a
 //! reason that was told is not told to never match.
 
+use std::sync::Arc;
+
 use super::finding::{Finding, code};
 use super::limit::with_deep_stack;
 use super::validate::{self, Kind};
@@ -30,7 +32,7 @@ pub fn examine_syntax(text: &str) -> Vec<Finding> {
 }
 
 /// The statements that can be looked at, and what is wrong with the others.
-fn read(text: &str) -> (Vec<Statement>, Vec<Finding>) {
+fn read(text: &str) -> (Vec<Arc<Statement>>, Vec<Finding>) {
     let found = match statements(text) {
         Ok(found) => found,
         Err(mistakes) => return (Vec::new(), mistakes.into_iter().map(syntax).collect()),

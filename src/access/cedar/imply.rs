@@ -152,9 +152,11 @@ fn matches(pattern: &[PatternElem], text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::super::{Statement, cover, statements};
 
-    fn statement(condition: &str) -> Statement {
+    fn statement(condition: &str) -> Arc<Statement> {
         let text = format!("permit (principal, action, resource) when {{ {condition} }};");
         statements(&text).expect(condition).swap_remove(0)
     }

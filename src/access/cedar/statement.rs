@@ -6,11 +6,14 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
+use std::sync::Arc;
 
 use cedar_policy::{Policy, PolicySet, Template, pst};
 use miette::Diagnostic as _;
 
 use super::limit::{self, with_deep_stack};
+use super::memory;
+use super::token::tokens;
 
 /// What a statement does with the requests that it matches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -28,7 +31,9 @@ pub struct Statement {
     pub effect: Effect,
     /// Equal for statements that differ in layout and comments only; annotations are part of it. Not for people.
     pub canonical: String,
-    /// Bytes of the text, annotations and the final semicolon included.
+    /// As it is written, annotations and the final semicolon included.
+    pub source: String,
+    /// The bytes of the text that are its source.
     pub span: Range<usize>,
     /// `@name("value")`; the value is empty where none is written.
     pub annotations: BTreeMap<String, String>,
@@ -38,6 +43,9 @@ pub struct Statement {
     /// Its tree, likewise.
     pub(super) tree: Option<pst::Template>,
 }
+
+/// The statements of a text, or everything that is wrong with it.
+pub type Parsed = Result<Vec<Arc<Statement>>, Vec<Mistake>>;
 
 /// What is wrong with a Cedar text, where.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -66,19 +74,20 @@ impl fmt::Display for Effect {
 /// # Errors
 ///
 /// Everything that Cedar's parser says, in the order of the text.
-pub fn statements(text: &str) -> Result<Vec<Statement>, Vec<Mistake>> {
-    if let Some(mistake) = limit::exceeded(text) {
-        return Err(vec![mistake]);
-    }
-    with_deep_stack(|| parse(text))
+pub fn statements(text: &str) -> Parsed {
+    memory::remembered(text, || match limit::exceeded(text) {
+        Some(mistake) => Err(vec![mistake]),
+        None => with_deep_stack(|| parse(text)),
+    })
 }
 
-fn parse(text: &str) -> Result<Vec<Statement>, Vec<Mistake>> {
+fn parse(text: &str) -> Parsed {
     let set: PolicySet = text.parse().map_err(|errors: cedar_policy::ParseErrors| mistakes(text, &errors))?;
-    let mut statements: Vec<Statement> = set
+    let mut statements: Vec<Arc<Statement>> = set
         .policies()
         .map(|policy| of_policy(text, policy))
         .chain(set.templates().map(|t| of_template(text, t)))
+        .map(Arc::new)
         .collect();
     statements.sort_by_key(|statement| statement.span.start);
     Ok(statements)
@@ -94,6 +103,7 @@ fn of_policy(text: &str, policy: &Policy) -> Statement {
     Statement {
         effect: Effect::from(policy.effect()),
         canonical,
+        source: text.get(span.clone()).unwrap_or_default().to_owned(),
         span,
         annotations: policy.annotations().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
         policy: Some(policy.clone()),
@@ -107,6 +117,7 @@ fn of_template(text: &str, template: &Template) -> Statement {
     Statement {
         effect: Effect::from(template.effect()),
         canonical,
+        source: text.get(span.clone()).unwrap_or_default().to_owned(),
         span,
         annotations: template.annotations().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
         policy: None,
@@ -123,8 +134,9 @@ impl From<cedar_policy::Effect> for Effect {
     }
 }
 
-/// Cedar's errors with their places, which may lie past the last character (`unexpected end of input`).
+/// Cedar's errors with their places. What is missing at the end (`unexpected end of input`) is missing behind the last word.
 fn mistakes(text: &str, errors: &cedar_policy::ParseErrors) -> Vec<Mistake> {
+    let last = tokens(text).last().map_or(0, |word| word.span.end);
     let mut mistakes: Vec<Mistake> = errors
         .iter()
         .map(|error| {
@@ -133,6 +145,8 @@ fn mistakes(text: &str, errors: &cedar_policy::ParseErrors) -> Vec<Mistake> {
             let end = label.as_ref().map_or(text.len(), |label| text.ceil_char_boundary(label.offset() + label.len()));
             // An unreadable character is pointed at by an empty place in front of it.
             let end = end.max(text.ceil_char_boundary(start + 1));
+            let missing = start >= last && text.get(start..end).is_none_or(|rest| rest.trim().is_empty());
+            let (start, end) = if missing { (last, last) } else { (start, end) };
             let label = label.and_then(|label| label.label().map(str::to_owned));
             let help = error.help().map(|help| help.to_string());
             Mistake { start, end, message: error.to_string(), help: help.or(label) }
@@ -148,7 +162,7 @@ mod tests {
     use super::*;
 
     fn canonical(text: &str) -> Vec<String> {
-        statements(text).expect("parses").into_iter().map(|statement| statement.canonical).collect()
+        statements(text).expect("parses").iter().map(|statement| statement.canonical.clone()).collect()
     }
 
     #[test]

@@ -49,6 +49,24 @@ pub(super) fn reasons<'a>(from: &InForce<'a>, to: &InForce<'a>) -> Vec<(&'a Said
     reasons
 }
 
+/// Whether a reason of an audience, which has `to` in force in the end, can be one for it and not already for a smaller
+/// audience, which has `before` and `after`.
+///
+/// A permit that comes for the smaller audience lets the call through there too, unless everything was let through there
+/// before any policy governed it. Where a forbid goes, or an approval, the smaller audience was stopped as well; that it
+/// still is, is for lack of a permit, which then comes to the larger audience from elsewhere.
+pub(super) fn only_here(said: &Said, comes: bool, to: &InForce<'_>, [before, after]: [&InForce<'_>; 2]) -> bool {
+    if comes {
+        return before.is_empty() || !after.contains_key(&said.key);
+    }
+    let lets = |other: &&Said| other.key.0 != Kind::Forbid && !after.contains_key(&other.key);
+    let meets = |other: &Said| match (&said.statement, &other.statement) {
+        (Some(one), Some(other)) => !cover::are_disjoint(one, other),
+        (None, _) | (_, None) => true,
+    };
+    !before.contains_key(&said.key) || to.values().copied().filter(lets).any(meets)
+}
+
 /// A request that shows the change, made of what the statement and the others compare with.
 pub(super) fn witness(
     said: &Said,
