@@ -14,6 +14,7 @@ use crate::model::Desired;
 use crate::plan::diff::Ownership;
 use crate::render;
 use crate::render::sanitize::line;
+use crate::source;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -178,10 +179,19 @@ fn made(context: &Context, loaded: &Loaded, each: &Each<'_>, candidates: Vec<Can
 /// Shows what stands between the workspace and a plan, though nothing of it is about what was imported: a pattern of
 /// `include` that still matches nothing.
 fn before_planning(context: &Context, loaded: &Loaded, import: &Import) {
+    let written = import.files.iter().map(|file| file.path.as_str());
+    let names: Vec<&str> =
+        loaded.findings.files.iter().map(|(_, file)| file.name.as_str()).skip(1).chain(written).collect();
+    let matches = |pattern: &String| {
+        let pattern = std::slice::from_ref(pattern);
+        names.iter().any(|name| source::includes(Some(pattern), name))
+    };
+    if import.files.is_empty() || loaded.settings.include.iter().flatten().all(matches) {
+        return;
+    }
     let texts = import.files.iter().map(|file| (file.path.clone(), Some(file.text.clone())));
     let config = context.config();
-    let after = check::load_over(&loaded.root, config.as_deref(), Emptiness::Refused, texts.collect());
-    if let (Err(findings), false) = (after, import.files.is_empty()) {
+    if let Err(findings) = check::load_over(&loaded.root, config.as_deref(), Emptiness::Refused, texts.collect()) {
         context.note(render::diagnostic::human(&findings, &workspace::folder(context)).trim_end());
         context.note("This has to be mended before `seawall plan`.");
     }

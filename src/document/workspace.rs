@@ -35,7 +35,8 @@ pub struct Workspace {
     pub guards: Guards,
 }
 
-/// The Docker organization that the policies belong to.
+/// The Docker organization that the policies belong to. Of several organizations, all settings hold for each: one that
+/// needs others has a workspace of its own.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(extend("not" = {"required": ["org", "orgs"]}))]

@@ -123,7 +123,7 @@ async function run() {
   const settings = { yaml: { schemaStore: { enable: false }, validate: true, completion: true, hover: true } };
   send({ method: "workspace/didChangeConfiguration", params: { settings } });
 
-  const examples = documents("examples/policies");
+  const examples = [...documents("examples/policies"), ...documents("examples/agents")];
   check(examples.length >= 6, `only ${examples.length} examples`);
   for (const path of examples) {
     const found = await open(address(path), readFileSync(join(repository, path), "utf8"));
@@ -144,6 +144,16 @@ async function run() {
   await completes("keys", `${POLICY}    decision: allow\n    |\n`, ["actions", "resources", "http_resources"]);
   await completes("values", `${POLICY}    decision: |\n`, ["allow", "deny"]);
   await completes("actions", `${POLICY}    decision: allow\n    actions: [|]\n`, ["connect:tcp", "request:get"]);
+
+  // Of several documents in a file, each is helped with by itself, and names its schema itself.
+  const first = `${POLICY}    decision: allow\n    actions: [connect:tcp]\n    resources: [a.example.com]\n---\n`;
+  const test = `${MODELINE}apiVersion: seawall/v1\nkind: AccessTest\nname: t\nexpect:\n`;
+  const several = await open(address("examples/policies/teams/several.yaml"), `${first}${test}  - allow: read /data\n---\n${test.replace("expect", "expcet")}  - deny: read /x\n`);
+  const lines = several.map((one) => one.range.start.line);
+  check(lines.length > 0 && lines.every((line) => line >= 17), `a misspelt key in the third document gives ${JSON.stringify(several)}`);
+  await completes("second", `${first}${test}  - |\n`, ["allow", "deny"]);
+  const beside = await request("textDocument/hover", await at("beside", `${first}${test.replace("exp", "exp|")}  - allow: read /data\n`));
+  check(beside && !/allowed or denied/.test(JSON.stringify(beside)), `hovering over \`expect\` says ${JSON.stringify(beside)}`);
 
   const hover = await request("textDocument/hover", await at("hover", `${POLICY}    decision: allow\n    act|ions: [connect:tcp]\n    resources: [a]\n`));
   check(/allowed or denied/.test(JSON.stringify(hover)), `hovering over \`actions\` says ${JSON.stringify(hover)}`);

@@ -94,6 +94,34 @@ async fn a_plan_is_posted_once_and_edited_in_place() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn each_of_several_organizations_has_a_comment_of_its_own() {
+    let (fake, folder) = (Fake::start().await, plans(1));
+    let settings = "apiVersion: seawall/v1\nkind: Workspace\ndocker: {orgs: [acme, acme-labs], endpoint: embedded}\n";
+    std::fs::write(folder.path().join("seawall.yaml"), settings).unwrap();
+    let plan = Command::new(env!("CARGO_BIN_EXE_seawall"))
+        .args(["plan", "--out", "plans.json", "-q"])
+        .current_dir(folder.path())
+        .output()
+        .unwrap();
+    assert!(plan.status.success(), "{plan:?}");
+    // `acme` has what it asks for, and `acme-labs` has nothing yet.
+    let (code, stdout, stderr) = told(&comment(folder.path(), &fake, &["--plan", "plans.json"], &[]).await);
+    assert!(
+        code == Some(0) && stdout.starts_with("Nothing posted: nothing would change\nPosted: "),
+        "{stdout}{stderr}"
+    );
+    let [(_, body)] = &fake.said()[..] else { panic!("{:?}", fake.said()) };
+    assert!(body.starts_with("<!-- seawall:acme-labs -->\n### seawall: widens access"), "{body}");
+    let (_, stdout, _) =
+        told(&comment(folder.path(), &fake, &["--plan", "plans.json", "--always", "--key", "x"], &[]).await);
+    assert_eq!(stdout.matches("Posted: ").count(), 2, "{stdout}");
+    let markers: Vec<String> = fake.said().iter().map(|(_, body)| body.lines().next().unwrap().to_owned()).collect();
+    assert_eq!(markers[1..], ["<!-- seawall:x%20acme -->", "<!-- seawall:x%20acme-labs -->"]);
+    let (_, printed, _) = told(&comment(folder.path(), &fake, &["--plan", "plans.json", "--print"], &[]).await);
+    assert_eq!(printed.matches("<!-- seawall:").count(), 2, "{printed}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_comment_is_printed_without_a_token_or_a_pull_request() {
     let (fake, folder) = (Fake::start().await, plans(1));
     let nothing = [("GITHUB_TOKEN", ""), ("GITHUB_REPOSITORY", ""), ("GITHUB_REF", "")];

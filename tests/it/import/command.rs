@@ -174,6 +174,19 @@ fn what_no_document_can_say_is_told_and_the_rest_is_imported() {
 }
 
 #[test]
+fn a_pattern_that_still_matches_nothing_is_told() {
+    let folder = workspace("include: ['policies/*.yaml', 'tests/*.yaml']\n", &organization(policies()));
+    let (code, stdout, stderr) = seawall(folder.path(), &["import", "--live-from", "live.json"]);
+    assert!(code == Some(0) && stdout.contains("Wrote 3 files"), "{stdout}{stderr}");
+    assert!(stderr.contains("include-matches-nothing") && stderr.contains("before `seawall plan`"), "{stderr}");
+    fs::create_dir(folder.path().join("tests")).unwrap();
+    let test = "apiVersion: seawall/v1\nkind: AccessTest\nname: t\nexpect:\n  - deny: read /x\n";
+    fs::write(folder.path().join("tests/t.yaml"), test).unwrap();
+    let (_, _, stderr) = seawall(folder.path(), &["import", "--force", "--live-from", "live.json"]);
+    assert!(!stderr.contains("include-matches-nothing"), "{stderr}");
+}
+
+#[test]
 fn one_policy_is_imported_by_its_name() {
     let folder = workspace("", &organization(policies()));
     let import = |name: &str| seawall(folder.path(), &["import", "--live-from", "live.json", "--policy", name]);
