@@ -39,7 +39,7 @@ pub struct Workspace {
 /// needs others has a workspace of its own.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(extend("not" = {"required": ["org", "orgs"]}))]
+#[schemars(extend("not" = {"type": "object", "required": ["org", "orgs"]}))]
 pub struct Docker {
     /// The organization's name.
     #[serde(default, deserialize_with = "field::optional_text")]
