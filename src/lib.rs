@@ -40,6 +40,7 @@ pub mod emulator;
 pub mod execute;
 pub mod exit;
 pub mod format;
+mod hash;
 pub mod import;
 pub mod model;
 pub mod plan;

@@ -5,10 +5,11 @@
 //! and only once. Invariant: every target has the same [`Hit`]s as the class whose labels it follows, unless
 //! [`Classes::complete`] is false.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 
 use super::glob::{Glob, representatives};
 use super::trie::{Hit, State, Trie};
+use crate::hash::HashMap;
 
 /// How many states are explored before the result is no longer complete.
 const LIMIT: usize = 1_000_000;
@@ -46,9 +47,9 @@ pub(super) struct Alphabet {
 pub(super) fn classes(trie: &Trie, alphabet: &Alphabet) -> Classes {
     let mut complete = true;
     let mut list: Vec<Class> = Vec::new();
-    let mut known: HashMap<Vec<Hit>, usize> = HashMap::new();
+    let mut known: HashMap<Vec<Hit>, usize> = HashMap::default();
     // A state is worth a second visit only while it is too short to be a target.
-    let mut seen: HashMap<State, bool> = HashMap::new();
+    let mut seen: HashMap<State, bool> = HashMap::default();
     let mut queue: VecDeque<(State, Vec<String>, bool)> = VecDeque::from([(Trie::start(), Vec::new(), true)]);
     while let Some((state, labels, single)) = queue.pop_front() {
         let whole = (alphabet.whole)(&labels);

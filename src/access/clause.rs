@@ -4,7 +4,7 @@
 
 use ipnet::IpNet;
 
-use crate::model::{Action, Decision, Layer, Resources, Rule};
+use crate::model::{Action, Decision, HttpResource, Layer, Resources, Rule};
 
 use super::host::{Destination, HostPattern};
 use super::path::{self, PathPattern};
@@ -134,41 +134,43 @@ pub(super) struct Clause {
 
 /// The clauses of a rule. Resources that match nothing give none.
 pub(super) fn clauses(rule: &Rule, group: usize) -> Vec<Clause> {
+    clauses_by_resource(rule, group).flatten().collect()
+}
+
+/// The clauses of each resource of a rule.
+pub(super) fn clauses_by_resource(rule: &Rule, group: usize) -> impl Iterator<Item = Vec<Clause>> {
     let actions = rule.actions.iter().fold(Actions::default(), |all, action| all.and(Actions::of(action)));
     let unknown = rule.actions.iter().any(|action| action.layer().is_none());
-    let mut clauses = Vec::new();
-    let mut push = |target: Target, layer: Actions| {
-        let clause =
-            |actions, unknowns| Clause { target: target.clone(), decision: rule.decision, actions, unknowns, group };
+    let on = move |target: Target, layer: Actions| {
         let known = actions.within(layer);
-        if known != Actions::default() {
-            clauses.push(clause(known, Unknowns::NONE));
-        }
         // An action that nobody knows may govern whatever else its layer has.
-        if unknown && known != layer {
-            clauses.push(clause(layer.without(known), Unknown::Action.into()));
-        }
+        let rest = if unknown { layer.without(known) } else { Actions::default() };
+        let parts = [(known, Unknowns::NONE), (rest, Unknown::Action.into())];
+        let parts = parts.into_iter().filter(|(actions, _)| *actions != Actions::default());
+        let clause =
+            |(actions, unknowns)| Clause { target: target.clone(), decision: rule.decision, actions, unknowns, group };
+        parts.map(clause).collect::<Vec<_>>()
     };
-    match &rule.resources {
-        Resources::Plain(resources) => {
-            let layer = rule.layer();
-            for resource in resources {
-                if layer != Some(Layer::Filesystem) {
-                    push(Target::Network(Destination::parse(resource)), Actions::NETWORK);
-                }
-                if layer != Some(Layer::Network)
-                    && let PathPattern::Folders(folders) = PathPattern::parse(resource)
-                {
-                    push(Target::Folder(folders), Actions::FILESYSTEM);
-                }
-            }
+    let layer = rule.layer();
+    let plain = move |resource: &String| {
+        let mut clauses = Vec::new();
+        if layer != Some(Layer::Filesystem) {
+            clauses.extend(on(Target::Network(Destination::parse(resource)), Actions::NETWORK));
         }
-        Resources::Http(targets) => {
-            for target in targets {
-                let destination = Destination::http(&target.host, target.port);
-                push(Target::Http(destination, path::http_pattern(&target.path)), Actions::HTTP);
-            }
+        if layer != Some(Layer::Network)
+            && let PathPattern::Folders(folders) = PathPattern::parse(resource)
+        {
+            clauses.extend(on(Target::Folder(folders), Actions::FILESYSTEM));
         }
-    }
-    clauses
+        clauses
+    };
+    let http = move |target: &HttpResource| {
+        let destination = Destination::http(&target.host, target.port);
+        on(Target::Http(destination, path::http_pattern(&target.path)), Actions::HTTP)
+    };
+    let (texts, targets) = match &rule.resources {
+        Resources::Plain(resources) => (resources.as_slice(), [].as_slice()),
+        Resources::Http(targets) => ([].as_slice(), targets.as_slice()),
+    };
+    texts.iter().map(plain).chain(targets.iter().map(http))
 }

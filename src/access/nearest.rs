@@ -3,6 +3,7 @@
 //! Invariant: only what one change to one rule would allow is named, so that nothing leads astray.
 
 use std::collections::BTreeSet;
+use std::fmt::Display;
 
 use super::ask::State;
 use super::clause::{Actions, Clause, Target};
@@ -10,8 +11,6 @@ use super::host::{Destination, HostPattern};
 use super::pattern::{Sequence, Token};
 use super::point::Atom;
 use super::request::{Host, Request, request_path};
-use super::trie::{Case, Trie};
-use super::unknowns::Unknowns;
 use crate::model::{Decision, Scope};
 
 /// How many are named.
@@ -59,8 +58,7 @@ fn miss(clause: &Clause, atom: Atom, request: &Request) -> Option<Miss> {
             one_of([host_miss(destination, host)?, port_miss(destination, *port), action_miss(clause, speaks)])
         }
         (Request::Http { host, port, path, .. }, Target::Http(destination, pattern)) => {
-            let path_miss =
-                sequence_miss(pattern, &request_path(path).1, &clause.target.path(), &text(&clause.target), path)?;
+            let path_miss = sequence_miss(pattern, &request_path(path).1, &clause.target.path(), &clause.target, path)?;
             one_of([
                 host_miss(destination, host)?,
                 port_miss(destination, *port),
@@ -70,15 +68,11 @@ fn miss(clause: &Clause, atom: Atom, request: &Request) -> Option<Miss> {
         }
         (Request::Folder { segments, .. }, Target::Folder(pattern)) => {
             let shown = super::path::folder_text(segments);
-            let path_miss = sequence_miss(pattern, segments, &clause.target.path(), &text(&clause.target), &shown)?;
+            let path_miss = sequence_miss(pattern, segments, &clause.target.path(), &clause.target, &shown)?;
             one_of([path_miss, action_miss(clause, speaks)])
         }
         _ => None,
     }
-}
-
-fn text(target: &Target) -> String {
-    target.to_string()
 }
 
 /// The only thing that is missing; `None` when several are.
@@ -114,7 +108,7 @@ fn host_miss(destination: &Destination, host: &Host) -> Option<Miss> {
         (HostPattern::Names(names), Host::Name(labels, _)) => {
             let last_first: Vec<String> = labels.iter().rev().cloned().collect();
             let narrow = |tokens: Vec<Token>| HostPattern::Names(Sequence { tokens, ..names.clone() }).to_string();
-            sequence_miss(names, &last_first, &narrow, &destination.host.to_string(), &host.to_string())
+            sequence_miss(names, &last_first, &narrow, &destination.host, host)
         }
         (HostPattern::Names(names), Host::Address(_)) => (names.tokens == [Token::Deep]).then(|| (0, String::new())),
         (HostPattern::Address(own), Host::Address(asked)) => (own == asked).then(|| (0, String::new())),
@@ -131,8 +125,8 @@ fn sequence_miss(
     pattern: &Sequence,
     labels: &[String],
     write: &dyn Fn(Vec<Token>) -> String,
-    own: &str,
-    asked: &str,
+    own: &dyn Display,
+    asked: &dyn Display,
 ) -> Option<Miss> {
     if matches(&pattern.tokens, labels) {
         return Some((0, String::new()));
@@ -152,8 +146,24 @@ fn sequence_miss(
 }
 
 fn matches(tokens: &[Token], labels: &[String]) -> bool {
-    let mut trie = Trie::new(Case::Folded);
-    let sequence = Sequence { tokens: tokens.to_vec(), unknowns: Unknowns::NONE, bare: Unknowns::NONE };
-    trie.insert(&sequence, Unknowns::NONE, 0);
-    !trie.hits(&labels.iter().fold(Trie::start(), |state, label| trie.step(&state, label))).is_empty()
+    // Which numbers of labels the tokens so far may stand for.
+    let mut reached = vec![false; labels.len() + 1];
+    if let Some(start) = reached.first_mut() {
+        *start = true;
+    }
+    for token in tokens {
+        let mut before = false;
+        for (at, place) in reached.iter_mut().enumerate() {
+            let label = at.checked_sub(1).and_then(|at| labels.get(at));
+            let next = match token {
+                Token::Deep => *place || before,
+                Token::One => before && label.is_some(),
+                Token::Literal(own) => before && label == Some(own),
+                Token::Glob(glob) => before && label.is_some_and(|label| glob.matches(label)),
+            };
+            before = if *token == Token::Deep { next } else { *place };
+            *place = next;
+        }
+    }
+    reached.last() == Some(&true)
 }

@@ -1,6 +1,6 @@
 //! The points of a universe: classes with the same meaning made one, and hosts brought together with addresses.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use super::clause::Actions;
@@ -8,6 +8,7 @@ use super::point::{Atom, Match, Point, Role};
 use super::trie::Hit;
 use super::universe::{Host, HostClass, RequestClass, Universe};
 use super::witness::Witness;
+use crate::hash::HashMap;
 use crate::model::Decision;
 
 /// What matches at addresses that mean the same, and the classes of these addresses.

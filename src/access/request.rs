@@ -59,6 +59,15 @@ pub enum Host {
 }
 
 impl Request {
+    /// The host that it is for; `None` for folders and MCP.
+    #[must_use]
+    pub fn host(&self) -> Option<&Host> {
+        match self {
+            Self::Connect { host, .. } | Self::Http { host, .. } => Some(host),
+            Self::Folder { .. } | Self::Mcp(_) => None,
+        }
+    }
+
     /// Reads a request. ` at ADDRESS` after a host name says what it resolves to.
     ///
     /// # Errors

@@ -5,10 +5,12 @@
 //! thousand blocks stay a hundred thousand and a thousand. Invariant: whatever somebody asks for has the same matches
 //! as one of the points, unless [`Universe::is_complete`] is false.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
+use crate::hash::HashMap;
 use crate::model::Rule;
+use crate::source::parallel;
 
 use super::address::{AddressClass, Blocks, address_classes};
 use super::classes::{Alphabet, Class, classes};
@@ -112,8 +114,7 @@ impl Universe {
     /// Splits what clauses speak about.
     pub(super) fn of(clauses: Vec<Clause>) -> Self {
         let index = Index::of(&clauses);
-        let names = classes(&index.names, &HOSTS);
-        let folders = classes(&index.folders, &FOLDERS);
+        let (names, folders) = parallel::both(|| classes(&index.names, &HOSTS), || classes(&index.folders, &FOLDERS));
         let addresses = address_classes(&index.blocks, &index.literals.keys().copied().collect());
         let mut universe = Self {
             places: addresses.iter().map(|class| class.hits.clone()).zip(0..).collect(),
@@ -125,7 +126,7 @@ impl Universe {
             blocks: index.blocks.clone(),
             clauses,
         };
-        let mut sets = HashMap::new();
+        let mut sets = HashMap::default();
         universe.add_host(Host::AnyAddress, &index.hits_of_any_address(), &mut sets);
         for &address in index.literals.keys() {
             universe.add_host(Host::Address(address), &index.hits_of_address(address), &mut sets);

@@ -1,6 +1,7 @@
 //! Hosts that look like another one.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use super::{Check, Input, Run, sites};
 use crate::access::survey::Item;
@@ -24,7 +25,7 @@ fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
     let mut looks: BTreeMap<String, Vec<(String, &Item)>> = BTreeMap::new();
     for item in input.survey.items() {
         let Some(host) = item.host() else { continue };
-        let (shown, _) = idna::domain_to_unicode(&host);
+        let shown = if host.contains("xn--") { idna::domain_to_unicode(&host).0 } else { host.clone() };
         if let Some(ascii) = ascii_look(&shown) {
             let message = format!("`{shown}` looks like `{ascii}`, and is another host (`{host}`)");
             let finding = Diagnostic::warning(CODE, message).at(sites::resource(input, item));
@@ -49,7 +50,21 @@ fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
 
 /// What a name looks like (the skeleton of UTS 39), signs that only some typefaces tell apart included.
 fn look(name: &str) -> String {
-    unicode_security::skeleton(&name.to_lowercase().replace('0', "o")).collect()
+    if !name.is_ascii() {
+        return skeleton(&name.to_lowercase().replace('0', "o"));
+    }
+    // Nothing composes with an ASCII sign, so that each has a look of its own.
+    static LOOKS: LazyLock<[String; 128]> = LazyLock::new(|| {
+        std::array::from_fn(|sign| {
+            let sign = char::from(u8::try_from(sign).unwrap_or_default()).to_ascii_lowercase();
+            skeleton(&if sign == '0' { 'o' } else { sign }.to_string())
+        })
+    });
+    name.bytes().filter_map(|sign| LOOKS.get(usize::from(sign))).map(String::as_str).collect()
+}
+
+fn skeleton(text: &str) -> String {
+    unicode_security::skeleton(text).collect()
 }
 
 /// The name of plain letters that one with others looks like.
@@ -58,7 +73,7 @@ fn ascii_look(name: &str) -> Option<String> {
         return None;
     }
     let plain = |letter: char| {
-        if letter.is_ascii() { letter.to_string() } else { unicode_security::skeleton(&letter.to_string()).collect() }
+        if letter.is_ascii() { letter.to_string() } else { skeleton(&letter.to_string()) }
     };
     let plain: String = name.chars().map(plain).collect();
     plain.is_ascii().then_some(plain)

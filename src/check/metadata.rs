@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Check, Input, Run};
 use crate::access::{Request, State, Verdict};
 use crate::diagnostic::{Diagnostic, Severity};
-use crate::model::{Decision, Policy, Scope};
+use crate::model::{Body, Decision, Policy, Scope};
 
 const CODE: &str = "metadata-reachable";
 
@@ -37,7 +37,11 @@ const PROBES: [&str; 11] = [
 ];
 
 fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
-    let policies: Vec<Policy> = input.policies.iter().map(|declared| declared.desired.policy.clone()).collect();
+    let probes: Vec<Request> = PROBES.iter().filter_map(|probe| Request::parse(probe).ok()).collect();
+    let about: BTreeSet<(usize, usize)> =
+        probes.iter().filter_map(Request::host).flat_map(|host| input.survey.rules_about(host)).collect();
+    let policies = only(input, &about);
+    let rules: Vec<(usize, usize)> = about.into_iter().collect();
     let state = State::of(&policies);
     let teams: BTreeSet<&str> = policies.iter().flat_map(|policy| policy.scope.teams()).collect();
     let audiences =
@@ -45,38 +49,43 @@ fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
     let audiences: Vec<BTreeSet<String>> = audiences.collect();
     // By rule and pattern: the first thing that it opens.
     let mut opened: BTreeMap<(usize, usize, String), String> = BTreeMap::new();
-    for probe in PROBES {
-        let Ok(request) = Request::parse(probe) else { continue };
+    for request in &probes {
+        let question = state.question(request);
         for teams in &audiences {
-            let answer = state.ask(teams, &request);
-            if answer.verdict != Verdict::Allow {
+            if question.verdict(|rule| state.governs(rule, teams)) != Verdict::Allow {
                 continue;
             }
-            for reason in answer.because {
+            for reason in state.ask(teams, request).because {
                 let governs = policies
                     .get(reason.policy)
                     .is_some_and(|policy| teams.is_empty() || policy.scope != Scope::Organization);
-                if let (true, Some(Decision::Allow), Some(rule), Some(pattern)) =
-                    (governs, reason.decision, reason.rule, reason.pattern)
+                if let (true, Some(Decision::Allow), Some(&(policy, rule)), Some(pattern)) =
+                    (governs, reason.decision, rules.get(reason.policy), reason.pattern)
                 {
-                    opened.entry((reason.policy, rule, pattern)).or_insert_with(|| request.to_string());
+                    opened.entry((policy, rule, pattern)).or_insert_with(|| request.to_string());
                 }
             }
         }
     }
     for ((policy, rule, pattern), request) in opened {
         let Some(declared) = input.policies.get(policy) else { continue };
-        let label = input
-            .survey
-            .items()
-            .iter()
-            .find(|item| (item.policy, item.rule) == (policy, rule) && item.text() == pattern)
-            .map_or_else(
-                || declared.document.label(&format!("/rules/{rule}/name")),
-                |item| super::sites::resource(input, item),
-            );
+        let item = input.survey.items_of(policy, rule).iter().find(|item| item.text() == pattern);
+        let label = item.map_or_else(
+            || declared.document.label(&format!("/rules/{rule}/name")),
+            |item| super::sites::resource(input, item),
+        );
         let message = format!("`{pattern}` reaches a metadata service or a link-local address: `{request}` is allowed");
         let help = "deny it by address and by name, or allow less; a CIDR deny does not stop what a name allows";
         findings.push(Diagnostic::warning(CODE, message).at(label).help(help));
     }
+}
+
+/// These rules, each as a policy of its own.
+fn only(input: &Input<'_>, rules: &BTreeSet<(usize, usize)>) -> Vec<Policy> {
+    let single = |&(policy, rule): &(usize, usize)| {
+        let policy = &input.policies.get(policy)?.desired.policy;
+        let rule = policy.rules().get(rule)?.clone();
+        Some(Policy { name: policy.name.clone(), scope: policy.scope.clone(), body: Body::Allowlist(vec![rule]) })
+    };
+    rules.iter().filter_map(single).collect()
 }

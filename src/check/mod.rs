@@ -112,19 +112,27 @@ pub fn run(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
     });
     findings.extend(alone.into_iter().flatten());
     orgs::look(input, findings);
-    let organizations = orgs::each(input);
     for check in checks() {
-        match check.run {
-            Run::Agent(look) => input.agents.iter().for_each(|policy| look(policy, findings)),
-            // Absence means something only when everything was read.
-            // What holds in several organizations is found in each, and told once.
-            Run::Workspace(look) if input.complete || check.severity == Severity::Error => {
-                organizations.iter().for_each(|one| look(&one.input(input), findings));
-            }
-            Run::Together(look) => organizations.iter().for_each(|one| look(&one.input(input), findings)),
-            Run::Workspace(_) | Run::Policy(_) | Run::Reading => {}
+        if let Run::Agent(look) = check.run {
+            input.agents.iter().for_each(|policy| look(policy, findings));
         }
     }
+    let organizations = orgs::each(input);
+    // What holds in several organizations is found in each, and told once.
+    let organizations: Vec<Input<'_>> = organizations.iter().map(|one| one.input(input)).collect();
+    let looks = checks().filter_map(|check| match check.run {
+        Run::Together(look) => Some(look),
+        // Absence means something only when everything was read.
+        Run::Workspace(look) if input.complete || check.severity == Severity::Error => Some(look),
+        Run::Workspace(_) | Run::Agent(_) | Run::Policy(_) | Run::Reading => None,
+    });
+    let looks = looks.flat_map(|look| organizations.iter().map(move |organization| (look, organization))).collect();
+    let found = parallel::map(looks, 1, |(look, organization)| {
+        let mut findings = Vec::new();
+        look(organization, &mut findings);
+        findings
+    });
+    findings.extend(found.into_iter().flatten());
 }
 
 /// The codes of all checks.

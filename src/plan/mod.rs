@@ -46,6 +46,7 @@ use serde_json::Value;
 use crate::access;
 use crate::document::{Guards, SettingChange};
 use crate::model::{Desired, Live, LiveAgents, TeamDirectory};
+use crate::source::parallel;
 
 use self::agents::{AgentPlan, AgentStep};
 use self::diff::Ownership;
@@ -149,7 +150,14 @@ pub struct Input<'a> {
 /// Makes a plan.
 #[must_use]
 pub fn make(input: Input<'_>) -> Plan {
-    let Input { target, desired, live, ownership, guards } = input;
+    // What was live takes as long to hash as the rest does where little changes.
+    let hash = || fingerprint::of_live(&input.live.org, &input.live.policies);
+    let (plan, fingerprint) = parallel::both(|| judged(input), hash);
+    Plan { live: LiveRecord { fingerprint, ..plan.live }, ..plan }
+}
+
+/// The plan, but for the fingerprint of all policies.
+fn judged(Input { target, desired, live, ownership, guards }: Input<'_>) -> Plan {
     let diff = diff::diff(desired, live, ownership);
     let ordered = order::order(&diff, draft::drafts(&diff));
     let steps: Vec<Step> =
@@ -171,7 +179,7 @@ pub fn make(input: Input<'_>) -> Plan {
         flips: Vec::new(),
         unmanaged: diff.unmanaged.into_iter().map(|policy| Unmanaged { service: Service::Docker, policy }).collect(),
         teams: named_teams(live, &after),
-        live: record(live, &steps),
+        live: LiveRecord { fingerprint: String::new(), touched: touched(live, &steps) },
         access,
         steps,
     }
@@ -193,7 +201,10 @@ pub fn differences(desired: &Desired, live: &Live, ownership: &Ownership, docume
         flips: Vec::new(),
         unmanaged: Vec::new(),
         teams: named_teams(live, &after),
-        live: record(live, &steps),
+        live: LiveRecord {
+            fingerprint: fingerprint::of_live(&live.org, &live.policies),
+            touched: touched(live, &steps),
+        },
         access: meaning_of(live, &after, &steps, &places),
         agents: None,
         guards_from: None,
@@ -322,7 +333,8 @@ fn named_teams(live: &Live, after: &Live) -> TeamDirectory {
     TeamDirectory::new(live.teams.iter().filter(|team| named.contains(team.id.as_str())))
 }
 
-fn record(live: &Live, steps: &[Step]) -> LiveRecord {
+/// The policies that steps touch.
+fn touched(live: &Live, steps: &[Step]) -> Vec<Touched> {
     let ids: BTreeSet<&str> = steps
         .iter()
         .filter_map(|step| match step.change.policy() {
@@ -330,12 +342,15 @@ fn record(live: &Live, steps: &[Step]) -> LiveRecord {
             Some(PolicyTarget::Planned(_)) | None => None,
         })
         .collect();
-    let touched = live.policies.iter().filter(|policy| ids.contains(policy.id.0.as_str())).map(|policy| Touched {
-        id: policy.id.0.clone(),
-        fingerprint: fingerprint::of_policy(policy),
-        was: fingerprint::canonical(policy),
-    });
-    LiveRecord { fingerprint: fingerprint::of_live(&live.org, &live.policies), touched: touched.collect() }
+    live.policies
+        .iter()
+        .filter(|policy| ids.contains(policy.id.0.as_str()))
+        .map(|policy| Touched {
+            id: policy.id.0.clone(),
+            fingerprint: fingerprint::of_policy(policy),
+            was: fingerprint::canonical(policy),
+        })
+        .collect()
 }
 
 /// The names that steps take for policies: what may not be live when the plan is applied, unless it is given up.

@@ -7,10 +7,11 @@
 //! any safe order, since every later state only loses by it, and one that only widens to the back. What a narrowing call
 //! can do harm to is the rule that nobody is left without a policy, so that those that take rules away are tried too.
 
-use std::collections::{BTreeSet, HashSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 
 use super::effect::Place;
 use super::space::{Move, Space, State};
+use crate::hash::HashSet;
 
 /// States looked at before a search gives up and the calls are split instead.
 const BUDGET: usize = 5_000;
@@ -73,8 +74,15 @@ fn step(space: &Space, state: &mut State, call: &Call, done: &[bool]) -> Option<
 
 fn narrowing_first(space: &Space, start: &State, calls: &[Call]) -> Option<Vec<usize>> {
     let done = vec![false; calls.len()];
-    let mut search =
-        Search { space, calls, state: start.clone(), order: Vec::new(), done, dead: HashSet::new(), budget: BUDGET };
+    let mut search = Search {
+        space,
+        calls,
+        state: start.clone(),
+        order: Vec::new(),
+        done,
+        dead: HashSet::default(),
+        budget: BUDGET,
+    };
     search.goes_on().then_some(search.order)
 }
 

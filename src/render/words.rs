@@ -163,7 +163,7 @@ impl<'a> Group<'a> {
                 (action, object, *gain)
             })
             .collect();
-        gains.sort_by_key(|(_, object, _)| std::cmp::Reverse(breadth(object)));
+        gains.sort_by_cached_key(|(_, object, _)| std::cmp::Reverse(breadth(object)));
         let mut causes: Vec<Cause<'a>> = Vec::new();
         let mut known: BTreeMap<&[String], usize> = BTreeMap::new();
         for (action, object, gain) in gains {
@@ -192,9 +192,13 @@ impl<'a> Group<'a> {
 
 /// Roughly how much a pattern covers: what a reviewer must not miss is the broadest.
 fn breadth(object: &str) -> u8 {
+    if !object.contains(['*', '/']) {
+        return 0;
+    }
     let host = object.split_once("://").map_or(object, |(_, rest)| rest);
     let host = if object.starts_with('/') { host } else { host.split_once("/*").map_or(host, |(host, _)| host) };
-    match (host.contains("**"), host.contains('*') || host.contains('/'), object.contains('*')) {
+    let deep = host.bytes().zip(host.bytes().skip(1)).any(|pair| pair == (b'*', b'*'));
+    match (deep, host.contains(['*', '/']), object.contains('*')) {
         (true, _, _) => 3,
         (false, true, _) => 2,
         (false, false, true) => 1,

@@ -1,7 +1,8 @@
 //! The same work on many values, on all processors.
 
 use std::num::NonZero;
-use std::thread;
+use std::sync::Mutex;
+use std::{iter, thread};
 
 /// The most threads; more of them only wait for the disk.
 const MOST_THREADS: usize = 8;
@@ -12,18 +13,31 @@ const MOST_THREADS: usize = 8;
 /// When `work` does.
 pub(crate) fn map<T: Send, R: Send>(items: Vec<T>, least: usize, work: impl Fn(T) -> R + Sync) -> Vec<R> {
     let threads = thread::available_parallelism().map_or(1, NonZero::get).min(MOST_THREADS);
-    let share = items.len().div_ceil(threads).max(least);
-    if items.len() <= share {
+    let threads = threads.min(items.len().div_ceil(least));
+    if threads < 2 {
         return items.into_iter().map(work).collect();
     }
-    let mut items = items.into_iter();
-    let shares =
-        std::iter::from_fn(|| Some(items.by_ref().take(share).collect::<Vec<T>>()).filter(|one| !one.is_empty()));
-    let work = &work;
+    // Items are of very different size, so that each thread takes the next one when it is done.
+    let queue = Mutex::new(items.into_iter().enumerate());
+    let next = || queue.lock().ok().and_then(|mut queue| queue.next());
+    let worker = || iter::from_fn(next).map(|(at, item)| (at, work(item))).collect::<Vec<_>>();
+    let mut done: Vec<(usize, R)> = thread::scope(|scope| {
+        let others: Vec<_> = (1..threads).map(|_| scope.spawn(worker)).collect();
+        let own = worker();
+        own.into_iter().chain(others.into_iter().flat_map(|one| one.join().expect("work does not panic"))).collect()
+    });
+    done.sort_unstable_by_key(|(at, _)| *at);
+    done.into_iter().map(|(_, result)| result).collect()
+}
+
+/// What both make, at the same time.
+///
+/// # Panics
+/// When one of them does.
+pub(crate) fn both<A, B: Send>(one: impl FnOnce() -> A, other: impl FnOnce() -> B + Send) -> (A, B) {
     thread::scope(|scope| {
-        let workers: Vec<_> =
-            shares.map(|share| scope.spawn(move || share.into_iter().map(work).collect::<Vec<R>>())).collect();
-        workers.into_iter().flat_map(|worker| worker.join().expect("work does not panic")).collect()
+        let other = scope.spawn(other);
+        (one(), other.join().expect("work does not panic"))
     })
 }
 

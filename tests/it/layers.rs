@@ -7,7 +7,7 @@ use crate::examples::repository;
 
 /// The modules in order: each may use those that stand below it, and none above. `render::sanitize` uses nothing, and
 /// whoever holds foreign text may call it.
-const ORDER: [&str; 17] = [
+const ORDER: [&str; 18] = [
     "cli",
     "render",
     "execute",
@@ -24,6 +24,7 @@ const ORDER: [&str; 17] = [
     "source",
     "diagnostic",
     "exit",
+    "hash",
     "render::sanitize",
 ];
 

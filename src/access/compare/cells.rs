@@ -3,13 +3,14 @@
 //! Invariant: classes with the same meaning are judged once, so that the cost grows with what rules tell apart and not
 //! with audiences times classes.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use crate::access::clause::Actions;
 use crate::access::point::{Atom, Match, Point, Role};
 use crate::access::points::AddressGroups;
 use crate::access::universe::{Host, HostClass, Universe};
+use crate::hash::HashMap;
 
 use super::outcome::{Outcome, Teams, outcomes};
 use super::reach::Statements;
@@ -131,11 +132,11 @@ impl<'a> Judge<'a> {
             universe,
             statements,
             groups: AddressGroups::default(),
-            memory: HashMap::new(),
-            slots: HashMap::new(),
+            memory: HashMap::default(),
+            slots: HashMap::default(),
             numbers: BTreeMap::new(),
             members: Vec::new(),
-            place_numbers: HashMap::new(),
+            place_numbers: HashMap::default(),
             places: Vec::new(),
             by_address: Vec::new(),
         }

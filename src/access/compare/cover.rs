@@ -2,7 +2,9 @@
 //!
 //! Invariant: the descriptions together cover every class to report, and none says more than is true.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::hash::HashMap;
 
 /// How many exceptions are spelled out.
 const SPELLED_OUT: usize = 5;

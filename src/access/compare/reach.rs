@@ -4,11 +4,12 @@
 //! Invariant: a clause appears once, however many rules and policies of either state say it. So a regrouping, a rename
 //! or a reorder leaves nothing that differs.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::access::clause::{Actions, Clause, Target, clauses};
 use crate::access::unknowns::Unknowns;
 use crate::access::vicinity::Vicinity;
+use crate::hash::{HashMap, HashSet};
 use crate::model::{Action, Decision, Policy, Resources, Rule, Scope};
 use crate::source::parallel;
 
@@ -117,8 +118,8 @@ impl Statements {
     fn join(&mut self, said: Said) {
         let mut targets: Vec<(usize, Target)> = said.targets.into_iter().map(|(target, at)| (at, target)).collect();
         targets.sort_unstable_by_key(|(at, _)| *at);
-        let mut groups: HashMap<Change, usize> = HashMap::new();
-        let mut joined: HashMap<(usize, Decision, Unknowns, usize), usize> = HashMap::new();
+        let mut groups: HashMap<Change, usize> = HashMap::default();
+        let mut joined: HashMap<(usize, Decision, Unknowns, usize), usize> = HashMap::default();
         for Entry { key: Key { target, decision, action, unknowns }, change, sources } in said.entries {
             let group = *groups.entry(change).or_insert_with_key(|change| {
                 self.changes.push(change.clone());

@@ -8,17 +8,20 @@ mod allowed;
 mod beside;
 mod walk;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use super::clause::{Actions, Clause, Target, clauses};
+use super::clause::{Actions, Clause, Target, clauses_by_resource};
 use super::host::{Destination, HostPattern};
 use super::pattern::Token;
+use super::request::Host;
 use super::trie::{Case, Hit, Trie};
 use super::unknowns::Unknowns;
-use crate::model::{Decision, Policy, Resources, Rule, Scope};
+use crate::hash::HashMap;
+use crate::model::{Decision, Policy, Rule, Scope};
+use crate::source::parallel;
 
 use self::allowed::{Allowed, surrounding};
 pub use beside::Bare;
@@ -84,34 +87,28 @@ impl Survey {
             folders: Trie::new(Case::Unknown),
             allowed: Allowed::default(),
         };
-        let mut known: HashMap<HostPattern, usize> = HashMap::new();
-        for (policy, own) in policies.into_iter().enumerate() {
-            for (rule, stated) in own.rules().iter().enumerate() {
-                for (resource, single) in singles(stated).enumerate() {
-                    // Documents have no actions that are not known, so that there is one clause.
-                    let Some(clause) = clauses(&single, 0).into_iter().find(|clause| clause.unknowns.is_empty()) else {
-                        continue;
-                    };
-                    let scope = own.scope.clone();
-                    survey.add(Item { policy, rule, resource, decision: stated.decision, clause, scope }, &mut known);
-                }
-            }
+        let policies: Vec<(usize, &Policy)> = policies.into_iter().enumerate().collect();
+        let items: Vec<Item> =
+            parallel::map(policies, 8, |(at, policy)| items(at, policy)).into_iter().flatten().collect();
+        let mut known = HashMap::default();
+        for (number, item) in (0..).zip(&items) {
+            survey.add(number, item, &mut known);
         }
+        survey.items = items;
         survey
     }
 
-    fn add(&mut self, item: Item, known: &mut HashMap<HostPattern, usize>) {
+    fn add<'a>(&mut self, number: u32, item: &'a Item, known: &mut HashMap<&'a HostPattern, usize>) {
         if item.decision == Decision::Allow {
             self.allowed.add(&item.clause);
         }
-        let number = u32::try_from(self.items.len()).expect("fewer items than bytes of policies");
         match &item.clause.target {
             Target::Folder(folder) => self.folders.insert(folder, Unknowns::NONE, number),
             Target::Network(Destination { host: HostPattern::Cidr(block), .. }) => {
                 self.blocks.entry(*block).or_default().push(number);
             }
             Target::Network(Destination { host, .. }) | Target::Http(Destination { host, .. }, _) => {
-                let at = *known.entry(host.clone()).or_insert(self.groups.len());
+                let at = *known.entry(host).or_insert(self.groups.len());
                 if at == self.groups.len() {
                     self.groups.push(Group { network: Vec::new(), http: Vec::new(), paths: Trie::new(Case::Unknown) });
                     let group = u32::try_from(at).expect("fewer hosts than bytes of policies");
@@ -131,7 +128,6 @@ impl Survey {
                 }
             }
         }
-        self.items.push(item);
     }
 
     /// Every resource of every rule, in the order given.
@@ -223,6 +219,35 @@ impl Survey {
         }
     }
 
+    /// The rules that may speak about the host or the address of a request, by policy and place.
+    #[must_use]
+    pub fn rules_about(&self, host: &Host) -> BTreeSet<(usize, usize)> {
+        let (labels, address) = match host {
+            Host::Name(labels, address) => (Some(labels), *address),
+            Host::Address(address) => (None, Some(*address)),
+        };
+        let named = labels.into_iter().flat_map(|labels| {
+            let state = labels.iter().rev().fold(Trie::start(), |state, label| self.hosts.step(&state, label));
+            self.hosts.hits(&state)
+        });
+        let named = named.filter_map(|hit| self.group(hit.clause)).chain(self.groups_of_any_address());
+        let own = address.and_then(|address| self.literals.get(&address)).and_then(|at| self.groups.get(*at));
+        let by_host = named.chain(own).flat_map(|group| group.network.iter().chain(&group.http));
+        let blocks = address.into_iter().flat_map(|address| surrounding(IpNet::from(address)));
+        let by_block = blocks.filter_map(|net| self.blocks.get(&net)).flatten();
+        by_host.chain(by_block).map(|number| self.item(*number)).map(|item| (item.policy, item.rule)).collect()
+    }
+
+    /// The items of a rule.
+    #[must_use]
+    pub fn items_of(&self, policy: usize, rule: usize) -> &[Item] {
+        let before = |item: &Item| (item.policy, item.rule) < (policy, rule);
+        let from = self.items.partition_point(before);
+        let items = self.items.get(from..).unwrap_or_default();
+        let until = items.partition_point(|item| (item.policy, item.rule) == (policy, rule));
+        items.get(..until).unwrap_or_default()
+    }
+
     /// Those on every host, which addresses do not escape.
     fn groups_of_any_address(&self) -> impl Iterator<Item = &Group> {
         let hits = self.hosts.hits(&self.hosts.step(&Trie::start(), ":"));
@@ -230,14 +255,18 @@ impl Survey {
     }
 }
 
-/// The rule once for each of its resources.
-fn singles(rule: &Rule) -> impl Iterator<Item = Rule> {
-    let resources: Vec<Resources> = match &rule.resources {
-        Resources::Plain(all) => all.iter().map(|one| Resources::Plain(vec![one.clone()])).collect(),
-        Resources::Http(all) => all.iter().map(|one| Resources::Http(vec![one.clone()])).collect(),
+/// What a policy says, a resource at a time.
+fn items(policy: usize, own: &Policy) -> Vec<Item> {
+    let of = |(rule, stated): (usize, &Rule)| {
+        let decision = stated.decision;
+        let by_resource = clauses_by_resource(stated, 0).enumerate().filter_map(move |(resource, clauses)| {
+            // Documents have no actions that are not known, so that there is one clause.
+            let clause = clauses.into_iter().find(|clause| clause.unknowns.is_empty())?;
+            Some(Item { policy, rule, resource, decision, clause, scope: own.scope.clone() })
+        });
+        by_resource.collect::<Vec<_>>()
     };
-    let frame = Rule { resources: Resources::Plain(Vec::new()), ..rule.clone() };
-    resources.into_iter().map(move |resources| Rule { resources, ..frame.clone() })
+    own.rules().iter().enumerate().flat_map(of).collect()
 }
 
 impl Item {

@@ -54,9 +54,8 @@ fn write_group(out: &mut String, group: &Group<'_>, view: View) -> fmt::Result {
 
 fn write_entry(out: &mut String, entry: &Entry<'_>, (sign, style): (char, anstyle::Style), view: View) -> fmt::Result {
     let Entry { action, objects, witness } = entry;
-    let objects: Vec<String> = objects.iter().map(|object| (*object).to_owned()).collect();
     let action = line(action);
-    let objects = view.list(&objects, "    + ".len() + action.chars().count() + 1);
+    let objects = view.list(objects, "    + ".len() + action.chars().count() + 1);
     writeln!(out, "    {style}{sign} {action} {objects}{style:#}")?;
     if let Some(witness) = witness {
         writeln!(out, "        {DIM}such as{DIM:#} {}", line(witness))?;

@@ -42,12 +42,12 @@ impl View {
 
     /// Items with commas between them, on one line from column `indent`; what does not fit is counted. All of them,
     /// however long, where nothing is folded away.
-    fn list(self, items: &[String], indent: usize) -> String {
+    fn list(self, items: &[impl AsRef<str>], indent: usize) -> String {
         const REST: usize = " and 999 more".len();
         let mut text = String::new();
         let mut room = indent;
         for (shown, item) in items.iter().enumerate() {
-            let item = line(item);
+            let item = line(item.as_ref());
             room += 2 + item.chars().count();
             let rest = if shown + 1 < items.len() { REST } else { 0 };
             if shown > 0 && !self.all && room + rest > self.width {
