@@ -144,9 +144,13 @@ async fn saved(
     progress: &Arc<Progress>,
 ) -> Result<Vec<(String, Planned)>, Failure> {
     let file = context.path(file);
-    let plans = set::from_json(&read(&file)?).map_err(|error| {
+    let text = read(&file)?;
+    let plans = set::from_json(&text).map_err(|error| {
         Failure::new(Exit::Refused, format!("`{}`: {error}", file.display())).hint("make a new plan with `plan --out`")
     })?;
+    for set::Unplanned { org, message: _ } in set::unplanned(&text) {
+        context.note(&format!("note: `{}` could not be planned, and nothing is applied there", line(&org)));
+    }
     let picked = context.overrides().org.as_ref().filter(|_| plans.len() > 1);
     let plans: Vec<(String, Plan)> = plans
         .into_iter()

@@ -23,6 +23,11 @@ Examples:
   seawall import --policy 'Security research'          # just this one, also when others own it: `adopt: true`
   seawall import --live-from live.json                 # without credentials, from a snapshot
 
+A new workspace is a folder with a `seawall.yaml`:
+  apiVersion: seawall/v1
+  kind: Workspace
+  docker: {org: my-org}
+
 Before a file is written, it is read back and planned: planning right after an import changes nothing.";
 
 #[derive(clap::Args)]
@@ -226,6 +231,6 @@ fn refusal(refused: &[Refused], exclusive: bool) -> Result<Exit, Failure> {
         format!("{} live {policies} cannot be imported:\n{}", refused.len(), reasons.collect::<Vec<_>>().join("\n"));
     Err(Failure::new(Exit::Invalid, message).hint(match exclusive {
         true => "change them in the service, or add their names to `docker.unmanaged`: as `ownership` is `exclusive`, the next apply would delete them",
-        false => "they are left alone; change them in the service and run again",
+        false => "what is not imported is left alone; change it in the service and run again",
     }))
 }

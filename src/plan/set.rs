@@ -51,6 +51,17 @@ pub fn to_json<'a>(plans: impl IntoIterator<Item = &'a Plan>, failed: &[Unplanne
     serde_json::to_string_pretty(&set).expect("a value is JSON") + "\n"
 }
 
+/// The organizations that the plans in a JSON text leave out, since they could not be planned.
+#[must_use]
+pub fn unplanned(text: &str) -> Vec<Unplanned> {
+    #[derive(Deserialize)]
+    struct Failed {
+        #[serde(default)]
+        failed: Vec<Unplanned>,
+    }
+    serde_json::from_str(text).map(|Failed { failed }| failed).unwrap_or_default()
+}
+
 /// The plans that a JSON text holds: those of a set, or the one that it is.
 ///
 /// # Errors

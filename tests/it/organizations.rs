@@ -158,6 +158,7 @@ async fn one_that_fails_hides_no_other() {
     // What was saved is applied, and no more.
     let (code, stdout, stderr) = workspace.run(&["apply", "--plan", "plans.json", "--yes"]);
     assert_eq!(code, 0, "{stdout}{stderr}");
+    assert!(stderr.contains("note: `gone` could not be planned, and nothing is applied there\n"), "{stderr}");
     assert_eq!(
         (names(&emulator, "acme"), names(&emulator, "acme-labs")),
         (vec!["Mirrors".into()], vec!["Forge".into(), "Mirrors".into()])

@@ -126,3 +126,49 @@ fn gone(text: &str, item: &Range<usize>, comma: Option<usize>) -> Range<usize> {
         (false, _) => item.start..end,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::{Edits, edit, has_comments};
+    use crate::source::outline::outline;
+
+    /// The text with the items of its one list that are not kept taken out, and others added.
+    fn edited(text: &str, keep: &[bool], added: &[Value]) -> String {
+        let outlines = outline(text).unwrap();
+        let list = super::super::text::entry(&outlines[0].root, "a").unwrap().1;
+        let mut edits = Edits::new(text);
+        assert!(has_comments(&edits, list), "{text}");
+        edit(&mut edits, list, keep, added).unwrap();
+        edits.apply().unwrap()
+    }
+
+    #[test]
+    fn items_go_and_come_and_comments_stay() {
+        let lines = "a: [\n  x, # one\n  # two\n  y, # three\n  z # four\n]\n";
+        let line = "a: [x, y, z, # why\n]\n";
+        let none: &[Value] = &[];
+        let more = &[json!("k"), json!("m: m")][..];
+        let table = [
+            (lines, [true, false, true], none, "a: [\n  x, # one\n  # two\n  z # four\n]\n"),
+            (lines, [true, true, false], none, "a: [\n  x, # one\n  # two\n  y # three\n]\n"),
+            (lines, [false, true, true], none, "a: [\n  # two\n  y, # three\n  z # four\n]\n"),
+            (lines, [true; 3], more, "a: [\n  x, # one\n  # two\n  y, # three\n  z, # four\n  k,\n  \"m: m\"\n]\n"),
+            (lines, [true, false, false], more, "a: [\n  x, # one\n  k,\n  \"m: m\"\n  # two\n]\n"),
+            (lines, [false; 3], &more[..1], "a: [k\n  # two\n]\n"),
+            // A comma at the end stays one.
+            (line, [true, true, false], none, "a: [x, y,\n]\n"),
+            (line, [true, true, true], &more[..1], "a: [x, y, z, k, # why\n]\n"),
+            (line, [false, true, true], none, "a: [y, z, # why\n]\n"),
+        ];
+        for (text, keep, added, expected) in table {
+            let found = edited(text, &keep, added);
+            assert_eq!(found, expected, "{keep:?} {added:?} of {text}");
+            let kept = ["x", "y", "z"].into_iter().zip(keep).filter(|(_, keep)| *keep).map(|(item, _)| json!(item));
+            let items: Vec<Value> = kept.chain(added.iter().cloned()).collect();
+            let read: Value = serde_yaml::from_str(&found).unwrap();
+            assert_eq!(read["a"], Value::from(items), "{found}");
+        }
+    }
+}

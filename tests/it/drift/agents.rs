@@ -165,6 +165,20 @@ fn what_no_document_may_say_is_refused() {
     // In force with a rule that nobody approved.
     let rules = vec![rule(1, json!({"status": "draft"})), rule(2, json!({})), rule(3, json!({}))];
     save(folder.path(), "live.json", &[policy(1, "active", json!({"source_text": "The text.\n"}), rules)]);
+    // That is drift all the same, and no plan to be applied.
+    let edited = DOCUMENTS.replacen("    review: {approved: seen} # in March\n", "", 1);
+    fs::write(folder.path().join("policies/all.yaml"), &edited).unwrap();
+    let (code, stdout, stderr) = seawall(folder.path(), &["drift", "--live-from", "live.json"]);
+    assert_eq!(code, Some(3), "{stderr}");
+    assert!(stdout.contains("\nCannot be applied\n  policies/all.yaml:14:5: `R-1` is new or edited"), "{stdout}");
+    let (_, stdout, _) = seawall(folder.path(), &["drift", "--live-from", "live.json", "--format", "json"]);
+    let json: Value = serde_json::from_str(&stdout).unwrap();
+    assert_eq!((&json["drift"], json["impossible"].as_array().map(Vec::len)), (&true.into(), Some(1)));
+    fs::write(folder.path().join("drift.json"), &stdout).unwrap();
+    let (code, _, stderr) = seawall(folder.path(), &["apply", "--yes", "--plan", "drift.json"]);
+    assert!(code == Some(4) && stderr.contains("drift.json"), "{stderr}");
+
+    fs::write(folder.path().join("policies/all.yaml"), DOCUMENTS).unwrap();
     let (code, stdout, stderr) = seawall(folder.path(), &["drift", "--adopt", "--live-from", "live.json"]);
     assert_eq!((code, stdout.as_str()), (Some(4), ""), "{stderr}");
     assert!(stderr.contains("nothing was written: after it") && stderr.contains("`R-1` is not approved"), "{stderr}");
