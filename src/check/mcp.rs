@@ -181,6 +181,16 @@ pub(super) const CHECKS: &[Check] = &[
         "Write `*`, or silence the finding where a question mark is meant.",
     ),
     warning(
+        code::SERVER_TYPE,
+        "there is no such type of server",
+        "Servers are of the types `local-stdio`, `container-stdio`, `remote-dcr` and `remote-no-dcr`. A comparison with \
+         anything else never holds, so that a `forbid` with it stops nothing.",
+        policy!(
+            r#"forbid (principal, action == MCP::Action::"register", resource) when { resource.type == "stdio" };"#
+        ),
+        "Correct the type, or silence the finding where the service has come to know another one.",
+    ),
+    warning(
         code::APPROVAL_ON_REGISTER,
         "approval of a registration is a denial",
         "`sbx mcp add` cannot ask, so a registration that needs approval is denied, also where another `permit` grants \

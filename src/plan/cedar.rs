@@ -6,7 +6,7 @@ use crate::access::cedar::{self, APPROVAL, Effect};
 use crate::model::Cedar;
 
 /// What a statement does to the calls that it matches. A forbid outranks approval, and approval outranks a permit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Kind {
     /// Lets a call through.
     Permit,

@@ -25,7 +25,7 @@ pub(super) struct Layout {
     /// By policy slot, rule slot and side.
     rules: BTreeMap<(usize, usize, bool), usize>,
     /// By policy slot and statement.
-    texts: BTreeMap<(usize, String), usize>,
+    texts: BTreeMap<(usize, Kind, String), usize>,
     /// By position in the extras.
     extras: Vec<(Extra, usize)>,
 }
@@ -51,7 +51,7 @@ impl Layout {
         let points = universe.points_about(|group| changing.contains(&group));
         let mut requests: Vec<Request> =
             points.into_iter().map(|(point, witness)| Request::Access(point, witness.to_string())).collect();
-        requests.extend(builder.calls());
+        requests.extend(builder.calls(&changing));
         let policies = extras.iter().map(|(extra, _)| extra.policy + 1).max().unwrap_or(0).max(diff.policies.len());
         let end = |there: Vec<bool>, head: fn(&PolicySlot) -> Option<&Head>| State {
             scopes: (0..policies)
@@ -105,7 +105,10 @@ impl Layout {
     fn texts_of(&self, policy: usize, cedar: Option<&Cedar>, there: bool) -> Vec<(usize, bool)> {
         let Some(cedar) = cedar else { return Vec::new() };
         let found = statements(cedar);
-        found.iter().filter_map(|(text, _)| Some((*self.texts.get(&(policy, text.to_owned()))?, there))).collect()
+        found
+            .iter()
+            .filter_map(|(text, kind)| Some((*self.texts.get(&(policy, kind, text.to_owned()))?, there)))
+            .collect()
     }
 }
 
@@ -117,7 +120,7 @@ struct Builder<'a> {
     old: Vec<bool>,
     new: Vec<bool>,
     rules: BTreeMap<(usize, usize, bool), usize>,
-    texts: BTreeMap<(usize, String), usize>,
+    texts: BTreeMap<(usize, Kind, String), usize>,
     statements: Vec<(usize, Kind)>,
     /// By policy slot and domain: the rules that stay.
     staying: BTreeMap<(usize, Domain), usize>,
@@ -145,12 +148,8 @@ impl<'a> Builder<'a> {
                 }
             }
         }
-        let heads = [(slot.before.as_ref().map(|(_, head)| head), false), (slot.after.as_ref(), true)];
-        for (head, new) in heads {
-            if let Some(cedar) = head.and_then(|head| head.cedar.as_ref()) {
-                self.text(index, cedar, new);
-            }
-        }
+        let heads = [slot.before.as_ref().map(|(_, head)| head), slot.after.as_ref()];
+        self.cedar(index, heads.map(|head| head.and_then(|head| head.cedar.as_ref())));
     }
 
     fn staying(&mut self, policy: usize, rule: &'a Rule) -> usize {
@@ -181,22 +180,34 @@ impl<'a> Builder<'a> {
         self.groups.len() - 1
     }
 
-    fn text(&mut self, policy: usize, cedar: &Cedar, new: bool) {
-        for (text, kind) in statements(cedar).iter() {
-            let key = (policy, text.to_owned());
-            let group = match self.texts.get(&key) {
+    /// The statements of both ends: those of one kind that come, that go or that stay do so together, for the texts on
+    /// the way hold all of them or none.
+    fn cedar(&mut self, policy: usize, ends: [Option<&Cedar>; 2]) {
+        let [old, new] = ends.map(|cedar| cedar.map(statements).unwrap_or_default());
+        let mut found: BTreeMap<(Kind, String), [bool; 2]> = BTreeMap::new();
+        for (side, statements) in [old, new].iter().enumerate() {
+            for (text, kind) in statements.iter() {
+                found
+                    .entry((kind, text.to_owned()))
+                    .or_default()
+                    .iter_mut()
+                    .skip(side)
+                    .take(1)
+                    .for_each(|is| *is = true);
+            }
+        }
+        let mut together: BTreeMap<(Kind, [bool; 2]), usize> = BTreeMap::new();
+        for ((kind, text), ends) in found {
+            let group = match together.get(&(kind, ends)) {
                 Some(group) => *group,
                 None => {
-                    let group = self.group(Group { policy, domain: Domain::Mcp }, [false, false]);
+                    let group = self.group(Group { policy, domain: Domain::Mcp }, ends);
                     self.statements.push((group, kind));
+                    together.insert((kind, ends), group);
                     group
                 }
             };
-            self.texts.insert(key, group);
-            let side = if new { &mut self.new } else { &mut self.old };
-            if let Some(slot) = side.get_mut(group) {
-                *slot = true;
-            }
+            self.texts.insert((policy, kind, text), group);
         }
     }
 
@@ -216,8 +227,9 @@ impl<'a> Builder<'a> {
     }
 
     /// MCP calls as far as statements can tell them apart without being understood: whatever lets a call through may
-    /// meet whatever stops it.
-    fn calls(&self) -> Vec<Request> {
+    /// meet whatever stops it, once in the old end and once in the new. What stays there and governs the same audience
+    /// stops the same calls in every state.
+    fn calls(&self, changing: &BTreeSet<usize>) -> Vec<Request> {
         let of = |wanted: &'static [Kind]| {
             self.statements
                 .iter()
@@ -225,23 +237,29 @@ impl<'a> Builder<'a> {
                 .map(|(group, _)| *group)
                 .collect::<Vec<_>>()
         };
+        let at = |end: &[bool], group: usize| end.get(group).copied().unwrap_or(false);
         // Let through at all, and let through without being approved.
         let levels = [
             (of(&[Kind::Permit, Kind::Approval]), of(&[Kind::Forbid])),
             (of(&[Kind::Permit]), of(&[Kind::Forbid, Kind::Approval])),
         ];
-        let mut calls = Vec::new();
-        for (permits, stops) in levels {
+        let mut calls = BTreeSet::new();
+        for (permits, mut stops) in levels {
+            stops.retain(|group| changing.contains(group));
+            let side = |end: &[bool]| stops.iter().copied().filter(|group| at(end, *group)).collect::<Vec<_>>();
+            let (old, new) = (side(&self.old), side(&self.new));
             for permit in permits {
-                calls.push(Request::Mcp { permit, forbids: [None, None] });
-                for (index, first) in stops.iter().enumerate() {
-                    calls.push(Request::Mcp { permit, forbids: [Some(*first), None] });
-                    let rest = stops.iter().skip(index + 1);
-                    calls.extend(rest.map(|second| Request::Mcp { permit, forbids: [Some(*first), Some(*second)] }));
+                if changing.contains(&permit) {
+                    calls.insert((permit, [None, None]));
+                }
+                calls.extend(stops.iter().map(|stop| (permit, [Some(*stop), None])));
+                for one in &old {
+                    let others = new.iter().filter(|other| *other != one);
+                    calls.extend(others.map(|other| (permit, [Some(*one.min(other)), Some(*one.max(other))])));
                 }
             }
         }
-        calls
+        calls.into_iter().map(|(permit, forbids)| Request::Mcp { permit, forbids }).collect()
     }
 }
 

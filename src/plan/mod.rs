@@ -34,6 +34,7 @@ pub mod simulate;
 mod space;
 mod split;
 pub mod stale;
+pub mod statements;
 pub mod step;
 pub mod teams;
 

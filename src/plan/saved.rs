@@ -19,6 +19,7 @@ use super::guard::Verdict;
 use super::meaning::Meaning;
 use super::request::{Method, Segment, request};
 use super::shown::{self, ShownPolicy, ShownRule};
+use super::statements::{self, Statement};
 use super::step::{Change, Head, Object, Op, PolicyTarget, Reason, RuleTarget, Step};
 use super::{GuardsFrom, LiveRecord, Plan, Target, Touched, Unmanaged};
 
@@ -122,6 +123,10 @@ struct StepDocument {
     /// For an update: the fields that the call sends.
     changed: Vec<String>,
     request: RequestDocument,
+    /// The statements of a Cedar text that the step adds, removes or changes; an empty list where only layout, comments
+    /// or order differ. Left out where the step is not about Cedar text, or about one that is not understood.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    statements: Option<Vec<Statement>>,
     /// Where a document asks for it; null for what no document declares.
     source: Option<Origin>,
     /// Why the plan holds this call, where the difference alone does not say it.
@@ -366,6 +371,7 @@ impl StepDocument {
             after,
             changed: change.changed().into_iter().map(str::to_owned).collect(),
             request: RequestDocument::of(org, change),
+            statements: statements::changes(change).map(|all| all.into_iter().map(Statement::from).collect()),
             source: source.clone(),
             because: *because,
             provenance: None,
@@ -387,6 +393,7 @@ impl StepDocument {
             after: object(&step.after),
             changed: step.changed(),
             request: RequestDocument::of_agent(step),
+            statements: None,
             source: step.source.clone(),
             because: step.because,
             provenance: step.provenance.clone(),

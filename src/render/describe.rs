@@ -3,8 +3,9 @@
 //! Invariant: a description holds everything that the step changes. Texts are foreign as they come.
 
 use super::words;
-use crate::access::cedar::{StatementChange, difference};
-use crate::model::{Decision, Rule, Scope, TeamDirectory};
+use crate::access::cedar::StatementChange;
+use crate::model::{Body, Decision, Rule, Scope, TeamDirectory};
+use crate::plan::statements;
 use crate::plan::step::{Change, Head, Op, Step};
 
 /// A step in pieces.
@@ -58,11 +59,16 @@ pub fn describe(step: &Step, teams: &TeamDirectory) -> Description {
     let scope = |scope: &Scope| words::team_names(scope, teams).into_iter().map(str::to_owned).collect::<Vec<String>>();
     let because = step.because.map(|because| Detail::Because(words::reason(because)));
     let (title, details) = match &step.change {
-        Change::CreatePolicy { after } => (Title::Policy(scope(&after.scope), None), Vec::new()),
+        Change::CreatePolicy { after } => (Title::Policy(scope(&after.scope), None), texts(&step.change)),
         Change::DeletePolicy { before, .. } => {
-            (Title::Policy(scope(&before.scope), Some(before.rules().len())), Vec::new())
+            let rules = matches!(before.body, Body::Allowlist(_)).then(|| before.rules().len());
+            (Title::Policy(scope(&before.scope), rules), texts(&step.change))
         }
-        Change::UpdatePolicy { before, after, .. } => (Title::PolicyItself, head(before, after, scope)),
+        Change::UpdatePolicy { before, after, .. } => {
+            let mut details = head(before, after, scope);
+            details.extend(texts(&step.change));
+            (Title::PolicyItself, details)
+        }
         Change::CreateRule { after: rule, .. } | Change::DeleteRule { before: rule, .. } => {
             let says = Detail::Says(rule.decision, words::actions(rule), words::resources(rule));
             (Title::Rule(rule.name.clone()), vec![says])
@@ -87,18 +93,32 @@ fn head(before: &Head, after: &Head, scope: impl Fn(&Scope) -> Vec<String>) -> V
     if before.scope != after.scope {
         details.push(Detail::Scope(scope(&before.scope), scope(&after.scope)));
     }
-    if let (Some(old), Some(new)) = (&before.cedar, &after.cedar) {
-        if old.schema_url != new.schema_url {
-            details.push(Detail::Becomes("schema", old.schema_url.clone(), new.schema_url.clone()));
-        }
-        if old.text != new.text {
-            details.push(match difference(&old.text, &new.text) {
-                Some(changes) => Detail::Statements(changes),
-                None => Detail::Text(old.text.clone(), new.text.clone()),
-            });
-        }
+    if let (Some(old), Some(new)) = (&before.cedar, &after.cedar)
+        && old.schema_url != new.schema_url
+    {
+        details.push(Detail::Becomes("schema", old.schema_url.clone(), new.schema_url.clone()));
     }
     details
+}
+
+/// What becomes of Cedar text: by statement, or where it is not understood, by line.
+fn texts(change: &Change) -> Vec<Detail> {
+    if let Some(changes) = statements::changes(change) {
+        return vec![Detail::Statements(changes)];
+    }
+    match change {
+        Change::UpdatePolicy {
+            before: Head { cedar: Some(old), .. }, after: Head { cedar: Some(new), .. }, ..
+        } if old.text != new.text => {
+            vec![Detail::Text(old.text.clone(), new.text.clone())]
+        }
+        Change::CreatePolicy { .. }
+        | Change::UpdatePolicy { .. }
+        | Change::DeletePolicy { .. }
+        | Change::CreateRule { .. }
+        | Change::UpdateRule { .. }
+        | Change::DeleteRule { .. } => Vec::new(),
+    }
 }
 
 fn fields(before: &Rule, after: &Rule) -> Vec<Detail> {

@@ -199,11 +199,26 @@ fn a_plan_says_which_statements_change_and_which_access_tests_flip() {
     let flips = plan["flips"].as_array().unwrap();
     assert_eq!((flips.len(), &flips[0]["before"], &flips[0]["after"]), (1, &"deny".into(), &"approval".into()));
     assert!(run(&["plan", "--format", "markdown"]).contains("**<code>approval</code>**"));
+    let statements = |plan: &str| serde_json::from_str::<Value>(plan).unwrap()["steps"][0]["statements"].clone();
+    let added = serde_json::json!([{"change": "added", "before": null, "after": ask}]);
+    assert_eq!(statements(&run(&["plan", "--format", "json"])), added);
     // Layout alone is a call, and said to be no more than that.
     write(&format!("// why\n  {}", read.replace(") when", ")\n  when")));
     let shown = run(&["plan"]);
+    assert_eq!(statements(&run(&["plan", "--format", "json"])), serde_json::json!([]));
+    assert!(run(&["plan", "--format", "markdown"]).contains("every statement stays"));
     assert!(shown.contains("every statement stays") && shown.contains("is one call all the same"), "{shown}");
     assert!(shown.contains("no access change") && shown.contains("1 to update"), "{shown}");
+    // One word of one statement, and a policy that comes.
+    let narrower = read.replace("readOnly", "idempotent");
+    write(&narrower);
+    let changed = serde_json::json!([{"change": "changed", "before": read, "after": narrower}]);
+    assert_eq!(statements(&run(&["plan", "--format", "json"])), changed);
+    assert!(run(&["plan"]).contains("statement changed:"));
+    let second = cedar(ask).replace("name: MCP", "name: second");
+    fs::write(folder.path().join("second.yaml"), second).unwrap();
+    let shown = run(&["plan"]);
+    assert!(shown.contains("+ @requireApproval(\"it writes\") permit"), "{shown}");
 }
 
 #[test]

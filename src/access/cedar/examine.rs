@@ -3,12 +3,15 @@
 //! Invariant: findings are in the order of the text, and each says one thing once: a statement that cannot match for a
 //! reason that was told is not told to never match.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
+
+use cedar_policy::pst::{EntityOrSlot, ResourceConstraint, Template};
 
 use super::finding::{Finding, code};
 use super::limit::with_deep_stack;
 use super::validate::{self, Kind};
-use super::{Mistake, Statement, cover, explain, statements, traps};
+use super::{McpAction, Mistake, Statement, advice, cover, explain, statements, traps};
 
 /// The findings about a text that is written for the schema of this version.
 #[must_use]
@@ -35,7 +38,7 @@ pub fn examine_syntax(text: &str) -> Vec<Finding> {
 fn read(text: &str) -> (Vec<Arc<Statement>>, Vec<Finding>) {
     let found = match statements(text) {
         Ok(found) => found,
-        Err(mistakes) => return (Vec::new(), mistakes.into_iter().map(syntax).collect()),
+        Err(mistakes) => return (Vec::new(), mistakes.into_iter().map(|mistake| syntax(text, mistake)).collect()),
     };
     if found.is_empty() {
         let help = "write a statement, or remove the document".to_owned();
@@ -46,9 +49,10 @@ fn read(text: &str) -> (Vec<Arc<Statement>>, Vec<Finding>) {
     (found, findings)
 }
 
-fn syntax(mistake: Mistake) -> Finding {
-    let help =
-        mistake.help.unwrap_or_else(|| "see https://docs.cedarpolicy.com/policies/syntax-policy.html".to_owned());
+fn syntax(text: &str, mistake: Mistake) -> Finding {
+    let help = advice::of(text, &mistake)
+        .or(mistake.help)
+        .unwrap_or_else(|| "see https://docs.cedarpolicy.com/policies/syntax-policy.html".to_owned());
     let message = format!("this is not valid Cedar: {}", mistake.message);
     Finding { start: mistake.start, end: mistake.end, code: code::SYNTAX, message, help }
 }
@@ -62,20 +66,33 @@ fn of_statement(text: &str, statement: &Statement) -> Vec<Finding> {
     findings.extend(principal);
     findings.extend(traps::ungated(text, statement));
     findings.extend(traps::question_marks(text, statement));
+    findings.extend(traps::server_types(text, statement, tree));
     findings.extend(explain::unguarded(&checked));
     let complaints = checked.complaints.iter().filter(|complaint| !on_principal || complaint.kind != Kind::EntityType);
     findings.extend(complaints.filter_map(|complaint| explain::explain(text, complaint, &checked)));
     if findings.is_empty() && checked.possible.is_empty() && !checked.actions.is_empty() {
-        findings.push(never(statement));
+        findings.push(never(statement, tree, &checked.actions));
     }
     findings.extend(traps::approval_on_register(text, statement, &checked));
     findings.extend(traps::every_action(text, statement, tree, &checked));
     findings
 }
 
-fn never(statement: &Statement) -> Finding {
+fn never(statement: &Statement, tree: &Template, actions: &BTreeSet<McpAction>) -> Finding {
     let message = format!("this `{}` matches no request", statement.effect);
-    let help =
-        "its scope and conditions exclude each other; compare the action with the type of its resource".to_owned();
+    let server = match &tree.resource {
+        ResourceConstraint::Eq(EntityOrSlot::Entity(uid)) if uid.ty.to_string() == "MCP::Server" => Some(uid),
+        ResourceConstraint::Any
+        | ResourceConstraint::Eq(_)
+        | ResourceConstraint::In(_)
+        | ResourceConstraint::Is(_)
+        | ResourceConstraint::IsIn(..) => None,
+    };
+    let help = match server.filter(|_| !actions.contains(&McpAction::Register)) {
+        Some(uid) => format!("what a server offers is in it: write `resource in {uid}`"),
+        None => {
+            "its scope and conditions exclude each other; compare the action with the type of its resource".to_owned()
+        }
+    };
     Finding { start: statement.span.start, end: statement.span.end, code: code::NEVER_MATCHES, message, help }
 }

@@ -33,6 +33,11 @@ pub(super) fn explain(text: &str, complaint: &Complaint, checked: &Checked) -> O
         Kind::EntityType => unknown_type(source),
         Kind::ContextAttribute => context_attribute(complaint, checked),
         Kind::ResourceAttribute => resource_attribute(complaint, checked)?,
+        Kind::Type if complaint.message.contains("AnyEntity") && complaint.message.contains("saw String") => {
+            let help = format!("write `[\"…\", \"…\"].contains({})`", source.trim());
+            let message = format!("{} is a string, and `in` is about entities", backticked(source));
+            (code::TYPE_MISMATCH, message, help)
+        }
         Kind::Type if complaint.help.as_deref().is_some_and(|help| help.contains("`like`")) => {
             let message = format!("{} is a string, and `.contains()` looks into sets", backticked(receiver(source)));
             let help = format!("write `{} like \"*…*\"`", receiver(source));
@@ -119,14 +124,19 @@ fn context_attribute(complaint: &Complaint, checked: &Checked) -> (&'static str,
 fn resource_attribute(complaint: &Complaint, checked: &Checked) -> Option<(&'static str, String, String)> {
     let name = complaint.message.as_str();
     let types: BTreeSet<&str> = complaint.actions.iter().map(|action| action.resource_type()).collect();
-    let lacking = types.iter().map(|name| format!("`MCP::{name}`")).collect::<Vec<_>>().join(", ");
+    let lacks = |what: &str| match types.iter().map(|name| format!("`MCP::{name}`")).collect::<Vec<_>>().as_slice() {
+        all if all.len() == McpAction::ALL.len() => format!("no resource has {what}"),
+        [one] => format!("{one} has no {}", what.trim_start_matches("an ")),
+        several => format!("{} have no {}", several.join(", "), what.trim_start_matches("an ")),
+    };
+    let lacking = lacks(&format!("an attribute `{name}`"));
     let owners: Vec<McpAction> = McpAction::ALL
         .into_iter()
         .filter(|action| schema::attributes(action.resource_type()).any(|(own, _)| own == name))
         .collect();
     if complaint.actions != checked.actions && !owners.is_empty() {
         let actions = list(&complaint.actions);
-        let message = format!("{lacking} has no attribute `{name}`: for {actions} the statement is skipped");
+        let message = format!("{lacking}: for {actions} the statement is skipped");
         let help =
             format!("name the actions that it is about, such as `action == MCP::Action::\"{}\"`", owners.first()?);
         return Some((code::ATTRIBUTE_OF_OTHERS, message, help));
@@ -135,6 +145,9 @@ fn resource_attribute(complaint: &Complaint, checked: &Checked) -> Option<(&'sta
         types.iter().flat_map(|resource_type| schema::attributes(resource_type)).map(|(name, _)| name).collect();
     let help = match nearest(name, known.iter().copied()) {
         Some(near) => format!("did you mean `{near}`?"),
+        None if name.to_ascii_lowercase().starts_with("server") => {
+            "name the server as an entity: `resource in MCP::Server::\"name\"`".to_owned()
+        }
         None if !owners.is_empty() => {
             let owners: Vec<String> =
                 owners.iter().map(|action| format!("`MCP::{}`", action.resource_type())).collect();
@@ -143,7 +156,7 @@ fn resource_attribute(complaint: &Complaint, checked: &Checked) -> Option<(&'sta
         None if known.is_empty() => format!("compare the whole: `resource == MCP::{}::\"name\"`", types.first()?),
         None => format!("the attributes are `{}`", known.into_iter().collect::<Vec<_>>().join("`, `")),
     };
-    Some((code::UNKNOWN_ATTRIBUTE, format!("{lacking} has no attribute `{name}`"), help))
+    Some((code::UNKNOWN_ATTRIBUTE, lacking, help))
 }
 
 /// The known name that a wrong one is close to.

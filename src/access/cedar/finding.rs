@@ -53,6 +53,8 @@ pub mod code {
     pub const UNGUARDED_ARGUMENT: &str = "mcp-unguarded-argument";
     /// `like` with a `?`.
     pub const LIKE_QUESTION_MARK: &str = "mcp-like-question-mark";
+    /// A type that no server has.
+    pub const SERVER_TYPE: &str = "mcp-server-type";
     /// `@requireApproval` on what registers a server.
     pub const APPROVAL_ON_REGISTER: &str = "mcp-approval-on-register";
     /// A permit that a forbid covers.

@@ -45,6 +45,16 @@ pub(super) fn contradict(one: &Expr, other: &Expr) -> bool {
     if let (Some((one, first)), Some((other, second))) = (one_of(one), one_of(other)) {
         return one == other && !first.iter().any(|value| second.contains(value));
     }
+    if let (Expr::Like { expr: one, pattern: first }, Expr::Like { expr: other, pattern: second }) = (one, other) {
+        return one == other
+            && (ends_differ(first.iter(), second.iter()) || ends_differ(first.iter().rev(), second.iter().rev()));
+    }
+    for (one, other) in [(one, other), (other, one)] {
+        if let (Some((subject, values)), Expr::Like { expr, pattern }) = (one_of(one), other) {
+            let like = |value: &Literal| matches!(value, Literal::String(text) if matches(pattern, text));
+            return *subject == **expr && !values.into_iter().any(like);
+        }
+    }
     if let (Expr::Is { expr, entity_type: one, .. }, Expr::Is { expr: same, entity_type: other, .. }) = (one, other) {
         return expr == same && one != other;
     }
@@ -114,6 +124,13 @@ fn atom(expr: &Expr) -> (&Expr, bool) {
     };
     let (atom, holds) = atom(inner);
     (atom, holds == wanted)
+}
+
+/// Whether two patterns, read from one of their ends, differ before either comes to a wildcard.
+fn ends_differ<'a>(one: impl Iterator<Item = &'a PatternElem>, other: impl Iterator<Item = &'a PatternElem>) -> bool {
+    let literal =
+        |pair: &(&PatternElem, &PatternElem)| *pair.0 != PatternElem::Wildcard && *pair.1 != PatternElem::Wildcard;
+    one.zip(other).take_while(literal).any(|(one, other)| one != other)
 }
 
 /// Whether a pattern matches the whole text; `*` stands for any characters.
@@ -197,6 +214,15 @@ mod tests {
             ("resource.readOnly", "resource.destructive", false),
             (r#"resource.name == "a""#, r#"resource.name == "b" && resource.readOnly"#, true),
             (r#"resource.name == "a""#, r#"["b", "a"].contains(resource.name)"#, false),
+            // patterns, by what they start and end with, and names
+            (r#"resource.name like "get_*""#, r#"resource.name like "rm*""#, true),
+            (r#"resource.name like "*_get""#, r#"resource.name like "*_set""#, true),
+            (r#"resource.name like "get*""#, r#"resource.name like "get_*""#, false),
+            (r#"resource.name like "get_*""#, r#"resource.name like "*_all""#, false),
+            (r#"resource.name like "g*t""#, r#"resource.name like "*""#, false),
+            (r#"resource.name like "get_*""#, r#"resource.name == "rm""#, true),
+            (r#"resource.name like "get_*""#, r#"["rm", "get_x"].contains(resource.name)"#, false),
+            (r#"resource.name like "get_*""#, r#"resource.uri like "rm*""#, false),
             ("context.args.n < 5", "context.args.n > 4", true),
             ("context.args.n < 5", "context.args.n > 3", false),
             ("resource is MCP::Tool", "resource is MCP::Prompt", true),

@@ -5,6 +5,7 @@
 //! block scalar or a file of its own, turns it into lines. Nothing here guesses: what the documented behaviour leaves
 //! open is said to be uncertain.
 
+mod advice;
 mod arguments;
 mod compare;
 mod cover;
@@ -14,6 +15,7 @@ mod examine;
 mod example;
 mod explain;
 mod finding;
+mod guards;
 mod imply;
 mod limit;
 mod memory;

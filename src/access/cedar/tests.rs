@@ -55,6 +55,12 @@ fn correct_policies_have_no_findings() {
         "context has args.amount && context.args.amount <= 500",
         r#"if context has args.path then context.args.path like "/data/*" else false"#,
         "context has args && context.args has amount } when { context.args.amount <= 500",
+        // guards that say what must not be missing
+        "!(context has args) || !(context.args has n) || context.args.n > 5",
+        "!(context has args.n) || context.args.n > 5",
+        "!(!(context has args.n) || context.args.n > 5)",
+        "resource.readOnly || !(context has args && context.args has n) || context.args.n > 5 && context.args.n < 9",
+        "context has args.n } unless { !(context has args.n) || context.args.n > 5",
         // arguments of any type, also of two, and extension types made of them
         r#"context has args.x && (context.args.x == 1 || context.args.x == "one")"#,
         "context has args.host && ip(context.args.host).isLoopback()",
@@ -190,8 +196,16 @@ fn traps_are_found_at_their_place() {
         (tool("context.args.amount < 5"), "mcp-unguarded-argument: context.args.amount"),
         (tool("context has args && context.args.amount < 5"), "mcp-unguarded-argument: context.args.amount"),
         (tool("context.args has amount"), "mcp-unguarded-argument: context.args"),
+        (tool("!(context has args) || context.args.n > 5"), "mcp-unguarded-argument: context.args.n"),
+        (tool("context has args.n || context.args.n > 5"), "mcp-unguarded-argument: context.args.n"),
+        (tool("if context has args.n then true else context.args.n > 5"), "mcp-unguarded-argument: context.args.n"),
+        (tool("!(context has args.m) || context.args.n > 5"), "mcp-unguarded-argument: context.args.n"),
         // patterns
         (tool(r#"resource.name like "get_?""#), r#"mcp-like-question-mark: "get_?""#),
+        // types of servers, on either side and in a list
+        (register(r#"resource.type == "stdio""#), r#"mcp-server-type: "stdio""#),
+        (register(r#"!("remote" != resource.type)"#), r#"mcp-server-type: "remote""#),
+        (register(r#"["local-stdio", "sse"].contains(resource.type)"#), r#"mcp-server-type: "sse""#),
         // what matches nothing
         (tool(r#"resource in MCP::Primordial::"code-mode""#), "mcp-never-matches: "),
         (tool("resource has nam"), "mcp-never-matches: "),
@@ -272,6 +286,12 @@ fn advice_names_what_is_meant() {
             "put `context has args && context.args has a && context.args.a has b &&` in front",
         ),
         (tool(r#"resource.name.contains("x")"#), r#"write `resource.name like "*…*"`"#),
+        (tool(r#"resource.name in ["a", "b"]"#), r#"write `["…", "…"].contains(resource.name)`"#),
+        (tool(r#"resource.server == "a""#), r#"name the server as an entity: `resource in MCP::Server::"name"`"#),
+        (
+            r#"permit (principal, action == MCP::Action::"invokeTool", resource == MCP::Server::"a");"#.to_owned(),
+            r#"what a server offers is in it: write `resource in MCP::Server::"a"`"#,
+        ),
         (
             tool(r#"resource in MCP::ServerGroup::"x""#),
             "groups of servers are not supported; name the servers one by one",

@@ -1,6 +1,8 @@
 //! Statements that the engine takes and that do not do what they seem to.
 
-use cedar_policy::pst::{ActionConstraint, Clause, Expr, PrincipalConstraint, Template, Var};
+use std::collections::BTreeSet;
+
+use cedar_policy::pst::{ActionConstraint, BinaryOp, Clause, Expr, Literal, PrincipalConstraint, Template, Var};
 
 use super::finding::{Finding, code};
 use super::token::{Kind, Token, tokens};
@@ -137,6 +139,58 @@ pub(super) fn question_marks(text: &str, statement: &Statement) -> Vec<Finding> 
         _ => None,
     };
     words.windows(2).filter_map(about).collect()
+}
+
+/// The types of servers.
+///
+/// Source: Docker's MCP policy reference.
+const SERVER_TYPES: [&str; 4] = ["local-stdio", "container-stdio", "remote-dcr", "remote-no-dcr"];
+
+/// Comparisons of a server's type with what is none.
+pub(super) fn server_types(text: &str, statement: &Statement, tree: &Template) -> Vec<Finding> {
+    let compared = tree.clauses().iter().fold(BTreeSet::new(), |all, clause| {
+        let (Clause::When(condition) | Clause::Unless(condition)) = clause;
+        condition.reduce(
+            &|expr| Some(compared_types(expr)).filter(|found| !found.is_empty()),
+            &|one, other| &one | &other,
+            all,
+        )
+    });
+    let wrong = compared.into_iter().filter(|name| !SERVER_TYPES.contains(&name.as_str()));
+    let words = words(text, statement);
+    let about = |name: String| {
+        let quoted = format!("\"{name}\"");
+        let place = words.iter().find(|word| word.text == quoted).map_or(&statement.span, |word| &word.span);
+        let near = SERVER_TYPES.iter().find(|known| name.len() > 2 && known.contains(name.as_str()));
+        let near = near.copied().or_else(|| explain::nearest(&name, SERVER_TYPES.into_iter()));
+        let help = match near {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("the types are `{}`", SERVER_TYPES.join("`, `")),
+        };
+        finding(place, code::SERVER_TYPE, format!("no server is of the type `{name}`"), help)
+    };
+    wrong.map(about).collect()
+}
+
+/// The texts that an expression by itself compares `resource.type` with.
+#[expect(clippy::wildcard_enum_match_arm, reason = "nothing else compares with a text")]
+fn compared_types(expr: &Expr) -> BTreeSet<String> {
+    let is_type = |expr: &Expr| matches!(expr, Expr::GetAttr { expr, attr } if attr == "type" && matches!(**expr, Expr::Var(Var::Resource)));
+    let text = |expr: &Expr| match expr {
+        Expr::Literal(Literal::String(text)) => Some(text.to_string()),
+        _ => None,
+    };
+    match expr {
+        Expr::BinaryOp { op: BinaryOp::Eq | BinaryOp::NotEq, left, right } => {
+            let other = if is_type(left) { right } else { left };
+            (is_type(left) || is_type(right)).then(|| text(other)).flatten().into_iter().collect()
+        }
+        Expr::BinaryOp { op: BinaryOp::Contains, left, right } if is_type(right) => match &**left {
+            Expr::Set(items) => items.iter().filter_map(|item| text(item)).collect(),
+            _ => BTreeSet::new(),
+        },
+        _ => BTreeSet::new(),
+    }
 }
 
 /// Approval of a registration, which cannot be asked for.

@@ -7,16 +7,19 @@
 //! Invariant: nothing is said that rests on what the vendor's documentation leaves open: the types of arguments and of
 //! the request time, and the rules that strict validation adds to what evaluation needs.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use cedar_policy::pst::{ActionConstraint, EntityUID};
-use cedar_policy::{PolicySet, ValidationError, ValidationMode, ValidationWarning, Validator};
+use cedar_policy::{
+    Policy, PolicySet, ValidationError, ValidationMode, ValidationResult, ValidationWarning, Validator,
+};
 use miette::Diagnostic as _;
 use serde_json::json;
 
 use super::arguments::Reads;
-use super::{McpAction, Statement, schema};
+use super::{McpAction, Statement, guards, schema};
 
 /// What is known of a statement.
 #[derive(Debug)]
@@ -67,7 +70,9 @@ pub(super) fn validate(text: &str, statement: &Statement) -> Checked {
     let (Some(policy), Some(tree)) = (&statement.policy, &statement.tree) else {
         return Checked { actions: BTreeSet::new(), possible: BTreeSet::new(), complaints: Vec::new() };
     };
-    let set = PolicySet::from_policies([policy.clone()]).expect("one policy has one id");
+    let alone = |policy: &Policy| PolicySet::from_policies([policy.clone()]).expect("one policy has one id");
+    let set = alone(policy);
+    let followed = OnceCell::new();
     let actions = actions_in_scope(&tree.action);
     let reads = Reads::of(tree);
     let mut possible = BTreeSet::new();
@@ -85,8 +90,19 @@ pub(super) fn validate(text: &str, statement: &Statement) -> Checked {
             }
         };
         let result = validator.validate(&set, ValidationMode::Strict);
-        let complaints: Vec<Complaint> =
-            result.validation_errors().filter_map(|error| complaint(text, statement, error)).collect();
+        let all = |result: &ValidationResult| -> Vec<Complaint> {
+            result.validation_errors().filter_map(|error| complaint(text, statement, error)).collect()
+        };
+        let mut complaints = all(&result);
+        if complaints.iter().any(|complaint| complaint.kind == Kind::Unguarded)
+            && let Some(set) = followed.get_or_init(|| guards::followed(tree).as_ref().map(alone))
+        {
+            // Written otherwise, the guard may be one; the place is then lost, and what is missing says which it is.
+            let left = all(&validator.validate(set, ValidationMode::Strict));
+            let left: BTreeSet<(Kind, String)> = left.into_iter().map(|one| (one.kind, one.message)).collect();
+            let stays = |one: &Complaint| left.contains(&(one.kind, one.message.clone()));
+            complaints.retain(|one| one.kind != Kind::Unguarded || stays(one));
+        }
         let never =
             result.validation_warnings().any(|warning| matches!(warning, ValidationWarning::ImpossiblePolicy(_)));
         let errs = complaints.iter().any(|complaint| !matches!(complaint.kind, Kind::Unguarded));

@@ -127,15 +127,21 @@ impl Writer<'_> {
         if changes.is_empty() {
             return self.detail(out, format_args!("{}", words::SAME_STATEMENTS));
         }
-        for change in changes {
-            self.detail(out, format_args!("{}:", words::statement(change)))?;
-            match change {
-                StatementChange::Added(new) => self.text(out, "", new)?,
-                StatementChange::Removed(old) => self.text(out, old, "")?,
-                StatementChange::Changed(old, new) => self.text(out, old, new)?,
-            }
+        let (first, hidden, last) = words::folded(changes, self.view.most(ENTRIES));
+        first.iter().try_for_each(|change| self.statement(out, change))?;
+        if hidden > 0 {
+            self.detail(out, format_args!("… {hidden} more statements, {MORE}"))?;
         }
-        Ok(())
+        last.iter().try_for_each(|change| self.statement(out, change))
+    }
+
+    fn statement(&self, out: &mut String, change: &StatementChange) -> fmt::Result {
+        self.detail(out, format_args!("{}:", words::statement(change)))?;
+        match change {
+            StatementChange::Added(new) => self.text(out, "", new),
+            StatementChange::Removed(old) => self.text(out, old, ""),
+            StatementChange::Changed(old, new) => self.text(out, old, new),
+        }
     }
 
     /// What changes in a text, with a few lines around it.
