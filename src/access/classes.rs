@@ -1,14 +1,14 @@
 //! The classes of targets that a set of sequences can tell apart, each with a shortest member.
 //!
 //! Labels that no pattern names behave alike, so that at each state it is enough to follow the labels that are named,
-//! one label for every combination of partial wildcards, and one label that is new. States are explored breadth first
-//! and only once. Invariant: every target has the same [`Hit`]s as the class whose labels it follows, unless
-//! [`Classes::complete`] is false.
+//! one label for every combination of partial wildcards, and one label that is new. Where nobody says whether case matters,
+//! each named label is followed in another case too. States are explored breadth first and only once. Invariant: every
+//! target has the same [`Hit`]s as the class whose labels it follows, unless [`Classes::complete`] is false.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use super::glob::{Glob, representatives};
-use super::trie::{Hit, State, Trie};
+use super::glob::{Glob, representatives, spellings};
+use super::trie::{Case, Hit, State, Trie};
 use crate::hash::HashMap;
 
 /// How many states are explored before the result is no longer complete.
@@ -17,12 +17,14 @@ const LIMIT: usize = 1_000_000;
 /// A set of targets that the same clauses match.
 #[derive(Clone, Debug)]
 pub(super) struct Class {
-    /// A shortest target.
+    /// A shortest target; one in the spelling of the rules where there is one.
     pub(super) labels: Vec<String>,
     /// Sorted; empty for what nothing matches.
     pub(super) hits: Vec<Hit>,
     /// Whether the target is the only one of its class.
     pub(super) single: bool,
+    /// Whether the class is reached only by labels that rules have in another letter case.
+    pub(super) respelled: bool,
 }
 
 /// The classes, shortest targets first.
@@ -43,23 +45,64 @@ pub(super) struct Alphabet {
     pub(super) whole: fn(&[String]) -> bool,
 }
 
+/// Which targets are told apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Spelling {
+    /// All of them.
+    Any,
+    /// Those in the letter case of the rules. Whether case matters or not, each other target is then matched like one of
+    /// these: like the one in the rules' case if it does not, like one that nothing names if it does.
+    Written,
+}
+
+/// A label to follow.
+struct Next {
+    label: String,
+    /// Whether it stands for itself only.
+    single: bool,
+    /// Whether a pattern has it as it is.
+    named: bool,
+    /// Whether it is one that a pattern has, in another case.
+    recased: bool,
+}
+
+/// What is known of a state that was met before.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Seen {
+    /// Whether it was a target: a state is worth a second visit while it is too short to be one.
+    target: bool,
+    /// Whether it was met in another spelling only.
+    respelled: bool,
+}
+
+/// A state to be explored.
+struct Visit {
+    state: State,
+    labels: Vec<String>,
+    single: bool,
+    respelled: bool,
+}
+
 /// Explores `trie`.
-pub(super) fn classes(trie: &Trie, alphabet: &Alphabet) -> Classes {
+pub(super) fn classes(trie: &Trie, alphabet: &Alphabet, spelling: Spelling) -> Classes {
     let mut complete = true;
     let mut list: Vec<Class> = Vec::new();
     let mut known: HashMap<Vec<Hit>, usize> = HashMap::default();
-    // A state is worth a second visit only while it is too short to be a target.
-    let mut seen: HashMap<State, bool> = HashMap::default();
-    let mut queue: VecDeque<(State, Vec<String>, bool)> = VecDeque::from([(Trie::start(), Vec::new(), true)]);
-    while let Some((state, labels, single)) = queue.pop_front() {
+    let mut seen: HashMap<State, Seen> = HashMap::default();
+    let start = Visit { state: Trie::start(), labels: Vec::new(), single: true, respelled: false };
+    let mut queue = VecDeque::from([start]);
+    while let Some(Visit { state, labels, single, respelled }) = queue.pop_front() {
         let whole = (alphabet.whole)(&labels);
         if whole {
             let hits = trie.hits(&state);
             match known.get(&hits).and_then(|at| list.get_mut(*at)) {
+                Some(class) if class.respelled && !respelled => {
+                    *class = Class { labels: labels.clone(), hits, single: false, respelled };
+                }
                 Some(class) => class.single = false,
                 None => {
                     known.insert(hits.clone(), list.len());
-                    list.push(Class { labels: labels.clone(), hits, single });
+                    list.push(Class { labels: labels.clone(), hits, single, respelled });
                 }
             }
         }
@@ -70,53 +113,98 @@ pub(super) fn classes(trie: &Trie, alphabet: &Alphabet) -> Classes {
         if state.is_empty() && whole {
             continue;
         }
-        let (next_labels, all) = labels_of(trie, &state, &labels, alphabet);
+        let (next_labels, all) = labels_of(trie, &state, &labels, alphabet, spelling);
         complete &= all;
-        for (label, named) in next_labels {
-            let next = trie.step(&state, &label);
+        for next in next_labels {
+            let to = trie.step(&state, &next.label);
             let mut longer = labels.clone();
-            longer.push(label);
+            longer.push(next.label);
+            let respelled = respelled || next.recased;
             let target = (alphabet.whole)(&longer);
-            let visited = seen.get(&next).copied();
-            if visited.is_none_or(|was_target| target && !was_target) {
-                seen.insert(next.clone(), target);
-                queue.push_back((next, longer, single && named));
+            let better = |before: Seen| target && !before.target || before.respelled && !respelled;
+            let before = seen.get(&to).copied();
+            if before.is_none_or(better) {
+                let target = target || before.is_some_and(|before| before.target);
+                let respelled = respelled && before.is_none_or(|before| before.respelled);
+                seen.insert(to.clone(), Seen { target, respelled });
+                queue.push_back(Visit {
+                    state: to,
+                    labels: longer,
+                    single: single && next.single && next.named,
+                    respelled,
+                });
             }
         }
     }
     Classes { list, complete }
 }
 
-/// The labels to follow from a state, each with whether it stands for itself only; and whether these are all that
-/// matter.
-fn labels_of(trie: &Trie, state: &State, before: &[String], alphabet: &Alphabet) -> (Vec<(String, bool)>, bool) {
+/// The labels to follow from a state, and whether these are all that matter.
+fn labels_of(
+    trie: &Trie,
+    state: &State,
+    before: &[String],
+    alphabet: &Alphabet,
+    spelling: Spelling,
+) -> (Vec<Next>, bool) {
     let closed = (alphabet.closed)(before);
     if !closed.is_empty() {
-        return (closed.iter().map(|&label| (label.to_owned(), true)).collect(), true);
+        // Formats stand for themselves; of drives one stands for all that no pattern names.
+        let stands_alone = |label: &str| before.is_empty() || trie.literals(state).any(|(own, _)| own == label);
+        let all = closed.iter().map(|label| Next {
+            label: (*label).to_owned(),
+            single: stands_alone(label),
+            named: true,
+            recased: false,
+        });
+        return (all.collect(), true);
     }
-    let literals: BTreeSet<&str> = trie.literals(state).collect();
+    let mut literals: BTreeMap<&str, bool> = BTreeMap::new();
+    for (label, written) in trie.literals(state) {
+        *literals.entry(label).or_default() |= written;
+    }
+    let cased = trie.case == Case::Unknown;
     let globs: Vec<&Glob> = trie.globs(state).collect::<BTreeSet<_>>().into_iter().collect();
-    let mut labels: Vec<String> = Vec::with_capacity(literals.len() + 1);
+    let free = |label: String| Next { label, single: false, named: false, recased: false };
+    let mut next: Vec<Next> = Vec::with_capacity(literals.len() + 1);
     let complete = if globs.is_empty() {
-        labels.push(new_label(&literals, alphabet));
+        next.push(free(new_label(&literals, alphabet)));
         true
     } else {
-        let met: Vec<&str> =
-            literals.iter().copied().filter(|one| globs.iter().any(|glob| glob.matches(one))).collect();
-        let (representatives, complete) = representatives(&globs, &met, alphabet.allowed);
-        labels.extend(representatives.into_iter().filter(|one| !literals.contains(one.as_str())));
-        labels.extend(Some(new_label(&literals, alphabet)).filter(|one| !globs.iter().any(|glob| glob.matches(one))));
+        let loose: Vec<Glob> = if cased { globs.iter().map(|glob| glob.in_any_case()).collect() } else { Vec::new() };
+        let meets = |label: &str| globs.iter().copied().chain(&loose).any(|glob| glob.matches(label));
+        let met: Vec<&str> = literals.keys().copied().filter(|label| meets(label)).collect();
+        let (found, complete) = representatives(&globs, &met, cased, alphabet.allowed);
+        next.extend(found.into_iter().filter(|label| !literals.contains_key(label.as_str())).map(free));
+        next.extend(Some(new_label(&literals, alphabet)).filter(|label| !meets(label)).map(free));
         complete
     };
-    let others = labels.into_iter().map(|label| (label, false));
-    (others.chain(literals.into_iter().map(|label| (label.to_owned(), true))).collect(), complete)
+    let literal = |(label, written): (&&str, &bool)| Next {
+        label: (*label).to_owned(),
+        single: true,
+        named: *written,
+        recased: false,
+    };
+    next.extend(literals.iter().map(literal));
+    if cased && spelling == Spelling::Any {
+        let mut alike: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+        for label in literals.keys() {
+            alike.entry(label.to_lowercase()).or_default().push(label);
+        }
+        let recased = |label| Next { label, single: false, named: false, recased: true };
+        for written in alike.values() {
+            let first = written.first().copied().unwrap_or_default();
+            next.extend(spellings(first, &globs, written).into_iter().map(recased));
+        }
+    }
+    (next, complete)
 }
 
 /// A label that none of `literals` is, in any case.
-fn new_label(literals: &BTreeSet<&str>, alphabet: &Alphabet) -> String {
+fn new_label(literals: &BTreeMap<&str, bool>, alphabet: &Alphabet) -> String {
     let candidates = ["other".to_owned(), "Z".to_owned()].into_iter().chain((1..).map(|n| format!("other{n}")));
     candidates
         .filter(|label| label.chars().all(alphabet.allowed))
-        .find(|label| !literals.iter().any(|literal| literal.eq_ignore_ascii_case(label)))
+        .find(|label| !literals.keys().any(|literal| literal.eq_ignore_ascii_case(label)))
         .expect("there are more labels than literals")
 }

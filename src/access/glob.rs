@@ -15,6 +15,22 @@ pub(super) struct Glob {
     text: String,
 }
 
+/// A character in the other case, where that is one character.
+fn other_case(c: char) -> Option<char> {
+    let (mut lower, mut upper) = (c.to_lowercase(), c.to_uppercase());
+    let single = |other: Option<char>, rest: Option<char>| other.filter(|own| *own != c && rest.is_none());
+    single(lower.next(), lower.next()).or_else(|| single(upper.next(), upper.next()))
+}
+
+/// A stretch of characters and its letters in the other case.
+fn both_cases(from: char, to: char) -> impl Iterator<Item = (char, char)> {
+    let letters = |first: char, last: char| Some((from.max(first), to.min(last))).filter(|(from, to)| from <= to);
+    let swapped = [letters('a', 'z'), letters('A', 'Z')].into_iter().flatten();
+    let swapped = swapped.filter_map(|(from, to)| other_case(from).zip(other_case(to)));
+    let single = Some(from).filter(|from| *from == to && !from.is_ascii()).and_then(other_case).map(|c| (c, c));
+    std::iter::once((from, to)).chain(swapped).chain(single)
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Part {
     One(char),
@@ -60,6 +76,21 @@ impl Glob {
     /// The text without any meaning of its wildcards.
     fn exactly(text: &str) -> Self {
         Self { parts: text.chars().map(Part::One).collect(), text: text.to_owned() }
+    }
+
+    /// The same pattern where case does not matter.
+    pub(super) fn in_any_case(&self) -> Self {
+        let part = |part: &Part| match part {
+            Part::One(c) if other_case(*c).is_some() => {
+                Part::Class { negated: false, ranges: both_cases(*c, *c).collect() }
+            }
+            Part::Class { negated, ranges } => Part::Class {
+                negated: *negated,
+                ranges: ranges.iter().flat_map(|(from, to)| both_cases(*from, *to)).collect(),
+            },
+            Part::One(_) | Part::Any | Part::Star => part.clone(),
+        };
+        Self { parts: self.parts.iter().map(part).collect(), text: self.text.clone() }
     }
 
     /// Whether the whole text matches, or is the pattern's own text.
@@ -139,10 +170,22 @@ fn class(text: &str) -> Option<(Part, &str)> {
 }
 
 /// One text for every combination of `globs` that a text other than `taken` can match, shortest first; and whether all
-/// combinations were found. Characters are chosen among those that `allowed` admits.
-pub(super) fn representatives(globs: &[&Glob], taken: &[&str], allowed: fn(char) -> bool) -> (Vec<String>, bool) {
+/// combinations were found. Characters are chosen among those that `allowed` admits. With `cased`, a text is told from
+/// others in another case, and none is one of `taken` in another case.
+pub(super) fn representatives(
+    globs: &[&Glob],
+    taken: &[&str],
+    cased: bool,
+    allowed: fn(char) -> bool,
+) -> (Vec<String>, bool) {
     let own_texts: Vec<&str> = globs.iter().map(|glob| glob.text.as_str()).collect();
-    let excluded: Vec<Glob> = taken.iter().chain(&own_texts).map(|text| Glob::exactly(text)).collect();
+    let exactly = |text: &&str| Glob::exactly(text);
+    let mut excluded: Vec<Glob> = taken.iter().chain(&own_texts).map(exactly).collect();
+    let loose: Vec<Glob> = if cased { globs.iter().map(|glob| glob.in_any_case()).collect() } else { Vec::new() };
+    if cased {
+        excluded = excluded.iter().map(Glob::in_any_case).collect();
+    }
+    let globs: Vec<&Glob> = globs.iter().copied().chain(&loose).collect();
     let all: Vec<&Glob> = globs.iter().copied().chain(&excluded).collect();
     let alphabet = alphabet(&all, allowed);
     let mut found: BTreeMap<Vec<bool>, String> = BTreeMap::new();
@@ -166,6 +209,34 @@ pub(super) fn representatives(globs: &[&Glob], taken: &[&str], allowed: fn(char)
         }
     }
     (found.into_values().collect(), true)
+}
+
+/// The ways to write a text in letters of another case that globs tell apart, `written` aside.
+pub(super) fn spellings(text: &str, globs: &[&Glob], written: &[&str]) -> Vec<String> {
+    type State = (Vec<BTreeSet<usize>>, Vec<bool>);
+    let start: State = (globs.iter().map(|glob| glob.start()).collect(), vec![true; written.len()]);
+    let mut states: BTreeMap<State, String> = BTreeMap::from([(start, String::new())]);
+    for (at, c) in text.chars().enumerate() {
+        let mut next: BTreeMap<State, String> = BTreeMap::new();
+        for ((positions, same), start) in states {
+            for c in std::iter::once(c).chain(other_case(c)) {
+                let positions = globs.iter().zip(&positions).map(|(glob, own)| glob.step(own, c)).collect();
+                let is = |other: &&str| other.chars().nth(at) == Some(c);
+                let same = written.iter().zip(&same).map(|(other, same)| *same && is(other)).collect();
+                next.entry((positions, same)).or_insert_with(|| format!("{start}{c}"));
+            }
+        }
+        states = next;
+    }
+    let mut found: BTreeMap<Vec<bool>, String> = BTreeMap::new();
+    for ((positions, same), spelling) in states {
+        // Those as long as the text are the same to the end.
+        if !same.contains(&true) {
+            let accepted = globs.iter().zip(&positions).map(|(glob, at)| glob.accepts(at)).collect();
+            found.entry(accepted).or_insert(spelling);
+        }
+    }
+    found.into_values().collect()
 }
 
 /// One allowed character of every stretch that the globs treat alike, a letter or digit where there is one.
@@ -213,12 +284,34 @@ mod tests {
     fn representatives_cover_every_combination() {
         let globs = [Glob::parse("api*"), Glob::parse("*1"), Glob::parse("n[12]")];
         let borrowed: Vec<&Glob> = globs.iter().collect();
-        let (texts, complete) = representatives(&borrowed, &["n1", "n2"], |c| c.is_ascii_alphanumeric());
+        let (texts, complete) = representatives(&borrowed, &["n1", "n2"], false, |c| c.is_ascii_alphanumeric());
         assert!(complete);
         let combinations: BTreeSet<Vec<bool>> =
             texts.iter().map(|text| globs.iter().map(|glob| glob.matches(text)).collect()).collect();
         // `n1` and `n2` are taken, so that nothing else matches the third: none, first, second, first and second.
         assert_eq!(combinations.len(), 4, "{texts:?}");
         assert!(texts.iter().all(|text| text != "n1" && text != "n2"));
+    }
+
+    #[test]
+    fn case_is_looked_through() {
+        for (pattern, text, expected) in [
+            ("Api-*", "aPI-x", true), // letters in either case
+            ("n[a-c]", "nB", true),   // and in a class
+            ("n[!a]", "nA", false),   // also in one that is negated
+            ("n[0-Z]", "nz", true),   // a stretch that has more than letters
+            ("É?", "éx", true),       //
+            ("api-*", "apj-x", false),
+        ] {
+            assert_eq!(Glob::parse(pattern).in_any_case().matches(text), expected, "{pattern} {text}");
+        }
+        let globs = [Glob::parse("S*"), Glob::parse("*t")];
+        let spelled = spellings("secret", &globs.each_ref(), &["secret", "SECRET"]);
+        let combinations: BTreeSet<Vec<bool>> =
+            spelled.iter().map(|text| globs.iter().map(|glob| glob.matches(text)).collect()).collect();
+        assert_eq!((spelled.len(), combinations.len()), (4, 4), "{spelled:?}");
+        assert!(spelled.iter().all(|text| text != "secret" && text != "SECRET" && text.to_lowercase() == "secret"));
+        assert_eq!(spellings("c", &[], &["c", "C"]), [""; 0]);
+        assert_eq!(spellings("42", &[], &["42"]), [""; 0]);
     }
 }

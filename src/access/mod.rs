@@ -20,6 +20,7 @@ mod clause;
 mod compare;
 mod glob;
 mod host;
+mod meet;
 mod nearest;
 mod path;
 mod pattern;

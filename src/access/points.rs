@@ -183,6 +183,13 @@ mod tests {
             "connect:tcp example.com:443 at 10.0.0.1: Allow",
             "read ~/src/other: Allow",
             "read ~/src: Uncertain",
+            // Nobody says whose home folder this is, nor whether case matters.
+            "read /root/src/other: Uncertain",
+            "read /root/src: Uncertain",
+            "read ~/Src/other: Uncertain",
+            "read ~/Src: Uncertain",
+            "read /root/Src/other: Uncertain",
+            "read /root/Src: Uncertain",
         ];
         let mut sorted = (verdicts.clone(), expected.map(str::to_owned).to_vec());
         sorted.0.sort();

@@ -237,7 +237,7 @@ fn the_address_of_a_name_matters_where_it_may_have_such_an_address() {
 }
 
 /// Rules of every form.
-const RULES: [&str; 26] = [
+const RULES: [&str; 38] = [
     "allow connect:tcp a.example.com",
     "deny connect:tcp *.example.com:443",
     "allow connect:tcp,connect:udp **.example.com",
@@ -264,18 +264,35 @@ const RULES: [&str; 26] = [
     "allow read ~/**",
     "deny read C:\\data\\**",
     "allow read **",
+    // In several letter cases, with wildcards that see the case, on every system, in home folders and beside them.
+    "deny read /Data/x",
+    "allow read,write /dATA/**",
+    "allow read /data/X*",
+    "deny request:get a.example.com/X/Y",
+    "allow request:put a.example.com/x/[Y-Z]",
+    "allow read *:\\Data\\**",
+    "deny write D:\\data\\x",
+    "allow read,write \\\\wsl.localhost\\Ubuntu\\home\\**",
+    "deny read /home/Bob/x/**",
+    "allow read /home/*/x",
+    "deny write ~/x",
+    "allow read $HOME/**",
 ];
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Whatever somebody asks for, in the letter case of the rules, has the same matches as some point of the universe.
+    /// Whatever somebody asks for has the same matches as some point of the universe.
     #[test]
     fn a_universe_is_complete(
         rules in prop::sample::subsequence(RULES.to_vec(), 1..9),
         hosts in prop::collection::vec("(a|x|api|api1|api-b|c)(\\.(a|x|api-b)){0,1}\\.example\\.(com|org)|example\\.com|com|z", 6),
-        paths in prop::collection::vec("(/(x|y|v1|z)){0,3}", 4),
-        folders in prop::collection::vec("(/data|~|C:\\\\data|/srv)", 4),
+        paths in prop::collection::vec("(/(x|y|v1|z|X|Y|V1|xy|Xy)){0,3}", 8),
+        folders in prop::collection::vec(
+            "(/data|/Data|/DATA|~|C:\\\\data|d:\\\\DATA|/srv|/|C:|C:\\\\Users\\\\u|E:\\\\users\\\\Bob|/root|/Root|\
+             /home/u|/HOME/u|/home/Bob|/home/bob|/Users/u|\\\\\\\\wsl\\.localhost\\\\(Ubuntu|ubuntu|debian)(\\\\Home)?)",
+            8,
+        ),
     ) {
         let policies = policies(&format!("org: {}", rules.join("; ")));
         let universe = Universe::build(policies[0].rules().iter().zip(0..));
@@ -301,7 +318,7 @@ proptest! {
             }
         }
         for (folder, path) in folders.iter().zip(&paths) {
-            let separator = if folder.starts_with('C') { "\\" } else { "/" };
+            let separator = if folder.contains(['\\', ':']) { "\\" } else { "/" };
             requests.push(format!("mount rw {folder}{}", path.replace('/', separator)));
         }
         for request in requests {
@@ -315,6 +332,13 @@ proptest! {
             }
         }
         prop_assert!(universe.is_complete());
+        // A class is what matches its targets, and no two classes are the same.
+        let index = super::universe::Index::of(&universe.clauses);
+        let mut seen = BTreeSet::new();
+        for class in &universe.folders {
+            prop_assert_eq!(&index.hits_of_folder(&class.labels), &class.hits, "{:?}", &class.labels);
+            prop_assert!(seen.insert(&class.hits), "{:?}", &class.labels);
+        }
     }
 }
 

@@ -1,10 +1,11 @@
 //! All sequences of one kind in one trie, walked label by label.
 //!
-//! Invariant: walking a concrete target and finding its class use the same [`Trie::step`], so that a class and its
-//! members cannot disagree.
+//! A folder below somebody's home folder, wherever that is, may be one below `~`, and the other way round: steps follow
+//! both, in doubt. Invariant: walking a concrete target and finding its class use the same [`Trie::step`], so that a class
+//! and its members cannot disagree.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::glob::Glob;
 use super::path;
@@ -13,16 +14,12 @@ use super::unknowns::{Unknown, Unknowns};
 
 pub(super) type Node = u32;
 
-/// Where systems usually have the home folders of people. Of the user's name nothing is known.
-const HOMES: [&[&str]; 4] = [
-    &[path::UNIX, "home", SOMEBODY],
-    &[path::UNIX, "Users", SOMEBODY],
-    &[path::UNIX, "root"],
-    &[path::DRIVE, "C", "Users", SOMEBODY],
-];
+/// Where systems usually have the home folders of people. Of the user's name nothing is known, nor of the drive.
+pub(super) const HOMES: [&[&str]; 4] =
+    [&[path::UNIX, "home", ANY], &[path::UNIX, "Users", ANY], &[path::UNIX, "root"], &[path::DRIVE, ANY, "Users", ANY]];
 
-/// A name that no rule has.
-const SOMEBODY: &str = "\u{1}";
+/// A name that no rule has, for one that is not known.
+pub(super) const ANY: &str = "\u{1}";
 
 /// Nodes reached by a prefix, each with what reaching it depends on; sorted.
 pub(super) type State = Vec<(Node, Unknowns)>;
@@ -40,7 +37,9 @@ pub(super) struct Hit {
 #[derive(Debug)]
 pub(super) struct Trie {
     nodes: Vec<Edges>,
-    case: Case,
+    pub(super) case: Case,
+    /// The folder `~`, once a pattern starts with it.
+    home: Option<Node>,
 }
 
 /// How labels compare.
@@ -63,11 +62,15 @@ pub(super) struct Edges {
     /// A `**` ends here: any label stays.
     pub(super) stays: bool,
     pub(super) accepts: Vec<Hit>,
+    /// Whether a pattern leads here, and not only the home folder's usual place.
+    pub(super) written: bool,
+    /// What this may be another way to write: the folder `~`.
+    pub(super) home: Option<Node>,
 }
 
 impl Trie {
     pub(super) fn new(case: Case) -> Self {
-        Self { nodes: vec![Edges::default()], case }
+        Self { nodes: vec![Edges::default()], case, home: None }
     }
 
     /// The state before the first label.
@@ -79,10 +82,14 @@ impl Trie {
         self.nodes.get(node as usize).expect("a node of this trie")
     }
 
+    fn edges_mut(&mut self, node: Node) -> &mut Edges {
+        self.nodes.get_mut(node as usize).expect("a node of this trie")
+    }
+
     fn child(&mut self, node: Node, token: &Token) -> Node {
         let fresh = Node::try_from(self.nodes.len()).expect("fewer nodes than bytes of policies");
         let case = self.case;
-        let edges = self.nodes.get_mut(node as usize).expect("a node of this trie");
+        let edges = self.edges_mut(node);
         let child = match token {
             Token::One => *edges.one.get_or_insert(fresh),
             Token::Deep => *edges.deep.get_or_insert(fresh),
@@ -118,6 +125,9 @@ impl Trie {
 
     /// Adds a clause; `unknowns` is what the clause depends on beside the sequence itself.
     pub(super) fn insert(&mut self, sequence: &Sequence, unknowns: Unknowns, clause: u32) {
+        if matches!(sequence.tokens.first(), Some(Token::Literal(format)) if format == path::HOME) {
+            self.find_homes();
+        }
         let mut ends = vec![(0, unknowns.and(sequence.unknowns))];
         let last = sequence.tokens.len().saturating_sub(1);
         for (at, token) in sequence.tokens.iter().enumerate() {
@@ -130,12 +140,26 @@ impl Trie {
             };
             for (node, _) in &mut ends {
                 *node = self.child(*node, token);
+                self.edges_mut(*node).written = true;
             }
             ends.extend(skipped);
         }
         for (node, unknowns) in ends {
-            let edges = self.nodes.get_mut(node as usize).expect("a node of this trie");
-            edges.accepts.push(Hit { clause, unknowns });
+            self.edges_mut(node).accepts.push(Hit { clause, unknowns });
+        }
+    }
+
+    /// Leads from the usual places of home folders to what is known of `~`.
+    fn find_homes(&mut self) {
+        if self.home.is_some() {
+            return;
+        }
+        let home = self.child(0, &Token::Literal(path::HOME.to_owned()));
+        self.home = Some(home);
+        for place in HOMES {
+            let token = |label: &str| if label == ANY { Token::One } else { Token::Literal(label.to_owned()) };
+            let node = place.iter().fold(0, |node, label| self.child(node, &token(label)));
+            self.edges_mut(node).home = Some(home);
         }
     }
 
@@ -163,9 +187,22 @@ impl Trie {
                 let case = if written == label { Unknowns::NONE } else { Unknown::Case.into() };
                 next.push((*child, unknowns.and(case)));
             }
-            let globs = edges.globs.iter().filter(|(glob, _)| glob.matches(label)).map(|(_, child)| *child);
+            for (glob, child) in &edges.globs {
+                if glob.matches(label) {
+                    next.push((*child, unknowns));
+                } else if self.case == Case::Unknown && glob.in_any_case().matches(label) {
+                    next.push((*child, unknowns.and(Unknown::Case.into())));
+                }
+            }
             let stay = edges.stays.then_some(node);
-            next.extend(edges.one.into_iter().chain(edges.deep).chain(stay).chain(globs).map(|to| (to, unknowns)));
+            next.extend(edges.one.into_iter().chain(edges.deep).chain(stay).map(|to| (to, unknowns)));
+        }
+        if self.home.is_some() {
+            let home = |(node, all): &(Node, Unknowns)| {
+                self.edges(*node).home.map(|home| (home, all.and(Unknown::HomeFolder.into())))
+            };
+            let homes: State = next.iter().filter_map(home).collect();
+            next.extend(homes);
         }
         next
     }
@@ -183,54 +220,12 @@ impl Trie {
         hits
     }
 
-    /// Whether something may match both the sequence and one of these. A `false` is certain.
-    pub(super) fn meets(&self, sequence: &Sequence) -> bool {
-        let mut nodes: Vec<Node> = vec![0];
-        let last = sequence.tokens.len().saturating_sub(1);
-        for (at, token) in sequence.tokens.iter().enumerate() {
-            nodes = match token {
-                // Each node leads to one that accepts.
-                Token::Deep if at == last => return !nodes.is_empty(),
-                Token::Deep => self.below(nodes),
-                Token::Literal(label) => nodes.iter().flat_map(|node| self.next(*node, Some(label))).collect(),
-                Token::One | Token::Glob(_) => nodes.iter().flat_map(|node| self.next(*node, None)).collect(),
-            };
-            nodes.sort_unstable();
-            nodes.dedup();
-        }
-        nodes.iter().any(|node| !self.edges(*node).accepts.is_empty())
-    }
-
-    /// Where a label may lead, or any label.
-    fn next(&self, node: Node, label: Option<&str>) -> Vec<Node> {
-        let edges = self.edges(node);
-        let all = || edges.literals.values().flatten().map(|(_, child)| *child).collect();
-        let mut next: Vec<Node> = match label {
-            Some(label) => {
-                edges.literals.get(&*fold(self.case, label)).into_iter().flatten().map(|(_, child)| *child).collect()
-            }
-            None => all(),
-        };
-        next.extend(edges.globs.iter().map(|(_, child)| *child));
-        next.extend(edges.one.into_iter().chain(edges.deep).chain(edges.stays.then_some(node)));
-        next
-    }
-
-    /// These nodes and all that they lead to.
-    fn below(&self, mut nodes: Vec<Node>) -> Vec<Node> {
-        let mut seen: BTreeSet<Node> = nodes.iter().copied().collect();
-        while let Some(node) = nodes.pop() {
-            nodes.extend(self.next(node, None).into_iter().filter(|next| seen.insert(*next)));
-        }
-        seen.into_iter().collect()
-    }
-
-    /// The labels that the state tells apart by name, as they are written.
-    pub(super) fn literals<'a>(&'a self, state: &'a State) -> impl Iterator<Item = &'a str> {
+    /// The labels that the state tells apart by name, as they are written, each with whether a pattern has it.
+    pub(super) fn literals<'a>(&'a self, state: &'a State) -> impl Iterator<Item = (&'a str, bool)> {
         state
             .iter()
             .flat_map(|(node, _)| self.edges(*node).literals.values().flatten())
-            .map(|(label, _)| label.as_str())
+            .map(|(label, child)| (label.as_str(), self.edges(*child).written))
     }
 
     /// The wildcards for a part that the state tells apart.
@@ -239,7 +234,7 @@ impl Trie {
     }
 }
 
-fn fold(case: Case, label: &str) -> Cow<'_, str> {
+pub(super) fn fold(case: Case, label: &str) -> Cow<'_, str> {
     match case {
         Case::Folded => label.into(),
         Case::Unknown => label.to_lowercase().into(),

@@ -3,7 +3,8 @@
 //! Hosts, ports, addresses, HTTP requests and folders are split into classes separately. A host meets an address only
 //! in [`Universe::points`], where classes with the same meaning are one, so that a hundred thousand hosts beside a
 //! thousand blocks stay a hundred thousand and a thousand. Invariant: whatever somebody asks for has the same matches
-//! as one of the points, unless [`Universe::is_complete`] is false.
+//! as one of the points, in whatever letter case and place it is written, unless [`Universe::is_complete`] is false or
+//! only [`Spelling::Written`] was asked for.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -13,12 +14,11 @@ use crate::model::Rule;
 use crate::source::parallel;
 
 use super::address::{AddressClass, Blocks, address_classes};
-use super::classes::{Alphabet, Class, classes};
+use super::classes::{Alphabet, Class, Spelling, classes};
 use super::clause::{Actions, Clause, Target, clauses};
 use super::host::HostPattern;
 use super::path;
 use super::trie::{Case, Hit, Trie};
-use super::unknowns::Unknown;
 use super::vicinity::around;
 
 /// The requests that a set of rules can tell apart.
@@ -33,6 +33,7 @@ pub struct Universe {
     /// By the HTTP clauses that cover a host.
     pub(super) requests: Vec<Vec<RequestClass>>,
     pub(super) folders: Vec<Class>,
+    spelling: Spelling,
     complete: bool,
 }
 
@@ -68,6 +69,8 @@ pub(super) struct RequestClass {
     pub(super) methods: Actions,
     /// Empty for requests that no HTTP clause matches.
     pub(super) hits: Vec<Hit>,
+    /// Like [`Class::respelled`].
+    pub(super) respelled: bool,
 }
 
 const HOSTS: Alphabet = Alphabet {
@@ -102,19 +105,24 @@ impl Universe {
     /// always in force for the same audiences the same group gets fewer points.
     #[must_use]
     pub fn build<'a>(rules: impl IntoIterator<Item = (&'a Rule, usize)>) -> Self {
-        Self::of(rules.into_iter().flat_map(|(rule, group)| clauses(rule, group)).collect())
+        Self::of(rules.into_iter().flat_map(|(rule, group)| clauses(rule, group)).collect(), Spelling::Any)
     }
 
-    /// Splits what can meet a rule of such a group: all that [`Self::points_about`] these groups asks for.
+    /// Splits what can meet a rule of such a group: all that [`Self::points_about`] these groups asks for. Targets are those
+    /// in the rules' own letter case, which is enough for what is judged world by world.
     #[must_use]
     pub fn build_about<'a>(rules: impl IntoIterator<Item = (&'a Rule, usize)>, about: impl Fn(usize) -> bool) -> Self {
-        Self::of(around(rules.into_iter().flat_map(|(rule, group)| clauses(rule, group)).collect(), about))
+        Self::of(
+            around(rules.into_iter().flat_map(|(rule, group)| clauses(rule, group)).collect(), about),
+            Spelling::Written,
+        )
     }
 
     /// Splits what clauses speak about.
-    pub(super) fn of(clauses: Vec<Clause>) -> Self {
+    pub(super) fn of(clauses: Vec<Clause>, spelling: Spelling) -> Self {
         let index = Index::of(&clauses);
-        let (names, folders) = parallel::both(|| classes(&index.names, &HOSTS), || classes(&index.folders, &FOLDERS));
+        let names = || classes(&index.names, &HOSTS, spelling);
+        let (names, folders) = parallel::both(names, || classes(&index.folders, &FOLDERS, spelling));
         let addresses = address_classes(&index.blocks, &index.literals.keys().copied().collect());
         let mut universe = Self {
             places: addresses.iter().map(|class| class.hits.clone()).zip(0..).collect(),
@@ -122,6 +130,7 @@ impl Universe {
             hosts: Vec::new(),
             requests: Vec::new(),
             folders: folders.list,
+            spelling,
             complete: names.complete && folders.complete,
             blocks: index.blocks.clone(),
             clauses,
@@ -181,7 +190,7 @@ impl Universe {
         for hit in hits {
             self.clause(hit).target.insert_path(&mut trie, hit);
         }
-        let paths = classes(&trie, &HTTP_PATHS);
+        let paths = classes(&trie, &HTTP_PATHS, self.spelling);
         self.complete &= paths.complete;
         let mut list = Vec::new();
         let mut unmatched = Actions::default();
@@ -201,7 +210,8 @@ impl Universe {
                     unmatched = unmatched.and(methods);
                 }
                 if methods != Actions::default() {
-                    list.push(RequestClass { path: path.clone(), methods, hits });
+                    let (path, respelled) = (path.clone(), class.respelled);
+                    list.push(RequestClass { path, methods, hits, respelled });
                 }
             }
         }
@@ -253,24 +263,9 @@ impl Index {
         self.names.hits(&last_first.fold(Trie::start(), |state, label| self.names.step(&state, label)))
     }
 
-    /// The clauses on a folder. One that may be below the user's home folder is also looked at as that.
+    /// The clauses on a folder.
     pub(super) fn hits_of_folder(&self, segments: &[String]) -> Vec<Hit> {
-        let walk = |segments: &[&str]| {
-            self.folders.hits(&segments.iter().fold(Trie::start(), |state, label| self.folders.step(&state, label)))
-        };
-        let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
-        let below_home = match segments.as_slice() {
-            [path::UNIX, "home" | "Users", _, rest @ ..]
-            | [path::DRIVE, _, "Users", _, rest @ ..]
-            | [path::UNIX, "root", rest @ ..] => walk(&[&[path::HOME], rest].concat()),
-            _ => Vec::new(),
-        };
-        let below_home = below_home.into_iter().filter(|hit| !hit.unknowns.contains(Unknown::HomeFolder));
-        let in_doubt = below_home.map(|hit| Hit { unknowns: hit.unknowns.and(Unknown::HomeFolder.into()), ..hit });
-        let mut hits: Vec<Hit> = walk(&segments).into_iter().chain(in_doubt).collect();
-        hits.sort_unstable();
-        hits.dedup_by(|later, earlier| later.clause == earlier.clause && earlier.unknowns.is_subset(later.unknowns));
-        hits
+        self.folders.hits(&segments.iter().fold(Trie::start(), |state, label| self.folders.step(&state, label)))
     }
 
     /// The clauses that no address escapes: those on every host.

@@ -192,6 +192,12 @@ impl Unknowns {
         Self(self.0 | other.0)
     }
 
+    /// The set without one question.
+    #[must_use]
+    pub fn without(self, unknown: Unknown) -> Self {
+        Self(self.0 & !unknown.bit())
+    }
+
     /// Whether every question of this set is also in `other`.
     #[must_use]
     pub fn is_subset(self, other: Self) -> bool {

@@ -8,7 +8,6 @@ use std::net::IpAddr;
 
 use super::clause::{Clause, Target};
 use super::host::{Destination, HostPattern};
-use super::path::{DRIVE, HOME, UNIX};
 use super::pattern::{Sequence, Token};
 use super::trie::{Case, Trie};
 use super::unknowns::Unknowns;
@@ -23,8 +22,6 @@ pub(super) struct Vicinity {
     has_blocks: bool,
     /// A name pattern takes whatever there is, addresses too.
     takes_addresses: bool,
-    /// A folder may be in a home folder, wherever that is.
-    in_homes: bool,
 }
 
 impl Vicinity {
@@ -37,14 +34,10 @@ impl Vicinity {
             has_names: false,
             has_blocks: false,
             takes_addresses: false,
-            in_homes: false,
         };
         for target in targets {
             match target {
-                Target::Folder(folder) => {
-                    vicinity.folders.insert(folder, Unknowns::NONE, 0);
-                    vicinity.in_homes |= may_be_in_homes(folder);
-                }
+                Target::Folder(folder) => vicinity.folders.insert(folder, Unknowns::NONE, 0),
                 Target::Network(Destination { host, .. }) | Target::Http(Destination { host, .. }, _) => match host {
                     HostPattern::Names(names) => {
                         vicinity.names.insert(names, Unknowns::NONE, 0);
@@ -65,13 +58,13 @@ impl Vicinity {
     /// for all that is asked of it.
     pub(super) fn meets(&self, target: &Target) -> bool {
         match target {
-            Target::Folder(folder) => self.in_homes && may_be_in_homes(folder) || self.folders.meets(folder),
+            Target::Folder(folder) => self.folders.meets(folder, |_| true),
             Target::Network(Destination { host, .. }) | Target::Http(Destination { host, .. }, _) => match host {
                 // Whatever its name, a host may have an address of a block.
                 HostPattern::Names(names) => {
                     self.has_blocks
                         || !self.literals.is_empty() && takes_addresses(names)
-                        || self.has_names && self.names.meets(names)
+                        || self.has_names && self.names.meets(names, |_| true)
                 }
                 HostPattern::Address(address) => {
                     self.has_blocks || self.takes_addresses || self.literals.contains(address)
@@ -92,27 +85,6 @@ pub(super) fn around(clauses: Vec<Clause>, about: impl Fn(usize) -> bool) -> Vec
 /// Whether a pattern of names may match an address that is asked for by itself: it says nothing of any label.
 fn takes_addresses(names: &Sequence) -> bool {
     !names.tokens.iter().any(|token| matches!(token, Token::Literal(_)))
-}
-
-/// Whether a pattern may match a folder that is in somebody's home folder, or that folder itself.
-fn may_be_in_homes(folder: &Sequence) -> bool {
-    let is = |token: Option<&Token>, names: &[&str]| match token {
-        Some(Token::Literal(text)) => names.iter().any(|name| text.eq_ignore_ascii_case(name)),
-        Some(Token::One | Token::Deep | Token::Glob(_)) => true,
-        None => false,
-    };
-    let mut tokens = folder.tokens.iter();
-    match tokens.next() {
-        Some(Token::Literal(format)) if format == HOME => true,
-        Some(Token::Literal(format)) if format == UNIX => is(tokens.next(), &["home", "Users", "root"]),
-        Some(Token::Literal(format)) if format == DRIVE => match tokens.next() {
-            Some(Token::Deep) => true,
-            Some(Token::Literal(_) | Token::One | Token::Glob(_)) => is(tokens.next(), &["Users"]),
-            None => false,
-        },
-        Some(Token::Literal(_)) | None => false,
-        Some(Token::One | Token::Deep | Token::Glob(_)) => true,
-    }
 }
 
 #[cfg(test)]

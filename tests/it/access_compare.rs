@@ -21,16 +21,31 @@ struct World {
     folder: bool,
     root: bool,
     uninspected_blocked: bool,
+    /// A path in another letter case is the same path.
+    any_case: bool,
+    /// The folders where people usually have their home folders are home folders.
+    homes: bool,
+}
+
+/// All ways to answer so many questions.
+fn answers<const N: usize>() -> impl Iterator<Item = [bool; N]> {
+    (0..1_u32 << N).map(|bits| std::array::from_fn(|at| bits & (1 << at) != 0))
 }
 
 /// The worlds that can make a difference to a request.
 fn worlds(request: &Request) -> Vec<World> {
-    let world = |apex, folder, root, uninspected_blocked| World { apex, folder, root, uninspected_blocked };
-    let answers = [(false, false), (false, true), (true, false), (true, true)];
+    let world =
+        World { apex: false, folder: false, root: false, uninspected_blocked: false, any_case: false, homes: false };
     match request {
-        Request::Connect { .. } => answers.map(|(apex, blocked)| world(apex, false, false, blocked)).to_vec(),
-        Request::Http { .. } => answers.map(|(apex, root)| world(apex, false, root, false)).to_vec(),
-        Request::Folder { .. } => [false, true].map(|folder| world(false, folder, false, false)).to_vec(),
+        Request::Connect { .. } => {
+            answers().map(|[apex, uninspected_blocked]| World { apex, uninspected_blocked, ..world }).collect()
+        }
+        Request::Http { .. } => {
+            answers().map(|[apex, root, any_case]| World { apex, root, any_case, ..world }).collect()
+        }
+        Request::Folder { .. } => {
+            answers().map(|[folder, any_case, homes]| World { folder, any_case, homes, ..world }).collect()
+        }
     }
 }
 
@@ -43,16 +58,19 @@ enum Request {
 }
 
 /// Labels against a pattern that is read from the first label; `**` takes one or more, or none where `none` says so.
-fn labels_match(pattern: &[&str], labels: &[&str], none: bool) -> bool {
+fn labels_match(pattern: &[&str], labels: &[&str], none: bool, any_case: bool) -> bool {
+    let rest_match = |rest, labels| labels_match(rest, labels, none, any_case);
     match (pattern, labels) {
         ([], []) => true,
         (["**"], []) => none,
         (["**", rest @ ..], labels) => {
-            (1..=labels.len()).any(|taken| labels_match(rest, &labels[taken..], none))
-                || none && labels_match(rest, labels, none)
+            (1..=labels.len()).any(|taken| rest_match(rest, &labels[taken..])) || none && rest_match(rest, labels)
         }
-        (["*", rest @ ..], [_, labels @ ..]) => labels_match(rest, labels, none),
-        ([own, rest @ ..], [label, labels @ ..]) => own == label && labels_match(rest, labels, none),
+        (["*", rest @ ..], [_, labels @ ..]) => rest_match(rest, labels),
+        (["*:", rest @ ..], [drive, labels @ ..]) => drive.ends_with(':') && rest_match(rest, labels),
+        ([own, rest @ ..], [label, labels @ ..]) => {
+            (own == label || any_case && own.eq_ignore_ascii_case(label)) && rest_match(rest, labels)
+        }
         _ => false,
     }
 }
@@ -65,7 +83,7 @@ fn host_matches(pattern: &str, host: &str, apex: bool) -> bool {
     if is_address(host) || is_address(pattern) {
         return pattern == host;
     }
-    labels_match(&pattern.split('.').collect::<Vec<_>>(), &host.split('.').collect::<Vec<_>>(), apex)
+    labels_match(&pattern.split('.').collect::<Vec<_>>(), &host.split('.').collect::<Vec<_>>(), apex, false)
 }
 
 fn split_port(text: &str) -> (&str, Option<u16>) {
@@ -79,7 +97,7 @@ fn in_block(block: &str, address: [u8; 4]) -> bool {
     u32::from(net) >> shift == u32::from_be_bytes(address) >> shift
 }
 
-fn path_matches(pattern: &str, path: &str, root: bool) -> bool {
+fn path_matches(pattern: &str, path: &str, root: bool, any_case: bool) -> bool {
     let segments =
         |text: &str| text.split('/').filter(|segment| !segment.is_empty()).map(str::to_owned).collect::<Vec<_>>();
     let (pattern, path) = (segments(pattern), segments(path));
@@ -87,14 +105,37 @@ fn path_matches(pattern: &str, path: &str, root: bool) -> bool {
         return root;
     }
     let pattern: Vec<&str> = pattern.iter().map(String::as_str).collect();
-    labels_match(&pattern, &path.iter().map(String::as_str).collect::<Vec<_>>(), true)
+    labels_match(&pattern, &path.iter().map(String::as_str).collect::<Vec<_>>(), true, any_case)
 }
 
-fn folder_matches(pattern: &str, path: &str, folder: bool) -> bool {
+/// Of the home folder of somebody whose name is not known.
+const SOMEBODY: &str = "?";
+
+/// Other ways to write a folder, if home folders are where they usually are.
+fn in_homes<'a>(path: &[&'a str], any_case: bool) -> Vec<Vec<&'a str>> {
+    let is = |label: &str, name: &str| label == name || any_case && label.eq_ignore_ascii_case(name);
+    match path {
+        ["~", rest @ ..] => {
+            let homes =
+                [&["", "home", SOMEBODY][..], &["", "Users", SOMEBODY], &["", "root"], &["?:", "Users", SOMEBODY]];
+            homes.map(|home| [home, rest].concat()).to_vec()
+        }
+        ["", name, _, rest @ ..] if is(name, "home") || is(name, "Users") => vec![[&["~"], rest].concat()],
+        ["", name, rest @ ..] if is(name, "root") => vec![[&["~"], rest].concat()],
+        [drive, name, _, rest @ ..] if drive.ends_with(':') && is(name, "Users") => vec![[&["~"], rest].concat()],
+        _ => Vec::new(),
+    }
+}
+
+fn folder_matches(pattern: &str, path: &str, folder: bool, any_case: bool, homes: bool) -> bool {
     if pattern == "**" {
         return true;
     }
-    labels_match(&pattern.split('/').collect::<Vec<_>>(), &path.split('/').collect::<Vec<_>>(), folder)
+    let separator = |text: &str| if text.contains(['\\', ':']) { '\\' } else { '/' };
+    let pattern: Vec<&str> = pattern.split(separator(pattern)).collect();
+    let path: Vec<&str> = path.split(separator(path)).collect();
+    let others = if homes { in_homes(&path, any_case) } else { Vec::new() };
+    std::iter::once(path).chain(others).any(|path| labels_match(&pattern, &path, folder, any_case))
 }
 
 /// How a rule bears on a request.
@@ -140,15 +181,16 @@ fn bearings<'a>(policies: &'a [Policy], request: &Request, world: World) -> Vec<
                     targets.iter().filter(|own| !udp && covers(own, host, *port)).for_each(|_| push(Bearing::Cover));
                 }
                 (Request::Http { method, host, port, path, .. }, Resources::Http(targets)) => {
-                    let hit =
-                        |own: &&HttpResource| covers(own, host, *port) && path_matches(&own.path, path, world.root);
+                    let hit = |own: &&HttpResource| {
+                        covers(own, host, *port) && path_matches(&own.path, path, world.root, world.any_case)
+                    };
                     if speaks(&format!("request:{method}")) {
                         targets.iter().filter(hit).for_each(|_| push(Bearing::Http));
                     }
                 }
                 (Request::Folder { write, path }, Resources::Plain(resources)) => {
                     if speaks(if *write { "write" } else { "read" }) {
-                        let hit = |own: &&String| folder_matches(own, path, world.folder);
+                        let hit = |own: &&String| folder_matches(own, path, world.folder, world.any_case, world.homes);
                         resources.iter().filter(hit).for_each(|_| push(Bearing::Folder));
                     }
                 }
@@ -238,7 +280,8 @@ fn requests() -> Vec<Request> {
                 all.push(Request::Connect { udp, host: host.clone(), port, address });
             }
             for (method, path) in METHODS.into_iter().flat_map(|method| PATHS.map(|path| (method, path))) {
-                if host.matches('.').count() != 2 {
+                let respelled = path.contains(char::is_uppercase);
+                if host.matches('.').count() != 2 && !(respelled && host.contains("b")) {
                     all.push(Request::Http { method, host: host.clone(), port, path: path.to_owned(), address });
                 }
             }
@@ -253,14 +296,44 @@ fn requests() -> Vec<Request> {
                 all.extend(segments.map(|two| Request::Folder { write, path: format!("{root}/{one}/{two}") }));
             }
         }
+        all.extend(RESPELLED.map(|path| Request::Folder { write, path: path.to_owned() }));
     }
     all
 }
 
-const PATHS: [&str; 7] = ["/", "/x", "/y", "/other", "/x/y", "/x/other", "/y/x/x"];
+const PATHS: [&str; 9] = ["/", "/x", "/y", "/other", "/x/y", "/x/other", "/y/x/x", "/X", "/x/Y"];
+/// Folders that may be others, and folders of other systems.
+const RESPELLED: [&str; 25] = [
+    "/Data",
+    "/DATA/x",
+    "/data/X",
+    "/data/X/y",
+    "/data/other/Y",
+    "~/X",
+    "~/X/y",
+    "/home",
+    "/home/u",
+    "/HOME/u",
+    "/home/u/x",
+    "/home/U/x",
+    "/home/u/x/y",
+    "/Users/other/x",
+    "/root",
+    "/root/x",
+    "/root/X/y",
+    "C:\\Users\\u\\x",
+    "C:\\Data\\x",
+    "C:\\data\\x",
+    "D:\\data\\x",
+    "D:\\DATA\\x",
+    "\\\\wsl.localhost\\ubuntu\\data\\x",
+    "\\\\wsl.localhost\\Ubuntu\\data\\x",
+    "\\\\wsl.localhost\\debian\\data\\x",
+];
 
-/// Whether the words of an entry speak about a request.
-fn speaks_about(entry: &Entry, request: &Request) -> bool {
+/// Whether the words of an entry speak about a request, as they stand or as a world reads them.
+fn speaks_about(entry: &Entry, request: &Request, world: Option<World>) -> bool {
+    let (any_case, homes) = world.map_or((false, false), |world| (world.any_case, world.homes));
     let (word, object) = entry.access.split_once(' ').unwrap();
     let (object, at) = match object.rsplit_once(" at ") {
         Some((object, at)) if object.ends_with(" except") => (object.trim_end_matches(" except"), Some((false, at))),
@@ -269,7 +342,8 @@ fn speaks_about(entry: &Entry, request: &Request) -> bool {
     };
     let (pattern, exceptions) = object.split_once(" except ").unwrap_or((object, ""));
     let exceptions = exceptions.split(" and ").next().unwrap();
-    let hits = |text: &str| match request {
+    // An exception below `~` is one wherever that is; nothing else is said of it.
+    let hits = |text: &str, homes: bool| match request {
         Request::Connect { udp, .. } if word != if *udp { "connect:udp" } else { "connect:tcp" } => false,
         Request::Connect { host, port, address, .. } => {
             let (name, own) = split_port(text);
@@ -293,10 +367,10 @@ fn speaks_about(entry: &Entry, request: &Request) -> bool {
             (word == "ANY" || word.split(',').any(|one| one.eq_ignore_ascii_case(method)))
                 && explicit.or(own).is_none_or(|own| own == *port)
                 && host_matches(name, host, false)
-                && path_matches(own_path, path, false)
+                && path_matches(own_path, path, false, any_case)
         }
         Request::Folder { write, path } => {
-            word == if *write { "write" } else { "read" } && folder_matches(text, path, false)
+            word == if *write { "write" } else { "read" } && folder_matches(text, path, false, any_case, homes)
         }
     };
     let here = match (request, at) {
@@ -309,8 +383,8 @@ fn speaks_about(entry: &Entry, request: &Request) -> bool {
             inside_blocks == inside
         }
     };
-    here && pattern.split(" within ").all(hits)
-        && !exceptions.split(", ").any(|exception| !exception.is_empty() && hits(exception))
+    here && pattern.split(" within ").all(|text| hits(text, false))
+        && !exceptions.split(", ").any(|exception| !exception.is_empty() && hits(exception, homes))
 }
 
 /// The request that a witness names.
@@ -353,6 +427,31 @@ fn subsets(teams: &[String]) -> Vec<BTreeSet<String>> {
             teams.iter().enumerate().filter(|(at, _)| bits & (1 << at) != 0).map(|(_, team)| team.clone()).collect()
         })
         .collect()
+}
+
+/// What is said of all paths at once that rules may name in another spelling.
+const RESPELLINGS: &str = "** in another spelling";
+
+/// The names in the paths of rules.
+fn segments(policies: &[Policy]) -> impl Iterator<Item = String> {
+    let rules = policies.iter().flat_map(Policy::rules);
+    let paths = rules.flat_map(|rule| match &rule.resources {
+        Resources::Plain(paths) => paths.clone(),
+        Resources::Http(targets) => targets.iter().map(|target| target.path.clone()).collect(),
+    });
+    paths.flat_map(|path| path.split(['/', '\\']).map(str::to_owned).collect::<Vec<_>>())
+}
+
+/// Whether a path may be one that rules name, in another letter case or by the home folder's own place.
+fn is_respelled(request: &Request, names: &BTreeSet<String>) -> bool {
+    let path = match request {
+        Request::Connect { .. } => return false,
+        Request::Http { path, .. } | Request::Folder { path, .. } => path,
+    };
+    let mut segments = path.split(['/', '\\']);
+    let recased = |segment: &str| names.iter().any(|name| name != segment && name.eq_ignore_ascii_case(segment));
+    let homes = ["~", "home", "users", "root"];
+    segments.any(|segment| recased(segment) || homes.contains(&segment.to_lowercase().as_str()))
 }
 
 fn check(old: &[Policy], new: &[Policy]) {
@@ -401,7 +500,9 @@ fn check(old: &[Policy], new: &[Policy]) {
         }
     }
     let audiences = subsets(&TEAMS.map(str::to_owned));
+    let names = segments(old).chain(segments(new)).collect();
     for request in requests() {
+        let respelled = is_respelled(&request, &names);
         let outcomes: BTreeMap<&BTreeSet<String>, Outcome> =
             audiences.iter().zip(outcomes(old, new, &audiences, &request)).collect();
         for (audience, outcome) in &outcomes {
@@ -413,8 +514,13 @@ fn check(old: &[Policy], new: &[Policy]) {
                 Request::Connect { .. } | Request::Folder { .. } => None,
             };
             let says = |entry: &Entry| {
-                speaks_about(entry, &request)
-                    || connection.as_ref().is_some_and(|connection| speaks_about(entry, connection))
+                if entry.access.contains(RESPELLINGS) {
+                    let all = if matches!(request, Request::Http { .. }) { "**/**" } else { "**" };
+                    let all = Entry { access: entry.access.replace(RESPELLINGS, all), ..(*entry).clone() };
+                    return respelled && speaks_about(&all, &request, None);
+                }
+                speaks_about(entry, &request, None)
+                    || connection.as_ref().is_some_and(|connection| speaks_about(entry, connection, None))
             };
             let said = |enough: &dyn Fn(Outcome, &Entry) -> bool| {
                 let mut smaller =
@@ -440,8 +546,23 @@ fn check(old: &[Policy], new: &[Policy]) {
                 .is_some_and(|object| object.starts_with(char::is_numeric) && object.contains('/'));
             let by_name = |host: &str| host.starts_with(char::is_alphabetic) || host == LITERAL;
             let by_name = matches!(&request, Request::Connect { host, .. } if by_name(host));
-            if !(entry.access.contains(" more") || of_block && by_name) && speaks_about(entry, &request) {
-                assert_eq!(outcomes[&audience], *own, "{entry:?} says too much: {request:?}");
+            if entry.access.contains(" more") || of_block && by_name || entry.access.contains(RESPELLINGS) {
+                continue;
+            }
+            let wanted = match own {
+                Outcome::Widened => (false, true),
+                Outcome::Narrowed => (true, false),
+                _ if respelled => continue,
+                Outcome::Same | Outcome::Uncertain { .. } => {
+                    let says = speaks_about(entry, &request, None);
+                    assert!(!says || outcomes[&audience] == *own, "{entry:?} says too much: {request:?}");
+                    continue;
+                }
+            };
+            // Patterns mean what they mean to the service, whether it minds letter case or not.
+            for world in worlds(&request).into_iter().filter(|world| speaks_about(entry, &request, Some(*world))) {
+                let is = |policies| allowed(&bearings(policies, &request, world), &audience, &request, world);
+                assert_eq!((is(old), is(new)), wanted, "{entry:?} says too much: {request:?}");
             }
         }
     }
@@ -468,7 +589,7 @@ fn rule() -> impl Strategy<Value = Rule> {
     let network = (actions(&["connect:tcp", "connect:udp"]), prop::collection::vec(network_resource(), 1..3))
         .prop_map(|(actions, resources)| (actions, Resources::Plain(resources)));
     let host = prop::sample::select(vec!["a", "b.a", "*.a", "**.a", "**"]);
-    let path = prop::sample::select(vec!["/", "/x", "/x/**", "/*", "/**", "/y/*/x", "/x/y"]);
+    let path = prop::sample::select(vec!["/", "/x", "/x/**", "/*", "/**", "/y/*/x", "/x/y", "/X/**", "/x/Y"]);
     let target = (host, prop::option::weighted(0.3, Just(443)), path).prop_map(|(host, port, path)| HttpResource {
         host: host.to_owned(),
         port,
@@ -476,11 +597,17 @@ fn rule() -> impl Strategy<Value = Rule> {
     });
     let http = (actions(&["request:get", "request:delete"]), prop::collection::vec(target, 1..3))
         .prop_map(|(actions, targets)| (actions, Resources::Http(targets)));
-    let folder =
-        prop::sample::select(vec!["~/x", "~/x/**", "~/**", "~/*", "/data/x", "/data/**", "/data", "/data/*/y", "**"]);
+    let posix = vec!["~/x", "~/x/**", "~/**", "~/*", "/data/x", "/data/**", "/data", "/data/*/y", "**"];
+    let respelled = vec!["/Data/**", "/data/X", "~/X/y", "/home/**", "/home/u/**", "/home/*/x", "/root/x", "$HOME/**"];
+    let windows = vec!["*:\\data\\**", "D:\\data\\x", "C:\\Users\\**", "\\\\wsl.localhost\\ubuntu\\data\\**"];
+    let folder = prop_oneof![
+        4 => prop::sample::select(posix),
+        3 => prop::sample::select(respelled),
+        2 => prop::sample::select(windows),
+    ];
     let folders = (actions(&["read", "write"]), prop::collection::vec(folder, 1..3))
         .prop_map(|(actions, paths)| (actions, Resources::Plain(paths.into_iter().map(str::to_owned).collect())));
-    (decision, prop_oneof![4 => network, 3 => http, 2 => folders]).prop_map(|(decision, (actions, resources))| Rule {
+    (decision, prop_oneof![4 => network, 3 => http, 3 => folders]).prop_map(|(decision, (actions, resources))| Rule {
         name: "rule".to_owned(),
         decision,
         actions,

@@ -16,6 +16,11 @@ pub(super) struct Catalogue {
     members: Vec<Vec<usize>>,
     /// By class.
     patterns: Vec<Vec<usize>>,
+    /// By pattern: the classes that it matches too if these are another spelling. As an exception it takes these away, just
+    /// where they are to be taken away.
+    loose_members: Vec<Vec<usize>>,
+    /// By class: these patterns.
+    loose: HashMap<usize, Vec<usize>>,
     known: HashMap<String, usize>,
 }
 
@@ -60,14 +65,36 @@ impl Catalogue {
         catalogue
     }
 
+    /// Adds the patterns that may match a class.
+    pub(super) fn add_loose(&mut self, class: usize, texts: Vec<String>) {
+        if texts.is_empty() {
+            return;
+        }
+        let own: BTreeSet<usize> = texts.into_iter().map(|text| self.pattern(text)).collect();
+        for &pattern in &own {
+            if let Some(members) = self.loose_members.get_mut(pattern) {
+                members.push(class);
+            }
+        }
+        self.loose.insert(class, own.into_iter().collect());
+    }
+
     fn pattern(&mut self, text: String) -> usize {
         let next = self.texts.len();
         let at = *self.known.entry(text.clone()).or_insert(next);
         if at == next {
             self.texts.push(text);
             self.members.push(Vec::new());
+            self.loose_members.push(Vec::new());
         }
         at
+    }
+
+    /// The patterns that may match some of the classes if these are another spelling.
+    fn loosely(&self, classes: &BTreeSet<usize>) -> Vec<(usize, usize)> {
+        let patterns: BTreeSet<usize> =
+            classes.iter().filter_map(|class| self.loose.get(class)).flatten().copied().collect();
+        patterns.into_iter().map(|pattern| (pattern, 0)).collect()
     }
 
     fn members(&self, pattern: usize) -> &[usize] {
@@ -169,8 +196,8 @@ impl Catalogue {
             inside = self.members(narrower).iter().filter(|member| inside.contains(member)).copied().collect();
             (exceptions, wrong) = self.exceptions(&inside, (class, left), truth);
         }
-        let taken = |member: &usize| exceptions.iter().any(|other| self.members(*other).contains(member));
-        let covered = inside.into_iter().filter(|member| truth.contains(member) && !taken(member)).collect();
+        let taken: BTreeSet<usize> = exceptions.iter().flat_map(|other| self.members(*other)).copied().collect();
+        let covered = inside.into_iter().filter(|member| truth.contains(member) && !taken.contains(member)).collect();
         let unnamed = wrong.len();
         let texts = exceptions.iter().map(|other| self.text(*other).to_owned());
         let texts: Vec<String> = texts.chain(name(&wrong).into_iter().map(|(text, _)| text)).collect();
@@ -193,12 +220,15 @@ impl Catalogue {
     ) -> (Vec<usize>, BTreeSet<usize>) {
         let mut wrong: BTreeSet<usize> = inside.difference(truth).copied().collect();
         let mut exceptions = Vec::new();
-        for may_take_left in [false, true] {
-            let mut others = self.by_gain(&wrong);
+        // What is wrong if letter case matters has a pattern that takes it away for certain; the rest may be another spelling.
+        for (loosely, may_take_left) in [(false, false), (false, true), (true, false), (true, true)] {
+            let mut others = if loosely { self.loosely(&wrong) } else { self.by_gain(&wrong) };
             // Of patterns that take away as much, the shortest text.
             others.sort_by_key(|(other, gain)| (std::cmp::Reverse(*gain), self.text(*other).len()));
             for (other, _) in others {
-                let members = || self.members(other).iter().filter(|member| inside.contains(member));
+                let loose = if loosely { self.loose_members.get(other) } else { None };
+                let all = || self.members(other).iter().chain(loose.into_iter().flatten());
+                let members = || all().filter(|member| inside.contains(member));
                 let takes = |member: &usize| *member == class || !may_take_left && left.contains(member);
                 if !members().any(takes) && members().any(|member| wrong.contains(member)) {
                     members().for_each(|member| {

@@ -13,8 +13,8 @@ use super::cells::{Cell, Cells, Members};
 use super::cover::Description;
 use super::outcome::Outcome;
 use super::reach::Statements;
-use super::words::Words;
-use super::{Audience, Entry};
+use super::words::{RESPELLED, Words};
+use super::{Audience, Cause, Entry};
 
 /// Fewer cells than this are not worth a thread.
 const CELLS_A_THREAD: usize = 8;
@@ -77,13 +77,22 @@ fn of_cell(
         atom @ (Atom::Tcp | Atom::Udp | Atom::Read | Atom::Write) => (atom.to_string(), None),
     };
     let numbering = &words.numbering;
+    let because = |description: &Description, sample: usize| {
+        let of = |member| causes(statements, cell, &numbering.hits(cell, member), universe, states);
+        if description.text != RESPELLED {
+            return of(sample);
+        }
+        // Said together, they come from different rules.
+        let all: BTreeSet<Cause> = description.covered.iter().flat_map(|member| of(*member)).collect();
+        all.into_iter().collect()
+    };
     let of = |description: Description| {
         let sample = description.covered.iter().copied().min_by_key(|member| numbering.rank(cell.kind, *member))?;
         let entry = Entry {
             audience: audience.clone(),
             access: String::new(),
             witness: numbering.witness(cell, sample).to_string(),
-            because: causes(statements, cell, &numbering.hits(cell, sample), universe, states),
+            because: because(&description, sample),
             widens,
             narrows,
         };

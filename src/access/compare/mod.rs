@@ -7,7 +7,8 @@
 //! one port; `read PATH` and `write PATH`, of which a writable mount needs both; `GET,HEAD https://HOST/PATH` for
 //! requests, `http://` for port 80, no scheme for every port, and `ANY` for every method. After these, ` except …` takes
 //! something away, and ` at …` holds only where the host has such an address. Requests that follow from a connection are
-//! not listed beside it.
+//! not listed beside it. `** in another spelling` is whatever may be what rules name and is written otherwise: a path in
+//! another letter case, a folder below the usual place of home folders.
 //!
 //! Invariant: an entry is listed exactly when some request changes for its audience and for no smaller one.
 //! [`Comparison::exact`] is false when something undocumented would make a difference; `uncertain` then says what.
@@ -29,6 +30,7 @@ use crate::model::{Decision, Domain, Policy, TeamDirectory};
 use self::cells::cells;
 use self::outcome::Outcome;
 use self::reach::Statements;
+use super::classes::Spelling;
 use super::universe::Universe;
 
 /// What a change means for access.
@@ -108,7 +110,7 @@ pub fn compare(old: &[Policy], new: &[Policy], teams: &TeamDirectory) -> Compari
     let mut comparison = Comparison { exact: true, widened: Vec::new(), narrowed: Vec::new(), uncertain: Vec::new() };
     let mut statements = Statements::of(old, new);
     if !statements.are_equal() {
-        let universe = Universe::of(std::mem::take(&mut statements.clauses));
+        let universe = Universe::of(std::mem::take(&mut statements.clauses), Spelling::Any);
         comparison.exact = universe.is_complete();
         let cells = cells(&universe, &statements);
         comparison.add(describe::entries(&universe, &statements, cells, (old, new), teams));

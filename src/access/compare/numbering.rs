@@ -2,13 +2,17 @@
 //!
 //! Invariant: an example is one of its cell, at an address at which the change happens.
 
+use std::collections::{HashMap, HashSet};
+
 use ipnet::IpNet;
 
 use crate::access::address::AddressClass;
-use crate::access::clause::Target;
+use crate::access::clause::{Actions, Target};
+use crate::access::point::Atom;
 use crate::access::ranges::Known;
 use crate::access::trie::Hit;
 use crate::access::universe::{Host, HostClass, RequestClass, Universe};
+use crate::access::unknowns::Unknown;
 use crate::access::witness::Witness;
 use crate::model::Decision;
 
@@ -20,11 +24,23 @@ pub(super) struct Numbering<'a> {
     cells: &'a Cells,
     /// Where the requests of each host start.
     pub(super) offsets: Vec<usize>,
+    /// What matches each class of folders.
+    folders: HashSet<&'a [Hit]>,
+    /// What matches classes of requests, and their methods, in the order of [`Universe::requests`].
+    requests: Vec<HashMap<&'a [Hit], Actions>>,
 }
 
 impl<'a> Numbering<'a> {
     pub(super) fn of(universe: &'a Universe, cells: &'a Cells) -> Self {
-        Self { universe, cells, offsets: request_offsets(universe) }
+        let folders = universe.folders.iter().map(|class| class.hits.as_slice()).collect();
+        let mut requests: Vec<HashMap<&'a [Hit], Actions>> = vec![HashMap::new(); universe.requests.len()];
+        for (of_host, all) in universe.requests.iter().zip(&mut requests) {
+            for own in of_host {
+                let methods = all.entry(&own.hits).or_default();
+                *methods = methods.and(own.methods);
+            }
+        }
+        Self { universe, cells, offsets: request_offsets(universe), folders, requests }
     }
 
     pub(super) fn host(&self, at: usize) -> &'a HostClass {
@@ -44,6 +60,51 @@ impl<'a> Numbering<'a> {
         let class = self.host(at);
         let first = self.offsets.get(at).copied().unwrap_or_default();
         (class, self.universe.requests_of(class).get(number - first))
+    }
+
+    /// Whether a member is what rules name, in another letter case only.
+    pub(super) fn is_respelled(&self, kind: Kind, member: usize) -> bool {
+        match kind {
+            Kind::Folders => self.universe.folders.get(member).is_some_and(|class| class.respelled),
+            Kind::Requests => self.request(member).1.is_some_and(|request| request.respelled),
+            Kind::Hosts | Kind::Addresses => false,
+        }
+    }
+
+    /// Whether a member is like another one if letter case matters.
+    pub(super) fn follows(&self, cell: &Cell, member: usize) -> bool {
+        let cased = |own: &[Hit]| -> Vec<Hit> {
+            own.iter().filter(|hit| !hit.unknowns.contains(Unknown::Case)).copied().collect()
+        };
+        let differ = |own: &[Hit], cased: &[Hit]| cased.len() < own.len();
+        match (cell.kind, cell.atom) {
+            (Kind::Folders, _) => self.universe.folders.get(member).is_some_and(|class| {
+                let cased = cased(&class.hits);
+                // A single folder has a name of its own, which may be an exception.
+                !class.single && differ(&class.hits, &cased) && self.folders.contains(cased.as_slice())
+            }),
+            (Kind::Requests, Atom::Http(method)) => {
+                let (host, request) = self.request(member);
+                request.zip(self.requests.get(host.requests)).is_some_and(|(request, all)| {
+                    let cased = cased(&request.hits);
+                    let methods = all.get(cased.as_slice());
+                    differ(&request.hits, &cased)
+                        && methods.is_some_and(|methods| methods.meets(Actions::method(method)))
+                })
+            }
+            (Kind::Requests | Kind::Hosts | Kind::Addresses, _) => false,
+        }
+    }
+
+    /// Whether a member may be another spelling of what some rules name. A single folder has a name of its own.
+    pub(super) fn may_be_respelled(&self, kind: Kind, member: usize) -> bool {
+        let hits = match kind {
+            Kind::Folders => self.universe.folders.get(member).filter(|class| !class.single).map(|class| &class.hits),
+            Kind::Requests => self.request(member).1.map(|request| &request.hits),
+            Kind::Hosts | Kind::Addresses => None,
+        };
+        let in_doubt = |hit: &Hit| hit.unknowns.contains(Unknown::Case) || hit.unknowns.contains(Unknown::HomeFolder);
+        hits.is_some_and(|hits| hits.iter().any(in_doubt))
     }
 
     /// Which member makes the better example: a name before an address, the usual port, the simplest.

@@ -133,7 +133,42 @@ fn changes_are_said_in_the_patterns_of_rules() {
         (
             "org: deny connect:tcp bad.example.com",
             "org: deny connect:tcp bad.example.com; allow request:get,request:head api.github.com:443/repos/docker/**",
-            &["+ [] GET,HEAD https://api.github.com/repos/docker/** | GET https://api.github.com/repos/docker"],
+            &[
+                "+ [] GET,HEAD https://api.github.com/repos/docker/** | GET https://api.github.com/repos/docker",
+                "? [] GET,HEAD ** in another spelling | GET https://api.github.com/repos/Docker",
+            ],
+        ),
+        // Whether case matters is not documented: a folder that rules name is said by itself, all others together.
+        (
+            "org: allow read /42/**; deny read /42/Secret; deny read /42/secret",
+            "org: allow read /42/**; deny read /42/Secret",
+            &["? [] read /42/secret | read /42/secret"],
+        ),
+        (
+            "org: deny read /42",
+            "org: deny read /42; allow read *:\\Data; deny read D:\\data",
+            &[
+                "+ [] read *:\\Data except D:\\Data | read C:\\Data",
+                "? [] read D:\\Data | read D:\\Data",
+                "? [] read ** in another spelling | read C:\\data",
+            ],
+        ),
+        // Where home folders are is not, nor whose `/home/bob` is.
+        (
+            "org: allow read /home/bob/**; deny read ~/42",
+            "org: allow read /home/bob/**",
+            &["? [] read /home/bob/42 | read /home/bob/42", "? [] read ** in another spelling | read /home/Bob/42"],
+        ),
+        (
+            "org: deny read /42",
+            "org: deny read /42; allow read ~/42",
+            &["+ [] read ~/42 | read ~/42", "? [] read ** in another spelling | read /root/42"],
+        ),
+        // What has no letters has no case.
+        (
+            "org: deny read /42",
+            "org: deny read /42; allow read C:\\1\\**",
+            &["+ [] read C:\\1\\** | read C:\\1\\other", "? [] read C:\\1 | read C:\\1"],
         ),
         // Requests that follow from a connection are not listed again.
         (
@@ -160,6 +195,8 @@ fn changes_are_said_in_the_patterns_of_rules() {
                 "+ [] read ~/src/** | read ~/src/other",
                 "? [] read ~/src | read ~/src",
                 "? [] write ~/src | write ~/src",
+                "? [] read ** in another spelling | read ~/Src",
+                "? [] write ** in another spelling | write ~/Src",
             ],
         ),
         // The last policy of a domain goes.

@@ -4,15 +4,20 @@ use std::collections::BTreeSet;
 
 use crate::access::clause::{Actions, Target};
 use crate::access::host::Destination;
+use crate::access::path::folder_text;
 use crate::access::point::Atom;
 use crate::access::text;
 use crate::access::trie::Hit;
 use crate::access::universe::{Host, HostClass, Universe};
+use crate::access::unknowns::{Unknown, Unknowns};
 use crate::access::witness::bracketed;
 
 use super::cells::{At, Cell, Cells, Kind, Members};
 use super::cover::{Catalogue, Description, Named};
 use super::numbering::Numbering;
+
+/// What may be another spelling of what rules name.
+pub(super) const RESPELLED: &str = "** in another spelling";
 
 /// The patterns of the rules, for each kind of members that something is reported of.
 pub(super) struct Words<'a> {
@@ -82,7 +87,21 @@ impl<'a> Words<'a> {
             blocks: Catalogue::of(universe.addresses.iter().map(|class| patterns(&class.hits))),
         };
         if needs(Kind::Folders) {
-            words.folders = Catalogue::of(universe.folders.iter().map(|class| patterns(&class.hits)));
+            words.folders = Catalogue::of(universe.folders.iter().map(|class| {
+                let own = class.single.then(|| folder_text(&class.labels));
+                patterns(&class.hits).into_iter().chain(own).collect()
+            }));
+        }
+        let loose = |hits: &[Hit]| -> Vec<String> {
+            let spelling = |all: Unknowns| all.without(Unknown::Case).without(Unknown::HomeFolder);
+            let respelled = hits.iter().filter(|hit| spelling(hit.unknowns) != hit.unknowns);
+            let same = |hit: &Hit| universe.clause(hit).target.narrowed(spelling(hit.unknowns));
+            respelled.filter_map(same).map(|target| target.to_string()).collect()
+        };
+        if needs(Kind::Folders) {
+            for (at, class) in universe.folders.iter().enumerate() {
+                words.folders.add_loose(at, loose(&class.hits));
+            }
         }
         if needs(Kind::Hosts) {
             words.hosts = Catalogue::of(universe.hosts.iter().map(connections));
@@ -97,14 +116,41 @@ impl<'a> Words<'a> {
                     requests => requests.iter().map(|request| each(&request.hits)).collect(),
                 }
             }));
+            for (class, offset) in universe.hosts.iter().zip(words.numbering.offsets.clone()) {
+                for (request, number) in universe.requests_of(class).iter().zip(offset..) {
+                    words.requests.add_loose(number, loose(&request.hits));
+                }
+            }
         }
         words
     }
 
+    /// Patterns are those of the rules, and mean what they mean to the service, whether it minds letter case or not. So what
+    /// may be another spelling is said apart, where it is uncertain, and never keeps a pattern from being true.
     pub(super) fn describe(&self, cell: &Cell, members: &Members) -> Vec<Description> {
         let Members { report, truth } = members;
+        let numbering = &self.numbering;
+        let is_apart = |member: &usize| {
+            numbering.is_respelled(cell.kind, *member) || numbering.may_be_respelled(cell.kind, *member)
+        };
+        if !cell.outcome.is_uncertain() {
+            // What changes for certain changes like what it is if case matters, and that is said.
+            let said = |member: &usize| !numbering.follows(cell, *member);
+            return self.in_patterns(cell, &report.iter().copied().filter(said).collect(), truth);
+        }
+        let (apart, report): (BTreeSet<usize>, BTreeSet<usize>) = report.iter().copied().partition(is_apart);
+        let mut descriptions = self.in_patterns(cell, &report, truth);
+        if !apart.is_empty() {
+            let covered = apart.into_iter().collect();
+            descriptions.push(Description { text: RESPELLED.to_owned(), size: usize::MAX, covered });
+        }
+        descriptions
+    }
+
+    fn in_patterns(&self, cell: &Cell, report: &BTreeSet<usize>, truth: &BTreeSet<usize>) -> Vec<Description> {
+        let counts = |member: usize| truth.contains(&member) || !self.numbering.is_respelled(cell.kind, member);
         match cell.kind {
-            Kind::Folders => self.folders.describe(report, truth, &|_| true, &|left| self.each(cell, left)),
+            Kind::Folders => self.folders.describe(report, truth, &counts, &|left| self.each(cell, left)),
             Kind::Addresses => self.addresses.describe(report, truth, &|_| true, &|left| self.each(cell, left)),
             Kind::Hosts => self.hosts.describe(report, truth, &|_| true, &|left| self.each_host(left)),
             Kind::Requests => {
@@ -117,9 +163,12 @@ impl<'a> Words<'a> {
                     })
                     .filter_map(|host| self.numbering.offsets.get(*host));
                 let truth = truth.iter().chain(uncovered).copied().collect();
-                let exists = |number| match (self.numbering.request(number).1, cell.atom) {
-                    (Some(request), Atom::Http(method)) => request.methods.meets(Actions::method(method)),
-                    _ => true,
+                let exists = |number| {
+                    counts(number)
+                        && match (self.numbering.request(number).1, cell.atom) {
+                            (Some(request), Atom::Http(method)) => request.methods.meets(Actions::method(method)),
+                            _ => true,
+                        }
                 };
                 self.requests.describe(report, &truth, &exists, &|left| self.each(cell, left))
             }

@@ -6,10 +6,9 @@ use std::collections::BTreeMap;
 
 use ipnet::IpNet;
 
-use super::{Group, Item, Survey, walk};
+use super::{Group, Item, Survey};
 use crate::access::clause::{Actions, Clause, Target};
 use crate::access::host::HostPattern;
-use crate::access::path;
 use crate::access::pattern::{Sequence, Token};
 use crate::model::Decision;
 
@@ -74,8 +73,7 @@ impl Survey {
         let group = |group: &Group| {
             let by_request = match &of.target {
                 Target::Http(_, path) => {
-                    let walk =
-                        |path: &Sequence| walk::meets(&group.paths, path, &mut |number| allows(number, requests));
+                    let walk = |path: &Sequence| group.paths.meets(path, |number| allows(number, requests));
                     // `/*` may stand for `/`.
                     walk(path) || path.tokens == [Token::One] && walk(&Sequence { tokens: Vec::new(), ..path.clone() })
                 }
@@ -87,16 +85,14 @@ impl Survey {
         };
         let destination = match &of.target {
             Target::Folder(folder) => {
-                let walk =
-                    |folder: &Sequence| walk::meets(&self.folders, folder, &mut |number| allows(number, of.actions));
-                return walk(folder) || in_home(folder).is_some_and(|folder| walk(&folder));
+                return self.folders.meets(folder, |number| allows(number, of.actions));
             }
             Target::Network(destination) | Target::Http(destination, _) => destination,
         };
         match &destination.host {
             HostPattern::Names(names) => {
                 self.allowed.any_block.meets(connects)
-                    || walk::meets(&self.hosts, names, &mut |at| self.group(at).is_some_and(group))
+                    || self.hosts.meets(names, |at| self.group(at).is_some_and(group))
                     || names.tokens == [Token::Deep]
                         && self.literals.values().filter_map(|at| self.groups.get(*at)).any(group)
             }
@@ -114,21 +110,4 @@ impl Survey {
             }
         }
     }
-}
-
-/// A folder where systems have home folders, as one below `~`.
-fn in_home(folder: &Sequence) -> Option<Sequence> {
-    let literal = |at: usize| match folder.tokens.get(at) {
-        Some(Token::Literal(label)) => Some(label.as_str()),
-        Some(Token::One | Token::Deep | Token::Glob(_)) | None => None,
-    };
-    let taken = match (literal(0), literal(1), literal(2)) {
-        (Some(path::UNIX), Some("root"), _) => 2,
-        (Some(path::UNIX), Some("home" | "Users"), _) => 3,
-        (Some(path::DRIVE), _, Some("Users")) => 4,
-        _ => return None,
-    };
-    let rest = folder.tokens.get(taken..).unwrap_or_default();
-    let tokens = std::iter::once(Token::Literal(path::HOME.to_owned())).chain(rest.iter().cloned()).collect();
-    Some(Sequence { tokens, ..folder.clone() })
 }

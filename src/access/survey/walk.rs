@@ -1,12 +1,10 @@
-//! Walks a trie with a pattern rather than a target.
+//! What covers a pattern, found by walking a trie with it.
 //!
 //! Invariant: what is said to cover a pattern certainly matches all that the pattern matches, however open questions are
-//! settled; what is said not to meet it certainly matches nothing of it.
-
-use std::collections::BTreeSet;
+//! settled.
 
 use crate::access::pattern::{Sequence, Token};
-use crate::access::trie::{Node, State, Trie};
+use crate::access::trie::{State, Trie};
 use crate::access::unknowns::Unknowns;
 
 /// What may be matched by a pattern that covers another, in one step: a single label less, or several.
@@ -51,38 +49,4 @@ pub(super) fn covering(trie: &Trie, pattern: &Sequence) -> Vec<u32> {
     }
     covering.dedup();
     covering
-}
-
-/// Whether `is_met` takes any clause that may match something that `pattern` matches.
-pub(super) fn meets(trie: &Trie, pattern: &Sequence, is_met: &mut dyn FnMut(u32) -> bool) -> bool {
-    let mut nodes: BTreeSet<Node> = BTreeSet::from([0]);
-    for token in &pattern.tokens {
-        nodes = match token {
-            Token::Literal(label) => {
-                let state = nodes.iter().map(|node| (*node, Unknowns::NONE)).collect();
-                trie.step(&state, label).into_iter().map(|(node, _)| node).collect()
-            }
-            Token::One | Token::Glob(_) => nodes.iter().flat_map(|node| after_any(trie, *node)).collect(),
-            Token::Deep => below(trie, nodes),
-        };
-    }
-    nodes.iter().any(|node| trie.edges(*node).accepts.iter().any(|hit| is_met(hit.clause)))
-}
-
-/// Where some label leads.
-fn after_any(trie: &Trie, node: Node) -> impl Iterator<Item = Node> {
-    let edges = trie.edges(node);
-    let literals = edges.literals.values().flatten().map(|(_, child)| *child);
-    let globs = edges.globs.iter().map(|(_, child)| *child);
-    literals.chain(globs).chain(edges.one).chain(edges.deep).chain(edges.stays.then_some(node))
-}
-
-/// Where any number of labels leads.
-fn below(trie: &Trie, nodes: BTreeSet<Node>) -> BTreeSet<Node> {
-    let mut all = nodes.clone();
-    let mut queue: Vec<Node> = nodes.into_iter().collect();
-    while let Some(node) = queue.pop() {
-        queue.extend(after_any(trie, node).filter(|next| all.insert(*next)));
-    }
-    all
 }
