@@ -1,16 +1,80 @@
 //! What comparing two states costs at the service's full size, 100 policies of 250 rules, and how it grows.
 //!
-//! `grows` compares a quarter of the size with the whole; the second takes about four times as long. `shapes` are what
-//! organizations have: hosts, hosts and folders and requests, blocks of addresses, and everything for everybody.
+//! A comparison that takes longer than a second fails, whatever changes. `grows` compares a quarter of the size with the
+//! whole; the second takes about four times as long. `shapes` are what organizations have: hosts, hosts and folders and
+//! requests, blocks of addresses, and everything for everybody.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::indexing_slicing, reason = "a benchmark that cannot go on fails")]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "a benchmark that cannot go on fails"
+)]
+
+use std::time::{Duration, Instant};
 
 use divan::Bencher;
 use seawall::access::{Comparison, compare};
 use seawall::model::{Action, Body, Decision, HttpResource, Policy, Resources, Rule, Scope, TeamDirectory};
 
 fn main() {
+    // As a benchmark, and not where it is only built or listed.
+    if std::env::args().any(|argument| argument == "--bench") {
+        within_a_second();
+    }
     divan::main();
+}
+
+/// What happens between two states at full size.
+#[derive(Clone, Copy, Debug)]
+enum Turn {
+    /// A tenth of the rules speaks of something else.
+    Tenth,
+    /// Every deny allows.
+    Denies,
+    /// Every policy governs another team, so that each pair of teams matters.
+    Scopes,
+    /// Nothing is there before.
+    Everything,
+    /// Nothing is there after.
+    Gone,
+}
+
+fn states(shape: Shape, turn: Turn) -> (Vec<Policy>, Vec<Policy>) {
+    let (old, mut new) = (policies(shape, 100, 0), policies(shape, 100, 0));
+    match turn {
+        Turn::Tenth => new = policies(shape, 100, 1),
+        Turn::Denies => {
+            let rules = new.iter_mut().flat_map(|policy| match &mut policy.body {
+                Body::Allowlist(rules) => rules.iter_mut(),
+                Body::Cedar(_) => unreachable!("there are none"),
+            });
+            rules.for_each(|rule| rule.decision = Decision::Allow);
+        }
+        Turn::Scopes => {
+            for (index, policy) in new.iter_mut().enumerate().filter(|(index, _)| !index.is_multiple_of(10)) {
+                policy.scope = Scope::of([format!("team-{}", (index + 1) % 33)]);
+            }
+        }
+        Turn::Everything => return (Vec::new(), new),
+        Turn::Gone => return (old, Vec::new()),
+    }
+    (old, new)
+}
+
+/// No comparison at full size takes longer than a second.
+fn within_a_second() {
+    for (shape, turn) in SHAPES.into_iter().flat_map(|shape| {
+        [Turn::Tenth, Turn::Denies, Turn::Scopes, Turn::Everything, Turn::Gone].map(|turn| (shape, turn))
+    }) {
+        let (old, new) = states(shape, turn);
+        let start = Instant::now();
+        let found = run(&old, &new);
+        let took = start.elapsed();
+        assert!(!found.widened.is_empty() || !found.narrowed.is_empty(), "{shape:?} {turn:?} changes something");
+        assert!(took < Duration::from_secs(1), "{shape:?} {turn:?} takes {took:?}");
+    }
 }
 
 /// How rules look.

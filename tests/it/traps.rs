@@ -430,3 +430,25 @@ proptest! {
         );
     }
 }
+
+#[test]
+fn every_kind_of_finding_explains_itself() {
+    let folder = TempDir::new().unwrap();
+    for code in check::codes() {
+        let (exit, stdout, stderr) = seawall(folder.path(), &["validate", "--explain", code]);
+        assert_eq!((exit, stderr.as_str()), (Some(0), ""), "{code}");
+        let check = check::find(code).unwrap();
+        // Whether lines are broken anew is not looked at.
+        let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let shown = words(&stdout);
+        for part in [check.code, check.explanation, check.bad, check.fix] {
+            // Some findings are about documents that are not there.
+            assert!(!part.trim().is_empty() || part == check.bad, "{code}\n{stdout}");
+            assert!(shown.contains(&words(part)), "{code}: {part}\n{stdout}");
+        }
+    }
+    let (exit, stdout, stderr) = seawall(folder.path(), &["validate", "--explain", "broad-alow"]);
+    assert_eq!((exit, stdout.as_str()), (Some(2), ""));
+    assert!(stderr.contains("there is no kind of finding `broad-alow`"), "{stderr}");
+    assert!(stderr.contains("did you mean `broad-allow`?"), "{stderr}");
+}
