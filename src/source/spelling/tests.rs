@@ -38,7 +38,7 @@ fn a_place_is_found_in_every_style() {
         ("strip", "a: |-\n  one\n  X\n\n", (3, 3)),
         ("keep", "a: |+\n  one\n  X\n\n\n", (3, 3)),
         ("indented", "a: |2\n    one\n  X\n", (3, 3)),
-        ("indented and stripped", "a: |3-\n     one\n\n    X\n", (4, 4)),
+        ("indented and stripped", "a: |3-\n     one\n\n    X\n", (4, 5)),
         ("a comment behind the mark", "a: | # why\n  one\n  X\n", (3, 3)),
         ("empty lines in front", "a: |\n\n \n  one\n  X\n", (5, 3)),
         ("lines of blanks", "a: |\n  one\n      \n  X\n", (4, 3)),
