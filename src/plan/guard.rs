@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::document::{Guards, MaxDeletes};
 use crate::model::{Live, LivePolicy, PolicyId};
 
+use super::meaning::Meaning;
 use super::step::{Change, PolicyTarget, Reason, RuleTarget, Step};
 
 /// What there is to judge.
@@ -65,8 +66,8 @@ pub struct Judged<'a> {
     pub after: &'a Live,
     /// The plan.
     pub steps: &'a [Step],
-    /// What audiences gain, in words; empty for nothing.
-    pub widened: &'a [String],
+    /// What it means for access.
+    pub access: &'a Meaning,
     /// What opens on the way, if something does.
     pub opened: Option<&'a str>,
 }
@@ -178,18 +179,17 @@ fn protected(names: &[String], judged: &Judged<'_>) -> Judgement {
 }
 
 fn deny_widening(denied: bool, judged: &Judged<'_>) -> Judgement {
-    match (denied, judged.widened) {
-        (_, []) => Ok("no audience gains access".to_owned()),
-        (false, widened) => Ok(format!("access may be gained, as in {}; that is not refused", example(widened))),
-        (true, widened) => Err(format!("gives or may give new access: {}", example(widened))),
-    }
-}
-
-fn example(widened: &[String]) -> String {
-    let first = widened.first().map_or("", String::as_str);
-    match widened.len() {
-        0 | 1 => first.to_owned(),
-        count => format!("{first} and {} more", count - 1),
+    let mut gains = judged.access.gains();
+    let Some(first) = gains.next() else { return Ok("no audience gains access".to_owned()) };
+    let first = format!("`{}` for {}", first.access, first.audience);
+    let example = match gains.count() {
+        0 => first,
+        others => format!("{first} and {others} more"),
+    };
+    if denied {
+        Err(format!("gives or may give new access: {example}"))
+    } else {
+        Ok(format!("access may be gained, as in {example}; that is not refused"))
     }
 }
 

@@ -165,12 +165,11 @@ fn judged(Input { target, desired, live, ownership, guards }: Input<'_>) -> Plan
         ordered.drafts.into_iter().zip(1..).map(|((phase, draft), id)| draft.step(id, phase, &diff)).collect();
     let after = simulate::simulate(live, steps.iter().map(|step| &step.change));
     let access = meaning_of(live, &after, &steps, &Places::of_change(&diff, desired));
-    let widened = gained(&access);
     let opened = ordered.refusal.map(|opened| match draft::is_full(&diff) {
         true => format!("{opened}; the service is full, so that deletions have to come first"),
         false => opened,
     });
-    let judged = Judged { live, after: &after, steps: &steps, widened: &widened, opened: opened.as_deref() };
+    let judged = Judged { live, after: &after, steps: &steps, access: &access, opened: opened.as_deref() };
     Plan {
         guards: guard::judge(guards, &judged),
         guard_settings: guards.clone(),
@@ -265,8 +264,8 @@ impl Plan {
         let nothing = Live::default();
         let live = live.unwrap_or(&nothing);
         let after = simulate::simulate(live, self.steps.iter().map(|step| &step.change));
-        let widened = gained(&compare(live, &self.steps));
-        let judged = Judged { live, after: &after, steps: &self.steps, widened: &widened, opened: None };
+        let access = compare(live, &self.steps);
+        let judged = Judged { live, after: &after, steps: &self.steps, access: &access, opened: None };
         let mut verdicts = guard::judge(&self.guard_settings, &judged);
         if let (Some(plan), Some(live)) = (&self.agents, agents) {
             judge_agents(&mut verdicts, &self.guard_settings, live, &plan.steps);
@@ -307,11 +306,6 @@ fn judge_agents(verdicts: &mut [Verdict], guards: &Guards, live: &LiveAgents, st
             (verdict.ok, verdict.message) = (false, format!("{before}{refusal}"));
         }
     }
-}
-
-/// What audiences gain or may gain, in words.
-fn gained(access: &Meaning) -> Vec<String> {
-    access.gains().map(|gain| format!("`{}` for {}", gain.access, gain.audience)).collect()
 }
 
 /// What the steps mean for access in this live state.
