@@ -8,7 +8,7 @@ use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
 use super::sanitize::line;
-use crate::access::{Answer, Reason, Verdict};
+use crate::access::{APPROVAL_REASON, Answer, Reason, Verdict};
 use crate::model::{Decision, DesiredPolicy, Origin};
 
 /// Where rules stand, if they come from documents: the declared policies, in the order that was asked.
@@ -35,6 +35,8 @@ impl<'a> Places<'a> {
 struct Document<'a> {
     format_version: u32,
     decision: Verdict,
+    /// Whether a person is asked each time, which is neither of the two.
+    approval: bool,
     request: &'a str,
     teams: &'a [String],
     reason: &'a str,
@@ -67,7 +69,9 @@ pub fn json(request: &str, teams: &[String], answer: &Answer, places: Places<'_>
     });
     let because = because.collect();
     let decision = *verdict;
-    let document = Document { format_version: 1, decision, request, teams, reason, because, nearest, remarks };
+    let approval = asks(answer);
+    let document =
+        Document { format_version: 1, decision, approval, request, teams, reason, because, nearest, remarks };
     serde_json::to_string_pretty(&document).expect("text and numbers are JSON") + "\n"
 }
 
@@ -79,7 +83,7 @@ pub fn human(request: &str, teams: &[String], answer: &Answer, places: Places<'_
         [] => "a member of no team".to_owned(),
         teams => format!("a member of {}", teams.iter().map(|team| line(team)).collect::<Vec<_>>().join(" and ")),
     };
-    let word = word(answer.verdict);
+    let word = if asks(answer) { "approval" } else { word(answer.verdict) };
     format!("{style}{word}{style:#}  {}  for {whom}\n{}", line(request), details(answer, places, "  "))
 }
 
@@ -100,7 +104,11 @@ pub(super) fn details(answer: &Answer, places: Places<'_>, indent: &str) -> Stri
         let pattern = pattern.as_ref().map(|pattern| format!("  {}", line(pattern))).unwrap_or_default();
         let place =
             places.of(reason).map(|place| format!("  {dim}{}{dim:#}", line(&place.to_string()))).unwrap_or_default();
-        let doubt = if doubts.is_empty() { "" } else { "  (maybe)" };
+        let doubt = match doubts.as_slice() {
+            [] => String::new(),
+            [asked] if asks(answer) => format!("  ({})", line(asked)),
+            _ => "  (maybe)".to_owned(),
+        };
         add(format_args!("  {decision}`{}{rule}`{pattern}{doubt}{place}", line(policy_name)));
     }
     for nearest in &answer.nearest {
@@ -110,6 +118,11 @@ pub(super) fn details(answer: &Answer, places: Places<'_>, indent: &str) -> Stri
         add(format_args!("{dim}note: {}{dim:#}", line(remark)));
     }
     text
+}
+
+/// Whether a person is asked each time.
+fn asks(answer: &Answer) -> bool {
+    answer.reason == APPROVAL_REASON
 }
 
 /// `allow`, `deny` or `uncertain`.

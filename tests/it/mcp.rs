@@ -235,3 +235,14 @@ fn an_answer_names_the_statement_that_decides_by_its_place() {
     assert!(allowed.contains("m.yaml:5:3"), "{allowed}");
     assert!(denied.contains("m.yaml:7:3"), "{denied}");
 }
+
+#[test]
+fn approval_is_an_answer_of_its_own() {
+    let ask = "@requireApproval(\"it writes\") permit (principal, action == MCP::Action::\"invokeTool\", resource);";
+    let folder = workspace(&[("doc.yaml", &format!("{HEAD}cedar: |\n  {ask}\n"))]);
+    let (_, shown, _) = crate::examples::seawall(folder.path(), &["can", "mcp", "invokeTool", "db/x"]);
+    assert!(shown.starts_with("approval") && shown.contains("(it asks for approval: it writes)"), "{shown}");
+    let asked = ["can", "mcp", "invokeTool", "db/x", "--format", "json"];
+    let answer: Value = serde_json::from_str(&crate::examples::seawall(folder.path(), &asked).1).unwrap();
+    assert_eq!((&answer["decision"], &answer["approval"]), (&"uncertain".into(), &true.into()));
+}
