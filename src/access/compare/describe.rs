@@ -40,9 +40,14 @@ pub(super) fn entries(
             }
             Occupied(mut occupied) => {
                 // The example is a request of the first method, in the service's order.
+                let is_respelled = occupied.key().object.starts_with(RESPELLED);
                 let (methods, example) = occupied.get_mut();
+                let because: BTreeSet<Cause> = example.because.iter().chain(&entry.because).cloned().collect();
                 if method < methods.first().copied() {
                     *example = entry;
+                }
+                if is_respelled {
+                    example.because = because.into_iter().collect();
                 }
                 methods.extend(method);
             }

@@ -8,7 +8,9 @@
 //! requests, `http://` for port 80, no scheme for every port, and `ANY` for every method. After these, ` except …` takes
 //! something away, and ` at …` holds only where the host has such an address. Requests that follow from a connection are
 //! not listed beside it. `** in another spelling` is whatever may be what rules name and is written otherwise: a path in
-//! another letter case, a folder below the usual place of home folders.
+//! another letter case, a folder below the usual place of home folders. What rules open or close in their own spelling
+//! they may open or close in another one too, or leave as it is; that goes without saying, or every change to a path would
+//! be uncertain. It is listed where a rule that makes the difference has nothing certain listed for the same audience.
 //!
 //! Invariant: an entry is listed exactly when some request changes for its audience and for no smaller one.
 //! [`Comparison::exact`] is false when something undocumented would make a difference; `uncertain` then says what.
@@ -22,6 +24,8 @@ mod numbering;
 mod outcome;
 mod reach;
 mod words;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -114,6 +118,7 @@ pub fn compare(old: &[Policy], new: &[Policy], teams: &TeamDirectory) -> Compari
         comparison.exact = universe.is_complete();
         let cells = cells(&universe, &statements);
         comparison.add(describe::entries(&universe, &statements, cells, (old, new), teams));
+        comparison.leave_out_what_follows();
     }
     comparison.add(mcp::entries(old, new, teams));
     comparison.uncertain.extend(domains_that_end(old, new));
@@ -122,6 +127,28 @@ pub fn compare(old: &[Policy], new: &[Policy], teams: &TeamDirectory) -> Compari
 }
 
 impl Comparison {
+    /// Leaves out what may happen to other spellings because of rules that certainly do the same to their own.
+    fn leave_out_what_follows(&mut self) {
+        let is_respelled = |entry: &Entry| entry.access.contains(words::RESPELLED);
+        let audiences: BTreeSet<&Audience> =
+            self.uncertain.iter().filter(|entry| is_respelled(entry)).map(|entry| &entry.audience).collect();
+        let certain = |entries: &[Entry]| {
+            let mut causes: BTreeMap<Audience, BTreeSet<Cause>> = BTreeMap::new();
+            for entry in entries.iter().filter(|entry| audiences.contains(&entry.audience)) {
+                causes.entry(entry.audience.clone()).or_default().extend(entry.because.iter().cloned());
+            }
+            causes
+        };
+        let (widened, narrowed) = (certain(&self.widened), certain(&self.narrowed));
+        self.uncertain.retain(|entry| {
+            let by = |certain: &BTreeMap<Audience, BTreeSet<Cause>>| {
+                certain.get(&entry.audience).is_some_and(|own| entry.because.iter().all(|cause| own.contains(cause)))
+            };
+            let follows = (!entry.widens || by(&widened)) && (!entry.narrows || by(&narrowed));
+            !(is_respelled(entry) && follows)
+        });
+    }
+
     fn add(&mut self, entries: impl IntoIterator<Item = (Outcome, Entry)>) {
         for (outcome, entry) in entries {
             match outcome {

@@ -133,10 +133,7 @@ fn changes_are_said_in_the_patterns_of_rules() {
         (
             "org: deny connect:tcp bad.example.com",
             "org: deny connect:tcp bad.example.com; allow request:get,request:head api.github.com:443/repos/docker/**",
-            &[
-                "+ [] GET,HEAD https://api.github.com/repos/docker/** | GET https://api.github.com/repos/docker",
-                "? [] GET,HEAD ** in another spelling | GET https://api.github.com/repos/Docker",
-            ],
+            &["+ [] GET,HEAD https://api.github.com/repos/docker/** | GET https://api.github.com/repos/docker"],
         ),
         // Whether case matters is not documented: a folder that rules name is said by itself, all others together.
         (
@@ -147,11 +144,7 @@ fn changes_are_said_in_the_patterns_of_rules() {
         (
             "org: deny read /42",
             "org: deny read /42; allow read *:\\Data; deny read D:\\data",
-            &[
-                "+ [] read *:\\Data except D:\\Data | read C:\\Data",
-                "? [] read D:\\Data | read D:\\Data",
-                "? [] read ** in another spelling | read C:\\data",
-            ],
+            &["+ [] read *:\\Data except D:\\Data | read C:\\Data", "? [] read D:\\Data | read D:\\Data"],
         ),
         // Where home folders are is not, nor whose `/home/bob` is.
         (
@@ -159,11 +152,7 @@ fn changes_are_said_in_the_patterns_of_rules() {
             "org: allow read /home/bob/**",
             &["? [] read /home/bob/42 | read /home/bob/42", "? [] read ** in another spelling | read /home/Bob/42"],
         ),
-        (
-            "org: deny read /42",
-            "org: deny read /42; allow read ~/42",
-            &["+ [] read ~/42 | read ~/42", "? [] read ** in another spelling | read /root/42"],
-        ),
+        ("org: deny read /42", "org: deny read /42; allow read ~/42", &["+ [] read ~/42 | read ~/42"]),
         // What has no letters has no case.
         (
             "org: deny read /42",
@@ -195,7 +184,6 @@ fn changes_are_said_in_the_patterns_of_rules() {
                 "+ [] read ~/src/** | read ~/src/other",
                 "? [] read ~/src | read ~/src",
                 "? [] write ~/src | write ~/src",
-                "? [] read ** in another spelling | read ~/Src",
                 "? [] write ** in another spelling | write ~/Src",
             ],
         ),
