@@ -10,6 +10,8 @@ use crate::document::{DEFAULT_SCHEMA_URL, Declared, origin};
 use crate::model::{Body, DesiredRule, Scope};
 use crate::source::{Comment, Parts, Places};
 
+const FOLDED_COMMENT: &str = "mcp-folded-comment";
+
 /// A policy with these statements.
 macro_rules! policy {
     ($statements:literal) => {
@@ -54,6 +56,15 @@ pub(super) const CHECKS: &[Check] = &[
         "The service takes a policy with at least one `permit` or `forbid`.",
         policy!("// nothing yet"),
         "Write a statement, or remove the document.",
+    ),
+    error(
+        FOLDED_COMMENT,
+        "a comment takes the lines behind it with it",
+        "A folded text (`>`, or quotes over several lines) is one line to Cedar, so that `//` hides all that follows: \
+         statements vanish without a word.",
+        "apiVersion: seawall/v1\nkind: McpPolicy\nname: MCP\ncedar: >\n  permit (principal, action == \
+         MCP::Action::\"getPrompt\", resource);\n  // but\n  forbid (principal, action, resource);\n",
+        "Write `cedar: |`, which keeps its lines.",
     ),
     error(
         code::ID,
@@ -237,8 +248,16 @@ pub(super) const CHECKS: &[Check] = &[
     },
 ];
 
-fn check(policy: &Declared<'_>, _: &Files, findings: &mut Vec<Diagnostic>) {
+fn check(policy: &Declared<'_>, files: &Files, findings: &mut Vec<Diagnostic>) {
     let Body::Cedar(cedar) = &policy.desired.policy.body else { return };
+    for span in cedar::comments(&cedar.text) {
+        let label = policy.cedar_label(&span);
+        let written = files.get(label.file).slice(&label.span);
+        if written.starts_with("//") && written.contains('\n') {
+            let finding = Diagnostic::error(FOLDED_COMMENT, "this comment hides the lines behind it").at(label);
+            findings.push(finding.help("write `cedar: |`, which keeps its lines"));
+        }
+    }
     if cedar.schema_url == DEFAULT_SCHEMA_URL {
         findings.extend(cedar::examine(&cedar.text).into_iter().map(|finding| place(finding, policy)));
         return;
