@@ -6,6 +6,7 @@
 
 #![allow(
     missing_docs,
+    clippy::print_stdout,
     clippy::unwrap_used,
     clippy::indexing_slicing,
     clippy::disallowed_methods,
@@ -65,6 +66,7 @@ fn states(shape: Shape, turn: Turn) -> (Vec<Policy>, Vec<Policy>) {
 
 /// No comparison at full size takes longer than a second.
 fn within_a_second() {
+    let mut missed = Vec::new();
     for (shape, turn) in SHAPES.into_iter().flat_map(|shape| {
         [Turn::Tenth, Turn::Denies, Turn::Scopes, Turn::Everything, Turn::Gone].map(|turn| (shape, turn))
     }) {
@@ -72,9 +74,16 @@ fn within_a_second() {
         let start = Instant::now();
         let found = run(&old, &new);
         let took = start.elapsed();
-        assert!(!found.widened.is_empty() || !found.narrowed.is_empty(), "{shape:?} {turn:?} changes something");
-        assert!(took < Duration::from_secs(1), "{shape:?} {turn:?} takes {took:?}");
+        assert!(
+            shape == Shape::Shared || !found.widened.is_empty() || !found.narrowed.is_empty(),
+            "{shape:?} {turn:?} changes something"
+        );
+        println!("{:<20}{took:>12.1?}", format!("{shape:?}, {turn:?}"));
+        if took >= Duration::from_secs(1) {
+            missed.push((shape, turn));
+        }
     }
+    assert!(missed.is_empty(), "more than a second: {missed:?}");
 }
 
 /// How rules look.
