@@ -33,16 +33,13 @@ fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
 }
 
 fn problem(item: &Item) -> Option<String> {
-    let text = item.text();
     match item.kind() {
-        Kind::Block(IpNet::V4(block)) if block.prefix_len() < 8 => {
-            Some(format!("`{text}` is a large part of all addresses"))
+        Kind::Block(block) => {
+            let least = if matches!(block, IpNet::V4(_)) { 8 } else { 16 };
+            (block.prefix_len() < least).then(|| format!("`{}` is a large part of all addresses", item.text()))
         }
-        Kind::Block(IpNet::V6(block)) if block.prefix_len() < 16 => {
-            Some(format!("`{text}` is a large part of all addresses"))
-        }
-        Kind::Block(_) => None,
         Kind::Folder => {
+            let text = item.text();
             let whole = ["**", "/**", "*:\\**"].contains(&text.as_str());
             let drive = text.strip_suffix(":\\**").is_some_and(|drive| drive.len() == 1);
             (whole || drive).then(|| format!("`{text}` is every folder of the machine"))

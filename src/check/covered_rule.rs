@@ -26,11 +26,6 @@ fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
     // found changes no access.
     let mut superfluous = BTreeSet::new();
     for item in input.survey.items().iter().rev() {
-        // What a deny makes vain, and requests beside an open connection, are findings of their own.
-        let denied = |other: &Item| other.decision == Decision::Deny && other.governs_all_of(item);
-        if item.decision == Decision::Allow && input.survey.covered_by(item, denied).is_some() {
-            continue;
-        }
         let same = |other: &Item| {
             let layer = (other.kind() == Kind::Http) == (item.kind() == Kind::Http) || item.decision == Decision::Deny;
             other.decision == item.decision
@@ -39,6 +34,11 @@ fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
                 && !superfluous.contains(&place(other))
         };
         let Some(cover) = input.survey.covered_by(item, same) else { continue };
+        // What a deny makes vain, and requests beside an open connection, are findings of their own.
+        let denied = |other: &Item| other.decision == Decision::Deny && other.governs_all_of(item);
+        if item.decision == Decision::Allow && input.survey.covered_by(item, denied).is_some() {
+            continue;
+        }
         superfluous.insert(place(item));
         let what = if item.decision == Decision::Allow { "allows" } else { "denies" };
         let message = format!("{} {what} all of `{}` already", sites::named(input, cover, item), item.text());

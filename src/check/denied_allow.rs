@@ -20,6 +20,9 @@ pub(super) const CHECKS: &[Check] = &[Check {
 }];
 
 fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
+    if !input.survey.items().iter().any(|item| item.decision == Decision::Deny) {
+        return;
+    }
     for item in input.survey.items().iter().filter(|item| item.decision == Decision::Allow) {
         let denies = |other: &Item| other.decision == Decision::Deny && other.governs_all_of(item);
         let Some(deny) = input.survey.covered_by(item, denies) else { continue };

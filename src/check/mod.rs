@@ -98,6 +98,9 @@ pub struct Input<'a> {
     pub complete: bool,
 }
 
+/// Checks of fewer resources than this, such as those of one file, are done before a thread would start.
+const WORTH_A_THREAD: usize = 2_000;
+
 /// Runs the table over what was declared.
 pub fn run(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
     let checks = || TABLE.iter().copied().flatten();
@@ -127,7 +130,8 @@ pub fn run(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
         Run::Workspace(_) | Run::Agent(_) | Run::Policy(_) | Run::Reading => None,
     });
     let looks = looks.flat_map(|look| organizations.iter().map(move |organization| (look, organization))).collect();
-    let found = parallel::map(looks, 1, |(look, organization)| {
+    let least = if input.survey.items().len() < WORTH_A_THREAD { usize::MAX } else { 1 };
+    let found = parallel::map(looks, least, |(look, organization)| {
         let mut findings = Vec::new();
         look(organization, &mut findings);
         findings

@@ -46,7 +46,7 @@ use serde_json::Value;
 
 use crate::access;
 use crate::document::{Guards, SettingChange};
-use crate::model::{Desired, Live, LiveAgents, TeamDirectory};
+use crate::model::{Desired, Live, LiveAgents, LivePolicy, TeamDirectory};
 use crate::source::parallel;
 
 use self::agents::{AgentPlan, AgentStep};
@@ -337,15 +337,12 @@ fn touched(live: &Live, steps: &[Step]) -> Vec<Touched> {
             Some(PolicyTarget::Planned(_)) | None => None,
         })
         .collect();
-    live.policies
-        .iter()
-        .filter(|policy| ids.contains(policy.id.0.as_str()))
-        .map(|policy| Touched {
-            id: policy.id.0.clone(),
-            fingerprint: fingerprint::of_policy(policy),
-            was: fingerprint::canonical(policy),
-        })
-        .collect()
+    let touched = live.policies.iter().filter(|policy| ids.contains(policy.id.0.as_str())).collect();
+    parallel::map(touched, 4, |policy: &LivePolicy| Touched {
+        id: policy.id.0.clone(),
+        fingerprint: fingerprint::of_policy(policy),
+        was: fingerprint::canonical(policy),
+    })
 }
 
 /// The names that steps take for policies: what may not be live when the plan is applied, unless it is given up.

@@ -1,7 +1,7 @@
 //! The same work on many values, on all processors.
 
 use std::num::NonZero;
-use std::sync::Mutex;
+use std::sync::{Mutex, OnceLock};
 use std::{iter, thread};
 
 /// The most threads; more of them only wait for the disk.
@@ -12,8 +12,8 @@ const MOST_THREADS: usize = 8;
 /// # Panics
 /// When `work` does.
 pub(crate) fn map<T: Send, R: Send>(items: Vec<T>, least: usize, work: impl Fn(T) -> R + Sync) -> Vec<R> {
-    let threads = thread::available_parallelism().map_or(1, NonZero::get).min(MOST_THREADS);
-    let threads = threads.min(items.len().div_ceil(least));
+    let wanted = items.len().div_ceil(least);
+    let threads = if wanted < 2 { 1 } else { processors().min(wanted).min(MOST_THREADS) };
     if threads < 2 {
         return items.into_iter().map(work).collect();
     }
@@ -28,6 +28,12 @@ pub(crate) fn map<T: Send, R: Send>(items: Vec<T>, least: usize, work: impl Fn(T
     });
     done.sort_unstable_by_key(|(at, _)| *at);
     done.into_iter().map(|(_, result)| result).collect()
+}
+
+/// Asked once: the answer takes the system several files to find.
+fn processors() -> usize {
+    static COUNT: OnceLock<usize> = OnceLock::new();
+    *COUNT.get_or_init(|| thread::available_parallelism().map_or(1, NonZero::get))
 }
 
 /// What both make, at the same time.
