@@ -246,3 +246,46 @@ fn approval_is_an_answer_of_its_own() {
     let answer: Value = serde_json::from_str(&crate::examples::seawall(folder.path(), &asked).1).unwrap();
     assert_eq!((&answer["decision"], &answer["approval"]), (&"uncertain".into(), &true.into()));
 }
+
+/// Each kind of call that an MCP policy's life takes, sent by the shipped client to the emulator: one call each, and
+/// nothing left to do after it.
+#[test]
+fn a_policy_is_made_replaced_renamed_rescoped_and_deleted_with_one_call_each() {
+    const GET: &str = "permit (principal, action == MCP::Action::\"getPrompt\", resource);";
+    const READ: &str = "permit (principal, action == MCP::Action::\"readResource\", resource);";
+    let folder = TempDir::new().unwrap();
+    let settings = "apiVersion: seawall/v1\nkind: Workspace\ndocker: {org: acme, endpoint: embedded, ownership: exclusive, \
+                    teams: [research]}\nguards: {max_deletes: 100%}\n";
+    fs::write(folder.path().join("seawall.yaml"), settings).unwrap();
+    let kept = "---\napiVersion: seawall/v1\nkind: NetworkPolicy\nname: Web\nrules: []\n";
+    let policy =
+        |head: &str, text: &str| format!("apiVersion: seawall/v1\nkind: McpPolicy\n{head}cedar: |\n  {text}\n{kept}");
+    let seawall = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_seawall"));
+        let output = command.current_dir(folder.path()).args(arguments).output().expect("seawall runs");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        output.stdout
+    };
+    for (document, expected) in [
+        (policy("name: MCP\n", GET), vec![("create", "Web"), ("create", "MCP")]),
+        (policy("name: MCP\n", READ), vec![("update", "cedar_v1")]),
+        (policy("name: Tools\npreviously: [MCP]\n", READ), vec![("update", "name")]),
+        (policy("name: Tools\nscope: {teams: [research]}\n", READ), vec![("update", "scope")]),
+        (kept.to_owned(), vec![("delete", "Tools")]),
+    ] {
+        fs::write(folder.path().join("policies.yaml"), &document).unwrap();
+        let plan: Value = serde_json::from_slice(&seawall(&["plan", "--format", "json"])).unwrap();
+        let step = |step: &Value| {
+            let changed = step["changed"].as_array().and_then(|changed| changed.first()).cloned();
+            let what = changed.unwrap_or_else(|| step["policy"].clone());
+            (step["op"].as_str().unwrap().to_owned(), what.as_str().unwrap().to_owned())
+        };
+        let steps: Vec<(String, String)> = plan["steps"].as_array().unwrap().iter().map(step).collect();
+        let expected: Vec<(String, String)> =
+            expected.into_iter().map(|(op, what)| (op.to_owned(), what.to_owned())).collect();
+        assert_eq!(steps, expected, "{document}");
+        seawall(&["apply", "--yes"]);
+        let again: Value = serde_json::from_slice(&seawall(&["plan", "--format", "json"])).unwrap();
+        assert_eq!(again["steps"], serde_json::json!([]), "{document}");
+    }
+}
