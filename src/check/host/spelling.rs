@@ -1,0 +1,32 @@
+//! Hosts in upper case, with a dot at the end, or with letters beyond ASCII.
+
+use super::{Check, Run, Severity, Verdict};
+
+pub(super) const CODE: &str = "host-spelling";
+
+pub(super) const CHECK: Check = Check {
+    code: CODE,
+    severity: Severity::Warning,
+    title: "a host is spelled in a way that may not match",
+    explanation: "Whether upper case, a dot at the end and letters beyond ASCII are normalized before they are \
+        compared is not documented. Letters of other scripts can also look like a host that they are not.",
+    bad: "- {name: web, decision: deny, actions: [connect:tcp], resources: [Example.com.]}\n",
+    fix: "Write the host in lower case, without a dot at the end, and in its ASCII form (`xn--…`).",
+    run: Run::Reading,
+};
+
+/// `port` is what follows the host, for the spelling that is proposed.
+pub(super) fn judge(host: &str, port: Option<&str>) -> Option<Verdict> {
+    let name = host.strip_suffix('.').unwrap_or(host);
+    if host == name && name.is_ascii() && !name.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        return None;
+    }
+    let plain = idna::domain_to_ascii(name).ok().filter(|plain| plain != host);
+    let message = format!("whether the service matches `{host}` spelled like this is not documented");
+    let help = match (plain, port) {
+        (Some(plain), Some(port)) => format!("write `{plain}:{port}`"),
+        (Some(plain), None) => format!("write `{plain}`"),
+        (None, _) => "write it in lower case and ASCII".to_owned(),
+    };
+    Some(Verdict::open(CODE, message, help))
+}

@@ -1,0 +1,138 @@
+//! What a resource of a connection, or the host of an HTTP target, consists of.
+
+use std::net::{IpAddr, Ipv6Addr};
+
+use ipnet::IpNet;
+
+use super::Verdict;
+use super::invalid::wrong;
+
+/// A resource that is read.
+pub(super) enum Target<'a> {
+    /// An IPv6 address in brackets.
+    Bracketed(&'a str),
+    /// A CIDR block.
+    Block(IpNet),
+    /// A host, a pattern or an address.
+    Host {
+        /// Without its port.
+        host: &'a str,
+        /// Digits.
+        port: Option<&'a str>,
+    },
+}
+
+/// Takes a resource apart.
+pub(super) fn split(text: &str, http: bool) -> Result<Target<'_>, Box<Verdict>> {
+    if text.chars().any(|character| character.is_whitespace() || character.is_control()) {
+        return wrong(format!("`{text}` holds spaces or control characters"), "write each host as an item of its own");
+    }
+    if let Some((scheme, rest)) = text.split_once("://") {
+        return wrong(format!("`{text}` holds a scheme (`{scheme}://`)"), instead_of_url(rest, http));
+    }
+    if text.contains('@') {
+        return wrong(format!("`{text}` holds a user name"), instead_of_url(text, http));
+    }
+    if text.contains('/') {
+        return block(text, http);
+    }
+    if text.parse::<Ipv6Addr>().is_ok() {
+        let message = format!("`{text}` is an IPv6 address without a prefix length, which the service does not read");
+        return wrong(message, if http { "name the host".to_owned() } else { format!("write `{text}/128`") });
+    }
+    if let Some((address, port)) =
+        text.strip_prefix('[').and_then(|rest| rest.rsplit_once(']')).filter(|(inner, _)| inner.contains(':'))
+    {
+        return bracketed(text, address, port, http);
+    }
+    let Some((host, port)) = text.rsplit_once(':') else {
+        if text.bytes().all(|byte| byte.is_ascii_digit()) {
+            return wrong(format!("`{text}` is a port without a host"), every_host(text, http));
+        }
+        return Ok(Target::Host { host: text, port: None });
+    };
+    if host.is_empty() {
+        return wrong(format!("`{text}` is a port without a host"), every_host(port, http));
+    }
+    if http {
+        return wrong(format!("`{text}` holds a port"), format!("write `host: {host}` and `port: {port}`"));
+    }
+    check_port(text, port)?;
+    Ok(Target::Host { host, port: Some(port) })
+}
+
+/// What to write instead of a URL without its scheme.
+fn instead_of_url(rest: &str, http: bool) -> String {
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (authority, path) = rest.split_at(end);
+    let path = path.split(['?', '#']).next().filter(|path| !path.is_empty());
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    if !http {
+        let paths = path.map_or("", |_| "; for paths, use `request:…` with `http_resources`");
+        return format!("write the host alone: `{host}`{paths}");
+    }
+    let (host, port) = host.rsplit_once(':').map_or((host, None), |(host, port)| (host, Some(port)));
+    let port = port.map(|port| format!("`port: {port}`"));
+    let path = path.map(|path| format!("`path: {path}`"));
+    let parts: Vec<String> = std::iter::once(format!("`host: {host}`")).chain(port).chain(path).collect();
+    format!("write {}", parts.join(", "))
+}
+
+fn every_host(port: &str, http: bool) -> String {
+    if http {
+        return format!("write a host; `host: \"**\"` with `port: {port}` is every host");
+    }
+    format!("write a host, or `**:{port}` for this port on every host")
+}
+
+fn check_port(text: &str, port: &str) -> Result<(), Box<Verdict>> {
+    let number = port.bytes().all(|byte| byte.is_ascii_digit()).then(|| port.parse::<u16>().ok()).flatten();
+    match number {
+        Some(1..) if !port.starts_with('0') => Ok(()),
+        _ if port.contains('-') || port.contains('*') || port.contains(',') => {
+            let host = text.rsplit_once(':').map_or(text, |(host, _)| host);
+            let help = format!("list each port as an item of its own; without a port, `{host}` is every port");
+            wrong(format!("`{text}` holds a range of ports, which the service does not match"), help)
+        }
+        _ => wrong(format!("`{port}` is no port"), "a port is a number from 1 to 65535"),
+    }
+}
+
+fn bracketed<'a>(text: &str, address: &'a str, port: &str, http: bool) -> Result<Target<'a>, Box<Verdict>> {
+    if address.parse::<Ipv6Addr>().is_err() {
+        return wrong(format!("`{address}` is no IPv6 address"), "write `[2001:db8::1]:443` or `2001:db8::1/128`");
+    }
+    if http {
+        return wrong(format!("`{text}` is no host name"), "name the host; addresses belong into `resources`");
+    }
+    match port.strip_prefix(':') {
+        Some(port) => check_port(text, port)?,
+        None if port.is_empty() => {}
+        None => return wrong(format!("`{text}` is no address with a port"), "write `[2001:db8::1]:443`"),
+    }
+    Ok(Target::Bracketed(address))
+}
+
+/// Whatever holds a `/`.
+fn block(text: &str, http: bool) -> Result<Target<'_>, Box<Verdict>> {
+    let Ok(block) = text.parse::<IpNet>() else {
+        let (front, back) = text.split_once('/').unwrap_or((text, ""));
+        let address = front.trim_matches(['[', ']']);
+        if address.parse::<IpAddr>().is_ok() || text.starts_with('[') {
+            return match back.split_once(':') {
+                Some((prefix, _)) => wrong(
+                    format!("`{text}` is a CIDR block with a port, which the service does not match"),
+                    format!("write `{address}/{prefix}`, which covers every port"),
+                ),
+                None => {
+                    wrong(format!("`{text}` is no CIDR block"), "write a block such as `10.0.0.0/8` or `2001:db8::/32`")
+                }
+            };
+        }
+        return wrong(format!("`{text}` holds a path"), instead_of_url(text, http));
+    };
+    if http {
+        return wrong(format!("`{text}` is a CIDR block, which HTTP rules do not match"), "name the host");
+    }
+    Ok(Target::Block(block))
+}

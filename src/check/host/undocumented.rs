@@ -1,0 +1,48 @@
+//! Hosts whose form the manuals do not describe.
+
+use std::net::IpAddr;
+
+use super::{Check, Run, Severity, Verdict};
+
+pub(super) const CODE: &str = "undocumented-host";
+
+pub(super) const CHECK: Check = Check {
+    code: CODE,
+    severity: Severity::Warning,
+    title: "what this host pattern matches is not documented",
+    explanation: "The manuals describe exact hosts, `*.` and `**.` in front, ports, addresses and CIDR blocks. Other \
+        forms may match more or less than they seem to.",
+    bad: "- {name: web, decision: allow, actions: [connect:tcp], resources: [\"api?.example.com\"]}\n",
+    fix: "List the hosts, or use `*.` or `**.` in front.",
+    run: Run::Reading,
+};
+
+/// An IPv6 address in brackets, with or without a port.
+pub(super) fn bracketed(text: &str, address: &str) -> Verdict {
+    let message = format!("whether the service reads `{text}` is not documented");
+    Verdict::open(CODE, message, format!("write `{address}/128`, which covers every port"))
+}
+
+/// An address as the host of an HTTP target.
+pub(super) fn address(address: IpAddr) -> Verdict {
+    let message = format!("whether HTTP rules match the address `{address}` is not documented");
+    Verdict::open(CODE, message, "name the host")
+}
+
+/// Wildcards elsewhere than in front, and others than `*` and `**`.
+pub(super) fn pattern(host: &str) -> Option<Verdict> {
+    let mut labels = host.strip_suffix('.').unwrap_or(host).split('.');
+    let wild = |label: &str| label.contains(['*', '?', '[', ']', '!']);
+    let first = labels.next().unwrap_or_default();
+    let has_more = host.contains('.');
+    let plain_first = !wild(first) || first == "**" || (first == "*" && has_more);
+    if plain_first && !labels.any(wild) {
+        return None;
+    }
+    let message = format!("what `{host}` matches is not documented");
+    let help = match host {
+        "*" => "write `**` for every host",
+        _ => "list the hosts, or use `*.` (one label) or `**.` (any depth) in front",
+    };
+    Some(Verdict::open(CODE, message, help))
+}
