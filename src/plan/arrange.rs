@@ -133,17 +133,19 @@ impl<'a> Arrangement<'a> {
                 Some(_) | None => std::slice::from_ref(whole),
             })
             .collect();
-        let mut ends = Vec::new();
+        let mut awaited = Vec::new();
+        let mut before = 0;
         for parts in &replacements {
-            ends.push(ends.last().copied().unwrap_or(0) + parts.len());
+            awaited.push(before + last_awaited(parts));
+            before += parts.len();
         }
         let mut calls: Vec<Arranged> = Vec::new();
         for parts in replacements {
             for (position, call) in parts.iter().enumerate() {
                 let mut call = call.clone();
-                // What needs a whole call needs its last part; a later part needs the one before it.
+                // A later part needs the one before it.
                 call.needs = match position {
-                    0 => call.needs.iter().filter_map(|need| ends.get(*need)).map(|end| end - 1).collect(),
+                    0 => call.needs.iter().filter_map(|need| awaited.get(*need)).copied().collect(),
                     _ => vec![calls.len() - 1],
                 };
                 calls.push(call);
@@ -157,18 +159,9 @@ impl<'a> Arrangement<'a> {
         let parts = split(&call.draft, self.diff.policies.get(call.draft.policy)?)?;
         let last = parts.len() - 1;
         let parts = parts.into_iter().enumerate().map(|(position, draft)| {
-            // The halves of a change of scope each do both, and so does the middle of three.
-            let one_way = last == 1
-                && !matches!(&draft.change, Change::UpdatePolicy { before, after, .. } if before.scope != after.scope);
-            let (narrows, widens) = match draft.rule {
-                Some(_) => (one_way && position == 0, one_way && position == last),
-                // What a statement that asks for approval does is not told from its half alone.
-                None => {
-                    let delta = delta(self.diff, &draft);
-                    (delta.narrows(), delta.widens())
-                }
-            };
+            let delta = delta(self.diff, &draft);
             let place = if position == last { Place::DropDenies } else { Place::AddDenies };
+            let (narrows, widens) = (delta.narrows(), delta.widens());
             Arranged { draft, place, narrows, widens, needs: call.needs.clone() }
         });
         Some(parts.collect())
@@ -247,6 +240,17 @@ impl<'a> Arrangement<'a> {
         calls.extend(end.into_iter().map(|draft| arranged(draft, Place::DropDenies, all.clone())));
         calls
     }
+}
+
+/// The part of a call that those need who need the call: its last, but of a rule that is made anew the deletion, since
+/// what waits for a rule waits for its going.
+fn last_awaited(parts: &[Arranged]) -> usize {
+    let made_anew = matches!(
+        parts,
+        [Arranged { draft: gone, .. }, Arranged { draft: new, .. }]
+            if matches!((&gone.change, &new.change), (Change::DeleteRule { .. }, Change::CreateRule { .. }))
+    );
+    if made_anew { 0 } else { parts.len().saturating_sub(1) }
 }
 
 /// The calls that begin a deny, each with the positions of those that it needs, and those that end it.

@@ -35,6 +35,16 @@ fn parts(draft: &Draft, changes: Vec<Change>) -> Vec<Draft> {
 }
 
 fn split_rule(policy: &PolicyTarget, rule: &RuleTarget, before: &Rule, after: &Rule) -> Option<Vec<Change>> {
+    let replace = || {
+        vec![
+            Change::DeleteRule { policy: policy.clone(), rule: rule.clone(), before: before.clone() },
+            Change::CreateRule { policy: policy.clone(), after: after.clone() },
+        ]
+    };
+    // Between the two, rules of the new domain can come that have to be there before this one.
+    if before.domain() != after.domain() {
+        return Some(replace());
+    }
     if before.decision != after.decision {
         return None;
     }
@@ -50,12 +60,7 @@ fn split_rule(policy: &PolicyTarget, rule: &RuleTarget, before: &Rule, after: &R
     };
     Some(match (between, after.decision) {
         (Some(between), _) => vec![update(before, &between), update(&between, after)],
-        (None, Decision::Allow) => vec![
-            Change::DeleteRule { policy: policy.clone(), rule: rule.clone(), before: before.clone() },
-            Change::CreateRule { policy: policy.clone(), after: after.clone() },
-        ],
-        // The service takes no rule of another domain beside this one.
-        (None, Decision::Deny) if before.domain() != after.domain() => return None,
+        (None, Decision::Allow) => replace(),
         // A deny that changes its layer: another one stands in for it meanwhile.
         (None, Decision::Deny) => {
             let stand_in = Rule { name: format!("{} (seawall: stands in)", after.name), ..after.clone() };

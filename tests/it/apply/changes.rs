@@ -201,6 +201,12 @@ pub(super) fn changes() -> Vec<Change> {
             Some(Reason::DomainChange),
         ),
         change(
+            "a deny becomes an allow of another domain that a new deny keeps closed",
+            &[files("old", "", &["a: allow write /etc/passwd"]), network("p", "", &["r: deny connect:udp 10.0.0.0/8"])],
+            &[files("p", "platform", &["r: allow read ~/src", "s: allow read /etc/passwd", "t: deny read ~/src"])],
+            Some(Reason::SplitNarrows),
+        ),
+        change(
             "Cedar text becomes rules, and rules Cedar text",
             &[mcp("one", &format!("{PERMIT} {FORBID}")), network("two", "", &["a: allow connect:tcp a.example.com"])],
             &[network("one", "", &["a: allow connect:tcp a.example.com"]), mcp("two", FORBID)],
