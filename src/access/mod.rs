@@ -44,6 +44,7 @@ mod witness;
 pub use ask::{APPROVAL_REASON, Answer, Reason, State};
 pub use compare::{Audience, Cause, Comparison, Entry, compare};
 pub use point::{Atom, Match, Point, Role, Verdict, World};
+pub use points::Company;
 pub use question::Question;
 pub use request::{Host, Request};
 pub use universe::Universe;

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::access::Universe;
+use crate::access::{Company, Universe};
 use crate::model::{Body, Domain, Rule};
 use crate::plan::Plan;
 use crate::plan::shown;
@@ -33,6 +33,8 @@ struct Undone {
     names: BTreeMap<String, usize>,
     /// Requests whose answers were to change.
     points: BTreeMap<usize, usize>,
+    /// Sides of crossings on which something was to change.
+    sides: BTreeMap<Side, usize>,
     /// Domains in which anything may have been to change.
     domains: BTreeMap<Domain, usize>,
     /// Domains in which something was to change.
@@ -67,6 +69,9 @@ impl<'a> Dependencies<'a> {
         for point in &about.points {
             undone.points.entry(*point).or_insert(id);
         }
+        for side in &about.sides {
+            undone.sides.entry(*side).or_insert(id);
+        }
         for domain in &about.domains {
             if about.anything {
                 undone.domains.entry(*domain).or_insert(id);
@@ -94,13 +99,22 @@ impl<'a> Dependencies<'a> {
         });
         let of_name = takes(&step.change).and_then(|name| undone.names.get(name));
         let of_points = about.points.iter().filter_map(|point| undone.points.get(point));
+        let of_sides = about.sides.iter().filter_map(|side| undone.sides.get(&side.other()));
         let of_domains = about.domains.iter().flat_map(|domain| {
             let all = undone.domains.get(domain);
             let spoken = undone.spoken.get(domain).filter(|_| about.anything);
             let governing = undone.governing.get(domain).filter(|_| about.governs_less);
             [all, spoken, governing].into_iter().flatten()
         });
-        of_policy.into_iter().chain(of_rule).chain(of_name).chain(of_points).chain(of_domains).min().copied()
+        of_policy
+            .into_iter()
+            .chain(of_rule)
+            .chain(of_name)
+            .chain(of_points)
+            .chain(of_sides)
+            .chain(of_domains)
+            .min()
+            .copied()
     }
 }
 
@@ -157,6 +171,7 @@ struct AboutPlan(BTreeMap<usize, About>);
 struct About {
     /// Requests that its rules match, as numbers.
     points: BTreeSet<usize>,
+    sides: BTreeSet<Side>,
     domains: BTreeSet<Domain>,
     /// It may change the answer to any request of its domains.
     anything: bool,
@@ -164,6 +179,20 @@ struct About {
     governs_more: bool,
     /// Somebody may lose the last rules by it.
     governs_less: bool,
+}
+
+/// Names, or the addresses that they may have: who speaks of the one shares requests with all who speak of the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Side {
+    /// Which of [`Company::crossings`].
+    crossing: usize,
+    names: bool,
+}
+
+impl Side {
+    fn other(self) -> Self {
+        Self { names: !self.names, ..self }
+    }
 }
 
 const DOMAINS: [Domain; 3] = [Domain::Network, Domain::Filesystem, Domain::Mcp];
@@ -182,10 +211,20 @@ impl AboutPlan {
                 (step.id, About::new(&step.change, rules, &contents, universe.is_complete()))
             })
             .collect();
-        for (number, point) in universe.points().keys().enumerate() {
-            for one in point.matches() {
-                if let Some(about) = steps.get_mut(&one.group) {
+        let Company { sets, crossings } = universe.company();
+        for (number, set) in sets.iter().enumerate() {
+            for group in set {
+                if let Some(about) = steps.get_mut(group) {
                     about.points.insert(number);
+                }
+            }
+        }
+        for (crossing, (on_names, on_addresses)) in crossings.iter().enumerate() {
+            for (names, groups) in [(true, on_names), (false, on_addresses)] {
+                for group in groups {
+                    if let Some(about) = steps.get_mut(group) {
+                        about.sides.insert(Side { crossing, names });
+                    }
                 }
             }
         }
@@ -379,8 +418,12 @@ mod tests {
 
     #[test]
     fn asking_costs_as_much_as_the_plan_not_as_its_square() {
-        let many: Vec<(String, String)> =
-            (0..1_500).map(|number| (format!("p{number}"), format!("h{number}.example.com"))).collect();
+        // Each name may have an address in each block.
+        let target = |number: usize| match number % 2 {
+            0 => format!("h{number}.example.com"),
+            _ => format!("10.{}.{}.0/24", number / 256, number % 256),
+        };
+        let many: Vec<(String, String)> = (0..1_500).map(|number| (format!("p{number}"), target(number))).collect();
         let plan = plan(&[], &many);
         let mut dependencies = Dependencies::new(&plan);
         let policies = plan.steps.iter().filter(|step| step.change.object() == Object::Policy);
