@@ -102,8 +102,8 @@ impl Caller {
         };
         match self.before_writing(&attempt).await {
             Ok(Seen { standing: Standing::Before, policy, .. }) => {
-                if let Some(versions) = policy.and_then(|policy| self.known().moved(change, &policy)) {
-                    return failed(Problem::moved("its policy is no longer what the plan saw", Some(versions)));
+                if let Some(problem) = policy.and_then(|policy| self.known().moved(change, &policy)) {
+                    return failed(problem);
                 }
             }
             Ok(Seen { standing, created, .. }) => return (not_as_planned(change, standing), created),

@@ -19,6 +19,10 @@ pub(super) struct Dependencies<'a> {
     /// What each step speaks of; made when a step was not done for the first time.
     about: Option<AboutPlan>,
     undone: Undone,
+    /// Their ids.
+    noted: BTreeSet<usize>,
+    /// By step: rules of its policy that the plan did not see. Who counts on the step would count on theirs, too.
+    unseen: BTreeMap<usize, Vec<Rule>>,
 }
 
 /// By what a later step can have to do with it: the first step that was not done.
@@ -45,41 +49,22 @@ struct Undone {
 
 impl<'a> Dependencies<'a> {
     pub(super) fn new(plan: &'a Plan) -> Self {
-        Self { plan, about: None, undone: Undone::default() }
+        let (noted, unseen) = (BTreeSet::new(), BTreeMap::new());
+        Self { plan, about: None, undone: Undone::default(), noted, unseen }
     }
 
-    /// Takes note of a step that was not done.
-    pub(super) fn add(&mut self, step: &Step) {
-        let about = self.about.get_or_insert_with(|| AboutPlan::new(self.plan));
-        let undone = &mut self.undone;
-        let id = step.id;
-        if let Some(policy) = own_policy(&step.change) {
-            if step.change.object() == Object::Policy {
-                undone.heads.entry(policy.clone()).or_insert(id);
-            }
-            if let Some(rule) = step.change.rule_name() {
-                undone.rules.entry((policy.clone(), rule.to_owned())).or_insert(id);
-            }
-            undone.policies.entry(policy).or_insert(id);
+    /// Takes note of a step that was not done, with the rules of its policy that the plan did not see.
+    pub(super) fn add(&mut self, step: &Step, unseen: &[Rule]) {
+        self.noted.insert(step.id);
+        if unseen.is_empty() {
+            let about = self.about.get_or_insert_with(|| AboutPlan::new(self.plan, &self.unseen));
+            return self.undone.add(step, about.of(step));
         }
-        if let Some(name) = gives_up(&step.change) {
-            undone.names.entry(name.to_owned()).or_insert(id);
-        }
-        let about = about.of(step);
-        for point in &about.points {
-            undone.points.entry(*point).or_insert(id);
-        }
-        for side in &about.sides {
-            undone.sides.entry(*side).or_insert(id);
-        }
-        for domain in &about.domains {
-            if about.anything {
-                undone.domains.entry(*domain).or_insert(id);
-            }
-            undone.spoken.entry(*domain).or_insert(id);
-            if about.governs_more {
-                undone.governing.entry(*domain).or_insert(id);
-            }
+        self.unseen.insert(step.id, unseen.to_vec());
+        let about = self.about.insert(AboutPlan::new(self.plan, &self.unseen));
+        self.undone = Undone::default();
+        for step in self.plan.steps.iter().filter(|step| self.noted.contains(&step.id)) {
+            self.undone.add(step, about.of(step));
         }
     }
 
@@ -115,6 +100,39 @@ impl<'a> Dependencies<'a> {
             .chain(of_domains)
             .min()
             .copied()
+    }
+}
+
+impl Undone {
+    fn add(&mut self, step: &Step, about: &About) {
+        let id = step.id;
+        if let Some(policy) = own_policy(&step.change) {
+            if step.change.object() == Object::Policy {
+                self.heads.entry(policy.clone()).or_insert(id);
+            }
+            if let Some(rule) = step.change.rule_name() {
+                self.rules.entry((policy.clone(), rule.to_owned())).or_insert(id);
+            }
+            self.policies.entry(policy).or_insert(id);
+        }
+        if let Some(name) = gives_up(&step.change) {
+            self.names.entry(name.to_owned()).or_insert(id);
+        }
+        for point in &about.points {
+            self.points.entry(*point).or_insert(id);
+        }
+        for side in &about.sides {
+            self.sides.entry(*side).or_insert(id);
+        }
+        for domain in &about.domains {
+            if about.anything {
+                self.domains.entry(*domain).or_insert(id);
+            }
+            self.spoken.entry(*domain).or_insert(id);
+            if about.governs_more {
+                self.governing.entry(*domain).or_insert(id);
+            }
+        }
     }
 }
 
@@ -198,10 +216,13 @@ impl Side {
 const DOMAINS: [Domain; 3] = [Domain::Network, Domain::Filesystem, Domain::Mcp];
 
 impl AboutPlan {
-    fn new(plan: &Plan) -> Self {
+    fn new(plan: &Plan, unseen: &BTreeMap<usize, Vec<Rule>>) -> Self {
         let contents = Contents::of(plan);
-        let rules: BTreeMap<usize, Vec<Rule>> =
-            plan.steps.iter().map(|step| (step.id, contents.rules(&step.change))).collect();
+        let rules_of = |step: &Step| {
+            let unseen = unseen.get(&step.id).into_iter().flatten().cloned();
+            contents.rules(&step.change).into_iter().chain(unseen).collect()
+        };
+        let rules: BTreeMap<usize, Vec<Rule>> = plan.steps.iter().map(|step| (step.id, rules_of(step))).collect();
         let universe = Universe::build(rules.iter().flat_map(|(id, rules)| rules.iter().map(|rule| (rule, *id))));
         let mut steps: BTreeMap<usize, About> = plan
             .steps
@@ -392,11 +413,11 @@ mod tests {
     fn held(plan: &Plan, policy: &str, object: Object) -> Vec<String> {
         let mut dependencies = Dependencies::new(plan);
         let missing = plan.steps.iter().find(|step| step.policy == policy && step.change.object() == object).unwrap();
-        dependencies.add(missing);
+        dependencies.add(missing, &[]);
         let mut held = Vec::new();
         for step in plan.steps.iter().filter(|step| step.id > missing.id) {
             if dependencies.held_back(step).is_some() {
-                dependencies.add(step);
+                dependencies.add(step, &[]);
                 held.push(step.policy.clone());
             }
         }
@@ -427,7 +448,7 @@ mod tests {
         let plan = plan(&[], &many);
         let mut dependencies = Dependencies::new(&plan);
         let policies = plan.steps.iter().filter(|step| step.change.object() == Object::Policy);
-        policies.for_each(|step| dependencies.add(step));
+        policies.for_each(|step| dependencies.add(step, &[]));
         // 1,500 missing steps times 1,500 that may wait for them: pair by pair this would take minutes.
         let rules = plan.steps.iter().filter(|step| step.change.object() == Object::Rule);
         assert_eq!(rules.filter(|step| dependencies.held_back(step).is_some()).count(), 1_500);

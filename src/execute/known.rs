@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::outcome::Versions;
+use super::outcome::{Problem, Versions};
 use crate::model::{Body, LivePolicy, Policy, PolicyId, Rule, Scope};
 use crate::plan::Plan;
 use crate::plan::shown;
@@ -84,21 +84,28 @@ impl Known {
         }
     }
 
-    /// The policy as the plan saw it and as it is, if that makes a step another one than was planned.
-    pub(super) fn moved(&self, change: &Change, now: &LivePolicy) -> Option<Versions> {
+    /// What is wrong with the policy as it is, if that makes a step another one than was planned.
+    pub(super) fn moved(&self, change: &Change, now: &LivePolicy) -> Option<Problem> {
         let contents = self.0.get(change.policy()?)?;
         let now = now.policy();
-        let versions = |show: fn(&Policy) -> Value| Versions {
-            planned: contents.was.as_ref().map_or_else(|| "an empty policy".to_owned(), |was| show(was).to_string()),
-            found: show(&now).to_string(),
+        let moved = |show: fn(&Policy) -> Value| {
+            let versions = Versions {
+                planned: contents
+                    .was
+                    .as_ref()
+                    .map_or_else(|| "an empty policy".to_owned(), |was| show(was).to_string()),
+                found: show(&now).to_string(),
+            };
+            Problem::moved("its policy is no longer what the plan saw", Some(versions))
         };
         match change {
             Change::UpdatePolicy { before, after, .. } if before.scope != after.scope => {
-                (!contents.is_known(now.rules())).then(|| versions(shown::policy))
+                let unseen = contents.unseen(now.rules());
+                (!unseen.is_empty() || contents.lacks(now.rules())).then(|| moved(shown::policy).with_unseen(unseen))
             }
             Change::CreateRule { .. } | Change::UpdateRule { .. } | Change::DeleteRule { .. } => {
                 let head = |policy: &Policy| shown::head(&Head::of(policy));
-                (contents.scope != now.scope && !contents.scopes_to_come.contains(&now.scope)).then(|| versions(head))
+                (contents.scope != now.scope && !contents.scopes_to_come.contains(&now.scope)).then(|| moved(head))
             }
             Change::CreatePolicy { .. } | Change::UpdatePolicy { .. } | Change::DeletePolicy { .. } => None,
         }
@@ -122,11 +129,19 @@ impl Contents {
         }
     }
 
-    fn is_known(&self, now: &[Rule]) -> bool {
-        let holds = |rules: &[Rule], wanted: &Rule| rules.iter().any(|rule| same(rule, wanted));
-        now.iter().all(|rule| holds(&self.rules, rule) || holds(&self.rules_to_come, rule))
-            && self.rules.iter().all(|rule| holds(now, rule) || holds(&self.rules_to_go, rule))
+    /// Rules that are there and that nobody has shown.
+    fn unseen(&self, now: &[Rule]) -> Vec<Rule> {
+        now.iter().filter(|rule| !holds(&self.rules, rule) && !holds(&self.rules_to_come, rule)).cloned().collect()
     }
+
+    /// Whether rules are gone that should be there.
+    fn lacks(&self, now: &[Rule]) -> bool {
+        !self.rules.iter().all(|rule| holds(now, rule) || holds(&self.rules_to_go, rule))
+    }
+}
+
+fn holds(rules: &[Rule], wanted: &Rule) -> bool {
+    rules.iter().any(|rule| same(rule, wanted))
 }
 
 fn same(one: &Rule, other: &Rule) -> bool {

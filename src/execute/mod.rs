@@ -174,7 +174,18 @@ impl Run<'_> {
                 caller.done(step);
             }
             if !done || matches!(ended, Some(Ended::FoundDone { sent: false })) && closes(&step.change) {
-                self.dependencies.add(step);
+                let unseen = match ended {
+                    Some(Ended::Failed(problem)) => problem.unseen.as_slice(),
+                    Some(
+                        Ended::Done { .. }
+                        | Ended::FoundDone { .. }
+                        | Ended::HeldBack { .. }
+                        | Ended::Stopped
+                        | Ended::GivenUp,
+                    )
+                    | None => &[],
+                };
+                self.dependencies.add(step, unseen);
             }
         }
     }

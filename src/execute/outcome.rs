@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::exit::Exit;
+use crate::model::Rule;
 
 /// How a step ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,6 +51,8 @@ pub struct Problem {
     pub moved: bool,
     /// What the plan saw and what is there, where somebody else changed it.
     pub versions: Option<Versions>,
+    /// Rules that the plan did not see in the object.
+    pub unseen: Vec<Rule>,
     /// Whether the call was, or may have been, carried out.
     pub written: bool,
     /// Whether the service did not work, so that other steps will fail for the same reason.
@@ -80,13 +83,26 @@ impl Problem {
     /// A failure without a hint.
     #[must_use]
     pub fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), hint: None, moved: false, versions: None, written: false, outage: false }
+        Self {
+            message: message.into(),
+            hint: None,
+            moved: false,
+            versions: None,
+            unseen: Vec::new(),
+            written: false,
+            outage: false,
+        }
     }
 
     /// The object is no longer what the plan saw.
     #[must_use]
     pub fn moved(message: impl Into<String>, versions: Option<Versions>) -> Self {
         Self { moved: true, versions, ..Self::new(message) }.hint("plan again, and see what they meant")
+    }
+
+    /// The same with rules that the plan did not see.
+    pub(super) fn with_unseen(self, unseen: Vec<Rule>) -> Self {
+        Self { unseen, ..self }
     }
 
     /// The same of a call that was, or may have been, carried out.

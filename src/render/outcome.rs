@@ -55,7 +55,7 @@ fn write_step(out: &mut String, step: &str, ended: &Ended) -> fmt::Result {
             writeln!(out, "{CAREFUL}overtaken{CAREFUL:#} {step}: somebody had just changed it")?;
             write_versions(out, versions)
         }
-        Ended::Failed(Problem { message, hint, versions, moved: _, written: _, outage: _ }) => {
+        Ended::Failed(Problem { message, hint, versions, moved: _, unseen: _, written: _, outage: _ }) => {
             writeln!(out, "{BAD}failed{BAD:#} {step}")?;
             writeln!(out, "  {}", line(message))?;
             versions.iter().try_for_each(|versions| write_versions(out, versions))?;

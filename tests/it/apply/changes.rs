@@ -207,6 +207,15 @@ pub(super) fn changes() -> Vec<Change> {
             Some(Reason::SplitNarrows),
         ),
         change(
+            "a policy loses its rules and a team, and the deny above them goes",
+            &[
+                network("above", "", &["d: deny connect:udp a.example.com"]),
+                network("p", "research, platform", &["r: allow connect:udp a.example.com"]),
+            ],
+            &[network("p", "research", &[])],
+            None,
+        ),
+        change(
             "Cedar text becomes rules, and rules Cedar text",
             &[mcp("one", &format!("{PERMIT} {FORBID}")), network("two", "", &["a: allow connect:tcp a.example.com"])],
             &[network("one", "", &["a: allow connect:tcp a.example.com"]), mcp("two", FORBID)],
@@ -258,7 +267,7 @@ pub(super) fn changes() -> Vec<Change> {
         change(
             "a policy loses its rules and comes to govern everybody",
             &[network("p", "sales", &["a: allow connect:tcp a.example.com", "b: allow connect:tcp b.example.com"])],
-            &[network("p", "", &[])],
+            &[network("p", "research", &[])],
             None,
         ),
         // The name has to be given up first, and with it the deny that everybody was under.
