@@ -22,6 +22,16 @@ pub(super) const CHECKS: &[Check] = &[Check {
 }];
 
 fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
+    for policy in input.policies {
+        for rule in 0..policy.desired.policy.rules().len() {
+            for (first, again) in policy.repeated_resources(rule) {
+                let finding = Diagnostic::note(CODE, "the same stands in this list already");
+                let finding = finding.at(policy.document.label(&again));
+                let finding = finding.related(policy.document.label(&first).saying("covered here"));
+                findings.push(finding.help("remove it; access stays as it is"));
+            }
+        }
+    }
     // From the last to the first, and nothing counts that is said to be superfluous itself: whoever removes all that is
     // found changes no access.
     let mut superfluous = BTreeSet::new();

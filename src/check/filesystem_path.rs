@@ -52,7 +52,7 @@ fn check(policy: &Declared<'_>, _: &Files, findings: &mut Vec<Diagnostic>) {
         let Resources::Plain(paths) = &rule.resources else { continue };
         for (path, at) in paths.iter().zip(0..) {
             if let Some(verdict) = judge(path) {
-                findings.push(verdict.at(policy.document.label(&format!("/rules/{index}/resources/{at}"))));
+                findings.push(verdict.at(policy.document.label(&policy.resource(index, at))));
             }
         }
     }

@@ -23,7 +23,7 @@ fn check(policy: &Declared<'_>, _: &Files, findings: &mut Vec<Diagnostic>) {
         let Resources::Http(targets) = &rule.resources else { continue };
         for (target, at) in targets.iter().zip(0..) {
             if let Some(verdict) = judge(&target.path) {
-                findings.push(verdict.at(policy.document.label(&format!("/rules/{index}/http_resources/{at}/path"))));
+                findings.push(verdict.at(policy.document.label(&format!("{}/path", policy.resource(index, at)))));
             }
         }
     }

@@ -35,7 +35,7 @@ fn check(policy: &Declared<'_>, _: &Files, findings: &mut Vec<Diagnostic>) {
                 "mixed-layers",
                 format!("the rule `{}` mixes connections and HTTP requests", rule.name),
             );
-            let finding = finding.at(policy.document.label(&format!("{pointer}/actions/{other}")));
+            let finding = finding.at(policy.document.label(&policy.action(index, other)));
             findings.push(
                 finding.help("make two rules: `connect:…` with `resources`, and `request:…` with `http_resources`"),
             );

@@ -1,7 +1,7 @@
 //! Where what a survey speaks about stands.
 
 use super::Input;
-use crate::access::survey::{Item, Kind};
+use crate::access::survey::Item;
 use crate::diagnostic::Label;
 use crate::document::Declared;
 use crate::model::{Decision, Rule, Scope};
@@ -16,8 +16,8 @@ fn stated<'a>(input: &'a Input<'_>, item: &Item) -> Option<&'a Rule> {
 
 /// The place of a resource.
 pub(super) fn resource(input: &Input<'_>, item: &Item) -> Label {
-    let list = if item.kind() == Kind::Http { "http_resources" } else { "resources" };
-    declared(input, item).document.label(&format!("/rules/{}/{list}/{}", item.rule, item.resource))
+    let declared = declared(input, item);
+    declared.document.label(&declared.resource(item.rule, item.resource))
 }
 
 /// The place of a rule's name.

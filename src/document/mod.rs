@@ -8,6 +8,7 @@
 
 mod access_test;
 mod agent;
+mod entries;
 mod explain;
 mod field;
 mod kind;

@@ -127,7 +127,7 @@ fn distinct<T: Clone + Ord>(entries: impl Iterator<Item = T>) -> Vec<T> {
 }
 
 impl HttpTarget {
-    fn resource(&self) -> HttpResource {
+    pub(super) fn resource(&self) -> HttpResource {
         HttpResource { host: self.host.clone(), port: self.port.map(Into::into), path: self.path.clone() }
     }
 }

@@ -130,6 +130,22 @@ fn traps_find_what_they_say_and_nothing_else() {
             &["covered-rule x.com"],
         ),
         ("of two teams, neither", "red: allow connect:tcp x.com\nblue: allow connect:tcp x.com", &[]),
+        ("twice in a list", "org: allow connect:tcp x.com y.com x.com", &["covered-rule x.com"]),
+        (
+            "targets twice in a list",
+            "org: allow request:get x.com/a x.com/b x.com/a",
+            &["covered-rule {host: \"x.com\", path: \"/a\"}"],
+        ),
+        (
+            "behind what stands twice",
+            "org: allow connect:tcp x.com x.com 10.1.2.3/8\norg: allow request:get y.com/a y.com/a Y.com/b",
+            &[
+                "covered-rule x.com",
+                "covered-rule {host: \"y.com\", path: \"/a\"}",
+                "cidr-host-bits 10.1.2.3/8",
+                "host-spelling Y.com",
+            ],
+        ),
         ("both forms of a host", "org: allow connect:tcp x.com **.x.com", &[]),
         ("both forms of a folder", "org: allow read /x /x/**", &[]),
         (
@@ -293,6 +309,14 @@ fn traps_find_what_they_say_and_nothing_else() {
     // All of them denied by name and by address, nothing is reachable.
     let all = format!("org: allow connect:tcp **:443\norg1: deny connect:tcp {metadata}");
     assert!(found(&all).iter().any(|one| one.starts_with("metadata-reachable")), "a link-local neighbour is left");
+}
+
+#[test]
+fn what_is_no_host_is_not_called_broad() {
+    let line = "- {name: r, decision: allow, actions: [request:get], http_resources: [{host: 10.0.0.0/8, path: /a}]}";
+    let text = format!("apiVersion: seawall/v1\nkind: NetworkPolicy\nname: p\nrules:\n{line}\n");
+    let codes: Vec<&str> = findings(&text).diagnostics.iter().map(|finding| finding.code).collect();
+    assert_eq!(codes, ["invalid-host"]);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use crate::access::path;
 use crate::access::pattern::{Sequence, Token};
 use crate::access::ranges::Known;
 use crate::access::text;
-use crate::access::unknowns::Unknowns;
+use crate::access::unknowns::{Unknown, Unknowns};
 use crate::model::Decision;
 
 /// A pattern that ends in a wildcard, without that.
@@ -131,10 +131,15 @@ impl Item {
         }
     }
 
-    /// The host pattern without port and path; `None` for addresses, blocks and folders.
+    /// The host pattern without port and path; `None` for addresses, blocks and folders, and for what is no host.
     #[must_use]
     pub fn host(&self) -> Option<String> {
         match &self.clause.target {
+            Target::Network(destination) | Target::Http(destination, _)
+                if destination.unknowns.contains(Unknown::Malformed) =>
+            {
+                None
+            }
             Target::Network(destination) | Target::Http(destination, _) => match &destination.host {
                 names @ HostPattern::Names(_) => Some(names.to_string()),
                 HostPattern::Address(_) | HostPattern::Cidr(_) => None,

@@ -31,13 +31,13 @@ fn check(policy: &Declared<'_>, _: &Files, findings: &mut Vec<Diagnostic>) {
         match &rule.resources {
             Resources::Plain(resources) => {
                 for (resource, at) in resources.iter().zip(0..) {
-                    let label = || policy.document.label(&format!("/rules/{index}/resources/{at}"));
+                    let label = || policy.document.label(&policy.resource(index, at));
                     findings.extend(judge(resource, false).into_iter().map(|verdict| verdict.at(label())));
                 }
             }
             Resources::Http(resources) => {
                 for (resource, at) in resources.iter().zip(0..) {
-                    let label = || policy.document.label(&format!("/rules/{index}/http_resources/{at}/host"));
+                    let label = || policy.document.label(&format!("{}/host", policy.resource(index, at)));
                     findings.extend(judge(&resource.host, true).into_iter().map(|verdict| verdict.at(label())));
                 }
             }

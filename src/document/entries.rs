@@ -1,0 +1,93 @@
+//! The entries of a rule's lists as they are written.
+//!
+//! A rule means sets: an entry that stands twice in a list counts once. Invariant: the model's nth entry is the nth of
+//! those that differ from all before them, and the place of a finding is where that one stands.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::kind::Body;
+use super::resolve::Declared;
+use super::rule::HttpTarget;
+use crate::model::{Action, Resources};
+
+/// The resources of a rule.
+enum Written<'a> {
+    Texts(&'a [String]),
+    Targets(&'a [HttpTarget]),
+}
+
+impl Declared<'_> {
+    /// The JSON pointer to a resource of a rule, by its place in the model.
+    #[must_use]
+    pub fn resource(&self, rule: usize, resource: usize) -> String {
+        match self.written(rule) {
+            Written::Texts(texts) => pointer(rule, "resources", nth_distinct(texts, resource)),
+            Written::Targets(targets) => {
+                let targets = targets.iter().map(HttpTarget::resource);
+                pointer(rule, "http_resources", nth_distinct(targets, resource))
+            }
+        }
+    }
+
+    /// The JSON pointer to an action of a rule, by its place in the model.
+    #[must_use]
+    pub fn action(&self, rule: usize, action: usize) -> String {
+        let written: Option<&[Action]> = match &self.document.body {
+            Body::NetworkPolicy(policy) => policy.rules.get(rule).map(|rule| rule.actions.as_slice()),
+            Body::FilesystemPolicy(policy) => policy.rules.get(rule).map(|rule| rule.actions.as_slice()),
+            Body::Workspace(_) | Body::McpPolicy(_) | Body::AgentPolicy(_) | Body::AccessTest(_) => None,
+        };
+        pointer(rule, "actions", nth_distinct(written.unwrap_or_default(), action))
+    }
+
+    /// The resources of a rule that its list holds before: JSON pointers to the first and to the later one.
+    #[must_use]
+    pub fn repeated_resources(&self, rule: usize) -> Vec<(String, String)> {
+        let distinct = self.desired.policy.rules().get(rule).map_or(0, |rule| match &rule.resources {
+            Resources::Plain(texts) => texts.len(),
+            Resources::Http(targets) => targets.len(),
+        });
+        let (key, pairs) = match self.written(rule) {
+            Written::Texts(texts) if texts.len() != distinct => ("resources", repeated(texts)),
+            Written::Targets(targets) if targets.len() != distinct => {
+                ("http_resources", repeated(targets.iter().map(HttpTarget::resource)))
+            }
+            Written::Texts(_) | Written::Targets(_) => return Vec::new(),
+        };
+        pairs.into_iter().map(|(first, again)| (pointer(rule, key, first), pointer(rule, key, again))).collect()
+    }
+
+    fn written(&self, rule: usize) -> Written<'_> {
+        match &self.document.body {
+            Body::NetworkPolicy(policy) => match policy.rules.get(rule) {
+                Some(rule) => match &rule.http_resources {
+                    Some(targets) => Written::Targets(targets),
+                    None => Written::Texts(rule.resources.as_deref().unwrap_or_default()),
+                },
+                None => Written::Texts(&[]),
+            },
+            Body::FilesystemPolicy(policy) => {
+                Written::Texts(policy.rules.get(rule).map(|rule| rule.resources.as_slice()).unwrap_or_default())
+            }
+            Body::Workspace(_) | Body::McpPolicy(_) | Body::AgentPolicy(_) | Body::AccessTest(_) => Written::Texts(&[]),
+        }
+    }
+}
+
+fn pointer(rule: usize, key: &str, entry: usize) -> String {
+    format!("/rules/{rule}/{key}/{entry}")
+}
+
+/// Where the nth entry stands that differs from all before it.
+fn nth_distinct<T: Ord>(entries: impl IntoIterator<Item = T>, nth: usize) -> usize {
+    let mut seen = BTreeSet::new();
+    let mut distinct = entries.into_iter().enumerate().filter_map(|(index, entry)| seen.insert(entry).then_some(index));
+    distinct.nth(nth).unwrap_or(nth)
+}
+
+/// The entries that stand there before: where the first stands, and where the later one.
+fn repeated<T: Ord>(entries: impl IntoIterator<Item = T>) -> Vec<(usize, usize)> {
+    let mut seen = BTreeMap::new();
+    let pairs = entries.into_iter().enumerate().map(|(index, entry)| (*seen.entry(entry).or_insert(index), index));
+    pairs.filter(|(first, index)| first != index).collect()
+}
