@@ -42,7 +42,7 @@ pub struct Answer {
     pub reason: String,
     /// The rules that decide, or could; empty where nothing matches.
     pub because: Vec<Reason>,
-    /// Rules that nearly allow what is denied.
+    /// Rules that nearly allow what is denied, or what only some addresses of a name open.
     pub nearest: Vec<String>,
     /// What else there is to know.
     pub remarks: Vec<String>,
@@ -106,7 +106,9 @@ impl<'a> State<'a> {
                 (question.unmet(in_force), nearest::of(self, &question.refused(in_force), teams, request))
             }
             Verdict::Deny => ("a rule denies it".to_owned(), Vec::new()),
-            Verdict::Uncertain => (question.doubt(&because, in_force), Vec::new()),
+            Verdict::Uncertain => {
+                (question.doubt(&because, in_force), nearest::of(self, &question.unnamed(in_force), teams, request))
+            }
         };
         remarks.extend(remarks::about(request, verdict, question.overruled(in_force)));
         remarks.extend(question.exceptions(in_force));
@@ -235,8 +237,10 @@ impl<'a> State<'a> {
     fn because(&self, question: &Question, verdict: Verdict, in_force: impl Fn(usize) -> bool + Copy) -> Vec<Reason> {
         let mut because = BTreeSet::new();
         for place in question.telling(verdict, in_force) {
+            // At one address it may be allowed and at another denied, which together is uncertain.
+            let own = if verdict == Verdict::Uncertain { place.point.verdict(in_force) } else { verdict };
             for (found, clause) in &place.found {
-                if place.point.decides(found, verdict, in_force)
+                if place.point.decides(found, own, in_force)
                     && let Some(clause) = self.clauses.get(*clause as usize)
                 {
                     because.insert(self.reason(clause, found.unknowns));

@@ -223,15 +223,25 @@ impl Point {
         Self::new(self.atom, self.matches.iter().map(flip).collect())
     }
 
-    /// Whether a match leads to a verdict: one that opens where it is allowed, one that closes where it is denied, and
-    /// any that is asked where it is uncertain.
+    /// Whether a match leads to this point's verdict: one that opens where it is allowed, one that closes where it is
+    /// denied, and any that is asked, and not overruled in every world, where it is uncertain.
     pub(super) fn decides(&self, one: &Match, verdict: Verdict, in_force: impl Fn(usize) -> bool) -> bool {
         let matches = || self.matches.iter().filter(|one| in_force(one.group));
         let by_name = |decision| matches().any(|one| one.role == Role::Name && one.decision == decision);
         let (allowed, denied) = (by_name(Decision::Allow), by_name(Decision::Deny));
+        let certain = |role, decision| {
+            matches().any(|one| one.role == role && one.decision == decision && one.unknowns.is_empty())
+        };
+        let named = || certain(Role::Name, Decision::Allow);
+        let elsewhere = || certain(Role::Address, Decision::Deny);
         // A name that decides leaves the rest unasked.
         let asked = match (verdict, one.role) {
-            (_, Role::Name | Role::Folder) | (Verdict::Uncertain, _) => true,
+            (_, Role::Name | Role::Folder) | (Verdict::Uncertain, Role::Cover) => true,
+            (Verdict::Uncertain, Role::Address | Role::Http) => match (one.role, one.decision) {
+                (Role::Http, Decision::Deny) => true,
+                (_, Decision::Allow) => !named() && !elsewhere(),
+                (_, Decision::Deny) => !named(),
+            },
             (Verdict::Allow, Role::Address | Role::Http) => !allowed,
             (Verdict::Deny, Role::Address) => !denied && !allowed,
             (Verdict::Deny, Role::Http) => !denied,

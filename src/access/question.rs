@@ -183,6 +183,20 @@ impl Question {
         denied.filter_map(|part| part.places.first()).map(|at| at.place.point.atom()).collect()
     }
 
+    /// The parts that some addresses may open, and no rule for the name does or keeps from it.
+    pub(super) fn unnamed(&self, in_force: impl Fn(usize) -> bool) -> Vec<Atom> {
+        let unnamed = self.parts.iter().filter(|part| {
+            part.verdict(&in_force) == Verdict::Uncertain
+                && part.places.iter().any(|at| {
+                    let point = &at.place.point;
+                    at.open
+                        && point.verdict(&in_force) == Verdict::Deny
+                        && !point.matches().iter().any(|one| in_force(one.group) && one.decision == Decision::Deny)
+                })
+        });
+        unnamed.filter_map(|part| part.places.first()).map(|at| at.place.point.atom()).collect()
+    }
+
     /// What an uncertain answer hangs on.
     pub(super) fn doubt(&self, because: &[Reason], in_force: impl Fn(usize) -> bool) -> String {
         let at = |wanted| -> Vec<Option<IpNet>> {

@@ -175,19 +175,31 @@ fn unknown_action(action: &str) -> NoRequest {
 
 fn connect(udp: bool, rest: &str) -> Result<Request, NoRequest> {
     if rest.contains("://") {
-        return Err(no(format!("`{rest}` is a URL"), "write `connect:tcp HOST:PORT`, or ask for a method: `GET URL`"));
+        let (scheme, host) = rest.split_once("://").unwrap_or_default();
+        let host = host.split(['/', '?', '#']).next().unwrap_or_default();
+        let port = if scheme.eq_ignore_ascii_case("http") && !host.contains(':') { ":80" } else { "" };
+        let protocol = if udp { "udp" } else { "tcp" };
+        let help = format!("write `connect:{protocol} {host}{port}`, or ask for a method: `GET {rest}`");
+        return Err(no(format!("`{rest}` is a URL"), help));
     }
     let (host, port) = authority(rest)?;
     Ok(Request::Connect { udp, host, port: port.unwrap_or(443) })
 }
 
 fn http(method: &'static str, rest: &str) -> Result<Request, NoRequest> {
-    let help = "write `GET https://HOST/PATH`";
-    let (scheme, rest) = rest.split_once("://").ok_or_else(|| no(format!("`{rest}` is no URL"), help))?;
+    let shown = method.to_ascii_uppercase();
+    let url =
+        if rest.starts_with(char::is_alphanumeric) && !rest.contains(char::is_whitespace) { rest } else { "HOST/PATH" };
+    // `connect` is a method too, and rarely the one that is meant.
+    let or = if method == "connect" { format!(", or `connect:tcp {rest}` for a connection") } else { String::new() };
+    let help = format!("write `{shown} https://{url}`{or}");
+    let (scheme, rest) = rest.split_once("://").ok_or_else(|| no(format!("`{rest}` is no URL"), &help))?;
     let usual = match scheme.to_ascii_lowercase().as_str() {
         "https" => 443,
         "http" => 80,
-        _ => return Err(no(format!("`{scheme}` is no scheme of HTTP"), help)),
+        _ => {
+            return Err(no(format!("`{scheme}` is no scheme of HTTP"), format!("write `{shown} https://{rest}`")));
+        }
     };
     let (url, address) = match rest.split_once(" at ") {
         Some((url, address)) => (url, Some(address)),
@@ -305,8 +317,16 @@ mod tests {
                 "a port is a number from 1 to 65535",
             ),
             ("connect:tcp 10.0.0.0/8", "`10.0.0.0/8` is no host", "write a host name"),
-            ("connect:tcp https://x.example", "`https://x.example` is a URL", "write `connect:tcp HOST:PORT`"),
-            ("GET x.example/a", "`x.example/a` is no URL", "write `GET https://HOST/PATH`"),
+            ("connect:tcp https://x.example", "`https://x.example` is a URL", "write `connect:tcp x.example`"),
+            ("connect:udp http://x.example/a", "`http://x.example/a` is a URL", "write `connect:udp x.example:80`"),
+            ("GET x.example/a", "`x.example/a` is no URL", "write `GET https://x.example/a`"),
+            ("POST /a", "`/a` is no URL", "write `POST https://HOST/PATH`"),
+            ("GET ftp://x.example/a", "`ftp` is no scheme of HTTP", "write `GET https://x.example/a`"),
+            (
+                "connect x.example:22",
+                "`x.example:22` is no URL",
+                "write `CONNECT https://x.example:22`, or `connect:tcp x.example:22` for a connection",
+            ),
             ("GET https://x.example/a/**", "`/a/**` is no path of a request", "ask for one path"),
             ("read src", "`src` is no whole path", "write it from the root"),
             ("read $HOME/x", "`$HOME/x` has an environment variable", "variables are not expanded"),

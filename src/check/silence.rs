@@ -9,7 +9,7 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use crate::diagnostic::{Diagnostic, FileId, Files, Label, Severity, SourceFile};
+use crate::diagnostic::{Diagnostic, FileId, Files, Label, Severity, SourceFile, nearest};
 use crate::source::{Comment, Parts, Places};
 
 /// A silence and what it covers.
@@ -42,14 +42,19 @@ pub(super) fn apply(files: &Files, annotated: &[Annotated<'_>], findings: &mut V
         .filter(|finding| finding.severity == Severity::Error)
         .filter_map(|finding| finding.primary.as_ref().map(|label| label.file))
         .collect();
-    for silence in silences.iter().filter(|silence| !silence.used && !broken.contains(&silence.file)) {
+    for silence in silences.iter().filter(|silence| !silence.used) {
         let message = format!("`allow[{}]` silences nothing", silence.code);
         let finding = Diagnostic::warning("unused-silence", message);
-        let error = super::find(&silence.code).is_some_and(|check| check.severity == Severity::Error);
         let help = match super::find(&silence.code) {
-            None => "there is no such code; `seawall validate` shows codes in brackets",
-            Some(_) if error => "errors cannot be silenced, since the service would refuse the policy",
-            Some(_) => "remove it, or put it on or just above the line that the finding starts on",
+            None => match nearest(&silence.code, super::codes()) {
+                Some(near) => format!("there is no such code; did you mean `{near}`?"),
+                None => "there is no such code; findings show theirs in brackets".to_owned(),
+            },
+            Some(check) if check.severity == Severity::Error => {
+                "errors cannot be silenced: the service would refuse the policy, or a rule would do nothing".to_owned()
+            }
+            Some(_) if broken.contains(&silence.file) => continue,
+            Some(_) => "remove it, or put it on or just above the line that the finding starts on".to_owned(),
         };
         about.push(finding.at(Label::new(silence.file, silence.comment.clone())).help(help));
     }

@@ -7,7 +7,6 @@ use super::can::{Subject, documents, json_of_each, live_subjects, live_team};
 use super::organizations::{about, worst};
 use super::{Context, Exit, Failure, report, workspace};
 use crate::access::{State, trial};
-use crate::check::Emptiness;
 use crate::render;
 use crate::render::answer::Places;
 use crate::render::sanitize::line;
@@ -51,7 +50,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     let path = path.as_ref().map(|path| context.path(path));
     let subjects = match live {
         true => live_subjects(context, path.as_deref())?,
-        false => documents(workspace::load(context, path.as_deref(), Emptiness::Refused)?, context)?,
+        false => documents(workspace::load_to_ask(context, path.as_deref())?, context)?,
     };
     let several = subjects.len() > 1;
     let (mut shown, mut suites, mut exits) = (Vec::new(), Vec::new(), Vec::new());
@@ -59,7 +58,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
         context.note("note: the workspace has no access tests");
     }
     for (name, subject) in subjects {
-        match subject.and_then(|subject| tried(args, &subject, several.then_some(name.as_str()))) {
+        match subject.and_then(|subject| tried(context, args, &subject, several.then_some(name.as_str()))) {
             Ok((text, suite, exit)) => {
                 shown.push((name, text));
                 suites.push(suite);
@@ -84,8 +83,20 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
 }
 
 /// Runs the tests of one organization: what to show, the same as a part of JUnit XML, and how it ends.
-fn tried(args: &Args, subject: &Subject, org: Option<&str>) -> Result<(String, Suites, Exit), Failure> {
+fn tried(
+    context: &Context,
+    args: &Args,
+    subject: &Subject,
+    org: Option<&str>,
+) -> Result<(String, Suites, Exit), Failure> {
     let Subject { policies, declared, tests, live } = subject;
+    // A slip in the name of a team makes every expectation of a denial hold.
+    for test in tests.iter().filter(|_| live.is_none()) {
+        for (team, near) in subject.strangers(&test.teams) {
+            let place = line(&test.origin.to_string()).into_owned();
+            context.note(&format!("note: {place}: no policy is for the team `{}`{near}", line(team)));
+        }
+    }
     let keys: BTreeMap<&String, String> = match live {
         Some(live) => {
             let teams = tests.iter().flat_map(|test| &test.teams);

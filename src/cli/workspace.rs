@@ -60,6 +60,16 @@ pub(super) fn load(context: &Context, path: Option<&Path>, emptiness: Emptiness)
     }
 }
 
+/// Loads the workspace that a question is about: errors end the run, and traps, which `validate` and `plan` show, are not
+/// repeated with each answer.
+///
+/// # Errors
+/// With exit code 1 when there is no workspace or something is wrong with its documents.
+pub(super) fn load_to_ask(context: &Context, path: Option<&Path>) -> Result<Loaded, Failure> {
+    let root = root(context, path)?;
+    check::load(&root, context.config().as_deref(), Emptiness::Refused).map_err(|findings| wrong(context, &findings))
+}
+
 /// Shows findings, and makes them the reason why the run ends.
 pub(super) fn wrong(context: &Context, findings: &Findings) -> Failure {
     // Not even `-q` hides why the run ends.

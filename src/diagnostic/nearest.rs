@@ -1,14 +1,18 @@
 //! What was probably meant.
 
-/// The name that differs least from what was written, upper and lower case aside, where at most every third character
-/// does; the first of several.
+/// The name that differs least from what was written, where at most every third character does; the first of several.
+/// What people mix up most is no difference: case, `-`, `_` and spaces.
 #[must_use]
 pub fn nearest<'a>(written: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let folded = written.to_lowercase();
-    let far = |name: &str| strsim::damerau_levenshtein(&folded, &name.to_lowercase());
+    let written = folded(written);
+    let far = |name: &str| strsim::damerau_levenshtein(&written, &folded(name));
     let near = names.into_iter().map(|name| (far(name), name)).min_by_key(|(far, _)| *far)?;
     let (far, name) = near;
     (far * 3 <= name.chars().count().max(3)).then_some(name)
+}
+
+fn folded(name: &str) -> String {
+    name.to_lowercase().replace(['-', '_', ' '], "")
 }
 
 #[cfg(test)]
@@ -23,6 +27,7 @@ mod tests {
             ("RESEARCH", Some("research")),
             ("paltform", Some("platform")), // two letters changed places
             ("y", Some("x")),
+            ("re-search", Some("research")),
             ("operations", None),
             ("", Some("x")),
         ];

@@ -7,9 +7,8 @@ use jsonschema::{JsonType, ValidationError};
 use serde_json::Value;
 
 use super::kind::Kind;
-use super::read::did_you_mean;
 use super::rule;
-use crate::diagnostic::{Diagnostic, FileId, Label};
+use crate::diagnostic::{Diagnostic, FileId, Label, nearest};
 use crate::source::{Places, Tree};
 
 /// Where an error is, and the schema that it comes from.
@@ -126,7 +125,7 @@ impl Site<'_> {
         if key == "http_resources" && self.kind.name == "FilesystemPolicy" {
             return finding.help("rules for HTTP requests belong into a `NetworkPolicy`");
         }
-        match did_you_mean(key, self.known_keys()) {
+        match nearest(key, self.known_keys()) {
             Some(near) if self.places.entry(near).is_some() => {
                 finding.help(format!("did you mean `{near}`? it stands here already; remove one of the two"))
             }
@@ -201,7 +200,7 @@ impl Site<'_> {
                 ..finding.help(help)
             };
         }
-        let near = match did_you_mean(text, options.iter().copied()) {
+        let near = match nearest(text, options.iter().copied()) {
             // `get` and `tcp` are how people say it.
             None => options
                 .iter()

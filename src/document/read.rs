@@ -3,11 +3,10 @@
 use std::ops::Range;
 
 use serde_json::Value;
-use strsim::damerau_levenshtein;
 
 use super::kind::{Body, KINDS, Kind};
 use super::{explain, schema};
-use crate::diagnostic::{Diagnostic, FileId, Label};
+use crate::diagnostic::{Diagnostic, FileId, Label, nearest};
 use crate::source::{Places, Tree};
 
 /// A document that fits its kind's schema.
@@ -124,7 +123,7 @@ fn kind(file: FileId, tree: &Tree, settings: bool) -> Result<&'static Kind, Box<
             let finding = Diagnostic::error("unknown-kind", format!("there is no kind `{name}`")).at(place);
             let foreign =
                 values.get("apiVersion").and_then(Value::as_str).is_none_or(|version| !version.starts_with("seawall/"));
-            Err(Box::new(finding.help(match did_you_mean(name, names.iter().copied()) {
+            Err(Box::new(finding.help(match nearest(name, names.iter().copied()) {
                 Some(near) => format!("did you mean `{near}`?"),
                 None if foreign => {
                     format!(
@@ -136,21 +135,6 @@ fn kind(file: FileId, tree: &Tree, settings: bool) -> Result<&'static Kind, Box<
             })))
         }
     }
-}
-
-/// The candidate that somebody may have meant.
-pub(super) fn did_you_mean<'a>(text: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let folded = fold(text);
-    candidates
-        .map(|candidate| (damerau_levenshtein(&folded, &fold(candidate)), candidate))
-        .filter(|(distance, candidate)| *distance <= candidate.chars().count().div_ceil(3).min(4))
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, candidate)| candidate)
-}
-
-/// Spelling that people mix up: case, `-` and `_`.
-fn fold(text: &str) -> String {
-    text.to_lowercase().replace(['-', '_', ' '], "")
 }
 
 #[cfg(test)]

@@ -127,6 +127,38 @@ fn programs_get_the_decision_and_the_rules_with_their_places() {
     assert_eq!(can(open.path(), "read /data")["decision"], "uncertain");
 }
 
+/// An open answer names the rules that bear on it and no others, and no trap that `validate` shows.
+#[test]
+fn an_open_answer_shows_what_it_hangs_on() {
+    let folder = workspace(
+        "\
+apiVersion: seawall/v1
+kind: NetworkPolicy
+name: base
+rules:
+  - {name: names, decision: allow, actions: [connect:tcp], resources: ['*.docker.com', '**.github.io']}
+  - {name: blocks, decision: allow, actions: [connect:tcp], resources: [10.1.0.0/16, '2001:db8::/32']}
+  - {name: private, decision: deny, actions: [connect:tcp], resources: [10.0.0.0/8]}
+  - {name: deletes, decision: deny, actions: [request:delete], http_resources: [{host: hub.docker.com, path: /**}]}
+",
+    );
+    let rules = |request: &str| -> Vec<String> {
+        let answer = can(folder.path(), request);
+        assert_eq!(answer["decision"], "uncertain", "{answer}");
+        let because = answer["because"].as_array().unwrap().iter();
+        because.map(|one| format!("{} {}", one["rule"].as_str().unwrap(), one["pattern"].as_str().unwrap())).collect()
+    };
+    // The name is allowed, so that no block is asked.
+    assert_eq!(rules("connect:tcp hub.docker.com:22"), ["names *.docker.com", "deletes hub.docker.com/**"]);
+    // A deny of the block around wins over the allow of the one inside.
+    assert_eq!(rules("connect:tcp x.y.docker.com"), ["blocks 2001:db8::/32", "private 10.0.0.0/8"]);
+    let (code, stdout, stderr) = seawall(folder.path(), &["can", "connect:tcp", "x.y.docker.com"]);
+    assert_eq!((code, stderr.as_str()), (Some(0), ""));
+    let miss =
+        "nearest: `base › names` has `*.docker.com`, which does not match `x.y.docker.com`; `**.docker.com` would";
+    assert!(stdout.contains(miss), "{stdout}");
+}
+
 #[test]
 fn a_question_that_is_none_is_wrong_usage() {
     let folder = workspace(POLICIES);
@@ -281,6 +313,11 @@ fn a_failing_test_shows_where_it_stands_and_which_rules_decide() {
     let (code, stdout, _) = seawall(folder.path(), &["test"]);
     assert_eq!(code, Some(0), "{stdout}");
     assert!(stdout.ends_with("2 of 2 tests pass, 4 of 4 expectations hold\n"), "{stdout}");
+    // A team that no policy is for is denied all, which may not be what is meant.
+    fs::write(folder.path().join("tests.yaml"), TESTS.replace("[research]", "[reserch]")).unwrap();
+    let (_, _, stderr) = seawall(folder.path(), &["test"]);
+    let note = "note: tests.yaml:3:7: no policy is for the team `reserch`: did you mean `research`?\n";
+    assert_eq!(stderr, note);
 }
 
 #[test]

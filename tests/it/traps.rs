@@ -355,6 +355,17 @@ fn every_trap_is_silenced_at_its_place_and_nowhere_else() {
     assert_eq!(codes(&text("# seawall: allow[broad-allow] pages of ours\n")), ["broad-allow"]);
     assert_eq!(codes(&text("# seawall: allow[broad-allow]\n")), ["malformed-silence", "broad-allow", "broad-allow"]);
     assert_eq!(codes(&text("# seawall: allow[idle-deny] why\n")), ["unused-silence", "broad-allow", "broad-allow"]);
+    // In a file with errors a finding may be missing, but not a code.
+    let broken = |silence: &str| text(silence).replace("gitlab", "git lab");
+    assert_eq!(codes(&broken("# seawall: allow[idle-deny] why\n")), ["broad-allow", "invalid-host"]);
+    for (code, help) in [
+        ("broad-alow", "there is no such code; did you mean `broad-allow`?"),
+        ("invalid-host", "errors cannot be silenced"),
+    ] {
+        let findings = findings(&broken(&format!("# seawall: allow[{code}] why\n")));
+        let unused = findings.diagnostics.iter().find(|finding| finding.code == "unused-silence").unwrap();
+        assert!(unused.help.as_ref().unwrap().starts_with(help), "{unused:?}");
+    }
 }
 
 fn rule() -> impl Strategy<Value = (Decision, Vec<Action>, Resources)> {

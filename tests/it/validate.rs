@@ -497,7 +497,10 @@ fn a_silence_covers_its_place_and_nothing_else() {
 ",
         ),
     )]);
-    assert_eq!(places(&folder), ["host-spelling a.yaml:15:9", "invalid-host a.yaml:20:9"]);
+    assert_eq!(
+        places(&folder),
+        ["host-spelling a.yaml:15:9", "invalid-host a.yaml:20:9", "unused-silence a.yaml:20:29"]
+    );
 }
 
 #[test]

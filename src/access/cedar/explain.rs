@@ -2,11 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use strsim::damerau_levenshtein;
-
 use super::finding::{Finding, code};
 use super::validate::{Checked, Complaint, Kind};
 use super::{McpAction, UNGATED, schema};
+use crate::diagnostic::nearest;
 
 /// What other tools and drafts call the actions.
 ///
@@ -112,7 +111,7 @@ fn context_attribute(complaint: &Complaint, checked: &Checked) -> (&'static str,
         return (code::REGISTER_TIME, message.to_owned(), "give registration a statement without it".to_owned());
     }
     let message = format!("{} carries no `context.{name}`", list(&complaint.actions));
-    let help = match (name, nearest(name, ["args", "request_time"].into_iter())) {
+    let help = match (name, nearest(name, ["args", "request_time"])) {
         ("args", _) => "arguments come with `invokeTool` and `invokePrimordial`".to_owned(),
         (_, Some(near)) => format!("did you mean `context.{near}`?"),
         (_, None) => "the context has `args` and `request_time`".to_owned(),
@@ -157,16 +156,6 @@ fn resource_attribute(complaint: &Complaint, checked: &Checked) -> Option<(&'sta
         None => format!("the attributes are `{}`", known.into_iter().collect::<Vec<_>>().join("`, `")),
     };
     Some((code::UNKNOWN_ATTRIBUTE, lacking, help))
-}
-
-/// The known name that a wrong one is close to.
-pub(super) fn nearest<'a>(wrong: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let wrong = wrong.to_ascii_lowercase();
-    known
-        .map(|name| (damerau_levenshtein(&wrong, &name.to_ascii_lowercase()), name))
-        .filter(|(distance, name)| *distance <= name.len() / 3)
-        .min()
-        .map(|(_, name)| name)
 }
 
 /// The actions in words: `` `register`, `invokeTool` ``.

@@ -8,6 +8,7 @@ use cedar_policy::{Context, RestrictedExpression};
 use serde_json::{Map, Value};
 
 use super::{McpAction, UNGATED, explain, schema};
+use crate::diagnostic::nearest;
 
 /// A request.
 #[derive(Clone, Debug, PartialEq)]
@@ -54,6 +55,11 @@ impl McpRequest {
         let text = text.trim();
         let (action, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
         let action = parse_action(action)?;
+        if [" '{", " \"{"].iter().any(|quoted| rest.contains(quoted)) {
+            // As a part of the target, which a shell's quotes would make it, it would be a tool that nobody has.
+            let help = "write them as they are, such as `{\"readOnly\": true}`";
+            return Err(NoRequest::new("the attributes are in quotes", help));
+        }
         let (target, object) = match rest.find(" {") {
             Some(at) => (rest.get(..at).unwrap_or_default().trim(), rest.get(at..).unwrap_or_default().trim()),
             None if rest.trim_start().starts_with('{') => ("", rest),
@@ -112,7 +118,7 @@ impl McpRequest {
         known.extend(self.action.has_arguments().then_some("args"));
         known.extend(self.action.has_request_time().then_some("request_time"));
         let message = format!("`{}` has no attribute `{name}`", self.action);
-        let help = match explain::nearest(name, known.iter().copied()) {
+        let help = match nearest(name, known.iter().copied()) {
             Some(near) => format!("did you mean `{near}`?"),
             None if matches!(name, "name" | "uri") => "the target says it already".to_owned(),
             None => format!("there is `{}`", known.join("`, `")),

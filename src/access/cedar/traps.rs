@@ -8,6 +8,7 @@ use super::finding::{Finding, code};
 use super::token::{Kind, Token, tokens};
 use super::validate::Checked;
 use super::{Effect, McpAction, Statement, UNGATED, explain};
+use crate::diagnostic::nearest;
 
 /// The annotation that asks for approval.
 pub const APPROVAL: &str = "requireApproval";
@@ -162,7 +163,7 @@ pub(super) fn server_types(text: &str, statement: &Statement, tree: &Template) -
         let quoted = format!("\"{name}\"");
         let place = words.iter().find(|word| word.text == quoted).map_or(&statement.span, |word| &word.span);
         let near = SERVER_TYPES.iter().find(|known| name.len() > 2 && known.contains(name.as_str()));
-        let near = near.copied().or_else(|| explain::nearest(&name, SERVER_TYPES.into_iter()));
+        let near = near.copied().or_else(|| nearest(&name, SERVER_TYPES));
         let help = match near {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("the types are `{}`", SERVER_TYPES.join("`, `")),

@@ -145,7 +145,10 @@ impl Catalogue {
             }
             let candidates = self.patterns(class).iter().filter_map(|pattern| Some((*pattern, excepted.get(pattern)?)));
             let best = candidates
-                .min_by_key(|(pattern, best)| (best.unnamed, best.exceptions, best.covered.len(), self.text(*pattern)));
+                // Of those that say the same, the shortest, which is the one without what narrows nothing.
+                .min_by_key(|(pattern, best)| {
+                    (best.unnamed, best.exceptions, best.covered.len(), best.text.len(), self.text(*pattern))
+                });
             match best {
                 Some((_, best)) => {
                     let rest = best.covered.iter().filter(|other| left.remove(other)).copied();

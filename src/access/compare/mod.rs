@@ -10,7 +10,7 @@
 //! not listed beside it. `** in another spelling` is whatever may be what rules name and is written otherwise: a path in
 //! another letter case, a folder below the usual place of home folders. What rules open or close in their own spelling
 //! they may open or close in another one too, or leave as it is; that goes without saying, or every change to a path would
-//! be uncertain. It is listed where a rule that makes the difference has nothing certain listed for the same audience.
+//! be uncertain. It is listed where a rule that opens, or closes, has nothing certain listed for the same audience.
 //!
 //! Invariant: an entry is listed exactly when some request changes for its audience and for no smaller one.
 //! [`Comparison::exact`] is false when something undocumented would make a difference; `uncertain` then says what.
@@ -89,6 +89,13 @@ pub struct Cause {
     pub statement: Option<usize>,
 }
 
+impl Cause {
+    /// Whether it gives access rather than takes it away.
+    fn opens(&self) -> bool {
+        self.comes == (self.decision == Some(Decision::Allow))
+    }
+}
+
 impl Serialize for Cause {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
@@ -141,10 +148,15 @@ impl Comparison {
         };
         let (widened, narrowed) = (certain(&self.widened), certain(&self.narrowed));
         self.uncertain.retain(|entry| {
-            let by = |certain: &BTreeMap<Audience, BTreeSet<Cause>>| {
-                certain.get(&entry.audience).is_some_and(|own| entry.because.iter().all(|cause| own.contains(cause)))
+            // What only makes less of a gain or a loss, such as the rule that another one takes the place of, is beside it.
+            let by = |certain: &BTreeMap<Audience, BTreeSet<Cause>>, opens: bool| {
+                let leads = |cause: &&Cause| cause.opens() == opens;
+                certain.get(&entry.audience).is_some_and(|own| {
+                    entry.because.iter().any(|cause| leads(&cause))
+                        && entry.because.iter().filter(leads).all(|cause| own.contains(cause))
+                })
             };
-            let follows = (!entry.widens || by(&widened)) && (!entry.narrows || by(&narrowed));
+            let follows = (!entry.widens || by(&widened, true)) && (!entry.narrows || by(&narrowed, false));
             !(is_respelled(entry) && follows)
         });
     }

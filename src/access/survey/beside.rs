@@ -25,6 +25,9 @@ impl Survey {
     /// The host or folder that an item's pattern is about but for a wildcard in front of it, or below it.
     #[must_use]
     pub fn bare(&self, item: &Item) -> Option<Bare> {
+        if item.is_malformed() {
+            return None;
+        }
         let mut clause = item.clause.clone();
         let (sequence, least) = match &mut clause.target {
             Target::Network(destination) | Target::Http(destination, _) => match &mut destination.host {
@@ -135,16 +138,22 @@ impl Item {
     #[must_use]
     pub fn host(&self) -> Option<String> {
         match &self.clause.target {
-            Target::Network(destination) | Target::Http(destination, _)
-                if destination.unknowns.contains(Unknown::Malformed) =>
-            {
-                None
-            }
+            Target::Network(_) | Target::Http(..) if self.is_malformed() => None,
             Target::Network(destination) | Target::Http(destination, _) => match &destination.host {
                 names @ HostPattern::Names(_) => Some(names.to_string()),
                 HostPattern::Address(_) | HostPattern::Cidr(_) => None,
             },
             Target::Folder(_) => None,
+        }
+    }
+
+    /// Whether it follows no syntax, so that anything said of its pattern would lead astray.
+    fn is_malformed(&self) -> bool {
+        match &self.clause.target {
+            Target::Network(destination) | Target::Http(destination, _) => {
+                destination.unknowns.contains(Unknown::Malformed)
+            }
+            Target::Folder(_) => false,
         }
     }
 
