@@ -55,7 +55,7 @@ impl<'a> Arrangement<'a> {
         attempt(layout, start, &self.calls)
             .or_else(|| self.with_splits(start))
             .or_else(|| self.within_a_deny(start))
-            .ok_or_else(|| match self.has_room() {
+            .ok_or_else(|| match self.room() > 0 {
                 true => self.what_opens(layout, start),
                 false => format!(
                     "{}; a temporary deny would keep it closed, but the service takes {MAX_POLICIES} policies, and no \
@@ -65,10 +65,10 @@ impl<'a> Arrangement<'a> {
             })
     }
 
-    /// Whether the service takes one policy more than there will be.
-    fn has_room(&self) -> bool {
+    /// How many policies the service takes beside those that there are and will be.
+    fn room(&self) -> usize {
         let slots = self.diff.policies.iter().filter(|slot| slot.before.is_some() || slot.after.is_some());
-        slots.count() < MAX_POLICIES
+        MAX_POLICIES.saturating_sub(slots.count())
     }
 
     /// The usual order, as far as the service's needs allow.
@@ -179,11 +179,10 @@ impl<'a> Arrangement<'a> {
             let name = format!("deny while {} changes", layer_name(layer));
             denies.push(Rule { name, decision: Decision::Deny, ..all });
         }
-        // A policy has one domain, and what Cedar text says cannot be denied by another policy's rules.
-        let domain = denies.first()?.domain()?;
+        // What Cedar text says cannot be denied by another policy's rules.
         let cedar =
             self.calls.iter().any(|call| self.diff.policies.get(call.draft.policy).is_some_and(|slot| slot.is_cedar()));
-        if cedar || denies.iter().any(|rule| rule.domain() != Some(domain)) {
+        if cedar || denies.is_empty() {
             return None;
         }
         let scope = if scopes.contains(&Scope::Organization) {
@@ -191,13 +190,17 @@ impl<'a> Arrangement<'a> {
         } else {
             Scope::of(scopes.iter().flat_map(Scope::teams).map(str::to_owned))
         };
-        let calls = match self.has_room() {
-            true => self.within(deny_policy(self.diff.policies.len(), &denies, &scope)),
-            false => {
-                let hosts = hosts(self.diff, domain, &scope, denies.len())?;
-                self.within(deny_rules(&hosts, &denies))
+        // A policy has one domain.
+        let domains = [Domain::Network, Domain::Filesystem].map(|domain| (domain, of_domain(&denies, domain)));
+        let domains: Vec<(Domain, Vec<Rule>)> = domains.into_iter().filter(|(_, denies)| !denies.is_empty()).collect();
+        let mut deny = Deny::default();
+        for ((domain, denies), number) in domains.iter().zip(1..) {
+            match self.room() >= domains.len() {
+                true => deny.add(deny_policy(self.diff.policies.len() - 1 + number, number, denies, &scope)),
+                false => deny.add(deny_rules(&hosts(self.diff, *domain, &scope, denies.len())?, denies)),
             }
-        };
+        }
+        let calls = self.within(deny);
         let layout = Layout::new(self.diff, &extras(self.diff, &calls));
         attempt(&layout, start, &calls)
     }
@@ -254,9 +257,26 @@ fn last_awaited(parts: &[Arranged]) -> usize {
 }
 
 /// The calls that begin a deny, each with the positions of those that it needs, and those that end it.
+#[derive(Default)]
 struct Deny {
     begin: Vec<Draft>,
     end: Vec<Draft>,
+}
+
+impl Deny {
+    /// Denies as much as both.
+    fn add(&mut self, Self { begin, end }: Self) {
+        let offset = self.begin.len();
+        self.begin.extend(begin.into_iter().map(|draft| {
+            let needs = draft.needs.iter().map(|need| need + offset).collect();
+            Draft { needs, ..draft }
+        }));
+        self.end.extend(end);
+    }
+}
+
+fn of_domain(rules: &[Rule], domain: Domain) -> Vec<Rule> {
+    rules.iter().filter(|rule| rule.domain() == Some(domain)).cloned().collect()
 }
 
 fn temporary(policy: usize, change: Change, needs: Vec<usize>) -> Draft {
@@ -264,8 +284,8 @@ fn temporary(policy: usize, change: Change, needs: Vec<usize>) -> Draft {
 }
 
 /// A policy of its own, beyond the slots of the difference.
-fn deny_policy(slot: usize, denies: &[Rule], scope: &Scope) -> Deny {
-    let head = Head { name: temporary_deny(1), scope: scope.clone(), cedar: None };
+fn deny_policy(slot: usize, number: usize, denies: &[Rule], scope: &Scope) -> Deny {
+    let head = Head { name: temporary_deny(number), scope: scope.clone(), cedar: None };
     let policy = PolicyTarget::Planned(head.name.clone());
     let rule =
         |rule: &Rule| temporary(slot, Change::CreateRule { policy: policy.clone(), after: rule.clone() }, vec![0]);

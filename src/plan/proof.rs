@@ -235,6 +235,25 @@ fn some_order_is_safe(old: &Live, new: &Live, drafts: &[Draft]) -> bool {
     from(old, new, old, drafts, 0, &mut BTreeSet::new())
 }
 
+#[test]
+fn who_swaps_domains_is_never_without_a_policy_of_either() {
+    let policy = |name: &str, action: Action, resource: &str| {
+        let resources = Resources::Plain(vec![resource.to_owned()]);
+        let rule = Rule { name: "r".to_owned(), decision: Decision::Allow, actions: vec![action], resources };
+        Policy { name: name.to_owned(), scope: Scope::Organization, body: Body::Allowlist(vec![rule]) }
+    };
+    let old = [policy("p1", Action::ConnectTcp, "one.example.com"), policy("p2", Action::Read, "/data/**")];
+    let new = [policy("p1", Action::Read, "~/src"), policy("p2", Action::ConnectTcp, "two.example.com")];
+    let (live, diff, drafts) = ends(&old, &new);
+    let ordered = order(&diff, drafts);
+    assert_eq!(ordered.refusal, None);
+    for state in states(&live, &ordered) {
+        let rules = state.policies.iter().flat_map(|policy| policy.rules());
+        let governed: BTreeSet<_> = rules.filter_map(|live| live.rule.domain()).collect();
+        assert_eq!(governed, BTreeSet::from([Domain::Network, Domain::Filesystem]), "{ordered:?}");
+    }
+}
+
 proptest! {
     #[test]
     fn nothing_opens_on_the_way(old in organization(3), new in organization(3)) {
