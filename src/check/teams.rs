@@ -37,7 +37,11 @@ fn named<'a>(input: &'a Input<'_>) -> Vec<(&'a str, Label)> {
             Scope::Teams(teams) => Some(teams),
             Scope::Organization => None,
         };
-        teams.into_iter().flatten().map(|team| (team.as_str(), policy.document.item("/scope/teams", team)))
+        let named = teams.into_iter().flatten();
+        let mut named: Vec<_> = named.map(|team| (team.as_str(), policy.document.item("/scope/teams", team))).collect();
+        // In the order written: of two that differ, the later one is the slip.
+        named.sort_by_key(|(_, label)| label.span.start);
+        named
     });
     let of_tests =
         input.tests.iter().flat_map(|test| test.teams.iter().map(String::as_str).zip(test.team_labels.clone()));

@@ -99,8 +99,19 @@ fn tried(
     }
     let keys: BTreeMap<&String, String> = match live {
         Some(live) => {
-            let teams = tests.iter().flat_map(|test| &test.teams);
-            teams.map(|team| Ok((team, live_team(live, team)?))).collect::<Result<_, Failure>>()?
+            let mut keys = BTreeMap::new();
+            for test in tests {
+                for team in &test.teams {
+                    // A document names it, and not the command line.
+                    let wrong = |failure: Failure| Failure {
+                        message: format!("{}: {}", test.origin, failure.message),
+                        exit: Exit::Invalid,
+                        ..failure
+                    };
+                    keys.insert(team, live_team(live, team).map_err(wrong)?);
+                }
+            }
+            keys
         }
         None => BTreeMap::new(),
     };

@@ -340,6 +340,11 @@ fn the_live_state_is_asked_and_tested_as_the_documents_are() {
     let (code, _, stderr) = seawall(folder.path(), &["can", "read", "/data", "--live", "--team", "reserch"]);
     assert_eq!(code, Some(2));
     assert!(stderr.contains("the organization has no team `reserch`"), "{stderr}");
+    let tests = fs::read_to_string(folder.path().join("tests.yaml")).unwrap();
+    fs::write(folder.path().join("tests.yaml"), tests.replace("[research]", "[reserch]")).unwrap();
+    let (code, stdout, stderr) = seawall(folder.path(), &["test", "--live"]);
+    assert_eq!((code, stdout.as_str()), (Some(1), ""), "a document names the team, not the command line");
+    assert!(stderr.contains("tests.yaml:3:7: the organization has no team `reserch`"), "{stderr}");
     // The documents change; what is live does not.
     fs::write(folder.path().join("policies.yaml"), POLICIES.replace("request:get", "request:put")).unwrap();
     assert_eq!(can(folder.path(), question)["decision"], "allow");

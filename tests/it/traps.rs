@@ -312,6 +312,15 @@ fn traps_find_what_they_say_and_nothing_else() {
 }
 
 #[test]
+fn of_two_teams_that_are_one_the_later_is_the_slip() {
+    let text = "apiVersion: seawall/v1\nkind: NetworkPolicy\nname: p\nscope: {teams: [red, Red]}\nrules: []\n";
+    let findings = findings(text);
+    let finding = findings.diagnostics.iter().find(|finding| finding.code == "ambiguous-team").unwrap();
+    let label = finding.primary.as_ref().unwrap();
+    assert_eq!(&findings.files.get(label.file).text[label.span.clone()], "Red");
+}
+
+#[test]
 fn what_is_no_host_is_not_called_broad() {
     let line = "- {name: r, decision: allow, actions: [request:get], http_resources: [{host: 10.0.0.0/8, path: /a}]}";
     let text = format!("apiVersion: seawall/v1\nkind: NetworkPolicy\nname: p\nrules:\n{line}\n");
