@@ -190,30 +190,34 @@ pub fn files(root: &Path, config: Option<&Path>, out: &mut Findings) -> Vec<(Str
 
 /// Checks files by themselves, without what only a whole workspace can show.
 pub fn check_files(paths: &[PathBuf], out: &mut Findings) {
-    let named: Vec<(String, PathBuf)> =
-        paths.iter().map(|path| (path.to_string_lossy().replace('\\', "/"), path.clone())).collect();
-    let ids = source::read_all(&mut out.files, &named, &mut out.diagnostics);
-    let mut roots: BTreeMap<PathBuf, PathBuf> = BTreeMap::new();
-    let mut read = read_documents(&out.files, &ids, Role::Alone);
-    let found: Vec<Vec<Diagnostic>> = read.iter_mut().map(|file| std::mem::take(&mut file.findings)).collect();
-    let units: Vec<_> = read
-        .iter()
-        .zip(found)
-        .map(|(file, mut findings)| {
-            let folder = out.files.get(file.file).path.parent().unwrap_or_else(|| Path::new("")).to_owned();
-            let root = roots.entry(folder).or_insert_with_key(|folder| root_around(folder));
-            let file = std::slice::from_ref(file);
-            let declarations = Declarations::new(root, file, &mut out.files, &mut findings);
-            (file, declarations, findings)
-        })
-        .collect();
-    let files = &out.files;
-    let found = parallel::map(units, 16, |(file, declarations, mut findings)| {
-        declarations.examine(None, file, files, &mut findings);
-        findings
+    let mut roots: BTreeMap<&Path, PathBuf> = BTreeMap::new();
+    for folder in paths.iter().map(|path| folder(path)) {
+        roots.entry(folder).or_insert_with(|| root_around(folder));
+    }
+    let found = parallel::map(paths.iter().collect(), 16, |path: &PathBuf| {
+        check_file(path, roots.get(folder(path)).map_or(folder(path), PathBuf::as_path))
     });
-    out.diagnostics.extend(found.into_iter().flatten());
+    found.into_iter().for_each(|one| out.append(one));
     out.sort();
+}
+
+fn folder(file: &Path) -> &Path {
+    file.parent().unwrap_or_else(|| Path::new(""))
+}
+
+/// From a file to what is found in it in one step, so that no more documents are in memory than are looked at.
+fn check_file(path: &Path, root: &Path) -> Findings {
+    let mut found = Findings::default();
+    let Findings { files, diagnostics } = &mut found;
+    let name = path.to_string_lossy().replace('\\', "/");
+    if let Some(file) = source::add_file(files, &name, path, diagnostics) {
+        let mut read = FileDocuments::read(files, file, Role::Alone);
+        diagnostics.append(&mut read.findings);
+        let read = std::slice::from_ref(&read);
+        Declarations::new(root, read, files, diagnostics).examine(None, read, files, diagnostics);
+    }
+    // A file is there to show what is found in it.
+    if diagnostics.is_empty() { Findings::default() } else { found }
 }
 
 /// The workspace around a folder, or the folder itself.

@@ -1,6 +1,6 @@
 //! The texts that diagnostics point into, and the way from bytes to lines and columns.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::path::PathBuf;
 
@@ -70,6 +70,21 @@ impl Files {
             .collect();
         self.files.push(SourceFile { name: name.into(), path: path.into(), text, lines });
         FileId(self.files.len() - 1)
+    }
+
+    /// Adds the files of another collection behind these. The answer tells what their ids are from now on.
+    pub fn append(&mut self, others: Self) -> impl Fn(FileId) -> FileId + use<> {
+        let before = self.files.len();
+        self.files.extend(others.files);
+        move |id| FileId(before + id.0)
+    }
+
+    /// The place of each file among their names in order, the same for the same name.
+    pub(super) fn ranks(&self) -> impl Fn(FileId) -> usize + use<> {
+        let names: BTreeSet<&str> = self.files.iter().map(|file| file.name.as_str()).collect();
+        let names: BTreeMap<&str, usize> = names.into_iter().zip(0..).collect();
+        let ranks: Vec<usize> = self.files.iter().filter_map(|file| names.get(file.name.as_str())).copied().collect();
+        move |id| ranks.get(id.0).copied().unwrap_or_default()
     }
 
     /// The file with this id.

@@ -146,16 +146,26 @@ impl Findings {
         self.diagnostics.iter().filter(|diagnostic| diagnostic.severity == severity).count()
     }
 
+    /// Takes in what was found in files of its own.
+    pub fn append(&mut self, others: Self) {
+        let renumbered = self.files.append(others.files);
+        self.diagnostics.extend(others.diagnostics.into_iter().map(|mut diagnostic| {
+            for label in diagnostic.primary.iter_mut().chain(&mut diagnostic.related) {
+                label.file = renumbered(label.file);
+            }
+            diagnostic
+        }));
+    }
+
     /// Sorts by file name, place, severity, code and message, and drops exact repetitions (an error inside an anchor
     /// is found once for each alias).
     pub fn sort(&mut self) {
-        let files = &self.files;
-        self.diagnostics.sort_by_cached_key(|diagnostic| {
-            let place = diagnostic
-                .primary
-                .as_ref()
-                .map(|label| (files.get(label.file).name.clone(), label.span.start, label.span.end));
-            (place, diagnostic.severity, diagnostic.code, diagnostic.message.clone())
+        let rank = self.files.ranks();
+        let place = |label: &Label| (rank(label.file), label.span.start, label.span.end);
+        self.diagnostics.sort_by(|one, other| {
+            let places = one.primary.as_ref().map(place).cmp(&other.primary.as_ref().map(place));
+            let rest = |of: &Diagnostic| (of.severity, of.code);
+            places.then_with(|| rest(one).cmp(&rest(other))).then_with(|| one.message.cmp(&other.message))
         });
         self.diagnostics.dedup();
     }
