@@ -145,11 +145,15 @@ pub(super) fn clauses_by_resource(rule: &Rule, group: usize) -> impl Iterator<It
         let known = actions.within(layer);
         // An action that nobody knows may govern whatever else its layer has.
         let rest = if unknown { layer.without(known) } else { Actions::default() };
-        let parts = [(known, Unknowns::NONE), (rest, Unknown::Action.into())];
-        let parts = parts.into_iter().filter(|(actions, _)| *actions != Actions::default());
-        let clause =
-            |(actions, unknowns)| Clause { target: target.clone(), decision: rule.decision, actions, unknowns, group };
-        parts.map(clause).collect::<Vec<_>>()
+        let clause = |target, actions, unknowns| Clause { target, decision: rule.decision, actions, unknowns, group };
+        let mut clauses = Vec::new();
+        if rest != Actions::default() {
+            clauses.push(clause(target.clone(), rest, Unknown::Action.into()));
+        }
+        if known != Actions::default() {
+            clauses.insert(0, clause(target, known, Unknowns::NONE));
+        }
+        clauses
     };
     let layer = rule.layer();
     let plain = move |resource: &String| {

@@ -84,6 +84,12 @@ impl Destination {
 
 /// An address or block, with or without a port.
 fn address(text: &str) -> Option<Destination> {
+    // Nearly all hosts are names, and have a letter that no address has.
+    let front = text.rsplit_once(':').map_or(text, |(front, _)| front);
+    let fits = |byte: u8| byte.is_ascii_hexdigit() || matches!(byte, b'.' | b':' | b'/' | b']');
+    if !text.starts_with('[') && !front.bytes().all(fits) {
+        return None;
+    }
     if let Ok(IpAddr::V4(v4)) = text.parse() {
         return Some(Destination::new(HostPattern::Address(v4.into()), None));
     }
@@ -124,9 +130,8 @@ fn parse_port(text: &str) -> Option<u16> {
 
 pub(super) fn is_name(host: &str) -> bool {
     let host = host.strip_suffix('.').unwrap_or(host);
-    host.split('.').all(|label| !label.is_empty())
-        && !host.contains([' ', '\\', '%', ':'])
-        && !host.contains(char::is_control)
+    host.as_bytes().split(|byte| *byte == b'.').all(|label| !label.is_empty())
+        && !host.contains(|sign: char| matches!(sign, ' ' | '\\' | '%' | ':') || sign.is_control())
 }
 
 /// The pattern for a name, in the one spelling of hosts.
@@ -134,16 +139,15 @@ fn names(host: &str) -> Sequence {
     let labels = labels(host);
     let mut unknowns = labels.iter().fold(Unknowns::NONE, |all, label| all.and(partial_unknowns(label)));
     let wild = |label: &String| matches!(label.as_str(), "*" | "**");
-    let tail = labels.iter().skip(1);
     if labels == ["*"] {
         // Read as every host, should it be read as anything.
         return Sequence { tokens: vec![Token::Deep], unknowns: Unknown::LoneStar.into(), bare: Unknowns::NONE };
     }
     let only_wildcards = labels.len() > 1 && labels.iter().all(wild);
-    if only_wildcards || tail.clone().any(wild) {
+    if only_wildcards || labels.iter().skip(1).any(wild) {
         unknowns = unknowns.and(Unknown::InnerWildcard.into());
     }
-    let tokens = labels.iter().rev().map(|label| Token::parse(label)).collect();
+    let tokens = labels.into_iter().rev().map(Token::of).collect();
     Sequence { tokens, unknowns, bare: Unknown::Apex.into() }
 }
 

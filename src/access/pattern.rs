@@ -32,21 +32,31 @@ pub(super) struct Sequence {
 }
 
 impl Token {
-    /// Reads one label or segment. `Err` holds the text of a wildcard for a part.
+    /// Reads one label or segment.
     pub(super) fn parse(text: &str) -> Self {
-        match text {
+        Self::of(text.to_owned())
+    }
+
+    /// The same for a text that is not needed any more.
+    pub(super) fn of(text: String) -> Self {
+        match text.as_str() {
             "*" => Self::One,
             "**" => Self::Deep,
-            _ if text.contains(['*', '?', '[']) => Self::Glob(Glob::parse(text)),
-            _ => Self::Literal(text.to_owned()),
+            _ if is_wild(&text) => Self::Glob(Glob::parse(&text)),
+            _ => Self::Literal(text),
         }
     }
+}
+
+/// Whether a label or segment holds a sign of wildcards.
+fn is_wild(text: &str) -> bool {
+    text.bytes().any(|byte| matches!(byte, b'*' | b'?' | b'['))
 }
 
 /// The open questions that the wildcards inside one label or segment raise.
 pub(super) fn partial_unknowns(text: &str) -> Unknowns {
     use super::Unknown::{CharacterClass, PartialWildcard, QuestionMark};
-    if matches!(text, "*" | "**") {
+    if matches!(text, "*" | "**") || !is_wild(text) {
         return Unknowns::NONE;
     }
     [('*', PartialWildcard), ('?', QuestionMark), ('[', CharacterClass)]

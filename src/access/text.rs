@@ -24,13 +24,7 @@ impl fmt::Display for Token {
 impl fmt::Display for HostPattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Names(names) => {
-                for (at, label) in names.tokens.iter().rev().enumerate() {
-                    f.write_str(if at > 0 { "." } else { "" })?;
-                    label.fmt(f)?;
-                }
-                Ok(())
-            }
+            Self::Names(names) => f.write_str(&name(names)),
             Self::Address(address) => f.write_str(&bracketed(*address)),
             Self::Cidr(block) => write!(f, "{block}"),
         }
@@ -42,6 +36,23 @@ impl fmt::Display for Destination {
         self.host.fmt(f)?;
         self.port.map_or(Ok(()), |port| write!(f, ":{port}"))
     }
+}
+
+/// The pattern of a name.
+pub(super) fn name(names: &Sequence) -> String {
+    let mut text = String::with_capacity(64);
+    for (at, label) in names.tokens.iter().rev().enumerate() {
+        if at > 0 {
+            text.push('.');
+        }
+        match label {
+            Token::Literal(label) => text.push_str(label),
+            Token::One => text.push('*'),
+            Token::Deep => text.push_str("**"),
+            Token::Glob(glob) => text.push_str(&glob.to_string()),
+        }
+    }
+    text
 }
 
 /// Connections to a host.

@@ -73,7 +73,9 @@ impl Survey {
         let group = |group: &Group| {
             let by_request = match &of.target {
                 Target::Http(_, path) => {
-                    let walk = |path: &Sequence| group.paths.meets(path, |number| allows(number, requests));
+                    let walk = |path: &Sequence| {
+                        group.paths.as_ref().is_some_and(|paths| paths.meets(path, |number| allows(number, requests)))
+                    };
                     // `/*` may stand for `/`.
                     walk(path) || path.tokens == [Token::One] && walk(&Sequence { tokens: Vec::new(), ..path.clone() })
                 }

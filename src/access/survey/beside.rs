@@ -3,7 +3,7 @@
 
 use super::{Item, Survey};
 use crate::access::clause::{Actions, Clause, Target};
-use crate::access::host::HostPattern;
+use crate::access::host::{Destination, HostPattern};
 use crate::access::path;
 use crate::access::pattern::{Sequence, Token};
 use crate::access::ranges::Known;
@@ -28,9 +28,8 @@ impl Survey {
         if item.is_malformed() {
             return None;
         }
-        let mut clause = item.clause.clone();
-        let (sequence, least) = match &mut clause.target {
-            Target::Network(destination) | Target::Http(destination, _) => match &mut destination.host {
+        let (sequence, least) = match &item.clause.target {
+            Target::Network(destination) | Target::Http(destination, _) => match &destination.host {
                 HostPattern::Names(names) => (names, 1),
                 HostPattern::Address(_) | HostPattern::Cidr(_) => return None,
             },
@@ -39,14 +38,22 @@ impl Survey {
                 (folder, if drive { 3 } else { 2 })
             }
         };
-        let is_deep = match sequence.tokens.pop()? {
+        let (last, others) = sequence.tokens.split_last()?;
+        let is_deep = match last {
             Token::Deep => true,
             Token::One => false,
             Token::Literal(_) | Token::Glob(_) => return None,
         };
         let literal = |token: &Token| matches!(token, Token::Literal(_));
-        if sequence.tokens.len() < least || !sequence.tokens.iter().all(literal) {
+        if others.len() < least || !others.iter().all(literal) {
             return None;
+        }
+        let mut clause = item.clause.clone();
+        match &mut clause.target {
+            Target::Network(Destination { host: HostPattern::Names(names), .. })
+            | Target::Http(Destination { host: HostPattern::Names(names), .. }, _)
+            | Target::Folder(names) => drop(names.tokens.pop()),
+            Target::Network(_) | Target::Http(..) => {}
         }
         let text = match &clause.target {
             Target::Network(destination) | Target::Http(destination, _) => destination.host.to_string(),
@@ -86,13 +93,13 @@ impl Survey {
     /// Whether an item allows writing where nothing certainly allows reading to the same people.
     #[must_use]
     pub fn lacks_reading(&self, item: &Item) -> bool {
+        let actions = item.clause.actions;
+        if item.decision == Decision::Deny || !actions.meets(Actions::WRITE) || actions.meets(Actions::READ) {
+            return false;
+        }
         let clause = Clause { actions: Actions::READ, ..item.clause.clone() };
-        item.decision == Decision::Allow
-            && item.clause.actions.meets(Actions::WRITE)
-            && !item.clause.actions.meets(Actions::READ)
-            && self
-                .covered(&clause, item, |other| other.decision == Decision::Allow && other.governs_all_of(item))
-                .is_none()
+        let reads = |other: &Item| other.decision == Decision::Allow && other.governs_all_of(item);
+        self.covered(&clause, item, reads).is_none()
     }
 
     /// A folder around a denied one that may be mounted, with what is in it: the item that allows it.
@@ -140,7 +147,7 @@ impl Item {
         match &self.clause.target {
             Target::Network(_) | Target::Http(..) if self.is_malformed() => None,
             Target::Network(destination) | Target::Http(destination, _) => match &destination.host {
-                names @ HostPattern::Names(_) => Some(names.to_string()),
+                HostPattern::Names(names) => Some(text::name(names)),
                 HostPattern::Address(_) | HostPattern::Cidr(_) => None,
             },
             Target::Folder(_) => None,

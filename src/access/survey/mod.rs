@@ -10,6 +10,7 @@ mod walk;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use ipnet::IpNet;
 
@@ -38,7 +39,10 @@ pub struct Item {
     /// What the rule decides.
     pub decision: Decision,
     clause: Clause,
-    scope: Scope,
+    /// Whom the policy governs; all of its items share it.
+    scope: Arc<Scope>,
+    /// Whether no other item covers anything of it, whatever that decides and whomever it governs.
+    alone: bool,
 }
 
 /// All rules, ready to be asked about each other.
@@ -58,7 +62,8 @@ pub struct Survey {
 struct Group {
     network: Vec<u32>,
     http: Vec<u32>,
-    paths: Trie,
+    /// Absent without requests: most hosts are for connections alone.
+    paths: Option<Box<Trie>>,
 }
 
 /// What a rule speaks about.
@@ -95,7 +100,19 @@ impl Survey {
             survey.add(number, item, &mut known);
         }
         survey.items = items;
+        survey.find_alone();
         survey
+    }
+
+    /// Several checks ask what covers an item, and of most nothing does: that is found out once, on all processors.
+    fn find_alone(&mut self) {
+        let chunks = self.items.chunks(1_000).collect();
+        let alone =
+            |item: &Item| self.covering_clause(&item.clause).iter().all(|(other, _)| std::ptr::eq(*other, item));
+        let found = parallel::map(chunks, 1, |items: &[Item]| items.iter().map(alone).collect::<Vec<_>>());
+        for (item, alone) in self.items.iter_mut().zip(found.into_iter().flatten()) {
+            item.alone = alone;
+        }
     }
 
     fn add<'a>(&mut self, number: u32, item: &'a Item, known: &mut HashMap<&'a HostPattern, usize>) {
@@ -110,7 +127,7 @@ impl Survey {
             Target::Network(Destination { host, .. }) | Target::Http(Destination { host, .. }, _) => {
                 let at = *known.entry(host).or_insert(self.groups.len());
                 if at == self.groups.len() {
-                    self.groups.push(Group { network: Vec::new(), http: Vec::new(), paths: Trie::new(Case::Unknown) });
+                    self.groups.push(Group { network: Vec::new(), http: Vec::new(), paths: None });
                     let group = u32::try_from(at).expect("fewer hosts than bytes of policies");
                     match host {
                         HostPattern::Names(names) => self.hosts.insert(names, Unknowns::NONE, group),
@@ -121,7 +138,8 @@ impl Survey {
                 let Some(group) = self.groups.get_mut(at) else { return };
                 if matches!(item.clause.target, Target::Http(..)) {
                     let hit = Hit { clause: number, unknowns: Unknowns::NONE };
-                    item.clause.target.insert_path(&mut group.paths, &hit);
+                    let paths = group.paths.get_or_insert_with(|| Box::new(Trie::new(Case::Unknown)));
+                    item.clause.target.insert_path(paths, &hit);
                     group.http.push(number);
                 } else {
                     group.network.push(number);
@@ -147,7 +165,7 @@ impl Survey {
     /// Whether items that `takes` accepts certainly cover all actions of `of` among them; one is returned.
     #[must_use]
     pub fn covered_by(&self, of: &Item, takes: impl Fn(&Item) -> bool) -> Option<&Item> {
-        self.covered(&of.clause, of, takes)
+        if of.alone { None } else { self.covered(&of.clause, of, takes) }
     }
 
     fn covered(&self, clause: &Clause, of: &Item, takes: impl Fn(&Item) -> bool) -> Option<&Item> {
@@ -196,8 +214,8 @@ impl Survey {
         }
         for group in self.groups_covering(&destination.host) {
             group.network.iter().copied().for_each(&mut take);
-            if let Some(path) = path {
-                walk::covering(&group.paths, path).into_iter().for_each(&mut take);
+            if let (Some(path), Some(paths)) = (path, &group.paths) {
+                walk::covering(paths, path).into_iter().for_each(&mut take);
             }
         }
         if let HostPattern::Cidr(block) = &destination.host {
@@ -257,12 +275,13 @@ impl Survey {
 
 /// What a policy says, a resource at a time.
 fn items(policy: usize, own: &Policy) -> Vec<Item> {
+    let scope = Arc::new(own.scope.clone());
     let of = |(rule, stated): (usize, &Rule)| {
-        let decision = stated.decision;
+        let (decision, scope) = (stated.decision, &scope);
         let by_resource = clauses_by_resource(stated, 0).enumerate().filter_map(move |(resource, clauses)| {
             // Documents have no actions that are not known, so that there is one clause.
             let clause = clauses.into_iter().find(|clause| clause.unknowns.is_empty())?;
-            Some(Item { policy, rule, resource, decision, clause, scope: own.scope.clone() })
+            Some(Item { policy, rule, resource, decision, clause, scope: Arc::clone(scope), alone: false })
         });
         by_resource.collect::<Vec<_>>()
     };
@@ -273,7 +292,7 @@ impl Item {
     /// Whether whoever is governed by `other` is governed by this item too.
     #[must_use]
     pub fn governs_all_of(&self, other: &Self) -> bool {
-        match (&self.scope, &other.scope) {
+        match (&*self.scope, &*other.scope) {
             (Scope::Organization, _) => true,
             (Scope::Teams(own), Scope::Teams(others)) => others.is_subset(own),
             (Scope::Teams(_), Scope::Organization) => false,
