@@ -24,6 +24,10 @@ pub(super) const CHECKS: &[Check] = &[Check {
 }];
 
 fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
+    let denied = |item: &Item| item.decision == Decision::Deny && matches!(item.kind(), Kind::Block(_));
+    if !input.survey.items().iter().any(denied) {
+        return;
+    }
     let is_named = |item: &&Item| item.decision == Decision::Allow && (item.known().is_some() || item.is_every_host());
     let mut named: Vec<&Item> = input.survey.items().iter().filter(is_named).collect();
     named.sort_by_key(|item| !item.is_every_host());

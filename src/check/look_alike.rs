@@ -1,11 +1,14 @@
 //! Hosts that look like another one.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::hash::BuildHasher;
 use std::sync::LazyLock;
 
 use super::{Check, Input, Run, sites};
 use crate::access::survey::Item;
 use crate::diagnostic::{Diagnostic, Severity};
+use crate::hash::RandomState;
 
 const CODE: &str = "look-alike-host";
 
@@ -21,18 +24,33 @@ pub(super) const CHECKS: &[Check] = &[Check {
 }];
 
 fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
-    // By what they look like: the hosts, each with the first item on it.
-    let mut looks: BTreeMap<String, Vec<(String, &Item)>> = BTreeMap::new();
+    // Most hosts look like no other: their texts are compared only where the hashes of their looks are equal.
+    let hasher = RandomState::default();
+    let mut hosts: Vec<(u64, &Item)> = Vec::new();
     for item in input.survey.items() {
         let Some(host) = item.host() else { continue };
-        let shown = if host.contains("xn--") { idna::domain_to_unicode(&host).0 } else { host.clone() };
+        let shown = shown(&host);
         if let Some(ascii) = ascii_look(&shown) {
             let message = format!("`{shown}` looks like `{ascii}`, and is another host (`{host}`)");
             let finding = Diagnostic::warning(CODE, message).at(sites::resource(input, item));
             findings.push(finding.help("type the name anew, or silence this where it is right"));
             continue;
         }
-        let hosts = looks.entry(look(&shown)).or_default();
+        hosts.push((hasher.hash_one(look(&shown)), item));
+    }
+    hosts.sort_by_key(|(hash, _)| *hash);
+    for alike in hosts.chunk_by(|(one, _), (other, _)| one == other).filter(|alike| alike.len() > 1) {
+        compare(input, alike.iter().map(|(_, item)| *item), findings);
+    }
+}
+
+/// Adds a finding for each host that looks like an earlier one and is not it.
+fn compare<'a>(input: &Input<'_>, items: impl Iterator<Item = &'a Item>, findings: &mut Vec<Diagnostic>) {
+    // By what they look like: the hosts, each with the first item on it.
+    let mut looks: BTreeMap<String, Vec<(String, &Item)>> = BTreeMap::new();
+    for item in items {
+        let Some(host) = item.host() else { continue };
+        let hosts = looks.entry(look(&shown(&host))).or_default();
         if !hosts.iter().any(|(own, _)| *own == host) {
             hosts.push((host, item));
         }
@@ -48,6 +66,11 @@ fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
     }
 }
 
+/// A host in the letters that it stands for.
+fn shown(host: &str) -> Cow<'_, str> {
+    if host.contains("xn--") { idna::domain_to_unicode(host).0.into() } else { host.into() }
+}
+
 /// What a name looks like (the skeleton of UTS 39), signs that only some typefaces tell apart included.
 fn look(name: &str) -> String {
     if !name.is_ascii() {
@@ -60,7 +83,9 @@ fn look(name: &str) -> String {
             skeleton(&if sign == '0' { 'o' } else { sign }.to_string())
         })
     });
-    name.bytes().filter_map(|sign| LOOKS.get(usize::from(sign))).map(String::as_str).collect()
+    let mut text = String::with_capacity(2 * name.len());
+    name.bytes().filter_map(|sign| LOOKS.get(usize::from(sign))).for_each(|look| text.push_str(look));
+    text
 }
 
 fn skeleton(text: &str) -> String {

@@ -93,16 +93,13 @@ impl NetworkRule {
     #[must_use]
     pub fn rule(&self) -> Rule {
         let resources = match (&self.resources, &self.http_resources) {
-            (Some(resources), None) => Resources::Plain(distinct(resources.iter().cloned())),
-            (None, Some(targets)) => Resources::Http(distinct(targets.iter().map(HttpTarget::resource))),
+            (Some(resources), None) => Resources::Plain(distinct(resources)),
+            (None, Some(targets)) => {
+                Resources::Http(distinct(&targets.iter().map(HttpTarget::resource).collect::<Vec<_>>()))
+            }
             (Some(_), Some(_)) | (None, None) => panic!("the decoder takes exactly one kind of resources"),
         };
-        Rule {
-            name: self.name.clone(),
-            decision: self.decision,
-            actions: distinct(self.actions.iter().cloned()),
-            resources,
-        }
+        Rule { name: self.name.clone(), decision: self.decision, actions: distinct(&self.actions), resources }
     }
 }
 
@@ -110,20 +107,19 @@ impl FilesystemRule {
     /// What the rule means.
     #[must_use]
     pub fn rule(&self) -> Rule {
-        let resources = Resources::Plain(distinct(self.resources.iter().cloned()));
-        Rule {
-            name: self.name.clone(),
-            decision: self.decision,
-            actions: distinct(self.actions.iter().cloned()),
-            resources,
-        }
+        let resources = Resources::Plain(distinct(&self.resources));
+        Rule { name: self.name.clone(), decision: self.decision, actions: distinct(&self.actions), resources }
     }
 }
 
 /// The entries of a set, each once, in the order written.
-fn distinct<T: Clone + Ord>(entries: impl Iterator<Item = T>) -> Vec<T> {
+fn distinct<T: Clone + Ord>(entries: &[T]) -> Vec<T> {
+    // Nearly all rules hold an entry or two.
+    if let [] | [_] = entries {
+        return entries.to_vec();
+    }
     let mut seen = BTreeSet::new();
-    entries.filter(|entry| seen.insert(entry.clone())).collect()
+    entries.iter().filter(|entry| seen.insert(*entry)).cloned().collect()
 }
 
 impl HttpTarget {

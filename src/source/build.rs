@@ -130,7 +130,9 @@ impl<'findings> Builder<'findings> {
         // The end event of a block collection stands where the next thing starts.
         let place = open.start..if open.flow { span.end } else { open.end };
         let (value, parts, height, cost) = match open.collection {
-            Collection::Sequence { values, places } => {
+            Collection::Sequence { values, mut places } => {
+                // Places stay as long as the document; lists are short, and grow by more than they hold.
+                places.shrink_to_fit();
                 (Value::Array(values), Parts::Items(places), open.height, open.cost)
             }
             Collection::Mapping { mut values, mut entries, merged, .. } => {

@@ -19,7 +19,8 @@ pub(super) struct Shielded {
 
 /// The text with blanks that would end an expectation replaced; `None` where there are none, or no character is free.
 pub(super) fn shield(text: &str) -> Option<Shielded> {
-    if !text.lines().any(|line| arguments(line).is_some()) {
+    // Nearly all files hold no call of a tool.
+    if !text.contains("mcp ") || !text.lines().any(|line| arguments(line).is_some()) {
         return None;
     }
     let standin = STANDINS.chars().find(|standin| !text.contains(*standin))?;

@@ -7,6 +7,7 @@
 
 mod cidr_host_bits;
 mod invalid;
+mod plain;
 mod spelling;
 mod target;
 mod undocumented;
@@ -47,6 +48,10 @@ fn check(policy: &Declared<'_>, _: &Files, findings: &mut Vec<Diagnostic>) {
 
 /// What is wrong with the resource of a connection, or with the host of an HTTP target.
 fn judge(text: &str, http: bool) -> Vec<Verdict> {
+    if plain::is_plain(text, http) { Vec::new() } else { look_closely(text, http) }
+}
+
+fn look_closely(text: &str, http: bool) -> Vec<Verdict> {
     match target::split(text, http) {
         Ok(Target::Bracketed(address)) => vec![undocumented::bracketed(text, address)],
         Ok(Target::Block(block)) => cidr_host_bits::judge(text, block).into_iter().collect(),

@@ -85,7 +85,7 @@ fn every_host(port: &str, http: bool) -> String {
     format!("write a host, or `**:{port}` for this port on every host")
 }
 
-fn check_port(text: &str, port: &str) -> Result<(), Box<Verdict>> {
+pub(super) fn check_port(text: &str, port: &str) -> Result<(), Box<Verdict>> {
     let number = port.bytes().all(|byte| byte.is_ascii_digit()).then(|| port.parse::<u16>().ok()).flatten();
     match number {
         Some(1..) if !port.starts_with('0') => Ok(()),
