@@ -164,7 +164,7 @@ fn changes_are_said_in_the_patterns_of_rules() {
             "org: allow request:get a.example.com:443/x/y/**; deny connect:tcp 10.0.0.0/8",
             "org: allow request:get a.example.com:443/x/**; deny connect:tcp 10.0.0.0/8",
             &[
-                "+ [] GET https://a.example.com/x/** except https://a.example.com/x/y/** except at 10.0.0.0/8 | GET https://a.example.com/x at 203.0.113.1",
+                "+ [] GET https://a.example.com/x/** except https://a.example.com/x/y/** except at 10.0.0.0/8 | GET https://a.example.com/x",
             ],
         ),
         // Requests that follow from a connection are not listed again.
