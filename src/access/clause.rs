@@ -52,6 +52,11 @@ impl Actions {
         Self(self.0 & !other.0)
     }
 
+    /// The first action in the service's order.
+    pub(super) fn first(self) -> Option<Self> {
+        self.single().next()
+    }
+
     /// Each action by itself.
     pub(super) fn single(self) -> impl Iterator<Item = Self> {
         (0..16).map(|bit| Self(1 << bit)).filter(move |one| self.meets(*one))

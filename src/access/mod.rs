@@ -42,7 +42,7 @@ mod vicinity;
 mod witness;
 
 pub use ask::{APPROVAL_REASON, Answer, Reason, State};
-pub use compare::{Audience, Cause, Comparison, Entry, compare};
+pub use compare::{Access, Audience, Cause, Comparison, Entry, compare};
 pub use point::{Atom, Match, Point, Role, Verdict, World};
 pub use points::Company;
 pub use question::Question;

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::governed::{Governed, Turn};
-use crate::access::{Cause, Comparison, Entry};
+use crate::access::{Access, Cause, Comparison, Entry};
 
 /// What a change means for access.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -30,7 +30,8 @@ pub struct Gain {
     /// For whom.
     pub audience: Audience,
     /// What changes, in the patterns of the rules.
-    pub access: String,
+    #[schemars(with = "String")]
+    pub access: Access,
     /// One request that changes, as `can` takes it.
     pub witness: String,
     /// The rules that make the difference, each with where a document declares it, or `live` where none does.
@@ -93,8 +94,8 @@ impl Meaning {
 impl Gain {
     fn of(entry: Entry, tell: impl Fn(&Cause) -> String) -> Self {
         let Entry { audience, access, witness, because, widens, narrows } = entry;
-        let audience = Audience { teams: audience.teams };
-        let because = because.iter().map(tell).collect();
+        let audience = Audience { teams: audience.teams.clone() };
+        let because = because.iter().map(|cause| tell(cause)).collect();
         Self { audience, access, witness, because, widens, narrows }
     }
 }

@@ -6,6 +6,8 @@
 
 mod agents;
 
+use std::borrow::Cow;
+
 use similar::TextDiff;
 
 use super::describe::{Description, Detail, Title, describe};
@@ -202,7 +204,7 @@ fn write_group(page: &mut Page, group: &Group<'_>) {
     for Cause { because, entries } in group.causes() {
         let why = because.iter().take(ITEMS).map(|rule| format!("  <br>because {}", code(rule))).collect::<String>();
         for entry in entries {
-            let objects: Vec<String> = entry.objects.iter().map(|object| (*object).to_owned()).collect();
+            let objects: Vec<String> = entry.objects.into_iter().map(Cow::into_owned).collect();
             let such = entry.witness.map(|witness| format!("  <br>such as {}", code(witness))).unwrap_or_default();
             let item = format!("- `{sign}` {} {}{such}{why}\n", code(entry.action), list(&objects));
             if page.add(&format!("{heading}{item}")) {

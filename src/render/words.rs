@@ -3,6 +3,7 @@
 //!
 //! Invariant: what opens comes before what may, and that before what closes.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
@@ -146,7 +147,7 @@ pub struct Entry<'a> {
     /// What is done: `connect:tcp`, `GET,HEAD`.
     pub action: &'a str,
     /// On what, the broadest first; never empty.
-    pub objects: Vec<&'a str>,
+    pub objects: Vec<Cow<'a, str>>,
     /// A request among it, where the objects do not say one themselves.
     pub witness: Option<&'a str>,
 }
@@ -155,11 +156,11 @@ impl<'a> Group<'a> {
     /// The group by reason: those with the broadest access first.
     #[must_use]
     pub fn causes(&self) -> Vec<Cause<'a>> {
-        let mut gains: Vec<(&str, &str, &'a Gain)> = self
+        let mut gains: Vec<(&str, Cow<'_, str>, &'a Gain)> = self
             .gains
             .iter()
             .map(|gain| {
-                let (action, object) = gain.access.split_once(' ').unwrap_or(("", &gain.access));
+                let (action, object) = gain.access.parts();
                 (action, object, *gain)
             })
             .collect();
@@ -172,7 +173,7 @@ impl<'a> Group<'a> {
                 causes.len() - 1
             });
             let Some(cause) = causes.get_mut(at) else { continue };
-            let witness = Some(gain.witness.as_str()).filter(|witness| !witness.starts_with(&gain.access));
+            let witness = Some(gain.witness.as_str()).filter(|witness| !gain.access.starts(witness));
             // An object in several words cannot stand in a list: it is the only one of its entry.
             let joins = |entry: &&mut Entry<'_>| {
                 entry.action == action && !entry.objects.iter().take(1).any(|own| own.contains(' '))
@@ -354,7 +355,14 @@ mod tests {
 
     fn gain(team: &str, access: &str, widens: bool, narrows: bool) -> Gain {
         let audience = Audience { teams: vec![team.to_owned()] };
-        Gain { audience, access: access.into(), witness: access.into(), because: Vec::new(), widens, narrows }
+        Gain {
+            audience,
+            access: access.to_owned().into(),
+            witness: access.into(),
+            because: Vec::new(),
+            widens,
+            narrows,
+        }
     }
 
     #[test]

@@ -334,7 +334,8 @@ const RESPELLED: [&str; 25] = [
 /// Whether the words of an entry speak about a request, as they stand or as a world reads them.
 fn speaks_about(entry: &Entry, request: &Request, world: Option<World>) -> bool {
     let (any_case, homes) = world.map_or((false, false), |world| (world.any_case, world.homes));
-    let (word, object) = entry.access.split_once(' ').unwrap();
+    let access = entry.access.text();
+    let (word, object) = access.split_once(' ').unwrap();
     let (object, at) = match object.rsplit_once(" at ") {
         Some((object, at)) if object.ends_with(" except") => (object.trim_end_matches(" except"), Some((false, at))),
         Some((object, at)) => (object, Some((true, at))),
@@ -528,9 +529,10 @@ fn check(old: &[Policy], new: &[Policy]) {
                 Request::Connect { .. } | Request::Folder { .. } => None,
             };
             let says = |entry: &Entry| {
-                if entry.access.contains(RESPELLINGS) {
+                if entry.access.text().contains(RESPELLINGS) {
                     let all = if matches!(request, Request::Http { .. }) { "**/**" } else { "**" };
-                    let all = Entry { access: entry.access.replace(RESPELLINGS, all), ..(*entry).clone() };
+                    let all =
+                        Entry { access: entry.access.text().replace(RESPELLINGS, all).into(), ..(*entry).clone() };
                     return respelled && speaks_about(&all, &request, None);
                 }
                 speaks_about(entry, &request, None)
@@ -556,12 +558,14 @@ fn check(old: &[Policy], new: &[Policy]) {
             // A block is said of what no name decides, as an address that is asked for by itself.
             let of_block = entry
                 .access
+                .text()
                 .split(' ')
                 .nth(1)
                 .is_some_and(|object| object.starts_with(char::is_numeric) && object.contains('/'));
             let by_name = |host: &str| host.starts_with(char::is_alphabetic) || host == LITERAL;
             let by_name = matches!(&request, Request::Connect { host, .. } if by_name(host));
-            if entry.access.contains(" more") || of_block && by_name || entry.access.contains(RESPELLINGS) {
+            if entry.access.text().contains(" more") || of_block && by_name || entry.access.text().contains(RESPELLINGS)
+            {
                 continue;
             }
             let wanted = match own {

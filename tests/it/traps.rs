@@ -466,7 +466,7 @@ proptest! {
         }
         // Whether a host with HTTP rules takes connections that are not HTTP is not documented, and no request.
         let requests = findings.diagnostics.iter().any(|finding| finding.code == "http-allow-without-effect");
-        let uninspected = |entry: &seawall::access::Entry| requests && entry.access.starts_with("connect:tcp");
+        let uninspected = |entry: &seawall::access::Entry| requests && entry.access.text().starts_with("connect:tcp");
         let comparison = compare(&policies, &left, &TeamDirectory::default());
         prop_assert!(
             comparison.widened.is_empty() && comparison.narrowed.is_empty() && comparison.uncertain.iter().all(uninspected),

@@ -2,6 +2,8 @@
 //!
 //! Invariant: only rules that come into force or no longer are, for the audience itself, are named.
 
+use std::sync::Arc;
+
 use crate::access::clause::{Actions, Clause, Target};
 use crate::access::point::Atom;
 use crate::access::trie::Hit;
@@ -13,18 +15,17 @@ use super::cells::Cell;
 use super::outcome::Outcome;
 use super::reach::Statements;
 
-/// The rules among `hits` that come into force or no longer are, where that leads to the outcome.
+/// The rules behind `hits` that come into force or no longer are for `action`, where that leads to the outcome.
 pub(super) fn causes(
     statements: &Statements,
-    cell: &Cell,
-    hits: &[Hit],
+    (cell, action): (&Cell, Actions),
+    hits: impl Iterator<Item = Vec<Hit>>,
     universe: &Universe,
     (old, new): (&[Policy], &[Policy]),
-) -> Vec<Cause> {
-    let action = Actions::needed(cell.atom);
+) -> Vec<Arc<Cause>> {
     let mut causes = Vec::new();
-    for hit in hits {
-        let Clause { group, decision, ref target, .. } = *universe.clause(hit);
+    for hit in hits.flatten() {
+        let Clause { group, decision, ref target, .. } = *universe.clause(&hit);
         let change = statements.change(group);
         let comes = change.new.includes(&cell.teams);
         let opens = comes == (decision == Decision::Allow);
@@ -46,13 +47,13 @@ pub(super) fn causes(
                     cell.teams.iter().filter_map(|team| statements.teams.get(*team)).any(|team| own.contains(team))
                 }
             };
-            if governs && let Some(rule) = policy.rules().get(source.rule) {
-                let (policy, rule) = (policy.name.clone(), Some(rule.name.clone()));
-                causes.push(Cause { comes, policy, rule, decision: Some(decision), statement: None });
+            if governs {
+                causes.push(statements.cause(source));
             }
         }
     }
     causes.sort();
     causes.dedup();
+    causes.shrink_to_fit();
     causes
 }

@@ -40,13 +40,20 @@ pub(super) enum Kind {
     Addresses,
 }
 
-/// The classes that change alike, by position.
+/// The classes that change alike, by position; sorted.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Members {
     /// Those to report.
-    pub(super) report: BTreeSet<usize>,
+    pub(super) report: Vec<usize>,
     /// Those too, and those that change but follow from what is reported elsewhere.
-    pub(super) truth: BTreeSet<usize>,
+    truth: Vec<usize>,
+}
+
+impl Members {
+    /// Whether a class changes so.
+    pub(super) fn has(&self, member: usize) -> bool {
+        self.truth.binary_search(&member).is_ok()
+    }
 }
 
 /// The classes by what changes alike.
@@ -54,10 +61,18 @@ pub(super) struct Members {
 pub(super) struct Cells {
     pub(super) cells: BTreeMap<Cell, Members>,
     /// Sets of classes of addresses.
-    places: Vec<BTreeSet<usize>>,
+    pub(super) places: Vec<BTreeSet<usize>>,
+    /// Sets of methods that no rule tells apart. Cells are about the first of each.
+    methods: Vec<Actions>,
 }
 
 impl Cells {
+    /// The methods that no rule tells from this one.
+    pub(super) fn methods_like(&self, method: &str) -> Actions {
+        let own = Actions::method(method);
+        self.methods.iter().copied().find(|alike| alike.meets(own)).unwrap_or(own)
+    }
+
     /// The classes of addresses at which something changes; `None` for all.
     pub(super) fn places(&self, at: At) -> Option<&BTreeSet<usize>> {
         self.places.get(at?)
@@ -77,6 +92,15 @@ pub(super) fn request_offsets(universe: &Universe) -> Vec<usize> {
             first
         })
         .collect()
+}
+
+/// Sets of methods that no class of requests tells apart.
+fn methods_alike(universe: &Universe) -> Vec<Actions> {
+    let told: BTreeSet<Actions> = universe.requests.iter().flatten().map(|class| class.methods).collect();
+    told.into_iter().fold(vec![Actions::HTTP], |alike, own| {
+        let parts = alike.into_iter().flat_map(|all| [all.within(own), all.without(own)]);
+        parts.filter(|part| *part != Actions::default()).collect()
+    })
 }
 
 /// Judges every class.
@@ -113,6 +137,8 @@ struct Judge<'a> {
     universe: &'a Universe,
     statements: &'a Statements,
     groups: AddressGroups,
+    /// As [`Cells::methods`].
+    methods: Vec<Actions>,
     memory: HashMap<(Atom, Vec<Match>, Option<usize>), Rc<Changes>>,
     /// By what changes and what else decides about reporting it.
     slots: HashMap<(usize, Kind, Atom, usize), Slots>,
@@ -132,6 +158,7 @@ impl<'a> Judge<'a> {
             universe,
             statements,
             groups: AddressGroups::default(),
+            methods: methods_alike(universe),
             memory: HashMap::default(),
             slots: HashMap::default(),
             numbers: BTreeMap::new(),
@@ -168,7 +195,9 @@ impl<'a> Judge<'a> {
             let mut matches = tcp.clone();
             matches.extend(universe.matches(&request.hits, Actions::method(first), Role::Http));
             let changes = self.changes(Atom::Http(first), matches, own);
-            for method in request.methods.methods() {
+            let alike = self.methods.iter().filter(|alike| alike.meets(request.methods));
+            let firsts: Vec<&str> = alike.filter_map(|alike| alike.methods().next()).collect();
+            for method in firsts {
                 self.add(&changes, Kind::Requests, Atom::Http(method), (number, connect.number), |_, change| {
                     connect.list.contains(change)
                 });
@@ -284,12 +313,17 @@ impl<'a> Judge<'a> {
     }
 
     fn finish(self) -> Cells {
-        let Self { numbers, members, places, .. } = self;
-        let of = |number: usize| {
-            let all = || members.get(number).into_iter().flatten();
-            let report = all().filter(|(_, report)| *report).map(|(member, _)| *member).collect();
-            Members { report, truth: all().map(|(member, _)| *member).collect() }
+        let Self { numbers, mut members, places, methods, .. } = self;
+        let mut of = |number: usize| {
+            let mut all = members.get_mut(number).map(std::mem::take).unwrap_or_default();
+            all.sort_unstable();
+            let report = all.iter().filter(|(_, report)| *report).map(|(member, _)| *member);
+            let (mut report, mut truth): (Vec<usize>, Vec<usize>) =
+                (report.collect(), all.iter().map(|(member, _)| *member).collect());
+            report.dedup();
+            truth.dedup();
+            Members { report, truth }
         };
-        Cells { cells: numbers.into_iter().map(|(cell, number)| (cell, of(number))).collect(), places }
+        Cells { cells: numbers.into_iter().map(|(cell, number)| (cell, of(number))).collect(), places, methods }
     }
 }

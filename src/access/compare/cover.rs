@@ -80,13 +80,14 @@ impl Catalogue {
     }
 
     fn pattern(&mut self, text: String) -> usize {
-        let next = self.texts.len();
-        let at = *self.known.entry(text.clone()).or_insert(next);
-        if at == next {
-            self.texts.push(text);
-            self.members.push(Vec::new());
-            self.loose_members.push(Vec::new());
+        if let Some(at) = self.known.get(&text) {
+            return *at;
         }
+        let at = self.texts.len();
+        self.known.insert(text.clone(), at);
+        self.texts.push(text);
+        self.members.push(Vec::new());
+        self.loose_members.push(Vec::new());
         at
     }
 
@@ -109,22 +110,24 @@ impl Catalogue {
         self.patterns.get(class).map(Vec::as_slice).unwrap_or_default()
     }
 
-    /// Describes the classes of `report`. `truth` holds these and every other class of which the same may be said;
+    /// Describes the classes of `report`. `is_true` tells of these and of every other class whether the same may be said;
     /// `exists` tells which classes there are at all. Classes that no pattern describes are left to `name`.
     pub(super) fn describe(
         &self,
-        report: &BTreeSet<usize>,
-        truth: &BTreeSet<usize>,
+        report: &[usize],
+        is_true: &dyn Fn(usize) -> bool,
         exists: &dyn Fn(usize) -> bool,
         name: &dyn Fn(&BTreeSet<usize>) -> Named,
     ) -> Vec<Description> {
-        let mut left = report.clone();
+        let mut left: BTreeSet<usize> = report.iter().copied().collect();
         let mut descriptions = Vec::new();
         for (pattern, _) in self.by_gain(report) {
+            if !self.members(pattern).iter().all(|class| is_true(*class) || !exists(*class)) {
+                continue;
+            }
             let gained: Vec<usize> =
                 self.members(pattern).iter().filter(|class| left.contains(class)).copied().collect();
-            if gained.is_empty() || !self.members(pattern).iter().all(|class| truth.contains(class) || !exists(*class))
-            {
+            if gained.is_empty() {
                 continue;
             }
             gained.iter().for_each(|class| {
@@ -140,7 +143,7 @@ impl Catalogue {
                 // What was worked out for another class holds for this one, unless it takes this one away.
                 if excepted.get(&pattern).is_none_or(|known| !known.covered.contains(&class)) {
                     let inside = self.members(pattern).iter().filter(|class| exists(**class)).copied().collect();
-                    excepted.insert(pattern, self.with_exceptions(pattern, inside, (class, &left), truth, name));
+                    excepted.insert(pattern, self.with_exceptions(pattern, inside, (class, &left), is_true, name));
                 }
             }
             let candidates = self.patterns(class).iter().filter_map(|pattern| Some((*pattern, excepted.get(pattern)?)));
@@ -166,15 +169,16 @@ impl Catalogue {
     }
 
     /// The patterns that match some of the classes, each with how many; those that match most of them first, of these the narrowest.
-    fn by_gain(&self, classes: &BTreeSet<usize>) -> Vec<(usize, usize)> {
-        let mut gains: BTreeMap<usize, usize> = BTreeMap::new();
-        for pattern in classes.iter().flat_map(|class| self.patterns(*class)) {
-            *gains.entry(*pattern).or_default() += 1;
-        }
-        let mut patterns: Vec<(usize, usize)> = gains.into_iter().collect();
-        patterns.sort_by_key(|(pattern, gain)| {
-            (std::cmp::Reverse(*gain), self.members(*pattern).len(), self.text(*pattern).to_owned())
-        });
+    fn by_gain(&self, classes: &[usize]) -> Vec<(usize, usize)> {
+        let mut matched: Vec<usize> = classes.iter().flat_map(|class| self.patterns(*class)).copied().collect();
+        matched.sort_unstable();
+        let runs = matched.chunk_by(|one, other| one == other);
+        let mut patterns: Vec<(usize, usize)> =
+            runs.filter_map(|run| run.first().map(|pattern| (*pattern, run.len()))).collect();
+        let order = |(pattern, gain): &(usize, usize)| {
+            (std::cmp::Reverse(*gain), self.members(*pattern).len(), self.text(*pattern))
+        };
+        patterns.sort_by(|one, other| order(one).cmp(&order(other)));
         patterns
     }
 
@@ -186,21 +190,21 @@ impl Catalogue {
         pattern: usize,
         mut inside: BTreeSet<usize>,
         (class, left): (usize, &BTreeSet<usize>),
-        truth: &BTreeSet<usize>,
+        is_true: &dyn Fn(usize) -> bool,
         name: &dyn Fn(&BTreeSet<usize>) -> Named,
     ) -> Excepted {
         let mut text = self.text(pattern).to_owned();
-        let (mut exceptions, mut wrong) = self.exceptions(&inside, (class, left), truth);
+        let (mut exceptions, mut wrong) = self.exceptions(&inside, (class, left), is_true);
         while !wrong.is_empty() {
             let kept = |other: usize| self.members(other).iter().filter(|member| wrong.contains(member)).count();
             let narrower = self.patterns(class).iter().copied().min_by_key(|other| (kept(*other), *other));
             let Some(narrower) = narrower.filter(|other| kept(*other) < wrong.len()) else { break };
             text = format!("{text} within {}", self.text(narrower));
             inside = self.members(narrower).iter().filter(|member| inside.contains(member)).copied().collect();
-            (exceptions, wrong) = self.exceptions(&inside, (class, left), truth);
+            (exceptions, wrong) = self.exceptions(&inside, (class, left), is_true);
         }
         let taken: BTreeSet<usize> = exceptions.iter().flat_map(|other| self.members(*other)).copied().collect();
-        let covered = inside.into_iter().filter(|member| truth.contains(member) && !taken.contains(member)).collect();
+        let covered = inside.into_iter().filter(|member| is_true(*member) && !taken.contains(member)).collect();
         let unnamed = wrong.len();
         let texts = exceptions.iter().map(|other| self.text(*other).to_owned());
         let texts: Vec<String> = texts.chain(name(&wrong).into_iter().map(|(text, _)| text)).collect();
@@ -219,13 +223,17 @@ impl Catalogue {
         &self,
         inside: &BTreeSet<usize>,
         (class, left): (usize, &BTreeSet<usize>),
-        truth: &BTreeSet<usize>,
+        is_true: &dyn Fn(usize) -> bool,
     ) -> (Vec<usize>, BTreeSet<usize>) {
-        let mut wrong: BTreeSet<usize> = inside.difference(truth).copied().collect();
+        let mut wrong: BTreeSet<usize> = inside.iter().copied().filter(|member| !is_true(*member)).collect();
         let mut exceptions = Vec::new();
         // What is wrong if letter case matters has a pattern that takes it away for certain; the rest may be another spelling.
         for (loosely, may_take_left) in [(false, false), (false, true), (true, false), (true, true)] {
-            let mut others = if loosely { self.loosely(&wrong) } else { self.by_gain(&wrong) };
+            let mut others = if loosely {
+                self.loosely(&wrong)
+            } else {
+                self.by_gain(&wrong.iter().copied().collect::<Vec<usize>>())
+            };
             // Of patterns that take away as much, the shortest text.
             others.sort_by_key(|(other, gain)| (std::cmp::Reverse(*gain), self.text(*other).len()));
             for (other, _) in others {

@@ -1,13 +1,15 @@
 //! What changes, in words.
 
-use std::collections::btree_map::Entry::{Occupied, Vacant};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use crate::access::clause::Actions;
 use crate::access::point::Atom;
 use crate::access::universe::Universe;
-use crate::model::{Action, Policy, TeamDirectory};
+use crate::model::{Policy, TeamDirectory};
 use crate::source::parallel;
 
+use super::access::Access;
 use super::causes::causes;
 use super::cells::{Cell, Cells, Members};
 use super::cover::Description;
@@ -29,109 +31,111 @@ pub(super) fn entries(
 ) -> Vec<(Outcome, Entry)> {
     let words = Words::of(universe, &cells);
     let reported = cells.cells.iter().filter(|(_, members)| !members.report.is_empty()).collect();
-    let of_cells = parallel::map(reported, CELLS_A_THREAD, |(cell, members)| {
-        of_cell(&words, (universe, statements), (cell, members), states, teams)
+    let said = parallel::map(reported, CELLS_A_THREAD, |(cell, members)| {
+        (cell, of_cell(&words, (universe, statements), (cell, members), states))
     });
-    let mut described: BTreeMap<Key, (BTreeSet<usize>, Entry)> = BTreeMap::new();
-    for (key, method, entry) in of_cells.into_iter().flatten() {
-        match described.entry(key) {
-            Vacant(vacant) => {
-                vacant.insert((method.into_iter().collect(), entry));
-            }
-            Occupied(mut occupied) => {
-                // The example is a request of the first method, in the service's order.
-                let is_respelled = occupied.key().object.starts_with(RESPELLED);
-                let (methods, example) = occupied.get_mut();
-                let because: BTreeSet<Cause> = example.because.iter().chain(&entry.because).cloned().collect();
-                if method < methods.first().copied() {
-                    *example = entry;
-                }
-                if is_respelled {
-                    example.because = because.into_iter().collect();
-                }
-                methods.extend(method);
-            }
-        }
+    let mut by_audience: BTreeMap<(usize, Audience), Vec<Said>> = BTreeMap::new();
+    for (cell, said) in said {
+        let audience = audience(statements, &cell.teams, teams);
+        by_audience.entry((cell.teams.len(), audience)).or_default().extend(said);
     }
-    described
-        .into_iter()
-        .map(|(key, (methods, entry))| {
-            let word = if methods.is_empty() { key.word } else { methods_text(&methods) };
-            (key.outcome, Entry { access: format!("{word} {}", key.object), ..entry })
-        })
-        .collect()
+    let joined =
+        parallel::map(by_audience.into_iter().collect(), 2, |((_, audience), said)| joined(&Arc::new(audience), said));
+    joined.into_iter().flatten().collect()
 }
 
-/// What is said of one cell: an entry each, but for its words, and the method where it is about one.
+/// What is said of members of one cell.
+struct Said {
+    size: usize,
+    object: Access,
+    word: &'static str,
+    outcome: Outcome,
+    /// Where it is about requests.
+    methods: Actions,
+    witness: String,
+    because: Vec<Arc<Cause>>,
+}
+
+impl Said {
+    /// The order of entries for one audience, and what those that differ in their methods share.
+    fn key(&self) -> (usize, &Access, &'static str, Outcome) {
+        (self.size, &self.object, self.word, self.outcome)
+    }
+
+    /// Whether it is said of all spellings together, which come from different rules.
+    fn is_respelled(&self) -> bool {
+        self.object.what().starts_with(RESPELLED)
+    }
+
+    fn entry(self, audience: Arc<Audience>) -> (Outcome, Entry) {
+        let Self { size: _, object, word, outcome, methods, witness, because } = self;
+        let access =
+            if methods == Actions::default() { object.after(word) } else { object.after(&methods_text(methods)) };
+        let (widens, narrows) = match outcome {
+            Outcome::Widened => (true, false),
+            Outcome::Narrowed => (false, true),
+            Outcome::Uncertain { widens, narrows } => (widens, narrows),
+        };
+        (outcome, Entry { audience, access, witness, because, widens, narrows })
+    }
+}
+
+/// One entry for all that is said of the same in several methods.
+fn joined(audience: &Arc<Audience>, mut said: Vec<Said>) -> Vec<(Outcome, Entry)> {
+    // The example is a request of the first method, in the service's order.
+    said.sort_by(|one, other| one.key().cmp(&other.key()).then(one.methods.first().cmp(&other.methods.first())));
+    let mut entries: Vec<(Outcome, Entry)> = Vec::with_capacity(said.len());
+    let mut said = said.into_iter().peekable();
+    while let Some(mut first) = said.next() {
+        while let Some(next) = said.next_if(|next| next.key() == first.key()) {
+            first.methods = first.methods.and(next.methods);
+            if first.is_respelled() {
+                first.because.extend(next.because);
+                first.because.sort();
+                first.because.dedup();
+            }
+        }
+        entries.push(first.entry(Arc::clone(audience)));
+    }
+    entries
+}
+
+/// What is said of one cell, but for its audience.
 fn of_cell(
     words: &Words<'_>,
     (universe, statements): (&Universe, &Statements),
     (cell, members): (&Cell, &Members),
     states: (&[Policy], &[Policy]),
-    teams: &TeamDirectory,
-) -> Vec<(Key, Option<usize>, Entry)> {
-    let audience = audience(statements, &cell.teams, teams);
+) -> Vec<Said> {
     let at = words.at(cell.at);
-    let (widens, narrows) = match cell.outcome {
-        Outcome::Widened => (true, false),
-        Outcome::Narrowed => (false, true),
-        Outcome::Uncertain { widens, narrows } => (widens, narrows),
-    };
-    let (word, method) = match cell.atom {
-        Atom::Http(method) => (String::new(), Action::METHODS.iter().position(|own| *own == method)),
-        atom @ (Atom::Tcp | Atom::Udp | Atom::Read | Atom::Write) => (atom.to_string(), None),
+    let (word, methods) = match cell.atom {
+        Atom::Http(method) => ("", words.cells.methods_like(method)),
+        Atom::Tcp => ("connect:tcp", Actions::default()),
+        Atom::Udp => ("connect:udp", Actions::default()),
+        Atom::Read => ("read", Actions::default()),
+        Atom::Write => ("write", Actions::default()),
     };
     let numbering = &words.numbering;
-    let because = |description: &Description, sample: usize| {
-        let of = |member| causes(statements, cell, &numbering.hits(cell, member), universe, states);
-        if description.text != RESPELLED {
-            return of(sample);
-        }
-        // Said together, they come from different rules.
-        let all: BTreeSet<Cause> = description.covered.iter().flat_map(|member| of(*member)).collect();
-        all.into_iter().collect()
+    let causes = |members: &[usize], action: Actions| {
+        let hits = members.iter().map(|member| numbering.hits(cell, *member));
+        causes(statements, (cell, action), hits, universe, states)
     };
-    let of = |description: Description| {
-        let sample = description.covered.iter().copied().min_by_key(|member| numbering.rank(cell.kind, *member))?;
-        let entry = Entry {
-            audience: audience.clone(),
-            access: String::new(),
-            witness: numbering.witness(cell, sample).to_string(),
-            because: because(&description, sample),
-            widens,
-            narrows,
-        };
-        let key = Key {
-            teams: cell.teams.len(),
-            audience: audience.clone(),
-            size: description.size,
-            object: description.text + &at,
-            word: word.clone(),
-            outcome: cell.outcome,
-        };
-        Some((key, method, entry))
+    let of = |Description { text, size, covered }: Description| {
+        let sample = covered.iter().copied().min_by_key(|member| numbering.rank(cell.kind, *member))?;
+        let needed = Actions::needed(cell.atom);
+        let because = if text == RESPELLED { causes(&covered, needed.and(methods)) } else { causes(&[sample], needed) };
+        let witness = numbering.witness(cell, sample).to_string();
+        let object = Access::new(text, Arc::clone(&at));
+        Some(Said { size, object, word, outcome: cell.outcome, methods, witness, because })
     };
     words.describe(cell, members).into_iter().filter_map(of).collect()
 }
 
-/// The order of entries, and what the methods of one entry share.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Key {
-    teams: usize,
-    audience: Audience,
-    size: usize,
-    object: String,
-    word: String,
-    outcome: Outcome,
-}
-
-fn methods_text(methods: &BTreeSet<usize>) -> String {
-    let all = Action::METHODS;
-    if methods.len() == all.len() {
+fn methods_text(methods: Actions) -> String {
+    if methods == Actions::HTTP {
         return "ANY".to_owned();
     }
-    let names: Vec<String> =
-        methods.iter().filter_map(|at| all.get(*at)).map(|name| name.to_ascii_uppercase()).collect();
+    let names: Vec<String> = methods.methods().map(str::to_ascii_uppercase).collect();
     names.join(",")
 }
 

@@ -2,6 +2,8 @@
 //!
 //! Invariant: an entry with a request that shows it is certain; without one it is uncertain, once for both directions.
 
+use std::sync::Arc;
+
 use super::{Audience, Cause, Entry, Outcome};
 use crate::access::cedar::{self, Effect, McpCause, McpChange};
 use crate::model::{Decision, Policy, TeamDirectory};
@@ -19,10 +21,10 @@ pub(super) fn entries(old: &[Policy], new: &[Policy], teams: &TeamDirectory) -> 
             (None, _) => Outcome::Uncertain { widens, narrows: !widens },
         };
         let entry = Entry {
-            audience: Audience { teams: names },
+            audience: Arc::new(Audience { teams: names }),
             witness: witness.map_or_else(|| access.clone(), |request| format!("mcp {request}")),
-            access,
-            because: because.into_iter().map(cause).collect(),
+            access: access.into(),
+            because: because.into_iter().map(cause).map(Arc::new).collect(),
             widens,
             narrows: !widens,
         };
@@ -39,7 +41,7 @@ pub(super) fn entries(old: &[Policy], new: &[Policy], teams: &TeamDirectory) -> 
 
 /// Whether two uncertain entries say the same but for the direction.
 fn is_same(one: &Entry, other: &Entry) -> bool {
-    one.witness == one.access
+    one.witness == one.access.what()
         && (&one.audience, &one.access, &one.because) == (&other.audience, &other.access, &other.because)
 }
 

@@ -15,6 +15,7 @@
 //! Invariant: an entry is listed exactly when some request changes for its audience and for no smaller one.
 //! [`Comparison::exact`] is false when something undocumented would make a difference; `uncertain` then says what.
 
+mod access;
 mod causes;
 mod cells;
 mod cover;
@@ -26,11 +27,11 @@ mod reach;
 mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use serde::Serialize;
+use crate::model::{Decision, Domain, Policy, Rule, TeamDirectory};
 
-use crate::model::{Decision, Domain, Policy, TeamDirectory};
-
+pub use self::access::Access;
 use self::cells::cells;
 use self::outcome::Outcome;
 use self::reach::Statements;
@@ -38,7 +39,7 @@ use super::classes::Spelling;
 use super::universe::Universe;
 
 /// What a change means for access.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Comparison {
     /// Whether everything that changes is known for certain.
     pub exact: bool,
@@ -51,16 +52,16 @@ pub struct Comparison {
 }
 
 /// Access that changes for an audience.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
     /// For whom: members of just these teams, and everybody with further teams whose rules do not matter here.
-    pub audience: Audience,
+    pub audience: Arc<Audience>,
     /// What changes, in patterns.
-    pub access: String,
+    pub access: Access,
     /// One request that changes, as `can` takes it.
     pub witness: String,
     /// The rules that make the difference.
-    pub because: Vec<Cause>,
+    pub because: Vec<Arc<Cause>>,
     /// Whether the audience may gain something; certain in `widened`.
     pub widens: bool,
     /// Whether the audience may lose something; certain in `narrowed`.
@@ -68,7 +69,7 @@ pub struct Entry {
 }
 
 /// Members of just these teams.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Audience {
     /// Names of at most two teams, sorted; empty for a member of none, who stands for the whole organization.
     pub teams: Vec<String>,
@@ -90,15 +91,14 @@ pub struct Cause {
 }
 
 impl Cause {
+    fn of_rule(comes: bool, policy: &Policy, rule: &Rule) -> Self {
+        let (policy, name) = (policy.name.clone(), rule.name.clone());
+        Self { comes, policy, rule: Some(name), decision: Some(rule.decision), statement: None }
+    }
+
     /// Whether it gives access rather than takes it away.
     fn opens(&self) -> bool {
         self.comes == (self.decision == Some(Decision::Allow))
-    }
-}
-
-impl Serialize for Cause {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
     }
 }
 
@@ -136,11 +136,12 @@ pub fn compare(old: &[Policy], new: &[Policy], teams: &TeamDirectory) -> Compari
 impl Comparison {
     /// Leaves out what may happen to other spellings because of rules that certainly do the same to their own.
     fn leave_out_what_follows(&mut self) {
-        let is_respelled = |entry: &Entry| entry.access.contains(words::RESPELLED);
-        let audiences: BTreeSet<&Audience> =
+        let is_respelled = |entry: &Entry| entry.access.what().contains(words::RESPELLED);
+        type Certain = BTreeMap<Arc<Audience>, BTreeSet<Arc<Cause>>>;
+        let audiences: BTreeSet<&Arc<Audience>> =
             self.uncertain.iter().filter(|entry| is_respelled(entry)).map(|entry| &entry.audience).collect();
         let certain = |entries: &[Entry]| {
-            let mut causes: BTreeMap<Audience, BTreeSet<Cause>> = BTreeMap::new();
+            let mut causes: Certain = BTreeMap::new();
             for entry in entries.iter().filter(|entry| audiences.contains(&entry.audience)) {
                 causes.entry(entry.audience.clone()).or_default().extend(entry.because.iter().cloned());
             }
@@ -149,8 +150,8 @@ impl Comparison {
         let (widened, narrowed) = (certain(&self.widened), certain(&self.narrowed));
         self.uncertain.retain(|entry| {
             // What only makes less of a gain or a loss, such as the rule that another one takes the place of, is beside it.
-            let by = |certain: &BTreeMap<Audience, BTreeSet<Cause>>, opens: bool| {
-                let leads = |cause: &&Cause| cause.opens() == opens;
+            let by = |certain: &Certain, opens: bool| {
+                let leads = |cause: &&Arc<Cause>| cause.opens() == opens;
                 certain.get(&entry.audience).is_some_and(|own| {
                     entry.because.iter().any(|cause| leads(&cause))
                         && entry.because.iter().filter(leads).all(|cause| own.contains(cause))
@@ -174,13 +175,13 @@ impl Comparison {
 
 /// Where the last policy of a domain goes: whether everything is still denied then is not documented.
 fn domains_that_end(old: &[Policy], new: &[Policy]) -> Vec<Entry> {
-    let last = |domain: Domain| -> Vec<Cause> {
+    let last = |domain: Domain| -> Vec<Arc<Cause>> {
         let of = |policies: &[Policy]| -> Vec<String> {
             policies.iter().filter(|policy| policy.domain() == Some(domain)).map(|policy| policy.name.clone()).collect()
         };
         let gone = if of(new).is_empty() { of(old) } else { Vec::new() };
         gone.into_iter()
-            .map(|policy| Cause { comes: false, policy, rule: None, decision: None, statement: None })
+            .map(|policy| Arc::new(Cause { comes: false, policy, rule: None, decision: None, statement: None }))
             .collect()
     };
     [
@@ -192,8 +193,8 @@ fn domains_that_end(old: &[Policy], new: &[Policy]) -> Vec<Entry> {
     .map(|(domain, access, witness)| (last(domain), access, witness))
     .filter(|(because, ..)| !because.is_empty())
     .map(|(because, access, witness)| Entry {
-        audience: Audience::default(),
-        access: access.to_owned(),
+        audience: Arc::default(),
+        access: access.to_owned().into(),
         witness: witness.to_owned(),
         because,
         widens: true,

@@ -2,8 +2,6 @@
 //!
 //! Invariant: an example is one of its cell, at an address at which the change happens.
 
-use std::collections::{HashMap, HashSet};
-
 use ipnet::IpNet;
 
 use crate::access::address::AddressClass;
@@ -14,6 +12,7 @@ use crate::access::trie::Hit;
 use crate::access::universe::{Host, HostClass, RequestClass, Universe};
 use crate::access::unknowns::Unknown;
 use crate::access::witness::Witness;
+use crate::hash::{HashMap, HashSet};
 use crate::model::Decision;
 
 use super::cells::{At, Cell, Cells, Kind, request_offsets};
@@ -33,7 +32,7 @@ pub(super) struct Numbering<'a> {
 impl<'a> Numbering<'a> {
     pub(super) fn of(universe: &'a Universe, cells: &'a Cells) -> Self {
         let folders = universe.folders.iter().map(|class| class.hits.as_slice()).collect();
-        let mut requests: Vec<HashMap<&'a [Hit], Actions>> = vec![HashMap::new(); universe.requests.len()];
+        let mut requests: Vec<HashMap<&'a [Hit], Actions>> = vec![HashMap::default(); universe.requests.len()];
         for (of_host, all) in universe.requests.iter().zip(&mut requests) {
             for own in of_host {
                 let methods = all.entry(&own.hits).or_default();
@@ -54,9 +53,20 @@ impl<'a> Numbering<'a> {
         port.zip(class).expect("a port and an address of this universe")
     }
 
+    /// The position of the host of a request.
+    fn host_of(&self, number: usize) -> usize {
+        self.offsets.partition_point(|offset| *offset <= number).saturating_sub(1)
+    }
+
+    /// The position of the host that a number stands for as a whole, where no HTTP clause covers it.
+    pub(super) fn uncovered(&self, number: usize) -> Option<usize> {
+        let at = self.host_of(number);
+        self.universe.requests_of(self.host(at)).is_empty().then_some(at)
+    }
+
     /// The host and the request of a number.
     pub(super) fn request(&self, number: usize) -> (&'a HostClass, Option<&'a RequestClass>) {
-        let at = self.offsets.partition_point(|offset| *offset <= number).saturating_sub(1);
+        let at = self.host_of(number);
         let class = self.host(at);
         let first = self.offsets.get(at).copied().unwrap_or_default();
         (class, self.universe.requests_of(class).get(number - first))
@@ -76,20 +86,17 @@ impl<'a> Numbering<'a> {
         let cased = |own: &[Hit]| -> Vec<Hit> {
             own.iter().filter(|hit| !hit.unknowns.contains(Unknown::Case)).copied().collect()
         };
-        let differ = |own: &[Hit], cased: &[Hit]| cased.len() < own.len();
+        let differ = |own: &[Hit]| own.iter().any(|hit| hit.unknowns.contains(Unknown::Case));
         match (cell.kind, cell.atom) {
             (Kind::Folders, _) => self.universe.folders.get(member).is_some_and(|class| {
-                let cased = cased(&class.hits);
                 // A single folder has a name of its own, which may be an exception.
-                !class.single && differ(&class.hits, &cased) && self.folders.contains(cased.as_slice())
+                !class.single && differ(&class.hits) && self.folders.contains(cased(&class.hits).as_slice())
             }),
             (Kind::Requests, Atom::Http(method)) => {
                 let (host, request) = self.request(member);
                 request.zip(self.requests.get(host.requests)).is_some_and(|(request, all)| {
-                    let cased = cased(&request.hits);
-                    let methods = all.get(cased.as_slice());
-                    differ(&request.hits, &cased)
-                        && methods.is_some_and(|methods| methods.meets(Actions::method(method)))
+                    let methods = || all.get(cased(&request.hits).as_slice());
+                    differ(&request.hits) && methods().is_some_and(|methods| methods.meets(Actions::method(method)))
                 })
             }
             (Kind::Requests | Kind::Hosts | Kind::Addresses, _) => false,

@@ -5,7 +5,9 @@
 //! or a reorder leaves nothing that differs.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
+use super::Cause;
 use crate::access::clause::{Actions, Clause, Target, clauses};
 use crate::access::unknowns::Unknowns;
 use crate::access::vicinity::Vicinity;
@@ -72,7 +74,8 @@ impl Change {
 pub(super) struct Source {
     pub(super) new: bool,
     pub(super) policy: usize,
-    pub(super) rule: usize,
+    /// The number of what is said of it as a cause.
+    cause: usize,
     actions: Actions,
 }
 
@@ -81,6 +84,7 @@ pub(super) struct Source {
 pub(super) struct Statements {
     pub(super) clauses: Vec<Clause>,
     sources: Vec<Vec<Source>>,
+    causes: Vec<Arc<Cause>>,
     changes: Vec<Change>,
     pub(super) teams: Vec<String>,
 }
@@ -91,11 +95,15 @@ impl Statements {
         let teams: BTreeMap<&str, usize> = names.iter().copied().zip(0..).collect();
         let Stated { differing, staying } = stated(old, new);
         let mut said = Said::default();
+        let mut causes = Vec::new();
+        let mut reaches = Reaches::default();
         let differing = parallel::map(differing, RULES_A_THREAD, |stating| (clauses(stating.rule, 0), stating));
-        for (clauses, Stating { source, policy, .. }) in differing {
-            let reach = Reach::of(&policy.scope, &teams);
-            let (before, after) = if source.new { (None, Some(&reach)) } else { (Some(&reach), None) };
-            clauses.into_iter().for_each(|clause| said.add(clause, before, after, Some(source)));
+        for (clauses, Stating { source, policy, rule }) in differing {
+            let source = Source { cause: causes.len(), ..source };
+            causes.push(Arc::new(Cause::of_rule(source.new, policy, rule)));
+            let reach = reaches.of_scope(&policy.scope, &teams);
+            let (before, after) = if source.new { (NOBODY, reach) } else { (reach, NOBODY) };
+            clauses.into_iter().for_each(|clause| said.add(clause, (before, after), Some(source), &mut reaches));
         }
         if !said.entries.is_empty() && !staying.is_empty() {
             let vicinity = Vicinity::of(said.targets.keys());
@@ -105,24 +113,25 @@ impl Statements {
             };
             let staying = parallel::map(staying, RULES_A_THREAD, near);
             for (policy, met) in staying.into_iter().filter(|(_, met)| !met.is_empty()) {
-                let reach = Reach::of(&policy.scope, &teams);
-                met.into_iter().for_each(|clause| said.add(clause, Some(&reach), Some(&reach), None));
+                let reach = reaches.of_scope(&policy.scope, &teams);
+                met.into_iter().for_each(|clause| said.add(clause, (reach, reach), None, &mut reaches));
             }
         }
-        let mut statements = Self { teams: names.into_iter().map(str::to_owned).collect(), ..Self::default() };
-        statements.join(said);
+        let teams = names.into_iter().map(str::to_owned).collect();
+        let mut statements = Self { teams, causes, ..Self::default() };
+        statements.join(said, &reaches);
         statements
     }
 
     /// Joins entries that differ in their action only.
-    fn join(&mut self, said: Said) {
+    fn join(&mut self, said: Said, reaches: &Reaches) {
         let mut targets: Vec<(usize, Target)> = said.targets.into_iter().map(|(target, at)| (at, target)).collect();
         targets.sort_unstable_by_key(|(at, _)| *at);
-        let mut groups: HashMap<Change, usize> = HashMap::default();
+        let mut groups: HashMap<(usize, usize), usize> = HashMap::default();
         let mut joined: HashMap<(usize, Decision, Unknowns, usize), usize> = HashMap::default();
         for Entry { key: Key { target, decision, action, unknowns }, change, sources } in said.entries {
-            let group = *groups.entry(change).or_insert_with_key(|change| {
-                self.changes.push(change.clone());
+            let group = *groups.entry(change).or_insert_with_key(|(old, new)| {
+                self.changes.push(Change { old: reaches.get(*old).clone(), new: reaches.get(*new).clone() });
                 self.changes.len() - 1
             });
             let at = *joined.entry((target, decision, unknowns, group)).or_insert_with(|| {
@@ -148,10 +157,71 @@ impl Statements {
         self.changes.get(group).expect("clauses are in these groups")
     }
 
+    /// The rule of a source as a cause.
+    pub(super) fn cause(&self, source: &Source) -> Arc<Cause> {
+        Arc::clone(self.causes.get(source.cause).expect("sources have these causes"))
+    }
+
     /// Where a clause speaks about an action.
     pub(super) fn sources(&self, clause: u32, action: Actions) -> impl Iterator<Item = &Source> {
         let all = self.sources.get(clause as usize).map(Vec::as_slice).unwrap_or_default();
         all.iter().filter(move |source| source.actions.meets(action))
+    }
+}
+
+/// Whom clauses reach, by number: thousands of them reach the same.
+#[derive(Debug)]
+struct Reaches<'a> {
+    list: Vec<Reach>,
+    known: HashMap<Reach, usize>,
+    scopes: HashMap<&'a Scope, usize>,
+    joined: HashMap<(usize, usize), usize>,
+}
+
+/// The number of the reach of what is not said.
+const NOBODY: usize = 0;
+
+impl<'a> Reaches<'a> {
+    fn number(&mut self, reach: Reach) -> usize {
+        *self.known.entry(reach).or_insert_with_key(|reach| {
+            self.list.push(reach.clone());
+            self.list.len() - 1
+        })
+    }
+
+    fn get(&self, number: usize) -> &Reach {
+        self.list.get(number).expect("reaches have these numbers")
+    }
+
+    fn of_scope(&mut self, scope: &'a Scope, teams: &BTreeMap<&str, usize>) -> usize {
+        if let Some(number) = self.scopes.get(scope) {
+            return *number;
+        }
+        let number = self.number(Reach::of(scope, teams));
+        self.scopes.insert(scope, number);
+        number
+    }
+
+    fn joined(&mut self, one: usize, other: usize) -> usize {
+        if one == other || other == NOBODY {
+            return one;
+        }
+        if let Some(number) = self.joined.get(&(one, other)) {
+            return *number;
+        }
+        let mut reach = self.get(one).clone();
+        reach.join(self.get(other));
+        let number = self.number(reach);
+        self.joined.insert((one, other), number);
+        number
+    }
+}
+
+impl Default for Reaches<'_> {
+    fn default() -> Self {
+        let nobody = Reach::default();
+        let known = HashMap::from_iter([(nobody.clone(), NOBODY)]);
+        Self { list: vec![nobody], known, scopes: HashMap::default(), joined: HashMap::default() }
     }
 }
 
@@ -176,24 +246,24 @@ struct Key {
 #[derive(Debug)]
 struct Entry {
     key: Key,
-    change: Change,
+    /// The numbers of the reaches before and after.
+    change: (usize, usize),
     sources: Vec<Source>,
 }
 
 impl Said {
-    fn add(&mut self, clause: Clause, old: Option<&Reach>, new: Option<&Reach>, source: Option<Source>) {
+    fn add(&mut self, clause: Clause, (old, new): (usize, usize), source: Option<Source>, reaches: &mut Reaches) {
         let Clause { target, decision, actions, unknowns, group: _ } = clause;
         let next = self.targets.len();
         let target = *self.targets.entry(target).or_insert(next);
         for action in actions.single() {
             let key = Key { target, decision, action, unknowns };
             let at = *self.known.entry(key).or_insert_with(|| {
-                self.entries.push(Entry { key, change: Change::default(), sources: Vec::new() });
+                self.entries.push(Entry { key, change: (NOBODY, NOBODY), sources: Vec::new() });
                 self.entries.len() - 1
             });
             let Some(Entry { change, sources, .. }) = self.entries.get_mut(at) else { continue };
-            old.into_iter().for_each(|reach| change.old.join(reach));
-            new.into_iter().for_each(|reach| change.new.join(reach));
+            *change = (reaches.joined(change.0, old), reaches.joined(change.1, new));
             sources.extend(source.map(|source| Source { actions: action, ..source }));
         }
     }
@@ -239,7 +309,7 @@ fn stated<'a>(old: &'a [Policy], new: &'a [Policy]) -> Stated<'a> {
         for (number, policy) in policies.iter().enumerate() {
             for (at, rule) in policy.rules().iter().enumerate() {
                 if !in_place(policy, at, rule) {
-                    let source = Source { new: is_new, policy: number, rule: at, actions: Actions::default() };
+                    let source = Source { new: is_new, policy: number, cause: 0, actions: Actions::default() };
                     moved.push(Stating { source, policy, rule });
                 } else if is_new {
                     staying.push((policy, rule));

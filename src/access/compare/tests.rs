@@ -242,8 +242,8 @@ fn causes_name_the_rules_that_make_the_difference() {
         .widened
         .iter()
         .map(|entry| {
-            let because = entry.because.iter().map(Cause::to_string).collect();
-            (entry.audience.teams.clone(), entry.access.clone(), because)
+            let because = entry.because.iter().map(ToString::to_string).collect();
+            (entry.audience.teams.clone(), entry.access.to_string(), because)
         })
         .collect();
     let allow = "now allow `p1 › allow connect:tcp x.example y.example`".to_owned();
@@ -271,7 +271,7 @@ fn mcp_policies_are_compared_by_what_they_permit() {
         assert_eq!(exact, uncertain.is_empty());
         let of = |sign: &'static str, entries: Vec<Entry>| {
             entries.into_iter().map(move |entry| {
-                let because: Vec<String> = entry.because.iter().map(Cause::to_string).collect();
+                let because: Vec<String> = entry.because.iter().map(ToString::to_string).collect();
                 format!("{sign} {} | {} | {}", entry.access, entry.witness, because.join(", "))
             })
         };

@@ -1,6 +1,7 @@
 //! The patterns of the rules, for each kind of members that something is reported of.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use crate::access::clause::{Actions, Target};
 use crate::access::host::Destination;
@@ -11,6 +12,7 @@ use crate::access::trie::Hit;
 use crate::access::universe::{Host, HostClass, Universe};
 use crate::access::unknowns::{Unknown, Unknowns};
 use crate::access::witness::bracketed;
+use crate::source::parallel;
 
 use super::cells::{At, Cell, Cells, Kind, Members};
 use super::cover::{Catalogue, Description, Named};
@@ -19,16 +21,19 @@ use super::numbering::Numbering;
 /// What may be another spelling of what rules name.
 pub(super) const RESPELLED: &str = "** in another spelling";
 
+/// Fewer places than this are not worth a thread.
+const PLACES_A_THREAD: usize = 8;
+
 /// The patterns of the rules, for each kind of members that something is reported of.
 pub(super) struct Words<'a> {
-    universe: &'a Universe,
-    cells: &'a Cells,
+    pub(super) cells: &'a Cells,
     pub(super) numbering: Numbering<'a>,
     folders: Catalogue,
     hosts: Catalogue,
     requests: Catalogue,
     addresses: Catalogue,
-    blocks: Catalogue,
+    /// Where the address must be for something to happen, by the number of the place.
+    places: Vec<Arc<str>>,
 }
 
 impl<'a> Words<'a> {
@@ -69,13 +74,16 @@ impl<'a> Words<'a> {
             texts.collect()
         };
         let mut words = Self {
-            universe,
             cells,
             numbering: Numbering::of(universe, cells),
             folders: Catalogue::default(),
             hosts: Catalogue::default(),
             requests: Catalogue::default(),
-            addresses: Catalogue::of(universe.ports_of_any_address().iter().flat_map(|port| {
+            addresses: Catalogue::default(),
+            places: Vec::new(),
+        };
+        if needs(Kind::Addresses) {
+            words.addresses = Catalogue::of(universe.ports_of_any_address().iter().flat_map(|port| {
                 let own = if port.other_port { None } else { Some(port.port) };
                 let blocks = universe.addresses.iter().map(|class| patterns(&class.hits));
                 let texts = blocks.map(move |blocks| {
@@ -83,9 +91,13 @@ impl<'a> Words<'a> {
                     blocks.iter().cloned().chain(with_port).collect()
                 });
                 texts.collect::<Vec<Vec<String>>>()
-            })),
-            blocks: Catalogue::of(universe.addresses.iter().map(|class| patterns(&class.hits))),
-        };
+            }));
+        }
+        if !cells.places.is_empty() {
+            let blocks = Catalogue::of(universe.addresses.iter().map(|class| patterns(&class.hits)));
+            let places = cells.places.iter().collect();
+            words.places = parallel::map(places, PLACES_A_THREAD, |classes| place(universe, &blocks, classes).into());
+        }
         if needs(Kind::Folders) {
             words.folders = Catalogue::of(universe.folders.iter().map(|class| {
                 let own = class.single.then(|| folder_text(&class.labels));
@@ -128,7 +140,7 @@ impl<'a> Words<'a> {
     /// Patterns are those of the rules, and mean what they mean to the service, whether it minds letter case or not. So what
     /// may be another spelling is said apart, where it is uncertain, and never keeps a pattern from being true.
     pub(super) fn describe(&self, cell: &Cell, members: &Members) -> Vec<Description> {
-        let Members { report, truth } = members;
+        let report = &members.report;
         let numbering = &self.numbering;
         let is_apart = |member: &usize| {
             numbering.is_respelled(cell.kind, *member) || numbering.may_be_respelled(cell.kind, *member)
@@ -136,33 +148,32 @@ impl<'a> Words<'a> {
         if !cell.outcome.is_uncertain() {
             // What changes for certain changes like what it is if case matters, and that is said.
             let said = |member: &usize| !numbering.follows(cell, *member);
-            return self.in_patterns(cell, &report.iter().copied().filter(said).collect(), truth);
+            return self.in_patterns(cell, &report.iter().copied().filter(said).collect::<Vec<usize>>(), members);
         }
-        let (apart, report): (BTreeSet<usize>, BTreeSet<usize>) = report.iter().copied().partition(is_apart);
-        let mut descriptions = self.in_patterns(cell, &report, truth);
-        if !apart.is_empty() {
-            let covered = apart.into_iter().collect();
+        let (covered, report): (Vec<usize>, Vec<usize>) = report.iter().copied().partition(is_apart);
+        let mut descriptions = self.in_patterns(cell, &report, members);
+        if !covered.is_empty() {
             descriptions.push(Description { text: RESPELLED.to_owned(), size: usize::MAX, covered });
         }
         descriptions
     }
 
-    fn in_patterns(&self, cell: &Cell, report: &BTreeSet<usize>, truth: &BTreeSet<usize>) -> Vec<Description> {
-        let counts = |member: usize| truth.contains(&member) || !self.numbering.is_respelled(cell.kind, member);
+    fn in_patterns(&self, cell: &Cell, report: &[usize], members: &Members) -> Vec<Description> {
+        let is_true = |member: usize| members.has(member);
+        let counts = |member: usize| members.has(member) || !self.numbering.is_respelled(cell.kind, member);
         match cell.kind {
-            Kind::Folders => self.folders.describe(report, truth, &counts, &|left| self.each(cell, left)),
-            Kind::Addresses => self.addresses.describe(report, truth, &|_| true, &|left| self.each(cell, left)),
-            Kind::Hosts => self.hosts.describe(report, truth, &|_| true, &|left| self.each_host(left)),
+            Kind::Folders => self.folders.describe(report, &is_true, &counts, &|left| self.each(cell, left)),
+            Kind::Addresses => self.addresses.describe(report, &is_true, &|_| true, &|left| self.each(cell, left)),
+            Kind::Hosts => self.hosts.describe(report, &is_true, &|_| true, &|left| self.each_host(left)),
             Kind::Requests => {
                 // Requests to hosts without HTTP clauses change as their connections do.
                 let tcp = Cell { atom: Atom::Tcp, kind: Kind::Hosts, ..cell.clone() };
-                let connections = self.cells.cells.get(&tcp).map(|members| &members.truth).into_iter().flatten();
-                let uncovered = connections
-                    .filter(|host| {
-                        self.universe.hosts.get(**host).is_some_and(|own| self.universe.requests_of(own).is_empty())
-                    })
-                    .filter_map(|host| self.numbering.offsets.get(*host));
-                let truth = truth.iter().chain(uncovered).copied().collect();
+                let connections = self.cells.cells.get(&tcp);
+                let is_true = |number| {
+                    let uncovered = || self.numbering.uncovered(number);
+                    members.has(number)
+                        || connections.is_some_and(|members| uncovered().is_some_and(|host| members.has(host)))
+                };
                 let exists = |number| {
                     counts(number)
                         && match (self.numbering.request(number).1, cell.atom) {
@@ -170,7 +181,7 @@ impl<'a> Words<'a> {
                             _ => true,
                         }
                 };
-                self.requests.describe(report, &truth, &exists, &|left| self.each(cell, left))
+                self.requests.describe(report, &is_true, &exists, &|left| self.each(cell, left))
             }
         }
     }
@@ -200,23 +211,27 @@ impl<'a> Words<'a> {
     }
 
     /// Where the address must be for the change to happen.
-    pub(super) fn at(&self, at: At) -> String {
-        let Some(classes) = self.cells.places(at) else { return String::new() };
-        let unmatched = |class: &usize| self.universe.addresses.get(*class).is_some_and(|class| class.hits.is_empty());
-        let all = || 0..self.universe.addresses.len();
-        let (word, set) = if classes.iter().any(unmatched) {
-            (" except at ", all().filter(|class| !classes.contains(class)).collect())
-        } else {
-            (" at ", classes.clone())
-        };
-        let name = |left: &BTreeSet<usize>| -> Named {
-            let text = |class: &usize| self.universe.addresses.get(*class).map(|class| class.witness.to_string());
-            left.iter().map(|class| (text(class).unwrap_or_default(), vec![*class])).collect()
-        };
-        let descriptions = self.blocks.describe(&set, &set, &|_| true, &name);
-        let texts: Vec<String> = descriptions.into_iter().map(|description| description.text).collect();
-        format!("{word}{}", texts.join(", "))
+    pub(super) fn at(&self, at: At) -> Arc<str> {
+        at.and_then(|at| self.places.get(at)).cloned().unwrap_or_default()
     }
+}
+
+/// Some classes of addresses, in words.
+fn place(universe: &Universe, blocks: &Catalogue, classes: &BTreeSet<usize>) -> String {
+    let unmatched = |class: &usize| universe.addresses.get(*class).is_some_and(|class| class.hits.is_empty());
+    let all = || 0..universe.addresses.len();
+    let (word, set): (&str, Vec<usize>) = if classes.iter().any(unmatched) {
+        (" except at ", all().filter(|class| !classes.contains(class)).collect())
+    } else {
+        (" at ", classes.iter().copied().collect())
+    };
+    let name = |left: &BTreeSet<usize>| -> Named {
+        let text = |class: &usize| universe.addresses.get(*class).map(|class| class.witness.to_string());
+        left.iter().map(|class| (text(class).unwrap_or_default(), vec![*class])).collect()
+    };
+    let descriptions = blocks.describe(&set, &|class| set.binary_search(&class).is_ok(), &|_| true, &name);
+    let texts: Vec<String> = descriptions.into_iter().map(|description| description.text).collect();
+    format!("{word}{}", texts.join(", "))
 }
 
 /// How one host is called that is not like others.
