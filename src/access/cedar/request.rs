@@ -55,12 +55,13 @@ impl McpRequest {
         let text = text.trim();
         let (action, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
         let action = parse_action(action)?;
-        if [" '{", " \"{"].iter().any(|quoted| rest.contains(quoted)) {
+        let (object, quoted) = (rest.find(" {"), [" '{", " \"{"].iter().filter_map(|quoted| rest.find(quoted)).min());
+        if quoted.is_some_and(|quoted| object.is_none_or(|object| quoted < object)) {
             // As a part of the target, which a shell's quotes would make it, it would be a tool that nobody has.
             let help = "write them as they are, such as `{\"readOnly\": true}`";
             return Err(NoRequest::new("the attributes are in quotes", help));
         }
-        let (target, object) = match rest.find(" {") {
+        let (target, object) = match object {
             Some(at) => (rest.get(..at).unwrap_or_default().trim(), rest.get(at..).unwrap_or_default().trim()),
             None if rest.trim_start().starts_with('{') => ("", rest),
             None => (rest.trim(), ""),
@@ -256,6 +257,7 @@ mod tests {
             ("readResource docs/file:///a/b c", Some("docs"), "file:///a/b c", 0),
             ("getPrompt  docs/summary ", Some("docs"), "summary", 0),
             ("invokePrimordial code-mode {\"args\": {\"a\": [1, {\"b\": \"c\"}]}}", None, "code-mode", 0),
+            ("invokeTool a/b {\"args\": {\"text\": \"{name}\"}}", Some("a"), "b", 0),
             // a server's name may have a slash when it is registered
             (
                 r#"register io.example/x {"type": "remote-dcr", "args": ["-y"]}"#,
@@ -280,6 +282,7 @@ mod tests {
             ("invokeTool {\"readOnly\": true}", "write `invokeTool SERVER/TOOL`"),
             ("invokeTool /x", "write `invokeTool SERVER/TOOL`"),
             ("register", "write `register SERVER`"),
+            ("invokeTool a/b '{\"readOnly\": true}'", "write them as they are, such as `{\"readOnly\": true}`"),
             ("invokeTool a/b {\"readonly\": true}", "did you mean `readOnly`?"),
             ("invokeTool a/b {\"readOnly\": \"true\"}", "write `true` or `false` without quotes"),
             ("invokeTool a/b {\"name\": \"c\"}", "the target says it already"),
