@@ -125,26 +125,41 @@ impl Statements {
 
     /// Joins entries that differ in their action only.
     fn join(&mut self, said: Said, reaches: &Reaches) {
-        let mut targets: Vec<(usize, Target)> = said.targets.into_iter().map(|(target, at)| (at, target)).collect();
-        targets.sort_unstable_by_key(|(at, _)| *at);
         let mut groups: HashMap<(usize, usize), usize> = HashMap::default();
-        let mut joined: HashMap<(usize, Decision, Unknowns, usize), usize> = HashMap::default();
-        for Entry { key: Key { target, decision, action, unknowns }, change, sources } in said.entries {
+        let mut known: HashMap<(usize, Decision, Unknowns, usize), usize> = HashMap::default();
+        let mut joined: Vec<(Key, usize)> = Vec::new();
+        for Entry { key, change, sources } in said.entries {
             let group = *groups.entry(change).or_insert_with_key(|(old, new)| {
                 self.changes.push(Change { old: reaches.get(*old).clone(), new: reaches.get(*new).clone() });
                 self.changes.len() - 1
             });
-            let at = *joined.entry((target, decision, unknowns, group)).or_insert_with(|| {
-                let (_, target) = targets.get(target).expect("an entry's target is known");
-                let (target, actions) = (target.clone(), Actions::default());
-                self.clauses.push(Clause { target, decision, actions, unknowns, group });
+            let Key { target, decision, action, unknowns } = key;
+            let at = *known.entry((target, decision, unknowns, group)).or_insert_with(|| {
+                joined.push((Key { action: Actions::default(), ..key }, group));
                 self.sources.push(Vec::new());
-                self.clauses.len() - 1
+                joined.len() - 1
             });
-            if let (Some(own), Some(all)) = (self.clauses.get_mut(at), self.sources.get_mut(at)) {
-                own.actions = own.actions.and(action);
+            if let (Some((own, _)), Some(all)) = (joined.get_mut(at), self.sources.get_mut(at)) {
+                own.action = own.action.and(action);
                 all.extend(sources);
             }
+        }
+        let mut targets: Vec<(usize, Target)> = said.targets.into_iter().map(|(target, at)| (at, target)).collect();
+        targets.sort_unstable_by_key(|(at, _)| *at);
+        // Most targets are of one clause, which takes them.
+        let mut targets: Vec<Option<Target>> = targets.into_iter().map(|(_, target)| Some(target)).collect();
+        let mut uses = vec![0_usize; targets.len()];
+        for (key, _) in &joined {
+            if let Some(uses) = uses.get_mut(key.target) {
+                *uses += 1;
+            }
+        }
+        for (Key { target: at, decision, action: actions, unknowns }, group) in joined {
+            let (target, left) = targets.get_mut(at).zip(uses.get_mut(at)).expect("an entry's target is known");
+            *left -= 1;
+            let target = if *left == 0 { target.take() } else { target.clone() };
+            let target = target.expect("a target is taken by its last clause");
+            self.clauses.push(Clause { target, decision, actions, unknowns, group });
         }
     }
 

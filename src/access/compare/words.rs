@@ -24,6 +24,9 @@ pub(super) const RESPELLED: &str = "** in another spelling";
 /// Fewer places than this are not worth a thread.
 const PLACES_A_THREAD: usize = 8;
 
+/// So many classes are put into words at a time.
+const CLASSES_AT_A_TIME: usize = 1_000;
+
 /// The patterns of the rules, for each kind of members that something is reported of.
 pub(super) struct Words<'a> {
     pub(super) cells: &'a Cells,
@@ -73,68 +76,65 @@ impl<'a> Words<'a> {
             let texts = targets.flat_map(|(stated, path)| [stated, port].map(|port| text::requests(&own, port, &path)));
             texts.collect()
         };
-        let mut words = Self {
-            cells,
-            numbering: Numbering::of(universe, cells),
-            folders: Catalogue::default(),
-            hosts: Catalogue::default(),
-            requests: Catalogue::default(),
-            addresses: Catalogue::default(),
-            places: Vec::new(),
-        };
-        if needs(Kind::Addresses) {
-            words.addresses = Catalogue::of(universe.ports_of_any_address().iter().flat_map(|port| {
-                let own = if port.other_port { None } else { Some(port.port) };
-                let blocks = universe.addresses.iter().map(|class| patterns(&class.hits));
-                let texts = blocks.map(move |blocks| {
-                    let with_port = blocks.iter().map(|block| text::connections(block, own));
-                    blocks.iter().cloned().chain(with_port).collect()
-                });
-                texts.collect::<Vec<Vec<String>>>()
-            }));
-        }
-        if !cells.places.is_empty() {
-            let blocks = Catalogue::of(universe.addresses.iter().map(|class| patterns(&class.hits)));
-            let places = cells.places.iter().collect();
-            words.places = parallel::map(places, PLACES_A_THREAD, |classes| place(universe, &blocks, classes).into());
-        }
-        if needs(Kind::Folders) {
-            words.folders = Catalogue::of(universe.folders.iter().map(|class| {
-                let own = class.single.then(|| folder_text(&class.labels));
-                patterns(&class.hits).into_iter().chain(own).collect()
-            }));
-        }
         let loose = |hits: &[Hit]| -> Vec<String> {
             let spelling = |all: Unknowns| all.without(Unknown::Case).without(Unknown::HomeFolder);
             let respelled = hits.iter().filter(|hit| spelling(hit.unknowns) != hit.unknowns);
             let same = |hit: &Hit| universe.clause(hit).target.narrowed(spelling(hit.unknowns));
             respelled.filter_map(same).map(|target| target.to_string()).collect()
         };
-        if needs(Kind::Folders) {
+        let numbering = Numbering::of(universe, cells);
+        let addresses = || {
+            catalogue(universe.ports_of_any_address(), |port| {
+                let own = if port.other_port { None } else { Some(port.port) };
+                let texts = universe.addresses.iter().map(|class| {
+                    let blocks = patterns(&class.hits);
+                    let with_port: Vec<String> = blocks.iter().map(|block| text::connections(block, own)).collect();
+                    [blocks, with_port].concat()
+                });
+                texts.collect()
+            })
+        };
+        let folders = || {
+            let mut folders = catalogue(&universe.folders, |class| {
+                let own = class.single.then(|| folder_text(&class.labels));
+                vec![patterns(&class.hits).into_iter().chain(own).collect()]
+            });
             for (at, class) in universe.folders.iter().enumerate() {
-                words.folders.add_loose(at, loose(&class.hits));
+                folders.add_loose(at, loose(&class.hits));
             }
-        }
-        if needs(Kind::Hosts) {
-            words.hosts = Catalogue::of(universe.hosts.iter().map(connections));
-        }
-        if needs(Kind::Requests) {
-            words.requests = Catalogue::of(universe.hosts.iter().flat_map(|class| {
+            folders
+        };
+        let hosts = || catalogue(&universe.hosts, |class| vec![connections(class)]);
+        let requests = || {
+            let mut requests = catalogue(&universe.hosts, |class| {
                 let whole = all_requests(class);
-                let requests = universe.requests_of(class);
                 let each = |hits: &[Hit]| [whole.clone(), patterns(hits), of_host(class, hits)].concat();
-                match requests {
+                match universe.requests_of(class) {
                     [] => vec![each(&[])],
                     requests => requests.iter().map(|request| each(&request.hits)).collect(),
                 }
-            }));
-            for (class, offset) in universe.hosts.iter().zip(words.numbering.offsets.clone()) {
-                for (request, number) in universe.requests_of(class).iter().zip(offset..) {
-                    words.requests.add_loose(number, loose(&request.hits));
+            });
+            for (class, offset) in universe.hosts.iter().zip(&numbering.offsets) {
+                for (request, number) in universe.requests_of(class).iter().zip(*offset..) {
+                    requests.add_loose(number, loose(&request.hits));
                 }
             }
-        }
-        words
+            requests
+        };
+        let places = || {
+            if cells.places.is_empty() {
+                return Vec::new();
+            }
+            let blocks = catalogue(&universe.addresses, |class| vec![patterns(&class.hits)]);
+            let places = cells.places.iter().collect();
+            parallel::map(places, PLACES_A_THREAD, |classes| place(universe, &blocks, classes).into())
+        };
+        let needed = |kind, of: &dyn Fn() -> Catalogue| if needs(kind) { of() } else { Catalogue::default() };
+        let ((hosts, addresses, places), (requests, folders)) = parallel::both(
+            || (needed(Kind::Hosts, &hosts), needed(Kind::Addresses, &addresses), places()),
+            || (needed(Kind::Requests, &requests), needed(Kind::Folders, &folders)),
+        );
+        Self { cells, numbering, folders, hosts, requests, addresses, places }
     }
 
     /// Patterns are those of the rules, and mean what they mean to the service, whether it minds letter case or not. So what
@@ -214,6 +214,13 @@ impl<'a> Words<'a> {
     pub(super) fn at(&self, at: At) -> Arc<str> {
         at.and_then(|at| self.places.get(at)).cloned().unwrap_or_default()
     }
+}
+
+/// A catalogue of classes, each of which may stand for several; `texts` has the patterns of each.
+fn catalogue<T: Sync>(classes: &[T], texts: impl Fn(&T) -> Vec<Vec<String>> + Sync) -> Catalogue {
+    let chunks = classes.chunks(CLASSES_AT_A_TIME).collect();
+    let texts = |chunk: &[T]| chunk.iter().flat_map(&texts).collect::<Vec<Vec<String>>>();
+    Catalogue::of(parallel::map(chunks, 1, texts).into_iter().flatten())
 }
 
 /// Some classes of addresses, in words.
