@@ -256,14 +256,24 @@ impl Point {
     }
 }
 
+impl Atom {
+    /// The action; empty for a request, which its method stands for.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Tcp => "connect:tcp",
+            Self::Udp => "connect:udp",
+            Self::Http(_) => "",
+            Self::Read => "read",
+            Self::Write => "write",
+        }
+    }
+}
+
 impl fmt::Display for Atom {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Tcp => f.write_str("connect:tcp"),
-            Self::Udp => f.write_str("connect:udp"),
-            Self::Http(method) => f.write_str(&method.to_ascii_uppercase()),
-            Self::Read => f.write_str("read"),
-            Self::Write => f.write_str("write"),
+        if let Self::Http(method) = self {
+            return f.write_str(&method.to_ascii_uppercase());
         }
+        f.write_str(self.word())
     }
 }

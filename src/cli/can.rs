@@ -6,7 +6,7 @@ use super::organizations::{self, about, live_each, worst};
 use super::planning::{self, Stricter, Workspace};
 use super::{Context, Exit, Failure, report, workspace};
 use crate::access::{Request, State};
-use crate::check::Loaded;
+use crate::check::{Emptiness, Loaded};
 use crate::diagnostic::nearest;
 use crate::document::Test;
 use crate::model::{DesiredPolicy, Live, LivePolicy, Policy, TeamLookup};
@@ -52,7 +52,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
         .map_err(|wrong| Failure::new(Exit::Usage, wrong.message).hint(wrong.help))?;
     let subjects = match live {
         true => live_subjects(context, None)?,
-        false => documents(workspace::load_to_ask(context, None)?, context)?,
+        false => documents(workspace::load_silently(context, None, Emptiness::Refused)?, context)?,
     };
     let several = subjects.len() > 1;
     let (mut answers, mut exits) = (Vec::new(), Vec::new());
@@ -103,18 +103,19 @@ impl Subject {
         if let Some(live) = &self.live {
             return teams.iter().map(|team| live_team(live, team)).collect();
         }
-        for (team, near) in self.strangers(teams) {
-            context.note(&format!("note: no policy is for the team `{}`{near}", line(team)));
+        for stranger in self.strangers(teams) {
+            context.note(&format!("note: {stranger}"));
         }
         Ok(teams.iter().cloned().collect())
     }
 
-    /// The teams that no policy names, each with what was probably meant.
-    pub(super) fn strangers<'a>(&self, teams: impl IntoIterator<Item = &'a String>) -> Vec<(&'a str, String)> {
+    /// What is to be said of the teams that no policy names: that, and what was probably meant.
+    pub(super) fn strangers<'a>(&self, teams: impl IntoIterator<Item = &'a String>) -> Vec<String> {
         let named: BTreeSet<&str> = self.policies.iter().flat_map(|policy| policy.scope.teams()).collect();
         let strangers = teams.into_iter().filter(|team| !named.contains(team.as_str())).map(|team| {
             let near = nearest(team, named.iter().copied());
-            (team.as_str(), near.map(|near| format!(": did you mean `{}`?", line(near))).unwrap_or_default())
+            let near = near.map(|near| format!(": did you mean `{}`?", line(near))).unwrap_or_default();
+            format!("no policy is for the team `{}`{near}", line(team))
         });
         strangers.collect()
     }

@@ -7,6 +7,7 @@ use super::can::{Subject, documents, json_of_each, live_subjects, live_team};
 use super::organizations::{about, worst};
 use super::{Context, Exit, Failure, report, workspace};
 use crate::access::{State, trial};
+use crate::check::Emptiness;
 use crate::render;
 use crate::render::answer::Places;
 use crate::render::sanitize::line;
@@ -50,7 +51,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     let path = path.as_ref().map(|path| context.path(path));
     let subjects = match live {
         true => live_subjects(context, path.as_deref())?,
-        false => documents(workspace::load_to_ask(context, path.as_deref())?, context)?,
+        false => documents(workspace::load_silently(context, path.as_deref(), Emptiness::Refused)?, context)?,
     };
     let several = subjects.len() > 1;
     let (mut shown, mut suites, mut exits) = (Vec::new(), Vec::new(), Vec::new());
@@ -92,9 +93,8 @@ fn tried(
     let Subject { policies, declared, tests, live } = subject;
     // A slip in the name of a team makes every expectation of a denial hold.
     for test in tests.iter().filter(|_| live.is_none()) {
-        for (team, near) in subject.strangers(&test.teams) {
-            let place = line(&test.origin.to_string()).into_owned();
-            context.note(&format!("note: {place}: no policy is for the team `{}`{near}", line(team)));
+        for stranger in subject.strangers(&test.teams) {
+            context.note(&format!("note: {}: {stranger}", line(&test.origin.to_string())));
         }
     }
     let keys: BTreeMap<&String, String> = match live {

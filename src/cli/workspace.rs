@@ -47,27 +47,21 @@ pub(super) fn root(context: &Context, path: Option<&Path>) -> Result<PathBuf, Fa
 /// # Errors
 /// With exit code 1 when there is no workspace or something is wrong with its documents.
 pub(super) fn load(context: &Context, path: Option<&Path>, emptiness: Emptiness) -> Result<Loaded, Failure> {
-    let root = root(context, path)?;
-    match check::load(&root, context.config().as_deref(), emptiness) {
-        Ok(mut loaded) => {
-            loaded.findings.diagnostics.retain(|finding| finding.severity != Severity::Note);
-            if !loaded.findings.diagnostics.is_empty() {
-                context.note(diagnostic::human(&loaded.findings, &folder(context)).trim_end());
-            }
-            Ok(loaded)
-        }
-        Err(findings) => Err(wrong(context, &findings)),
+    let mut loaded = load_silently(context, path, emptiness)?;
+    loaded.findings.diagnostics.retain(|finding| finding.severity != Severity::Note);
+    if !loaded.findings.diagnostics.is_empty() {
+        context.note(diagnostic::human(&loaded.findings, &folder(context)).trim_end());
     }
+    Ok(loaded)
 }
 
-/// Loads the workspace that a question is about: errors end the run, and traps, which `validate` and `plan` show, are not
-/// repeated with each answer.
+/// The same for questions: traps, which `validate` and `plan` show, are not repeated with each answer.
 ///
 /// # Errors
 /// With exit code 1 when there is no workspace or something is wrong with its documents.
-pub(super) fn load_to_ask(context: &Context, path: Option<&Path>) -> Result<Loaded, Failure> {
+pub(super) fn load_silently(context: &Context, path: Option<&Path>, emptiness: Emptiness) -> Result<Loaded, Failure> {
     let root = root(context, path)?;
-    check::load(&root, context.config().as_deref(), Emptiness::Refused).map_err(|findings| wrong(context, &findings))
+    check::load(&root, context.config().as_deref(), emptiness).map_err(|findings| wrong(context, &findings))
 }
 
 /// Shows findings, and makes them the reason why the run ends.

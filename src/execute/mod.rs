@@ -174,17 +174,7 @@ impl Run<'_> {
                 caller.done(step);
             }
             if !done || matches!(ended, Some(Ended::FoundDone { sent: false })) && closes(&step.change) {
-                let unseen = match ended {
-                    Some(Ended::Failed(problem)) => problem.unseen.as_slice(),
-                    Some(
-                        Ended::Done { .. }
-                        | Ended::FoundDone { .. }
-                        | Ended::HeldBack { .. }
-                        | Ended::Stopped
-                        | Ended::GivenUp,
-                    )
-                    | None => &[],
-                };
+                let unseen = if let Some(Ended::Failed(problem)) = ended { problem.unseen.as_slice() } else { &[] };
                 self.dependencies.add(step, unseen);
             }
         }

@@ -41,7 +41,7 @@ pub struct Versions {
 }
 
 /// Why a step failed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Problem {
     /// What happened, as a lower-case phrase.
     pub message: String,
@@ -83,15 +83,7 @@ impl Problem {
     /// A failure without a hint.
     #[must_use]
     pub fn new(message: impl Into<String>) -> Self {
-        Self {
-            message: message.into(),
-            hint: None,
-            moved: false,
-            versions: None,
-            unseen: Vec::new(),
-            written: false,
-            outage: false,
-        }
+        Self { message: message.into(), ..Self::default() }
     }
 
     /// The object is no longer what the plan saw.

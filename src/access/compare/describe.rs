@@ -108,13 +108,9 @@ fn of_cell(
     states: (&[Policy], &[Policy]),
 ) -> Vec<Said> {
     let at = words.at(cell.at);
-    let (word, methods) = match cell.atom {
-        Atom::Http(method) => ("", words.cells.methods_like(method)),
-        Atom::Tcp => ("connect:tcp", Actions::default()),
-        Atom::Udp => ("connect:udp", Actions::default()),
-        Atom::Read => ("read", Actions::default()),
-        Atom::Write => ("write", Actions::default()),
-    };
+    let word = cell.atom.word();
+    let methods =
+        if let Atom::Http(method) = cell.atom { words.cells.methods_like(method) } else { Actions::default() };
     let numbering = &words.numbering;
     let causes = |members: &[usize], action: Actions| {
         let hits = members.iter().map(|member| numbering.hits(cell, *member));
