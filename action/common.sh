@@ -5,6 +5,27 @@
 # shellcheck shell=bash
 
 set -o pipefail
+unset BASH_ENV ENV CDPATH
+
+# Whether a folder is of the checkout.
+in_checkout() {
+  local checkout real
+  [ -n "${GITHUB_WORKSPACE:-}" ] && checkout=$(cd -- "$GITHUB_WORKSPACE" 2>/dev/null && pwd -P) || return 1
+  real=$(cd -- "$1" 2>/dev/null && pwd -P) || return 1
+  case $real/ in "$checkout"/*) ;; *) return 1 ;; esac
+}
+
+# Programs come from the machine: `PATH` keeps no relative folder, and none of the checkout.
+clean_path() {
+  local folder kept=''
+  local -a folders
+  IFS=: read -r -a folders <<<"$PATH"
+  for folder in "${folders[@]}"; do
+    case $folder in /*) in_checkout "$folder" || kept=$kept${kept:+:}$folder ;; esac
+  done
+  PATH=$kept
+}
+clean_path
 
 # Ends with a message on the pull request's page.
 fail() {
@@ -20,14 +41,32 @@ output() {
   printf '%s=%s\n' "$1" "$2" >>"$GITHUB_OUTPUT"
 }
 
-# Runs a command while the runner takes nothing that it prints for a workflow command.
+# Runs a command while the runner takes nothing that it prints for a workflow command. Both streams become one, since the
+# runner reads two in any order.
 as_text() {
   local mark code
   mark=$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')
   echo "::stop-commands::$mark"
-  "$@"
+  "$@" 2>&1
   code=$?
   printf '\n::%s::\n' "$mark"
+  return "$code"
+}
+
+# Standard input as lines that no runner takes for a command, and no terminal acts on.
+inert() {
+  LC_ALL=C tr -c '\n\t -~' '?' | sed -e 's/^/| /' -e 's/##\[/# #[/g'
+}
+
+# Runs `gh` or `git`. The caller takes the standard output; what the tool says beside it, names that others gave among it,
+# is shown as text.
+tool() {
+  local said code
+  said=$(mktemp "${RUNNER_TEMP:-/tmp}/seawall-said.XXXXXX")
+  "$@" 2>"$said"
+  code=$?
+  inert <"$said" >&2
+  rm -f -- "$said"
   return "$code"
 }
 

@@ -55,10 +55,10 @@ case $COMMAND in
     ;;
   test)
     text=$(mktemp "${RUNNER_TEMP:-/tmp}/seawall-test.XXXXXX")
-    as_text "$SEAWALL" --color never test -- "$WORKSPACE" >"$text" 2>&1
+    "$SEAWALL" --color never test -- "$WORKSPACE" >"$text" 2>&1
     code=$?
-    cat "$text"
-    sed -e '1d' -e '$d' "$text" | summary_text
+    as_text cat "$text"
+    summary_text <"$text"
     ;;
   plan)
     plan
@@ -79,11 +79,9 @@ case $COMMAND in
   drift)
     folder=$(mktemp -d "${RUNNER_TEMP:-/tmp}/seawall-drift.XXXXXX")
     [ -z "${SINCE:-}" ] || settings+=("--since=$SINCE")
-    as_text "$SEAWALL" --color never drift "${settings[@]}" --format markdown -- "$WORKSPACE" >"$folder/log"
+    "$SEAWALL" --color never drift "${settings[@]}" --format markdown -- "$WORKSPACE" >"$folder/report.md" 2>"$folder/notes"
     code=$?
-    cat "$folder/log"
-    # The first and the last lines keep the runner from reading what is between them.
-    sed -e '1d' -e '$d' "$folder/log" >"$folder/report.md"
+    as_text cat "$folder/notes" "$folder/report.md"
     summary <"$folder/report.md"
     # Of several organizations, one that fails hides no other.
     if [ "$code" = 3 ] || grep -q '^### seawall: drift' "$folder/report.md"; then output report "$folder/report.md"; fi
