@@ -175,7 +175,7 @@ impl<'a> State<'a> {
         for hit in self.host_hits(host, port) {
             self.clause(&hit).target.insert_path(&mut trie, &hit);
         }
-        let mut hits = trie.hits(&segments.iter().fold(Trie::start(), |state, label| trie.step(&state, label)));
+        let mut hits = trie.hits(&segments.iter().fold(trie.start(), |state, label| trie.step(&state, label)));
         if !canonical {
             for hit in &mut hits {
                 if self.clause(hit).decision == Decision::Allow {

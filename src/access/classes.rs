@@ -89,7 +89,7 @@ pub(super) fn classes(trie: &Trie, alphabet: &Alphabet, spelling: Spelling) -> C
     let mut list: Vec<Class> = Vec::new();
     let mut known: HashMap<Vec<Hit>, usize> = HashMap::default();
     let mut seen: HashMap<State, Seen> = HashMap::default();
-    let start = Visit { state: Trie::start(), labels: Vec::new(), single: true, respelled: false };
+    let start = Visit { state: trie.start(), labels: Vec::new(), single: true, respelled: false };
     let mut queue = VecDeque::from([start]);
     while let Some(Visit { state, labels, single, respelled }) = queue.pop_front() {
         let whole = (alphabet.whole)(&labels);

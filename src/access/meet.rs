@@ -1,97 +1,151 @@
 //! Walks a trie with a pattern rather than with a target.
 //!
-//! Invariant: what is said not to meet a pattern certainly matches nothing of it, however open questions are settled.
+//! A pattern and a trie are walked together, each pair of a place in the pattern and a node once, so that the cost is at
+//! most their product however many `**` there are. Invariant: what is said not to meet a pattern certainly matches nothing
+//! of it, however open questions are settled.
 
 use std::collections::BTreeSet;
 
 use super::path;
 use super::pattern::{Sequence, Token};
 use super::trie::{ANY, Case, HOMES, Node, Trie, fold};
+use crate::hash::HashSet;
 
 impl Trie {
     /// Whether `is_met` takes any clause that may match something that `pattern` matches.
-    pub(super) fn meets(&self, pattern: &Sequence, mut is_met: impl FnMut(u32) -> bool) -> bool {
-        self.meet(&pattern.tokens, &mut is_met)
-            || self.case == Case::Unknown && in_homes(&pattern.tokens).any(|tokens| self.meet(&tokens, &mut is_met))
+    pub(super) fn meets(&self, pattern: &Sequence, is_met: impl FnMut(u32) -> bool) -> bool {
+        let mut search = Search::new(self, &pattern.tokens, is_met);
+        search.run()
     }
 
-    fn meet(&self, tokens: &[Token], is_met: &mut dyn FnMut(u32) -> bool) -> bool {
-        let mut nodes: BTreeSet<Node> = BTreeSet::from([0]);
-        let mut accepts = |trie: &Self, node: Node| trie.edges(node).accepts.iter().any(|hit| is_met(hit.clause));
-        let last = tokens.len().saturating_sub(1);
-        for (at, token) in tokens.iter().enumerate() {
-            nodes = match token {
-                // Looked through only as far as needed: mostly the first end that is found is met.
-                Token::Deep if at == last => return self.below(nodes, &mut |node| accepts(self, node)).is_none(),
-                Token::Deep => self.below(nodes, &mut |_| false).unwrap_or_default(),
-                Token::Literal(label) => self.after(&nodes, Some(label)),
-                Token::One | Token::Glob(_) => self.after(&nodes, None),
-            };
-        }
-        nodes.iter().any(|node| accepts(self, *node))
-    }
-
-    /// Where a label may lead, or any label.
-    fn after(&self, nodes: &BTreeSet<Node>, label: Option<&str>) -> BTreeSet<Node> {
-        let mut next: BTreeSet<Node> = nodes.iter().flat_map(|node| self.next(*node, label)).collect();
-        if label == Some(path::HOME) {
-            for place in HOMES {
-                let step =
-                    |nodes: BTreeSet<Node>, label: &&str| self.after(&nodes, Some(*label).filter(|own| *own != ANY));
-                next.extend(place.iter().fold(BTreeSet::from([0]), step));
+    /// Where the home folders of people usually are.
+    fn usual_homes(&self) -> BTreeSet<Node> {
+        let mut homes = BTreeSet::new();
+        for place in HOMES {
+            let mut nodes = BTreeSet::from([0]);
+            for label in place {
+                let mut next = BTreeSet::new();
+                self.skip_inner_nodes(&mut nodes);
+                for node in nodes {
+                    self.each_next(node, Some(*label).filter(|own| *own != ANY), &mut |to| {
+                        next.insert(to);
+                        false
+                    });
+                }
+                nodes = next;
             }
+            homes.extend(nodes);
         }
-        next
+        homes
     }
 
-    fn next(&self, node: Node, label: Option<&str>) -> Vec<Node> {
-        let edges = self.edges(node);
-        let mut next: Vec<Node> = match label {
-            Some(label) => {
-                edges.literals.get(&*fold(self.case, label)).into_iter().flatten().map(|(_, child)| *child).collect()
-            }
-            None => edges.literals.values().flatten().map(|(_, child)| *child).collect(),
-        };
-        next.extend(edges.globs.iter().map(|(_, child)| *child));
-        next.extend(edges.one.into_iter().chain(edges.deep).chain(edges.stays.then_some(node)));
-        let homes: Vec<Node> = next.iter().filter_map(|node| self.edges(*node).home).collect();
-        next.extend(homes);
-        next
-    }
-
-    /// These nodes and all that they lead to; `None` once one is found that is looked for.
-    fn below(&self, nodes: BTreeSet<Node>, found: &mut dyn FnMut(Node) -> bool) -> Option<BTreeSet<Node>> {
+    fn skip_inner_nodes(&self, nodes: &mut BTreeSet<Node>) {
         let mut queue: Vec<Node> = nodes.iter().copied().collect();
-        let mut seen = nodes;
         while let Some(node) = queue.pop() {
-            if found(node) {
-                return None;
+            queue.extend(self.edges(node).inner.filter(|to| nodes.insert(*to)));
+        }
+    }
+
+    /// Tells where a label may lead, or any label, until `takes` says that it is enough.
+    fn each_next(&self, node: Node, label: Option<&str>, takes: &mut dyn FnMut(Node) -> bool) -> bool {
+        let edges = self.edges(node);
+        let mut both = |to: Node| takes(to) || self.edges(to).home.is_some_and(&mut *takes);
+        let literals = match label {
+            Some(label) => edges.literals.get(&*fold(self.case, label)).into_iter().flatten().any(|(_, to)| both(*to)),
+            None => edges.literals.values().flatten().any(|(_, to)| both(*to)),
+        };
+        let stay = edges.stays.then_some(node);
+        literals
+            || edges.globs.iter().any(|(_, to)| both(*to))
+            || edges.one.into_iter().chain(edges.deep).chain(edges.inner).chain(stay).any(both)
+    }
+}
+
+/// A pattern on its way through a trie.
+struct Search<'a, F> {
+    trie: &'a Trie,
+    tokens: &'a [Token],
+    is_met: F,
+    seen: HashSet<(usize, Node)>,
+    queue: Vec<(usize, Node)>,
+    found: bool,
+}
+
+impl<'a, F: FnMut(u32) -> bool> Search<'a, F> {
+    fn new(trie: &'a Trie, tokens: &'a [Token], is_met: F) -> Self {
+        Self { trie, tokens, is_met, seen: HashSet::default(), queue: Vec::new(), found: false }
+    }
+
+    fn run(&mut self) -> bool {
+        self.reach(0, 0);
+        if self.trie.case == Case::Unknown {
+            // What a pattern of folders may say of `~`: what is left of it below the usual places of home folders.
+            let left: BTreeSet<usize> = HOMES.iter().flat_map(|place| left(self.tokens, place)).collect();
+            if !left.is_empty() {
+                self.step(0, Some(path::HOME), |search, to| left.iter().any(|at| search.reach(*at, to)));
             }
-            queue.extend(self.next(node, None).into_iter().filter(|next| seen.insert(*next)));
         }
-        Some(seen)
-    }
-}
-
-/// What a pattern of folders may say of `~`: what is left of it below the usual places of home folders.
-fn in_homes(tokens: &[Token]) -> impl Iterator<Item = Vec<Token>> {
-    let below = HOMES.iter().flat_map(|place| left(tokens, place));
-    let home = Token::Literal(path::HOME.to_owned());
-    below.map(move |left| std::iter::once(home.clone()).chain(left.iter().cloned()).collect())
-}
-
-/// What is left of a pattern after these labels, in every way to match them.
-fn left<'a>(tokens: &'a [Token], labels: &[&str]) -> Vec<&'a [Token]> {
-    match (tokens, labels) {
-        (_, []) => vec![tokens],
-        ([], _) => Vec::new(),
-        ([Token::Deep, rest @ ..], [_, others @ ..]) => [left(rest, labels), left(tokens, others)].concat(),
-        ([Token::Literal(own), rest @ ..], [label, others @ ..])
-            if *label == ANY || own.eq_ignore_ascii_case(label) =>
+        while !self.found
+            && let Some((at, node)) = self.queue.pop()
         {
-            left(rest, others)
+            match self.tokens.get(at) {
+                Some(Token::Literal(label)) => self.step(node, Some(label), |search, to| search.reach(at + 1, to)),
+                Some(Token::One | Token::Glob(_)) => self.step(node, None, |search, to| search.reach(at + 1, to)),
+                Some(Token::Deep) => self.step(node, None, |search, to| search.reach(at, to)),
+                None => {}
+            }
         }
-        ([Token::Literal(_), ..], _) => Vec::new(),
-        ([Token::One | Token::Glob(_), rest @ ..], [_, others @ ..]) => left(rest, others),
+        self.found
     }
+
+    fn step(&mut self, node: Node, label: Option<&str>, reach: impl Fn(&mut Self, Node) -> bool) {
+        let trie = self.trie;
+        if !trie.each_next(node, label, &mut |to| reach(self, to)) && label == Some(path::HOME) {
+            trie.usual_homes().into_iter().any(|to| reach(self, to));
+        }
+    }
+
+    /// Whether the search ends, now that a node is reached by the tokens before a place.
+    fn reach(&mut self, at: usize, node: Node) -> bool {
+        let mut next = Some((at, node));
+        // Both a `**` of the pattern and one of the trie may stand for nothing.
+        let mut others = Vec::new();
+        while let Some((at, node)) = next.take().or_else(|| others.pop())
+            && !self.found
+        {
+            if !self.seen.insert((at, node)) {
+                continue;
+            }
+            let edges = self.trie.edges(node);
+            self.found = at == self.tokens.len() && edges.accepts.iter().any(|hit| (self.is_met)(hit.clause));
+            self.queue.push((at, node));
+            others.extend(edges.inner.map(|inner| (at, inner)));
+            next = (self.tokens.get(at) == Some(&Token::Deep)).then_some((at + 1, node));
+        }
+        self.found
+    }
+}
+
+/// The places in a pattern after these labels, in every way to match them.
+fn left(tokens: &[Token], labels: &[&str]) -> BTreeSet<usize> {
+    let mut places = BTreeSet::from([0]);
+    for label in labels {
+        let mut next = BTreeSet::new();
+        let mut queue: Vec<usize> = places.iter().copied().collect();
+        while let Some(at) = queue.pop() {
+            match tokens.get(at) {
+                Some(Token::Deep) => {
+                    next.insert(at);
+                    queue.extend(Some(at + 1).filter(|after| places.insert(*after)));
+                }
+                Some(Token::Literal(own)) if *label != ANY && !own.eq_ignore_ascii_case(label) => {}
+                Some(Token::Literal(_) | Token::One | Token::Glob(_)) => {
+                    next.insert(at + 1);
+                }
+                None => {}
+            }
+        }
+        places = next;
+    }
+    places
 }

@@ -260,17 +260,17 @@ impl Index {
     /// The clauses on a host name.
     pub(super) fn hits_of_name(&self, labels: &[String]) -> Vec<Hit> {
         let last_first = labels.iter().rev();
-        self.names.hits(&last_first.fold(Trie::start(), |state, label| self.names.step(&state, label)))
+        self.names.hits(&last_first.fold(self.names.start(), |state, label| self.names.step(&state, label)))
     }
 
     /// The clauses on a folder.
     pub(super) fn hits_of_folder(&self, segments: &[String]) -> Vec<Hit> {
-        self.folders.hits(&segments.iter().fold(Trie::start(), |state, label| self.folders.step(&state, label)))
+        self.folders.hits(&segments.iter().fold(self.folders.start(), |state, label| self.folders.step(&state, label)))
     }
 
     /// The clauses that no address escapes: those on every host.
     pub(super) fn hits_of_any_address(&self) -> Vec<Hit> {
         // One label that is no name, as an address has no labels.
-        self.names.hits(&self.names.step(&Trie::start(), ":"))
+        self.names.hits(&self.names.step(&self.names.start(), ":"))
     }
 }

@@ -245,7 +245,7 @@ impl Survey {
             Host::Address(address) => (None, Some(*address)),
         };
         let named = labels.into_iter().flat_map(|labels| {
-            let state = labels.iter().rev().fold(Trie::start(), |state, label| self.hosts.step(&state, label));
+            let state = labels.iter().rev().fold(self.hosts.start(), |state, label| self.hosts.step(&state, label));
             self.hosts.hits(&state)
         });
         let named = named.filter_map(|hit| self.group(hit.clause)).chain(self.groups_of_any_address());
@@ -268,7 +268,7 @@ impl Survey {
 
     /// Those on every host, which addresses do not escape.
     fn groups_of_any_address(&self) -> impl Iterator<Item = &Group> {
-        let hits = self.hosts.hits(&self.hosts.step(&Trie::start(), ":"));
+        let hits = self.hosts.hits(&self.hosts.step(&self.hosts.start(), ":"));
         hits.into_iter().filter(|hit| hit.unknowns.is_empty()).filter_map(|hit| self.group(hit.clause))
     }
 }

@@ -7,20 +7,21 @@ use crate::access::pattern::{Sequence, Token};
 use crate::access::trie::{State, Trie};
 use crate::access::unknowns::Unknowns;
 
-/// What may be matched by a pattern that covers another, in one step: a single label less, or several.
+/// What may be matched by a pattern that covers another, in one step: a single label less, or several. What is in doubt
+/// never becomes certain again, and is left out.
 fn cover_step(trie: &Trie, state: &State, token: &Token) -> State {
     if let Token::Literal(label) = token {
-        return trie.step(state, label);
+        let mut next = trie.step(state, label);
+        next.retain(|(_, unknowns)| unknowns.is_empty());
+        return next;
     }
     let mut next = State::new();
     for &(node, unknowns) in state {
         let edges = trie.edges(node);
         let one = edges.one.filter(|_| *token != Token::Deep);
         let same = edges.globs.iter().find(|(glob, _)| matches!(token, Token::Glob(own) if own == glob));
-        let stay = edges.stays.then_some(node);
-        next.extend(
-            one.into_iter().chain(edges.deep).chain(stay).chain(same.map(|(_, to)| *to)).map(|to| (to, unknowns)),
-        );
+        let free = one.into_iter().chain(edges.deep).chain(edges.inner).chain(edges.stays.then_some(node));
+        next.extend(free.chain(same.map(|(_, to)| *to)).map(|to| (to, unknowns)));
     }
     next.sort_unstable();
     next.dedup();
@@ -32,8 +33,9 @@ pub(super) fn covering(trie: &Trie, pattern: &Sequence) -> Vec<u32> {
     if !pattern.unknowns.is_empty() {
         return Vec::new();
     }
-    let mut state = Trie::start();
-    let mut before = Trie::start();
+    let start: State = vec![(0, Unknowns::NONE)];
+    let mut state = start.clone();
+    let mut before = start;
     for token in &pattern.tokens {
         let next = cover_step(trie, &state, token);
         before = std::mem::replace(&mut state, next);
