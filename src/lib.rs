@@ -42,6 +42,7 @@ pub mod exit;
 pub mod format;
 mod hash;
 pub mod import;
+mod json;
 pub mod model;
 pub mod plan;
 pub mod render;

@@ -10,6 +10,7 @@ use super::orgs;
 use crate::diagnostic::{Diagnostic, FileId, Files, Findings, Label, Overlay, Severity};
 use crate::document::{self, Body, Document, Test, Workspace as Settings};
 use crate::model::Desired;
+use crate::source::disk::{FileError, Root};
 use crate::source::{self, CONFIG_NAME, Comment, parallel};
 
 /// A workspace without errors.
@@ -103,16 +104,10 @@ fn read_workspace(
     files: &mut Files,
     findings: &mut Vec<Diagnostic>,
 ) -> Option<(Settings, Desired, Vec<Test>)> {
-    let own = config.is_none();
+    let config_root = settings_root(root, config);
     let config = config.map_or_else(|| root.join(CONFIG_NAME), Path::to_owned);
-    if own && leads_outside(root, &config) {
-        let message = format!("`{CONFIG_NAME}` is a link to a file outside of the workspace");
-        let finding = Diagnostic::error("outside-workspace", message);
-        findings.push(finding.help("move the file into the workspace, or name it with `--config`"));
-        return None;
-    }
     let name = config.strip_prefix(root).unwrap_or(&config).to_string_lossy().replace('\\', "/");
-    let config_file = source::add_file(files, &name, &config, findings)?;
+    let config_file = source::add_file(files, config_root, &name, &config, findings)?;
     let mut own = FileDocuments::read(files, config_file, Role::Settings);
     findings.append(&mut own.findings);
     let (settings, include) = settings(&own, findings)?;
@@ -126,7 +121,7 @@ fn read_workspace(
         findings.push(finding.help("add documents below this folder"));
     }
     let named: Vec<(String, PathBuf)> = names.into_iter().map(|name| (name.clone(), root.join(name))).collect();
-    let ids = source::read_all(files, &named, findings);
+    let ids = source::read_all(files, root, &named, findings);
     let mut read = read_documents(files, &ids, Role::Member);
     findings.extend(read.iter_mut().flat_map(|file| std::mem::take(&mut file.findings)));
     read.insert(0, own);
@@ -136,10 +131,9 @@ fn read_workspace(
     Some((settings, desired, tests))
 }
 
-/// Whether a file of the workspace is a link out of it: a proposal's link would show what lies beside the checkout.
-fn leads_outside(root: &Path, file: &Path) -> bool {
-    let root = std::fs::canonicalize(root);
-    root.is_ok_and(|root| std::fs::canonicalize(file).is_ok_and(|file| !file.starts_with(root)))
+/// What a workspace's own file may not lead out of: its folder, or what is around a file that the command line names.
+fn settings_root(root: &Path, config: Option<&Path>) -> Result<Root, FileError> {
+    config.map_or_else(|| Root::new(root), Root::around)
 }
 
 /// The names of the workspace's files. `import` starts from patterns that match nothing yet.
@@ -160,11 +154,12 @@ fn discover(
 /// The files of a workspace, its own first, with their paths. Of what its settings say only the patterns count, so that
 /// mistakes elsewhere in them hide no file.
 pub fn files(root: &Path, config: Option<&Path>, out: &mut Findings) -> Vec<(String, PathBuf)> {
+    let config_root = settings_root(root, config);
     let config = config.map_or_else(|| root.join(CONFIG_NAME), Path::to_owned);
     let name = config.strip_prefix(root).unwrap_or(&config).to_string_lossy().replace('\\', "/");
     let mut settings = Files::default();
     let mut unread = Vec::new();
-    let file = source::add_file(&mut settings, &name, &config, &mut unread);
+    let file = source::add_file(&mut settings, config_root, &name, &config, &mut unread);
     let own = (name.clone(), config.clone());
     // Whoever reads the file next says what is wrong with it.
     let Some(file) = file else { return vec![own] };
@@ -210,7 +205,7 @@ fn check_file(path: &Path, root: &Path) -> Findings {
     let mut found = Findings::default();
     let Findings { files, diagnostics } = &mut found;
     let name = path.to_string_lossy().replace('\\', "/");
-    if let Some(file) = source::add_file(files, &name, path, diagnostics) {
+    if let Some(file) = source::add_file(files, Root::around(path), &name, path, diagnostics) {
         let mut read = FileDocuments::read(files, file, Role::Alone);
         diagnostics.append(&mut read.findings);
         let read = std::slice::from_ref(&read);

@@ -7,13 +7,14 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::connect::Shared;
+use super::connect::{Shared, embedded};
 use super::{Context, Environment, Exit, Failure, Setting};
 use crate::document;
-use crate::emulator::{Emulator, Running, Seed};
+use crate::emulator::{Running, Seed};
 use crate::service::docker::Snapshot;
 use crate::service::http::{self, BaseUrl, Clock, Connection, Limits, Observer};
 use crate::service::vijil::{self, Credentials, Outside, Reader};
+use crate::source::disk::{self, FileError, Root};
 
 /// A Vijil service that can be read.
 #[derive(Debug)]
@@ -35,18 +36,18 @@ impl AgentsConnected {
 /// Connects to the Vijil service.
 pub(super) async fn connect(
     context: &Context,
-    folder: &Path,
+    root: &Path,
     settings: &document::Vijil,
     shared: &mut Shared,
     seed: Seed,
     observer: Option<Observer>,
 ) -> Result<AgentsConnected, Failure> {
-    let (base, credentials, embedded) = match endpoint(context, settings)? {
+    let (base, credentials, running) = match endpoint(context, settings)? {
         Some(base) => (base, Credentials::find(outside(context.environment())?)?, None),
         None => {
             let running = match &shared.running {
                 Some(running) => Arc::clone(running),
-                None => Arc::new(Emulator::embedded(folder, "my-org", Vec::new(), seed).await?),
+                None => Arc::new(embedded(root, "my-org", Vec::new(), seed).await?),
             };
             shared.running = Some(Arc::clone(&running));
             let account = running.agent_account();
@@ -56,7 +57,7 @@ pub(super) async fn connect(
     };
     let limits = Limits { concurrency: context.overrides().concurrency, ..Limits::default() };
     let connection = Connection::with(base, credentials.authorization(), limits, Clock::system(), observer)?;
-    Ok(AgentsConnected { reader: Reader::new(http::Reader::new(connection)), embedded })
+    Ok(AgentsConnected { reader: Reader::new(http::Reader::new(connection)), embedded: running })
 }
 
 /// What the embedded service starts with, as the settings say.
@@ -65,13 +66,21 @@ pub(super) fn seed(context: &Context, root: &Path, settings: Option<&document::V
     let Some(file) = settings.filter(embedded).and_then(|vijil| vijil.seed.as_ref()) else {
         return Ok(Seed::default());
     };
-    let inside = Path::new(file).components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
-    if !inside {
-        let failure = Failure::new(Exit::Invalid, format!("`vijil.seed` leads outside of the workspace: `{file}`"));
-        return Err(failure.hint("put the snapshot beside `seawall.yaml`"));
-    }
-    let Snapshot { format_version, docker: _, vijil } = Snapshot::parse(&super::planning::read(&root.join(file))?)?;
+    let text = seed_text(root, file).map_err(|error| {
+        let failure = Failure::new(Exit::Invalid, format!("`vijil.seed`: `{file}` cannot be read: {error}"));
+        failure.hint("put the snapshot beside `seawall.yaml`")
+    })?;
+    let Snapshot { format_version, docker: _, vijil } = Snapshot::parse(&text)?;
     Ok(Snapshot { format_version, docker: None, vijil }.into())
+}
+
+fn seed_text(root: &Path, file: &str) -> Result<String, FileError> {
+    let is_inside = Path::new(file).components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
+    if !is_inside {
+        return Err(FileError::Outside);
+    }
+    let bytes = Root::new(root)?.read(&root.join(file), disk::MAX_STATE_BYTES)?;
+    String::from_utf8(bytes).map_err(|_| FileError::NotText)
 }
 
 /// The endpoint as a plan keeps it.
@@ -140,7 +149,7 @@ fn github_request(environment: &Environment) -> Result<Option<String>, Failure> 
         return Ok(rest.split('/').next().map(str::to_owned));
     }
     let Some(path) = environment.os("GITHUB_EVENT_PATH") else { return Ok(None) };
-    let event = super::planning::read(Path::new(&path)).unwrap_or_default();
+    let event = disk::read_own(Path::new(&path), disk::MAX_STATE_BYTES).unwrap_or_default();
     let event: Value = serde_json::from_str(&event).unwrap_or_default();
     if let Some(number) = event.pointer("/pull_request/number").and_then(Value::as_u64) {
         return Ok(Some(number.to_string()));

@@ -6,6 +6,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::git::Repository;
 use super::{Context, Environment, Exit, Failure, Setting};
 use crate::document;
 use crate::emulator::{Emulator, Running, Seed};
@@ -14,7 +15,7 @@ use crate::service::docker::{self, Credentials, Outside, Reader};
 use crate::service::http::{self, BaseUrl, Clock, Connection, Limits, Observer, Waiting};
 
 /// The folder of a workspace in which `embedded` keeps its state.
-pub(super) const EMBEDDED: &str = ".seawall";
+const EMBEDDED: &str = ".seawall";
 /// Waits from here on are worth a line.
 const WORTH_A_LINE: std::time::Duration = std::time::Duration::from_secs(1);
 
@@ -81,7 +82,7 @@ pub(super) async fn connect(
 ) -> Result<Connected, Failure> {
     let Target { root, docker, desired, seed } = target;
     let org = organization(context, docker)?;
-    let (base, credentials, embedded) = match endpoint(context, docker)? {
+    let (base, credentials, running) = match endpoint(context, docker)? {
         Some(base) => (base, Credentials::find(outside(context.environment(), &org)?)?, None),
         None => {
             // Where the teams are listed, one that is only named in a scope is a mistake here as it is in a real
@@ -94,7 +95,7 @@ pub(super) async fn connect(
                     running.serve(&org, teams)?;
                     Arc::clone(running)
                 }
-                None => Arc::new(Emulator::embedded(&root.join(EMBEDDED), &org, teams, seed.clone()).await?),
+                None => Arc::new(embedded(root, &org, teams, seed.clone()).await?),
             };
             shared.running = Some(Arc::clone(&running));
             let credentials = Credentials::new(running.identifier(), running.secret().to_owned().into());
@@ -105,7 +106,27 @@ pub(super) async fn connect(
     let limits = Limits { concurrency, ..Limits::default() };
     let observer = observer.or_else(|| (!context.quiet()).then(|| Arc::new(note) as Observer));
     let connection = Connection::with(base, credentials.authorization(), limits, Clock::system(), observer)?;
-    Ok(Connected { reader: Reader::new(http::Reader::new(connection), org), embedded })
+    Ok(Connected { reader: Reader::new(http::Reader::new(connection), org), embedded: running })
+}
+
+/// Starts the embedded service, with its state in the workspace. State that a commit put there is not used: it would be
+/// the live state of whoever wrote the commit.
+pub(super) async fn embedded(
+    root: &Path,
+    org: &str,
+    teams: impl IntoIterator<Item = String>,
+    seed: Seed,
+) -> Result<Running, Failure> {
+    let absolute = std::path::absolute(root).unwrap_or_else(|_| root.to_owned());
+    if root.join(EMBEDDED).symlink_metadata().is_ok_and(|metadata| metadata.is_dir())
+        && let Some((repository, inside)) = Repository::around(&absolute)
+        && let Some(tracked) = repository.tracked_state(&inside)?
+    {
+        let message = format!("`{tracked}` is tracked by git, and state of `embedded` is not taken from a commit");
+        return Err(Failure::new(Exit::Invalid, message)
+            .hint(format!("remove it from the repository with `git rm -r --cached {EMBEDDED}`")));
+    }
+    Ok(Emulator::embedded(root, EMBEDDED, org, teams, seed).await?)
 }
 
 /// The organization's name: flag, environment, then `seawall.yaml`.

@@ -107,10 +107,8 @@ impl Context {
     /// # Errors
     ///
     /// When the file cannot be written.
-    #[expect(clippy::disallowed_methods, reason = "the place where commands write the file that a flag names")]
     pub fn write(&self, file: &Path, text: &str) -> Result<(), Failure> {
-        std::fs::write(file, text)
-            .map_err(|error| Failure::new(Exit::Failed, format!("cannot write `{}`: {error}", file.display())))
+        super::writing::write_named(file, text)
     }
 
     /// Writes a line about the run to standard error, unless `-q` asks for silence.

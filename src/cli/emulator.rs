@@ -1,21 +1,24 @@
 //! `seawall emulator`: the services on a local port, for trying things out and for tests.
 //!
-//! Invariant: it listens on the loopback interface only, and never prints a secret that it was given.
+//! Invariant: it listens on the loopback interface only, never prints a secret that it was given, and has no secret that
+//! somebody else could know: where none is given, it makes one and prints it.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::planning::not_read;
 use super::{Context, Exit, Failure, organizations};
 use crate::check::{self, Loaded};
-use crate::emulator::{AgentAccount, Builder, Emulator, Fault, SYNTAX, Seed};
+use crate::emulator::{AgentAccount, Builder, Emulator, Fault, SYNTAX, Seed, random_secret};
 use crate::render::sanitize;
 use crate::service::docker::Snapshot;
+use crate::source::disk;
 
-/// Who may log in where the environment does not say.
-const DEFAULT_ACCOUNT: (&str, &str) = ("seawall", "emulator");
+/// Who may log in where the environment does not say; the secret is another one in each run.
+const DOCKER_USERNAME: &str = "seawall";
 /// The same for the Vijil side.
-const DEFAULT_PAIR: (&str, &str) = ("vk_seawall", "emulator");
+const VIJIL_CLIENT_ID: &str = "vk_seawall";
 
 /// How long calls under way may take to end once the emulator is told to stop.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -23,7 +26,10 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const EXAMPLES: &str = "\
 Examples:
   seawall emulator                                     # its address is the first line that it prints
-  seawall emulator --seed live.json --state state.db   # a copy of live state that outlives the process";
+  seawall emulator --seed live.json --state state.db   # a copy of live state that outlives the process
+
+The login is a new one each time, and printed. To choose it, set `DOCKER_USERNAME` with `DOCKER_PASSWORD`, and
+`VIJIL_CLIENT_ID` with `VIJIL_CLIENT_SECRET`, or `VIJIL_API_KEY`.";
 
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\nFaults: {SYNTAX}"))]
@@ -53,8 +59,8 @@ pub(super) struct Args {
 
 pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     let Args { port, state, seed, teams, latency, rate_limit, faults } = args;
-    let (identifier, secret, default) = account(context)?;
-    let (agent_account, default_pair) = agent_account(context)?;
+    let (identifier, secret, generated) = account(context)?;
+    let (agent_account, generated_pair) = agent_account(context)?;
     let mut builder = Emulator::builder()
         .agent_account(agent_account)
         .port(*port)
@@ -83,18 +89,17 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
         let orgs: Vec<String> = running.orgs().iter().map(|org| format!("`{}`", sanitize::line(org))).collect();
         let organizations = if orgs.len() == 1 { "organization" } else { "organizations" };
         context.note(&format!("serving {organizations} {}, until Ctrl-C", orgs.join(", ")));
-        if default {
-            let (identifier, secret) = DEFAULT_ACCOUNT;
-            context.note(&format!("log in with DOCKER_USERNAME={identifier} DOCKER_PASSWORD={secret}"));
-        } else {
-            context.note("log in with the DOCKER_USERNAME and DOCKER_PASSWORD that it was started with");
+        match generated {
+            // Not even `-q` hides it: nobody could log in.
+            Some(secret) => tell(&format!("log in with DOCKER_USERNAME={DOCKER_USERNAME} DOCKER_PASSWORD={secret}")),
+            None => context.note("log in with the DOCKER_USERNAME and DOCKER_PASSWORD that it was started with"),
         }
         context.note(&format!("serving Vijil at {}", running.origin()));
-        if default_pair {
-            let (id, secret) = DEFAULT_PAIR;
-            context.note(&format!("log in with VIJIL_CLIENT_ID={id} VIJIL_CLIENT_SECRET={secret}"));
-        } else {
-            context.note("log in with the Vijil credentials that it was started with");
+        match generated_pair {
+            Some(secret) => {
+                tell(&format!("log in with VIJIL_CLIENT_ID={VIJIL_CLIENT_ID} VIJIL_CLIENT_SECRET={secret}"));
+            }
+            None => context.note("log in with the Vijil credentials that it was started with"),
         }
         stopped().await;
         if tokio::time::timeout(PATIENCE, running.stop()).await.is_err() {
@@ -104,12 +109,15 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     })
 }
 
-/// The identifier and the secret, and whether they are the default ones.
-fn account(context: &Context) -> Result<(String, String, bool), Failure> {
+/// The identifier and the secret, and once more the secret where the environment does not choose it.
+fn account(context: &Context) -> Result<(String, String, Option<String>), Failure> {
     let environment = context.environment();
     match (environment.text("DOCKER_USERNAME")?, environment.text("DOCKER_PASSWORD")?) {
-        (Some(identifier), Some(secret)) => Ok((identifier, secret, false)),
-        (None, None) => Ok((DEFAULT_ACCOUNT.0.to_owned(), DEFAULT_ACCOUNT.1.to_owned(), true)),
+        (Some(identifier), Some(secret)) => Ok((identifier, secret, None)),
+        (None, None) => {
+            let secret = random_secret();
+            Ok((DOCKER_USERNAME.to_owned(), secret.clone(), Some(secret)))
+        }
         (Some(_), None) | (None, Some(_)) => {
             Err(Failure::new(Exit::Usage, "only one of `DOCKER_USERNAME` and `DOCKER_PASSWORD` is set")
                 .hint("set both, or none"))
@@ -117,19 +125,27 @@ fn account(context: &Context) -> Result<(String, String, bool), Failure> {
     }
 }
 
-/// The credentials of the Vijil side, and whether they are the default ones.
-fn agent_account(context: &Context) -> Result<(AgentAccount, bool), Failure> {
+/// The credentials of the Vijil side, and once more the secret where the environment chooses none.
+fn agent_account(context: &Context) -> Result<(AgentAccount, Option<String>), Failure> {
     let environment = context.environment();
     let api_key = environment.text("VIJIL_API_KEY")?;
-    let (id, secret, default) = match (environment.text("VIJIL_CLIENT_ID")?, environment.text("VIJIL_CLIENT_SECRET")?) {
-        (Some(id), Some(secret)) => (id, secret, false),
-        (None, None) => (DEFAULT_PAIR.0.to_owned(), DEFAULT_PAIR.1.to_owned(), api_key.is_none()),
-        (Some(_), None) | (None, Some(_)) => {
-            let failure = Failure::new(Exit::Usage, "only one of `VIJIL_CLIENT_ID` and `VIJIL_CLIENT_SECRET` is set");
-            return Err(failure.hint("set both, or none"));
-        }
-    };
-    Ok((AgentAccount { client_id: id, client_secret: secret, api_key, email: None }, default))
+    let (client_id, client_secret, chosen) =
+        match (environment.text("VIJIL_CLIENT_ID")?, environment.text("VIJIL_CLIENT_SECRET")?) {
+            (Some(id), Some(secret)) => (id, secret, true),
+            (None, None) => (VIJIL_CLIENT_ID.to_owned(), random_secret(), api_key.is_some()),
+            (Some(_), None) | (None, Some(_)) => {
+                let failure =
+                    Failure::new(Exit::Usage, "only one of `VIJIL_CLIENT_ID` and `VIJIL_CLIENT_SECRET` is set");
+                return Err(failure.hint("set both, or none"));
+            }
+        };
+    let generated = (!chosen).then(|| client_secret.clone());
+    Ok((AgentAccount { client_id, client_secret, api_key, email: None }, generated))
+}
+
+/// Writes a line to standard error.
+fn tell(text: &str) {
+    let _ = writeln!(anstream::stderr().lock(), "{text}");
 }
 
 /// A snapshot file, or the documents of a workspace as if they had been applied; of several organizations, all.
@@ -137,6 +153,7 @@ fn read_seeds(context: &Context, path: &Path) -> Result<Vec<Seed>, Failure> {
     if !path.is_dir() {
         return Ok(read_snapshots(context, path)?.into_iter().map(Seed::from).collect());
     }
+    disk::check_named_folder(path).map_err(|error| not_read(path, &error))?;
     let loaded = check::load(path, None, check::Emptiness::Refused).map_err(|_| {
         Failure::new(Exit::Invalid, format!("the documents in `{}` are wrong", path.display()))
             .hint("run `seawall validate` on it")
@@ -159,10 +176,10 @@ fn read_seeds(context: &Context, path: &Path) -> Result<Vec<Seed>, Failure> {
     organizations::each(context, loaded)?.into_iter().map(seed).collect()
 }
 
-#[expect(clippy::disallowed_methods, reason = "a snapshot is no document of a workspace")]
 fn read_snapshots(context: &Context, path: &Path) -> Result<Vec<Snapshot>, Failure> {
     let failed = |exit, reason: String| Failure::new(exit, format!("cannot read `{}`: {reason}", path.display()));
-    let text = std::fs::read_to_string(path).map_err(|error| failed(Exit::Failed, error.to_string()))?;
+    let text =
+        disk::read_named(path, disk::MAX_STATE_BYTES).map_err(|error| failed(Exit::Failed, error.to_string()))?;
     let mut each = Snapshot::parse_each(&text).map_err(|error| {
         let Failure { message, hint, exit } = error.into();
         Failure { hint, ..failed(exit, message) }

@@ -4,16 +4,16 @@
 //! not laid out is named, with the reason.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
-use super::replace::replace;
+use super::writing::replace;
 use super::{Context, Exit, Failure, workspace};
 use crate::check;
 use crate::diagnostic::{Diagnostic, FileId, Findings};
 use crate::format::{Layout, format};
 use crate::render::{diagnostic, diff, sanitize, words};
+use crate::source::disk::Root;
 use crate::source::{self, MAX_FILE_BYTES};
 
 const EXAMPLES: &str = "\
@@ -79,10 +79,14 @@ fn files(context: &Context, paths: &[PathBuf], found: &mut Findings) -> Vec<(Fil
             }
         }
     }
+    // A link is not written through: what it leads to is laid out under its own name, where that is among the files.
+    named.sort_by_key(|(_, path, _)| path.is_symlink());
+    let target = |path: &PathBuf| Root::around(path).and_then(|root| root.resolve(path));
     let mut seen = BTreeSet::new();
-    named.retain(|(_, path, _)| seen.insert(fs::canonicalize(path).unwrap_or_else(|_| path.clone())));
+    named.retain(|(_, path, _)| seen.insert(target(path).unwrap_or_else(|_| path.clone())));
     let read = |(name, path, given): (String, PathBuf, bool)| {
-        source::add_file(&mut found.files, &name, &path, &mut found.diagnostics).map(|file| (file, given))
+        source::add_file(&mut found.files, Root::around(&path), &name, &path, &mut found.diagnostics)
+            .map(|file| (file, given))
     };
     named.into_iter().filter_map(read).collect()
 }

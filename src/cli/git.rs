@@ -10,6 +10,7 @@ use std::process::{Command, Output, Stdio};
 
 use super::{Exit, Failure};
 use crate::render::sanitize::line;
+use crate::source::disk::is_internal;
 
 /// Variables that would point `git` at another repository than the one around the workspace, as hooks have them.
 const POINTERS: [&str; 8] = [
@@ -24,6 +25,23 @@ const POINTERS: [&str; 8] = [
 ];
 /// Settings that win over those of every file.
 const SETTINGS: [&str; 3] = ["safe.bareRepository=explicit", "core.fsmonitor=false", "core.hooksPath=/dev/null"];
+
+/// What stands at a path in a commit.
+#[derive(Clone, Debug)]
+pub(super) struct Entry {
+    pub(super) path: String,
+    pub(super) kind: Kind,
+    pub(super) hash: String,
+    pub(super) bytes: u64,
+}
+
+/// The kinds of things in a commit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    File,
+    Link,
+    Submodule,
+}
 
 /// A repository, by the folder that holds its `.git`.
 #[derive(Clone, Debug)]
@@ -81,34 +99,40 @@ impl Repository {
         }
     }
 
-    /// The regular files below a folder in a commit, by their paths in that folder. `folder` is relative to the top.
+    /// What a folder holds in a commit, below it too, by paths in that folder. `folder` is relative to the top.
     ///
     /// # Errors
     ///
     /// When `git` cannot be asked.
-    pub(super) fn files(&self, commit: &str, folder: &Path) -> Result<Vec<(String, Vec<u8>)>, Failure> {
+    pub(super) fn entries(&self, commit: &str, folder: &Path) -> Result<Vec<Entry>, Failure> {
         let folder = folder.to_string_lossy().replace('\\', "/");
         let prefix = if folder.is_empty() { String::new() } else { format!("{folder}/") };
-        let mut arguments = vec!["ls-tree", "-r", "-z", "--full-tree", commit];
+        let mut arguments = vec!["ls-tree", "-r", "-l", "-z", "--full-tree", commit];
         if !prefix.is_empty() {
             arguments.extend(["--", prefix.as_str()]);
         }
         let listed = self.ask(&arguments)?;
-        let regular = listed.split('\0').filter_map(|entry| {
+        let entry = |entry: &str| {
             let (about, path) = entry.split_once('\t')?;
-            let mut words = about.split(' ');
-            match (words.next(), words.next(), words.next()) {
-                (Some("100644" | "100755"), Some("blob"), Some(hash)) => Some((path.strip_prefix(&prefix)?, hash)),
-                _ => None,
-            }
-        });
-        let (paths, hashes): (Vec<&str>, Vec<&str>) = regular.unzip();
-        let contents = self.contents(&hashes)?;
-        Ok(paths.into_iter().map(str::to_owned).zip(contents).collect())
+            let mut words = about.split_ascii_whitespace();
+            let (mode, _, hash, bytes) = (words.next()?, words.next()?, words.next()?, words.next()?);
+            let kind = match mode {
+                "120000" => Kind::Link,
+                "160000" => Kind::Submodule,
+                _ => Kind::File,
+            };
+            let path = path.strip_prefix(&prefix)?.to_owned();
+            Some(Entry { path, kind, hash: hash.to_owned(), bytes: bytes.parse().unwrap_or_default() })
+        };
+        Ok(listed.split('\0').filter_map(entry).collect())
     }
 
     /// What these blobs hold.
-    fn contents(&self, hashes: &[&str]) -> Result<Vec<Vec<u8>>, Failure> {
+    ///
+    /// # Errors
+    ///
+    /// When `git` cannot be asked.
+    pub(super) fn contents(&self, hashes: &[&str]) -> Result<Vec<Vec<u8>>, Failure> {
         let output = self.run_with(&["cat-file", "--batch"], Some(hashes.join("\n") + "\n"))?;
         if !output.status.success() {
             return Err(failed(&output));
@@ -139,6 +163,29 @@ impl Repository {
         let Ok(inside) = folder.strip_prefix(&top) else { return Ok(false) };
         let inside = if inside.as_os_str().is_empty() { Path::new(".") } else { inside };
         Ok(!self.ask(&["ls-files", "-z", "--", &inside.to_string_lossy()])?.is_empty())
+    }
+
+    /// A file that git tracks in the state folder of the workspace at this path of the repository, however the folder's
+    /// name is written. Where `git` is not installed, nothing was checked out by it.
+    ///
+    /// # Errors
+    ///
+    /// When `git` cannot be asked.
+    pub(super) fn tracked_state(&self, inside: &Path) -> Result<Option<String>, Failure> {
+        let folder = if inside.as_os_str().is_empty() { Path::new(".") } else { inside };
+        let output = match self.run(&["ls-files", "-z", "--", &folder.to_string_lossy()]) {
+            Err(_) if !is_installed() => return Ok(None),
+            output => output?,
+        };
+        if !output.status.success() {
+            return Err(failed(&output));
+        }
+        let listed = String::from_utf8_lossy(&output.stdout);
+        let in_state = |path: &&str| {
+            let path = Path::new(path).strip_prefix(inside).unwrap_or(Path::new(path));
+            path.components().next().is_some_and(|first| is_internal(first.as_os_str()))
+        };
+        Ok(listed.split('\0').find(in_state).map(str::to_owned))
     }
 
     fn ask(&self, arguments: &[&str]) -> Result<String, Failure> {
@@ -183,6 +230,11 @@ impl Repository {
         }
         Ok(output)
     }
+}
+
+fn is_installed() -> bool {
+    let asked = Command::new("git").arg("--version").output();
+    !asked.is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
 }
 
 fn failed(output: &Output) -> Failure {

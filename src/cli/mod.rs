@@ -27,7 +27,6 @@ mod pipeline;
 mod plan;
 mod planning;
 mod progress;
-mod replace;
 mod schema;
 mod settings;
 mod signal;

@@ -63,7 +63,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     }
     let plan = plans.pop().expect("a workspace is at least one")?;
     if let Some(out) = out {
-        save(&context.path(out), &plan.to_json())?;
+        context.write(&context.path(out), &plan.to_json())?;
     }
     context.print(&match format {
         Format::Human => render::plan::human(&plan, context.view()),
@@ -109,7 +109,7 @@ fn several(context: &Context, args: &Args, named: Vec<(String, Result<Plan, Fail
     exits.extend(plans.iter().map(|(_, plan)| if pending(plan) { Exit::Pending } else { Exit::Done }));
     let all = || plans.iter().map(|(_, plan)| plan);
     if let Some(out) = out {
-        save(&context.path(out), &set::to_json(all(), &failed))?;
+        context.write(&context.path(out), &set::to_json(all(), &failed))?;
     }
     context.print(&match format {
         Format::Human => render::plan::several(&plans, &failed, context.view()),
@@ -134,10 +134,4 @@ fn saved<'a>(plans: impl IntoIterator<Item = &'a Plan>, path: Option<&Path>, out
     let words = path.into_iter().chain([Path::new("--plan"), out]);
     let words: Vec<String> = words.map(|word| line(&word.to_string_lossy()).into_owned()).collect();
     format!("Saved: `seawall apply {}` carries out just this.", words.join(" "))
-}
-
-#[expect(clippy::disallowed_methods, reason = "`--out` names the file to write")]
-fn save(path: &Path, plan: &str) -> Result<(), Failure> {
-    std::fs::write(path, plan)
-        .map_err(|error| Failure::new(Exit::Failed, format!("`{}` cannot be written: {error}", path.display())))
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::agents::{self, AgentsConnected};
-use super::connect::{EMBEDDED, Shared, Target, connect};
+use super::connect::{Shared, Target, connect};
 use super::guards_from::Base;
 use super::{Connected, Context, Exit, Failure, organization, organizations, workspace};
 use crate::check::{Emptiness, Loaded};
@@ -14,6 +14,7 @@ use crate::plan::agents::AgentError;
 use crate::plan::{self, GuardsFrom, Plan, diff, teams};
 use crate::service::docker::{ENDPOINT, Snapshot};
 use crate::service::http::Observer;
+use crate::source::disk::{self, FileError};
 
 /// Flags that can make a plan's guards stricter, and not weaker.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -76,7 +77,7 @@ impl Services {
             None => None,
         };
         let vijil = match vijil {
-            Some(vijil) => Some(agents::connect(context, &root.join(EMBEDDED), vijil, shared, seed, observer).await?),
+            Some(vijil) => Some(agents::connect(context, root, vijil, shared, seed, observer).await?),
             None => None,
         };
         Ok(Self { docker, vijil })
@@ -289,15 +290,22 @@ fn snapshot_of(mut snapshots: Vec<Snapshot>, workspace: &Workspace) -> Snapshot 
     snapshots.swap_remove(index)
 }
 
-/// Reads a file that is no document.
+/// Reads a file that is no document and that the command line names: a saved plan, a snapshot.
 ///
 /// # Errors
 ///
 /// When it cannot be read.
-#[expect(clippy::disallowed_methods, reason = "plans and snapshots are no documents, and are read here")]
 pub(super) fn read(path: &Path) -> Result<String, Failure> {
-    std::fs::read_to_string(path)
-        .map_err(|error| Failure::new(Exit::Usage, format!("`{}` cannot be read: {error}", path.display())))
+    disk::read_named(path, disk::MAX_STATE_BYTES).map_err(|error| not_read(path, &error))
+}
+
+/// The failure of a file that is not read.
+pub(super) fn not_read(path: &Path, error: &FileError) -> Failure {
+    let failure = Failure::new(Exit::Usage, format!("`{}` cannot be read: {error}", path.display()));
+    match error.hint() {
+        Some(hint) => failure.hint(hint),
+        None => failure,
+    }
 }
 
 fn endpoint(context: &Context, docker: &Docker) -> String {

@@ -3,19 +3,24 @@
 //! Invariant: the documents of a commit are read as that commit has them, whatever lies in the folder; they are put where
 //! nothing else is, and nothing of them is run.
 
-use std::fs;
 use std::path::{Component, Path};
 
-use tempfile::TempDir;
-
-use super::git::Repository;
-use super::planning::{State, Workspace, live_from};
+use super::git::{Entry, Kind, Repository};
+use super::planning::{State, Workspace, live_from, not_read};
 use super::workspace::folder;
 use super::{Context, Exit, Failure};
 use crate::check::{self, Emptiness, Loaded};
 use crate::document::Workspace as Settings;
 use crate::model::Desired;
 use crate::render::diagnostic;
+use crate::render::sanitize::line;
+use crate::source::MAX_FILE_BYTES;
+use crate::source::disk::{FileError, Scratch, check_named_folder, is_empty_folder, is_internal};
+
+/// The most bytes of files that are put down.
+const MAX_BYTES: u64 = 1 << 30;
+/// How many bytes of them are in memory at one time.
+const BATCH: u64 = 4 * MAX_FILE_BYTES;
 
 /// What the last apply left.
 #[derive(Debug)]
@@ -69,7 +74,10 @@ impl Since {
                 let copy = checked_out(&repository, &inside, &commit)?;
                 documents(context, &root, copy.path(), name)?
             }
-            None if path.is_dir() => documents(context, &root, &path, name)?,
+            None if path.is_dir() => {
+                check_named_folder(&path).map_err(|error| not_read(&path, &error))?;
+                documents(context, &root, &path, name)?
+            }
             None => {
                 let message =
                     format!("`--since`: `{name}` is neither a commit of this repository, nor a folder or a file");
@@ -127,24 +135,61 @@ fn may_be_a_commit(name: &str) -> bool {
     !(name.is_empty() || name.starts_with('-') || name.contains(char::is_control) || written_as_path)
 }
 
-/// The regular files of the workspace in a commit, in a folder of their own.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a commit's files go to a folder of their own, to be read as a workspace"
-)]
-fn checked_out(repository: &Repository, inside: &Path, commit: &str) -> Result<TempDir, Failure> {
-    let failed = |error: std::io::Error| Failure::new(Exit::Failed, format!("the base cannot be put down: {error}"));
-    let folder = tempfile::tempdir().map_err(failed)?;
-    for (path, content) in repository.files(commit, inside)? {
-        let path = Path::new(&path);
-        if path.components().any(|part| !matches!(part, Component::Normal(_))) {
-            continue;
+/// The workspace as a commit has it, in a folder of its own: files and links as a checkout would write them.
+///
+/// # Errors
+///
+/// When it cannot be read, or holds what cannot be read alike from a commit and from a checkout.
+fn checked_out(repository: &Repository, inside: &Path, commit: &str) -> Result<Scratch, Failure> {
+    let failed = |error: FileError| Failure::new(Exit::Failed, format!("the base cannot be put down: {error}"));
+    let scratch = Scratch::new().map_err(failed)?;
+    let (mut files, mut links) = (Vec::new(), Vec::new());
+    for entry in repository.entries(commit, inside)? {
+        let is_internal = Path::new(&entry.path).components().any(|part| is_internal(part.as_os_str()));
+        match entry.kind {
+            _ if is_internal => {}
+            Kind::Submodule => refuse_submodule(&repository.top().join(inside), &entry.path)?,
+            Kind::Link => links.push(entry),
+            Kind::File if entry.bytes > MAX_FILE_BYTES => {
+                scratch.oversized(&entry.path, entry.bytes).map_err(failed)?;
+            }
+            Kind::File => files.push(entry),
         }
-        let target = folder.path().join(path);
-        if let Some(parent) = target.parent() {
-            fs::create_dir_all(parent).map_err(failed)?;
-        }
-        fs::write(target, content).map_err(failed)?;
     }
-    Ok(folder)
+    if files.iter().map(|file| file.bytes).sum::<u64>() > MAX_BYTES {
+        let message = format!("the workspace holds more than {} MiB in the base", MAX_BYTES >> 20);
+        return Err(Failure::new(Exit::Failed, message).hint("name a folder with a checkout of it"));
+    }
+    let mut rest = files.as_slice();
+    while !rest.is_empty() {
+        let mut bytes = 0;
+        let fits = |entry: &&Entry| {
+            bytes += entry.bytes;
+            bytes <= BATCH
+        };
+        let (batch, behind) = rest.split_at(rest.iter().take_while(fits).count().max(1));
+        for (entry, content) in batch.iter().zip(contents(repository, batch)?) {
+            scratch.file(&entry.path, &content).map_err(failed)?;
+        }
+        rest = behind;
+    }
+    // Behind all files, none of which is written through one.
+    for (entry, target) in links.iter().zip(contents(repository, &links)?) {
+        scratch.link(&entry.path, &String::from_utf8_lossy(&target)).map_err(failed)?;
+    }
+    Ok(scratch)
+}
+
+fn contents(repository: &Repository, entries: &[Entry]) -> Result<Vec<Vec<u8>>, Failure> {
+    repository.contents(&entries.iter().map(|entry| entry.hash.as_str()).collect::<Vec<_>>())
+}
+
+/// The files of a submodule are in no commit of the repository. Where the work tree has none of them either, both say
+/// the same.
+fn refuse_submodule(workspace: &Path, path: &str) -> Result<(), Failure> {
+    if is_empty_folder(&workspace.join(path)) {
+        return Ok(());
+    }
+    let message = format!("`{}` is a submodule, whose documents a commit does not hold", line(path));
+    Err(Failure::new(Exit::Usage, message).hint("name a folder with a checkout of the base, or a snapshot"))
 }

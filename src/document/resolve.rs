@@ -36,8 +36,8 @@ pub struct DeclaredAgent<'a> {
 /// Where a Cedar text stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CedarPlace {
-    /// It is the text of a file, from this byte on.
-    File(FileId, usize),
+    /// It is the text of a file.
+    File(FileId),
     /// It is a value of the document, of this spelling; `None` where an alias stands for the text.
     Document(Option<Spelling>),
 }
@@ -172,7 +172,7 @@ impl Declared<'_> {
     #[must_use]
     pub fn cedar_label(&self, span: &Range<usize>) -> Label {
         match &self.cedar {
-            Some(CedarPlace::File(file, start)) => Label::new(*file, start + span.start..start + span.end),
+            Some(CedarPlace::File(file)) => Label::new(*file, span.clone()),
             Some(CedarPlace::Document(Some(spelling))) => Label::new(self.document.file, spelling.place(span)),
             Some(CedarPlace::Document(None)) => self.document.label("/cedar"),
             None => self.document.head(""),
@@ -216,10 +216,7 @@ fn cedar_text(
         (None, name) => name.as_deref().unwrap_or_default(),
     };
     let file = beside(name, "cedar_file", document, files, root, findings)?;
-    // A byte order mark says how the file is written, and is no part of its text.
-    let whole = &files.get(file).text;
-    let text = whole.strip_prefix('\u{feff}').unwrap_or(whole);
-    Some((text.to_owned(), CedarPlace::File(file, whole.len() - text.len())))
+    Some((files.get(file).text.clone(), CedarPlace::File(file)))
 }
 
 /// The file that a key of the document names.

@@ -18,7 +18,7 @@ pub struct Workspace {
     /// What the document is.
     pub kind: WorkspaceKind,
     /// Patterns of the files that belong to the workspace, relative to this file. Without it, every `*.yaml` and
-    /// `*.yml` below. A pattern that matches nothing is an error.
+    /// `*.yml` below, in any letter case, hidden files and folders aside. A pattern that matches nothing is an error.
     #[serde(default, deserialize_with = "field::optional_texts")]
     #[schemars(with = "Vec<String>", length(min = 1), inner(length(min = 1)), example = ["policies/**/*.yaml"])]
     pub include: Option<Vec<String>>,

@@ -64,8 +64,7 @@ struct Difference {
 
 impl Side {
     fn of(plan: &Plan) -> Self {
-        let document: Value = serde_json::from_str(&plan.to_json()).expect("a plan is JSON");
-        let steps = document.get("steps").cloned().unwrap_or_default();
+        let steps = plan.to_value().get_mut("steps").map(Value::take).unwrap_or_default();
         let differences: Vec<Difference> = serde_json::from_value(steps).expect("a step says what differs");
         Self { summary: plan.summary(), differences, access: plan.access.clone() }
     }
@@ -75,6 +74,12 @@ impl Drift {
     /// The drift as JSON, with a line feed at the end.
     #[must_use]
     pub fn to_json(&self) -> String {
+        let mut text = serde_json::to_string_pretty(&self.document()).expect("drift is JSON");
+        text.push('\n');
+        text
+    }
+
+    fn document(&self) -> Map<String, Value> {
         let keys = DriftKeys {
             drift: self.is_drift(),
             since: self.since.clone(),
@@ -82,7 +87,7 @@ impl Drift {
             waiting: self.waiting.as_ref().map(Side::of),
             impossible: self.impossible.clone(),
         };
-        let mut document: Map<String, Value> = serde_json::from_str(&self.plan.to_json()).expect("a plan is JSON");
+        let Value::Object(mut document) = self.plan.to_value() else { unreachable!("a structure is an object") };
         if !self.impossible.is_empty() {
             // Nobody is to apply it.
             document.insert("checksum".to_owned(), "".into());
@@ -93,9 +98,7 @@ impl Drift {
         ordered.extend(document.shift_remove_entry("format_version"));
         ordered.extend(keys);
         ordered.append(&mut document);
-        let mut text = serde_json::to_string_pretty(&ordered).expect("drift is JSON");
-        text.push('\n');
-        text
+        ordered
     }
 }
 
@@ -104,8 +107,7 @@ impl Drift {
 pub fn set_to_json<'a>(drifts: impl IntoIterator<Item = &'a Drift>, failed: &[Unplanned]) -> String {
     let drifts: Vec<&Drift> = drifts.into_iter().collect();
     let any = drifts.iter().any(|drift| drift.is_drift());
-    let read = |drift: &&Drift| serde_json::from_str::<Value>(&drift.to_json()).expect("drift is JSON");
-    let drifts: Vec<Value> = drifts.iter().map(read).collect();
+    let drifts: Vec<Value> = drifts.iter().map(|drift| Value::Object(drift.document())).collect();
     let set = json!({"format_version": FORMAT_VERSION, "drift": any, "drifts": drifts, "failed": failed});
     serde_json::to_string_pretty(&set).expect("a value is JSON") + "\n"
 }

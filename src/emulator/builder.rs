@@ -206,6 +206,7 @@ impl Builder {
             clock,
             latency: self.latency,
             origin: format!("http://{address}"),
+            port: address.port(),
             rate_limit: self.rate_limit,
             inner: Mutex::new(inner),
             in_flight: 0.into(),

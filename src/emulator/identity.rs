@@ -38,7 +38,11 @@ pub(super) fn hex(bytes: &[u8]) -> String {
 }
 
 /// 32 bytes that nobody can guess, as hexadecimal digits.
-pub(super) fn unguessable() -> String {
+///
+/// # Panics
+/// When the operating system gives no random bytes.
+#[must_use]
+pub fn unguessable() -> String {
     let mut bytes = [0_u8; 32];
     rustls::crypto::ring::default_provider()
         .secure_random

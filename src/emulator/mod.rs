@@ -32,6 +32,7 @@
 //! | groups: `page_size` | 10 by default, at most 100; a page past the end is 404; names are told apart by case | |
 //! | a login without both fields | 400 | |
 //! | 429 | only with a rate limit or a fault, in the Hub's envelope | |
+//! | `Host`, `Origin`, `Sec-Fetch-Site` | other than a local caller's: 403, before all else (`visitor`) | |
 
 mod builder;
 mod clock;
@@ -48,15 +49,18 @@ mod server;
 mod state;
 mod store;
 pub mod vijil;
+mod visitor;
 
 use std::path::PathBuf;
 
 use crate::exit::{Exit, Explain};
+use crate::source::disk::FileError;
 
 pub use builder::Builder;
 pub use docker::{Account, Behaviour, Limits, Operation, Role};
 pub use exchange::{Request, Response};
 pub use fault::{Answer, Calls, Edit, Fault, FaultKind, FaultSpecError, Form, Lie, SYNTAX, Wait, WaitForm};
+pub use identity::unguessable as random_secret;
 pub use record::Call;
 pub use running::Running;
 pub use seed::Seed;
@@ -80,14 +84,14 @@ pub enum EmulatorError {
         #[source]
         source: std::io::Error,
     },
-    /// The folder of the state cannot be made.
-    #[error("cannot make the folder `{}`", folder.display())]
+    /// The folder of the state cannot be made or used.
+    #[error("cannot use the folder `{}`", folder.display())]
     Folder {
         /// The folder.
         folder: PathBuf,
         /// Why.
         #[source]
-        source: std::io::Error,
+        source: FileError,
     },
     /// The state file cannot be used.
     #[error(transparent)]
@@ -105,8 +109,14 @@ impl Explain for EmulatorError {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Bind { .. } => Some("choose another port, or leave it out to take a free one".to_owned()),
-            Self::Folder { .. } => Some("make the folder of the workspace writable".to_owned()),
+            Self::Folder { source, .. } if source.is_of_the_system() => {
+                Some("make the folder of the workspace writable".to_owned())
+            }
+            Self::Folder { .. } => {
+                Some("remove what stands in its place: state is kept in a folder of the workspace's own".to_owned())
+            }
             Self::Store(StoreError::InUse(_)) => Some("wait for the other process, or choose another file".to_owned()),
+            Self::Store(StoreError::NotOpened { .. }) => Some("choose another file, without a link".to_owned()),
             Self::Store(StoreError::Unreadable { .. } | StoreError::Failed { .. }) => {
                 Some("choose another state file, or move this one away to start empty".to_owned())
             }

@@ -20,7 +20,7 @@ use super::fault::{FaultKind, Faults, Lie};
 use super::record::{Call, Record};
 use super::state::State;
 use super::store::{Store, StoreError};
-use super::vijil;
+use super::{vijil, visitor};
 
 /// The largest body that is read; the service's largest object is far smaller.
 const LARGEST_BODY: usize = 4 * 1024 * 1024;
@@ -33,6 +33,7 @@ pub(super) struct Server {
     pub(super) clock: Clock,
     pub(super) latency: Duration,
     pub(super) origin: String,
+    pub(super) port: u16,
     /// Calls a minute, where `X-RateLimit-*` are shown and kept to.
     pub(super) rate_limit: Option<u32>,
     pub(super) inner: Mutex<Inner>,
@@ -221,6 +222,9 @@ async fn serve(
     request: http::Request<Body>,
 ) -> http::Response<Body> {
     let (head, body) = request.into_parts();
+    if let Some(reason) = visitor::refusal(&head.uri, &head.headers, server.port) {
+        return http_response(Response::json(403, &serde_json::json!({"message": reason, "errinfo": null})));
+    }
     let Ok(body) = axum::body::to_bytes(body, LARGEST_BODY).await else {
         return plain(413);
     };

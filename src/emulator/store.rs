@@ -7,12 +7,14 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use redb::{Database, DatabaseError, ReadableDatabase as _, ReadableTable as _, TableDefinition};
+use redb::backends::FileBackend;
+use redb::{Builder, Database, DatabaseError, ReadableDatabase as _, ReadableTable as _, TableDefinition};
 use serde::{Deserialize, Serialize};
 
 use super::docker::Policy;
 use super::state::{Group, State};
 use super::vijil::{Agents, Stored};
+use crate::source::disk::{self, FileError};
 
 const OBJECTS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("objects");
 
@@ -32,6 +34,15 @@ pub enum StoreError {
     /// Another process has the file open.
     #[error("the state file `{}` is in use by another process", .0.display())]
     InUse(PathBuf),
+    /// It is a link or no regular file, or the system does not give it.
+    #[error("the state file `{}` cannot be opened", path.display())]
+    NotOpened {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: FileError,
+    },
     /// The file is not one of this version.
     #[error("the state file `{}` cannot be read: {reason}", path.display())]
     Unreadable {
@@ -66,7 +77,8 @@ enum Object {
 impl Store {
     /// Opens or makes a state file and reads it whole.
     pub(super) fn open(path: &Path) -> Result<(Self, State), StoreError> {
-        let database = match Database::create(path) {
+        let file = disk::open_state(path).map_err(|source| StoreError::NotOpened { path: path.to_owned(), source })?;
+        let database = match FileBackend::new(file).and_then(|file| Builder::new().create_with_backend(file)) {
             Ok(database) => database,
             Err(DatabaseError::DatabaseAlreadyOpen) => return Err(StoreError::InUse(path.to_owned())),
             Err(error) => return Err(failed(path, error)),

@@ -194,6 +194,12 @@ impl Plan {
         text
     }
 
+    /// The plan as a JSON value, however deep its objects nest.
+    #[must_use]
+    pub fn to_value(&self) -> Value {
+        serde_json::to_value(self.document()).expect("a plan is JSON")
+    }
+
     /// The plan that a JSON text holds.
     ///
     /// # Errors

@@ -43,10 +43,7 @@ pub fn schema() -> Value {
 /// Plans as JSON, with a line feed at the end.
 #[must_use]
 pub fn to_json<'a>(plans: impl IntoIterator<Item = &'a Plan>, failed: &[Unplanned]) -> String {
-    let plans: Vec<Value> = plans
-        .into_iter()
-        .map(|plan| serde_json::from_str(&plan.to_json()).expect("what was just written is JSON"))
-        .collect();
+    let plans: Vec<Value> = plans.into_iter().map(Plan::to_value).collect();
     let set = json!({"format_version": FORMAT_VERSION, "plans": plans, "failed": failed});
     serde_json::to_string_pretty(&set).expect("a value is JSON") + "\n"
 }

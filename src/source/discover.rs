@@ -3,12 +3,12 @@
 //! Invariant: every file below the root that the include patterns match is in the answer or in a finding; a pattern
 //! that matches nothing is a finding.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use globset::{GlobBuilder, GlobMatcher};
-use walkdir::{DirEntry, WalkDir};
+use walkdir::DirEntry;
 
+use super::disk::{self, Root, is_internal};
 use super::{parallel, read};
 use crate::diagnostic::{Diagnostic, FileId, Files, Label};
 
@@ -17,9 +17,6 @@ pub const CONFIG_NAME: &str = "seawall.yaml";
 
 /// The patterns of a workspace that has none.
 const DEFAULT_INCLUDE: [&str; 2] = ["**/*.yaml", "**/*.yml"];
-
-/// Folders that never hold documents.
-const SKIPPED: [&str; 2] = [".git", ".seawall"];
 
 /// The nearest folder from `start` upward that holds a [`CONFIG_NAME`]. `start` should be absolute, since the way up
 /// from a relative path ends early.
@@ -35,8 +32,8 @@ pub fn includes(include: Option<&[String]>, name: &str) -> bool {
         let nowhere = Label::new(FileId::default(), 0..0);
         patterns.iter().map(|text| (text.clone(), nowhere.clone())).collect::<Vec<_>>()
     });
-    let skipped = name == CONFIG_NAME || name.split('/').any(|segment| SKIPPED.contains(&segment));
-    !skipped && compile(written.as_deref(), &mut Vec::new()).iter().any(|pattern| pattern.matcher.is_match(name))
+    let skipped = name == CONFIG_NAME || name.split('/').any(|segment| is_internal(segment.as_ref()));
+    !skipped && compile(written.as_deref(), &mut Vec::new()).iter().any(|pattern| pattern.takes(name))
 }
 
 /// An include pattern with its place in the workspace's settings.
@@ -47,8 +44,24 @@ struct Pattern {
     matched: bool,
 }
 
+impl Pattern {
+    /// Whether the pattern takes a file of this name in. The letter case of `.yaml` and `.yml` says nothing, so that no
+    /// document is skipped for it; and what nobody wrote a pattern for is no document where it is hidden.
+    fn takes(&self, name: &str) -> bool {
+        if self.written.is_none() && name.split('/').any(|segment| segment.starts_with('.')) {
+            return false;
+        }
+        self.matcher.is_match(name)
+            || name.rsplit_once('.').is_some_and(|(stem, extension)| {
+                let lower = extension.to_ascii_lowercase();
+                matches!(lower.as_str(), "yaml" | "yml") && self.matcher.is_match(format!("{stem}.{lower}"))
+            })
+    }
+}
+
 /// The files below `root` that the patterns match, as paths relative to it with `/` between segments, sorted. Without
-/// patterns, every `*.yaml` and `*.yml`. `config` is the file of the workspace's own settings and never among them.
+/// patterns, every `*.yaml` and `*.yml` in any letter case, hidden files and folders (`.github`) aside. `config` is the
+/// file of the workspace's own settings and never among them.
 pub fn discover(
     root: &Path,
     config: &Path,
@@ -57,13 +70,12 @@ pub fn discover(
 ) -> Vec<String> {
     let mut patterns = compile(include, findings);
     let mut found = Vec::new();
-    let walk = WalkDir::new(root).min_depth(1).sort_by_file_name().into_iter().filter_entry(|entry| !skipped(entry));
-    for entry in walk {
+    for entry in disk::walk(root).filter_entry(|entry| !is_internal(entry.file_name())) {
         match entry {
             Ok(entry) => consider(root, config, &entry, &mut patterns, &mut found, findings),
             Err(error) => {
                 let path = error.path().map(|path| relative(root, path)).unwrap_or_default();
-                let reason = error.io_error().map_or_else(|| error.to_string(), read::reason);
+                let reason = error.io_error().map_or_else(|| error.to_string(), disk::reason);
                 findings.push(Diagnostic::error("unreadable-file", format!("`{path}` cannot be read: {reason}")));
             }
         }
@@ -107,10 +119,6 @@ fn compile(include: Option<&[(String, Label)]>, findings: &mut Vec<Diagnostic>) 
     patterns
 }
 
-fn skipped(entry: &DirEntry) -> bool {
-    entry.file_type().is_dir() && SKIPPED.iter().any(|name| entry.file_name() == *name)
-}
-
 /// Adds the entry where a pattern matches it.
 fn consider(
     root: &Path,
@@ -125,14 +133,13 @@ fn consider(
     if entry.file_type().is_dir() || own {
         return;
     }
-    let target = entry.file_type().is_symlink().then(|| fs::canonicalize(entry.path()));
-    if let Some(Ok(folder)) = target.as_ref().filter(|target| target.as_ref().is_ok_and(|path| path.is_dir())) {
+    if entry.file_type().is_symlink() && entry.path().is_dir() {
         // The folder itself is walked where it lies in the workspace; elsewhere it would be left out in silence.
-        let inside = fs::canonicalize(root).is_ok_and(|root| folder.starts_with(root));
+        let is_inside = Root::new(root).is_ok_and(|root| root.resolve(entry.path()).is_ok());
         let relevant = ["x.yaml", "x.yml"]
             .iter()
-            .any(|file| patterns.iter().any(|pattern| pattern.matcher.is_match(format!("{name}/{file}"))));
-        if !inside && relevant {
+            .any(|file| patterns.iter().any(|pattern| pattern.takes(&format!("{name}/{file}"))));
+        if !is_inside && relevant {
             let message = format!("`{name}` is a link to a folder outside of the workspace, and is not searched");
             let finding = Diagnostic::warning("linked-folder", message);
             findings.push(finding.help("move the documents into the workspace, or leave the link out with `include`"));
@@ -141,23 +148,13 @@ fn consider(
     }
     let mut matched = false;
     for pattern in patterns {
-        if pattern.matcher.is_match(&name) {
+        if pattern.takes(&name) {
             pattern.matched = true;
             matched = true;
         }
     }
-    if !matched {
-        return;
-    }
-    let outside = match (target, fs::canonicalize(root)) {
-        (Some(Ok(target)), Ok(root)) => !target.starts_with(root),
-        // A link that leads nowhere is reported where it is read.
-        _ => false,
-    };
-    if outside {
-        let message = format!("`{name}` is a link to a file outside of the workspace");
-        findings.push(Diagnostic::error("outside-workspace", message).help("move the file into the workspace"));
-    } else {
+    // A link that leads elsewhere or nowhere is reported where it is read.
+    if matched {
         found.push(name);
     }
 }
@@ -167,10 +164,22 @@ fn relative(root: &Path, path: &Path) -> String {
     path.components().map(|part| part.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/")
 }
 
-/// Reads files, several at a time, and adds them to `files` in the order given. A file that cannot be read is a finding
-/// and missing from the answer.
-pub fn read_all(files: &mut Files, named: &[(String, PathBuf)], findings: &mut Vec<Diagnostic>) -> Vec<FileId> {
-    let contents = parallel::map(named.iter().collect(), 64, |(name, path)| read::open(files, name, path));
+/// Reads files of the workspace in `root`, several at a time, and adds them to `files` in the order given. A file that
+/// cannot be read is a finding and missing from the answer.
+pub fn read_all(
+    files: &mut Files,
+    root: &Path,
+    named: &[(String, PathBuf)],
+    findings: &mut Vec<Diagnostic>,
+) -> Vec<FileId> {
+    let root = match Root::new(root) {
+        Ok(root) => root,
+        Err(error) => {
+            findings.push(Diagnostic::error("unreadable-file", format!("the workspace cannot be read: {error}")));
+            return Vec::new();
+        }
+    };
+    let contents = parallel::map(named.iter().collect(), 64, |(name, path)| read::open(files, &root, name, path));
     named
         .iter()
         .zip(contents)

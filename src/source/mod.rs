@@ -6,6 +6,7 @@
 
 mod build;
 mod discover;
+pub mod disk;
 pub mod emit;
 mod expectation;
 mod hidden;

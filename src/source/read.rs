@@ -2,10 +2,9 @@
 //!
 //! Invariant: a file that cannot be read as text is a finding, never an empty file.
 
-use std::fs;
-use std::io::Read;
 use std::path::Path;
 
+use super::disk::{FileError, Root};
 use crate::diagnostic::{Diagnostic, FileId, Files, Label};
 
 /// The largest file that is read: four times the service's full size (100 policies, 250 rules each) in one file.
@@ -21,14 +20,25 @@ pub(super) enum Content {
         valid: usize,
         utf16: bool,
     },
-    TooLarge,
-    Failed(String),
+    Failed(FileError),
+    /// A text stands in for it, and says that it is to be taken away.
+    Gone,
 }
 
-/// Reads a file under a name and adds it to `files`. What is wrong with it is added to `findings`, and there is nothing
-/// to go on with then.
-pub fn add_file(files: &mut Files, name: &str, path: &Path, findings: &mut Vec<Diagnostic>) -> Option<FileId> {
-    add(files, name, path, open(files, name, path), findings)
+/// Reads a file under a name and adds it to `files`. It may not lead out of `root`; without one, nothing may be read.
+/// What is wrong with it is added to `findings`, and there is nothing to go on with then.
+pub fn add_file(
+    files: &mut Files,
+    root: Result<Root, FileError>,
+    name: &str,
+    path: &Path,
+    findings: &mut Vec<Diagnostic>,
+) -> Option<FileId> {
+    let content = match root {
+        Ok(root) => open(files, &root, name, path),
+        Err(error) => Content::Failed(error),
+    };
+    add(files, name, path, content, findings)
 }
 
 pub(super) fn add(
@@ -44,13 +54,9 @@ pub(super) fn add(
             let message = if utf16 { "the file is UTF-16, not UTF-8" } else { "the file is not UTF-8 from here on" };
             (lossy, (Diagnostic::error("not-utf8", message).help("save the file as UTF-8"), valid..valid + 3))
         }
-        Content::TooLarge => {
-            let message = format!("the file is larger than {} MiB", MAX_FILE_BYTES >> 20);
-            let help = "split it into several files, or leave it out with `include`";
-            (String::new(), (Diagnostic::error("file-too-large", message).help(help), 0..0))
-        }
-        Content::Failed(reason) => {
-            let message = format!("the file cannot be read: {reason}");
+        Content::Failed(error) => (String::new(), (unreadable(name, &error), 0..0)),
+        Content::Gone => {
+            let message = "the file cannot be read: it is to be taken away";
             (String::new(), (Diagnostic::error("unreadable-file", message), 0..0))
         }
     };
@@ -60,26 +66,42 @@ pub(super) fn add(
     None
 }
 
+/// The finding for a file that is not opened.
+fn unreadable(name: &str, error: &FileError) -> Diagnostic {
+    match error {
+        FileError::Outside => {
+            let message = format!("`{name}` is a link to a file outside of the workspace");
+            Diagnostic::error("outside-workspace", message).help("move the file into the workspace")
+        }
+        FileError::Internal(folder) => {
+            let message = format!("`{name}` leads into `{folder}`, which holds no documents");
+            Diagnostic::error("outside-workspace", message).help("move the file out of that folder")
+        }
+        FileError::TooLarge(limit) => {
+            let message = format!("the file is larger than {} MiB", limit >> 20);
+            let help = "split it into several files, or leave it out with `include`";
+            Diagnostic::error("file-too-large", message).help(help)
+        }
+        FileError::Link(_)
+        | FileError::NotRegular
+        | FileError::NotFolder
+        | FileError::Replaced
+        | FileError::ReadOnly
+        | FileError::NotText
+        | FileError::System(_) => Diagnostic::error("unreadable-file", format!("the file cannot be read: {error}")),
+    }
+}
+
 /// Opens the file, or takes what stands in for it.
-pub(super) fn open(files: &Files, name: &str, path: &Path) -> Content {
+pub(super) fn open(files: &Files, root: &Root, name: &str, path: &Path) -> Content {
     match files.instead(name) {
         Some(Some(text)) => return Content::Text(text.clone()),
-        Some(None) => return Content::Failed("it is to be taken away".to_owned()),
+        Some(None) => return Content::Gone,
         None => {}
     }
-    let mut bytes = Vec::new();
-    // A pipe or a device would never end.
-    let read = fs::metadata(path).and_then(|metadata| {
-        if !metadata.is_file() {
-            return Err(std::io::Error::other("it is not a regular file"));
-        }
-        bytes.reserve(usize::try_from(metadata.len().min(MAX_FILE_BYTES)).unwrap_or_default());
-        fs::File::open(path)?.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes)
-    });
-    match read {
-        Err(error) => Content::Failed(reason(&error)),
-        Ok(_) if bytes.len() as u64 > MAX_FILE_BYTES => Content::TooLarge,
-        Ok(_) => String::from_utf8(bytes).map_or_else(
+    match root.read(path, MAX_FILE_BYTES) {
+        Err(error) => Content::Failed(error),
+        Ok(bytes) => String::from_utf8(bytes).map_or_else(
             |error| Content::Broken {
                 valid: error.utf8_error().valid_up_to(),
                 utf16: matches!(error.as_bytes(), [0xff, 0xfe, ..] | [0xfe, 0xff, ..]),
@@ -88,17 +110,6 @@ pub(super) fn open(files: &Files, name: &str, path: &Path) -> Content {
             Content::Text,
         ),
     }
-}
-
-/// The reason without the operating system's number.
-pub(super) fn reason(error: &std::io::Error) -> String {
-    let text = error.to_string();
-    let end = text.find(" (os error").unwrap_or(text.len());
-    let mut reason = text.get(..end).unwrap_or(&text).to_owned();
-    if let Some(first) = reason.get_mut(..1) {
-        first.make_ascii_lowercase();
-    }
-    reason
 }
 
 /// Reads a file that another one names, relative to it, and adds it to `files`. `Ok(None)` when it cannot be read, which
@@ -118,9 +129,52 @@ pub fn add_beside(
         return Err(format!("`{name}` is an absolute path"));
     }
     let path = document.path.parent().unwrap_or_else(|| Path::new("")).join(name);
-    let target = fs::canonicalize(&path).map_err(|error| format!("`{name}` cannot be read: {}", reason(&error)))?;
-    let root = fs::canonicalize(root).map_err(|error| format!("the workspace cannot be read: {}", reason(&error)))?;
-    let inside = target.strip_prefix(&root).map_err(|_| format!("`{name}` leads outside of the workspace"))?;
-    let shown = inside.components().map(|part| part.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/");
-    Ok(add_file(files, &shown, &path, findings))
+    let root = Root::new(root).map_err(|error| format!("the workspace cannot be read: {error}"))?;
+    let shown = root.name(&path).map_err(|error| match &error {
+        FileError::Outside => format!("`{name}` leads outside of the workspace"),
+        FileError::Internal(folder) => format!("`{name}` leads into `{folder}`, which holds no documents"),
+        FileError::Link(_)
+        | FileError::NotRegular
+        | FileError::NotFolder
+        | FileError::TooLarge(_)
+        | FileError::Replaced
+        | FileError::ReadOnly
+        | FileError::NotText
+        | FileError::System(_) => format!("`{name}` cannot be read: {error}"),
+    })?;
+    let mut content = open(files, &root, &shown, &path);
+    if let Content::Text(text) = &mut content {
+        *text = as_block_scalar(std::mem::take(text));
+    }
+    Ok(add(files, &shown, &path, content, findings))
+}
+
+/// The text as YAML reads a block scalar: a byte order mark and the kind of line ends say how a file is written, and are no
+/// part of what it says. Otherwise one commit would mean different things on different machines.
+fn as_block_scalar(text: String) -> String {
+    if !text.contains(['\u{feff}', '\r']) {
+        return text;
+    }
+    text.strip_prefix('\u{feff}').unwrap_or(&text).replace("\r\n", "\n").replace('\r', "\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::as_block_scalar;
+
+    #[test]
+    fn side_files_mean_the_same_however_their_lines_end() {
+        let table = [
+            ("a\nb\n", "a\nb\n"),
+            ("a\r\nb\r\n", "a\nb\n"),
+            ("a\rb", "a\nb"),
+            ("a\r\r\nb", "a\n\nb"),
+            ("\u{feff}a\r\n", "a\n"),
+            ("a\u{feff}", "a\u{feff}"), // within a text it is a character
+            ("\r", "\n"),
+        ];
+        for (text, normalised) in table {
+            assert_eq!(as_block_scalar(text.to_owned()), normalised, "{text:?}");
+        }
+    }
 }

@@ -92,7 +92,7 @@ fn a_file_that_is_not_ours_is_named_when_it_is_given() {
 }
 
 #[test]
-fn links_and_permissions_stay_and_what_is_read_only_is_not_written() {
+fn permissions_stay_and_neither_links_nor_read_only_files_are_written() {
     let folder = workspace(&[("a.yaml", UGLY), ("locked.yaml", UGLY)]);
     let mode = |name: &str| fs::symlink_metadata(folder.path().join(name)).unwrap().permissions().mode() & 0o777;
     let set =
@@ -101,11 +101,17 @@ fn links_and_permissions_stay_and_what_is_read_only_is_not_written() {
     set("locked.yaml", 0o444);
     symlink("a.yaml", folder.path().join("link.yaml")).unwrap();
     let (code, stdout, stderr) = seawall(folder.path(), &["fmt", "locked.yaml", "link.yaml", "a.yaml"]);
-    assert_eq!((code, stdout.as_str()), (Some(5), "Formatted link.yaml\n"), "{stderr}");
+    assert_eq!((code, stdout.as_str()), (Some(5), "Formatted a.yaml\n"), "{stderr}");
     assert!(stderr.contains("`locked.yaml` cannot be written: it is read-only"), "{stderr}");
     assert_eq!((read(&folder, "a.yaml").as_str(), mode("a.yaml")), (TIDY, 0o640));
     assert_eq!((read(&folder, "locked.yaml").as_str(), mode("locked.yaml")), (UGLY, 0o444));
     assert!(fs::symlink_metadata(folder.path().join("link.yaml")).unwrap().is_symlink());
+    fs::write(folder.path().join("b.txt"), UGLY).unwrap();
+    symlink("b.txt", folder.path().join("other.yaml")).unwrap();
+    let (code, stdout, stderr) = seawall(folder.path(), &["fmt", "other.yaml"]);
+    assert_eq!((code, stdout.as_str()), (Some(5), ""), "{stderr}");
+    assert!(stderr.contains("`other.yaml` cannot be written: `other.yaml` is a link"), "{stderr}");
+    assert_eq!(read(&folder, "b.txt"), UGLY);
 }
 
 fn standard_input(arguments: &[&str], text: &str) -> (Option<i32>, String, String) {

@@ -7,7 +7,7 @@ use crate::examples::repository;
 
 /// The modules in order: each may use those that stand below it, and none above. `render::sanitize` uses nothing, and
 /// whoever holds foreign text may call it.
-const ORDER: [&str; 18] = [
+const ORDER: [&str; 19] = [
     "cli",
     "render",
     "execute",
@@ -25,6 +25,7 @@ const ORDER: [&str; 18] = [
     "diagnostic",
     "exit",
     "hash",
+    "json",
     "render::sanitize",
 ];
 

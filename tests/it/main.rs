@@ -18,6 +18,7 @@ mod comment;
 mod drift;
 mod emulator;
 mod examples;
+mod files;
 mod fmt;
 mod guards_from;
 mod import;

@@ -17,6 +17,7 @@ use serde::Deserialize;
 
 use crate::exit::Explain;
 use crate::service::http::{Authorization, Login};
+use crate::source::disk;
 
 /// How Docker names the Hub in its configuration; the first is what it writes.
 const HUB: [&str; 4] = ["https://index.docker.io/v1/", "https://index.docker.io/v1", "index.docker.io", "docker.io"];
@@ -24,7 +25,7 @@ const HUB: [&str; 4] = ["https://index.docker.io/v1/", "https://index.docker.io/
 const TOKENS: [&str; 2] = ["dckr_pat_", "dckr_oat_"];
 /// How long a credential helper may take: it may ask its user.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// The most that a helper may say, in bytes.
+/// The most that a helper may say and a configuration may hold, in bytes.
 const MOST: u64 = 1 << 20;
 
 /// What the outside gives, before anything is read.
@@ -158,10 +159,9 @@ struct Got {
 
 fn stored(file: &Path) -> Result<Credentials, CredentialsError> {
     let wrong = |cause: String| CredentialsError::File { file: file.display().to_string(), cause };
-    #[expect(clippy::disallowed_methods, reason = "the one place where Docker's configuration is read")]
-    let text = match std::fs::read_to_string(file) {
+    let text = match disk::read_own(file, MOST) {
         Ok(text) => SecretString::from(text),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(CredentialsError::None),
+        Err(error) if error.is_missing() => return Err(CredentialsError::None),
         Err(error) => return Err(wrong(error.to_string())),
     };
     // The parser's own words may hold a value, and a value may be a secret.

@@ -11,14 +11,23 @@ use tokio::task::JoinSet;
 use super::snapshot::{DockerSnapshot, Snapshot};
 use super::{Error, wire};
 use crate::model::{Live, LivePolicy, PolicyId, Team};
-use crate::service::http;
+use crate::service::http::{self, Bounds};
 
 /// The service's own page size, and its largest.
 const PAGE_SIZE: &str = "100";
 /// How often the policies are listed again when they changed meanwhile.
 const ROUNDS: u32 = 5;
-/// More pages than any organization has.
-const MOST_PAGES: usize = 1_000;
+/// The most that is read. The service documents 100 policies of 400 KB an organization; teams have no documented limit.
+const LIST: Bounds = Bounds {
+    what: "policies",
+    pages: 100,
+    objects: 1_000,
+    bytes: 64 << 20,
+    values: usize::MAX,
+    time: Duration::from_secs(60),
+};
+const POLICIES: Bounds = Bounds { pages: 1_000, time: Duration::from_secs(480), ..LIST };
+const TEAMS: Bounds = Bounds { what: "teams", pages: 1_000, objects: 50_000, bytes: 32 << 20, ..LIST };
 
 /// Reads one organization, and can do nothing else.
 #[derive(Clone, Debug)]
@@ -109,16 +118,16 @@ impl Reader {
     pub async fn teams(&self) -> Result<Vec<Team>, Error> {
         let about = |error| Error::about(error, self.http.host(), &self.org, "teams");
         let query = [("page", "1"), ("page_size", PAGE_SIZE)];
-        let mut page: wire::GroupPage = self.http.get(&["orgs", &self.org, "groups"], &query).await.map_err(about)?;
+        let http = self.http.within(TEAMS);
+        let mut page: wire::GroupPage = http.get(&["orgs", &self.org, "groups"], &query).await.map_err(about)?;
         let (mut teams, mut seen) = (BTreeSet::new(), BTreeSet::new());
         loop {
+            http.count(page.results.len())?;
             teams.extend(page.results.into_iter().map(Team::from));
             match page.next.filter(|next| !next.is_empty()) {
                 None => return Ok(teams.into_iter().collect()),
-                Some(next) if !seen.insert(next.clone()) || seen.len() > MOST_PAGES => {
-                    return Err(self.endless("teams"));
-                }
-                Some(next) => page = self.http.follow(&next).await.map_err(about)?,
+                Some(next) if !seen.insert(next.clone()) => return Err(self.endless("teams")),
+                Some(next) => page = http.follow(&next).await.map_err(about)?,
             }
         }
     }
@@ -147,14 +156,15 @@ impl Reader {
         let path = ["orgs", &self.org, "governance", "policies"];
         let (mut ids, mut seen): (BTreeSet<_>, BTreeSet<String>) = Default::default();
         let mut token: Option<String> = None;
+        let http = self.http.within(LIST);
         loop {
             let mut query = vec![("page_size", PAGE_SIZE)];
             query.extend(token.as_deref().map(|token| ("page_token", token)));
-            let page: wire::PolicyPage = self
-                .http
+            let page: wire::PolicyPage = http
                 .get(&path, &query)
                 .await
                 .map_err(|error| Error::about(error, self.http.host(), &self.org, "policies"))?;
+            http.count(page.data.len())?;
             for summary in page.data {
                 self.check_organization(summary.org)?;
                 ids.insert(summary.id);
@@ -162,9 +172,7 @@ impl Reader {
             // The audit log's pages end with an empty token, so that one is taken for an end here too.
             match page.next_page_token.filter(|token| !token.is_empty()) {
                 None => return Ok(ids),
-                Some(next) if !seen.insert(next.clone()) || seen.len() > MOST_PAGES => {
-                    return Err(self.endless("policies"));
-                }
+                Some(next) if !seen.insert(next.clone()) => return Err(self.endless("policies")),
                 Some(next) => token = Some(next),
             }
         }
@@ -173,8 +181,9 @@ impl Reader {
     /// All of these, or the one that is no longer there.
     async fn read_all(&self, ids: &BTreeSet<PolicyId>) -> Result<Result<Vec<wire::Policy>, PolicyId>, Error> {
         let mut reads = JoinSet::new();
+        let within = Self { http: self.http.within(POLICIES), org: self.org.clone() };
         for id in ids.iter().cloned() {
-            let reader = self.clone();
+            let reader = within.clone();
             reads.spawn(async move { reader.wire_policy(&id).await.map(|policy| policy.ok_or(id)) });
         }
         let mut policies = BTreeMap::new();

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::wire;
 use crate::exit::{Exit, Explain};
+use crate::json;
 use crate::model::{Live, Team, TeamDirectory};
 use crate::service::vijil::wire::AgentSnapshot;
 
@@ -88,6 +89,7 @@ impl Snapshot {
             format_version: u64,
         }
         let shape = |error: serde_json::Error| SnapshotError::Shape(error.to_string());
+        refuse_depth(text)?;
         let Version { format_version } = serde_json::from_str(text).map_err(shape)?;
         if format_version != u64::from(FORMAT_VERSION) {
             return Err(SnapshotError::Version(format_version));
@@ -116,6 +118,7 @@ impl Snapshot {
     ///
     /// As [`Self::parse`], for any of them.
     pub fn parse_each(text: &str) -> Result<Vec<Self>, SnapshotError> {
+        refuse_depth(text)?;
         let value: serde_json::Value =
             serde_json::from_str(text).map_err(|error| SnapshotError::Shape(error.to_string()))?;
         match value.get("snapshots").and_then(serde_json::Value::as_array) {
@@ -165,6 +168,14 @@ impl From<&Live> for Snapshot {
     fn from(Live { org, policies, teams }: &Live) -> Self {
         let policies = policies.iter().map(wire::Policy::from).collect();
         Self::new(DockerSnapshot { org: org.clone(), teams: teams.iter().collect(), policies })
+    }
+}
+
+/// A plan from what nests too deeply could be saved, and not be read back.
+fn refuse_depth(text: &str) -> Result<(), SnapshotError> {
+    match json::deeper_than(json::MAX_FILE_DEPTH, text.as_bytes()) {
+        true => Err(SnapshotError::Shape(format!("it nests deeper than {} levels", json::MAX_FILE_DEPTH))),
+        false => Ok(()),
     }
 }
 

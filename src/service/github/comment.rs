@@ -9,7 +9,17 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Error, GitHub, PAGE_SIZE};
-use crate::service::http::{self, WriteOutcome};
+use crate::service::http::{self, Bounds, WriteOutcome};
+
+/// The most that is read of a conversation: GitHub closes one at 2,500 comments, each of 65,536 characters at most.
+const COMMENTS: Bounds = Bounds {
+    what: "comments",
+    pages: 100,
+    objects: 10_000,
+    bytes: 256 << 20,
+    values: usize::MAX,
+    time: Duration::from_secs(60),
+};
 
 /// Longer keys are told by their hash.
 const LONGEST_KEY: usize = 100;
@@ -146,8 +156,10 @@ impl GitHub {
         let number = number.to_string();
         let path = self.path(&["issues", &number, "comments"]);
         let mut seen = std::collections::BTreeSet::new();
-        let (mut page, mut next): (Vec<Posted>, _) = self.reader.page(&path, &[("per_page", PAGE_SIZE)]).await?;
+        let reader = self.reader.within(COMMENTS);
+        let (mut page, mut next): (Vec<Posted>, _) = reader.page(&path, &[("per_page", PAGE_SIZE)]).await?;
         loop {
+            reader.count(page.len())?;
             let marked = |comment: &Posted| {
                 comment.body.as_deref().and_then(|body| body.lines().next()).is_some_and(|line| line == marker.line())
             };
@@ -159,7 +171,7 @@ impl GitHub {
                 Some(link) if !seen.insert(link.clone()) => {
                     return Err(Error::EndlessPages { host: self.reader.host(), what: "the comments" });
                 }
-                Some(link) => (page, next) = self.reader.follow_page(&link).await?,
+                Some(link) => (page, next) = reader.follow_page(&link).await?,
             }
         }
     }

@@ -28,6 +28,9 @@ pub enum BaseUrlError {
     /// A user, a query or a fragment.
     #[error("the endpoint holds a {0}")]
     Extra(&'static str),
+    /// A host that no name server has, or that is written in an unusual way.
+    #[error("the endpoint's host is not a valid name: {0}")]
+    Host(&'static str),
     /// The service's base path is another.
     #[error("the endpoint's path does not end in `{0}`")]
     Path(&'static str),
@@ -39,7 +42,7 @@ pub enum BaseUrlError {
 impl Explain for BaseUrlError {
     fn hint(&self) -> Option<String> {
         let hint = match self {
-            Self::NotUrl(_) | Self::Scheme(_) => "write it like `https://hub.docker.com/v2`",
+            Self::NotUrl(_) | Self::Scheme(_) | Self::Host(_) => "write it like `https://hub.docker.com/v2`",
             Self::PlainHttp(_) => "use https; plain http is only for 127.0.0.1, ::1 and localhost",
             Self::Extra(_) => "write scheme, host, port and path only; credentials come from the environment",
             Self::Path(_) => "write the whole base URL, as in `https://hub.docker.com/v2`",
@@ -51,7 +54,9 @@ impl Explain for BaseUrlError {
     fn exit(&self) -> Exit {
         match self {
             Self::Segment(_) => Exit::Failed,
-            Self::NotUrl(_) | Self::Scheme(_) | Self::PlainHttp(_) | Self::Extra(_) | Self::Path(_) => Exit::Usage,
+            Self::NotUrl(_) | Self::Scheme(_) | Self::PlainHttp(_) | Self::Extra(_) | Self::Host(_) | Self::Path(_) => {
+                Exit::Usage
+            }
         }
     }
 }
@@ -63,11 +68,13 @@ impl BaseUrl {
     ///
     /// For anything that is not a plain `https` URL, or `http` to loopback.
     pub fn parse(text: &str) -> Result<Self, BaseUrlError> {
-        let mut url = Url::parse(text.trim()).map_err(|error| BaseUrlError::NotUrl(error.to_string()))?;
+        let text = text.trim();
+        let mut url = Url::parse(text).map_err(|error| BaseUrlError::NotUrl(error.to_string()))?;
         if !matches!(url.scheme(), "https" | "http") {
             return Err(BaseUrlError::Scheme(url.scheme().to_owned()));
         }
         let host = url.host_str().ok_or_else(|| BaseUrlError::NotUrl("no host".to_owned()))?;
+        as_written(text, host, url.port_or_known_default())?;
         if url.scheme() == "http" && !is_loopback(host) {
             return Err(BaseUrlError::PlainHttp(host.to_owned()));
         }
@@ -191,6 +198,55 @@ impl std::fmt::Display for BaseUrl {
     }
 }
 
+/// Refuses what browsers read in another way than people do: everything that the URL library mends in silence.
+fn as_written(text: &str, host: &str, port: Option<u16>) -> Result<(), BaseUrlError> {
+    let not_url = |reason: &str| Err(BaseUrlError::NotUrl(reason.to_owned()));
+    if text.chars().any(|character| character == '\\' || character.is_whitespace() || character.is_control()) {
+        return not_url("a blank, a backslash or a control character");
+    }
+    let Some((_, rest)) = text.split_once("://").filter(|(scheme, _)| !scheme.contains(['/', ':'])) else {
+        return not_url("no `://` behind the scheme");
+    };
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (authority, path) = rest.split_at(end);
+    let path = path.split(['?', '#']).next().unwrap_or_default().trim_end_matches('/');
+    if authority.contains('@') {
+        return Err(BaseUrlError::Extra("user or password"));
+    }
+    if port == Some(0) || authority.ends_with(':') {
+        return not_url("an empty port");
+    }
+    let is_step = |segment: &str| matches!(segment.to_ascii_lowercase().replace("%2e", ".").as_str(), "" | "." | "..");
+    if path.split('/').skip(1).any(is_step) {
+        return not_url("an empty segment, `.` or `..` in the path");
+    }
+    let written = match authority.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => host,
+        Some(_) | None => authority,
+    };
+    named(written, host).map_or(Ok(()), |fault| Err(BaseUrlError::Host(fault)))
+}
+
+/// What is wrong with a host, as it was written and as the URL library reads it.
+fn named(written: &str, host: &str) -> Option<&'static str> {
+    if host.starts_with('[') {
+        return None; // the library takes whole addresses only
+    }
+    if host.parse::<IpAddr>().is_ok() {
+        return (written != host).then_some("an address is written as four decimal numbers");
+    }
+    let usual = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    let is_wrong = |label: &str| label.starts_with('-') || label.ends_with('-') || !label.bytes().all(usual);
+    let faults = [
+        (written.contains('%'), "it holds an escape"),
+        (host.ends_with('.'), "it ends in a dot"),
+        (host.split('.').any(str::is_empty), "it has an empty label"),
+        (host.len() > 253 || host.split('.').any(|label| label.len() > 63), "it is too long"),
+        (host.split('.').any(is_wrong), "it has a label with other characters than letters, digits and inner hyphens"),
+    ];
+    faults.into_iter().find_map(|(is_fault, words)| is_fault.then_some(words))
+}
+
 fn is_loopback(host: &str) -> bool {
     let address = host.trim_start_matches('[').trim_end_matches(']');
     host == "localhost" || address.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
@@ -234,10 +290,56 @@ mod tests {
             ("ftp://example.com/v2", None),
             ("hub.docker.com/v2", None),
             ("", None),
+            // Hosts that are none.
+            ("https://.docker.com/v2", None),
+            ("https://hub..docker.com/v2", None),
+            ("https://hub.docker.com./v2", None),
+            ("https://./v2", None),
+            ("https://hub.docker.com../v2", None),
+            ("https://-hub.docker.com/v2", None),
+            ("https://hub-.docker.com/v2", None),
+            ("https://*.docker.com/v2", None),
+            ("https://hub%2edocker.com/v2", None),
+            ("https://hub.docker.com%00.example.com/v2", None),
+            ("https://hub docker.com/v2", None),
+            ("https://hub.docker.com\\@example.com/v2", None), // a browser's host is hub.docker.com
+            ("https:\\\\hub.docker.com\\v2", None),
+            ("https:hub.docker.com/v2", None), // mended in silence by browsers
+            ("https:/hub.docker.com/v2", None),
+            ("https:///hub.docker.com/v2", None),
+            ("https://hub.do\tcker.com/v2", None),
+            ("https://hub.do\ncker.com/v2", None),
+            ("http://localhost./v2", None),
+            ("http://127.1/v2", None), // other ways to write 127.0.0.1
+            ("http://0x7f.0.0.1/v2", None),
+            ("http://2130706433/v2", None),
+            ("http://127.0.0.01/v2", None),
+            ("http://[::ffff:127.0.0.1]/v2", None),
+            ("https://xn--.example.com/v2", None),
+            ("https://my_gateway.corp.example/v2", Some("https://my_gateway.corp.example/v2")),
+            ("https://HUB.docker.com/v2", Some("https://hub.docker.com/v2")),
+            // Users, ports and fragments, empty ones too.
+            ("https://@hub.docker.com/v2", None),
+            ("https://:@hub.docker.com/v2", None),
+            ("https://hub.docker.com@example.com/v2", None),
+            ("https://hub.docker.com:/v2", None),
+            ("https://hub.docker.com:0/v2", None),
+            ("https://hub.docker.com:65536/v2", None),
+            ("https://hub.docker.com:-1/v2", None),
+            ("https://hub.docker.com:443/v2", Some("https://hub.docker.com/v2")),
+            ("https://hub.docker.com:8443/v2", Some("https://hub.docker.com:8443/v2")),
+            ("https://hub.docker.com/v2#", None),
+            ("https://hub.docker.com/v2?", None),
+            // Paths that lead elsewhere than they read.
+            ("https://hub.docker.com/a/../v2", None),
+            ("https://hub.docker.com/a/%2E%2e/v2", None),
+            ("https://hub.docker.com/./v2", None),
+            ("https://hub.docker.com//v2", None),
+            ("https://example.com", Some("https://example.com")),
         ];
         for (text, base) in table {
             let parsed = BaseUrl::parse(text);
-            assert_eq!(parsed.as_ref().ok().map(ToString::to_string).as_deref(), base, "{text}");
+            assert_eq!(parsed.as_ref().ok().map(ToString::to_string).as_deref(), base, "{text:?}");
             assert!(!format!("{parsed:?}").contains("hunter2"), "{text}");
         }
     }

@@ -55,6 +55,8 @@ pub(super) struct Answer {
     pub headers: HeaderMap,
     /// The body, decompressed.
     pub body: Vec<u8>,
+    /// How long the service took for it.
+    pub took: Duration,
 }
 
 impl Answer {
@@ -74,6 +76,8 @@ pub(super) struct Call<'a> {
     pub(super) repeatable: bool,
     /// Whether it carries the token.
     pub(super) authorized: bool,
+    /// The most bytes of an answer, where that is less than the connection's own limit.
+    pub(super) most: usize,
     /// Another token than that one, for calls that renew it.
     pub(super) bearer: Option<&'a SecretString>,
 }
@@ -271,40 +275,44 @@ impl Connection {
         if let Some(body) = call.body {
             request = request.json(body);
         }
-        let attempt = match request.send().await {
-            Ok(response) => self.receive(response).await,
+        let mut attempt = match request.send().await {
+            Ok(response) => self.receive(response, call.most.min(self.0.limits.body)).await,
             Err(error) if error.is_connect() || error.is_builder() => {
                 Attempt::NotSent(Error::Unreachable { host: self.0.base.host(), cause: causes(error, &self.0.secrets) })
             }
             Err(error) => Attempt::Unknown(self.lost(error)),
         };
-        let took = self.0.clock.passed().saturating_sub(started).as_millis();
+        let took = self.0.clock.passed().saturating_sub(started);
         let (method, path) = (&call.method, url.path());
-        match &attempt {
+        match &mut attempt {
             Attempt::Answered(answer) => {
+                answer.took = took;
                 self.hold(answer); // before the permit lets another call go
-                tracing::debug!("{method} {path}: {} in {took} ms", answer.status);
+                tracing::debug!("{method} {path}: {} in {} ms", answer.status, took.as_millis());
             }
             Attempt::NotSent(error) | Attempt::Unknown(error) => tracing::debug!("{method} {path}: {error}"),
         }
         attempt
     }
 
-    async fn receive(&self, mut response: reqwest::Response) -> Attempt {
+    async fn receive(&self, mut response: reqwest::Response, most: usize) -> Attempt {
+        let took = Duration::ZERO; // whoever asked knows
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let mut body = Vec::new();
         loop {
             match response.chunk().await {
-                Ok(Some(chunk)) if body.len().saturating_add(chunk.len()) <= self.0.limits.body => {
+                Ok(Some(chunk)) if body.len().saturating_add(chunk.len()) <= most => {
                     body.extend_from_slice(&chunk);
                 }
                 Ok(Some(_)) => {
                     let (host, path) = (self.0.base.host(), response.url().path().to_owned());
-                    return Attempt::Unknown(Error::TooLarge { host, path, limit: self.0.limits.body });
+                    return Attempt::Unknown(Error::TooLarge { host, path, limit: most });
                 }
-                Ok(None) => return Attempt::Answered(Answer { status, headers, body }),
+                Ok(None) => return Attempt::Answered(Answer { status, headers, body, took }),
                 // The status says that nothing was done, and the reason is lost.
-                Err(_) if (400..500).contains(&status) => return Attempt::Answered(Answer { status, headers, body }),
+                Err(_) if (400..500).contains(&status) => {
+                    return Attempt::Answered(Answer { status, headers, body, took });
+                }
                 Err(error) => return Attempt::Unknown(self.lost(error)),
             }
         }

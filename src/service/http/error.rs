@@ -51,6 +51,16 @@ pub enum Error {
         /// In bytes.
         limit: usize,
     },
+    /// A read gives more than the service can hold, or never ends.
+    #[error("{host} gives more {what} than the service can hold: over {bound}")]
+    Unbounded {
+        /// The service's host.
+        host: String,
+        /// What is read.
+        what: &'static str,
+        /// What there is too much of.
+        bound: String,
+    },
     /// The service answered something else than its API says.
     #[error("cannot read the answer of {host} to `{path}`: {cause}")]
     Unreadable {
@@ -117,6 +127,7 @@ impl Error {
             | Self::Lost { .. }
             | Self::TimeOut { .. }
             | Self::TooLarge { .. }
+            | Self::Unbounded { .. }
             | Self::Unreadable { .. }
             | Self::Redirected { .. }
             | Self::Limited { .. }
@@ -134,7 +145,9 @@ impl Explain for Error {
             Self::Lost { .. } | Self::TimeOut { .. } | Self::Stopped { .. } => {
                 "run again; what was done is not done twice"
             }
-            Self::TooLarge { .. } | Self::Unreadable { .. } => "check that the endpoint is the service's own API",
+            Self::TooLarge { .. } | Self::Unbounded { .. } | Self::Unreadable { .. } => {
+                "check that the endpoint is the service's own API"
+            }
             Self::Redirected { .. } => "if that is the service, make it the endpoint",
             Self::Limited { .. } => "run again after that time, or with a lower `--concurrency`",
             Self::Login { .. } => "check the user name and the token, and that the token has not expired",
@@ -156,6 +169,7 @@ impl Explain for Error {
             | Self::Lost { .. }
             | Self::TimeOut { .. }
             | Self::TooLarge { .. }
+            | Self::Unbounded { .. }
             | Self::Unreadable { .. }
             | Self::Redirected { .. }
             | Self::Limited { .. }

@@ -7,6 +7,7 @@
 //! configured one: redirects are answers, and links are checked.
 
 mod base;
+mod bounds;
 mod client;
 mod clock;
 mod connection;
@@ -19,6 +20,7 @@ mod token;
 mod write;
 
 pub use base::{BaseUrl, BaseUrlError};
+pub use bounds::Bounds;
 pub use client::Limits;
 pub use clock::Clock;
 pub use connection::{Connection, Observer};

@@ -2,23 +2,46 @@
 //!
 //! Invariant: nothing here can send another method than GET.
 
+use std::sync::Arc;
+
 use reqwest::Url;
 use reqwest::header::{LINK, LOCATION};
 use serde::de::DeserializeOwned;
 
+use super::bounds::{Bounds, Budget, Spent};
 use super::connection::{Answer, Attempt, Call};
 use super::refusal::safe;
 use super::{Connection, Error};
+use crate::json;
 
 /// Sends GET to one service. Repeats what fails in passing.
 #[derive(Clone, Debug)]
-pub struct Reader(Connection);
+pub struct Reader(Connection, Option<Arc<Budget>>);
 
 impl Reader {
     /// Reads over this connection.
     #[must_use]
     pub fn new(connection: Connection) -> Self {
-        Self(connection)
+        Self(connection, None)
+    }
+
+    /// The same reader for one read, which together takes no more than this.
+    #[must_use]
+    pub fn within(&self, bounds: Bounds) -> Self {
+        Self(self.0.clone(), Some(Arc::new(Budget::new(bounds))))
+    }
+
+    /// Counts objects that an answer held.
+    ///
+    /// # Errors
+    ///
+    /// When there are more than the bounds of this read.
+    pub fn count(&self, objects: usize) -> Result<(), Error> {
+        self.spend(Spent { objects, ..Spent::default() })
+    }
+
+    fn spend(&self, spent: Spent) -> Result<(), Error> {
+        self.1.as_ref().map_or(Ok(()), |budget| budget.take(&self.host(), spent))
     }
 
     pub(super) fn connection(&self) -> &Connection {
@@ -125,10 +148,19 @@ impl Reader {
     }
 
     async fn answer(&self, url: &Url) -> Result<Answer, Error> {
-        let call =
-            Call { method: reqwest::Method::GET, url, body: None, repeatable: true, authorized: true, bearer: None };
+        let most = self.1.as_ref().map_or(usize::MAX, |budget| budget.bytes());
+        let method = reqwest::Method::GET;
+        let call = Call { method, url, body: None, repeatable: true, authorized: true, most, bearer: None };
+        self.spend(Spent { pages: 1, ..Spent::default() })?;
         match self.0.call(call).await {
-            Attempt::Answered(answer) if answer.status == 200 => Ok(answer),
+            Attempt::Answered(answer) if answer.status == 200 => {
+                let (bytes, values) = (answer.body.len(), json::measure(&answer.body).1);
+                self.spend(Spent { bytes, values, time: answer.took, ..Spent::default() })?;
+                Ok(answer)
+            }
+            Attempt::Unknown(error @ Error::TooLarge { limit, .. }) if limit == most => {
+                Err(self.1.as_ref().map_or(error, |budget| budget.over_bytes(&self.host())))
+            }
             Attempt::Answered(answer) => Err(self.0.refused(url, &answer)),
             Attempt::NotSent(error) | Attempt::Unknown(error) => Err(error),
         }
@@ -148,11 +180,15 @@ fn next(link: &str) -> Option<&str> {
 
 impl Connection {
     pub(super) fn decode<T: DeserializeOwned>(&self, url: &Url, answer: &Answer) -> Result<T, Error> {
-        serde_json::from_slice(&answer.body).map_err(|error| Error::Unreadable {
+        let unreadable = |cause: &str| Error::Unreadable {
             host: self.base().host(),
             path: url.path().to_owned(),
-            cause: safe(&error.to_string(), self.secrets()),
-        })
+            cause: safe(cause, self.secrets()),
+        };
+        if json::deeper_than(json::MAX_DEPTH, &answer.body) {
+            return Err(unreadable(&format!("it nests deeper than {} levels", json::MAX_DEPTH)));
+        }
+        serde_json::from_slice(&answer.body).map_err(|error| unreadable(&error.to_string()))
     }
 
     /// The error for an answer other than success.

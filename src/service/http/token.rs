@@ -17,6 +17,8 @@ use super::{Clock, Connection, Error};
 
 /// How long before its end a token is renewed.
 const MARGIN: Duration = Duration::from_secs(60);
+/// The most bytes that an exchange may answer.
+const MOST: usize = 1 << 20;
 /// How long a token serves that does not say.
 const ASSUMED: Duration = Duration::from_secs(300);
 
@@ -164,7 +166,8 @@ async fn ask(
     bearer: Option<&SecretString>,
 ) -> Result<(SecretString, Duration), Error> {
     // An exchange changes nothing, so that it may be repeated.
-    let call = Call { method: reqwest::Method::POST, url, body, repeatable: true, authorized: false, bearer };
+    let (method, most) = (reqwest::Method::POST, MOST);
+    let call = Call { method, url, body, repeatable: true, authorized: false, most, bearer };
     let answer = match connection.call(call).await {
         Attempt::Answered(answer) => answer,
         Attempt::NotSent(error) | Attempt::Unknown(error) => return Err(error),

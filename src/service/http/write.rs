@@ -133,7 +133,8 @@ async fn write(
         Ok(url) => url,
         Err(error) => return WriteOutcome::NotSent(error.into()),
     };
-    let call = Call { method, url: &url, body, repeatable: false, authorized: true, bearer: None };
+    let most = usize::MAX;
+    let call = Call { method, url: &url, body, repeatable: false, authorized: true, most, bearer: None };
     let answer = match connection.call(call).await {
         Attempt::Answered(answer) => answer,
         Attempt::NotSent(error) => return WriteOutcome::NotSent(error),

@@ -3,7 +3,6 @@
 //! Invariant: a secret lives in a [`SecretString`] from the moment it is read, and no error repeats what a file or a
 //! variable said.
 
-use std::io;
 use std::path::{Path, PathBuf};
 
 use secrecy::{ExposeSecret as _, SecretString};
@@ -11,6 +10,10 @@ use serde_json::Value;
 
 use crate::exit::Explain;
 use crate::service::http::{Authorization, Login, Session};
+use crate::source::disk;
+
+/// The most that a stored session may hold, in bytes.
+const MOST: u64 = 1 << 20;
 
 /// What the outside gives, before anything is read.
 #[derive(Debug, Default)]
@@ -114,10 +117,9 @@ impl Credentials {
 /// The first of these keys of a JSON or YAML file, if there is the file and one of them.
 fn token_in(file: &Path, keys: &[&str]) -> Result<Option<SecretString>, CredentialsError> {
     let wrong = |cause: String| CredentialsError::File { file: file.display().to_string(), cause };
-    #[expect(clippy::disallowed_methods, reason = "the one place where a stored session is read")]
-    let text = match std::fs::read_to_string(file) {
+    let text = match disk::read_own(file, MOST) {
         Ok(text) => SecretString::from(text),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) if error.is_missing() => return Ok(None),
         Err(error) => return Err(wrong(error.to_string())),
     };
     // The parser's own words may hold a value, and a value may be a secret.

@@ -11,11 +11,22 @@ use tokio::task::JoinSet;
 use super::Error;
 use super::wire::{AgentSnapshot, Page, Policy, Rule, Whole};
 use crate::model::{LiveAgentPolicy, LiveAgentRule, LiveAgents};
-use crate::service::http;
+use crate::service::http::{self, Bounds};
 
 /// The service's largest pages.
 const POLICIES_PAGE: usize = 100;
 const RULES_PAGE: usize = 1000;
+/// The most that is read. The service documents no limits; these are far above what people write.
+const POLICIES: Bounds = Bounds {
+    what: "policies",
+    pages: 1_000,
+    objects: 10_000,
+    bytes: 64 << 20,
+    values: 4_000_000,
+    time: Duration::from_secs(60),
+};
+const RULES: Bounds =
+    Bounds { what: "rules", pages: 20_000, objects: 100_000, time: Duration::from_secs(480), ..POLICIES };
 /// How often a list is read again whose pages do not add up.
 const ROUNDS: u32 = 4;
 
@@ -81,8 +92,9 @@ impl Reader {
     /// Those of the policies that are still there, with their rules.
     async fn with_rules(&self, listed: Vec<Policy>) -> Result<Vec<Whole>, Error> {
         let mut reads = JoinSet::new();
+        let within = Self(self.0.within(RULES));
         for policy in listed {
-            let reader = self.clone();
+            let reader = within.clone();
             reads.spawn(async move {
                 let rules = reader.wire_rules(&policy.id).await?;
                 Ok::<_, Error>(rules.map(|rules| Whole { policy, rules }))
@@ -138,11 +150,13 @@ impl Reader {
     ///
     /// When they cannot be read.
     pub async fn rules(&self, policy: &str) -> Result<Vec<LiveAgentRule>, Error> {
-        Ok(self.wire_rules(policy).await?.unwrap_or_default().into_iter().map(Rule::live).collect())
+        let within = Self(self.0.within(RULES));
+        Ok(within.wire_rules(policy).await?.unwrap_or_default().into_iter().map(Rule::live).collect())
     }
 
     async fn policies(&self) -> Result<Vec<Policy>, Error> {
-        self.list(&["v1", "policies"], POLICIES_PAGE, "policies", |policy: &Policy| policy.id.clone()).await
+        let within = Self(self.0.within(POLICIES));
+        within.list(&["v1", "policies"], POLICIES_PAGE, "policies", |policy: &Policy| policy.id.clone()).await
     }
 
     async fn wire_rules(&self, policy: &str) -> Result<Option<Vec<Rule>>, Error> {
@@ -205,6 +219,7 @@ impl Reader {
                 ["v1", "policies"] => self.0.get_collection(path, &query).await?,
                 _ => self.0.get(path, &query).await?,
             };
+            self.0.count(results.len())?;
             let known = objects.len();
             offset += results.len();
             objects.extend(results.into_iter().map(|object: T| (id(&object), object)));

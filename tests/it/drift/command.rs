@@ -139,6 +139,51 @@ fn committed(folder: &Path) {
     git(&["commit", "-q", "-m", "applied"]);
 }
 
+#[cfg(unix)]
+#[test]
+fn a_commit_is_read_as_its_checkout_is_or_not_at_all() {
+    let folder = folder(&live(applied()));
+    let path = |name: &str| folder.path().join(name);
+    fs::rename(path("all.yaml"), path("real")).unwrap();
+    std::os::unix::fs::symlink("real", path("all.yaml")).unwrap();
+    let git = |at: &Path, arguments: &[&str]| {
+        let named = ["-c", "user.name=a", "-c", "user.email=a@example.com", "-c", "commit.gpgsign=false"];
+        let run = Command::new("git").current_dir(at).args(named).args(arguments).output().unwrap();
+        assert!(run.status.success(), "{run:?}");
+    };
+    git(folder.path(), &["init", "-q"]);
+    git(folder.path(), &["add", "seawall.yaml", "all.yaml", "real"]);
+    git(folder.path(), &["commit", "-q", "-m", "applied"]);
+    becomes(folder.path(), &live(opened()));
+    let drift = || seawall(folder.path(), &["drift", "--live-from", "live.json", "--since", "HEAD"]);
+    let (code, stdout, stderr) = drift();
+    assert_eq!((code, stderr.as_str()), (Some(3), ""), "{stdout}");
+    assert!(stdout.contains("Changed outside since `HEAD`") && !stdout.contains("Waits to be applied"), "{stdout}");
+
+    fs::create_dir(path("shared")).unwrap();
+    fs::write(path("shared/own.yaml"), DOCUMENTS).unwrap();
+    git(&path("shared"), &["init", "-q"]);
+    git(&path("shared"), &["add", "."]);
+    git(&path("shared"), &["commit", "-q", "-m", "own"]);
+    git(folder.path(), &["add", "shared"]);
+    git(folder.path(), &["commit", "-q", "-m", "with a submodule"]);
+    let (code, _, stderr) = drift();
+    assert!(code == Some(2) && stderr.contains("`shared` is a submodule"), "{stderr}");
+    // Where it was not checked out, the work tree has none of its documents either.
+    fs::remove_dir_all(path("shared")).unwrap();
+    fs::create_dir(path("shared")).unwrap();
+    assert_eq!(drift(), (Some(3), stdout, String::new()));
+
+    // A link that leads elsewhere is as wrong there as it is here.
+    fs::remove_file(path("all.yaml")).unwrap();
+    std::os::unix::fs::symlink("/dev/zero", path("all.yaml")).unwrap();
+    git(folder.path(), &["commit", "-q", "-a", "-m", "link"]);
+    fs::remove_file(path("all.yaml")).unwrap();
+    fs::write(path("all.yaml"), DOCUMENTS).unwrap();
+    let (code, _, stderr) = drift();
+    assert!(code == Some(2) && stderr.contains("outside of the workspace"), "{stderr}");
+}
+
 #[test]
 fn what_was_changed_outside_is_told_from_what_waits() {
     let folder = folder(&live(applied()));

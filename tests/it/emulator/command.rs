@@ -15,10 +15,18 @@ struct Process {
     address: String,
 }
 
+/// The emulator with a login that the environment chooses.
 fn command(arguments: &[&str]) -> Command {
+    let mut command = without_login(arguments);
+    command.env("DOCKER_USERNAME", "seawall").env("DOCKER_PASSWORD", "emulator");
+    command
+}
+
+fn without_login(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_seawall"));
     command.arg("emulator").args(arguments).env("NO_COLOR", "1");
-    for variable in ["SEAWALL_ORG", "DOCKER_USERNAME", "DOCKER_PASSWORD"] {
+    let logins = ["DOCKER_USERNAME", "DOCKER_PASSWORD", "VIJIL_CLIENT_ID", "VIJIL_CLIENT_SECRET", "VIJIL_API_KEY"];
+    for variable in logins.into_iter().chain(["SEAWALL_ORG"]) {
         command.env_remove(variable);
     }
     command
@@ -73,6 +81,11 @@ impl Drop for Process {
     }
 }
 
+/// What stands behind a name in what a process said, up to the next blank.
+fn said<'a>(stderr: &'a str, name: &str) -> &'a str {
+    stderr.split_whitespace().find_map(|word| word.strip_prefix(name)).unwrap_or_else(|| panic!("{name}: {stderr}"))
+}
+
 #[tokio::test]
 async fn the_first_line_is_the_address_and_a_signal_ends_it() {
     let mut process = Process::start(&mut command(&["--team", "research"]));
@@ -89,12 +102,70 @@ async fn the_first_line_is_the_address_and_a_signal_ends_it() {
     let mut stderr = String::new();
     process.child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
     let origin = process.address.strip_suffix("/v2").unwrap();
-    insta::assert_snapshot!(stderr.replace(origin, "http://127.0.0.1:PORT"), @r"
+    let secret = said(&stderr, "VIJIL_CLIENT_SECRET=").to_owned();
+    insta::assert_snapshot!(stderr.replace(origin, "http://127.0.0.1:PORT").replace(&secret, "SECRET"), @r"
     serving organization `my-org`, until Ctrl-C
-    log in with DOCKER_USERNAME=seawall DOCKER_PASSWORD=emulator
+    log in with the DOCKER_USERNAME and DOCKER_PASSWORD that it was started with
     serving Vijil at http://127.0.0.1:PORT
-    log in with VIJIL_CLIENT_ID=vk_seawall VIJIL_CLIENT_SECRET=emulator
+    log in with VIJIL_CLIENT_ID=vk_seawall VIJIL_CLIENT_SECRET=SECRET
     ");
+}
+
+#[tokio::test]
+async fn a_login_that_nobody_chose_is_a_new_one_each_time_and_printed() {
+    let mut secrets = std::collections::BTreeSet::new();
+    // Without it nobody could log in, so that `-q` does not hide it.
+    for arguments in [&[][..], &["-q"]] {
+        let mut process = Process::start(&mut without_login(arguments));
+        let mut stderr = BufReader::new(process.child.stderr.take().unwrap());
+        let mut lines = String::new();
+        while !lines.contains("VIJIL_CLIENT_SECRET=") {
+            assert_ne!(stderr.read_line(&mut lines).unwrap(), 0, "{lines}");
+        }
+        assert_eq!(process.token("seawall", "emulator").await.0, 401);
+        let secret = said(&lines, "DOCKER_PASSWORD=");
+        assert_eq!(process.token(said(&lines, "DOCKER_USERNAME="), secret).await.0, 200);
+        let pair = said(&lines, "VIJIL_CLIENT_SECRET=");
+        let body = json!({"client_id": said(&lines, "VIJIL_CLIENT_ID="), "client_secret": pair});
+        let vijil = format!("{}/v1/auth/token", process.address.strip_suffix("/v2").unwrap());
+        assert_eq!(http().post(&vijil).json(&body).send().await.unwrap().status(), 200);
+        assert!(secret.len() >= 32 && pair.len() >= 32, "{lines}");
+        secrets.extend([secret.to_owned(), pair.to_owned()]);
+    }
+    assert_eq!(secrets.len(), 4);
+}
+
+#[tokio::test]
+async fn requests_of_other_web_sites_are_refused_before_all_else() {
+    let process = Process::start(&mut command(&[]));
+    let (_, token) = process.token("seawall", "emulator").await;
+    let port = process.address.rsplit(':').next().unwrap().strip_suffix("/v2").unwrap();
+    let table = [
+        ("host", format!("localhost:{port}"), 200),
+        ("host", format!("rebound.example.com:{port}"), 403),
+        ("host", "127.0.0.1".to_owned(), 403),
+        ("origin", format!("http://127.0.0.1:{port}"), 200),
+        ("origin", format!("http://rebound.example.com:{port}"), 403),
+        ("origin", "null".to_owned(), 403),
+        ("sec-fetch-site", "none".to_owned(), 200),
+        ("sec-fetch-site", "same-site".to_owned(), 403),
+        ("sec-fetch-site", "cross-site".to_owned(), 403),
+    ];
+    for (name, value, status) in &table {
+        let request = |method, path: &str| {
+            http().request(method, format!("{}{path}", process.address)).bearer_auth(&token).header(*name, value)
+        };
+        assert_eq!(request(Method::GET, POLICIES).send().await.unwrap().status(), *status, "{name}: {value}");
+        let login = json!({"identifier": "seawall", "secret": "emulator"});
+        let answer = request(Method::POST, "/auth/token").json(&login).send().await.unwrap();
+        assert_eq!(answer.status(), *status, "{name}: {value}");
+        assert!(answer.headers().get("access-control-allow-origin").is_none());
+        let create = request(Method::POST, POLICIES).json(&json!({"name": format!("{name} {value}")}));
+        assert_eq!(create.send().await.unwrap().status(), if *status == 200 { 201 } else { 403 }, "{name}: {value}");
+    }
+    let answered = table.iter().filter(|(_, _, status)| *status == 200).count();
+    let list = process.call(Method::GET, POLICIES, &token, None).await.unwrap().1;
+    assert_eq!(list["data"].as_array().map(Vec::len), Some(answered), "{list}");
 }
 
 #[tokio::test]
@@ -111,7 +182,7 @@ async fn credentials_come_from_the_environment_and_are_not_shown() {
     process.child.stderr.take().unwrap().read_to_string(&mut output).unwrap();
     assert!(output.contains("acme") && !output.contains("dckr_pat"), "{output}");
 
-    let (code, message) = fails(command(&[]).env("DOCKER_USERNAME", "alice"));
+    let (code, message) = fails(without_login(&[]).env("DOCKER_USERNAME", "alice"));
     assert_eq!(code, Some(2), "{message}");
 }
 

@@ -125,7 +125,7 @@ async fn documents_are_where_an_organization_starts() {
 async fn embedded_keeps_its_state_in_a_folder_that_git_ignores() {
     let workspace = tempfile::tempdir().unwrap();
     let folder = workspace.path().join(".seawall");
-    let start = || Emulator::embedded(&folder, "acme", ["research".to_owned()], Seed::default());
+    let start = || Emulator::embedded(workspace.path(), ".seawall", "acme", ["research".to_owned()], Seed::default());
     let first = start().await.unwrap();
     assert_eq!(std::fs::read_to_string(folder.join(".gitignore")).unwrap(), "*\n");
     let (url, secret, teams) = (first.base_url(), first.secret().to_owned(), first.state().orgs["acme"].teams.clone());

@@ -1,5 +1,6 @@
 //! The shipped clients over real sockets: against the emulator, and against servers that do what no service should.
 
+mod bounds;
 mod command;
 mod credentials;
 mod docker;

@@ -1,0 +1,61 @@
+//! How deep a JSON text nests, and how many values it holds, before anything is made of it.
+//!
+//! Invariant: what passes [`deeper_than`] can be put into a plan, a snapshot and a report, written, and read back: each
+//! wraps it in a few levels, and the parser refuses what nests deeper than 127.
+
+/// The deepest answer of a service. Its largest object needs six levels.
+pub(crate) const MAX_DEPTH: usize = 64;
+/// The deepest snapshot, which wraps what services answered.
+pub(crate) const MAX_FILE_DEPTH: usize = 80;
+
+/// The deepest level of a text, and how many values it may hold at most; of a text that is not JSON, some numbers.
+#[must_use]
+pub(crate) fn measure(text: &[u8]) -> (usize, usize) {
+    let (mut depth, mut deepest, mut values) = (0_usize, 0, 1_usize);
+    let (mut in_string, mut is_escaped) = (false, false);
+    for byte in text {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' if in_string => is_escaped = true,
+            b'"' => in_string = !in_string,
+            _ if in_string => {}
+            b'[' | b'{' => {
+                depth += 1;
+                deepest = deepest.max(depth);
+                values += 1;
+            }
+            b']' | b'}' => depth = depth.saturating_sub(1),
+            b',' => values += 1,
+            _ => {}
+        }
+    }
+    (deepest, values)
+}
+
+/// Whether a text nests deeper than so many levels.
+#[must_use]
+pub(crate) fn deeper_than(levels: usize, text: &[u8]) -> bool {
+    measure(text).0 > levels
+}
+
+#[cfg(test)]
+mod tests {
+    use super::measure;
+
+    #[test]
+    fn levels_and_values_are_counted_outside_of_texts() {
+        let table = [
+            ("1", 0, 1),
+            ("[]", 1, 2),
+            (r#"{"a": [1, 2, {"b": null}]}"#, 3, 6),
+            (r#"["[[[{{{,,,"]"#, 1, 2),
+            (r#"["\"[[[", [1]]"#, 2, 4),
+            (r#"["\\", [1]]"#, 2, 4), // the escape is one of a backslash
+            ("[[1], [2], [3]]", 2, 7),
+            ("]]]", 0, 1),
+        ];
+        for (text, depth, values) in table {
+            assert_eq!(measure(text.as_bytes()), (depth, values), "{text}");
+        }
+    }
+}

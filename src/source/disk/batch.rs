@@ -1,0 +1,171 @@
+//! Writing files of a workspace: all of them, or none.
+//!
+//! Invariant: a file is in place with its whole text or as it was; nothing is written through a link, or outside of the
+//! workspace; a file that is not known to be there is never overwritten. When a write fails, those before it are taken
+//! back, and the failure says what could not be.
+
+#![expect(clippy::disallowed_methods, reason = "the one door to files")]
+
+use std::fs;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use super::{FileError, Root, write};
+
+/// A file of a workspace that is to be written.
+#[derive(Debug)]
+pub struct Written<'a> {
+    /// Relative to the workspace, with `/` between segments.
+    pub path: &'a str,
+    /// The whole text; `None` takes the file away.
+    pub text: Option<&'a str>,
+    /// Whether it takes the place of a file.
+    pub overwrites: bool,
+}
+
+/// Why files were not written.
+#[derive(Debug, thiserror::Error)]
+#[error("`{}` cannot be written: {error}", path.display())]
+pub struct BatchError {
+    /// The file that could not be.
+    pub path: PathBuf,
+    /// Why.
+    pub error: FileError,
+    /// What could not be taken back; empty when nothing is written.
+    pub stuck: Vec<PathBuf>,
+}
+
+/// A file whose text is on disk under another name.
+struct Ready {
+    target: PathBuf,
+    aside: PathBuf,
+    before: Option<String>,
+    /// Whether the file is to be taken away: it waits under the other name until all others are in place.
+    goes: bool,
+}
+
+type Step = Result<(), (PathBuf, FileError)>;
+
+impl Root {
+    /// Writes files of the workspace.
+    ///
+    /// # Errors
+    /// When one cannot be written; then none is, but for what the error names. One that could be written, and whose
+    /// predecessor could not be taken away, is such an error too.
+    pub fn write_all(&self, files: &[Written<'_>]) -> Result<(), BatchError> {
+        let mut folders = Vec::new();
+        let mut ready = Vec::new();
+        let mut done = 0;
+        let prepared = files.iter().try_for_each(|file| self.prepare(file, &mut folders, &mut ready));
+        let placed = prepared.and_then(|()| {
+            ready.iter().try_for_each(|one| {
+                place(one).map_err(|error| (one.target.clone(), error))?;
+                done += 1;
+                Ok(())
+            })
+        });
+        match placed {
+            Ok(()) => take_away(&ready),
+            Err((path, error)) => Err(BatchError { path, error, stuck: undo(&ready, done, &folders) }),
+        }
+    }
+
+    /// Puts the text beside its place.
+    fn prepare(&self, file: &Written<'_>, folders: &mut Vec<PathBuf>, ready: &mut Vec<Ready>) -> Step {
+        let at = |error: FileError| (self.path().join(file.path), error);
+        let io = |error: io::Error| at(error.into());
+        let target = self.place(file.path).map_err(at)?;
+        make_folders(target.parent().unwrap_or(self.path()), folders).map_err(io)?;
+        let name = target.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let aside = target.with_file_name(format!(".{name}.{}.part", std::process::id()));
+        let Some(text) = file.text else {
+            ready.push(Ready { target, aside, before: None, goes: true });
+            return Ok(());
+        };
+        let mut before = None;
+        if file.overwrites {
+            let bytes = self.read(&target, super::super::MAX_FILE_BYTES).map_err(at)?;
+            before = Some(String::from_utf8(bytes).map_err(|_| at(FileError::NotText))?);
+        }
+        let mut open = fs::File::create_new(&aside).map_err(io)?;
+        ready.push(Ready { target: target.clone(), aside: aside.clone(), before, goes: false });
+        open.write_all(text.as_bytes()).and_then(|()| open.sync_all()).map_err(io)?;
+        if file.overwrites {
+            let permissions = fs::symlink_metadata(&target).map_err(io)?.permissions();
+            open.set_permissions(permissions).map_err(io)?;
+        }
+        Ok(())
+    }
+}
+
+/// Makes the folder and those around it, and notes which were made.
+fn make_folders(folder: &Path, made: &mut Vec<PathBuf>) -> io::Result<()> {
+    let is_missing = |folder: &&Path| !folder.as_os_str().is_empty() && fs::symlink_metadata(folder).is_err();
+    let missing: Vec<&Path> = folder.ancestors().take_while(is_missing).collect();
+    for folder in missing.into_iter().rev() {
+        fs::create_dir(folder)?;
+        made.push(folder.to_owned());
+    }
+    Ok(())
+}
+
+/// Moves a text to its place.
+fn place(ready: &Ready) -> Result<(), FileError> {
+    if ready.goes {
+        return Ok(fs::rename(&ready.target, &ready.aside)?);
+    }
+    if ready.before.is_some() {
+        return Ok(fs::rename(&ready.aside, &ready.target)?);
+    }
+    // A link is made only where nothing is, which a move does not promise.
+    match fs::hard_link(&ready.aside, &ready.target) {
+        Ok(()) => fs::remove_file(&ready.aside)?,
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Err(error.into()),
+        Err(_) if ready.target.symlink_metadata().is_ok() => {
+            return Err(io::Error::from(io::ErrorKind::AlreadyExists).into());
+        }
+        Err(_) => fs::rename(&ready.aside, &ready.target)?,
+    }
+    Ok(())
+}
+
+/// Takes away what waits to go.
+fn take_away(ready: &[Ready]) -> Result<(), BatchError> {
+    for one in ready.iter().filter(|one| one.goes) {
+        fs::remove_file(&one.aside).map_err(|error| BatchError {
+            path: one.target.clone(),
+            error: error.into(),
+            stuck: vec![one.aside.clone()],
+        })?;
+    }
+    Ok(())
+}
+
+/// Takes back the first `done` files and everything that stands beside its place; what cannot be taken back is answered.
+fn undo(ready: &[Ready], done: usize, folders: &[PathBuf]) -> Vec<PathBuf> {
+    let mut stuck = Vec::new();
+    for (index, one) in ready.iter().enumerate() {
+        if one.goes {
+            if index < done && fs::rename(&one.aside, &one.target).is_err() {
+                stuck.push(one.aside.clone());
+            }
+            continue;
+        }
+        let is_back = match &one.before {
+            _ if index >= done => true,
+            Some(before) => write::swap(&one.target, before).is_ok(),
+            None => fs::remove_file(&one.target).is_ok(),
+        };
+        if !is_back {
+            stuck.push(one.target.clone());
+        }
+        if one.aside.symlink_metadata().is_ok() && fs::remove_file(&one.aside).is_err() {
+            stuck.push(one.aside.clone());
+        }
+    }
+    for folder in folders.iter().rev() {
+        // One that somebody else has put something in meanwhile stays.
+        let _ = fs::remove_dir(folder);
+    }
+    stuck
+}

@@ -1,0 +1,225 @@
+//! The one door to files: everything that is opened, read or written by a path goes through here, and a lint keeps
+//! every other module from the functions of the standard library that do so.
+//!
+//! Who chooses a path decides how far it may lead:
+//!
+//! | path | by | links |
+//! |---|---|---|
+//! | documents, the files that they name, `vijil.seed` | the repository: [`Root::read`] | are followed, and end inside the workspace |
+//! | files of the workspace that are written | the repository: [`Root::replace`], [`Root::write_all`] | are refused |
+//! | the state folder | the repository: [`Root::state_folder`] | are refused |
+//! | files on the command line | who runs the program: [`read_named`], [`write_named`] | do not lead out of the repository around them; are refused where a file is written |
+//! | credentials | who runs the program, outside of any repository: [`read_own`] | are followed |
+//!
+//! Invariants: nothing outside of a [`Root`], and nothing below `.git` or `.seawall` in it, is read or written, links
+//! followed; only regular files are opened, so that no pipe, device or socket is waited for; a file that is larger than
+//! the limit is refused before it is read; what is written is in place with its whole text or as it was.
+
+mod batch;
+mod name;
+mod open;
+mod scratch;
+mod write;
+
+use std::io;
+use std::path::{Component, Path, PathBuf};
+
+pub use batch::{BatchError, Written};
+pub use name::is_internal;
+pub use open::{check_named_folder, open_state, read_named, read_own};
+pub use scratch::Scratch;
+pub use write::write_named;
+
+/// The largest snapshot or saved plan that is read, in bytes: some times the text of a full organization of each service.
+pub const MAX_STATE_BYTES: u64 = 256 << 20;
+
+/// Why a file is not opened, as a phrase behind its name.
+#[derive(Debug, thiserror::Error)]
+pub enum FileError {
+    /// Links followed, it is not in the folder that it has to be in.
+    #[error("it leads outside of the workspace")]
+    Outside,
+    /// Links followed, it is in a folder that is not the repository's to choose from.
+    #[error("it leads into `{0}`")]
+    Internal(&'static str),
+    /// It is to be written, and a link stands in its place or in that of a folder around it.
+    #[error("`{}` is a link", .0.display())]
+    Link(PathBuf),
+    /// A folder, a pipe, a device or a socket.
+    #[error("it is not a regular file")]
+    NotRegular,
+    /// Something else than a folder stands where one has to be.
+    #[error("it is not a folder")]
+    NotFolder,
+    /// It is larger than this many bytes.
+    #[error("it is larger than {} MiB", .0 >> 20)]
+    TooLarge(u64),
+    /// It is not the file that was looked at before it was opened.
+    #[error("it was replaced while it was opened")]
+    Replaced,
+    /// Its permissions let nobody write it.
+    #[error("it is read-only")]
+    ReadOnly,
+    /// It is not text.
+    #[error("it is not UTF-8")]
+    NotText,
+    /// The system's own reason.
+    #[error("{}", reason(.0))]
+    System(#[from] io::Error),
+}
+
+impl FileError {
+    /// Whether nothing is there.
+    #[must_use]
+    pub fn is_missing(&self) -> bool {
+        matches!(self, Self::System(error) if error.kind() == io::ErrorKind::NotFound)
+    }
+
+    /// Whether the reason is the system's, and no refusal.
+    #[must_use]
+    pub fn is_of_the_system(&self) -> bool {
+        matches!(self, Self::System(_))
+    }
+
+    /// What to do about it, where the reason does not say.
+    #[must_use]
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Outside | Self::Internal(_) => Some("name the file itself, without a link"),
+            Self::Link(_) => Some("a link is not written through: name the file that it leads to, or remove the link"),
+            Self::NotRegular
+            | Self::NotFolder
+            | Self::TooLarge(_)
+            | Self::Replaced
+            | Self::ReadOnly
+            | Self::NotText
+            | Self::System(_) => None,
+        }
+    }
+}
+
+/// The reason without the operating system's number.
+pub(super) fn reason(error: &io::Error) -> String {
+    let text = error.to_string();
+    let end = text.find(" (os error").unwrap_or(text.len());
+    let mut reason = text.get(..end).unwrap_or(&text).to_owned();
+    if let Some(first) = reason.get_mut(..1) {
+        first.make_ascii_lowercase();
+    }
+    reason
+}
+
+/// A folder that files may not lead out of: that of a workspace.
+#[derive(Clone, Debug)]
+pub struct Root {
+    /// Links followed.
+    real: PathBuf,
+}
+
+impl Root {
+    /// The folder, which has to be there.
+    ///
+    /// # Errors
+    /// The system's, when it is not.
+    pub fn new(folder: &Path) -> Result<Self, FileError> {
+        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+        Ok(Self { real: std::fs::canonicalize(folder)? })
+    }
+
+    /// What a document that the command line names may not lead out of: the workspace around it, else the repository
+    /// around it, else its own folder.
+    ///
+    /// # Errors
+    /// The system's, when its folder is not there.
+    pub fn around(file: &Path) -> Result<Self, FileError> {
+        let file = lexical(file)?;
+        let folder = file.parent().unwrap_or(&file);
+        let workspace = super::find_root(folder);
+        Self::new(workspace.or_else(|| repository(folder)).unwrap_or(folder))
+    }
+
+    /// The folder, links followed.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.real
+    }
+
+    /// The whole of a regular file that may be a link inside of the folder. `path` is absolute, or relative to the current
+    /// folder.
+    ///
+    /// # Errors
+    /// When it leads elsewhere, is no regular file, is larger than `limit` bytes, or the system does not give it.
+    pub fn read(&self, path: &Path, limit: u64) -> Result<Vec<u8>, FileError> {
+        open::read_regular(&self.resolve(path)?, limit)
+    }
+
+    /// The path of a file that is there, links followed.
+    ///
+    /// # Errors
+    /// When it leads out of the folder or into an internal one, or is not there.
+    pub fn resolve(&self, path: &Path) -> Result<PathBuf, FileError> {
+        let real = std::fs::canonicalize(path)?;
+        let inside = real.strip_prefix(&self.real).map_err(|_| FileError::Outside)?;
+        name::internal(inside).map_or(Ok(()), |name| Err(FileError::Internal(name)))?;
+        Ok(real)
+    }
+
+    /// A file's name in the folder, links followed, with `/` between segments.
+    ///
+    /// # Errors
+    /// As [`Self::resolve`].
+    pub fn name(&self, path: &Path) -> Result<String, FileError> {
+        let real = self.resolve(path)?;
+        let inside = real.strip_prefix(&self.real).map_err(|_| FileError::Outside)?;
+        Ok(inside.components().map(|part| part.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/"))
+    }
+}
+
+/// Everything in a folder, links not followed, sorted by name.
+#[expect(clippy::disallowed_methods, reason = "the one door to files")]
+pub(super) fn walk(folder: &Path) -> walkdir::IntoIter {
+    walkdir::WalkDir::new(folder).min_depth(1).sort_by_file_name().into_iter()
+}
+
+/// Whether a folder is there and holds nothing, as one of a submodule that was not checked out does.
+#[must_use]
+pub fn is_empty_folder(folder: &Path) -> bool {
+    std::fs::symlink_metadata(folder).is_ok_and(|metadata| metadata.is_dir()) && walk(folder).next().is_none()
+}
+
+/// The folder of the repository around a path, by its `.git`.
+fn repository(folder: &Path) -> Option<&Path> {
+    folder.ancestors().find(|folder| folder.join(".git").exists())
+}
+
+/// The absolute path with `.` and `..` taken out as they are written: where a person reads that it leads.
+fn lexical(path: &Path) -> Result<PathBuf, FileError> {
+    let mut whole = PathBuf::new();
+    for part in std::path::absolute(path)?.components() {
+        match part {
+            Component::ParentDir => {
+                whole.pop();
+            }
+            Component::CurDir => {}
+            Component::Prefix(_) | Component::RootDir | Component::Normal(_) => whole.push(part),
+        }
+    }
+    Ok(whole)
+}
+
+/// Refuses a path on the command line that a link leads out of the repository or the workspace around it, or into an
+/// internal folder. `real` is where it leads, `path` where a person reads that it leads.
+fn stays(path: &Path, real: &Path) -> Result<(), FileError> {
+    let path = lexical(path)?;
+    let around = path.parent().and_then(|folder| repository(folder).or_else(|| super::find_root(folder)));
+    let Some(around) = around else { return Ok(()) };
+    let (Ok(written), root) = (path.strip_prefix(around), Root::new(around)?) else { return Ok(()) };
+    let inside = real.strip_prefix(root.path()).map_err(|_| FileError::Outside)?;
+    match name::internal(inside).filter(|_| inside != written) {
+        Some(name) => Err(FileError::Internal(name)),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

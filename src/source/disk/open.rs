@@ -1,0 +1,132 @@
+//! Opening regular files to be read, and the state file.
+//!
+//! Invariant: a file is looked at before it is opened, is opened without waiting and without following a link in its
+//! place, and is the one that was looked at.
+
+#![expect(clippy::disallowed_methods, reason = "the one door to files")]
+
+use std::fs::{File, Metadata, OpenOptions};
+use std::io::Read as _;
+use std::path::Path;
+
+use super::{FileError, stays};
+
+/// The whole of the file at a path without links.
+pub(super) fn read_regular(real: &Path, limit: u64) -> Result<Vec<u8>, FileError> {
+    let before = looked_at(real, limit)?;
+    let mut options = OpenOptions::new();
+    let file = careful(options.read(true)).open(real)?;
+    same(&before, &file)?;
+    let mut bytes = Vec::with_capacity(usize::try_from(before.len()).unwrap_or_default());
+    file.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > limit { Err(FileError::TooLarge(limit)) } else { Ok(bytes) }
+}
+
+/// What is known of a regular file before it is opened.
+fn looked_at(real: &Path, limit: u64) -> Result<Metadata, FileError> {
+    let metadata = std::fs::symlink_metadata(real)?;
+    if !metadata.is_file() {
+        return Err(FileError::NotRegular);
+    }
+    if metadata.len() > limit { Err(FileError::TooLarge(limit)) } else { Ok(metadata) }
+}
+
+/// Options under which neither a pipe is waited for nor a link is followed, should one have come meanwhile.
+fn careful(options: &mut OpenOptions) -> &mut OpenOptions {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+
+        use rustix::fs::OFlags;
+        let flags = OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::NOCTTY;
+        options.custom_flags(flags.bits().cast_signed());
+    }
+    #[cfg(windows)]
+    {
+        use std::os::windows::fs::OpenOptionsExt as _;
+        /// `FILE_FLAG_OPEN_REPARSE_POINT`.
+        const LINK_ITSELF: u32 = 0x0020_0000;
+        options.custom_flags(LINK_ITSELF);
+    }
+    options
+}
+
+/// Refuses a file that is not the one that was looked at.
+fn same(before: &Metadata, file: &File) -> Result<(), FileError> {
+    let after = file.metadata()?;
+    let is_same = after.is_file();
+    #[cfg(unix)]
+    let is_same = {
+        use std::os::unix::fs::MetadataExt as _;
+        is_same && (before.dev(), before.ino()) == (after.dev(), after.ino())
+    };
+    #[cfg(not(unix))]
+    let is_same = is_same && before.len() == after.len();
+    if is_same { Ok(()) } else { Err(FileError::Replaced) }
+}
+
+/// The whole of a file that the command line or the environment names. A link does not lead out of the repository around
+/// it, where a commit could have put it. The standard input and other streams of the process may be named too.
+///
+/// # Errors
+/// When it leads elsewhere, is no regular file, is larger than `limit` bytes, is not UTF-8, or the system does not give
+/// it.
+pub fn read_named(path: &Path, limit: u64) -> Result<String, FileError> {
+    if is_stream(path) {
+        let mut bytes = Vec::new();
+        File::open(path)?.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
+        return if bytes.len() as u64 > limit { Err(FileError::TooLarge(limit)) } else { text(bytes) };
+    }
+    let real = std::fs::canonicalize(path)?;
+    stays(path, &real)?;
+    text(read_regular(&real, limit)?)
+}
+
+/// Refuses a folder on the command line that a link leads out of the repository around it, where a commit could have put
+/// the link.
+///
+/// # Errors
+/// When it leads elsewhere, or the system does not give it.
+pub fn check_named_folder(path: &Path) -> Result<(), FileError> {
+    stays(path, &std::fs::canonicalize(path)?)
+}
+
+/// The whole of a file of the person who runs the program, wherever links lead.
+///
+/// # Errors
+/// When it is no regular file, is larger than `limit` bytes, is not UTF-8, or the system does not give it.
+pub fn read_own(path: &Path, limit: u64) -> Result<String, FileError> {
+    text(read_regular(&std::fs::canonicalize(path)?, limit)?)
+}
+
+fn text(bytes: Vec<u8>) -> Result<String, FileError> {
+    String::from_utf8(bytes).map_err(|_| FileError::NotText)
+}
+
+/// Whether a path names a stream of the process, as `<(…)` of a shell does.
+pub(super) fn is_stream(path: &Path) -> bool {
+    let streams = ["/dev/stdin", "/dev/stdout", "/dev/stderr", "/dev/null"];
+    let folders = ["/dev/fd", "/proc/self/fd"];
+    let parent = path.parent().unwrap_or(path);
+    streams.iter().any(|stream| path == Path::new(stream)) || folders.iter().any(|folder| parent == Path::new(folder))
+}
+
+/// Opens a state file to be read and written, and makes it where it is not there. Neither it nor a folder around it may be
+/// a link that a commit could have put there.
+///
+/// # Errors
+/// When it is a link or no regular file, or the system does not give it.
+pub fn open_state(path: &Path) -> Result<File, FileError> {
+    let target = super::write::target(path)?;
+    let mut options = OpenOptions::new();
+    careful(options.read(true).write(true));
+    match looked_at(&target, u64::MAX) {
+        Ok(before) => {
+            let file = options.open(&target)?;
+            same(&before, &file)?;
+            Ok(file)
+        }
+        Err(error) if error.is_missing() => Ok(options.create_new(true).open(&target)?),
+        Err(error) => Err(error),
+    }
+}

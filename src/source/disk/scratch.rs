@@ -1,0 +1,78 @@
+//! A folder of our own for the files of a commit, to be read as a workspace, and gone when it is dropped.
+//!
+//! Invariant: nothing is put down outside of it; a link that it holds is only ever read, through [`super::Root`].
+
+#![expect(clippy::disallowed_methods, reason = "the one door to files")]
+
+use std::fs;
+use std::io::Write as _;
+use std::path::{Component, Path, PathBuf};
+
+use super::{FileError, name};
+
+/// A folder that is gone when it is dropped.
+#[derive(Debug)]
+pub struct Scratch(tempfile::TempDir);
+
+impl Scratch {
+    /// A new folder, which nobody else may read.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn new() -> Result<Self, FileError> {
+        Ok(Self(tempfile::tempdir()?))
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    /// Puts a file down.
+    ///
+    /// # Errors
+    /// When its path is not one of a file in the folder, or something stands there.
+    pub fn file(&self, path: &str, content: &[u8]) -> Result<(), FileError> {
+        Ok(fs::File::create_new(self.place(path)?)?.write_all(content)?)
+    }
+
+    /// Puts down a file of this size whose content does not matter, since it is too large to be read.
+    ///
+    /// # Errors
+    /// As [`Self::file`].
+    pub fn oversized(&self, path: &str, bytes: u64) -> Result<(), FileError> {
+        Ok(fs::File::create_new(self.place(path)?)?.set_len(bytes)?)
+    }
+
+    /// Puts a symbolic link down, after all files; on systems where git writes links as files, such a file.
+    ///
+    /// # Errors
+    /// As [`Self::file`].
+    pub fn link(&self, path: &str, target: &str) -> Result<(), FileError> {
+        #[cfg(unix)]
+        return Ok(std::os::unix::fs::symlink(target, self.place(path)?)?);
+        #[cfg(not(unix))]
+        return self.file(path, target.as_bytes());
+    }
+
+    /// The place of a file, with the folders around it. What git never writes into a work tree is refused.
+    fn place(&self, path: &str) -> Result<PathBuf, FileError> {
+        let path = Path::new(path);
+        if !path.components().all(|part| matches!(part, Component::Normal(_))) {
+            return Err(FileError::Outside);
+        }
+        name::internal(path).map_or(Ok(()), |name| Err(FileError::Internal(name)))?;
+        let mut place = self.path().to_owned();
+        let (folders, file) = (path.parent().unwrap_or(Path::new("")), path.file_name().unwrap_or_default());
+        for part in folders.components() {
+            place.push(part);
+            match fs::symlink_metadata(&place) {
+                Ok(metadata) if metadata.is_dir() => {}
+                Ok(_) => return Err(FileError::NotFolder),
+                Err(_) => fs::create_dir(&place)?,
+            }
+        }
+        Ok(place.join(file))
+    }
+}

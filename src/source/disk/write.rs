@@ -1,0 +1,129 @@
+//! Writing one file as a whole, and the state folder.
+//!
+//! Invariant: wherever the run stops, a file holds its old text or its new one; it is a new file beside the old one that
+//! takes its name, so that nothing is written through a link or into a pipe. Permissions stay.
+
+#![expect(clippy::disallowed_methods, reason = "the one door to files")]
+
+use std::fs;
+use std::io::{self, Write as _};
+use std::path::{Component, Path, PathBuf};
+
+use tempfile::NamedTempFile;
+
+use super::open::is_stream;
+use super::{FileError, Root, name, stays};
+
+impl Root {
+    /// Writes `text` over a file that is there. `path` is absolute, or relative to the current folder.
+    ///
+    /// # Errors
+    /// When it leads elsewhere or is a link, may not be written, or the machine fails; then it is as it was.
+    pub fn replace(&self, path: &Path, text: &str) -> Result<(), FileError> {
+        if fs::symlink_metadata(path)?.is_symlink() {
+            return Err(FileError::Link(path.to_owned()));
+        }
+        swap(&self.resolve(path)?, text)
+    }
+
+    /// Where a file of this name, with `/` between segments, is to be written: no link stands in its place or in that of
+    /// a folder around it, inside of this one.
+    pub(super) fn place(&self, name: &str) -> Result<PathBuf, FileError> {
+        let path = Path::new(name);
+        if !path.components().all(|part| matches!(part, Component::Normal(_))) {
+            return Err(FileError::Outside);
+        }
+        name::internal(path).map_or(Ok(()), |name| Err(FileError::Internal(name)))?;
+        let mut place = self.path().to_owned();
+        for part in path.components() {
+            place.push(part);
+            if fs::symlink_metadata(&place).is_ok_and(|metadata| metadata.is_symlink()) {
+                return Err(FileError::Link(place.strip_prefix(self.path()).unwrap_or(&place).to_owned()));
+            }
+        }
+        Ok(place)
+    }
+
+    /// The folder of this name for what the program itself keeps, made where it is not there, with a `.gitignore` that
+    /// keeps git away from it.
+    ///
+    /// # Errors
+    /// When a link or another thing stands in its place, or the machine fails.
+    pub fn state_folder(&self, name: &str) -> Result<PathBuf, FileError> {
+        let folder = self.path().join(name);
+        match fs::symlink_metadata(&folder) {
+            Ok(metadata) if metadata.is_symlink() => return Err(FileError::Link(PathBuf::from(name))),
+            Ok(metadata) if !metadata.is_dir() => return Err(FileError::NotFolder),
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => fs::create_dir(&folder)?,
+            Err(error) => return Err(error.into()),
+        }
+        let ignore = folder.join(".gitignore");
+        match fs::File::create_new(&ignore) {
+            Ok(mut file) => file.write_all(b"*\n")?,
+            // Whatever stands there is not written, nor read here.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error.into()),
+        }
+        Ok(folder)
+    }
+}
+
+/// Writes a file that the command line names, over one that is there. Neither it nor a folder around it may be a link that
+/// a commit could have put there. The standard output and other streams of the process may be named too.
+///
+/// # Errors
+/// When it is a link or no regular file, or the machine fails; then it is as it was.
+pub fn write_named(path: &Path, text: &str) -> Result<(), FileError> {
+    if is_stream(path) {
+        return Ok(fs::OpenOptions::new().write(true).open(path)?.write_all(text.as_bytes())?);
+    }
+    swap(&target(path)?, text)
+}
+
+/// Where a file that the command line names is written: its folder, links followed, and its own name.
+pub(super) fn target(path: &Path) -> Result<PathBuf, FileError> {
+    let name = path.file_name().ok_or(FileError::NotRegular)?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let target = fs::canonicalize(folder)?.join(name);
+    stays(path, &target)?;
+    match fs::symlink_metadata(&target) {
+        Ok(metadata) if metadata.is_symlink() => Err(FileError::Link(path.to_owned())),
+        Ok(metadata) if !metadata.is_file() => Err(FileError::NotRegular),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
+        Ok(_) | Err(_) => Ok(target),
+    }
+}
+
+/// Puts a text in the place of a path without links.
+pub(super) fn swap(target: &Path, text: &str) -> Result<(), FileError> {
+    let permissions = match fs::symlink_metadata(target) {
+        Ok(metadata) if !metadata.is_file() => return Err(FileError::NotRegular),
+        // A rename would get around this.
+        Ok(metadata) if metadata.permissions().readonly() => return Err(FileError::ReadOnly),
+        Ok(metadata) => Some(metadata.permissions()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        Err(error) => return Err(error.into()),
+    };
+    let mut new = beside(target)?;
+    new.write_all(text.as_bytes())?;
+    if let Some(permissions) = permissions {
+        new.as_file().set_permissions(permissions)?;
+    }
+    new.as_file().sync_all()?;
+    new.persist(target).map_err(|error| error.error)?;
+    Ok(())
+}
+
+/// A new file in the folder of another, with the permissions that new files have.
+fn beside(target: &Path) -> Result<NamedTempFile, FileError> {
+    let folder = target.parent().ok_or(FileError::NotRegular)?;
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".seawall-");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        builder.permissions(fs::Permissions::from_mode(0o666));
+    }
+    Ok(builder.tempfile_in(folder)?)
+}
