@@ -232,7 +232,8 @@ impl Workspace {
         notes: &'a str,
     ) -> plan::agents::Input<'a> {
         let exclusive = vijil.ownership == Ownership::Exclusive;
-        plan::agents::Input { target, desired: &self.loaded.desired.agents, live, exclusive, notes }
+        let (desired, edit_active) = (&self.loaded.desired.agents, vijil.edit_active);
+        plan::agents::Input { target, desired, live, exclusive, edit_active, notes }
     }
 }
 

@@ -33,4 +33,4 @@ pub use resolve::{
 };
 pub use rule::{FilesystemRule, HttpTarget, NetworkRule};
 pub use schema::{schema, schema_of};
-pub use workspace::{Docker, Guards, MaxDeletes, Ownership, Vijil, Workspace, names};
+pub use workspace::{Docker, EditActive, Guards, MaxDeletes, Ownership, Vijil, Workspace, names};

@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Docker, Guards, MaxDeletes, Ownership, Vijil, Workspace};
+use super::{Docker, EditActive, Guards, MaxDeletes, Ownership, Vijil, Workspace};
 
 /// A setting that a proposal changes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -66,8 +66,14 @@ fn named(workspace: &Workspace) -> Vec<(&'static str, Value)> {
         (json!(org), orgs, json!(endpoint), spelt(*ownership), owns, listed(unmanaged))
     });
     let (org, orgs, endpoint, ownership, owns, unmanaged) = docker.unwrap_or_default();
-    let vijil = vijil.as_ref().map(|Vijil { endpoint, ownership, seed: _ }| (json!(endpoint), spelt(*ownership)));
-    let (vijil_endpoint, vijil_ownership) = vijil.unwrap_or_default();
+    let vijil = vijil.as_ref().map(|Vijil { endpoint, ownership, edit_active, seed: _ }| {
+        let edit_active = match edit_active {
+            EditActive::InPlace => "in_place",
+            EditActive::Deactivate => "deactivate",
+        };
+        (json!(endpoint), spelt(*ownership), json!(edit_active))
+    });
+    let (vijil_endpoint, vijil_ownership, vijil_edit_active) = vijil.unwrap_or_default();
     let max_deletes = match max_deletes {
         None => Value::Null,
         Some(MaxDeletes::Percent(percent)) => json!(format!("{percent}%")),
@@ -83,6 +89,7 @@ fn named(workspace: &Workspace) -> Vec<(&'static str, Value)> {
         ("docker.unmanaged", unmanaged),
         ("vijil.endpoint", vijil_endpoint),
         ("vijil.ownership", vijil_ownership),
+        ("vijil.edit_active", vijil_edit_active),
         ("guards.max_deletes", max_deletes),
         ("guards.deny_widening", if *deny_widening { json!(true) } else { Value::Null }),
         ("guards.protected", listed(protected)),

@@ -92,6 +92,22 @@ pub struct Vijil {
     #[serde(default)]
     #[schemars(schema_with = "ownership")]
     pub ownership: Ownership,
+    /// How rules of an active policy are edited: `in_place`, each approved right after its edit while the policy stays
+    /// active; or `deactivate`, for a console that refuses edits of active policies: the policy is a draft in between.
+    #[serde(default)]
+    #[schemars(schema_with = "edit_active")]
+    pub edit_active: EditActive,
+}
+
+/// How rules of an active Vijil policy are edited.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EditActive {
+    /// The policy stays active, and each rule is approved right after its edit.
+    #[default]
+    InPlace,
+    /// The policy becomes a draft first, and is activated again at the end.
+    Deactivate,
 }
 
 /// What happens to live policies that no document declares.
@@ -222,6 +238,15 @@ fn ownership(_: &mut SchemaGenerator) -> Schema {
         "enum": ["declared", "exclusive"],
         "default": "declared",
         "description": "What happens to live policies that no document declares: `declared` leaves them alone, `exclusive` deletes them, those in `unmanaged` and outside of `owns` aside."
+    })
+}
+
+fn edit_active(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "string",
+        "enum": ["in_place", "deactivate"],
+        "default": "in_place",
+        "description": "How rules of an active policy are edited: `in_place` keeps the policy active and approves each rule right after its edit; `deactivate`, for a console that refuses edits of active policies, makes the policy a draft first and activates it again at the end."
     })
 }
 

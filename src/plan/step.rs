@@ -119,9 +119,11 @@ pub enum Reason {
     Replace,
     /// The service takes rules of another domain only when the policy has no other: the rule is deleted and made anew.
     DomainChange,
-    /// A policy for agents is out of force while its rules are edited, so that none is in force unapproved.
+    /// A rule of a Vijil policy that stays active is created or edited; the next call about the rule approves it.
+    EditedInPlace,
+    /// A Vijil policy is a draft while its rules are edited, as the settings ask for.
     Deactivated,
-    /// It goes back into force.
+    /// It is activated again.
     Reactivated,
     /// An archived policy becomes a draft, which is what the service activates.
     Unarchived,

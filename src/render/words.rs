@@ -265,8 +265,9 @@ pub fn reason(because: Reason) -> &'static str {
         Reason::TemporaryName => "for a moment: the name that it gets is still taken",
         Reason::Replace => "replaced: the service cannot turn Cedar text into rules, or rules into Cedar text",
         Reason::DomainChange => "made anew: the policy changes its domain, and the service moves only its last rule",
-        Reason::Deactivated => "out of force while its rules change, so that none is in force unapproved",
-        Reason::Reactivated => "back into force",
+        Reason::EditedInPlace => "the policy stays active; the next call approves the rule",
+        Reason::Deactivated => "a draft while its rules are edited, as `edit_active: deactivate` asks for",
+        Reason::Reactivated => "active again, now that its rules are edited",
         Reason::Unarchived => "an archived policy becomes a draft before it can be activated",
         Reason::ApprovedAnew => "approved anew: the rule no longer says what was approved",
     }

@@ -10,7 +10,7 @@ use crate::execute::outcome::{Ended, Problem};
 use crate::model::Fields;
 use crate::plan::agents::diff::{shown, shown_rule};
 use crate::plan::agents::step::{AgentStep, Subject};
-use crate::plan::step::{Object, Op};
+use crate::plan::step::{Object, Op, Reason};
 use crate::service::http::{self, Refusal, WriteOutcome};
 use crate::service::vijil::{Error, Reader, Writer, wire};
 
@@ -89,6 +89,25 @@ impl Caller {
                     let message = format!("nobody knows whether it was done: {unknown}; looking again: {error}");
                     return failed(Problem::new(message).written().outage().hint("run again"));
                 }
+            }
+        }
+    }
+
+    /// Whether a policy whose rules were edited in place is still active.
+    pub(super) async fn is_active(&self, policy: &Subject) -> Result<(), Problem> {
+        let Subject::Existing(id) = policy else { return Ok(()) };
+        match self.reader.policy(id).await {
+            Ok(Some(policy)) if policy.status == "active" => Ok(()),
+            Ok(policy) => {
+                let status = policy.map_or_else(|| "gone".to_owned(), |policy| format!("`{}`", policy.status));
+                let message = format!("the rules were edited, and the policy is no longer active but {status}");
+                Err(Problem::new(message)
+                    .written()
+                    .hint("apply again: that activates it; where the console always does this, set `vijil.edit_active: deactivate`"))
+            }
+            Err(error) => {
+                let message = format!("it is not known whether the policy is still active: {error}");
+                Err(Problem::new(message).written().outage().hint("run again"))
             }
         }
     }
@@ -215,6 +234,9 @@ impl Caller {
         }
         let problem = Problem::new(format!("the service refused it: {refusal}"));
         let problem = match (refusal.status, step.op) {
+            (400 | 409 | 422, Op::Create | Op::Update) if step.because == Some(Reason::EditedInPlace) => problem.hint(
+                "where the console refuses edits of active policies, set `vijil: {edit_active: deactivate}` in `seawall.yaml`",
+            ),
             (403, _) => problem.hint("the account needs permission to edit and review policies in Vijil"),
             (_, Op::Activate) => problem.hint("plan again, and see which rules are not approved"),
             (_, Op::Delete) if step.object() == Object::Policy => problem

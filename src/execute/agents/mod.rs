@@ -17,7 +17,7 @@ use super::outcome::{Ended, Outcome};
 use super::{Approved, Event, PATIENCE};
 use crate::model::Fields;
 use crate::plan::agents::step::AgentStep;
-use crate::plan::step::{Object, Op};
+use crate::plan::step::{Object, Op, Reason};
 use crate::service::http::WriteAccess;
 use crate::service::vijil::{Reader, Writer};
 
@@ -96,9 +96,16 @@ impl Run<'_> {
             observe(Event::AgentStarted(step));
             let is_same = |one: &AgentStep| one.rule == step.rule && one.policy == step.policy;
             let edited = self.steps.iter().any(|one| one.id < step.id && is_same(one));
+            let stays_active = self.is_last_edit_in_place(step);
             let (caller, created, step) = (caller.clone(), self.created.clone(), step.clone());
             calls.spawn(async move {
-                let (ended, made) = caller.carry_out(&step, edited, &created).await;
+                let (mut ended, made) = caller.carry_out(&step, edited, &created).await;
+                if stays_active
+                    && ended.is_done()
+                    && let Err(problem) = caller.is_active(&step.policy).await
+                {
+                    ended = Ended::Failed(problem);
+                }
                 (step.id, ended, made)
             });
         }
@@ -128,8 +135,16 @@ impl Run<'_> {
         self.ended.insert(step.id, ended);
     }
 
-    /// The earlier step that was not done and that this one counts on: any of the same policy, and any at all for what
-    /// takes something out of force.
+    /// Whether it is the last of the steps that edit rules of a policy that is to stay active.
+    fn is_last_edit_in_place(&self, step: &AgentStep) -> bool {
+        let of_policy = || self.steps.iter().filter(|one| one.policy == step.policy && one.rule.is_some());
+        let edits = of_policy().filter(|one| one.because == Some(Reason::EditedInPlace));
+        let Some(edit) = edits.max_by_key(|edit| edit.id) else { return false };
+        of_policy().filter(|one| one.rule == edit.rule).map(|one| one.id).max() == Some(step.id)
+    }
+
+    /// The earlier step that was not done and that this one depends on: for a step about a rule, one about the same rule
+    /// or its policy; for a step about a policy, any of that policy; for what deletes or deactivates, any at all.
     fn held_back(&self, step: &AgentStep) -> Option<usize> {
         let is_active =
             |side: &Option<Fields>| side.as_ref().and_then(|side| side.get("status")?.as_str()) == Some("active");
@@ -138,7 +153,10 @@ impl Run<'_> {
         let earlier = self.steps.iter().filter(|earlier| earlier.phase < step.phase);
         earlier
             .filter(|earlier| self.ended.get(&earlier.id).is_some_and(|ended| !ended.is_done()))
-            .find(|earlier| takes_away || earlier.policy == step.policy)
+            .find(|earlier| {
+                let is_about_rule = earlier.rule.is_none() || step.rule.is_none() || earlier.rule == step.rule;
+                takes_away || earlier.policy == step.policy && is_about_rule
+            })
             .map(|earlier| earlier.id)
     }
 }

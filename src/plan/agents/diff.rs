@@ -2,17 +2,23 @@
 //!
 //! The stages, each over before the next begins:
 //!
-//! 1. policies are made, renamed, edited; those whose rules change leave force
-//! 2. rules are deleted, edited, made
-//! 3. rules are approved and rejected
-//! 4. policies come into force
-//! 5. policies leave force that could until then stay in it, rules and policies go that nothing replaces
+//! 0. policies are created
+//! 1. policies are renamed and edited; those that cannot stay active while their rules change become drafts
+//! 2. rules are deleted, edited and created; in a policy that stays active, one rule at a time, each approved at once
+//! 3. other rules are approved and rejected
+//! 4. policies are activated
+//! 5. policies are deactivated that could stay active until then; rules and policies are deleted that nothing replaces
+//!
+//! A policy that is active before and after a change stays active while its rules are edited, since its prohibitions would
+//! be off for that time, and stay off where the run fails in between. The merge is the approval of the edited text, so the
+//! edit and the approval of a rule follow each other with nothing of the same policy between them.
 
 use serde_json::Value;
 use thiserror::Error;
 
 use super::step::changed;
 use super::{AgentPlan, AgentRecord, AgentStep, AgentTarget, Subject};
+use crate::document::EditActive;
 use crate::model::{
     AGENT_POLICY_FIELDS, AGENT_RULE_FIELDS, DesiredAgentPolicy, DesiredAgentRule, Fields, LiveAgentPolicy,
     LiveAgentRule, LiveAgents, Origin, Review, merged,
@@ -30,9 +36,17 @@ pub struct Input<'a> {
     pub live: &'a LiveAgents,
     /// Whether undeclared policies are deleted.
     pub exclusive: bool,
+    /// How rules of an active policy are edited.
+    pub edit_active: EditActive,
     /// Notes for approvals that have none of their own.
     pub notes: &'a str,
 }
+
+/// When a step is carried out: a stage, and a position within it. Steps of one place may run at the same time.
+type Stage = (usize, usize);
+
+/// Live rules and policies are deleted that nothing replaces.
+const LAST: Stage = (5, 0);
 
 /// What the documents ask for and cannot be.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -55,15 +69,16 @@ pub fn differences(input: Input<'_>) -> AgentPlan {
 /// Makes the Vijil side of a plan, with everything that the documents make impossible; ids and phases of its steps go on
 /// from these.
 pub(crate) fn made(input: Input<'_>, last_id: usize, last_phase: usize) -> (AgentPlan, Vec<AgentError>) {
-    let Input { target, desired, live, exclusive, notes } = input;
+    let Input { target, desired, live, exclusive, edit_active, notes } = input;
     let mut errors = Vec::new();
-    let mut staged: Vec<(usize, AgentStep)> = Vec::new();
+    let mut staged: Vec<(Stage, AgentStep)> = Vec::new();
     let mut kept: Vec<&str> = Vec::new();
     for declared in desired {
         match find(declared, live) {
             Ok(found) => {
                 kept.extend(found.map(|policy| policy.id.as_str()));
-                Diff { declared, live: found, exclusive, notes, errors: &mut errors, staged: &mut staged }.run();
+                let (errors, staged) = (&mut errors, &mut staged);
+                Diff { declared, live: found, exclusive, edit_active, notes, errors, staged }.run();
             }
             Err(error) => errors.push(error),
         }
@@ -72,13 +87,13 @@ pub(crate) fn made(input: Input<'_>, last_id: usize, last_phase: usize) -> (Agen
     for policy in live.policies.iter().filter(|policy| !kept.contains(&policy.id.as_str())) {
         if exclusive {
             let subject = Subject::Existing(policy.id.clone());
-            staged.push((5, blank(Op::Delete, subject, &policy.name, Some(shown(policy)), None)));
+            staged.push((LAST, blank(Op::Delete, subject, &policy.name, Some(shown(policy)), None)));
         } else {
             unmanaged.push(policy.name.clone());
         }
     }
     staged.sort_by_key(|(stage, _)| *stage); // stable: the order of documents and rules stays
-    let mut stages: Vec<usize> = staged.iter().map(|(stage, _)| *stage).collect();
+    let mut stages: Vec<Stage> = staged.iter().map(|(stage, _)| *stage).collect();
     stages.dedup();
     let steps: Vec<AgentStep> = staged
         .into_iter()
@@ -123,17 +138,18 @@ struct Diff<'a, 'b> {
     declared: &'a DesiredAgentPolicy,
     live: Option<&'a LiveAgentPolicy>,
     exclusive: bool,
+    edit_active: EditActive,
     notes: &'a str,
     errors: &'b mut Vec<AgentError>,
-    staged: &'b mut Vec<(usize, AgentStep)>,
+    staged: &'b mut Vec<(Stage, AgentStep)>,
 }
 
 /// The deletion of a rule with its stage, and whether the rule is approved.
-type Deletion = ((usize, AgentStep), bool);
+type Deletion = ((Stage, AgentStep), bool);
 
 /// What becomes of one rule.
 struct RuleDiff {
-    stages: Vec<(usize, AgentStep)>,
+    stages: Vec<(Stage, AgentStep)>,
     /// Whether its content changes, or it is new.
     edited: bool,
     /// The status that it ends with, as far as that is known.
@@ -154,13 +170,14 @@ impl<'a> Diff<'a, '_> {
         let (mut gone, left) = self.undeclared();
         let edited = rules.iter().any(|(_, diff)| diff.edited);
         let rejects = rules.iter().any(|(_, diff)| diff.stages.iter().any(|(_, step)| step.op == Op::Reject));
-        let activates = wanted == "active" && (was != "active" || edited);
+        let stays = was == "active" && wanted == "active" && self.edit_active == EditActive::InPlace;
+        let activates = wanted == "active" && (was != "active" || edited && !stays);
         let changes = !gone.is_empty() || rules.iter().any(|(_, diff)| !diff.stages.is_empty());
         if wanted == "active" && (activates || changes || self.declared.status.is_some()) {
             self.must_be_approved(&rules, &left, activates);
         }
-        // Out of force first where a rule would be in force unapproved on the way, else as late as can be.
-        let leaves_first = was == "active" && (edited || (rejects && wanted != "active"));
+        // A draft first where a rule would be active unapproved in between, else as late as possible.
+        let leaves_first = was == "active" && !stays && (edited || (rejects && wanted != "active"));
         let interim = if wanted == "active" && (was == "archived" || leaves_first) {
             "draft"
         } else if wanted == "active" {
@@ -174,17 +191,28 @@ impl<'a> Diff<'a, '_> {
             ("active", "archived", "draft") => Some(Reason::Unarchived),
             _ => None,
         };
-        self.head(if leaves_last { 5 } else { 1 }, &was, interim, reason);
+        self.head(if leaves_last { LAST } else { (1, 0) }, &was, interim, reason);
         if !activates && was == "active" && wanted == "active" {
-            gone.iter_mut().filter(|(_, approved)| *approved).for_each(|(entry, _)| entry.0 = 5);
+            gone.iter_mut().filter(|(_, approved)| *approved).for_each(|(entry, _)| entry.0 = LAST);
         }
         self.staged.extend(gone.into_iter().map(|(entry, _)| entry));
-        self.staged.extend(rules.into_iter().flat_map(|(_, diff)| diff.stages));
+        let mut edits = 0;
+        for (_, RuleDiff { stages, edited, .. }) in rules {
+            // The edit, then its approval, then the next rule.
+            let at = |position: usize, stage| if stays && edited { (2, 2 * edits + position + 1) } else { stage };
+            self.staged.extend(stages.into_iter().enumerate().map(|(position, (stage, mut step))| {
+                if stays && matches!(step.op, Op::Create | Op::Update) {
+                    step.because = Some(Reason::EditedInPlace);
+                }
+                (at(position, stage), step)
+            }));
+            edits += usize::from(edited);
+        }
         if activates {
             let mut step =
                 self.policy_step(Op::Activate, self.object("status", interim), self.object("status", "active"));
             step.because = (was == "active").then_some(Reason::Reactivated);
-            self.staged.push((4, step));
+            self.staged.push(((4, 0), step));
         }
     }
 
@@ -219,17 +247,17 @@ impl<'a> Diff<'a, '_> {
     }
 
     /// The policy itself, without its rules.
-    fn head(&mut self, stage: usize, was: &str, status: &str, because: Option<Reason>) {
+    fn head(&mut self, stage: Stage, was: &str, status: &str, because: Option<Reason>) {
         let Some(live) = self.live else {
             let mut after = named("name", &self.declared.name);
             after.extend(self.declared.fields.clone());
             after.insert("status".to_owned(), "draft".into());
             let step = self.policy_step(Op::Create, None, Some(after));
-            self.staged.push((0, step));
+            self.staged.push(((0, 0), step));
             if status != "draft" {
                 let (before, after) = (self.object("status", "draft"), self.object("status", status));
                 let step = self.policy_step(Op::Update, before, after);
-                self.staged.push((5, step));
+                self.staged.push((LAST, step));
             }
             return;
         };
@@ -269,7 +297,7 @@ impl<'a> Diff<'a, '_> {
                 object.shift_remove("review_notes");
                 object
             };
-            stages.push((2, self.rule_step(op, rule, live, before.map(content), Some(content(after.clone())))));
+            stages.push(((2, 0), self.rule_step(op, rule, live, before.map(content), Some(content(after.clone())))));
         }
         let status = match (&rule.review, live) {
             (Some(review), _) => Some(review.status()),
@@ -292,7 +320,7 @@ impl<'a> Diff<'a, '_> {
             let mut step = self.rule_step(op, rule, live, Some(before), Some(object));
             let anew = edited && live.is_some_and(|live| live.status == "approved") && op == Op::Approve;
             step.because = anew.then_some(Reason::ApprovedAnew);
-            stages.push((3, step));
+            stages.push(((3, 0), step));
         }
         Ok(RuleDiff { stages, edited, status })
     }
@@ -328,7 +356,7 @@ impl<'a> Diff<'a, '_> {
             step.rule_id = Some(live.rule_id.clone());
             step.provenance.clone_from(&live.provenance);
             step.source = None;
-            ((2, step), live.status == "approved")
+            (((2, 0), step), live.status == "approved")
         });
         (gone.collect(), left)
     }

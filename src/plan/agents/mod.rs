@@ -4,9 +4,9 @@
 //! Desired.agents, LiveAgents ──diff──▶ calls with their stage ──▶ AgentPlan {steps}
 //! ```
 //!
-//! Invariants: pure and deterministic. On the way no policy is active with a rule that is not approved, also where the
-//! service keeps `approved` after an edit; a rule that is approved is the one that was reviewed; and what takes a policy
-//! out of force without need comes last.
+//! Invariants: pure and deterministic. No policy is active with the text of a rule that nobody reviewed; a rule that is
+//! approved is the one that was reviewed, also where the service keeps `approved` after an edit; a policy that is active
+//! before and after stays active, unless the settings say otherwise; and what deactivates or deletes comes last.
 
 pub mod diff;
 pub mod guard;

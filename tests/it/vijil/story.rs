@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use seawall::check::{self, Emptiness};
-use seawall::emulator::vijil::{AfterEdit, DeleteWithRules};
+use seawall::document::EditActive;
+use seawall::emulator::vijil::{ActiveEdit, AfterEdit, DeleteWithRules};
 use seawall::emulator::{
     AgentAccount, AgentBehaviour, AgentOperation, Calls, Edit, Emulator, Fault, FaultKind, Operation, Running, State,
 };
@@ -126,6 +127,7 @@ rules:
 
 /// A service, and every state that it passed through.
 pub(super) struct Team {
+    edit_active: EditActive,
     pub(super) emulator: Running,
     clock: Clock,
     limits: Limits,
@@ -139,7 +141,8 @@ impl Team {
         let clock = Clock::manual("2026-04-22T00:00:00Z".parse().unwrap());
         let builder = Emulator::builder().agent_account(account).agent_behaviour(behaviour).clock(clock.clone());
         let emulator = builder.start().await.unwrap();
-        let team = Self { emulator, clock, limits, passed: Arc::default() };
+        let edit_active = EditActive::InPlace;
+        let team = Self { edit_active, emulator, clock, limits, passed: Arc::default() };
         team.heal();
         team
     }
@@ -170,7 +173,7 @@ impl Team {
     async fn plan(&self, reader: &Reader, desired: &[DesiredAgentPolicy]) -> Plan {
         let target = AgentTarget { endpoint: self.emulator.origin().to_owned() };
         let live = &reader.live().await.unwrap();
-        let input = Input { target: &target, desired, live, exclusive: true, notes: "" };
+        let input = Input { target: &target, desired, live, exclusive: true, edit_active: self.edit_active, notes: "" };
         Plan::without_docker(&Default::default()).with_agents(input, &Default::default()).unwrap()
     }
 
@@ -201,15 +204,21 @@ pub(super) fn desired(documents: &str) -> Vec<DesiredAgentPolicy> {
     }
 }
 
-/// What is in force and was not reviewed as it stands: a rule that is not approved, or whose content was approved under
-/// other notes than its own.
-fn unreviewed(state: &State, reviewed: &BTreeSet<(String, String)>, notes_count: bool) -> Option<String> {
+/// A rule of an active policy that was not reviewed as it stands: it is not approved, or its content was approved under
+/// other notes than its own. With `in_place`, its content counts alone: the approval follows the edit.
+fn unreviewed(
+    state: &State,
+    reviewed: &BTreeSet<(String, String)>,
+    notes_count: bool,
+    in_place: bool,
+) -> Option<String> {
     let active = state.agents.policies.iter().filter(|(_, policy)| policy.text("status") == "active");
     let mut rules = active.flat_map(|(id, _)| state.agents.rules_of(id));
     let wrong = rules.find(|rule| {
         let own = (content(rule.text("rule_id"), rule.text("natural_language")), rule.text("review_notes").to_owned());
-        let known = if notes_count { reviewed.contains(&own) } else { reviewed.iter().any(|one| one.0 == own.0) };
-        rule.text("status") != "approved" || !known
+        let known =
+            if notes_count && !in_place { reviewed.contains(&own) } else { reviewed.iter().any(|one| one.0 == own.0) };
+        !known || !in_place && rule.text("status") != "approved"
     });
     wrong.map(|rule| rule.object.to_string())
 }
@@ -265,17 +274,28 @@ const ENDS: [&[&str]; 8] = [
 #[tokio::test(flavor = "multi_thread")]
 async fn the_story_ends_as_the_documents_say_however_the_service_behaves_and_whatever_fails() {
     for setting in settings() {
-        tell(&setting).await;
+        if setting.behaviour.active_edit != ActiveEdit::Refused {
+            tell(&setting, EditActive::InPlace).await;
+        }
+        tell(&setting, EditActive::Deactivate).await;
     }
 }
 
-async fn tell(setting: &Setting) {
-    let team = Team::new(setting.behaviour, Limits::default()).await;
+/// Ids of the policies that are active.
+fn active(state: &State) -> BTreeSet<String> {
+    let policies = state.agents.policies.iter();
+    policies.filter(|(_, policy)| policy.text("status") == "active").map(|(id, _)| id.clone()).collect()
+}
+
+async fn tell(setting: &Setting, edit_active: EditActive) {
+    let in_place = edit_active == EditActive::InPlace;
+    let team = Team { edit_active, ..Team::new(setting.behaviour, Limits::default()).await };
     // Where an edit leaves the earlier approval, its notes may stay too: the next run finds the rule approved.
     let notes_count = setting.behaviour.after_edit != AfterEdit::Unchanged;
     let mut reviewed: BTreeSet<(String, String)> = BTreeSet::new();
     for (chapter, (documents, end)) in CHAPTERS.iter().zip(ENDS).enumerate() {
-        let about = format!("chapter {chapter} of {setting:?}");
+        let about = format!("chapter {chapter} of {setting:?}, {edit_active:?}");
+        let before = active(&team.emulator.state());
         let desired = desired(documents);
         reviewed.extend(reviews(&desired));
         if let Some(fault) = &setting.fault {
@@ -291,8 +311,12 @@ async fn tell(setting: &Setting) {
         let rest = team.plan(&team.reader(), &desired).await;
         assert!(rest.is_empty(), "{about}: {}", rest.to_json());
         assert_eq!(shown(&team.emulator.state()), end, "{about}\n{}", plan.to_json());
+        let after = active(&team.emulator.state());
         for state in team.passed() {
-            assert_eq!(unreviewed(&state, &reviewed, notes_count), None, "{about}");
+            assert_eq!(unreviewed(&state, &reviewed, notes_count, in_place), None, "{about}");
+            let off: Vec<_> = before.intersection(&after).filter(|id| !active(&state).contains(*id)).collect();
+            let may_be_off = !in_place || setting.behaviour.active_edit == ActiveEdit::BecomesDraft;
+            assert!(off.is_empty() || may_be_off, "{about}: {off:?} is not active in between");
         }
     }
 }
@@ -354,4 +378,48 @@ async fn an_approval_that_got_lost_is_told_from_the_one_before_the_edit() {
         let rule = agents.rules.values().find(|rule| rule.text("rule_id") == "A-1").unwrap();
         assert_eq!(rule.text("review_notes"), "seen 2", "{kind:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_active_policy_that_cannot_be_edited_in_place_says_what_to_do() {
+    let edited =
+        CHAPTERS[1].replace("No PII., review: {approved: seen 1}", "Never any PII., review: {approved: seen 2}");
+    for (active_edit, status, told) in [
+        (ActiveEdit::Refused, "active", "edit_active: deactivate"),
+        (ActiveEdit::BecomesDraft, "draft", "no longer active but `draft`"),
+    ] {
+        let team = Team::new(AgentBehaviour { active_edit, ..AgentBehaviour::default() }, Limits::default()).await;
+        team.apply(&desired(CHAPTERS[1])).await;
+        let (plan, outcome) = team.apply(&desired(&edited)).await;
+        assert_ne!(outcome.exit(), Exit::Done, "{active_edit:?}");
+        let text = seawall::render::outcome::human(&plan, &outcome);
+        assert!(text.contains(told), "{text}");
+        let state = team.emulator.state();
+        assert_eq!(state.agents.policies.values().map(|policy| policy.text("status")).collect::<Vec<_>>(), [status]);
+        // The way that always works ends as the documents ask.
+        let team = Team { edit_active: EditActive::Deactivate, ..team };
+        assert_eq!(team.apply(&desired(&edited)).await.1.exit(), Exit::Done);
+        assert_eq!(shown(&team.emulator.state()), ENDS[1]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rule_that_fails_does_not_keep_the_other_rules_of_an_active_policy_from_their_approval() {
+    let team = Team::new(AgentBehaviour::default(), Limits::default()).await;
+    team.apply(&desired(CHAPTERS[1])).await;
+    let edited =
+        CHAPTERS[1].replace("No PII.", "Never any PII.").replace("Log it.", "Log it all.").replace("seen 1", "seen 2");
+    let update = Calls::Operation(Operation::Agent(AgentOperation::UpdateRule));
+    team.emulator.arm(Fault::new(FaultKind::Refuse(seawall::emulator::Answer::status(403))).on(update).nth(1));
+    let (_, outcome) = team.apply(&desired(&edited)).await;
+    assert_eq!(outcome.exit(), Exit::Partial, "{outcome:?}");
+    let state = team.emulator.state();
+    let mut rules: Vec<String> = state
+        .agents
+        .rules
+        .values()
+        .map(|rule| format!("{} {}", rule.text("natural_language"), rule.text("status")))
+        .collect();
+    rules.sort();
+    assert_eq!(rules, ["Log it all. approved", "No PII. approved"]);
 }
