@@ -6,7 +6,7 @@
 use crate::model::{Fields, LiveAgentPolicy, LiveAgentRule, LiveAgents};
 use crate::plan::agents::diff::{self, shown, shown_rule};
 use crate::plan::agents::{AgentPlan, AgentStep, Input, Subject, step::changed};
-use crate::plan::step::Op;
+use crate::plan::step::{Op, Reason};
 
 /// Against documents that were applied: `plan` goes from live to the documents, `base` from live to what the last apply
 /// left. What somebody did outside is the way back of the latter; what waits is what only the former asks for.
@@ -67,7 +67,7 @@ fn with(plan: &AgentPlan, mut steps: Vec<AgentStep>) -> AgentPlan {
 }
 
 fn differs(step: &&AgentStep) -> bool {
-    step.because.is_none()
+    matches!(step.because, None | Some(Reason::EditedInPlace))
 }
 
 /// What became of a policy and of its rules.

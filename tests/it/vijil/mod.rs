@@ -124,7 +124,7 @@ fn text(output: &Output) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_edit_takes_the_policy_out_of_force_and_approves_anew_with_the_fewest_calls() {
+async fn an_edit_keeps_the_policy_active_and_is_approved_at_once_with_the_fewest_calls() {
     let world = World::new(AgentBehaviour { after_edit: AfterEdit::Unchanged, ..Default::default() }).await;
     world.write("active", RULES);
     assert_eq!(
@@ -144,17 +144,17 @@ async fn an_edit_takes_the_policy_out_of_force_and_approves_anew_with_the_fewest
     let plan = world.plan();
     assert_eq!(
         plan["summary"],
-        json!({"create": 0, "update": 2, "delete": 0, "approve": 1, "reject": 0, "activate": 1})
+        json!({"create": 0, "update": 1, "delete": 0, "approve": 1, "reject": 0, "activate": 0})
     );
-    assert_eq!(plan["steps"][0]["changed"], json!(["status"]));
+    assert_eq!(plan["steps"][0]["because"], json!("edited_in_place"));
     assert_eq!(
-        plan["steps"][1]["request"]["body"],
+        plan["steps"][0]["request"]["body"],
         json!({"natural_language": "Agents must not disclose any customer PII."})
     );
-    assert_eq!(plan["steps"][2]["request"]["query"], json!({"notes": "seen"}));
+    assert_eq!(plan["steps"][1]["request"]["query"], json!({"notes": "seen"}));
     world.apply();
     use AgentOperation as O;
-    assert_eq!(world.writes(), [O::UpdatePolicy, O::UpdateRule, O::ApproveRule, O::ActivatePolicy]);
+    assert_eq!(world.writes(), [O::UpdateRule, O::ApproveRule]);
     // A rule that goes needs nothing of that, and a review that says the same costs nothing.
     world.service.forget_calls();
     world.write(
