@@ -5,6 +5,7 @@ RUN apk add --no-cache ca-certificates gcc musl-dev
 WORKDIR /source
 COPY Cargo.toml Cargo.lock ./
 COPY benches benches
+COPY crates crates
 COPY schemas schemas
 COPY src src
 RUN cargo build --release --locked --bin seawall && cp target/release/seawall /seawall

@@ -20,7 +20,9 @@
 //!
 //! A run is a line of values, and each arrow is one function. Between reading files and sending requests everything is
 //! pure, synchronous and deterministic. Imports point one way: `cli → execute, render, emulator → service → drift →
-//! import → plan → access, check → document → model → source → diagnostic`.
+//! import → plan → check, trial → document → model → source → diagnostic`.
+//!
+//! Effective access is the crate [`seawall_access`], here [`access`], below all of these.
 //!
 //! Start reading in [`cli`]: each command is a file whose function follows the picture. The arrows on the left together
 //! are [`check::load`].
@@ -30,7 +32,6 @@
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-pub mod access;
 pub mod check;
 pub mod cli;
 pub mod diagnostic;
@@ -40,7 +41,6 @@ pub mod emulator;
 pub mod execute;
 pub mod exit;
 pub mod format;
-mod hash;
 pub mod import;
 mod json;
 pub mod model;
@@ -48,3 +48,6 @@ pub mod plan;
 pub mod render;
 pub mod service;
 pub mod source;
+pub mod trial;
+
+pub use seawall_access as access;

@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use super::{Check, Input, Run, sites};
 use crate::access::survey::Item;
 use crate::diagnostic::{Diagnostic, Severity};
-use crate::hash::RandomState;
+use foldhash::fast::RandomState;
 
 const CODE: &str = "look-alike-host";
 

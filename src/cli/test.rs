@@ -6,12 +6,13 @@ use std::path::PathBuf;
 use super::can::{Subject, documents, json_of_each, live_subjects, live_team};
 use super::organizations::{about, worst};
 use super::{Context, Exit, Failure, report, workspace};
-use crate::access::{State, trial};
+use crate::access::State;
 use crate::check::Emptiness;
 use crate::render;
 use crate::render::answer::Places;
 use crate::render::sanitize::line;
 use crate::render::trial::Suites;
+use crate::trial;
 
 #[derive(clap::Args)]
 #[command(after_help = "Examples:

@@ -4,12 +4,11 @@
 //! each output format decides for itself how to show a place.
 
 mod files;
-mod nearest;
 
 use std::ops::Range;
 
 pub use files::{FileId, Files, Overlay, Place, SourceFile};
-pub use nearest::nearest;
+pub use seawall_access::suggestion::nearest;
 
 /// How much a finding weighs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -10,7 +10,7 @@ use super::policy::ScopeField;
 /// The schema that MCP policies are written for.
 ///
 /// Source: the `CedarV1Policy` schema of the Docker AI Governance API.
-pub const DEFAULT_SCHEMA_URL: &str = "https://schemas.docker.com/policy/cedar/v1/mcp/v0";
+pub use seawall_access::cedar::SCHEMA_URL as DEFAULT_SCHEMA_URL;
 
 /// Which MCP servers and tools agents may use, in Cedar.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]

@@ -4,19 +4,19 @@
 //! Invariant: a model holds no place in a file and no service id inside [`Policy`] or [`Rule`], so that a desired and
 //! a live object are equal exactly when they mean the same. Places ([`Origin`]) and ids stand beside them.
 
-mod action;
 mod agent;
 mod desired;
 mod live;
 mod organization;
-mod policy;
 
-pub use action::{Action, Layer};
 pub use agent::{
     AGENT_POLICY_FIELDS, AGENT_RULE_FIELDS, AgentStatus, DesiredAgentPolicy, DesiredAgentRule, Fields, LiveAgentPolicy,
     LiveAgentRule, LiveAgents, Review, confidence, has_value, merged, same_value,
 };
 pub use desired::{Desired, DesiredPolicy, DesiredRule, Origin};
-pub use live::{Live, LiveBody, LivePolicy, LiveRule, PolicyId, RuleId, Team, TeamDirectory, TeamLookup};
+pub use live::{Live, LiveBody, LivePolicy, LiveRule, PolicyId, RuleId};
 pub use organization::{is_for, variable_suffix};
-pub use policy::{Body, Cedar, Decision, Domain, HttpResource, Policy, Resources, Rule, Scope};
+pub use seawall_access::model::{
+    Action, Body, Cedar, Decision, Domain, HttpResource, Layer, Policy, Resources, Rule, Scope, Team, TeamDirectory,
+    TeamLookup,
+};

@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use super::simulate;
 use super::step::Step;
-use crate::access::trial::{self, Found};
 use crate::access::{self, State};
 use crate::document::Test;
 use crate::model::{Decision, Live, Origin, TeamLookup};
+use crate::trial::{self, Found};
 
 /// An expectation whose answer changes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

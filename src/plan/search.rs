@@ -7,11 +7,10 @@
 //! any safe order, since every later state only loses by it, and one that only widens to the back. What a narrowing call
 //! can do harm to is the rule that nobody is left without a policy, so that those that take rules away are tried too.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeSet, HashSet, VecDeque};
 
 use super::effect::Place;
 use super::space::{Move, Space, State};
-use crate::hash::HashSet;
 
 /// States looked at before a search gives up and the calls are split instead.
 const BUDGET: usize = 5_000;
@@ -93,7 +92,7 @@ struct Search<'a> {
     order: Vec<usize>,
     done: Vec<bool>,
     /// Sets of calls from which no safe order goes on.
-    dead: HashSet<Vec<bool>>,
+    dead: HashSet<Vec<bool>, foldhash::fast::RandomState>,
     budget: usize,
 }
 

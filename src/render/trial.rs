@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 
 use super::answer::{Places, details, word};
 use super::sanitize::{block, line};
-use crate::access::trial::{Change, Check, Found, Mutation, Trial, count};
 use crate::model::{Decision, Origin, Policy};
+use crate::trial::{Change, Check, Found, Mutation, Trial, count};
 
 /// What was run, and against what.
 #[derive(Clone, Copy, Debug)]
@@ -127,7 +127,7 @@ pub fn json(report: &Report<'_>) -> String {
         set(&mut document, "uncovered", rules.into());
     }
     if let Some(Mutation { total, survivors }) = report.mutation {
-        let survivor = |mutant: &crate::access::trial::Mutant| {
+        let survivor = |mutant: &crate::trial::Mutant| {
             let mut survivor = rule(mutant.policy, mutant.rule);
             set(&mut survivor, "change", json!(mutant.change));
             survivor

@@ -128,7 +128,9 @@ async fn what_nests_as_deep_as_may_be_is_planned_saved_and_read_back() {
     .await;
     let live = vijil::Reader::new(client(&odd).http).live().await.unwrap();
     let target = plan::agents::AgentTarget { endpoint: "embedded".to_owned() };
-    let input = plan::agents::Input { target: &target, desired: &[], live: &live, exclusive: true, notes: "" };
+    let edit_active = seawall::document::EditActive::InPlace;
+    let input =
+        plan::agents::Input { target: &target, desired: &[], live: &live, exclusive: true, edit_active, notes: "" };
     let plan = Plan::without_docker(&Default::default()).with_agents(input, &Default::default()).unwrap();
     assert!(!plan.is_empty());
     let text = plan.to_json();

@@ -1,0 +1,103 @@
+//! For which statements a call may get further, and a request that does.
+//!
+//! Invariant: no reason is a proof that no call gets further; a witness is one that does.
+
+use cedar_policy::pst::Template;
+
+use super::{InForce, Kind, Said};
+use crate::cedar::{McpRequest, cover, decide, example};
+
+/// The statements for which a call may get further in `to`, with whether they are there. None is a proof that none does.
+pub(super) fn reasons<'a>(from: &InForce<'a>, to: &InForce<'a>) -> Vec<(&'a Said, bool)> {
+    let of = |state: &InForce<'a>, kinds: &[Kind]| -> Vec<&'a Said> {
+        state.values().filter(|said| kinds.contains(&said.key.0)).copied().collect()
+    };
+    let covered = |said: &Said, by: Vec<&Said>| {
+        let Some(inner) = &said.statement else { return false };
+        by.iter().any(|other| other.statement.as_ref().is_some_and(|outer| cover::covers(outer, inner)))
+    };
+    let (permits, lets) = ([Kind::Permit, Kind::Unknown], [Kind::Permit, Kind::Approval, Kind::Unknown]);
+    let meets = |said: &Said, kinds: &[Kind]| {
+        of(to, kinds).iter().any(|other| match (&said.statement, &other.statement) {
+            (Some(one), Some(other)) => !cover::are_disjoint(one, other),
+            (None, _) | (_, None) => true,
+        })
+    };
+    let mut reasons = Vec::new();
+    for said in to.iter().filter(|(key, _)| !from.contains_key(*key)).map(|(_, said)| *said) {
+        let idle = match said.key.0 {
+            Kind::Permit => {
+                covered(said, of(from, &[Kind::Permit])) || covered(said, of(to, &[Kind::Approval, Kind::Forbid]))
+            }
+            Kind::Approval => {
+                covered(said, of(from, &[Kind::Permit, Kind::Approval])) || covered(said, of(to, &[Kind::Forbid]))
+            }
+            Kind::Forbid => true,
+            Kind::Unknown => false,
+        };
+        reasons.extend((!idle).then_some((said, true)));
+    }
+    for said in from.iter().filter(|(key, _)| !to.contains_key(*key)).map(|(_, said)| *said) {
+        let idle = match said.key.0 {
+            Kind::Permit => true,
+            Kind::Approval => !meets(said, &permits) || covered(said, of(to, &[Kind::Approval, Kind::Forbid])),
+            Kind::Forbid => !meets(said, &lets) || covered(said, of(to, &[Kind::Forbid])),
+            Kind::Unknown => !meets(said, &lets),
+        };
+        reasons.extend((!idle).then_some((said, false)));
+    }
+    reasons
+}
+
+/// Whether a reason of an audience, which has `to` in force in the end, can be one for it and not already for a smaller
+/// audience, which has `before` and `after`.
+///
+/// A permit that comes for the smaller audience lets the call through there too, unless everything was let through there
+/// before any policy governed it. Where a forbid goes, or an approval, the smaller audience was stopped as well; that it
+/// still is, is for lack of a permit, which then comes to the larger audience from elsewhere.
+pub(super) fn only_here(said: &Said, comes: bool, to: &InForce<'_>, [before, after]: [&InForce<'_>; 2]) -> bool {
+    if comes {
+        return before.is_empty() || !after.contains_key(&said.key);
+    }
+    let lets = |other: &&Said| other.key.0 != Kind::Forbid && !after.contains_key(&other.key);
+    let meets = |other: &Said| match (&said.statement, &other.statement) {
+        (Some(one), Some(other)) => !cover::are_disjoint(one, other),
+        (None, _) | (_, None) => true,
+    };
+    !before.contains_key(&said.key) || to.values().copied().filter(lets).any(meets)
+}
+
+/// A request that shows the change, made of what the statement and the others compare with.
+pub(super) fn witness(
+    said: &Said,
+    trees: &[&Template],
+    most: usize,
+    shows: impl Fn(&McpRequest) -> bool,
+) -> Option<McpRequest> {
+    let statement = said.statement.as_ref()?;
+    let tries = example::requests(said.tree()?, trees, most);
+    let found = tries.into_iter().find(|request| decide::matches(statement, request) && shows(request))?;
+    Some(shortened(found, shows))
+}
+
+/// The request without what it does not need to say.
+pub(super) fn shortened(mut request: McpRequest, holds: impl Fn(&McpRequest) -> bool) -> McpRequest {
+    let names: Vec<String> = request.attributes.keys().cloned().collect();
+    for name in names {
+        let mut shorter = request.clone();
+        shorter.attributes.remove(&name);
+        if holds(&shorter) {
+            request = shorter;
+        }
+    }
+    for shorter in [
+        McpRequest { arguments: None, ..request.clone() },
+        McpRequest { request_time: None, ..request.clone() },
+        McpRequest { arguments: None, request_time: None, ..request.clone() },
+    ] {
+        if holds(&shorter) {
+            request = shorter;
+        }
+    }
+    request
+}

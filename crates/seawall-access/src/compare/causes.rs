@@ -1,0 +1,59 @@
+//! The rules behind what changes.
+//!
+//! Invariant: only rules that come into force or no longer are, for the audience itself, are named.
+
+use std::sync::Arc;
+
+use crate::clause::{Actions, Clause, Target};
+use crate::model::{Decision, Policy, Scope};
+use crate::point::Atom;
+use crate::trie::Hit;
+use crate::universe::Universe;
+
+use super::Cause;
+use super::cells::Cell;
+use super::outcome::Outcome;
+use super::reach::Statements;
+
+/// The rules behind `hits` that come into force or no longer are for `action`, where that leads to the outcome.
+pub(super) fn causes(
+    statements: &Statements,
+    (cell, action): (&Cell, Actions),
+    hits: impl Iterator<Item = Vec<Hit>>,
+    universe: &Universe,
+    (old, new): (&[Policy], &[Policy]),
+) -> Vec<Arc<Cause>> {
+    let mut causes = Vec::new();
+    for hit in hits.flatten() {
+        let Clause { group, decision, ref target, .. } = *universe.clause(&hit);
+        let change = statements.change(group);
+        let comes = change.new.includes(&cell.teams);
+        let opens = comes == (decision == Decision::Allow);
+        let covers = cell.atom == Atom::Tcp && matches!(target, Target::Http(..));
+        let leads = match cell.outcome {
+            Outcome::Widened => opens && !covers,
+            Outcome::Narrowed => !opens && !covers,
+            Outcome::Uncertain { .. } => true,
+        };
+        if comes == change.old.includes(&cell.teams) || !leads {
+            continue;
+        }
+        let action = if covers { Actions::HTTP } else { action };
+        for source in statements.sources(hit.clause, action).filter(|source| source.new == comes) {
+            let Some(policy) = (if comes { new } else { old }).get(source.policy) else { continue };
+            let governs = match &policy.scope {
+                Scope::Organization => true,
+                Scope::Teams(own) => {
+                    cell.teams.iter().filter_map(|team| statements.teams.get(*team)).any(|team| own.contains(team))
+                }
+            };
+            if governs {
+                causes.push(statements.cause(source));
+            }
+        }
+    }
+    causes.sort();
+    causes.dedup();
+    causes.shrink_to_fit();
+    causes
+}

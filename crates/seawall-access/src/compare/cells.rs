@@ -1,0 +1,329 @@
+//! Which classes change, for whom and at which addresses.
+//!
+//! Invariant: classes with the same meaning are judged once, so that the cost grows with what rules tell apart and not
+//! with audiences times classes.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+use crate::clause::Actions;
+use crate::hash::HashMap;
+use crate::point::{Atom, Match, Point, Role};
+use crate::points::AddressGroups;
+use crate::universe::{Host, HostClass, Universe};
+
+use super::outcome::{Outcome, Teams, outcomes};
+use super::reach::Statements;
+
+/// At which classes of addresses, as [`Cells::places`] tells; `None` at all.
+pub(super) type At = Option<usize>;
+
+/// What changes alike.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Cell {
+    pub(super) teams: Teams,
+    pub(super) outcome: Outcome,
+    pub(super) atom: Atom,
+    pub(super) kind: Kind,
+    pub(super) at: At,
+}
+
+/// What the members of a cell are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Kind {
+    Folders,
+    Hosts,
+    /// In the numbering of [`request_offsets`].
+    Requests,
+    /// Whatever name has such an address, unless rules on the name decide. In the numbering of
+    /// [`Universe::ports_of_any_address`] times addresses.
+    Addresses,
+}
+
+/// The classes that change alike, by position; sorted.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Members {
+    /// Those to report.
+    pub(super) report: Vec<usize>,
+    /// Those too, and those that change but follow from what is reported elsewhere.
+    truth: Vec<usize>,
+}
+
+impl Members {
+    /// Whether a class changes so.
+    pub(super) fn has(&self, member: usize) -> bool {
+        self.truth.binary_search(&member).is_ok()
+    }
+}
+
+/// The classes by what changes alike.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Cells {
+    pub(super) cells: BTreeMap<Cell, Members>,
+    /// Sets of classes of addresses.
+    pub(super) places: Vec<BTreeSet<usize>>,
+    /// Sets of methods that no rule tells apart. Cells are about the first of each.
+    methods: Vec<Actions>,
+}
+
+impl Cells {
+    /// The methods that no rule tells from this one.
+    pub(super) fn methods_like(&self, method: &str) -> Actions {
+        let own = Actions::method(method);
+        self.methods.iter().copied().find(|alike| alike.meets(own)).unwrap_or(own)
+    }
+
+    /// The classes of addresses at which something changes; `None` for all.
+    pub(super) fn places(&self, at: At) -> Option<&BTreeSet<usize>> {
+        self.places.get(at?)
+    }
+}
+
+/// Where the requests of each host start, in one numbering of all requests. A host without HTTP clauses has one, which
+/// stands for all of them.
+pub(super) fn request_offsets(universe: &Universe) -> Vec<usize> {
+    let mut next = 0;
+    universe
+        .hosts
+        .iter()
+        .map(|class| {
+            let first = next;
+            next += universe.requests_of(class).len().max(1);
+            first
+        })
+        .collect()
+}
+
+/// Sets of methods that no class of requests tells apart.
+fn methods_alike(universe: &Universe) -> Vec<Actions> {
+    let told: BTreeSet<Actions> = universe.requests.iter().flatten().map(|class| class.methods).collect();
+    told.into_iter().fold(vec![Actions::HTTP], |alike, own| {
+        let parts = alike.into_iter().flat_map(|all| [all.within(own), all.without(own)]);
+        parts.filter(|part| *part != Actions::default()).collect()
+    })
+}
+
+/// Judges every class.
+pub(super) fn cells(universe: &Universe, statements: &Statements) -> Cells {
+    let mut judge = Judge::new(universe, statements);
+    for (at, class) in universe.folders.iter().enumerate() {
+        for (atom, action) in [(Atom::Read, Actions::READ), (Atom::Write, Actions::WRITE)] {
+            let changes = judge.changes(atom, universe.matches(&class.hits, action, Role::Folder), Some(0));
+            judge.add(&changes, Kind::Folders, atom, (at, 0), |_, _| false);
+        }
+    }
+    let offsets = request_offsets(universe);
+    for (at, (class, offset)) in universe.hosts.iter().zip(offsets).enumerate() {
+        judge.host(class, at, offset);
+    }
+    judge.finish()
+}
+
+/// For whom, what, and at which addresses.
+type Changed = (Teams, Outcome, At);
+
+/// All that changes where some clauses match.
+#[derive(Debug)]
+struct Changes {
+    /// Of these clauses alone.
+    number: usize,
+    list: Vec<Changed>,
+}
+
+/// Cells by number, each with whether to report members there.
+type Slots = Rc<Vec<(usize, bool)>>;
+
+struct Judge<'a> {
+    universe: &'a Universe,
+    statements: &'a Statements,
+    groups: AddressGroups,
+    /// As [`Cells::methods`].
+    methods: Vec<Actions>,
+    memory: HashMap<(Atom, Vec<Match>, Option<usize>), Rc<Changes>>,
+    /// By what changes and what else decides about reporting it.
+    slots: HashMap<(usize, Kind, Atom, usize), Slots>,
+    numbers: BTreeMap<Cell, usize>,
+    /// By number of the cell: members, each with whether to report it.
+    members: Vec<Vec<(usize, bool)>>,
+    /// By protocol and groups of addresses.
+    place_numbers: HashMap<(bool, Vec<usize>), usize>,
+    places: Vec<BTreeSet<usize>>,
+    /// What is said of addresses, whatever their name: what changes on a port, and at which.
+    by_address: Vec<(Teams, Outcome, Atom, usize, BTreeSet<usize>)>,
+}
+
+impl<'a> Judge<'a> {
+    fn new(universe: &'a Universe, statements: &'a Statements) -> Self {
+        Self {
+            universe,
+            statements,
+            groups: AddressGroups::default(),
+            methods: methods_alike(universe),
+            memory: HashMap::default(),
+            slots: HashMap::default(),
+            numbers: BTreeMap::new(),
+            members: Vec::new(),
+            place_numbers: HashMap::default(),
+            places: Vec::new(),
+            by_address: Vec::new(),
+        }
+    }
+
+    fn host(&mut self, class: &HostClass, at: usize, offset: usize) {
+        let universe = self.universe;
+        let own = universe.own_address(class);
+        let tcp = universe.matches(&class.hits, Actions::TCP, Role::Name);
+        let udp = universe.matches(&class.hits, Actions::UDP, Role::Name);
+        let mut covered = tcp.clone();
+        covered.extend(universe.matches(&class.hits, Actions::HTTP, Role::Cover));
+        let connect = self.changes(Atom::Tcp, covered, own);
+        let datagrams = self.changes(Atom::Udp, udp, own);
+        let port = universe.port_of_any_address(class.port);
+        for (atom, changes) in [(Atom::Tcp, &connect), (Atom::Udp, &datagrams)] {
+            if class.host == Host::AnyAddress {
+                self.any_address(atom, changes, port);
+            }
+            self.add(changes, Kind::Hosts, atom, (at, port), |judge, (teams, outcome, at)| {
+                let places = judge.places(*at, own);
+                judge.by_address.iter().any(|(whom, what, how, on, more)| {
+                    (whom, *what, *how, *on) == (teams, *outcome, atom, port) && places.is_subset(more)
+                })
+            });
+        }
+        for (request, number) in universe.requests_of(class).iter().zip(offset..) {
+            let Some(first) = request.methods.methods().next() else { continue };
+            let mut matches = tcp.clone();
+            matches.extend(universe.matches(&request.hits, Actions::method(first), Role::Http));
+            let changes = self.changes(Atom::Http(first), matches, own);
+            let alike = self.methods.iter().filter(|alike| alike.meets(request.methods));
+            let firsts: Vec<&str> = alike.filter_map(|alike| alike.methods().next()).collect();
+            for method in firsts {
+                self.add(&changes, Kind::Requests, Atom::Http(method), (number, connect.number), |_, change| {
+                    connect.list.contains(change)
+                });
+            }
+        }
+    }
+
+    /// What an address alone changes on a port is said once, of the address.
+    fn any_address(&mut self, atom: Atom, changes: &Changes, port: usize) {
+        let addresses = &self.universe.addresses;
+        for (teams, outcome, at) in &changes.list {
+            let places = self.places(*at, None);
+            if places.iter().all(|place| addresses.get(*place).is_some_and(|class| !class.hits.is_empty())) {
+                let cell =
+                    self.cell(Cell { teams: teams.clone(), outcome: *outcome, atom, kind: Kind::Addresses, at: None });
+                let members = places.iter().map(|place| (port * addresses.len() + place, true));
+                self.members.get_mut(cell).into_iter().for_each(|list| list.extend(members.clone()));
+                self.by_address.push((teams.clone(), *outcome, atom, port, places));
+            }
+        }
+    }
+
+    /// Adds a member to the cells of what changes. It is not reported where it `follows` from what is reported elsewhere,
+    /// which the number beside the member decides.
+    fn add(
+        &mut self,
+        changes: &Changes,
+        kind: Kind,
+        atom: Atom,
+        (member, beside): (usize, usize),
+        follows: impl Fn(&Self, &Changed) -> bool,
+    ) {
+        if changes.list.is_empty() {
+            return;
+        }
+        let key = (changes.number, kind, atom, beside);
+        let slots = match self.slots.get(&key) {
+            Some(slots) => Rc::clone(slots),
+            None => {
+                let mut slots = Vec::new();
+                for change in &changes.list {
+                    let report = !follows(self, change);
+                    let (teams, outcome, at) = change.clone();
+                    slots.push((self.cell(Cell { teams, outcome, atom, kind, at }), report));
+                }
+                let slots = Rc::new(slots);
+                self.slots.insert(key, Rc::clone(&slots));
+                slots
+            }
+        };
+        for (cell, report) in slots.iter() {
+            if let Some(members) = self.members.get_mut(*cell) {
+                members.push((member, *report));
+            }
+        }
+    }
+
+    /// The number of a cell.
+    fn cell(&mut self, cell: Cell) -> usize {
+        let next = self.members.len();
+        let number = *self.numbers.entry(cell).or_insert(next);
+        if number == next {
+            self.members.push(Vec::new());
+        }
+        number
+    }
+
+    /// The classes of addresses: all of them, or the one that the host has.
+    fn places(&self, at: At, own: Option<usize>) -> BTreeSet<usize> {
+        match (at.and_then(|at| self.places.get(at)), own) {
+            (Some(places), _) => places.clone(),
+            (None, Some(own)) => BTreeSet::from([own]),
+            (None, None) => (0..self.universe.addresses.len()).collect(),
+        }
+    }
+
+    /// What changes where these clauses match and every address is possible, or only the class `own`.
+    fn changes(&mut self, atom: Atom, matches: Vec<Match>, own: Option<usize>) -> Rc<Changes> {
+        // All methods are judged alike once the clauses are known.
+        let kind = if matches!(atom, Atom::Http(_)) { Atom::Http("") } else { atom };
+        let key = (kind, matches, own);
+        if let Some(known) = self.memory.get(&key) {
+            return Rc::clone(known);
+        }
+        let changes = Rc::new(Changes { number: self.memory.len(), list: self.judge(atom, &key.1, own) });
+        self.memory.insert(key, Rc::clone(&changes));
+        changes
+    }
+
+    fn judge(&mut self, atom: Atom, matches: &[Match], own: Option<usize>) -> Vec<Changed> {
+        let folder = matches!(atom, Atom::Read | Atom::Write);
+        let addresses =
+            if folder { Rc::new(vec![(Vec::new(), Vec::new())]) } else { self.groups.of(self.universe, atom, own) };
+        let mut found: BTreeMap<(Teams, Outcome), Vec<usize>> = BTreeMap::new();
+        for (group, (address, _)) in addresses.iter().enumerate() {
+            let point = Point::new(atom, matches.iter().chain(address).copied().collect());
+            for change in outcomes(&point, self.statements) {
+                found.entry(change).or_default().push(group);
+            }
+        }
+        let mut place = |groups: Vec<usize>| {
+            // Where there is one class, there is one group.
+            let everywhere = groups.len() == addresses.len();
+            (!everywhere).then(|| {
+                *self.place_numbers.entry((atom == Atom::Udp, groups)).or_insert_with_key(|(_, groups)| {
+                    let classes = groups.iter().filter_map(|group| addresses.get(*group)).flat_map(|(_, own)| own);
+                    self.places.push(classes.copied().collect());
+                    self.places.len() - 1
+                })
+            })
+        };
+        found.into_iter().map(|((teams, outcome), groups)| (teams, outcome, place(groups))).collect()
+    }
+
+    fn finish(self) -> Cells {
+        let Self { numbers, mut members, places, methods, .. } = self;
+        let mut of = |number: usize| {
+            let mut all = members.get_mut(number).map(std::mem::take).unwrap_or_default();
+            all.sort_unstable();
+            let report = all.iter().filter(|(_, report)| *report).map(|(member, _)| *member);
+            let (mut report, mut truth): (Vec<usize>, Vec<usize>) =
+                (report.collect(), all.iter().map(|(member, _)| *member).collect());
+            report.dedup();
+            truth.dedup();
+            Members { report, truth }
+        };
+        Cells { cells: numbers.into_iter().map(|(cell, number)| (cell, of(number))).collect(), places, methods }
+    }
+}

@@ -1,0 +1,143 @@
+//! What changes, in words.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::clause::Actions;
+use crate::model::{Policy, TeamDirectory};
+use crate::parallel;
+use crate::point::Atom;
+use crate::universe::Universe;
+
+use super::access::Access;
+use super::causes::causes;
+use super::cells::{Cell, Cells, Members};
+use super::cover::Description;
+use super::outcome::Outcome;
+use super::reach::Statements;
+use super::words::{RESPELLED, Words};
+use super::{Audience, Cause, Entry};
+
+/// Fewer cells than this are not worth a thread.
+const CELLS_A_THREAD: usize = 8;
+
+/// The entries for what changes: the organization's first, then those of teams and pairs; of each the smallest first.
+pub(super) fn entries(
+    universe: &Universe,
+    statements: &Statements,
+    cells: Cells,
+    states: (&[Policy], &[Policy]),
+    teams: &TeamDirectory,
+) -> Vec<(Outcome, Entry)> {
+    let words = Words::of(universe, &cells);
+    let reported = cells.cells.iter().filter(|(_, members)| !members.report.is_empty()).collect();
+    let said = parallel::map(reported, CELLS_A_THREAD, |(cell, members)| {
+        (cell, of_cell(&words, (universe, statements), (cell, members), states))
+    });
+    let mut by_audience: BTreeMap<(usize, Audience), Vec<Said>> = BTreeMap::new();
+    for (cell, said) in said {
+        let audience = audience(statements, &cell.teams, teams);
+        by_audience.entry((cell.teams.len(), audience)).or_default().extend(said);
+    }
+    let joined =
+        parallel::map(by_audience.into_iter().collect(), 2, |((_, audience), said)| joined(&Arc::new(audience), said));
+    joined.into_iter().flatten().collect()
+}
+
+/// What is said of members of one cell.
+struct Said {
+    size: usize,
+    object: Access,
+    word: &'static str,
+    outcome: Outcome,
+    /// Where it is about requests.
+    methods: Actions,
+    witness: String,
+    because: Vec<Arc<Cause>>,
+}
+
+impl Said {
+    /// The order of entries for one audience, and what those that differ in their methods share.
+    fn key(&self) -> (usize, &Access, &'static str, Outcome) {
+        (self.size, &self.object, self.word, self.outcome)
+    }
+
+    /// Whether it is said of all spellings together, which come from different rules.
+    fn is_respelled(&self) -> bool {
+        self.object.what().starts_with(RESPELLED)
+    }
+
+    fn entry(self, audience: Arc<Audience>) -> (Outcome, Entry) {
+        let Self { size: _, object, word, outcome, methods, witness, because } = self;
+        let access =
+            if methods == Actions::default() { object.after(word) } else { object.after(&methods_text(methods)) };
+        let (widens, narrows) = match outcome {
+            Outcome::Widened => (true, false),
+            Outcome::Narrowed => (false, true),
+            Outcome::Uncertain { widens, narrows } => (widens, narrows),
+        };
+        (outcome, Entry { audience, access, witness, because, widens, narrows })
+    }
+}
+
+/// One entry for all that is said of the same in several methods.
+fn joined(audience: &Arc<Audience>, mut said: Vec<Said>) -> Vec<(Outcome, Entry)> {
+    // The example is a request of the first method, in the service's order.
+    said.sort_by(|one, other| one.key().cmp(&other.key()).then(one.methods.first().cmp(&other.methods.first())));
+    let mut entries: Vec<(Outcome, Entry)> = Vec::with_capacity(said.len());
+    let mut said = said.into_iter().peekable();
+    while let Some(mut first) = said.next() {
+        while let Some(next) = said.next_if(|next| next.key() == first.key()) {
+            first.methods = first.methods.and(next.methods);
+            if first.is_respelled() {
+                first.because.extend(next.because);
+                first.because.sort();
+                first.because.dedup();
+            }
+        }
+        entries.push(first.entry(Arc::clone(audience)));
+    }
+    entries
+}
+
+/// What is said of one cell, but for its audience.
+fn of_cell(
+    words: &Words<'_>,
+    (universe, statements): (&Universe, &Statements),
+    (cell, members): (&Cell, &Members),
+    states: (&[Policy], &[Policy]),
+) -> Vec<Said> {
+    let at = words.at(cell.at);
+    let word = cell.atom.word();
+    let methods =
+        if let Atom::Http(method) = cell.atom { words.cells.methods_like(method) } else { Actions::default() };
+    let numbering = &words.numbering;
+    let causes = |members: &[usize], action: Actions| {
+        let hits = members.iter().map(|member| numbering.hits(cell, *member));
+        causes(statements, (cell, action), hits, universe, states)
+    };
+    let of = |Description { text, size, covered }: Description| {
+        let sample = covered.iter().copied().min_by_key(|member| numbering.rank(cell.kind, *member))?;
+        let needed = Actions::needed(cell.atom);
+        let because = if text == RESPELLED { causes(&covered, needed.and(methods)) } else { causes(&[sample], needed) };
+        let witness = numbering.witness(cell, sample).to_string();
+        let object = Access::new(text, Arc::clone(&at));
+        Some(Said { size, object, word, outcome: cell.outcome, methods, witness, because })
+    };
+    words.describe(cell, members).into_iter().filter_map(of).collect()
+}
+
+fn methods_text(methods: Actions) -> String {
+    if methods == Actions::HTTP {
+        return "ANY".to_owned();
+    }
+    let names: Vec<String> = methods.methods().map(str::to_ascii_uppercase).collect();
+    names.join(",")
+}
+
+fn audience(statements: &Statements, members: &[usize], teams: &TeamDirectory) -> Audience {
+    let mut names: Vec<String> =
+        members.iter().filter_map(|team| statements.teams.get(*team)).map(|key| teams.name(key).to_owned()).collect();
+    names.sort();
+    Audience { teams: names }
+}

@@ -1,0 +1,55 @@
+//! Changes of MCP policies as entries of a comparison.
+//!
+//! Invariant: an entry with a request that shows it is certain; without one it is uncertain, once for both directions.
+
+use std::sync::Arc;
+
+use super::{Audience, Cause, Entry, Outcome};
+use crate::cedar::{self, Effect, McpCause, McpChange};
+use crate::model::{Decision, Policy, TeamDirectory};
+
+/// What changes for MCP calls.
+pub(super) fn entries(old: &[Policy], new: &[Policy], teams: &TeamDirectory) -> Vec<(Outcome, Entry)> {
+    let mut entries: Vec<(Outcome, Entry)> = Vec::new();
+    for change in cedar::compare(old, new) {
+        let McpChange { teams: keys, widens, witness, access, because } = change;
+        let mut names: Vec<String> = keys.iter().map(|key| teams.name(key).to_owned()).collect();
+        names.sort();
+        let outcome = match (&witness, widens) {
+            (Some(_), true) => Outcome::Widened,
+            (Some(_), false) => Outcome::Narrowed,
+            (None, _) => Outcome::Uncertain { widens, narrows: !widens },
+        };
+        let entry = Entry {
+            audience: Arc::new(Audience { teams: names }),
+            witness: witness.map_or_else(|| access.clone(), |request| format!("mcp {request}")),
+            access: access.into(),
+            because: because.into_iter().map(cause).map(Arc::new).collect(),
+            widens,
+            narrows: !widens,
+        };
+        match entries.iter_mut().find(|(_, other)| outcome.is_uncertain() && is_same(other, &entry)) {
+            Some((_, other)) => {
+                other.widens |= entry.widens;
+                other.narrows |= entry.narrows;
+            }
+            None => entries.push((outcome, entry)),
+        }
+    }
+    entries
+}
+
+/// Whether two uncertain entries say the same but for the direction.
+fn is_same(one: &Entry, other: &Entry) -> bool {
+    one.witness == one.access.what()
+        && (&one.audience, &one.access, &one.because) == (&other.audience, &other.access, &other.because)
+}
+
+fn cause(cause: McpCause) -> Cause {
+    let McpCause { comes, policy, statement, effect, number } = cause;
+    let decision = effect.map(|effect| match effect {
+        Effect::Permit => Decision::Allow,
+        Effect::Forbid => Decision::Deny,
+    });
+    Cause { comes, policy, rule: statement, decision, statement: number }
+}

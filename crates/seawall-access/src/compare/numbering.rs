@@ -1,0 +1,203 @@
+//! The members of cells by their positions: what each is, a request that shows it, and what matches it.
+//!
+//! Invariant: an example is one of its cell, at an address at which the change happens.
+
+use ipnet::IpNet;
+
+use crate::address::AddressClass;
+use crate::clause::{Actions, Target};
+use crate::hash::{HashMap, HashSet};
+use crate::model::Decision;
+use crate::point::Atom;
+use crate::ranges::Known;
+use crate::trie::Hit;
+use crate::universe::{Host, HostClass, RequestClass, Universe};
+use crate::unknowns::Unknown;
+use crate::witness::Witness;
+
+use super::cells::{At, Cell, Cells, Kind, request_offsets};
+
+/// The universe with its requests numbered.
+pub(super) struct Numbering<'a> {
+    universe: &'a Universe,
+    cells: &'a Cells,
+    /// Where the requests of each host start.
+    pub(super) offsets: Vec<usize>,
+    /// What matches each class of folders.
+    folders: HashSet<&'a [Hit]>,
+    /// What matches classes of requests, and their methods, in the order of [`Universe::requests`].
+    requests: Vec<HashMap<&'a [Hit], Actions>>,
+}
+
+impl<'a> Numbering<'a> {
+    pub(super) fn of(universe: &'a Universe, cells: &'a Cells) -> Self {
+        let folders = universe.folders.iter().map(|class| class.hits.as_slice()).collect();
+        let mut requests: Vec<HashMap<&'a [Hit], Actions>> = vec![HashMap::default(); universe.requests.len()];
+        for (of_host, all) in universe.requests.iter().zip(&mut requests) {
+            for own in of_host {
+                let methods = all.entry(&own.hits).or_default();
+                *methods = methods.and(own.methods);
+            }
+        }
+        Self { universe, cells, offsets: request_offsets(universe), folders, requests }
+    }
+
+    pub(super) fn host(&self, at: usize) -> &'a HostClass {
+        self.universe.hosts.get(at).expect("a host of this universe")
+    }
+
+    /// The port and the address of a member.
+    pub(super) fn of_any_address(&self, member: usize) -> (&'a HostClass, &'a AddressClass) {
+        let port = self.universe.ports_of_any_address().get(member / self.universe.addresses.len());
+        let class = self.universe.addresses.get(member % self.universe.addresses.len());
+        port.zip(class).expect("a port and an address of this universe")
+    }
+
+    /// The position of the host of a request.
+    fn host_of(&self, number: usize) -> usize {
+        self.offsets.partition_point(|offset| *offset <= number).saturating_sub(1)
+    }
+
+    /// The position of the host that a number stands for as a whole, where no HTTP clause covers it.
+    pub(super) fn uncovered(&self, number: usize) -> Option<usize> {
+        let at = self.host_of(number);
+        self.universe.requests_of(self.host(at)).is_empty().then_some(at)
+    }
+
+    /// The host and the request of a number.
+    pub(super) fn request(&self, number: usize) -> (&'a HostClass, Option<&'a RequestClass>) {
+        let at = self.host_of(number);
+        let class = self.host(at);
+        let first = self.offsets.get(at).copied().unwrap_or_default();
+        (class, self.universe.requests_of(class).get(number - first))
+    }
+
+    /// Whether a member is what rules name, in another letter case only.
+    pub(super) fn is_respelled(&self, kind: Kind, member: usize) -> bool {
+        match kind {
+            Kind::Folders => self.universe.folders.get(member).is_some_and(|class| class.respelled),
+            Kind::Requests => self.request(member).1.is_some_and(|request| request.respelled),
+            Kind::Hosts | Kind::Addresses => false,
+        }
+    }
+
+    /// Whether a member is like another one if letter case matters.
+    pub(super) fn follows(&self, cell: &Cell, member: usize) -> bool {
+        let cased = |own: &[Hit]| -> Vec<Hit> {
+            own.iter().filter(|hit| !hit.unknowns.contains(Unknown::Case)).copied().collect()
+        };
+        let differ = |own: &[Hit]| own.iter().any(|hit| hit.unknowns.contains(Unknown::Case));
+        match (cell.kind, cell.atom) {
+            (Kind::Folders, _) => self.universe.folders.get(member).is_some_and(|class| {
+                // A single folder has a name of its own, which may be an exception.
+                !class.single && differ(&class.hits) && self.folders.contains(cased(&class.hits).as_slice())
+            }),
+            (Kind::Requests, Atom::Http(method)) => {
+                let (host, request) = self.request(member);
+                request.zip(self.requests.get(host.requests)).is_some_and(|(request, all)| {
+                    let methods = || all.get(cased(&request.hits).as_slice());
+                    differ(&request.hits) && methods().is_some_and(|methods| methods.meets(Actions::method(method)))
+                })
+            }
+            (Kind::Requests | Kind::Hosts | Kind::Addresses, _) => false,
+        }
+    }
+
+    /// Whether a member may be another spelling of what some rules name. A single folder has a name of its own.
+    pub(super) fn may_be_respelled(&self, kind: Kind, member: usize) -> bool {
+        let hits = match kind {
+            Kind::Folders => self.universe.folders.get(member).filter(|class| !class.single).map(|class| &class.hits),
+            Kind::Requests => self.request(member).1.map(|request| &request.hits),
+            Kind::Hosts | Kind::Addresses => None,
+        };
+        let in_doubt = |hit: &Hit| hit.unknowns.contains(Unknown::Case) || hit.unknowns.contains(Unknown::HomeFolder);
+        hits.is_some_and(|hits| hits.iter().any(in_doubt))
+    }
+
+    /// Which member makes the better example: a name before an address, the usual port, the simplest.
+    pub(super) fn rank(&self, kind: Kind, member: usize) -> (bool, bool, usize) {
+        let host = match kind {
+            Kind::Hosts => Some(self.host(member)),
+            Kind::Requests => Some(self.request(member).0),
+            Kind::Folders | Kind::Addresses => None,
+        };
+        host.map_or((false, false, member), |class| (class.host == Host::AnyAddress, class.port != 443, member))
+    }
+
+    /// An address at which the change happens, where it does not happen at all of them. `can` needs none where all others
+    /// are denied, and none that the host has as a rule.
+    fn address(&self, at: At, host: &Host) -> Option<&'a AddressClass> {
+        let classes = self.cells.places(at)?;
+        let first = self.universe.addresses.get(*classes.first()?)?;
+        let Host::Name { name, .. } = host else { return Some(first) };
+        let known = Known::of(name);
+        let hardly = |class: &AddressClass| {
+            let clauses = || class.hits.iter().map(|hit| self.universe.clause(hit));
+            let narrowest = clauses().filter_map(|clause| clause.target.block()).max_by_key(IpNet::prefix_len);
+            clauses().all(|clause| clause.decision == Decision::Deny)
+                && narrowest.is_some_and(|block| known.hardly_has(&block))
+        };
+        let mut others = (0..).zip(&self.universe.addresses).filter(|(class, _)| !classes.contains(class));
+        (!first.hits.is_empty() || others.any(|(_, class)| !hardly(class))).then_some(first)
+    }
+
+    /// The clauses on an address at which the change happens.
+    pub(super) fn address_hits(&self, cell: &Cell, member: usize) -> &'a [Hit] {
+        let class = match cell.kind {
+            Kind::Hosts => Some(self.host(member)),
+            Kind::Requests => Some(self.request(member).0),
+            Kind::Folders | Kind::Addresses => return &[],
+        };
+        let own = class.and_then(|class| self.universe.own_address(class));
+        let at =
+            own.or_else(|| self.cells.places(cell.at).and_then(|classes| classes.first().copied())).unwrap_or_default();
+        self.universe.addresses.get(at).map(|class| class.hits.as_slice()).unwrap_or_default()
+    }
+
+    pub(super) fn witness(&self, cell: &Cell, member: usize) -> Witness {
+        let address = |host: &HostClass| self.address(cell.at, &host.host).map(|class| class.witness);
+        match cell.kind {
+            Kind::Folders => {
+                let labels = self.universe.folders.get(member).map(|class| class.labels.as_slice());
+                Witness::folder(cell.atom, labels.unwrap_or_default())
+            }
+            Kind::Hosts => {
+                let host = self.host(member);
+                Witness::host(cell.atom, host, None, address(host))
+            }
+            Kind::Requests => {
+                let (class, request) = self.request(member);
+                Witness::host(cell.atom, class, request.map(|request| request.path.as_str()), address(class))
+            }
+            Kind::Addresses => {
+                let (port, class) = self.of_any_address(member);
+                // Where rules name the address itself, somebody else must have it.
+                let alike = |other: &&HostClass| matches!(other.host, Host::Name { .. }) && other.hits == port.hits;
+                match self.universe.hosts.iter().find(alike).filter(|_| class.named) {
+                    Some(host) => Witness::host(cell.atom, host, None, Some(class.witness)),
+                    None => Witness::address(cell.atom, class.witness, port.port),
+                }
+            }
+        }
+    }
+
+    /// Everything that matches a member, for the action of the cell.
+    pub(super) fn hits(&self, cell: &Cell, member: usize) -> Vec<Hit> {
+        let own: Vec<Hit> = match cell.kind {
+            Kind::Folders => self.universe.folders.get(member).map(|class| class.hits.clone()).unwrap_or_default(),
+            Kind::Hosts => self.host(member).hits.clone(),
+            Kind::Requests => {
+                let (class, request) = self.request(member);
+                let connections = class.hits.iter().copied();
+                let connections =
+                    connections.filter(|hit| matches!(self.universe.clause(hit).target, Target::Network(_)));
+                connections.chain(request.into_iter().flat_map(|request| request.hits.iter().copied())).collect()
+            }
+            Kind::Addresses => {
+                let (port, class) = self.of_any_address(member);
+                [port.hits.as_slice(), class.hits.as_slice()].concat()
+            }
+        };
+        own.into_iter().chain(self.address_hits(cell, member).iter().copied()).collect()
+    }
+}

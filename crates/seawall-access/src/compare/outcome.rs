@@ -1,0 +1,104 @@
+//! What a change means for one point, for every audience that matters.
+//!
+//! The audiences are the organization (a member of no team), each team, and each pair of teams, and pairs are enough.
+//! Take any set of teams *T* for which a request is newly allowed in some world. In the new state some clause of one
+//! *u* ∈ *T* ∪ {organization} allows it: the name (A), the address (A′) or the request (HA); and no clause of *T* denies
+//! it, save that a denied address does not matter where a name allows. In the old state it was denied to *T*, so
+//!
+//! * either some one *d* ∈ *T* ∪ {organization} denied it (D, HD, D′ or HC), and then *{u, d}* shows the same: its new
+//!   clauses are among those of *T* and *u* still allows, its old ones include the deny of *d*, and an old allow of a
+//!   name, which alone could have beaten a denied address, would have had to be among those of *T*;
+//! * or nothing allowed it, and then *{u}* alone shows the same.
+//!
+//! Losing access is the same with old and new exchanged. So only pairs of a team with an allow and a team with a deny are
+//! looked at, and the deny must come or go unless it is one of an address. Invariant: an audience is reported only where no smaller one
+//! shows the same.
+
+use crate::model::Decision;
+use crate::point::{Point, Role};
+
+use super::reach::{Change, Statements};
+
+/// Positions of up to two teams; empty for a member of none.
+pub(super) type Teams = Vec<usize>;
+
+/// What a change means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Outcome {
+    /// Allowed now, not before, in every world.
+    Widened,
+    /// Allowed before, not now, in every world.
+    Narrowed,
+    /// Different in some worlds.
+    Uncertain { widens: bool, narrows: bool },
+}
+
+impl Outcome {
+    pub(super) fn is_uncertain(self) -> bool {
+        matches!(self, Self::Uncertain { .. })
+    }
+}
+
+/// Every smallest audience for which the change matters.
+pub(super) fn outcomes(point: &Point, statements: &Statements) -> Vec<(Teams, Outcome)> {
+    let change = |group: usize| statements.change(group);
+    if !point.matches().iter().any(|one| change(one.group).is_change()) {
+        return Vec::new();
+    }
+    let organization = outcome(point, statements, &[]);
+    let mut all: Vec<(Teams, Outcome)> = organization.map(|outcome| (Vec::new(), outcome)).into_iter().collect();
+    let teams = |keep: &dyn Fn(&crate::Match) -> bool| {
+        let groups = point.matches().iter().filter(|one| keep(one)).map(|one| change(one.group));
+        let mut teams: Vec<usize> = groups.flat_map(Change::teams).collect();
+        teams.sort_unstable();
+        teams.dedup();
+        teams
+    };
+    let shown = |all: &[(Teams, Outcome)], teams: &[usize], outcome: Outcome| {
+        all.iter().any(|(smaller, own)| *own == outcome && smaller.iter().all(|team| teams.contains(team)))
+    };
+    for team in teams(&|_| true) {
+        if let Some(outcome) = outcome(point, statements, &[team])
+            && !shown(&all, &[], outcome)
+        {
+            all.push((vec![team], outcome));
+        }
+    }
+    let denies = |one: &crate::Match| one.decision == Decision::Deny || one.role == Role::Cover;
+    let deniers = teams(&|one| denies(one) && (one.role == Role::Address || change(one.group).is_change()));
+    let allowers = teams(&|one| one.decision == Decision::Allow && one.role != Role::Cover);
+    let mut pairs = Vec::new();
+    for (&one, &other) in deniers.iter().flat_map(|denier| allowers.iter().map(move |allower| (denier, allower))) {
+        let pair = [one.min(other), one.max(other)];
+        if one != other
+            && let Some(outcome) = outcome(point, statements, &pair)
+            && !shown(&all, &pair, outcome)
+        {
+            pairs.push((pair.to_vec(), outcome));
+        }
+    }
+    pairs.sort();
+    pairs.dedup();
+    all.extend(pairs);
+    all
+}
+
+/// What the change means for one audience; `None` where nothing changes in any world.
+pub(super) fn outcome(point: &Point, statements: &Statements, audience: &[usize]) -> Option<Outcome> {
+    let (mut widens, mut narrows, mut same) = (false, false, false);
+    for world in point.worlds() {
+        let old = point.allowed(world, |group| statements.change(group).old.includes(audience));
+        let new = point.allowed(world, |group| statements.change(group).new.includes(audience));
+        match (old, new) {
+            (false, true) => widens = true,
+            (true, false) => narrows = true,
+            (true, true) | (false, false) => same = true,
+        }
+    }
+    match (widens, narrows, same) {
+        (false, false, _) => None,
+        (true, false, false) => Some(Outcome::Widened),
+        (false, true, false) => Some(Outcome::Narrowed),
+        (widens, narrows, _) => Some(Outcome::Uncertain { widens, narrows }),
+    }
+}

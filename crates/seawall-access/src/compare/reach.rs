@@ -1,0 +1,351 @@
+//! What two states say that matters for their difference, clause by clause, and for whom.
+//!
+//! What both states say to the same people is of interest only where it can meet what they do not ([`Vicinity`]).
+//! Invariant: a clause appears once, however many rules and policies of either state say it. So a regrouping, a rename
+//! or a reorder leaves nothing that differs.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::Cause;
+use crate::clause::{Actions, Clause, Target, clauses};
+use crate::hash::{HashMap, HashSet};
+use crate::model::{Action, Decision, Policy, Resources, Rule, Scope};
+use crate::parallel;
+use crate::unknowns::Unknowns;
+use crate::vicinity::Vicinity;
+
+/// Fewer rules than this are not worth a thread.
+const RULES_A_THREAD: usize = 1_000;
+
+/// Whom a clause is in force for, over all policies of one state that say it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct Reach {
+    organization: bool,
+    /// Positions of teams; empty when the whole organization is reached anyway.
+    pub(super) teams: BTreeSet<usize>,
+}
+
+impl Reach {
+    fn of(scope: &Scope, teams: &BTreeMap<&str, usize>) -> Self {
+        match scope {
+            Scope::Organization => Self { organization: true, teams: BTreeSet::new() },
+            Scope::Teams(own) => {
+                let teams = own.iter().filter_map(|team| teams.get(team.as_str())).copied().collect();
+                Self { organization: false, teams }
+            }
+        }
+    }
+
+    fn join(&mut self, other: &Self) {
+        if other.organization {
+            self.clone_from(other);
+        } else if !self.organization {
+            self.teams.extend(&other.teams);
+        }
+    }
+
+    /// Whether a member of just these teams is reached.
+    pub(super) fn includes(&self, audience: &[usize]) -> bool {
+        self.organization || audience.iter().any(|team| self.teams.contains(team))
+    }
+}
+
+/// The same in both states.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct Change {
+    pub(super) old: Reach,
+    pub(super) new: Reach,
+}
+
+impl Change {
+    pub(super) fn is_change(&self) -> bool {
+        self.old != self.new
+    }
+
+    /// Every team that is reached by name, in either state.
+    pub(super) fn teams(&self) -> impl Iterator<Item = usize> {
+        self.old.teams.iter().chain(&self.new.teams).copied()
+    }
+}
+
+/// Where a clause is said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Source {
+    pub(super) new: bool,
+    pub(super) policy: usize,
+    /// The number of what is said of it as a cause.
+    cause: usize,
+    actions: Actions,
+}
+
+/// Two states as clauses; the group of a clause is its position in `changes`.
+#[derive(Debug, Default)]
+pub(super) struct Statements {
+    pub(super) clauses: Vec<Clause>,
+    sources: Vec<Vec<Source>>,
+    causes: Vec<Arc<Cause>>,
+    changes: Vec<Change>,
+    pub(super) teams: Vec<String>,
+}
+
+impl Statements {
+    pub(super) fn of(old: &[Policy], new: &[Policy]) -> Self {
+        let names: BTreeSet<&str> = old.iter().chain(new).flat_map(|policy| policy.scope.teams()).collect();
+        let teams: BTreeMap<&str, usize> = names.iter().copied().zip(0..).collect();
+        let Stated { differing, staying } = stated(old, new);
+        let mut said = Said::default();
+        let mut causes = Vec::new();
+        let mut reaches = Reaches::default();
+        let differing = parallel::map(differing, RULES_A_THREAD, |stating| (clauses(stating.rule, 0), stating));
+        for (clauses, Stating { source, policy, rule }) in differing {
+            let source = Source { cause: causes.len(), ..source };
+            causes.push(Arc::new(Cause::of_rule(source.new, policy, rule)));
+            let reach = reaches.of_scope(&policy.scope, &teams);
+            let (before, after) = if source.new { (NOBODY, reach) } else { (reach, NOBODY) };
+            clauses.into_iter().for_each(|clause| said.add(clause, (before, after), Some(source), &mut reaches));
+        }
+        if !said.entries.is_empty() && !staying.is_empty() {
+            let vicinity = Vicinity::of(said.targets.keys());
+            let near = |(policy, rule)| {
+                let met = clauses(rule, 0).into_iter().filter(|clause| vicinity.meets(&clause.target));
+                (policy, met.collect::<Vec<Clause>>())
+            };
+            let staying = parallel::map(staying, RULES_A_THREAD, near);
+            for (policy, met) in staying.into_iter().filter(|(_, met)| !met.is_empty()) {
+                let reach = reaches.of_scope(&policy.scope, &teams);
+                met.into_iter().for_each(|clause| said.add(clause, (reach, reach), None, &mut reaches));
+            }
+        }
+        let teams = names.into_iter().map(str::to_owned).collect();
+        let mut statements = Self { teams, causes, ..Self::default() };
+        statements.join(said, &reaches);
+        statements
+    }
+
+    /// Joins entries that differ in their action only.
+    fn join(&mut self, said: Said, reaches: &Reaches) {
+        let mut groups: HashMap<(usize, usize), usize> = HashMap::default();
+        let mut known: HashMap<(usize, Decision, Unknowns, usize), usize> = HashMap::default();
+        let mut joined: Vec<(Key, usize)> = Vec::new();
+        for Entry { key, change, sources } in said.entries {
+            let group = *groups.entry(change).or_insert_with_key(|(old, new)| {
+                self.changes.push(Change { old: reaches.get(*old).clone(), new: reaches.get(*new).clone() });
+                self.changes.len() - 1
+            });
+            let Key { target, decision, action, unknowns } = key;
+            let at = *known.entry((target, decision, unknowns, group)).or_insert_with(|| {
+                joined.push((Key { action: Actions::default(), ..key }, group));
+                self.sources.push(Vec::new());
+                joined.len() - 1
+            });
+            if let (Some((own, _)), Some(all)) = (joined.get_mut(at), self.sources.get_mut(at)) {
+                own.action = own.action.and(action);
+                all.extend(sources);
+            }
+        }
+        let mut targets: Vec<(usize, Target)> = said.targets.into_iter().map(|(target, at)| (at, target)).collect();
+        targets.sort_unstable_by_key(|(at, _)| *at);
+        // Most targets are of one clause, which takes them.
+        let mut targets: Vec<Option<Target>> = targets.into_iter().map(|(_, target)| Some(target)).collect();
+        let mut uses = vec![0_usize; targets.len()];
+        for (key, _) in &joined {
+            if let Some(uses) = uses.get_mut(key.target) {
+                *uses += 1;
+            }
+        }
+        for (Key { target: at, decision, action: actions, unknowns }, group) in joined {
+            let (target, left) = targets.get_mut(at).zip(uses.get_mut(at)).expect("an entry's target is known");
+            *left -= 1;
+            let target = if *left == 0 { target.take() } else { target.clone() };
+            let target = target.expect("a target is taken by its last clause");
+            self.clauses.push(Clause { target, decision, actions, unknowns, group });
+        }
+    }
+
+    /// Whether the two states say the same to everybody.
+    pub(super) fn are_equal(&self) -> bool {
+        !self.changes.iter().any(Change::is_change)
+    }
+
+    pub(super) fn change(&self, group: usize) -> &Change {
+        self.changes.get(group).expect("clauses are in these groups")
+    }
+
+    /// The rule of a source as a cause.
+    pub(super) fn cause(&self, source: &Source) -> Arc<Cause> {
+        Arc::clone(self.causes.get(source.cause).expect("sources have these causes"))
+    }
+
+    /// Where a clause speaks about an action.
+    pub(super) fn sources(&self, clause: u32, action: Actions) -> impl Iterator<Item = &Source> {
+        let all = self.sources.get(clause as usize).map(Vec::as_slice).unwrap_or_default();
+        all.iter().filter(move |source| source.actions.meets(action))
+    }
+}
+
+/// Whom clauses reach, by number: thousands of them reach the same.
+#[derive(Debug)]
+struct Reaches<'a> {
+    list: Vec<Reach>,
+    known: HashMap<Reach, usize>,
+    scopes: HashMap<&'a Scope, usize>,
+    joined: HashMap<(usize, usize), usize>,
+}
+
+/// The number of the reach of what is not said.
+const NOBODY: usize = 0;
+
+impl<'a> Reaches<'a> {
+    fn number(&mut self, reach: Reach) -> usize {
+        *self.known.entry(reach).or_insert_with_key(|reach| {
+            self.list.push(reach.clone());
+            self.list.len() - 1
+        })
+    }
+
+    fn get(&self, number: usize) -> &Reach {
+        self.list.get(number).expect("reaches have these numbers")
+    }
+
+    fn of_scope(&mut self, scope: &'a Scope, teams: &BTreeMap<&str, usize>) -> usize {
+        if let Some(number) = self.scopes.get(scope) {
+            return *number;
+        }
+        let number = self.number(Reach::of(scope, teams));
+        self.scopes.insert(scope, number);
+        number
+    }
+
+    fn joined(&mut self, one: usize, other: usize) -> usize {
+        if one == other || other == NOBODY {
+            return one;
+        }
+        if let Some(number) = self.joined.get(&(one, other)) {
+            return *number;
+        }
+        let mut reach = self.get(one).clone();
+        reach.join(self.get(other));
+        let number = self.number(reach);
+        self.joined.insert((one, other), number);
+        number
+    }
+}
+
+impl Default for Reaches<'_> {
+    fn default() -> Self {
+        let nobody = Reach::default();
+        let known = HashMap::from_iter([(nobody.clone(), NOBODY)]);
+        Self { list: vec![nobody], known, scopes: HashMap::default(), joined: HashMap::default() }
+    }
+}
+
+/// What two states say, one entry for each action by itself, so that joined and split actions are the same.
+#[derive(Debug, Default)]
+struct Said {
+    targets: HashMap<Target, usize>,
+    known: HashMap<Key, usize>,
+    entries: Vec<Entry>,
+}
+
+/// A clause of one action.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Key {
+    /// The position among the targets.
+    target: usize,
+    decision: Decision,
+    action: Actions,
+    unknowns: Unknowns,
+}
+
+#[derive(Debug)]
+struct Entry {
+    key: Key,
+    /// The numbers of the reaches before and after.
+    change: (usize, usize),
+    sources: Vec<Source>,
+}
+
+impl Said {
+    fn add(&mut self, clause: Clause, (old, new): (usize, usize), source: Option<Source>, reaches: &mut Reaches) {
+        let Clause { target, decision, actions, unknowns, group: _ } = clause;
+        let next = self.targets.len();
+        let target = *self.targets.entry(target).or_insert(next);
+        for action in actions.single() {
+            let key = Key { target, decision, action, unknowns };
+            let at = *self.known.entry(key).or_insert_with(|| {
+                self.entries.push(Entry { key, change: (NOBODY, NOBODY), sources: Vec::new() });
+                self.entries.len() - 1
+            });
+            let Some(Entry { change, sources, .. }) = self.entries.get_mut(at) else { continue };
+            *change = (reaches.joined(change.0, old), reaches.joined(change.1, new));
+            sources.extend(source.map(|source| Source { actions: action, ..source }));
+        }
+    }
+}
+
+/// A rule where one state says it.
+struct Stating<'a> {
+    source: Source,
+    policy: &'a Policy,
+    rule: &'a Rule,
+}
+
+/// The rules of two states.
+struct Stated<'a> {
+    /// Those that one state says and the other does not, to these people.
+    differing: Vec<Stating<'a>>,
+    /// Those that both say to the same people, with a policy that does.
+    staying: Vec<(&'a Policy, &'a Rule)>,
+}
+
+/// What a rule says and to whom, its name aside.
+type Content<'a> = (&'a Scope, Decision, &'a [Action], &'a Resources);
+
+fn content<'a>(policy: &'a Policy, rule: &'a Rule) -> Content<'a> {
+    (&policy.scope, rule.decision, &rule.actions, &rule.resources)
+}
+
+fn stated<'a>(old: &'a [Policy], new: &'a [Policy]) -> Stated<'a> {
+    let former: HashMap<&str, &Policy> = old.iter().map(|policy| (policy.name.as_str(), policy)).collect();
+    let latter: HashMap<&str, &Policy> = new.iter().map(|policy| (policy.name.as_str(), policy)).collect();
+    // Nearly all rules are where they were: those are not looked for elsewhere.
+    let in_place = |policy: &Policy, at: usize, rule: &Rule| {
+        let name = policy.name.as_str();
+        let (Some(before), Some(after)) = (former.get(name), latter.get(name)) else { return false };
+        // Live policies may share a name: one of them is the counterpart.
+        let paired = std::ptr::eq(*before, policy) || std::ptr::eq(*after, policy);
+        let is = |other: Option<&Rule>| other.is_some_and(|other| content(policy, other) == content(policy, rule));
+        paired && before.scope == after.scope && is(before.rules().get(at)) && is(after.rules().get(at))
+    };
+    let mut staying = Vec::new();
+    let mut moved = Vec::new();
+    for (is_new, policies) in [(false, old), (true, new)] {
+        for (number, policy) in policies.iter().enumerate() {
+            for (at, rule) in policy.rules().iter().enumerate() {
+                if !in_place(policy, at, rule) {
+                    let source = Source { new: is_new, policy: number, cause: 0, actions: Actions::default() };
+                    moved.push(Stating { source, policy, rule });
+                } else if is_new {
+                    staying.push((policy, rule));
+                }
+            }
+        }
+    }
+    let contents = |of_new: bool| -> HashSet<Content<'a>> {
+        let of_state = moved.iter().filter(|stating| stating.source.new == of_new);
+        of_state.map(|stating| content(stating.policy, stating.rule)).collect()
+    };
+    let (before, after) = (contents(false), contents(true));
+    let mut differing = Vec::new();
+    for stating in moved {
+        let Stating { source, policy, rule } = &stating;
+        let content = content(policy, rule);
+        if !(before.contains(&content) && after.contains(&content)) {
+            differing.push(stating);
+        } else if source.new {
+            staying.push((policy, rule));
+        }
+    }
+    Stated { differing, staying }
+}

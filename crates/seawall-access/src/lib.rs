@@ -1,0 +1,56 @@
+//! Effective access under the policies that restrict AI agents: matching, evaluation, exact comparison of two states.
+//!
+//! ```text
+//! rules ──clauses──▶ Clause ──trie, address──▶ Index ──classes──▶ Universe ──points──▶ Point ──▶ Verdict
+//! ```
+//!
+//! A [`Universe`] holds every request that a set of rules can tell from others; a [`Point`] is one of them, and says
+//! for any choice of rules that are in force whether the request is allowed. Whom a rule is in force for is the
+//! caller's to say: for a member of just the teams *T*, the rules of policies for the whole organization and of
+//! policies for at least one team of *T*.
+//!
+//! Invariant: nothing here guesses. What is not documented is listed in [`Unknown`], and answers that hang on it are
+//! [`Verdict::Uncertain`].
+
+mod address;
+mod ask;
+pub mod cedar;
+mod classes;
+mod clause;
+mod compare;
+mod glob;
+mod hash;
+mod host;
+mod meet;
+pub mod model;
+mod nearest;
+#[doc(hidden)]
+pub mod parallel;
+mod path;
+mod pattern;
+mod point;
+mod points;
+mod question;
+pub mod ranges;
+mod remarks;
+mod request;
+pub mod suggestion;
+pub mod survey;
+#[cfg(test)]
+mod tests;
+mod text;
+mod trie;
+mod universe;
+mod unknowns;
+mod vicinity;
+mod witness;
+
+pub use ask::{APPROVAL_REASON, Answer, Reason, State};
+pub use compare::{Access, Audience, Cause, Comparison, Entry, compare};
+pub use point::{Atom, Match, Point, Role, Verdict, World};
+pub use points::Company;
+pub use question::Question;
+pub use request::{Host, Request};
+pub use universe::Universe;
+pub use unknowns::{Unknown, Unknowns};
+pub use witness::Witness;

@@ -1,0 +1,304 @@
+//! The points of a universe: classes with the same meaning made one, and hosts brought together with addresses.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+use super::clause::Actions;
+use super::point::{Atom, Match, Point, Role};
+use super::trie::Hit;
+use super::universe::{Host, HostClass, RequestClass, Universe};
+use super::witness::Witness;
+use crate::hash::HashMap;
+use crate::model::Decision;
+
+/// What matches at addresses that mean the same, and the classes of these addresses.
+pub(super) type AddressGroup = (Vec<Match>, Vec<usize>);
+
+/// Which groups can have a say in the same request.
+#[derive(Debug, Default)]
+pub struct Company {
+    /// Groups that one request is matched by, names and the addresses behind them apart.
+    pub sets: BTreeSet<BTreeSet<usize>>,
+    /// For TCP with HTTP, and for UDP: the groups on hosts that may have any address, and the groups on addresses. Each of
+    /// the first shares a request with each of the second.
+    pub crossings: [(BTreeSet<usize>, BTreeSet<usize>); 2],
+}
+
+impl Company {
+    fn crossing(&mut self, atom: Atom) -> &mut (BTreeSet<usize>, BTreeSet<usize>) {
+        let [tcp, udp] = &mut self.crossings;
+        if atom == Atom::Udp { udp } else { tcp }
+    }
+}
+
+/// The groups of addresses, worked out once.
+#[derive(Debug, Default)]
+pub(super) struct AddressGroups(HashMap<(bool, Option<usize>), Rc<Vec<AddressGroup>>>);
+
+impl AddressGroups {
+    /// Those of all addresses, or of the class `own` alone.
+    pub(super) fn of(&mut self, universe: &Universe, atom: Atom, own: Option<usize>) -> Rc<Vec<AddressGroup>> {
+        let udp = atom == Atom::Udp;
+        Rc::clone(self.0.entry((udp, own)).or_insert_with(|| Rc::new(universe.address_groups(udp, own))))
+    }
+}
+
+impl Universe {
+    /// Every point with one concrete request that is like it.
+    #[must_use]
+    pub fn points(&self) -> BTreeMap<Point, Witness> {
+        self.points_about(|_| true)
+    }
+
+    /// The points that a rule of such a group matches, with one concrete request each. What the other rules say about
+    /// any request is the same whichever of these groups are in force.
+    ///
+    /// Where such a rule matches the address alone, the rules on a name add what is always the same: they decide, or they
+    /// leave it to the address, as for a host that no rule names. So that host stands for all of them, but for requests
+    /// that a rule allows unless their address is denied.
+    pub fn points_about(&self, group: impl Fn(usize) -> bool) -> BTreeMap<Point, Witness> {
+        let mut points = BTreeMap::new();
+        let about = |matches: &[Match]| matches.iter().any(|one| group(one.group));
+        for class in &self.folders {
+            for (atom, action) in [(Atom::Read, Actions::READ), (Atom::Write, Actions::WRITE)] {
+                let matches = self.matches(&class.hits, action, Role::Folder);
+                if about(&matches) {
+                    points.entry(Point::new(atom, matches)).or_insert_with(|| Witness::folder(atom, &class.labels));
+                }
+            }
+        }
+        let mut groups = AddressGroups::default();
+        let mut met: BTreeSet<(Atom, Vec<Match>, Option<usize>)> = BTreeSet::new();
+        for class in &self.hosts {
+            let requests = self.requests_of(class);
+            let own = self.own_address(class);
+            for (atom, matches, path) in self.host_points(class, requests) {
+                if !met.insert((atom, matches.clone(), own)) {
+                    continue;
+                }
+                let always = about(&matches);
+                let denied =
+                    |matches: &[Match]| matches.iter().any(|one| group(one.group) && one.decision == Decision::Deny);
+                for (addresses, classes) in groups.of(self, atom, own).iter() {
+                    let stands_for_all = class.host == Host::AnyAddress && about(addresses);
+                    if !(always || stands_for_all || matches!(atom, Atom::Http(_)) && denied(addresses)) {
+                        continue;
+                    }
+                    let joint = matches.iter().chain(addresses).copied().collect();
+                    let first = classes.first().and_then(|at| self.addresses.get(*at));
+                    let address = first.filter(|_| !addresses.is_empty());
+                    points
+                        .entry(Point::new(atom, joint))
+                        .or_insert_with(|| Witness::host(atom, class, path, address.map(|class| class.witness)));
+                }
+            }
+        }
+        points
+    }
+
+    /// Which groups share a request: those that share one of the [`Self::points`], told without making a point of each
+    /// name with each address.
+    #[must_use]
+    pub fn company(&self) -> Company {
+        let groups = |matches: &[Match]| -> BTreeSet<usize> { matches.iter().map(|one| one.group).collect() };
+        let mut company = Company::default();
+        for class in &self.folders {
+            company.sets.extend(
+                [Actions::READ, Actions::WRITE].map(|action| groups(&self.matches(&class.hits, action, Role::Folder))),
+            );
+        }
+        let mut addresses = AddressGroups::default();
+        for class in &self.hosts {
+            let own = self.own_address(class);
+            for (atom, matches, _) in self.host_points(class, self.requests_of(class)) {
+                let mut set = groups(&matches);
+                if own.is_some() {
+                    let own = addresses.of(self, atom, own);
+                    set.extend(own.iter().flat_map(|(matches, _)| groups(matches)));
+                } else {
+                    company.crossing(atom).0.extend(&set);
+                }
+                company.sets.insert(set);
+            }
+        }
+        for atom in [Atom::Tcp, Atom::Udp] {
+            for (matches, _) in addresses.of(self, atom, None).iter() {
+                let set = groups(matches);
+                company.crossing(atom).1.extend(&set);
+                company.sets.insert(set);
+            }
+        }
+        company
+    }
+
+    /// What is asked of a class of hosts, addresses aside.
+    fn host_points<'a>(
+        &'a self,
+        class: &HostClass,
+        requests: &'a [RequestClass],
+    ) -> Vec<(Atom, Vec<Match>, Option<&'a str>)> {
+        let tcp = self.matches(&class.hits, Actions::TCP, Role::Name);
+        let mut covered = tcp.clone();
+        covered.extend(self.matches(&class.hits, Actions::HTTP, Role::Cover));
+        let mut points =
+            vec![(Atom::Tcp, covered, None), (Atom::Udp, self.matches(&class.hits, Actions::UDP, Role::Name), None)];
+        for request in requests {
+            let Some(method) = request.methods.methods().next() else { continue };
+            let mut matches = tcp.clone();
+            matches.extend(self.matches(&request.hits, Actions::method(method), Role::Http));
+            points.push((Atom::Http(method), matches, Some(request.path.as_str())));
+        }
+        points
+    }
+
+    /// The one class of addresses that the hosts have, where it is known.
+    pub(super) fn own_address(&self, class: &HostClass) -> Option<usize> {
+        let Host::Address(address) = class.host else { return None };
+        self.places.get(&super::address::hits(&self.blocks, address)).copied()
+    }
+
+    /// What matches for `atom` at addresses, each with the classes of addresses that it holds for; of the class `own`
+    /// alone, where it is known.
+    fn address_groups(&self, udp: bool, own: Option<usize>) -> Vec<AddressGroup> {
+        let action = if udp { Actions::UDP } else { Actions::TCP };
+        let mut groups: BTreeMap<Vec<Match>, Vec<usize>> = BTreeMap::new();
+        let own = own.map_or(0..self.addresses.len(), |own| own..own + 1);
+        for (class, at) in self.addresses.get(own.clone()).unwrap_or_default().iter().zip(own) {
+            groups.entry(self.matches(&class.hits, action, Role::Address)).or_default().push(at);
+        }
+        groups.into_iter().collect()
+    }
+
+    /// The classes of ports of addresses that no rule names. They come first among the hosts.
+    pub(super) fn ports_of_any_address(&self) -> &[HostClass] {
+        let count = self.hosts.iter().take_while(|class| class.host == Host::AnyAddress).count();
+        self.hosts.get(..count).unwrap_or_default()
+    }
+
+    /// The class that a port has among those: it is named there or any other.
+    pub(super) fn port_of_any_address(&self, port: u16) -> usize {
+        let ports = self.ports_of_any_address();
+        let named = ports.iter().position(|class| !class.other_port && class.port == port);
+        named.or_else(|| ports.iter().position(|class| class.other_port)).unwrap_or_default()
+    }
+
+    /// The classes of requests to a class of hosts; none where no HTTP clause covers it.
+    pub(super) fn requests_of(&self, class: &HostClass) -> &[RequestClass] {
+        self.requests.get(class.requests).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// The hits of clauses for an action, as matches in a role.
+    pub(super) fn matches(&self, hits: &[Hit], action: Actions, role: Role) -> Vec<Match> {
+        let found = hits.iter().filter_map(|hit| Match::of(self.clause(hit), hit.unknowns, action, role));
+        let mut matches: Vec<Match> = found.collect();
+        matches.sort_unstable();
+        matches.dedup();
+        matches
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Verdict;
+    use crate::model::{Action, Resources, Rule};
+
+    fn rule(decision: Decision, action: Action, resource: &str) -> Rule {
+        let resources = Resources::Plain(vec![resource.to_owned()]);
+        Rule { name: resource.to_owned(), decision, actions: vec![action], resources }
+    }
+
+    #[test]
+    fn points_tell_apart_what_rules_tell_apart() {
+        let rules = [
+            rule(Decision::Allow, Action::ConnectTcp, "**.example.com:443"),
+            rule(Decision::Deny, Action::ConnectTcp, "bad.example.com"),
+            rule(Decision::Allow, Action::ConnectTcp, "10.0.0.0/8"),
+            rule(Decision::Allow, Action::Read, "~/src/**"),
+        ];
+        let universe = Universe::build(rules.iter().zip(0..));
+        let verdicts: Vec<String> = universe
+            .points()
+            .iter()
+            .map(|(point, witness)| (witness.to_string(), point.verdict(|_| true)))
+            .filter(|(_, verdict)| *verdict != Verdict::Deny)
+            .map(|(witness, verdict)| format!("{witness}: {verdict:?}"))
+            .collect();
+        let expected = [
+            // The address decides where no name does.
+            "connect:tcp 10.0.0.1:443: Allow",
+            // A name that decides leaves the address unasked.
+            "connect:tcp other.example.com:443: Allow",
+            "connect:tcp other.example.com:443 at 10.0.0.1: Allow",
+            // Whether the apex is included is not documented, but its address may admit it.
+            "connect:tcp example.com:443: Uncertain",
+            "connect:tcp example.com:443 at 10.0.0.1: Allow",
+            "read ~/src/other: Allow",
+            "read ~/src: Uncertain",
+            // Nobody says whose home folder this is, nor whether case matters.
+            "read /root/src/other: Uncertain",
+            "read /root/src: Uncertain",
+            "read ~/Src/other: Uncertain",
+            "read ~/Src: Uncertain",
+            "read /root/Src/other: Uncertain",
+            "read /root/Src: Uncertain",
+        ];
+        let mut sorted = (verdicts.clone(), expected.map(str::to_owned).to_vec());
+        sorted.0.sort();
+        sorted.1.sort();
+        assert_eq!(sorted.0, sorted.1);
+        assert!(universe.is_complete());
+        // A deny in force closes what it matches, and only that.
+        let without_deny = universe.points_about(|group| group == 1);
+        assert!(without_deny.iter().any(|(point, _)| point.verdict(|group| group != 1) == Verdict::Allow));
+        assert!(without_deny.iter().all(|(point, _)| point.verdict(|_| true) == Verdict::Deny));
+    }
+
+    /// Pairs of groups that share a request.
+    fn pairs(sets: impl IntoIterator<Item = BTreeSet<usize>>) -> BTreeSet<(usize, usize)> {
+        let pairs = |set: &BTreeSet<usize>| -> Vec<(usize, usize)> {
+            set.iter().flat_map(|one| set.range(one + 1..).map(move |other| (*one, *other))).collect()
+        };
+        sets.into_iter().flat_map(|set| pairs(&set)).collect()
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn groups_keep_the_company_that_the_points_show(
+            targets in proptest::collection::vec(proptest::sample::select(vec![
+                "a.example.com", "**.example.com", "**", "b.example.com:443", "10.0.0.0/8", "10.1.0.0/16", "10.1.2.3",
+                "192.168.0.0/16", "a.example.com/x", "10.1.2.3/y", "~/src", "/data/**",
+            ]), 1..6),
+            udp in proptest::collection::vec(proptest::bool::ANY, 6),
+        ) {
+            let rules: Vec<Rule> = targets.iter().zip(udp).map(|(target, udp)| {
+                let request = target.split_once('/').filter(|(_, path)| matches!(*path, "x" | "y"));
+                let (action, resources) = match request {
+                    Some((host, path)) => {
+                        let path = format!("/{path}");
+                        let target = crate::model::HttpResource { host: host.to_owned(), port: None, path };
+                        (Action::Request("get"), Resources::Http(vec![target]))
+                    }
+                    None => {
+                        let action = match target.starts_with(['~', '/']) {
+                            true if udp => Action::Write,
+                            true => Action::Read,
+                            false if udp => Action::ConnectUdp,
+                            false => Action::ConnectTcp,
+                        };
+                        (action, Resources::Plain(vec![(*target).to_owned()]))
+                    }
+                };
+                Rule { name: (*target).to_owned(), decision: Decision::Allow, actions: vec![action], resources }
+            }).collect();
+            let universe = Universe::build(rules.iter().zip(0..));
+            let points = universe.points();
+            let of_points = points.keys().map(|point| point.matches().iter().map(|one| one.group).collect());
+            let company = universe.company();
+            let crossed = company.crossings.iter().flat_map(|(names, addresses)| {
+                names.iter().flat_map(|name| addresses.iter().map(|address| BTreeSet::from([*name, *address])))
+            });
+            proptest::prop_assert_eq!(pairs(company.sets.iter().cloned().chain(crossed)), pairs(of_points));
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! Whether anything may be allowed of what a rule speaks about.
+//!
+//! Invariant: a *no* is certain. Where it is open whether a pattern matches, it may.
+
+use std::collections::BTreeMap;
+
+use ipnet::IpNet;
+
+use super::{Group, Item, Survey};
+use crate::clause::{Actions, Clause, Target};
+use crate::host::HostPattern;
+use crate::model::Decision;
+use crate::pattern::{Sequence, Token};
+
+/// What is allowed by address, and whether any request is.
+#[derive(Debug, Default)]
+pub(super) struct Allowed {
+    any_request: bool,
+    any_block: Actions,
+    blocks: BTreeMap<IpNet, Actions>,
+}
+
+impl Allowed {
+    pub(super) fn add(&mut self, clause: &Clause) {
+        self.any_request |= matches!(clause.target, Target::Http(..));
+        if let Some(block) = clause.target.block() {
+            self.any_block = self.any_block.and(clause.actions);
+            let own = self.blocks.entry(block).or_default();
+            *own = own.and(clause.actions);
+        }
+    }
+
+    /// What is allowed on blocks that hold this one, or are it.
+    fn around(&self, block: IpNet) -> Actions {
+        let own = surrounding(block).filter_map(|net| self.blocks.get(&net));
+        own.fold(Actions::default(), |all, own| all.and(*own))
+    }
+
+    /// What is allowed on blocks inside of this one.
+    fn inside(&self, block: IpNet) -> Actions {
+        let first = IpNet::new(block.network(), 0).unwrap_or(block);
+        let last = IpNet::from(block.broadcast());
+        self.blocks
+            .range(first..=last)
+            .filter(|(net, _)| block.contains(*net))
+            .fold(Actions::default(), |all, (_, own)| all.and(*own))
+    }
+}
+
+/// The block and all that hold it.
+pub(super) fn surrounding(block: IpNet) -> impl Iterator<Item = IpNet> {
+    (0..=block.prefix_len()).filter_map(move |length| IpNet::new(block.network(), length).ok()).map(|net| net.trunc())
+}
+
+impl Survey {
+    /// Whether anything may be allowed that `of` speaks about. A rule on a name and one on addresses may meet, for a name has
+    /// some address; so may a rule on connections and one on requests.
+    #[must_use]
+    pub fn meets_an_allow(&self, of: &Item) -> bool {
+        self.may_be_allowed(&of.clause)
+    }
+
+    pub(super) fn may_be_allowed(&self, of: &Clause) -> bool {
+        let http = matches!(of.target, Target::Http(..));
+        let connects = if http { Actions::TCP } else { of.actions };
+        let port = of.target.port();
+        let allows = |number: u32, actions: Actions| {
+            let Item { decision, clause, .. } = self.item(number);
+            let on_port = port.is_none() || clause.target.port().is_none_or(|own| Some(own) == port);
+            *decision == Decision::Allow && on_port && clause.actions.meets(actions)
+        };
+        let requests = if http { of.actions } else { Actions::HTTP };
+        let group = |group: &Group| {
+            let by_request = match &of.target {
+                Target::Http(_, path) => {
+                    let walk = |path: &Sequence| {
+                        group.paths.as_ref().is_some_and(|paths| paths.meets(path, |number| allows(number, requests)))
+                    };
+                    // `/*` may stand for `/`.
+                    walk(path) || path.tokens == [Token::One] && walk(&Sequence { tokens: Vec::new(), ..path.clone() })
+                }
+                Target::Network(_) | Target::Folder(_) => {
+                    of.actions.meets(Actions::TCP) && group.http.iter().any(|number| allows(*number, requests))
+                }
+            };
+            by_request || group.network.iter().any(|number| allows(*number, connects))
+        };
+        let destination = match &of.target {
+            Target::Folder(folder) => {
+                return self.folders.meets(folder, |number| allows(number, of.actions));
+            }
+            Target::Network(destination) | Target::Http(destination, _) => destination,
+        };
+        match &destination.host {
+            HostPattern::Names(names) => {
+                self.allowed.any_block.meets(connects)
+                    || self.hosts.meets(names, |at| self.group(at).is_some_and(group))
+                    || names.tokens == [Token::Deep]
+                        && self.literals.values().filter_map(|at| self.groups.get(*at)).any(group)
+            }
+            HostPattern::Address(address) => {
+                let own = self.literals.get(address).and_then(|at| self.groups.get(*at));
+                own.into_iter().chain(self.groups_of_any_address()).any(group)
+                    || self.allowed.around(IpNet::from(*address)).meets(connects)
+            }
+            HostPattern::Cidr(block) => {
+                let inside = self.literals.range(block.network()..=block.broadcast());
+                self.allowed.any_request && of.actions.meets(Actions::TCP)
+                    || self.allowed.around(*block).and(self.allowed.inside(*block)).meets(connects)
+                    || inside.filter_map(|(_, at)| self.groups.get(*at)).any(group)
+                    || self.groups_of_any_address().any(group)
+            }
+        }
+    }
+}

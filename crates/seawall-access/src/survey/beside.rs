@@ -1,0 +1,184 @@
+//! What stands beside a pattern: the host or folder without its wildcard, the folders around it, the other half of a
+//! mount.
+
+use super::{Item, Survey};
+use crate::clause::{Actions, Clause, Target};
+use crate::host::{Destination, HostPattern};
+use crate::model::Decision;
+use crate::path;
+use crate::pattern::{Sequence, Token};
+use crate::ranges::Known;
+use crate::text;
+use crate::unknowns::{Unknown, Unknowns};
+
+/// A pattern that ends in a wildcard, without that.
+#[derive(Debug)]
+pub struct Bare {
+    /// Whether the wildcard is `**`, which may stand for nothing, or `*`, which does not.
+    pub is_deep: bool,
+    /// The host or folder, as people write it.
+    pub text: String,
+    clause: Clause,
+}
+
+impl Survey {
+    /// The host or folder that an item's pattern is about but for a wildcard in front of it, or below it.
+    #[must_use]
+    pub fn bare(&self, item: &Item) -> Option<Bare> {
+        if item.is_malformed() {
+            return None;
+        }
+        let (sequence, least) = match &item.clause.target {
+            Target::Network(destination) | Target::Http(destination, _) => match &destination.host {
+                HostPattern::Names(names) => (names, 1),
+                HostPattern::Address(_) | HostPattern::Cidr(_) => return None,
+            },
+            Target::Folder(folder) => {
+                let drive = matches!(folder.tokens.first(), Some(Token::Literal(format)) if format != path::UNIX && format != path::HOME);
+                (folder, if drive { 3 } else { 2 })
+            }
+        };
+        let (last, others) = sequence.tokens.split_last()?;
+        let is_deep = match last {
+            Token::Deep => true,
+            Token::One => false,
+            Token::Literal(_) | Token::Glob(_) => return None,
+        };
+        let literal = |token: &Token| matches!(token, Token::Literal(_));
+        if others.len() < least || !others.iter().all(literal) {
+            return None;
+        }
+        let mut clause = item.clause.clone();
+        match &mut clause.target {
+            Target::Network(Destination { host: HostPattern::Names(names), .. })
+            | Target::Http(Destination { host: HostPattern::Names(names), .. }, _)
+            | Target::Folder(names) => drop(names.tokens.pop()),
+            Target::Network(_) | Target::Http(..) => {}
+        }
+        let text = match &clause.target {
+            Target::Network(destination) | Target::Http(destination, _) => destination.host.to_string(),
+            Target::Folder(_) => clause.target.to_string(),
+        };
+        Some(Bare { is_deep, text, clause })
+    }
+
+    /// Whether rules certainly say something of the bare host or folder to all whom the item governs. Beside a deny that is
+    /// a deny too, or, where the wildcard certainly leaves the host, a rule on that very host.
+    #[must_use]
+    pub fn settles(&self, bare: &Bare, item: &Item) -> bool {
+        let says = |other: &Item| {
+            item.decision == Decision::Allow
+                || other.decision == Decision::Deny
+                || !bare.is_deep && other.host().is_some_and(|host| host == bare.text)
+        };
+        self.covered(&bare.clause, item, |other| says(other) && other.governs_all_of(item)).is_some()
+    }
+
+    /// Whether rules may allow the bare host or folder to anybody.
+    #[must_use]
+    pub fn may_allow(&self, bare: &Bare) -> bool {
+        self.may_be_allowed(&bare.clause)
+    }
+
+    /// Whether anything may be allowed on the host of an HTTP item.
+    #[must_use]
+    pub fn opens_host(&self, item: &Item) -> bool {
+        let Target::Http(destination, _) = &item.clause.target else { return true };
+        let everything = Sequence { tokens: vec![Token::Deep], unknowns: Unknowns::NONE, bare: Unknowns::NONE };
+        let target = Target::Http(destination.clone(), everything);
+        let clause = Clause { target, actions: Actions::HTTP, ..item.clause.clone() };
+        self.may_be_allowed(&clause)
+    }
+
+    /// Whether an item allows writing where nothing certainly allows reading to the same people.
+    #[must_use]
+    pub fn lacks_reading(&self, item: &Item) -> bool {
+        let actions = item.clause.actions;
+        if item.decision == Decision::Deny || !actions.meets(Actions::WRITE) || actions.meets(Actions::READ) {
+            return false;
+        }
+        let clause = Clause { actions: Actions::READ, ..item.clause.clone() };
+        let reads = |other: &Item| other.decision == Decision::Allow && other.governs_all_of(item);
+        self.covered(&clause, item, reads).is_none()
+    }
+
+    /// A folder around a denied one that may be mounted, with what is in it: the item that allows it.
+    #[must_use]
+    pub fn mounts_around(&self, item: &Item) -> Option<(&Item, String)> {
+        let Target::Folder(folder) = &item.clause.target else { return None };
+        let literals = folder.tokens.iter().take_while(|token| matches!(token, Token::Literal(_))).count();
+        // What `/x/**` denies is around by itself.
+        let own = if folder.tokens.last() == Some(&Token::Deep) { literals } else { folder.tokens.len() };
+        (1..own.min(literals + 1)).find_map(|taken| {
+            let tokens = folder.tokens.get(..taken).unwrap_or_default().to_vec();
+            let labels: Vec<String> = tokens.iter().map(Token::to_string).collect();
+            if !path::is_folder(&labels) {
+                return None;
+            }
+            let sequence = Sequence { tokens, unknowns: Unknowns::NONE, bare: Unknowns::NONE };
+            let clause = Clause { target: Target::Folder(sequence), actions: Actions::READ, ..item.clause.clone() };
+            if self
+                .covered(&clause, item, |other| other.decision == Decision::Deny && other.governs_all_of(item))
+                .is_some()
+            {
+                return None;
+            }
+            let allows = self.covered(&clause, item, |other| other.decision == Decision::Allow)?;
+            Some((allows, clause.target.to_string()))
+        })
+    }
+}
+
+impl Item {
+    /// Who knows the names that it speaks about; `None` where it speaks about no names, or about every one.
+    #[must_use]
+    pub fn known(&self) -> Option<Known> {
+        let Target::Network(destination) = &self.clause.target else { return None };
+        match &destination.host {
+            HostPattern::Names(names) if names.tokens != [Token::Deep] => {
+                Some(Known::of(&destination.host.to_string()))
+            }
+            HostPattern::Names(_) | HostPattern::Address(_) | HostPattern::Cidr(_) => None,
+        }
+    }
+
+    /// The host pattern without port and path; `None` for addresses, blocks and folders, and for what is no host.
+    #[must_use]
+    pub fn host(&self) -> Option<String> {
+        match &self.clause.target {
+            Target::Network(_) | Target::Http(..) if self.is_malformed() => None,
+            Target::Network(destination) | Target::Http(destination, _) => match &destination.host {
+                HostPattern::Names(names) => Some(text::name(names)),
+                HostPattern::Address(_) | HostPattern::Cidr(_) => None,
+            },
+            Target::Folder(_) => None,
+        }
+    }
+
+    /// Whether it follows no syntax, so that anything said of its pattern would lead astray.
+    fn is_malformed(&self) -> bool {
+        match &self.clause.target {
+            Target::Network(destination) | Target::Http(destination, _) => {
+                destination.unknowns.contains(Unknown::Malformed)
+            }
+            Target::Folder(_) => false,
+        }
+    }
+
+    /// Whether both speak about the same protocol of connections.
+    #[must_use]
+    pub fn shares_actions_with(&self, other: &Self) -> bool {
+        self.clause.actions.meets(other.clause.actions)
+    }
+
+    /// The pattern as people write it.
+    #[must_use]
+    pub fn text(&self) -> String {
+        match &self.clause.target {
+            Target::Http(destination, path) => {
+                text::requests(&destination.host, destination.port, &text::request_path(path))
+            }
+            Target::Network(_) | Target::Folder(_) => self.clause.target.to_string(),
+        }
+    }
+}

@@ -1,0 +1,321 @@
+//! What rules say about each other: which cover another, which meet another at all.
+//!
+//! Patterns are looked up in tries and in maps of blocks, so that the cost grows with the rules and not with their square.
+//! Unlike a comparison this looks at one pattern beside another: a pattern that only several others cover together is not
+//! called covered. Invariant: *covered* is certain, and what does not *meet* certainly has no request in common.
+
+mod allowed;
+mod beside;
+mod walk;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use ipnet::IpNet;
+
+use super::clause::{Actions, Clause, Target, clauses_by_resource};
+use super::host::{Destination, HostPattern};
+use super::pattern::Token;
+use super::request::Host;
+use super::trie::{Case, Hit, Trie};
+use super::unknowns::Unknowns;
+use crate::hash::HashMap;
+use crate::model::{Decision, Policy, Rule, Scope};
+use crate::parallel;
+
+use self::allowed::{Allowed, surrounding};
+pub use beside::Bare;
+
+/// One resource of one rule.
+#[derive(Debug)]
+pub struct Item {
+    /// The policy's place among those that were given.
+    pub policy: usize,
+    /// The rule's place in the policy.
+    pub rule: usize,
+    /// The resource's place in the rule.
+    pub resource: usize,
+    /// What the rule decides.
+    pub decision: Decision,
+    clause: Clause,
+    /// Whom the policy governs; all of its items share it.
+    scope: Arc<Scope>,
+    /// Whether no other item covers anything of it, whatever that decides and whomever it governs.
+    alone: bool,
+}
+
+/// All rules, ready to be asked about each other.
+#[derive(Debug)]
+pub struct Survey {
+    items: Vec<Item>,
+    hosts: Trie,
+    groups: Vec<Group>,
+    literals: BTreeMap<IpAddr, usize>,
+    blocks: BTreeMap<IpNet, Vec<u32>>,
+    folders: Trie,
+    allowed: Allowed,
+}
+
+/// The items with the same host pattern.
+#[derive(Debug)]
+struct Group {
+    network: Vec<u32>,
+    http: Vec<u32>,
+    /// Absent without requests: most hosts are for connections alone.
+    paths: Option<Box<Trie>>,
+}
+
+/// What a rule speaks about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Connections to a host or an address.
+    Host,
+    /// Connections to a CIDR block.
+    Block(IpNet),
+    /// HTTP requests.
+    Http,
+    /// Folders.
+    Folder,
+}
+
+impl Survey {
+    /// Looks at all rules of some policies.
+    #[must_use]
+    pub fn of<'a>(policies: impl IntoIterator<Item = &'a Policy>) -> Self {
+        let mut survey = Self {
+            items: Vec::new(),
+            hosts: Trie::new(Case::Folded),
+            groups: Vec::new(),
+            literals: BTreeMap::new(),
+            blocks: BTreeMap::new(),
+            folders: Trie::new(Case::Unknown),
+            allowed: Allowed::default(),
+        };
+        let policies: Vec<(usize, &Policy)> = policies.into_iter().enumerate().collect();
+        let items: Vec<Item> =
+            parallel::map(policies, 8, |(at, policy)| items(at, policy)).into_iter().flatten().collect();
+        let mut known = HashMap::default();
+        for (number, item) in (0..).zip(&items) {
+            survey.add(number, item, &mut known);
+        }
+        survey.items = items;
+        survey.find_alone();
+        survey
+    }
+
+    /// Several checks ask what covers an item, and of most nothing does: that is found out once, on all processors.
+    fn find_alone(&mut self) {
+        let chunks = self.items.chunks(1_000).collect();
+        let alone =
+            |item: &Item| self.covering_clause(&item.clause).iter().all(|(other, _)| std::ptr::eq(*other, item));
+        let found = parallel::map(chunks, 1, |items: &[Item]| items.iter().map(alone).collect::<Vec<_>>());
+        for (item, alone) in self.items.iter_mut().zip(found.into_iter().flatten()) {
+            item.alone = alone;
+        }
+    }
+
+    fn add<'a>(&mut self, number: u32, item: &'a Item, known: &mut HashMap<&'a HostPattern, usize>) {
+        if item.decision == Decision::Allow {
+            self.allowed.add(&item.clause);
+        }
+        match &item.clause.target {
+            Target::Folder(folder) => self.folders.insert(folder, Unknowns::NONE, number),
+            Target::Network(Destination { host: HostPattern::Cidr(block), .. }) => {
+                self.blocks.entry(*block).or_default().push(number);
+            }
+            Target::Network(Destination { host, .. }) | Target::Http(Destination { host, .. }, _) => {
+                let at = *known.entry(host).or_insert(self.groups.len());
+                if at == self.groups.len() {
+                    self.groups.push(Group { network: Vec::new(), http: Vec::new(), paths: None });
+                    let group = u32::try_from(at).expect("fewer hosts than bytes of policies");
+                    match host {
+                        HostPattern::Names(names) => self.hosts.insert(names, Unknowns::NONE, group),
+                        HostPattern::Address(address) => drop(self.literals.insert(*address, at)),
+                        HostPattern::Cidr(_) => {}
+                    }
+                }
+                let Some(group) = self.groups.get_mut(at) else { return };
+                if matches!(item.clause.target, Target::Http(..)) {
+                    let hit = Hit { clause: number, unknowns: Unknowns::NONE };
+                    let paths = group.paths.get_or_insert_with(|| Box::new(Trie::new(Case::Unknown)));
+                    item.clause.target.insert_path(paths, &hit);
+                    group.http.push(number);
+                } else {
+                    group.network.push(number);
+                }
+            }
+        }
+    }
+
+    /// Every resource of every rule, in the order given.
+    #[must_use]
+    pub fn items(&self) -> &[Item] {
+        &self.items
+    }
+
+    fn item(&self, number: u32) -> &Item {
+        self.items.get(number as usize).expect("a number of this survey")
+    }
+
+    fn group(&self, number: u32) -> Option<&Group> {
+        self.groups.get(number as usize)
+    }
+
+    /// Whether items that `takes` accepts certainly cover all actions of `of` among them; one is returned.
+    #[must_use]
+    pub fn covered_by(&self, of: &Item, takes: impl Fn(&Item) -> bool) -> Option<&Item> {
+        if of.alone { None } else { self.covered(&of.clause, of, takes) }
+    }
+
+    fn covered(&self, clause: &Clause, of: &Item, takes: impl Fn(&Item) -> bool) -> Option<&Item> {
+        let mut left = clause.actions;
+        let mut first = None;
+        for (item, actions) in self.covering_clause(clause) {
+            if !std::ptr::eq(item, of) && takes(item) && left.meets(actions) {
+                left = left.without(actions);
+                first = first.or(Some(item));
+            }
+        }
+        first.filter(|_| left == Actions::default())
+    }
+
+    /// The same, each with the actions that it covers.
+    fn covering_clause(&self, of: &Clause) -> Vec<(&Item, Actions)> {
+        let mut found = Vec::new();
+        let mut take = |number: u32| {
+            let item = self.item(number);
+            let (actions, certain) = match (&item.clause.target, &of.target) {
+                (Target::Network(own), Target::Http(other, _)) => {
+                    let all = if item.clause.actions.meets(Actions::TCP) { of.actions } else { Actions::default() };
+                    (all, own.unknowns.is_empty() && own.port.is_none_or(|port| other.port == Some(port)))
+                }
+                (Target::Network(own), Target::Network(other)) | (Target::Http(own, _), Target::Http(other, _)) => {
+                    let certain = own.unknowns.is_empty() && own.port.is_none_or(|port| other.port == Some(port));
+                    (item.clause.actions.within(of.actions), certain)
+                }
+                (Target::Folder(_), Target::Folder(_)) => (item.clause.actions.within(of.actions), true),
+                (Target::Network(_) | Target::Http(..) | Target::Folder(_), _) => (Actions::default(), false),
+            };
+            if certain && actions != Actions::default() {
+                found.push((item, actions));
+            }
+        };
+        let (destination, path) = match &of.target {
+            Target::Folder(folder) => {
+                walk::covering(&self.folders, folder).into_iter().for_each(take);
+                return found;
+            }
+            Target::Network(destination) => (destination, None),
+            Target::Http(destination, path) => (destination, Some(path)),
+        };
+        if !destination.unknowns.is_empty() {
+            return found;
+        }
+        for group in self.groups_covering(&destination.host) {
+            group.network.iter().copied().for_each(&mut take);
+            if let (Some(path), Some(paths)) = (path, &group.paths) {
+                walk::covering(paths, path).into_iter().for_each(&mut take);
+            }
+        }
+        if let HostPattern::Cidr(block) = &destination.host {
+            surrounding(*block).filter_map(|net| self.blocks.get(&net)).flatten().copied().for_each(take);
+        }
+        found
+    }
+
+    fn groups_covering(&self, host: &HostPattern) -> Vec<&Group> {
+        match host {
+            HostPattern::Names(names) => {
+                walk::covering(&self.hosts, names).into_iter().filter_map(|at| self.group(at)).collect()
+            }
+            HostPattern::Address(address) => {
+                let own = self.literals.get(address).and_then(|at| self.groups.get(*at));
+                own.into_iter().chain(self.groups_of_any_address()).collect()
+            }
+            HostPattern::Cidr(_) => self.groups_of_any_address().collect(),
+        }
+    }
+
+    /// The rules that may speak about the host or the address of a request, by policy and place.
+    #[must_use]
+    pub fn rules_about(&self, host: &Host) -> BTreeSet<(usize, usize)> {
+        let (labels, address) = match host {
+            Host::Name(labels, address) => (Some(labels), *address),
+            Host::Address(address) => (None, Some(*address)),
+        };
+        let named = labels.into_iter().flat_map(|labels| {
+            let state = labels.iter().rev().fold(self.hosts.start(), |state, label| self.hosts.step(&state, label));
+            self.hosts.hits(&state)
+        });
+        let named = named.filter_map(|hit| self.group(hit.clause)).chain(self.groups_of_any_address());
+        let own = address.and_then(|address| self.literals.get(&address)).and_then(|at| self.groups.get(*at));
+        let by_host = named.chain(own).flat_map(|group| group.network.iter().chain(&group.http));
+        let blocks = address.into_iter().flat_map(|address| surrounding(IpNet::from(address)));
+        let by_block = blocks.filter_map(|net| self.blocks.get(&net)).flatten();
+        by_host.chain(by_block).map(|number| self.item(*number)).map(|item| (item.policy, item.rule)).collect()
+    }
+
+    /// The items of a rule.
+    #[must_use]
+    pub fn items_of(&self, policy: usize, rule: usize) -> &[Item] {
+        let before = |item: &Item| (item.policy, item.rule) < (policy, rule);
+        let from = self.items.partition_point(before);
+        let items = self.items.get(from..).unwrap_or_default();
+        let until = items.partition_point(|item| (item.policy, item.rule) == (policy, rule));
+        items.get(..until).unwrap_or_default()
+    }
+
+    /// Those on every host, which addresses do not escape.
+    fn groups_of_any_address(&self) -> impl Iterator<Item = &Group> {
+        let hits = self.hosts.hits(&self.hosts.step(&self.hosts.start(), ":"));
+        hits.into_iter().filter(|hit| hit.unknowns.is_empty()).filter_map(|hit| self.group(hit.clause))
+    }
+}
+
+/// What a policy says, a resource at a time.
+fn items(policy: usize, own: &Policy) -> Vec<Item> {
+    let scope = Arc::new(own.scope.clone());
+    let of = |(rule, stated): (usize, &Rule)| {
+        let (decision, scope) = (stated.decision, &scope);
+        let by_resource = clauses_by_resource(stated, 0).enumerate().filter_map(move |(resource, clauses)| {
+            // Documents have no actions that are not known, so that there is one clause.
+            let clause = clauses.into_iter().find(|clause| clause.unknowns.is_empty())?;
+            Some(Item { policy, rule, resource, decision, clause, scope: Arc::clone(scope), alone: false })
+        });
+        by_resource.collect::<Vec<_>>()
+    };
+    own.rules().iter().enumerate().flat_map(of).collect()
+}
+
+impl Item {
+    /// Whether whoever is governed by `other` is governed by this item too.
+    #[must_use]
+    pub fn governs_all_of(&self, other: &Self) -> bool {
+        match (&*self.scope, &*other.scope) {
+            (Scope::Organization, _) => true,
+            (Scope::Teams(own), Scope::Teams(others)) => others.is_subset(own),
+            (Scope::Teams(_), Scope::Organization) => false,
+        }
+    }
+
+    /// What it speaks about.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        match &self.clause.target {
+            Target::Network(Destination { host: HostPattern::Cidr(block), .. }) => Kind::Block(*block),
+            Target::Network(_) => Kind::Host,
+            Target::Http(..) => Kind::Http,
+            Target::Folder(_) => Kind::Folder,
+        }
+    }
+
+    /// Whether it stands for every host.
+    #[must_use]
+    pub fn is_every_host(&self) -> bool {
+        let Target::Network(Destination { host: HostPattern::Names(names), .. }) = &self.clause.target else {
+            return false;
+        };
+        names.tokens == [Token::Deep]
+    }
+}

@@ -1,0 +1,54 @@
+//! What covers a pattern, found by walking a trie with it.
+//!
+//! Invariant: what is said to cover a pattern certainly matches all that the pattern matches, however open questions are
+//! settled.
+
+use crate::pattern::{Sequence, Token};
+use crate::trie::{State, Trie};
+use crate::unknowns::Unknowns;
+
+/// What may be matched by a pattern that covers another, in one step: a single label less, or several. What is in doubt
+/// never becomes certain again, and is left out.
+fn cover_step(trie: &Trie, state: &State, token: &Token) -> State {
+    if let Token::Literal(label) = token {
+        let mut next = trie.step(state, label);
+        next.retain(|(_, unknowns)| unknowns.is_empty());
+        return next;
+    }
+    let mut next = State::new();
+    for &(node, unknowns) in state {
+        let edges = trie.edges(node);
+        let one = edges.one.filter(|_| *token != Token::Deep);
+        let same = edges.globs.iter().find(|(glob, _)| matches!(token, Token::Glob(own) if own == glob));
+        let free = one.into_iter().chain(edges.deep).chain(edges.inner).chain(edges.stays.then_some(node));
+        next.extend(free.chain(same.map(|(_, to)| *to)).map(|to| (to, unknowns)));
+    }
+    next.sort_unstable();
+    next.dedup();
+    next
+}
+
+/// The clauses that match whatever `pattern` matches. A pattern that itself raises open questions has none.
+pub(super) fn covering(trie: &Trie, pattern: &Sequence) -> Vec<u32> {
+    if !pattern.unknowns.is_empty() {
+        return Vec::new();
+    }
+    let start: State = vec![(0, Unknowns::NONE)];
+    let mut state = start.clone();
+    let mut before = start;
+    for token in &pattern.tokens {
+        let next = cover_step(trie, &state, token);
+        before = std::mem::replace(&mut state, next);
+    }
+    let certain = |state: &State, open: Unknowns| -> Vec<u32> {
+        trie.hits(state).into_iter().filter(|hit| hit.unknowns.is_subset(open)).map(|hit| hit.clause).collect()
+    };
+    let mut covering = certain(&state, Unknowns::NONE);
+    if pattern.tokens.last() == Some(&Token::Deep) {
+        // It may stand for nothing too; where that is open, in the same cases.
+        let bare = certain(&before, pattern.bare);
+        covering.retain(|clause| bare.contains(clause));
+    }
+    covering.dedup();
+    covering
+}

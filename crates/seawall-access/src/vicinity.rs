@@ -1,0 +1,194 @@
+//! What can meet: which targets may match a request that some of a set of targets match.
+//!
+//! Invariant: a `false` of [`Vicinity::meets`] is certain. So clauses that do not meet a change have no part in what it
+//! means, and leaving them out changes no answer.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use super::clause::{Clause, Target};
+use super::host::{Destination, HostPattern};
+use super::pattern::{Sequence, Token};
+use super::trie::{Case, Trie};
+use super::unknowns::Unknowns;
+
+/// The targets of some clauses.
+#[derive(Debug)]
+pub(super) struct Vicinity {
+    names: Trie,
+    folders: Trie,
+    literals: BTreeSet<IpAddr>,
+    has_names: bool,
+    has_blocks: bool,
+    /// A name pattern takes whatever there is, addresses too.
+    takes_addresses: bool,
+}
+
+impl Vicinity {
+    /// The vicinity of these targets.
+    pub(super) fn of<'a>(targets: impl IntoIterator<Item = &'a Target>) -> Self {
+        let mut vicinity = Self {
+            names: Trie::new(Case::Folded),
+            folders: Trie::new(Case::Unknown),
+            literals: BTreeSet::new(),
+            has_names: false,
+            has_blocks: false,
+            takes_addresses: false,
+        };
+        for target in targets {
+            match target {
+                Target::Folder(folder) => vicinity.folders.insert(folder, Unknowns::NONE, 0),
+                Target::Network(Destination { host, .. }) | Target::Http(Destination { host, .. }, _) => match host {
+                    HostPattern::Names(names) => {
+                        vicinity.names.insert(names, Unknowns::NONE, 0);
+                        vicinity.has_names = true;
+                        vicinity.takes_addresses |= takes_addresses(names);
+                    }
+                    HostPattern::Address(address) => {
+                        vicinity.literals.insert(*address);
+                    }
+                    HostPattern::Cidr(_) => vicinity.has_blocks = true,
+                },
+            }
+        }
+        vicinity
+    }
+
+    /// Whether a request may match both the target and one of these. Ports and paths are not looked at: a host stands
+    /// for all that is asked of it.
+    pub(super) fn meets(&self, target: &Target) -> bool {
+        match target {
+            Target::Folder(folder) => self.folders.meets(folder, |_| true),
+            Target::Network(Destination { host, .. }) | Target::Http(Destination { host, .. }, _) => match host {
+                // Whatever its name, a host may have an address of a block.
+                HostPattern::Names(names) => {
+                    self.has_blocks
+                        || !self.literals.is_empty() && takes_addresses(names)
+                        || self.has_names && self.names.meets(names, |_| true)
+                }
+                HostPattern::Address(address) => {
+                    self.has_blocks || self.takes_addresses || self.literals.contains(address)
+                }
+                HostPattern::Cidr(_) => self.has_blocks || self.has_names || !self.literals.is_empty(),
+            },
+        }
+    }
+}
+
+/// The clauses that are of such a group, or that meet one.
+pub(super) fn around(clauses: Vec<Clause>, about: impl Fn(usize) -> bool) -> Vec<Clause> {
+    let of_it = clauses.iter().filter(|clause| about(clause.group));
+    let vicinity = Vicinity::of(of_it.map(|clause| &clause.target));
+    clauses.into_iter().filter(|clause| vicinity.meets(&clause.target)).collect()
+}
+
+/// Whether a pattern of names may match an address that is asked for by itself: it says nothing of any label.
+fn takes_addresses(names: &Sequence) -> bool {
+    !names.tokens.iter().any(|token| matches!(token, Token::Literal(_)))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::clause::clauses;
+    use crate::host::labels;
+    use crate::model::{Action, Decision, Resources, Rule};
+    use crate::path::folder_segments;
+    use crate::universe::Index;
+
+    fn clause(action: &Action, resource: &str) -> Clause {
+        let resources = Resources::Plain(vec![resource.to_owned()]);
+        let rule = Rule { name: "r".into(), decision: Decision::Allow, actions: vec![action.clone()], resources };
+        clauses(&rule, 0).remove(0)
+    }
+
+    /// Whether both match some of the requests.
+    fn share(one: &Clause, other: &Clause, requests: &[Vec<String>], folders: bool) -> bool {
+        let [one, other] = [one, other].map(|clause| Index::of(std::slice::from_ref(clause)));
+        let matches = |index: &Index, labels: &[String]| match folders {
+            true => !index.hits_of_folder(labels).is_empty(),
+            false => !index.hits_of_name(labels).is_empty(),
+        };
+        requests.iter().any(|labels| matches(&one, labels) && matches(&other, labels))
+    }
+
+    fn joined(parts: &[&str], separator: &str, most: usize) -> Vec<String> {
+        let mut all = vec![vec![]];
+        let mut texts = Vec::new();
+        for _ in 0..most {
+            all = all
+                .iter()
+                .flat_map(|start: &Vec<&str>| parts.iter().map(|part| [start.as_slice(), &[*part]].concat()))
+                .collect();
+            texts.extend(all.iter().map(|parts| parts.join(separator)));
+        }
+        texts
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(300))]
+
+        #[test]
+        fn what_shares_a_request_meets(seed in 0..u64::MAX) {
+            let mut random = fastrand::Rng::with_seed(seed);
+            let hosts = joined(&["a", "b", "*", "**", "a*"], ".", 3);
+            let names: Vec<Vec<String>> = joined(&["a", "b", "ab", "c"], ".", 4).iter().map(|host| labels(host)).collect();
+            let formats = ["/", "~/", "C:\\", "*:\\"];
+            let inner = joined(&["a", "A", "home", "Users", "root", "*", "**"], "/", 3);
+            let folders: Vec<String> = formats
+                .iter()
+                .flat_map(|format| inner.iter().map(move |rest| format!("{format}{rest}")))
+                .map(|path| if path.contains(':') { path.replace('/', "\\") } else { path })
+                .chain(["**".to_owned(), "/".to_owned(), "~".to_owned()])
+                .collect();
+            let asked = joined(&["a", "home", "Users", "root", "u"], "/", 3);
+            let asked: Vec<Vec<String>> = ["/", "~/", "C:\\"]
+                .iter()
+                .flat_map(|format| asked.iter().map(move |rest| format!("{format}{rest}")))
+                .map(|path| if path.contains(':') { path.replace('/', "\\") } else { path })
+                .filter_map(|path| folder_segments(&path))
+                .collect();
+            for (action, resources, requests) in
+                [(Action::ConnectTcp, &hosts, &names), (Action::Read, &folders, &asked)]
+            {
+                let mut any = || clause(&action, &resources[random.usize(..resources.len())]);
+                let (one, other) = (any(), any());
+                let vicinity = Vicinity::of([&one.target]);
+                prop_assert!(vicinity.meets(&one.target));
+                if share(&one, &other, requests, action == Action::Read) {
+                    prop_assert!(vicinity.meets(&other.target), "{} and {}", one.target, other.target);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_cannot_meet_is_left_out() {
+        let vicinity = |resources: &[&str]| {
+            let clauses: Vec<Clause> = resources.iter().map(|one| clause(&Action::ConnectTcp, one)).collect();
+            Vicinity::of(clauses.iter().map(|clause| &clause.target))
+        };
+        let meets = |vicinity: &Vicinity, resource: &str| vicinity.meets(&clause(&Action::ConnectTcp, resource).target);
+        for (changed, other, expected) in [
+            ("a.example.com", "a.example.com:443", true),
+            ("a.example.com", "**.example.com", true),
+            ("a.example.com", "*.com", false),
+            ("a.example.com", "b.example.com", false),
+            ("**.example.com", "**.a.example.com", true),
+            ("**.example.com", "**.example.org", false),
+            // Whatever its name, a host may have the address.
+            ("a.example.com", "10.0.0.0/8", true),
+            ("10.0.0.0/8", "a.example.com", true),
+            ("10.0.0.1", "10.0.0.0/8", true),
+            // An address that is asked for by itself has no name.
+            ("a.example.com", "10.0.0.1", false),
+            ("10.0.0.1", "a.example.com", false),
+            ("10.0.0.1", "**", true),
+            ("**", "10.0.0.1", true),
+        ] {
+            assert_eq!(meets(&vicinity(&[changed]), other), expected, "{changed} and {other}");
+        }
+    }
+}

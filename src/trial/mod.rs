@@ -1,0 +1,114 @@
+//! Runs access tests: what members of some teams must be able to do, and what not.
+//!
+//! Invariant: an expectation holds only when the answer is certain. What is uncertain fails, whichever way it was
+//! expected, with what it hangs on.
+
+mod mutate;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::access::cedar::NoRequest;
+use crate::access::{Answer, Question, Request, State, Verdict};
+use crate::document::{ExpectedAccess, Test};
+use crate::model::Decision;
+
+pub use mutate::{Change, Mutant, Mutation, mutate};
+
+/// A test that was run.
+#[derive(Clone, Debug)]
+pub struct Trial<'a> {
+    /// What was run.
+    pub test: &'a Test,
+    /// Its expectations, in the order written.
+    pub checks: Vec<Check<'a>>,
+}
+
+/// An expectation that was looked at.
+#[derive(Clone, Debug)]
+pub struct Check<'a> {
+    /// What was expected.
+    pub expected: &'a ExpectedAccess,
+    /// The teams of who asks, by the keys that scopes hold.
+    pub teams: BTreeSet<String>,
+    /// What was found.
+    pub found: Found,
+}
+
+/// What was found of an expectation.
+#[derive(Clone, Debug)]
+pub enum Found {
+    /// The answer.
+    Answer(Box<Answer>),
+    /// The text is no request.
+    NoRequest(NoRequest),
+}
+
+impl Check<'_> {
+    /// Whether the expectation holds.
+    #[must_use]
+    pub fn holds(&self) -> bool {
+        match &self.found {
+            Found::Answer(answer) => is_as_expected(self.expected.decision, answer.verdict),
+            Found::NoRequest(_) => false,
+        }
+    }
+
+    /// The request and the question that it is; `None` where the text is no request.
+    fn question(&self, state: &State<'_>) -> Option<Question> {
+        Request::parse(&self.expected.access).ok().map(|request| state.question(&request))
+    }
+}
+
+impl Trial<'_> {
+    /// Whether all expectations hold.
+    #[must_use]
+    pub fn passes(&self) -> bool {
+        self.checks.iter().all(Check::holds)
+    }
+}
+
+fn is_as_expected(expected: Decision, verdict: Verdict) -> bool {
+    matches!((expected, verdict), (Decision::Allow, Verdict::Allow) | (Decision::Deny, Verdict::Deny))
+}
+
+/// Runs tests. `keys` gives the key that scopes hold for a team as a test names it.
+#[must_use]
+pub fn run<'a>(state: &State<'_>, tests: &'a [Test], keys: &dyn Fn(&str) -> String) -> Vec<Trial<'a>> {
+    let trial = |test: &'a Test| {
+        let teams: BTreeSet<String> = test.teams.iter().map(|team| keys(team)).collect();
+        let check = |expected: &'a ExpectedAccess| {
+            let found = match Request::parse(&expected.access) {
+                Ok(request) => Found::Answer(Box::new(state.ask(&teams, &request))),
+                Err(wrong) => Found::NoRequest(wrong),
+            };
+            Check { expected, teams: teams.clone(), found }
+        };
+        Trial { test, checks: test.expectations.iter().map(check).collect() }
+    };
+    tests.iter().map(trial).collect()
+}
+
+/// The rules, as policy and rule, that decide no expectation.
+#[must_use]
+pub fn uncovered(state: &State<'_>, trials: &[Trial<'_>]) -> Vec<(usize, usize)> {
+    let checks = trials.iter().flat_map(|trial| &trial.checks);
+    let answers = checks.filter_map(|check| match &check.found {
+        Found::Answer(answer) => Some(answer),
+        Found::NoRequest(_) => None,
+    });
+    let decided: BTreeSet<(usize, usize)> =
+        answers.flat_map(|answer| &answer.because).filter_map(|reason| Some((reason.policy, reason.rule?))).collect();
+    state.rules().iter().filter(|rule| !decided.contains(rule)).copied().collect()
+}
+
+/// How many tests pass, and how many there are; the same for expectations.
+#[must_use]
+pub fn count(trials: &[Trial<'_>]) -> BTreeMap<&'static str, usize> {
+    let checks = || trials.iter().flat_map(|trial| &trial.checks);
+    BTreeMap::from([
+        ("tests", trials.len()),
+        ("passed", trials.iter().filter(|trial| trial.passes()).count()),
+        ("expectations", checks().count()),
+        ("held", checks().filter(|check| check.holds()).count()),
+    ])
+}
