@@ -92,8 +92,8 @@ pub(super) const CHECKS: &[Check] = &[
     warning(
         "hidden-character",
         "a character hides or reorders text",
-        "With characters of no width, and with those that change the direction of writing, text reads differently from \
-            what it is.",
+        "With characters that show nothing or look like a space, and with those that change the direction of writing, \
+            text reads differently from what it is.",
         "name: a # \u{202e}b\n",
         "Remove the character, or write it as an escape in double quotes.",
     ),

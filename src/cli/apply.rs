@@ -358,7 +358,7 @@ async fn confirm(signals: &mut Signals) -> Result<(), Failure> {
         return Err(refused("nothing was written: nobody is there to confirm")
             .hint("review the plan, then run again with `--yes`"));
     }
-    let mut stderr = anstream::stderr().lock();
+    let mut stderr = super::output::stderr();
     let _ = write!(stderr, "\nCarry this out? Only `yes` is taken for an answer: ");
     let _ = stderr.flush();
     drop(stderr);

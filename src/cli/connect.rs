@@ -185,7 +185,7 @@ fn outside(environment: &Environment, org: &str) -> Result<Outside, Failure> {
 pub(super) fn note(Waiting { reason, wait, .. }: &Waiting) {
     use std::io::Write as _;
     if *wait >= WORTH_A_LINE {
-        let _ = writeln!(anstream::stderr().lock(), "{reason}: waiting {} s", wait.as_secs_f64().ceil());
+        let _ = writeln!(super::output::stderr(), "{reason}: waiting {} s", wait.as_secs_f64().ceil());
     }
 }
 

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use super::{Environment, Exit, Failure, Global, Overrides};
+use super::{Environment, Exit, Failure, Global, Overrides, output};
 use crate::render::plan::View;
 
 /// Characters in a line where there is no terminal, and where there is a narrow one.
@@ -93,13 +93,7 @@ impl Context {
     ///
     /// When standard output cannot be written; a reader that went away (`| head`) is none.
     pub fn print(&self, text: &str) -> Result<(), Failure> {
-        let mut stdout = anstream::stdout().lock();
-        match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
-            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-                Err(Failure::new(Exit::Failed, format!("cannot write to standard output: {error}")))
-            }
-            Ok(()) | Err(_) => Ok(()),
-        }
+        output::result(text)
     }
 
     /// Writes a result to a file, over one that is there.
@@ -114,7 +108,7 @@ impl Context {
     /// Writes a line about the run to standard error, unless `-q` asks for silence.
     pub fn note(&self, text: &str) {
         if !self.quiet {
-            let _ = writeln!(anstream::stderr().lock(), "{text}");
+            let _ = writeln!(output::stderr(), "{text}");
         }
     }
 

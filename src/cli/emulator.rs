@@ -145,7 +145,7 @@ fn agent_account(context: &Context) -> Result<(AgentAccount, Option<String>), Fa
 
 /// Writes a line to standard error.
 fn tell(text: &str) {
-    let _ = writeln!(anstream::stderr().lock(), "{text}");
+    let _ = writeln!(super::output::stderr(), "{text}");
 }
 
 /// A snapshot file, or the documents of a workspace as if they had been applied; of several organizations, all.
@@ -195,7 +195,7 @@ fn read_snapshots(context: &Context, path: &Path) -> Result<Vec<Snapshot>, Failu
 }
 
 fn announce(address: &str) -> Result<(), Failure> {
-    let mut stdout = anstream::stdout().lock();
+    let mut stdout = super::output::stdout();
     writeln!(stdout, "{address}")
         .and_then(|()| stdout.flush())
         .map_err(|error| Failure::new(Exit::Failed, format!("cannot write to standard output: {error}")))

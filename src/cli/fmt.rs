@@ -8,7 +8,7 @@ use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use super::writing::replace;
-use super::{Context, Exit, Failure, workspace};
+use super::{Context, Exit, Failure, output, workspace};
 use crate::check;
 use crate::diagnostic::{Diagnostic, FileId, Findings};
 use crate::format::{Layout, format};
@@ -147,7 +147,7 @@ fn left(shown: &str, reason: &str) -> String {
 /// Shows findings on standard error: errors end the run with 1, so that not even `-q` hides them.
 fn report(context: &Context, found: &mut Findings) {
     found.sort();
-    let _ = write!(anstream::stderr().lock(), "{}", diagnostic::human(found, &workspace::folder(context)));
+    let _ = write!(output::stderr(), "{}", diagnostic::human(found, &workspace::folder(context)));
 }
 
 /// From standard input to standard output, for editors.
@@ -178,7 +178,7 @@ fn standard_input(context: &Context, check: bool) -> Result<Exit, Failure> {
         }
     };
     if !check {
-        context.print(&new)?;
+        output::document(context.environment(), &new)?;
         return Ok(Exit::Done);
     }
     context.print(&diff::unified(NAME, &text, &new))?;

@@ -23,6 +23,7 @@ mod guards_from;
 mod import;
 mod man;
 mod organizations;
+mod output;
 mod pipeline;
 mod plan;
 mod planning;
@@ -155,12 +156,18 @@ fn dispatch(context: &Context, command: &Command) -> Result<Exit, Failure> {
 
 /// Parses `arguments` (the program's name first), runs the command, prints what failed, and says how the run ended.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
+    output::tell_of_panics();
     let cli = match definition().try_get_matches_from(arguments).and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
         Err(error) => {
+            let text = error.render().ansi().to_string();
             // A closed standard output (`seawall --help | head -1`) is no failure.
-            let _ = error.print();
-            return if error.use_stderr() { Exit::Usage } else { Exit::Done };
+            if error.use_stderr() {
+                let _ = write!(output::stderr(), "{text}");
+                return Exit::Usage;
+            }
+            let _ = output::result(&text);
+            return Exit::Done;
         }
     };
     color_choice(cli.global.color).write_global();
@@ -194,11 +201,8 @@ fn trace(quiet: bool, verbose: u8) {
         (false, 2) => LevelFilter::DEBUG,
         (false, _) => LevelFilter::TRACE,
     };
-    let lines = tracing_subscriber::fmt::layer()
-        .with_writer(anstream::stderr)
-        .without_time()
-        .with_target(false)
-        .with_ansi(true); // `anstream` takes the colours out where they are not wanted
+    let lines =
+        tracing_subscriber::fmt::layer().with_writer(output::stderr).without_time().with_target(false).with_ansi(true); // `anstream` takes the colours out where they are not wanted
     // A process that runs twice (a test) keeps its first subscriber.
     let _ = tracing_subscriber::registry().with(lines).with(Targets::new().with_target("seawall", level)).try_init();
 }
@@ -206,7 +210,7 @@ fn trace(quiet: bool, verbose: u8) {
 fn report(failure: &Failure) -> std::io::Result<()> {
     use crate::render::sanitize;
     let (red, cyan) = (anstyle::AnsiColor::Red.on_default().bold(), anstyle::AnsiColor::Cyan.on_default().bold());
-    let mut stderr = anstream::stderr().lock();
+    let mut stderr = output::stderr();
     writeln!(stderr, "{red}error{red:#}: {}", sanitize::block(&failure.message))?;
     if let Some(hint) = &failure.hint {
         writeln!(stderr, "  {cyan}help{cyan:#}: {}", sanitize::block(hint))?;

@@ -93,7 +93,7 @@ impl Notes {
     pub(super) fn note(&self, text: &str) {
         if !self.quiet {
             self.bar.suspend(|| {
-                let _ = writeln!(anstream::stderr().lock(), "{}", line(text));
+                let _ = writeln!(super::output::stderr(), "{}", line(text));
             });
         }
     }

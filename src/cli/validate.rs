@@ -4,7 +4,7 @@
 
 use std::path::PathBuf;
 
-use super::{Context, Exit, Failure, workspace};
+use super::{Context, Exit, Failure, output, workspace};
 use crate::check::{self, Emptiness};
 use crate::diagnostic::{Diagnostic, Findings, nearest};
 use crate::render::{diagnostic, findings, github, sarif};
@@ -82,7 +82,7 @@ pub(super) fn run(context: &Context, Args { paths, explain, format }: &Args) -> 
             context.note(&diagnostic::summary(&found));
         }
         Format::Sarif => context.print(&sarif::sarif(&found, &workspace::folder(context)))?,
-        Format::Github => context.print(&github::commands(&found, &workspace::folder(context)))?,
+        Format::Github => output::commands(&github::commands(&found, &workspace::folder(context)))?,
         Format::Json => context.print(&findings::json(&found))?,
     }
     Ok(if found.has_errors() { Exit::Invalid } else { Exit::Done })

@@ -67,6 +67,6 @@ pub(super) fn load_silently(context: &Context, path: Option<&Path>, emptiness: E
 /// Shows findings, and makes them the reason why the run ends.
 pub(super) fn wrong(context: &Context, findings: &Findings) -> Failure {
     // Not even `-q` hides why the run ends.
-    let _ = write!(anstream::stderr().lock(), "{}", diagnostic::human(findings, &folder(context)));
+    let _ = write!(super::output::stderr(), "{}", diagnostic::human(findings, &folder(context)));
     Failure::new(Exit::Invalid, format!("the documents are wrong: {}", diagnostic::summary(findings)))
 }

@@ -1,9 +1,9 @@
 //! Makes text that others wrote safe to show: names from files and services cannot move the cursor, recolour the
-//! terminal, reorder what is read, or hide in it; and in the log of a pipeline, they are no command to its runner.
+//! terminal, reorder what is read, or hide in it.
 //!
 //! Invariant: what comes out holds no character that a terminal acts on or shows as nothing, line ends and tabs of
-//! [`block`] aside; no line of it is a workflow command, `::name::` at its start or `##[name]` anywhere. Whatever is taken
-//! out stays visible as `\u{…}`.
+//! [`block`] aside. Whatever is taken out stays visible as `\u{…}`. That no line is a command to the runner of a pipeline
+//! is seen to once, where a stream is written: [`without_commands`].
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -11,30 +11,77 @@ use std::fmt::Write as _;
 /// For text inside a line: line ends and tabs are escaped too.
 #[must_use]
 pub fn line(text: &str) -> Cow<'_, str> {
-    inert(escape(text, |_| false))
+    escape(text, |_| false)
 }
 
 /// For text of several lines: `\n` and `\t` stay.
 #[must_use]
 pub fn block(text: &str) -> Cow<'_, str> {
-    inert(escape(text, |character| matches!(character, '\n' | '\t')))
+    escape(text, |character| matches!(character, '\n' | '\t'))
 }
 
-/// Breaks what GitHub's runner takes for a command in any program's output: a line that starts with `::`, spaces aside,
-/// and has `::` again, and `##[` in any place. An address such as `::1` stays.
-fn inert(text: Cow<'_, str>) -> Cow<'_, str> {
-    let commands = |line: &str| line.trim_start().strip_prefix("::").is_some_and(|rest| rest.contains("::"));
-    // Most text has neither sign; looking for one is many times quicker than for more.
-    let quiet = !text.contains('#') && !text.contains(':');
-    if quiet || !text.contains("##[") && !text.split('\n').any(commands) {
-        return text;
+/// Text in which GitHub's runner finds no workflow command: no line starts with `::`, spaces aside, and has `::` again; and
+/// `##[` is nowhere. Characters that show nothing and colours do not count as between, since the runner's comparison of
+/// texts passes over some of them. An address such as `::1` stays.
+///
+/// JSON stays the same value: `#` only becomes an escape where it stands, which is in a string, and no line of JSON starts
+/// with `::`.
+///
+/// Source: `ActionCommand.TryParseV2` and `ActionCommand.TryParse` of the runner, which reads lines up to `\n` or `\r`.
+#[must_use]
+pub fn without_commands(text: &str) -> Cow<'_, str> {
+    let mut safe = String::new();
+    let (mut done, mut start) = (0, 0);
+    for line in text.split_inclusive(['\n', '\r']) {
+        for (offset, broken) in commands(line) {
+            safe.push_str(text.get(done..start + offset).unwrap_or_default());
+            safe.push_str(broken);
+            done = start + offset + 1;
+        }
+        start += line.len();
     }
-    let broken = |line: &str| match line.split_once("::").filter(|_| commands(line)) {
-        Some((before, after)) => format!("{before}\\u{{3a}}:{after}"),
-        None => line.to_owned(),
-    };
-    let lines: Vec<String> = text.replace("##[", "##\\u{5b}").split('\n').map(broken).collect();
-    Cow::Owned(lines.join("\n"))
+    if done == 0 {
+        return Cow::Borrowed(text);
+    }
+    safe.push_str(text.get(done..).unwrap_or_default());
+    Cow::Owned(safe)
+}
+
+/// Where commands of a line start, and what to write there instead of the one character that is there.
+fn commands(line: &str) -> Vec<(usize, &'static str)> {
+    // Nearly all lines have neither sign; looking for one is many times quicker than for more.
+    let first = || shown(line).find(|(_, character)| !character.is_whitespace());
+    if !line.contains('#') && first().is_none_or(|(_, character)| character != ':') {
+        return Vec::new();
+    }
+    let signs: Vec<(usize, char)> = shown(line).skip_while(|(_, character)| character.is_whitespace()).collect();
+    let mut found = Vec::new();
+    if let [(start, ':'), (_, ':'), rest @ ..] = signs.as_slice()
+        && rest.windows(2).any(|two| matches!(two, [(_, ':'), (_, ':')]))
+    {
+        found.push((*start, "\\u{3a}"));
+    }
+    for three in signs.windows(3) {
+        if let [(start, '#'), (_, '#'), (_, '[')] = three {
+            found.push((*start, "\\u0023"));
+        }
+    }
+    found
+}
+
+/// The characters of a line that show, with their offsets: colours aside.
+fn shown(line: &str) -> impl Iterator<Item = (usize, char)> {
+    let mut characters = line.char_indices().peekable();
+    std::iter::from_fn(move || {
+        loop {
+            let (offset, character) = characters.next()?;
+            if character == '\u{1b}' && characters.next_if(|(_, next)| *next == '[').is_some() {
+                characters.by_ref().find(|(_, end)| matches!(*end, '@'..='~'));
+            } else if !acts_or_hides(character) {
+                return Some((offset, character));
+            }
+        }
+    })
 }
 
 /// Nothing, that yet keeps two pieces of text apart.
@@ -78,7 +125,7 @@ pub fn markdown_block(text: &str) -> String {
 #[must_use]
 pub fn workflow_command(text: &str) -> String {
     escape(text, |character| matches!(character, '\n' | '\t'))
-        .replace("##[", "##\\u{5b}")
+        .replace("##[", "\\u0023#[")
         .replace('%', "%25")
         .replace('\r', "%0D")
         .replace('\n', "%0A")
@@ -109,29 +156,50 @@ fn escape(text: &str, kept: impl Fn(char) -> bool) -> Cow<'_, str> {
     Cow::Owned(safe)
 }
 
-/// Whether a terminal acts on a character, or shows it as nothing: control characters, and the format characters of
-/// Unicode that reorder text or are invisible.
+/// Whether a terminal acts on a character, or shows it as nothing.
 #[must_use]
 pub fn acts_or_hides(character: char) -> bool {
-    character.is_control()
-        || matches!(character,
-            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
-            | '\u{180b}'..='\u{180f}'
-            | '\u{200b}'..='\u{200f}' // zero width, left-to-right and right-to-left marks
-            | '\u{2028}'..='\u{202e}' // line and paragraph separators, embeddings and overrides
-            | '\u{2060}'..='\u{206f}' // joiners, invisible operators, isolates
-            | '\u{3164}' | '\u{ffa0}'
-            | '\u{fe00}'..='\u{fe0f}' // variation selectors
-            | '\u{feff}' | '\u{fff0}'..='\u{fffb}'
-            | '\u{1d173}'..='\u{1d17a}'
-            | '\u{e0000}'..='\u{e0fff}') // tags and further variation selectors
+    character.is_control() || hides(character)
+}
+
+/// Whether a character is invisible or looks blank and is no plain space, or changes the direction of writing: with it, a
+/// text is another than the one that people read.
+///
+/// Source: `Default_Ignorable_Code_Point`, `White_Space` and the category `Cf` of Unicode 17, and U+2800, whose dots are
+/// all blank.
+#[must_use]
+pub fn hides(character: char) -> bool {
+    !character.is_ascii()
+        && (character.is_whitespace() // no-break, ideographic and other spaces, line and paragraph separators
+            || matches!(character,
+                '\u{ad}' // soft hyphen
+                | '\u{34f}' // combining grapheme joiner
+                | '\u{61c}' // Arabic letter mark
+                | '\u{115f}' | '\u{1160}' | '\u{3164}' | '\u{ffa0}' // Hangul fillers
+                | '\u{17b4}' | '\u{17b5}' // Khmer inherent vowels
+                | '\u{180b}'..='\u{180f}' // Mongolian selectors and separator
+                | '\u{200b}'..='\u{200f}' // zero width, left-to-right and right-to-left marks
+                | '\u{202a}'..='\u{202e}' // embeddings and overrides
+                | '\u{2060}'..='\u{206f}' // joiners, invisible operators, isolates
+                | '\u{2800}' // Braille pattern without dots
+                | '\u{fe00}'..='\u{fe0f}' // variation selectors
+                | '\u{feff}' // zero width no-break space
+                | '\u{fff0}'..='\u{fffc}' // unassigned, annotations, the place of an object
+                | '\u{13430}'..='\u{13440}' // controls of hieroglyphs
+                | '\u{16fe4}' // Khitan filler
+                | '\u{1bca0}'..='\u{1bca3}' // controls of shorthand
+                | '\u{1d159}' // musical notehead that is not there
+                | '\u{1d173}'..='\u{1d17a}' // musical controls
+                | '\u{e0000}'..='\u{e0fff}')) // tags and further variation selectors
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
-    use super::{acts_or_hides, block, line, markdown, markdown_block, workflow_command, workflow_property};
+    use super::{
+        acts_or_hides, block, line, markdown, markdown_block, without_commands, workflow_command, workflow_property,
+    };
 
     #[test]
     fn foreign_text_cannot_act_on_a_terminal() {
@@ -149,11 +217,6 @@ mod tests {
             ("re\u{200b}search", "re\\u{200b}search"),       // looks like another name
             ("x\u{e0041}", "x\\u{e0041}"),                   // hidden tag
             ("\u{7f}", "\\u{7f}"),                           // delete
-            ("::add-mask::acme", "\\u{3a}:add-mask::acme"),  // a workflow command
-            (" ::error::x", " \\u{3a}:error::x"),            // the same
-            ("a ##[error]x", "a ##\\u{5b}error]x"),          // the older form, anywhere in a line
-            ("::/0", "::/0"),                                // an address
-            ("fd00::1 and fd00::2", "fd00::1 and fd00::2"),  // two of them
         ];
         for (text, safe) in table {
             assert_eq!(line(text), safe);
@@ -161,9 +224,58 @@ mod tests {
     }
 
     #[test]
+    fn characters_that_look_blank_are_shown() {
+        let blank = [
+            0xa0, 0xad, 0x34f, 0x61c, 0x115f, 0x1160, 0x1680, 0x17b4, 0x180b, 0x180e, 0x2000, 0x200a, 0x200b, 0x200d,
+            0x2028, 0x202e, 0x202f, 0x205f, 0x2060, 0x2064, 0x2066, 0x206f, 0x2800, 0x3000, 0x3164, 0xfe00, 0xfe0f,
+            0xfeff, 0xffa0, 0xfff9, 0xfffc, 0x16fe4, 0x1bca0, 0x1d159, 0x1d173, 0xe0001, 0xe0041, 0xe0100, 0xe01ef,
+        ];
+        for code in blank {
+            let character = char::from_u32(code).unwrap();
+            assert_eq!(line(&format!("re{character}search")), format!("re\\u{{{code:x}}}search"));
+        }
+        for character in "aé研ひ한ع⠁—…€🦀".chars() {
+            assert!(!acts_or_hides(character), "{character}");
+        }
+    }
+
+    #[test]
+    fn no_line_is_a_command_to_a_runner() {
+        let table = [
+            ("::add-mask::acme", "\\u{3a}:add-mask::acme"),
+            (" \t::error file=x::y\n", " \t\\u{3a}:error file=x::y\n"),
+            ("a\n::error::x\nb", "a\n\\u{3a}:error::x\nb"),
+            ("a\r::error::x", "a\r\\u{3a}:error::x"), // the runner ends a line here
+            ("\u{a0}::error::x", "\u{a0}\\u{3a}:error::x"), // white space to the runner
+            ("\u{feff}:\u{200d}:error::x", "\u{feff}\\u{3a}\u{200d}:error::x"), // nothing to its comparison
+            ("\u{1b}[1m::error::x\u{1b}[0m", "\u{1b}[1m\\u{3a}:error::x\u{1b}[0m"), // colours are taken out later
+            ("a ##[error]x", "a \\u0023#[error]x"),   // the older form, anywhere in a line
+            ("###[error]", "#\\u0023#[error]"),
+            ("##[a] ##[b]", "\\u0023#[a] \\u0023#[b]"),
+            ("#\u{200b}#\u{1b}[1m[error]", "\\u0023\u{200b}#\u{1b}[1m[error]"),
+            (" 12 | # ##[x]", " 12 | # \\u0023#[x]"), // a line of a source
+            // what is none
+            ("::/0", "::/0"),
+            ("fd00::1 and fd00::2", "fd00::1 and fd00::2"),
+            ("- ::1 and ::2", "- ::1 and ::2"),
+            ("## [x] # #[x]", "## [x] # #[x]"),
+            ("", ""),
+        ];
+        for (text, safe) in table {
+            assert_eq!(without_commands(text), safe, "{text:?}");
+            assert_eq!(without_commands(safe), safe, "{safe:?}");
+        }
+        let value = serde_json::json!({"##[a]": ["\"##[b]", "\\##[c]", "::error::", "\n::error::x"]});
+        for text in [value.to_string(), serde_json::to_string_pretty(&value).unwrap()] {
+            let safe = without_commands(&text);
+            assert!(!safe.contains("##["));
+            assert_eq!(serde_json::from_str::<serde_json::Value>(&safe).unwrap(), value);
+        }
+    }
+
+    #[test]
     fn a_block_keeps_its_lines() {
         assert_eq!(block("a\n\tb\r\u{7}"), "a\n\tb\\r\\u{7}");
-        assert_eq!(block("a\n\t::error::x\nb"), "a\n\t\\u{3a}:error::x\nb");
     }
 
     #[test]

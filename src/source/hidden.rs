@@ -1,6 +1,7 @@
 //! Characters that make a file read differently from what it is.
 
 use crate::diagnostic::{Diagnostic, FileId, Label};
+use crate::render::sanitize::{acts_or_hides, hides};
 
 /// Adds a finding for each line end that editors do not show, and for each character that hides or reorders text.
 pub(super) fn look(file: FileId, text: &str, findings: &mut Vec<Diagnostic>) {
@@ -15,16 +16,73 @@ pub(super) fn look(file: FileId, text: &str, findings: &mut Vec<Diagnostic>) {
     if text.is_ascii() {
         return;
     }
-    for (offset, character) in text.char_indices().filter(|(offset, character)| *offset > 0 && hides(*character)) {
+    let mut before = None;
+    for (offset, character) in text.char_indices() {
+        let mark = offset == 0 && character == '\u{feff}';
+        let spared = mark || character.is_ascii() || belongs(before, character);
+        before = Some(character);
+        if spared || !acts_or_hides(character) {
+            continue;
+        }
         let code = u32::from(character);
         let finding = Diagnostic::warning("hidden-character", format!("U+{code:04X} hides or reorders text"));
-        let help = format!("remove it, or write `\\u{code:04x}` in double quotes");
+        let escape = if code > 0xffff { format!("\\U{code:08x}") } else { format!("\\u{code:04x}") };
+        let help = format!("remove it, or write `{escape}` in double quotes");
         findings.push(finding.at(Label::new(file, offset..offset + character.len_utf8())).help(help));
     }
 }
 
-/// Characters of no width, and those that change the direction of writing. Joiners are spared: scripts need them.
-fn hides(character: char) -> bool {
-    matches!(character, '\u{ad}' | '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}'
-        | '\u{2060}'..='\u{2064}' | '\u{2066}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+/// Whether a character that hides text is part of how the one before it is written: the joiners that scripts and emoji
+/// need, and the selectors of how an emoji looks.
+fn belongs(before: Option<char>, character: char) -> bool {
+    let emoji = |before: char| {
+        matches!(before, '©' | '®' | '\u{203c}'..='\u{27ff}' | '\u{2900}'..='\u{2bff}' | '〰' | '〽' | '㊗' | '㊙'
+            | '\u{1f000}'..='\u{1faff}')
+    };
+    // From Arabic to Myanmar, and Khmer.
+    let joined = |before: char| matches!(before, '\u{600}'..='\u{109f}' | '\u{1780}'..='\u{17ff}' | '\u{fe0f}');
+    before.is_some_and(|before| match character {
+        '\u{200c}' | '\u{200d}' => (emoji(before) || joined(before)) && (before == '\u{fe0f}' || !hides(before)),
+        '\u{fe0e}' | '\u{fe0f}' => emoji(before) && !hides(before),
+        _ => false,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::look;
+    use crate::diagnostic::Findings;
+
+    /// The codes of the hidden characters that are found.
+    fn found(text: &str) -> Vec<String> {
+        let mut findings = Findings::default();
+        let file = findings.files.add("a.yaml", "a.yaml", text.to_owned());
+        look(file, text, &mut findings.diagnostics);
+        let code = |message: &str| message.split(' ').next().unwrap_or_default().to_owned();
+        findings.diagnostics.iter().map(|finding| code(&finding.message)).collect()
+    }
+
+    #[test]
+    fn every_character_that_looks_blank_is_found() {
+        let table = [
+            0x9b, 0xa0, 0xad, 0x34f, 0x61c, 0x115f, 0x1160, 0x180e, 0x2003, 0x200b, 0x200d, 0x202e, 0x2060, 0x2066,
+            0x2800, 0x3000, 0x3164, 0xfe0f, 0xfeff, 0xffa0, 0xe0041, 0xe0100,
+        ];
+        for code in table {
+            let character = char::from_u32(code).unwrap();
+            assert_eq!(found(&format!("name: re{character}search")), [format!("U+{code:04X}")]);
+            assert_eq!(found(&format!("name: é{character}")), [format!("U+{code:04X}")]);
+        }
+    }
+
+    #[test]
+    fn what_scripts_and_emoji_need_is_spared() {
+        for text in ["\u{feff}name: a", "name: ⚠️ 👩‍🚒 👁️‍🗨️", "name: می‌خواهم", "name: क्‍ष", "name: 研究 größer — ひ"]
+        {
+            assert_eq!(found(text), [""; 0], "{text}");
+        }
+        for text in ["name: \u{2800}\u{fe0f}", "name: \u{2060}\u{200d}"] {
+            assert_eq!(found(text).len(), 2, "{text:?}");
+        }
+    }
 }

@@ -28,6 +28,7 @@ mod mcp;
 mod meaning;
 mod organizations;
 mod readme;
+mod runner;
 mod service;
 mod traps;
 mod validate;

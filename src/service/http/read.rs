@@ -139,7 +139,8 @@ impl Reader {
     async fn read_page<T: DeserializeOwned>(&self, url: &Url) -> Result<(T, Option<String>), Error> {
         let answer = self.answer(url).await?;
         let links = answer.headers.get_all(LINK).iter().filter_map(|link| link.to_str().ok());
-        let next = links.flat_map(|links| links.split(',')).find_map(next).map(str::to_owned);
+        let next = links.flat_map(|links| links.split(',')).find_map(next);
+        let next = next.map(|next| self.0.secrets().redact(next).into_owned());
         Ok((self.0.decode(url, &answer)?, next))
     }
 
@@ -179,6 +180,7 @@ fn next(link: &str) -> Option<&str> {
 }
 
 impl Connection {
+    /// The object of an answer. What we sent in secret is not in it, so that it gets neither into a message nor into a file.
     pub(super) fn decode<T: DeserializeOwned>(&self, url: &Url, answer: &Answer) -> Result<T, Error> {
         let unreadable = |cause: &str| Error::Unreadable {
             host: self.base().host(),
@@ -188,7 +190,11 @@ impl Connection {
         if json::deeper_than(json::MAX_DEPTH, &answer.body) {
             return Err(unreadable(&format!("it nests deeper than {} levels", json::MAX_DEPTH)));
         }
-        serde_json::from_slice(&answer.body).map_err(|error| unreadable(&error.to_string()))
+        let object = match self.secrets().redact_object(&answer.body) {
+            Some(object) => serde_json::from_value(object),
+            None => serde_json::from_slice(&answer.body),
+        };
+        object.map_err(|error| unreadable(&error.to_string()))
     }
 
     /// The error for an answer other than success.

@@ -1,35 +1,317 @@
-//! The secrets that a connection has sent, so that no answer can bring one back into a message.
+//! The secrets that a connection has sent, so that no answer can bring one back: what a service answers passes here
+//! before anything else sees it.
+//!
+//! Invariant: in what comes out stands no secret and no long part of one, neither as it was sent nor in a form that is
+//! usual for it: base64 (alone, or with a user name before it), percent-encoding, hexadecimal digits, JSON, HTML.
 
-use std::sync::{Mutex, PoisonError};
+use std::borrow::Cow;
+use std::ops::Range;
+use std::sync::{Arc, Mutex, PoisonError};
 
+use aho_corasick::AhoCorasick;
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::{Map, Value};
 
 /// Shorter secrets would take common words out of messages.
 const SHORTEST: usize = 4;
+/// Shorter texts are left in objects: a weak password may be a word of a policy.
+const SHORTEST_IN_OBJECTS: usize = 8;
+/// A part of this length is as good as a secret. Of a shorter secret, three quarters are.
+const LONG: usize = 16;
+
+/// What stands in the place of a secret.
+const REDACTED: &str = "[secret]";
 
 /// Every secret of one connection: the credentials and the tokens made from them.
 #[derive(Default)]
-pub(super) struct Secrets(Mutex<Vec<SecretString>>);
+pub(super) struct Secrets(Mutex<Arc<Forms>>);
+
+/// Every form of every secret, and what finds pieces of them.
+#[derive(Clone, Default)]
+struct Forms {
+    forms: Vec<Form>,
+    /// Of each pattern of `pieces` its form, and where it starts in that.
+    origins: Vec<(usize, usize)>,
+    pieces: Option<AhoCorasick>,
+}
+
+/// One way to write a secret.
+#[derive(Clone)]
+struct Form {
+    text: SecretString,
+    /// How much of it, without a gap, counts as the secret.
+    least: usize,
+    /// Whether digits of base64 beside it belong to it: its ends depend on what is encoded around it.
+    base64: bool,
+}
 
 impl Secrets {
     pub(super) fn add(&self, secret: &SecretString) {
         if secret.expose_secret().len() >= SHORTEST {
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).push(secret.clone());
+            Arc::make_mut(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner)).add(secret.expose_secret());
         }
     }
 
-    /// The text with every secret taken out, as it is and as JSON writes it.
-    pub(super) fn redact(&self, text: &str) -> String {
-        let mut text = text.to_owned();
-        for secret in self.0.lock().unwrap_or_else(PoisonError::into_inner).iter() {
-            let plain = secret.expose_secret();
-            let json = serde_json::Value::from(plain).to_string();
-            for form in [plain, json.trim_matches('"')] {
-                if text.contains(form) {
-                    text = text.replace(form, "[secret]");
-                }
+    /// What is known now, without holding up whoever adds to it.
+    fn forms(&self) -> Arc<Forms> {
+        Arc::clone(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The text of a message, without secrets.
+    pub(super) fn redact<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        self.forms().redact(text, SHORTEST)
+    }
+
+    /// The object of an answer, with every secret taken out of its keys and texts; `None` where it has none.
+    pub(super) fn redact_object(&self, body: &[u8]) -> Option<Value> {
+        let forms = self.forms();
+        let pieces = forms.pieces.as_ref()?;
+        // A text may be escaped in JSON; without that, a look at the bytes is enough.
+        if !body.contains(&b'\\') && !pieces.is_match(body) {
+            return None;
+        }
+        let mut value = serde_json::from_slice(body).ok()?;
+        forms.redact_value(&mut value).then_some(value)
+    }
+}
+
+impl Forms {
+    fn add(&mut self, secret: &str) {
+        for (text, base64) in forms(secret) {
+            let known = self.forms.iter().any(|form| form.text.expose_secret() == text);
+            if text.len() >= SHORTEST && !known {
+                let least = LONG.min((text.len() * 3 / 4).max(SHORTEST_IN_OBJECTS)).min(text.len());
+                self.forms.push(Form { text: text.into(), least, base64 });
             }
         }
-        text
+        // Each part of the least length holds one of these pieces wholly, wherever it starts.
+        let mut pieces: Vec<&[u8]> = Vec::new();
+        self.origins.clear();
+        for (index, form) in self.forms.iter().enumerate() {
+            let size = (form.least / 2).max(1);
+            for (number, piece) in form.text.expose_secret().as_bytes().chunks_exact(size).enumerate() {
+                pieces.push(piece);
+                self.origins.push((index, number * size));
+            }
+        }
+        self.pieces = AhoCorasick::builder().ascii_case_insensitive(true).build(pieces).ok();
+    }
+
+    fn redact<'a>(&self, text: &'a str, shortest: usize) -> Cow<'a, str> {
+        let found = self.find(text, shortest);
+        if found.is_empty() {
+            return Cow::Borrowed(text);
+        }
+        let mut safe = String::with_capacity(text.len());
+        let mut done = 0;
+        for Range { start, end } in found {
+            safe.push_str(text.get(done..start).unwrap_or_default());
+            // Parts beside each other are one.
+            if start > done || done == 0 {
+                safe.push_str(REDACTED);
+            }
+            done = end;
+        }
+        safe.push_str(text.get(done..).unwrap_or_default());
+        Cow::Owned(safe)
+    }
+
+    /// Where secrets stand, in order and without overlaps, at whole characters.
+    fn find(&self, text: &str, shortest: usize) -> Vec<Range<usize>> {
+        let bytes = text.as_bytes();
+        let matches = self.pieces.iter().flat_map(|pieces| pieces.find_overlapping_iter(bytes));
+        let mut found: Vec<Range<usize>> = matches
+            .filter_map(|piece| {
+                let (form, offset) = self.origins.get(piece.pattern().as_usize())?;
+                self.forms.get(*form)?.around(bytes, piece.range(), *offset).filter(|range| range.len() >= shortest)
+            })
+            .map(|range| text.floor_char_boundary(range.start)..text.ceil_char_boundary(range.end))
+            .collect();
+        found.sort_by_key(|range| (range.start, std::cmp::Reverse(range.end)));
+        found.dedup_by(|later, earlier| {
+            let overlap = later.start < earlier.end;
+            if overlap {
+                earlier.end = earlier.end.max(later.end);
+            }
+            overlap
+        });
+        found
+    }
+
+    /// Whether anything was taken out.
+    fn redact_value(&self, value: &mut Value) -> bool {
+        match value {
+            Value::Null | Value::Bool(_) | Value::Number(_) => false,
+            Value::String(text) => match self.redact(text, SHORTEST_IN_OBJECTS) {
+                Cow::Borrowed(_) => false,
+                Cow::Owned(safe) => {
+                    *text = safe;
+                    true
+                }
+            },
+            Value::Array(items) => items.iter_mut().fold(false, |any, item| self.redact_value(item) || any),
+            Value::Object(entries) => {
+                let any = entries.values_mut().fold(false, |any, value| self.redact_value(value) || any);
+                if entries.keys().all(|key| self.find(key, SHORTEST_IN_OBJECTS).is_empty()) {
+                    return any;
+                }
+                let named =
+                    |(key, value): (String, Value)| (self.redact(&key, SHORTEST_IN_OBJECTS).into_owned(), value);
+                *entries = std::mem::take(entries).into_iter().map(named).collect::<Map<_, _>>();
+                true
+            }
+        }
+    }
+}
+
+impl Form {
+    /// What of this form stands around a piece of it; `None` where it is too little.
+    fn around(&self, text: &[u8], piece: Range<usize>, offset: usize) -> Option<Range<usize>> {
+        let form = self.text.expose_secret().as_bytes();
+        let same = |(one, other): &(&u8, &u8)| one.eq_ignore_ascii_case(other);
+        let before =
+            text.get(..piece.start)?.iter().rev().zip(form.get(..offset)?.iter().rev()).take_while(same).count();
+        let after = text.get(piece.end..)?.iter().zip(form.get(offset + piece.len()..)?).take_while(same).count();
+        let (mut start, mut end) = (piece.start - before, piece.end + after);
+        if end - start < self.least {
+            return None;
+        }
+        if self.base64 {
+            let digit = |byte: &&u8| byte.is_ascii_alphanumeric() || b"+/-_=".contains(byte);
+            start -= text.get(..start)?.iter().rev().take_while(digit).count();
+            end += text.get(end..)?.iter().take_while(digit).count();
+        }
+        Some(start..end)
+    }
+}
+
+/// The ways to write a secret, and whether each is in base64. Letter case is no difference; a JWT's parts are long parts
+/// of it; and what is encoded together with a user name has the same digits from some place on.
+fn forms(secret: &str) -> Vec<(String, bool)> {
+    let json = serde_json::Value::from(secret).to_string();
+    let json = json.get(1..json.len() - 1).unwrap_or_default().to_owned();
+    let html = [('&', "&amp;"), ('<', "&lt;"), ('>', "&gt;"), ('"', "&quot;"), ('\'', "&#39;")];
+    let html = html.iter().fold(secret.to_owned(), |text, (sign, name)| text.replace(*sign, name));
+    let percent = |kept: &str, blank: &str| {
+        let encode = |byte: u8| match byte {
+            b' ' => blank.to_owned(),
+            _ if byte.is_ascii_alphanumeric() || kept.as_bytes().contains(&byte) => char::from(byte).to_string(),
+            _ => format!("%{byte:02X}"),
+        };
+        secret.bytes().map(encode).collect::<String>()
+    };
+    let mut forms: Vec<(String, bool)> = vec![
+        (secret.to_owned(), false),
+        (json.replace('/', "\\/"), false),
+        (json, false),
+        (html, false),
+        (percent("-._~", "%20"), false),               // RFC 3986
+        (percent("-._~!'()*", "%20"), false),          // `encodeURIComponent`
+        (percent("-._~!$&'()*+,;=:@/", "%20"), false), // in a path
+        (percent("-._*", "+"), false),                 // in a form
+        (secret.bytes().map(|byte| format!("{byte:02x}")).collect(), false),
+    ];
+    for before in 0..3 {
+        let bytes = [&[0; 2][..before], secret.as_bytes()].concat();
+        // Digits that hold bits of what stands around it are not the same each time.
+        let foreign = [0, 2, 3].get(before).copied().unwrap_or_default();
+        for text in [STANDARD_NO_PAD.encode(&bytes), URL_SAFE_NO_PAD.encode(&bytes)] {
+            let end = if bytes.len() % 3 == 0 { text.len() } else { text.len() - 1 };
+            forms.push((text.get(foreign..end).unwrap_or_default().to_owned(), true));
+        }
+    }
+    forms
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::{STANDARD, URL_SAFE, URL_SAFE_NO_PAD};
+    use secrecy::SecretString;
+    use serde_json::json;
+
+    use super::Secrets;
+
+    const PAT: &str = "dckr_pat_aB3-xY7_kLm9Qr2TzW5uVbN8cDe";
+    const PASSWORD: &str = "pass \"w<rd\\&é/100%";
+    const JWT: &str =
+        "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJzb21lb25lIiwiZXhwIjoxNzkyNTY4MjgwfQ.c2lnbmF0dXJlLW9mLXRoZS10b2tlbg";
+
+    fn secrets() -> Secrets {
+        let secrets = Secrets::default();
+        for secret in [PAT, PASSWORD, JWT, "short"] {
+            secrets.add(&SecretString::from(secret));
+        }
+        secrets
+    }
+
+    #[test]
+    fn no_form_of_a_secret_comes_through() {
+        let table: Vec<(&str, String)> = vec![
+            ("as it is", PAT.to_owned()),
+            ("in a sentence", format!("no `{PAT}` here")),
+            ("in capitals", PAT.to_uppercase()),
+            ("cut at its end", PAT[..PAT.len() - 1].to_owned()),
+            ("cut at its start", PAT[3..].to_owned()),
+            ("half of it", PAT[..18].to_owned()),
+            ("its middle", PAT[10..30].to_owned()),
+            ("base64", STANDARD.encode(PAT)),
+            ("base64 without padding", STANDARD.encode(PAT).trim_end_matches('=').to_owned()),
+            ("base64 for addresses", URL_SAFE.encode(PASSWORD)),
+            ("basic", format!("Basic {}", STANDARD.encode(format!("someone:{PAT}")))),
+            ("basic, another name", STANDARD.encode(format!("someone-else:{PAT}"))),
+            ("basic, one more", STANDARD.encode(format!("ab:{PAT}"))),
+            ("base64 inside of more", STANDARD.encode(format!(r#"{{"secret":"{PAT}"}}"#))),
+            ("percent-encoded", "pass%20%22w%3crd%5c%26%c3%a9%2f100%25".to_owned()),
+            ("as a form", "pass+%22w%3Crd%5C%26%C3%A9%2F100%25".to_owned()),
+            ("JSON", json!(PASSWORD).to_string()),
+            ("HTML", "pass &quot;w&lt;rd\\&amp;é/100%".to_owned()),
+            ("hexadecimal", PAT.bytes().map(|byte| format!("{byte:02X}")).collect()),
+            ("claims of a JWT", JWT.split('.').nth(1).unwrap().to_owned()),
+            ("signature of a JWT", JWT.split('.').nth(2).unwrap().to_owned()),
+            ("a JWT without its signature", JWT.rsplit_once('.').unwrap().0.to_owned()),
+            ("JWT in base64", URL_SAFE_NO_PAD.encode(JWT)),
+            ("short", "a short one".to_owned()),
+        ];
+        for (form, text) in table {
+            let safe = secrets().redact(&text).into_owned();
+            assert!(safe.contains("[secret]"), "{form}: {safe}");
+            // Nothing of eight characters is left of what was written.
+            for part in text.as_bytes().windows(8).filter(|_| form != "in a sentence" && form != "short") {
+                assert!(!safe.as_bytes().windows(8).any(|other| other == part), "{form}: {safe} of {text}");
+            }
+        }
+    }
+
+    #[test]
+    fn other_text_stays() {
+        for text in ["", "dckr_pat_", "dckr_pat_other", "password", "research", "né", "eyJhbGciOiJ", "shor t", "a%20b"]
+        {
+            assert_eq!(secrets().redact(text), text);
+        }
+        // A weak password is a word like others, in what is planned.
+        assert_eq!(secrets().redact_object(br#"{"name": "a short one\n"}"#), None);
+        assert_eq!(secrets().redact_object(br#"{"name": "research"}"#), None);
+        assert_eq!(Secrets::default().redact_object(br#"{"name": "a\\b"}"#), None);
+    }
+
+    #[test]
+    fn objects_hold_no_secret_in_texts_and_keys() {
+        let escaped: String = PAT.bytes().map(|byte| format!("\\u{byte:04x}")).collect();
+        let table = [
+            (json!({"org": PAT, "n": 1}).to_string(), json!({"org": "[secret]", "n": 1})),
+            (
+                json!({"a": [{"b": format!("x {PAT} y {PAT}")}]}).to_string(),
+                json!({"a": [{"b": "x [secret] y [secret]"}]}),
+            ),
+            (json!({PAT: null, "b": "c"}).to_string(), json!({"[secret]": null, "b": "c"})),
+            (format!(r#"{{"org": "{escaped}"}}"#), json!({"org": "[secret]"})),
+            (json!({"org": PASSWORD}).to_string(), json!({"org": "[secret]"})),
+        ];
+        for (body, safe) in table {
+            assert_eq!(secrets().redact_object(body.as_bytes()), Some(safe), "{body}");
+        }
     }
 }

@@ -4,6 +4,7 @@ mod bounds;
 mod command;
 mod credentials;
 mod docker;
+mod echo;
 mod odd;
 mod transport;
 mod vijil;
