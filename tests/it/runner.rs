@@ -40,7 +40,7 @@ fn workspace() -> TempDir {
             &format!("policy{number} ##[error]x.yaml"),
             format!(
                 "apiVersion: seawall/v1\nkind: NetworkPolicy\nname: {name}\ndescription: {name}\nrules:\n  - name: {name} # {text}\n    \
-                 decision: allow\n    actions: [connect:tcp]\n    resources: [\"*.example.com\"] # {text}\n"
+                 decision:   allow\n    actions: [connect:tcp]\n    resources: [\"*.example.com\"] # {text}\n"
             ),
         );
         write(

@@ -41,8 +41,12 @@ impl Explain for Error {
             Self::Unknown { .. } => return Some("run again: a comment that is there is edited".to_owned()),
             Self::EndlessPages { .. } => return Some("check that `GITHUB_API_URL` is GitHub's own API".to_owned()),
         };
+        let locked = refusal.is_some_and(|refusal| refusal.message.to_ascii_lowercase().contains("locked"));
         let hint = match (refusal.map(|refusal| refusal.status), self) {
             (Some(401), _) => "the token is not valid, or has expired",
+            (Some(403), _) if locked => {
+                "unlock the conversation of the pull request, or read the plan in the job's summary"
+            }
             (Some(403), _) => "the token may not do this: a job needs `permissions: pull-requests: write`",
             (Some(404), _) => "check the repository and the pull request, and that the token may see them",
             (_, Self::Http(error)) => return error.hint(),
@@ -55,6 +59,29 @@ impl Explain for Error {
         match self {
             Self::Http(error) => error.exit(),
             Self::Refused { .. } | Self::Unknown { .. } | Self::EndlessPages { .. } => Exit::Failed,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Error, Explain as _, Refusal};
+
+    #[test]
+    fn what_github_said_is_told_with_what_to_do() {
+        let table = [
+            (403, "Unable to create comment because issue is locked.", Some("unlock the conversation")),
+            (403, "Resource not accessible by integration", Some("pull-requests: write")),
+            (401, "Bad credentials", Some("has expired")),
+            (422, "Validation Failed: Body is too long", None),
+        ];
+        for (status, message, hint) in table {
+            let refusal = Refusal { status, code: None, message: message.to_owned() };
+            let error = Error::Refused { host: "api.github.com".to_owned(), refusal };
+            assert!(error.to_string().contains(message), "{error}");
+            let said = error.hint();
+            assert_eq!(said.is_some(), hint.is_some(), "{said:?}");
+            assert!(said.unwrap_or_default().contains(hint.unwrap_or_default()), "{error}");
         }
     }
 }

@@ -25,7 +25,8 @@ pub struct Refusal {
 
 impl Refusal {
     /// Reads `{"error": {"code", "message"}}` of the governance service, `{"message", "errinfo", "detail"}` of Docker
-    /// Hub (any subset), `{"error": "…"}`, the lists of `{"detail": [{"loc", "msg"}]}`, plain text, and what an HTML page shows.
+    /// Hub (any subset), `{"message", "errors": […]}` of GitHub, `{"error": "…"}`, the lists of
+    /// `{"detail": [{"loc", "msg"}]}`, plain text, and what an HTML page shows.
     pub(super) fn read(status: u16, body: &[u8], secrets: &Secrets) -> Self {
         let (code, message) = match serde_json::from_slice::<Value>(body) {
             Ok(body) => envelope(&body),
@@ -57,8 +58,24 @@ impl fmt::Display for Refusal {
 fn envelope(body: &Value) -> (Option<String>, String) {
     let text = |pointer: &str| body.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
     let message = ["/error/message", "/error", "/message", "/detail"].into_iter().find_map(text);
-    let message = message.or_else(|| invalid(body.get("detail")?.as_array()?));
-    (text("/error/code").or_else(|| text("/code")), message.unwrap_or_default())
+    let message = message.or_else(|| invalid(body.get("detail")?.as_array()?)).unwrap_or_default();
+    let message = match body.get("errors").and_then(Value::as_array).and_then(|errors| details(errors)) {
+        Some(details) if message.is_empty() => details,
+        Some(details) => format!("{message}: {details}"),
+        None => message,
+    };
+    (text("/error/code").or_else(|| text("/code")), message)
+}
+
+/// GitHub's list of what is wrong, of which each says a field and a code, or a message, or is one.
+fn details(errors: &[Value]) -> Option<String> {
+    let one = |error: &Value| {
+        let text = |field: &str| error.get(field).and_then(Value::as_str);
+        let place = || Some(format!("{} {}", text("field")?, text("code")?));
+        error.as_str().or_else(|| text("message")).map(str::to_owned).or_else(place)
+    };
+    let all: Vec<String> = errors.iter().filter_map(one).collect();
+    (!all.is_empty()).then(|| all.join("; "))
 }
 
 /// The list of a framework's validation: `body.action: Field required; …`.
@@ -144,6 +161,12 @@ mod tests {
                 r#"{"detail":[{"loc":["query","reason"],"msg":"Field required","type":"missing"},{"loc":["body",0],"msg":"no"}]}"#,
                 "404: query.reason: Field required; body.0: no",
             ),
+            (
+                r#"{"message":"Validation Failed","errors":[{"resource":"IssueComment","code":"unprocessable","field":"data","message":"Body is too long"},{"field":"body","code":"missing"},"no"]}"#,
+                "404: Validation Failed: Body is too long; body missing; no",
+            ),
+            (r#"{"errors":["no"]}"#, "404: no"),
+            (r#"{"message":"gone","errors":[{}]}"#, "404: gone"),
             (r#"{"error":"rate limit exceeded"}"#, "404: rate limit exceeded"),
             (r#"{"message":{"odd":1}}"#, "404"),
             ("upstream\n  connect  error", "404: upstream connect error"),

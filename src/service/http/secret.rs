@@ -214,11 +214,11 @@ fn forms(secret: &str) -> Vec<(String, bool)> {
         (secret.bytes().map(|byte| format!("{byte:02x}")).collect(), false),
     ];
     for before in 0..3 {
-        let bytes = [&[0; 2][..before], secret.as_bytes()].concat();
+        let bytes = [vec![0; before], secret.as_bytes().to_vec()].concat();
         // Digits that hold bits of what stands around it are not the same each time.
         let foreign = [0, 2, 3].get(before).copied().unwrap_or_default();
         for text in [STANDARD_NO_PAD.encode(&bytes), URL_SAFE_NO_PAD.encode(&bytes)] {
-            let end = if bytes.len() % 3 == 0 { text.len() } else { text.len() - 1 };
+            let end = if bytes.len().is_multiple_of(3) { text.len() } else { text.len() - 1 };
             forms.push((text.get(foreign..end).unwrap_or_default().to_owned(), true));
         }
     }
