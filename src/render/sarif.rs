@@ -9,6 +9,9 @@ use serde_json::{Value, json};
 use crate::check::{Check, TABLE};
 use crate::diagnostic::{Diagnostic, Findings, Label, Severity, SourceFile};
 
+/// Where a finding is shown that has no place of its own.
+const SETTINGS: &str = "seawall.yaml";
+
 /// The findings as one SARIF log with one run, indented, with a line end. Paths are relative to `folder`, which is to be
 /// the root of the repository.
 #[must_use]
@@ -58,9 +61,8 @@ fn result(findings: &Findings, diagnostic: &Diagnostic, folder: &Path) -> Value 
         if let Some(index) = index {
             fields.insert("ruleIndex".to_owned(), index.into());
         }
-        if let Some(label) = primary {
-            fields.insert("locations".to_owned(), json!([location(label)]));
-        }
+        let place = primary.as_ref().map_or_else(|| settings(findings, folder), location);
+        fields.insert("locations".to_owned(), json!([place]));
         if !related.is_empty() {
             let related = related.iter().map(location).collect();
             fields.insert("relatedLocations".to_owned(), Value::Array(related));
@@ -87,6 +89,13 @@ fn location(file: &SourceFile, label: &Label, folder: &Path) -> Value {
         fields.insert("message".to_owned(), json!({"text": plain(message)}));
     }
     location
+}
+
+/// The start of the workspace's settings: GitHub takes no log with a result that is nowhere.
+fn settings(findings: &Findings, folder: &Path) -> Value {
+    let file = findings.files.iter().map(|(_, file)| file).find(|file| file.name == SETTINGS);
+    let path = file.map_or(Path::new(SETTINGS), |file| file.path.strip_prefix(folder).unwrap_or(&file.path));
+    json!({"physicalLocation": {"artifactLocation": {"uri": uri(path)}, "region": {"startLine": 1}}})
 }
 
 /// A path as a URI reference (RFC 3986): relative, or `file:` for an absolute path.
@@ -119,6 +128,20 @@ fn encoded(segment: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_result_has_a_location() {
+        let mut findings = Findings::default();
+        findings.diagnostics.push(Diagnostic::warning("linked-folder", "a linked folder is not searched"));
+        let uris = |findings: &Findings| {
+            let log: Value = serde_json::from_str(&sarif(findings, Path::new("/work"))).unwrap();
+            log.pointer("/runs/0/results/0/locations/0/physicalLocation").unwrap().clone()
+        };
+        assert_eq!(uris(&findings), json!({"artifactLocation": {"uri": "seawall.yaml"}, "region": {"startLine": 1}}));
+        findings.files.add("a.yaml", "/work/p/a.yaml", "");
+        findings.files.add("seawall.yaml", "/work/p/seawall.yaml", "");
+        assert_eq!(uris(&findings)["artifactLocation"]["uri"], "p/seawall.yaml");
+    }
 
     #[test]
     fn paths_become_references() {
