@@ -212,6 +212,7 @@ fn forms(secret: &str) -> Vec<(String, bool)> {
         (percent("-._~!$&'()*+,;=:@/", "%20"), false), // in a path
         (percent("-._*", "+"), false),                 // in a form
         (secret.bytes().map(|byte| format!("{byte:02x}")).collect(), false),
+        (secret.bytes().map(|byte| format!("%{byte:02x}")).collect(), false),
     ];
     for before in 0..3 {
         let bytes = [vec![0; before], secret.as_bytes().to_vec()].concat();
@@ -268,6 +269,7 @@ mod tests {
             ("as a form", "pass+%22w%3Crd%5C%26%C3%A9%2F100%25".to_owned()),
             ("JSON", json!(PASSWORD).to_string()),
             ("HTML", "pass &quot;w&lt;rd\\&amp;é/100%".to_owned()),
+            ("percent-encoded wholly", PAT.bytes().map(|byte| format!("%{byte:02x}")).collect()),
             ("hexadecimal", PAT.bytes().map(|byte| format!("{byte:02X}")).collect()),
             ("claims of a JWT", JWT.split('.').nth(1).unwrap().to_owned()),
             ("signature of a JWT", JWT.split('.').nth(2).unwrap().to_owned()),
