@@ -151,9 +151,11 @@ impl Forms {
                     true
                 }
             },
-            Value::Array(items) => items.iter_mut().fold(false, |any, item| self.redact_value(item) || any),
+            Value::Array(items) => {
+                items.iter_mut().filter_map(|item| self.redact_value(item).then_some(())).count() > 0
+            }
             Value::Object(entries) => {
-                let any = entries.values_mut().fold(false, |any, value| self.redact_value(value) || any);
+                let any = entries.values_mut().filter_map(|value| self.redact_value(value).then_some(())).count() > 0;
                 if entries.keys().all(|key| self.find(key, SHORTEST_IN_OBJECTS).is_empty()) {
                     return any;
                 }
