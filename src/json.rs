@@ -8,6 +8,9 @@ pub(crate) const MAX_DEPTH: usize = 64;
 /// The deepest snapshot, which wraps what services answered.
 pub(crate) const MAX_FILE_DEPTH: usize = 80;
 
+/// The most values of a snapshot: several times those of a full organization.
+pub(crate) const MAX_FILE_VALUES: usize = 10_000_000;
+
 /// The deepest level of a text, and how many values it may hold at most; of a text that is not JSON, some numbers.
 #[must_use]
 pub(crate) fn measure(text: &[u8]) -> (usize, usize) {

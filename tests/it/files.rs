@@ -63,7 +63,9 @@ fn pipe(path: &Path) {
 #[test]
 fn no_document_and_no_file_that_one_names_leads_elsewhere() {
     let agent = |file: &str| {
-        format!("apiVersion: seawall/v1\nkind: AgentPolicy\nname: A\nstatus: draft\nsource_file: {file}\nrules: []\n")
+        format!(
+            "apiVersion: seawall/v1\nkind: AgentPolicy\nname: A\ncategory: security\nstatus: draft\nsource_file: {file}\nrules: []\n"
+        )
     };
     let cedar = |file: &str| format!("apiVersion: seawall/v1\nkind: McpPolicy\nname: M\ncedar_file: {file}\n");
     let table: [(&str, Option<String>, Option<&str>, &str); 10] = [
@@ -151,7 +153,8 @@ fn a_seed_is_a_file_of_the_workspace() {
             "apiVersion: seawall/v1\nkind: Workspace\ninclude: [agent.yaml]\nvijil: {{endpoint: embedded, seed: {seed}}}\n"
         );
         let checkout = Checkout::new(&settings);
-        let agent = "apiVersion: seawall/v1\nkind: AgentPolicy\nname: A\nstatus: draft\nrules: []\n";
+        let agent =
+            "apiVersion: seawall/v1\nkind: AgentPolicy\nname: A\ncategory: security\nstatus: draft\nrules: []\n";
         checkout.write("repository/w/agent.yaml", agent);
         pipe(&checkout.workspace().join("pipe"));
         if is_link {

@@ -89,7 +89,7 @@ impl Snapshot {
             format_version: u64,
         }
         let shape = |error: serde_json::Error| SnapshotError::Shape(error.to_string());
-        refuse_depth(text)?;
+        refuse_excess(text)?;
         let Version { format_version } = serde_json::from_str(text).map_err(shape)?;
         if format_version != u64::from(FORMAT_VERSION) {
             return Err(SnapshotError::Version(format_version));
@@ -118,7 +118,7 @@ impl Snapshot {
     ///
     /// As [`Self::parse`], for any of them.
     pub fn parse_each(text: &str) -> Result<Vec<Self>, SnapshotError> {
-        refuse_depth(text)?;
+        refuse_excess(text)?;
         let value: serde_json::Value =
             serde_json::from_str(text).map_err(|error| SnapshotError::Shape(error.to_string()))?;
         match value.get("snapshots").and_then(serde_json::Value::as_array) {
@@ -171,12 +171,14 @@ impl From<&Live> for Snapshot {
     }
 }
 
-/// A plan from what nests too deeply could be saved, and not be read back.
-fn refuse_depth(text: &str) -> Result<(), SnapshotError> {
-    match json::deeper_than(json::MAX_FILE_DEPTH, text.as_bytes()) {
-        true => Err(SnapshotError::Shape(format!("it nests deeper than {} levels", json::MAX_FILE_DEPTH))),
-        false => Ok(()),
-    }
+/// A plan from what nests too deeply could be saved, and not be read back; and values take more memory than their text.
+fn refuse_excess(text: &str) -> Result<(), SnapshotError> {
+    let (depth, values) = json::measure(text.as_bytes());
+    let faults = [
+        (depth > json::MAX_FILE_DEPTH, format!("it nests deeper than {} levels", json::MAX_FILE_DEPTH)),
+        (values > json::MAX_FILE_VALUES, format!("it holds more than {} values", json::MAX_FILE_VALUES)),
+    ];
+    faults.into_iter().find(|(is_fault, _)| *is_fault).map_or(Ok(()), |(_, fault)| Err(SnapshotError::Shape(fault)))
 }
 
 fn once<'a>(what: &'static str, ids: impl Iterator<Item = &'a String>) -> Result<(), SnapshotError> {

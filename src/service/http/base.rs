@@ -210,6 +210,9 @@ fn as_written(text: &str, host: &str, port: Option<u16>) -> Result<(), BaseUrlEr
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     let (authority, path) = rest.split_at(end);
     let path = path.split(['?', '#']).next().unwrap_or_default().trim_end_matches('/');
+    if authority.is_empty() {
+        return not_url("no host behind `://`");
+    }
     if authority.contains('@') {
         return Err(BaseUrlError::Extra("user or password"));
     }

@@ -30,8 +30,8 @@ pub use open::{check_named_folder, open_state, read_named, read_own};
 pub use scratch::Scratch;
 pub use write::write_named;
 
-/// The largest snapshot or saved plan that is read, in bytes: some times the text of a full organization of each service.
-pub const MAX_STATE_BYTES: u64 = 256 << 20;
+/// The largest snapshot or saved plan that is read, in bytes: twice the text of a full organization.
+pub const MAX_STATE_BYTES: u64 = 128 << 20;
 
 /// Why a file is not opened, as a phrase behind its name.
 #[derive(Debug, thiserror::Error)]

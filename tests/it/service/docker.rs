@@ -125,7 +125,7 @@ async fn pages_that_never_end_and_answers_about_something_else_are_errors() {
     .await;
     let client = Client::new(&odd.base(), "someone", SECRET, "my-org", limits());
     let error = client.reader.live().await.unwrap_err();
-    assert!(matches!(error, Error::EndlessPages { what: "policies", .. }), "{error}");
+    assert!(matches!(error, Error::Http(seawall::service::http::Error::Unbounded { what: "policies", .. })), "{error}");
 
     let odd = Odd::start(|_, request| match request.path.split('?').next() {
         Some(path) if path.ends_with("/groups") => json(200, r#"{"results":[],"next":null}"#),
