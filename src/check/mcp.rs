@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::{Check, Input, Run};
+use super::{Check, Input, Run, skipped};
 use crate::access::cedar::{self, Effect, Finding, Statement, code};
 use crate::diagnostic::{Diagnostic, FileId, Files, Severity};
 use crate::document::{DEFAULT_SCHEMA_URL, Declared, origin};
@@ -323,22 +323,32 @@ fn check_covers(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
 }
 
 fn look_for_covers(policies: &[(&Declared<'_>, Vec<Arc<Statement>>)], findings: &mut Vec<Diagnostic>) {
+    let of = |statements: &'_ [Arc<Statement>], effect| {
+        statements.iter().filter(move |one| one.effect == effect).map(Arc::clone).collect::<Vec<_>>()
+    };
+    let forbids: Vec<(usize, Arc<Statement>)> = policies
+        .iter()
+        .enumerate()
+        .flat_map(|(index, (_, statements))| of(statements, Effect::Forbid).into_iter().map(move |one| (index, one)))
+        .collect();
+    let mut covering = cedar::Covering::new(forbids.iter().map(|(index, forbid)| ((*index, forbid), &**forbid)));
     for (index, (policy, statements)) in policies.iter().enumerate() {
-        for permit in statements.iter().filter(|statement| statement.effect == Effect::Permit) {
-            let covering = policies.iter().enumerate().filter(|(other, (wider, _))| {
-                *other != index && governs_all(&wider.desired.policy.scope, &policy.desired.policy.scope)
+        for permit in of(statements, Effect::Permit) {
+            let forbid = covering.of(&permit).into_iter().find_map(|(other, forbid)| {
+                let (wider, _) = policies.get(*other).filter(|_| *other != index)?;
+                let governs = governs_all(&wider.desired.policy.scope, &policy.desired.policy.scope);
+                governs.then_some((*wider, *forbid))
             });
-            let forbid = covering.flat_map(|(_, (wider, statements))| statements.iter().map(move |one| (wider, one)));
-            let mut forbid = forbid.filter(|(_, one)| one.effect == Effect::Forbid && cedar::covers(one, permit));
-            if let Some((wider, forbid)) = forbid.next() {
-                let place = policy.cedar_label(&permit.span);
-                let message =
-                    format!("a `forbid` of `{}` covers all that this `permit` grants", wider.desired.policy.name);
-                let related = wider.cedar_label(&forbid.span).saying("the `forbid` stands here");
-                let help = "remove the `permit`, or narrow the `forbid` with a condition";
-                findings.push(Diagnostic::warning(code::COVERED_PERMIT, message).at(place).related(related).help(help));
-            }
+            let Some((wider, forbid)) = forbid else { continue };
+            let place = policy.cedar_label(&permit.span);
+            let message = format!("a `forbid` of `{}` covers all that this `permit` grants", wider.desired.policy.name);
+            let related = wider.cedar_label(&forbid.span).saying("the `forbid` stands here");
+            let help = "remove the `permit`, or narrow the `forbid` with a condition";
+            findings.push(Diagnostic::warning(code::COVERED_PERMIT, message).at(place).related(related).help(help));
         }
+    }
+    if !covering.is_complete() {
+        findings.push(skipped::note(&[code::COVERED_PERMIT], "the conditions of MCP statements"));
     }
 }
 

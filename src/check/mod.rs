@@ -31,6 +31,7 @@ mod ownership;
 mod reading;
 mod silence;
 mod sites;
+mod skipped;
 mod table;
 mod teams;
 mod verdict;

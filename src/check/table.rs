@@ -3,7 +3,7 @@
 use super::{
     Check, address_deny, agent_pairs, agents, broad_allow, covered_rule, denied_allow, filesystem_path, host,
     http_allow, http_path, idle_deny, layers, limits, look_alike, mcp, metadata, mounts, names, orgs, ownership,
-    reading, teams, wildcard,
+    reading, skipped, teams, wildcard,
 };
 
 /// All checks in groups, in the order of the documentation.
@@ -31,4 +31,5 @@ pub static TABLE: &[&[Check]] = &[
     orgs::CHECKS,
     agents::CHECKS,
     agent_pairs::CHECKS,
+    skipped::CHECKS,
 ];

@@ -47,7 +47,7 @@ pub(super) fn compare(old: &[Policy], new: &[Policy], teams: &TeamDirectory) -> 
             };
             let mut names: Vec<String> = keys.iter().map(|key| teams.name(key).to_owned()).collect();
             names.sort();
-            found.push(Governed { audience: Audience { teams: names }, domain, change });
+            found.push(Governed { audience: Audience { teams: names, alike: Vec::new() }, domain, change });
         };
         add(&[], old.everybody, new.everybody);
         for team in old.teams.union(&new.teams) {

@@ -8,7 +8,7 @@
 //! then one team's allow lets them through, at most one other team's deny stops them in the old end, and at most one in
 //! the new: a member of just these three is let through by the state and by neither end.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::access::{Point, Role};
 use crate::model::{Decision, Domain, Scope};
@@ -89,6 +89,17 @@ impl State {
     }
 }
 
+/// The teams of some scopes, one for all that are in the same of them: what one of these may do, each may.
+fn told_apart<'a>(scopes: impl Iterator<Item = &'a Scope>) -> BTreeSet<&'a str> {
+    let scopes: BTreeSet<&Scope> = scopes.collect();
+    let mut memberships: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for (number, scope) in scopes.into_iter().enumerate() {
+        scope.teams().into_iter().for_each(|team| memberships.entry(team).or_default().push(number));
+    }
+    let mut known: BTreeSet<Vec<usize>> = BTreeSet::new();
+    memberships.into_iter().filter(|(_, own)| known.insert(own.clone())).map(|(team, _)| team).collect()
+}
+
 fn governs(scope: &Scope, audience: &[&str]) -> bool {
     match scope {
         Scope::Organization => true,
@@ -162,7 +173,7 @@ impl Space {
         if old.is_subset(&now) || new.is_subset(&now) {
             return None;
         }
-        let teams: BTreeSet<&str> = old.iter().chain(&new).flat_map(|scope| scope.teams()).collect();
+        let teams = told_apart(old.iter().chain(&new).chain(&now).copied());
         let by = |scopes: &BTreeSet<&Scope>, who: &[&str]| scopes.iter().any(|scope| governs(scope, who));
         let lost = |who: &[&str]| by(&old, who) && by(&new, who) && !by(&now, who);
         if lost(&[]) {
@@ -231,17 +242,23 @@ impl<'a> View<'a> {
         self.scope(group).is_some_and(|scope| governs(scope, audience))
     }
 
-    fn teams(&self, groups: &BTreeSet<usize>) -> BTreeSet<&'a str> {
-        groups.iter().filter_map(|group| self.scope(*group)).flat_map(Scope::teams).collect()
+    fn scopes(&self, groups: &BTreeSet<usize>) -> BTreeSet<&'a Scope> {
+        groups.iter().filter_map(|group| self.scope(*group)).collect()
     }
 }
 
 /// The audiences that can show an opening: one that is let through, with up to two that are stopped at the ends.
 fn audiences<'a>(request: &Request, now: &View<'a>, old: &View<'a>, new: &View<'a>) -> Vec<Vec<&'a str>> {
     let (lets, stops) = request.sides();
-    let stopped: BTreeSet<&str> = old.teams(&stops).union(&new.teams(&stops)).copied().collect();
+    let sides = [&lets, &stops].into_iter().flat_map(|side| [now, old, new].map(|view| view.scopes(side)));
+    let told_apart = told_apart(sides.flatten());
+    let within = |scopes: &BTreeSet<&Scope>| -> BTreeSet<&'a str> {
+        let has = |team: &&str| scopes.iter().any(|scope| matches!(scope, Scope::Teams(own) if own.contains(*team)));
+        told_apart.iter().copied().filter(has).collect()
+    };
+    let stopped = within(&old.scopes(&stops).union(&new.scopes(&stops)).copied().collect());
     let mut audiences = Vec::new();
-    for first in std::iter::once(None).chain(now.teams(&lets).into_iter().map(Some)) {
+    for first in std::iter::once(None).chain(within(&now.scopes(&lets)).into_iter().map(Some)) {
         let alone: Vec<&str> = first.into_iter().collect();
         for second in &stopped {
             for third in stopped.range::<&str, _>(second..) {
@@ -251,4 +268,23 @@ fn audiences<'a>(request: &Request, now: &View<'a>, old: &View<'a>, new: &View<'
         audiences.push(alone);
     }
     audiences
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_team_stands_for_all_in_the_same_scopes() {
+        let scope = |teams: &str| Scope::of(teams.split(' ').filter(|team| !team.is_empty()).map(str::to_owned));
+        for (scopes, expected) in [
+            (&["a b c"][..], &["a"][..]),
+            (&["a b c", "b c d"], &["a", "b", "d"]),
+            (&["a b c", "a b c", ""], &["a"]),
+            (&[], &[]),
+        ] {
+            let scopes: Vec<Scope> = scopes.iter().map(|teams| scope(teams)).collect();
+            assert_eq!(told_apart(scopes.iter()).into_iter().collect::<Vec<_>>(), expected, "{scopes:?}");
+        }
+    }
 }

@@ -220,11 +220,8 @@ fn write_group(page: &mut Page, group: &Group<'_>) {
 fn people(audience: &Audience) -> String {
     match audience.teams.as_slice() {
         [] => "the whole organization".to_owned(),
-        [team] => format!("members of {}", code(team)),
-        teams => {
-            let names: Vec<String> = teams.iter().map(|team| code(team)).collect();
-            format!("members of {} together", names.join(" and "))
-        }
+        teams @ [_] => format!("members of {}", audience.names(teams, code).concat()),
+        teams => format!("members of {} together", audience.names(teams, code).join(" and ")),
     }
 }
 

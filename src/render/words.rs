@@ -355,7 +355,7 @@ mod tests {
     use crate::plan::meaning::{Audience, Gain, Meaning};
 
     fn gain(team: &str, access: &str, widens: bool, narrows: bool) -> Gain {
-        let audience = Audience { teams: vec![team.to_owned()] };
+        let audience = Audience { teams: vec![team.to_owned()], alike: Vec::new() };
         Gain {
             audience,
             access: access.to_owned().into(),

@@ -1,8 +1,8 @@
 //! Walks a trie with a pattern rather than with a target.
 //!
 //! A pattern and a trie are walked together, each pair of a place in the pattern and a node once, so that the cost is at
-//! most their product however many `**` there are. Invariant: what is said not to meet a pattern certainly matches nothing
-//! of it, however open questions are settled.
+//! most their product however many `**` there are; and after [`MOST_PAIRS`] of them the two are taken to meet. Invariant:
+//! what is said not to meet a pattern certainly matches nothing of it, however open questions are settled.
 
 use std::collections::BTreeSet;
 
@@ -10,6 +10,9 @@ use super::path;
 use super::pattern::{Sequence, Token};
 use super::trie::{ANY, Case, HOMES, Node, Trie, fold};
 use crate::hash::HashSet;
+
+/// So many pairs are looked at for one pattern.
+const MOST_PAIRS: usize = 10_000;
 
 impl Trie {
     /// Whether `is_met` takes any clause that may match something that `pattern` matches.
@@ -56,7 +59,7 @@ impl Trie {
         };
         let stay = edges.stays.then_some(node);
         literals
-            || edges.globs.iter().any(|(_, to)| both(*to))
+            || edges.globs.values().any(|to| both(*to))
             || edges.one.into_iter().chain(edges.deep).chain(edges.inner).chain(stay).any(both)
     }
 }
@@ -117,7 +120,8 @@ impl<'a, F: FnMut(u32) -> bool> Search<'a, F> {
                 continue;
             }
             let edges = self.trie.edges(node);
-            self.found = at == self.tokens.len() && edges.accepts.iter().any(|hit| (self.is_met)(hit.clause));
+            self.found = self.seen.len() > MOST_PAIRS
+                || at == self.tokens.len() && edges.accepts.iter().any(|hit| (self.is_met)(hit.clause));
             self.queue.push((at, node));
             others.extend(edges.inner.map(|inner| (at, inner)));
             next = (self.tokens.get(at) == Some(&Token::Deep)).then_some((at + 1, node));
@@ -148,4 +152,32 @@ fn left(tokens: &[Token], labels: &[&str]) -> BTreeSet<usize> {
         places = next;
     }
     places
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::path::PathPattern;
+    use crate::unknowns::Unknowns;
+
+    fn folders(text: &str) -> Sequence {
+        match PathPattern::parse(text) {
+            PathPattern::Folders(sequence) => sequence,
+            PathPattern::Nothing => panic!("{text} is a pattern of folders"),
+        }
+    }
+
+    #[test]
+    fn many_wildcards_take_no_more_than_pairs_of_places_and_nodes() {
+        let mut trie = Trie::new(Case::Unknown);
+        let wide = folders(&format!("/{}/p/x", vec!["**"; 50].join("/")));
+        trie.insert(&wide, Unknowns::NONE, 0);
+        let narrow = folders(&format!("/{}/p/y", vec!["**"; 50].join("/")));
+        let mut search = Search::new(&trie, &narrow.tokens, |_| true);
+        assert!(!search.run());
+        assert!(search.seen.len() <= (narrow.tokens.len() + 1) * (wide.tokens.len() + 1), "{}", search.seen.len());
+        assert!(trie.meets(&wide, |_| true));
+        // In every way to match the usual place of a home folder.
+        assert_eq!(left(&wide.tokens, HOMES[0]).len(), 51);
+    }
 }

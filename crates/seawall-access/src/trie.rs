@@ -57,7 +57,7 @@ pub(super) enum Case {
 pub(super) struct Edges {
     /// By lower-case label: the labels as they are written.
     pub(super) literals: BTreeMap<String, Vec<(String, Node)>>,
-    pub(super) globs: Vec<(Glob, Node)>,
+    pub(super) globs: BTreeMap<Glob, Node>,
     pub(super) one: Option<Node>,
     /// The end of a pattern whose last token is `**`.
     pub(super) deep: Option<Node>,
@@ -111,10 +111,10 @@ impl Trie {
             Token::One => *edges.one.get_or_insert(fresh),
             Token::Deep if is_last => *edges.deep.get_or_insert(fresh),
             Token::Deep => *edges.inner.get_or_insert(fresh),
-            Token::Glob(glob) => match edges.globs.iter().find(|(own, _)| own == glob) {
-                Some((_, child)) => *child,
+            Token::Glob(glob) => match edges.globs.get(glob) {
+                Some(child) => *child,
                 None => {
-                    edges.globs.push((glob.clone(), fresh));
+                    edges.globs.insert(glob.clone(), fresh);
                     fresh
                 }
             },
@@ -240,7 +240,7 @@ impl Trie {
 
     /// The wildcards for a part that the state tells apart.
     pub(super) fn globs<'a>(&'a self, state: &'a State) -> impl Iterator<Item = &'a Glob> {
-        state.iter().flat_map(|(node, _)| &self.edges(*node).globs).map(|(glob, _)| glob)
+        state.iter().flat_map(|(node, _)| self.edges(*node).globs.keys())
     }
 }
 

@@ -75,7 +75,7 @@ fn write_rest(out: &mut String, indent: &str, all: usize, shown: usize) -> fmt::
 fn people(audience: &Audience) -> String {
     match audience.teams.as_slice() {
         [] => "the whole organization".to_owned(),
-        [team] => format!("members of {team}"),
-        teams => format!("members of {} together", teams.join(" and ")),
+        teams @ [_] => format!("members of {}", audience.names(teams, str::to_owned).concat()),
+        teams => format!("members of {} together", audience.names(teams, str::to_owned).join(" and ")),
     }
 }

@@ -3,6 +3,7 @@
 //! Invariant: a yes is proven from the form of the statements; a no only means that this way did not show it.
 
 use std::collections::BTreeSet;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use cedar_policy::pst::{
@@ -11,8 +12,38 @@ use cedar_policy::pst::{
 };
 
 use super::finding::{Finding, code};
-use super::imply::{contradict, implies};
+use super::imply::{contradict, implies, implies_others};
 use super::{Effect, Statement};
+use crate::hash::HashMap;
+
+/// Requirements are compared with each other so many times for one index. What is not compared is not called covered.
+const MOST_COMPARISONS: usize = 20_000_000;
+
+/// What a statement needs to match, told from its form.
+struct Form {
+    principal: PrincipalConstraint,
+    /// `None` for all.
+    actions: Option<BTreeSet<String>>,
+    requirements: Vec<Expr>,
+}
+
+impl Form {
+    fn new(statement: &Statement) -> Option<Self> {
+        let tree = statement.tree.as_ref()?;
+        let (principal, actions) = (tree.principal.clone(), named(&tree.action));
+        Some(Self { principal, actions, requirements: requirements(tree) })
+    }
+
+    /// Whether its scope holds wherever that of another does, their resources aside.
+    fn has_wider_scope(&self, inner: &Self) -> bool {
+        let actions = match (&self.actions, &inner.actions) {
+            (None, _) => true,
+            (Some(_), None) => false,
+            (Some(outer), Some(inner)) => inner.is_subset(outer),
+        };
+        actions && (self.principal == PrincipalConstraint::Any || self.principal == inner.principal)
+    }
+}
 
 /// Whether `outer` matches every request that `inner` matches.
 ///
@@ -21,17 +52,124 @@ use super::{Effect, Statement};
 /// [`super::with_deep_stack`].
 #[must_use]
 pub fn covers(outer: &Statement, inner: &Statement) -> bool {
-    let (Some(outer), Some(inner)) = (&outer.tree, &inner.tree) else { return false };
-    if outer.principal != PrincipalConstraint::Any && outer.principal != inner.principal {
-        return false;
+    let (Some(outer), Some(inner)) = (Form::new(outer), Form::new(inner)) else { return false };
+    let given = &inner.requirements;
+    outer.has_wider_scope(&inner)
+        && outer.requirements.iter().all(|required| given.iter().any(|given| implies(given, required)))
+}
+
+/// Statements by what they require, to find those that cover another one.
+///
+/// Most requirements imply nothing but themselves, so that they are looked up rather than compared; and a statement is
+/// looked at only where its rarest requirement is given.
+pub struct Covering<T> {
+    outers: Vec<Outer<T>>,
+    /// The requirements of all of them, once each, by their text.
+    numbers: HashMap<String, usize>,
+    required: Vec<Expr>,
+    /// By requirement: the statements of which it is the rarest.
+    by_rarest: Vec<Vec<usize>>,
+    /// The statements that require nothing.
+    free: Vec<usize>,
+    /// What a requirement implies, by its text.
+    implied: HashMap<String, Rc<[usize]>>,
+    comparisons: usize,
+}
+
+struct Outer<T> {
+    value: T,
+    form: Form,
+    requirements: Vec<usize>,
+}
+
+impl<T> Covering<T> {
+    /// An index of statements, each with what stands for it. Recursive as [`covers`], as is asking it.
+    pub fn new<'a>(statements: impl IntoIterator<Item = (T, &'a Statement)>) -> Self {
+        let mut index = Self {
+            outers: Vec::new(),
+            numbers: HashMap::default(),
+            required: Vec::new(),
+            by_rarest: Vec::new(),
+            free: Vec::new(),
+            implied: HashMap::default(),
+            comparisons: 0,
+        };
+        for (value, statement) in statements {
+            let Some(form) = Form::new(statement) else { continue };
+            let mut requirements: Vec<usize> = form.requirements.iter().map(|one| index.number(one)).collect();
+            requirements.sort_unstable();
+            requirements.dedup();
+            index.outers.push(Outer { value, form, requirements });
+        }
+        let mut uses = vec![0_usize; index.required.len()];
+        for number in index.outers.iter().flat_map(|outer| &outer.requirements) {
+            uses.iter_mut().skip(*number).take(1).for_each(|uses| *uses += 1);
+        }
+        index.by_rarest = vec![Vec::new(); index.required.len()];
+        for (at, outer) in index.outers.iter().enumerate() {
+            let rarest = outer.requirements.iter().min_by_key(|number| uses.get(**number));
+            let place = rarest.and_then(|number| index.by_rarest.get_mut(*number));
+            place.unwrap_or(&mut index.free).push(at);
+        }
+        index
     }
-    let actions = match (named(&outer.action), named(&inner.action)) {
-        (None, _) => true,
-        (Some(_), None) => false,
-        (Some(outer), Some(inner)) => inner.iter().all(|uid| outer.contains(uid)),
-    };
-    let given = requirements(inner);
-    actions && requirements(outer).iter().all(|required| given.iter().any(|given| implies(given, required)))
+
+    fn number(&mut self, requirement: &Expr) -> usize {
+        *self.numbers.entry(format!("{requirement:?}")).or_insert_with(|| {
+            self.required.push(requirement.clone());
+            self.required.len() - 1
+        })
+    }
+
+    /// Those that cover a statement, in their order.
+    pub fn of(&mut self, inner: &Statement) -> Vec<&T> {
+        let Some(inner) = Form::new(inner) else { return Vec::new() };
+        let implied: BTreeSet<usize> = inner
+            .requirements
+            .iter()
+            .flat_map(|given| self.implied(given).iter().copied().collect::<Vec<_>>())
+            .collect();
+        let mut found: Vec<usize> = implied
+            .iter()
+            .filter_map(|number| self.by_rarest.get(*number))
+            .flatten()
+            .chain(&self.free)
+            .copied()
+            .collect();
+        found.sort_unstable();
+        let covers = |outer: &&Outer<T>| {
+            outer.requirements.iter().all(|number| implied.contains(number)) && outer.form.has_wider_scope(&inner)
+        };
+        found.into_iter().filter_map(|at| self.outers.get(at)).filter(covers).map(|outer| &outer.value).collect()
+    }
+
+    /// The requirements that one implies.
+    fn implied(&mut self, given: &Expr) -> Rc<[usize]> {
+        let text = format!("{given:?}");
+        if let Some(known) = self.implied.get(&text) {
+            return Rc::clone(known);
+        }
+        let same = self.numbers.get(&text).copied();
+        let is_worth_it = implies_others(given) && self.comparisons <= MOST_COMPARISONS;
+        let implied: Rc<[usize]> = if is_worth_it {
+            self.comparisons += self.required.len();
+            (0..)
+                .zip(&self.required)
+                .filter(|(_, required)| implies(given, required))
+                .map(|(number, _)| number)
+                .collect()
+        } else {
+            same.into_iter().collect()
+        };
+        self.implied.insert(text, Rc::clone(&implied));
+        implied
+    }
+
+    /// Whether everything was compared.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.comparisons <= MOST_COMPARISONS
+    }
 }
 
 /// Whether no request is matched by both.
@@ -50,9 +188,9 @@ pub(super) fn are_disjoint(one: &Statement, other: &Statement) -> bool {
 
 /// The permits of a text that one of its forbids covers.
 pub(super) fn within(found: &[Arc<Statement>]) -> Vec<Finding> {
-    let forbids: Vec<&Arc<Statement>> = found.iter().filter(|statement| statement.effect == Effect::Forbid).collect();
-    let permits = found.iter().filter(|statement| statement.effect == Effect::Permit);
-    permits.filter(|permit| forbids.iter().any(|forbid| covers(forbid, permit))).map(|permit| covered(permit)).collect()
+    let of = |effect| found.iter().filter(move |statement| statement.effect == effect);
+    let mut forbids = Covering::new(of(Effect::Forbid).map(|forbid| ((), &**forbid)));
+    of(Effect::Permit).filter(|permit| !forbids.of(permit).is_empty()).map(|permit| covered(permit)).collect()
 }
 
 /// The finding about a permit that a forbid covers.
@@ -116,5 +254,50 @@ fn named(constraint: &ActionConstraint) -> Option<BTreeSet<String>> {
         ActionConstraint::Any => None,
         ActionConstraint::Eq(uid) => Some(BTreeSet::from([uid.to_string()])),
         ActionConstraint::In(uids) => Some(uids.iter().map(ToString::to_string).collect()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::statements;
+    use super::{Covering, covers};
+
+    #[test]
+    fn an_index_finds_what_comparing_all_finds() {
+        let scopes = ["principal, action, resource", "principal, action == MCP::Action::\"invokeTool\", resource"];
+        let conditions = [
+            "true",
+            "resource.readOnly",
+            r#"resource.readOnly && resource.name like "get_*""#,
+            r#"resource.name like "get_*""#,
+            r#"resource.name == "get_x""#,
+            r#"["get_x", "get_y"].contains(resource.name)"#,
+            r#"resource.name == "get_x" && resource.readOnly && context.args.n < 5"#,
+            "context.args.n <= 5",
+            "context.args.n == 3",
+        ];
+        let text: String = scopes
+            .iter()
+            .flat_map(|scope| conditions.iter().map(move |one| format!("permit ({scope}) when {{ {one} }};\n")))
+            .collect();
+        let found = statements(&text).expect("it is Cedar");
+        let mut index = Covering::new(found.iter().enumerate().map(|(at, one)| (at, &**one)));
+        for inner in &found {
+            let expected: Vec<usize> =
+                found.iter().enumerate().filter(|(_, outer)| covers(outer, inner)).map(|(at, _)| at).collect();
+            let indexed: Vec<usize> = index.of(inner).into_iter().copied().collect();
+            assert_eq!(indexed, expected, "{}", inner.source);
+        }
+    }
+
+    #[test]
+    fn patterns_are_looked_up_and_not_compared() {
+        let text: String = (0..500)
+            .map(|n| format!("permit (principal, action, resource) when {{ resource.name like \"*{n}*\" }};\n"))
+            .collect();
+        let found = statements(&text).expect("it is Cedar");
+        let mut index = Covering::new(found.iter().enumerate().map(|(at, one)| (at, &**one)));
+        assert!(found.iter().enumerate().all(|(at, inner)| index.of(inner) == [&at]));
+        assert_eq!(index.comparisons, 0);
     }
 }

@@ -30,6 +30,11 @@ pub(super) fn implies(given: &Expr, required: &Expr) -> bool {
     }
 }
 
+/// Whether a requirement may imply another one than itself.
+pub(super) fn implies_others(given: &Expr) -> bool {
+    interval(given).is_some() || compared(given, BinaryOp::Eq).is_some() || one_of(given).is_some()
+}
+
 /// Whether two requirements cannot both hold.
 pub(super) fn contradict(one: &Expr, other: &Expr) -> bool {
     let ((one, one_holds), (other, other_holds)) = (atom(one), atom(other));

@@ -33,7 +33,7 @@ mod traps;
 mod validate;
 
 pub use compare::{McpCause, McpChange, compare};
-pub use cover::covers;
+pub use cover::{Covering, covers};
 pub use decide::{Answer, Governing, McpPolicies, Outcome, Reason};
 pub use difference::{StatementChange, difference};
 pub use examine::{examine, examine_syntax};

@@ -44,7 +44,8 @@ pub(super) fn causes(
             let governs = match &policy.scope {
                 Scope::Organization => true,
                 Scope::Teams(own) => {
-                    cell.teams.iter().filter_map(|team| statements.teams.get(*team)).any(|team| own.contains(team))
+                    let mut teams = cell.teams.iter().filter_map(|team| statements.teams.get(*team)?.first());
+                    teams.any(|team| own.contains(team))
                 }
             };
             if governs {

@@ -21,6 +21,9 @@ use super::{Audience, Cause, Entry};
 /// Fewer cells than this are not worth a thread.
 const CELLS_A_THREAD: usize = 8;
 
+/// So many entries are made with an entry for each team. Where there would be more, teams of which the same holds share one.
+const MOST_ENTRIES: usize = 20_000;
+
 /// The entries for what changes: the organization's first, then those of teams and pairs; of each the smallest first.
 pub(super) fn entries(
     universe: &Universe,
@@ -34,10 +37,30 @@ pub(super) fn entries(
     let said = parallel::map(reported, CELLS_A_THREAD, |(cell, members)| {
         (cell, of_cell(&words, (universe, statements), (cell, members), states))
     });
+    let members = |cell: &Cell| -> Vec<&[String]> {
+        cell.teams.iter().filter_map(|team| statements.teams.get(*team)).map(Vec::as_slice).collect()
+    };
+    let count = |(cell, said): &(&Cell, Vec<Said>)| {
+        let audiences = members(cell).iter().fold(1, |all: usize, own| all.saturating_mul(own.len()));
+        audiences.saturating_mul(said.len())
+    };
+    let each = said.iter().map(count).fold(0, usize::saturating_add) <= MOST_ENTRIES;
     let mut by_audience: BTreeMap<(usize, Audience), Vec<Said>> = BTreeMap::new();
     for (cell, said) in said {
-        let audience = audience(statements, &cell.teams, teams);
-        by_audience.entry((cell.teams.len(), audience)).or_default().extend(said);
+        let mut add = |audience, said: Vec<Said>| {
+            by_audience.entry((cell.teams.len(), audience)).or_default().extend(said);
+        };
+        match members(cell).as_slice() {
+            [] => add(Audience::default(), said),
+            [one] if each => one.iter().for_each(|one| add(audience(&[&[one.clone()]], teams), said.clone())),
+            [one, other] if each => {
+                let pairs = one.iter().flat_map(|one| other.iter().map(move |other| [one, other]));
+                pairs.for_each(|[one, other]| {
+                    add(audience(&[&[one.clone()], &[other.clone()]], teams), said.clone());
+                });
+            }
+            all => add(audience(all, teams), said),
+        }
     }
     let joined =
         parallel::map(by_audience.into_iter().collect(), 2, |((_, audience), said)| joined(&Arc::new(audience), said));
@@ -45,6 +68,7 @@ pub(super) fn entries(
 }
 
 /// What is said of members of one cell.
+#[derive(Clone)]
 struct Said {
     size: usize,
     object: Access,
@@ -135,9 +159,16 @@ fn methods_text(methods: Actions) -> String {
     names.join(",")
 }
 
-fn audience(statements: &Statements, members: &[usize], teams: &TeamDirectory) -> Audience {
-    let mut names: Vec<String> =
-        members.iter().filter_map(|team| statements.teams.get(*team)).map(|key| teams.name(key).to_owned()).collect();
-    names.sort();
-    Audience { teams: names }
+/// Members of one of each of these sets of teams.
+fn audience(sets: &[&[String]], directory: &TeamDirectory) -> Audience {
+    let names = |set: &&[String]| {
+        let mut names: Vec<String> = set.iter().map(|key| directory.name(key).to_owned()).collect();
+        names.sort();
+        names
+    };
+    let mut sets: Vec<Vec<String>> = sets.iter().map(names).collect();
+    sets.sort();
+    let alike: Vec<Vec<String>> = sets.iter_mut().map(|names| names.split_off(names.len().min(1))).collect();
+    let is_alone = alike.iter().all(Vec::is_empty);
+    Audience { teams: sets.concat(), alike: if is_alone { Vec::new() } else { alike } }
 }

@@ -21,7 +21,7 @@ pub(super) fn entries(old: &[Policy], new: &[Policy], teams: &TeamDirectory) -> 
             (None, _) => Outcome::Uncertain { widens, narrows: !widens },
         };
         let entry = Entry {
-            audience: Arc::new(Audience { teams: names }),
+            audience: Arc::new(Audience { teams: names, alike: Vec::new() }),
             witness: witness.map_or_else(|| access.clone(), |request| format!("mcp {request}")),
             access: access.into(),
             because: because.into_iter().map(cause).map(Arc::new).collect(),

@@ -16,6 +16,7 @@
 //! [`Comparison::exact`] is false when something undocumented would make a difference; `uncertain` then says what.
 
 mod access;
+mod alike;
 mod causes;
 mod cells;
 mod cover;
@@ -73,6 +74,8 @@ pub struct Entry {
 pub struct Audience {
     /// Names of at most two teams, sorted; empty for a member of none, who stands for the whole organization.
     pub teams: Vec<String>,
+    /// For each of these, the other teams of which the same holds, sorted; empty where each team has entries of its own.
+    pub alike: Vec<Vec<String>>,
 }
 
 /// A rule that makes the difference.
@@ -123,6 +126,7 @@ pub fn compare(old: &[Policy], new: &[Policy], teams: &TeamDirectory) -> Compari
     if !statements.are_equal() {
         let universe = Universe::of(std::mem::take(&mut statements.clauses), Spelling::Any);
         comparison.exact = universe.is_complete();
+        statements.join_alike(&universe);
         let cells = cells(&universe, &statements);
         comparison.add(describe::entries(&universe, &statements, cells, (old, new), teams));
         comparison.leave_out_what_follows();

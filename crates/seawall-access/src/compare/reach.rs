@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::Cause;
+use super::alike;
 use crate::clause::{Actions, Clause, Target, clauses};
 use crate::hash::{HashMap, HashSet};
 use crate::model::{Action, Decision, Policy, Resources, Rule, Scope};
@@ -76,6 +77,8 @@ pub(super) struct Source {
     pub(super) policy: usize,
     /// The number of what is said of it as a cause.
     cause: usize,
+    /// The number of whom its policy governs.
+    reach: usize,
     actions: Actions,
 }
 
@@ -85,23 +88,25 @@ pub(super) struct Statements {
     pub(super) clauses: Vec<Clause>,
     sources: Vec<Vec<Source>>,
     causes: Vec<Arc<Cause>>,
-    changes: Vec<Change>,
-    pub(super) teams: Vec<String>,
+    pub(super) changes: Vec<Change>,
+    /// Whom policies govern, by number.
+    reaches: Vec<Reach>,
+    /// By number: the names of teams that no rules tell apart, of which one is judged for all; sorted.
+    pub(super) teams: Vec<Vec<String>>,
 }
 
 impl Statements {
     pub(super) fn of(old: &[Policy], new: &[Policy]) -> Self {
-        let names: BTreeSet<&str> = old.iter().chain(new).flat_map(|policy| policy.scope.teams()).collect();
-        let teams: BTreeMap<&str, usize> = names.iter().copied().zip(0..).collect();
+        let (teams, members) = alike::classes(old.iter().chain(new));
         let Stated { differing, staying } = stated(old, new);
         let mut said = Said::default();
         let mut causes = Vec::new();
         let mut reaches = Reaches::default();
         let differing = parallel::map(differing, RULES_A_THREAD, |stating| (clauses(stating.rule, 0), stating));
         for (clauses, Stating { source, policy, rule }) in differing {
-            let source = Source { cause: causes.len(), ..source };
-            causes.push(Arc::new(Cause::of_rule(source.new, policy, rule)));
             let reach = reaches.of_scope(&policy.scope, &teams);
+            let source = Source { cause: causes.len(), reach, ..source };
+            causes.push(Arc::new(Cause::of_rule(source.new, policy, rule)));
             let (before, after) = if source.new { (NOBODY, reach) } else { (reach, NOBODY) };
             clauses.into_iter().for_each(|clause| said.add(clause, (before, after), Some(source), &mut reaches));
         }
@@ -117,9 +122,9 @@ impl Statements {
                 met.into_iter().for_each(|clause| said.add(clause, (reach, reach), None, &mut reaches));
             }
         }
-        let teams = names.into_iter().map(str::to_owned).collect();
-        let mut statements = Self { teams, causes, ..Self::default() };
+        let mut statements = Self { teams: members, causes, ..Self::default() };
         statements.join(said, &reaches);
+        statements.reaches = reaches.list;
         statements
     }
 
@@ -175,6 +180,22 @@ impl Statements {
     /// The rule of a source as a cause.
     pub(super) fn cause(&self, source: &Source) -> Arc<Cause> {
         Arc::clone(self.causes.get(source.cause).expect("sources have these causes"))
+    }
+
+    /// Whom the policies govern that say the clauses of each group, by number.
+    pub(super) fn scopes_by_group(&self, clauses: &[Clause]) -> Vec<BTreeSet<usize>> {
+        let mut scopes = vec![BTreeSet::new(); self.changes.len()];
+        for (clause, sources) in clauses.iter().zip(&self.sources) {
+            if let Some(own) = scopes.get_mut(clause.group) {
+                own.extend(sources.iter().map(|source| source.reach));
+            }
+        }
+        scopes
+    }
+
+    /// The teams of such a number.
+    pub(super) fn reached(&self, number: usize) -> impl Iterator<Item = usize> {
+        self.reaches.get(number).into_iter().flat_map(|reach| reach.teams.iter().copied())
     }
 
     /// Where a clause speaks about an action.
@@ -324,7 +345,8 @@ fn stated<'a>(old: &'a [Policy], new: &'a [Policy]) -> Stated<'a> {
         for (number, policy) in policies.iter().enumerate() {
             for (at, rule) in policy.rules().iter().enumerate() {
                 if !in_place(policy, at, rule) {
-                    let source = Source { new: is_new, policy: number, cause: 0, actions: Actions::default() };
+                    let source =
+                        Source { new: is_new, policy: number, cause: 0, reach: NOBODY, actions: Actions::default() };
                     moved.push(Stating { source, policy, rule });
                 } else if is_new {
                     staying.push((policy, rule));

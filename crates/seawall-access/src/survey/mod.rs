@@ -6,6 +6,7 @@
 
 mod allowed;
 mod beside;
+mod coverage;
 mod walk;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,6 +26,7 @@ use crate::model::{Decision, Policy, Rule, Scope};
 use crate::parallel;
 
 use self::allowed::{Allowed, surrounding};
+use self::coverage::{Coverage, Steps};
 pub use beside::Bare;
 
 /// One resource of one rule.
@@ -41,8 +43,8 @@ pub struct Item {
     clause: Clause,
     /// Whom the policy governs; all of its items share it.
     scope: Arc<Scope>,
-    /// Whether no other item covers anything of it, whatever that decides and whomever it governs.
-    alone: bool,
+    /// The number of what it speaks about, which other items may speak about too.
+    pattern: u32,
 }
 
 /// All rules, ready to be asked about each other.
@@ -55,6 +57,7 @@ pub struct Survey {
     blocks: BTreeMap<IpNet, Vec<u32>>,
     folders: Trie,
     allowed: Allowed,
+    coverage: Coverage,
 }
 
 /// The items with the same host pattern.
@@ -83,6 +86,10 @@ impl Survey {
     /// Looks at all rules of some policies.
     #[must_use]
     pub fn of<'a>(policies: impl IntoIterator<Item = &'a Policy>) -> Self {
+        Self::with_steps(policies, &Steps::default())
+    }
+
+    fn with_steps<'a>(policies: impl IntoIterator<Item = &'a Policy>, steps: &Steps) -> Self {
         let mut survey = Self {
             items: Vec::new(),
             hosts: Trie::new(Case::Folded),
@@ -91,6 +98,7 @@ impl Survey {
             blocks: BTreeMap::new(),
             folders: Trie::new(Case::Unknown),
             allowed: Allowed::default(),
+            coverage: Coverage::default(),
         };
         let policies: Vec<(usize, &Policy)> = policies.into_iter().enumerate().collect();
         let items: Vec<Item> =
@@ -100,19 +108,16 @@ impl Survey {
             survey.add(number, item, &mut known);
         }
         survey.items = items;
-        survey.find_alone();
+        let mut coverage = Coverage::new(&mut survey.items);
+        coverage.look_up(&survey.items, steps, |target| survey.covering(target, steps));
+        survey.coverage = coverage;
         survey
     }
 
-    /// Several checks ask what covers an item, and of most nothing does: that is found out once, on all processors.
-    fn find_alone(&mut self) {
-        let chunks = self.items.chunks(1_000).collect();
-        let alone =
-            |item: &Item| self.covering_clause(&item.clause).iter().all(|(other, _)| std::ptr::eq(*other, item));
-        let found = parallel::map(chunks, 1, |items: &[Item]| items.iter().map(alone).collect::<Vec<_>>());
-        for (item, alone) in self.items.iter_mut().zip(found.into_iter().flatten()) {
-            item.alone = alone;
-        }
+    /// Whether it is known which patterns cover which. Where it is not, nothing is said to be covered.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.coverage.is_complete()
     }
 
     fn add<'a>(&mut self, number: u32, item: &'a Item, known: &mut HashMap<&'a HostPattern, usize>) {
@@ -165,45 +170,57 @@ impl Survey {
     /// Whether items that `takes` accepts certainly cover all actions of `of` among them; one is returned.
     #[must_use]
     pub fn covered_by(&self, of: &Item, takes: impl Fn(&Item) -> bool) -> Option<&Item> {
-        if of.alone { None } else { self.covered(&of.clause, of, takes) }
+        self.first_covering(&of.clause, of, self.coverage.covering(of.pattern), takes)
     }
 
     fn covered(&self, clause: &Clause, of: &Item, takes: impl Fn(&Item) -> bool) -> Option<&Item> {
-        let mut left = clause.actions;
-        let mut first = None;
-        for (item, actions) in self.covering_clause(clause) {
-            if !std::ptr::eq(item, of) && takes(item) && left.meets(actions) {
-                left = left.without(actions);
-                first = first.or(Some(item));
-            }
-        }
-        first.filter(|_| left == Actions::default())
+        // What is asked of one pattern alone is bounded by itself.
+        let numbers = self.covering(&clause.target, &Steps::default());
+        self.first_covering(clause, of, numbers.into_iter(), takes)
     }
 
-    /// The same, each with the actions that it covers.
-    fn covering_clause(&self, of: &Clause) -> Vec<(&Item, Actions)> {
+    /// The first of some items that cover the target of a clause, where these cover all of its actions.
+    fn first_covering(
+        &self,
+        clause: &Clause,
+        of: &Item,
+        numbers: impl Iterator<Item = u32>,
+        takes: impl Fn(&Item) -> bool,
+    ) -> Option<&Item> {
+        let mut left = clause.actions;
+        let mut first = None;
+        for item in numbers.map(|number| self.item(number)) {
+            let actions = actions_covered(item, clause);
+            if left.meets(actions) && !std::ptr::eq(item, of) && takes(item) {
+                left = left.without(actions);
+                first = first.or(Some(item));
+                if left == Actions::default() {
+                    return first;
+                }
+            }
+        }
+        None
+    }
+
+    /// The numbers of the items that certainly match whatever a target matches, their actions aside.
+    fn covering(&self, of: &Target, steps: &Steps) -> Vec<u32> {
         let mut found = Vec::new();
         let mut take = |number: u32| {
-            let item = self.item(number);
-            let (actions, certain) = match (&item.clause.target, &of.target) {
-                (Target::Network(own), Target::Http(other, _)) => {
-                    let all = if item.clause.actions.meets(Actions::TCP) { of.actions } else { Actions::default() };
-                    (all, own.unknowns.is_empty() && own.port.is_none_or(|port| other.port == Some(port)))
+            let is_certain = match (&self.item(number).clause.target, of) {
+                (Target::Network(own), Target::Network(other) | Target::Http(other, _))
+                | (Target::Http(own, _), Target::Http(other, _)) => {
+                    own.unknowns.is_empty() && own.port.is_none_or(|port| other.port == Some(port))
                 }
-                (Target::Network(own), Target::Network(other)) | (Target::Http(own, _), Target::Http(other, _)) => {
-                    let certain = own.unknowns.is_empty() && own.port.is_none_or(|port| other.port == Some(port));
-                    (item.clause.actions.within(of.actions), certain)
-                }
-                (Target::Folder(_), Target::Folder(_)) => (item.clause.actions.within(of.actions), true),
-                (Target::Network(_) | Target::Http(..) | Target::Folder(_), _) => (Actions::default(), false),
+                (Target::Folder(_), Target::Folder(_)) => true,
+                (Target::Network(_) | Target::Http(..) | Target::Folder(_), _) => false,
             };
-            if certain && actions != Actions::default() {
-                found.push((item, actions));
+            if is_certain {
+                found.push(number);
             }
         };
-        let (destination, path) = match &of.target {
+        let (destination, path) = match of {
             Target::Folder(folder) => {
-                walk::covering(&self.folders, folder).into_iter().for_each(take);
+                walk::covering(&self.folders, folder, steps).into_iter().for_each(take);
                 return found;
             }
             Target::Network(destination) => (destination, None),
@@ -212,10 +229,12 @@ impl Survey {
         if !destination.unknowns.is_empty() {
             return found;
         }
-        for group in self.groups_covering(&destination.host) {
-            group.network.iter().copied().for_each(&mut take);
+        for group in self.groups_covering(&destination.host, steps) {
+            if steps.take(group.network.len()) {
+                group.network.iter().copied().for_each(&mut take);
+            }
             if let (Some(path), Some(paths)) = (path, &group.paths) {
-                walk::covering(paths, path).into_iter().for_each(&mut take);
+                walk::covering(paths, path, steps).into_iter().for_each(&mut take);
             }
         }
         if let HostPattern::Cidr(block) = &destination.host {
@@ -224,10 +243,10 @@ impl Survey {
         found
     }
 
-    fn groups_covering(&self, host: &HostPattern) -> Vec<&Group> {
+    fn groups_covering(&self, host: &HostPattern, steps: &Steps) -> Vec<&Group> {
         match host {
             HostPattern::Names(names) => {
-                walk::covering(&self.hosts, names).into_iter().filter_map(|at| self.group(at)).collect()
+                walk::covering(&self.hosts, names, steps).into_iter().filter_map(|at| self.group(at)).collect()
             }
             HostPattern::Address(address) => {
                 let own = self.literals.get(address).and_then(|at| self.groups.get(*at));
@@ -281,11 +300,20 @@ fn items(policy: usize, own: &Policy) -> Vec<Item> {
         let by_resource = clauses_by_resource(stated, 0).enumerate().filter_map(move |(resource, clauses)| {
             // Documents have no actions that are not known, so that there is one clause.
             let clause = clauses.into_iter().find(|clause| clause.unknowns.is_empty())?;
-            Some(Item { policy, rule, resource, decision, clause, scope: Arc::clone(scope), alone: false })
+            Some(Item { policy, rule, resource, decision, clause, scope: Arc::clone(scope), pattern: 0 })
         });
         by_resource.collect::<Vec<_>>()
     };
     own.rules().iter().enumerate().flat_map(of).collect()
+}
+
+/// The actions of a clause that an item speaks about too; a connection is all requests.
+fn actions_covered(item: &Item, of: &Clause) -> Actions {
+    match (&item.clause.target, &of.target) {
+        (Target::Network(_), Target::Http(..)) if item.clause.actions.meets(Actions::TCP) => of.actions,
+        (Target::Network(_), Target::Http(..)) => Actions::default(),
+        (Target::Network(_) | Target::Http(..) | Target::Folder(_), _) => item.clause.actions.within(of.actions),
+    }
 }
 
 impl Item {

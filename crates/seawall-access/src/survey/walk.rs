@@ -3,6 +3,7 @@
 //! Invariant: what is said to cover a pattern certainly matches all that the pattern matches, however open questions are
 //! settled.
 
+use super::coverage::Steps;
 use crate::pattern::{Sequence, Token};
 use crate::trie::{State, Trie};
 use crate::unknowns::Unknowns;
@@ -19,9 +20,9 @@ fn cover_step(trie: &Trie, state: &State, token: &Token) -> State {
     for &(node, unknowns) in state {
         let edges = trie.edges(node);
         let one = edges.one.filter(|_| *token != Token::Deep);
-        let same = edges.globs.iter().find(|(glob, _)| matches!(token, Token::Glob(own) if own == glob));
+        let same = if let Token::Glob(own) = token { edges.globs.get(own) } else { None };
         let free = one.into_iter().chain(edges.deep).chain(edges.inner).chain(edges.stays.then_some(node));
-        next.extend(free.chain(same.map(|(_, to)| *to)).map(|to| (to, unknowns)));
+        next.extend(free.chain(same.copied()).map(|to| (to, unknowns)));
     }
     next.sort_unstable();
     next.dedup();
@@ -29,7 +30,7 @@ fn cover_step(trie: &Trie, state: &State, token: &Token) -> State {
 }
 
 /// The clauses that match whatever `pattern` matches. A pattern that itself raises open questions has none.
-pub(super) fn covering(trie: &Trie, pattern: &Sequence) -> Vec<u32> {
+pub(super) fn covering(trie: &Trie, pattern: &Sequence, steps: &Steps) -> Vec<u32> {
     if !pattern.unknowns.is_empty() {
         return Vec::new();
     }
@@ -37,6 +38,9 @@ pub(super) fn covering(trie: &Trie, pattern: &Sequence) -> Vec<u32> {
     let mut state = start.clone();
     let mut before = start;
     for token in &pattern.tokens {
+        if !steps.take(state.len()) {
+            return Vec::new();
+        }
         let next = cover_step(trie, &state, token);
         before = std::mem::replace(&mut state, next);
     }

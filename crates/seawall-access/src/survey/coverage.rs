@@ -1,0 +1,183 @@
+//! Which patterns cover which, worked out once for all that ask.
+//!
+//! Rules repeat each other's patterns, so that patterns are compared, and not the items that have them. Invariant: the
+//! cost is bounded by [`MOST_STEPS`]; beyond it nothing is called covered, and [`Coverage::is_complete`] is false.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::Item;
+use crate::clause::Target;
+use crate::hash::HashMap;
+use crate::parallel;
+
+/// So many nodes are visited while patterns are looked up, and so many pairs of patterns are kept.
+const MOST_STEPS: u64 = 60_000_000;
+
+/// Patterns are looked up by so many at a time.
+const PATTERNS_AT_A_TIME: usize = 500;
+
+/// The work that looking up patterns has taken.
+#[derive(Debug)]
+pub(super) struct Steps {
+    taken: AtomicU64,
+    most: u64,
+}
+
+impl Steps {
+    pub(super) fn new(most: u64) -> Self {
+        Self { taken: AtomicU64::new(0), most }
+    }
+
+    /// Counts steps, and tells whether there may be more.
+    pub(super) fn take(&self, count: usize) -> bool {
+        let count = u64::try_from(count).unwrap_or(u64::MAX);
+        self.taken.fetch_add(count, Ordering::Relaxed).saturating_add(count) <= self.most
+    }
+}
+
+impl Default for Steps {
+    fn default() -> Self {
+        Self::new(MOST_STEPS)
+    }
+}
+
+/// The distinct patterns of items.
+#[derive(Debug, Default)]
+pub(super) struct Coverage {
+    /// By pattern: where its items start in `items`; one more for the end.
+    starts: Vec<u32>,
+    /// The items by pattern, those of one in their order.
+    items: Vec<u32>,
+    /// By pattern: what certainly covers it, itself among it where it does; empty where no other item covers it.
+    covering: Vec<Box<[u32]>>,
+    is_complete: bool,
+}
+
+impl Coverage {
+    /// Finds the patterns of items, and tells each item its own; `covering` gives the items that cover a target.
+    pub(super) fn new(items: &mut [Item]) -> Self {
+        let mut known: HashMap<&Target, u32> = HashMap::default();
+        let mut sizes: Vec<u32> = Vec::new();
+        let mut patterns: Vec<u32> = Vec::with_capacity(items.len());
+        for item in &*items {
+            let next = u32::try_from(sizes.len()).expect("fewer patterns than bytes of policies");
+            let pattern = *known.entry(&item.clause.target).or_insert(next);
+            if pattern == next {
+                sizes.push(0);
+            }
+            sizes.iter_mut().skip(pattern as usize).take(1).for_each(|size| *size += 1);
+            patterns.push(pattern);
+        }
+        drop(known);
+        let mut starts = vec![0];
+        starts.extend(sizes.iter().scan(0, |end, size| {
+            *end += size;
+            Some(*end)
+        }));
+        let mut next = starts.clone();
+        let mut by_pattern = vec![0; items.len()];
+        for ((number, item), pattern) in (0..).zip(items).zip(patterns) {
+            item.pattern = pattern;
+            if let Some(at) = next.get_mut(pattern as usize) {
+                by_pattern.iter_mut().skip(*at as usize).take(1).for_each(|slot| *slot = number);
+                *at += 1;
+            }
+        }
+        Self { starts, items: by_pattern, covering: Vec::new(), is_complete: true }
+    }
+
+    /// Looks up what covers each pattern, on all processors; `find` gives the items that cover one, in these steps.
+    pub(super) fn look_up(&mut self, items: &[Item], steps: &Steps, find: impl Fn(&Target) -> Vec<u32> + Sync) {
+        let all: Vec<u32> = (0..).take(self.starts.len().saturating_sub(1)).collect();
+        let found = parallel::map(all.chunks(PATTERNS_AT_A_TIME).collect(), 1, |chunk| {
+            let of = |pattern: &u32| {
+                let own = self.items_of(*pattern);
+                let Some(first) = own.first().and_then(|number| items.get(*number as usize)) else {
+                    return Box::default();
+                };
+                let numbers = find(&first.clause.target);
+                let mut covering: Vec<u32> =
+                    numbers.iter().filter_map(|number| items.get(*number as usize)).map(|item| item.pattern).collect();
+                covering.sort_unstable();
+                covering.dedup();
+                // Items of one pattern come together, and are told apart no further.
+                steps.take(numbers.len() / 8);
+                let alone = own.len() == 1 && covering.iter().all(|other| other == pattern);
+                if alone || !steps.take(covering.len()) { Box::default() } else { covering.into_boxed_slice() }
+            };
+            chunk.iter().map(of).collect::<Vec<_>>()
+        });
+        self.covering = found.into_iter().flatten().collect();
+        self.is_complete = steps.take(0);
+        if !self.is_complete {
+            self.covering = Vec::new();
+        }
+    }
+
+    /// Whether what covers what is known.
+    pub(super) fn is_complete(&self) -> bool {
+        self.is_complete
+    }
+
+    /// The numbers of the items with a pattern.
+    fn items_of(&self, pattern: u32) -> &[u32] {
+        let bound = |at: u32| self.starts.get(at as usize).map_or(0, |start| *start as usize);
+        self.items.get(bound(pattern)..bound(pattern + 1)).unwrap_or_default()
+    }
+
+    /// The numbers of the items that certainly cover a pattern, its own among them; empty where no other does.
+    pub(super) fn covering(&self, pattern: u32) -> impl Iterator<Item = u32> {
+        let patterns = self.covering.get(pattern as usize).map(|all| &**all).unwrap_or_default();
+        patterns.iter().flat_map(|pattern| self.items_of(*pattern)).copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Steps;
+    use crate::survey::{Item, Survey};
+    use crate::model::{Action, Body, Decision, Policy, Resources, Rule, Scope};
+
+    /// A policy of one rule for each of these folders.
+    fn policy(folders: &[String]) -> Policy {
+        let rule = |(number, folder): (usize, &String)| Rule {
+            name: number.to_string(),
+            decision: Decision::Allow,
+            actions: vec![Action::Read],
+            resources: Resources::Plain(vec![folder.clone()]),
+        };
+        let rules = folders.iter().enumerate().map(rule).collect();
+        Policy { name: "p".to_owned(), scope: Scope::Organization, body: Body::Allowlist(rules) }
+    }
+
+    /// Every path of four of these segments.
+    fn folders() -> Vec<String> {
+        let parts = ["**", "*", "a", "b"];
+        (0..256_usize).map(|n| (0..4).map(|at| format!("/{}", parts[n >> (2 * at) & 3])).collect()).collect()
+    }
+
+    #[test]
+    fn a_pattern_is_looked_up_once_however_many_rules_have_it() {
+        let folders = folders();
+        let steps = |copies: usize| {
+            let steps = Steps::default();
+            let policies = vec![policy(&folders); copies];
+            let survey = Survey::with_steps(&policies, &steps);
+            assert!(survey.is_complete());
+            let covered = survey.items().iter().filter(|item| survey.covered_by(item, |_| true).is_some()).count();
+            // `/**/**/**/**` alone is covered by nothing else, but by its copies.
+            assert_eq!(covered, folders.len() * copies - usize::from(copies == 1), "{copies}");
+            steps.taken.into_inner()
+        };
+        let (one, twenty) = (steps(1), steps(20));
+        assert!(twenty < 4 * one, "{one} steps for one policy, {twenty} for twenty like it");
+    }
+
+    #[test]
+    fn beyond_the_steps_nothing_is_called_covered() {
+        let survey = Survey::with_steps(&[policy(&folders())], &Steps::new(1_000));
+        assert!(!survey.is_complete());
+        let is_covered = |item: &Item| survey.covered_by(item, |_| true).is_some();
+        assert!(!survey.items().iter().any(is_covered));
+    }
+}

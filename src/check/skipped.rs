@@ -1,0 +1,41 @@
+//! Lints that were left out, for they would have taken too long.
+
+use super::{Check, Input, Run, sites};
+use crate::diagnostic::{Diagnostic, Severity};
+
+const CODE: &str = "lint-skipped";
+
+/// The lints that ask which patterns cover others.
+const ABOUT_COVERAGE: [&str; 3] = ["covered-rule", "denied-allow", "http-allow-without-effect"];
+
+pub(super) const CHECKS: &[Check] = &[Check {
+    code: CODE,
+    severity: Severity::Note,
+    title: "lints were left out where rules overlap too much",
+    explanation: "Some lints compare rules with each other. Where very many patterns with wildcards overlap, that would take \
+        minutes and gigabytes; these lints are then left out as a whole, so that the same documents always have the same \
+        findings.",
+    bad: "",
+    fix: "Write fewer patterns with inner wildcards, or split the workspace.",
+    run: Run::Together(check),
+}];
+
+fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
+    if input.survey.is_complete() {
+        return;
+    }
+    let mut finding = note(&ABOUT_COVERAGE, "the patterns of rules");
+    // Those that are behind it have the most wildcards.
+    let widest = input.survey.items().iter().rev().max_by_key(|item| item.text().matches('*').count());
+    if let Some(widest) = widest {
+        finding = finding.at(sites::resource(input, widest));
+    }
+    findings.push(finding);
+}
+
+/// What is told of lints that were left out, for something overlaps too much.
+pub(super) fn note(lints: &[&str], what: &str) -> Diagnostic {
+    let lints: Vec<String> = lints.iter().map(|lint| format!("`{lint}`")).collect();
+    let finding = Diagnostic::note(CODE, format!("{what} overlap too much to look for {}", lints.join(", ")));
+    finding.help("write fewer patterns with inner wildcards; what was not looked for may be there")
+}
