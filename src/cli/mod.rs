@@ -35,6 +35,7 @@ mod since;
 mod snapshot;
 mod test;
 mod validate;
+mod watch;
 mod workspace;
 mod writing;
 

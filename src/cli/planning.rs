@@ -5,6 +5,7 @@ use std::path::Path;
 use super::agents::{self, AgentsConnected};
 use super::connect::{Shared, Target, connect};
 use super::guards_from::Base;
+use super::watch::watched;
 use super::{Connected, Context, Exit, Failure, organization, organizations, workspace};
 use crate::check::{Emptiness, Loaded};
 use crate::diagnostic::Findings;
@@ -200,7 +201,8 @@ impl Workspace {
     ///
     /// When a document names a team that the organization does not have.
     pub(super) fn plan_anyhow(&self, context: &Context, live: &State) -> Result<(Plan, Vec<AgentError>), Failure> {
-        let (plan, impossible) = self.bare_plan(context, live)?;
+        let plan = || self.bare_plan(context, live);
+        let (plan, impossible) = watched("telling what changes, and what that means for access,", plan)?;
         Ok((Plan { guards_from: self.guards_from.clone(), ..plan }, impossible))
     }
 

@@ -4,6 +4,7 @@
 
 use std::path::PathBuf;
 
+use super::watch::watched;
 use super::{Context, Exit, Failure, output, workspace};
 use crate::check::{self, Emptiness};
 use crate::diagnostic::{Diagnostic, Findings, nearest};
@@ -65,7 +66,10 @@ pub(super) fn run(context: &Context, Args { paths, explain, format }: &Args) -> 
     for folder in workspaces {
         match workspace::root(context, folder.as_deref()) {
             Ok(root) => {
-                check::load_into(&root, context.config().as_deref(), Emptiness::Refused, &mut found);
+                let config = context.config();
+                watched("checking the documents", || {
+                    check::load_into(&root, config.as_deref(), Emptiness::Refused, &mut found)
+                });
             }
             // A finding, so that programs get it in their format too.
             Err(Failure { message, hint, .. }) => {
@@ -74,7 +78,7 @@ pub(super) fn run(context: &Context, Args { paths, explain, format }: &Args) -> 
             }
         }
     }
-    check::check_files(&files, &mut found);
+    watched("checking the documents", || check::check_files(&files, &mut found));
     found.sort();
     match format {
         Format::Human => {

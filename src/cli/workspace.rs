@@ -5,6 +5,7 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
+use super::watch::watched;
 use super::{Context, Exit, Failure};
 use crate::check::{self, Emptiness, Loaded};
 use crate::diagnostic::{Findings, Severity};
@@ -61,7 +62,8 @@ pub(super) fn load(context: &Context, path: Option<&Path>, emptiness: Emptiness)
 /// With exit code 1 when there is no workspace or something is wrong with its documents.
 pub(super) fn load_silently(context: &Context, path: Option<&Path>, emptiness: Emptiness) -> Result<Loaded, Failure> {
     let root = root(context, path)?;
-    check::load(&root, context.config().as_deref(), emptiness).map_err(|findings| wrong(context, &findings))
+    let load = || check::load(&root, context.config().as_deref(), emptiness);
+    watched("checking the documents", load).map_err(|findings| wrong(context, &findings))
 }
 
 /// Shows findings, and makes them the reason why the run ends.

@@ -250,12 +250,10 @@ impl Builder {
                 }
             }
             let named = state.org_mut(org);
-            for team in &self.teams {
-                named.ensure_team(org, team);
-            }
+            named.ensure_teams(org, &self.teams);
             for (team, username) in &self.members {
                 let id = named.ensure_team(org, team);
-                if let Some(group) = named.teams.get_mut(&id) {
+                if let Some(group) = Arc::make_mut(&mut named.teams).get_mut(&id) {
                     group.members.insert(username.clone());
                 }
             }

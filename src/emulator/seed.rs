@@ -112,11 +112,7 @@ impl Seed {
         let agent_ids = agents.iter().flat_map(|(policy, rules)| std::iter::once(policy).chain(rules));
         let agent_ids: Vec<String> =
             agent_ids.filter_map(|object| object.get("id")?.as_str().map(str::to_owned)).collect();
-        for Team { id, name } in self.teams.clone() {
-            if !state.org_mut(org).teams.contains_key(&id) {
-                state.org_mut(org).add_team(id, &name);
-            }
-        }
+        state.org_mut(org).add_teams(self.teams.clone());
         let seeded = self.policies.iter().flat_map(|policy| {
             let rules = policy.rules().iter().map(|rule| rule.id.as_str());
             std::iter::once(policy.id.as_str()).chain(rules)

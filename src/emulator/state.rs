@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::docker::Policy;
 use super::identity;
 use super::vijil::Agents;
+use crate::model::Team;
 
 /// Everything that outlives a call.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -28,8 +29,8 @@ pub struct State {
 /// An organization of Docker Hub.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Org {
-    /// Teams by id (`uuid`).
-    pub teams: BTreeMap<String, Group>,
+    /// Teams by id (`uuid`); there may be thousands, which calls mostly leave as they are.
+    pub teams: Arc<BTreeMap<String, Group>>,
     /// Policies by id.
     pub policies: BTreeMap<String, Arc<Policy>>,
 }
@@ -77,10 +78,32 @@ impl Org {
         id
     }
 
+    /// Adds each team whose name none has.
+    pub fn ensure_teams<'a>(&mut self, org: &str, names: impl IntoIterator<Item = &'a String>) {
+        let known: BTreeSet<String> = self.teams.values().map(|team| team.name.clone()).collect();
+        self.add_teams(
+            names
+                .into_iter()
+                .filter(|name| !known.contains(*name))
+                .map(|name| Team { id: identity::team_id(org, name), name: name.clone() }),
+        );
+    }
+
     /// Adds a team with a given id.
     pub fn add_team(&mut self, id: String, name: &str) {
-        let number = self.teams.values().map(|team| team.number).max().unwrap_or(0) + 1;
-        self.teams.insert(id, Group { number, name: name.to_owned(), ..Group::default() });
+        self.add_teams([Team { id, name: name.to_owned() }]);
+    }
+
+    /// Adds the teams whose ids none has.
+    pub fn add_teams(&mut self, teams: impl IntoIterator<Item = Team>) {
+        let mut number = self.teams.values().map(|team| team.number).max().unwrap_or(0);
+        let own = Arc::make_mut(&mut self.teams);
+        for Team { id, name } in teams {
+            own.entry(id).or_insert_with(|| {
+                number += 1;
+                Group { number, name, ..Group::default() }
+            });
+        }
     }
 
     /// The policy of this name.
@@ -92,5 +115,23 @@ impl Org {
     /// The policy of this name, to be edited behind the callers' backs.
     pub fn policy_mut(&mut self, name: &str) -> Option<&mut Policy> {
         self.policies.values_mut().find(|policy| policy.name == name).map(Arc::make_mut)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn teams_are_added_together_and_shared_by_clones() {
+        let mut org = Org::default();
+        let names: Vec<String> = (0..3).map(|number| format!("t{number}")).collect();
+        let first = org.ensure_team("acme", "t1");
+        org.ensure_teams("acme", &names);
+        assert_eq!(org.teams.len(), 3);
+        assert_eq!(org.ensure_team("acme", "t1"), first);
+        let numbers: BTreeSet<u64> = org.teams.values().map(|team| team.number).collect();
+        assert_eq!(numbers, BTreeSet::from([1, 2, 3]));
+        assert!(Arc::ptr_eq(&org.teams, &org.clone().teams));
     }
 }

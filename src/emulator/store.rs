@@ -101,7 +101,7 @@ impl Store {
                 Object::Meta { format: _, ids_given, ids_salt } => {
                     (state.ids_given, state.ids_salt) = (ids_given, ids_salt)
                 }
-                Object::Teams { org, teams } => state.org_mut(&org).teams = teams,
+                Object::Teams { org, teams } => state.org_mut(&org).teams = Arc::new(teams),
                 Object::Policy { org, policy } => {
                     state.org_mut(&org).policies.insert(policy.id.clone(), Arc::from(policy));
                 }
@@ -181,7 +181,7 @@ fn changes(before: &State, after: &State) -> BTreeMap<String, Option<Object>> {
     for (name, org) in orgs {
         let earlier = before.orgs.get(name);
         if earlier.is_none_or(|earlier| earlier.teams != org.teams) {
-            let teams = Object::Teams { org: name.clone(), teams: org.teams.clone() };
+            let teams = Object::Teams { org: name.clone(), teams: BTreeMap::clone(&org.teams) };
             changes.insert(format!("teams/{name}"), Some(teams));
         }
         for (id, policy) in &org.policies {

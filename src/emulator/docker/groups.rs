@@ -1,5 +1,7 @@
 //! The Hub's groups, which scopes call teams.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use super::fields::Fields;
@@ -64,7 +66,7 @@ impl Call<'_> {
         }
         let id = identity::team_id(self.org, &name);
         org.add_team(id.clone(), &name);
-        if let Some(group) = org.teams.get_mut(&id) {
+        if let Some(group) = Arc::make_mut(&mut org.teams).get_mut(&id) {
             group.description = description.unwrap_or_default();
         }
         Ok(Response::json(201, &org.teams.get(&id).map(|group| shown(&id, group))))
@@ -80,7 +82,7 @@ impl Call<'_> {
 
     /// Deletes a group; scopes that name it keep its id.
     pub(super) fn delete_group(&self, state: &mut State, name: &str) -> Result<Response, Refusal> {
-        let teams = &mut self.org_state_mut(state).teams;
+        let teams = Arc::make_mut(&mut self.org_state_mut(state).teams);
         let before = teams.len();
         teams.retain(|_, group| group.name != name);
         if teams.len() == before {

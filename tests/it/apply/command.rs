@@ -239,7 +239,10 @@ async fn a_saved_plan_stops_when_a_change_elsewhere_makes_it_mean_something_else
             elsewhere(state, Decision::Deny, "pastebin.example.com");
             let org = state.org_mut("my-org");
             org.ensure_team("my-org", "sales");
-            org.teams.values_mut().filter(|team| team.name == "research").for_each(|team| team.name = "science".into());
+            std::sync::Arc::make_mut(&mut org.teams)
+                .values_mut()
+                .filter(|team| team.name == "research")
+                .for_each(|team| team.name = "science".into());
         })
         .unwrap();
     let applied = workspace.run(&apply).await;

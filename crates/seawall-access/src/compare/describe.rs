@@ -1,6 +1,7 @@
 //! What changes, in words.
 
 use std::collections::BTreeMap;
+use std::slice::from_ref;
 use std::sync::Arc;
 
 use crate::clause::Actions;
@@ -52,11 +53,11 @@ pub(super) fn entries(
         };
         match members(cell).as_slice() {
             [] => add(Audience::default(), said),
-            [one] if each => one.iter().for_each(|one| add(audience(&[&[one.clone()]], teams), said.clone())),
+            [one] if each => one.iter().for_each(|one| add(audience(&[from_ref(one)], teams), said.clone())),
             [one, other] if each => {
                 let pairs = one.iter().flat_map(|one| other.iter().map(move |other| [one, other]));
                 pairs.for_each(|[one, other]| {
-                    add(audience(&[&[one.clone()], &[other.clone()]], teams), said.clone());
+                    add(audience(&[from_ref(one), from_ref(other)], teams), said.clone());
                 });
             }
             all => add(audience(all, teams), said),

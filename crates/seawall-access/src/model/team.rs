@@ -15,6 +15,8 @@ pub struct Team {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TeamDirectory {
     by_id: BTreeMap<String, String>,
+    /// By name: the ids of the teams that have it, sorted.
+    by_name: BTreeMap<String, Vec<String>>,
 }
 
 /// Why a team of a document could not be resolved.
@@ -32,7 +34,12 @@ impl TeamDirectory {
     /// A directory of these teams.
     #[must_use]
     pub fn new(teams: impl IntoIterator<Item = Team>) -> Self {
-        Self { by_id: teams.into_iter().map(|team| (team.id, team.name)).collect() }
+        let by_id: BTreeMap<String, String> = teams.into_iter().map(|team| (team.id, team.name)).collect();
+        let mut by_name: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for (id, name) in &by_id {
+            by_name.entry(name.clone()).or_default().push(id.clone());
+        }
+        Self { by_id, by_name }
     }
 
     /// The teams, sorted by id.
@@ -52,12 +59,10 @@ impl TeamDirectory {
         if self.by_id.contains_key(text) {
             return TeamLookup::Found(text.to_owned());
         }
-        let mut ids: Vec<String> =
-            self.by_id.iter().filter(|(_, name)| *name == text).map(|(id, _)| id.clone()).collect();
-        match ids.len() {
-            0 => TeamLookup::Unknown,
-            1 => TeamLookup::Found(ids.swap_remove(0)),
-            _ => TeamLookup::Ambiguous(ids),
+        match self.by_name.get(text).map(Vec::as_slice) {
+            None | Some([]) => TeamLookup::Unknown,
+            Some([id]) => TeamLookup::Found(id.clone()),
+            Some(ids) => TeamLookup::Ambiguous(ids.to_vec()),
         }
     }
 }

@@ -1,0 +1,128 @@
+//! The last stop: a command that works for too long, or takes too much memory, ends with an error that says at what.
+//!
+//! Work that can grow out of proportion is bounded by counts where it is done, so that the same input gives the same
+//! output. This is for what was overlooked there. Invariant: only work that writes nothing is watched, so that a run that
+//! ends here has written nothing.
+
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::{Exit, Failure, report};
+use crate::source::disk;
+
+/// The time that a piece of work may take.
+const MOST_TIME: Duration = Duration::from_secs(60);
+
+/// The memory of the process, in bytes: so much for whatever there is, and so many times the files that were read.
+const MOST_MEMORY: u64 = 1 << 30;
+const MEMORY_A_BYTE: u64 = 64;
+
+/// The time between two looks.
+const PERIOD: Duration = Duration::from_millis(100);
+
+/// What the process has taken.
+#[derive(Clone, Copy, Debug, Default)]
+struct Taken {
+    /// Of processors and of the clock, whichever is less: a busy machine is no fault of the documents.
+    time: Duration,
+    memory: u64,
+}
+
+/// Does work that writes nothing. When it takes too much, the process ends with an error that says what it was.
+pub(super) fn watched<T>(what: &str, work: impl FnOnce() -> T) -> T {
+    let (working, ended) = channel::<()>();
+    thread::scope(|scope| {
+        scope.spawn(move || watch(what, &ended));
+        let value = work();
+        drop(working);
+        value
+    })
+}
+
+fn watch(what: &str, ended: &Receiver<()>) {
+    let (started, before) = (Instant::now(), processor_time());
+    while ended.recv_timeout(PERIOD) == Err(RecvTimeoutError::Timeout) {
+        let clock = started.elapsed();
+        let time = processor_time().zip(before).map_or(clock, |(now, before)| clock.min(now.saturating_sub(before)));
+        let taken = Taken { time, memory: memory().unwrap_or_default() };
+        if let Some(failure) = excess(what, taken, disk::bytes_read()) {
+            let _ = report(&failure);
+            std::process::exit(i32::from(failure.exit.code()));
+        }
+    }
+}
+
+/// The error where too much was taken.
+fn excess(what: &str, taken: Taken, read: u64) -> Option<Failure> {
+    let most_memory = MOST_MEMORY + MEMORY_A_BYTE * read;
+    let much = if taken.time > MOST_TIME {
+        format!("{} s", MOST_TIME.as_secs())
+    } else if taken.memory > most_memory {
+        format!("{} MiB of memory", most_memory >> 20)
+    } else {
+        return None;
+    };
+    let failure = Failure::new(Exit::Failed, format!("{what} takes more than {much}; nothing was written"));
+    Some(failure.hint(
+        "mostly patterns with many wildcards are the reason, or very many teams: write fewer of them, or split the \
+         workspace",
+    ))
+}
+
+/// The memory of the process in bytes, where the system tells.
+fn memory() -> Option<u64> {
+    let status = of_process("status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    Some(line.split_whitespace().next()?.parse::<u64>().ok()? << 10)
+}
+
+/// The time that processors have spent on the process, where the system tells.
+fn processor_time() -> Option<Duration> {
+    let stat = of_process("stat")?;
+    // The name of the program comes before, and may hold anything.
+    let (_, fields) = stat.rsplit_once(')')?;
+    let mut ticks = fields.split_whitespace().skip(11).map(str::parse::<u64>);
+    let (user, system) = (ticks.next()?.ok()?, ticks.next()?.ok()?);
+    // A hundred ticks a second, whatever the machine.
+    Some(Duration::from_millis(10 * (user + system)))
+}
+
+#[expect(clippy::disallowed_methods, reason = "the system tells there of the process itself")]
+fn of_process(what: &str) -> Option<String> {
+    std::fs::read_to_string(format!("/proc/self/{what}")).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_takes_too_much_is_named() {
+        let taken = |seconds, mebibytes: u64| Taken { time: Duration::from_secs(seconds), memory: mebibytes << 20 };
+        for (taken, read, expected) in [
+            (taken(59, 1_000), 0, None),
+            (taken(61, 10), 0, Some("checking takes more than 60 s; nothing was written")),
+            (taken(1, 1_025), 0, Some("checking takes more than 1024 MiB of memory; nothing was written")),
+            // A full organization needs more than that.
+            (taken(1, 1_025), 40 << 20, None),
+            (taken(1, 4_000), 40 << 20, Some("checking takes more than 3584 MiB of memory; nothing was written")),
+        ] {
+            let found = excess("checking", taken, read);
+            assert_eq!(found.as_ref().map(|failure| failure.message.as_str()), expected);
+            assert!(found.is_none_or(|failure| failure.exit == Exit::Failed));
+        }
+    }
+
+    #[test]
+    fn the_system_is_understood() {
+        assert_eq!(watched("nothing", || 7), 7);
+        if cfg!(target_os = "linux") {
+            assert!(memory().unwrap() > 1 << 20);
+            let before = processor_time().unwrap();
+            let started = Instant::now();
+            while started.elapsed() < Duration::from_millis(200) {}
+            assert!(processor_time().unwrap() >= before);
+        }
+    }
+}
