@@ -6,10 +6,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::trie::Hit;
-use crate::universe::Universe;
 use crate::hash::HashMap;
 use crate::model::{Policy, Scope};
+use crate::trie::Hit;
+use crate::universe::Universe;
 
 use super::reach::{Change, Reach, Statements};
 
@@ -143,8 +143,8 @@ mod tests {
     use super::super::tests::policies;
     use crate::classes::Spelling;
     use crate::compare::compare;
-    use crate::universe::Universe;
     use crate::model::TeamDirectory;
+    use crate::universe::Universe;
 
     /// The numbers of teams in two states, by what they stand for.
     fn classes(old: &str, new: &str) -> BTreeSet<String> {

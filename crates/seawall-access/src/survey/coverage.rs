@@ -135,8 +135,8 @@ impl Coverage {
 #[cfg(test)]
 mod tests {
     use super::Steps;
-    use crate::survey::{Item, Survey};
     use crate::model::{Action, Body, Decision, Policy, Resources, Rule, Scope};
+    use crate::survey::{Item, Survey};
 
     /// A policy of one rule for each of these folders.
     fn policy(folders: &[String]) -> Policy {
