@@ -16,11 +16,13 @@
 //!                 render::* ◀──────────┤        plan::saved ◀──▶ plan.json
 //!                                      ▼
 //!                                  Approved ──execute (a Writer)──▶ Outcome ──▶ render::*
+//!
+//!  records ──evidence::read──▶ Requests ──evidence::{replay, usage}──▶ render::*      pure, by the same access engine
 //! ```
 //!
 //! A run is a line of values, and each arrow is one function. Between reading files and sending requests everything is
 //! pure, synchronous and deterministic. Imports point one way: `cli → execute, render, emulator → service → drift →
-//! import → plan → check, trial → document → model → source → diagnostic`.
+//! import → plan → evidence → check, trial → document → model → source → diagnostic`.
 //!
 //! Effective access is the crate [`seawall_access`], here [`access`], below all of these.
 //!
@@ -38,6 +40,7 @@ pub mod diagnostic;
 pub mod document;
 pub mod drift;
 pub mod emulator;
+pub mod evidence;
 pub mod execute;
 pub mod exit;
 pub mod format;

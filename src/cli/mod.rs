@@ -28,12 +28,15 @@ mod pipeline;
 mod plan;
 mod planning;
 mod progress;
+mod recorded;
+mod replay;
 mod schema;
 mod settings;
 mod signal;
 mod since;
 mod snapshot;
 mod test;
+mod usage;
 mod validate;
 mod watch;
 mod workspace;
@@ -66,7 +69,7 @@ Exit codes:
   0  done, or nothing to do
   1  the documents are wrong, or an access test fails
   2  wrong usage of the command line
-  3  changes are pending (`plan --detailed-exitcode`, `drift`)
+  3  changes are pending (`plan` and `replay` with `--detailed-exitcode`, `drift`)
   4  refused: a guard, a stale plan, or no confirmation
   5  the service or the machine failed, and nothing was written
   6  applied in part: running again continues";
@@ -126,12 +129,16 @@ enum Command {
     Man(man::Args),
     /// Show what would change, and what that means for access
     Plan(plan::Args),
+    /// Show what a change would have meant for recorded requests
+    Replay(replay::Args),
     /// Print the JSON Schema of documents
     Schema(schema::Args),
     /// Write the live state as one JSON file
     Snapshot(snapshot::Args),
     /// Run the access tests
     Test(test::Args),
+    /// Show which rules recorded requests rest on
+    Usage(usage::Args),
     /// Check documents, offline
     Validate(validate::Args),
 }
@@ -148,9 +155,11 @@ fn dispatch(context: &Context, command: &Command) -> Result<Exit, Failure> {
         Command::Import(args) => import::run(context, args),
         Command::Man(args) => man::run(context, args),
         Command::Plan(args) => plan::run(context, args),
+        Command::Replay(args) => replay::run(context, args),
         Command::Schema(args) => schema::run(context, args),
         Command::Snapshot(args) => snapshot::run(context, args),
         Command::Test(args) => test::run(context, args),
+        Command::Usage(args) => usage::run(context, args),
         Command::Validate(args) => validate::run(context, args),
     }
 }

@@ -62,28 +62,10 @@ impl Since {
             };
             return Ok(now.iter().map(snapshot).collect());
         }
-        let root = folder(context).join(root);
-        let commit = match Repository::around(&root) {
-            Some((repository, inside)) if may_be_a_commit(name) => {
-                repository.commit(name)?.map(|commit| (repository, inside, commit))
-            }
-            Some(_) | None => None,
-        };
-        let base = match commit {
-            Some((repository, inside, commit)) => {
-                let copy = checked_out(&repository, &inside, &commit)?;
-                documents(context, &root, copy.path(), name)?
-            }
-            None if path.is_dir() => {
-                check_named_folder(&path).map_err(|error| not_read(&path, &error))?;
-                documents(context, &root, &path, name)?
-            }
-            None => {
-                let message =
-                    format!("`--since`: `{name}` is neither a commit of this repository, nor a folder or a file");
-                return Err(Failure::new(Exit::Usage, message)
-                    .hint("name what the last apply left: a commit, a folder with its documents, or a snapshot"));
-            }
+        let Some(base) = documents_of(context, root, name)? else {
+            let message = format!("`--since`: `{name}` is neither a commit of this repository, nor a folder or a file");
+            return Err(Failure::new(Exit::Usage, message)
+                .hint("name what the last apply left: a commit, a folder with its documents, or a snapshot"));
         };
         let of_each = |now: &Workspace| {
             let Desired { policies, agents } = &base.desired;
@@ -99,6 +81,33 @@ impl Since {
         match self {
             Self::Documents { name, .. } | Self::Snapshot { name, .. } => name,
         }
+    }
+}
+
+/// The workspace `root` as a commit or another folder has it; `None` where the name is neither.
+///
+/// # Errors
+///
+/// When its documents are wrong, or `git` cannot be asked.
+pub(super) fn documents_of(context: &Context, root: &Path, name: &str) -> Result<Option<Loaded>, Failure> {
+    let path = context.path(Path::new(name));
+    let root = folder(context).join(root);
+    let commit = match Repository::around(&root) {
+        Some((repository, inside)) if may_be_a_commit(name) => {
+            repository.commit(name)?.map(|commit| (repository, inside, commit))
+        }
+        Some(_) | None => None,
+    };
+    match commit {
+        Some((repository, inside, commit)) => {
+            let copy = checked_out(&repository, &inside, &commit)?;
+            documents(context, &root, copy.path(), name).map(Some)
+        }
+        None if path.is_dir() => {
+            check_named_folder(&path).map_err(|error| not_read(&path, &error))?;
+            documents(context, &root, &path, name).map(Some)
+        }
+        None => Ok(None),
     }
 }
 

@@ -7,7 +7,7 @@ use crate::examples::repository;
 
 /// The modules in order: each may use those that stand below it, and none above. `render::sanitize` uses nothing, and
 /// whoever holds foreign text may call it. `access` is a crate of its own below all of them.
-const ORDER: [&str; 18] = [
+const ORDER: [&str; 19] = [
     "cli",
     "render",
     "execute",
@@ -16,6 +16,7 @@ const ORDER: [&str; 18] = [
     "drift",
     "import",
     "plan",
+    "evidence",
     "check",
     "trial",
     "format",

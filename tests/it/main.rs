@@ -17,6 +17,7 @@ mod command_line;
 mod comment;
 mod drift;
 mod emulator;
+mod evidence;
 mod examples;
 mod files;
 mod fmt;

@@ -94,7 +94,7 @@ impl<'a> State<'a> {
         let domain = question.domain();
         let in_force = |group| self.governs(group, teams);
         let mut remarks = remarks::of(request);
-        if !self.policies.iter().any(|policy| policy.domain() == Some(domain)) {
+        if !self.is_governed(domain) {
             let reason = Unknown::NoPolicy.to_string();
             return Answer { verdict: Verdict::Uncertain, reason, because: Vec::new(), nearest: Vec::new(), remarks };
         }
@@ -136,6 +136,24 @@ impl<'a> State<'a> {
             }
         };
         Question { parts }
+    }
+
+    /// Whether any policy is about a domain. Where none is, nothing is known of it ([`Unknown::NoPolicy`]).
+    #[must_use]
+    pub fn is_governed(&self, domain: Domain) -> bool {
+        self.policies.iter().any(|policy| policy.domain() == Some(domain))
+    }
+
+    /// Asks about an MCP action of which nothing else is known.
+    #[must_use]
+    pub fn ask_mcp_action(&self, teams: &BTreeSet<String>, action: cedar::McpAction) -> Answer {
+        answer_of(self.mcp.governing(teams).decide_action(action))
+    }
+
+    /// The policies.
+    #[must_use]
+    pub fn policies(&self) -> &'a [Policy] {
+        self.policies
     }
 
     /// How many rules there are, and which policy and rule each is.
@@ -266,33 +284,37 @@ impl<'a> State<'a> {
     }
 
     fn ask_mcp(&self, teams: &BTreeSet<String>, request: &McpRequest) -> Answer {
-        let cedar::Answer { outcome, because, notes } = self.mcp.decide(teams, request);
-        let (verdict, reason) = match outcome {
-            cedar::Outcome::Allow => (Verdict::Allow, "the MCP policies permit it"),
-            cedar::Outcome::Deny if because.is_empty() => (Verdict::Deny, "no statement permits it"),
-            cedar::Outcome::Deny => (Verdict::Deny, "a statement forbids it"),
-            cedar::Outcome::Approval => (Verdict::Uncertain, APPROVAL_REASON),
-            cedar::Outcome::Uncertain => {
-                (Verdict::Uncertain, "it hangs on something that is not documented or was not said")
-            }
-        };
-        let because = because.into_iter().map(|reason| {
-            let cedar::Reason { policy, policy_name, statement, effect, approval, doubt, span: _ } = reason;
-            let approval = approval.map(|text| format!("it asks for approval: {text}"));
-            Reason {
-                policy,
-                rule: statement,
-                policy_name,
-                rule_name: statement.map(|number| format!("statement {}", number + 1)),
-                decision: effect.map(|effect| match effect {
-                    cedar::Effect::Permit => Decision::Allow,
-                    cedar::Effect::Forbid => Decision::Deny,
-                }),
-                pattern: None,
-                doubts: approval.into_iter().chain(doubt).collect(),
-            }
-        });
-        let because = because.collect();
-        Answer { verdict, reason: reason.to_owned(), because, nearest: Vec::new(), remarks: notes }
+        answer_of(self.mcp.decide(teams, request))
     }
+}
+
+/// What the MCP policies say, as other answers are given.
+fn answer_of(cedar::Answer { outcome, because, notes }: cedar::Answer) -> Answer {
+    let (verdict, reason) = match outcome {
+        cedar::Outcome::Allow => (Verdict::Allow, "the MCP policies permit it"),
+        cedar::Outcome::Deny if because.is_empty() => (Verdict::Deny, "no statement permits it"),
+        cedar::Outcome::Deny => (Verdict::Deny, "a statement forbids it"),
+        cedar::Outcome::Approval => (Verdict::Uncertain, APPROVAL_REASON),
+        cedar::Outcome::Uncertain => {
+            (Verdict::Uncertain, "it hangs on something that is not documented or was not said")
+        }
+    };
+    let because = because.into_iter().map(|reason| {
+        let cedar::Reason { policy, policy_name, statement, effect, approval, doubt, span: _ } = reason;
+        let approval = approval.map(|text| format!("it asks for approval: {text}"));
+        Reason {
+            policy,
+            rule: statement,
+            policy_name,
+            rule_name: statement.map(|number| format!("statement {}", number + 1)),
+            decision: effect.map(|effect| match effect {
+                cedar::Effect::Permit => Decision::Allow,
+                cedar::Effect::Forbid => Decision::Deny,
+            }),
+            pattern: None,
+            doubts: approval.into_iter().chain(doubt).collect(),
+        }
+    });
+    let because = because.collect();
+    Answer { verdict, reason: reason.to_owned(), because, nearest: Vec::new(), remarks: notes }
 }

@@ -42,7 +42,7 @@ impl View {
 
     /// Items with commas between them, on one line from column `indent`; what does not fit is counted. All of them,
     /// however long, where nothing is folded away.
-    fn list(self, items: &[impl AsRef<str>], indent: usize) -> String {
+    pub(super) fn list(self, items: &[impl AsRef<str>], indent: usize) -> String {
         const REST: usize = " and 999 more".len();
         let mut text = String::new();
         let mut room = indent;

@@ -8,7 +8,7 @@
 //! | documents, the files that they name, `vijil.seed` | the repository: [`Root::read`] | are followed, and end inside the workspace |
 //! | files of the workspace that are written | the repository: [`Root::replace`], [`Root::write_all`] | are refused |
 //! | the state folder | the repository: [`Root::state_folder`] | are refused |
-//! | files on the command line | who runs the program: [`read_named`], [`write_named`] | do not lead out of the repository around them; are refused where a file is written |
+//! | files on the command line | who runs the program: [`read_named`], [`open_named`], [`write_named`] | do not lead out of the repository around them; are refused where a file is written |
 //! | credentials | who runs the program, outside of any repository: [`read_own`] | are followed |
 //!
 //! Invariants: nothing outside of a [`Root`], and nothing below `.git` or `.seawall` in it, is read or written, links
@@ -26,7 +26,7 @@ use std::path::{Component, Path, PathBuf};
 
 pub use batch::{BatchError, Written};
 pub use name::is_internal;
-pub use open::{bytes_read, check_named_folder, open_state, read_named, read_own};
+pub use open::{bytes_read, check_named_folder, open_named, open_state, read_named, read_own, unnamed, walk_named};
 pub use scratch::Scratch;
 pub use write::write_named;
 

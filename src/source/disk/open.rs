@@ -92,6 +92,36 @@ pub fn read_named(path: &Path, limit: u64) -> Result<String, FileError> {
     text(read_regular(&real, limit)?)
 }
 
+/// Opens a file that the command line names, however large, to be read bit by bit. As for [`read_named`], a link does not
+/// lead out of the repository around it, and streams of the process may be named.
+///
+/// # Errors
+/// When it leads elsewhere, is no regular file, or the system does not give it.
+pub fn open_named(path: &Path) -> Result<File, FileError> {
+    if is_stream(path) {
+        return Ok(File::open(path)?);
+    }
+    let real = std::fs::canonicalize(path)?;
+    stays(path, &real)?;
+    let before = looked_at(&real, u64::MAX)?;
+    let file = careful(OpenOptions::new().read(true)).open(&real)?;
+    same(&before, &file)?;
+    Ok(file)
+}
+
+/// What is below a folder that the command line names, sorted by name. Links in it are not followed.
+pub fn walk_named(folder: &Path) -> walkdir::IntoIter {
+    walkdir::WalkDir::new(folder).follow_root_links(true).sort_by_file_name().into_iter()
+}
+
+/// A file without a name, which nobody else can open and which is gone with the process.
+///
+/// # Errors
+/// When the system gives none.
+pub fn unnamed() -> std::io::Result<File> {
+    tempfile::tempfile()
+}
+
 /// Refuses a folder on the command line that a link leads out of the repository around it, where a commit could have put
 /// the link.
 ///

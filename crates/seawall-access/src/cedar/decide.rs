@@ -165,6 +165,43 @@ impl<'a> Governing<'a> {
         with_deep_stack(|| Question::new(request).ask(self))
     }
 
+    /// Decides a request of which only the action is known: a statement with any other condition may match it or not.
+    #[must_use]
+    pub fn decide_action(&self, action: McpAction) -> Answer {
+        let unnamed = McpRequest {
+            action,
+            server: None,
+            target: String::new(),
+            attributes: serde_json::Map::new(),
+            arguments: None,
+            request_time: None,
+        };
+        if self.policies.is_empty() {
+            return self.decide(&unnamed);
+        }
+        let question = Question::new(&unnamed);
+        let mut reasons = Vec::new();
+        for (position, compiled) in self.policies.iter().enumerate() {
+            let Some(statements) = &compiled.statements else {
+                reasons.push(reason(compiled, None, Some("its text is not understood".to_owned())));
+                continue;
+            };
+            for (number, statement) in statements.iter().enumerate() {
+                let (Some(policy), Some(tree)) = (&statement.policy, &statement.tree) else { continue };
+                if !validate::actions_in_scope(&tree.action).contains(&action) {
+                    continue;
+                }
+                // What matches whatever the names and attributes are has neither a scope nor a condition on them.
+                let plain = conditions(tree).next().is_none()
+                    && policy.resource_constraint() == cedar_policy::ResourceConstraint::Any
+                    && policy.principal_constraint() == cedar_policy::PrincipalConstraint::Any;
+                let doubt = (!plain).then(|| "it depends on more than the action".to_owned());
+                reasons.extend(self.reason((position, number), doubt).map(|(_, reason)| reason));
+            }
+        }
+        question.conclude(reasons)
+    }
+
     fn find(&self, (position, number): Position) -> Option<(&'a Compiled, &'a Statement)> {
         let policy = self.policies.get(position)?;
         Some((policy, policy.statements.as_ref()?.get(number)?))

@@ -1,0 +1,223 @@
+//! What the commands share that look at recorded requests: where these are, and who belongs to which teams.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use super::planning::read;
+use super::writing::write_named;
+use super::{Context, Exit, Failure};
+use crate::evidence::{self, Broken, Input, Memberships, Reading};
+use crate::model::{Live, TeamLookup};
+use crate::render::sanitize::line;
+
+/// Where recorded requests are.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub(super) struct Recorded {
+    /// Recorded requests: a file, a folder or `-` (JSON Lines, pages of the audit API, CSV; also `.gz` and `.zst`); repeat for
+    /// several
+    #[arg(long, value_name = "PATH")]
+    pub(super) records: Vec<PathBuf>,
+    /// The teams of users, as YAML: `user: [team, …]`
+    #[arg(long = "teams", value_name = "FILE", requires = "records")]
+    teams: Option<PathBuf>,
+    /// Exit with 1 when something in the records is no record
+    #[arg(long = "strict", requires = "records")]
+    strict: bool,
+}
+
+/// Who is listed in `--teams`, by name.
+type Listed = BTreeMap<String, BTreeSet<String>>;
+
+impl Recorded {
+    /// Reads the records; says what is no record.
+    ///
+    /// # Errors
+    ///
+    /// When none are named, or they cannot be read.
+    pub(super) fn read(&self, context: &Context) -> Result<Reading, Failure> {
+        if self.records.is_empty() {
+            let failure = Failure::new(Exit::Usage, "no records are named");
+            return Err(failure.hint("name files or folders with `--records`, or `--records -` for standard input"));
+        }
+        let input = |path: &PathBuf| match path.as_os_str() == "-" {
+            true => Input::Standard,
+            false => Input::Path(context.path(path)),
+        };
+        let inputs: Vec<Input> = self.records.iter().map(input).collect();
+        if inputs.iter().filter(|input| **input == Input::Standard).count() > 1 {
+            return Err(Failure::new(Exit::Usage, "standard input can be read once"));
+        }
+        let reading = evidence::read(&inputs)?;
+        note(context, &reading);
+        Ok(reading)
+    }
+
+    /// How the run ends where it would end with `exit`.
+    pub(super) fn exit(&self, reading: &Reading, exit: Exit) -> Exit {
+        if self.strict && reading.requests.skipped.broken > 0 { Exit::Invalid } else { exit }
+    }
+
+    /// The teams that `--teams` lists; `None` without it.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be read.
+    pub(super) fn listed(&self, context: &Context) -> Result<Option<Listed>, Failure> {
+        let Some(file) = &self.teams else { return Ok(None) };
+        let text = read(&context.path(file))?;
+        parse(&text).map(Some).map_err(|message| {
+            let failure = Failure::new(Exit::Usage, format!("`{}`: {message}", file.display()));
+            failure.hint("write a line for each user, such as `ana: [research, platform]`")
+        })
+    }
+}
+
+fn parse(text: &str) -> Result<Listed, String> {
+    let value: serde_yaml::Value = serde_yaml::from_str(text).map_err(|error| error.to_string())?;
+    let serde_yaml::Value::Mapping(users) = value else {
+        return Err("it is not a mapping of users to teams".to_owned());
+    };
+    let mut listed = Listed::new();
+    for (user, teams) in users {
+        let name = |value: &serde_yaml::Value| match value {
+            serde_yaml::Value::String(text) => Some(text.clone()),
+            serde_yaml::Value::Number(number) => Some(number.to_string()),
+            serde_yaml::Value::Null
+            | serde_yaml::Value::Bool(_)
+            | serde_yaml::Value::Sequence(_)
+            | serde_yaml::Value::Mapping(_)
+            | serde_yaml::Value::Tagged(_) => None,
+        };
+        let user = name(&user).ok_or("a user's name is not text")?;
+        let teams = match &teams {
+            serde_yaml::Value::Null => Some(BTreeSet::new()),
+            serde_yaml::Value::Sequence(teams) => teams.iter().map(name).collect(),
+            serde_yaml::Value::Bool(_)
+            | serde_yaml::Value::Number(_)
+            | serde_yaml::Value::String(_)
+            | serde_yaml::Value::Mapping(_)
+            | serde_yaml::Value::Tagged(_) => name(&teams).map(|one| BTreeSet::from([one])),
+        };
+        let teams = teams.ok_or_else(|| format!("the teams of `{user}` are not a list of names"))?;
+        listed.insert(user, teams);
+    }
+    Ok(listed)
+}
+
+/// Memberships for scopes that hold what documents say.
+pub(super) fn by_name(listed: Option<&Listed>) -> Memberships {
+    let mut memberships = Memberships::default();
+    for (user, teams) in listed.into_iter().flatten() {
+        memberships.set(user, teams.iter().cloned());
+    }
+    memberships
+}
+
+/// Memberships for scopes that hold the ids of an organization's teams.
+pub(super) fn by_id(context: &Context, listed: &Listed, live: &Live) -> Memberships {
+    let mut memberships = Memberships::default();
+    let mut unknown: BTreeSet<&str> = BTreeSet::new();
+    for (user, teams) in listed {
+        let mut ids = BTreeSet::new();
+        for team in teams {
+            match live.teams.resolve(team) {
+                TeamLookup::Found(id) => drop(ids.insert(id)),
+                // A team that the organization does not have is in no scope.
+                TeamLookup::Unknown => {
+                    unknown.insert(team);
+                    ids.insert(team.clone());
+                }
+                TeamLookup::Ambiguous(all) => ids.extend(all),
+            }
+        }
+        memberships.set(user, ids);
+    }
+    if !unknown.is_empty() {
+        let names: Vec<String> = unknown.iter().map(|team| format!("`{}`", line(team))).collect();
+        context.note(&format!("note: the organization does not have the teams {}", names.join(", ")));
+    }
+    memberships
+}
+
+/// Says what of the records was not read.
+fn note(context: &Context, Reading { requests, broken, others }: &Reading) {
+    if requests.skipped.broken > 0 {
+        let count = requests.skipped.broken;
+        context.note(&format!("warning: {count} {} not records", if count == 1 { "line is" } else { "lines are" }));
+        for Broken { file, line: number, why } in broken {
+            let place = if *number > 0 { format!("{file}:{number}") } else { file.clone() };
+            context.note(&format!("  {}: {why}", line(&place)));
+        }
+        let more = usize::try_from(count).unwrap_or(usize::MAX).saturating_sub(broken.len());
+        if more > 0 {
+            context.note(&format!("  … and {more} more"));
+        }
+    }
+    if *others > 0 {
+        context.note(&format!("note: {others} other files in the folders of records were not read"));
+    }
+    if requests.cells.is_empty() {
+        context.note("note: there is no decision in the records");
+    }
+}
+
+/// Writes a document that people will keep. One that is there stays.
+///
+/// # Errors
+///
+/// When there is a file of this name, or it cannot be written.
+pub(super) fn write_new(context: &Context, file: &Path, text: &str) -> Result<(), Failure> {
+    let path = context.path(file);
+    if path.exists() {
+        let failure = Failure::new(Exit::Usage, format!("`{}` is there already", file.display()));
+        return Err(failure.hint("name a new file, or delete that one first"));
+    }
+    write_named(&path, text)
+}
+
+/// A time such as `7d`, `12h`, `90m` or `0`, in microseconds.
+///
+/// # Errors
+///
+/// What to write.
+pub(super) fn parse_duration(text: &str) -> Result<i64, String> {
+    let wrong = || "write a number with a unit, such as `7d`, `12h` or `90m`".to_owned();
+    let digits = text.trim_end_matches(|character: char| character.is_ascii_alphabetic());
+    let number: i64 = digits.parse().ok().filter(|number| *number >= 0).ok_or_else(wrong)?;
+    let seconds = match text.get(digits.len()..).unwrap_or_default() {
+        "w" => 7 * 86_400,
+        "d" => 86_400,
+        "h" => 3_600,
+        "m" => 60,
+        "s" => 1,
+        "" if number == 0 => 1,
+        _ => return Err(wrong()),
+    };
+    number.checked_mul(seconds * 1_000_000).ok_or_else(wrong)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{parse, parse_duration};
+
+    #[test]
+    fn times_have_units() {
+        for (text, seconds) in [("7d", 604_800), ("12h", 43_200), ("90m", 5_400), ("0", 0), ("2w", 1_209_600)] {
+            assert_eq!(parse_duration(text), Ok(seconds * 1_000_000), "{text}");
+        }
+        for wrong in ["", "7", "d", "-1d", "7 d", "7y", "99999999999999d"] {
+            assert!(parse_duration(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn teams_are_listed_by_user() {
+        let listed = parse("ana: [research, platform]\nbob: research\ncy: []\n7: [1]\nd: ~\n").unwrap();
+        assert_eq!(listed["ana"].len(), 2);
+        assert!(listed["bob"].contains("research") && listed["cy"].is_empty() && listed["d"].is_empty());
+        assert!(listed["7"].contains("1"));
+        for wrong in ["- ana", "ana: {a: b}", "ana: [[x]]", "[", ""] {
+            assert!(parse(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! `seawall replay`: what a change would have meant for recorded requests. Reads only.
+
+use std::path::{Path, PathBuf};
+
+use super::organizations::live_each;
+use super::planning::{Stricter, Workspace, resolve};
+use super::recorded::{Recorded, by_id, by_name, write_new};
+use super::since::documents_of;
+use super::{Context, Exit, Failure, organizations, workspace};
+use crate::check::{Emptiness, Loaded};
+use crate::evidence::replay::{Input, Places, Side, frequent, replay};
+use crate::evidence::{Memberships, Requests};
+use crate::model::{DesiredPolicy, LivePolicy, Policy, TeamDirectory};
+use crate::render;
+
+/// How many requests are frozen for each membership.
+const FROZEN: usize = 25;
+
+const EXAMPLES: &str = "\
+Examples:
+  seawall replay --records auditkit/                   # against live state: whom would the documents have blocked?
+  seawall replay --records may.jsonl.zst --before main # against the documents of a branch, offline
+  seawall replay --records - --teams teams.yaml        # from a pipe, with the teams of users
+  seawall replay --records auditkit/ --write-tests tests/recorded.yaml";
+
+#[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Args {
+    /// The workspace's folder; without it, the one around the current folder
+    #[arg(value_name = "PATH")]
+    path: Option<PathBuf>,
+    #[command(flatten)]
+    recorded: Recorded,
+    /// Name the users rather than only count them
+    #[arg(long)]
+    users: bool,
+    /// Compare with a snapshot instead of the service
+    #[arg(long, value_name = "FILE", conflicts_with = "before")]
+    live_from: Option<PathBuf>,
+    /// Compare with the documents of a git ref or of another folder instead of live state
+    #[arg(long, value_name = "REF|DIR")]
+    before: Option<String>,
+    /// Exit with 3 when a decision changes
+    #[arg(long)]
+    detailed_exitcode: bool,
+    /// Write the most frequent requests as access tests
+    #[arg(long, value_name = "FILE")]
+    write_tests: Option<PathBuf>,
+    /// How to show the result
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    format: Format,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Format {
+    /// For people
+    Human,
+    /// For pull requests and job summaries
+    Markdown,
+    /// One JSON object
+    Json,
+}
+
+/// Two states of the policies, and what is known of teams.
+struct States {
+    before: (Vec<Policy>, Places),
+    after: (Vec<Policy>, Places),
+    memberships: Memberships,
+    teams: TeamDirectory,
+}
+
+pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
+    let Args { path, recorded, users, live_from, before, detailed_exitcode, write_tests, format } = args;
+    let path = path.as_ref().map(|path| context.path(path));
+    let states = match before {
+        Some(before) => offline(context, recorded, path.as_deref(), before)?,
+        None => against_live(context, recorded, path.as_deref(), live_from.as_deref())?,
+    };
+    let reading = recorded.read(context)?;
+    let input = states.input(&reading.requests, *users);
+    let found = replay(input);
+    context.print(&match format {
+        Format::Human => render::replay::human(&found, context.view()),
+        Format::Markdown => render::replay::markdown(&found),
+        Format::Json => found.to_json(),
+    })?;
+    if let Some(file) = write_tests {
+        let expected = frequent(input, FROZEN);
+        if expected.iter().all(|one| one.requests.is_empty()) {
+            let failure = Failure::new(Exit::Usage, "no request is decided as recorded: there is nothing to freeze");
+            return Err(failure.hint("look at the agreement first"));
+        }
+        write_new(context, file, &render::replay::access_tests(&expected))?;
+        context.note(&format!("Wrote `{}`.", file.display()));
+    }
+    let pending = *detailed_exitcode && !found.is_empty();
+    Ok(recorded.exit(&reading, if pending { Exit::Pending } else { Exit::Done }))
+}
+
+impl States {
+    fn input<'a>(&'a self, requests: &'a Requests, named: bool) -> Input<'a> {
+        Input {
+            requests,
+            before: Side { policies: &self.before.0, places: &self.before.1 },
+            after: Side { policies: &self.after.0, places: &self.after.1 },
+            memberships: &self.memberships,
+            teams: &self.teams,
+            named,
+        }
+    }
+}
+
+fn plain(declared: &[DesiredPolicy]) -> Vec<Policy> {
+    declared.iter().map(|one| one.policy.clone()).collect()
+}
+
+/// Documents against documents.
+fn offline(context: &Context, recorded: &Recorded, path: Option<&Path>, before: &str) -> Result<States, Failure> {
+    let loaded = workspace::load(context, path, Emptiness::Refused)?;
+    let root = loaded.root.clone();
+    let Some(base) = documents_of(context, &root, before)? else {
+        let message = format!("`--before`: `{before}` is neither a commit of this repository nor a folder");
+        return Err(Failure::new(Exit::Usage, message).hint("name a commit, or a folder with a workspace"));
+    };
+    let (now, then) = (only(context, loaded)?, only(context, base)?);
+    let (now, then) = (now.desired.policies, then.desired.policies);
+    let listed = recorded.listed(context)?;
+    let memberships = by_name(listed.as_ref());
+    Ok(States {
+        before: (plain(&then), Places::new(&then)),
+        after: (plain(&now), Places::new(&now)),
+        memberships,
+        teams: TeamDirectory::default(),
+    })
+}
+
+/// The workspace's only organization, or the one that `--org` picks.
+pub(super) fn only(context: &Context, loaded: Loaded) -> Result<Loaded, Failure> {
+    let mut each = organizations::each(context, loaded)?;
+    if each.len() > 1 {
+        each.retain(|one| one.settings.docker.is_some());
+    }
+    match each.len() {
+        1 => Ok(each.swap_remove(0)),
+        _ => Err(of_one()),
+    }
+}
+
+pub(super) fn of_one() -> Failure {
+    Failure::new(Exit::Usage, "records are of one organization, and the workspace has several")
+        .hint("pick the one that the records are of with `--org`")
+}
+
+/// Documents against what is live.
+fn against_live(
+    context: &Context,
+    recorded: &Recorded,
+    path: Option<&Path>,
+    snapshot: Option<&Path>,
+) -> Result<States, Failure> {
+    let mut each = Workspace::load_each(context, path, &Stricter::default())?;
+    if each.len() > 1 {
+        each.retain(|one| one.docker.is_some());
+    }
+    if each.len() > 1 {
+        return Err(of_one());
+    }
+    let live = live_each(context, &each, snapshot)?.pop().expect("a workspace is at least one")?;
+    let workspace = each.pop().expect("a workspace is at least one");
+    let Some(live) = live.docker else {
+        return Err(Failure::new(
+            Exit::Invalid,
+            "the workspace has nothing to do with Docker, whose records these are",
+        ));
+    };
+    let listed = recorded.listed(context)?;
+    let memberships = listed.as_ref().map(|listed| by_id(context, listed, &live)).unwrap_or_default();
+    let desired = resolve(&workspace.loaded.desired, &live)?;
+    let ownership = workspace.docker.as_ref().map(crate::plan::diff::Ownership::from).unwrap_or_default();
+    let target = crate::plan::Target { org: live.org.clone(), endpoint: String::new() };
+    let guards = &workspace.loaded.settings.guards;
+    // What the plan would leave, undeclared policies included.
+    let plan = crate::plan::make(crate::plan::Input {
+        target: &target,
+        desired: &desired,
+        live: &live,
+        ownership: &ownership,
+        guards,
+    });
+    let left = crate::plan::simulate::simulate(&live, plan.steps.iter().map(|step| &step.change));
+    let after: Vec<Policy> = left.policies.iter().map(LivePolicy::policy).collect();
+    let before = live.policies.iter().map(LivePolicy::policy).collect();
+    let places = Places::new(&desired.policies);
+    Ok(States { before: (before, Places::default()), after: (after, places), memberships, teams: live.teams })
+}

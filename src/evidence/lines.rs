@@ -1,0 +1,419 @@
+//! A stream of bytes as records: lines of JSON, JSON documents over several lines, or a table.
+//!
+//! The thread that reads only looks for line ends and braces; what is between them is parsed by others. Invariant: memory
+//! holds a few chunks of a stream and never all of it, however long its lines are.
+
+use std::io::{self, Read};
+
+use serde::de::IgnoredAny;
+
+/// Bytes of a chunk, about.
+const CHUNK: usize = 1 << 20;
+/// The longest record.
+pub(super) const LONGEST: usize = 16 << 20;
+
+/// Records to be parsed, a line each.
+#[derive(Debug)]
+pub(super) struct Chunk {
+    pub(super) bytes: Vec<u8>,
+    pub(super) lines: Lines,
+}
+
+/// The line numbers of a chunk, from 1.
+#[derive(Debug)]
+pub(super) enum Lines {
+    /// They follow from the first.
+    From(u64),
+    /// Of each.
+    Each(Vec<u64>),
+}
+
+/// How a stream is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    /// A record a line, or a page of them.
+    Lines,
+    /// JSON over several lines, or a list that is too long for one.
+    Document,
+    /// Columns, by a header.
+    Table,
+}
+
+/// A stream whose beginning was looked at.
+pub(super) struct Stream<R> {
+    head: Vec<u8>,
+    at: usize,
+    rest: R,
+}
+
+impl<R: Read> Stream<R> {
+    pub(super) fn new(rest: R) -> Self {
+        Self { head: Vec::new(), at: 0, rest }
+    }
+
+    /// The first bytes: at least `wanted`, unless the stream is shorter.
+    pub(super) fn peek(&mut self, wanted: usize) -> io::Result<&[u8]> {
+        let mut buffer = [0; 8192];
+        while self.head.len() - self.at < wanted {
+            match self.rest.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(read) => self.head.extend_from_slice(buffer.get(..read).unwrap_or_default()),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(self.head.get(self.at..).unwrap_or_default())
+    }
+
+    /// How the stream is written, by its first line.
+    pub(super) fn form(&mut self) -> io::Result<Form> {
+        if self.peek(3)?.starts_with(b"\xef\xbb\xbf") {
+            self.at += 3;
+        }
+        // A pipe may wait with what follows its first line.
+        let mut wanted = 1;
+        loop {
+            let head = self.peek(wanted)?;
+            let whole = head.len() < wanted;
+            let text = head.trim_ascii_start();
+            let line = text.iter().position(|byte| *byte == b'\n').and_then(|end| text.get(..end));
+            match line {
+                Some(line) => return Ok(form_of(line)),
+                None if whole || head.len() >= CHUNK => return Ok(form_of(text)),
+                None => wanted = head.len() + 1,
+            }
+        }
+    }
+}
+
+impl<R: Read> Read for Stream<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut head = self.head.get(self.at..).unwrap_or_default();
+        if head.is_empty() {
+            return self.rest.read(buffer);
+        }
+        let read = head.read(buffer)?;
+        self.at += read;
+        Ok(read)
+    }
+}
+
+fn form_of(line: &[u8]) -> Form {
+    let line = line.trim_ascii();
+    let whole = || serde_json::from_slice::<IgnoredAny>(line).is_ok();
+    let after_brace = || line.strip_prefix(b"{").unwrap_or_default().trim_ascii_start();
+    match line.first() {
+        Some(b'[') if !whole() => Form::Document,
+        // Half a record is a broken line, and the beginning of a page is not.
+        Some(b'{') if after_brace().is_empty() || after_brace().starts_with(b"\"events\"") && !whole() => {
+            Form::Document
+        }
+        Some(b'{' | b'[') | None => Form::Lines,
+        Some(_) => {
+            let header = String::from_utf8_lossy(line).to_lowercase();
+            if header.contains("decision") && !header.contains('{') { Form::Table } else { Form::Lines }
+        }
+    }
+}
+
+/// Divides lines into chunks. `broken` is told of lines that are too long.
+///
+/// # Errors
+///
+/// What reading the stream gives, after the chunks before it, and what `send` gives.
+pub(super) fn by_line(
+    mut stream: impl Read,
+    mut send: impl FnMut(Chunk),
+    mut broken: impl FnMut(u64, &'static str),
+) -> io::Result<()> {
+    let mut line = 1;
+    let mut held: Vec<u8> = Vec::new();
+    let mut too_long = false;
+    loop {
+        let start = held.len();
+        let (read, error) = fill(&mut stream, &mut held);
+        let ended = read == 0 || error.is_some();
+        let fresh = held.get(start..).unwrap_or_default();
+        let end = if ended {
+            held.len()
+        } else {
+            fresh.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| start + at + 1)
+        };
+        if end == 0 && held.len() > LONGEST {
+            too_long = true;
+            held.clear();
+        }
+        if end > 0 {
+            let rest = held.split_off(end);
+            let mut bytes = std::mem::replace(&mut held, rest);
+            if too_long {
+                broken(line, "it is too long");
+                let end = bytes.iter().position(|byte| *byte == b'\n').map_or(bytes.len(), |at| at + 1);
+                bytes.drain(..end);
+                line += 1;
+                too_long = false;
+            }
+            let count = bytes.iter().filter(|byte| **byte == b'\n').count() as u64;
+            send(Chunk { bytes, lines: Lines::From(line) });
+            line += count;
+        }
+        if ended {
+            return error.map_or(Ok(()), Err);
+        }
+    }
+}
+
+/// Reads about a chunk, or what there is before an error; 0 bytes at the end.
+fn fill(stream: &mut impl Read, held: &mut Vec<u8>) -> (usize, Option<io::Error>) {
+    let start = held.len();
+    held.resize(start + CHUNK, 0);
+    let mut filled = start;
+    let error = loop {
+        let Some(room) = held.get_mut(filled..).filter(|room| !room.is_empty()) else { break None };
+        match stream.read(room) {
+            Ok(0) => break None,
+            Ok(read) => filled += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => break Some(error),
+        }
+    };
+    held.truncate(filled);
+    (filled - start, error)
+}
+
+/// Finds the records in JSON that spans lines: each value by itself, the items of a list, and the `events` of a page.
+#[derive(Debug)]
+struct Scanner {
+    depth: usize,
+    /// The depth of the list whose items are records.
+    list: Option<usize>,
+    in_text: bool,
+    escaped: bool,
+    /// The last text of the object at the top.
+    key: Vec<u8>,
+    /// Whether the value so far held records itself.
+    divided: bool,
+    record: Vec<u8>,
+    line: u64,
+    start: u64,
+    found: Vec<u8>,
+    lines: Vec<u64>,
+}
+
+/// Divides documents into chunks of a record a line. `broken` is told of a record that does not end.
+///
+/// # Errors
+///
+/// As [`by_line`].
+pub(super) fn by_document(
+    mut stream: impl Read,
+    mut send: impl FnMut(Chunk),
+    mut broken: impl FnMut(u64, &'static str),
+) -> io::Result<()> {
+    let mut scanner = Scanner {
+        depth: 0,
+        list: None,
+        in_text: false,
+        escaped: false,
+        key: Vec::new(),
+        divided: false,
+        record: Vec::new(),
+        line: 1,
+        start: 1,
+        found: Vec::new(),
+        lines: Vec::new(),
+    };
+    let mut bytes = Vec::new();
+    loop {
+        bytes.clear();
+        let (read, error) = fill(&mut stream, &mut bytes);
+        for byte in &bytes {
+            scanner.next(*byte, &mut broken);
+        }
+        if !scanner.lines.is_empty() {
+            let bytes = std::mem::take(&mut scanner.found);
+            send(Chunk { bytes, lines: Lines::Each(std::mem::take(&mut scanner.lines)) });
+        }
+        if read == 0 || error.is_some() {
+            let cut = scanner.record.iter().any(|byte| !byte.is_ascii_whitespace());
+            if cut || scanner.depth > 0 {
+                broken(scanner.start, "it does not end");
+            }
+            return error.map_or(Ok(()), Err);
+        }
+    }
+}
+
+impl Scanner {
+    /// The depth that records start at.
+    fn base(&self) -> usize {
+        self.list.unwrap_or(0)
+    }
+
+    fn next(&mut self, byte: u8, broken: &mut impl FnMut(u64, &'static str)) {
+        if byte == b'\n' {
+            self.line += 1;
+        }
+        if self.in_text {
+            self.record.push(if byte == b'\n' { b' ' } else { byte });
+            match byte {
+                _ if self.escaped => self.escaped = false,
+                b'\\' => self.escaped = true,
+                b'"' => self.in_text = false,
+                _ if self.depth == 1 && self.key.len() < 16 => self.key.push(byte),
+                _ => {}
+            }
+            return self.limit(broken);
+        }
+        match byte {
+            b'"' => {
+                self.in_text = true;
+                if self.depth == 1 {
+                    self.key.clear();
+                }
+                self.begin(byte);
+            }
+            b'{' | b'[' => {
+                let opens_records = byte == b'['
+                    && self.list.is_none()
+                    && (self.depth == 0 || self.depth == 1 && self.key == b"events");
+                self.begin(byte);
+                self.depth += 1;
+                if opens_records {
+                    self.list = Some(self.depth);
+                    self.divided = true;
+                    self.record.clear();
+                }
+            }
+            b'}' | b']' => {
+                if self.list == Some(self.depth) {
+                    self.record.clear();
+                    self.list = None;
+                    self.depth = self.depth.saturating_sub(1);
+                    self.divided = self.depth > 0;
+                    return;
+                }
+                self.record.push(byte);
+                self.depth = self.depth.saturating_sub(1);
+                if self.depth == self.base() {
+                    let record = std::mem::take(&mut self.record);
+                    if self.divided && self.list.is_none() {
+                        self.divided = false;
+                    } else {
+                        self.found.extend(record);
+                        self.found.push(b'\n');
+                        self.lines.push(self.start);
+                    }
+                }
+            }
+            b',' if self.depth == self.base() => {}
+            b' ' | b'\t' | b'\r' | b'\n' => {
+                if !self.record.is_empty() {
+                    self.record.push(b' ');
+                }
+            }
+            _ => self.begin(byte),
+        }
+        self.limit(broken);
+    }
+
+    fn begin(&mut self, byte: u8) {
+        if self.record.is_empty() {
+            self.start = self.line;
+        }
+        self.record.push(byte);
+    }
+
+    fn limit(&mut self, broken: &mut impl FnMut(u64, &'static str)) {
+        if self.record.len() > LONGEST {
+            broken(self.start, "it is too long");
+            self.record = Vec::new();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn form(text: &str) -> Form {
+        Stream::new(text.as_bytes()).form().unwrap()
+    }
+
+    #[test]
+    fn the_first_line_tells_the_form() {
+        for (text, expected) in [
+            ("{\"decision\":\"x\"}\n{}", Form::Lines),
+            ("\u{feff}\n  {\"decision\":\"x\"}", Form::Lines),
+            ("{\"decision\":\"AUDIT_DE\n{\"decision\":\"x\"}\n", Form::Lines), // half a line
+            ("{\"events\":[{}],\"next_page_token\":\"\"}", Form::Lines),
+            ("{\"events\":[{},\n{}]}", Form::Document),
+            ("{\n  \"events\": []\n}", Form::Document),
+            ("[{}]", Form::Lines),
+            ("[\n{}]", Form::Document),
+            ("Time,Event,Principal,Resource,Decision,Agent\n", Form::Table),
+            ("decision,count\n", Form::Table),
+            ("no JSON\n{}", Form::Lines),
+            ("", Form::Lines),
+        ] {
+            assert_eq!(form(text), expected, "{text}");
+        }
+    }
+
+    fn documents(text: &str) -> (Vec<(u64, String)>, usize) {
+        let (mut found, mut broken) = (Vec::new(), 0);
+        let send = |Chunk { bytes, lines }: Chunk| {
+            let Lines::Each(lines) = lines else { panic!("lines of each") };
+            let text = String::from_utf8(bytes).unwrap();
+            found.extend(lines.into_iter().zip(text.lines().map(str::to_owned)));
+        };
+        by_document(text.as_bytes(), send, |_, _| broken += 1).unwrap();
+        (found, broken)
+    }
+
+    #[test]
+    fn records_are_found_in_documents() {
+        let page = "{\n \"events\": [\n  {\"a\": \"]}\\\"\"},\n  {\"b\": [1]}\n ],\n \"next_page_token\": \"\"\n}\n{\"events\":[{\"c\":1}]}\n";
+        let (found, broken) = documents(page);
+        let texts: Vec<(u64, &str)> = found.iter().map(|(line, text)| (*line, text.trim())).collect();
+        assert_eq!(texts, [(3, r#"{"a": "]}\""}"#), (4, r#"{"b": [1]}"#), (8, r#"{"c":1}"#)]);
+        assert_eq!(broken, 0);
+        let (found, broken) = documents("[\n{\"a\":1},\n{\"b\":\n2}]\n");
+        assert_eq!((found.len(), broken), (2, 0));
+        let (found, broken) = documents("{\n\"a\":1\n}\n{\n\"b\":1}");
+        assert_eq!((found.len(), broken), (2, 0));
+    }
+
+    #[test]
+    fn what_was_written_before_the_end_is_read() {
+        let (found, broken) = documents("{\n\"events\":[{\"a\":1},{\"b\":2},{\"c\":");
+        assert_eq!((found.len(), broken), (2, 1));
+    }
+
+    #[test]
+    fn lines_keep_their_numbers_over_chunks() {
+        let text: String = (1..=300_000).map(|number| format!("{number}\n")).collect();
+        let mut next = 1;
+        let send = |Chunk { bytes, lines }: Chunk| {
+            let Lines::From(first) = lines else { panic!("lines follow") };
+            assert_eq!(first, next);
+            for line in std::str::from_utf8(&bytes).unwrap().lines() {
+                assert_eq!(line, next.to_string());
+                next += 1;
+            }
+        };
+        by_line(text.as_bytes(), send, |_, _| panic!("nothing is broken")).unwrap();
+        assert_eq!(next, 300_001);
+    }
+
+    #[test]
+    fn a_line_without_end_takes_no_more_memory_than_the_longest() {
+        let long = io::repeat(b'x').take(LONGEST as u64 + 5_000_000);
+        let stream = long.chain(&b"\n{}\n"[..]);
+        let (mut found, mut broken) = (Vec::new(), Vec::new());
+        let send = |chunk: Chunk| found.push((chunk.bytes, format!("{:?}", chunk.lines)));
+        by_line(stream, send, |line, _| broken.push(line)).unwrap();
+        assert_eq!(found, [(b"{}\n".to_vec(), "From(2)".to_owned())]);
+        assert_eq!(broken, [1]);
+    }
+}

@@ -1,0 +1,352 @@
+//! A record as it is written: flat in local files, with a payload in the audit API, or a row of an aggregation.
+//!
+//! Invariant: whatever fields a later version adds, and of whatever types, a record is read; texts are borrowed from the
+//! line where they can be.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+/// A text, or a number or truth value written as one; empty for anything else.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Text<'a>(pub(super) Cow<'a, str>);
+
+/// Several texts, or one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Texts<'a>(pub(super) Vec<Cow<'a, str>>);
+
+/// The fields of a record that matter; those that it lacks are empty.
+#[derive(Debug, Default)]
+pub(super) struct Record<'a> {
+    pub(super) audit_event_id: Text<'a>,
+    pub(super) timestamp: Text<'a>,
+    pub(super) created_at: Text<'a>,
+    pub(super) category: Text<'a>,
+    pub(super) decision: Text<'a>,
+    pub(super) username: Text<'a>,
+    pub(super) user_email: Text<'a>,
+    pub(super) resource_id: Text<'a>,
+    pub(super) deny_reason: Texts<'a>,
+    pub(super) enforcement_mode: Text<'a>,
+    pub(super) action_type: Text<'a>,
+    pub(super) hostname: Text<'a>,
+    pub(super) approval: Option<Box<Object<'a>>>,
+    pub(super) network_egress: Option<Box<Object<'a>>>,
+    pub(super) http_request: Option<Box<Object<'a>>>,
+    pub(super) payload: Option<Box<Record<'a>>>,
+    /// A page of the audit API: records instead of one.
+    pub(super) events: Option<Vec<Record<'a>>>,
+    // Of an aggregation.
+    pub(super) user: Text<'a>,
+    pub(super) reason: Texts<'a>,
+    pub(super) count: Text<'a>,
+    pub(super) first: Text<'a>,
+    pub(super) last: Text<'a>,
+    pub(super) object: Object<'a>,
+    /// Whether it is an object at all.
+    pub(super) is_object: bool,
+}
+
+/// The fields of the objects in a record that matter.
+#[derive(Debug, Default)]
+pub(super) struct Object<'a> {
+    pub(super) protocol: Text<'a>,
+    pub(super) method: Text<'a>,
+    pub(super) host: Text<'a>,
+    pub(super) port: Text<'a>,
+    pub(super) path: Text<'a>,
+    pub(super) approval_request_id: Text<'a>,
+}
+
+impl Text<'_> {
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.trim().is_empty()
+    }
+}
+
+impl<'a> Record<'a> {
+    /// Where a field goes, by its name.
+    pub(super) fn text_mut(&mut self, name: &str) -> Option<&mut Text<'a>> {
+        Some(match name {
+            "audit_event_id" => &mut self.audit_event_id,
+            "timestamp" => &mut self.timestamp,
+            "created_at" => &mut self.created_at,
+            "category" => &mut self.category,
+            "decision" => &mut self.decision,
+            "username" => &mut self.username,
+            "user_email" => &mut self.user_email,
+            "resource_id" => &mut self.resource_id,
+            "enforcement_mode" => &mut self.enforcement_mode,
+            "action_type" => &mut self.action_type,
+            "hostname" => &mut self.hostname,
+            "user" => &mut self.user,
+            "count" => &mut self.count,
+            "first" => &mut self.first,
+            "last" => &mut self.last,
+            _ => return self.object.text_mut(name),
+        })
+    }
+}
+
+impl<'a> Object<'a> {
+    pub(super) fn text_mut(&mut self, name: &str) -> Option<&mut Text<'a>> {
+        Some(match name {
+            "protocol" => &mut self.protocol,
+            "method" => &mut self.method,
+            "host" => &mut self.host,
+            "port" => &mut self.port,
+            "path" => &mut self.path,
+            "approval_request_id" => &mut self.approval_request_id,
+            _ => return None,
+        })
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Texts::deserialize(deserializer).map(|texts| Self(texts.0.into_iter().next().unwrap_or_default()))
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Texts<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Any;
+        impl<'de> Visitor<'de> for Any {
+            type Value = Texts<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a text")
+            }
+
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+                Ok(Texts(vec![Cow::Borrowed(text)]))
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+                Ok(Texts(vec![Cow::Owned(text.to_owned())]))
+            }
+
+            fn visit_u64<E>(self, number: u64) -> Result<Self::Value, E> {
+                Ok(Texts(vec![Cow::Owned(number.to_string())]))
+            }
+
+            fn visit_i64<E>(self, number: i64) -> Result<Self::Value, E> {
+                Ok(Texts(vec![Cow::Owned(number.to_string())]))
+            }
+
+            fn visit_f64<E>(self, number: f64) -> Result<Self::Value, E> {
+                Ok(Texts(vec![Cow::Owned(number.to_string())]))
+            }
+
+            fn visit_bool<E>(self, truth: bool) -> Result<Self::Value, E> {
+                Ok(Texts(vec![Cow::Owned(truth.to_string())]))
+            }
+
+            fn visit_unit<E>(self) -> Result<Self::Value, E> {
+                Ok(Texts::default())
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+                let mut all = Vec::new();
+                while let Some(Texts(texts)) = list.next_element::<Texts<'de>>()? {
+                    all.extend(texts);
+                }
+                Ok(Texts(all))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+                Ok(Texts::default())
+            }
+        }
+        deserializer.deserialize_any(Any)
+    }
+}
+
+/// A key, which is borrowed unless it has an escape.
+struct Key<'a>(Cow<'a, str>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Key<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Any;
+        impl<'de> Visitor<'de> for Any {
+            type Value = Key<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a key")
+            }
+
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+                Ok(Key(Cow::Borrowed(text)))
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+                Ok(Key(Cow::Owned(text.to_owned())))
+            }
+        }
+        deserializer.deserialize_str(Any)
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Object<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Any;
+        impl<'de> Visitor<'de> for Any {
+            type Value = Object<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut object = Object::default();
+                while let Some(Key(key)) = map.next_key::<Key<'de>>()? {
+                    match object.text_mut(&key) {
+                        Some(text) => *text = map.next_value()?,
+                        None => drop(map.next_value::<IgnoredAny>()?),
+                    }
+                }
+                Ok(object)
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+                while list.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(Object::default())
+            }
+
+            fn visit_str<E>(self, _: &str) -> Result<Self::Value, E> {
+                Ok(Object::default())
+            }
+
+            fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> {
+                Ok(Object::default())
+            }
+
+            fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
+                Ok(Object::default())
+            }
+
+            fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
+                Ok(Object::default())
+            }
+
+            fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
+                Ok(Object::default())
+            }
+
+            fn visit_unit<E>(self) -> Result<Self::Value, E> {
+                Ok(Object::default())
+            }
+        }
+        deserializer.deserialize_any(Any)
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Record<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Any;
+        impl<'de> Visitor<'de> for Any {
+            type Value = Record<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a record")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut record = Record { is_object: true, ..Record::default() };
+                while let Some(Key(key)) = map.next_key::<Key<'de>>()? {
+                    match &*key {
+                        "deny_reason" => record.deny_reason = map.next_value()?,
+                        "reason" => record.reason = map.next_value()?,
+                        "approval" => record.approval = Some(Box::new(map.next_value()?)),
+                        "network_egress" => record.network_egress = Some(Box::new(map.next_value()?)),
+                        "http_request" => record.http_request = Some(Box::new(map.next_value()?)),
+                        "payload" => record.payload = Some(Box::new(map.next_value()?)),
+                        "events" => record.events = Some(map.next_value::<Records<'de>>()?.0),
+                        key => match record.text_mut(key) {
+                            Some(text) => *text = map.next_value()?,
+                            None => drop(map.next_value::<IgnoredAny>()?),
+                        },
+                    }
+                }
+                Ok(record)
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+                let mut events = Vec::new();
+                while let Some(record) = list.next_element()? {
+                    events.push(record);
+                }
+                Ok(Record { events: Some(events), is_object: true, ..Record::default() })
+            }
+
+            fn visit_borrowed_str<E>(self, _: &'de str) -> Result<Self::Value, E> {
+                Ok(Record::default())
+            }
+
+            fn visit_str<E>(self, _: &str) -> Result<Self::Value, E> {
+                Ok(Record::default())
+            }
+
+            fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> {
+                Ok(Record::default())
+            }
+
+            fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
+                Ok(Record::default())
+            }
+
+            fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
+                Ok(Record::default())
+            }
+
+            fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
+                Ok(Record::default())
+            }
+
+            fn visit_unit<E>(self) -> Result<Self::Value, E> {
+                Ok(Record::default())
+            }
+        }
+        deserializer.deserialize_any(Any)
+    }
+}
+
+/// A list of records; none where there is no list.
+struct Records<'a>(Vec<Record<'a>>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Records<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Record::deserialize(deserializer).map(|record| Self(record.events.unwrap_or_default()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_of_every_shape_are_read() {
+        let flat = r#"{"decision":"AUDIT_DECISION_DENY","resource_id":"a.example:443","deny_reason":["one","two"],
+            "network_egress":{"protocol":"tcp","new":[1]},"audit_event_id":7,"sandbox_id":{"x":null},"approval":null}"#;
+        let record: Record<'_> = serde_json::from_str(flat).unwrap();
+        assert_eq!(record.resource_id.0, "a.example:443");
+        assert_eq!(record.deny_reason.0, ["one", "two"]);
+        assert_eq!(record.network_egress.unwrap().protocol.0, "tcp");
+        assert_eq!(record.audit_event_id.0, "7");
+        let page = r#"{"events":[{"payload":{"resource_id":"b:1"}},{"payload":"x"}],"next_page_token":""}"#;
+        let record: Record<'_> = serde_json::from_str(page).unwrap();
+        let events = record.events.unwrap();
+        assert_eq!(events[0].payload.as_ref().unwrap().resource_id.0, "b:1");
+        assert!(!events[1].payload.as_ref().unwrap().is_object);
+    }
+
+    #[test]
+    fn half_a_record_is_none() {
+        for text in [r#"{"decision":"AUDIT_DEC"#, r#"{"decision":"a"} {"#, "{]", ""] {
+            assert!(serde_json::from_str::<Record<'_>>(text).is_err(), "{text}");
+        }
+        assert!(!serde_json::from_str::<Record<'_>>("7").unwrap().is_object);
+    }
+}

@@ -1,0 +1,465 @@
+//! Recorded requests under two states: what a change would have meant for them.
+//!
+//! Invariant: each request that counts is in exactly one of newly denied, newly allowed, unchanged and unknown; and before
+//! any of that stands how often the older state decides as it was recorded, since all else rests on it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::asked::Asked;
+use super::decide::{Gap, Judge, Ruling};
+use super::membership::{Memberships, Teams};
+use super::observation::{Recorded, Refusal};
+use super::requests::{Cell, Requests, Window};
+use super::time;
+use crate::access::{Cause, Reason};
+use crate::model::{Decision, DesiredPolicy, Domain, Origin, Policy, TeamDirectory};
+use crate::source::parallel;
+
+/// The version of the format. Keys may be added within it; none is renamed or removed.
+pub const FORMAT_VERSION: u32 = 1;
+
+/// The policies of one state, and where they are declared.
+#[derive(Clone, Copy, Debug)]
+pub struct Side<'a> {
+    /// The policies.
+    pub policies: &'a [Policy],
+    /// Where their rules stand.
+    pub places: &'a Places,
+}
+
+/// Where rules are declared, by the names of policy and rule. What is not among them is live alone.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Places(BTreeMap<(String, String), Origin>);
+
+impl Places {
+    /// The places of declared policies.
+    #[must_use]
+    pub fn new(declared: &[DesiredPolicy]) -> Self {
+        let mut places = BTreeMap::new();
+        for one in declared {
+            let policy = || one.policy.name.clone();
+            places.insert((policy(), String::new()), one.origin.clone());
+            let named = one.policy.rules().iter().map(|rule| rule.name.clone());
+            let numbered = (1..).map(|number| format!("statement {number}"));
+            // Statements of a Cedar text have no names.
+            let names: Vec<String> = match one.domain {
+                Domain::Mcp => numbered.take(one.rules.len()).collect(),
+                Domain::Network | Domain::Filesystem => named.collect(),
+            };
+            places.extend(names.into_iter().zip(&one.rules).map(|(rule, at)| ((policy(), rule), at.origin.clone())));
+        }
+        Self(places)
+    }
+
+    fn of(&self, reason: &Reason) -> Option<&Origin> {
+        let rule = reason.rule_name.clone().unwrap_or_default();
+        self.0.get(&(reason.policy_name.clone(), rule))
+    }
+}
+
+/// Records under two states.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(title = "seawall replay")]
+pub struct Replay {
+    /// The version of the format: 1.
+    #[schemars(range(min = 1, max = 1))]
+    pub format_version: u32,
+    /// What the records are about.
+    pub window: Window,
+    /// How often the older state decides as it was recorded.
+    pub agreement: Agreement,
+    /// Requests that were allowed and would be denied, the most frequent first.
+    pub newly_denied: Vec<Change>,
+    /// Requests that were denied and would be allowed.
+    pub newly_allowed: Vec<Change>,
+    /// How many users asked for what is newly denied.
+    #[serde(default)]
+    pub denied_users: usize,
+    /// How many requests are decided as before.
+    pub unchanged: u64,
+    /// Requests of which nobody can tell, by why.
+    pub unknown: Vec<Unknowns>,
+}
+
+/// How often the older state decides as it was recorded.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Agreement {
+    /// As recorded.
+    pub agree: u64,
+    /// The other way round: the policies were others then, or this program is wrong about them.
+    pub disagree: u64,
+    /// It cannot be told.
+    pub unknown: u64,
+    /// The requests that are decided the other way round.
+    pub disagreements: Vec<Disagreement>,
+}
+
+/// A request that is decided otherwise than it was recorded.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Disagreement {
+    /// The request.
+    pub request: String,
+    /// `allow` or `deny`.
+    #[schemars(with = "String")]
+    pub recorded: Decision,
+    /// `allow` or `deny`.
+    #[schemars(with = "String")]
+    pub computed: Decision,
+    /// How often.
+    pub count: u64,
+}
+
+/// A request whose decision changes, for users with the same teams.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Change {
+    /// The request, as `can` takes it.
+    pub request: String,
+    /// The names of all teams of the users, sorted; empty for members of no team, and where the teams are not known.
+    pub teams: Vec<String>,
+    /// Whether the teams are known. Where they are not, the decision changes whatever they are.
+    #[serde(default = "known", skip_serializing_if = "is_known")]
+    pub teams_known: bool,
+    /// How often it was asked for.
+    pub count: u64,
+    /// By how many users.
+    pub users: usize,
+    /// Their names, where these were asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub names: Vec<String>,
+    /// The first time; null where no record tells it.
+    pub first: Option<String>,
+    /// The last time.
+    pub last: Option<String>,
+    /// The rules behind the change, each with where a document declares it, or `live`.
+    pub because: Vec<String>,
+}
+
+/// Requests of which nobody can tell.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Unknowns {
+    /// Why.
+    pub reason: Gap,
+    /// How many.
+    pub count: u64,
+    /// One of them.
+    pub example: String,
+}
+
+fn known() -> bool {
+    true
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
+fn is_known(known: &bool) -> bool {
+    *known
+}
+
+/// What to replay.
+#[derive(Clone, Copy, Debug)]
+pub struct Input<'a> {
+    /// The records.
+    pub requests: &'a Requests,
+    /// The older state.
+    pub before: Side<'a>,
+    /// The newer state.
+    pub after: Side<'a>,
+    /// Who belongs to which teams, by the keys that scopes hold.
+    pub memberships: &'a Memberships,
+    /// The names of teams.
+    pub teams: &'a TeamDirectory,
+    /// Whether users are named.
+    pub named: bool,
+}
+
+/// The JSON Schema (2020-12) of a replay.
+#[must_use]
+pub fn schema() -> Value {
+    schemars::generate::SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<Replay>().into()
+}
+
+/// The requests that most users' work consists of, as expectations: those that are decided as recorded under both states.
+/// The most frequent come first; each membership has its own.
+#[must_use]
+pub fn frequent(input: Input<'_>, most: usize) -> Vec<Expected> {
+    let Input { requests, before, after, memberships, teams, .. } = input;
+    let (old, new) = (Judge::new(before.policies), Judge::new(after.policies));
+    let (classes, of_user) = memberships.classes(requests);
+    let mut found: BTreeMap<Vec<String>, Vec<(u64, Decision, &str)>> = BTreeMap::new();
+    for (asked, cells) in requests.by_request() {
+        if !matches!(asked.subject, super::Subject::One(_)) {
+            continue;
+        }
+        let (was, will) = (old.case(asked), new.case(asked));
+        for (class, membership) in classes.iter().enumerate() {
+            let own = || cells.iter().filter(|cell| of_user.get(cell.user) == Some(&class));
+            let decisions: BTreeSet<Option<Decision>> = own().map(|cell| recorded(cell.recorded)).collect();
+            let Ruling::Known(decision) = old.rule(&was, membership) else { continue };
+            if !decisions.iter().eq([&Some(decision)]) || new.rule(&will, membership) != Ruling::Known(decision) {
+                continue;
+            }
+            let names = match membership {
+                Teams::Known(keys) => keys.iter().map(|key| teams.name(key).to_owned()).collect(),
+                // Whatever their teams are; a member of none is the least.
+                Teams::Unknown => Vec::new(),
+            };
+            found.entry(names).or_default().push((own().map(|cell| cell.count).sum(), decision, &asked.text));
+        }
+    }
+    let expected = found.into_iter().map(|(teams, mut requests)| {
+        requests.sort_by_key(|(count, _, text)| (std::cmp::Reverse(*count), *text));
+        requests.dedup_by_key(|(_, _, text)| *text);
+        let requests = requests.into_iter().take(most);
+        Expected { teams, requests: requests.map(|(_, decision, text)| (decision, text.to_owned())).collect() }
+    });
+    expected.collect()
+}
+
+/// What members of some teams ask for most, and what becomes of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Expected {
+    /// The names of the teams, sorted.
+    pub teams: Vec<String>,
+    /// The requests with their decisions.
+    pub requests: Vec<(Decision, String)>,
+}
+
+/// What one request adds.
+#[derive(Default)]
+struct Part {
+    agreement: Agreement,
+    denied: Vec<Change>,
+    allowed: Vec<Change>,
+    /// By their places among the users.
+    denied_users: BTreeSet<usize>,
+    unchanged: u64,
+    unknown: BTreeMap<Gap, (u64, String)>,
+}
+
+/// Decides every request under both states.
+#[must_use]
+pub fn replay(input: Input<'_>) -> Replay {
+    let Input { requests, before, after, memberships, .. } = input;
+    let (old, new) = (Judge::new(before.policies), Judge::new(after.policies));
+    let (classes, of_user) = memberships.classes(requests);
+    let all: Vec<(&Asked, &[Cell])> = requests.by_request().collect();
+    let parts = parallel::map(all.chunks(512).collect(), 1, |chunk: &[(&Asked, &[Cell])]| {
+        let mut part = Part::default();
+        for (asked, cells) in chunk {
+            part.add(&input, (&old, &new), (&classes, &of_user), asked, cells);
+        }
+        part
+    });
+    let mut whole = Part::default();
+    for part in parts {
+        whole.join(part);
+    }
+    let Part { mut agreement, mut denied, mut allowed, denied_users, unchanged, unknown } = whole;
+    agreement.disagreements.sort_by(|one, other| {
+        (other.count, &one.request, one.recorded).cmp(&(one.count, &other.request, other.recorded))
+    });
+    for changes in [&mut denied, &mut allowed] {
+        changes.sort_by(|one, other| {
+            (other.count, &one.request, &one.teams, one.teams_known).cmp(&(
+                one.count,
+                &other.request,
+                &other.teams,
+                other.teams_known,
+            ))
+        });
+    }
+    let unknown = unknown.into_iter().map(|(reason, (count, example))| Unknowns { reason, count, example });
+    Replay {
+        format_version: FORMAT_VERSION,
+        window: requests.window(),
+        agreement,
+        newly_denied: denied,
+        newly_allowed: allowed,
+        // Nobody, for records that name no user, is none.
+        denied_users: denied_users.into_iter().filter(|user| *user > 0).count(),
+        unchanged,
+        unknown: unknown.collect(),
+    }
+}
+
+impl Part {
+    fn add(
+        &mut self,
+        input: &Input<'_>,
+        (old, new): (&Judge<'_>, &Judge<'_>),
+        (classes, of_user): (&[Teams], &[usize]),
+        asked: &Asked,
+        cells: &[Cell],
+    ) {
+        let (was, will) = (old.case(asked), new.case(asked));
+        let mut by_class: BTreeMap<usize, Vec<&Cell>> = BTreeMap::new();
+        for cell in cells {
+            by_class.entry(of_user.get(cell.user).copied().unwrap_or_default()).or_default().push(cell);
+        }
+        let mut disagree: BTreeMap<(Decision, Decision), u64> = BTreeMap::new();
+        for (class, cells) in by_class {
+            let Some(teams) = classes.get(class) else { continue };
+            let (before, after) = (old.rule(&was, teams), new.rule(&will, teams));
+            let mut changed = Vec::new();
+            for cell in cells {
+                match (recorded(cell.recorded), before) {
+                    (Some(recorded), Ruling::Known(computed)) if recorded == computed => {
+                        self.agreement.agree += cell.count;
+                    }
+                    (Some(recorded), Ruling::Known(computed)) => {
+                        self.agreement.disagree += cell.count;
+                        *disagree.entry((recorded, computed)).or_default() += cell.count;
+                    }
+                    (_, _) => self.agreement.unknown += cell.count,
+                }
+                let local = cell.recorded == Recorded::Deny(Refusal::Local);
+                match (before, after) {
+                    (_, _) if local => self.doubt(Gap::LocalRule, cell.count, asked),
+                    (Ruling::Unknown(gap), _) | (_, Ruling::Unknown(gap)) => self.doubt(gap, cell.count, asked),
+                    (Ruling::Known(before), Ruling::Known(after)) if before == after => self.unchanged += cell.count,
+                    (Ruling::Known(_), Ruling::Known(_)) => changed.push(cell),
+                }
+            }
+            if changed.is_empty() {
+                continue;
+            }
+            let denied = after == Ruling::Known(Decision::Deny);
+            let because = causes(input, (old, new), asked, teams, denied);
+            let change = change(input, asked, teams, &changed, because);
+            if denied {
+                self.denied_users.extend(changed.iter().map(|cell| cell.user));
+                self.denied.push(change);
+            } else {
+                self.allowed.push(change);
+            }
+        }
+        self.agreement.disagreements.extend(disagree.into_iter().map(|((recorded, computed), count)| Disagreement {
+            request: asked.text.clone(),
+            recorded,
+            computed,
+            count,
+        }));
+    }
+
+    fn doubt(&mut self, gap: Gap, count: u64, asked: &Asked) {
+        let own = self.unknown.entry(gap).or_insert_with(|| (0, asked.text.clone()));
+        own.0 += count;
+    }
+
+    /// Adds what comes later in the order of requests.
+    fn join(&mut self, other: Self) {
+        let Self { agreement, denied, allowed, denied_users, unchanged, unknown } = other;
+        self.denied_users.extend(denied_users);
+        self.agreement.agree += agreement.agree;
+        self.agreement.disagree += agreement.disagree;
+        self.agreement.unknown += agreement.unknown;
+        self.agreement.disagreements.extend(agreement.disagreements);
+        self.denied.extend(denied);
+        self.allowed.extend(allowed);
+        self.unchanged += unchanged;
+        for (gap, (count, example)) in unknown {
+            self.unknown.entry(gap).or_insert((0, example)).0 += count;
+        }
+    }
+}
+
+/// The decision that a record tells of; none where a person or a rule of the machine decided.
+fn recorded(recorded: Recorded) -> Option<Decision> {
+    match recorded {
+        Recorded::Allow => Some(Decision::Allow),
+        Recorded::Deny(Refusal::Local) | Recorded::Approval(_) => None,
+        Recorded::Deny(_) => Some(Decision::Deny),
+    }
+}
+
+fn change(input: &Input<'_>, asked: &Asked, teams: &Teams, cells: &[&Cell], because: Vec<String>) -> Change {
+    let users: BTreeSet<&str> =
+        cells.iter().filter_map(|cell| input.requests.users.get(cell.user)).map(String::as_str).collect();
+    let users: Vec<&str> = users.into_iter().filter(|user| !user.is_empty()).collect();
+    let (teams, teams_known) = match teams {
+        Teams::Known(keys) => {
+            let names: BTreeSet<String> = keys.iter().map(|key| input.teams.name(key).to_owned()).collect();
+            (names.into_iter().collect(), true)
+        }
+        Teams::Unknown => (Vec::new(), false),
+    };
+    Change {
+        request: asked.text.clone(),
+        teams,
+        teams_known,
+        count: cells.iter().map(|cell| cell.count).sum(),
+        users: users.len(),
+        names: if input.named { users.into_iter().map(str::to_owned).collect() } else { Vec::new() },
+        first: cells.iter().filter_map(|cell| cell.first).min().map(time::text),
+        last: cells.iter().filter_map(|cell| cell.last).max().map(time::text),
+        because,
+    }
+}
+
+/// The rules behind a change: those that come and those that go, or where only others decide, these.
+fn causes(
+    input: &Input<'_>,
+    (old, new): (&Judge<'_>, &Judge<'_>),
+    asked: &Asked,
+    teams: &Teams,
+    denied: bool,
+) -> Vec<String> {
+    let told = |side: Side<'_>, reasons: Vec<Reason>, comes: bool| -> BTreeSet<String> {
+        reasons.iter().map(|reason| tell(side, reason, comes)).collect()
+    };
+    let (was, will) = (old.because(asked, teams), new.because(asked, teams));
+    // What denied before, or allowed, is behind the change only where it no longer bears on the request.
+    let key = |reason: &Reason| (reason.policy_name.clone(), reason.rule_name.clone(), reason.decision);
+    let (known, next) = (old.bearing(&old.case(asked), teams), new.bearing(&new.case(asked), teams));
+    let wanted = if denied { Decision::Deny } else { Decision::Allow };
+    let (gone, come): (Vec<Reason>, Vec<Reason>) = (
+        was.iter().filter(|one| !next.contains(&key(one))).cloned().collect(),
+        will.iter().filter(|one| one.decision == Some(wanted) && !known.contains(&key(one))).cloned().collect(),
+    );
+    let mut all = told(input.after, come, true);
+    if all.is_empty() || !denied {
+        all.extend(told(input.before, gone, false));
+    }
+    if all.is_empty() {
+        all = told(input.after, will, true);
+    }
+    all.into_iter().collect()
+}
+
+/// A rule with its place.
+fn tell(side: Side<'_>, reason: &Reason, comes: bool) -> String {
+    let cause = Cause {
+        comes,
+        policy: reason.policy_name.clone(),
+        rule: reason.rule_name.clone(),
+        decision: reason.decision,
+        statement: None,
+    };
+    match side.places.of(reason) {
+        Some(origin) => format!("{cause} ({origin})"),
+        None => format!("{cause} (live)"),
+    }
+}
+
+impl Replay {
+    /// Whether no decision changes, for all that can be told.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.newly_denied.is_empty() && self.newly_allowed.is_empty()
+    }
+
+    /// How many requests would be denied that were allowed.
+    #[must_use]
+    pub fn denied(&self) -> u64 {
+        self.newly_denied.iter().map(|change| change.count).sum()
+    }
+
+    /// As JSON, with a line feed at the end.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        serde_json::to_string_pretty(self).expect("text and numbers are JSON") + "\n"
+    }
+}

@@ -1,0 +1,230 @@
+//! What was asked for, by whom and how often: all that is kept of records.
+//!
+//! Invariant: sorted by what it says, so that the same records give the same value; a connection on which an HTTP request
+//! was recorded is that request, and counts once.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::asked::Asked;
+use super::observation::{Approval, Recorded};
+use super::time;
+
+/// How far apart, in microseconds, the records of a connection and of a request on it may be.
+const BESIDE: i64 = 10 * 60 * 1_000_000;
+
+/// Recorded requests.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Requests {
+    /// The requests that differ, by their texts.
+    pub asked: Vec<Asked>,
+    /// Who asked; sorted. The first is nobody, for records that name none.
+    pub users: Vec<String>,
+    /// Where; likewise.
+    pub machines: Vec<String>,
+    /// Sorted by request, user, machine and decision.
+    pub cells: Vec<Cell>,
+    /// What was passed over.
+    pub skipped: Skipped,
+}
+
+/// Requests that are the same, of one user on one machine, decided the same way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cell {
+    /// The place in [`Requests::asked`].
+    pub request: usize,
+    /// The place in [`Requests::users`].
+    pub user: usize,
+    /// The place in [`Requests::machines`].
+    pub machine: usize,
+    /// How it was decided.
+    pub recorded: Recorded,
+    /// How often.
+    pub count: u64,
+    /// The first time, in microseconds since 1970; absent where no record tells it.
+    pub first: Option<i64>,
+    /// The last time.
+    pub last: Option<i64>,
+}
+
+/// Records that were passed over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Skipped {
+    /// Executions, management, and whatever else is no decision.
+    pub not_a_decision: u64,
+    /// Decisions that were recorded and not enforced.
+    pub not_enforced: u64,
+    /// Records of an identity that was counted before.
+    pub duplicate: u64,
+    /// Lines and objects that are no record.
+    pub broken: u64,
+    /// Connections that are counted as the HTTP request on them.
+    #[serde(default)]
+    pub connection: u64,
+    /// Questions to a person that are counted as what came of them.
+    #[serde(default)]
+    pub resolution: u64,
+}
+
+/// What records are about.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Window {
+    /// The time of the first record that counts; null where none tells it.
+    pub first: Option<String>,
+    /// The time of the last one.
+    pub last: Option<String>,
+    /// How many records count.
+    pub records: u64,
+    /// How many requests differ.
+    pub requests: usize,
+    /// How many users are named.
+    pub users: usize,
+    /// What was passed over.
+    pub skipped: Skipped,
+}
+
+impl Cell {
+    pub(super) fn new(recorded: Recorded) -> Self {
+        Self { request: 0, user: 0, machine: 0, recorded, count: 0, first: None, last: None }
+    }
+}
+
+impl Skipped {
+    pub(super) fn add(&mut self, other: Self) {
+        let Self { not_a_decision, not_enforced, duplicate, broken, connection, resolution } = other;
+        self.not_a_decision += not_a_decision;
+        self.not_enforced += not_enforced;
+        self.duplicate += duplicate;
+        self.broken += broken;
+        self.connection += connection;
+        self.resolution += resolution;
+    }
+}
+
+impl Requests {
+    pub(super) fn new(
+        asked: BTreeMap<String, Asked>,
+        cells: impl Iterator<Item = (String, String, String, Cell)>,
+        skipped: Skipped,
+    ) -> Self {
+        let mut named: Vec<(String, String, String, Cell)> = cells.collect();
+        let mut skipped = skipped;
+        skipped.connection += join_connections(&asked, &mut named);
+        let names = |pick: fn(&(String, String, String, Cell)) -> &String| -> Vec<String> {
+            let all: BTreeSet<String> = named.iter().map(pick).cloned().chain([String::new()]).collect();
+            all.into_iter().collect()
+        };
+        let (users, machines) = (names(|cell| &cell.1), names(|cell| &cell.2));
+        let used: BTreeSet<&str> = named.iter().map(|cell| cell.0.as_str()).collect();
+        let texts: Vec<&str> = used.iter().copied().collect();
+        let at = |list: &[String], name: &String| list.binary_search(name).unwrap_or_default();
+        let mut cells: Vec<Cell> = named
+            .iter()
+            .map(|(text, user, machine, cell)| Cell {
+                request: texts.binary_search(&text.as_str()).unwrap_or_default(),
+                user: at(&users, user),
+                machine: at(&machines, machine),
+                ..*cell
+            })
+            .collect();
+        cells.sort_unstable_by_key(|cell| (cell.request, cell.user, cell.machine, cell.recorded));
+        let asked = texts.iter().filter_map(|text| asked.get(*text)).cloned().collect();
+        Self { asked, users, machines, cells, skipped }
+    }
+
+    /// What the records are about.
+    #[must_use]
+    pub fn window(&self) -> Window {
+        let users: BTreeSet<usize> = self.cells.iter().map(|cell| cell.user).filter(|user| *user > 0).collect();
+        Window {
+            first: self.cells.iter().filter_map(|cell| cell.first).min().map(time::text),
+            last: self.cells.iter().filter_map(|cell| cell.last).max().map(time::text),
+            records: self.cells.iter().map(|cell| cell.count).sum(),
+            requests: self.asked.len(),
+            users: users.len(),
+            skipped: self.skipped,
+        }
+    }
+
+    /// How long the records reach, in microseconds.
+    #[must_use]
+    pub fn length(&self) -> i64 {
+        let first = self.cells.iter().filter_map(|cell| cell.first).min();
+        let last = self.cells.iter().filter_map(|cell| cell.last).max();
+        first.zip(last).map_or(0, |(first, last)| last - first)
+    }
+
+    /// The cells of each request.
+    pub fn by_request(&self) -> impl Iterator<Item = (&Asked, &[Cell])> {
+        let cells = self.cells.chunk_by(|one, other| one.request == other.request);
+        cells.filter_map(|cells| Some((self.asked.get(cells.first()?.request)?, cells)))
+    }
+}
+
+/// Takes away the connections that HTTP requests of the same user were made on, as many as there were requests: which
+/// belong together is not recorded. Connections that were allowed go first, since a request is made on an open one. Gives
+/// how many went.
+fn join_connections(asked: &BTreeMap<String, Asked>, cells: &mut Vec<(String, String, String, Cell)>) -> u64 {
+    cells.sort_unstable_by(|one, other| {
+        (&one.0, &one.1, order(one.3.recorded), &one.2).cmp(&(&other.0, &other.1, order(other.3.recorded), &other.2))
+    });
+    let mut requests: BTreeMap<(String, String), Beside> = BTreeMap::new();
+    for (text, user, _, cell) in cells.iter() {
+        let Some(connection) = asked.get(text).and_then(Asked::connection) else { continue };
+        requests.entry((connection, user.clone())).or_default().add(cell);
+    }
+    if requests.is_empty() {
+        return 0;
+    }
+    let mut joined = 0;
+    for (text, user, _, cell) in cells.iter_mut() {
+        if !asked.get(text.as_str()).is_some_and(Asked::is_connection) {
+            continue;
+        }
+        let Some(beside) = requests.get_mut(&(text.clone(), user.clone())) else { continue };
+        if beside.overlaps(cell) {
+            let own = cell.count.min(beside.count);
+            (cell.count, beside.count) = (cell.count - own, beside.count - own);
+            joined += own;
+        }
+    }
+    cells.retain(|(.., cell)| cell.count > 0);
+    joined
+}
+
+/// HTTP requests of one user to one host and port.
+#[derive(Debug, Default)]
+struct Beside {
+    count: u64,
+    first: Option<i64>,
+    last: Option<i64>,
+}
+
+impl Beside {
+    fn add(&mut self, cell: &Cell) {
+        self.count = self.count.saturating_add(cell.count);
+        self.first = match (self.first, cell.first) {
+            (Some(one), Some(other)) => Some(one.min(other)),
+            (one, other) => one.or(other),
+        };
+        self.last = self.last.max(cell.last);
+    }
+
+    fn overlaps(&self, cell: &Cell) -> bool {
+        let before = |one: Option<i64>, other: Option<i64>| {
+            one.zip(other).is_none_or(|(one, other)| one <= other.saturating_add(BESIDE))
+        };
+        before(cell.first, self.last) && before(self.first, cell.last)
+    }
+}
+
+fn order(recorded: Recorded) -> u8 {
+    match recorded {
+        Recorded::Allow => 0,
+        Recorded::Approval(Approval::Granted) => 1,
+        Recorded::Approval(_) => 2,
+        Recorded::Deny(_) => 3,
+    }
+}

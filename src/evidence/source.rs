@@ -1,0 +1,382 @@
+//! Files, folders and pipes with records.
+//!
+//! Invariant: a file that cannot be opened is an error, never "no records"; what is broken inside of one is counted with its
+//! place, and the rest is read. A file in progress (`.tmp`) is never looked at.
+
+use std::io::{self, Read};
+use std::num::NonZero;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, mpsc};
+use std::{panic, thread};
+
+use flate2::read::MultiGzDecoder;
+use ruzstd::decoding::StreamingDecoder;
+use thiserror::Error;
+
+use super::gather::{Gather, merge};
+use super::ids::Seeds;
+use super::lines::{Chunk, Form, Lines, Stream, by_document, by_line};
+use super::record::Record;
+use super::requests::Requests;
+use super::table;
+use crate::exit::{Exit, Explain};
+use crate::source::disk::{FileError, check_named_folder, open_named, walk_named};
+
+/// How many places of broken lines are kept.
+const PLACES: usize = 10;
+/// The names of files with records in a folder, a compression aside.
+const ENDINGS: [&str; 5] = ["jsonl", "ndjson", "json", "csv", "log"];
+
+/// Where records come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// Standard input.
+    Standard,
+    /// A file, or a folder with files at any depth.
+    Path(PathBuf),
+}
+
+/// What was read.
+#[derive(Debug)]
+pub struct Reading {
+    /// The requests.
+    pub requests: Requests,
+    /// The first places of what is no record, in order.
+    pub broken: Vec<Broken>,
+    /// Files of folders that were passed over, since their names are not those of records.
+    pub others: usize,
+}
+
+/// Something that is no record.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Broken {
+    /// The file; `-` for standard input.
+    pub file: String,
+    /// From 1; 0 where the file as a whole is meant.
+    pub line: u64,
+    /// What is wrong.
+    pub why: String,
+}
+
+/// Why records cannot be read at all.
+#[derive(Debug, Error)]
+pub enum ReadError {
+    /// A file cannot be opened, or a folder not be listed.
+    #[error("`{path}` cannot be read")]
+    Open {
+        /// As named.
+        path: String,
+        /// Why.
+        source: FileError,
+    },
+    /// A folder without records.
+    #[error("`{0}` holds no records")]
+    Nothing(String),
+    /// Reading broke off.
+    #[error("reading `{path}` failed")]
+    Read {
+        /// As named.
+        path: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// What was read cannot be kept.
+    #[error("the temporary file for the identities of records failed")]
+    Identities(#[source] io::Error),
+}
+
+impl Explain for ReadError {
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Open { .. } => Some("name a file or folder with records, or `-` for standard input".to_owned()),
+            Self::Nothing(_) => Some(format!(
+                "files of records end in `.{}`, each also with `.gz` or `.zst`; files in progress (`.tmp`) are not read",
+                ENDINGS.join("`, `.")
+            )),
+            Self::Read { .. } | Self::Identities(_) => None,
+        }
+    }
+
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Open { .. } | Self::Nothing(_) => Exit::Usage,
+            Self::Read { .. } | Self::Identities(_) => Exit::Failed,
+        }
+    }
+}
+
+/// Reads all records.
+///
+/// # Errors
+///
+/// When a file cannot be read; not when something in it is no record.
+///
+/// # Panics
+///
+/// When a thread does.
+pub fn read(inputs: &[Input]) -> Result<Reading, ReadError> {
+    let (files, others) = files_of(inputs)?;
+    let seeds = Seeds::default();
+    let workers = thread::available_parallelism().map_or(1, NonZero::get).min(16);
+    let (sender, receiver) = mpsc::sync_channel::<(usize, Chunk)>(workers * 2);
+    let receiver = Mutex::new(receiver);
+    let worker = || {
+        let mut own = Own::new(&seeds);
+        // A chunk at a time, by whoever is free; the other end closes when all is read.
+        let next = || receiver.lock().ok().and_then(|receiver| receiver.recv().ok());
+        while let Some((file, chunk)) = next() {
+            own.parse(file, &chunk);
+        }
+        own
+    };
+    let (own, read, others_own) = thread::scope(|scope| {
+        let spawned: Vec<_> = (0..workers).map(|_| scope.spawn(worker)).collect();
+        let mut own = Own::new(&seeds);
+        let read = read_files(&files, &sender, &mut own);
+        drop(sender);
+        let joined: Vec<Own> =
+            spawned.into_iter().map(|one| one.join().unwrap_or_else(|panic| panic::resume_unwind(panic))).collect();
+        (own, read, joined)
+    });
+    read?;
+    let (mut gathered, mut places) = (Vec::new(), Vec::new());
+    for own in [own].into_iter().chain(others_own) {
+        own.failed.map_or(Ok(()), Err).map_err(ReadError::Identities)?;
+        gathered.push(own.gather);
+        places.extend(own.places);
+    }
+    places.sort_unstable();
+    places.truncate(PLACES);
+    let broken = places.into_iter().map(|(file, line, why)| {
+        let file = files.get(file).map(name_of).unwrap_or_default();
+        Broken { file, line, why: why.to_owned() }
+    });
+    let broken = broken.collect();
+    Ok(Reading { requests: merge(gathered).map_err(ReadError::Identities)?, broken, others })
+}
+
+fn name_of(input: &Input) -> String {
+    match input {
+        Input::Standard => "-".to_owned(),
+        Input::Path(path) => path.to_string_lossy().replace('\\', "/"),
+    }
+}
+
+/// What one thread has.
+struct Own {
+    gather: Gather,
+    places: Vec<(usize, u64, &'static str)>,
+    failed: Option<io::Error>,
+}
+
+impl Own {
+    fn new(seeds: &Seeds) -> Self {
+        Self { gather: Gather::new(seeds.clone()), places: Vec::new(), failed: None }
+    }
+
+    fn place(&mut self, file: usize, line: u64, why: &'static str) {
+        self.places.push((file, line, why));
+        if self.places.len() > 100 * PLACES {
+            self.places.sort_unstable();
+            self.places.truncate(PLACES);
+        }
+    }
+
+    fn broken(&mut self, file: usize, line: u64, why: &'static str) {
+        self.gather.add_broken();
+        self.place(file, line, why);
+    }
+
+    fn add(&mut self, file: usize, line: u64, record: Record<'_>) {
+        let mut wrong = Vec::new();
+        if let Err(error) = self.gather.add(record, &mut |why| wrong.push(why)) {
+            self.failed.get_or_insert(error);
+        }
+        for why in wrong {
+            self.place(file, line, why);
+        }
+    }
+
+    fn parse(&mut self, file: usize, Chunk { bytes, lines }: &Chunk) {
+        for (at, text) in (0..).zip(bytes.split(|byte| *byte == b'\n')) {
+            let text = text.trim_ascii();
+            if text.is_empty() {
+                continue;
+            }
+            let line = match lines {
+                Lines::From(first) => first + at,
+                Lines::Each(each) => each.get(usize::try_from(at).unwrap_or_default()).copied().unwrap_or_default(),
+            };
+            // Checked as a whole first: texts are then borrowed without a second look.
+            let record = std::str::from_utf8(text).map(serde_json::from_str::<Record<'_>>);
+            match record {
+                Ok(Ok(record)) => self.add(file, line, record),
+                Ok(Err(error)) if error.is_eof() => self.broken(file, line, "it is only half written"),
+                Ok(Err(_)) => self.broken(file, line, "it is not JSON"),
+                Err(_) => self.broken(file, line, "it is not UTF-8"),
+            }
+        }
+    }
+}
+
+fn read_files(files: &[Input], sender: &mpsc::SyncSender<(usize, Chunk)>, own: &mut Own) -> Result<(), ReadError> {
+    for (number, input) in files.iter().enumerate() {
+        let path = name_of(input);
+        let stream: Box<dyn Read> = match input {
+            Input::Standard => Box::new(io::stdin().lock()),
+            Input::Path(file) => match open_named(file) {
+                Ok(file) => Box::new(file),
+                Err(source) => return Err(ReadError::Open { path, source }),
+            },
+        };
+        match read_one(stream, number, sender, own) {
+            Ok(()) => {}
+            // A compressed file that was cut, or is none: what it held until there was read.
+            Err(error) if matches!(error.kind(), io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData) => {
+                own.broken(number, 0, "it cannot be decompressed to its end");
+            }
+            Err(error) if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Other) => {
+                own.broken(number, 0, "it cannot be decompressed to its end");
+            }
+            Err(source) => return Err(ReadError::Read { path, source }),
+        }
+        if let Some(error) = own.failed.take() {
+            return Err(ReadError::Identities(error));
+        }
+    }
+    Ok(())
+}
+
+fn read_one(
+    stream: Box<dyn Read>,
+    number: usize,
+    sender: &mpsc::SyncSender<(usize, Chunk)>,
+    own: &mut Own,
+) -> io::Result<()> {
+    let mut stream = Stream::new(decompressed(stream)?);
+    let send = |chunk: Chunk| {
+        // Nobody receives only when all of them have panicked, which is told when they are joined.
+        let _ = sender.send((number, chunk));
+    };
+    match stream.form()? {
+        Form::Lines => by_line(stream, send, |line, why| own.broken(number, line, why)),
+        Form::Document => by_document(stream, send, |line, why| own.broken(number, line, why)),
+        Form::Table => {
+            let header = stream.peek(1)?;
+            let delimiter = table::delimiter(header.split(|byte| *byte == b'\n').next().unwrap_or_default());
+            table::rows(stream, delimiter, |line, row| {
+                match row {
+                    Ok(record) => own.add(number, line, record),
+                    Err(why) => own.broken(number, line, why),
+                }
+                Ok(())
+            })
+        }
+    }
+}
+
+/// The stream itself, or what it holds in a compression: by its first bytes, since standard input has no name.
+fn decompressed(stream: Box<dyn Read>) -> io::Result<Box<dyn Read>> {
+    let mut stream = Stream::new(stream);
+    let head = stream.peek(4)?;
+    if head.starts_with(b"\x1f\x8b") {
+        return Ok(Box::new(MultiGzDecoder::new(io::BufReader::with_capacity(1 << 16, stream))));
+    }
+    if head.starts_with(b"\x28\xb5\x2f\xfd") || matches!(head, [0x50..=0x5f, 0x2a, 0x4d, 0x18]) {
+        return Ok(Box::new(Frames { next: Some(stream), frame: None }));
+    }
+    Ok(Box::new(stream))
+}
+
+/// Frames of a Zstandard file, one after another.
+struct Frames<R: Read> {
+    next: Option<Stream<R>>,
+    frame: Option<Box<StreamingDecoder<Stream<R>, ruzstd::decoding::FrameDecoder>>>,
+}
+
+impl<R: Read> Read for Frames<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            if let Some(frame) = &mut self.frame {
+                let read = frame.read(buffer)?;
+                if read > 0 || buffer.is_empty() {
+                    return Ok(read);
+                }
+            }
+            if let Some(frame) = self.frame.take() {
+                self.next = Some(frame.into_inner());
+            }
+            let Some(mut stream) = self.next.take() else { return Ok(0) };
+            if stream.peek(1)?.is_empty() {
+                return Ok(0);
+            }
+            if let [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] = stream.peek(8)? {
+                skip_frame(&mut stream)?;
+                self.next = Some(stream);
+                continue;
+            }
+            let frame = StreamingDecoder::new(stream).map_err(io::Error::other)?;
+            self.frame = Some(Box::new(frame));
+        }
+    }
+}
+
+/// Passes over a frame that holds something else.
+fn skip_frame(stream: &mut impl Read) -> io::Result<()> {
+    let mut head = [0; 8];
+    stream.read_exact(&mut head)?;
+    let [.., a, b, c, d] = head;
+    let length = u64::from(u32::from_le_bytes([a, b, c, d]));
+    io::copy(&mut stream.take(length), &mut io::sink()).map(drop)
+}
+
+/// The files of all inputs, each once for each time that it is named, and how many others folders hold.
+fn files_of(inputs: &[Input]) -> Result<(Vec<Input>, usize), ReadError> {
+    let (mut files, mut others) = (Vec::new(), 0);
+    for input in inputs {
+        let Input::Path(path) = input else {
+            files.push(input.clone());
+            continue;
+        };
+        if is_in_progress(path) {
+            continue;
+        }
+        if !path.is_dir() {
+            files.push(input.clone());
+            continue;
+        }
+        check_named_folder(path)
+            .map_err(|source| ReadError::Open { path: path.to_string_lossy().into_owned(), source })?;
+        let before = files.len();
+        for entry in walk_named(path) {
+            let entry = entry.map_err(|error| ReadError::Open {
+                path: error.path().unwrap_or(path).to_string_lossy().into_owned(),
+                source: FileError::System(
+                    error.into_io_error().unwrap_or_else(|| io::Error::other("a link leads in a circle")),
+                ),
+            })?;
+            if !entry.file_type().is_file() {
+                continue;
+            }
+            if is_in_progress(entry.path()) {
+                continue;
+            }
+            if is_of_records(entry.path()) { files.push(Input::Path(entry.into_path())) } else { others += 1 }
+        }
+        if files.len() == before {
+            return Err(ReadError::Nothing(path.to_string_lossy().into_owned()));
+        }
+    }
+    Ok((files, others))
+}
+
+fn is_in_progress(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("tmp"))
+}
+
+fn is_of_records(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
+    let compressions = [".gz", ".zst", ".zstd"];
+    let name = compressions.iter().find_map(|ending| name.strip_suffix(ending)).unwrap_or(&name);
+    !name.starts_with('.') && name.rsplit_once('.').is_some_and(|(_, ending)| ENDINGS.contains(&ending))
+}

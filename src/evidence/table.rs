@@ -1,0 +1,105 @@
+//! Tables: exports of the audit log, and aggregations.
+//!
+//! Invariant: columns are told by their names, in any order; those that are not known are passed over.
+
+use std::borrow::Cow;
+use std::io::{self, Read};
+
+use csv::{ByteRecord, Reader, ReaderBuilder};
+
+use super::record::{Record, Text, Texts};
+
+/// Reads the rows of a table. `row` gets each row with its line, or why it is none.
+///
+/// # Errors
+///
+/// What reading the stream gives, and what `row` gives.
+pub(super) fn rows(
+    stream: impl Read,
+    delimiter: u8,
+    mut row: impl FnMut(u64, Result<Record<'_>, &'static str>) -> io::Result<()>,
+) -> io::Result<()> {
+    let mut reader: Reader<_> = ReaderBuilder::new().delimiter(delimiter).flexible(true).from_reader(stream);
+    let columns: Vec<String> = match reader.byte_headers() {
+        Ok(headers) => headers.iter().map(column).collect(),
+        Err(error) => return Err(error.into()),
+    };
+    let mut cells = ByteRecord::new();
+    loop {
+        let more = reader.read_byte_record(&mut cells);
+        let line = cells.position().map_or(0, csv::Position::line);
+        match more {
+            Ok(false) => return Ok(()),
+            Ok(true) if cells.len() != columns.len() => row(line, Err("it has not as many cells as the header"))?,
+            Ok(true) => row(line, Ok(record(&columns, &cells)))?,
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// What separates the columns of a header.
+pub(super) fn delimiter(header: &[u8]) -> u8 {
+    let count = |wanted: u8| header.iter().filter(|byte| **byte == wanted).count();
+    [b',', b';', b'\t'].into_iter().rev().max_by_key(|one| count(*one)).unwrap_or(b',')
+}
+
+/// The field of a column: `Time`, `payload.http_request.method`.
+fn column(name: &[u8]) -> String {
+    let name = String::from_utf8_lossy(name).trim().trim_matches('"').to_lowercase().replace([' ', '-'], "_");
+    let field = name.rsplit('.').next().unwrap_or_default();
+    match field {
+        "time" => "timestamp",
+        "event" | "action" => "action_type",
+        "principal" => "username",
+        "resource" => "resource_id",
+        "email" => "user_email",
+        field => field,
+    }
+    .to_owned()
+}
+
+fn record<'a>(columns: &[String], cells: &'a ByteRecord) -> Record<'a> {
+    let mut record = Record { is_object: true, ..Record::default() };
+    for (column, cell) in columns.iter().zip(cells) {
+        let cell: Cow<'a, str> = String::from_utf8_lossy(cell);
+        match column.as_str() {
+            "deny_reason" => record.deny_reason = Texts(vec![cell]),
+            "reason" => record.reason = Texts(vec![cell]),
+            name => {
+                if let Some(text) = record.text_mut(name).filter(|text| text.is_empty()) {
+                    *text = Text(cell);
+                }
+            }
+        }
+    }
+    record
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_told_by_their_names() {
+        let text = "Agent,Time,Event,Principal,Resource,Decision\nclaude,2026-11-01 00:00:00,Network egress,ana,\"a.example:443\",Deny\nshort\n";
+        let mut seen = Vec::new();
+        rows(text.as_bytes(), delimiter(b"Agent,Time"), |line, row| {
+            seen.push((line, row.map(|row| format!("{} {} {}", row.action_type.0, row.resource_id.0, row.username.0))));
+            Ok(())
+        })
+        .unwrap();
+        assert_eq!(seen[0], (2, Ok("Network egress a.example:443 ana".to_owned())));
+        assert!(seen[1].1.is_err() && seen[1].0 == 3);
+    }
+
+    #[test]
+    fn nested_columns_and_other_separators_are_read() {
+        let text = "payload.http_request.method;count;decision\nHTTP_METHOD_GET;7;allow\n";
+        rows(text.as_bytes(), delimiter(text.as_bytes()), |_, row| {
+            let row = row.unwrap();
+            assert_eq!((&*row.object.method.0, &*row.count.0), ("HTTP_METHOD_GET", "7"));
+            Ok(())
+        })
+        .unwrap();
+    }
+}

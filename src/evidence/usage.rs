@@ -1,0 +1,265 @@
+//! Which declared rules recorded requests rest on.
+//!
+//! A rule is looked at where it matches, and the request is decided once more without it: that costs as much as the matches
+//! that there are, and not rules times requests. Invariant: *decides* is said exactly of rules whose removal changes what
+//! becomes of a recorded request for certain; *unused* is never said of what records cannot show.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::decide::{Case, Judge, Ruling};
+use super::membership::{Memberships, Teams};
+use super::requests::{Cell, Requests, Window};
+use super::{Asked, time};
+use crate::access::{Match, Role};
+use crate::model::{Action, DesiredPolicy, Domain, Origin, Policy};
+use crate::source::parallel;
+
+/// The version of the format. Keys may be added within it; none is renamed or removed.
+pub const FORMAT_VERSION: u32 = 1;
+
+/// What recorded requests say of the rules.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(title = "seawall usage")]
+pub struct Usage {
+    /// The version of the format: 1.
+    #[schemars(range(min = 1, max = 1))]
+    pub format_version: u32,
+    /// What the records are about.
+    pub window: Window,
+    /// Every declared rule, in the order of the policies.
+    pub rules: Vec<RuleUse>,
+}
+
+/// What recorded requests say of a rule.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RuleUse {
+    /// The policy's name.
+    pub policy: String,
+    /// The rule's name, or which statement of a Cedar text it is.
+    pub rule: String,
+    /// What becomes of it.
+    #[serde(rename = "use")]
+    pub used: Use,
+    /// Why records cannot tell; absent where they can.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<Untold>,
+    /// How many recorded requests it matches.
+    pub matches: u64,
+    /// How many users made them.
+    pub users: usize,
+    /// On how many machines.
+    pub machines: usize,
+    /// The last time; null where it matches none, or no record tells the time.
+    pub last: Option<String>,
+    /// Where it is declared.
+    pub source: Origin,
+}
+
+/// Whether recorded requests rest on a rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Use {
+    /// Without it, some recorded request would be decided the other way round.
+    Decides,
+    /// It matches, and others decide the same.
+    Redundant,
+    /// It matches no recorded request.
+    Unused,
+    /// Records cannot tell.
+    Unknown,
+}
+
+/// Why records cannot tell whether a rule is used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Untold {
+    /// The records reach over too short a time.
+    WindowTooShort,
+    /// What a statement reads of MCP calls is not recorded.
+    AttributesNotRecorded,
+    /// No record tells of UDP.
+    UdpNotRecorded,
+    /// It may match a recorded request, depending on what the record does not say or nobody has documented.
+    MayMatch,
+}
+
+impl Untold {
+    /// A phrase for people.
+    #[must_use]
+    pub fn phrase(self) -> &'static str {
+        match self {
+            Self::WindowTooShort => "the records reach over too short a time",
+            Self::AttributesNotRecorded => "what the statement reads is not recorded",
+            Self::UdpNotRecorded => "no record tells of UDP",
+            Self::MayMatch => "it may match requests of which records do not tell all that matters",
+        }
+    }
+}
+
+/// What to look at.
+#[derive(Clone, Copy, Debug)]
+pub struct Input<'a> {
+    /// The records.
+    pub requests: &'a Requests,
+    /// The declared policies.
+    pub declared: &'a [DesiredPolicy],
+    /// Who belongs to which teams, by what scopes say.
+    pub memberships: &'a Memberships,
+    /// How long records have to reach before a rule is called unused, in microseconds.
+    pub least: i64,
+}
+
+/// The JSON Schema (2020-12) of a usage report.
+#[must_use]
+pub fn schema() -> Value {
+    schemars::generate::SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<Usage>().into()
+}
+
+/// What is known of one rule.
+#[derive(Clone, Debug, Default)]
+struct Tally {
+    decides: bool,
+    /// Whether it is open what becomes of a request that it may match.
+    open: bool,
+    may_match: bool,
+    matches: u64,
+    users: BTreeSet<usize>,
+    machines: BTreeSet<usize>,
+    last: Option<i64>,
+}
+
+/// Looks at every rule.
+#[must_use]
+pub fn usage(input: Input<'_>) -> Usage {
+    let Input { requests, declared, memberships, least } = input;
+    let policies: Vec<Policy> = declared.iter().map(|one| one.policy.clone()).collect();
+    let judge = Judge::new(&policies);
+    let (classes, of_user) = memberships.classes(requests);
+    let all: Vec<(&Asked, &[Cell])> = requests.by_request().collect();
+    let parts = parallel::map(all.chunks(512).collect(), 1, |chunk: &[(&Asked, &[Cell])]| {
+        let mut tallies: BTreeMap<usize, Tally> = BTreeMap::new();
+        for (asked, cells) in chunk {
+            look(&judge, (&classes, &of_user), asked, cells, &mut tallies);
+        }
+        tallies
+    });
+    let mut tallies: BTreeMap<usize, Tally> = BTreeMap::new();
+    for (rule, tally) in parts.into_iter().flatten() {
+        tallies.entry(rule).or_default().join(tally);
+    }
+    let short = requests.length() < least;
+    let mut numbers: BTreeMap<(usize, usize), usize> = BTreeMap::new();
+    numbers.extend(judge.state().rules().iter().enumerate().map(|(number, place)| (*place, number)));
+    let mut rules = Vec::new();
+    for (at, one) in declared.iter().enumerate() {
+        for (number, place) in one.rules.iter().enumerate() {
+            let tally = numbers.get(&(at, number)).and_then(|rule| tallies.get(rule)).cloned().unwrap_or_default();
+            rules.push(rule_use(one, number, &place.origin, tally, short));
+        }
+    }
+    Usage { format_version: FORMAT_VERSION, window: requests.window(), rules }
+}
+
+fn rule_use(declared: &DesiredPolicy, number: usize, origin: &Origin, tally: Tally, short: bool) -> RuleUse {
+    let rule = declared.policy.rules().get(number);
+    let Tally { decides, open, may_match, matches, users, machines, last } = tally;
+    let udp = rule.is_some_and(|rule| rule.actions.iter().all(|action| *action == Action::ConnectUdp));
+    let (used, why) = match (decides, declared.domain) {
+        (_, Domain::Mcp) => (Use::Unknown, Some(Untold::AttributesNotRecorded)),
+        (true, _) => (Use::Decides, None),
+        (false, _) if open => (Use::Unknown, Some(Untold::MayMatch)),
+        (false, _) if matches > 0 => (Use::Redundant, None),
+        (false, _) if may_match => (Use::Unknown, Some(Untold::MayMatch)),
+        (false, _) if udp => (Use::Unknown, Some(Untold::UdpNotRecorded)),
+        (false, _) if short => (Use::Unknown, Some(Untold::WindowTooShort)),
+        (false, _) => (Use::Unused, None),
+    };
+    RuleUse {
+        policy: declared.policy.name.clone(),
+        rule: rule.map_or_else(|| format!("statement {}", number + 1), |rule| rule.name.clone()),
+        used,
+        why,
+        matches,
+        // The first is nobody.
+        users: users.into_iter().filter(|user| *user > 0).count(),
+        machines: machines.into_iter().filter(|machine| *machine > 0).count(),
+        last: last.map(time::text),
+        source: origin.clone(),
+    }
+}
+
+impl Tally {
+    fn join(&mut self, other: Self) {
+        let Self { decides, open, may_match, matches, users, machines, last } = other;
+        self.decides |= decides;
+        self.open |= open;
+        self.may_match |= may_match;
+        self.matches += matches;
+        self.users.extend(users);
+        self.machines.extend(machines);
+        self.last = self.last.max(last);
+    }
+}
+
+/// Looks at one request: for each membership and rule that bears on it, what becomes of it without the rule.
+fn look(
+    judge: &Judge<'_>,
+    (classes, of_user): (&[Teams], &[usize]),
+    asked: &Asked,
+    cells: &[Cell],
+    tallies: &mut BTreeMap<usize, Tally>,
+) {
+    let case = judge.case(asked);
+    let Case::Questions(questions) = &case else { return };
+    let bearing: BTreeSet<usize> = questions.iter().flat_map(|(_, question)| question.rules()).collect();
+    if bearing.is_empty() {
+        return;
+    }
+    let mut by_class: BTreeMap<usize, Vec<&Cell>> = BTreeMap::new();
+    for cell in cells {
+        by_class.entry(of_user.get(cell.user).copied().unwrap_or_default()).or_default().push(cell);
+    }
+    for (class, cells) in by_class {
+        let Some(teams) = classes.get(class) else { continue };
+        let with = judge.rule(&case, teams);
+        for rule in &bearing {
+            let in_force = match teams {
+                Teams::Known(teams) => judge.state().governs(*rule, teams),
+                Teams::Unknown => true,
+            };
+            if !in_force {
+                continue;
+            }
+            let tally = tallies.entry(*rule).or_default();
+            // Every part has to be matched at every address, whatever the mode.
+            let points = || questions.iter().flat_map(|(_, question)| question.points());
+            let matched = |one: &&Match| one.group == *rule && one.unknowns.is_empty() && one.role != Role::Cover;
+            let certain = points().all(|point| point.matches().iter().any(|one| matched(&one)))
+                && !(*teams == Teams::Unknown && judge.is_for_teams(*rule));
+            if certain {
+                tally.matches += cells.iter().map(|cell| cell.count).sum::<u64>();
+                tally.users.extend(cells.iter().map(|cell| cell.user));
+                tally.machines.extend(cells.iter().map(|cell| cell.machine));
+                tally.last = tally.last.max(cells.iter().filter_map(|cell| cell.last).max());
+            } else {
+                tally.may_match = true;
+            }
+            match (with, judge.rule_without(&case, teams, Some(*rule))) {
+                (Ruling::Known(with), Ruling::Known(without)) => tally.decides |= with != without,
+                (Ruling::Unknown(_), _) | (_, Ruling::Unknown(_)) => tally.open = true,
+            }
+        }
+    }
+}
+
+impl Usage {
+    /// As JSON, with a line feed at the end.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        serde_json::to_string_pretty(self).expect("text and numbers are JSON") + "\n"
+    }
+}

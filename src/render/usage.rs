@@ -1,0 +1,135 @@
+//! Which rules recorded requests rest on, for people and as Markdown.
+//!
+//! Invariant: what nobody uses comes first, and a rule of which records cannot tell is never among it.
+
+use std::fmt::{self, Write as _};
+
+use anstyle::{AnsiColor, Style};
+
+use super::plan::View;
+use super::sanitize::{line, markdown as code};
+use super::{replay, words};
+use crate::evidence::narrow::Narrowing;
+use crate::evidence::usage::{RuleUse, Usage, Use};
+
+const GOOD: Style = AnsiColor::Green.on_default();
+const BAD: Style = AnsiColor::Red.on_default();
+const CAREFUL: Style = AnsiColor::Yellow.on_default();
+const BOLD: Style = Style::new().bold();
+const DIM: Style = Style::new().dimmed();
+
+/// How many rules of a kind are shown, unless all are.
+const LISTED: usize = 30;
+
+const KINDS: [(Use, &str); 4] = [
+    (Use::Unused, "no recorded request matches"),
+    (Use::Redundant, "other rules decide the same"),
+    (Use::Unknown, "records cannot tell"),
+    (Use::Decides, "without it, a recorded request would be decided the other way round"),
+];
+
+fn name(used: Use) -> &'static str {
+    match used {
+        Use::Decides => "decides",
+        Use::Redundant => "redundant",
+        Use::Unused => "unused",
+        Use::Unknown => "unknown",
+    }
+}
+
+fn style(used: Use) -> Style {
+    match used {
+        Use::Decides => GOOD,
+        Use::Redundant | Use::Unknown => CAREFUL,
+        Use::Unused => BAD,
+    }
+}
+
+/// The rules as text with colours.
+#[must_use]
+pub fn human(usage: &Usage, narrowings: Option<&[Narrowing]>, view: View) -> String {
+    let mut out = String::new();
+    write(&mut out, usage, narrowings, view).expect("a string takes everything");
+    out
+}
+
+fn write(out: &mut String, usage: &Usage, narrowings: Option<&[Narrowing]>, view: View) -> fmt::Result {
+    writeln!(out, "{BOLD}Recorded requests{BOLD:#}: {}", replay::window_words(&usage.window))?;
+    for (used, means) in KINDS {
+        let own: Vec<&RuleUse> = usage.rules.iter().filter(|rule| rule.used == used).collect();
+        if own.is_empty() {
+            continue;
+        }
+        let (style, name) = (style(used), name(used));
+        writeln!(out, "\n{style}{name}{style:#}: {} ({means})", words::count(own.len(), "rule"))?;
+        let most = if view.all { usize::MAX } else { LISTED };
+        for rule in own.iter().take(most) {
+            writeln!(
+                out,
+                "  `{} › {}`  {}  {DIM}{}{DIM:#}",
+                line(&rule.policy),
+                line(&rule.rule),
+                facts(rule),
+                line(&rule.source.to_string())
+            )?;
+        }
+        match own.len().saturating_sub(most) {
+            0 => {}
+            more => writeln!(out, "  {CAREFUL}… {more} more{CAREFUL:#}, `-v` shows all")?,
+        }
+    }
+    let Some(narrowings) = narrowings else { return Ok(()) };
+    writeln!(out, "\n{BOLD}Wildcards{BOLD:#}: {} can be narrowed", narrowings.len())?;
+    for Narrowing { policy, rule, from, to, requests, source, at: _ } in narrowings {
+        let place = line(&source.to_string()).into_owned();
+        writeln!(out, "  `{} › {}`  {DIM}{place}{DIM:#}", line(policy), line(rule))?;
+        writeln!(out, "    {BAD}-{BAD:#} {}", line(from))?;
+        for host in to {
+            writeln!(out, "    {GOOD}+{GOOD:#} {}", line(host))?;
+        }
+        writeln!(out, "    {DIM}{requests} recorded requests{DIM:#}")?;
+    }
+    Ok(())
+}
+
+fn facts(rule: &RuleUse) -> String {
+    let mut facts = vec![format!("{} matches by {}", rule.matches, words::count(rule.users, "user"))];
+    if rule.machines > 0 {
+        facts.push(format!("on {}", words::count(rule.machines, "machine")));
+    }
+    if let Some(last) = &rule.last {
+        facts.push(format!("last {last}"));
+    }
+    if let Some(why) = rule.why {
+        facts.push(why.phrase().to_owned());
+    }
+    facts.join(", ")
+}
+
+/// The rules as Markdown.
+#[must_use]
+pub fn markdown(usage: &Usage, narrowings: Option<&[Narrowing]>) -> String {
+    let mut text = format!(
+        "### seawall: use of {}\n\n{}\n\n",
+        words::count(usage.rules.len(), "rule"),
+        replay::window_words(&usage.window)
+    );
+    text.push_str("| use | rule | matches | users | last |\n|---|---|---:|---:|---|\n");
+    for (used, _) in KINDS {
+        for rule in usage.rules.iter().filter(|rule| rule.used == used) {
+            let last = rule.last.clone().unwrap_or_default();
+            let (policy, own) = (code(&rule.policy), code(&rule.rule));
+            text.push_str(&format!(
+                "| {} | {policy} › {own} | {} | {} | {last} |\n",
+                name(used),
+                rule.matches,
+                rule.users
+            ));
+        }
+    }
+    for Narrowing { policy, rule, from, to, .. } in narrowings.into_iter().flatten() {
+        let to: Vec<String> = to.iter().map(|host| code(host)).collect();
+        text.push_str(&format!("\n- {} › {}: {} → {}", code(policy), code(rule), code(from), to.join(", ")));
+    }
+    text + "\n"
+}

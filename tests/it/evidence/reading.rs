@@ -1,0 +1,288 @@
+//! Every form that records come in.
+
+use std::io::Write as _;
+
+use serde_json::{Value, json};
+
+use super::{Workspace, connect, lines, policy, record, run};
+
+fn workspace() -> Workspace {
+    Workspace::new(
+        &policy("P", &[], &["a allow a.example:443", "b allow b.example"]),
+        &policy("P", &[], &["b allow b.example"]),
+    )
+}
+
+fn records() -> Vec<Value> {
+    let mut all = vec![
+        connect("1", "ana", "a.example:443", "ALLOW"),
+        connect("2", "bob", "a.example:443", "ALLOW"),
+        connect("3", "ana", "b.example:22", "ALLOW"),
+        connect("4", "ana", "c.example:443", "DENY"),
+    ];
+    for (number, record) in (0..).zip(&mut all) {
+        record["timestamp"] = json!(format!("2026-11-1{number}T12:00:00Z"));
+    }
+    all
+}
+
+/// The replay of a file with these bytes, without what was passed over.
+fn replayed(workspace: &Workspace, name: &str, bytes: impl AsRef<[u8]>) -> Value {
+    workspace.write(name, bytes);
+    let path = format!("../{name}");
+    let (code, stdout, stderr) =
+        workspace.run(&["replay", "--before", "../then", "--records", &path, "--format", "json", "--users"]);
+    assert_eq!(code, 0, "{name}: {stderr}");
+    serde_json::from_str(&stdout).unwrap()
+}
+
+fn of_the_api(record: &Value) -> Value {
+    let top = ["audit_event_id", "category", "decision", "action_type", "enforcement_mode", "username"];
+    let (mut outer, mut payload) =
+        (json!({"created_at": record["timestamp"], "ingested_at": "2027-01-01T00:00:00Z"}), json!({}));
+    for (key, value) in record.as_object().unwrap() {
+        let place = if top.contains(&key.as_str()) { &mut outer } else { &mut payload };
+        place[key] = value.clone();
+    }
+    payload.as_object_mut().unwrap().remove("timestamp");
+    outer["payload"] = payload;
+    outer
+}
+
+fn gz(text: &str) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(text.as_bytes()).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn zst(text: &str) -> Vec<u8> {
+    ruzstd::encoding::compress_to_vec(text.as_bytes(), ruzstd::encoding::CompressionLevel::Fastest)
+}
+
+#[test]
+fn every_form_says_the_same() {
+    let workspace = workspace();
+    let records = records();
+    let plain = lines(&records);
+    let expected = replayed(&workspace, "plain.jsonl", &plain);
+    assert_eq!(expected["window"]["records"], 4);
+    assert_eq!(expected["newly_denied"][0]["names"], json!(["ana", "bob"]));
+    assert_eq!(expected["window"]["first"], "2026-11-10T12:00:00Z");
+
+    let events: Vec<Value> = records.iter().map(of_the_api).collect();
+    let page = |events: &[Value], token: &str| json!({"events": events, "next_page_token": token});
+    let pages = [page(&events[..2], "x"), page(&events[2..], "")];
+    let rows: String = records
+        .iter()
+        .map(|one| {
+            let field = |name: &str| one[name].as_str().unwrap().to_owned();
+            format!(
+                "{},Network egress,{},{},{},claude\n",
+                field("timestamp"),
+                field("username"),
+                field("resource_id"),
+                &field("decision")[15..]
+            )
+        })
+        .collect();
+    let table = format!("Time,Event,Principal,Resource,Decision,Agent\n{rows}");
+    let aggregated: Vec<Value> = records
+        .iter()
+        .map(|one| {
+            json!({"decision": "allow", "action_type": "network_egress", "resource_id": one["resource_id"],
+            "protocol": "tcp", "method": "", "path": null, "reason": "", "user": one["username"], "count": 1,
+            "first": one["timestamp"], "last": one["timestamp"], "more": true})
+        })
+        .map(|mut row| {
+            if row["resource_id"] == "c.example:443" {
+                row["decision"] = "AUDIT_DECISION_DENY".into();
+            }
+            row
+        })
+        .collect();
+    let columns = "last,user,decision,action_type,resource_id,protocol,method,path,reason,count,first,other\n";
+    let cells: String = aggregated
+        .iter()
+        .map(|row| {
+            let field = |name: &str| row[name].as_str().unwrap().to_owned();
+            format!(
+                "{},{},{},network_egress,{},tcp,,,,1,{},x\n",
+                field("last"),
+                field("user"),
+                field("decision"),
+                field("resource_id"),
+                field("first")
+            )
+        })
+        .collect();
+    let forms: Vec<(&str, Vec<u8>)> = vec![
+        ("windows.jsonl", plain.replace('\n', "\r\n").into_bytes()),
+        ("cut.jsonl", plain.trim_end().into()),
+        ("marked.jsonl", format!("\u{feff}{plain}").into()),
+        ("packed.jsonl.gz", gz(&plain)),
+        ("twice.jsonl.gz", [gz(&plain[..100]), gz(&plain[100..])].concat()),
+        ("packed.jsonl.zst", zst(&plain)),
+        ("twice.jsonl.zst", [zst(&plain[..100]), zst(&plain[100..])].concat()),
+        ("events.jsonl", lines(&events).into()),
+        ("page.json", page(&events, "").to_string().into()),
+        ("pages.json", lines(&pages).into()),
+        ("pretty.json", pages.iter().map(|page| format!("{page:#}\n")).collect::<String>().into()),
+        ("pretty.json.gz", gz(&format!("{:#}", page(&events, "")))),
+        ("list.json", format!("{:#}", Value::Array(records.clone())).into()),
+        ("export.csv", table.clone().into()),
+        ("export.csv.zst", zst(&table)),
+        ("aggregated.jsonl", lines(&aggregated).into()),
+        ("aggregated.csv", format!("{columns}{cells}").into()),
+    ];
+    for (name, bytes) in forms {
+        assert_eq!(replayed(&workspace, name, bytes), expected, "{name}");
+    }
+    let (_, stdout, _) = run(
+        &workspace.folder.path().join("now"),
+        &["replay", "--before", "../then", "--records", "-", "--format", "json", "--users"],
+        &plain,
+    );
+    assert_eq!(serde_json::from_str::<Value>(&stdout).unwrap(), expected);
+}
+
+#[test]
+fn order_and_division_change_nothing_and_an_identity_counts_once() {
+    let workspace = workspace();
+    let mut all: Vec<Value> = (0..400)
+        .map(|number| {
+            let host = ["a.example:443", "b.example:443", "c.example:443"][number % 3];
+            connect(&format!("id {number}"), &format!("user {}", number % 7), host, "ALLOW")
+        })
+        .collect();
+    let expected = replayed(&workspace, "all.jsonl", lines(&all));
+    for round in 0..4 {
+        fastrand::Rng::with_seed(round).shuffle(&mut all);
+        let folder = format!("divided{round}");
+        for (number, part) in all.chunks(57).enumerate() {
+            let (name, bytes) = match number % 3 {
+                0 => (format!("{folder}/audit-{number}.jsonl"), lines(part).into_bytes()),
+                1 => (format!("{folder}/deep/audit-{number}.jsonl.gz"), gz(&lines(part))),
+                _ => (format!("{folder}/audit-{number}.json.zst"), zst(&json!({"events": part}).to_string())),
+            };
+            workspace.write(&name, bytes);
+        }
+        workspace.write(&format!("{folder}/audit-9.jsonl.tmp"), "half a rec");
+        workspace.write(&format!("{folder}/notes.md"), "no records");
+        let path = format!("../{folder}");
+        let arguments = ["replay", "--before", "../then", "--records", &path, "--format", "json", "--users"];
+        let (code, stdout, stderr) = workspace.run(&arguments);
+        assert_eq!((code, serde_json::from_str::<Value>(&stdout).unwrap()), (0, expected.clone()), "{stderr}");
+        assert!(stderr.contains("1 other files"), "{stderr}");
+        // The same folder and a file of it again: nothing counts twice.
+        let again = format!("../{folder}/audit-0.jsonl");
+        let (_, stdout, _) = workspace.run(&[&arguments[..], &["--records", &again]].concat());
+        let mut twice: Value = serde_json::from_str(&stdout).unwrap();
+        assert_eq!(twice["window"]["skipped"]["duplicate"], 57);
+        twice["window"]["skipped"]["duplicate"] = 0.into();
+        assert_eq!(twice, expected);
+    }
+}
+
+#[test]
+fn what_is_no_enforced_decision_is_counted_apart() {
+    let workspace = workspace();
+    let mut records = vec![
+        connect("1", "ana", "a.example:443", "ALLOW"),
+        connect("1", "ana", "a.example:443", "ALLOW"),
+        record("2", "ana", "session", "x", "ALLOW"),
+        record("3", "ana", "network_egress_execution", "a.example:443", "ALLOW"),
+    ];
+    for (number, (key, value)) in
+        [("enforcement_mode", "audit"), ("enforcement_mode", "off"), ("category", "AUDIT_CATEGORY_EXECUTION")]
+            .into_iter()
+            .enumerate()
+    {
+        let mut one = connect(&format!("other {number}"), "ana", "a.example:443", "ALLOW");
+        one[key] = value.into();
+        records.push(one);
+    }
+    let text = format!("{}{{\"audit_event_id\":\"half\n\nno JSON\n[1]\n{{}}\n", lines(&records));
+    workspace.write("mixed.jsonl", format!("{text}\u{0}{}", &text[..100]));
+    let arguments = ["replay", "--before", "../then", "--records", "../mixed.jsonl", "--format", "json"];
+    let (code, stdout, stderr) = workspace.run(&arguments);
+    let found: Value = serde_json::from_str(&stdout).unwrap();
+    assert_eq!(code, 0, "{stderr}");
+    assert_eq!(
+        found["window"]["skipped"],
+        json!({"not_a_decision": 3, "not_enforced": 2, "duplicate": 1, "broken": 5, "connection": 0, "resolution": 0})
+    );
+    assert_eq!(found["window"]["records"], 1);
+    for place in
+        ["mixed.jsonl:8: it is only half written", "mixed.jsonl:10: it is not JSON", "mixed.jsonl:12: it has no field"]
+    {
+        assert!(stderr.contains(place), "{place}: {stderr}");
+    }
+    assert_eq!(workspace.run(&[&arguments[..], &["--strict"]].concat()).0, 1);
+    let (code, _, stderr) = workspace.run(&["replay", "--before", "../then", "--records", "../gone.jsonl"]);
+    assert_eq!(code, 2, "{stderr}");
+    let (code, _, stderr) = workspace.run(&["replay", "--before", "../then"]);
+    assert!(code == 2 && stderr.contains("--records"), "{stderr}");
+}
+
+#[test]
+fn a_connection_and_the_request_on_it_are_one_request() {
+    let rules = "  - {name: read, decision: allow, actions: [request:get], http_resources: [{host: api.example, port: 443, path: /v1/**}]}\n";
+    let before = format!("{}{rules}", policy("P", &[], &["a allow a.example:443"]));
+    let workspace = Workspace::new(&before, &policy("P", &[], &["a allow a.example:443"]));
+    let request = |id: &str, user: &str, path: &str| {
+        let mut one = record(id, user, "http_request", "api.example:443", "ALLOW");
+        one["http_request"] = json!({"method": "HTTP_METHOD_GET", "host": "api.example", "port": "443", "path": path});
+        one
+    };
+    let mut later = connect("c5", "cy", "api.example:443", "ALLOW");
+    later["timestamp"] = "2026-11-20T12:00:00Z".into();
+    let found = workspace.replay(
+        &[
+            connect("c1", "ana", "api.example:443", "ALLOW"),
+            request("h1", "ana", "/v1/a"),
+            request("h2", "ana", "/v1/b"),                    // on the same connection
+            connect("c2", "bob", "api.example:443", "ALLOW"), // without a request
+            connect("c3", "ana", "a.example:443", "ALLOW"),
+            later,
+            request("h3", "cy", "/v1/a"), // ten days before
+        ],
+        &[],
+    );
+    assert_eq!(found["window"]["records"], 6);
+    assert_eq!(found["window"]["skipped"]["connection"], 1);
+    assert_eq!(found["newly_denied"].as_array().unwrap().len(), 2);
+    assert_eq!(found["newly_denied"][0]["request"], "GET https://api.example/v1/a");
+    // Of a connection without one, the path is not known.
+    assert_eq!(
+        found["unknown"],
+        json!([{"reason": "path_not_recorded", "count": 2, "example": "connect:tcp api.example:443"}])
+    );
+}
+
+#[test]
+fn hostile_text_of_records_is_inert() {
+    let workspace = workspace();
+    let hostile = "\u{1b}[2J<img src=x>|`@all\u{202e}\n::error::x";
+    let mut records = records();
+    records.push(connect("h", hostile, &format!("{hostile}.example:443"), "ALLOW"));
+    records.push(record("m", hostile, "filesystem_mount", &format!("/{hostile}"), "ALLOW"));
+    records.push(record("t", hostile, "tool_invocation", hostile, "DENY"));
+    workspace.write("hostile.jsonl", lines(&records));
+    for format in ["human", "markdown"] {
+        let (code, stdout, _) = workspace.run(&[
+            "replay",
+            "--before",
+            "../then",
+            "--records",
+            "../hostile.jsonl",
+            "--users",
+            "--format",
+            format,
+        ]);
+        assert_eq!(code, 0);
+        for bad in ["\u{1b}", "\u{202e}", "\n::error"] {
+            assert!(!stdout.contains(bad), "{format}: {stdout}");
+        }
+        assert!(format == "human" || !stdout.contains("<img"), "{stdout}");
+    }
+}

@@ -1,0 +1,169 @@
+//! Which rules recorded requests rest on.
+
+use proptest::prelude::*;
+use seawall::evidence::usage::{Input, Use, usage};
+use seawall::evidence::{Input as Source, Memberships, read};
+use seawall::model::{DesiredPolicy, DesiredRule, Origin};
+use serde_json::{Value, json};
+
+use super::world::{Answer, organization};
+use super::{Workspace, connect, lines, policy, record};
+
+fn used(workspace: &Workspace, more: &[&str]) -> Value {
+    let arguments = ["usage", "--records", "../records.jsonl", "--format", "json"];
+    let (code, stdout, stderr) = workspace.run(&[&arguments[..], more].concat());
+    assert_eq!(code, 0, "{stderr}");
+    serde_json::from_str(&stdout).unwrap()
+}
+
+fn uses(found: &Value) -> Vec<(String, String)> {
+    let text = |rule: &Value, key: &str| rule[key].as_str().unwrap().to_owned();
+    found["rules"].as_array().unwrap().iter().map(|rule| (text(rule, "rule"), text(rule, "use"))).collect()
+}
+
+fn owned(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+    pairs.iter().map(|(rule, used)| ((*rule).to_owned(), (*used).to_owned())).collect()
+}
+
+const HTTP: &str =
+    "  - {name: get, decision: allow, actions: [request:get], http_resources: [{host: api.example, path: /v1/**}]}\n";
+const MORE: &str = "---\napiVersion: seawall/v1\nkind: FilesystemPolicy\nname: F\nrules:\n  \
+    - {name: data, decision: allow, actions: [read], resources: ['/data/**']}\n  \
+    - {name: opt, decision: allow, actions: [read, write], resources: ['/opt/**']}\n\
+    ---\napiVersion: seawall/v1\nkind: McpPolicy\nname: M\ncedar: |\n  permit (principal, action, resource);\n";
+
+#[test]
+fn each_rule_has_its_verdict_and_none_is_unused_where_records_cannot_tell() {
+    let rules = [
+        "cve allow cve.mitre.org:443",
+        "both allow **.mitre.org",
+        "dead allow dead.example",
+        "block deny 10.0.0.0/8",
+        "no deny no.example",
+        "needless deny a.no2.example",
+    ];
+    let documents = format!(
+        "{}  - {{name: udp, decision: allow, actions: [connect:udp], resources: [time.example]}}\n{HTTP}{MORE}",
+        policy("P", &[], &rules)
+    );
+    let workspace = Workspace::new(&documents, &documents);
+    let mut first = connect("1", "ana", "cve.mitre.org:443", "ALLOW");
+    first["timestamp"] = "2026-11-01T00:00:00Z".into();
+    workspace.write(
+        "records.jsonl",
+        lines(&[
+            first,
+            connect("2", "bob", "x.mitre.org:443", "ALLOW"),
+            connect("3", "bob", "a.no2.example:443", "DENY"), // denied without the rule too
+            connect("4", "bob", "api.example:443", "ALLOW"),  // by which path?
+            record("5", "bob", "filesystem_mount", "/data/x", "ALLOW"), // for reading or writing?
+        ]),
+    );
+    let found = used(&workspace, &[]);
+    assert_eq!(
+        uses(&found),
+        owned(&[
+            ("data", "unknown"),
+            ("opt", "unused"),
+            ("statement 1", "unknown"),
+            ("cve", "redundant"),
+            ("both", "decides"),
+            ("dead", "unused"),
+            ("block", "unknown"),
+            ("no", "unused"),
+            ("needless", "redundant"),
+            ("udp", "unknown"),
+            ("get", "unknown"),
+        ])
+    );
+    let both = &found["rules"][4];
+    assert_eq!(
+        both,
+        &json!({"policy": "P", "rule": "both", "use": "decides", "matches": 2, "users": 2, "machines": 1,
+            "last": "2026-11-10T12:00:00Z", "source": {"file": "all.pol.yaml", "line": 6, "column": 5}})
+    );
+    // Nine days are too few for ten.
+    let short = used(&workspace, &["--min-window", "10d"]);
+    assert!(uses(&short).iter().all(|(_, used)| used != "unused"), "{short}");
+    assert_eq!(short["rules"][5]["why"], "window_too_short");
+    for format in ["human", "markdown"] {
+        let (code, stdout, _) = workspace.run(&["usage", "--records", "../records.jsonl", "--format", format]);
+        assert!(code == 0 && stdout.contains("dead"), "{stdout}");
+    }
+}
+
+#[test]
+fn a_wildcard_becomes_the_hosts_that_were_asked_for_and_comments_stay() {
+    let documents = "# Why this is here.\napiVersion: seawall/v1\nkind: NetworkPolicy\nname: P\nrules:\n  \
+        - name: all   # as agreed\n    decision: allow\n    actions: [connect:tcp]\n    resources:\n      \
+        - '*.example.org:443'\n      - other.example\n  \
+        - {name: no, decision: deny, actions: [connect:tcp], resources: [c.example.org]}\n";
+    let workspace = Workspace::new(documents, documents);
+    workspace.write(
+        "records.jsonl",
+        lines(&[
+            connect("1", "ana", "b.example.org:443", "ALLOW"),
+            connect("2", "ana", "a.example.org:443", "ALLOW"),
+            connect("3", "ana", "c.example.org:443", "DENY"), // what is denied is not asked to be allowed
+            connect("4", "ana", "d.example.org:22", "DENY"),
+        ]),
+    );
+    let found = used(&workspace, &["--narrow"]);
+    assert_eq!(
+        found["narrow"],
+        json!([{"policy": "P", "rule": "all", "from": "*.example.org:443", "to": ["a.example.org:443", "b.example.org:443"],
+            "requests": 2, "source": {"file": "all.pol.yaml", "line": 6, "column": 5}}])
+    );
+    assert_eq!(std::fs::read_to_string(workspace.path("now/all.pol.yaml")).unwrap(), documents);
+    used(&workspace, &["--narrow", "--write"]);
+    let written = std::fs::read_to_string(workspace.path("now/all.pol.yaml")).unwrap();
+    for kept in ["# Why this is here.", "# as agreed", "a.example.org:443", "b.example.org:443", "other.example"] {
+        assert!(written.contains(kept), "{kept}: {written}");
+    }
+    assert!(!written.contains("*.example.org"), "{written}");
+    let (code, stdout, _) = workspace.run(&["validate"]);
+    assert_eq!(code, 0, "{stdout}");
+    let found = workspace.replay(
+        &[connect("1", "ana", "b.example.org:443", "ALLOW"), connect("2", "ana", "a.example.org:443", "ALLOW")],
+        &[],
+    );
+    assert_eq!((&found["unchanged"], &found["newly_denied"]), (&json!(2), &json!([])));
+    assert_eq!(used(&workspace, &["--narrow"])["narrow"], json!([]));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 150, ..ProptestConfig::default() })]
+
+    /// A rule decides exactly where an evaluation without it gives another certain answer.
+    #[test]
+    fn a_rule_decides_exactly_where_its_removal_flips_a_request(world in organization()) {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("records.jsonl");
+        std::fs::write(&file, lines(&world.records())).unwrap();
+        let reading = read(&[Source::Path(file)]).unwrap();
+        let mut memberships = Memberships::default();
+        for (user, teams) in world.members() {
+            memberships.set(user, teams.iter().map(|team| (*team).to_owned()));
+        }
+        let origin = Origin { file: "x".to_owned(), line: 1, column: 1 };
+        let declared: Vec<DesiredPolicy> = world.policies().into_iter().map(|policy| DesiredPolicy {
+            domain: policy.domain().unwrap(),
+            rules: vec![DesiredRule { previously: Vec::new(), origin: origin.clone() }],
+            previously: Vec::new(),
+            orgs: Vec::new(),
+            origin: origin.clone(),
+            policy,
+        }).collect();
+        let found = usage(Input { requests: &reading.requests, declared: &declared, memberships: &memberships, least: 0 });
+        prop_assert_eq!(found.rules.len(), world.rules.len());
+        for (number, rule) in found.rules.iter().enumerate() {
+            let flips = world.requests.iter().any(|asked| {
+                match (world.answer(asked), world.answer_without(asked, Some(number))) {
+                    (Answer::Known(with), Answer::Known(without)) => with != without,
+                    _ => false,
+                }
+            });
+            prop_assert_eq!(rule.used == Use::Decides, flips, "rule {} of {:?}", number, world);
+        }
+    }
+}
