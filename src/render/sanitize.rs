@@ -2,8 +2,9 @@
 //! terminal, reorder what is read, or hide in it.
 //!
 //! Invariant: what comes out holds no character that a terminal acts on or shows as nothing, line ends and tabs of
-//! [`block`] aside. Whatever is taken out stays visible as `\u{…}`. That no line is a command to the runner of a pipeline
-//! is seen to once, where a stream is written: [`without_commands`].
+//! [`block`] aside, and no workflow command. Whatever is taken out stays visible as `\u{…}`. A name is made safe where it
+//! is rendered; that no line is a command, whatever it is put together of, is seen to where a stream is written:
+//! [`without_commands`].
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -11,13 +12,21 @@ use std::fmt::Write as _;
 /// For text inside a line: line ends and tabs are escaped too.
 #[must_use]
 pub fn line(text: &str) -> Cow<'_, str> {
-    escape(text, |_| false)
+    inert(escape(text, |_| false))
 }
 
 /// For text of several lines: `\n` and `\t` stay.
 #[must_use]
 pub fn block(text: &str) -> Cow<'_, str> {
-    escape(text, |character| matches!(character, '\n' | '\t'))
+    inert(escape(text, |character| matches!(character, '\n' | '\t')))
+}
+
+fn inert(text: Cow<'_, str>) -> Cow<'_, str> {
+    let safe = match without_commands(&text) {
+        Cow::Borrowed(_) => None,
+        Cow::Owned(safe) => Some(safe),
+    };
+    safe.map_or(text, Cow::Owned)
 }
 
 /// Text in which GitHub's runner finds no workflow command: no line starts with `::`, spaces aside, and has `::` again; and
@@ -217,6 +226,8 @@ mod tests {
             ("re\u{200b}search", "re\\u{200b}search"),       // looks like another name
             ("x\u{e0041}", "x\\u{e0041}"),                   // hidden tag
             ("\u{7f}", "\\u{7f}"),                           // delete
+            ("::add-mask::acme", "\\u{3a}:add-mask::acme"),  // a workflow command
+            ("a ##[error]x", "a \\u0023#[error]x"),          // the older form, anywhere in a line
         ];
         for (text, safe) in table {
             assert_eq!(line(text), safe);
