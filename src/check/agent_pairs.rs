@@ -46,6 +46,73 @@ pub(super) const CHECKS: &[Check] = &[
         fix: "Remove or reject one of the two.",
         run: Run::Workspace(sentences),
     },
+    Check {
+        code: CLASH,
+        severity: Severity::Error,
+        title: "two active policies have a rule of the same `rule_id`",
+        explanation: "The judge has one control for each action of a consequence, with the rules of every active policy. A \
+            `rule_id` that is there twice is an error in it, and the control falls back to what it does on errors: it blocks \
+            everything, or nothing.",
+        bad: concat!(
+            "apiVersion: seawall/v1\nkind: AgentPolicy\nname: x\ncategory: privacy\nstatus: active\nrules:\n",
+            "  - {rule_id: A, rule_type: prohibition, action: a, consequence: {action: block, severity: low}, natural_language: Agents must not a., review: {approved: ok}}\n",
+            "---\napiVersion: seawall/v1\nkind: AgentPolicy\nname: y\ncategory: privacy\nstatus: active\nrules:\n",
+            "  - {rule_id: A, rule_type: prohibition, action: b, consequence: {action: block, severity: low}, natural_language: Agents must not b., review: {approved: ok}}\n"
+        ),
+        fix: "Give one of the two another `rule_id`.",
+        run: Run::Workspace(ids),
+    },
+    Check {
+        code: SHARED,
+        severity: Severity::Warning,
+        title: "two policies that can be active together have a rule of the same `rule_id`",
+        explanation: "Once both policies are active and both rules have a consequence of one action, the judge takes neither: \
+            a `rule_id` that is there twice is an error in its control.",
+        bad: concat!(
+            "apiVersion: seawall/v1\nkind: AgentPolicy\nname: x\ncategory: privacy\nrules:\n",
+            "  - {rule_id: A, rule_type: prohibition, action: a, consequence: {severity: low}, natural_language: Agents must not a.}\n",
+            "---\napiVersion: seawall/v1\nkind: AgentPolicy\nname: y\ncategory: privacy\nrules:\n",
+            "  - {rule_id: A, rule_type: prohibition, action: b, consequence: {severity: low}, natural_language: Agents must not b.}\n"
+        ),
+        fix: "Give one of the two another `rule_id`.",
+        run: Run::Reading,
+    },
+    Check {
+        code: VAGUE,
+        severity: Severity::Warning,
+        title: "a rule's sentence says too little to be judged",
+        explanation: "Of a rule the judge reads `natural_language` alone. An empty sentence, or one such as `Be careful.`, \
+            decides nothing: the rule stands in the policy and is never enforced.",
+        bad: example!(
+            "rule_id: A, rule_type: prohibition, action: a, consequence: {severity: low}, natural_language: Behave appropriately."
+        ),
+        fix: "Say who must do, or not do, what, and to what.",
+        run: Run::Workspace(vague),
+    },
+];
+
+const CLASH: &str = "clashing-rule-id";
+const SHARED: &str = "shared-rule-id";
+const VAGUE: &str = "vague-sentence";
+
+/// Words with which a sentence leaves to its reader what it is to say.
+const EMPTY_WORDS: [&str; 16] = [
+    "appropriately",
+    "as appropriate",
+    "properly",
+    "responsibly",
+    "reasonably",
+    "as needed",
+    "if necessary",
+    "where possible",
+    "when possible",
+    "be careful",
+    "be safe",
+    "be good",
+    "be nice",
+    "use common sense",
+    "tbd",
+    "todo",
 ];
 
 /// A rule that counts, with its place.
@@ -76,6 +143,21 @@ impl<'a> Counted<'a> {
         words.join(" ").to_lowercase().trim_end_matches('.').to_owned()
     }
 
+    /// What the judge does when the rule is violated: rules of one action are judged together. `warn` where nothing is said.
+    fn bucket(&self) -> &'a str {
+        self.rule
+            .fields
+            .get("consequence")
+            .and_then(|consequence| consequence.get("action")?.as_str())
+            .unwrap_or("warn")
+    }
+
+    /// Whether both are in one control of the judge as things are declared.
+    fn is_judged_with(&self, other: &Self) -> bool {
+        let active = |one: &Self| one.policy.desired.status == Some(AgentStatus::Active);
+        active(self) && active(other) && self.bucket() == other.bucket()
+    }
+
     /// The rule's name, for a message about a rule of this policy.
     fn named(&self, from: &DeclaredAgent<'_>) -> String {
         let rule = &self.rule.rule_id;
@@ -104,12 +186,62 @@ fn contradictions(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
     }
 }
 
+/// Rules of one id in two policies; within one policy that is a finding of its own.
+fn ids(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
+    let mut seen: BTreeMap<&str, Vec<Counted<'_>>> = BTreeMap::new();
+    let all: Vec<Counted<'_>> = counted(input).collect();
+    for one in &all {
+        let id = one.rule.rule_id.as_str();
+        let others = seen.entry(id).or_default();
+        let elsewhere = || others.iter().filter(|other| !std::ptr::eq(other.policy, one.policy));
+        let clash = elsewhere().find(|other| one.is_judged_with(other));
+        if let Some(first) = clash.or_else(|| elsewhere().next()) {
+            let both = format!("`{}` and `{}`", first.policy.desired.name, one.policy.desired.name);
+            let finding = match clash {
+                Some(_) => Diagnostic::error(CLASH, format!("both {both} have a rule `{id}`, and are active together")),
+                None => {
+                    Diagnostic::warning(SHARED, format!("both {both} have a rule `{id}`, and can be active together"))
+                }
+            };
+            let finding =
+                finding.at(one.label("rule_id")).related(first.label("rule_id").saying("the first stands here"));
+            findings.push(finding.help("give one of the two another `rule_id`"));
+        }
+        others.push(*one);
+    }
+}
+
+/// Sentences from which a judge cannot tell what is right.
+fn vague(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
+    for one in counted(input) {
+        let sentence = one.folded("natural_language");
+        let words = sentence.split(|sign: char| !sign.is_alphanumeric()).filter(|word| !word.is_empty()).count();
+        let padded = format!(" {} ", sentence.replace([',', ';', '.', '!'], " "));
+        let empty = EMPTY_WORDS.iter().find(|word| padded.contains(&format!(" {word} ")));
+        let message = match (words, empty) {
+            (0, _) => format!("the sentence of `{}` is empty", one.rule.rule_id),
+            (1, _) => format!("the sentence of `{}` is one word, from which nothing can be judged", one.rule.rule_id),
+            (_, Some(word)) => format!("the sentence of `{}` leaves open what it asks for: `{word}`", one.rule.rule_id),
+            (_, None) => continue,
+        };
+        let finding = Diagnostic::warning(VAGUE, message).at(one.label("natural_language"));
+        findings.push(finding.help("say who must do, or not do, what, and to what"));
+    }
+}
+
 fn sentences(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
     let mut seen: BTreeMap<String, Counted<'_>> = BTreeMap::new();
     for one in counted(input) {
         let sentence = one.folded("natural_language");
         if let Some(first) = seen.get(&sentence) {
-            let message = format!("`{}` says the same sentence as {}", one.rule.rule_id, first.named(one.policy));
+            let (own, other) = (one.bucket(), first.bucket());
+            let apart = if own == other {
+                String::new()
+            } else {
+                format!(", and the judge, which reads nothing else, cannot tell `{other}` from `{own}`")
+            };
+            let named = first.named(one.policy);
+            let message = format!("`{}` says the same sentence as {named}{apart}", one.rule.rule_id);
             let finding = Diagnostic::warning("duplicate-sentence", message).at(one.label("natural_language"));
             let finding = finding.related(first.label("natural_language").saying("the first stands here"));
             findings.push(finding.help("remove or reject one of the two"));

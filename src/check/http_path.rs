@@ -6,17 +6,33 @@ use crate::diagnostic::{Diagnostic, Files, Severity};
 use crate::document::Declared;
 use crate::model::Resources;
 
-pub(super) const CHECKS: &[Check] = &[Check {
-    code: "http-path",
-    severity: Severity::Error,
-    title: "an HTTP path is not canonical",
-    explanation: "Requests are matched by their canonical path. A pattern with a query, a fragment, percent-encoding, \
+const WILDCARD: &str = "http-path-wildcard";
+
+pub(super) const CHECKS: &[Check] = &[
+    Check {
+        code: "http-path",
+        severity: Severity::Error,
+        title: "an HTTP path is not canonical",
+        explanation: "Requests are matched by their canonical path. A pattern with a query, a fragment, percent-encoding, \
         control characters, a slash that is repeated or at the end, or a `.` or `..` segment never matches, or is refused.",
-    bad: "- name: api\n  decision: deny\n  actions: [request:delete]\n  \
+        bad: "- name: api\n  decision: deny\n  actions: [request:delete]\n  \
         http_resources: [{host: api.example.com, path: /repos//docker/}]\n",
-    fix: "Write the path as the server sees it: `/repos/docker/**`.",
-    run: Run::Policy(check),
-}];
+        fix: "Write the path as the server sees it: `/repos/docker/**`.",
+        run: Run::Policy(check),
+    },
+    Check {
+        code: WILDCARD,
+        severity: Severity::Warning,
+        title: "an HTTP path has a wildcard of other tools",
+        explanation: "Rules know `*` for one segment and `**` for any number of them, as segments of their own. A parameter \
+            such as `{id}` or `:id` stands for itself, and what `/api**` matches is not documented: a deny stays open, an \
+            allow opens nothing.",
+        bad: "- name: users\n  decision: deny\n  actions: [request:delete]\n  \
+            http_resources: [{host: api.example.com, path: \"/users/{id}\"}]\n",
+        fix: "Write `*` for one segment, and `/**` for all that is below.",
+        run: Run::Reading,
+    },
+];
 
 fn check(policy: &Declared<'_>, _: &Files, findings: &mut Vec<Diagnostic>) {
     for (rule, index) in policy.desired.policy.rules().iter().zip(0..) {
@@ -30,8 +46,43 @@ fn check(policy: &Declared<'_>, _: &Files, findings: &mut Vec<Diagnostic>) {
 }
 
 fn judge(path: &str) -> Option<Verdict> {
-    let (problem, help) = problem(path)?;
-    Some(Verdict::wrong("http-path", format!("the path `{path}` {problem}"), help))
+    if let Some((problem, help)) = problem(path) {
+        return Some(Verdict::wrong("http-path", format!("the path `{path}` {problem}"), help));
+    }
+    let segment = path.split('/').find(|segment| is_parameter(segment) || is_half_deep(segment))?;
+    let message = if is_parameter(segment) {
+        format!("`{segment}` in `{path}` stands for itself, not for any segment")
+    } else {
+        format!("what `{segment}` in `{path}` matches is not documented")
+    };
+    let plain = |segment: &str| if is_parameter(segment) { "*".to_owned() } else { segment.to_owned() };
+    let segments: Vec<String> = path.split('/').map(plain).collect();
+    let help = match segments.iter().position(|segment| is_half_deep(segment)) {
+        None => format!("write `{}`", segments.join("/")),
+        Some(at) => {
+            let kept = segments.get(at).map(|segment| segment.trim_matches('*')).unwrap_or_default();
+            let front = segments.get(..at).unwrap_or_default().join("/");
+            let behind: Vec<&str> =
+                segments.iter().skip(at + 1).map(String::as_str).filter(|one| *one != "**").collect();
+            let deep = [front.as_str(), kept, "**"].into_iter().chain(behind).collect::<Vec<_>>().join("/");
+            format!("write `{}` for `{front}/{kept}` and all below it", deep.replace("//", "/"))
+        }
+    };
+    Some(Verdict::open(WILDCARD, message, help))
+}
+
+/// A segment that other tools take for any: `{id}`, `:id`, `<id>`, `report-{id}.json`.
+fn is_parameter(segment: &str) -> bool {
+    let starts_name = |rest: &str| rest.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_');
+    let between = |open: char, close: char| {
+        segment.split_once(open).and_then(|(_, rest)| rest.split_once(close)).is_some_and(|(name, _)| !name.is_empty())
+    };
+    segment.strip_prefix(':').is_some_and(starts_name) || between('{', '}') || between('<', '>')
+}
+
+/// A `**` that is a part of a segment.
+fn is_half_deep(segment: &str) -> bool {
+    segment.contains("**") && segment != "**"
 }
 
 fn problem(path: &str) -> Option<(&'static str, String)> {
@@ -90,6 +141,27 @@ mod tests {
         for (path, part) in cases {
             let verdict = judge(path).expect(path);
             assert!(verdict.wrong && verdict.message.contains(part), "{path}: {verdict:?}");
+        }
+    }
+
+    #[test]
+    fn wildcards_of_other_tools() {
+        for (path, help) in [
+            ("/users/{id}", "write `/users/*`"),
+            ("/users/{id}/posts/{post}", "write `/users/*/posts/*`"),
+            ("/users/:id", "write `/users/*`"),
+            ("/users/<int:id>/x", "write `/users/*/x`"),
+            ("/files/{name}.json", "write `/files/*`"),
+            ("/api**", "write `/api/**` for `/api` and all below it"),
+            ("/v1/users**", "write `/v1/users/**` for `/v1/users` and all below it"),
+        ] {
+            let verdict = judge(path).expect(path);
+            assert!(!verdict.wrong && verdict.code == WILDCARD, "{path}: {verdict:?}");
+            assert_eq!(verdict.help, help, "{path}");
+        }
+        // A colon is an action of some services.
+        for path in ["/v1/projects/x:cancel", "/a/b*", "/:", "/a/{}", "/time/12:30"] {
+            assert_eq!(judge(path), None, "{path}");
         }
     }
 }

@@ -7,6 +7,7 @@ use crate::model::Decision;
 
 const IDLE: &str = "idle-deny";
 const HTTP_ONLY: &str = "http-deny-only";
+const OTHER_PORT: &str = "http-deny-other-port";
 
 pub(super) const CHECKS: &[Check] = &[
     Check {
@@ -31,6 +32,16 @@ pub(super) const CHECKS: &[Check] = &[
         fix: "Allow the host with `connect:tcp`, or the other requests, if that is what is meant.",
         run: Run::Reading,
     },
+    Check {
+        code: OTHER_PORT,
+        severity: Severity::Warning,
+        title: "an HTTP deny is for a port on which nothing is allowed",
+        explanation: "The host is allowed on another port, and there the requests stay open.",
+        bad: "- {name: host, decision: allow, actions: [connect:tcp], resources: [\"git.example.com:443\"]}\n\
+            - {name: no deletes, decision: deny, actions: [request:delete], http_resources: [{host: git.example.com, port: 80, path: /**}]}\n",
+        fix: "Write the port that is allowed, or leave `port` out to deny on every port.",
+        run: Run::Reading,
+    },
 ];
 
 fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
@@ -41,6 +52,17 @@ fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
         }
         let label = sites::rule(input, first);
         if first.kind() == Kind::Http && !items.iter().any(|item| input.survey.opens_host(item)) {
+            if let Some((item, port)) = items.iter().find_map(|item| Some((item, item.port()?)))
+                && input.survey.opens_host_elsewhere(item)
+            {
+                let host = item.host().unwrap_or_else(|| host(item));
+                let message = format!(
+                    "nothing is allowed on port {port} of `{host}`, so that this denies nothing; on other ports its requests stay open"
+                );
+                let help = "write the port that is allowed, or leave `port` out to deny on every port";
+                findings.push(Diagnostic::warning(OTHER_PORT, message).at(label).help(help));
+                continue;
+            }
             let message =
                 format!("nothing allows `{}`, so that every request to it is denied, not only these", host(first));
             let help =

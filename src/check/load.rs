@@ -89,6 +89,8 @@ pub fn load_into(
     let loaded = read_workspace(root, config, emptiness, &mut out.files, &mut findings);
     let wrong = has_errors(&findings);
     out.diagnostics.append(&mut findings);
+    let own = config.map_or_else(|| root.join(CONFIG_NAME), Path::to_owned);
+    out.place_at(&config_name(root, &own), &own);
     out.sort();
     loaded.filter(|_| !wrong)
 }
@@ -106,7 +108,7 @@ fn read_workspace(
 ) -> Option<(Settings, Desired, Vec<Test>)> {
     let config_root = settings_root(root, config);
     let config = config.map_or_else(|| root.join(CONFIG_NAME), Path::to_owned);
-    let name = config.strip_prefix(root).unwrap_or(&config).to_string_lossy().replace('\\', "/");
+    let name = config_name(root, &config);
     let config_file = source::add_file(files, config_root, &name, &config, findings)?;
     let mut own = FileDocuments::read(files, config_file, Role::Settings);
     findings.append(&mut own.findings);
@@ -136,6 +138,11 @@ fn settings_root(root: &Path, config: Option<&Path>) -> Result<Root, FileError> 
     config.map_or_else(|| Root::new(root), Root::around)
 }
 
+/// How findings call the workspace's own file.
+fn config_name(root: &Path, config: &Path) -> String {
+    config.strip_prefix(root).unwrap_or(config).to_string_lossy().replace('\\', "/")
+}
+
 /// The names of the workspace's files. `import` starts from patterns that match nothing yet.
 fn discover(
     root: &Path,
@@ -156,7 +163,7 @@ fn discover(
 pub fn files(root: &Path, config: Option<&Path>, out: &mut Findings) -> Vec<(String, PathBuf)> {
     let config_root = settings_root(root, config);
     let config = config.map_or_else(|| root.join(CONFIG_NAME), Path::to_owned);
-    let name = config.strip_prefix(root).unwrap_or(&config).to_string_lossy().replace('\\', "/");
+    let name = config_name(root, &config);
     let mut settings = Files::default();
     let mut unread = Vec::new();
     let file = source::add_file(&mut settings, config_root, &name, &config, &mut unread);
@@ -180,6 +187,7 @@ pub fn files(root: &Path, config: Option<&Path>, out: &mut Findings) -> Vec<(Str
         finding.primary = None;
         out.diagnostics.push(finding);
     }
+    out.place_at(&name, &config);
     std::iter::once(own).chain(found.into_iter().map(|name| (name.clone(), root.join(name)))).collect()
 }
 

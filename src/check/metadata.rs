@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Check, Input, Run};
-use crate::access::{Request, State, Verdict};
+use crate::access::{Request, State, Unknown, Verdict};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::model::{Body, Decision, Policy, Scope};
 
@@ -47,34 +47,43 @@ fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
     let audiences =
         std::iter::once(BTreeSet::new()).chain(teams.into_iter().map(|team| BTreeSet::from([team.to_owned()])));
     let audiences: Vec<BTreeSet<String>> = audiences.collect();
-    // By rule and pattern: the first thing that it opens.
-    let mut opened: BTreeMap<(usize, usize, String), String> = BTreeMap::new();
+    // By rule and pattern: the first thing that it opens, and whether it does for certain.
+    let mut opened: BTreeMap<(usize, usize, String), (bool, String)> = BTreeMap::new();
     for request in &probes {
         let question = state.question(request);
         for teams in &audiences {
-            if question.verdict(|rule| state.governs(rule, teams)) != Verdict::Allow {
+            let verdict = question.verdict(|rule| state.governs(rule, teams));
+            if verdict == Verdict::Deny {
                 continue;
             }
             for reason in state.ask(teams, request).because {
                 let governs = policies
                     .get(reason.policy)
                     .is_some_and(|policy| teams.is_empty() || policy.scope != Scope::Organization);
-                if let (true, Some(Decision::Allow), Some(&(policy, rule)), Some(pattern)) =
-                    (governs, reason.decision, rules.get(reason.policy), reason.pattern)
+                // Other doubts are about the pattern itself, and findings of their own.
+                let doubtless = verdict == Verdict::Allow || reason.doubts == [Unknown::AddressAsName.to_string()];
+                if let (true, true, Some(Decision::Allow), Some(&(policy, rule)), Some(pattern)) =
+                    (governs, doubtless, reason.decision, rules.get(reason.policy), reason.pattern)
                 {
-                    opened.entry((policy, rule, pattern)).or_insert_with(|| request.to_string());
+                    let own = (verdict == Verdict::Allow, request.to_string());
+                    let known = opened.entry((policy, rule, pattern)).or_insert_with(|| own.clone());
+                    if own.0 && !known.0 {
+                        *known = own;
+                    }
                 }
             }
         }
     }
-    for ((policy, rule, pattern), request) in opened {
+    for ((policy, rule, pattern), (is_certain, request)) in opened {
         let Some(declared) = input.policies.get(policy) else { continue };
         let item = input.survey.items_of(policy, rule).iter().find(|item| item.text() == pattern);
         let label = item.map_or_else(
             || declared.document.label(&format!("/rules/{rule}/name")),
             |item| super::sites::resource(input, item),
         );
-        let message = format!("`{pattern}` reaches a metadata service or a link-local address: `{request}` is allowed");
+        let is = if is_certain { "is" } else { "may be" };
+        let message =
+            format!("`{pattern}` reaches a metadata service or a link-local address: `{request}` {is} allowed");
         let help = "deny it by address and by name, or allow less; a CIDR deny does not stop what a name allows";
         findings.push(Diagnostic::warning(CODE, message).at(label).help(help));
     }

@@ -1,9 +1,9 @@
 //! All checks.
 
 use super::{
-    Check, address_deny, agent_pairs, agents, broad_allow, covered_rule, denied_allow, filesystem_path, host,
-    http_allow, http_path, idle_deny, layers, limits, look_alike, mcp, metadata, mounts, names, orgs, ownership,
-    reading, skipped, teams, wildcard,
+    Check, address_deny, agent_pairs, agents, broad_allow, covered_rule, denied_allow, filesystem_path, gaps, host,
+    http_allow, http_path, idle_deny, layers, limits, local_host, look_alike, mcp, metadata, mounts, names, orgs,
+    ownership, reading, skipped, teams, wildcard,
 };
 
 /// All checks in groups, in the order of the documentation.
@@ -18,6 +18,7 @@ pub static TABLE: &[&[Check]] = &[
     filesystem_path::CHECKS,
     look_alike::CHECKS,
     broad_allow::CHECKS,
+    local_host::CHECKS,
     metadata::CHECKS,
     denied_allow::CHECKS,
     covered_rule::CHECKS,
@@ -25,6 +26,7 @@ pub static TABLE: &[&[Check]] = &[
     http_allow::CHECKS,
     address_deny::CHECKS,
     wildcard::CHECKS,
+    gaps::CHECKS,
     mounts::CHECKS,
     mcp::CHECKS,
     teams::CHECKS,

@@ -9,6 +9,7 @@ use super::{Context, Exit, Failure, output, workspace};
 use crate::check::{self, Emptiness};
 use crate::diagnostic::{Diagnostic, Findings, nearest};
 use crate::render::{diagnostic, findings, github, sarif};
+use crate::source::CONFIG_NAME;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -79,6 +80,10 @@ pub(super) fn run(context: &Context, Args { paths, explain, format }: &Args) -> 
         }
     }
     watched("checking the documents", || check::check_files(&files, &mut found));
+    if !matches!(format, Format::Human) {
+        let folder = workspace::folder(context);
+        found.place_at(CONFIG_NAME, &folder.join(CONFIG_NAME));
+    }
     found.sort();
     match format {
         Format::Human => {

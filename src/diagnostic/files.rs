@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// A file of one [`Files`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -70,6 +70,12 @@ impl Files {
             .collect();
         self.files.push(SourceFile { name: name.into(), path: path.into(), text, lines });
         FileId(self.files.len() - 1)
+    }
+
+    /// The file that was read from this path.
+    #[must_use]
+    pub fn find(&self, path: &Path) -> Option<FileId> {
+        self.files.iter().position(|file| file.path == path).map(FileId)
     }
 
     /// Adds the files of another collection behind these. The answer tells what their ids are from now on.

@@ -6,6 +6,7 @@
 mod files;
 
 use std::ops::Range;
+use std::path::Path;
 
 pub use files::{FileId, Files, Overlay, Place, SourceFile};
 pub use seawall_access::suggestion::nearest;
@@ -143,6 +144,17 @@ impl Findings {
     #[must_use]
     pub fn count(&self, severity: Severity) -> usize {
         self.diagnostics.iter().filter(|diagnostic| diagnostic.severity == severity).count()
+    }
+
+    /// Gives what has no place of its own one at the start of a file, such as the workspace's: programs ask for a place.
+    pub fn place_at(&mut self, name: &str, path: &Path) {
+        if self.diagnostics.iter().all(|diagnostic| diagnostic.primary.is_some()) {
+            return;
+        }
+        let file = self.files.find(path).unwrap_or_else(|| self.files.add(name, path, ""));
+        for diagnostic in self.diagnostics.iter_mut().filter(|diagnostic| diagnostic.primary.is_none()) {
+            diagnostic.primary = Some(Label::new(file, 0..0));
+        }
     }
 
     /// Takes in what was found in files of its own.

@@ -43,6 +43,8 @@ pub(super) fn explain(
         }
         ValidationErrorKind::Required { property } => findings.push(site.missing_key(property)),
         ValidationErrorKind::Type { kind } => findings.push(site.wrong_type(kind, instance)),
+        // Of what is no text the type has been refused.
+        ValidationErrorKind::Enum { .. } if !instance.is_string() && site.schema.get("type").is_some() => {}
         ValidationErrorKind::Enum { options } => findings.push(site.unknown_value(options, instance)),
         ValidationErrorKind::Constant { expected_value } => findings.push(site.constant(expected_value, instance)),
         ValidationErrorKind::MinItems { .. } => {
@@ -177,6 +179,14 @@ impl Site<'_> {
             }
             Value::String(text) if expected == [JsonType::Array] => finding.help(format!("write a list: `[{text}]`")),
             Value::String(text) if text.parse::<i64>().is_ok() => finding.help("remove the quotes"),
+            // `connect: tcp` is a mapping, and `connect:tcp` is none.
+            Value::Object(fields) if expected == [JsonType::String] && fields.len() == 1 => {
+                let joined = fields.iter().find_map(|(key, value)| Some(format!("{key}:{}", value.as_str()?)));
+                match joined {
+                    Some(joined) => finding.help(format!("write `{joined}` without a space")),
+                    None => finding,
+                }
+            }
             Value::Null if self.pointer == "/rules" => finding.help("`rules: []` says on purpose that there are none"),
             Value::Null if self.pointer == "/scope" => {
                 finding.help("name the teams, or remove the key to govern the whole organization")
@@ -199,6 +209,9 @@ impl Site<'_> {
                 message: format!("a `{}` has no action `{text}`", self.kind.name),
                 ..finding.help(help)
             };
+        }
+        if action && text.eq_ignore_ascii_case("connect") {
+            return finding.help("write `connect:tcp` for connections, `request:connect` for the HTTP method");
         }
         let near = match nearest(text, options.iter().copied()) {
             // `get` and `tcp` are how people say it.

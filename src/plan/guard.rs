@@ -182,9 +182,11 @@ fn deny_widening(denied: bool, judged: &Judged<'_>) -> Judgement {
     let mut gains = judged.access.gains();
     let Some(first) = gains.next() else { return Ok("no audience gains access".to_owned()) };
     let first = format!("`{}` for {}", first.access, first.audience);
-    let example = match gains.count() {
-        0 => first,
-        others => format!("{first} and {others} more"),
+    let others: Vec<_> = gains.collect();
+    let example = match others.as_slice() {
+        [] => first,
+        [second] => format!("{first} and `{}` for {}", second.access, second.audience),
+        others => format!("{first} and {} more", others.len()),
     };
     if denied {
         Err(format!("gives or may give new access: {example}"))

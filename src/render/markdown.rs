@@ -206,7 +206,8 @@ fn write_group(page: &mut Page, group: &Group<'_>) {
         for entry in entries {
             let objects: Vec<String> = entry.objects.into_iter().map(Cow::into_owned).collect();
             let such = entry.witness.map(|witness| format!("  <br>such as {}", code(witness))).unwrap_or_default();
-            let item = format!("- `{sign}` {} {}{such}{why}\n", code(entry.action), list(&objects));
+            let ports = if entry.every_port { words::EVERY_PORT } else { "" };
+            let item = format!("- `{sign}` {} {}{ports}{such}{why}\n", code(entry.action), list(&objects));
             if page.add(&format!("{heading}{item}")) {
                 heading.clear();
             }
@@ -306,8 +307,10 @@ fn scope(teams: &[String]) -> String {
 }
 
 fn list(items: &[String]) -> String {
-    let shown: Vec<String> = items.iter().take(ITEMS).map(|item| code(item)).collect();
-    let rest = items.len().saturating_sub(ITEMS);
+    // One alone is never left out.
+    let most = if items.len() <= ITEMS + 1 { items.len() } else { ITEMS };
+    let shown: Vec<String> = items.iter().take(most).map(|item| code(item)).collect();
+    let rest = items.len() - most;
     let rest = if rest > 0 { format!(" and {rest} more") } else { String::new() };
     shown.join(", ") + &rest
 }

@@ -148,6 +148,8 @@ pub struct Entry<'a> {
     pub action: &'a str,
     /// On what, the broadest first; never empty.
     pub objects: Vec<Cow<'a, str>>,
+    /// Whether the objects are hosts or addresses without a port.
+    pub every_port: bool,
     /// A request among it, where the objects do not say one themselves.
     pub witness: Option<&'a str>,
 }
@@ -173,10 +175,18 @@ impl<'a> Group<'a> {
                 causes.len() - 1
             });
             let Some(cause) = causes.get_mut(at) else { continue };
-            let witness = Some(gain.witness.as_str()).filter(|witness| !gain.access.starts(witness));
+            // Of an MCP action without a target every call would be an example.
+            let says = |witness: &str| match action {
+                "mcp" => gain.access.text() == witness,
+                _ => gain.access.starts(witness),
+            };
+            let witness = Some(gain.witness.as_str()).filter(|witness| !says(witness));
             // An object in several words cannot stand in a list: it is the only one of its entry.
+            let every_port = action.starts_with("connect:") && !has_port(&object);
             let joins = |entry: &&mut Entry<'_>| {
-                entry.action == action && !entry.objects.iter().take(1).any(|own| own.contains(' '))
+                entry.action == action
+                    && entry.every_port == every_port
+                    && !entry.objects.iter().take(1).any(|own| own.contains(' '))
             };
             let entry = if object.contains(' ') { None } else { cause.entries.iter_mut().find(joins) };
             match entry {
@@ -184,11 +194,24 @@ impl<'a> Group<'a> {
                     entry.objects.push(object);
                     entry.witness = entry.witness.or(witness);
                 }
-                None => cause.entries.push(Entry { action, objects: vec![object], witness }),
+                None => cause.entries.push(Entry { action, objects: vec![object], every_port, witness }),
             }
         }
         causes
     }
+}
+
+/// What is said of hosts and addresses without a port.
+pub const EVERY_PORT: &str = " (every port)";
+
+/// Whether a host or an address has a port, what is taken out of it aside.
+fn has_port(object: &str) -> bool {
+    let first = object.split(' ').next().unwrap_or(object);
+    let port = first.rsplit_once(':').map_or("", |(_, port)| port);
+    // The groups of an IPv6 block are no ports.
+    !port.is_empty()
+        && port.bytes().all(|byte| byte.is_ascii_digit())
+        && (first.matches(':').count() == 1 || first.contains("]:"))
 }
 
 /// Roughly how much a pattern covers: what a reviewer must not miss is the broadest.
@@ -341,7 +364,8 @@ pub fn resources(rule: &Rule) -> Vec<String> {
 /// A list of which only the two ends are shown: its beginning, how many are left out, its end.
 #[must_use]
 pub fn folded<T>(list: &[T], most: usize) -> (&[T], usize, &[T]) {
-    if list.len() <= most {
+    // One alone is never left out.
+    if list.len() <= most.saturating_add(1) {
         return (list, 0, &[]);
     }
     let (first, rest) = list.split_at(most.div_ceil(2));
@@ -423,7 +447,9 @@ mod tests {
             .iter()
             .flat_map(|cause| {
                 let entry = |entry: &super::Entry<'_>| {
-                    format!("{}: {} {} ({:?})", cause.because[0], entry.action, entry.objects.join(" "), entry.witness)
+                    let ports = if entry.every_port { super::EVERY_PORT } else { "" };
+                    let objects = entry.objects.join(" ");
+                    format!("{}: {} {objects}{ports} ({:?})", cause.because[0], entry.action, entry.witness)
                 };
                 cause.entries.iter().map(entry).collect::<Vec<_>>()
             })
@@ -431,9 +457,10 @@ mod tests {
         assert_eq!(
             shown,
             [
-                "now allow `two`: connect:tcp **.d.example (Some(\"connect:tcp other.d.example:443\"))",
-                "now allow `one`: connect:tcp 10.0.0.0/8 a.example:443 c.example (Some(\"connect:tcp 10.0.0.1:443\"))",
+                "now allow `two`: connect:tcp **.d.example (every port) (Some(\"connect:tcp other.d.example:443\"))",
+                "now allow `one`: connect:tcp 10.0.0.0/8 c.example (every port) (Some(\"connect:tcp 10.0.0.1:443\"))",
                 "now allow `one`: GET https://b.example/** (Some(\"GET https://b.example/\"))",
+                "now allow `one`: connect:tcp a.example:443 (None)",
             ]
         );
     }
@@ -441,6 +468,7 @@ mod tests {
     #[test]
     fn a_fold_keeps_both_ends() {
         assert_eq!(folded(&[1, 2, 3], 3), (&[1, 2, 3][..], 0, &[][..]));
+        assert_eq!(folded(&[1, 2, 3, 4], 3), (&[1, 2, 3, 4][..], 0, &[][..]));
         assert_eq!(folded(&[1, 2, 3, 4, 5], 3), (&[1, 2][..], 2, &[5][..]));
         assert_eq!(folded(&[1, 2], 0), (&[][..], 2, &[][..]));
     }

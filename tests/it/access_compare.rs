@@ -25,6 +25,9 @@ struct World {
     any_case: bool,
     /// The folders where people usually have their home folders are home folders.
     homes: bool,
+    /// `**` decides a connection straight to an address like a name, and like a block.
+    as_name: bool,
+    as_block: bool,
 }
 
 /// All ways to answer so many questions.
@@ -34,9 +37,23 @@ fn answers<const N: usize>() -> impl Iterator<Item = [bool; N]> {
 
 /// The worlds that can make a difference to a request.
 fn worlds(request: &Request) -> Vec<World> {
-    let world =
-        World { apex: false, folder: false, root: false, uninspected_blocked: false, any_case: false, homes: false };
+    let world = World {
+        apex: false,
+        folder: false,
+        root: false,
+        uninspected_blocked: false,
+        any_case: false,
+        homes: false,
+        as_name: false,
+        as_block: false,
+    };
     match request {
+        Request::Connect { host, .. } if is_address(host) => answers()
+            .map(|[uninspected_blocked, as_name, as_block]| World { uninspected_blocked, as_name, as_block, ..world })
+            .collect(),
+        Request::Http { host, .. } if is_address(host) => answers()
+            .map(|[root, any_case, as_name, as_block]| World { root, any_case, as_name, as_block, ..world })
+            .collect(),
         Request::Connect { .. } => {
             answers().map(|[apex, uninspected_blocked]| World { apex, uninspected_blocked, ..world }).collect()
         }
@@ -75,10 +92,13 @@ fn labels_match(pattern: &[&str], labels: &[&str], none: bool, any_case: bool) -
     }
 }
 
+fn is_address(text: &str) -> bool {
+    text.chars().all(|c| c.is_ascii_digit() || c == '.')
+}
+
 fn host_matches(pattern: &str, host: &str, apex: bool) -> bool {
-    let is_address = |text: &str| text.chars().all(|c| c.is_ascii_digit() || c == '.');
     if pattern == "**" {
-        return true;
+        return !is_address(host);
     }
     if is_address(host) || is_address(pattern) {
         return pattern == host;
@@ -116,8 +136,21 @@ fn in_homes<'a>(path: &[&'a str], any_case: bool) -> Vec<Vec<&'a str>> {
     let is = |label: &str, name: &str| label == name || any_case && label.eq_ignore_ascii_case(name);
     match path {
         ["~", rest @ ..] => {
-            let homes =
-                [&["", "home", SOMEBODY][..], &["", "Users", SOMEBODY], &["", "root"], &["?:", "Users", SOMEBODY]];
+            let homes = [
+                &["", "home", SOMEBODY][..],
+                &["", "Users", SOMEBODY],
+                &["", "root"],
+                &["", "var", "root"],
+                &["", "var", "home", SOMEBODY],
+                &["", "export", "home", SOMEBODY],
+                &["", "usr", "home", SOMEBODY],
+                &["", "mnt", "home", SOMEBODY],
+                &["", "nfs", "home", SOMEBODY],
+                &["", "net", SOMEBODY, "home", SOMEBODY],
+                &["", "homes", SOMEBODY],
+                &["?:", "Users", SOMEBODY],
+                &["", "", SOMEBODY, SOMEBODY],
+            ];
             homes.map(|home| [home, rest].concat()).to_vec()
         }
         ["", name, _, rest @ ..] if is(name, "home") || is(name, "Users") => vec![[&["~"], rest].concat()],
@@ -159,8 +192,15 @@ fn bearings<'a>(policies: &'a [Policy], request: &Request, world: World) -> Vec<
                 let (pattern, own) = split_port(resource);
                 !resource.contains('/') && own.is_none_or(|own| own == port) && host_matches(pattern, host, world.apex)
             };
+            // Of an address that is asked for by itself.
+            let any = |resource: &str, host: &str, port: u16| {
+                let (pattern, own) = split_port(resource);
+                pattern == "**" && is_address(host) && own.is_none_or(|own| own == port)
+            };
             let covers = |target: &HttpResource, host: &str, port: u16| {
-                target.port.is_none_or(|own| own == port) && host_matches(&target.host, host, world.apex)
+                let by_name = host_matches(&target.host, host, world.apex);
+                let by_any = target.host == "**" && is_address(host) && world.as_name;
+                target.port.is_none_or(|own| own == port) && (by_name || by_any)
             };
             match (request, &rule.resources) {
                 (
@@ -173,6 +213,14 @@ fn bearings<'a>(policies: &'a [Policy], request: &Request, world: World) -> Vec<
                         "connect:tcp"
                     }) {
                         resources.iter().filter(|own| name(own, host, *port)).for_each(|_| push(Bearing::Name));
+                        for _ in resources.iter().filter(|own| any(own, host, *port)) {
+                            if world.as_name {
+                                push(Bearing::Name);
+                            }
+                            if world.as_block {
+                                push(Bearing::Address);
+                            }
+                        }
                         let blocks = resources.iter().filter(|own| own.contains('/') && in_block(own, *address));
                         blocks.for_each(|_| push(Bearing::Address));
                     }
@@ -367,7 +415,10 @@ fn speaks_about(entry: &Entry, request: &Request, world: Option<World>) -> bool 
             let (name, explicit) = split_port(authority);
             (word == "ANY" || word.split(',').any(|one| one.eq_ignore_ascii_case(method)))
                 && explicit.or(own).is_none_or(|own| own == *port)
-                && host_matches(name, host, false)
+                && match name {
+                    "any other address" => host != LITERAL && is_address(host),
+                    _ => host_matches(name, host, false),
+                }
                 && path_matches(own_path, path, false, any_case)
         }
         Request::Folder { write, path } => {

@@ -216,7 +216,10 @@ fn the_documented_cases_are_answered_as_documented() {
                 ("connect:tcp badexample.com", "deny"),
             ],
         ),
-        (net("allow", "**"), &[("connect:tcp anything.example.org:22", "allow"), ("connect:tcp 192.0.2.1", "allow")]),
+        (
+            net("allow", "**"),
+            &[("connect:tcp anything.example.org:22", "allow"), ("connect:tcp 192.0.2.1", "uncertain")],
+        ),
         (net("allow", "10.0.0.0/8"), &[("connect:tcp 10.2.3.4:22", "allow")]),
         (
             net("allow", "db.corp.example") + &net("deny", "10.0.0.0/8"),

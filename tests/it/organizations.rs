@@ -90,7 +90,7 @@ fn each_organization_gets_what_is_for_it() {
     Access
       first network policy for the whole organization: until now, local rules may have counted
       gained by the whole organization
-        + connect:tcp cve.mitre.org
+        + connect:tcp cve.mitre.org (every port)
             because now allow `Mirrors › cve` (policies.yaml:5:5)
 
     Changes
@@ -106,9 +106,9 @@ fn each_organization_gets_what_is_for_it() {
     Access
       first network policy for the whole organization: until now, local rules may have counted
       gained by the whole organization
-        + connect:tcp cve.mitre.org
+        + connect:tcp cve.mitre.org (every port)
             because now allow `Mirrors › cve` (policies.yaml:5:5)
-        + connect:tcp git.corp.example
+        + connect:tcp git.corp.example (every port)
             because now allow `Forge › git` (policies.yaml:12:5)
 
     Changes

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::fs;
 
 use proptest::prelude::*;
-use seawall::access::compare;
+use seawall::access::{Request, State, Verdict, compare};
 use seawall::check::{self, Emptiness};
 use seawall::diagnostic::{Findings, Severity};
 use seawall::model::{Action, Body, Decision, HttpResource, Policy, Resources, Rule, Scope, TeamDirectory};
@@ -177,6 +177,11 @@ fn traps_find_what_they_say_and_nothing_else() {
             &["http-deny-only r1"],
         ),
         (
+            "on a port that nothing is allowed on",
+            "org: allow connect:tcp x.com:443\norg: deny request:post x.com:80/**",
+            &["http-deny-other-port r1"],
+        ),
+        (
             "other requests are allowed",
             "org: allow request:get x.com/**\norg: deny request:delete x.com/**",
             &["idle-deny r1"],
@@ -196,7 +201,7 @@ fn traps_find_what_they_say_and_nothing_else() {
         (
             "a deny that leaves the host",
             "org: allow connect:tcp **.com:443\nred: deny connect:tcp *.x.com",
-            &["broad-allow **.com:443", "wildcard-leaves-host *.x.com"],
+            &["broad-allow **.com:443", "deny-leaves-subdomains *.x.com", "wildcard-leaves-host *.x.com"],
         ),
         ("folders below", "org: allow read,write /data/**", &["folder-itself /data/**"]),
         ("a folder and below", "org: allow read /data /data/**", &[]),
@@ -219,6 +224,145 @@ fn traps_find_what_they_say_and_nothing_else() {
             &["mount-around-deny /data/secret", "idle-deny r1"],
         ),
         ("a denied folder beside", "org: allow read /data/open\norg: deny read /data/secret", &["idle-deny r1"]),
+        // What a deny leaves open of what its readers take for closed: names below a host.
+        (
+            "a host under an allow of all",
+            "org: allow connect:tcp **.com:443\norg: deny connect:tcp x.com",
+            &["broad-allow **.com:443", "deny-leaves-subdomains x.com"],
+        ),
+        (
+            "with the names below it",
+            "org: allow connect:tcp **.com:443\norg: deny connect:tcp x.com **.x.com",
+            &["broad-allow **.com:443"],
+        ),
+        (
+            "closed by another policy, for whom the deny is",
+            "org1: allow connect:tcp **.com:443\nred: deny connect:tcp x.com\norg2: deny connect:tcp **.x.com",
+            &["broad-allow **.com:443", "wildcard-leaves-host **.x.com"],
+        ),
+        (
+            "closed for others only",
+            "org1: allow connect:tcp **.com:443\nred: deny connect:tcp x.com\nblue: deny connect:tcp **.x.com",
+            &["broad-allow **.com:443", "deny-leaves-subdomains x.com", "wildcard-leaves-host **.x.com"],
+        ),
+        (
+            "opened for a team only",
+            "org: deny connect:tcp x.com\nred: allow connect:tcp **.com:443",
+            &["broad-allow **.com:443", "deny-leaves-subdomains x.com"],
+        ),
+        ("an allow of the names below", "org: allow connect:tcp **.x.com:443\norg: deny connect:tcp x.com", &[]),
+        (
+            "an allow of one of the names below",
+            "org: allow connect:tcp a.x.com\norg: deny connect:tcp x.com",
+            &["idle-deny r1"],
+        ),
+        (
+            "many of a rule are one finding",
+            "org: allow connect:tcp **.com:443\norg: deny connect:tcp a.com b.com c.com d.com e.com",
+            &["broad-allow **.com:443", "deny-leaves-subdomains r1"],
+        ),
+        (
+            "by address",
+            "org: allow connect:tcp 0.0.0.0/0\norg: deny connect:tcp x.com",
+            &["broad-allow 0.0.0.0/0", "metadata-reachable 0.0.0.0/0", "deny-leaves-subdomains x.com"],
+        ),
+        // The other protocol.
+        (
+            "TCP alone",
+            "org: allow connect:tcp,connect:udp **.com:443\norg: deny connect:tcp x.com **.x.com",
+            &["broad-allow **.com:443", "deny-leaves-protocol x.com", "deny-leaves-protocol **.x.com"],
+        ),
+        (
+            "UDP alone",
+            "org: allow connect:tcp,connect:udp **.com:443\norg: deny connect:udp **.x.com x.com",
+            &["broad-allow **.com:443", "deny-leaves-protocol x.com", "deny-leaves-protocol **.x.com"],
+        ),
+        (
+            "both in two rules",
+            "org: allow connect:tcp,connect:udp **.com:443\norg: deny connect:tcp x.com **.x.com\norg: deny connect:udp x.com **.x.com",
+            &["broad-allow **.com:443"],
+        ),
+        (
+            "no UDP at all",
+            "org: allow connect:tcp,connect:udp **.com:443\norg: deny connect:udp **",
+            &["broad-allow **.com:443"],
+        ),
+        // Paths below one.
+        (
+            "a path of an open host",
+            "org: allow connect:tcp x.com:443\norg: deny request:get x.com/a",
+            &["deny-leaves-paths {host: \"x.com\", path: \"/a\"}"],
+        ),
+        (
+            "one segment",
+            "org: allow connect:tcp x.com:443\norg: deny request:delete x.com/*",
+            &["deny-leaves-paths {host: \"x.com\", path: \"/*\"}"],
+        ),
+        ("all of it", "org: allow connect:tcp x.com:443\norg: deny request:delete x.com/a/**", &[]),
+        (
+            "another rule has the rest",
+            "org: allow connect:tcp x.com:443\norg: deny request:get x.com/a\norg: deny request:get x.com/a/*/**",
+            &[],
+        ),
+        (
+            "a parameter of other tools",
+            "org: allow connect:tcp x.com:443\norg: deny request:get x.com/a/:id/**",
+            &["http-path-wildcard /a/:id/**"],
+        ),
+        // Folders below one, and mounts around one.
+        (
+            "a folder under an allow of all around",
+            "org: allow read /data/* /data/*/**\norg: deny read /data/x",
+            &["deny-leaves-folders /data/x"],
+        ),
+        (
+            "what lies in a denied folder",
+            "org: allow read /data/** /data\norg: deny read /data/x/*",
+            &["deny-leaves-folders /data/x/*", "mount-around-deny /data/x/*"],
+        ),
+        ("a folder and below it, denied", "org: allow read /data/* /data/*/**\norg: deny read /data/x /data/x/**", &[]),
+        (
+            "below a home folder, wherever that is",
+            "org: allow read /home/**\norg: deny read ~/.ssh ~/.ssh/**",
+            &["folder-itself /home/**", "mount-around-deny ~/.ssh", "mount-around-deny ~/.ssh/**"],
+        ),
+        (
+            "below a home folder of macOS",
+            "org: allow read /Users/**\norg: deny read ~/.ssh",
+            &["folder-itself /Users/**", "mount-around-deny ~/.ssh"],
+        ),
+        (
+            "below every folder",
+            "org: allow read /**\norg: deny read ~/.ssh ~/.ssh/**",
+            &["broad-allow /**", "mount-around-deny ~/.ssh", "mount-around-deny ~/.ssh/**"],
+        ),
+        (
+            "a home folder that is spelled out",
+            "org: allow read ~\norg: deny read /home/u/.ssh /home/u/.ssh/**",
+            &["mount-around-deny /home/u/.ssh", "mount-around-deny /home/u/.ssh/**"],
+        ),
+        // The developer's own machine.
+        (
+            "every service of the machine",
+            "org: allow connect:tcp localhost 127.0.0.1 127.0.0.0/8 ::1/128",
+            &[
+                "loopback-allow localhost",
+                "loopback-allow 127.0.0.1",
+                "loopback-allow 127.0.0.0/8",
+                "loopback-allow ::1/128",
+            ],
+        ),
+        ("one of them", "org: allow connect:tcp localhost:11434 127.0.0.1:11434", &[]),
+        (
+            "the name that is rewritten",
+            "org: allow connect:tcp host.docker.internal:11434",
+            &["rewritten-host host.docker.internal:11434"],
+        ),
+        (
+            "and denied",
+            "org: deny connect:tcp host.docker.internal\nred: allow connect:tcp localhost:80",
+            &["rewritten-host host.docker.internal"],
+        ),
         // An HTTP allow beside a network allow.
         (
             "both on a host",
@@ -309,6 +453,59 @@ fn traps_find_what_they_say_and_nothing_else() {
     // All of them denied by name and by address, nothing is reachable.
     let all = format!("org: allow connect:tcp **:443\norg1: deny connect:tcp {metadata}");
     assert!(found(&all).iter().any(|one| one.starts_with("metadata-reachable")), "a link-local neighbour is left");
+}
+
+/// What a finding calls undocumented, the engine does not know either; what a rule is called void for, nobody relies on.
+#[test]
+fn what_is_called_undocumented_is_uncertain() {
+    for (pattern, code, request) in [
+        ("Evil.Example", "host-spelling", "connect:tcp evil.example:443"),
+        ("evil.example.", "host-spelling", "connect:tcp evil.example:443"),
+        ("b\u{fc}cher.example", "host-spelling", "connect:tcp xn--bcher-kva.example:443"),
+        ("api?.example.com", "undocumented-host", "connect:tcp api1.example.com:443"),
+        ("api[12].example.com", "undocumented-host", "connect:tcp api1.example.com:443"),
+        ("api-*.example.com", "undocumented-host", "connect:tcp api-x.example.com:443"),
+        ("a.*.example.com", "undocumented-host", "connect:tcp a.b.example.com:443"),
+        ("*", "undocumented-host", "connect:tcp a.example.com:443"),
+        ("*.*", "undocumented-host", "connect:tcp a.b:443"),
+        ("[2001:db8::1]:443", "undocumented-host", "connect:tcp [2001:db8::1]:443"),
+        ("2001:db8::1", "undocumented-host", "connect:tcp [2001:db8::1]:443"),
+        ("10.1.2.3/8", "cidr-host-bits", "connect:tcp 10.9.9.9:443"),
+        ("host.docker.internal:80", "rewritten-host", "connect:tcp host.docker.internal:80"),
+        ("**", "broad-allow", "connect:tcp 10.1.1.1:5432"),
+        ("**:5432", "broad-allow", "connect:tcp 10.1.1.1:5432"),
+        ("C:/data/**", "undocumented-path", "read C:\\data\\x"),
+        ("~\\work", "undocumented-path", "read ~/work"),
+        ("\\\\server\\share\\x", "undocumented-path", "read \\\\server\\share\\x"),
+        ("/data/a?c", "undocumented-path", "read /data/abc"),
+        ("/data/**.txt", "undocumented-path", "read /data/a.txt"),
+        ("/data/{a,b}", "undocumented-path", "read /data/{a,b}"),
+        ("~/**", "", "mount ro /var/home/bob/src"),
+        ("~/**", "", "mount ro /export/home/bob/src"),
+        ("~/**", "", "mount ro /net/server/home/bob/src"),
+        ("~/**", "", "read \\\\server\\homes\\bob"),
+        ("~/**", "", "mount ro D:\\Users\\bob\\src"),
+    ] {
+        let action = if request.starts_with("connect") { "connect:tcp" } else { "read" };
+        let found = found(&format!("org: allow {action} {pattern}"));
+        assert!(code.is_empty() || found.contains(&format!("{code} {pattern}")), "{pattern}: {found:?}");
+        let rule = Rule {
+            name: "r".to_owned(),
+            decision: Decision::Allow,
+            actions: vec![Action::parse(action)],
+            resources: Resources::Plain(vec![pattern.to_owned()]),
+        };
+        let policies = [Policy { name: "p".to_owned(), scope: Scope::Organization, body: Body::Allowlist(vec![rule]) }];
+        let answer = State::of(&policies).ask(&Default::default(), &Request::parse(request).expect(request));
+        assert_eq!(answer.verdict, Verdict::Uncertain, "{pattern}: {request}: {answer:?}");
+        // The pattern is shown as it is written.
+        assert!(
+            answer.because.iter().all(|reason| action != "connect:tcp"
+                || reason.pattern.as_deref() == Some(pattern)
+                || !pattern.ends_with("Example")),
+            "{answer:?}"
+        );
+    }
 }
 
 #[test]

@@ -451,7 +451,7 @@ fn a_workspace_never_comes_out_empty_by_accident() {
     let settings = "apiVersion: seawall/v1\nkind: Workspace\ndocker: {ownership: exclusive}\n";
     let test = "apiVersion: seawall/v1\nkind: AccessTest\nname: t\nexpect: [{deny: write /}]\n";
     let folder = workspace(&[("seawall.yaml", settings), ("t.yaml", test)]);
-    assert_eq!(places(&folder), ["no-policies"]);
+    assert_eq!(places(&folder), ["no-policies seawall.yaml:1:1"]);
 }
 
 #[cfg(unix)]
@@ -471,7 +471,12 @@ fn links_lead_nowhere_outside() {
     found.sort();
     assert_eq!(
         found,
-        ["cedar-file m.yaml:4:13", "linked-folder", "outside-workspace b.yaml:1:1", "unreadable-file z.yaml:1:1"]
+        [
+            "cedar-file m.yaml:4:13",
+            "linked-folder seawall.yaml:1:1",
+            "outside-workspace b.yaml:1:1",
+            "unreadable-file z.yaml:1:1"
+        ]
     );
 }
 

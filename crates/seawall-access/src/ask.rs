@@ -245,6 +245,9 @@ impl<'a> State<'a> {
                 hits.iter().map(|hit| (Match::of(self.clause(hit), hit.unknowns, *action, *role), hit.clause));
             found.extend(matches.filter_map(|(found, clause)| Some((found?, clause))));
         }
+        let as_blocks: Vec<(Match, u32)> =
+            found.iter().filter_map(|(found, clause)| Some((found.as_block()?, *clause))).collect();
+        found.extend(as_blocks);
         Place { point: Point::new(atom, found.iter().map(|(found, _)| *found).collect()), found }
     }
 

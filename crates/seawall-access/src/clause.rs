@@ -105,6 +105,14 @@ impl Target {
         }
     }
 
+    /// The host, where there is one.
+    pub(super) fn host(&self) -> Option<&HostPattern> {
+        match self {
+            Self::Network(destination) | Self::Http(destination, _) => Some(&destination.host),
+            Self::Folder(_) => None,
+        }
+    }
+
     /// The CIDR block, where it is one.
     pub(super) fn block(&self) -> Option<IpNet> {
         match self {

@@ -1,7 +1,8 @@
 //! Hosts, addresses and ports, in rules and in requests.
 //!
 //! Invariant: two spellings of one host are one value: lower case, without one trailing dot, international labels in
-//! their A-label form. That DNS names compare so is DNS's own rule; the service's manuals are silent.
+//! their A-label form. That DNS names compare so is DNS's own rule; the service's manuals are silent, so that a pattern in
+//! another spelling is in doubt.
 
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -9,6 +10,11 @@ use ipnet::IpNet;
 
 use super::pattern::{Sequence, Token, partial_unknowns};
 use super::unknowns::{Unknown, Unknowns};
+
+/// The name that sandboxes have for the developer's own machine.
+pub(super) const HOST_ALIAS: &str = "host.docker.internal";
+/// What the proxy asks rules for in place of [`HOST_ALIAS`].
+pub(super) const LOCAL_HOST: &str = "localhost";
 
 /// What the host part of a rule speaks about.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -28,11 +34,13 @@ pub(super) struct Destination {
     /// Absent: every port.
     pub(super) port: Option<u16>,
     pub(super) unknowns: Unknowns,
+    /// The host as it is written, where that is not its one spelling.
+    pub(super) written: Option<Box<str>>,
 }
 
 impl Destination {
     fn new(host: HostPattern, port: Option<u16>) -> Self {
-        Self { host, port, unknowns: Unknowns::NONE }
+        Self { host, port, unknowns: Unknowns::NONE, written: None }
     }
 
     fn doubting(mut self, unknown: Unknown) -> Self {
@@ -64,8 +72,15 @@ impl Destination {
             return Self { port: number.or_else(|| parse_port(host)), ..Self::anything(Unknown::Malformed) };
         }
         let pattern = names(host);
-        let broken = bare != text || number.is_none() != port.is_none() || !is_name(host);
-        let destination = Self::new(HostPattern::Names(pattern), number);
+        let broken = bare != text
+            || number.is_none() != port.is_none()
+            || !is_name(host)
+            || !host.contains('[') && host.contains([']', '!']);
+        let mut destination = Self::new(HostPattern::Names(pattern), number);
+        destination.unknowns = spelling_unknowns(host);
+        if !destination.unknowns.is_empty() {
+            destination.written = Some(host.into());
+        }
         if broken { destination.doubting(Unknown::Malformed) } else { destination }
     }
 
@@ -132,6 +147,14 @@ pub(super) fn is_name(host: &str) -> bool {
     let host = host.strip_suffix('.').unwrap_or(host);
     host.as_bytes().split(|byte| *byte == b'.').all(|label| !label.is_empty())
         && !host.contains(|sign: char| matches!(sign, ' ' | '\\' | '%' | ':') || sign.is_control())
+}
+
+/// What a match depends on where a host is not written in its one spelling.
+fn spelling_unknowns(host: &str) -> Unknowns {
+    let has = |holds: bool, unknown: Unknown| if holds { unknown.into() } else { Unknowns::NONE };
+    has(host.bytes().any(|byte| byte.is_ascii_uppercase()), Unknown::HostCase)
+        .and(has(host.ends_with('.'), Unknown::HostDot))
+        .and(has(!host.is_ascii(), Unknown::HostLetters))
 }
 
 /// The pattern for a name, in the one spelling of hosts.

@@ -33,18 +33,33 @@ impl PathPattern {
             let bare = Unknowns::NONE;
             return Self::Folders(Sequence { tokens: vec![Token::Deep], unknowns: Unknowns::NONE, bare });
         }
-        let (segments, malformed) = match folder_segments(text) {
-            Some(segments) => (segments, false),
-            None => return Self::Folders(everything(Unknown::Malformed)),
+        let Some(segments) = folder_segments(text) else {
+            return Self::Folders(everything(Unknown::Malformed));
         };
-        let odd = segments.iter().skip(1).any(|segment| matches!(segment.as_str(), "" | "." | ".."));
+        let odd = is_undocumented(text, &segments)
+            || segments.iter().skip(1).any(|segment| matches!(segment.as_str(), "" | "." | ".."));
         let mut unknowns = segments.iter().skip(1).fold(Unknowns::NONE, |all, one| all.and(partial_unknowns(one)));
-        if malformed || odd {
+        if odd {
             unknowns = unknowns.and(Unknown::Malformed.into());
         }
         let tokens = segments.iter().filter(|segment| !segment.is_empty()).map(|one| Token::parse(one)).collect();
         Self::Folders(Sequence { tokens, unknowns, bare: Unknown::FolderItself.into() })
     }
+}
+
+/// Whether a whole path is in none of the forms that the manual describes: with the separators of another system, a share of
+/// a network, or signs that other tools have for wildcards.
+fn is_undocumented(text: &str, segments: &[String]) -> bool {
+    let format = segments.first().map(String::as_str);
+    let drive_with_slashes = format == Some(DRIVE) && text.split_once(':').is_some_and(|(_, rest)| rest.contains('/'));
+    let other = if matches!(format, Some(UNIX | HOME)) { '\\' } else { '/' };
+    drive_with_slashes
+        || format == Some(SHARE)
+        || segments
+            .iter()
+            .skip(1)
+            .any(|segment| segment.contains([other, '{', '}']) || segment.contains(']') && !segment.contains('['))
+        || text.starts_with("~\\")
 }
 
 /// Every folder, in doubt.

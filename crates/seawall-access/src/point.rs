@@ -65,8 +65,10 @@ pub struct Match {
     pub role: Role,
     /// What the match depends on; empty for a certain match.
     pub unknowns: Unknowns,
-    /// The unknowns as variables of this point.
+    /// The unknowns as variables of this point that must be settled in favour.
     pub(super) needs: u32,
+    /// The same, to be settled the other way.
+    pub(super) lacks: u32,
 }
 
 /// One way to settle the open questions of a point.
@@ -110,16 +112,24 @@ impl Match {
             Role::Name | Role::Address | Role::Folder => !http,
         };
         let unknowns = if role == Role::Cover { unknowns.and(Unknown::Uninspected.into()) } else { unknowns };
-        let found = Self { group: clause.group, decision: clause.decision, role, unknowns, needs: 0 };
+        let found = Self { group: clause.group, decision: clause.decision, role, unknowns, needs: 0, lacks: 0 };
         (fits && clause.actions.meets(action)).then_some(found)
+    }
+
+    /// The part that a pattern of names has in a connection straight to an address, should it count like a block: where it
+    /// is one that may decide like a name.
+    pub(super) fn as_block(&self) -> Option<Self> {
+        let is_open = self.role == Role::Name && self.unknowns.contains(Unknown::AddressAsName);
+        let unknowns = self.unknowns.without(Unknown::AddressAsName).and(Unknown::AddressAsBlock.into());
+        is_open.then_some(Self { role: Role::Address, unknowns, ..*self })
     }
 
     fn holds(&self, World(settled): World) -> bool {
         match settled {
-            Settled::OneByOne(bits) => self.needs & !bits == 0,
+            Settled::OneByOne(bits) => self.needs & !bits == 0 && self.lacks & bits == 0,
             Settled::All { open } => {
                 let opens = self.decision == Decision::Allow && self.role != Role::Cover;
-                self.needs == 0 || open == opens
+                self.needs == 0 && self.lacks == 0 || open == opens
             }
         }
     }
@@ -134,14 +144,16 @@ impl Point {
     pub(super) fn new(atom: Atom, mut matches: Vec<Match>) -> Self {
         let mut variables: Vec<(Unknown, Option<usize>)> = Vec::new();
         for one in &mut matches {
-            one.needs = 0;
+            (one.needs, one.lacks) = (0, 0);
             for unknown in one.unknowns.iter() {
-                let variable = (unknown, unknown.is_per_rule().then_some(one.group));
+                let opposite = unknown.opposite();
+                let variable = (opposite.unwrap_or(unknown), unknown.is_per_rule().then_some(one.group));
                 let at = variables.iter().position(|own| *own == variable).unwrap_or_else(|| {
                     variables.push(variable);
                     variables.len() - 1
                 });
-                one.needs |= 1 << at.min(31);
+                let bits = if opposite.is_some() { &mut one.lacks } else { &mut one.needs };
+                *bits |= 1 << at.min(31);
             }
         }
         matches.sort_unstable();

@@ -191,6 +191,8 @@ impl Universe {
     pub(super) fn matches(&self, hits: &[Hit], action: Actions, role: Role) -> Vec<Match> {
         let found = hits.iter().filter_map(|hit| Match::of(self.clause(hit), hit.unknowns, action, role));
         let mut matches: Vec<Match> = found.collect();
+        let as_blocks: Vec<Match> = matches.iter().filter_map(Match::as_block).collect();
+        matches.extend(as_blocks);
         matches.sort_unstable();
         matches.dedup();
         matches

@@ -104,9 +104,11 @@ impl Part {
 /// Blocks in words.
 fn named(blocks: &[Option<IpNet>]) -> String {
     let text = |block: &Option<IpNet>| block.map_or_else(|| "any other address".to_owned(), |block| block.to_string());
-    let mut texts: Vec<String> = blocks.iter().take(NAMED).map(text).collect();
-    if blocks.len() > NAMED {
-        texts.push(format!("{} more", blocks.len() - NAMED));
+    // One alone is never left out.
+    let named = if blocks.len() <= NAMED + 1 { blocks.len() } else { NAMED };
+    let mut texts: Vec<String> = blocks.iter().take(named).map(text).collect();
+    if blocks.len() > named {
+        texts.push(format!("{} more", blocks.len() - named));
     }
     texts.join(", ")
 }

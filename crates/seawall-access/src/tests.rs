@@ -36,13 +36,28 @@ fn rules_match_what_the_manuals_say() {
         ("allow connect:tcp **.example.com", "connect:tcp badexample.com", DENY),
         ("allow connect:tcp **.example.com:443", "connect:tcp a.example.com:22", DENY),
         ("allow connect:tcp **", "connect:tcp anything.example", ALLOW),
-        ("allow connect:tcp **", "connect:tcp 192.0.2.7:22", ALLOW),
+        ("allow connect:tcp **", "connect:tcp 192.0.2.7:22", OPEN),
+        ("allow connect:tcp **; deny connect:tcp 10.0.0.0/8", "connect:tcp 10.1.1.1:5432", OPEN),
+        ("allow connect:tcp **; deny connect:tcp 10.0.0.0/8", "connect:tcp a.example at 10.1.1.1", ALLOW),
+        // A name that may be asked for as another one.
+        (
+            "allow connect:tcp localhost:80; deny connect:tcp host.docker.internal",
+            "connect:tcp host.docker.internal:80",
+            OPEN,
+        ),
+        ("allow connect:tcp host.docker.internal:80", "connect:tcp host.docker.internal:80", OPEN),
+        ("allow connect:tcp localhost:80 host.docker.internal:80", "connect:tcp host.docker.internal:80", ALLOW),
+        ("allow connect:tcp **", "connect:tcp host.docker.internal:80", ALLOW),
+        ("allow connect:tcp **.docker.internal", "connect:tcp host.docker.internal:80", OPEN),
+        ("allow connect:tcp **.docker.internal", "connect:tcp gateway.docker.internal:80", ALLOW),
+        ("allow connect:tcp localhost:80", "connect:tcp localhost:80", ALLOW),
+        ("allow connect:tcp Evil.example", "connect:tcp evil.example:80", OPEN),
         ("allow connect:tcp *", "connect:tcp anything.example", OPEN),
         ("allow connect:tcp,connect:udp example.com", "connect:udp example.com:53", ALLOW),
         ("allow connect:tcp example.com", "connect:udp example.com:53", DENY),
-        // One spelling of hosts.
-        ("allow connect:tcp Example.COM.", "connect:tcp example.com", ALLOW),
-        ("allow connect:tcp bücher.example", "connect:tcp xn--bcher-kva.example", ALLOW),
+        // Hosts in another spelling than their one.
+        ("allow connect:tcp Example.COM.", "connect:tcp example.com", OPEN),
+        ("allow connect:tcp bücher.example", "connect:tcp xn--bcher-kva.example", OPEN),
         // Wildcards that only some sources name.
         ("allow connect:tcp api?.example.com", "connect:tcp api1.example.com", OPEN),
         ("allow connect:tcp api?.example.com", "connect:tcp api12.example.com", DENY),

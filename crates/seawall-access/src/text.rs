@@ -33,8 +33,15 @@ impl fmt::Display for HostPattern {
 
 impl fmt::Display for Destination {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.host.fmt(f)?;
+        f.write_str(&self.host_text())?;
         self.port.map_or(Ok(()), |port| write!(f, ":{port}"))
+    }
+}
+
+impl Destination {
+    /// The host without its port, as it is written.
+    pub(super) fn host_text(&self) -> String {
+        self.written.as_ref().map_or_else(|| self.host.to_string(), ToString::to_string)
     }
 }
 
@@ -84,7 +91,7 @@ impl fmt::Display for Target {
         match self {
             Self::Network(destination) => write!(f, "{destination}"),
             Self::Http(destination, path) => {
-                f.write_str(&requests(&destination.host, destination.port, &request_path(path)))
+                f.write_str(&requests(destination.host_text(), destination.port, &request_path(path)))
             }
             Self::Folder(folder) if folder.tokens == [Token::Deep] => f.write_str("**"),
             Self::Folder(folder) => f.write_str(&folder_text(&segments(folder))),
@@ -138,6 +145,10 @@ impl Target {
                     | Unknown::Case
                     | Unknown::MiddleDoubleStar
                     | Unknown::HomeFolder
+                    | Unknown::AddressAsName
+                    | Unknown::AddressAsBlock
+                    | Unknown::Rewritten
+                    | Unknown::NotRewritten
                     | Unknown::RequestForm,
                     _,
                 ) => return None,
@@ -147,6 +158,9 @@ impl Target {
                     | Unknown::PartialWildcard
                     | Unknown::QuestionMark
                     | Unknown::CharacterClass
+                    | Unknown::HostCase
+                    | Unknown::HostDot
+                    | Unknown::HostLetters
                     | Unknown::Ipv6Literal
                     | Unknown::HttpAddress
                     | Unknown::CidrHostBits

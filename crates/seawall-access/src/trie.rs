@@ -15,9 +15,24 @@ use super::unknowns::{Unknown, Unknowns};
 
 pub(super) type Node = u32;
 
-/// Where systems usually have the home folders of people. Of the user's name nothing is known, nor of the drive.
-pub(super) const HOMES: [&[&str]; 4] =
-    [&[path::UNIX, "home", ANY], &[path::UNIX, "Users", ANY], &[path::UNIX, "root"], &[path::DRIVE, ANY, "Users", ANY]];
+/// Where systems have the home folders of people: Linux and macOS, systems that keep `/home` elsewhere, shares of a network,
+/// Windows. Of the user's name nothing is known, nor of the drive. No place is inside of another. Those that make the best
+/// examples come first.
+pub(super) const HOMES: [&[&str]; 13] = [
+    &[path::UNIX, "home", ANY],
+    &[path::UNIX, "Users", ANY],
+    &[path::UNIX, "root"],
+    &[path::UNIX, "var", "home", ANY],
+    &[path::UNIX, "var", "root"],
+    &[path::UNIX, "export", "home", ANY],
+    &[path::UNIX, "usr", "home", ANY],
+    &[path::UNIX, "mnt", "home", ANY],
+    &[path::UNIX, "nfs", "home", ANY],
+    &[path::UNIX, "net", ANY, "home", ANY],
+    &[path::UNIX, "homes", ANY],
+    &[path::DRIVE, ANY, "Users", ANY],
+    &[path::SHARE, ANY, ANY],
+];
 
 /// A name that no rule has, for one that is not known.
 pub(super) const ANY: &str = "\u{1}";
@@ -208,7 +223,11 @@ impl Trie {
             next.extend(free.map(|to| (to, unknowns)));
         }
         if self.home.is_some() {
+            // One folder is the home folder of the user, and not one inside of it too.
             let home = |(node, all): &(Node, Unknowns)| {
+                if all.contains(Unknown::HomeFolder) {
+                    return None;
+                }
                 self.edges(*node).home.map(|home| (home, all.and(Unknown::HomeFolder.into())))
             };
             let homes: State = next.iter().filter_map(home).collect();

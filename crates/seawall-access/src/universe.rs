@@ -16,9 +16,10 @@ use crate::parallel;
 use super::address::{AddressClass, Blocks, address_classes};
 use super::classes::{Alphabet, Class, Spelling, classes};
 use super::clause::{Actions, Clause, Target, clauses};
-use super::host::HostPattern;
+use super::host::{HOST_ALIAS, HostPattern, LOCAL_HOST, labels};
 use super::path;
 use super::trie::{Case, Hit, Trie};
+use super::unknowns::Unknown;
 use super::vicinity::around;
 
 /// The requests that a set of rules can tell apart.
@@ -140,9 +141,16 @@ impl Universe {
         for &address in index.literals.keys() {
             universe.add_host(Host::Address(address), &index.hits_of_address(address), &mut sets);
         }
+        if index.tells_host_alias {
+            let host = Host::Name { name: HOST_ALIAS.to_owned(), single: true };
+            universe.add_host(host, &index.hits_of_name(&labels(HOST_ALIAS)), &mut sets);
+        }
         for class in &names.list {
             let name: Vec<&str> = class.labels.iter().rev().map(String::as_str).collect();
-            universe.add_host(Host::Name { name: name.join("."), single: class.single }, &class.hits, &mut sets);
+            let name = name.join(".");
+            if !(index.tells_host_alias && name == HOST_ALIAS) {
+                universe.add_host(Host::Name { name, single: class.single }, &class.hits, &mut sets);
+            }
         }
         universe
     }
@@ -226,12 +234,15 @@ pub(super) struct Index {
     pub(super) folders: Trie,
     pub(super) literals: BTreeMap<IpAddr, Vec<Hit>>,
     pub(super) blocks: Blocks,
+    /// Whether `host.docker.internal` is matched by other clauses than `localhost`.
+    tells_host_alias: bool,
 }
 
 impl Index {
     pub(super) fn of(clauses: &[Clause]) -> Self {
         let (names, folders) = (Trie::new(Case::Folded), Trie::new(Case::Unknown));
-        let mut index = Self { names, folders, literals: BTreeMap::new(), blocks: Blocks::new() };
+        let (literals, blocks) = (BTreeMap::new(), Blocks::new());
+        let mut index = Self { names, folders, literals, blocks, tells_host_alias: false };
         for (at, clause) in clauses.iter().enumerate() {
             let at = u32::try_from(at).expect("fewer clauses than bytes of policies");
             match &clause.target {
@@ -246,6 +257,9 @@ impl Index {
                 }
             }
         }
+        let clauses =
+            |host: &str| -> Vec<u32> { index.walk(&labels(host)).into_iter().map(|hit| hit.clause).collect() };
+        index.tells_host_alias = clauses(HOST_ALIAS) != clauses(LOCAL_HOST);
         index
     }
 
@@ -257,8 +271,26 @@ impl Index {
         hits
     }
 
-    /// The clauses on a host name.
-    pub(super) fn hits_of_name(&self, labels: &[String]) -> Vec<Hit> {
+    /// The clauses on a host name; of [`HOST_ALIAS`] also those on what it may be rewritten to.
+    pub(super) fn hits_of_name(&self, name: &[String]) -> Vec<Hit> {
+        let own = self.walk(name);
+        if !name.iter().map(String::as_str).eq(HOST_ALIAS.split('.')) {
+            return own;
+        }
+        let local = self.walk(&labels(LOCAL_HOST));
+        let in_both = |hit: &Hit, others: &[Hit]| others.iter().any(|other| other == hit);
+        let doubted = |hits: &[Hit], others: &[Hit], unknown: Unknown| -> Vec<Hit> {
+            let apart = hits.iter().filter(|hit| !in_both(hit, others));
+            apart.map(|hit| Hit { unknowns: hit.unknowns.and(unknown.into()), ..*hit }).collect()
+        };
+        let mut hits: Vec<Hit> = own.iter().filter(|hit| in_both(hit, &local)).copied().collect();
+        hits.extend(doubted(&own, &local, Unknown::NotRewritten));
+        hits.extend(doubted(&local, &own, Unknown::Rewritten));
+        hits.sort_unstable();
+        hits
+    }
+
+    fn walk(&self, labels: &[String]) -> Vec<Hit> {
         let last_first = labels.iter().rev();
         self.names.hits(&last_first.fold(self.names.start(), |state, label| self.names.step(&state, label)))
     }
@@ -268,9 +300,13 @@ impl Index {
         self.folders.hits(&segments.iter().fold(self.folders.start(), |state, label| self.folders.step(&state, label)))
     }
 
-    /// The clauses that no address escapes: those on every host.
+    /// The clauses that may match any address: those on every host.
     pub(super) fn hits_of_any_address(&self) -> Vec<Hit> {
         // One label that is no name, as an address has no labels.
-        self.names.hits(&self.names.step(&self.names.start(), ":"))
+        let mut hits = self.names.hits(&self.names.step(&self.names.start(), ":"));
+        for hit in &mut hits {
+            hit.unknowns = hit.unknowns.and(Unknown::AddressAsName.into());
+        }
+        hits
     }
 }

@@ -29,6 +29,20 @@ pub enum Unknown {
     CharacterClass,
     /// `/Data` and the path `/data`.
     Case,
+    /// `Example.com` and the host `example.com`.
+    HostCase,
+    /// `example.com.` and the host `example.com`.
+    HostDot,
+    /// `bücher.example` and the host `xn--bcher-kva.example`.
+    HostLetters,
+    /// `**` and a connection straight to an address, decided like a name.
+    AddressAsName,
+    /// `**` and a connection straight to an address, decided like a block that holds it.
+    AddressAsBlock,
+    /// A rule that matches `localhost`, and the host `host.docker.internal`.
+    Rewritten,
+    /// A rule that matches `host.docker.internal`, which may never be asked for: the opposite of [`Self::Rewritten`].
+    NotRewritten,
     /// `[2001:db8::1]:443` and `2001:db8::1`.
     Ipv6Literal,
     /// An address as the host of an HTTP rule.
@@ -55,7 +69,7 @@ pub enum Unknown {
 
 impl Unknown {
     /// Every open question, in the order of the table.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 28] = [
         Self::Apex,
         Self::FolderItself,
         Self::EmptySegment,
@@ -66,6 +80,13 @@ impl Unknown {
         Self::QuestionMark,
         Self::CharacterClass,
         Self::Case,
+        Self::HostCase,
+        Self::HostDot,
+        Self::HostLetters,
+        Self::AddressAsName,
+        Self::AddressAsBlock,
+        Self::Rewritten,
+        Self::NotRewritten,
         Self::Ipv6Literal,
         Self::HttpAddress,
         Self::CidrHostBits,
@@ -116,6 +137,26 @@ impl Unknown {
                 "named in a first-party skill, absent from the manuals",
             ),
             Self::Case => ("whether paths are compared with case", "neither the API nor the manuals say"),
+            Self::HostCase => (
+                "whether a host in upper case matches the same name in lower case",
+                "neither the API nor the manuals say; names of the DNS have no case",
+            ),
+            Self::HostDot => (
+                "whether a host with a dot at the end matches the same name without it",
+                "neither the API nor the manuals say",
+            ),
+            Self::HostLetters => (
+                "whether a host with letters beyond ASCII matches its ASCII form",
+                "neither the API nor the manuals say",
+            ),
+            Self::AddressAsName | Self::AddressAsBlock => (
+                "whether a pattern of host names such as `**` decides a connection straight to an address",
+                "the network manual wants a rule for the address, and says that a deny of its block wins",
+            ),
+            Self::Rewritten | Self::NotRewritten => (
+                "whether `host.docker.internal` is rewritten to `localhost` before rules are asked",
+                "a report says that the proxy does; the manuals say nothing",
+            ),
             Self::Ipv6Literal => (
                 "whether the service accepts an IPv6 address that is not a CIDR block",
                 "known of the command line only",
@@ -154,6 +195,11 @@ impl Unknown {
                 "the manuals say default deny; a lab saw local rules come back",
             ),
         }
+    }
+
+    /// The question that this one answers the other way round.
+    pub(super) fn opposite(self) -> Option<Self> {
+        (self == Self::NotRewritten).then_some(Self::Rewritten)
     }
 
     /// Whether two rules that raise the question may be answered differently.

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use super::clause::{Clause, Target};
-use super::host::{Destination, HostPattern};
+use super::host::{Destination, HOST_ALIAS, HostPattern, LOCAL_HOST, labels};
 use super::pattern::{Sequence, Token};
 use super::trie::{Case, Trie};
 use super::unknowns::Unknowns;
@@ -41,6 +41,14 @@ impl Vicinity {
                 Target::Network(Destination { host, .. }) | Target::Http(Destination { host, .. }, _) => match host {
                     HostPattern::Names(names) => {
                         vicinity.names.insert(names, Unknowns::NONE, 0);
+                        // A request for the one may be asked as one for the other.
+                        for (own, other) in [(HOST_ALIAS, LOCAL_HOST), (LOCAL_HOST, HOST_ALIAS)] {
+                            if may_be(names, own) {
+                                let tokens = labels(other).into_iter().rev().map(Token::Literal).collect();
+                                let other = Sequence { tokens, unknowns: Unknowns::NONE, bare: Unknowns::NONE };
+                                vicinity.names.insert(&other, Unknowns::NONE, 0);
+                            }
+                        }
                         vicinity.has_names = true;
                         vicinity.takes_addresses |= takes_addresses(names);
                     }
@@ -82,6 +90,18 @@ pub(super) fn around(clauses: Vec<Clause>, about: impl Fn(usize) -> bool) -> Vec
     clauses.into_iter().filter(|clause| vicinity.meets(&clause.target)).collect()
 }
 
+/// Whether a pattern of names may match this one.
+fn may_be(names: &Sequence, name: &str) -> bool {
+    let last = name.rsplit('.').next().unwrap_or(name);
+    if matches!(names.tokens.first(), Some(Token::Literal(own)) if own != last) {
+        return false;
+    }
+    let mut trie = Trie::new(Case::Folded);
+    trie.insert(names, Unknowns::NONE, 0);
+    let state = labels(name).iter().rev().fold(trie.start(), |state, label| trie.step(&state, label));
+    !trie.hits(&state).is_empty()
+}
+
 /// Whether a pattern of names may match an address that is asked for by itself: it says nothing of any label.
 fn takes_addresses(names: &Sequence) -> bool {
     !names.tokens.iter().any(|token| matches!(token, Token::Literal(_)))
@@ -93,7 +113,6 @@ mod tests {
 
     use super::*;
     use crate::clause::clauses;
-    use crate::host::labels;
     use crate::model::{Action, Decision, Resources, Rule};
     use crate::path::folder_segments;
     use crate::universe::Index;

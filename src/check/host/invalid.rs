@@ -34,6 +34,13 @@ pub(super) fn name(host: &str, text: &str) -> Option<Verdict> {
             "write a host such as `example.com`, or a pattern such as `*.example.com`",
         );
     }
+    if let Some(bare) = text.strip_prefix('.').filter(|bare| !bare.is_empty() && !bare.starts_with('.')) {
+        // Whoever writes this, as for a proxy, means the host and all names below it.
+        return invalid(
+            format!("`{text}` starts with a dot"),
+            &format!("write `{bare}` and `**.{bare}`, each as an item of its own"),
+        );
+    }
     if labels.iter().any(|label| label.is_empty()) {
         return invalid(format!("`{text}` has an empty label"), "write no dot in front and no two dots in a row");
     }

@@ -53,7 +53,7 @@ fn judge(text: &str, http: bool) -> Vec<Verdict> {
 
 fn look_closely(text: &str, http: bool) -> Vec<Verdict> {
     match target::split(text, http) {
-        Ok(Target::Bracketed(address)) => vec![undocumented::bracketed(text, address)],
+        Ok(Target::Ipv6(address)) => vec![undocumented::ipv6(text, address)],
         Ok(Target::Block(block)) => cidr_host_bits::judge(text, block).into_iter().collect(),
         Ok(Target::Host { host, port }) => pattern(text, host, port, http),
         Err(verdict) => vec![*verdict],
@@ -120,7 +120,7 @@ mod tests {
             ("443", INVALID),
             (":443", INVALID),
             // Addresses.
-            ("2001:db8::1", INVALID),
+            ("2001:db8::1", UNDOCUMENTED),
             ("[2001:db8::1]:443", UNDOCUMENTED),
             ("[2001:db8::1]", UNDOCUMENTED),
             ("[2001:db8::1]:0", INVALID),
@@ -176,6 +176,18 @@ mod tests {
             ("example.com:443/x", false, "write the host alone: `example.com:443`; for paths"),
             ("2001:db8::1", false, "write `2001:db8::1/128`"),
             ("Example.com.:443", false, "write `example.com:443`"),
+            (".evil.example", false, "write `evil.example` and `**.evil.example`, each as an item"),
+            (".evil.example:443", false, "write `evil.example:443` and `**.evil.example:443`, each as an item"),
+            (".evil.example", true, "write `evil.example` and `**.evil.example`, each as an item"),
+            ("git@github.com:acme/web.git", false, "write `github.com:22` for SSH, `github.com:443` for HTTPS"),
+            ("169.254/16", false, "write `169.254.0.0/16`"),
+            ("10/8", false, "write `10.0.0.0/8`"),
+            ("2130706433", false, "write `127.0.0.1`"),
+            ("0x7f000001", false, "write `127.0.0.1`"),
+            ("{{ .Values.host }}", false, "write the host itself, or let the tool that fills it in"),
+            ("${HOST}:443", false, "write the host itself, or let the tool that fills it in"),
+            ("$HOST", false, "write the host itself, or let the tool that fills it in"),
+            ("<your-host>", false, "write the host itself, or let the tool that fills it in"),
             ("**.Exämple.com", false, "write `**.xn--exmple-cua.com`"),
             (":443", false, "write a host, or `**:443` for this port"),
             ("443", false, "write a host, or `**:443` for this port"),

@@ -9,8 +9,8 @@ use super::invalid::wrong;
 
 /// A resource that is read.
 pub(super) enum Target<'a> {
-    /// An IPv6 address in brackets.
-    Bracketed(&'a str),
+    /// An IPv6 address without a prefix length, bare or in brackets.
+    Ipv6(&'a str),
     /// A CIDR block.
     Block(IpNet),
     /// A host, a pattern or an address.
@@ -24,11 +24,20 @@ pub(super) enum Target<'a> {
 
 /// Takes a resource apart.
 pub(super) fn split(text: &str, http: bool) -> Result<Target<'_>, Box<Verdict>> {
+    if let Some(placeholder) = placeholder(text) {
+        let message = format!("`{text}` holds `{placeholder}`, which nothing fills in");
+        return wrong(message, "write the host itself, or let the tool that fills it in write this file");
+    }
     if text.chars().any(|character| character.is_whitespace() || character.is_control()) {
         return wrong(format!("`{text}` holds spaces or control characters"), "write each host as an item of its own");
     }
     if let Some((scheme, rest)) = text.split_once("://") {
         return wrong(format!("`{text}` holds a scheme (`{scheme}://`)"), instead_of_url(rest, http));
+    }
+    if let Some(host) = repository(text) {
+        let message = format!("`{text}` is the address of a repository");
+        let help = format!("write `{host}:22` for SSH, `{host}:443` for HTTPS; rules name no repository");
+        return wrong(message, if http { format!("write `host: {host}` and `path`") } else { help });
     }
     if text.contains('@') {
         return wrong(format!("`{text}` holds a user name"), instead_of_url(text, http));
@@ -37,8 +46,10 @@ pub(super) fn split(text: &str, http: bool) -> Result<Target<'_>, Box<Verdict>> 
         return block(text, http);
     }
     if text.parse::<Ipv6Addr>().is_ok() {
-        let message = format!("`{text}` is an IPv6 address without a prefix length, which the service does not read");
-        return wrong(message, if http { "name the host".to_owned() } else { format!("write `{text}/128`") });
+        if http {
+            return wrong(format!("`{text}` is no host name"), "name the host; addresses belong into `resources`");
+        }
+        return Ok(Target::Ipv6(text));
     }
     if let Some((address, port)) =
         text.strip_prefix('[').and_then(|rest| rest.rsplit_once(']')).filter(|(inner, _)| inner.contains(':'))
@@ -46,6 +57,10 @@ pub(super) fn split(text: &str, http: bool) -> Result<Target<'_>, Box<Verdict>> 
         return bracketed(text, address, port, http);
     }
     let Some((host, port)) = text.rsplit_once(':') else {
+        if let Some(address) = as_number(text) {
+            let message = format!("`{text}` is the address `{address}` as a number, which rules do not read");
+            return wrong(message, format!("write `{address}`"));
+        }
         if text.bytes().all(|byte| byte.is_ascii_digit()) {
             return wrong(format!("`{text}` is a port without a host"), every_host(text, http));
         }
@@ -59,6 +74,56 @@ pub(super) fn split(text: &str, http: bool) -> Result<Target<'_>, Box<Verdict>> 
     }
     check_port(text, port)?;
     Ok(Target::Host { host, port: Some(port) })
+}
+
+/// What a template or a shell would fill in.
+fn placeholder(text: &str) -> Option<&str> {
+    let between = |open: &str, close: &str| {
+        let start = text.find(open)?;
+        let end = text.get(start + open.len()..)?.find(close)? + start + open.len() + close.len();
+        text.get(start..end)
+    };
+    let shell = || {
+        let start = text.find('$')?;
+        let name = text.get(start + 1..)?;
+        let end = name.find(|sign: char| !sign.is_ascii_alphanumeric() && sign != '_').unwrap_or(name.len());
+        (end > 0 && name.starts_with(|sign: char| sign.is_ascii_alphabetic() || sign == '_'))
+            .then(|| text.get(start..start + 1 + end))?
+    };
+    between("{{", "}}")
+        .or_else(|| between("${", "}"))
+        .or_else(|| between("<", ">"))
+        .or_else(shell)
+        .or_else(|| between("{", "}"))
+        .or_else(|| {
+            let name = between("%", "%")?;
+            name.trim_matches('%').starts_with(|sign: char| sign.is_ascii_alphabetic()).then_some(name)
+        })
+}
+
+/// The host of `git@github.com:acme/web.git`.
+fn repository(text: &str) -> Option<&str> {
+    let (host, path) = text.split_once('@')?.1.split_once(':')?;
+    let is_port = path.bytes().all(|byte| byte.is_ascii_digit());
+    (!host.is_empty() && !is_port && !host.contains('/')).then_some(host)
+}
+
+/// An address that is written as one number, decimal or hexadecimal.
+fn as_number(text: &str) -> Option<std::net::Ipv4Addr> {
+    let number = match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
+        Some(digits) => u32::from_str_radix(digits, 16).ok()?,
+        None => text.parse().ok().filter(|number| *number > u32::from(u16::MAX))?,
+    };
+    Some(number.into())
+}
+
+/// `169.254/16` with all four numbers.
+fn short_block(text: &str) -> Option<IpNet> {
+    let (front, prefix) = text.split_once('/')?;
+    let numbers: Vec<&str> = front.split('.').collect();
+    let zeros = 4_usize.checked_sub(numbers.len()).filter(|zeros| *zeros > 0)?;
+    let all = numbers.into_iter().chain(std::iter::repeat_n("0", zeros)).collect::<Vec<_>>().join(".");
+    format!("{all}/{prefix}").parse::<IpNet>().ok().map(|block| block.trunc())
 }
 
 /// What to write instead of a URL without its scheme.
@@ -110,7 +175,7 @@ fn bracketed<'a>(text: &str, address: &'a str, port: &str, http: bool) -> Result
         None if port.is_empty() => {}
         None => return wrong(format!("`{text}` is no address with a port"), "write `[2001:db8::1]:443`"),
     }
-    Ok(Target::Bracketed(address))
+    Ok(Target::Ipv6(address))
 }
 
 /// Whatever holds a `/`.
@@ -128,6 +193,12 @@ fn block(text: &str, http: bool) -> Result<Target<'_>, Box<Verdict>> {
                     wrong(format!("`{text}` is no CIDR block"), "write a block such as `10.0.0.0/8` or `2001:db8::/32`")
                 }
             };
+        }
+        if let Some(block) = short_block(text) {
+            return wrong(
+                format!("`{text}` is no CIDR block: an address has four numbers"),
+                format!("write `{block}`"),
+            );
         }
         return wrong(format!("`{text}` holds a path"), instead_of_url(text, http));
     };

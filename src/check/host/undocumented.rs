@@ -17,8 +17,8 @@ pub(super) const CHECK: Check = Check {
     run: Run::Reading,
 };
 
-/// An IPv6 address in brackets, with or without a port.
-pub(super) fn bracketed(text: &str, address: &str) -> Verdict {
+/// An IPv6 address without a prefix length, perhaps with a port.
+pub(super) fn ipv6(text: &str, address: &str) -> Verdict {
     let message = format!("whether the service reads `{text}` is not documented");
     Verdict::open(CODE, message, format!("write `{address}/128`, which covers every port"))
 }

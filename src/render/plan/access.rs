@@ -18,16 +18,16 @@ pub(super) fn write(out: &mut String, meaning: &Meaning, view: View) -> fmt::Res
         return Ok(());
     }
     writeln!(out, "\n{BOLD}Access{BOLD:#}")?;
-    for one in meaning.governed.iter().take(view.most(AUDIENCES)) {
+    for one in meaning.governed.iter().take(view.shown(meaning.governed.len(), AUDIENCES)) {
         let said = words::governed(one, &line(&people(&one.audience)));
         writeln!(out, "  {CAREFUL}{said}{CAREFUL:#}")?;
     }
-    write_rest(out, "  ", meaning.governed.len(), view.most(AUDIENCES))?;
+    write_rest(out, "  ", meaning.governed.len(), view.shown(meaning.governed.len(), AUDIENCES))?;
     let groups = words::groups(meaning);
-    for group in groups.iter().take(view.most(AUDIENCES)) {
+    for group in groups.iter().take(view.shown(groups.len(), AUDIENCES)) {
         write_group(out, group, view)?;
     }
-    write_rest(out, "  ", groups.len(), view.most(AUDIENCES))
+    write_rest(out, "  ", groups.len(), view.shown(groups.len(), AUDIENCES))
 }
 
 fn write_group(out: &mut String, group: &Group<'_>, view: View) -> fmt::Result {
@@ -39,24 +39,25 @@ fn write_group(out: &mut String, group: &Group<'_>, view: View) -> fmt::Result {
     };
     writeln!(out, "  {style}{happens}{style:#} {BOLD}{}{BOLD:#}", line(&people(audience)))?;
     let causes = group.causes();
-    for Cause { because, entries } in causes.iter().take(view.most(REASONS)) {
-        for entry in entries.iter().take(view.most(ENTRIES)) {
+    for Cause { because, entries } in causes.iter().take(view.shown(causes.len(), REASONS)) {
+        for entry in entries.iter().take(view.shown(entries.len(), ENTRIES)) {
             write_entry(out, entry, (*sign, style), view)?;
         }
-        write_rest(out, "    ", entries.len(), view.most(ENTRIES))?;
-        for rule in because.iter().take(view.most(RULES)) {
+        write_rest(out, "    ", entries.len(), view.shown(entries.len(), ENTRIES))?;
+        for rule in because.iter().take(view.shown(because.len(), RULES)) {
             writeln!(out, "        {DIM}because{DIM:#} {}", line(rule))?;
         }
-        write_rest(out, "        ", because.len(), view.most(RULES))?;
+        write_rest(out, "        ", because.len(), view.shown(because.len(), RULES))?;
     }
-    write_rest(out, "    ", causes.len(), view.most(REASONS))
+    write_rest(out, "    ", causes.len(), view.shown(causes.len(), REASONS))
 }
 
 fn write_entry(out: &mut String, entry: &Entry<'_>, (sign, style): (char, anstyle::Style), view: View) -> fmt::Result {
-    let Entry { action, objects, witness } = entry;
+    let Entry { action, objects, every_port, witness } = entry;
     let action = line(action);
     let objects = view.list(objects, "    + ".len() + action.chars().count() + 1);
-    writeln!(out, "    {style}{sign} {action} {objects}{style:#}")?;
+    let ports = if *every_port { words::EVERY_PORT } else { "" };
+    writeln!(out, "    {style}{sign} {action} {objects}{ports}{style:#}")?;
     if let Some(witness) = witness {
         writeln!(out, "        {DIM}such as{DIM:#} {}", line(witness))?;
     }

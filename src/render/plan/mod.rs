@@ -35,7 +35,12 @@ pub struct View {
 }
 
 impl View {
-    /// How many of a list are shown.
+    /// How many of a list of `all` are shown: one alone is never left out.
+    fn shown(self, all: usize, listed: usize) -> usize {
+        if self.all || all <= listed.saturating_add(1) { all } else { listed }
+    }
+
+    /// How much of something is shown.
     fn most(self, listed: usize) -> usize {
         if self.all { usize::MAX } else { listed }
     }
@@ -50,7 +55,8 @@ impl View {
             let item = line(item.as_ref());
             room += 2 + item.chars().count();
             let rest = if shown + 1 < items.len() { REST } else { 0 };
-            if shown > 0 && !self.all && room + rest > self.width {
+            // To count one item takes as much room as the item.
+            if shown > 0 && !self.all && items.len() - shown > 1 && room + rest > self.width {
                 let _ = write!(text, " and {} more", items.len() - shown);
                 break;
             }
@@ -179,14 +185,14 @@ fn write_flips(out: &mut String, plan: &Plan, view: View) -> fmt::Result {
         return Ok(());
     }
     writeln!(out, "\n{BOLD}Access tests that are answered otherwise{BOLD:#}")?;
-    for flip in plan.flips.iter().take(view.most(LISTED)) {
+    for flip in plan.flips.iter().take(view.shown(plan.flips.len(), LISTED)) {
         let style = if flip.after == flip.expected { GOOD } else { BAD };
         let (access, place) = (line(&flip.access), format!("{}:{}", flip.source.file, flip.source.line));
         let (before, after) = (line(&flip.before), line(&flip.after));
         writeln!(out, "  {access}: {before} → {style}{after}{style:#}  {DIM}{}{DIM:#}", line(&place))?;
         writeln!(out, "        {DIM}expected {} by{DIM:#} {}", line(&flip.expected), line(&flip.test))?;
     }
-    match plan.flips.len().saturating_sub(view.most(LISTED)) {
+    match plan.flips.len().saturating_sub(view.shown(plan.flips.len(), LISTED)) {
         0 => Ok(()),
         hidden => writeln!(out, "  {CAREFUL}… {hidden} more{CAREFUL:#}, {MORE}"),
     }

@@ -100,15 +100,15 @@ fn what_live_allows_beyond_the_documents_comes_first_and_is_not_called_outside_w
 
     Access
       gained by the whole organization
-        + connect:tcp c.example.com
+        + connect:tcp c.example.com (every port)
             because no longer deny `Research › braces` (all.yaml:15:5)
             because now allow `Research › braces` (all.yaml:15:5)
-        + connect:tcp n.example.com
+        + connect:tcp n.example.com (every port)
             because now allow `Research › new` (live)
-        + connect:tcp z.example.com
+        + connect:tcp z.example.com (every port)
             because now allow `Research › mirrors` (all.yaml:8:5)
       lost by the whole organization
-        - connect:tcp b.example.com
+        - connect:tcp b.example.com (every port)
             because no longer allow `Research › mirrors` (all.yaml:8:5)
 
     Changes
@@ -216,15 +216,15 @@ fn what_was_changed_outside_is_told_from_what_waits() {
 
     Access
       gained by the whole organization
-        + connect:tcp c.example.com
+        + connect:tcp c.example.com (every port)
             because no longer deny `Research › braces` (all.yaml:15:5)
             because now allow `Research › braces` (all.yaml:15:5)
-        + connect:tcp n.example.com
+        + connect:tcp n.example.com (every port)
             because now allow `Research › new` (live)
-        + connect:tcp z.example.com
+        + connect:tcp z.example.com (every port)
             because now allow `Research › mirrors` (all.yaml:8:5)
       lost by the whole organization
-        - connect:tcp b.example.com
+        - connect:tcp b.example.com (every port)
             because no longer allow `Research › mirrors` (all.yaml:8:5)
 
     Changes
@@ -241,7 +241,7 @@ fn what_was_changed_outside_is_told_from_what_waits() {
 
     Access
       gained by members of research
-        + connect:tcp w.example.com
+        + connect:tcp w.example.com (every port)
             because now allow `Second › w` (all.yaml:24:5)
 
     Changes

@@ -436,6 +436,10 @@ fn rules_are_compared_across_policies() {
         let output = validate.current_dir(folder.path()).args(["validate", "--format", "json"]).output().unwrap();
         let findings: Value = serde_json::from_slice(&output.stdout).unwrap();
         let findings = findings["findings"].as_array().unwrap();
+        // The rules have one id, and sentences of one word, which are findings of their own.
+        let others = ["shared-rule-id", "vague-sentence"];
+        let findings: Vec<&Value> =
+            findings.iter().filter(|finding| !others.contains(&finding["code"].as_str().unwrap())).collect();
         let mut codes: Vec<&str> = findings.iter().map(|finding| finding["code"].as_str().unwrap()).collect();
         codes.sort_unstable();
         assert_eq!(codes, expected, "{kind} {sentence} {review} {findings:?}");

@@ -16,6 +16,7 @@
 //!
 //! Invariant: an audience without an entry has no change, and an entry that is certain has a witness.
 
+mod calls;
 mod reasons;
 
 use std::cell::{Cell, OnceCell};
@@ -24,6 +25,7 @@ use std::sync::Arc;
 
 use cedar_policy::pst::Template;
 
+use self::calls::Changed;
 use self::reasons::{only_here, reasons, shortened, witness};
 use super::decide::{Governing, McpPolicies, Outcome};
 use super::limit::with_deep_stack;
@@ -47,7 +49,7 @@ pub struct McpChange {
     pub widens: bool,
     /// A request that shows it; without one, it is uncertain whether anything changes.
     pub witness: Option<McpRequest>,
-    /// What it is about: `mcp` and the actions, or `**` for all of them.
+    /// What it is about, as [`calls`] says it; `mcp **` for every call.
     pub access: String,
     /// The statements that come or go.
     pub because: Vec<McpCause>,
@@ -87,6 +89,8 @@ struct Said {
     statement: Option<Arc<Statement>>,
     /// The statement's place in its text.
     number: Option<usize>,
+    text: Arc<str>,
+    possible: OnceCell<BTreeSet<McpAction>>,
 }
 
 /// One state.
@@ -156,7 +160,10 @@ impl State {
         let mut said = Vec::new();
         for policy in policies {
             let Body::Cedar(cedar) = &policy.body else { continue };
+            let text: Arc<str> = cedar.text.as_str().into();
             let new = |key, number, statement| Said {
+                text: Arc::clone(&text),
+                possible: OnceCell::new(),
                 key,
                 scope: policy.scope.clone(),
                 policy: policy.name.clone(),
@@ -293,7 +300,7 @@ impl<'a> Audience<'a> {
             return Vec::new();
         }
         if to.is_empty() {
-            return ungoverned(&self.teams, from, widens, shows).into_iter().collect();
+            return ungoverned(&self.teams, from, widens, shows);
         }
         let sides = smaller.iter().map(|audience| audience.said.each_ref());
         let smaller: Vec<_> = sides.map(|[old, new]| if widens { [old, new] } else { [new, old] }).collect();
@@ -304,7 +311,6 @@ impl<'a> Audience<'a> {
         let mut changes: Vec<McpChange> = Vec::new();
         for (said, comes) in reasons {
             let most = if self.is_tired() { 0 } else { most };
-            let witness = witness(said, &trees, most, shows);
             let cause = McpCause {
                 comes: comes == widens,
                 policy: said.policy.clone(),
@@ -312,11 +318,20 @@ impl<'a> Audience<'a> {
                 effect: said.statement.as_ref().map(|statement| statement.effect),
                 number: said.number,
             };
-            let access = access(said);
-            match changes.iter_mut().find(|change| change.witness == witness && change.access == access) {
-                Some(change) => change.because.push(cause),
-                None => {
-                    changes.push(McpChange { teams: self.teams.clone(), widens, witness, access, because: vec![cause] })
+            for (access, witness) in
+                said_with_witnesses(calls::changed(said, comes, from, to), &in_scope(said), |changed| {
+                    witness(said, &trees, most, |request| {
+                        changed.is_none_or(|changed| has(changed, request)) && shows(request)
+                    })
+                })
+            {
+                let alike = |change: &&mut McpChange| change.witness == witness && change.access == access;
+                match changes.iter_mut().find(alike) {
+                    Some(change) => change.because.push(cause.clone()),
+                    None => {
+                        let (teams, because) = (self.teams.clone(), vec![cause.clone()]);
+                        changes.push(McpChange { teams, widens, witness, access, because });
+                    }
                 }
             }
         }
@@ -324,7 +339,44 @@ impl<'a> Audience<'a> {
     }
 }
 
+/// What changes in words, each with a request that shows it; `instead` where nothing can be said of the calls.
+fn said_with_witnesses(
+    changed: Vec<Changed>,
+    instead: &str,
+    witness: impl Fn(Option<&Changed>) -> Option<McpRequest>,
+) -> Vec<(String, Option<McpRequest>)> {
+    if changed.is_empty() {
+        return vec![(instead.to_owned(), witness(None))];
+    }
+    changed.iter().map(|changed| (changed.text(), witness(Some(changed)))).collect()
+}
+
+/// The actions of a statement in words.
+fn in_scope(said: &Said) -> String {
+    let tree = said.statement.as_ref().and_then(|statement| statement.tree.as_ref());
+    let actions = tree.map(|tree| validate::actions_in_scope(&tree.action)).unwrap_or_default();
+    if actions.is_empty() || actions.len() == McpAction::ALL.len() {
+        return EVERYTHING.to_owned();
+    }
+    let names: Vec<&str> = actions.iter().map(|action| action.name()).collect();
+    format!("mcp {}", names.join(", "))
+}
+
+/// Whether a request is one of these calls, as far as names tell.
+fn has(changed: &Changed, request: &McpRequest) -> bool {
+    let server = request.server.as_deref().filter(|_| request.action != McpAction::Register);
+    changed.actions.contains(&request.action) && changed.calls.names(server, &request.target)
+}
+
 impl Said {
+    /// The actions for which it can match a call.
+    fn possible(&self) -> &BTreeSet<McpAction> {
+        self.possible.get_or_init(|| match &self.statement {
+            Some(statement) => validate::validate(&self.text, statement).possible,
+            None => McpAction::ALL.into(),
+        })
+    }
+
     fn tree(&self) -> Option<&Template> {
         self.statement.as_ref()?.tree.as_ref()
     }
@@ -336,37 +388,32 @@ fn ungoverned(
     from: &InForce<'_>,
     widens: bool,
     shows: impl Fn(&McpRequest) -> bool,
-) -> Option<McpChange> {
+) -> Vec<McpChange> {
     let found = statements("permit (principal, action, resource);").expect("it is Cedar");
-    let everything = found.first()?;
+    let Some(everything) = found.first() else { return Vec::new() };
     let permits = |said: &Said| said.statement.as_ref().is_some_and(|one| cover::covers(one, everything));
     if from.keys().all(|(kind, _)| *kind == Kind::Permit) && from.values().any(|said| permits(said)) {
-        return None;
+        return Vec::new();
     }
     let trees: Vec<&Template> = from.values().filter_map(|said| said.tree()).collect();
     let starts = everything.tree.iter().chain(trees.iter().copied());
-    let mut tries = starts.flat_map(|first| example::requests(first, &trees, TRIES)).take(TRIES_TOGETHER);
-    let witness = tries.find(&shows).map(|request| shortened(request, shows));
+    let tries = starts.flat_map(|first| example::requests(first, &trees, TRIES)).take(TRIES_TOGETHER);
+    let tries: Vec<McpRequest> = tries.collect();
+    let witness = |changed: Option<&Changed>| {
+        let shows = |request: &McpRequest| changed.is_none_or(|changed| has(changed, request)) && shows(request);
+        tries.iter().find(|request| shows(request)).map(|request| shortened(request.clone(), shows))
+    };
+    let understood = from.keys().all(|(kind, _)| *kind != Kind::Unknown);
+    let changed = if understood { calls::ungoverned(from) } else { Vec::new() };
     let policies: BTreeSet<&str> = from.values().map(|said| said.policy.as_str()).collect();
     let cause = |policy: &str| {
         let (comes, policy) = (!widens, policy.to_owned());
         McpCause { comes, policy, statement: None, effect: None, number: None }
     };
-    let because = policies.into_iter().map(cause).collect();
-    Some(McpChange { teams: teams.to_vec(), widens, witness, access: EVERYTHING.to_owned(), because })
-}
-
-fn access(said: &Said) -> String {
-    let actions = match said.statement.as_ref().and_then(|statement| statement.tree.as_ref()) {
-        Some(tree) => validate::actions_in_scope(&tree.action),
-        None => McpAction::ALL.into(),
-    };
-    let names: Vec<&str> = actions.iter().map(|action| action.name()).collect();
-    if names.len() == McpAction::ALL.len() || names.is_empty() {
-        EVERYTHING.to_owned()
-    } else {
-        format!("mcp {}", names.join(","))
-    }
+    let because: Vec<McpCause> = policies.into_iter().map(cause).collect();
+    let change =
+        |(access, witness)| McpChange { teams: teams.to_vec(), widens, witness, access, because: because.clone() };
+    said_with_witnesses(changed, EVERYTHING, witness).into_iter().map(change).collect()
 }
 
 /// A statement in one line, short enough for a list.

@@ -205,7 +205,7 @@ pub(super) fn covered(permit: &Statement) -> Finding {
 }
 
 /// What must hold for a statement to match, its resource's scope included.
-fn requirements(statement: &Template) -> Vec<Expr> {
+pub(super) fn requirements(statement: &Template) -> Vec<Expr> {
     let mut all = of_resource(&statement.resource);
     for clause in statement.clauses() {
         match clause {

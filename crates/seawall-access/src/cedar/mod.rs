@@ -25,6 +25,7 @@ mod limit;
 mod memory;
 mod request;
 mod schema;
+mod sorts;
 mod statement;
 #[cfg(test)]
 mod tests;

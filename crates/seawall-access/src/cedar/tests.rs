@@ -286,7 +286,7 @@ fn advice_names_what_is_meant() {
             "put `context has args && context.args has a && context.args.a has b &&` in front",
         ),
         (tool(r#"resource.name.contains("x")"#), r#"write `resource.name like "*…*"`"#),
-        (tool(r#"resource.name in ["a", "b"]"#), r#"write `["…", "…"].contains(resource.name)`"#),
+        (tool(r#"resource.name in ["a", "b"]"#), r#"write `["a", "b"].contains(resource.name)`"#),
         (tool(r#"resource.server == "a""#), r#"name the server as an entity: `resource in MCP::Server::"name"`"#),
         (
             r#"permit (principal, action == MCP::Action::"invokeTool", resource == MCP::Server::"a");"#.to_owned(),

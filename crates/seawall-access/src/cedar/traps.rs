@@ -14,7 +14,7 @@ use crate::suggestion::nearest;
 pub const APPROVAL: &str = "requireApproval";
 
 /// The words of a statement, with places in the whole text.
-fn words<'a>(text: &'a str, statement: &Statement) -> Vec<Token<'a>> {
+pub(super) fn words<'a>(text: &'a str, statement: &Statement) -> Vec<Token<'a>> {
     let start = statement.span.start;
     let mut words = tokens(text.get(statement.span.clone()).unwrap_or_default());
     for word in &mut words {

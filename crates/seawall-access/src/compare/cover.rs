@@ -208,12 +208,14 @@ impl Catalogue {
         let unnamed = wrong.len();
         let texts = exceptions.iter().map(|other| self.text(*other).to_owned());
         let texts: Vec<String> = texts.chain(name(&wrong).into_iter().map(|(text, _)| text)).collect();
+        // One alone is never left out.
+        let spelled_out = if texts.len() <= SPELLED_OUT + 1 { texts.len() } else { SPELLED_OUT };
         if !texts.is_empty() {
-            let shown: Vec<&str> = texts.iter().take(SPELLED_OUT).map(String::as_str).collect();
+            let shown: Vec<&str> = texts.iter().take(spelled_out).map(String::as_str).collect();
             text = format!("{text} except {}", shown.join(", "));
         }
-        if texts.len() > SPELLED_OUT {
-            text = format!("{text} and {} more", texts.len() - SPELLED_OUT);
+        if texts.len() > spelled_out {
+            text = format!("{text} and {} more", texts.len() - spelled_out);
         }
         Excepted { unnamed, exceptions: texts.len(), text, covered }
     }

@@ -21,6 +21,9 @@ use super::numbering::Numbering;
 /// What may be another spelling of what rules name.
 pub(super) const RESPELLED: &str = "** in another spelling";
 
+/// Addresses that no rule names.
+const ANY_OTHER_ADDRESS: &str = "any other address";
+
 /// Fewer places than this are not worth a thread.
 const PLACES_A_THREAD: usize = 8;
 
@@ -188,8 +191,16 @@ impl<'a> Words<'a> {
 
     /// Members one by one.
     fn each(&self, cell: &Cell, members: &BTreeSet<usize>) -> Named {
-        let object =
-            |member: usize| self.numbering.witness(&Cell { at: None, ..cell.clone() }, member).object().to_owned();
+        let object = |member: usize| {
+            if cell.kind == Kind::Requests
+                && let (class, request) = self.numbering.request(member)
+                && class.host == Host::AnyAddress
+            {
+                let path = request.map_or("/", |request| request.path.as_str());
+                return text::requests(ANY_OTHER_ADDRESS, Some(class.port), path);
+            }
+            self.numbering.witness(&Cell { at: None, ..cell.clone() }, member).object().to_owned()
+        };
         members.iter().map(|member| (object(*member), vec![*member])).collect()
     }
 
@@ -246,6 +257,6 @@ fn own_name(host: &Host) -> Option<String> {
     match host {
         Host::Name { name, single } => single.then(|| name.clone()),
         Host::Address(address) => Some(bracketed(*address)),
-        Host::AnyAddress => Some("any other address".to_owned()),
+        Host::AnyAddress => Some(ANY_OTHER_ADDRESS.to_owned()),
     }
 }

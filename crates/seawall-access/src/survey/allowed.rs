@@ -3,6 +3,7 @@
 //! Invariant: a *no* is certain. Where it is open whether a pattern matches, it may.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use ipnet::IpNet;
 
@@ -21,6 +22,13 @@ pub(super) struct Allowed {
 }
 
 impl Allowed {
+    /// Whether a block is allowed that holds this address and most others.
+    pub(super) fn has_address(&self, address: IpAddr) -> bool {
+        let is_wide = |net: &IpNet| net.prefix_len() < if matches!(net, IpNet::V4(_)) { 8 } else { 16 };
+        !self.blocks.is_empty()
+            && surrounding(IpNet::from(address)).filter(is_wide).any(|net| self.blocks.contains_key(&net))
+    }
+
     pub(super) fn add(&mut self, clause: &Clause) {
         self.any_request |= matches!(clause.target, Target::Http(..));
         if let Some(block) = clause.target.block() {

@@ -1,5 +1,6 @@
-//! What stands beside a pattern: the host or folder without its wildcard, the folders around it, the other half of a
-//! mount.
+//! What stands beside a pattern: the host or folder without its wildcard, the other half of a mount.
+
+use std::net::IpAddr;
 
 use super::{Item, Survey};
 use crate::clause::{Actions, Clause, Target};
@@ -84,8 +85,19 @@ impl Survey {
     #[must_use]
     pub fn opens_host(&self, item: &Item) -> bool {
         let Target::Http(destination, _) = &item.clause.target else { return true };
+        self.opens(item, destination.clone())
+    }
+
+    /// The same on any port, whatever port the item is for.
+    #[must_use]
+    pub fn opens_host_elsewhere(&self, item: &Item) -> bool {
+        let Target::Http(destination, _) = &item.clause.target else { return true };
+        self.opens(item, Destination { port: None, ..destination.clone() })
+    }
+
+    fn opens(&self, item: &Item, destination: Destination) -> bool {
         let everything = Sequence { tokens: vec![Token::Deep], unknowns: Unknowns::NONE, bare: Unknowns::NONE };
-        let target = Target::Http(destination.clone(), everything);
+        let target = Target::Http(destination, everything);
         let clause = Clause { target, actions: Actions::HTTP, ..item.clause.clone() };
         self.may_be_allowed(&clause)
     }
@@ -100,32 +112,6 @@ impl Survey {
         let clause = Clause { actions: Actions::READ, ..item.clause.clone() };
         let reads = |other: &Item| other.decision == Decision::Allow && other.governs_all_of(item);
         self.covered(&clause, item, reads).is_none()
-    }
-
-    /// A folder around a denied one that may be mounted, with what is in it: the item that allows it.
-    #[must_use]
-    pub fn mounts_around(&self, item: &Item) -> Option<(&Item, String)> {
-        let Target::Folder(folder) = &item.clause.target else { return None };
-        let literals = folder.tokens.iter().take_while(|token| matches!(token, Token::Literal(_))).count();
-        // What `/x/**` denies is around by itself.
-        let own = if folder.tokens.last() == Some(&Token::Deep) { literals } else { folder.tokens.len() };
-        (1..own.min(literals + 1)).find_map(|taken| {
-            let tokens = folder.tokens.get(..taken).unwrap_or_default().to_vec();
-            let labels: Vec<String> = tokens.iter().map(Token::to_string).collect();
-            if !path::is_folder(&labels) {
-                return None;
-            }
-            let sequence = Sequence { tokens, unknowns: Unknowns::NONE, bare: Unknowns::NONE };
-            let clause = Clause { target: Target::Folder(sequence), actions: Actions::READ, ..item.clause.clone() };
-            if self
-                .covered(&clause, item, |other| other.decision == Decision::Deny && other.governs_all_of(item))
-                .is_some()
-            {
-                return None;
-            }
-            let allows = self.covered(&clause, item, |other| other.decision == Decision::Allow)?;
-            Some((allows, clause.target.to_string()))
-        })
     }
 }
 
@@ -155,13 +141,32 @@ impl Item {
         }
     }
 
+    /// The only port, where there is one.
+    #[must_use]
+    pub fn port(&self) -> Option<u16> {
+        self.clause.target.port()
+    }
+
+    /// The address, where it is about one.
+    #[must_use]
+    pub fn address(&self) -> Option<IpAddr> {
+        match &self.clause.target {
+            Target::Network(destination) | Target::Http(destination, _) => match &destination.host {
+                HostPattern::Address(address) => Some(*address),
+                HostPattern::Names(_) | HostPattern::Cidr(_) => None,
+            },
+            Target::Folder(_) => None,
+        }
+    }
+
     /// Whether it follows no syntax, so that anything said of its pattern would lead astray.
-    fn is_malformed(&self) -> bool {
+    #[must_use]
+    pub fn is_malformed(&self) -> bool {
         match &self.clause.target {
             Target::Network(destination) | Target::Http(destination, _) => {
                 destination.unknowns.contains(Unknown::Malformed)
             }
-            Target::Folder(_) => false,
+            Target::Folder(folder) => folder.unknowns.contains(Unknown::Malformed),
         }
     }
 
@@ -176,7 +181,7 @@ impl Item {
     pub fn text(&self) -> String {
         match &self.clause.target {
             Target::Http(destination, path) => {
-                text::requests(&destination.host, destination.port, &text::request_path(path))
+                text::requests(destination.host_text(), destination.port, &text::request_path(path))
             }
             Target::Network(_) | Target::Folder(_) => self.clause.target.to_string(),
         }

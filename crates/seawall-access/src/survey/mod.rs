@@ -7,6 +7,8 @@
 mod allowed;
 mod beside;
 mod coverage;
+mod decide;
+mod gaps;
 mod walk;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,6 +30,7 @@ use crate::parallel;
 use self::allowed::{Allowed, surrounding};
 use self::coverage::{Coverage, Steps};
 pub use beside::Bare;
+pub use gaps::{Gap, GapKind};
 
 /// One resource of one rule.
 #[derive(Debug)]
@@ -111,6 +114,10 @@ impl Survey {
         let mut coverage = Coverage::new(&mut survey.items);
         coverage.look_up(&survey.items, steps, |target| survey.covering(target, steps));
         survey.coverage = coverage;
+        // The group of what an item matches is the item.
+        for (number, item) in survey.items.iter_mut().enumerate() {
+            item.clause.group = number;
+        }
         survey
     }
 
@@ -248,11 +255,11 @@ impl Survey {
             HostPattern::Names(names) => {
                 walk::covering(&self.hosts, names, steps).into_iter().filter_map(|at| self.group(at)).collect()
             }
+            // Whether a pattern of names decides what is asked of an address is open.
             HostPattern::Address(address) => {
-                let own = self.literals.get(address).and_then(|at| self.groups.get(*at));
-                own.into_iter().chain(self.groups_of_any_address()).collect()
+                self.literals.get(address).and_then(|at| self.groups.get(*at)).into_iter().collect()
             }
-            HostPattern::Cidr(_) => self.groups_of_any_address().collect(),
+            HostPattern::Cidr(_) => Vec::new(),
         }
     }
 
@@ -285,7 +292,7 @@ impl Survey {
         items.get(..until).unwrap_or_default()
     }
 
-    /// Those on every host, which addresses do not escape.
+    /// Those on every host, which may match addresses too.
     fn groups_of_any_address(&self) -> impl Iterator<Item = &Group> {
         let hits = self.hosts.hits(&self.hosts.step(&self.hosts.start(), ":"));
         hits.into_iter().filter(|hit| hit.unknowns.is_empty()).filter_map(|hit| self.group(hit.clause))

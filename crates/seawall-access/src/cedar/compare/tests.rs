@@ -67,18 +67,18 @@ fn changes_are_proven_by_a_request() {
         (
             format!("org: {tool} when {{ resource.readOnly }};"),
             format!("org: {tool};"),
-            &["+ [] mcp invokeTool | invokeTool other-server/other"][..],
+            &["+ [] mcp invokeTool except where resource.readOnly | invokeTool other-server/other"][..],
         ),
         (
             format!("org: {tool};"),
             format!("org: {tool} when {{ resource.readOnly && resource in MCP::Server::\"a\" }};"),
-            &["- [] mcp invokeTool | invokeTool other-server/other"],
+            &["- [] mcp invokeTool except a/* where resource.readOnly | invokeTool other-server/other"],
         ),
         // a forbid comes for a team
         (
             format!("org: {tool};"),
             format!("org: {tool};\na: forbid (principal, action, resource) when {{ resource.name like \"rm*\" }};"),
-            &["- [a] mcp ** | invokeTool other-server/rm"],
+            &["- [a] mcp invokeTool where resource.name like \"rm*\" | invokeTool other-server/rm"],
         ),
         // permit and forbid of different teams meet in a pair
         (
@@ -86,7 +86,10 @@ fn changes_are_proven_by_a_request() {
                 "a: {tool};\nb: forbid (principal, action, resource); permit (principal, action == MCP::Action::\"getPrompt\", resource);"
             ),
             format!("a: {tool};\nb: permit (principal, action == MCP::Action::\"getPrompt\", resource);"),
-            &["+ [b] mcp ** | getPrompt other-server/other", "+ [a+b] mcp ** | invokeTool other-server/other"],
+            &[
+                "+ [b] mcp getPrompt | getPrompt other-server/other",
+                "+ [a+b] mcp invokeTool, getPrompt | invokeTool other-server/other",
+            ],
         ),
         // approval takes and gives
         (
@@ -109,16 +112,49 @@ fn changes_are_proven_by_a_request() {
         (
             format!("org: {tool} when {{ resource.readOnly == true }};"),
             format!("org: {tool} when {{ resource.readOnly == true }}; {asks} when {{ resource.readOnly == false }};"),
-            &["+ [] mcp invokeTool | invokeTool other-server/other"],
+            &["+ [] mcp invokeTool where resource.readOnly == false | invokeTool other-server/other"],
         ),
         // no policy any more, and the first one
-        (format!("org: {tool};"), String::new(), &["+ [] mcp ** | register other-server"]),
-        (String::new(), format!("a: {tool};"), &["- [a] mcp ** | register other-server"]),
+        (
+            format!("org: {tool};"),
+            String::new(),
+            &["+ [] mcp register, invokePrimordial, readResource, getPrompt | register other-server"],
+        ),
+        (
+            String::new(),
+            format!("a: {tool};"),
+            &["- [a] mcp register, invokePrimordial, readResource, getPrompt | register other-server"],
+        ),
+        // one tool, on any server, of those of an action
+        (
+            String::new(),
+            format!("org: {};", tool.replace("resource)", "resource == MCP::Tool::\"WebFetch\")")),
+            &[
+                "- [] mcp register, invokePrimordial, readResource, getPrompt | register other-server",
+                "- [] mcp invokeTool except */WebFetch | invokeTool other-server/other",
+            ],
+        ),
+        (
+            "org: forbid (principal, action, resource);".to_owned()
+                + r#" permit (principal, action == MCP::Action::"getPrompt", resource);"#,
+            r#"org: permit (principal, action == MCP::Action::"getPrompt", resource);"#.to_owned(),
+            &["+ [] mcp getPrompt | getPrompt other-server/other"],
+        ),
+        (
+            r#"org: permit (principal, action == MCP::Action::"getPrompt", resource);"#.to_owned(),
+            format!(
+                "org: permit (principal, action == MCP::Action::\"getPrompt\", resource); {};",
+                tool.replace("resource)", "resource == MCP::Tool::\"WebFetch\")")
+            ),
+            &["+ [] mcp invokeTool */WebFetch | invokeTool other-server/WebFetch"],
+        ),
         // numbers
         (
             format!("org: {tool} when {{ context has args.n && context.args.n <= 500 }};"),
             format!("org: {tool} when {{ context has args.n && context.args.n < 500 }};"),
-            &["- [] mcp invokeTool | invokeTool other-server/other {\"args\":{\"n\":500}}"],
+            &[
+                "- [] mcp invokeTool where context has args.n && context.args.n <= 500 except where context.args.n < 500 | invokeTool other-server/other {\"args\":{\"n\":500}}",
+            ],
         ),
     ] {
         assert_eq!(lines(&old, &new), expected, "{old}\n{new}");
@@ -131,7 +167,10 @@ fn what_cannot_be_shown_is_uncertain() {
     assert_eq!(lines("org: permit (principal", "org: permit (principa"), ["+ [] mcp ** | ?", "- [] mcp ** | ?"]);
     let old = r#"org: permit (principal, action == MCP::Action::"getPrompt", resource);"#;
     let new = r#"org: permit (principal, action == MCP::Action::"getPrompt", resource); permit (principal, action == MCP::Action::"invokeTool", resource) when { context has args.n && context.args.n * context.args.n == 1369 };"#;
-    assert_eq!(lines(old, new), ["+ [] mcp invokeTool | ?"]);
+    assert_eq!(
+        lines(old, new),
+        ["+ [] mcp invokeTool where context has args.n && (context.args.n * context.args.n) == 1369 | ?"]
+    );
 }
 
 #[test]

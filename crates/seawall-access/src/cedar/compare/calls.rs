@@ -1,0 +1,272 @@
+//! The calls that a change is about, in words that say no more than what changes.
+//!
+//! `mcp register, readResource` is every call of these actions; `mcp invokeTool */WebFetch` one tool on any server,
+//! `mcp invokeTool github/*` every tool of one; ` where …` follows a condition in Cedar's own words, and ` except …` what
+//! stays as it was.
+//!
+//! Invariant: what is said to change does, for each call that is matched by the words and is not taken out of them.
+
+use std::collections::BTreeSet;
+
+use cedar_policy::pst::{BinaryOp, EntityUID, Expr, Literal, Var};
+
+use super::super::{McpAction, cover, validate};
+use super::{EVERYTHING, InForce, Kind, Said};
+
+/// Calls of one action, as a statement picks them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Calls {
+    server: Option<String>,
+    /// The tool, resource, prompt or tool of the gateway; of a registration the server.
+    target: Option<String>,
+    /// In the order of the statement.
+    conditions: Vec<String>,
+}
+
+/// Calls of some actions that change alike.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Changed {
+    pub(super) actions: Vec<McpAction>,
+    pub(super) calls: Calls,
+    except: Vec<Calls>,
+}
+
+impl Calls {
+    /// What a statement matches of an action; `None` where it matches nothing.
+    fn of(said: &Said, action: McpAction) -> Option<Self> {
+        let statement = said.statement.as_ref()?;
+        let tree = statement.tree.as_ref()?;
+        if !validate::actions_in_scope(&tree.action).contains(&action) {
+            return None;
+        }
+        let mut calls = Self::default();
+        for required in cover::requirements(tree) {
+            if !calls.require(&required, action)? {
+                calls.conditions.push(required.to_string());
+            }
+        }
+        Some(calls)
+    }
+
+    /// Takes in what must hold; false where only a condition can say it, and `None` where it never holds.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "all else is a condition")]
+    fn require(&mut self, required: &Expr, action: McpAction) -> Option<bool> {
+        let is_resource = |expr: &Expr| matches!(expr, Expr::Var(Var::Resource));
+        match required {
+            Expr::Is { expr, entity_type, in_expr: None } if is_resource(expr) => {
+                (entity_type.to_string() == format!("MCP::{}", action.resource_type())).then_some(true)
+            }
+            Expr::BinaryOp { op, left, right } if is_resource(left) => match (op, &**right) {
+                (BinaryOp::Eq, Expr::Literal(Literal::EntityUID(uid))) => self.is(uid, action),
+                (BinaryOp::In, Expr::Literal(Literal::EntityUID(uid))) => {
+                    if uid.ty.to_string() == "MCP::Server" && action != McpAction::Register {
+                        let has_server = action != McpAction::InvokePrimordial;
+                        return has_server.then(|| pick(&mut self.server, uid.eid.as_str())).flatten();
+                    }
+                    // Everything is in itself.
+                    self.is(uid, action)
+                }
+                _ => Some(false),
+            },
+            Expr::BinaryOp { op: BinaryOp::Eq, left, right } => match (&**left, &**right) {
+                (Expr::GetAttr { expr, attr }, Expr::Literal(Literal::String(text)))
+                    if is_resource(expr) && is_own_name(attr, action) =>
+                {
+                    pick(&mut self.target, text)
+                }
+                _ => Some(false),
+            },
+            _ => Some(false),
+        }
+    }
+
+    fn is(&mut self, uid: &EntityUID, action: McpAction) -> Option<bool> {
+        let is_type = uid.ty.to_string() == format!("MCP::{}", action.resource_type());
+        is_type.then(|| pick(&mut self.target, uid.eid.as_str())).flatten()
+    }
+
+    /// What both match; `None` where that is nothing for certain.
+    fn within(&self, other: &Self) -> Option<Self> {
+        let mut both = self.clone();
+        for (own, others) in [(&mut both.server, &other.server), (&mut both.target, &other.target)] {
+            if let Some(name) = others {
+                pick(own, name)?;
+            }
+        }
+        let more = other.conditions.iter().filter(|one| !self.conditions.contains(one)).cloned().collect::<Vec<_>>();
+        both.conditions.extend(more);
+        Some(both)
+    }
+
+    /// What it says more than the calls that it is taken out of.
+    fn beyond(&self, calls: &Self) -> Self {
+        let conditions = self.conditions.iter().filter(|one| !calls.conditions.contains(one)).cloned().collect();
+        Self { conditions, ..self.clone() }
+    }
+
+    fn covers(&self, other: &Self) -> bool {
+        let names = |own: &Option<String>, others: &Option<String>| own.is_none() || own == others;
+        names(&self.server, &other.server)
+            && names(&self.target, &other.target)
+            && self.conditions.iter().all(|one| other.conditions.contains(one))
+    }
+
+    /// Whether a request has the server and the target.
+    pub(super) fn names(&self, server: Option<&str>, target: &str) -> bool {
+        self.server.as_deref().is_none_or(|own| server == Some(own))
+            && self.target.as_deref().is_none_or(|own| own == target)
+    }
+
+    fn text(&self, has_server: bool) -> String {
+        let object = match (&self.server, &self.target) {
+            (None, None) => String::new(),
+            (None, Some(target)) if has_server => format!("*/{target}"),
+            (None, Some(target)) => target.clone(),
+            (Some(server), None) => format!("{server}/*"),
+            (Some(server), Some(target)) => format!("{server}/{target}"),
+        };
+        let condition = match self.conditions.as_slice() {
+            [] => String::new(),
+            conditions => format!("where {}", conditions.join(" && ")),
+        };
+        [object, condition].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
+    }
+}
+
+/// Says a name; `None` where another is said already.
+fn pick(own: &mut Option<String>, name: &str) -> Option<bool> {
+    if own.as_ref().is_some_and(|own| own != name) {
+        return None;
+    }
+    *own = Some(name.to_owned());
+    Some(true)
+}
+
+fn is_own_name(attribute: &str, action: McpAction) -> bool {
+    match action {
+        McpAction::InvokeTool | McpAction::GetPrompt => attribute == "name",
+        McpAction::ReadResource => attribute == "uri",
+        McpAction::Register | McpAction::InvokePrimordial => false,
+    }
+}
+
+impl Changed {
+    /// The words, as an entry of a comparison has them.
+    pub(super) fn text(&self) -> String {
+        let has_server =
+            self.actions.iter().all(|action| !matches!(action, McpAction::Register | McpAction::InvokePrimordial));
+        let calls = self.calls.text(has_server);
+        if self.actions.len() == McpAction::ALL.len() && calls.is_empty() && self.except.is_empty() {
+            return EVERYTHING.to_owned();
+        }
+        let names: Vec<&str> = self.actions.iter().map(|action| action.name()).collect();
+        let mut text = format!("mcp {}", names.join(", "));
+        if !calls.is_empty() {
+            text = format!("{text} {calls}");
+        }
+        let except: Vec<String> = self.except.iter().map(|calls| calls.text(has_server)).collect();
+        if except.is_empty() { text } else { format!("{text} except {}", except.join(", ")) }
+    }
+}
+
+/// What gets further in `to` for a statement that `comes` there, or is gone from it.
+pub(super) fn changed(said: &Said, comes: bool, from: &InForce<'_>, to: &InForce<'_>) -> Vec<Changed> {
+    let of = |state: &InForce<'_>, kinds: &[Kind], action: McpAction| -> Vec<Calls> {
+        let found = state.values().filter(|other| kinds.contains(&other.key.0) && other.key != said.key);
+        let found = found.filter(|other| !is_apart(said, other));
+        found.filter_map(|other| Calls::of(other, action)).collect()
+    };
+    let mut all = Vec::new();
+    for &action in said.possible() {
+        let Some(own) = Calls::of(said, action) else { continue };
+        let (lets, stops): (Vec<Calls>, Vec<Calls>) = match (said.key.0, comes) {
+            (Kind::Permit, _) => (
+                vec![own],
+                [of(from, &[Kind::Permit], action), of(to, &[Kind::Forbid, Kind::Approval], action)].concat(),
+            ),
+            (Kind::Approval, true) => (
+                vec![own],
+                [of(from, &[Kind::Permit, Kind::Approval], action), of(to, &[Kind::Forbid], action)].concat(),
+            ),
+            (Kind::Approval, false) => {
+                let permits = of(to, &[Kind::Permit], action);
+                (
+                    permits.iter().filter_map(|permit| own.within(permit)).collect(),
+                    of(to, &[Kind::Forbid, Kind::Approval], action),
+                )
+            }
+            (Kind::Forbid, _) => {
+                let permits = of(to, &[Kind::Permit, Kind::Approval], action);
+                (permits.iter().filter_map(|permit| own.within(permit)).collect(), of(to, &[Kind::Forbid], action))
+            }
+            (Kind::Unknown, _) => return Vec::new(),
+        };
+        all.extend(left(action, lets, &stops));
+    }
+    joined(all)
+}
+
+/// Whether no call is matched by both.
+fn is_apart(one: &Said, other: &Said) -> bool {
+    one.statement.as_ref().zip(other.statement.as_ref()).is_some_and(|(one, other)| cover::are_disjoint(one, other))
+}
+
+/// What changes between a state that governs and none, in which everything is permitted.
+pub(super) fn ungoverned(governed: &InForce<'_>) -> Vec<Changed> {
+    let mut all = Vec::new();
+    for action in McpAction::ALL {
+        let of = |kinds: &[Kind]| -> Vec<Calls> {
+            let found =
+                governed.values().filter(|said| kinds.contains(&said.key.0) && said.possible().contains(&action));
+            found.filter_map(|said| Calls::of(said, action)).collect()
+        };
+        let permits = of(&[Kind::Permit]);
+        let stopped = of(&[Kind::Forbid, Kind::Approval]);
+        all.extend(left(action, vec![Calls::default()], &permits));
+        let taken: Vec<Calls> =
+            permits.iter().flat_map(|permit| stopped.iter().filter_map(|stop| stop.within(permit))).collect();
+        all.extend(left(action, taken, &[]));
+    }
+    joined(all)
+}
+
+/// What is left of calls of an action, each said once.
+fn left(action: McpAction, mut calls: Vec<Calls>, without: &[Calls]) -> Vec<Changed> {
+    calls.sort();
+    calls.dedup();
+    let all = calls.clone();
+    let is_needless = |own: &Calls| all.iter().any(|other| other != own && other.covers(own));
+    calls.retain(|own| !is_needless(own) && !without.iter().any(|other| other.covers(own)));
+    let change = |calls: Calls| {
+        let except = without.iter().filter(|other| calls.within(other).is_some());
+        let mut except: Vec<Calls> = except.map(|other| other.beyond(&calls)).collect();
+        except.sort();
+        except.dedup();
+        let all = except.clone();
+        except.retain(|own| !all.iter().any(|other| other != own && other.covers(own)));
+        Changed { actions: vec![action], calls, except }
+    };
+    calls.into_iter().map(change).collect()
+}
+
+/// Actions that change alike are said together, in the order of the reference.
+fn joined(changes: Vec<Changed>) -> Vec<Changed> {
+    let mut all: Vec<Changed> = Vec::new();
+    for change in changes {
+        let alike = |other: &&mut Changed| {
+            let sort = |one: &Changed| one.actions.iter().map(|action| kind(*action, one)).collect::<BTreeSet<_>>();
+            other.calls == change.calls && other.except == change.except && sort(other) == sort(&change)
+        };
+        match all.iter_mut().find(alike) {
+            Some(other) => other.actions.extend(change.actions),
+            None => all.push(change),
+        }
+    }
+    all
+}
+
+/// A tool is no resource, even if both have the same name: these are not said together.
+fn kind(action: McpAction, change: &Changed) -> &'static str {
+    let named = std::iter::once(&change.calls).chain(&change.except).any(|calls| calls.target.is_some());
+    if named { action.name() } else { "" }
+}

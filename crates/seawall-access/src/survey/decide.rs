@@ -1,0 +1,137 @@
+//! What becomes of one concrete request, from the patterns that a survey has looked up already.
+//!
+//! Invariant: the answer is that of the same [`Point`] that [`crate::State`] asks, for the address that was said.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+use super::{Group, Item, Survey, allowed::surrounding};
+use crate::clause::{Actions, Clause, Target};
+use crate::model::Scope;
+use crate::path::http_segments;
+use crate::point::{Atom, Match, Point, Role, Verdict};
+use crate::request::{Host, Request};
+use crate::unknowns::{Unknown, Unknowns};
+
+/// A request with all that matches it. The group of a match is the number of its item.
+#[derive(Debug)]
+pub(super) struct Asked {
+    point: Point,
+}
+
+impl Asked {
+    /// What becomes of it for a member of just these teams.
+    pub(super) fn verdict(&self, survey: &Survey, teams: &BTreeSet<String>) -> Verdict {
+        self.point.verdict(|number| survey.items.get(number).is_some_and(|item| item.governs(teams)))
+    }
+
+    /// The numbers of the items that match, whether patterns of names decide connections straight to an address or not.
+    pub(super) fn certain(&self) -> BTreeSet<usize> {
+        let certain =
+            |unknowns: Unknowns| unknowns.without(Unknown::AddressAsName).without(Unknown::AddressAsBlock).is_empty();
+        self.point.matches().iter().filter(|one| certain(one.unknowns)).map(|one| one.group).collect()
+    }
+}
+
+impl Item {
+    /// Whether it is in force for a member of just these teams.
+    pub(super) fn governs(&self, teams: &BTreeSet<String>) -> bool {
+        match &*self.scope {
+            Scope::Organization => true,
+            Scope::Teams(own) => !own.is_disjoint(teams),
+        }
+    }
+}
+
+impl Survey {
+    /// Looks up a request that is not for MCP. Whether a connection is inspected is left aside.
+    pub(super) fn ask(&self, request: &Request) -> Asked {
+        let mut matches = Vec::new();
+        let atom = match request {
+            Request::Connect { udp, host, port } => {
+                let (atom, action) = if *udp { (Atom::Udp, Actions::UDP) } else { (Atom::Tcp, Actions::TCP) };
+                self.connections(host, *port, action, &mut matches);
+                atom
+            }
+            Request::Http { method, host, port, path } => {
+                self.connections(host, *port, Actions::TCP, &mut matches);
+                self.requests(method, host, *port, path, &mut matches);
+                Atom::Http(method)
+            }
+            Request::Folder { read, segments, .. } => {
+                let (atom, action) = if *read { (Atom::Read, Actions::READ) } else { (Atom::Write, Actions::WRITE) };
+                let state = segments.iter().fold(self.folders.start(), |state, label| self.folders.step(&state, label));
+                for hit in self.folders.hits(&state) {
+                    self.add_match(hit.clause, hit.unknowns, action, Role::Folder, &mut matches);
+                }
+                atom
+            }
+            Request::Mcp(_) => Atom::Tcp,
+        };
+        Asked { point: Point::new(atom, matches) }
+    }
+
+    fn add_match(&self, number: u32, unknowns: Unknowns, action: Actions, role: Role, matches: &mut Vec<Match>) {
+        let clause = &self.item(number).clause;
+        let unknowns = match &clause.target {
+            Target::Network(destination) | Target::Http(destination, _) => unknowns.and(destination.unknowns),
+            Target::Folder(_) => unknowns,
+        };
+        let own = Match::of(clause, unknowns.and(clause.unknowns), action, role);
+        let own = own.map(|own| Match { group: number as usize, ..own });
+        matches.extend(own.and_then(|own| own.as_block()));
+        matches.extend(own);
+    }
+
+    fn connections(&self, host: &Host, port: u16, action: Actions, matches: &mut Vec<Match>) {
+        let on_port = |clause: &Clause| clause.target.port().is_none_or(|own| own == port);
+        for (group, unknowns) in self.groups_at(host) {
+            for number in group.network.iter().filter(|number| on_port(&self.item(**number).clause)) {
+                self.add_match(*number, unknowns, action, Role::Name, matches);
+            }
+        }
+        let address = match host {
+            Host::Name(_, address) => *address,
+            Host::Address(address) => Some(*address),
+        };
+        let nets = address.into_iter().flat_map(|address| surrounding(IpNet::from(address)));
+        for number in nets.filter_map(|net| self.blocks.get(&net)).flatten() {
+            self.add_match(*number, Unknowns::NONE, action, Role::Address, matches);
+        }
+    }
+
+    fn requests(&self, method: &str, host: &Host, port: u16, path: &str, matches: &mut Vec<Match>) {
+        let segments = http_segments(path);
+        for (group, unknowns) in self.groups_at(host) {
+            let Some(paths) = &group.paths else { continue };
+            let state = segments.iter().fold(paths.start(), |state, label| paths.step(&state, label));
+            for hit in paths.hits(&state) {
+                if self.item(hit.clause).clause.target.port().is_none_or(|own| own == port) {
+                    let unknowns = unknowns.and(hit.unknowns);
+                    self.add_match(hit.clause, unknowns, Actions::method(method), Role::Http, matches);
+                }
+            }
+        }
+    }
+
+    /// The items on a host, each with what a match of its name depends on.
+    pub(super) fn groups_at(&self, host: &Host) -> Vec<(&Group, Unknowns)> {
+        match host {
+            Host::Name(labels, _) => {
+                let last_first = labels.iter().rev();
+                let state = last_first.fold(self.hosts.start(), |state, label| self.hosts.step(&state, label));
+                let hits = self.hosts.hits(&state).into_iter();
+                hits.filter_map(|hit| Some((self.group(hit.clause)?, hit.unknowns))).collect()
+            }
+            Host::Address(address) => self.groups_at_address(*address),
+        }
+    }
+
+    fn groups_at_address(&self, address: IpAddr) -> Vec<(&Group, Unknowns)> {
+        let own = self.literals.get(&address).and_then(|at| self.groups.get(*at));
+        let own = own.into_iter().map(|group| (group, Unknowns::NONE));
+        own.chain(self.groups_of_any_address().map(|group| (group, Unknown::AddressAsName.into()))).collect()
+    }
+}

@@ -1,0 +1,415 @@
+//! What a deny leaves open of what its readers take for closed.
+//!
+//! Each kind of gap is a pair of requests: one that the deny matches, and one beside it that a reader expects to be denied
+//! with it. The engine decides both. It is a gap where somebody whom the deny governs may do the second, by a rule that
+//! would allow the first as well, were it not for the deny: an exception that is narrower than it looks. A rule that allows
+//! the second alone was written for it.
+//!
+//! Invariant: the request of a gap is one that the engine does not deny.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use super::decide::Asked;
+use super::{Item, Survey};
+use crate::clause::{Actions, Target};
+use crate::host::{Destination, HostPattern};
+use crate::model::{Decision, Scope};
+use crate::path;
+use crate::pattern::{Sequence, Token};
+use crate::point::Verdict;
+use crate::request::{Host, Request};
+use crate::trie::{ANY, HOMES};
+use crate::unknowns::Unknown;
+
+/// A kind of request that stands beside a denied one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum GapKind {
+    /// Names below a host.
+    Subdomains,
+    /// The same host over UDP instead of TCP, or the other way round.
+    Protocol,
+    /// Paths below one of a request.
+    Paths,
+    /// Folders below one.
+    Folders,
+    /// A mount of a folder around a denied one.
+    MountAround,
+}
+
+/// A request that a deny leaves open.
+#[derive(Debug)]
+pub struct Gap<'a> {
+    /// How it stands to the denied one.
+    pub kind: GapKind,
+    /// The request.
+    pub request: Request,
+    /// Whether it is allowed for certain.
+    pub is_certain: bool,
+    /// The item that allows it.
+    pub allow: &'a Item,
+}
+
+/// A request that readers expect to be denied, beside one that is.
+struct Pair {
+    kind: GapKind,
+    /// `None` where whatever allows the other is a gap.
+    denied: Option<Request>,
+    beside: Request,
+}
+
+/// Ports that are tried for a deny of every port.
+const MOST_PORTS: usize = 8;
+/// Items on a host whose ports are looked at.
+const MOST_ITEMS: usize = 500;
+/// Audiences that are tried for a pair of scopes.
+const MOST_AUDIENCES: usize = 40;
+/// Labels that stand for whatever may be in front of a host or below a folder. The second is for rules that name the first.
+const LABELS: [&str; 2] = ["www", "any-other"];
+const SEGMENTS: [&str; 2] = ["x", "any-other"];
+/// Addresses that a name of the public DNS may have, for hosts that are allowed by address.
+const ADDRESSES: [IpAddr; 3] = [
+    IpAddr::V4(std::net::Ipv4Addr::new(203, 0, 113, 10)),
+    IpAddr::V4(std::net::Ipv4Addr::new(8, 8, 4, 4)),
+    IpAddr::V6(std::net::Ipv6Addr::new(0x2001, 0x4860, 0x4860, 0, 0, 0, 0, 0x8844)),
+];
+/// Names of single machines, below which nobody has others.
+const MACHINES: [&str; 5] = [
+    "metadata.google.internal",
+    "instance-data.ec2.internal",
+    "host.docker.internal",
+    "gateway.docker.internal",
+    "localhost.localdomain",
+];
+
+impl Survey {
+    /// The gaps of a deny, one of each kind at most.
+    #[must_use]
+    pub fn gaps(&self, deny: &Item) -> Vec<Gap<'_>> {
+        let mut gaps: Vec<Gap<'_>> = Vec::new();
+        if deny.decision != Decision::Deny || deny.is_malformed() {
+            return gaps;
+        }
+        for pair in self.pairs(deny) {
+            if !gaps.iter().any(|gap| gap.kind == pair.kind) {
+                gaps.extend(self.gap(deny, pair));
+            }
+        }
+        gaps
+    }
+
+    fn gap(&self, deny: &Item, pair: Pair) -> Option<Gap<'_>> {
+        let Pair { kind, denied, beside } = pair;
+        let asked = self.ask(&beside);
+        let mut both = None;
+        let certain = asked.certain();
+        let (allow, verdict) = certain.into_iter().find_map(|number| {
+            let allow = self.items.get(number)?;
+            let verdict = self.open(&asked, deny, allow)?;
+            let fits = match kind {
+                // An allow of the very host in both protocols, and a deny of one, is no slip.
+                GapKind::Protocol => allow.clause.target.host() != deny.clause.target.host(),
+                GapKind::MountAround => verdict == Verdict::Allow,
+                GapKind::Subdomains | GapKind::Paths | GapKind::Folders => denied.as_ref().is_none_or(|denied| {
+                    both.get_or_insert_with(|| self.rules_matching(denied)).contains(&allow.of_rule())
+                }),
+            };
+            fits.then_some((allow, verdict))
+        })?;
+        Some(Gap { kind, request: beside, is_certain: verdict == Verdict::Allow, allow })
+    }
+
+    /// The rules of which an item certainly matches a request.
+    fn rules_matching(&self, request: &Request) -> BTreeSet<(usize, usize)> {
+        let items = self.ask(request).certain().into_iter().filter_map(|number| self.items.get(number));
+        items.map(Item::of_rule).collect()
+    }
+
+    /// What becomes of a request for somebody whom both rules govern; `None` where it is denied to all of them.
+    fn open(&self, asked: &Asked, deny: &Item, allow: &Item) -> Option<Verdict> {
+        if allow.decision == Decision::Deny {
+            return None;
+        }
+        let verdicts = audiences(&deny.scope, &allow.scope).into_iter().map(|teams| asked.verdict(self, &teams));
+        verdicts.max().filter(|verdict| *verdict != Verdict::Deny)
+    }
+
+    /// The requests to look at, those that read best first.
+    fn pairs(&self, deny: &Item) -> Vec<Pair> {
+        match &deny.clause.target {
+            Target::Network(destination) => {
+                let mut pairs = self.subdomains(deny, destination, None);
+                pairs.extend(self.protocols(deny, destination));
+                pairs
+            }
+            Target::Http(destination, path) => {
+                let whole = path.tokens == [Token::Deep];
+                if whole { self.subdomains(deny, destination, Some("/")) } else { self.paths(deny, destination, path) }
+            }
+            Target::Folder(folder) => {
+                let mut pairs = below_folder(deny, folder);
+                pairs.extend(around_folder(folder));
+                pairs
+            }
+        }
+    }
+
+    /// `evil.example` and `www.evil.example`, `*.evil.example` and `a.b.evil.example`.
+    fn subdomains(&self, deny: &Item, destination: &Destination, path: Option<&str>) -> Vec<Pair> {
+        let HostPattern::Names(names) = &destination.host else { return Vec::new() };
+        let Some(own) = instance(names, "a") else { return Vec::new() };
+        let own: Vec<String> = own.into_iter().rev().collect();
+        let host = own.join(".");
+        let is_leaf = own.len() < 2 || own.first().is_some_and(|label| label == "www") || MACHINES.contains(&&*host);
+        if names.tokens.last() == Some(&Token::Deep) || is_leaf {
+            return Vec::new();
+        }
+        let below = |label: &str| std::iter::once(label.to_owned()).chain(own.iter().cloned()).collect::<Vec<String>>();
+        let mut pairs = Vec::new();
+        for label in LABELS {
+            for port in self.ports(destination, &Host::Name(below(label), None)) {
+                for address in self.addresses() {
+                    let request = |labels: &[String]| match path {
+                        Some(path) => http(deny, Host::Name(labels.to_vec(), address), port, path),
+                        None => {
+                            let udp = !deny.clause.actions.meets(Actions::TCP);
+                            Some(Request::Connect { udp, host: Host::Name(labels.to_vec(), address), port })
+                        }
+                    };
+                    if let (denied, Some(beside)) = (request(&own), request(&below(label))) {
+                        pairs.push(Pair { kind: GapKind::Subdomains, denied, beside });
+                    }
+                }
+            }
+        }
+        pairs
+    }
+
+    /// TCP denied and UDP not, and the other way round. To have no UDP at all is a wish of its own.
+    fn protocols(&self, deny: &Item, destination: &Destination) -> Vec<Pair> {
+        let udp = deny.clause.actions.meets(Actions::UDP);
+        if udp == deny.clause.actions.meets(Actions::TCP) || udp && deny.is_every_host() {
+            return Vec::new();
+        }
+        let host = |address: Option<IpAddr>, label: &str| match &destination.host {
+            HostPattern::Names(names) if names.tokens == [Token::Deep] => {
+                Some(Host::Name(vec![label.to_owned(), "example".to_owned(), "com".to_owned()], address))
+            }
+            HostPattern::Names(names) => Some(Host::Name(instance(names, label)?.into_iter().rev().collect(), address)),
+            HostPattern::Address(address) => Some(Host::Address(*address)),
+            HostPattern::Cidr(block) => Some(Host::Address(block.hosts().next().unwrap_or(block.network()))),
+        };
+        let mut pairs = Vec::new();
+        for label in LABELS {
+            for address in self.addresses() {
+                let Some(host) = host(address, label) else { continue };
+                for port in self.ports(destination, &host) {
+                    // What the other protocol allows, whatever it allows of this one.
+                    let beside = Request::Connect { udp: !udp, host: host.clone(), port };
+                    pairs.push(Pair { kind: GapKind::Protocol, denied: None, beside });
+                }
+            }
+        }
+        pairs
+    }
+
+    /// `/x` and `/x/*`, and what is below.
+    fn paths(&self, deny: &Item, destination: &Destination, path: &Sequence) -> Vec<Pair> {
+        let (Some(own), Some(labels)) = (instance(path, "x"), name(destination)) else { return Vec::new() };
+        if path.tokens.last() == Some(&Token::Deep) || path.unknowns.contains(Unknown::PatternForm) {
+            return Vec::new();
+        }
+        let mut pairs = Vec::new();
+        for segment in SEGMENTS {
+            let below = [own.as_slice(), &[segment.to_owned()]].concat();
+            for port in self.ports(destination, &Host::Name(labels.clone(), None)) {
+                for address in self.addresses() {
+                    let request = |segments: &[String]| {
+                        let path = format!("/{}", segments.join("/"));
+                        http(deny, Host::Name(labels.clone(), address), port, &path)
+                    };
+                    if let (denied, Some(beside)) = (request(&own), request(&below)) {
+                        pairs.push(Pair { kind: GapKind::Paths, denied, beside });
+                    }
+                }
+            }
+        }
+        pairs
+    }
+
+    /// The ports to ask for: the deny's own, or those that anything is allowed on there.
+    fn ports(&self, destination: &Destination, host: &Host) -> Vec<u16> {
+        if let Some(port) = destination.port {
+            return vec![port];
+        }
+        let groups = self.groups_at(host).into_iter();
+        let numbers = groups.flat_map(|(group, _)| group.network.iter().chain(&group.http)).take(MOST_ITEMS);
+        let allows = numbers.map(|number| self.item(*number)).filter(|item| item.decision == Decision::Allow);
+        let found: BTreeSet<Option<u16>> = allows.map(|item| item.clause.target.port()).collect();
+        let by_address = self.addresses().len() > 1;
+        let every = (found.contains(&None) || by_address).then_some(443);
+        let named = found.into_iter().flatten().filter(|port| Some(*port) != every);
+        every.into_iter().chain(named).take(MOST_PORTS).collect()
+    }
+
+    /// The addresses that a name may have, as far as they matter: none in particular, and some where nearly all are allowed.
+    fn addresses(&self) -> Vec<Option<IpAddr>> {
+        let allowed = ADDRESSES.into_iter().filter(|address| self.allowed.has_address(*address));
+        std::iter::once(None).chain(allowed.map(Some)).collect()
+    }
+}
+
+impl Gap<'_> {
+    /// What is asked for, without the action.
+    #[must_use]
+    pub fn object(&self) -> String {
+        let text = self.request.to_string();
+        text.split_once(' ').map_or(text.clone(), |(_, object)| object.to_owned())
+    }
+}
+
+impl Item {
+    fn of_rule(&self) -> (usize, usize) {
+        (self.policy, self.rule)
+    }
+
+    /// The host of the pattern, and the pattern for all names below it, each with its port.
+    #[must_use]
+    pub fn with_subdomains(&self) -> (String, String) {
+        let (Target::Network(destination) | Target::Http(destination, _)) = &self.clause.target else {
+            return (self.text(), self.text());
+        };
+        let mut own = destination.clone();
+        if let HostPattern::Names(names) = &mut own.host
+            && names.tokens.last() == Some(&Token::One)
+        {
+            names.tokens.pop();
+        }
+        let own = own.to_string();
+        let deep = format!("**.{own}");
+        (own, deep)
+    }
+
+    /// The path that is this one and all below it.
+    #[must_use]
+    pub fn with_paths_below(&self) -> String {
+        let Target::Http(_, path) = &self.clause.target else { return self.text() };
+        let segments = match path.tokens.split_last() {
+            Some((Token::One, before)) => before,
+            Some(_) | None => path.tokens.as_slice(),
+        };
+        let segments = segments.iter().chain([&Token::Deep]).map(|token| format!("/{token}"));
+        segments.collect()
+    }
+
+    /// The folder, and the pattern for all that is below it.
+    #[must_use]
+    pub fn with_folders_below(&self) -> (String, String) {
+        let Target::Folder(folder) = &self.clause.target else { return (self.text(), self.text()) };
+        let written = |tokens: Vec<Token>| {
+            Target::Folder(Sequence { tokens, unknowns: folder.unknowns, bare: folder.bare }).to_string()
+        };
+        let mut own = folder.tokens.clone();
+        if own.last() == Some(&Token::One) {
+            own.pop();
+        }
+        let deep = own.iter().cloned().chain([Token::Deep]).collect();
+        (written(own), written(deep))
+    }
+}
+
+/// The host of a target for requests, where it is a name.
+fn name(destination: &Destination) -> Option<Vec<String>> {
+    match &destination.host {
+        HostPattern::Names(names) if names.tokens == [Token::Deep] => {
+            Some(["www", "example", "com"].map(str::to_owned).to_vec())
+        }
+        HostPattern::Names(names) => Some(instance(names, "a")?.into_iter().rev().collect()),
+        HostPattern::Address(_) | HostPattern::Cidr(_) => None,
+    }
+}
+
+fn http(deny: &Item, host: Host, port: u16, path: &str) -> Option<Request> {
+    let method = deny.clause.actions.methods().next()?;
+    Some(Request::Http { method, host, port, path: path.to_owned() })
+}
+
+/// `/dir` and `/dir/*`, and what is below. To have no mount of `/` or `~` as a whole is a wish of its own.
+fn below_folder(deny: &Item, folder: &Sequence) -> Vec<Pair> {
+    let Some(own) = instance(folder, "x") else { return Vec::new() };
+    let is_root = own.len() < 2 || own.first().is_some_and(|format| format == path::DRIVE) && own.len() < 3;
+    if folder.tokens.last() == Some(&Token::Deep) || is_root || !path::is_folder(&own) {
+        return Vec::new();
+    }
+    let read = deny.clause.actions.meets(Actions::READ);
+    let request = |segments: Vec<String>| Request::Folder { read, write: !read, segments };
+    let pair = |segment: &str| Pair {
+        kind: GapKind::Folders,
+        denied: Some(request(own.clone())),
+        beside: request([own.as_slice(), &[segment.to_owned()]].concat()),
+    };
+    SEGMENTS.into_iter().map(pair).collect()
+}
+
+/// The folders around a denied one, also where it is below somebody's home folder.
+fn around_folder(folder: &Sequence) -> Vec<Pair> {
+    let Some(mut own) = instance(folder, "user") else { return Vec::new() };
+    // What `/x/**` denies is around by itself.
+    let behind = if folder.tokens.last() == Some(&Token::Deep) { 2 } else { 1 };
+    own.truncate(own.len().saturating_sub(behind));
+    let mut around: Vec<Vec<String>> = (1..=own.len()).filter_map(|taken| Some(own.get(..taken)?.to_vec())).collect();
+    if own.first().is_some_and(|format| format == path::HOME) {
+        for place in HOMES {
+            let example = |(at, label): (usize, &&str)| match *label {
+                ANY if at + 1 == place.len() => "user".to_owned(),
+                ANY => "var".to_owned(),
+                label => label.to_owned(),
+            };
+            let place: Vec<String> = place.iter().enumerate().map(example).collect();
+            let below = [place.as_slice(), own.get(1..).unwrap_or_default()].concat();
+            let longest = (1..=below.len()).filter_map(|taken| Some(below.get(..taken)?.to_vec()));
+            around.extend(longest);
+        }
+    } else if let Some(place) = HOMES.into_iter().find(|place| starts_with(&own, place)) {
+        let below = own.get(place.len()..).unwrap_or_default();
+        let home = std::iter::once(path::HOME.to_owned()).chain(below.iter().cloned()).collect::<Vec<_>>();
+        around.extend((1..=home.len()).filter_map(|taken| Some(home.get(..taken)?.to_vec())));
+    }
+    around.retain(|segments| path::is_folder(segments));
+    let pair = |segments| Pair {
+        kind: GapKind::MountAround,
+        denied: None,
+        beside: Request::Folder { read: true, write: false, segments },
+    };
+    around.into_iter().map(pair).collect()
+}
+
+fn starts_with(own: &[String], place: &[&str]) -> bool {
+    own.len() >= place.len() && own.iter().zip(place).all(|(own, label)| *label == ANY || own == label)
+}
+
+/// A target that a pattern matches, with this for each wildcard; `None` where a wildcard stands for a part.
+fn instance(pattern: &Sequence, filling: &str) -> Option<Vec<String>> {
+    let label = |token: &Token| match token {
+        Token::Literal(text) => Some(text.clone()),
+        Token::One | Token::Deep => Some(filling.to_owned()),
+        Token::Glob(_) => None,
+    };
+    pattern.tokens.iter().map(label).collect()
+}
+
+/// Members of few teams whom both scopes govern.
+fn audiences(deny: &Scope, allow: &Scope) -> Vec<BTreeSet<String>> {
+    let members = |teams: &[&String]| teams.iter().map(|team| (*team).clone()).collect::<BTreeSet<String>>();
+    match (deny, allow) {
+        (Scope::Organization, Scope::Organization) => vec![BTreeSet::new()],
+        (Scope::Teams(teams), Scope::Organization) | (Scope::Organization, Scope::Teams(teams)) => {
+            teams.iter().take(MOST_AUDIENCES).map(|team| members(&[team])).collect()
+        }
+        (Scope::Teams(denied), Scope::Teams(allowed)) => {
+            let shared = denied.intersection(allowed).map(|team| members(&[team]));
+            let apart = denied.iter().flat_map(|one| allowed.iter().map(move |other| members(&[one, other])));
+            shared.chain(apart).take(MOST_AUDIENCES).collect()
+        }
+    }
+}

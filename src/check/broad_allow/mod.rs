@@ -1,0 +1,175 @@
+//! Allows that are wider than anybody can answer for.
+//!
+//! Invariant: a pattern that covers what is found to be too wide is found too.
+
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
+
+use ipnet::IpNet;
+
+use super::{Check, Input, Run, sites};
+use crate::access::survey::{Item, Kind};
+use crate::diagnostic::{Diagnostic, Severity};
+use crate::model::Decision;
+
+const CODE: &str = "broad-allow";
+
+pub(super) const CHECKS: &[Check] = &[Check {
+    code: CODE,
+    severity: Severity::Warning,
+    title: "an allow is for everything, or for what anybody can register",
+    explanation: "`**`, `*.com`, `0.0.0.0/0` and the like open the way to anybody. The same goes for wildcards below a suffix \
+        under which anybody registers names, such as `*.github.io`, and above one: `**.amazonaws.com` is every bucket of \
+        `s3.amazonaws.com`. These are known from the public suffix list.",
+    bad: "- {name: pages, decision: allow, actions: [connect:tcp], resources: [\"**.github.io:443\"]}\n",
+    fix: "List the hosts, addresses or folders that are needed.",
+    run: Run::Together(check),
+}];
+
+fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
+    let allows = |item: &&Item| item.decision == Decision::Allow && !item.is_malformed();
+    for item in input.survey.items().iter().filter(allows) {
+        let Some(problem) = problem(item) else { continue };
+        let finding = Diagnostic::warning(CODE, problem).at(sites::resource(input, item));
+        findings.push(finding.help(match item.kind() {
+            Kind::Folder => "list the folders that are needed",
+            Kind::Host | Kind::Http => "list the hosts that are needed",
+            Kind::Block(_) => "list the addresses that are needed",
+        }));
+    }
+}
+
+fn problem(item: &Item) -> Option<String> {
+    match item.kind() {
+        Kind::Block(block) => {
+            let least = if matches!(block, IpNet::V4(_)) { 8 } else { 16 };
+            (block.prefix_len() < least).then(|| format!("`{}` is a large part of all addresses", item.text()))
+        }
+        Kind::Folder => {
+            let text = item.text();
+            is_whole_machine(&text).then(|| format!("`{text}` is every folder of the machine"))
+        }
+        Kind::Host | Kind::Http => host_problem(&item.host()?),
+    }
+}
+
+/// Whether nothing but the format of a path is said, and wildcards: `**`, `/**`, `/*/**`, `C:\\**`.
+fn is_whole_machine(text: &str) -> bool {
+    let rest = match text.split_once(":\\") {
+        Some((drive, rest)) if drive.len() == 1 => rest,
+        Some(_) | None => text.strip_prefix('/').unwrap_or(text),
+    };
+    let segments = rest.split(['/', '\\']);
+    rest.ends_with("**") && segments.into_iter().all(|segment| matches!(segment, "*" | "**"))
+}
+
+/// Suffixes below which anybody registers names, and that stand below domains which are none: from the public suffix list,
+/// enough of them to find every such domain. `*` is any label.
+static SUFFIXES: &str = include_str!("suffixes.txt");
+
+/// The same that the public suffix list does not have.
+const OTHERS: [&str; 2] = ["bc.googleusercontent.com", "storage.cloud.google.com"];
+
+/// The domains above a suffix.
+static ABOVE: LazyLock<BTreeSet<&'static str>> = LazyLock::new(|| {
+    let above = |suffix: &'static str| suffix.match_indices('.').filter_map(move |(dot, _)| suffix.get(dot + 1..));
+    let domains = SUFFIXES.split_whitespace().chain(OTHERS).flat_map(above);
+    domains.filter(|domain| domain.contains('.') && !is_suffix(domain)).collect()
+});
+
+fn is_suffix(domain: &str) -> bool {
+    psl::suffix(domain.as_bytes()).is_some_and(|found| found.is_known() && found.as_bytes() == domain.as_bytes())
+}
+
+fn host_problem(host: &str) -> Option<String> {
+    let is_wild = |label: &&str| label.contains(['*', '?', '[']);
+    let mut labels = host.split('.');
+    let wild: Vec<&str> = labels.by_ref().take_while(is_wild).collect();
+    let fixed: usize = wild.iter().map(|label| label.len() + 1).sum();
+    let suffix = host.get(fixed..).unwrap_or_default();
+    if wild.is_empty() {
+        return None;
+    }
+    if suffix.is_empty() {
+        return wild.iter().all(|label| matches!(*label, "*" | "**")).then(|| format!("`{host}` is every host"));
+    }
+    let found = psl::suffix(suffix.as_bytes()).filter(|found| found.is_known());
+    if let Some(found) = found.filter(|found| found.as_bytes() == suffix.as_bytes()) {
+        return Some(match found.typ() {
+            Some(psl::Type::Private) => {
+                format!("anybody may register names below `{suffix}`, and `{host}` allows them")
+            }
+            Some(psl::Type::Icann) | None => format!("`{host}` is every name that ends in `.{suffix}`"),
+        });
+    }
+    // More labels than one reach below a suffix that is deeper.
+    (wild.contains(&"**") && ABOVE.contains(suffix))
+        .then(|| format!("anybody may register some of the names below `{suffix}`, and `{host}` allows them"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts() {
+        for (host, expected) in [
+            ("**", true),
+            ("*", true),
+            ("*.*", true),
+            ("**.**", true),
+            ("*.com", true),
+            ("**.co.uk", true),
+            ("**.github.io", true),
+            ("*.github.io", true),
+            ("acme.github.io", false),
+            ("**.acme.github.io", false),
+            ("**.example.com", false),
+            ("com", false),
+            ("**.internal", false), // no suffix of the public DNS
+            // What covers one of them.
+            ("**.amazonaws.com", true),
+            ("**.us-east-1.amazonaws.com", true),
+            ("**.on.aws", true),
+            ("**.windows.net", true),
+            ("**.core.windows.net", true),
+            ("**.run.app", true),
+            ("**.digitaloceanspaces.com", true),
+            ("**.googleusercontent.com", true),
+            ("*.*.com", true),
+            ("**.*.com", true),
+            ("api-*.github.io", true),  // anybody registers `api-x`
+            ("*.amazonaws.com", false), // one label, which is none of theirs
+            ("**.microsoft.com", false),
+            ("*.corp.example", false),
+        ] {
+            assert_eq!(host_problem(host).is_some(), expected, "{host}");
+        }
+    }
+
+    #[test]
+    fn the_suffixes_are_those_of_the_list() {
+        for suffix in SUFFIXES.split_whitespace() {
+            let suffix = suffix.replace('*', "any");
+            assert!(is_suffix(&suffix), "{suffix}");
+        }
+        assert!(ABOVE.len() > 700, "{}", ABOVE.len());
+    }
+
+    #[test]
+    fn folders() {
+        for (folder, expected) in [
+            ("**", true),
+            ("/**", true),
+            ("/*/**", true),
+            ("C:\\**", true),
+            ("*:\\**", true),
+            ("*:\\*\\**", true),
+            ("/*", false),
+            ("/data/**", false),
+            ("~/**", false),
+        ] {
+            assert_eq!(is_whole_machine(folder), expected, "{folder}");
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! Rules about the developer's own machine.
+
+use std::net::IpAddr;
+
+use super::{Check, Input, Run, sites};
+use crate::access::survey::{Item, Kind};
+use crate::diagnostic::{Diagnostic, Severity};
+use crate::model::Decision;
+
+const REWRITTEN: &str = "rewritten-host";
+const OPEN: &str = "loopback-allow";
+
+pub(super) const CHECKS: &[Check] = &[
+    Check {
+        code: REWRITTEN,
+        severity: Severity::Warning,
+        title: "a rule is about `host.docker.internal`, which rules are not asked about",
+        explanation: "The proxy of a sandbox rewrites `host.docker.internal` to `localhost` before it asks the rules. A deny \
+            of that name then stops nothing, and an allow opens nothing. The manuals do not say so; answers about that name \
+            are uncertain.",
+        bad: "- {name: no host services, decision: deny, actions: [connect:tcp], resources: [host.docker.internal]}\n",
+        fix: "Write `localhost` with the port that is meant.",
+        run: Run::Together(check),
+    },
+    Check {
+        code: OPEN,
+        severity: Severity::Warning,
+        title: "an allow opens every service of the developer's own machine",
+        explanation: "For a sandbox behind the proxy, `localhost` and the loopback addresses are the developer's machine: \
+            databases, container engines and debuggers that trust whoever is local. Without a port all of them are open.",
+        bad: "- {name: local, decision: allow, actions: [connect:tcp], resources: [localhost]}\n",
+        fix: "Name the ports that are needed, such as `localhost:11434`.",
+        run: Run::Reading,
+    },
+];
+
+fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
+    for item in input.survey.items().iter().filter(|item| !item.is_malformed()) {
+        let finding = match item.host() {
+            Some(host) if is_rewritten(&host) => rewritten(item, &host),
+            host if item.decision == Decision::Allow && item.port().is_none() && is_local(item, host.as_deref()) => {
+                let denies = |other: &Item| other.decision == Decision::Deny && other.governs_all_of(item);
+                if input.survey.covered_by(item, denies).is_some() {
+                    continue;
+                }
+                open(item)
+            }
+            Some(_) | None => continue,
+        };
+        findings.push(finding.at(sites::resource(input, item)));
+    }
+}
+
+/// Whether a pattern is about that name, and not about `localhost` as well.
+fn is_rewritten(host: &str) -> bool {
+    matches!(host, "host.docker.internal" | "*.docker.internal" | "**.docker.internal" | "**.host.docker.internal")
+}
+
+fn rewritten(item: &Item, host: &str) -> Diagnostic {
+    let effect = if item.decision == Decision::Deny { "denies" } else { "opens" };
+    let message = format!(
+        "`host.docker.internal` is rewritten to `localhost` before rules are asked: `{host}` {effect} nothing there"
+    );
+    let instead = item.port().map_or_else(|| "localhost".to_owned(), |port| format!("localhost:{port}"));
+    let with_port = if item.port().is_none() { ", with the port that is meant" } else { "" };
+    Diagnostic::warning(REWRITTEN, message).help(format!("write `{instead}`{with_port}"))
+}
+
+fn open(item: &Item) -> Diagnostic {
+    let text = item.text();
+    let message = format!("`{text}` on every port is every service of the developer's own machine");
+    let help = match item.kind() {
+        Kind::Block(_) => "name the address and the port that are needed, such as `127.0.0.1:11434`".to_owned(),
+        Kind::Host | Kind::Http | Kind::Folder => format!("name the port that is needed, such as `{text}:11434`"),
+    };
+    Diagnostic::warning(OPEN, message).help(match item.kind() {
+        Kind::Http => "name the port that is needed with `port: 11434`".to_owned(),
+        Kind::Host | Kind::Block(_) | Kind::Folder => help,
+    })
+}
+
+/// Whether everything that the item is about is the machine itself.
+fn is_local(item: &Item, host: Option<&str>) -> bool {
+    if let Kind::Block(block) = item.kind() {
+        return is_loopback(block.network()) && is_loopback(block.broadcast());
+    }
+    if let Some(address) = item.address() {
+        return is_loopback(address);
+    }
+    let last = host.and_then(|host| host.rsplit('.').next());
+    last.is_some_and(|last| ["localhost", "localdomain", "ip6-localhost", "ip6-loopback"].contains(&last))
+}
+
+/// A loopback address, or the one that stands for the machine itself.
+fn is_loopback(address: IpAddr) -> bool {
+    let address = address.to_canonical();
+    address.is_loopback() || address.is_unspecified()
+}
