@@ -1,6 +1,8 @@
 //! `seawall can`: whether a member of just these teams may do something, and by which rules. Reads only.
 
 use std::collections::BTreeSet;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
 
 use super::organizations::{self, about, live_each, worst};
 use super::planning::{self, Stricter, Workspace};
@@ -9,6 +11,7 @@ use crate::access::{Request, State};
 use crate::check::{Emptiness, Loaded};
 use crate::diagnostic::nearest;
 use crate::document::Test;
+use crate::evidence::{self, paste};
 use crate::model::{DesiredPolicy, Live, LivePolicy, Policy, TeamLookup};
 use crate::render::answer::{self, Places};
 use crate::render::sanitize::line;
@@ -19,14 +22,18 @@ use crate::render::sanitize::line;
   seawall can GET https://api.github.com/repos/docker/cli
   seawall can mount rw '~/src'
   seawall can connect:tcp db.corp.example at 10.1.2.3
-  seawall can mcp invokeTool notion/search '{\"readOnly\": true}'")]
+  seawall can mcp invokeTool notion/search '{\"readOnly\": true}'
+  seawall can --record denied.json                     # a record, a denial reason or the text of a 403")]
 pub(super) struct Args {
     /// `connect:tcp`, `connect:udp`, `read`, `write`, `mount ro`, `mount rw`, an HTTP method, or `mcp`
-    #[arg(value_name = "ACTION")]
-    action: String,
+    #[arg(value_name = "ACTION", required_unless_present = "record")]
+    action: Option<String>,
     /// A host with or without a port, a path, a URL, or what an MCP client calls
-    #[arg(value_name = "TARGET", required = true)]
+    #[arg(value_name = "TARGET", required_unless_present = "record")]
     target: Vec<String>,
+    /// Ask what a record, the reason of a denial or the text of a 403 is about; `-` for standard input
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["action", "target"])]
+    record: Option<PathBuf>,
     /// A team that the member belongs to; repeat for several
     #[arg(long = "team", value_name = "TEAM")]
     teams: Vec<String>,
@@ -47,9 +54,12 @@ enum Format {
 }
 
 pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
-    let Args { action, target, teams, live, format } = args;
-    let request = Request::parse(&format!("{action} {}", target.join(" ")))
-        .map_err(|wrong| Failure::new(Exit::Usage, wrong.message).hint(wrong.help))?;
+    let Args { action, target, record, teams, live, format } = args;
+    let request = match record {
+        Some(file) => recorded(context, file)?,
+        None => Request::parse(&format!("{} {}", action.as_deref().unwrap_or_default(), target.join(" ")))
+            .map_err(|wrong| Failure::new(Exit::Usage, wrong.message).hint(wrong.help))?,
+    };
     let subjects = match live {
         true => live_subjects(context, None)?,
         false => documents(workspace::load_silently(context, None, Emptiness::Refused)?, context)?,
@@ -83,6 +93,44 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
         Format::Human | Format::Json => shown.join("\n"),
     })?;
     Ok(worst(exits))
+}
+
+/// The most that is read of what somebody pasted.
+const PASTED: u64 = 16 << 20;
+
+/// The request that a record, a reason or an answer tells of.
+fn recorded(context: &Context, file: &Path) -> Result<Request, Failure> {
+    let text = match file.as_os_str() == "-" {
+        true => {
+            let mut text = String::new();
+            let read = std::io::stdin().lock().take(PASTED).read_to_string(&mut text);
+            read.map_err(|error| Failure::new(Exit::Usage, format!("standard input cannot be read: {error}")))?;
+            text
+        }
+        false => planning::read(&context.path(file))?,
+    };
+    let hint = "paste a record, a `deny_reason`, or a text with `op(action=…)`";
+    let found = paste(&text).map_err(|why| Failure::new(Exit::Usage, why).hint(hint))?;
+    if let Some(recorded) = found.recorded {
+        context.note(&format!("note: it was recorded as {}", recorded.phrase()));
+    }
+    match found.asked.subject {
+        evidence::Subject::One(request) => Ok(request),
+        evidence::Subject::EitherMode([read, _]) => {
+            context.note("note: it is not recorded whether the mount was for reading or writing; this is for reading");
+            Ok(read)
+        }
+        evidence::Subject::Mcp(_) => {
+            let request = Request::parse(&found.asked.text)
+                .map_err(|wrong| Failure::new(Exit::Usage, wrong.message).hint(wrong.help))?;
+            context.note("note: records do not hold the attributes of MCP calls");
+            Ok(request)
+        }
+        evidence::Subject::Unreadable => {
+            let message = format!("`{}` is in a form that no rule can be compared with", line(&found.asked.text));
+            Err(Failure::new(Exit::Usage, message).hint(hint))
+        }
+    }
 }
 
 /// The policies of an organization that are asked.

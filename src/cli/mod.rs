@@ -35,6 +35,7 @@ mod settings;
 mod signal;
 mod since;
 mod snapshot;
+mod suggest;
 mod test;
 mod usage;
 mod validate;
@@ -135,6 +136,8 @@ enum Command {
     Schema(schema::Args),
     /// Write the live state as one JSON file
     Snapshot(snapshot::Args),
+    /// Suggest the narrowest rules for what was asked for and denied by default
+    Suggest(suggest::Args),
     /// Run the access tests
     Test(test::Args),
     /// Show which rules recorded requests rest on
@@ -158,6 +161,7 @@ fn dispatch(context: &Context, command: &Command) -> Result<Exit, Failure> {
         Command::Replay(args) => replay::run(context, args),
         Command::Schema(args) => schema::run(context, args),
         Command::Snapshot(args) => snapshot::run(context, args),
+        Command::Suggest(args) => suggest::run(context, args),
         Command::Test(args) => test::run(context, args),
         Command::Usage(args) => usage::run(context, args),
         Command::Validate(args) => validate::run(context, args),

@@ -100,6 +100,21 @@ pub(super) struct Observation<'a> {
 }
 
 impl Recorded {
+    /// A few words for people.
+    #[must_use]
+    pub fn phrase(self) -> &'static str {
+        match self {
+            Self::Allow => "allowed",
+            Self::Deny(Refusal::Default) => "denied, since no rule matched",
+            Self::Deny(Refusal::Rule) => "denied by a rule",
+            Self::Deny(Refusal::Local) => "denied by a rule of the machine or of a kit, which no policy here overrules",
+            Self::Deny(Refusal::Unsaid) => "denied",
+            Self::Approval(Approval::Pending) => "held back until a person approves",
+            Self::Approval(Approval::Granted) => "approved by a person",
+            Self::Approval(Approval::Refused) => "refused by a person",
+        }
+    }
+
     /// All, in the order of [`Self::number`].
     pub(super) const ALL: [Self; 8] = [
         Self::Allow,
@@ -136,7 +151,7 @@ fn kind(action_type: &str) -> Option<Kind> {
     })
 }
 
-fn decision(text: &str, reason: &str) -> Option<Recorded> {
+pub(super) fn decision(text: &str, reason: &str) -> Option<Recorded> {
     // The two that nearly all records have, without a copy.
     let refusal = || {
         if reason.contains("no applicable polic") {

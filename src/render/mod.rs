@@ -15,6 +15,7 @@ pub mod plan;
 pub mod replay;
 pub mod sanitize;
 pub mod sarif;
+pub mod suggest;
 pub mod trial;
 pub mod usage;
 pub mod words;

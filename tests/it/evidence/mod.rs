@@ -2,6 +2,7 @@
 
 mod reading;
 mod replay;
+mod suggest;
 mod usage;
 mod world;
 
@@ -100,4 +101,18 @@ pub(super) fn policy(name: &str, teams: &[&str], rules: &[&str]) -> String {
         ));
     }
     text
+}
+
+#[test]
+fn the_schemas_are_current() {
+    for (name, schema) in
+        [("replay", seawall::evidence::replay::schema()), ("usage", seawall::evidence::usage::schema())]
+    {
+        let stored = format!("{}/schemas/{name}.schema.json", env!("CARGO_MANIFEST_DIR"));
+        let schema = format!("{schema:#}\n");
+        if std::env::var_os("SEAWALL_CASES").is_some_and(|value| value == "write") {
+            std::fs::write(&stored, &schema).unwrap();
+        }
+        assert!(std::fs::read_to_string(&stored).unwrap() == schema, "run this test with `SEAWALL_CASES=write`");
+    }
 }

@@ -1,0 +1,338 @@
+//! The narrowest rules for what was asked for and denied since no rule matched.
+//!
+//! Invariant: nothing is suggested that some deny is about, and each request that is left out has a reason. A group of
+//! hosts takes the place of its names only where enough of them were asked for, and no deny is about the group.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::decide::{Case, Judge, Ruling};
+use super::membership::{Memberships, Teams};
+use super::observation::{Recorded, Refusal};
+use super::requests::{Cell, Requests};
+use super::{Asked, Subject};
+use crate::access::{Host, Request, Role};
+use crate::model::{Decision, DesiredPolicy, Policy, Resources};
+
+/// What to look at.
+#[derive(Clone, Copy, Debug)]
+pub struct Input<'a> {
+    /// The records.
+    pub requests: &'a Requests,
+    /// The declared policies.
+    pub declared: &'a [DesiredPolicy],
+    /// Who belongs to which teams, by what scopes say.
+    pub memberships: &'a Memberships,
+    /// How many users must have asked.
+    pub min_users: usize,
+    /// How often must have been asked.
+    pub min_count: u64,
+    /// How many names of one registrable domain make a group.
+    pub min_names: usize,
+}
+
+/// What is suggested.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Suggestion {
+    /// New policies, by domain and teams.
+    pub policies: Vec<Suggested>,
+    /// Requests that are left out, with why and how often.
+    pub left_out: Vec<(String, &'static str, u64)>,
+}
+
+/// A new policy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Suggested {
+    /// `NetworkPolicy` or `FilesystemPolicy`.
+    pub kind: &'static str,
+    /// A name that no declared policy has.
+    pub name: String,
+    /// The teams that asked; empty for the whole organization.
+    pub teams: Vec<String>,
+    /// The rules, sorted.
+    pub rules: Vec<SuggestedRule>,
+}
+
+/// A new rule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SuggestedRule {
+    /// Unique in the policy.
+    pub name: String,
+    /// The action.
+    pub action: String,
+    /// What it is allowed on.
+    pub target: Target,
+    /// How often it was asked for.
+    pub count: u64,
+    /// By how many users.
+    pub users: usize,
+    /// The names that a group stands for.
+    pub names: Vec<String>,
+}
+
+/// What a rule is about.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Target {
+    /// A resource as it is written.
+    Plain(String),
+    /// Host, port and path of a request.
+    Http(String, u16, String),
+}
+
+/// What was asked for by some users: how often, and who.
+#[derive(Clone, Debug, Default)]
+struct Wanted {
+    count: u64,
+    users: BTreeSet<usize>,
+}
+
+/// What tells rules apart: kind, teams, action, and what is asked for.
+type Key = (&'static str, Vec<String>, String, Target);
+
+/// Suggests rules.
+#[must_use]
+pub fn suggest(input: Input<'_>) -> Suggestion {
+    let Input { requests, declared, memberships, min_users, min_count, .. } = input;
+    let policies: Vec<Policy> = declared.iter().map(|one| one.policy.clone()).collect();
+    let judge = Judge::new(&policies);
+    let mut wanted: BTreeMap<Key, Wanted> = BTreeMap::new();
+    let mut left_out: BTreeMap<(String, &'static str), u64> = BTreeMap::new();
+    for (asked, cells) in requests.by_request() {
+        let denied: Vec<&Cell> =
+            cells.iter().filter(|cell| matches!(cell.recorded, Recorded::Deny(_) | Recorded::Approval(_))).collect();
+        if denied.is_empty() {
+            continue;
+        }
+        let count = denied.iter().map(|cell| cell.count).sum();
+        let case = judge.case(asked);
+        let mut leave = |why: &'static str, count: u64| {
+            *left_out.entry((asked.text.clone(), why)).or_default() += count;
+        };
+        let (kind, action, target) = match written(asked) {
+            Ok(written) => written,
+            Err(why) => {
+                leave(why, count);
+                continue;
+            }
+        };
+        if is_denied(&case) {
+            leave("a deny is about it", count);
+            continue;
+        }
+        let mut askers: Vec<&Cell> = Vec::new();
+        for cell in denied {
+            let teams = memberships.of(requests.users.get(cell.user).map_or("", String::as_str));
+            match (cell.recorded, judge.rule(&case, &teams)) {
+                (Recorded::Deny(Refusal::Local), _) => leave("a rule of the machine or of a kit denied it", cell.count),
+                (Recorded::Deny(Refusal::Rule), _) => leave("a rule denied it when it was recorded", cell.count),
+                (Recorded::Approval(_), _) => leave("a person was asked", cell.count),
+                (_, Ruling::Known(Decision::Allow)) => leave("the documents allow it by now", cell.count),
+                (_, Ruling::Unknown(gap)) => leave(gap.phrase(), cell.count),
+                (_, Ruling::Known(Decision::Deny)) => askers.push(cell),
+            }
+        }
+        let users: BTreeSet<usize> = askers.iter().map(|cell| cell.user).filter(|user| *user > 0).collect();
+        let count: u64 = askers.iter().map(|cell| cell.count).sum();
+        if askers.is_empty() {
+            continue;
+        }
+        if users.len() < min_users || count < min_count {
+            leave("too few asked for it", count);
+            continue;
+        }
+        let own = wanted.entry((kind, scope(&input, &askers), action, target)).or_default();
+        own.count += count;
+        own.users.extend(users);
+    }
+    let rules = grouped(&input, wanted);
+    let mut suggestion = Suggestion { policies: Vec::new(), left_out: Vec::new() };
+    let names: BTreeSet<&str> = declared.iter().map(|one| one.policy.name.as_str()).collect();
+    for ((kind, teams), mut rules) in rules {
+        let what = if kind == "NetworkPolicy" { "network" } else { "mounts" };
+        let whom = if teams.is_empty() { String::new() } else { format!(" for {}", teams.join(" and ")) };
+        let plain = format!("Suggested from records: {what}{whom}");
+        let numbered = (2..).map(|number| format!("{plain} ({number})"));
+        let name = [plain.clone()].into_iter().chain(numbered).find(|name| !names.contains(name.as_str()));
+        name_rules(&mut rules);
+        suggestion.policies.push(Suggested { kind, name: name.unwrap_or(plain), teams, rules });
+    }
+    suggestion.left_out = left_out.into_iter().map(|((request, why), count)| (request, why, count)).collect();
+    suggestion
+}
+
+/// A request as the kind of policy, the action and the target that allow just it.
+fn written(asked: &Asked) -> Result<(&'static str, String, Target), &'static str> {
+    let request = match &asked.subject {
+        Subject::One(request) => request,
+        Subject::EitherMode(_) => return Err("it is not recorded whether the mount was for reading or writing"),
+        Subject::Mcp(_) => return Err("what MCP policies look at is not recorded"),
+        Subject::Unreadable => return Err("it is in a form that no rule can have"),
+    };
+    let host = |host: &Host| match host {
+        // How the service reads an IPv6 address is not documented.
+        Host::Address(address) if address.is_ipv6() => Err("no documented rule is about an IPv6 address"),
+        host @ (Host::Name(..) | Host::Address(_)) => Ok(host.to_string()),
+    };
+    match request {
+        Request::Connect { udp, host: own, port } => {
+            let action = if *udp { "connect:udp" } else { "connect:tcp" };
+            Ok(("NetworkPolicy", action.to_owned(), Target::Plain(format!("{}:{port}", host(own)?))))
+        }
+        Request::Http { host: Host::Address(_), .. } => Err("no documented HTTP rule is about an address"),
+        Request::Http { method, host: own, port, path } => {
+            if path.contains(['*', '?', '[', '%']) {
+                return Err("its path cannot be written as a pattern of its own");
+            }
+            Ok(("NetworkPolicy", format!("request:{method}"), Target::Http(host(own)?, *port, path.clone())))
+        }
+        Request::Folder { write, .. } => {
+            let path = asked.text.split_once(' ').map_or("", |(_, path)| path).to_owned();
+            if path.contains(['*', '?', '[']) {
+                return Err("its path cannot be written as a pattern of its own");
+            }
+            Ok(("FilesystemPolicy", if *write { "write" } else { "read" }.to_owned(), Target::Plain(path)))
+        }
+        Request::Mcp(_) => Err("what MCP policies look at is not recorded"),
+    }
+}
+
+/// Whether a deny is about a request at all, whoever it is for. One for addresses is about a name at some addresses only,
+/// where an allow of the name leaves it unasked.
+fn is_denied(case: &Case) -> bool {
+    let Case::Questions(questions) = case else { return false };
+    questions.iter().any(|(_, question)| {
+        let single = question.points().count() == 1;
+        let mut matches = question.points().flat_map(|point| point.matches());
+        matches.any(|one| one.decision == Decision::Deny && (one.role != Role::Address || single))
+    })
+}
+
+/// The fewest teams that all askers are members of one of; none where somebody's are unknown, or are none.
+fn scope(input: &Input<'_>, askers: &[&Cell]) -> Vec<String> {
+    let users: BTreeSet<usize> = askers.iter().map(|cell| cell.user).collect();
+    let mut left: Vec<BTreeSet<String>> = Vec::new();
+    for user in users {
+        match input.memberships.of(input.requests.users.get(user).map_or("", String::as_str)) {
+            Teams::Known(teams) if !teams.is_empty() => left.push(teams),
+            Teams::Known(_) | Teams::Unknown => return Vec::new(),
+        }
+    }
+    let mut chosen = BTreeSet::new();
+    while !left.is_empty() {
+        let mut reach: BTreeMap<&str, usize> = BTreeMap::new();
+        for team in left.iter().flatten() {
+            *reach.entry(team).or_default() += 1;
+        }
+        let best = reach.iter().max_by_key(|(team, count)| (**count, std::cmp::Reverse(**team)));
+        let Some(best) = best.map(|(team, _)| (*team).to_owned()) else { break };
+        left.retain(|teams| !teams.contains(&best));
+        chosen.insert(best);
+    }
+    chosen.into_iter().collect()
+}
+
+/// The rules by kind and teams, with hosts of one domain put together where enough names were asked for.
+fn grouped(
+    input: &Input<'_>,
+    wanted: BTreeMap<Key, Wanted>,
+) -> BTreeMap<(&'static str, Vec<String>), Vec<SuggestedRule>> {
+    type Group = (Vec<String>, String, String, String);
+    let mut groups: BTreeMap<Group, Vec<(String, Wanted)>> = BTreeMap::new();
+    let mut rules: BTreeMap<(&'static str, Vec<String>), Vec<SuggestedRule>> = BTreeMap::new();
+    let rule = |action: String, target: Target, own: Wanted, names: Vec<String>| SuggestedRule {
+        name: String::new(),
+        action,
+        target,
+        count: own.count,
+        users: own.users.len(),
+        names,
+    };
+    for ((kind, teams, action, target), own) in wanted {
+        let domain = match &target {
+            Target::Plain(resource) if action.starts_with("connect:") => registrable(resource),
+            Target::Plain(_) | Target::Http(..) => None,
+        };
+        match domain {
+            Some((domain, port)) => {
+                let name = match &target {
+                    Target::Plain(resource) => resource.clone(),
+                    Target::Http(host, ..) => host.clone(),
+                };
+                groups.entry((teams, action, domain, port)).or_default().push((name, own));
+            }
+            None => rules.entry((kind, teams)).or_default().push(rule(action, target, own, Vec::new())),
+        }
+    }
+    for ((teams, action, domain, port), members) in groups {
+        let own = rules.entry(("NetworkPolicy", teams)).or_default();
+        let below = |name: &str| name.strip_suffix(&format!(".{domain}:{port}")).map(str::to_owned);
+        let (inside, rest): (Vec<_>, Vec<_>) = members.into_iter().partition(|(name, _)| below(name).is_some());
+        let group = inside.len() >= input.min_names && !is_about(input.declared, &domain);
+        if group {
+            let deep = inside.iter().any(|(name, _)| below(name).is_some_and(|label| label.contains('.')));
+            let mut all = Wanted::default();
+            let mut names = Vec::new();
+            for (name, one) in inside {
+                all.count += one.count;
+                all.users.extend(one.users);
+                names.push(name);
+            }
+            let star = if deep { "**" } else { "*" };
+            own.push(rule(action.clone(), Target::Plain(format!("{star}.{domain}:{port}")), all, names));
+        } else {
+            own.extend(
+                inside.into_iter().map(|(name, one)| rule(action.clone(), Target::Plain(name), one, Vec::new())),
+            );
+        }
+        own.extend(rest.into_iter().map(|(name, one)| rule(action.clone(), Target::Plain(name), one, Vec::new())));
+    }
+    for rules in rules.values_mut() {
+        rules.sort_by(|one, other| (&one.action, &one.target).cmp(&(&other.action, &other.target)));
+    }
+    rules
+}
+
+/// The registrable domain of `HOST:PORT`, where the host is a name below one.
+fn registrable(resource: &str) -> Option<(String, String)> {
+    let (host, port) = resource.rsplit_once(':')?;
+    if host.parse::<std::net::IpAddr>().is_ok() {
+        return None;
+    }
+    let domain = psl::domain_str(host)?;
+    Some((domain.to_owned(), port.to_owned()))
+}
+
+/// Whether some deny names a host in a domain, or a pattern that may reach into it.
+fn is_about(declared: &[DesiredPolicy], domain: &str) -> bool {
+    let mut denies = declared.iter().flat_map(|one| one.policy.rules()).filter(|rule| rule.decision == Decision::Deny);
+    denies.any(|rule| {
+        let hosts: Vec<&str> = match &rule.resources {
+            Resources::Plain(resources) => resources.iter().map(String::as_str).collect(),
+            Resources::Http(targets) => targets.iter().map(|target| target.host.as_str()).collect(),
+        };
+        hosts.iter().any(|host| {
+            let host = host.split(':').next().unwrap_or_default().to_lowercase();
+            let bare = host.trim_start_matches("**.").trim_start_matches("*.");
+            bare.contains('*')
+                || bare == domain
+                || bare.ends_with(&format!(".{domain}"))
+                || domain.ends_with(&format!(".{bare}"))
+        })
+    })
+}
+
+fn name_rules(rules: &mut [SuggestedRule]) {
+    let mut known: BTreeSet<String> = BTreeSet::new();
+    for rule in rules {
+        let target = match &rule.target {
+            Target::Plain(resource) => resource.clone(),
+            Target::Http(host, port, path) => format!("{host}:{port}{path}"),
+        };
+        let verb = rule.action.replace("connect:", "").replace("request:", "");
+        // Names have a limit that hosts and paths may pass.
+        let plain: String = format!("{verb} {target}").chars().take(100).collect();
+        let numbered = (2..).map(|number| format!("{plain} ({number})"));
+        let name = [plain.clone()].into_iter().chain(numbered).find(|name| !known.contains(name)).unwrap_or(plain);
+        known.insert(name.clone());
+        rule.name = name;
+    }
+}
