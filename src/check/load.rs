@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::declarations::Declarations;
-use super::orgs;
+use super::{orgs, protected};
 use crate::diagnostic::{Diagnostic, FileId, Files, Findings, Label, Overlay, Severity};
 use crate::document::{self, Body, Document, Test, Workspace as Settings};
 use crate::model::Desired;
@@ -130,6 +130,12 @@ fn read_workspace(
     let declarations = Declarations::new(root, &read, files, findings);
     declarations.examine(Some((&settings, emptiness)), &read, files, findings);
     let (desired, tests) = declarations.into_desired(files);
+    // What could not be read may be what is missing.
+    if !has_errors(findings)
+        && let Some(document) = read.first().and_then(|own| own.documents.first())
+    {
+        protected::look(document, &settings, &desired, findings);
+    }
     Some((settings, desired, tests))
 }
 

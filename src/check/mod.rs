@@ -30,6 +30,7 @@ mod mounts;
 mod names;
 mod orgs;
 mod ownership;
+mod protected;
 mod reading;
 mod silence;
 mod sites;
@@ -45,6 +46,7 @@ use crate::document::{Declared, DeclaredAgent, Test, Workspace as Settings};
 use crate::source::parallel;
 
 pub use load::{Emptiness, Loaded, check_files, files, load, load_into, load_over, read_settings};
+pub use protected::UNKNOWN_PROTECTED;
 pub use table::TABLE;
 
 /// A kind of finding, with its documentation.

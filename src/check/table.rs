@@ -3,7 +3,7 @@
 use super::{
     Check, address_deny, agent_pairs, agents, broad_allow, covered_rule, denied_allow, filesystem_path, gaps, host,
     http_allow, http_path, idle_deny, layers, limits, local_host, look_alike, mcp, metadata, mounts, names, orgs,
-    ownership, reading, skipped, teams, wildcard,
+    ownership, protected, reading, skipped, teams, wildcard,
 };
 
 /// All checks in groups, in the order of the documentation.
@@ -11,6 +11,7 @@ pub static TABLE: &[&[Check]] = &[
     reading::CHECKS,
     names::CHECKS,
     ownership::CHECKS,
+    protected::CHECKS,
     layers::CHECKS,
     limits::CHECKS,
     host::CHECKS,

@@ -9,6 +9,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use tokio::sync::watch;
 
 use super::connect::Shared;
+use super::guards_from::Base;
 use super::organizations::{OF_NO_ORGANIZATION, Planned, about, plan_each, worst};
 use super::planning::{Services, State, Stricter, Workspace, read};
 use super::progress::Progress;
@@ -18,6 +19,7 @@ use crate::document::{Docker, Vijil};
 use crate::execute::{Approved, Outcome, execute, execute_agents};
 use crate::model::Desired;
 use crate::plan::guard::Guard;
+use crate::plan::saved::PlanError;
 use crate::plan::{self, Plan, set, stale};
 use crate::render;
 use crate::render::sanitize::line;
@@ -27,6 +29,7 @@ Examples:
   seawall apply                                        # asks before it writes
   seawall apply --yes                                  # in a pipeline
   seawall apply --plan plan.json --yes                 # just what was reviewed, or nothing
+  seawall apply --plan plan.json --guards-from origin/main --yes   # and what the guards of main let pass
   seawall apply --allow max_deletes                    # lifts one guard for this run
 
 Guards: max_deletes, protected, deny_widening, safe_order, service_limits.";
@@ -38,7 +41,7 @@ pub(super) struct Args {
     #[arg(value_name = "PATH")]
     path: Option<PathBuf>,
     /// Apply this saved plan, and nothing else
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["guards_from", "deny_widening"])]
+    #[arg(long, value_name = "FILE", conflicts_with = "deny_widening")]
     plan: Option<PathBuf>,
     /// Do not ask
     #[arg(short, long)]
@@ -145,10 +148,11 @@ async fn saved(
 ) -> Result<Vec<(String, Planned)>, Failure> {
     let file = context.path(file);
     let text = read(&file)?;
-    let plans = set::from_json(&text).map_err(|error| {
+    let no_plan = |error: PlanError| {
         Failure::new(Exit::Refused, format!("`{}`: {error}", file.display())).hint("make a new plan with `plan --out`")
-    })?;
-    for set::Unplanned { org, message: _ } in set::unplanned(&text) {
+    };
+    let plans = set::from_json(&text).map_err(no_plan)?;
+    for set::Unplanned { org, message: _ } in set::unplanned(&text).map_err(no_plan)? {
         context.note(&format!("note: `{}` could not be planned, and nothing is applied there", line(&org)));
     }
     let picked = context.overrides().org.as_ref().filter(|_| plans.len() > 1);
@@ -162,10 +166,14 @@ async fn saved(
         return Err(Failure::new(Exit::Usage, message).hint("name one of its organizations, or apply them all"));
     }
     let path = args.path.as_ref().map(|path| context.path(path));
+    let base = match &args.stricter.guards_from {
+        Some(named) => Some(Base::read(context, &workspace::root(context, path.as_deref())?, named)?),
+        None => None,
+    };
     let mut shared = Shared::among(plans.len());
     let mut named = Vec::new();
     for (name, plan) in plans {
-        let planned = saved_one(context, path.as_deref(), plan, &mut shared, progress).await;
+        let planned = saved_one(context, path.as_deref(), plan, base.as_ref(), &mut shared, progress).await;
         named.push((name, planned));
     }
     Ok(named)
@@ -176,6 +184,7 @@ async fn saved_one(
     context: &Context,
     path: Option<&std::path::Path>,
     plan: Plan,
+    base: Option<&Base>,
     shared: &mut Shared,
     progress: &Arc<Progress>,
 ) -> Planned {
@@ -196,8 +205,15 @@ async fn saved_one(
     let (desired, observer) = (Desired::default(), Some(progress.observer()));
     let connected = Services::connect_beside(context, &root, services, &desired, shared, observer).await?;
     let live = connected.live().await?;
-    match still_fits(&plan, &live) {
-        Ok(()) => Ok((plan.judged_again(live.docker.as_ref(), live.vijil.as_ref()), connected)),
+    let judged = still_fits(&plan, &live).and_then(|()| {
+        let plan = plan.judged_again(live.docker.as_ref(), live.vijil.as_ref());
+        match base {
+            Some(base) => base.judge(context, plan, &live),
+            None => Ok(plan),
+        }
+    });
+    match judged {
+        Ok(plan) => Ok((plan, connected)),
         Err(failure) => {
             connected.close().await;
             Err(failure)

@@ -119,7 +119,7 @@ pub(super) async fn embedded(
 ) -> Result<Running, Failure> {
     let absolute = std::path::absolute(root).unwrap_or_else(|_| root.to_owned());
     if root.join(EMBEDDED).symlink_metadata().is_ok_and(|metadata| metadata.is_dir())
-        && let Some((repository, inside)) = Repository::around(&absolute)
+        && let Some((repository, inside)) = Repository::around(&absolute)?
         && let Some(tracked) = repository.tracked_state(&inside)?
     {
         let message = format!("`{tracked}` is tracked by git, and state of `embedded` is not taken from a commit");

@@ -3,6 +3,8 @@
 //! Invariant: nothing that a proposal's files hold is run or obeyed. `git` runs in the folder that holds `.git`, never in
 //! one below, where files of the proposal could pass for a repository of their own; no hook, no filter and no pathspec
 //! is looked at; a ref is never taken for an option; and a submodule's history, which a proposal may choose, is no base.
+//! Of repositories inside of each other, it is the outer one that holds the files. A name stands for one commit: a
+//! branch, a tag or a remote branch, and where these differ, none of them.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -51,11 +53,37 @@ pub(super) struct Repository {
 
 impl Repository {
     /// The repository around a folder, and the folder's path in it. The path is the one that was walked: a link that the
-    /// proposal holds does not lead to another place of the base.
-    pub(super) fn around(folder: &Path) -> Option<(Self, PathBuf)> {
-        let top = folder.ancestors().find(|folder| folder.join(".git").exists())?;
-        let inside = folder.strip_prefix(top).ok()?.to_owned();
-        Some((Self { top: top.to_owned() }, inside))
+    /// proposal holds does not lead to another place of the base. Where a repository lies in another one that tracks the
+    /// same files, it is the other: somebody put it there, and its history is not that of the files.
+    ///
+    /// # Errors
+    ///
+    /// When `git` cannot be asked, or the folder is in a submodule.
+    pub(super) fn around(folder: &Path) -> Result<Option<(Self, PathBuf)>, Failure> {
+        let tops: Vec<&Path> = folder.ancestors().filter(|folder| folder.join(".git").exists()).collect();
+        let Some((inner, outer)) = tops.split_first() else { return Ok(None) };
+        let mut chosen = *inner;
+        for top in outer.iter().rev() {
+            if (Self { top: (*top).to_owned() }).holds_files_of(inner)? {
+                chosen = top;
+                break;
+            }
+        }
+        let Ok(inside) = folder.strip_prefix(chosen) else { return Ok(None) };
+        Ok(Some((Self { top: chosen.to_owned() }, inside.to_owned())))
+    }
+
+    /// Whether the repository tracks files of a folder that seems to be a repository of its own.
+    fn holds_files_of(&self, inner: &Path) -> Result<bool, Failure> {
+        let Ok(inside) = inner.strip_prefix(&self.top) else { return Ok(false) };
+        let inside = inside.to_string_lossy().replace('\\', "/");
+        let tracked = self.ask(&["ls-files", "--stage", "-z", "--", &inside])?;
+        let mut entries = tracked.split('\0').filter_map(|entry| entry.split_once('\t'));
+        let submodule = |(about, path): (&str, &str)| about.starts_with("160000 ") && path == inside;
+        if entries.clone().any(submodule) {
+            return Err(in_a_submodule());
+        }
+        Ok(entries.next().is_some())
     }
 
     /// The folder that holds `.git`.
@@ -63,19 +91,92 @@ impl Repository {
         &self.top
     }
 
-    /// The commit that a ref names; `None` when it names none.
+    /// The commit that a name stands for: a branch, a tag, a remote branch, a whole ref, a hash, or `HEAD`, each with
+    /// `~` and `^` behind it; `None` when it names none.
     ///
     /// # Errors
     ///
-    /// When `git` cannot be asked, or the repository is a submodule.
-    pub(super) fn commit(&self, reference: &str) -> Result<Option<String>, Failure> {
+    /// When `git` cannot be asked, the repository is a submodule, or the name stands for several commits.
+    pub(super) fn commit(&self, name: &str) -> Result<Option<String>, Failure> {
         let around = self.ask(&["rev-parse", "--show-superproject-working-tree"])?;
         if !around.is_empty() {
-            let failure = Failure::new(Exit::Usage, "the workspace is in a submodule, whose history is no base");
-            return Err(failure.hint("name a folder that holds the base"));
+            return Err(in_a_submodule());
         }
-        let commit = format!("{reference}^{{commit}}");
-        let output = self.run(&["rev-parse", "--verify", "--quiet", &commit])?;
+        let (name, ancestry) = name.split_at(name.find(['~', '^']).unwrap_or(name.len()));
+        let odd = |character: char| character.is_whitespace() || "*?[\\:{".contains(character);
+        if name.is_empty()
+            || name.contains(odd)
+            || !ancestry.chars().all(|one| one.is_ascii_digit() || "~^".contains(one))
+        {
+            return Ok(None);
+        }
+        match self.object(name)? {
+            Some(object) => self.peeled(&format!("{object}{ancestry}")),
+            None => Ok(None),
+        }
+    }
+
+    /// The object that a name stands for, as a hash or as what `git` cannot take for anything else.
+    fn object(&self, name: &str) -> Result<Option<String>, Failure> {
+        let is_hash = name.bytes().all(|byte| byte.is_ascii_hexdigit());
+        if is_hash && matches!(name.len(), 40 | 64) {
+            return Ok(Some(name.to_owned()));
+        }
+        if matches!(name, "HEAD" | "FETCH_HEAD" | "ORIG_HEAD" | "MERGE_HEAD") {
+            let file = self.ask(&["rev-parse", "--git-path", name])?;
+            return Ok(self.top.join(file).is_file().then(|| name.to_owned()));
+        }
+        let own = |prefix: &str| format!("{prefix}{name}");
+        let head = format!("refs/remotes/{name}/HEAD");
+        let wanted = [own("refs/heads/"), own("refs/tags/"), own("refs/remotes/"), head, own("refs/"), name.to_owned()];
+        let elsewhere = format!("refs/remotes/*/{name}");
+        let mut arguments = vec!["for-each-ref", "--format=%(objectname) %(refname)", "--"];
+        arguments.extend(wanted.iter().chain([&elsewhere]).map(String::as_str));
+        let listed = self.ask(&arguments)?;
+        let listed: Vec<(&str, &str)> = listed.lines().filter_map(|line| line.split_once(' ')).collect();
+        let found = |reference: &str| listed.iter().find(|(_, listed)| *listed == reference).copied();
+        if name.starts_with("refs/") {
+            return Ok(found(name).map(|(object, _)| object.to_owned()));
+        }
+        let [branch, tag, remote, head, bare, _] = &wanted;
+        let spelt_out = ["heads/", "tags/", "remotes/"].iter().any(|kind| name.starts_with(kind));
+        let mut meant: Vec<(&str, &str)> = [branch, remote, head, tag].iter().filter_map(|one| found(one)).collect();
+        meant.extend(found(bare).filter(|_| spelt_out));
+        if let [(_, only)] = meant.as_slice()
+            && *only == tag.as_str()
+        {
+            // A tag passes for the branch of that name where only the branch of a remote is there.
+            let is_remote =
+                |(_, listed): &&(&str, &str)| listed.starts_with("refs/remotes/") && listed.ends_with(&own("/"));
+            meant.extend(listed.iter().find(is_remote));
+        }
+        let mut commits = Vec::new();
+        for (object, reference) in meant {
+            if let Some(commit) = self.peeled(object)? {
+                commits.push((commit, reference));
+            }
+        }
+        match (commits.as_slice(), found(bare)) {
+            ([], Some((_, odd))) => {
+                let failure =
+                    Failure::new(Exit::Usage, format!("`{name}` is neither a branch nor a tag, but `{odd}` is there"));
+                Err(failure.hint(format!("write `{odd}` if that is meant")))
+            }
+            ([], None) if is_hash && name.len() >= 7 => Ok(Some(name.to_owned())),
+            ([], None) => Ok(None),
+            ([(first, reference), rest @ ..], _) => match rest.iter().find(|(commit, _)| commit != first) {
+                None => Ok(Some(first.clone())),
+                Some((_, other)) => {
+                    let message = format!("`{name}` is ambiguous: `{reference}` and `{other}` are different commits");
+                    Err(Failure::new(Exit::Usage, message)
+                        .hint(format!("write `{reference}`, or the hash of a commit")))
+                }
+            },
+        }
+    }
+
+    fn peeled(&self, object: &str) -> Result<Option<String>, Failure> {
+        let output = self.run(&["rev-parse", "--verify", "--quiet", &format!("{object}^{{commit}}")])?;
         match output.status.code() {
             Some(0) => Ok(Some(String::from_utf8_lossy(&output.stdout).trim().to_owned())),
             Some(1) => Ok(None),
@@ -235,6 +336,11 @@ impl Repository {
 fn is_installed() -> bool {
     let asked = Command::new("git").arg("--version").output();
     !asked.is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
+}
+
+fn in_a_submodule() -> Failure {
+    let failure = Failure::new(Exit::Usage, "the workspace is in a submodule, whose history is no base");
+    failure.hint("name a folder that holds the base")
 }
 
 fn failed(output: &Output) -> Failure {

@@ -1,16 +1,19 @@
 //! `--guards-from REF|DIR`: settings from the version that a proposal is to be merged into.
 //!
 //! Invariant: no file of the proposal is taken for the base. What is a ref is a ref, also when the proposal holds a folder
-//! of that name; and a folder that is part of the proposal's own commit is refused.
+//! of that name; and a folder that is part of the proposal's own commit, or that a link in it leads to, is refused.
 
 use std::path::{Component, Path, PathBuf};
 
 use super::git::Repository;
-use super::planning::read;
+use super::planning::{State, endpoint, read};
+use super::since::checked_out;
 use super::workspace::folder;
-use super::{Context, Exit, Failure};
-use crate::check::read_settings;
-use crate::document::Workspace;
+use super::{Context, Exit, Failure, agents};
+use crate::check::{self, Emptiness, read_settings};
+use crate::document::{Workspace, guards_of};
+use crate::model::Desired;
+use crate::plan::{GuardsFrom, Plan, diff::Ownership, protected};
 use crate::render::diagnostic;
 use crate::source::CONFIG_NAME;
 
@@ -21,6 +24,8 @@ pub(super) struct Base {
     pub(super) from: String,
     /// `None` when the workspace is not there.
     pub(super) settings: Option<Workspace>,
+    /// What its documents declare; `None` where they cannot be read.
+    pub(super) desired: Option<Desired>,
 }
 
 impl Base {
@@ -39,7 +44,7 @@ impl Base {
             Some(config) => folder(context).join(config),
             None => root.join(CONFIG_NAME),
         };
-        let around = Repository::around(&root);
+        let around = Repository::around(&root)?;
         let path = Path::new(named);
         let written_as_folder = path.is_absolute()
             || matches!(path.components().next(), Some(Component::CurDir | Component::ParentDir))
@@ -48,35 +53,101 @@ impl Base {
             Some((repository, _)) if !written_as_folder => repository.commit(named)?,
             Some(_) | None => None,
         };
-        let found = match (&around, commit) {
-            (Some((repository, _)), Some(commit)) => {
+        let (found, desired) = match (&around, commit) {
+            (Some((repository, inside_root)), Some(commit)) => {
                 let inside = config.strip_prefix(repository.top()).map_err(|_| {
                     Failure::new(Exit::Usage, format!("`{}` is not in the repository", config.display()))
                         .hint("name a folder that holds the base")
                 })?;
                 let text = repository.file(&commit, inside)?;
-                text.map(|text| (format!("{named}:{}", inside.display()), text))
+                let desired = checked_out(repository, inside_root, &commit).ok().and_then(|copy| {
+                    let own = config.strip_prefix(&root);
+                    declared(copy.path(), &own.map_or_else(|_| config.clone(), |own| copy.path().join(own)))
+                });
+                (text.map(|text| (format!("{named}:{}", inside.display()), text)), desired)
             }
-            _ => from_folder(&context.path(path), &root, around.as_ref(), &config, named)?,
+            _ => {
+                let file = from_folder(&folder(context).join(path), &root, around.as_ref(), &config, named)?;
+                let desired = file.as_ref().and_then(|file| declared(file.parent()?, file));
+                let text = file.map(|file| Ok::<_, Failure>((file.to_string_lossy().replace('\\', "/"), read(&file)?)));
+                (text.transpose()?, desired)
+            }
         };
         let settings = found.map(|(name, text)| parse(context, &name, &text)).transpose()?;
-        Ok(Self { from: named.to_owned(), settings })
+        Ok(Self { from: named.to_owned(), settings, desired })
+    }
+
+    /// A saved plan, judged by the guards of the base too: both those and its own have to let it pass.
+    ///
+    /// # Errors
+    ///
+    /// When the base is for another organization or another service than the plan.
+    pub(super) fn judge(&self, context: &Context, plan: Plan, live: &State) -> Result<Plan, Failure> {
+        let settings = self.settings.as_ref();
+        if let Some((planned, base)) = settings.and_then(|settings| elsewhere(context, settings, &plan)) {
+            let message = format!("the plan is for `{planned}`, and `{}` is for `{base}`", self.from);
+            return Err(Failure::new(Exit::Refused, message).hint("make a new plan, and have it reviewed"));
+        }
+        let mut guards = guards_of(settings);
+        guards.protected =
+            protected::followed(&guards.protected, self.desired.as_slice().iter().collect::<Vec<_>>().as_slice());
+        let ownership = settings.and_then(|settings| settings.docker.as_ref()).map(Ownership::from);
+        let from = GuardsFrom { from: self.from.clone(), found: settings.is_some(), changed: Vec::new() };
+        Ok(plan.judged_also(&guards, ownership.as_ref(), &from, live.docker.as_ref(), live.vijil.as_ref()))
     }
 }
 
-/// The name and the text of the settings in a folder.
+/// Where a plan goes, and where the settings say that it goes, if these differ.
+fn elsewhere(context: &Context, settings: &Workspace, plan: &Plan) -> Option<(String, String)> {
+    if let (Some(docker), Some(target)) = (&settings.docker, &plan.target) {
+        let orgs: Vec<&String> = docker.org.iter().chain(docker.orgs.iter().flatten()).collect();
+        if context.overrides().org.is_none() && !orgs.is_empty() && !orgs.contains(&&target.org) {
+            return Some((target.org.clone(), orgs.into_iter().cloned().collect::<Vec<_>>().join("`, `")));
+        }
+        let base = endpoint(context, docker);
+        if base != target.endpoint {
+            return Some((target.endpoint.clone(), base));
+        }
+    }
+    if let (Some(vijil), Some(agents)) = (&settings.vijil, &plan.agents) {
+        let base = agents::named_endpoint(context, vijil);
+        if base != agents.target.endpoint {
+            return Some((agents.target.endpoint.clone(), base));
+        }
+    }
+    None
+}
+
+/// What the documents of a workspace declare. Where something is wrong with them, that is for the base to mend, and no
+/// reason to stop a proposal that may do so.
+fn declared(root: &Path, config: &Path) -> Option<Desired> {
+    check::load(root, Some(config), Emptiness::Refused).ok().map(|loaded| loaded.desired)
+}
+
+/// The settings in a folder.
 fn from_folder(
     base: &Path,
     root: &Path,
     around: Option<&(Repository, PathBuf)>,
     config: &Path,
     named: &str,
-) -> Result<Option<(String, String)>, Failure> {
+) -> Result<Option<PathBuf>, Failure> {
     if !base.is_dir() {
         return Err(unknown(named));
     }
     let own = || Failure::new(Exit::Usage, format!("`{named}` belongs to what is proposed"));
     let own = || own().hint("name a ref of the base branch, or a folder with a checkout of it");
+    let top = around.map_or(root, |(repository, _)| repository.top());
+    let proposed = |link: &Path| {
+        let folder = link.parent().and_then(|parent| parent.canonicalize().ok());
+        [top, root].iter().any(|top| {
+            folder.as_ref().is_some_and(|folder| top.canonicalize().is_ok_and(|top| folder.starts_with(top)))
+        })
+    };
+    if base.ancestors().filter(|part| part.is_symlink()).any(proposed) {
+        let failure = Failure::new(Exit::Usage, format!("`{named}` leads through a link of what is proposed"));
+        return Err(failure.hint("name a ref of the base branch, or a folder with a checkout of it"));
+    }
     let same = base.canonicalize().is_ok_and(|base| root.canonicalize().is_ok_and(|root| base == root));
     if same || around.map_or(Ok(false), |(repository, _)| repository.tracks(base))? {
         return Err(own());
@@ -85,10 +156,11 @@ fn from_folder(
     // A checkout of the repository holds the workspace where this one does.
     let inside = around.map(|(_, inside)| base.join(inside).join(file)).filter(|file| file.is_file());
     let file = inside.unwrap_or_else(|| base.join(file));
-    if !file.is_file() {
-        return Ok(None);
+    if let Some(link) = file.ancestors().take_while(|part| *part != base).find(|part| part.is_symlink()) {
+        let failure = Failure::new(Exit::Usage, format!("`{}` is a link, and no part of the base", link.display()));
+        return Err(failure.hint("name a ref of the base branch, or a folder with a checkout of it"));
     }
-    Ok(Some((file.to_string_lossy().replace('\\', "/"), read(&file)?)))
+    Ok(file.is_file().then_some(file))
 }
 
 fn parse(context: &Context, name: &str, text: &str) -> Result<Workspace, Failure> {

@@ -8,11 +8,12 @@ use super::guards_from::Base;
 use super::watch::watched;
 use super::{Connected, Context, Exit, Failure, organization, organizations, workspace};
 use crate::check::{Emptiness, Loaded};
-use crate::diagnostic::Findings;
+use crate::diagnostic::{Findings, nearest};
 use crate::document::{Docker, Ownership, Vijil, settings_for};
 use crate::model::{Desired, Live, LiveAgents, is_for};
 use crate::plan::agents::AgentError;
-use crate::plan::{self, GuardsFrom, Plan, diff, teams};
+use crate::plan::guard::Guard;
+use crate::plan::{self, GuardsFrom, Plan, diff, protected, teams};
 use crate::service::docker::{ENDPOINT, Snapshot};
 use crate::service::http::Observer;
 use crate::source::disk::{self, FileError};
@@ -22,7 +23,7 @@ use crate::source::disk::{self, FileError};
 pub(super) struct Stricter {
     /// Take guards and settings from this git ref, or from a folder that holds it, instead of from what is proposed
     #[arg(long, value_name = "REF|DIR")]
-    guards_from: Option<String>,
+    pub(super) guards_from: Option<String>,
     /// Refuse a plan that gives any audience new access, whatever the settings say
     #[arg(long)]
     deny_widening: bool,
@@ -36,6 +37,27 @@ pub(super) struct Workspace {
     pub(super) vijil: Option<Vijil>,
     /// Where the settings come from, when they are not the workspace's own.
     guards_from: Option<GuardsFrom>,
+    /// Protected policies that are not where they should be.
+    missing: Missing,
+}
+
+/// Protected policies that the documents do not declare.
+#[derive(Clone, Debug, Default)]
+struct Missing {
+    /// Names that the settings protect and no document declares: an error, unless such a policy is live.
+    unknown: Vec<String>,
+    /// The policy whose name is nearest to one of them.
+    nearest: Option<String>,
+    /// What the base declares and the documents no longer do.
+    given_up: Vec<GivenUp>,
+}
+
+/// A protected policy that only the base declares.
+#[derive(Clone, Debug)]
+struct GivenUp {
+    name: String,
+    /// For whom; `None` for a policy for agents.
+    orgs: Option<Vec<String>>,
 }
 
 /// The services of a workspace or of a saved plan, to be read.
@@ -127,9 +149,11 @@ impl Workspace {
     /// it does not have.
     pub(super) fn load_each(context: &Context, path: Option<&Path>, stricter: &Stricter) -> Result<Vec<Self>, Failure> {
         let mut loaded = workspace::load(context, path, Emptiness::Refused)?;
+        let mut base_declares = None;
         let guards_from = match &stricter.guards_from {
             Some(base) => {
-                let Base { from, settings } = Base::read(context, &loaded.root, base)?;
+                let Base { from, settings, desired } = Base::read(context, &loaded.root, base)?;
+                base_declares = desired;
                 let (held, changed) = settings_for(&loaded.settings, settings.as_ref());
                 loaded.settings = held;
                 Some(GuardsFrom { from, found: settings.is_some(), changed })
@@ -138,7 +162,10 @@ impl Workspace {
         };
         loaded.settings.guards.deny_widening |= stricter.deny_widening;
         has_a_service(&loaded)?;
-        let of_one = |loaded: Loaded| Self::alone(loaded, guards_from.clone());
+        let missing = Missing::new(&loaded, base_declares.as_ref(), guards_from.is_some());
+        let declared: Vec<&Desired> = std::iter::once(&loaded.desired).chain(&base_declares).collect();
+        loaded.settings.guards.protected = protected::followed(&loaded.settings.guards.protected, &declared);
+        let of_one = |loaded: Loaded| Self { missing: missing.clone(), ..Self::alone(loaded, guards_from.clone()) };
         Ok(organizations::each(context, loaded)?.into_iter().map(of_one).collect())
     }
 
@@ -154,7 +181,7 @@ impl Workspace {
 
     fn alone(loaded: Loaded, guards_from: Option<GuardsFrom>) -> Self {
         let (docker, vijil) = (loaded.settings.docker.clone(), loaded.settings.vijil.clone());
-        Self { loaded, docker, vijil, guards_from }
+        Self { loaded, docker, vijil, guards_from, missing: Missing::default() }
     }
 
     /// The same with other documents: what of them is for its organization.
@@ -184,6 +211,7 @@ impl Workspace {
     ///
     /// When a document names a team that the organization does not have, or asks for what cannot be.
     pub(super) fn plan(&self, context: &Context, live: &State) -> Result<Plan, Failure> {
+        self.missing.refuse_unknown(live)?;
         let (plan, impossible) = self.plan_anyhow(context, live)?;
         if impossible.is_empty() {
             return Ok(plan);
@@ -202,7 +230,10 @@ impl Workspace {
     /// When a document names a team that the organization does not have.
     pub(super) fn plan_anyhow(&self, context: &Context, live: &State) -> Result<(Plan, Vec<AgentError>), Failure> {
         let plan = || self.bare_plan(context, live);
-        let (plan, impossible) = watched("telling what changes, and what that means for access,", plan)?;
+        let (mut plan, impossible) = watched("telling what changes, and what that means for access,", plan)?;
+        for name in self.missing.given_up(self) {
+            plan.refuse(Guard::Protected, &format!("no document declares the protected policy `{name}` any more"));
+        }
         Ok((Plan { guards_from: self.guards_from.clone(), ..plan }, impossible))
     }
 
@@ -236,6 +267,53 @@ impl Workspace {
         let exclusive = vijil.ownership == Ownership::Exclusive;
         let (desired, edit_active) = (&self.loaded.desired.agents, vijil.edit_active);
         plan::agents::Input { target, desired, live, exclusive, edit_active, notes }
+    }
+}
+
+impl Missing {
+    fn new(loaded: &Loaded, base: Option<&Desired>, of_base: bool) -> Self {
+        let Loaded { desired, settings, .. } = loaded;
+        let names = &settings.guards.protected;
+        let unknown = || names.iter().filter(|name| !desired.declares(name));
+        let nearest = unknown().find_map(|name| nearest(name, desired.names().map(|(name, _)| name)));
+        let declared: Vec<&Desired> = std::iter::once(desired).chain(base).collect();
+        let followed = protected::followed(names, &declared);
+        let gone = |name: &str| followed.iter().any(|one| one == name) && !desired.declares(name);
+        let docker = base.iter().flat_map(|base| &base.policies);
+        let docker = docker.map(|one| GivenUp { name: one.policy.name.clone(), orgs: Some(one.orgs.clone()) });
+        let agents = base.iter().flat_map(|base| &base.agents);
+        let agents = agents.map(|one| GivenUp { name: one.name.clone(), orgs: None });
+        Self {
+            // A mistake in the base is for the base to mend: it must not stop the proposal that does.
+            unknown: if of_base { Vec::new() } else { unknown().cloned().collect() },
+            nearest: nearest.map(str::to_owned),
+            given_up: docker.chain(agents).filter(|one| gone(&one.name)).collect(),
+        }
+    }
+
+    fn refuse_unknown(&self, live: &State) -> Result<(), Failure> {
+        let docker = live.docker.iter().flat_map(|live| &live.policies).map(|policy| policy.name.as_str());
+        let agents = live.vijil.iter().flat_map(|live| &live.policies).map(|policy| policy.name.as_str());
+        let live: Vec<&str> = docker.chain(agents).collect();
+        let Some(name) = self.unknown.iter().find(|name| !live.contains(&name.as_str())) else { return Ok(()) };
+        let message = format!("`guards.protected` names `{name}`, which no document declares and which is not live");
+        let near = nearest(name, live).or(self.nearest.as_deref());
+        Err(Failure::new(Exit::Invalid, message).hint(match near {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "correct the name in `seawall.yaml`, or remove it".to_owned(),
+        }))
+    }
+
+    /// The names that only the base declares, for this workspace's organization or for agents.
+    fn given_up<'a>(&'a self, workspace: &'a Workspace) -> impl Iterator<Item = &'a str> {
+        let org = workspace.docker.as_ref().map(|docker| docker.org.as_deref());
+        let own = move |one: &&GivenUp| match (&one.orgs, org) {
+            (None, _) => workspace.vijil.is_some(),
+            (Some(orgs), Some(Some(org))) => is_for(orgs, org),
+            (Some(_), Some(None)) => true,
+            (Some(_), None) => false,
+        };
+        self.given_up.iter().filter(own).map(|one| one.name.as_str())
     }
 }
 
@@ -311,7 +389,7 @@ pub(super) fn not_read(path: &Path, error: &FileError) -> Failure {
     }
 }
 
-fn endpoint(context: &Context, docker: &Docker) -> String {
+pub(super) fn endpoint(context: &Context, docker: &Docker) -> String {
     let overridden = context.overrides().docker_endpoint.as_ref().map(|setting| setting.value.clone());
     overridden.or_else(|| docker.endpoint.clone()).unwrap_or_else(|| ENDPOINT.to_owned())
 }

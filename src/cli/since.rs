@@ -92,7 +92,7 @@ impl Since {
 pub(super) fn documents_of(context: &Context, root: &Path, name: &str) -> Result<Option<Loaded>, Failure> {
     let path = context.path(Path::new(name));
     let root = folder(context).join(root);
-    let commit = match Repository::around(&root) {
+    let commit = match Repository::around(&root)? {
         Some((repository, inside)) if may_be_a_commit(name) => {
             repository.commit(name)?.map(|commit| (repository, inside, commit))
         }
@@ -149,7 +149,7 @@ fn may_be_a_commit(name: &str) -> bool {
 /// # Errors
 ///
 /// When it cannot be read, or holds what cannot be read alike from a commit and from a checkout.
-fn checked_out(repository: &Repository, inside: &Path, commit: &str) -> Result<Scratch, Failure> {
+pub(super) fn checked_out(repository: &Repository, inside: &Path, commit: &str) -> Result<Scratch, Failure> {
     let failed = |error: FileError| Failure::new(Exit::Failed, format!("the base cannot be put down: {error}"));
     let scratch = Scratch::new().map_err(failed)?;
     let (mut files, mut links) = (Vec::new(), Vec::new());

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use super::watch::watched;
 use super::{Context, Exit, Failure, output, workspace};
 use crate::check::{self, Emptiness};
-use crate::diagnostic::{Diagnostic, Findings, nearest};
+use crate::diagnostic::{Diagnostic, Findings, Severity, nearest};
 use crate::render::{diagnostic, findings, github, sarif};
 use crate::source::CONFIG_NAME;
 
@@ -83,6 +83,10 @@ pub(super) fn run(context: &Context, Args { paths, explain, format }: &Args) -> 
     if !matches!(format, Format::Human) {
         let folder = workspace::folder(context);
         found.place_at(CONFIG_NAME, &folder.join(CONFIG_NAME));
+    }
+    // A plan sees what is live, and refuses or warns; here, nobody else would say it.
+    for finding in found.diagnostics.iter_mut().filter(|finding| finding.code == check::UNKNOWN_PROTECTED) {
+        finding.severity = Severity::Error;
     }
     found.sort();
     match format {

@@ -26,7 +26,7 @@ pub use agent::{AgentPolicy, AgentRule, Category, ReviewField, RuleType, SEVERIT
 pub use kind::{Body, KINDS, Kind};
 pub use mcp::{DEFAULT_SCHEMA_URL, McpPolicy};
 pub use policy::{FilesystemPolicy, NetworkPolicy, ScopeField};
-pub use proposal::{SettingChange, settings_for};
+pub use proposal::{SettingChange, guards_of, settings_for};
 pub use read::{Document, read};
 pub use resolve::{
     CedarPlace, Declared, DeclaredAgent, ExpectedAccess, Test, declare, declare_agent, declare_test, origin,

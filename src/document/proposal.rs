@@ -34,11 +34,7 @@ pub fn settings_for(proposed: &Workspace, base: Option<&Workspace>) -> (Workspac
     let held = match base {
         Some(base) => base.clone(),
         None => Workspace {
-            guards: Guards {
-                max_deletes: Some(MaxDeletes::Count(0)),
-                deny_widening: true,
-                protected: proposed.guards.protected.clone(),
-            },
+            guards: Guards { protected: proposed.guards.protected.clone(), ..guards_of(None) },
             docker: None,
             vijil: None,
             ..proposed.clone()
@@ -54,6 +50,13 @@ pub fn settings_for(proposed: &Workspace, base: Option<&Workspace>) -> (Workspac
         (None, vijil) => vijil.clone().map(|vijil| Vijil { ownership: Ownership::Declared, ..vijil }),
     };
     (Workspace { include: proposed.include.clone(), docker, vijil, ..held }, changes)
+}
+
+/// The guards of a base; without one, nothing may be deleted or opened.
+#[must_use]
+pub fn guards_of(base: Option<&Workspace>) -> Guards {
+    let strictest = || Guards { max_deletes: Some(MaxDeletes::Count(0)), deny_widening: true, protected: Vec::new() };
+    base.map_or_else(strictest, |base| base.guards.clone())
 }
 
 /// Every setting that matters to whoever reviews, by name; null for one that is not there.

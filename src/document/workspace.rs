@@ -133,7 +133,8 @@ pub struct Guards {
     /// Whether a plan that gives any audience new access is refused.
     #[serde(default)]
     pub deny_widening: bool,
-    /// Names of policies that no plan may delete or empty.
+    /// Names of policies that no plan may delete or empty, and that documents have to declare. A policy that is renamed
+    /// stays protected.
     #[serde(default, deserialize_with = "field::texts")]
     #[schemars(inner(length(min = 1)))]
     pub protected: Vec<String>,

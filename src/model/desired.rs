@@ -31,6 +31,18 @@ pub struct DesiredPolicy {
 }
 
 impl Desired {
+    /// The name of each policy, of either service, with its earlier names.
+    pub fn names(&self) -> impl Iterator<Item = (&str, &[String])> {
+        let docker = self.policies.iter().map(|one| (one.policy.name.as_str(), one.previously.as_slice()));
+        docker.chain(self.agents.iter().map(|one| (one.name.as_str(), one.previously.as_slice())))
+    }
+
+    /// Whether a policy is declared that has, or had, this name.
+    #[must_use]
+    pub fn declares(&self, name: &str) -> bool {
+        self.names().any(|(own, previously)| own == name || previously.iter().any(|earlier| earlier == name))
+    }
+
     /// What is for one organization.
     #[must_use]
     pub fn of_org(&self, org: &str) -> Self {

@@ -3,11 +3,11 @@
 //! Invariant: two answers of the service that mean the same have the same fingerprint, whatever order it chose for
 //! rules, actions, resources or teams; anything else, ids included, changes it.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::model::{LiveBody, LivePolicy, LiveRule, Resources, Rule};
+use crate::model::{Cedar, LiveBody, LivePolicy, LiveRule, PolicyId, Resources, Rule, RuleId, Scope};
 use crate::source::parallel;
 
 use super::shown::ShownRule;
@@ -59,6 +59,43 @@ impl<'a> From<&'a LivePolicy> for Canonical<'a> {
 #[must_use]
 pub fn canonical(policy: &LivePolicy) -> Value {
     serde_json::to_value(Canonical::from(policy)).expect("a policy is JSON")
+}
+
+/// The policy that a canonical form stands for; `None` for what is none.
+#[must_use]
+pub fn read(value: &Value) -> Option<LivePolicy> {
+    #[derive(Deserialize)]
+    struct Policy {
+        id: PolicyId,
+        name: String,
+        scope: Teams,
+        body: Body,
+    }
+    #[derive(Deserialize)]
+    struct Teams {
+        teams: Vec<String>,
+    }
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Body {
+        Allowlist { rules: Vec<OfRule> },
+        Cedar { text: String, schema_url: String },
+    }
+    #[derive(Deserialize)]
+    struct OfRule {
+        id: RuleId,
+        rule: ShownRule,
+    }
+    let Policy { id, name, scope, body } = Policy::deserialize(value).ok()?;
+    let body = match body {
+        Body::Allowlist { rules } => {
+            let rule = |OfRule { id, rule }| LiveRule { id, rule: rule.into() };
+            LiveBody::Allowlist(rules.into_iter().map(rule).collect())
+        }
+        Body::Cedar { text, schema_url } => LiveBody::Cedar(Cedar { text, schema_url }),
+    };
+    let policy = LivePolicy { id, name, scope: Scope::of(scope.teams), body };
+    (canonical(&policy) == *value).then_some(policy)
 }
 
 fn text(policy: &LivePolicy) -> String {
@@ -144,6 +181,11 @@ mod tests {
             json!({"id": id, "name": "ü", "scope": {"teams": ["team"]}, "body": {"rules": rules}})
         };
         assert_eq!(canonical(&policy("p")), shown("p"));
+        assert_eq!(read(&shown("p")).map(|read| canonical(&read)), Some(shown("p")));
+        assert_eq!(
+            read(&json!({"id": "p", "name": "p", "scope": {"teams": []}, "body": {"rules": [], "more": 1}})),
+            None
+        );
         assert_eq!(of_policy(&policy("p")), of(&shown("p")));
         let all = json!({"org": "a\"b", "policies": [shown("p"), shown("q")]});
         assert_eq!(of_live("a\"b", &[policy("q"), policy("p")]), of(&all));

@@ -18,7 +18,7 @@ use super::step::{Change, PolicyTarget, Reason, RuleTarget, Step};
 pub enum Guard {
     /// How much is deleted.
     MaxDeletes,
-    /// Policies that no plan may delete or empty.
+    /// Policies that no plan may delete or empty, and that documents have to declare.
     Protected,
     /// Whether some audience gains access.
     DenyWidening,
@@ -70,6 +70,8 @@ pub struct Judged<'a> {
     pub access: &'a Meaning,
     /// What opens on the way, if something does.
     pub opened: Option<&'a str>,
+    /// Live policies that no document declares, those aside that are left to others.
+    pub undeclared: &'a [String],
 }
 
 /// The most policies of all types that the service takes in an organization. Source: the concepts manual.
@@ -169,6 +171,8 @@ fn protected(names: &[String], judged: &Judged<'_>) -> Judgement {
                 Some(_) => None,
             },
         );
+    let undeclared = judged.undeclared.iter().find(|name| names.contains(name.as_str()));
+    let lost = lost.or_else(|| undeclared.map(|name| format!("no document declares the protected policy `{name}`")));
     match (lost, names.len()) {
         (Some(lost), _) => Err(lost),
         (None, 0) => Ok("no policy is protected".to_owned()),

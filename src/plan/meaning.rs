@@ -79,6 +79,12 @@ impl Meaning {
             && same(uncertain, &other.uncertain)
     }
 
+    /// Every audience that is shown.
+    pub fn audiences(&self) -> impl Iterator<Item = &Audience> {
+        let gains = self.widened.iter().chain(&self.narrowed).chain(&self.uncertain).map(|gain| &gain.audience);
+        gains.chain(self.governed.iter().map(|governed| &governed.audience))
+    }
+
     /// What some audience gains or may gain.
     pub fn gains(&self) -> impl Iterator<Item = &Gain> {
         self.widened.iter().chain(self.uncertain.iter().filter(|gain| gain.widens))

@@ -9,6 +9,7 @@
 pub mod agents;
 mod arrange;
 mod cedar;
+mod coherence;
 pub mod diff;
 mod draft;
 mod effect;
@@ -25,6 +26,7 @@ mod place;
 mod proof;
 #[cfg(test)]
 mod proof_mcp;
+pub mod protected;
 pub mod request;
 pub mod saved;
 mod search;
@@ -49,7 +51,7 @@ use crate::document::{Guards, SettingChange};
 use crate::model::{Desired, Live, LiveAgents, LivePolicy, TeamDirectory};
 use crate::source::parallel;
 
-use self::agents::{AgentPlan, AgentStep};
+use self::agents::AgentPlan;
 use self::diff::Ownership;
 use self::guard::{Guard, Judged, Verdict};
 use self::meaning::Meaning;
@@ -74,7 +76,7 @@ pub struct Plan {
     pub guards: Vec<Verdict>,
     /// What the guards were told, so that they can be judged again where there is no workspace.
     pub guard_settings: Guards,
-    /// The organization's teams, as far as the plan names them.
+    /// The teams that the plan depends on, by id and name: a saved plan is stale once one of them is another.
     pub teams: TeamDirectory,
     /// What the plan was made from.
     pub live: LiveRecord,
@@ -169,7 +171,15 @@ fn judged(Input { target, desired, live, ownership, guards }: Input<'_>) -> Plan
         true => format!("{opened}; the service is full, so that deletions have to come first"),
         false => opened,
     });
-    let judged = Judged { live, after: &after, steps: &steps, access: &access, opened: opened.as_deref() };
+    let undeclared: Vec<String> = diff.unmanaged.iter().filter(|name| !ownership.leaves(name)).cloned().collect();
+    let judged = Judged {
+        live,
+        after: &after,
+        steps: &steps,
+        access: &access,
+        opened: opened.as_deref(),
+        undeclared: &undeclared,
+    };
     Plan {
         guards: guard::judge(guards, &judged),
         guard_settings: guards.clone(),
@@ -178,7 +188,7 @@ fn judged(Input { target, desired, live, ownership, guards }: Input<'_>) -> Plan
         guards_from: None,
         flips: Vec::new(),
         unmanaged: diff.unmanaged.into_iter().map(|policy| Unmanaged { service: Service::Docker, policy }).collect(),
-        teams: named_teams(live, &after),
+        teams: teams::named(live, &steps, &access),
         live: LiveRecord { fingerprint: String::new(), touched: touched(live, &steps) },
         access,
         steps,
@@ -194,18 +204,19 @@ pub fn differences(desired: &Desired, live: &Live, ownership: &Ownership, docume
     let drafts = draft::drafts(&diff).into_iter().filter(|draft| draft.because != Some(step::Reason::TemporaryName));
     let steps: Vec<Step> = drafts.zip(1..).map(|(draft, id)| draft.step(id, 1, &diff)).collect();
     let after = simulate::simulate(live, steps.iter().map(|step| &step.change));
+    let access = meaning_of(live, &after, &steps, &places);
     Plan {
         target: Some(Target { org: live.org.clone(), endpoint: String::new() }),
         guards: Vec::new(),
         guard_settings: Guards::default(),
         flips: Vec::new(),
         unmanaged: Vec::new(),
-        teams: named_teams(live, &after),
+        teams: teams::named(live, &steps, &access),
         live: LiveRecord {
             fingerprint: fingerprint::of_live(&live.org, &live.policies),
             touched: touched(live, &steps),
         },
-        access: meaning_of(live, &after, &steps, &places),
+        access,
         agents: None,
         guards_from: None,
         steps,
@@ -219,10 +230,12 @@ impl Plan {
         self.steps.is_empty() && self.agents.as_ref().is_none_or(|agents| agents.steps.is_empty())
     }
 
-    /// Whether there is nothing to tell: nothing would change, and no setting that guards it either.
+    /// Whether there is nothing to tell: nothing would change, no setting that guards it either, and no guard refuses it.
     #[must_use]
     pub fn is_silent(&self) -> bool {
-        self.is_empty() && self.guards_from.as_ref().is_none_or(|guards| guards.changed.is_empty())
+        self.is_empty()
+            && self.guards.iter().all(|verdict| verdict.ok)
+            && self.guards_from.as_ref().is_none_or(|guards| guards.changed.is_empty())
     }
 
     /// A plan without a Docker side.
@@ -250,7 +263,7 @@ impl Plan {
     pub fn with_agents_anyhow(mut self, input: agents::Input<'_>, guards: &Guards) -> (Self, Vec<agents::AgentError>) {
         let last = self.steps.last().map_or((0, 0), |step| (step.id, step.phase));
         let (agents, errors) = agents::diff::made(input, last.0, last.1);
-        judge_agents(&mut self.guards, guards, input.live, &agents.steps);
+        judge_agents(&mut self.guards, guards, input.live, &agents);
         let left = agents.unmanaged.iter().map(|policy| Unmanaged { service: Service::Vijil, policy: policy.clone() });
         self.unmanaged.extend(left);
         self.agents = Some(agents);
@@ -261,24 +274,67 @@ impl Plan {
     /// the order is safe was judged when it was made.
     #[must_use]
     pub fn judged_again(mut self, live: Option<&Live>, agents: Option<&LiveAgents>) -> Self {
-        let nothing = Live::default();
-        let live = live.unwrap_or(&nothing);
-        let after = simulate::simulate(live, self.steps.iter().map(|step| &step.change));
-        let access = compare(live, &self.steps);
-        let judged = Judged { live, after: &after, steps: &self.steps, access: &access, opened: None };
-        let mut verdicts = guard::judge(&self.guard_settings, &judged);
-        if let (Some(plan), Some(live)) = (&self.agents, agents) {
-            judge_agents(&mut verdicts, &self.guard_settings, live, &plan.steps);
-        }
+        let mut verdicts = self.verdicts(&self.guard_settings, None, live, agents);
         for verdict in &mut verdicts {
             match self.guards.iter().find(|before| before.guard == verdict.guard) {
-                Some(before) if verdict.ok => *verdict = before.clone(),
+                Some(before) if verdict.ok && !before.ok => *verdict = before.clone(),
                 Some(_) => {}
                 None => (verdict.ok, verdict.message) = (false, "the plan does not say".to_owned()),
             }
         }
         self.guards = verdicts;
         self
+    }
+
+    /// The plan with its guards judged by other settings too, on what is live now: it passes a guard only where it passes
+    /// it by both. `ownership` tells which policies are left to others.
+    #[must_use]
+    pub fn judged_also(
+        mut self,
+        guards: &Guards,
+        ownership: Option<&Ownership>,
+        from: &GuardsFrom,
+        live: Option<&Live>,
+        agents: Option<&LiveAgents>,
+    ) -> Self {
+        for verdict in self.verdicts(guards, ownership, live, agents).into_iter().filter(|verdict| !verdict.ok) {
+            self.refuse(verdict.guard, &format!("{} (guards of `{}`)", verdict.message, from.from));
+        }
+        self.guards_from.get_or_insert_with(|| from.clone());
+        self
+    }
+
+    /// Makes a guard refuse the plan, for one more reason.
+    pub fn refuse(&mut self, guard: Guard, why: &str) {
+        for verdict in self.guards.iter_mut().filter(|verdict| verdict.guard == guard) {
+            verdict.message = if verdict.ok { why.to_owned() } else { format!("{}; {why}", verdict.message) };
+            verdict.ok = false;
+        }
+    }
+
+    fn verdicts(
+        &self,
+        guards: &Guards,
+        ownership: Option<&Ownership>,
+        live: Option<&Live>,
+        agents: Option<&LiveAgents>,
+    ) -> Vec<Verdict> {
+        let nothing = Live::default();
+        let live = live.unwrap_or(&nothing);
+        let after = simulate::simulate(live, self.steps.iter().map(|step| &step.change));
+        let access = compare(live, &self.steps);
+        let left = self.unmanaged.iter().filter(|one| one.service == Service::Docker).map(|one| &one.policy);
+        let undeclared: Vec<String> = match ownership {
+            Some(ownership) => left.filter(|name| !ownership.leaves(name)).cloned().collect(),
+            None => Vec::new(),
+        };
+        let (steps, undeclared) = (self.steps.as_slice(), undeclared.as_slice());
+        let judged = Judged { live, after: &after, steps, access: &access, opened: None, undeclared };
+        let mut verdicts = guard::judge(guards, &judged);
+        if let (Some(plan), Some(live)) = (&self.agents, agents) {
+            judge_agents(&mut verdicts, guards, live, plan);
+        }
+        verdicts
     }
 
     /// The guards that refuse the plan, those aside that are lifted.
@@ -294,11 +350,12 @@ pub fn is_left_behind(name: &str) -> bool {
 }
 
 /// What the Vijil side adds to the judgements.
-fn judge_agents(verdicts: &mut [Verdict], guards: &Guards, live: &LiveAgents, steps: &[AgentStep]) {
+fn judge_agents(verdicts: &mut [Verdict], guards: &Guards, live: &LiveAgents, plan: &AgentPlan) {
+    let AgentPlan { steps, unmanaged, .. } = plan;
     for verdict in verdicts {
         let refusal = match verdict.guard {
             Guard::MaxDeletes => agents::guard::max_deletes(guards, live, steps),
-            Guard::Protected => agents::guard::protected(guards, live, steps),
+            Guard::Protected => agents::guard::protected(guards, live, steps, unmanaged),
             Guard::DenyWidening | Guard::SafeOrder | Guard::ServiceLimits => None,
         };
         if let Some(refusal) = refusal {
@@ -322,27 +379,24 @@ fn meaning_of(live: &Live, after: &Live, steps: &[Step], places: &Places<'_>) ->
     Meaning { governed: governed::compare(&old, &new, &live.teams), ..Meaning::of(found, |cause| places.tell(cause)) }
 }
 
-fn named_teams(live: &Live, after: &Live) -> TeamDirectory {
-    let scopes = live.policies.iter().chain(&after.policies).flat_map(|policy| policy.scope.teams());
-    let named: BTreeSet<&str> = scopes.collect();
-    TeamDirectory::new(live.teams.iter().filter(|team| named.contains(team.id.as_str())))
-}
-
 /// The policies that steps touch.
 fn touched(live: &Live, steps: &[Step]) -> Vec<Touched> {
-    let ids: BTreeSet<&str> = steps
-        .iter()
-        .filter_map(|step| match step.change.policy() {
-            Some(PolicyTarget::Existing(id)) => Some(id.0.as_str()),
-            Some(PolicyTarget::Planned(_)) | None => None,
-        })
-        .collect();
+    let ids = existing_ids(steps);
     let touched = live.policies.iter().filter(|policy| ids.contains(policy.id.0.as_str())).collect();
     parallel::map(touched, 4, |policy: &LivePolicy| Touched {
         id: policy.id.0.clone(),
         fingerprint: fingerprint::of_policy(policy),
         was: fingerprint::canonical(policy),
     })
+}
+
+/// The ids of the live policies that steps touch.
+fn existing_ids(steps: &[Step]) -> BTreeSet<&str> {
+    let existing = steps.iter().filter_map(|step| match step.change.policy() {
+        Some(PolicyTarget::Existing(id)) => Some(id.0.as_str()),
+        Some(PolicyTarget::Planned(_)) | None => None,
+    });
+    existing.collect()
 }
 
 /// The names that steps take for policies: what may not be live when the plan is applied, unless it is given up.

@@ -1,9 +1,9 @@
 //! The plan as JSON: what `plan --format json` prints, `plan --out` saves and `apply --plan` reads.
 //!
 //! Invariant: a plan that was saved is read back equal, and a file that says anything but one plan is refused: each
-//! step's request must be the one that its objects ask for.
+//! step's request must be the one that its objects ask for, and the steps must be those that [`coherence`] explains.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -14,6 +14,7 @@ use crate::document::Guards;
 use crate::model::{Fields, Origin, Policy, PolicyId, Rule, RuleId};
 
 use super::agents::{AgentPlan, AgentRecord, AgentRequest, AgentStep, AgentTarget, Subject};
+use super::coherence;
 use super::flips::Flip;
 use super::guard::Verdict;
 use super::meaning::Meaning;
@@ -21,7 +22,7 @@ use super::request::{Method, Segment, request};
 use super::shown::{self, ShownPolicy, ShownRule};
 use super::statements::{self, Statement};
 use super::step::{Change, Head, Object, Op, PolicyTarget, Reason, RuleTarget, Step};
-use super::{GuardsFrom, LiveRecord, Plan, Target, Touched, Unmanaged};
+use super::{GuardsFrom, LiveRecord, Plan, Target, Unmanaged};
 
 /// The version of the format. Keys may be added within it; none is renamed or removed.
 pub const FORMAT_VERSION: u32 = 1;
@@ -103,7 +104,7 @@ pub enum Service {
     Vijil,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 struct StepDocument {
     /// From 1, in order.
     id: usize,
@@ -177,6 +178,15 @@ pub enum PlanError {
     /// A step contradicts itself.
     #[error("step {0} of the plan does not hold together: it was changed after it was saved")]
     Changed(usize),
+    /// The differences of the plan do not explain a step.
+    #[error("step {0} of the plan is not explained by the plan: {1}; it was changed after it was saved")]
+    Unexplained(usize, String),
+    /// What the plan says of something is not so.
+    #[error("the plan was changed after it was saved: {0}")]
+    Wrong(String),
+    /// It is JSON of another shape.
+    #[error("the plan cannot be read: {0}")]
+    Shape(&'static str),
 }
 
 /// The JSON Schema (2020-12) of a plan.
@@ -206,7 +216,10 @@ impl Plan {
     ///
     /// When it is not JSON, not a plan, of another version, or contradicts itself.
     pub fn from_json(text: &str) -> Result<Self, PlanError> {
-        let value: Value = serde_json::from_str(text)?;
+        Self::from_value(serde_json::from_str(text)?)
+    }
+
+    pub(super) fn from_value(value: Value) -> Result<Self, PlanError> {
         let version = value.get("format_version").and_then(Value::as_u64);
         if let Some(version) = version.filter(|version| *version != u64::from(FORMAT_VERSION)) {
             return Err(PlanError::Version(version));
@@ -215,7 +228,7 @@ impl Plan {
         Self::from_document(document)
     }
 
-    fn document(&self) -> PlanDocument {
+    pub(super) fn document(&self) -> PlanDocument {
         let Self { target, steps, unmanaged, access, flips, guards, guard_settings, guards_from, teams, live, agents } =
             self;
         let org = target.as_ref().map_or("", |target| &target.org);
@@ -254,7 +267,7 @@ impl Plan {
             docker,
             vijil,
             steps,
-            summary: _,
+            summary,
             unmanaged,
             access,
             flips,
@@ -265,15 +278,23 @@ impl Plan {
             live,
             checksum: _,
         } = document;
+        if docker.is_none() && vijil.is_none() {
+            return Err(PlanError::Shape("it is for no service"));
+        }
         let org = docker.as_ref().map_or("", |target| &target.org).to_owned();
         let (own, others): (Vec<_>, Vec<_>) = steps.into_iter().partition(|step| step.service == Service::Docker);
         in_order(own.iter().chain(&others))?;
         let steps: Vec<Step> = own.into_iter().map(|step| step.step(&org)).collect::<Result<_, _>>()?;
-        let existing = steps.iter().filter_map(|step| match step.change.policy()? {
-            PolicyTarget::Existing(id) => Some((step.id, id.0.as_str())),
-            PolicyTarget::Planned(_) => None,
-        });
-        all_recorded(existing, &live.touched)?;
+        if docker.is_none() && !(steps.is_empty() && live.touched.is_empty()) {
+            return Err(PlanError::Shape("it has steps for Docker, and no organization"));
+        }
+        let touched = coherence::touched(&live.touched).map_err(not_what_was_live)?;
+        coherence::check(&steps, &touched).map_err(|(step, why)| PlanError::Unexplained(step, why))?;
+        let is_left =
+            |service: Service, name: &str| unmanaged.iter().any(|one| one.service == service && one.policy == name);
+        if let Some(policy) = touched.iter().find(|policy| is_left(Service::Docker, &policy.name)) {
+            return Err(PlanError::Wrong(format!("it says that `{}` is left alone, and changes it", policy.name)));
+        }
         let agents = match (vijil, others.first()) {
             (None, Some(step)) => return Err(PlanError::Changed(step.id)),
             (None, None) => None,
@@ -288,9 +309,15 @@ impl Plan {
                 live,
             }),
         };
+        if let Some(agents) = &agents {
+            super::agents::coherence::check(agents).map_err(|(step, why)| match step {
+                0 => PlanError::Wrong(why),
+                step => PlanError::Unexplained(step, why),
+            })?;
+        }
         let teams = teams.into_iter().map(|(id, name)| crate::model::Team { id, name });
         let teams = crate::model::TeamDirectory::new(teams);
-        Ok(Self {
+        let plan = Self {
             target: docker,
             steps,
             unmanaged,
@@ -302,7 +329,11 @@ impl Plan {
             teams,
             live,
             agents,
-        })
+        };
+        if plan.summary() != summary {
+            return Err(PlanError::Wrong("its summary counts other steps".to_owned()));
+        }
+        Ok(plan)
     }
 
     /// How many calls of each kind.
@@ -337,16 +368,8 @@ fn in_order<'a>(steps: impl Iterator<Item = &'a StepDocument>) -> Result<(), Pla
     Ok(())
 }
 
-/// Each live policy that a step is about is there as it was, under its own fingerprint.
-fn all_recorded<'a>(
-    mut existing: impl Iterator<Item = (usize, &'a str)>,
-    touched: &[Touched],
-) -> Result<(), PlanError> {
-    if touched.iter().any(|touched| super::fingerprint::of(&touched.was) != touched.fingerprint) {
-        return Err(PlanError::Altered);
-    }
-    let recorded: BTreeSet<&str> = touched.iter().map(|touched| touched.id.as_str()).collect();
-    existing.find(|(_, id)| !recorded.contains(id)).map_or(Ok(()), |(step, _)| Err(PlanError::Changed(step)))
+fn not_what_was_live(id: String) -> PlanError {
+    PlanError::Wrong(format!("what it says of the policy `{id}` is not what was live"))
 }
 
 impl PlanDocument {
@@ -441,9 +464,7 @@ impl StepDocument {
             source: self.source.clone(),
             because: self.because,
         };
-        let again = Self::of_agent(&step);
-        let same = again.request == self.request && again.changed == self.changed && again.object == self.object;
-        if same { Ok(step) } else { Err(PlanError::Changed(self.id)) }
+        if Self::of_agent(&step) == self { Ok(step) } else { Err(PlanError::Changed(self.id)) }
     }
 
     fn step(self, org: &str) -> Result<Step, PlanError> {
@@ -456,9 +477,7 @@ impl StepDocument {
             source: self.source.clone(),
             because: self.because,
         };
-        let again = Self::of(org, &step);
-        let same = again.request == self.request && again.changed == self.changed && again.rule == self.rule;
-        if same { Ok(step) } else { Err(PlanError::Changed(self.id)) }
+        if Self::of(org, &step) == self { Ok(step) } else { Err(PlanError::Changed(self.id)) }
     }
 
     fn change(&self) -> Option<Change> {

@@ -49,37 +49,101 @@ pub fn to_json<'a>(plans: impl IntoIterator<Item = &'a Plan>, failed: &[Unplanne
 }
 
 /// The organizations that the plans in a JSON text leave out, since they could not be planned.
-#[must_use]
-pub fn unplanned(text: &str) -> Vec<Unplanned> {
+///
+/// # Errors
+///
+/// When they cannot be read.
+pub fn unplanned(text: &str) -> Result<Vec<Unplanned>, PlanError> {
     #[derive(Deserialize)]
     struct Failed {
         #[serde(default)]
         failed: Vec<Unplanned>,
     }
-    serde_json::from_str(text).map(|Failed { failed }| failed).unwrap_or_default()
+    let Failed { failed } = serde_json::from_str(text)?;
+    Ok(failed)
 }
 
 /// The plans that a JSON text holds: those of a set, or the one that it is.
 ///
 /// # Errors
 ///
-/// As [`Plan::from_json`], for any of them; and when two are for the same.
+/// As [`Plan::from_json`], for any of them; when there is none, when two are for the same, and when the text is neither
+/// a plan nor a set of them.
 pub fn from_json(text: &str) -> Result<Vec<Plan>, PlanError> {
     let value: Value = serde_json::from_str(text)?;
-    let Some(plans) = value.get("plans").and_then(Value::as_array) else { return Ok(vec![Plan::from_json(text)?]) };
-    if let Some(version) = value.get("format_version").and_then(Value::as_u64)
-        && version != u64::from(FORMAT_VERSION)
-    {
-        return Err(PlanError::Version(version));
+    let Value::Object(members) = &value else { return Err(PlanError::Shape("it is not one JSON object")) };
+    let Some(plans) = members.get("plans") else {
+        if members.contains_key("failed") {
+            return Err(PlanError::Shape("it has `failed` without `plans`"));
+        }
+        return Ok(vec![Plan::from_value(value)?]);
+    };
+    match members.get("format_version").and_then(Value::as_u64) {
+        Some(version) if version == u64::from(FORMAT_VERSION) => {}
+        Some(version) => return Err(PlanError::Version(version)),
+        None => return Err(PlanError::Shape("it has no `format_version`")),
     }
+    if ["steps", "live", "checksum"].iter().any(|key| members.contains_key(*key)) {
+        return Err(PlanError::Shape("it is a plan and a set of plans at once"));
+    }
+    let Some(plans) = plans.as_array() else { return Err(PlanError::Shape("its `plans` are not a list")) };
+    if plans.is_empty() {
+        return Err(PlanError::Shape("it holds no plan"));
+    }
+    let failed = unplanned(text)?;
     let mut seen = BTreeSet::new();
     let read = |plan: &Value| {
-        let plan = Plan::from_json(&plan.to_string())?;
+        let plan = Plan::from_value(plan.clone())?;
         let name = plan.target.as_ref().map(|target| target.org.clone());
-        match seen.insert(name) {
-            true => Ok(plan),
-            false => Err(PlanError::Altered),
+        if failed.iter().any(|failed| Some(&failed.org) == name.as_ref()) || !seen.insert(name) {
+            return Err(PlanError::Shape("it says two things of one organization"));
         }
+        Ok(plan)
     };
     plans.iter().map(read).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{from_json, to_json};
+    use crate::plan::{Plan, Target};
+    use serde_json::Value;
+
+    fn plan(org: &str) -> Plan {
+        let plan = Plan::without_docker(&Default::default());
+        Plan { target: Some(Target { org: org.to_owned(), endpoint: "embedded".to_owned() }), ..plan }
+    }
+
+    /// A change of a saved set.
+    type Change = fn(&mut Value);
+
+    #[test]
+    fn a_file_is_one_plan_or_a_set_of_them_and_nothing_between() {
+        let set: Value = serde_json::from_str(&to_json([&plan("a"), &plan("b")], &[])).unwrap();
+        assert_eq!(from_json(&set.to_string()).unwrap(), [plan("a"), plan("b")]);
+        assert_eq!(from_json(&plan("a").to_json()).unwrap(), [plan("a")]);
+        let table: [(Change, &str); 12] = [
+            (|set| set["plans"] = serde_json::json!([]), "it holds no plan"),
+            (|set| *set = serde_json::json!({"plans": []}), "it has no `format_version`"),
+            (|set| set["plans"] = serde_json::json!({}), "are not a list"),
+            (|set| set["plans"] = Value::Null, "are not a list"),
+            (|set| set["plans"] = serde_json::json!([{}]), "missing field"),
+            (|set| set["steps"] = serde_json::json!([]), "a plan and a set of plans at once"),
+            (|set| set["plans"][1] = set["plans"][0].clone(), "two things of one organization"),
+            (|set| set["plans"][1] = set.clone(), "missing field"),
+            (|set| set["failed"] = serde_json::json!([{"org": "a", "message": ""}]), "two things of one organization"),
+            (|set| set["failed"] = "none".into(), "invalid type"),
+            (|set| set["format_version"] = 2.into(), "format version 2"),
+            (|set| *set = set["plans"].clone(), "not one JSON object"),
+        ];
+        for (change, says) in table {
+            let mut changed = set.clone();
+            change(&mut changed);
+            let error = from_json(&changed.to_string()).unwrap_err().to_string();
+            assert!(error.contains(says), "{says}: {error}");
+        }
+        for text in ["", "null", "[]", "{}", "\"plan\"", "{\"failed\": []}"] {
+            assert!(from_json(text).is_err(), "{text}");
+        }
+    }
 }

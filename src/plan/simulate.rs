@@ -16,7 +16,7 @@ pub fn simulate<'a>(live: &Live, changes: impl IntoIterator<Item = &'a Change>) 
     after
 }
 
-fn carry_out(policies: &mut Vec<LivePolicy>, change: &Change) {
+pub(super) fn carry_out(policies: &mut Vec<LivePolicy>, change: &Change) {
     match change {
         Change::CreatePolicy { after } => policies.push(created(after)),
         Change::UpdatePolicy { policy, after, .. } => {
@@ -64,25 +64,25 @@ fn find<'a>(policies: &'a mut [LivePolicy], target: &PolicyTarget) -> Option<&'a
     policies.iter_mut().find(|policy| policy.id == id)
 }
 
-fn policy_id(target: &PolicyTarget) -> PolicyId {
+pub(super) fn policy_id(target: &PolicyTarget) -> PolicyId {
     match target {
         PolicyTarget::Existing(id) => id.clone(),
         PolicyTarget::Planned(name) => planned_policy(name),
     }
 }
 
-fn rule_id(target: &RuleTarget) -> RuleId {
+pub(super) fn rule_id(target: &RuleTarget) -> RuleId {
     match target {
         RuleTarget::Existing(id) => id.clone(),
         RuleTarget::Planned(name) => planned_rule(name),
     }
 }
 
-fn planned_policy(name: &str) -> PolicyId {
+pub(super) fn planned_policy(name: &str) -> PolicyId {
     PolicyId(format!("planned:{name}"))
 }
 
-fn planned_rule(name: &str) -> RuleId {
+pub(super) fn planned_rule(name: &str) -> RuleId {
     RuleId(format!("planned:{name}"))
 }
 

@@ -30,6 +30,14 @@ pub(super) fn split(draft: &Draft, slot: &PolicySlot) -> Option<Vec<Draft>> {
     Some(parts)
 }
 
+/// What the name of a deny ends with that stands in for another while that one changes its layer.
+const STANDS_IN: &str = " (seawall: stands in)";
+
+/// Whether a rule is a deny that stands in for another.
+pub(super) fn is_stand_in(rule: &Rule) -> bool {
+    rule.decision == Decision::Deny && rule.name.ends_with(STANDS_IN)
+}
+
 fn parts(draft: &Draft, changes: Vec<Change>) -> Vec<Draft> {
     changes.into_iter().map(|change| Draft { change, ..draft.clone() }).collect()
 }
@@ -63,7 +71,7 @@ fn split_rule(policy: &PolicyTarget, rule: &RuleTarget, before: &Rule, after: &R
         (None, Decision::Allow) => replace(),
         // A deny that changes its layer: another one stands in for it meanwhile.
         (None, Decision::Deny) => {
-            let stand_in = Rule { name: format!("{} (seawall: stands in)", after.name), ..after.clone() };
+            let stand_in = Rule { name: format!("{}{STANDS_IN}", after.name), ..after.clone() };
             let target = RuleTarget::Planned(stand_in.name.clone());
             vec![
                 Change::CreateRule { policy: policy.clone(), after: stand_in.clone() },

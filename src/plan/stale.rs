@@ -1,6 +1,7 @@
 //! Whether a saved plan still fits the live state.
 //!
-//! Invariant: a plan that fits changes exactly what was reviewed, and means for access exactly what was shown.
+//! Invariant: a plan that fits changes exactly what was reviewed, for the teams that were reviewed, and means for access
+//! exactly what was shown.
 
 use similar::TextDiff;
 use std::collections::BTreeSet;
@@ -8,7 +9,7 @@ use std::collections::BTreeSet;
 use crate::model::{Live, TeamDirectory};
 
 use super::step::{Change, PolicyTarget};
-use super::{Plan, compare, fingerprint, taken_names};
+use super::{Plan, compare, fingerprint, taken_names, teams};
 
 /// Why a saved plan no longer fits.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +37,15 @@ pub enum Stale {
         planned: String,
         /// The organization that answered.
         live: String,
+    },
+    /// A team that the plan depends on is not the team that was reviewed.
+    OtherTeam {
+        /// The service's id.
+        id: String,
+        /// Its name in the plan; `None` for a team that the plan does not know.
+        planned: Option<String>,
+        /// Its name now; `None` for a team that is gone, or that the plan has nothing to do with.
+        live: Option<String>,
     },
     /// Something else changed, and with it what the plan means for access.
     OtherAccess {
@@ -65,16 +75,29 @@ pub fn check(plan: &Plan, live: &Live) -> Vec<Stale> {
     let names: BTreeSet<&str> = live.policies.iter().map(|policy| policy.name.as_str()).collect();
     let appeared = taken_names(&plan.steps).filter(|name| names.contains(name) && !gives_up(name));
     stale.extend(appeared.map(|name| Stale::Appeared { policy: name.to_owned() }));
+    stale.extend(other_teams(plan, live));
     if stale.is_empty() {
-        // Under the names that were shown: a team that was renamed since is the same team.
-        let teams = TeamDirectory::new(live.teams.iter().chain(plan.teams.iter()));
-        let now = compare(&Live { teams, ..live.clone() }, &plan.steps);
+        let now = compare(live, &plan.steps);
         if !now.says_the_same(&plan.access) {
             let json = |access| serde_json::to_string_pretty(access).expect("a comparison is JSON");
             stale.push(Stale::OtherAccess { difference: difference(&json(&plan.access), &json(&now)) });
         }
     }
     stale
+}
+
+/// The teams that the plan depends on, where they differ from what it says of them.
+fn other_teams(plan: &Plan, live: &Live) -> Vec<Stale> {
+    let name_in = |teams: &TeamDirectory, id: &str| teams.iter().find(|team| team.id == id).map(|team| team.name);
+    let now = teams::named(live, &plan.steps, &plan.access);
+    let ids: BTreeSet<String> = plan.teams.iter().chain(now.iter()).map(|team| team.id).collect();
+    let other = ids.into_iter().filter_map(|id| {
+        let planned = name_in(&plan.teams, &id);
+        let live =
+            name_in(&now, &id).or_else(|| name_in(&live.teams, &id).filter(|name| Some(name) != planned.as_ref()));
+        (planned != live).then_some(Stale::OtherTeam { id, planned, live })
+    });
+    other.collect()
 }
 
 fn moved(plan: &Plan, live: &Live, was: &super::Touched) -> Option<Stale> {

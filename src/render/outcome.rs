@@ -99,6 +99,16 @@ pub fn stale(found: &[Stale]) -> String {
             Stale::Elsewhere { planned, live } => {
                 write!(out, "\nit is for `{}`, and `{}` answered", line(planned), line(live))
             }
+            Stale::OtherTeam { id, planned: Some(planned), live: Some(live) } => {
+                write!(out, "\nthe team `{}` of the plan is called `{}` now ({})", line(planned), line(live), line(id))
+            }
+            Stale::OtherTeam { id, planned: Some(planned), live: None } => {
+                write!(out, "\nthe team `{}` of the plan is gone ({})", line(planned), line(id))
+            }
+            Stale::OtherTeam { id, planned: None, live } => {
+                let live = live.as_deref().unwrap_or_default();
+                write!(out, "\nthe team `{}` is not one that the plan knows ({})", line(live), line(id))
+            }
             Stale::OtherAccess { difference } => {
                 write!(out, "\nit would mean something else for access now:\n{}", block(difference))
             }

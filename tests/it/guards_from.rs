@@ -207,3 +207,188 @@ fn the_settings_of_a_proposal_are_no_link_out_of_it() {
     assert!(stderr.contains("is a link to a file outside of the workspace"), "{stderr}");
     assert!(!stderr.contains("do-not-show-me"), "{stderr}");
 }
+
+/// What a proposal, or whoever may push a ref, has put there; the base that is named; and what the refusal says, or
+/// nothing where the guards of the branch hold.
+type Trick = (&'static str, fn(&Path), &'static str, &'static str);
+
+/// A repository of its own in the workspace, with a branch `main` that guards nothing.
+fn nest(repository: &Path) {
+    let folder = repository.join("policies");
+    git(&folder, &["init", "-q", "-b", "main"]);
+    git(&folder, &["add", "."]);
+    git(&folder, &["commit", "-q", "-m", "lax"]);
+}
+
+#[test]
+fn the_base_is_one_commit_of_the_outer_repository() {
+    let table: [Trick; 12] = [
+        ("a repository in the workspace", nest, "main", ""),
+        (
+            "the same, and a tag",
+            |repository| {
+                nest(repository);
+                git(&repository.join("policies"), &["tag", "base"]);
+            },
+            "base",
+            "is neither a commit",
+        ),
+        ("a tag of that name", |repository| git(repository, &["tag", "main", "proposal"]), "main", "is ambiguous"),
+        (
+            "a tag of that name, spelt out",
+            |repository| git(repository, &["tag", "main", "proposal"]),
+            "refs/heads/main",
+            "",
+        ),
+        ("a tag of the same commit", |repository| git(repository, &["tag", "main", "main"]), "main", ""),
+        (
+            "a tag, and the branch of a remote",
+            |repository| {
+                git(repository, &["update-ref", "refs/remotes/origin/stable", "main"]);
+                git(repository, &["tag", "stable", "proposal"]);
+            },
+            "stable",
+            "is ambiguous",
+        ),
+        (
+            "a bare ref beside the branch",
+            |repository| git(repository, &["update-ref", "refs/main", "proposal"]),
+            "main",
+            "",
+        ),
+        (
+            "a bare ref alone",
+            |repository| git(repository, &["update-ref", "refs/base", "proposal"]),
+            "base",
+            "neither a branch nor a tag",
+        ),
+        ("an annotated tag", |repository| git(repository, &["tag", "-a", "v1", "main", "-m", "v1"]), "v1", ""),
+        ("an ancestor", |_| (), "HEAD~1", ""),
+        (
+            "the branch of a remote",
+            |repository| git(repository, &["update-ref", "refs/remotes/origin/main", "main"]),
+            "origin/main",
+            "",
+        ),
+        ("an expression", |_| (), "main@{0}", "is neither a commit"),
+    ];
+    for (what, trick, base, says) in table {
+        let repository = repository();
+        trick(repository.path());
+        let folder = repository.path().join("policies");
+        if says.is_empty() {
+            assert!(!verdict(&plan(&folder, base), "deny_widening"), "{what}");
+        } else {
+            let (code, stdout, stderr) = seawall(&folder, &["plan", "--guards-from", base, "-q"]);
+            assert_eq!((code, stdout.as_str()), (Some(2), ""), "{what}: {stderr}");
+            assert!(stderr.contains(says) && stderr.contains("help: "), "{what}: {stderr}");
+        }
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn no_link_of_the_proposal_leads_to_the_base() {
+    use std::os::unix::fs::symlink;
+    let elsewhere = tempfile::tempdir().unwrap();
+    workspace(&elsewhere.path().join("lax/policies"), LAX, "x.example.com");
+    let lax = elsewhere.path().join("lax");
+    let repository = repository();
+    let folder = repository.path().join("policies");
+    symlink(&lax, folder.join("base")).unwrap();
+    symlink(elsewhere.path(), repository.path().join("out")).unwrap();
+    git(repository.path(), &["add", "."]);
+    git(repository.path(), &["commit", "-q", "-m", "links"]);
+    let absolute = folder.join("base/policies");
+    for base in ["./base", "./base/policies", "../out/lax", absolute.to_str().unwrap()] {
+        let (code, stdout, stderr) = seawall(&folder, &["plan", "--guards-from", base, "-q"]);
+        assert_eq!((code, stdout.as_str()), (Some(2), ""), "{base}: {stderr}");
+        assert!(stderr.contains("leads through a link of what is proposed"), "{base}: {stderr}");
+    }
+    // A folder that a link elsewhere leads to is whoever's that link is; but a base holds its settings itself.
+    symlink(&lax, elsewhere.path().join("link")).unwrap();
+    assert!(verdict(&plan(&folder, elsewhere.path().join("link").to_str().unwrap()), "deny_widening"));
+    let settings = lax.join("policies/seawall.yaml");
+    std::fs::rename(&settings, lax.join("policies/other.yaml")).unwrap();
+    symlink("other.yaml", &settings).unwrap();
+    let (code, _, stderr) = seawall(&folder, &["plan", "--guards-from", lax.to_str().unwrap(), "-q"]);
+    assert!(code == Some(2) && stderr.contains("is a link, and no part of the base"), "{stderr}");
+}
+
+#[test]
+fn a_saved_plan_has_to_pass_its_own_guards_and_those_of_the_base() {
+    let repository = repository();
+    let folder = repository.path().join("policies");
+    let applies = |more: &[&str]| {
+        let arguments: Vec<&str> = ["apply", "--plan", "plan.json", "--yes"].iter().chain(more).copied().collect();
+        seawall(&folder, &arguments)
+    };
+    assert_eq!(seawall(&folder, &["plan", "--out", "plan.json", "-q"]).0, Some(0));
+    let (code, stdout, stderr) = applies(&["--guards-from", "main"]);
+    assert!(code == Some(4) && stderr.contains("refused by deny_widening"), "{stderr}");
+    assert!(stdout.contains("(guards of `main`)"), "{stdout}");
+    // A base that lets it pass does not lift what the plan was made under.
+    git(repository.path(), &["branch", "lax", "proposal"]);
+    assert!(seawall(&folder, &["plan", "--guards-from", "main", "--out", "strict.json", "-q"]).0.is_some());
+    let (code, _, stderr) = seawall(&folder, &["apply", "--plan", "strict.json", "--yes", "--guards-from", "lax"]);
+    assert!(code == Some(4) && stderr.contains("refused by deny_widening"), "{stderr}");
+    // A base for another organization, and one that does not have the workspace at all.
+    git(repository.path(), &["checkout", "-q", "-b", "other"]);
+    workspace(&folder, &LAX.replace("acme", "other"), "b.example.com");
+    git(repository.path(), &["commit", "-q", "-a", "-m", "other"]);
+    let (code, _, stderr) = applies(&["--guards-from", "other"]);
+    assert!(code == Some(4) && stderr.contains("the plan is for `acme`, and `other` is for `other`"), "{stderr}");
+    git(repository.path(), &["checkout", "-q", "--orphan", "empty"]);
+    git(repository.path(), &["rm", "-q", "--cached", "-r", "."]);
+    git(repository.path(), &["commit", "-q", "--allow-empty", "-m", "empty"]);
+    let (code, _, stderr) = applies(&["--guards-from", "empty"]);
+    assert!(code == Some(4) && stderr.contains("refused by deny_widening"), "{stderr}");
+    let (code, _, stderr) = applies(&["--guards-from", "lax"]);
+    assert_eq!(code, Some(0), "{stderr}");
+}
+
+#[test]
+fn a_protected_policy_stays_protected_under_its_next_name() {
+    let repository = repository();
+    let folder = repository.path().join("policies");
+    let policy = std::fs::read_to_string(folder.join("policy.yaml")).unwrap();
+    let commit = |documents: &str, settings: &str, branch: &str| {
+        workspace(&folder, settings, "a.example.com");
+        std::fs::write(folder.join("policy.yaml"), documents).unwrap();
+        git(repository.path(), &["commit", "-q", "-a", "--allow-empty", "-m", branch]);
+        git(repository.path(), &["branch", "-f", branch]);
+    };
+    let guarded = format!("{LAX}guards: {{protected: [Guardrails]}}\n");
+    let named = |name: &str| policy.replace("name: Research", name);
+    let first = format!("{policy}---\n{}", named("name: Guardrails"));
+    commit(&first, &guarded, "base");
+    assert_eq!(seawall(&folder, &["apply", "--yes", "-q"]).0, Some(0));
+    // One pull request renames it, which nothing forbids.
+    let renamed = format!("{policy}---\n{}", named("name: Rails\npreviously: [Guardrails]"));
+    commit(&renamed, &guarded, "renamed");
+    let (code, _, stderr) = seawall(&folder, &["apply", "--yes", "-q", "--guards-from", "base"]);
+    assert_eq!(code, Some(0), "{stderr}");
+    // The next one stops declaring it, whoever owns what.
+    for ownership in ["declared", "exclusive"] {
+        let settings = LAX.replace("embedded", &format!("embedded, ownership: {ownership}"));
+        commit(&policy, &settings, "gone");
+        let (_, stdout, stderr) = seawall(&folder, &["plan", "--guards-from", "renamed"]);
+        assert!(stdout.contains("\nRefused by `protected`: "), "{ownership}: {stdout}{stderr}");
+        assert!(stdout.contains("no document declares the protected policy `Rails`"), "{ownership}: {stdout}");
+        let (code, _, stderr) = seawall(&folder, &["apply", "--yes", "--guards-from", "renamed"]);
+        assert!(code == Some(4) && stderr.contains("refused by protected"), "{ownership}: {stderr}");
+    }
+    // By its own settings too, and also after the next name is the only one that is live.
+    commit(&policy, &guarded.replace("[Guardrails]", "[Rails]"), "gone");
+    let (_, stdout, _) = seawall(&folder, &["plan"]);
+    assert!(stdout.contains("\nRefused by `protected`: no document declares the protected policy `Rails`"), "{stdout}");
+    // A name that nobody knows is a mistake, and says what may be meant.
+    commit(&renamed, &guarded.replace("[Guardrails]", "[Guardrials]"), "typo");
+    let (code, _, stderr) = seawall(&folder, &["plan"]);
+    assert!(code == Some(1) && stderr.contains("`guards.protected` names `Guardrials`"), "{stderr}");
+    let (code, stdout, _) = seawall(&folder, &["validate"]);
+    assert!(code == Some(1) && stdout.contains("seawall.yaml:5:"), "{stdout}");
+    assert!(stdout.contains("no document declares the protected policy `Guardrials`"), "{stdout}");
+    commit(&renamed, &guarded, "earlier-name");
+    assert_eq!(seawall(&folder, &["validate"]).0, Some(0));
+}

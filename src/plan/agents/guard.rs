@@ -40,9 +40,10 @@ fn exceeds(limit: MaxDeletes, deleted: usize, all: usize) -> bool {
     }
 }
 
-/// Why `protected` refuses the steps, if it does: a protected policy would be deleted, or lose its last rule.
+/// Why `protected` refuses the steps, if it does: a protected policy would be deleted, lose its last rule, or is live and
+/// no longer declared.
 #[must_use]
-pub fn protected(guards: &Guards, live: &LiveAgents, steps: &[AgentStep]) -> Option<String> {
+pub fn protected(guards: &Guards, live: &LiveAgents, steps: &[AgentStep], undeclared: &[String]) -> Option<String> {
     let policies = live.policies.iter().filter(|policy| guards.protected.contains(&policy.name));
     policies.into_iter().find_map(|policy| {
         let of = |step: &&AgentStep| step.policy == Subject::Existing(policy.id.clone());
@@ -54,6 +55,9 @@ pub fn protected(guards: &Guards, live: &LiveAgents, steps: &[AgentStep]) -> Opt
             return Some(format!("deletes the protected policy `{name}`"));
         }
         let left = policy.rules.len() + count(Op::Create, Object::Rule) - count(Op::Delete, Object::Rule);
-        (left == 0 && !policy.rules.is_empty()).then(|| format!("empties the protected policy `{name}`"))
+        if left == 0 && !policy.rules.is_empty() {
+            return Some(format!("empties the protected policy `{name}`"));
+        }
+        undeclared.contains(name).then(|| format!("no document declares the protected policy `{name}`"))
     })
 }

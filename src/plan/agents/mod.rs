@@ -8,6 +8,7 @@
 //! approved is the one that was reviewed, also where the service keeps `approved` after an edit; a policy that is active
 //! before and after stays active, unless the settings say otherwise; and what deactivates or deletes comes last.
 
+pub(super) mod coherence;
 pub mod diff;
 pub mod guard;
 pub mod step;
@@ -101,9 +102,18 @@ pub fn stale(plan: &AgentPlan, live: &LiveAgents) -> Vec<super::stale::Stale> {
             Some(found) => {
                 let pretty = |value: &Value| serde_json::to_string_pretty(value).expect("a policy is JSON");
                 let (old, new) = (pretty(&was.was), pretty(&canonical(found)));
-                let difference = similar::TextDiff::from_lines(&old, &new).unified_diff().context_radius(2).to_string();
-                stale.push(Stale::Moved { policy, difference });
+                stale.push(Stale::Moved { policy, difference: difference(&old, &new) });
             }
+        }
+    }
+    // Where a rule was drawn from is shown to reviewers, and no edit of the rule changes it.
+    for step in &plan.steps {
+        let rules = live.policies.iter().flat_map(|policy| &policy.rules);
+        let mut own = rules.filter(|rule| step.rule == Some(Subject::Existing(rule.id.clone())));
+        if let Some(rule) = own.find(|rule| rule.provenance.is_some() && rule.provenance != step.provenance) {
+            let origin = |value: &Option<Value>| format!("{:#}\n", value.clone().unwrap_or_default());
+            let difference = difference(&origin(&step.provenance), &origin(&rule.provenance));
+            stale.push(Stale::Moved { policy: step.policy_name.clone(), difference });
         }
     }
     for step in plan.steps.iter().filter(|step| matches!(step.policy, Subject::Planned(_)) && step.rule.is_none()) {
@@ -114,4 +124,8 @@ pub fn stale(plan: &AgentPlan, live: &LiveAgents) -> Vec<super::stale::Stale> {
         }
     }
     stale
+}
+
+fn difference(old: &str, new: &str) -> String {
+    similar::TextDiff::from_lines(old, new).unified_diff().context_radius(2).to_string()
 }

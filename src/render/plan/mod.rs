@@ -110,7 +110,8 @@ fn write_several(out: &mut String, plans: &[(String, Plan)], failed: &[Unplanned
         let refused: Vec<&str> = refused.collect();
         let name = line(name);
         match (plan.is_empty(), refused.is_empty()) {
-            (true, _) => writeln!(out, "  {name}: nothing to change")?,
+            (true, true) => writeln!(out, "  {name}: nothing to change")?,
+            (true, false) => writeln!(out, "  {name}: {BAD}refused by {}{BAD:#}", refused.join(", "))?,
             (false, true) => {
                 writeln!(out, "  {name}: {}; {}", words::summary(plan.summary()), words::headline(&plan.access))?;
             }
@@ -134,6 +135,7 @@ fn write_plan(out: &mut String, plan: &Plan, view: View) -> fmt::Result {
         let end = if settings.is_empty() { "." } else { "" };
         writeln!(out, "{GOOD}Nothing to change{GOOD:#}: `{org}` is as the documents say{settings}{end}")?;
         write_settings(out, plan)?;
+        write_refusals(out, plan)?;
         return write_unmanaged(out, plan, view);
     }
     let style = match (plan.access.gains().next(), plan.access.is_nothing()) {
@@ -159,10 +161,14 @@ fn write_plan(out: &mut String, plan: &Plan, view: View) -> fmt::Result {
     }
     plan.agents.iter().try_for_each(|side| agents::write(out, side, view))?;
     write_unmanaged(out, plan, view)?;
-    for verdict in plan.guards.iter().filter(|verdict| !verdict.ok) {
-        writeln!(out, "\n{BAD}Refused by `{}`{BAD:#}: {}", verdict.guard.name(), line(&verdict.message))?;
-    }
+    write_refusals(out, plan)?;
     writeln!(out, "\n{BOLD}{}{BOLD:#}", words::summary(plan.summary()))
+}
+
+fn write_refusals(out: &mut String, plan: &Plan) -> fmt::Result {
+    plan.guards.iter().filter(|verdict| !verdict.ok).try_for_each(|verdict| {
+        writeln!(out, "\n{BAD}Refused by `{}`{BAD:#}: {}", verdict.guard.name(), line(&verdict.message))
+    })
 }
 
 /// What is proposed about the settings that guard the plan, and does not hold for it.

@@ -7,6 +7,7 @@ mod converge;
 mod every_call;
 mod judge;
 mod process;
+mod renamed_teams;
 mod right_to_write;
 mod saved;
 mod time_outs;

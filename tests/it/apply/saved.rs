@@ -40,7 +40,7 @@ async fn a_plan_that_does_not_hold_together_is_refused() {
     let (plan, _) = plan().await;
     assert_eq!(altered(&plan, |_| ()).unwrap(), plan);
     let update = plan.steps.iter().position(|step| step.change.rule_name().is_some()).unwrap();
-    let changes: [(&str, Alteration); 8] = [
+    let changes: Vec<(&str, Alteration)> = vec![
         ("another policy", Box::new(move |file| file["steps"][update]["request"]["path"][4] = "pol_other".into())),
         ("another organization", Box::new(move |file| file["steps"][update]["request"]["path"][1] = "other".into())),
         ("another body", Box::new(move |file| file["steps"][update]["request"]["body"] = json!({"decision": "allow"}))),
@@ -49,10 +49,140 @@ async fn a_plan_that_does_not_hold_together_is_refused() {
         ("a step twice", Box::new(|file| file["steps"][1]["id"] = 1.into())),
         ("a policy that is not looked at", Box::new(|file| file["live"]["touched"] = json!([]))),
         ("a policy that was another", Box::new(|file| file["live"]["touched"][0]["was"]["name"] = "x".into())),
+        (
+            "a policy twice",
+            Box::new(|file| {
+                let first = file["live"]["touched"][0].clone();
+                file["live"]["touched"].as_array_mut().unwrap().push(first);
+            }),
+        ),
+        ("another summary", Box::new(|file| file["summary"]["delete"] = 0.into())),
+        (
+            "a policy that is left alone, and changed",
+            Box::new(|file| {
+                file["unmanaged"] = json!([{"service": "docker", "policy": "p"}]);
+            }),
+        ),
+        ("a step under another name", Box::new(move |file| file["steps"][update]["policy"] = "q".into())),
+        (
+            "an object that was another",
+            Box::new(move |file| file["steps"][update]["before"]["resources"] = json!(["x.example.com"])),
+        ),
+        ("a key more", Box::new(move |file| file["steps"][update]["after"]["note"] = "harmless".into())),
+        ("other statements", Box::new(move |file| file["steps"][update]["statements"] = json!([]))),
+        (
+            "no service",
+            Box::new(|file| {
+                file.as_object_mut().unwrap().remove("docker");
+            }),
+        ),
     ];
     for (what, change) in changes {
         let error = altered(&plan, change).unwrap_err();
-        assert!(error.contains("was changed after it was saved"), "{what}: {error}");
+        assert!(
+            error.contains("was changed after it was saved") || error.contains("it is for no service"),
+            "{what}: {error}"
+        );
+    }
+}
+
+/// The position of the first step that this is true of.
+fn position(file: &Value, holds: impl Fn(&Value) -> bool) -> usize {
+    file["steps"].as_array().unwrap().iter().position(holds).unwrap()
+}
+
+fn is(step: &Value, op: &str, object: &str) -> bool {
+    step["op"] == op && step["object"] == object
+}
+
+/// Puts a step behind all others, with everything that counts them.
+fn append(file: &mut Value, mut step: Value) {
+    let steps = file["steps"].as_array_mut().unwrap();
+    step["id"] = (steps.len() + 1).into();
+    step["phase"] = (steps.last().unwrap()["phase"].as_u64().unwrap() + 1).into();
+    let op = step["op"].as_str().unwrap().to_owned();
+    steps.push(step);
+    file["summary"][&op] = (file["summary"][&op].as_u64().unwrap() + 1).into();
+}
+
+#[tokio::test]
+async fn each_step_is_one_that_the_differences_of_the_plan_explain() {
+    let (plan, _) = plan().await;
+    let twice = |op: &'static str, object: &'static str| -> Alteration {
+        Box::new(move |file| {
+            let step = file["steps"][position(file, |step| is(step, op, object))].clone();
+            append(file, step);
+        })
+    };
+    let because = |op: &'static str, object: &'static str, reason: &'static str| -> Alteration {
+        Box::new(move |file| {
+            let at = position(file, |step| is(step, op, object));
+            file["steps"][at]["because"] = reason.into();
+        })
+    };
+    let created =
+        || json!({"name": "everything", "actions": ["connect:tcp"], "resources": ["**"], "decision": "allow"});
+    let create = move |file: &mut Value, policy: Value, name: &str| {
+        let request = json!({"method": "POST", "path": ["orgs", super::ORG, "governance", "policies", policy, "rules"], "body": created()});
+        let step = json!({"service": "docker", "op": "create", "object": "rule", "policy": name, "rule": "everything", "before": null,
+            "after": created(), "changed": [], "request": request, "source": null});
+        append(file, step);
+    };
+    let table: Vec<(&str, Alteration, &str)> = vec![
+        ("a policy made twice", twice("create", "policy"), "is there already"),
+        ("a rule made twice", twice("create", "rule"), "is there already"),
+        ("a rule changed twice", twice("update", "rule"), "does not find what it says"),
+        ("a policy deleted twice", twice("delete", "policy"), "there is no such policy"),
+        (
+            "a change that goes back",
+            Box::new(|file| {
+                let mut step = file["steps"][position(file, |step| is(step, "update", "rule"))].clone();
+                let (before, after) = (step["before"].clone(), step["after"].clone());
+                step["request"]["body"] = json!({"resources": before["resources"]});
+                (step["before"], step["after"]) = (after, before);
+                append(file, step);
+            }),
+            "do not explain a further step",
+        ),
+        // Neither guard would count these.
+        ("a deletion as one of a temporary deny", because("delete", "policy", "temporary_deny"), "its reason"),
+        ("a deletion as a part", because("delete", "policy", "split_widens"), "its reason"),
+        ("a creation as one of a temporary deny", because("create", "rule", "temporary_deny"), "its reason"),
+        ("a rename that is none", because("update", "rule", "temporary_name"), "is not explained"),
+        (
+            "a rule that comes and goes",
+            Box::new(move |file| {
+                let id = file["live"]["touched"][0]["id"].clone();
+                let name = file["live"]["touched"][0]["was"]["name"].as_str().unwrap().to_owned();
+                create(file, id.clone(), &name);
+                let path = json!(["orgs", super::ORG, "governance", "policies", id, "rules", {"rule": "everything"}]);
+                let step = json!({"service": "docker", "op": "delete", "object": "rule", "policy": name, "rule": "everything",
+                "before": file["steps"].as_array().unwrap().last().unwrap()["after"], "after": null, "changed": [],
+                "request": {"method": "DELETE", "path": path, "body": null}, "source": null});
+                append(file, step);
+            }),
+            "the plan",
+        ),
+        (
+            "a rule in a policy that is not looked at",
+            Box::new(move |file| create(file, "pol_other".into(), "p")),
+            "no such policy",
+        ),
+        (
+            "a rule beside the policy that it waits for",
+            Box::new(|file| {
+                let policy = position(file, |step| is(step, "create", "policy"));
+                let rule = position(file, |step| is(step, "create", "rule"));
+                for at in policy..=rule {
+                    file["steps"][at]["phase"] = file["steps"][policy]["phase"].clone();
+                }
+            }),
+            "does not wait",
+        ),
+    ];
+    for (what, change, says) in table {
+        let error = altered(&plan, change).unwrap_err();
+        assert!(error.contains("after it was saved") && error.contains(says), "{what}: {error}");
     }
 }
 

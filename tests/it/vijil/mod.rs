@@ -449,3 +449,58 @@ fn rules_are_compared_across_policies() {
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_step_for_vijil_is_one_that_the_plan_explains() {
+    let world = World::new(AgentBehaviour::default()).await;
+    world.write("active", RULES);
+    world.apply();
+    world.write("active", &RULES.replace("severity: high", "severity: low"));
+    assert_eq!(world.steps(), ["update PRIV-001", "approve PRIV-001"]);
+    let saved = world.run(&["plan", "--out", "plan.json"]);
+    assert_eq!(saved.status.code(), Some(0), "{}", text(&saved));
+    let saved: Value = serde_json::from_str(&fs::read_to_string(world.path().join("plan.json")).unwrap()).unwrap();
+    let written = world.service.writes().len();
+    let append = |plan: &mut Value, index: usize| {
+        let mut step = plan["steps"][index].clone();
+        let steps = plan["steps"].as_array_mut().unwrap();
+        step["id"] = (steps.len() + 1).into();
+        step["phase"] = (steps.last().unwrap()["phase"].as_u64().unwrap() + 1).into();
+        let op = step["op"].as_str().unwrap().to_owned();
+        steps.push(step);
+        plan["summary"][&op] = (plan["summary"][&op].as_u64().unwrap() + 1).into();
+    };
+    /// A change of a saved plan, and what the refusal says.
+    type Row<'a> = (Box<dyn Fn(&mut Value) + 'a>, &'static str);
+    let table: Vec<Row<'_>> = vec![
+        (Box::new(|plan| append(plan, 0)), "does the same"),
+        (Box::new(|plan| append(plan, 1)), "does the same"),
+        // An edit that nobody approves, in a policy that stays active.
+        (
+            Box::new(|plan| {
+                plan["steps"].as_array_mut().unwrap().pop();
+                plan["summary"]["approve"] = 0.into();
+            }),
+            "not approved",
+        ),
+        (Box::new(|plan| plan["steps"][0]["policy"] = "Other".into()), "is shown as `Other`"),
+        (Box::new(|plan| plan["steps"][0]["before"]["natural_language"] = "Harmless.".into()), "after it was saved"),
+        (Box::new(|plan| plan["vijil"]["live"]["touched"] = json!([])), "no such policy"),
+        (Box::new(|plan| plan["vijil"]["live"]["touched"][0]["was"]["name"] = "x".into()), "not what was live"),
+        (Box::new(|plan| plan["vijil"]["live"]["touched"][0]["was"]["rules"] = json!([])), "not what was live"),
+    ];
+    for (change, says) in table {
+        let mut plan = saved.clone();
+        change(&mut plan);
+        plan["checksum"] = "".into();
+        let mut document: seawall::plan::saved::PlanDocument = serde_json::from_value(plan).unwrap();
+        document.sign();
+        fs::write(world.path().join("changed.json"), serde_json::to_string(&document).unwrap()).unwrap();
+        let refused = world.run(&["apply", "--plan", "changed.json", "--yes"]);
+        assert_eq!(refused.status.code(), Some(4), "{says}: {}", text(&refused));
+        assert!(text(&refused).contains(says), "{says}: {}", text(&refused));
+    }
+    assert_eq!(world.service.writes().len(), written);
+    let applied = world.run(&["apply", "--plan", "plan.json", "--yes"]);
+    assert_eq!(applied.status.code(), Some(0), "{}", text(&applied));
+}
