@@ -71,7 +71,7 @@ Exit codes:
   1  the documents are wrong, or an access test fails
   2  wrong usage of the command line
   3  changes are pending (`plan` and `replay` with `--detailed-exitcode`, `drift`)
-  4  refused: a guard, a stale plan, or no confirmation
+  4  refused: a guard (`plan` too), a stale plan, or no confirmation
   5  the service or the machine failed, and nothing was written
   6  applied in part: running again continues";
 

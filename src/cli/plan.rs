@@ -1,12 +1,13 @@
 //! `seawall plan`: what would change, and what it means for access. Reads only.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::organizations::{Failed, plan_each, told_apart, worst};
 use super::planning::{Stricter, Workspace, live_from};
 use super::{Context, Exit, Failure};
-use crate::plan::Plan;
-use crate::plan::set;
+use crate::plan::guard::Guard;
+use crate::plan::{Plan, set};
 use crate::render;
 use crate::render::sanitize::line;
 
@@ -70,10 +71,26 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
         Format::Markdown => render::markdown::plan(&plan),
         Format::Json => plan.to_json(),
     })?;
-    if let (Some(out), false) = (out, plan.is_empty()) {
+    if let (Some(out), false) = (out, plan.is_silent()) {
         context.note(&saved([&plan], path.as_deref(), out));
     }
-    Ok(if *detailed_exitcode && !plan.is_empty() { Exit::Pending } else { Exit::Done })
+    Ok(exit(&plan, *detailed_exitcode))
+}
+
+/// How planning ends: a plan that its guards refuse is shown and saved, and is no plan to go on with.
+fn exit(plan: &Plan, detailed: bool) -> Exit {
+    match refusing([plan]).is_empty() {
+        false => Exit::Refused,
+        true if detailed && !plan.is_empty() => Exit::Pending,
+        true => Exit::Done,
+    }
+}
+
+/// The guards that refuse plans.
+fn refusing<'a>(plans: impl IntoIterator<Item = &'a Plan>) -> Vec<&'static str> {
+    let verdicts = plans.into_iter().flat_map(|plan| &plan.guards).filter(|verdict| !verdict.ok);
+    let guards: BTreeSet<Guard> = verdicts.map(|verdict| verdict.guard).collect();
+    guards.into_iter().map(Guard::name).collect()
 }
 
 /// A plan for each workspace, or why there is none.
@@ -105,8 +122,7 @@ fn plans(
 fn several(context: &Context, args: &Args, named: Vec<(String, Result<Plan, Failure>)>) -> Result<Exit, Failure> {
     let Args { path, out, format, detailed_exitcode, .. } = args;
     let (plans, Failed { each: failed, mut exits }) = told_apart(named)?;
-    let pending = |plan: &Plan| *detailed_exitcode && !plan.is_empty();
-    exits.extend(plans.iter().map(|(_, plan)| if pending(plan) { Exit::Pending } else { Exit::Done }));
+    exits.extend(plans.iter().map(|(_, plan)| exit(plan, *detailed_exitcode)));
     let all = || plans.iter().map(|(_, plan)| plan);
     if let Some(out) = out {
         context.write(&context.path(out), &set::to_json(all(), &failed))?;
@@ -116,14 +132,18 @@ fn several(context: &Context, args: &Args, named: Vec<(String, Result<Plan, Fail
         Format::Markdown => render::markdown::plans(&plans, &failed),
         Format::Json => set::to_json(all(), &failed),
     })?;
-    if let (Some(out), true) = (out, all().any(|plan| !plan.is_empty())) {
+    if let (Some(out), true) = (out, all().any(|plan| !plan.is_silent())) {
         context.note(&saved(all(), path.as_deref(), out));
     }
     Ok(worst(exits))
 }
 
 /// How to apply saved plans.
-fn saved<'a>(plans: impl IntoIterator<Item = &'a Plan>, path: Option<&Path>, out: &Path) -> String {
+fn saved<'a>(plans: impl IntoIterator<Item = &'a Plan> + Clone, path: Option<&Path>, out: &Path) -> String {
+    let refusing = refusing(plans.clone());
+    if !refusing.is_empty() {
+        return format!("Saved the plan; apply will refuse it ({})", refusing.join(", "));
+    }
     // What `embedded` knows is in the workspace; any other service needs none.
     let embedded = plans.into_iter().any(|plan| {
         let endpoints = plan.target.iter().map(|target| target.endpoint.as_str());
@@ -133,5 +153,5 @@ fn saved<'a>(plans: impl IntoIterator<Item = &'a Plan>, path: Option<&Path>, out
     let path = path.filter(|_| embedded);
     let words = path.into_iter().chain([Path::new("--plan"), out]);
     let words: Vec<String> = words.map(|word| line(&word.to_string_lossy()).into_owned()).collect();
-    format!("Saved: `seawall apply {}` carries out just this.", words.join(" "))
+    format!("Saved the plan. Apply exactly this plan with `seawall apply {}`.", words.join(" "))
 }
