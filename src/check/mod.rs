@@ -13,6 +13,7 @@ mod broad_allow;
 mod covered_rule;
 mod declarations;
 mod denied_allow;
+mod expectations;
 mod filesystem_path;
 mod gaps;
 mod host;

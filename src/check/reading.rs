@@ -212,7 +212,7 @@ pub(super) const CHECKS: &[Check] = &[
     ),
     error(
         "expectation",
-        "an expectation is neither one `allow` nor one `deny`",
+        "an expectation is not one of `allow`, `deny` and `approval`",
         "Each item of `expect` says one thing.",
         "apiVersion: seawall/v1\nkind: AccessTest\nname: x\nexpect: [{}]\n",
         "Write each expectation as an item of its own.",

@@ -1,9 +1,9 @@
 //! All checks.
 
 use super::{
-    Check, address_deny, agent_pairs, agents, broad_allow, covered_rule, denied_allow, filesystem_path, gaps, host,
-    http_allow, http_path, idle_deny, layers, limits, local_host, look_alike, mcp, metadata, mounts, names, orgs,
-    ownership, protected, reading, skipped, teams, wildcard,
+    Check, address_deny, agent_pairs, agents, broad_allow, covered_rule, denied_allow, expectations, filesystem_path,
+    gaps, host, http_allow, http_path, idle_deny, layers, limits, local_host, look_alike, mcp, metadata, mounts, names,
+    orgs, ownership, protected, reading, skipped, teams, wildcard,
 };
 
 /// All checks in groups, in the order of the documentation.
@@ -30,6 +30,7 @@ pub static TABLE: &[&[Check]] = &[
     gaps::CHECKS,
     mounts::CHECKS,
     mcp::CHECKS,
+    expectations::CHECKS,
     teams::CHECKS,
     orgs::CHECKS,
     agents::CHECKS,

@@ -32,7 +32,7 @@ Examples:
   seawall apply --plan plan.json --guards-from origin/main --yes   # and what the guards of main let pass
   seawall apply --allow max_deletes                    # lifts one guard for this run
 
-Guards: max_deletes, protected, deny_widening, safe_order, service_limits.";
+Guards: max_deletes, protected, deny_widening, access_tests, safe_order, service_limits.";
 
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]

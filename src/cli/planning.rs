@@ -246,7 +246,7 @@ impl Workspace {
                 let ownership = diff::Ownership::from(docker);
                 let plan =
                     plan::make(plan::Input { target: &target, desired: &desired, live, ownership: &ownership, guards });
-                Plan { flips: plan::flips::flips(live, &plan.steps, &self.loaded.tests), ..plan }
+                plan.tested(guards, live, &self.loaded.tests)
             }
             _ => Plan::without_docker(guards),
         };

@@ -4,7 +4,6 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 
 use super::field::{self, ApiVersion};
-use crate::model::Decision;
 
 /// Expectations about access, checked by `seawall test`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -55,6 +54,31 @@ pub enum Expectation {
     Allow(#[serde(deserialize_with = "field::text")] String),
     /// Must be denied.
     Deny(#[serde(deserialize_with = "field::text")] String),
+    /// Must be allowed once a person approves, each time.
+    Approval(#[serde(deserialize_with = "field::text")] String),
+}
+
+/// What an expectation expects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Expected {
+    /// It is allowed.
+    Allow,
+    /// It is denied.
+    Deny,
+    /// It is allowed once a person approves.
+    Approval,
+}
+
+impl Expected {
+    /// As documents spell it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Allow => "allow",
+            Self::Deny => "deny",
+            Self::Approval => "approval",
+        }
+    }
 }
 
 /// `AccessTest`.
@@ -68,10 +92,11 @@ pub enum AccessTestKind {
 impl Expectation {
     /// What is expected.
     #[must_use]
-    pub fn decision(&self) -> Decision {
+    pub fn expected(&self) -> Expected {
         match self {
-            Self::Allow(_) => Decision::Allow,
-            Self::Deny(_) => Decision::Deny,
+            Self::Allow(_) => Expected::Allow,
+            Self::Deny(_) => Expected::Deny,
+            Self::Approval(_) => Expected::Approval,
         }
     }
 
@@ -79,7 +104,7 @@ impl Expectation {
     #[must_use]
     pub fn access(&self) -> &str {
         match self {
-            Self::Allow(access) | Self::Deny(access) => access,
+            Self::Allow(access) | Self::Deny(access) | Self::Approval(access) => access,
         }
     }
 }
@@ -92,7 +117,7 @@ impl JsonSchema for Expectation {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
-            "description": "An access that must be allowed, or one that must be denied.",
+            "description": "An access that must be allowed, one that must be denied, or one that a person must be asked to approve.",
             "type": "object",
             "properties": {
                 "allow": {
@@ -106,6 +131,12 @@ impl JsonSchema for Expectation {
                     "type": "string",
                     "minLength": 1,
                     "examples": ["mount rw ~/.ssh", "mcp invokeTool notion/search {\"readOnly\": true}"]
+                },
+                "approval": {
+                    "description": "An access that must be allowed once a person approves.",
+                    "type": "string",
+                    "minLength": 1,
+                    "examples": ["mcp invokeTool github/create_issue"]
                 }
             },
             "additionalProperties": false,

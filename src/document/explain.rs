@@ -83,7 +83,7 @@ pub(super) fn explain(
                 findings.push(finding.help("write `review: {approved: …}` or `review: {rejected: …}`"));
                 return;
             }
-            let finding = site.finding("expectation", "an expectation is one `allow` or one `deny`");
+            let finding = site.finding("expectation", "an expectation is one `allow`, one `deny` or one `approval`");
             findings.push(finding.help("write each expectation as an item of its own: `- allow: …`"));
         }
         _ => findings.push(site.finding("invalid", error.to_string())),

@@ -21,7 +21,7 @@ mod rule;
 mod schema;
 mod workspace;
 
-pub use access_test::{AccessTest, Expectation, Subject};
+pub use access_test::{AccessTest, Expectation, Expected, Subject};
 pub use agent::{AgentPolicy, AgentRule, Category, ReviewField, RuleType, SEVERITIES};
 pub use kind::{Body, KINDS, Kind};
 pub use mcp::{DEFAULT_SCHEMA_URL, McpPolicy};

@@ -55,14 +55,14 @@ pub fn settings_for(proposed: &Workspace, base: Option<&Workspace>) -> (Workspac
 /// The guards of a base; without one, nothing may be deleted or opened.
 #[must_use]
 pub fn guards_of(base: Option<&Workspace>) -> Guards {
-    let strictest = || Guards { max_deletes: Some(MaxDeletes::Count(0)), deny_widening: true, protected: Vec::new() };
+    let strictest = || Guards { max_deletes: Some(MaxDeletes::Count(0)), deny_widening: true, ..Guards::default() };
     base.map_or_else(strictest, |base| base.guards.clone())
 }
 
 /// Every setting that matters to whoever reviews, by name; null for one that is not there.
 fn named(workspace: &Workspace) -> Vec<(&'static str, Value)> {
     let Workspace { api_version: _, kind: _, include, docker, vijil, guards } = workspace;
-    let Guards { max_deletes, deny_widening, protected } = guards;
+    let Guards { max_deletes, deny_widening, access_tests, protected } = guards;
     let docker = docker.as_ref().map(|Docker { org, orgs, endpoint, ownership, owns, unmanaged, teams: _ }| {
         let orgs = orgs.as_deref().map_or(Value::Null, listed);
         let owns = listed(owns.as_deref().unwrap_or_default());
@@ -95,6 +95,7 @@ fn named(workspace: &Workspace) -> Vec<(&'static str, Value)> {
         ("vijil.edit_active", vijil_edit_active),
         ("guards.max_deletes", max_deletes),
         ("guards.deny_widening", if *deny_widening { json!(true) } else { Value::Null }),
+        ("guards.access_tests", if *access_tests { Value::Null } else { json!(false) }),
         ("guards.protected", listed(protected)),
     ]
 }

@@ -5,11 +5,10 @@ use std::path::Path;
 
 use super::kind::Body as DocumentBody;
 use super::read::Document;
-use super::{AccessTest, AgentPolicy, AgentRule, Expectation, McpPolicy};
+use super::{AccessTest, AgentPolicy, AgentRule, Expected, McpPolicy};
 use crate::diagnostic::{Diagnostic, FileId, Files, Label};
 use crate::model::{
-    Body, Cedar, Decision, DesiredAgentPolicy, DesiredAgentRule, DesiredPolicy, DesiredRule, Domain, Origin, Policy,
-    Rule, Scope,
+    Body, Cedar, DesiredAgentPolicy, DesiredAgentRule, DesiredPolicy, DesiredRule, Domain, Origin, Policy, Rule, Scope,
 };
 use crate::source::{self, Spelling};
 
@@ -65,7 +64,7 @@ pub struct Test {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExpectedAccess {
     /// What is expected.
-    pub decision: Decision,
+    pub expected: Expected,
     /// The access as written, such as `connect:tcp example.com:443`.
     pub access: String,
     /// Where the access stands.
@@ -154,10 +153,10 @@ pub fn declare_test(document: &Document, files: &Files) -> Option<Test> {
         .iter()
         .enumerate()
         .map(|(index, expectation)| {
-            let key = if matches!(expectation, Expectation::Allow(_)) { "allow" } else { "deny" };
-            let label = document.label(&format!("/expect/{index}/{key}"));
+            let expected = expectation.expected();
+            let label = document.label(&format!("/expect/{index}/{}", expected.as_str()));
             let origin = origin(files, &label);
-            ExpectedAccess { decision: expectation.decision(), access: expectation.access().to_owned(), origin, label }
+            ExpectedAccess { expected, access: expectation.access().to_owned(), origin, label }
         })
         .collect();
     let origin = origin(files, &document.label("/name"));

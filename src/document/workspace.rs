@@ -122,7 +122,7 @@ pub enum Ownership {
 }
 
 /// What a plan may not do. `--allow GUARD` lifts a guard for one run.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Guards {
     /// The most that a plan may delete, of the live policies and of the live rules of each policy: a share such as
@@ -133,11 +133,24 @@ pub struct Guards {
     /// Whether a plan that gives any audience new access is refused.
     #[serde(default)]
     pub deny_widening: bool,
+    /// Whether a plan is refused after which an access test of the workspace fails, also one that failed before.
+    #[serde(default = "yes")]
+    pub access_tests: bool,
     /// Names of policies that no plan may delete or empty, and that documents have to declare. A policy that is renamed
     /// stays protected.
     #[serde(default, deserialize_with = "field::texts")]
     #[schemars(inner(length(min = 1)))]
     pub protected: Vec<String>,
+}
+
+impl Default for Guards {
+    fn default() -> Self {
+        Self { max_deletes: None, deny_widening: false, access_tests: true, protected: Vec::new() }
+    }
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// The most that a plan may delete.

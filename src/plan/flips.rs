@@ -9,7 +9,7 @@ use super::simulate;
 use super::step::Step;
 use crate::access::{self, State};
 use crate::document::Test;
-use crate::model::{Decision, Live, Origin, TeamLookup};
+use crate::model::{Live, Origin, TeamLookup};
 use crate::trial::{self, Found};
 
 /// An expectation whose answer changes.
@@ -21,7 +21,7 @@ pub struct Flip {
     pub teams: Vec<String>,
     /// What is asked for, as written.
     pub access: String,
-    /// What the test expects: `allow` or `deny`.
+    /// What the test expects: `allow`, `deny` or `approval`.
     pub expected: String,
     /// The answer before: `allow`, `deny`, `approval` or `uncertain`.
     pub before: String,
@@ -31,11 +31,44 @@ pub struct Flip {
     pub source: Origin,
 }
 
-/// The expectations that these steps answer otherwise, in the order of the tests.
+/// What access tests say of a plan.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tested {
+    /// The expectations that the steps answer otherwise, in the order of the tests.
+    pub flips: Vec<Flip>,
+    /// Names of the tests that pass before the steps, and fail after them.
+    pub broken: Vec<String>,
+    /// Names of the tests that fail before and after.
+    pub failing: Vec<String>,
+}
+
+impl Tested {
+    /// Whether every test passes afterwards; the message says which ones do not, as a lower-case phrase.
+    ///
+    /// # Errors
+    ///
+    /// The same, for tests that fail.
+    pub fn judge(&self) -> Result<String, String> {
+        let named = |tests: &[String]| match tests {
+            [one] => format!("1 access test: `{one}`"),
+            all => format!("{} access tests: `{}`", all.len(), all.join("`, `")),
+        };
+        match (self.broken.as_slice(), self.failing.as_slice()) {
+            ([], []) => Ok("no access test fails".to_owned()),
+            (broken, []) => Err(format!("breaks {}", named(broken))),
+            ([], failing) => Err(format!("leaves failing, as before, {}", named(failing))),
+            (broken, failing) => {
+                Err(format!("breaks {}; leaves failing, as before, {}", named(broken), named(failing)))
+            }
+        }
+    }
+}
+
+/// Runs access tests before and after these steps.
 #[must_use]
-pub fn flips(live: &Live, steps: &[Step], tests: &[Test]) -> Vec<Flip> {
+pub fn run(live: &Live, steps: &[Step], tests: &[Test]) -> Tested {
     if steps.is_empty() || tests.is_empty() {
-        return Vec::new();
+        return Tested::default();
     }
     let keys = |team: &str| match live.teams.resolve(team) {
         TeamLookup::Found(id) => id,
@@ -45,19 +78,21 @@ pub fn flips(live: &Live, steps: &[Step], tests: &[Test]) -> Vec<Flip> {
     let (old, new) = (simulate::policies(live), simulate::policies(&after));
     let (old, new) = (State::of(&old), State::of(&new));
     let (before, after) = (trial::run(&old, tests, &keys), trial::run(&new, tests, &keys));
-    let mut flips = Vec::new();
+    let mut tested = Tested::default();
     for (old, new) in before.iter().zip(&after) {
+        match (old.passes(), new.passes()) {
+            (_, true) => {}
+            (true, false) => tested.broken.push(new.test.name.clone()),
+            (false, false) => tested.failing.push(new.test.name.clone()),
+        }
         for (was, is) in old.checks.iter().zip(&new.checks) {
             let (before, after) = (answer(&was.found), answer(&is.found));
             if before != after {
-                flips.push(Flip {
+                tested.flips.push(Flip {
                     test: old.test.name.clone(),
                     teams: old.test.teams.clone(),
                     access: was.expected.access.clone(),
-                    expected: match was.expected.decision {
-                        Decision::Allow => "allow".to_owned(),
-                        Decision::Deny => "deny".to_owned(),
-                    },
+                    expected: was.expected.expected.as_str().to_owned(),
                     before: before.to_owned(),
                     after: after.to_owned(),
                     source: was.expected.origin.clone(),
@@ -65,7 +100,7 @@ pub fn flips(live: &Live, steps: &[Step], tests: &[Test]) -> Vec<Flip> {
             }
         }
     }
-    flips
+    tested
 }
 
 fn answer(found: &Found) -> &'static str {

@@ -22,6 +22,8 @@ pub enum Guard {
     Protected,
     /// Whether some audience gains access.
     DenyWidening,
+    /// Whether every access test passes afterwards.
+    AccessTests,
     /// Whether something opens on the way that both ends keep closed.
     SafeOrder,
     /// What the service takes at most.
@@ -30,8 +32,14 @@ pub enum Guard {
 
 impl Guard {
     /// Every guard, in the order of reports.
-    pub const ALL: [Self; 5] =
-        [Self::MaxDeletes, Self::Protected, Self::DenyWidening, Self::SafeOrder, Self::ServiceLimits];
+    pub const ALL: [Self; 6] = [
+        Self::MaxDeletes,
+        Self::Protected,
+        Self::DenyWidening,
+        Self::AccessTests,
+        Self::SafeOrder,
+        Self::ServiceLimits,
+    ];
 
     /// The name, as settings and flags spell it.
     #[must_use]
@@ -40,6 +48,7 @@ impl Guard {
             Self::MaxDeletes => "max_deletes",
             Self::Protected => "protected",
             Self::DenyWidening => "deny_widening",
+            Self::AccessTests => "access_tests",
             Self::SafeOrder => "safe_order",
             Self::ServiceLimits => "service_limits",
         }
@@ -89,6 +98,8 @@ pub fn judge(guards: &Guards, judged: &Judged<'_>) -> Vec<Verdict> {
             Guard::MaxDeletes => max_deletes(guards.max_deletes, judged),
             Guard::Protected => protected(&guards.protected, judged),
             Guard::DenyWidening => deny_widening(guards.deny_widening, judged),
+            // Judged with the tests, which stand in no plan: see [`super::flips`].
+            Guard::AccessTests => Ok("no access test fails".to_owned()),
             Guard::SafeOrder => safe_order(judged),
             Guard::ServiceLimits => service_limits(judged),
         };

@@ -47,7 +47,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::access;
-use crate::document::{Guards, SettingChange};
+use crate::document::{Guards, SettingChange, Test};
 use crate::model::{Desired, Live, LiveAgents, LivePolicy, TeamDirectory};
 use crate::source::parallel;
 
@@ -304,6 +304,24 @@ impl Plan {
         self
     }
 
+    /// The plan with what access tests say of it, which one of the guards judges.
+    #[must_use]
+    pub fn tested(mut self, guards: &Guards, live: &Live, tests: &[Test]) -> Self {
+        let tested = flips::run(live, &self.steps, tests);
+        if let (Err(why), true) = (tested.judge(), guards.access_tests) {
+            self.refuse(Guard::AccessTests, &why);
+        }
+        self.flips = tested.flips;
+        self
+    }
+
+    /// Names of the access tests of which an expectation holds before, and not after.
+    #[must_use]
+    pub fn broken_tests(&self) -> BTreeSet<&str> {
+        let broken = self.flips.iter().filter(|flip| flip.after != flip.expected && flip.before == flip.expected);
+        broken.map(|flip| flip.test.as_str()).collect()
+    }
+
     /// Makes a guard refuse the plan, for one more reason.
     pub fn refuse(&mut self, guard: Guard, why: &str) {
         for verdict in self.guards.iter_mut().filter(|verdict| verdict.guard == guard) {
@@ -356,7 +374,7 @@ fn judge_agents(verdicts: &mut [Verdict], guards: &Guards, live: &LiveAgents, pl
         let refusal = match verdict.guard {
             Guard::MaxDeletes => agents::guard::max_deletes(guards, live, steps),
             Guard::Protected => agents::guard::protected(guards, live, steps, unmanaged),
-            Guard::DenyWidening | Guard::SafeOrder | Guard::ServiceLimits => None,
+            Guard::DenyWidening | Guard::AccessTests | Guard::SafeOrder | Guard::ServiceLimits => None,
         };
         if let Some(refusal) = refusal {
             let before = if verdict.ok { String::new() } else { format!("{}; ", verdict.message) };

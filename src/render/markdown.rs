@@ -157,7 +157,8 @@ fn access_headline(plan: &Plan) -> String {
         decides.unwrap_or_else(|| "changes policies for agents".to_owned())
     } else {
         let decides = decides.map(|decides| format!("; {decides}")).unwrap_or_default();
-        format!("{} in {org}{decides}", words::headline(&plan.access))
+        let tests = words::tests_headline(plan).map(|tests| format!(", {tests}")).unwrap_or_default();
+        format!("{} in {org}{tests}{decides}", words::headline(&plan.access))
     }
 }
 

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::answer::{Places, details, word};
 use super::sanitize::{block, line};
-use crate::model::{Decision, Origin, Policy};
+use crate::model::{Origin, Policy};
 use crate::trial::{Change, Check, Found, Mutation, Trial, count};
 
 /// What was run, and against what.
@@ -31,10 +31,7 @@ const GREEN: Style = AnsiColor::Green.on_default();
 const RED: Style = AnsiColor::Red.on_default().bold();
 
 fn expected(check: &Check<'_>) -> &'static str {
-    match check.expected.decision {
-        Decision::Allow => "allow",
-        Decision::Deny => "deny",
-    }
+    check.expected.expected.as_str()
 }
 
 fn rule_text(policies: &[Policy], policy: usize, rule: usize) -> String {

@@ -10,11 +10,11 @@ use serde_json::Value;
 
 use crate::access::cedar::StatementChange;
 use crate::model::{Decision, Domain, HttpResource, Resources, Rule, Scope, TeamDirectory};
-use crate::plan::GuardsFrom;
 use crate::plan::governed::{Governed, Turn};
 use crate::plan::meaning::{Audience, Gain, Meaning};
 use crate::plan::saved::Summary;
 use crate::plan::step::{Change, Op, Reason, Step};
+use crate::plan::{GuardsFrom, Plan};
 
 /// What a plan means, in a few words: `widens access for 2 audiences`, `no access change`.
 #[must_use]
@@ -37,6 +37,13 @@ pub fn headline(meaning: &Meaning) -> String {
         (true, false) => "no access change that is certain".to_owned(),
         (false, _) => parts.join(", "),
     }
+}
+
+/// What a plan's headline adds about access tests.
+#[must_use]
+pub fn tests_headline(plan: &Plan) -> Option<String> {
+    let broken = plan.broken_tests().len();
+    (broken > 0).then(|| format!("breaks {}", count(broken, "access test")))
 }
 
 /// What it means that somebody comes to have policies of a domain, or has none any more. `people` is foreign text.

@@ -49,7 +49,7 @@ impl Shielded {
 fn arguments(line: &str) -> Option<usize> {
     let inner = line.trim();
     let item = inner.strip_prefix("- ").unwrap_or(inner).trim_start();
-    let access = item.strip_prefix("allow: ").or_else(|| item.strip_prefix("deny: "))?.trim_start();
+    let access = ["allow: ", "deny: ", "approval: "].iter().find_map(|key| item.strip_prefix(key))?.trim_start();
     if !access.starts_with("mcp ") || !access.ends_with('}') {
         return None;
     }

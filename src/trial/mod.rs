@@ -8,9 +8,8 @@ mod mutate;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::access::cedar::NoRequest;
-use crate::access::{Answer, Question, Request, State, Verdict};
-use crate::document::{ExpectedAccess, Test};
-use crate::model::Decision;
+use crate::access::{APPROVAL_REASON, Answer, Question, Request, State, Verdict};
+use crate::document::{Expected, ExpectedAccess, Test};
 
 pub use mutate::{Change, Mutant, Mutation, mutate};
 
@@ -48,7 +47,8 @@ impl Check<'_> {
     #[must_use]
     pub fn holds(&self) -> bool {
         match &self.found {
-            Found::Answer(answer) => is_as_expected(self.expected.decision, answer.verdict),
+            Found::Answer(answer) if self.expected.expected == Expected::Approval => answer.reason == APPROVAL_REASON,
+            Found::Answer(answer) => is_as_expected(self.expected.expected, answer.verdict),
             Found::NoRequest(_) => false,
         }
     }
@@ -67,8 +67,11 @@ impl Trial<'_> {
     }
 }
 
-fn is_as_expected(expected: Decision, verdict: Verdict) -> bool {
-    matches!((expected, verdict), (Decision::Allow, Verdict::Allow) | (Decision::Deny, Verdict::Deny))
+fn is_as_expected(expected: Expected, verdict: Verdict) -> bool {
+    matches!(
+        (expected, verdict),
+        (Expected::Allow, Verdict::Allow) | (Expected::Deny, Verdict::Deny) | (Expected::Approval, Verdict::Uncertain)
+    )
 }
 
 /// Runs tests. `keys` gives the key that scopes hold for a team as a test names it.

@@ -65,7 +65,7 @@ pub fn mutate(state: &State<'_>, trials: &[Trial<'_>]) -> Mutation {
                     Change::Deleted => question.verdict(|other| other != group && in_force(other)),
                     Change::Flipped => question.flipped(group).verdict(in_force),
                 };
-                !is_as_expected(check.expected.decision, verdict)
+                !is_as_expected(check.expected.expected, verdict)
             });
             mutation.total += 1;
             if !(noticed || last && change == Change::Deleted) {

@@ -147,7 +147,8 @@ fn write_plan(out: &mut String, plan: &Plan, view: View) -> fmt::Result {
     if plan.target.is_some() {
         let decides = decides.map(|decides| format!("; {decides}")).unwrap_or_default();
         let headline = words::headline(&plan.access);
-        writeln!(out, "{BOLD}Plan for `{org}`{BOLD:#}: {style}{headline}{style:#}{settings}{decides}")?;
+        let tests = words::tests_headline(plan).map(|tests| format!(", {BAD}{tests}{BAD:#}")).unwrap_or_default();
+        writeln!(out, "{BOLD}Plan for `{org}`{BOLD:#}: {style}{headline}{style:#}{tests}{settings}{decides}")?;
         write_settings(out, plan)?;
         access::write(out, &plan.access, view)?;
         write_flips(out, plan, view)?;

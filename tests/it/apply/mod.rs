@@ -1,6 +1,7 @@
 //! Carrying plans out over a real socket: the shipped client, reader and writer against the emulator, with a clock that
 //! does not wait.
 
+mod access_tests;
 mod changes;
 mod command;
 mod converge;

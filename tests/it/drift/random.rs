@@ -135,6 +135,8 @@ proptest! {
         std::fs::write(folder.path().join("live.json"), seawall::service::docker::Snapshot::from(&live).text()).unwrap();
         let (code, shown, _) = seawall(folder.path(), &["drift", "--live-from", "live.json"]);
         let (pending, _, _) = seawall(folder.path(), &["plan", "--detailed-exitcode", "--live-from", "live.json"]);
+        // What no order of calls carries out safely is pending too, and refused.
+        let pending = if pending == Some(4) { Some(3) } else { pending };
         prop_assert_eq!(code, pending, "{}", shown);
         let (code, stdout, stderr) = seawall(folder.path(), &["drift", "--adopt", "--live-from", "live.json"]);
         prop_assert_eq!(code, Some(0), "{}{}{:?}", stdout, stderr, as_it_was);
