@@ -155,6 +155,7 @@ vijil: {endpoint: embedded, ownership: exclusive}
                 "docker.unmanaged",
                 "vijil.endpoint",
                 "vijil.ownership",
+                "vijil.edit_active",
                 "guards.max_deletes",
                 "guards.deny_widening",
                 "guards.protected"
