@@ -12,6 +12,7 @@ tell_of_plan() {
     section == "summary" && depth == 4 { name = $1; gsub(/[":]/, "", name); count[name] += $2 }
     section == "access" && depth == 4 && $1 == "\"widened\":" && $2 == "[" { widens = "true" }
     section == "access" && depth == 8 && $1 == "\"widens\":" && $2 ~ /^true/ && widens == "" { widens = "uncertain" }
+    section == "access" && depth == 4 && $1 == "\"incomplete\":" && widens == "" { widens = "uncertain" }
     section == "guards" && depth == 6 && $1 == "\"ok\":" && $2 ~ /^false/ { refused = "true" }
     END {
       split("create update delete approve reject activate", names, " ")

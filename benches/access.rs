@@ -16,7 +16,7 @@
 use std::time::{Duration, Instant};
 
 use divan::Bencher;
-use seawall::access::{Comparison, compare};
+use seawall::access::{Changes, Comparison, compare};
 use seawall::model::{Action, Body, Decision, HttpResource, Policy, Resources, Rule, Scope, TeamDirectory};
 
 fn main() {
@@ -146,8 +146,11 @@ fn policies(shape: Shape, count: usize, edition: usize) -> Vec<Policy> {
     (0..count).map(policy).collect()
 }
 
-fn run(old: &[Policy], new: &[Policy]) -> Comparison {
-    compare(old, new, &TeamDirectory::default())
+fn run(old: &[Policy], new: &[Policy]) -> Changes {
+    match compare(old, new, &TeamDirectory::default()) {
+        Comparison::Complete(changes) => changes,
+        Comparison::Incomplete(_, incomplete) => panic!("incomplete: {:?}", incomplete.why),
+    }
 }
 
 /// A tenth of the rules changes.

@@ -223,16 +223,18 @@ impl AboutPlan {
             contents.rules(&step.change).into_iter().chain(unseen).collect()
         };
         let rules: BTreeMap<usize, Vec<Rule>> = plan.steps.iter().map(|step| (step.id, rules_of(step))).collect();
-        let universe = Universe::build(rules.iter().flat_map(|(id, rules)| rules.iter().map(|rule| (rule, *id))));
+        let by_step = rules.iter().flat_map(|(id, rules)| rules.iter().map(|rule| (rule, *id)));
+        // Where not all requests are known, each step may share one with every other step of its domain.
+        let company = Universe::build(by_step).map(|universe| universe.company());
         let mut steps: BTreeMap<usize, About> = plan
             .steps
             .iter()
             .map(|step| {
                 let rules = rules.get(&step.id).map_or(&[][..], Vec::as_slice);
-                (step.id, About::new(&step.change, rules, &contents, universe.is_complete()))
+                (step.id, About::new(&step.change, rules, &contents, company.is_ok()))
             })
             .collect();
-        let Company { sets, crossings } = universe.company();
+        let Company { sets, crossings } = company.unwrap_or_default();
         for (number, set) in sets.iter().enumerate() {
             for group in set {
                 if let Some(about) = steps.get_mut(group) {

@@ -108,7 +108,8 @@ impl<'a> Arrangement<'a> {
         if parts.is_empty() {
             return None;
         }
-        let layout = Layout::new(self.diff, &extras(self.diff, parts.values().flatten()));
+        // An order of which not all is known is none.
+        let layout = Layout::new(self.diff, &extras(self.diff, parts.values().flatten())).ok()?;
         let single = parts.keys().map(|index| BTreeSet::from([*index]));
         let pairs = parts
             .keys()
@@ -201,7 +202,7 @@ impl<'a> Arrangement<'a> {
             }
         }
         let calls = self.within(deny);
-        let layout = Layout::new(self.diff, &extras(self.diff, &calls));
+        let layout = Layout::new(self.diff, &extras(self.diff, &calls)).ok()?;
         attempt(&layout, start, &calls)
     }
 

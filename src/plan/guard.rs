@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 use crate::document::{Guards, MaxDeletes};
 use crate::model::{Live, LivePolicy, PolicyId};
 
-use super::meaning::Meaning;
+use super::meaning::{Found, Meaning};
+use super::order::Refusal;
 use super::step::{Change, PolicyTarget, Reason, RuleTarget, Step};
 
 /// What there is to judge.
@@ -77,8 +78,8 @@ pub struct Judged<'a> {
     pub steps: &'a [Step],
     /// What it means for access.
     pub access: &'a Meaning,
-    /// What opens on the way, if something does.
-    pub opened: Option<&'a str>,
+    /// Why the order of calls is not safe, if it is not, or is not known to be.
+    pub(super) order: Option<&'a Refusal>,
     /// Live policies that no document declares, those aside that are left to others.
     pub undeclared: &'a [String],
 }
@@ -195,25 +196,38 @@ fn protected(names: &[String], judged: &Judged<'_>) -> Judgement {
 
 fn deny_widening(denied: bool, judged: &Judged<'_>) -> Judgement {
     let mut gains = judged.access.gains();
-    let Some(first) = gains.next() else { return Ok("no audience gains access".to_owned()) };
-    let first = format!("`{}` for {}", first.access, first.audience);
+    let first = gains.next().map(|first| format!("`{}` for {}", first.access, first.audience));
     let others: Vec<_> = gains.collect();
-    let example = match others.as_slice() {
+    let example = first.map(|first| match others.as_slice() {
         [] => first,
         [second] => format!("{first} and `{}` for {}", second.access, second.audience),
         others => format!("{first} and {} more", others.len()),
+    });
+    let found = match (&judged.access.found, example) {
+        (Found::Complete(_), None) => return Ok("no audience gains access".to_owned()),
+        (Found::Complete(_), Some(example)) if denied => format!("gives or may give new access: {example}"),
+        (Found::Complete(_), Some(example)) => format!("access may be gained, as in {example}"),
+        (Found::Incomplete(_, incomplete), example) => {
+            let as_in = example.map(|example| format!(", as in {example}")).unwrap_or_default();
+            format!("the comparison is incomplete, so that access may be gained{as_in}: {}", incomplete.in_short())
+        }
     };
-    if denied {
-        Err(format!("gives or may give new access: {example}"))
-    } else {
-        Ok(format!("access may be gained, as in {example}; that is not refused"))
-    }
+    if denied { Err(found) } else { Ok(format!("{found}; that is not refused")) }
 }
 
 fn safe_order(judged: &Judged<'_>) -> Judgement {
-    match judged.opened {
-        None => Ok("nothing opens on the way that both ends keep closed".to_owned()),
-        Some(opened) => Err(format!("no order of calls is safe: on the way, this would be open: {opened}")),
+    let unknown = |why: String| {
+        let help = "narrow the wildcards of these rules, or apply the change in smaller parts";
+        Err(format!("it is not known whether something opens on the way that both ends keep closed: {why}; {help}"))
+    };
+    match (judged.order, &judged.access.found) {
+        (Some(Refusal::Opens(opened)), _) => {
+            Err(format!("no order of calls is safe: on the way, this would be open: {opened}"))
+        }
+        // What both ends allow is the measure for everything in between.
+        (_, Found::Incomplete(_, incomplete)) => unknown(incomplete.in_short()),
+        (Some(Refusal::Incomplete(cut)), Found::Complete(_)) => unknown(cut.to_string()),
+        (None, Found::Complete(_)) => Ok("nothing opens on the way that both ends keep closed".to_owned()),
     }
 }
 

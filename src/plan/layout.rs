@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::access::Universe;
+use crate::access::{Cut, Universe};
 use crate::model::{Cedar, Domain, Rule};
 
 use super::cedar::{Kind, statements};
@@ -32,7 +32,11 @@ pub(super) struct Layout {
 
 impl Layout {
     /// Lays out both ends of a difference, and room for versions that neither has.
-    pub(super) fn new(diff: &Diff, extras: &[Extra]) -> Self {
+    ///
+    /// # Errors
+    ///
+    /// What rules tell apart too much of for all requests to be known.
+    pub(super) fn new(diff: &Diff, extras: &[Extra]) -> Result<Self, Cut> {
         let mut builder = Builder::default();
         for (index, slot) in diff.policies.iter().enumerate() {
             builder.policy(index, slot);
@@ -47,7 +51,9 @@ impl Layout {
             .map(|(group, rule)| (*rule, *group))
             .chain(extras.iter().map(|(extra, group)| (&extra.rule, *group)));
         let changing = builder.changing(diff);
-        let universe = Universe::build_about(rules, |group| changing.contains(&group));
+        let at = |end: &[bool], group: usize| end.get(group).copied().unwrap_or(false);
+        let ends = |group: usize| [at(&builder.old, group), at(&builder.new, group)];
+        let universe = Universe::build_about(rules, |group| changing.contains(&group), ends)?;
         let points = universe.points_about(|group| changing.contains(&group));
         let mut requests: Vec<Request> =
             points.into_iter().map(|(point, witness)| Request::Access(point, witness.to_string())).collect();
@@ -62,7 +68,7 @@ impl Layout {
         let old = end(builder.old, |slot| slot.before.as_ref().map(|(_, head)| head));
         let new = end(builder.new, |slot| slot.after.as_ref());
         let (rules, texts) = (builder.rules, builder.texts);
-        Self { space: Space::new(builder.groups, requests, old, new), rules, texts, extras }
+        Ok(Self { space: Space::new(builder.groups, requests, old, new), rules, texts, extras })
     }
 
     /// What a call does to a state.

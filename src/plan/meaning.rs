@@ -6,22 +6,103 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::governed::{Governed, Turn};
-use crate::access::{Access, Cause, Comparison, Entry};
+use crate::access::{self, Access, Cause, Comparison, Entry};
 
 /// What a change means for access.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Shown", into = "Shown")]
 pub struct Meaning {
-    /// Whether everything that changes is known for certain.
-    pub exact: bool,
+    /// What changes.
+    pub found: Found,
+    /// Who comes to have policies of a domain, and who has none any more.
+    pub governed: Vec<Governed>,
+}
+
+/// What a comparison found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// Whatever changes is listed.
+    Complete(Changes),
+    /// The comparison was cut short: what some rules say is listed as uncertain, as a whole.
+    Incomplete(Changes, Incomplete),
+}
+
+/// Access that changes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Changes {
     /// Access that an audience gains.
     pub widened: Vec<Gain>,
     /// Access that an audience loses.
     pub narrowed: Vec<Gain>,
-    /// Access that changes, or not, depending on what is not documented.
+    /// Access that changes, or not.
     pub uncertain: Vec<Gain>,
+}
+
+/// What a comparison could not look through.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Incomplete {
+    /// Why, as a phrase.
+    pub why: String,
+    /// The rules that come or go and of which it is not known what they change. Whoever they govern may gain what they say.
+    pub rules: Vec<String>,
+    /// Whom they govern.
+    pub audiences: Vec<Audience>,
+}
+
+/// What a change means for access.
+#[derive(Clone, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Meaning")]
+struct Shown {
+    /// Whether everything that changes is known for certain.
+    exact: bool,
+    /// Access that an audience gains.
+    widened: Vec<Gain>,
+    /// Access that an audience loses.
+    narrowed: Vec<Gain>,
+    /// Access that changes, or not, depending on what is not documented, or on what the comparison did not look through.
+    uncertain: Vec<Gain>,
+    /// What the comparison did not look through. Absent where it looked through everything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    incomplete: Option<Incomplete>,
     /// Who comes to have policies of a domain, and who has none any more.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub governed: Vec<Governed>,
+    governed: Vec<Governed>,
+}
+
+impl From<Meaning> for Shown {
+    fn from(Meaning { found, governed }: Meaning) -> Self {
+        let (Changes { widened, narrowed, uncertain }, incomplete) = match found {
+            Found::Complete(changes) => (changes, None),
+            Found::Incomplete(changes, incomplete) => (changes, Some(incomplete)),
+        };
+        let exact = uncertain.is_empty() && incomplete.is_none();
+        Self { exact, widened, narrowed, uncertain, incomplete, governed }
+    }
+}
+
+impl From<Shown> for Meaning {
+    fn from(Shown { exact, widened, narrowed, uncertain, incomplete, governed }: Shown) -> Self {
+        // What says that it is not exact, and not where, was cut short before that was said.
+        let cut =
+            || Incomplete { why: "the plan does not say why".to_owned(), rules: Vec::new(), audiences: Vec::new() };
+        let incomplete = incomplete.or_else(|| (!exact && uncertain.is_empty()).then(cut));
+        let changes = Changes { widened, narrowed, uncertain };
+        let found = match incomplete {
+            None => Found::Complete(changes),
+            Some(incomplete) => Found::Incomplete(changes, incomplete),
+        };
+        Self { found, governed }
+    }
+}
+
+impl JsonSchema for Meaning {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        Shown::schema_name()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        Shown::json_schema(generator)
+    }
 }
 
 /// Access that changes for an audience.
@@ -53,17 +134,36 @@ pub struct Audience {
 }
 
 impl Meaning {
+    /// What changes, as far as it is known; of an incomplete comparison also all that may.
+    #[must_use]
+    pub fn changes(&self) -> &Changes {
+        match &self.found {
+            Found::Complete(changes) | Found::Incomplete(changes, _) => changes,
+        }
+    }
+
+    /// What the comparison did not look through.
+    #[must_use]
+    pub fn incomplete(&self) -> Option<&Incomplete> {
+        match &self.found {
+            Found::Complete(_) => None,
+            Found::Incomplete(_, incomplete) => Some(incomplete),
+        }
+    }
+
     /// Whether no audience's access changes, for certain.
     #[must_use]
     pub fn is_nothing(&self) -> bool {
-        self.widened.is_empty() && self.narrowed.is_empty() && self.uncertain.is_empty()
+        match &self.found {
+            Found::Complete(changes) => *changes == Changes::default(),
+            Found::Incomplete(..) => false,
+        }
     }
 
     /// Whether both tell of the same access. Which rules it comes from may differ: a rule that has nothing to do with a
     /// change may be renamed or divided meanwhile.
     #[must_use]
     pub fn says_the_same(&self, other: &Self) -> bool {
-        let Self { exact, widened, narrowed, uncertain, governed } = self;
         let same = |one: &[Gain], other: &[Gain]| {
             let plain = |gain: &Gain| Gain { because: Vec::new(), ..gain.clone() };
             one.iter().map(plain).eq(other.iter().map(plain))
@@ -72,31 +172,74 @@ impl Meaning {
         fn lasts(all: &[Governed]) -> impl Iterator<Item = &Governed> {
             all.iter().filter(|one| one.change == Turn::Last)
         }
-        *exact == other.exact
-            && lasts(governed).eq(lasts(&other.governed))
-            && same(widened, &other.widened)
-            && same(narrowed, &other.narrowed)
-            && same(uncertain, &other.uncertain)
+        let cut = |meaning: &Self| {
+            meaning.incomplete().map(|Incomplete { why, rules: _, audiences }| (why.clone(), audiences.clone()))
+        };
+        let Changes { widened, narrowed, uncertain } = self.changes();
+        let others = other.changes();
+        cut(self) == cut(other)
+            && lasts(&self.governed).eq(lasts(&other.governed))
+            && same(widened, &others.widened)
+            && same(narrowed, &others.narrowed)
+            && same(uncertain, &others.uncertain)
     }
 
     /// Every audience that is shown.
     pub fn audiences(&self) -> impl Iterator<Item = &Audience> {
-        let gains = self.widened.iter().chain(&self.narrowed).chain(&self.uncertain).map(|gain| &gain.audience);
-        gains.chain(self.governed.iter().map(|governed| &governed.audience))
+        let Changes { widened, narrowed, uncertain } = self.changes();
+        let gains = widened.iter().chain(narrowed).chain(uncertain).map(|gain| &gain.audience);
+        let cut = self.incomplete().into_iter().flat_map(|incomplete| &incomplete.audiences);
+        gains.chain(self.governed.iter().map(|governed| &governed.audience)).chain(cut)
     }
 
     /// What some audience gains or may gain.
     pub fn gains(&self) -> impl Iterator<Item = &Gain> {
-        self.widened.iter().chain(self.uncertain.iter().filter(|gain| gain.widens))
+        let Changes { widened, narrowed: _, uncertain } = self.changes();
+        widened.iter().chain(uncertain.iter().filter(|gain| gain.widens))
     }
 }
 
 impl Meaning {
     /// What a comparison found, its causes told by `tell`.
-    pub(super) fn of(comparison: Comparison, tell: impl Fn(&Cause) -> String) -> Self {
-        let Comparison { exact, widened, narrowed, uncertain } = comparison;
+    pub(super) fn of(comparison: Comparison, governed: Vec<Governed>, tell: impl Fn(&Cause) -> String) -> Self {
         let all = |entries: Vec<Entry>| entries.into_iter().map(|entry| Gain::of(entry, &tell)).collect();
-        Self { exact, widened: all(widened), narrowed: all(narrowed), uncertain: all(uncertain), governed: Vec::new() }
+        let changes = |access::Changes { widened, narrowed, uncertain }: access::Changes| Changes {
+            widened: all(widened),
+            narrowed: all(narrowed),
+            uncertain: all(uncertain),
+        };
+        let found = match comparison {
+            Comparison::Complete(found) => Found::Complete(changes(found)),
+            Comparison::Incomplete(found, access::Incomplete { why, rules, audiences }) => {
+                let why: Vec<String> = why.iter().map(ToString::to_string).collect();
+                let incomplete = Incomplete {
+                    why: why.join(", and "),
+                    rules: rules.iter().map(|cause| tell(cause)).collect(),
+                    audiences: audiences
+                        .iter()
+                        .map(|own| Audience { teams: own.teams.clone(), alike: own.alike.clone() })
+                        .collect(),
+                };
+                Found::Incomplete(changes(found), incomplete)
+            }
+        };
+        Self { found, governed }
+    }
+}
+
+impl Incomplete {
+    /// Why, and about which rules: as much as fits into a message.
+    #[must_use]
+    pub fn in_short(&self) -> String {
+        const NAMED: usize = 3;
+        let named: Vec<&str> = self.rules.iter().take(NAMED).map(String::as_str).collect();
+        let rest = match self.rules.len().saturating_sub(NAMED) {
+            0 => String::new(),
+            rest => format!(" and {rest} more"),
+        };
+        let rules =
+            if named.is_empty() { String::new() } else { format!("; not compared: {}{rest}", named.join(", ")) };
+        format!("{}{rules}", self.why)
     }
 }
 

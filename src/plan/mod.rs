@@ -55,6 +55,7 @@ use self::agents::AgentPlan;
 use self::diff::Ownership;
 use self::guard::{Guard, Judged, Verdict};
 use self::meaning::Meaning;
+use self::order::Refusal;
 use self::place::Places;
 use self::saved::Service;
 use self::step::{Change, PolicyTarget, Step};
@@ -167,9 +168,11 @@ fn judged(Input { target, desired, live, ownership, guards }: Input<'_>) -> Plan
         ordered.drafts.into_iter().zip(1..).map(|((phase, draft), id)| draft.step(id, phase, &diff)).collect();
     let after = simulate::simulate(live, steps.iter().map(|step| &step.change));
     let access = meaning_of(live, &after, &steps, &Places::of_change(&diff, desired));
-    let opened = ordered.refusal.map(|opened| match draft::is_full(&diff) {
-        true => format!("{opened}; the service is full, so that deletions have to come first"),
-        false => opened,
+    let refusal = ordered.refusal.map(|refusal| match refusal {
+        Refusal::Opens(opened) if draft::is_full(&diff) => {
+            Refusal::Opens(format!("{opened}; the service is full, so that deletions have to come first"))
+        }
+        Refusal::Opens(_) | Refusal::Incomplete(_) => refusal,
     });
     let undeclared: Vec<String> = diff.unmanaged.iter().filter(|name| !ownership.leaves(name)).cloned().collect();
     let judged = Judged {
@@ -177,7 +180,7 @@ fn judged(Input { target, desired, live, ownership, guards }: Input<'_>) -> Plan
         after: &after,
         steps: &steps,
         access: &access,
-        opened: opened.as_deref(),
+        order: refusal.as_ref(),
         undeclared: &undeclared,
     };
     Plan {
@@ -347,7 +350,7 @@ impl Plan {
             None => Vec::new(),
         };
         let (steps, undeclared) = (self.steps.as_slice(), undeclared.as_slice());
-        let judged = Judged { live, after: &after, steps, access: &access, opened: None, undeclared };
+        let judged = Judged { live, after: &after, steps, access: &access, order: None, undeclared };
         let mut verdicts = guard::judge(guards, &judged);
         if let (Some(plan), Some(live)) = (&self.agents, agents) {
             judge_agents(&mut verdicts, guards, live, plan);
@@ -394,7 +397,7 @@ fn meaning_of(live: &Live, after: &Live, steps: &[Step], places: &Places<'_>) ->
     // What no step changes stays.
     let [old, new] = if steps.is_empty() { [Vec::new(), Vec::new()] } else { [live, after].map(simulate::policies) };
     let found = access::compare(&old, &new, &live.teams);
-    Meaning { governed: governed::compare(&old, &new, &live.teams), ..Meaning::of(found, |cause| places.tell(cause)) }
+    Meaning::of(found, governed::compare(&old, &new, &live.teams), |cause| places.tell(cause))
 }
 
 /// The policies that steps touch.

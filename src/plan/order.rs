@@ -13,14 +13,24 @@ use super::draft::Draft;
 use super::effect::{Effect, Place, effects};
 use super::layout::Layout;
 use super::space::Move;
+use crate::access::Cut;
 
 /// The calls in order.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Ordered {
     /// Each with its phase, from 1.
     pub(super) drafts: Vec<(usize, Draft)>,
-    /// What would open, where no order is safe; the order is then the usual one.
-    pub(super) refusal: Option<String>,
+    /// Why the order is not safe, or not known to be; it is then the usual one.
+    pub(super) refusal: Option<Refusal>,
+}
+
+/// Why an order of calls may not be carried out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// No order is safe: this would open.
+    Opens(String),
+    /// The states on the way could not be looked through.
+    Incomplete(Cut),
 }
 
 /// Puts the calls of a difference in order.
@@ -30,7 +40,16 @@ pub(super) fn order(diff: &Diff, drafts: Vec<Draft>) -> Ordered {
         let placed = effects.iter().map(|effect| effect.place).zip(drafts).enumerate();
         return Ordered { drafts: phases(placed.collect()), refusal: None };
     }
-    let layout = Layout::new(diff, &[]);
+    let layout = match Layout::new(diff, &[]) {
+        Ok(layout) => layout,
+        Err(cut) => {
+            let all = (0..drafts.len()).collect();
+            let links = Arrangement::new(diff, &drafts, &effects, &all).usual();
+            let mut ordered = Vec::new();
+            links.into_iter().for_each(|link| append(&mut ordered, link));
+            return Ordered { drafts: ordered, refusal: Some(Refusal::Incomplete(cut)) };
+        }
+    };
     let moves: Vec<Move> = drafts.iter().map(|draft| layout.effect(draft)).collect();
     let components = components(&layout, &drafts, &moves, &effects);
     // Components share no request, but an audience may lose its last policy in one and gain it back in another.
@@ -65,7 +84,7 @@ pub(super) fn order(diff: &Diff, drafts: Vec<Draft>) -> Ordered {
     let solved = one_by_one().or_else(|_: String| arranged(&all).solve(&layout, &start));
     let (chain, refusal) = match solved {
         Ok(chain) => (chain, None),
-        Err(opened) => (arranged(&all).usual(), Some(opened)),
+        Err(opened) => (arranged(&all).usual(), Some(Refusal::Opens(opened))),
     };
     let mut ordered = phases(early);
     chain.into_iter().for_each(|link| append(&mut ordered, link));

@@ -144,15 +144,19 @@ impl Space {
     fn opens(&self, request: &Request, state: &State) -> bool {
         let [now, old, new] = [state, &self.old, &self.new].map(|state| View { space: self, state });
         let audiences = audiences(request, &now, &old, &new);
-        let opened = |allowed: &dyn Fn(&View<'_>, &[&str]) -> bool| {
-            audiences.iter().any(|who| allowed(&now, who) && !allowed(&old, who) && !allowed(&new, who))
-        };
+        let mut audiences = audiences.iter();
         match request {
-            Request::Access(point, _) => {
-                point.worlds().any(|world| opened(&|view, who| point.allowed(world, |group| view.in_force(group, who))))
-            }
-            Request::Mcp { permit, forbids } => opened(&|view, who| {
-                view.in_force(*permit, who) && !forbids.iter().flatten().any(|forbid| view.in_force(*forbid, who))
+            Request::Access(point, _) => audiences.any(|who| {
+                let in_force = |group| now.in_force(group, who);
+                let ends = [&old, &new].map(|view| move |group| view.in_force(group, who));
+                let [old, new] = &ends;
+                point.may_open(&in_force, &[old, new])
+            }),
+            Request::Mcp { permit, forbids } => audiences.any(|who| {
+                let allowed = |view: &View<'_>| {
+                    view.in_force(*permit, who) && !forbids.iter().flatten().any(|forbid| view.in_force(*forbid, who))
+                };
+                allowed(&now) && !allowed(&old) && !allowed(&new)
             }),
         }
     }

@@ -14,6 +14,7 @@ use crate::drift::Drift;
 use crate::drift::adopt::Adoption;
 use crate::import::Import;
 use crate::plan::Plan;
+use crate::plan::meaning::Found;
 use crate::plan::set::Unplanned;
 
 const GOOD: Style = AnsiColor::Green.on_default();
@@ -74,7 +75,10 @@ fn write_drift(out: &mut String, drift: &Drift, view: View) {
         let _ = writeln!(out, "{GOOD}No drift{GOOD:#}: `{org}` is as the documents say.");
         return;
     }
-    let opened = outside.access.gains().next().is_some();
+    let opened = match &outside.access.found {
+        Found::Complete(_) => outside.access.gains().next().is_some(),
+        Found::Incomplete(..) => true,
+    };
     let style = if opened { BAD } else { CAREFUL };
     let _ = writeln!(out, "{style}Drift{style:#}: {}.", headline(drift, &org));
     if !outside.is_empty() {
@@ -197,13 +201,19 @@ fn headline(drift: &Drift, org: &str) -> String {
 fn headline_of(drift: &Drift, org: &str) -> String {
     let Drift { since, outside, waiting, plan: _, impossible: _ } = drift;
     let beyond = if since.is_some() { "what was applied" } else { "what the documents say" };
-    if !outside.access.widened.is_empty() {
+    let changes = match &outside.access.found {
+        Found::Complete(changes) => changes,
+        Found::Incomplete(..) => {
+            return format!("{org} may allow more or less than {beyond}: the comparison is incomplete");
+        }
+    };
+    if !changes.widened.is_empty() {
         return format!("{org} allows more than {beyond}");
     }
     if outside.access.gains().next().is_some() {
         return format!("{org} may allow more than {beyond}");
     }
-    if !outside.access.narrowed.is_empty() {
+    if !changes.narrowed.is_empty() {
         return format!("{org} allows less than {beyond}");
     }
     if outside.is_empty() && waiting.is_some() {

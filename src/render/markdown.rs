@@ -15,7 +15,7 @@ use super::sanitize::{line, markdown, markdown_block};
 use super::words::{self, Cause, Group, Tone};
 use crate::access::cedar::StatementChange;
 use crate::plan::flips::Flip;
-use crate::plan::meaning::Audience;
+use crate::plan::meaning::{Audience, Incomplete};
 use crate::plan::set::Unplanned;
 use crate::plan::step::{Op, Step};
 use crate::plan::{GuardsFrom, Plan};
@@ -88,6 +88,11 @@ pub fn plan(plan: &Plan) -> String {
     }
     if !plan.access.is_nothing() || !plan.access.governed.is_empty() {
         page.add("#### Access\n\n");
+        if let Some(Incomplete { why, rules, audiences: _ }) = plan.access.incomplete() {
+            let means = words::INCOMPLETE_MEANS;
+            let rules = if rules.is_empty() { String::new() } else { format!(" Not compared: {}.", list(rules)) };
+            page.add(&format!("> [!CAUTION]\n> {}: {}; {means}.{rules}\n\n", words::INCOMPLETE, code(why)));
+        }
         page.limit = ACCESS;
         for one in &plan.access.governed {
             page.add(&format!("- {}\n", words::governed(one, &people(&one.audience))));

@@ -11,32 +11,35 @@ use serde_json::Value;
 use crate::access::cedar::StatementChange;
 use crate::model::{Decision, Domain, HttpResource, Resources, Rule, Scope, TeamDirectory};
 use crate::plan::governed::{Governed, Turn};
-use crate::plan::meaning::{Audience, Gain, Meaning};
+use crate::plan::meaning::{Audience, Changes, Found, Gain, Incomplete, Meaning};
 use crate::plan::saved::Summary;
 use crate::plan::step::{Change, Op, Reason, Step};
 use crate::plan::{GuardsFrom, Plan};
 
-/// What a plan means, in a few words: `widens access for 2 audiences`, `no access change`.
+/// What a plan means, in a few words: `widens access for 2 audiences`, `no access change`. That a comparison is incomplete
+/// comes first.
 #[must_use]
 pub fn headline(meaning: &Meaning) -> String {
     let audiences = |gains: &[Gain]| {
         let audiences: BTreeSet<&Audience> = gains.iter().map(|gain| &gain.audience).collect();
         count(audiences.len(), "audience")
     };
-    let parts: Vec<String> = [
-        ("widens access", &meaning.widened),
-        ("may change access", &meaning.uncertain),
-        ("narrows access", &meaning.narrowed),
-    ]
-    .into_iter()
-    .filter(|(_, gains)| !gains.is_empty())
-    .map(|(what, gains)| format!("{what} for {}", audiences(gains)))
-    .collect();
-    match (parts.is_empty(), meaning.exact) {
-        (true, true) => "no access change".to_owned(),
-        (true, false) => "no access change that is certain".to_owned(),
-        (false, _) => parts.join(", "),
-    }
+    let (cut, changes) = match &meaning.found {
+        Found::Complete(changes) => (None, changes),
+        Found::Incomplete(changes, Incomplete { rules, .. }) => {
+            let about = if rules.is_empty() { String::new() } else { format!(" for {}", count(rules.len(), "rule")) };
+            (Some(format!("the comparison is incomplete{about}")), changes)
+        }
+    };
+    let changes = [
+        ("widens access", &changes.widened),
+        ("may change access", &changes.uncertain),
+        ("narrows access", &changes.narrowed),
+    ];
+    let changes = changes.into_iter().filter(|(_, gains)| !gains.is_empty());
+    let parts: Vec<String> =
+        cut.into_iter().chain(changes.map(|(what, gains)| format!("{what} for {}", audiences(gains)))).collect();
+    if parts.is_empty() { "no access change".to_owned() } else { parts.join(", ") }
 }
 
 /// What a plan's headline adds about access tests.
@@ -45,6 +48,12 @@ pub fn tests_headline(plan: &Plan) -> Option<String> {
     let broken = plan.broken_tests().len();
     (broken > 0).then(|| format!("breaks {}", count(broken, "access test")))
 }
+
+/// What is said of a comparison that is incomplete, before why.
+pub const INCOMPLETE: &str = "The comparison is incomplete";
+/// What that means.
+pub const INCOMPLETE_MEANS: &str =
+    "what these rules say is listed as it stands: whoever they govern may gain or lose any of it";
 
 /// What it means that somebody comes to have policies of a domain, or has none any more. `people` is foreign text.
 #[must_use]
@@ -240,19 +249,20 @@ fn breadth(object: &str) -> u8 {
 /// What changes, by audience: what opens first.
 #[must_use]
 pub fn groups(meaning: &Meaning) -> Vec<Group<'_>> {
+    let changes: &Changes = meaning.changes();
     let certain = |gains, tone, sign, happens| (gains, tone, sign, happens);
     let uncertain = |widens, narrows| {
         let gains: Vec<&Gain> =
-            meaning.uncertain.iter().filter(|gain| (gain.widens, gain.narrows) == (widens, narrows)).collect();
+            changes.uncertain.iter().filter(|gain| (gain.widens, gain.narrows) == (widens, narrows)).collect();
         gains
     };
     let sections: [(Vec<&Gain>, Tone, char, &str); 6] = [
-        certain(meaning.widened.iter().collect(), Tone::Danger, '+', "gained by"),
+        certain(changes.widened.iter().collect(), Tone::Danger, '+', "gained by"),
         (uncertain(true, false), Tone::Careful, '?', "may be gained by"),
         (uncertain(true, true), Tone::Careful, '?', "may change for"),
         (uncertain(false, false), Tone::Careful, '?', "may change for"),
         (uncertain(false, true), Tone::Careful, '?', "may be lost by"),
-        certain(meaning.narrowed.iter().collect(), Tone::Calm, '-', "lost by"),
+        certain(changes.narrowed.iter().collect(), Tone::Calm, '-', "lost by"),
     ];
     let mut groups: Vec<Group<'_>> = Vec::new();
     for (gains, tone, sign, happens) in sections {
@@ -383,7 +393,7 @@ pub fn folded<T>(list: &[T], most: usize) -> (&[T], usize, &[T]) {
 #[cfg(test)]
 mod tests {
     use super::{folded, groups, headline};
-    use crate::plan::meaning::{Audience, Gain, Meaning};
+    use crate::plan::meaning::{Audience, Changes, Found, Gain, Incomplete, Meaning};
 
     fn gain(team: &str, access: &str, widens: bool, narrows: bool) -> Gain {
         let audience = Audience { teams: vec![team.to_owned()], alike: Vec::new() };
@@ -399,13 +409,12 @@ mod tests {
 
     #[test]
     fn what_opens_comes_first_and_each_audience_is_named_once() {
-        let meaning = Meaning {
-            exact: false,
+        let changes = Changes {
             widened: ["a", "b", "a"].map(|team| gain(team, "1", true, false)).to_vec(),
             narrowed: vec![gain("a", "4", false, true)],
             uncertain: vec![gain("a", "5", false, true), gain("a", "6", true, false)],
-            governed: Vec::new(),
         };
+        let meaning = Meaning { found: Found::Complete(changes), governed: Vec::new() };
         assert_eq!(
             headline(&meaning),
             "widens access for 2 audiences, may change access for 1 audience, narrows access for 1 audience"
@@ -441,13 +450,8 @@ mod tests {
             of("connect:tcp **.d.example", "connect:tcp other.d.example:443", "two"),
             of("connect:tcp 10.0.0.0/8", "connect:tcp 10.0.0.1:443", "one"),
         ];
-        let meaning = Meaning {
-            exact: true,
-            widened: gains.to_vec(),
-            narrowed: Vec::new(),
-            uncertain: Vec::new(),
-            governed: Vec::new(),
-        };
+        let changes = Changes { widened: gains.to_vec(), ..Changes::default() };
+        let meaning = Meaning { found: Found::Complete(changes), governed: Vec::new() };
         let groups = groups(&meaning);
         let causes = groups[0].causes();
         let shown: Vec<String> = causes
@@ -470,6 +474,33 @@ mod tests {
                 "now allow `one`: connect:tcp a.example:443 (None)",
             ]
         );
+    }
+
+    #[test]
+    fn an_incomplete_comparison_is_never_no_change() {
+        let cut = |rules: &[&str]| Incomplete {
+            why: "too many".to_owned(),
+            rules: rules.iter().map(|rule| (*rule).to_owned()).collect(),
+            audiences: Vec::new(),
+        };
+        let meaning = |rules: &[&str], uncertain: Vec<Gain>| Meaning {
+            found: Found::Incomplete(Changes { uncertain, ..Changes::default() }, cut(rules)),
+            governed: Vec::new(),
+        };
+        let may = vec![gain("a", "5", true, false)];
+        assert_eq!(
+            headline(&meaning(&["r"], may)),
+            "the comparison is incomplete for 1 rule, may change access for 1 audience"
+        );
+        let bare = meaning(&[], Vec::new());
+        assert_eq!(headline(&bare), "the comparison is incomplete");
+        assert!(!bare.is_nothing());
+        let saved = serde_json::to_value(&bare).unwrap();
+        assert_eq!((&saved["exact"], &saved["incomplete"]["why"]), (&false.into(), &"too many".into()));
+        // What an older version saved of a comparison that was cut short.
+        let older = r#"{"exact": false, "widened": [], "narrowed": [], "uncertain": []}"#;
+        let older: Meaning = serde_json::from_str(older).unwrap();
+        assert!(matches!(older.found, Found::Incomplete(..)), "{older:?}");
     }
 
     #[test]

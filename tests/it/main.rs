@@ -23,6 +23,7 @@ mod files;
 mod fmt;
 mod guards_from;
 mod import;
+mod incomplete;
 mod layers;
 mod markdown;
 mod mcp;

@@ -3,16 +3,16 @@
 //! Labels that no pattern names behave alike, so that at each state it is enough to follow the labels that are named,
 //! one label for every combination of partial wildcards, and one label that is new. Where nobody says whether case matters,
 //! each named label is followed in another case too. States are explored breadth first and only once. Invariant: every
-//! target has the same [`Hit`]s as the class whose labels it follows, unless [`Classes::complete`] is false.
+//! target has the same [`Hit`]s as the class whose labels it follows.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use super::glob::{Glob, representatives, spellings};
+use super::glob::{Glob, TooMany, representatives, spellings};
 use super::trie::{Case, Hit, State, Trie};
 use crate::hash::HashMap;
 
-/// How many states are explored before the result is no longer complete.
-const LIMIT: usize = 1_000_000;
+/// How much is explored for each node: more than rules need that tell apart what they name.
+const A_NODE: usize = 16;
 
 /// A set of targets that the same clauses match.
 #[derive(Clone, Debug)]
@@ -25,14 +25,6 @@ pub(super) struct Class {
     pub(super) single: bool,
     /// Whether the class is reached only by labels that rules have in another letter case.
     pub(super) respelled: bool,
-}
-
-/// The classes, shortest targets first.
-#[derive(Debug)]
-pub(super) struct Classes {
-    pub(super) list: Vec<Class>,
-    /// Whether there are no others.
-    pub(super) complete: bool,
 }
 
 /// What a target is made of.
@@ -83,9 +75,19 @@ struct Visit {
     respelled: bool,
 }
 
-/// Explores `trie`.
-pub(super) fn classes(trie: &Trie, alphabet: &Alphabet, spelling: Spelling) -> Classes {
-    let mut complete = true;
+/// All classes, shortest targets first. States are explored that hold so many nodes together, and some more for each node
+/// of the trie.
+pub(super) fn classes(
+    trie: &Trie,
+    alphabet: &Alphabet,
+    spelling: Spelling,
+    nodes: usize,
+) -> Result<Vec<Class>, TooMany> {
+    if nodes == 0 {
+        return Err(TooMany);
+    }
+    let limit = nodes + A_NODE * trie.size();
+    let mut explored = 0;
     let mut list: Vec<Class> = Vec::new();
     let mut known: HashMap<Vec<Hit>, usize> = HashMap::default();
     let mut seen: HashMap<State, Seen> = HashMap::default();
@@ -106,16 +108,13 @@ pub(super) fn classes(trie: &Trie, alphabet: &Alphabet, spelling: Spelling) -> C
                 }
             }
         }
-        if seen.len() > LIMIT {
-            complete = false;
-            break;
+        if explored > limit {
+            return Err(TooMany);
         }
         if state.is_empty() && whole {
             continue;
         }
-        let (next_labels, all) = labels_of(trie, &state, &labels, alphabet, spelling);
-        complete &= all;
-        for next in next_labels {
+        for next in labels_of(trie, &state, &labels, alphabet, spelling)? {
             let to = trie.step(&state, &next.label);
             let mut longer = labels.clone();
             longer.push(next.label);
@@ -126,6 +125,7 @@ pub(super) fn classes(trie: &Trie, alphabet: &Alphabet, spelling: Spelling) -> C
             if before.is_none_or(better) {
                 let target = target || before.is_some_and(|before| before.target);
                 let respelled = respelled && before.is_none_or(|before| before.respelled);
+                explored += to.len() + 1;
                 seen.insert(to.clone(), Seen { target, respelled });
                 queue.push_back(Visit {
                     state: to,
@@ -136,17 +136,17 @@ pub(super) fn classes(trie: &Trie, alphabet: &Alphabet, spelling: Spelling) -> C
             }
         }
     }
-    Classes { list, complete }
+    Ok(list)
 }
 
-/// The labels to follow from a state, and whether these are all that matter.
+/// The labels to follow from a state.
 fn labels_of(
     trie: &Trie,
     state: &State,
     before: &[String],
     alphabet: &Alphabet,
     spelling: Spelling,
-) -> (Vec<Next>, bool) {
+) -> Result<Vec<Next>, TooMany> {
     let closed = (alphabet.closed)(before);
     if !closed.is_empty() {
         // Formats stand for themselves; of drives one stands for all that no pattern names.
@@ -157,7 +157,7 @@ fn labels_of(
             named: true,
             recased: false,
         });
-        return (all.collect(), true);
+        return Ok(all.collect());
     }
     let mut literals: BTreeMap<&str, bool> = BTreeMap::new();
     for (label, written) in trie.literals(state) {
@@ -167,18 +167,16 @@ fn labels_of(
     let globs: Vec<&Glob> = trie.globs(state).collect::<BTreeSet<_>>().into_iter().collect();
     let free = |label: String| Next { label, single: false, named: false, recased: false };
     let mut next: Vec<Next> = Vec::with_capacity(literals.len() + 1);
-    let complete = if globs.is_empty() {
+    if globs.is_empty() {
         next.push(free(new_label(&literals, alphabet)));
-        true
     } else {
         let loose: Vec<Glob> = if cased { globs.iter().map(|glob| glob.in_any_case()).collect() } else { Vec::new() };
         let meets = |label: &str| globs.iter().copied().chain(&loose).any(|glob| glob.matches(label));
         let met: Vec<&str> = literals.keys().copied().filter(|label| meets(label)).collect();
-        let (found, complete) = representatives(&globs, &met, cased, alphabet.allowed);
+        let found = representatives(&globs, &met, cased, alphabet.allowed)?;
         next.extend(found.into_iter().filter(|label| !literals.contains_key(label.as_str())).map(free));
         next.extend(Some(new_label(&literals, alphabet)).filter(|label| !meets(label)).map(free));
-        complete
-    };
+    }
     let literal = |(label, written): (&&str, &bool)| Next {
         label: (*label).to_owned(),
         single: true,
@@ -194,14 +192,14 @@ fn labels_of(
         let recased = |label| Next { label, single: false, named: false, recased: true };
         for written in alike.values() {
             let first = written.first().copied().unwrap_or_default();
-            next.extend(spellings(first, &globs, written).into_iter().map(recased));
+            next.extend(spellings(first, &globs, written)?.into_iter().map(recased));
         }
     }
-    (next, complete)
+    Ok(next)
 }
 
 /// A label that none of `literals` is, in any case.
-fn new_label(literals: &BTreeMap<&str, bool>, alphabet: &Alphabet) -> String {
+pub(super) fn new_label(literals: &BTreeMap<&str, bool>, alphabet: &Alphabet) -> String {
     let candidates = ["other".to_owned(), "Z".to_owned()].into_iter().chain((1..).map(|n| format!("other{n}")));
     candidates
         .filter(|label| label.chars().all(alphabet.allowed))

@@ -107,9 +107,22 @@ impl Target {
 
     /// The host, where there is one.
     pub(super) fn host(&self) -> Option<&HostPattern> {
+        Some(&self.destination()?.host)
+    }
+
+    /// The host and port, where it is about hosts.
+    pub(super) fn destination(&self) -> Option<&Destination> {
         match self {
-            Self::Network(destination) | Self::Http(destination, _) => Some(&destination.host),
+            Self::Network(destination) | Self::Http(destination, _) => Some(destination),
             Self::Folder(_) => None,
+        }
+    }
+
+    /// The pattern of the names of hosts, where there is one.
+    pub(super) fn names(&self) -> Option<&Sequence> {
+        match self.host()? {
+            HostPattern::Names(names) => Some(names),
+            HostPattern::Address(_) | HostPattern::Cidr(_) => None,
         }
     }
 

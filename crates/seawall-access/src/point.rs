@@ -127,11 +127,12 @@ impl Match {
     fn holds(&self, World(settled): World) -> bool {
         match settled {
             Settled::OneByOne(bits) => self.needs & !bits == 0 && self.lacks & bits == 0,
-            Settled::All { open } => {
-                let opens = self.decision == Decision::Allow && self.role != Role::Cover;
-                self.needs == 0 && self.lacks == 0 || open == opens
-            }
+            Settled::All { open } => self.needs == 0 && self.lacks == 0 || open == self.opens(),
         }
+    }
+
+    fn opens(&self) -> bool {
+        self.decision == Decision::Allow && self.role != Role::Cover
     }
 }
 
@@ -210,6 +211,42 @@ impl Point {
             Atom::Http(_) => !name.1 && !http.1 && (name.0 || !address.1 && (address.0 || http.0)),
             Atom::Read | Atom::Write => !folder.1 && folder.0,
         }
+    }
+
+    /// Whether every way to settle what is open is among the [`Self::worlds`]; else these only bound the answer.
+    pub(super) fn is_settled_one_by_one(&self) -> bool {
+        self.variables <= Self::VARIABLES
+    }
+
+    /// Whether the request is allowed however what is open is settled, and whether in any way at all.
+    pub(super) fn bounds(&self, in_force: &dyn Fn(usize) -> bool) -> [bool; 2] {
+        [false, true].map(|open| self.allowed(World(Settled::All { open }), in_force))
+    }
+
+    /// Whether the request may be allowed with these groups in force where it is denied with each of `others`. A no is
+    /// certain, and so is a yes unless more is open than can be settled one by one.
+    #[must_use]
+    pub fn may_open(&self, in_force: &dyn Fn(usize) -> bool, others: &[&dyn Fn(usize) -> bool]) -> bool {
+        if self.is_settled_one_by_one() {
+            return self
+                .worlds()
+                .any(|world| self.allowed(world, in_force) && !others.iter().any(|other| self.allowed(world, other)));
+        }
+        let [_, most] = self.bounds(in_force);
+        let denies = |other: &&dyn Fn(usize) -> bool| {
+            let [least, _] = self.bounds(other);
+            !least && !self.is_within(in_force, other)
+        };
+        most && others.iter().all(denies)
+    }
+
+    /// Whether nothing that opens is in force in the one and not in the other, and nothing that closes the other way round:
+    /// then the other allows the request wherever the one does.
+    fn is_within(&self, one: &dyn Fn(usize) -> bool, other: &dyn Fn(usize) -> bool) -> bool {
+        self.matches.iter().all(|matched| {
+            let (one, other) = (one(matched.group), other(matched.group));
+            if matched.opens() { !one || other } else { one || !other }
+        })
     }
 
     /// Whether the request is allowed, whatever is open, with the groups that are in force.

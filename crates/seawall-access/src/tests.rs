@@ -252,7 +252,7 @@ fn the_address_of_a_name_matters_where_it_may_have_such_an_address() {
 }
 
 /// Rules of every form.
-const RULES: [&str; 38] = [
+pub(super) const RULES: [&str; 38] = [
     "allow connect:tcp a.example.com",
     "deny connect:tcp *.example.com:443",
     "allow connect:tcp,connect:udp **.example.com",
@@ -310,7 +310,7 @@ proptest! {
         ),
     ) {
         let policies = policies(&format!("org: {}", rules.join("; ")));
-        let universe = Universe::build(policies[0].rules().iter().zip(0..));
+        let universe = Universe::build(policies[0].rules().iter().zip(0..)).unwrap();
         let kind = |point: &Point| match point.atom() {
             Atom::Http(_) => Atom::Http("get"),
             atom @ (Atom::Tcp | Atom::Udp | Atom::Read | Atom::Write) => atom,
@@ -346,7 +346,6 @@ proptest! {
                 prop_assert!(nothing || is_known || matches!(point.atom(), Atom::Http(_)) && as_connection(), "{request}: {point:?}");
             }
         }
-        prop_assert!(universe.is_complete());
         // A class is what matches its targets, and no two classes are the same.
         let index = super::universe::Index::of(&universe.clauses);
         let mut seen = BTreeSet::new();

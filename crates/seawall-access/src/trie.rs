@@ -92,6 +92,11 @@ impl Trie {
         Self { nodes: vec![Edges::default()], case, home: None }
     }
 
+    /// How many nodes there are.
+    pub(super) fn size(&self) -> usize {
+        self.nodes.len()
+    }
+
     /// The state before the first label.
     pub(super) fn start(&self) -> State {
         let mut start = vec![(0, Unknowns::NONE)];

@@ -3,10 +3,12 @@
 //! Hosts, ports, addresses, HTTP requests and folders are split into classes separately. A host meets an address only
 //! in [`Universe::points`], where classes with the same meaning are one, so that a hundred thousand hosts beside a
 //! thousand blocks stay a hundred thousand and a thousand. Invariant: whatever somebody asks for has the same matches
-//! as one of the points, in whatever letter case and place it is written, unless [`Universe::is_complete`] is false or
-//! only [`Spelling::Written`] was asked for.
+//! as one of the points, in whatever letter case and place it is written, unless only [`Spelling::Written`] was asked
+//! for. Where rules tell apart more than can be looked through, those are there that are enough for what is wanted
+//! ([`essential`]); and where these are too many as well, that is told ([`Cut`]), and none are there.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::net::IpAddr;
 
 use crate::hash::HashMap;
@@ -16,8 +18,11 @@ use crate::parallel;
 use super::address::{AddressClass, Blocks, address_classes};
 use super::classes::{Alphabet, Class, Spelling, classes};
 use super::clause::{Actions, Clause, Target, clauses};
+use super::essential::{Part, Patterns, Wanted, Why, essential};
+use super::glob::TooMany;
 use super::host::{HOST_ALIAS, HostPattern, LOCAL_HOST, labels};
 use super::path;
+use super::pattern::{Sequence, Token};
 use super::trie::{Case, Hit, Trie};
 use super::unknowns::Unknown;
 use super::vicinity::around;
@@ -35,7 +40,42 @@ pub struct Universe {
     pub(super) requests: Vec<Vec<RequestClass>>,
     pub(super) folders: Vec<Class>,
     spelling: Spelling,
-    complete: bool,
+}
+
+/// What rules tell apart more of than can be looked through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Cut {
+    /// Names of hosts.
+    Hosts,
+    /// Paths of HTTP requests.
+    Paths,
+    /// Folders.
+    Folders,
+}
+
+impl Cut {
+    /// Whether it is about what a target speaks of.
+    pub(super) fn is_about(self, target: &Target) -> bool {
+        match (self, target) {
+            (Self::Folders, Target::Folder(_)) | (Self::Hosts | Self::Paths, Target::Network(_) | Target::Http(..)) => {
+                true
+            }
+            (Self::Folders, Target::Network(_) | Target::Http(..)) | (Self::Hosts | Self::Paths, Target::Folder(_)) => {
+                false
+            }
+        }
+    }
+}
+
+impl fmt::Display for Cut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what = match self {
+            Self::Hosts => "hosts",
+            Self::Paths => "paths of HTTP requests",
+            Self::Folders => "folders",
+        };
+        write!(f, "the wildcards of rules tell apart more {what} than can be looked through")
+    }
 }
 
 /// Hosts with a port that the same clauses match.
@@ -102,70 +142,102 @@ const FOLDERS: Alphabet = Alphabet {
 };
 
 impl Universe {
-    /// Splits what rules speak about. Rules of one group are in force together: a caller that gives rules which are
-    /// always in force for the same audiences the same group gets fewer points.
-    #[must_use]
-    pub fn build<'a>(rules: impl IntoIterator<Item = (&'a Rule, usize)>) -> Self {
-        Self::of(rules.into_iter().flat_map(|(rule, group)| clauses(rule, group)).collect(), Spelling::Any)
+    /// Splits what rules speak about, to tell which groups share a request. Rules of one group are in force together: a
+    /// caller that gives rules which are always in force for the same audiences the same group gets fewer points.
+    ///
+    /// # Errors
+    ///
+    /// What there is too much of.
+    pub fn build<'a>(rules: impl IntoIterator<Item = (&'a Rule, usize)>) -> Result<Self, Cut> {
+        let clauses = rules.into_iter().flat_map(|(rule, group)| clauses(rule, group)).collect();
+        whole(Self::of(clauses, Spelling::Any, &Wanted::new(Why::Shared)))
     }
 
-    /// Splits what can meet a rule of such a group: all that [`Self::points_about`] these groups asks for. Targets are those
-    /// in the rules' own letter case, which is enough for what is judged world by world.
-    #[must_use]
-    pub fn build_about<'a>(rules: impl IntoIterator<Item = (&'a Rule, usize)>, about: impl Fn(usize) -> bool) -> Self {
-        Self::of(
-            around(rules.into_iter().flat_map(|(rule, group)| clauses(rule, group)).collect(), about),
-            Spelling::Written,
-        )
+    /// Splits what can meet a rule of a group that changes, to judge every state between two: all that
+    /// [`Self::points_about`] these groups asks for. `ends` tells of a group whether it is there in the first of the two
+    /// and in the second. Targets are those in the rules' own letter case, which is enough for what is judged world by
+    /// world.
+    ///
+    /// # Errors
+    ///
+    /// What there is too much of.
+    pub fn build_about<'a>(
+        rules: impl IntoIterator<Item = (&'a Rule, usize)>,
+        changes: impl Fn(usize) -> bool,
+        ends: impl Fn(usize) -> [bool; 2],
+    ) -> Result<Self, Cut> {
+        let clauses = rules.into_iter().flat_map(|(rule, group)| clauses(rule, group)).collect();
+        let part = |group: usize| {
+            let [old, new] = ends(group);
+            Part { old, new, changes: changes(group) }
+        };
+        let wanted = Wanted::new(Why::Change { part: &part, between: true });
+        whole(Self::of(around(clauses, &changes), Spelling::Written, &wanted))
     }
 
-    /// Splits what clauses speak about.
-    pub(super) fn of(clauses: Vec<Clause>, spelling: Spelling) -> Self {
+    /// Splits what clauses speak about. What is cut is left out: all about hosts, or all folders.
+    pub(super) fn of(clauses: Vec<Clause>, spelling: Spelling, wanted: &Wanted<'_>) -> (Self, BTreeSet<Cut>) {
         let index = Index::of(&clauses);
-        let names = || classes(&index.names, &HOSTS, spelling);
-        let (names, folders) = parallel::both(names, || classes(&index.folders, &FOLDERS, spelling));
+        let nodes = wanted.nodes;
+        let names = || classes(&index.names, &HOSTS, spelling, nodes);
+        let (names, folders) = parallel::both(names, || classes(&index.folders, &FOLDERS, spelling, nodes));
+        let names = names.or_else(|TooMany| index.essential_names(&clauses, wanted));
+        let folders = folders.or_else(|TooMany| index.essential_folders(&clauses, wanted));
+        let mut cuts = BTreeSet::new();
+        cuts.extend(names.is_err().then_some(Cut::Hosts));
+        cuts.extend(folders.is_err().then_some(Cut::Folders));
         let addresses = address_classes(&index.blocks, &index.literals.keys().copied().collect());
         let mut universe = Self {
             places: addresses.iter().map(|class| class.hits.clone()).zip(0..).collect(),
             addresses,
             hosts: Vec::new(),
             requests: Vec::new(),
-            folders: folders.list,
+            folders: folders.unwrap_or_default(),
             spelling,
-            complete: names.complete && folders.complete,
             blocks: index.blocks.clone(),
             clauses,
         };
+        if let Ok(names) = names
+            && universe.add_hosts(&index, &names, wanted).is_err()
+        {
+            cuts.insert(Cut::Paths);
+            universe.hosts.clear();
+            universe.requests.clear();
+        }
+        (universe, cuts)
+    }
+
+    fn add_hosts(&mut self, index: &Index, names: &[Class], wanted: &Wanted<'_>) -> Result<(), TooMany> {
         let mut sets = HashMap::default();
-        universe.add_host(Host::AnyAddress, &index.hits_of_any_address(), &mut sets);
+        self.add_host(Host::AnyAddress, &index.hits_of_any_address(), &mut sets, wanted)?;
         for &address in index.literals.keys() {
-            universe.add_host(Host::Address(address), &index.hits_of_address(address), &mut sets);
+            self.add_host(Host::Address(address), &index.hits_of_address(address), &mut sets, wanted)?;
         }
         if index.tells_host_alias {
             let host = Host::Name { name: HOST_ALIAS.to_owned(), single: true };
-            universe.add_host(host, &index.hits_of_name(&labels(HOST_ALIAS)), &mut sets);
+            self.add_host(host, &index.hits_of_name(&labels(HOST_ALIAS)), &mut sets, wanted)?;
         }
-        for class in &names.list {
+        for class in names {
             let name: Vec<&str> = class.labels.iter().rev().map(String::as_str).collect();
             let name = name.join(".");
             if !(index.tells_host_alias && name == HOST_ALIAS) {
-                universe.add_host(Host::Name { name, single: class.single }, &class.hits, &mut sets);
+                self.add_host(Host::Name { name, single: class.single }, &class.hits, &mut sets, wanted)?;
             }
         }
-        universe
-    }
-
-    /// Whether every request is like one of the points. False only for patterns whose combinations explode.
-    #[must_use]
-    pub fn is_complete(&self) -> bool {
-        self.complete
+        Ok(())
     }
 
     pub(super) fn clause(&self, hit: &Hit) -> &Clause {
         self.clauses.get(hit.clause as usize).expect("hits are of these clauses")
     }
 
-    fn add_host(&mut self, host: Host, hits: &[Hit], sets: &mut HashMap<Vec<Hit>, usize>) {
+    fn add_host(
+        &mut self,
+        host: Host,
+        hits: &[Hit],
+        sets: &mut HashMap<Vec<Hit>, usize>,
+        wanted: &Wanted<'_>,
+    ) -> Result<(), TooMany> {
         let named: BTreeSet<u16> = hits.iter().filter_map(|hit| self.clause(hit).target.port()).collect();
         let other = [443, 80, 8443].into_iter().chain(1..).find(|port| !named.contains(port));
         let mut ports: Vec<u16> = other.into_iter().chain(named).collect();
@@ -182,27 +254,28 @@ impl Universe {
             let next = sets.len();
             let requests = *sets.entry(http).or_insert(next);
             if requests == self.requests.len() {
-                let classes = self.request_classes(&hits);
+                let classes = self.request_classes(&hits, wanted)?;
                 self.requests.push(classes);
             }
             self.hosts.push(HostClass { host: host.clone(), port, other_port, hits, requests });
         }
+        Ok(())
     }
 
     /// The classes of requests to a host; none where no HTTP clause covers it.
-    fn request_classes(&mut self, hits: &[Hit]) -> Vec<RequestClass> {
+    fn request_classes(&self, hits: &[Hit], wanted: &Wanted<'_>) -> Result<Vec<RequestClass>, TooMany> {
         if !hits.iter().any(|hit| matches!(self.clause(hit).target, Target::Http(..))) {
-            return Vec::new();
+            return Ok(Vec::new());
         }
         let mut trie = Trie::new(Case::Unknown);
         for hit in hits {
             self.clause(hit).target.insert_path(&mut trie, hit);
         }
-        let paths = classes(&trie, &HTTP_PATHS, self.spelling);
-        self.complete &= paths.complete;
+        let paths = classes(&trie, &HTTP_PATHS, self.spelling, wanted.nodes);
+        let paths = paths.or_else(|TooMany| self.essential_paths(&trie, hits, wanted))?;
         let mut list = Vec::new();
         let mut unmatched = Actions::default();
-        for class in paths.list {
+        for class in paths {
             let mut by_hits: BTreeMap<Vec<Hit>, Actions> = BTreeMap::new();
             for method in Actions::HTTP.single() {
                 let hits: Vec<Hit> =
@@ -223,7 +296,36 @@ impl Universe {
                 }
             }
         }
-        list
+        Ok(list)
+    }
+
+    /// The classes of paths that are enough for what is wanted.
+    fn essential_paths(&self, trie: &Trie, hits: &[Hit], wanted: &Wanted<'_>) -> Result<Vec<Class>, TooMany> {
+        let http = |hit: &&Hit| matches!(self.clause(hit).target, Target::Http(..));
+        let hits: BTreeMap<u32, &Hit> = hits.iter().filter(http).map(|hit| (hit.clause, hit)).collect();
+        let insert = |paths: &mut Trie, clause: u32| {
+            if let Some(hit) = hits.get(&clause) {
+                self.clause(hit).target.insert_path(paths, hit);
+            }
+        };
+        let sequences = |clause: &Clause| match &clause.target {
+            // `/*`, which may stand for `/`.
+            Target::Http(_, path) if path.tokens == [Token::One] => {
+                vec![path.clone(), Sequence { tokens: Vec::new(), ..path.clone() }]
+            }
+            Target::Http(_, path) => vec![path.clone()],
+            Target::Network(_) | Target::Folder(_) => Vec::new(),
+        };
+        let (clauses, members) = (self.clauses.as_slice(), hits.keys().copied().collect());
+        essential(&Patterns { trie, alphabet: &HTTP_PATHS, clauses, members, insert: &insert, sequences }, wanted)
+    }
+}
+
+/// A universe of which nothing is left out.
+fn whole((universe, cuts): (Universe, BTreeSet<Cut>)) -> Result<Universe, Cut> {
+    match cuts.first() {
+        None => Ok(universe),
+        Some(cut) => Err(*cut),
     }
 }
 
@@ -246,11 +348,11 @@ impl Index {
         for (at, clause) in clauses.iter().enumerate() {
             let at = u32::try_from(at).expect("fewer clauses than bytes of policies");
             match &clause.target {
-                Target::Folder(folder) => index.folders.insert(folder, clause.unknowns, at),
+                Target::Folder(_) => insert_folder(&mut index.folders, clause, at),
                 Target::Network(destination) | Target::Http(destination, _) => {
                     let hit = Hit { clause: at, unknowns: clause.unknowns.and(destination.unknowns) };
                     match &destination.host {
-                        HostPattern::Names(names) => index.names.insert(names, hit.unknowns, at),
+                        HostPattern::Names(_) => insert_name(&mut index.names, clause, at),
                         HostPattern::Address(address) => index.literals.entry(*address).or_default().push(hit),
                         HostPattern::Cidr(block) => index.blocks.entry(*block).or_default().push(hit),
                     }
@@ -261,6 +363,22 @@ impl Index {
             |host: &str| -> Vec<u32> { index.walk(&labels(host)).into_iter().map(|hit| hit.clause).collect() };
         index.tells_host_alias = clauses(HOST_ALIAS) != clauses(LOCAL_HOST);
         index
+    }
+
+    /// The classes of names that are enough for what is wanted.
+    fn essential_names(&self, clauses: &[Clause], wanted: &Wanted<'_>) -> Result<Vec<Class>, TooMany> {
+        let sequences = |clause: &Clause| clause.target.names().cloned().into_iter().collect();
+        let insert: Insert = insert_name;
+        essential_of(&self.names, &HOSTS, clauses, (insert, sequences), wanted)
+    }
+
+    /// The classes of folders that are enough for what is wanted.
+    fn essential_folders(&self, clauses: &[Clause], wanted: &Wanted<'_>) -> Result<Vec<Class>, TooMany> {
+        let sequences = |clause: &Clause| match &clause.target {
+            Target::Folder(folder) => vec![folder.clone()],
+            Target::Network(_) | Target::Http(..) => Vec::new(),
+        };
+        essential_of(&self.folders, &FOLDERS, clauses, (insert_folder, sequences), wanted)
     }
 
     /// The clauses on an address that is asked for by itself, the address's blocks aside.
@@ -309,4 +427,35 @@ impl Index {
         }
         hits
     }
+}
+
+type Insert = fn(&mut Trie, &Clause, u32);
+type Sequences = fn(&Clause) -> Vec<Sequence>;
+
+fn insert_name(trie: &mut Trie, clause: &Clause, at: u32) {
+    if let (Some(names), Some(destination)) = (clause.target.names(), clause.target.destination()) {
+        trie.insert(names, clause.unknowns.and(destination.unknowns), at);
+    }
+}
+
+fn insert_folder(trie: &mut Trie, clause: &Clause, at: u32) {
+    if let Target::Folder(folder) = &clause.target {
+        trie.insert(folder, clause.unknowns, at);
+    }
+}
+
+fn essential_of(
+    trie: &Trie,
+    alphabet: &Alphabet,
+    clauses: &[Clause],
+    (insert, sequences): (Insert, Sequences),
+    wanted: &Wanted<'_>,
+) -> Result<Vec<Class>, TooMany> {
+    let members = (0..).zip(clauses).filter(|(_, clause)| !sequences(clause).is_empty());
+    let members: Vec<u32> = members.map(|(at, _)| at).collect();
+    let insert = |trie: &mut Trie, at: u32| {
+        let clause = clauses.get(at as usize).expect("members are of these clauses");
+        insert(trie, clause, at);
+    };
+    essential(&Patterns { trie, alphabet, clauses, members, insert: &insert, sequences }, wanted)
 }

@@ -5,7 +5,7 @@ use std::fmt::{self, Write as _};
 use super::super::sanitize::line;
 use super::super::words::{self, Cause, Entry, Group, Tone};
 use super::{BAD, BOLD, CAREFUL, DIM, GOOD, MORE, View};
-use crate::plan::meaning::{Audience, Meaning};
+use crate::plan::meaning::{Audience, Incomplete, Meaning};
 
 /// How many audiences are listed, how many reasons of one audience, entries of one reason, and rules behind one.
 const AUDIENCES: usize = 16;
@@ -18,6 +18,9 @@ pub(super) fn write(out: &mut String, meaning: &Meaning, view: View) -> fmt::Res
         return Ok(());
     }
     writeln!(out, "\n{BOLD}Access{BOLD:#}")?;
+    if let Some(incomplete) = meaning.incomplete() {
+        write_incomplete(out, incomplete, view)?;
+    }
     for one in meaning.governed.iter().take(view.shown(meaning.governed.len(), AUDIENCES)) {
         let said = words::governed(one, &line(&people(&one.audience)));
         writeln!(out, "  {CAREFUL}{said}{CAREFUL:#}")?;
@@ -28,6 +31,16 @@ pub(super) fn write(out: &mut String, meaning: &Meaning, view: View) -> fmt::Res
         write_group(out, group, view)?;
     }
     write_rest(out, "  ", groups.len(), view.shown(groups.len(), AUDIENCES))
+}
+
+fn write_incomplete(out: &mut String, incomplete: &Incomplete, view: View) -> fmt::Result {
+    let Incomplete { why, rules, audiences: _ } = incomplete;
+    writeln!(out, "  {BAD}{}{BAD:#}: {}", words::INCOMPLETE, line(why))?;
+    for rule in rules.iter().take(view.shown(rules.len(), RULES)) {
+        writeln!(out, "        {DIM}not compared{DIM:#} {}", line(rule))?;
+    }
+    write_rest(out, "        ", rules.len(), view.shown(rules.len(), RULES))?;
+    writeln!(out, "        {DIM}{}{DIM:#}", words::INCOMPLETE_MEANS)
 }
 
 fn write_group(out: &mut String, group: &Group<'_>, view: View) -> fmt::Result {

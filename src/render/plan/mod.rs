@@ -14,6 +14,7 @@ use anstyle::{AnsiColor, Style};
 use super::sanitize::line;
 use super::words;
 use crate::plan::Plan;
+use crate::plan::meaning::Found;
 use crate::plan::set::Unplanned;
 
 const GOOD: Style = AnsiColor::Green.on_default();
@@ -138,10 +139,10 @@ fn write_plan(out: &mut String, plan: &Plan, view: View) -> fmt::Result {
         write_refusals(out, plan)?;
         return write_unmanaged(out, plan, view);
     }
-    let style = match (plan.access.gains().next(), plan.access.is_nothing()) {
-        (Some(_), _) => BAD,
-        (None, false) => CAREFUL,
-        (None, true) => GOOD,
+    let style = match (&plan.access.found, plan.access.gains().next(), plan.access.is_nothing()) {
+        (Found::Incomplete(..), _, _) | (Found::Complete(_), Some(_), _) => BAD,
+        (Found::Complete(_), None, false) => CAREFUL,
+        (Found::Complete(_), None, true) => GOOD,
     };
     let decides = plan.agents.as_ref().and_then(super::agents::headline);
     if plan.target.is_some() {

@@ -23,7 +23,7 @@ use super::{Audience, Cause, Entry};
 const CELLS_A_THREAD: usize = 8;
 
 /// So many entries are made with an entry for each team. Where there would be more, teams of which the same holds share one.
-const MOST_ENTRIES: usize = 20_000;
+pub(super) const MOST_ENTRIES: usize = 20_000;
 
 /// The entries for what changes: the organization's first, then those of teams and pairs; of each the smallest first.
 pub(super) fn entries(
@@ -152,7 +152,7 @@ fn of_cell(
     words.describe(cell, members).into_iter().filter_map(of).collect()
 }
 
-fn methods_text(methods: Actions) -> String {
+pub(super) fn methods_text(methods: Actions) -> String {
     if methods == Actions::HTTP {
         return "ANY".to_owned();
     }
@@ -161,7 +161,7 @@ fn methods_text(methods: Actions) -> String {
 }
 
 /// Members of one of each of these sets of teams.
-fn audience(sets: &[&[String]], directory: &TeamDirectory) -> Audience {
+pub(super) fn audience(sets: &[&[String]], directory: &TeamDirectory) -> Audience {
     let names = |set: &&[String]| {
         let mut names: Vec<String> = set.iter().map(|key| directory.name(key).to_owned()).collect();
         names.sort();

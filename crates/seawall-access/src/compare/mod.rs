@@ -12,8 +12,9 @@
 //! they may open or close in another one too, or leave as it is; that goes without saying, or every change to a path would
 //! be uncertain. It is listed where a rule that opens, or closes, has nothing certain listed for the same audience.
 //!
-//! Invariant: an entry is listed exactly when some request changes for its audience and for no smaller one.
-//! [`Comparison::exact`] is false when something undocumented would make a difference; `uncertain` then says what.
+//! Invariant: an entry is listed exactly when some request changes for its audience and for no smaller one; `uncertain`
+//! says where something undocumented would make a difference. Where rules tell apart more than can be looked through, what
+//! they say is uncertain as a whole, and the comparison is another one by its type: [`Comparison::Incomplete`].
 
 mod access;
 mod alike;
@@ -21,6 +22,7 @@ mod causes;
 mod cells;
 mod cover;
 mod describe;
+mod incomplete;
 mod mcp;
 mod numbering;
 mod outcome;
@@ -37,19 +39,38 @@ use self::cells::cells;
 use self::outcome::Outcome;
 use self::reach::Statements;
 use super::classes::Spelling;
-use super::universe::Universe;
+use super::essential::{Wanted, Why};
+use super::universe::{Cut, Universe};
 
 /// What a change means for access.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Comparison {
-    /// Whether everything that changes is known for certain.
-    pub exact: bool,
+pub enum Comparison {
+    /// Whatever changes is listed.
+    Complete(Changes),
+    /// The comparison was cut short. What certain rules say is listed as uncertain, and everything else as it is.
+    Incomplete(Changes, Incomplete),
+}
+
+/// Access that changes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Changes {
     /// Access that an audience gains.
     pub widened: Vec<Entry>,
     /// Access that an audience loses.
     pub narrowed: Vec<Entry>,
-    /// Access that changes, or not, depending on what is not documented.
+    /// Access that changes, or not, depending on what is not documented, or on what was not looked through.
     pub uncertain: Vec<Entry>,
+}
+
+/// What a comparison did not look through.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Incomplete {
+    /// What there was too much of; not empty.
+    pub why: BTreeSet<Cut>,
+    /// The rules that come or go and are about that.
+    pub rules: Vec<Arc<Cause>>,
+    /// Whom they govern.
+    pub audiences: Vec<Arc<Audience>>,
 }
 
 /// Access that changes for an audience.
@@ -121,23 +142,39 @@ impl std::fmt::Display for Cause {
 /// Compares two states of an organization's policies. Names of teams are taken from `teams`.
 #[must_use]
 pub fn compare(old: &[Policy], new: &[Policy], teams: &TeamDirectory) -> Comparison {
-    let mut comparison = Comparison { exact: true, widened: Vec::new(), narrowed: Vec::new(), uncertain: Vec::new() };
-    let mut statements = Statements::of(old, new);
-    if !statements.are_equal() {
-        let universe = Universe::of(std::mem::take(&mut statements.clauses), Spelling::Any);
-        comparison.exact = universe.is_complete();
-        statements.join_alike(&universe);
-        let cells = cells(&universe, &statements);
-        comparison.add(describe::entries(&universe, &statements, cells, (old, new), teams));
-        comparison.leave_out_what_follows();
-    }
-    comparison.add(mcp::entries(old, new, teams));
-    comparison.uncertain.extend(domains_that_end(old, new));
-    comparison.exact &= comparison.uncertain.is_empty();
-    comparison
+    compare_within(old, new, teams, None)
 }
 
-impl Comparison {
+/// The same with as much explored as [`Wanted::nodes`] says, where that is given.
+fn compare_within(old: &[Policy], new: &[Policy], teams: &TeamDirectory, nodes: Option<usize>) -> Comparison {
+    let mut changes = Changes::default();
+    let mut incomplete = None;
+    let mut statements = Statements::of(old, new);
+    if !statements.are_equal() {
+        let clauses = std::mem::take(&mut statements.clauses);
+        let part = |group: usize| statements.change(group).part();
+        let wanted = Wanted::new(Why::Change { part: &part, between: false });
+        let wanted = Wanted { nodes: nodes.unwrap_or(wanted.nodes), ..wanted };
+        let (universe, cuts) = Universe::of(clauses, Spelling::Any, &wanted);
+        if !cuts.is_empty() {
+            let (what, entries) = incomplete::entries(&cuts, &universe, &statements, (old, new), teams);
+            changes.add(entries);
+            incomplete = Some(what);
+        }
+        statements.join_alike(&universe);
+        let cells = cells(&universe, &statements);
+        changes.add(describe::entries(&universe, &statements, cells, (old, new), teams));
+        changes.leave_out_what_follows();
+    }
+    changes.add(mcp::entries(old, new, teams));
+    changes.uncertain.extend(domains_that_end(old, new));
+    match incomplete {
+        None => Comparison::Complete(changes),
+        Some(incomplete) => Comparison::Incomplete(changes, incomplete),
+    }
+}
+
+impl Changes {
     /// Leaves out what may happen to other spellings because of rules that certainly do the same to their own.
     fn leave_out_what_follows(&mut self) {
         let is_respelled = |entry: &Entry| entry.access.what().contains(words::RESPELLED);

@@ -85,10 +85,15 @@ pub(super) fn outcomes(point: &Point, statements: &Statements) -> Vec<(Teams, Ou
 
 /// What the change means for one audience; `None` where nothing changes in any world.
 pub(super) fn outcome(point: &Point, statements: &Statements, audience: &[usize]) -> Option<Outcome> {
+    let before = |group: usize| statements.change(group).old.includes(audience);
+    let after = |group: usize| statements.change(group).new.includes(audience);
+    if !point.is_settled_one_by_one() {
+        return bounded(point, &before, &after);
+    }
     let (mut widens, mut narrows, mut same) = (false, false, false);
     for world in point.worlds() {
-        let old = point.allowed(world, |group| statements.change(group).old.includes(audience));
-        let new = point.allowed(world, |group| statements.change(group).new.includes(audience));
+        let old = point.allowed(world, before);
+        let new = point.allowed(world, after);
         match (old, new) {
             (false, true) => widens = true,
             (true, false) => narrows = true,
@@ -100,5 +105,15 @@ pub(super) fn outcome(point: &Point, statements: &Statements, audience: &[usize]
         (true, false, false) => Some(Outcome::Widened),
         (false, true, false) => Some(Outcome::Narrowed),
         (widens, narrows, _) => Some(Outcome::Uncertain { widens, narrows }),
+    }
+}
+
+/// The same where more is open than can be settled one by one.
+fn bounded(point: &Point, before: &dyn Fn(usize) -> bool, after: &dyn Fn(usize) -> bool) -> Option<Outcome> {
+    let (widens, narrows) = (point.may_open(after, &[before]), point.may_open(before, &[after]));
+    match (point.bounds(before), point.bounds(after)) {
+        ([_, false], [true, _]) => Some(Outcome::Widened),
+        ([true, _], [_, false]) => Some(Outcome::Narrowed),
+        _ => (widens || narrows).then_some(Outcome::Uncertain { widens, narrows }),
     }
 }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use super::Cause;
 use super::alike;
 use crate::clause::{Actions, Clause, Target, clauses};
+use crate::essential::Part;
 use crate::hash::{HashMap, HashSet};
 use crate::model::{Action, Decision, Policy, Resources, Rule, Scope};
 use crate::parallel;
@@ -46,6 +47,10 @@ impl Reach {
         }
     }
 
+    fn is_nobody(&self) -> bool {
+        !self.organization && self.teams.is_empty()
+    }
+
     /// Whether a member of just these teams is reached.
     pub(super) fn includes(&self, audience: &[usize]) -> bool {
         self.organization || audience.iter().any(|team| self.teams.contains(team))
@@ -64,6 +69,10 @@ impl Change {
         self.old != self.new
     }
 
+    pub(super) fn part(&self) -> Part {
+        Part { old: !self.old.is_nobody(), new: !self.new.is_nobody(), changes: self.is_change() }
+    }
+
     /// Every team that is reached by name, in either state.
     pub(super) fn teams(&self) -> impl Iterator<Item = usize> {
         self.old.teams.iter().chain(&self.new.teams).copied()
@@ -79,7 +88,7 @@ pub(super) struct Source {
     cause: usize,
     /// The number of whom its policy governs.
     reach: usize,
-    actions: Actions,
+    pub(super) actions: Actions,
 }
 
 /// Two states as clauses; the group of a clause is its position in `changes`.

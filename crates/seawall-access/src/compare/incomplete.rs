@@ -1,0 +1,97 @@
+//! What a comparison that was cut short says: whoever is governed by a rule that changes may gain, or lose, what it says.
+//!
+//! Invariant: no access that may change is left out; every rule that comes or goes and is about what was cut is listed for
+//! every audience of its policy.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::slice::from_ref;
+use std::sync::Arc;
+
+use super::access::Access;
+use super::describe::{MOST_ENTRIES, audience, methods_text};
+use super::outcome::Outcome;
+use super::reach::{Source, Statements};
+use super::{Audience, Cause, Entry, Incomplete};
+use crate::clause::{Actions, Target};
+use crate::model::{Policy, Scope, TeamDirectory};
+use crate::text;
+use crate::universe::{Cut, Universe};
+
+/// What is not told, and the entries that stand in for it: those of the organization first.
+pub(super) fn entries(
+    cuts: &BTreeSet<Cut>,
+    universe: &Universe,
+    statements: &Statements,
+    (old, new): (&[Policy], &[Policy]),
+    teams: &TeamDirectory,
+) -> (Incomplete, Vec<(Outcome, Entry)>) {
+    let cut = (0..).zip(&universe.clauses).filter(|(_, clause)| {
+        cuts.iter().any(|cut| cut.is_about(&clause.target)) && statements.change(clause.group).is_change()
+    });
+    let sources = cut.flat_map(|(number, clause)| {
+        statements.sources(number, clause.actions).map(move |source| (number as usize, source))
+    });
+    let stated: Vec<(usize, &Source, &Scope)> = sources
+        .filter_map(|(number, source)| {
+            let policies = if source.new { new } else { old };
+            Some((number, source, &policies.get(source.policy)?.scope))
+        })
+        .collect();
+    let teams_of = |scope: &Scope| scope.teams().len().max(1);
+    let each = stated.iter().map(|(_, _, scope)| teams_of(scope)).sum::<usize>() <= MOST_ENTRIES;
+    let mut found: BTreeMap<(usize, Arc<Audience>, Arc<Cause>, usize), Actions> = BTreeMap::new();
+    for (number, source, scope) in stated {
+        for audience in audiences(scope, each, teams) {
+            let key = (audience.teams.len(), Arc::new(audience), statements.cause(source), number);
+            let actions = found.entry(key).or_default();
+            *actions = actions.and(source.actions);
+        }
+    }
+    let rules: BTreeSet<Arc<Cause>> = found.keys().map(|(_, _, cause, _)| Arc::clone(cause)).collect();
+    let audiences: BTreeSet<(usize, Arc<Audience>)> =
+        found.keys().map(|(size, audience, ..)| (*size, Arc::clone(audience))).collect();
+    let incomplete = Incomplete {
+        why: cuts.clone(),
+        rules: rules.into_iter().collect(),
+        audiences: audiences.into_iter().map(|(_, audience)| audience).collect(),
+    };
+    let entry = |((_, audience, cause, number), actions): ((usize, Arc<Audience>, Arc<Cause>, usize), Actions)| {
+        let target = universe.clauses.get(number).map(|clause| &clause.target);
+        let widens = cause.opens();
+        let outcome = Outcome::Uncertain { widens, narrows: !widens };
+        let said = target.into_iter().flat_map(move |target| said(target, actions));
+        said.map(move |access| {
+            let (audience, because) = (Arc::clone(&audience), vec![Arc::clone(&cause)]);
+            let witness = access.text().into_owned();
+            (outcome, Entry { audience, access, witness, because, widens, narrows: !widens })
+        })
+        .collect::<Vec<_>>()
+    };
+    (incomplete, found.into_iter().flat_map(entry).collect())
+}
+
+/// Whom a policy governs: the organization, or its teams, `each` by itself or all in one.
+fn audiences(scope: &Scope, each: bool, directory: &TeamDirectory) -> Vec<Audience> {
+    match scope {
+        Scope::Organization => vec![Audience::default()],
+        Scope::Teams(own) if each => own.iter().map(|team| audience(&[from_ref(team)], directory)).collect(),
+        Scope::Teams(own) => vec![audience(&[&own.iter().cloned().collect::<Vec<String>>()], directory)],
+    }
+}
+
+/// What a clause says, in the words of its pattern.
+fn said(target: &Target, actions: Actions) -> Vec<Access> {
+    match target {
+        Target::Http(destination, path) => {
+            let path = text::request_path(path);
+            let object = text::requests(&destination.host, destination.port, &path);
+            vec![Access::from(object).after(&methods_text(actions))]
+        }
+        Target::Network(_) | Target::Folder(_) => {
+            let plain = [Actions::TCP, Actions::UDP, Actions::READ, Actions::WRITE];
+            let words = ["connect:tcp", "connect:udp", "read", "write"];
+            let said = plain.into_iter().zip(words).filter(|(action, _)| actions.meets(*action));
+            said.map(|(_, word)| Access::from(target.to_string()).after(word)).collect()
+        }
+    }
+}

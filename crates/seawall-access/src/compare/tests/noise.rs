@@ -1,0 +1,239 @@
+//! What a change means beside rules that have nothing, or little, to do with it.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::universe::Universe;
+use crate::{Point, Request, State, Verdict};
+
+/// Rules that together tell apart more than can be looked through, one a shape, each with a change that they must not
+/// hide.
+fn shapes() -> Vec<(&'static str, &'static str, Vec<String>)> {
+    let all = |count: usize, of: &dyn Fn(usize) -> String| (0..count).map(of).collect::<Vec<String>>();
+    vec![
+        (
+            "one suffix behind many folders",
+            "read /var/lib/docker/volumes/db/data/**",
+            all(9, &|n| format!("read /**/0{n}/*/*/*/*/*/*/*/*/x")),
+        ),
+        (
+            "each its own suffix behind many folders",
+            "read /var/lib/docker/volumes/db/data/**",
+            all(20, &|n| format!("read /**/k{n}/*/*/*/*/*/*/*/*/x{n}")),
+        ),
+        ("folders anywhere in a home folder", "read ~/.aws/**", all(33, &|n| format!("read ~/**/.secret{n}/**"))),
+        ("elsewhere in a home folder", "read ~/.aws/**", all(33, &|n| format!("read ~/work/**/.secret{n}/**"))),
+        (
+            "labels anywhere in a host",
+            "connect:tcp **.corp.example",
+            all(110, &|n| format!("connect:tcp **.n{n}.**.m{n}.corp.example")),
+        ),
+        (
+            "parts of a label",
+            "connect:tcp *.corp.example",
+            all(110, &|n| format!("connect:tcp *{}{}-*{n}*.corp.example", char::from(b'a' + (n % 26) as u8), n % 7)),
+        ),
+        (
+            "parts of a folder",
+            "read /srv/data/**",
+            all(10, &|n| format!("read /srv/data/*{}{n}*{n}-*", char::from(b'a' + n as u8))),
+        ),
+        (
+            "paths below paths",
+            "request:get api.example.com/**",
+            all(300, &|n| format!("request:get api.example.com/**/k{n}/*/**/m{n}")),
+        ),
+        (
+            "parts of a path",
+            "request:get api.example.com/v1/**",
+            all(300, &|n| format!("request:get api.example.com/v1/report-{n:03}-*/x")),
+        ),
+    ]
+}
+
+#[test]
+fn noise_hides_nothing() {
+    for (shape, change, noise) in shapes() {
+        for decision in ["deny", "allow"] {
+            let noise: Vec<String> = noise.iter().map(|rule| format!("{decision} {rule}")).collect();
+            let noise = format!("org: {}", noise.join("; "));
+            let with = format!("{noise}\norg: allow {change}");
+            // Of an earlier pull request, and of the same one.
+            for before in [noise.as_str(), ""] {
+                let comparison = compare(&policies(before), &policies(&with), &TeamDirectory::default());
+                let Comparison::Complete(Changes { widened, .. }) = comparison else {
+                    panic!("incomplete: {shape}, {decision}, {} before", before.len())
+                };
+                let opened = |entry: &&Entry| {
+                    let (_, object) = change.split_once(' ').unwrap();
+                    entry.access.text().contains(object)
+                };
+                let entry = widened.iter().find(opened).unwrap_or_else(|| panic!("hidden: {shape}, {decision}"));
+                assert_eq!(entry.audience.teams, [""; 0], "{shape}, {decision}");
+                let is = |state: &str| {
+                    let request = Request::parse(&entry.witness).expect(&entry.witness);
+                    State::of(&policies(state)).ask(&Default::default(), &request).verdict
+                };
+                let was = if before.is_empty() { Verdict::Deny } else { is(before) };
+                assert_eq!((was, is(&with)), (Verdict::Deny, Verdict::Allow), "{shape}, {decision}: {entry:?}");
+            }
+        }
+    }
+}
+
+/// Rules of which each target of a certain depth is matched by one of each two, so that no target is as good as another.
+fn explosive(depth: usize) -> String {
+    let behind = |n: usize| "/*".repeat(n);
+    let pair = |n: usize| format!("deny read /d/**/a*{}; deny read /d/**/[!a]*{}", behind(n), behind(n));
+    format!("org: {}", (0..depth).map(pair).collect::<Vec<_>>().join("; "))
+}
+
+#[test]
+fn what_cannot_be_looked_through_is_uncertain_as_a_whole() {
+    let noise = explosive(24);
+    let other = "\nred: allow connect:tcp a.example.com";
+    let old = policies(&noise);
+    let new = policies(&format!("{noise}\nred,blue: allow read /d/**{other}"));
+    let comparison = compare(&old, &new, &TeamDirectory::default());
+    let Comparison::Incomplete(changes, incomplete) = comparison else { panic!("{comparison:?}") };
+    let why: Vec<String> = incomplete.why.iter().map(ToString::to_string).collect();
+    assert_eq!(why, ["the wildcards of rules tell apart more folders than can be looked through"]);
+    assert_eq!(
+        incomplete.rules.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        ["now allow `p1 › allow read /d/**`"]
+    );
+    let audiences: Vec<&str> = incomplete.audiences.iter().flat_map(|own| &own.teams).map(String::as_str).collect();
+    assert_eq!(audiences, ["blue", "red"]);
+    let shown: Vec<String> = changes
+        .uncertain
+        .iter()
+        .map(|entry| format!("{} {} {} {}", entry.audience.teams.join("+"), entry.access, entry.widens, entry.narrows))
+        .collect();
+    assert_eq!(shown, ["blue read /d/** true false", "red read /d/** true false"]);
+    // What has nothing to do with it is told as always.
+    let widened: Vec<String> = changes.widened.iter().map(|entry| entry.access.to_string()).collect();
+    assert_eq!(widened, ["connect:tcp a.example.com"]);
+}
+
+const TEAMS: [&str; 3] = ["org", "red", "red,blue"];
+
+/// Some rules of the table, each for somebody.
+fn some(most: usize) -> impl Strategy<Value = Vec<String>> {
+    let rule = prop::sample::select(crate::tests::RULES.to_vec());
+    let policy = (prop::sample::select(TEAMS.to_vec()), rule).prop_map(|(scope, rule)| format!("{scope}: {rule}"));
+    prop::collection::vec(policy, 0..most)
+}
+
+/// A rule about folders, with wildcards wherever there can be some.
+fn folder_rule() -> impl Strategy<Value = String> {
+    let segment = prop::sample::select(vec!["**", "*", "a", "b*", "*c", "[!a]*"]);
+    let segments = prop::collection::vec(segment, 1..5);
+    let (decision, root) = (prop::sample::select(vec!["deny", "allow"]), prop::sample::select(vec!["/d", "~", ""]));
+    (decision, root, segments)
+        .prop_map(|(decision, root, segments)| format!("{decision} read {root}/{}", segments.join("/")))
+}
+
+/// The teams of an audience, and whether it gains something or loses something.
+type Directions = BTreeSet<(Vec<String>, bool)>;
+
+/// For whom something certainly changes, and for whom something may.
+fn directions(comparison: &Comparison) -> (Directions, Directions) {
+    let Comparison::Complete(Changes { widened, narrowed, uncertain }) = comparison else { panic!("{comparison:?}") };
+    let of = |entries: &[Entry], widens: bool| -> Directions {
+        entries.iter().map(|entry| (entry.audience.teams.clone(), widens)).collect()
+    };
+    let certain: BTreeSet<_> = of(widened, true).union(&of(narrowed, false)).cloned().collect();
+    let mut possible = certain.clone();
+    for entry in uncertain.iter().filter(|entry| !entry.access.what().contains(words::RESPELLED)) {
+        let both = [(true, entry.widens), (false, entry.narrows)];
+        possible.extend(both.iter().filter(|(_, is)| *is).map(|(widens, _)| (entry.audience.teams.clone(), *widens)));
+    }
+    (certain, possible)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// What is essential is enough: the same changes for the same people, whether everything is looked through or not.
+    #[test]
+    fn the_essential_is_enough(kept in some(5), gone in some(3), come in some(3)) {
+        let old = policies(&[kept.clone(), gone].concat().join("\n"));
+        let new = policies(&[kept, come].concat().join("\n"));
+        let all = compare(&old, &new, &TeamDirectory::default());
+        let essential = compare_within(&old, &new, &TeamDirectory::default(), Some(0));
+        let ((certain, possible), (found, maybe)) = (directions(&all), directions(&essential));
+        // An audience is left out where a smaller one shows the same.
+        let covered = |all: &Directions, (teams, widens): &(Vec<String>, bool)| {
+            all.iter().any(|(own, direction)| direction == widens && own.iter().all(|team| teams.contains(team)))
+        };
+        prop_assert!(certain.iter().all(|one| covered(&found, one)), "{all:#?}\n{essential:#?}");
+        prop_assert!(possible.iter().all(|one| covered(&maybe, one)), "{all:#?}\n{essential:#?}");
+        prop_assert!(found.iter().all(|one| covered(&certain, one)), "{all:#?}\n{essential:#?}");
+    }
+
+    /// The same for the states between two others.
+    #[test]
+    fn the_essential_is_enough_on_the_way(
+        rules in prop::collection::vec(prop::sample::select(crate::tests::RULES.to_vec()), 1..8),
+        ends in prop::collection::vec(any::<[bool; 2]>(), 8),
+        there in prop::collection::vec(any::<bool>(), 8),
+    ) {
+        let policies = policies(&rules.iter().map(|rule| format!("org: {rule}")).collect::<Vec<_>>().join("\n"));
+        let rules = || policies.iter().flat_map(Policy::rules).zip(0..);
+        let changes = |group: usize| ends[group] != [true, true];
+        let part = |group: usize| Part { old: ends[group][0], new: ends[group][1], changes: changes(group) };
+        let survey = |nodes: usize| {
+            let clauses = rules().flat_map(|(rule, group)| crate::clause::clauses(rule, group)).collect();
+            let why = Why::Change { part: &part, between: true };
+            let (universe, cuts) = Universe::of(clauses, Spelling::Written, &Wanted { why, nodes });
+            assert!(cuts.is_empty());
+            universe.points_about(changes).into_keys().collect::<Vec<Point>>()
+        };
+        let opens = |points: &[Point]| {
+            let now = |group: usize| if changes(group) { there[group] } else { true };
+            let (old, new) = (|group: usize| ends[group][0], |group: usize| ends[group][1]);
+            points.iter().any(|point| point.may_open(&now, &[&old, &new]))
+        };
+        let (all, essential) = (survey(2_000_000), survey(0));
+        prop_assert_eq!(opens(&all), opens(&essential));
+    }
+
+    /// Whatever a change opens by itself, it opens beside other rules, or may, or these certainly close it.
+    #[test]
+    fn no_noise_turns_a_widening_into_no_change(
+        noise in prop::collection::vec(folder_rule(), 0..8),
+        earlier in any::<bool>(),
+        change in prop::sample::select(vec!["read /d/**", "read ~/a/**", "read /d/b*", "read /d/*/a", "read /**/c"]),
+        nodes in prop::sample::select(vec![0, 50, 2_000_000]),
+    ) {
+        let noise = if noise.is_empty() { String::new() } else { format!("org: {}", noise.join("; ")) };
+        let alone = policies(&format!("org: allow {change}"));
+        let before = policies(if earlier { &noise } else { "" });
+        let after = policies(&format!("{noise}\norg: allow {change}"));
+        let compare = |old: &[Policy], new: &[Policy]| compare_within(old, new, &TeamDirectory::default(), Some(nodes));
+        let Comparison::Complete(alone) = compare(&[], &alone) else { panic!("alone") };
+        let gains: Vec<(bool, Entry)> = alone.widened.into_iter().map(|entry| (true, entry)).chain(
+            alone.uncertain.into_iter().filter(|entry| entry.widens).map(|entry| (false, entry)),
+        ).collect();
+        prop_assert!(!gains.is_empty());
+        match compare(&before, &after) {
+            Comparison::Incomplete(changes, incomplete) => {
+                prop_assert!(changes.uncertain.iter().any(|entry| entry.widens));
+                prop_assert!(!incomplete.rules.is_empty());
+            }
+            Comparison::Complete(changes) => {
+                let may = changes.widened.iter().chain(changes.uncertain.iter().filter(|entry| entry.widens));
+                if may.count() > 0 {
+                    return Ok(());
+                }
+                for (certain, gain) in gains.iter().filter(|(_, gain)| !gain.access.what().contains(words::RESPELLED)) {
+                    let request = Request::parse(&gain.witness).expect(&gain.witness);
+                    let is = |state: &[Policy]| State::of(state).ask(&Default::default(), &request).verdict;
+                    // Closed by a rule, or as open before.
+                    let open = |was: Verdict| was == Verdict::Allow || !certain && was == Verdict::Uncertain;
+                    prop_assert!(is(&after) == Verdict::Deny || earlier && open(is(&before)), "{gain:?}");
+                }
+            }
+        }
+    }
+}
