@@ -59,7 +59,7 @@ fn only_an_approved_plan_gives_the_right_to_write() {
 }
 
 /// What each command that has to do with a service is called with; those without arguments of their own need no service.
-const COMMANDS: [(&str, &[&str]); 17] = [
+const COMMANDS: [(&str, &[&str]); 20] = [
     ("apply", &[]),
     ("can", &["read", "/data"]),
     ("can", &["connect:tcp", "cve.mitre.org", "--live"]),
@@ -77,6 +77,9 @@ const COMMANDS: [(&str, &[&str]); 17] = [
     ("plan", &["--out", "plan.json"]),
     ("plan", &["--format", "json", "--detailed-exitcode"]),
     ("snapshot", &["--out", "live.json"]),
+    ("replay", &["--records", "records.jsonl"]),
+    ("suggest", &["--records", "records.jsonl"]),
+    ("usage", &["--records", "records.jsonl"]),
 ];
 
 /// Commands that serve instead of asking, and print help.
@@ -107,6 +110,8 @@ async fn every_other_command_sends_reads_and_the_exchange_of_a_token_and_nothing
         let policy = "apiVersion: seawall/v1\nkind: NetworkPolicy\nname: p\nrules:\n  - {name: r, decision: allow, \
                       actions: [connect:tcp], resources: [cve.mitre.org]}\n";
         std::fs::write(folder.path().join("policy.yaml"), policy).unwrap();
+        let record = r#"{"audit_event_id":"1","timestamp":"2026-11-10T12:00:00Z","category":"AUDIT_CATEGORY_EVALUATION","decision":"AUDIT_DECISION_ALLOW","username":"ana","resource_id":"cve.mitre.org:443","action_type":"network_egress","network_egress":{"protocol":"tcp"}}"#;
+        std::fs::write(folder.path().join("records.jsonl"), record).unwrap();
         let mut process = Command::new(env!("CARGO_BIN_EXE_seawall"));
         process.arg(command).args(arguments).current_dir(folder.path());
         process.env("DOCKER_USERNAME", "someone").env("DOCKER_PASSWORD", "secret").stdin(std::process::Stdio::null());

@@ -1,8 +1,8 @@
 //! Random organizations and records, and an evaluation of them that tries everything.
 //!
 //! It shares nothing with the engine but the documented rules: a deny of a name wins, then an allow of a name; only then is
-//! the address asked. What is open is tried both ways: whether `**.x.example` matches `x.example`, the address of a name,
-//! whether a mount was for reading or writing, and the teams of users that nobody listed.
+//! the address asked. What is open is tried both ways: whether `**.x.example` matches `x.example`, whether `**` decides a
+//! connection straight to an address, like a name or like a block, the address of a name, whether a mount was for reading or writing, and the teams of users that nobody listed.
 
 use proptest::prelude::*;
 use seawall::model::{Action, Body, Decision, Policy, Resources, Rule, Scope};
@@ -75,15 +75,20 @@ pub(super) struct Known {
     apex: bool,
     /// Whether names have an address in 10.0.0.0/8.
     inside: bool,
+    /// Whether `**` decides a connection straight to an address like a name.
+    address_as_name: bool,
+    /// The same, like a block that holds the address.
+    address_as_block: bool,
 }
 
 impl Known {
-    pub(super) const ALL: [Self; 4] = [
-        Self { apex: false, inside: false },
-        Self { apex: false, inside: true },
-        Self { apex: true, inside: false },
-        Self { apex: true, inside: true },
-    ];
+    /// Every way.
+    pub(super) fn all() -> impl Iterator<Item = Self> {
+        (0..16_u8).map(|bits| {
+            let is = |bit: u8| bits >> bit & 1 == 1;
+            Self { apex: is(0), inside: is(1), address_as_name: is(2), address_as_block: is(3) }
+        })
+    }
 }
 
 pub(super) fn organization() -> impl Strategy<Value = Organization> {
@@ -169,7 +174,7 @@ impl Organization {
                 })
                 .map(|(_, stated)| stated)
                 .collect();
-            for known in Known::ALL {
+            for known in Known::all() {
                 match asked.what {
                     Wanted::Connect(host, port) => answers.push(connects(&rules, host, port, known)),
                     Wanted::Mount(path) => answers.extend([true, false].map(|read| mounts(&rules, path, read))),
@@ -190,10 +195,13 @@ fn connects(rules: &[&Stated], host: &str, port: u16, known: Known) -> bool {
     for stated in rules {
         let What::Connect(pattern) = stated.what else { continue };
         let by_address = pattern.contains('/');
-        let matches = if by_address { is_address || known.inside } else { names(pattern, host, port, known) };
-        if matches {
-            sides[usize::from(by_address)][usize::from(stated.allow)] = true;
-        }
+        let (name, address) = match pattern {
+            _ if by_address => (false, is_address || known.inside),
+            "**" if is_address => (known.address_as_name, known.address_as_block),
+            _ => (names(pattern, host, port, known), false),
+        };
+        sides[0][usize::from(stated.allow)] |= name;
+        sides[1][usize::from(stated.allow)] |= address;
     }
     let [[denied, allowed], [address_denied, address_allowed]] = sides;
     !denied && (allowed || address_allowed && !address_denied)
