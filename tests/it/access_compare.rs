@@ -380,7 +380,9 @@ const RESPELLED: [&str; 25] = [
 ];
 
 /// Whether the words of an entry speak about a request, as they stand or as a world reads them.
-fn speaks_about(entry: &Entry, request: &Request, world: Option<World>) -> bool {
+fn speaks_about(entry: &Entry, request: &Request, world: Option<World>, literal: bool) -> bool {
+    // Addresses that no rule names.
+    let is_other = |host: &str| is_address(host) && !(literal && host == LITERAL);
     let (any_case, homes) = world.map_or((false, false), |world| (world.any_case, world.homes));
     let access = entry.access.text();
     let (word, object) = access.split_once(' ').unwrap();
@@ -398,7 +400,7 @@ fn speaks_about(entry: &Entry, request: &Request, world: Option<World>) -> bool 
             let (name, own) = split_port(text);
             own.is_none_or(|own| own == *port)
                 && match name {
-                    "any other address" => host != LITERAL && host.starts_with(char::is_numeric),
+                    "any other address" => is_other(host),
                     // A block stands for every name that has such an address.
                     _ if name.contains('/') => in_block(name, *address),
                     _ => host_matches(name, host, false),
@@ -416,7 +418,7 @@ fn speaks_about(entry: &Entry, request: &Request, world: Option<World>) -> bool 
             (word == "ANY" || word.split(',').any(|one| one.eq_ignore_ascii_case(method)))
                 && explicit.or(own).is_none_or(|own| own == *port)
                 && match name {
-                    "any other address" => host != LITERAL && is_address(host),
+                    "any other address" => is_other(host),
                     _ => host_matches(name, host, false),
                 }
                 && path_matches(own_path, path, false, any_case)
@@ -508,6 +510,14 @@ fn segments(policies: &[Policy]) -> impl Iterator<Item = String> {
     paths.flat_map(|path| path.split(['/', '\\']).map(str::to_owned).collect::<Vec<_>>())
 }
 
+/// Whether a rule names the one address that any rule here names.
+fn names_literal(policies: &[Policy]) -> bool {
+    policies.iter().flat_map(Policy::rules).any(|rule| match &rule.resources {
+        Resources::Plain(resources) => resources.iter().any(|own| split_port(own).0 == LITERAL),
+        Resources::Http(_) => false,
+    })
+}
+
 /// Whether a path may be one that rules name, in another letter case or by the home folder's own place.
 fn is_respelled(request: &Request, names: &BTreeSet<String>) -> bool {
     let path = match request {
@@ -567,6 +577,7 @@ fn check(old: &[Policy], new: &[Policy]) {
     }
     let audiences = subsets(&TEAMS.map(str::to_owned));
     let names = segments(old).chain(segments(new)).collect();
+    let literal = names_literal(old) || names_literal(new);
     for request in requests() {
         let respelled = is_respelled(&request, &names);
         let outcomes: BTreeMap<&BTreeSet<String>, Outcome> =
@@ -584,10 +595,10 @@ fn check(old: &[Policy], new: &[Policy]) {
                     let all = if matches!(request, Request::Http { .. }) { "**/**" } else { "**" };
                     let all =
                         Entry { access: entry.access.text().replace(RESPELLINGS, all).into(), ..(*entry).clone() };
-                    return respelled && speaks_about(&all, &request, None);
+                    return respelled && speaks_about(&all, &request, None, literal);
                 }
-                speaks_about(entry, &request, None)
-                    || connection.as_ref().is_some_and(|connection| speaks_about(entry, connection, None))
+                speaks_about(entry, &request, None, literal)
+                    || connection.as_ref().is_some_and(|connection| speaks_about(entry, connection, None, literal))
             };
             let said = |enough: &dyn Fn(Outcome, &Entry) -> bool| {
                 let mut smaller =
@@ -624,13 +635,15 @@ fn check(old: &[Policy], new: &[Policy]) {
                 Outcome::Narrowed => (true, false),
                 _ if respelled => continue,
                 Outcome::Same | Outcome::Uncertain { .. } => {
-                    let says = speaks_about(entry, &request, None);
+                    let says = speaks_about(entry, &request, None, literal);
                     assert!(!says || outcomes[&audience] == *own, "{entry:?} says too much: {request:?}");
                     continue;
                 }
             };
             // Patterns mean what they mean to the service, whether it minds letter case or not.
-            for world in worlds(&request).into_iter().filter(|world| speaks_about(entry, &request, Some(*world))) {
+            for world in
+                worlds(&request).into_iter().filter(|world| speaks_about(entry, &request, Some(*world), literal))
+            {
                 let is = |policies| allowed(&bearings(policies, &request, world), &audience, &request, world);
                 assert_eq!((is(old), is(new)), wanted, "{entry:?} says too much: {request:?}");
             }

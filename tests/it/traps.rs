@@ -339,7 +339,7 @@ fn traps_find_what_they_say_and_nothing_else() {
         (
             "a home folder that is spelled out",
             "org: allow read ~\norg: deny read /home/u/.ssh /home/u/.ssh/**",
-            &["mount-around-deny /home/u/.ssh", "mount-around-deny /home/u/.ssh/**"],
+            &["idle-deny r1", "mount-around-deny /home/u/.ssh", "mount-around-deny /home/u/.ssh/**"],
         ),
         // The developer's own machine.
         (

@@ -144,8 +144,11 @@ impl Point {
     /// A point from what matches it.
     pub(super) fn new(atom: Atom, mut matches: Vec<Match>) -> Self {
         let mut variables: Vec<(Unknown, Option<usize>)> = Vec::new();
+        // The same matches have the same variables, in whatever order they were found.
+        matches.iter_mut().for_each(|one| (one.needs, one.lacks) = (0, 0));
+        matches.sort_unstable();
+        matches.dedup();
         for one in &mut matches {
-            (one.needs, one.lacks) = (0, 0);
             for unknown in one.unknowns.iter() {
                 let opposite = unknown.opposite();
                 let variable = (opposite.unwrap_or(unknown), unknown.is_per_rule().then_some(one.group));
@@ -157,8 +160,6 @@ impl Point {
                 *bits |= 1 << at.min(31);
             }
         }
-        matches.sort_unstable();
-        matches.dedup();
         Self { atom, matches, variables: variables.len() }
     }
 

@@ -189,9 +189,9 @@ fn changes_are_said_in_the_patterns_of_rules() {
             "org: allow read /data",
             "org: allow read /data /data/**; allow read,write ~/src/**; deny write ~/src/secret",
             &[
+                "+ [] read /data/** | read /data/other",
                 "+ [] write ~/src/** except ~/src/secret | write ~/src/other",
                 "+ [] read ~/src/** | read ~/src/other",
-                "+ [] read /data/** | read /data/other",
                 "? [] read ~/src | read ~/src",
                 "? [] write ~/src | write ~/src",
             ],
