@@ -513,7 +513,7 @@ fn segments(policies: &[Policy]) -> impl Iterator<Item = String> {
 /// Whether a rule names the one address that any rule here names.
 fn names_literal(policies: &[Policy]) -> bool {
     policies.iter().flat_map(Policy::rules).any(|rule| match &rule.resources {
-        Resources::Plain(resources) => resources.iter().any(|own| split_port(own).0 == LITERAL),
+        Resources::Plain(resources) => resources.iter().any(|own| own.split(':').next() == Some(LITERAL)),
         Resources::Http(_) => false,
     })
 }

@@ -71,7 +71,12 @@ impl<'a> Words<'a> {
         let of_host = |class: &HostClass, hits: &[Hit]| -> Vec<String> {
             let Some(own) = own_name(&class.host) else { return Vec::new() };
             let port = named_port(class);
-            let targets = hits.iter().filter_map(narrowed).filter_map(|target| match target.as_ref() {
+            // Of an address the path is said with its own name, whatever pattern of names takes it.
+            let on_own = |hit: &Hit| {
+                let unknowns = hit.unknowns.without(Unknown::AddressAsName);
+                universe.clause(hit).target.narrowed(unknowns)
+            };
+            let targets = hits.iter().filter_map(on_own).filter_map(|target| match target.as_ref() {
                 Target::Http(destination, path) => Some((destination.port, text::request_path(path))),
                 Target::Network(_) | Target::Folder(_) => None,
             });
