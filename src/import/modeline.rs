@@ -1,40 +1,88 @@
 //! The line that tells editors where the schema of documents is.
 
-/// What such a line starts with.
-const MODELINE: &str = "# yaml-language-server: $schema=";
-/// Where the schema is looked for when the settings do not say: the workspace's own folder.
-pub(super) const SCHEMA: &str = "seawall.schema.json";
+use std::path::Path;
 
-/// The line for a file of the workspace, with a line end: the schema that the workspace's settings name, as seen from the
-/// file's folder.
-pub(super) fn modeline(settings: &str, path: &str) -> String {
+use crate::diagnostic::Overlay;
+
+/// The start of such a line.
+const MODELINE: &str = "# yaml-language-server: $schema=";
+/// The schema of a workspace whose settings name none, in the workspace's own folder.
+const SCHEMA: &str = "seawall.schema.json";
+
+/// The line for a file of the workspace in `root`, with a line end: the schema that the workspace's settings name, or
+/// the one in its folder, as seen from the file's folder. Empty where there is no such file: an editor would report it
+/// in every document.
+pub(super) fn modeline(root: &Path, overlay: &Overlay, settings: &str, path: &str) -> String {
     let written = settings.lines().find_map(|line| line.strip_prefix(MODELINE)).map(str::trim);
     let schema = written.filter(|schema| !schema.is_empty()).unwrap_or(SCHEMA);
-    let fixed = schema.starts_with('/') || schema.contains("://");
-    let up = if fixed { String::new() } else { "../".repeat(path.matches('/').count()) };
-    format!("{MODELINE}{up}{}\n", schema.strip_prefix("./").filter(|_| !fixed).unwrap_or(schema))
+    let schema = schema.strip_prefix("./").unwrap_or(schema);
+    if schema.contains("://") {
+        return format!("{MODELINE}{schema}\n");
+    }
+    let exists = match overlay.get(schema) {
+        Some(text) => text.is_some(),
+        None => root.join(schema).is_file(),
+    };
+    if !exists {
+        return String::new();
+    }
+    let up = if Path::new(schema).has_root() { String::new() } else { "../".repeat(path.matches('/').count()) };
+    format!("{MODELINE}{up}{schema}\n")
 }
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "the test makes the files that the lines name")]
 mod tests {
+    use std::fs;
+
     use super::modeline;
+    use crate::diagnostic::Overlay;
 
     #[test]
-    fn the_schema_is_named_as_seen_from_the_file() {
+    fn the_schema_is_named_as_seen_from_the_file_where_there_is_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("team");
+        fs::create_dir_all(root.join("folder.json")).unwrap();
+        fs::create_dir(folder.path().join("schemas")).unwrap();
+        for file in ["schemas/s.json", "team/seawall.schema.json", "team/s.json"] {
+            fs::write(folder.path().join(file), "{}").unwrap();
+        }
+        let added: Overlay = [("new.json".to_owned(), Some("{}".to_owned())), ("s.json".to_owned(), None)].into();
+        let absolute = folder.path().join("schemas/s.json");
+        let absolute = absolute.to_str().unwrap();
+        let none = Overlay::new();
         let table = [
-            ("kind: Workspace\n", "policies/a.yaml", "../seawall.schema.json"),
-            ("kind: Workspace\n", "a.yaml", "seawall.schema.json"),
-            ("# yaml-language-server: $schema=../schemas/s.json\n", "policies/x/a.yaml", "../../../schemas/s.json"),
-            ("# yaml-language-server: $schema=./s.json\n", "policies/a.yaml", "../s.json"),
+            // No schema is named: the one in the workspace's folder.
+            (&none, "kind: Workspace\n".to_owned(), "policies/a.yaml", "../seawall.schema.json"),
+            (&none, "kind: Workspace\n".to_owned(), "a.yaml", "seawall.schema.json"),
+            (&none, "# yaml-language-server: $schema=\n".to_owned(), "a.yaml", "seawall.schema.json"),
+            // The settings name one.
             (
-                "# yaml-language-server: $schema=https://example.com/s.json\n",
+                &none,
+                "# yaml-language-server: $schema=../schemas/s.json\n".to_owned(),
+                "policies/x/a.yaml",
+                "../../../schemas/s.json",
+            ),
+            (&none, "# yaml-language-server: $schema=./s.json\n".to_owned(), "policies/a.yaml", "../s.json"),
+            (
+                &none,
+                "# yaml-language-server: $schema=https://example.com/s.json\n".to_owned(),
                 "policies/a.yaml",
                 "https://example.com/s.json",
             ),
-            ("# yaml-language-server: $schema=\n", "a.yaml", "seawall.schema.json"),
+            (&none, format!("# yaml-language-server: $schema={absolute}\n"), "policies/a.yaml", absolute),
+            // It is about to be written, or to be taken away.
+            (&added, "# yaml-language-server: $schema=new.json\n".to_owned(), "policies/a.yaml", "../new.json"),
+            (&added, "# yaml-language-server: $schema=s.json\n".to_owned(), "policies/a.yaml", ""),
+            // There is none.
+            (&none, "# yaml-language-server: $schema=missing.json\n".to_owned(), "policies/a.yaml", ""),
+            (&none, "# yaml-language-server: $schema=folder.json\n".to_owned(), "policies/a.yaml", ""),
         ];
-        for (settings, path, schema) in table {
-            assert_eq!(modeline(settings, path), format!("# yaml-language-server: $schema={schema}\n"));
+        for (overlay, settings, path, schema) in table {
+            let line =
+                if schema.is_empty() { String::new() } else { format!("# yaml-language-server: $schema={schema}\n") };
+            assert_eq!(modeline(&root, overlay, &settings, path), line, "{settings}{path}");
         }
+        assert_eq!(modeline(&folder.path().join("schemas"), &none, "kind: Workspace\n", "a.yaml"), "");
     }
 }

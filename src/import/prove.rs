@@ -178,7 +178,8 @@ fn add(
             refuse(format!("no pattern of `include` takes in a file `policies/{stem}.yaml`; add one that does"));
             continue;
         };
-        let text = laid_out(modeline::modeline(settings, &path) + &emit::document(&for_orgs(&orgs, document)));
+        let head = modeline::modeline(&loaded.root, overlay, settings, &path);
+        let text = laid_out(head + &emit::document(&for_orgs(&orgs, document)));
         let overwrites = loaded.root.join(&path).symlink_metadata().is_ok();
         let file = File { path, policy: candidate.name.clone(), text, overwrites };
         entries.push(Entry { candidate, orgs, file });

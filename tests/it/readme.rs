@@ -33,7 +33,9 @@ fn blocks(readme: &str) -> Vec<Block<'_>> {
 /// The repository as far as the README's commands need it.
 fn checkout() -> TempDir {
     let folder = TempDir::new().unwrap();
-    copy(&repository("examples"), &folder.path().join("examples"));
+    for part in ["examples", "schemas"] {
+        copy(&repository(part), &folder.path().join(part));
+    }
     folder
 }
 

@@ -75,5 +75,5 @@ async fn drafts_come_with_where_they_were_drawn_from_and_without_a_decision() {
     assert!(fs::read_to_string(world.path().join("policies/archive-2025.yaml")).unwrap().contains("status: archived"));
     assert!(world.service.writes().is_empty());
     let again = world.run(&["import", "--policy", "Acceptable use"]);
-    assert!(text(&again).contains("is declared already: policies/acceptable-use.yaml:4"), "{}", text(&again));
+    assert!(text(&again).contains("is declared already: policies/acceptable-use.yaml:3"), "{}", text(&again));
 }
