@@ -22,6 +22,10 @@ use crate::model::{
 const HOSTS: [&str; 3] = ["one.example.com", "two.example.com", "three.example.com"];
 const TEAMS: [&str; 3] = ["t1", "t2", "t3"];
 
+/// Connections straight to an address of the block, by how `**` decides them, which is open: like a name and like a block.
+const ADDRESSES: [(&str, bool, bool); 4] =
+    [("neither", false, false), ("like a block", false, true), ("like a name", true, false), ("like both", true, true)];
+
 /// A request: a host, whether it resolves into the block, and an HTTP path, an opaque connection or any connection.
 type Request = (&'static str, bool, Option<&'static str>, bool);
 
@@ -34,6 +38,7 @@ fn requests() -> Vec<Request> {
             all.extend(["/a", "/b"].map(|path| (host, inside, Some(path), false)));
         }
     }
+    all.extend(ADDRESSES.map(|(way, ..)| (way, true, None, false)));
     all
 }
 
@@ -47,10 +52,11 @@ fn allowed(policies: &[LivePolicy], teams: &[&str], (host, inside, path, opaque)
         })
         .flat_map(|policy| policy.rules().iter().map(|live| &live.rule))
         .collect();
+    let straight = ADDRESSES.iter().find(|(way, ..)| *way == host);
     let plain = |rule: &&&Rule, cidr: bool| match &rule.resources {
         Resources::Plain(list) => list.iter().any(|resource| match resource.as_str() {
             "10.0.0.0/8" => cidr && inside,
-            "**" => !cidr,
+            "**" => straight.map_or(!cidr, |(_, as_name, as_block)| if cidr { *as_block } else { *as_name }),
             exact => !cidr && exact == host,
         }),
         Resources::Http(_) => false,

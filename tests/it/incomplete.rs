@@ -94,10 +94,10 @@ fn an_incomplete_comparison_is_refused_and_says_so_first() {
     }
     assert!(outputs(&folder.path().join("plan.json")).contains("widens=uncertain\nrefused=true\n"));
     let headline = "the comparison is incomplete for 1 rule, may change access for 1 audience";
-    let (_, human, _) = seawall(folder.path(), &["show", "plan.json"]);
+    let (_, human, _) = seawall(folder.path(), &["plan"]);
     assert!(human.contains(&format!("Plan for `acme`: {headline}\n")), "{human}");
     assert!(human.contains("The comparison is incomplete: the wildcards of rules tell apart"), "{human}");
-    let (_, markdown, _) = seawall(folder.path(), &["show", "plan.json", "--format", "markdown"]);
+    let (_, markdown, _) = seawall(folder.path(), &["comment", "--plan", "plan.json", "--print"]);
     assert!(markdown.starts_with(&format!("### seawall: {headline}")), "{markdown}");
     assert!(markdown.contains("> The comparison is incomplete: "), "{markdown}");
     // It is not carried out while one of the guards stands.
