@@ -1,7 +1,7 @@
 //! The plan as JSON: what `plan --format json` prints, `plan --out` saves and `apply --plan` reads.
 //!
 //! Invariant: a plan that was saved is read back equal, and a file that says anything but one plan is refused: each
-//! step's request must be the one that its objects ask for, and the steps must be those that [`coherence`] explains.
+//! step's request must be the one that its objects ask for, and the steps must be those that `coherence` explains.
 
 use std::collections::BTreeMap;
 

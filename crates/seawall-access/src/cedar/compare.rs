@@ -49,7 +49,7 @@ pub struct McpChange {
     pub widens: bool,
     /// A request that shows it; without one, it is uncertain whether anything changes.
     pub witness: Option<McpRequest>,
-    /// What it is about, as [`calls`] says it; `mcp **` for every call.
+    /// What it is about, as `calls` says it; `mcp **` for every call.
     pub access: String,
     /// The statements that come or go.
     pub because: Vec<McpCause>,
