@@ -6,9 +6,12 @@ WORKDIR /source
 COPY Cargo.toml Cargo.lock ./
 COPY benches benches
 COPY crates crates
+COPY examples examples
 COPY schemas schemas
 COPY src src
-RUN cargo build --release --locked --bin seawall && cp target/release/seawall /seawall
+# The commit of a release, for the workflows that `seawall init` writes.
+ARG SEAWALL_RELEASE_COMMIT
+RUN cargo build --profile dist --locked --bin seawall && cp target/dist/seawall /seawall
 
 FROM scratch
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt

@@ -43,7 +43,7 @@ fn checkout() -> TempDir {
 fn shell(folder: &Path, command: &str) -> Command {
     let program = Path::new(env!("CARGO_BIN_EXE_seawall")).parent().unwrap();
     let path = format!("{}:{}", program.display(), std::env::var("PATH").unwrap());
-    let command = command.replace("cargo run --release --", "seawall");
+    let command = command.replace("cargo run --", "seawall");
     let mut shell = Command::new("sh");
     shell.args(["-c", &format!("{{ {command}; }} 2>&1")]).current_dir(folder).env("PATH", path).env("NO_COLOR", "1");
     shell

@@ -1,0 +1,18 @@
+//! The Public Suffix List, under the names of the `psl` crate.
+//!
+//! That list is more than eleven thousand generic functions, which every crate that asks it compiles anew: an eighth of the
+//! code of `seawall`, in the library and once more in its tests. Here they are compiled once.
+
+pub use psl::{Suffix, Type};
+
+/// The public suffix of a name; the last label where the list has none.
+#[must_use]
+pub fn suffix(name: &[u8]) -> Option<Suffix<'_>> {
+    psl::suffix(name)
+}
+
+/// The text of [`suffix`], without a dot at its end.
+#[must_use]
+pub fn suffix_str(name: &str) -> Option<&str> {
+    std::str::from_utf8(suffix(name.as_bytes())?.trim().as_bytes()).ok()
+}
