@@ -30,6 +30,7 @@ mod mcp;
 mod meaning;
 mod organizations;
 mod readme;
+mod release;
 mod runner;
 mod service;
 mod traps;
