@@ -184,6 +184,12 @@ impl Repository {
         }
     }
 
+    /// The branch that `origin` has as its own; `None` where that is not known.
+    pub(super) fn default_branch(&self) -> Option<String> {
+        let branch = self.ask(&["symbolic-ref", "--short", "refs/remotes/origin/HEAD"]).ok()?;
+        branch.strip_prefix("origin/").map(str::to_owned)
+    }
+
     /// The text of a file in a commit; `None` when it is not there. `path` is relative to the top.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! `seawall import`: documents for live policies that no document declares. Reads only.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::organizations::{live_each, told_apart, worst};
 use super::planning::{State, Workspace};
@@ -23,10 +23,7 @@ Examples:
   seawall import --policy 'Security research'          # just this one, also when others own it: `adopt: true`
   seawall import --live-from live.json                 # without credentials, from a snapshot
 
-A new workspace is a folder with a `seawall.yaml`:
-  apiVersion: seawall/v1
-  kind: Workspace
-  docker: {org: my-org}
+`seawall init --import` makes a new workspace with them.
 
 Before a file is written, it is read back and planned: planning right after an import changes nothing.";
 
@@ -74,7 +71,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     let (candidates, left) = undeclared(&each, &loaded.desired);
     let others: Vec<String> = left.iter().map(|candidate| candidate.name.clone()).collect();
     let candidates = chosen(&loaded, &each, (candidates, left), &args.policy)?;
-    let import = made(context, &loaded, &each, candidates)?;
+    let import = made(context, &loaded, &each, candidates, &Overlay::new())?;
     if !args.force && !args.dry_run {
         refuse_to_overwrite(&import)?;
     }
@@ -160,7 +157,33 @@ fn chosen(
     })
 }
 
-fn made(context: &Context, loaded: &Loaded, each: &Each<'_>, candidates: Vec<Candidate>) -> Result<Import, Failure> {
+/// What there is to import into a workspace of one organization that is about to be written: `overlay` stands in for its
+/// files.
+///
+/// # Errors
+///
+/// When what is live cannot be read, or its documents cannot be planned.
+pub(super) fn into_new(
+    context: &Context,
+    loaded: &Loaded,
+    overlay: &Overlay,
+    live_from: Option<&Path>,
+) -> Result<Import, Failure> {
+    let workspaces = Workspace::each_of(context, loaded.clone())?;
+    let live = live_each(context, &workspaces, live_from)?;
+    let live = live.into_iter().collect::<Result<Vec<State>, Failure>>()?;
+    let each: Vec<(&Workspace, State)> = workspaces.iter().zip(live).collect();
+    let (candidates, _) = undeclared(&each, &loaded.desired);
+    made(context, loaded, &each, candidates, overlay)
+}
+
+fn made(
+    context: &Context,
+    loaded: &Loaded,
+    each: &Each<'_>,
+    candidates: Vec<Candidate>,
+    overlay: &Overlay,
+) -> Result<Import, Failure> {
     let plan = |after: &Loaded| {
         each.iter().map(|(workspace, live)| workspace.with(&after.desired).plan(context, live)).collect()
     };
@@ -168,7 +191,7 @@ fn made(context: &Context, loaded: &Loaded, each: &Each<'_>, candidates: Vec<Can
     let input = import::Input {
         loaded,
         config: config.as_deref(),
-        overlay: &Overlay::new(),
+        overlay,
         candidates,
         undeclared: &|desired| undeclared(each, desired).0,
         live: each.iter().filter_map(|(_, live)| live.docker.as_ref()).collect(),

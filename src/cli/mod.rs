@@ -21,6 +21,7 @@ mod fmt;
 mod git;
 mod guards_from;
 mod import;
+mod init;
 mod man;
 mod organizations;
 mod output;
@@ -58,6 +59,7 @@ pub use settings::{Environment, Overrides, Setting};
 
 const EXIT_CODES: &str = "\
 Examples:
+  seawall init                                         # a new workspace
   seawall import                                       # documents for what is live
   seawall validate && seawall test                     # offline, before a commit
   seawall plan                                         # what would change, and what it means for access
@@ -126,6 +128,8 @@ enum Command {
     Fmt(fmt::Args),
     /// Write documents for live policies that no document declares
     Import(import::Args),
+    /// Make a new workspace, with workflows and what a repository needs around it
+    Init(init::Args),
     /// Print the manual page
     Man(man::Args),
     /// Show what would change, and what that means for access
@@ -156,6 +160,7 @@ fn dispatch(context: &Context, command: &Command) -> Result<Exit, Failure> {
         Command::Emulator(args) => emulator::run(context, args),
         Command::Fmt(args) => fmt::run(context, args),
         Command::Import(args) => import::run(context, args),
+        Command::Init(args) => init::run(context, args),
         Command::Man(args) => man::run(context, args),
         Command::Plan(args) => plan::run(context, args),
         Command::Replay(args) => replay::run(context, args),

@@ -32,7 +32,7 @@ pub(super) fn root(context: &Context, path: Option<&Path>) -> Result<PathBuf, Fa
         let beside = || config.and_then(|config| start.join(config).parent().map(Path::to_owned));
         return upward.or_else(beside).ok_or_else(|| {
             Failure::new(Exit::Invalid, format!("no `{CONFIG_NAME}` in `{}` or any folder above it", start.display()))
-                .hint("run in a workspace, or name its folder; `seawall import --help` shows how to start a new one")
+                .hint("run in a workspace, or name its folder; `seawall init` makes a new one")
         });
     };
     if config.is_none() && !path.join(CONFIG_NAME).is_file() {

@@ -47,7 +47,7 @@ pub(super) fn write_named(path: &Path, text: &str) -> Result<(), Failure> {
     disk::write_named(path, text).map_err(|error| not_written(path, &error))
 }
 
-fn not_written(path: &Path, error: &FileError) -> Failure {
+pub(super) fn not_written(path: &Path, error: &FileError) -> Failure {
     let failure = Failure::new(Exit::Failed, format!("`{}` cannot be written: {error}", path.display()));
     match error.hint() {
         Some(hint) => failure.hint(hint),

@@ -26,6 +26,7 @@ use crate::plan::saved::Service;
 use crate::plan::{diff::Ownership, matching};
 
 pub(crate) use document::{document, rule, team_names};
+pub(crate) use modeline::{MODELINE, SCHEMA};
 pub use prove::{Input, Problem, make};
 
 /// A live policy that no document declares.

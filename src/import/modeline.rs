@@ -5,9 +5,9 @@ use std::path::Path;
 use crate::diagnostic::Overlay;
 
 /// The start of such a line.
-const MODELINE: &str = "# yaml-language-server: $schema=";
+pub(crate) const MODELINE: &str = "# yaml-language-server: $schema=";
 /// The schema of a workspace whose settings name none, in the workspace's own folder.
-const SCHEMA: &str = "seawall.schema.json";
+pub(crate) const SCHEMA: &str = "seawall.schema.json";
 
 /// The line for a file of the workspace in `root`, with a line end: the schema that the workspace's settings name, or
 /// the one in its folder, as seen from the file's folder. Empty where there is no such file: an editor would report it

@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::io::Write as _;
-use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -91,8 +90,11 @@ fn a_file_that_is_not_ours_is_named_when_it_is_given() {
     ");
 }
 
+#[cfg(unix)]
 #[test]
 fn permissions_stay_and_neither_links_nor_read_only_files_are_written() {
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+
     let folder = workspace(&[("a.yaml", UGLY), ("locked.yaml", UGLY)]);
     let mode = |name: &str| fs::symlink_metadata(folder.path().join(name)).unwrap().permissions().mode() & 0o777;
     let set =

@@ -24,6 +24,7 @@ mod fmt;
 mod guards_from;
 mod import;
 mod incomplete;
+mod init;
 mod layers;
 mod markdown;
 mod mcp;

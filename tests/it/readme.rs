@@ -42,7 +42,8 @@ fn checkout() -> TempDir {
 /// A shell with `seawall` on its path.
 fn shell(folder: &Path, command: &str) -> Command {
     let program = Path::new(env!("CARGO_BIN_EXE_seawall")).parent().unwrap();
-    let path = format!("{}:{}", program.display(), std::env::var("PATH").unwrap());
+    let others = std::env::var_os("PATH").unwrap();
+    let path = std::env::join_paths(std::iter::once(program.to_owned()).chain(std::env::split_paths(&others))).unwrap();
     let command = command.replace("cargo run --", "seawall");
     let mut shell = Command::new("sh");
     shell.args(["-c", &format!("{{ {command}; }} 2>&1")]).current_dir(folder).env("PATH", path).env("NO_COLOR", "1");

@@ -98,6 +98,34 @@ impl Root {
     }
 }
 
+/// Folders that were made for files to come.
+#[derive(Debug)]
+pub struct MadeFolders(Vec<PathBuf>);
+
+impl MadeFolders {
+    /// Takes them away again; one that holds something stays.
+    pub fn take_back(self) {
+        for folder in self.0.iter().rev() {
+            let _ = fs::remove_dir(folder);
+        }
+    }
+}
+
+/// Makes a folder that the command line names, and those around it.
+///
+/// # Errors
+/// The system's; then none is made.
+pub fn make_folder(folder: &Path) -> Result<MadeFolders, FileError> {
+    let mut made = MadeFolders(Vec::new());
+    match make_folders(folder, &mut made.0) {
+        Ok(()) => Ok(made),
+        Err(error) => {
+            made.take_back();
+            Err(error.into())
+        }
+    }
+}
+
 /// Makes the folder and those around it, and notes which were made.
 fn make_folders(folder: &Path, made: &mut Vec<PathBuf>) -> io::Result<()> {
     let is_missing = |folder: &&Path| !folder.as_os_str().is_empty() && fs::symlink_metadata(folder).is_err();

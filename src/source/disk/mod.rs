@@ -24,7 +24,7 @@ mod write;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
-pub use batch::{BatchError, Written};
+pub use batch::{BatchError, MadeFolders, Written, make_folder};
 pub use name::is_internal;
 pub use open::{bytes_read, check_named_folder, open_named, open_state, read_named, read_own, unnamed, walk_named};
 pub use scratch::Scratch;

@@ -86,6 +86,7 @@ fn said<'a>(stderr: &'a str, name: &str) -> &'a str {
     stderr.split_whitespace().find_map(|word| word.strip_prefix(name)).unwrap_or_else(|| panic!("{name}: {stderr}"))
 }
 
+#[cfg(unix)]
 #[tokio::test]
 async fn the_first_line_is_the_address_and_a_signal_ends_it() {
     let mut process = Process::start(&mut command(&["--team", "research"]));
