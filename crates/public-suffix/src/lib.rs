@@ -16,3 +16,9 @@ pub fn suffix(name: &[u8]) -> Option<Suffix<'_>> {
 pub fn suffix_str(name: &str) -> Option<&str> {
     std::str::from_utf8(suffix(name.as_bytes())?.trim().as_bytes()).ok()
 }
+
+/// The registrable domain of a name: its public suffix and one label more. `None` for a public suffix itself.
+#[must_use]
+pub fn domain_str(name: &str) -> Option<&str> {
+    psl::domain_str(name)
+}

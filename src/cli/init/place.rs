@@ -37,7 +37,7 @@ impl Place {
                 Failure::new(Exit::Usage, format!("`{}` is not a folder", root.display())).hint("name a folder")
             );
         }
-        let Some((repository, inside)) = Repository::around(&root) else {
+        let Some((repository, inside)) = Repository::around(&root)? else {
             return Ok(Self { top: root, folder: String::new(), current, repository: None });
         };
         let segments: Vec<String> =
