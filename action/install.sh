@@ -115,13 +115,13 @@ binary=${BINARY:-}
 case $binary in '' | /* | [A-Za-z]:*) ;; *) binary=$PWD/$binary ;; esac
 cd -- "$folder" || fail "\`$folder\` cannot be used"
 if [ -z "$binary" ]; then
-  [ -z "${VERSION:-}" ] || is_release "$VERSION" || fail "\`version\` is no release, as \`v0.1.0\` is" 2
+  [ -z "${VERSION:-}" ] || is_release "$VERSION" || fail "\`version\` is not a release, as \`v0.1.0\` is" 2
   release=${VERSION:-$(own_release)} triple=$(target)
   if [ -z "$release" ] || [ -z "$triple" ] || ! install_release; then
     [ -z "${VERSION:-}" ] || echo "::warning title=seawall::there is no release $VERSION for this machine"
     build
   fi
 fi
-[ -x "$binary" ] || fail "\`$binary\` is no program" 2
+[ -x "$binary" ] || fail "\`$binary\` is not a program" 2
 "$binary" --version
 output binary "$binary"

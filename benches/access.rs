@@ -29,7 +29,7 @@ fn main() {
 
 /// What happens between two states at full size.
 #[derive(Clone, Copy, Debug)]
-enum Turn {
+enum Change {
     /// A tenth of the rules speaks of something else.
     Tenth,
     /// Every deny allows.
@@ -42,24 +42,24 @@ enum Turn {
     Gone,
 }
 
-fn states(shape: Shape, turn: Turn) -> (Vec<Policy>, Vec<Policy>) {
+fn states(shape: Shape, turn: Change) -> (Vec<Policy>, Vec<Policy>) {
     let (old, mut new) = (policies(shape, 100, 0), policies(shape, 100, 0));
     match turn {
-        Turn::Tenth => new = policies(shape, 100, 1),
-        Turn::Denies => {
+        Change::Tenth => new = policies(shape, 100, 1),
+        Change::Denies => {
             let rules = new.iter_mut().flat_map(|policy| match &mut policy.body {
                 Body::Allowlist(rules) => rules.iter_mut(),
                 Body::Cedar(_) => unreachable!("there are none"),
             });
             rules.for_each(|rule| rule.decision = Decision::Allow);
         }
-        Turn::Scopes => {
+        Change::Scopes => {
             for (index, policy) in new.iter_mut().enumerate().filter(|(index, _)| !index.is_multiple_of(10)) {
                 policy.scope = Scope::of([format!("team-{}", (index + 1) % 33)]);
             }
         }
-        Turn::Everything => return (Vec::new(), new),
-        Turn::Gone => return (old, Vec::new()),
+        Change::Everything => return (Vec::new(), new),
+        Change::Gone => return (old, Vec::new()),
     }
     (old, new)
 }
@@ -68,7 +68,7 @@ fn states(shape: Shape, turn: Turn) -> (Vec<Policy>, Vec<Policy>) {
 fn within_a_second() {
     let mut missed = Vec::new();
     for (shape, turn) in SHAPES.into_iter().flat_map(|shape| {
-        [Turn::Tenth, Turn::Denies, Turn::Scopes, Turn::Everything, Turn::Gone].map(|turn| (shape, turn))
+        [Change::Tenth, Change::Denies, Change::Scopes, Change::Everything, Change::Gone].map(|turn| (shape, turn))
     }) {
         let (old, new) = states(shape, turn);
         let start = Instant::now();

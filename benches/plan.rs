@@ -23,7 +23,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use seawall::check::{self, Emptiness};
+use seawall::check::{self, EmptyWorkspace};
 use seawall::document::Guards;
 use seawall::model::Live;
 use seawall::plan::{self, Target, diff::Ownership};
@@ -108,7 +108,7 @@ fn run(folder: &Path) -> [u64; 4] {
 fn measured(folder: &Path) {
     let live = live(&fs::read_to_string(folder.join("live.json")).unwrap());
     let started = Instant::now();
-    let loaded = check::load(&folder.join("documents"), None, Emptiness::Refused).unwrap();
+    let loaded = check::load(&folder.join("documents"), None, EmptyWorkspace::Refused).unwrap();
     let load = started.elapsed();
     let target = Target { org: "acme".to_owned(), endpoint: "embedded".to_owned() };
     let (ownership, guards) = (Ownership::default(), Guards::default());

@@ -5,7 +5,7 @@ use crate::access::survey::{Item, Kind};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::model::Decision;
 
-const CODE: &str = "names-pass-address-deny";
+const CODE: &str = "address-deny-misses-names";
 
 /// How many names are shown.
 const SHOWN: usize = 3;

@@ -31,13 +31,13 @@ pub(super) const CHECKS: &[Check] = &[
             "rule_id: A, rule_type: prohibition, action: a, consequence: {severity: low}, natural_language: No.",
             "rule_id: B, rule_type: permission, action: a, consequence: {severity: low}, natural_language: 'Yes, do.'"
         ),
-        fix: "Remove one of the two, or say what sets them apart and silence this.",
+        fix: "Remove one of the two, or say what sets them apart and suppression this.",
         run: Run::Workspace(contradictions),
     },
     Check {
         code: "duplicate-sentence",
         severity: Severity::Warning,
-        title: "two rules say the same sentence",
+        title: "two rules have the same sentence",
         explanation: "Extraction often draws one rule twice, and an edit of one of them is then half an edit.",
         bad: example!(
             "rule_id: A, rule_type: prohibition, action: a, consequence: {severity: low}, natural_language: No.",
@@ -80,7 +80,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         code: VAGUE,
         severity: Severity::Warning,
-        title: "a rule's sentence says too little to be judged",
+        title: "the sentence of a rule is too vague to judge",
         explanation: "Of a rule the judge reads `natural_language` alone. An empty sentence, or one such as `Be careful.`, \
             decides nothing: the rule stands in the policy and is never enforced.",
         bad: example!(
@@ -91,7 +91,7 @@ pub(super) const CHECKS: &[Check] = &[
     },
 ];
 
-const CLASH: &str = "clashing-rule-id";
+const CLASH: &str = "conflicting-rule-id";
 const SHARED: &str = "shared-rule-id";
 const VAGUE: &str = "vague-sentence";
 

@@ -94,9 +94,9 @@ pub(super) const CHECKS: &[Check] = &[
         run: Run::Agent(severity),
     },
     Check {
-        code: "agents-without-service",
+        code: "vijil-not-configured",
         severity: Severity::Warning,
-        title: "the workspace has policies for agents and nothing to do with Vijil",
+        title: "the workspace declares policies for agents and has no `vijil` section",
         explanation: "Without a `vijil` section in `seawall.yaml`, no command sends such policies anywhere.",
         bad: "apiVersion: seawall/v1\nkind: AgentPolicy\nname: x\ncategory: privacy\nrules: []\n",
         fix: "Add `vijil: {}` to `seawall.yaml`.",
@@ -122,7 +122,7 @@ fn section(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
         && settings.vijil.is_none()
     {
         let message = "the workspace has no `vijil` section, so that this policy is sent nowhere";
-        let finding = Diagnostic::warning("agents-without-service", message).at(policy.document.label("/name"));
+        let finding = Diagnostic::warning("vijil-not-configured", message).at(policy.document.label("/name"));
         findings.push(finding.help("add `vijil: {}` to `seawall.yaml`"));
     }
 }

@@ -4,14 +4,14 @@
 
 use std::path::Path;
 
-use super::load::{Emptiness, FileDocuments, has_errors};
-use super::silence::{self, Annotated};
+use super::load::{EmptyWorkspace, FileDocuments, has_errors};
+use super::suppression::{self, Annotated};
 use super::{Input, mcp, orgs, run};
 use crate::access::survey::Survey;
 use crate::diagnostic::{Diagnostic, FileId, Files};
 use crate::document::{self, Declared, DeclaredAgent, Ownership, Test, Workspace as Settings};
 use crate::model::Desired;
-use crate::source::{Comment, Places};
+use crate::source::{Comment, Spans};
 
 /// What the documents of a workspace, or of one file, declare.
 pub(super) struct Declarations<'a> {
@@ -37,10 +37,10 @@ impl<'a> Declarations<'a> {
         declarations
     }
 
-    /// Runs the checks and applies silences. For files by themselves there are no settings.
+    /// Runs the checks and applies suppressions. For files by themselves there are no settings.
     pub(super) fn examine(
         &self,
-        settings: Option<(&Settings, Emptiness)>,
+        settings: Option<(&Settings, EmptyWorkspace)>,
         read: &[FileDocuments],
         files: &Files,
         findings: &mut Vec<Diagnostic>,
@@ -49,7 +49,8 @@ impl<'a> Declarations<'a> {
         let complete = settings.is_some() && !has_errors(findings);
         let exclusive = settings.is_some_and(|(settings, emptiness)| {
             let docker = settings.docker.as_ref();
-            emptiness == Emptiness::Refused && docker.is_some_and(|docker| docker.ownership == Ownership::Exclusive)
+            emptiness == EmptyWorkspace::Refused
+                && docker.is_some_and(|docker| docker.ownership == Ownership::Exclusive)
         });
         let policies: Vec<&Declared<'_>> = policies.iter().collect();
         if complete && exclusive {
@@ -66,7 +67,7 @@ impl<'a> Declarations<'a> {
         }
         let owns_agents = settings.is_some_and(|(settings, emptiness)| {
             let vijil = settings.vijil.as_ref();
-            emptiness == Emptiness::Refused && vijil.is_some_and(|vijil| vijil.ownership == Ownership::Exclusive)
+            emptiness == EmptyWorkspace::Refused && vijil.is_some_and(|vijil| vijil.ownership == Ownership::Exclusive)
         });
         if complete && owns_agents && agents.is_empty() {
             let finding =
@@ -76,7 +77,7 @@ impl<'a> Declarations<'a> {
         let settings = settings.map(|(settings, _)| settings);
         let survey = Survey::of(policies.iter().map(|declared| &declared.desired.policy));
         run(&Input { policies: &policies, survey: &survey, agents, tests, settings, files, complete }, findings);
-        let cedar: Vec<(FileId, Vec<Comment>, Places)> =
+        let cedar: Vec<(FileId, Vec<Comment>, Spans)> =
             policies.iter().filter_map(|policy| mcp::comments(policy, files)).collect();
         let in_cedar = cedar.iter().map(|(file, comments, places)| Annotated {
             file: *file,
@@ -91,7 +92,7 @@ impl<'a> Declarations<'a> {
             places: file.documents.iter().map(|document| &document.places).collect(),
         });
         let annotated: Vec<Annotated<'_>> = in_documents.chain(in_cedar).collect();
-        silence::apply(files, &annotated, findings);
+        suppression::apply(files, &annotated, findings);
     }
 
     /// What is declared, policies sorted by name.

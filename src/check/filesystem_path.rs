@@ -18,7 +18,7 @@ pub(super) const CHECKS: &[Check] = &[
         severity: Severity::Error,
         title: "a path pattern matches no path",
         explanation: "A pattern is compared with absolute paths. Relative patterns, `.` and `..` segments, repeated \
-            separators and separators at the end never match, and a dead deny leaves a door open in silence.",
+            separators and separators at the end never match, and a dead deny leaves a door open in suppression.",
         bad: "- {name: data, decision: deny, actions: [read], resources: [data/secrets/]}\n",
         fix: "Write an absolute path without a separator at the end: `/data`, `~/work/**`, `C:\\data\\**`.",
         run: Run::Policy(check),
@@ -35,7 +35,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         code: UNDOCUMENTED,
         severity: Severity::Warning,
-        title: "what this path pattern matches is not documented",
+        title: "it is not documented what this path pattern matches",
         explanation: "The manuals describe absolute paths of Unix, Windows and WSL, `~`, and the wildcards `*` and `**`. \
             Other forms may match more or less than they seem to.",
         bad: "- {name: data, decision: deny, actions: [read], resources: [\"C:/data/**\"]}\n",

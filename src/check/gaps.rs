@@ -65,7 +65,7 @@ pub(super) const CHECKS: &[Check] = &[
     ),
     warning(
         code(GapKind::MountAround),
-        "a denied folder is inside of one that may be mounted",
+        "a denied folder lies inside a folder that may be mounted",
         "Rules are about the folder that is mounted, and are asked once, when the sandbox is created. Who mounts a folder \
          has all that is in it, whatever is denied there. `~/.ssh` is in `/home/USER` too.",
         "- {name: data, decision: allow, actions: [read], resources: [/data]}\n\
@@ -77,10 +77,10 @@ pub(super) const CHECKS: &[Check] = &[
 
 const fn code(kind: GapKind) -> &'static str {
     match kind {
-        GapKind::Subdomains => "deny-leaves-subdomains",
-        GapKind::Protocol => "deny-leaves-protocol",
-        GapKind::Paths => "deny-leaves-paths",
-        GapKind::Folders => "deny-leaves-folders",
+        GapKind::Subdomains => "deny-misses-subdomains",
+        GapKind::Protocol => "deny-misses-protocol",
+        GapKind::Paths => "deny-misses-paths",
+        GapKind::Folders => "deny-misses-folders",
         GapKind::MountAround => "mount-around-deny",
     }
 }

@@ -10,7 +10,7 @@ const CODE: &str = "http-allow-without-effect";
 pub(super) const CHECKS: &[Check] = &[Check {
     code: CODE,
     severity: Severity::Warning,
-    title: "an HTTP allow stands beside a network allow of its host",
+    title: "an HTTP allow beside a network allow of the same host",
     explanation: "A network allow opens every method and path of a host. An HTTP allow beside it neither adds nor limits \
         anything, however it looks.",
     bad: "- {name: whole host, decision: allow, actions: [connect:tcp], resources: [api.example.com]}\n\

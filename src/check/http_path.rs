@@ -23,7 +23,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         code: WILDCARD,
         severity: Severity::Warning,
-        title: "an HTTP path has a wildcard of other tools",
+        title: "an HTTP path uses wildcard syntax of other tools",
         explanation: "Rules know `*` for one segment and `**` for any number of them, as segments of their own. A parameter \
             such as `{id}` or `:id` stands for itself, and what `/api**` matches is not documented: a deny stays open, an \
             allow opens nothing.",

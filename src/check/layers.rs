@@ -18,7 +18,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         code: "wrong-resources",
         severity: Severity::Error,
-        title: "the resources do not belong to the actions",
+        title: "the resources do not fit the actions",
         explanation: "`connect:…` is allowed or denied on `resources`, `request:…` on `http_resources`.",
         bad: "- {name: web, decision: allow, actions: [request:get], resources: [a.example.com]}\n",
         fix: "Write `http_resources` for HTTP requests, and `resources` for connections.",

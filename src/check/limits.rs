@@ -46,7 +46,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         code: "policy-too-large",
         severity: Severity::Error,
-        title: "a policy is larger than the service stores",
+        title: "a policy is larger than the service accepts",
         explanation: "A policy takes at most 400 KB as stored, with its name, scope and rules. seawall counts 400,000 bytes \
             of JSON, the smaller reading of that.",
         bad: "",
@@ -56,7 +56,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         code: "policy-nearly-full",
         severity: Severity::Warning,
-        title: "a policy is nearly as large as the service takes",
+        title: "a policy is close to the size limit of the service",
         explanation: "From 380,000 of the 400,000 bytes on, or 238 of the 250 rules, a few more rules make the service refuse \
             the policy.",
         bad: "",

@@ -30,7 +30,7 @@ pub struct Loaded {
 
 /// Whether a workspace may declare nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Emptiness {
+pub enum EmptyWorkspace {
     /// An error: what is missing may be missing by accident.
     Refused,
     /// For `import` alone, which starts from nothing.
@@ -41,7 +41,7 @@ pub enum Emptiness {
 ///
 /// # Errors
 /// Everything that is wrong with its documents, warnings included.
-pub fn load(root: &Path, config: Option<&Path>, emptiness: Emptiness) -> Result<Loaded, Findings> {
+pub fn load(root: &Path, config: Option<&Path>, emptiness: EmptyWorkspace) -> Result<Loaded, Findings> {
     load_over(root, config, emptiness, Overlay::new())
 }
 
@@ -52,7 +52,7 @@ pub fn load(root: &Path, config: Option<&Path>, emptiness: Emptiness) -> Result<
 pub fn load_over(
     root: &Path,
     config: Option<&Path>,
-    emptiness: Emptiness,
+    emptiness: EmptyWorkspace,
     overlay: Overlay,
 ) -> Result<Loaded, Findings> {
     let mut findings = Findings { files: Files::over(overlay), ..Findings::default() };
@@ -82,7 +82,7 @@ pub fn read_settings(name: &str, text: &str) -> Result<Settings, Findings> {
 pub fn load_into(
     root: &Path,
     config: Option<&Path>,
-    emptiness: Emptiness,
+    emptiness: EmptyWorkspace,
     out: &mut Findings,
 ) -> Option<(Settings, Desired, Vec<Test>)> {
     let mut findings = Vec::new();
@@ -102,7 +102,7 @@ pub(super) fn has_errors(findings: &[Diagnostic]) -> bool {
 fn read_workspace(
     root: &Path,
     config: Option<&Path>,
-    emptiness: Emptiness,
+    emptiness: EmptyWorkspace,
     files: &mut Files,
     findings: &mut Vec<Diagnostic>,
 ) -> Option<(Settings, Desired, Vec<Test>)> {
@@ -117,7 +117,7 @@ fn read_workspace(
     let mut names: BTreeSet<String> = found.filter(|name| files.instead(name) != Some(&None)).collect();
     let included = |name: &&str| source::includes(settings.include.as_deref(), name);
     names.extend(files.added().filter(included).map(str::to_owned));
-    if names.is_empty() && !has_errors(findings) && emptiness == Emptiness::Refused {
+    if names.is_empty() && !has_errors(findings) && emptiness == EmptyWorkspace::Refused {
         let finding = Diagnostic::error("empty-workspace", "the workspace has no documents");
         let finding = finding.at(Label::new(config_file, 0..0));
         findings.push(finding.help("add documents below this folder"));
@@ -154,12 +154,12 @@ fn discover(
     root: &Path,
     config: &Path,
     include: Option<&[(String, Label)]>,
-    emptiness: Emptiness,
+    emptiness: EmptyWorkspace,
     findings: &mut Vec<Diagnostic>,
 ) -> Vec<String> {
     let mut about = Vec::new();
     let names = source::discover(root, config, include, &mut about);
-    about.retain(|finding| emptiness == Emptiness::Refused || finding.code != "include-matches-nothing");
+    about.retain(|finding| emptiness == EmptyWorkspace::Refused || finding.code != "include-matches-nothing");
     findings.append(&mut about);
     names
 }

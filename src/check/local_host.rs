@@ -14,7 +14,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         code: REWRITTEN,
         severity: Severity::Warning,
-        title: "a rule is about `host.docker.internal`, which rules are not asked about",
+        title: "a rule names `host.docker.internal`, which is rewritten before rules are evaluated",
         explanation: "The proxy of a sandbox rewrites `host.docker.internal` to `localhost` before it asks the rules. A deny \
             of that name then stops nothing, and an allow opens nothing. The manuals do not say so; answers about that name \
             are uncertain.",
@@ -25,7 +25,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         code: OPEN,
         severity: Severity::Warning,
-        title: "an allow opens every service of the developer's own machine",
+        title: "an allow opens every service on the developer's own machine",
         explanation: "For a sandbox behind the proxy, `localhost` and the loopback addresses are the developer's machine: \
             databases, container engines and debuggers that trust whoever is local. Without a port all of them are open.",
         bad: "- {name: local, decision: allow, actions: [connect:tcp], resources: [localhost]}\n",

@@ -8,7 +8,7 @@ use crate::access::cedar::{self, Effect, Finding, Statement, code};
 use crate::diagnostic::{Diagnostic, FileId, Files, Severity};
 use crate::document::{DEFAULT_SCHEMA_URL, Declared, origin};
 use crate::model::{Body, DesiredRule, Scope};
-use crate::source::{Comment, Parts, Places};
+use crate::source::{Comment, Parts, Spans};
 
 const FOLDED_COMMENT: &str = "mcp-folded-comment";
 
@@ -59,7 +59,7 @@ pub(super) const CHECKS: &[Check] = &[
     ),
     error(
         FOLDED_COMMENT,
-        "a comment takes the lines behind it with it",
+        "a folded comment swallows the lines after it",
         "A folded text (`>`, or quotes over several lines) is one line to Cedar, so that `//` hides all that follows: \
          statements vanish without a word.",
         "apiVersion: seawall/v1\nkind: McpPolicy\nname: MCP\ncedar: >\n  permit (principal, action == \
@@ -103,7 +103,7 @@ pub(super) const CHECKS: &[Check] = &[
     ),
     error(
         code::UNKNOWN_ACTION,
-        "there is no such MCP action",
+        "unknown MCP action",
         "A statement about an action that does not exist never matches: a `permit` grants nothing, a `forbid` stops \
          nothing. The service does not check it.",
         policy!(r#"permit (principal, action == MCP::Action::"call_tool", resource);"#),
@@ -111,14 +111,14 @@ pub(super) const CHECKS: &[Check] = &[
     ),
     error(
         code::UNKNOWN_TYPE,
-        "there is no such MCP entity type",
+        "unknown MCP entity type",
         "Nothing is of a type that does not exist, so the comparison never holds.",
         policy!(r#"permit (principal, action == MCP::Action::"invokeTool", resource in MCP::Group::"x");"#),
         "Write one of `MCP::Server`, `MCP::Tool`, `MCP::Primordial`, `MCP::Resource` and `MCP::Prompt`.",
     ),
     error(
         code::UNKNOWN_ATTRIBUTE,
-        "there is no such attribute",
+        "unknown attribute",
         "Reading an attribute that is not there is an error, and a statement that errs is skipped.",
         policy!(r#"permit (principal, action == MCP::Action::"invokeTool", resource) when { resource.redOnly };"#),
         "Correct the name; the finding lists what there is.",
@@ -158,7 +158,7 @@ pub(super) const CHECKS: &[Check] = &[
     ),
     warning(
         code::UNGATED_ACTION,
-        "the gateway does not ask about this action",
+        "the gateway does not evaluate this action",
         "Listings and subscriptions happen whatever a policy says, also of what may not be used.",
         policy!(r#"forbid (principal, action == MCP::Action::"listTools", resource);"#),
         "Govern the use: `invokeTool`, `readResource` or `getPrompt`.",
@@ -189,17 +189,17 @@ pub(super) const CHECKS: &[Check] = &[
         policy!(
             r#"permit (principal, action == MCP::Action::"invokeTool", resource) when { resource.name like "get_?" };"#
         ),
-        "Write `*`, or silence the finding where a question mark is meant.",
+        "Write `*`, or suppression the finding where a question mark is meant.",
     ),
     warning(
         code::SERVER_TYPE,
-        "there is no such type of server",
+        "unknown type of server",
         "Servers are of the types `local-stdio`, `container-stdio`, `remote-dcr` and `remote-no-dcr`. A comparison with \
          anything else never holds, so that a `forbid` with it stops nothing.",
         policy!(
             r#"forbid (principal, action == MCP::Action::"register", resource) when { resource.type == "stdio" };"#
         ),
-        "Correct the type, or silence the finding where the service has come to know another one.",
+        "Correct the type, or suppression the finding where the service has come to know another one.",
     ),
     warning(
         code::APPROVAL_ON_REGISTER,
@@ -213,7 +213,7 @@ pub(super) const CHECKS: &[Check] = &[
         run: Run::Workspace(check_covers),
         ..warning(
             code::COVERED_PERMIT,
-            "a `permit` that a `forbid` covers",
+            "a `permit` that `forbid` statements cover",
             "A `forbid` overrides every `permit`, whatever policy it stands in, so this one grants nothing.",
             policy!(
                 r#"permit (principal, action == MCP::Action::"invokeTool", resource); forbid (principal, action, resource);"#
@@ -226,7 +226,7 @@ pub(super) const CHECKS: &[Check] = &[
         "a `permit` without an action",
         "It grants everything that the gateway asks about: registering servers and the gateway's own tools too.",
         policy!("permit (principal, action, resource);"),
-        "Name the actions, or silence the finding where everything is meant and `forbid`s follow.",
+        "Name the actions, or suppression the finding where everything is meant and `forbid`s follow.",
     ),
     warning(
         code::NEVER_MATCHES,
@@ -276,7 +276,7 @@ fn place(finding: Finding, policy: &Declared<'_>) -> Diagnostic {
 
 /// The comments of a policy's Cedar text and its statements, with their places in the file; nothing where the text
 /// stands in a form of scalar that its bytes cannot be found in.
-pub(super) fn comments(policy: &Declared<'_>, files: &Files) -> Option<(FileId, Vec<Comment>, Places)> {
+pub(super) fn comments(policy: &Declared<'_>, files: &Files) -> Option<(FileId, Vec<Comment>, Spans)> {
     let Body::Cedar(cedar) = &policy.desired.policy.body else { return None };
     let spans = cedar::comments(&cedar.text);
     let file = policy.cedar_label(spans.first()?).file;
@@ -291,10 +291,10 @@ pub(super) fn comments(policy: &Declared<'_>, files: &Files) -> Option<(FileId, 
     };
     let comments = spans.into_iter().filter_map(comment).collect();
     let statements = cedar::statements(&cedar.text).unwrap_or_default();
-    let items = statements.iter().map(|one| Places::scalar(policy.cedar_label(&one.span).span)).collect();
+    let items = statements.iter().map(|one| Spans::scalar(policy.cedar_label(&one.span).span)).collect();
     // A place that no line contains: nothing covers the text as a whole.
     let end = source.text.len();
-    Some((file, comments, Places { span: end..end, parts: Parts::Items(items) }))
+    Some((file, comments, Spans { span: end..end, parts: Parts::Items(items) }))
 }
 
 /// The places of the statements of a policy's Cedar text, in their order; none for an allowlist.

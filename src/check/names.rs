@@ -20,7 +20,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         code: "similar-policy",
         severity: Severity::Warning,
-        title: "the names of two policies differ in nothing but case or spaces",
+        title: "two policy names differ only in case or spaces",
         explanation: "Whether the service tells such names apart is not documented: it may refuse to create the second. \
             Where both are live, it does.",
         bad: "apiVersion: seawall/v1\nkind: NetworkPolicy\nname: Baseline\nrules: []\n---\n\
@@ -40,9 +40,9 @@ pub(super) const CHECKS: &[Check] = &[
         run: Run::Policy(rules),
     },
     Check {
-        code: "previously-clash",
+        code: "conflicting-previously",
         severity: Severity::Error,
-        title: "an earlier name is claimed twice, or still in use",
+        title: "a `previously` name is claimed twice, or still in use",
         explanation: "`previously` says which live object is renamed. When two objects claim the same earlier name, or \
             another one still has it, it is open which one the live object becomes. A policy may take the name of another \
             one that says what it was called before: names then move along a chain, or are swapped.",
@@ -156,7 +156,7 @@ fn clashes(what: &str, named: Vec<Named<'_>>, findings: &mut Vec<Diagnostic>) {
                 (format!("`{earlier}` is claimed as an earlier name twice"), other)
             };
             if let Some(other) = other {
-                let finding = Diagnostic::error("previously-clash", message).at(label.clone());
+                let finding = Diagnostic::error("conflicting-previously", message).at(label.clone());
                 let finding = finding.related(other.clone().saying("the other stands here"));
                 findings
                     .push(finding.help(format!("remove it from `previously`, unless the {what} continues the other")));

@@ -12,7 +12,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         code: "unknown-org",
         severity: Severity::Error,
-        title: "an organization is not among the workspace's",
+        title: "unknown organization",
         explanation: "`docker.orgs` in `seawall.yaml` lists the organizations of the workspace. A policy that names only \
             others would be in force nowhere.",
         bad: "",
@@ -20,11 +20,11 @@ pub(super) const CHECKS: &[Check] = &[
         run: Run::Reading,
     },
     Check {
-        code: "clashing-orgs",
+        code: "conflicting-orgs",
         severity: Severity::Error,
         title: "two organizations have the same name, or the same variables",
         explanation: "Credentials come from `DOCKER_USERNAME_ORG` and `DOCKER_PASSWORD_ORG`, where the organization stands \
-            in capitals with `_` for everything that is no letter or digit. Two organizations that are the same there \
+            in capitals with `_` for everything that is not a letter or digit. Two organizations that are the same there \
             would be reached with the credentials of one.",
         bad: "",
         fix: "Remove one of the two, or give it a workspace of its own.",
@@ -117,7 +117,7 @@ pub(super) fn clashes(document: &Document, orgs: &[String], findings: &mut Vec<D
             Some(other) if other != org => format!("`{other}` and `{org}` would both have `DOCKER_PASSWORD_{suffix}`"),
             Some(_) | None => format!("the organization `{org}` stands here twice"),
         };
-        let finding = Diagnostic::error("clashing-orgs", message).at(label(index));
+        let finding = Diagnostic::error("conflicting-orgs", message).at(label(index));
         let finding = finding.related(label(*first).saying("the first stands here"));
         findings.push(finding.help("remove one of the two, or give it a workspace of its own"));
     }

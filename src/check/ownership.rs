@@ -13,7 +13,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         code: "not-owned",
         severity: Severity::Error,
-        title: "a policy is not the workspace's to declare",
+        title: "the workspace does not own a policy that it declares",
         explanation: "`docker.owns` in `seawall.yaml` says which names the workspace owns. A policy of another name may be \
             declared by another repository, and each apply of one would take back what the other one did.",
         bad: "",
@@ -24,16 +24,16 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         code: "declared-unmanaged",
         severity: Severity::Error,
-        title: "a policy is declared that is never to be touched",
+        title: "a declared policy matches `unmanaged`",
         explanation: "`docker.unmanaged` in `seawall.yaml` names live policies that are left to others.",
         bad: "",
         fix: "Remove the document or the pattern, or write `adopt: true` in the document to take the policy over.",
         run: Run::Reading,
     },
     Check {
-        code: "needless-adopt",
+        code: "redundant-adopt",
         severity: Severity::Warning,
-        title: "`adopt: true` takes nothing over",
+        title: "`adopt: true` has no effect",
         explanation: "The workspace owns the policy anyway. Left where it is not needed, it would let a later change of \
             the name or of `docker.owns` pass unseen.",
         bad: "",
@@ -53,7 +53,7 @@ fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
             (false, _) => findings.extend(foreign),
             (true, false) => {}
             (true, true) => {
-                let finding = Diagnostic::warning("needless-adopt", "`adopt: true` takes nothing over");
+                let finding = Diagnostic::warning("redundant-adopt", "`adopt: true` takes nothing over");
                 findings.push(finding.at(policy.document.key("", "adopt")).help("remove it"));
             }
         }

@@ -6,12 +6,12 @@ use crate::diagnostic::{Diagnostic, Severity};
 const CODE: &str = "lint-skipped";
 
 /// The lints that ask which patterns cover others.
-const ABOUT_COVERAGE: [&str; 3] = ["covered-rule", "denied-allow", "http-allow-without-effect"];
+const ABOUT_COVERAGE: [&str; 3] = ["redundant-rule", "shadowed-allow", "http-allow-without-effect"];
 
 pub(super) const CHECKS: &[Check] = &[Check {
     code: CODE,
     severity: Severity::Note,
-    title: "lints were left out where rules overlap too much",
+    title: "some lints were skipped because too many rules overlap",
     explanation: "Some lints compare rules with each other. Where very many patterns with wildcards overlap, that would take \
         minutes and gigabytes; these lints are then left out as a whole, so that the same documents always have the same \
         findings.",

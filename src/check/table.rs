@@ -1,9 +1,9 @@
 //! All checks.
 
 use super::{
-    Check, address_deny, agent_pairs, agents, broad_allow, covered_rule, denied_allow, expectations, filesystem_path,
-    gaps, host, http_allow, http_path, idle_deny, layers, limits, local_host, look_alike, mcp, metadata, mounts, names,
-    orgs, ownership, protected, reading, skipped, teams, wildcard,
+    Check, address_deny, agent_pairs, agents, broad_allow, confusable_host, expectations, filesystem_path, gaps, host,
+    http_allow, http_path, ineffective_deny, layers, limits, local_host, mcp, metadata, mounts, names, orgs, ownership,
+    protected, reading, redundant_rule, shadowed_allow, skipped, teams, wildcard,
 };
 
 /// All checks in groups, in the order of the documentation.
@@ -17,13 +17,13 @@ pub static TABLE: &[&[Check]] = &[
     host::CHECKS,
     http_path::CHECKS,
     filesystem_path::CHECKS,
-    look_alike::CHECKS,
+    confusable_host::CHECKS,
     broad_allow::CHECKS,
     local_host::CHECKS,
     metadata::CHECKS,
-    denied_allow::CHECKS,
-    covered_rule::CHECKS,
-    idle_deny::CHECKS,
+    shadowed_allow::CHECKS,
+    redundant_rule::CHECKS,
+    ineffective_deny::CHECKS,
     http_allow::CHECKS,
     address_deny::CHECKS,
     wildcard::CHECKS,

@@ -10,7 +10,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         code: "unknown-team",
         severity: Severity::Warning,
-        title: "a team is not among the organization's",
+        title: "unknown team",
         explanation: "`docker.teams` in `seawall.yaml` lists the teams that the organization is known to have. A plan refuses \
             a team that the service does not know, or knows twice.",
         bad: "",
@@ -20,7 +20,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         code: "ambiguous-team",
         severity: Severity::Warning,
-        title: "two teams differ in nothing but case or spaces",
+        title: "two team names differ only in case or spaces",
         explanation: "The documents name teams that only case or spaces tell apart. They are one team misspelt, or two that \
             nobody tells apart.",
         bad: "apiVersion: seawall/v1\nkind: NetworkPolicy\nname: one\nscope: {teams: [research]}\nrules: []\n---\n\

@@ -5,15 +5,15 @@ use crate::access::survey::{Bare, Item, Kind};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::model::Decision;
 
-const APEX: &str = "wildcard-without-host";
-const OPEN: &str = "wildcard-leaves-host";
-const FOLDER: &str = "folder-itself";
+const APEX: &str = "wildcard-without-apex";
+const OPEN: &str = "wildcard-misses-apex";
+const FOLDER: &str = "missing-base-folder";
 
 pub(super) const CHECKS: &[Check] = &[
     Check {
         code: APEX,
         severity: Severity::Note,
-        title: "`*.x` is allowed, and nothing is said of `x`",
+        title: "`*.x` is allowed, and no rule covers `x`",
         explanation: "`*.example.com` is one label in front: neither `example.com` nor `a.b.example.com`. Whether \
             `**.example.com` is `example.com` too is not documented.",
         bad: "- {name: docker, decision: allow, actions: [connect:tcp], resources: [\"*.docker.com\"]}\n",
@@ -34,7 +34,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         code: FOLDER,
         severity: Severity::Warning,
-        title: "`/dir/**` stands without `/dir`",
+        title: "`/dir/**` does not cover `/dir` itself",
         explanation: "Whether `/data/**` is `/data` itself is not documented, and the folder itself is what is mounted most \
             often. An allow may not be enough for that, and a deny may leave it open.",
         bad: "- {name: data, decision: allow, actions: [read], resources: [/data/**]}\n",

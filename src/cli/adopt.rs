@@ -9,7 +9,7 @@ use super::organizations::Failed;
 use super::planning::{State, Workspace, resolve};
 use super::writing::{Written, write_all};
 use super::{Context, Exit, Failure, workspace};
-use crate::check::{self, Emptiness, Loaded};
+use crate::check::{self, EmptyWorkspace, Loaded};
 use crate::diagnostic::Overlay;
 use crate::document::{Ownership as Owned, Vijil};
 use crate::drift::Drift;
@@ -102,7 +102,12 @@ fn cannot(reasons: &[String]) -> Failure {
 }
 
 /// The workspace as it will be with these texts.
-fn load_over(context: &Context, whole: &Loaded, overlay: &Overlay, emptiness: Emptiness) -> Result<Loaded, Failure> {
+fn load_over(
+    context: &Context,
+    whole: &Loaded,
+    overlay: &Overlay,
+    emptiness: EmptyWorkspace,
+) -> Result<Loaded, Failure> {
     let config = context.config();
     check::load_over(&whole.root, config.as_deref(), emptiness, overlay.clone()).map_err(|findings| {
         let failure = workspace::wrong(context, &findings);
@@ -128,7 +133,7 @@ fn edited(context: &Context, whole: &Loaded, each: &[One<'_>]) -> Result<Adoptio
             agents: agents.map(|(vijil, live)| (&own, live, is_exclusive(vijil))),
         };
         adoption.and(adopt(&before.findings.files, sides).map_err(|reasons| cannot(&reasons))?);
-        loaded = Some(load_over(context, whole, &adoption.overlay, Emptiness::Accepted)?);
+        loaded = Some(load_over(context, whole, &adoption.overlay, EmptyWorkspace::Accepted)?);
     }
     Ok(adoption)
 }
@@ -141,7 +146,7 @@ fn is_exclusive(vijil: &Vijil) -> bool {
 /// their documents said.
 fn imported(context: &Context, whole: &Loaded, each: &[One<'_>], adoption: &Adoption) -> Result<Import, Failure> {
     let config = context.config();
-    let after = load_over(context, whole, &adoption.overlay, Emptiness::Accepted)?;
+    let after = load_over(context, whole, &adoption.overlay, EmptyWorkspace::Accepted)?;
     let undeclared = |desired: &Desired| undeclared(each, adoption, desired);
     let plan = |after: &Loaded| plans(context, each, &after.desired);
     let input = import::Input {
@@ -197,7 +202,7 @@ fn not_planned(failure: Failure) -> Failure {
 
 /// Loads the workspace as it will be, and plans it.
 fn prove(context: &Context, whole: &Loaded, each: &[One<'_>], overlay: &Overlay) -> Result<(), Failure> {
-    let loaded = load_over(context, whole, overlay, Emptiness::Refused)?;
+    let loaded = load_over(context, whole, overlay, EmptyWorkspace::Refused)?;
     let left = plans(context, each, &loaded.desired).map_err(not_planned)?;
     let of_plan = |plan: &Plan| {
         let own = plan.steps.iter().map(|step| step.policy.clone());

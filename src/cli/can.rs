@@ -8,12 +8,12 @@ use super::organizations::{self, about, live_each, worst};
 use super::planning::{self, Stricter, Workspace};
 use super::{Context, Exit, Failure, report, workspace};
 use crate::access::{Request, State};
-use crate::check::{Emptiness, Loaded};
+use crate::check::{EmptyWorkspace, Loaded};
 use crate::diagnostic::nearest;
 use crate::document::Test;
 use crate::evidence::{self, paste};
 use crate::model::{DesiredPolicy, Live, LivePolicy, Policy, TeamLookup};
-use crate::render::answer::{self, Places};
+use crate::render::answer::{self, DeclaredPolicies};
 use crate::render::sanitize::line;
 
 #[derive(clap::Args)]
@@ -62,7 +62,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     };
     let subjects = match live {
         true => live_subjects(context, None)?,
-        false => documents(workspace::load_silently(context, None, Emptiness::Refused)?, context)?,
+        false => documents(workspace::load_silently(context, None, EmptyWorkspace::Refused)?, context)?,
     };
     let several = subjects.len() > 1;
     let (mut answers, mut exits) = (Vec::new(), Vec::new());
@@ -80,7 +80,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     }
     let request = request.to_string();
     let shown = answers.iter().map(|(name, answer, declared)| {
-        let places = Places(declared);
+        let places = DeclaredPolicies(declared);
         match format {
             Format::Human if several => format!("{}\n{}", line(name), answer::human(&request, teams, answer, places)),
             Format::Human => answer::human(&request, teams, answer, places),

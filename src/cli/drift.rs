@@ -7,7 +7,7 @@ use super::organizations::{live_each, told_apart, worst};
 use super::planning::{State, Workspace, resolve};
 use super::since::Since;
 use super::{Context, Exit, Failure, workspace};
-use crate::check::Emptiness;
+use crate::check::EmptyWorkspace;
 use crate::drift::{self, Base, Drift};
 use crate::plan::Plan;
 use crate::plan::agents::AgentPlan;
@@ -58,7 +58,7 @@ enum Format {
 
 pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     let path = args.path.as_ref().map(|path| context.path(path));
-    let loaded = workspace::load(context, path.as_deref(), Emptiness::Refused)?;
+    let loaded = workspace::load(context, path.as_deref(), EmptyWorkspace::Refused)?;
     let whole = args.adopt.then(|| loaded.clone());
     let root = loaded.root.clone();
     let workspaces = Workspace::each_of(context, loaded)?;

@@ -154,7 +154,7 @@ fn read_seeds(context: &Context, path: &Path) -> Result<Vec<Seed>, Failure> {
         return Ok(read_snapshots(context, path)?.into_iter().map(Seed::from).collect());
     }
     disk::check_named_folder(path).map_err(|error| not_read(path, &error))?;
-    let loaded = check::load(path, None, check::Emptiness::Refused).map_err(|_| {
+    let loaded = check::load(path, None, check::EmptyWorkspace::Refused).map_err(|_| {
         Failure::new(Exit::Invalid, format!("the documents in `{}` are wrong", path.display()))
             .hint("run `seawall validate` on it")
     })?;

@@ -194,7 +194,7 @@ impl Repository {
     ///
     /// # Errors
     ///
-    /// When it is no regular file, is not UTF-8, or `git` cannot be asked.
+    /// When it is not a regular file, is not UTF-8, or `git` cannot be asked.
     pub(super) fn file(&self, commit: &str, path: &Path) -> Result<Option<String>, Failure> {
         let path = path.to_string_lossy().replace('\\', "/");
         let entry = self.ask(&["ls-tree", "-z", "--full-tree", commit, "--", &path])?;
@@ -202,7 +202,7 @@ impl Repository {
         let mut words = entry.split(['\t', ' ']);
         match (words.next(), words.next(), words.next()) {
             (Some("100644" | "100755"), Some("blob"), Some(hash)) => self.ask(&["cat-file", "blob", hash]).map(Some),
-            _ => Err(Failure::new(Exit::Usage, format!("`{path}` is no regular file in the base"))),
+            _ => Err(Failure::new(Exit::Usage, format!("`{path}` is not a regular file in the base"))),
         }
     }
 
@@ -345,7 +345,7 @@ fn is_installed() -> bool {
 }
 
 fn in_a_submodule() -> Failure {
-    let failure = Failure::new(Exit::Usage, "the workspace is in a submodule, whose history is no base");
+    let failure = Failure::new(Exit::Usage, "the workspace is in a submodule, whose history is not a base");
     failure.hint("name a folder that holds the base")
 }
 

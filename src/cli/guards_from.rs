@@ -10,7 +10,7 @@ use super::planning::{State, endpoint, read};
 use super::since::checked_out;
 use super::workspace::folder;
 use super::{Context, Exit, Failure, agents};
-use crate::check::{self, Emptiness, read_settings};
+use crate::check::{self, EmptyWorkspace, read_settings};
 use crate::document::{Workspace, guards_of};
 use crate::model::Desired;
 use crate::plan::{GuardsFrom, Plan, diff::Ownership, protected};
@@ -121,7 +121,7 @@ fn elsewhere(context: &Context, settings: &Workspace, plan: &Plan) -> Option<(St
 /// What the documents of a workspace declare. Where something is wrong with them, that is for the base to mend, and no
 /// reason to stop a proposal that may do so.
 fn declared(root: &Path, config: &Path) -> Option<Desired> {
-    check::load(root, Some(config), Emptiness::Refused).ok().map(|loaded| loaded.desired)
+    check::load(root, Some(config), EmptyWorkspace::Refused).ok().map(|loaded| loaded.desired)
 }
 
 /// The settings in a folder.

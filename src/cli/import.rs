@@ -7,7 +7,7 @@ use super::organizations::{live_each, told_apart, worst};
 use super::planning::{State, Workspace};
 use super::writing::{Written, write_all};
 use super::{Context, Exit, Failure, report, workspace};
-use crate::check::{self, Emptiness, Loaded};
+use crate::check::{self, EmptyWorkspace, Loaded};
 use crate::diagnostic::{Overlay, nearest};
 use crate::import::{self, Candidate, Import, Problem, Refused};
 use crate::model::Desired;
@@ -52,7 +52,7 @@ type Each<'a> = [(&'a Workspace, State)];
 
 pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     let path = args.path.as_ref().map(|path| context.path(path));
-    let loaded = workspace::load(context, path.as_deref(), Emptiness::Accepted)?;
+    let loaded = workspace::load(context, path.as_deref(), EmptyWorkspace::Accepted)?;
     let workspaces = Workspace::each_of(context, loaded.clone())?;
     let live = live_each(context, &workspaces, args.live_from.as_deref())?;
     let several = workspaces.len() > 1;
@@ -219,7 +219,7 @@ fn before_planning(context: &Context, loaded: &Loaded, import: &Import) {
     }
     let texts = import.files.iter().map(|file| (file.path.clone(), Some(file.text.clone())));
     let config = context.config();
-    if let Err(findings) = check::load_over(&loaded.root, config.as_deref(), Emptiness::Refused, texts.collect()) {
+    if let Err(findings) = check::load_over(&loaded.root, config.as_deref(), EmptyWorkspace::Refused, texts.collect()) {
         context.note(render::diagnostic::human(&findings, &workspace::folder(context)).trim_end());
         context.note("This has to be mended before `seawall plan`.");
     }
@@ -236,7 +236,7 @@ fn refuse_to_overwrite(import: &Import) -> Result<(), Failure> {
     Err(failure.hint(format!("move {it} away, or overwrite {it} with `--force`")))
 }
 
-/// How the run ends: what is not imported is told with its reasons, and is no success.
+/// How the run ends: what is not imported is told with its reasons, and is not a success.
 fn refusal(refused: &[Refused], exclusive: bool) -> Result<Exit, Failure> {
     if refused.is_empty() {
         return Ok(Exit::Done);

@@ -122,7 +122,7 @@ pub(super) fn token(environment: &Environment) -> Result<SecretString, Failure> 
 ///
 /// # Errors
 ///
-/// When it is no address that a token may be sent to.
+/// When it is not an address that a token may be sent to.
 pub(super) fn api(environment: &Environment) -> Result<BaseUrl, Failure> {
     let Some(url) = environment.text("GITHUB_API_URL")? else { return Ok(BaseUrl::parse(ENDPOINT)?) };
     BaseUrl::parse(&url).map_err(|error| {

@@ -77,7 +77,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     Ok(exit(&plan, *detailed_exitcode))
 }
 
-/// How planning ends: a plan that its guards refuse is shown and saved, and is no plan to go on with.
+/// How planning ends: a plan that its guards refuse is shown and saved, and is not a plan to go on with.
 fn exit(plan: &Plan, detailed: bool) -> Exit {
     match refusing([plan]).is_empty() {
         false => Exit::Refused,

@@ -7,7 +7,7 @@ use super::connect::{Shared, Target, connect};
 use super::guards_from::Base;
 use super::watch::watched;
 use super::{Connected, Context, Exit, Failure, organization, organizations, workspace};
-use crate::check::{Emptiness, Loaded};
+use crate::check::{EmptyWorkspace, Loaded};
 use crate::diagnostic::{Findings, nearest};
 use crate::document::{Docker, Ownership, Vijil, settings_for};
 use crate::model::{Desired, Live, LiveAgents, is_for};
@@ -148,7 +148,7 @@ impl Workspace {
     /// When its documents are wrong, it names no service, the base cannot be read, or `--org` names an organization that
     /// it does not have.
     pub(super) fn load_each(context: &Context, path: Option<&Path>, stricter: &Stricter) -> Result<Vec<Self>, Failure> {
-        let mut loaded = workspace::load(context, path, Emptiness::Refused)?;
+        let mut loaded = workspace::load(context, path, EmptyWorkspace::Refused)?;
         let mut base_declares = None;
         let guards_from = match &stricter.guards_from {
             Some(base) => {
@@ -371,7 +371,7 @@ fn snapshot_of(mut snapshots: Vec<Snapshot>, workspace: &Workspace) -> Snapshot 
     snapshots.swap_remove(index)
 }
 
-/// Reads a file that is no document and that the command line names: a saved plan, a snapshot.
+/// Reads a file that is not a document and that the command line names: a saved plan, a snapshot.
 ///
 /// # Errors
 ///

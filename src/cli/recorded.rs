@@ -20,7 +20,7 @@ pub(super) struct Recorded {
     /// The teams of users, as YAML: `user: [team, …]`
     #[arg(long = "teams", value_name = "FILE", requires = "records")]
     teams: Option<PathBuf>,
-    /// Exit with 1 when something in the records is no record
+    /// Exit with 1 when something in the records is not a record
     #[arg(long = "strict", requires = "records")]
     strict: bool,
 }
@@ -29,7 +29,7 @@ pub(super) struct Recorded {
 type Listed = BTreeMap<String, BTreeSet<String>>;
 
 impl Recorded {
-    /// Reads the records; says what is no record.
+    /// Reads the records; says what is not a record.
     ///
     /// # Errors
     ///

@@ -7,8 +7,8 @@ use super::planning::{Stricter, Workspace, resolve};
 use super::recorded::{Recorded, by_id, by_name, write_new};
 use super::since::documents_of;
 use super::{Context, Exit, Failure, organizations, workspace};
-use crate::check::{Emptiness, Loaded};
-use crate::evidence::replay::{Input, Places, Side, frequent, replay};
+use crate::check::{EmptyWorkspace, Loaded};
+use crate::evidence::replay::{Input, RuleOrigins, Side, frequent, replay};
 use crate::evidence::{Memberships, Requests};
 use crate::model::{DesiredPolicy, LivePolicy, Policy, TeamDirectory};
 use crate::render;
@@ -63,8 +63,8 @@ enum Format {
 
 /// Two states of the policies, and what is known of teams.
 struct States {
-    before: (Vec<Policy>, Places),
-    after: (Vec<Policy>, Places),
+    before: (Vec<Policy>, RuleOrigins),
+    after: (Vec<Policy>, RuleOrigins),
     memberships: Memberships,
     teams: TeamDirectory,
 }
@@ -116,7 +116,7 @@ fn plain(declared: &[DesiredPolicy]) -> Vec<Policy> {
 
 /// Documents against documents.
 fn offline(context: &Context, recorded: &Recorded, path: Option<&Path>, before: &str) -> Result<States, Failure> {
-    let loaded = workspace::load(context, path, Emptiness::Refused)?;
+    let loaded = workspace::load(context, path, EmptyWorkspace::Refused)?;
     let root = loaded.root.clone();
     let Some(base) = documents_of(context, &root, before)? else {
         let message = format!("`--before`: `{before}` is neither a commit of this repository nor a folder");
@@ -127,8 +127,8 @@ fn offline(context: &Context, recorded: &Recorded, path: Option<&Path>, before: 
     let listed = recorded.listed(context)?;
     let memberships = by_name(listed.as_ref());
     Ok(States {
-        before: (plain(&then), Places::new(&then)),
-        after: (plain(&now), Places::new(&now)),
+        before: (plain(&then), RuleOrigins::new(&then)),
+        after: (plain(&now), RuleOrigins::new(&now)),
         memberships,
         teams: TeamDirectory::default(),
     })
@@ -190,6 +190,6 @@ fn against_live(
     let left = crate::plan::simulate::simulate(&live, plan.steps.iter().map(|step| &step.change));
     let after: Vec<Policy> = left.policies.iter().map(LivePolicy::policy).collect();
     let before = live.policies.iter().map(LivePolicy::policy).collect();
-    let places = Places::new(&desired.policies);
-    Ok(States { before: (before, Places::default()), after: (after, places), memberships, teams: live.teams })
+    let places = RuleOrigins::new(&desired.policies);
+    Ok(States { before: (before, RuleOrigins::default()), after: (after, places), memberships, teams: live.teams })
 }

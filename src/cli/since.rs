@@ -9,7 +9,7 @@ use super::git::{Entry, Kind, Repository};
 use super::planning::{State, Workspace, live_from, not_read};
 use super::workspace::folder;
 use super::{Context, Exit, Failure};
-use crate::check::{self, Emptiness, Loaded};
+use crate::check::{self, EmptyWorkspace, Loaded};
 use crate::document::Workspace as Settings;
 use crate::model::Desired;
 use crate::render::diagnostic;
@@ -118,7 +118,7 @@ fn documents(context: &Context, root: &Path, base: &Path, name: &str) -> Result<
         let config = folder(context).join(config);
         config.strip_prefix(root).map(|inside| base.join(inside)).unwrap_or(config)
     });
-    check::load(base, config.as_deref(), Emptiness::Refused).map_err(|findings| {
+    check::load(base, config.as_deref(), EmptyWorkspace::Refused).map_err(|findings| {
         context.note(diagnostic::human(&findings, &folder(context)).trim_end());
         let message = format!("the documents of `{name}` are wrong: {}", diagnostic::summary(&findings));
         Failure::new(Exit::Usage, message).hint("name a commit whose documents were applied")

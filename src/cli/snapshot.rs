@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use super::organizations::{self, about, connect_each, worst};
 use super::planning::Services;
 use super::{Context, Exit, Failure, report, workspace};
-use crate::check::Emptiness;
+use crate::check::EmptyWorkspace;
 use crate::service::docker::Snapshot;
 
 const EXAMPLES: &str = "\
@@ -28,7 +28,7 @@ pub(super) struct Args {
 
 pub(super) fn run(context: &Context, Args { path, out }: &Args) -> Result<Exit, Failure> {
     let path = path.as_ref().map(|path| context.path(path));
-    let loaded = workspace::load(context, path.as_deref(), Emptiness::Accepted)?;
+    let loaded = workspace::load(context, path.as_deref(), EmptyWorkspace::Accepted)?;
     if loaded.settings.docker.is_none() && loaded.settings.vijil.is_none() {
         let failure = Failure::new(Exit::Invalid, "the workspace has nothing to do with any service");
         return Err(failure.hint("add a `docker` or a `vijil` section to `seawall.yaml`"));

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use super::recorded::{Recorded, by_name, write_new};
 use super::replay::only;
 use super::{Context, Exit, Failure, workspace};
-use crate::check::{self, Emptiness, Loaded};
+use crate::check::{self, EmptyWorkspace, Loaded};
 use crate::diagnostic::{Findings, Overlay, Severity};
 use crate::evidence::suggest::{Input, Suggestion, Target, suggest};
 use crate::render;
@@ -46,7 +46,7 @@ pub(super) struct Args {
 pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     let Args { path, recorded, min_users, min_count, min_names, write } = args;
     let path = path.as_ref().map(|path| context.path(path));
-    let whole = workspace::load_silently(context, path.as_deref(), Emptiness::Refused)?;
+    let whole = workspace::load_silently(context, path.as_deref(), EmptyWorkspace::Refused)?;
     let loaded = only(context, whole.clone())?;
     let memberships = by_name(recorded.listed(context)?.as_ref());
     let reading = recorded.read(context)?;
@@ -88,7 +88,7 @@ fn without_faults(context: &Context, whole: &Loaded, mut suggestion: Suggestion)
         }
         let overlay = Overlay::from([(name.clone(), Some(text))]);
         let config = context.config();
-        let found = match check::load_over(&whole.root, config.as_deref(), Emptiness::Refused, overlay) {
+        let found = match check::load_over(&whole.root, config.as_deref(), EmptyWorkspace::Refused, overlay) {
             Ok(loaded) => loaded.findings,
             Err(findings) => findings,
         };

@@ -7,9 +7,9 @@ use super::can::{Subject, documents, json_of_each, live_subjects, live_team};
 use super::organizations::{about, worst};
 use super::{Context, Exit, Failure, report, workspace};
 use crate::access::State;
-use crate::check::Emptiness;
+use crate::check::EmptyWorkspace;
 use crate::render;
-use crate::render::answer::Places;
+use crate::render::answer::DeclaredPolicies;
 use crate::render::sanitize::line;
 use crate::render::trial::Suites;
 use crate::trial;
@@ -52,7 +52,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     let path = path.as_ref().map(|path| context.path(path));
     let subjects = match live {
         true => live_subjects(context, path.as_deref())?,
-        false => documents(workspace::load_silently(context, path.as_deref(), Emptiness::Refused)?, context)?,
+        false => documents(workspace::load_silently(context, path.as_deref(), EmptyWorkspace::Refused)?, context)?,
     };
     let several = subjects.len() > 1;
     let (mut shown, mut suites, mut exits) = (Vec::new(), Vec::new(), Vec::new());
@@ -124,7 +124,7 @@ fn tried(
     let report = render::trial::Report {
         trials: &trials,
         policies,
-        places: Places(declared),
+        places: DeclaredPolicies(declared),
         uncovered: uncovered.as_deref(),
         mutation: mutation.as_ref(),
     };

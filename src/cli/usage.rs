@@ -6,7 +6,7 @@ use super::recorded::{Recorded, by_name, parse_duration};
 use super::replay::only;
 use super::writing::{Written, write_all};
 use super::{Context, Exit, Failure, workspace};
-use crate::check::{self, Emptiness, Loaded};
+use crate::check::{self, EmptyWorkspace, Loaded};
 use crate::drift::adopt::{Sides, adopt};
 use crate::evidence::narrow::{Narrowing, harm, narrow, narrowed};
 use crate::evidence::usage::{Input, usage};
@@ -60,7 +60,7 @@ enum Format {
 pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     let Args { path, recorded, min_window, narrow: narrows, write, format } = args;
     let path = path.as_ref().map(|path| context.path(path));
-    let whole = workspace::load(context, path.as_deref(), Emptiness::Refused)?;
+    let whole = workspace::load(context, path.as_deref(), EmptyWorkspace::Refused)?;
     let loaded = only(context, whole.clone())?;
     let memberships = by_name(recorded.listed(context)?.as_ref());
     let reading = recorded.read(context)?;
@@ -117,7 +117,7 @@ fn write_narrowed(
         refused(format!("some documents cannot be edited:\n{}", reasons.join("\n")))
     })?;
     let config = context.config();
-    let loaded = check::load_over(&whole.root, config.as_deref(), Emptiness::Refused, adoption.overlay.clone())
+    let loaded = check::load_over(&whole.root, config.as_deref(), EmptyWorkspace::Refused, adoption.overlay.clone())
         .map_err(|findings| refused(workspace::wrong(context, &findings).message))?;
     let loaded = only(context, loaded)?;
     // What is proved is what the documents will say, and not what was meant to be written.

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use super::watch::watched;
 use super::{Context, Exit, Failure, output, workspace};
-use crate::check::{self, Emptiness};
+use crate::check::{self, EmptyWorkspace};
 use crate::diagnostic::{Diagnostic, Findings, Severity, nearest};
 use crate::render::{diagnostic, findings, github, sarif};
 use crate::source::CONFIG_NAME;
@@ -69,7 +69,7 @@ pub(super) fn run(context: &Context, Args { paths, explain, format }: &Args) -> 
             Ok(root) => {
                 let config = context.config();
                 watched("checking the documents", || {
-                    check::load_into(&root, config.as_deref(), Emptiness::Refused, &mut found)
+                    check::load_into(&root, config.as_deref(), EmptyWorkspace::Refused, &mut found)
                 });
             }
             // A finding, so that programs get it in their format too.

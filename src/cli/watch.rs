@@ -24,7 +24,7 @@ const PERIOD: Duration = Duration::from_millis(100);
 /// What the process has taken.
 #[derive(Clone, Copy, Debug, Default)]
 struct Taken {
-    /// Of processors and of the clock, whichever is less: a busy machine is no fault of the documents.
+    /// Of processors and of the clock, whichever is less: a busy machine is not a fault of the documents.
     time: Duration,
     memory: u64,
 }

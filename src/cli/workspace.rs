@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::watch::watched;
 use super::{Context, Exit, Failure};
-use crate::check::{self, Emptiness, Loaded};
+use crate::check::{self, EmptyWorkspace, Loaded};
 use crate::diagnostic::{Findings, Severity};
 use crate::render::diagnostic;
 use crate::source::{CONFIG_NAME, find_root};
@@ -47,7 +47,7 @@ pub(super) fn root(context: &Context, path: Option<&Path>) -> Result<PathBuf, Fa
 ///
 /// # Errors
 /// With exit code 1 when there is no workspace or something is wrong with its documents.
-pub(super) fn load(context: &Context, path: Option<&Path>, emptiness: Emptiness) -> Result<Loaded, Failure> {
+pub(super) fn load(context: &Context, path: Option<&Path>, emptiness: EmptyWorkspace) -> Result<Loaded, Failure> {
     let mut loaded = load_silently(context, path, emptiness)?;
     loaded.findings.diagnostics.retain(|finding| finding.severity != Severity::Note);
     if !loaded.findings.diagnostics.is_empty() {
@@ -60,7 +60,11 @@ pub(super) fn load(context: &Context, path: Option<&Path>, emptiness: Emptiness)
 ///
 /// # Errors
 /// With exit code 1 when there is no workspace or something is wrong with its documents.
-pub(super) fn load_silently(context: &Context, path: Option<&Path>, emptiness: Emptiness) -> Result<Loaded, Failure> {
+pub(super) fn load_silently(
+    context: &Context,
+    path: Option<&Path>,
+    emptiness: EmptyWorkspace,
+) -> Result<Loaded, Failure> {
     let root = root(context, path)?;
     let load = || check::load(&root, context.config().as_deref(), emptiness);
     watched("checking the documents", load).map_err(|findings| wrong(context, &findings))

@@ -33,7 +33,7 @@ pub struct SourceFile {
 
 /// A place in a file. Lines and columns count from 1, columns in characters; the end is just behind the last character.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Place {
+pub struct Location {
     /// From 1.
     pub line: usize,
     /// From 1, in characters.
@@ -112,10 +112,10 @@ impl SourceFile {
     /// The lines and columns of a byte range. A byte order mark takes no column, as in editors. Bytes beyond the text
     /// or inside a character are brought back to the character before.
     #[must_use]
-    pub fn place(&self, span: &Range<usize>) -> Place {
+    pub fn place(&self, span: &Range<usize>) -> Location {
         let (line, column) = self.line_column(span.start);
         let (end_line, end_column) = self.line_column(span.end.max(span.start));
-        Place { line, column, end_line, end_column }
+        Location { line, column, end_line, end_column }
     }
 
     /// The text of a byte range, or nothing where the range does not fit.

@@ -8,7 +8,7 @@ mod files;
 use std::ops::Range;
 use std::path::Path;
 
-pub use files::{FileId, Files, Overlay, Place, SourceFile};
+pub use files::{FileId, Files, Location, Overlay, SourceFile};
 pub use seawall_access::suggestion::nearest;
 
 /// How much a finding weighs.

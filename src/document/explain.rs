@@ -9,14 +9,14 @@ use serde_json::Value;
 use super::kind::Kind;
 use super::rule;
 use crate::diagnostic::{Diagnostic, FileId, Label, nearest};
-use crate::source::{Places, Tree};
+use crate::source::{Spans, Tree};
 
 /// Where an error is, and the schema that it comes from.
 struct Site<'a> {
     file: FileId,
     kind: &'a Kind,
     pointer: &'a str,
-    places: &'a Places,
+    places: &'a Spans,
     /// The object of the schema whose keyword failed.
     schema: &'a Value,
 }
@@ -43,7 +43,7 @@ pub(super) fn explain(
         }
         ValidationErrorKind::Required { property } => findings.push(site.missing_key(property)),
         ValidationErrorKind::Type { kind } => findings.push(site.wrong_type(kind, instance)),
-        // Of what is no text the type has been refused.
+        // Of what is not text the type has been refused.
         ValidationErrorKind::Enum { .. } if !instance.is_string() && site.schema.get("type").is_some() => {}
         ValidationErrorKind::Enum { options } => findings.push(site.unknown_value(options, instance)),
         ValidationErrorKind::Constant { expected_value } => findings.push(site.constant(expected_value, instance)),

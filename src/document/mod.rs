@@ -4,7 +4,7 @@
 //! that is wrong at once, and then the typed form is decoded. A new kind is a file here and a line in that table.
 //!
 //! Invariant: the schema and the decoder of a kind accept the same documents; what neither can say (two names that
-//! clash, a host that is no host) is said by [`crate::check`].
+//! clash, a host that is not a host) is said by [`crate::check`].
 
 mod access_test;
 mod agent;

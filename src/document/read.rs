@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::kind::{Body, KINDS, Kind};
 use super::{explain, schema};
 use crate::diagnostic::{Diagnostic, FileId, Label, nearest};
-use crate::source::{Places, Tree};
+use crate::source::{Spans, Tree};
 
 /// A document that fits its kind's schema.
 #[derive(Clone, Debug)]
@@ -15,7 +15,7 @@ pub struct Document {
     /// The file that it stands in.
     pub file: FileId,
     /// Where each part of it stands.
-    pub places: Places,
+    pub places: Spans,
     /// What was written, its rules aside.
     written: Value,
     /// The typed form.
@@ -96,7 +96,7 @@ fn kind(file: FileId, tree: &Tree, settings: bool) -> Result<&'static Kind, Box<
             format!("add `kind: {}`", names.join("`, or `kind: "))
         } else {
             format!(
-                "add `apiVersion: seawall/v1` and `kind: {}`; a file that is no document of seawall is left out with `include` in `seawall.yaml`",
+                "add `apiVersion: seawall/v1` and `kind: {}`; a file that is not a document of seawall is left out with `include` in `seawall.yaml`",
                 names.join("`, or `kind: ")
             )
         };

@@ -1,7 +1,7 @@
 //! The Vijil side of drift.
 //!
 //! Invariant: what has a reason of its own is on the way to what differs, and no difference by itself; and what nobody
-//! declares is no drift, unless everything is owned.
+//! declares is not drift, unless everything is owned.
 
 use crate::model::{Fields, LiveAgentPolicy, LiveAgentRule, LiveAgents};
 use crate::plan::agents::diff::{self, shown, shown_rule};

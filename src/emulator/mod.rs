@@ -59,7 +59,7 @@ use crate::source::disk::FileError;
 pub use builder::Builder;
 pub use docker::{Account, Behaviour, Limits, Operation, Role};
 pub use exchange::{Request, Response};
-pub use fault::{Answer, Calls, Edit, Fault, FaultKind, FaultSpecError, Form, Lie, SYNTAX, Wait, WaitForm};
+pub use fault::{Answer, Calls, Edit, FalseAnswer, Fault, FaultKind, FaultSpecError, Form, SYNTAX, Wait, WaitForm};
 pub use identity::unguessable as random_secret;
 pub use record::Call;
 pub use running::Running;

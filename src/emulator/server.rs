@@ -16,7 +16,7 @@ use super::clock::Clock;
 use super::connection::Breaker;
 use super::docker::{Code, Operation, Refusal, Service};
 use super::exchange::{Request, Response};
-use super::fault::{FaultKind, Faults, Lie};
+use super::fault::{FalseAnswer, FaultKind, Faults};
 use super::record::{Call, Record};
 use super::state::State;
 use super::store::{Store, StoreError};
@@ -110,7 +110,7 @@ impl Server {
                 | FaultKind::LoseBefore
                 | FaultKind::LoseAfter
                 | FaultKind::RateLimit(_)
-                | FaultKind::Lie(_) => fate = fate.or(Some(kind)),
+                | FaultKind::FalseAnswer(_) => fate = fate.or(Some(kind)),
             }
         }
         let limit = inner.rate(self.rate_limit, request.at);
@@ -127,11 +127,15 @@ impl Server {
                 self.effect(&mut inner, request);
                 Outcome::Answer(answer.response())
             }
-            Some(FaultKind::Lie(Lie::Stale)) if !operation.is_some_and(Operation::is_write) => {
+            Some(FaultKind::FalseAnswer(FalseAnswer::Stale)) if !operation.is_some_and(Operation::is_write) => {
                 Outcome::Answer(self.handle(&mut inner.previous.clone(), request))
             }
-            Some(FaultKind::Lie(Lie::Envelope)) => Outcome::Answer(Lie::Envelope.told(Response::empty(200))),
-            Some(FaultKind::Lie(lie)) => Outcome::Answer(lie.told(self.effect(&mut inner, request))),
+            Some(FaultKind::FalseAnswer(FalseAnswer::Envelope)) => {
+                Outcome::Answer(FalseAnswer::Envelope.told(Response::empty(200)))
+            }
+            Some(FaultKind::FalseAnswer(false_answer)) => {
+                Outcome::Answer(false_answer.told(self.effect(&mut inner, request)))
+            }
             Some(FaultKind::Cut) => Outcome::Cut(self.effect(&mut inner, request)),
             _ => Outcome::Answer(self.effect(&mut inner, request)),
         };

@@ -10,7 +10,7 @@ use super::asked::Asked;
 use super::ids::{Ids, Seeds, repetitions};
 use super::observation::{Approval, Class, Kind, Mode, Observation, Recorded};
 use super::record::Record;
-use super::requests::{Cell, Requests, Skipped};
+use super::requests::{RequestGroup, Requests, Skipped};
 
 /// Several times quicker than with the hash of the standard library, and still seeded anew in each process, so that nobody
 /// can write records whose keys collide. The order is never what a result depends on.
@@ -59,7 +59,7 @@ impl Gather {
         }
     }
 
-    /// Counts a record, or those of a page. What is no record is counted as broken, and `broken` is told why.
+    /// Counts a record, or those of a page. What is not a record is counted as broken, and `broken` is told why.
     ///
     /// # Errors
     ///
@@ -83,7 +83,7 @@ impl Gather {
         Ok(())
     }
 
-    /// Counts a line that is no record.
+    /// Counts a line that is not a record.
     pub(super) fn add_broken(&mut self) {
         self.skipped.broken += 1;
     }
@@ -169,7 +169,7 @@ pub(super) fn merge(mut threads: Vec<Gather>) -> io::Result<Requests> {
     let mut skipped = Skipped::default();
     let mut asked: BTreeMap<String, Asked> = BTreeMap::new();
     let mut keys: HashMap<Key, usize> = HashMap::default();
-    let mut cells: Vec<(Key, Cell)> = Vec::new();
+    let mut cells: Vec<(Key, RequestGroup)> = Vec::new();
     let mut numbers: Vec<Vec<usize>> = Vec::new();
     for gather in &mut threads {
         skipped.add(gather.skipped);
@@ -180,7 +180,7 @@ pub(super) fn merge(mut threads: Vec<Gather>) -> io::Result<Requests> {
             let key = (request.text.clone(), user.clone(), machine.clone(), cell.recorded.number());
             let at = *keys.entry(key.clone()).or_insert(cells.len());
             if at == cells.len() {
-                cells.push((key, Cell::new(cell.recorded)));
+                cells.push((key, RequestGroup::new(cell.recorded)));
             }
             if let Some((_, merged)) = cells.get_mut(at) {
                 merged.count = merged.count.saturating_add(cell.count);

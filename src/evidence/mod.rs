@@ -33,5 +33,5 @@ pub use decide::{Gap, Judge};
 pub use membership::{Memberships, Teams};
 pub use observation::{Approval, Recorded, Refusal};
 pub use paste::{Pasted, paste};
-pub use requests::{Cell, Requests, Skipped, Window};
+pub use requests::{RequestGroup, Requests, Skipped, Window};
 pub use source::{Broken, Input, ReadError, Reading, read};

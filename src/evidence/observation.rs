@@ -3,7 +3,7 @@
 //! Source of the names: the record reference of Docker AI Governance. A record of local files has its fields at the top,
 //! one of the audit API has some of them in a payload, and rows of an aggregation stand for many records.
 //!
-//! Invariant: only what was decided and enforced is an observation. A value that no version known here has is no decision,
+//! Invariant: only what was decided and enforced is an observation. A value that no version known here has is not a decision,
 //! rather than a broken record.
 
 use std::borrow::Cow;

@@ -13,7 +13,7 @@ use super::asked::Asked;
 use super::decide::{Gap, Judge, Ruling};
 use super::membership::{Memberships, Teams};
 use super::observation::{Recorded, Refusal};
-use super::requests::{Cell, Requests, Window};
+use super::requests::{RequestGroup, Requests, Window};
 use super::time;
 use crate::access::{Cause, Reason};
 use crate::model::{Decision, DesiredPolicy, Domain, Origin, Policy, TeamDirectory};
@@ -28,14 +28,14 @@ pub struct Side<'a> {
     /// The policies.
     pub policies: &'a [Policy],
     /// Where their rules stand.
-    pub places: &'a Places,
+    pub places: &'a RuleOrigins,
 }
 
 /// Where rules are declared, by the names of policy and rule. What is not among them is live alone.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Places(BTreeMap<(String, String), Origin>);
+pub struct RuleOrigins(BTreeMap<(String, String), Origin>);
 
-impl Places {
+impl RuleOrigins {
     /// The places of declared policies.
     #[must_use]
     pub fn new(declared: &[DesiredPolicy]) -> Self {
@@ -245,8 +245,8 @@ pub fn replay(input: Input<'_>) -> Replay {
     let Input { requests, before, after, memberships, .. } = input;
     let (old, new) = (Judge::new(before.policies), Judge::new(after.policies));
     let (classes, of_user) = memberships.classes(requests);
-    let all: Vec<(&Asked, &[Cell])> = requests.by_request().collect();
-    let parts = parallel::map(all.chunks(512).collect(), 1, |chunk: &[(&Asked, &[Cell])]| {
+    let all: Vec<(&Asked, &[RequestGroup])> = requests.by_request().collect();
+    let parts = parallel::map(all.chunks(512).collect(), 1, |chunk: &[(&Asked, &[RequestGroup])]| {
         let mut part = Part::default();
         for (asked, cells) in chunk {
             part.add(&input, (&old, &new), (&classes, &of_user), asked, cells);
@@ -292,10 +292,10 @@ impl Part {
         (old, new): (&Judge<'_>, &Judge<'_>),
         (classes, of_user): (&[Teams], &[usize]),
         asked: &Asked,
-        cells: &[Cell],
+        cells: &[RequestGroup],
     ) {
         let (was, will) = (old.case(asked), new.case(asked));
-        let mut by_class: BTreeMap<usize, Vec<&Cell>> = BTreeMap::new();
+        let mut by_class: BTreeMap<usize, Vec<&RequestGroup>> = BTreeMap::new();
         for cell in cells {
             by_class.entry(of_user.get(cell.user).copied().unwrap_or_default()).or_default().push(cell);
         }
@@ -375,7 +375,7 @@ fn recorded(recorded: Recorded) -> Option<Decision> {
     }
 }
 
-fn change(input: &Input<'_>, asked: &Asked, teams: &Teams, cells: &[&Cell], because: Vec<String>) -> Change {
+fn change(input: &Input<'_>, asked: &Asked, teams: &Teams, cells: &[&RequestGroup], because: Vec<String>) -> Change {
     let users: BTreeSet<&str> =
         cells.iter().filter_map(|cell| input.requests.users.get(cell.user)).map(String::as_str).collect();
     let users: Vec<&str> = users.into_iter().filter(|user| !user.is_empty()).collect();

@@ -25,14 +25,14 @@ pub struct Requests {
     /// Where; likewise.
     pub machines: Vec<String>,
     /// Sorted by request, user, machine and decision.
-    pub cells: Vec<Cell>,
+    pub cells: Vec<RequestGroup>,
     /// What was passed over.
     pub skipped: Skipped,
 }
 
 /// Requests that are the same, of one user on one machine, decided the same way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Cell {
+pub struct RequestGroup {
     /// The place in [`Requests::asked`].
     pub request: usize,
     /// The place in [`Requests::users`].
@@ -52,13 +52,13 @@ pub struct Cell {
 /// Records that were passed over.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Skipped {
-    /// Executions, management, and whatever else is no decision.
+    /// Executions, management, and whatever else is not a decision.
     pub not_a_decision: u64,
     /// Decisions that were recorded and not enforced.
     pub not_enforced: u64,
     /// Records of an identity that was counted before.
     pub duplicate: u64,
-    /// Lines and objects that are no record.
+    /// Lines and objects that are not record.
     pub broken: u64,
     /// Connections that are counted as the HTTP request on them.
     #[serde(default)]
@@ -85,7 +85,7 @@ pub struct Window {
     pub skipped: Skipped,
 }
 
-impl Cell {
+impl RequestGroup {
     pub(super) fn new(recorded: Recorded) -> Self {
         Self { request: 0, user: 0, machine: 0, recorded, count: 0, first: None, last: None }
     }
@@ -106,13 +106,13 @@ impl Skipped {
 impl Requests {
     pub(super) fn new(
         asked: BTreeMap<String, Asked>,
-        cells: impl Iterator<Item = (String, String, String, Cell)>,
+        cells: impl Iterator<Item = (String, String, String, RequestGroup)>,
         skipped: Skipped,
     ) -> Self {
-        let mut named: Vec<(String, String, String, Cell)> = cells.collect();
+        let mut named: Vec<(String, String, String, RequestGroup)> = cells.collect();
         let mut skipped = skipped;
         skipped.connection += join_connections(&asked, &mut named);
-        let names = |pick: fn(&(String, String, String, Cell)) -> &String| -> Vec<String> {
+        let names = |pick: fn(&(String, String, String, RequestGroup)) -> &String| -> Vec<String> {
             let all: BTreeSet<String> = named.iter().map(pick).cloned().chain([String::new()]).collect();
             all.into_iter().collect()
         };
@@ -120,9 +120,9 @@ impl Requests {
         let used: BTreeSet<&str> = named.iter().map(|cell| cell.0.as_str()).collect();
         let texts: Vec<&str> = used.iter().copied().collect();
         let at = |list: &[String], name: &String| list.binary_search(name).unwrap_or_default();
-        let mut cells: Vec<Cell> = named
+        let mut cells: Vec<RequestGroup> = named
             .iter()
-            .map(|(text, user, machine, cell)| Cell {
+            .map(|(text, user, machine, cell)| RequestGroup {
                 request: texts.binary_search(&text.as_str()).unwrap_or_default(),
                 user: at(&users, user),
                 machine: at(&machines, machine),
@@ -157,7 +157,7 @@ impl Requests {
     }
 
     /// The cells of each request.
-    pub fn by_request(&self) -> impl Iterator<Item = (&Asked, &[Cell])> {
+    pub fn by_request(&self) -> impl Iterator<Item = (&Asked, &[RequestGroup])> {
         let cells = self.cells.chunk_by(|one, other| one.request == other.request);
         cells.filter_map(|cells| Some((self.asked.get(cells.first()?.request)?, cells)))
     }
@@ -166,7 +166,7 @@ impl Requests {
 /// Takes away the connections that HTTP requests of the same user were made on, as many as there were requests: which
 /// belong together is not recorded. Connections that were allowed go first, since a request is made on an open one. Gives
 /// how many went.
-fn join_connections(asked: &BTreeMap<String, Asked>, cells: &mut Vec<(String, String, String, Cell)>) -> u64 {
+fn join_connections(asked: &BTreeMap<String, Asked>, cells: &mut Vec<(String, String, String, RequestGroup)>) -> u64 {
     cells.sort_unstable_by(|one, other| {
         (&one.0, &one.1, order(one.3.recorded), &one.2).cmp(&(&other.0, &other.1, order(other.3.recorded), &other.2))
     });
@@ -203,7 +203,7 @@ struct Beside {
 }
 
 impl Beside {
-    fn add(&mut self, cell: &Cell) {
+    fn add(&mut self, cell: &RequestGroup) {
         self.count = self.count.saturating_add(cell.count);
         self.first = match (self.first, cell.first) {
             (Some(one), Some(other)) => Some(one.min(other)),
@@ -212,7 +212,7 @@ impl Beside {
         self.last = self.last.max(cell.last);
     }
 
-    fn overlaps(&self, cell: &Cell) -> bool {
+    fn overlaps(&self, cell: &RequestGroup) -> bool {
         let before = |one: Option<i64>, other: Option<i64>| {
             one.zip(other).is_none_or(|(one, other)| one <= other.saturating_add(BESIDE))
         };

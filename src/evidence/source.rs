@@ -41,13 +41,13 @@ pub enum Input {
 pub struct Reading {
     /// The requests.
     pub requests: Requests,
-    /// The first places of what is no record, in order.
+    /// The first places of what is not a record, in order.
     pub broken: Vec<Broken>,
     /// Files of folders that were passed over, since their names are not those of records.
     pub others: usize,
 }
 
-/// Something that is no record.
+/// Something that is not a record.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Broken {
     /// The file; `-` for standard input.
@@ -109,7 +109,7 @@ impl Explain for ReadError {
 ///
 /// # Errors
 ///
-/// When a file cannot be read; not when something in it is no record.
+/// When a file cannot be read; not when something in it is not a record.
 ///
 /// # Panics
 ///

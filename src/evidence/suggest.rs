@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::decide::{Case, Judge, Ruling};
 use super::membership::{Memberships, Teams};
 use super::observation::{Recorded, Refusal};
-use super::requests::{Cell, Requests};
+use super::requests::{RequestGroup, Requests};
 use super::{Asked, Subject};
 use crate::access::{Host, Request, Role};
 use crate::model::{Decision, DesiredPolicy, Policy, Resources};
@@ -97,7 +97,7 @@ pub fn suggest(input: Input<'_>) -> Suggestion {
     let mut wanted: BTreeMap<Key, Wanted> = BTreeMap::new();
     let mut left_out: BTreeMap<(String, &'static str), u64> = BTreeMap::new();
     for (asked, cells) in requests.by_request() {
-        let denied: Vec<&Cell> =
+        let denied: Vec<&RequestGroup> =
             cells.iter().filter(|cell| matches!(cell.recorded, Recorded::Deny(_) | Recorded::Approval(_))).collect();
         if denied.is_empty() {
             continue;
@@ -118,7 +118,7 @@ pub fn suggest(input: Input<'_>) -> Suggestion {
             leave("a deny is about it", count);
             continue;
         }
-        let mut askers: Vec<&Cell> = Vec::new();
+        let mut askers: Vec<&RequestGroup> = Vec::new();
         for cell in denied {
             let teams = memberships.of(requests.users.get(cell.user).map_or("", String::as_str));
             match (cell.recorded, judge.rule(&case, &teams)) {
@@ -207,7 +207,7 @@ fn is_denied(case: &Case) -> bool {
 }
 
 /// The fewest teams that all askers are members of one of; none where somebody's are unknown, or are none.
-fn scope(input: &Input<'_>, askers: &[&Cell]) -> Vec<String> {
+fn scope(input: &Input<'_>, askers: &[&RequestGroup]) -> Vec<String> {
     let users: BTreeSet<usize> = askers.iter().map(|cell| cell.user).collect();
     let mut left: Vec<BTreeSet<String>> = Vec::new();
     for user in users {

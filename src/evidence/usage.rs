@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::decide::{Case, Judge, Ruling};
 use super::membership::{Memberships, Teams};
-use super::requests::{Cell, Requests, Window};
+use super::requests::{RequestGroup, Requests, Window};
 use super::{Asked, time};
 use crate::access::{Match, Role};
 use crate::model::{Action, DesiredPolicy, Domain, Origin, Policy};
@@ -46,7 +46,7 @@ pub struct RuleUse {
     pub used: Use,
     /// Why records cannot tell; absent where they can.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub why: Option<Untold>,
+    pub why: Option<UnknownUse>,
     /// How many recorded requests it matches.
     pub matches: u64,
     /// How many users made them.
@@ -76,7 +76,7 @@ pub enum Use {
 /// Why records cannot tell whether a rule is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Untold {
+pub enum UnknownUse {
     /// The records reach over too short a time.
     WindowTooShort,
     /// What a statement reads of MCP calls is not recorded.
@@ -87,7 +87,7 @@ pub enum Untold {
     MayMatch,
 }
 
-impl Untold {
+impl UnknownUse {
     /// A phrase for people.
     #[must_use]
     pub fn phrase(self) -> &'static str {
@@ -139,8 +139,8 @@ pub fn usage(input: Input<'_>) -> Usage {
     let policies: Vec<Policy> = declared.iter().map(|one| one.policy.clone()).collect();
     let judge = Judge::new(&policies);
     let (classes, of_user) = memberships.classes(requests);
-    let all: Vec<(&Asked, &[Cell])> = requests.by_request().collect();
-    let parts = parallel::map(all.chunks(512).collect(), 1, |chunk: &[(&Asked, &[Cell])]| {
+    let all: Vec<(&Asked, &[RequestGroup])> = requests.by_request().collect();
+    let parts = parallel::map(all.chunks(512).collect(), 1, |chunk: &[(&Asked, &[RequestGroup])]| {
         let mut tallies: BTreeMap<usize, Tally> = BTreeMap::new();
         for (asked, cells) in chunk {
             look(&judge, (&classes, &of_user), asked, cells, &mut tallies);
@@ -169,13 +169,13 @@ fn rule_use(declared: &DesiredPolicy, number: usize, origin: &Origin, tally: Tal
     let Tally { decides, open, may_match, matches, users, machines, last } = tally;
     let udp = rule.is_some_and(|rule| rule.actions.iter().all(|action| *action == Action::ConnectUdp));
     let (used, why) = match (decides, declared.domain) {
-        (_, Domain::Mcp) => (Use::Unknown, Some(Untold::AttributesNotRecorded)),
+        (_, Domain::Mcp) => (Use::Unknown, Some(UnknownUse::AttributesNotRecorded)),
         (true, _) => (Use::Decides, None),
-        (false, _) if open => (Use::Unknown, Some(Untold::MayMatch)),
+        (false, _) if open => (Use::Unknown, Some(UnknownUse::MayMatch)),
         (false, _) if matches > 0 => (Use::Redundant, None),
-        (false, _) if may_match => (Use::Unknown, Some(Untold::MayMatch)),
-        (false, _) if udp => (Use::Unknown, Some(Untold::UdpNotRecorded)),
-        (false, _) if short => (Use::Unknown, Some(Untold::WindowTooShort)),
+        (false, _) if may_match => (Use::Unknown, Some(UnknownUse::MayMatch)),
+        (false, _) if udp => (Use::Unknown, Some(UnknownUse::UdpNotRecorded)),
+        (false, _) if short => (Use::Unknown, Some(UnknownUse::WindowTooShort)),
         (false, _) => (Use::Unused, None),
     };
     RuleUse {
@@ -210,7 +210,7 @@ fn look(
     judge: &Judge<'_>,
     (classes, of_user): (&[Teams], &[usize]),
     asked: &Asked,
-    cells: &[Cell],
+    cells: &[RequestGroup],
     tallies: &mut BTreeMap<usize, Tally>,
 ) {
     let case = judge.case(asked);
@@ -219,7 +219,7 @@ fn look(
     if bearing.is_empty() {
         return;
     }
-    let mut by_class: BTreeMap<usize, Vec<&Cell>> = BTreeMap::new();
+    let mut by_class: BTreeMap<usize, Vec<&RequestGroup>> = BTreeMap::new();
     for cell in cells {
         by_class.entry(of_user.get(cell.user).copied().unwrap_or_default()).or_default().push(cell);
     }

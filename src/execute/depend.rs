@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::access::{Company, Universe};
+use crate::access::{Interactions, Universe};
 use crate::model::{Body, Domain, Rule};
 use crate::plan::Plan;
 use crate::plan::shown;
@@ -202,7 +202,7 @@ struct About {
 /// Names, or the addresses that they may have: who speaks of the one shares requests with all who speak of the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Side {
-    /// Which of [`Company::crossings`].
+    /// Which of [`Interactions::crossings`].
     crossing: usize,
     names: bool,
 }
@@ -234,7 +234,7 @@ impl AboutPlan {
                 (step.id, About::new(&step.change, rules, &contents, company.is_ok()))
             })
             .collect();
-        let Company { sets, crossings } = company.unwrap_or_default();
+        let Interactions { sets, crossings } = company.unwrap_or_default();
         for (number, set) in sets.iter().enumerate() {
             for group in set {
                 if let Some(about) = steps.get_mut(group) {

@@ -33,7 +33,7 @@ pub enum Layout {
     Foreign,
     /// It is left as it is, for this reason.
     Kept(&'static str),
-    /// It is no YAML that a document can be written in; the findings say why.
+    /// It is not YAML that a document can be written in; the findings say why.
     Broken,
 }
 

@@ -44,7 +44,7 @@ fn sort(collection: &mut Collection, rank: impl Fn(&Entry) -> usize) {
     if collection.entries.is_sorted_by_key(&rank) {
         return;
     }
-    // The blank line above the whole is no part of the entry that stood first.
+    // The blank line above the whole is not part of the entry that stood first.
     if let Some(first) = collection.entries.first_mut() {
         first.set_blank_above(false);
     }

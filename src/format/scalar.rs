@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use crate::source::outline::Style;
 use crate::source::resolve_scalar;
 
-/// A text of one or several lines that is no block.
+/// A text of one or several lines that is not a block.
 #[derive(Clone, Debug)]
 pub(super) struct Scalar {
     /// As it stands in the file, quotes and all.

@@ -88,7 +88,7 @@ pub(super) struct BlockText {
     pub(super) header: String,
     /// Its lines as written, without line ends.
     pub(super) lines: Vec<String>,
-    /// The blanks in front of its lines that are no part of the text.
+    /// The blanks in front of its lines that are not part of the text.
     pub(super) indent: usize,
     /// Whether the header says how many those are.
     pub(super) explicit: bool,

@@ -10,7 +10,7 @@ use std::path::Path;
 use serde_json::{Map, Value, json};
 
 use super::{Candidate, File, Import, Place, Refused, agents, modeline, name};
-use crate::check::{self, Emptiness, Loaded};
+use crate::check::{self, EmptyWorkspace, Loaded};
 use crate::diagnostic::{Diagnostic, FileId, Findings, Overlay, Severity};
 use crate::document::Workspace as Settings;
 use crate::exit::Failure;
@@ -74,7 +74,7 @@ pub fn make(input: Input<'_>) -> Result<Import, Problem> {
     loop {
         let written = entries.iter().map(|entry| (entry.file.path.clone(), Some(entry.file.text.clone())));
         let overlay: Overlay = texts.clone().into_iter().chain(written).collect();
-        let after = match check::load_over(&loaded.root, config, Emptiness::Accepted, overlay) {
+        let after = match check::load_over(&loaded.root, config, EmptyWorkspace::Accepted, overlay) {
             Ok(after) => after,
             Err(findings) => match blame(&mut entries, &mut refused, &findings) {
                 true => continue,

@@ -62,7 +62,7 @@ pub(super) struct Delta {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Effect {
     pub(super) place: Place,
-    /// The order of places is no proof for this call.
+    /// The order of places is not a proof for this call.
     pub(super) entangled: bool,
 }
 

@@ -21,13 +21,13 @@ pub struct Governed {
     #[schemars(with = "String")]
     pub domain: Domain,
     /// What happens.
-    pub change: Turn,
+    pub change: AudienceChange,
 }
 
 /// What happens to an audience.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum Turn {
+pub enum AudienceChange {
     /// A policy governs it that none governed before.
     First,
     /// No policy governs it any more.
@@ -41,8 +41,8 @@ pub(super) fn compare(old: &[Policy], new: &[Policy], teams: &TeamDirectory) -> 
         let (old, new) = (Reach::of(old, domain), Reach::of(new, domain));
         let mut add = |keys: &[&str], was: bool, is: bool| {
             let change = match (was, is) {
-                (false, true) => Turn::First,
-                (true, false) => Turn::Last,
+                (false, true) => AudienceChange::First,
+                (true, false) => AudienceChange::Last,
                 (true, true) | (false, false) => return,
             };
             let mut names: Vec<String> = keys.iter().map(|key| teams.name(key).to_owned()).collect();
@@ -81,7 +81,7 @@ impl<'a> Reach<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Turn, compare};
+    use super::{AudienceChange, compare};
     use crate::model::{Action, Body, Decision, Policy, Resources, Rule, Scope, TeamDirectory};
 
     fn policies(scopes: &[&[&str]]) -> Vec<Policy> {
@@ -100,12 +100,15 @@ mod tests {
     }
 
     /// The scopes of the policies before and after, and what is told of whom.
-    type Row =
-        (&'static [&'static [&'static str]], &'static [&'static [&'static str]], &'static [(&'static str, Turn)]);
+    type Row = (
+        &'static [&'static [&'static str]],
+        &'static [&'static [&'static str]],
+        &'static [(&'static str, AudienceChange)],
+    );
 
     #[test]
     fn the_first_and_the_last_policy_are_told_for_whom_they_are() {
-        use Turn::{First, Last};
+        use AudienceChange::{First, Last};
         let table: [Row; 7] = [
             (&[], &[&[]], &[("", First)]),
             (&[&[]], &[], &[("", Last)]),
@@ -117,9 +120,9 @@ mod tests {
         ];
         for (old, new, expected) in table {
             let found = compare(&policies(old), &policies(new), &TeamDirectory::default());
-            let found: Vec<(String, Turn)> =
+            let found: Vec<(String, AudienceChange)> =
                 found.into_iter().map(|one| (one.audience.teams.join(" "), one.change)).collect();
-            let expected: Vec<(String, Turn)> =
+            let expected: Vec<(String, AudienceChange)> =
                 expected.iter().map(|(team, turn)| ((*team).to_owned(), *turn)).collect();
             assert_eq!(found, expected, "{old:?} {new:?}");
         }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::access::{Cut, Universe};
+use crate::access::{SurveyLimit, Universe};
 use crate::model::{Cedar, Domain, Rule};
 
 use super::cedar::{Kind, statements};
@@ -36,7 +36,7 @@ impl Layout {
     /// # Errors
     ///
     /// What rules tell apart too much of for all requests to be known.
-    pub(super) fn new(diff: &Diff, extras: &[Extra]) -> Result<Self, Cut> {
+    pub(super) fn new(diff: &Diff, extras: &[Extra]) -> Result<Self, SurveyLimit> {
         let mut builder = Builder::default();
         for (index, slot) in diff.policies.iter().enumerate() {
             builder.policy(index, slot);

@@ -5,7 +5,7 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::governed::{Governed, Turn};
+use super::governed::{AudienceChange, Governed};
 use crate::access::{self, Access, Cause, Comparison, Entry};
 
 /// What a change means for access.
@@ -170,7 +170,7 @@ impl Meaning {
         };
         // Whoever has got a first policy from somebody else meanwhile has lost nothing.
         fn lasts(all: &[Governed]) -> impl Iterator<Item = &Governed> {
-            all.iter().filter(|one| one.change == Turn::Last)
+            all.iter().filter(|one| one.change == AudienceChange::Last)
         }
         let cut = |meaning: &Self| {
             meaning.incomplete().map(|Incomplete { why, rules: _, audiences }| (why.clone(), audiences.clone()))

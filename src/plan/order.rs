@@ -13,7 +13,7 @@ use super::draft::Draft;
 use super::effect::{Effect, Place, effects};
 use super::layout::Layout;
 use super::space::Move;
-use crate::access::Cut;
+use crate::access::SurveyLimit;
 
 /// The calls in order.
 #[derive(Clone, Debug, Default)]
@@ -30,7 +30,7 @@ pub(super) enum Refusal {
     /// No order is safe: this would open.
     Opens(String),
     /// The states on the way could not be looked through.
-    Incomplete(Cut),
+    Incomplete(SurveyLimit),
 }
 
 /// Puts the calls of a difference in order.

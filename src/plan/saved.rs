@@ -163,7 +163,7 @@ enum SegmentDocument {
     Rule { rule: String },
 }
 
-/// Why a file is no plan.
+/// Why a file is not a plan.
 #[derive(Debug, Error)]
 pub enum PlanError {
     /// It is not the JSON of a plan.

@@ -1,6 +1,6 @@
 //! Which statements of a Cedar text a step adds, removes and changes.
 //!
-//! Invariant: layout, comments and the order of statements are no change; a step of which only they differ changes none.
+//! Invariant: layout, comments and the order of statements are not change; a step of which only they differ changes none.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -12,7 +12,7 @@ use crate::model::Cedar;
 /// What becomes of a statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum Turn {
+pub enum StatementChangeKind {
     /// It was not there before.
     Added,
     /// It is no longer there.
@@ -25,7 +25,7 @@ pub enum Turn {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Statement {
     /// What becomes of it.
-    pub change: Turn,
+    pub change: StatementChangeKind,
     /// As it was; null for one that is added.
     pub before: Option<String>,
     /// As it will be; null for one that is removed.
@@ -54,9 +54,9 @@ pub fn changes(change: &Change) -> Option<Vec<StatementChange>> {
 impl From<StatementChange> for Statement {
     fn from(change: StatementChange) -> Self {
         let (change, before, after) = match change {
-            StatementChange::Added(new) => (Turn::Added, None, Some(new)),
-            StatementChange::Removed(old) => (Turn::Removed, Some(old), None),
-            StatementChange::Changed(old, new) => (Turn::Changed, Some(old), Some(new)),
+            StatementChange::Added(new) => (StatementChangeKind::Added, None, Some(new)),
+            StatementChange::Removed(old) => (StatementChangeKind::Removed, Some(old), None),
+            StatementChange::Changed(old, new) => (StatementChangeKind::Changed, Some(old), Some(new)),
         };
         Self { change, before, after }
     }

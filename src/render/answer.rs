@@ -13,9 +13,9 @@ use crate::model::{Decision, DesiredPolicy, Origin};
 
 /// Where rules stand, if they come from documents: the declared policies, in the order that was asked.
 #[derive(Clone, Copy, Debug)]
-pub struct Places<'a>(pub &'a [DesiredPolicy]);
+pub struct DeclaredPolicies<'a>(pub &'a [DesiredPolicy]);
 
-impl<'a> Places<'a> {
+impl<'a> DeclaredPolicies<'a> {
     /// The place of a reason's rule, or of its policy.
     #[must_use]
     pub fn of(self, reason: &Reason) -> Option<&'a Origin> {
@@ -57,7 +57,7 @@ struct Because<'a> {
 
 /// The answer as one JSON object, indented, with a line end.
 #[must_use]
-pub fn json(request: &str, teams: &[String], answer: &Answer, places: Places<'_>) -> String {
+pub fn json(request: &str, teams: &[String], answer: &Answer, places: DeclaredPolicies<'_>) -> String {
     let Answer { verdict, reason, because, nearest, remarks } = answer;
     let because = because.iter().map(|one| Because {
         policy: &one.policy_name,
@@ -77,7 +77,7 @@ pub fn json(request: &str, teams: &[String], answer: &Answer, places: Places<'_>
 
 /// The answer for people, with a line end.
 #[must_use]
-pub fn human(request: &str, teams: &[String], answer: &Answer, places: Places<'_>) -> String {
+pub fn human(request: &str, teams: &[String], answer: &Answer, places: DeclaredPolicies<'_>) -> String {
     let style = style(answer.verdict);
     let whom = match teams {
         [] => "a member of no team".to_owned(),
@@ -88,7 +88,7 @@ pub fn human(request: &str, teams: &[String], answer: &Answer, places: Places<'_
 }
 
 /// Why an answer is what it is: the rules that decide, the nearest misses, and remarks.
-pub(super) fn details(answer: &Answer, places: Places<'_>, indent: &str) -> String {
+pub(super) fn details(answer: &Answer, places: DeclaredPolicies<'_>, indent: &str) -> String {
     let dim = Style::new().dimmed();
     let mut text = String::new();
     let mut add = |parts: std::fmt::Arguments<'_>| writeln!(text, "{indent}{parts}").expect("writing to a string");

@@ -171,7 +171,7 @@ pub fn acts_or_hides(character: char) -> bool {
     character.is_control() || hides(character)
 }
 
-/// Whether a character is invisible or looks blank and is no plain space, or changes the direction of writing: with it, a
+/// Whether a character is invisible or looks blank and is not a plain space, or changes the direction of writing: with it, a
 /// text is another than the one that people read.
 ///
 /// Source: `Default_Ignorable_Code_Point`, `White_Space` and the category `Cf` of Unicode 17, and U+2800, whose dots are

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use anstyle::{AnsiColor, Style};
 use serde_json::{Value, json};
 
-use super::answer::{Places, details, word};
+use super::answer::{DeclaredPolicies, details, word};
 use super::sanitize::{block, line};
 use crate::model::{Origin, Policy};
 use crate::trial::{Change, Check, Found, Mutation, Trial, count};
@@ -20,7 +20,7 @@ pub struct Report<'a> {
     /// The policies that were asked.
     pub policies: &'a [Policy],
     /// Where they are declared; empty for live ones.
-    pub places: Places<'a>,
+    pub places: DeclaredPolicies<'a>,
     /// Rules, as policy and rule, that no test exercises; `None` where that was not asked for.
     pub uncovered: Option<&'a [(usize, usize)]>,
     /// What became of changed rules, if that was asked for.
@@ -90,7 +90,7 @@ fn rule_line(what: &str, report: &Report<'_>, policy: usize, rule: usize) -> Str
     format!("  {what}: `{}`{place}\n", line(&name))
 }
 
-fn failure(check: &Check<'_>, places: Places<'_>) -> String {
+fn failure(check: &Check<'_>, places: DeclaredPolicies<'_>) -> String {
     let head = format!(
         "  {} expected {} {}",
         line(&check.expected.origin.to_string()),
@@ -141,7 +141,7 @@ fn set(object: &mut Value, key: &str, value: Value) {
     }
 }
 
-fn test_json(trial: &Trial<'_>, places: Places<'_>) -> Value {
+fn test_json(trial: &Trial<'_>, places: DeclaredPolicies<'_>) -> Value {
     let checks: Vec<Value> = trial.checks.iter().map(|check| check_json(check, places)).collect();
     json!({
         "name": trial.test.name,
@@ -152,7 +152,7 @@ fn test_json(trial: &Trial<'_>, places: Places<'_>) -> Value {
     })
 }
 
-fn check_json(check: &Check<'_>, places: Places<'_>) -> Value {
+fn check_json(check: &Check<'_>, places: DeclaredPolicies<'_>) -> Value {
     let mut value = json!({
         "expected": expected(check),
         "access": check.expected.access,
@@ -226,7 +226,7 @@ pub fn junit(all: impl Iterator<Item = Suites>) -> String {
     )
 }
 
-fn case(check: &Check<'_>, class: &str, places: Places<'_>) -> String {
+fn case(check: &Check<'_>, class: &str, places: DeclaredPolicies<'_>) -> String {
     let Origin { file, line: row, column: _ } = &check.expected.origin;
     let name = xml(&format!("{} {}", expected(check), check.expected.access));
     let head = format!("    <testcase name=\"{name}\" classname=\"{class}\" file=\"{}\" line=\"{row}\"", xml(file));

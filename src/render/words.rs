@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::access::cedar::StatementChange;
 use crate::model::{Decision, Domain, HttpResource, Resources, Rule, Scope, TeamDirectory};
-use crate::plan::governed::{Governed, Turn};
+use crate::plan::governed::{AudienceChange, Governed};
 use crate::plan::meaning::{Audience, Changes, Found, Gain, Incomplete, Meaning};
 use crate::plan::saved::Summary;
 use crate::plan::step::{Change, Op, Reason, Step};
@@ -64,8 +64,8 @@ pub fn governed(one: &Governed, people: &str) -> String {
         Domain::Mcp => "MCP",
     };
     match one.change {
-        Turn::First => format!("first {domain} policy for {people}: until now, local rules may have counted"),
-        Turn::Last => format!("no {domain} policy is left for {people}: local rules may count again"),
+        AudienceChange::First => format!("first {domain} policy for {people}: until now, local rules may have counted"),
+        AudienceChange::Last => format!("no {domain} policy is left for {people}: local rules may count again"),
     }
 }
 
@@ -224,7 +224,7 @@ pub const EVERY_PORT: &str = " (every port)";
 fn has_port(object: &str) -> bool {
     let first = object.split(' ').next().unwrap_or(object);
     let port = first.rsplit_once(':').map_or("", |(_, port)| port);
-    // The groups of an IPv6 block are no ports.
+    // The groups of an IPv6 block are not ports.
     !port.is_empty()
         && port.bytes().all(|byte| byte.is_ascii_digit())
         && (first.matches(':').count() == 1 || first.contains("]:"))

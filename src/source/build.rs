@@ -9,8 +9,8 @@ use std::ops::Range;
 
 use serde_json::{Map, Value};
 
-use super::places::{Entry, Parts, Places};
 use super::scalar;
+use super::spans::{Entry, Parts, Spans};
 use super::yaml::{MAX_DEPTH, MAX_EXPANSION, Tree};
 use crate::diagnostic::{Diagnostic, FileId, Label};
 
@@ -18,7 +18,7 @@ use crate::diagnostic::{Diagnostic, FileId, Label};
 #[derive(Clone)]
 pub(super) struct Node {
     pub(super) value: Value,
-    pub(super) places: Places,
+    pub(super) places: Spans,
     /// Levels below.
     pub(super) height: usize,
     /// See [`MAX_EXPANSION`].
@@ -38,7 +38,7 @@ struct Open {
 }
 
 enum Collection {
-    Sequence { values: Vec<Value>, places: Vec<Places> },
+    Sequence { values: Vec<Value>, places: Vec<Spans> },
     Mapping { values: Map<String, Value>, entries: Vec<Entry>, key: Option<Key>, merged: Vec<Node> },
 }
 
@@ -96,11 +96,11 @@ impl<'findings> Builder<'findings> {
             Some(None) => self.refuse_number(content.into_owned(), &span),
             None => Value::String(content.into_owned()),
         };
-        self.finish(Node { value, places: Places::scalar(span), height: 0, cost }, anchor)
+        self.finish(Node { value, places: Spans::scalar(span), height: 0, cost }, anchor)
     }
 
     fn refuse_number(&mut self, text: String, span: &Range<usize>) -> Value {
-        let finding = Diagnostic::error("wrong-type", format!("`{text}` is no number that a document can hold"));
+        let finding = Diagnostic::error("wrong-type", format!("`{text}` is not a number that a document can hold"));
         self.report(finding.at(self.label(span)).help(format!("put it in quotes if text is meant: `\"{text}\"`")));
         Value::String(text)
     }
@@ -131,7 +131,7 @@ impl<'findings> Builder<'findings> {
         let place = open.start..if open.flow { span.end } else { open.end };
         let (value, parts, height, cost) = match open.collection {
             Collection::Sequence { values, mut places } => {
-                // Places stay as long as the document; lists are short, and grow by more than they hold.
+                // Spans stay as long as the document; lists are short, and grow by more than they hold.
                 places.shrink_to_fit();
                 (Value::Array(values), Parts::Items(places), open.height, open.cost)
             }
@@ -146,7 +146,7 @@ impl<'findings> Builder<'findings> {
                 (Value::Object(values), Parts::Entries(entries), height, cost)
             }
         };
-        let node = Node { value, places: Places { span: place, parts }, height: height + 1, cost };
+        let node = Node { value, places: Spans { span: place, parts }, height: height + 1, cost };
         self.finish(node, open.anchor)
     }
 
@@ -224,7 +224,7 @@ impl<'findings> Builder<'findings> {
     fn merge_later(&mut self, key: &Key, node: Node) -> Step {
         let nodes = match (node.value, node.places.parts) {
             (Value::Object(values), parts) => {
-                vec![Node { value: Value::Object(values), places: Places { span: node.places.span, parts }, ..node }]
+                vec![Node { value: Value::Object(values), places: Spans { span: node.places.span, parts }, ..node }]
             }
             (Value::Array(values), Parts::Items(places)) if values.iter().all(Value::is_object) => {
                 let nodes = values.into_iter().zip(places);

@@ -46,7 +46,7 @@ struct Pattern {
 
 impl Pattern {
     /// Whether the pattern takes a file of this name in. The letter case of `.yaml` and `.yml` says nothing, so that no
-    /// document is skipped for it; and what nobody wrote a pattern for is no document where it is hidden.
+    /// document is skipped for it; and what nobody wrote a pattern for is not a document where it is hidden.
     fn takes(&self, name: &str) -> bool {
         if self.written.is_none() && name.split('/').any(|segment| segment.starts_with('.')) {
             return false;

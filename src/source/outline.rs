@@ -78,7 +78,7 @@ struct Open {
     children: Vec<Node>,
 }
 
-/// The documents of a text, the empty ones too; `None` when it is broken, or a key is no text.
+/// The documents of a text, the empty ones too; `None` when it is broken, or a key is not text.
 #[must_use]
 #[expect(
     clippy::wildcard_enum_match_arm,

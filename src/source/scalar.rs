@@ -47,7 +47,7 @@ fn all(text: &str, test: impl Fn(u8) -> bool) -> bool {
 }
 
 fn radix(digits: &str, base: u32, text: &str) -> Value {
-    // More than 64 bits is no number that any field could mean; as text, the schema says what is wanted.
+    // More than 64 bits is not a number that any field could mean; as text, the schema says what is wanted.
     u64::from_str_radix(digits, base).map_or_else(|_| Value::String(text.to_owned()), Value::from)
 }
 

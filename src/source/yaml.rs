@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use super::build::Builder;
 use super::expectation::{self, Shielded};
-use super::places::Places;
+use super::spans::Spans;
 use super::{hidden, syntax};
 use crate::diagnostic::{Diagnostic, FileId};
 
@@ -38,7 +38,7 @@ pub struct Tree {
     /// The value.
     pub value: Value,
     /// The places, of the same shape.
-    pub places: Places,
+    pub places: Spans,
 }
 
 /// A comment.

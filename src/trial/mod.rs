@@ -38,7 +38,7 @@ pub struct Check<'a> {
 pub enum Found {
     /// The answer.
     Answer(Box<Answer>),
-    /// The text is no request.
+    /// The text is not a request.
     NoRequest(NoRequest),
 }
 
@@ -53,7 +53,7 @@ impl Check<'_> {
         }
     }
 
-    /// The request and the question that it is; `None` where the text is no request.
+    /// The request and the question that it is; `None` where the text is not a request.
     fn question(&self, state: &State<'_>) -> Option<Question> {
         Request::parse(&self.expected.access).ok().map(|request| state.question(&request))
     }

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use seawall::check::{self, Emptiness};
+use seawall::check::{self, EmptyWorkspace};
 use seawall::emulator::{Emulator, Running, Seed};
 use seawall::execute::{Approved, execute};
 use seawall::exit::Exit;
@@ -30,7 +30,7 @@ fn cases() -> Vec<PathBuf> {
 
 /// The plan of a case, or why there is none.
 fn planned(case: &Path, live: &Live) -> Result<Plan, String> {
-    let loaded = check::load(case, None, Emptiness::Refused).map_err(|findings| {
+    let loaded = check::load(case, None, EmptyWorkspace::Refused).map_err(|findings| {
         let codes: Vec<String> =
             findings.diagnostics.iter().map(|one| format!("{}: {}", one.code, one.message)).collect();
         format!("the documents are wrong: {}", codes.join("; "))

@@ -1,4 +1,4 @@
-//! A comparison that is cut short is no answer: everything that asks it says so, and refuses.
+//! A comparison that is cut short is not an answer: everything that asks it says so, and refuses.
 
 use std::fs;
 use std::path::Path;

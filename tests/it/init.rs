@@ -117,7 +117,7 @@ fn a_build_that_is_no_release_says_what_to_put_in() {
     let (_, stdout, _) = seawall(folder.path(), &["init", "--org", "acme"]);
     let (_, with_action, _) = seawall(folder.path(), &["init", "other", "--org", "acme", "--action", ACTION]);
     if option_env!("SEAWALL_RELEASE_COMMIT").is_none() {
-        assert!(stdout.contains("no release") && stdout.contains("my-org/seawall@000"), "{stdout}");
+        assert!(stdout.contains("is not a release") && stdout.contains("my-org/seawall@000"), "{stdout}");
     }
     assert!(!with_action.contains("no release"), "{with_action}");
     let hooks = fs::read_to_string(folder.path().join("other/.pre-commit-config.yaml")).unwrap();
@@ -306,10 +306,11 @@ fn what_cannot_be_imported_is_told_and_the_rest_is_a_workspace() {
 fn when_what_is_live_cannot_be_read_nothing_is_written() {
     let (folder, root) = live(Vec::new());
     let other = Live { org: "other".to_owned(), policies: Vec::new(), teams: TeamDirectory::default() };
-    for text in ["{}".to_owned(), Snapshot::from(&other).text()] {
+    // A file that is not a snapshot, and one of another organization.
+    for (text, exit) in [("{}".to_owned(), 1), (Snapshot::from(&other).text(), 2)] {
         fs::write(folder.path().join("live.json"), text).unwrap();
         let (code, _, stderr) = seawall(folder.path(), &IMPORT);
-        assert_eq!(code, Some(2), "{stderr}");
+        assert_eq!(code, Some(exit), "{stderr}");
         assert!(!root.exists(), "{stderr}");
     }
 }

@@ -213,7 +213,7 @@ fn prose(markdown: &str) -> String {
     let mut pieces = html.split('<');
     prose.push_str(pieces.next().unwrap());
     for piece in pieces {
-        let (tag, text) = piece.split_once('>').unwrap_or_else(|| panic!("`<{piece}` is no tag in {html}"));
+        let (tag, text) = piece.split_once('>').unwrap_or_else(|| panic!("`<{piece}` is not a tag in {html}"));
         let closing = tag.strip_prefix('/');
         let (name, attributes) = closing.unwrap_or(tag).split_once(' ').unwrap_or((closing.unwrap_or(tag), ""));
         if tag == "!-- --" {

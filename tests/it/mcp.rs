@@ -138,7 +138,7 @@ fn a_silence_in_cedar_covers_the_statement_below_it() {
         (
             "nothing",
             format!("{open}{reason}"),
-            &["warning mcp-every-action a.cedar:3:3-9", "warning unused-silence a.cedar:6:1-56"],
+            &["warning mcp-every-action a.cedar:3:3-9", "warning unused-suppression a.cedar:6:1-56"],
         ),
     ] {
         let folder = workspace(&[("doc.yaml", &format!("{HEAD}cedar_file: a.cedar\n")), ("a.cedar", &cedar)]);
@@ -162,8 +162,8 @@ fn a_forbid_of_a_wider_policy_covers_a_permit() {
     let permit =
         policy("a", "scope: {teams: [x]}\n", "permit (principal, action == MCP::Action::\"getPrompt\", resource);");
     for (scope, expected) in [
-        ("", &["warning mcp-covered-permit a.yaml:6:3-68"][..]),
-        ("scope: {teams: [x, y]}\n", &["warning mcp-covered-permit a.yaml:6:3-68"]),
+        ("", &["warning mcp-shadowed-permit a.yaml:6:3-68"][..]),
+        ("scope: {teams: [x, y]}\n", &["warning mcp-shadowed-permit a.yaml:6:3-68"]),
         ("scope: {teams: [y]}\n", &[]),
     ] {
         let forbid = policy("b", scope, "forbid (principal, action == MCP::Action::\"getPrompt\", resource);");

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use seawall::check::{self, Emptiness, Run, TABLE};
+use seawall::check::{self, EmptyWorkspace, Run, TABLE};
 use seawall::diagnostic::{Diagnostic, Findings, Severity};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -44,7 +44,7 @@ fn shown(output: &Output) -> String {
 /// The findings of files in a workspace, as `code file:line:column`.
 fn places(folder: &TempDir) -> Vec<String> {
     let mut findings = Findings::default();
-    check::load_into(folder.path(), None, Emptiness::Refused, &mut findings);
+    check::load_into(folder.path(), None, EmptyWorkspace::Refused, &mut findings);
     findings.diagnostics.iter().map(|diagnostic| place(&findings, diagnostic)).collect()
 }
 
@@ -289,7 +289,7 @@ fn every_finding_of_the_table_is_brought_about_by_its_bad_example() {
             write(folder.path(), &[("bad.yaml", &text)]);
         }
         let mut findings = Findings::default();
-        check::load_into(folder.path(), None, Emptiness::Refused, &mut findings);
+        check::load_into(folder.path(), None, EmptyWorkspace::Refused, &mut findings);
         let found = findings.diagnostics.iter().find(|diagnostic| diagnostic.code == check.code);
         let found = found.unwrap_or_else(|| panic!("no `{}` in {:?}", check.code, findings.diagnostics));
         assert_eq!(found.severity, check.severity, "{}", check.code);
@@ -340,12 +340,12 @@ fn everything_that_yaml_can_hold_has_an_answer() {
         (
             "an anchor and an alias, which says the same twice",
             policy(&format!("rules:\n  - &r {rule}\n  - {{<<: *r, name: s}}\n")),
-            &["covered-rule a.yaml:5:71"],
+            &["redundant-rule a.yaml:5:71"],
         ),
         (
             "an own key wins over a merged one, wherever it stands",
             policy(&format!("rules:\n  - &r {rule}\n  - {{name: s, <<: *r}}\n")),
-            &["covered-rule a.yaml:5:71"],
+            &["redundant-rule a.yaml:5:71"],
         ),
         (
             "a list of merged mappings",
@@ -507,7 +507,7 @@ fn a_silence_covers_its_place_and_nothing_else() {
     )]);
     assert_eq!(
         places(&folder),
-        ["host-spelling a.yaml:15:9", "invalid-host a.yaml:20:9", "unused-silence a.yaml:20:29"]
+        ["host-spelling a.yaml:15:9", "invalid-host a.yaml:20:9", "unused-suppression a.yaml:20:29"]
     );
 }
 

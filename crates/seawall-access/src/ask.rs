@@ -9,7 +9,7 @@ use super::address::{AddressClass, address_classes};
 use super::cedar::{self, McpPolicies, McpRequest};
 use super::clause::{Actions, Clause, clauses};
 use super::point::{Atom, Match, Point, Role, Verdict};
-use super::question::{Part, Place, Question};
+use super::question::{MatchedPoint, Part, Question};
 use super::request::{Host, Request, request_path};
 use super::trie::{Case, Hit, Trie};
 use super::universe::Index;
@@ -223,7 +223,7 @@ impl<'a> State<'a> {
     }
 
     /// A point from the clauses that match its host or folder, its address and its request.
-    fn place(&self, atom: Atom, own: &[Hit], blocks: &[Hit], requests: &[Hit]) -> Place {
+    fn place(&self, atom: Atom, own: &[Hit], blocks: &[Hit], requests: &[Hit]) -> MatchedPoint {
         let action = Actions::needed(atom);
         let roles: &[(&[Hit], Actions, Role)] = match atom {
             Atom::Read | Atom::Write => &[(own, action, Role::Folder)],
@@ -248,7 +248,7 @@ impl<'a> State<'a> {
         let as_blocks: Vec<(Match, u32)> =
             found.iter().filter_map(|(found, clause)| Some((found.as_block()?, *clause))).collect();
         found.extend(as_blocks);
-        Place { point: Point::new(atom, found.iter().map(|(found, _)| *found).collect()), found }
+        MatchedPoint { point: Point::new(atom, found.iter().map(|(found, _)| *found).collect()), found }
     }
 
     pub(super) fn clause(&self, hit: &Hit) -> &Clause {

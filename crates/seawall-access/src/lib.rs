@@ -37,21 +37,21 @@ mod remarks;
 mod request;
 pub mod suggestion;
 pub mod survey;
+mod target_index;
 #[cfg(test)]
 mod tests;
 mod text;
 mod trie;
 mod universe;
 mod unknowns;
-mod vicinity;
 mod witness;
 
 pub use ask::{APPROVAL_REASON, Answer, Reason, State};
 pub use compare::{Access, Audience, Cause, Changes, Comparison, Entry, Incomplete, compare};
 pub use point::{Atom, Match, Point, Role, Verdict, World};
-pub use points::Company;
+pub use points::Interactions;
 pub use question::Question;
 pub use request::{Host, Request};
-pub use universe::{Cut, Universe};
+pub use universe::{SurveyLimit, Universe};
 pub use unknowns::{Unknown, Unknowns};
 pub use witness::Witness;

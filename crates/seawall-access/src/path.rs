@@ -163,7 +163,7 @@ pub(super) fn http_segments(text: &str) -> Vec<String> {
     segments
 }
 
-/// Whether a path is written in the one form that the manuals describe, wildcards aside. The query is no part of it.
+/// Whether a path is written in the one form that the manuals describe, wildcards aside. The query is not part of it.
 pub(super) fn is_canonical(path: &str) -> bool {
     path == "/"
         || path.starts_with('/')

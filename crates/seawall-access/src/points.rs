@@ -16,7 +16,7 @@ pub(super) type AddressGroup = (Vec<Match>, Vec<usize>);
 
 /// Which groups can have a say in the same request.
 #[derive(Debug, Default)]
-pub struct Company {
+pub struct Interactions {
     /// Groups that one request is matched by, names and the addresses behind them apart.
     pub sets: BTreeSet<BTreeSet<usize>>,
     /// For TCP with HTTP, and for UDP: the groups on hosts that may have any address, and the groups on addresses. Each of
@@ -24,7 +24,7 @@ pub struct Company {
     pub crossings: [(BTreeSet<usize>, BTreeSet<usize>); 2],
 }
 
-impl Company {
+impl Interactions {
     fn crossing(&mut self, atom: Atom) -> &mut (BTreeSet<usize>, BTreeSet<usize>) {
         let [tcp, udp] = &mut self.crossings;
         if atom == Atom::Udp { udp } else { tcp }
@@ -99,9 +99,9 @@ impl Universe {
     /// Which groups share a request: those that share one of the [`Self::points`], told without making a point of each
     /// name with each address.
     #[must_use]
-    pub fn company(&self) -> Company {
+    pub fn company(&self) -> Interactions {
         let groups = |matches: &[Match]| -> BTreeSet<usize> { matches.iter().map(|one| one.group).collect() };
-        let mut company = Company::default();
+        let mut company = Interactions::default();
         for class in &self.folders {
             company.sets.extend(
                 [Actions::READ, Actions::WRITE].map(|action| groups(&self.matches(&class.hits, action, Role::Folder))),

@@ -34,7 +34,7 @@ pub(super) struct Part {
 /// A place at addresses that are alike.
 #[derive(Clone, Debug)]
 struct At {
-    place: Place,
+    place: MatchedPoint,
     /// The blocks of these addresses.
     blocks: Vec<IpNet>,
     /// Whether addresses that no block holds are among them, or the one that was said.
@@ -45,7 +45,7 @@ struct At {
 
 /// A point, and what matches it with its clause.
 #[derive(Clone, Debug)]
-pub(super) struct Place {
+pub(super) struct MatchedPoint {
     pub(super) point: Point,
     pub(super) found: Vec<(Match, u32)>,
 }
@@ -55,12 +55,12 @@ const NAMED: usize = 4;
 
 impl Part {
     /// A part whose address was said or does not matter.
-    pub(super) fn single(place: Place) -> Self {
+    pub(super) fn single(place: MatchedPoint) -> Self {
         Self { places: vec![At { place, blocks: Vec::new(), open: true, unusual: false }] }
     }
 
     /// A part for a name at each kind of address, with the block that they are in, if any.
-    pub(super) fn at_addresses(labels: &[String], places: impl Iterator<Item = (Option<IpNet>, Place)>) -> Self {
+    pub(super) fn at_addresses(labels: &[String], places: impl Iterator<Item = (Option<IpNet>, MatchedPoint)>) -> Self {
         let mut known: BTreeMap<(bool, Point), usize> = BTreeMap::new();
         let mut all: Vec<At> = Vec::new();
         let name = Known::of(&labels.join("."));
@@ -124,12 +124,12 @@ impl Question {
         self.places().map(|place| &place.point)
     }
 
-    fn places(&self) -> impl Iterator<Item = &Place> {
+    fn places(&self) -> impl Iterator<Item = &MatchedPoint> {
         self.parts.iter().flat_map(|part| &part.places).map(|at| &at.place)
     }
 
     /// The places that show why the answer is what it is.
-    pub(super) fn telling(&self, verdict: Verdict, in_force: impl Fn(usize) -> bool) -> Vec<&Place> {
+    pub(super) fn telling(&self, verdict: Verdict, in_force: impl Fn(usize) -> bool) -> Vec<&MatchedPoint> {
         let mut telling = Vec::new();
         for part in &self.parts {
             let usual = || part.places.iter().filter(|at| !at.unusual);

@@ -18,7 +18,7 @@ pub enum Purpose {
     Loopback,
     /// Networks of an organization.
     Private,
-    /// Anything else that is no single host.
+    /// Anything else that is not a single host.
     Reserved,
 }
 

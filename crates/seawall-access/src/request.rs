@@ -193,12 +193,12 @@ fn http(method: &'static str, rest: &str) -> Result<Request, NoRequest> {
     // `connect` is a method too, and rarely the one that is meant.
     let or = if method == "connect" { format!(", or `connect:tcp {rest}` for a connection") } else { String::new() };
     let help = format!("write `{shown} https://{url}`{or}");
-    let (scheme, rest) = rest.split_once("://").ok_or_else(|| no(format!("`{rest}` is no URL"), &help))?;
+    let (scheme, rest) = rest.split_once("://").ok_or_else(|| no(format!("`{rest}` is not a URL"), &help))?;
     let usual = match scheme.to_ascii_lowercase().as_str() {
         "https" => 443,
         "http" => 80,
         _ => {
-            return Err(no(format!("`{scheme}` is no scheme of HTTP"), format!("write `{shown} https://{rest}`")));
+            return Err(no(format!("`{scheme}` is not a scheme of HTTP"), format!("write `{shown} https://{rest}`")));
         }
     };
     let (url, address) = match rest.split_once(" at ") {
@@ -210,7 +210,7 @@ fn http(method: &'static str, rest: &str) -> Result<Request, NoRequest> {
     let (host, port) = authority(&host)?;
     let path = path.split(['?', '#']).next().unwrap_or_default();
     if path.contains(char::is_whitespace) || path.contains("**") {
-        return Err(no(format!("`{path}` is no path of a request"), "ask for one path, without wildcards"));
+        return Err(no(format!("`{path}` is not a path of a request"), "ask for one path, without wildcards"));
     }
     let path = if path.is_empty() { "/" } else { path }.to_owned();
     Ok(Request::Http { method, host, port: port.unwrap_or(usual), path })
@@ -223,7 +223,7 @@ fn authority(text: &str) -> Result<(Host, Option<u16>), NoRequest> {
         Some((authority, at)) => (authority.trim(), Some(at.trim())),
         None => (text, None),
     };
-    let wrong = || no(format!("`{authority}` is no host"), help);
+    let wrong = || no(format!("`{authority}` is not a host"), help);
     if let Ok(address) = authority.trim_matches(['[', ']']).parse() {
         return Ok((Host::Address(address), None));
     }
@@ -250,7 +250,7 @@ fn authority(text: &str) -> Result<(Host, Option<u16>), NoRequest> {
     let address = match at.map(str::parse) {
         None => None,
         Some(Ok(address)) => Some(address),
-        Some(Err(_)) => return Err(no("what follows `at` is no address", "write `at 10.1.2.3`")),
+        Some(Err(_)) => return Err(no("what follows `at` is not an address", "write `at 10.1.2.3`")),
     };
     Ok((Host::Name(labels(host), address), port))
 }
@@ -263,7 +263,7 @@ fn folder(read: bool, write: bool, path: &str) -> Result<Request, NoRequest> {
             "variables are not expanded: write the path itself",
         ));
     }
-    let segments = folder_segments(path).ok_or_else(|| no(format!("`{path}` is no whole path"), help))?;
+    let segments = folder_segments(path).ok_or_else(|| no(format!("`{path}` is not a whole path"), help))?;
     if segments.iter().any(|segment| segment == "." || segment == "..") {
         return Err(no(format!("`{path}` goes up or nowhere"), "write the path without `.` and `..`"));
     }
@@ -316,19 +316,19 @@ mod tests {
                 "`x.example:0` has no port that there is",
                 "a port is a number from 1 to 65535",
             ),
-            ("connect:tcp 10.0.0.0/8", "`10.0.0.0/8` is no host", "write a host name"),
+            ("connect:tcp 10.0.0.0/8", "`10.0.0.0/8` is not a host", "write a host name"),
             ("connect:tcp https://x.example", "`https://x.example` is a URL", "write `connect:tcp x.example`"),
             ("connect:udp http://x.example/a", "`http://x.example/a` is a URL", "write `connect:udp x.example:80`"),
-            ("GET x.example/a", "`x.example/a` is no URL", "write `GET https://x.example/a`"),
-            ("POST /a", "`/a` is no URL", "write `POST https://HOST/PATH`"),
-            ("GET ftp://x.example/a", "`ftp` is no scheme of HTTP", "write `GET https://x.example/a`"),
+            ("GET x.example/a", "`x.example/a` is not a URL", "write `GET https://x.example/a`"),
+            ("POST /a", "`/a` is not a URL", "write `POST https://HOST/PATH`"),
+            ("GET ftp://x.example/a", "`ftp` is not a scheme of HTTP", "write `GET https://x.example/a`"),
             (
                 "connect x.example:22",
-                "`x.example:22` is no URL",
+                "`x.example:22` is not a URL",
                 "write `CONNECT https://x.example:22`, or `connect:tcp x.example:22` for a connection",
             ),
-            ("GET https://x.example/a/**", "`/a/**` is no path of a request", "ask for one path"),
-            ("read src", "`src` is no whole path", "write it from the root"),
+            ("GET https://x.example/a/**", "`/a/**` is not a path of a request", "ask for one path"),
+            ("read src", "`src` is not a whole path", "write it from the root"),
             ("read $HOME/x", "`$HOME/x` has an environment variable", "variables are not expanded"),
             ("read /a/../b", "`/a/../b` goes up or nowhere", "write the path without"),
             ("mount ~/x", "a mount is `ro` or `rw`", "write `mount ro PATH`"),

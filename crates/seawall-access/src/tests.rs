@@ -171,7 +171,7 @@ fn the_address_of_a_name_matters_where_it_may_have_such_an_address() {
         // Names that may have such an address.
         ("allow request:get metadata.google.internal/**", "GET http://metadata.google.internal/x", OPEN, "", false),
         ("allow request:get localhost/**; deny connect:tcp 127.0.0.0/8", "GET http://localhost/x", OPEN, "", false),
-        // Nothing allows it: the guardrail is no reason.
+        // Nothing allows it: the guardrail is not a reason.
         ("allow connect:tcp a.example.com", "connect:tcp b.example.com", DENY, "", false),
         ("allow connect:tcp a.example.com", "connect:tcp 169.254.169.254:80", DENY, "deny", false),
         // Private addresses: a name of the public DNS has none, one of the organization may.

@@ -5,7 +5,7 @@
 //! thousand blocks stay a hundred thousand and a thousand. Invariant: whatever somebody asks for has the same matches
 //! as one of the points, in whatever letter case and place it is written, unless only [`Spelling::Written`] was asked
 //! for. Where rules tell apart more than can be looked through, those are there that are enough for what is wanted
-//! ([`essential`]); and where these are too many as well, that is told ([`Cut`]), and none are there.
+//! ([`essential`]); and where these are too many as well, that is told ([`SurveyLimit`]), and none are there.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -23,9 +23,9 @@ use super::glob::TooMany;
 use super::host::{HOST_ALIAS, HostPattern, LOCAL_HOST, labels};
 use super::path;
 use super::pattern::{Sequence, Token};
+use super::target_index::around;
 use super::trie::{Case, Hit, Trie};
 use super::unknowns::Unknown;
-use super::vicinity::around;
 
 /// The requests that a set of rules can tell apart.
 #[derive(Debug)]
@@ -44,7 +44,7 @@ pub struct Universe {
 
 /// What rules tell apart more of than can be looked through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Cut {
+pub enum SurveyLimit {
     /// Names of hosts.
     Hosts,
     /// Paths of HTTP requests.
@@ -53,7 +53,7 @@ pub enum Cut {
     Folders,
 }
 
-impl Cut {
+impl SurveyLimit {
     /// Whether it is about what a target speaks of.
     pub(super) fn is_about(self, target: &Target) -> bool {
         match (self, target) {
@@ -67,7 +67,7 @@ impl Cut {
     }
 }
 
-impl fmt::Display for Cut {
+impl fmt::Display for SurveyLimit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let what = match self {
             Self::Hosts => "hosts",
@@ -148,7 +148,7 @@ impl Universe {
     /// # Errors
     ///
     /// What there is too much of.
-    pub fn build<'a>(rules: impl IntoIterator<Item = (&'a Rule, usize)>) -> Result<Self, Cut> {
+    pub fn build<'a>(rules: impl IntoIterator<Item = (&'a Rule, usize)>) -> Result<Self, SurveyLimit> {
         let clauses = rules.into_iter().flat_map(|(rule, group)| clauses(rule, group)).collect();
         whole(Self::of(clauses, Spelling::Any, &Wanted::new(Why::Shared)))
     }
@@ -165,7 +165,7 @@ impl Universe {
         rules: impl IntoIterator<Item = (&'a Rule, usize)>,
         changes: impl Fn(usize) -> bool,
         ends: impl Fn(usize) -> [bool; 2],
-    ) -> Result<Self, Cut> {
+    ) -> Result<Self, SurveyLimit> {
         let clauses = rules.into_iter().flat_map(|(rule, group)| clauses(rule, group)).collect();
         let part = |group: usize| {
             let [old, new] = ends(group);
@@ -176,7 +176,7 @@ impl Universe {
     }
 
     /// Splits what clauses speak about. What is cut is left out: all about hosts, or all folders.
-    pub(super) fn of(clauses: Vec<Clause>, spelling: Spelling, wanted: &Wanted<'_>) -> (Self, BTreeSet<Cut>) {
+    pub(super) fn of(clauses: Vec<Clause>, spelling: Spelling, wanted: &Wanted<'_>) -> (Self, BTreeSet<SurveyLimit>) {
         let index = Index::of(&clauses);
         let nodes = wanted.nodes;
         let names = || classes(&index.names, &HOSTS, spelling, nodes);
@@ -184,8 +184,8 @@ impl Universe {
         let names = names.or_else(|TooMany| index.essential_names(&clauses, wanted));
         let folders = folders.or_else(|TooMany| index.essential_folders(&clauses, wanted));
         let mut cuts = BTreeSet::new();
-        cuts.extend(names.is_err().then_some(Cut::Hosts));
-        cuts.extend(folders.is_err().then_some(Cut::Folders));
+        cuts.extend(names.is_err().then_some(SurveyLimit::Hosts));
+        cuts.extend(folders.is_err().then_some(SurveyLimit::Folders));
         let addresses = address_classes(&index.blocks, &index.literals.keys().copied().collect());
         let mut universe = Self {
             places: addresses.iter().map(|class| class.hits.clone()).zip(0..).collect(),
@@ -200,7 +200,7 @@ impl Universe {
         if let Ok(names) = names
             && universe.add_hosts(&index, &names, wanted).is_err()
         {
-            cuts.insert(Cut::Paths);
+            cuts.insert(SurveyLimit::Paths);
             universe.hosts.clear();
             universe.requests.clear();
         }
@@ -322,7 +322,7 @@ impl Universe {
 }
 
 /// A universe of which nothing is left out.
-fn whole((universe, cuts): (Universe, BTreeSet<Cut>)) -> Result<Universe, Cut> {
+fn whole((universe, cuts): (Universe, BTreeSet<SurveyLimit>)) -> Result<Universe, SurveyLimit> {
     match cuts.first() {
         None => Ok(universe),
         Some(cut) => Err(*cut),
@@ -420,7 +420,7 @@ impl Index {
 
     /// The clauses that may match any address: those on every host.
     pub(super) fn hits_of_any_address(&self) -> Vec<Hit> {
-        // One label that is no name, as an address has no labels.
+        // One label that is not a name, as an address has no labels.
         let mut hits = self.names.hits(&self.names.step(&self.names.start(), ":"));
         for hit in &mut hits {
             hit.unknowns = hit.unknowns.and(Unknown::AddressAsName.into());

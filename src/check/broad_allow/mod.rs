@@ -17,7 +17,7 @@ const CODE: &str = "broad-allow";
 pub(super) const CHECKS: &[Check] = &[Check {
     code: CODE,
     severity: Severity::Warning,
-    title: "an allow is for everything, or for what anybody can register",
+    title: "an allow covers everything, or names that anybody can register",
     explanation: "`**`, `*.com`, `0.0.0.0/0` and the like open the way to anybody. The same goes for wildcards below a suffix \
         under which anybody registers names, such as `*.github.io`, and above one: `**.amazonaws.com` is every bucket of \
         `s3.amazonaws.com`. These are known from the public suffix list.",

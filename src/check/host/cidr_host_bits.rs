@@ -9,7 +9,7 @@ pub(super) const CODE: &str = "cidr-host-bits";
 pub(super) const CHECK: Check = Check {
     code: CODE,
     severity: Severity::Warning,
-    title: "a CIDR block has bits set behind its prefix",
+    title: "a CIDR block has host bits set",
     explanation: "`10.1.2.3/8` covers all of `10.0.0.0/8`. Whether the service takes such a block is not documented, \
         and its reader may think of one address.",
     bad: "- {name: web, decision: allow, actions: [connect:tcp], resources: [10.1.2.3/8]}\n",

@@ -1,4 +1,4 @@
-//! What is no host, address or CIDR block.
+//! What is not a host, address or CIDR block.
 
 use super::{Check, Run, Severity, Verdict};
 
@@ -7,7 +7,7 @@ pub(super) const CODE: &str = "invalid-host";
 pub(super) const CHECK: Check = Check {
     code: CODE,
     severity: Severity::Error,
-    title: "a resource is no host, address or CIDR block",
+    title: "a resource is not a host, address or CIDR block",
     explanation: "The service matches the host and the port of a connection, nothing else of a URL. A rule whose \
         resource cannot match is dead, and a dead deny leaves a door open in silence.",
     bad: "- {name: web, decision: deny, actions: [connect:tcp], resources: [\"https://example.com/x\"]}\n",
@@ -45,7 +45,7 @@ pub(super) fn name(host: &str, text: &str) -> Option<Verdict> {
         return invalid(format!("`{text}` has an empty label"), "write no dot in front and no two dots in a row");
     }
     if labels.iter().all(|label| label.bytes().all(|byte| byte.is_ascii_digit())) {
-        return invalid(format!("`{text}` is no IPv4 address"), "write four numbers from 0 to 255");
+        return invalid(format!("`{text}` is not an IPv4 address"), "write four numbers from 0 to 255");
     }
     if name.len() > 253 || labels.iter().any(|label| label.len() > 63 && label.is_ascii()) {
         return invalid(

@@ -4,7 +4,7 @@
 
 use super::target::check_port;
 
-/// Whether it is labels of plain letters, the last of which is no number, perhaps with a wildcard in front and a port
+/// Whether it is labels of plain letters, the last of which is not a number, perhaps with a wildcard in front and a port
 /// behind.
 pub(super) fn is_plain(text: &str, http: bool) -> bool {
     let (host, port) = text.split_once(':').map_or((text, None), |(host, port)| (host, Some(port)));

@@ -7,7 +7,7 @@ pub(super) const CODE: &str = "host-spelling";
 pub(super) const CHECK: Check = Check {
     code: CODE,
     severity: Severity::Warning,
-    title: "a host is spelled in a way that may not match",
+    title: "a host is written in a form that may not match",
     explanation: "Whether upper case, a dot at the end and letters beyond ASCII are normalized before they are \
         compared is not documented. Letters of other scripts can also look like a host that they are not.",
     bad: "- {name: web, decision: deny, actions: [connect:tcp], resources: [Example.com.]}\n",

@@ -47,7 +47,7 @@ pub(super) fn split(text: &str, http: bool) -> Result<Target<'_>, Box<Verdict>> 
     }
     if text.parse::<Ipv6Addr>().is_ok() {
         if http {
-            return wrong(format!("`{text}` is no host name"), "name the host; addresses belong into `resources`");
+            return wrong(format!("`{text}` is not a host name"), "name the host; addresses belong into `resources`");
         }
         return Ok(Target::Ipv6(text));
     }
@@ -159,21 +159,21 @@ pub(super) fn check_port(text: &str, port: &str) -> Result<(), Box<Verdict>> {
             let help = format!("list each port as an item of its own; without a port, `{host}` is every port");
             wrong(format!("`{text}` holds a range of ports, which the service does not match"), help)
         }
-        _ => wrong(format!("`{port}` is no port"), "a port is a number from 1 to 65535"),
+        _ => wrong(format!("`{port}` is not a port"), "a port is a number from 1 to 65535"),
     }
 }
 
 fn bracketed<'a>(text: &str, address: &'a str, port: &str, http: bool) -> Result<Target<'a>, Box<Verdict>> {
     if address.parse::<Ipv6Addr>().is_err() {
-        return wrong(format!("`{address}` is no IPv6 address"), "write `[2001:db8::1]:443` or `2001:db8::1/128`");
+        return wrong(format!("`{address}` is not an IPv6 address"), "write `[2001:db8::1]:443` or `2001:db8::1/128`");
     }
     if http {
-        return wrong(format!("`{text}` is no host name"), "name the host; addresses belong into `resources`");
+        return wrong(format!("`{text}` is not a host name"), "name the host; addresses belong into `resources`");
     }
     match port.strip_prefix(':') {
         Some(port) => check_port(text, port)?,
         None if port.is_empty() => {}
-        None => return wrong(format!("`{text}` is no address with a port"), "write `[2001:db8::1]:443`"),
+        None => return wrong(format!("`{text}` is not an address with a port"), "write `[2001:db8::1]:443`"),
     }
     Ok(Target::Ipv6(address))
 }
@@ -189,14 +189,15 @@ fn block(text: &str, http: bool) -> Result<Target<'_>, Box<Verdict>> {
                     format!("`{text}` is a CIDR block with a port, which the service does not match"),
                     format!("write `{address}/{prefix}`, which covers every port"),
                 ),
-                None => {
-                    wrong(format!("`{text}` is no CIDR block"), "write a block such as `10.0.0.0/8` or `2001:db8::/32`")
-                }
+                None => wrong(
+                    format!("`{text}` is not a CIDR block"),
+                    "write a block such as `10.0.0.0/8` or `2001:db8::/32`",
+                ),
             };
         }
         if let Some(block) = short_block(text) {
             return wrong(
-                format!("`{text}` is no CIDR block: an address has four numbers"),
+                format!("`{text}` is not a CIDR block: an address has four numbers"),
                 format!("write `{block}`"),
             );
         }

@@ -9,7 +9,7 @@ pub(super) const CODE: &str = "undocumented-host";
 pub(super) const CHECK: Check = Check {
     code: CODE,
     severity: Severity::Warning,
-    title: "what this host pattern matches is not documented",
+    title: "it is not documented what this host pattern matches",
     explanation: "The manuals describe exact hosts, `*.` and `**.` in front, ports, addresses and CIDR blocks. Other \
         forms may match more or less than they seem to.",
     bad: "- {name: web, decision: allow, actions: [connect:tcp], resources: [\"api?.example.com\"]}\n",

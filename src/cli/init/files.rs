@@ -48,7 +48,7 @@ pub(super) struct Choices {
     pub(super) folder: String,
     /// The branch that pull requests are merged into.
     pub(super) branch: String,
-    /// The action for workflows; `None` in a build that is no release.
+    /// The action for workflows; `None` in a build that is not a release.
     pub(super) action: Option<ActionVersion>,
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::files::{self, Choices, Expectation, NewFile};
 use super::place::Place;
 use crate::access::{Request, State, Verdict};
-use crate::check::{self, Emptiness};
+use crate::check::{self, EmptyWorkspace};
 use crate::cli::{Context, Failure, import, workspace};
 use crate::diagnostic::Overlay;
 use crate::import::Import;
@@ -30,7 +30,7 @@ pub(super) fn add(
     let overlay: Overlay =
         [("seawall.yaml".to_owned(), Some(settings)), (files::SCHEMA.to_owned(), Some(files::schema()))].into();
     let load = |overlay: Overlay| {
-        check::load_over(&root, None, Emptiness::Accepted, overlay)
+        check::load_over(&root, None, EmptyWorkspace::Accepted, overlay)
             .map_err(|findings| workspace::wrong(context, &findings))
     };
     let imported = load(overlay.clone()).and_then(|loaded| import::into_new(context, &loaded, &overlay, live_from))?;

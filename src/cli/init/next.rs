@@ -49,7 +49,7 @@ pub(super) fn summary(
     };
     if action.is_none() {
         next(
-            "Action: this build of seawall is no release. Put the repository and the commit of a release in the place of\n     \
+            "Action: this build of seawall is not a release. Put the repository and the commit of a release in the place of\n     \
               `my-org/seawall@000…` in `.github/workflows` and `.pre-commit-config.yaml`.",
         );
     }

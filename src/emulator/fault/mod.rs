@@ -2,7 +2,7 @@
 //!
 //! Invariant: which calls a fault meets depends on the calls that arrived since it was armed and on nothing else.
 
-mod lie;
+mod false_answer;
 mod spec;
 
 use std::fmt;
@@ -16,7 +16,7 @@ use super::docker::{Code, Operation};
 use super::exchange::Response;
 use super::state::State;
 
-pub use lie::Lie;
+pub use false_answer::FalseAnswer;
 pub use spec::{FaultSpecError, SYNTAX};
 
 /// A failure and the calls that it meets.
@@ -67,7 +67,7 @@ pub enum FaultKind {
     /// Somebody else edits the state just before.
     Edit(Edit),
     /// It is answered with success and what is not so.
-    Lie(Lie),
+    FalseAnswer(FalseAnswer),
 }
 
 /// The answer of a refusal.

@@ -4,7 +4,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Answer, Calls, Edit, Fault, FaultKind, Form, Lie, Wait, WaitForm};
+use super::{Answer, Calls, Edit, FalseAnswer, Fault, FaultKind, Form, Wait, WaitForm};
 use crate::emulator::docker::{Operation, Policy};
 use crate::emulator::state::State;
 use crate::emulator::vijil::AgentOperation;
@@ -128,8 +128,11 @@ fn parse_kind(kind: &str, argument: Option<&str>) -> Result<FaultKind, String> {
         "rate-limit" => Ok(FaultKind::RateLimit(wait(argument.unwrap_or("1"))?)),
         "lie" => {
             let name = required()?;
-            let lie = Lie::ALL.into_iter().find(|(known, _)| *known == name).map(|(_, lie)| FaultKind::Lie(lie));
-            lie.ok_or_else(|| format!("no lie is named `{name}`"))
+            let false_answer = FalseAnswer::ALL
+                .into_iter()
+                .find(|(known, _)| *known == name)
+                .map(|(_, false_answer)| FaultKind::FalseAnswer(false_answer));
+            false_answer.ok_or_else(|| format!("no lie is named `{name}`"))
         }
         "edit" => Ok(FaultKind::Edit(edit(required()?)?)),
         _ => Err(match crate::diagnostic::nearest(kind, KINDS) {
@@ -254,7 +257,7 @@ mod tests {
         assert!(read("delay=20").unwrap().contains("20ms"));
         // An operation of the other service.
         assert!(read("refuse=404@agent:deleteRule#1").unwrap().contains("Agent(DeleteRule)"));
-        assert!(read("lie=stale@reads#2").unwrap().contains("Lie(Stale)"));
+        assert!(read("lie=stale@reads#2").unwrap().contains("FalseAnswer(Stale)"));
     }
 
     #[test]

@@ -64,7 +64,7 @@ impl Attempt<'_> {
             })
         };
         // The status of a rule after an edit is the service's choice; that of a new object too. Before a review, what the
-        // service added to what this run wrote is no difference; before everything else, any difference is one.
+        // service added to what this run wrote is not a difference; before everything else, any difference is one.
         let exact = |_: &str, live: &Value, planned: &Value| same_value(live, planned);
         let before = is(&self.step.before, !self.is_review_of_an_edit(), if self.edited { has_value } else { exact });
         let rule = self.step.object() == Object::Rule;

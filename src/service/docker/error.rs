@@ -10,7 +10,7 @@ pub enum Error {
     /// The transport failed, or the service refused for a reason of its own.
     #[error(transparent)]
     Http(#[from] http::Error),
-    /// 404 for the organization: it does not exist, or the caller is no member, which the service does not tell apart.
+    /// 404 for the organization: it does not exist, or the caller is not a member, which the service does not tell apart.
     #[error("{host} shows no organization `{org}` to this account")]
     NoOrganization {
         /// The service's host.

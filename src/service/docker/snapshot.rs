@@ -40,7 +40,7 @@ pub struct DockerSnapshot {
     pub policies: Vec<wire::Policy>,
 }
 
-/// Why a file is no snapshot.
+/// Why a file is not a snapshot.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SnapshotError {
     /// Not JSON, or a field is missing or of another type.

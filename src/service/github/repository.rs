@@ -13,7 +13,7 @@ pub struct Repository {
 
 /// A text that names no repository.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no repository")]
+#[error("`{0}` is not a repository")]
 pub struct NoRepository(String);
 
 impl Explain for NoRepository {

@@ -74,7 +74,7 @@ pub(super) fn wait(trouble: Trouble, attempt: u32, told: Option<Duration>) -> Op
 }
 
 /// How long the service asks to wait: `Retry-After` or `X-Retry-After` in seconds, as an HTTP date or as a Unix time;
-/// without them `X-RateLimit-Reset` of a 429. A moment that has passed is no wait.
+/// without them `X-RateLimit-Reset` of a 429. A moment that has passed is not a wait.
 pub(super) fn told(status: u16, headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let moment = |name: &str| header(name).and_then(|text| after(text.trim(), now));

@@ -189,7 +189,7 @@ impl Form {
     }
 }
 
-/// The ways to write a secret, and whether each is in base64. Letter case is no difference; a JWT's parts are long parts
+/// The ways to write a secret, and whether each is in base64. Letter case is not a difference; a JWT's parts are long parts
 /// of it; and what is encoded together with a user name has the same digits from some place on.
 fn forms(secret: &str) -> Vec<(String, bool)> {
     let json = serde_json::Value::from(secret).to_string();

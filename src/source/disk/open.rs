@@ -134,7 +134,7 @@ pub fn check_named_folder(path: &Path) -> Result<(), FileError> {
 /// The whole of a file of the person who runs the program, wherever links lead.
 ///
 /// # Errors
-/// When it is no regular file, is larger than `limit` bytes, is not UTF-8, or the system does not give it.
+/// When it is not a regular file, is larger than `limit` bytes, is not UTF-8, or the system does not give it.
 pub fn read_own(path: &Path, limit: u64) -> Result<String, FileError> {
     text(read_regular(&std::fs::canonicalize(path)?, limit)?)
 }

@@ -116,7 +116,7 @@ proptest! {
     /// Every character of a text stands where the file has it, or what makes it: a line end, an escape.
     #[test]
     fn every_character_stands_where_it_was_written(source in sources()) {
-        // What is no text has no spelling, and text of blanks alone has nothing to point at.
+        // What is not text has no spelling, and text of blanks alone has nothing to point at.
         let found = spelled(&source).filter(|(text, _)| !text.trim().is_empty());
         let Some((text, spelling)) = found else { return Ok(()) };
         let Some(spelling) = spelling else { return Err(TestCaseError::fail(format!("no spelling of {text:?}"))) };

@@ -313,7 +313,7 @@ async fn a_saved_plan_that_was_changed_is_refused() {
         assert!(output.starts_with("exit 4\n-- stderr\nerror: `plan.json`: the plan "), "{from}: {output}");
         assert_eq!(workspace.emulator.writes().len(), 0);
     }
-    // A key that this version does not know is no change: keys may be added.
+    // A key that this version does not know is not a change: keys may be added.
     workspace.write("plan.json", &saved.replacen('{', "{\n  \"later\": {},", 1));
     assert!(workspace.run(&["apply", "--plan", "plan.json", "--yes"]).await.starts_with("exit 0\n"));
 }

@@ -17,7 +17,7 @@ use std::io::Write as _;
 use std::sync::{Arc, Mutex};
 
 use seawall::emulator::docker::Policy;
-use seawall::emulator::{Answer, Edit, Fault, FaultKind, Form, Lie, State, Wait, WaitForm};
+use seawall::emulator::{Answer, Edit, FalseAnswer, Fault, FaultKind, Form, State, Wait, WaitForm};
 use seawall::execute::{Ended, Outcome};
 use seawall::exit::Exit;
 use seawall::model::{Decision, Desired};
@@ -55,12 +55,12 @@ pub(super) fn faults() -> Vec<(&'static str, FaultKind)> {
         ("503 as text", refuse(503, "", Form::Text)),
         ("503 of the Hub", refuse(503, "", Form::Hub)),
         ("504 without a body", refuse(504, "", Form::Empty)),
-        ("an empty page", FaultKind::Lie(Lie::Empty)),
-        ("a list without its first entry", FaultKind::Lie(Lie::Missing)),
-        ("a policy without its rules", FaultKind::Lie(Lie::Bare)),
-        ("a stale answer", FaultKind::Lie(Lie::Stale)),
-        ("half of the JSON", FaultKind::Lie(Lie::Short)),
-        ("an error under 200", FaultKind::Lie(Lie::Envelope)),
+        ("an empty page", FaultKind::FalseAnswer(FalseAnswer::Empty)),
+        ("a list without its first entry", FaultKind::FalseAnswer(FalseAnswer::Missing)),
+        ("a policy without its rules", FaultKind::FalseAnswer(FalseAnswer::Bare)),
+        ("a stale answer", FaultKind::FalseAnswer(FalseAnswer::Stale)),
+        ("half of the JSON", FaultKind::FalseAnswer(FalseAnswer::Short)),
+        ("an error under 200", FaultKind::FalseAnswer(FalseAnswer::Envelope)),
         ("500 after the effect", after(500, Form::Governance)),
         ("502 after the effect", after(502, Form::Html)),
         ("504 after the effect", after(504, Form::Empty)),
@@ -334,7 +334,9 @@ async fn no_fault_at_any_call_opens_doubles_or_loses_anything() {
         for call in 1..=course.calls {
             // One change is enough to hear the same thing in other words, and to fail before there is a plan.
             let worth = |name: &str, kind: &FaultKind| {
-                at == 0 || !REWORDED.contains(&name) && (call > course.planning || matches!(kind, FaultKind::Lie(_)))
+                at == 0
+                    || !REWORDED.contains(&name)
+                        && (call > course.planning || matches!(kind, FaultKind::FalseAnswer(_)))
             };
             for (name, kind) in faults().into_iter().filter(|(name, kind)| worth(name, kind)) {
                 let course = Arc::clone(&course);

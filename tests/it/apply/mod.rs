@@ -16,7 +16,7 @@ mod time_outs;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use seawall::check::{self, Emptiness};
+use seawall::check::{self, EmptyWorkspace};
 use seawall::emulator::{Builder, Calls, Edit, Emulator, Fault, FaultKind, Running, Seed, State};
 use seawall::execute::{Approved, Outcome, execute};
 use seawall::exit::Exit;
@@ -156,7 +156,7 @@ fn desired(documents: &str) -> Desired {
 fn load(folder: &Path) -> Desired {
     let settings = format!("apiVersion: seawall/v1\nkind: Workspace\ndocker: {{org: {ORG}}}\n");
     std::fs::write(folder.join("seawall.yaml"), settings).unwrap();
-    match check::load(folder, None, Emptiness::Refused) {
+    match check::load(folder, None, EmptyWorkspace::Refused) {
         Ok(loaded) => loaded.desired,
         Err(findings) => panic!("{}", seawall::render::diagnostic::human(&findings, folder)),
     }

@@ -44,7 +44,7 @@ fn only_an_approved_plan_gives_the_right_to_write() {
     assert_eq!(holding(&["Approved::new("]), ["cli/apply.rs"]);
     let carriers: BTreeSet<String> = holding(&["execute(", "execute::execute"]).into_iter().collect();
     assert!(carriers.is_subset(&["cli/apply.rs".to_owned(), "execute/mod.rs".to_owned()].into()), "{carriers:?}");
-    // Who can build a request that is no GET: writes, and the exchange of credentials for a token.
+    // Who can build a request that is not a GET: writes, and the exchange of credentials for a token.
     let verbs =
         ["Method::POST", "Method::PATCH", "Method::DELETE", "Method::PUT", ".post(", ".patch(", ".delete(", ".put("];
     let senders: Vec<String> = holding(&verbs).into_iter().filter(|path| !path.starts_with("emulator/")).collect();
@@ -59,7 +59,7 @@ fn only_an_approved_plan_gives_the_right_to_write() {
 }
 
 /// What each command that has to do with a service is called with; those without arguments of their own need no service.
-const COMMANDS: [(&str, &[&str]); 20] = [
+const COMMANDS: [(&str, &[&str]); 21] = [
     ("apply", &[]),
     ("can", &["read", "/data"]),
     ("can", &["connect:tcp", "cve.mitre.org", "--live"]),
@@ -68,6 +68,7 @@ const COMMANDS: [(&str, &[&str]); 20] = [
     ("drift", &[]),
     ("fmt", &[]),
     ("import", &[]),
+    ("init", &["new", "--org", "my-org"]),
     ("man", &[]),
     ("schema", &[]),
     ("snapshot", &[]),

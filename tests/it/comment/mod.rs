@@ -223,7 +223,7 @@ async fn what_is_missing_or_refused_is_told() {
         (&plan, &[("GITHUB_TOKEN", "a b")], 2, "`GITHUB_TOKEN` holds no token"),
         (&plan, &[("GITHUB_TOKEN", "wrong")], 5, "the token is not valid"),
         (&plan, &[("GITHUB_REPOSITORY", "")], 2, "no repository is named"),
-        (&plan, &[("GITHUB_REPOSITORY", "../x")], 2, "`../x` is no repository"),
+        (&plan, &[("GITHUB_REPOSITORY", "../x")], 2, "`../x` is not a repository"),
         (&plan, &[("GITHUB_REPOSITORY", "my-org/other")], 5, "check the repository and the pull request"),
         (&plan, &[("GITHUB_REF", "refs/heads/main")], 2, "no pull request is named"),
         (&plan, &[("GITHUB_API_URL", "http://github.example/api/v3")], 2, "`GITHUB_API_URL`: plain http"),

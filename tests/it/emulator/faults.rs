@@ -222,7 +222,7 @@ async fn every_call_takes_the_latency_and_calls_overlap() {
     }
     join(set).await;
     assert!(start.elapsed() >= Duration::from_millis(50));
-    // That they overlap is counted, not timed: a busy machine is no failure.
+    // That they overlap is counted, not timed: a busy machine is not a failure.
     assert_eq!((fixture.emulator.most_in_flight(), fixture.emulator.calls().len()), (8, 8));
 }
 

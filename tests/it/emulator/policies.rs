@@ -64,7 +64,7 @@ async fn an_update_changes_what_it_names_only() {
             json!({}),
             "forbid (principal, action, resource);",
         ),
-        // Its own name is no conflict.
+        // Its own name is not a conflict.
         (json!({"name": "two"}), "two", json!({}), "forbid (principal, action, resource);"),
     ] {
         let new = fixture.patch(&path, body.clone()).await.expect(200).body["new"].clone();
@@ -82,7 +82,7 @@ async fn a_policy_is_refused() {
     let id = fixture.policy("allowlist").await;
     let mcp = fixture.post(POLICIES, json!({"name": "mcp", "cedar_v1": cedar(CEDAR)})).await.expect(201).id();
     for body in [
-        // No name, an empty one, one that is no text.
+        // No name, an empty one, one that is not text.
         json!({}),
         json!({"name": ""}),
         json!({"name": null}),
@@ -138,7 +138,7 @@ async fn policies_come_in_pages_in_an_order_of_their_own() {
     let ids = |page: &Value| -> Vec<String> {
         page["data"].as_array().unwrap().iter().map(|policy| policy["id"].as_str().unwrap().to_owned()).collect()
     };
-    assert_ne!(ids(&all), made, "the order of creation is no order of the service");
+    assert_ne!(ids(&all), made, "the order of creation is not an order of the service");
 
     let (mut seen, mut sizes, mut query) = (Vec::new(), Vec::new(), "page_size=3".to_owned());
     loop {

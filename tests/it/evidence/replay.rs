@@ -1,7 +1,7 @@
 //! What a change would have meant.
 
 use proptest::prelude::*;
-use seawall::evidence::replay::{Input, Places, Replay, Side, replay};
+use seawall::evidence::replay::{Input, Replay, RuleOrigins, Side, replay};
 use seawall::evidence::{Input as Source, Memberships, read};
 use seawall::model::TeamDirectory;
 use serde_json::{Value, json};
@@ -199,7 +199,7 @@ fn replayed(old: &Organization, new: &Organization) -> Replay {
     for (user, teams) in new.members() {
         memberships.set(user, teams.iter().map(|team| (*team).to_owned()));
     }
-    let places = Places::default();
+    let places = RuleOrigins::default();
     replay(Input {
         requests: &reading.requests,
         before: Side { policies: &old.policies(), places: &places },

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use seawall::emulator::{Answer, Calls, Edit, Emulator, Fault, FaultKind, Lie, Operation, Running, Seed};
+use seawall::emulator::{Answer, Calls, Edit, Emulator, FalseAnswer, Fault, FaultKind, Operation, Running, Seed};
 use seawall::exit::Explain as _;
 use seawall::model::Live;
 use seawall::service::docker::{Error, Snapshot};
@@ -90,13 +90,13 @@ async fn a_policy_that_is_listed_but_never_found_is_an_error() {
 
 #[tokio::test]
 async fn no_single_page_is_believed_that_a_policy_is_not_there() {
-    for lie in [Lie::Empty, Lie::Missing, Lie::Stale] {
+    for lie in [FalseAnswer::Empty, FalseAnswer::Missing, FalseAnswer::Stale] {
         for list in 1..=2 {
             let emulator = organization(3).await;
             emulator
                 .edit(|state| state.org_mut("my-org").policy_mut("policy 001").unwrap().name = "new".into())
                 .unwrap();
-            let fault = Fault::new(FaultKind::Lie(lie)).on(Calls::Operation(Operation::ListPolicies)).nth(list);
+            let fault = Fault::new(FaultKind::FalseAnswer(lie)).on(Calls::Operation(Operation::ListPolicies)).nth(list);
             emulator.arm(fault);
             let live = Client::of(&emulator).reader.live().await.unwrap();
             assert_eq!(names(&live), ["new", "policy 000", "policy 002"], "{lie:?} at list {list}");
@@ -105,7 +105,9 @@ async fn no_single_page_is_believed_that_a_policy_is_not_there() {
     // A list that is another one each time says nothing.
     let emulator = organization(3).await;
     for list in [1, 3, 5, 7, 9] {
-        let fault = Fault::new(FaultKind::Lie(Lie::Missing)).on(Calls::Operation(Operation::ListPolicies)).nth(list);
+        let fault = Fault::new(FaultKind::FalseAnswer(FalseAnswer::Missing))
+            .on(Calls::Operation(Operation::ListPolicies))
+            .nth(list);
         emulator.arm(fault);
     }
     let error = Client::of(&emulator).reader.live().await.unwrap_err();
@@ -166,7 +168,7 @@ async fn pages_may_be_odd() {
         (&[r#"{"data":[],"next_page_token":""}"#], Ok(0)),         // or empty
         (&[r#"{"data":[],"next_page_token":"a"}"#, empty], Ok(0)), // an empty page is not the last
         (&[r#"{"data":[],"next_page_token":"a"}"#, r#"{"data":[],"next_page_token":"a"}"#], Err("repeats the pages")),
-        (&["{}"], Err("missing field `data`")), // an answer without a list is no empty list
+        (&["{}"], Err("missing field `data`")), // an answer without a list is not an empty list
         (&["[]"], Err("cannot read")),
         (&[r#"{"data":[{"id":"p","org":"other"}]}"#], Err("policies of `other`")),
     ];

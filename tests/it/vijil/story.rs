@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
-use seawall::check::{self, Emptiness};
+use seawall::check::{self, EmptyWorkspace};
 use seawall::document::EditActive;
 use seawall::emulator::vijil::{ActiveEdit, AfterEdit, DeleteWithRules};
 use seawall::emulator::{
@@ -198,7 +198,7 @@ pub(super) fn desired(documents: &str) -> Vec<DesiredAgentPolicy> {
     let document = format!("apiVersion: seawall/v1\nkind: AgentPolicy\n{documents}");
     std::fs::write(folder.path().join("policies.yaml"), document).unwrap();
     std::fs::write(folder.path().join("seawall.yaml"), "apiVersion: seawall/v1\nkind: Workspace\nvijil: {}\n").unwrap();
-    match check::load(folder.path(), None, Emptiness::Refused) {
+    match check::load(folder.path(), None, EmptyWorkspace::Refused) {
         Ok(loaded) => loaded.desired.agents,
         Err(findings) => panic!("{}", seawall::render::diagnostic::human(&findings, folder.path())),
     }

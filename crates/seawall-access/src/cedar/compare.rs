@@ -5,14 +5,14 @@
 //! * something stopped it that no longer does: a forbid that goes, or an approval that goes while a permit is there; or
 //! * something lets it through that did not: a permit or an approval that comes.
 //!
-//! A statement that comes or goes is no reason if another statement covers all that it matches and has the same effect
+//! A statement that comes or goes is not a reason if another statement covers all that it matches and has the same effect
 //! anyway. Where no reason is left, no call gets further: that is a proof. Where a reason is left, a request that gets
 //! further is looked for and, once found, is the proof; the engine decides it in both states. Getting less far is the same
 //! with the states exchanged.
 //!
 //! The audiences are the organization, each team, and each pair of teams. Pairs are enough: of the statements that take
 //! part above, one lets the call through in the one state, and one stops it, or governs at all, in the other. For a larger
-//! audience, what the smaller ones within it are told already is no reason again ([`reasons::only_here`]).
+//! audience, what the smaller ones within it are told already is not a reason again ([`reasons::only_here`]).
 //!
 //! Invariant: an audience without an entry has no change, and an entry that is certain has a witness.
 
@@ -82,7 +82,7 @@ enum Kind {
 
 /// A statement of a state, once for each policy that has it.
 #[derive(Debug)]
-struct Said {
+struct Occurrence {
     key: Key,
     scope: Scope,
     policy: String,
@@ -95,12 +95,12 @@ struct Said {
 
 /// One state.
 struct State {
-    said: Vec<Said>,
+    said: Vec<Occurrence>,
     policies: McpPolicies,
 }
 
 /// What is in force for an audience, once for each meaning.
-type InForce<'a> = BTreeMap<&'a Key, &'a Said>;
+type InForce<'a> = BTreeMap<&'a Key, &'a Occurrence>;
 
 /// Equal for statements that mean the same.
 type Key = (Kind, String);
@@ -161,7 +161,7 @@ impl State {
         for policy in policies {
             let Body::Cedar(cedar) = &policy.body else { continue };
             let text: Arc<str> = cedar.text.as_str().into();
-            let new = |key, number, statement| Said {
+            let new = |key, number, statement| Occurrence {
                 text: Arc::clone(&text),
                 possible: OnceCell::new(),
                 key,
@@ -197,7 +197,7 @@ impl State {
     }
 
     fn in_force(&self, teams: &[String]) -> InForce<'_> {
-        let governs = |said: &&Said| match &said.scope {
+        let governs = |said: &&Occurrence| match &said.scope {
             Scope::Organization => true,
             Scope::Teams(governed) => teams.iter().any(|team| governed.contains(team)),
         };
@@ -352,7 +352,7 @@ fn said_with_witnesses(
 }
 
 /// The actions of a statement in words.
-fn in_scope(said: &Said) -> String {
+fn in_scope(said: &Occurrence) -> String {
     let tree = said.statement.as_ref().and_then(|statement| statement.tree.as_ref());
     let actions = tree.map(|tree| validate::actions_in_scope(&tree.action)).unwrap_or_default();
     if actions.is_empty() || actions.len() == McpAction::ALL.len() {
@@ -368,7 +368,7 @@ fn has(changed: &Changed, request: &McpRequest) -> bool {
     changed.actions.contains(&request.action) && changed.calls.names(server, &request.target)
 }
 
-impl Said {
+impl Occurrence {
     /// The actions for which it can match a call.
     fn possible(&self) -> &BTreeSet<McpAction> {
         self.possible.get_or_init(|| match &self.statement {
@@ -391,7 +391,7 @@ fn ungoverned(
 ) -> Vec<McpChange> {
     let found = statements("permit (principal, action, resource);").expect("it is Cedar");
     let Some(everything) = found.first() else { return Vec::new() };
-    let permits = |said: &Said| said.statement.as_ref().is_some_and(|one| cover::covers(one, everything));
+    let permits = |said: &Occurrence| said.statement.as_ref().is_some_and(|one| cover::covers(one, everything));
     if from.keys().all(|(kind, _)| *kind == Kind::Permit) && from.values().any(|said| permits(said)) {
         return Vec::new();
     }

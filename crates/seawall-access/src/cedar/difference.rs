@@ -1,6 +1,6 @@
 //! What changes between two Cedar texts, statement by statement.
 //!
-//! Invariant: layout, comments and the order of statements are no difference, for they change nothing that is decided.
+//! Invariant: layout, comments and the order of statements are not difference, for they change nothing that is decided.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -11,7 +11,7 @@ use cedar_policy::pst::{EntityOrSlot, ResourceConstraint, Template};
 use super::finding::{Finding, code};
 use super::limit::with_deep_stack;
 use super::validate::{self, Kind};
-use super::{McpAction, Mistake, Statement, advice, cover, explain, sorts, statements, traps};
+use super::{McpAction, Mistake, Statement, advice, cover, explain, statements, traps, value_kinds};
 
 /// The findings about a text that is written for the schema of this version.
 #[must_use]
@@ -69,7 +69,7 @@ fn of_statement(text: &str, statement: &Statement) -> Vec<Finding> {
     findings.extend(traps::server_types(text, statement, tree));
     findings.extend(explain::unguarded(&checked));
     let complaints = checked.complaints.iter().filter(|complaint| !on_principal || complaint.kind != Kind::EntityType);
-    let operators = sorts::examine(text, statement, tree);
+    let operators = value_kinds::examine(text, statement, tree);
     // Of an operand that errs its operator has more to say than the validator.
     let told = |finding: &Finding| {
         let of = |operator: &Finding| operator.start <= finding.start && finding.end <= operator.end;

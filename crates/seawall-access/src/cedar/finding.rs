@@ -58,7 +58,7 @@ pub mod code {
     /// `@requireApproval` on what registers a server.
     pub const APPROVAL_ON_REGISTER: &str = "mcp-approval-on-register";
     /// A permit that a forbid covers.
-    pub const COVERED_PERMIT: &str = "mcp-covered-permit";
+    pub const COVERED_PERMIT: &str = "mcp-shadowed-permit";
     /// A permit without an action.
     pub const EVERY_ACTION: &str = "mcp-every-action";
     /// A statement that matches nothing.

@@ -63,7 +63,7 @@ fn negated(expr: &Expr) -> Expr {
 }
 
 /// What a condition denies, where it is a denial: `a` of `!a`, `a && b` of `!a || !b`.
-#[expect(clippy::wildcard_enum_match_arm, reason = "all else is no denial")]
+#[expect(clippy::wildcard_enum_match_arm, reason = "all else is not a denial")]
 fn denied(expr: &Expr) -> Option<Expr> {
     match expr {
         Expr::UnaryOp { op: UnaryOp::Not, expr } => Some(positive(expr)),

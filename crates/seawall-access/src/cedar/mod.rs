@@ -25,13 +25,13 @@ mod limit;
 mod memory;
 mod request;
 mod schema;
-mod sorts;
 mod statement;
 #[cfg(test)]
 mod tests;
 mod token;
 mod traps;
 mod validate;
+mod value_kinds;
 
 pub use compare::{McpCause, McpChange, compare};
 pub use cover::{Covering, covers};

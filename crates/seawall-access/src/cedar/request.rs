@@ -27,7 +27,7 @@ pub struct McpRequest {
     pub request_time: Option<String>,
 }
 
-/// Why a text is no request.
+/// Why a text is not a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NoRequest {
     /// A lower-case phrase.
@@ -87,7 +87,7 @@ impl McpRequest {
             }
             ("args", _) if action.has_arguments() => {
                 let help = "write an object such as `{\"args\": {\"amount\": 5}}`, or leave `args` out";
-                return Err(NoRequest::new("arguments that are no object do not reach policies", help));
+                return Err(NoRequest::new("arguments that are not object do not reach policies", help));
             }
             ("request_time", Value::String(time)) if action.has_request_time() && is_datetime(&time) => {
                 self.request_time = Some(time);
@@ -165,7 +165,7 @@ fn parse_target(action: McpAction, target: &str) -> Result<(Option<String>, Stri
         McpAction::ReadResource => "readResource SERVER/URI",
         McpAction::GetPrompt => "getPrompt SERVER/PROMPT",
     };
-    let incomplete = || NoRequest::new(format!("`{target}` is no target of `{action}`"), format!("write `{shape}`"));
+    let incomplete = || NoRequest::new(format!("`{target}` is not a target of `{action}`"), format!("write `{shape}`"));
     if target.is_empty() {
         return Err(incomplete());
     }
@@ -188,8 +188,8 @@ fn parse_object(text: &str) -> Result<Map<String, Value>, NoRequest> {
     let help = "write a JSON object, such as `{\"readOnly\": true}`";
     match serde_json::from_str(text) {
         Ok(Value::Object(object)) => Ok(object),
-        Ok(_) => Err(NoRequest::new("the attributes are no JSON object", help)),
-        Err(error) => Err(NoRequest::new(format!("the attributes are no JSON: {error}"), help)),
+        Ok(_) => Err(NoRequest::new("the attributes are not JSON object", help)),
+        Err(error) => Err(NoRequest::new(format!("the attributes are not JSON: {error}"), help)),
     }
 }
 

@@ -248,7 +248,7 @@ fn a_permit_that_a_forbid_covers() {
     ] {
         let found = found(&format!("{permit}\n{forbid}"));
         assert_eq!(
-            found.iter().any(|finding| finding.starts_with("mcp-covered-permit: permit")),
+            found.iter().any(|finding| finding.starts_with("mcp-shadowed-permit: permit")),
             covered,
             "{forbid}\n{found:#?}"
         );

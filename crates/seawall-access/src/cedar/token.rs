@@ -110,11 +110,11 @@ mod tests {
             (r#"a::B=="x\"y"&&c"#, vec!["a", "::", "B", "==", r#""x\"y""#, "&&", "c"]),
             // a comment hides words, also with a carriage return at its end
             ("a // \"b\nc//d\re", vec!["a", "c", "e"]),
-            // a slash pair inside a string is no comment
+            // a slash pair inside a string is not a comment
             (r#""http://x" y"#, vec![r#""http://x""#, "y"]),
             // a string that does not end
             ("a \"b c", vec!["a", "\"b c"]),
-            // other scripts are no words of Cedar
+            // other scripts are not words of Cedar
             ("é a", vec!["a"]),
         ] {
             assert_eq!(words(text), expected, "{text}");

@@ -11,7 +11,7 @@ use crate::model::{Policy, Scope};
 use crate::trie::Hit;
 use crate::universe::Universe;
 
-use super::reach::{Change, Reach, Statements};
+use super::reach::{Change, Reach, StateClauses};
 
 /// The teams that scopes name, those that are in the same scopes under one number; and the teams by number.
 pub(super) fn classes<'a>(policies: impl Iterator<Item = &'a Policy>) -> (BTreeMap<&'a str, usize>, Vec<Vec<String>>) {
@@ -39,10 +39,10 @@ pub(super) fn classes<'a>(policies: impl Iterator<Item = &'a Policy>) -> (BTreeM
 }
 
 /// Groups of clauses that can have a say in the same request, directly or over others.
-struct Companies(Vec<usize>);
+struct InteractingGroups(Vec<usize>);
 
-impl Companies {
-    fn new(universe: &Universe, statements: &Statements) -> Self {
+impl InteractingGroups {
+    fn new(universe: &Universe, statements: &StateClauses) -> Self {
         let mut companies = Self((0..statements.changes.len()).collect());
         let group = |hit: &Hit| universe.clause(hit).group;
         // A name may have any address.
@@ -78,10 +78,10 @@ impl Companies {
     }
 }
 
-impl Statements {
+impl StateClauses {
     /// Gives one number to teams that no rules tell apart that can have a say in the same request.
     pub(super) fn join_alike(&mut self, universe: &Universe) {
-        let mut companies = Companies::new(universe, self);
+        let mut companies = InteractingGroups::new(universe, self);
         let mut groups: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
         for group in 0..self.changes.len() {
             groups.entry(companies.root(group)).or_default().push(group);
@@ -139,7 +139,7 @@ impl Statements {
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::super::reach::Statements;
+    use super::super::reach::StateClauses;
     use super::super::tests::policies;
     use crate::classes::Spelling;
     use crate::compare::{Comparison, compare};
@@ -149,7 +149,7 @@ mod tests {
 
     /// The numbers of teams in two states, by what they stand for.
     fn classes(old: &str, new: &str) -> BTreeSet<String> {
-        let mut statements = Statements::of(&policies(old), &policies(new));
+        let mut statements = StateClauses::of(&policies(old), &policies(new));
         let clauses = std::mem::take(&mut statements.clauses);
         let (universe, _) = Universe::of(clauses, Spelling::Any, &Wanted::new(Why::Shared));
         statements.join_alike(&universe);

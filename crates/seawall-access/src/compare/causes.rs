@@ -11,14 +11,14 @@ use crate::trie::Hit;
 use crate::universe::Universe;
 
 use super::Cause;
-use super::cells::Cell;
+use super::change_classes::ChangeClass;
 use super::outcome::Outcome;
-use super::reach::Statements;
+use super::reach::StateClauses;
 
 /// The rules behind `hits` that come into force or no longer are for `action`, where that leads to the outcome.
 pub(super) fn causes(
-    statements: &Statements,
-    (cell, action): (&Cell, Actions),
+    statements: &StateClauses,
+    (cell, action): (&ChangeClass, Actions),
     hits: impl Iterator<Item = Vec<Hit>>,
     universe: &Universe,
     (old, new): (&[Policy], &[Policy]),

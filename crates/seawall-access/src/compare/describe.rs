@@ -12,14 +12,14 @@ use crate::universe::Universe;
 
 use super::access::Access;
 use super::causes::causes;
-use super::cells::{Cell, Cells, Members};
+use super::change_classes::{ChangeClass, ChangeClasses, Members};
 use super::cover::Description;
 use super::outcome::Outcome;
-use super::reach::Statements;
+use super::reach::StateClauses;
 use super::words::{RESPELLED, Words};
 use super::{Audience, Cause, Entry};
 
-/// Fewer cells than this are not worth a thread.
+/// Fewer change_classes than this are not worth a thread.
 const CELLS_A_THREAD: usize = 8;
 
 /// So many entries are made with an entry for each team. Where there would be more, teams of which the same holds share one.
@@ -28,27 +28,27 @@ pub(super) const MOST_ENTRIES: usize = 20_000;
 /// The entries for what changes: the organization's first, then those of teams and pairs; of each the smallest first.
 pub(super) fn entries(
     universe: &Universe,
-    statements: &Statements,
-    cells: Cells,
+    statements: &StateClauses,
+    change_classes: ChangeClasses,
     states: (&[Policy], &[Policy]),
     teams: &TeamDirectory,
 ) -> Vec<(Outcome, Entry)> {
-    let words = Words::of(universe, &cells);
-    let reported = cells.cells.iter().filter(|(_, members)| !members.report.is_empty()).collect();
+    let words = Words::of(universe, &change_classes);
+    let reported = change_classes.change_classes.iter().filter(|(_, members)| !members.report.is_empty()).collect();
     let said = parallel::map(reported, CELLS_A_THREAD, |(cell, members)| {
-        (cell, of_cell(&words, (universe, statements), (cell, members), states))
+        (cell, of_class(&words, (universe, statements), (cell, members), states))
     });
-    let members = |cell: &Cell| -> Vec<&[String]> {
+    let members = |cell: &ChangeClass| -> Vec<&[String]> {
         cell.teams.iter().filter_map(|team| statements.teams.get(*team)).map(Vec::as_slice).collect()
     };
-    let count = |(cell, said): &(&Cell, Vec<Said>)| {
+    let count = |(cell, said): &(&ChangeClass, Vec<ClassDescription>)| {
         let audiences = members(cell).iter().fold(1, |all: usize, own| all.saturating_mul(own.len()));
         audiences.saturating_mul(said.len())
     };
     let each = said.iter().map(count).fold(0, usize::saturating_add) <= MOST_ENTRIES;
-    let mut by_audience: BTreeMap<(usize, Audience), Vec<Said>> = BTreeMap::new();
+    let mut by_audience: BTreeMap<(usize, Audience), Vec<ClassDescription>> = BTreeMap::new();
     for (cell, said) in said {
-        let mut add = |audience, said: Vec<Said>| {
+        let mut add = |audience, said: Vec<ClassDescription>| {
             by_audience.entry((cell.teams.len(), audience)).or_default().extend(said);
         };
         match members(cell).as_slice() {
@@ -70,7 +70,7 @@ pub(super) fn entries(
 
 /// What is said of members of one cell.
 #[derive(Clone)]
-struct Said {
+struct ClassDescription {
     size: usize,
     object: Access,
     word: &'static str,
@@ -81,7 +81,7 @@ struct Said {
     because: Vec<Arc<Cause>>,
 }
 
-impl Said {
+impl ClassDescription {
     /// The order of entries for one audience, and what those that differ in their methods share.
     fn key(&self) -> (usize, &Access, &'static str, Outcome) {
         (self.size, &self.object, self.word, self.outcome)
@@ -106,7 +106,7 @@ impl Said {
 }
 
 /// One entry for all that is said of the same in several methods.
-fn joined(audience: &Arc<Audience>, mut said: Vec<Said>) -> Vec<(Outcome, Entry)> {
+fn joined(audience: &Arc<Audience>, mut said: Vec<ClassDescription>) -> Vec<(Outcome, Entry)> {
     // The example is a request of the first method, in the service's order.
     said.sort_by(|one, other| one.key().cmp(&other.key()).then(one.methods.first().cmp(&other.methods.first())));
     let mut entries: Vec<(Outcome, Entry)> = Vec::with_capacity(said.len());
@@ -126,16 +126,16 @@ fn joined(audience: &Arc<Audience>, mut said: Vec<Said>) -> Vec<(Outcome, Entry)
 }
 
 /// What is said of one cell, but for its audience.
-fn of_cell(
+fn of_class(
     words: &Words<'_>,
-    (universe, statements): (&Universe, &Statements),
-    (cell, members): (&Cell, &Members),
+    (universe, statements): (&Universe, &StateClauses),
+    (cell, members): (&ChangeClass, &Members),
     states: (&[Policy], &[Policy]),
-) -> Vec<Said> {
+) -> Vec<ClassDescription> {
     let at = words.at(cell.at);
     let word = cell.atom.word();
     let methods =
-        if let Atom::Http(method) = cell.atom { words.cells.methods_like(method) } else { Actions::default() };
+        if let Atom::Http(method) = cell.atom { words.change_classes.methods_like(method) } else { Actions::default() };
     let numbering = &words.numbering;
     let causes = |members: &[usize], action: Actions| {
         let hits = members.iter().map(|member| numbering.hits(cell, *member));
@@ -147,7 +147,7 @@ fn of_cell(
         let because = if text == RESPELLED { causes(&covered, needed.and(methods)) } else { causes(&[sample], needed) };
         let witness = numbering.witness(cell, sample).to_string();
         let object = Access::new(text, Arc::clone(&at));
-        Some(Said { size, object, word, outcome: cell.outcome, methods, witness, because })
+        Some(ClassDescription { size, object, word, outcome: cell.outcome, methods, witness, because })
     };
     words.describe(cell, members).into_iter().filter_map(of).collect()
 }

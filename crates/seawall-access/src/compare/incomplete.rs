@@ -10,18 +10,18 @@ use std::sync::Arc;
 use super::access::Access;
 use super::describe::{MOST_ENTRIES, audience, methods_text};
 use super::outcome::Outcome;
-use super::reach::{Source, Statements};
+use super::reach::{Source, StateClauses};
 use super::{Audience, Cause, Entry, Incomplete};
 use crate::clause::{Actions, Target};
 use crate::model::{Policy, Scope, TeamDirectory};
 use crate::text;
-use crate::universe::{Cut, Universe};
+use crate::universe::{SurveyLimit, Universe};
 
 /// What is not told, and the entries that stand in for it: those of the organization first.
 pub(super) fn entries(
-    cuts: &BTreeSet<Cut>,
+    cuts: &BTreeSet<SurveyLimit>,
     universe: &Universe,
-    statements: &Statements,
+    statements: &StateClauses,
     (old, new): (&[Policy], &[Policy]),
     teams: &TeamDirectory,
 ) -> (Incomplete, Vec<(Outcome, Entry)>) {

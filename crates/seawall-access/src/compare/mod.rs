@@ -19,7 +19,7 @@
 mod access;
 mod alike;
 mod causes;
-mod cells;
+mod change_classes;
 mod cover;
 mod describe;
 mod incomplete;
@@ -35,12 +35,12 @@ use std::sync::Arc;
 use crate::model::{Decision, Domain, Policy, Rule, TeamDirectory};
 
 pub use self::access::Access;
-use self::cells::cells;
+use self::change_classes::change_classes;
 use self::outcome::Outcome;
-use self::reach::Statements;
+use self::reach::StateClauses;
 use super::classes::Spelling;
 use super::essential::{Wanted, Why};
-use super::universe::{Cut, Universe};
+use super::universe::{SurveyLimit, Universe};
 
 /// What a change means for access.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,7 +66,7 @@ pub struct Changes {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Incomplete {
     /// What there was too much of; not empty.
-    pub why: BTreeSet<Cut>,
+    pub why: BTreeSet<SurveyLimit>,
     /// The rules that come or go and are about that.
     pub rules: Vec<Arc<Cause>>,
     /// Whom they govern.
@@ -149,7 +149,7 @@ pub fn compare(old: &[Policy], new: &[Policy], teams: &TeamDirectory) -> Compari
 fn compare_within(old: &[Policy], new: &[Policy], teams: &TeamDirectory, nodes: Option<usize>) -> Comparison {
     let mut changes = Changes::default();
     let mut incomplete = None;
-    let mut statements = Statements::of(old, new);
+    let mut statements = StateClauses::of(old, new);
     if !statements.are_equal() {
         let clauses = std::mem::take(&mut statements.clauses);
         let part = |group: usize| statements.change(group).part();
@@ -162,8 +162,8 @@ fn compare_within(old: &[Policy], new: &[Policy], teams: &TeamDirectory, nodes: 
             incomplete = Some(what);
         }
         statements.join_alike(&universe);
-        let cells = cells(&universe, &statements);
-        changes.add(describe::entries(&universe, &statements, cells, (old, new), teams));
+        let change_classes = change_classes(&universe, &statements);
+        changes.add(describe::entries(&universe, &statements, change_classes, (old, new), teams));
         changes.leave_out_what_follows();
     }
     changes.add(mcp::entries(old, new, teams));

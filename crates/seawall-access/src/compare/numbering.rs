@@ -1,4 +1,4 @@
-//! The members of cells by their positions: what each is, a request that shows it, and what matches it.
+//! The members of change_classes by their positions: what each is, a request that shows it, and what matches it.
 //!
 //! Invariant: an example is one of its cell, at an address at which the change happens.
 
@@ -15,12 +15,12 @@ use crate::universe::{Host, HostClass, RequestClass, Universe};
 use crate::unknowns::Unknown;
 use crate::witness::Witness;
 
-use super::cells::{At, Cell, Cells, Kind, request_offsets};
+use super::change_classes::{At, ChangeClass, ChangeClasses, Kind, request_offsets};
 
 /// The universe with its requests numbered.
 pub(super) struct Numbering<'a> {
     universe: &'a Universe,
-    cells: &'a Cells,
+    change_classes: &'a ChangeClasses,
     /// Where the requests of each host start.
     pub(super) offsets: Vec<usize>,
     /// What matches each class of folders.
@@ -30,7 +30,7 @@ pub(super) struct Numbering<'a> {
 }
 
 impl<'a> Numbering<'a> {
-    pub(super) fn of(universe: &'a Universe, cells: &'a Cells) -> Self {
+    pub(super) fn of(universe: &'a Universe, change_classes: &'a ChangeClasses) -> Self {
         let folders = universe.folders.iter().map(|class| class.hits.as_slice()).collect();
         let mut requests: Vec<HashMap<&'a [Hit], Actions>> = vec![HashMap::default(); universe.requests.len()];
         for (of_host, all) in universe.requests.iter().zip(&mut requests) {
@@ -39,7 +39,7 @@ impl<'a> Numbering<'a> {
                 *methods = methods.and(own.methods);
             }
         }
-        Self { universe, cells, offsets: request_offsets(universe), folders, requests }
+        Self { universe, change_classes, offsets: request_offsets(universe), folders, requests }
     }
 
     pub(super) fn host(&self, at: usize) -> &'a HostClass {
@@ -82,7 +82,7 @@ impl<'a> Numbering<'a> {
     }
 
     /// Whether a member is like another one if letter case matters.
-    pub(super) fn follows(&self, cell: &Cell, member: usize) -> bool {
+    pub(super) fn follows(&self, cell: &ChangeClass, member: usize) -> bool {
         let cased = |own: &[Hit]| -> Vec<Hit> {
             own.iter().filter(|hit| !hit.unknowns.contains(Unknown::Case)).copied().collect()
         };
@@ -127,7 +127,7 @@ impl<'a> Numbering<'a> {
     /// An address at which the change happens, where it does not happen at all of them. `can` needs none where all others
     /// are denied, and none that the host has as a rule.
     fn address(&self, at: At, host: &Host) -> Option<&'a AddressClass> {
-        let classes = self.cells.places(at)?;
+        let classes = self.change_classes.places(at)?;
         let first = self.universe.addresses.get(*classes.first()?)?;
         let Host::Name { name, .. } = host else { return Some(first) };
         let known = Known::of(name);
@@ -142,19 +142,20 @@ impl<'a> Numbering<'a> {
     }
 
     /// The clauses on an address at which the change happens.
-    pub(super) fn address_hits(&self, cell: &Cell, member: usize) -> &'a [Hit] {
+    pub(super) fn address_hits(&self, cell: &ChangeClass, member: usize) -> &'a [Hit] {
         let class = match cell.kind {
             Kind::Hosts => Some(self.host(member)),
             Kind::Requests => Some(self.request(member).0),
             Kind::Folders | Kind::Addresses => return &[],
         };
         let own = class.and_then(|class| self.universe.own_address(class));
-        let at =
-            own.or_else(|| self.cells.places(cell.at).and_then(|classes| classes.first().copied())).unwrap_or_default();
+        let at = own
+            .or_else(|| self.change_classes.places(cell.at).and_then(|classes| classes.first().copied()))
+            .unwrap_or_default();
         self.universe.addresses.get(at).map(|class| class.hits.as_slice()).unwrap_or_default()
     }
 
-    pub(super) fn witness(&self, cell: &Cell, member: usize) -> Witness {
+    pub(super) fn witness(&self, cell: &ChangeClass, member: usize) -> Witness {
         let address = |host: &HostClass| self.address(cell.at, &host.host).map(|class| class.witness);
         match cell.kind {
             Kind::Folders => {
@@ -182,7 +183,7 @@ impl<'a> Numbering<'a> {
     }
 
     /// Everything that matches a member, for the action of the cell.
-    pub(super) fn hits(&self, cell: &Cell, member: usize) -> Vec<Hit> {
+    pub(super) fn hits(&self, cell: &ChangeClass, member: usize) -> Vec<Hit> {
         let own: Vec<Hit> = match cell.kind {
             Kind::Folders => self.universe.folders.get(member).map(|class| class.hits.clone()).unwrap_or_default(),
             Kind::Hosts => self.host(member).hits.clone(),

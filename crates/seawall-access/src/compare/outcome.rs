@@ -17,7 +17,7 @@
 use crate::model::Decision;
 use crate::point::{Point, Role};
 
-use super::reach::{Change, Statements};
+use super::reach::{Change, StateClauses};
 
 /// Positions of up to two teams; empty for a member of none.
 pub(super) type Teams = Vec<usize>;
@@ -40,7 +40,7 @@ impl Outcome {
 }
 
 /// Every smallest audience for which the change matters.
-pub(super) fn outcomes(point: &Point, statements: &Statements) -> Vec<(Teams, Outcome)> {
+pub(super) fn outcomes(point: &Point, statements: &StateClauses) -> Vec<(Teams, Outcome)> {
     let change = |group: usize| statements.change(group);
     if !point.matches().iter().any(|one| change(one.group).is_change()) {
         return Vec::new();
@@ -84,7 +84,7 @@ pub(super) fn outcomes(point: &Point, statements: &Statements) -> Vec<(Teams, Ou
 }
 
 /// What the change means for one audience; `None` where nothing changes in any world.
-pub(super) fn outcome(point: &Point, statements: &Statements, audience: &[usize]) -> Option<Outcome> {
+pub(super) fn outcome(point: &Point, statements: &StateClauses, audience: &[usize]) -> Option<Outcome> {
     let before = |group: usize| statements.change(group).old.includes(audience);
     let after = |group: usize| statements.change(group).new.includes(audience);
     if !point.is_settled_one_by_one() {

@@ -1,6 +1,6 @@
 //! What two states say that matters for their difference, clause by clause, and for whom.
 //!
-//! What both states say to the same people is of interest only where it can meet what they do not ([`Vicinity`]).
+//! What both states say to the same people is of interest only where it can meet what they do not ([`TargetIndex`]).
 //! Invariant: a clause appears once, however many rules and policies of either state say it. So a regrouping, a rename
 //! or a reorder leaves nothing that differs.
 
@@ -14,8 +14,8 @@ use crate::essential::Part;
 use crate::hash::{HashMap, HashSet};
 use crate::model::{Action, Decision, Policy, Resources, Rule, Scope};
 use crate::parallel;
+use crate::target_index::TargetIndex;
 use crate::unknowns::Unknowns;
-use crate::vicinity::Vicinity;
 
 /// Fewer rules than this are not worth a thread.
 const RULES_A_THREAD: usize = 1_000;
@@ -93,7 +93,7 @@ pub(super) struct Source {
 
 /// Two states as clauses; the group of a clause is its position in `changes`.
 #[derive(Debug, Default)]
-pub(super) struct Statements {
+pub(super) struct StateClauses {
     pub(super) clauses: Vec<Clause>,
     sources: Vec<Vec<Source>>,
     causes: Vec<Arc<Cause>>,
@@ -104,15 +104,15 @@ pub(super) struct Statements {
     pub(super) teams: Vec<Vec<String>>,
 }
 
-impl Statements {
+impl StateClauses {
     pub(super) fn of(old: &[Policy], new: &[Policy]) -> Self {
         let (teams, members) = alike::classes(old.iter().chain(new));
-        let Stated { differing, staying } = stated(old, new);
-        let mut said = Said::default();
+        let RulesOfStates { differing, staying } = stated(old, new);
+        let mut said = ActionRules::default();
         let mut causes = Vec::new();
         let mut reaches = Reaches::default();
         let differing = parallel::map(differing, RULES_A_THREAD, |stating| (clauses(stating.rule, 0), stating));
-        for (clauses, Stating { source, policy, rule }) in differing {
+        for (clauses, RuleInState { source, policy, rule }) in differing {
             let reach = reaches.of_scope(&policy.scope, &teams);
             let source = Source { cause: causes.len(), reach, ..source };
             causes.push(Arc::new(Cause::of_rule(source.new, policy, rule)));
@@ -120,9 +120,9 @@ impl Statements {
             clauses.into_iter().for_each(|clause| said.add(clause, (before, after), Some(source), &mut reaches));
         }
         if !said.entries.is_empty() && !staying.is_empty() {
-            let vicinity = Vicinity::of(said.targets.keys());
+            let target_index = TargetIndex::of(said.targets.keys());
             let near = |(policy, rule)| {
-                let met = clauses(rule, 0).into_iter().filter(|clause| vicinity.meets(&clause.target));
+                let met = clauses(rule, 0).into_iter().filter(|clause| target_index.meets(&clause.target));
                 (policy, met.collect::<Vec<Clause>>())
             };
             let staying = parallel::map(staying, RULES_A_THREAD, near);
@@ -138,7 +138,7 @@ impl Statements {
     }
 
     /// Joins entries that differ in their action only.
-    fn join(&mut self, said: Said, reaches: &Reaches) {
+    fn join(&mut self, said: ActionRules, reaches: &Reaches) {
         let mut groups: HashMap<(usize, usize), usize> = HashMap::default();
         let mut known: HashMap<(usize, Decision, Unknowns, usize), usize> = HashMap::default();
         let mut joined: Vec<(Key, usize)> = Vec::new();
@@ -272,7 +272,7 @@ impl Default for Reaches<'_> {
 
 /// What two states say, one entry for each action by itself, so that joined and split actions are the same.
 #[derive(Debug, Default)]
-struct Said {
+struct ActionRules {
     targets: HashMap<Target, usize>,
     known: HashMap<Key, usize>,
     entries: Vec<Entry>,
@@ -296,7 +296,7 @@ struct Entry {
     sources: Vec<Source>,
 }
 
-impl Said {
+impl ActionRules {
     fn add(&mut self, clause: Clause, (old, new): (usize, usize), source: Option<Source>, reaches: &mut Reaches) {
         let Clause { target, decision, actions, unknowns, group: _ } = clause;
         let next = self.targets.len();
@@ -315,16 +315,16 @@ impl Said {
 }
 
 /// A rule where one state says it.
-struct Stating<'a> {
+struct RuleInState<'a> {
     source: Source,
     policy: &'a Policy,
     rule: &'a Rule,
 }
 
 /// The rules of two states.
-struct Stated<'a> {
+struct RulesOfStates<'a> {
     /// Those that one state says and the other does not, to these people.
-    differing: Vec<Stating<'a>>,
+    differing: Vec<RuleInState<'a>>,
     /// Those that both say to the same people, with a policy that does.
     staying: Vec<(&'a Policy, &'a Rule)>,
 }
@@ -336,7 +336,7 @@ fn content<'a>(policy: &'a Policy, rule: &'a Rule) -> Content<'a> {
     (&policy.scope, rule.decision, &rule.actions, &rule.resources)
 }
 
-fn stated<'a>(old: &'a [Policy], new: &'a [Policy]) -> Stated<'a> {
+fn stated<'a>(old: &'a [Policy], new: &'a [Policy]) -> RulesOfStates<'a> {
     let former: HashMap<&str, &Policy> = old.iter().map(|policy| (policy.name.as_str(), policy)).collect();
     let latter: HashMap<&str, &Policy> = new.iter().map(|policy| (policy.name.as_str(), policy)).collect();
     // Nearly all rules are where they were: those are not looked for elsewhere.
@@ -356,7 +356,7 @@ fn stated<'a>(old: &'a [Policy], new: &'a [Policy]) -> Stated<'a> {
                 if !in_place(policy, at, rule) {
                     let source =
                         Source { new: is_new, policy: number, cause: 0, reach: NOBODY, actions: Actions::default() };
-                    moved.push(Stating { source, policy, rule });
+                    moved.push(RuleInState { source, policy, rule });
                 } else if is_new {
                     staying.push((policy, rule));
                 }
@@ -370,7 +370,7 @@ fn stated<'a>(old: &'a [Policy], new: &'a [Policy]) -> Stated<'a> {
     let (before, after) = (contents(false), contents(true));
     let mut differing = Vec::new();
     for stating in moved {
-        let Stating { source, policy, rule } = &stating;
+        let RuleInState { source, policy, rule } = &stating;
         let content = content(policy, rule);
         if !(before.contains(&content) && after.contains(&content)) {
             differing.push(stating);
@@ -378,5 +378,5 @@ fn stated<'a>(old: &'a [Policy], new: &'a [Policy]) -> Stated<'a> {
             staying.push((policy, rule));
         }
     }
-    Stated { differing, staying }
+    RulesOfStates { differing, staying }
 }

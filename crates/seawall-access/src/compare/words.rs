@@ -14,7 +14,7 @@ use crate::universe::{Host, HostClass, Universe};
 use crate::unknowns::{Unknown, Unknowns};
 use crate::witness::bracketed;
 
-use super::cells::{At, Cell, Cells, Kind, Members};
+use super::change_classes::{At, ChangeClass, ChangeClasses, Kind, Members};
 use super::cover::{Catalogue, Description, Named};
 use super::numbering::Numbering;
 
@@ -32,7 +32,7 @@ const CLASSES_AT_A_TIME: usize = 1_000;
 
 /// The patterns of the rules, for each kind of members that something is reported of.
 pub(super) struct Words<'a> {
-    pub(super) cells: &'a Cells,
+    pub(super) change_classes: &'a ChangeClasses,
     pub(super) numbering: Numbering<'a>,
     folders: Catalogue,
     hosts: Catalogue,
@@ -43,8 +43,10 @@ pub(super) struct Words<'a> {
 }
 
 impl<'a> Words<'a> {
-    pub(super) fn of(universe: &'a Universe, cells: &'a Cells) -> Self {
-        let needs = |kind| cells.cells.iter().any(|(cell, members)| cell.kind == kind && !members.report.is_empty());
+    pub(super) fn of(universe: &'a Universe, change_classes: &'a ChangeClasses) -> Self {
+        let needs = |kind| {
+            change_classes.change_classes.iter().any(|(cell, members)| cell.kind == kind && !members.report.is_empty())
+        };
         let narrowed = |hit: &Hit| universe.clause(hit).target.narrowed(hit.unknowns);
         let patterns = |hits: &[Hit]| -> Vec<String> {
             hits.iter().filter_map(narrowed).map(|target| target.to_string()).collect()
@@ -90,7 +92,7 @@ impl<'a> Words<'a> {
             let same = |hit: &Hit| universe.clause(hit).target.narrowed(spelling(hit.unknowns));
             respelled.filter_map(same).map(|target| target.to_string()).collect()
         };
-        let numbering = Numbering::of(universe, cells);
+        let numbering = Numbering::of(universe, change_classes);
         let addresses = || {
             catalogue(universe.ports_of_any_address(), |port| {
                 let own = if port.other_port { None } else { Some(port.port) };
@@ -130,11 +132,11 @@ impl<'a> Words<'a> {
             requests
         };
         let places = || {
-            if cells.places.is_empty() {
+            if change_classes.places.is_empty() {
                 return Vec::new();
             }
             let blocks = catalogue(&universe.addresses, |class| vec![patterns(&class.hits)]);
-            let places = cells.places.iter().collect();
+            let places = change_classes.places.iter().collect();
             parallel::map(places, PLACES_A_THREAD, |classes| place(universe, &blocks, classes).into())
         };
         let needed = |kind, of: &dyn Fn() -> Catalogue| if needs(kind) { of() } else { Catalogue::default() };
@@ -142,12 +144,12 @@ impl<'a> Words<'a> {
             || (needed(Kind::Hosts, &hosts), needed(Kind::Addresses, &addresses), places()),
             || (needed(Kind::Requests, &requests), needed(Kind::Folders, &folders)),
         );
-        Self { cells, numbering, folders, hosts, requests, addresses, places }
+        Self { change_classes, numbering, folders, hosts, requests, addresses, places }
     }
 
     /// Patterns are those of the rules, and mean what they mean to the service, whether it minds letter case or not. So what
     /// may be another spelling is said apart, where it is uncertain, and never keeps a pattern from being true.
-    pub(super) fn describe(&self, cell: &Cell, members: &Members) -> Vec<Description> {
+    pub(super) fn describe(&self, cell: &ChangeClass, members: &Members) -> Vec<Description> {
         let report = &members.report;
         let numbering = &self.numbering;
         let is_apart = |member: &usize| {
@@ -166,7 +168,7 @@ impl<'a> Words<'a> {
         descriptions
     }
 
-    fn in_patterns(&self, cell: &Cell, report: &[usize], members: &Members) -> Vec<Description> {
+    fn in_patterns(&self, cell: &ChangeClass, report: &[usize], members: &Members) -> Vec<Description> {
         let is_true = |member: usize| members.has(member);
         let counts = |member: usize| members.has(member) || !self.numbering.is_respelled(cell.kind, member);
         match cell.kind {
@@ -175,8 +177,8 @@ impl<'a> Words<'a> {
             Kind::Hosts => self.hosts.describe(report, &is_true, &|_| true, &|left| self.each_host(left)),
             Kind::Requests => {
                 // Requests to hosts without HTTP clauses change as their connections do.
-                let tcp = Cell { atom: Atom::Tcp, kind: Kind::Hosts, ..cell.clone() };
-                let connections = self.cells.cells.get(&tcp);
+                let tcp = ChangeClass { atom: Atom::Tcp, kind: Kind::Hosts, ..cell.clone() };
+                let connections = self.change_classes.change_classes.get(&tcp);
                 let is_true = |number| {
                     let uncovered = || self.numbering.uncovered(number);
                     members.has(number)
@@ -195,7 +197,7 @@ impl<'a> Words<'a> {
     }
 
     /// Members one by one.
-    fn each(&self, cell: &Cell, members: &BTreeSet<usize>) -> Named {
+    fn each(&self, cell: &ChangeClass, members: &BTreeSet<usize>) -> Named {
         let object = |member: usize| {
             if cell.kind == Kind::Requests
                 && let (class, request) = self.numbering.request(member)
@@ -204,7 +206,7 @@ impl<'a> Words<'a> {
                 let path = request.map_or("/", |request| request.path.as_str());
                 return text::requests(ANY_OTHER_ADDRESS, Some(class.port), path);
             }
-            self.numbering.witness(&Cell { at: None, ..cell.clone() }, member).object().to_owned()
+            self.numbering.witness(&ChangeClass { at: None, ..cell.clone() }, member).object().to_owned()
         };
         members.iter().map(|member| (object(*member), vec![*member])).collect()
     }

@@ -128,7 +128,7 @@ impl Item {
         }
     }
 
-    /// The host pattern without port and path; `None` for addresses, blocks and folders, and for what is no host.
+    /// The host pattern without port and path; `None` for addresses, blocks and folders, and for what is not a host.
     #[must_use]
     pub fn host(&self) -> Option<String> {
         match &self.clause.target {

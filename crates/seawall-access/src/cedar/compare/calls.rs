@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use cedar_policy::pst::{BinaryOp, EntityUID, Expr, Literal, Var};
 
 use super::super::{McpAction, cover, validate};
-use super::{EVERYTHING, InForce, Kind, Said};
+use super::{EVERYTHING, InForce, Kind, Occurrence};
 
 /// Calls of one action, as a statement picks them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,7 +33,7 @@ pub(super) struct Changed {
 
 impl Calls {
     /// What a statement matches of an action; `None` where it matches nothing.
-    fn of(said: &Said, action: McpAction) -> Option<Self> {
+    fn of(said: &Occurrence, action: McpAction) -> Option<Self> {
         let statement = said.statement.as_ref()?;
         let tree = statement.tree.as_ref()?;
         if !validate::actions_in_scope(&tree.action).contains(&action) {
@@ -170,7 +170,7 @@ impl Changed {
 }
 
 /// What gets further in `to` for a statement that `comes` there, or is gone from it.
-pub(super) fn changed(said: &Said, comes: bool, from: &InForce<'_>, to: &InForce<'_>) -> Vec<Changed> {
+pub(super) fn changed(said: &Occurrence, comes: bool, from: &InForce<'_>, to: &InForce<'_>) -> Vec<Changed> {
     let of = |state: &InForce<'_>, kinds: &[Kind], action: McpAction| -> Vec<Calls> {
         let found = state.values().filter(|other| kinds.contains(&other.key.0) && other.key != said.key);
         let found = found.filter(|other| !is_apart(said, other));
@@ -207,7 +207,7 @@ pub(super) fn changed(said: &Said, comes: bool, from: &InForce<'_>, to: &InForce
 }
 
 /// Whether no call is matched by both.
-fn is_apart(one: &Said, other: &Said) -> bool {
+fn is_apart(one: &Occurrence, other: &Occurrence) -> bool {
     one.statement.as_ref().zip(other.statement.as_ref()).is_some_and(|(one, other)| cover::are_disjoint(one, other))
 }
 
@@ -265,7 +265,7 @@ fn joined(changes: Vec<Changed>) -> Vec<Changed> {
     all
 }
 
-/// A tool is no resource, even if both have the same name: these are not said together.
+/// A tool is not a resource, even if both have the same name: these are not said together.
 fn kind(action: McpAction, change: &Changed) -> &'static str {
     let named = std::iter::once(&change.calls).chain(&change.except).any(|calls| calls.target.is_some());
     if named { action.name() } else { "" }

@@ -4,20 +4,20 @@
 
 use cedar_policy::pst::Template;
 
-use super::{InForce, Kind, Said};
+use super::{InForce, Kind, Occurrence};
 use crate::cedar::{McpRequest, cover, decide, example};
 
 /// The statements for which a call may get further in `to`, with whether they are there. None is a proof that none does.
-pub(super) fn reasons<'a>(from: &InForce<'a>, to: &InForce<'a>) -> Vec<(&'a Said, bool)> {
-    let of = |state: &InForce<'a>, kinds: &[Kind]| -> Vec<&'a Said> {
+pub(super) fn reasons<'a>(from: &InForce<'a>, to: &InForce<'a>) -> Vec<(&'a Occurrence, bool)> {
+    let of = |state: &InForce<'a>, kinds: &[Kind]| -> Vec<&'a Occurrence> {
         state.values().filter(|said| kinds.contains(&said.key.0)).copied().collect()
     };
-    let covered = |said: &Said, by: Vec<&Said>| {
+    let covered = |said: &Occurrence, by: Vec<&Occurrence>| {
         let Some(inner) = &said.statement else { return false };
         by.iter().any(|other| other.statement.as_ref().is_some_and(|outer| cover::covers(outer, inner)))
     };
     let (permits, lets) = ([Kind::Permit, Kind::Unknown], [Kind::Permit, Kind::Approval, Kind::Unknown]);
-    let meets = |said: &Said, kinds: &[Kind]| {
+    let meets = |said: &Occurrence, kinds: &[Kind]| {
         of(to, kinds).iter().any(|other| match (&said.statement, &other.statement) {
             (Some(one), Some(other)) => !cover::are_disjoint(one, other),
             (None, _) | (_, None) => true,
@@ -55,12 +55,12 @@ pub(super) fn reasons<'a>(from: &InForce<'a>, to: &InForce<'a>) -> Vec<(&'a Said
 /// A permit that comes for the smaller audience lets the call through there too, unless everything was let through there
 /// before any policy governed it. Where a forbid goes, or an approval, the smaller audience was stopped as well; that it
 /// still is, is for lack of a permit, which then comes to the larger audience from elsewhere.
-pub(super) fn only_here(said: &Said, comes: bool, to: &InForce<'_>, [before, after]: [&InForce<'_>; 2]) -> bool {
+pub(super) fn only_here(said: &Occurrence, comes: bool, to: &InForce<'_>, [before, after]: [&InForce<'_>; 2]) -> bool {
     if comes {
         return before.is_empty() || !after.contains_key(&said.key);
     }
-    let lets = |other: &&Said| other.key.0 != Kind::Forbid && !after.contains_key(&other.key);
-    let meets = |other: &Said| match (&said.statement, &other.statement) {
+    let lets = |other: &&Occurrence| other.key.0 != Kind::Forbid && !after.contains_key(&other.key);
+    let meets = |other: &Occurrence| match (&said.statement, &other.statement) {
         (Some(one), Some(other)) => !cover::are_disjoint(one, other),
         (None, _) | (_, None) => true,
     };
@@ -69,7 +69,7 @@ pub(super) fn only_here(said: &Said, comes: bool, to: &InForce<'_>, [before, aft
 
 /// A request that shows the change, made of what the statement and the others compare with.
 pub(super) fn witness(
-    said: &Said,
+    said: &Occurrence,
     trees: &[&Template],
     most: usize,
     shows: impl Fn(&McpRequest) -> bool,

@@ -32,7 +32,7 @@ fn tools_have_their_documented_defaults() {
         ("resource == MCP::Tool::\"b\"", "invokeTool a/b", "allow"),
         ("resource in MCP::Server::\"a\"", "invokeTool c/b", "deny"),
         ("resource.name like \"*b?\"", "invokeTool a/b", "deny"),
-        // the tool of a server is no resource, no prompt and no tool of the gateway
+        // the tool of a server is not a resource, no prompt and no tool of the gateway
         ("resource is MCP::Tool", "invokePrimordial code-mode", "deny"),
         ("resource is MCP::Prompt && resource.name == \"b\"", "getPrompt a/b", "allow"),
         ("resource is MCP::Resource && resource.uri like \"file:///*\"", "readResource a/file:///x", "allow"),

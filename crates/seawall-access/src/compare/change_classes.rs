@@ -13,14 +13,14 @@ use crate::points::AddressGroups;
 use crate::universe::{Host, HostClass, Universe};
 
 use super::outcome::{Outcome, Teams, outcomes};
-use super::reach::Statements;
+use super::reach::StateClauses;
 
-/// At which classes of addresses, as [`Cells::places`] tells; `None` at all.
+/// At which classes of addresses, as [`ChangeClasses::places`] tells; `None` at all.
 pub(super) type At = Option<usize>;
 
 /// What changes alike.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Cell {
+pub(super) struct ChangeClass {
     pub(super) teams: Teams,
     pub(super) outcome: Outcome,
     pub(super) atom: Atom,
@@ -58,15 +58,15 @@ impl Members {
 
 /// The classes by what changes alike.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Cells {
-    pub(super) cells: BTreeMap<Cell, Members>,
+pub(super) struct ChangeClasses {
+    pub(super) change_classes: BTreeMap<ChangeClass, Members>,
     /// Sets of classes of addresses.
     pub(super) places: Vec<BTreeSet<usize>>,
-    /// Sets of methods that no rule tells apart. Cells are about the first of each.
+    /// Sets of methods that no rule tells apart. ChangeClasses are about the first of each.
     methods: Vec<Actions>,
 }
 
-impl Cells {
+impl ChangeClasses {
     /// The methods that no rule tells from this one.
     pub(super) fn methods_like(&self, method: &str) -> Actions {
         let own = Actions::method(method);
@@ -104,7 +104,7 @@ fn methods_alike(universe: &Universe) -> Vec<Actions> {
 }
 
 /// Judges every class.
-pub(super) fn cells(universe: &Universe, statements: &Statements) -> Cells {
+pub(super) fn change_classes(universe: &Universe, statements: &StateClauses) -> ChangeClasses {
     let mut judge = Judge::new(universe, statements);
     for (at, class) in universe.folders.iter().enumerate() {
         for (atom, action) in [(Atom::Read, Actions::READ), (Atom::Write, Actions::WRITE)] {
@@ -130,19 +130,19 @@ struct Changes {
     list: Vec<Changed>,
 }
 
-/// Cells by number, each with whether to report members there.
+/// ChangeClasses by number, each with whether to report members there.
 type Slots = Rc<Vec<(usize, bool)>>;
 
 struct Judge<'a> {
     universe: &'a Universe,
-    statements: &'a Statements,
+    statements: &'a StateClauses,
     groups: AddressGroups,
-    /// As [`Cells::methods`].
+    /// As [`ChangeClasses::methods`].
     methods: Vec<Actions>,
     memory: HashMap<(Atom, Vec<Match>, Option<usize>), Rc<Changes>>,
     /// By what changes and what else decides about reporting it.
     slots: HashMap<(usize, Kind, Atom, usize), Slots>,
-    numbers: BTreeMap<Cell, usize>,
+    numbers: BTreeMap<ChangeClass, usize>,
     /// By number of the cell: members, each with whether to report it.
     members: Vec<Vec<(usize, bool)>>,
     /// By protocol and groups of addresses.
@@ -153,7 +153,7 @@ struct Judge<'a> {
 }
 
 impl<'a> Judge<'a> {
-    fn new(universe: &'a Universe, statements: &'a Statements) -> Self {
+    fn new(universe: &'a Universe, statements: &'a StateClauses) -> Self {
         Self {
             universe,
             statements,
@@ -211,8 +211,13 @@ impl<'a> Judge<'a> {
         for (teams, outcome, at) in &changes.list {
             let places = self.places(*at, None);
             if places.iter().all(|place| addresses.get(*place).is_some_and(|class| !class.hits.is_empty())) {
-                let cell =
-                    self.cell(Cell { teams: teams.clone(), outcome: *outcome, atom, kind: Kind::Addresses, at: None });
+                let cell = self.cell(ChangeClass {
+                    teams: teams.clone(),
+                    outcome: *outcome,
+                    atom,
+                    kind: Kind::Addresses,
+                    at: None,
+                });
                 let members = places.iter().map(|place| (port * addresses.len() + place, true));
                 self.members.get_mut(cell).into_iter().for_each(|list| list.extend(members.clone()));
                 self.by_address.push((teams.clone(), *outcome, atom, port, places));
@@ -220,7 +225,7 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// Adds a member to the cells of what changes. It is not reported where it `follows` from what is reported elsewhere,
+    /// Adds a member to the change_classes of what changes. It is not reported where it `follows` from what is reported elsewhere,
     /// which the number beside the member decides.
     fn add(
         &mut self,
@@ -241,7 +246,7 @@ impl<'a> Judge<'a> {
                 for change in &changes.list {
                     let report = !follows(self, change);
                     let (teams, outcome, at) = change.clone();
-                    slots.push((self.cell(Cell { teams, outcome, atom, kind, at }), report));
+                    slots.push((self.cell(ChangeClass { teams, outcome, atom, kind, at }), report));
                 }
                 let slots = Rc::new(slots);
                 self.slots.insert(key, Rc::clone(&slots));
@@ -256,7 +261,7 @@ impl<'a> Judge<'a> {
     }
 
     /// The number of a cell.
-    fn cell(&mut self, cell: Cell) -> usize {
+    fn cell(&mut self, cell: ChangeClass) -> usize {
         let next = self.members.len();
         let number = *self.numbers.entry(cell).or_insert(next);
         if number == next {
@@ -312,7 +317,7 @@ impl<'a> Judge<'a> {
         found.into_iter().map(|((teams, outcome), groups)| (teams, outcome, place(groups))).collect()
     }
 
-    fn finish(self) -> Cells {
+    fn finish(self) -> ChangeClasses {
         let Self { numbers, mut members, places, methods, .. } = self;
         let mut of = |number: usize| {
             let mut all = members.get_mut(number).map(std::mem::take).unwrap_or_default();
@@ -324,6 +329,10 @@ impl<'a> Judge<'a> {
             truth.dedup();
             Members { report, truth }
         };
-        Cells { cells: numbers.into_iter().map(|(cell, number)| (cell, of(number))).collect(), places, methods }
+        ChangeClasses {
+            change_classes: numbers.into_iter().map(|(cell, number)| (cell, of(number))).collect(),
+            places,
+            methods,
+        }
     }
 }

@@ -19,7 +19,7 @@ use super::{McpAction, Statement, traps};
 
 /// What a value is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Sort {
+enum ValueKind {
     Entity,
     Text,
     Number,
@@ -32,7 +32,7 @@ enum Sort {
     Open,
 }
 
-impl Sort {
+impl ValueKind {
     fn name(self) -> &'static str {
         match self {
             Self::Entity => "an entity",
@@ -54,15 +54,15 @@ impl Sort {
 /// What is wrong with an operator.
 enum Fault {
     /// `in` has something else than an entity on its left.
-    Left(Sort),
+    Left(ValueKind),
     /// `in` has something else than entities on its right.
-    Right(Sort),
+    Right(ValueKind),
     /// `like` is given something else than text.
-    NoText(Sort),
+    NoText(ValueKind),
     /// `like` is given an argument that is also taken for something else.
-    Both(Sort),
+    Both(ValueKind),
     /// No item of the set is of the sort that is looked for.
-    NeverIn(Sort, Sort),
+    NeverIn(ValueKind, ValueKind),
 }
 
 /// An operator that the text has a word for.
@@ -157,10 +157,10 @@ fn finding(operator: &Operator<'_>, fault: &Fault, left: &str, span: &Range<usiz
         Fault::NoText(sort) => (
             format!("`{left}` is {}, and `like` takes text: {skipped}", sort.name()),
             match sort {
-                Sort::Number => "compare numbers with `==`, `<` and `>`".to_owned(),
-                Sort::Entity => format!("write `{left}.name like \"…\"`"),
-                Sort::Set => format!("write `{left}.contains(\"…\")`"),
-                Sort::Text | Sort::Truth | Sort::Record | Sort::Argument | Sort::Open => {
+                ValueKind::Number => "compare numbers with `==`, `<` and `>`".to_owned(),
+                ValueKind::Entity => format!("write `{left}.name like \"…\"`"),
+                ValueKind::Set => format!("write `{left}.contains(\"…\")`"),
+                ValueKind::Text | ValueKind::Truth | ValueKind::Record | ValueKind::Argument | ValueKind::Open => {
                     format!("compare `{left}` with `==`")
                 }
             },
@@ -175,7 +175,7 @@ fn finding(operator: &Operator<'_>, fault: &Fault, left: &str, span: &Range<usiz
         Fault::NeverIn(item, sought) => (
             format!("the set holds {} alone, and `{}` is never among them", item.plural(), sought.name()),
             match (item, sought) {
-                (Sort::Text, Sort::Entity) => "look for its name: `.contains(resource.name)`".to_owned(),
+                (ValueKind::Text, ValueKind::Entity) => "look for its name: `.contains(resource.name)`".to_owned(),
                 _ => "compare values of one type".to_owned(),
             },
         ),
@@ -183,7 +183,7 @@ fn finding(operator: &Operator<'_>, fault: &Fault, left: &str, span: &Range<usiz
     Finding { start: span.start, end: span.end, code: code::TYPE_MISMATCH, message, help }
 }
 
-impl Sort {
+impl ValueKind {
     fn plural(self) -> &'static str {
         match self {
             Self::Entity => "entities",
@@ -203,7 +203,7 @@ fn is_entity(expr: &Expr) -> bool {
 
 /// The operators in the order of the text.
 #[expect(clippy::wildcard_enum_match_arm, reason = "what has no parts has no operators")]
-fn walk<'a>(expr: &'a Expr, taken: &BTreeMap<Vec<&'a str>, Sort>, all: &mut Vec<Operator<'a>>) {
+fn walk<'a>(expr: &'a Expr, taken: &BTreeMap<Vec<&'a str>, ValueKind>, all: &mut Vec<Operator<'a>>) {
     match expr {
         Expr::UnaryOp { expr, .. } | Expr::GetAttr { expr, .. } | Expr::HasAttr { expr, .. } => walk(expr, taken, all),
         Expr::BinaryOp { op, left, right } => {
@@ -219,9 +219,11 @@ fn walk<'a>(expr: &'a Expr, taken: &BTreeMap<Vec<&'a str>, Sort>, all: &mut Vec<
             walk(expr, taken, all);
             let sort = sort(expr);
             let fault = match sort {
-                Sort::Text | Sort::Open => None,
-                Sort::Argument => path(expr).and_then(|path| taken.get(&path).copied()).map(Fault::Both),
-                Sort::Entity | Sort::Number | Sort::Truth | Sort::Set | Sort::Record => Some(Fault::NoText(sort)),
+                ValueKind::Text | ValueKind::Open => None,
+                ValueKind::Argument => path(expr).and_then(|path| taken.get(&path).copied()).map(Fault::Both),
+                ValueKind::Entity | ValueKind::Number | ValueKind::Truth | ValueKind::Set | ValueKind::Record => {
+                    Some(Fault::NoText(sort))
+                }
             };
             all.push(Operator { word: "like", left: expr, texts: Vec::new(), fault });
         }
@@ -257,12 +259,12 @@ fn membership<'a>(left: &'a Expr, right: &'a Expr) -> Operator<'a> {
 
 fn containment<'a>(left: &'a Expr, right: &'a Expr) -> Operator<'a> {
     let fault = match (left, sort(right)) {
-        (_, Sort::Argument | Sort::Open) => None,
+        (_, ValueKind::Argument | ValueKind::Open) => None,
         (Expr::Set(items), sought) => {
-            let mut sorts = items.iter().map(|item| sort(item));
-            let first = sorts.next();
-            let open = |sort: Sort| matches!(sort, Sort::Argument | Sort::Open) || sort == sought;
-            first.filter(|first| !open(*first) && !sorts.any(open)).map(|first| Fault::NeverIn(first, sought))
+            let mut value_kinds = items.iter().map(|item| sort(item));
+            let first = value_kinds.next();
+            let open = |sort: ValueKind| matches!(sort, ValueKind::Argument | ValueKind::Open) || sort == sought;
+            first.filter(|first| !open(*first) && !value_kinds.any(open)).map(|first| Fault::NeverIn(first, sought))
         }
         _ => None,
     };
@@ -287,28 +289,28 @@ fn texts(expr: &Expr) -> Vec<&str> {
 
 /// What arguments are taken for by operators that err on anything else.
 #[expect(clippy::wildcard_enum_match_arm, reason = "the rest takes whatever there is")]
-fn note<'a>(expr: &'a Expr, taken: &mut BTreeMap<Vec<&'a str>, Sort>) {
-    let mut take = |expr: &'a Expr, sort: Sort| {
+fn note<'a>(expr: &'a Expr, taken: &mut BTreeMap<Vec<&'a str>, ValueKind>) {
+    let mut take = |expr: &'a Expr, sort: ValueKind| {
         if let Some(path) = path(expr).filter(|path| path.first() == Some(&"args")) {
             taken.entry(path).or_insert(sort);
         }
     };
     match expr {
-        Expr::UnaryOp { op: UnaryOp::Neg, expr } => take(expr, Sort::Number),
-        Expr::UnaryOp { op: UnaryOp::Not, expr } => take(expr, Sort::Truth),
+        Expr::UnaryOp { op: UnaryOp::Neg, expr } => take(expr, ValueKind::Number),
+        Expr::UnaryOp { op: UnaryOp::Not, expr } => take(expr, ValueKind::Truth),
         Expr::BinaryOp { op, left, right } => match op {
             BinaryOp::Less | BinaryOp::LessEq | BinaryOp::Greater | BinaryOp::GreaterEq => {
                 for (one, other) in [(left, right), (right, left)] {
-                    if sort(other) == Sort::Number {
-                        take(one, Sort::Number);
+                    if sort(other) == ValueKind::Number {
+                        take(one, ValueKind::Number);
                     }
                 }
             }
             BinaryOp::Add | BinaryOp::Sub | BinaryOp::Mul => {
-                [left, right].into_iter().for_each(|one| take(one, Sort::Number))
+                [left, right].into_iter().for_each(|one| take(one, ValueKind::Number))
             }
-            BinaryOp::And | BinaryOp::Or => [left, right].into_iter().for_each(|one| take(one, Sort::Truth)),
-            BinaryOp::Contains | BinaryOp::ContainsAll | BinaryOp::ContainsAny => take(left, Sort::Set),
+            BinaryOp::And | BinaryOp::Or => [left, right].into_iter().for_each(|one| take(one, ValueKind::Truth)),
+            BinaryOp::Contains | BinaryOp::ContainsAll | BinaryOp::ContainsAny => take(left, ValueKind::Set),
             _ => {}
         },
         _ => {}
@@ -325,41 +327,45 @@ fn note<'a>(expr: &'a Expr, taken: &mut BTreeMap<Vec<&'a str>, Sort>) {
 }
 
 #[expect(clippy::wildcard_enum_match_arm, reason = "of the rest nothing is known")]
-fn sort(expr: &Expr) -> Sort {
+fn sort(expr: &Expr) -> ValueKind {
     match expr {
-        Expr::Literal(Literal::Bool(_)) | Expr::HasAttr { .. } | Expr::Like { .. } | Expr::Is { .. } => Sort::Truth,
-        Expr::Literal(Literal::Long(_)) => Sort::Number,
-        Expr::Literal(Literal::String(_)) => Sort::Text,
-        Expr::Literal(Literal::EntityUID(_)) | Expr::Var(Var::Principal | Var::Action | Var::Resource) => Sort::Entity,
-        Expr::Var(Var::Context) | Expr::Record(_) => Sort::Record,
-        Expr::Set(_) => Sort::Set,
-        Expr::UnaryOp { op: UnaryOp::Neg, .. } => Sort::Number,
-        Expr::UnaryOp { op: UnaryOp::Not | UnaryOp::IsEmpty, .. } => Sort::Truth,
+        Expr::Literal(Literal::Bool(_)) | Expr::HasAttr { .. } | Expr::Like { .. } | Expr::Is { .. } => {
+            ValueKind::Truth
+        }
+        Expr::Literal(Literal::Long(_)) => ValueKind::Number,
+        Expr::Literal(Literal::String(_)) => ValueKind::Text,
+        Expr::Literal(Literal::EntityUID(_)) | Expr::Var(Var::Principal | Var::Action | Var::Resource) => {
+            ValueKind::Entity
+        }
+        Expr::Var(Var::Context) | Expr::Record(_) => ValueKind::Record,
+        Expr::Set(_) => ValueKind::Set,
+        Expr::UnaryOp { op: UnaryOp::Neg, .. } => ValueKind::Number,
+        Expr::UnaryOp { op: UnaryOp::Not | UnaryOp::IsEmpty, .. } => ValueKind::Truth,
         Expr::BinaryOp { op, .. } => match op {
-            BinaryOp::Add | BinaryOp::Sub | BinaryOp::Mul => Sort::Number,
-            BinaryOp::Offset | BinaryOp::DurationSince | BinaryOp::GetTag => Sort::Open,
-            _ => Sort::Truth,
+            BinaryOp::Add | BinaryOp::Sub | BinaryOp::Mul => ValueKind::Number,
+            BinaryOp::Offset | BinaryOp::DurationSince | BinaryOp::GetTag => ValueKind::Open,
+            _ => ValueKind::Truth,
         },
         Expr::GetAttr { expr: inner, attr } if matches!(**inner, Expr::Var(Var::Resource)) => attribute(attr),
         Expr::GetAttr { .. } => match path(expr).as_deref() {
-            Some(["args"]) => Sort::Record,
-            Some(["args", ..]) => Sort::Argument,
-            _ => Sort::Open,
+            Some(["args"]) => ValueKind::Record,
+            Some(["args", ..]) => ValueKind::Argument,
+            _ => ValueKind::Open,
         },
-        _ => Sort::Open,
+        _ => ValueKind::Open,
     }
 }
 
 /// What an attribute of a resource is.
-fn attribute(name: &str) -> Sort {
+fn attribute(name: &str) -> ValueKind {
     let kind = McpAction::ALL
         .into_iter()
         .find_map(|action| schema::attributes(action.resource_type()).find(|(own, _)| *own == name));
     match kind {
-        Some((_, AttributeType::Bool)) => Sort::Truth,
-        Some((_, AttributeType::String)) => Sort::Text,
-        Some((_, AttributeType::SetOfStrings)) => Sort::Set,
-        None => Sort::Open,
+        Some((_, AttributeType::Bool)) => ValueKind::Truth,
+        Some((_, AttributeType::String)) => ValueKind::Text,
+        Some((_, AttributeType::SetOfStrings)) => ValueKind::Set,
+        None => ValueKind::Open,
     }
 }
 

@@ -5,10 +5,10 @@ use std::ops::Range;
 
 /// The place of a value and of everything below it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Places {
+pub struct Spans {
     /// Bytes of the value. For an alias the alias itself; what it stands for keeps its places at the anchor.
     pub span: Range<usize>,
-    /// Places of the parts.
+    /// Spans of the parts.
     pub parts: Parts,
 }
 
@@ -18,7 +18,7 @@ pub enum Parts {
     /// Nothing: a scalar.
     None,
     /// The items of a sequence.
-    Items(Vec<Places>),
+    Items(Vec<Spans>),
     /// The entries of a mapping, in the order written; merged entries come last.
     Entries(Vec<Entry>),
 }
@@ -31,10 +31,10 @@ pub struct Entry {
     /// Bytes of the key.
     pub key_span: Range<usize>,
     /// The value.
-    pub value: Places,
+    pub value: Spans,
 }
 
-impl Places {
+impl Spans {
     /// The place of a scalar.
     #[must_use]
     pub fn scalar(span: Range<usize>) -> Self {

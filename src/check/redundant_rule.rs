@@ -7,12 +7,12 @@ use crate::access::survey::{Item, Kind};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::model::Decision;
 
-const CODE: &str = "covered-rule";
+const CODE: &str = "redundant-rule";
 
 pub(super) const CHECKS: &[Check] = &[Check {
     code: CODE,
     severity: Severity::Note,
-    title: "another rule says the same already",
+    title: "other rules make a rule redundant",
     explanation: "A rule of the same decision covers all that this one speaks about, for everybody whom it governs. Taking \
         it away changes no access; leaving it there lets a reader think that it matters.",
     bad: "- {name: all, decision: allow, actions: [connect:tcp], resources: [\"**.example.com\"]}\n\

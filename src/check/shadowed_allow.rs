@@ -5,12 +5,12 @@ use crate::access::survey::Item;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::model::Decision;
 
-const CODE: &str = "denied-allow";
+const CODE: &str = "shadowed-allow";
 
 pub(super) const CHECKS: &[Check] = &[Check {
     code: CODE,
     severity: Severity::Warning,
-    title: "a deny covers all that an allow is for",
+    title: "denies cover all of an allow",
     explanation: "A deny wins over every allow, whatever their order, their policies and how exact they are. The allow \
         opens nothing for anybody whom it governs.",
     bad: "- {name: pages, decision: allow, actions: [connect:tcp], resources: [docs.example.com]}\n\

@@ -1,19 +1,19 @@
 //! `# seawall: allow[code] reason`: an author's word that a finding is known and wanted.
 //!
-//! A silence behind something covers what starts on its line; a silence on a line of its own covers what starts on the
+//! A suppression behind something covers what starts on its line; a suppression on a line of its own covers what starts on the
 //! next line that holds more than a comment. In Cedar text `//` takes the place of `#`, and what starts is a statement.
 //!
-//! Invariant: only warnings and notes can be silenced, each silence has a reason, and a silence without effect is
+//! Invariant: only warnings and notes can be suppressed, each suppression has a reason, and a suppression without effect is
 //! itself a finding.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
 
 use crate::diagnostic::{Diagnostic, FileId, Files, Label, Severity, SourceFile, nearest};
-use crate::source::{Comment, Parts, Places};
+use crate::source::{Comment, Parts, Spans};
 
-/// A silence and what it covers.
-struct Silence {
+/// A suppression and what it covers.
+struct Suppression {
     file: FileId,
     code: String,
     /// Bytes of the comment.
@@ -22,78 +22,81 @@ struct Silence {
     used: bool,
 }
 
-/// A file as it was read, or Cedar text in it: what silences are found in, and what they can cover.
+/// A file as it was read, or Cedar text in it: what suppressions are found in, and what they can cover.
 pub(super) struct Annotated<'a> {
     pub(super) file: FileId,
     /// What comments start with.
     pub(super) marker: &'static str,
     pub(super) comments: &'a [Comment],
-    pub(super) places: Vec<&'a Places>,
+    pub(super) places: Vec<&'a Spans>,
 }
 
-/// Takes silenced findings out, and adds those about silences.
+/// Takes suppressed findings out, and adds those about suppressions.
 pub(super) fn apply(files: &Files, annotated: &[Annotated<'_>], findings: &mut Vec<Diagnostic>) {
     let mut about = Vec::new();
-    let mut silences: Vec<Silence> = annotated.iter().flat_map(|file| read(files, file, &mut about)).collect();
-    findings.retain(|finding| finding.severity == Severity::Error || !silenced(finding, &mut silences));
-    // In a file with errors, findings may be missing rather than silenced for nothing.
+    let mut suppressions: Vec<Suppression> = annotated.iter().flat_map(|file| read(files, file, &mut about)).collect();
+    findings.retain(|finding| finding.severity == Severity::Error || !suppressed(finding, &mut suppressions));
+    // In a file with errors, findings may be missing rather than suppressed for nothing.
     let broken: BTreeSet<FileId> = findings
         .iter()
         .filter(|finding| finding.severity == Severity::Error)
         .filter_map(|finding| finding.primary.as_ref().map(|label| label.file))
         .collect();
-    for silence in silences.iter().filter(|silence| !silence.used) {
-        let message = format!("`allow[{}]` silences nothing", silence.code);
-        let finding = Diagnostic::warning("unused-silence", message);
-        let help = match super::find(&silence.code) {
-            None => match nearest(&silence.code, super::codes()) {
+    for suppression in suppressions.iter().filter(|suppression| !suppression.used) {
+        let message = format!("`allow[{}]` suppresses nothing", suppression.code);
+        let finding = Diagnostic::warning("unused-suppression", message);
+        let help = match super::find(&suppression.code) {
+            None => match nearest(&suppression.code, super::codes()) {
                 Some(near) => format!("there is no such code; did you mean `{near}`?"),
                 None => "there is no such code; findings show theirs in brackets".to_owned(),
             },
             Some(check) if check.severity == Severity::Error => {
-                "errors cannot be silenced: the service would refuse the policy, or a rule would do nothing".to_owned()
+                "errors cannot be suppressed: the service would refuse the policy, or a rule would do nothing"
+                    .to_owned()
             }
-            Some(_) if broken.contains(&silence.file) => continue,
+            Some(_) if broken.contains(&suppression.file) => continue,
             Some(_) => "remove it, or put it on or just above the line that the finding starts on".to_owned(),
         };
-        about.push(finding.at(Label::new(silence.file, silence.comment.clone())).help(help));
+        about.push(finding.at(Label::new(suppression.file, suppression.comment.clone())).help(help));
     }
     findings.append(&mut about);
 }
 
-fn silenced(finding: &Diagnostic, silences: &mut [Silence]) -> bool {
+fn suppressed(finding: &Diagnostic, suppressions: &mut [Suppression]) -> bool {
     let Some(place) = &finding.primary else { return false };
     let mut hit = false;
-    for silence in silences {
-        let covered = silence.covers.contains(&place.span.start);
-        if silence.file == place.file && silence.code == finding.code && covered {
-            silence.used = true;
+    for suppression in suppressions {
+        let covered = suppression.covers.contains(&place.span.start);
+        if suppression.file == place.file && suppression.code == finding.code && covered {
+            suppression.used = true;
             hit = true;
         }
     }
     hit
 }
 
-fn read(files: &Files, annotated: &Annotated<'_>, about: &mut Vec<Diagnostic>) -> Vec<Silence> {
+fn read(files: &Files, annotated: &Annotated<'_>, about: &mut Vec<Diagnostic>) -> Vec<Suppression> {
     let source = files.get(annotated.file);
-    let mut silences = Vec::new();
+    let mut suppressions = Vec::new();
     for comment in annotated.comments {
         let Some(directive) = comment.text.trim().strip_prefix("seawall:") else { continue };
         let label = || Label::new(annotated.file, comment.span.clone());
         let parsed = directive.trim().strip_prefix("allow[").and_then(|rest| rest.split_once(']'));
         let Some((codes, reason)) = parsed else {
-            let finding =
-                Diagnostic::warning("malformed-silence", "this comment is no silence that seawall understands");
+            let finding = Diagnostic::warning(
+                "malformed-suppression",
+                "this comment is not a suppression that seawall understands",
+            );
             about.push(finding.at(label()).help("write `# seawall: allow[code] reason`"));
             continue;
         };
         if reason.trim().is_empty() {
-            let finding = Diagnostic::warning("malformed-silence", "a silence needs a reason");
+            let finding = Diagnostic::warning("malformed-suppression", "a suppression needs a reason");
             about.push(finding.at(label()).help("write `# seawall: allow[code] reason`"));
             continue;
         }
         let covers = covered(source, comment, annotated);
-        silences.extend(codes.split(',').map(|code| Silence {
+        suppressions.extend(codes.split(',').map(|code| Suppression {
             file: annotated.file,
             code: code.trim().to_owned(),
             comment: comment.span.clone(),
@@ -101,10 +104,10 @@ fn read(files: &Files, annotated: &Annotated<'_>, about: &mut Vec<Diagnostic>) -
             used: false,
         }));
     }
-    silences
+    suppressions
 }
 
-/// The bytes that a silence speaks about: its target line, and all of what starts there.
+/// The bytes that a suppression speaks about: its target line, and all of what starts there.
 fn covered(source: &SourceFile, comment: &Comment, annotated: &Annotated<'_>) -> Range<usize> {
     let mut line = source.place(&comment.span).line;
     if !comment.trailing {
@@ -117,7 +120,7 @@ fn covered(source: &SourceFile, comment: &Comment, annotated: &Annotated<'_>) ->
     }
     let mut covered = source.line_start(line)..source.line_start(line + 1);
     for places in &annotated.places {
-        // The whole document only for a silence above it; its first key may stand on any line.
+        // The whole document only for a suppression above it; its first key may stand on any line.
         if !comment.trailing && covered.contains(&places.span.start) {
             covered.end = covered.end.max(places.span.end);
         }
@@ -127,8 +130,8 @@ fn covered(source: &SourceFile, comment: &Comment, annotated: &Annotated<'_>) ->
 }
 
 /// Widens a line to the end of the parts that start on it.
-fn widen(places: &Places, covered: &mut Range<usize>) {
-    let mut part = |start: usize, value: &Places| {
+fn widen(places: &Spans, covered: &mut Range<usize>) {
+    let mut part = |start: usize, value: &Spans| {
         if covered.contains(&start) {
             covered.end = covered.end.max(value.span.end);
         } else if value.span.end > covered.start && start < covered.start {

@@ -1,6 +1,6 @@
 //! What can meet: which targets may match a request that some of a set of targets match.
 //!
-//! Invariant: a `false` of [`Vicinity::meets`] is certain. So clauses that do not meet a change have no part in what it
+//! Invariant: a `false` of [`TargetIndex::meets`] is certain. So clauses that do not meet a change have no part in what it
 //! means, and leaving them out changes no answer.
 
 use std::collections::BTreeSet;
@@ -14,7 +14,7 @@ use super::unknowns::Unknowns;
 
 /// The targets of some clauses.
 #[derive(Debug)]
-pub(super) struct Vicinity {
+pub(super) struct TargetIndex {
     names: Trie,
     folders: Trie,
     literals: BTreeSet<IpAddr>,
@@ -24,10 +24,10 @@ pub(super) struct Vicinity {
     takes_addresses: bool,
 }
 
-impl Vicinity {
-    /// The vicinity of these targets.
+impl TargetIndex {
+    /// The target_index of these targets.
     pub(super) fn of<'a>(targets: impl IntoIterator<Item = &'a Target>) -> Self {
-        let mut vicinity = Self {
+        let mut target_index = Self {
             names: Trie::new(Case::Folded),
             folders: Trie::new(Case::Unknown),
             literals: BTreeSet::new(),
@@ -37,29 +37,29 @@ impl Vicinity {
         };
         for target in targets {
             match target {
-                Target::Folder(folder) => vicinity.folders.insert(folder, Unknowns::NONE, 0),
+                Target::Folder(folder) => target_index.folders.insert(folder, Unknowns::NONE, 0),
                 Target::Network(Destination { host, .. }) | Target::Http(Destination { host, .. }, _) => match host {
                     HostPattern::Names(names) => {
-                        vicinity.names.insert(names, Unknowns::NONE, 0);
+                        target_index.names.insert(names, Unknowns::NONE, 0);
                         // A request for the one may be asked as one for the other.
                         for (own, other) in [(HOST_ALIAS, LOCAL_HOST), (LOCAL_HOST, HOST_ALIAS)] {
                             if may_be(names, own) {
                                 let tokens = labels(other).into_iter().rev().map(Token::Literal).collect();
                                 let other = Sequence { tokens, unknowns: Unknowns::NONE, bare: Unknowns::NONE };
-                                vicinity.names.insert(&other, Unknowns::NONE, 0);
+                                target_index.names.insert(&other, Unknowns::NONE, 0);
                             }
                         }
-                        vicinity.has_names = true;
-                        vicinity.takes_addresses |= takes_addresses(names);
+                        target_index.has_names = true;
+                        target_index.takes_addresses |= takes_addresses(names);
                     }
                     HostPattern::Address(address) => {
-                        vicinity.literals.insert(*address);
+                        target_index.literals.insert(*address);
                     }
-                    HostPattern::Cidr(_) => vicinity.has_blocks = true,
+                    HostPattern::Cidr(_) => target_index.has_blocks = true,
                 },
             }
         }
-        vicinity
+        target_index
     }
 
     /// Whether a request may match both the target and one of these. Ports and paths are not looked at: a host stands
@@ -86,8 +86,8 @@ impl Vicinity {
 /// The clauses that are of such a group, or that meet one.
 pub(super) fn around(clauses: Vec<Clause>, about: impl Fn(usize) -> bool) -> Vec<Clause> {
     let of_it = clauses.iter().filter(|clause| about(clause.group));
-    let vicinity = Vicinity::of(of_it.map(|clause| &clause.target));
-    clauses.into_iter().filter(|clause| vicinity.meets(&clause.target)).collect()
+    let target_index = TargetIndex::of(of_it.map(|clause| &clause.target));
+    clauses.into_iter().filter(|clause| target_index.meets(&clause.target)).collect()
 }
 
 /// Whether a pattern of names may match this one.
@@ -174,10 +174,10 @@ mod tests {
             {
                 let mut any = || clause(&action, &resources[random.usize(..resources.len())]);
                 let (one, other) = (any(), any());
-                let vicinity = Vicinity::of([&one.target]);
-                prop_assert!(vicinity.meets(&one.target));
+                let target_index = TargetIndex::of([&one.target]);
+                prop_assert!(target_index.meets(&one.target));
                 if share(&one, &other, requests, action == Action::Read) {
-                    prop_assert!(vicinity.meets(&other.target), "{} and {}", one.target, other.target);
+                    prop_assert!(target_index.meets(&other.target), "{} and {}", one.target, other.target);
                 }
             }
         }
@@ -185,11 +185,13 @@ mod tests {
 
     #[test]
     fn what_cannot_meet_is_left_out() {
-        let vicinity = |resources: &[&str]| {
+        let target_index = |resources: &[&str]| {
             let clauses: Vec<Clause> = resources.iter().map(|one| clause(&Action::ConnectTcp, one)).collect();
-            Vicinity::of(clauses.iter().map(|clause| &clause.target))
+            TargetIndex::of(clauses.iter().map(|clause| &clause.target))
         };
-        let meets = |vicinity: &Vicinity, resource: &str| vicinity.meets(&clause(&Action::ConnectTcp, resource).target);
+        let meets = |target_index: &TargetIndex, resource: &str| {
+            target_index.meets(&clause(&Action::ConnectTcp, resource).target)
+        };
         for (changed, other, expected) in [
             ("a.example.com", "a.example.com:443", true),
             ("a.example.com", "**.example.com", true),
@@ -207,7 +209,7 @@ mod tests {
             ("10.0.0.1", "**", true),
             ("**", "10.0.0.1", true),
         ] {
-            assert_eq!(meets(&vicinity(&[changed]), other), expected, "{changed} and {other}");
+            assert_eq!(meets(&target_index(&[changed]), other), expected, "{changed} and {other}");
         }
     }
 }

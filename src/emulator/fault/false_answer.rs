@@ -6,7 +6,7 @@ use crate::emulator::exchange::Response;
 
 /// What is not true of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Lie {
+pub enum FalseAnswer {
     /// A list shows nothing, and says that this is all.
     Empty,
     /// A list lacks its first entry.
@@ -21,8 +21,8 @@ pub enum Lie {
     Envelope,
 }
 
-impl Lie {
-    /// Every lie with its name in the syntax of faults.
+impl FalseAnswer {
+    /// Every false_answer with its name in the syntax of faults.
     pub const ALL: [(&'static str, Self); 6] = [
         ("empty", Self::Empty),
         ("missing", Self::Missing),

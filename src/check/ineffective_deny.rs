@@ -5,7 +5,7 @@ use crate::access::survey::Kind;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::model::Decision;
 
-const IDLE: &str = "idle-deny";
+const IDLE: &str = "ineffective-deny";
 const HTTP_ONLY: &str = "http-deny-only";
 const OTHER_PORT: &str = "http-deny-other-port";
 
@@ -13,19 +13,19 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         code: IDLE,
         severity: Severity::Note,
-        title: "no allow meets a deny",
+        title: "a deny that no allow overlaps",
         explanation: "What nothing allows is denied anyway. As an exception from an allow the deny has the wrong pattern; as a \
             guardrail it is of use once somebody allows what it denies. A policy of nothing but denies for the whole \
             organization is taken for guardrails, and left alone.",
         bad: "- {name: mirrors, decision: allow, actions: [connect:tcp], resources: [\"*.example.com\"]}\n\
             - {name: not this one, decision: deny, actions: [connect:tcp], resources: [old.example.org]}\n",
-        fix: "Correct the pattern, move the rule to a policy of guardrails, or silence the finding.",
+        fix: "Correct the pattern, move the rule to a policy of guardrails, or suppression the finding.",
         run: Run::Workspace(check),
     },
     Check {
         code: HTTP_ONLY,
         severity: Severity::Warning,
-        title: "a host has HTTP denies and no allow",
+        title: "HTTP denies on a host that no rule allows",
         explanation: "An HTTP deny takes requests away from what is allowed; it does not allow the others. Without an allow \
             all of the host is denied.",
         bad: "- {name: no deletes, decision: deny, actions: [request:delete], http_resources: [{host: git.example.com, path: /**}]}\n",
@@ -35,7 +35,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         code: OTHER_PORT,
         severity: Severity::Warning,
-        title: "an HTTP deny is for a port on which nothing is allowed",
+        title: "an HTTP deny on a port where nothing is allowed",
         explanation: "The host is allowed on another port, and there the requests stay open.",
         bad: "- {name: host, decision: allow, actions: [connect:tcp], resources: [\"git.example.com:443\"]}\n\
             - {name: no deletes, decision: deny, actions: [request:delete], http_resources: [{host: git.example.com, port: 80, path: /**}]}\n",
@@ -74,7 +74,7 @@ fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
             continue;
         }
         let finding = Diagnostic::note(IDLE, "no rule of the workspace allows anything that this one denies").at(label);
-        findings.push(finding.help("correct its patterns, or silence this where the rule is a guardrail"));
+        findings.push(finding.help("correct its patterns, or suppression this where the rule is a guardrail"));
     }
 }
 
