@@ -10,8 +10,8 @@ use tokio::sync::watch;
 
 use super::connect::Shared;
 use super::guards_from::Base;
-use super::organizations::{OF_NO_ORGANIZATION, Planned, about, plan_each, worst};
-use super::planning::{Services, State, Stricter, Workspace, read};
+use super::organizations::{Planned, about, name_of, plan_each, worst};
+use super::planning::{Services, State, Stricter, Workspace, read_plans};
 use super::progress::Progress;
 use super::signal::Signals;
 use super::{Context, Exit, Failure, report, workspace};
@@ -19,7 +19,6 @@ use crate::document::{Docker, Vijil};
 use crate::execute::{Approved, Outcome, execute, execute_agents};
 use crate::model::Desired;
 use crate::plan::guard::Guard;
-use crate::plan::saved::PlanError;
 use crate::plan::{self, Plan, set, stale};
 use crate::render;
 use crate::render::sanitize::line;
@@ -146,19 +145,14 @@ async fn saved(
     file: &std::path::Path,
     progress: &Arc<Progress>,
 ) -> Result<Vec<(String, Planned)>, Failure> {
-    let file = context.path(file);
-    let text = read(&file)?;
-    let no_plan = |error: PlanError| {
-        Failure::new(Exit::Refused, format!("`{}`: {error}", file.display())).hint("make a new plan with `plan --out`")
-    };
-    let plans = set::from_json(&text).map_err(no_plan)?;
-    for set::Unplanned { org, message: _ } in set::unplanned(&text).map_err(no_plan)? {
+    let (plans, failed) = read_plans(&context.path(file))?.into_parts();
+    for set::Unplanned { org, message: _ } in failed {
         context.note(&format!("note: `{}` could not be planned, and nothing is applied there", line(&org)));
     }
     let picked = context.overrides().org.as_ref().filter(|_| plans.len() > 1);
     let plans: Vec<(String, Plan)> = plans
         .into_iter()
-        .map(|plan| (plan.target.as_ref().map_or(OF_NO_ORGANIZATION, |target| &target.org).to_owned(), plan))
+        .map(|plan| (name_of(&plan), plan))
         .filter(|(name, _)| picked.is_none_or(|setting| setting.value == *name))
         .collect();
     if let (Some(setting), true) = (picked, plans.is_empty()) {

@@ -4,16 +4,18 @@ use std::collections::BTreeSet;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
+
 use super::organizations::{self, about, live_each, worst};
 use super::planning::{self, Stricter, Workspace};
 use super::{Context, Exit, Failure, report, workspace};
-use crate::access::{Request, State};
+use crate::access::{Request, State, Verdict};
 use crate::check::{EmptyWorkspace, Loaded};
 use crate::diagnostic::nearest;
 use crate::document::Test;
 use crate::evidence::{self, paste};
 use crate::model::{DesiredPolicy, Live, LivePolicy, Policy, TeamLookup};
-use crate::render::answer::{self, DeclaredPolicies};
+use crate::render::answer::{self, DeclaredPolicies, word};
 use crate::render::sanitize::line;
 
 #[derive(clap::Args)]
@@ -23,7 +25,12 @@ use crate::render::sanitize::line;
   seawall can mount rw '~/src'
   seawall can connect:tcp db.corp.example at 10.1.2.3
   seawall can mcp invokeTool notion/search '{\"readOnly\": true}'
-  seawall can --record denied.json                     # a record, a denial reason or the text of a 403")]
+  seawall can write /data --exit-code && echo allowed  # for scripts
+  seawall can --record denied.json                     # a record, a denial reason or the text of a 403
+
+The exit code is 0 whatever the answer is. With `--exit-code` it is 0 for allow, 1 for deny and 3 for uncertain; a call that
+a person is asked about each time is neither allowed nor denied, so that it counts as uncertain. Of several organizations
+the answer is the one that all of them give, and uncertain where they differ.")]
 pub(super) struct Args {
     /// `connect:tcp`, `connect:udp`, `read`, `write`, `mount ro`, `mount rw`, an HTTP method, or `mcp`
     #[arg(value_name = "ACTION", required_unless_present = "record")]
@@ -40,6 +47,9 @@ pub(super) struct Args {
     /// Ask the live state rather than the documents
     #[arg(long)]
     live: bool,
+    /// Tell the answer by the exit code: 0 allow, 1 deny, 3 uncertain
+    #[arg(long)]
+    exit_code: bool,
     /// How to show the answer
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
@@ -54,7 +64,7 @@ enum Format {
 }
 
 pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
-    let Args { action, target, record, teams, live, format } = args;
+    let Args { action, target, record, teams, live, exit_code, format } = args;
     let request = match record {
         Some(file) => recorded(context, file)?,
         None => Request::parse(&format!("{} {}", action.as_deref().unwrap_or_default(), target.join(" ")))
@@ -88,11 +98,40 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
         }
     });
     let shown: Vec<String> = shown.collect();
+    let verdict = common(answers.iter().map(|(_, answer, _)| answer.verdict));
     context.print(&match format {
-        Format::Json if several => json_of_each(answers.iter().map(|(name, ..)| name.as_str()).zip(&shown)),
+        Format::Json if several => {
+            let each = answers.iter().map(|(name, ..)| name.as_str()).zip(&shown);
+            json_of_each(&[("decision", word(verdict).into()), ("because", because_of_each(&shown))], each)
+        }
         Format::Human | Format::Json => shown.join("\n"),
     })?;
+    exits.extend(exit_code.then(|| exit(verdict)));
     Ok(worst(exits))
+}
+
+/// The answer that all give; where they differ, none is certain.
+fn common(verdicts: impl Iterator<Item = Verdict>) -> Verdict {
+    let verdicts: Vec<Verdict> = verdicts.collect();
+    match verdicts.split_first() {
+        Some((first, rest)) if rest.iter().all(|verdict| verdict == first) => *first,
+        Some(_) | None => Verdict::Uncertain,
+    }
+}
+
+/// How a run ends that tells its answer by the exit code.
+fn exit(verdict: Verdict) -> Exit {
+    match verdict {
+        Verdict::Allow => Exit::Done,
+        Verdict::Deny => Exit::Invalid,
+        Verdict::Uncertain => Exit::Pending,
+    }
+}
+
+/// The rules behind the answers of several organizations.
+fn because_of_each(shown: &[String]) -> Value {
+    let because = shown.iter().filter_map(|text| serde_json::from_str::<Value>(text).ok()?.get("because").cloned());
+    because.filter_map(|list| list.as_array().cloned()).flatten().collect()
 }
 
 /// The most that is read of what somebody pasted.
@@ -169,17 +208,20 @@ impl Subject {
     }
 }
 
-/// One JSON object of those of several organizations, each with its name.
-pub(super) fn json_of_each<'a>(each: impl Iterator<Item = (&'a str, &'a String)>) -> String {
+/// One JSON object of those of several organizations, each with its name, and of what holds for all of them.
+pub(super) fn json_of_each<'a>(common: &[(&str, Value)], each: impl Iterator<Item = (&'a str, &'a String)>) -> String {
     let each = each.map(|(name, text)| {
         let mut object = serde_json::Map::from_iter([("org".to_owned(), name.into())]);
-        if let Ok(serde_json::Value::Object(own)) = serde_json::from_str(text) {
+        if let Ok(Value::Object(own)) = serde_json::from_str(text) {
             object.extend(own.into_iter().filter(|(key, _)| key != "format_version"));
         }
-        serde_json::Value::Object(object)
+        Value::Object(object)
     });
-    let each = serde_json::json!({"format_version": 1, "organizations": each.collect::<Vec<_>>()});
-    serde_json::to_string_pretty(&each).expect("a value is JSON") + "\n"
+    let organizations: Value = each.collect();
+    let mut document = serde_json::Map::from_iter([("format_version".to_owned(), 1.into())]);
+    document.extend(common.iter().map(|(key, value)| ((*key).to_owned(), value.clone())));
+    document.insert("organizations".to_owned(), organizations);
+    serde_json::to_string_pretty(&document).expect("a value is JSON") + "\n"
 }
 
 /// What the documents say, for each organization.

@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use super::connect::note;
 use super::pipeline::{self, Asked};
-use super::planning::read;
+use super::planning::read_plans;
 use super::{Context, Exit, Failure};
-use crate::plan::{Plan, set};
+use crate::plan::Plan;
 use crate::render::markdown;
 use crate::render::sanitize::line;
 use crate::service::github::{Comment, GitHub, Marker, Placed};
@@ -50,10 +50,7 @@ pub(super) struct Args {
 
 pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     let Args { plan: file, repository, pull_request, key, always, print } = args;
-    let file = context.path(file);
-    let plans = set::from_json(&read(&file)?).map_err(|error| {
-        Failure::new(Exit::Refused, format!("`{}`: {error}", file.display())).hint("make a new plan with `plan --out`")
-    })?;
+    let (plans, _) = read_plans(&context.path(file))?.into_parts();
     let environment = context.environment();
     let (event, from) = (pipeline::event(environment)?, pipeline::run(environment)?);
     let made = || markdown::Made { commit: pipeline::head(&event), run: from.as_deref() };

@@ -10,6 +10,7 @@
 mod adopt;
 mod agents;
 mod apply;
+mod before;
 mod can;
 mod comment;
 mod completions;
@@ -33,6 +34,7 @@ mod recorded;
 mod replay;
 mod schema;
 mod settings;
+mod show;
 mod signal;
 mod since;
 mod snapshot;
@@ -138,6 +140,8 @@ enum Command {
     Replay(replay::Args),
     /// Print the JSON Schema of documents
     Schema(schema::Args),
+    /// Print a saved plan
+    Show(show::Args),
     /// Write the live state as one JSON file
     Snapshot(snapshot::Args),
     /// Suggest the narrowest rules for what was asked for and denied by default
@@ -165,6 +169,7 @@ fn dispatch(context: &Context, command: &Command) -> Result<Exit, Failure> {
         Command::Plan(args) => plan::run(context, args),
         Command::Replay(args) => replay::run(context, args),
         Command::Schema(args) => schema::run(context, args),
+        Command::Show(args) => show::run(context, args),
         Command::Snapshot(args) => snapshot::run(context, args),
         Command::Suggest(args) => suggest::run(context, args),
         Command::Test(args) => test::run(context, args),

@@ -90,6 +90,11 @@ pub(super) fn name(loaded: &Loaded) -> String {
     org.unwrap_or_else(|| OF_NO_ORGANIZATION.to_owned())
 }
 
+/// What to call a plan among others.
+pub(super) fn name_of(plan: &Plan) -> String {
+    plan.target.as_ref().map_or(OF_NO_ORGANIZATION, |target| &target.org).to_owned()
+}
+
 /// Connects for all; those whose endpoint is `embedded` share one service.
 pub(super) async fn connect_each<'a>(
     context: &Context,

@@ -3,12 +3,15 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use super::before::Before;
 use super::organizations::{Failed, plan_each, told_apart, worst};
 use super::planning::{Stricter, Workspace, live_from};
 use super::{Context, Exit, Failure};
+use crate::plan::Plan;
 use crate::plan::guard::Guard;
-use crate::plan::{Plan, set};
+use crate::plan::set::{self, Unplanned};
 use crate::render;
+use crate::render::plan::View;
 use crate::render::sanitize::line;
 
 const EXAMPLES: &str = "\
@@ -18,6 +21,7 @@ Examples:
   seawall plan --detailed-exitcode                     # exit 3 when changes are pending
   seawall plan --live-from live.json                   # without credentials, against a snapshot
   seawall plan --guards-from origin/main               # with the guards of the branch to merge into
+  seawall plan --before origin/main                    # what a branch changes, whatever is live; offline
 
 + is gained or created, ? may change, ~ is changed in place, - is lost or deleted.";
 
@@ -37,14 +41,19 @@ pub(super) struct Args {
     #[arg(long)]
     detailed_exitcode: bool,
     /// Plan against a snapshot instead of the service
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "before")]
     live_from: Option<PathBuf>,
+    /// Compare with the documents of a git ref or of another folder instead of live state, offline; such a plan cannot be
+    /// saved
+    #[arg(long, value_name = "REF|DIR", conflicts_with = "out")]
+    before: Option<String>,
     #[command(flatten)]
     stricter: Stricter,
 }
 
+/// The formats of plans.
 #[derive(Clone, Copy, clap::ValueEnum)]
-enum Format {
+pub(super) enum Format {
     /// For people
     Human,
     /// For pull requests and job summaries
@@ -54,10 +63,13 @@ enum Format {
 }
 
 pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
-    let Args { path, out, format, detailed_exitcode, live_from: snapshot, stricter } = args;
+    let Args { path, out, format, detailed_exitcode, live_from, before, stricter } = args;
     let path = path.as_ref().map(|path| context.path(path));
     let workspaces = Workspace::load_each(context, path.as_deref(), stricter)?;
-    let mut plans = plans(context, &workspaces, snapshot.as_deref())?;
+    let mut plans = match before {
+        Some(before) => plans_from(context, &workspaces, before)?,
+        None => plans(context, &workspaces, live_from.as_deref())?,
+    };
     if workspaces.len() > 1 {
         let named = workspaces.iter().map(Workspace::name).zip(plans).collect();
         return several(context, args, named);
@@ -66,15 +78,29 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     if let Some(out) = out {
         context.write(&context.path(out), &plan.to_json())?;
     }
-    context.print(&match format {
-        Format::Human => render::plan::human(&plan, context.view()),
-        Format::Markdown => render::markdown::plan(&plan),
-        Format::Json => plan.to_json(),
-    })?;
+    context.print(&shown(&plan, *format, context.view()))?;
     if let (Some(out), false) = (out, plan.is_silent()) {
         context.note(&saved([&plan], path.as_deref(), out));
     }
     Ok(exit(&plan, *detailed_exitcode))
+}
+
+/// A plan in a format.
+pub(super) fn shown(plan: &Plan, format: Format, view: View) -> String {
+    match format {
+        Format::Human => render::plan::human(plan, view),
+        Format::Markdown => render::markdown::plan(plan),
+        Format::Json => plan.to_json(),
+    }
+}
+
+/// The plans of several organizations in a format.
+pub(super) fn shown_each(plans: &[(String, Plan)], failed: &[Unplanned], format: Format, view: View) -> String {
+    match format {
+        Format::Human => render::plan::several(plans, failed, view),
+        Format::Markdown => render::markdown::plans(plans, failed),
+        Format::Json => set::to_json(plans.iter().map(|(_, plan)| plan), failed),
+    }
 }
 
 /// How planning ends: a plan that its guards refuse is shown and saved, and is not a plan to go on with.
@@ -93,7 +119,14 @@ fn refusing<'a>(plans: impl IntoIterator<Item = &'a Plan>) -> Vec<&'static str> 
     guards.into_iter().map(Guard::name).collect()
 }
 
-/// A plan for each workspace, or why there is none.
+/// A plan for each workspace from other documents, or why there is none.
+fn plans_from(context: &Context, workspaces: &[Workspace], name: &str) -> Result<Vec<Result<Plan, Failure>>, Failure> {
+    let root = workspaces.first().map(|workspace| workspace.loaded.root.clone()).unwrap_or_default();
+    let before = Before::read_each(context, workspaces, &root, name)?;
+    Ok(workspaces.iter().zip(&before).map(|(workspace, before)| workspace.plan_from(context, before)).collect())
+}
+
+/// A plan for each workspace from what is live, or why there is none.
 fn plans(
     context: &Context,
     workspaces: &[Workspace],
@@ -127,11 +160,7 @@ fn several(context: &Context, args: &Args, named: Vec<(String, Result<Plan, Fail
     if let Some(out) = out {
         context.write(&context.path(out), &set::to_json(all(), &failed))?;
     }
-    context.print(&match format {
-        Format::Human => render::plan::several(&plans, &failed, context.view()),
-        Format::Markdown => render::markdown::plans(&plans, &failed),
-        Format::Json => set::to_json(all(), &failed),
-    })?;
+    context.print(&shown_each(&plans, &failed, *format, context.view()))?;
     if let (Some(out), true) = (out, all().any(|plan| !plan.is_silent())) {
         context.note(&saved(all(), path.as_deref(), out));
     }

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::agents::{self, AgentsConnected};
+use super::before::Before;
 use super::connect::{Shared, Target, connect};
 use super::guards_from::Base;
 use super::watch::watched;
@@ -13,7 +14,7 @@ use crate::document::{Docker, Ownership, Vijil, settings_for};
 use crate::model::{Desired, Live, LiveAgents, is_for};
 use crate::plan::agents::AgentError;
 use crate::plan::guard::Guard;
-use crate::plan::{self, GuardsFrom, Plan, diff, protected, teams};
+use crate::plan::{self, GuardsFrom, Plan, diff, protected, set, teams};
 use crate::service::docker::{ENDPOINT, Snapshot};
 use crate::service::http::Observer;
 use crate::source::disk::{self, FileError};
@@ -212,16 +213,17 @@ impl Workspace {
     /// When a document names a team that the organization does not have, or asks for what cannot be.
     pub(super) fn plan(&self, context: &Context, live: &State) -> Result<Plan, Failure> {
         self.missing.refuse_unknown(live)?;
-        let (plan, impossible) = self.plan_anyhow(context, live)?;
-        if impossible.is_empty() {
-            return Ok(plan);
-        }
-        let lines: Vec<String> = impossible.iter().map(ToString::to_string).collect();
-        let hints: std::collections::BTreeSet<&str> = impossible.iter().map(|error| error.hint.as_str()).collect();
-        let hints: Vec<&str> = hints.into_iter().collect();
-        Err(Failure::new(Exit::Invalid, lines.join("\n")).hint(hints.join("; ")))
+        possible(self.plan_anyhow(context, live)?)
     }
 
+    /// The plan from what other documents would leave: what a change of documents means, whatever is live.
+    ///
+    /// # Errors
+    ///
+    /// When a document asks for what cannot be.
+    pub(super) fn plan_from(&self, context: &Context, before: &Before) -> Result<Plan, Failure> {
+        possible(self.planned(context, &before.state, Some(before.base()))?)
+    }
     /// The plan from this live state, and everything that the documents make impossible: with any of that it may be
     /// shown, and not carried out.
     ///
@@ -229,7 +231,16 @@ impl Workspace {
     ///
     /// When a document names a team that the organization does not have.
     pub(super) fn plan_anyhow(&self, context: &Context, live: &State) -> Result<(Plan, Vec<AgentError>), Failure> {
-        let plan = || self.bare_plan(context, live);
+        self.planned(context, live, None)
+    }
+
+    fn planned(
+        &self,
+        context: &Context,
+        live: &State,
+        base: Option<plan::Base<'_>>,
+    ) -> Result<(Plan, Vec<AgentError>), Failure> {
+        let plan = || self.bare_plan(context, live, base);
         let (mut plan, impossible) = watched("telling what changes, and what that means for access,", plan)?;
         for name in self.missing.given_up(self) {
             plan.refuse(Guard::Protected, &format!("no document declares the protected policy `{name}` any more"));
@@ -237,18 +248,26 @@ impl Workspace {
         Ok((Plan { guards_from: self.guards_from.clone(), ..plan }, impossible))
     }
 
-    fn bare_plan(&self, context: &Context, live: &State) -> Result<(Plan, Vec<AgentError>), Failure> {
+    fn bare_plan(
+        &self,
+        context: &Context,
+        live: &State,
+        base: Option<plan::Base<'_>>,
+    ) -> Result<(Plan, Vec<AgentError>), Failure> {
         let guards = &self.loaded.settings.guards;
         let plan = match (&self.docker, &live.docker) {
             (Some(docker), Some(live)) => {
                 let target = plan::Target { org: organization(context, docker)?, endpoint: endpoint(context, docker) };
                 let desired = resolve(&self.loaded.desired, live)?;
                 let ownership = diff::Ownership::from(docker);
-                let plan =
-                    plan::make(plan::Input { target: &target, desired: &desired, live, ownership: &ownership, guards });
+                let input = plan::Input { target: &target, desired: &desired, live, ownership: &ownership, guards };
+                let plan = base.map_or_else(|| plan::make(input), |base| plan::make_from(input, base));
                 plan.tested(guards, live, &self.loaded.tests)
             }
-            _ => Plan::without_docker(guards),
+            _ => {
+                let before = base.map(|base| plan::Before { from: base.from.to_owned() });
+                Plan { before, ..Plan::without_docker(guards) }
+            }
         };
         let (Some(vijil), Some(live)) = (&self.vijil, &live.vijil) else { return Ok((plan, Vec::new())) };
         let target = plan::agents::AgentTarget { endpoint: agents::named_endpoint(context, vijil) };
@@ -268,6 +287,17 @@ impl Workspace {
         let (desired, edit_active) = (&self.loaded.desired.agents, vijil.edit_active);
         plan::agents::Input { target, desired, live, exclusive, edit_active, notes }
     }
+}
+
+/// The plan, where nothing makes it impossible.
+fn possible((plan, impossible): (Plan, Vec<AgentError>)) -> Result<Plan, Failure> {
+    if impossible.is_empty() {
+        return Ok(plan);
+    }
+    let lines: Vec<String> = impossible.iter().map(ToString::to_string).collect();
+    let hints: std::collections::BTreeSet<&str> = impossible.iter().map(|error| error.hint.as_str()).collect();
+    let hints: Vec<&str> = hints.into_iter().collect();
+    Err(Failure::new(Exit::Invalid, lines.join("\n")).hint(hints.join("; ")))
 }
 
 impl Missing {
@@ -378,6 +408,17 @@ fn snapshot_of(mut snapshots: Vec<Snapshot>, workspace: &Workspace) -> Snapshot 
 /// When it cannot be read.
 pub(super) fn read(path: &Path) -> Result<String, Failure> {
     disk::read_named(path, disk::MAX_STATE_BYTES).map_err(|error| not_read(path, &error))
+}
+
+/// Reads saved plans.
+///
+/// # Errors
+///
+/// When the file cannot be read, or is not what `plan --out` saved.
+pub(super) fn read_plans(file: &Path) -> Result<set::Saved, Failure> {
+    set::from_json(&read(file)?).map_err(|error| {
+        Failure::new(Exit::Refused, format!("`{}`: {error}", file.display())).hint("make a new plan with `plan --out`")
+    })
 }
 
 /// The failure of a file that is not read.

@@ -118,10 +118,7 @@ fn plain(declared: &[DesiredPolicy]) -> Vec<Policy> {
 fn offline(context: &Context, recorded: &Recorded, path: Option<&Path>, before: &str) -> Result<States, Failure> {
     let loaded = workspace::load(context, path, EmptyWorkspace::Refused)?;
     let root = loaded.root.clone();
-    let Some(base) = documents_of(context, &root, before)? else {
-        let message = format!("`--before`: `{before}` is neither a commit of this repository nor a folder");
-        return Err(Failure::new(Exit::Usage, message).hint("name a commit, or a folder with a workspace"));
-    };
+    let Some(base) = documents_of(context, &root, before)? else { return Err(super::before::unknown(before)) };
     let (now, then) = (only(context, loaded)?, only(context, base)?);
     let (now, then) = (now.desired.policies, then.desired.policies);
     let listed = recorded.listed(context)?;

@@ -1,4 +1,4 @@
-//! `--since REF|DIR|FILE`: what the last apply left.
+//! Documents of a commit or of another folder; and `--since REF|DIR|FILE`: what the last apply left.
 //!
 //! Invariant: the documents of a commit are read as that commit has them, whatever lies in the folder; they are put where
 //! nothing else is, and nothing of them is run.
@@ -14,8 +14,8 @@ use crate::document::Workspace as Settings;
 use crate::model::Desired;
 use crate::render::diagnostic;
 use crate::render::sanitize::line;
-use crate::source::MAX_FILE_BYTES;
 use crate::source::disk::{FileError, Scratch, check_named_folder, is_empty_folder, is_internal};
+use crate::source::{CONFIG_NAME, MAX_FILE_BYTES};
 
 /// The most bytes of files that are put down.
 const MAX_BYTES: u64 = 1 << 30;
@@ -84,49 +84,53 @@ impl Since {
     }
 }
 
-/// The workspace `root` as a commit or another folder has it; `None` where the name is neither.
+/// The workspace `root` as a commit or another folder has it; `None` where the name is neither. A folder is the workspace
+/// itself, or a checkout of the repository around it.
 ///
 /// # Errors
 ///
-/// When its documents are wrong, or `git` cannot be asked.
+/// When it holds no workspace, its documents are wrong, or `git` cannot be asked.
 pub(super) fn documents_of(context: &Context, root: &Path, name: &str) -> Result<Option<Loaded>, Failure> {
     let path = context.path(Path::new(name));
     let root = folder(context).join(root);
-    let commit = match Repository::around(&root)? {
-        Some((repository, inside)) if may_be_a_commit(name) => {
-            repository.commit(name)?.map(|commit| (repository, inside, commit))
-        }
-        Some(_) | None => None,
-    };
-    match commit {
-        Some((repository, inside, commit)) => {
-            let copy = checked_out(&repository, &inside, &commit)?;
-            documents(context, &root, copy.path(), name).map(Some)
-        }
-        None if path.is_dir() => {
-            check_named_folder(&path).map_err(|error| not_read(&path, &error))?;
-            documents(context, &root, &path, name).map(Some)
-        }
-        None => Ok(None),
+    let around = Repository::around(&root)?;
+    if let Some((repository, inside)) = around.as_ref().filter(|_| may_be_a_commit(name))
+        && let Some(commit) = repository.commit(name)?
+    {
+        let copy = checked_out(repository, inside, &commit)?;
+        return documents(context, &root, copy.path(), name, copy.path()).map(Some);
     }
+    if !path.is_dir() {
+        return Ok(None);
+    }
+    check_named_folder(&path).map_err(|error| not_read(&path, &error))?;
+    let inside = around.map(|(_, inside)| path.join(inside)).filter(|inside| inside.join(CONFIG_NAME).is_file());
+    documents(context, &root, &inside.unwrap_or(path), name, &folder(context)).map(Some)
 }
 
-/// The workspace of then.
-fn documents(context: &Context, root: &Path, base: &Path, name: &str) -> Result<Loaded, Failure> {
+/// The workspace of then. Findings show paths relative to `shown_from`.
+fn documents(context: &Context, root: &Path, base: &Path, name: &str, shown_from: &Path) -> Result<Loaded, Failure> {
     // Settings that lie in the workspace are taken from the base, others from where they are.
     let config = context.config().map(|config| {
         let config = folder(context).join(config);
         config.strip_prefix(root).map(|inside| base.join(inside)).unwrap_or(config)
     });
+    let own = config.clone().unwrap_or_else(|| base.join(CONFIG_NAME));
+    if !own.is_file() {
+        let file = own.strip_prefix(base).unwrap_or(&own).to_string_lossy().into_owned();
+        let failure =
+            Failure::new(Exit::Usage, format!("`{name}` does not hold the workspace: it has no `{file}` there"));
+        return Err(failure.hint("name a commit, or a folder, that holds the workspace"));
+    }
     check::load(base, config.as_deref(), EmptyWorkspace::Refused).map_err(|findings| {
-        context.note(diagnostic::human(&findings, &folder(context)).trim_end());
+        context.note(diagnostic::human(&findings, shown_from).trim_end());
         let message = format!("the documents of `{name}` are wrong: {}", diagnostic::summary(&findings));
-        Failure::new(Exit::Usage, message).hint("name a commit whose documents were applied")
+        Failure::new(Exit::Usage, message).hint("name a commit, or a folder, whose documents are valid")
     })
 }
 
 /// Whether the workspace of then was for the organization of now. Where both have one, it may have got another name.
-fn had(then: &Settings, now: &Workspace) -> bool {
+pub(super) fn had(then: &Settings, now: &Workspace) -> bool {
     let (Some(then), Some(now)) = (&then.docker, &now.docker) else { return false };
     match (&then.orgs, &now.orgs, &now.org) {
         (Some(orgs), _, Some(org)) => orgs.contains(org),
@@ -136,7 +140,7 @@ fn had(then: &Settings, now: &Workspace) -> bool {
 }
 
 /// Whether `git` may be asked: paths that are written as paths are none, and options are nothing at all.
-fn may_be_a_commit(name: &str) -> bool {
+pub(super) fn may_be_a_commit(name: &str) -> bool {
     let path = Path::new(name);
     let written_as_path = path.is_absolute()
         || matches!(path.components().next(), Some(Component::CurDir | Component::ParentDir))

@@ -75,7 +75,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     }
     context.print(&match format {
         Format::Junit => render::trial::junit(suites.into_iter()),
-        Format::Json if several => json_of_each(shown.iter().map(|(name, text)| (name.as_str(), text))),
+        Format::Json if several => json_of_each(&[], shown.iter().map(|(name, text)| (name.as_str(), text))),
         Format::Human if several => {
             shown.iter().map(|(name, text)| format!("{}\n{text}", line(name))).collect::<Vec<_>>().join("\n")
         }

@@ -20,7 +20,7 @@ use std::collections::BTreeSet;
 
 use crate::model::{Desired, Live};
 use crate::plan::diff::Ownership;
-use crate::plan::{self, Plan, matching};
+use crate::plan::{self, Plan, applied, matching};
 
 pub use report::{schema, set_schema, set_to_json};
 
@@ -84,7 +84,7 @@ pub fn differences(input: Input<'_>) -> (Plan, Option<Plan>) {
     let managed = managed(live, &[desired, &base_desired], ownership);
     let (own, others): (Vec<_>, Vec<_>) =
         live.policies.iter().partition(|policy| managed.contains(policy.id.0.as_str()));
-    let before = states::live(&base_desired, &others, live);
+    let before = applied::docker(&base_desired.policies, &others, &live.org, &live.teams);
     let after = states::desired(own.into_iter(), desired);
     // What others own is there before and after; all the rest that is no longer live was taken away.
     let unmanaged = others.iter().map(|policy| globset::escape(&policy.name)).collect();

@@ -7,6 +7,7 @@
 //! Invariant: pure and deterministic. The same documents and the same live state give the same plan, byte for byte.
 
 pub mod agents;
+pub mod applied;
 mod arrange;
 mod cedar;
 mod coherence;
@@ -85,6 +86,16 @@ pub struct Plan {
     pub agents: Option<AgentPlan>,
     /// Where the settings come from, when they are not those of the documents' own version.
     pub guards_from: Option<GuardsFrom>,
+    /// What the plan starts from, when that is not what is live.
+    pub before: Option<Before>,
+}
+
+/// Documents that a plan starts from, as if they were applied. Such a plan tells what a change of documents means; what is
+/// live it does not know, so that it can neither be saved nor applied.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Before {
+    /// The git ref or the folder, as the command line named it.
+    pub from: String,
 }
 
 /// Settings from the version that the documents are to be merged into.
@@ -151,23 +162,43 @@ pub struct Input<'a> {
     pub guards: &'a Guards,
 }
 
+/// Other documents that a plan starts from.
+#[derive(Clone, Copy, Debug)]
+pub struct Base<'a> {
+    /// The git ref or the folder, as the command line named it.
+    pub from: &'a str,
+    /// What they declare.
+    pub desired: &'a Desired,
+}
+
 /// Makes a plan.
 #[must_use]
 pub fn make(input: Input<'_>) -> Plan {
+    made(input, None)
+}
+
+/// Makes the plan that starts from other documents: `live` is what these would leave ([`applied::docker`]).
+#[must_use]
+pub fn make_from(input: Input<'_>, base: Base<'_>) -> Plan {
+    made(input, Some(base))
+}
+
+fn made(input: Input<'_>, base: Option<Base<'_>>) -> Plan {
     // What was live takes as long to hash as the rest does where little changes.
     let hash = || fingerprint::of_live(&input.live.org, &input.live.policies);
-    let (plan, fingerprint) = parallel::both(|| judged(input), hash);
+    let (plan, fingerprint) = parallel::both(|| judged(input, base), hash);
     Plan { live: LiveRecord { fingerprint, ..plan.live }, ..plan }
 }
 
 /// The plan, but for the fingerprint of all policies.
-fn judged(Input { target, desired, live, ownership, guards }: Input<'_>) -> Plan {
+fn judged(Input { target, desired, live, ownership, guards }: Input<'_>, base: Option<Base<'_>>) -> Plan {
     let diff = diff::diff(desired, live, ownership);
     let ordered = order::order(&diff, draft::drafts(&diff));
     let steps: Vec<Step> =
         ordered.drafts.into_iter().zip(1..).map(|((phase, draft), id)| draft.step(id, phase, &diff)).collect();
     let after = simulate::simulate(live, steps.iter().map(|step| &step.change));
-    let access = meaning_of(live, &after, &steps, &Places::of_change(&diff, desired));
+    let places = base.map_or_else(|| Places::of_change(&diff, desired), |base| Places::of_documents(base, desired));
+    let access = meaning_of(live, &after, &steps, &places);
     let refusal = ordered.refusal.map(|refusal| match refusal {
         Refusal::Opens(opened) if draft::is_full(&diff) => {
             Refusal::Opens(format!("{opened}; the service is full, so that deletions have to come first"))
@@ -189,6 +220,7 @@ fn judged(Input { target, desired, live, ownership, guards }: Input<'_>) -> Plan
         target: Some(target.clone()),
         agents: None,
         guards_from: None,
+        before: base.map(|base| Before { from: base.from.to_owned() }),
         flips: Vec::new(),
         unmanaged: diff.unmanaged.into_iter().map(|policy| Unmanaged { service: Service::Docker, policy }).collect(),
         teams: teams::named(live, &steps, &access),
@@ -222,6 +254,7 @@ pub fn differences(desired: &Desired, live: &Live, ownership: &Ownership, docume
         access,
         agents: None,
         guards_from: None,
+        before: None,
         steps,
     }
 }

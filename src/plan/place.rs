@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use super::Base;
 use super::diff::Diff;
 use crate::access::Cause;
 use crate::model::{Body, Desired, DesiredPolicy, Origin};
@@ -25,6 +26,8 @@ struct Side<'a> {
     known: BTreeMap<(&'a str, Part<'a>), &'a Origin>,
     /// Where everything else is.
     others: Option<&'static str>,
+    /// The version that the places are of, where it is not that of the documents.
+    version: Option<&'a str>,
 }
 
 /// A policy, or a part of one.
@@ -40,7 +43,7 @@ impl<'a> Places<'a> {
     /// Of a change from what is live to what documents declare. What goes, and is declared in another way, stands where
     /// that is.
     pub(super) fn of_change(diff: &'a Diff, desired: &'a Desired) -> Self {
-        let mut old = Side { known: BTreeMap::new(), others: Some(LIVE) };
+        let mut old = Side { others: Some(LIVE), ..Side::default() };
         for slot in &diff.policies {
             let (Some((_, before)), Some(after), Some(origin)) = (&slot.before, &slot.after, &slot.origin) else {
                 continue;
@@ -67,6 +70,12 @@ impl<'a> Places<'a> {
         Self { old: Side::declared(documents, None), new: Side::declared(documents, Some(LIVE)) }
     }
 
+    /// Of a change from other documents to documents.
+    pub(super) fn of_documents(base: Base<'a>, desired: &'a Desired) -> Self {
+        let old = Side { version: Some(base.from), ..Side::declared(base.desired, None) };
+        Self { old, new: Side::declared(desired, None) }
+    }
+
     /// A cause, with its place.
     pub(super) fn tell(&self, cause: &Cause) -> String {
         let side = if cause.comes { &self.new } else { &self.old };
@@ -76,7 +85,10 @@ impl<'a> Places<'a> {
             (None, None) => Part::Whole,
         };
         match (side.known.get(&(cause.policy.as_str(), part)), side.others) {
-            (Some(origin), _) => format!("{cause} ({origin})"),
+            (Some(origin), _) => match side.version {
+                Some(version) => format!("{cause} ({version}:{origin})"),
+                None => format!("{cause} ({origin})"),
+            },
             (None, Some(others)) => format!("{cause} ({others})"),
             (None, None) => cause.to_string(),
         }
@@ -89,7 +101,7 @@ fn declared<'a>(desired: &'a Desired, name: &str) -> Option<&'a DesiredPolicy> {
 
 impl<'a> Side<'a> {
     fn declared(desired: &'a Desired, others: Option<&'static str>) -> Self {
-        let mut side = Self { known: BTreeMap::new(), others };
+        let mut side = Self { others, ..Self::default() };
         for declared in &desired.policies {
             let name = declared.policy.name.as_str();
             side.known.insert((name, Part::Whole), &declared.origin);

@@ -22,7 +22,7 @@ use super::request::{Method, Segment, request};
 use super::shown::{self, ShownPolicy, ShownRule};
 use super::statements::{self, Statement};
 use super::step::{Change, Head, Object, Op, PolicyTarget, Reason, RuleTarget, Step};
-use super::{GuardsFrom, LiveRecord, Plan, Target, Unmanaged};
+use super::{Before, GuardsFrom, LiveRecord, Plan, Target, Unmanaged};
 
 /// The version of the format. Keys may be added within it; none is renamed or removed.
 pub const FORMAT_VERSION: u32 = 1;
@@ -59,6 +59,10 @@ pub struct PlanDocument {
     /// Where the settings come from, when they are not those of the documents' own version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     guards_from: Option<GuardsFrom>,
+    /// What the plan starts from, when that is not what is live: it can then not be applied, and `live` is what the
+    /// documents of that version would leave.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    before: Option<Before>,
     /// The names of the teams whose ids the plan holds.
     teams: BTreeMap<String, String>,
     /// What the plan was made from.
@@ -175,6 +179,9 @@ pub enum PlanError {
     /// Something in it is not what was saved.
     #[error("the plan was changed after it was saved")]
     Altered,
+    /// It starts from other documents, and not from what is live.
+    #[error("the plan compares documents with those of `{0}`, and not with what is live: it cannot be applied")]
+    OfDocuments(String),
     /// A step contradicts itself.
     #[error("step {0} of the plan does not hold together: it was changed after it was saved")]
     Changed(usize),
@@ -229,8 +236,20 @@ impl Plan {
     }
 
     pub(super) fn document(&self) -> PlanDocument {
-        let Self { target, steps, unmanaged, access, flips, guards, guard_settings, guards_from, teams, live, agents } =
-            self;
+        let Self {
+            target,
+            steps,
+            unmanaged,
+            access,
+            flips,
+            guards,
+            guard_settings,
+            guards_from,
+            before,
+            teams,
+            live,
+            agents,
+        } = self;
         let org = target.as_ref().map_or("", |target| &target.org);
         let own = steps.iter().map(|step| StepDocument::of(org, step));
         let others = agents.iter().flat_map(|agents| &agents.steps).map(StepDocument::of_agent);
@@ -249,6 +268,7 @@ impl Plan {
             guards: guards.clone(),
             guard_settings: guard_settings.clone(),
             guards_from: guards_from.clone(),
+            before: before.clone(),
             teams: teams.iter().map(|team| (team.id, team.name)).collect(),
             live: live.clone(),
             checksum: String::new(),
@@ -274,10 +294,14 @@ impl Plan {
             guards,
             guard_settings,
             guards_from,
+            before,
             teams,
             live,
             checksum: _,
         } = document;
+        if let Some(Before { from }) = before {
+            return Err(PlanError::OfDocuments(from));
+        }
         if docker.is_none() && vijil.is_none() {
             return Err(PlanError::Shape("it is for no service"));
         }
@@ -326,6 +350,7 @@ impl Plan {
             guards,
             guard_settings,
             guards_from,
+            before: None,
             teams,
             live,
             agents,

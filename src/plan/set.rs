@@ -48,19 +48,29 @@ pub fn to_json<'a>(plans: impl IntoIterator<Item = &'a Plan>, failed: &[Unplanne
     serde_json::to_string_pretty(&set).expect("a value is JSON") + "\n"
 }
 
-/// The organizations that the plans in a JSON text leave out, since they could not be planned.
-///
-/// # Errors
-///
-/// When they cannot be read.
-pub fn unplanned(text: &str) -> Result<Vec<Unplanned>, PlanError> {
-    #[derive(Deserialize)]
-    struct Failed {
-        #[serde(default)]
+/// What a file of plans holds.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Saved {
+    /// The plan of one organization.
+    One(Box<Plan>),
+    /// The plans of several organizations.
+    Several {
+        /// In the order of the file.
+        plans: Vec<Plan>,
+        /// The organizations that could not be planned.
         failed: Vec<Unplanned>,
+    },
+}
+
+impl Saved {
+    /// The plans with the organizations that have none.
+    #[must_use]
+    pub fn into_parts(self) -> (Vec<Plan>, Vec<Unplanned>) {
+        match self {
+            Self::One(plan) => (vec![*plan], Vec::new()),
+            Self::Several { plans, failed } => (plans, failed),
+        }
     }
-    let Failed { failed } = serde_json::from_str(text)?;
-    Ok(failed)
 }
 
 /// The plans that a JSON text holds: those of a set, or the one that it is.
@@ -69,14 +79,14 @@ pub fn unplanned(text: &str) -> Result<Vec<Unplanned>, PlanError> {
 ///
 /// As [`Plan::from_json`], for any of them; when there is none, when two are for the same, and when the text is neither
 /// a plan nor a set of them.
-pub fn from_json(text: &str) -> Result<Vec<Plan>, PlanError> {
+pub fn from_json(text: &str) -> Result<Saved, PlanError> {
     let value: Value = serde_json::from_str(text)?;
     let Value::Object(members) = &value else { return Err(PlanError::Shape("it is not one JSON object")) };
     let Some(plans) = members.get("plans") else {
         if members.contains_key("failed") {
             return Err(PlanError::Shape("it has `failed` without `plans`"));
         }
-        return Ok(vec![Plan::from_value(value)?]);
+        return Ok(Saved::One(Box::new(Plan::from_value(value)?)));
     };
     match members.get("format_version").and_then(Value::as_u64) {
         Some(version) if version == u64::from(FORMAT_VERSION) => {}
@@ -90,7 +100,8 @@ pub fn from_json(text: &str) -> Result<Vec<Plan>, PlanError> {
     if plans.is_empty() {
         return Err(PlanError::Shape("it holds no plan"));
     }
-    let failed = unplanned(text)?;
+    let failed = members.get("failed").cloned().map(serde_json::from_value).transpose()?;
+    let failed: Vec<Unplanned> = failed.unwrap_or_default();
     let mut seen = BTreeSet::new();
     let read = |plan: &Value| {
         let plan = Plan::from_value(plan.clone())?;
@@ -100,12 +111,13 @@ pub fn from_json(text: &str) -> Result<Vec<Plan>, PlanError> {
         }
         Ok(plan)
     };
-    plans.iter().map(read).collect()
+    let plans = plans.iter().map(read).collect::<Result<_, _>>()?;
+    Ok(Saved::Several { plans, failed })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{from_json, to_json};
+    use super::{Saved, from_json, to_json};
     use crate::plan::{Plan, Target};
     use serde_json::Value;
 
@@ -120,8 +132,9 @@ mod tests {
     #[test]
     fn a_file_is_one_plan_or_a_set_of_them_and_nothing_between() {
         let set: Value = serde_json::from_str(&to_json([&plan("a"), &plan("b")], &[])).unwrap();
-        assert_eq!(from_json(&set.to_string()).unwrap(), [plan("a"), plan("b")]);
-        assert_eq!(from_json(&plan("a").to_json()).unwrap(), [plan("a")]);
+        let several = Saved::Several { plans: vec![plan("a"), plan("b")], failed: Vec::new() };
+        assert_eq!(from_json(&set.to_string()).unwrap(), several);
+        assert_eq!(from_json(&plan("a").to_json()).unwrap(), Saved::One(Box::new(plan("a"))));
         let table: [(Change, &str); 12] = [
             (|set| set["plans"] = serde_json::json!([]), "it holds no plan"),
             (|set| *set = serde_json::json!({"plans": []}), "it has no `format_version`"),

@@ -126,7 +126,8 @@ fn asks(answer: &Answer) -> bool {
 }
 
 /// `allow`, `deny` or `uncertain`.
-pub(super) fn word(verdict: Verdict) -> &'static str {
+#[must_use]
+pub fn word(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Allow => "allow",
         Verdict::Deny => "deny",

@@ -29,6 +29,8 @@ const ACCESS: usize = 40_000;
 /// The longest foreign text that is shown whole, in characters, and the longest text that changes.
 const TEXT: usize = 240;
 const DIFF: usize = 4_000;
+/// Where everything is that is left out of a plan that cannot be saved.
+const MORE: &str = "`seawall plan -v` has them all";
 /// How many items of a list are shown.
 const ITEMS: usize = 20;
 
@@ -64,7 +66,8 @@ fn attribute(address: &str) -> String {
 /// The plans of several organizations, one below the other, in the same space.
 #[must_use]
 pub fn plans(plans: &[(String, Plan)], failed: &[Unplanned]) -> String {
-    let mut page = Page { text: String::new(), limit: MOST - RESERVE, left_out: 0 };
+    let saved = plans.iter().all(|(_, plan)| plan.before.is_none());
+    let mut page = Page { text: String::new(), limit: MOST - RESERVE, left_out: 0, saved };
     for Unplanned { org, message } in failed {
         page.add(&format!("> [!CAUTION]\n> {} could not be planned: {}\n\n", code(org), code(message)));
     }
@@ -78,7 +81,8 @@ pub fn plans(plans: &[(String, Plan)], failed: &[Unplanned]) -> String {
 /// A plan as Markdown, at most [`MOST`] characters less what a marker and an address take.
 #[must_use]
 pub fn plan(plan: &Plan) -> String {
-    let mut page = Page { text: String::new(), limit: MOST - RESERVE, left_out: 0 };
+    let saved = plan.before.is_none();
+    let mut page = Page { text: String::new(), limit: MOST - RESERVE, left_out: 0, saved };
     page.add(&format!("### seawall: {}\n\n", headline(plan)));
     if let Some(guards) = plan.guards_from.as_ref().filter(|guards| !guards.found || !guards.changed.is_empty()) {
         page.add(&settings(guards));
@@ -128,7 +132,10 @@ pub fn plan(plan: &Plan) -> String {
     page.close_section("steps about agents");
     if !plan.unmanaged.is_empty() {
         let names: Vec<String> = plan.unmanaged.iter().map(|one| one.policy.clone()).collect();
-        page.add(&format!("Live, declared nowhere, left alone: {}\n\n", list(&names)));
+        page.add(&format!("{} {}\n\n", words::left_alone(plan), list(&names)));
+    }
+    if plan.before.is_some() {
+        page.add(&format!("<sub>{}</sub>\n\n", words::NOT_LIVE));
     }
     page.text
 }
@@ -150,7 +157,9 @@ fn settings(guards: &GuardsFrom) -> String {
 
 fn headline(plan: &Plan) -> String {
     let settings = plan.guards_from.as_ref().and_then(words::settings_headline);
-    settings.map_or_else(|| access_headline(plan), |settings| format!("{}, {settings}", access_headline(plan)))
+    let settings = settings.map(|settings| format!(", {settings}")).unwrap_or_default();
+    let from = plan.before.as_ref().map(|before| format!(", compared with the documents of {}", code(&before.from)));
+    format!("{}{settings}{}", access_headline(plan), from.unwrap_or_default())
 }
 
 fn access_headline(plan: &Plan) -> String {
@@ -172,6 +181,8 @@ struct Page {
     text: String,
     limit: usize,
     left_out: usize,
+    /// Whether what is left out stands in a saved plan.
+    saved: bool,
 }
 
 impl Page {
@@ -190,9 +201,8 @@ impl Page {
     fn close_section(&mut self, what: &str) {
         let left_out = std::mem::take(&mut self.left_out);
         if left_out > 0 {
-            self.text.push_str(&format!(
-                "**… and {left_out} more {what}**: the saved plan has them all, as has `seawall plan -v`.\n\n"
-            ));
+            let saved = if self.saved { "the saved plan has them all, as has `seawall plan -v`" } else { MORE };
+            self.text.push_str(&format!("**… and {left_out} more {what}**: {saved}.\n\n"));
         }
         self.text.push('\n');
     }

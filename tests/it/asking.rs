@@ -127,6 +127,42 @@ fn programs_get_the_decision_and_the_rules_with_their_places() {
     assert_eq!(can(open.path(), "read /data")["decision"], "uncertain");
 }
 
+/// Whatever the answer is, the run did what it was asked for; a script asks for the answer as the exit code.
+#[test]
+fn the_exit_code_tells_the_answer_where_that_is_asked_for() {
+    let mcp = "---
+apiVersion: seawall/v1
+kind: McpPolicy
+name: MCP
+cedar: |
+  permit (principal, action == MCP::Action::\"invokeTool\", resource) when { resource.readOnly };
+  @requireApproval(\"writes\")
+  permit (principal, action == MCP::Action::\"invokeTool\", resource) when { !resource.readOnly };
+";
+    let folder = workspace(&format!("{POLICIES}{mcp}"));
+    for (request, answer, code) in [
+        (&["connect:udp", "time.example.com:123", "--team", "research"][..], "allow", 0),
+        (&["connect:udp", "time.example.com:123"], "deny", 1),
+        (&["read", "/data"], "allow", 0),
+        (&["read", "/DATA"], "uncertain", 3),
+        // A person decides each time, which is neither.
+        (&["mcp", "invokeTool", "github/create", "{\"readOnly\": false}"], "uncertain", 3),
+        (&["mcp", "invokeTool", "github/search", "{\"readOnly\": true}"], "allow", 0),
+    ] {
+        let run = |more: &[&str]| seawall(folder.path(), &[&["can", "--format", "json"], request, more].concat());
+        let (without, stdout, stderr) = run(&[]);
+        let found: Value = serde_json::from_str(&stdout).unwrap();
+        assert_eq!((without, stderr.as_str(), &found["decision"]), (Some(0), "", &json!(answer)), "{request:?}");
+        assert_eq!(run(&["--exit-code"]), (Some(code), stdout, String::new()), "{request:?}");
+    }
+    // A question that is none, and documents that are wrong, end as ever.
+    let (code, _, _) = seawall(folder.path(), &["can", "--exit-code", "conect:tcp", "x.example.com"]);
+    assert_eq!(code, Some(2));
+    fs::write(folder.path().join("policies.yaml"), "kind: Nothing\n").unwrap();
+    let (code, stdout, _) = seawall(folder.path(), &["can", "--exit-code", "read", "/data"]);
+    assert_eq!((code, stdout.as_str()), (Some(1), ""));
+}
+
 /// An open answer names the rules that bear on it and no others, and no trap that `validate` shows.
 #[test]
 fn an_open_answer_shows_what_it_hangs_on() {

@@ -12,7 +12,7 @@ const STRICT: &str =
     "docker: {org: acme, endpoint: embedded}\nguards: {deny_widening: true, protected: [Guardrails]}\n";
 const LAX: &str = "docker: {org: acme, endpoint: embedded}\n";
 
-fn git(folder: &Path, arguments: &[&str]) {
+pub(crate) fn git(folder: &Path, arguments: &[&str]) {
     let identity = ["-c", "user.name=t", "-c", "user.email=t@example.com", "-c", "commit.gpgsign=false"];
     let mut command = Command::new("git");
     command.args(identity).args(arguments).current_dir(folder).env("GIT_CONFIG_GLOBAL", "/dev/null");

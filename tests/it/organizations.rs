@@ -149,6 +149,12 @@ async fn one_that_fails_hides_no_other() {
     assert_eq!(code, 5, "{stdout}{stderr}");
     assert!(stdout.contains("Plan for `acme`") && stdout.contains("Plan for `acme-labs`"), "{stdout}");
     assert!(stdout.contains("  gone: not planned: ") && stderr.contains("error: `gone`: "), "{stdout}{stderr}");
+    // The file holds all of this, who failed included.
+    assert_eq!(workspace.run(&["show", "plans.json"]), (0, stdout, String::new()));
+    let file = fs::read_to_string(workspace.path().join("plans.json")).unwrap();
+    assert_eq!(workspace.run(&["show", "plans.json", "--format", "json"]), (0, file, String::new()));
+    let (_, markdown, _) = workspace.run(&["plan", "-q", "--format", "markdown"]);
+    assert_eq!(workspace.run(&["show", "plans.json", "--format", "markdown"]), (0, markdown, String::new()));
     let plans = workspace.json(&["plan", "--format", "json"]);
     let schema = include_str!("../../schemas/plans.schema.json");
     let schema = jsonschema::draft202012::new(&serde_json::from_str(schema).unwrap()).unwrap();
@@ -400,6 +406,12 @@ fn questions_and_tests_are_put_to_each() {
         |index: usize| (&answers["organizations"][index]["org"], &answers["organizations"][index]["decision"]);
     assert_eq!(decision(0), (&"acme".into(), &"deny".into()));
     assert_eq!(decision(1), (&"acme-labs".into(), &"allow".into()));
+    // For all together nothing is certain where they differ.
+    assert_eq!((&answers["decision"], answers["because"].as_array().map(Vec::len)), (&"uncertain".into(), Some(1)));
+    let ask = |more: &[&str]| {
+        workspace.run(&[&["can", "connect:tcp", "git.corp.example:443", "--exit-code"], more].concat()).0
+    };
+    assert_eq!((ask(&[]), ask(&["--org", "acme"]), ask(&["--org", "acme-labs"])), (3, 1, 0));
     let (code, stdout, _) = workspace.run(&["test"]);
     assert!(
         code == 1 && stdout.starts_with("acme\nok   forge\n") && stdout.contains("acme-labs\nFAIL forge"),

@@ -132,13 +132,20 @@ fn write_plan(out: &mut String, plan: &Plan, view: View) -> fmt::Result {
     let org = plan.target.as_ref().map_or("Vijil".into(), |target| line(&target.org));
     let settings = plan.guards_from.as_ref().and_then(words::settings_headline);
     let settings = settings.map(|settings| format!(", {BAD}{settings}{BAD:#}")).unwrap_or_default();
+    let from = plan.before.as_ref().map(|before| line(&before.from));
     if plan.is_empty() {
         let end = if settings.is_empty() { "." } else { "" };
-        writeln!(out, "{GOOD}Nothing to change{GOOD:#}: `{org}` is as the documents say{settings}{end}")?;
+        let same = match &from {
+            Some(from) => format!("for `{org}`, the documents say the same as those of `{from}`"),
+            None => format!("`{org}` is as the documents say"),
+        };
+        writeln!(out, "{GOOD}Nothing to change{GOOD:#}: {same}{settings}{end}")?;
         write_settings(out, plan)?;
         write_refusals(out, plan)?;
-        return write_unmanaged(out, plan, view);
+        write_unmanaged(out, plan, view)?;
+        return write_not_live(out, plan);
     }
+    let from = from.map(|from| format!(", compared with the documents of `{from}`")).unwrap_or_default();
     let style = match (&plan.access.found, plan.access.gains().next(), plan.access.is_nothing()) {
         (Found::Incomplete(..), _, _) | (Found::Complete(_), Some(_), _) => BAD,
         (Found::Complete(_), None, false) => CAREFUL,
@@ -149,7 +156,7 @@ fn write_plan(out: &mut String, plan: &Plan, view: View) -> fmt::Result {
         let decides = decides.map(|decides| format!("; {decides}")).unwrap_or_default();
         let headline = words::headline(&plan.access);
         let tests = words::tests_headline(plan).map(|tests| format!(", {BAD}{tests}{BAD:#}")).unwrap_or_default();
-        writeln!(out, "{BOLD}Plan for `{org}`{BOLD:#}: {style}{headline}{style:#}{tests}{settings}{decides}")?;
+        writeln!(out, "{BOLD}Plan for `{org}`{BOLD:#}{from}: {style}{headline}{style:#}{tests}{settings}{decides}")?;
         write_settings(out, plan)?;
         access::write(out, &plan.access, view)?;
         write_flips(out, plan, view)?;
@@ -158,13 +165,22 @@ fn write_plan(out: &mut String, plan: &Plan, view: View) -> fmt::Result {
         }
     } else {
         let decides = decides.map(|decides| format!(": {decides}")).unwrap_or_default();
-        writeln!(out, "{BOLD}Plan for Vijil{BOLD:#}{decides}{settings}")?;
+        writeln!(out, "{BOLD}Plan for Vijil{BOLD:#}{from}{decides}{settings}")?;
         write_settings(out, plan)?;
     }
     plan.agents.iter().try_for_each(|side| agents::write(out, side, view))?;
     write_unmanaged(out, plan, view)?;
     write_refusals(out, plan)?;
-    writeln!(out, "\n{BOLD}{}{BOLD:#}", words::summary(plan.summary()))
+    writeln!(out, "\n{BOLD}{}{BOLD:#}", words::summary(plan.summary()))?;
+    write_not_live(out, plan)
+}
+
+/// What a plan from other documents does not tell.
+fn write_not_live(out: &mut String, plan: &Plan) -> fmt::Result {
+    match &plan.before {
+        Some(_) => writeln!(out, "{DIM}{}{DIM:#}", words::NOT_LIVE),
+        None => Ok(()),
+    }
 }
 
 fn write_refusals(out: &mut String, plan: &Plan) -> fmt::Result {
@@ -211,6 +227,6 @@ fn write_unmanaged(out: &mut String, plan: &Plan, view: View) -> fmt::Result {
         return Ok(());
     }
     let names: Vec<String> = plan.unmanaged.iter().map(|one| format!("`{}`", one.policy)).collect();
-    let label = "Live, declared nowhere, left alone:";
+    let label = words::left_alone(plan);
     writeln!(out, "\n{DIM}{label}{DIM:#} {}", view.list(&names, label.len() + 1))
 }

@@ -59,7 +59,7 @@ fn only_an_approved_plan_gives_the_right_to_write() {
 }
 
 /// What each command that has to do with a service is called with; those without arguments of their own need no service.
-const COMMANDS: [(&str, &[&str]); 21] = [
+const COMMANDS: [(&str, &[&str]); 23] = [
     ("apply", &[]),
     ("can", &["read", "/data"]),
     ("can", &["connect:tcp", "cve.mitre.org", "--live"]),
@@ -71,12 +71,14 @@ const COMMANDS: [(&str, &[&str]); 21] = [
     ("init", &["new", "--org", "my-org"]),
     ("man", &[]),
     ("schema", &[]),
+    ("show", &["plan.json"]),
     ("snapshot", &[]),
     ("test", &[]),
     ("test", &["--live"]),
     ("validate", &[]),
     ("plan", &["--out", "plan.json"]),
     ("plan", &["--format", "json", "--detailed-exitcode"]),
+    ("plan", &["--before", "."]),
     ("snapshot", &["--out", "live.json"]),
     ("replay", &["--records", "records.jsonl"]),
     ("suggest", &["--records", "records.jsonl"]),

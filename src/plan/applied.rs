@@ -1,0 +1,67 @@
+//! The state that applying documents would leave, as far as documents tell it: the live side of a comparison that asks no
+//! service.
+//!
+//! Invariant: pure; planning the same documents against it changes nothing.
+
+use crate::model::{
+    AgentStatus, Body, DesiredAgentPolicy, DesiredAgentRule, DesiredPolicy, Live, LiveAgentPolicy, LiveAgentRule,
+    LiveAgents, LiveBody, LivePolicy, LiveRule, PolicyId, Review, Rule, RuleId, TeamDirectory,
+};
+
+/// The organization with these policies, and with the live ones of `others`. Ids are made up.
+#[must_use]
+pub fn docker(desired: &[DesiredPolicy], others: &[&LivePolicy], org: &str, teams: &TeamDirectory) -> Live {
+    let own = desired.iter().map(|declared| {
+        let policy = &declared.policy;
+        let rule = |(index, rule): (usize, &Rule)| LiveRule {
+            id: RuleId(format!("base:{}:{index}", policy.name)),
+            rule: rule.clone(),
+        };
+        let body = match &policy.body {
+            Body::Allowlist(rules) => LiveBody::Allowlist(rules.iter().enumerate().map(rule).collect()),
+            Body::Cedar(cedar) => LiveBody::Cedar(cedar.clone()),
+        };
+        let id = PolicyId(format!("base:{}", policy.name));
+        LivePolicy { id, name: policy.name.clone(), scope: policy.scope.clone(), body }
+    });
+    let mut policies: Vec<LivePolicy> = own.chain(others.iter().map(|policy| (*policy).clone())).collect();
+    policies.sort_by(|one, other| (&one.name, &one.id).cmp(&(&other.name, &other.id)));
+    Live { org: org.to_owned(), policies, teams: teams.clone() }
+}
+
+/// The policies for agents. A field, a status or a review that a document leaves out is not known: it counts as what the
+/// service gives a new object, or as what the rest of the document asks for.
+#[must_use]
+pub fn agents(desired: &[DesiredAgentPolicy]) -> LiveAgents {
+    let mut policies: Vec<LiveAgentPolicy> = desired.iter().map(agent_policy).collect();
+    policies.sort_by(|one, other| one.name.cmp(&other.name));
+    LiveAgents { policies }
+}
+
+fn agent_policy(declared: &DesiredAgentPolicy) -> LiveAgentPolicy {
+    let DesiredAgentPolicy { name, previously: _, status, fields, rules, origin: _ } = declared;
+    let status = status.unwrap_or(AgentStatus::Draft);
+    let mut rules: Vec<LiveAgentRule> = rules.iter().map(|rule| agent_rule(name, status, rule)).collect();
+    rules.sort_by(|one, other| one.rule_id.cmp(&other.rule_id));
+    let id = format!("base:{name}");
+    LiveAgentPolicy { id, name: name.clone(), status: status.as_str().to_owned(), fields: fields.clone(), rules }
+}
+
+fn agent_rule(policy: &str, status: AgentStatus, declared: &DesiredAgentRule) -> LiveAgentRule {
+    let DesiredAgentRule { rule_id, previously: _, fields, review, provenance, origin: _ } = declared;
+    let (status, notes) = match (review, status) {
+        (Some(Review::Approved(notes)), _) => ("approved", Some(notes).filter(|notes| !notes.trim().is_empty())),
+        (Some(Review::Rejected(reason)), _) => ("rejected", Some(reason)),
+        // No policy is active with a rule that is not approved.
+        (None, AgentStatus::Active) => ("approved", None),
+        (None, AgentStatus::Draft | AgentStatus::Archived) => ("draft", None),
+    };
+    LiveAgentRule {
+        id: format!("base:{policy}:{rule_id}"),
+        rule_id: rule_id.clone(),
+        status: status.to_owned(),
+        notes: notes.cloned(),
+        fields: fields.clone(),
+        provenance: provenance.clone(),
+    }
+}
