@@ -27,7 +27,7 @@ fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
         let denies = |other: &Item| other.decision == Decision::Deny && other.governs_all_of(item);
         let Some(deny) = input.survey.covered_by(item, denies) else { continue };
         let message =
-            format!("`{}` is allowed in vain: {} denies all of it", item.text(), sites::named(input, deny, item));
+            format!("this allow has no effect: {} denies all of `{}`", sites::named(input, deny, item), item.text());
         let finding = Diagnostic::warning(CODE, message).at(sites::resource(input, item));
         let finding = finding.related(sites::resource(input, deny).saying("denied here"));
         findings.push(finding.help("remove it, or narrow the deny; a deny wins over every allow"));

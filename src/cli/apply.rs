@@ -365,11 +365,11 @@ async fn execute_one(
 async fn confirm(signals: &mut Signals) -> Result<(), Failure> {
     let refused = |message| Failure::new(Exit::Refused, message);
     if !std::io::stdin().is_terminal() {
-        return Err(refused("nothing was written: nobody is there to confirm")
-            .hint("review the plan, then run again with `--yes`"));
+        return Err(refused("nothing was written: standard input is not a terminal, so nobody can confirm")
+            .hint("review the plan, then pass `--yes` to apply without asking"));
     }
     let mut stderr = super::output::stderr();
-    let _ = write!(stderr, "\nCarry this out? Only `yes` is taken for an answer: ");
+    let _ = write!(stderr, "\nApply these changes? Type `yes` to confirm: ");
     let _ = stderr.flush();
     drop(stderr);
     // A thread that nobody waits for: a read of the terminal cannot be called off.

@@ -1,4 +1,4 @@
-//! Which expectations of access tests are answered otherwise after a plan than before it.
+//! Which expectations of access tests change their result by a plan.
 //!
 //! Invariant: an answer that hangs on something is an answer of its own, as is one that asks a person first.
 

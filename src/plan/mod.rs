@@ -72,7 +72,7 @@ pub struct Plan {
     pub unmanaged: Vec<Unmanaged>,
     /// What the change means for access.
     pub access: Meaning,
-    /// Expectations of access tests that are answered otherwise afterwards.
+    /// Expectations of access tests whose result changes.
     pub flips: Vec<flips::Flip>,
     /// What every guard says.
     pub guards: Vec<Verdict>,

@@ -48,7 +48,7 @@ pub struct PlanDocument {
     unmanaged: Vec<Unmanaged>,
     /// What the change means for access.
     access: Meaning,
-    /// Expectations of access tests that are answered otherwise afterwards.
+    /// Expectations of access tests whose result changes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     flips: Vec<Flip>,
     /// What every guard says.

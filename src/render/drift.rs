@@ -72,7 +72,7 @@ fn write_drift(out: &mut String, drift: &Drift, view: View) {
     let Drift { since, outside, waiting, plan, impossible } = drift;
     let org = line(organization(plan));
     if !drift.is_drift() {
-        let _ = writeln!(out, "{GOOD}No drift{GOOD:#}: `{org}` is as the documents say.");
+        let _ = writeln!(out, "{GOOD}No drift{GOOD:#}: `{org}` matches the documents.");
         return;
     }
     let opened = match &outside.access.found {
@@ -130,7 +130,7 @@ pub fn markdown(drift: &Drift) -> String {
     let Drift { since, outside, waiting, plan, impossible } = drift;
     let org = super::sanitize::markdown(organization(plan));
     if !drift.is_drift() {
-        return format!("### seawall: no drift\n\n{org} is as the documents say.\n");
+        return format!("### seawall: no drift\n\n{org} matches the documents.\n");
     }
     let mut out = format!("### seawall: drift\n\n{}.\n\n", headline_of(drift, &org));
     let section = |title: &str, plan: &Plan| markdown::plan(plan).replacen("### seawall:", &format!("### {title}:"), 1);

@@ -110,7 +110,7 @@ pub fn plan(plan: &Plan) -> String {
         page.close_section("entries about access");
     }
     if !plan.flips.is_empty() {
-        page.add("#### Access tests that are answered otherwise\n\n");
+        page.add("#### Access tests whose result changes\n\n");
         for Flip { test, access, expected, before, after, source, teams: _ } in &plan.flips {
             let mark = if after == expected { "🟢" } else { "🔴" };
             let place = code(&format!("{}:{}", source.file, source.line));
@@ -132,7 +132,7 @@ pub fn plan(plan: &Plan) -> String {
     page.close_section("steps about agents");
     if !plan.unmanaged.is_empty() {
         let names: Vec<String> = plan.unmanaged.iter().map(|one| one.policy.clone()).collect();
-        page.add(&format!("{} {}\n\n", words::left_alone(plan), list(&names)));
+        page.add(&format!("{} {}\n\n", words::unmanaged_label(plan), list(&names)));
     }
     if plan.before.is_some() {
         page.add(&format!("<sub>{}</sub>\n\n", words::NOT_LIVE));

@@ -82,12 +82,16 @@ pub fn settings_headline(guards: &GuardsFrom) -> Option<&'static str> {
 /// What is said of live policies that no document declares; of a plan from other documents, of those that it no longer
 /// declares.
 #[must_use]
-pub fn left_alone(plan: &Plan) -> &'static str {
-    if plan.before.is_some() { "No longer declared, left as they are:" } else { "Live, declared nowhere, left alone:" }
+pub fn unmanaged_label(plan: &Plan) -> &'static str {
+    if plan.before.is_some() {
+        "No longer declared, left as they are:"
+    } else {
+        "Unmanaged (live, not declared, left as they are):"
+    }
 }
 
 /// What a plan that starts from other documents does not tell.
-pub const NOT_LIVE: &str = "What is live was not read: it may differ from both.";
+pub const NOT_LIVE: &str = "Live state was not read: it may differ from both.";
 
 /// What holds instead of what is proposed.
 #[must_use]

@@ -100,7 +100,7 @@ impl<'findings> Builder<'findings> {
     }
 
     fn refuse_number(&mut self, text: String, span: &Range<usize>) -> Value {
-        let finding = Diagnostic::error("wrong-type", format!("`{text}` is not a number that a document can hold"));
+        let finding = Diagnostic::error("wrong-type", format!("`{text}` is not a supported number"));
         self.report(finding.at(self.label(span)).help(format!("put it in quotes if text is meant: `\"{text}\"`")));
         Value::String(text)
     }

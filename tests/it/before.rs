@@ -111,7 +111,7 @@ fn a_branch_is_told_from_its_base_without_a_service() {
              notes: As in the handbook.
 
     3 to update, 1 to approve
-    What is live was not read: it may differ from both.
+    Live state was not read: it may differ from both.
     ");
     let (code, markdown, _) = plan(folder.path(), &["--before", "main", "--format", "markdown"]);
     assert_eq!(code, Some(0));
@@ -119,7 +119,7 @@ fn a_branch_is_told_from_its_base_without_a_service() {
     let expected = "### seawall: widens access for 1 audience in <code>acme</code>; approves 1 rule for agents, compared with the \
                     documents of <code>main</code>";
     assert_eq!(headline, expected);
-    assert!(markdown.contains("What is live was not read"), "{markdown}");
+    assert!(markdown.contains("Live state was not read"), "{markdown}");
     let (code, json, _) = plan(folder.path(), &["--before", "main", "--format", "json", "--detailed-exitcode"]);
     assert_eq!(code, Some(3));
     let json: Value = serde_json::from_str(&json).unwrap();
@@ -150,7 +150,7 @@ fn documents_change_nothing_against_themselves() {
         }
         let (code, stdout, stderr) = seawall(folder.path(), &["plan", "-q", "--before", ".", "--detailed-exitcode"]);
         assert_eq!((code, stderr.as_str()), (Some(0), ""), "{example}: {stdout}");
-        assert!(stdout.starts_with("Nothing to change: ") && stdout.contains("What is live was not read"), "{stdout}");
+        assert!(stdout.starts_with("No changes. ") && stdout.contains("Live state was not read"), "{stdout}");
     }
 }
 

@@ -1,6 +1,6 @@
 //! The meaning of the reconciler, one folder a case under `tests/cases/`: a workspace, the live state as `live.json`, and
 //! the calls that follow from them as `plan.txt`. A new case needs no Rust: make the folder, run with
-//! `SEAWALL_CASES=write` and read what `plan.txt` says.
+//! `SEAWALL_ACCEPT=1` and read what `plan.txt` says.
 //!
 //! Each case is also applied: the emulator, seeded from `live.json`, is sent these calls, and then there is nothing to
 //! plan.
@@ -127,7 +127,7 @@ async fn carried_out(case: &Path, snapshot: Snapshot) {
 #[tokio::test]
 async fn each_case_plans_the_calls_that_it_says() {
     #[expect(clippy::disallowed_methods, reason = "whether to write the expectations is asked for from outside")]
-    let write = std::env::var_os("SEAWALL_CASES").is_some_and(|value| value == "write");
+    let write = crate::examples::accepts();
     let mut wrong = Vec::new();
     let cases = cases();
     for case in &cases {

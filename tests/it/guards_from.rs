@@ -101,11 +101,11 @@ fn a_change_of_settings_alone_is_told_too() {
     let folder = repository.path().join("policies");
     assert_eq!(seawall(&folder, &["apply", "--yes", "-q"]).0, Some(0));
     let (_, stdout, _) = seawall(&folder, &["plan", "--guards-from", "main"]);
-    let says = "Nothing to change: `acme` is as the documents say, and changes the settings that guard it\n";
+    let says = "No changes. `acme` matches the documents, and changes the settings that guard it\n";
     assert!(stdout.starts_with(says), "{stdout}");
     git(repository.path(), &["checkout", "-q", "main", "--", "policies/seawall.yaml"]);
     let (_, stdout, _) = seawall(&folder, &["plan", "--guards-from", "main"]);
-    assert_eq!(stdout, "Nothing to change: `acme` is as the documents say.\n");
+    assert_eq!(stdout, "No changes. `acme` matches the documents.\n");
 }
 
 #[test]

@@ -1,14 +1,14 @@
-//! The README: every command in it is run, and what it shows is what they print.
+//! The README and the pages in `docs`: every command in them is run, and what they show is what the commands print.
 //!
-//! `UPDATE_README=1 cargo test --test it readme` writes the answers anew.
+//! `SEAWALL_ACCEPT=1 cargo test --test it readme` accepts all answers.
 
 use std::fmt::Write as _;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::examples::{copy, repository, seawall};
-use seawall::check::{Check, TABLE};
+use seawall::check::TABLE;
 use tempfile::TempDir;
 
 /// A fenced block: its language and its lines.
@@ -59,74 +59,126 @@ fn succeeds(folder: &Path, command: &str) -> bool {
     shell(folder, command).output().unwrap().status.success()
 }
 
-/// The README with the list of checks between its marks.
-fn with_checks(readme: &str) -> String {
-    let (head, rest) = readme.split_once("<!-- checks -->\n").unwrap();
-    let (_, tail) = rest.split_once("<!-- /checks -->\n").unwrap();
-    let line = |check: &Check| {
-        format!("| `{}` | {} | {} |\n", check.code, check.severity.as_str(), check.title.replace('|', "\\|"))
-    };
-    let lines: String = TABLE.iter().copied().flatten().map(line).collect();
-    format!("{head}<!-- checks -->\n| code | | what is found |\n|---|---|---|\n{lines}<!-- /checks -->\n{tail}")
+/// The pages that people read, in the repository.
+fn pages() -> Vec<PathBuf> {
+    let mut pages: Vec<PathBuf> =
+        fs::read_dir(repository("docs")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    pages.retain(|page| page.extension().is_some_and(|extension| extension == "md"));
+    pages.extend([repository("README.md"), repository("CONTRIBUTING.md")]);
+    pages.sort();
+    pages
+}
+
+/// The page about checks: a section for each.
+fn page_of_checks() -> String {
+    let mut page = String::from(
+        "# Checks\n\nEverything that `validate` finds, in the order of the table in `src/check`. `seawall validate --explain CODE` \
+         prints a section.\nA warning or note that is known and wanted is suppressed at its place with a reason: \
+         `# seawall: allow[CODE] reason`.\n\n| code | severity | finding |\n|---|---|---|\n",
+    );
+    let checks = || TABLE.iter().copied().flatten();
+    for check in checks() {
+        let (code, severity, title) = (check.code, check.severity.as_str(), check.title.replace('|', "\\|"));
+        writeln!(page, "| [`{code}`](#{code}) | {severity} | {title} |").unwrap();
+    }
+    for check in checks() {
+        let (code, severity, title) = (check.code, check.severity.as_str(), check.title);
+        write!(page, "\n## {code}\n\n*{severity}*: {title}.\n\n{}\n", check.explanation).unwrap();
+        if !check.bad.trim().is_empty() {
+            write!(page, "\n```text\n{}\n```\n", check.bad.trim_end()).unwrap();
+        }
+        write!(page, "\n**Fix:** {}\n", check.fix).unwrap();
+    }
+    page
+}
+
+/// Compares a page with what it should be, or writes it.
+fn keep(page: &Path, now: &str) {
+    if crate::examples::accepts() {
+        fs::write(page, now).unwrap();
+        return;
+    }
+    let name = page.display();
+    let current = fs::read_to_string(page).unwrap_or_default();
+    assert!(current == now, "{name}: run `SEAWALL_ACCEPT=1 cargo test --test it readme`; it would become:\n{now}");
 }
 
 #[test]
-fn the_list_of_checks_is_the_table() {
-    let readme = fs::read_to_string(repository("README.md")).unwrap();
-    let updates = std::env::var_os("UPDATE_README").is_some();
-    assert!(updates || with_checks(&readme) == readme, "run `UPDATE_README=1 cargo test --test it readme`");
+fn the_page_about_checks_is_the_table() {
+    keep(&repository("docs/checks.md"), &page_of_checks());
 }
 
 #[test]
 fn the_sessions_are_what_the_commands_print() {
-    let readme = fs::read_to_string(repository("README.md")).unwrap();
-    let folder = checkout();
-    let mut now = with_checks(&readme);
-    for block in blocks(&readme) {
-        // What is shown without its answers is run all the same; the tests are running already.
-        let plain = block.text.lines().filter(|line| block.language == "sh" && *line != "cargo test");
-        for command in plain {
-            assert!(succeeds(folder.path(), command), "{command}");
+    for page in pages() {
+        let text = fs::read_to_string(&page).unwrap();
+        let folder = checkout();
+        let mut now = text.clone();
+        for block in blocks(&text) {
+            // What is shown without its answers is run all the same; the tests are running already.
+            let plain = block.text.lines().filter(|line| block.language == "sh" && *line != "cargo test");
+            for command in plain {
+                assert!(succeeds(folder.path(), command), "{}: {command}", page.display());
+            }
+            if block.language != "console" {
+                continue;
+            }
+            let mut session = String::new();
+            for command in block.text.lines().filter_map(|line| line.strip_prefix("$ ")) {
+                write!(session, "$ {command}\n{}", answer(folder.path(), command)).unwrap();
+            }
+            let session = session.trim_end();
+            now = now.replacen(&format!("```console\n{}", block.text), &format!("```console\n{session}"), 1);
         }
-        if block.language != "console" {
-            continue;
-        }
-        let mut session = String::new();
-        for command in block.text.lines().filter_map(|line| line.strip_prefix("$ ")) {
-            write!(session, "$ {command}\n{}", answer(folder.path(), command)).unwrap();
-        }
-        now = now.replacen(&format!("```console\n{}", block.text), &format!("```console\n{}", session.trim_end()), 1);
+        keep(&page, &now);
     }
-    if std::env::var_os("UPDATE_README").is_some() {
-        fs::write(repository("README.md"), &now).unwrap();
-    } else {
-        assert!(now == readme, "run `UPDATE_README=1 cargo test --test it readme`; now it would be:\n{now}");
+}
+
+/// Files that the pages link to.
+#[test]
+fn every_link_leads_to_a_file() {
+    for page in pages() {
+        let text = fs::read_to_string(&page).unwrap();
+        let targets = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+        for target in targets.filter(|target| !target.contains("://") && !target.starts_with('#')) {
+            let file = page.parent().unwrap().join(target.split('#').next().unwrap());
+            assert!(file.exists(), "{}: `{target}`", page.display());
+        }
     }
 }
 
 #[test]
+fn the_readme_is_read_in_five_minutes() {
+    let lines = fs::read_to_string(repository("README.md")).unwrap().lines().count();
+    assert!(lines < 200, "{lines} lines: what not everybody needs belongs into `docs`");
+}
+
+#[test]
 fn the_documents_are_valid() {
-    let readme = fs::read_to_string(repository("README.md")).unwrap();
     let folder = TempDir::new().unwrap();
     let mut checked = 0;
-    for block in blocks(&readme).iter().filter(|block| block.text.contains("apiVersion: seawall/v1")) {
-        fs::write(folder.path().join("document.yaml"), block.text).unwrap();
-        let (code, stdout, stderr) = seawall(folder.path(), &["validate", "document.yaml"]);
-        assert_eq!((code, stdout.as_str()), (Some(0), ""), "{stderr}");
-        checked += 1;
+    for page in pages() {
+        let text = fs::read_to_string(&page).unwrap();
+        let documents = blocks(&text).into_iter().filter(|block| block.language == "yaml");
+        for block in documents.filter(|block| block.text.contains("apiVersion: seawall/v1")) {
+            fs::write(folder.path().join("document.yaml"), block.text).unwrap();
+            let (code, stdout, stderr) = seawall(folder.path(), &["validate", "document.yaml"]);
+            assert_eq!((code, stdout.as_str()), (Some(0), ""), "{}: {stderr}", page.display());
+            checked += 1;
+        }
     }
     assert!(checked > 0);
 }
 
 #[test]
 fn every_command_has_a_line() {
-    let readme = fs::read_to_string(repository("README.md")).unwrap();
+    let page = fs::read_to_string(repository("docs/commands.md")).unwrap();
     let (_, help, _) = seawall(Path::new("."), &["--help"]);
     let commands = help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
     for command in commands.filter_map(|line| line.split_whitespace().next()).filter(|command| *command != "help") {
-        let has_line = readme.lines().any(|line| {
+        let has_line = page.lines().any(|line| {
             line.starts_with('|') && line.split('`').any(|code| code.split([' ', '[']).next() == Some(command))
         });
-        assert!(has_line, "`{command}` has no line in the README's table of commands");
+        assert!(has_line, "`{command}` has no line in the table of `docs/commands.md`");
     }
 }

@@ -53,7 +53,7 @@ fn detail(detail: &Detail) -> String {
         }
         Detail::Drawn(by, score, low) => {
             let mark = if *low { "🟡 " } else { "" };
-            format!("{mark}drawn by {} with a confidence of {:.0} %", code(by), score * 100.0)
+            format!("{mark}extracted by {} with a confidence of {:.0} %", code(by), score * 100.0)
         }
         Detail::Review(label, notes) => format!("{label}: {}", code(notes)),
         Detail::Words(field, runs) => format!("{}: {}", code(field), self::runs(runs)),

@@ -94,7 +94,7 @@ impl Writer {
             }
             Detail::Drawn(by, score, low) => {
                 let style = if *low { CAREFUL } else { DIM };
-                writeln!(out, "{style}drawn by {} with a confidence of {:.0} %{style:#}", line(by), score * 100.0)
+                writeln!(out, "{style}extracted by {} with a confidence of {:.0} %{style:#}", line(by), score * 100.0)
             }
             Detail::Review(label, notes) => writeln!(out, "{label}: {}", line(notes)),
             Detail::Words(field, runs) => writeln!(out, "{}: {}", line(field), self.runs(runs)),

@@ -136,10 +136,10 @@ fn write_plan(out: &mut String, plan: &Plan, view: View) -> fmt::Result {
     if plan.is_empty() {
         let end = if settings.is_empty() { "." } else { "" };
         let same = match &from {
-            Some(from) => format!("for `{org}`, the documents say the same as those of `{from}`"),
-            None => format!("`{org}` is as the documents say"),
+            Some(from) => format!("the documents for `{org}` match those of `{from}`"),
+            None => format!("`{org}` matches the documents"),
         };
-        writeln!(out, "{GOOD}Nothing to change{GOOD:#}: {same}{settings}{end}")?;
+        writeln!(out, "{GOOD}No changes{GOOD:#}. {same}{settings}{end}")?;
         write_settings(out, plan)?;
         write_refusals(out, plan)?;
         write_unmanaged(out, plan, view)?;
@@ -208,7 +208,7 @@ fn write_flips(out: &mut String, plan: &Plan, view: View) -> fmt::Result {
     if plan.flips.is_empty() {
         return Ok(());
     }
-    writeln!(out, "\n{BOLD}Access tests that are answered otherwise{BOLD:#}")?;
+    writeln!(out, "\n{BOLD}Access tests whose result changes{BOLD:#}")?;
     for flip in plan.flips.iter().take(view.shown(plan.flips.len(), LISTED)) {
         let style = if flip.after == flip.expected { GOOD } else { BAD };
         let (access, place) = (line(&flip.access), format!("{}:{}", flip.source.file, flip.source.line));
@@ -227,6 +227,6 @@ fn write_unmanaged(out: &mut String, plan: &Plan, view: View) -> fmt::Result {
         return Ok(());
     }
     let names: Vec<String> = plan.unmanaged.iter().map(|one| format!("`{}`", one.policy)).collect();
-    let label = words::left_alone(plan);
+    let label = words::unmanaged_label(plan);
     writeln!(out, "\n{DIM}{label}{DIM:#} {}", view.list(&names, label.len() + 1))
 }

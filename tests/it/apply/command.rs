@@ -89,7 +89,7 @@ async fn a_plan_is_shown_saved_applied_and_then_empty() {
     );
     for arguments in [&["apply", "--yes"][..], &["apply"], &["plan", "--detailed-exitcode"]] {
         let output = workspace.run(arguments).await;
-        let nothing = "Nothing to change: `my-org` is as the documents say.";
+        let nothing = "No changes. `my-org` matches the documents.";
         assert_eq!(output, format!("exit 0\n-- stdout\n{nothing}\n"), "{arguments:?}");
     }
     // The last policy of a domain goes, and a page of a pull request says so too.
@@ -114,8 +114,8 @@ async fn nobody_there_to_confirm_is_a_refusal() {
     let workspace = Workspace::new(MIRRORS, "").await;
     let output = workspace.run(&["apply"]).await;
     insta::assert_snapshot!(output.split("-- stderr\n").last().unwrap(), @"
-    error: nothing was written: nobody is there to confirm
-      help: review the plan, then run again with `--yes`
+    error: nothing was written: standard input is not a terminal, so nobody can confirm
+      help: review the plan, then pass `--yes` to apply without asking
     ");
     assert!(output.starts_with("exit 4\n"), "{output}");
     assert_eq!(workspace.emulator.writes().len(), 0);
@@ -400,10 +400,10 @@ fn report(output: &str) -> &str {
 fn the_schema_of_plans_is_current() {
     let stored = concat!(env!("CARGO_MANIFEST_DIR"), "/schemas/plan.schema.json");
     let schema = format!("{:#}\n", seawall::plan::saved::schema());
-    if std::env::var_os("SEAWALL_CASES").is_some_and(|value| value == "write") {
+    if crate::examples::accepts() {
         std::fs::write(stored, &schema).unwrap();
     }
-    assert!(std::fs::read_to_string(stored).unwrap() == schema, "run this test with `SEAWALL_CASES=write`");
+    assert!(std::fs::read_to_string(stored).unwrap() == schema, "run this test with `SEAWALL_ACCEPT=1`");
 }
 
 /// Whether a plan fits the schema in `schemas/`.

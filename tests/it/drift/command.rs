@@ -82,10 +82,7 @@ fn becomes(folder: &Path, live: &Live) {
 fn without_drift_there_is_nothing_to_say() {
     let folder = folder(&live(applied()));
     let (code, stdout, stderr) = seawall(folder.path(), &["drift", "--live-from", "live.json"]);
-    assert_eq!(
-        (code, stdout.as_str(), stderr.as_str()),
-        (Some(0), "No drift: `my-org` is as the documents say.\n", "")
-    );
+    assert_eq!((code, stdout.as_str(), stderr.as_str()), (Some(0), "No drift: `my-org` matches the documents.\n", ""));
 }
 
 #[test]
@@ -283,12 +280,12 @@ fn the_schema_of_drift_is_the_stored_one() {
     let stored = concat!(env!("CARGO_MANIFEST_DIR"), "/schemas/drift.schema.json");
     let text = format!("{:#}\n", seawall::drift::schema());
     #[expect(clippy::disallowed_methods, reason = "whether to write the schema is asked for from outside")]
-    if std::env::var_os("SEAWALL_SCHEMAS").is_some_and(|value| value == "write") {
+    if crate::examples::accepts() {
         fs::write(stored, &text).unwrap();
     }
     assert!(
         fs::read_to_string(stored).unwrap_or_default() == text,
-        "`SEAWALL_SCHEMAS=write cargo test --test it the_schema_of_drift` writes it anew"
+        "`SEAWALL_ACCEPT=1 cargo test --test it the_schema_of_drift` writes it anew"
     );
 }
 

@@ -383,7 +383,7 @@ async fn reviewers_read_sentences_quotations_and_what_changes_by_words() {
         "action disclose, target customer_pii",
         "when broken: block, severity high",
         "from the source, 4.2 Disclosure, paragraph 3: “Staff shall not pass on data of customers.”",
-        "drawn by reader-1 with a confidence of 50 %",
+        "extracted by reader-1 with a confidence of 50 %",
         "notes: seen",
     ] {
         assert!(shown.contains(piece), "{piece}\n{shown}");
@@ -394,7 +394,7 @@ async fn reviewers_read_sentences_quotations_and_what_changes_by_words() {
         "✅ **APPROVE** <code>Data</code> › <code>PRIV-001</code>",
         "<code>prohibition</code>: <code>Agents must not disclose customer PII.</code>",
         "<code>4.2 Disclosure, paragraph 3</code>: <code>Staff shall not pass on data of customers.</code>",
-        "🟡 drawn by <code>reader-1</code> with a confidence of 50 %",
+        "🟡 extracted by <code>reader-1</code> with a confidence of 50 %",
     ] {
         assert!(markdown.contains(piece), "{piece}\n{markdown}");
     }

@@ -60,7 +60,7 @@ pub(super) fn refused(text: &str, statement: &Statement) -> Vec<Finding> {
     id.into_iter().chain(template).collect()
 }
 
-/// Annotations that ask for approval in vain.
+/// Annotations that ask for approval without effect.
 pub(super) fn annotations(text: &str, statement: &Statement) -> Vec<Finding> {
     let about = |(name, value): (&String, &String)| {
         let place = || annotation_place(text, statement, name);
