@@ -126,7 +126,6 @@ async fn carried_out(case: &Path, snapshot: Snapshot) {
 
 #[tokio::test]
 async fn each_case_plans_the_calls_that_it_says() {
-    #[expect(clippy::disallowed_methods, reason = "whether to write the expectations is asked for from outside")]
     let write = crate::examples::accepts();
     let mut wrong = Vec::new();
     let cases = cases();
