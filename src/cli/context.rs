@@ -5,6 +5,7 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use super::{Environment, Exit, Failure, Global, Overrides, output};
+use crate::render::diagnostic::Detail;
 use crate::render::plan::View;
 
 /// Characters in a line where there is no terminal, and where there is a narrow one.
@@ -103,6 +104,11 @@ impl Context {
     /// When the file cannot be written.
     pub fn write(&self, file: &Path, text: &str) -> Result<(), Failure> {
         super::writing::write_named(file, text)
+    }
+
+    /// How much of findings is shown.
+    pub fn detail(&self) -> Detail {
+        if self.verbose > 0 { Detail::Full } else { Detail::Brief }
     }
 
     /// Writes a line about the run to standard error, unless `-q` asks for silence.

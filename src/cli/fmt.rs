@@ -147,7 +147,7 @@ fn left(shown: &str, reason: &str) -> String {
 /// Shows findings on standard error: errors end the run with 1, so that not even `-q` hides them.
 fn report(context: &Context, found: &mut Findings) {
     found.sort();
-    let _ = write!(output::stderr(), "{}", diagnostic::human(found, &workspace::folder(context)));
+    let _ = write!(output::stderr(), "{}", diagnostic::human(found, &workspace::folder(context), context.detail()));
 }
 
 /// From standard input to standard output, for editors.

@@ -220,7 +220,7 @@ fn before_planning(context: &Context, loaded: &Loaded, import: &Import) {
     let texts = import.files.iter().map(|file| (file.path.clone(), Some(file.text.clone())));
     let config = context.config();
     if let Err(findings) = check::load_over(&loaded.root, config.as_deref(), EmptyWorkspace::Refused, texts.collect()) {
-        context.note(render::diagnostic::human(&findings, &workspace::folder(context)).trim_end());
+        context.note(render::diagnostic::human(&findings, &workspace::folder(context), context.detail()).trim_end());
         context.note("This has to be mended before `seawall plan`.");
     }
 }

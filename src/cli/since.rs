@@ -123,7 +123,7 @@ fn documents(context: &Context, root: &Path, base: &Path, name: &str, shown_from
         return Err(failure.hint("name a commit, or a folder, that holds the workspace"));
     }
     check::load(base, config.as_deref(), EmptyWorkspace::Refused).map_err(|findings| {
-        context.note(diagnostic::human(&findings, shown_from).trim_end());
+        context.note(diagnostic::human(&findings, shown_from, context.detail()).trim_end());
         let message = format!("the documents of `{name}` are wrong: {}", diagnostic::summary(&findings));
         Failure::new(Exit::Usage, message).hint("name a commit, or a folder, whose documents are valid")
     })

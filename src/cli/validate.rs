@@ -91,8 +91,8 @@ pub(super) fn run(context: &Context, Args { paths, explain, format }: &Args) -> 
     found.sort();
     match format {
         Format::Human => {
-            context.print(&diagnostic::human(&found, &workspace::folder(context)))?;
-            context.note(&diagnostic::summary(&found));
+            context.print(&diagnostic::human(&found, &workspace::folder(context), context.detail()))?;
+            context.note(&diagnostic::summary_of(&found, context.detail()));
         }
         Format::Sarif => context.print(&sarif::sarif(&found, &workspace::folder(context)))?,
         Format::Github => output::commands(&github::commands(&found, &workspace::folder(context)))?,

@@ -51,7 +51,7 @@ pub(super) fn load(context: &Context, path: Option<&Path>, emptiness: EmptyWorks
     let mut loaded = load_silently(context, path, emptiness)?;
     loaded.findings.diagnostics.retain(|finding| finding.severity != Severity::Note);
     if !loaded.findings.diagnostics.is_empty() {
-        context.note(diagnostic::human(&loaded.findings, &folder(context)).trim_end());
+        context.note(diagnostic::human(&loaded.findings, &folder(context), context.detail()).trim_end());
     }
     Ok(loaded)
 }
@@ -73,6 +73,6 @@ pub(super) fn load_silently(
 /// Shows findings, and makes them the reason why the run ends.
 pub(super) fn wrong(context: &Context, findings: &Findings) -> Failure {
     // Not even `-q` hides why the run ends.
-    let _ = write!(super::output::stderr(), "{}", diagnostic::human(findings, &folder(context)));
+    let _ = write!(super::output::stderr(), "{}", diagnostic::human(findings, &folder(context), context.detail()));
     Failure::new(Exit::Invalid, format!("the documents are wrong: {}", diagnostic::summary(findings)))
 }

@@ -12,6 +12,9 @@ use crate::document::Test;
 use crate::model::{Live, Origin, TeamLookup};
 use crate::trial::{self, Found};
 
+/// The verdict of the guard where no access test was run, or none fails.
+pub const NONE_FAILS: &str = "no access test fails";
+
 /// An expectation whose answer changes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Flip {
@@ -40,6 +43,8 @@ pub struct Tested {
     pub broken: Vec<String>,
     /// Names of the tests that fail before and after.
     pub failing: Vec<String>,
+    /// The number of tests that pass after the steps.
+    pub passing: usize,
 }
 
 impl Tested {
@@ -54,7 +59,11 @@ impl Tested {
             all => format!("{} access tests: `{}`", all.len(), all.join("`, `")),
         };
         match (self.broken.as_slice(), self.failing.as_slice()) {
-            ([], []) => Ok("no access test fails".to_owned()),
+            ([], []) => Ok(match self.passing {
+                0 => NONE_FAILS.to_owned(),
+                1 => "1 access test passes".to_owned(),
+                passing => format!("{passing} access tests pass"),
+            }),
             (broken, []) => Err(format!("breaks {}", named(broken))),
             ([], failing) => Err(format!("leaves failing, as before, {}", named(failing))),
             (broken, failing) => {
@@ -81,7 +90,7 @@ pub fn run(live: &Live, steps: &[Step], tests: &[Test]) -> Tested {
     let mut tested = Tested::default();
     for (old, new) in before.iter().zip(&after) {
         match (old.passes(), new.passes()) {
-            (_, true) => {}
+            (_, true) => tested.passing += 1,
             (true, false) => tested.broken.push(new.test.name.clone()),
             (false, false) => tested.failing.push(new.test.name.clone()),
         }

@@ -100,7 +100,7 @@ pub fn judge(guards: &Guards, judged: &Judged<'_>) -> Vec<Verdict> {
             Guard::Protected => protected(&guards.protected, judged),
             Guard::DenyWidening => deny_widening(guards.deny_widening, judged),
             // Judged with the tests, which stand in no plan: see [`super::flips`].
-            Guard::AccessTests => Ok("no access test fails".to_owned()),
+            Guard::AccessTests => Ok(super::flips::NONE_FAILS.to_owned()),
             Guard::SafeOrder => safe_order(judged),
             Guard::ServiceLimits => service_limits(judged),
         };

@@ -344,8 +344,13 @@ impl Plan {
     #[must_use]
     pub fn tested(mut self, guards: &Guards, live: &Live, tests: &[Test]) -> Self {
         let tested = flips::run(live, &self.steps, tests);
-        if let (Err(why), true) = (tested.judge(), guards.access_tests) {
-            self.refuse(Guard::AccessTests, &why);
+        match tested.judge() {
+            Err(why) if guards.access_tests => self.refuse(Guard::AccessTests, &why),
+            Ok(message) if tested.passing > 0 => {
+                let judged = self.guards.iter_mut().filter(|verdict| verdict.guard == Guard::AccessTests && verdict.ok);
+                judged.for_each(|verdict| verdict.message.clone_from(&message));
+            }
+            Ok(_) | Err(_) => {}
         }
         self.flips = tested.flips;
         self

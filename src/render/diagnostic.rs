@@ -2,6 +2,8 @@
 //!
 //! Invariant: foreign text, the source lines too, cannot act on a terminal; see [`super::sanitize`].
 
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::path::Path;
 
@@ -13,13 +15,59 @@ use crate::diagnostic::{Diagnostic, Files, Findings, Label, Severity, SourceFile
 /// Labels that are closer than this many lines are shown in one piece.
 const NEAR: usize = 8;
 
+/// This many findings of one code in one file are shown whole, and one more rather than the line about it alone.
+const WHOLE: usize = 3;
+
+/// How much of the findings is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Detail {
+    /// Errors and warnings; of many with one code in one file, the first ones and the lines of the others. Notes are
+    /// counted by [`summary`].
+    Brief,
+    /// Everything.
+    Full,
+}
+
 /// The findings in the order that they have. Coloured, so it goes through `anstream`. Paths below `folder` are shown
 /// relative to it.
 #[must_use]
-pub fn human(findings: &Findings, folder: &Path) -> String {
+pub fn human(findings: &Findings, folder: &Path, detail: Detail) -> String {
     let renderer = Renderer::styled();
-    let one = |diagnostic: &Diagnostic| one(&renderer, diagnostic, &findings.files, folder) + "\n\n";
-    findings.diagnostics.iter().map(one).collect()
+    let mut out = String::new();
+    let brief = detail == Detail::Brief;
+    let listed = || findings.diagnostics.iter().filter(|one| !brief || one.severity != Severity::Note);
+    let key = |one: &Diagnostic| (one.code, one.primary.as_ref().map(|label| label.file));
+    let mut groups: BTreeMap<_, (Vec<&Diagnostic>, usize)> = BTreeMap::new();
+    listed().for_each(|one| groups.entry(key(one)).or_default().0.push(one));
+    for diagnostic in listed() {
+        let Some((group, shown)) = groups.get_mut(&key(diagnostic)) else { continue };
+        let whole = if !brief || group.len() <= WHOLE + 1 { group.len() } else { WHOLE };
+        match (*shown).cmp(&whole) {
+            Ordering::Less => out.push_str(&one(&renderer, diagnostic, &findings.files, folder)),
+            Ordering::Equal => out.push_str(&others(group.get(whole..).unwrap_or_default(), &findings.files, folder)),
+            Ordering::Greater => continue,
+        }
+        out.push_str("\n\n");
+        *shown += 1;
+    }
+    out
+}
+
+/// One line for findings of one code in one file: `… 4 more redundant-rule in policies/a.yaml, lines 5, 8, 11, 14`.
+fn others(group: &[&Diagnostic], files: &Files, folder: &Path) -> String {
+    let code = group.first().map_or("", |one| one.code);
+    let labels = || group.iter().filter_map(|one| one.primary.as_ref());
+    let file = labels().next().map(|label| files.get(label.file));
+    let path = file.map(|file| file.path.strip_prefix(folder).unwrap_or(&file.path).to_string_lossy().into_owned());
+    let place = path.map(|path| format!(" in {}", sanitize::line(&path))).unwrap_or_default();
+    let lines: BTreeSet<usize> = labels().map(|label| files.get(label.file).place(&label.span).line).collect();
+    let lines: Vec<String> = lines.into_iter().map(|line| line.to_string()).collect();
+    let lines = match lines.as_slice() {
+        [] => String::new(),
+        [line] => format!(", line {line}"),
+        lines => format!(", lines {}", lines.join(", ")),
+    };
+    format!("… {} more {code}{place}{lines}: `-v` shows them", group.len())
 }
 
 /// How many findings of each severity there are, in words: `2 errors, 1 warning`.
@@ -32,6 +80,17 @@ pub fn summary(findings: &Findings) -> String {
         .map(|(count, name)| format!("{count} {name}{}", if count == 1 { "" } else { "s" }))
         .collect();
     if parts.is_empty() { "no findings".to_owned() } else { parts.join(", ") }
+}
+
+/// [`summary`], with what shows the notes that [`Detail::Brief`] leaves out.
+#[must_use]
+pub fn summary_of(findings: &Findings, detail: Detail) -> String {
+    let summary = summary(findings);
+    match (detail, findings.count(Severity::Note)) {
+        (Detail::Full, _) | (_, 0) => summary,
+        (Detail::Brief, 1) => format!("{summary}: `-v` shows it"),
+        (Detail::Brief, _) => format!("{summary}: `-v` shows them"),
+    }
 }
 
 fn one(renderer: &Renderer, diagnostic: &Diagnostic, files: &Files, folder: &Path) -> String {
@@ -129,5 +188,52 @@ impl Excerpt {
 
     fn offset(&self, byte: usize) -> usize {
         self.offsets.get(byte).copied().unwrap_or(self.text.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Findings in one file of ten lines: a code and a line each.
+    fn findings(found: &[(&'static str, Severity, usize)]) -> Findings {
+        let mut findings = Findings::default();
+        let text: String = (1..=10).map(|line| format!("line{line:03}\n")).collect();
+        let file = findings.files.add("a.yaml", "/w/a.yaml", text);
+        findings.diagnostics = found
+            .iter()
+            .map(|(code, severity, line)| {
+                let start = (line - 1) * 8;
+                let finding = Diagnostic::warning(code, format!("about {line}"));
+                let finding = finding.at(Label { file, span: start..start + 4, message: None });
+                Diagnostic { severity: *severity, ..finding }
+            })
+            .collect();
+        findings
+    }
+
+    fn shown(findings: &Findings, detail: Detail) -> String {
+        anstream::adapter::strip_str(&human(findings, Path::new("/w"), detail)).to_string()
+    }
+
+    #[test]
+    fn notes_are_counted_and_shown_on_request() {
+        let found = findings(&[("a", Severity::Note, 1), ("b", Severity::Warning, 2), ("a", Severity::Note, 3)]);
+        assert!(!shown(&found, Detail::Brief).contains("about 1"));
+        assert!(shown(&found, Detail::Brief).contains("about 2"));
+        assert_eq!(summary_of(&found, Detail::Brief), "1 warning, 2 notes: `-v` shows them");
+        assert!(shown(&found, Detail::Full).contains("about 3"));
+        assert_eq!(summary_of(&found, Detail::Full), "1 warning, 2 notes");
+    }
+
+    #[test]
+    fn many_findings_of_one_code_in_one_file_are_one_line_after_three() {
+        let many = |count: usize| findings(&(1..=count).map(|line| ("a", Severity::Warning, line)).collect::<Vec<_>>());
+        // One more takes no less room than the line about it.
+        assert!(shown(&many(4), Detail::Brief).contains("about 4"));
+        let text = shown(&many(6), Detail::Brief);
+        assert!(text.contains("about 3") && !text.contains("about 4"), "{text}");
+        assert!(text.ends_with("\n… 3 more a in a.yaml, lines 4, 5, 6: `-v` shows them\n\n"), "{text}");
+        assert!(shown(&many(6), Detail::Full).contains("about 6"));
     }
 }

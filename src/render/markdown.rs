@@ -109,9 +109,13 @@ pub fn plan(plan: &Plan) -> String {
         page.limit = MOST - RESERVE;
         page.close_section("entries about access");
     }
-    if !plan.flips.is_empty() {
+    if let Some(pass) = words::tests_pass(plan) {
+        page.add(&format!("✅ {pass}\n\n"));
+    }
+    let flips = words::failing_flips(plan, false);
+    if !flips.is_empty() {
         page.add("#### Access tests whose result changes\n\n");
-        for Flip { test, access, expected, before, after, source, teams: _ } in &plan.flips {
+        for Flip { test, access, expected, before, after, source, teams: _ } in flips {
             let mark = if after == expected { "🟢" } else { "🔴" };
             let place = code(&format!("{}:{}", source.file, source.line));
             let answers = format!("{} → **{}**, expected {}", code(before), code(after), code(expected));

@@ -41,7 +41,11 @@ fn write_outcome(out: &mut String, plan: &Plan, outcome: &Outcome) -> fmt::Resul
         let found = if found > 0 { format!(", {found} of them found done") } else { String::new() };
         let steps = if done == 1 { "step" } else { "steps" };
         let follow = if plan.steps.is_empty() { "" } else { " Machines follow within five minutes." };
-        return writeln!(out, "{GOOD}Applied{GOOD:#}: {done} {steps}{found}.{follow}");
+        let access = match &plan.target {
+            Some(_) if !plan.steps.is_empty() => format!(", {}", words::headline(&plan.access)),
+            Some(_) | None => String::new(),
+        };
+        return writeln!(out, "{GOOD}Applied{GOOD:#}: {done} {steps}{found}{access}.{follow}");
     }
     let headline = if outcome.wrote() { "Applied in part" } else { "Nothing was written" };
     writeln!(out, "{BAD}{headline}{BAD:#}: {done} done, {failed} failed, {not_tried} not tried.")?;

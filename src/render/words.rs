@@ -10,7 +10,9 @@ use serde_json::Value;
 
 use crate::access::cedar::StatementChange;
 use crate::model::{Decision, Domain, HttpResource, Resources, Rule, Scope, TeamDirectory};
+use crate::plan::flips::{self, Flip};
 use crate::plan::governed::{AudienceChange, Governed};
+use crate::plan::guard::Guard;
 use crate::plan::meaning::{Audience, Changes, Found, Gain, Incomplete, Meaning};
 use crate::plan::saved::Summary;
 use crate::plan::step::{Change, Op, Reason, Step};
@@ -88,6 +90,19 @@ pub fn unmanaged_label(plan: &Plan) -> &'static str {
     } else {
         "Unmanaged (live, not declared, left as they are):"
     }
+}
+
+/// The expectations to list: those that do not hold after the plan. With `all`, also those that hold only now.
+#[must_use]
+pub fn failing_flips(plan: &Plan, all: bool) -> Vec<&Flip> {
+    plan.flips.iter().filter(|flip| all || flip.after != flip.expected).collect()
+}
+
+/// The number of access tests that pass, where all of them do.
+#[must_use]
+pub fn tests_pass(plan: &Plan) -> Option<&str> {
+    let verdict = plan.guards.iter().find(|verdict| verdict.guard == Guard::AccessTests)?;
+    (verdict.ok && verdict.message != flips::NONE_FAILS).then_some(verdict.message.as_str())
 }
 
 /// What a plan that starts from other documents does not tell.

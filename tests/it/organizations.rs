@@ -129,7 +129,7 @@ fn each_organization_gets_what_is_for_it() {
     ");
     let (code, stdout, stderr) = workspace.run(&["apply", "--yes"]);
     assert_eq!((code, stderr.as_str()), (0, ""), "{stdout}");
-    assert!(stdout.ends_with("\nacme\nApplied: 2 steps. Machines follow within five minutes.\n\nacme-labs\nApplied: 4 steps. Machines follow within five minutes.\n"), "{stdout}");
+    assert!(stdout.ends_with("\nacme\nApplied: 2 steps, widens access for 1 audience. Machines follow within five minutes.\n\nacme-labs\nApplied: 4 steps, widens access for 1 audience. Machines follow within five minutes.\n"), "{stdout}");
     let (code, stdout, _) = workspace.run(&["plan", "--detailed-exitcode"]);
     assert!(
         code == 0 && stdout.ends_with("Summary\n  acme: nothing to change\n  acme-labs: nothing to change\n"),

@@ -549,14 +549,20 @@ fn files_given_one_by_one_show_what_holds_whatever_others_say() {
 }
 
 #[test]
-fn a_plan_shows_warnings_and_leaves_notes_to_validate() {
+fn notes_are_counted_and_shown_on_request() {
     let folder = workspace(&documents("org: allow connect:tcp *.x.com\norg: allow connect:tcp **.github.io"));
     fs::write(folder.path().join("seawall.yaml"), SETTINGS.replace("acme}", "acme, endpoint: embedded}")).unwrap();
     let (code, _, stderr) = seawall(folder.path(), &["plan"]);
     assert_eq!(code, Some(0), "{stderr}");
     assert!(stderr.contains("warning[broad-allow]") && !stderr.contains("wildcard-without-apex"), "{stderr}");
     let (_, stdout, stderr) = seawall(folder.path(), &["validate"]);
-    assert!(stdout.contains("note[wildcard-without-apex]") && stderr.contains("1 warning, 1 note"), "{stdout}{stderr}");
+    assert!(!stdout.contains("note["), "{stdout}");
+    assert!(stderr.contains("1 warning, 1 note: `-v` shows it\n"), "{stderr}");
+    let (_, stdout, stderr) = seawall(folder.path(), &["validate", "-v"]);
+    assert!(
+        stdout.contains("note[wildcard-without-apex]") && stderr.ends_with("1 warning, 1 note\n"),
+        "{stdout}{stderr}"
+    );
 }
 
 #[test]

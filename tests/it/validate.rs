@@ -597,7 +597,7 @@ proptest::proptest! {
             seawall::document::read(file, document, false, &mut findings.diagnostics);
         }
         findings.files = files;
-        proptest::prop_assert!(findings.diagnostics.is_empty() || !seawall::render::diagnostic::human(&findings, Path::new("/")).is_empty());
+        proptest::prop_assert!(findings.diagnostics.is_empty() || !seawall::render::diagnostic::human(&findings, Path::new("/"), seawall::render::diagnostic::Detail::Full).is_empty());
     }
 
     /// Every scalar stands where its place says, and every key does.

@@ -202,23 +202,27 @@ fn write_settings(out: &mut String, plan: &Plan) -> fmt::Result {
     writeln!(out, "  {DIM}{}{DIM:#}", words::settings_rule(guards))
 }
 
-/// The access tests whose answers change.
+/// The access tests that fail after the plan and whose result changes; the rest in one line.
 fn write_flips(out: &mut String, plan: &Plan, view: View) -> fmt::Result {
     const LISTED: usize = 16;
-    if plan.flips.is_empty() {
-        return Ok(());
+    let flips = words::failing_flips(plan, view.all);
+    if !flips.is_empty() {
+        writeln!(out, "\n{BOLD}Access tests whose result changes{BOLD:#}")?;
     }
-    writeln!(out, "\n{BOLD}Access tests whose result changes{BOLD:#}")?;
-    for flip in plan.flips.iter().take(view.shown(plan.flips.len(), LISTED)) {
+    for flip in flips.iter().take(view.shown(flips.len(), LISTED)) {
         let style = if flip.after == flip.expected { GOOD } else { BAD };
         let (access, place) = (line(&flip.access), format!("{}:{}", flip.source.file, flip.source.line));
         let (before, after) = (line(&flip.before), line(&flip.after));
         writeln!(out, "  {access}: {before} → {style}{after}{style:#}  {DIM}{}{DIM:#}", line(&place))?;
         writeln!(out, "        {DIM}expected {} by{DIM:#} {}", line(&flip.expected), line(&flip.test))?;
     }
-    match plan.flips.len().saturating_sub(view.shown(plan.flips.len(), LISTED)) {
-        0 => Ok(()),
-        hidden => writeln!(out, "  {CAREFUL}… {hidden} more{CAREFUL:#}, {MORE}"),
+    let hidden = flips.len().saturating_sub(view.shown(flips.len(), LISTED));
+    if hidden > 0 {
+        writeln!(out, "  {CAREFUL}… {hidden} more{CAREFUL:#}, {MORE}")?;
+    }
+    match words::tests_pass(plan) {
+        Some(pass) => writeln!(out, "\n{GOOD}{pass}{GOOD:#}"),
+        None => Ok(()),
     }
 }
 

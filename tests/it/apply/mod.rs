@@ -158,6 +158,9 @@ fn load(folder: &Path) -> Desired {
     std::fs::write(folder.join("seawall.yaml"), settings).unwrap();
     match check::load(folder, None, EmptyWorkspace::Refused) {
         Ok(loaded) => loaded.desired,
-        Err(findings) => panic!("{}", seawall::render::diagnostic::human(&findings, folder)),
+        Err(findings) => panic!(
+            "{}",
+            seawall::render::diagnostic::human(&findings, folder, seawall::render::diagnostic::Detail::Full)
+        ),
     }
 }

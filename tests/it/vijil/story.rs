@@ -200,7 +200,10 @@ pub(super) fn desired(documents: &str) -> Vec<DesiredAgentPolicy> {
     std::fs::write(folder.path().join("seawall.yaml"), "apiVersion: seawall/v1\nkind: Workspace\nvijil: {}\n").unwrap();
     match check::load(folder.path(), None, EmptyWorkspace::Refused) {
         Ok(loaded) => loaded.desired.agents,
-        Err(findings) => panic!("{}", seawall::render::diagnostic::human(&findings, folder.path())),
+        Err(findings) => panic!(
+            "{}",
+            seawall::render::diagnostic::human(&findings, folder.path(), seawall::render::diagnostic::Detail::Full)
+        ),
     }
 }
 
