@@ -112,9 +112,8 @@ fn measured(folder: &Path) {
     let load = started.elapsed();
     let target = Target { org: "acme".to_owned(), endpoint: "embedded".to_owned() };
     let (ownership, guards) = (Ownership::default(), Guards::default());
-    let input =
-        plan::Input { target: &target, desired: &loaded.desired, live: &live, ownership: &ownership, guards: &guards };
-    let plan = plan::make(input);
+    let side = plan::DockerInput { target: &target, desired: &loaded.desired, live: &live, ownership: &ownership };
+    let plan = plan::make(plan::Input { docker: Some(side), ..plan::Input::new(&guards) }).unwrap();
     let planned = started.elapsed();
     let text = render::plan::human(&plan, View { width: 120, all: true });
     let all = started.elapsed();

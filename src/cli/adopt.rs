@@ -16,7 +16,7 @@ use crate::drift::Drift;
 use crate::drift::adopt::{Adoption, Sides, adopt, shared};
 use crate::import::{self, Candidate, Import, Problem};
 use crate::model::Desired;
-use crate::plan::Plan;
+use crate::plan::ChangeSet;
 use crate::plan::diff::Ownership;
 use crate::render;
 use crate::render::sanitize::line;
@@ -148,7 +148,7 @@ fn imported(context: &Context, whole: &Loaded, each: &[One<'_>], adoption: &Adop
     let config = context.config();
     let after = load_over(context, whole, &adoption.overlay, EmptyWorkspace::Accepted)?;
     let undeclared = |desired: &Desired| undeclared(each, adoption, desired);
-    let plan = |after: &Loaded| plans(context, each, &after.desired);
+    let differences = |after: &Loaded| differences(context, each, &after.desired);
     let input = import::Input {
         loaded: whole,
         config: config.as_deref(),
@@ -157,10 +157,10 @@ fn imported(context: &Context, whole: &Loaded, each: &[One<'_>], adoption: &Adop
         undeclared: &undeclared,
         live: each.iter().filter_map(|one| one.live.docker.as_ref()).collect(),
         agents: each.iter().find_map(|one| one.live.vijil.as_ref()),
-        plan: &plan,
+        differences: &differences,
     };
     let import = import::make(input).map_err(|problem| match problem {
-        Problem::Plan(failure) => not_planned(failure),
+        Problem::Differences(failure) => not_planned(failure),
         Problem::Documents(findings) => workspace::wrong(context, &findings),
     })?;
     let refused = import.refused.iter().map(|one| format!("`{}`: {}", one.policy, one.reasons.join("; ")));
@@ -190,9 +190,9 @@ fn undeclared(each: &[One<'_>], adoption: &Adoption, desired: &Desired) -> Vec<C
     import::joined(all)
 }
 
-/// The plans of all, from what is live to these documents.
-fn plans(context: &Context, each: &[One<'_>], desired: &Desired) -> Result<Vec<Plan>, Failure> {
-    each.iter().map(|one| one.workspace.with(desired).plan(context, &one.live)).collect()
+/// What differs between what is live and these documents, for each.
+fn differences(context: &Context, each: &[One<'_>], desired: &Desired) -> Result<Vec<ChangeSet>, Failure> {
+    each.iter().map(|one| one.workspace.with(desired).differences(context, &one.live)).collect()
 }
 
 fn not_planned(failure: Failure) -> Failure {
@@ -203,13 +203,13 @@ fn not_planned(failure: Failure) -> Failure {
 /// Loads the workspace as it will be, and plans it.
 fn prove(context: &Context, whole: &Loaded, each: &[One<'_>], overlay: &Overlay) -> Result<(), Failure> {
     let loaded = load_over(context, whole, overlay, EmptyWorkspace::Refused)?;
-    let left = plans(context, each, &loaded.desired).map_err(not_planned)?;
-    let of_plan = |plan: &Plan| {
-        let own = plan.steps.iter().map(|step| step.policy.clone());
-        let agents = plan.agents.iter().flat_map(|agents| &agents.steps).map(|step| step.policy_name.clone());
-        own.chain(agents).map(|policy| format!("`{}`", line(&policy))).collect::<Vec<_>>()
+    let left = differences(context, each, &loaded.desired).map_err(not_planned)?;
+    let of_one = |changes: &ChangeSet| {
+        let docker = changes.docker.iter().map(|difference| &difference.policy);
+        let vijil = changes.vijil.iter().map(|difference| &difference.policy_name);
+        docker.chain(vijil).map(|policy| format!("`{}`", line(policy))).collect::<Vec<_>>()
     };
-    let policies: BTreeSet<String> = left.iter().flat_map(of_plan).collect();
+    let policies: BTreeSet<String> = left.iter().flat_map(of_one).collect();
     if policies.is_empty() {
         return Ok(());
     }

@@ -9,8 +9,8 @@ use super::since::Since;
 use super::{Context, Exit, Failure, workspace};
 use crate::check::EmptyWorkspace;
 use crate::drift::{self, Base, Drift};
-use crate::plan::Plan;
-use crate::plan::agents::AgentPlan;
+use crate::plan::ChangeSet;
+use crate::plan::agents::{AgentDifference, diff};
 use crate::plan::diff::Ownership;
 use crate::plan::set::Unplanned;
 use crate::render;
@@ -121,40 +121,40 @@ fn made(context: &Context, workspace: &Workspace, live: &State, since: Option<&S
             let ownership = Ownership::from(docker);
             drift::differences(drift::Input { desired: &desired, live, base, ownership: &ownership })
         }
-        _ => {
-            let nothing = || Plan::without_docker(&workspace.loaded.settings.guards);
-            (nothing(), since.map(|_| nothing()))
-        }
+        _ => (ChangeSet::default(), since.map(|_| ChangeSet::default())),
     };
-    if let Some((beside, waits)) = agents(context, workspace, live, &plan, since)? {
-        outside.agents = Some(beside);
+    if let Some((beside, waits)) = agents(context, workspace, live, since)? {
+        outside.vijil = beside;
         if let Some(waiting) = &mut waiting {
-            waiting.agents = waits;
+            waiting.vijil = waits.unwrap_or_default();
         }
     }
     let impossible = impossible.iter().map(ToString::to_string).collect();
     Ok(Drift { since: since.map(|since| since.name().to_owned()), outside, waiting, plan, impossible })
 }
 
+/// What differs in Vijil since the base, and what waits.
+type AgentsDiffer = (Vec<AgentDifference>, Option<Vec<AgentDifference>>);
+
 /// The Vijil side, if there is one.
 fn agents(
     context: &Context,
     workspace: &Workspace,
     live: &State,
-    plan: &Plan,
     since: Option<&Since>,
-) -> Result<Option<(AgentPlan, Option<AgentPlan>)>, Failure> {
-    let (Some(own), Some(vijil), Some(now)) = (&plan.agents, &workspace.vijil, &live.vijil) else { return Ok(None) };
+) -> Result<Option<AgentsDiffer>, Failure> {
+    let (target, notes) = workspace.agent_target(context)?;
+    let Some(input) = workspace.agents(live, &target, &notes) else { return Ok(None) };
+    let (own, _) = diff::differences(input);
     Ok(Some(match since {
-        None => drift::agents::since_documents(own, None),
+        None => drift::agents::since_documents(&own, None),
         Some(Since::Documents { workspace: then, .. }) => {
-            let (before, _) = then.plan_anyhow(context, &State { docker: None, vijil: live.vijil.clone() })?;
-            drift::agents::since_documents(own, before.agents.as_ref())
+            let base = then.agents(live, &target, &notes).map(|input| diff::differences(input).0);
+            drift::agents::since_documents(&own, base.as_deref())
         }
         Some(Since::Snapshot { state, .. }) => {
-            let input = workspace.agents(vijil, now, &own.target, "");
-            let (outside, waiting) =
-                drift::agents::since_snapshot(own, input, &state.vijil.clone().unwrap_or_default());
+            let then = state.vijil.clone().unwrap_or_default();
+            let (outside, waiting) = drift::agents::since_snapshot(input, &then);
             (outside, Some(waiting))
         }
     }))

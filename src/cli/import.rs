@@ -184,8 +184,8 @@ fn made(
     candidates: Vec<Candidate>,
     overlay: &Overlay,
 ) -> Result<Import, Failure> {
-    let plan = |after: &Loaded| {
-        each.iter().map(|(workspace, live)| workspace.with(&after.desired).plan(context, live)).collect()
+    let differences = |after: &Loaded| {
+        each.iter().map(|(workspace, live)| workspace.with(&after.desired).differences(context, live)).collect()
     };
     let config = context.config();
     let input = import::Input {
@@ -196,10 +196,10 @@ fn made(
         undeclared: &|desired| undeclared(each, desired).0,
         live: each.iter().filter_map(|(_, live)| live.docker.as_ref()).collect(),
         agents: each.iter().find_map(|(_, live)| live.vijil.as_ref()),
-        plan: &plan,
+        differences: &differences,
     };
     import::make(input).map_err(|problem| match problem {
-        Problem::Plan(failure) => failure,
+        Problem::Differences(failure) => failure,
         Problem::Documents(findings) => workspace::wrong(context, &findings),
     })
 }

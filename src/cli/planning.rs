@@ -1,5 +1,6 @@
 //! From a workspace to a plan: what `plan` and `apply` have in common.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::agents::{self, AgentsConnected};
@@ -12,9 +13,8 @@ use crate::check::{EmptyWorkspace, Loaded};
 use crate::diagnostic::{Findings, nearest};
 use crate::document::{Docker, Ownership, Vijil, settings_for};
 use crate::model::{Desired, Live, LiveAgents, is_for};
-use crate::plan::agents::AgentError;
-use crate::plan::guard::Guard;
-use crate::plan::{self, GuardsFrom, Plan, diff, protected, set, teams};
+use crate::plan::agents::{AgentError, AgentTarget};
+use crate::plan::{self, ChangeSet, GuardsFrom, Plan, diff, protected, set, teams};
 use crate::service::docker::{ENDPOINT, Snapshot};
 use crate::service::http::Observer;
 use crate::source::disk::{self, FileError};
@@ -240,62 +240,111 @@ impl Workspace {
         live: &State,
         base: Option<plan::Base<'_>>,
     ) -> Result<(Plan, Vec<AgentError>), Failure> {
-        let plan = || self.bare_plan(context, live, base);
-        let (mut plan, impossible) = watched("telling what changes, and what that means for access,", plan)?;
-        for name in self.missing.given_up(self) {
-            plan.refuse(Guard::Protected, &format!("no document declares the protected policy `{name}` any more"));
-        }
-        Ok((Plan { guards_from: self.guards_from.clone(), ..plan }, impossible))
-    }
-
-    fn bare_plan(
-        &self,
-        context: &Context,
-        live: &State,
-        base: Option<plan::Base<'_>>,
-    ) -> Result<(Plan, Vec<AgentError>), Failure> {
         let guards = &self.loaded.settings.guards;
-        let plan = match (&self.docker, &live.docker) {
-            (Some(docker), Some(live)) => {
-                let target = plan::Target { org: organization(context, docker)?, endpoint: endpoint(context, docker) };
-                let desired = resolve(&self.loaded.desired, live)?;
-                let ownership = diff::Ownership::from(docker);
-                let input = plan::Input { target: &target, desired: &desired, live, ownership: &ownership, guards };
-                let plan = base.map_or_else(|| plan::make(input), |base| plan::make_from(input, base));
-                plan.tested(guards, live, &self.loaded.tests)
-            }
-            _ => {
-                let before = base.map(|base| plan::Before { from: base.from.to_owned() });
-                Plan { before, ..Plan::without_docker(guards) }
-            }
+        let docker = self.docker_side(live)?;
+        let target = match &self.docker {
+            Some(docker) => plan::Target { org: organization(context, docker)?, endpoint: endpoint(context, docker) },
+            None => plan::Target::default(),
         };
-        let (Some(vijil), Some(live)) = (&self.vijil, &live.vijil) else { return Ok((plan, Vec::new())) };
-        let target = plan::agents::AgentTarget { endpoint: agents::named_endpoint(context, vijil) };
-        let notes = agents::pipeline_notes(context.environment())?;
-        Ok(plan.with_agents_anyhow(self.agents(vijil, live, &target, &notes), guards))
+        let docker = docker.as_ref().map(|DockerSide { desired, live, ownership }| plan::DockerInput {
+            target: &target,
+            desired,
+            live,
+            ownership,
+        });
+        let (agent_target, notes) = self.agent_target(context)?;
+        let input = plan::Input {
+            docker,
+            vijil: self.agents(live, &agent_target, &notes),
+            base,
+            guards_from: self.guards_from.as_ref(),
+            given_up: &self.missing.given_up(self).collect::<Vec<_>>(),
+            tests: &self.loaded.tests,
+            ..plan::Input::new(guards)
+        };
+        let made = watched("telling what changes, and what that means for access,", || plan::make(input));
+        Ok(match made {
+            Ok(plan) => (plan, Vec::new()),
+            Err(impossible) => (impossible.plan, impossible.errors),
+        })
     }
 
-    /// What the Vijil side of a plan is made from.
+    /// What differs from this live state.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::plan`].
+    pub(super) fn differences(&self, context: &Context, live: &State) -> Result<ChangeSet, Failure> {
+        self.missing.refuse_unknown(live)?;
+        let mut changes = match self.docker_side(live)? {
+            Some(DockerSide { desired, live, ownership }) => plan::differences(&desired, live, &ownership, None),
+            None => ChangeSet::default(),
+        };
+        let (target, notes) = self.agent_target(context)?;
+        if let Some(input) = self.agents(live, &target, &notes) {
+            let (differences, errors) = plan::agents::diff::differences(input);
+            refuse_impossible(&errors)?;
+            changes.vijil = differences;
+        }
+        Ok(changes)
+    }
+
+    /// The Docker side of a comparison, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// When a document names a team that the organization does not have.
+    fn docker_side<'a>(&self, live: &'a State) -> Result<Option<DockerSide<'a>>, Failure> {
+        let (Some(docker), Some(live)) = (&self.docker, &live.docker) else { return Ok(None) };
+        let (desired, ownership) = (resolve(&self.loaded.desired, live)?, diff::Ownership::from(docker));
+        Ok(Some(DockerSide { desired, live, ownership }))
+    }
+
+    /// Where the Vijil side of a plan is to be carried out, and the notes of its approvals.
+    ///
+    /// # Errors
+    ///
+    /// When the environment cannot be read.
+    pub(super) fn agent_target(&self, context: &Context) -> Result<(AgentTarget, String), Failure> {
+        let Some(vijil) = &self.vijil else { return Ok(Default::default()) };
+        let target = AgentTarget { endpoint: agents::named_endpoint(context, vijil) };
+        Ok((target, agents::pipeline_notes(context.environment())?))
+    }
+
+    /// What the Vijil side of a plan is made from; `None` where there is none.
     pub(super) fn agents<'a>(
         &'a self,
-        vijil: &Vijil,
-        live: &'a LiveAgents,
-        target: &'a plan::agents::AgentTarget,
+        live: &'a State,
+        target: &'a AgentTarget,
         notes: &'a str,
-    ) -> plan::agents::Input<'a> {
+    ) -> Option<plan::agents::Input<'a>> {
+        let (vijil, live) = (self.vijil.as_ref()?, live.vijil.as_ref()?);
         let exclusive = vijil.ownership == Ownership::Exclusive;
         let (desired, edit_active) = (&self.loaded.desired.agents, vijil.edit_active);
-        plan::agents::Input { target, desired, live, exclusive, edit_active, notes }
+        Some(plan::agents::Input { target, desired, live, exclusive, edit_active, notes })
     }
 }
 
 /// The plan, where nothing makes it impossible.
 fn possible((plan, impossible): (Plan, Vec<AgentError>)) -> Result<Plan, Failure> {
+    refuse_impossible(&impossible)?;
+    Ok(plan)
+}
+
+/// What the Docker side of a comparison is made from; team keys are ids.
+struct DockerSide<'a> {
+    desired: Desired,
+    live: &'a Live,
+    ownership: diff::Ownership,
+}
+
+/// Refuses what the documents make impossible.
+fn refuse_impossible(impossible: &[AgentError]) -> Result<(), Failure> {
     if impossible.is_empty() {
-        return Ok(plan);
+        return Ok(());
     }
     let lines: Vec<String> = impossible.iter().map(ToString::to_string).collect();
-    let hints: std::collections::BTreeSet<&str> = impossible.iter().map(|error| error.hint.as_str()).collect();
+    let hints: BTreeSet<&str> = impossible.iter().map(|error| error.hint.as_str()).collect();
     let hints: Vec<&str> = hints.into_iter().collect();
     Err(Failure::new(Exit::Invalid, lines.join("\n")).hint(hints.join("; ")))
 }
@@ -443,7 +492,7 @@ pub(super) fn endpoint(context: &Context, docker: &Docker) -> String {
 pub(super) fn resolve(desired: &Desired, live: &Live) -> Result<Desired, Failure> {
     teams::resolve(desired, &live.teams).map_err(|errors| {
         let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
-        let hints: std::collections::BTreeSet<String> = errors.iter().map(teams::TeamError::hint).collect();
+        let hints: BTreeSet<String> = errors.iter().map(teams::TeamError::hint).collect();
         let hints: Vec<String> = hints.into_iter().collect();
         Failure::new(Exit::Invalid, lines.join("\n")).hint(hints.join("; "))
     })

@@ -177,13 +177,9 @@ fn against_live(
     let target = crate::plan::Target { org: live.org.clone(), endpoint: String::new() };
     let guards = &workspace.loaded.settings.guards;
     // What the plan would leave, undeclared policies included.
-    let plan = crate::plan::make(crate::plan::Input {
-        target: &target,
-        desired: &desired,
-        live: &live,
-        ownership: &ownership,
-        guards,
-    });
+    let docker = crate::plan::DockerInput { target: &target, desired: &desired, live: &live, ownership: &ownership };
+    let input = crate::plan::Input { docker: Some(docker), ..crate::plan::Input::new(guards) };
+    let plan = crate::plan::make(input).expect("only policies for agents can be impossible");
     let left = crate::plan::simulate::simulate(&live, plan.steps.iter().map(|step| &step.change));
     let after: Vec<Policy> = left.policies.iter().map(LivePolicy::policy).collect();
     let before = live.policies.iter().map(LivePolicy::policy).collect();

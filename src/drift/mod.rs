@@ -20,7 +20,7 @@ use std::collections::BTreeSet;
 
 use crate::model::{Desired, Live};
 use crate::plan::diff::Ownership;
-use crate::plan::{self, Plan, applied, matching};
+use crate::plan::{self, ChangeSet, Plan, applied, matching};
 
 pub use report::{schema, set_schema, set_to_json};
 
@@ -52,9 +52,9 @@ pub struct Drift {
     /// What the base is called; `None` where there is none, so that `outside` holds all differences.
     pub since: Option<String>,
     /// From the base, or else from the documents, to what is live: what it means for access, and which objects.
-    pub outside: Plan,
+    pub outside: ChangeSet,
     /// From the base to the documents; `None` without a base.
-    pub waiting: Option<Plan>,
+    pub waiting: Option<ChangeSet>,
     /// From what is live to the documents.
     pub plan: Plan,
     /// What keeps that plan from being carried out, with its places.
@@ -71,7 +71,7 @@ impl Drift {
 
 /// What was changed outside, and what waits to be applied.
 #[must_use]
-pub fn differences(input: Input<'_>) -> (Plan, Option<Plan>) {
+pub fn differences(input: Input<'_>) -> (ChangeSet, Option<ChangeSet>) {
     let Input { desired, live, base, ownership } = input;
     let base_desired = match base {
         None => desired.clone(),
@@ -91,8 +91,8 @@ pub fn differences(input: Input<'_>) -> (Plan, Option<Plan>) {
     let owns = Ownership { exclusive: true, unmanaged, owns: None };
     let mut outside = plan::differences(&after, &before, &owns, Some(desired));
     // What no document declares has no place.
-    for step in &mut outside.steps {
-        step.source = step.source.take().filter(|origin| !origin.file.is_empty());
+    for difference in &mut outside.docker {
+        difference.source = difference.source.take().filter(|origin| !origin.file.is_empty());
     }
     let waiting = base.map(|_| plan::differences(desired, &before, ownership, None));
     (outside, waiting)

@@ -3,16 +3,16 @@
 //! Invariant: every key of a plan is there with its meaning; keys may be added, none is renamed or removed.
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::Drift;
 use crate::model::Origin;
-use crate::plan::Plan;
 use crate::plan::meaning::Meaning;
-use crate::plan::saved::{FORMAT_VERSION, Service, Summary};
+use crate::plan::saved::{FORMAT_VERSION, Service, Summary, sides};
 use crate::plan::set::Unplanned;
 use crate::plan::step::{Object, Op};
+use crate::plan::{self, ChangeSet};
 
 /// The keys that drift has beside those of a plan.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
@@ -42,7 +42,7 @@ struct Side {
 }
 
 /// An object that differs. For `outside`, `before` is the object as it was left and `after` as it is live.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 struct Difference {
     service: Service,
     /// What was done to it, or is to be done.
@@ -63,10 +63,35 @@ struct Difference {
 }
 
 impl Side {
-    fn of(plan: &Plan) -> Self {
-        let steps = plan.to_value().get_mut("steps").map(Value::take).unwrap_or_default();
-        let differences: Vec<Difference> = serde_json::from_value(steps).expect("a step says what differs");
-        Self { summary: plan.summary(), differences, access: plan.access.clone() }
+    fn of(changes: &ChangeSet) -> Self {
+        let docker = changes.docker.iter().map(|difference| {
+            let plan::step::Difference { id: _, policy, change, source, because: _ } = difference;
+            let (before, after) = sides(change);
+            Difference {
+                service: Service::Docker,
+                op: change.op(),
+                object: change.object(),
+                policy: policy.clone(),
+                rule: change.rule_name().map(str::to_owned),
+                before,
+                after,
+                changed: change.changed().into_iter().map(str::to_owned).collect(),
+                source: source.clone(),
+            }
+        });
+        let vijil = changes.vijil.iter().map(|difference| Difference {
+            service: Service::Vijil,
+            op: difference.op,
+            object: difference.object(),
+            policy: difference.policy_name.clone(),
+            rule: difference.rule_id.clone(),
+            before: difference.before.clone().map(Value::Object),
+            after: difference.after.clone().map(Value::Object),
+            changed: difference.changed(),
+            source: difference.source.clone(),
+        });
+        let differences = docker.chain(vijil).collect();
+        Self { summary: changes.summary(), differences, access: changes.access.clone() }
     }
 }
 

@@ -399,8 +399,9 @@ mod tests {
         let guards = crate::document::Guards::default();
         let nothing = crate::model::Live { org: "org".to_owned(), ..crate::model::Live::default() };
         let make = |desired: &Desired, live: &crate::model::Live| {
-            let (target, ownership, guards) = (&target, &ownership, &guards);
-            crate::plan::make(crate::plan::Input { target, desired, live, ownership, guards })
+            let (target, ownership) = (&target, &ownership);
+            let docker = Some(crate::plan::DockerInput { target, desired, live, ownership });
+            crate::plan::make(crate::plan::Input { docker, ..crate::plan::Input::new(&guards) }).unwrap()
         };
         let made = make(&desired(before), &nothing);
         let live = crate::plan::simulate::simulate(&nothing, made.steps.iter().map(|step| &step.change));

@@ -58,7 +58,7 @@ pub struct Import {
     pub files: Vec<File>,
     /// Policies that are not imported, sorted by service and name.
     pub refused: Vec<Refused>,
-    /// Calls that other documents ask for, and did before.
+    /// Differences of other documents, which were there before.
     pub pending: usize,
 }
 

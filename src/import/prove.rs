@@ -19,7 +19,7 @@ use crate::model::{Desired, Live, LiveAgents, LivePolicy, Policy};
 use crate::plan::agents::Subject;
 use crate::plan::saved::Service;
 use crate::plan::step::PolicyTarget;
-use crate::plan::{Plan, teams};
+use crate::plan::{ChangeSet, teams};
 use crate::source::emit;
 
 /// What an import is made from.
@@ -39,8 +39,8 @@ pub struct Input<'a> {
     pub live: Vec<&'a Live>,
     /// The Vijil side.
     pub agents: Option<&'a LiveAgents>,
-    /// The plans of a workspace against the live state, one an organization, as `plan` makes them.
-    pub plan: &'a dyn Fn(&Loaded) -> Result<Vec<Plan>, Failure>,
+    /// What differs between the documents of a workspace and the live state, for each organization.
+    pub differences: &'a dyn Fn(&Loaded) -> Result<Vec<ChangeSet>, Failure>,
 }
 
 /// Why there is nothing to write.
@@ -48,8 +48,8 @@ pub struct Input<'a> {
 pub enum Problem {
     /// With what would be written, something is wrong that is not about it.
     Documents(Box<Findings>),
-    /// There is no plan.
-    Plan(Failure),
+    /// What differs cannot be told.
+    Differences(Failure),
 }
 
 /// A candidate with its file.
@@ -66,7 +66,7 @@ struct Entry {
 ///
 /// When the workspace cannot be loaded or planned for reasons that are not about what is imported.
 pub fn make(input: Input<'_>) -> Result<Import, Problem> {
-    let Input { loaded, config, overlay: texts, candidates, undeclared, live, agents, plan } = input;
+    let Input { loaded, config, overlay: texts, candidates, undeclared, live, agents, differences } = input;
     let mut entries = Vec::new();
     let mut refused = Vec::new();
     let mut tried: Vec<Place> = candidates.iter().flat_map(|one| one.places.iter().cloned()).collect();
@@ -98,9 +98,9 @@ pub fn make(input: Input<'_>) -> Result<Import, Problem> {
             add(&mut entries, &mut refused, more, (loaded, texts));
             continue;
         }
-        let plans = plan(&after).map_err(Problem::Plan)?;
+        let left = differences(&after).map_err(Problem::Differences)?;
         let unequal: BTreeSet<Place> = live.iter().flat_map(|live| unequal(&entries, &after.desired, live)).collect();
-        let touched: BTreeSet<(Service, Place)> = plans.iter().flat_map(touched).collect();
+        let touched: BTreeSet<(Service, Place)> = left.iter().flat_map(touched).collect();
         let wrong = |entry: &Entry| {
             let Candidate { service, places, .. } = &entry.candidate;
             let differs = |place: &Place| match service {
@@ -115,8 +115,7 @@ pub fn make(input: Input<'_>) -> Result<Import, Problem> {
             let mut files: Vec<File> = entries.into_iter().map(|entry| entry.file).collect();
             files.sort_by(|one, other| one.path.cmp(&other.path));
             refused.sort();
-            let steps = |plan: &Plan| plan.steps.len() + plan.agents.as_ref().map_or(0, |agents| agents.steps.len());
-            let pending = plans.iter().map(steps).sum();
+            let pending = left.iter().map(|changes| changes.docker.len() + changes.vijil.len()).sum();
             return Ok(Import { files, refused, pending });
         }
     }
@@ -271,16 +270,16 @@ fn is_declared(id: &str, desired: &Desired, live: &LiveAgents) -> bool {
     live.zip(declared).is_some_and(|(live, declared)| agents::is_whole(declared, live))
 }
 
-/// The live policies that steps of a plan are about.
-fn touched(plan: &Plan) -> BTreeSet<(Service, Place)> {
-    let org = plan.target.as_ref().map(|target| target.org.clone()).unwrap_or_default();
-    let own = plan.steps.iter().filter_map(|step| match step.change.policy() {
+/// The live policies that differ.
+fn touched(changes: &ChangeSet) -> BTreeSet<(Service, Place)> {
+    let org = changes.org.clone().unwrap_or_default();
+    let docker = changes.docker.iter().filter_map(|difference| match difference.change.policy() {
         Some(PolicyTarget::Existing(id)) => Some((Service::Docker, Place { org: org.clone(), id: id.0.clone() })),
         Some(PolicyTarget::Planned(_)) | None => None,
     });
-    let agents = plan.agents.iter().flat_map(|agents| &agents.steps).filter_map(|step| match &step.policy {
+    let vijil = changes.vijil.iter().filter_map(|difference| match &difference.policy {
         Subject::Existing(id) => Some((Service::Vijil, Place { org: String::new(), id: id.clone() })),
         Subject::Planned(_) => None,
     });
-    own.chain(agents).collect()
+    docker.chain(vijil).collect()
 }

@@ -7,7 +7,7 @@ use crate::model::{Body, Decision, Origin, Policy, Rule};
 use super::diff::{Diff, PolicySlot, RuleSlot};
 use super::effect::delta;
 use super::guard::{MAX_POLICIES, MAX_RULES};
-use super::step::{Change, Head, PolicyTarget, Reason, RuleTarget, Step, changed_fields};
+use super::step::{Change, Difference, Head, PolicyTarget, Reason, RuleTarget, Step, changed_fields};
 
 /// A step without a place in the order.
 #[derive(Clone, Debug)]
@@ -26,6 +26,11 @@ pub(super) struct Draft {
 impl Draft {
     /// The step with its place in the plan.
     pub(super) fn step(self, id: usize, phase: usize, diff: &Diff) -> Step {
+        Step { difference: self.difference(id, diff), phase }
+    }
+
+    /// What it makes differ.
+    pub(super) fn difference(self, id: usize, diff: &Diff) -> Difference {
         let Self { policy, rule: _, change, source, because, needs: _ } = self;
         let planned = match &change {
             Change::CreatePolicy { after } => Some(after.name.clone()),
@@ -41,7 +46,7 @@ impl Draft {
             PolicyTarget::Existing(id) => id.0.clone(),
         });
         let policy = slot.or(planned).or(target).unwrap_or_default();
-        Step { id, phase, policy, change, source, because }
+        Difference { id, policy, change, source, because }
     }
 }
 

@@ -9,7 +9,7 @@ use super::governed::{AudienceChange, Governed};
 use crate::access::{self, Access, Cause, Comparison, Entry};
 
 /// What a change means for access.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "Shown", into = "Shown")]
 pub struct Meaning {
     /// What changes.
@@ -25,6 +25,12 @@ pub enum Found {
     Complete(Changes),
     /// The comparison was cut short: what some rules say is listed as uncertain, as a whole.
     Incomplete(Changes, Incomplete),
+}
+
+impl Default for Found {
+    fn default() -> Self {
+        Self::Complete(Changes::default())
+    }
 }
 
 /// Access that changes.

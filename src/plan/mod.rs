@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! Desired, Live ──diff──▶ Diff ──draft──▶ calls ──order──▶ Plan {steps} ──guard──▶ Approved
+//!                                           └──▶ ChangeSet ──▶ drift, import
 //! ```
 //!
 //! Invariant: pure and deterministic. The same documents and the same live state give the same plan, byte for byte.
@@ -10,6 +11,7 @@ pub mod agents;
 pub mod applied;
 mod arrange;
 mod cedar;
+mod changes;
 mod coherence;
 pub mod diff;
 mod draft;
@@ -41,6 +43,8 @@ pub mod statements;
 pub mod step;
 pub mod teams;
 
+pub use changes::{ChangeSet, differences};
+
 use std::collections::BTreeSet;
 
 use schemars::JsonSchema;
@@ -52,14 +56,14 @@ use crate::document::{Guards, SettingChange, Test};
 use crate::model::{Desired, Live, LiveAgents, LivePolicy, TeamDirectory};
 use crate::source::parallel;
 
-use self::agents::AgentPlan;
+use self::agents::{AgentDifference, AgentError, AgentPlan};
 use self::diff::Ownership;
 use self::guard::{Guard, Judged, Verdict};
 use self::meaning::Meaning;
 use self::order::Refusal;
 use self::place::Places;
 use self::saved::Service;
-use self::step::{Change, PolicyTarget, Step};
+use self::step::{Change, Difference, PolicyTarget, Step};
 
 /// What is to be done, why it may be done, and what it means.
 #[derive(Clone, Debug, PartialEq)]
@@ -110,7 +114,7 @@ pub struct GuardsFrom {
 }
 
 /// The organization that a plan is for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Target {
     /// The organization's name.
     pub org: String,
@@ -147,9 +151,28 @@ pub struct Touched {
     pub was: Value,
 }
 
-/// What a plan is made from.
+/// What a plan is made from. A service that is left out has nothing to do with it.
 #[derive(Clone, Copy, Debug)]
 pub struct Input<'a> {
+    /// The Docker side.
+    pub docker: Option<DockerInput<'a>>,
+    /// The Vijil side.
+    pub vijil: Option<agents::Input<'a>>,
+    /// Other documents that the plan starts from; what is live is then what these would leave ([`applied`]).
+    pub base: Option<Base<'a>>,
+    /// What the plan may not do.
+    pub guards: &'a Guards,
+    /// Where the guards come from, when they are not those of the documents' own version.
+    pub guards_from: Option<&'a GuardsFrom>,
+    /// Protected policies that the documents no longer declare.
+    pub given_up: &'a [&'a str],
+    /// The access tests of the documents.
+    pub tests: &'a [Test],
+}
+
+/// What the Docker side of a plan is made from.
+#[derive(Clone, Copy, Debug)]
+pub struct DockerInput<'a> {
     /// Where it is to be done.
     pub target: &'a Target,
     /// What the documents ask for; team keys are ids, see [`teams::resolve`].
@@ -158,8 +181,6 @@ pub struct Input<'a> {
     pub live: &'a Live,
     /// What happens to undeclared policies.
     pub ownership: &'a Ownership,
-    /// What the plan may not do.
-    pub guards: &'a Guards,
 }
 
 /// Other documents that a plan starts from.
@@ -171,34 +192,68 @@ pub struct Base<'a> {
     pub desired: &'a Desired,
 }
 
-/// Makes a plan.
-#[must_use]
-pub fn make(input: Input<'_>) -> Plan {
-    made(input, None)
+/// What the documents ask for and cannot be.
+#[derive(Debug)]
+pub struct Impossible {
+    /// Each, with its place.
+    pub errors: Vec<AgentError>,
+    /// The plan without it: to be shown, and never to be carried out.
+    pub plan: Plan,
 }
 
-/// Makes the plan that starts from other documents: `live` is what these would leave ([`applied::docker`]).
-#[must_use]
-pub fn make_from(input: Input<'_>, base: Base<'_>) -> Plan {
-    made(input, Some(base))
+impl<'a> Input<'a> {
+    /// Neither service, and no test.
+    #[must_use]
+    pub fn new(guards: &'a Guards) -> Self {
+        Self { docker: None, vijil: None, base: None, guards, guards_from: None, given_up: &[], tests: &[] }
+    }
 }
 
-fn made(input: Input<'_>, base: Option<Base<'_>>) -> Plan {
+/// Makes a plan: what differs, in a safe order, with what it means and what every guard says.
+///
+/// # Errors
+///
+/// Everything that the documents make impossible.
+pub fn make(input: Input<'_>) -> Result<Plan, Box<Impossible>> {
+    let Input { docker, vijil, base, guards, guards_from, given_up, tests } = input;
+    let mut plan = match docker {
+        Some(docker) => of_docker(docker, guards, base).tested(guards, docker.live, tests),
+        None => {
+            let target = Target::default();
+            let (desired, live, ownership) = (Desired::default(), Live::default(), Ownership::default());
+            let nothing = DockerInput { target: &target, desired: &desired, live: &live, ownership: &ownership };
+            Plan { target: None, ..of_docker(nothing, guards, base) }
+        }
+    };
+    let errors = vijil.map(|vijil| plan.add_agents(vijil, guards)).unwrap_or_default();
+    for name in given_up {
+        plan.refuse(Guard::Protected, &format!("no document declares the protected policy `{name}` any more"));
+    }
+    plan.guards_from = guards_from.cloned();
+    if errors.is_empty() { Ok(plan) } else { Err(Box::new(Impossible { errors, plan })) }
+}
+
+/// The Docker side of a plan.
+fn of_docker(input: DockerInput<'_>, guards: &Guards, base: Option<Base<'_>>) -> Plan {
     // What was live takes as long to hash as the rest does where little changes.
     let hash = || fingerprint::of_live(&input.live.org, &input.live.policies);
-    let (plan, fingerprint) = parallel::both(|| judged(input, base), hash);
+    let (plan, fingerprint) = parallel::both(|| judged(input, guards, base), hash);
     Plan { live: LiveRecord { fingerprint, ..plan.live }, ..plan }
 }
 
-/// The plan, but for the fingerprint of all policies.
-fn judged(Input { target, desired, live, ownership, guards }: Input<'_>, base: Option<Base<'_>>) -> Plan {
+/// The Docker side, but for the fingerprint of all policies.
+fn judged(
+    DockerInput { target, desired, live, ownership }: DockerInput<'_>,
+    guards: &Guards,
+    base: Option<Base<'_>>,
+) -> Plan {
     let diff = diff::diff(desired, live, ownership);
     let ordered = order::order(&diff, draft::drafts(&diff));
     let steps: Vec<Step> =
         ordered.drafts.into_iter().zip(1..).map(|((phase, draft), id)| draft.step(id, phase, &diff)).collect();
     let after = simulate::simulate(live, steps.iter().map(|step| &step.change));
     let places = base.map_or_else(|| Places::of_change(&diff, desired), |base| Places::of_documents(base, desired));
-    let access = meaning_of(live, &after, &steps, &places);
+    let access = meaning_of(live, &after, steps.is_empty(), &places);
     let refusal = ordered.refusal.map(|refusal| match refusal {
         Refusal::Opens(opened) if draft::is_full(&diff) => {
             Refusal::Opens(format!("{opened}; the service is full, so that deletions have to come first"))
@@ -223,38 +278,9 @@ fn judged(Input { target, desired, live, ownership, guards }: Input<'_>, base: O
         before: base.map(|base| Before { from: base.from.to_owned() }),
         flips: Vec::new(),
         unmanaged: diff.unmanaged.into_iter().map(|policy| Unmanaged { service: Service::Docker, policy }).collect(),
-        teams: teams::named(live, &steps, &access),
+        teams: teams::named(live, steps.iter().map(|step| &step.difference), &access),
         live: LiveRecord { fingerprint: String::new(), touched: touched(live, &steps) },
         access,
-        steps,
-    }
-}
-
-/// What differs from `live`, one step an object, in no order that could be carried out; and what it means for access.
-/// Team keys of `desired` are ids. Where both sides are only made up to be compared, `documents` tells what is declared.
-#[must_use]
-pub fn differences(desired: &Desired, live: &Live, ownership: &Ownership, documents: Option<&Desired>) -> Plan {
-    let diff = diff::diff(desired, live, ownership);
-    let places = documents.map_or_else(|| Places::of_change(&diff, desired), Places::of_drift);
-    let drafts = draft::drafts(&diff).into_iter().filter(|draft| draft.because != Some(step::Reason::TemporaryName));
-    let steps: Vec<Step> = drafts.zip(1..).map(|(draft, id)| draft.step(id, 1, &diff)).collect();
-    let after = simulate::simulate(live, steps.iter().map(|step| &step.change));
-    let access = meaning_of(live, &after, &steps, &places);
-    Plan {
-        target: Some(Target { org: live.org.clone(), endpoint: String::new() }),
-        guards: Vec::new(),
-        guard_settings: Guards::default(),
-        flips: Vec::new(),
-        unmanaged: Vec::new(),
-        teams: teams::named(live, &steps, &access),
-        live: LiveRecord {
-            fingerprint: fingerprint::of_live(&live.org, &live.policies),
-            touched: touched(live, &steps),
-        },
-        access,
-        agents: None,
-        guards_from: None,
-        before: None,
         steps,
     }
 }
@@ -266,6 +292,11 @@ impl Plan {
         self.steps.is_empty() && self.agents.as_ref().is_none_or(|agents| agents.steps.is_empty())
     }
 
+    /// What differs in Vijil.
+    pub fn agent_differences(&self) -> impl Iterator<Item = &AgentDifference> + Clone {
+        self.agents.iter().flat_map(|agents| &agents.steps).map(|step| &step.difference)
+    }
+
     /// Whether there is nothing to tell: nothing would change, no setting that guards it either, and no guard refuses it.
     #[must_use]
     pub fn is_silent(&self) -> bool {
@@ -274,36 +305,15 @@ impl Plan {
             && self.guards_from.as_ref().is_none_or(|guards| guards.changed.is_empty())
     }
 
-    /// A plan without a Docker side.
-    #[must_use]
-    pub fn without_docker(guards: &Guards) -> Self {
-        let target = Target { org: String::new(), endpoint: String::new() };
-        let (desired, live, ownership) = (Desired::default(), Live::default(), Ownership::default());
-        let plan = make(Input { target: &target, desired: &desired, live: &live, ownership: &ownership, guards });
-        Self { target: None, ..plan }
-    }
-
-    /// The plan with a Vijil side, which the guards judge too.
-    ///
-    /// # Errors
-    ///
-    /// Everything that the documents make impossible.
-    pub fn with_agents(self, input: agents::Input<'_>, guards: &Guards) -> Result<Self, Vec<agents::AgentError>> {
-        let (plan, errors) = self.with_agents_anyhow(input, guards);
-        if errors.is_empty() { Ok(plan) } else { Err(errors) }
-    }
-
-    /// The plan with a Vijil side, and everything that the documents make impossible. With any of that, the plan may be
-    /// shown, and not carried out.
-    #[must_use]
-    pub fn with_agents_anyhow(mut self, input: agents::Input<'_>, guards: &Guards) -> (Self, Vec<agents::AgentError>) {
+    /// Adds the Vijil side, which the guards judge too; with everything that the documents make impossible.
+    fn add_agents(&mut self, input: agents::Input<'_>, guards: &Guards) -> Vec<AgentError> {
         let last = self.steps.last().map_or((0, 0), |step| (step.id, step.phase));
         let (agents, errors) = agents::diff::made(input, last.0, last.1);
         judge_agents(&mut self.guards, guards, input.live, &agents);
         let left = agents.unmanaged.iter().map(|policy| Unmanaged { service: Service::Vijil, policy: policy.clone() });
         self.unmanaged.extend(left);
         self.agents = Some(agents);
-        (self, errors)
+        errors
     }
 
     /// The plan with its guards judged on what is live now. A guard that refused it before refuses it still, and whether
@@ -341,8 +351,7 @@ impl Plan {
     }
 
     /// The plan with what access tests say of it, which one of the guards judges.
-    #[must_use]
-    pub fn tested(mut self, guards: &Guards, live: &Live, tests: &[Test]) -> Self {
+    fn tested(mut self, guards: &Guards, live: &Live, tests: &[Test]) -> Self {
         let tested = flips::run(live, &self.steps, tests);
         match tested.judge() {
             Err(why) if guards.access_tests => self.refuse(Guard::AccessTests, &why),
@@ -364,7 +373,7 @@ impl Plan {
     }
 
     /// Makes a guard refuse the plan, for one more reason.
-    pub fn refuse(&mut self, guard: Guard, why: &str) {
+    fn refuse(&mut self, guard: Guard, why: &str) {
         for verdict in self.guards.iter_mut().filter(|verdict| verdict.guard == guard) {
             verdict.message = if verdict.ok { why.to_owned() } else { format!("{}; {why}", verdict.message) };
             verdict.ok = false;
@@ -428,19 +437,19 @@ fn judge_agents(verdicts: &mut [Verdict], guards: &Guards, live: &LiveAgents, pl
 #[must_use]
 pub fn compare(live: &Live, steps: &[Step]) -> Meaning {
     let after = simulate::simulate(live, steps.iter().map(|step| &step.change));
-    meaning_of(live, &after, steps, &Places::default())
+    meaning_of(live, &after, steps.is_empty(), &Places::default())
 }
 
-fn meaning_of(live: &Live, after: &Live, steps: &[Step], places: &Places<'_>) -> Meaning {
-    // What no step changes stays.
-    let [old, new] = if steps.is_empty() { [Vec::new(), Vec::new()] } else { [live, after].map(simulate::policies) };
+/// What it means that `live` becomes `after`, which may be the same.
+fn meaning_of(live: &Live, after: &Live, same: bool, places: &Places<'_>) -> Meaning {
+    let [old, new] = if same { [Vec::new(), Vec::new()] } else { [live, after].map(simulate::policies) };
     let found = access::compare(&old, &new, &live.teams);
     Meaning::of(found, governed::compare(&old, &new, &live.teams), |cause| places.tell(cause))
 }
 
 /// The policies that steps touch.
 fn touched(live: &Live, steps: &[Step]) -> Vec<Touched> {
-    let ids = existing_ids(steps);
+    let ids = existing_ids(steps.iter().map(|step| &step.difference));
     let touched = live.policies.iter().filter(|policy| ids.contains(policy.id.0.as_str())).collect();
     parallel::map(touched, 4, |policy: &LivePolicy| Touched {
         id: policy.id.0.clone(),
@@ -449,9 +458,9 @@ fn touched(live: &Live, steps: &[Step]) -> Vec<Touched> {
     })
 }
 
-/// The ids of the live policies that steps touch.
-fn existing_ids(steps: &[Step]) -> BTreeSet<&str> {
-    let existing = steps.iter().filter_map(|step| match step.change.policy() {
+/// The ids of the live policies that differ.
+fn existing_ids<'a>(differences: impl Iterator<Item = &'a Difference>) -> BTreeSet<&'a str> {
+    let existing = differences.filter_map(|difference| match difference.change.policy() {
         Some(PolicyTarget::Existing(id)) => Some(id.0.as_str()),
         Some(PolicyTarget::Planned(_)) | None => None,
     });

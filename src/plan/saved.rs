@@ -13,7 +13,7 @@ use thiserror::Error;
 use crate::document::Guards;
 use crate::model::{Fields, Origin, Policy, PolicyId, Rule, RuleId};
 
-use super::agents::{AgentPlan, AgentRecord, AgentRequest, AgentStep, AgentTarget, Subject};
+use super::agents::{AgentDifference, AgentPlan, AgentRecord, AgentRequest, AgentStep, AgentTarget, Subject};
 use super::coherence;
 use super::flips::Flip;
 use super::guard::Verdict;
@@ -21,7 +21,7 @@ use super::meaning::Meaning;
 use super::request::{Method, Segment, request};
 use super::shown::{self, ShownPolicy, ShownRule};
 use super::statements::{self, Statement};
-use super::step::{Change, Head, Object, Op, PolicyTarget, Reason, RuleTarget, Step};
+use super::step::{Change, Difference, Head, Object, Op, PolicyTarget, Reason, RuleTarget, Step};
 use super::{Before, GuardsFrom, LiveRecord, Plan, Target, Unmanaged};
 
 /// The version of the format. Keys may be added within it; none is renamed or removed.
@@ -364,10 +364,16 @@ impl Plan {
     /// How many calls of each kind.
     #[must_use]
     pub fn summary(&self) -> Summary {
-        let mut summary = Summary::default();
         let own = self.steps.iter().map(|step| step.change.op());
         let others = self.agents.iter().flat_map(|agents| &agents.steps).map(|step| step.op);
-        for op in own.chain(others) {
+        Summary::of(own.chain(others))
+    }
+}
+
+impl Summary {
+    pub(super) fn of(ops: impl Iterator<Item = Op>) -> Self {
+        let mut summary = Self::default();
+        for op in ops {
             *match op {
                 Op::Create => &mut summary.create,
                 Op::Update => &mut summary.update,
@@ -411,7 +417,7 @@ impl PlanDocument {
 
 impl StepDocument {
     fn of(org: &str, step: &Step) -> Self {
-        let Step { id, phase, policy, change, source, because } = step;
+        let Step { difference: Difference { id, policy, change, source, because }, phase } = step;
         let (before, after) = sides(change);
         Self {
             id: *id,
@@ -475,9 +481,8 @@ impl StepDocument {
             (Some(_), Some(SegmentDocument::Rule { rule })) => Some(Subject::Planned(rule.clone())),
             (Some(_), Some(SegmentDocument::Policy { .. }) | None) => return Err(PlanError::Changed(self.id)),
         };
-        let step = AgentStep {
+        let difference = AgentDifference {
             id: self.id,
-            phase: self.phase,
             op: self.op,
             policy,
             policy_name: self.policy.clone(),
@@ -489,19 +494,20 @@ impl StepDocument {
             source: self.source.clone(),
             because: self.because,
         };
+        let step = AgentStep { difference, phase: self.phase };
         if Self::of_agent(&step) == self { Ok(step) } else { Err(PlanError::Changed(self.id)) }
     }
 
     fn step(self, org: &str) -> Result<Step, PlanError> {
         let change = self.change().ok_or(PlanError::Changed(self.id))?;
-        let step = Step {
+        let difference = Difference {
             id: self.id,
-            phase: self.phase,
             policy: self.policy.clone(),
             change,
             source: self.source.clone(),
             because: self.because,
         };
+        let step = Step { difference, phase: self.phase };
         if Self::of(org, &step) == self { Ok(step) } else { Err(PlanError::Changed(self.id)) }
     }
 

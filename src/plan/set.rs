@@ -118,11 +118,11 @@ pub fn from_json(text: &str) -> Result<Saved, PlanError> {
 #[cfg(test)]
 mod tests {
     use super::{Saved, from_json, to_json};
-    use crate::plan::{Plan, Target};
+    use crate::plan::{Input, Plan, Target, make};
     use serde_json::Value;
 
     fn plan(org: &str) -> Plan {
-        let plan = Plan::without_docker(&Default::default());
+        let plan = make(Input::new(&Default::default())).unwrap();
         Plan { target: Some(Target { org: org.to_owned(), endpoint: "embedded".to_owned() }), ..plan }
     }
 

@@ -89,7 +89,7 @@ pub fn check(plan: &Plan, live: &Live) -> Vec<Stale> {
 /// The teams that the plan depends on, where they differ from what it says of them.
 fn other_teams(plan: &Plan, live: &Live) -> Vec<Stale> {
     let name_in = |teams: &TeamDirectory, id: &str| teams.iter().find(|team| team.id == id).map(|team| team.name);
-    let now = teams::named(live, &plan.steps, &plan.access);
+    let now = teams::named(live, plan.steps.iter().map(|step| &step.difference), &plan.access);
     let ids: BTreeSet<String> = plan.teams.iter().chain(now.iter()).map(|team| team.id).collect();
     let other = ids.into_iter().filter_map(|id| {
         let planned = name_in(&plan.teams, &id);

@@ -1,21 +1,40 @@
-//! The steps of a plan: data, one call each.
+//! The steps of a plan, and the differences that they carry out: data, one call each.
+
+use std::ops::Deref;
 
 use crate::model::{Cedar, Origin, Policy, PolicyId, Rule, RuleId, Scope};
 
-/// One call that writes.
+/// One call that writes: a difference with its place in the order of a plan. `D` is the difference, which is another type
+/// for each service.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Step {
-    /// From 1, in the order of the plan.
-    pub id: usize,
+pub struct Step<D = Difference> {
+    /// What the call does.
+    pub difference: D,
     /// Steps of one phase may run at the same time, and start when every earlier phase is over.
     pub phase: usize,
+}
+
+/// A step reads as its difference: only the executor and the saved form look at its place.
+impl<D> Deref for Step<D> {
+    type Target = D;
+
+    fn deref(&self) -> &D {
+        &self.difference
+    }
+}
+
+/// One object that differs between two states. Differences have no order: see [`Step`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// From 1, as it is listed.
+    pub id: usize,
     /// The policy's name: as declared, or as live where nothing declares it.
     pub policy: String,
-    /// What the call does.
+    /// What becomes of the object.
     pub change: Change,
     /// The place that asks for it; `None` for what no document declares.
     pub source: Option<Origin>,
-    /// Why the plan holds this call, where the difference between live and desired alone does not say it.
+    /// Why the call is made, where the difference between live and desired alone does not say it.
     pub because: Option<Reason>,
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use thiserror::Error;
 
 use super::meaning::Meaning;
-use super::step::{Change, Step};
+use super::step::{Change, Difference};
 use crate::diagnostic;
 use crate::model::{Desired, Live, Origin, Scope, TeamDirectory, TeamLookup};
 
@@ -84,18 +84,22 @@ pub fn resolve(desired: &Desired, teams: &TeamDirectory) -> Result<Desired, Vec<
 /// The teams that a plan depends on: those whose ids stand in a scope that it touches, those whose names its access
 /// section shows, and every other team that has the name of one of these. A reviewer reads names, and the service obeys
 /// ids: only where all of this stays is the team that was reviewed the team that the calls are about.
-pub(super) fn named(live: &Live, steps: &[Step], access: &Meaning) -> TeamDirectory {
-    let touched = super::existing_ids(steps);
+pub(super) fn named<'a>(
+    live: &'a Live,
+    differences: impl Iterator<Item = &'a Difference> + Clone,
+    access: &Meaning,
+) -> TeamDirectory {
+    let touched = super::existing_ids(differences.clone());
     let own = live.policies.iter().filter(|policy| touched.contains(policy.id.0.as_str())).map(|policy| &policy.scope);
-    let ids: BTreeSet<&str> = own.chain(steps.iter().flat_map(scopes)).flat_map(Scope::teams).collect();
+    let ids: BTreeSet<&str> = own.chain(differences.flat_map(scopes)).flat_map(Scope::teams).collect();
     let mut names: BTreeSet<String> = access.audiences().flat_map(|audience| audience.teams.clone()).collect();
     names.extend(live.teams.iter().filter(|team| ids.contains(team.id.as_str())).map(|team| team.name));
     TeamDirectory::new(live.teams.iter().filter(|team| ids.contains(team.id.as_str()) || names.contains(&team.name)))
 }
 
-/// The scopes that a step holds itself.
-fn scopes(step: &Step) -> Vec<&Scope> {
-    match &step.change {
+/// The scopes that a difference holds itself.
+fn scopes(difference: &Difference) -> Vec<&Scope> {
+    match &difference.change {
         Change::CreatePolicy { after } => vec![&after.scope],
         Change::UpdatePolicy { before, after, .. } => vec![&before.scope, &after.scope],
         Change::DeletePolicy { before, .. } => vec![&before.scope],

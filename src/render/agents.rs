@@ -8,7 +8,7 @@ use similar::{Algorithm, ChangeTag, capture_diff_slices};
 
 use super::words;
 use crate::model::{Fields, confidence};
-use crate::plan::agents::{AgentPlan, AgentStep};
+use crate::plan::agents::AgentDifference;
 use crate::plan::step::{Object, Op};
 
 /// Below this confidence, a reader is told to look twice.
@@ -39,7 +39,7 @@ pub enum Detail {
 
 /// Takes a step apart.
 #[must_use]
-pub fn describe(step: &AgentStep) -> Vec<Detail> {
+pub fn describe(step: &AgentDifference) -> Vec<Detail> {
     let mut details: Vec<Detail> =
         step.because.map(|because| Detail::Because(words::reason(because))).into_iter().collect();
     let object = step.after.as_ref().or(step.before.as_ref());
@@ -75,13 +75,13 @@ pub fn describe(step: &AgentStep) -> Vec<Detail> {
     details
 }
 
-/// What the plan decides, in a few words: `approves 2 rules, activates 1 policy for agents`; `None` where it decides
-/// nothing.
+/// What is decided, in a few words: `approves 2 rules, activates 1 policy for agents`; `None` where nothing is.
 #[must_use]
-pub fn headline(plan: &AgentPlan) -> Option<String> {
+pub fn headline<'a>(differences: impl IntoIterator<Item = &'a AgentDifference>) -> Option<String> {
+    let ops: Vec<Op> = differences.into_iter().map(|difference| difference.op).collect();
     let decisions =
         [(Op::Approve, "approves", "rule"), (Op::Reject, "rejects", "rule"), (Op::Activate, "activates", "policy")];
-    let number = |op: Op| plan.steps.iter().filter(|step| step.op == op).count();
+    let number = |op: Op| ops.iter().filter(|one| **one == op).count();
     let parts: Vec<String> = decisions
         .into_iter()
         .filter(|(op, ..)| number(*op) > 0)
@@ -129,7 +129,7 @@ fn broken(object: &Fields) -> Option<Detail> {
     Some(Detail::Broken(part("action").unwrap_or("no action".to_owned()), part("severity"), rest))
 }
 
-fn provenance(step: &AgentStep) -> Vec<Detail> {
+fn provenance(step: &AgentDifference) -> Vec<Detail> {
     let Some(provenance) = &step.provenance else { return Vec::new() };
     let at = |pointer: &str| provenance.pointer(pointer).filter(|value| !value.is_null()).map(text);
     let mut details = Vec::new();

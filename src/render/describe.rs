@@ -6,7 +6,7 @@ use super::words;
 use crate::access::cedar::StatementChange;
 use crate::model::{Body, Decision, Rule, Scope, TeamDirectory};
 use crate::plan::statements;
-use crate::plan::step::{Change, Head, Op, Step};
+use crate::plan::step::{Change, Difference, Head, Op};
 
 /// A step in pieces.
 #[derive(Debug)]
@@ -55,7 +55,7 @@ pub enum Detail {
 
 /// Takes a step apart.
 #[must_use]
-pub fn describe(step: &Step, teams: &TeamDirectory) -> Description {
+pub fn describe(step: &Difference, teams: &TeamDirectory) -> Description {
     let scope = |scope: &Scope| words::team_names(scope, teams).into_iter().map(str::to_owned).collect::<Vec<String>>();
     let because = step.because.map(|because| Detail::Because(words::reason(because)));
     let (title, details) = match &step.change {

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use anstyle::{AnsiColor, Style};
 
 use super::markdown;
-use super::plan::{View, write_differences};
+use super::plan::{View, write_changes};
 use super::sanitize::line;
 use super::words;
 use crate::drift::Drift;
@@ -87,11 +87,11 @@ fn write_drift(out: &mut String, drift: &Drift, view: View) {
             None => "Live, against the documents".to_owned(),
         };
         out.push('\n');
-        let _ = write_differences(out, &title, outside, view);
+        let _ = write_changes(out, &title, outside, view);
     }
     if let Some(waiting) = waiting.as_ref().filter(|waiting| !waiting.is_empty()) {
         out.push('\n');
-        let _ = write_differences(out, "Waits to be applied", waiting, view);
+        let _ = write_changes(out, "Waits to be applied", waiting, view);
     }
     if !impossible.is_empty() {
         let _ = writeln!(out, "\n{BAD}Cannot be applied{BAD:#}");
@@ -133,13 +133,12 @@ pub fn markdown(drift: &Drift) -> String {
         return format!("### seawall: no drift\n\n{org} matches the documents.\n");
     }
     let mut out = format!("### seawall: drift\n\n{}.\n\n", headline_of(drift, &org));
-    let section = |title: &str, plan: &Plan| markdown::plan(plan).replacen("### seawall:", &format!("### {title}:"), 1);
     if !outside.is_empty() {
         let title = match since {
             Some(since) => format!("Changed outside since {}", super::sanitize::markdown(since)),
             None => "Live, against the documents".to_owned(),
         };
-        out.push_str(&section(&title, outside));
+        out.push_str(&markdown::changes(&title, outside));
         out.push('\n');
     }
     let mut end = String::new();
@@ -151,7 +150,7 @@ pub fn markdown(drift: &Drift) -> String {
     }
     WAYS_OUT.iter().for_each(|way| end.push_str(&format!("- {way}\n")));
     if let Some(waiting) = waiting.as_ref().filter(|waiting| !waiting.is_empty()) {
-        let text = section("Waits to be applied", waiting);
+        let text = markdown::changes("Waits to be applied", waiting);
         if out.len() + text.len() + end.len() + 1_024 < markdown::MOST {
             out.push_str(&text);
             out.push('\n');
@@ -219,7 +218,7 @@ fn headline_of(drift: &Drift, org: &str) -> String {
     if outside.is_empty() && waiting.is_some() {
         return format!("nothing was changed outside in {org}, and changes wait to be applied");
     }
-    if outside.agents.as_ref().is_some_and(|agents| !agents.steps.is_empty()) {
+    if !outside.vijil.is_empty() {
         return format!("policies for agents differ from {beyond}");
     }
     format!("{org} differs from {beyond}, in nothing that decides access")

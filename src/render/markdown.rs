@@ -14,11 +14,14 @@ use super::describe::{Description, Detail, Title, describe};
 use super::sanitize::{line, markdown, markdown_block};
 use super::words::{self, Cause, Group, Tone};
 use crate::access::cedar::StatementChange;
+use crate::model::TeamDirectory;
+use crate::plan::agents::AgentDifference;
 use crate::plan::flips::Flip;
-use crate::plan::meaning::{Audience, Incomplete};
+use crate::plan::meaning::{Audience, Incomplete, Meaning};
+use crate::plan::saved::Summary;
 use crate::plan::set::Unplanned;
-use crate::plan::step::{Op, Step};
-use crate::plan::{GuardsFrom, Plan};
+use crate::plan::step::{Difference, Op};
+use crate::plan::{ChangeSet, GuardsFrom, Plan};
 
 /// The most characters that GitHub takes in a comment.
 pub const MOST: usize = 65_536;
@@ -90,25 +93,7 @@ pub fn plan(plan: &Plan) -> String {
     for verdict in plan.guards.iter().filter(|verdict| !verdict.ok) {
         page.add(&format!("> [!CAUTION]\n> Refused by `{}`: {}\n\n", verdict.guard.name(), code(&verdict.message)));
     }
-    if !plan.access.is_nothing() || !plan.access.governed.is_empty() {
-        page.add("#### Access\n\n");
-        if let Some(Incomplete { why, rules, audiences: _ }) = plan.access.incomplete() {
-            let means = words::INCOMPLETE_MEANS;
-            let rules = if rules.is_empty() { String::new() } else { format!(" Not compared: {}.", list(rules)) };
-            page.add(&format!("> [!CAUTION]\n> {}: {}; {means}.{rules}\n\n", words::INCOMPLETE, code(why)));
-        }
-        page.limit = ACCESS;
-        for one in &plan.access.governed {
-            page.add(&format!("- {}\n", words::governed(one, &people(&one.audience))));
-        }
-        if !plan.access.governed.is_empty() {
-            page.add("\n");
-        }
-        let groups = words::groups(&plan.access);
-        groups.iter().for_each(|group| write_group(&mut page, group));
-        page.limit = MOST - RESERVE;
-        page.close_section("entries about access");
-    }
+    write_access(&mut page, &plan.access);
     if let Some(pass) = words::tests_pass(plan) {
         page.add(&format!("✅ {pass}\n\n"));
     }
@@ -124,16 +109,10 @@ pub fn plan(plan: &Plan) -> String {
         page.close_section("access tests");
     }
     if !plan.is_empty() {
-        page.add(&format!("#### Changes: {}\n\n", words::summary(plan.summary())));
-        for (policy, steps) in words::by_policy(&plan.steps) {
-            write_policy(&mut page, policy, &steps, plan);
-        }
-        page.close_section("steps");
+        let docker = plan.steps.iter().map(|step| &step.difference);
+        write_objects(&mut page, plan.summary(), docker, &plan.teams);
     }
-    for step in plan.agents.iter().flat_map(|agents| &agents.steps) {
-        page.add(&agents::step(step));
-    }
-    page.close_section("steps about agents");
+    write_agents(&mut page, plan.agent_differences());
     if !plan.unmanaged.is_empty() {
         let names: Vec<String> = plan.unmanaged.iter().map(|one| one.policy.clone()).collect();
         page.add(&format!("{} {}\n\n", words::unmanaged_label(plan), list(&names)));
@@ -142,6 +121,69 @@ pub fn plan(plan: &Plan) -> String {
         page.add(&format!("<sub>{}</sub>\n\n", words::NOT_LIVE));
     }
     page.text
+}
+
+/// What differs as Markdown, below a title, as short as a plan.
+pub(super) fn changes(title: &str, changes: &ChangeSet) -> String {
+    let ChangeSet { org, docker, access, teams, vijil } = changes;
+    let mut page = Page { text: String::new(), limit: MOST - RESERVE, left_out: 0 };
+    let decides = super::agents::headline(vijil);
+    let headline = match (org, decides) {
+        (Some(org), None) => format!("{} in {}", words::headline(access), code(org)),
+        (Some(org), Some(decides)) => format!("{} in {}; {decides}", words::headline(access), code(org)),
+        (None, decides) => decides.unwrap_or_else(|| AGENTS_CHANGE.to_owned()),
+    };
+    page.add(&format!("### {title}: {headline}\n\n"));
+    write_access(&mut page, access);
+    write_objects(&mut page, changes.summary(), docker, teams);
+    write_agents(&mut page, vijil);
+    page.text
+}
+
+/// The headline of what is about agents, and decides nothing.
+const AGENTS_CHANGE: &str = "changes policies for agents";
+
+fn write_access(page: &mut Page, access: &Meaning) {
+    if access.is_nothing() && access.governed.is_empty() {
+        return;
+    }
+    page.add("#### Access\n\n");
+    if let Some(Incomplete { why, rules, audiences: _ }) = access.incomplete() {
+        let means = words::INCOMPLETE_MEANS;
+        let rules = if rules.is_empty() { String::new() } else { format!(" Not compared: {}.", list(rules)) };
+        page.add(&format!("> [!CAUTION]\n> {}: {}; {means}.{rules}\n\n", words::INCOMPLETE, code(why)));
+    }
+    page.limit = ACCESS;
+    for one in &access.governed {
+        page.add(&format!("- {}\n", words::governed(one, &people(&one.audience))));
+    }
+    if !access.governed.is_empty() {
+        page.add("\n");
+    }
+    let groups = words::groups(access);
+    groups.iter().for_each(|group| write_group(page, group));
+    page.limit = MOST - RESERVE;
+    page.close_section("entries about access");
+}
+
+fn write_objects<'a>(
+    page: &mut Page,
+    summary: Summary,
+    differences: impl IntoIterator<Item = &'a Difference>,
+    teams: &TeamDirectory,
+) {
+    page.add(&format!("#### Changes: {}\n\n", words::summary(summary)));
+    for (policy, differences) in words::by_policy(differences) {
+        write_policy(page, policy, &differences, teams);
+    }
+    page.close_section("steps");
+}
+
+fn write_agents<'a>(page: &mut Page, differences: impl IntoIterator<Item = &'a AgentDifference>) {
+    for difference in differences {
+        page.add(&agents::step(difference));
+    }
+    page.close_section("steps about agents");
 }
 
 /// What is proposed about the settings that guard the plan, and does not hold for it.
@@ -168,11 +210,11 @@ fn headline(plan: &Plan) -> String {
 
 fn access_headline(plan: &Plan) -> String {
     let org = plan.target.as_ref().map_or_else(|| "Vijil".to_owned(), |target| code(&target.org));
-    let decides = plan.agents.as_ref().and_then(super::agents::headline);
+    let decides = super::agents::headline(plan.agent_differences());
     if plan.is_empty() {
         format!("nothing to change in {org}")
     } else if plan.target.is_none() {
-        decides.unwrap_or_else(|| "changes policies for agents".to_owned())
+        decides.unwrap_or_else(|| AGENTS_CHANGE.to_owned())
     } else {
         let decides = decides.map(|decides| format!("; {decides}")).unwrap_or_default();
         let tests = words::tests_headline(plan).map(|tests| format!(", {tests}")).unwrap_or_default();
@@ -246,11 +288,11 @@ fn people(audience: &Audience) -> String {
     }
 }
 
-fn write_policy(page: &mut Page, policy: &str, steps: &[&Step], plan: &Plan) {
+fn write_policy(page: &mut Page, policy: &str, steps: &[&Difference], teams: &TeamDirectory) {
     let count = words::count(steps.len(), "step");
     let mut heading = format!("<details><summary>{}: {count}</summary>\n\n", code(policy));
     for step in steps {
-        if page.add(&format!("{heading}{}", self::step(step, plan))) {
+        if page.add(&format!("{heading}{}", self::step(step, teams))) {
             heading.clear();
         }
     }
@@ -259,8 +301,8 @@ fn write_policy(page: &mut Page, policy: &str, steps: &[&Step], plan: &Plan) {
     }
 }
 
-fn step(step: &Step, plan: &Plan) -> String {
-    let Description { op, title, details } = describe(step, &plan.teams);
+fn step(step: &Difference, teams: &TeamDirectory) -> String {
+    let Description { op, title, details } = describe(step, teams);
     let sign = match op {
         Op::Create => '+',
         Op::Update | Op::Approve | Op::Reject | Op::Activate => '~',

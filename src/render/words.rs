@@ -15,7 +15,7 @@ use crate::plan::governed::{AudienceChange, Governed};
 use crate::plan::guard::Guard;
 use crate::plan::meaning::{Audience, Changes, Found, Gain, Incomplete, Meaning};
 use crate::plan::saved::Summary;
-use crate::plan::step::{Change, Op, Reason, Step};
+use crate::plan::step::{Change, Difference, Op, Reason};
 use crate::plan::{GuardsFrom, Plan};
 
 /// What a plan means, in a few words: `widens access for 2 audiences`, `no access change`. That a comparison is incomplete
@@ -312,14 +312,14 @@ pub fn groups(meaning: &Meaning) -> Vec<Group<'_>> {
 
 /// The steps by policy. Policies that lose something come first, then those that change, then new ones.
 #[must_use]
-pub fn by_policy(steps: &[Step]) -> Vec<(&str, Vec<&Step>)> {
-    let mut policies: BTreeMap<&str, Vec<&Step>> = BTreeMap::new();
-    for step in steps {
+pub fn by_policy<'a>(differences: impl IntoIterator<Item = &'a Difference>) -> Vec<(&'a str, Vec<&'a Difference>)> {
+    let mut policies: BTreeMap<&str, Vec<&Difference>> = BTreeMap::new();
+    for step in differences {
         policies.entry(&step.policy).or_default().push(step);
     }
-    let has = |steps: &[&Step], op| steps.iter().any(|step| step.change.op() == op);
-    let makes = |steps: &[&Step]| steps.iter().any(|step| matches!(step.change, Change::CreatePolicy { .. }));
-    let mut policies: Vec<(&str, Vec<&Step>)> = policies.into_iter().collect();
+    let has = |steps: &[&Difference], op| steps.iter().any(|step| step.change.op() == op);
+    let makes = |steps: &[&Difference]| steps.iter().any(|step| matches!(step.change, Change::CreatePolicy { .. }));
+    let mut policies: Vec<(&str, Vec<&Difference>)> = policies.into_iter().collect();
     policies.sort_by_key(|(_, steps)| (!has(steps, Op::Delete), makes(steps)));
     policies
 }

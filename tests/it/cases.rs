@@ -41,7 +41,8 @@ fn planned(case: &Path, live: &Live) -> Result<Plan, String> {
     let ownership = diff::Ownership::from(&docker);
     let target = plan::Target { org: docker.org.unwrap(), endpoint: "embedded".to_owned() };
     let guards = &loaded.settings.guards;
-    Ok(plan::make(plan::Input { target: &target, desired: &desired, live, ownership: &ownership, guards }))
+    let side = plan::DockerInput { target: &target, desired: &desired, live, ownership: &ownership };
+    Ok(plan::make(plan::Input { docker: Some(side), ..plan::Input::new(guards) }).unwrap())
 }
 
 /// A plan as the calls that it makes, one step a paragraph; steps between two lines may be sent at the same time.

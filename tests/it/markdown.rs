@@ -6,7 +6,7 @@ use seawall::model::{
     Action, Body, Cedar, Decision, Desired, DesiredPolicy, DesiredRule, Domain, Live, LiveBody, LivePolicy, LiveRule,
     Origin, Policy, PolicyId, Resources, Rule, RuleId, Scope, Team, TeamDirectory,
 };
-use seawall::plan::agents::{AgentPlan, AgentRecord, AgentStep, AgentTarget, Subject};
+use seawall::plan::agents::{AgentDifference, AgentPlan, AgentRecord, AgentStep, AgentTarget, Subject};
 use seawall::plan::step::Op;
 use seawall::plan::{self, GuardsFrom, Plan, Target, diff::Ownership};
 use seawall::render::markdown::Made;
@@ -84,7 +84,8 @@ fn make(desired: Vec<DesiredPolicy>, live: &Live, protected: &str) -> Plan {
     let ownership = Ownership { exclusive: true, ..Default::default() };
     let guards = Guards { protected: vec![protected.to_owned()], ..Guards::default() };
     let desired = Desired { policies, ..Desired::default() };
-    plan::make(plan::Input { target: &target, desired: &desired, live, ownership: &ownership, guards: &guards })
+    let side = plan::DockerInput { target: &target, desired: &desired, live, ownership: &ownership };
+    plan::make(plan::Input { docker: Some(side), ..plan::Input::new(&guards) }).unwrap()
 }
 
 /// A plan of every kind of step, in which every text of others is hostile.
@@ -138,9 +139,8 @@ fn plan_of(texts: &[String]) -> Plan {
             "natural_language": text(at),
             "consequence": {"action": text(at + 1), "severity": text(at + 2)},
         });
-        AgentStep {
+        let difference = AgentDifference {
             id: at,
-            phase: 1,
             op,
             policy: Subject::Existing(text(at + 3)),
             policy_name: text(at + 3),
@@ -151,7 +151,8 @@ fn plan_of(texts: &[String]) -> Plan {
             provenance: None,
             source: None,
             because: None,
-        }
+        };
+        AgentStep { difference, phase: 1 }
     };
     let steps = [Op::Create, Op::Update, Op::Approve, Op::Reject].into_iter().zip(24..);
     let agents = AgentPlan {

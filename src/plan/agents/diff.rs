@@ -17,7 +17,7 @@ use serde_json::Value;
 use thiserror::Error;
 
 use super::step::changed;
-use super::{AgentPlan, AgentRecord, AgentStep, AgentTarget, Subject};
+use super::{AgentDifference, AgentPlan, AgentRecord, AgentStep, AgentTarget, Subject};
 use crate::document::EditActive;
 use crate::model::{
     AGENT_POLICY_FIELDS, AGENT_RULE_FIELDS, DesiredAgentPolicy, DesiredAgentRule, Fields, LiveAgentPolicy,
@@ -60,51 +60,72 @@ pub struct AgentError {
     pub hint: String,
 }
 
-/// What differs, also where the service would not take it: to be shown, and never to be carried out.
+/// What differs, object by object and with its decisions; and everything that the documents make impossible, which is
+/// among the differences all the same.
 #[must_use]
-pub fn differences(input: Input<'_>) -> AgentPlan {
-    made(input, 0, 0).0
+pub fn differences(input: Input<'_>) -> (Vec<AgentDifference>, Vec<AgentError>) {
+    let Staged { staged, unmanaged: _, errors } = Staged::new(input);
+    (numbered(staged, 1).map(|(_, difference)| difference).collect(), errors)
 }
 
 /// Makes the Vijil side of a plan, with everything that the documents make impossible; ids and phases of its steps go on
 /// from these.
 pub(crate) fn made(input: Input<'_>, last_id: usize, last_phase: usize) -> (AgentPlan, Vec<AgentError>) {
-    let Input { target, desired, live, exclusive, edit_active, notes } = input;
-    let mut errors = Vec::new();
-    let mut staged: Vec<(Stage, AgentStep)> = Vec::new();
-    let mut kept: Vec<&str> = Vec::new();
-    for declared in desired {
-        match find(declared, live) {
-            Ok(found) => {
-                kept.extend(found.map(|policy| policy.id.as_str()));
-                let (errors, staged) = (&mut errors, &mut staged);
-                Diff { declared, live: found, exclusive, edit_active, notes, errors, staged }.run();
-            }
-            Err(error) => errors.push(error),
-        }
-    }
-    let mut unmanaged = Vec::new();
-    for policy in live.policies.iter().filter(|policy| !kept.contains(&policy.id.as_str())) {
-        if exclusive {
-            let subject = Subject::Existing(policy.id.clone());
-            staged.push((LAST, blank(Op::Delete, subject, &policy.name, Some(shown(policy)), None)));
-        } else {
-            unmanaged.push(policy.name.clone());
-        }
-    }
-    staged.sort_by_key(|(stage, _)| *stage); // stable: the order of documents and rules stays
+    let Staged { staged, unmanaged, errors } = Staged::new(input);
     let mut stages: Vec<Stage> = staged.iter().map(|(stage, _)| *stage).collect();
     stages.dedup();
-    let steps: Vec<AgentStep> = staged
-        .into_iter()
-        .zip(last_id + 1..)
-        .map(|((stage, step), id)| {
+    let steps: Vec<AgentStep> = numbered(staged, last_id + 1)
+        .map(|(stage, difference)| {
             let position = stages.iter().position(|one| *one == stage).unwrap_or_default();
-            AgentStep { id, phase: last_phase + 1 + position, ..step }
+            AgentStep { difference, phase: last_phase + 1 + position }
         })
         .collect();
-    let live = AgentRecord::new(live, &steps);
-    (AgentPlan { target: target.clone(), steps, unmanaged, live }, errors)
+    let live = AgentRecord::new(input.live, &steps);
+    (AgentPlan { target: input.target.clone(), steps, unmanaged, live }, errors)
+}
+
+/// Differences in the order of their stages, with ids from this one.
+fn numbered(staged: Vec<(Stage, AgentDifference)>, first: usize) -> impl Iterator<Item = (Stage, AgentDifference)> {
+    staged.into_iter().zip(first..).map(|((stage, difference), id)| (stage, AgentDifference { id, ..difference }))
+}
+
+/// All differences, and what stands beside them.
+#[derive(Default)]
+struct Staged {
+    /// In the order of their stages; within one, in that of documents and rules.
+    staged: Vec<(Stage, AgentDifference)>,
+    /// Live policies that no document declares and that are left alone.
+    unmanaged: Vec<String>,
+    /// What the documents make impossible.
+    errors: Vec<AgentError>,
+}
+
+impl Staged {
+    fn new(input: Input<'_>) -> Self {
+        let Input { target: _, desired, live, exclusive, edit_active, notes } = input;
+        let Self { mut staged, mut unmanaged, mut errors } = Self::default();
+        let mut kept: Vec<&str> = Vec::new();
+        for declared in desired {
+            match find(declared, live) {
+                Ok(found) => {
+                    kept.extend(found.map(|policy| policy.id.as_str()));
+                    let (errors, staged) = (&mut errors, &mut staged);
+                    Diff { declared, live: found, exclusive, edit_active, notes, errors, staged }.run();
+                }
+                Err(error) => errors.push(error),
+            }
+        }
+        for policy in live.policies.iter().filter(|policy| !kept.contains(&policy.id.as_str())) {
+            if exclusive {
+                let subject = Subject::Existing(policy.id.clone());
+                staged.push((LAST, blank(Op::Delete, subject, &policy.name, Some(shown(policy)), None)));
+            } else {
+                unmanaged.push(policy.name.clone());
+            }
+        }
+        staged.sort_by_key(|(stage, _)| *stage); // stable: the order of documents and rules stays
+        Self { staged, unmanaged, errors }
+    }
 }
 
 /// The live policy that a document is about: of its name, else of an earlier one; archived ones only when there is no
@@ -141,15 +162,15 @@ struct Diff<'a, 'b> {
     edit_active: EditActive,
     notes: &'a str,
     errors: &'b mut Vec<AgentError>,
-    staged: &'b mut Vec<(Stage, AgentStep)>,
+    staged: &'b mut Vec<(Stage, AgentDifference)>,
 }
 
 /// The deletion of a rule with its stage, and whether the rule is approved.
-type Deletion = ((Stage, AgentStep), bool);
+type Deletion = ((Stage, AgentDifference), bool);
 
 /// What becomes of one rule.
 struct RuleDiff {
-    stages: Vec<(Stage, AgentStep)>,
+    stages: Vec<(Stage, AgentDifference)>,
     /// Whether its content changes, or it is new.
     edited: bool,
     /// The status that it ends with, as far as that is known.
@@ -361,12 +382,12 @@ impl<'a> Diff<'a, '_> {
         (gone.collect(), left)
     }
 
-    fn policy_step(&self, op: Op, before: Option<Fields>, after: Option<Fields>) -> AgentStep {
+    fn policy_step(&self, op: Op, before: Option<Fields>, after: Option<Fields>) -> AgentDifference {
         let subject = match self.live {
             Some(live) => Subject::Existing(live.id.clone()),
             None => Subject::Planned(self.declared.name.clone()),
         };
-        AgentStep {
+        AgentDifference {
             source: Some(self.declared.origin.clone()),
             ..blank(op, subject, &self.declared.name, before, after)
         }
@@ -379,8 +400,8 @@ impl<'a> Diff<'a, '_> {
         live: Option<&LiveAgentRule>,
         before: Option<Fields>,
         after: Option<Fields>,
-    ) -> AgentStep {
-        AgentStep {
+    ) -> AgentDifference {
+        AgentDifference {
             rule: Some(match live {
                 Some(live) => Subject::Existing(live.id.clone()),
                 None => Subject::Planned(rule.rule_id.clone()),
@@ -393,10 +414,9 @@ impl<'a> Diff<'a, '_> {
     }
 }
 
-fn blank(op: Op, policy: Subject, name: &str, before: Option<Fields>, after: Option<Fields>) -> AgentStep {
-    AgentStep {
+fn blank(op: Op, policy: Subject, name: &str, before: Option<Fields>, after: Option<Fields>) -> AgentDifference {
+    AgentDifference {
         id: 0,
-        phase: 0,
         op,
         policy,
         policy_name: name.to_owned(),

@@ -19,13 +19,13 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 pub use diff::{AgentError, Input};
-pub use step::{AgentRequest, AgentStep, Subject};
+pub use step::{AgentDifference, AgentRequest, AgentStep, Subject};
 
 use super::Touched;
 use crate::model::{LiveAgentPolicy, LiveAgentRule, LiveAgents};
 
 /// The service that the Vijil side of a plan is for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AgentTarget {
     /// The base URL of the service, or `embedded`.
     pub endpoint: String,

@@ -4,15 +4,16 @@ use serde_json::{Map, Value};
 
 use crate::model::{Fields, Origin, same_value};
 use crate::plan::request::{Method, Segment};
-use crate::plan::step::{Object, Op, Reason};
+use crate::plan::step::{Object, Op, Reason, Step};
 
 /// One call that writes.
+pub type AgentStep = Step<AgentDifference>;
+
+/// One object that differs between two states, or a decision about it.
 #[derive(Clone, Debug, PartialEq)]
-pub struct AgentStep {
-    /// From 1, in the order of the plan.
+pub struct AgentDifference {
+    /// From 1, as it is listed.
     pub id: usize,
-    /// Steps of one phase may run at the same time, after those of every earlier phase.
-    pub phase: usize,
     /// What the call does.
     pub op: Op,
     /// The policy.
@@ -31,7 +32,7 @@ pub struct AgentStep {
     pub provenance: Option<Value>,
     /// The place that asks for it.
     pub source: Option<Origin>,
-    /// Why the plan holds a call that the difference alone does not ask for.
+    /// Why a call is made that the difference alone does not ask for.
     pub because: Option<Reason>,
 }
 
@@ -57,7 +58,7 @@ pub struct AgentRequest {
     pub body: Option<Value>,
 }
 
-impl AgentStep {
+impl AgentDifference {
     /// What it is about.
     #[must_use]
     pub fn object(&self) -> Object {

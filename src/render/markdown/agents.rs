@@ -5,7 +5,7 @@ use similar::ChangeTag;
 use super::super::agents::{Detail, describe, shortened};
 use super::super::words;
 use super::code;
-use crate::plan::agents::AgentStep;
+use crate::plan::agents::AgentDifference;
 use crate::plan::step::Op;
 
 /// How many words are shown of a run that stays, and of other texts.
@@ -13,7 +13,7 @@ const WORDS: usize = 12;
 const TEXT_WORDS: usize = 40;
 
 /// One call: the rule as a sentence, what happens when it is broken, where it was drawn from.
-pub(super) fn step(step: &AgentStep) -> String {
+pub(super) fn step(step: &AgentDifference) -> String {
     let mark = match step.op {
         Op::Approve => "✅ ",
         Op::Reject => "⛔ ",

@@ -10,7 +10,7 @@ use super::super::agents::{Detail, describe, shortened};
 use super::super::sanitize::line;
 use super::super::words;
 use super::{BAD, BOLD, CAREFUL, DIM, GOOD, MORE, View};
-use crate::plan::agents::{AgentPlan, AgentStep};
+use crate::plan::agents::AgentDifference;
 use crate::plan::step::Op;
 
 const APPROVED: Style = AnsiColor::Green.on_default().bold().invert();
@@ -21,16 +21,21 @@ const LISTED: usize = 24;
 const WORDS: usize = 12;
 const TEXT_WORDS: usize = 40;
 
-pub(super) fn write(out: &mut String, plan: &AgentPlan, view: View) -> fmt::Result {
-    if plan.steps.is_empty() {
+pub(super) fn write<'a>(
+    out: &mut String,
+    differences: impl IntoIterator<Item = &'a AgentDifference>,
+    view: View,
+) -> fmt::Result {
+    let mut policies: BTreeMap<&str, Vec<&AgentDifference>> = BTreeMap::new();
+    let mut last = 0;
+    for difference in differences {
+        policies.entry(&difference.policy_name).or_default().push(difference);
+        last = difference.id;
+    }
+    if policies.is_empty() {
         return Ok(());
     }
     writeln!(out, "\n{BOLD}Policies for agents{BOLD:#}")?;
-    let mut policies: BTreeMap<&str, Vec<&AgentStep>> = BTreeMap::new();
-    for step in &plan.steps {
-        policies.entry(&step.policy_name).or_default().push(step);
-    }
-    let last = plan.steps.last().map(|step| step.id).unwrap_or_default();
     let writer = Writer { view, digits: last.to_string().len().max(2) };
     for (policy, steps) in policies {
         let place =
@@ -53,7 +58,7 @@ struct Writer {
 }
 
 impl Writer {
-    fn step(&self, out: &mut String, step: &AgentStep) -> fmt::Result {
+    fn step(&self, out: &mut String, step: &AgentDifference) -> fmt::Result {
         let name = line(step.rule_id.as_deref().unwrap_or("the policy"));
         write!(out, "  {DIM}{:>1$}{DIM:#} ", step.id, self.digits)?;
         match step.op {

@@ -13,9 +13,9 @@ use anstyle::{AnsiColor, Style};
 
 use super::sanitize::line;
 use super::words;
-use crate::plan::Plan;
 use crate::plan::meaning::Found;
 use crate::plan::set::Unplanned;
+use crate::plan::{ChangeSet, Plan};
 
 const GOOD: Style = AnsiColor::Green.on_default();
 const BAD: Style = AnsiColor::Red.on_default();
@@ -79,17 +79,15 @@ pub fn human(plan: &Plan, view: View) -> String {
 }
 
 /// What differs, below a title: what it means for access, then the objects.
-pub(super) fn write_differences(out: &mut String, title: &str, plan: &Plan, view: View) -> fmt::Result {
-    match plan.target {
-        Some(_) => writeln!(out, "{BOLD}{title}{BOLD:#}: {}", words::headline(&plan.access))?,
+pub(super) fn write_changes(out: &mut String, title: &str, changes: &ChangeSet, view: View) -> fmt::Result {
+    let ChangeSet { org, docker, access, teams, vijil } = changes;
+    match org {
+        Some(_) => writeln!(out, "{BOLD}{title}{BOLD:#}: {}", words::headline(access))?,
         None => writeln!(out, "{BOLD}{title}{BOLD:#}")?,
     }
-    access::write(out, &plan.access, view)?;
-    if !plan.steps.is_empty() {
-        steps::write(out, plan, view)?;
-    }
-    let agents = plan.agents.iter().filter(|side| !side.steps.is_empty());
-    agents.into_iter().try_for_each(|side| agents::write(out, side, view))
+    access::write(out, access, view)?;
+    steps::write(out, docker, teams, view)?;
+    agents::write(out, vijil, view)
 }
 
 /// The plans of several organizations, and a line for each at the end.
@@ -151,7 +149,7 @@ fn write_plan(out: &mut String, plan: &Plan, view: View) -> fmt::Result {
         (Found::Complete(_), None, false) => CAREFUL,
         (Found::Complete(_), None, true) => GOOD,
     };
-    let decides = plan.agents.as_ref().and_then(super::agents::headline);
+    let decides = super::agents::headline(plan.agent_differences());
     if plan.target.is_some() {
         let decides = decides.map(|decides| format!("; {decides}")).unwrap_or_default();
         let headline = words::headline(&plan.access);
@@ -160,15 +158,13 @@ fn write_plan(out: &mut String, plan: &Plan, view: View) -> fmt::Result {
         write_settings(out, plan)?;
         access::write(out, &plan.access, view)?;
         write_flips(out, plan, view)?;
-        if !plan.steps.is_empty() {
-            steps::write(out, plan, view)?;
-        }
+        steps::write(out, plan.steps.iter().map(|step| &step.difference), &plan.teams, view)?;
     } else {
         let decides = decides.map(|decides| format!(": {decides}")).unwrap_or_default();
         writeln!(out, "{BOLD}Plan for Vijil{BOLD:#}{from}{decides}{settings}")?;
         write_settings(out, plan)?;
     }
-    plan.agents.iter().try_for_each(|side| agents::write(out, side, view))?;
+    agents::write(out, plan.agent_differences(), view)?;
     write_unmanaged(out, plan, view)?;
     write_refusals(out, plan)?;
     writeln!(out, "\n{BOLD}{}{BOLD:#}", words::summary(plan.summary()))?;

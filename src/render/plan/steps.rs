@@ -1,4 +1,4 @@
-//! The steps of a plan, by policy.
+//! What differs in Docker, by policy.
 
 use std::fmt::{self, Write as _};
 
@@ -11,18 +11,23 @@ use super::super::words;
 use super::{BAD, BOLD, CAREFUL, DIM, GOOD, MORE, View};
 use crate::access::cedar::StatementChange;
 use crate::model::{Decision, TeamDirectory};
-use crate::plan::Plan;
-use crate::plan::step::{Op, Step};
+use crate::plan::step::{Difference, Op};
 
 /// How many steps of one policy are listed, and how many entries of a list that changes.
 const LISTED: usize = 24;
 const ENTRIES: usize = 10;
 
-pub(super) fn write(out: &mut String, plan: &Plan, view: View) -> fmt::Result {
+pub(super) fn write<'a>(
+    out: &mut String,
+    differences: impl IntoIterator<Item = &'a Difference>,
+    teams: &TeamDirectory,
+    view: View,
+) -> fmt::Result {
+    let differences: Vec<&Difference> = differences.into_iter().collect();
+    let Some(last) = differences.iter().map(|step| step.id).max() else { return Ok(()) };
     writeln!(out, "\n{BOLD}Changes{BOLD:#}")?;
-    let last = plan.steps.iter().map(|step| step.id).max().unwrap_or_default();
-    let writer = Writer { view, teams: &plan.teams, digits: last.to_string().len().max(2) };
-    for (policy, steps) in words::by_policy(&plan.steps) {
+    let writer = Writer { view, teams, digits: last.to_string().len().max(2) };
+    for (policy, steps) in words::by_policy(differences) {
         let place = steps.iter().find_map(|step| step.source.as_ref());
         let place = place.map(|origin| format!("  {}:{}", origin.file, origin.line)).unwrap_or_default();
         writeln!(out, "  {BOLD}{}{BOLD:#}{DIM}{}{DIM:#}", line(policy), line(&place))?;
@@ -52,7 +57,7 @@ impl Writer<'_> {
         self.digits + 7
     }
 
-    fn step(&self, out: &mut String, step: &Step) -> fmt::Result {
+    fn step(&self, out: &mut String, step: &Difference) -> fmt::Result {
         let Description { op, title, details } = describe(step, self.teams);
         let (sign, style) = match op {
             Op::Create => ('+', GOOD),

@@ -134,13 +134,13 @@ async fn carry_out(reader: &Reader, plan: Plan) -> Ending {
 /// The plan from this state to these documents, whose undeclared policies go.
 fn make(desired: &Desired, live: &Live) -> Plan {
     let desired = teams::resolve(desired, &live.teams).unwrap();
-    plan::make(plan::Input {
+    let side = plan::DockerInput {
         target: &plan::Target { org: ORG.to_owned(), endpoint: "embedded".to_owned() },
         desired: &desired,
         live,
         ownership: &Ownership { exclusive: true, unmanaged: vec!["theirs*".to_owned()], owns: None },
-        guards: &Default::default(),
-    })
+    };
+    plan::make(plan::Input { docker: Some(side), ..plan::Input::new(&Default::default()) }).unwrap()
 }
 
 /// What documents say, read as `seawall` reads them; none of them say nothing.

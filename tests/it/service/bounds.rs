@@ -131,7 +131,7 @@ async fn what_nests_as_deep_as_may_be_is_planned_saved_and_read_back() {
     let edit_active = seawall::document::EditActive::InPlace;
     let input =
         plan::agents::Input { target: &target, desired: &[], live: &live, exclusive: true, edit_active, notes: "" };
-    let plan = Plan::without_docker(&Default::default()).with_agents(input, &Default::default()).unwrap();
+    let plan = plan::make(plan::Input { vijil: Some(input), ..plan::Input::new(&Default::default()) }).unwrap();
     assert!(!plan.is_empty());
     let text = plan.to_json();
     assert_eq!(Plan::from_json(&text).unwrap(), plan);

@@ -58,13 +58,14 @@ fn limits() -> Limits {
 /// The right to write that an approved plan gives, here one of nothing.
 fn access() -> http::WriteAccess {
     let target = seawall::plan::Target { org: "my-org".to_owned(), endpoint: "embedded".to_owned() };
-    let input = seawall::plan::Input {
+    let docker = seawall::plan::DockerInput {
         target: &target,
         desired: &Default::default(),
         live: &Default::default(),
         ownership: &Default::default(),
-        guards: &Default::default(),
     };
-    let plan = seawall::plan::make(input);
+    let guards = Default::default();
+    let input = seawall::plan::Input { docker: Some(docker), ..seawall::plan::Input::new(&guards) };
+    let plan = seawall::plan::make(input).unwrap();
     http::WriteAccess::of(&seawall::execute::Approved::new(plan, &Default::default()).unwrap())
 }

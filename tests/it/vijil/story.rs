@@ -13,8 +13,8 @@ use seawall::emulator::{
 use seawall::execute::{Approved, Ended, Outcome, execute_agents};
 use seawall::exit::Exit;
 use seawall::model::DesiredAgentPolicy;
-use seawall::plan::Plan;
 use seawall::plan::agents::{AgentTarget, Input};
+use seawall::plan::{self, Plan};
 use seawall::service::http::{self, Clock, Connection, Limits};
 use seawall::service::vijil::{Credentials, Reader, endpoint};
 use tokio::sync::watch;
@@ -174,7 +174,7 @@ impl Team {
         let target = AgentTarget { endpoint: self.emulator.origin().to_owned() };
         let live = &reader.live().await.unwrap();
         let input = Input { target: &target, desired, live, exclusive: true, edit_active: self.edit_active, notes: "" };
-        Plan::without_docker(&Default::default()).with_agents(input, &Default::default()).unwrap()
+        plan::make(plan::Input { vijil: Some(input), ..plan::Input::new(&Default::default()) }).unwrap()
     }
 
     pub(super) async fn apply(&self, desired: &[DesiredAgentPolicy]) -> (Plan, Outcome) {

@@ -1,0 +1,59 @@
+//! What differs between two states, which is no plan.
+//!
+//! Invariant: a [`ChangeSet`] has no order and no guards, and nothing makes a [`super::Plan`] of it: what is only compared
+//! can neither be approved nor carried out.
+
+use crate::model::{Desired, Live, TeamDirectory};
+
+use super::agents::AgentDifference;
+use super::diff::{Ownership, diff};
+use super::draft::drafts;
+use super::meaning::Meaning;
+use super::place::Places;
+use super::saved::Summary;
+use super::step::{Difference, Reason};
+use super::{meaning_of, simulate, teams};
+
+/// What differs between two states, object by object, and what that means for access.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ChangeSet {
+    /// The Docker organization; `None` where nothing of Docker is compared.
+    pub org: Option<String>,
+    /// What differs in Docker, policies in the order of their names.
+    pub docker: Vec<Difference>,
+    /// What the differences mean for access.
+    pub access: Meaning,
+    /// The teams that they are about, by id and name.
+    pub teams: TeamDirectory,
+    /// What differs in Vijil.
+    pub vijil: Vec<AgentDifference>,
+}
+
+/// What differs from `live` in Docker. Team keys of `desired` are ids. Where both sides are only made up to be compared,
+/// `documents` tells what is declared.
+#[must_use]
+pub fn differences(desired: &Desired, live: &Live, ownership: &Ownership, documents: Option<&Desired>) -> ChangeSet {
+    let diff = diff(desired, live, ownership);
+    let places = documents.map_or_else(|| Places::of_change(&diff, desired), Places::of_drift);
+    let drafts = drafts(&diff).into_iter().filter(|draft| draft.because != Some(Reason::TemporaryName));
+    let docker: Vec<Difference> = drafts.zip(1..).map(|(draft, id)| draft.difference(id, &diff)).collect();
+    let after = simulate::simulate(live, docker.iter().map(|difference| &difference.change));
+    let access = meaning_of(live, &after, docker.is_empty(), &places);
+    let teams = teams::named(live, docker.iter(), &access);
+    ChangeSet { org: Some(live.org.clone()), docker, access, teams, vijil: Vec::new() }
+}
+
+impl ChangeSet {
+    /// Whether nothing differs.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.docker.is_empty() && self.vijil.is_empty()
+    }
+
+    /// How many differences of each kind.
+    #[must_use]
+    pub fn summary(&self) -> Summary {
+        let docker = self.docker.iter().map(|difference| difference.change.op());
+        Summary::of(docker.chain(self.vijil.iter().map(|difference| difference.op)))
+    }
+}
