@@ -16,7 +16,7 @@ use super::progress::Progress;
 use super::signal::Signals;
 use super::{Context, Exit, Failure, report, workspace};
 use crate::document::{Docker, Vijil};
-use crate::execute::{Approved, Outcome, execute, execute_agents};
+use crate::execute::{Approved, Outcome, Readers, execute};
 use crate::model::Desired;
 use crate::plan::guard::Guard;
 use crate::plan::{self, Plan, set, stale};
@@ -348,16 +348,11 @@ async fn execute_one(
     stopped: &watch::Receiver<bool>,
 ) -> Outcome {
     progress.start(approved.plan());
-    let mut outcome = Outcome::default();
-    if let Some(docker) = &connected.docker {
-        let stopped = stopped.clone();
-        outcome = outcome.and(execute(approved, &docker.reader, stopped, &mut |event| progress.show(event)).await);
-    }
-    if let Some(vijil) = &connected.vijil {
-        let stopped = stopped.clone();
-        outcome =
-            outcome.and(execute_agents(approved, &vijil.reader, stopped, &mut |event| progress.show(event)).await);
-    }
+    let readers = Readers {
+        docker: connected.docker.as_ref().map(|connected| &connected.reader),
+        vijil: connected.vijil.as_ref().map(|connected| &connected.reader),
+    };
+    let outcome = execute(approved, readers, stopped.clone(), &mut |event| progress.show(event)).await;
     progress.finish();
     outcome
 }

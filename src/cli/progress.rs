@@ -10,8 +10,8 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::Context;
 use crate::execute::Event;
-use crate::plan::Plan;
-use crate::plan::step::{Op, Step};
+use crate::plan::step::Op;
+use crate::plan::{AnyStep, Plan};
 use crate::render::sanitize::line;
 use crate::service::http::{Observer, Waiting};
 
@@ -60,25 +60,17 @@ impl Progress {
         let style = ProgressStyle::with_template("{bar:24} {pos}/{len} {wide_msg}").expect("the template is ours");
         self.bar.set_style(style);
         self.bar.reset();
-        self.bar.set_length((plan.steps.len() + plan.agents.as_ref().map_or(0, |agents| agents.steps.len())) as u64);
+        self.bar.set_length(plan.all_steps().count() as u64);
     }
 
     pub(super) fn show(&self, event: Event<'_>) {
         match event {
             Event::Started(step) => {
-                tracing::debug!(step = step.id, "started: {}", describe(step));
+                tracing::debug!(step = step.id(), "started: {}", describe(step));
                 self.bar.set_message(describe(step));
             }
-            Event::AgentStarted(step) => {
-                let rule = step.rule_id.as_deref().map(|rule| format!(" › {}", line(rule))).unwrap_or_default();
-                self.bar.set_message(format!("{}{rule}", line(&step.policy_name)));
-            }
-            Event::AgentEnded(step, ended) => {
-                tracing::debug!(step = step.id, ?ended, "ended");
-                self.bar.inc(1);
-            }
             Event::Ended(step, ended) => {
-                tracing::debug!(step = step.id, ?ended, "ended: {}", describe(step));
+                tracing::debug!(step = step.id(), ?ended, "ended: {}", describe(step));
                 self.bar.inc(1);
             }
         }
@@ -99,8 +91,8 @@ impl Notes {
     }
 }
 
-fn describe(step: &Step) -> String {
-    let verb = match step.change.op() {
+fn describe(step: AnyStep<'_>) -> String {
+    let verb = match step.op() {
         Op::Create => "creating",
         Op::Update => "updating",
         Op::Delete => "deleting",
@@ -108,8 +100,8 @@ fn describe(step: &Step) -> String {
         Op::Reject => "rejecting",
         Op::Activate => "activating",
     };
-    match step.change.rule_name() {
-        Some(rule) => format!("{verb} {} › {}", line(&step.policy), line(rule)),
-        None => format!("{verb} {}", line(&step.policy)),
+    match step.rule() {
+        Some(rule) => format!("{verb} {} › {}", line(step.policy()), line(rule)),
+        None => format!("{verb} {}", line(step.policy())),
     }
 }

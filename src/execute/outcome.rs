@@ -139,17 +139,6 @@ impl Ended {
 }
 
 impl Outcome {
-    pub(super) fn new(steps: BTreeMap<usize, Ended>, stopped: bool) -> Self {
-        Self { steps, stopped }
-    }
-
-    /// The outcome of both sides.
-    #[must_use]
-    pub fn and(mut self, other: Self) -> Self {
-        self.steps.extend(other.steps);
-        Self { stopped: self.stopped || other.stopped, ..self }
-    }
-
     /// How many steps ended how.
     #[must_use]
     pub fn counts(&self) -> Counts {

@@ -109,7 +109,8 @@ impl<'a> Arrangement<'a> {
             return None;
         }
         // An order of which not all is known is none.
-        let layout = Layout::new(self.diff, &extras(self.diff, parts.values().flatten())).ok()?;
+        let layout =
+            Layout::new(self.diff, &extras(self.diff, parts.values().flatten().map(|call| &call.draft))).ok()?;
         let single = parts.keys().map(|index| BTreeSet::from([*index]));
         let pairs = parts
             .keys()
@@ -202,7 +203,7 @@ impl<'a> Arrangement<'a> {
             }
         }
         let calls = self.within(deny);
-        let layout = Layout::new(self.diff, &extras(self.diff, &calls)).ok()?;
+        let layout = Layout::new(self.diff, &extras(self.diff, calls.iter().map(|call| &call.draft))).ok()?;
         attempt(&layout, start, &calls)
     }
 
@@ -358,9 +359,9 @@ fn hosts(diff: &Diff, domain: Domain, scope: &Scope, rules: usize) -> Option<Vec
 }
 
 /// The versions of rules that neither end of the difference has.
-fn extras<'b>(diff: &Diff, calls: impl IntoIterator<Item = &'b Arranged>) -> Vec<Extra> {
+pub(super) fn extras<'b>(diff: &Diff, drafts: impl IntoIterator<Item = &'b Draft>) -> Vec<Extra> {
     let mut extras: Vec<Extra> = Vec::new();
-    for Arranged { draft, .. } in calls {
+    for draft in drafts {
         let versions: Vec<&Rule> = match &draft.change {
             Change::CreateRule { after, .. } => vec![after],
             Change::UpdateRule { before, after, .. } => vec![before, after],

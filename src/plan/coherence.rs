@@ -14,7 +14,7 @@ use crate::model::{Decision, LiveBody, LivePolicy, LiveRule, PolicyId, Rule, Rul
 
 use super::draft::{is_temporary_deny, temporary_name};
 use super::fingerprint::{self, sorted};
-use super::simulate;
+use super::simulate::{self, subject};
 use super::split::is_stand_in;
 use super::step::{Change, Head, PolicyTarget, Reason, RuleTarget, Step};
 
@@ -294,15 +294,6 @@ impl History<'_> {
             Change::DeleteRule { before, .. } => is_temporary_deny(&before.name),
             Change::UpdatePolicy { .. } | Change::UpdateRule { .. } => false,
         }
-    }
-}
-
-/// The id of the policy that a change is about, also of one that it makes.
-fn subject(change: &Change) -> PolicyId {
-    match (change, change.policy()) {
-        (Change::CreatePolicy { after }, _) => simulate::planned_policy(&after.name),
-        (_, Some(policy)) => simulate::policy_id(policy),
-        (_, None) => PolicyId(String::new()),
     }
 }
 

@@ -26,7 +26,7 @@ pub(super) struct Draft {
 impl Draft {
     /// The step with its place in the plan.
     pub(super) fn step(self, id: usize, phase: usize, diff: &Diff) -> Step {
-        Step { difference: self.difference(id, diff), phase }
+        Step::new(self.difference(id, diff), phase)
     }
 
     /// What it makes differ.

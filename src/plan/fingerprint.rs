@@ -98,6 +98,21 @@ pub fn read(value: &Value) -> Option<LivePolicy> {
     (canonical(&policy) == *value).then_some(policy)
 }
 
+/// The policy with its lists in the order of its canonical form: rules by their ids, the lists of each sorted.
+#[must_use]
+pub fn ordered(LivePolicy { id, name, scope, body }: &LivePolicy) -> LivePolicy {
+    let body = match body {
+        LiveBody::Allowlist(rules) => {
+            let rule = |LiveRule { id, rule }: &LiveRule| LiveRule { id: id.clone(), rule: sorted(rule) };
+            let mut rules: Vec<LiveRule> = rules.iter().map(rule).collect();
+            rules.sort_by(|one, other| one.id.cmp(&other.id));
+            LiveBody::Allowlist(rules)
+        }
+        LiveBody::Cedar(cedar) => LiveBody::Cedar(cedar.clone()),
+    };
+    LivePolicy { id: id.clone(), name: name.clone(), scope: scope.clone(), body }
+}
+
 fn text(policy: &LivePolicy) -> String {
     serde_json::to_string(&Canonical::from(policy)).expect("a policy is JSON")
 }

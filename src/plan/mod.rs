@@ -13,6 +13,8 @@ mod arrange;
 mod cedar;
 mod changes;
 mod coherence;
+pub mod depend;
+pub mod dependencies;
 pub mod diff;
 mod draft;
 mod effect;
@@ -41,9 +43,12 @@ mod split;
 pub mod stale;
 pub mod statements;
 pub mod step;
+mod steps;
 pub mod teams;
+mod verify;
 
 pub use changes::{ChangeSet, differences};
+pub use steps::AnyStep;
 
 use std::collections::BTreeSet;
 
@@ -132,15 +137,15 @@ pub struct Unmanaged {
 }
 
 /// The live state that a plan was made from.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct LiveRecord {
     /// Of all policies: `sha256:` and the hash.
     pub fingerprint: String,
-    /// The policies that the plan touches, as they were.
-    pub touched: Vec<Touched>,
+    /// The policies that the plan touches, as they were; lists are in the order of [`fingerprint::ordered`].
+    pub touched: Vec<LivePolicy>,
 }
 
-/// A policy that a plan touches.
+/// A policy that a plan touches, as it is saved.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Touched {
     /// The service's id.
@@ -249,11 +254,14 @@ fn judged(
 ) -> Plan {
     let diff = diff::diff(desired, live, ownership);
     let ordered = order::order(&diff, draft::drafts(&diff));
-    let steps: Vec<Step> =
+    let mut steps: Vec<Step> =
         ordered.drafts.into_iter().zip(1..).map(|((phase, draft), id)| draft.step(id, phase, &diff)).collect();
     let after = simulate::simulate(live, steps.iter().map(|step| &step.change));
     let places = base.map_or_else(|| Places::of_change(&diff, desired), |base| Places::of_documents(base, desired));
-    let access = meaning_of(live, &after, steps.is_empty(), &places);
+    let touched = touched(live, &steps);
+    let meaning = || meaning_of(live, &after, steps.is_empty(), &places);
+    let (access, relations) = parallel::both(meaning, || depend::relations(&steps, &touched));
+    steps.iter_mut().zip(relations).for_each(|(step, relations)| relations.give(step));
     let refusal = ordered.refusal.map(|refusal| match refusal {
         Refusal::Opens(opened) if draft::is_full(&diff) => {
             Refusal::Opens(format!("{opened}; the service is full, so that deletions have to come first"))
@@ -279,7 +287,7 @@ fn judged(
         flips: Vec::new(),
         unmanaged: diff.unmanaged.into_iter().map(|policy| Unmanaged { service: Service::Docker, policy }).collect(),
         teams: teams::named(live, steps.iter().map(|step| &step.difference), &access),
-        live: LiveRecord { fingerprint: String::new(), touched: touched(live, &steps) },
+        live: LiveRecord { fingerprint: String::new(), touched },
         access,
         steps,
     }
@@ -316,8 +324,8 @@ impl Plan {
         errors
     }
 
-    /// The plan with its guards judged on what is live now. A guard that refused it before refuses it still, and whether
-    /// the order is safe was judged when it was made.
+    /// The plan with its guards judged on what is live now. A guard that refused it before refuses it still; and the order
+    /// of the steps is looked at, since the plan may come from a file.
     #[must_use]
     pub fn judged_again(mut self, live: Option<&Live>, agents: Option<&LiveAgents>) -> Self {
         let mut verdicts = self.verdicts(&self.guard_settings, None, live, agents);
@@ -329,7 +337,18 @@ impl Plan {
             }
         }
         self.guards = verdicts;
+        let unsafe_order = live.and_then(|live| verify::verify(live, &self.steps)).map(|refusal| match refusal {
+            Refusal::Opens(opened) => format!("in the order of the steps, this would be open on the way: {opened}"),
+            Refusal::Incomplete(cut) => format!("it is not known whether the order of the steps is safe: {cut}"),
+        });
+        if let (Some(why), Some(true)) = (unsafe_order, self.passes(Guard::SafeOrder)) {
+            self.refuse(Guard::SafeOrder, &why);
+        }
         self
+    }
+
+    fn passes(&self, guard: Guard) -> Option<bool> {
+        self.guards.iter().find(|verdict| verdict.guard == guard).map(|verdict| verdict.ok)
     }
 
     /// The plan with its guards judged by other settings too, on what is live now: it passes a guard only where it passes
@@ -448,14 +467,10 @@ fn meaning_of(live: &Live, after: &Live, same: bool, places: &Places<'_>) -> Mea
 }
 
 /// The policies that steps touch.
-fn touched(live: &Live, steps: &[Step]) -> Vec<Touched> {
+fn touched(live: &Live, steps: &[Step]) -> Vec<LivePolicy> {
     let ids = existing_ids(steps.iter().map(|step| &step.difference));
     let touched = live.policies.iter().filter(|policy| ids.contains(policy.id.0.as_str())).collect();
-    parallel::map(touched, 4, |policy: &LivePolicy| Touched {
-        id: policy.id.0.clone(),
-        fingerprint: fingerprint::of_policy(policy),
-        was: fingerprint::canonical(policy),
-    })
+    parallel::map(touched, 4, fingerprint::ordered)
 }
 
 /// The ids of the live policies that differ.

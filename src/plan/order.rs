@@ -149,14 +149,14 @@ fn components(layout: &Layout, drafts: &[Draft], moves: &[Move], effects: &[Effe
     components.into_values().filter(|calls| calls.iter().any(|index| entangled(*index))).collect()
 }
 
-fn root(parent: &[usize], mut index: usize) -> usize {
+pub(super) fn root(parent: &[usize], mut index: usize) -> usize {
     while let Some(next) = parent.get(index).copied().filter(|next| *next != index) {
         index = next;
     }
     index
 }
 
-fn join(parent: &mut [usize], one: usize, other: usize) {
+pub(super) fn join(parent: &mut [usize], one: usize, other: usize) {
     let (one, other) = (root(parent, one), root(parent, other));
     if let Some(slot) = parent.get_mut(one.max(other)) {
         *slot = one.min(other);

@@ -8,11 +8,13 @@ use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 
+use super::coherence::check;
 use super::diff::{Diff, Ownership, diff};
 use super::draft::{Draft, drafts};
 use super::order::{Ordered, order};
 use super::simulate::simulate;
-use super::step::{Change, Reason};
+use super::step::{Change, Reason, Step};
+use super::verify::verify;
 use crate::model::{
     Action, Body, Decision, Desired, DesiredPolicy, DesiredRule, Domain, HttpResource, Live, LiveBody, LivePolicy,
     LiveRule, Origin, Policy, PolicyId, Resources, Rule, RuleId, Scope,
@@ -221,6 +223,11 @@ pub(super) fn states(live: &Live, ordered: &Ordered) -> Vec<Live> {
     states
 }
 
+fn steps(diff: &Diff, ordered: &Ordered) -> Vec<Step> {
+    let numbered = ordered.drafts.iter().cloned().zip(1..);
+    numbered.map(|((phase, draft), id)| draft.step(id, phase, diff)).collect()
+}
+
 /// Whether some order of these calls, one by one, opens nothing.
 fn some_order_is_safe(old: &Live, new: &Live, drafts: &[Draft]) -> bool {
     fn from(old: &Live, new: &Live, now: &Live, drafts: &[Draft], done: usize, dead: &mut BTreeSet<usize>) -> bool {
@@ -269,6 +276,34 @@ proptest! {
         if ordered.refusal.is_none() {
             for state in states(&old, &ordered) {
                 prop_assert_eq!(opening(&old, &new, &state), None, "{:?}", ordered);
+            }
+        }
+    }
+
+    #[test]
+    fn an_order_of_the_planner_is_found_safe(old in organization(3), new in organization(3)) {
+        let (old, diff, drafts) = ends(&old, &new);
+        let ordered = order(&diff, drafts);
+        prop_assume!(ordered.refusal.is_none());
+        prop_assert_eq!(verify(&old, &steps(&diff, &ordered)), None, "{:?}", ordered);
+    }
+
+    #[test]
+    fn an_order_that_is_found_safe_opens_nothing(
+        old in organization(3),
+        new in organization(3),
+        phases in prop::collection::vec(1..6_usize, 24),
+    ) {
+        let (old, diff, drafts) = ends(&old, &new);
+        let mut ordered = order(&diff, drafts);
+        for ((phase, _), other) in ordered.drafts.iter_mut().zip(phases) {
+            *phase = other;
+        }
+        ordered.drafts.sort_by_key(|(phase, _)| *phase);
+        let steps = steps(&diff, &ordered);
+        if check(&steps, &old.policies).is_ok() && verify(&old, &steps).is_none() {
+            for state in states(&old, &ordered) {
+                prop_assert_eq!(opening(&old, &live(&new), &state), None, "{:?}", ordered);
             }
         }
     }

@@ -3,7 +3,7 @@
 //! Invariant: a plan that was saved is read back equal, and a file that says anything but one plan is refused: each
 //! step's request must be the one that its objects ask for, and the steps must be those that `coherence` explains.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -11,10 +11,13 @@ use serde_json::Value;
 use thiserror::Error;
 
 use crate::document::Guards;
-use crate::model::{Fields, Origin, Policy, PolicyId, Rule, RuleId};
+use crate::model::{Domain, Fields, LivePolicy, Origin, Policy, PolicyId, Rule, RuleId};
+use crate::source::parallel;
 
 use super::agents::{AgentDifference, AgentPlan, AgentRecord, AgentRequest, AgentStep, AgentTarget, Subject};
 use super::coherence;
+use super::depend::{self, Relations};
+use super::dependencies::Dependencies;
 use super::flips::Flip;
 use super::guard::Verdict;
 use super::meaning::Meaning;
@@ -22,7 +25,7 @@ use super::request::{Method, Segment, request};
 use super::shown::{self, ShownPolicy, ShownRule};
 use super::statements::{self, Statement};
 use super::step::{Change, Difference, Head, Object, Op, PolicyTarget, Reason, RuleTarget, Step};
-use super::{Before, GuardsFrom, LiveRecord, Plan, Target, Unmanaged};
+use super::{Before, GuardsFrom, LiveRecord, Plan, Target, Touched, Unmanaged};
 
 /// The version of the format. Keys may be added within it; none is renamed or removed.
 pub const FORMAT_VERSION: u32 = 1;
@@ -66,10 +69,20 @@ pub struct PlanDocument {
     /// The names of the teams whose ids the plan holds.
     teams: BTreeMap<String, String>,
     /// What the plan was made from.
-    live: LiveRecord,
+    live: LiveDocument,
     /// Of all the rest, `sha256:` and the hash: tells a plan that was changed after it was saved.
     #[serde(default)]
     checksum: String,
+}
+
+/// The live state that a plan was made from.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "LiveRecord")]
+struct LiveDocument {
+    /// Of all policies: `sha256:` and the hash.
+    fingerprint: String,
+    /// The policies that the plan touches, as they were.
+    touched: Vec<Touched>,
 }
 
 /// The Vijil side of a plan, its steps aside.
@@ -137,6 +150,14 @@ struct StepDocument {
     /// Why the plan holds this call, where the difference alone does not say it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     because: Option<Reason>,
+    /// Steps that have to be done before it, as ids; `all_earlier` stands for every step about the same service in an
+    /// earlier phase. Left out where there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    depends_on: Option<Dependencies>,
+    /// Domains of Docker in which it may change what somebody may do. Left out where there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Vec<String>>")]
+    touches: Option<BTreeSet<Domain>>,
     /// Where a rule for agents was drawn from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     provenance: Option<Value>,
@@ -270,7 +291,7 @@ impl Plan {
             guards_from: guards_from.clone(),
             before: before.clone(),
             teams: teams.iter().map(|team| (team.id, team.name)).collect(),
-            live: live.clone(),
+            live: LiveDocument::from(live),
             checksum: String::new(),
         };
         document.sign();
@@ -308,12 +329,15 @@ impl Plan {
         let org = docker.as_ref().map_or("", |target| &target.org).to_owned();
         let (own, others): (Vec<_>, Vec<_>) = steps.into_iter().partition(|step| step.service == Service::Docker);
         in_order(own.iter().chain(&others))?;
-        let steps: Vec<Step> = own.into_iter().map(|step| step.step(&org)).collect::<Result<_, _>>()?;
+        let said: Vec<Option<Relations>> = own.iter().map(StepDocument::relations).collect();
+        let mut steps: Vec<Step> = own.into_iter().map(|step| step.step(&org)).collect::<Result<_, _>>()?;
         if docker.is_none() && !(steps.is_empty() && live.touched.is_empty()) {
             return Err(PlanError::Shape("it has steps for Docker, and no organization"));
         }
         let touched = coherence::touched(&live.touched).map_err(not_what_was_live)?;
         coherence::check(&steps, &touched).map_err(|(step, why)| PlanError::Unexplained(step, why))?;
+        let found = depend::relations(&steps, &touched);
+        relate(&mut steps, said, found, |step| step.id)?;
         let is_left =
             |service: Service, name: &str| unmanaged.iter().any(|one| one.service == service && one.policy == name);
         if let Some(policy) = touched.iter().find(|policy| is_left(Service::Docker, &policy.name)) {
@@ -324,7 +348,7 @@ impl Plan {
             (None, None) => None,
             (Some(VijilDocument { endpoint, live }), _) => Some(AgentPlan {
                 target: AgentTarget { endpoint },
-                steps: others.into_iter().map(StepDocument::agent_step).collect::<Result<_, _>>()?,
+                steps: agent_steps(others)?,
                 unmanaged: unmanaged
                     .iter()
                     .filter(|one| one.service == Service::Vijil)
@@ -352,7 +376,7 @@ impl Plan {
             guards_from,
             before: None,
             teams,
-            live,
+            live: LiveRecord { fingerprint: live.fingerprint, touched },
             agents,
         };
         if plan.summary() != summary {
@@ -399,8 +423,46 @@ fn in_order<'a>(steps: impl Iterator<Item = &'a StepDocument>) -> Result<(), Pla
     Ok(())
 }
 
+/// Gives the steps about a service their relations: those that the plan says, if these are no less than what is so.
+fn relate<D>(
+    steps: &mut [Step<D>],
+    said: Vec<Option<Relations>>,
+    found: Vec<Relations>,
+    id: impl Fn(&Step<D>) -> usize,
+) -> Result<(), PlanError> {
+    let phases: BTreeMap<usize, usize> = steps.iter().map(|step| (id(step), step.phase)).collect();
+    for ((step, said), found) in steps.iter_mut().zip(said).zip(found) {
+        let is_earlier = |other: usize| phases.get(&other).is_some_and(|phase| *phase < step.phase);
+        let relations =
+            depend::verified(said, found, is_earlier).map_err(|why| PlanError::Unexplained(id(step), why))?;
+        relations.give(step);
+    }
+    Ok(())
+}
+
+/// The steps about Vijil.
+fn agent_steps(documents: Vec<StepDocument>) -> Result<Vec<AgentStep>, PlanError> {
+    let said: Vec<Option<Relations>> = documents.iter().map(StepDocument::relations).collect();
+    let mut steps: Vec<AgentStep> = documents.into_iter().map(StepDocument::agent_step).collect::<Result<_, _>>()?;
+    let dependencies = super::agents::depend::dependencies(&steps).into_iter();
+    let found = dependencies.map(|dependencies| Relations { dependencies, ..Relations::default() }).collect();
+    relate(&mut steps, said, found, |step| step.id)?;
+    Ok(steps)
+}
+
 fn not_what_was_live(id: String) -> PlanError {
     PlanError::Wrong(format!("what it says of the policy `{id}` is not what was live"))
+}
+
+impl From<&LiveRecord> for LiveDocument {
+    fn from(LiveRecord { fingerprint, touched }: &LiveRecord) -> Self {
+        let saved = |policy: &LivePolicy| Touched {
+            id: policy.id.0.clone(),
+            fingerprint: super::fingerprint::of_policy(policy),
+            was: super::fingerprint::canonical(policy),
+        };
+        Self { fingerprint: fingerprint.clone(), touched: parallel::map(touched.iter().collect(), 4, saved) }
+    }
 }
 
 impl PlanDocument {
@@ -417,7 +479,8 @@ impl PlanDocument {
 
 impl StepDocument {
     fn of(org: &str, step: &Step) -> Self {
-        let Step { difference: Difference { id, policy, change, source, because }, phase } = step;
+        let Step { difference: Difference { id, policy, change, source, because }, phase, dependencies, touches } =
+            step;
         let (before, after) = sides(change);
         Self {
             id: *id,
@@ -434,9 +497,27 @@ impl StepDocument {
             statements: statements::changes(change).map(|all| all.into_iter().map(Statement::from).collect()),
             source: source.clone(),
             because: *because,
+            depends_on: Some(dependencies.clone()).filter(|dependencies| *dependencies != Dependencies::default()),
+            touches: Some(touches.clone()).filter(|touches| !touches.is_empty()),
             provenance: None,
             policy_id: None,
         }
+    }
+
+    /// What it says of its relations to others; `None` for a plan that does not tell.
+    fn relations(&self) -> Option<Relations> {
+        let Self { depends_on, touches, .. } = self;
+        if depends_on.is_none() && touches.is_none() {
+            return None;
+        }
+        let (dependencies, touches) = (depends_on.clone().unwrap_or_default(), touches.clone().unwrap_or_default());
+        Some(Relations { dependencies, touches })
+    }
+
+    /// Whether both are alike, relations to others aside: these are told from the whole plan.
+    fn is_like(self, mut other: Self) -> bool {
+        (other.depends_on, other.touches) = (self.depends_on.clone(), self.touches.clone());
+        self == other
     }
 
     fn of_agent(step: &AgentStep) -> Self {
@@ -456,6 +537,8 @@ impl StepDocument {
             statements: None,
             source: step.source.clone(),
             because: step.because,
+            depends_on: Some(step.dependencies.clone()).filter(|dependencies| *dependencies != Dependencies::default()),
+            touches: None,
             provenance: step.provenance.clone(),
             policy_id: match &step.policy {
                 Subject::Existing(id) => Some(id.clone()),
@@ -494,8 +577,8 @@ impl StepDocument {
             source: self.source.clone(),
             because: self.because,
         };
-        let step = AgentStep { difference, phase: self.phase };
-        if Self::of_agent(&step) == self { Ok(step) } else { Err(PlanError::Changed(self.id)) }
+        let (step, id) = (AgentStep::new(difference, self.phase), self.id);
+        if self.is_like(Self::of_agent(&step)) { Ok(step) } else { Err(PlanError::Changed(id)) }
     }
 
     fn step(self, org: &str) -> Result<Step, PlanError> {
@@ -507,8 +590,8 @@ impl StepDocument {
             source: self.source.clone(),
             because: self.because,
         };
-        let step = Step { difference, phase: self.phase };
-        if Self::of(org, &step) == self { Ok(step) } else { Err(PlanError::Changed(self.id)) }
+        let (step, id) = (Step::new(difference, self.phase), self.id);
+        if self.is_like(Self::of(org, &step)) { Ok(step) } else { Err(PlanError::Changed(id)) }
     }
 
     fn change(&self) -> Option<Change> {

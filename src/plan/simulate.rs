@@ -16,7 +16,8 @@ pub fn simulate<'a>(live: &Live, changes: impl IntoIterator<Item = &'a Change>) 
     after
 }
 
-pub(super) fn carry_out(policies: &mut Vec<LivePolicy>, change: &Change) {
+/// Makes a change, where its object is there.
+pub fn carry_out(policies: &mut Vec<LivePolicy>, change: &Change) {
     match change {
         Change::CreatePolicy { after } => policies.push(created(after)),
         Change::UpdatePolicy { policy, after, .. } => {
@@ -64,10 +65,33 @@ fn find<'a>(policies: &'a mut [LivePolicy], target: &PolicyTarget) -> Option<&'a
     policies.iter_mut().find(|policy| policy.id == id)
 }
 
-pub(super) fn policy_id(target: &PolicyTarget) -> PolicyId {
+/// The id of a policy, or the one that it has here until the service gives it one.
+#[must_use]
+pub fn policy_id(target: &PolicyTarget) -> PolicyId {
     match target {
         PolicyTarget::Existing(id) => id.clone(),
         PolicyTarget::Planned(name) => planned_policy(name),
+    }
+}
+
+/// The id of the policy that a change is about, also of one that it makes.
+pub(super) fn subject(change: &Change) -> PolicyId {
+    match change {
+        Change::CreatePolicy { after } => planned_policy(&after.name),
+        Change::UpdatePolicy { policy, .. }
+        | Change::DeletePolicy { policy, .. }
+        | Change::CreateRule { policy, .. }
+        | Change::UpdateRule { policy, .. }
+        | Change::DeleteRule { policy, .. } => policy_id(policy),
+    }
+}
+
+/// The id of the rule that a change is about, also of one that it makes.
+pub(super) fn rule_subject(change: &Change) -> Option<RuleId> {
+    match change {
+        Change::CreatePolicy { .. } | Change::UpdatePolicy { .. } | Change::DeletePolicy { .. } => None,
+        Change::CreateRule { after, .. } => Some(planned_rule(&after.name)),
+        Change::UpdateRule { rule, .. } | Change::DeleteRule { rule, .. } => Some(rule_id(rule)),
     }
 }
 

@@ -154,6 +154,12 @@ fn meeting_text(one: &Cedar, other: &Cedar) -> Option<Cedar> {
     (!text.is_empty()).then(|| Cedar { text: text.join("\n"), schema_url: other.schema_url.clone() })
 }
 
+/// Whether a text is one that a call may set on the way from one end to the other.
+pub(super) fn is_between(cedar: &Cedar, old: Option<&Cedar>, new: Option<&Cedar>) -> bool {
+    let met = old.zip(new).and_then(|(old, new)| meeting_text(old, new));
+    met.into_iter().chain([old, new].into_iter().flatten().filter_map(without_permits)).any(|between| between == *cedar)
+}
+
 /// The text without its permits, if there is more in it.
 fn without_permits(cedar: &Cedar) -> Option<Cedar> {
     let statements = statements(cedar);

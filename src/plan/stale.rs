@@ -6,7 +6,7 @@
 use similar::TextDiff;
 use std::collections::BTreeSet;
 
-use crate::model::{Live, TeamDirectory};
+use crate::model::{Live, LivePolicy, TeamDirectory};
 
 use super::step::{Change, PolicyTarget};
 use super::{Plan, compare, fingerprint, taken_names, teams};
@@ -100,21 +100,21 @@ fn other_teams(plan: &Plan, live: &Live) -> Vec<Stale> {
     other.collect()
 }
 
-fn moved(plan: &Plan, live: &Live, was: &super::Touched) -> Option<Stale> {
+fn moved(plan: &Plan, live: &Live, was: &LivePolicy) -> Option<Stale> {
     let policy = || {
-        let about =
-            |target: Option<&PolicyTarget>| matches!(target, Some(PolicyTarget::Existing(id)) if id.0 == was.id);
+        let about = |target: Option<&PolicyTarget>| matches!(target, Some(PolicyTarget::Existing(id)) if *id == was.id);
         let step = plan.steps.iter().find(|step| about(step.change.policy()));
-        step.map_or_else(|| was.id.clone(), |step| step.policy.clone())
+        step.map_or_else(|| was.id.0.clone(), |step| step.policy.clone())
     };
-    let Some(found) = live.policies.iter().find(|policy| policy.id.0 == was.id) else {
+    let Some(found) = live.policies.iter().find(|policy| policy.id == was.id) else {
         return Some(Stale::Gone { policy: policy() });
     };
-    if fingerprint::of_policy(found) == was.fingerprint {
+    let [was, now] = [was, found].map(fingerprint::canonical);
+    if was == now {
         return None;
     }
     let pretty = |value| serde_json::to_string_pretty(value).expect("a policy is JSON");
-    let difference = difference(&pretty(&was.was), &pretty(&fingerprint::canonical(found)));
+    let difference = difference(&pretty(&was), &pretty(&now));
     Some(Stale::Moved { policy: policy(), difference })
 }
 

@@ -1,8 +1,10 @@
 //! The steps of a plan, and the differences that they carry out: data, one call each.
 
+use std::collections::BTreeSet;
 use std::ops::Deref;
 
-use crate::model::{Cedar, Origin, Policy, PolicyId, Rule, RuleId, Scope};
+use super::dependencies::Dependencies;
+use crate::model::{Cedar, Domain, Origin, Policy, PolicyId, Rule, RuleId, Scope};
 
 /// One call that writes: a difference with its place in the order of a plan. `D` is the difference, which is another type
 /// for each service.
@@ -12,6 +14,18 @@ pub struct Step<D = Difference> {
     pub difference: D,
     /// Steps of one phase may run at the same time, and start when every earlier phase is over.
     pub phase: usize,
+    /// The steps that have to be done before it.
+    pub dependencies: Dependencies,
+    /// Domains of Docker in which it may change what somebody may do.
+    pub touches: BTreeSet<Domain>,
+}
+
+impl<D> Step<D> {
+    /// A step that depends on none, as far as is known yet.
+    #[must_use]
+    pub fn new(difference: D, phase: usize) -> Self {
+        Self { difference, phase, dependencies: Dependencies::default(), touches: BTreeSet::new() }
+    }
 }
 
 /// A step reads as its difference: only the executor and the saved form look at its place.

@@ -7,10 +7,8 @@ use anstyle::{AnsiColor, Style};
 use super::sanitize::{block, line};
 use super::words;
 use crate::execute::{Counts, Ended, Outcome, Problem, Versions};
-use crate::plan::Plan;
-use crate::plan::agents::AgentStep;
 use crate::plan::stale::Stale;
-use crate::plan::step::Step;
+use crate::plan::{AnyStep, Plan};
 
 const GOOD: Style = AnsiColor::Green.on_default().bold();
 const BAD: Style = AnsiColor::Red.on_default().bold();
@@ -26,13 +24,11 @@ pub fn human(plan: &Plan, outcome: &Outcome) -> String {
 
 fn write_outcome(out: &mut String, plan: &Plan, outcome: &Outcome) -> fmt::Result {
     let Counts { done, failed, not_tried } = outcome.counts();
-    let own = plan.steps.iter().map(|step| (step.id, describe(step)));
-    let others = plan.agents.iter().flat_map(|agents| &agents.steps).map(|step| (step.id, describe_agent(step)));
-    for (id, step) in own.chain(others) {
-        match outcome.steps.get(&id) {
+    for step in plan.all_steps() {
+        match outcome.steps.get(&step.id()) {
             // What went well needs to be said only where not all of it did.
             Some(Ended::Done { overtaken: None } | Ended::FoundDone { .. }) if failed + not_tried == 0 => {}
-            Some(ended) => write_step(out, &step, ended)?,
+            Some(ended) => write_step(out, &describe(step), ended)?,
             None => {}
         }
     }
@@ -78,15 +74,9 @@ fn write_versions(out: &mut String, Versions { planned, found }: &Versions) -> f
     writeln!(out, "  it was found {}", line(found))
 }
 
-fn describe_agent(step: &AgentStep) -> String {
-    let rule = step.rule_id.as_deref().map(|rule| format!(" › {}", line(rule))).unwrap_or_default();
-    format!("#{} {} {}{rule}", step.id, words::verb(step.op), line(&step.policy_name))
-}
-
-fn describe(step: &Step) -> String {
-    let verb = words::verb(step.change.op());
-    let rule = step.change.rule_name().map(|rule| format!(" › {}", line(rule))).unwrap_or_default();
-    format!("#{} {verb} {}{rule}", step.id, line(&step.policy))
+fn describe(step: AnyStep<'_>) -> String {
+    let rule = step.rule().map(|rule| format!(" › {}", line(rule))).unwrap_or_default();
+    format!("#{} {} {}{rule}", step.id(), words::verb(step.op()), line(step.policy()))
 }
 
 /// Why a saved plan is refused.

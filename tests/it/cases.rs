@@ -11,12 +11,12 @@ use std::path::{Path, PathBuf};
 
 use seawall::check::{self, EmptyWorkspace};
 use seawall::emulator::{Emulator, Running, Seed};
-use seawall::execute::{Approved, execute};
+use seawall::execute::{Approved, Readers, execute};
 use seawall::exit::Exit;
 use seawall::model::{Live, TeamDirectory};
 use seawall::plan::request::{Segment, request};
 use seawall::plan::step::{Op, Step};
-use seawall::plan::{self, Plan, diff, teams};
+use seawall::plan::{self, Plan, diff, guard::Guard, teams};
 use seawall::service::docker::{Credentials, Reader, Snapshot, endpoint};
 use seawall::service::http::{self, Connection, Limits};
 
@@ -118,7 +118,8 @@ async fn carried_out(case: &Path, snapshot: Snapshot) {
     let plan = planned(case, &reader.live().await.unwrap()).unwrap();
     let Ok(approved) = Approved::new(plan, &BTreeSet::new()) else { return };
     let (_stop, stopped) = tokio::sync::watch::channel(false);
-    let outcome = execute(&approved, &reader, stopped, &mut |_| {}).await;
+    let outcome =
+        execute(&approved, Readers { docker: Some(&reader), ..Readers::default() }, stopped, &mut |_| {}).await;
     assert_eq!(outcome.exit(), Exit::Done, "{name}: {outcome:?}");
     assert_eq!(emulator.writes().len(), approved.plan().steps.len(), "{name}");
     let again = planned(case, &reader.live().await.unwrap()).unwrap();
@@ -137,7 +138,11 @@ async fn each_case_plans_the_calls_that_it_says() {
         let found = match planned(case, &live) {
             Ok(plan) => {
                 carried_out(case, snapshot).await;
-                assert_eq!(Plan::from_json(&plan.to_json()).unwrap(), plan);
+                let saved = Plan::from_json(&plan.to_json()).unwrap();
+                assert_eq!(saved, plan);
+                // What was judged safe is judged safe when it comes from a file.
+                let order = |plan: &Plan| plan.guards.iter().find(|one| one.guard == Guard::SafeOrder).cloned();
+                assert_eq!(order(&saved.judged_again(Some(&live), None)), order(&plan), "{}", case.display());
                 shown(&plan)
             }
             Err(refusal) => format!("{refusal}\n"),

@@ -152,7 +152,7 @@ fn plan_of(texts: &[String]) -> Plan {
             source: None,
             because: None,
         };
-        AgentStep { difference, phase: 1 }
+        AgentStep::new(difference, 1)
     };
     let steps = [Op::Create, Op::Update, Op::Approve, Op::Reject].into_iter().zip(24..);
     let agents = AgentPlan {

@@ -16,6 +16,7 @@
 use serde_json::Value;
 use thiserror::Error;
 
+use super::depend;
 use super::step::changed;
 use super::{AgentDifference, AgentPlan, AgentRecord, AgentStep, AgentTarget, Subject};
 use crate::document::EditActive;
@@ -74,12 +75,14 @@ pub(crate) fn made(input: Input<'_>, last_id: usize, last_phase: usize) -> (Agen
     let Staged { staged, unmanaged, errors } = Staged::new(input);
     let mut stages: Vec<Stage> = staged.iter().map(|(stage, _)| *stage).collect();
     stages.dedup();
-    let steps: Vec<AgentStep> = numbered(staged, last_id + 1)
+    let mut steps: Vec<AgentStep> = numbered(staged, last_id + 1)
         .map(|(stage, difference)| {
             let position = stages.iter().position(|one| *one == stage).unwrap_or_default();
-            AgentStep { difference, phase: last_phase + 1 + position }
+            AgentStep::new(difference, last_phase + 1 + position)
         })
         .collect();
+    let dependencies = depend::dependencies(&steps);
+    steps.iter_mut().zip(dependencies).for_each(|(step, dependencies)| step.dependencies = dependencies);
     let live = AgentRecord::new(input.live, &steps);
     (AgentPlan { target: input.target.clone(), steps, unmanaged, live }, errors)
 }

@@ -9,6 +9,7 @@
 //! before and after stays active, unless the settings say otherwise; and what deactivates or deletes comes last.
 
 pub(super) mod coherence;
+pub(super) mod depend;
 pub mod diff;
 pub mod guard;
 pub mod step;

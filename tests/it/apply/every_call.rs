@@ -256,7 +256,7 @@ impl Course {
         ends.extend(after.first().cloned());
         let judge = self.judge_of(&ends);
         let unseen = match &ending {
-            Ending::Outcome(plan, _) => plan.live.touched.iter().all(|touched| touched.id != target.id),
+            Ending::Outcome(plan, _) => plan.live.touched.iter().all(|touched| touched.id.0 != target.id),
             Ending::Unread(_) => false,
         };
         let as_it_was = |state: &State| {

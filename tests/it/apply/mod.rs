@@ -18,7 +18,7 @@ use std::sync::{Arc, Mutex};
 
 use seawall::check::{self, EmptyWorkspace};
 use seawall::emulator::{Builder, Calls, Edit, Emulator, Fault, FaultKind, Running, Seed, State};
-use seawall::execute::{Approved, Outcome, execute};
+use seawall::execute::{Approved, Outcome, Readers, execute};
 use seawall::exit::Exit;
 use seawall::model::{Desired, Live};
 use seawall::plan::{self, Plan, diff::Ownership, guard::Guard, teams};
@@ -127,7 +127,8 @@ impl Organization {
 async fn carry_out(reader: &Reader, plan: Plan) -> Ending {
     let approved = Approved::new(plan, &[Guard::DenyWidening].into()).unwrap();
     let (_stop, stopped) = watch::channel(false);
-    let outcome = execute(&approved, reader, stopped, &mut |_| {}).await;
+    let outcome =
+        execute(&approved, Readers { docker: Some(reader), ..Readers::default() }, stopped, &mut |_| {}).await;
     Ending::Outcome(Box::new(approved.plan().clone()), outcome)
 }
 

@@ -2,7 +2,9 @@
 
 use seawall::model::{Live, LiveAgents};
 use seawall::plan::Plan;
+use seawall::plan::dependencies::Dependencies;
 use seawall::plan::guard::Guard;
+use seawall::plan::step::Op;
 use serde_json::{Value, json};
 
 use super::{Organization, desired, make};
@@ -208,4 +210,112 @@ async fn a_guard_that_refused_a_plan_refuses_it_still_and_is_judged_again() {
         assert!(refused(&again, guard), "{guard:?}");
     }
     assert!(!refused(&again, Guard::SafeOrder) && !refused(&again, Guard::ServiceLimits));
+}
+
+/// Changes each step of a saved plan.
+fn each(change: impl Fn(&mut serde_json::Map<String, Value>)) -> impl FnOnce(&mut Value) {
+    move |file| file["steps"].as_array_mut().unwrap().iter_mut().for_each(|step| change(step.as_object_mut().unwrap()))
+}
+
+#[tokio::test]
+async fn a_step_may_say_that_it_depends_on_more_and_not_on_less() {
+    let (plan, _) = plan().await;
+    assert!(plan.steps.iter().any(|step| step.dependencies != Default::default()));
+    // Plans were saved without.
+    let untold = |step: &mut serde_json::Map<String, Value>| {
+        step.remove("depends_on");
+        step.remove("touches");
+    };
+    assert_eq!(altered(&plan, each(untold)).unwrap(), plan);
+    let more = altered(&plan, each(|step| drop(step.insert("depends_on".to_owned(), "all_earlier".into())))).unwrap();
+    assert!(more.steps.iter().all(|step| step.dependencies == Dependencies::ALL));
+    let table: [(&str, Value, &str); 4] = [
+        ("depends_on", json!([]), "does not wait for step"),
+        ("depends_on", json!([1, 2, 3, 4, 5, 6]), "waits for a step that is not earlier"),
+        ("depends_on", json!("none"), "did not match any variant"),
+        ("touches", json!(["mcp"]), "touches more than it says"),
+    ];
+    for (key, value, says) in table {
+        let change = |step: &mut serde_json::Map<String, Value>| {
+            if let Some(slot) = step.get_mut(key) {
+                *slot = value.clone();
+            }
+        };
+        let error = altered(&plan, each(change)).unwrap_err();
+        assert!(error.contains(says), "{key}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn steps_in_an_order_that_opens_something_are_refused() {
+    let after = "apiVersion: seawall/v1\nkind: NetworkPolicy\nname: p\nrules:\n  \
+                 - {name: r, decision: allow, actions: ['connect:tcp'], resources: ['**.example.com']}\n  \
+                 - {name: s, decision: deny, actions: ['connect:tcp'], resources: [b.example.com]}\n";
+    let organization = Organization::new(&desired(BEFORE), |builder| builder).await;
+    let live = organization.reader().live().await.unwrap();
+    let plan = make(&desired(after), &live);
+    let ops: Vec<Op> = plan.steps.iter().map(|step| step.change.op()).collect();
+    assert_eq!(ops, [Op::Create, Op::Update]);
+    let is_safe = |plan: &Plan| {
+        let judged = plan.clone().judged_again(Some(&live), None);
+        !judged.refusals(&Default::default()).any(|verdict| verdict.guard == Guard::SafeOrder)
+    };
+    let untold = |file: &mut Value| {
+        each(|step| drop((step.remove("depends_on"), step.remove("touches"))))(file);
+    };
+    let table: [(&str, bool, Alteration); 5] = [
+        ("as it was saved", true, Box::new(|_| ())),
+        (
+            "what it allows comes before what it denies",
+            false,
+            Box::new(move |file| {
+                untold(file);
+                let steps = file["steps"].as_array_mut().unwrap();
+                steps.swap(0, 1);
+                for (step, number) in steps.iter_mut().zip(1..) {
+                    (step["id"], step["phase"]) = (json!(number), json!(number));
+                }
+            }),
+        ),
+        (
+            "or together with it",
+            false,
+            Box::new(move |file| {
+                untold(file);
+                each(|step| drop(step.insert("phase".to_owned(), 1.into())))(file);
+            }),
+        ),
+        (
+            "over a version that neither end has",
+            false,
+            Box::new(move |file| {
+                untold(file);
+                let mut last = file["steps"][1].clone();
+                file["steps"][1]["after"]["resources"] = json!(["**"]);
+                file["steps"][1]["request"]["body"] = json!({"resources": ["**"]});
+                file["steps"][1]["because"] = "split_narrows".into();
+                last["before"]["resources"] = json!(["**"]);
+                last["because"] = "split_widens".into();
+                append(file, last);
+            }),
+        ),
+        (
+            "over one that is below both",
+            true,
+            Box::new(move |file| {
+                untold(file);
+                let mut last = file["steps"][1].clone();
+                file["steps"][1]["after"]["resources"] = json!(["c.example.com"]);
+                file["steps"][1]["request"]["body"] = json!({"resources": ["c.example.com"]});
+                file["steps"][1]["because"] = "split_narrows".into();
+                last["before"]["resources"] = json!(["c.example.com"]);
+                last["because"] = "split_widens".into();
+                append(file, last);
+            }),
+        ),
+    ];
+    for (what, safe, change) in table {
+        let plan = altered(&plan, change).unwrap();
+        assert_eq!(is_safe(&plan), safe, "{what}: {:?}", plan.steps);
+    }
 }

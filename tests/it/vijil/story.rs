@@ -10,7 +10,7 @@ use seawall::emulator::vijil::{ActiveEdit, AfterEdit, DeleteWithRules};
 use seawall::emulator::{
     AgentAccount, AgentBehaviour, AgentOperation, Calls, Edit, Emulator, Fault, FaultKind, Operation, Running, State,
 };
-use seawall::execute::{Approved, Ended, Outcome, execute_agents};
+use seawall::execute::{Approved, Ended, Outcome, Readers, execute};
 use seawall::exit::Exit;
 use seawall::model::DesiredAgentPolicy;
 use seawall::plan::agents::{AgentTarget, Input};
@@ -181,7 +181,8 @@ impl Team {
         let reader = self.reader();
         let approved = Approved::new(self.plan(&reader, desired).await, &BTreeSet::new()).unwrap();
         let (_stop, stopped) = watch::channel(false);
-        let outcome = execute_agents(&approved, &reader, stopped, &mut |_| {}).await;
+        let outcome =
+            execute(&approved, Readers { vijil: Some(&reader), ..Readers::default() }, stopped, &mut |_| {}).await;
         (approved.plan().clone(), outcome)
     }
 

@@ -1,21 +1,9 @@
 //! What a step's object is at this moment: as before, as after, gone, or something else.
 
+use crate::execute::observation::Standing;
 use crate::model::{LivePolicy, Policy, Rule, RuleId};
 use crate::plan::shown;
 use crate::plan::step::{Change, Head, changed_fields};
-
-/// Where an object stands between the two sides of its step.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Standing {
-    /// As the plan saw it: the step can be made.
-    Before,
-    /// As the step wants it.
-    After,
-    /// Not there.
-    Gone,
-    /// Something else: this version, as JSON.
-    Other(String),
-}
 
 /// Where the object of an update or a deletion stands in its policy as it is now.
 pub(super) fn standing(change: &Change, policy: Option<&LivePolicy>, rule: Option<&RuleId>) -> Standing {

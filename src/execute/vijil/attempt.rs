@@ -1,47 +1,26 @@
-//! One step with the ids that it is about: its request, and how what is there stands to it.
+//! One step with the ids that it is about, and how what is there stands to it.
 
 use serde_json::Value;
 
-use crate::execute::outcome::{Problem, Versions};
+use crate::execute::observation::Standing;
 use crate::model::{Fields, has_value, same_value};
-use crate::plan::agents::step::AgentStep;
-use crate::plan::request::Segment;
+use crate::plan::agents::step::AgentDifference;
 use crate::plan::step::{Object, Op};
-use crate::service::vijil::Request;
 
 /// One step with the ids that it is about.
-pub(super) struct Attempt<'a> {
-    pub(super) step: &'a AgentStep,
+#[derive(Debug)]
+pub(super) struct Attempt {
+    pub(super) step: AgentDifference,
     /// Whether an earlier step of the plan wrote to the same object.
     pub(super) edited: bool,
     pub(super) policy: Option<String>,
     pub(super) rule: Option<String>,
 }
 
-/// How an object stands to a step.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum Standing {
-    Before,
-    After,
-    Gone,
-    Other(Fields),
-}
-
-impl Attempt<'_> {
+impl Attempt {
     /// Whether it reviews what an earlier step wrote, so that the status on the way is the service's choice.
     pub(super) fn is_review_of_an_edit(&self) -> bool {
         self.edited && matches!(self.step.op, Op::Approve | Op::Reject)
-    }
-
-    pub(super) fn request(&self) -> Option<Request> {
-        let request = self.step.request();
-        let path = request.path.into_iter().map(|segment| match segment {
-            Segment::Text(text) => Some(text),
-            Segment::Policy(_) => self.policy.clone(),
-            Segment::Rule(_) => self.rule.clone(),
-        });
-        let query = request.query.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
-        Some(Request { method: request.method, path: path.collect::<Option<_>>()?, query, body: request.body })
     }
 
     /// Whether the review that an object has may be this step's: not where an edit left an earlier one, with other notes.
@@ -73,19 +52,7 @@ impl Attempt<'_> {
         match (after, before) {
             (true, _) => Standing::After,
             (false, true) => Standing::Before,
-            (false, false) => Standing::Other(object.clone()),
-        }
-    }
-
-    pub(super) fn moved(&self, found: Standing) -> Problem {
-        let text = |object: &Fields| Value::Object(object.clone()).to_string();
-        match found {
-            Standing::Gone => Problem::moved("it is gone", None),
-            Standing::Other(found) => {
-                let planned = self.step.before.as_ref().or(self.step.after.as_ref()).map(text).unwrap_or_default();
-                Problem::moved("it is no longer what the plan saw", Some(Versions { planned, found: text(&found) }))
-            }
-            Standing::Before | Standing::After => Problem::new("the service said it was done, and it was not"),
+            (false, false) => Standing::Other(Value::Object(object.clone()).to_string()),
         }
     }
 }

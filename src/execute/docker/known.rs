@@ -1,0 +1,96 @@
+//! What the policies of a plan may look like while it is carried out.
+//!
+//! A step is judged by its own object, and by what decides whom and what it is about: a rule means something else in a
+//! policy that has come to govern others, and a policy that governs others takes along rules that nobody has shown.
+
+use serde_json::Value;
+
+use crate::execute::outcome::{Problem, Versions};
+use crate::model::{LivePolicy, Policy, Rule};
+use crate::plan::step::{Change, Head, PolicyTarget, Step, changed_fields};
+use crate::plan::{shown, simulate};
+
+/// The policies that a plan touches, as they are to be found at this time: as they were, with the steps that are done,
+/// and maybe those that are under way.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    was: Vec<LivePolicy>,
+    now: Vec<LivePolicy>,
+    under_way: Vec<Change>,
+}
+
+impl Known {
+    /// Of a plan that touches these policies.
+    pub(super) fn new(touched: &[LivePolicy]) -> Self {
+        Self { was: touched.to_vec(), now: touched.to_vec(), under_way: Vec::new() }
+    }
+
+    /// These steps are under way from now on, and no others.
+    pub(super) fn begin<'a>(&mut self, steps: impl Iterator<Item = &'a Step>) {
+        self.under_way = steps.map(|step| step.change.clone()).collect();
+    }
+
+    /// A step is done.
+    pub(super) fn done(&mut self, change: &Change) {
+        simulate::carry_out(&mut self.now, change);
+    }
+
+    /// What is wrong with the policy as it is, if that makes a step another one than was planned.
+    pub(super) fn moved(&self, change: &Change, found: &LivePolicy) -> Option<Problem> {
+        let target = change.policy()?;
+        let id = simulate::policy_id(target);
+        let known = self.now.iter().find(|policy| policy.id == id)?.policy();
+        let to_come = ToCome::new(target, &self.under_way);
+        let found = found.policy();
+        let moved = |show: fn(&Policy) -> Value| {
+            let was = self.was.iter().find(|policy| policy.id == id);
+            let planned = was.map_or_else(|| "an empty policy".to_owned(), |was| show(&was.policy()).to_string());
+            let versions = Versions { planned, found: show(&found).to_string() };
+            Problem::moved("its policy is no longer what the plan saw", Some(versions))
+        };
+        match change {
+            Change::UpdatePolicy { before, after, .. } if before.scope != after.scope => {
+                let expected = |rule: &Rule| holds(known.rules(), rule) || holds(to_come.rules.iter().copied(), rule);
+                let unseen: Vec<Rule> = found.rules().iter().filter(|rule| !expected(rule)).cloned().collect();
+                let is_there = |rule: &Rule| holds(found.rules(), rule) || holds(to_come.gone.iter().copied(), rule);
+                let lacks = !known.rules().iter().all(is_there);
+                (!unseen.is_empty() || lacks).then(|| moved(shown::policy).with_unseen(unseen))
+            }
+            Change::CreateRule { .. } | Change::UpdateRule { .. } | Change::DeleteRule { .. } => {
+                let expected = known.scope == found.scope || to_come.scopes.contains(&&found.scope);
+                (!expected).then(|| moved(|policy| shown::head(&Head::of(policy))))
+            }
+            Change::CreatePolicy { .. } | Change::UpdatePolicy { .. } | Change::DeletePolicy { .. } => None,
+        }
+    }
+}
+
+/// What steps under way make of a policy.
+struct ToCome<'a> {
+    scopes: Vec<&'a crate::model::Scope>,
+    rules: Vec<&'a Rule>,
+    gone: Vec<&'a Rule>,
+}
+
+impl<'a> ToCome<'a> {
+    fn new(policy: &PolicyTarget, under_way: &'a [Change]) -> Self {
+        let mut to_come = Self { scopes: Vec::new(), rules: Vec::new(), gone: Vec::new() };
+        for change in under_way.iter().filter(|change| change.policy() == Some(policy)) {
+            match change {
+                Change::CreatePolicy { .. } | Change::DeletePolicy { .. } => {}
+                Change::UpdatePolicy { after, .. } => to_come.scopes.push(&after.scope),
+                Change::CreateRule { after, .. } => to_come.rules.push(after),
+                Change::UpdateRule { before, after, .. } => {
+                    to_come.gone.push(before);
+                    to_come.rules.push(after);
+                }
+                Change::DeleteRule { before, .. } => to_come.gone.push(before),
+            }
+        }
+        to_come
+    }
+}
+
+fn holds<'a>(rules: impl IntoIterator<Item = &'a Rule>, wanted: &Rule) -> bool {
+    rules.into_iter().any(|rule| changed_fields(rule, wanted).is_empty())
+}

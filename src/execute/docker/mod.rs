@@ -1,0 +1,321 @@
+//! Calls to Docker: what is looked at, what an answer says, and what a refusal means.
+
+mod known;
+mod verify;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::sync::OnceCell;
+
+use self::known::Known;
+use self::verify::{named, same_policy, standing};
+use super::created::{Created, path};
+use super::observation::{Answer, NEXT_PLAN, Seen, Standing, Unread, failed};
+use super::outcome::{Ended, Problem, Versions};
+use crate::model::{LivePolicy, PolicyId, Rule, RuleId};
+use crate::plan::Plan;
+use crate::plan::guard::{MAX_POLICIES, MAX_RULES};
+use crate::plan::request::request;
+use crate::plan::saved::sides;
+use crate::plan::shown;
+use crate::plan::step::{Change, Head, Object, Op, PolicyTarget, Reason, RuleTarget, Step, changed_fields};
+use crate::service::docker::{Error, Reader, Request, Writer, wire};
+use crate::service::http::{self, Refusal, WriteOutcome};
+
+/// The organization of a plan.
+#[derive(Clone, Debug)]
+pub(super) struct Docker {
+    reader: Reader,
+    writer: Writer,
+    org: String,
+    known: Arc<Mutex<Known>>,
+    looks: Arc<Looks>,
+}
+
+/// What was seen of a policy before the first rule of a phase was added to it: one look for all of them.
+type Looks = Mutex<BTreeMap<PolicyId, Arc<OnceCell<Option<LivePolicy>>>>>;
+
+/// One call, with the ids of what it is about.
+#[derive(Debug)]
+pub(super) struct Call {
+    docker: Docker,
+    change: Change,
+    because: Option<Reason>,
+    policy: Option<PolicyId>,
+    rule: Option<RuleId>,
+    request: Request,
+}
+
+impl Docker {
+    pub(super) fn new(reader: Reader, writer: Writer, plan: &Plan) -> Self {
+        let org = plan.target.as_ref().map(|target| target.org.clone()).unwrap_or_default();
+        let known = Arc::new(Mutex::new(Known::new(&plan.live.touched)));
+        Self { reader, writer, org, known, looks: Arc::default() }
+    }
+
+    /// Begins a phase of these steps: what was seen before it is old.
+    pub(super) fn begin<'a>(&self, steps: impl Iterator<Item = &'a Step>) {
+        self.looks.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.known().begin(steps);
+    }
+
+    /// Takes note of a step that is done, once its phase is over.
+    pub(super) fn done(&self, step: &Step) {
+        self.known().done(&step.change);
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The call of a step, with the ids of what earlier steps created; `None` while one of them is not known.
+    pub(super) fn call(&self, step: &Step, created: &Created) -> Option<Call> {
+        let change = &step.change;
+        let policy = change.policy().and_then(|target| match target {
+            PolicyTarget::Existing(id) => Some(id.clone()),
+            PolicyTarget::Planned(name) => created.policy_id(name).map(PolicyId),
+        });
+        let rule = match change {
+            Change::UpdateRule { rule, .. } | Change::DeleteRule { rule, .. } => match rule {
+                RuleTarget::Existing(id) => Some(id.clone()),
+                RuleTarget::Planned(name) => created.rule_id(&policy.as_ref()?.0, name).map(RuleId),
+            },
+            Change::CreatePolicy { .. }
+            | Change::UpdatePolicy { .. }
+            | Change::DeletePolicy { .. }
+            | Change::CreateRule { .. } => None,
+        };
+        let request = request(&self.org, change);
+        let ids = (policy.as_ref().map(|id| id.0.as_str()), rule.as_ref().map(|id| id.0.as_str()));
+        let path = path(request.path, ids.0, ids.1)?;
+        let request = Request { method: request.method, path, body: request.body };
+        Some(Call { docker: self.clone(), change: change.clone(), because: step.because, policy, rule, request })
+    }
+}
+
+/// Whether a step may close something. Found done by others, it was closed already, or was closed meanwhile: what counts
+/// on its having been open until now is for the next plan.
+pub(super) fn closes(change: &Change) -> bool {
+    use crate::model::Decision;
+    match change {
+        Change::CreateRule { policy: PolicyTarget::Existing(_), after } | Change::UpdateRule { after, .. } => {
+            after.decision == Decision::Deny
+        }
+        Change::DeleteRule { before, .. } => before.decision == Decision::Allow,
+        Change::UpdatePolicy { before, after, .. } => before.scope != after.scope,
+        Change::CreateRule { policy: PolicyTarget::Planned(_), .. }
+        | Change::CreatePolicy { .. }
+        | Change::DeletePolicy { .. } => false,
+    }
+}
+
+impl Call {
+    /// What stands against the call. What a new policy makes is not looked for: names of policies are unique, so that the
+    /// service refuses a second one, and of a rule in a new policy there is none.
+    pub(super) async fn first_look(&self) -> Result<Option<(Ended, Created)>, Unread> {
+        let (seen, policy) = match (&self.change, &self.policy) {
+            (Change::CreateRule { policy: PolicyTarget::Existing(_), .. }, Some(id)) => {
+                let looks = self
+                    .docker
+                    .looks
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .entry(id.clone())
+                    .or_default()
+                    .clone();
+                let policy = looks.get_or_try_init(|| self.docker.reader.policy(id)).await.map_err(unread)?.clone();
+                (self.seen(policy.as_ref()), policy)
+            }
+            (Change::CreatePolicy { .. } | Change::CreateRule { .. }, _) => return Ok(None),
+            (
+                Change::UpdatePolicy { .. }
+                | Change::DeletePolicy { .. }
+                | Change::UpdateRule { .. }
+                | Change::DeleteRule { .. },
+                _,
+            ) => self.look().await?,
+        };
+        Ok(match seen {
+            Seen { standing: Standing::Before, .. } => {
+                let moved = policy.and_then(|policy| self.docker.known().moved(&self.change, &policy));
+                moved.map(failed)
+            }
+            Seen { standing, created } => Some((self.not_as_planned(standing), created)),
+        })
+    }
+
+    pub(super) async fn observe(&self) -> Result<Seen, Unread> {
+        Ok(self.look().await?.0)
+    }
+
+    async fn look(&self) -> Result<(Seen, Option<LivePolicy>), Unread> {
+        let reader = &self.docker.reader;
+        let policy = match (&self.policy, &self.change) {
+            (_, Change::CreatePolicy { after }) => {
+                let live = reader.live().await.map_err(unread)?;
+                let policy = live.policies.into_iter().find(|policy| policy.name == after.name);
+                if policy.is_none() {
+                    return Ok((Seen { standing: Standing::Before, created: Created::default() }, None));
+                }
+                policy
+            }
+            (Some(id), _) => {
+                let policy = reader.policy(id).await.map_err(unread)?;
+                // A rule that an answer lacks may be there all the same.
+                let lacks =
+                    |policy: &LivePolicy| standing(&self.change, Some(policy), self.rule.as_ref()) == Standing::Gone;
+                match policy {
+                    Some(policy) if lacks(&policy) => reader.policy(id).await.map_err(unread)?,
+                    policy => policy,
+                }
+            }
+            (None, _) => None,
+        };
+        Ok((self.seen(policy.as_ref()), policy))
+    }
+
+    /// How a policy, or its absence, stands to the step.
+    fn seen(&self, policy: Option<&LivePolicy>) -> Seen {
+        let created = policy.map(|policy| found(&self.change, policy)).unwrap_or_default();
+        let standing = match standing(&self.change, policy, self.rule.as_ref()) {
+            Standing::Gone if self.change.op() == Op::Delete => Standing::After,
+            standing => standing,
+        };
+        Seen { standing, created }
+    }
+
+    pub(super) async fn send(&self) -> WriteOutcome {
+        self.docker.writer.send(&self.request).await
+    }
+
+    pub(super) async fn pause(&self, wait: Duration) {
+        self.docker.reader.pause(wait).await;
+    }
+
+    /// A refusal that may come from what somebody else did is understood by looking; others are what they say.
+    pub(super) async fn refused(&self, refusal: &Refusal) -> (Ended, Created) {
+        let explained = || failed(explain(&self.change, refusal));
+        if !matches!(refusal.status, 404 | 409) {
+            return explained();
+        }
+        match self.observe().await {
+            Ok(Seen { standing: Standing::Before, .. }) | Err(_) => explained(),
+            Ok(Seen { standing: Standing::After, created }) => (Ended::FoundDone { sent: false }, created),
+            Ok(Seen { standing, .. }) => (self.not_as_planned(standing), Created::default()),
+        }
+    }
+
+    /// A late call could make a second rule, since their names are not known to be unique, or undo the second half of a
+    /// change.
+    pub(super) fn still_to_come(&self, unknown: &http::Error) -> Option<Problem> {
+        let busy = matches!(unknown, http::Error::TimeOut { .. })
+            || unknown.refusal().is_some_and(|refusal| matches!(refusal.status, 408 | 499 | 504));
+        let half = self.because == Some(Reason::SplitNarrows);
+        let harms = half || matches!(self.change, Change::CreateRule { .. });
+        (busy && harms).then(|| Problem::new(format!("it may still be carried out: {unknown}")).hint(NEXT_PLAN))
+    }
+
+    /// What an answer says of the object before and after.
+    pub(super) fn read_answer(&self, body: &Value) -> Answer {
+        self.done(body).unwrap_or(Answer::Unclear)
+    }
+
+    /// `None` where the answer cannot be understood, or says that something else was made: what is there counts.
+    fn done(&self, body: &Value) -> Option<Answer> {
+        let policy = |value: &Value| serde_json::from_value::<wire::Policy>(value.clone()).ok()?.live().ok();
+        let rule = |value: &Value| serde_json::from_value::<wire::Rule>(value.clone()).ok()?.live("").ok();
+        let same_rule = |one: &Rule, other: &Rule| changed_fields(one, other).is_empty();
+        let mut created = Created::default();
+        let (as_asked, overtaken) = match &self.change {
+            Change::CreatePolicy { after } => {
+                let made = policy(body)?;
+                created = Created::policy(&after.name, &made.id.0);
+                (Head::of(&made.policy()) == *after, None)
+            }
+            Change::CreateRule { after, .. } => {
+                let made = rule(body)?;
+                created = Created::rule(&self.policy.as_ref()?.0, &after.name, &made.id.0);
+                (same_rule(&made.rule, after), None)
+            }
+            Change::UpdatePolicy { before, after, .. } => {
+                let (old, new) = (policy(body.get("old")?)?.policy(), policy(body.get("new")?)?.policy());
+                let overtaken = Head::of(&old) != *before;
+                (Head::of(&new) == *after, overtaken.then(|| shown::head(&Head::of(&old))))
+            }
+            Change::UpdateRule { before, after, .. } => {
+                let (old, new) = (rule(body.get("old")?)?.rule, rule(body.get("new")?)?.rule);
+                (same_rule(&new, after), (!same_rule(&old, before)).then(|| shown::rule(&old)))
+            }
+            Change::DeletePolicy { before, .. } => {
+                let gone = policy(body.get("deleted")?)?.policy();
+                (true, (!same_policy(&gone, before)).then(|| shown::policy(&gone)))
+            }
+            Change::DeleteRule { before, .. } => {
+                let gone = rule(body.get("deleted")?)?.rule;
+                (true, (!same_rule(&gone, before)).then(|| shown::rule(&gone)))
+            }
+        };
+        let overtaken = overtaken.and_then(|found| self.versions(found.to_string()));
+        as_asked.then_some(Answer::Done { created, overtaken })
+    }
+
+    /// What the plan saw beside what was found.
+    fn versions(&self, found: String) -> Option<Versions> {
+        let (before, after) = sides(&self.change);
+        Some(Versions { planned: before.or(after)?.to_string(), found })
+    }
+
+    pub(super) fn not_as_planned(&self, found: Standing) -> Ended {
+        match found {
+            Standing::After => Ended::FoundDone { sent: false },
+            Standing::Before => Ended::Failed(Problem::new("the service said that it was done, and it was not")),
+            Standing::Gone => Ended::Failed(Problem::moved("it is gone", None)),
+            Standing::Other(found) => {
+                let message = match self.change.op() {
+                    Op::Create => "somebody made another one of this name",
+                    Op::Update | Op::Delete | Op::Approve | Op::Reject | Op::Activate => {
+                        "it is no longer what the plan saw"
+                    }
+                };
+                Ended::Failed(Problem::moved(message, self.versions(found)))
+            }
+        }
+    }
+}
+
+fn unread(error: Error) -> Unread {
+    let stopped = matches!(error, Error::Http(http::Error::Stopped { .. }));
+    Unread { what: "its policy could not be read", error: error.to_string(), stopped }
+}
+
+/// The ids of what a creation made, found in its policy.
+fn found(change: &Change, policy: &LivePolicy) -> Created {
+    match change {
+        Change::CreatePolicy { after } => Created::policy(&after.name, &policy.id.0),
+        Change::CreateRule { after, .. } => named(policy, &after.name)
+            .map(|(id, _)| Created::rule(&policy.id.0, &after.name, &id.0))
+            .unwrap_or_default(),
+        Change::UpdatePolicy { .. }
+        | Change::DeletePolicy { .. }
+        | Change::UpdateRule { .. }
+        | Change::DeleteRule { .. } => Created::default(),
+    }
+}
+
+fn explain(change: &Change, refusal: &Refusal) -> Problem {
+    let problem = Problem::new(format!("the service refused it: {refusal}"));
+    match (refusal.code.as_deref(), change.object()) {
+        (Some("limit_exceeded"), Object::Policy) => problem
+            .hint(format!("the organization may have {MAX_POLICIES} policies: delete or merge some, then run again")),
+        (Some("limit_exceeded"), Object::Rule) => problem
+            .hint(format!("the policy may have {MAX_RULES} rules: delete or merge some, or divide it, then run again")),
+        (Some("permission_denied"), _) => problem.hint("the account needs permission to edit governance policies"),
+        (Some("invalid_argument"), _) if change.op() == Op::Create => {
+            problem.hint("the service takes less than its documentation says: change the document, and plan again")
+        }
+        _ => problem,
+    }
+}

@@ -1,0 +1,269 @@
+//! Calls to Vijil: what is looked at, what an answer says, and what a refusal means.
+//!
+//! Invariant: a review is given to the text that the plan showed and to no other; and a creation is never sent twice, nor
+//! where its object is there already, since the service would make two objects of one name.
+
+mod attempt;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use self::attempt::Attempt;
+use super::created::{Created, path};
+use super::observation::{Answer, Seen, Standing, Unread, failed};
+use super::outcome::{Ended, Problem, Versions};
+use crate::model::Fields;
+use crate::plan::agents::AgentStep;
+use crate::plan::agents::diff::{shown, shown_rule};
+use crate::plan::agents::step::{AgentDifference, Subject};
+use crate::plan::step::{Object, Op, Reason};
+use crate::service::http::{self, Refusal, WriteOutcome};
+use crate::service::vijil::{Error, Reader, Request, Writer, wire};
+
+/// The team of a plan.
+#[derive(Clone, Debug)]
+pub(super) struct Vijil {
+    reader: Reader,
+    writer: Writer,
+    /// Those of the plan.
+    steps: Arc<[AgentStep]>,
+}
+
+/// One call, with the ids of what it is about.
+#[derive(Debug)]
+pub(super) struct Call {
+    vijil: Vijil,
+    attempt: Attempt,
+    /// Whether the policy is one that this run made, so that it has no rules yet.
+    is_in_new: bool,
+    /// Whether it is the last of the steps that edit rules of a policy that is to stay active.
+    ends_edit_in_place: bool,
+    request: Request,
+}
+
+impl Vijil {
+    pub(super) fn new(reader: Reader, writer: Writer, steps: &[AgentStep]) -> Self {
+        Self { reader, writer, steps: steps.into() }
+    }
+
+    /// The call of a step, with the ids of what earlier steps created; `None` while one of them is not known.
+    pub(super) fn call(&self, step: &AgentStep, created: &Created) -> Option<Call> {
+        let policy = match &step.policy {
+            Subject::Existing(id) => Some(id.clone()),
+            Subject::Planned(name) => created.policy_id(name),
+        };
+        let rule = match (&step.rule, &policy) {
+            (Some(Subject::Existing(id)), _) => Some(id.clone()),
+            (Some(Subject::Planned(rule)), Some(policy)) => created.rule_id(policy, rule),
+            (Some(Subject::Planned(_)), None) | (None, _) => None,
+        };
+        let request = step.request();
+        let query = request.query.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
+        let path = path(request.path, policy.as_deref(), rule.as_deref())?;
+        let request = Request { method: request.method, path, query, body: request.body };
+        let was_found = policy.as_ref().is_some_and(|policy| created.was_found(policy));
+        let is_in_new = matches!(step.policy, Subject::Planned(_)) && !was_found;
+        let is_same = |one: &AgentStep| one.id < step.id && one.rule == step.rule && one.policy == step.policy;
+        let edited = self.steps.iter().any(is_same);
+        let ends_edit_in_place = self.is_last_edit_in_place(step);
+        let attempt = Attempt { step: step.difference.clone(), edited, policy, rule };
+        Some(Call { vijil: self.clone(), attempt, is_in_new, ends_edit_in_place, request })
+    }
+
+    fn is_last_edit_in_place(&self, step: &AgentStep) -> bool {
+        let of_policy = || self.steps.iter().filter(|one| one.policy == step.policy && one.rule.is_some());
+        let edits = of_policy().filter(|one| one.because == Some(Reason::EditedInPlace));
+        let Some(edit) = edits.max_by_key(|edit| edit.id) else { return false };
+        of_policy().filter(|one| one.rule == edit.rule).map(|one| one.id).max() == Some(step.id)
+    }
+}
+
+impl Call {
+    fn step(&self) -> &AgentDifference {
+        &self.attempt.step
+    }
+
+    /// What stands against the call. A policy that this run has made has no rules yet; everything else may be there
+    /// already, and the service would make a second one.
+    pub(super) async fn first_look(&self) -> Result<Option<(Ended, Created)>, Unread> {
+        if self.step().op == Op::Create && self.step().rule.is_some() && self.is_in_new {
+            return Ok(None);
+        }
+        let Seen { standing, created } = self.observe().await?;
+        Ok(match standing {
+            Standing::Before => None,
+            // What was edited in this run is reviewed anew, whatever status the edit left.
+            Standing::After if self.attempt.is_review_of_an_edit() => None,
+            Standing::After => Some((Ended::FoundDone { sent: false }, created)),
+            standing @ (Standing::Gone | Standing::Other(_)) => {
+                Some((self.not_as_planned(standing), Created::default()))
+            }
+        })
+    }
+
+    /// How the object stands now; a review counts only when it is this step's own, not one of before the edit.
+    pub(super) async fn observe(&self) -> Result<Seen, Unread> {
+        self.look(true).await.map_err(unread)
+    }
+
+    pub(super) async fn send(&self) -> WriteOutcome {
+        self.vijil.writer.send(&self.request).await
+    }
+
+    pub(super) async fn pause(&self, wait: Duration) {
+        self.vijil.reader.pause(wait).await;
+    }
+
+    /// The end of a step that was done: a policy whose rules were edited in place is still active, or it is not done.
+    pub(super) async fn confirmed(&self, ended: Ended) -> Ended {
+        let (true, Subject::Existing(id)) = (self.ends_edit_in_place && ended.is_done(), &self.step().policy) else {
+            return ended;
+        };
+        let problem = match self.vijil.reader.policy(id).await {
+            Ok(Some(policy)) if policy.status == "active" => return ended,
+            Ok(policy) => {
+                let status = policy.map_or_else(|| "gone".to_owned(), |policy| format!("`{}`", policy.status));
+                let message = format!("the rules were edited, and the policy is no longer active but {status}");
+                Problem::new(message)
+                    .written()
+                    .hint("apply again: that activates it; where the console always does this, set `vijil.edit_active: deactivate`")
+            }
+            Err(error) => {
+                let message = format!("it is not known whether the policy is still active: {error}");
+                Problem::new(message).written().outage().hint("run again")
+            }
+        };
+        Ended::Failed(problem)
+    }
+
+    /// How the object stands now; with `own`, a review counts only when it is this step's own.
+    async fn look(&self, own: bool) -> Result<Seen, Error> {
+        let (step, attempt, reader) = (self.step(), &self.attempt, &self.vijil.reader);
+        if step.op != Op::Create {
+            let object = match (step.object(), &attempt.policy, &attempt.rule) {
+                (Object::Rule, _, Some(rule)) => reader.rule(rule).await?.map(|rule| shown_rule(&rule)),
+                (Object::Policy, Some(policy), _) => reader.policy(policy).await?.map(|policy| shown(&policy)),
+                (Object::Rule, _, None) | (Object::Policy, None, _) => None,
+            };
+            let object = match object {
+                None if step.op == Op::Delete => self.listed().await?,
+                object => object,
+            };
+            let mut standing = attempt.standing(object.as_ref());
+            if own && standing == Standing::After && !attempt.is_own_review(object.as_ref()) {
+                standing = Standing::Before;
+            }
+            return Ok(Seen { standing, created: Created::default() });
+        }
+        let mut created = Created::default();
+        let object = match (step.object(), &attempt.policy) {
+            (Object::Policy, _) => reader.named(&step.policy_name).await?.first().map(|policy| {
+                created = Created::found_policy(&step.policy_name, &policy.id);
+                shown(policy)
+            }),
+            (Object::Rule, Some(policy)) => {
+                let rule_id = step.rule_id.clone().unwrap_or_default();
+                let rules = reader.rules(policy).await?;
+                rules.iter().find(|rule| rule.rule_id == rule_id).map(|rule| {
+                    created = Created::rule(policy, &rule_id, &rule.id);
+                    shown_rule(rule)
+                })
+            }
+            (Object::Rule, None) => None,
+        };
+        let standing = object.map_or(Standing::Before, |object| attempt.standing(Some(&object)));
+        Ok(Seen { standing, created })
+    }
+
+    /// What was not found by its id, as the list shows it: a single answer is not believed that something is gone.
+    async fn listed(&self) -> Result<Option<Fields>, Error> {
+        let (step, attempt, reader) = (self.step(), &self.attempt, &self.vijil.reader);
+        Ok(match (step.object(), &attempt.policy, &attempt.rule) {
+            (Object::Rule, Some(policy), Some(rule)) => {
+                reader.rules(policy).await?.iter().find(|listed| listed.id == *rule).map(shown_rule)
+            }
+            (Object::Policy, Some(policy), _) => {
+                reader.named(&step.policy_name).await?.iter().find(|listed| listed.id == *policy).map(shown)
+            }
+            (Object::Rule, ..) | (Object::Policy, None, _) => None,
+        })
+    }
+
+    /// What an answer says of the object after.
+    pub(super) fn read_answer(&self, body: &Value) -> Answer {
+        let step = self.step();
+        let (object, created) = match (step.op, step.object()) {
+            (Op::Delete, _) => return Answer::Done { created: Created::default(), overtaken: None },
+            (_, Object::Policy) => {
+                let Ok(policy) = serde_json::from_value::<wire::Policy>(body.clone()) else { return Answer::Unclear };
+                let created = Created::policy(&step.policy_name, &policy.id);
+                (shown(&policy.live()), created)
+            }
+            (_, Object::Rule) => {
+                let Ok(rule) = serde_json::from_value::<wire::Rule>(body.clone()) else { return Answer::Unclear };
+                let policy = self.attempt.policy.as_deref().unwrap_or_default();
+                let created = Created::rule(policy, step.rule_id.as_deref().unwrap_or_default(), &rule.id);
+                (shown_rule(&rule.live()), created)
+            }
+        };
+        match self.attempt.standing(Some(&object)) {
+            Standing::After => Answer::Done { created, overtaken: None },
+            standing @ (Standing::Before | Standing::Gone | Standing::Other(_)) => Answer::Otherwise(standing),
+        }
+    }
+
+    pub(super) async fn refused(&self, refusal: &Refusal) -> (Ended, Created) {
+        let step = self.step();
+        let is_deleted = (refusal.status, step.op) == (404, Op::Delete);
+        // Some ways to say that it is so already.
+        let is_done = matches!(refusal.status, 400 | 409 | 422)
+            && matches!(step.op, Op::Create | Op::Approve | Op::Reject | Op::Activate);
+        if (is_deleted || is_done)
+            && let Ok(Seen { standing: Standing::After, created }) = self.look(is_deleted).await
+        {
+            return (Ended::FoundDone { sent: is_done }, created);
+        }
+        failed(explain(step, refusal))
+    }
+
+    /// A creation is never sent twice.
+    pub(super) fn still_to_come(&self, unknown: &http::Error) -> Option<Problem> {
+        let problem = || Problem::new(format!("no answer, and it is not there: {unknown}"));
+        (self.step().op == Op::Create).then(|| problem().hint("run again: it is made then, or found"))
+    }
+
+    pub(super) fn not_as_planned(&self, found: Standing) -> Ended {
+        let step = self.step();
+        Ended::Failed(match found {
+            Standing::Gone => Problem::moved("it is gone", None),
+            Standing::Other(found) => {
+                let text = |object: &Fields| Value::Object(object.clone()).to_string();
+                let planned = step.before.as_ref().or(step.after.as_ref()).map(text).unwrap_or_default();
+                Problem::moved("it is no longer what the plan saw", Some(Versions { planned, found }))
+            }
+            Standing::Before | Standing::After => Problem::new("the service said that it was done, and it was not"),
+        })
+    }
+}
+
+fn unread(error: Error) -> Unread {
+    let stopped = matches!(error, Error::Http(http::Error::Stopped { .. }));
+    Unread { what: "it could not be looked at", error: error.to_string(), stopped }
+}
+
+fn explain(step: &AgentDifference, refusal: &Refusal) -> Problem {
+    let problem = Problem::new(format!("the service refused it: {refusal}"));
+    match (refusal.status, step.op) {
+        (400 | 409 | 422, Op::Create | Op::Update) if step.because == Some(Reason::EditedInPlace) => problem.hint(
+            "where the console refuses edits of active policies, set `vijil: {edit_active: deactivate}` in `seawall.yaml`",
+        ),
+        (403, _) => problem.hint("the account needs permission to edit and review policies in Vijil"),
+        (_, Op::Activate) => problem.hint("plan again, and see which rules are not approved"),
+        (_, Op::Delete) if step.object() == Object::Policy => {
+            problem.hint("where it holds to its rules: declare it with `rules: []`, apply, then remove the document")
+        }
+        _ => problem,
+    }
+}

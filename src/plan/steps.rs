@@ -1,0 +1,100 @@
+//! The steps about both services, as one list.
+
+use std::collections::BTreeSet;
+
+use super::Plan;
+use super::agents::AgentStep;
+use super::dependencies::Dependencies;
+use super::step::{Op, Step};
+use crate::model::Domain;
+
+/// A step about either service.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum AnyStep<'a> {
+    /// About Docker.
+    Docker(&'a Step),
+    /// About Vijil.
+    Vijil(&'a AgentStep),
+}
+
+impl<'a> AnyStep<'a> {
+    /// From 1, in the order of the plan.
+    #[must_use]
+    pub fn id(self) -> usize {
+        match self {
+            Self::Docker(step) => step.id,
+            Self::Vijil(step) => step.id,
+        }
+    }
+
+    /// See [`Step::phase`].
+    #[must_use]
+    pub fn phase(self) -> usize {
+        match self {
+            Self::Docker(step) => step.phase,
+            Self::Vijil(step) => step.phase,
+        }
+    }
+
+    /// See [`Step::dependencies`].
+    #[must_use]
+    pub fn dependencies(self) -> &'a Dependencies {
+        match self {
+            Self::Docker(step) => &step.dependencies,
+            Self::Vijil(step) => &step.dependencies,
+        }
+    }
+
+    /// See [`Step::touches`].
+    #[must_use]
+    pub fn touches(self) -> &'a BTreeSet<Domain> {
+        match self {
+            Self::Docker(step) => &step.touches,
+            Self::Vijil(step) => &step.touches,
+        }
+    }
+
+    /// The verb.
+    #[must_use]
+    pub fn op(self) -> Op {
+        match self {
+            Self::Docker(step) => step.change.op(),
+            Self::Vijil(step) => step.op,
+        }
+    }
+
+    /// The policy's name: as declared, or as live where nothing declares it.
+    #[must_use]
+    pub fn policy(self) -> &'a str {
+        match self {
+            Self::Docker(step) => &step.difference.policy,
+            Self::Vijil(step) => &step.difference.policy_name,
+        }
+    }
+
+    /// The name of the rule, for a step about one.
+    #[must_use]
+    pub fn rule(self) -> Option<&'a str> {
+        match self {
+            Self::Docker(step) => step.difference.change.rule_name(),
+            Self::Vijil(step) => step.difference.rule_id.as_deref(),
+        }
+    }
+
+    /// The step, if it is about Docker.
+    #[must_use]
+    pub fn docker(self) -> Option<&'a Step> {
+        match self {
+            Self::Docker(step) => Some(step),
+            Self::Vijil(_) => None,
+        }
+    }
+}
+
+impl Plan {
+    /// The steps about both services, in order.
+    pub fn all_steps(&self) -> impl Iterator<Item = AnyStep<'_>> + Clone {
+        let vijil = self.agents.iter().flat_map(|agents| &agents.steps).map(AnyStep::Vijil);
+        self.steps.iter().map(AnyStep::Docker).chain(vijil)
+    }
+}
