@@ -5,14 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::model::{Body, Decision, Domain, Layer, Policy, PolicyId, Rule, Scope};
 
 use super::diff::Diff;
-use super::draft::{Draft, temporary_deny};
-use super::effect::{Effect, Place, delta};
-use super::guard::{MAX_POLICIES, MAX_RULES};
+use super::draft::Draft;
+use super::effect::{Effect, Place, influence};
 use super::layout::{Extra, Layout};
+use super::limits::{MAX_POLICIES, MAX_RULES};
 use super::search::{self, Call};
 use super::space::State;
 use super::split::{split, together};
-use super::step::{Change, Head, PolicyTarget, Reason, RuleTarget};
+use super::step::{Change, Delta, Head, PolicyTarget, Reason, RuleTarget};
+use super::temporary::temporary_deny;
 
 /// A component on its way to an order.
 pub(super) struct Arrangement<'a> {
@@ -42,8 +43,8 @@ impl<'a> Arrangement<'a> {
             .filter_map(|index| {
                 let (draft, effect) = (drafts.get(*index)?.clone(), effects.get(*index)?);
                 let needs = draft.needs.iter().filter_map(|need| position.get(need)).copied().collect();
-                let delta = delta(diff, &draft);
-                let (narrows, widens) = (delta.narrows(), delta.widens());
+                let influence = influence(diff, &draft);
+                let (narrows, widens) = (influence.narrows(), influence.widens());
                 Some(Arranged { draft, place: effect.place, narrows, widens, needs })
             })
             .collect();
@@ -161,9 +162,9 @@ impl<'a> Arrangement<'a> {
         let parts = split(&call.draft, self.diff.policies.get(call.draft.policy)?)?;
         let last = parts.len() - 1;
         let parts = parts.into_iter().enumerate().map(|(position, draft)| {
-            let delta = delta(self.diff, &draft);
+            let influence = influence(self.diff, &draft);
             let place = if position == last { Place::DropDenies } else { Place::AddDenies };
-            let (narrows, widens) = (delta.narrows(), delta.widens());
+            let (narrows, widens) = (influence.narrows(), influence.widens());
             Arranged { draft, place, narrows, widens, needs: call.needs.clone() }
         });
         Some(parts.collect())
@@ -362,13 +363,8 @@ fn hosts(diff: &Diff, domain: Domain, scope: &Scope, rules: usize) -> Option<Vec
 pub(super) fn extras<'b>(diff: &Diff, drafts: impl IntoIterator<Item = &'b Draft>) -> Vec<Extra> {
     let mut extras: Vec<Extra> = Vec::new();
     for draft in drafts {
-        let versions: Vec<&Rule> = match &draft.change {
-            Change::CreateRule { after, .. } => vec![after],
-            Change::UpdateRule { before, after, .. } => vec![before, after],
-            Change::DeleteRule { before, .. } => vec![before],
-            Change::CreatePolicy { .. } | Change::UpdatePolicy { .. } | Change::DeletePolicy { .. } => Vec::new(),
-        };
-        for rule in versions {
+        let (before, after) = draft.change.rule().map(Delta::sides).unwrap_or_default();
+        for rule in before.into_iter().chain(after) {
             let slot = diff.policies.get(draft.policy).zip(draft.rule).and_then(|(slot, rule)| slot.rules.get(rule));
             let known = slot.is_some_and(|slot| slot.has(rule));
             let extra = Extra { policy: draft.policy, rule: rule.clone() };

@@ -7,9 +7,9 @@ use crate::model::{Desired, Live, TeamDirectory};
 
 use super::agents::AgentDifference;
 use super::diff::{Ownership, diff};
-use super::draft::drafts;
 use super::meaning::Meaning;
 use super::place::Places;
+use super::room::drafts;
 use super::saved::Summary;
 use super::step::{Difference, Reason};
 use super::{meaning_of, simulate, teams};

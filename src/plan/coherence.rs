@@ -12,11 +12,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::{Decision, LiveBody, LivePolicy, LiveRule, PolicyId, Rule, RuleId};
 
-use super::draft::{is_temporary_deny, temporary_name};
 use super::fingerprint::{self, sorted};
 use super::simulate::{self, subject};
 use super::split::is_stand_in;
 use super::step::{Change, Head, PolicyTarget, Reason, RuleTarget, Step};
+use super::temporary::{is_temporary_deny, temporary_name};
 
 /// A step that does not hold together with the rest, and why.
 pub(super) type Contradiction = (usize, String);

@@ -11,7 +11,7 @@ use crate::access::{Interactions, Universe};
 use crate::model::{Body, Domain, LivePolicy, Rule};
 
 use super::dependencies::Dependencies;
-use super::step::{Change, Difference, Object, PolicyTarget, RuleTarget, Step};
+use super::step::{Change, Delta, Object, PolicyTarget, RuleTarget, Step};
 
 /// So many pairs of steps are looked at; whoever comes afterwards depends on all earlier steps.
 const MOST_PAIRS: usize = 1_000_000;
@@ -123,9 +123,9 @@ impl Earlier {
             Object::Policy => self.policies.get(&policy),
             Object::Rule => self.heads.get(&policy),
         };
-        let names = [change.rule_name(), former_rule_name(change)];
-        let of_rule = names.map(|name| self.rules.get(&(policy.clone(), name?.to_owned())));
-        let of_name = takes(change).and_then(|name| self.names.get(name));
+        let (before, after) = change.rule().map(Delta::sides).unwrap_or_default();
+        let of_rule = [before, after].map(|rule| self.rules.get(&(policy.clone(), rule?.name.clone())));
+        let of_name = change.taken_name().and_then(|name| self.names.get(name));
         let of_points = about.points.iter().filter_map(move |point| self.points.get(point));
         let of_sides = about.sides.iter().filter_map(move |side| self.sides.get(&side.other()));
         let of_domains = about.domains.iter().flat_map(move |domain| {
@@ -148,7 +148,7 @@ impl Earlier {
             self.rules.entry((policy.clone(), rule.to_owned())).or_default().push(id);
         }
         self.policies.entry(policy).or_default().push(id);
-        if let Some(name) = gives_up(change) {
+        if let Some(name) = change.freed_name() {
             self.names.entry(name.to_owned()).or_default().push(id);
         }
         for point in &about.points {
@@ -178,38 +178,6 @@ fn own_policy(change: &Change) -> PolicyTarget {
         | Change::CreateRule { policy, .. }
         | Change::UpdateRule { policy, .. }
         | Change::DeleteRule { policy, .. } => policy.clone(),
-    }
-}
-
-fn former_rule_name(change: &Change) -> Option<&str> {
-    match change {
-        Change::UpdateRule { before, .. } => Some(&before.name),
-        Change::CreatePolicy { .. }
-        | Change::UpdatePolicy { .. }
-        | Change::DeletePolicy { .. }
-        | Change::CreateRule { .. }
-        | Change::DeleteRule { .. } => None,
-    }
-}
-
-fn gives_up(change: &Change) -> Option<&str> {
-    match change {
-        Change::UpdatePolicy { before, .. } => Some(&before.name),
-        Change::DeletePolicy { before, .. } => Some(&before.name),
-        Change::CreatePolicy { .. }
-        | Change::CreateRule { .. }
-        | Change::UpdateRule { .. }
-        | Change::DeleteRule { .. } => None,
-    }
-}
-
-fn takes(change: &Change) -> Option<&str> {
-    match change {
-        Change::CreatePolicy { after } | Change::UpdatePolicy { after, .. } => Some(&after.name),
-        Change::DeletePolicy { .. }
-        | Change::CreateRule { .. }
-        | Change::UpdateRule { .. }
-        | Change::DeleteRule { .. } => None,
     }
 }
 
@@ -384,6 +352,7 @@ mod tests {
     use super::*;
     use crate::model::{Action, Decision, Desired, DesiredPolicy, DesiredRule, Origin, Policy, Resources, Scope};
     use crate::plan::Plan;
+    use crate::plan::step::Difference;
 
     /// Policies of one rule each: the name, and what it allows.
     fn desired(policies: &[(String, String)]) -> Desired {

@@ -139,7 +139,7 @@ pub fn diff(desired: &Desired, live: &Live, ownership: &Ownership) -> Diff {
         if matched.contains(&Some(index)) {
             continue;
         }
-        let forgotten = super::draft::is_temporary_deny(&policy.name);
+        let forgotten = super::temporary::is_temporary_deny(&policy.name);
         if forgotten || ownership.exclusive && !left(&policy.name) {
             let because = forgotten.then_some(Reason::TemporaryDeny);
             result.policies.push(deleted(policy, because));
@@ -217,7 +217,7 @@ fn kept(declared: &DesiredPolicy, live: &LivePolicy) -> PolicySlot {
     for (index, rule) in live.rules().iter().enumerate() {
         if !matched.contains(&Some(index)) {
             let before = Some((rule.id.clone(), rule.rule.clone()));
-            let forgotten = super::draft::is_temporary_deny(&rule.rule.name);
+            let forgotten = super::temporary::is_temporary_deny(&rule.rule.name);
             let because = if forgotten { Some(Reason::TemporaryDeny) } else { because };
             rules.push(RuleSlot { before, after: None, origin: None, because });
         }

@@ -1,13 +1,12 @@
 //! The calls that a difference asks for, one a changed slot, before they are put in order.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use crate::model::{Body, Decision, Origin, Policy, Rule};
+use crate::model::{Body, Origin, Policy, Rule};
 
 use super::diff::{Diff, PolicySlot, RuleSlot};
-use super::effect::delta;
-use super::guard::{MAX_POLICIES, MAX_RULES};
-use super::step::{Change, Difference, Head, PolicyTarget, Reason, RuleTarget, Step, changed_fields};
+use super::step::{Change, Delta, Difference, Head, PolicyTarget, Reason, RuleTarget, Step, changed_fields};
+use super::temporary::temporary_name;
 
 /// A step without a place in the order.
 #[derive(Clone, Debug)]
@@ -32,120 +31,26 @@ impl Draft {
     /// What it makes differ.
     pub(super) fn difference(self, id: usize, diff: &Diff) -> Difference {
         let Self { policy, rule: _, change, source, because, needs: _ } = self;
-        let planned = match &change {
-            Change::CreatePolicy { after } => Some(after.name.clone()),
-            Change::DeletePolicy { before, .. } => Some(before.name.clone()),
-            Change::UpdatePolicy { .. }
-            | Change::CreateRule { .. }
-            | Change::UpdateRule { .. }
-            | Change::DeleteRule { .. } => None,
-        };
+        let head = change.head().map(|head| head.map(|(name, _)| name.to_owned()).sides());
+        let own = head.and_then(|(before, after)| after.or(before));
         let slot = diff.policies.get(policy).map(|slot| slot.name().to_owned());
         let target = change.policy().map(|target| match target {
             PolicyTarget::Planned(name) => name.clone(),
             PolicyTarget::Existing(id) => id.0.clone(),
         });
-        let policy = slot.or(planned).or(target).unwrap_or_default();
+        let policy = slot.or(own).or(target).unwrap_or_default();
         Difference { id, policy, change, source, because }
     }
 }
 
 /// All calls, policies in their order, each policy's own call before those of its rules.
-pub(super) fn drafts(diff: &Diff) -> Vec<Draft> {
+pub(super) fn plain(diff: &Diff) -> Vec<Draft> {
     let mut drafts = Vec::new();
     for (index, slot) in diff.policies.iter().enumerate() {
         of_policy(index, slot, &mut drafts);
     }
     wait_for_names(&mut drafts);
-    wait_for_room(diff, &mut drafts);
     drafts
-}
-
-/// Whether calls of the difference have to wait for room: the service takes no more until something was deleted.
-pub(super) fn is_full(diff: &Diff) -> bool {
-    let mut plain = Vec::new();
-    for (index, slot) in diff.policies.iter().enumerate() {
-        of_policy(index, slot, &mut plain);
-    }
-    wait_for_names(&mut plain);
-    rooms(diff, &plain).iter().any(|room| room.missing(&plain) > 0)
-}
-
-/// What may hold only so many objects: the organization, or a policy.
-struct Room {
-    creations: Vec<usize>,
-    deletions: Vec<usize>,
-    live: usize,
-    most: usize,
-}
-
-fn rooms(diff: &Diff, drafts: &[Draft]) -> Vec<Room> {
-    let live = diff.policies.iter().filter(|slot| slot.before.is_some()).count();
-    let mut organization = Room { creations: Vec::new(), deletions: Vec::new(), live, most: MAX_POLICIES };
-    let mut policies: BTreeMap<usize, Room> = BTreeMap::new();
-    for (index, draft) in drafts.iter().enumerate() {
-        let live = || {
-            let rules = diff.policies.get(draft.policy).map(|slot| slot.rules.as_slice()).unwrap_or_default();
-            rules.iter().filter(|rule| rule.before.is_some()).count()
-        };
-        let policy = || Room { creations: Vec::new(), deletions: Vec::new(), live: live(), most: MAX_RULES };
-        match &draft.change {
-            Change::CreatePolicy { .. } => organization.creations.push(index),
-            Change::DeletePolicy { .. } => organization.deletions.push(index),
-            Change::CreateRule { .. } => policies.entry(draft.policy).or_insert_with(policy).creations.push(index),
-            Change::DeleteRule { .. } => policies.entry(draft.policy).or_insert_with(policy).deletions.push(index),
-            Change::UpdatePolicy { .. } | Change::UpdateRule { .. } => {}
-        }
-    }
-    policies.into_values().chain([organization]).collect()
-}
-
-impl Room {
-    /// The creations that do not wait for a deletion by themselves, and the deletions that none of them waits for.
-    fn free(&self, drafts: &[Draft]) -> (Vec<usize>, Vec<usize>) {
-        let needs = |index: &usize| drafts.get(*index).map(|draft| draft.needs.as_slice()).unwrap_or_default();
-        let mut deletions: BTreeSet<usize> = self.deletions.iter().copied().collect();
-        let waits = |index: &usize| needs(index).iter().any(|need| self.deletions.contains(need));
-        let creations = self.creations.iter().copied().filter(|index| !waits(index)).collect();
-        for index in self.creations.iter().filter(|index| waits(index)) {
-            if let Some(taken) = needs(index).iter().copied().find(|need| deletions.contains(need)) {
-                deletions.remove(&taken);
-            }
-        }
-        (creations, deletions.into_iter().collect())
-    }
-
-    /// How many creations find no room before something is deleted.
-    fn missing(&self, drafts: &[Draft]) -> usize {
-        (self.live + self.free(drafts).0.len()).saturating_sub(self.most)
-    }
-}
-
-/// Where the organization or a policy is full, as many creations as find no room wait for a deletion each: allows for
-/// allows first, since those can wait, and go early, without opening anything.
-fn wait_for_room(diff: &Diff, drafts: &mut [Draft]) {
-    for room in rooms(diff, drafts) {
-        let missing = room.missing(drafts);
-        if missing == 0 {
-            continue;
-        }
-        let (mut creations, mut deletions) = room.free(drafts);
-        let denies = |index: &usize| drafts.get(*index).is_some_and(|draft| adds_deny(diff, draft));
-        let narrows = |index: &usize| drafts.get(*index).is_some_and(|draft| delta(diff, draft).narrows());
-        creations.sort_by_key(denies);
-        deletions.sort_by_key(|index| !narrows(index));
-        for (creation, deletion) in creations.into_iter().zip(deletions).take(missing) {
-            if let Some(draft) = drafts.get_mut(creation) {
-                draft.needs.push(deletion);
-            }
-        }
-    }
-}
-
-fn adds_deny(diff: &Diff, draft: &Draft) -> bool {
-    let rules = diff.policies.get(draft.policy).map(|slot| slot.rules.as_slice()).unwrap_or_default();
-    let own = rules.iter().enumerate().filter(|(position, _)| draft.rule.is_none_or(|own| own == *position));
-    own.filter_map(|(_, rule)| rule.after.as_ref()).any(|rule| rule.decision == Decision::Deny)
 }
 
 fn of_policy(index: usize, slot: &PolicySlot, drafts: &mut Vec<Draft>) {
@@ -218,14 +123,7 @@ fn chain_domain_change(indexes: &[usize], drafts: &mut [Draft]) {
 }
 
 fn crosses(change: &Change) -> bool {
-    match change {
-        Change::UpdateRule { before, after, .. } => before.domain() != after.domain(),
-        Change::CreatePolicy { .. }
-        | Change::UpdatePolicy { .. }
-        | Change::DeletePolicy { .. }
-        | Change::CreateRule { .. }
-        | Change::DeleteRule { .. } => false,
-    }
+    matches!(change.rule(), Some(Delta::Update { before, after }) if before.domain() != after.domain())
 }
 
 fn of_rule(policy: &PolicyTarget, slot: &RuleSlot) -> Option<Change> {
@@ -264,39 +162,15 @@ fn wait_for_names(drafts: &mut Vec<Draft>) {
     let freed: BTreeMap<String, usize> = drafts
         .iter()
         .enumerate()
-        .filter_map(|(index, draft)| Some((frees(&draft.change)?.to_owned(), index)))
+        .filter_map(|(index, draft)| Some((draft.change.freed_name()?.to_owned(), index)))
         .collect();
     for index in 0..drafts.len() {
-        let holder = drafts.get(index).and_then(|draft| takes(&draft.change)).and_then(|name| freed.get(name));
+        let holder = drafts.get(index).and_then(|draft| draft.change.taken_name()).and_then(|name| freed.get(name));
         if let (Some(holder), Some(draft)) = (holder, drafts.get_mut(index)) {
             draft.needs.push(*holder);
         }
     }
     break_circles(drafts);
-}
-
-fn frees(change: &Change) -> Option<&str> {
-    match change {
-        Change::UpdatePolicy { before, after, .. } if before.name != after.name => Some(&before.name),
-        Change::DeletePolicy { before, .. } => Some(&before.name),
-        Change::CreatePolicy { .. }
-        | Change::UpdatePolicy { .. }
-        | Change::CreateRule { .. }
-        | Change::UpdateRule { .. }
-        | Change::DeleteRule { .. } => None,
-    }
-}
-
-fn takes(change: &Change) -> Option<&str> {
-    match change {
-        Change::UpdatePolicy { before, after, .. } if before.name != after.name => Some(&after.name),
-        Change::CreatePolicy { after } => Some(&after.name),
-        Change::UpdatePolicy { .. }
-        | Change::DeletePolicy { .. }
-        | Change::CreateRule { .. }
-        | Change::UpdateRule { .. }
-        | Change::DeleteRule { .. } => None,
-    }
 }
 
 /// Policies that swap names wait for each other: one of each circle steps aside under a temporary name.
@@ -325,10 +199,10 @@ fn break_circles(drafts: &mut Vec<Draft>) {
 fn closes_circle(start: usize, drafts: &[Draft]) -> Option<usize> {
     let waits_for = |index: usize| {
         let draft = drafts.get(index)?;
-        let name = takes(&draft.change)?;
+        let name = draft.change.taken_name()?;
         draft.needs.iter().copied().find(|need| {
             drafts.get(*need).is_some_and(|holder| {
-                matches!(holder.change, Change::UpdatePolicy { .. }) && frees(&holder.change) == Some(name)
+                matches!(holder.change, Change::UpdatePolicy { .. }) && holder.change.freed_name() == Some(name)
             })
         })
     };
@@ -342,24 +216,3 @@ fn closes_circle(start: usize, drafts: &[Draft]) -> Option<usize> {
     }
     None
 }
-
-/// What a policy is called while the name that it will have is still taken. The declared policy of that name recognizes
-/// it, so that an apply that stopped in between is finished by the next one.
-pub(super) fn temporary_name(name: &str) -> String {
-    format!("{name} (seawall is renaming this)")
-}
-
-/// What a policy is called that only denies while other calls are made, and a rule where there is no room for a policy. A
-/// plan that finds one live deletes it: an apply stopped before it did.
-pub(super) fn temporary_deny(number: usize) -> String {
-    format!("{TEMPORARY_DENY} {number}")
-}
-
-/// Whether a live policy or rule of this name is a temporary deny that an apply left behind.
-pub(super) fn is_temporary_deny(name: &str) -> bool {
-    name.strip_prefix(TEMPORARY_DENY)
-        .and_then(|rest| rest.strip_prefix(' '))
-        .is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
-}
-
-const TEMPORARY_DENY: &str = "seawall: temporary deny";

@@ -45,7 +45,7 @@ pub(super) enum Place {
 
 /// What a call does.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Delta {
+pub(super) struct Influence {
     pub(super) adds_allow: bool,
     pub(super) drops_allow: bool,
     pub(super) adds_deny: bool,
@@ -66,7 +66,7 @@ pub(super) struct Effect {
     pub(super) entangled: bool,
 }
 
-impl Delta {
+impl Influence {
     /// Access can only shrink by it.
     pub(super) fn narrows(self) -> bool {
         !(self.adds_allow || self.drops_deny || self.moves_cover || self.drops_allow && self.http)
@@ -81,14 +81,8 @@ impl Delta {
         let Self { adds_allow, drops_allow, adds_deny, drops_deny, http, other, moves_cover } = self;
         let layered = http && other;
         let (place, entangled) = match (adds_allow, drops_allow, adds_deny, drops_deny) {
-            (false, false, false, false) => match change {
-                Change::DeletePolicy { .. } => (Place::CleanUp, false),
-                Change::CreatePolicy { .. }
-                | Change::UpdatePolicy { .. }
-                | Change::CreateRule { .. }
-                | Change::UpdateRule { .. }
-                | Change::DeleteRule { .. } => (Place::Prepare, false),
-            },
+            (false, false, false, false) if matches!(change, Change::DeletePolicy { .. }) => (Place::CleanUp, false),
+            (false, false, false, false) => (Place::Prepare, false),
             (false, _, true, false) => (Place::AddDenies, drops_allow && layered),
             (true, false, false, false) if http => (Place::AddHttpAllows, layered),
             (true, false, false, false) => (Place::AddAllows, false),
@@ -108,7 +102,7 @@ pub(super) fn effects(diff: &Diff, drafts: &[Draft]) -> Vec<Effect> {
     let mut effects: Vec<Effect> = drafts
         .iter()
         .map(|draft| {
-            let mut effect = delta(diff, draft).effect(&draft.change);
+            let mut effect = influence(diff, draft).effect(&draft.change);
             effect.entangled |= entangles(diff, draft);
             effect
         })
@@ -118,36 +112,36 @@ pub(super) fn effects(diff: &Diff, drafts: &[Draft]) -> Vec<Effect> {
 }
 
 /// What one draft does to the allows and denies.
-pub(super) fn delta(diff: &Diff, draft: &Draft) -> Delta {
+pub(super) fn influence(diff: &Diff, draft: &Draft) -> Influence {
     match &draft.change {
         Change::CreatePolicy { after } => text(None, Some(after)),
         Change::UpdatePolicy { before, after, .. } => {
-            let mut delta = text(Some(before), Some(after));
+            let mut influence = text(Some(before), Some(after));
             if let Some(slot) = diff.policies.get(draft.policy) {
-                rescoped(&mut delta, slot, &before.scope, &after.scope);
+                rescoped(&mut influence, slot, &before.scope, &after.scope);
             }
-            delta
+            influence
         }
         Change::DeletePolicy { before, .. } => {
-            let mut delta = text(Some(&Head::of(before)), None);
-            before.rules().iter().for_each(|rule| delta.drops(rule));
-            delta
+            let mut influence = text(Some(&Head::of(before)), None);
+            before.rules().iter().for_each(|rule| influence.drops(rule));
+            influence
         }
         Change::CreateRule { after, .. } => {
-            let mut delta = Delta::default();
-            delta.adds(after);
-            delta
+            let mut influence = Influence::default();
+            influence.adds(after);
+            influence
         }
         Change::DeleteRule { before, .. } => {
-            let mut delta = Delta::default();
-            delta.drops(before);
-            delta
+            let mut influence = Influence::default();
+            influence.drops(before);
+            influence
         }
         Change::UpdateRule { before, after, .. } => updated(before, after),
     }
 }
 
-impl Delta {
+impl Influence {
     fn adds(&mut self, rule: &Rule) {
         match rule.decision {
             Decision::Allow => self.adds_allow = true,
@@ -173,23 +167,24 @@ impl Delta {
     }
 }
 
-fn updated(before: &Rule, after: &Rule) -> Delta {
-    let mut delta = Delta::default();
+fn updated(before: &Rule, after: &Rule) -> Influence {
+    let mut influence = Influence::default();
     if changed_fields(before, after).iter().all(|field| *field == "name") {
-        return delta;
+        return influence;
     }
     if before.decision != after.decision || !within(after, before) {
-        delta.adds(after);
+        influence.adds(after);
     }
     if before.decision != after.decision || !within(before, after) {
-        delta.drops(before);
+        influence.drops(before);
     }
     let (old, new) = (covered(before), covered(after));
     // Coming and going at once, it cannot wait both for the allows that it covers and for those that it uncovers.
-    delta.moves_cover = old != new && (delta.adds_allow || delta.adds_deny) && (delta.drops_allow || delta.drops_deny);
+    influence.moves_cover =
+        old != new && (influence.adds_allow || influence.adds_deny) && (influence.drops_allow || influence.drops_deny);
     // In another domain, it may leave somebody without a policy of its own.
-    delta.moves_cover |= before.domain() != after.domain();
-    delta
+    influence.moves_cover |= before.domain() != after.domain();
+    influence
 }
 
 /// Whether everything that `one` matches is matched by `other`, told from their lists.
@@ -214,23 +209,23 @@ fn covered(rule: &Rule) -> BTreeSet<(&str, Option<u16>)> {
     }
 }
 
-fn text(before: Option<&Head>, after: Option<&Head>) -> Delta {
+fn text(before: Option<&Head>, after: Option<&Head>) -> Influence {
     let cedar = |head: Option<&Head>| head.and_then(|head| head.cedar.as_ref()).map(statements).unwrap_or_default();
     let (old, new) = (cedar(before), cedar(after));
     let comes = |of: fn(&Statements) -> &BTreeSet<String>| !of(&new).is_subset(of(&old));
     let goes = |of: fn(&Statements) -> &BTreeSet<String>| !of(&old).is_subset(of(&new));
     let (approval_comes, approval_goes) = (comes(|text| &text.approvals), goes(|text| &text.approvals));
-    Delta {
+    Influence {
         adds_allow: comes(|text| &text.permits) || approval_comes,
         drops_allow: goes(|text| &text.permits) || approval_goes,
         adds_deny: comes(|text| &text.forbids) || approval_comes,
         drops_deny: goes(|text| &text.forbids) || approval_goes,
         other: true,
-        ..Delta::default()
+        ..Influence::default()
     }
 }
 
-fn rescoped(delta: &mut Delta, slot: &PolicySlot, before: &Scope, after: &Scope) {
+fn rescoped(influence: &mut Influence, slot: &PolicySlot, before: &Scope, after: &Scope) {
     if before == after {
         return;
     }
@@ -238,22 +233,22 @@ fn rescoped(delta: &mut Delta, slot: &PolicySlot, before: &Scope, after: &Scope)
     let loses = !governs_within(before, after);
     for rule in contents(slot) {
         if gains {
-            delta.adds(rule);
+            influence.adds(rule);
         }
         if loses {
-            delta.drops(rule);
+            influence.drops(rule);
         }
     }
     for head in [slot.before.as_ref().map(|(_, head)| head), slot.after.as_ref()].into_iter().flatten() {
         let Some(cedar) = &head.cedar else { continue };
         let statements = statements(cedar);
-        delta.adds_allow |= gains && statements.lets();
-        delta.drops_allow |= loses && statements.lets();
-        delta.adds_deny |= gains && statements.stops();
-        delta.drops_deny |= loses && statements.stops();
+        influence.adds_allow |= gains && statements.lets();
+        influence.drops_allow |= loses && statements.lets();
+        influence.adds_deny |= gains && statements.stops();
+        influence.drops_deny |= loses && statements.stops();
     }
     // A policy that moves to other teams may be the only one of its domain that they have.
-    delta.moves_cover |= gains && loses;
+    influence.moves_cover |= gains && loses;
 }
 
 /// All versions of a policy's rules.

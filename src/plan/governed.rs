@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::meaning::Audience;
+use super::audience::Audience;
 use crate::model::{Domain, Policy, Scope, TeamDirectory};
 
 /// An audience that comes to have policies of a domain, or has none any more.

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::document::{Guards, MaxDeletes};
 use crate::model::{Live, LivePolicy, PolicyId};
 
+use super::limits::{MAX_POLICIES, MAX_RULES};
 use super::meaning::{Found, Meaning};
 use super::order::Refusal;
 use super::step::{Change, PolicyTarget, Reason, RuleTarget, Step};
@@ -83,12 +84,6 @@ pub struct Judged<'a> {
     /// Live policies that no document declares, those aside that are left to others.
     pub undeclared: &'a [String],
 }
-
-/// The most policies of all types that the service takes in an organization. Source: the concepts manual.
-pub const MAX_POLICIES: usize = 100;
-
-/// The most rules that the service takes in a policy. Source: the concepts manual.
-pub const MAX_RULES: usize = 250;
 
 /// Judges every guard.
 #[must_use]

@@ -142,7 +142,7 @@ fn former<'a>(
     declared: &'a DesiredPolicy,
     by_name: &'a BTreeMap<&str, usize>,
 ) -> impl Iterator<Item = usize> + use<'a> {
-    let aside = super::draft::temporary_name(&declared.policy.name);
+    let aside = super::temporary::temporary_name(&declared.policy.name);
     let aside = by_name.get(aside.as_str()).copied();
     aside.into_iter().chain(declared.previously.iter().filter_map(|name| by_name.get(name.as_str()).copied()))
 }

@@ -1,10 +1,9 @@
 //! What a plan means for access, in the form that it is shown and saved.
 
-use std::fmt;
-
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use super::audience::Audience;
 use super::governed::{AudienceChange, Governed};
 use crate::access::{self, Access, Cause, Comparison, Entry};
 
@@ -129,16 +128,6 @@ pub struct Gain {
     pub narrows: bool,
 }
 
-/// Members of just these teams; of none of them stands for the whole organization.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-pub struct Audience {
-    /// Names of teams, sorted.
-    pub teams: Vec<String>,
-    /// Where very much changes: for each of these teams, the other teams of which the same holds, sorted.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub alike: Vec<Vec<String>>,
-}
-
 impl Meaning {
     /// What changes, as far as it is known; of an incomplete comparison also all that may.
     #[must_use]
@@ -255,27 +244,5 @@ impl Gain {
         let audience = Audience { teams: audience.teams.clone(), alike: audience.alike.clone() };
         let because = because.iter().map(|cause| tell(cause)).collect();
         Self { audience, access, witness, because, widens, narrows }
-    }
-}
-
-impl Audience {
-    /// The names of its teams as `write` writes one, each with how many others there are of which the same holds.
-    pub fn names(&self, teams: &[String], write: impl Fn(&str) -> String) -> Vec<String> {
-        let others = self.alike.iter().map(Vec::len).chain(std::iter::repeat(0));
-        let name = |(team, others): (&String, usize)| match others {
-            0 => write(team),
-            1 => format!("{} (or 1 other team)", write(team)),
-            others => format!("{} (or any of {others} other teams)", write(team)),
-        };
-        teams.iter().zip(others).map(name).collect()
-    }
-}
-
-impl fmt::Display for Audience {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.teams.as_slice() {
-            [] => f.write_str("the whole organization"),
-            teams => f.write_str(&self.names(teams, str::to_owned).join(" + ")),
-        }
     }
 }

@@ -10,6 +10,7 @@
 pub mod agents;
 pub mod applied;
 mod arrange;
+mod audience;
 mod cedar;
 mod changes;
 mod coherence;
@@ -23,6 +24,7 @@ pub mod flips;
 pub mod governed;
 pub mod guard;
 mod layout;
+pub mod limits;
 pub mod matching;
 pub mod meaning;
 mod order;
@@ -33,6 +35,7 @@ mod proof;
 mod proof_mcp;
 pub mod protected;
 pub mod request;
+mod room;
 pub mod saved;
 mod search;
 pub mod set;
@@ -45,6 +48,7 @@ pub mod statements;
 pub mod step;
 mod steps;
 pub mod teams;
+mod temporary;
 mod verify;
 
 pub use changes::{ChangeSet, differences};
@@ -68,7 +72,7 @@ use self::meaning::Meaning;
 use self::order::Refusal;
 use self::place::Places;
 use self::saved::Service;
-use self::step::{Change, Difference, PolicyTarget, Step};
+use self::step::{Difference, PolicyTarget, Step};
 
 /// What is to be done, why it may be done, and what it means.
 #[derive(Clone, Debug, PartialEq)]
@@ -253,7 +257,7 @@ fn judged(
     base: Option<Base<'_>>,
 ) -> Plan {
     let diff = diff::diff(desired, live, ownership);
-    let ordered = order::order(&diff, draft::drafts(&diff));
+    let ordered = order::order(&diff, room::drafts(&diff));
     let mut steps: Vec<Step> =
         ordered.drafts.into_iter().zip(1..).map(|((phase, draft), id)| draft.step(id, phase, &diff)).collect();
     let after = simulate::simulate(live, steps.iter().map(|step| &step.change));
@@ -263,7 +267,7 @@ fn judged(
     let (access, relations) = parallel::both(meaning, || depend::relations(&steps, &touched));
     steps.iter_mut().zip(relations).for_each(|(step, relations)| relations.give(step));
     let refusal = ordered.refusal.map(|refusal| match refusal {
-        Refusal::Opens(opened) if draft::is_full(&diff) => {
+        Refusal::Opens(opened) if room::is_full(&diff) => {
             Refusal::Opens(format!("{opened}; the service is full, so that deletions have to come first"))
         }
         Refusal::Opens(_) | Refusal::Incomplete(_) => refusal,
@@ -433,7 +437,7 @@ impl Plan {
 /// Whether an interrupted apply left the live policy of this name behind: the next plan deletes it, whoever owns what.
 #[must_use]
 pub fn is_left_behind(name: &str) -> bool {
-    draft::is_temporary_deny(name)
+    temporary::is_temporary_deny(name)
 }
 
 /// What the Vijil side adds to the judgements.
@@ -480,17 +484,4 @@ fn existing_ids<'a>(differences: impl Iterator<Item = &'a Difference>) -> BTreeS
         Some(PolicyTarget::Planned(_)) | None => None,
     });
     existing.collect()
-}
-
-/// The names that steps take for policies: what may not be live when the plan is applied, unless it is given up.
-fn taken_names(steps: &[Step]) -> impl Iterator<Item = &str> {
-    steps.iter().filter_map(|step| match &step.change {
-        Change::CreatePolicy { after } => Some(after.name.as_str()),
-        Change::UpdatePolicy { before, after, .. } if before.name != after.name => Some(after.name.as_str()),
-        Change::UpdatePolicy { .. }
-        | Change::DeletePolicy { .. }
-        | Change::CreateRule { .. }
-        | Change::UpdateRule { .. }
-        | Change::DeleteRule { .. } => None,
-    })
 }

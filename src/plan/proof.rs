@@ -10,8 +10,9 @@ use proptest::prelude::*;
 
 use super::coherence::check;
 use super::diff::{Diff, Ownership, diff};
-use super::draft::{Draft, drafts};
+use super::draft::Draft;
 use super::order::{Ordered, order};
+use super::room::drafts;
 use super::simulate::simulate;
 use super::step::{Change, Reason, Step};
 use super::verify::verify;
@@ -364,6 +365,6 @@ proptest! {
         let after = simulate(&old, ordered.drafts.iter().map(|(_, draft)| &draft.change));
         let ownership = Ownership { exclusive: true, ..Default::default() };
         let again = super::diff::diff(&desired(&new), &after, &ownership);
-        prop_assert_eq!(super::draft::drafts(&again).len(), 0);
+        prop_assert_eq!(drafts(&again).len(), 0);
     }
 }

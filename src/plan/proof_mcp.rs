@@ -6,9 +6,9 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 
 use super::diff::{Ownership, diff};
-use super::draft::drafts;
 use super::order::order;
 use super::proof::states;
+use super::room::drafts;
 use super::simulate::simulate;
 use crate::access::cedar::{McpPolicies, McpRequest, Outcome, SCHEMA_URL};
 use crate::model::{

@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 
 use crate::model::{Live, LivePolicy, TeamDirectory};
 
-use super::step::{Change, PolicyTarget};
-use super::{Plan, compare, fingerprint, taken_names, teams};
+use super::step::PolicyTarget;
+use super::{Plan, compare, fingerprint, teams};
 
 /// Why a saved plan no longer fits.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,18 +62,10 @@ pub fn check(plan: &Plan, live: &Live) -> Vec<Stale> {
         return vec![Stale::Elsewhere { planned: planned.to_owned(), live: live.org.clone() }];
     }
     let mut stale: Vec<Stale> = plan.live.touched.iter().filter_map(|was| moved(plan, live, was)).collect();
-    let gives_up = |name: &str| {
-        plan.steps.iter().any(|step| match &step.change {
-            Change::UpdatePolicy { before, after, .. } => before.name == name && after.name != name,
-            Change::DeletePolicy { before, .. } => before.name == name,
-            Change::CreatePolicy { .. }
-            | Change::CreateRule { .. }
-            | Change::UpdateRule { .. }
-            | Change::DeleteRule { .. } => false,
-        })
-    };
+    let gives_up = |name: &str| plan.steps.iter().any(|step| step.change.freed_name() == Some(name));
     let names: BTreeSet<&str> = live.policies.iter().map(|policy| policy.name.as_str()).collect();
-    let appeared = taken_names(&plan.steps).filter(|name| names.contains(name) && !gives_up(name));
+    let taken = plan.steps.iter().filter_map(|step| step.change.taken_name());
+    let appeared = taken.filter(|name| names.contains(name) && !gives_up(name));
     stale.extend(appeared.map(|name| Stale::Appeared { policy: name.to_owned() }));
     stale.extend(other_teams(plan, live));
     if stale.is_empty() {

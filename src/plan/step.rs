@@ -105,6 +105,48 @@ pub enum Change {
     },
 }
 
+/// What becomes of something: it comes, changes, or goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Delta<T> {
+    /// It comes.
+    Create {
+        /// As it will be.
+        after: T,
+    },
+    /// It stays, and may be something else.
+    Update {
+        /// As it was.
+        before: T,
+        /// As it will be.
+        after: T,
+    },
+    /// It goes.
+    Delete {
+        /// As it was.
+        before: T,
+    },
+}
+
+impl<T> Delta<T> {
+    /// As it was, and as it will be.
+    pub fn sides(self) -> (Option<T>, Option<T>) {
+        match self {
+            Self::Create { after } => (None, Some(after)),
+            Self::Update { before, after } => (Some(before), Some(after)),
+            Self::Delete { before } => (Some(before), None),
+        }
+    }
+
+    /// The same of a part.
+    pub fn map<U>(self, part: impl Fn(T) -> U) -> Delta<U> {
+        match self {
+            Self::Create { after } => Delta::Create { after: part(after) },
+            Self::Update { before, after } => Delta::Update { before: part(before), after: part(after) },
+            Self::Delete { before } => Delta::Delete { before: part(before) },
+        }
+    }
+}
+
 /// What a policy is beside its rules: the part that a policy call carries.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Head {
@@ -210,10 +252,46 @@ impl Change {
     /// What it is about.
     #[must_use]
     pub fn object(&self) -> Object {
+        if self.rule().is_some() { Object::Rule } else { Object::Policy }
+    }
+
+    /// What becomes of a rule; `None` for a change of a policy itself.
+    #[must_use]
+    pub fn rule(&self) -> Option<Delta<&Rule>> {
         match self {
-            Self::CreatePolicy { .. } | Self::UpdatePolicy { .. } | Self::DeletePolicy { .. } => Object::Policy,
-            Self::CreateRule { .. } | Self::UpdateRule { .. } | Self::DeleteRule { .. } => Object::Rule,
+            Self::CreateRule { after, .. } => Some(Delta::Create { after }),
+            Self::UpdateRule { before, after, .. } => Some(Delta::Update { before, after }),
+            Self::DeleteRule { before, .. } => Some(Delta::Delete { before }),
+            Self::CreatePolicy { .. } | Self::UpdatePolicy { .. } | Self::DeletePolicy { .. } => None,
         }
+    }
+
+    /// What becomes of the name and the scope of a policy; `None` for a change of a rule.
+    #[must_use]
+    pub fn head(&self) -> Option<Delta<(&str, &Scope)>> {
+        fn of(head: &Head) -> (&str, &Scope) {
+            (&head.name, &head.scope)
+        }
+        match self {
+            Self::CreatePolicy { after } => Some(Delta::Create { after: of(after) }),
+            Self::UpdatePolicy { before, after, .. } => Some(Delta::Update { before: of(before), after: of(after) }),
+            Self::DeletePolicy { before, .. } => Some(Delta::Delete { before: (&before.name, &before.scope) }),
+            Self::CreateRule { .. } | Self::UpdateRule { .. } | Self::DeleteRule { .. } => None,
+        }
+    }
+
+    /// The name that a policy gets by it.
+    #[must_use]
+    pub fn taken_name(&self) -> Option<&str> {
+        let (before, after) = self.head()?.map(|(name, _)| name).sides();
+        after.filter(|name| before != Some(*name))
+    }
+
+    /// The name that a policy has no longer after it.
+    #[must_use]
+    pub fn freed_name(&self) -> Option<&str> {
+        let (before, after) = self.head()?.map(|(name, _)| name).sides();
+        before.filter(|name| after != Some(*name))
     }
 
     /// The policy that the call addresses; `None` for the creation of one.
@@ -232,11 +310,8 @@ impl Change {
     /// The name of the rule, as it will be or as it was.
     #[must_use]
     pub fn rule_name(&self) -> Option<&str> {
-        match self {
-            Self::CreatePolicy { .. } | Self::UpdatePolicy { .. } | Self::DeletePolicy { .. } => None,
-            Self::CreateRule { after, .. } | Self::UpdateRule { after, .. } => Some(&after.name),
-            Self::DeleteRule { before, .. } => Some(&before.name),
-        }
+        let (before, after) = self.rule()?.sides();
+        after.or(before).map(|rule| rule.name.as_str())
     }
 
     /// For an update, the fields that the call sends, in the service's order; empty for a change of nothing.

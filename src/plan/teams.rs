@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use thiserror::Error;
 
 use super::meaning::Meaning;
-use super::step::{Change, Difference};
+use super::step::Difference;
 use crate::diagnostic;
 use crate::model::{Desired, Live, Origin, Scope, TeamDirectory, TeamLookup};
 
@@ -98,13 +98,9 @@ pub(super) fn named<'a>(
 }
 
 /// The scopes that a difference holds itself.
-fn scopes(difference: &Difference) -> Vec<&Scope> {
-    match &difference.change {
-        Change::CreatePolicy { after } => vec![&after.scope],
-        Change::UpdatePolicy { before, after, .. } => vec![&before.scope, &after.scope],
-        Change::DeletePolicy { before, .. } => vec![&before.scope],
-        Change::CreateRule { .. } | Change::UpdateRule { .. } | Change::DeleteRule { .. } => Vec::new(),
-    }
+fn scopes(difference: &Difference) -> impl Iterator<Item = &Scope> {
+    let (before, after) = difference.change.head().map(|head| head.map(|(_, scope)| scope).sides()).unwrap_or_default();
+    before.into_iter().chain(after)
 }
 
 fn nearest(text: &str, teams: &TeamDirectory) -> Option<String> {

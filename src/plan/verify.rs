@@ -11,7 +11,7 @@ use crate::model::{Cedar, Live, LivePolicy, PolicyId, RuleId};
 use super::arrange::extras;
 use super::diff::{Diff, PolicySlot, RuleSlot};
 use super::draft::Draft;
-use super::effect::{Delta, Effect, delta, effects};
+use super::effect::{Effect, Influence, effects, influence};
 use super::layout::Layout;
 use super::order::{Refusal, join, root};
 use super::simulate;
@@ -45,12 +45,8 @@ pub(super) fn verify(live: &Live, steps: &[Step]) -> Option<Refusal> {
         Err(cut) => return Some(Refusal::Incomplete(cut)),
     };
     let moves: Vec<Move> = drafts.iter().map(|draft| layout.effect(draft)).collect();
-    let walk = Walk {
-        steps,
-        drafts: &drafts,
-        effects: &effects,
-        deltas: drafts.iter().map(|draft| delta(&diff, draft)).collect(),
-    };
+    let walk =
+        Walk { steps, effects: &effects, influences: drafts.iter().map(|draft| influence(&diff, draft)).collect() };
     walk.opening(&layout, &moves).map(Refusal::Opens)
 }
 
@@ -92,9 +88,8 @@ fn foreign_text<'a>(diff: &'a Diff, draft: &'a Draft) -> Option<&'a str> {
 /// The steps on their way.
 struct Walk<'a> {
     steps: &'a [Step],
-    drafts: &'a [Draft],
     effects: &'a [Effect],
-    deltas: Vec<Delta>,
+    influences: Vec<Influence>,
 }
 
 impl Walk<'_> {
@@ -164,8 +159,8 @@ impl Walk<'_> {
         let mut kinds: BTreeMap<usize, BTreeSet<(bool, bool)>> = BTreeMap::new();
         for index in phase {
             let component = unproven.get(*index).copied().flatten();
-            if let (Some(component), Some(delta)) = (component, self.deltas.get(*index)) {
-                kinds.entry(component).or_default().insert((delta.narrows(), delta.widens()));
+            if let (Some(component), Some(influence)) = (component, self.influences.get(*index)) {
+                kinds.entry(component).or_default().insert((influence.narrows(), influence.widens()));
             }
         }
         kinds.values().all(|kinds| kinds.iter().all(|(narrows, _)| *narrows) || kinds.iter().all(|(_, widens)| *widens))

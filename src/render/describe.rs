@@ -106,19 +106,13 @@ fn texts(change: &Change) -> Vec<Detail> {
     if let Some(changes) = statements::changes(change) {
         return vec![Detail::Statements(changes)];
     }
-    match change {
-        Change::UpdatePolicy {
-            before: Head { cedar: Some(old), .. }, after: Head { cedar: Some(new), .. }, ..
-        } if old.text != new.text => {
-            vec![Detail::Text(old.text.clone(), new.text.clone())]
-        }
-        Change::CreatePolicy { .. }
-        | Change::UpdatePolicy { .. }
-        | Change::DeletePolicy { .. }
-        | Change::CreateRule { .. }
-        | Change::UpdateRule { .. }
-        | Change::DeleteRule { .. } => Vec::new(),
+    if let Change::UpdatePolicy { before: Head { cedar: Some(old), .. }, after: Head { cedar: Some(new), .. }, .. } =
+        change
+        && old.text != new.text
+    {
+        return vec![Detail::Text(old.text.clone(), new.text.clone())];
     }
+    Vec::new()
 }
 
 fn fields(before: &Rule, after: &Rule) -> Vec<Detail> {

@@ -1,5 +1,6 @@
 //! The shape of the source: imports go one way, and nothing ties it to where its packages come from.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -50,40 +51,185 @@ fn rank(path: &str) -> Option<usize> {
     ORDER.iter().rposition(|module| names(module))
 }
 
-/// What a line of code imports from this crate, and what may stand behind it.
-fn imports(line: &str) -> impl Iterator<Item = &str> {
-    let code = line.split("//").next().unwrap_or_default();
-    code.split("crate::").skip(1).map(|rest| {
-        let end = rest.find(|character: char| !(character.is_alphanumeric() || "_:".contains(character)));
-        &rest[..end.unwrap_or(rest.len())]
-    })
+/// The modules whose children still use each other in a circle.
+const CIRCLES: [&str; 7] = ["check", "cli", "drift::adopt", "emulator", "service::http", "source", "source::disk"];
+
+/// A module as its names from the crate down.
+type Module = Vec<String>;
+
+/// The code of every module, without comments, texts and unit tests.
+fn modules() -> BTreeMap<Module, String> {
+    let root = repository("src");
+    let mut sources = Vec::new();
+    files(&root, &mut sources);
+    let module = |file: &PathBuf| {
+        let path = file.strip_prefix(&root).unwrap().with_extension("");
+        let mut names: Module = path.iter().map(|name| name.to_string_lossy().into_owned()).collect();
+        names.retain(|name| !["mod", "lib", "main"].contains(&name.as_str()));
+        (names, code(&fs::read_to_string(file).unwrap()))
+    };
+    sources.iter().filter(|file| file.extension().is_some_and(|extension| extension == "rs")).map(module).collect()
+}
+
+/// The text without comments, texts and unit tests: what is left of a line does not matter, as long as paths stay.
+fn code(text: &str) -> String {
+    let text = text.split("#[cfg(test)]\nmod ").next().unwrap_or_default();
+    let line =
+        |line: &str| line.split("//").next().unwrap_or_default().split('"').step_by(2).collect::<Vec<_>>().join("");
+    text.lines().map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// All paths of a `use` tree.
+fn expanded(tree: &str) -> Vec<String> {
+    let Some((before, inner)) = tree.split_once('{') else {
+        return vec![tree.split(" as ").next().unwrap_or_default().split_whitespace().collect()];
+    };
+    let inner = inner.rsplit_once('}').map_or(inner, |(inner, _)| inner);
+    let (mut paths, mut depth, mut start) = (Vec::new(), 0, 0);
+    for (at, character) in inner.char_indices().chain([(inner.len(), ',')]) {
+        match character {
+            '{' => depth += 1,
+            '}' => depth -= 1,
+            ',' if depth == 0 => {
+                paths.extend(expanded(&inner[start..at]).iter().map(|path| format!("{}{path}", before.trim())));
+                start = at + 1;
+            }
+            _ => {}
+        }
+    }
+    paths
+}
+
+/// The paths that code names: those of its `use` declarations, and those from `crate`, `super` and `self` elsewhere.
+fn paths(code: &str) -> Vec<String> {
+    let mut paths = Vec::new();
+    let mut rest = String::new();
+    for (number, statement) in code.split(';').enumerate() {
+        let declaration = statement.rfind("use ").filter(|at| {
+            let before = statement[..*at].trim_end();
+            before.is_empty() || before.ends_with(['}', '{', ']', ')']) || before.ends_with("pub")
+        });
+        match declaration {
+            Some(at) => {
+                paths.extend(expanded(&statement[at + "use ".len()..]));
+                rest.push_str(&statement[..at]);
+            }
+            None => rest.push_str(statement),
+        }
+        rest.push_str(if number == 0 { ";" } else { "; " });
+    }
+    let is_part = |character: char| character.is_alphanumeric() || "_:".contains(character);
+    let words = rest.split(|character: char| !is_part(character));
+    let own = words.filter(|word| ["crate::", "super::", "self::"].iter().any(|start| word.starts_with(start)));
+    paths.extend(own.map(str::to_owned));
+    paths
+}
+
+/// The module that a path in a module leads to; `None` for what is of another crate.
+fn resolved(module: &Module, path: &str, modules: &BTreeMap<Module, String>) -> Option<Module> {
+    let mut names: Vec<&str> = path.split("::").filter(|name| !name.is_empty()).collect();
+    let mut base = module.clone();
+    match *names.first()? {
+        "crate" => {
+            base.clear();
+            names.remove(0);
+        }
+        "super" | "self" => {
+            while let Some(first) = names.first().filter(|name| ["super", "self"].contains(name)) {
+                if *first == "super" {
+                    base.pop();
+                }
+                names.remove(0);
+            }
+        }
+        child => {
+            let child: Module = base.iter().cloned().chain([child.to_owned()]).collect();
+            modules.get(&child)?;
+        }
+    }
+    base.extend(names.into_iter().map(str::to_owned));
+    while !modules.contains_key(&base) {
+        base.pop()?;
+    }
+    Some(base)
+}
+
+/// Which module uses which other.
+fn uses() -> BTreeSet<(Module, Module)> {
+    let modules = modules();
+    let of_one = |(module, code): (&Module, &String)| {
+        let used: Vec<Module> = paths(code).iter().filter_map(|path| resolved(module, path, &modules)).collect();
+        used.into_iter().map(|used| (module.clone(), used)).collect::<Vec<_>>()
+    };
+    modules.iter().flat_map(of_one).filter(|(module, used)| module != used).collect()
 }
 
 #[test]
 fn imports_go_one_way() {
-    let root = repository("src");
-    let mut sources = Vec::new();
-    files(&root, &mut sources);
+    let uses = uses();
     let mut upward = Vec::new();
-    for file in &sources {
-        let module = file.strip_prefix(&root).unwrap().with_extension("").to_string_lossy().replace(['/', '\\'], "::");
-        let module = module.trim_end_matches("::mod");
-        if ["lib", "main"].contains(&module) {
+    for (module, used) in uses.iter().filter(|(module, used)| module.first() != used.first()) {
+        let (module, used) = (module.join("::"), used.join("::"));
+        if module.is_empty() || used.is_empty() {
             continue;
         }
-        let own = rank(module).unwrap_or_else(|| panic!("`{module}` has no place in the order of modules"));
-        for (number, line) in fs::read_to_string(file).unwrap().lines().enumerate() {
-            for import in imports(line) {
-                let top = module.split("::").next() == import.split("::").next()
-                    || import.split("::").next() == Some("access");
-                let used = rank(import);
-                if !top && used.is_none_or(|used| used < own) {
-                    upward.push(format!("{}:{}: `{module}` uses `{import}`", file.display(), number + 1));
-                }
-            }
+        let own = rank(&module).unwrap_or_else(|| panic!("`{module}` has no place in the order of modules"));
+        if rank(&used).is_none_or(|used| used < own) {
+            upward.push(format!("`{module}` uses `{used}`"));
         }
     }
-    assert!(sources.len() > 50 && upward.is_empty(), "\n{}", upward.join("\n"));
+    assert!(uses.len() > 500 && upward.is_empty(), "{} uses\n{}", uses.len(), upward.join("\n"));
+}
+
+#[test]
+fn the_children_of_a_module_use_each_other_in_no_circle() {
+    let mut children: BTreeMap<String, BTreeMap<String, BTreeSet<String>>> = BTreeMap::new();
+    for (module, used) in uses() {
+        let shared = module.iter().zip(&used).take_while(|(one, other)| one == other).count();
+        if let (Some(child), Some(other), true) = (module.get(shared), used.get(shared), shared > 0) {
+            let uses = children.entry(module[..shared].join("::")).or_default();
+            uses.entry(child.clone()).or_default().insert(other.clone());
+        }
+    }
+    let mut circles = Vec::new();
+    for (parent, mut uses) in children.into_iter().filter(|(parent, _)| !CIRCLES.contains(&parent.as_str())) {
+        // Whoever uses none of those that are left is no part of a circle.
+        loop {
+            let left: BTreeSet<String> = uses.keys().cloned().collect();
+            uses.retain(|_, used| used.iter().any(|used| left.contains(used)));
+            if uses.len() == left.len() {
+                break;
+            }
+        }
+        if !uses.is_empty() {
+            circles.push(format!("`{parent}`: {uses:?}"));
+        }
+    }
+    assert!(circles.is_empty(), "{}", circles.join("\n"));
+}
+
+#[test]
+fn paths_are_found_and_resolved() {
+    let text = "use std::fs;\npub use self::a::{A, b::{self, B as C}};\nuse super::{c, d::D};\n\
+                fn f() { crate::e::g(\"crate::text\"); } // crate::comment\n";
+    let found = paths(&code(text));
+    let expected =
+        ["std::fs", "self::a::A", "self::a::b::self", "self::a::b::B", "super::c", "super::d::D", "crate::e::g"];
+    assert_eq!(found, expected);
+    let name = |path: &str| path.split("::").map(str::to_owned).collect::<Module>();
+    let modules: BTreeMap<Module, String> =
+        ["m", "m::x", "m::x::a", "m::d", "e"].map(|path| (name(path), String::new())).into();
+    let table = [
+        ("self::a::A", Some("m::x::a")),
+        ("a::A", Some("m::x::a")),
+        ("super::d::D", Some("m::d")),
+        ("super::Item", Some("m")),
+        ("crate::e::g", Some("e")),
+        ("std::fs", None),
+    ];
+    for (path, expected) in table {
+        assert_eq!(resolved(&name("m::x"), path, &modules), expected.map(name), "{path}");
+    }
 }
 
 #[test]

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::execute::outcome::{Problem, Versions};
 use crate::model::{LivePolicy, Policy, Rule};
-use crate::plan::step::{Change, Head, PolicyTarget, Step, changed_fields};
+use crate::plan::step::{Change, Delta, Head, PolicyTarget, Step, changed_fields};
 use crate::plan::{shown, simulate};
 
 /// The policies that a plan touches, as they are to be found at this time: as they were, with the steps that are done,
@@ -76,15 +76,11 @@ impl<'a> ToCome<'a> {
     fn new(policy: &PolicyTarget, under_way: &'a [Change]) -> Self {
         let mut to_come = Self { scopes: Vec::new(), rules: Vec::new(), gone: Vec::new() };
         for change in under_way.iter().filter(|change| change.policy() == Some(policy)) {
-            match change {
-                Change::CreatePolicy { .. } | Change::DeletePolicy { .. } => {}
-                Change::UpdatePolicy { after, .. } => to_come.scopes.push(&after.scope),
-                Change::CreateRule { after, .. } => to_come.rules.push(after),
-                Change::UpdateRule { before, after, .. } => {
-                    to_come.gone.push(before);
-                    to_come.rules.push(after);
-                }
-                Change::DeleteRule { before, .. } => to_come.gone.push(before),
+            let (before, after) = change.rule().map(Delta::sides).unwrap_or_default();
+            to_come.gone.extend(before);
+            to_come.rules.extend(after);
+            if let Some(Delta::Update { after: (_, scope), .. }) = change.head() {
+                to_come.scopes.push(scope);
             }
         }
         to_come

@@ -17,7 +17,7 @@ use super::observation::{Answer, NEXT_PLAN, Seen, Standing, Unread, failed};
 use super::outcome::{Ended, Problem, Versions};
 use crate::model::{LivePolicy, PolicyId, Rule, RuleId};
 use crate::plan::Plan;
-use crate::plan::guard::{MAX_POLICIES, MAX_RULES};
+use crate::plan::limits::{MAX_POLICIES, MAX_RULES};
 use crate::plan::request::request;
 use crate::plan::saved::sides;
 use crate::plan::shown;
@@ -78,16 +78,13 @@ impl Docker {
             PolicyTarget::Existing(id) => Some(id.clone()),
             PolicyTarget::Planned(name) => created.policy_id(name).map(PolicyId),
         });
-        let rule = match change {
-            Change::UpdateRule { rule, .. } | Change::DeleteRule { rule, .. } => match rule {
+        let mut rule = None;
+        if let Change::UpdateRule { rule: target, .. } | Change::DeleteRule { rule: target, .. } = change {
+            rule = match target {
                 RuleTarget::Existing(id) => Some(id.clone()),
                 RuleTarget::Planned(name) => created.rule_id(&policy.as_ref()?.0, name).map(RuleId),
-            },
-            Change::CreatePolicy { .. }
-            | Change::UpdatePolicy { .. }
-            | Change::DeletePolicy { .. }
-            | Change::CreateRule { .. } => None,
-        };
+            };
+        }
         let request = request(&self.org, change);
         let ids = (policy.as_ref().map(|id| id.0.as_str()), rule.as_ref().map(|id| id.0.as_str()));
         let path = path(request.path, ids.0, ids.1)?;

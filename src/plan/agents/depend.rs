@@ -47,7 +47,8 @@ mod tests {
     /// A step: its phase, what it does, its policy, and its rule where it is about one.
     fn step((id, (phase, op, policy, rule)): (usize, (usize, Op, &str, &str))) -> AgentStep {
         let rule = Some(rule).filter(|rule| !rule.is_empty());
-        let status = |status: &str| Some(Fields::from_iter([("status".to_owned(), status.into())]));
+        let leaves = op == Op::Update && rule.is_none();
+        let status = |status: &str| leaves.then(|| Fields::from_iter([("status".to_owned(), status.into())]));
         let difference = AgentDifference {
             id,
             op,
