@@ -365,6 +365,6 @@ proptest! {
         let after = simulate(&old, ordered.drafts.iter().map(|(_, draft)| &draft.change));
         let ownership = Ownership { exclusive: true, ..Default::default() };
         let again = super::diff::diff(&desired(&new), &after, &ownership);
-        prop_assert_eq!(drafts(&again).len(), 0);
+        prop_assert_eq!(super::room::drafts(&again).len(), 0);
     }
 }

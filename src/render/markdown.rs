@@ -126,7 +126,7 @@ pub fn plan(plan: &Plan) -> String {
 /// What differs as Markdown, below a title, as short as a plan.
 pub(super) fn changes(title: &str, changes: &ChangeSet) -> String {
     let ChangeSet { org, docker, access, teams, vijil } = changes;
-    let mut page = Page { text: String::new(), limit: MOST - RESERVE, left_out: 0 };
+    let mut page = Page { text: String::new(), limit: MOST - RESERVE, left_out: 0, saved: true };
     let decides = super::agents::headline(vijil);
     let headline = match (org, decides) {
         (Some(org), None) => format!("{} in {}", words::headline(access), code(org)),
