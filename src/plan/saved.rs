@@ -515,9 +515,9 @@ impl StepDocument {
     }
 
     /// Whether both are alike, relations to others aside: these are told from the whole plan.
-    fn is_like(self, mut other: Self) -> bool {
+    fn is_like(&self, mut other: Self) -> bool {
         (other.depends_on, other.touches) = (self.depends_on.clone(), self.touches.clone());
-        self == other
+        *self == other
     }
 
     fn of_agent(step: &AgentStep) -> Self {

@@ -177,10 +177,10 @@ impl Call {
     /// How a policy, or its absence, stands to the step.
     fn seen(&self, policy: Option<&LivePolicy>) -> Seen {
         let created = policy.map(|policy| found(&self.change, policy)).unwrap_or_default();
-        let standing = match standing(&self.change, policy, self.rule.as_ref()) {
-            Standing::Gone if self.change.op() == Op::Delete => Standing::After,
-            standing => standing,
-        };
+        let mut standing = standing(&self.change, policy, self.rule.as_ref());
+        if standing == Standing::Gone && self.change.op() == Op::Delete {
+            standing = Standing::After;
+        }
         Seen { standing, created }
     }
 
