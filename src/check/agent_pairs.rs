@@ -31,7 +31,7 @@ pub(super) const CHECKS: &[Check] = &[
             "rule_id: A, rule_type: prohibition, action: a, consequence: {severity: low}, natural_language: No.",
             "rule_id: B, rule_type: permission, action: a, consequence: {severity: low}, natural_language: 'Yes, do.'"
         ),
-        fix: "Remove one of the two, or say what sets them apart and suppression this.",
+        fix: "Remove one of the two, or say what distinguishes them and suppress this.",
         run: Run::Workspace(contradictions),
     },
     Check {
@@ -180,7 +180,7 @@ fn contradictions(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
         let message = format!("`{rule}` permits what {other} prohibits: the same action on the same target");
         let mut finding = Diagnostic::warning("contradicting-rules", message).at(permission.label("rule_type"));
         for one in against.iter().take(RELATED) {
-            finding = finding.related(one.label("rule_type").saying("the prohibition stands here"));
+            finding = finding.related(one.label("rule_type").saying("the prohibition is here"));
         }
         findings.push(finding.help("remove one of the two, or say what sets them apart"));
     }
@@ -204,7 +204,7 @@ fn ids(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
                 }
             };
             let finding =
-                finding.at(one.label("rule_id")).related(first.label("rule_id").saying("the first stands here"));
+                finding.at(one.label("rule_id")).related(first.label("rule_id").saying("the first one is here"));
             findings.push(finding.help("give one of the two another `rule_id`"));
         }
         others.push(*one);
@@ -221,7 +221,7 @@ fn vague(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
         let message = match (words, empty) {
             (0, _) => format!("the sentence of `{}` is empty", one.rule.rule_id),
             (1, _) => format!("the sentence of `{}` is one word, from which nothing can be judged", one.rule.rule_id),
-            (_, Some(word)) => format!("the sentence of `{}` leaves open what it asks for: `{word}`", one.rule.rule_id),
+            (_, Some(word)) => format!("the sentence of `{}` is vague: `{word}`", one.rule.rule_id),
             (_, None) => continue,
         };
         let finding = Diagnostic::warning(VAGUE, message).at(one.label("natural_language"));
@@ -238,12 +238,12 @@ fn sentences(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
             let apart = if own == other {
                 String::new()
             } else {
-                format!(", and the judge, which reads nothing else, cannot tell `{other}` from `{own}`")
+                format!(", so the judge, which reads only the sentence, cannot distinguish `{other}` from `{own}`")
             };
             let named = first.named(one.policy);
             let message = format!("`{}` says the same sentence as {named}{apart}", one.rule.rule_id);
             let finding = Diagnostic::warning("duplicate-sentence", message).at(one.label("natural_language"));
-            let finding = finding.related(first.label("natural_language").saying("the first stands here"));
+            let finding = finding.related(first.label("natural_language").saying("the first one is here"));
             findings.push(finding.help("remove or reject one of the two"));
         } else {
             seen.insert(sentence, one);

@@ -111,7 +111,7 @@ fn policies(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
         if let Some(first) = seen.insert(name, policy) {
             let message = format!("two policies for agents are named `{name}`");
             let finding = Diagnostic::error("duplicate-agent-policy", message).at(policy.document.label("/name"));
-            let first = first.document.label("/name").saying("the first stands here");
+            let first = first.document.label("/name").saying("the first one is here");
             findings.push(finding.related(first).help("rename one of the two, or join them"));
         }
     }
@@ -134,7 +134,7 @@ fn duplicate_ids(policy: &DeclaredAgent<'_>, findings: &mut Vec<Diagnostic>) {
         if let Some(first) = seen.get(rule.rule_id.as_str()) {
             let message = format!("two rules have the `rule_id` `{}`", rule.rule_id);
             let finding = Diagnostic::error("duplicate-rule-id", message).at(label(index));
-            let finding = finding.related(label(*first).saying("the first stands here"));
+            let finding = finding.related(label(*first).saying("the first one is here"));
             findings.push(finding.help("give one of the two another `rule_id`"));
         } else {
             seen.insert(&rule.rule_id, index);

@@ -19,7 +19,7 @@ pub(super) const CHECKS: &[Check] = &[Check {
     explanation: "Letters of other scripts, and signs such as `1` and `l`, make names that a reviewer cannot tell apart. A rule \
         on the wrong one of two opens a stranger's host, or leaves the right one open.",
     bad: "- {name: web, decision: allow, actions: [connect:tcp], resources: [paypa1.com, www.paypal.com, paypal.com]}\n",
-    fix: "Type the name anew. Where it is right, suppression the finding with the reason.",
+    fix: "Type the name again. Where it is right, suppress the finding with the reason.",
     run: Run::Together(check),
 }];
 
@@ -33,7 +33,7 @@ fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
         if let Some(ascii) = ascii_look(&shown) {
             let message = format!("`{shown}` looks like `{ascii}`, and is another host (`{host}`)");
             let finding = Diagnostic::warning(CODE, message).at(sites::resource(input, item));
-            findings.push(finding.help("type the name anew, or suppression this where it is right"));
+            findings.push(finding.help("type the name again, or suppress this where it is right"));
             continue;
         }
         hosts.push((hasher.hash_one(look(&shown)), item));
@@ -60,8 +60,8 @@ fn compare<'a>(input: &Input<'_>, items: impl Iterator<Item = &'a Item>, finding
         for (other, item) in others {
             let finding =
                 Diagnostic::warning(CODE, format!("`{other}` looks like `{first}`")).at(sites::resource(input, item));
-            let finding = finding.related(sites::resource(input, place).saying("the other one stands here"));
-            findings.push(finding.help("type the name anew, or suppression this where both are right"));
+            let finding = finding.related(sites::resource(input, place).saying("the other one is here"));
+            findings.push(finding.help("type the name again, or suppress this where both are right"));
         }
     }
 }

@@ -27,7 +27,7 @@ pub(super) const CHECKS: &[Check] = &[
         code: "environment-variable",
         severity: Severity::Error,
         title: "a path holds an environment variable",
-        explanation: "Environment variables are not expanded: the pattern is compared as it stands, and never matches.",
+        explanation: "Environment variables are not expanded: the pattern is compared literally, and never matches.",
         bad: "- {name: home, decision: deny, actions: [read], resources: [$HOME/.ssh]}\n",
         fix: "Write `~` for the home folder, on every operating system, or the path itself.",
         run: Run::Reading,
@@ -102,9 +102,9 @@ fn judge(path: &str) -> Option<Verdict> {
     } else if path.starts_with("\\\\") && !path.starts_with("\\\\wsl.localhost\\") {
         open("write a drive (`C:\\…`, `*:\\…`) or `\\\\wsl.localhost\\DISTRO\\…`")
     } else if path.starts_with("~\\") {
-        open("write `~/…`, which stands for the home folder on Windows too")
+        open("write `~/…`, which is the home folder on Windows too")
     } else if path.as_bytes().get(1) == Some(&b':') && separator == '/' {
-        open("write backslashes behind a drive: `C:\\data\\**`")
+        open("write backslashes after a drive: `C:\\data\\**`")
     } else if segments.iter().any(|segment| segment.contains("**") && *segment != "**") {
         open("let `**` be a segment of its own")
     } else {

@@ -161,8 +161,8 @@ fn several(input: &Input<'_>, gaps: &[&(&Item, Gap<'_>)]) -> Option<Diagnostic> 
     Some(finding.help(match gap.kind {
         GapKind::Subdomains => "deny each host and `**.` in front of it".to_owned(),
         GapKind::Protocol | GapKind::MountAround => help(first, gap.kind),
-        GapKind::Paths => "write `/**` behind each path, which is the path itself and all below".to_owned(),
-        GapKind::Folders => "deny each folder and `/**` behind it".to_owned(),
+        GapKind::Paths => "append `/**` to each path, which covers the path itself and everything below".to_owned(),
+        GapKind::Folders => "deny each folder, and the same with `/**` appended".to_owned(),
     }))
 }
 

@@ -51,7 +51,7 @@ fn judge(path: &str) -> Option<Verdict> {
     }
     let segment = path.split('/').find(|segment| is_parameter(segment) || is_half_deep(segment))?;
     let message = if is_parameter(segment) {
-        format!("`{segment}` in `{path}` stands for itself, not for any segment")
+        format!("`{segment}` in `{path}` is a literal, not a placeholder for any segment")
     } else {
         format!("what `{segment}` in `{path}` matches is not documented")
     };
@@ -92,7 +92,7 @@ fn problem(path: &str) -> Option<(&'static str, String)> {
         Some(("does not start with `/`", format!("write `/{path}`")))
     } else if path.contains('?') {
         let front = path.split('?').next().unwrap_or_default();
-        Some(("holds a query, which rules do not match", format!("write `{front}`; it matches whatever the query is")))
+        Some(("holds a query, which rules do not match", format!("write `{front}`; it matches with every query")))
     } else if path.contains('#') {
         Some(("holds a fragment, which is never sent", written("remove it")))
     } else if path.contains('%') {

@@ -19,7 +19,7 @@ pub(super) const CHECKS: &[Check] = &[
             organization is taken for guardrails, and left alone.",
         bad: "- {name: mirrors, decision: allow, actions: [connect:tcp], resources: [\"*.example.com\"]}\n\
             - {name: not this one, decision: deny, actions: [connect:tcp], resources: [old.example.org]}\n",
-        fix: "Correct the pattern, move the rule to a policy of guardrails, or suppression the finding.",
+        fix: "Correct the pattern, move the rule to a policy of guardrails, or suppress the finding.",
         run: Run::Workspace(check),
     },
     Check {
@@ -74,7 +74,7 @@ fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
             continue;
         }
         let finding = Diagnostic::note(IDLE, "no rule of the workspace allows anything that this one denies").at(label);
-        findings.push(finding.help("correct its patterns, or suppression this where the rule is a guardrail"));
+        findings.push(finding.help("correct its patterns, or suppress this where the rule is a guardrail"));
     }
 }
 

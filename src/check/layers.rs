@@ -10,7 +10,7 @@ pub(super) const CHECKS: &[Check] = &[
         code: "mixed-layers",
         severity: Severity::Error,
         title: "a rule mixes connections and HTTP requests",
-        explanation: "The service takes rules of one layer only: `connect:…` or `request:…`. Both may stand in one policy.",
+        explanation: "The service takes rules of one layer only: `connect:…` or `request:…`. One policy may hold both.",
         bad: "- {name: web, decision: allow, actions: [connect:tcp, request:get], resources: [a.example.com]}\n",
         fix: "Make two rules.",
         run: Run::Policy(check),

@@ -185,11 +185,11 @@ pub(super) const CHECKS: &[Check] = &[
     warning(
         code::LIKE_QUESTION_MARK,
         "a pattern with `?`",
-        "In `like`, only `*` is a wildcard; `?` stands for a question mark.",
+        "In `like`, only `*` is a wildcard; `?` is a literal question mark.",
         policy!(
             r#"permit (principal, action == MCP::Action::"invokeTool", resource) when { resource.name like "get_?" };"#
         ),
-        "Write `*`, or suppression the finding where a question mark is meant.",
+        "Write `*`, or suppress the finding where a question mark is meant.",
     ),
     warning(
         code::SERVER_TYPE,
@@ -199,7 +199,7 @@ pub(super) const CHECKS: &[Check] = &[
         policy!(
             r#"forbid (principal, action == MCP::Action::"register", resource) when { resource.type == "stdio" };"#
         ),
-        "Correct the type, or suppression the finding where the service has come to know another one.",
+        "Correct the type, or suppress the finding where the service has come to know another one.",
     ),
     warning(
         code::APPROVAL_ON_REGISTER,
@@ -214,7 +214,7 @@ pub(super) const CHECKS: &[Check] = &[
         ..warning(
             code::COVERED_PERMIT,
             "a `permit` that `forbid` statements cover",
-            "A `forbid` overrides every `permit`, whatever policy it stands in, so this one grants nothing.",
+            "A `forbid` overrides every `permit`, in every policy, so this one grants nothing.",
             policy!(
                 r#"permit (principal, action == MCP::Action::"invokeTool", resource); forbid (principal, action, resource);"#
             ),
@@ -226,7 +226,7 @@ pub(super) const CHECKS: &[Check] = &[
         "a `permit` without an action",
         "It grants everything that the gateway asks about: registering servers and the gateway's own tools too.",
         policy!("permit (principal, action, resource);"),
-        "Name the actions, or suppression the finding where everything is meant and `forbid`s follow.",
+        "Name the actions, or suppress the finding where everything is meant and `forbid`s follow.",
     ),
     warning(
         code::NEVER_MATCHES,
@@ -254,7 +254,7 @@ fn check(policy: &Declared<'_>, files: &Files, findings: &mut Vec<Diagnostic>) {
         let label = policy.cedar_label(&span);
         let written = files.get(label.file).slice(&label.span);
         if written.starts_with("//") && written.contains('\n') {
-            let finding = Diagnostic::error(FOLDED_COMMENT, "this comment hides the lines behind it").at(label);
+            let finding = Diagnostic::error(FOLDED_COMMENT, "this comment hides the lines after it").at(label);
             findings.push(finding.help("write `cedar: |`, which keeps its lines"));
         }
     }
@@ -342,7 +342,7 @@ fn look_for_covers(policies: &[(&Declared<'_>, Vec<Arc<Statement>>)], findings: 
             let Some((wider, forbid)) = forbid else { continue };
             let place = policy.cedar_label(&permit.span);
             let message = format!("a `forbid` of `{}` covers all that this `permit` grants", wider.desired.policy.name);
-            let related = wider.cedar_label(&forbid.span).saying("the `forbid` stands here");
+            let related = wider.cedar_label(&forbid.span).saying("the `forbid` is here");
             let help = "remove the `permit`, or narrow the `forbid` with a condition";
             findings.push(Diagnostic::warning(code::COVERED_PERMIT, message).at(place).related(related).help(help));
         }

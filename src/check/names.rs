@@ -75,7 +75,7 @@ fn policies(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
             Diagnostic::warning("similar-policy", message)
         };
         let finding = finding.at(policy.document.label("/name"));
-        let first = first.document.label("/name").saying("the first stands here");
+        let first = first.document.label("/name").saying("the first one is here");
         findings.push(finding.related(first).help("rename one of the two, or join them"));
     }
 }
@@ -86,7 +86,7 @@ fn rules(policy: &Declared<'_>, _: &Files, findings: &mut Vec<Diagnostic>) {
     for (index, rule) in policy.desired.policy.rules().iter().enumerate() {
         if let Some(first) = seen.get(rule.name.as_str()) {
             let finding = Diagnostic::error("duplicate-rule", format!("two rules are named `{}`", rule.name));
-            let finding = finding.at(label(index)).related(label(*first).saying("the first stands here"));
+            let finding = finding.at(label(index)).related(label(*first).saying("the first one is here"));
             findings.push(finding.help("rename one of the two"));
         } else {
             seen.insert(&rule.name, index);
@@ -157,7 +157,7 @@ fn clashes(what: &str, named: Vec<Named<'_>>, findings: &mut Vec<Diagnostic>) {
             };
             if let Some(other) = other {
                 let finding = Diagnostic::error("conflicting-previously", message).at(label.clone());
-                let finding = finding.related(other.clone().saying("the other stands here"));
+                let finding = finding.related(other.clone().saying("the other one is here"));
                 findings
                     .push(finding.help(format!("remove it from `previously`, unless the {what} continues the other")));
             }

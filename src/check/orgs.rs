@@ -115,10 +115,10 @@ pub(super) fn clashes(document: &Document, orgs: &[String], findings: &mut Vec<D
         };
         let message = match orgs.get(*first) {
             Some(other) if other != org => format!("`{other}` and `{org}` would both have `DOCKER_PASSWORD_{suffix}`"),
-            Some(_) | None => format!("the organization `{org}` stands here twice"),
+            Some(_) | None => format!("the organization `{org}` appears here twice"),
         };
         let finding = Diagnostic::error("conflicting-orgs", message).at(label(index));
-        let finding = finding.related(label(*first).saying("the first stands here"));
+        let finding = finding.related(label(*first).saying("the first one is here"));
         findings.push(finding.help("remove one of the two, or give it a workspace of its own"));
     }
 }

@@ -107,7 +107,7 @@ pub(super) const CHECKS: &[Check] = &[
     error(
         "yaml-alias",
         "an alias cannot be resolved",
-        "An alias stands for an anchor before it, not around it, and a document may expand to 4 MB. An unquoted `*` starts an alias.",
+        "An alias refers to an anchor before it, not around it, and a document may expand to 4 MB. An unquoted `*` starts an alias.",
         "resources: [*.example.com]\n",
         "Put patterns in quotes: `\"*.example.com\"`.",
     ),
@@ -143,7 +143,7 @@ pub(super) const CHECKS: &[Check] = &[
     error(
         "misplaced-kind",
         "a document of this kind belongs in another file",
-        "Settings stand in `seawall.yaml` and nowhere else.",
+        "Settings belong in `seawall.yaml` and nowhere else.",
         "",
         "Move the document.",
     ),
@@ -255,14 +255,14 @@ pub(super) const CHECKS: &[Check] = &[
     error(
         "review",
         "a review must be one decision",
-        "A rule is approved or rejected; a review that says both or neither cannot be carried out.",
+        "A rule is approved or rejected; a review that says both or neither cannot be applied.",
         "apiVersion: seawall/v1\nkind: AgentPolicy\nname: x\ncategory: privacy\nrules:\n  - {rule_id: A, rule_type: permission, action: a, consequence: {severity: low}, natural_language: n, review: {}}\n",
         "Write one of `approved` and `rejected`.",
     ),
     warning(
         "unused-suppression",
         "a suppression that matches no finding",
-        "The finding is gone, stands elsewhere, or is an error, which cannot be suppressed.",
+        "The finding is gone, has moved, or is an error, which cannot be suppressed.",
         "# seawall: allow[host-spelling] it was upper case once\napiVersion: seawall/v1\nkind: NetworkPolicy\nname: x\nrules: []\n",
         "Remove the comment.",
     ),

@@ -25,10 +25,10 @@ fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
     for policy in input.policies {
         for rule in 0..policy.desired.policy.rules().len() {
             for (first, again) in policy.repeated_resources(rule) {
-                let finding = Diagnostic::note(CODE, "the same stands in this list already");
+                let finding = Diagnostic::note(CODE, "the list already contains it");
                 let finding = finding.at(policy.document.label(&again));
                 let finding = finding.related(policy.document.label(&first).saying("covered here"));
-                findings.push(finding.help("remove it; access stays as it is"));
+                findings.push(finding.help("remove it; access does not change"));
             }
         }
     }
@@ -54,7 +54,7 @@ fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
         let message = format!("{} {what} all of `{}` already", sites::named(input, cover, item), item.text());
         let finding = Diagnostic::note(CODE, message).at(sites::resource(input, item));
         let finding = finding.related(sites::resource(input, cover).saying("covered here"));
-        findings.push(finding.help("remove it; access stays as it is"));
+        findings.push(finding.help("remove it; access does not change"));
     }
 }
 

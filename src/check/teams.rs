@@ -56,7 +56,7 @@ fn ambiguous(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
         if *first != team {
             let message = format!("the teams `{first}` and `{team}` differ only in case or spaces");
             let finding = Diagnostic::warning("ambiguous-team", message).at(label);
-            let finding = finding.related(place.clone().saying("the first stands here"));
+            let finding = finding.related(place.clone().saying("the first one is here"));
             findings.push(finding.help("write the name as the organization does; an id is never ambiguous"));
         }
     }

@@ -45,7 +45,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
         return standard_input(context, args.check);
     }
     if args.paths.iter().any(is_stdin) {
-        let failure = Failure::new(Exit::Usage, "`-` stands for standard input, and takes no other path beside it");
+        let failure = Failure::new(Exit::Usage, "`-` means standard input, and cannot be combined with other paths");
         return Err(failure.hint("name files, or give `-` alone"));
     }
     let mut found = Findings::default();
@@ -141,7 +141,7 @@ impl Run<'_> {
 }
 
 fn left(shown: &str, reason: &str) -> String {
-    format!("note: `{shown}` is left as it is: {reason}")
+    format!("note: `{shown}` is not changed: {reason}")
 }
 
 /// Shows findings on standard error: errors end the run with 1, so that not even `-q` hides them.

@@ -129,7 +129,7 @@ impl Site<'_> {
         }
         match nearest(key, self.known_keys()) {
             Some(near) if self.places.entry(near).is_some() => {
-                finding.help(format!("did you mean `{near}`? it stands here already; remove one of the two"))
+                finding.help(format!("did you mean `{near}`? it is here already; remove one of the two"))
             }
             Some(near) => finding.help(format!("did you mean `{near}`?")),
             None => {
@@ -251,9 +251,9 @@ impl Site<'_> {
             if self.kind.name == "McpPolicy" { ("cedar", "cedar_file") } else { ("resources", "http_resources") };
         if both {
             let place = |key| self.places.entry(key).map_or_else(|| self.places.head(), |entry| entry.key_span.clone());
-            let finding = Diagnostic::error("one-of", format!("`{first}` and `{second}` may not stand together"));
+            let finding = Diagnostic::error("one-of", format!("`{first}` and `{second}` exclude each other"));
             let finding = finding.at(Label::new(self.file, place(second)));
-            let finding = finding.related(Label::new(self.file, place(first)).saying("the other stands here"));
+            let finding = finding.related(Label::new(self.file, place(first)).saying("the other one is here"));
             return match first {
                 "cedar" => finding.help("keep one of the two"),
                 _ => finding.help(

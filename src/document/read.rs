@@ -110,13 +110,16 @@ fn kind(file: FileId, tree: &Tree, settings: bool) -> Result<&'static Kind, Box<
     match KINDS.iter().find(|kind| kind.name == name) {
         Some(kind) if kind.settings == settings => Ok(kind),
         Some(kind) if kind.settings => {
-            let finding =
-                Diagnostic::error("misplaced-kind", "a `Workspace` may only stand in the workspace's own file");
+            let finding = Diagnostic::error(
+                "misplaced-kind",
+                "a `Workspace` document is only allowed in the workspace's own file",
+            );
             let help = "leave the inner workspace out with `include`; each workspace is planned by itself";
             Err(Box::new(finding.at(place).help(help)))
         }
         Some(_) => {
-            let finding = Diagnostic::error("misplaced-kind", format!("the settings of a workspace are no `{name}`"));
+            let finding =
+                Diagnostic::error("misplaced-kind", format!("the file of workspace settings cannot hold a `{name}`"));
             Err(Box::new(finding.at(place).help("write `kind: Workspace` here, and move the document to its own file")))
         }
         None => {

@@ -112,9 +112,7 @@ impl Explain for EmulatorError {
             Self::Folder { source, .. } if source.is_of_the_system() => {
                 Some("make the folder of the workspace writable".to_owned())
             }
-            Self::Folder { .. } => {
-                Some("remove what stands in its place: state is kept in a folder of the workspace's own".to_owned())
-            }
+            Self::Folder { .. } => Some("remove it: state is kept in a folder of that name".to_owned()),
             Self::Store(StoreError::InUse(_)) => Some("wait for the other process, or choose another file".to_owned()),
             Self::Store(StoreError::NotOpened { .. }) => Some("choose another file, without a link".to_owned()),
             Self::Store(StoreError::Unreadable { .. } | StoreError::Failed { .. }) => {

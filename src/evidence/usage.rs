@@ -94,8 +94,8 @@ impl UnknownUse {
         match self {
             Self::WindowTooShort => "the records reach over too short a time",
             Self::AttributesNotRecorded => "what the statement reads is not recorded",
-            Self::UdpNotRecorded => "no record tells of UDP",
-            Self::MayMatch => "it may match requests of which records do not tell all that matters",
+            Self::UdpNotRecorded => "records do not contain UDP",
+            Self::MayMatch => "it may match requests that records describe only in part",
         }
     }
 }

@@ -61,7 +61,7 @@ impl Call {
             let Seen { standing, created } = match self.settle().await {
                 Ok(seen) => seen,
                 Err(Unread { error, .. }) => {
-                    let message = format!("nobody knows whether it was done: {unknown}; looking again: {error}");
+                    let message = format!("the outcome is unknown: {unknown}; looking again failed: {error}");
                     return failed(Problem::new(message).hint(NEXT_PLAN).written().outage());
                 }
             };

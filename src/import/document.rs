@@ -16,9 +16,7 @@ pub(super) fn candidate(policy: &LivePolicy, live: &Live) -> Candidate {
     let LivePolicy { id, name, scope, body: _ } = policy;
     let gone = scope.teams().into_iter().find(|id| teams.resolve(id) == TeamLookup::Unknown);
     let document = match gone {
-        _ if is_left_behind(name) => {
-            Err("an interrupted apply left it behind; the next `apply` takes it away".to_owned())
-        }
+        _ if is_left_behind(name) => Err("an interrupted apply left it; the next `apply` deletes it".to_owned()),
         Some(id) => Err(format!("it is for the team `{id}`, which the organization no longer has")),
         None => Ok(document(policy, teams)),
     };

@@ -451,7 +451,7 @@ fn agent_steps(documents: Vec<StepDocument>) -> Result<Vec<AgentStep>, PlanError
 }
 
 fn not_what_was_live(id: String) -> PlanError {
-    PlanError::Wrong(format!("what it says of the policy `{id}` is not what was live"))
+    PlanError::Wrong(format!("its `before` of the policy `{id}` is not what was live"))
 }
 
 impl From<&LiveRecord> for LiveDocument {

@@ -29,7 +29,7 @@ const WAYS_OUT: [&str; 2] = [
 ];
 /// What is not known without a base.
 const NOT_TOLD_APART: &str =
-    "Whether somebody changed this outside, or it waits to be applied, cannot be told without `--since`.";
+    "Without `--since`, `drift` cannot tell a change in the console from a change that waits to be applied.";
 
 /// Drift as text with colours.
 #[must_use]

@@ -34,7 +34,7 @@ fn write_outcome(out: &mut String, plan: &Plan, outcome: &Outcome) -> fmt::Resul
     }
     if failed + not_tried == 0 {
         let found = outcome.steps.values().filter(|ended| matches!(ended, Ended::FoundDone { .. })).count();
-        let found = if found > 0 { format!(", {found} of them found done") } else { String::new() };
+        let found = if found > 0 { format!(", {found} of them already applied") } else { String::new() };
         let steps = if done == 1 { "step" } else { "steps" };
         let follow = if plan.steps.is_empty() { "" } else { " Machines follow within five minutes." };
         let access = match &plan.target {
@@ -52,7 +52,7 @@ fn write_outcome(out: &mut String, plan: &Plan, outcome: &Outcome) -> fmt::Resul
 fn write_step(out: &mut String, step: &str, ended: &Ended) -> fmt::Result {
     match ended {
         Ended::Done { overtaken: Some(versions) } => {
-            writeln!(out, "{CAREFUL}overtaken{CAREFUL:#} {step}: somebody had just changed it")?;
+            writeln!(out, "{CAREFUL}overtaken{CAREFUL:#} {step}: somebody changed it at the same moment")?;
             write_versions(out, versions)
         }
         Ended::Failed(Problem { message, hint, versions, moved: _, unseen: _, written: _, outage: _ }) => {

@@ -200,7 +200,7 @@ pub fn markdown(replay: &Replay) -> String {
 #[must_use]
 pub fn headline(replay: &Replay) -> String {
     match (replay.denied(), replay.newly_allowed.iter().map(|change| change.count).sum::<u64>()) {
-        (0, 0) => "no recorded request is decided otherwise".to_owned(),
+        (0, 0) => "the decision of no recorded request changes".to_owned(),
         (0, allowed) => format!("newly allows {allowed} recorded requests"),
         (denied, _) => format!("would deny {denied} recorded requests of {}", users(replay.denied_users)),
     }

@@ -55,7 +55,7 @@ pub fn tests_headline(plan: &Plan) -> Option<String> {
 pub const INCOMPLETE: &str = "The comparison is incomplete";
 /// What that means.
 pub const INCOMPLETE_MEANS: &str =
-    "what these rules say is listed as it stands: whoever they govern may gain or lose any of it";
+    "the rules are listed as they are written: whoever they govern may gain or lose any of it";
 
 /// What it means that somebody comes to have policies of a domain, or has none any more. `people` is foreign text.
 #[must_use]
@@ -112,7 +112,7 @@ pub const NOT_LIVE: &str = "Live state was not read: it may differ from both.";
 #[must_use]
 pub fn settings_rule(guards: &GuardsFrom) -> &'static str {
     match guards.found {
-        true => "what the base says holds for this plan, whatever is proposed",
+        true => "this plan is judged by the settings of the base, not by the proposed ones",
         false => "until the base has the workspace, nothing may be deleted, and no access may be gained",
     }
 }
@@ -333,12 +333,14 @@ pub fn reason(because: Reason) -> &'static str {
         Reason::TemporaryDeny => "for a moment: no order of calls keeps closed what both ends keep closed",
         Reason::TemporaryName => "for a moment: the name that it gets is still taken",
         Reason::Replace => "replaced: the service cannot turn Cedar text into rules, or rules into Cedar text",
-        Reason::DomainChange => "made anew: the policy changes its domain, and the service moves only its last rule",
+        Reason::DomainChange => {
+            "created again: the policy changes its domain, and the service moves only its last rule"
+        }
         Reason::EditedInPlace => "the policy stays active; the next call approves the rule",
         Reason::Deactivated => "a draft while its rules are edited, as `edit_active: deactivate` asks for",
         Reason::Reactivated => "active again, now that its rules are edited",
         Reason::Unarchived => "an archived policy becomes a draft before it can be activated",
-        Reason::ApprovedAnew => "approved anew: the rule no longer says what was approved",
+        Reason::ApprovedAnew => "approved again: the rule differs from what was approved",
     }
 }
 

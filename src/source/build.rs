@@ -155,7 +155,7 @@ impl<'findings> Builder<'findings> {
             return Err(self.key_is_no_text(&span));
         }
         let Some(target) = self.anchors.get(&anchor) else {
-            let finding = Diagnostic::error("yaml-alias", "this alias stands inside of what it stands for");
+            let finding = Diagnostic::error("yaml-alias", "this alias refers to a value that contains it");
             return Err(Box::new(finding.at(self.label(&span)).help("write the value out where it is needed")));
         };
         self.expanded += target.cost;
@@ -201,8 +201,8 @@ impl<'findings> Builder<'findings> {
                 }
                 let double = values.contains_key(&key.text);
                 if let Some(first) = entries.iter().find(|entry| double && entry.key == key.text) {
-                    let message = format!("the key `{}` stands here twice", key.text);
-                    let first = Label::new(self.file, first.key_span.clone()).saying("it stands here first");
+                    let message = format!("the key `{}` appears here twice", key.text);
+                    let first = Label::new(self.file, first.key_span.clone()).saying("it appears here first");
                     let finding = Diagnostic::error("duplicate-key", message);
                     let finding = finding.at(Label::new(self.file, key.span)).related(first);
                     self.findings.push(finding.help("keep one of the two"));

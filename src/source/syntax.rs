@@ -5,7 +5,7 @@ use granit_parser::{ErrorKind, ScanError};
 use super::yaml::MAX_DEPTH;
 use crate::diagnostic::{Diagnostic, FileId, Label};
 
-#[expect(clippy::wildcard_enum_match_arm, reason = "the parser tells more apart than helps")]
+#[expect(clippy::wildcard_enum_match_arm, reason = "the parser distinguishes more kinds than a user needs")]
 pub(super) fn diagnostic(file: FileId, text: &str, error: &ScanError) -> Box<Diagnostic> {
     let offset = error.marker().byte_offset().unwrap_or_default().min(text.len());
     // The parser stops behind a tab.
@@ -28,13 +28,13 @@ pub(super) fn diagnostic(file: FileId, text: &str, error: &ScanError) -> Box<Dia
     })
 }
 
-#[expect(clippy::wildcard_enum_match_arm, reason = "the parser tells more apart than helps")]
+#[expect(clippy::wildcard_enum_match_arm, reason = "the parser distinguishes more kinds than a user needs")]
 fn explain(kind: &ErrorKind, rest: &str) -> (String, Option<String>) {
     let quote = "put a pattern that starts with `*` in quotes: `\"*.example.com\"`";
     let (message, help) = match kind {
         ErrorKind::UnknownAnchor | ErrorKind::MissingAnchorOrAliasName => {
             let message = if rest.starts_with('*') {
-                "an unquoted `*` starts an alias, and no anchor of this name stands before it"
+                "an unquoted `*` starts an alias, and there is no anchor of this name before it"
             } else {
                 "the name of an anchor or alias is missing"
             };
@@ -51,7 +51,7 @@ fn explain(kind: &ErrorKind, rest: &str) -> (String, Option<String>) {
         }
         ErrorKind::MappingValueNotAllowed | ErrorKind::InvalidColonPlacement => {
             let help = "put text that contains `: ` in quotes, and check the indentation";
-            ("a `:` may not stand here".to_owned(), Some(help))
+            ("a `:` is not allowed here".to_owned(), Some(help))
         }
         ErrorKind::SimpleKeyExpected | ErrorKind::InvalidSimpleKey | ErrorKind::ExpectedBlockMappingKey => {
             let help = "check the indentation, and that a space follows each `:`";

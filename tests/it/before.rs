@@ -104,7 +104,7 @@ fn a_branch_is_told_from_its_base_without_a_service() {
              prohibition: “Agents must not disclose personal data of customers.”
              consequence.severity: high → low
        4  APPROVE  PRIV-001
-             approved anew: the rule no longer says what was approved
+             approved again: the rule differs from what was approved
              prohibition: “Agents must not disclose personal data of customers.”
              action disclose, target customer_pii
              when broken: block, severity low

@@ -85,8 +85,8 @@ fn a_file_that_is_not_ours_is_named_when_it_is_given() {
     let (code, stdout, stderr) = seawall(folder.path(), &["fmt", "x.yaml", "odd.yaml"]);
     assert_eq!((code, stdout.as_str()), (Some(0), ""));
     insta::assert_snapshot!(stderr, @"
-    note: `x.yaml` is left as it is: it holds no document of seawall alone
-    note: `odd.yaml` is left as it is: a key is written in a way that cannot be moved
+    note: `x.yaml` is not changed: it holds no document of seawall alone
+    note: `odd.yaml` is not changed: a key is written in a way that cannot be moved
     ");
 }
 

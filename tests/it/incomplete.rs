@@ -96,7 +96,7 @@ fn an_incomplete_comparison_is_refused_and_says_so_first() {
     let headline = "the comparison is incomplete for 1 rule, may change access for 1 audience";
     let (_, human, _) = seawall(folder.path(), &["plan"]);
     assert!(human.contains(&format!("Plan for `acme`: {headline}\n")), "{human}");
-    assert!(human.contains("The comparison is incomplete: the wildcards of rules tell apart"), "{human}");
+    assert!(human.contains("The comparison is incomplete: the wildcards of the rules distinguish"), "{human}");
     let (_, markdown, _) = seawall(folder.path(), &["comment", "--plan", "plan.json", "--print"]);
     assert!(markdown.contains(&format!("\n### seawall: {headline}")), "{markdown}");
     assert!(markdown.contains("> The comparison is incomplete: "), "{markdown}");
@@ -138,7 +138,7 @@ fn the_order_of_calls_is_safe_beside_whatever_rules_or_refused() {
                 plan["steps"].as_array().unwrap().iter().filter_map(|step| step["rule"].as_str()).collect();
             assert_eq!(rules, ["allow", "deny"]);
         } else {
-            assert!(message.contains("more folders than can be looked through"), "{message}");
+            assert!(message.contains("more folders than can be compared"), "{message}");
         }
     }
 }

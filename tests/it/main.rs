@@ -26,6 +26,7 @@ mod guards_from;
 mod import;
 mod incomplete;
 mod init;
+mod language;
 mod layers;
 mod markdown;
 mod mcp;

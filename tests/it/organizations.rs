@@ -308,7 +308,7 @@ fn drift_is_told_of_each_and_adopted_for_all() {
     open(&mut live, "acme", "Mirrors");
     workspace.write("live.json", &live.to_string());
     let (code, _, stderr) = drift(&["--adopt"]);
-    assert!(code == 4 && stderr.contains("  `Mirrors` is not live alike in `acme`, `acme-labs`\n"), "{stderr}");
+    assert!(code == 4 && stderr.contains("  `Mirrors` differs between `acme`, `acme-labs`\n"), "{stderr}");
     let (code, _, stderr) = drift(&["--adopt", "--org", "acme"]);
     assert!(code == 4 && stderr.contains("  `Mirrors` is for `acme-labs` too, which `--org` leaves out\n"), "{stderr}");
     assert_eq!(fs::read_to_string(workspace.path().join("policies.yaml")).unwrap(), edited);

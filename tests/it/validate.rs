@@ -108,7 +108,7 @@ fn programs_get_every_finding_with_its_place() {
         {
           "code": "duplicate-key",
           "severity": "error",
-          "message": "the key `name` stands here twice",
+          "message": "the key `name` appears here twice",
           "help": "keep one of the two",
           "file": "a.yaml",
           "line": 4,
@@ -117,7 +117,7 @@ fn programs_get_every_finding_with_its_place() {
           "end_column": 5,
           "related": [
             {
-              "message": "it stands here first",
+              "message": "it appears here first",
               "file": "a.yaml",
               "line": 3,
               "column": 1,
@@ -174,7 +174,7 @@ fn code_scanning_gets_rules_and_results() {
     assert_eq!((&first["ruleId"], &first["level"]), (&"duplicate-key".into(), &"error".into()));
     let region = &first["locations"][0]["physicalLocation"]["region"];
     assert_eq!(region, &serde_json::json!({"startLine": 4, "startColumn": 1, "endLine": 4, "endColumn": 5}));
-    assert_eq!(first["relatedLocations"][0]["message"]["text"], "it stands here first");
+    assert_eq!(first["relatedLocations"][0]["message"]["text"], "it appears here first");
 }
 
 /// `.ci/sarif` fetches the schema and runs this.

@@ -74,7 +74,7 @@ impl fmt::Display for SurveyLimit {
             Self::Paths => "paths of HTTP requests",
             Self::Folders => "folders",
         };
-        write!(f, "the wildcards of rules tell apart more {what} than can be looked through")
+        write!(f, "the wildcards of the rules distinguish more {what} than can be compared")
     }
 }
 

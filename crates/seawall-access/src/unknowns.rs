@@ -114,7 +114,7 @@ impl Unknown {
             ),
             Self::EmptySegment => ("whether `/*` matches `/`", "the API describes `*` as within one segment"),
             Self::MiddleDoubleStar => (
-                "whether `**` between two segments may stand for none",
+                "whether `**` between two segments matches no segment",
                 "the API documents `**` only at the end of a path",
             ),
             Self::LoneStar => (
@@ -122,20 +122,19 @@ impl Unknown {
                 "the command line refuses it; an older kit specification takes it as every host",
             ),
             Self::InnerWildcard => (
-                "whether a wildcard label may stand anywhere but in front of a name",
+                "whether a wildcard label is allowed anywhere but in front of a name",
                 "the concepts manual shows `*.` and `**.` in front only",
             ),
             Self::PartialWildcard => (
-                "whether `*` may stand for a part of a label or segment",
+                "whether `*` matches a part of a label or segment",
                 "the concepts manual shows whole labels and segments only",
             ),
             Self::QuestionMark => {
-                ("whether `?` stands for one character", "named in a first-party skill, absent from the manuals")
+                ("whether `?` matches one character", "named in a first-party skill, absent from the manuals")
             }
-            Self::CharacterClass => (
-                "whether `[…]` stands for a set of characters",
-                "named in a first-party skill, absent from the manuals",
-            ),
+            Self::CharacterClass => {
+                ("whether `[…]` matches a set of characters", "named in a first-party skill, absent from the manuals")
+            }
             Self::Case => ("whether paths are compared with case", "neither the API nor the manuals say"),
             Self::HostCase => (
                 "whether a host in upper case matches the same name in lower case",

@@ -30,7 +30,7 @@ pub(super) fn summary(
     let _ = writeln!(out, "{GOOD}Wrote {}{GOOD:#}: a workspace for `{org}`.", count(written.len(), "file"));
     for file in kept {
         let existing = place.existing(file).unwrap_or_else(|| file.path.clone());
-        let _ = writeln!(out, "\n{BOLD}`{}` exists and stays as it is.{BOLD:#} Add to it:\n", shown(&existing));
+        let _ = writeln!(out, "\n{BOLD}`{}` exists and was not changed.{BOLD:#} Add to it:\n", shown(&existing));
         for line in block(&file.text).lines() {
             let _ = writeln!(out, "  {line}");
         }

@@ -68,7 +68,7 @@ fn field(edits: &mut Edits<'_>, map: &Node, name: &str, own: &Value, now: &Value
 
 fn remove(edits: &mut Edits<'_>, map: &Node, key: &Node, value: &Node) -> Result<(), Refusal> {
     match in_braces(map) {
-        true => Err(format!("`{}` is no longer live, and stands in braces: take it out", content(key))),
+        true => Err(format!("`{}` is no longer live, and is in braces: remove it", content(key))),
         false => edits.remove_entry(key, value),
     }
 }
@@ -100,7 +100,7 @@ fn rules(edits: &mut Edits<'_>, pair: &AgentPair<'_>) -> Result<(), Refusal> {
     let all: Vec<Value> = kept.chain(added.iter().cloned()).collect();
     let list = List { key, value, flow: in_braces(root) };
     if (list.flow || matches!(value.shape, Shape::Sequence { flow: true, .. })) && keep.contains(&true) {
-        return Err("`rules` stands in brackets: write it with dashes".to_owned());
+        return Err("`rules` is in brackets: write it with dashes".to_owned());
     }
     edits.set_items(&list, &keep, &added, &all)
 }

@@ -59,7 +59,7 @@ pub fn conflicts(all: &[String], sides: &[Side<'_>]) -> Vec<String> {
         } else if !unseen.is_empty() {
             Some(format!("`{name}` is for {} too, which `--org` leaves out", names(&unseen)))
         } else if wanted.windows(2).any(|pair| pair.first() != pair.last()) {
-            Some(format!("`{name}` is not live alike in {}", names(&orgs)))
+            Some(format!("`{name}` differs between {}", names(&orgs)))
         } else {
             None
         }

@@ -113,7 +113,7 @@ impl<'a> Edits<'a> {
     pub(super) fn remove_entry(&mut self, key: &Node, value: &Node) -> Result<(), Refusal> {
         let start = self.line_start(key.span.start);
         if !self.text.get(start..key.span.start).unwrap_or_default().trim().is_empty() {
-            return Err(format!("`{}` does not stand on a line of its own", content(key)));
+            return Err(format!("`{}` is not on a line of its own", content(key)));
         }
         let end = self.end(value).max(key.span.end);
         self.replace(start..self.line_end(end), "");
@@ -188,7 +188,7 @@ impl<'a> Edits<'a> {
         let indent = before.len() - before.trim_start_matches(' ').len();
         match before.trim() {
             "-" if !matches!(item.shape, Shape::Alias) => Ok((start, indent)),
-            _ => Err("an item has an anchor or an alias, or does not start behind its dash".to_owned()),
+            _ => Err("an item has an anchor or an alias, or does not start after its dash".to_owned()),
         }
     }
 }

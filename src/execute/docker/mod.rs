@@ -212,7 +212,7 @@ impl Call {
             || unknown.refusal().is_some_and(|refusal| matches!(refusal.status, 408 | 499 | 504));
         let half = self.because == Some(Reason::SplitNarrows);
         let harms = half || matches!(self.change, Change::CreateRule { .. });
-        (busy && harms).then(|| Problem::new(format!("it may still be carried out: {unknown}")).hint(NEXT_PLAN))
+        (busy && harms).then(|| Problem::new(format!("it may still be applied: {unknown}")).hint(NEXT_PLAN))
     }
 
     /// What an answer says of the object before and after.
@@ -272,7 +272,7 @@ impl Call {
             Standing::Gone => Ended::Failed(Problem::moved("it is gone", None)),
             Standing::Other(found) => {
                 let message = match self.change.op() {
-                    Op::Create => "somebody made another one of this name",
+                    Op::Create => "somebody created another one of this name",
                     Op::Update | Op::Delete | Op::Approve | Op::Reject | Op::Activate => {
                         "it is no longer what the plan saw"
                     }

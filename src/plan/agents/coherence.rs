@@ -24,7 +24,7 @@ pub(crate) fn check(plan: &AgentPlan) -> Result<(), (usize, String)> {
     let mut before = BTreeMap::new();
     for record in &plan.live.touched {
         let policy =
-            read(record).ok_or_else(|| (0, format!("what it says of `{}` is not what was live", record.id)))?;
+            read(record).ok_or_else(|| (0, format!("its `before` of `{}` is not what was live", record.id)))?;
         if before.insert(Subject::Existing(policy.id.clone()), policy).is_some() {
             return Err((0, format!("it holds `{}` twice", record.id)));
         }

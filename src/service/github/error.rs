@@ -18,7 +18,7 @@ pub enum Error {
         refusal: Refusal,
     },
     /// Sent, and not found afterwards.
-    #[error("nobody knows whether the comment was posted: {cause}")]
+    #[error("it is unknown whether the comment was posted: {cause}")]
     Unknown {
         /// What happened to the answer.
         cause: http::Error,

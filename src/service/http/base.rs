@@ -35,7 +35,7 @@ pub enum BaseUrlError {
     #[error("the endpoint's path does not end in `{0}`")]
     Path(&'static str),
     /// A segment that would leave the base: empty, `.` or `..`.
-    #[error("`{0}` cannot stand in a path")]
+    #[error("`{0}` cannot be a path segment")]
     Segment(String),
 }
 
@@ -205,13 +205,13 @@ fn as_written(text: &str, host: &str, port: Option<u16>) -> Result<(), BaseUrlEr
         return not_url("a blank, a backslash or a control character");
     }
     let Some((_, rest)) = text.split_once("://").filter(|(scheme, _)| !scheme.contains(['/', ':'])) else {
-        return not_url("no `://` behind the scheme");
+        return not_url("no `://` after the scheme");
     };
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     let (authority, path) = rest.split_at(end);
     let path = path.split(['?', '#']).next().unwrap_or_default().trim_end_matches('/');
     if authority.is_empty() {
-        return not_url("no host behind `://`");
+        return not_url("no host after `://`");
     }
     if authority.contains('@') {
         return Err(BaseUrlError::Extra("user or password"));

@@ -374,7 +374,7 @@ async fn an_edit_at_the_same_moment_is_reported_with_both_versions() {
     workspace.emulator.arm(Fault::new(FaultKind::Edit(edit)).on(Calls::Writes).nth(1));
     let output = workspace.run(&["apply", "--yes"]).await;
     insta::assert_snapshot!(report(&output), @r#"
-    overtaken #1 update Mirrors › cve: somebody had just changed it
+    overtaken #1 update Mirrors › cve: somebody changed it at the same moment
       the plan saw {"name":"cve","actions":["connect:tcp"],"resources":["cve.mitre.org"],"decision":"allow"}
       it was found {"name":"cve","actions":["connect:tcp"],"resources":["theirs.example.com"],"decision":"allow"}
     Applied: 1 step, widens access for 1 audience. Machines follow within five minutes.

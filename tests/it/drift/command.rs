@@ -118,7 +118,7 @@ fn what_live_allows_beyond_the_documents_comes_first_and_is_not_called_outside_w
        3 + new
              allow connect:tcp  n.example.com
 
-    Whether somebody changed this outside, or it waits to be applied, cannot be told without `--since`.
+    Without `--since`, `drift` cannot tell a change in the console from a change that waits to be applied.
     `seawall apply` makes live what the documents say.
     `seawall drift --adopt` makes the documents say what is live.
     ");

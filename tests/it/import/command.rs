@@ -162,7 +162,7 @@ fn what_no_document_can_say_is_told_and_the_rest_is_imported() {
       `Gone`: it is for the team `99999999-1111-4111-8111-111111111111`, which the organization no longer has
       `Later`: there is no action `connect:quic`
       `Twice`: two rules are named `r`
-      `seawall: temporary deny 1`: an interrupted apply left it behind; the next `apply` takes it away
+      `seawall: temporary deny 1`: an interrupted apply left it; the next `apply` deletes it
       help: change them in the service, or add their names to `docker.unmanaged`: as `ownership` is `exclusive`, the next apply would delete them
     "#);
 }

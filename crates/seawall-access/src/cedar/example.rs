@@ -250,7 +250,7 @@ fn part_of(expr: &Expr) -> Option<Part> {
 }
 
 /// A constant as JSON; of Cedar's `datetime("…")` its text.
-#[expect(clippy::wildcard_enum_match_arm, reason = "what is no constant offers no value")]
+#[expect(clippy::wildcard_enum_match_arm, reason = "only constants offer a value")]
 fn constant(expr: &Expr) -> Option<Value> {
     match expr {
         Expr::Literal(Literal::Bool(value)) => Some((*value).into()),

@@ -25,7 +25,7 @@ pub(super) fn followed(tree: &Template) -> Option<Policy> {
 }
 
 /// A condition with the same value.
-#[expect(clippy::wildcard_enum_match_arm, reason = "all else is no condition made of conditions")]
+#[expect(clippy::wildcard_enum_match_arm, reason = "all else is not composed of conditions")]
 fn positive(expr: &Expr) -> Expr {
     if let Expr::UnaryOp { op: UnaryOp::Not, expr } = expr {
         return negated(expr);
