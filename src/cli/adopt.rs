@@ -142,8 +142,8 @@ fn is_exclusive(vijil: &Vijil) -> bool {
     vijil.ownership == Owned::Exclusive
 }
 
-/// Documents for live policies that have none: those that are the workspace's to own, and those of another kind than
-/// their documents said.
+/// Documents for live policies that have none: those that are the workspace's to own, those that change effective access,
+/// and those of another kind than their documents said.
 fn imported(context: &Context, whole: &Loaded, each: &[One<'_>], adoption: &Adoption) -> Result<Import, Failure> {
     let config = context.config();
     let after = load_over(context, whole, &adoption.overlay, EmptyWorkspace::Accepted)?;
@@ -172,13 +172,16 @@ fn imported(context: &Context, whole: &Loaded, each: &[One<'_>], adoption: &Adop
 
 fn undeclared(each: &[One<'_>], adoption: &Adoption, desired: &Desired) -> Vec<Candidate> {
     let mut all = Vec::new();
-    for One { workspace, live, .. } in each {
+    for One { workspace, live, drift } in each {
         let desired = workspace.with(desired).loaded.desired;
         if let (Some(docker), Some(live)) = (&workspace.docker, &live.docker) {
             let ownership = Ownership::from(docker);
             let mut own = import::undeclared(&desired, live, &ownership).0;
             let replaced = |one: &Candidate| one.places.iter().any(|place| adoption.replaced.contains(&place.id));
-            own.retain(|one| !crate::plan::is_left_behind(&one.name) && (ownership.exclusive || replaced(one)));
+            let found = |one: &Candidate| drift.undeclared.policies.iter().any(|found| found.policy == one.name);
+            own.retain(|one| {
+                !crate::plan::is_left_behind(&one.name) && (ownership.exclusive || replaced(one) || found(one))
+            });
             all.extend(own);
         }
         if let (Some(vijil), Some(live)) = (&workspace.vijil, &live.vijil)

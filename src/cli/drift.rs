@@ -13,11 +13,13 @@ use crate::plan::ChangeSet;
 use crate::plan::agents::{AgentDifference, diff};
 use crate::plan::diff::Ownership;
 use crate::plan::set::Unplanned;
+use crate::plan::undeclared::{self, Undeclared};
 use crate::render;
 
 const EXAMPLES: &str = "\
 Examples:
-  seawall drift                                        # exit 3 when live and documents differ
+  seawall drift                                        # exit 3 when live and documents differ, or when a live
+                                                       # policy that nobody declares changes access
   seawall drift --since HEAD                           # the documents of that commit were applied
   seawall drift --since applied.json                   # a snapshot that was taken after the last apply
   seawall drift --format markdown                      # for an issue
@@ -107,6 +109,7 @@ fn show(
 
 fn made(context: &Context, workspace: &Workspace, live: &State, since: Option<&Since>) -> Result<Drift, Failure> {
     let (plan, impossible) = workspace.plan_anyhow(context, live)?;
+    let mut undeclared = Undeclared::none();
     let (mut outside, mut waiting) = match (&workspace.docker, &live.docker) {
         (Some(docker), Some(live)) => {
             let desired = resolve(&workspace.loaded.desired, live)?;
@@ -119,6 +122,7 @@ fn made(context: &Context, workspace: &Workspace, live: &State, since: Option<&S
                 (_, documents) => documents.as_ref().map(Base::Documents),
             };
             let ownership = Ownership::from(docker);
+            undeclared = undeclared::find(&desired, live, &ownership);
             drift::differences(drift::Input { desired: &desired, live, base, ownership: &ownership })
         }
         _ => (ChangeSet::default(), since.map(|_| ChangeSet::default())),
@@ -130,7 +134,7 @@ fn made(context: &Context, workspace: &Workspace, live: &State, since: Option<&S
         }
     }
     let impossible = impossible.iter().map(ToString::to_string).collect();
-    Ok(Drift { since: since.map(|since| since.name().to_owned()), outside, waiting, plan, impossible })
+    Ok(Drift { since: since.map(|since| since.name().to_owned()), outside, waiting, undeclared, plan, impossible })
 }
 
 /// What differs in Vijil since the base, and what waits.

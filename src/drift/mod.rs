@@ -9,7 +9,11 @@
 //! The base is what the last apply left: documents of an earlier commit, or a snapshot. The services keep no record of
 //! who changed what, so that without a base nothing is told apart, and nothing pretends to be.
 //!
-//! Invariant: pure and deterministic; and there is drift exactly when a plan is not empty.
+//! Live policies that no document declares are no differences, unless the settings say that everything is owned; they are
+//! drift all the same where they change what an audience of the workspace may do.
+//!
+//! Invariant: pure and deterministic; and there is drift exactly when a plan is not empty, or an undeclared policy changes
+//! effective access.
 
 pub mod adopt;
 pub mod agents;
@@ -20,6 +24,7 @@ use std::collections::BTreeSet;
 
 use crate::model::{Desired, Live};
 use crate::plan::diff::Ownership;
+use crate::plan::undeclared::Undeclared;
 use crate::plan::{self, ChangeSet, Plan, applied, matching};
 
 pub use report::{schema, set_schema, set_to_json};
@@ -55,6 +60,8 @@ pub struct Drift {
     pub outside: ChangeSet,
     /// From the base to the documents; `None` without a base.
     pub waiting: Option<ChangeSet>,
+    /// Live policies that no document declares, and what they change.
+    pub undeclared: Undeclared,
     /// From what is live to the documents.
     pub plan: Plan,
     /// What keeps that plan from being carried out, with its places.
@@ -62,9 +69,15 @@ pub struct Drift {
 }
 
 impl Drift {
-    /// Whether live and documents differ.
+    /// Whether live and documents differ, or an undeclared policy changes effective access.
     #[must_use]
     pub fn is_drift(&self) -> bool {
+        self.declared_differ() || !self.undeclared.is_empty()
+    }
+
+    /// Whether what is declared is not live as declared.
+    #[must_use]
+    pub fn declared_differ(&self) -> bool {
         !self.plan.is_empty() || !self.impossible.is_empty()
     }
 }

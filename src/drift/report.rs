@@ -12,12 +12,13 @@ use crate::plan::meaning::Meaning;
 use crate::plan::saved::{FORMAT_VERSION, Service, Summary, sides};
 use crate::plan::set::Unplanned;
 use crate::plan::step::{Object, Op};
+use crate::plan::undeclared::Undeclared;
 use crate::plan::{self, ChangeSet};
 
 /// The keys that drift has beside those of a plan.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 struct DriftKeys {
-    /// Whether live and documents differ.
+    /// Whether live and documents differ, or a live policy that no document declares changes effective access.
     drift: bool,
     /// What the base is called: the state that the last apply left. Null where none was named; then `outside` holds all
     /// differences, whoever made them.
@@ -26,6 +27,9 @@ struct DriftKeys {
     outside: Side,
     /// From the base to the documents: what waits to be applied. Null without a base.
     waiting: Option<Side>,
+    /// Live policies that no document declares, with what they change for the audiences that declared policies govern.
+    /// Policies that `unmanaged` and `owns` leave to others are none of them.
+    undeclared: Undeclared,
     /// What the documents ask for and cannot be, as things are: until that is mended, the plan cannot be applied.
     impossible: Vec<String>,
 }
@@ -110,6 +114,7 @@ impl Drift {
             since: self.since.clone(),
             outside: Side::of(&self.outside),
             waiting: self.waiting.as_ref().map(Side::of),
+            undeclared: self.undeclared.clone(),
             impossible: self.impossible.clone(),
         };
         let Value::Object(mut document) = self.plan.to_value() else { unreachable!("a structure is an object") };
@@ -160,7 +165,7 @@ struct DriftSet {
     /// The version of the format: 1.
     #[schemars(range(min = 1, max = 1))]
     format_version: u32,
-    /// Whether live and documents differ in any of them.
+    /// Whether there is drift in any of them.
     drift: bool,
     /// The drift of each.
     drifts: Vec<Value>,

@@ -7,15 +7,16 @@ use std::fmt::Write as _;
 use anstyle::{AnsiColor, Style};
 
 use super::markdown;
-use super::plan::{View, write_changes};
+use super::plan::{View, quoted, write_access, write_changes};
 use super::sanitize::line;
 use super::words;
 use crate::drift::Drift;
 use crate::drift::adopt::Adoption;
 use crate::import::Import;
 use crate::plan::Plan;
-use crate::plan::meaning::Found;
+use crate::plan::meaning::{Found, Meaning};
 use crate::plan::set::Unplanned;
+use crate::plan::undeclared::{Effect, UndeclaredPolicy};
 
 const GOOD: Style = AnsiColor::Green.on_default();
 const BAD: Style = AnsiColor::Red.on_default();
@@ -27,6 +28,8 @@ const WAYS_OUT: [&str; 2] = [
     "`seawall apply` makes live what the documents say.",
     "`seawall drift --adopt` makes the documents say what is live.",
 ];
+/// What can be done about policies that no document declares.
+const UNDECLARED: &str = "`seawall import` writes documents for undeclared policies; `docker.unmanaged` names those that are meant to have none.";
 /// What is not known without a base.
 const NOT_TOLD_APART: &str =
     "Without `--since`, `drift` cannot tell a change in the console from a change that waits to be applied.";
@@ -38,7 +41,7 @@ pub fn human(drift: &Drift, view: View) -> String {
     write_drift(&mut out, drift, view);
     if drift.is_drift() {
         out.push('\n');
-        write_ways_out(&mut out, drift.since.is_none());
+        write_ways_out(&mut out, &[drift]);
     }
     out
 }
@@ -61,26 +64,30 @@ pub fn several(drifts: &[(String, Drift)], failed: &[Unplanned], view: View) -> 
     for Unplanned { org, message } in failed {
         let _ = writeln!(out, "  {}: {BAD}not compared{BAD:#}: {}", line(org), line(message));
     }
-    if let Some((_, drift)) = drifts.iter().find(|(_, drift)| drift.is_drift()) {
+    let differ: Vec<&Drift> = drifts.iter().map(|(_, drift)| drift).filter(|drift| drift.is_drift()).collect();
+    if !differ.is_empty() {
         out.push('\n');
-        write_ways_out(&mut out, drift.since.is_none());
+        write_ways_out(&mut out, &differ);
     }
     out
 }
 
 fn write_drift(out: &mut String, drift: &Drift, view: View) {
-    let Drift { since, outside, waiting, plan, impossible } = drift;
+    let Drift { since, outside, waiting, undeclared, plan, impossible } = drift;
     let org = line(organization(plan));
     if !drift.is_drift() {
         let _ = writeln!(out, "{GOOD}No drift{GOOD:#}: `{org}` matches the documents.");
         return;
     }
-    let opened = match &outside.access.found {
-        Found::Complete(_) => outside.access.gains().next().is_some(),
-        Found::Incomplete(..) => true,
-    };
+    let opened = [&outside.access, &undeclared.access].into_iter().any(|access| Opening::of(access) < Opening::Less);
     let style = if opened { BAD } else { CAREFUL };
-    let _ = writeln!(out, "{style}Drift{style:#}: {}.", headline(drift, &org));
+    let _ = writeln!(out, "{style}Drift{style:#}: {}.", headline_of(drift, &format!("`{org}`"), quoted));
+    if !undeclared.is_empty() {
+        out.push('\n');
+        let _ = write_access(out, "Undeclared live policies", &undeclared.access, view);
+        out.push('\n');
+        undeclared.policies.iter().for_each(|one| out.push_str(&format!("  {}\n", words::undeclared(one, quoted))));
+    }
     if !outside.is_empty() {
         let title = match since {
             Some(since) => format!("Changed outside since `{}`", line(since)),
@@ -99,64 +106,84 @@ fn write_drift(out: &mut String, drift: &Drift, view: View) {
     }
 }
 
-fn write_ways_out(out: &mut String, together: bool) {
-    if together {
-        let _ = writeln!(out, "{NOT_TOLD_APART}");
-    }
-    for way in WAYS_OUT {
-        let _ = writeln!(out, "{way}");
-    }
+fn write_ways_out(out: &mut String, drifts: &[&Drift]) {
+    ways_out(drifts).into_iter().for_each(|way| out.push_str(&format!("{way}\n")));
+}
+
+/// What can be done about all of these, and what is not known of them.
+fn ways_out(drifts: &[&Drift]) -> Vec<&'static str> {
+    let differ = drifts.iter().any(|drift| drift.declared_differ());
+    let together = drifts.iter().any(|drift| drift.declared_differ() && drift.since.is_none());
+    let undeclared = drifts.iter().any(|drift| !drift.undeclared.is_empty());
+    let [apply, adopt] = WAYS_OUT;
+    let all = [(together, NOT_TOLD_APART), (differ, apply), (undeclared, UNDECLARED), (true, adopt)];
+    all.into_iter().filter(|(shown, _)| *shown).map(|(_, text)| text).collect()
 }
 
 /// Whose doing it is, and what it means for access.
 fn in_short(drift: &Drift) -> String {
-    let Drift { since, outside, waiting, plan, impossible: _ } = drift;
+    let Drift { since, outside, waiting, undeclared, plan, impossible: _ } = drift;
     let waits = waiting.as_ref().is_some_and(|waiting| !waiting.is_empty());
     let who = match (since, outside.is_empty(), waits) {
-        (None, _, _) => None,
         (Some(_), false, true) => Some("changed outside, and changes wait"),
         (Some(_), false, false) => Some("changed outside"),
-        (Some(_), true, _) => Some("changes wait to be applied"),
+        (Some(_), true, true) => Some("changes wait to be applied"),
+        (None, _, _) | (Some(_), true, false) => None,
     };
-    let access = plan.target.as_ref().map(|_| words::headline(&outside.access));
+    let differ = drift.declared_differ();
+    let access = plan.target.as_ref().filter(|_| differ).map(|_| words::headline(&outside.access));
     let agents = plan.target.is_none().then(|| "policies for agents differ".to_owned());
-    let parts = who.map(str::to_owned).into_iter().chain(access).chain(agents);
+    let others = (!undeclared.is_empty()).then(|| {
+        let policies = match undeclared.policies.len() {
+            1 => "1 undeclared policy".to_owned(),
+            many => format!("{many} undeclared policies"),
+        };
+        format!("{policies}: {}", words::headline(&undeclared.access))
+    });
+    let parts = who.map(str::to_owned).into_iter().chain(access).chain(agents).chain(others);
     parts.collect::<Vec<_>>().join("; ")
 }
 
 /// Drift as Markdown, short enough for an issue.
 #[must_use]
 pub fn markdown(drift: &Drift) -> String {
-    let Drift { since, outside, waiting, plan, impossible } = drift;
+    let Drift { since, outside, waiting, undeclared, plan, impossible } = drift;
     let org = super::sanitize::markdown(organization(plan));
     if !drift.is_drift() {
         return format!("### seawall: no drift\n\n{org} matches the documents.\n");
-    }
-    let mut out = format!("### seawall: drift\n\n{}.\n\n", headline_of(drift, &org));
-    if !outside.is_empty() {
-        let title = match since {
-            Some(since) => format!("Changed outside since {}", super::sanitize::markdown(since)),
-            None => "Live, against the documents".to_owned(),
-        };
-        out.push_str(&markdown::changes(&title, outside));
-        out.push('\n');
     }
     let mut end = String::new();
     for reason in impossible {
         let _ = writeln!(end, "> [!WARNING]\n> Cannot be applied: {}\n", super::sanitize::markdown(reason));
     }
-    if since.is_none() {
-        let _ = writeln!(end, "{NOT_TOLD_APART}\n");
-    }
-    WAYS_OUT.iter().for_each(|way| end.push_str(&format!("- {way}\n")));
-    if let Some(waiting) = waiting.as_ref().filter(|waiting| !waiting.is_empty()) {
-        let text = markdown::changes("Waits to be applied", waiting);
-        if out.len() + text.len() + end.len() + 1_024 < markdown::MOST {
-            out.push_str(&text);
-            out.push('\n');
-        } else {
-            out.push_str("More waits to be applied: `seawall plan` shows it.\n\n");
+    for way in ways_out(&[drift]) {
+        match way {
+            NOT_TOLD_APART => end.push_str(&format!("{way}\n\n")),
+            way => end.push_str(&format!("- {way}\n")),
         }
+    }
+    let outside = (!outside.is_empty()).then(|| {
+        let title = match since {
+            Some(since) => format!("Changed outside since {}", super::sanitize::markdown(since)),
+            None => "Live, against the documents".to_owned(),
+        };
+        markdown::changes(&title, outside)
+    });
+    let undeclared = (!undeclared.is_empty()).then(|| markdown::undeclared(undeclared));
+    let waiting = waiting.as_ref().filter(|waiting| !waiting.is_empty());
+    let waiting = waiting.map(|waiting| markdown::changes("Waits to be applied", waiting));
+    let mut out = format!("### seawall: drift\n\n{}.\n\n", headline_of(drift, &org, super::sanitize::markdown));
+    let sections = [
+        (undeclared, "More is undeclared: `seawall drift` shows it."),
+        (outside, "More differs: `seawall drift` shows it."),
+        (waiting, "More waits to be applied: `seawall plan` shows it."),
+    ];
+    for (section, instead) in sections {
+        let Some(section) = section else { continue };
+        // The first one fits, since it leaves room itself.
+        let fits = out.len() + section.len() + end.len() + 512 < markdown::MOST;
+        out.push_str(if fits { &section } else { instead });
+        out.push_str(if fits { "\n" } else { "\n\n" });
     }
     out + &end
 }
@@ -177,7 +204,11 @@ pub fn markdown_of_several(drifts: &[(String, Drift)], failed: &[Unplanned]) -> 
             let _ = writeln!(out, "{text}");
         } else if out.len() + 1_024 < markdown::MOST {
             let org = super::sanitize::markdown(organization(&drift.plan));
-            let _ = writeln!(out, "### seawall: drift\n\n{}. `seawall drift` shows it.\n", headline_of(drift, &org));
+            let _ = writeln!(
+                out,
+                "### seawall: drift\n\n{}. `seawall drift` shows it.\n",
+                headline_of(drift, &org, super::sanitize::markdown)
+            );
         } else {
             left_out += 1;
         }
@@ -192,28 +223,80 @@ fn organization(plan: &Plan) -> &str {
     plan.target.as_ref().map_or("Vijil", |target| target.org.as_str())
 }
 
-fn headline(drift: &Drift, org: &str) -> String {
-    headline_of(drift, &format!("`{org}`"))
+/// In which direction access differs, the gravest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Opening {
+    Unknown,
+    More,
+    MaybeMore,
+    Less,
+    Nothing,
 }
 
-/// The drift in a sentence: what opened first.
-fn headline_of(drift: &Drift, org: &str) -> String {
-    let Drift { since, outside, waiting, plan: _, impossible: _ } = drift;
+impl Opening {
+    fn of(access: &Meaning) -> Self {
+        let changes = match &access.found {
+            Found::Complete(changes) => changes,
+            Found::Incomplete(..) => return Self::Unknown,
+        };
+        if !changes.widened.is_empty() {
+            Self::More
+        } else if access.gains().next().is_some() {
+            Self::MaybeMore
+        } else if !changes.narrowed.is_empty() {
+            Self::Less
+        } else {
+            Self::Nothing
+        }
+    }
+}
+
+/// The drift in a sentence: what opened first. `write` makes foreign names safe, as `org` is.
+fn headline_of(drift: &Drift, org: &str, write: impl Fn(&str) -> String) -> String {
+    let Drift { undeclared, .. } = drift;
+    let differ = drift.declared_differ().then(|| declared_headline(drift, org));
+    if undeclared.is_empty() {
+        return differ.unwrap_or_default();
+    }
+    let opening = Opening::of(&undeclared.access);
+    let opens = matches!(opening, Opening::More | Opening::MaybeMore);
+    let about = |one: &&UndeclaredPolicy| !opens || matches!(one.effect, Effect::Widens | Effect::MayWiden);
+    let names: Vec<String> = undeclared.policies.iter().filter(about).map(|one| write(&one.policy)).collect();
+    let by = match names.as_slice() {
+        [one] => format!("the undeclared policy {one}"),
+        [one, other] => format!("the undeclared policies {one} and {other}"),
+        [one, others @ ..] => format!("the undeclared policy {one} and {} others", others.len()),
+        [] => "undeclared policies".to_owned(),
+    };
+    let verb = |one, several| if names.len() == 1 { one } else { several };
+    let own = match opening {
+        Opening::Unknown => format!("{by} may allow more or less than the documents say: the comparison is incomplete"),
+        Opening::More => format!("{by} {} more than the documents say", verb("allows", "allow")),
+        Opening::MaybeMore => format!("{by} may allow more than the documents say"),
+        Opening::Less => format!("{by} {} something that the documents allow", verb("denies", "deny")),
+        Opening::Nothing => format!("{by} may deny something that was allowed before"),
+    };
+    match differ {
+        None => own,
+        Some(differ) if Opening::of(&drift.outside.access) < opening => {
+            format!("{differ}; {own}")
+        }
+        Some(differ) => format!("{own}; {differ}"),
+    }
+}
+
+/// How what is declared differs, in a sentence.
+fn declared_headline(drift: &Drift, org: &str) -> String {
+    let Drift { since, outside, waiting, .. } = drift;
     let beyond = if since.is_some() { "what was applied" } else { "what the documents say" };
-    let changes = match &outside.access.found {
-        Found::Complete(changes) => changes,
-        Found::Incomplete(..) => {
+    match Opening::of(&outside.access) {
+        Opening::Unknown => {
             return format!("{org} may allow more or less than {beyond}: the comparison is incomplete");
         }
-    };
-    if !changes.widened.is_empty() {
-        return format!("{org} allows more than {beyond}");
-    }
-    if outside.access.gains().next().is_some() {
-        return format!("{org} may allow more than {beyond}");
-    }
-    if !changes.narrowed.is_empty() {
-        return format!("{org} allows less than {beyond}");
+        Opening::More => return format!("{org} allows more than {beyond}"),
+        Opening::MaybeMore => return format!("{org} may allow more than {beyond}"),
+        Opening::Less => return format!("{org} allows less than {beyond}"),
+        Opening::Nothing => {}
     }
     if outside.is_empty() && waiting.is_some() {
         return format!("nothing was changed outside in {org}, and changes wait to be applied");

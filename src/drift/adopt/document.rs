@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::flow::has_comments;
 use super::text::{Edits, List, Refusal, content, entry, in_braces};
+use crate::document::spelled_action;
 use crate::import;
 use crate::model::{
     Body, Cedar, DesiredPolicy, DesiredRule, LiveBody, LivePolicy, Resources, Rule, Scope, TeamDirectory, TeamLookup,
@@ -180,7 +181,7 @@ fn rule(
             }
             "actions" => {
                 let (key, value) = find("actions")?;
-                let texts = |rule: &Rule| rule.actions.iter().map(|action| action.to_string().into()).collect();
+                let texts = |rule: &Rule| rule.actions.iter().map(|action| spelled_action(action).into()).collect();
                 set(edits, &List { key, value, flow }, texts(before), texts(after))?;
             }
             _ => resources(edits, item, before, after)?,

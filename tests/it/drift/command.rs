@@ -69,7 +69,7 @@ fn opened() -> Vec<Rule> {
 }
 
 fn folder(live: &Live) -> tempfile::TempDir {
-    let folder = workspace("include: ['*.yaml']\n", live);
+    let folder = workspace("  unmanaged: [Other]\ninclude: ['*.yaml']\n", live);
     fs::write(folder.path().join("all.yaml"), DOCUMENTS).unwrap();
     folder
 }
@@ -267,7 +267,7 @@ fn what_was_changed_outside_is_told_from_what_waits() {
     assert!(stderr.contains("nothing was written: changes wait to be applied: 1 to create"), "{stderr}");
 }
 
-fn fits(json: &serde_json::Value) -> bool {
+pub(super) fn fits(json: &serde_json::Value) -> bool {
     // The schema of a plan stands beside that of drift.
     let mut own = seawall::drift::schema();
     own.as_object_mut().unwrap().remove("allOf").unwrap();
@@ -339,7 +339,8 @@ fn what_cannot_be_edited_is_refused_and_nothing_is_written() {
 #[test]
 fn policies_of_others_are_no_drift_and_what_is_the_workspaces_own_is_imported() {
     let documents = folder(&live(applied()));
-    let settings = fs::read_to_string(documents.path().join("seawall.yaml")).unwrap();
+    let settings =
+        fs::read_to_string(documents.path().join("seawall.yaml")).unwrap().replace("  unmanaged: [Other]\n", "");
     let exclusive =
         |owns: &str| settings.replace("docker:\n", &format!("docker:\n  ownership: exclusive\n  owns: [{owns}]\n"));
     fs::write(documents.path().join("seawall.yaml"), exclusive("Research, Second")).unwrap();

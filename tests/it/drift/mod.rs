@@ -3,3 +3,4 @@
 mod agents;
 mod command;
 mod random;
+mod undeclared;
