@@ -3,7 +3,7 @@
 use super::{Check, Run};
 use crate::diagnostic::{Diagnostic, Files, Severity};
 use crate::document::Declared;
-use crate::model::{Layer, Resources};
+use crate::model::{Action, Layer, Resources};
 
 pub(super) const CHECKS: &[Check] = &[
     Check {
@@ -24,13 +24,34 @@ pub(super) const CHECKS: &[Check] = &[
         fix: "Write `http_resources` for HTTP requests, and `resources` for connections.",
         run: Run::Reading,
     },
+    Check {
+        code: UNDOCUMENTED,
+        severity: Severity::Warning,
+        title: "an action is not documented",
+        explanation: "`undocumented:` stands before an action that the service has and this program does not know, as an \
+            import writes it. What such a rule allows or denies is uncertain.",
+        bad: "- {name: web, decision: allow, actions: ['undocumented:connect:quic'], resources: [a.example.com]}\n",
+        fix: "Use a version of this program that knows the action, or an action that is documented.",
+        run: Run::Reading,
+    },
 ];
+
+const UNDOCUMENTED: &str = "undocumented-action";
 
 fn check(policy: &Declared<'_>, _: &Files, findings: &mut Vec<Diagnostic>) {
     for (index, rule) in policy.desired.policy.rules().iter().enumerate() {
+        for (position, action) in rule.actions.iter().enumerate() {
+            if let Action::Unknown(action) = action {
+                let message =
+                    format!("what `{action}` means is not documented, so that what this rule does is uncertain");
+                let finding = Diagnostic::warning(UNDOCUMENTED, message);
+                let finding = finding.at(policy.document.label(&policy.action(index, position)));
+                findings.push(finding.help("look for a later version that knows this action"));
+            }
+        }
         let Some(layer) = rule.layer() else { continue };
         let pointer = format!("/rules/{index}");
-        if let Some(other) = rule.actions.iter().position(|action| action.layer() != Some(layer)) {
+        if let Some(other) = rule.actions.iter().position(|action| action.layer().is_some_and(|own| own != layer)) {
             let finding = Diagnostic::error(
                 "mixed-layers",
                 format!("the rule `{}` mixes connections and HTTP requests", rule.name),

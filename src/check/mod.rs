@@ -48,6 +48,7 @@ use crate::source::parallel;
 
 pub use load::{EmptyWorkspace, Loaded, check_files, files, load, load_into, load_over, read_settings};
 pub use protected::UNKNOWN_PROTECTED;
+pub use suppression::is_tolerable;
 pub use table::TABLE;
 
 /// A kind of finding, with its documentation.

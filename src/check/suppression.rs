@@ -3,6 +3,9 @@
 //! A suppression behind something covers what starts on its line; a suppression on a line of its own covers what starts on the
 //! next line that holds more than a comment. In Cedar text `//` takes the place of `#`, and what starts is a statement.
 //!
+//! An error about a pattern becomes a warning by it: a service may hold what this program takes for invalid, and a document
+//! that was imported says what is live. Any other error stays one.
+//!
 //! Invariant: only warnings and notes can be suppressed, each suppression has a reason, and a suppression without effect is
 //! itself a finding.
 
@@ -35,7 +38,14 @@ pub(super) struct Annotated<'a> {
 pub(super) fn apply(files: &Files, annotated: &[Annotated<'_>], findings: &mut Vec<Diagnostic>) {
     let mut about = Vec::new();
     let mut suppressions: Vec<Suppression> = annotated.iter().flat_map(|file| read(files, file, &mut about)).collect();
-    findings.retain(|finding| finding.severity == Severity::Error || !suppressed(finding, &mut suppressions));
+    findings.retain_mut(|finding| match finding.severity {
+        Severity::Error if is_tolerable(finding.code) && suppressed(finding, &mut suppressions) => {
+            finding.severity = Severity::Warning;
+            true
+        }
+        Severity::Error => true,
+        Severity::Warning | Severity::Note => !suppressed(finding, &mut suppressions),
+    });
     // In a file with errors, findings may be missing rather than suppressed for nothing.
     let broken: BTreeSet<FileId> = findings
         .iter()
@@ -50,7 +60,7 @@ pub(super) fn apply(files: &Files, annotated: &[Annotated<'_>], findings: &mut V
                 Some(near) => format!("there is no such code; did you mean `{near}`?"),
                 None => "there is no such code; findings show theirs in brackets".to_owned(),
             },
-            Some(check) if check.severity == Severity::Error => {
+            Some(check) if check.severity == Severity::Error && !is_tolerable(check.code) => {
                 "errors cannot be suppressed: the service would refuse the policy, or a rule would do nothing"
                     .to_owned()
             }
@@ -60,6 +70,12 @@ pub(super) fn apply(files: &Files, annotated: &[Annotated<'_>], findings: &mut V
         about.push(finding.at(Label::new(suppression.file, suppression.comment.clone())).help(help));
     }
     findings.append(&mut about);
+}
+
+/// Whether an error of this code may become a warning: it is about what a pattern means, and not about what a document is.
+#[must_use]
+pub fn is_tolerable(code: &str) -> bool {
+    matches!(code, "invalid-host" | "invalid-path" | "http-path")
 }
 
 fn suppressed(finding: &Diagnostic, suppressions: &mut [Suppression]) -> bool {

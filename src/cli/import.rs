@@ -90,6 +90,9 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
         if args.policy.is_empty() { &others } else { &[] },
         args.dry_run,
     ))?;
+    for warning in &import.warnings {
+        context.note(&format!("warning: {}", line(warning)));
+    }
     before_planning(context, &loaded, &import);
     let exclusive = |(workspace, _): &(&Workspace, State)| {
         workspace.docker.as_ref().is_some_and(|docker| Ownership::from(docker).exclusive)

@@ -46,6 +46,12 @@ pub(super) fn explain(
         // Of what is not text the type has been refused.
         ValidationErrorKind::Enum { .. } if !instance.is_string() && site.schema.get("type").is_some() => {}
         ValidationErrorKind::Enum { options } => findings.push(site.unknown_value(options, instance)),
+        // Actions alone have another form beside a list of words; of what is no text the type has been refused.
+        ValidationErrorKind::AnyOf { .. } if !instance.is_string() => {}
+        ValidationErrorKind::AnyOf { .. } => {
+            let options = site.schema.pointer("/anyOf/0/enum").cloned().unwrap_or_default();
+            findings.push(site.unknown_value(&options, instance));
+        }
         ValidationErrorKind::Constant { expected_value } => findings.push(site.constant(expected_value, instance)),
         ValidationErrorKind::MinItems { .. } => {
             findings.push(site.finding("empty", format!("{} is empty", site.subject())).help("give at least one item"));

@@ -137,6 +137,16 @@ pub(super) fn network_rules<'de, D: Deserializer<'de>>(deserializer: D) -> Resul
     Ok(rules)
 }
 
+/// What stands before an action that the service has and this program does not know, so that no mistake in the name of an
+/// action is taken for one.
+const UNDOCUMENTED: &str = "undocumented:";
+
+/// An action as documents spell it.
+#[must_use]
+pub fn spelled_action(action: &Action) -> String {
+    if let Action::Unknown(text) = action { format!("{UNDOCUMENTED}{text}") } else { action.to_string() }
+}
+
 /// The actions that a kind's rules may name.
 pub(super) fn actions(filesystem: bool) -> impl Iterator<Item = Action> {
     Action::all().into_iter().filter(move |action| (action.layer() == Some(Layer::Filesystem)) == filesystem)
@@ -153,10 +163,12 @@ fn filesystem_actions<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<
 fn decode_actions<'de, D: Deserializer<'de>>(deserializer: D, filesystem: bool) -> Result<Vec<Action>, D::Error> {
     let list: Vec<String> = field::list(deserializer)?;
     list.iter()
-        .map(|text| Action::parse(text))
-        .map(|action| match action.layer() {
-            Some(layer) if (layer == Layer::Filesystem) == filesystem => Ok(action),
-            Some(_) | None => Err(D::Error::custom("unknown action")),
+        .map(|text| match (text.strip_prefix(UNDOCUMENTED), Action::parse(text).layer()) {
+            (Some(action), _) if !action.is_empty() && Action::parse(action).layer().is_none() => {
+                Ok(Action::Unknown(action.to_owned()))
+            }
+            (None, Some(layer)) if (layer == Layer::Filesystem) == filesystem => Ok(Action::parse(text)),
+            (_, _) => Err(D::Error::custom("unknown action")),
         })
         .collect()
 }
@@ -184,5 +196,20 @@ fn filesystem_action_list(_: &mut SchemaGenerator) -> Schema {
 
 fn action_list(filesystem: bool) -> Schema {
     let names: Vec<String> = actions(filesystem).map(|action| action.to_string()).collect();
-    json_schema!({"type": "array", "minItems": 1, "items": {"type": "string", "enum": names}})
+    let known: Vec<String> = Action::all().iter().map(|action| format!("{UNDOCUMENTED}{action}")).collect();
+    json_schema!({
+        "type": "array",
+        "minItems": 1,
+        "items": {
+            "type": "string",
+            "anyOf": [
+                {"enum": names},
+                {
+                    "description": "An action that the service has and this program does not know.",
+                    "pattern": format!("^{UNDOCUMENTED}(.|\\n)"),
+                    "not": {"enum": known}
+                }
+            ]
+        }
+    })
 }

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{Candidate, Place};
-use crate::document::DEFAULT_SCHEMA_URL;
+use crate::document::{DEFAULT_SCHEMA_URL, spelled_action};
 use crate::model::{
     Cedar, Domain, HttpResource, Live, LiveBody, LivePolicy, Resources, Rule, Scope, TeamDirectory, TeamLookup,
 };
@@ -80,7 +80,7 @@ pub(crate) fn team_names(scope: &Scope, teams: &TeamDirectory) -> Vec<String> {
 /// A rule as it is written.
 pub(crate) fn rule(rule: &Rule) -> Value {
     let Rule { name, decision, actions, resources } = rule;
-    let actions: Vec<String> = actions.iter().map(ToString::to_string).collect();
+    let actions: Vec<String> = actions.iter().map(spelled_action).collect();
     let (key, resources) = match resources {
         Resources::Plain(list) => ("resources", json!(list)),
         Resources::Http(list) => ("http_resources", list.iter().map(target).collect()),

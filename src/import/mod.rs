@@ -5,8 +5,8 @@
 //! ```
 //!
 //! What is written has to prove itself before it is written: the workspace is loaded as it will be, each policy must
-//! read back equal to the live one to the last character and the order of lists, and a plan of the whole must not touch
-//! it. A policy that documents cannot express is refused with the reason, and the others are imported.
+//! read back equal to the live one, and a plan of the whole must not touch it. Patterns that this program takes for invalid
+//! are imported with a comment that makes the error a warning: what the service makes of them is not known. A policy that documents cannot express is refused with the reason, and the others are imported.
 //!
 //! Invariant: nothing is lost in silence. Each undeclared policy is in a file, in a refusal, or among those that the
 //! settings leave to others. Names from a service decide neither a folder nor what of a path is a separator.
@@ -60,6 +60,8 @@ pub struct Import {
     pub refused: Vec<Refused>,
     /// Differences of other documents, which were there before.
     pub pending: usize,
+    /// What is imported as it is, though nobody knows what the service makes of it: a place and a phrase each.
+    pub warnings: Vec<String>,
 }
 
 /// A file to write.

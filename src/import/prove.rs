@@ -18,7 +18,7 @@ use crate::format::{self, Layout};
 use crate::model::{Desired, Live, LiveAgents, LivePolicy, Policy};
 use crate::plan::agents::Subject;
 use crate::plan::saved::Service;
-use crate::plan::step::PolicyTarget;
+use crate::plan::step::{PolicyTarget, changed_fields};
 use crate::plan::{ChangeSet, teams};
 use crate::source::emit;
 
@@ -58,6 +58,8 @@ struct Entry {
     /// The organizations that its document names.
     orgs: Vec<String>,
     file: File,
+    /// Whether its text says already that what looks wrong is live.
+    tolerates: bool,
 }
 
 /// Makes the files, and leaves out those that do not prove themselves.
@@ -76,6 +78,7 @@ pub fn make(input: Input<'_>) -> Result<Import, Problem> {
         let overlay: Overlay = texts.clone().into_iter().chain(written).collect();
         let after = match check::load_over(&loaded.root, config, EmptyWorkspace::Accepted, overlay) {
             Ok(after) => after,
+            Err(findings) if tolerate(&mut entries, &findings) => continue,
             Err(findings) => match blame(&mut entries, &mut refused, &findings) {
                 true => continue,
                 false => return Err(Problem::Documents(Box::new(findings))),
@@ -112,13 +115,47 @@ pub fn make(input: Input<'_>) -> Result<Import, Problem> {
             wrong.then(|| "its document would not read back as the policy is live".to_owned())
         };
         if !refuse(&mut entries, &mut refused, |entry| wrong(entry).into_iter().collect()) {
+            let warnings = warnings(&entries, &after.findings, agents);
             let mut files: Vec<File> = entries.into_iter().map(|entry| entry.file).collect();
             files.sort_by(|one, other| one.path.cmp(&other.path));
             refused.sort();
             let pending = left.iter().map(|changes| changes.docker.len() + changes.vijil.len()).sum();
-            return Ok(Import { files, refused, pending });
+            return Ok(Import { files, refused, pending, warnings });
         }
     }
+}
+
+/// What is imported as it is, though its meaning is not known: patterns, and statuses that later versions of a service have.
+fn warnings(entries: &[Entry], findings: &Findings, agents: Option<&LiveAgents>) -> Vec<String> {
+    let own = |finding: &&Diagnostic| {
+        finding.severity == Severity::Warning
+            && (check::is_tolerable(finding.code) || finding.code.starts_with("undocumented-"))
+    };
+    let patterns = findings.diagnostics.iter().filter(own).filter_map(|finding| {
+        let label = finding.primary.as_ref()?;
+        let file = findings.files.get(label.file);
+        let is_new = entries.iter().any(|entry| entry.file.path == file.name);
+        is_new.then(|| format!("{}:{}: {}", file.name, file.place(&label.span).line, finding.message))
+    });
+    let policies = agents.into_iter().flat_map(|live| &live.policies);
+    let statuses = policies.filter_map(|policy| {
+        let is_own = |entry: &&Entry| {
+            entry.candidate.service == Service::Vijil
+                && entry.candidate.places.iter().any(|place| place.id == policy.id)
+        };
+        let entry = entries.iter().find(is_own)?;
+        let unknown = |status: &str, known: &[&str]| !known.contains(&status);
+        let whole = unknown(&policy.status, &["draft", "active", "archived"])
+            .then(|| format!("the policy has the status `{}`", policy.status));
+        let rules =
+            policy.rules.iter().filter(|rule| unknown(&rule.status, &["draft", "approved", "rejected", "modified"]));
+        let rules = rules.map(|rule| format!("`{}` has the status `{}`", rule.rule_id, rule.status));
+        let said: Vec<String> = whole.into_iter().chain(rules).collect();
+        (!said.is_empty()).then(|| {
+            format!("{}: {}, which documents cannot ask for; it is left as it is", entry.file.path, said.join(", "))
+        })
+    });
+    patterns.chain(statuses).collect()
 }
 
 /// Gives candidates their files; those without a document or a place are refused.
@@ -181,7 +218,7 @@ fn add(
         let text = laid_out(head + &emit::document(&for_orgs(&orgs, document)));
         let overwrites = loaded.root.join(&path).symlink_metadata().is_ok();
         let file = File { path, policy: candidate.name.clone(), text, overwrites };
-        entries.push(Entry { candidate, orgs, file });
+        entries.push(Entry { candidate, orgs, file, tolerates: false });
     }
 }
 
@@ -213,6 +250,36 @@ fn service(service: Service) -> &'static str {
         Service::Docker => "docker",
         Service::Vijil => "vijil",
     }
+}
+
+/// Writes into the files that patterns are live which this program takes for invalid, where nothing else is wrong with the
+/// file. Whether there was one.
+fn tolerate(entries: &mut [Entry], findings: &Findings) -> bool {
+    let mut tolerated = false;
+    for entry in entries.iter_mut().filter(|entry| !entry.tolerates) {
+        let own =
+            findings.diagnostics.iter().filter(|finding| finding.severity == Severity::Error).filter_map(|finding| {
+                let label = finding.primary.as_ref()?;
+                let file = findings.files.get(label.file);
+                (file.name == entry.file.path).then(|| (file.place(&label.span).line, finding.code))
+            });
+        let own: BTreeSet<(usize, &str)> = own.collect();
+        if own.is_empty() || !own.iter().all(|(_, code)| check::is_tolerable(code)) {
+            continue;
+        }
+        let mut text = String::new();
+        for (number, line) in (1..).zip(entry.file.text.split_inclusive('\n')) {
+            let indent = line.len() - line.trim_start().len();
+            for (_, code) in own.iter().filter(|(own, _)| *own == number) {
+                text.push_str(&format!("{:indent$}# seawall: allow[{code}] live like this when it was imported\n", ""));
+            }
+            text.push_str(line);
+        }
+        entry.file.text = text;
+        entry.tolerates = true;
+        tolerated = true;
+    }
+    tolerated
 }
 
 /// Refuses the policies whose files errors are about. Whether there was one.
@@ -258,9 +325,20 @@ fn unequal(entries: &[Entry], desired: &Desired, live: &Live) -> BTreeSet<Place>
     };
     let declared: BTreeMap<&str, &Policy> =
         resolved.policies.iter().map(|one| (one.policy.name.as_str(), &one.policy)).collect();
-    let differs = |policy: &&LivePolicy| declared.get(policy.name.as_str()) != Some(&&policy.policy());
+    // The service takes lists for sets, and may repeat an item of one.
+    let differs = |policy: &&LivePolicy| match declared.get(policy.name.as_str()) {
+        Some(declared) => !is_same(declared, &policy.policy()),
+        None => true,
+    };
     let imported = live.policies.iter().filter(|policy| own.contains(policy.id.0.as_str()));
     imported.filter(differs).map(|policy| Place { org: live.org.clone(), id: policy.id.0.clone() }).collect()
+}
+
+fn is_same(declared: &Policy, live: &Policy) -> bool {
+    let (own, other) = (declared.rules(), live.rules());
+    let rules =
+        own.len() == other.len() && own.iter().zip(other).all(|(own, other)| changed_fields(own, other).is_empty());
+    declared == live || declared.scope == live.scope && !own.is_empty() && rules && declared.domain() == live.domain()
 }
 
 /// Whether a document declares all that there is of a policy for agents.

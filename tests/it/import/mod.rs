@@ -1,6 +1,7 @@
 //! Documents for what is live: whatever an organization holds, planning right after an import is empty.
 
 mod command;
+mod odd;
 mod random;
 
 use std::fs;
