@@ -54,6 +54,23 @@ async fn a_plan_after_which_an_access_test_fails_is_refused() {
 }
 
 #[test]
+fn the_first_plan_breaks_a_test_whose_answer_was_uncertain_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    write("seawall.yaml", "apiVersion: seawall/v1\nkind: Workspace\ndocker: {org: acme, endpoint: embedded}\n");
+    write(
+        "p.yaml",
+        "apiVersion: seawall/v1\nkind: NetworkPolicy\nname: N\nrules:\n  - {name: a, decision: allow, actions: \
+         [connect:tcp], resources: [x.example.com]}\n---\napiVersion: seawall/v1\nkind: AccessTest\nname: never\nexpect:\n  \
+         - deny: connect:tcp x.example.com:443\n",
+    );
+    let (code, stdout, _) = crate::examples::seawall(folder.path(), &["plan"]);
+    let headline = stdout.lines().next().unwrap();
+    assert!(code == Some(4) && headline.ends_with("widens access for 1 audience, breaks 1 access test"), "{stdout}");
+    assert!(stdout.contains("Refused by `access_tests`: breaks 1 access test: `never`\n"), "{stdout}");
+}
+
+#[test]
 fn an_expectation_may_be_an_approval_and_has_to_be_a_request() {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
