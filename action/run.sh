@@ -13,6 +13,11 @@ tell_of_plan() {
     section == "access" && depth == 4 && $1 == "\"widened\":" && $2 == "[" { widens = "true" }
     section == "access" && depth == 8 && $1 == "\"widens\":" && $2 ~ /^true/ && widens == "" { widens = "uncertain" }
     section == "access" && depth == 4 && $1 == "\"incomplete\":" && widens == "" { widens = "uncertain" }
+    # Another sentence of a rule for agents may well be stricter: people read it.
+    section == "vijil" && depth == 8 && $1 == "\"what\":" { weakens = $2 !~ /^"sentence"/ }
+    section == "vijil" && depth == 8 && $1 == "\"certain\":" && weakens {
+      if ($2 ~ /^true/) widens = "true"; else if (widens == "") widens = "uncertain"
+    }
     section == "guards" && depth == 6 && $1 == "\"ok\":" && $2 ~ /^false/ { refused = "true" }
     END {
       split("create update delete approve reject activate", names, " ")

@@ -2,7 +2,7 @@
 
 use super::{Check, Run};
 use crate::diagnostic::{Diagnostic, Severity, nearest};
-use crate::document::{Document, Workspace as Settings, names};
+use crate::document::{Document, Protected, Workspace as Settings, names};
 use crate::model::Desired;
 
 /// The code of the one finding.
@@ -25,7 +25,7 @@ pub(super) const CHECKS: &[Check] = &[Check {
 pub(super) fn look(document: &Document, settings: &Settings, desired: &Desired, findings: &mut Vec<Diagnostic>) {
     let docker = settings.docker.as_ref();
     let foreign = names(docker.map_or(&[], |docker| docker.unmanaged.as_slice()));
-    for (index, name) in settings.guards.protected.iter().enumerate() {
+    for (index, Protected { name, allow: _ }) in settings.guards.protected.iter().enumerate() {
         if desired.declares(name) || foreign.is_match(name) {
             continue;
         }

@@ -11,7 +11,7 @@ use super::watch::watched;
 use super::{Connected, Context, Exit, Failure, organization, organizations, workspace};
 use crate::check::{EmptyWorkspace, Loaded};
 use crate::diagnostic::{Findings, nearest};
-use crate::document::{Docker, Ownership, Vijil, settings_for};
+use crate::document::{Docker, Ownership, Protected, Vijil, Weakening, settings_for};
 use crate::model::{Desired, Live, LiveAgents, is_for};
 use crate::plan::agents::{AgentError, AgentTarget};
 use crate::plan::{self, ChangeSet, GuardsFrom, Plan, diff, protected, set, teams};
@@ -352,12 +352,13 @@ fn refuse_impossible(impossible: &[AgentError]) -> Result<(), Failure> {
 impl Missing {
     fn new(loaded: &Loaded, base: Option<&Desired>, of_base: bool) -> Self {
         let Loaded { desired, settings, .. } = loaded;
-        let names = &settings.guards.protected;
-        let unknown = || names.iter().filter(|name| !desired.declares(name));
+        let protected = &settings.guards.protected;
+        let unknown = || protected.iter().map(|one| &one.name).filter(|name| !desired.declares(name));
         let nearest = unknown().find_map(|name| nearest(name, desired.names().map(|(name, _)| name)));
         let declared: Vec<&Desired> = std::iter::once(desired).chain(base).collect();
-        let followed = protected::followed(names, &declared);
-        let gone = |name: &str| followed.iter().any(|one| one == name) && !desired.declares(name);
+        let followed = protected::followed(protected, &declared);
+        let keeps = |one: &Protected| !one.allow.contains(&Weakening::Delete);
+        let gone = |name: &str| followed.iter().any(|one| one.name == name && keeps(one)) && !desired.declares(name);
         let docker = base.iter().flat_map(|base| &base.policies);
         let docker = docker.map(|one| GivenUp { name: one.policy.name.clone(), orgs: Some(one.orgs.clone()) });
         let agents = base.iter().flat_map(|base| &base.agents);

@@ -15,6 +15,7 @@ mod kind;
 mod mcp;
 mod policy;
 mod proposal;
+mod protected;
 mod read;
 mod resolve;
 mod rule;
@@ -27,10 +28,11 @@ pub use kind::{Body, KINDS, Kind};
 pub use mcp::{DEFAULT_SCHEMA_URL, McpPolicy};
 pub use policy::{FilesystemPolicy, NetworkPolicy, ScopeField};
 pub use proposal::{SettingChange, guards_of, settings_for};
+pub use protected::{Protected, Weakening};
 pub use read::{Document, read};
 pub use resolve::{
     CedarPlace, Declared, DeclaredAgent, ExpectedAccess, Test, declare, declare_agent, declare_test, origin,
 };
-pub use rule::{FilesystemRule, HttpTarget, NetworkRule};
+pub use rule::{FilesystemRule, HttpTarget, NetworkRule, spelled_action};
 pub use schema::{schema, schema_of};
 pub use workspace::{Docker, EditActive, Guards, MaxDeletes, Ownership, Vijil, Workspace, names};

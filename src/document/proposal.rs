@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Docker, EditActive, Guards, MaxDeletes, Ownership, Vijil, Workspace};
+use super::{Docker, EditActive, Guards, MaxDeletes, Ownership, Protected, Vijil, Workspace};
 
 /// A setting that a proposal changes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -96,7 +96,7 @@ fn named(workspace: &Workspace) -> Vec<(&'static str, Value)> {
         ("guards.max_deletes", max_deletes),
         ("guards.deny_widening", if *deny_widening { json!(true) } else { Value::Null }),
         ("guards.access_tests", if *access_tests { Value::Null } else { json!(false) }),
-        ("guards.protected", listed(protected)),
+        ("guards.protected", protected_list(protected)),
     ]
 }
 
@@ -113,6 +113,12 @@ fn listed(items: &[String]) -> Value {
     items.sort();
     items.dedup();
     if items.is_empty() { Value::Null } else { json!(items) }
+}
+
+/// As [`listed`].
+fn protected_list(policies: &[Protected]) -> Value {
+    let policies: std::collections::BTreeSet<&Protected> = policies.iter().collect();
+    if policies.is_empty() { Value::Null } else { json!(policies) }
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Deserializer, Error};
 use serde::{Deserialize, Serialize, Serializer};
 
+use super::Protected;
 use super::field::{self, ApiVersion};
 
 /// Which documents belong together, which services they are about, and what a plan may not do.
@@ -126,21 +127,25 @@ pub enum Ownership {
 #[serde(deny_unknown_fields)]
 pub struct Guards {
     /// The most that a plan may delete, of the live policies and of the live rules of each policy: a share such as
-    /// `25%`, or a count. Without it, there is no limit.
+    /// `25%`, or a count. Without it, there is no limit. With `25%`, a plan that deletes 3 of 10 policies is refused.
     #[serde(default, deserialize_with = "field::present", skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "max_deletes")]
     pub max_deletes: Option<MaxDeletes>,
-    /// Whether a plan that gives any audience new access is refused.
+    /// Whether a plan that gives any audience new access is refused, or may give it, or that weakens a rule for agents.
+    /// With `true`, a plan that allows `connect:tcp example.com` to a team that could not reach it is refused, and so is one
+    /// that turns `block` into `log`.
     #[serde(default)]
     pub deny_widening: bool,
-    /// Whether a plan is refused after which an access test of the workspace fails, also one that failed before.
+    /// Whether a plan is refused after which an access test of the workspace fails, also one that failed before. A plan that
+    /// opens `pastebin.example.com` is refused where a test expects `deny: connect:tcp pastebin.example.com:443`.
     #[serde(default = "yes")]
     pub access_tests: bool,
-    /// Names of policies that no plan may delete or empty, and that documents have to declare. A policy that is renamed
-    /// stays protected.
-    #[serde(default, deserialize_with = "field::texts")]
-    #[schemars(inner(length(min = 1)))]
-    pub protected: Vec<String>,
+    /// Policies that documents have to declare, and that no plan may delete, empty or weaken: each by its name, or with the
+    /// kinds of change that are allowed. A policy that is renamed stays protected. With `[Guardrails]`, a plan is refused
+    /// that takes a host off a deny of `Guardrails`, exempts a team from it or adds an allow to it, and none that moves a deny
+    /// from one rule of it to another.
+    #[serde(default)]
+    pub protected: Vec<Protected>,
 }
 
 impl Default for Guards {

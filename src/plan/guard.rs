@@ -2,17 +2,18 @@
 //!
 //! Invariant: every guard is judged and reported, lifted or not; a guard never changes the plan.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::document::{Guards, MaxDeletes};
-use crate::model::{Live, LivePolicy, PolicyId};
+use crate::document::{Guards, MaxDeletes, Protected, Weakening};
+use crate::model::{Live, PolicyId};
 
 use super::limits::{MAX_POLICIES, MAX_RULES};
 use super::meaning::{Found, Meaning};
 use super::order::Refusal;
 use super::step::{Change, PolicyTarget, Reason, RuleTarget, Step};
+use super::weakening;
 
 /// What there is to judge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
@@ -20,7 +21,7 @@ use super::step::{Change, PolicyTarget, Reason, RuleTarget, Step};
 pub enum Guard {
     /// How much is deleted.
     MaxDeletes,
-    /// Policies that no plan may delete or empty, and that documents have to declare.
+    /// Policies that no plan may delete, empty or weaken, and that documents have to declare.
     Protected,
     /// Whether some audience gains access.
     DenyWidening,
@@ -164,26 +165,32 @@ fn shown(limit: MaxDeletes) -> String {
     }
 }
 
-fn protected(names: &[String], judged: &Judged<'_>) -> Judgement {
-    let names: BTreeSet<&str> = names.iter().map(String::as_str).collect();
-    let Judged { after, .. } = judged;
-    let says_something = |policy: &LivePolicy| policy.policy().domain().is_some();
-    let lost =
-        judged.live.policies.iter().filter(|policy| names.contains(policy.name.as_str())).find_map(
-            |before| match after.policies.iter().find(|after| after.id == before.id || after.name == before.name) {
-                None => Some(format!("deletes the protected policy `{}`", before.name)),
-                Some(after) if says_something(before) && !says_something(after) => {
-                    Some(format!("empties the protected policy `{}`", before.name))
-                }
-                Some(_) => None,
-            },
-        );
-    let undeclared = judged.undeclared.iter().find(|name| names.contains(name.as_str()));
-    let lost = lost.or_else(|| undeclared.map(|name| format!("no document declares the protected policy `{name}`")));
-    match (lost, names.len()) {
-        (Some(lost), _) => Err(lost),
-        (None, 0) => Ok("no policy is protected".to_owned()),
-        (None, count) => {
+fn protected(policies: &[Protected], judged: &Judged<'_>) -> Judgement {
+    let mut refusals: Vec<String> = Vec::new();
+    for before in &judged.live.policies {
+        let Some(protected) = policies.iter().find(|one| one.name == before.name) else { continue };
+        let (name, allows) = (&before.name, |kind: Weakening| protected.allow.contains(&kind));
+        let after = judged.after.policies.iter().find(|after| after.id == before.id || after.name == before.name);
+        let Some(after) = after else {
+            refusals.extend((!allows(Weakening::Delete)).then(|| format!("deletes the protected policy `{name}`")));
+            continue;
+        };
+        if !allows(Weakening::Delete) && judged.undeclared.contains(name) {
+            refusals.push(format!("no document declares the protected policy `{name}`"));
+        }
+        let weaker = weakening::of_policy(&before.policy(), &after.policy(), &judged.live.teams);
+        let refused = weaker.into_iter().filter(|(kind, _)| !allows(*kind)).map(|(kind, what)| {
+            if kind == Weakening::Empty {
+                return format!("empties the protected policy `{name}`");
+            }
+            format!("weakens the protected policy `{name}` ({}): {what}", kind.name())
+        });
+        refusals.extend(refused);
+    }
+    match (refusals.is_empty(), policies.len()) {
+        (false, _) => Err(refusals.join("; ")),
+        (true, 0) => Ok("no policy is protected".to_owned()),
+        (true, count) => {
             Ok(format!("{count} protected {} kept", if count == 1 { "policy is" } else { "policies are" }))
         }
     }

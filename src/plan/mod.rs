@@ -34,6 +34,7 @@ mod proof;
 #[cfg(test)]
 mod proof_mcp;
 pub mod protected;
+mod renames;
 pub mod request;
 mod room;
 pub mod saved;
@@ -49,7 +50,10 @@ pub mod step;
 mod steps;
 pub mod teams;
 mod temporary;
+pub mod undeclared;
 mod verify;
+pub mod warning;
+pub mod weakening;
 
 pub use changes::{ChangeSet, differences};
 pub use steps::AnyStep;
@@ -73,6 +77,8 @@ use self::order::Refusal;
 use self::place::Places;
 use self::saved::Service;
 use self::step::{Difference, PolicyTarget, Step};
+use self::undeclared::WithoutEffect;
+use self::warning::Warning;
 
 /// What is to be done, why it may be done, and what it means.
 #[derive(Clone, Debug, PartialEq)]
@@ -85,8 +91,12 @@ pub struct Plan {
     pub unmanaged: Vec<Unmanaged>,
     /// What the change means for access.
     pub access: Meaning,
+    /// What the change would give or take, were it not for live policies that no document declares.
+    pub without_effect: Vec<WithoutEffect>,
     /// Expectations of access tests whose result changes.
     pub flips: Vec<flips::Flip>,
+    /// What somebody should look at, which refuses nothing.
+    pub warnings: Vec<Warning>,
     /// What every guard says.
     pub guards: Vec<Verdict>,
     /// What the guards were told, so that they can be judged again where there is no workspace.
@@ -266,6 +276,10 @@ fn judged(
     let meaning = || meaning_of(live, &after, steps.is_empty(), &places);
     let (access, relations) = parallel::both(meaning, || depend::relations(&steps, &touched));
     steps.iter_mut().zip(relations).for_each(|(step, relations)| relations.give(step));
+    let without_effect = match steps.is_empty() {
+        true => Vec::new(),
+        false => undeclared::without_effect((live, &after), &diff, &access, |cause| places.tell(cause)),
+    };
     let refusal = ordered.refusal.map(|refusal| match refusal {
         Refusal::Opens(opened) if room::is_full(&diff) => {
             Refusal::Opens(format!("{opened}; the service is full, so that deletions have to come first"))
@@ -289,6 +303,8 @@ fn judged(
         guards_from: None,
         before: base.map(|base| Before { from: base.from.to_owned() }),
         flips: Vec::new(),
+        warnings: renames::find(&diff, ownership),
+        without_effect,
         unmanaged: diff.unmanaged.into_iter().map(|policy| Unmanaged { service: Service::Docker, policy }).collect(),
         teams: teams::named(live, steps.iter().map(|step| &step.difference), &access),
         live: LiveRecord { fingerprint: String::new(), touched },
@@ -320,7 +336,8 @@ impl Plan {
     /// Adds the Vijil side, which the guards judge too; with everything that the documents make impossible.
     fn add_agents(&mut self, input: agents::Input<'_>, guards: &Guards) -> Vec<AgentError> {
         let last = self.steps.last().map_or((0, 0), |step| (step.id, step.phase));
-        let (agents, errors) = agents::diff::made(input, last.0, last.1);
+        let agents::diff::Made { plan: agents, errors, warnings } = agents::diff::made(input, last.0, last.1);
+        self.warnings.extend(warnings);
         judge_agents(&mut self.guards, guards, input.live, &agents);
         let left = agents.unmanaged.iter().map(|policy| Unmanaged { service: Service::Vijil, policy: policy.clone() });
         self.unmanaged.extend(left);
@@ -388,10 +405,10 @@ impl Plan {
         self
     }
 
-    /// Names of the access tests of which an expectation holds before, and not after.
+    /// Names of the access tests of which an answer changes to one that is not expected.
     #[must_use]
     pub fn broken_tests(&self) -> BTreeSet<&str> {
-        let broken = self.flips.iter().filter(|flip| flip.after != flip.expected && flip.before == flip.expected);
+        let broken = self.flips.iter().filter(|flip| flip.after != flip.expected);
         broken.map(|flip| flip.test.as_str()).collect()
     }
 
@@ -443,16 +460,25 @@ pub fn is_left_behind(name: &str) -> bool {
 /// What the Vijil side adds to the judgements.
 fn judge_agents(verdicts: &mut [Verdict], guards: &Guards, live: &LiveAgents, plan: &AgentPlan) {
     let AgentPlan { steps, unmanaged, .. } = plan;
+    let weakened = agents::weakening::find(live, steps);
     for verdict in verdicts {
-        let refusal = match verdict.guard {
-            Guard::MaxDeletes => agents::guard::max_deletes(guards, live, steps),
-            Guard::Protected => agents::guard::protected(guards, live, steps, unmanaged),
-            Guard::DenyWidening | Guard::AccessTests | Guard::SafeOrder | Guard::ServiceLimits => None,
+        let found = match verdict.guard {
+            Guard::MaxDeletes => agents::guard::max_deletes(guards, live, steps, &weakened),
+            Guard::Protected => agents::guard::protected(guards, live, steps, unmanaged, &weakened),
+            Guard::DenyWidening => agents::guard::deny_widening(guards, &weakened),
+            Guard::AccessTests | Guard::SafeOrder | Guard::ServiceLimits => Ok(None),
         };
-        if let Some(refusal) = refusal {
-            let before = if verdict.ok { String::new() } else { format!("{}; ", verdict.message) };
-            (verdict.ok, verdict.message) = (false, format!("{before}{refusal}"));
-        }
+        let (ok, more) = match found {
+            Ok(None) => continue,
+            Ok(Some(more)) => (true, more),
+            Err(more) => (false, more),
+        };
+        verdict.message = match (verdict.ok, ok) {
+            (true, false) => more,
+            (true, true) | (false, false) => format!("{}; {more}", verdict.message),
+            (false, true) => continue,
+        };
+        verdict.ok &= ok;
     }
 }
 

@@ -3,30 +3,39 @@
 //! Invariant: a policy that is protected under one of its names is protected under all of them, so that no rename, and
 //! no deletion after a rename, takes it out.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use crate::document::{Protected, Weakening};
 use crate::model::Desired;
 
-/// These names, and every other name that a policy of such a name has or had, as documents declare it.
+/// These policies under every name that a policy of such a name has or had, as documents declare it. Where several of its
+/// names are protected, only what all of them allow is allowed.
 #[must_use]
-pub fn followed(names: &[String], declared: &[&Desired]) -> Vec<String> {
-    let mut all: BTreeSet<&str> = names.iter().map(String::as_str).collect();
-    let mut before = 0;
-    while before < all.len() {
-        before = all.len();
+pub fn followed(policies: &[Protected], declared: &[&Desired]) -> Vec<Protected> {
+    let mut all: BTreeMap<&str, BTreeSet<Weakening>> = BTreeMap::new();
+    for Protected { name, allow } in policies {
+        let known = all.entry(name).or_insert_with(|| allow.clone());
+        known.retain(|kind| allow.contains(kind));
+    }
+    let mut moved = true;
+    while moved {
+        moved = false;
         for (name, previously) in declared.iter().flat_map(|desired| desired.names()) {
-            let own = || std::iter::once(name).chain(previously.iter().map(String::as_str));
-            if own().any(|name| all.contains(name)) {
-                all.extend(own());
+            let names = || std::iter::once(name).chain(previously.iter().map(String::as_str));
+            let allowed = names().filter_map(|name| all.get(name)).cloned();
+            let Some(allowed) = allowed.reduce(|one, other| &one & &other) else { continue };
+            for name in names() {
+                moved |= all.insert(name, allowed.clone()).as_ref() != Some(&allowed);
             }
         }
     }
-    all.into_iter().map(str::to_owned).collect()
+    all.into_iter().map(|(name, allow)| Protected { name: name.to_owned(), allow }).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::followed;
+    use crate::document::{Protected, Weakening};
     use crate::model::{Desired, DesiredAgentPolicy, Fields, Origin};
 
     fn declared(policies: &[(&str, &[&str])]) -> Desired {
@@ -52,9 +61,17 @@ mod tests {
             (&[], &[]),
         ];
         for (names, expected) in table {
-            let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-            assert_eq!(followed(&names, &[&proposed, &base]), expected);
+            let names: Vec<Protected> = names.iter().map(|name| Protected::wholly(*name)).collect();
+            let found = followed(&names, &[&proposed, &base]);
+            assert_eq!(found.iter().map(|one| one.name.as_str()).collect::<Vec<_>>(), expected);
         }
+        let allows = |name: &str, kinds: &[Weakening]| Protected {
+            name: name.to_owned(),
+            allow: kinds.iter().copied().collect(),
+        };
+        let lax = [allows("a", &[Weakening::Scope, Weakening::Delete]), allows("c", &[Weakening::Scope])];
+        let found = followed(&lax, &[&proposed, &base]);
+        assert!(found.iter().all(|one| *one == allows(&one.name, &[Weakening::Scope])), "{found:?}");
         assert!(base.declares("a") && base.declares("b") && !base.declares("c"));
     }
 }

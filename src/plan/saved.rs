@@ -14,7 +14,10 @@ use crate::document::Guards;
 use crate::model::{Domain, Fields, LivePolicy, Origin, Policy, PolicyId, Rule, RuleId};
 use crate::source::parallel;
 
-use super::agents::{AgentDifference, AgentPlan, AgentRecord, AgentRequest, AgentStep, AgentTarget, Subject};
+use super::agents::{
+    AgentDifference, AgentMeaning, AgentPlan, AgentRecord, AgentRequest, AgentStep, AgentTarget, AgentWeakening,
+    Bucket, Subject,
+};
 use super::coherence;
 use super::depend::{self, Relations};
 use super::dependencies::Dependencies;
@@ -25,6 +28,8 @@ use super::request::{Method, Segment, request};
 use super::shown::{self, ShownPolicy, ShownRule};
 use super::statements::{self, Statement};
 use super::step::{Change, Difference, Head, Object, Op, PolicyTarget, Reason, RuleTarget, Step};
+use super::undeclared::WithoutEffect;
+use super::warning::Warning;
 use super::{Before, GuardsFrom, LiveRecord, Plan, Target, Touched, Unmanaged};
 
 /// The version of the format. Keys may be added within it; none is renamed or removed.
@@ -51,9 +56,15 @@ pub struct PlanDocument {
     unmanaged: Vec<Unmanaged>,
     /// What the change means for access.
     access: Meaning,
+    /// What the change would give or take, were it not for live policies that no document declares.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    without_effect: Vec<WithoutEffect>,
     /// Expectations of access tests whose result changes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     flips: Vec<Flip>,
+    /// What somebody should look at, which refuses nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<Warning>,
     /// What every guard says.
     guards: Vec<Verdict>,
     /// What the guards were told: a saved plan is judged again before it is applied.
@@ -90,6 +101,13 @@ struct LiveDocument {
 struct VijilDocument {
     /// The base URL of the service, or `embedded`.
     endpoint: String,
+    /// Policies and rules in force that become weaker, or may.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    weakened: Vec<AgentWeakening>,
+    /// How many approved rules of active policies there are of each consequence, where that changes: Vijil makes one control
+    /// of its judge for each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    buckets: Vec<Bucket>,
     /// What that side was made from.
     live: AgentRecord,
 }
@@ -262,7 +280,9 @@ impl Plan {
             steps,
             unmanaged,
             access,
+            without_effect,
             flips,
+            warnings,
             guards,
             guard_settings,
             guards_from,
@@ -277,15 +297,19 @@ impl Plan {
         let mut document = PlanDocument {
             format_version: FORMAT_VERSION,
             docker: target.clone(),
-            vijil: agents.as_ref().map(|AgentPlan { target, live, .. }| VijilDocument {
+            vijil: agents.as_ref().map(|AgentPlan { target, meaning, live, .. }| VijilDocument {
                 endpoint: target.endpoint.clone(),
+                weakened: meaning.weakened.clone(),
+                buckets: meaning.buckets.clone(),
                 live: live.clone(),
             }),
             steps: own.chain(others).collect(),
             summary: self.summary(),
             unmanaged: unmanaged.clone(),
             access: access.clone(),
+            without_effect: without_effect.clone(),
             flips: flips.clone(),
+            warnings: warnings.clone(),
             guards: guards.clone(),
             guard_settings: guard_settings.clone(),
             guards_from: guards_from.clone(),
@@ -311,7 +335,9 @@ impl Plan {
             summary,
             unmanaged,
             access,
+            without_effect,
             flips,
+            warnings,
             guards,
             guard_settings,
             guards_from,
@@ -346,7 +372,7 @@ impl Plan {
         let agents = match (vijil, others.first()) {
             (None, Some(step)) => return Err(PlanError::Changed(step.id)),
             (None, None) => None,
-            (Some(VijilDocument { endpoint, live }), _) => Some(AgentPlan {
+            (Some(VijilDocument { endpoint, weakened, buckets, live }), _) => Some(AgentPlan {
                 target: AgentTarget { endpoint },
                 steps: agent_steps(others)?,
                 unmanaged: unmanaged
@@ -354,6 +380,7 @@ impl Plan {
                     .filter(|one| one.service == Service::Vijil)
                     .map(|one| one.policy.clone())
                     .collect(),
+                meaning: AgentMeaning { weakened, buckets },
                 live,
             }),
         };
@@ -370,7 +397,9 @@ impl Plan {
             steps,
             unmanaged,
             access,
+            without_effect,
             flips,
+            warnings,
             guards,
             guard_settings,
             guards_from,

@@ -3,12 +3,14 @@
 //!
 //! Invariant: whoever reads the pieces of an approval has read all that the rule says. Texts are foreign as they come.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 use similar::{Algorithm, ChangeTag, capture_diff_slices};
 
 use super::words;
 use crate::model::{Fields, confidence};
-use crate::plan::agents::AgentDifference;
+use crate::plan::agents::{AgentDifference, AgentPlan, AgentWeakening, Weaker};
 use crate::plan::step::{Object, Op};
 
 /// Below this confidence, a reader is told to look twice.
@@ -75,6 +77,16 @@ pub fn describe(step: &AgentDifference) -> Vec<Detail> {
     details
 }
 
+/// What the plan weakens and decides, in a few words, the former first: `deactivates 1 policy for agents`, `approves 2
+/// rules, activates 1 policy for agents`; `None` where it does nothing of that. `write` makes foreign names safe.
+#[must_use]
+pub fn plan_headline(plan: &AgentPlan, write: impl Fn(&str) -> String) -> Option<String> {
+    let weaker = weakened_headline(&plan.meaning.weakened, write);
+    let decisions = headline(plan.steps.iter().map(|step| &step.difference));
+    let parts: Vec<String> = weaker.into_iter().chain(decisions).collect();
+    (!parts.is_empty()).then(|| parts.join("; "))
+}
+
 /// What is decided, in a few words: `approves 2 rules, activates 1 policy for agents`; `None` where nothing is.
 #[must_use]
 pub fn headline<'a>(differences: impl IntoIterator<Item = &'a AgentDifference>) -> Option<String> {
@@ -82,16 +94,62 @@ pub fn headline<'a>(differences: impl IntoIterator<Item = &'a AgentDifference>) 
     let decisions =
         [(Op::Approve, "approves", "rule"), (Op::Reject, "rejects", "rule"), (Op::Activate, "activates", "policy")];
     let number = |op: Op| ops.iter().filter(|one| **one == op).count();
-    let parts: Vec<String> = decisions
-        .into_iter()
-        .filter(|(op, ..)| number(*op) > 0)
-        .map(|(op, verb, noun)| match (number(op), noun) {
-            (1, noun) => format!("{verb} 1 {noun}"),
-            (many, "policy") => format!("{verb} {many} policies"),
-            (many, noun) => format!("{verb} {many} {noun}s"),
-        })
-        .collect();
+    let made = decisions.into_iter().filter(|(op, ..)| number(*op) > 0);
+    let parts: Vec<String> = made.map(|(op, verb, noun)| format!("{verb} {}", counted(number(op), noun))).collect();
     (!parts.is_empty()).then(|| format!("{} for agents", parts.join(", ")))
+}
+
+fn counted(number: usize, noun: &str) -> String {
+    match (number, noun) {
+        (1, noun) => format!("1 {noun}"),
+        (many, "policy") => format!("{many} policies"),
+        (many, noun) => format!("{many} {noun}s"),
+    }
+}
+
+/// What becomes weaker: policies as a whole first, then rules, those that certainly do first.
+fn weakened_headline(weakened: &[AgentWeakening], write: impl Fn(&str) -> String) -> Vec<String> {
+    const NAMED: usize = 2;
+    let count = |what: Weaker| weakened.iter().filter(|one| one.what == what).count();
+    let whole = [(Weaker::Deleted, "deletes", "active policy"), (Weaker::Deactivated, "deactivates", "policy")];
+    let whole = whole.into_iter().filter(|(what, ..)| count(*what) > 0).map(|(what, verb, noun)| {
+        let counted = match (count(what), noun) {
+            (many, "active policy") if many > 1 => format!("{many} active policies"),
+            (number, noun) => counted(number, noun),
+        };
+        format!("{verb} {counted} for agents")
+    });
+    let mut parts: Vec<String> = whole.collect();
+    let is_rule = |one: &&AgentWeakening| one.rule.is_some();
+    let mut rules: BTreeMap<(&str, &str), Vec<&AgentWeakening>> = BTreeMap::new();
+    for one in weakened.iter().filter(is_rule) {
+        rules.entry((one.policy.as_str(), one.rule.as_deref().unwrap_or_default())).or_default().push(one);
+    }
+    let verb_of = |all: &[&AgentWeakening]| match all {
+        all if all.iter().any(|one| one.certain) => "weakens",
+        all if all.iter().all(|one| one.what == Weaker::Sentence) => "rewords",
+        _ => "may weaken",
+    };
+    for verb in ["weakens", "may weaken", "rewords"] {
+        let own: Vec<_> = rules.iter().filter(|(_, all)| verb_of(all) == verb).collect();
+        let said = own.iter().take(NAMED).map(|((_, rule), all)| {
+            let changes = all.iter().filter(|one| one.what != Weaker::Sentence);
+            let changes: Vec<&str> = changes.map(|one| one.change.as_str()).collect();
+            match changes.as_slice() {
+                [] => write(rule),
+                changes => format!("{}: {}", write(rule), write(&changes.join(", "))),
+            }
+        });
+        let said: Vec<String> = said.collect();
+        let rest = match own.len().saturating_sub(NAMED) {
+            0 => String::new(),
+            rest => format!(", and {}", counted(rest, "more rule")),
+        };
+        if !said.is_empty() {
+            parts.push(format!("{verb} {}{rest}", said.join(", ")));
+        }
+    }
+    parts
 }
 
 fn sentence(object: &Fields) -> Detail {

@@ -15,12 +15,14 @@ use super::sanitize::{line, markdown, markdown_block};
 use super::words::{self, Cause, Group, Tone};
 use crate::access::cedar::StatementChange;
 use crate::model::TeamDirectory;
-use crate::plan::agents::AgentDifference;
+use crate::plan::agents::{AgentDifference, Bucket};
 use crate::plan::flips::Flip;
 use crate::plan::meaning::{Audience, Incomplete, Meaning};
 use crate::plan::saved::Summary;
 use crate::plan::set::Unplanned;
 use crate::plan::step::{Difference, Op};
+use crate::plan::undeclared::Undeclared;
+use crate::plan::warning::Warning;
 use crate::plan::{ChangeSet, GuardsFrom, Plan};
 
 /// The most characters that GitHub takes in a comment.
@@ -93,7 +95,24 @@ pub fn plan(plan: &Plan) -> String {
     for verdict in plan.guards.iter().filter(|verdict| !verdict.ok) {
         page.add(&format!("> [!CAUTION]\n> Refused by `{}`: {}\n\n", verdict.guard.name(), code(&verdict.message)));
     }
+    for Warning { code: _, message, help, source } in plan.warnings.iter().take(ITEMS) {
+        let place = source.as_ref().map(|origin| format!(" ({})", code(&format!("{}:{}", origin.file, origin.line))));
+        let place = place.unwrap_or_default();
+        page.add(&format!("> [!WARNING]\n> {}{place}: {}\n\n", code(message), code(help)));
+    }
+    if plan.warnings.len() > ITEMS {
+        page.add(&format!("> [!WARNING]\n> … and {} more warnings\n\n", plan.warnings.len() - ITEMS));
+    }
     write_access(&mut page, &plan.access);
+    if !plan.without_effect.is_empty() {
+        page.add("#### Without effect\n\n");
+        for one in &plan.without_effect {
+            let (sign, access) = (if one.widens { '+' } else { '-' }, code(&one.access.text()));
+            let why = words::why_without_effect(one, code);
+            page.add(&format!("- `{sign}` {access} for {}: {why}\n", people(&one.audience)));
+        }
+        page.close_section("changes without effect");
+    }
     if let Some(pass) = words::tests_pass(plan) {
         page.add(&format!("✅ {pass}\n\n"));
     }
@@ -113,6 +132,15 @@ pub fn plan(plan: &Plan) -> String {
         write_objects(&mut page, plan.summary(), docker, &plan.teams);
     }
     write_agents(&mut page, plan.agent_differences());
+    let buckets: Vec<&Bucket> = plan.agents.iter().flat_map(|agents| &agents.meaning.buckets).collect();
+    if !buckets.is_empty() {
+        page.add(&format!("#### {}\n\n", words::BUCKETS));
+        for Bucket { action, before, after } in buckets {
+            let action = action.as_deref().map_or_else(|| words::NO_ACTION.to_owned(), code);
+            page.add(&format!("- {action}: {before} → {}\n", words::count(*after, "rule")));
+        }
+        page.close_section("consequences");
+    }
     if !plan.unmanaged.is_empty() {
         let names: Vec<String> = plan.unmanaged.iter().map(|one| one.policy.clone()).collect();
         page.add(&format!("{} {}\n\n", words::unmanaged_label(plan), list(&names)));
@@ -143,6 +171,7 @@ pub(super) fn changes(title: &str, changes: &ChangeSet) -> String {
 /// The headline of what is about agents, and decides nothing.
 const AGENTS_CHANGE: &str = "changes policies for agents";
 
+/// What access changes, as much as there is room for.
 fn write_access(page: &mut Page, access: &Meaning) {
     if access.is_nothing() && access.governed.is_empty() {
         return;
@@ -186,6 +215,18 @@ fn write_agents<'a>(page: &mut Page, differences: impl IntoIterator<Item = &'a A
     page.close_section("steps about agents");
 }
 
+/// Live policies that no document declares, and what they change.
+pub(super) fn undeclared(undeclared: &Undeclared) -> String {
+    let mut page = Page { text: String::new(), limit: MOST - RESERVE, left_out: 0, saved: false };
+    page.add(&format!("### Undeclared live policies: {}\n\n", words::headline(&undeclared.access)));
+    for one in &undeclared.policies {
+        page.add(&format!("- {}\n", words::undeclared(one, code)));
+    }
+    page.close_section("undeclared policies");
+    write_access(&mut page, &undeclared.access);
+    page.text
+}
+
 /// What is proposed about the settings that guard the plan, and does not hold for it.
 fn settings(guards: &GuardsFrom) -> String {
     let mut text = format!(
@@ -210,7 +251,7 @@ fn headline(plan: &Plan) -> String {
 
 fn access_headline(plan: &Plan) -> String {
     let org = plan.target.as_ref().map_or_else(|| "Vijil".to_owned(), |target| code(&target.org));
-    let decides = super::agents::headline(plan.agent_differences());
+    let decides = plan.agents.as_ref().and_then(|agents| super::agents::plan_headline(agents, code));
     if plan.is_empty() {
         format!("nothing to change in {org}")
     } else if plan.target.is_none() {
@@ -218,7 +259,9 @@ fn access_headline(plan: &Plan) -> String {
     } else {
         let decides = decides.map(|decides| format!("; {decides}")).unwrap_or_default();
         let tests = words::tests_headline(plan).map(|tests| format!(", {tests}")).unwrap_or_default();
-        format!("{} in {org}{tests}{decides}", words::headline(&plan.access))
+        let headline = words::headline(&plan.access);
+        let reason = words::without_effect_headline(plan, code).unwrap_or_default();
+        format!("{headline} in {org}{reason}{tests}{decides}")
     }
 }
 

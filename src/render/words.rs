@@ -16,6 +16,7 @@ use crate::plan::guard::Guard;
 use crate::plan::meaning::{Audience, Changes, Found, Gain, Incomplete, Meaning};
 use crate::plan::saved::Summary;
 use crate::plan::step::{Change, Difference, Op, Reason};
+use crate::plan::undeclared::{Effect, UndeclaredPolicy, WithoutEffect};
 use crate::plan::{GuardsFrom, Plan};
 
 /// What a plan means, in a few words: `widens access for 2 audiences`, `no access change`. That a comparison is incomplete
@@ -44,12 +45,59 @@ pub fn headline(meaning: &Meaning) -> String {
     if parts.is_empty() { "no access change".to_owned() } else { parts.join(", ") }
 }
 
+/// What a plan's headline adds about the undeclared policies that keep something of it from having an effect. `write`
+/// makes the names of policies safe.
+#[must_use]
+pub fn without_effect_headline(plan: &Plan, write: impl Fn(&str) -> String) -> Option<String> {
+    let decide = undeclared_decide(&plan.without_effect, write)?;
+    Some(match plan.access.is_nothing() {
+        true => format!(", because {decide}"),
+        false => format!(", and a part has no effect, because {decide}"),
+    })
+}
+
+/// `the undeclared policy X allows it`, of all changes without effect; `None` where there are none.
+fn undeclared_decide(all: &[WithoutEffect], write: impl Fn(&str) -> String) -> Option<String> {
+    let names: BTreeSet<&str> = all.iter().flat_map(|one| &one.policies).map(String::as_str).collect();
+    let decisions: BTreeSet<Decision> = all.iter().map(|one| one.decision).collect();
+    let (singular, plural) = match decisions.into_iter().collect::<Vec<_>>().as_slice() {
+        [] => return None,
+        [Decision::Allow] => ("allows", "allow"),
+        [Decision::Deny] => ("denies", "deny"),
+        _ => ("decides", "decide"),
+    };
+    let names: Vec<String> = names.into_iter().map(write).collect();
+    Some(match names.as_slice() {
+        [one] => format!("the undeclared policy {one} {singular} it"),
+        several => format!("the undeclared policies {} {plural} it", several.join(", ")),
+    })
+}
+
+/// Why one change has no effect. `write` makes the names of policies safe.
+#[must_use]
+pub fn why_without_effect(one: &WithoutEffect, write: impl Fn(&str) -> String) -> String {
+    let names: Vec<String> = one.policies.iter().map(|name| write(name)).collect();
+    let (names, several) = (names.join(", "), names.len() > 1);
+    let (noun, allows, denies) = if several { ("policies", "allow", "deny") } else { ("policy", "allows", "denies") };
+    match (one.decision, one.widens) {
+        (Decision::Allow, true) => format!("the undeclared {noun} {names} already {allows} it"),
+        (Decision::Allow, false) => format!("the undeclared {noun} {names} still {allows} it"),
+        (Decision::Deny, true) => format!("the undeclared {noun} {names} still {denies} it"),
+        (Decision::Deny, false) => format!("the undeclared {noun} {names} already {denies} it"),
+    }
+}
+
 /// What a plan's headline adds about access tests.
 #[must_use]
 pub fn tests_headline(plan: &Plan) -> Option<String> {
     let broken = plan.broken_tests().len();
     (broken > 0).then(|| format!("breaks {}", count(broken, "access test")))
 }
+
+/// What is said above the counts of rules in force by consequence.
+pub const BUCKETS: &str = "Rules in force, by what happens when they are broken (one control of the judge each)";
+/// What rules are called that name no consequence.
+pub const NO_ACTION: &str = "no action";
 
 /// What is said of a comparison that is incomplete, before why.
 pub const INCOMPLETE: &str = "The comparison is incomplete";
@@ -69,6 +117,23 @@ pub fn governed(one: &Governed, people: &str) -> String {
         AudienceChange::First => format!("first {domain} policy for {people}: until now, local rules may have counted"),
         AudienceChange::Last => format!("no {domain} policy is left for {people}: local rules may count again"),
     }
+}
+
+/// What an undeclared policy does, and for whom. `write` makes names safe.
+#[must_use]
+pub fn undeclared(one: &UndeclaredPolicy, write: impl Fn(&str) -> String) -> String {
+    let UndeclaredPolicy { effect, policy, teams } = one;
+    let effect = match effect {
+        Effect::Widens => "widens access",
+        Effect::MayWiden => "may widen access",
+        Effect::Narrows => "narrows access",
+        Effect::MayNarrow => "may narrow access",
+    };
+    let people = match teams.as_slice() {
+        [] => "the whole organization".to_owned(),
+        teams => teams.iter().map(|team| write(team)).collect::<Vec<_>>().join(", "),
+    };
+    format!("{}, for {people}: {effect}", write(policy))
 }
 
 /// What a plan's headline adds about the settings that guard it; the base's name is foreign text.
@@ -251,7 +316,7 @@ pub const EVERY_PORT: &str = " (every port)";
 
 /// Whether a host or an address has a port, what is taken out of it aside.
 fn has_port(object: &str) -> bool {
-    let first = object.split(' ').next().unwrap_or(object);
+    let first = object.split(" except ").next().and_then(|own| own.split(" at ").next()).unwrap_or(object);
     let port = first.rsplit_once(':').map_or("", |(_, port)| port);
     // The groups of an IPv6 block are not ports.
     !port.is_empty()

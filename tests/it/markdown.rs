@@ -1,13 +1,19 @@
 //! Plans as Markdown: short enough for a comment, and no text of others is markup.
 
 use proptest::prelude::*;
-use seawall::document::{Guards, SettingChange};
+use seawall::document::{Guards, Protected, SettingChange};
 use seawall::model::{
     Action, Body, Cedar, Decision, Desired, DesiredPolicy, DesiredRule, Domain, Live, LiveBody, LivePolicy, LiveRule,
     Origin, Policy, PolicyId, Resources, Rule, RuleId, Scope, Team, TeamDirectory,
 };
-use seawall::plan::agents::{AgentDifference, AgentPlan, AgentRecord, AgentStep, AgentTarget, Subject};
+use seawall::plan::agents::{
+    AgentDifference, AgentMeaning, AgentPlan, AgentRecord, AgentStep, AgentTarget, AgentWeakening, Bucket, Subject,
+    Weaker,
+};
+use seawall::plan::meaning::Audience;
 use seawall::plan::step::Op;
+use seawall::plan::undeclared::WithoutEffect;
+use seawall::plan::warning::{Code, Warning};
 use seawall::plan::{self, GuardsFrom, Plan, Target, diff::Ownership};
 use seawall::render::markdown::Made;
 use seawall::render::plan::View;
@@ -82,7 +88,7 @@ fn make(desired: Vec<DesiredPolicy>, live: &Live, protected: &str) -> Plan {
     policies.sort_by(|one, other| one.policy.name.cmp(&other.policy.name));
     let target = Target { org: live.org.clone(), endpoint: "embedded".to_owned() };
     let ownership = Ownership { exclusive: true, ..Default::default() };
-    let guards = Guards { protected: vec![protected.to_owned()], ..Guards::default() };
+    let guards = Guards { protected: vec![Protected::wholly(protected)], ..Guards::default() };
     let desired = Desired { policies, ..Desired::default() };
     let side = plan::DockerInput { target: &target, desired: &desired, live, ownership: &ownership };
     plan::make(plan::Input { docker: Some(side), ..plan::Input::new(&guards) }).unwrap()
@@ -159,11 +165,37 @@ fn plan_of(texts: &[String]) -> Plan {
         target: AgentTarget { endpoint: text(30) },
         steps: steps.map(|(op, at)| rule(at, op)).collect(),
         unmanaged: vec![text(31)],
+        meaning: AgentMeaning {
+            weakened: vec![AgentWeakening {
+                policy: text(40),
+                rule: Some(text(41)),
+                what: Weaker::Consequence,
+                change: text(42),
+                certain: true,
+            }],
+            buckets: vec![Bucket { action: Some(text(43)), before: 0, after: 1 }],
+        },
         live: AgentRecord { fingerprint: String::new(), touched: Vec::new() },
     };
     let agents = Some(agents);
+    let warning = Warning {
+        code: Code::PossibleRename,
+        message: text(44),
+        help: text(45),
+        source: Some(Origin { file: text(46), line: 1, column: 1 }),
+    };
+    let without_effect = WithoutEffect {
+        widens: true,
+        audience: Audience { teams: vec![text(47)], alike: Vec::new() },
+        access: text(48).into(),
+        witness: text(49),
+        decision: Decision::Allow,
+        policies: vec![text(50)],
+    };
     Plan {
         agents,
+        warnings: vec![warning],
+        without_effect: vec![without_effect],
         guards_from: Some(GuardsFrom { from: text(23), found: true, changed }),
         ..make(desired, &live, &text(8))
     }

@@ -16,15 +16,16 @@
 use serde_json::Value;
 use thiserror::Error;
 
-use super::depend;
 use super::step::changed;
-use super::{AgentDifference, AgentPlan, AgentRecord, AgentStep, AgentTarget, Subject};
+use super::{AgentDifference, AgentMeaning, AgentPlan, AgentRecord, AgentStep, AgentTarget, Subject};
+use super::{depend, renames};
 use crate::document::EditActive;
 use crate::model::{
     AGENT_POLICY_FIELDS, AGENT_RULE_FIELDS, DesiredAgentPolicy, DesiredAgentRule, Fields, LiveAgentPolicy,
     LiveAgentRule, LiveAgents, Origin, Review, merged,
 };
 use crate::plan::step::{Op, Reason};
+use crate::plan::warning::{Code, Warning};
 
 /// What the Vijil side of a plan is made from.
 #[derive(Clone, Copy, Debug)]
@@ -44,7 +45,7 @@ pub struct Input<'a> {
 }
 
 /// When a step is carried out: a stage, and a position within it. Steps of one place may run at the same time.
-type Stage = (usize, usize);
+pub(super) type Stage = (usize, usize);
 
 /// Live rules and policies are deleted that nothing replaces.
 const LAST: Stage = (5, 0);
@@ -65,14 +66,22 @@ pub struct AgentError {
 /// among the differences all the same.
 #[must_use]
 pub fn differences(input: Input<'_>) -> (Vec<AgentDifference>, Vec<AgentError>) {
-    let Staged { staged, unmanaged: _, errors } = Staged::new(input);
+    let Staged { staged, unmanaged: _, errors, warnings: _ } = Staged::new(input);
     (numbered(staged, 1).map(|(_, difference)| difference).collect(), errors)
 }
 
-/// Makes the Vijil side of a plan, with everything that the documents make impossible; ids and phases of its steps go on
-/// from these.
-pub(crate) fn made(input: Input<'_>, last_id: usize, last_phase: usize) -> (AgentPlan, Vec<AgentError>) {
-    let Staged { staged, unmanaged, errors } = Staged::new(input);
+/// The Vijil side of a plan as it was made.
+#[derive(Debug)]
+pub(crate) struct Made {
+    pub(crate) plan: AgentPlan,
+    /// Everything that the documents make impossible.
+    pub(crate) errors: Vec<AgentError>,
+    pub(crate) warnings: Vec<Warning>,
+}
+
+/// Makes the Vijil side of a plan; ids and phases of its steps go on from these.
+pub(crate) fn made(input: Input<'_>, last_id: usize, last_phase: usize) -> Made {
+    let Staged { staged, unmanaged, errors, warnings } = Staged::new(input);
     let mut stages: Vec<Stage> = staged.iter().map(|(stage, _)| *stage).collect();
     stages.dedup();
     let mut steps: Vec<AgentStep> = numbered(staged, last_id + 1)
@@ -83,8 +92,8 @@ pub(crate) fn made(input: Input<'_>, last_id: usize, last_phase: usize) -> (Agen
         .collect();
     let dependencies = depend::dependencies(&steps);
     steps.iter_mut().zip(dependencies).for_each(|(step, dependencies)| step.dependencies = dependencies);
-    let live = AgentRecord::new(input.live, &steps);
-    (AgentPlan { target: input.target.clone(), steps, unmanaged, live }, errors)
+    let (meaning, live) = (AgentMeaning::new(input.live, &steps), AgentRecord::new(input.live, &steps));
+    Made { plan: AgentPlan { target: input.target.clone(), steps, unmanaged, meaning, live }, errors, warnings }
 }
 
 /// Differences in the order of their stages, with ids from this one.
@@ -101,19 +110,22 @@ struct Staged {
     unmanaged: Vec<String>,
     /// What the documents make impossible.
     errors: Vec<AgentError>,
+    /// What somebody should look at.
+    warnings: Vec<Warning>,
 }
 
 impl Staged {
     fn new(input: Input<'_>) -> Self {
         let Input { target: _, desired, live, exclusive, edit_active, notes } = input;
-        let Self { mut staged, mut unmanaged, mut errors } = Self::default();
+        let Self { mut staged, mut unmanaged, mut errors, mut warnings } = Self::default();
+        warnings.extend(renames::policies(input));
         let mut kept: Vec<&str> = Vec::new();
         for declared in desired {
             match find(declared, live) {
                 Ok(found) => {
                     kept.extend(found.map(|policy| policy.id.as_str()));
-                    let (errors, staged) = (&mut errors, &mut staged);
-                    Diff { declared, live: found, exclusive, edit_active, notes, errors, staged }.run();
+                    let (errors, warnings, staged) = (&mut errors, &mut warnings, &mut staged);
+                    Diff { declared, live: found, exclusive, edit_active, notes, errors, warnings, staged }.run();
                 }
                 Err(error) => errors.push(error),
             }
@@ -127,7 +139,7 @@ impl Staged {
             }
         }
         staged.sort_by_key(|(stage, _)| *stage); // stable: the order of documents and rules stays
-        Self { staged, unmanaged, errors }
+        Self { staged, unmanaged, errors, warnings }
     }
 }
 
@@ -165,11 +177,12 @@ struct Diff<'a, 'b> {
     edit_active: EditActive,
     notes: &'a str,
     errors: &'b mut Vec<AgentError>,
+    warnings: &'b mut Vec<Warning>,
     staged: &'b mut Vec<(Stage, AgentDifference)>,
 }
 
 /// The deletion of a rule with its stage, and whether the rule is approved.
-type Deletion = ((Stage, AgentDifference), bool);
+pub(super) type Deletion = ((Stage, AgentDifference), bool);
 
 /// What becomes of one rule.
 struct RuleDiff {
@@ -187,11 +200,16 @@ impl<'a> Diff<'a, '_> {
         let mut rules = Vec::new();
         for rule in &self.declared.rules {
             match self.rule(rule) {
-                Ok(diff) => rules.push((rule, diff)),
+                Ok(diff) => {
+                    let note = self.stale_note(rule, &diff);
+                    self.warnings.extend(note);
+                    rules.push((rule, diff));
+                }
                 Err(error) => self.errors.push(error),
             }
         }
         let (mut gone, left) = self.undeclared();
+        self.warnings.extend(renames::rules(self.declared, self.live, &gone));
         let edited = rules.iter().any(|(_, diff)| diff.edited);
         let rejects = rules.iter().any(|(_, diff)| diff.stages.iter().any(|(_, step)| step.op == Op::Reject));
         let stays = was == "active" && wanted == "active" && self.edit_active == EditActive::InPlace;
@@ -347,6 +365,22 @@ impl<'a> Diff<'a, '_> {
             stages.push(((3, 0), step));
         }
         Ok(RuleDiff { stages, edited, status })
+    }
+
+    /// What was noted about the approval of an earlier text says nothing about this one.
+    fn stale_note(&self, rule: &DesiredAgentRule, diff: &RuleDiff) -> Option<Warning> {
+        let live = self.live_rule(rule).ok().flatten()?;
+        let Some(Review::Approved(note)) = &rule.review else { return None };
+        let stays = diff.edited && !note.trim().is_empty() && live.notes.as_ref() == Some(note);
+        let (id, policy) = (&rule.rule_id, &self.declared.name);
+        stays.then(|| Warning {
+            code: Code::StaleApprovalNote,
+            message: format!(
+                "`{id}` of `{policy}` changes, and the note of its approval is the one of its former text"
+            ),
+            help: "write in `review: {approved: …}` what was reviewed of the change".to_owned(),
+            source: Some(rule.origin.clone()),
+        })
     }
 
     fn live_rule(&self, rule: &DesiredAgentRule) -> Result<Option<&'a LiveAgentRule>, AgentError> {

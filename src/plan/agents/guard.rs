@@ -1,36 +1,58 @@
-//! What the Vijil side may not delete.
+//! What the Vijil side may not delete or weaken.
+//!
+//! A judgement is what there is to tell: of a plan that passes, or of one that does not.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::{AgentStep, Subject};
-use crate::document::{Guards, MaxDeletes};
+use super::{AgentStep, AgentWeakening, Subject, Weaker};
+use crate::document::{Guards, MaxDeletes, Weakening};
 use crate::model::LiveAgents;
 use crate::plan::step::{Object, Op};
 
-/// Why `max_deletes` refuses the steps, if it does.
-#[must_use]
-pub fn max_deletes(guards: &Guards, live: &LiveAgents, steps: &[AgentStep]) -> Option<String> {
-    let limit = guards.max_deletes?;
+/// What `max_deletes` says of the steps. A policy that is no longer active, and an approved rule that is rejected, are no
+/// longer in force, and count as deleted.
+///
+/// # Errors
+///
+/// When the steps delete too much.
+pub fn max_deletes(
+    guards: &Guards,
+    live: &LiveAgents,
+    steps: &[AgentStep],
+    weakened: &[AgentWeakening],
+) -> Result<Option<String>, String> {
+    let Some(limit) = guards.max_deletes else { return Ok(None) };
     let deletes = || steps.iter().filter(|step| step.op == Op::Delete);
-    let policies = deletes().filter(|step| step.object() == Object::Policy).count();
+    let deactivated = weakened.iter().filter(|one| one.what == Weaker::Deactivated).count();
+    let policies = deletes().filter(|step| step.object() == Object::Policy).count() + deactivated;
     let all = live.policies.len();
     let most = match limit {
         MaxDeletes::Percent(percent) => format!("{percent}%"),
         MaxDeletes::Count(count) => count.to_string(),
     };
     if exceeds(limit, policies, all) {
-        return Some(format!("deletes {policies} of {all} live policies for agents; at most {most} may go"));
+        let verb = if deactivated > 0 { "deletes or deactivates" } else { "deletes" };
+        return Err(format!("{verb} {policies} of {all} live policies for agents; at most {most} may go"));
     }
     let mut rules: BTreeMap<&Subject, usize> = BTreeMap::new();
     for step in deletes().filter(|step| step.object() == Object::Rule) {
         *rules.entry(&step.policy).or_default() += 1;
     }
-    rules.into_iter().find_map(|(policy, count)| {
-        let live = live.policies.iter().find(|live| Subject::Existing(live.id.clone()) == *policy)?;
-        let (all, name) = (live.rules.len(), &live.name);
-        exceeds(limit, count, all)
-            .then(|| format!("deletes {count} of {all} live rules of `{name}`; at most {most} may go"))
-    })
+    let rejected = |name: &str| {
+        let of = |one: &&AgentWeakening| one.policy == name && one.what == Weaker::RuleRejected;
+        weakened.iter().filter(of).count()
+    };
+    for policy in &live.policies {
+        let (name, all) = (&policy.name, policy.rules.len());
+        let deleted = rules.get(&Subject::Existing(policy.id.clone())).copied().unwrap_or_default();
+        let rejected = rejected(name);
+        if exceeds(limit, deleted + rejected, all) {
+            let verb = if rejected > 0 { "deletes or rejects" } else { "deletes" };
+            let count = deleted + rejected;
+            return Err(format!("{verb} {count} of {all} live rules of `{name}`; at most {most} may go"));
+        }
+    }
+    Ok(None)
 }
 
 fn exceeds(limit: MaxDeletes, deleted: usize, all: usize) -> bool {
@@ -40,24 +62,62 @@ fn exceeds(limit: MaxDeletes, deleted: usize, all: usize) -> bool {
     }
 }
 
-/// Why `protected` refuses the steps, if it does: a protected policy would be deleted, lose its last rule, or is live and
-/// no longer declared.
-#[must_use]
-pub fn protected(guards: &Guards, live: &LiveAgents, steps: &[AgentStep], undeclared: &[String]) -> Option<String> {
-    let policies = live.policies.iter().filter(|policy| guards.protected.contains(&policy.name));
-    policies.into_iter().find_map(|policy| {
+/// What `protected` says of the steps.
+///
+/// # Errors
+///
+/// When a protected policy would be deleted, lose its last rule or be weakened, or is live and no longer declared.
+pub fn protected(
+    guards: &Guards,
+    live: &LiveAgents,
+    steps: &[AgentStep],
+    undeclared: &[String],
+    weakened: &[AgentWeakening],
+) -> Result<Option<String>, String> {
+    let mut refusals = Vec::new();
+    for policy in &live.policies {
+        let Some(protected) = guards.protected.iter().find(|one| one.name == policy.name) else { continue };
+        let (name, allows) = (&policy.name, |kind: Weakening| protected.allow.contains(&kind));
         let of = |step: &&AgentStep| step.policy == Subject::Existing(policy.id.clone());
         let count = |op: Op, object: Object| {
             steps.iter().filter(of).filter(|step| step.op == op && step.object() == object).count()
         };
-        let name = &policy.name;
         if count(Op::Delete, Object::Policy) > 0 {
-            return Some(format!("deletes the protected policy `{name}`"));
+            refusals.extend((!allows(Weakening::Delete)).then(|| format!("deletes the protected policy `{name}`")));
+            continue;
+        }
+        if undeclared.contains(name) && !allows(Weakening::Delete) {
+            refusals.push(format!("no document declares the protected policy `{name}`"));
         }
         let left = policy.rules.len() + count(Op::Create, Object::Rule) - count(Op::Delete, Object::Rule);
         if left == 0 && !policy.rules.is_empty() {
-            return Some(format!("empties the protected policy `{name}`"));
+            refusals.extend((!allows(Weakening::Empty)).then(|| format!("empties the protected policy `{name}`")));
+            continue;
         }
-        undeclared.contains(name).then(|| format!("no document declares the protected policy `{name}`"))
-    })
+        // Under its new name too.
+        let renamed = steps.iter().filter(of).map(|step| &step.policy_name);
+        let names: BTreeSet<&String> = [name].into_iter().chain(renamed).collect();
+        let own = weakened.iter().filter(|one| names.contains(&one.policy) && !allows(one.what.kind()));
+        refusals.extend(own.map(|one| {
+            format!("weakens the protected policy `{name}` ({}): {}", one.what.kind().name(), one.in_short())
+        }));
+    }
+    if refusals.is_empty() { Ok(None) } else { Err(refusals.join("; ")) }
+}
+
+/// What `deny_widening` says of rules for agents that become weaker.
+///
+/// # Errors
+///
+/// When some do, and the settings refuse that.
+pub fn deny_widening(guards: &Guards, weakened: &[AgentWeakening]) -> Result<Option<String>, String> {
+    let mut all = weakened.iter().filter(|one| one.may_open());
+    let Some(first) = all.next() else { return Ok(None) };
+    let verb = if first.certain { "weakens" } else { "may weaken" };
+    let rest = match all.count() {
+        0 => String::new(),
+        rest => format!(", and {rest} more"),
+    };
+    let found = format!("{verb} `{}` of `{}`{rest}", first.in_short(), first.policy);
+    if guards.deny_widening { Err(found) } else { Ok(Some(format!("{found}; that is not refused"))) }
 }

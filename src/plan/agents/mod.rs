@@ -8,19 +8,25 @@
 //! approved is the one that was reviewed, also where the service keeps `approved` after an edit; a policy that is active
 //! before and after stays active, unless the settings say otherwise; and what deactivates or deletes comes last.
 
+mod buckets;
 pub(super) mod coherence;
 pub(super) mod depend;
 pub mod diff;
 pub mod guard;
+mod outcome;
+mod renames;
 pub mod step;
+pub mod weakening;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+pub use buckets::Bucket;
 pub use diff::{AgentError, Input};
 pub use step::{AgentDifference, AgentRequest, AgentStep, Subject};
+pub use weakening::{AgentWeakening, Weaker};
 
 use super::Touched;
 use crate::model::{LiveAgentPolicy, LiveAgentRule, LiveAgents};
@@ -41,8 +47,27 @@ pub struct AgentPlan {
     pub steps: Vec<AgentStep>,
     /// Live policies that no document declares and that are left alone.
     pub unmanaged: Vec<String>,
+    /// What the plan means for the rules in force.
+    pub meaning: AgentMeaning,
     /// What the plan was made from.
     pub live: AgentRecord,
+}
+
+/// What the Vijil side means for the rules in force.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AgentMeaning {
+    /// Policies and rules that become weaker, or may.
+    pub weakened: Vec<AgentWeakening>,
+    /// How many rules there are of each consequence, where that changes.
+    pub buckets: Vec<Bucket>,
+}
+
+impl AgentMeaning {
+    /// Of steps from this live state.
+    #[must_use]
+    pub fn new(live: &LiveAgents, steps: &[AgentStep]) -> Self {
+        Self { weakened: weakening::find(live, steps), buckets: buckets::find(live, steps) }
+    }
 }
 
 /// The live state that the Vijil side was made from.

@@ -10,7 +10,7 @@ use super::super::agents::{Detail, describe, shortened};
 use super::super::sanitize::line;
 use super::super::words;
 use super::{BAD, BOLD, CAREFUL, DIM, GOOD, MORE, View};
-use crate::plan::agents::AgentDifference;
+use crate::plan::agents::{AgentDifference, Bucket};
 use crate::plan::step::Op;
 
 const APPROVED: Style = AnsiColor::Green.on_default().bold().invert();
@@ -48,6 +48,19 @@ pub(super) fn write<'a>(
             writeln!(out, "  {:>1$} {hidden} more steps, {MORE}", "…", writer.digits)?;
         }
         last.iter().try_for_each(|step| writer.step(out, step))?;
+    }
+    Ok(())
+}
+
+/// How many rules in force there are of each consequence, where that changes.
+pub(super) fn write_buckets(out: &mut String, buckets: &[Bucket]) -> fmt::Result {
+    if buckets.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\n{BOLD}{}{BOLD:#}", words::BUCKETS)?;
+    for Bucket { action, before, after } in buckets {
+        let action = action.as_deref().unwrap_or(words::NO_ACTION);
+        writeln!(out, "  {}: {before} → {}", line(action), words::count(*after, "rule"))?;
     }
     Ok(())
 }

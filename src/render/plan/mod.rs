@@ -13,8 +13,9 @@ use anstyle::{AnsiColor, Style};
 
 use super::sanitize::line;
 use super::words;
-use crate::plan::meaning::Found;
+use crate::plan::meaning::{Found, Meaning};
 use crate::plan::set::Unplanned;
+use crate::plan::warning::Warning;
 use crate::plan::{ChangeSet, Plan};
 
 const GOOD: Style = AnsiColor::Green.on_default();
@@ -90,6 +91,12 @@ pub(super) fn write_changes(out: &mut String, title: &str, changes: &ChangeSet, 
     agents::write(out, vijil, view)
 }
 
+/// What access changes, below a title, without objects.
+pub(super) fn write_access(out: &mut String, title: &str, meaning: &Meaning, view: View) -> fmt::Result {
+    writeln!(out, "{BOLD}{title}{BOLD:#}: {}", words::headline(meaning))?;
+    access::write(out, meaning, view)
+}
+
 /// The plans of several organizations, and a line for each at the end.
 #[must_use]
 pub fn several(plans: &[(String, Plan)], failed: &[Unplanned], view: View) -> String {
@@ -112,7 +119,7 @@ fn write_several(out: &mut String, plans: &[(String, Plan)], failed: &[Unplanned
             (true, true) => writeln!(out, "  {name}: nothing to change")?,
             (true, false) => writeln!(out, "  {name}: {BAD}refused by {}{BAD:#}", refused.join(", "))?,
             (false, true) => {
-                writeln!(out, "  {name}: {}; {}", words::summary(plan.summary()), words::headline(&plan.access))?;
+                writeln!(out, "  {name}: {}; {}", words::summary(plan.summary()), headline(plan))?;
             }
             (false, false) => {
                 let counts = words::summary(plan.summary());
@@ -149,14 +156,16 @@ fn write_plan(out: &mut String, plan: &Plan, view: View) -> fmt::Result {
         (Found::Complete(_), None, false) => CAREFUL,
         (Found::Complete(_), None, true) => GOOD,
     };
-    let decides = super::agents::headline(plan.agent_differences());
+    let decides =
+        plan.agents.as_ref().and_then(|agents| super::agents::plan_headline(agents, |text| line(text).into_owned()));
     if plan.target.is_some() {
         let decides = decides.map(|decides| format!("; {decides}")).unwrap_or_default();
-        let headline = words::headline(&plan.access);
+        let headline = headline(plan);
         let tests = words::tests_headline(plan).map(|tests| format!(", {BAD}{tests}{BAD:#}")).unwrap_or_default();
         writeln!(out, "{BOLD}Plan for `{org}`{BOLD:#}{from}: {style}{headline}{style:#}{tests}{settings}{decides}")?;
         write_settings(out, plan)?;
         access::write(out, &plan.access, view)?;
+        write_without_effect(out, plan, view)?;
         write_flips(out, plan, view)?;
         steps::write(out, plan.steps.iter().map(|step| &step.difference), &plan.teams, view)?;
     } else {
@@ -165,7 +174,9 @@ fn write_plan(out: &mut String, plan: &Plan, view: View) -> fmt::Result {
         write_settings(out, plan)?;
     }
     agents::write(out, plan.agent_differences(), view)?;
+    plan.agents.iter().try_for_each(|side| agents::write_buckets(out, &side.meaning.buckets))?;
     write_unmanaged(out, plan, view)?;
+    write_warnings(out, plan, view)?;
     write_refusals(out, plan)?;
     writeln!(out, "\n{BOLD}{}{BOLD:#}", words::summary(plan.summary()))?;
     write_not_live(out, plan)
@@ -177,6 +188,17 @@ fn write_not_live(out: &mut String, plan: &Plan) -> fmt::Result {
         Some(_) => writeln!(out, "{DIM}{}{DIM:#}", words::NOT_LIVE),
         None => Ok(()),
     }
+}
+
+/// What it means for access, in a few words.
+fn headline(plan: &Plan) -> String {
+    let reason = words::without_effect_headline(plan, quoted).unwrap_or_default();
+    format!("{}{reason}", words::headline(&plan.access))
+}
+
+/// A foreign name in a sentence.
+pub(super) fn quoted(name: &str) -> String {
+    format!("`{}`", line(name))
 }
 
 fn write_refusals(out: &mut String, plan: &Plan) -> fmt::Result {
@@ -196,6 +218,26 @@ fn write_settings(out: &mut String, plan: &Plan) -> fmt::Result {
         writeln!(out, "  {CAREFUL}~{CAREFUL:#} {}: {} → {}", line(&change.setting), line(&base), line(&proposed))?;
     }
     writeln!(out, "  {DIM}{}{DIM:#}", words::settings_rule(guards))
+}
+
+/// What undeclared policies keep from having an effect.
+fn write_without_effect(out: &mut String, plan: &Plan, view: View) -> fmt::Result {
+    const LISTED: usize = 16;
+    if plan.without_effect.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\n{BOLD}Without effect{BOLD:#}")?;
+    let listed = view.shown(plan.without_effect.len(), LISTED);
+    for one in plan.without_effect.iter().take(listed) {
+        let why = words::why_without_effect(one, quoted);
+        let (sign, access) = (if one.widens { '+' } else { '-' }, one.access.to_string());
+        writeln!(out, "  {CAREFUL}{sign} {}{CAREFUL:#} for {}", line(&access), line(&one.audience.to_string()))?;
+        writeln!(out, "        {why}")?;
+    }
+    match plan.without_effect.len().saturating_sub(listed) {
+        0 => Ok(()),
+        hidden => writeln!(out, "  {CAREFUL}… {hidden} more{CAREFUL:#}, {MORE}"),
+    }
 }
 
 /// The access tests that fail after the plan and whose result changes; the rest in one line.
@@ -219,6 +261,20 @@ fn write_flips(out: &mut String, plan: &Plan, view: View) -> fmt::Result {
     match words::tests_pass(plan) {
         Some(pass) => writeln!(out, "\n{GOOD}{pass}{GOOD:#}"),
         None => Ok(()),
+    }
+}
+
+fn write_warnings(out: &mut String, plan: &Plan, view: View) -> fmt::Result {
+    const LISTED: usize = 16;
+    let listed = view.shown(plan.warnings.len(), LISTED);
+    for Warning { code: _, message, help, source } in plan.warnings.iter().take(listed) {
+        let place = source.as_ref().map(|origin| format!("  {}:{}", origin.file, origin.line)).unwrap_or_default();
+        writeln!(out, "\n{CAREFUL}Warning{CAREFUL:#}: {}{DIM}{}{DIM:#}", line(message), line(&place))?;
+        writeln!(out, "  {}", line(help))?;
+    }
+    match plan.warnings.len().saturating_sub(listed) {
+        0 => Ok(()),
+        hidden => writeln!(out, "\n{CAREFUL}… {hidden} more warnings{CAREFUL:#}, {MORE}"),
     }
 }
 

@@ -3,6 +3,7 @@
 mod drafts;
 mod settings;
 mod story;
+mod weakening;
 
 use std::fs;
 use std::path::Path;

@@ -1,0 +1,83 @@
+//! What a plan warns about: it may be carried out, and somebody should look at it.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::model::Origin;
+
+/// A warning.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub struct Warning {
+    /// What it is about.
+    pub code: Code,
+    /// What was found, as a lower-case phrase.
+    pub message: String,
+    /// What to do.
+    pub help: String,
+    /// Where.
+    pub source: Option<Origin>,
+}
+
+/// What a warning is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Code {
+    /// A policy or rule is created beside an equal one that no document declares.
+    PossibleRename,
+    /// A rule changes, and the note of its approval is still the one of its former text.
+    StaleApprovalNote,
+}
+
+impl Warning {
+    /// A policy or rule that says what another one of that kind says, which no document declares.
+    pub(super) fn possible_rename(kind: &str, created: &str, equal: &str, at: &Origin) -> Self {
+        Self {
+            code: Code::PossibleRename,
+            message: format!(
+                "the new {kind} `{created}` says what `{equal}` says, which no document declares any more"
+            ),
+            help: format!("looks like a rename: add previously: [{}]", flow_scalar(equal)),
+            source: Some(at.clone()),
+        }
+    }
+}
+
+/// A name as an item of a YAML list in brackets.
+fn flow_scalar(name: &str) -> String {
+    let is_plain =
+        |character: char| character.is_alphanumeric() || matches!(character, ' ' | '-' | '_' | '.' | '(' | ')' | '—');
+    let starts = name.starts_with(|character: char| character.is_alphabetic());
+    match starts && name.chars().all(is_plain) && name.trim() == name && !is_word(name) {
+        true => name.to_owned(),
+        false => Value::from(name).to_string(),
+    }
+}
+
+/// Whether a plain scalar would be no text.
+fn is_word(name: &str) -> bool {
+    let words = ["true", "false", "null", "yes", "no", "on", "off", "y", "n"];
+    words.contains(&name.to_ascii_lowercase().as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::flow_scalar;
+
+    #[test]
+    fn a_name_is_quoted_where_yaml_would_read_it_otherwise() {
+        let table = [
+            ("Security Research — hardened", "Security Research — hardened"),
+            ("PRIV-001", "PRIV-001"),
+            ("a, b", "\"a, b\""),
+            ("a: b", "\"a: b\""),
+            ("[x]", "\"[x]\""),
+            ("12", "\"12\""),
+            ("null", "\"null\""),
+            ("say \"x\"", "\"say \\\"x\\\"\""),
+        ];
+        for (name, written) in table {
+            assert_eq!(flow_scalar(name), written);
+        }
+    }
+}
