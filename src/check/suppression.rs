@@ -75,7 +75,7 @@ pub(super) fn apply(files: &Files, annotated: &[Annotated<'_>], findings: &mut V
 /// Whether an error of this code may become a warning: it is about what a pattern means, and not about what a document is.
 #[must_use]
 pub fn is_tolerable(code: &str) -> bool {
-    matches!(code, "invalid-host" | "invalid-path" | "http-path")
+    matches!(code, "invalid-host" | "invalid-path" | "environment-variable" | "http-path")
 }
 
 fn suppressed(finding: &Diagnostic, suppressions: &mut [Suppression]) -> bool {

@@ -148,9 +148,6 @@ fn in_homes<'a>(path: &[&'a str], any_case: bool) -> Vec<Vec<&'a str>> {
                 &["", "nfs", "home", SOMEBODY],
                 &["", "net", SOMEBODY, "home", SOMEBODY],
                 &["", "homes", SOMEBODY],
-                &["", "home", SOMEBODY, SOMEBODY],
-                &["", "var", "home", SOMEBODY, SOMEBODY],
-                &["", "export", "home", SOMEBODY, SOMEBODY],
                 &["", "net", SOMEBODY, "export", "home", SOMEBODY],
                 &["", "mnt", "nfs", "home", SOMEBODY],
                 &["", "Network", "Servers", SOMEBODY, "Users", SOMEBODY],
@@ -160,12 +157,7 @@ fn in_homes<'a>(path: &[&'a str], any_case: bool) -> Vec<Vec<&'a str>> {
             ];
             homes.map(|home| [home, rest].concat()).to_vec()
         }
-        // The user's own folder, or one in the folder of a domain.
-        ["", name, _, rest @ ..] if is(name, "home") => {
-            let below = [Some(rest), rest.get(1..)].into_iter().flatten();
-            below.map(|rest| [&["~"], rest].concat()).collect()
-        }
-        ["", name, _, rest @ ..] if is(name, "Users") => vec![[&["~"], rest].concat()],
+        ["", name, _, rest @ ..] if is(name, "home") || is(name, "Users") => vec![[&["~"], rest].concat()],
         ["", name, rest @ ..] if is(name, "root") => vec![[&["~"], rest].concat()],
         [drive, name, _, rest @ ..] if drive.ends_with(':') && is(name, "Users") => vec![[&["~"], rest].concat()],
         _ => Vec::new(),

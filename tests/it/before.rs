@@ -80,7 +80,7 @@ fn a_branch_is_told_from_its_base_without_a_service() {
     let (code, stdout, stderr) = plan(folder.path(), &["--before", "main"]);
     assert_eq!((code, stderr.as_str()), (Some(0), ""), "{stdout}");
     insta::assert_snapshot!(stdout, @"
-    Plan for `acme`, compared with the documents of `main`: widens access for 1 audience; approves 1 rule for agents
+    Plan for `acme`, compared with the documents of `main`: widens access for 1 audience; weakens PRIV-001: severity high → low; approves 1 rule for agents
 
     Access
       gained by members of research
@@ -109,6 +109,9 @@ fn a_branch_is_told_from_its_base_without_a_service() {
              action disclose, target customer_pii
              when broken: block, severity low
              notes: As in the handbook.
+
+    Warning: `PRIV-001` of `Customer data` changes, and the note of its approval is the one of its former text  policies/agents.yaml:7
+      write in `review: {approved: …}` what was reviewed of the change
 
     3 to update, 1 to approve
     Live state was not read: it may differ from both.

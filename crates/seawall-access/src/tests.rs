@@ -134,11 +134,9 @@ fn rules_match_what_the_manuals_say() {
         ("allow read ~/**", "read C:\\Users\\u\\p", OPEN),
         ("allow read ~/**", "read /home/u/p", OPEN),
         ("allow read /home/**", "read ~/p", OPEN),
-        ("allow read ~/.ssh", "read /home/CORP/u/.ssh", OPEN), // a folder for each domain
         ("allow read ~/.ssh", "read /net/server/export/home/u/.ssh", OPEN),
         ("allow read ~/.ssh", "read /Network/Servers/s/Users/u/.ssh", OPEN),
-        ("allow read **; deny read ~/.ssh/**", "read /home/CORP/u/.ssh/id", OPEN),
-        ("allow read ~/.ssh", "read /home/CORP/u/x/.ssh", DENY),
+        ("allow read **; deny read ~/.ssh/**", "read /mnt/nfs/home/u/.ssh/id", OPEN),
         ("allow read /data/**", "read ~/p", DENY),
         ("allow read $HOME/**", "read ~/p", DENY),
         ("allow read %USERPROFILE%\\**", "read ~/p", DENY),

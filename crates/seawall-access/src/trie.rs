@@ -15,11 +15,10 @@ use super::unknowns::{Unknown, Unknowns};
 
 pub(super) type Node = u32;
 
-/// Where systems have the home folders of people: Linux and macOS, systems that keep `/home` elsewhere, a folder for each
-/// domain of a directory service, shares of a network, Windows. Of the names of users, domains and servers nothing is known,
-/// nor of the drive. Of places of which one is inside of the other, either may be meant. Those that make the best examples
-/// come first.
-pub(super) const HOMES: [&[&str]; 20] = [
+/// Where systems have the home folders of people: Linux and macOS, systems that keep `/home` elsewhere, shares of a network,
+/// Windows. Of the names of users and servers nothing is known, nor of the drive. No place is inside of another. Those that
+/// make the best examples come first.
+pub(super) const HOMES: [&[&str]; 17] = [
     &[path::UNIX, "home", ANY],
     &[path::UNIX, "Users", ANY],
     &[path::UNIX, "root"],
@@ -31,9 +30,6 @@ pub(super) const HOMES: [&[&str]; 20] = [
     &[path::UNIX, "nfs", "home", ANY],
     &[path::UNIX, "net", ANY, "home", ANY],
     &[path::UNIX, "homes", ANY],
-    &[path::UNIX, "home", ANY, ANY],
-    &[path::UNIX, "var", "home", ANY, ANY],
-    &[path::UNIX, "export", "home", ANY, ANY],
     &[path::UNIX, "net", ANY, "export", "home", ANY],
     &[path::UNIX, "mnt", "nfs", "home", ANY],
     &[path::UNIX, "Network", "Servers", ANY, "Users", ANY],

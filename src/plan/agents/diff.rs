@@ -371,7 +371,11 @@ impl<'a> Diff<'a, '_> {
     fn stale_note(&self, rule: &DesiredAgentRule, diff: &RuleDiff) -> Option<Warning> {
         let live = self.live_rule(rule).ok().flatten()?;
         let Some(Review::Approved(note)) = &rule.review else { return None };
-        let stays = diff.edited && !note.trim().is_empty() && live.notes.as_ref() == Some(note);
+        // A rule that only gets another identity is the rule that was approved.
+        let changes =
+            |step: &AgentDifference| step.op == Op::Update && step.changed().iter().any(|field| field != "rule_id");
+        let edited = diff.stages.iter().any(|(_, step)| changes(step));
+        let stays = edited && !note.trim().is_empty() && live.notes.as_ref() == Some(note);
         let (id, policy) = (&rule.rule_id, &self.declared.name);
         stays.then(|| Warning {
             code: Code::StaleApprovalNote,

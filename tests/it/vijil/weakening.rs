@@ -92,7 +92,7 @@ async fn what_weakens_rules_in_force_is_in_the_headline_and_refused_by_the_guard
         assert_eq!(code, Some(0), "{says}: {plan:#}");
         assert_eq!(plan["vijil"].get("weakened").is_some(), refused || says.starts_with("rewords"), "{says}: {plan:#}");
         let markdown = text(&world.run(&["plan", "--format", "markdown"]));
-        let first = markdown.lines().next().unwrap().replace("<code>", "").replace("</code>", "");
+        let first = markdown.lines().next().unwrap().replace("<code>", "").replace("</code>", "").replace("&#95;", "_");
         assert!(first.contains(says.trim_start_matches("Plan for Vijil: ")), "{says}\n{first}");
         // What is saved is what is shown, and judged by its guards again.
         world.guards("{deny_widening: true}");
