@@ -41,14 +41,18 @@ impl Explain for Error {
             Self::Unknown { .. } => return Some("run again: a comment that is there is edited".to_owned()),
             Self::EndlessPages { .. } => return Some("check that `GITHUB_API_URL` is GitHub's own API".to_owned()),
         };
-        let locked = refusal.is_some_and(|refusal| refusal.message.to_ascii_lowercase().contains("locked"));
+        let says = |word: &str| refusal.is_some_and(|refusal| refusal.message.to_ascii_lowercase().contains(word));
         let hint = match (refusal.map(|refusal| refusal.status), self) {
             (Some(401), _) => "the token is not valid, or has expired",
-            (Some(403), _) if locked => {
-                "unlock the conversation of the pull request, or read the plan in the job's summary"
+            (Some(403), _) if says("locked") => {
+                "unlock the conversation of the pull request, or show the plan in the job's summary with `--print`"
             }
+            (Some(403), _) if says("saml") => "authorize the token for the organization's single sign-on",
             (Some(403), _) => "the token may not do this: a job needs `permissions: pull-requests: write`",
             (Some(404), _) => "check the repository and the pull request, and that the token may see them",
+            (Some(422), _) => {
+                "show the plan in the job's summary instead: `seawall comment --print` writes the comment"
+            }
             (_, Self::Http(error)) => return error.hint(),
             (Some(_) | None, Self::Refused { .. } | Self::Unknown { .. } | Self::EndlessPages { .. }) => return None,
         };
@@ -73,7 +77,9 @@ mod tests {
             (403, "Unable to create comment because issue is locked.", Some("unlock the conversation")),
             (403, "Resource not accessible by integration", Some("pull-requests: write")),
             (401, "Bad credentials", Some("has expired")),
-            (422, "Validation Failed: Body is too long", None),
+            (403, "Resource protected by organization SAML enforcement.", Some("single sign-on")),
+            (422, "Validation Failed: Body is too long", Some("--print")),
+            (410, "Issues are disabled for this repo", None),
         ];
         for (status, message, hint) in table {
             let refusal = Refusal { status, code: None, message: message.to_owned() };

@@ -59,22 +59,33 @@ fn envelope(body: &Value) -> (Option<String>, String) {
     let text = |pointer: &str| body.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
     let message = ["/error/message", "/error", "/message", "/detail"].into_iter().find_map(text);
     let message = message.or_else(|| invalid(body.get("detail")?.as_array()?)).unwrap_or_default();
-    let message = match body.get("errors").and_then(Value::as_array).and_then(|errors| details(errors)) {
+    let message = match body.get("errors").and_then(details) {
         Some(details) if message.is_empty() => details,
-        Some(details) => format!("{message}: {details}"),
+        Some(details) => format!("{}: {details}", message.trim_end_matches('.')),
         None => message,
     };
     (text("/error/code").or_else(|| text("/code")), message)
 }
 
-/// GitHub's list of what is wrong, of which each says a field and a code, or a message, or is one.
-fn details(errors: &[Value]) -> Option<String> {
+/// What GitHub says is wrong: a text, fields with what is wrong about each, or a list of which each says a field and a code,
+/// or a message, or is one.
+fn details(errors: &Value) -> Option<String> {
     let one = |error: &Value| {
         let text = |field: &str| error.get(field).and_then(Value::as_str);
         let place = || Some(format!("{} {}", text("field")?, text("code")?));
         error.as_str().or_else(|| text("message")).map(str::to_owned).or_else(place)
     };
-    let all: Vec<String> = errors.iter().filter_map(one).collect();
+    let of_field = |(field, wrong): (&String, &Value)| {
+        let texts = wrong.as_array().map_or_else(|| vec![wrong], |list| list.iter().collect());
+        let texts: Vec<&str> = texts.into_iter().filter_map(Value::as_str).collect();
+        (!texts.is_empty()).then(|| format!("{field} {}", texts.join(", ")))
+    };
+    let all: Vec<String> = match errors {
+        Value::String(text) => vec![text.clone()],
+        Value::Array(list) => list.iter().filter_map(one).collect(),
+        Value::Object(fields) => fields.iter().filter_map(of_field).collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => Vec::new(),
+    };
     (!all.is_empty()).then(|| all.join("; "))
 }
 
@@ -166,6 +177,14 @@ mod tests {
                 "404: Validation Failed: Body is too long; body missing; no",
             ),
             (r#"{"errors":["no"]}"#, "404: no"),
+            (
+                r#"{"message":"Validation Failed","errors":"Body cannot be blank"}"#,
+                "404: Validation Failed: Body cannot be blank",
+            ),
+            (
+                r#"{"message":"Invalid.","errors":{"body":["is too long","is odd"],"n":1}}"#,
+                "404: Invalid: body is too long, is odd",
+            ),
             (r#"{"message":"gone","errors":[{}]}"#, "404: gone"),
             (r#"{"error":"rate limit exceeded"}"#, "404: rate limit exceeded"),
             (r#"{"message":{"odd":1}}"#, "404"),

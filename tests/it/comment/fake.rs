@@ -29,6 +29,8 @@ pub(crate) struct World {
     pub(crate) next: Option<String>,
     /// The status and the headers of the answers to writes, and whether they are done all the same.
     pub(crate) writes: Option<(StatusCode, HeaderMap, bool)>,
+    /// What those answers say.
+    pub(crate) says: Option<Value>,
 }
 
 /// A running server.
@@ -157,7 +159,10 @@ fn written(world: &mut World, answer: Value, write: impl FnOnce(&mut World)) -> 
             if done {
                 write(world);
             }
-            let mut response = refusal(status, "You have exceeded a secondary rate limit");
+            let mut response = match &world.says {
+                Some(body) => json_of(status, body),
+                None => refusal(status, "You have exceeded a secondary rate limit"),
+            };
             response.headers_mut().extend(headers);
             response
         }

@@ -250,6 +250,52 @@ async fn what_is_missing_or_refused_is_told() {
     assert!(stderr.contains("changed after it was saved"), "{stderr}");
 }
 
+/// What GitHub said is told, with what to do, and without what acts on a terminal or what we sent.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_github_says_is_passed_on() {
+    let folder = plans(1);
+    let issue = |message: &str| json!({"message": "Validation Failed", "errors": [{"resource": "IssueComment", "code": "custom", "field": "data", "message": message}]});
+    let table = [
+        (
+            403,
+            json!({"message": "Unable to create comment because issue is locked."}),
+            "403: Unable to create comment because issue is locked.",
+            "help: unlock the conversation",
+        ),
+        (422, issue("Body is too long"), "422: Validation Failed: Body is too long", "`seawall comment --print`"),
+        (422, json!({"message": "Invalid.", "errors": {"body": ["is odd"]}}), "422: Invalid: body is odd", "help: "),
+        (
+            422,
+            issue(&format!("no \u{202e}{TOKEN} \u{1b}[2J\n::error::x")),
+            "no \\u{202e}[secret] \\u{1b}[2J ::error::x",
+            "help: ",
+        ),
+        (
+            403,
+            json!({"message": "Resource protected by organization SAML enforcement."}),
+            "SAML enforcement",
+            "help: authorize the token",
+        ),
+    ];
+    for (status, says, message, help) in table {
+        let fake = Fake::start().await;
+        let status = StatusCode::from_u16(status).unwrap();
+        fake.world().writes = Some((status, HeaderMap::new(), false));
+        fake.world().says = Some(says);
+        let (code, stdout, stderr) = told(&comment(folder.path(), &fake, &["--plan", "plan.json"], &[]).await);
+        assert_eq!((code, stdout.as_str()), (Some(5), ""), "{stderr}");
+        assert!(stderr.contains(message) && stderr.contains(help), "{stderr}");
+        assert_eq!(fake.said(), []);
+    }
+    // A token that has expired meanwhile.
+    let fake = Fake::start().await;
+    let (code, _, stderr) =
+        told(&comment(folder.path(), &fake, &["--plan", "plan.json"], &[("GITHUB_TOKEN", "ghs_expired")]).await);
+    assert_eq!(code, Some(5));
+    assert!(stderr.contains("401: Bad credentials\n  help: the token is not valid, or has expired"), "{stderr}");
+    assert!(!stderr.contains("ghs_expired"), "{stderr}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_comment_is_never_longer_than_the_service_takes() {
     let (fake, folder) = (Fake::start().await, plans(250));
