@@ -68,6 +68,14 @@ pub(super) const CHECKS: &[Check] = &[
         "",
         "Move the file into the workspace.",
     ),
+    error(
+        "missing-submodule",
+        "the files of a submodule are not there",
+        "A clone leaves submodules out unless it is told otherwise; documents that are missing would look like policies that \
+         are to go.",
+        "",
+        "Check the submodule out, as with `submodules: true` in a workflow, or leave it out with `include`.",
+    ),
     warning(
         "linked-folder",
         "a linked folder is not searched",

@@ -9,7 +9,7 @@ use globset::{GlobBuilder, GlobMatcher};
 use walkdir::DirEntry;
 
 use super::disk::{self, Root, is_internal};
-use super::{parallel, read};
+use super::{parallel, read, submodules};
 use crate::diagnostic::{Diagnostic, FileId, Files, Label};
 
 /// The file that makes a folder a workspace.
@@ -59,6 +59,18 @@ impl Pattern {
     }
 }
 
+impl Pattern {
+    /// Whether the pattern may match a file in a folder.
+    fn reaches_into(&self, folder: &str) -> bool {
+        let text = self.written.as_ref().map_or("**", |(text, _)| text);
+        let text = text.strip_prefix("./").unwrap_or(text);
+        let literal = text.split(['*', '?', '[', '{', '\\']).next().unwrap_or_default();
+        let folder = format!("{folder}/");
+        let hidden = self.written.is_none() && folder.split('/').any(|segment| segment.starts_with('.'));
+        !hidden && (folder.starts_with(literal) || literal.starts_with(&folder))
+    }
+}
+
 /// The files below `root` that the patterns match, as paths relative to it with `/` between segments, sorted. Without
 /// patterns, every `*.yaml` and `*.yml` in any letter case, hidden files and folders (`.github`) aside. `config` is the
 /// file of the workspace's own settings and never among them.
@@ -78,6 +90,13 @@ pub fn discover(
                 let reason = error.io_error().map_or_else(|| error.to_string(), disk::reason);
                 findings.push(Diagnostic::error("unreadable-file", format!("`{path}` cannot be read: {reason}")));
             }
+        }
+    }
+    for name in submodules::left_out(root) {
+        if patterns.iter().any(|pattern| pattern.reaches_into(&name)) {
+            let message = format!("`{name}` is a submodule whose files are not there");
+            let help = "check it out with `git submodule update --init`, or leave it out with `include`";
+            findings.push(Diagnostic::error("missing-submodule", message).help(help));
         }
     }
     for pattern in patterns {

@@ -15,6 +15,7 @@ mod read;
 mod scalar;
 mod spans;
 mod spelling;
+mod submodules;
 mod syntax;
 mod yaml;
 

@@ -259,6 +259,32 @@ fn the_workspace_is_the_nearest_folder_upward_or_the_one_named() {
     ");
 }
 
+/// A clone leaves submodules out, and what is missing must not look like policies that are to go.
+#[test]
+fn a_submodule_that_is_not_checked_out_is_an_error() {
+    let policy = "apiVersion: seawall/v1\nkind: NetworkPolicy\nname: a\nrules: []\n";
+    let modules = "[submodule \"shared\"]\n\tpath = rules/policies/shared\n\turl = ../shared\n";
+    let folder = workspace(&[(".gitmodules", modules), ("rules/policies/a.yaml", policy)]);
+    fs::create_dir_all(folder.path().join(".git")).unwrap();
+    let rules = folder.path().join("rules");
+    let settings = "apiVersion: seawall/v1\nkind: Workspace\n";
+    let validate = |include: &str| {
+        fs::write(rules.join("seawall.yaml"), format!("{settings}{include}")).unwrap();
+        shown(&seawall(&rules, &["validate", "--format", "json"]))
+    };
+    // Nothing is missing where nothing is left out.
+    assert!(validate("").starts_with("exit 0"));
+    fs::create_dir(rules.join("policies/shared")).unwrap();
+    for include in ["", "include: [policies/**/*.yaml]\n", "include: [policies/a.yaml, policies/shared/x/*.yaml]\n"] {
+        let shown = validate(include);
+        assert!(shown.starts_with("exit 1") && shown.contains("missing-submodule"), "{include}: {shown}");
+        assert!(shown.contains("`policies/shared` is a submodule whose files are not there"), "{shown}");
+    }
+    assert!(validate("include: [policies/a.yaml]\n").starts_with("exit 0"));
+    fs::write(rules.join("policies/shared/b.yaml"), policy.replace("name: a", "name: b")).unwrap();
+    assert!(validate("").starts_with("exit 0"));
+}
+
 #[test]
 fn files_given_one_by_one_are_checked_alone() {
     let text = "apiVersion: seawall/v1\nkind: NetworkPolicy\nname: a\nrules: []\n";
