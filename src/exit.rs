@@ -11,11 +11,11 @@ use std::process::ExitCode;
 pub enum Exit {
     /// Done, or nothing to do.
     Done = 0,
-    /// The documents are wrong, or an access test fails.
+    /// The documents are wrong, an access test fails, or an answer that the exit code tells is deny.
     Invalid = 1,
     /// Wrong usage of the command line or of the settings around it.
     Usage = 2,
-    /// Changes are pending.
+    /// Changes are pending, or an answer that the exit code tells is uncertain.
     Pending = 3,
     /// Refused: a guard, a stale plan, or no confirmation.
     Refused = 4,

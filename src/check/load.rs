@@ -230,7 +230,8 @@ fn check_file(path: &Path, root: &Path) -> Findings {
 }
 
 /// The workspace around a folder, or the folder itself.
-fn root_around(folder: &Path) -> PathBuf {
+#[must_use]
+pub fn root_around(folder: &Path) -> PathBuf {
     let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
     // The way up needs an absolute path; where there is none, the path as given is good enough.
     let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());

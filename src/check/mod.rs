@@ -9,6 +9,7 @@
 mod address_deny;
 mod agent_pairs;
 mod agents;
+pub mod baseline;
 mod broad_allow;
 mod confusable_host;
 mod declarations;
@@ -46,7 +47,7 @@ use crate::diagnostic::{Diagnostic, Files, Severity};
 use crate::document::{Declared, DeclaredAgent, Test, Workspace as Settings};
 use crate::source::parallel;
 
-pub use load::{EmptyWorkspace, Loaded, check_files, files, load, load_into, load_over, read_settings};
+pub use load::{EmptyWorkspace, Loaded, check_files, files, load, load_into, load_over, read_settings, root_around};
 pub use protected::UNKNOWN_PROTECTED;
 pub use suppression::is_tolerable;
 pub use table::TABLE;

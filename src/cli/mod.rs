@@ -10,6 +10,7 @@
 mod adopt;
 mod agents;
 mod apply;
+mod baseline;
 mod before;
 mod can;
 mod comment;
@@ -43,6 +44,7 @@ mod test;
 mod usage;
 mod validate;
 mod watch;
+mod who_can;
 mod workspace;
 mod writing;
 
@@ -72,9 +74,9 @@ Each command shows more of them: `seawall plan --help`.
 
 Exit codes:
   0  done, or nothing to do
-  1  the documents are wrong, or an access test fails
+  1  the documents are wrong, or an access test fails; `can --exit-code`: deny
   2  wrong usage of the command line
-  3  changes are pending (`plan` and `replay` with `--detailed-exitcode`, `drift`)
+  3  changes are pending (`plan` and `replay` with `--detailed-exitcode`, `drift`); `can --exit-code`: uncertain
   4  refused: a guard (`plan` too), a stale plan, or no confirmation
   5  the service or the machine failed, and nothing was written
   6  applied in part: running again continues";
@@ -152,6 +154,8 @@ enum Command {
     Usage(usage::Args),
     /// Check documents, offline
     Validate(validate::Args),
+    /// List every audience that may do something, with the rules
+    WhoCan(who_can::Args),
 }
 
 fn dispatch(context: &Context, command: &Command) -> Result<Exit, Failure> {
@@ -175,6 +179,7 @@ fn dispatch(context: &Context, command: &Command) -> Result<Exit, Failure> {
         Command::Test(args) => test::run(context, args),
         Command::Usage(args) => usage::run(context, args),
         Command::Validate(args) => validate::run(context, args),
+        Command::WhoCan(args) => who_can::run(context, args),
     }
 }
 

@@ -2,8 +2,10 @@
 //!
 //! The findings are the result, so they go to standard output in every format.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use super::baseline::Base;
 use super::watch::watched;
 use super::{Context, Exit, Failure, output, workspace};
 use crate::check::{self, EmptyWorkspace};
@@ -15,8 +17,12 @@ const EXAMPLES: &str = "\
 Examples:
   seawall validate                                     # the workspace around this folder
   seawall validate policies/web.yaml                   # one file alone, as pre-commit does
+  seawall validate --base origin/main --strict         # only what a branch brings, warnings too
   seawall validate --format github                     # annotations on a pull request
-  seawall validate --explain broad-allow               # what a finding means, with an example and a fix";
+  seawall validate --explain broad-allow               # what a finding means, with an example and a fix
+
+With `--base`, a finding that the base has too is counted and not shown, however its lines moved: it is told by its code, file,
+document, rule and message. The exit code is about the new ones. Notes never fail.";
 
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
@@ -24,8 +30,14 @@ pub(super) struct Args {
     /// Workspace folders, or files to check alone; without any, the workspace around the current folder
     #[arg(value_name = "PATH")]
     paths: Vec<PathBuf>,
+    /// Show only findings that are new against this commit
+    #[arg(long, value_name = "REF")]
+    base: Option<String>,
+    /// Exit with 1 for warnings too
+    #[arg(long)]
+    strict: bool,
     /// Explain a kind of finding instead, by the code that findings show in brackets
-    #[arg(long, value_name = "CODE", conflicts_with_all = ["paths", "format"])]
+    #[arg(long, value_name = "CODE", conflicts_with_all = ["paths", "format", "base", "strict"])]
     explain: Option<String>,
     /// How to show findings
     #[arg(long, value_enum, default_value_t = Format::Human)]
@@ -44,19 +56,12 @@ enum Format {
     Github,
 }
 
-pub(super) fn run(context: &Context, Args { paths, explain, format }: &Args) -> Result<Exit, Failure> {
+pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
+    let Args { paths, base, strict, explain, format } = args;
     if let Some(code) = explain {
-        let unknown = || {
-            let failure = Failure::new(Exit::Usage, format!("there is no kind of finding `{code}`"));
-            failure.hint(match nearest(code, check::codes()) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => "findings show their code in brackets".to_owned(),
-            })
-        };
-        let check = check::find(code).ok_or_else(unknown)?;
-        context.print(&findings::explanation(check))?;
-        return Ok(Exit::Done);
+        return explained(context, code);
     }
+    let mut base = base.as_ref().map(|name| Base::new(context, name)).transpose()?;
     let mut found = Findings::default();
     let paths: Vec<PathBuf> = paths.iter().map(|path| context.path(path)).collect();
     let (folders, files): (Vec<PathBuf>, Vec<PathBuf>) = paths.into_iter().partition(|path| path.is_dir());
@@ -65,38 +70,91 @@ pub(super) fn run(context: &Context, Args { paths, explain, format }: &Args) -> 
         workspaces.push(None);
     }
     for folder in workspaces {
-        match workspace::root(context, folder.as_deref()) {
-            Ok(root) => {
-                let config = context.config();
-                watched("checking the documents", || {
-                    check::load_into(&root, config.as_deref(), EmptyWorkspace::Refused, &mut found)
-                });
-            }
-            // A finding, so that programs get it in their format too.
-            Err(Failure { message, hint, .. }) => {
-                let finding = Diagnostic::error("no-workspace", message);
-                found.diagnostics.push(Diagnostic { help: hint, ..finding });
-            }
+        found.append(of_workspace(context, folder, base.as_mut(), matches!(format, Format::Human))?);
+    }
+    found.append(of_files(context, &files, base.as_mut())?);
+    found.sort();
+    let older = base.as_ref().map(Base::older);
+    let folder = workspace::folder(context);
+    match format {
+        Format::Human => {
+            context.print(&diagnostic::human(&found, &folder, context.detail()))?;
+            context.note(&findings::summary(&found, older, context.detail()));
         }
+        Format::Sarif => context.print(&sarif::sarif(&found, &folder, older))?,
+        Format::Github => output::commands(&github::commands(&found, &folder, older))?,
+        Format::Json => context.print(&findings::json(&found, older))?,
     }
-    watched("checking the documents", || check::check_files(&files, &mut found));
-    if !matches!(format, Format::Human) {
-        let folder = workspace::folder(context);
-        found.place_at(CONFIG_NAME, &folder.join(CONFIG_NAME));
-    }
+    let fails = found.has_errors() || *strict && found.count(Severity::Warning) > 0;
+    Ok(if fails { Exit::Invalid } else { Exit::Done })
+}
+
+fn explained(context: &Context, code: &str) -> Result<Exit, Failure> {
+    let unknown = || {
+        let failure = Failure::new(Exit::Usage, format!("there is no kind of finding `{code}`"));
+        failure.hint(match nearest(code, check::codes()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "findings show their code in brackets".to_owned(),
+        })
+    };
+    context.print(&findings::explanation(check::find(code).ok_or_else(unknown)?))?;
+    Ok(Exit::Done)
+}
+
+/// What is found in a workspace.
+fn of_workspace(
+    context: &Context,
+    folder: Option<PathBuf>,
+    base: Option<&mut Base<'_>>,
+    for_people: bool,
+) -> Result<Findings, Failure> {
+    let mut found = Findings::default();
+    let root = match workspace::root(context, folder.as_deref()) {
+        Ok(root) => root,
+        // A finding, so that programs get it in their format too.
+        Err(Failure { message, hint, .. }) => {
+            let finding = Diagnostic::error("no-workspace", message);
+            found.diagnostics.push(Diagnostic { help: hint, ..finding });
+            if !for_people {
+                let path = folder.unwrap_or_else(|| workspace::folder(context)).join(CONFIG_NAME);
+                found.place_at(CONFIG_NAME, &path);
+            }
+            return Ok(found);
+        }
+    };
+    let config = context.config();
+    watched("checking the documents", || {
+        check::load_into(&root, config.as_deref(), EmptyWorkspace::Refused, &mut found)
+    });
     // A plan sees what is live, and refuses or warns; here, nobody else would say it.
     for finding in found.diagnostics.iter_mut().filter(|finding| finding.code == check::UNKNOWN_PROTECTED) {
         finding.severity = Severity::Error;
     }
-    found.sort();
-    match format {
-        Format::Human => {
-            context.print(&diagnostic::human(&found, &workspace::folder(context), context.detail()))?;
-            context.note(&diagnostic::summary_of(&found, context.detail()));
-        }
-        Format::Sarif => context.print(&sarif::sarif(&found, &workspace::folder(context)))?,
-        Format::Github => output::commands(&github::commands(&found, &workspace::folder(context)))?,
-        Format::Json => context.print(&findings::json(&found))?,
+    if let Some(base) = base {
+        base.retain_new_of_workspace(&mut found, &root)?;
     }
-    Ok(if found.has_errors() { Exit::Invalid } else { Exit::Done })
+    Ok(found)
+}
+
+/// What is found in files, each by itself.
+fn of_files(context: &Context, files: &[PathBuf], base: Option<&mut Base<'_>>) -> Result<Findings, Failure> {
+    let mut found = Findings::default();
+    let Some(base) = base else {
+        watched("checking the documents", || check::check_files(files, &mut found));
+        return Ok(found);
+    };
+    let mut by_root: BTreeMap<PathBuf, Vec<PathBuf>> = BTreeMap::new();
+    for file in files {
+        // The base is looked at by whole workspaces, in which a file may name others.
+        let absolute = workspace::folder(context).join(file);
+        let root = check::root_around(absolute.parent().unwrap_or(&absolute));
+        by_root.entry(root).or_default().push(file.clone());
+    }
+    for (root, files) in by_root {
+        let mut own = Findings::default();
+        watched("checking the documents", || check::check_files(&files, &mut own));
+        base.retain_new_of_files(&mut own, &root, &files)?;
+        found.append(own);
+    }
+    Ok(found)
 }

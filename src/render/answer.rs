@@ -8,7 +8,7 @@ use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
 use super::sanitize::line;
-use crate::access::{APPROVAL_REASON, Answer, Reason, Verdict};
+use crate::access::{Answer, Reason, Standing, Verdict};
 use crate::model::{Decision, DesiredPolicy, Origin};
 
 /// Where rules stand, if they come from documents: the declared policies, in the order that was asked.
@@ -45,8 +45,9 @@ struct Document<'a> {
     remarks: &'a [String],
 }
 
+/// A rule behind an answer.
 #[derive(Serialize)]
-struct Because<'a> {
+pub(super) struct Because<'a> {
     policy: &'a str,
     rule: Option<&'a str>,
     decision: Option<Decision>,
@@ -55,19 +56,24 @@ struct Because<'a> {
     source: Option<&'a Origin>,
 }
 
-/// The answer as one JSON object, indented, with a line end.
-#[must_use]
-pub fn json(request: &str, teams: &[String], answer: &Answer, places: DeclaredPolicies<'_>) -> String {
-    let Answer { verdict, reason, because, nearest, remarks } = answer;
-    let because = because.iter().map(|one| Because {
+/// The rules behind an answer.
+pub(super) fn because<'a>(answer: &'a Answer, places: DeclaredPolicies<'a>) -> Vec<Because<'a>> {
+    let one = |one: &'a Reason| Because {
         policy: &one.policy_name,
         rule: one.rule_name.as_deref(),
         decision: one.decision,
         pattern: one.pattern.as_deref(),
         doubts: &one.doubts,
         source: places.of(one),
-    });
-    let because = because.collect();
+    };
+    answer.because.iter().map(one).collect()
+}
+
+/// The answer as one JSON object, indented, with a line end.
+#[must_use]
+pub fn json(request: &str, teams: &[String], answer: &Answer, places: DeclaredPolicies<'_>) -> String {
+    let Answer { verdict, reason, because: _, nearest, remarks } = answer;
+    let because = because(answer, places);
     let decision = *verdict;
     let approval = asks(answer);
     let document =
@@ -122,7 +128,7 @@ pub(super) fn details(answer: &Answer, places: DeclaredPolicies<'_>, indent: &st
 
 /// Whether a person is asked each time.
 fn asks(answer: &Answer) -> bool {
-    answer.reason == APPROVAL_REASON
+    answer.standing() == Standing::Approval
 }
 
 /// `allow`, `deny` or `uncertain`.

@@ -4,15 +4,44 @@
 
 use serde::Serialize;
 
+use super::diagnostic::{self, Detail};
+use super::sanitize::line;
 use crate::check::Check;
 use crate::diagnostic::{Diagnostic, Files, Findings, Label};
 
 /// The form of the document.
 const FORMAT_VERSION: u32 = 1;
 
+/// Findings that are not shown, since the base has them too.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Older<'a> {
+    /// As the command line names it.
+    #[serde(rename = "ref")]
+    pub base: &'a str,
+    /// How many.
+    #[serde(rename = "older")]
+    pub count: usize,
+}
+
+impl Older<'_> {
+    /// How many are not shown, in words; nothing where that is none.
+    #[must_use]
+    pub fn in_words(&self) -> Option<String> {
+        let base = line(self.base);
+        match self.count {
+            0 => None,
+            1 => Some(format!("1 finding that `{base}` has too is not shown")),
+            count => Some(format!("{count} findings that `{base}` has too are not shown")),
+        }
+    }
+}
+
 #[derive(Serialize)]
 struct Document<'a> {
     format_version: u32,
+    /// What the findings were compared with; absent where they were not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    base: Option<Older<'a>>,
     findings: Vec<Finding<'a>>,
 }
 
@@ -44,12 +73,27 @@ struct Site<'a> {
     end_column: Option<usize>,
 }
 
+/// How many findings there are, and how many of the base are not shown.
+#[must_use]
+pub fn summary(findings: &Findings, older: Option<Older<'_>>, detail: Detail) -> String {
+    let summary = diagnostic::summary_of(findings, detail);
+    match older {
+        None => summary,
+        Some(older) => {
+            let none = findings.diagnostics.is_empty();
+            let new = if none { "no new findings".to_owned() } else { format!("new: {summary}") };
+            new + &older.in_words().map(|words| format!("; {words}")).unwrap_or_default()
+        }
+    }
+}
+
 /// The findings as one JSON object, indented, with a line end.
 #[must_use]
-pub fn json(findings: &Findings) -> String {
+pub fn json(findings: &Findings, older: Option<Older<'_>>) -> String {
     let files = &findings.files;
     let document = Document {
         format_version: FORMAT_VERSION,
+        base: older,
         findings: findings.diagnostics.iter().map(|diagnostic| finding(files, diagnostic)).collect(),
     };
     serde_json::to_string_pretty(&document).expect("text and numbers are JSON") + "\n"

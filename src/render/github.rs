@@ -2,13 +2,17 @@
 
 use std::path::Path;
 
+use super::findings::Older;
 use super::sanitize::{workflow_command, workflow_property};
 use crate::diagnostic::{Diagnostic, Files, Findings, Severity};
 
 /// One command a finding. Paths are relative to `folder`, which is to be the root of the repository.
 #[must_use]
-pub fn commands(findings: &Findings, folder: &Path) -> String {
-    findings.diagnostics.iter().map(|diagnostic| command(diagnostic, &findings.files, folder)).collect()
+pub fn commands(findings: &Findings, folder: &Path, older: Option<Older<'_>>) -> String {
+    let each = findings.diagnostics.iter().map(|diagnostic| command(diagnostic, &findings.files, folder));
+    let older = older.and_then(|older| older.in_words());
+    let older = older.map(|words| format!("::notice title=seawall base::{}\n", workflow_command(&words)));
+    each.chain(older).collect()
 }
 
 fn command(diagnostic: &Diagnostic, files: &Files, folder: &Path) -> String {

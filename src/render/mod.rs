@@ -18,4 +18,5 @@ pub mod sarif;
 pub mod suggest;
 pub mod trial;
 pub mod usage;
+pub mod who;
 pub mod words;

@@ -6,6 +6,7 @@ use std::path::{Component, Path};
 
 use serde_json::{Value, json};
 
+use super::findings::Older;
 use crate::check::{Check, TABLE};
 use crate::diagnostic::{Diagnostic, Findings, Label, Severity, SourceFile};
 
@@ -15,10 +16,10 @@ const SETTINGS: &str = "seawall.yaml";
 /// The findings as one SARIF log with one run, indented, with a line end. Paths are relative to `folder`, which is to be
 /// the root of the repository.
 #[must_use]
-pub fn sarif(findings: &Findings, folder: &Path) -> String {
+pub fn sarif(findings: &Findings, folder: &Path, older: Option<Older<'_>>) -> String {
     let results: Vec<Value> = findings.diagnostics.iter().map(|finding| result(findings, finding, folder)).collect();
     let rules: Vec<Value> = TABLE.iter().copied().flatten().map(rule).collect();
-    let log = json!({
+    let mut log = json!({
         "$schema": "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json",
         "version": "2.1.0",
         "runs": [{
@@ -27,6 +28,9 @@ pub fn sarif(findings: &Findings, folder: &Path) -> String {
             "results": results
         }]
     });
+    if let (Some(older), Some(run)) = (older, log.pointer_mut("/runs/0").and_then(Value::as_object_mut)) {
+        run.insert("properties".to_owned(), json!({"base": older.base, "olderFindings": older.count}));
+    }
     format!("{log:#}\n")
 }
 
@@ -134,7 +138,7 @@ mod tests {
         let mut findings = Findings::default();
         findings.diagnostics.push(Diagnostic::warning("linked-folder", "a linked folder is not searched"));
         let uris = |findings: &Findings| {
-            let log: Value = serde_json::from_str(&sarif(findings, Path::new("/work"))).unwrap();
+            let log: Value = serde_json::from_str(&sarif(findings, Path::new("/work"), None)).unwrap();
             log.pointer("/runs/0/results/0/locations/0/physicalLocation").unwrap().clone()
         };
         assert_eq!(uris(&findings), json!({"artifactLocation": {"uri": "seawall.yaml"}, "region": {"startLine": 1}}));

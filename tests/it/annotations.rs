@@ -55,7 +55,7 @@ proptest! {
         let file = findings.files.add(name.clone(), Path::new("/checkout").join(&name), format!("{text}\nx: y\n"));
         let finding = Diagnostic::error("unknown-key", message.clone()).help(help).at(Label::new(file, 0..1));
         findings.diagnostics.push(finding);
-        let shown = github::commands(&findings, Path::new("/checkout"));
+        let shown = github::commands(&findings, Path::new("/checkout"), None);
         prop_assert_eq!(shown.lines().count(), 1, "{}", shown);
         let acts = shown.contains("##[") || shown.contains(['\r', '\u{1b}', '\u{202e}', '\u{2028}']);
         prop_assert!(shown.ends_with('\n') && !acts, "{}", shown);

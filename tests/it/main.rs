@@ -12,6 +12,8 @@ mod access_compare;
 mod annotations;
 mod apply;
 mod asking;
+mod audiences;
+mod baseline;
 mod before;
 mod cases;
 mod command_line;

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::examples::{copy, repository, seawall};
+use crate::guards_from::git;
 use seawall::check::TABLE;
 use tempfile::TempDir;
 
@@ -36,27 +37,59 @@ fn checkout() -> TempDir {
     for part in ["examples", "schemas"] {
         copy(&repository(part), &folder.path().join(part));
     }
+    git(folder.path(), &["init", "-q"]);
+    git(folder.path(), &["add", "."]);
+    git(folder.path(), &["commit", "-q", "-m", "clone"]);
     folder
 }
 
-/// A shell with `seawall` on its path.
-fn shell(folder: &Path, command: &str) -> Command {
+/// What one shell prints for each of these commands, on both streams as they come, and whether the command succeeds: as
+/// somebody pastes them, in one folder and with the same variables.
+fn session(folder: &Path, commands: &[&str]) -> Vec<(String, bool)> {
     let program = Path::new(env!("CARGO_BIN_EXE_seawall")).parent().unwrap();
     let others = std::env::var_os("PATH").unwrap();
     let path = std::env::join_paths(std::iter::once(program.to_owned()).chain(std::env::split_paths(&others))).unwrap();
-    let command = command.replace("cargo run --", "seawall");
+    let mut script = String::new();
+    for command in commands {
+        let command = command.replace("cargo run --", "seawall");
+        write!(script, "{{ {command}\n}} 2>&1\nprintf '\\036%s\\036' $?\n").unwrap();
+    }
     let mut shell = Command::new("sh");
-    shell.args(["-c", &format!("{{ {command}; }} 2>&1")]).current_dir(folder).env("PATH", path).env("NO_COLOR", "1");
-    shell
+    shell.args(["-c", &script]).current_dir(folder).env("PATH", path).env("NO_COLOR", "1");
+    let told = String::from_utf8(shell.output().unwrap().stdout).unwrap();
+    let mut parts = told.split('\u{1e}').map(str::to_owned);
+    commands.iter().map(|_| (parts.next().unwrap(), parts.next().as_deref() == Some("0"))).collect()
 }
 
-/// What a command prints, on both streams as they come.
-fn answer(folder: &Path, command: &str) -> String {
-    String::from_utf8(shell(folder, command).output().unwrap().stdout).unwrap()
+/// The commands of a block. What is shown without its answers is run all the same; the tests are running already.
+fn commands<'a>(block: &Block<'a>) -> Vec<&'a str> {
+    let lines = block.text.lines();
+    match block.language {
+        "console" => lines.filter_map(|line| line.strip_prefix("$ ")).collect(),
+        "sh" => lines.filter(|line| !line.is_empty() && *line != "cargo test").collect(),
+        _ => Vec::new(),
+    }
 }
 
-fn succeeds(folder: &Path, command: &str) -> bool {
-    shell(folder, command).output().unwrap().status.success()
+/// The text with what its commands print in this folder, pasted into one shell.
+fn answered(name: &str, text: &str, folder: &Path) -> String {
+    let blocks = blocks(text);
+    let all: Vec<&str> = blocks.iter().flat_map(commands).collect();
+    let mut answers = session(folder, &all).into_iter();
+    let mut now = text.to_owned();
+    for block in &blocks {
+        let mut session = String::new();
+        for command in commands(block) {
+            let (printed, succeeds) = answers.next().unwrap();
+            assert!(succeeds || block.language == "console", "{name}: {command}: {printed}");
+            write!(session, "$ {command}\n{printed}").unwrap();
+        }
+        if block.language == "console" {
+            let session = session.trim_end();
+            now = now.replacen(&format!("```console\n{}", block.text), &format!("```console\n{session}"), 1);
+        }
+    }
+    now
 }
 
 /// The pages that people read, in the repository.
@@ -112,25 +145,32 @@ fn the_page_about_checks_is_the_table() {
 fn the_sessions_are_what_the_commands_print() {
     for page in pages() {
         let text = fs::read_to_string(&page).unwrap();
-        let folder = checkout();
-        let mut now = text.clone();
-        for block in blocks(&text) {
-            // What is shown without its answers is run all the same; the tests are running already.
-            let plain = block.text.lines().filter(|line| block.language == "sh" && *line != "cargo test");
-            for command in plain {
-                assert!(succeeds(folder.path(), command), "{}: {command}", page.display());
-            }
-            if block.language != "console" {
-                continue;
-            }
-            let mut session = String::new();
-            for command in block.text.lines().filter_map(|line| line.strip_prefix("$ ")) {
-                write!(session, "$ {command}\n{}", answer(folder.path(), command)).unwrap();
-            }
-            let session = session.trim_end();
-            now = now.replacen(&format!("```console\n{}", block.text), &format!("```console\n{session}"), 1);
+        keep(&page, &answered(&page.to_string_lossy(), &text, checkout().path()));
+    }
+}
+
+/// Whoever starts with the section that is about them has a fresh clone.
+#[test]
+fn each_section_of_the_readme_can_be_pasted_by_itself() {
+    let readme = fs::read_to_string(repository("README.md")).unwrap();
+    let pasted = |section: &&str| blocks(section).iter().any(|block| !commands(block).is_empty());
+    let sections: Vec<&str> = readme.split("\n## ").filter(pasted).collect();
+    assert!(sections.len() > 1);
+    for section in sections {
+        let now = answered("README.md", section, checkout().path());
+        assert!(now == section, "in a fresh clone it is:\n{now}");
+    }
+}
+
+/// `sed -i` takes a suffix as its next word on some systems, and as a part of itself on others.
+#[test]
+fn commands_are_the_same_on_every_system() {
+    for page in pages() {
+        let text = fs::read_to_string(&page).unwrap();
+        for command in blocks(&text).iter().flat_map(commands) {
+            let odd = command.contains("sed -i") || command.contains("readlink -f") || command.contains("date -d");
+            assert!(!odd, "{}: {command}", page.display());
         }
-        keep(&page, &now);
     }
 }
 

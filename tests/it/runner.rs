@@ -77,7 +77,7 @@ fn run(folder: &Path, arguments: &[&str], input: &str, actions: bool) -> (Option
 fn nothing_that_is_printed_is_a_command_to_the_runner() {
     let folder = workspace();
     let agents: Vec<_> = (0..HOSTILE.len()).map(|number| folder.path().join(format!("agent{number}.yaml"))).collect();
-    let table: [&[&str]; 13] = [
+    let table: [&[&str]; 15] = [
         &["validate"],
         &["validate", "--color", "always"],
         &["validate", "--format", "json"],
@@ -90,6 +90,8 @@ fn nothing_that_is_printed_is_a_command_to_the_runner() {
         &["plan", "--format", "markdown"],
         &["fmt", "--check"],
         &["can", "connect:tcp", "a.example.com:443"],
+        &["who-can", "connect:tcp", "a.example.com:443"],
+        &["who-can", "connect:tcp", "a.example.com:443", "--format", "json"],
         &["drift", "--format", "json"],
     ];
     for wrong in [true, false] {

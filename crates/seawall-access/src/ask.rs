@@ -150,6 +150,11 @@ impl<'a> State<'a> {
         answer_of(self.mcp.governing(teams).decide_action(action))
     }
 
+    /// The MCP policies.
+    pub(super) fn mcp(&self) -> &McpPolicies {
+        &self.mcp
+    }
+
     /// The policies.
     #[must_use]
     pub fn policies(&self) -> &'a [Policy] {

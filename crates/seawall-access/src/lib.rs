@@ -44,6 +44,7 @@ mod text;
 mod trie;
 mod universe;
 mod unknowns;
+mod who;
 mod witness;
 
 pub use ask::{APPROVAL_REASON, Answer, Reason, State};
@@ -54,4 +55,5 @@ pub use question::Question;
 pub use request::{Host, Request};
 pub use universe::{SurveyLimit, Universe};
 pub use unknowns::{Unknown, Unknowns};
+pub use who::{Everybody, Standing, Unless, Who};
 pub use witness::Witness;

@@ -124,6 +124,11 @@ impl Match {
         is_open.then_some(Self { role: Role::Address, unknowns, ..*self })
     }
 
+    /// The same match of a rule that does not matter.
+    pub(super) fn of_any_group(&self) -> Self {
+        Self { group: 0, needs: 0, lacks: 0, ..*self }
+    }
+
     fn holds(&self, World(settled): World) -> bool {
         match settled {
             Settled::OneByOne(bits) => self.needs & !bits == 0 && self.lacks & bits == 0,

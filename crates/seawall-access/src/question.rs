@@ -128,6 +128,16 @@ impl Question {
         self.parts.iter().flat_map(|part| &part.places).map(|at| &at.place)
     }
 
+    /// What matches, with the numbers of its part and of its place in that.
+    pub(super) fn matches(&self) -> impl Iterator<Item = (usize, usize, &Match)> {
+        self.parts.iter().enumerate().flat_map(|(part, own)| {
+            own.places
+                .iter()
+                .enumerate()
+                .flat_map(move |(place, at)| at.place.point.matches().iter().map(move |found| (part, place, found)))
+        })
+    }
+
     /// The places that show why the answer is what it is.
     pub(super) fn telling(&self, verdict: Verdict, in_force: impl Fn(usize) -> bool) -> Vec<&MatchedPoint> {
         let mut telling = Vec::new();

@@ -38,7 +38,7 @@ pub struct View {
 
 impl View {
     /// How many of a list of `all` are shown: one alone is never left out.
-    fn shown(self, all: usize, listed: usize) -> usize {
+    pub(super) fn shown(self, all: usize, listed: usize) -> usize {
         if self.all || all <= listed.saturating_add(1) { all } else { listed }
     }
 

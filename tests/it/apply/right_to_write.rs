@@ -58,7 +58,7 @@ fn only_an_approved_plan_gives_the_right_to_write() {
 }
 
 /// What each command that has to do with a service is called with; those without arguments of their own need no service.
-const COMMANDS: [(&str, &[&str]); 23] = [
+const COMMANDS: [(&str, &[&str]); 25] = [
     ("apply", &[]),
     ("can", &["read", "/data"]),
     ("can", &["connect:tcp", "cve.mitre.org", "--live"]),
@@ -75,6 +75,8 @@ const COMMANDS: [(&str, &[&str]); 23] = [
     ("test", &[]),
     ("test", &["--live"]),
     ("validate", &[]),
+    ("who-can", &["read", "/data"]),
+    ("who-can", &["connect:tcp", "cve.mitre.org", "--live"]),
     ("plan", &["--out", "plan.json"]),
     ("plan", &["--format", "json", "--detailed-exitcode"]),
     ("plan", &["--before", "."]),

@@ -117,6 +117,17 @@ impl McpPolicies {
         Governing::new(self.policies.iter().filter(governs).collect())
     }
 
+    /// The places of the Cedar policies among all policies of the state.
+    pub(crate) fn indices(&self) -> impl Iterator<Item = usize> {
+        self.policies.iter().map(|policy| policy.index)
+    }
+
+    /// The statements of one policy that match a request, or may.
+    pub(crate) fn said_by(&self, index: usize, request: &McpRequest) -> Vec<Reason> {
+        let governing = Governing::new(self.policies.iter().filter(|policy| policy.index == index).collect());
+        with_deep_stack(|| Question::new(request).reasons(&governing))
+    }
+
     /// Decides a request of a member of just these teams.
     #[must_use]
     pub fn decide(&self, teams: &BTreeSet<String>, request: &McpRequest) -> Answer {
@@ -252,6 +263,11 @@ impl<'a> Question<'a> {
     }
 
     fn ask(&self, governing: &Governing<'_>) -> Answer {
+        self.conclude(self.reasons(governing))
+    }
+
+    /// The statements that match, or may.
+    fn reasons(&self, governing: &Governing<'_>) -> Vec<Reason> {
         let mut reasons: BTreeMap<Position, Reason> = BTreeMap::new();
         let foreign = governing.policies.iter().enumerate().filter(|(_, policy)| policy.statements.is_none());
         for (position, policy) in foreign {
@@ -281,7 +297,7 @@ impl<'a> Question<'a> {
                 reasons.extend(governing.reason(key, Some(not_said(name))));
             }
         }
-        self.conclude(reasons.into_values().collect())
+        reasons.into_values().collect()
     }
 
     /// Why the engine alone cannot be asked about a statement.

@@ -1,0 +1,315 @@
+//! Everybody who may do something: whom one request is allowed for, and what takes it away from some of them again.
+//!
+//! An organization has thousands of teams, and one request is decided by few scopes. Teams that are in the same scopes of the
+//! policies that bear on the request are one class, and classes whose policies say the same of it are one kind: kinds are
+//! judged alone and in pairs, and not the teams.
+//!
+//! Invariants: an audience is listed exactly when its answer is more than that of every smaller one, so that whoever is in
+//! further teams has at least what is listed, unless one of these is among the audience's exceptions; each answer is that of
+//! `State::ask`; and the order depends on nothing but the policies and the request.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::ask::{APPROVAL_REASON, Answer, State};
+use super::cedar::{self, Effect, McpRequest};
+use super::compare::Audience;
+use super::point::{Match, Role, Verdict};
+use super::question::Question;
+use super::request::Request;
+use crate::model::{Decision, Scope, TeamDirectory};
+
+/// How much an answer gives, the least first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Standing {
+    /// It is denied.
+    Deny,
+    /// It may be allowed.
+    Uncertain,
+    /// It is allowed once a person approves, each time.
+    Approval,
+    /// It is allowed.
+    Allow,
+}
+
+/// An audience that may.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Who {
+    /// Members of these teams; of none stands for the whole organization.
+    pub audience: Audience,
+    /// What they get.
+    pub standing: Standing,
+    /// The answer, with the rules behind it; for the first team of each kind.
+    pub answer: Answer,
+    /// Whoever of the audience gets less, being a member of one more team.
+    pub unless: Vec<Unless>,
+}
+
+/// Teams whose members get less.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unless {
+    /// The teams, by name, sorted.
+    pub teams: Vec<String>,
+    /// What is left.
+    pub standing: Standing,
+    /// The answer for a member of the first of them too.
+    pub answer: Answer,
+}
+
+/// Everybody who may.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Everybody {
+    /// The whole organization first, then teams, then pairs of teams; each by name.
+    pub who: Vec<Who>,
+    /// The answer for a member of no team.
+    pub nobody: Answer,
+    /// Whether some combinations of two teams were not looked at, since there are too many kinds of them.
+    pub incomplete: bool,
+}
+
+/// So many points are judged for pairs of kinds.
+const MOST_WORK: usize = 1 << 20;
+
+/// How many points the engine's answer about an MCP call counts for.
+const MCP_WORK: usize = 1 << 8;
+
+/// The most classes whose exceptions are told for each by itself; with more, those that say the same are told together.
+const CLASSES: usize = 64;
+
+/// What a policy says of a request, whichever policy it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Part {
+    /// A rule matches a place of the question.
+    Match(usize, usize, Match),
+    /// MCP calls are governed: what nothing permits is denied.
+    Governs,
+    /// A statement matches, or may.
+    Statement { permits: Option<bool>, asks: bool, may: bool },
+}
+
+/// Teams that nothing tells apart.
+#[derive(Clone, Debug)]
+struct Class {
+    /// Their keys, sorted by name.
+    teams: Vec<String>,
+    says: BTreeSet<Part>,
+}
+
+/// A request with what was found of it.
+struct Asked<'a> {
+    state: &'a State<'a>,
+    request: &'a Request,
+    question: Question,
+    directory: &'a TeamDirectory,
+}
+
+impl Answer {
+    /// How much it gives.
+    #[must_use]
+    pub fn standing(&self) -> Standing {
+        match self.verdict {
+            Verdict::Allow => Standing::Allow,
+            Verdict::Deny => Standing::Deny,
+            Verdict::Uncertain if self.reason == APPROVAL_REASON => Standing::Approval,
+            Verdict::Uncertain => Standing::Uncertain,
+        }
+    }
+}
+
+impl State<'_> {
+    /// Everybody who may. Names of teams are taken from `teams`.
+    #[must_use]
+    pub fn who(&self, request: &Request, teams: &TeamDirectory) -> Everybody {
+        let asked = Asked { state: self, request, question: self.question(request), directory: teams };
+        let classes = asked.classes();
+        let kinds = asked.kinds(&classes);
+        let nobody = asked.answer(&[]);
+        let least = nobody.standing();
+        let mut who = Vec::new();
+        who.extend(asked.who(&[], &asked.unless(&[], least, &classes, &kinds)));
+        let mut alone: Vec<(&Class, Standing)> = Vec::new();
+        for kind in &kinds {
+            let standing = asked.standing(&[kind]);
+            if standing > least {
+                let unless = asked.unless(&[kind], standing, &classes, &kinds);
+                // By class, since teams of one kind may have it from other policies.
+                let own = classes.iter().filter(|class| class.says == kind.says);
+                who.extend(own.filter_map(|class| asked.who(&[class], &unless)));
+            }
+            alone.push((kind, standing.max(least)));
+        }
+        who.sort_by(|one, other| one.audience.cmp(&other.audience));
+        let opening: Vec<(&Class, Standing)> = alone.into_iter().filter(|(kind, _)| kind.opens()).collect();
+        let incomplete = asked.is_of_parts() && asked.work_of_pairs(opening.len()) > MOST_WORK;
+        let mut pairs = Vec::new();
+        if asked.is_of_parts() && !incomplete {
+            for (at, (one, of_one)) in opening.iter().enumerate() {
+                for (other, of_other) in opening.iter().skip(at + 1) {
+                    let both = [*one, *other];
+                    let standing = asked.standing(&both);
+                    if standing > (*of_one).max(*of_other) {
+                        pairs.extend(asked.who(&both, &asked.unless(&both, standing, &classes, &kinds)));
+                    }
+                }
+            }
+        }
+        pairs.sort_by(|one, other| one.audience.cmp(&other.audience));
+        who.extend(pairs);
+        Everybody { who, nobody, incomplete }
+    }
+}
+
+impl Class {
+    /// Whether it may give anything to anybody.
+    fn opens(&self) -> bool {
+        self.says.iter().any(|part| match part {
+            Part::Match(_, _, found) => found.decision == Decision::Allow,
+            Part::Governs => false,
+            Part::Statement { permits, .. } => *permits != Some(false),
+        })
+    }
+
+    /// Whether it may take anything from anybody.
+    fn closes(&self) -> bool {
+        self.says.iter().any(|part| match part {
+            Part::Match(_, _, found) => found.decision == Decision::Deny || found.role == Role::Cover,
+            Part::Governs | Part::Statement { .. } => true,
+        })
+    }
+}
+
+impl Asked<'_> {
+    /// The teams that scopes name of policies that bear on the request, by the name of the first of each class.
+    fn classes(&self) -> Vec<Class> {
+        let said = self.said();
+        let mut policies: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+        for (at, policy) in self.state.policies().iter().enumerate() {
+            if let (Scope::Teams(teams), true) = (&policy.scope, said.contains_key(&at)) {
+                teams.iter().for_each(|team| policies.entry(team).or_default().push(at));
+            }
+        }
+        let mut alike: BTreeMap<Vec<usize>, Vec<String>> = BTreeMap::new();
+        for (team, policies) in policies {
+            alike.entry(policies).or_default().push(team.to_owned());
+        }
+        let class = |(policies, teams): (Vec<usize>, Vec<String>)| {
+            let says = policies.iter().filter_map(|policy| said.get(policy)).flatten().copied().collect();
+            self.class(teams, says)
+        };
+        self.by_name(alike.into_iter().map(class))
+    }
+
+    /// The classes that say the same, as one.
+    fn kinds(&self, classes: &[Class]) -> Vec<Class> {
+        let mut kinds: BTreeMap<&BTreeSet<Part>, Vec<String>> = BTreeMap::new();
+        for Class { teams, says } in classes {
+            kinds.entry(says).or_default().extend(teams.iter().cloned());
+        }
+        self.by_name(kinds.into_iter().map(|(says, teams)| self.class(teams, says.clone())))
+    }
+
+    fn class(&self, mut teams: Vec<String>, says: BTreeSet<Part>) -> Class {
+        let name = |key: &String| (self.directory.name(key).to_owned(), key.clone());
+        teams.sort_by_cached_key(name);
+        Class { teams, says }
+    }
+
+    fn by_name(&self, classes: impl Iterator<Item = Class>) -> Vec<Class> {
+        let mut classes: Vec<Class> = classes.collect();
+        classes.sort_by_cached_key(|class| self.names(class));
+        classes
+    }
+
+    fn names(&self, class: &Class) -> Vec<String> {
+        class.teams.iter().map(|key| self.directory.name(key).to_owned()).collect()
+    }
+
+    /// The audience of members of a team of each of these; `None` where it may not.
+    fn who(&self, of: &[&Class], unless: &[Unless]) -> Option<Who> {
+        let answer = self.answer(of);
+        let standing = answer.standing();
+        let mut sides: Vec<Vec<String>> = of.iter().map(|class| self.names(class)).collect();
+        sides.sort();
+        let alike = sides.iter().any(|names| names.len() > 1);
+        let teams = sides.iter().filter_map(|names| names.first().cloned()).collect();
+        let others = sides.into_iter().map(|names| names.into_iter().skip(1).collect());
+        let audience = Audience { teams, alike: if alike { others.collect() } else { Vec::new() } };
+        (standing > Standing::Deny).then(|| Who { audience, standing, answer, unless: unless.to_vec() })
+    }
+
+    /// Whoever gets less for being a member of one more team.
+    fn unless(&self, of: &[&Class], standing: Standing, classes: &[Class], kinds: &[Class]) -> Vec<Unless> {
+        let less = kinds.iter().filter(|kind| kind.closes() && self.standing(&with(of, kind)) < standing);
+        let less: BTreeSet<&BTreeSet<Part>> = less.map(|kind| &kind.says).collect();
+        let each = if classes.len() <= CLASSES { classes } else { kinds };
+        let told = each.iter().filter(|class| less.contains(&class.says)).map(|class| {
+            let answer = self.answer(&with(of, class));
+            Unless { teams: self.names(class), standing: answer.standing(), answer }
+        });
+        told.collect()
+    }
+
+    /// What each policy says of the request; policies that do not bear on it are not there.
+    fn said(&self) -> BTreeMap<usize, BTreeSet<Part>> {
+        let mut said: BTreeMap<usize, BTreeSet<Part>> = BTreeMap::new();
+        if let Request::Mcp(request) = self.request {
+            for at in self.state.mcp().indices() {
+                said.insert(at, self.statements(at, request));
+            }
+        }
+        for (part, place, found) in self.question.matches() {
+            let Some((policy, _)) = self.state.rules().get(found.group) else { continue };
+            // Rules that match alike count alike, whichever they are.
+            said.entry(*policy).or_default().insert(Part::Match(part, place, found.of_any_group()));
+        }
+        said
+    }
+
+    fn statements(&self, policy: usize, request: &McpRequest) -> BTreeSet<Part> {
+        let statement = |reason: cedar::Reason| Part::Statement {
+            permits: reason.effect.map(|effect| effect == Effect::Permit),
+            asks: reason.approval.is_some(),
+            may: reason.doubt.is_some(),
+        };
+        self.state.mcp().said_by(policy, request).into_iter().map(statement).chain([Part::Governs]).collect()
+    }
+
+    /// Whether two teams may have together what neither has alone: each a part of it.
+    fn is_of_parts(&self) -> bool {
+        matches!(self.request, Request::Mcp(_)) || self.question.points().nth(1).is_some()
+    }
+
+    /// How much it takes to judge so many kinds in pairs.
+    fn work_of_pairs(&self, kinds: usize) -> usize {
+        let each = if matches!(self.request, Request::Mcp(_)) { MCP_WORK } else { self.question.points().count() };
+        kinds.saturating_mul(kinds).saturating_mul(each)
+    }
+
+    fn members(of: &[&Class]) -> BTreeSet<String> {
+        of.iter().filter_map(|class| class.teams.first()).cloned().collect()
+    }
+
+    fn answer(&self, of: &[&Class]) -> Answer {
+        self.state.ask(&Self::members(of), self.request)
+    }
+
+    /// The same as the standing of [`Self::answer`], without its words.
+    fn standing(&self, of: &[&Class]) -> Standing {
+        if matches!(self.request, Request::Mcp(_)) || !self.state.is_governed(self.question.domain()) {
+            return self.answer(of).standing();
+        }
+        let members = Self::members(of);
+        match self.question.verdict(|group| self.state.governs(group, &members)) {
+            Verdict::Allow => Standing::Allow,
+            Verdict::Uncertain => Standing::Uncertain,
+            Verdict::Deny => Standing::Deny,
+        }
+    }
+}
+
+/// Members of one more team.
+fn with<'a>(of: &[&'a Class], more: &'a Class) -> Vec<&'a Class> {
+    of.iter().copied().chain([more]).collect()
+}
+
+#[cfg(test)]
+mod tests;

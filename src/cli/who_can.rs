@@ -1,0 +1,80 @@
+//! `seawall who-can`: every audience that may do something, and by which rules. Reads only.
+
+use super::can::{documents, json_of_each, live_subjects};
+use super::organizations::{about, worst};
+use super::{Context, Exit, Failure, report, workspace};
+use crate::access::{Request, State};
+use crate::check::EmptyWorkspace;
+use crate::model::TeamDirectory;
+use crate::render::answer::DeclaredPolicies;
+use crate::render::sanitize::line;
+use crate::render::who;
+
+#[derive(clap::Args)]
+#[command(after_help = "Examples:
+  seawall who-can connect:tcp cve.mitre.org:443
+  seawall who-can write /data --live                   # of what is live, with its teams
+  seawall who-can POST https://api.github.com/repos/acme/web/issues
+  seawall who-can mcp invokeTool notion/search '{\"readOnly\": true}'
+
+An audience is the whole organization, the members of a team, or the members of two teams of whom each has only a part of
+it; it is listed where it may do more than any smaller one. A member of several teams has the rules of all of them, and a
+deny of one wins: whoever gets less for being in one more team is told below the audience.")]
+pub(super) struct Args {
+    /// What is asked for, as `can` takes it: `connect:tcp HOST`, `read PATH`, `mount rw PATH`, a method with a URL, or `mcp`
+    #[arg(value_name = "TARGET", required = true)]
+    target: Vec<String>,
+    /// Ask the live state rather than the documents
+    #[arg(long)]
+    live: bool,
+    /// How to show the answer
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    format: Format,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Format {
+    /// For people
+    Human,
+    /// One JSON object
+    Json,
+}
+
+pub(super) fn run(context: &Context, Args { target, live, format }: &Args) -> Result<Exit, Failure> {
+    let request =
+        Request::parse(&target.join(" ")).map_err(|wrong| Failure::new(Exit::Usage, wrong.message).hint(wrong.help))?;
+    let subjects = match live {
+        true => live_subjects(context, None)?,
+        false => documents(workspace::load_silently(context, None, EmptyWorkspace::Refused)?, context)?,
+    };
+    let several = subjects.len() > 1;
+    let (mut shown, mut exits) = (Vec::new(), Vec::new());
+    for (name, subject) in subjects {
+        let subject = match subject {
+            Ok(subject) => subject,
+            Err(failure) if several => {
+                exits.push(failure.exit);
+                let _ = report(&about(&name, failure));
+                continue;
+            }
+            Err(failure) => return Err(failure),
+        };
+        let written = TeamDirectory::default();
+        let teams = subject.live.as_ref().map_or(&written, |live| &live.teams);
+        let everybody = State::of(&subject.policies).who(&request, teams);
+        let (request, places) = (request.to_string(), DeclaredPolicies(&subject.declared));
+        let text = match format {
+            Format::Human if several => {
+                format!("{}\n{}", line(&name), who::human(&request, &everybody, places, context.view()))
+            }
+            Format::Human => who::human(&request, &everybody, places, context.view()),
+            Format::Json => who::json(&request, &everybody, places),
+        };
+        shown.push((name, text));
+    }
+    context.print(&match format {
+        Format::Json if several => json_of_each(&[], shown.iter().map(|(name, text)| (name.as_str(), text))),
+        Format::Human | Format::Json => shown.into_iter().map(|(_, text)| text).collect::<Vec<_>>().join("\n"),
+    })?;
+    Ok(worst(exits))
+}
