@@ -3,8 +3,8 @@
 //! A suppression behind something covers what starts on its line; a suppression on a line of its own covers what starts on the
 //! next line that holds more than a comment. In Cedar text `//` takes the place of `#`, and what starts is a statement.
 //!
-//! An error about a pattern becomes a warning by it: a service may hold what this program takes for invalid, and a document
-//! that was imported says what is live. Any other error stays one.
+//! `# seawall: live[code] reason`, as an import writes it: a pattern is live as it stands, though this program takes it for
+//! invalid. The error about it becomes a warning; any other error stays one.
 //!
 //! Invariant: only warnings and notes can be suppressed, each suppression has a reason, and a suppression without effect is
 //! itself a finding.
@@ -22,6 +22,8 @@ struct Suppression {
     /// Bytes of the comment.
     comment: Range<usize>,
     covers: Range<usize>,
+    /// Whether it says `live`, rather than `allow`.
+    live: bool,
     used: bool,
 }
 
@@ -39,12 +41,12 @@ pub(super) fn apply(files: &Files, annotated: &[Annotated<'_>], findings: &mut V
     let mut about = Vec::new();
     let mut suppressions: Vec<Suppression> = annotated.iter().flat_map(|file| read(files, file, &mut about)).collect();
     findings.retain_mut(|finding| match finding.severity {
-        Severity::Error if is_tolerable(finding.code) && suppressed(finding, &mut suppressions) => {
+        Severity::Error if is_tolerable(finding.code) && suppressed(finding, true, &mut suppressions) => {
             finding.severity = Severity::Warning;
             true
         }
         Severity::Error => true,
-        Severity::Warning | Severity::Note => !suppressed(finding, &mut suppressions),
+        Severity::Warning | Severity::Note => !suppressed(finding, false, &mut suppressions),
     });
     // In a file with errors, findings may be missing rather than suppressed for nothing.
     let broken: BTreeSet<FileId> = findings
@@ -53,14 +55,19 @@ pub(super) fn apply(files: &Files, annotated: &[Annotated<'_>], findings: &mut V
         .filter_map(|finding| finding.primary.as_ref().map(|label| label.file))
         .collect();
     for suppression in suppressions.iter().filter(|suppression| !suppression.used) {
-        let message = format!("`allow[{}]` suppresses nothing", suppression.code);
+        let word = if suppression.live { "live" } else { "allow" };
+        let message = format!("`{word}[{}]` suppresses nothing", suppression.code);
         let finding = Diagnostic::warning("unused-suppression", message);
         let help = match super::find(&suppression.code) {
             None => match nearest(&suppression.code, super::codes()) {
                 Some(near) => format!("there is no such code; did you mean `{near}`?"),
                 None => "there is no such code; findings show theirs in brackets".to_owned(),
             },
-            Some(check) if check.severity == Severity::Error && !is_tolerable(check.code) => {
+            Some(_) if suppression.live => {
+                "`live` turns errors about patterns into warnings: remove it, or put it just above the pattern"
+                    .to_owned()
+            }
+            Some(check) if check.severity == Severity::Error => {
                 "errors cannot be suppressed: the service would refuse the policy, or a rule would do nothing"
                     .to_owned()
             }
@@ -78,12 +85,12 @@ pub fn is_tolerable(code: &str) -> bool {
     matches!(code, "invalid-host" | "invalid-path" | "environment-variable" | "http-path")
 }
 
-fn suppressed(finding: &Diagnostic, suppressions: &mut [Suppression]) -> bool {
+fn suppressed(finding: &Diagnostic, live: bool, suppressions: &mut [Suppression]) -> bool {
     let Some(place) = &finding.primary else { return false };
     let mut hit = false;
     for suppression in suppressions {
         let covered = suppression.covers.contains(&place.span.start);
-        if suppression.file == place.file && suppression.code == finding.code && covered {
+        if suppression.file == place.file && suppression.code == finding.code && suppression.live == live && covered {
             suppression.used = true;
             hit = true;
         }
@@ -97,7 +104,10 @@ fn read(files: &Files, annotated: &Annotated<'_>, about: &mut Vec<Diagnostic>) -
     for comment in annotated.comments {
         let Some(directive) = comment.text.trim().strip_prefix("seawall:") else { continue };
         let label = || Label::new(annotated.file, comment.span.clone());
-        let parsed = directive.trim().strip_prefix("allow[").and_then(|rest| rest.split_once(']'));
+        let directive = directive.trim();
+        let live = directive.starts_with("live[");
+        let codes = directive.strip_prefix(if live { "live[" } else { "allow[" });
+        let parsed = codes.and_then(|rest| rest.split_once(']'));
         let Some((codes, reason)) = parsed else {
             let finding = Diagnostic::warning(
                 "malformed-suppression",
@@ -117,6 +127,7 @@ fn read(files: &Files, annotated: &Annotated<'_>, about: &mut Vec<Diagnostic>) -
             code: code.trim().to_owned(),
             comment: comment.span.clone(),
             covers: covers.clone(),
+            live,
             used: false,
         }));
     }

@@ -271,7 +271,7 @@ fn tolerate(entries: &mut [Entry], findings: &Findings) -> bool {
         for (number, line) in (1..).zip(entry.file.text.split_inclusive('\n')) {
             let indent = line.len() - line.trim_start().len();
             for (_, code) in own.iter().filter(|(own, _)| *own == number) {
-                text.push_str(&format!("{:indent$}# seawall: allow[{code}] live like this when it was imported\n", ""));
+                text.push_str(&format!("{:indent$}# seawall: live[{code}] as it was when this was imported\n", ""));
             }
             text.push_str(line);
         }

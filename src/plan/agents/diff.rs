@@ -45,7 +45,7 @@ pub struct Input<'a> {
 }
 
 /// When a step is carried out: a stage, and a position within it. Steps of one place may run at the same time.
-pub(super) type Stage = (usize, usize);
+type Stage = (usize, usize);
 
 /// Live rules and policies are deleted that nothing replaces.
 const LAST: Stage = (5, 0);
@@ -118,19 +118,22 @@ impl Staged {
     fn new(input: Input<'_>) -> Self {
         let Input { target: _, desired, live, exclusive, edit_active, notes } = input;
         let Self { mut staged, mut unmanaged, mut errors, mut warnings } = Self::default();
-        warnings.extend(renames::policies(input));
-        let mut kept: Vec<&str> = Vec::new();
+        let (mut kept, mut created): (Vec<&str>, Vec<&DesiredAgentPolicy>) = Default::default();
         for declared in desired {
             match find(declared, live) {
                 Ok(found) => {
                     kept.extend(found.map(|policy| policy.id.as_str()));
+                    created.extend(found.is_none().then_some(declared));
                     let (errors, warnings, staged) = (&mut errors, &mut warnings, &mut staged);
                     Diff { declared, live: found, exclusive, edit_active, notes, errors, warnings, staged }.run();
                 }
                 Err(error) => errors.push(error),
             }
         }
-        for policy in live.policies.iter().filter(|policy| !kept.contains(&policy.id.as_str())) {
+        let undeclared: Vec<&LiveAgentPolicy> =
+            live.policies.iter().filter(|policy| !kept.contains(&policy.id.as_str())).collect();
+        warnings.extend(renames::policies(&created, &undeclared));
+        for policy in undeclared {
             if exclusive {
                 let subject = Subject::Existing(policy.id.clone());
                 staged.push((LAST, blank(Op::Delete, subject, &policy.name, Some(shown(policy)), None)));
@@ -182,7 +185,7 @@ struct Diff<'a, 'b> {
 }
 
 /// The deletion of a rule with its stage, and whether the rule is approved.
-pub(super) type Deletion = ((Stage, AgentDifference), bool);
+type Deletion = ((Stage, AgentDifference), bool);
 
 /// What becomes of one rule.
 struct RuleDiff {
@@ -209,7 +212,13 @@ impl<'a> Diff<'a, '_> {
             }
         }
         let (mut gone, left) = self.undeclared();
-        self.warnings.extend(renames::rules(self.declared, self.live, &gone));
+        let created = self.declared.rules.iter().filter(|rule| matches!(self.live_rule(rule), Ok(None)));
+        let is_gone = |rule: &&LiveAgentRule| {
+            gone.iter().any(|((_, step), _)| step.rule == Some(Subject::Existing(rule.id.clone())))
+        };
+        let deleted = self.live.into_iter().flat_map(|live| &live.rules).filter(is_gone);
+        let renamed = renames::rules(&created.collect::<Vec<_>>(), &deleted.collect::<Vec<_>>());
+        self.warnings.extend(renamed);
         let edited = rules.iter().any(|(_, diff)| diff.edited);
         let rejects = rules.iter().any(|(_, diff)| diff.stages.iter().any(|(_, step)| step.op == Op::Reject));
         let stays = was == "active" && wanted == "active" && self.edit_active == EditActive::InPlace;
