@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use super::organizations::Failed;
 use super::planning::{State, Workspace, resolve};
+use super::watch::watched;
 use super::writing::{Written, write_all};
 use super::{Context, Exit, Failure, workspace};
 use crate::check::{self, EmptyWorkspace, Loaded};
@@ -159,7 +160,7 @@ fn imported(context: &Context, whole: &Loaded, each: &[One<'_>], adoption: &Adop
         agents: each.iter().find_map(|one| one.live.vijil.as_ref()),
         differences: &differences,
     };
-    let import = import::make(input).map_err(|problem| match problem {
+    let import = watched("proving what is imported", || import::make(input)).map_err(|problem| match problem {
         Problem::Differences(failure) => not_planned(failure),
         Problem::Documents(findings) => workspace::wrong(context, &findings),
     })?;

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::organizations::{self, about, live_each, worst};
 use super::planning::{self, Stricter, Workspace};
+use super::watch::watched;
 use super::{Context, Exit, Failure, report, workspace};
 use crate::access::{Request, State, Verdict};
 use crate::check::{EmptyWorkspace, Loaded};
@@ -79,7 +80,8 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     for (name, subject) in subjects {
         match subject.and_then(|subject| Ok((subject.keys_of(context, teams)?, subject))) {
             Ok((keys, Subject { policies, declared, .. })) => {
-                answers.push((name, State::of(&policies).ask(&keys, &request), declared));
+                let answer = watched("evaluating the request", || State::of(&policies).ask(&keys, &request));
+                answers.push((name, answer, declared));
             }
             Err(failure) if several => {
                 exits.push(failure.exit);

@@ -6,6 +6,7 @@ use super::adopt::{self, One};
 use super::organizations::{live_each, told_apart, worst};
 use super::planning::{State, Workspace, resolve};
 use super::since::Since;
+use super::watch::watched;
 use super::{Context, Exit, Failure, workspace};
 use crate::check::EmptyWorkspace;
 use crate::drift::{self, Base, Drift};
@@ -122,8 +123,10 @@ fn made(context: &Context, workspace: &Workspace, live: &State, since: Option<&S
                 (_, documents) => documents.as_ref().map(Base::Documents),
             };
             let ownership = Ownership::from(docker);
-            undeclared = undeclared::find(&desired, live, &ownership);
-            drift::differences(drift::Input { desired: &desired, live, base, ownership: &ownership })
+            watched("comparing live with declared access", || {
+                undeclared = undeclared::find(&desired, live, &ownership);
+                drift::differences(drift::Input { desired: &desired, live, base, ownership: &ownership })
+            })
         }
         _ => (ChangeSet::default(), since.map(|_| ChangeSet::default())),
     };

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::organizations::{live_each, told_apart, worst};
 use super::planning::{State, Workspace};
+use super::watch::watched;
 use super::writing::{Written, write_all};
 use super::{Context, Exit, Failure, report, workspace};
 use crate::check::{self, EmptyWorkspace, Loaded};
@@ -201,7 +202,7 @@ fn made(
         agents: each.iter().find_map(|(_, live)| live.vijil.as_ref()),
         differences: &differences,
     };
-    import::make(input).map_err(|problem| match problem {
+    watched("proving what is imported", || import::make(input)).map_err(|problem| match problem {
         Problem::Differences(failure) => failure,
         Problem::Documents(findings) => workspace::wrong(context, &findings),
     })

@@ -201,7 +201,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     };
     color_choice(cli.global.color).write_global();
     trace(cli.global.quiet, cli.global.verbose);
-    let run = Context::new(cli.global, Environment::process()).and_then(|context| dispatch(&context, &cli.command));
+    let run = Context::new(cli.global, Environment::process()).and_then(|context| {
+        watch::configure(context.environment())?;
+        dispatch(&context, &cli.command)
+    });
     run.unwrap_or_else(|failure| {
         let _ = report(&failure);
         failure.exit

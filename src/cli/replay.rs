@@ -6,6 +6,7 @@ use super::organizations::live_each;
 use super::planning::{Stricter, Workspace, resolve};
 use super::recorded::{Recorded, by_id, by_name, write_new};
 use super::since::documents_of;
+use super::watch::watched;
 use super::{Context, Exit, Failure, organizations, workspace};
 use crate::check::{EmptyWorkspace, Loaded};
 use crate::evidence::replay::{Input, RuleOrigins, Side, frequent, replay};
@@ -78,7 +79,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     };
     let reading = recorded.read(context)?;
     let input = states.input(&reading.requests, *users);
-    let found = replay(input);
+    let found = watched("deciding the recorded requests", || replay(input));
     context.print(&match format {
         Format::Human => render::replay::human(&found, context.view()),
         Format::Markdown => render::replay::markdown(&found),

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use super::recorded::{Recorded, by_name, write_new};
 use super::replay::only;
+use super::watch::watched;
 use super::{Context, Exit, Failure, workspace};
 use crate::check::{self, EmptyWorkspace, Loaded};
 use crate::diagnostic::{Findings, Overlay, Severity};
@@ -50,14 +51,15 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     let loaded = only(context, whole.clone())?;
     let memberships = by_name(recorded.listed(context)?.as_ref());
     let reading = recorded.read(context)?;
-    let suggestion = suggest(Input {
+    let input = Input {
         requests: &reading.requests,
         declared: &loaded.desired.policies,
         memberships: &memberships,
         min_users: *min_users,
         min_count: *min_count,
         min_names: (*min_names).max(2),
-    });
+    };
+    let suggestion = watched("deciding the recorded requests", || suggest(input));
     let suggestion = without_faults(context, &whole, suggestion)?;
     let text = render::suggest::documents(&suggestion);
     if text.is_empty() {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::can::{Subject, documents, json_of_each, live_subjects, live_team};
 use super::organizations::{about, worst};
+use super::watch::watched;
 use super::{Context, Exit, Failure, report, workspace};
 use crate::access::State;
 use crate::check::EmptyWorkspace;
@@ -118,9 +119,12 @@ fn tried(
     };
     let state = State::of(policies);
     let key = |team: &str| keys.get(&team.to_owned()).cloned().unwrap_or_else(|| team.to_owned());
-    let trials = trial::run(&state, tests, &key);
-    let uncovered = args.coverage.then(|| trial::uncovered(&state, &trials));
-    let mutation = args.mutate.then(|| trial::mutate(&state, &trials));
+    let (trials, uncovered, mutation) = watched("running the access tests", || {
+        let trials = trial::run(&state, tests, &key);
+        let uncovered = args.coverage.then(|| trial::uncovered(&state, &trials));
+        let mutation = args.mutate.then(|| trial::mutate(&state, &trials));
+        (trials, uncovered, mutation)
+    });
     let report = render::trial::Report {
         trials: &trials,
         policies,

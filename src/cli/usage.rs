@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::recorded::{Recorded, by_name, parse_duration};
 use super::replay::only;
+use super::watch::watched;
 use super::writing::{Written, write_all};
 use super::{Context, Exit, Failure, workspace};
 use crate::check::{self, EmptyWorkspace, Loaded};
@@ -70,8 +71,8 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
         memberships: &memberships,
         least: *min_window,
     };
-    let found = usage(input);
-    let proposals = narrows.then(|| narrow(input));
+    let (found, proposals) =
+        watched("deciding the recorded requests", || (usage(input), narrows.then(|| narrow(input))));
     context.print(&match format {
         Format::Human => render::usage::human(&found, proposals.as_deref(), context.view()),
         Format::Markdown => render::usage::markdown(&found, proposals.as_deref()),

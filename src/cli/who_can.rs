@@ -2,6 +2,7 @@
 
 use super::can::{documents, json_of_each, live_subjects};
 use super::organizations::{about, worst};
+use super::watch::watched;
 use super::{Context, Exit, Failure, report, workspace};
 use crate::access::{Request, State};
 use crate::check::EmptyWorkspace;
@@ -61,7 +62,7 @@ pub(super) fn run(context: &Context, Args { target, live, format }: &Args) -> Re
         };
         let written = TeamDirectory::default();
         let teams = subject.live.as_ref().map_or(&written, |live| &live.teams);
-        let everybody = State::of(&subject.policies).who(&request, teams);
+        let everybody = watched("evaluating the request", || State::of(&subject.policies).who(&request, teams));
         let (request, places) = (request.to_string(), DeclaredPolicies(&subject.declared));
         let text = match format {
             Format::Human if several => {

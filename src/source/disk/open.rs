@@ -8,7 +8,6 @@
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::Read as _;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::{FileError, stays};
 
@@ -20,16 +19,7 @@ pub(super) fn read_regular(real: &Path, limit: u64) -> Result<Vec<u8>, FileError
     same(&before, &file)?;
     let mut bytes = Vec::with_capacity(usize::try_from(before.len()).unwrap_or_default());
     file.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
-    READ.fetch_add(bytes.len() as u64, Ordering::Relaxed);
     if bytes.len() as u64 > limit { Err(FileError::TooLarge(limit)) } else { Ok(bytes) }
-}
-
-/// The bytes of all files that were read.
-static READ: AtomicU64 = AtomicU64::new(0);
-
-/// How many bytes of files the process has read: what it may need grows with them.
-pub fn bytes_read() -> u64 {
-    READ.load(Ordering::Relaxed)
 }
 
 /// What is known of a regular file before it is opened.
