@@ -30,6 +30,16 @@ tell_of_plan() {
 
 refused() { grep -qx 'refused=true' "$GITHUB_OUTPUT"; }
 
+# The records to judge the plan by, one a line, as `arguments`.
+records() {
+  local record
+  while IFS= read -r record; do
+    record=${record%$'\r'}
+    [ -z "$record" ] || arguments+=("--records=$record")
+  done <<<"${RECORDS:-}"
+  [ -z "${TEAMS:-}" ] || arguments+=("--teams=$TEAMS")
+}
+
 # A new plan: shown in the log, saved, and told.
 plan() {
   local folder arguments=(plan "${settings[@]}") code
@@ -38,6 +48,7 @@ plan() {
   [ -z "${LIVE_FROM:-}" ] || arguments+=("--live-from=$LIVE_FROM")
   [ -z "${GUARDS_FROM:-}" ] || arguments+=("--guards-from=$GUARDS_FROM")
   [ "${DENY_WIDENING:-false}" = false ] || arguments+=(--deny-widening)
+  records
   as_text "$SEAWALL" --color never "${arguments[@]}" -- "$WORKSPACE"
   code=$?
   # A plan that its guards refuse ends with 4; it is saved and shown all the same.

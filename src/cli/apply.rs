@@ -13,6 +13,7 @@ use super::guards_from::Base;
 use super::organizations::{Planned, about, name_of, plan_each, worst};
 use super::planning::{Services, State, Stricter, Workspace, read_plans};
 use super::progress::Progress;
+use super::recorded::Recorded;
 use super::signal::Signals;
 use super::{Context, Exit, Failure, report, workspace};
 use crate::document::{Docker, Vijil};
@@ -31,7 +32,7 @@ Examples:
   seawall apply --plan plan.json --guards-from origin/main --yes   # and what the guards of main let pass
   seawall apply --allow max_deletes                    # lifts one guard for this run
 
-Guards: max_deletes, protected, deny_widening, access_tests, safe_order, service_limits.";
+Guards: max_deletes, protected, deny_widening, access_tests, blocked_requests, safe_order, service_limits.";
 
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
@@ -40,7 +41,7 @@ pub(super) struct Args {
     #[arg(value_name = "PATH")]
     path: Option<PathBuf>,
     /// Apply this saved plan, and nothing else
-    #[arg(long, value_name = "FILE", conflicts_with = "deny_widening")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["deny_widening", "records"])]
     plan: Option<PathBuf>,
     /// Do not ask
     #[arg(short, long)]
@@ -50,6 +51,8 @@ pub(super) struct Args {
     allow: Vec<Guard>,
     #[command(flatten)]
     stricter: Stricter,
+    #[command(flatten)]
+    recorded: Recorded,
 }
 
 fn guard() -> impl TypedValueParser<Value = Guard> {
@@ -133,7 +136,11 @@ async fn close<P>(all: Vec<Ready<P>>) {
 /// The plans from the workspace, as it is now.
 async fn planned(context: &Context, args: &Args, progress: &Arc<Progress>) -> Result<Vec<(String, Planned)>, Failure> {
     let path = args.path.as_ref().map(|path| context.path(path));
-    let workspaces = Workspace::load_each(context, path.as_deref(), &args.stricter)?;
+    let mut workspaces = Workspace::load_each(context, path.as_deref(), &args.stricter)?;
+    let broken = args.recorded.give(context, &mut workspaces, false)?;
+    if args.recorded.exit(broken, Exit::Done) != Exit::Done {
+        return Err(Failure::new(Exit::Invalid, "nothing was written: something in the records is no record"));
+    }
     let planned = plan_each(context, &workspaces, Some(progress.observer())).await;
     Ok(workspaces.iter().map(Workspace::name).zip(planned).collect())
 }

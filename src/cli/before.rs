@@ -52,7 +52,7 @@ impl Before {
             None => None,
         };
         let vijil = now.vijil.as_ref().map(|_| applied::agents(&desired.agents));
-        Ok(Self { from: name.to_owned(), desired, state: State { docker, vijil } })
+        Ok(Self { from: name.to_owned(), desired, state: State { docker, vijil, members: None } })
     }
 
     /// What a plan takes of it.

@@ -6,13 +6,15 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use secrecy::SecretString;
+
 use super::git::Repository;
 use super::{Context, Environment, Exit, Failure, Setting};
 use crate::document;
 use crate::emulator::{Emulator, Running, Seed};
 use crate::model::{Desired, variable_suffix};
-use crate::service::docker::{self, Credentials, Outside, Reader};
-use crate::service::http::{self, BaseUrl, Clock, Connection, Limits, Observer, Waiting};
+use crate::service::docker::{self, AuditReader, Credentials, Outside, Reader};
+use crate::service::http::{self, Authorization, BaseUrl, Clock, Connection, Limits, Observer, Waiting};
 
 /// The folder of a workspace in which `embedded` keeps its state.
 const EMBEDDED: &str = ".seawall";
@@ -107,6 +109,68 @@ pub(super) async fn connect(
     let observer = observer.or_else(|| (!context.quiet()).then(|| Arc::new(note) as Observer));
     let connection = Connection::with(base, credentials.authorization(), limits, Clock::system(), observer)?;
     Ok(Connected { reader: Reader::new(http::Reader::new(connection), org), embedded: running })
+}
+
+/// The audit log of an organization, to be read.
+#[derive(Debug)]
+pub(super) struct Audit {
+    /// Reads it.
+    pub(super) reader: AuditReader,
+    embedded: Option<Running>,
+}
+
+impl Audit {
+    /// Ends the embedded service.
+    pub(super) async fn close(self) {
+        if let Some(running) = self.embedded {
+            running.stop().await;
+        }
+    }
+}
+
+/// Connects to the audit log of the organization. Nothing is sent to it yet.
+///
+/// # Errors
+///
+/// As [`connect`].
+pub(super) async fn connect_audit(
+    context: &Context,
+    root: &Path,
+    docker: &document::Docker,
+    observer: Observer,
+) -> Result<Audit, Failure> {
+    let org = organization(context, docker)?;
+    let (base, token, embedded) = match endpoint(context, docker)? {
+        Some(base) => (docker::endpoint_beside(&base), audit_token(context.environment(), &org)?, None),
+        None => {
+            let running = embedded(root, &org, docker.teams.clone().unwrap_or_default(), Seed::default()).await?;
+            let token = SecretString::from(running.audit_token().to_owned());
+            (docker::endpoint(&running.base_url())?, token, Some(running))
+        }
+    };
+    let limits = Limits { concurrency: 1, ..Limits::default() };
+    let connection = Connection::with(base, Authorization::Bearer(token), limits, Clock::system(), Some(observer))?;
+    Ok(Audit { reader: AuditReader::new(http::Reader::new(connection), org), embedded })
+}
+
+/// The raw access token of the organization: the variable that names it, else the one that names none.
+fn audit_token(environment: &Environment, org: &str) -> Result<SecretString, Failure> {
+    const NAME: &str = "DOCKER_AUDIT_TOKEN";
+    let text = match environment.text(&format!("{NAME}_{}", variable_suffix(org)))? {
+        Some(text) => Some(text),
+        None => environment.text(NAME)?,
+    };
+    let hint = "set it to an access token of the organization that may view audit logs";
+    let text = text.ok_or_else(|| Failure::new(Exit::Failed, format!("`{NAME}` is not set")).hint(hint))?;
+    let token = text.trim();
+    if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(Failure::new(Exit::Failed, format!("`{NAME}` holds no token")).hint(hint));
+    }
+    if token.starts_with("dckr_pat_") {
+        let message = format!("`{NAME}` holds a personal access token, which the audit log does not take");
+        return Err(Failure::new(Exit::Failed, message).hint(hint));
+    }
+    Ok(token.into())
 }
 
 /// Starts the embedded service, with its state in the workspace. State that a commit put there is not used: it would be

@@ -11,6 +11,7 @@ use super::planning::not_read;
 use super::{Context, Exit, Failure, organizations};
 use crate::check::{self, Loaded};
 use crate::emulator::{AgentAccount, Builder, Emulator, Fault, SYNTAX, Seed, random_secret};
+use crate::evidence;
 use crate::render::sanitize;
 use crate::service::docker::Snapshot;
 use crate::source::disk;
@@ -27,9 +28,10 @@ const EXAMPLES: &str = "\
 Examples:
   seawall emulator                                     # its address is the first line that it prints
   seawall emulator --seed live.json --state state.db   # a copy of live state that outlives the process
+  seawall emulator --seed records.jsonl                # an audit log, for `records`
 
 The login is a new one each time, and printed. To choose it, set `DOCKER_USERNAME` with `DOCKER_PASSWORD`, and
-`VIJIL_CLIENT_ID` with `VIJIL_CLIENT_SECRET`, or `VIJIL_API_KEY`.";
+`VIJIL_CLIENT_ID` with `VIJIL_CLIENT_SECRET`, or `VIJIL_API_KEY`, and `DOCKER_AUDIT_TOKEN`.";
 
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\nFaults: {SYNTAX}"))]
@@ -40,9 +42,10 @@ pub(super) struct Args {
     /// Keep the state in FILE, durably; without it, it is forgotten at the end
     #[arg(long, value_name = "FILE")]
     state: Option<PathBuf>,
-    /// Start from a snapshot or from the documents of a workspace, each organization unless the state has it already
-    #[arg(long, value_name = "PATH")]
-    seed: Option<PathBuf>,
+    /// Start from a snapshot or from the documents of a workspace, each organization unless the state has it already; or
+    /// with audit records (`.jsonl`, `.ndjson`, also `.gz` and `.zst`); may be repeated
+    #[arg(long = "seed", value_name = "PATH")]
+    seeds: Vec<PathBuf>,
     /// Make this team, if there is none of the name; may be repeated
     #[arg(long = "team", value_name = "NAME")]
     teams: Vec<String>,
@@ -58,7 +61,8 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
-    let Args { port, state, seed, teams, latency, rate_limit, faults } = args;
+    let Args { port, state, seeds, teams, latency, rate_limit, faults } = args;
+    let audit_token = context.environment().text("DOCKER_AUDIT_TOKEN")?;
     let (identifier, secret, generated) = account(context)?;
     let (agent_account, generated_pair) = agent_account(context)?;
     let mut builder = Emulator::builder()
@@ -71,8 +75,15 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     if let Some(org) = &context.overrides().org {
         builder = builder.org(&org.value);
     }
-    if let Some(path) = seed {
-        builder = read_seeds(context, &context.path(path))?.into_iter().fold(builder, Builder::seed);
+    if let Some(token) = &audit_token {
+        builder = builder.audit_token(token.trim());
+    }
+    for path in seeds {
+        let path = context.path(path);
+        builder = match holds_records(&path) {
+            true => builder.records(evidence::raw(&path)?),
+            false => read_seeds(context, &path)?.into_iter().fold(builder, Builder::seed),
+        };
     }
     if let Some(path) = state {
         builder = builder.state(context.path(path));
@@ -93,6 +104,10 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
             // Not even `-q` hides it: nobody could log in.
             Some(secret) => tell(&format!("log in with DOCKER_USERNAME={DOCKER_USERNAME} DOCKER_PASSWORD={secret}")),
             None => context.note("log in with the DOCKER_USERNAME and DOCKER_PASSWORD that it was started with"),
+        }
+        match audit_token {
+            Some(_) => context.note("read the audit log with the DOCKER_AUDIT_TOKEN that it was started with"),
+            None => tell(&format!("read the audit log with DOCKER_AUDIT_TOKEN={}", running.audit_token())),
         }
         context.note(&format!("serving Vijil at {}", running.origin()));
         match generated_pair {
@@ -146,6 +161,13 @@ fn agent_account(context: &Context) -> Result<(AgentAccount, Option<String>), Fa
 /// Writes a line to standard error.
 fn tell(text: &str) {
     let _ = writeln!(super::output::stderr(), "{text}");
+}
+
+/// Whether a file holds audit records, by its name.
+fn holds_records(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
+    let name = [".gz", ".zst"].iter().find_map(|ending| name.strip_suffix(ending)).unwrap_or(&name);
+    [".jsonl", ".ndjson"].iter().any(|ending| name.ends_with(ending))
 }
 
 /// A snapshot file, or the documents of a workspace as if they had been applied; of several organizations, all.

@@ -32,6 +32,7 @@ mod plan;
 mod planning;
 mod progress;
 mod recorded;
+mod records;
 mod replay;
 mod schema;
 mod settings;
@@ -138,6 +139,8 @@ enum Command {
     Man(man::Args),
     /// Show what would change, and what that means for access
     Plan(plan::Args),
+    /// Download what sandboxes asked for, from the audit log
+    Records(records::Args),
     /// Show what a change would have meant for recorded requests
     Replay(replay::Args),
     /// Print the JSON Schema of documents
@@ -171,6 +174,7 @@ fn dispatch(context: &Context, command: &Command) -> Result<Exit, Failure> {
         Command::Init(args) => init::run(context, args),
         Command::Man(args) => man::run(context, args),
         Command::Plan(args) => plan::run(context, args),
+        Command::Records(args) => records::run(context, args),
         Command::Replay(args) => replay::run(context, args),
         Command::Schema(args) => schema::run(context, args),
         Command::Show(args) => show::run(context, args),

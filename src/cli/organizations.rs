@@ -134,13 +134,18 @@ pub(super) fn live_each(
     }
     context.block_on(async {
         let connected = connect_each(context, workspaces.iter().map(|workspace| &workspace.loaded), None).await;
-        Ok(join_all(connected.into_iter().map(read)).await)
+        let reads = workspaces.iter().zip(connected).map(|(workspace, connected)| read(context, workspace, connected));
+        Ok(join_all(reads).await)
     })
 }
 
-async fn read(connected: Result<Services, Failure>) -> Result<State, Failure> {
+async fn read(
+    context: &Context,
+    workspace: &Workspace,
+    connected: Result<Services, Failure>,
+) -> Result<State, Failure> {
     let connected = connected?;
-    let live = connected.live().await;
+    let live = workspace.live(context, &connected).await;
     connected.close().await;
     live
 }
@@ -189,7 +194,7 @@ pub(super) async fn plan_each(context: &Context, workspaces: &[Workspace], obser
 
 async fn plan_one(context: &Context, workspace: &Workspace, connected: Result<Services, Failure>) -> Planned {
     let connected = connected?;
-    match connected.live().await.and_then(|live| workspace.plan(context, &live)) {
+    match workspace.live(context, &connected).await.and_then(|live| workspace.plan(context, &live)) {
         Ok(plan) => Ok((plan, connected)),
         Err(failure) => {
             connected.close().await;

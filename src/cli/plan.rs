@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::before::Before;
 use super::organizations::{Failed, plan_each, told_apart, worst};
 use super::planning::{Stricter, Workspace, live_from};
+use super::recorded::Recorded;
 use super::{Context, Exit, Failure};
 use crate::plan::Plan;
 use crate::plan::guard::Guard;
@@ -22,6 +23,7 @@ Examples:
   seawall plan --live-from live.json                   # without credentials, against a snapshot
   seawall plan --guards-from origin/main               # with the guards of the branch to merge into
   seawall plan --before origin/main                    # what a branch changes, whatever is live; offline
+  seawall plan --records auditkit/                     # which recorded requests would it have blocked?
 
 + is gained or created, ? may change, ~ is changed in place, - is lost or deleted.";
 
@@ -49,6 +51,11 @@ pub(super) struct Args {
     before: Option<String>,
     #[command(flatten)]
     stricter: Stricter,
+    #[command(flatten)]
+    recorded: Recorded,
+    /// Name the users of recorded requests rather than only count them
+    #[arg(long, requires = "records")]
+    users: bool,
 }
 
 /// The formats of plans.
@@ -63,16 +70,17 @@ pub(super) enum Format {
 }
 
 pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
-    let Args { path, out, format, detailed_exitcode, live_from, before, stricter } = args;
+    let Args { path, out, format, detailed_exitcode, live_from, before, stricter, recorded, users } = args;
     let path = path.as_ref().map(|path| context.path(path));
-    let workspaces = Workspace::load_each(context, path.as_deref(), stricter)?;
+    let mut workspaces = Workspace::load_each(context, path.as_deref(), stricter)?;
+    let broken = recorded.give(context, &mut workspaces, *users)?;
     let mut plans = match before {
         Some(before) => plans_from(context, &workspaces, before)?,
         None => plans(context, &workspaces, live_from.as_deref())?,
     };
     if workspaces.len() > 1 {
         let named = workspaces.iter().map(Workspace::name).zip(plans).collect();
-        return several(context, args, named);
+        return Ok(recorded.exit(broken, several(context, args, named)?));
     }
     let plan = plans.pop().expect("a workspace is at least one")?;
     if let Some(out) = out {
@@ -82,7 +90,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     if let (Some(out), false) = (out, plan.is_silent()) {
         context.note(&saved([&plan], path.as_deref(), out));
     }
-    Ok(exit(&plan, *detailed_exitcode))
+    Ok(recorded.exit(broken, exit(&plan, *detailed_exitcode)))
 }
 
 /// A plan in a format.

@@ -7,15 +7,18 @@ use super::agents::{self, AgentsConnected};
 use super::before::Before;
 use super::connect::{Shared, Target, connect};
 use super::guards_from::Base;
+use super::recorded::{Evidence, Members};
+use super::replay::of_records;
 use super::watch::watched;
 use super::{Connected, Context, Exit, Failure, organization, organizations, workspace};
 use crate::check::{EmptyWorkspace, Loaded};
 use crate::diagnostic::{Findings, nearest};
 use crate::document::{Docker, Ownership, Protected, Vijil, Weakening, settings_for};
+use crate::evidence::Memberships;
 use crate::model::{Desired, Live, LiveAgents, is_for};
 use crate::plan::agents::{AgentError, AgentTarget};
 use crate::plan::{self, ChangeSet, GuardsFrom, Plan, diff, protected, set, teams};
-use crate::service::docker::{ENDPOINT, Snapshot};
+use crate::service::docker::{ENDPOINT, Error as DockerError, Snapshot};
 use crate::service::http::Observer;
 use crate::source::disk::{self, FileError};
 
@@ -40,6 +43,8 @@ pub(super) struct Workspace {
     guards_from: Option<GuardsFrom>,
     /// Protected policies that are not where they should be.
     missing: Missing,
+    /// Recorded requests to judge its plan by.
+    evidence: Option<Evidence>,
 }
 
 /// Protected policies that the documents do not declare.
@@ -73,6 +78,8 @@ pub(super) struct Services {
 pub(super) struct State {
     pub(super) docker: Option<Live>,
     pub(super) vijil: Option<LiveAgents>,
+    /// The teams of the organization's members, where recorded requests ask for them.
+    pub(super) members: Option<Members>,
 }
 
 impl Services {
@@ -126,7 +133,26 @@ impl Services {
             }
         };
         let (docker, vijil) = tokio::try_join!(docker, vijil)?;
-        Ok(State { docker, vijil })
+        Ok(State { docker, vijil, members: None })
+    }
+
+    /// The teams of the organization's members. An account that may not read them, and teams without members, tell
+    /// nothing.
+    ///
+    /// # Errors
+    ///
+    /// When they cannot be read for another reason.
+    async fn members(&self, context: &Context, live: &State) -> Result<Option<Members>, Failure> {
+        let (Some(connected), Some(live)) = (&self.docker, &live.docker) else { return Ok(None) };
+        match connected.reader.members(&live.teams).await {
+            Ok(members) => Ok(Some(members).filter(|members| !members.is_empty())),
+            Err(error @ DockerError::Forbidden { .. }) => {
+                let notes = [format!("note: {error}"), "the teams of users are unknown without `--teams`".to_owned()];
+                context.note(&notes.join(": "));
+                Ok(None)
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Ends the embedded services.
@@ -170,6 +196,36 @@ impl Workspace {
         Ok(organizations::each(context, loaded)?.into_iter().map(of_one).collect())
     }
 
+    /// What the services say now, with what its records ask for.
+    ///
+    /// # Errors
+    ///
+    /// When anything of it cannot be read.
+    pub(super) async fn live(&self, context: &Context, services: &Services) -> Result<State, Failure> {
+        let live = services.live().await?;
+        let members = match self.evidence.as_ref().is_some_and(Evidence::asks_for_teams) {
+            true => services.members(context, &live).await?,
+            false => None,
+        };
+        Ok(State { members, ..live })
+    }
+
+    /// The records that it is planned with.
+    pub(super) fn into_evidence(self) -> Option<Evidence> {
+        self.evidence
+    }
+
+    /// The only workspace with a Docker organization is planned with these records.
+    ///
+    /// # Errors
+    ///
+    /// When there is none, or there are several: records are of one.
+    pub(super) fn with_records(each: &mut [Self], evidence: Evidence) -> Result<(), Failure> {
+        let at = of_records(each)?;
+        each.get_mut(at).expect("it was just found").evidence = Some(evidence);
+        Ok(())
+    }
+
     /// What was loaded, as one workspace for each of its organizations.
     ///
     /// # Errors
@@ -182,7 +238,7 @@ impl Workspace {
 
     fn alone(loaded: Loaded, guards_from: Option<GuardsFrom>) -> Self {
         let (docker, vijil) = (loaded.settings.docker.clone(), loaded.settings.vijil.clone());
-        Self { loaded, docker, vijil, guards_from, missing: Missing::default() }
+        Self { loaded, docker, vijil, guards_from, missing: Missing::default(), evidence: None }
     }
 
     /// The same with other documents: what of them is for its organization.
@@ -253,6 +309,10 @@ impl Workspace {
             ownership,
         });
         let (agent_target, notes) = self.agent_target(context)?;
+        let memberships = match (&self.evidence, &live.docker) {
+            (Some(evidence), Some(docker)) => evidence.memberships(context, docker, live.members.as_ref()),
+            (_, _) => Memberships::default(),
+        };
         let input = plan::Input {
             docker,
             vijil: self.agents(live, &agent_target, &notes),
@@ -260,6 +320,7 @@ impl Workspace {
             guards_from: self.guards_from.as_ref(),
             given_up: &self.missing.given_up(self).collect::<Vec<_>>(),
             tests: &self.loaded.tests,
+            evidence: self.evidence.as_ref().map(|evidence| evidence.of(&memberships)),
             ..plan::Input::new(guards)
         };
         let made = watched("telling what changes, and what that means for access,", || plan::make(input));
@@ -436,7 +497,7 @@ pub(super) fn live_from(context: &Context, workspace: &Workspace, file: &Path) -
         None => None,
         Some(_) => Some(snapshot.vijil.ok_or_else(|| lacks("vijil"))?.live()),
     };
-    Ok(State { docker, vijil })
+    Ok(State { docker, vijil, members: None })
 }
 
 /// The snapshot of a workspace's organization, or else the first: what it lacks is for the caller to say.

@@ -76,6 +76,20 @@ impl Progress {
         }
     }
 
+    /// Shows how much was read of a time, in seconds, how many records that were, and how long the rest may take.
+    pub(super) fn show_read(&self, (whole, read): (u64, u64), records: u64) {
+        if self.bar.length() != Some(whole) {
+            let style = ProgressStyle::with_template("{bar:24} {percent}% {msg}, {eta} left");
+            self.bar.set_style(style.expect("the template is ours"));
+            self.bar.set_length(whole);
+            // What an earlier run has read says nothing of how quick this one is.
+            self.bar.set_position(read);
+            self.bar.reset_eta();
+        }
+        self.bar.set_position(read);
+        self.bar.set_message(format!("{records} records"));
+    }
+
     pub(super) fn finish(&self) {
         self.bar.finish_and_clear();
     }

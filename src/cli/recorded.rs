@@ -3,11 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use super::planning::read;
+use super::organizations::worst;
+use super::planning::{Workspace, read};
+use super::replay::of_records;
 use super::writing::write_named;
 use super::{Context, Exit, Failure};
 use crate::evidence::{self, Broken, Input, Memberships, Reading};
 use crate::model::{Live, TeamLookup};
+use crate::plan;
 use crate::render::sanitize::line;
 
 /// Where recorded requests are.
@@ -25,20 +28,26 @@ pub(super) struct Recorded {
     strict: bool,
 }
 
+/// Recorded requests, and who is known of their users.
+#[derive(Debug)]
+pub(super) struct Evidence {
+    /// What was read.
+    pub(super) reading: Reading,
+    /// The teams that `--teams` lists.
+    listed: Option<Listed>,
+    /// Whether users are named.
+    named: bool,
+}
+
 /// Who is listed in `--teams`, by name.
 type Listed = BTreeMap<String, BTreeSet<String>>;
 
+/// The ids of the teams of an organization's members, by their Docker IDs in lower case.
+pub(super) type Members = BTreeMap<String, BTreeSet<String>>;
+
 impl Recorded {
     /// Reads the records; says what is not a record.
-    ///
-    /// # Errors
-    ///
-    /// When none are named, or they cannot be read.
-    pub(super) fn read(&self, context: &Context) -> Result<Reading, Failure> {
-        if self.records.is_empty() {
-            let failure = Failure::new(Exit::Usage, "no records are named");
-            return Err(failure.hint("name files or folders with `--records`, or `--records -` for standard input"));
-        }
+    fn read(&self, context: &Context) -> Result<Reading, Failure> {
         let input = |path: &PathBuf| match path.as_os_str() == "-" {
             true => Input::Standard,
             false => Input::Path(context.path(path)),
@@ -52,17 +61,53 @@ impl Recorded {
         Ok(reading)
     }
 
-    /// How the run ends where it would end with `exit`.
-    pub(super) fn exit(&self, reading: &Reading, exit: Exit) -> Exit {
-        if self.strict && reading.requests.skipped.broken > 0 { Exit::Invalid } else { exit }
-    }
-
-    /// The teams that `--teams` lists; `None` without it.
+    /// The records with who is known of their users; `None` where none are named.
     ///
     /// # Errors
     ///
-    /// When the file cannot be read.
-    pub(super) fn listed(&self, context: &Context) -> Result<Option<Listed>, Failure> {
+    /// When they, or the file with the teams, cannot be read.
+    pub(super) fn evidence(&self, context: &Context, named: bool) -> Result<Option<Evidence>, Failure> {
+        if self.records.is_empty() {
+            return Ok(None);
+        }
+        let listed = self.listed(context)?;
+        Ok(Some(Evidence { reading: self.read(context)?, listed, named }))
+    }
+
+    /// The same for a command that needs records.
+    ///
+    /// # Errors
+    ///
+    /// When none are named, or they cannot be read.
+    pub(super) fn required(&self, context: &Context, named: bool) -> Result<Evidence, Failure> {
+        self.evidence(context, named)?.ok_or_else(|| {
+            let failure = Failure::new(Exit::Usage, "no records are named");
+            failure.hint("name files or folders with `--records`, or `--records -` for standard input")
+        })
+    }
+
+    /// Lets workspaces be planned with the records, where any are named. Gives how many of them are broken.
+    ///
+    /// # Errors
+    ///
+    /// When they cannot be read, or it cannot be told which organization they are of.
+    pub(super) fn give(&self, context: &Context, each: &mut [Workspace], named: bool) -> Result<u64, Failure> {
+        if !self.records.is_empty() {
+            of_records(each)?;
+        }
+        let Some(evidence) = self.evidence(context, named)? else { return Ok(0) };
+        let broken = evidence.broken();
+        Workspace::with_records(each, evidence)?;
+        Ok(broken)
+    }
+
+    /// How the run ends where it would end with `exit`, after this many broken records.
+    pub(super) fn exit(&self, broken: u64, exit: Exit) -> Exit {
+        if self.strict && broken > 0 { worst([exit, Exit::Invalid]) } else { exit }
+    }
+
+    /// The teams that `--teams` lists; `None` without it.
+    fn listed(&self, context: &Context) -> Result<Option<Listed>, Failure> {
         let Some(file) = &self.teams else { return Ok(None) };
         let text = read(&context.path(file))?;
         parse(&text).map(Some).map_err(|message| {
@@ -70,6 +115,53 @@ impl Recorded {
             failure.hint("write a line for each user, such as `ana: [research, platform]`")
         })
     }
+}
+
+impl Evidence {
+    /// How many lines and objects are no records.
+    pub(super) fn broken(&self) -> u64 {
+        self.reading.requests.skipped.broken
+    }
+
+    /// The teams of users, for scopes that hold what documents say.
+    pub(super) fn memberships_by_name(&self) -> Memberships {
+        by_name(self.listed.as_ref())
+    }
+
+    /// Whether the service is to be asked for the teams of users: nobody lists them.
+    pub(super) fn asks_for_teams(&self) -> bool {
+        self.listed.is_none()
+    }
+
+    /// The teams of users, for scopes that hold the ids of an organization's teams: those that are listed, or else those
+    /// that the service says. Where it says any, a user in no team is in none; but for names that are no Docker IDs, as
+    /// old records have them.
+    pub(super) fn memberships(&self, context: &Context, live: &Live, members: Option<&Members>) -> Memberships {
+        if let Some(listed) = &self.listed {
+            return by_id(context, listed, live);
+        }
+        let mut memberships = Memberships::default();
+        let Some(members) = members else { return memberships };
+        for user in self.reading.requests.users.iter().filter(|user| is_docker_id(user)) {
+            let teams = members.get(&user.to_lowercase()).cloned().unwrap_or_default();
+            memberships.set(user, teams);
+        }
+        memberships
+    }
+
+    /// What of it a plan looks at.
+    pub(super) fn of<'a>(&'a self, memberships: &'a Memberships) -> plan::recorded::Evidence<'a> {
+        plan::recorded::Evidence { requests: &self.reading.requests, memberships, named: self.named }
+    }
+}
+
+/// Whether a name can be a Docker ID. Old records hold the UUID of an account, and some the address of a person.
+fn is_docker_id(user: &str) -> bool {
+    let lengths = [8, 4, 4, 4, 12];
+    let is_part =
+        |(part, length): (&str, usize)| part.len() == length && part.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let is_uuid = user.split('-').count() == lengths.len() && user.split('-').zip(lengths).all(is_part);
+    !(user.is_empty() || is_uuid || user.contains(['@', ' ']))
 }
 
 fn parse(text: &str) -> Result<Listed, String> {
@@ -105,7 +197,7 @@ fn parse(text: &str) -> Result<Listed, String> {
 }
 
 /// Memberships for scopes that hold what documents say.
-pub(super) fn by_name(listed: Option<&Listed>) -> Memberships {
+fn by_name(listed: Option<&Listed>) -> Memberships {
     let mut memberships = Memberships::default();
     for (user, teams) in listed.into_iter().flatten() {
         memberships.set(user, teams.iter().cloned());
@@ -114,7 +206,7 @@ pub(super) fn by_name(listed: Option<&Listed>) -> Memberships {
 }
 
 /// Memberships for scopes that hold the ids of an organization's teams.
-pub(super) fn by_id(context: &Context, listed: &Listed, live: &Live) -> Memberships {
+fn by_id(context: &Context, listed: &Listed, live: &Live) -> Memberships {
     let mut memberships = Memberships::default();
     let mut unknown: BTreeSet<&str> = BTreeSet::new();
     for (user, teams) in listed {
@@ -198,7 +290,7 @@ pub(super) fn parse_duration(text: &str) -> Result<i64, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{parse, parse_duration};
+    use super::{is_docker_id, parse, parse_duration};
 
     #[test]
     fn times_have_units() {
@@ -207,6 +299,14 @@ mod tests {
         }
         for wrong in ["", "7", "d", "-1d", "7 d", "7y", "99999999999999d"] {
             assert!(parse_duration(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_docker_id_belongs_to_nobody_that_the_service_knows() {
+        assert!(is_docker_id("ana") && is_docker_id("user-a-b-c-d"));
+        for other in ["", "ana@corp.example", "95e7257f-93c9-4f29-bde7-88830e2dae80"] {
+            assert!(!is_docker_id(other), "{other}");
         }
     }
 

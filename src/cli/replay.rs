@@ -3,15 +3,17 @@
 use std::path::{Path, PathBuf};
 
 use super::organizations::live_each;
+use super::plan::Format;
 use super::planning::{Stricter, Workspace, resolve};
-use super::recorded::{Recorded, by_id, by_name, write_new};
+use super::recorded::{Evidence, Recorded, write_new};
 use super::since::documents_of;
 use super::watch::watched;
 use super::{Context, Exit, Failure, organizations, workspace};
 use crate::check::{EmptyWorkspace, Loaded};
-use crate::evidence::replay::{Input, RuleOrigins, Side, frequent, replay};
-use crate::evidence::{Memberships, Requests};
-use crate::model::{DesiredPolicy, LivePolicy, Policy, TeamDirectory};
+use crate::evidence::Memberships;
+use crate::evidence::replay::{RuleOrigins, frequent, replay};
+use crate::model::{DesiredPolicy, Policy, TeamDirectory};
+use crate::plan::recorded::States;
 use crate::render;
 
 /// How many requests are frozen for each membership.
@@ -52,33 +54,18 @@ pub(super) struct Args {
     format: Format,
 }
 
-#[derive(Clone, Copy, clap::ValueEnum)]
-enum Format {
-    /// For people
-    Human,
-    /// For pull requests and job summaries
-    Markdown,
-    /// One JSON object
-    Json,
-}
-
-/// Two states of the policies, and what is known of teams.
-struct States {
-    before: (Vec<Policy>, RuleOrigins),
-    after: (Vec<Policy>, RuleOrigins),
-    memberships: Memberships,
-    teams: TeamDirectory,
-}
+/// Two states, who belongs to which teams, and the records.
+type Replayed = (States, Memberships, Evidence);
 
 pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     let Args { path, recorded, users, live_from, before, detailed_exitcode, write_tests, format } = args;
     let path = path.as_ref().map(|path| context.path(path));
-    let states = match before {
-        Some(before) => offline(context, recorded, path.as_deref(), before)?,
-        None => against_live(context, recorded, path.as_deref(), live_from.as_deref())?,
+    let read = || recorded.required(context, *users);
+    let (states, memberships, evidence) = match before {
+        Some(before) => offline(context, read, path.as_deref(), before)?,
+        None => against_live(context, read, path.as_deref(), live_from.as_deref())?,
     };
-    let reading = recorded.read(context)?;
-    let input = states.input(&reading.requests, *users);
+    let input = states.input(evidence.of(&memberships));
     let found = watched("deciding the recorded requests", || replay(input));
     context.print(&match format {
         Format::Human => render::replay::human(&found, context.view()),
@@ -95,20 +82,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
         context.note(&format!("Wrote `{}`.", file.display()));
     }
     let pending = *detailed_exitcode && !found.is_empty();
-    Ok(recorded.exit(&reading, if pending { Exit::Pending } else { Exit::Done }))
-}
-
-impl States {
-    fn input<'a>(&'a self, requests: &'a Requests, named: bool) -> Input<'a> {
-        Input {
-            requests,
-            before: Side { policies: &self.before.0, places: &self.before.1 },
-            after: Side { policies: &self.after.0, places: &self.after.1 },
-            memberships: &self.memberships,
-            teams: &self.teams,
-            named,
-        }
-    }
+    Ok(recorded.exit(evidence.broken(), if pending { Exit::Pending } else { Exit::Done }))
 }
 
 fn plain(declared: &[DesiredPolicy]) -> Vec<Policy> {
@@ -116,20 +90,24 @@ fn plain(declared: &[DesiredPolicy]) -> Vec<Policy> {
 }
 
 /// Documents against documents.
-fn offline(context: &Context, recorded: &Recorded, path: Option<&Path>, before: &str) -> Result<States, Failure> {
+fn offline(
+    context: &Context,
+    read: impl FnOnce() -> Result<Evidence, Failure>,
+    path: Option<&Path>,
+    before: &str,
+) -> Result<Replayed, Failure> {
     let loaded = workspace::load(context, path, EmptyWorkspace::Refused)?;
     let root = loaded.root.clone();
     let Some(base) = documents_of(context, &root, before)? else { return Err(super::before::unknown(before)) };
     let (now, then) = (only(context, loaded)?, only(context, base)?);
     let (now, then) = (now.desired.policies, then.desired.policies);
-    let listed = recorded.listed(context)?;
-    let memberships = by_name(listed.as_ref());
-    Ok(States {
+    let states = States {
         before: (plain(&then), RuleOrigins::new(&then)),
         after: (plain(&now), RuleOrigins::new(&now)),
-        memberships,
         teams: TeamDirectory::default(),
-    })
+    };
+    let evidence = read()?;
+    Ok((states, evidence.memberships_by_name(), evidence))
 }
 
 /// The workspace's only organization, or the one that `--org` picks.
@@ -144,35 +122,43 @@ pub(super) fn only(context: &Context, loaded: Loaded) -> Result<Loaded, Failure>
     }
 }
 
-pub(super) fn of_one() -> Failure {
+fn of_one() -> Failure {
     Failure::new(Exit::Usage, "records are of one organization, and the workspace has several")
         .hint("pick the one that the records are of with `--org`")
+}
+
+pub(super) fn without_docker() -> Failure {
+    Failure::new(Exit::Invalid, "the workspace has nothing to do with Docker, whose records these are")
+}
+
+/// Which workspace records are of: the only one with a Docker organization.
+///
+/// # Errors
+///
+/// When there is none, or there are several.
+pub(super) fn of_records(each: &[Workspace]) -> Result<usize, Failure> {
+    let mut with_docker = each.iter().enumerate().filter(|(_, one)| one.docker.is_some());
+    match (with_docker.next(), with_docker.next()) {
+        (Some((at, _)), None) => Ok(at),
+        (Some(_), Some(_)) => Err(of_one()),
+        (None, _) => Err(without_docker()),
+    }
 }
 
 /// Documents against what is live.
 fn against_live(
     context: &Context,
-    recorded: &Recorded,
+    read: impl FnOnce() -> Result<Evidence, Failure>,
     path: Option<&Path>,
     snapshot: Option<&Path>,
-) -> Result<States, Failure> {
+) -> Result<Replayed, Failure> {
     let mut each = Workspace::load_each(context, path, &Stricter::default())?;
-    if each.len() > 1 {
-        each.retain(|one| one.docker.is_some());
-    }
-    if each.len() > 1 {
-        return Err(of_one());
-    }
-    let live = live_each(context, &each, snapshot)?.pop().expect("a workspace is at least one")?;
-    let workspace = each.pop().expect("a workspace is at least one");
-    let Some(live) = live.docker else {
-        return Err(Failure::new(
-            Exit::Invalid,
-            "the workspace has nothing to do with Docker, whose records these are",
-        ));
-    };
-    let listed = recorded.listed(context)?;
-    let memberships = listed.as_ref().map(|listed| by_id(context, listed, &live)).unwrap_or_default();
+    let at = of_records(&each)?;
+    let mut each = vec![each.swap_remove(at)];
+    Workspace::with_records(&mut each, read()?)?;
+    let state = live_each(context, &each, snapshot)?.pop().expect("there is one")?;
+    let workspace = each.pop().expect("there is one");
+    let Some(live) = state.docker else { return Err(without_docker()) };
     let desired = resolve(&workspace.loaded.desired, &live)?;
     let ownership = workspace.docker.as_ref().map(crate::plan::diff::Ownership::from).unwrap_or_default();
     let target = crate::plan::Target { org: live.org.clone(), endpoint: String::new() };
@@ -181,9 +167,7 @@ fn against_live(
     let docker = crate::plan::DockerInput { target: &target, desired: &desired, live: &live, ownership: &ownership };
     let input = crate::plan::Input { docker: Some(docker), ..crate::plan::Input::new(guards) };
     let plan = crate::plan::make(input).expect("only policies for agents can be impossible");
-    let left = crate::plan::simulate::simulate(&live, plan.steps.iter().map(|step| &step.change));
-    let after: Vec<Policy> = left.policies.iter().map(LivePolicy::policy).collect();
-    let before = live.policies.iter().map(LivePolicy::policy).collect();
-    let places = RuleOrigins::new(&desired.policies);
-    Ok(States { before: (before, RuleOrigins::default()), after: (after, places), memberships, teams: live.teams })
+    let evidence = workspace.into_evidence().expect("it was just given");
+    let memberships = evidence.memberships(context, &live, state.members.as_ref());
+    Ok((States::of_change(&live, &plan.steps, None, &desired), memberships, evidence))
 }

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use super::recorded::{Recorded, by_name, write_new};
+use super::recorded::{Recorded, write_new};
 use super::replay::only;
 use super::watch::watched;
 use super::{Context, Exit, Failure, workspace};
@@ -49,8 +49,8 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     let path = path.as_ref().map(|path| context.path(path));
     let whole = workspace::load_silently(context, path.as_deref(), EmptyWorkspace::Refused)?;
     let loaded = only(context, whole.clone())?;
-    let memberships = by_name(recorded.listed(context)?.as_ref());
-    let reading = recorded.read(context)?;
+    let evidence = recorded.required(context, false)?;
+    let (memberships, reading) = (evidence.memberships_by_name(), &evidence.reading);
     let input = Input {
         requests: &reading.requests,
         declared: &loaded.desired.policies,
@@ -67,7 +67,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
         for (request, why, count) in &suggestion.left_out {
             context.note(&format!("  left out: {} ({count} times): {why}", line(request)));
         }
-        return Ok(recorded.exit(&reading, Exit::Done));
+        return Ok(recorded.exit(evidence.broken(), Exit::Done));
     }
     match write {
         Some(file) => {
@@ -76,7 +76,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
         }
         None => context.print(&text)?,
     }
-    Ok(recorded.exit(&reading, Exit::Done))
+    Ok(recorded.exit(evidence.broken(), Exit::Done))
 }
 
 /// What no check finds fault with.

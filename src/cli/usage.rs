@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::recorded::{Recorded, by_name, parse_duration};
+use super::plan::Format;
+use super::recorded::{Recorded, parse_duration};
 use super::replay::only;
 use super::watch::watched;
 use super::writing::{Written, write_all};
@@ -48,23 +49,13 @@ pub(super) struct Args {
     format: Format,
 }
 
-#[derive(Clone, Copy, clap::ValueEnum)]
-enum Format {
-    /// For people
-    Human,
-    /// For pull requests and job summaries
-    Markdown,
-    /// One JSON object
-    Json,
-}
-
 pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     let Args { path, recorded, min_window, narrow: narrows, write, format } = args;
     let path = path.as_ref().map(|path| context.path(path));
     let whole = workspace::load(context, path.as_deref(), EmptyWorkspace::Refused)?;
     let loaded = only(context, whole.clone())?;
-    let memberships = by_name(recorded.listed(context)?.as_ref());
-    let reading = recorded.read(context)?;
+    let evidence = recorded.required(context, false)?;
+    let (memberships, reading) = (evidence.memberships_by_name(), &evidence.reading);
     let input = Input {
         requests: &reading.requests,
         declared: &loaded.desired.policies,
@@ -81,7 +72,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     if let (Some(proposals), true) = (&proposals, *write) {
         write_narrowed(context, &whole, &loaded, proposals, &reading.requests, &memberships)?;
     }
-    Ok(recorded.exit(&reading, Exit::Done))
+    Ok(recorded.exit(evidence.broken(), Exit::Done))
 }
 
 fn json(found: &crate::evidence::usage::Usage, proposals: Option<&[Narrowing]>) -> String {

@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Docker, EditActive, Guards, MaxDeletes, Ownership, Protected, Vijil, Workspace};
+use super::{Docker, EditActive, Guards, Limit, Ownership, Protected, Vijil, Workspace};
 
 /// A setting that a proposal changes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -34,7 +34,11 @@ pub fn settings_for(proposed: &Workspace, base: Option<&Workspace>) -> (Workspac
     let held = match base {
         Some(base) => base.clone(),
         None => Workspace {
-            guards: Guards { protected: proposed.guards.protected.clone(), ..guards_of(None) },
+            guards: Guards {
+                protected: proposed.guards.protected.clone(),
+                require_records: proposed.guards.require_records,
+                ..guards_of(None)
+            },
             docker: None,
             vijil: None,
             ..proposed.clone()
@@ -52,17 +56,19 @@ pub fn settings_for(proposed: &Workspace, base: Option<&Workspace>) -> (Workspac
     (Workspace { include: proposed.include.clone(), docker, vijil, ..held }, changes)
 }
 
-/// The guards of a base; without one, nothing may be deleted or opened.
+/// The guards of a base; without one, nothing may be deleted or opened, and no recorded request may be blocked. Records
+/// themselves are not asked for: who has just begun has none.
 #[must_use]
 pub fn guards_of(base: Option<&Workspace>) -> Guards {
-    let strictest = || Guards { max_deletes: Some(MaxDeletes::Count(0)), deny_widening: true, ..Guards::default() };
+    let none = Some(Limit::Count(0));
+    let strictest = || Guards { max_deletes: none, deny_widening: true, blocked_requests: none, ..Guards::default() };
     base.map_or_else(strictest, |base| base.guards.clone())
 }
 
 /// Every setting that matters to whoever reviews, by name; null for one that is not there.
 fn named(workspace: &Workspace) -> Vec<(&'static str, Value)> {
     let Workspace { api_version: _, kind: _, include, docker, vijil, guards } = workspace;
-    let Guards { max_deletes, deny_widening, access_tests, protected } = guards;
+    let Guards { max_deletes, deny_widening, access_tests, protected, blocked_requests, require_records } = guards;
     let docker = docker.as_ref().map(|Docker { org, orgs, endpoint, ownership, owns, unmanaged, teams: _ }| {
         let orgs = orgs.as_deref().map_or(Value::Null, listed);
         let owns = listed(owns.as_deref().unwrap_or_default());
@@ -77,11 +83,6 @@ fn named(workspace: &Workspace) -> Vec<(&'static str, Value)> {
         (json!(endpoint), spelt(*ownership), json!(edit_active))
     });
     let (vijil_endpoint, vijil_ownership, vijil_edit_active) = vijil.unwrap_or_default();
-    let max_deletes = match max_deletes {
-        None => Value::Null,
-        Some(MaxDeletes::Percent(percent)) => json!(format!("{percent}%")),
-        Some(MaxDeletes::Count(count)) => json!(count),
-    };
     vec![
         ("include", json!(include)),
         ("docker.org", org),
@@ -93,10 +94,12 @@ fn named(workspace: &Workspace) -> Vec<(&'static str, Value)> {
         ("vijil.endpoint", vijil_endpoint),
         ("vijil.ownership", vijil_ownership),
         ("vijil.edit_active", vijil_edit_active),
-        ("guards.max_deletes", max_deletes),
+        ("guards.max_deletes", json!(max_deletes)),
         ("guards.deny_widening", if *deny_widening { json!(true) } else { Value::Null }),
         ("guards.access_tests", if *access_tests { Value::Null } else { json!(false) }),
         ("guards.protected", protected_list(protected)),
+        ("guards.blocked_requests", json!(blocked_requests)),
+        ("guards.require_records", if *require_records { json!(true) } else { Value::Null }),
     ]
 }
 
@@ -188,7 +191,7 @@ vijil: {endpoint: embedded, ownership: exclusive}
         let proposed = settings("docker: {org: acme, ownership: exclusive}\nguards: {max_deletes: 100%}\n");
         let (held, changes) = settings_for(&proposed, None);
         assert!(held.guards.deny_widening);
-        assert_eq!(held.guards.max_deletes, Some(super::MaxDeletes::Count(0)));
+        assert_eq!(held.guards.max_deletes, Some(super::Limit::Count(0)));
         assert_eq!(held.docker.map(|docker| docker.ownership), Some(super::Ownership::Declared));
         assert_eq!(changes.len(), 3, "{changes:?}");
     }

@@ -1,5 +1,7 @@
 //! `Workspace`: the settings in `seawall.yaml`.
 
+use std::fmt;
+
 use globset::{Glob, GlobSet, GlobSetBuilder};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Deserializer, Error};
@@ -129,8 +131,8 @@ pub struct Guards {
     /// The most that a plan may delete, of the live policies and of the live rules of each policy: a share such as
     /// `25%`, or a count. Without it, there is no limit. With `25%`, a plan that deletes 3 of 10 policies is refused.
     #[serde(default, deserialize_with = "field::present", skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "max_deletes")]
-    pub max_deletes: Option<MaxDeletes>,
+    #[schemars(schema_with = "limit")]
+    pub max_deletes: Option<Limit>,
     /// Whether a plan that gives any audience new access is refused, or may give it, or that weakens a rule for agents.
     /// With `true`, a plan that allows `connect:tcp example.com` to a team that could not reach it is refused, and so is one
     /// that turns `block` into `log`.
@@ -146,11 +148,26 @@ pub struct Guards {
     /// from one rule of it to another.
     #[serde(default)]
     pub protected: Vec<Protected>,
+    /// The most recorded requests that a plan may newly deny: a share of them such as `1%`, or a count. Judged with
+    /// `--records`; without it, there is no limit.
+    #[serde(default, deserialize_with = "field::present", skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "limit")]
+    pub blocked_requests: Option<Limit>,
+    /// Whether a plan that changes access is refused where no recorded requests tell what it would have blocked.
+    #[serde(default)]
+    pub require_records: bool,
 }
 
 impl Default for Guards {
     fn default() -> Self {
-        Self { max_deletes: None, deny_widening: false, access_tests: true, protected: Vec::new() }
+        Self {
+            max_deletes: None,
+            deny_widening: false,
+            access_tests: true,
+            protected: Vec::new(),
+            blocked_requests: None,
+            require_records: false,
+        }
     }
 }
 
@@ -158,13 +175,33 @@ fn yes() -> bool {
     true
 }
 
-/// The most that a plan may delete.
+/// The most of something that a plan may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MaxDeletes {
+pub enum Limit {
     /// This share of what there is, in percent from 0 to 100.
     Percent(u8),
     /// This many.
     Count(u32),
+}
+
+impl Limit {
+    /// Whether `count` of `all` are more than the limit.
+    #[must_use]
+    pub fn is_exceeded(self, count: u64, all: u64) -> bool {
+        match self {
+            Self::Percent(percent) => u128::from(count) * 100 > u128::from(all) * u128::from(percent),
+            Self::Count(most) => count > u64::from(most),
+        }
+    }
+}
+
+impl fmt::Display for Limit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Percent(percent) => write!(f, "{percent}%"),
+            Self::Count(count) => write!(f, "{count}"),
+        }
+    }
 }
 
 /// The names that patterns with `*` and `?` match. A pattern that is none still stands for itself: nothing is deleted
@@ -190,40 +227,40 @@ pub enum WorkspaceKind {
     Workspace,
 }
 
-impl Serialize for MaxDeletes {
+impl Serialize for Limit {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
-            Self::Percent(percent) => serializer.collect_str(&format_args!("{percent}%")),
+            Self::Percent(_) => serializer.collect_str(self),
             Self::Count(count) => serializer.serialize_u32(*count),
         }
     }
 }
 
-impl<'de> Deserialize<'de> for MaxDeletes {
+impl<'de> Deserialize<'de> for Limit {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Visitor;
         impl serde::de::Visitor<'_> for Visitor {
-            type Value = MaxDeletes;
+            type Value = Limit;
 
             fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.write_str("a share such as `25%`, or a count")
             }
 
-            fn visit_u64<E: Error>(self, count: u64) -> Result<MaxDeletes, E> {
-                u32::try_from(count).map(MaxDeletes::Count).map_err(E::custom)
+            fn visit_u64<E: Error>(self, count: u64) -> Result<Limit, E> {
+                u32::try_from(count).map(Limit::Count).map_err(E::custom)
             }
 
-            fn visit_i64<E: Error>(self, count: i64) -> Result<MaxDeletes, E> {
-                u32::try_from(count).map(MaxDeletes::Count).map_err(E::custom)
+            fn visit_i64<E: Error>(self, count: i64) -> Result<Limit, E> {
+                u32::try_from(count).map(Limit::Count).map_err(E::custom)
             }
 
-            fn visit_str<E: Error>(self, text: &str) -> Result<MaxDeletes, E> {
+            fn visit_str<E: Error>(self, text: &str) -> Result<Limit, E> {
                 text.strip_suffix('%')
                     .filter(|digits| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()))
                     .filter(|digits| digits.len() == 1 || !digits.starts_with('0'))
                     .and_then(|digits| digits.parse().ok())
                     .filter(|percent| *percent <= 100)
-                    .map(MaxDeletes::Percent)
+                    .map(Limit::Percent)
                     .ok_or_else(|| E::custom("not a share from `0%` to `100%`"))
             }
         }
@@ -269,7 +306,7 @@ fn edit_active(_: &mut SchemaGenerator) -> Schema {
     })
 }
 
-fn max_deletes(_: &mut SchemaGenerator) -> Schema {
+fn limit(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
         "type": ["string", "integer"],
         "pattern": "^(0|[1-9][0-9]?|100)%$",

@@ -7,12 +7,13 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
 use super::clock::Clock;
 use super::connection::{Breaker, Loopback};
-use super::docker::{Account, Behaviour, Limits, Role, Service, Settings};
+use super::docker::{self, Account, Behaviour, Limits, Role, Service, Settings};
 use super::fault::{Fault, Faults};
 use super::record::Record;
 use super::running::Running;
@@ -24,6 +25,9 @@ use super::vijil::{self, AgentAccount, AgentBehaviour};
 use super::{EmulatorError, identity};
 use crate::service::http;
 
+/// How many requests for audit records an organization may make in a second.
+const AUDIT_CALLS: u32 = 5;
+
 /// How an emulator is set up. Without a state file it forgets everything when it stops.
 #[derive(Debug)]
 #[must_use]
@@ -33,9 +37,11 @@ pub struct Builder {
     members: Vec<(String, String)>,
     state: Option<PathBuf>,
     seeds: Vec<Seed>,
+    records: Vec<Value>,
     port: u16,
     latency: Duration,
     rate_limit: Option<u32>,
+    audit_limit: Option<u32>,
     faults: Vec<Fault>,
     record: bool,
     clock: http::Clock,
@@ -51,9 +57,11 @@ impl Default for Builder {
             members: Vec::new(),
             state: None,
             seeds: Vec::new(),
+            records: Vec::new(),
             port: 0,
             latency: Duration::ZERO,
             rate_limit: None,
+            audit_limit: Some(AUDIT_CALLS),
             faults: Vec::new(),
             record: true,
             clock: http::Clock::system(),
@@ -91,6 +99,25 @@ impl Builder {
     /// An account with a role.
     pub fn account_as(mut self, identifier: impl Into<String>, secret: impl Into<String>, role: Role) -> Self {
         self.settings.accounts.push(Account { identifier: identifier.into(), secret: secret.into(), role });
+        self
+    }
+
+    /// Audit records that the organization starts with, in the form of local files or of the API. A
+    /// state file that knows the organization already is left as it is.
+    pub fn records(mut self, records: impl IntoIterator<Item = Value>) -> Self {
+        self.records.extend(records);
+        self
+    }
+
+    /// A raw access token that may read the audit log. Without it, one that nobody can guess is made.
+    pub fn audit_token(mut self, token: impl Into<String>) -> Self {
+        self.settings.audit_token = Some(token.into());
+        self
+    }
+
+    /// Answers any number of requests for audit records in a second; the service answers five.
+    pub fn unlimited_audit(mut self) -> Self {
+        self.audit_limit = None;
         self
     }
 
@@ -187,6 +214,7 @@ impl Builder {
         if self.settings.accounts.is_empty() {
             self = self.account(org.clone(), identity::unguessable());
         }
+        let audit_token = self.settings.audit_token.get_or_insert_with(identity::unguessable).clone();
         let account = self.settings.accounts.first().expect("an account was just added").clone();
         if self.agents.accounts.is_empty() {
             let client_secret = identity::unguessable();
@@ -208,6 +236,7 @@ impl Builder {
             origin: format!("http://{address}"),
             port: address.port(),
             rate_limit: self.rate_limit,
+            audit_limit: self.audit_limit,
             inner: Mutex::new(inner),
             in_flight: 0.into(),
             most_in_flight: 0.into(),
@@ -223,7 +252,7 @@ impl Builder {
                 tracing::error!("the emulator stopped: {error}");
             }
         });
-        Ok(Running { server, account, agent_account, org, stop: Some(stop), task: Some(task) })
+        Ok(Running { server, account, agent_account, audit_token, org, stop: Some(stop), task: Some(task) })
     }
 
     /// Opens the state, and puts in what the set-up asks for.
@@ -235,7 +264,16 @@ impl Builder {
         let mut faults = Faults::default();
         self.faults.drain(..).for_each(|fault| faults.arm(fault));
         let record = Record { on: self.record, calls: Vec::new() };
-        let mut inner = Inner { previous: state.clone(), state, store, closed: false, faults, record, minute: (0, 0) };
+        let mut inner = Inner {
+            previous: state.clone(),
+            state,
+            store,
+            closed: false,
+            faults,
+            record,
+            minute: (0, 0),
+            audited: (0, 0),
+        };
         let seeds = std::mem::take(&mut self.seeds);
         // A single seed is for the organization that the set-up names, whatever it was called before.
         let renamed = seeds.len() == 1;
@@ -249,7 +287,12 @@ impl Builder {
                     tracing::warn!(org = of, "the state has the organization already, and the seed is not used");
                 }
             }
+            let is_new = !known.contains(org);
             let named = state.org_mut(org);
+            if is_new {
+                let records = self.records.drain(..).map(|record| Arc::new(docker::audit::shown(record)));
+                Arc::make_mut(&mut named.records).extend(records);
+            }
             named.ensure_teams(org, &self.teams);
             for (team, username) in &self.members {
                 let id = named.ensure_team(org, team);

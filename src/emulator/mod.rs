@@ -30,7 +30,14 @@
 //! | an unknown route | 404, after 401 | |
 //! | a team in a scope is deleted | the scope keeps its id | |
 //! | groups: `page_size` | 10 by default, at most 100; a page past the end is 404; names are told apart by case | |
+//! | groups: members | listed by name, ten on a page by default, at most 100; only `username` and `type` are shown | |
 //! | a login without both fields | 400 | |
+//! | the audit log: which records | those of `--seed`, and a record of each governance call that wrote (`policy_action`); it decides about no sandbox | |
+//! | the audit log: tokens | the raw token of the set-up, and the raw secret of an account under the organization's name; 401 for all others | |
+//! | the audit log: order | the newest first, then by identity; a record without a time is not shown | |
+//! | the audit log: more than five requests in a second of the clock | 429 with `Retry-After: 1`; all organizations together | `unlimited_audit` |
+//! | the audit log: a range over 30 days, one that is not that of the token, a bad token | 400 | |
+//! | the audit log: an organization that it does not have | 404 | |
 //! | 429 | only with a rate limit or a fault, in the Hub's envelope | |
 //! | `Host`, `Origin`, `Sec-Fetch-Site` | other than a local caller's: 403, before all else (`visitor`) | |
 

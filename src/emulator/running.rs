@@ -1,5 +1,6 @@
 //! A running emulator: where it is, what it saw, what it holds.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -17,14 +18,20 @@ use super::store::StoreError;
 use super::vijil::AgentAccount;
 
 /// A running emulator. Dropping it closes the state file at once and the socket soon after.
-#[derive(Debug)]
 pub struct Running {
     pub(super) server: Arc<Server>,
     pub(super) account: Account,
     pub(super) agent_account: AgentAccount,
+    pub(super) audit_token: String,
     pub(super) org: String,
     pub(super) stop: Option<oneshot::Sender<()>>,
     pub(super) task: Option<JoinHandle<()>>,
+}
+
+impl fmt::Debug for Running {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Running").field("origin", &self.server.origin).field("org", &self.org).finish_non_exhaustive()
+    }
 }
 
 impl Running {
@@ -70,6 +77,12 @@ impl Running {
     #[must_use]
     pub fn agent_account(&self) -> &AgentAccount {
         &self.agent_account
+    }
+
+    /// The raw access token that may read the audit log.
+    #[must_use]
+    pub fn audit_token(&self) -> &str {
+        &self.audit_token
     }
 
     /// A token of the Vijil side, as a login gives it now.

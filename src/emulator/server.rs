@@ -14,7 +14,7 @@ use jiff::Timestamp;
 
 use super::clock::Clock;
 use super::connection::Breaker;
-use super::docker::{Code, Operation, Refusal, Service};
+use super::docker::{self, Code, Operation, Refusal, Service};
 use super::exchange::{Request, Response};
 use super::fault::{FalseAnswer, FaultKind, Faults};
 use super::record::{Call, Record};
@@ -36,6 +36,8 @@ pub(super) struct Server {
     pub(super) port: u16,
     /// Calls a minute, where `X-RateLimit-*` are shown and kept to.
     pub(super) rate_limit: Option<u32>,
+    /// Requests for audit records in a second, of all organizations together.
+    pub(super) audit_limit: Option<u32>,
     pub(super) inner: Mutex<Inner>,
     pub(super) in_flight: AtomicUsize,
     pub(super) most_in_flight: AtomicUsize,
@@ -53,6 +55,8 @@ pub(super) struct Inner {
     pub(super) record: Record,
     /// The minute that is counted, and the calls in it.
     pub(super) minute: (i64, u32),
+    /// The second that is counted, and the requests for audit records in it.
+    pub(super) audited: (i64, u32),
 }
 
 /// What becomes of a call.
@@ -115,6 +119,9 @@ impl Server {
         }
         let limit = inner.rate(self.rate_limit, request.at);
         let outcome = match fate {
+            _ if operation == Some(Operation::ListAuditLogs) && inner.audits_exceed(self.audit_limit, request.at) => {
+                Outcome::Answer(docker::audit::exceeded())
+            }
             _ if limit.as_ref().is_some_and(|limit| limit.exceeded) => Outcome::Answer(exceeded(request.at)),
             Some(FaultKind::Refuse(answer)) => Outcome::Answer(answer.response()),
             Some(FaultKind::RateLimit(wait)) => Outcome::Answer(wait.response(request.at)),
@@ -201,6 +208,15 @@ impl Inner {
             self.previous = std::mem::replace(&mut self.state, after);
         }
         Ok(value)
+    }
+
+    fn audits_exceed(&mut self, limit: Option<u32>, now: Timestamp) -> bool {
+        let second = now.as_second();
+        if self.audited.0 != second {
+            self.audited = (second, 0);
+        }
+        self.audited.1 = self.audited.1.saturating_add(1);
+        limit.is_some_and(|limit| self.audited.1 > limit)
     }
 
     fn rate(&mut self, limit: Option<u32>, now: Timestamp) -> Option<Rate> {

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::docker::Policy;
 use super::identity;
@@ -33,6 +34,8 @@ pub struct Org {
     pub teams: Arc<BTreeMap<String, Group>>,
     /// Policies by id.
     pub policies: BTreeMap<String, Arc<Policy>>,
+    /// Audit records as the API shows them, in the order in which they were written; none is ever taken away.
+    pub records: Arc<Vec<Arc<Value>>>,
 }
 
 /// A team, which the Hub calls a group.

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use redb::backends::FileBackend;
 use redb::{Builder, Database, DatabaseError, ReadableDatabase as _, ReadableTable as _, TableDefinition};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::docker::Policy;
 use super::state::{Group, State};
@@ -69,6 +70,7 @@ enum Object {
     Meta { format: u32, ids_given: u64, ids_salt: String },
     Teams { org: String, teams: BTreeMap<String, Group> },
     Policy { org: String, policy: Box<Policy> },
+    Record { org: String, record: Value },
     AgentPolicy { policy: Stored },
     AgentRule { rule: Stored },
     AgentFile { policy: String, content: Vec<u8> },
@@ -104,6 +106,10 @@ impl Store {
                 Object::Teams { org, teams } => state.org_mut(&org).teams = Arc::new(teams),
                 Object::Policy { org, policy } => {
                     state.org_mut(&org).policies.insert(policy.id.clone(), Arc::from(policy));
+                }
+                // Their keys have their numbers in order.
+                Object::Record { org, record } => {
+                    Arc::make_mut(&mut state.org_mut(&org).records).push(Arc::new(record));
                 }
                 Object::AgentPolicy { policy } => {
                     state.agents.policies.insert(policy.text("id").to_owned(), Arc::new(policy));
@@ -183,6 +189,11 @@ fn changes(before: &State, after: &State) -> BTreeMap<String, Option<Object>> {
         if earlier.is_none_or(|earlier| earlier.teams != org.teams) {
             let teams = Object::Teams { org: name.clone(), teams: BTreeMap::clone(&org.teams) };
             changes.insert(format!("teams/{name}"), Some(teams));
+        }
+        let known = earlier.map_or(0, |earlier| earlier.records.len());
+        for (number, record) in org.records.iter().enumerate().skip(known) {
+            let object = Object::Record { org: name.clone(), record: Value::clone(record) };
+            changes.insert(format!("record/{name}/{number:012}"), Some(object));
         }
         for (id, policy) in &org.policies {
             let known = earlier.and_then(|earlier| earlier.policies.get(id));

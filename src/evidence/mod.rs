@@ -12,6 +12,7 @@
 
 mod asked;
 mod decide;
+pub mod download;
 mod gather;
 mod ids;
 mod lines;
@@ -34,4 +35,4 @@ pub use membership::{Memberships, Teams};
 pub use observation::{Approval, Recorded, Refusal};
 pub use paste::{Pasted, paste};
 pub use requests::{RequestGroup, Requests, Skipped, Window};
-pub use source::{Broken, Input, ReadError, Reading, read};
+pub use source::{Broken, Input, ReadError, Reading, raw, read};

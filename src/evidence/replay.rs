@@ -457,6 +457,35 @@ impl Replay {
         self.newly_denied.iter().map(|change| change.count).sum()
     }
 
+    /// Of how many requests nobody can tell.
+    #[must_use]
+    pub fn untold(&self) -> u64 {
+        self.unknown.iter().map(|one| one.count).sum()
+    }
+
+    /// Whether its figures add up: every request that counts is in one of newly denied, newly allowed, unchanged and
+    /// unknown, and was compared with its record.
+    #[must_use]
+    pub fn adds_up(&self) -> bool {
+        let Self {
+            format_version,
+            window,
+            agreement,
+            newly_denied,
+            newly_allowed,
+            unchanged,
+            unknown,
+            denied_users: _,
+        } = self;
+        let Agreement { agree, disagree, unknown: untold, disagreements: _ } = agreement;
+        let changes = newly_denied.iter().chain(newly_allowed).map(|change| change.count);
+        let all: Vec<u64> = changes.chain(unknown.iter().map(|one| one.count)).chain([*unchanged]).collect();
+        let is_all = |counts: &[u64]| {
+            counts.iter().try_fold(0_u64, |sum, count| sum.checked_add(*count)) == Some(window.records)
+        };
+        *format_version == FORMAT_VERSION && is_all(&all) && is_all(&[*agree, *disagree, *untold])
+    }
+
     /// As JSON, with a line feed at the end.
     #[must_use]
     pub fn to_json(&self) -> String {

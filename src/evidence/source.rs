@@ -11,6 +11,7 @@ use std::{panic, thread};
 
 use flate2::read::MultiGzDecoder;
 use ruzstd::decoding::StreamingDecoder;
+use serde_json::Value;
 use thiserror::Error;
 
 use super::gather::{Gather, merge};
@@ -153,6 +154,31 @@ pub fn read(inputs: &[Input]) -> Result<Reading, ReadError> {
     });
     let broken = broken.collect();
     Ok(Reading { requests: merge(gathered).map_err(ReadError::Identities)?, broken, others })
+}
+
+/// Everything that a file holds, as it stands there: records, or the records of pages.
+///
+/// # Errors
+///
+/// When it cannot be read, or something in it is not JSON.
+pub fn raw(file: &Path) -> Result<Vec<Value>, ReadError> {
+    let path = file.to_string_lossy().into_owned();
+    let open = |source| ReadError::Open { path: path.clone(), source };
+    let broken = |source| ReadError::Read { path: path.clone(), source };
+    let stream = decompressed(Box::new(open_named(file).map_err(open)?)).map_err(broken)?;
+    let values = serde_json::Deserializer::from_reader(io::BufReader::new(stream)).into_iter::<Value>();
+    let mut records = Vec::new();
+    for value in values {
+        match value.map_err(|error| broken(error.into()))? {
+            Value::Array(all) => records.extend(all),
+            Value::Object(mut object) => match object.remove("events") {
+                Some(Value::Array(events)) => records.extend(events),
+                Some(_) | None => records.push(Value::Object(object)),
+            },
+            other @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_)) => records.push(other),
+        }
+    }
+    Ok(records)
 }
 
 fn name_of(input: &Input) -> String {

@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::document::{Guards, MaxDeletes, Protected, Weakening};
+use crate::document::{Guards, Limit, Protected, Weakening};
+use crate::evidence::replay::Replay;
 use crate::model::{Live, PolicyId};
 
 use super::limits::{MAX_POLICIES, MAX_RULES};
@@ -27,6 +28,8 @@ pub enum Guard {
     DenyWidening,
     /// Whether every access test passes afterwards.
     AccessTests,
+    /// How many recorded requests are newly denied.
+    BlockedRequests,
     /// Whether something opens on the way that both ends keep closed.
     SafeOrder,
     /// What the service takes at most.
@@ -35,11 +38,12 @@ pub enum Guard {
 
 impl Guard {
     /// Every guard, in the order of reports.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::MaxDeletes,
         Self::Protected,
         Self::DenyWidening,
         Self::AccessTests,
+        Self::BlockedRequests,
         Self::SafeOrder,
         Self::ServiceLimits,
     ];
@@ -52,6 +56,7 @@ impl Guard {
             Self::Protected => "protected",
             Self::DenyWidening => "deny_widening",
             Self::AccessTests => "access_tests",
+            Self::BlockedRequests => "blocked_requests",
             Self::SafeOrder => "safe_order",
             Self::ServiceLimits => "service_limits",
         }
@@ -84,6 +89,8 @@ pub struct Judged<'a> {
     pub(super) order: Option<&'a Refusal>,
     /// Live policies that no document declares, those aside that are left to others.
     pub undeclared: &'a [String],
+    /// What the plan means for recorded requests; `None` where none were given.
+    pub recorded: Option<&'a Replay>,
 }
 
 /// Judges every guard.
@@ -97,6 +104,7 @@ pub fn judge(guards: &Guards, judged: &Judged<'_>) -> Vec<Verdict> {
             Guard::DenyWidening => deny_widening(guards.deny_widening, judged),
             // Judged with the tests, which stand in no plan: see [`super::flips`].
             Guard::AccessTests => Ok(super::flips::NONE_FAILS.to_owned()),
+            Guard::BlockedRequests => blocked_requests(guards, judged.steps.is_empty(), judged.recorded),
             Guard::SafeOrder => safe_order(judged),
             Guard::ServiceLimits => service_limits(judged),
         };
@@ -111,7 +119,7 @@ pub fn judge(guards: &Guards, judged: &Judged<'_>) -> Vec<Verdict> {
 
 type Judgement = Result<String, String>;
 
-fn max_deletes(limit: Option<MaxDeletes>, judged: &Judged<'_>) -> Judgement {
+fn max_deletes(limit: Option<Limit>, judged: &Judged<'_>) -> Judgement {
     let mut policies = 0_usize;
     let mut rules: BTreeMap<&PolicyId, usize> = BTreeMap::new();
     for step in judged.steps {
@@ -138,31 +146,21 @@ fn max_deletes(limit: Option<MaxDeletes>, judged: &Judged<'_>) -> Judgement {
     let counted = format!("deletes {policies} of {all} live policies and {} rules", rules.values().sum::<usize>());
     let Some(limit) = limit else { return Ok(format!("{counted}; no limit is set")) };
     if exceeds(limit, policies, all) {
-        return Err(format!("deletes {policies} of {all} live policies; at most {} may go", shown(limit)));
+        return Err(format!("deletes {policies} of {all} live policies; at most {limit} may go"));
     }
     for (id, count) in rules {
         let Some(policy) = judged.live.policies.iter().find(|policy| policy.id == *id) else { continue };
         let all = policy.rules().len();
         if exceeds(limit, count, all) {
             let name = &policy.name;
-            return Err(format!("deletes {count} of {all} live rules of `{name}`; at most {} may go", shown(limit)));
+            return Err(format!("deletes {count} of {all} live rules of `{name}`; at most {limit} may go"));
         }
     }
-    Ok(format!("{counted}; at most {} may go", shown(limit)))
+    Ok(format!("{counted}; at most {limit} may go"))
 }
 
-fn exceeds(limit: MaxDeletes, deleted: usize, all: usize) -> bool {
-    match limit {
-        MaxDeletes::Percent(percent) => deleted * 100 > all * usize::from(percent),
-        MaxDeletes::Count(count) => deleted > usize::try_from(count).unwrap_or(usize::MAX),
-    }
-}
-
-fn shown(limit: MaxDeletes) -> String {
-    match limit {
-        MaxDeletes::Percent(percent) => format!("{percent}%"),
-        MaxDeletes::Count(count) => count.to_string(),
-    }
+fn exceeds(limit: Limit, deleted: usize, all: usize) -> bool {
+    limit.is_exceeded(deleted as u64, all as u64)
 }
 
 fn protected(policies: &[Protected], judged: &Judged<'_>) -> Judgement {
@@ -215,6 +213,53 @@ fn deny_widening(denied: bool, judged: &Judged<'_>) -> Judgement {
         }
     };
     if denied { Err(found) } else { Ok(format!("{found}; that is not refused")) }
+}
+
+/// Judges how many recorded requests a plan newly denies. Where no records tell, that is said, and refused only where
+/// records are required.
+pub(super) fn blocked_requests(guards: &Guards, is_empty: bool, recorded: Option<&Replay>) -> Judgement {
+    if is_empty {
+        return Ok("no access changes".to_owned());
+    }
+    let told = match recorded {
+        Some(replay) => told(replay),
+        None => Err("no records were given with `--records`".to_owned()),
+    };
+    match (told, guards.blocked_requests) {
+        (Ok((found, _)), None) => Ok(format!("{found}; no limit is set")),
+        (Ok((found, (denied, all))), Some(limit)) => {
+            let found = format!("{found}; at most {limit} may be denied");
+            if limit.is_exceeded(denied, all) { Err(found) } else { Ok(found) }
+        }
+        (Err(why), _) if guards.require_records => Err(format!("it could not be judged: {why}; records are required")),
+        (Err(_), None) => Ok("no limit is set".to_owned()),
+        (Err(why), Some(_)) => Ok(format!("it could not be judged: {why}")),
+    }
+}
+
+/// Whether records tell anything of a plan.
+pub(super) fn tells(replay: &Replay) -> bool {
+    told(replay).is_ok()
+}
+
+/// What records tell of a plan in words, with how many of all requests it denies; or why they tell nothing. What is not
+/// known is never counted as if it were.
+fn told(replay: &Replay) -> Result<(String, (u64, u64)), String> {
+    let (denied, unknown, all) = (replay.denied(), replay.untold(), replay.window.records);
+    if all == 0 {
+        return Err("the records hold no decision".to_owned());
+    }
+    if unknown == all {
+        return Err(format!("of none of the {all} recorded requests is it known"));
+    }
+    let mut found = format!("denies {denied} of {all} recorded requests");
+    if unknown > 0 {
+        found.push_str(&format!("; of {unknown} it is not known"));
+    }
+    if replay.agreement.disagree > 0 {
+        found.push_str(&format!("; {} were decided otherwise when they were recorded", replay.agreement.disagree));
+    }
+    Ok((found, (denied, all)))
 }
 
 fn safe_order(judged: &Judged<'_>) -> Judgement {

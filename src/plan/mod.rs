@@ -34,6 +34,7 @@ mod proof;
 #[cfg(test)]
 mod proof_mcp;
 pub mod protected;
+pub mod recorded;
 mod renames;
 pub mod request;
 mod room;
@@ -66,6 +67,7 @@ use serde_json::Value;
 
 use crate::access;
 use crate::document::{Guards, SettingChange, Test};
+use crate::evidence::replay::Replay;
 use crate::model::{Desired, Live, LiveAgents, LivePolicy, TeamDirectory};
 use crate::source::parallel;
 
@@ -75,6 +77,7 @@ use self::guard::{Guard, Judged, Verdict};
 use self::meaning::Meaning;
 use self::order::Refusal;
 use self::place::Places;
+use self::recorded::{Evidence, States};
 use self::saved::Service;
 use self::step::{Difference, PolicyTarget, Step};
 use self::undeclared::WithoutEffect;
@@ -97,6 +100,8 @@ pub struct Plan {
     pub flips: Vec<flips::Flip>,
     /// What somebody should look at, which refuses nothing.
     pub warnings: Vec<Warning>,
+    /// What the change means for recorded requests; `None` where none were given.
+    pub recorded: Option<Replay>,
     /// What every guard says.
     pub guards: Vec<Verdict>,
     /// What the guards were told, so that they can be judged again where there is no workspace.
@@ -187,6 +192,8 @@ pub struct Input<'a> {
     pub given_up: &'a [&'a str],
     /// The access tests of the documents.
     pub tests: &'a [Test],
+    /// Recorded requests.
+    pub evidence: Option<Evidence<'a>>,
 }
 
 /// What the Docker side of a plan is made from.
@@ -224,7 +231,8 @@ impl<'a> Input<'a> {
     /// Neither service, and no test.
     #[must_use]
     pub fn new(guards: &'a Guards) -> Self {
-        Self { docker: None, vijil: None, base: None, guards, guards_from: None, given_up: &[], tests: &[] }
+        let (given_up, tests) = (&[], &[]);
+        Self { docker: None, vijil: None, base: None, guards, guards_from: None, given_up, tests, evidence: None }
     }
 }
 
@@ -234,9 +242,16 @@ impl<'a> Input<'a> {
 ///
 /// Everything that the documents make impossible.
 pub fn make(input: Input<'_>) -> Result<Plan, Box<Impossible>> {
-    let Input { docker, vijil, base, guards, guards_from, given_up, tests } = input;
+    let Input { docker, vijil, base, guards, guards_from, given_up, tests, evidence } = input;
     let mut plan = match docker {
-        Some(docker) => of_docker(docker, guards, base).tested(guards, docker.live, tests),
+        Some(docker) => {
+            let mut plan = of_docker(docker, guards, base).tested(guards, docker.live, tests);
+            if let Some(evidence) = evidence {
+                let states = States::of_change(docker.live, &plan.steps, base.map(|base| base.desired), docker.desired);
+                plan = plan.replayed(guards, states.replay(evidence));
+            }
+            plan
+        }
         None => {
             let target = Target::default();
             let (desired, live, ownership) = (Desired::default(), Live::default(), Ownership::default());
@@ -294,6 +309,7 @@ fn judged(
         access: &access,
         order: refusal.as_ref(),
         undeclared: &undeclared,
+        recorded: None,
     };
     Plan {
         guards: guard::judge(guards, &judged),
@@ -303,6 +319,7 @@ fn judged(
         guards_from: None,
         before: base.map(|base| Before { from: base.from.to_owned() }),
         flips: Vec::new(),
+        recorded: None,
         warnings: renames::find(&diff, ownership),
         without_effect,
         unmanaged: diff.unmanaged.into_iter().map(|policy| Unmanaged { service: Service::Docker, policy }).collect(),
@@ -405,6 +422,29 @@ impl Plan {
         self
     }
 
+    /// The plan with what it means for recorded requests, which one of the guards judges.
+    fn replayed(mut self, guards: &Guards, replay: Replay) -> Self {
+        let (ok, message) = match guard::blocked_requests(guards, self.steps.is_empty(), Some(&replay)) {
+            Ok(message) => (true, message),
+            Err(message) => (false, message),
+        };
+        for verdict in self.guards.iter_mut().filter(|verdict| verdict.guard == Guard::BlockedRequests) {
+            (verdict.ok, verdict.message) = (ok, message.clone());
+        }
+        self.recorded = Some(replay);
+        self
+    }
+
+    /// The verdict of a guard that lets the plan pass since nothing tells what it would have to judge.
+    #[must_use]
+    pub fn unjudged(&self) -> Option<&Verdict> {
+        let is_unjudged = !self.steps.is_empty()
+            && self.guard_settings.blocked_requests.is_some()
+            && !self.recorded.as_ref().is_some_and(guard::tells);
+        let verdict = || self.guards.iter().find(|verdict| verdict.guard == Guard::BlockedRequests && verdict.ok);
+        is_unjudged.then(verdict).flatten()
+    }
+
     /// Names of the access tests of which an answer changes to one that is not expected.
     #[must_use]
     pub fn broken_tests(&self) -> BTreeSet<&str> {
@@ -437,7 +477,8 @@ impl Plan {
             None => Vec::new(),
         };
         let (steps, undeclared) = (self.steps.as_slice(), undeclared.as_slice());
-        let judged = Judged { live, after: &after, steps, access: &access, order: None, undeclared };
+        let recorded = self.recorded.as_ref();
+        let judged = Judged { live, after: &after, steps, access: &access, order: None, undeclared, recorded };
         let mut verdicts = guard::judge(guards, &judged);
         if let (Some(plan), Some(live)) = (&self.agents, agents) {
             judge_agents(&mut verdicts, guards, live, plan);
@@ -466,7 +507,7 @@ fn judge_agents(verdicts: &mut [Verdict], guards: &Guards, live: &LiveAgents, pl
             Guard::MaxDeletes => agents::guard::max_deletes(guards, live, steps, &weakened),
             Guard::Protected => agents::guard::protected(guards, live, steps, unmanaged, &weakened),
             Guard::DenyWidening => agents::guard::deny_widening(guards, &weakened),
-            Guard::AccessTests | Guard::SafeOrder | Guard::ServiceLimits => Ok(None),
+            Guard::AccessTests | Guard::BlockedRequests | Guard::SafeOrder | Guard::ServiceLimits => Ok(None),
         };
         let (ok, more) = match found {
             Ok(None) => continue,

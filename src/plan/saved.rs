@@ -11,6 +11,7 @@ use serde_json::Value;
 use thiserror::Error;
 
 use crate::document::Guards;
+use crate::evidence::replay::Replay;
 use crate::model::{Domain, Fields, LivePolicy, Origin, Policy, PolicyId, Rule, RuleId};
 use crate::source::parallel;
 
@@ -65,6 +66,9 @@ pub struct PlanDocument {
     /// What somebody should look at, which refuses nothing.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     warnings: Vec<Warning>,
+    /// What the change means for recorded requests; left out where none were given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    recorded: Option<Replay>,
     /// What every guard says.
     guards: Vec<Verdict>,
     /// What the guards were told: a saved plan is judged again before it is applied.
@@ -283,6 +287,7 @@ impl Plan {
             without_effect,
             flips,
             warnings,
+            recorded,
             guards,
             guard_settings,
             guards_from,
@@ -310,6 +315,7 @@ impl Plan {
             without_effect: without_effect.clone(),
             flips: flips.clone(),
             warnings: warnings.clone(),
+            recorded: recorded.clone(),
             guards: guards.clone(),
             guard_settings: guard_settings.clone(),
             guards_from: guards_from.clone(),
@@ -338,6 +344,7 @@ impl Plan {
             without_effect,
             flips,
             warnings,
+            recorded,
             guards,
             guard_settings,
             guards_from,
@@ -400,6 +407,7 @@ impl Plan {
             without_effect,
             flips,
             warnings,
+            recorded,
             guards,
             guard_settings,
             guards_from,
@@ -408,6 +416,9 @@ impl Plan {
             live: LiveRecord { fingerprint: live.fingerprint, touched },
             agents,
         };
+        if plan.recorded.as_ref().is_some_and(|recorded| plan.target.is_none() || !recorded.adds_up()) {
+            return Err(PlanError::Wrong("what it says of recorded requests does not add up".to_owned()));
+        }
         if plan.summary() != summary {
             return Err(PlanError::Wrong("its summary counts other steps".to_owned()));
         }

@@ -31,6 +31,8 @@ pub const MOST: usize = 65_536;
 const RESERVE: usize = 1_536;
 /// The most that the access section takes, so that some steps are always shown.
 const ACCESS: usize = 40_000;
+/// The most that these two and the section of recorded requests take.
+const RECORDED: usize = 56_000;
 /// The longest foreign text that is shown whole, in characters, and the longest text that changes.
 const TEXT: usize = 240;
 const DIFF: usize = 4_000;
@@ -95,6 +97,9 @@ pub fn plan(plan: &Plan) -> String {
     for verdict in plan.guards.iter().filter(|verdict| !verdict.ok) {
         page.add(&format!("> [!CAUTION]\n> Refused by `{}`: {}\n\n", verdict.guard.name(), code(&verdict.message)));
     }
+    if let Some(verdict) = plan.unjudged() {
+        page.add(&format!("> [!WARNING]\n> Not judged by `{}`: {}\n\n", verdict.guard.name(), code(&verdict.message)));
+    }
     for Warning { code: _, message, help, source } in plan.warnings.iter().take(ITEMS) {
         let place = source.as_ref().map(|origin| format!(" ({})", code(&format!("{}:{}", origin.file, origin.line))));
         let place = place.unwrap_or_default();
@@ -126,6 +131,15 @@ pub fn plan(plan: &Plan) -> String {
             page.add(&format!("- {mark} {}: {answers} by {} ({place})\n", code(access), code(test)));
         }
         page.close_section("access tests");
+    }
+    if let Some(recorded) = &plan.recorded {
+        page.add("#### Recorded requests\n\n");
+        page.limit = RECORDED;
+        for piece in super::replay::pieces(recorded) {
+            page.add(&piece);
+        }
+        page.limit = MOST - RESERVE;
+        page.close_section("entries about recorded requests");
     }
     if !plan.is_empty() {
         let docker = plan.steps.iter().map(|step| &step.difference);
@@ -259,9 +273,10 @@ fn access_headline(plan: &Plan) -> String {
     } else {
         let decides = decides.map(|decides| format!("; {decides}")).unwrap_or_default();
         let tests = words::tests_headline(plan).map(|tests| format!(", {tests}")).unwrap_or_default();
+        let blocks = super::replay::plan_headline(plan).map(|blocks| format!(", {blocks}")).unwrap_or_default();
         let headline = words::headline(&plan.access);
         let reason = words::without_effect_headline(plan, code).unwrap_or_default();
-        format!("{headline} in {org}{reason}{tests}{decides}")
+        format!("{headline} in {org}{reason}{tests}{blocks}{decides}")
     }
 }
 

@@ -15,6 +15,7 @@ use super::words;
 use crate::evidence::replay::{Agreement, Change, Expected, Replay};
 use crate::evidence::{Skipped, Window};
 use crate::model::Decision;
+use crate::plan::Plan;
 
 const GOOD: Style = AnsiColor::Green.on_default();
 const BAD: Style = AnsiColor::Red.on_default();
@@ -63,12 +64,17 @@ pub(super) fn write(out: &mut String, replay: &Replay, view: View) -> fmt::Resul
 pub(super) fn window_words(window: &Window) -> String {
     let Window { first, last, records, requests, users: named, skipped } = window;
     let times = match (first, last) {
-        (Some(first), Some(last)) => format!(", {first} to {last}"),
+        (Some(first), Some(last)) => format!(", {} to {}", time(first), time(last)),
         _ => String::new(),
     };
     let passed = skipped_words(*skipped);
     let passed = if passed.is_empty() { passed } else { format!("; passed over: {passed}") };
     format!("{records} of {}{times} ({requests} that differ){passed}", users(*named))
+}
+
+/// A time, without what is no part of one: a saved plan may hold any text in its place.
+fn time(text: &str) -> String {
+    text.chars().filter(|one| one.is_ascii_digit() || "-:.TZ+".contains(*one)).collect()
 }
 
 /// What was passed over, in words; empty where nothing was.
@@ -170,7 +176,7 @@ fn write_changes(out: &mut String, changes: &[Change], sign: char, view: View) -
         }
         for change in own.into_iter().take(room) {
             room -= 1;
-            let last = change.last.as_ref().map(|last| format!(", last {last}")).unwrap_or_default();
+            let last = change.last.as_ref().map(|last| format!(", last {}", time(last))).unwrap_or_default();
             let style = if sign == '-' { BAD } else { CAREFUL };
             writeln!(
                 out,
@@ -206,6 +212,11 @@ pub fn headline(replay: &Replay) -> String {
     }
 }
 
+/// What a plan would deny of recorded requests, in a few words; `None` where that is nothing, or nothing is told.
+pub(super) fn plan_headline(plan: &Plan) -> Option<String> {
+    plan.recorded.as_ref().filter(|replay| replay.denied() > 0).map(headline)
+}
+
 /// The section of a plan in Markdown, in pieces that may be left out from the end.
 pub(super) fn pieces(replay: &Replay) -> Vec<String> {
     let Replay { window, agreement, newly_denied, newly_allowed, unchanged, unknown, .. } = replay;
@@ -219,6 +230,10 @@ pub(super) fn pieces(replay: &Replay) -> Vec<String> {
         let (recorded, computed) = (words::decision(one.recorded), words::decision(one.computed));
         let request = code(&one.request);
         pieces.push(format!("- {request}: recorded {recorded}, computed **{computed}** ({})\n", times(one.count)));
+    }
+    match disagreements.len().saturating_sub(DISAGREEMENTS) {
+        0 => {}
+        left_out => pieces.push(format!("- … and {left_out} more\n")),
     }
     if !disagreements.is_empty() {
         pieces.push("\n".to_owned());
@@ -236,16 +251,20 @@ pub(super) fn pieces(replay: &Replay) -> Vec<String> {
         pieces.push(format!("{mark} **{word}**\n\n"));
         for (because, own) in groups(changes) {
             let why: String = because.iter().map(|rule| format!("  <br>because {}", code(rule))).collect();
+            let left_out = own.len().saturating_sub(LISTED);
             for change in own.into_iter().take(LISTED) {
                 let names: Vec<String> = change.names.iter().map(|name| code(name)).collect();
                 let names = if names.is_empty() { String::new() } else { format!(" ({})", names.join(", ")) };
-                let last = change.last.as_ref().map(|last| format!(", last {last}")).unwrap_or_default();
+                let last = change.last.as_ref().map(|last| format!(", last {}", time(last))).unwrap_or_default();
                 let people = audience(change);
                 pieces.push(format!(
                     "- {} {} by {people}{names}{last}{why}\n",
                     code(&change.request),
                     times(change.count)
                 ));
+            }
+            if left_out > 0 {
+                pieces.push(format!("- … and {left_out} more that differ{why}\n"));
             }
         }
         pieces.push("\n".to_owned());

@@ -2,6 +2,8 @@
 
 use proptest::prelude::*;
 use seawall::document::{Guards, Protected, SettingChange};
+use seawall::evidence::replay::{Agreement, Change, Disagreement, Replay, Unknowns};
+use seawall::evidence::{Gap, Skipped, Window};
 use seawall::model::{
     Action, Body, Cedar, Decision, Desired, DesiredPolicy, DesiredRule, Domain, Live, LiveBody, LivePolicy, LiveRule,
     Origin, Policy, PolicyId, Resources, Rule, RuleId, Scope, Team, TeamDirectory,
@@ -196,8 +198,45 @@ fn plan_of(texts: &[String]) -> Plan {
         agents,
         warnings: vec![warning],
         without_effect: vec![without_effect],
+        recorded: Some(recorded(&text)),
         guards_from: Some(GuardsFrom { from: text(23), found: true, changed }),
         ..make(desired, &live, &text(8))
+    }
+}
+
+/// Recorded requests, as a saved plan may hold them: any text stands in the place of each.
+fn recorded(text: &impl Fn(usize) -> String) -> Replay {
+    let change = |at: usize| Change {
+        request: text(at),
+        teams: vec![text(at + 1)],
+        teams_known: true,
+        count: 2,
+        users: 1,
+        names: vec![text(at + 2)],
+        first: Some(text(at + 3)),
+        last: Some(text(at + 4)),
+        because: vec![text(at + 5)],
+    };
+    let (first, last, skipped) = (Some(text(32)), Some(text(33)), Skipped::default());
+    Replay {
+        format_version: 1,
+        window: Window { first, last, records: 7, requests: 3, users: 1, skipped },
+        agreement: Agreement {
+            agree: 6,
+            disagree: 1,
+            unknown: 0,
+            disagreements: vec![Disagreement {
+                request: text(34),
+                recorded: Decision::Allow,
+                computed: Decision::Deny,
+                count: 1,
+            }],
+        },
+        newly_denied: vec![change(35)],
+        newly_allowed: vec![change(41)],
+        denied_users: 1,
+        unchanged: 0,
+        unknown: vec![Unknowns { reason: Gap::TeamUnknown, count: 3, example: text(47) }],
     }
 }
 
@@ -219,7 +258,7 @@ fn html(markdown: &str) -> String {
 
 /// What is shown as anything but code, where mentions, references and links are made; every tag is one of ours.
 fn prose(markdown: &str) -> String {
-    const TAGS: [&str; 18] = [
+    const TAGS: [&str; 24] = [
         "h3",
         "h4",
         "p",
@@ -238,6 +277,12 @@ fn prose(markdown: &str) -> String {
         "a",
         "ol",
         "hr",
+        "table",
+        "thead",
+        "tbody",
+        "tr",
+        "th",
+        "td",
     ];
     let html = html(markdown);
     let mut open: Vec<&str> = Vec::new();
@@ -256,7 +301,7 @@ fn prose(markdown: &str) -> String {
             continue;
         }
         assert!(TAGS.contains(&name.trim_end_matches('/')), "`<{tag}>` in {html}");
-        let ours = ["", "/", "class=\"language-diff\"", "href=\"https://github.example/run/7\""];
+        let ours = ["", "/", "align=\"right\"", "class=\"language-diff\"", "href=\"https://github.example/run/7\""];
         let alert = attributes.starts_with("class=\"markdown-alert");
         assert!(ours.contains(&attributes) || alert, "`<{tag}>` in {html}");
         match closing {

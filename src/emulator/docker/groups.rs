@@ -17,15 +17,6 @@ const LARGEST: usize = 100;
 
 impl Call<'_> {
     pub(super) fn list_groups(&self, state: &State) -> Result<Response, Refusal> {
-        let number = |name: &str, default: usize| match self.request.parameter(name) {
-            None => Ok(default),
-            Some(text) => match text.parse::<usize>() {
-                Ok(number) if number > 0 => Ok(number),
-                _ => Err(Refusal::invalid(format!("{name} must be a whole number from 1"))),
-            },
-        };
-        let size = number("page_size", PAGE)?.min(LARGEST);
-        let page = number("page", 1)?;
         let username = self.request.parameter("username");
         let search = self.request.parameter("search").map(str::to_lowercase);
         let wanted = |group: &Group| {
@@ -39,21 +30,54 @@ impl Call<'_> {
             .filter(|(_, group)| wanted(group))
             .map(|(id, group)| shown(id, group))
             .collect();
+        self.page(&groups)
+    }
+
+    /// The page of a list that the call asks for.
+    fn page(&self, all: &[Value]) -> Result<Response, Refusal> {
+        let number = |name: &str, default: usize| match self.request.parameter(name) {
+            None => Ok(default),
+            Some(text) => match text.parse::<usize>() {
+                Ok(number) if number > 0 => Ok(number),
+                _ => Err(Refusal::invalid(format!("{name} must be a whole number from 1"))),
+            },
+        };
+        let size = number("page_size", PAGE)?.min(LARGEST);
+        let page = number("page", 1)?;
         let start = (page - 1).saturating_mul(size);
-        if start >= groups.len() && page > 1 {
+        if start >= all.len() && page > 1 {
             return Err(Refusal::not_found("no such page"));
         }
-        let next = start + size < groups.len();
-        let results: Vec<&Value> = groups.iter().skip(start).take(size).collect();
+        let next = start + size < all.len();
+        let results: Vec<&Value> = all.iter().skip(start).take(size).collect();
         Ok(Response::json(
             200,
             &json!({
-                "count": groups.len(),
+                "count": all.len(),
                 "next": next.then(|| self.page_address(page + 1, size)),
                 "previous": (page > 1).then(|| self.page_address(page - 1, size)),
                 "results": results,
             }),
         ))
+    }
+
+    pub(super) fn list_members(&self, state: &State, name: &str) -> Result<Response, Refusal> {
+        let search = self.request.parameter("search").map(str::to_lowercase);
+        let group = self.org_state(state).teams.values().find(|group| group.name == name);
+        let members = group.ok_or_else(|| Refusal::not_found("group not found"))?.members.iter();
+        let wanted = |user: &&String| search.as_ref().is_none_or(|text| user.to_lowercase().contains(text));
+        let members: Vec<Value> =
+            members.filter(wanted).map(|user| json!({"username": user, "type": "User"})).collect();
+        self.page(&members)
+    }
+
+    pub(super) fn add_member(&self, state: &mut State, name: &str) -> Result<Response, Refusal> {
+        let mut fields = Fields::parse(&self.request.body)?;
+        let member = fields.required_text("member")?;
+        let teams = Arc::make_mut(&mut self.org_state_mut(state).teams);
+        let group = teams.values_mut().find(|group| group.name == name);
+        group.ok_or_else(|| Refusal::not_found("group not found"))?.members.insert(member);
+        Ok(Response::empty(200))
     }
 
     pub(super) fn create_group(&self, state: &mut State) -> Result<Response, Refusal> {
@@ -93,8 +117,8 @@ impl Call<'_> {
 
     /// The address of another page with the same filters.
     fn page_address(&self, page: usize, size: usize) -> String {
-        let mut address =
-            format!("{}/{}?page={page}&page_size={size}", self.request.origin, self.request.path.join("/"));
+        let path: Vec<String> = self.request.path.iter().map(|segment| encode(segment)).collect();
+        let mut address = format!("{}/{}?page={page}&page_size={size}", self.request.origin, path.join("/"));
         for name in ["username", "search"] {
             if let Some(value) = self.request.parameter(name) {
                 address.push_str(&format!("&{name}={}", encode(value)));

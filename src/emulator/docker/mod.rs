@@ -2,6 +2,7 @@
 //!
 //! Invariant: [`Service::handle`] changes the state only where it answers with success.
 
+pub mod audit;
 mod cedar;
 mod fields;
 mod groups;
@@ -55,10 +56,18 @@ impl Service {
     pub fn handle(&self, state: &mut State, request: &Request) -> Response {
         match route::find(&request.method, &request.path) {
             Some(Route { operation: Operation::Authenticate, .. }) => self.tokens.exchange(&self.settings, request),
-            Some(route) => {
-                let outcome = self.authorized(state, request, &route);
-                outcome.unwrap_or_else(|refusal| refusal.response(route.operation))
+            Some(Route { operation: Operation::ListAuditLogs, org, .. }) => {
+                audit::list(&self.settings, state, request, org)
             }
+            Some(route) => match self.authorized(state, request, &route) {
+                Ok(response) => {
+                    if route.operation.is_governance() && route.operation.is_write() {
+                        audit::note(state, request, route.org, route.operation, route.object);
+                    }
+                    response
+                }
+                Err(refusal) => refusal.response(route.operation),
+            },
             None => match self.tokens.caller(&self.settings, request) {
                 Ok(_) => Refusal::not_found("no such route").response(Operation::ListPolicies),
                 Err(refusal) => refusal.response(Operation::ListPolicies),
@@ -82,7 +91,7 @@ impl Service {
         }
         let call = Call { settings: &self.settings, request, org: route.org };
         match route.operation {
-            Operation::Authenticate | Operation::Agent(_) => {
+            Operation::Authenticate | Operation::ListAuditLogs | Operation::Agent(_) => {
                 unreachable!("answered before anything is asked of the caller")
             }
             Operation::ListPolicies => call.list_policies(state),
@@ -97,6 +106,8 @@ impl Service {
             Operation::CreateGroup => call.create_group(state),
             Operation::GetGroup => call.get_group(state, route.object),
             Operation::DeleteGroup => call.delete_group(state, route.object),
+            Operation::ListMembers => call.list_members(state, route.object),
+            Operation::AddMember => call.add_member(state, route.object),
         }
     }
 }

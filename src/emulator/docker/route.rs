@@ -33,6 +33,12 @@ pub enum Operation {
     GetGroup,
     /// `DELETE …/groups/{group_name}`.
     DeleteGroup,
+    /// `GET …/groups/{group_name}/members`.
+    ListMembers,
+    /// `POST …/groups/{group_name}/members`.
+    AddMember,
+    /// `GET /v2/auditlogs/governance/{org}`.
+    ListAuditLogs,
     /// An operation of the other service.
     Agent(AgentOperation),
 }
@@ -49,7 +55,7 @@ pub(super) struct Route<'a> {
 
 impl Operation {
     /// Every operation of this service.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 16] = [
         Self::Authenticate,
         Self::ListPolicies,
         Self::CreatePolicy,
@@ -63,6 +69,9 @@ impl Operation {
         Self::CreateGroup,
         Self::GetGroup,
         Self::DeleteGroup,
+        Self::ListMembers,
+        Self::AddMember,
+        Self::ListAuditLogs,
     ];
 
     /// The name to select it by, in the spelling of the OpenAPI document.
@@ -82,6 +91,9 @@ impl Operation {
             Self::CreateGroup => "createGroup",
             Self::GetGroup => "getGroup",
             Self::DeleteGroup => "deleteGroup",
+            Self::ListMembers => "listMembers",
+            Self::AddMember => "addMember",
+            Self::ListAuditLogs => "listAuditLogs",
             Self::Agent(operation) => operation.name(),
         }
     }
@@ -103,6 +115,9 @@ impl Operation {
             | Self::CreateGroup
             | Self::GetGroup
             | Self::DeleteGroup
+            | Self::ListMembers
+            | Self::AddMember
+            | Self::ListAuditLogs
             | Self::Agent(_) => false,
         }
     }
@@ -124,7 +139,10 @@ impl Operation {
             | Self::ListGroups
             | Self::CreateGroup
             | Self::GetGroup
-            | Self::DeleteGroup => false,
+            | Self::DeleteGroup
+            | Self::ListMembers
+            | Self::AddMember
+            | Self::ListAuditLogs => false,
         }
     }
 
@@ -139,9 +157,16 @@ impl Operation {
             | Self::UpdateRule
             | Self::DeleteRule
             | Self::CreateGroup
-            | Self::DeleteGroup => true,
+            | Self::DeleteGroup
+            | Self::AddMember => true,
             Self::Agent(operation) => operation.is_write(),
-            Self::Authenticate | Self::ListPolicies | Self::GetPolicy | Self::ListGroups | Self::GetGroup => false,
+            Self::Authenticate
+            | Self::ListPolicies
+            | Self::GetPolicy
+            | Self::ListGroups
+            | Self::GetGroup
+            | Self::ListMembers
+            | Self::ListAuditLogs => false,
         }
     }
 
@@ -177,6 +202,9 @@ pub(super) fn find<'a>(method: &Method, path: &'a [String]) -> Option<Route<'a>>
         ("POST", ["v2", "orgs", org, "groups"]) => (O::CreateGroup, *org, "", ""),
         ("GET", ["v2", "orgs", org, "groups", name]) => (O::GetGroup, *org, *name, ""),
         ("DELETE", ["v2", "orgs", org, "groups", name]) => (O::DeleteGroup, *org, *name, ""),
+        ("GET", ["v2", "orgs", org, "groups", name, "members"]) => (O::ListMembers, *org, *name, ""),
+        ("POST", ["v2", "orgs", org, "groups", name, "members"]) => (O::AddMember, *org, *name, ""),
+        ("GET", ["v2", "auditlogs", "governance", org]) => (O::ListAuditLogs, *org, "", ""),
         _ => return None,
     };
     Some(Route { operation, org, object, rule })

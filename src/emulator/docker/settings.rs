@@ -1,7 +1,7 @@
 //! Who may call, and how the service behaves where the documentation leaves it open.
 
 /// What does not change between calls.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Settings {
     /// Who may log in.
     pub accounts: Vec<Account>,
@@ -11,6 +11,8 @@ pub struct Settings {
     pub limits: Limits,
     /// Choices where the facts are silent.
     pub behaviour: Behaviour,
+    /// A raw access token of the organization that may read its audit log.
+    pub audit_token: Option<String>,
     /// How long a token is good, in seconds; the service says about ten minutes.
     pub token_seconds: i64,
 }
@@ -152,8 +154,18 @@ impl Default for Settings {
             entitled: true,
             limits: Limits::default(),
             behaviour: Behaviour::default(),
+            audit_token: None,
             token_seconds: 600,
         }
+    }
+}
+
+impl std::fmt::Debug for Settings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { accounts, entitled, limits, behaviour, token_seconds, audit_token: _ } = self;
+        let mut shown = f.debug_struct("Settings");
+        shown.field("accounts", accounts).field("entitled", entitled).field("limits", limits);
+        shown.field("behaviour", behaviour).field("token_seconds", token_seconds).finish_non_exhaustive()
     }
 }
 

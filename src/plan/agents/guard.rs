@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{AgentStep, AgentWeakening, Subject, Weaker};
-use crate::document::{Guards, MaxDeletes, Weakening};
+use crate::document::{Guards, Limit, Weakening};
 use crate::model::LiveAgents;
 use crate::plan::step::{Object, Op};
 
@@ -26,13 +26,9 @@ pub fn max_deletes(
     let deactivated = weakened.iter().filter(|one| one.what == Weaker::Deactivated).count();
     let policies = deletes().filter(|step| step.object() == Object::Policy).count() + deactivated;
     let all = live.policies.len();
-    let most = match limit {
-        MaxDeletes::Percent(percent) => format!("{percent}%"),
-        MaxDeletes::Count(count) => count.to_string(),
-    };
     if exceeds(limit, policies, all) {
         let verb = if deactivated > 0 { "deletes or deactivates" } else { "deletes" };
-        return Err(format!("{verb} {policies} of {all} live policies for agents; at most {most} may go"));
+        return Err(format!("{verb} {policies} of {all} live policies for agents; at most {limit} may go"));
     }
     let mut rules: BTreeMap<&Subject, usize> = BTreeMap::new();
     for step in deletes().filter(|step| step.object() == Object::Rule) {
@@ -49,17 +45,14 @@ pub fn max_deletes(
         if exceeds(limit, deleted + rejected, all) {
             let verb = if rejected > 0 { "deletes or rejects" } else { "deletes" };
             let count = deleted + rejected;
-            return Err(format!("{verb} {count} of {all} live rules of `{name}`; at most {most} may go"));
+            return Err(format!("{verb} {count} of {all} live rules of `{name}`; at most {limit} may go"));
         }
     }
     Ok(None)
 }
 
-fn exceeds(limit: MaxDeletes, deleted: usize, all: usize) -> bool {
-    match limit {
-        MaxDeletes::Percent(percent) => deleted * 100 > all * usize::from(percent),
-        MaxDeletes::Count(count) => deleted > usize::try_from(count).unwrap_or(usize::MAX),
-    }
+fn exceeds(limit: Limit, deleted: usize, all: usize) -> bool {
+    limit.is_exceeded(deleted as u64, all as u64)
 }
 
 /// What `protected` says of the steps.

@@ -146,6 +146,7 @@ fn write_plan(out: &mut String, plan: &Plan, view: View) -> fmt::Result {
         };
         writeln!(out, "{GOOD}No changes{GOOD:#}. {same}{settings}{end}")?;
         write_settings(out, plan)?;
+        write_recorded(out, plan, view)?;
         write_refusals(out, plan)?;
         write_unmanaged(out, plan, view)?;
         return write_not_live(out, plan);
@@ -162,11 +163,15 @@ fn write_plan(out: &mut String, plan: &Plan, view: View) -> fmt::Result {
         let decides = decides.map(|decides| format!("; {decides}")).unwrap_or_default();
         let headline = headline(plan);
         let tests = words::tests_headline(plan).map(|tests| format!(", {BAD}{tests}{BAD:#}")).unwrap_or_default();
-        writeln!(out, "{BOLD}Plan for `{org}`{BOLD:#}{from}: {style}{headline}{style:#}{tests}{settings}{decides}")?;
+        let blocks = super::replay::plan_headline(plan);
+        let blocks = blocks.map(|blocks| format!(", {BAD}{blocks}{BAD:#}")).unwrap_or_default();
+        write!(out, "{BOLD}Plan for `{org}`{BOLD:#}{from}: {style}{headline}{style:#}")?;
+        writeln!(out, "{tests}{blocks}{settings}{decides}")?;
         write_settings(out, plan)?;
         access::write(out, &plan.access, view)?;
         write_without_effect(out, plan, view)?;
         write_flips(out, plan, view)?;
+        write_recorded(out, plan, view)?;
         steps::write(out, plan.steps.iter().map(|step| &step.difference), &plan.teams, view)?;
     } else {
         let decides = decides.map(|decides| format!(": {decides}")).unwrap_or_default();
@@ -201,7 +206,19 @@ pub(super) fn quoted(name: &str) -> String {
     format!("`{}`", line(name))
 }
 
+/// What the plan means for recorded requests.
+fn write_recorded(out: &mut String, plan: &Plan, view: View) -> fmt::Result {
+    plan.recorded.iter().try_for_each(|recorded| {
+        out.push('\n');
+        super::replay::write(out, recorded, view)
+    })
+}
+
 fn write_refusals(out: &mut String, plan: &Plan) -> fmt::Result {
+    if let Some(verdict) = plan.unjudged() {
+        let (guard, message) = (verdict.guard.name(), line(&verdict.message));
+        writeln!(out, "\n{CAREFUL}Not judged by `{guard}`{CAREFUL:#}: {message}")?;
+    }
     plan.guards.iter().filter(|verdict| !verdict.ok).try_for_each(|verdict| {
         writeln!(out, "\n{BAD}Refused by `{}`{BAD:#}: {}", verdict.guard.name(), line(&verdict.message))
     })

@@ -49,10 +49,12 @@ pub enum Error {
         answered: String,
     },
     /// A list that is another one each time.
-    #[error("the list of policies of {host} is another one each time that it is read")]
+    #[error("the list of {what} of {host} is another one each time that it is read")]
     Unstable {
         /// The service's host.
         host: String,
+        /// `policies` or `audit log`.
+        what: &'static str,
     },
     /// Pages that never end.
     #[error("{host} repeats the pages of the {what}")]
@@ -102,6 +104,9 @@ impl Explain for Error {
             }
             Self::Forbidden { what: "teams", .. } => {
                 "the token must be allowed to read the organization's teams, which scopes are resolved with"
+            }
+            Self::Forbidden { what: "audit log", .. } => {
+                "`DOCKER_AUDIT_TOKEN` must be an access token of the organization that may view audit logs"
             }
             Self::Forbidden { .. } => {
                 "reading policies takes an owner or a role with governance permissions, and a subscription to Docker AI \

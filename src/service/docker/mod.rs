@@ -4,12 +4,15 @@
 //! a word, and an organization that cannot be read never looks like one without policies; what the service may add to
 //! its answers changes nothing.
 
+mod audit;
 mod credentials;
+pub mod download;
 mod error;
 mod reader;
 mod snapshot;
 pub mod wire;
 
+pub use audit::{AuditReader, endpoint_beside};
 pub use credentials::{Credentials, CredentialsError, Outside};
 pub use error::Error;
 pub use reader::Reader;

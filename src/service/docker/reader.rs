@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 
 use super::snapshot::{DockerSnapshot, Snapshot};
 use super::{Error, wire};
-use crate::model::{Live, LivePolicy, PolicyId, Team};
+use crate::model::{Live, LivePolicy, PolicyId, Team, TeamDirectory};
 use crate::service::http::{self, Bounds};
 
 /// The service's own page size, and its largest.
@@ -27,6 +27,14 @@ const LIST: Bounds = Bounds {
     time: Duration::from_secs(60),
 };
 const POLICIES: Bounds = Bounds { pages: 1_000, time: Duration::from_secs(480), ..LIST };
+const MEMBERS: Bounds = Bounds {
+    what: "members of teams",
+    pages: 20_000,
+    objects: 1_000_000,
+    bytes: 512 << 20,
+    time: Duration::from_secs(480),
+    ..LIST
+};
 const TEAMS: Bounds = Bounds { what: "teams", pages: 1_000, objects: 50_000, bytes: 32 << 20, ..LIST };
 
 /// Reads one organization, and can do nothing else.
@@ -132,6 +140,51 @@ impl Reader {
         }
     }
 
+    /// The members of these teams: the ids of the teams of each, by their Docker ID in lower case.
+    ///
+    /// # Errors
+    ///
+    /// When the members of any of them cannot be read: who is missing in one would look like no member.
+    pub async fn members(&self, teams: &TeamDirectory) -> Result<BTreeMap<String, BTreeSet<String>>, Error> {
+        let mut reads = JoinSet::new();
+        let within = Self { http: self.http.within(MEMBERS), org: self.org.clone() };
+        for team in teams.iter() {
+            let (reader, Team { id, name }) = (within.clone(), team);
+            reads.spawn(async move { reader.members_of(&name).await.map(|members| (id, members)) });
+        }
+        let mut members: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        while let Some(read) = reads.join_next().await {
+            let (id, own) = read.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))?;
+            for member in own {
+                members.entry(member.to_lowercase()).or_default().insert(id.clone());
+            }
+        }
+        Ok(members)
+    }
+
+    async fn members_of(&self, team: &str) -> Result<Vec<String>, Error> {
+        // A team that is hidden is not one that does not exist: the list has just shown it.
+        let about = |error: http::Error| match error.refusal().filter(|refusal| matches!(refusal.status, 403 | 404)) {
+            Some(refusal) => {
+                Error::Forbidden { org: self.org.clone(), what: "members of teams", refusal: refusal.clone() }
+            }
+            None => Error::Http(error),
+        };
+        let query = [("page", "1"), ("page_size", PAGE_SIZE)];
+        let path = ["orgs", &self.org, "groups", team, "members"];
+        let mut page: wire::MemberPage = self.http.get(&path, &query).await.map_err(about)?;
+        let (mut members, mut seen) = (Vec::new(), BTreeSet::new());
+        loop {
+            self.http.count(page.results.len())?;
+            members.extend(page.results.into_iter().map(|member| member.username));
+            match page.next.filter(|next| !next.is_empty()) {
+                None => return Ok(members),
+                Some(next) if !seen.insert(next.clone()) => return Err(self.endless("members of teams")),
+                Some(next) => page = self.http.follow(&next).await.map_err(about)?,
+            }
+        }
+    }
+
     /// Every policy in whole, sorted by name and id.
     async fn policies(&self) -> Result<Vec<wire::Policy>, Error> {
         let mut vanished = None;
@@ -148,7 +201,8 @@ impl Reader {
             }
         }
         let host = self.http.host();
-        Err(vanished.map_or(Error::Unstable { host: host.clone() }, |id| Error::Vanished { host, id: id.0 }))
+        Err(vanished
+            .map_or(Error::Unstable { host: host.clone(), what: "policies" }, |id| Error::Vanished { host, id: id.0 }))
     }
 
     /// The ids of all policies, page by page until no token is given.

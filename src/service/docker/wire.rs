@@ -49,6 +49,20 @@ impl From<Group> for Team {
     }
 }
 
+/// A page of the members of a group.
+#[derive(Debug, Deserialize)]
+pub(super) struct MemberPage {
+    pub(super) results: Vec<Member>,
+    #[serde(default)]
+    pub(super) next: Option<String>,
+}
+
+/// A member of a group.
+#[derive(Debug, Deserialize)]
+pub(super) struct Member {
+    pub(super) username: String,
+}
+
 /// A whole policy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Policy {

@@ -74,6 +74,8 @@ pub(super) struct Call<'a> {
     pub(super) body: Option<&'a Value>,
     /// Whether doing it twice does no harm.
     pub(super) repeatable: bool,
+    /// Statuses that are answers, whatever they mean elsewhere: to try again would not change them.
+    pub(super) settled: &'a [u16],
     /// Whether it carries the token.
     pub(super) authorized: bool,
     /// The most bytes of an answer, where that is less than the connection's own limit.
@@ -205,6 +207,10 @@ impl Connection {
                 if self.0.tokens.discard(token).await {
                     continue;
                 }
+            }
+            let settles = |answer: &Answer| call.settled.contains(&answer.status);
+            if matches!(&attempt, Attempt::Answered(answer) if settles(answer)) {
+                return attempt;
             }
             let Some(trouble) = trouble(&attempt, call.repeatable) else { return attempt };
             let told = match &attempt {

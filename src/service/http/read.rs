@@ -65,6 +65,18 @@ impl Reader {
         self.0.stop_waits_on(stop);
     }
 
+    /// The time since the connection was made, by its clock.
+    #[must_use]
+    pub fn passed(&self) -> std::time::Duration {
+        self.0.clock().passed()
+    }
+
+    /// The wall time, by the connection's clock.
+    #[must_use]
+    pub fn now(&self) -> jiff::Timestamp {
+        self.0.clock().now()
+    }
+
     /// Waits by the connection's clock.
     pub async fn pause(&self, wait: std::time::Duration) {
         self.0.clock().sleep(wait).await;
@@ -82,6 +94,21 @@ impl Reader {
         query: &[(&str, &str)],
     ) -> Result<T, Error> {
         self.read(&self.0.base().join(path, query)?).await
+    }
+
+    /// The same; but these statuses are answers, and not tried again.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::get`].
+    pub async fn get_settled<T: DeserializeOwned, S: AsRef<str>>(
+        &self,
+        path: &[S],
+        query: &[(&str, &str)],
+        settled: &[u16],
+    ) -> Result<T, Error> {
+        let url = self.0.base().join(path, query)?;
+        self.0.decode(&url, &self.answer(&url, settled).await?)
     }
 
     /// The same for a collection, whose path ends in a slash.
@@ -137,7 +164,7 @@ impl Reader {
     }
 
     async fn read_page<T: DeserializeOwned>(&self, url: &Url) -> Result<(T, Option<String>), Error> {
-        let answer = self.answer(url).await?;
+        let answer = self.answer(url, &[]).await?;
         let links = answer.headers.get_all(LINK).iter().filter_map(|link| link.to_str().ok());
         let next = links.flat_map(|links| links.split(',')).find_map(next);
         let next = next.map(|next| self.0.secrets().redact(next).into_owned());
@@ -145,13 +172,13 @@ impl Reader {
     }
 
     async fn read<T: DeserializeOwned>(&self, url: &Url) -> Result<T, Error> {
-        self.0.decode(url, &self.answer(url).await?)
+        self.0.decode(url, &self.answer(url, &[]).await?)
     }
 
-    async fn answer(&self, url: &Url) -> Result<Answer, Error> {
+    async fn answer(&self, url: &Url, settled: &[u16]) -> Result<Answer, Error> {
         let most = self.1.as_ref().map_or(usize::MAX, |budget| budget.bytes());
         let method = reqwest::Method::GET;
-        let call = Call { method, url, body: None, repeatable: true, authorized: true, most, bearer: None };
+        let call = Call { method, url, body: None, repeatable: true, settled, authorized: true, most, bearer: None };
         self.spend(Spent { pages: 1, ..Spent::default() })?;
         match self.0.call(call).await {
             Attempt::Answered(answer) if answer.status == 200 => {

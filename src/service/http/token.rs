@@ -167,7 +167,7 @@ async fn ask(
 ) -> Result<(SecretString, Duration), Error> {
     // An exchange changes nothing, so that it may be repeated.
     let (method, most) = (reqwest::Method::POST, MOST);
-    let call = Call { method, url, body, repeatable: true, authorized: false, most, bearer };
+    let call = Call { method, url, body, repeatable: true, settled: &[], authorized: false, most, bearer };
     let answer = match connection.call(call).await {
         Attempt::Answered(answer) => answer,
         Attempt::NotSent(error) | Attempt::Unknown(error) => return Err(error),

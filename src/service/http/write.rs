@@ -134,7 +134,7 @@ async fn write(
         Err(error) => return WriteOutcome::NotSent(error.into()),
     };
     let most = usize::MAX;
-    let call = Call { method, url: &url, body, repeatable: false, authorized: true, most, bearer: None };
+    let call = Call { method, url: &url, body, repeatable: false, settled: &[], authorized: true, most, bearer: None };
     let answer = match connection.call(call).await {
         Attempt::Answered(answer) => answer,
         Attempt::NotSent(error) => return WriteOutcome::NotSent(error),

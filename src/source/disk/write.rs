@@ -81,6 +81,26 @@ pub fn write_named(path: &Path, text: &str) -> Result<(), FileError> {
     swap(&target(path)?, text)
 }
 
+/// Gives a file that the program itself wrote its name, which nothing has.
+///
+/// # Errors
+/// When something has the name, or the machine fails; then it is as it was.
+pub fn rename_named(from: &Path, to: &Path) -> Result<(), FileError> {
+    let (from, to) = (target(from)?, target(to)?);
+    if fs::symlink_metadata(&to).is_ok() {
+        return Err(io::Error::from(io::ErrorKind::AlreadyExists).into());
+    }
+    Ok(fs::rename(from, to)?)
+}
+
+/// Deletes a file that the program itself wrote.
+///
+/// # Errors
+/// When it is no regular file, or the machine fails.
+pub fn remove_named(path: &Path) -> Result<(), FileError> {
+    Ok(fs::remove_file(target(path)?)?)
+}
+
 /// Where a file that the command line names is written: its folder, links followed, and its own name.
 pub(super) fn target(path: &Path) -> Result<PathBuf, FileError> {
     let name = path.file_name().ok_or(FileError::NotRegular)?;

@@ -58,7 +58,7 @@ fn only_an_approved_plan_gives_the_right_to_write() {
 }
 
 /// What each command that has to do with a service is called with; those without arguments of their own need no service.
-const COMMANDS: [(&str, &[&str]); 25] = [
+const COMMANDS: &[(&str, &[&str])] = &[
     ("apply", &[]),
     ("can", &["read", "/data"]),
     ("can", &["connect:tcp", "cve.mitre.org", "--live"]),
@@ -81,6 +81,8 @@ const COMMANDS: [(&str, &[&str]); 25] = [
     ("plan", &["--format", "json", "--detailed-exitcode"]),
     ("plan", &["--before", "."]),
     ("snapshot", &["--out", "live.json"]),
+    ("plan", &["--records", "records.jsonl"]),
+    ("records", &["--out", "audit.jsonl"]),
     ("replay", &["--records", "records.jsonl"]),
     ("suggest", &["--records", "records.jsonl"]),
     ("usage", &["--records", "records.jsonl"]),
@@ -103,7 +105,7 @@ async fn every_other_command_sends_reads_and_the_exchange_of_a_token_and_nothing
         .collect();
     assert_eq!(unknown, [""; 0], "say here what a new command is called with");
 
-    for (command, arguments) in COMMANDS {
+    for &(command, arguments) in COMMANDS {
         let emulator = Emulator::builder().org("my-org").account("someone", "secret").start().await.unwrap();
         let folder = tempfile::tempdir().unwrap();
         let settings = format!(
@@ -118,6 +120,7 @@ async fn every_other_command_sends_reads_and_the_exchange_of_a_token_and_nothing
         std::fs::write(folder.path().join("records.jsonl"), record).unwrap();
         let mut process = Command::new(env!("CARGO_BIN_EXE_seawall"));
         process.arg(command).args(arguments).current_dir(folder.path());
+        process.env("DOCKER_AUDIT_TOKEN", "secret");
         process.env("DOCKER_USERNAME", "someone").env("DOCKER_PASSWORD", "secret").stdin(std::process::Stdio::null());
         let output = tokio::task::spawn_blocking(move || process.output().unwrap()).await.unwrap();
         let calls = emulator.calls();

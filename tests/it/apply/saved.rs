@@ -73,6 +73,15 @@ async fn a_plan_that_does_not_hold_together_is_refused() {
         ("a key more", Box::new(move |file| file["steps"][update]["after"]["note"] = "harmless".into())),
         ("other statements", Box::new(move |file| file["steps"][update]["statements"] = json!([]))),
         (
+            "records that do not add up",
+            Box::new(|file| {
+                let window = json!({"first": null, "last": null, "records": 2, "requests": 1, "users": 1,
+                    "skipped": {"not_a_decision": 0, "not_enforced": 0, "duplicate": 0, "broken": 0}});
+                file["recorded"] = json!({"format_version": 1, "window": window, "newly_denied": [], "newly_allowed": [],
+                    "agreement": {"agree": 2, "disagree": 0, "unknown": 0, "disagreements": []}, "unchanged": 1, "unknown": []});
+            }),
+        ),
+        (
             "no service",
             Box::new(|file| {
                 file.as_object_mut().unwrap().remove("docker");
@@ -204,7 +213,7 @@ async fn a_guard_that_refused_a_plan_refuses_it_still_and_is_judged_again() {
     assert_eq!(plan.refusals(&Default::default()).count(), 0);
     plan.guard_settings.protected = vec![seawall::document::Protected::wholly("q")];
     plan.guard_settings.deny_widening = true;
-    plan.guard_settings.max_deletes = Some(seawall::document::MaxDeletes::Count(0));
+    plan.guard_settings.max_deletes = Some(seawall::document::Limit::Count(0));
     let again = plan.judged_again(Some(&live), None);
     for guard in [Guard::Protected, Guard::DenyWidening, Guard::MaxDeletes] {
         assert!(refused(&again, guard), "{guard:?}");

@@ -103,10 +103,12 @@ async fn the_first_line_is_the_address_and_a_signal_ends_it() {
     let mut stderr = String::new();
     process.child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
     let origin = process.address.strip_suffix("/v2").unwrap();
-    let secret = said(&stderr, "VIJIL_CLIENT_SECRET=").to_owned();
-    insta::assert_snapshot!(stderr.replace(origin, "http://127.0.0.1:PORT").replace(&secret, "SECRET"), @r"
+    let shown = stderr.replace(origin, "http://127.0.0.1:PORT");
+    let shown = shown.replace(said(&stderr, "VIJIL_CLIENT_SECRET="), "SECRET");
+    insta::assert_snapshot!(shown.replace(said(&stderr, "DOCKER_AUDIT_TOKEN="), "TOKEN"), @r"
     serving organization `my-org`, until Ctrl-C
     log in with the DOCKER_USERNAME and DOCKER_PASSWORD that it was started with
+    read the audit log with DOCKER_AUDIT_TOKEN=TOKEN
     serving Vijil at http://127.0.0.1:PORT
     log in with VIJIL_CLIENT_ID=vk_seawall VIJIL_CLIENT_SECRET=SECRET
     ");

@@ -1,5 +1,6 @@
 //! The emulator over a real socket, through a plain HTTP client that shares nothing with the shipped one.
 
+mod audit;
 mod command;
 mod contract;
 mod durable;

@@ -1,6 +1,9 @@
 //! Recorded requests, on the command line and against an evaluation that is as simple as it can be.
 
+mod example;
+mod plan;
 mod reading;
+mod records;
 mod replay;
 mod suggest;
 mod usage;

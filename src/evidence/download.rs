@@ -1,0 +1,263 @@
+//! What is left of a download of records: ranges of time, and how far the file is whole.
+//!
+//! The service gives the newest records of a range first, at most 30 days at a time, and may ask for a shorter range.
+//! Invariant: a record is in exactly one range. Both ends of a range belong to what the service gives, so that a record
+//! of the very moment at which two ranges meet is taken from the later one alone.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::time;
+
+const FORMAT_VERSION: u32 = 1;
+const SECOND: i64 = 1_000_000;
+/// The longest range that a request covers.
+const LONGEST: i64 = 30 * 86_400 * SECOND;
+/// A range that is not made shorter.
+const SHORTEST: i64 = SECOND;
+
+/// A download that is under way.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Download {
+    format_version: u32,
+    org: String,
+    endpoint: String,
+    /// The time that it covers, in microseconds since 1970.
+    from: i64,
+    to: i64,
+    /// What is left; the last one is next.
+    ranges: Vec<Range>,
+    /// The page of that one that is next.
+    token: Option<String>,
+    /// How far the file is whole.
+    whole: Mark,
+    /// How far it was when that range began.
+    began: Mark,
+    /// How far down, in time, the records of that range reach.
+    reached: i64,
+}
+
+/// A range of time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Range {
+    from: i64,
+    to: i64,
+    /// Whether records of the very end are those of the next range.
+    open: bool,
+}
+
+/// A length of the file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Mark {
+    /// In bytes.
+    pub bytes: u64,
+    /// In records.
+    pub records: u64,
+}
+
+/// The page that is next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Next {
+    /// RFC 3339.
+    pub from: String,
+    /// RFC 3339.
+    pub to: String,
+    /// Where the service goes on; none for the first page of a range.
+    pub token: Option<String>,
+    /// Whether the range cannot be made shorter.
+    pub shortest: bool,
+}
+
+impl Download {
+    /// A download of what was recorded between two moments, in microseconds since 1970.
+    #[must_use]
+    pub fn new(org: &str, endpoint: &str, from: i64, to: i64) -> Self {
+        let mut ranges = Vec::new();
+        let mut begin = from.min(to);
+        loop {
+            let end = begin.saturating_add(LONGEST).min(to);
+            ranges.push(Range { from: begin, to: end, open: end < to });
+            if end >= to {
+                break;
+            }
+            begin = end;
+        }
+        let (org, endpoint) = (org.to_owned(), endpoint.to_owned());
+        let (whole, began) = (Mark::default(), Mark::default());
+        Self { format_version: FORMAT_VERSION, org, endpoint, from, to, ranges, token: None, whole, began, reached: to }
+    }
+
+    /// Reads what was kept of one.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let download: Self = serde_json::from_str(text).map_err(|error| error.to_string())?;
+        let is_sound = download.format_version == FORMAT_VERSION
+            && download
+                .ranges
+                .iter()
+                .all(|range| download.from <= range.from && range.from <= range.to && range.to <= download.to)
+            && download.began.bytes <= download.whole.bytes;
+        if is_sound { Ok(download) } else { Err("it is of another version, or does not hold together".to_owned()) }
+    }
+
+    /// As JSON.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        serde_json::to_string_pretty(self).expect("text and numbers are JSON") + "\n"
+    }
+
+    /// Whether it is of this organization at this address.
+    #[must_use]
+    pub fn is_of(&self, org: &str, endpoint: &str) -> bool {
+        self.org == org && self.endpoint == endpoint
+    }
+
+    /// The same from the start: nothing of the file is whole.
+    #[must_use]
+    pub fn anew(&self) -> Self {
+        Self::new(&self.org, &self.endpoint, self.from, self.to)
+    }
+
+    /// How far the file is whole.
+    #[must_use]
+    pub fn whole(&self) -> Mark {
+        self.whole
+    }
+
+    /// How long the time is that it covers, in seconds, and how much of that was read.
+    #[must_use]
+    pub fn covered(&self) -> (u64, u64) {
+        let left: i64 = self.ranges.iter().map(|range| range.to - range.from).sum();
+        let began = self.ranges.last().map_or(0, |range| range.to - self.reached.clamp(range.from, range.to));
+        let seconds = |time: i64| u64::try_from(time / SECOND).unwrap_or_default();
+        let whole = self.to - self.from;
+        (seconds(whole), seconds(whole - left + began))
+    }
+
+    /// The page that is next; none at the end.
+    #[must_use]
+    pub fn next(&self) -> Option<Next> {
+        let range = self.ranges.last()?;
+        let shortest = range.to - range.from <= SHORTEST;
+        Some(Next { from: time::text(range.from), to: time::text(range.to), token: self.token.clone(), shortest })
+    }
+
+    /// Whether a record of the page that is next is taken from it.
+    #[must_use]
+    pub fn takes(&self, record: &Value) -> bool {
+        let open = self.ranges.last().filter(|range| range.open);
+        open.zip(moment(record)).is_none_or(|(range, moment)| moment < range.to)
+    }
+
+    /// The page that was next is in the file, whose length grew by this much.
+    pub fn advance(&mut self, grown: Mark, oldest: Option<&Value>, token: Option<String>) {
+        self.whole.bytes += grown.bytes;
+        self.whole.records += grown.records;
+        match token {
+            Some(_) => self.reached = oldest.and_then(moment).map_or(self.reached, |moment| moment.min(self.reached)),
+            None => {
+                self.ranges.pop();
+                self.begin();
+            }
+        }
+        self.token = token;
+    }
+
+    /// The range that is next from its first page.
+    pub fn restart(&mut self) {
+        self.whole = self.began;
+        self.token = None;
+        self.begin();
+    }
+
+    /// Makes the range that is next shorter, and begins it again. Gives whether that can be.
+    pub fn narrow(&mut self) -> bool {
+        let Some(range) = self.ranges.last().copied().filter(|range| range.to - range.from > SHORTEST) else {
+            return false;
+        };
+        // Whole seconds, which each side can say.
+        let middle = range.from + (range.to - range.from) / 2 / SECOND * SECOND;
+        let middle = middle.max(range.from + SECOND.min(range.to - range.from - 1));
+        self.ranges.pop();
+        self.ranges.push(Range { from: range.from, to: middle, open: true });
+        self.ranges.push(Range { from: middle, ..range });
+        self.restart();
+        true
+    }
+
+    fn begin(&mut self) {
+        self.began = self.whole;
+        self.reached = self.ranges.last().map_or(self.from, |range| range.to);
+    }
+}
+
+/// When something was recorded.
+fn moment(record: &Value) -> Option<i64> {
+    ["created_at", "timestamp"].iter().find_map(|name| time::parse(record.get(name)?.as_str()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Download, Mark, SECOND};
+    use serde_json::json;
+
+    const DAY: i64 = 86_400 * SECOND;
+
+    #[test]
+    fn ranges_are_of_thirty_days_at_most_and_each_moment_is_in_one() {
+        for (days, ranges) in [(0, 1), (1, 1), (30, 1), (31, 2), (90, 3), (91, 4)] {
+            let download = Download::new("acme", "e", 5 * DAY, (5 + days) * DAY);
+            assert_eq!(download.ranges.len(), ranges, "{days}");
+            assert_eq!((download.ranges[0].from, download.ranges[ranges - 1].to), (5 * DAY, (5 + days) * DAY));
+            assert!(download.ranges.windows(2).all(|pair| pair[0].to == pair[1].from && pair[0].open));
+            assert!(!download.ranges[ranges - 1].open);
+        }
+    }
+
+    #[test]
+    fn a_record_where_ranges_meet_is_taken_once() {
+        let mut download = Download::new("acme", "e", 0, 60 * DAY);
+        let record = json!({"created_at": "1970-01-31T00:00:00Z"});
+        assert!(download.takes(&record));
+        download.advance(Mark { bytes: 10, records: 1 }, None, None);
+        assert!(!download.takes(&record) && download.takes(&json!({"timestamp": "1970-01-30T23:59:59.9Z"})));
+        assert!(download.takes(&json!({"timestamp": "soon"}))); // nothing is lost that cannot be told
+    }
+
+    #[test]
+    fn a_range_that_takes_too_long_is_halved_and_read_anew() {
+        let mut download = Download::new("acme", "e", 0, 4 * SECOND);
+        download.advance(Mark { bytes: 10, records: 1 }, None, Some("t".into()));
+        assert!(download.narrow());
+        assert_eq!((download.whole(), download.next().unwrap().token), (Mark::default(), None));
+        assert_eq!(download.next().unwrap().from, "1970-01-01T00:00:02Z");
+        assert!(download.narrow() && download.next().unwrap().shortest && !download.narrow());
+        let mut ends = Vec::new();
+        while let Some(next) = download.next() {
+            ends.push(next.from);
+            download.advance(Mark::default(), None, None);
+        }
+        assert_eq!(ends, ["1970-01-01T00:00:03Z", "1970-01-01T00:00:02Z", "1970-01-01T00:00:00Z"]);
+    }
+
+    #[test]
+    fn what_was_kept_is_read_back_and_anything_else_refused() {
+        let mut download = Download::new("acme", "e", 0, 40 * DAY);
+        download.advance(
+            Mark { bytes: 10, records: 1 },
+            Some(&json!({"created_at": "1970-02-08T00:00:00Z"})),
+            Some("t".into()),
+        );
+        assert_eq!(Download::parse(&download.to_json()), Ok(download.clone()));
+        assert_eq!(download.covered(), (40 * 86_400, 2 * 86_400));
+        for wrong in ["", "{}", &download.to_json().replace("\"format_version\": 1", "\"format_version\": 2")] {
+            assert!(Download::parse(wrong).is_err(), "{wrong}");
+        }
+    }
+}

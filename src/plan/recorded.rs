@@ -1,0 +1,65 @@
+//! What a plan means for recorded requests: the policies that are live, and those that the plan leaves.
+//!
+//! Invariant: `replay` and the plan itself are made by this, so that both say the same.
+
+use super::simulate;
+use super::step::Step;
+use crate::evidence::replay::{Input, Replay, RuleOrigins, Side, replay};
+use crate::evidence::{Memberships, Requests};
+use crate::model::{Desired, Live, LivePolicy, Policy, TeamDirectory};
+
+/// Two states of the policies, and where their rules are declared.
+#[derive(Clone, Debug, Default)]
+pub struct States {
+    /// The policies of the older one, and where these are declared.
+    pub before: (Vec<Policy>, RuleOrigins),
+    /// Those of the newer one.
+    pub after: (Vec<Policy>, RuleOrigins),
+    /// The names of teams.
+    pub teams: TeamDirectory,
+}
+
+/// Recorded requests, and who made them.
+#[derive(Clone, Copy, Debug)]
+pub struct Evidence<'a> {
+    /// The requests.
+    pub requests: &'a Requests,
+    /// Who belongs to which teams, by the keys that scopes hold.
+    pub memberships: &'a Memberships,
+    /// Whether users are named.
+    pub named: bool,
+}
+
+impl States {
+    /// What is live, and what these steps leave of it, policies that nobody declares included. `before` are the documents
+    /// that are taken for live, where a plan compares documents.
+    #[must_use]
+    pub fn of_change(live: &Live, steps: &[Step], before: Option<&Desired>, desired: &Desired) -> Self {
+        let left = simulate::simulate(live, steps.iter().map(|step| &step.change));
+        let policies = |live: &Live| live.policies.iter().map(LivePolicy::policy).collect();
+        Self {
+            before: (policies(live), before.map(|before| RuleOrigins::new(&before.policies)).unwrap_or_default()),
+            after: (policies(&left), RuleOrigins::new(&desired.policies)),
+            teams: live.teams.clone(),
+        }
+    }
+
+    /// These states with recorded requests.
+    #[must_use]
+    pub fn input<'a>(&'a self, Evidence { requests, memberships, named }: Evidence<'a>) -> Input<'a> {
+        Input {
+            requests,
+            before: Side { policies: &self.before.0, places: &self.before.1 },
+            after: Side { policies: &self.after.0, places: &self.after.1 },
+            memberships,
+            teams: &self.teams,
+            named,
+        }
+    }
+
+    /// What the change means for recorded requests.
+    #[must_use]
+    pub fn replay(&self, evidence: Evidence<'_>) -> Replay {
+        replay(self.input(evidence))
+    }
+}

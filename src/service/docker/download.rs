@@ -1,0 +1,241 @@
+//! The audit log of an organization, into a file.
+//!
+//! Invariants: wherever it ends, `FILE.tmp` holds each record of what was read once, as far as `FILE.state.tmp` says, and
+//! the next run goes on from there; the file itself is there only once it is whole.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::{Seek as _, SeekFrom, Write as _};
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+use super::audit::{Answer, AuditReader};
+use super::error::Error as ServiceError;
+use crate::evidence::download::{Download, Mark, Next};
+use crate::exit::{Exit, Explain};
+use crate::source::disk::{self, FileError};
+
+/// Endings of what JSON Lines are not.
+const OTHERS: [&str; 5] = [".gz", ".zst", ".zstd", ".csv", ".tmp"];
+
+/// The file, and what is kept beside it.
+#[derive(Clone, Debug)]
+pub struct Files {
+    out: PathBuf,
+    /// The records so far. Nothing that reads records reads it.
+    part: PathBuf,
+    /// What is left.
+    state: PathBuf,
+}
+
+/// Why a download did not end.
+#[derive(Debug, Error)]
+pub enum DownloadError {
+    /// The service failed.
+    #[error(transparent)]
+    Service(#[from] ServiceError),
+    /// The file would be something else than its name says.
+    #[error("`{}` would be JSON Lines", .0.display())]
+    Name(PathBuf),
+    /// There is such a file.
+    #[error("`{}` is there already", .0.display())]
+    There(PathBuf),
+    /// There is a file with records so far, and nothing tells of what.
+    #[error("`{}` is there, and nothing tells of what", .0.display())]
+    Unknown(PathBuf),
+    /// What is left cannot be read.
+    #[error("`{}` cannot be read: {why}", state.display())]
+    State {
+        /// What is left.
+        state: PathBuf,
+        /// Why.
+        why: String,
+    },
+    /// The records so far are of another organization or service.
+    #[error("`{}` is a download from elsewhere", .0.display())]
+    Elsewhere(PathBuf),
+    /// Another process writes it.
+    #[error("`{}` is being written by another process", .0.display())]
+    Busy(PathBuf),
+    /// The machine failed.
+    #[error("`{}` cannot be written", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: FileError,
+    },
+}
+
+impl Explain for DownloadError {
+    fn hint(&self) -> Option<String> {
+        const ON: &str = "run the same command again to go on from here";
+        match self {
+            Self::Service(error) => Some(error.hint().map_or_else(|| ON.to_owned(), |hint| format!("{hint}; {ON}"))),
+            Self::Name(_) => Some("name it like `records.jsonl`, and compress it afterwards".to_owned()),
+            Self::There(_) => Some("name a new file, or delete that one first".to_owned()),
+            Self::Unknown(part) => Some(format!("delete `{}` to begin anew", part.display())),
+            Self::State { .. } => Some("delete it with the records beside it to begin anew".to_owned()),
+            Self::Elsewhere(_) => Some("use the settings that it was begun with, or name another file".to_owned()),
+            Self::Busy(_) => Some("wait for it, or name another file".to_owned()),
+            Self::File { source, .. } => Some(source.hint().unwrap_or(ON).to_owned()),
+        }
+    }
+
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Service(error) => error.exit(),
+            Self::File { .. } => Exit::Failed,
+            Self::Name(_)
+            | Self::There(_)
+            | Self::Unknown(_)
+            | Self::State { .. }
+            | Self::Elsewhere(_)
+            | Self::Busy(_) => Exit::Usage,
+        }
+    }
+}
+
+impl Files {
+    /// The files of a download that is to be called `out`.
+    ///
+    /// # Errors
+    ///
+    /// When there is such a file, or its name says that it is something else.
+    pub fn new(out: PathBuf) -> Result<Self, DownloadError> {
+        let name = out.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
+        if OTHERS.iter().any(|ending| name.ends_with(ending)) {
+            return Err(DownloadError::Name(out));
+        }
+        if out.symlink_metadata().is_ok() {
+            return Err(DownloadError::There(out));
+        }
+        let beside = |ending: &str| {
+            let mut name = out.clone().into_os_string();
+            name.push(ending);
+            PathBuf::from(name)
+        };
+        Ok(Self { part: beside(".tmp"), state: beside(".state.tmp"), out })
+    }
+
+    /// What was under way, or else a new download.
+    fn begin(&self, audit: &AuditReader, since: i64) -> Result<(File, Download), DownloadError> {
+        let (org, endpoint) = (audit.org(), audit.endpoint());
+        let is_begun = self.state.symlink_metadata().is_ok();
+        if !is_begun && self.part.symlink_metadata().is_ok() {
+            return Err(DownloadError::Unknown(self.part.clone()));
+        }
+        let download = if is_begun {
+            let wrong = |why: String| DownloadError::State { state: self.state.clone(), why };
+            let text =
+                disk::read_named(&self.state, disk::MAX_STATE_BYTES).map_err(|error| wrong(error.to_string()))?;
+            Download::parse(&text).map_err(wrong)?
+        } else {
+            // Whole seconds: what is recorded meanwhile is for the next download.
+            let to = audit.now().as_second().saturating_mul(1_000_000);
+            let download = Download::new(org, &endpoint, to.saturating_sub(since), to);
+            // Before the records: a file that is there without it is somebody else's.
+            self.keep(&download)?;
+            download
+        };
+        if !download.is_of(org, &endpoint) {
+            return Err(DownloadError::Elsewhere(self.part.clone()));
+        }
+        let mut file = disk::open_state(&self.part).map_err(|source| self.failed(source))?;
+        if file.try_lock().is_err() {
+            return Err(DownloadError::Busy(self.part.clone()));
+        }
+        let length = file.metadata().map_err(|error| self.failed(error.into()))?.len();
+        // What is gone of it has to be read again.
+        let download = if length < download.whole().bytes { download.anew() } else { download };
+        self.cut(&mut file, &download)?;
+        Ok((file, download))
+    }
+
+    fn keep(&self, download: &Download) -> Result<(), DownloadError> {
+        disk::write_named(&self.state, &download.to_json())
+            .map_err(|source| DownloadError::File { path: self.state.clone(), source })
+    }
+
+    /// Takes back what is not whole. What is left was kept before: a file that is longer than it says is cut when the next
+    /// run begins.
+    fn cut(&self, file: &mut File, download: &Download) -> Result<(), DownloadError> {
+        let cut = file.set_len(download.whole().bytes).and_then(|()| file.seek(SeekFrom::End(0)));
+        cut.map(drop).map_err(|error| self.failed(error.into()))
+    }
+
+    fn append(&self, file: &mut File, text: &str) -> Result<(), DownloadError> {
+        let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_data());
+        written.map_err(|error| self.failed(error.into()))
+    }
+
+    fn failed(&self, source: FileError) -> DownloadError {
+        DownloadError::File { path: self.part.clone(), source }
+    }
+
+    /// The records take their name.
+    fn finish(&self) -> Result<(), DownloadError> {
+        let failed = |source| DownloadError::File { path: self.out.clone(), source };
+        disk::rename_named(&self.part, &self.out).and_then(|()| disk::remove_named(&self.state)).map_err(failed)
+    }
+}
+
+/// Reads what is left of what was recorded in this time until now, in microseconds. `told` is told before each page what
+/// is left. Gives how many records the file holds.
+///
+/// # Errors
+///
+/// When it does not end; what was read until then is kept.
+pub async fn download(
+    audit: &AuditReader,
+    files: &Files,
+    since: i64,
+    told: &mut (dyn FnMut(&Download) + Send),
+) -> Result<u64, DownloadError> {
+    let (mut file, mut left) = files.begin(audit, since)?;
+    // The tokens of the range that is read: one that comes again leads nowhere.
+    let mut seen: BTreeSet<String> = BTreeSet::new();
+    // Whether that range is read again since its tokens were refused: once is enough.
+    let mut is_again = false;
+    while let Some(Next { from, to, token, shortest }) = left.next() {
+        told(&left);
+        let (events, token) = match audit.page(&from, &to, token.as_deref(), shortest).await? {
+            Answer::Page(events, token) => (events, token),
+            Answer::TooLong(error) => {
+                tracing::info!("{error}: asking for a shorter time");
+                left.narrow();
+                seen.clear();
+                files.keep(&left)?;
+                files.cut(&mut file, &left)?;
+                continue;
+            }
+            Answer::TokenRefused(error) if is_again => return Err(error.into()),
+            Answer::TokenRefused(error) => {
+                tracing::info!("{error}: reading that time again");
+                is_again = true;
+                left.restart();
+                seen.clear();
+                files.keep(&left)?;
+                files.cut(&mut file, &left)?;
+                continue;
+            }
+        };
+        match &token {
+            Some(token) if !seen.insert(token.clone()) => return Err(audit.endless().into()),
+            Some(_) => {}
+            None => {
+                is_again = false;
+                seen.clear();
+            }
+        }
+        let taken: Vec<_> = events.iter().filter(|event| left.takes(event)).collect();
+        let text: String = taken.iter().map(|event| format!("{event}\n")).collect();
+        files.append(&mut file, &text)?;
+        left.advance(Mark { bytes: text.len() as u64, records: taken.len() as u64 }, events.last(), token);
+        files.keep(&left)?;
+    }
+    drop(file);
+    files.finish()?;
+    Ok(left.whole().records)
+}
