@@ -14,7 +14,7 @@ use crate::emulator::{AgentAccount, Builder, Emulator, Fault, SYNTAX, Seed, rand
 use crate::evidence;
 use crate::render::sanitize;
 use crate::service::docker::Snapshot;
-use crate::source::disk;
+use crate::source::{CONFIG_NAME, disk};
 
 /// Who may log in where the environment does not say; the secret is another one in each run.
 const DOCKER_USERNAME: &str = "seawall";
@@ -28,7 +28,7 @@ const EXAMPLES: &str = "\
 Examples:
   seawall emulator                                     # its address is the first line that it prints
   seawall emulator --seed live.json --state state.db   # a copy of live state that outlives the process
-  seawall emulator --seed records.jsonl                # an audit log, for `records`
+  seawall emulator --seed auditkit/                    # an audit log, for `records`
 
 The login is a new one each time, and printed. To choose it, set `DOCKER_USERNAME` with `DOCKER_PASSWORD`, and
 `VIJIL_CLIENT_ID` with `VIJIL_CLIENT_SECRET`, or `VIJIL_API_KEY`, and `DOCKER_AUDIT_TOKEN`.";
@@ -43,7 +43,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "FILE")]
     state: Option<PathBuf>,
     /// Start from a snapshot or from the documents of a workspace, each organization unless the state has it already; or
-    /// with audit records (`.jsonl`, `.ndjson`, also `.gz` and `.zst`); may be repeated
+    /// with files or a folder of audit records (`.jsonl`, `.ndjson`, also `.gz` and `.zst`); may be repeated
     #[arg(long = "seed", value_name = "PATH")]
     seeds: Vec<PathBuf>,
     /// Make this team, if there is none of the name; may be repeated
@@ -80,10 +80,13 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     }
     for path in seeds {
         let path = context.path(path);
-        builder = match holds_records(&path) {
-            true => builder.records(evidence::raw(&path)?),
-            false => read_seeds(context, &path)?.into_iter().fold(builder, Builder::seed),
-        };
+        let records = files_of_records(&path);
+        if records.is_empty() {
+            builder = read_seeds(context, &path)?.into_iter().fold(builder, Builder::seed);
+        }
+        for file in records {
+            builder = builder.records(evidence::raw(&file)?);
+        }
     }
     if let Some(path) = state {
         builder = builder.state(context.path(path));
@@ -161,6 +164,18 @@ fn agent_account(context: &Context) -> Result<(AgentAccount, Option<String>), Fa
 /// Writes a line to standard error.
 fn tell(text: &str) {
     let _ = writeln!(super::output::stderr(), "{text}");
+}
+
+/// The files of audit records at a path, by their names: the file itself, or those in a folder that is not a workspace.
+fn files_of_records(path: &Path) -> Vec<PathBuf> {
+    if !path.is_dir() {
+        return if holds_records(path) { vec![path.to_owned()] } else { Vec::new() };
+    }
+    if path.join(CONFIG_NAME).exists() {
+        return Vec::new();
+    }
+    let files = disk::walk_named(path).filter_map(Result::ok).filter(|entry| entry.file_type().is_file());
+    files.map(walkdir::DirEntry::into_path).filter(|file| holds_records(file)).collect()
 }
 
 /// Whether a file holds audit records, by its name.

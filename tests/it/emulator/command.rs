@@ -312,6 +312,19 @@ async fn what_cannot_be_used_is_said() {
 }
 
 #[tokio::test]
+async fn a_folder_of_records_is_an_audit_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let record = json!({"audit_event_id": "1", "timestamp": jiff::Timestamp::now().to_string(), "username": "ana"});
+    std::fs::write(folder.path().join("audit-1.jsonl"), format!("{record}\n")).unwrap();
+    std::fs::write(folder.path().join("audit-2.jsonl.tmp"), "{\"audit_event_id\": \"2").unwrap();
+    let mut seeded = command(&["--seed", folder.path().to_str().unwrap()]);
+    let process = Process::start(seeded.env("DOCKER_AUDIT_TOKEN", "dckr_oat_1"));
+    let (status, page) = process.call(Method::GET, "/auditlogs/governance/my-org", "dckr_oat_1", None).await.unwrap();
+    assert_eq!((status, &page["events"][0]["audit_event_id"]), (200, &json!("1")), "{page}");
+    assert_eq!(page["events"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
 async fn documents_are_taken_from_a_workspace() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(
