@@ -63,11 +63,12 @@ pub(super) enum Answer {
     TokenRefused(Error),
 }
 
-/// A page, as the service sends it. A list without its end is no list: the token is never left out.
+/// A page, as the service sends it.
 #[derive(Debug, Deserialize)]
 struct Page {
     events: Vec<Value>,
-    next_page_token: String,
+    #[serde(default)]
+    next_page_token: Option<String>,
 }
 
 impl AuditReader {
@@ -126,11 +127,13 @@ impl AuditReader {
                     return if is_too_long && !shortest { Ok(Answer::TooLong(error)) } else { Err(error) };
                 }
             };
-            if token == Some(next_page_token.as_str()) {
-                return Err(self.endless());
-            }
-            if !next_page_token.is_empty() {
-                return Ok(Answer::Page(events, Some(next_page_token)));
+            // An empty text, and also nothing at all, is the end; who only left it out does not do so twice.
+            if let Some(next) = next_page_token.filter(|next| !next.is_empty()) {
+                return if token == Some(next.as_str()) {
+                    Err(self.endless())
+                } else {
+                    Ok(Answer::Page(events, Some(next)))
+                };
             }
             let own: BTreeSet<String> = events.iter().map(Value::to_string).collect();
             if before.as_ref() == Some(&own) {
