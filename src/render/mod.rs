@@ -18,5 +18,6 @@ pub mod sarif;
 pub mod suggest;
 pub mod trial;
 pub mod usage;
+mod view;
 pub mod who;
 pub mod words;

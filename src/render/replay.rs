@@ -9,8 +9,8 @@ use std::fmt::{self, Write as _};
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
-use super::plan::View;
 use super::sanitize::{line, markdown as code};
+use super::view::View;
 use super::words;
 use crate::evidence::replay::{Agreement, Change, Expected, Replay};
 use crate::evidence::{Skipped, Window};

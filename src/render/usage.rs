@@ -6,8 +6,8 @@ use std::fmt::{self, Write as _};
 
 use anstyle::{AnsiColor, Style};
 
-use super::plan::View;
 use super::sanitize::{line, markdown as code};
+use super::view::View;
 use super::{replay, words};
 use crate::evidence::narrow::Narrowing;
 use crate::evidence::usage::{RuleUse, Usage, Use};

@@ -12,6 +12,7 @@ use std::fmt::{self, Write as _};
 use anstyle::{AnsiColor, Style};
 
 use super::sanitize::line;
+pub use super::view::View;
 use super::words;
 use crate::plan::meaning::{Found, Meaning};
 use crate::plan::set::Unplanned;
@@ -26,50 +27,6 @@ const DIM: Style = Style::new().dimmed();
 
 /// What to do about a fold.
 const MORE: &str = "`-v` shows all";
-
-/// How much room there is, and how much to show.
-#[derive(Clone, Copy, Debug)]
-pub struct View {
-    /// Characters in a line.
-    pub width: usize,
-    /// Whether nothing is folded away.
-    pub all: bool,
-}
-
-impl View {
-    /// How many of a list of `all` are shown: one alone is never left out.
-    pub(super) fn shown(self, all: usize, listed: usize) -> usize {
-        if self.all || all <= listed.saturating_add(1) { all } else { listed }
-    }
-
-    /// How much of something is shown.
-    fn most(self, listed: usize) -> usize {
-        if self.all { usize::MAX } else { listed }
-    }
-
-    /// Items with commas between them, on one line from column `indent`; what does not fit is counted. All of them,
-    /// however long, where nothing is folded away.
-    pub(super) fn list(self, items: &[impl AsRef<str>], indent: usize) -> String {
-        const REST: usize = " and 999 more".len();
-        let mut text = String::new();
-        let mut room = indent;
-        for (shown, item) in items.iter().enumerate() {
-            let item = line(item.as_ref());
-            room += 2 + item.chars().count();
-            let rest = if shown + 1 < items.len() { REST } else { 0 };
-            // To count one item takes as much room as the item.
-            if shown > 0 && !self.all && items.len() - shown > 1 && room + rest > self.width {
-                let _ = write!(text, " and {} more", items.len() - shown);
-                break;
-            }
-            if shown > 0 {
-                text.push_str(", ");
-            }
-            text.push_str(&item);
-        }
-        text
-    }
-}
 
 /// A plan as text with colours.
 #[must_use]
