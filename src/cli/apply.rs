@@ -139,7 +139,7 @@ async fn planned(context: &Context, args: &Args, progress: &Arc<Progress>) -> Re
     let mut workspaces = Workspace::load_each(context, path.as_deref(), &args.stricter)?;
     let broken = args.recorded.give(context, &mut workspaces, false)?;
     if args.recorded.exit(broken, Exit::Done) != Exit::Done {
-        return Err(Failure::new(Exit::Invalid, "nothing was written: something in the records is no record"));
+        return Err(Failure::new(Exit::Invalid, "nothing was written: something in the records is not a record"));
     }
     let planned = plan_each(context, &workspaces, Some(progress.observer())).await;
     Ok(workspaces.iter().map(Workspace::name).zip(planned).collect())
