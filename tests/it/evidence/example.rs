@@ -50,7 +50,7 @@ impl Month {
             "schema_version": "1.216.0", "category": "AUDIT_CATEGORY_EVALUATION",
             "decision": format!("AUDIT_DECISION_{decision}"), "username": user, "org_name": "acme",
             "enforcement_mode": "enforce", "hostname": format!("{user}-laptop"), "client_name": "sbx",
-            "agent": if self.written % 3 == 0 { "codex" } else { "claude" },
+            "agent": if self.written.is_multiple_of(3) { "codex" } else { "claude" },
         });
         for (key, value) in own.as_object().unwrap() {
             record[key] = value.clone();
