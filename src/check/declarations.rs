@@ -8,7 +8,7 @@ use super::load::{EmptyWorkspace, FileDocuments, has_errors};
 use super::suppression::{self, Annotated};
 use super::{Input, mcp, orgs, run};
 use crate::access::survey::Survey;
-use crate::diagnostic::{Diagnostic, FileId, Files};
+use crate::diagnostic::{Diagnostic, FileId, Files, Suppression};
 use crate::document::{self, Declared, DeclaredAgent, Ownership, Test, Workspace as Settings};
 use crate::model::Desired;
 use crate::source::{Comment, Spans};
@@ -37,14 +37,14 @@ impl<'a> Declarations<'a> {
         declarations
     }
 
-    /// Runs the checks and applies suppressions. For files by themselves there are no settings.
+    /// Runs the checks and applies suppressions, which are the answer. For files by themselves there are no settings.
     pub(super) fn examine(
         &self,
         settings: Option<(&Settings, EmptyWorkspace)>,
         read: &[FileDocuments],
         files: &Files,
         findings: &mut Vec<Diagnostic>,
-    ) {
+    ) -> Vec<Suppression> {
         let Self { policies, agents, tests } = self;
         let complete = settings.is_some() && !has_errors(findings);
         let exclusive = settings.is_some_and(|(settings, emptiness)| {
@@ -92,7 +92,7 @@ impl<'a> Declarations<'a> {
             places: file.documents.iter().map(|document| &document.places).collect(),
         });
         let annotated: Vec<Annotated<'_>> = in_documents.chain(in_cedar).collect();
-        suppression::apply(files, &annotated, findings);
+        suppression::apply(files, &annotated, findings)
     }
 
     /// What is declared, policies sorted by name.

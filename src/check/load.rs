@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::declarations::Declarations;
 use super::{orgs, protected};
-use crate::diagnostic::{Diagnostic, FileId, Files, Findings, Label, Overlay, Severity};
+use crate::diagnostic::{Diagnostic, FileId, Files, Findings, Label, Overlay, Severity, Suppression};
 use crate::document::{self, Body, Document, Test, Workspace as Settings};
 use crate::model::Desired;
 use crate::source::disk::{FileError, Root};
@@ -86,7 +86,11 @@ pub fn load_into(
     out: &mut Findings,
 ) -> Option<(Settings, Desired, Vec<Test>)> {
     let mut findings = Vec::new();
-    let loaded = read_workspace(root, config, emptiness, &mut out.files, &mut findings);
+    let read = read_workspace(root, config, emptiness, &mut out.files, &mut findings);
+    let loaded = read.map(|(loaded, mut suppressions)| {
+        out.suppressions.append(&mut suppressions);
+        loaded
+    });
     let wrong = has_errors(&findings);
     out.diagnostics.append(&mut findings);
     let own = config.map_or_else(|| root.join(CONFIG_NAME), Path::to_owned);
@@ -99,13 +103,16 @@ pub(super) fn has_errors(findings: &[Diagnostic]) -> bool {
     findings.iter().any(|finding| finding.severity == Severity::Error)
 }
 
+/// What a workspace says.
+type Content = (Settings, Desired, Vec<Test>);
+
 fn read_workspace(
     root: &Path,
     config: Option<&Path>,
     emptiness: EmptyWorkspace,
     files: &mut Files,
     findings: &mut Vec<Diagnostic>,
-) -> Option<(Settings, Desired, Vec<Test>)> {
+) -> Option<(Content, Vec<Suppression>)> {
     let config_root = settings_root(root, config);
     let config = config.map_or_else(|| root.join(CONFIG_NAME), Path::to_owned);
     let name = config_name(root, &config);
@@ -128,7 +135,7 @@ fn read_workspace(
     findings.extend(read.iter_mut().flat_map(|file| std::mem::take(&mut file.findings)));
     read.insert(0, own);
     let declarations = Declarations::new(root, &read, files, findings);
-    declarations.examine(Some((&settings, emptiness)), &read, files, findings);
+    let suppressions = declarations.examine(Some((&settings, emptiness)), &read, files, findings);
     let (desired, tests) = declarations.into_desired(files);
     // What could not be read may be what is missing.
     if !has_errors(findings)
@@ -136,7 +143,7 @@ fn read_workspace(
     {
         protected::look(document, &settings, &desired, findings);
     }
-    Some((settings, desired, tests))
+    Some(((settings, desired, tests), suppressions))
 }
 
 /// What a workspace's own file may not lead out of: its folder, or what is around a file that the command line names.
@@ -217,13 +224,13 @@ fn folder(file: &Path) -> &Path {
 /// From a file to what is found in it in one step, so that no more documents are in memory than are looked at.
 fn check_file(path: &Path, root: &Path) -> Findings {
     let mut found = Findings::default();
-    let Findings { files, diagnostics } = &mut found;
+    let Findings { files, diagnostics, suppressions } = &mut found;
     let name = path.to_string_lossy().replace('\\', "/");
     if let Some(file) = source::add_file(files, Root::around(path), &name, path, diagnostics) {
         let mut read = FileDocuments::read(files, file, Role::Alone);
         diagnostics.append(&mut read.findings);
         let read = std::slice::from_ref(&read);
-        Declarations::new(root, read, files, diagnostics).examine(None, read, files, diagnostics);
+        *suppressions = Declarations::new(root, read, files, diagnostics).examine(None, read, files, diagnostics);
     }
     // A file is there to show what is found in it.
     if diagnostics.is_empty() { Findings::default() } else { found }

@@ -12,20 +12,8 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use crate::diagnostic::{Diagnostic, FileId, Files, Label, Severity, SourceFile, nearest};
+use crate::diagnostic::{Diagnostic, FileId, Files, Label, Severity, SourceFile, Suppression, nearest};
 use crate::source::{Comment, Parts, Spans};
-
-/// A suppression and what it covers.
-struct Suppression {
-    file: FileId,
-    code: String,
-    /// Bytes of the comment.
-    comment: Range<usize>,
-    covers: Range<usize>,
-    /// Whether it says `live`, rather than `allow`.
-    live: bool,
-    used: bool,
-}
 
 /// A file as it was read, or Cedar text in it: what suppressions are found in, and what they can cover.
 pub(super) struct Annotated<'a> {
@@ -36,8 +24,8 @@ pub(super) struct Annotated<'a> {
     pub(super) places: Vec<&'a Spans>,
 }
 
-/// Takes suppressed findings out, and adds those about suppressions.
-pub(super) fn apply(files: &Files, annotated: &[Annotated<'_>], findings: &mut Vec<Diagnostic>) {
+/// Takes suppressed findings out, and adds those about suppressions, which are the answer.
+pub(super) fn apply(files: &Files, annotated: &[Annotated<'_>], findings: &mut Vec<Diagnostic>) -> Vec<Suppression> {
     let mut about = Vec::new();
     let mut suppressions: Vec<Suppression> = annotated.iter().flat_map(|file| read(files, file, &mut about)).collect();
     findings.retain_mut(|finding| match finding.severity {
@@ -77,6 +65,7 @@ pub(super) fn apply(files: &Files, annotated: &[Annotated<'_>], findings: &mut V
         about.push(finding.at(Label::new(suppression.file, suppression.comment.clone())).help(help));
     }
     findings.append(&mut about);
+    suppressions
 }
 
 /// Whether an error of this code may become a warning: it is about what a pattern means, and not about what a document is.
@@ -125,6 +114,7 @@ fn read(files: &Files, annotated: &Annotated<'_>, about: &mut Vec<Diagnostic>) -
         suppressions.extend(codes.split(',').map(|code| Suppression {
             file: annotated.file,
             code: code.trim().to_owned(),
+            reason: reason.trim().to_owned(),
             comment: comment.span.clone(),
             covers: covers.clone(),
             live,

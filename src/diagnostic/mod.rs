@@ -50,6 +50,25 @@ pub struct Label {
     pub message: Option<String>,
 }
 
+/// An author's word that findings of a code are known and wanted at a place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Suppression {
+    /// The file.
+    pub file: FileId,
+    /// The code of the findings.
+    pub code: String,
+    /// Why, in the author's words.
+    pub reason: String,
+    /// Bytes of the comment.
+    pub comment: Range<usize>,
+    /// Bytes of what it is about.
+    pub covers: Range<usize>,
+    /// Whether it says `live`: an error about a pattern that is live as it stands becomes a warning.
+    pub live: bool,
+    /// Whether there was such a finding.
+    pub used: bool,
+}
+
 /// Findings together with the files that they point into.
 #[derive(Clone, Debug, Default)]
 pub struct Findings {
@@ -57,6 +76,8 @@ pub struct Findings {
     pub files: Files,
     /// Sorted by file name and place once [`Findings::sort`] ran; those without a place come first.
     pub diagnostics: Vec<Diagnostic>,
+    /// What authors suppressed, in the order of files and places.
+    pub suppressions: Vec<Suppression>,
 }
 
 impl Severity {
@@ -160,6 +181,8 @@ impl Findings {
     /// Takes in what was found in files of its own.
     pub fn append(&mut self, others: Self) {
         let renumbered = self.files.append(others.files);
+        self.suppressions
+            .extend(others.suppressions.into_iter().map(|one| Suppression { file: renumbered(one.file), ..one }));
         self.diagnostics.extend(others.diagnostics.into_iter().map(|mut diagnostic| {
             for label in diagnostic.primary.iter_mut().chain(&mut diagnostic.related) {
                 label.file = renumbered(label.file);
