@@ -59,7 +59,8 @@ fn document(policy: &LiveAgentPolicy) -> Map<String, Value> {
 
 /// A rule as it is written.
 pub(crate) fn rule(live: &LiveAgentRule) -> Map<String, Value> {
-    let LiveAgentRule { id: _, rule_id, status: _, notes: _, fields, provenance } = live;
+    let LiveAgentRule { id: _, rule_id, status: _, notes: _, reviewed_by: _, reviewed_at: _, fields, provenance } =
+        live;
     let mut rule = Map::new();
     rule.insert("rule_id".to_owned(), rule_id.clone().into());
     rule.extend(said(fields, &AGENT_RULE_FIELDS).map(|(key, value)| (key.to_owned(), value)));

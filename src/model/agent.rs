@@ -119,6 +119,10 @@ pub struct LiveAgentRule {
     pub status: String,
     /// Notes of the approval or the reason of the rejection.
     pub notes: Option<String>,
+    /// Who reviewed it last, by the service's id.
+    pub reviewed_by: Option<String>,
+    /// When, in a unit that the service does not document.
+    pub reviewed_at: Option<i64>,
     /// [`AGENT_RULE_FIELDS`], as far as the service shows them.
     pub fields: Fields,
     /// Where the rule was drawn from.

@@ -61,6 +61,8 @@ fn agent_rule(policy: &str, status: AgentStatus, declared: &DesiredAgentRule) ->
         rule_id: rule_id.clone(),
         status: status.to_owned(),
         notes: notes.cloned(),
+        reviewed_by: None,
+        reviewed_at: None,
         fields: fields.clone(),
         provenance: provenance.clone(),
     }

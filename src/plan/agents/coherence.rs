@@ -222,6 +222,8 @@ fn read(record: &Touched) -> Option<LiveAgentPolicy> {
         rule_id,
         status,
         notes: review_notes,
+        reviewed_by: None,
+        reviewed_at: None,
         fields,
         provenance: None,
     };

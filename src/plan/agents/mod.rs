@@ -100,7 +100,9 @@ pub fn canonical(policy: &LiveAgentPolicy) -> Value {
     let rules: Vec<Value> = rules
         .iter()
         .map(|rule| {
-            let LiveAgentRule { id, rule_id, status, notes, fields, provenance: _ } = rule;
+            // Who reviewed a rule when is for the report: a plan is about what was decided.
+            let LiveAgentRule { id, rule_id, status, notes, reviewed_by: _, reviewed_at: _, fields, provenance: _ } =
+                rule;
             json!({"id": id, "rule_id": rule_id, "status": status, "review_notes": notes, "fields": fields})
         })
         .collect();

@@ -88,8 +88,11 @@ impl Rule {
     pub fn live(self) -> LiveAgentRule {
         let Self { id, rule_id, status, mut rest } = self;
         let notes = rest.get("review_notes").and_then(Value::as_str).map(str::to_owned);
+        let reviewed_by = rest.get("reviewed_by").and_then(Value::as_str).map(str::to_owned);
+        let reviewed_at = rest.get("reviewed_at").and_then(Value::as_i64);
         let provenance = rest.remove("provenance").filter(|provenance| !provenance.is_null());
-        LiveAgentRule { id, rule_id, status, notes, fields: only(rest, &AGENT_RULE_FIELDS), provenance }
+        let fields = only(rest, &AGENT_RULE_FIELDS);
+        LiveAgentRule { id, rule_id, status, notes, reviewed_by, reviewed_at, fields, provenance }
     }
 }
 
