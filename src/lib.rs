@@ -49,6 +49,7 @@ mod json;
 pub mod model;
 pub mod plan;
 pub mod render;
+pub mod report;
 pub mod service;
 pub mod source;
 pub mod trial;

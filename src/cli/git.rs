@@ -6,12 +6,15 @@
 //! Of repositories inside of each other, it is the outer one that holds the files. A name stands for one commit: a
 //! branch, a tag or a remote branch, and where these differ, none of them.
 
+use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::Arc;
 
 use super::{Exit, Failure};
 use crate::render::sanitize::line;
+use crate::report::{Blame, Commit};
 use crate::source::disk::is_internal;
 
 /// Variables that would point `git` at another repository than the one around the workspace, as hooks have them.
@@ -295,7 +298,41 @@ impl Repository {
         Ok(listed.split('\0').find(in_state).map(str::to_owned))
     }
 
-    fn ask(&self, arguments: &[&str]) -> Result<String, Failure> {
+    /// Whether something in a folder is not as the last commit has it, files that are not tracked included.
+    ///
+    /// # Errors
+    ///
+    /// When `git` cannot be asked.
+    pub(super) fn is_changed(&self, inside: &Path) -> Result<bool, Failure> {
+        let inside = if inside.as_os_str().is_empty() { Path::new(".") } else { inside };
+        let status = ["status", "--porcelain", "-z", "--untracked-files=all", "--", &inside.to_string_lossy()];
+        Ok(!self.ask(&status)?.is_empty())
+    }
+
+    /// Whether the whole history is there, and not only its end.
+    pub(super) fn is_whole(&self) -> bool {
+        self.ask(&["rev-parse", "--is-shallow-repository"]).is_ok_and(|answer| answer == "false")
+    }
+
+    /// Who changed each line of a file in the work tree last; `None` for a file that is not tracked. Where the history is not
+    /// `whole`, its oldest commit stands for all before it, and is not named.
+    ///
+    /// # Errors
+    ///
+    /// When `git` cannot be asked.
+    pub(super) fn blame(&self, path: &Path, whole: bool) -> Result<Option<Vec<Blame>>, Failure> {
+        let path = path.to_string_lossy().replace('\\', "/");
+        if self.ask(&["ls-files", "-z", "--", &path])?.is_empty() {
+            return Ok(None);
+        }
+        let output = self.run(&["blame", "--porcelain", "--no-textconv", "--", &path])?;
+        if !output.status.success() {
+            return Err(failed(&output));
+        }
+        Ok(Some(blamed(&String::from_utf8_lossy(&output.stdout), whole)))
+    }
+
+    pub(super) fn ask(&self, arguments: &[&str]) -> Result<String, Failure> {
         let output = self.run(arguments)?;
         if !output.status.success() {
             return Err(failed(&output));
@@ -337,6 +374,43 @@ impl Repository {
         }
         Ok(output)
     }
+}
+
+/// Reads what `git blame --porcelain` prints: for each line a head with the commit's hash, what is known of a commit the first
+/// time, and the line itself behind a tab.
+fn blamed(text: &str, whole: bool) -> Vec<Blame> {
+    let mut commits: BTreeMap<&str, (i64, &str, bool)> = BTreeMap::new();
+    let mut hashes: Vec<&str> = Vec::new();
+    let mut current = "";
+    for line in text.split('\n') {
+        if line.starts_with('\t') {
+            hashes.push(current);
+            continue;
+        }
+        let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
+        let known = commits.entry(current).or_default();
+        match word {
+            "author" => known.1 = rest,
+            "committer-time" => known.0 = rest.parse().unwrap_or_default(),
+            "boundary" => known.2 = true,
+            hash if matches!(hash.len(), 40 | 64) && hash.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
+                current = hash
+            }
+            _ => {}
+        }
+    }
+    let commits: BTreeMap<&str, Blame> = commits
+        .into_iter()
+        .map(|(hash, (seconds, author, boundary))| {
+            let blame = match () {
+                () if hash.bytes().all(|byte| byte == b'0') => Blame::Uncommitted,
+                () if boundary && !whole => Blame::Unknown,
+                () => Blame::Commit(Arc::new(Commit { seconds, hash: hash.to_owned(), author: author.to_owned() })),
+            };
+            (hash, blame)
+        })
+        .collect();
+    hashes.into_iter().map(|hash| commits.get(hash).cloned().unwrap_or(Blame::Unknown)).collect()
 }
 
 fn is_installed() -> bool {

@@ -22,6 +22,7 @@ mod emulator;
 mod fmt;
 mod git;
 mod guards_from;
+mod history;
 mod import;
 mod init;
 mod man;
@@ -34,6 +35,7 @@ mod progress;
 mod recorded;
 mod records;
 mod replay;
+mod report;
 mod schema;
 mod settings;
 mod show;
@@ -143,6 +145,8 @@ enum Command {
     Records(records::Args),
     /// Show what a change would have meant for recorded requests
     Replay(replay::Args),
+    /// Write a report for people who review and audit, as one HTML file
+    Report(report::Args),
     /// Print the JSON Schema of documents
     Schema(schema::Args),
     /// Print a saved plan
@@ -176,6 +180,7 @@ fn dispatch(context: &Context, command: &Command) -> Result<Exit, Failure> {
         Command::Plan(args) => plan::run(context, args),
         Command::Records(args) => records::run(context, args),
         Command::Replay(args) => replay::run(context, args),
+        Command::Report(args) => report::run(context, args),
         Command::Schema(args) => schema::run(context, args),
         Command::Show(args) => show::run(context, args),
         Command::Snapshot(args) => snapshot::run(context, args),

@@ -8,6 +8,7 @@ pub mod diff;
 pub mod drift;
 pub mod findings;
 pub mod github;
+pub mod html;
 pub mod import;
 pub mod markdown;
 pub mod outcome;

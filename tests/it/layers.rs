@@ -8,9 +8,10 @@ use crate::examples::repository;
 
 /// The modules in order: each may use those that stand below it, and none above. `render::sanitize` uses nothing, and
 /// whoever holds foreign text may call it. `access` is a crate of its own below all of them.
-const ORDER: [&str; 19] = [
+const ORDER: [&str; 20] = [
     "cli",
     "render",
+    "report",
     "execute",
     "emulator",
     "service",

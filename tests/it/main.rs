@@ -37,6 +37,7 @@ mod organizations;
 mod protected;
 mod readme;
 mod release;
+mod report;
 mod runner;
 mod service;
 mod show;

@@ -84,6 +84,7 @@ const COMMANDS: &[(&str, &[&str])] = &[
     ("plan", &["--records", "records.jsonl"]),
     ("records", &["--out", "audit.jsonl"]),
     ("replay", &["--records", "records.jsonl"]),
+    ("report", &["--out", "report.html", "--live"]),
     ("suggest", &["--records", "records.jsonl"]),
     ("usage", &["--records", "records.jsonl"]),
 ];

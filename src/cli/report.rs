@@ -1,0 +1,268 @@
+//! `seawall report`: one HTML file for people who review and audit. Reads only.
+
+use std::path::{Path, PathBuf};
+
+use super::before::Before;
+use super::history::{self, Known};
+use super::organizations::{about, live_each};
+use super::planning::{self, Workspace, resolve};
+use super::recorded::{Recorded, by_id, by_name};
+use super::replay::of_one;
+use super::watch::watched;
+use super::{Context, Exit, Failure, workspace};
+use crate::access::{Comparison, State, compare};
+use crate::check::{EmptyWorkspace, Loaded};
+use crate::document::Test;
+use crate::evidence::replay::{self, Replay, RuleOrigins, Side};
+use crate::evidence::usage::{Usage, usage};
+use crate::evidence::{Memberships, Requests};
+use crate::model::{DesiredPolicy, LiveAgents, LivePolicy, Policy, TeamDirectory, TeamLookup};
+use crate::plan::guard::Verdict;
+use crate::plan::meaning::Meaning;
+use crate::render;
+use crate::report::{self, Difference, Organization};
+use crate::trial;
+
+/// The shortest time that records have to reach over before a rule is called unused: a week, in microseconds.
+const LEAST: i64 = 7 * 86_400 * 1_000_000;
+
+const EXAMPLES: &str = "\
+Examples:
+  seawall report --out report.html                     # who may reach what, and by which rules
+  seawall report --out report.html --before main       # and what this branch changes
+  seawall report --out report.html --live-from live.json --records auditkit/
+  seawall report --out report.html --link 'https://git.corp.example/policies/blob/main/{file}#L{line}'";
+
+#[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Args {
+    /// The workspace's folder; without it, the one around the current folder
+    #[arg(value_name = "PATH")]
+    path: Option<PathBuf>,
+    /// Write the report to FILE, over one that is there
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    /// Show what the documents change of the live state, and what the service tells of reviews
+    #[arg(long, conflicts_with_all = ["live_from", "before"])]
+    live: bool,
+    /// The same with a snapshot instead of the service
+    #[arg(long, value_name = "FILE", conflicts_with = "before")]
+    live_from: Option<PathBuf>,
+    /// Show what the documents change of those of a git ref or of another folder
+    #[arg(long, value_name = "REF|DIR")]
+    before: Option<String>,
+    /// Link places to `TEMPLATE`, a URL with `{file}` and `{line}`; in GitHub Actions, they link to the commit without it
+    #[arg(long, value_name = "TEMPLATE")]
+    link: Option<String>,
+    #[command(flatten)]
+    recorded: Recorded,
+}
+
+/// What is known of one organization, before the report looks at it.
+struct Subject {
+    name: String,
+    policies: Vec<Policy>,
+    declared: Vec<DesiredPolicy>,
+    teams: TeamDirectory,
+    tests: Vec<Test>,
+    /// Policies before the change, and where they are declared.
+    before: Option<(Vec<Policy>, RuleOrigins)>,
+    planned: Option<(Meaning, Vec<Verdict>)>,
+    memberships: Memberships,
+}
+
+/// The subject with what was found out about it.
+struct Examined {
+    usage: Option<Usage>,
+    replay: Option<Replay>,
+    compared: Option<Comparison>,
+}
+
+pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
+    let Args { path, out, live, live_from, before, link, recorded } = args;
+    let path = path.as_ref().map(|path| context.path(path));
+    let loaded = workspace::load_silently(context, path.as_deref(), EmptyWorkspace::Refused)?;
+    let known = history::known(context, &loaded, link.as_deref())?;
+    let reading = if recorded.records.is_empty() { None } else { Some(recorded.read(context)?) };
+    let is_live = *live || live_from.is_some();
+    let (subjects, live_agents) = match is_live {
+        true => against_live(context, recorded, &loaded, live_from.as_deref())?,
+        false => (from_documents(context, recorded, &loaded, before.as_deref())?, None),
+    };
+    if reading.is_some() && subjects.len() > 1 {
+        return Err(of_one());
+    }
+    let from = match (before, live_from) {
+        (Some(before), _) => Some(format!("the documents of `{before}`")),
+        (None, Some(file)) => Some(format!("the live state in `{}`", file.display())),
+        (None, None) => live.then(|| "the live state".to_owned()),
+    };
+    let requests = reading.as_ref().map(|reading| &reading.requests);
+    let text = watched("making the report", || {
+        let examined: Vec<Examined> = subjects.iter().map(|subject| examine(subject, requests)).collect();
+        let made = made(&loaded, &subjects, &examined, live_agents.as_ref(), from.as_deref(), &known);
+        render::html::page(&made)
+    });
+    context.write(&context.path(out), &text)?;
+    context.note(&format!("Wrote `{}`.", out.display()));
+    Ok(reading.map_or(Exit::Done, |reading| recorded.exit(&reading, Exit::Done)))
+}
+
+fn made(
+    loaded: &Loaded,
+    subjects: &[Subject],
+    examined: &[Examined],
+    live_agents: Option<&LiveAgents>,
+    from: Option<&str>,
+    known: &Known,
+) -> report::Report {
+    let states: Vec<State<'_>> = subjects.iter().map(|subject| State::of(&subject.policies)).collect();
+    let organization = |((subject, examined), state)| organization(subject, examined, state, from);
+    let organizations = subjects.iter().zip(examined).zip(&states).map(organization).collect();
+    report::make(&report::Input {
+        source: known.source.clone(),
+        compared: from.map(str::to_owned),
+        organizations,
+        agents: loaded.settings.vijil.as_ref().map(|_| loaded.desired.agents.as_slice()),
+        live_agents,
+        findings: &loaded.findings,
+        links: known.links.as_ref(),
+        history: &known.history,
+    })
+}
+
+fn organization<'a>(
+    subject: &'a Subject,
+    examined: &'a Examined,
+    state: &State<'_>,
+    from: Option<&str>,
+) -> Organization<'a> {
+    let key = |team: &str| match subject.teams.resolve(team) {
+        TeamLookup::Found(id) => id,
+        TeamLookup::Unknown | TeamLookup::Ambiguous(_) => team.to_owned(),
+    };
+    let difference = match (&subject.planned, &examined.compared) {
+        (Some((meaning, guards)), _) => Some(Difference::Plan(meaning, guards)),
+        (None, Some(comparison)) => Some(Difference::Documents(comparison)),
+        (None, None) => None,
+    };
+    Organization {
+        name: &subject.name,
+        policies: &subject.policies,
+        declared: &subject.declared,
+        teams: &subject.teams,
+        trials: trial::run(state, &subject.tests, &key),
+        usage: examined.usage.as_ref(),
+        replay: examined.replay.as_ref(),
+        difference: from.map(str::to_owned).zip(difference),
+    }
+}
+
+/// What records and the change tell.
+fn examine(subject: &Subject, requests: Option<&Requests>) -> Examined {
+    let Subject { policies, declared, teams, before, memberships, .. } = subject;
+    let used =
+        requests.map(|requests| usage(crate::evidence::usage::Input { requests, declared, memberships, least: LEAST }));
+    let replayed = requests.zip(before.as_ref()).map(|(requests, (old, places))| {
+        let after = RuleOrigins::new(declared);
+        replay::replay(replay::Input {
+            requests,
+            before: Side { policies: old, places },
+            after: Side { policies, places: &after },
+            memberships,
+            teams,
+            named: false,
+        })
+    });
+    let compared = match (&subject.planned, before) {
+        (None, Some((old, _))) => Some(compare(old, policies, teams)),
+        (Some(_), _) | (None, None) => None,
+    };
+    Examined { usage: used, replay: replayed, compared }
+}
+
+/// The documents alone, or against those of another version.
+fn from_documents(
+    context: &Context,
+    recorded: &Recorded,
+    loaded: &Loaded,
+    before: Option<&str>,
+) -> Result<Vec<Subject>, Failure> {
+    let each = Workspace::each_of(context, loaded.clone())?;
+    let before = before.map(|name| Before::read_each(context, &each, &loaded.root, name)).transpose()?;
+    let mut before = before.map(Vec::into_iter);
+    let listed = recorded.listed(context)?;
+    let mut subjects = Vec::new();
+    for workspace in each {
+        let then = before.as_mut().and_then(Iterator::next).map(|before| before.desired.policies);
+        if workspace.docker.is_none() {
+            continue;
+        }
+        let name = workspace.name();
+        let Loaded { desired, tests, .. } = workspace.loaded;
+        subjects.push(Subject {
+            name,
+            policies: plain(&desired.policies),
+            declared: desired.policies,
+            teams: TeamDirectory::default(),
+            tests,
+            before: then.map(|then| (plain(&then), RuleOrigins::new(&then))),
+            planned: None,
+            memberships: by_name(listed.as_ref()),
+        });
+    }
+    Ok(subjects)
+}
+
+/// What the documents would leave of the live state, undeclared policies included; and the reviews that the service tells of.
+fn against_live(
+    context: &Context,
+    recorded: &Recorded,
+    loaded: &Loaded,
+    snapshot: Option<&Path>,
+) -> Result<(Vec<Subject>, Option<LiveAgents>), Failure> {
+    let each = Workspace::each_of(context, loaded.clone())?;
+    let several = each.len() > 1;
+    let listed = recorded.listed(context)?;
+    let (mut subjects, mut agents) = (Vec::new(), None);
+    for (workspace, live) in each.iter().zip(live_each(context, &each, snapshot)?) {
+        let name = workspace.name();
+        let told = |failure| if several { about(&name, failure) } else { failure };
+        let live = live.map_err(told)?;
+        if workspace.docker.is_some() && live.docker.is_some() {
+            subjects.push(of_live(context, workspace, &live, listed.as_ref()).map_err(told)?);
+        }
+        agents = live.vijil.or(agents);
+    }
+    Ok((subjects, agents))
+}
+
+fn of_live(
+    context: &Context,
+    workspace: &Workspace,
+    state: &planning::State,
+    listed: Option<&super::recorded::Listed>,
+) -> Result<Subject, Failure> {
+    let live = state.docker.clone().unwrap_or_default();
+    let declared = resolve(&workspace.loaded.desired, &live)?.policies;
+    // What cannot be carried out is shown all the same.
+    let (plan, _) = workspace.plan_anyhow(context, state)?;
+    let left = crate::plan::simulate::simulate(&live, plan.steps.iter().map(|step| &step.change));
+    let mut policies: Vec<Policy> = left.policies.iter().map(LivePolicy::policy).collect();
+    policies.sort_by(|one, other| one.name.cmp(&other.name));
+    let before = live.policies.iter().map(LivePolicy::policy).collect();
+    Ok(Subject {
+        name: workspace.name(),
+        policies,
+        declared,
+        memberships: listed.map(|listed| by_id(context, listed, &live)).unwrap_or_default(),
+        teams: live.teams,
+        tests: workspace.loaded.tests.clone(),
+        before: Some((before, RuleOrigins::default())),
+        planned: Some((plan.access, plan.guards)),
+    })
+}
+
+fn plain(declared: &[DesiredPolicy]) -> Vec<Policy> {
+    declared.iter().map(|one| one.policy.clone()).collect()
+}

@@ -1,0 +1,83 @@
+//! How far rules reach in their files.
+
+use std::collections::BTreeMap;
+
+use crate::diagnostic::{FileId, Files};
+use crate::model::Origin;
+use crate::source::{Parts, Spans, parse};
+
+/// The last line of each rule, by its file and first line.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Extents {
+    ends: BTreeMap<(String, usize), usize>,
+    reviews: BTreeMap<(String, usize), (usize, usize)>,
+}
+
+impl Extents {
+    /// The rules of all documents.
+    pub(super) fn new(files: &Files) -> Self {
+        let mut extents = Self::default();
+        for (id, _) in files.iter() {
+            extents.add(files, id);
+        }
+        extents
+    }
+
+    fn add(&mut self, files: &Files, id: FileId) {
+        let file = files.get(id);
+        // Text of Cedar is no YAML, and what is wrong with a document was told by whoever loaded it.
+        let parsed = parse(id, &file.text, &mut Vec::new());
+        for tree in &parsed.documents {
+            let Some(Parts::Items(rules)) = tree.places.get("/rules").map(|rules| &rules.parts) else { continue };
+            for rule in rules {
+                let place = file.place(&trimmed(&file.text, rule));
+                self.ends.insert((file.name.clone(), place.line), place.end_line);
+                if let Some(review) = rule.entry("review") {
+                    let span = review.key_span.start..trimmed(&file.text, &review.value).end;
+                    let review = file.place(&span);
+                    self.reviews.insert((file.name.clone(), place.line), (review.line, review.end_line));
+                }
+            }
+        }
+    }
+
+    /// The first and the last line of what starts at this place.
+    pub(super) fn lines(&self, origin: &Origin) -> (usize, usize) {
+        let end = self.ends.get(&(origin.file.clone(), origin.line)).copied();
+        (origin.line, end.unwrap_or(origin.line).max(origin.line))
+    }
+
+    /// The lines that hold the review of the rule that starts at this place.
+    pub(super) fn review(&self, origin: &Origin) -> Option<(usize, usize)> {
+        self.reviews.get(&(origin.file.clone(), origin.line)).copied()
+    }
+}
+
+/// The bytes of a value without the line ends behind it.
+fn trimmed(text: &str, places: &Spans) -> std::ops::Range<usize> {
+    let span = places.span.clone();
+    let own = text.get(span.clone()).unwrap_or_default();
+    span.start..span.start + own.trim_end().len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Extents;
+    use crate::diagnostic::Files;
+    use crate::model::Origin;
+
+    #[test]
+    fn a_rule_ends_where_its_last_value_does() {
+        let mut files = Files::default();
+        let text = "kind: A\nrules:\n  - name: a\n    resources:\n      - x\n      - y\n\n  # about b\n  - name: b\n    \
+                    review: {approved: |\n      yes}\n---\nkind: B\nrules:\n  - {name: c}\n";
+        files.add("p.yaml", "p.yaml", text.replace("{approved: |\n      yes}", "\n      approved: yes"));
+        let extents = Extents::new(&files);
+        let origin = |line| Origin { file: "p.yaml".to_owned(), line, column: 5 };
+        assert_eq!(extents.lines(&origin(3)), (3, 6));
+        assert_eq!(extents.lines(&origin(9)), (9, 11));
+        assert_eq!(extents.review(&origin(9)), Some((10, 11)));
+        assert_eq!(extents.lines(&origin(15)), (15, 15));
+        assert_eq!(extents.lines(&origin(1)), (1, 1));
+    }
+}

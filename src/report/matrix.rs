@@ -1,0 +1,330 @@
+//! Audiences beside destinations, for a picture.
+//!
+//! Invariant: each cell is the engine's answer to concrete requests, the examples that the comparisons give for what rules
+//! say of the destination. A cell is never told from patterns.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use super::audience::{Audience, Class, Effective, is_approval, only};
+use super::destination::{Destination, Kind, Parts};
+use crate::access::{
+    APPROVAL_REASON, Comparison, Entry, Host, Match, Question, Request, Role, State, Verdict, compare,
+};
+use crate::model::{Body, Decision, Domain, Policy, TeamDirectory};
+use crate::source::parallel;
+
+/// Beyond so many rows, destinations of one domain that are alike share one.
+const MOST_APART: usize = 80;
+/// So many rows are shown.
+const MOST_ROWS: usize = 400;
+/// So many requests stand for a destination.
+const MOST_PROBES: usize = 4;
+
+/// Audiences beside destinations.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Matrix {
+    /// The destinations of which audiences may not the same.
+    pub rows: Vec<Row>,
+    /// Those of which all may the same.
+    pub same: Vec<Row>,
+    /// How many rows are not shown.
+    pub more: usize,
+}
+
+/// A destination.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Row {
+    /// The host, path or tools.
+    pub name: String,
+    /// What it is, where it is no host.
+    pub kind: Option<&'static str>,
+    /// How many more destinations share the row.
+    pub more: usize,
+    /// One for each audience, in their order.
+    pub cells: Vec<Cell>,
+}
+
+/// What an audience may do with a destination.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Cell {
+    /// What it may.
+    pub access: CellAccess,
+    /// The classes of the style.
+    pub class: String,
+    /// In words.
+    pub word: String,
+    /// Whether it is something else than what everyone may.
+    pub differs: bool,
+}
+
+/// What an audience may do with a destination, in short.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CellAccess {
+    /// Everything that was asked.
+    Allowed,
+    /// Some of it: by path or method, reading and not writing, or all but what a deny takes away.
+    Part,
+    /// Once a person approves.
+    Approval,
+    /// It hangs on something.
+    Uncertain,
+    /// A rule denies it.
+    Denied,
+    /// No rule allows it.
+    No,
+}
+
+impl CellAccess {
+    fn letter(self) -> &'static str {
+        match self {
+            Self::Allowed => "ca",
+            Self::Part => "cp",
+            Self::Approval => "cq",
+            Self::Uncertain => "cu",
+            Self::Denied => "cd",
+            Self::No => "cn",
+        }
+    }
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::Allowed => "allowed",
+            Self::Part => "in part",
+            Self::Approval => "once a person approves",
+            Self::Uncertain => "uncertain",
+            Self::Denied => "denied by a rule",
+            Self::No => "not allowed",
+        }
+    }
+}
+
+/// A request that shows what becomes of a destination.
+#[derive(Clone, Debug, PartialEq)]
+struct Probe {
+    request: Request,
+    /// Whether it stands for what needs an approval. What does not may meet a statement that asks for one all the same.
+    approval: bool,
+}
+
+/// The answer to one request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Said {
+    Allow,
+    /// What the request stands for is allowed, and the request itself once a person approves.
+    Part,
+    Approval,
+    Uncertain,
+    /// Whether by a rule.
+    Deny(bool),
+}
+
+/// The matrix of these audiences.
+pub(super) fn matrix(state: &State<'_>, effective: &Effective, audiences: &[Audience], classes: &[Class]) -> Matrix {
+    let keys: Vec<BTreeSet<String>> = audiences.iter().map(|audience| keys(audience, classes)).collect();
+    let destinations: Vec<(Destination, Vec<Probe>)> = destinations(state.policies(), effective).into_iter().collect();
+    let rows = parallel::map(destinations, 16, |(destination, probes)| {
+        let accesses: Vec<CellAccess> = cells(state, &destination, &probes, &keys);
+        (destination, accesses)
+    });
+    let apart = rows.len() <= MOST_APART;
+    let mut folded: Vec<(Destination, usize, Vec<CellAccess>)> = Vec::new();
+    let mut known: BTreeMap<(Kind, String, Vec<CellAccess>), usize> = BTreeMap::new();
+    for (destination, accesses) in rows {
+        let key = (destination.kind, destination.group.clone(), accesses.clone());
+        match known.get(&key).filter(|_| !apart).and_then(|at| folded.get_mut(*at)) {
+            Some((_, more, _)) => *more += 1,
+            None => {
+                known.insert(key, folded.len());
+                folded.push((destination, 0, accesses));
+            }
+        }
+    }
+    let differ = |(_, _, accesses): &(Destination, usize, Vec<CellAccess>)| {
+        accesses.iter().any(|access| Some(access) != accesses.first())
+    };
+    let (differing, alike): (Vec<_>, Vec<_>) = folded.into_iter().partition(differ);
+    let all = differing.len() + alike.len();
+    let rows: Vec<Row> = differing.into_iter().take(MOST_ROWS).map(row).collect();
+    let same: Vec<Row> = alike.into_iter().take(MOST_ROWS - rows.len()).map(row).collect();
+    Matrix { more: all - rows.len() - same.len(), rows, same }
+}
+
+fn keys(audience: &Audience, classes: &[Class]) -> BTreeSet<String> {
+    let key = |name: &String| {
+        let mut all = classes.iter().flat_map(|class| class.names.iter().zip(&class.keys));
+        all.find(|(own, _)| *own == name).map(|(_, key)| key.clone())
+    };
+    let named = if audience.pair { audience.teams.len() } else { 1 };
+    audience.teams.iter().take(named).filter_map(key).collect()
+}
+
+fn row((destination, more, accesses): (Destination, usize, Vec<CellAccess>)) -> Row {
+    let first = accesses.first().copied();
+    let cell = |access: CellAccess| {
+        let differs = Some(access) != first;
+        let (mark, unlike) = if differs { (" cx", ", unlike everyone") } else { ("", "") };
+        let (class, word) = (format!("{}{mark}", access.letter()), format!("{}{unlike}", access.word()));
+        Cell { access, class, word, differs }
+    };
+    let kind = match destination.kind {
+        Kind::Domain | Kind::Hosts | Kind::Addresses => None,
+        Kind::Folder => Some("folder"),
+        Kind::Mcp => Some("MCP"),
+    };
+    Row { name: destination.name, kind, more, cells: accesses.into_iter().map(cell).collect() }
+}
+
+/// What rules are about, each with requests that show what becomes of it.
+fn destinations(policies: &[Policy], effective: &Effective) -> BTreeMap<Destination, Vec<Probe>> {
+    let closed = closed(policies);
+    let found = [&effective.allowed, &effective.denied, &effective.uncertain];
+    let found = found.into_iter().flatten().map(|found| &found.entry);
+    let mut all: BTreeMap<Destination, Vec<Probe>> = BTreeMap::new();
+    for entry in found.chain(&closed) {
+        let Ok(request) = Request::parse(&entry.witness) else { continue };
+        let probes = all.entry(Parts::new(&entry.access).destination).or_default();
+        let probe = Probe { request, approval: is_approval(policies, entry) };
+        if probes.len() < MOST_PROBES && !probes.contains(&probe) {
+            probes.push(probe);
+        }
+    }
+    all
+}
+
+/// What denies are about: what they would allow if they were allows.
+fn closed(policies: &[Policy]) -> Vec<Entry> {
+    let flipped: Vec<Policy> = policies
+        .iter()
+        .filter(|policy| policy.domain() != Some(Domain::Mcp))
+        .map(|policy| {
+            let Policy { name, scope, body } = only(policy, Decision::Deny);
+            let body = match body {
+                Body::Allowlist(mut rules) => {
+                    rules.iter_mut().for_each(|rule| rule.decision = Decision::Allow);
+                    Body::Allowlist(rules)
+                }
+                Body::Cedar(_) => body,
+            };
+            Policy { name, scope, body }
+        })
+        .collect();
+    match compare(&[], &flipped, &TeamDirectory::default()) {
+        Comparison::Complete(changes) | Comparison::Incomplete(changes, _) => changes.widened,
+    }
+}
+
+fn cells(
+    state: &State<'_>,
+    destination: &Destination,
+    probes: &[Probe],
+    audiences: &[BTreeSet<String>],
+) -> Vec<CellAccess> {
+    let asked: Vec<Asked> = probes.iter().flat_map(|probe| around(state, probe)).collect();
+    audiences
+        .iter()
+        .map(|teams| {
+            let said: Vec<(bool, Said)> = asked.iter().map(|asked| (asked.whole, asked.answer(state, teams))).collect();
+            summed(destination.kind, &said)
+        })
+        .collect()
+}
+
+/// The requests that show what becomes of one: a connection as a whole beside a request over HTTP, writing beside reading.
+fn around(state: &State<'_>, probe: &Probe) -> Vec<Asked> {
+    let ask = |whole, request| Asked::new(state, whole, request);
+    match &probe.request {
+        Request::Http { host, port, .. } => {
+            let connect = Request::Connect { udp: false, host: host.clone(), port: *port };
+            vec![ask(true, connect), ask(false, probe.request.clone())]
+        }
+        Request::Folder { segments, .. } => [(true, false), (false, true)]
+            .into_iter()
+            .map(|(read, write)| ask(true, Request::Folder { read, write, segments: segments.clone() }))
+            .collect(),
+        // What an address has to do with it is told in the lists.
+        Request::Connect { udp, host: Host::Name(labels, _), port } => {
+            vec![ask(true, Request::Connect { udp: *udp, host: Host::Name(labels.clone(), None), port: *port })]
+        }
+        Request::Connect { host: Host::Address(_), .. } => vec![ask(true, probe.request.clone())],
+        Request::Mcp(_) => vec![Asked { approval: probe.approval, ..ask(true, probe.request.clone()) }],
+    }
+}
+
+/// A request that was looked up once, to be decided for many.
+struct Asked {
+    /// Whether it is about the destination as a whole.
+    whole: bool,
+    approval: bool,
+    request: Request,
+    question: Option<Question>,
+    /// The denies that match it, by their places in the state.
+    denies: Vec<usize>,
+}
+
+impl Asked {
+    fn new(state: &State<'_>, whole: bool, request: Request) -> Self {
+        let question = match &request {
+            Request::Mcp(_) => None,
+            Request::Connect { .. } | Request::Http { .. } | Request::Folder { .. } => {
+                Some(state.question(&request)).filter(|question| state.is_governed(question.domain()))
+            }
+        };
+        let matches = question.iter().flat_map(|question| question.points()).flat_map(|point| point.matches());
+        // A block of addresses denies no name for itself: the name may have another address.
+        let is_address = matches!(&request, Request::Connect { host: Host::Address(_), .. });
+        let is_own = |found: &&Match| match found.role {
+            Role::Name | Role::Http | Role::Folder => true,
+            Role::Address => is_address,
+            Role::Cover => false,
+        };
+        let denies = matches.filter(|found| found.decision == Decision::Deny).filter(is_own);
+        let denies = denies.map(|found| found.group).collect();
+        Self { whole, approval: false, request, question, denies }
+    }
+
+    fn answer(&self, state: &State<'_>, teams: &BTreeSet<String>) -> Said {
+        let Some(question) = &self.question else {
+            let answer = state.ask(teams, &self.request);
+            return match answer.verdict {
+                Verdict::Allow => Said::Allow,
+                Verdict::Deny => Said::Deny(!answer.because.is_empty()),
+                Verdict::Uncertain if answer.reason == APPROVAL_REASON && self.approval => Said::Approval,
+                Verdict::Uncertain if answer.reason == APPROVAL_REASON => Said::Part,
+                Verdict::Uncertain => Said::Uncertain,
+            };
+        };
+        let in_force = |group| state.governs(group, teams);
+        match question.verdict(in_force) {
+            Verdict::Allow => Said::Allow,
+            Verdict::Uncertain => Said::Uncertain,
+            Verdict::Deny => Said::Deny(self.denies.iter().any(|group| in_force(*group))),
+        }
+    }
+}
+
+/// The answers to all requests about a destination as one.
+fn summed(kind: Kind, said: &[(bool, Said)]) -> CellAccess {
+    let any = |wanted: &dyn Fn(bool, Said) -> bool| said.iter().any(|(whole, said)| wanted(*whole, *said));
+    let allows = any(&|_, said| matches!(said, Said::Allow | Said::Part));
+    let as_a_whole = any(&|whole, said| whole && said == Said::Allow);
+    let all = said.iter().all(|(_, said)| *said == Said::Allow);
+    let denies = any(&|_, said| matches!(said, Said::Deny(_)));
+    let opens = match kind {
+        // That other ports are not allowed takes nothing from what is; a rule that denies one does, as does one for requests.
+        Kind::Domain | Kind::Hosts | Kind::Addresses => {
+            as_a_whole && !any(&|whole, said| said == Said::Deny(true) || !whole && said != Said::Allow)
+        }
+        Kind::Folder | Kind::Mcp => all,
+    };
+    match () {
+        () if opens => CellAccess::Allowed,
+        () if allows => CellAccess::Part,
+        () if any(&|_, said| said == Said::Approval) => CellAccess::Approval,
+        () if any(&|_, said| said == Said::Uncertain) => CellAccess::Uncertain,
+        () if denies && any(&|_, said| said == Said::Deny(true)) => CellAccess::Denied,
+        () => CellAccess::No,
+    }
+}

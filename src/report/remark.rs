@@ -1,0 +1,131 @@
+//! What checks found, and what authors suppressed with which reasons.
+
+use serde::Serialize;
+
+use super::history::History;
+use super::id::Id;
+use super::place::{Links, Place, place};
+use super::text::{Text, pieces};
+use crate::diagnostic::{Diagnostic, Findings, Severity, Suppression};
+use crate::model::Origin;
+
+/// So many findings are listed.
+const MOST_FINDINGS: usize = 1_000;
+
+/// A finding.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// For links.
+    pub id: Id,
+    /// `warning` or `note`.
+    pub severity: &'static str,
+    /// How that is coloured.
+    pub tone: &'static str,
+    /// The code of the check.
+    pub code: String,
+    /// What was found.
+    pub message: Text,
+    /// What to do.
+    pub help: Option<Text>,
+    /// Where.
+    pub place: Option<Place>,
+    #[serde(skip)]
+    at: Option<(String, usize)>,
+}
+
+/// A finding beside a rule.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Mark {
+    /// Where the report tells of it.
+    pub id: Id,
+    /// Its code.
+    pub code: String,
+}
+
+/// A finding that its author knows and wants.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Suppressed {
+    /// For links.
+    pub id: Id,
+    /// The code of the check.
+    pub code: String,
+    /// Why, in the author's words.
+    pub reason: String,
+    /// Where the comment stands.
+    pub place: Place,
+    /// The last change of that line.
+    pub changed: Option<String>,
+    #[serde(skip)]
+    at: (String, usize),
+}
+
+/// Findings and suppressions.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Remarks {
+    pub(super) findings: Vec<Finding>,
+    pub(super) more: usize,
+    pub(super) suppressed: Vec<Suppressed>,
+}
+
+impl Remarks {
+    pub(super) fn new(findings: &Findings, history: &History, links: Option<&Links>) -> Self {
+        let origin = |file, span: &std::ops::Range<usize>| {
+            let file = findings.files.get(file);
+            let at = file.place(span);
+            Origin { file: file.name.clone(), line: at.line, column: at.column }
+        };
+        let finding = |(number, found): (usize, &Diagnostic)| {
+            let at = found.primary.as_ref().map(|label| origin(label.file, &label.span));
+            let number = number.to_string();
+            Finding {
+                id: Id::new("f", &[&number, found.code, &found.message]),
+                severity: found.severity.as_str(),
+                tone: match found.severity {
+                    Severity::Error => "bad",
+                    Severity::Warning => "warn",
+                    Severity::Note => "",
+                },
+                code: found.code.to_owned(),
+                message: pieces(&found.message),
+                help: found.help.as_deref().map(pieces),
+                place: at.as_ref().map(|at| place(at, links)),
+                at: at.map(|at| (at.file, at.line)),
+            }
+        };
+        let all = &findings.diagnostics;
+        let suppressed = findings.suppressions.iter().filter(|one| one.used && !one.live).map(|one: &Suppression| {
+            let at = origin(one.file, &one.comment);
+            let target = origin(one.file, &one.covers);
+            Suppressed {
+                id: Id::new("s", &[&at.file, &at.line.to_string(), &one.code]),
+                code: one.code.clone(),
+                reason: one.reason.clone(),
+                place: place(&at, links),
+                changed: history.phrase(&at.file, at.line, at.line),
+                at: (target.file, target.line),
+            }
+        });
+        let mut suppressed: Vec<Suppressed> = suppressed.collect();
+        suppressed.sort_by(|one, other| (&one.at, &one.code).cmp(&(&other.at, &other.code)));
+        Self {
+            findings: all.iter().take(MOST_FINDINGS).enumerate().map(finding).collect(),
+            more: all.len().saturating_sub(MOST_FINDINGS),
+            suppressed,
+        }
+    }
+
+    /// The findings that start in these lines of a file.
+    pub(super) fn findings_in(&self, file: &str, from: usize, to: usize) -> Vec<Mark> {
+        let own = self
+            .findings
+            .iter()
+            .filter(|one| one.at.as_ref().is_some_and(|(own, line)| own == file && (from..=to).contains(line)));
+        own.map(|one| Mark { id: one.id.clone(), code: one.code.clone() }).collect()
+    }
+
+    /// The suppressions that are about these lines of a file.
+    pub(super) fn suppressed_in(&self, file: &str, from: usize, to: usize) -> Vec<Mark> {
+        let own = self.suppressed.iter().filter(|one| one.at.0 == file && (from..=to).contains(&one.at.1));
+        own.map(|one| Mark { id: one.id.clone(), code: one.code.clone() }).collect()
+    }
+}

@@ -1,0 +1,289 @@
+//! Every rule: where it stands, whether a test would notice it, whether anybody uses it, what there is to say of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use super::extent::Extents;
+use super::history::History;
+use super::id::Id;
+use super::named::{Named, rule_names};
+use super::place::{Links, Place, place};
+use super::remark::{Mark, Remarks};
+use super::text::{count, listed};
+use crate::access::cedar::{Effect, statements};
+use crate::evidence::usage::{Usage, Use};
+use crate::model::{Action, Body, Decision, DesiredPolicy, Domain, Origin, Policy, Resources, Rule, TeamDirectory};
+use crate::trial::{Found, Trial};
+
+/// So many resources of a rule are shown: the most of these that fits.
+const MOST_RESOURCES: [usize; 3] = [12, 3, 1];
+/// So many bytes the resources of all rules take.
+const MOST_BYTES: usize = 2_200_000;
+
+/// A policy with its rules.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PolicyRules {
+    /// For links.
+    pub id: Id,
+    /// Its name.
+    pub name: String,
+    /// `network`, `file system` or `MCP`.
+    pub kind: &'static str,
+    /// Whom it governs.
+    pub scope: String,
+    /// Where it is declared; absent for what is live alone.
+    pub place: Option<Place>,
+    /// In the order of the document.
+    pub rules: Vec<RuleRow>,
+}
+
+/// A rule, or a statement of a Cedar text.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RuleRow {
+    /// For links.
+    pub id: Id,
+    /// `allow`, `deny`, `permit` or `forbid`.
+    pub decision: &'static str,
+    /// Its name.
+    pub name: String,
+    /// What it is about.
+    pub actions: String,
+    /// On what.
+    pub resources: Vec<String>,
+    /// How many more there are.
+    pub hidden: usize,
+    /// Where it is declared.
+    pub place: Option<Place>,
+    /// The access tests that it decides.
+    pub tests: Option<String>,
+    /// Whether no access test notices it.
+    pub untested: bool,
+    /// What recorded requests say of it.
+    #[serde(rename = "use")]
+    pub used: Option<String>,
+    /// How that is coloured.
+    pub use_tone: &'static str,
+    /// What checks found in it.
+    pub findings: Vec<Mark>,
+    /// What its author suppressed.
+    pub suppressed: Vec<Mark>,
+    /// The last change.
+    pub changed: Option<String>,
+    /// What it can be filtered by.
+    pub marks: String,
+}
+
+/// What the rows are made from.
+pub(super) struct Input<'a> {
+    pub(super) policies: &'a [Policy],
+    pub(super) declared: &'a [DesiredPolicy],
+    pub(super) teams: &'a TeamDirectory,
+    pub(super) named: &'a Named<'a>,
+    pub(super) trials: &'a [Trial<'a>],
+    pub(super) usage: Option<&'a Usage>,
+    pub(super) remarks: &'a Remarks,
+    pub(super) extents: &'a Extents,
+    pub(super) history: &'a History,
+    pub(super) links: Option<&'a Links>,
+    /// Links beside each rule; beside policies alone where there are very many.
+    pub(super) rule_links: Option<&'a Links>,
+}
+
+/// Every policy with its rules.
+pub(super) fn policies(input: &Input<'_>) -> Vec<PolicyRules> {
+    let tested = tested(input.trials);
+    let used = used(input.usage);
+    let declared: BTreeMap<&str, &DesiredPolicy> =
+        input.declared.iter().map(|one| (one.policy.name.as_str(), one)).collect();
+    let most = most_resources(input.policies);
+    let policy = |(number, policy): (usize, &Policy)| {
+        let own = declared.get(policy.name.as_str()).copied();
+        let rows = rows(input, (number, policy), most, (&tested, &used));
+        let domain = own.map(|own| own.domain).or(policy.domain());
+        PolicyRules {
+            id: input.named.id(&policy.name, None),
+            name: policy.name.clone(),
+            kind: match domain {
+                Some(Domain::Network) => "network",
+                Some(Domain::Filesystem) => "file system",
+                Some(Domain::Mcp) => "MCP",
+                None => "empty",
+            },
+            scope: scope(policy, input.teams),
+            place: own.map(|own| place(&own.origin, input.links)),
+            rules: rows,
+        }
+    };
+    input.policies.iter().enumerate().map(policy).collect()
+}
+
+/// How many resources of each rule fit.
+fn most_resources(policies: &[Policy]) -> usize {
+    let bytes = |most: usize| -> usize {
+        let rules = policies.iter().flat_map(says);
+        rules.map(|says| says.resources.iter().take(most).map(|one| 13 + one.len()).sum::<usize>()).sum()
+    };
+    let fits = |most: &usize| bytes(*most) <= MOST_BYTES;
+    MOST_RESOURCES.into_iter().find(fits).unwrap_or(1)
+}
+
+fn scope(policy: &Policy, teams: &TeamDirectory) -> String {
+    let names: Vec<String> = policy.scope.teams().into_iter().map(|key| teams.name(key).to_owned()).collect();
+    if names.is_empty() { "the whole organization".to_owned() } else { listed(&names, 6) }
+}
+
+type Tested = BTreeMap<(usize, usize), BTreeSet<usize>>;
+type Used<'a> = BTreeMap<(&'a str, &'a str), (Use, u64, usize, Option<&'a str>)>;
+
+/// The tests whose expectations each rule decides.
+fn tested(trials: &[Trial<'_>]) -> Tested {
+    let mut tested = Tested::new();
+    for (number, trial) in trials.iter().enumerate() {
+        for check in &trial.checks {
+            let Found::Answer(answer) = &check.found else { continue };
+            for reason in &answer.because {
+                if let Some(rule) = reason.rule {
+                    tested.entry((reason.policy, rule)).or_default().insert(number);
+                }
+            }
+        }
+    }
+    tested
+}
+
+fn used(usage: Option<&Usage>) -> Used<'_> {
+    let rules = usage.iter().flat_map(|usage| &usage.rules);
+    rules
+        .map(|rule| {
+            ((rule.policy.as_str(), rule.rule.as_str()), (rule.used, rule.matches, rule.users, rule.last.as_deref()))
+        })
+        .collect()
+}
+
+/// What a rule says, whichever language it is written in.
+struct Says {
+    decision: &'static str,
+    actions: String,
+    resources: Vec<String>,
+    /// How many lines a statement has; 1 for rules, whose documents tell.
+    height: usize,
+}
+
+fn rows(
+    input: &Input<'_>,
+    (number, policy): (usize, &Policy),
+    most: usize,
+    (tested, used): (&Tested, &Used<'_>),
+) -> Vec<RuleRow> {
+    let says = says(policy);
+    let names = rule_names(policy, says.len());
+    let row = |(rule, (name, says)): (usize, (String, Says))| {
+        let Says { decision, actions, mut resources, height } = says;
+        let origin = input.named.rule_origin(&policy.name, &name);
+        let tests = tested.get(&(number, rule)).map(BTreeSet::len).unwrap_or_default();
+        let (used, use_tone, unused) = told(used.get(&(policy.name.as_str(), name.as_str())), input.usage.is_some());
+        let hidden = resources.len().saturating_sub(most);
+        resources.truncate(most);
+        let mut marks = Vec::new();
+        if tests == 0 {
+            marks.push("untested");
+        }
+        if unused {
+            marks.push("unused");
+        }
+        if matches!(decision, "deny" | "forbid") {
+            marks.push("deny");
+        }
+        let at = |origin: &Origin| {
+            let (from, to) = input.extents.lines(origin);
+            (origin.file.clone(), from, to.max(from + height - 1))
+        };
+        let (findings, suppressed, changed) = match origin.map(at) {
+            Some((file, from, to)) => (
+                input.remarks.findings_in(&file, from, to),
+                input.remarks.suppressed_in(&file, from, to),
+                input.history.phrase(&file, from, to),
+            ),
+            None => (Vec::new(), Vec::new(), None),
+        };
+        RuleRow {
+            id: input.named.id(&policy.name, Some(&name)),
+            decision,
+            name,
+            actions,
+            resources,
+            hidden,
+            place: origin.map(|origin| place(origin, input.rule_links)),
+            tests: (tests > 0).then(|| count(tests, "test")),
+            untested: tests == 0,
+            used,
+            use_tone,
+            findings,
+            suppressed,
+            changed,
+            marks: marks.join(" "),
+        }
+    };
+    names.into_iter().zip(says).enumerate().map(row).collect()
+}
+
+/// Use in words, its colour, and whether nobody uses the rule.
+fn told(found: Option<&(Use, u64, usize, Option<&str>)>, asked: bool) -> (Option<String>, &'static str, bool) {
+    let Some((used, matches, users, last)) = found.filter(|_| asked) else { return (None, "", false) };
+    let matches = usize::try_from(*matches).unwrap_or(usize::MAX);
+    let last = last.and_then(|last| last.get(..10)).map(|day| format!(", last on {day}")).unwrap_or_default();
+    let times = format!("{} of {}{last}", count(matches, "request"), count(*users, "user"));
+    match used {
+        Use::Decides => (Some(format!("used: {times}")), "ok", false),
+        Use::Redundant => (Some(format!("redundant: {times}")), "warn", false),
+        Use::Unused => (Some("unused".to_owned()), "warn", true),
+        Use::Unknown => (Some("use unknown".to_owned()), "", false),
+    }
+}
+
+fn says(policy: &Policy) -> Vec<Says> {
+    match &policy.body {
+        Body::Allowlist(rules) => rules.iter().map(of_rule).collect(),
+        Body::Cedar(cedar) => {
+            let statements = statements(&cedar.text).unwrap_or_default();
+            let of_statement = |statement: &std::sync::Arc<crate::access::cedar::Statement>| Says {
+                decision: match statement.effect {
+                    Effect::Permit => "permit",
+                    Effect::Forbid => "forbid",
+                },
+                actions: String::new(),
+                resources: vec![statement.source.split_whitespace().collect::<Vec<_>>().join(" ")],
+                height: statement.source.lines().count().max(1),
+            };
+            statements.iter().map(of_statement).collect()
+        }
+    }
+}
+
+fn of_rule(rule: &Rule) -> Says {
+    let action = |action: &Action| match action {
+        Action::Request(method) => method.to_ascii_uppercase(),
+        Action::ConnectTcp | Action::ConnectUdp | Action::Read | Action::Write | Action::Unknown(_) => {
+            action.to_string()
+        }
+    };
+    let all = Action::METHODS.iter().all(|method| rule.actions.contains(&Action::Request(method)));
+    let actions: Vec<String> = rule.actions.iter().map(action).collect();
+    let resources = match &rule.resources {
+        Resources::Plain(resources) => resources.clone(),
+        Resources::Http(targets) => targets
+            .iter()
+            .map(|target| match target.port {
+                Some(port) => format!("{}:{port}{}", target.host, target.path),
+                None => format!("{}{}", target.host, target.path),
+            })
+            .collect(),
+    };
+    Says {
+        decision: if rule.decision == Decision::Allow { "allow" } else { "deny" },
+        actions: if all { "every method".to_owned() } else { actions.join(", ") },
+        resources,
+        height: 1,
+    }
+}

@@ -1,0 +1,92 @@
+//! Access tests with what was found.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use super::id::Id;
+use super::named::{Named, RuleRef};
+use super::place::{Links, Place, place};
+use super::text::listed;
+use crate::access::{APPROVAL_REASON, Answer, Verdict};
+use crate::trial::{Check, Found, Trial};
+
+/// An access test that was run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct TestRow {
+    /// For links.
+    pub id: Id,
+    /// Its name.
+    pub name: String,
+    /// Who asks.
+    pub subject: String,
+    /// Whether everything is as expected.
+    pub passes: bool,
+    /// Where it stands.
+    pub place: Place,
+    /// Its expectations.
+    pub checks: Vec<CheckRow>,
+}
+
+/// An expectation with what was found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct CheckRow {
+    /// `allow`, `deny` or `approval`.
+    pub expected: &'static str,
+    /// The request.
+    pub access: String,
+    /// Whether it is as expected.
+    pub holds: bool,
+    /// What was found.
+    pub found: String,
+    /// The rules that decide.
+    pub rules: Vec<RuleRef>,
+}
+
+/// The rows of all tests.
+pub(super) fn tests(
+    organization: &str,
+    trials: &[Trial<'_>],
+    named: &Named<'_>,
+    links: Option<&Links>,
+) -> Vec<TestRow> {
+    let row = |trial: &Trial<'_>| TestRow {
+        id: id(organization, trial),
+        name: trial.test.name.clone(),
+        subject: match trial.test.teams.as_slice() {
+            [] => "a member of no team".to_owned(),
+            teams => format!("a member of {}", listed(teams, 6)),
+        },
+        passes: trial.passes(),
+        place: place(&trial.test.origin, links),
+        checks: trial.checks.iter().map(|check| check_row(check, named)).collect(),
+    };
+    trials.iter().map(row).collect()
+}
+
+/// The id of a test's row.
+pub(super) fn id(organization: &str, trial: &Trial<'_>) -> Id {
+    let origin = &trial.test.origin;
+    Id::new("t", &[organization, &trial.test.name, &origin.file])
+}
+
+fn check_row(check: &Check<'_>, named: &Named<'_>) -> CheckRow {
+    let (found, rules) = match &check.found {
+        Found::Answer(answer) => {
+            let rules: BTreeSet<RuleRef> = answer.because.iter().map(|reason| named.reason(reason)).collect();
+            (answered(answer), rules.into_iter().collect())
+        }
+        Found::NoRequest(wrong) => (wrong.message.clone(), Vec::new()),
+    };
+    let (expected, access) = (check.expected.expected.as_str(), check.expected.access.clone());
+    CheckRow { expected, access, holds: check.holds(), found, rules }
+}
+
+fn answered(answer: &Answer) -> String {
+    match answer.verdict {
+        Verdict::Allow => "allow".to_owned(),
+        Verdict::Deny => format!("deny, {}", answer.reason),
+        Verdict::Uncertain if answer.reason == APPROVAL_REASON => "approval".to_owned(),
+        Verdict::Uncertain => format!("uncertain, {}", answer.reason),
+    }
+}
