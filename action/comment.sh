@@ -8,4 +8,5 @@ case $COMMENT in
   *) fail "\`comment\` is \`true\`, \`always\` or \`false\`" 2 ;;
 esac
 [ -z "${KEY:-}" ] || arguments+=("--key=$KEY")
+[ -z "${REPORT:-}" ] || arguments+=("--report=$REPORT")
 as_text "$SEAWALL" comment "--plan=$PLAN" "${arguments[@]}"

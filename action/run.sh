@@ -54,6 +54,17 @@ plan() {
   # A plan that its guards refuse ends with 4; it is saved and shown all the same.
   [ "$code" = 0 ] || { [ "$code" = 4 ] && [ -s "$folder/plan.json" ]; } || return "$code"
   tell "$folder/plan.json"
+  [ "${REPORT:-false}" = false ] || report "$folder"
+}
+
+# The access report, against what the plan was made from.
+report() {
+  local arguments=(report "${settings[@]}" "--out=$1/report.html")
+  [ "$REPORT" = true ] || fail "\`report\` is \`true\` or \`false\`" 2
+  if [ -n "${LIVE_FROM:-}" ]; then arguments+=("--live-from=$LIVE_FROM"); else arguments+=(--live); fi
+  records
+  as_text "$SEAWALL" --color never "${arguments[@]}" -- "$WORKSPACE" || return
+  output report-file "$1/report.html"
 }
 
 # The saved plan, in the summary and in the outputs.

@@ -40,6 +40,9 @@ pub(super) struct Args {
     /// What tells the comments of several workspaces apart; without it, the organization
     #[arg(long, value_name = "TEXT")]
     key: Option<String>,
+    /// Link to the access report at URL, such as the address of an artifact
+    #[arg(long, value_name = "URL", value_parser = parse_address)]
+    report: Option<String>,
     /// Post also when nothing changes
     #[arg(long)]
     always: bool,
@@ -49,11 +52,11 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
-    let Args { plan: file, repository, pull_request, key, always, print } = args;
+    let Args { plan: file, repository, pull_request, key, report, always, print } = args;
     let (plans, _) = read_plans(&context.path(file))?.into_parts();
     let environment = context.environment();
     let (event, from) = (pipeline::event(environment)?, pipeline::run(environment)?);
-    let made = || markdown::Made { commit: pipeline::head(&event), run: from.as_deref() };
+    let made = || markdown::Made { commit: pipeline::head(&event), run: from.as_deref(), report: report.as_deref() };
     // One comment an organization, so that each has the room of one.
     let comments: Vec<(Marker, String, bool)> = plans
         .iter()
@@ -103,6 +106,15 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     })?;
     context.print(&said.iter().map(|said| format!("{said}\n")).collect::<String>())?;
     Ok(Exit::Done)
+}
+
+/// An address that a browser opens as a page.
+fn parse_address(text: &str) -> Result<String, String> {
+    let plain = !text.chars().any(|character| character.is_control() || character.is_whitespace());
+    match text.starts_with("https://") && plain {
+        true => Ok(text.to_owned()),
+        false => Err("write an address that starts with `https://`".to_owned()),
+    }
 }
 
 /// What a plan is about: its organization, or else its Vijil service.

@@ -40,7 +40,7 @@ pub(super) struct Evidence {
 }
 
 /// Who is listed in `--teams`, by name.
-pub(super) type Listed = BTreeMap<String, BTreeSet<String>>;
+type Listed = BTreeMap<String, BTreeSet<String>>;
 
 /// The ids of the teams of an organization's members, by their Docker IDs in lower case.
 pub(super) type Members = BTreeMap<String, BTreeSet<String>>;

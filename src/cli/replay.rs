@@ -122,7 +122,7 @@ pub(super) fn only(context: &Context, loaded: Loaded) -> Result<Loaded, Failure>
     }
 }
 
-fn of_one() -> Failure {
+pub(super) fn of_one() -> Failure {
     Failure::new(Exit::Usage, "records are of one organization, and the workspace has several")
         .hint("pick the one that the records are of with `--org`")
 }

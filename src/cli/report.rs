@@ -6,7 +6,7 @@ use super::before::Before;
 use super::history::{self, Known};
 use super::organizations::{about, live_each};
 use super::planning::{self, Workspace, resolve};
-use super::recorded::{Recorded, by_id, by_name};
+use super::recorded::{Evidence, Recorded};
 use super::replay::of_one;
 use super::watch::watched;
 use super::{Context, Exit, Failure, workspace};
@@ -83,13 +83,13 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     let path = path.as_ref().map(|path| context.path(path));
     let loaded = workspace::load_silently(context, path.as_deref(), EmptyWorkspace::Refused)?;
     let known = history::known(context, &loaded, link.as_deref())?;
-    let reading = if recorded.records.is_empty() { None } else { Some(recorded.read(context)?) };
+    let evidence = recorded.evidence(context, false)?;
     let is_live = *live || live_from.is_some();
     let (subjects, live_agents) = match is_live {
-        true => against_live(context, recorded, &loaded, live_from.as_deref())?,
-        false => (from_documents(context, recorded, &loaded, before.as_deref())?, None),
+        true => against_live(context, evidence.as_ref(), &loaded, live_from.as_deref())?,
+        false => (from_documents(context, evidence.as_ref(), &loaded, before.as_deref())?, None),
     };
-    if reading.is_some() && subjects.len() > 1 {
+    if evidence.is_some() && subjects.len() > 1 {
         return Err(of_one());
     }
     let from = match (before, live_from) {
@@ -97,7 +97,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
         (None, Some(file)) => Some(format!("the live state in `{}`", file.display())),
         (None, None) => live.then(|| "the live state".to_owned()),
     };
-    let requests = reading.as_ref().map(|reading| &reading.requests);
+    let requests = evidence.as_ref().map(|evidence| &evidence.reading.requests);
     let text = watched("making the report", || {
         let examined: Vec<Examined> = subjects.iter().map(|subject| examine(subject, requests)).collect();
         let made = made(&loaded, &subjects, &examined, live_agents.as_ref(), from.as_deref(), &known);
@@ -105,7 +105,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     });
     context.write(&context.path(out), &text)?;
     context.note(&format!("Wrote `{}`.", out.display()));
-    Ok(reading.map_or(Exit::Done, |reading| recorded.exit(&reading, Exit::Done)))
+    Ok(recorded.exit(evidence.map_or(0, |evidence| evidence.broken()), Exit::Done))
 }
 
 fn made(
@@ -184,14 +184,13 @@ fn examine(subject: &Subject, requests: Option<&Requests>) -> Examined {
 /// The documents alone, or against those of another version.
 fn from_documents(
     context: &Context,
-    recorded: &Recorded,
+    evidence: Option<&Evidence>,
     loaded: &Loaded,
     before: Option<&str>,
 ) -> Result<Vec<Subject>, Failure> {
     let each = Workspace::each_of(context, loaded.clone())?;
     let before = before.map(|name| Before::read_each(context, &each, &loaded.root, name)).transpose()?;
     let mut before = before.map(Vec::into_iter);
-    let listed = recorded.listed(context)?;
     let mut subjects = Vec::new();
     for workspace in each {
         let then = before.as_mut().and_then(Iterator::next).map(|before| before.desired.policies);
@@ -208,7 +207,7 @@ fn from_documents(
             tests,
             before: then.map(|then| (plain(&then), RuleOrigins::new(&then))),
             planned: None,
-            memberships: by_name(listed.as_ref()),
+            memberships: evidence.map(Evidence::memberships_by_name).unwrap_or_default(),
         });
     }
     Ok(subjects)
@@ -217,20 +216,19 @@ fn from_documents(
 /// What the documents would leave of the live state, undeclared policies included; and the reviews that the service tells of.
 fn against_live(
     context: &Context,
-    recorded: &Recorded,
+    evidence: Option<&Evidence>,
     loaded: &Loaded,
     snapshot: Option<&Path>,
 ) -> Result<(Vec<Subject>, Option<LiveAgents>), Failure> {
     let each = Workspace::each_of(context, loaded.clone())?;
     let several = each.len() > 1;
-    let listed = recorded.listed(context)?;
     let (mut subjects, mut agents) = (Vec::new(), None);
     for (workspace, live) in each.iter().zip(live_each(context, &each, snapshot)?) {
         let name = workspace.name();
         let told = |failure| if several { about(&name, failure) } else { failure };
         let live = live.map_err(told)?;
         if workspace.docker.is_some() && live.docker.is_some() {
-            subjects.push(of_live(context, workspace, &live, listed.as_ref()).map_err(told)?);
+            subjects.push(of_live(context, workspace, &live, evidence).map_err(told)?);
         }
         agents = live.vijil.or(agents);
     }
@@ -241,7 +239,7 @@ fn of_live(
     context: &Context,
     workspace: &Workspace,
     state: &planning::State,
-    listed: Option<&super::recorded::Listed>,
+    evidence: Option<&Evidence>,
 ) -> Result<Subject, Failure> {
     let live = state.docker.clone().unwrap_or_default();
     let declared = resolve(&workspace.loaded.desired, &live)?.policies;
@@ -255,7 +253,9 @@ fn of_live(
         name: workspace.name(),
         policies,
         declared,
-        memberships: listed.map(|listed| by_id(context, listed, &live)).unwrap_or_default(),
+        memberships: evidence
+            .map(|evidence| evidence.memberships(context, &live, state.members.as_ref()))
+            .unwrap_or_default(),
         teams: live.teams,
         tests: workspace.loaded.tests.clone(),
         before: Some((before, RuleOrigins::default())),

@@ -48,14 +48,19 @@ pub struct Made<'a> {
     pub commit: Option<&'a str>,
     /// The address of the run that made it, where everything is that does not fit.
     pub run: Option<&'a str>,
+    /// The address of the access report.
+    pub report: Option<&'a str>,
 }
 
 /// A plan as a comment, at most [`MOST`] characters less what a marker takes.
 #[must_use]
-pub fn comment(plan: &Plan, Made { commit, run }: Made<'_>) -> String {
+pub fn comment(plan: &Plan, Made { commit, run, report }: Made<'_>) -> String {
     let about = commit.map(|commit| format!("This is about the commit {}.", code(commit)));
     let rest = run.map(|run| format!("The whole plan is in <a href=\"{}\">this run</a>.", attribute(run)));
-    let notes: Vec<String> = about.into_iter().chain(rest).collect();
+    let report = report.map(|report| {
+        format!("Who may reach what afterwards is in <a href=\"{}\">the access report</a>.", attribute(report))
+    });
+    let notes: Vec<String> = about.into_iter().chain(rest).chain(report).collect();
     let text = self::plan(plan);
     if notes.is_empty() {
         return text;

@@ -337,7 +337,8 @@ proptest! {
     #[test]
     fn foreign_text_is_never_markup(texts in prop::collection::vec(hostile(), 1..5)) {
         let plan = plan_of(&texts);
-        let text = markdown::comment(&plan, Made { commit: Some("0123456789abcdef"), run: Some("https://github.example/run/7") });
+        let made = Made { commit: Some("0123456789abcdef"), run: Some("https://github.example/run/7"), report: None };
+        let text = markdown::comment(&plan, made);
         prop_assert!(text.contains(CANARY) && text.len() <= markdown::MOST);
         assert_inert(&text);
         let plain = terminal::human(&plan, View { width: 120, all: true });
@@ -346,6 +347,14 @@ proptest! {
             prop_assert!(!shown.lines().any(acts), "{}", shown);
         }
     }
+}
+
+#[test]
+fn a_comment_links_to_the_access_report() {
+    let made = Made { report: Some("https://github.example/artifacts/7?x=\"1"), ..Made::default() };
+    let text = markdown::comment(&plan_of(&["rule".to_owned()]), made);
+    assert!(text.contains("<a href=\"https://github.example/artifacts/7?x=&quot;1\">the access report</a>"), "{text}");
+    assert!(!markdown::comment(&plan_of(&["rule".to_owned()]), Made::default()).contains("access report"));
 }
 
 #[test]
