@@ -10,7 +10,9 @@
 //!       ▼                                                        │
 //!  model::Desired {policies, origins} ──check::run → Diagnostics │
 //!       └──────────────────────────────┬─────────────────────────┘
-//!                                      ▼  plan::diff, plan::order            pure
+//!                                      ▼  plan::diff                         pure
+//!                              plan::ChangeSet ──▶ drift, import             no order: cannot be approved
+//!                                      ▼  plan::order                        pure
 //!                                   plan::Plan {steps} ──access::compare→ widened / narrowed, with witnesses
 //!                                      │  plan::guard                        pure
 //!                 render::* ◀──────────┤        plan::saved ◀──▶ plan.json

@@ -4,7 +4,7 @@
 //! once all that it depends on is done; and none starts once the run was told to stop, or one step after the other found
 //! no working service.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
@@ -16,7 +16,8 @@ use super::event::Event;
 use super::observation::failed;
 use super::outcome::{Ended, Problem};
 use super::vijil::Vijil;
-use crate::model::{Domain, Rule};
+use crate::model::Rule;
+use crate::plan::dependencies::Undone;
 use crate::plan::{AnyStep, depend};
 
 /// So many steps in a row that found no working service end the run: the rest would only wait and fail too.
@@ -61,28 +62,26 @@ impl Backend {
     }
 }
 
-/// The steps that were not done, as what holds others back.
+/// The steps that hold others back.
 #[derive(Debug, Default)]
-struct Undone {
-    steps: BTreeSet<usize>,
-    /// By domain: the first step whose policy holds rules of the domain that the plan did not see.
-    unseen: BTreeMap<Domain, usize>,
+struct Holding {
+    undone: Undone,
+    /// Those whose policy holds rules that the plan did not see, by the domains of these.
+    unseen: Undone,
 }
 
-impl Undone {
-    /// Takes note of a step. Who counts on it would count on rules that nobody had seen, too, and what these say was not
-    /// compared with anything: they hold back all that touches their domain.
-    fn add(&mut self, step: usize, unseen: &[Rule]) {
-        self.steps.insert(step);
-        for domain in unseen.iter().flat_map(depend::domains) {
-            self.unseen.entry(domain).or_insert(step);
-        }
+impl Holding {
+    /// Takes note of a step that was not done. Who counts on it would count on rules that nobody had seen, too, and what
+    /// these say was not compared with anything: they hold back all that touches their domain.
+    fn add(&mut self, step: AnyStep<'_>, unseen: &[Rule]) {
+        self.undone.add(step.id(), step.touches().iter().copied());
+        self.unseen.add(step.id(), unseen.iter().flat_map(depend::domains));
     }
 
     /// The first of them that this step depends on.
     fn holds_back(&self, step: AnyStep<'_>) -> Option<usize> {
-        let unseen = step.touches().iter().filter_map(|domain| self.unseen.get(domain)).copied();
-        step.dependencies().first_of(&self.steps).into_iter().chain(unseen).min()
+        let unseen = self.unseen.first_touching(step.touches());
+        step.dependencies().first_of(&self.undone, step.touches()).into_iter().chain(unseen).min()
     }
 }
 
@@ -93,7 +92,7 @@ pub(super) struct Run {
     /// How many calls may be in flight.
     most: usize,
     ended: BTreeMap<usize, Ended>,
-    undone: Undone,
+    holding: Holding,
     created: Created,
     /// Steps in a row, as they ended, that found no working service.
     outages: usize,
@@ -104,8 +103,8 @@ type Joined = Result<(usize, Ended, Created), JoinError>;
 
 impl Run {
     pub(super) fn new(backend: Backend, concurrency: usize) -> Self {
-        let (ended, undone, created) = (BTreeMap::new(), Undone::default(), Created::default());
-        Self { backend, most: concurrency.max(1), ended, undone, created, outages: 0 }
+        let (ended, holding, created) = (BTreeMap::new(), Holding::default(), Created::default());
+        Self { backend, most: concurrency.max(1), ended, holding, created, outages: 0 }
     }
 
     /// Carries out those of these steps that are about its service; how each ended, by its id.
@@ -131,7 +130,7 @@ impl Run {
         self.backend.begin(steps);
         let mut calls: JoinSet<(usize, Ended, Created)> = JoinSet::new();
         for (index, step) in steps.iter().copied().enumerate() {
-            if let Some(by) = self.undone.holds_back(step) {
+            if let Some(by) = self.holding.holds_back(step) {
                 self.end(step, Ended::HeldBack { by }, observe);
                 continue;
             }
@@ -177,7 +176,7 @@ impl Run {
             let was_done = matches!(ended, Some(Ended::FoundDone { sent: false }));
             if !done || was_done && step.docker().is_some_and(|step| closes(&step.change)) {
                 let unseen = if let Some(Ended::Failed(problem)) = ended { problem.unseen.as_slice() } else { &[] };
-                self.undone.add(step.id(), unseen);
+                self.holding.add(step, unseen);
             }
         }
     }
@@ -201,7 +200,7 @@ impl Run {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Action, Decision, Resources};
+    use crate::model::{Action, Decision, Domain, Resources};
     use crate::plan::dependencies::Dependencies;
     use crate::plan::step::{Change, Difference, PolicyTarget, Step};
 
@@ -210,30 +209,36 @@ mod tests {
         Rule { name: "r".to_owned(), decision: Decision::Allow, actions: vec![action], resources }
     }
 
+    fn step(id: usize, dependencies: Dependencies, touches: &[Domain]) -> Step {
+        let change =
+            Change::CreateRule { policy: PolicyTarget::Planned("p".to_owned()), after: rule(Action::ConnectTcp) };
+        let difference = Difference { id, policy: "p".to_owned(), change, source: None, because: None };
+        Step { dependencies, touches: touches.iter().copied().collect(), ..Step::new(difference, id) }
+    }
+
     #[test]
     fn what_was_not_done_holds_back_what_depends_on_it_or_on_rules_that_nobody_had_seen() {
-        let network = || rule(Action::ConnectTcp);
-        let on = |steps: &[usize]| Dependencies::Steps(steps.to_vec());
-        let table = [
-            (vec![], on(&[1, 2]), vec![Domain::Network], None),
-            (vec![(2, vec![])], on(&[1, 2]), vec![], Some(2)),
-            (vec![(2, vec![])], on(&[1, 3]), vec![Domain::Network], None),
-            (vec![(2, vec![]), (3, vec![])], Dependencies::ALL, vec![], Some(2)),
+        let (network, filesystem) = (&[Domain::Network][..], &[Domain::Filesystem][..]);
+        let unseen = || vec![rule(Action::ConnectTcp)];
+        let on = |steps: &[usize]| Dependencies::on(steps.iter().copied());
+        let table: [(&[(usize, Vec<Rule>)], Dependencies, &[Domain], Option<usize>); 7] = [
+            (&[], on(&[1, 2]), network, None),
+            (&[(2, vec![])], on(&[1, 2]), network, Some(2)),
+            (&[(2, vec![])], on(&[1, 3]), network, None),
             // A policy was to govern others, and holds a rule that the plan did not see.
-            (vec![(2, vec![network()])], on(&[]), vec![Domain::Network], Some(2)),
-            (vec![(2, vec![network()])], on(&[]), vec![Domain::Filesystem], None),
-            (vec![(2, vec![network()]), (1, vec![])], on(&[1]), vec![Domain::Network], Some(1)),
+            (&[(2, unseen())], on(&[]), network, Some(2)),
+            (&[(2, unseen())], on(&[]), filesystem, None),
+            (&[(2, unseen()), (1, vec![])], on(&[1]), network, Some(1)),
             // Nobody knows what such a rule is about.
-            (vec![(2, vec![rule(Action::parse("fly"))])], on(&[]), vec![Domain::Filesystem], Some(2)),
+            (&[(2, vec![rule(Action::parse("fly"))])], on(&[]), filesystem, Some(2)),
         ];
         for (missing, dependencies, touches, expected) in table {
-            let mut undone = Undone::default();
-            missing.iter().for_each(|(step, unseen)| undone.add(*step, unseen));
-            let change = Change::CreateRule { policy: PolicyTarget::Planned("p".to_owned()), after: network() };
-            let difference = Difference { id: 9, policy: "p".to_owned(), change, source: None, because: None };
-            let touches = touches.into_iter().collect();
-            let step = Step { dependencies, touches, ..Step::new(difference, 9) };
-            assert_eq!(undone.holds_back(AnyStep::Docker(&step)), expected, "{missing:?} {step:?}");
+            let mut holding = Holding::default();
+            for (id, unseen) in missing {
+                holding.add(AnyStep::Docker(&step(*id, on(&[]), &[Domain::Mcp])), unseen);
+            }
+            let later = step(9, dependencies, touches);
+            assert_eq!(holding.holds_back(AnyStep::Docker(&later)), expected, "{missing:?} {later:?}");
         }
     }
 }

@@ -2,18 +2,22 @@
 //!
 //! Invariant: what runs although an earlier step was not done opens nothing. A step depends on every earlier step that
 //! shares a request with it, that is to give up a name which it takes, and that is to give an audience another policy of a
-//! domain before it takes away the last one. The cost is that of the plan, not of its square: a step with very many
-//! dependencies depends on all earlier ones.
+//! domain before it takes away the last one. The cost is that of the plan, not of its square: a step that
+//! shares requests with very many others depends on all that touch the same domain.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::access::{Interactions, Universe};
 use crate::model::{Body, Domain, LivePolicy, Rule};
 
-use super::dependencies::Dependencies;
+use super::dependencies::{Beyond, Dependencies};
 use super::step::{Change, Delta, Object, PolicyTarget, RuleTarget, Step};
 
-/// So many pairs of steps are looked at; whoever comes afterwards depends on all earlier steps.
+/// A step names at most so many dependencies that it shares requests with; beyond, it depends on all that touch a domain
+/// which it touches.
+const MOST: usize = 250;
+
+/// So many pairs of steps are looked at for this; afterwards, no step names any.
 const MOST_PAIRS: usize = 1_000_000;
 
 /// The relations of a step to others: what it depends on, and the domains in which it may change what somebody may do.
@@ -59,24 +63,16 @@ pub(super) fn verified(
     is_earlier: impl Fn(usize) -> bool,
 ) -> Result<Relations, String> {
     let Some(said) = said else { return Ok(found) };
-    match said.dependencies.lacks(&found.dependencies) {
-        None => {}
-        Some(0) => return Err("it does not wait for all earlier steps".to_owned()),
-        Some(step) => return Err(format!("it does not wait for step {step}")),
+    if let Some(lacks) = said.dependencies.lacks(&found.dependencies) {
+        return Err(format!("it does not wait for {lacks}"));
     }
-    if let Dependencies::Steps(steps) = &said.dependencies
-        && !steps.iter().all(|step| is_earlier(*step))
-    {
+    if !said.dependencies.steps.iter().all(|step| is_earlier(*step)) {
         return Err("it waits for a step that is not earlier".to_owned());
     }
     if !found.touches.is_subset(&said.touches) {
         return Err("it touches more than it says".to_owned());
     }
-    let dependencies = match said.dependencies {
-        Dependencies::Steps(steps) => Dependencies::on(steps.into_iter().collect()),
-        all @ Dependencies::All(_) => all,
-    };
-    Ok(Relations { dependencies, ..said })
+    Ok(said)
 }
 
 /// The steps of earlier phases, by what a later step can have to do with them.
@@ -104,20 +100,22 @@ struct Earlier {
 impl Earlier {
     /// Those that a step depends on; `pairs` counts what was looked at.
     fn dependencies(&self, step: &Step, about: &About, pairs: &mut usize) -> Dependencies {
-        let mut found = BTreeSet::new();
-        for list in self.lists(&step.change, about) {
+        let objects: BTreeSet<usize> = self.about_objects(&step.change).flatten().copied().collect();
+        let mut requests = BTreeSet::new();
+        for list in self.about_requests(about) {
             // One more than there may be is enough to tell that there are too many.
-            let some = list.get(..=Dependencies::MOST).unwrap_or(list);
+            let some = list.get(..=MOST).unwrap_or(list);
             *pairs += some.len();
-            found.extend(some);
-            if found.len() > Dependencies::MOST || *pairs > MOST_PAIRS {
-                return Dependencies::ALL;
+            requests.extend(some);
+            if requests.len() > MOST || *pairs > MOST_PAIRS {
+                return Dependencies { steps: objects, beyond: Some(Beyond::SameDomains) };
             }
         }
-        Dependencies::on(found)
+        Dependencies::on(objects.into_iter().chain(requests))
     }
 
-    fn lists<'a>(&'a self, change: &Change, about: &'a About) -> impl Iterator<Item = &'a Vec<usize>> {
+    /// Steps about the same policy or rule, or about a name that is taken.
+    fn about_objects(&self, change: &Change) -> impl Iterator<Item = &Vec<usize>> {
         let policy = own_policy(change);
         let of_policy = match change.object() {
             Object::Policy => self.policies.get(&policy),
@@ -126,6 +124,11 @@ impl Earlier {
         let (before, after) = change.rule().map(Delta::sides).unwrap_or_default();
         let of_rule = [before, after].map(|rule| self.rules.get(&(policy.clone(), rule?.name.clone())));
         let of_name = change.taken_name().and_then(|name| self.names.get(name));
+        of_policy.into_iter().chain(of_rule.into_iter().flatten()).chain(of_name)
+    }
+
+    /// Steps about the same requests: each touches a domain that is touched here.
+    fn about_requests<'a>(&'a self, about: &'a About) -> impl Iterator<Item = &'a Vec<usize>> {
         let of_points = about.points.iter().filter_map(move |point| self.points.get(point));
         let of_sides = about.sides.iter().filter_map(move |side| self.sides.get(&side.other()));
         let of_domains = about.domains.iter().flat_map(move |domain| {
@@ -134,8 +137,7 @@ impl Earlier {
             let governing = self.governing.get(domain).filter(|_| about.governs_less);
             [all, spoken, governing].into_iter().flatten()
         });
-        let objects = of_policy.into_iter().chain(of_rule.into_iter().flatten()).chain(of_name);
-        objects.chain(of_domains).chain(of_sides).chain(of_points)
+        of_domains.chain(of_sides).chain(of_points)
     }
 
     fn add(&mut self, step: &Step, about: &About) {
@@ -352,6 +354,7 @@ mod tests {
     use super::*;
     use crate::model::{Action, Decision, Desired, DesiredPolicy, DesiredRule, Origin, Policy, Resources, Scope};
     use crate::plan::Plan;
+    use crate::plan::dependencies::Undone;
     use crate::plan::step::Difference;
 
     /// Policies of one rule each: the name, and what it allows.
@@ -397,11 +400,12 @@ mod tests {
     /// The steps that are held back when the step of this policy and object is not done, as policies.
     fn held(plan: &Plan, policy: &str, object: Object) -> Vec<String> {
         let missing = plan.steps.iter().find(|step| step.policy == policy && step.change.object() == object).unwrap();
-        let mut undone = BTreeSet::from([missing.id]);
+        let mut undone = Undone::default();
+        undone.add(missing.id, missing.touches.iter().copied());
         let mut held = Vec::new();
         for step in plan.steps.iter().filter(|step| step.phase > missing.phase) {
-            if step.dependencies.first_of(&undone).is_some() {
-                undone.insert(step.id);
+            if step.dependencies.first_of(&undone, &step.touches).is_some() {
+                undone.add(step.id, step.touches.iter().copied());
                 held.push(step.policy.clone());
             }
         }
@@ -431,13 +435,13 @@ mod tests {
             dependencies,
             touches: touches.clone(),
         };
-        let on = |steps: &[usize]| Dependencies::Steps(steps.to_vec());
+        let on = |steps: &[usize]| Dependencies::on(steps.iter().copied());
         let found = related(on(&[1]), &network);
         let table = [
             (None, Ok(found.clone())),
             (Some(found.clone()), Ok(found.clone())),
             (Some(related(on(&[1, 2]), &network)), Ok(related(on(&[1, 2]), &network))),
-            (Some(related(Dependencies::ALL, &network)), Ok(related(Dependencies::ALL, &network))),
+            (Some(related(Dependencies::all(), &network)), Ok(related(Dependencies::all(), &network))),
             (Some(related(on(&[2]), &network)), Err("it does not wait for step 1".to_owned())),
             (Some(related(on(&[1, 9]), &network)), Err("it waits for a step that is not earlier".to_owned())),
             (Some(related(on(&[1]), &BTreeSet::new())), Err("it touches more than it says".to_owned())),
@@ -445,7 +449,7 @@ mod tests {
         for (said, expected) in table {
             assert_eq!(verified(said.clone(), found.clone(), |step| step <= 2), expected, "{said:?}");
         }
-        let all = related(Dependencies::ALL, &network);
+        let all = related(Dependencies::all(), &network);
         assert!(verified(Some(found), all, |step| step <= 2).is_err());
     }
 
@@ -463,7 +467,7 @@ mod tests {
                 actions: vec![Action::ConnectTcp],
                 resources: Resources::Plain(vec![target(number)]),
             };
-            (0..2_100).map(rule).collect()
+            (0..600).map(rule).collect()
         };
         let step = |(id, (phase, after)): (usize, (usize, Rule))| {
             let change = Change::CreateRule { policy: PolicyTarget::Planned("p".to_owned()), after };
@@ -472,9 +476,12 @@ mod tests {
         let rules = many(Decision::Deny).into_iter().map(|rule| (1, rule));
         let rules = rules.chain(many(Decision::Allow).into_iter().map(|rule| (2, rule)));
         let steps: Vec<Step> = (1..).zip(rules).map(step).collect();
-        // 2,100 steps with 1,050 dependencies each, or more: pair by pair this would be millions.
+        // 600 steps with 300 dependencies each, or more; and each waits for the rule of its own name.
         let relations = relations(&steps, &[]);
-        assert!(relations[..2_100].iter().all(|one| one.dependencies == Dependencies::default()));
-        assert!(relations[2_100..].iter().all(|one| one.dependencies == Dependencies::ALL));
+        assert!(relations[..600].iter().all(|one| one.dependencies == Dependencies::default()));
+        for (own, one) in (1..).zip(&relations[600..]) {
+            let beyond = Some(Beyond::SameDomains);
+            assert_eq!(one.dependencies, Dependencies { beyond, ..Dependencies::on([own]) });
+        }
     }
 }

@@ -1,65 +1,90 @@
 //! Which steps have to be done before a step.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::model::Domain;
+
 /// The steps that have to be done before a step.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(untagged)]
-pub enum Dependencies {
-    /// These, in order: each of an earlier phase.
-    Steps(Vec<usize>),
-    /// All of them.
-    All(AllEarlier),
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Dependencies {
+    /// These, each of an earlier phase.
+    pub steps: BTreeSet<usize>,
+    /// Others, where they are too many to be named.
+    pub beyond: Option<Beyond>,
 }
 
-/// Every step about the same service in an earlier phase.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+/// Steps of earlier phases that are too many to be named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum AllEarlier {
-    /// Every step about the same service in an earlier phase.
+pub enum Beyond {
+    /// Those that touch a domain which the step touches.
+    SameDomains,
+    /// All that are about the same service.
     AllEarlier,
 }
 
-impl Default for Dependencies {
-    fn default() -> Self {
-        Self::Steps(Vec::new())
+/// Steps that were not done, all of earlier phases.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Undone {
+    steps: BTreeSet<usize>,
+    /// By domain: the first of them that touches it.
+    touching: BTreeMap<Domain, usize>,
+}
+
+impl Undone {
+    /// Takes note of a step that touches these domains.
+    pub fn add(&mut self, step: usize, touches: impl IntoIterator<Item = Domain>) {
+        self.steps.insert(step);
+        for domain in touches {
+            let first = self.touching.entry(domain).or_insert(step);
+            *first = step.min(*first);
+        }
+    }
+
+    /// The first of them that touches one of these domains.
+    #[must_use]
+    pub fn first_touching(&self, domains: &BTreeSet<Domain>) -> Option<usize> {
+        domains.iter().filter_map(|domain| self.touching.get(domain)).min().copied()
     }
 }
 
 impl Dependencies {
-    /// A step has at most so many, or depends on all earlier steps.
-    pub const MOST: usize = 1_000;
-
-    /// On every earlier step.
-    pub const ALL: Self = Self::All(AllEarlier::AllEarlier);
-
-    /// On these; on all where they are many.
+    /// On these.
     #[must_use]
-    pub fn on(steps: BTreeSet<usize>) -> Self {
-        if steps.len() > Self::MOST { Self::ALL } else { Self::Steps(steps.into_iter().collect()) }
+    pub fn on(steps: impl IntoIterator<Item = usize>) -> Self {
+        Self { steps: steps.into_iter().collect(), beyond: None }
     }
 
-    /// The first of these steps, in their order, that has to be done before. All are of earlier phases.
+    /// On every earlier step about the same service.
     #[must_use]
-    pub fn first_of(&self, undone: &BTreeSet<usize>) -> Option<usize> {
-        match self {
-            Self::All(AllEarlier::AllEarlier) => undone.first().copied(),
-            Self::Steps(steps) => steps.iter().copied().find(|step| undone.contains(step)),
-        }
+    pub fn all() -> Self {
+        Self { steps: BTreeSet::new(), beyond: Some(Beyond::AllEarlier) }
     }
 
-    /// A step that `other` waits for, and this one does not; 0 where `other` waits for all earlier steps.
-    pub(super) fn lacks(&self, other: &Self) -> Option<usize> {
-        match (self, other) {
-            (Self::All(AllEarlier::AllEarlier), _) => None,
-            (Self::Steps(_), Self::All(AllEarlier::AllEarlier)) => Some(0),
-            (Self::Steps(own), Self::Steps(other)) => {
-                let own: BTreeSet<usize> = own.iter().copied().collect();
-                other.iter().copied().find(|step| !own.contains(step))
-            }
+    /// The first of the steps that were not done and that have to be, for a step that touches these domains.
+    #[must_use]
+    pub fn first_of(&self, undone: &Undone, touches: &BTreeSet<Domain>) -> Option<usize> {
+        let named = self.steps.iter().find(|step| undone.steps.contains(step)).copied();
+        let other = match self.beyond {
+            None => None,
+            Some(Beyond::SameDomains) => undone.first_touching(touches),
+            Some(Beyond::AllEarlier) => undone.steps.first().copied(),
+        };
+        named.into_iter().chain(other).min()
+    }
+
+    /// What `other` waits for and this does not, as a phrase.
+    pub(super) fn lacks(&self, other: &Self) -> Option<String> {
+        if self.beyond == Some(Beyond::AllEarlier) {
+            return None;
         }
+        if self.beyond < other.beyond {
+            return Some("the steps before it".to_owned());
+        }
+        other.steps.difference(&self.steps).next().map(|step| format!("step {step}"))
     }
 }
 
@@ -67,24 +92,46 @@ impl Dependencies {
 mod tests {
     use super::*;
 
+    const NETWORK: [Domain; 1] = [Domain::Network];
+
     #[test]
-    fn a_step_with_very_many_dependencies_depends_on_all_earlier_ones() {
-        let on = |count: usize| Dependencies::on((1..=count).collect());
-        let all = |count: usize| Dependencies::Steps((1..=count).collect());
-        assert_eq!(
-            (on(0), on(Dependencies::MOST), on(Dependencies::MOST + 1)),
-            (all(0), all(Dependencies::MOST), Dependencies::ALL)
-        );
-        let undone = |steps: &[usize]| steps.iter().copied().collect::<BTreeSet<usize>>();
+    fn what_was_not_done_is_found_by_its_number_or_by_what_it_touches() {
+        let undone = |steps: &[(usize, &[Domain])]| {
+            let mut undone = Undone::default();
+            steps.iter().for_each(|(step, touches)| undone.add(*step, touches.iter().copied()));
+            undone
+        };
+        let on = |steps: &[usize]| Dependencies::on(steps.iter().copied());
+        let beyond = |steps: &[usize], beyond| Dependencies { beyond: Some(beyond), ..on(steps) };
         let table = [
-            (all(3), undone(&[2, 3, 7]), Some(2)),
-            (all(3), undone(&[4]), None),
-            (all(0), undone(&[1]), None),
-            (Dependencies::ALL, undone(&[4, 7]), Some(4)),
-            (Dependencies::ALL, undone(&[]), None),
+            (on(&[1, 2, 3]), undone(&[(3, &[]), (2, &[]), (7, &[])]), Some(2)),
+            (on(&[1, 2, 3]), undone(&[(4, &NETWORK)]), None),
+            (on(&[]), undone(&[(1, &NETWORK)]), None),
+            (Dependencies::all(), undone(&[(7, &[]), (4, &[])]), Some(4)),
+            (Dependencies::all(), undone(&[]), None),
+            (beyond(&[], Beyond::SameDomains), undone(&[(2, &[]), (3, &[Domain::Mcp])]), None),
+            (beyond(&[], Beyond::SameDomains), undone(&[(2, &[]), (5, &NETWORK), (3, &NETWORK)]), Some(3)),
+            (beyond(&[2], Beyond::SameDomains), undone(&[(2, &[]), (3, &NETWORK)]), Some(2)),
         ];
         for (dependencies, undone, first) in table {
-            assert_eq!(dependencies.first_of(&undone), first, "{dependencies:?} {undone:?}");
+            assert_eq!(dependencies.first_of(&undone, &NETWORK.into()), first, "{dependencies:?} {undone:?}");
+        }
+    }
+
+    #[test]
+    fn what_one_waits_for_and_another_does_not_is_told() {
+        let on = |steps: &[usize]| Dependencies::on(steps.iter().copied());
+        let beyond = |steps: &[usize]| Dependencies { beyond: Some(Beyond::SameDomains), ..on(steps) };
+        let table = [
+            (on(&[1, 2]), on(&[2]), None),
+            (on(&[1]), on(&[1, 2]), Some("step 2")),
+            (on(&[1]), beyond(&[1]), Some("the steps before it")),
+            (beyond(&[1]), beyond(&[1, 2]), Some("step 2")),
+            (beyond(&[1]), Dependencies::all(), Some("the steps before it")),
+            (Dependencies::all(), beyond(&[1, 2]), None),
+        ];
+        for (own, other, lacks) in table {
+            assert_eq!(own.lacks(&other).as_deref(), lacks, "{own:?} {other:?}");
         }
     }
 }

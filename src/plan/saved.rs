@@ -21,7 +21,7 @@ use super::agents::{
 };
 use super::coherence;
 use super::depend::{self, Relations};
-use super::dependencies::Dependencies;
+use super::dependencies::{Beyond, Dependencies};
 use super::flips::Flip;
 use super::guard::Verdict;
 use super::meaning::Meaning;
@@ -172,14 +172,16 @@ struct StepDocument {
     /// Why the plan holds this call, where the difference alone does not say it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     because: Option<Reason>,
-    /// Steps that have to be done before it, as ids; `all_earlier` stands for every step about the same service in an
-    /// earlier phase. Left out where there are none.
+    /// Steps that have to be done before it, as ids. Left out where there are none.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    depends_on: BTreeSet<usize>,
+    /// Further steps that have to be done before it, where they are too many to be named.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    depends_on: Option<Dependencies>,
+    depends_beyond: Option<Beyond>,
     /// Domains of Docker in which it may change what somebody may do. Left out where there are none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<Vec<String>>")]
-    touches: Option<BTreeSet<Domain>>,
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    #[schemars(with = "Vec<String>")]
+    touches: BTreeSet<Domain>,
     /// Where a rule for agents was drawn from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     provenance: Option<Value>,
@@ -537,8 +539,9 @@ impl StepDocument {
             statements: statements::changes(change).map(|all| all.into_iter().map(Statement::from).collect()),
             source: source.clone(),
             because: *because,
-            depends_on: Some(dependencies.clone()).filter(|dependencies| *dependencies != Dependencies::default()),
-            touches: Some(touches.clone()).filter(|touches| !touches.is_empty()),
+            depends_on: dependencies.steps.clone(),
+            depends_beyond: dependencies.beyond,
+            touches: touches.clone(),
             provenance: None,
             policy_id: None,
         }
@@ -546,17 +549,16 @@ impl StepDocument {
 
     /// What it says of its relations to others; `None` for a plan that does not tell.
     fn relations(&self) -> Option<Relations> {
-        let Self { depends_on, touches, .. } = self;
-        if depends_on.is_none() && touches.is_none() {
-            return None;
-        }
-        let (dependencies, touches) = (depends_on.clone().unwrap_or_default(), touches.clone().unwrap_or_default());
-        Some(Relations { dependencies, touches })
+        let dependencies = Dependencies { steps: self.depends_on.clone(), beyond: self.depends_beyond };
+        let relations = Relations { dependencies, touches: self.touches.clone() };
+        (relations != Relations::default()).then_some(relations)
     }
 
     /// Whether both are alike, relations to others aside: these are told from the whole plan.
     fn is_like(&self, mut other: Self) -> bool {
-        (other.depends_on, other.touches) = (self.depends_on.clone(), self.touches.clone());
+        other.depends_on.clone_from(&self.depends_on);
+        other.touches.clone_from(&self.touches);
+        other.depends_beyond = self.depends_beyond;
         *self == other
     }
 
@@ -577,8 +579,9 @@ impl StepDocument {
             statements: None,
             source: step.source.clone(),
             because: step.because,
-            depends_on: Some(step.dependencies.clone()).filter(|dependencies| *dependencies != Dependencies::default()),
-            touches: None,
+            depends_on: step.dependencies.steps.clone(),
+            depends_beyond: step.dependencies.beyond,
+            touches: BTreeSet::new(),
             provenance: step.provenance.clone(),
             policy_id: match &step.policy {
                 Subject::Existing(id) => Some(id.clone()),

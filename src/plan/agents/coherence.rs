@@ -37,6 +37,13 @@ pub(crate) fn check(plan: &AgentPlan) -> Result<(), (usize, String)> {
     if let Some((_, step)) = walk.edited.values().next() {
         return Err((*step, NOT_APPROVED.to_owned()));
     }
+    let is_active = |policy: &Subject| {
+        let was = before.get(policy).is_some_and(|policy| policy.status == "active");
+        was && walk.policies.get(policy).is_some_and(State::is_active)
+    };
+    if let Some(step) = too_early(&plan.steps, is_active) {
+        return Err((step, "it takes something away while other steps are to come".to_owned()));
+    }
     let name = |step: &AgentStep| match (walk.policies.get(&step.policy), before.get(&step.policy)) {
         (Some(policy), _) => policy.shown.get("name").and_then(Value::as_str).unwrap_or_default().to_owned(),
         (None, Some(policy)) => policy.name.clone(),
@@ -46,6 +53,31 @@ pub(crate) fn check(plan: &AgentPlan) -> Result<(), (usize, String)> {
         Some(step) => Err((step.id, format!("it is about `{}`, and is shown as `{}`", name(step), step.policy_name))),
         None => Ok(()),
     }
+}
+
+/// A step that takes away what is in force, and is not among the last: while it is missing, what replaces it may be, too.
+/// `stays_active` tells of the policies that are active before and after.
+fn too_early(steps: &[AgentStep], stays_active: impl Fn(&Subject) -> bool) -> Option<usize> {
+    let last = steps.iter().map(|step| step.phase).max()?;
+    let of_policy = |policy: &Subject, ops: &[Op]| {
+        steps.iter().any(|step| step.policy == *policy && step.rule.is_some() && ops.contains(&step.op))
+    };
+    let is = |side: &Option<Fields>, status: &str| side.as_ref().is_some_and(|side| text(side, "status") == status);
+    let takes = |step: &&AgentStep| match (step.op, &step.rule) {
+        (Op::Delete, None) => true,
+        // One that is activated again is a draft meanwhile.
+        (Op::Delete, Some(_)) => {
+            let again = steps.iter().any(|other| other.policy == step.policy && other.op == Op::Activate);
+            is(&step.before, "approved") && stays_active(&step.policy) && !again
+        }
+        // Rules that are edited or rejected are not to be in force meanwhile.
+        (Op::Update, None) => {
+            let leaves = is(&step.before, "active") && !is(&step.after, "active") && step.because.is_none();
+            leaves && !of_policy(&step.policy, &[Op::Create, Op::Update, Op::Reject])
+        }
+        (Op::Create | Op::Update | Op::Approve | Op::Reject | Op::Activate, _) => false,
+    };
+    steps.iter().filter(|step| step.phase < last).find(takes).map(|step| step.id)
 }
 
 const NOT_APPROVED: &str = "a rule of an active policy is edited, and not approved by the next call about that policy";
@@ -231,4 +263,56 @@ fn read(record: &Touched) -> Option<LiveAgentPolicy> {
     let holds =
         policy.id == record.id && canonical(&policy) == record.was && fingerprint(&record.was) == record.fingerprint;
     holds.then_some(policy)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::agents::AgentDifference;
+
+    /// What a step does: its phase, its policy, its rule where it is about one, and the status before and after.
+    type Row = (usize, Op, &'static str, &'static str, &'static str, &'static str);
+
+    fn step((id, (phase, op, policy, rule, before, after)): (usize, Row)) -> AgentStep {
+        let status = |status: &str| {
+            Some(status)
+                .filter(|status| !status.is_empty())
+                .map(|status| Fields::from_iter([("status".to_owned(), status.into())]))
+        };
+        let rule = Some(rule).filter(|rule| !rule.is_empty());
+        let difference = AgentDifference {
+            id,
+            op,
+            policy: Subject::Existing(policy.to_owned()),
+            policy_name: policy.to_owned(),
+            rule: rule.map(|rule| Subject::Existing(rule.to_owned())),
+            rule_id: rule.map(str::to_owned),
+            before: status(before),
+            after: status(after),
+            provenance: None,
+            source: None,
+            because: None,
+        };
+        AgentStep::new(difference, phase)
+    }
+
+    #[test]
+    fn what_takes_away_what_is_in_force_comes_last() {
+        let edit = (2, Op::Update, "p", "r", "approved", "draft");
+        let other = |phase| (phase, Op::Update, "other", "r", "draft", "draft");
+        let table: [(&[Row], Option<usize>); 8] = [
+            (&[other(1), (2, Op::Delete, "p", "", "active", "")], None),
+            (&[(1, Op::Delete, "p", "", "active", ""), other(2)], Some(1)),
+            (&[other(1), (1, Op::Delete, "p", "s", "approved", ""), other(2)], Some(2)),
+            (&[(1, Op::Delete, "p", "s", "draft", ""), other(2)], None),
+            (&[(1, Op::Delete, "p", "s", "approved", ""), (2, Op::Activate, "p", "", "draft", "active")], None),
+            (&[(1, Op::Delete, "left", "s", "approved", ""), other(2)], None), // not active before and after
+            (&[(1, Op::Update, "p", "", "active", "archived"), other(2)], Some(1)),
+            (&[(1, Op::Update, "p", "", "active", "draft"), edit], None),
+        ];
+        for (rows, expected) in table {
+            let steps: Vec<AgentStep> = (1..).zip(rows.iter().copied()).map(step).collect();
+            assert_eq!(too_early(&steps, |policy| *policy == Subject::Existing("p".to_owned())), expected, "{rows:?}");
+        }
+    }
 }

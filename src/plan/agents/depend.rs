@@ -22,8 +22,8 @@ pub(crate) fn dependencies(steps: &[AgentStep]) -> Vec<Dependencies> {
             let of_policy = earlier.get(&step.policy).into_iter().flatten().filter(is_about_rule);
             dependencies.push(match takes_away(step) {
                 true if earlier.is_empty() => Dependencies::default(),
-                true => Dependencies::ALL,
-                false => Dependencies::on(of_policy.map(|earlier| earlier.id).collect()),
+                true => Dependencies::all(),
+                false => Dependencies::on(of_policy.map(|earlier| earlier.id)),
             });
         }
         phase.iter().for_each(|step| earlier.entry(&step.policy).or_default().push(step));
@@ -81,9 +81,9 @@ mod tests {
             ])
             .map(step)
             .collect();
-        let on = |steps: &[usize]| Dependencies::Steps(steps.to_vec());
+        let on = |steps: &[usize]| Dependencies::on(steps.iter().copied());
         let mut expected = vec![on(&[]), on(&[]), on(&[1]), on(&[1]), on(&[2]), on(&[1, 3]), on(&[1, 3, 4, 6])];
-        expected.extend([Dependencies::ALL, Dependencies::ALL]);
+        expected.extend([Dependencies::all(), Dependencies::all()]);
         assert_eq!(dependencies(&steps), expected);
         // What takes away and is first waits for nothing.
         assert_eq!(dependencies(&steps[7..]), [on(&[]), on(&[])]);

@@ -2,7 +2,7 @@
 
 use seawall::model::{Live, LiveAgents};
 use seawall::plan::Plan;
-use seawall::plan::dependencies::Dependencies;
+use seawall::plan::dependencies::Beyond;
 use seawall::plan::guard::Guard;
 use seawall::plan::step::Op;
 use serde_json::{Value, json};
@@ -236,12 +236,13 @@ async fn a_step_may_say_that_it_depends_on_more_and_not_on_less() {
         step.remove("touches");
     };
     assert_eq!(altered(&plan, each(untold)).unwrap(), plan);
-    let more = altered(&plan, each(|step| drop(step.insert("depends_on".to_owned(), "all_earlier".into())))).unwrap();
-    assert!(more.steps.iter().all(|step| step.dependencies == Dependencies::ALL));
+    let more =
+        altered(&plan, each(|step| drop(step.insert("depends_beyond".to_owned(), "all_earlier".into())))).unwrap();
+    assert!(more.steps.iter().all(|step| step.dependencies.beyond == Some(Beyond::AllEarlier)));
     let table: [(&str, Value, &str); 4] = [
         ("depends_on", json!([]), "does not wait for step"),
         ("depends_on", json!([1, 2, 3, 4, 5, 6]), "waits for a step that is not earlier"),
-        ("depends_on", json!("none"), "did not match any variant"),
+        ("depends_on", json!("none"), "invalid type"),
         ("touches", json!(["mcp"]), "touches more than it says"),
     ];
     for (key, value, says) in table {
