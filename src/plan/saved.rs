@@ -378,12 +378,13 @@ impl Plan {
         if let Some(policy) = touched.iter().find(|policy| is_left(Service::Docker, &policy.name)) {
             return Err(PlanError::Wrong(format!("it says that `{}` is left alone, and changes it", policy.name)));
         }
-        let agents = match (vijil, others.first()) {
+        let said: Vec<Option<Relations>> = others.iter().map(StepDocument::relations).collect();
+        let mut agents = match (vijil, others.first()) {
             (None, Some(step)) => return Err(PlanError::Changed(step.id)),
             (None, None) => None,
             (Some(VijilDocument { endpoint, weakened, buckets, live }), _) => Some(AgentPlan {
                 target: AgentTarget { endpoint },
-                steps: agent_steps(others)?,
+                steps: others.into_iter().map(StepDocument::agent_step).collect::<Result<_, _>>()?,
                 unmanaged: unmanaged
                     .iter()
                     .filter(|one| one.service == Service::Vijil)
@@ -393,11 +394,14 @@ impl Plan {
                 live,
             }),
         };
-        if let Some(agents) = &agents {
+        if let Some(agents) = &mut agents {
             super::agents::coherence::check(agents).map_err(|(step, why)| match step {
                 0 => PlanError::Wrong(why),
                 step => PlanError::Unexplained(step, why),
             })?;
+            let dependencies = super::agents::depend::dependencies(&agents.steps).into_iter();
+            let found = dependencies.map(|dependencies| Relations { dependencies, ..Relations::default() }).collect();
+            relate(&mut agents.steps, said, found, |step| step.id)?;
         }
         let teams = teams.into_iter().map(|(id, name)| crate::model::Team { id, name });
         let teams = crate::model::TeamDirectory::new(teams);
@@ -480,16 +484,6 @@ fn relate<D>(
         relations.give(step);
     }
     Ok(())
-}
-
-/// The steps about Vijil.
-fn agent_steps(documents: Vec<StepDocument>) -> Result<Vec<AgentStep>, PlanError> {
-    let said: Vec<Option<Relations>> = documents.iter().map(StepDocument::relations).collect();
-    let mut steps: Vec<AgentStep> = documents.into_iter().map(StepDocument::agent_step).collect::<Result<_, _>>()?;
-    let dependencies = super::agents::depend::dependencies(&steps).into_iter();
-    let found = dependencies.map(|dependencies| Relations { dependencies, ..Relations::default() }).collect();
-    relate(&mut steps, said, found, |step| step.id)?;
-    Ok(steps)
 }
 
 fn not_what_was_live(id: String) -> PlanError {
