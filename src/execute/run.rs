@@ -216,12 +216,16 @@ mod tests {
         Step { dependencies, touches: touches.iter().copied().collect(), ..Step::new(difference, id) }
     }
 
+    /// Steps that were not done with the rules that nobody had seen; what a later step depends on and touches; and what
+    /// holds it back.
+    type Row<'a> = (&'a [(usize, Vec<Rule>)], Dependencies, &'a [Domain], Option<usize>);
+
     #[test]
     fn what_was_not_done_holds_back_what_depends_on_it_or_on_rules_that_nobody_had_seen() {
         let (network, filesystem) = (&[Domain::Network][..], &[Domain::Filesystem][..]);
         let unseen = || vec![rule(Action::ConnectTcp)];
         let on = |steps: &[usize]| Dependencies::on(steps.iter().copied());
-        let table: [(&[(usize, Vec<Rule>)], Dependencies, &[Domain], Option<usize>); 7] = [
+        let table: [Row<'_>; 7] = [
             (&[], on(&[1, 2]), network, None),
             (&[(2, vec![])], on(&[1, 2]), network, Some(2)),
             (&[(2, vec![])], on(&[1, 3]), network, None),
