@@ -119,8 +119,9 @@ fn a_branch_is_told_from_its_base_without_a_service() {
     let (code, markdown, _) = plan(folder.path(), &["--before", "main", "--format", "markdown"]);
     assert_eq!(code, Some(0));
     let headline = markdown.lines().next().unwrap();
-    let expected = "### seawall: widens access for 1 audience in <code>acme</code>; approves 1 rule for agents, compared with the \
-                    documents of <code>main</code>";
+    let expected = "### seawall: widens access for 1 audience in <code>acme</code>; weakens <code>PRIV-001</code>: \
+                    <code>severity high → low</code>; approves 1 rule for agents, compared with the documents of \
+                    <code>main</code>";
     assert_eq!(headline, expected);
     assert!(markdown.contains("Live state was not read"), "{markdown}");
     let (code, json, _) = plan(folder.path(), &["--before", "main", "--format", "json", "--detailed-exitcode"]);
