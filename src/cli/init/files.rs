@@ -226,7 +226,7 @@ guards:
   deny_widening: false
   # A plan after which an access test fails is refused.
   access_tests: true
-  # Policies that no plan may delete or empty.
+  # Policies that no plan may delete, empty or weaken.
 {protected}",
         org = scalar(org),
     )
