@@ -69,9 +69,10 @@ pub(super) fn apply(files: &Files, annotated: &[Annotated<'_>], findings: &mut V
 }
 
 /// Whether an error of this code may become a warning: it is about what a pattern means, and not about what a document is.
+/// No schema raises these codes, since a document that its schema refuses is not read, and would be missing.
 #[must_use]
 pub fn is_tolerable(code: &str) -> bool {
-    matches!(code, "invalid-host" | "invalid-path" | "environment-variable" | "http-path")
+    matches!(code, "invalid-host" | "invalid-path" | "environment-variable")
 }
 
 fn suppressed(finding: &Diagnostic, live: bool, suppressions: &mut [Suppression]) -> bool {

@@ -40,8 +40,6 @@ fn patterns_of_unknown_meaning_are_imported_with_a_warning_and_planning_changes_
         (hosts(&[".a.example"]), ".a.example"),
         (folders(&["./src", "$HOME/x"]), "$HOME/x"),
         (folders(&["/a/../b", "/a//b", "/a/"]), "/a//b"),
-        (target("/x?y"), "/x?y"),
-        (target("x"), "`x`"),
         (hosts(&["a.example", "a.example"]), ""), // a list is a set
         (of_rule(&["connect:quic"], "resources", &json!(["a.example"])), "`connect:quic`"),
         (of_rule(&["connect:tcp", "connect:quic"], "resources", &json!(["a.example"])), "`connect:quic`"),
