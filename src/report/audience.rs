@@ -19,7 +19,7 @@ use crate::access::{Access, Cause, Changes, Comparison, Entry, Request, State, c
 use crate::model::{Body, Cedar, Decision, Policy, TeamDirectory};
 
 /// So many bytes the lists of allowed access take in all; beyond, an audience is told by whole policies.
-const MOST_BYTES: usize = 2_800_000;
+const MOST_BYTES: usize = 2_200_000;
 /// So many lines of uncertain access are listed for an audience.
 const MOST_DOUBTS: usize = 100;
 /// So many lines of what denies take away.

@@ -18,8 +18,10 @@ use crate::trial::{Found, Trial};
 
 /// So many resources of a rule are shown: the most of these that fits.
 const MOST_RESOURCES: [usize; 3] = [12, 3, 1];
-/// So many bytes the resources of all rules take.
-const MOST_BYTES: usize = 2_200_000;
+/// So many bytes all rules take in the page, nearly.
+const MOST_BYTES: usize = 5_200_000;
+/// So many of them each rule takes beside its name and its resources.
+const BYTES_A_RULE: usize = 140;
 
 /// A policy with its rules.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -120,12 +122,12 @@ pub(super) fn policies(input: &Input<'_>) -> Vec<PolicyRules> {
 
 /// How many resources of each rule fit.
 fn most_resources(policies: &[Policy]) -> usize {
-    let bytes = |most: usize| -> usize {
-        let rules = policies.iter().flat_map(says);
-        rules.map(|says| says.resources.iter().take(most).map(|one| 13 + one.len()).sum::<usize>()).sum()
-    };
-    let fits = |most: &usize| bytes(*most) <= MOST_BYTES;
-    MOST_RESOURCES.into_iter().find(fits).unwrap_or(1)
+    let names: usize = policies.iter().flat_map(Policy::rules).map(|rule| BYTES_A_RULE + rule.name.len()).sum();
+    let resources: Vec<Vec<usize>> =
+        policies.iter().flat_map(says).map(|says| says.resources.iter().map(|one| 14 + one.len()).collect()).collect();
+    let bytes = |most: usize| resources.iter().flat_map(|own| own.iter().take(most)).sum::<usize>();
+    let fits = |most: &usize| names + bytes(*most) <= MOST_BYTES;
+    MOST_RESOURCES.into_iter().find(fits).unwrap_or_default()
 }
 
 fn scope(policy: &Policy, teams: &TeamDirectory) -> String {
