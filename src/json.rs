@@ -35,7 +35,7 @@ pub(crate) fn measure(text: &[u8]) -> (usize, usize) {
     (deepest, values)
 }
 
-/// Whether a text nests deeper than so many levels.
+/// Returns `true` if a text nests deeper than so many levels.
 #[must_use]
 pub(crate) fn deeper_than(levels: usize, text: &[u8]) -> bool {
     measure(text).0 > levels

@@ -7,7 +7,7 @@ use crate::model::Decision;
 
 const CODE: &str = "address-deny-misses-names";
 
-/// How many names are shown.
+/// The number of names that are shown.
 const SHOWN: usize = 3;
 
 pub(super) const CHECKS: &[Check] = &[Check {

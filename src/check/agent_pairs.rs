@@ -11,7 +11,7 @@ use crate::diagnostic::{Diagnostic, Label, Severity};
 use crate::document::DeclaredAgent;
 use crate::model::{AgentStatus, DesiredAgentRule, Review};
 
-/// How many rules a finding points back at.
+/// The number of rules that a finding points back at.
 const RELATED: usize = 3;
 
 macro_rules! example {
@@ -143,7 +143,8 @@ impl<'a> Counted<'a> {
         words.join(" ").to_lowercase().trim_end_matches('.').to_owned()
     }
 
-    /// What the judge does when the rule is violated: rules of one action are judged together. `warn` where nothing is said.
+    /// The action of the judge when the rule is violated: rules of one action are judged together. `warn` where nothing
+    /// is said.
     fn bucket(&self) -> &'a str {
         self.rule
             .fields
@@ -152,7 +153,7 @@ impl<'a> Counted<'a> {
             .unwrap_or("warn")
     }
 
-    /// Whether both are in one control of the judge as things are declared.
+    /// Returns `true` if both are in one control of the judge as things are declared.
     fn is_judged_with(&self, other: &Self) -> bool {
         let active = |one: &Self| one.policy.desired.status == Some(AgentStatus::Active);
         active(self) && active(other) && self.bucket() == other.bucket()

@@ -71,7 +71,7 @@ fn shown(host: &str) -> Cow<'_, str> {
     if host.contains("xn--") { idna::domain_to_unicode(host).0.into() } else { host.into() }
 }
 
-/// What a name looks like (the skeleton of UTS 39), signs that only some typefaces tell apart included.
+/// The look of a name (the skeleton of UTS 39), signs that only some typefaces tell apart included.
 fn look(name: &str) -> String {
     if !name.is_ascii() {
         return skeleton(&name.to_lowercase().replace('0', "o"));

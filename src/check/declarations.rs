@@ -1,4 +1,4 @@
-//! What documents declare, and the checks over it.
+//! The declarations of documents, and the checks over them.
 //!
 //! Invariant: absence counts only where every document could be read.
 
@@ -13,7 +13,7 @@ use crate::document::{self, Declared, DeclaredAgent, Ownership, Test, Workspace 
 use crate::model::Desired;
 use crate::source::{Comment, Spans};
 
-/// What the documents of a workspace, or of one file, declare.
+/// The declarations of the documents of a workspace, or of one file.
 pub(super) struct Declarations<'a> {
     policies: Vec<Declared<'a>>,
     agents: Vec<DeclaredAgent<'a>>,
@@ -95,7 +95,7 @@ impl<'a> Declarations<'a> {
         suppression::apply(files, &annotated, findings)
     }
 
-    /// What is declared, policies sorted by name.
+    /// The desired state, policies sorted by name, and the access tests.
     pub(super) fn into_desired(self, files: &Files) -> (Desired, Vec<Test>) {
         let placed = |declared: Declared<'_>| {
             let statements = mcp::statements(&declared, files);

@@ -112,7 +112,7 @@ fn judge(path: &str) -> Option<Verdict> {
     }
 }
 
-/// What stands behind the anchor of an absolute path, with its separator.
+/// The text behind the anchor of an absolute path, with its separator.
 fn anchored(path: &str) -> Option<(&str, char)> {
     if let Some(rest) = path.strip_prefix("\\\\") {
         return Some((rest, '\\'));

@@ -166,7 +166,7 @@ fn several(input: &Input<'_>, gaps: &[&(&Item, Gap<'_>)]) -> Option<Diagnostic> 
     }))
 }
 
-/// What to write in place of a deny.
+/// The text to write in place of a deny.
 fn help(item: &Item, kind: GapKind) -> String {
     match kind {
         GapKind::Subdomains => {

@@ -78,7 +78,7 @@ fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
     }
 }
 
-/// What an HTTP item speaks about, without its path.
+/// The target of an HTTP item, without its path.
 fn host(item: &crate::access::survey::Item) -> String {
     let text = item.text();
     let rest = text.split_once("://").map_or(text.as_str(), |(_, rest)| rest);

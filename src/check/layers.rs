@@ -1,4 +1,4 @@
-//! What a rule's actions have in common.
+//! The layer that a rule's actions have in common.
 
 use super::{Check, Run};
 use crate::diagnostic::{Diagnostic, Files, Severity};

@@ -1,4 +1,4 @@
-//! How much the service takes.
+//! The limits of the service.
 //!
 //! The manuals give 100 policies an organization, 250 rules an allowlist policy, and 400 KB a policy as stored. Whether
 //! a KB is 1,000 or 1,024 bytes is not said, and how much the stored form adds is not either: 400,000 bytes of JSON, ids

@@ -18,7 +18,7 @@ use crate::source::{self, CONFIG_NAME, Comment, parallel};
 pub struct Loaded {
     /// The workspace's folder.
     pub root: PathBuf,
-    /// What `seawall.yaml` says.
+    /// The settings of `seawall.yaml`.
     pub settings: Settings,
     /// The declared policies.
     pub desired: Desired,
@@ -146,12 +146,13 @@ fn read_workspace(
     Some(((settings, desired, tests), suppressions))
 }
 
-/// What a workspace's own file may not lead out of: its folder, or what is around a file that the command line names.
+/// The folder that a workspace's own file may not lead out of: its own, or what is around a file that the command line
+/// names.
 fn settings_root(root: &Path, config: Option<&Path>) -> Result<Root, FileError> {
     config.map_or_else(|| Root::new(root), Root::around)
 }
 
-/// How findings call the workspace's own file.
+/// The name of the workspace's own file in findings.
 fn config_name(root: &Path, config: &Path) -> String {
     config.strip_prefix(root).unwrap_or(config).to_string_lossy().replace('\\', "/")
 }
@@ -295,7 +296,7 @@ fn read_documents(files: &Files, ids: &[FileId], role: Role) -> Vec<FileDocument
 /// Include patterns with their places.
 type Include = Option<Vec<(String, Label)>>;
 
-/// What the one document of the workspace's own file says.
+/// The content of the one document of the workspace's own file.
 fn settings(read: &FileDocuments, findings: &mut Vec<Diagnostic>) -> Option<(Settings, Include)> {
     if let Some(second) = read.documents.get(1) {
         let finding = Diagnostic::error("misplaced-kind", "the workspace's own file holds one document");

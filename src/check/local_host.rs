@@ -51,7 +51,7 @@ fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
     }
 }
 
-/// Whether a pattern is about that name, and not about `localhost` as well.
+/// Returns `true` if a pattern is about that name, and not about `localhost` as well.
 fn is_rewritten(host: &str) -> bool {
     matches!(host, "host.docker.internal" | "*.docker.internal" | "**.docker.internal" | "**.host.docker.internal")
 }
@@ -79,7 +79,7 @@ fn open(item: &Item) -> Diagnostic {
     })
 }
 
-/// Whether everything that the item is about is the machine itself.
+/// Returns `true` if everything that the item is about is the machine itself.
 fn is_local(item: &Item, host: Option<&str>) -> bool {
     if let Kind::Block(block) = item.kind() {
         return is_loopback(block.network()) && is_loopback(block.broadcast());

@@ -21,7 +21,7 @@ pub(super) const CHECKS: &[Check] = &[Check {
     run: Run::Workspace(check),
 }];
 
-/// What is asked for: the metadata services of clouds by address and name, and a link-local neighbour.
+/// The requests that are tried: the metadata services of clouds by address and name, and a link-local neighbour.
 const PROBES: [&str; 11] = [
     "connect:tcp 169.254.169.254:80",
     "connect:tcp 169.254.170.2:80",

@@ -57,21 +57,21 @@ pub use table::TABLE;
 pub struct Check {
     /// Kebab case; what findings carry and what `# seawall: allow[code] reason` names.
     pub code: &'static str,
-    /// How much a finding weighs.
+    /// The severity of a finding.
     pub severity: Severity,
     /// A phrase for lists.
     pub title: &'static str,
-    /// Why it matters.
+    /// The reason why it matters.
     pub explanation: &'static str,
     /// Documents that bring the finding about: whole ones, or items of `rules`.
     pub bad: &'static str,
-    /// What to do.
+    /// The fix, in the imperative.
     pub fix: &'static str,
-    /// How it is found.
+    /// The way in which it is found.
     pub run: Run,
 }
 
-/// How findings of a [`Check`] come about.
+/// The way in which findings of a [`Check`] come about.
 #[derive(Clone, Copy, Debug)]
 pub enum Run {
     /// While documents are read, or by the look of another check of the same file.
@@ -92,7 +92,7 @@ pub enum Run {
 pub struct Input<'a> {
     /// The policies, in the order of files and places.
     pub policies: &'a [&'a Declared<'a>],
-    /// What the rules of these policies say about each other.
+    /// The relations between the rules of these policies.
     pub survey: &'a Survey,
     /// The policies for agents, likewise.
     pub agents: &'a [DeclaredAgent<'a>],
@@ -102,7 +102,7 @@ pub struct Input<'a> {
     pub settings: Option<&'a Settings>,
     /// The files that places point into.
     pub files: &'a Files,
-    /// Whether every document could be read, so that what is missing is missing on purpose.
+    /// True if every document could be read, so that what is missing is missing on purpose.
     pub complete: bool,
 }
 

@@ -32,7 +32,7 @@ pub(super) const CHECKS: &[Check] = &[
     },
 ];
 
-/// What is for one organization.
+/// The declarations for one organization.
 pub(super) struct Organization<'a> {
     policies: Vec<&'a Declared<'a>>,
     /// `None` where the survey of everything is the organization's own.
@@ -49,7 +49,7 @@ impl<'a> Organization<'a> {
     }
 }
 
-/// What is for each organization; all at once where `docker.orgs` names none.
+/// The declarations for each organization; all at once where `docker.orgs` names none.
 pub(super) fn each<'a>(input: &Input<'a>) -> Vec<Organization<'a>> {
     let Some(orgs) = names(input.settings) else {
         return vec![Organization { policies: input.policies.to_vec(), survey: None }];

@@ -1,4 +1,4 @@
-//! Where what a survey speaks about stands.
+//! The locations of the findings of a survey.
 
 use super::Input;
 use crate::access::survey::Item;
@@ -34,7 +34,7 @@ pub(super) fn named(input: &Input<'_>, item: &Item, beside: &Item) -> String {
     format!("`{} › {rule}`", declared(input, item).desired.policy.name)
 }
 
-/// Whether an item's policy only takes away, from everybody.
+/// Returns `true` if an item's policy only takes away, from everybody.
 pub(super) fn are_guardrails(input: &Input<'_>, item: &Item) -> bool {
     let policy = &declared(input, item).desired.policy;
     policy.scope == Scope::Organization && policy.rules().iter().all(|rule| rule.decision == Decision::Deny)

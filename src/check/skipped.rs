@@ -33,7 +33,7 @@ fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
     findings.push(finding);
 }
 
-/// What is told of lints that were left out, for something overlaps too much.
+/// A note on lints that were left out, for something overlaps too much.
 pub(super) fn note(lints: &[&str], what: &str) -> Diagnostic {
     let lints: Vec<String> = lints.iter().map(|lint| format!("`{lint}`")).collect();
     let finding = Diagnostic::note(CODE, format!("{what} overlap too much to look for {}", lints.join(", ")));

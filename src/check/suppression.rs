@@ -18,7 +18,7 @@ use crate::source::{Comment, Parts, Spans};
 /// A file as it was read, or Cedar text in it: what suppressions are found in, and what they can cover.
 pub(super) struct Annotated<'a> {
     pub(super) file: FileId,
-    /// What comments start with.
+    /// The marker that comments start with.
     pub(super) marker: &'static str,
     pub(super) comments: &'a [Comment],
     pub(super) places: Vec<&'a Spans>,
@@ -68,8 +68,9 @@ pub(super) fn apply(files: &Files, annotated: &[Annotated<'_>], findings: &mut V
     suppressions
 }
 
-/// Whether an error of this code may become a warning: it is about what a pattern means, and not about what a document is.
-/// No schema raises these codes, since a document that its schema refuses is not read, and would be missing.
+/// Returns `true` if an error of this code may become a warning: it is about what a pattern means, and not about what a
+/// document is. No schema raises these codes, since a document that its schema refuses is not read, and would be
+/// missing.
 #[must_use]
 pub fn is_tolerable(code: &str) -> bool {
     matches!(code, "invalid-host" | "invalid-path" | "environment-variable")

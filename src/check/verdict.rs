@@ -1,12 +1,12 @@
-//! What a check of one pattern says.
+//! The verdict of a check of one pattern.
 
 use crate::diagnostic::{Diagnostic, Label};
 
-/// What is wrong with a pattern.
+/// The fault in a pattern.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Verdict {
     pub(super) code: &'static str,
-    /// Whether the service refuses it, or it can never match; else its meaning is only not documented.
+    /// True if the service refuses it, or it can never match; else its meaning is only not documented.
     pub(super) wrong: bool,
     pub(super) message: String,
     pub(super) help: String,

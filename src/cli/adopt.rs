@@ -194,7 +194,7 @@ fn undeclared(each: &[One<'_>], adoption: &Adoption, desired: &Desired) -> Vec<C
     import::joined(all)
 }
 
-/// What differs between what is live and these documents, for each.
+/// The differences between the live state and these documents, for each.
 fn differences(context: &Context, each: &[One<'_>], desired: &Desired) -> Result<Vec<ChangeSet>, Failure> {
     each.iter().map(|one| one.workspace.with(desired).differences(context, &one.live)).collect()
 }

@@ -60,7 +60,7 @@ pub(super) async fn connect(
     Ok(AgentsConnected { reader: Reader::new(http::Reader::new(connection)), embedded: running })
 }
 
-/// What the embedded service starts with, as the settings say.
+/// The initial state of the embedded service, from the settings.
 pub(super) fn seed(context: &Context, root: &Path, settings: Option<&document::Vijil>) -> Result<Seed, Failure> {
     let embedded = |vijil: &&document::Vijil| named_endpoint(context, vijil) == "embedded";
     let Some(file) = settings.filter(embedded).and_then(|vijil| vijil.seed.as_ref()) else {

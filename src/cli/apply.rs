@@ -72,7 +72,7 @@ struct Ready<P> {
 struct All {
     ready: Vec<Ready<Plan>>,
     failed: Vec<Failure>,
-    /// Whether there is more than one, so that each must be named.
+    /// True if there is more than one, so that each must be named.
     several: bool,
 }
 

@@ -17,9 +17,9 @@ use crate::plan::{Base, applied};
 pub(super) struct Before {
     /// As the command line names them.
     pub(super) from: String,
-    /// What they declare.
+    /// The desired state that they declare.
     pub(super) desired: Desired,
-    /// What applying them would leave.
+    /// The state that applying them would leave.
     pub(super) state: State,
 }
 
@@ -28,7 +28,7 @@ impl Before {
     ///
     /// # Errors
     ///
-    /// When the name is neither, or what it stands for cannot be read.
+    /// Returns an error if the name is neither, or if the documents cannot be read.
     pub(super) fn read_each(
         context: &Context,
         now: &[Workspace],
@@ -55,7 +55,7 @@ impl Before {
         Ok(Self { from: name.to_owned(), desired, state: State { docker, vijil, members: None } })
     }
 
-    /// What a plan takes of it.
+    /// The base of a plan.
     pub(super) fn base(&self) -> Base<'_> {
         Base { from: &self.from, desired: &self.desired }
     }

@@ -51,7 +51,7 @@ pub(super) struct Args {
     /// Tell the answer by the exit code: 0 allow, 1 deny, 3 uncertain
     #[arg(long)]
     exit_code: bool,
-    /// How to show the answer
+    /// Output format of the answer
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
 }
@@ -121,7 +121,7 @@ fn common(verdicts: impl Iterator<Item = Verdict>) -> Verdict {
     }
 }
 
-/// How a run ends that tells its answer by the exit code.
+/// The exit of a run that tells its answer by the exit code.
 fn exit(verdict: Verdict) -> Exit {
     match verdict {
         Verdict::Allow => Exit::Done,
@@ -177,7 +177,7 @@ fn recorded(context: &Context, file: &Path) -> Result<Request, Failure> {
 /// The policies of an organization that are asked.
 pub(super) struct Subject {
     pub(super) policies: Vec<Policy>,
-    /// Where they are declared; empty for live ones.
+    /// The declared policies; empty for live ones.
     pub(super) declared: Vec<DesiredPolicy>,
     pub(super) tests: Vec<Test>,
     /// The organization's teams, for live policies.
@@ -198,7 +198,7 @@ impl Subject {
         Ok(teams.iter().cloned().collect())
     }
 
-    /// What is to be said of the teams that no policy names: that, and what was probably meant.
+    /// The notes about teams that no policy names, each with the name that was probably meant.
     pub(super) fn strangers<'a>(&self, teams: impl IntoIterator<Item = &'a String>) -> Vec<String> {
         let named: BTreeSet<&str> = self.policies.iter().flat_map(|policy| policy.scope.teams()).collect();
         let strangers = teams.into_iter().filter(|team| !named.contains(team.as_str())).map(|team| {
@@ -226,7 +226,7 @@ pub(super) fn json_of_each<'a>(common: &[(&str, Value)], each: impl Iterator<Ite
     serde_json::to_string_pretty(&document).expect("a value is JSON") + "\n"
 }
 
-/// What the documents say, for each organization.
+/// The policies and tests of the documents, for each organization.
 pub(super) fn documents(loaded: Loaded, context: &Context) -> Result<Vec<Named>, Failure> {
     let mut each = organizations::each(context, loaded)?;
     if each.len() > 1 {

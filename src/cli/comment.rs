@@ -37,7 +37,7 @@ pub(super) struct Args {
     /// The pull request [env: GITHUB_REF, GITHUB_EVENT_PATH]
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..))]
     pull_request: Option<u64>,
-    /// What tells the comments of several workspaces apart; without it, the organization
+    /// Key that separates the comments of several workspaces; without it, the organization
     #[arg(long, value_name = "TEXT")]
     key: Option<String>,
     /// Link to the access report at URL, such as the address of an artifact
@@ -117,7 +117,7 @@ fn parse_address(text: &str) -> Result<String, String> {
     }
 }
 
-/// What a plan is about: its organization, or else its Vijil service.
+/// The subject of a plan: its organization, or else its Vijil service.
 fn of_plan(plan: &Plan) -> String {
     let agents = || plan.agents.as_ref().map_or_else(String::new, |agents| format!("vijil {}", agents.target.endpoint));
     plan.target.as_ref().map_or_else(agents, |target| target.org.clone())

@@ -39,27 +39,27 @@ impl Connected {
     }
 }
 
-/// What a connection is made from.
+/// The input of a connection.
 #[derive(Debug)]
 pub(super) struct Target<'a> {
     /// The workspace's folder, where `embedded` keeps its state.
     pub root: &'a Path,
-    /// What `seawall.yaml`, or a saved plan, says of the organization.
+    /// The settings of the organization in `seawall.yaml`, or in a saved plan.
     pub docker: &'a document::Docker,
-    /// What the Vijil side of `embedded` starts with.
+    /// The initial state of the Vijil side of `embedded`.
     pub seed: Seed,
     /// The declared policies: `embedded` makes the teams that they name, unless the settings list them.
     pub desired: &'a Desired,
 }
 
-/// What the connections of one run share.
+/// The state that the connections of one run share.
 #[derive(Debug)]
 pub(super) struct Shared {
     /// The embedded service, once one of them has started it.
     pub(super) running: Option<Arc<Running>>,
-    /// How many organizations share the calls that may be in flight.
+    /// The number of organizations that share the calls that may be in flight.
     organizations: usize,
-    /// What the embedded service starts with on the side of agents.
+    /// The initial state of the embedded service on the side of agents.
     pub(super) seed: Seed,
 }
 
@@ -75,7 +75,7 @@ impl Shared {
 ///
 /// # Errors
 ///
-/// When no organization is named, the endpoint is none, or there are no credentials.
+/// Returns an error if no organization is named, the endpoint is not valid, or there are no credentials.
 pub(super) async fn connect(
     context: &Context,
     target: &Target<'_>,
@@ -197,7 +197,7 @@ pub(super) async fn embedded(
 ///
 /// # Errors
 ///
-/// When nobody names it.
+/// Returns an error if no organization is named.
 pub fn organization(context: &Context, docker: &document::Docker) -> Result<String, Failure> {
     let overridden = context.overrides().org.as_ref().map(|setting| setting.value.clone());
     overridden.or_else(|| docker.org.clone()).filter(|org| !org.is_empty()).ok_or_else(|| {
@@ -228,7 +228,7 @@ fn endpoint(context: &Context, docker: &document::Docker) -> Result<Option<BaseU
     Ok(Some(base))
 }
 
-/// Where credentials may come from: variables that name the organization, else those that name none.
+/// The settings of the environment for credentials: variables that name the organization, else those that name none.
 fn outside(environment: &Environment, org: &str) -> Result<Outside, Failure> {
     let own = format!("_{}", variable_suffix(org));
     let is_set = |name: &str| environment.os(&format!("{name}{own}")).is_some();

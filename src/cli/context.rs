@@ -1,4 +1,4 @@
-//! What every command is given beside its own arguments.
+//! The context that every command gets beside its own arguments.
 
 use std::future::Future;
 use std::io::{self, Write as _};
@@ -63,13 +63,13 @@ impl Context {
         self.quiet
     }
 
-    /// How often `-v` was given.
+    /// The number of times that `-v` was given.
     #[must_use]
     pub fn verbose(&self) -> u8 {
         self.verbose
     }
 
-    /// How results for people are laid out: as wide as the terminal, and whole with `-v`.
+    /// The layout of results for people: as wide as the terminal, and whole with `-v`.
     #[must_use]
     pub fn view(&self) -> View {
         let terminal = terminal_size::terminal_size_of(io::stdout()).map(|(width, _)| usize::from(width.0));
@@ -92,7 +92,7 @@ impl Context {
     ///
     /// # Errors
     ///
-    /// When standard output cannot be written; a reader that went away (`| head`) is none.
+    /// Returns an error if standard output cannot be written; a reader that went away (`| head`) is not an error.
     pub fn print(&self, text: &str) -> Result<(), Failure> {
         output::result(text)
     }
@@ -101,12 +101,12 @@ impl Context {
     ///
     /// # Errors
     ///
-    /// When the file cannot be written.
+    /// Returns an error if the file cannot be written.
     pub fn write(&self, file: &Path, text: &str) -> Result<(), Failure> {
         super::writing::write_named(file, text)
     }
 
-    /// How much of findings is shown.
+    /// The amount of detail of findings.
     pub fn detail(&self) -> Detail {
         if self.verbose > 0 { Detail::Full } else { Detail::Brief }
     }
@@ -122,7 +122,7 @@ impl Context {
     ///
     /// # Errors
     ///
-    /// When the machine gives no threads, and what the future answers.
+    /// Returns an error if the machine gives no threads, or if the future fails.
     pub fn block_on<T>(&self, future: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
         tokio::runtime::Builder::new_multi_thread()
             .enable_all()

@@ -35,13 +35,13 @@ pub(super) struct Args {
     /// The workspace's folder; without it, the one around the current folder
     #[arg(value_name = "PATH")]
     path: Option<PathBuf>,
-    /// What the last apply left: a commit whose documents were applied, a folder with them, or a snapshot
+    /// State that the last apply left: a commit whose documents were applied, a folder with them, or a snapshot
     #[arg(long, value_name = "REF|DIR|FILE")]
     since: Option<String>,
     /// Write what is live into the documents, keeping comments, instead of showing it
     #[arg(long, conflicts_with = "format")]
     adopt: bool,
-    /// How to show the drift
+    /// Output format of the drift
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
     /// Look at a snapshot instead of the service
@@ -140,7 +140,7 @@ fn made(context: &Context, workspace: &Workspace, live: &State, since: Option<&S
     Ok(Drift { since: since.map(|since| since.name().to_owned()), outside, waiting, undeclared, plan, impossible })
 }
 
-/// What differs in Vijil since the base, and what waits.
+/// The differences in Vijil since the base, and those that wait to be applied.
 type AgentsDiffer = (Vec<AgentDifference>, Option<Vec<AgentDifference>>);
 
 /// The Vijil side, if there is one.

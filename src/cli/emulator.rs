@@ -16,12 +16,12 @@ use crate::render::sanitize;
 use crate::service::docker::Snapshot;
 use crate::source::{CONFIG_NAME, disk};
 
-/// Who may log in where the environment does not say; the secret is another one in each run.
+/// The account that may log in if the environment does not name one; the secret is another one in each run.
 const DOCKER_USERNAME: &str = "seawall";
 /// The same for the Vijil side.
 const VIJIL_CLIENT_ID: &str = "vk_seawall";
 
-/// How long calls under way may take to end once the emulator is told to stop.
+/// The time that calls in progress may take to end once the emulator is told to stop.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 const EXAMPLES: &str = "\
@@ -178,7 +178,7 @@ fn files_of_records(path: &Path) -> Vec<PathBuf> {
     files.map(walkdir::DirEntry::into_path).filter(|file| holds_records(file)).collect()
 }
 
-/// Whether a file holds audit records, by its name.
+/// Returns `true` if a file holds audit records, by its name.
 fn holds_records(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
     let name = [".gz", ".zst"].iter().find_map(|ending| name.strip_suffix(ending)).unwrap_or(&name);

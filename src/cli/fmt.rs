@@ -91,7 +91,7 @@ fn files(context: &Context, paths: &[PathBuf], found: &mut Findings) -> Vec<(Fil
     named.into_iter().filter_map(read).collect()
 }
 
-/// What has come of the files so far.
+/// The results of the files so far.
 struct Run<'a> {
     context: &'a Context,
     check: bool,

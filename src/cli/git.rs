@@ -31,7 +31,7 @@ const POINTERS: [&str; 8] = [
 /// Settings that win over those of every file.
 const SETTINGS: [&str; 3] = ["safe.bareRepository=explicit", "core.fsmonitor=false", "core.hooksPath=/dev/null"];
 
-/// What stands at a path in a commit.
+/// The entry at a path in a commit.
 #[derive(Clone, Debug)]
 pub(super) struct Entry {
     pub(super) path: String,
@@ -61,7 +61,7 @@ impl Repository {
     ///
     /// # Errors
     ///
-    /// When `git` cannot be asked, or the folder is in a submodule.
+    /// Returns an error if `git` cannot be run, or the folder is in a submodule.
     pub(super) fn around(folder: &Path) -> Result<Option<(Self, PathBuf)>, Failure> {
         let tops: Vec<&Path> = folder.ancestors().filter(|folder| folder.join(".git").exists()).collect();
         let Some((inner, outer)) = tops.split_first() else { return Ok(None) };
@@ -99,7 +99,7 @@ impl Repository {
     ///
     /// # Errors
     ///
-    /// When `git` cannot be asked, the repository is a submodule, or the name stands for several commits.
+    /// Returns an error if `git` cannot be run, the repository is a submodule, or the name stands for several commits.
     pub(super) fn commit(&self, name: &str) -> Result<Option<String>, Failure> {
         let around = self.ask(&["rev-parse", "--show-superproject-working-tree"])?;
         if !around.is_empty() {
@@ -197,7 +197,7 @@ impl Repository {
     ///
     /// # Errors
     ///
-    /// When it is not a regular file, is not UTF-8, or `git` cannot be asked.
+    /// Returns an error if the file is not a regular file, is not UTF-8, or `git` cannot be run.
     pub(super) fn file(&self, commit: &str, path: &Path) -> Result<Option<String>, Failure> {
         let path = path.to_string_lossy().replace('\\', "/");
         let entry = self.ask(&["ls-tree", "-z", "--full-tree", commit, "--", &path])?;
@@ -209,11 +209,11 @@ impl Repository {
         }
     }
 
-    /// What a folder holds in a commit, below it too, by paths in that folder. `folder` is relative to the top.
+    /// The entries of a folder in a commit, below it too, by paths in that folder. `folder` is relative to the top.
     ///
     /// # Errors
     ///
-    /// When `git` cannot be asked.
+    /// Returns an error if `git` cannot be run.
     pub(super) fn entries(&self, commit: &str, folder: &Path) -> Result<Vec<Entry>, Failure> {
         let folder = folder.to_string_lossy().replace('\\', "/");
         let prefix = if folder.is_empty() { String::new() } else { format!("{folder}/") };
@@ -237,11 +237,11 @@ impl Repository {
         Ok(listed.split('\0').filter_map(entry).collect())
     }
 
-    /// What these blobs hold.
+    /// The contents of these blobs.
     ///
     /// # Errors
     ///
-    /// When `git` cannot be asked.
+    /// Returns an error if `git` cannot be run.
     pub(super) fn contents(&self, hashes: &[&str]) -> Result<Vec<Vec<u8>>, Failure> {
         let output = self.run_with(&["cat-file", "--batch"], Some(hashes.join("\n") + "\n"))?;
         if !output.status.success() {
@@ -266,7 +266,7 @@ impl Repository {
     ///
     /// # Errors
     ///
-    /// When `git` cannot be asked.
+    /// Returns an error if `git` cannot be run.
     pub(super) fn tracks(&self, folder: &Path) -> Result<bool, Failure> {
         let absolute = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
         let (top, folder) = (absolute(&self.top), absolute(folder));
@@ -280,7 +280,7 @@ impl Repository {
     ///
     /// # Errors
     ///
-    /// When `git` cannot be asked.
+    /// Returns an error if `git` cannot be run.
     pub(super) fn tracked_state(&self, inside: &Path) -> Result<Option<String>, Failure> {
         let folder = if inside.as_os_str().is_empty() { Path::new(".") } else { inside };
         let output = match self.run(&["ls-files", "-z", "--", &folder.to_string_lossy()]) {
@@ -309,7 +309,7 @@ impl Repository {
         Ok(!self.ask(&status)?.is_empty())
     }
 
-    /// Whether the whole history is there, and not only its end.
+    /// Returns `true` if the whole history is there, and not only its end.
     pub(super) fn is_whole(&self) -> bool {
         self.ask(&["rev-parse", "--is-shallow-repository"]).is_ok_and(|answer| answer == "false")
     }

@@ -17,14 +17,14 @@ use crate::plan::{GuardsFrom, Plan, diff::Ownership, protected};
 use crate::render::diagnostic;
 use crate::source::CONFIG_NAME;
 
-/// What the base says.
+/// The settings and documents of the base.
 #[derive(Clone, Debug)]
 pub(super) struct Base {
     /// As the command line names it.
     pub(super) from: String,
     /// `None` when the workspace is not there.
     pub(super) settings: Option<Workspace>,
-    /// What its documents declare; `None` where they cannot be read.
+    /// The desired state of its documents; `None` if they cannot be read.
     pub(super) desired: Option<Desired>,
 }
 
@@ -34,7 +34,7 @@ impl Base {
     ///
     /// # Errors
     ///
-    /// When there is no such base, or it cannot be read.
+    /// Returns an error if there is no such base, or if it cannot be read.
     pub(super) fn read(context: &Context, root: &Path, named: &str) -> Result<Self, Failure> {
         if named.is_empty() || named.starts_with('-') || named.contains(char::is_control) {
             return Err(unknown(named));
@@ -81,7 +81,7 @@ impl Base {
     ///
     /// # Errors
     ///
-    /// When the base is for another organization or another service than the plan.
+    /// Returns an error if the base is for another organization or another service than the plan.
     pub(super) fn judge(&self, context: &Context, plan: Plan, live: &State) -> Result<Plan, Failure> {
         let settings = self.settings.as_ref();
         if let Some((planned, base)) = settings.and_then(|settings| elsewhere(context, settings, &plan)) {
@@ -97,7 +97,7 @@ impl Base {
     }
 }
 
-/// Where a plan goes, and where the settings say that it goes, if these differ.
+/// The target of a plan, and the target in the settings, if these differ.
 fn elsewhere(context: &Context, settings: &Workspace, plan: &Plan) -> Option<(String, String)> {
     if let (Some(docker), Some(target)) = (&settings.docker, &plan.target) {
         let orgs: Vec<&String> = docker.org.iter().chain(docker.orgs.iter().flatten()).collect();
@@ -118,8 +118,8 @@ fn elsewhere(context: &Context, settings: &Workspace, plan: &Plan) -> Option<(St
     None
 }
 
-/// What the documents of a workspace declare. Where something is wrong with them, that is for the base to mend, and no
-/// reason to stop a proposal that may do so.
+/// The desired state of the documents of a workspace. A fault in them is for the base to correct, and no reason to stop
+/// a proposal that may do so.
 fn declared(root: &Path, config: &Path) -> Option<Desired> {
     check::load(root, Some(config), EmptyWorkspace::Refused).ok().map(|loaded| loaded.desired)
 }

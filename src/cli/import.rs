@@ -161,12 +161,11 @@ fn chosen(
     })
 }
 
-/// What there is to import into a workspace of one organization that is about to be written: `overlay` stands in for its
-/// files.
+/// The import into a workspace of one organization that is about to be written: `overlay` stands in for its files.
 ///
 /// # Errors
 ///
-/// When what is live cannot be read, or its documents cannot be planned.
+/// Returns an error if the live state cannot be read, or if its documents cannot be planned.
 pub(super) fn into_new(
     context: &Context,
     loaded: &Loaded,
@@ -240,7 +239,7 @@ fn refuse_to_overwrite(import: &Import) -> Result<(), Failure> {
     Err(failure.hint(format!("move {it} away, or overwrite {it} with `--force`")))
 }
 
-/// How the run ends: what is not imported is told with its reasons, and is not a success.
+/// The exit of the run: policies that are not imported are reported with their reasons, and are not a success.
 fn refusal(refused: &[Refused], exclusive: bool) -> Result<Exit, Failure> {
     if refused.is_empty() {
         return Ok(Exit::Done);

@@ -23,7 +23,7 @@ use crate::plan::set::Unplanned;
 use crate::render::sanitize::line;
 use crate::service::http::Observer;
 
-/// What the policies for agents are planned as, where Docker organizations are planned beside them.
+/// The name of the plan for agents, if Docker organizations are planned beside them.
 pub(super) const OF_NO_ORGANIZATION: &str = "Vijil";
 
 /// The workspace of each organization, in the order of `docker.orgs`; then one for agents, which belong to none. A
@@ -31,7 +31,7 @@ pub(super) const OF_NO_ORGANIZATION: &str = "Vijil";
 ///
 /// # Errors
 ///
-/// When `--org` names one that the workspace does not have.
+/// Returns an error if `--org` names an organization that the workspace does not have.
 pub(super) fn each(context: &Context, loaded: Loaded) -> Result<Vec<Loaded>, Failure> {
     let Some(docker) = &loaded.settings.docker else { return Ok(vec![loaded]) };
     if docker.org.is_some() && docker.orgs.is_some() {
@@ -84,13 +84,13 @@ fn unknown(org: &str, from: &str, orgs: &[String]) -> Failure {
     })
 }
 
-/// What to call one of several: its organization.
+/// The name of one of several: its organization.
 pub(super) fn name(loaded: &Loaded) -> String {
     let org = loaded.settings.docker.as_ref().and_then(|docker| docker.org.clone());
     org.unwrap_or_else(|| OF_NO_ORGANIZATION.to_owned())
 }
 
-/// What to call a plan among others.
+/// The name of a plan among others.
 pub(super) fn name_of(plan: &Plan) -> String {
     plan.target.as_ref().map_or(OF_NO_ORGANIZATION, |target| &target.org).to_owned()
 }
@@ -118,12 +118,12 @@ pub(super) async fn connect_each<'a>(
     connected
 }
 
-/// What the services of each say now, read at the same time, or what a snapshot says instead. One that fails is in
-/// nobody's way.
+/// The live state of the services of each, read at the same time, or else from a snapshot. A failure of one does not
+/// affect the others.
 ///
 /// # Errors
 ///
-/// When the machine gives no threads.
+/// Returns an error if the machine gives no threads.
 pub(super) fn live_each(
     context: &Context,
     workspaces: &[Workspace],
@@ -176,9 +176,9 @@ pub(super) fn told_apart<T>(named: Vec<(String, Result<T, Failure>)>) -> Result<
 /// Those of several that failed.
 #[derive(Debug, Default)]
 pub(super) struct Failed {
-    /// Why, for reports.
+    /// The reasons, for reports.
     pub(super) each: Vec<Unplanned>,
-    /// How each ends the run.
+    /// The exit of the run for each.
     pub(super) exits: Vec<Exit>,
 }
 
@@ -208,8 +208,8 @@ pub(super) fn about(name: &str, failure: Failure) -> Failure {
     Failure { message: format!("`{}`: {}", line(name), failure.message), ..failure }
 }
 
-/// How a run over several ends, given how each ended: as the worst of them, and in part once anything was written while
-/// something else was not.
+/// The exit of a run over several, given the exit of each: the worst of them, and partial once anything was written
+/// while something else was not.
 pub(super) fn worst(exits: impl IntoIterator<Item = Exit>) -> Exit {
     exits.into_iter().max_by_key(|exit| severity(*exit)).unwrap_or(Exit::Done)
 }

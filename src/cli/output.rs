@@ -31,7 +31,7 @@ pub(super) fn stderr() -> Lines<AutoStream<StderrLock<'static>>> {
 ///
 /// # Errors
 ///
-/// When standard output cannot be written; a reader that went away (`| head`) is none.
+/// Returns an error if standard output cannot be written; a reader that went away (`| head`) is not an error.
 pub(super) fn result(text: &str) -> Result<(), Failure> {
     as_it_is(&without_commands(text))
 }

@@ -1,4 +1,4 @@
-//! What a pipeline says of itself: its repository, its pull request, the token and the address of the run.
+//! The environment of a pipeline: its repository, its pull request, the token and the address of the run.
 //!
 //! Invariant: the pull request is the one that GitHub's own event names, or that the caller names; never one that a file
 //! of the pull request could choose. The token comes from the environment alone, and goes only where the environment
@@ -19,7 +19,7 @@ const TOKENS: [&str; 2] = ["GITHUB_TOKEN", "GH_TOKEN"];
 /// The longest address of a run that is repeated.
 const LONGEST_ADDRESS: usize = 500;
 
-/// How the pull request is known.
+/// The identification of the pull request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Asked {
     /// By its number.
@@ -32,7 +32,7 @@ pub(super) enum Asked {
 ///
 /// # Errors
 ///
-/// When nobody names it, or what is named is none.
+/// Returns an error if no repository is named, or the name is not valid.
 pub(super) fn repository(environment: &Environment, flag: Option<&str>) -> Result<Repository, Failure> {
     let named = match flag {
         Some(flag) => Some(flag.to_owned()),
@@ -48,7 +48,7 @@ pub(super) fn repository(environment: &Environment, flag: Option<&str>) -> Resul
 ///
 /// # Errors
 ///
-/// When none of them names one.
+/// Returns an error if none of them names a pull request.
 pub(super) fn pull_request(environment: &Environment, event: &Value, flag: Option<u64>) -> Result<Asked, Failure> {
     if let Some(number) = flag.or(environment.text("GITHUB_REF")?.as_deref().and_then(of_ref)) {
         return Ok(Asked::Number(number));
@@ -59,11 +59,11 @@ pub(super) fn pull_request(environment: &Environment, event: &Value, flag: Optio
     })
 }
 
-/// What started the run, as GitHub tells it; null outside of a pipeline.
+/// The event that started the run, as GitHub states it; null outside of a pipeline.
 ///
 /// # Errors
 ///
-/// When the file of the event cannot be read.
+/// Returns an error if the file of the event cannot be read.
 pub(super) fn event(environment: &Environment) -> Result<Value, Failure> {
     match environment.os("GITHUB_EVENT_PATH") {
         Some(path) => Ok(serde_json::from_str(&read(Path::new(&path))?).unwrap_or(Value::Null)),
@@ -103,7 +103,7 @@ fn of_event(event: &Value) -> Option<Asked> {
 ///
 /// # Errors
 ///
-/// When there is none, or it cannot be one.
+/// Returns an error if there is none, or the value cannot be a token.
 pub(super) fn token(environment: &Environment) -> Result<SecretString, Failure> {
     for name in TOKENS {
         if let Some(token) = environment.text(name)? {
@@ -122,7 +122,7 @@ pub(super) fn token(environment: &Environment) -> Result<SecretString, Failure> 
 ///
 /// # Errors
 ///
-/// When it is not an address that a token may be sent to.
+/// Returns an error if the value is not an address that a token may be sent to.
 pub(super) fn api(environment: &Environment) -> Result<BaseUrl, Failure> {
     let Some(url) = environment.text("GITHUB_API_URL")? else { return Ok(BaseUrl::parse(ENDPOINT)?) };
     BaseUrl::parse(&url).map_err(|error| {
@@ -136,7 +136,7 @@ pub(super) fn api(environment: &Environment) -> Result<BaseUrl, Failure> {
 ///
 /// # Errors
 ///
-/// When a variable is not Unicode.
+/// Returns an error if a variable is not Unicode.
 pub(super) fn run(environment: &Environment) -> Result<Option<String>, Failure> {
     let [server, repository, run] = ["GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_RUN_ID"];
     let (Some(server), Some(repository), Some(run)) =

@@ -36,7 +36,7 @@ pub(super) struct Args {
     /// Save the plan, for `apply --plan`
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
-    /// How to show the plan
+    /// Output format of the plan
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
     /// Exit with 3 when changes are pending
@@ -111,7 +111,7 @@ pub(super) fn shown_each(plans: &[(String, Plan)], failed: &[Unplanned], format:
     }
 }
 
-/// How planning ends: a plan that its guards refuse is shown and saved, and is not a plan to go on with.
+/// The exit of planning: a plan that its guards refuse is shown and saved, but it is not a plan to apply.
 fn exit(plan: &Plan, detailed: bool) -> Exit {
     match refusing([plan]).is_empty() {
         false => Exit::Refused,
@@ -175,7 +175,7 @@ fn several(context: &Context, args: &Args, named: Vec<(String, Result<Plan, Fail
     Ok(worst(exits))
 }
 
-/// How to apply saved plans.
+/// The commands to apply saved plans.
 fn saved<'a>(plans: impl IntoIterator<Item = &'a Plan> + Clone, path: Option<&Path>, out: &Path) -> String {
     let refusing = refusing(plans.clone());
     if !refusing.is_empty() {

@@ -39,7 +39,7 @@ pub(super) struct Workspace {
     pub(super) loaded: Loaded,
     pub(super) docker: Option<Docker>,
     pub(super) vijil: Option<Vijil>,
-    /// Where the settings come from, when they are not the workspace's own.
+    /// The origin of the settings, if they are not the workspace's own.
     guards_from: Option<GuardsFrom>,
     /// Protected policies that are not where they should be.
     missing: Missing,
@@ -54,7 +54,7 @@ struct Missing {
     unknown: Vec<String>,
     /// The policy whose name is nearest to one of them.
     nearest: Option<String>,
-    /// What the base declares and the documents no longer do.
+    /// The protected policies that the base declares and the documents no longer do.
     given_up: Vec<GivenUp>,
 }
 
@@ -73,7 +73,7 @@ pub(super) struct Services {
     pub(super) vijil: Option<AgentsConnected>,
 }
 
-/// What the services answered.
+/// The live state of the services.
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) docker: Option<Live>,
@@ -172,8 +172,8 @@ impl Workspace {
     ///
     /// # Errors
     ///
-    /// When its documents are wrong, it names no service, the base cannot be read, or `--org` names an organization that
-    /// it does not have.
+    /// Returns an error if its documents are not valid, it names no service, the base cannot be read, or `--org` names
+    /// an organization that it does not have.
     pub(super) fn load_each(context: &Context, path: Option<&Path>, stricter: &Stricter) -> Result<Vec<Self>, Failure> {
         let mut loaded = workspace::load(context, path, EmptyWorkspace::Refused)?;
         let mut base_declares = None;
@@ -226,11 +226,11 @@ impl Workspace {
         Ok(())
     }
 
-    /// What was loaded, as one workspace for each of its organizations.
+    /// The loaded workspace, as one workspace for each of its organizations.
     ///
     /// # Errors
     ///
-    /// When it names no service, or `--org` names an organization that it does not have.
+    /// Returns an error if the workspace names no service, or `--org` names an organization that it does not have.
     pub(super) fn each_of(context: &Context, loaded: Loaded) -> Result<Vec<Self>, Failure> {
         has_a_service(&loaded)?;
         Ok(organizations::each(context, loaded)?.into_iter().map(|loaded| Self::alone(loaded, None)).collect())
@@ -257,7 +257,7 @@ impl Workspace {
         Self::alone(Loaded { root, settings, desired, tests, findings: Findings::default() }, self.guards_from.clone())
     }
 
-    /// What to call it among others: its organization, or the service that is of none.
+    /// The name of the workspace among others: its organization, or the service that is of none.
     pub(super) fn name(&self) -> String {
         organizations::name(&self.loaded)
     }
@@ -266,7 +266,8 @@ impl Workspace {
     ///
     /// # Errors
     ///
-    /// When a document names a team that the organization does not have, or asks for what cannot be.
+    /// Returns an error if a document names a team that the organization does not have, or declares a state that is not
+    /// possible.
     pub(super) fn plan(&self, context: &Context, live: &State) -> Result<Plan, Failure> {
         self.missing.refuse_unknown(live)?;
         possible(self.plan_anyhow(context, live)?)
@@ -276,7 +277,7 @@ impl Workspace {
     ///
     /// # Errors
     ///
-    /// When a document asks for what cannot be.
+    /// Returns an error if a document declares a state that is not possible.
     pub(super) fn plan_from(&self, context: &Context, before: &Before) -> Result<Plan, Failure> {
         possible(self.planned(context, &before.state, Some(before.base()))?)
     }
@@ -285,7 +286,7 @@ impl Workspace {
     ///
     /// # Errors
     ///
-    /// When a document names a team that the organization does not have.
+    /// Returns an error if a document names a team that the organization does not have.
     pub(super) fn plan_anyhow(&self, context: &Context, live: &State) -> Result<(Plan, Vec<AgentError>), Failure> {
         self.planned(context, live, None)
     }
@@ -330,7 +331,7 @@ impl Workspace {
         })
     }
 
-    /// What differs from this live state.
+    /// The differences from this live state.
     ///
     /// # Errors
     ///
@@ -354,25 +355,25 @@ impl Workspace {
     ///
     /// # Errors
     ///
-    /// When a document names a team that the organization does not have.
+    /// Returns an error if a document names a team that the organization does not have.
     fn docker_side<'a>(&self, live: &'a State) -> Result<Option<DockerSide<'a>>, Failure> {
         let (Some(docker), Some(live)) = (&self.docker, &live.docker) else { return Ok(None) };
         let (desired, ownership) = (resolve(&self.loaded.desired, live)?, diff::Ownership::from(docker));
         Ok(Some(DockerSide { desired, live, ownership }))
     }
 
-    /// Where the Vijil side of a plan is to be carried out, and the notes of its approvals.
+    /// The target of the Vijil side of a plan, and the notes of its approvals.
     ///
     /// # Errors
     ///
-    /// When the environment cannot be read.
+    /// Returns an error if the environment cannot be read.
     pub(super) fn agent_target(&self, context: &Context) -> Result<(AgentTarget, String), Failure> {
         let Some(vijil) = &self.vijil else { return Ok(Default::default()) };
         let target = AgentTarget { endpoint: agents::named_endpoint(context, vijil) };
         Ok((target, agents::pipeline_notes(context.environment())?))
     }
 
-    /// What the Vijil side of a plan is made from; `None` where there is none.
+    /// The input of the Vijil side of a plan; `None` if there is none.
     pub(super) fn agents<'a>(
         &'a self,
         live: &'a State,
@@ -392,7 +393,7 @@ fn possible((plan, impossible): (Plan, Vec<AgentError>)) -> Result<Plan, Failure
     Ok(plan)
 }
 
-/// What the Docker side of a comparison is made from; team keys are ids.
+/// The input of the Docker side of a comparison; team keys are ids.
 struct DockerSide<'a> {
     desired: Desired,
     live: &'a Live,
@@ -470,7 +471,8 @@ fn has_a_service(loaded: &Loaded) -> Result<(), Failure> {
 ///
 /// # Errors
 ///
-/// When the file cannot be read, is no snapshot, lacks a service of the workspace, or is one of another organization.
+/// Returns an error if the file cannot be read, is not a snapshot, lacks a service of the workspace, or is one of
+/// another organization.
 pub(super) fn live_from(context: &Context, workspace: &Workspace, file: &Path) -> Result<State, Failure> {
     let text = read(&context.path(file))?;
     let snapshot = snapshot_of(Snapshot::parse_each(&text)?, workspace);
@@ -516,7 +518,7 @@ fn snapshot_of(mut snapshots: Vec<Snapshot>, workspace: &Workspace) -> Snapshot 
 ///
 /// # Errors
 ///
-/// When it cannot be read.
+/// Returns an error if the file cannot be read.
 pub(super) fn read(path: &Path) -> Result<String, Failure> {
     disk::read_named(path, disk::MAX_STATE_BYTES).map_err(|error| not_read(path, &error))
 }
@@ -525,7 +527,7 @@ pub(super) fn read(path: &Path) -> Result<String, Failure> {
 ///
 /// # Errors
 ///
-/// When the file cannot be read, or is not what `plan --out` saved.
+/// Returns an error if the file cannot be read, or is not a plan that `plan --out` saved.
 pub(super) fn read_plans(file: &Path) -> Result<set::Saved, Failure> {
     set::from_json(&read(file)?).map_err(|error| {
         Failure::new(Exit::Refused, format!("`{}`: {error}", file.display())).hint("make a new plan with `plan --out`")
@@ -550,7 +552,7 @@ pub(super) fn endpoint(context: &Context, docker: &Docker) -> String {
 ///
 /// # Errors
 ///
-/// When a team cannot be told.
+/// Returns an error if a team cannot be identified.
 pub(super) fn resolve(desired: &Desired, live: &Live) -> Result<Desired, Failure> {
     teams::resolve(desired, &live.teams).map_err(|errors| {
         let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();

@@ -18,7 +18,7 @@ use crate::service::http::{Observer, Waiting};
 /// Waits from here on are worth a line.
 const WORTH_A_LINE: Duration = Duration::from_secs(1);
 
-/// What is shown while a plan is carried out.
+/// The progress that is shown while a plan is applied.
 #[derive(Debug)]
 pub(super) struct Progress {
     bar: ProgressBar,

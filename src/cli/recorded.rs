@@ -1,4 +1,4 @@
-//! What the commands share that look at recorded requests: where these are, and who belongs to which teams.
+//! The arguments that all commands for recorded requests share: the records, and the teams of users.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use crate::model::{Live, TeamLookup};
 use crate::plan;
 use crate::render::sanitize::line;
 
-/// Where recorded requests are.
+/// The sources of recorded requests.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(super) struct Recorded {
     /// Recorded requests: a file, a folder or `-` (JSON Lines, pages of the audit API, CSV; also `.gz` and `.zst`); repeat for
@@ -35,11 +35,11 @@ pub(super) struct Evidence {
     pub(super) reading: Reading,
     /// The teams that `--teams` lists.
     listed: Option<Listed>,
-    /// Whether users are named.
+    /// True if users are named.
     named: bool,
 }
 
-/// Who is listed in `--teams`, by name.
+/// The teams of each user that is listed in `--teams`, by name.
 type Listed = BTreeMap<String, BTreeSet<String>>;
 
 /// The ids of the teams of an organization's members, by their Docker IDs in lower case.
@@ -78,7 +78,7 @@ impl Recorded {
     ///
     /// # Errors
     ///
-    /// When none are named, or they cannot be read.
+    /// Returns an error if no records are named, or if they cannot be read.
     pub(super) fn required(&self, context: &Context, named: bool) -> Result<Evidence, Failure> {
         self.evidence(context, named)?.ok_or_else(|| {
             let failure = Failure::new(Exit::Usage, "no records are named");
@@ -128,7 +128,7 @@ impl Evidence {
         by_name(self.listed.as_ref())
     }
 
-    /// Whether the service is to be asked for the teams of users: nobody lists them.
+    /// Returns `true` if the service is to be asked for the teams of users: nobody lists them.
     pub(super) fn asks_for_teams(&self) -> bool {
         self.listed.is_none()
     }
@@ -155,7 +155,8 @@ impl Evidence {
     }
 }
 
-/// Whether a name can be a Docker ID. Old records hold the UUID of an account, and some the address of a person.
+/// Returns `true` if a name can be a Docker ID. Old records hold the UUID of an account, and some the address of a
+/// person.
 fn is_docker_id(user: &str) -> bool {
     let lengths = [8, 4, 4, 4, 12];
     let is_part =
@@ -257,7 +258,7 @@ fn note(context: &Context, Reading { requests, broken, others }: &Reading) {
 ///
 /// # Errors
 ///
-/// When there is a file of this name, or it cannot be written.
+/// Returns an error if there is a file of this name, or if it cannot be written.
 pub(super) fn write_new(context: &Context, file: &Path, text: &str) -> Result<(), Failure> {
     let path = context.path(file);
     if path.exists() {
@@ -271,7 +272,7 @@ pub(super) fn write_new(context: &Context, file: &Path, text: &str) -> Result<()
 ///
 /// # Errors
 ///
-/// What to write.
+/// Returns an error with the correct form if the text is not a time.
 pub(super) fn parse_duration(text: &str) -> Result<i64, String> {
     let wrong = || "write a number with a unit, such as `7d`, `12h` or `90m`".to_owned();
     let digits = text.trim_end_matches(|character: char| character.is_ascii_alphabetic());

@@ -16,7 +16,7 @@ use crate::model::{DesiredPolicy, Policy, TeamDirectory};
 use crate::plan::recorded::States;
 use crate::render;
 
-/// How many requests are frozen for each membership.
+/// The number of requests that are frozen for each membership.
 const FROZEN: usize = 25;
 
 const EXAMPLES: &str = "\
@@ -49,7 +49,7 @@ pub(super) struct Args {
     /// Write the most frequent requests as access tests
     #[arg(long, value_name = "FILE")]
     write_tests: Option<PathBuf>,
-    /// How to show the result
+    /// Output format of the result
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
 }

@@ -33,9 +33,9 @@ pub(super) struct Flags {
 /// A setting with where it was said, for messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Setting {
-    /// What was said.
+    /// The value of the setting.
     pub value: String,
-    /// Who said it: `--org`, `SEAWALL_ORG`, `docker.org`.
+    /// The source of the setting: `--org`, `SEAWALL_ORG`, `docker.org`.
     pub from: &'static str,
 }
 
@@ -106,7 +106,7 @@ impl Environment {
     ///
     /// # Errors
     ///
-    /// When the value is not Unicode; the message does not repeat it.
+    /// Returns an error if the value is not Unicode; the message does not repeat it.
     pub fn text(&self, name: &str) -> Result<Option<String>, Failure> {
         self.os(name)
             .map(|value| value.into_string().map_err(|_| Failure::new(Exit::Usage, format!("`{name}` is not Unicode"))))

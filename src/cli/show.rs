@@ -22,7 +22,7 @@ pub(super) struct Args {
     /// The saved plan, from `plan --out`
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// How to show the plan
+    /// Output format of the plan
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
 }

@@ -19,10 +19,10 @@ use crate::source::{CONFIG_NAME, MAX_FILE_BYTES};
 
 /// The most bytes of files that are put down.
 const MAX_BYTES: u64 = 1 << 30;
-/// How many bytes of them are in memory at one time.
+/// The number of bytes of them that are in memory at one time.
 const BATCH: u64 = 4 * MAX_FILE_BYTES;
 
-/// What the last apply left.
+/// The state that the last apply left.
 #[derive(Debug)]
 pub(super) enum Since {
     /// The documents that were applied.
@@ -36,7 +36,7 @@ pub(super) enum Since {
     Snapshot {
         /// As the command line names it.
         name: String,
-        /// What was live.
+        /// The live state.
         state: State,
     },
 }
@@ -47,7 +47,8 @@ impl Since {
     ///
     /// # Errors
     ///
-    /// When there is none, or it cannot be read. What is wrong for one workspace alone is that one's failure.
+    /// Returns an error if there is none, or if it cannot be read. A fault of one workspace alone is the failure of
+    /// that workspace.
     pub(super) fn read_each(
         context: &Context,
         now: &[Workspace],
@@ -89,7 +90,7 @@ impl Since {
 ///
 /// # Errors
 ///
-/// When it holds no workspace, its documents are wrong, or `git` cannot be asked.
+/// Returns an error if the base holds no workspace, its documents are not valid, or `git` cannot be run.
 pub(super) fn documents_of(context: &Context, root: &Path, name: &str) -> Result<Option<Loaded>, Failure> {
     let path = context.path(Path::new(name));
     let root = folder(context).join(root);
@@ -129,7 +130,8 @@ fn documents(context: &Context, root: &Path, base: &Path, name: &str, shown_from
     })
 }
 
-/// Whether the workspace of then was for the organization of now. Where both have one, it may have got another name.
+/// Returns `true` if the workspace of then was for the organization of now. Where both have one, it may have got
+/// another name.
 pub(super) fn had(then: &Settings, now: &Workspace) -> bool {
     let (Some(then), Some(now)) = (&then.docker, &now.docker) else { return false };
     match (&then.orgs, &now.orgs, &now.org) {
@@ -139,7 +141,7 @@ pub(super) fn had(then: &Settings, now: &Workspace) -> bool {
     }
 }
 
-/// Whether `git` may be asked: paths that are written as paths are none, and options are nothing at all.
+/// Returns `true` if `git` may be asked: paths that are written as paths are none, and options are nothing at all.
 pub(super) fn may_be_a_commit(name: &str) -> bool {
     let path = Path::new(name);
     let written_as_path = path.is_absolute()
@@ -152,7 +154,8 @@ pub(super) fn may_be_a_commit(name: &str) -> bool {
 ///
 /// # Errors
 ///
-/// When it cannot be read, or holds what cannot be read alike from a commit and from a checkout.
+/// Returns an error if the commit cannot be read, or holds entries that cannot be read alike from a commit and from a
+/// checkout.
 pub(super) fn checked_out(repository: &Repository, inside: &Path, commit: &str) -> Result<Scratch, Failure> {
     let failed = |error: FileError| Failure::new(Exit::Failed, format!("the base cannot be put down: {error}"));
     let scratch = Scratch::new().map_err(failed)?;

@@ -79,7 +79,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     Ok(recorded.exit(evidence.broken(), Exit::Done))
 }
 
-/// What no check finds fault with.
+/// The part of a suggestion that no check objects to.
 fn without_faults(context: &Context, whole: &Loaded, mut suggestion: Suggestion) -> Result<Suggestion, Failure> {
     let name = new_name(whole);
     // Each round leaves something out.

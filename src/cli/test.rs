@@ -33,7 +33,7 @@ pub(super) struct Args {
     /// Delete and flip each rule, and list the changes that no test notices
     #[arg(long)]
     mutate: bool,
-    /// How to show the results
+    /// Output format of the results
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
 }

@@ -44,7 +44,7 @@ pub(super) struct Args {
     /// Write what is proposed into the documents
     #[arg(long, requires = "narrow")]
     write: bool,
-    /// How to show the result
+    /// Output format of the result
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
 }

@@ -39,7 +39,7 @@ pub(super) struct Args {
     /// Explain a kind of finding instead, by the code that findings show in brackets
     #[arg(long, value_name = "CODE", conflicts_with_all = ["paths", "format", "base", "strict"])]
     explain: Option<String>,
-    /// How to show findings
+    /// Output format of the findings
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
 }

@@ -25,7 +25,7 @@ static LIMIT: AtomicU64 = AtomicU64::new(MOST_MEMORY);
 /// The time between two looks.
 const PERIOD: Duration = Duration::from_millis(100);
 
-/// What the process has taken.
+/// The resources that the process has used.
 #[derive(Clone, Copy, Debug, Default)]
 struct Taken {
     /// Of processors and of the clock, whichever is less: a busy machine is not a fault of the documents.

@@ -1,4 +1,4 @@
-//! Which workspace a command is about.
+//! The workspace of a command.
 //!
 //! Invariant: a folder that is named is the workspace's own; only without a name is it looked for upward.
 
@@ -23,7 +23,7 @@ pub(super) fn folder(context: &Context) -> PathBuf {
 /// `--config` and none of both, the folder of that file.
 ///
 /// # Errors
-/// When there is no workspace.
+/// Returns an error if there is no workspace.
 pub(super) fn root(context: &Context, path: Option<&Path>) -> Result<PathBuf, Failure> {
     let config = context.config();
     let Some(path) = path else {

@@ -1,4 +1,4 @@
-//! What files become on the disk, and how it is told when they do not.
+//! Writing of files to the disk, with the report of failures.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ pub(super) use crate::source::disk::Written;
 ///
 /// # Errors
 ///
-/// When one cannot be written; then none is.
+/// Returns an error if a file cannot be written; then none is.
 pub(super) fn write_all(root: &Path, files: &[Written<'_>]) -> Result<(), Failure> {
     let root = Root::new(root).map_err(|error| not_written(root, &error))?;
     root.write_all(files).map_err(|error| {
@@ -33,7 +33,7 @@ pub(super) fn write_all(root: &Path, files: &[Written<'_>]) -> Result<(), Failur
 ///
 /// # Errors
 ///
-/// When the file may not be written, or the machine fails; then it is as it was.
+/// Returns an error if the file may not be written, or the machine fails; then the file is as it was.
 pub(super) fn replace(path: &Path, text: &str) -> Result<(), Failure> {
     Root::around(path).and_then(|root| root.replace(path, text)).map_err(|error| not_written(path, &error))
 }

@@ -24,7 +24,7 @@ pub type Overlay = BTreeMap<String, Option<String>>;
 pub struct SourceFile {
     /// Relative to the workspace with `/` between segments; for a file given by itself, the path as given.
     pub name: String,
-    /// Where the file is on this machine, for output that people click on.
+    /// The path of the file on this machine, for output that people click on.
     pub path: PathBuf,
     /// The whole text; empty where the file could not be read. Bytes that are not UTF-8 are replaced.
     pub text: String,
@@ -51,7 +51,7 @@ impl Files {
         Self { files: Vec::new(), instead }
     }
 
-    /// What stands in for the file of this name.
+    /// The text that replaces the file of this name.
     #[must_use]
     pub fn instead(&self, name: &str) -> Option<&Option<String>> {
         self.instead.get(name)
@@ -124,7 +124,7 @@ impl SourceFile {
         self.text.get(span.clone()).unwrap_or_default()
     }
 
-    /// Where the line with this number (from 1) starts, or the end of the text.
+    /// The start of the line with this number (from 1), or the end of the text.
     #[must_use]
     pub fn line_start(&self, line: usize) -> usize {
         self.lines.get(line.saturating_sub(1)).copied().unwrap_or(self.text.len())

@@ -1,4 +1,4 @@
-//! What is wrong with what users wrote: a code, a severity, a message, the places, and what to do.
+//! Findings about the text that users wrote: a code, a severity, a message, the locations, and help.
 //!
 //! Invariant: a [`Diagnostic`] is plain data. It holds bytes of files that [`Files`] keeps, never rendered text, so that
 //! each output format decides for itself how to show a place.
@@ -11,7 +11,7 @@ use std::path::Path;
 pub use files::{FileId, Files, Location, Overlay, SourceFile};
 pub use seawall_access::suggestion::nearest;
 
-/// How much a finding weighs.
+/// The severity of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {
     /// The documents cannot be used; commands stop with exit code 1.
@@ -27,15 +27,15 @@ pub enum Severity {
 pub struct Diagnostic {
     /// Names the kind of finding, in kebab case (`unknown-key`); described in [`crate::check::TABLE`].
     pub code: &'static str,
-    /// How much it weighs.
+    /// The severity of the finding.
     pub severity: Severity,
     /// A lower-case phrase without a full stop; text of users stands in backticks. Not yet safe for a terminal.
     pub message: String,
-    /// Where; absent only for what has no place, such as a missing workspace.
+    /// The main location; absent only for findings without one, such as a missing workspace.
     pub primary: Option<Label>,
     /// Other places that belong to it, such as the first of two equal names.
     pub related: Vec<Label>,
-    /// What to do.
+    /// The advice for the user.
     pub help: Option<String>,
 }
 
@@ -46,7 +46,7 @@ pub struct Label {
     pub file: FileId,
     /// Bytes of the file's text.
     pub span: Range<usize>,
-    /// What there is to say of this place, if the message does not say it.
+    /// The message for this location, if the message of the finding does not give it.
     pub message: Option<String>,
 }
 
@@ -63,9 +63,9 @@ pub struct Suppression {
     pub comment: Range<usize>,
     /// Bytes of what it is about.
     pub covers: Range<usize>,
-    /// Whether it says `live`: an error about a pattern that is live as it stands becomes a warning.
+    /// True if it says `live`: an error about a pattern that is live as it stands becomes a warning.
     pub live: bool,
-    /// Whether there was such a finding.
+    /// True if there was such a finding.
     pub used: bool,
 }
 
@@ -155,13 +155,13 @@ impl Label {
 }
 
 impl Findings {
-    /// Whether any finding is an error.
+    /// Returns `true` if any finding is an error.
     #[must_use]
     pub fn has_errors(&self) -> bool {
         self.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
     }
 
-    /// How many findings have this severity.
+    /// The number of findings with this severity.
     #[must_use]
     pub fn count(&self, severity: Severity) -> usize {
         self.diagnostics.iter().filter(|diagnostic| diagnostic.severity == severity).count()

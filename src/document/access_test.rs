@@ -13,13 +13,13 @@ pub struct AccessTest {
     /// The version of the document format.
     #[serde(rename = "apiVersion")]
     pub api_version: ApiVersion,
-    /// What the document is.
+    /// The kind of the document.
     pub kind: AccessTestKind,
-    /// What the test shows.
+    /// The name of the test: what it shows.
     #[serde(deserialize_with = "field::text")]
     #[schemars(length(min = 1), example = "researchers reach the CVE mirror and nothing else")]
     pub name: String,
-    /// Why this test exists.
+    /// The reason for the test.
     #[serde(default, deserialize_with = "field::present")]
     #[schemars(with = "String")]
     pub description: Option<String>,
@@ -27,16 +27,16 @@ pub struct AccessTest {
     #[serde(default, deserialize_with = "field::optional_texts")]
     #[schemars(with = "Vec<String>", length(min = 1), inner(length(min = 1)), example = ["my-org"])]
     pub orgs: Option<Vec<String>>,
-    /// Who tries; without it, a member of no team.
+    /// The subject of the requests; without it, a member of no team.
     #[serde(default, rename = "as")]
     pub subject: Subject,
-    /// What must be allowed and what must be denied.
+    /// The requests that must be allowed or denied.
     #[serde(deserialize_with = "field::list")]
     #[schemars(length(min = 1))]
     pub expect: Vec<Expectation>,
 }
 
-/// Who tries.
+/// The subject of an access test: the member who sends the requests.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Subject {
@@ -58,7 +58,7 @@ pub enum Expectation {
     Approval(#[serde(deserialize_with = "field::text")] String),
 }
 
-/// What an expectation expects.
+/// The expected decision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Expected {
     /// It is allowed.
@@ -90,7 +90,7 @@ pub enum AccessTestKind {
 }
 
 impl Expectation {
-    /// What is expected.
+    /// The expected decision.
     #[must_use]
     pub fn expected(&self) -> Expected {
         match self {

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::field::{self, ApiVersion};
 use crate::model::{AgentStatus, Fields, Review};
 
-/// How agents must behave, and which of the rules were approved.
+/// Rules for the behaviour of agents, with the approvals of the rules.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(title = "AgentPolicy", extend("not" = {"required": ["source_text", "source_file"]}))]
@@ -16,7 +16,7 @@ pub struct AgentPolicy {
     /// The version of the document format.
     #[serde(rename = "apiVersion")]
     pub api_version: ApiVersion,
-    /// What the document is.
+    /// The kind of the document.
     pub kind: AgentPolicyKind,
     /// The identity of the policy, unique in the workspace.
     #[serde(deserialize_with = "name")]
@@ -26,7 +26,7 @@ pub struct AgentPolicy {
     #[serde(default, deserialize_with = "field::texts")]
     #[schemars(inner(length(min = 1)))]
     pub previously: Vec<String>,
-    /// What the policy is about, as the service shows it.
+    /// The description of the policy, as the service shows it.
     #[serde(default, deserialize_with = "field::present")]
     #[schemars(with = "String")]
     pub description: Option<String>,
@@ -64,17 +64,17 @@ pub struct AgentRule {
     #[serde(default, deserialize_with = "field::texts")]
     #[schemars(inner(length(min = 1)))]
     pub previously: Vec<String>,
-    /// What the rule does with the action.
+    /// The effect of the rule on the action.
     pub rule_type: RuleType,
     /// The action that the rule is about.
     #[serde(deserialize_with = "action")]
     #[schemars(length(min = 1, max = 100), example = &"disclose")]
     pub action: String,
-    /// What the action is done to.
+    /// The target of the action.
     #[serde(default, deserialize_with = "field::present")]
     #[schemars(with = "String", example = &"customer_pii")]
     pub target: Option<String>,
-    /// Who must comply.
+    /// The party that must comply with the rule.
     #[serde(default, deserialize_with = "field::present")]
     #[schemars(with = "String", example = &"agent")]
     pub assignee: Option<String>,
@@ -83,11 +83,11 @@ pub struct AgentRule {
     #[serde(default, deserialize_with = "field::present")]
     #[schemars(with = "Vec<Map<String, Value>>")]
     pub constraints: Option<Vec<Map<String, Value>>>,
-    /// How the constraints go together.
+    /// The logic that combines the constraints.
     #[serde(default, deserialize_with = "field::present")]
     #[schemars(with = "String", example = &"all")]
     pub constraint_logic: Option<String>,
-    /// What happens when the rule is broken. Keys beside `action`, `severity` and `message` are kept as they are.
+    /// The consequence when the rule is broken. Keys beside `action`, `severity` and `message` are kept as they are.
     #[serde(deserialize_with = "consequence")]
     #[schemars(schema_with = "consequence_schema")]
     pub consequence: Map<String, Value>,
@@ -103,7 +103,7 @@ pub struct AgentRule {
     #[serde(default, deserialize_with = "field::present_texts")]
     #[schemars(with = "Vec<String>", inner(length(min = 1)))]
     pub tags: Option<Vec<String>>,
-    /// Where the rule was drawn from, for reviewers; never sent.
+    /// The source that the rule was extracted from, for reviewers; never sent.
     #[serde(default, deserialize_with = "field::present")]
     #[schemars(with = "Map<String, Value>")]
     pub provenance: Option<Map<String, Value>>,
@@ -138,7 +138,7 @@ pub enum Category {
     Custom,
 }
 
-/// What a rule does with its action.
+/// The effect of a rule on its action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, serde::Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[schemars(inline)]

@@ -78,7 +78,7 @@ fn pointer(rule: usize, key: &str, entry: usize) -> String {
     format!("/rules/{rule}/{key}/{entry}")
 }
 
-/// Where the nth entry stands that differs from all before it.
+/// The position of the nth entry that differs from all before it.
 fn nth_distinct<T: Ord>(entries: impl IntoIterator<Item = T>, nth: usize) -> usize {
     let mut seen = BTreeSet::new();
     let mut distinct = entries.into_iter().enumerate().filter_map(|(index, entry)| seen.insert(entry).then_some(index));

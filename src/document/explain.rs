@@ -1,4 +1,4 @@
-//! What the schema refuses, in words that say where and what to do.
+//! Explanations of schema errors, with the location and the fix.
 //!
 //! Invariant: the validator's own sentences are shown only for keywords that no schema of ours uses.
 
@@ -11,7 +11,7 @@ use super::rule;
 use crate::diagnostic::{Diagnostic, FileId, Label, nearest};
 use crate::source::{Spans, Tree};
 
-/// Where an error is, and the schema that it comes from.
+/// The location of an error, and the schema that it comes from.
 struct Site<'a> {
     file: FileId,
     kind: &'a Kind,
@@ -279,7 +279,7 @@ impl Site<'_> {
     }
 }
 
-/// What to say of an action that another kind has.
+/// The help for an action that belongs to another kind.
 fn action_help(text: &str, kind: &Kind) -> Option<String> {
     let filesystem = kind.name == "FilesystemPolicy";
     let other = if filesystem { "NetworkPolicy" } else { "FilesystemPolicy" };

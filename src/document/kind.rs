@@ -11,7 +11,7 @@ use super::{AccessTest, AgentPolicy, FilesystemPolicy, McpPolicy, NetworkPolicy,
 pub struct Kind {
     /// As `kind` says it.
     pub name: &'static str,
-    /// Whether it is the kind of `seawall.yaml`, which no other file holds.
+    /// True if it is the kind of `seawall.yaml`, which no other file holds.
     pub settings: bool,
     /// The schema of the kind, without what [`super::schema_of`] puts around it.
     pub(super) schema: fn(&mut SchemaGenerator) -> Schema,

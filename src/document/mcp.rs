@@ -12,7 +12,7 @@ use super::policy::ScopeField;
 /// Source: the `CedarV1Policy` schema of the Docker AI Governance API.
 pub use seawall_access::cedar::SCHEMA_URL as DEFAULT_SCHEMA_URL;
 
-/// Which MCP servers and tools agents may use, in Cedar.
+/// The MCP servers and tools that agents may use, in Cedar.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(title = "McpPolicy", extend("oneOf" = [{"required": ["cedar"]}, {"required": ["cedar_file"]}]))]
@@ -20,7 +20,7 @@ pub struct McpPolicy {
     /// The version of the document format.
     #[serde(rename = "apiVersion")]
     pub api_version: ApiVersion,
-    /// What the document is.
+    /// The kind of the document.
     pub kind: McpPolicyKind,
     /// The identity of the policy, unique in the organization.
     #[serde(deserialize_with = "field::text")]
@@ -30,10 +30,10 @@ pub struct McpPolicy {
     #[serde(default, deserialize_with = "field::texts")]
     #[schemars(inner(length(min = 1)))]
     pub previously: Vec<String>,
-    /// Whether to take over a live policy whose name is outside of `docker.owns`, or in `docker.unmanaged`.
+    /// True if to take over a live policy whose name is outside of `docker.owns`, or in `docker.unmanaged`.
     #[serde(default)]
     pub adopt: bool,
-    /// Why this policy exists; never sent to the service.
+    /// The reason for the policy; never sent to the service.
     #[serde(default, deserialize_with = "field::present")]
     #[schemars(with = "String")]
     pub description: Option<String>,

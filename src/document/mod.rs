@@ -1,4 +1,4 @@
-//! What users write: the kinds of documents, their schema, and their meaning.
+//! The documents that users write: their kinds, their schema, and their meaning.
 //!
 //! A document goes through [`read`]: its `kind` is looked up in [`KINDS`], the schema of that kind reports everything
 //! that is wrong at once, and then the typed form is decoded. A new kind is a file here and a line in that table.

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use super::field::{self, ApiVersion};
 use super::rule::{self, FilesystemRule, NetworkRule};
 
-/// Which network destinations and HTTP requests sandboxes may reach.
+/// The network destinations and HTTP requests that sandboxes may reach.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(title = "NetworkPolicy")]
@@ -14,7 +14,7 @@ pub struct NetworkPolicy {
     /// The version of the document format.
     #[serde(rename = "apiVersion")]
     pub api_version: ApiVersion,
-    /// What the document is.
+    /// The kind of the document.
     pub kind: NetworkPolicyKind,
     /// The identity of the policy, unique in the organization.
     #[serde(deserialize_with = "field::text")]
@@ -24,10 +24,10 @@ pub struct NetworkPolicy {
     #[serde(default, deserialize_with = "field::texts")]
     #[schemars(inner(length(min = 1)))]
     pub previously: Vec<String>,
-    /// Whether to take over a live policy whose name is outside of `docker.owns`, or in `docker.unmanaged`.
+    /// True if to take over a live policy whose name is outside of `docker.owns`, or in `docker.unmanaged`.
     #[serde(default)]
     pub adopt: bool,
-    /// Why this policy exists; never sent to the service.
+    /// The reason for the policy; never sent to the service.
     #[serde(default, deserialize_with = "field::present")]
     #[schemars(with = "String")]
     pub description: Option<String>,
@@ -44,7 +44,7 @@ pub struct NetworkPolicy {
     pub rules: Vec<NetworkRule>,
 }
 
-/// Which host paths sandboxes may mount.
+/// The host paths that sandboxes may mount.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(title = "FilesystemPolicy")]
@@ -52,7 +52,7 @@ pub struct FilesystemPolicy {
     /// The version of the document format.
     #[serde(rename = "apiVersion")]
     pub api_version: ApiVersion,
-    /// What the document is.
+    /// The kind of the document.
     pub kind: FilesystemPolicyKind,
     /// The identity of the policy, unique in the organization.
     #[serde(deserialize_with = "field::text")]
@@ -62,10 +62,10 @@ pub struct FilesystemPolicy {
     #[serde(default, deserialize_with = "field::texts")]
     #[schemars(inner(length(min = 1)))]
     pub previously: Vec<String>,
-    /// Whether to take over a live policy whose name is outside of `docker.owns`, or in `docker.unmanaged`.
+    /// True if to take over a live policy whose name is outside of `docker.owns`, or in `docker.unmanaged`.
     #[serde(default)]
     pub adopt: bool,
-    /// Why this policy exists; never sent to the service.
+    /// The reason for the policy; never sent to the service.
     #[serde(default, deserialize_with = "field::present")]
     #[schemars(with = "String")]
     pub description: Option<String>,

@@ -16,9 +16,9 @@ use super::{Docker, EditActive, Guards, Limit, Ownership, Protected, Vijil, Work
 pub struct SettingChange {
     /// Its name: `guards.deny_widening`.
     pub setting: String,
-    /// What the base says; null where it says nothing.
+    /// The value in the base; null if the base does not set it.
     pub base: Value,
-    /// What the proposal says; null where it says nothing.
+    /// The value in the proposal; null if the proposal does not set it.
     pub proposed: Value,
 }
 

@@ -14,9 +14,9 @@ use crate::source::{Spans, Tree};
 pub struct Document {
     /// The file that it stands in.
     pub file: FileId,
-    /// Where each part of it stands.
+    /// The location of each part of the document.
     pub places: Spans,
-    /// What was written, its rules aside.
+    /// The document as it was written, without its rules.
     written: Value,
     /// The typed form.
     pub body: Body,

@@ -15,24 +15,24 @@ use crate::source::{self, Spelling};
 /// A policy with the document that declares it.
 #[derive(Debug)]
 pub struct Declared<'a> {
-    /// What it means.
+    /// The meaning of the document.
     pub desired: DesiredPolicy,
-    /// What was written.
+    /// The document as it was written.
     pub document: &'a Document,
-    /// Where the Cedar text of an MCP policy stands.
+    /// The location of the Cedar text of an MCP policy.
     pub cedar: Option<CedarPlace>,
 }
 
 /// A policy for agents with the document that declares it.
 #[derive(Debug)]
 pub struct DeclaredAgent<'a> {
-    /// What it means.
+    /// The meaning of the document.
     pub desired: DesiredAgentPolicy,
-    /// What was written.
+    /// The document as it was written.
     pub document: &'a Document,
 }
 
-/// Where a Cedar text stands.
+/// The location of a Cedar text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CedarPlace {
     /// It is the text of a file.
@@ -44,30 +44,30 @@ pub enum CedarPlace {
 /// An access test.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Test {
-    /// What the test shows.
+    /// The name of the test: what it shows.
     pub name: String,
     /// The organizations that it is for; all that the workspace has where it names none.
     pub orgs: Vec<String>,
-    /// Where each organization stands.
+    /// The location of each organization.
     pub org_labels: Vec<Label>,
     /// The teams that the subject is a member of, as written.
     pub teams: Vec<String>,
-    /// Where each team stands.
+    /// The location of each team.
     pub team_labels: Vec<Label>,
     /// In the order written; at least one.
     pub expectations: Vec<ExpectedAccess>,
-    /// Where the name stands.
+    /// The location of the name.
     pub origin: Origin,
 }
 
 /// One expectation of an access test.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExpectedAccess {
-    /// What is expected.
+    /// The expected decision.
     pub expected: Expected,
     /// The access as written, such as `connect:tcp example.com:443`.
     pub access: String,
-    /// Where the access stands.
+    /// The location of the access.
     pub origin: Origin,
     /// The same for diagnostics.
     pub label: Label,
@@ -191,7 +191,7 @@ fn allowlist(document: &Document, files: &Files, rules: Vec<(Rule, &[String])>) 
     (Body::Allowlist(rules), places)
 }
 
-/// Where something stands, for people.
+/// The location of a label, for people.
 #[must_use]
 pub fn origin(files: &Files, label: &Label) -> Origin {
     let file = files.get(label.file);

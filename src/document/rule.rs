@@ -25,8 +25,8 @@ pub struct NetworkRule {
     /// Whether the rule allows or denies.
     #[schemars(schema_with = "decision")]
     pub decision: Decision,
-    /// What is allowed or denied: `connect:…` on `resources`, or `request:…` on `http_resources`; one rule takes one of
-    /// the two.
+    /// The actions that are allowed or denied: `connect:…` on `resources`, or `request:…` on `http_resources`; one rule
+    /// takes one of the two.
     #[serde(deserialize_with = "network_actions")]
     #[schemars(schema_with = "network_action_list")]
     pub actions: Vec<Action>,
@@ -74,7 +74,7 @@ pub struct FilesystemRule {
     /// Whether the rule allows or denies.
     #[schemars(schema_with = "decision")]
     pub decision: Decision,
-    /// What is allowed or denied: mounting for reading, for writing, or both. A writable mount needs both.
+    /// The actions that are allowed or denied: mounting for reading, for writing, or both. A writable mount needs both.
     #[serde(deserialize_with = "filesystem_actions")]
     #[schemars(schema_with = "filesystem_action_list")]
     pub actions: Vec<Action>,
@@ -86,7 +86,7 @@ pub struct FilesystemRule {
 }
 
 impl NetworkRule {
-    /// What the rule means.
+    /// The meaning of the rule.
     ///
     /// # Panics
     /// For a rule that was not decoded: the decoder takes exactly one kind of resources.
@@ -104,7 +104,7 @@ impl NetworkRule {
 }
 
 impl FilesystemRule {
-    /// What the rule means.
+    /// The meaning of the rule.
     #[must_use]
     pub fn rule(&self) -> Rule {
         let resources = Resources::Plain(distinct(&self.resources));
@@ -137,7 +137,7 @@ pub(super) fn network_rules<'de, D: Deserializer<'de>>(deserializer: D) -> Resul
     Ok(rules)
 }
 
-/// What stands before an action that the service has and this program does not know, so that no mistake in the name of an
+/// The prefix of an action that the service has and this program does not know, so that no mistake in the name of an
 /// action is taken for one.
 const UNDOCUMENTED: &str = "undocumented:";
 

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use super::Protected;
 use super::field::{self, ApiVersion};
 
-/// Which documents belong together, which services they are about, and what a plan may not do.
+/// The documents that belong together, the services that they are for, and the guards for plans.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(title = "Workspace")]
@@ -18,7 +18,7 @@ pub struct Workspace {
     /// The version of the document format.
     #[serde(rename = "apiVersion")]
     pub api_version: ApiVersion,
-    /// What the document is.
+    /// The kind of the document.
     pub kind: WorkspaceKind,
     /// Patterns of the files that belong to the workspace, relative to this file. Without it, every `*.yaml` and
     /// `*.yml` below, in any letter case, hidden files and folders aside. A pattern that matches nothing is an error.
@@ -33,7 +33,7 @@ pub struct Workspace {
     #[serde(default, deserialize_with = "section")]
     #[schemars(schema_with = "section_of::<Vijil>")]
     pub vijil: Option<Vijil>,
-    /// What a plan may not do.
+    /// The limits for plans.
     #[serde(default)]
     pub guards: Guards,
 }
@@ -57,7 +57,7 @@ pub struct Docker {
     #[serde(default, deserialize_with = "field::optional_text")]
     #[schemars(with = "String", length(min = 1), example = "https://hub.docker.com/v2", example = &"embedded")]
     pub endpoint: Option<String>,
-    /// What happens to live policies that no document declares.
+    /// The treatment of live policies that no document declares.
     #[serde(default)]
     #[schemars(schema_with = "ownership")]
     pub ownership: Ownership,
@@ -91,18 +91,18 @@ pub struct Vijil {
     #[serde(default, deserialize_with = "field::optional_text")]
     #[schemars(with = "String", length(min = 1), example = "extracted.json")]
     pub seed: Option<String>,
-    /// What happens to live policies that no document declares.
+    /// The treatment of live policies that no document declares.
     #[serde(default)]
     #[schemars(schema_with = "ownership")]
     pub ownership: Ownership,
-    /// How rules of an active policy are edited: `in_place`, each approved right after its edit while the policy stays
+    /// The way to edit rules of an active policy: `in_place`, each approved right after its edit while the policy stays
     /// active; or `deactivate`, for a console that refuses edits of active policies: the policy is a draft in between.
     #[serde(default)]
     #[schemars(schema_with = "edit_active")]
     pub edit_active: EditActive,
 }
 
-/// How rules of an active Vijil policy are edited.
+/// The way to edit rules of an active Vijil policy.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EditActive {
@@ -113,7 +113,7 @@ pub enum EditActive {
     Deactivate,
 }
 
-/// What happens to live policies that no document declares.
+/// The treatment of live policies that no document declares.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Ownership {
@@ -124,7 +124,7 @@ pub enum Ownership {
     Exclusive,
 }
 
-/// What a plan may not do. `--allow GUARD` lifts a guard for one run.
+/// The limits for plans. `--allow GUARD` lifts a guard for one run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Guards {
@@ -133,13 +133,13 @@ pub struct Guards {
     #[serde(default, deserialize_with = "field::present", skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "limit")]
     pub max_deletes: Option<Limit>,
-    /// Whether a plan that gives any audience new access is refused, or may give it, or that weakens a rule for agents.
+    /// True if a plan that gives any audience new access is refused, or may give it, or that weakens a rule for agents.
     /// With `true`, a plan that allows `connect:tcp example.com` to a team that could not reach it is refused, and so is one
     /// that turns `block` into `log`.
     #[serde(default)]
     pub deny_widening: bool,
-    /// Whether a plan is refused after which an access test of the workspace fails, also one that failed before. A plan that
-    /// opens `pastebin.example.com` is refused where a test expects `deny: connect:tcp pastebin.example.com:443`.
+    /// True if a plan is refused after which an access test of the workspace fails, also one that failed before. A plan
+    /// that opens `pastebin.example.com` is refused where a test expects `deny: connect:tcp pastebin.example.com:443`.
     #[serde(default = "yes")]
     pub access_tests: bool,
     /// Policies that documents have to declare, and that no plan may delete, empty or weaken: each by its name, or with the
@@ -153,7 +153,7 @@ pub struct Guards {
     #[serde(default, deserialize_with = "field::present", skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "limit")]
     pub blocked_requests: Option<Limit>,
-    /// Whether a plan that changes access is refused where no recorded requests tell what it would have blocked.
+    /// True if a plan that changes access is refused where no recorded requests tell what it would have blocked.
     #[serde(default)]
     pub require_records: bool,
 }
@@ -185,7 +185,7 @@ pub enum Limit {
 }
 
 impl Limit {
-    /// Whether `count` of `all` are more than the limit.
+    /// Returns `true` if `count` of `all` are more than the limit.
     #[must_use]
     pub fn is_exceeded(self, count: u64, all: u64) -> bool {
         match self {

@@ -70,7 +70,7 @@ fn differs(difference: &&AgentDifference) -> bool {
     matches!(difference.because, None | Some(Reason::EditedInPlace))
 }
 
-/// What became of a policy and of its rules.
+/// Adds the differences of a policy and of its rules.
 fn became(differences: &mut Vec<AgentDifference>, before: Option<&LiveAgentPolicy>, now: &LiveAgentPolicy) {
     one(differences, now, None, (before.map(shown), Some(shown(now))));
     let rules = before.map_or(&[][..], |before| &before.rules);

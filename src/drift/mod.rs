@@ -1,4 +1,4 @@
-//! What differs between live and desired, told apart by who made the difference.
+//! Differences between live and desired, separated by who made the difference.
 //!
 //! ```text
 //! base ──differences──▶ live      changed outside
@@ -29,7 +29,7 @@ use crate::plan::{self, ChangeSet, Plan, applied, matching};
 
 pub use report::{schema, set_schema, set_to_json};
 
-/// What the last apply left.
+/// The state that the last apply left.
 #[derive(Clone, Copy, Debug)]
 pub enum Base<'a> {
     /// Documents; team keys are ids.
@@ -38,23 +38,23 @@ pub enum Base<'a> {
     Snapshot(&'a Live),
 }
 
-/// What drift is made from, for Docker.
+/// The input to compute drift, for Docker.
 #[derive(Clone, Copy, Debug)]
 pub struct Input<'a> {
-    /// What the documents ask for; team keys are ids.
+    /// The desired state that the documents declare; team keys are ids.
     pub desired: &'a Desired,
-    /// What the service answered.
+    /// The live state that the service returned.
     pub live: &'a Live,
-    /// What the last apply left.
+    /// The state that the last apply left.
     pub base: Option<Base<'a>>,
-    /// What happens to undeclared policies.
+    /// The treatment of undeclared policies.
     pub ownership: &'a Ownership,
 }
 
-/// What differs.
+/// The drift of a workspace.
 #[derive(Clone, Debug)]
 pub struct Drift {
-    /// What the base is called; `None` where there is none, so that `outside` holds all differences.
+    /// The name of the base; `None` if there is none, so that `outside` holds all differences.
     pub since: Option<String>,
     /// From the base, or else from the documents, to what is live: what it means for access, and which objects.
     pub outside: ChangeSet,
@@ -64,25 +64,25 @@ pub struct Drift {
     pub undeclared: Undeclared,
     /// From what is live to the documents.
     pub plan: Plan,
-    /// What keeps that plan from being carried out, with its places.
+    /// The reasons why that plan cannot be applied, with their locations.
     pub impossible: Vec<String>,
 }
 
 impl Drift {
-    /// Whether live and documents differ, or an undeclared policy changes effective access.
+    /// Returns `true` if live and documents differ, or an undeclared policy changes effective access.
     #[must_use]
     pub fn is_drift(&self) -> bool {
         self.declared_differ() || !self.undeclared.is_empty()
     }
 
-    /// Whether what is declared is not live as declared.
+    /// Returns `true` if what is declared is not live as declared.
     #[must_use]
     pub fn declared_differ(&self) -> bool {
         !self.plan.is_empty() || !self.impossible.is_empty()
     }
 }
 
-/// What was changed outside, and what waits to be applied.
+/// The changes made outside of `seawall`, and the changes that wait to be applied.
 #[must_use]
 pub fn differences(input: Input<'_>) -> (ChangeSet, Option<ChangeSet>) {
     let Input { desired, live, base, ownership } = input;

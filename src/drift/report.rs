@@ -18,9 +18,9 @@ use crate::plan::{self, ChangeSet};
 /// The keys that drift has beside those of a plan.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 struct DriftKeys {
-    /// Whether live and documents differ, or a live policy that no document declares changes effective access.
+    /// True if live and documents differ, or a live policy that no document declares changes effective access.
     drift: bool,
-    /// What the base is called: the state that the last apply left. Null where none was named; then `outside` holds all
+    /// The name of the base: the state that the last apply left. Null if none was named; then `outside` holds all
     /// differences, whoever made them.
     since: Option<String>,
     /// From the base, or else from the documents, to what is live.
@@ -30,18 +30,18 @@ struct DriftKeys {
     /// Live policies that no document declares, with what they change for the audiences that declared policies govern.
     /// Policies that `unmanaged` and `owns` leave to others are none of them.
     undeclared: Undeclared,
-    /// What the documents ask for and cannot be, as things are: until that is mended, the plan cannot be applied.
+    /// Requests of the documents that cannot be met at present: until they are corrected, the plan cannot be applied.
     impossible: Vec<String>,
 }
 
 /// One side of drift.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 struct Side {
-    /// How many objects differ in which way.
+    /// The number of objects that differ, by kind of difference.
     summary: Summary,
-    /// What differs, object by object.
+    /// The differences, object by object.
     differences: Vec<Difference>,
-    /// What it means for access: `widened` is what opened.
+    /// The effect on access: `widened` is the access that opened.
     access: Meaning,
 }
 
@@ -49,7 +49,7 @@ struct Side {
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 struct Difference {
     service: Service,
-    /// What was done to it, or is to be done.
+    /// The operation that was done to it, or is to be done.
     op: Op,
     object: Object,
     /// The policy's name.
@@ -62,7 +62,7 @@ struct Difference {
     after: Option<Value>,
     /// The fields that differ.
     changed: Vec<String>,
-    /// Where a document declares the policy.
+    /// The location where a document declares the policy.
     source: Option<Origin>,
 }
 
@@ -157,7 +157,7 @@ pub fn set_schema() -> Value {
     schema
 }
 
-/// What [`set_to_json`] writes, for its schema.
+/// The output of [`set_to_json`], for its schema.
 #[derive(JsonSchema)]
 #[schemars(title = "seawall drift of several organizations")]
 #[expect(dead_code, reason = "the schema is made from it")]
@@ -165,7 +165,7 @@ struct DriftSet {
     /// The version of the format: 1.
     #[schemars(range(min = 1, max = 1))]
     format_version: u32,
-    /// Whether there is drift in any of them.
+    /// True if there is drift in any of them.
     drift: bool,
     /// The drift of each.
     drifts: Vec<Value>,

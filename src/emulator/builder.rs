@@ -1,4 +1,4 @@
-//! How an emulator is set up and started.
+//! The setup and the start of an emulator.
 
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
@@ -28,7 +28,7 @@ use crate::service::http;
 /// How many requests for audit records an organization may make in a second.
 const AUDIT_CALLS: u32 = 5;
 
-/// How an emulator is set up. Without a state file it forgets everything when it stops.
+/// The setup of an emulator. Without a state file it forgets everything when it stops.
 #[derive(Debug)]
 #[must_use]
 pub struct Builder {
@@ -127,8 +127,8 @@ impl Builder {
         self
     }
 
-    /// What an organization starts with; again, for one more. A state file that knows an organization already is left as
-    /// it is. A seed that names none is for the first.
+    /// Adds the initial state of an organization; again, for one more. A state file that knows an organization already
+    /// is left as it is. A seed that names none is for the first.
     pub fn seed(mut self, seed: Seed) -> Self {
         self.seeds.push(seed);
         self
@@ -140,7 +140,7 @@ impl Builder {
         self
     }
 
-    /// How long every call waits before it has its effect.
+    /// The time that every call waits before it has its effect.
     pub fn latency(mut self, latency: Duration) -> Self {
         self.latency = latency;
         self

@@ -20,7 +20,7 @@ const WHOLE: usize = usize::MAX;
 /// Breaks the connection that a call came in on.
 #[derive(Clone, Debug)]
 pub(super) struct Breaker {
-    /// How many bytes of the body may still leave; `WHOLE` for a healthy connection.
+    /// The number of bytes of the body that may still leave; `WHOLE` for a healthy connection.
     body: Arc<AtomicUsize>,
     /// Whether not even the head of the answer may leave.
     silent: Arc<AtomicUsize>,
@@ -37,7 +37,7 @@ impl Breaker {
         self.body.store(body, Ordering::SeqCst);
     }
 
-    /// How many of the bytes to be written may leave; `None` for all.
+    /// The number of the bytes to be written that may leave; `None` for all.
     fn allowed(&self, bytes: &[u8]) -> Option<usize> {
         if self.silent.load(Ordering::SeqCst) == 1 {
             return Some(0);

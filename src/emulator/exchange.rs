@@ -20,7 +20,7 @@ pub struct Request {
     pub body: Vec<u8>,
     /// `http://host:port` of the emulator, for answers that hold absolute addresses.
     pub origin: String,
-    /// When the call arrived, on the emulator's clock.
+    /// The time when the call arrived, on the emulator's clock.
     pub at: Timestamp,
 }
 

@@ -40,7 +40,7 @@ pub(super) fn hex(bytes: &[u8]) -> String {
 /// 32 bytes that nobody can guess, as hexadecimal digits.
 ///
 /// # Panics
-/// When the operating system gives no random bytes.
+/// Panics if the operating system gives no random bytes.
 #[must_use]
 pub fn unguessable() -> String {
     let mut bytes = [0_u8; 32];
@@ -51,7 +51,7 @@ pub fn unguessable() -> String {
     hex(&bytes)
 }
 
-/// Whether a text has the shape of a UUID.
+/// Returns `true` if a text has the shape of a UUID.
 pub(super) fn is_uuid(text: &str) -> bool {
     let parts: Vec<&str> = text.split('-').collect();
     parts.iter().map(|part| part.len()).eq([8, 4, 4, 4, 12])

@@ -75,11 +75,11 @@ pub use state::{Group, Org, State};
 pub use store::StoreError;
 pub use vijil::{AgentAccount, AgentBehaviour, AgentOperation, Agents};
 
-/// Where an emulator starts: [`Emulator::builder`] or [`Emulator::embedded`].
+/// The start of an emulator: [`Emulator::builder`] or [`Emulator::embedded`].
 #[derive(Clone, Copy, Debug)]
 pub struct Emulator;
 
-/// Why an emulator did not start.
+/// The reason why an emulator did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum EmulatorError {
     /// The port is taken, or may not be used.
@@ -87,7 +87,7 @@ pub enum EmulatorError {
     Bind {
         /// The port asked for.
         port: u16,
-        /// Why.
+        /// The cause.
         #[source]
         source: std::io::Error,
     },
@@ -96,7 +96,7 @@ pub enum EmulatorError {
     Folder {
         /// The folder.
         folder: PathBuf,
-        /// Why.
+        /// The cause.
         #[source]
         source: FileError,
     },

@@ -1,4 +1,4 @@
-//! What was called, for tests to look at.
+//! The record of the calls, for tests to look at.
 //!
 //! Invariant: no secret and no token is kept.
 
@@ -10,7 +10,7 @@ use super::exchange::Request;
 /// A call that arrived.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Call {
-    /// What it means, if it means anything.
+    /// The operation that the call means, if it means any.
     pub operation: Option<Operation>,
     /// The HTTP method.
     pub method: String,
@@ -27,7 +27,7 @@ pub struct Call {
 /// The calls so far.
 #[derive(Debug, Default)]
 pub(super) struct Record {
-    /// Whether calls are kept.
+    /// True if calls are kept.
     pub(super) on: bool,
     pub(super) calls: Vec<Call>,
 }
@@ -48,7 +48,7 @@ impl Call {
         }
     }
 
-    /// Whether it was meant to change an organization.
+    /// Returns `true` if it was meant to change an organization.
     #[must_use]
     pub fn is_write(&self) -> bool {
         self.operation.is_some_and(Operation::is_write)

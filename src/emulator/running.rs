@@ -121,7 +121,7 @@ impl Running {
         self.server.most_in_flight.load(Ordering::SeqCst)
     }
 
-    /// What it holds now.
+    /// The current state of the emulator.
     #[must_use]
     pub fn state(&self) -> State {
         self.server.lock().state.clone()

@@ -13,7 +13,7 @@ use crate::service::docker::wire;
 use crate::service::docker::{DockerSnapshot, Snapshot};
 use serde_json::{Value, json};
 
-/// What an organization starts with.
+/// The initial state of an organization.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Seed {
     /// The organization's name, where the seed says it.
@@ -41,8 +41,8 @@ impl From<Snapshot> for Seed {
 }
 
 impl Seed {
-    /// What documents ask for, as if it had been applied. `teams` and the teams that scopes name are made: by its id
-    /// where the text is a UUID, by its name otherwise.
+    /// The state that documents declare, as if it had been applied. `teams` and the teams that scopes name are made: by
+    /// its id where the text is a UUID, by its name otherwise.
     #[must_use]
     pub fn from_desired(org: &str, desired: &Desired, teams: Vec<String>) -> Self {
         let mut seed = Self { org: Some(org.to_owned()), ..Self::default() };

@@ -43,7 +43,7 @@ pub(super) struct Server {
     pub(super) most_in_flight: AtomicUsize,
 }
 
-/// What calls change.
+/// The state that calls change.
 #[derive(Debug)]
 pub(super) struct Inner {
     pub(super) state: State,
@@ -59,7 +59,7 @@ pub(super) struct Inner {
     pub(super) audited: (i64, u32),
 }
 
-/// What becomes of a call.
+/// The outcome of a call.
 enum Outcome {
     Answer(Response),
     Cut(Response),
@@ -172,7 +172,7 @@ impl Server {
     }
 }
 
-/// What the rate limit says of one call.
+/// The rate limit's result for one call.
 struct Rate {
     limit: u32,
     remaining: u32,

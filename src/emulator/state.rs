@@ -1,4 +1,4 @@
-//! What the services hold: organizations, their teams and policies.
+//! The state of the services: organizations, their teams and policies.
 //!
 //! Invariant: a clone is cheap (policies are shared) and is a whole earlier state, so that a call that cannot be made
 //! durable is undone by putting the clone back, and what a call changed is found by comparing the two.
@@ -19,11 +19,11 @@ use crate::model::Team;
 pub struct State {
     /// Organizations by name.
     pub orgs: BTreeMap<String, Org>,
-    /// How many ids were given; an id is never given again, also not after a delete.
+    /// The number of ids that were given; an id is never given again, also not after a delete.
     pub ids_given: u64,
     /// Sets the ids that are given apart from those that came with a seed, maybe from another emulator.
     pub ids_salt: String,
-    /// What the Vijil side holds.
+    /// The state of the Vijil side.
     pub agents: Agents,
 }
 

@@ -29,7 +29,7 @@ pub(super) struct Store {
     path: PathBuf,
 }
 
-/// Why durable state could not be used.
+/// The reason why durable state could not be used.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// Another process has the file open.
@@ -40,7 +40,7 @@ pub enum StoreError {
     NotOpened {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         #[source]
         source: FileError,
     },
@@ -49,7 +49,7 @@ pub enum StoreError {
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// What is wrong.
+        /// The fault in the file.
         reason: String,
     },
     /// The disk or the store failed.
@@ -57,7 +57,7 @@ pub enum StoreError {
     Failed {
         /// The file.
         path: PathBuf,
-        /// What failed.
+        /// The failure.
         #[source]
         source: Box<redb::Error>,
     },

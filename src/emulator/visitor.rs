@@ -1,4 +1,4 @@
-//! Which HTTP requests the emulator answers at all, before it looks at what they ask for.
+//! The check of HTTP requests that the emulator answers at all, before it looks at their content.
 //!
 //! Invariant: a request is answered only when it names the emulator by a loopback name and its own port, and when no
 //! other web site sent it. A page whose name was rebound to 127.0.0.1 sends its own name as `Host`; a page of another
@@ -8,7 +8,8 @@ use std::net::Ipv4Addr;
 
 use axum::http::{HeaderMap, Uri, header, uri::Authority};
 
-/// Why a request is refused, in words for whoever sent it; `None` for one that is answered. `port` is the emulator's.
+/// The reason why a request is refused, in words for the client; `None` for a request that is answered. `port` is the
+/// emulator's.
 pub(super) fn refusal(uri: &Uri, headers: &HeaderMap, port: u16) -> Option<&'static str> {
     let mut hosts = headers.get_all(header::HOST).iter();
     let host = match (hosts.next(), hosts.next()) {
@@ -27,7 +28,7 @@ pub(super) fn refusal(uri: &Uri, headers: &HeaderMap, port: u16) -> Option<&'sta
     foreign.then_some("the emulator answers no requests of other web sites")
 }
 
-/// Whether `host:port` is a loopback name with this port, which only the default port of HTTP may leave out.
+/// Returns `true` if `host:port` is a loopback name with this port, which only the default port of HTTP may leave out.
 fn is_own(text: &str, port: u16) -> bool {
     let Ok(authority) = text.parse::<Authority>() else { return false };
     let host = authority.host();

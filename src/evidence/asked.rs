@@ -15,11 +15,11 @@ use crate::model::Action;
 pub struct Asked {
     /// As people write it.
     pub text: String,
-    /// What can be asked.
+    /// The subject of the request.
     pub subject: Subject,
 }
 
-/// What can be asked of the engine.
+/// A subject that the engine can decide.
 #[derive(Clone, Debug, PartialEq)]
 #[expect(clippy::large_enum_variant, reason = "nearly all are of one request, and a mount of two is rare")]
 pub enum Subject {
@@ -67,7 +67,7 @@ impl Asked {
         }
     }
 
-    /// Whether it is a TCP connection, on which an HTTP request may have been made.
+    /// Returns `true` if it is a TCP connection, on which an HTTP request may have been made.
     pub(super) fn is_connection(&self) -> bool {
         matches!(self.subject, Subject::One(Request::Connect { udp: false, .. }))
     }

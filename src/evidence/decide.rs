@@ -1,4 +1,4 @@
-//! What becomes of a recorded request under the policies of one state.
+//! The decision on a recorded request under the policies of one state.
 //!
 //! Every answer is that of the access engine. Invariant: an answer is allow or deny only where it is so whatever the record
 //! does not say (address, mode, path, attributes, teams) and whatever is not documented; else it is unknown, with the one
@@ -16,10 +16,10 @@ use crate::access::cedar::McpAction;
 use crate::access::{Host, Question, Reason, Request, Role, State, Unknown, Verdict};
 use crate::model::{Decision, Domain, Policy, Rule, Scope};
 
-/// How many teams may matter for a request of somebody whose teams are unknown.
+/// The number of teams that may matter for a request of somebody whose teams are unknown.
 const MOST_TEAMS: usize = 8;
 
-/// Why a record does not tell what becomes of its request.
+/// The reason why a record does not show the decision on its request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Gap {
@@ -29,11 +29,11 @@ pub enum Gap {
     LocalRule,
     /// The organization has no policy of the domain: what holds then is not documented.
     NoPolicy,
-    /// What the name resolved to is not recorded, and a rule for addresses decides.
+    /// The address that the name resolved to is not recorded, and a rule for addresses decides.
     AddressNotRecorded,
     /// Whether a mount was for reading or for writing is not recorded.
     ModeNotRecorded,
-    /// Which HTTP request was made on the connection is not recorded.
+    /// The HTTP request that was made on the connection is not recorded.
     PathNotRecorded,
     /// The attributes of an MCP call are not recorded.
     AttributesNotRecorded,
@@ -70,7 +70,7 @@ impl Gap {
     }
 }
 
-/// What becomes of a request.
+/// The decision on a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Ruling {
     Known(Decision),
@@ -256,7 +256,7 @@ impl<'a> Judge<'a> {
         named.collect()
     }
 
-    /// Whether a rule is for members of some teams only.
+    /// Returns `true` if a rule is for members of some teams only.
     pub(super) fn is_for_teams(&self, rule: usize) -> bool {
         let policy = self.state.rules().get(rule).and_then(|(policy, _)| self.state.policies().get(*policy));
         policy.is_some_and(|policy| policy.scope != Scope::Organization)
@@ -279,7 +279,7 @@ fn unseen_request(question: &Question, verdict: Verdict, in_force: impl Fn(usize
     }
 }
 
-/// What an uncertain answer hangs on.
+/// The reason why an answer is uncertain.
 fn doubt(request: &Request, question: &Question, in_force: impl Fn(usize) -> bool) -> Gap {
     let named = matches!(request.host(), Some(Host::Name(_, None)));
     let verdicts: BTreeSet<Verdict> = question.points().map(|point| point.verdict(&in_force)).collect();

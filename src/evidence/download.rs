@@ -44,7 +44,7 @@ pub struct Download {
 struct Range {
     from: i64,
     to: i64,
-    /// Whether records of the very end are those of the next range.
+    /// True if records of the very end are those of the next range.
     open: bool,
 }
 
@@ -67,7 +67,7 @@ pub struct Next {
     pub to: String,
     /// Where the service goes on; none for the first page of a range.
     pub token: Option<String>,
-    /// Whether the range cannot be made shorter.
+    /// True if the range cannot be made shorter.
     pub shortest: bool,
 }
 
@@ -112,7 +112,7 @@ impl Download {
         serde_json::to_string_pretty(self).expect("text and numbers are JSON") + "\n"
     }
 
-    /// Whether it is of this organization at this address.
+    /// Returns `true` if it is of this organization at this address.
     #[must_use]
     pub fn is_of(&self, org: &str, endpoint: &str) -> bool {
         self.org == org && self.endpoint == endpoint
@@ -148,7 +148,7 @@ impl Download {
         Some(Next { from: time::text(range.from), to: time::text(range.to), token: self.token.clone(), shortest })
     }
 
-    /// Whether a record of the page that is next is taken from it.
+    /// Returns `true` if a record of the page that is next is taken from it.
     #[must_use]
     pub fn takes(&self, record: &Value) -> bool {
         let open = self.ranges.last().filter(|range| range.open);

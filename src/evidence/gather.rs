@@ -16,7 +16,7 @@ use super::requests::{RequestGroup, Requests, Skipped};
 /// can write records whose keys collide. The order is never what a result depends on.
 type HashMap<K, V> = std::collections::HashMap<K, V, foldhash::fast::RandomState>;
 
-/// What one thread has counted.
+/// The counts of one thread.
 #[derive(Debug)]
 pub(super) struct Gather {
     /// By the record's own words.
@@ -63,7 +63,7 @@ impl Gather {
     ///
     /// # Errors
     ///
-    /// When a temporary file cannot be written.
+    /// Returns an error if a temporary file cannot be written.
     pub(super) fn add(&mut self, record: Record<'_>, broken: &mut impl FnMut(&'static str)) -> io::Result<()> {
         if let Some(events) = record.events {
             for event in events {
@@ -157,14 +157,14 @@ fn earlier(one: Option<i64>, other: Option<i64>) -> Option<i64> {
     }
 }
 
-/// What tells cells apart: request, user, machine and decision.
+/// The key of a cell: request, user, machine and decision.
 type Key = (String, String, String, u8);
 
-/// What all threads have counted.
+/// The counts of all threads.
 ///
 /// # Errors
 ///
-/// When a temporary file cannot be read.
+/// Returns an error if a temporary file cannot be read.
 pub(super) fn merge(mut threads: Vec<Gather>) -> io::Result<Requests> {
     let mut skipped = Skipped::default();
     let mut asked: BTreeMap<String, Asked> = BTreeMap::new();

@@ -1,7 +1,7 @@
 //! The identities of records, so that one that was written twice counts once.
 //!
-//! What has to be remembered of a record is its hash and the cell that it was counted in. Beyond some number these go to
-//! a temporary file, sorted by their first byte, and repetitions are found one byte at a time: memory does not grow with
+//! The state that is kept of a record is its hash and the cell that it was counted in. Beyond some number these go to a
+//! temporary file, sorted by their first byte, and repetitions are found one byte at a time: memory does not grow with
 //! the number of records, but for one part in 256 of what is on disk.
 //!
 //! Invariant: identities are compared by 128 bits of two hashes with seeds of their own, so that records that differ are
@@ -15,7 +15,7 @@ use foldhash::quality::RandomState;
 
 use crate::source::disk::unnamed;
 
-/// How many are held in memory, by each thread.
+/// The number of entries that are held in memory, by each thread.
 const IN_MEMORY: usize = 1 << 18;
 /// Bytes of one in the file.
 const SIZE: usize = 20;
@@ -45,7 +45,7 @@ pub(super) struct Ids {
 #[derive(Debug)]
 struct Spilled {
     file: File,
-    /// Where the entries of each first byte start and how many there are, once for each time that memory was full.
+    /// The start and the number of the entries of each first byte, once for each time that memory was full.
     runs: Vec<Vec<(u64, usize)>>,
     end: u64,
 }

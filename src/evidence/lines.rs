@@ -28,7 +28,7 @@ pub(super) enum Lines {
     Each(Vec<u64>),
 }
 
-/// How a stream is written.
+/// The format of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Form {
     /// A record a line, or a page of them.
@@ -65,7 +65,7 @@ impl<R: Read> Stream<R> {
         Ok(self.head.get(self.at..).unwrap_or_default())
     }
 
-    /// How the stream is written, by its first line.
+    /// The format of the stream, by its first line.
     pub(super) fn form(&mut self) -> io::Result<Form> {
         if self.peek(3)?.starts_with(b"\xef\xbb\xbf") {
             self.at += 3;
@@ -120,7 +120,7 @@ fn form_of(line: &[u8]) -> Form {
 ///
 /// # Errors
 ///
-/// What reading the stream gives, after the chunks before it, and what `send` gives.
+/// Returns the errors of reading the stream, after the chunks before it, and those of `send`.
 pub(super) fn by_line(
     mut stream: impl Read,
     mut send: impl FnMut(Chunk),
@@ -191,7 +191,7 @@ struct Scanner {
     escaped: bool,
     /// The last text of the object at the top.
     key: Vec<u8>,
-    /// Whether the value so far held records itself.
+    /// True if the value so far held records itself.
     divided: bool,
     record: Vec<u8>,
     line: u64,

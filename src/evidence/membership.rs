@@ -1,4 +1,4 @@
-//! Who belongs to which teams.
+//! The teams that users belong to.
 //!
 //! Invariant: records name no team, and nobody's is guessed: whoever is not listed has unknown teams.
 
@@ -36,13 +36,13 @@ impl Memberships {
         }
     }
 
-    /// How many users are listed.
+    /// The number of users that are listed.
     #[must_use]
     pub fn len(&self) -> usize {
         self.users.len()
     }
 
-    /// Whether nobody is listed.
+    /// Returns `true` if nobody is listed.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.users.is_empty()

@@ -17,7 +17,7 @@ use super::{Asked, Subject};
 use crate::access::{Request, State};
 use crate::model::{Action, Body, Decision, Origin, Policy, Resources, Rule};
 
-/// How many hosts may take the place of a wildcard.
+/// The number of hosts that may replace a wildcard.
 const MOST: usize = 50;
 
 /// A wildcard, and what may take its place.
@@ -31,9 +31,9 @@ pub struct Narrowing {
     pub from: String,
     /// The resources that were asked for, sorted.
     pub to: Vec<String>,
-    /// How many recorded requests these are.
+    /// The number of these recorded requests.
     pub requests: u64,
-    /// Where the rule is declared.
+    /// The location where a document declares the rule.
     pub source: Origin,
     /// The policy's and the rule's places.
     #[serde(skip)]
@@ -47,7 +47,7 @@ struct Candidate {
     port: Option<String>,
 }
 
-/// What could be narrowed.
+/// The wildcards that could be narrowed.
 #[must_use]
 pub fn narrow(input: Input<'_>) -> Vec<Narrowing> {
     let Input { requests, declared, memberships, least: _ } = input;

@@ -11,7 +11,7 @@ use std::borrow::Cow;
 use super::record::{Object, Record, Text, Texts};
 use super::time;
 
-/// What kind of request a record tells of.
+/// The kind of request that a record describes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Kind {
     Connect,
@@ -23,7 +23,7 @@ pub(super) enum Kind {
     Registration,
 }
 
-/// How a request was decided when it was recorded.
+/// The decision on a request when it was recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Recorded {
     /// It was allowed.
@@ -34,7 +34,7 @@ pub enum Recorded {
     Approval(Approval),
 }
 
-/// Why a request was denied, as far as the record says it.
+/// The reason why a request was denied, as far as the record states it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Refusal {
     /// No rule matched.
@@ -47,7 +47,7 @@ pub enum Refusal {
     Unsaid,
 }
 
-/// What came of asking a person.
+/// The result of asking a person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Approval {
     /// Nothing, as far as is recorded: the request was held back.
@@ -65,14 +65,14 @@ pub(super) enum Mode {
     Write,
 }
 
-/// What a record says.
+/// The class of a record.
 #[derive(Debug)]
 #[expect(clippy::large_enum_variant, reason = "one at a time, and nearly all are decisions")]
 pub(super) enum Class<'a> {
     Decision(Observation<'a>),
     NotADecision,
     NotEnforced,
-    /// Why it cannot be a record.
+    /// The reason why it cannot be a record.
     Broken(&'static str),
 }
 
@@ -91,9 +91,10 @@ pub(super) struct Observation<'a> {
     /// Empty where nobody is named.
     pub(super) user: Cow<'a, str>,
     pub(super) machine: Cow<'a, str>,
-    /// What tells the request from others: of an approval and its resolution the same. Empty for an aggregation.
+    /// The id that separates the request from others: of an approval and its resolution the same. Empty for an
+    /// aggregation.
     pub(super) id: Cow<'a, str>,
-    /// How many records it stands for.
+    /// The number of records that it stands for.
     pub(super) count: u64,
     pub(super) first: Option<i64>,
     pub(super) last: Option<i64>,

@@ -8,14 +8,14 @@ use super::asked::Asked;
 use super::observation::{Class, Kind, Mode, Observation, Recorded, decision};
 use super::record::{Record, Text};
 
-/// What somebody asks about.
+/// The request in a pasted text.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Pasted {
     /// The request.
     pub asked: Asked,
-    /// How it was decided, where the text says that.
+    /// The recorded decision, if the text states it.
     pub recorded: Option<Recorded>,
-    /// Who asked; empty where the text names nobody.
+    /// The user who asked; empty if the text names nobody.
     pub user: String,
 }
 
@@ -23,7 +23,7 @@ pub struct Pasted {
 ///
 /// # Errors
 ///
-/// Why it names no request.
+/// Returns the reason if the text names no request.
 pub fn paste(text: &str) -> Result<Pasted, &'static str> {
     let text = text.trim().trim_start_matches('\u{feff}');
     let first = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();

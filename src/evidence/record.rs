@@ -44,7 +44,7 @@ pub(super) struct Record<'a> {
     pub(super) first: Text<'a>,
     pub(super) last: Text<'a>,
     pub(super) object: Object<'a>,
-    /// Whether it is an object at all.
+    /// True if it is an object at all.
     pub(super) is_object: bool,
 }
 
@@ -66,7 +66,7 @@ impl Text<'_> {
 }
 
 impl<'a> Record<'a> {
-    /// Where a field goes, by its name.
+    /// The text for a field, by its name.
     pub(super) fn text_mut(&mut self, name: &str) -> Option<&mut Text<'a>> {
         Some(match name {
             "audit_event_id" => &mut self.audit_event_id,

@@ -27,11 +27,12 @@ pub const FORMAT_VERSION: u32 = 1;
 pub struct Side<'a> {
     /// The policies.
     pub policies: &'a [Policy],
-    /// Where their rules stand.
+    /// The locations of their rules.
     pub places: &'a RuleOrigins,
 }
 
-/// Where rules are declared, by the names of policy and rule. What is not among them is live alone.
+/// The locations where rules are declared, by the names of policy and rule. A rule that is not among them is live
+/// alone.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RuleOrigins(BTreeMap<(String, String), Origin>);
 
@@ -68,24 +69,24 @@ pub struct Replay {
     /// The version of the format: 1.
     #[schemars(range(min = 1, max = 1))]
     pub format_version: u32,
-    /// What the records are about.
+    /// The time and the amount of the records.
     pub window: Window,
-    /// How often the older state decides as it was recorded.
+    /// The agreement of the older state with the recorded decisions.
     pub agreement: Agreement,
     /// Requests that were allowed and would be denied, the most frequent first.
     pub newly_denied: Vec<Change>,
     /// Requests that were denied and would be allowed.
     pub newly_allowed: Vec<Change>,
-    /// How many users asked for what is newly denied.
+    /// The number of users who asked for requests that are newly denied.
     #[serde(default)]
     pub denied_users: usize,
-    /// How many requests are decided as before.
+    /// The number of requests whose decision does not change.
     pub unchanged: u64,
     /// Requests of which nobody can tell, by why.
     pub unknown: Vec<Unknowns>,
 }
 
-/// How often the older state decides as it was recorded.
+/// The agreement of the older state with the recorded decisions.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Agreement {
     /// As recorded.
@@ -109,7 +110,7 @@ pub struct Disagreement {
     /// `allow` or `deny`.
     #[schemars(with = "String")]
     pub computed: Decision,
-    /// How often.
+    /// The number of times.
     pub count: u64,
 }
 
@@ -120,10 +121,10 @@ pub struct Change {
     pub request: String,
     /// The names of all teams of the users, sorted; empty for members of no team, and where the teams are not known.
     pub teams: Vec<String>,
-    /// Whether the teams are known. Where they are not, the decision changes whatever they are.
+    /// True if the teams are known. Where they are not, the decision changes whatever they are.
     #[serde(default = "known", skip_serializing_if = "is_known")]
     pub teams_known: bool,
-    /// How often it was asked for.
+    /// The number of times that it was asked for.
     pub count: u64,
     /// By how many users.
     pub users: usize,
@@ -141,9 +142,9 @@ pub struct Change {
 /// Requests of which nobody can tell.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Unknowns {
-    /// Why.
+    /// The reason.
     pub reason: Gap,
-    /// How many.
+    /// The number of requests.
     pub count: u64,
     /// One of them.
     pub example: String,
@@ -158,7 +159,7 @@ fn is_known(known: &bool) -> bool {
     *known
 }
 
-/// What to replay.
+/// The input of a replay.
 #[derive(Clone, Copy, Debug)]
 pub struct Input<'a> {
     /// The records.
@@ -167,11 +168,11 @@ pub struct Input<'a> {
     pub before: Side<'a>,
     /// The newer state.
     pub after: Side<'a>,
-    /// Who belongs to which teams, by the keys that scopes hold.
+    /// The teams of the users, by the keys that scopes hold.
     pub memberships: &'a Memberships,
     /// The names of teams.
     pub teams: &'a TeamDirectory,
-    /// Whether users are named.
+    /// True if users are named.
     pub named: bool,
 }
 
@@ -218,7 +219,7 @@ pub fn frequent(input: Input<'_>, most: usize) -> Vec<Expected> {
     expected.collect()
 }
 
-/// What members of some teams ask for most, and what becomes of it.
+/// The most frequent requests of the members of some teams, and the decisions on them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Expected {
     /// The names of the teams, sorted.
@@ -227,7 +228,7 @@ pub struct Expected {
     pub requests: Vec<(Decision, String)>,
 }
 
-/// What one request adds.
+/// The contribution of one request.
 #[derive(Default)]
 struct Part {
     agreement: Agreement,
@@ -445,13 +446,13 @@ fn tell(side: Side<'_>, reason: &Reason, comes: bool) -> String {
 }
 
 impl Replay {
-    /// Whether no decision changes, for all that can be told.
+    /// Returns `true` if no decision changes, for all that can be told.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.newly_denied.is_empty() && self.newly_allowed.is_empty()
     }
 
-    /// How many requests would be denied that were allowed.
+    /// The number of requests that would be denied and were allowed.
     #[must_use]
     pub fn denied(&self) -> u64 {
         self.newly_denied.iter().map(|change| change.count).sum()
@@ -463,8 +464,8 @@ impl Replay {
         self.unknown.iter().map(|one| one.count).sum()
     }
 
-    /// Whether its figures add up: every request that counts is in one of newly denied, newly allowed, unchanged and
-    /// unknown, and was compared with its record.
+    /// Returns `true` if its figures add up: every request that counts is in one of newly denied, newly allowed,
+    /// unchanged and unknown, and was compared with its record.
     #[must_use]
     pub fn adds_up(&self) -> bool {
         let Self {

@@ -1,4 +1,4 @@
-//! What was asked for, by whom and how often: all that is kept of records.
+//! The recorded requests, with their users and their frequency: all that is kept of records.
 //!
 //! Invariant: sorted by what it says, so that the same records give the same value; a connection on which an HTTP request
 //! was recorded is that request, and counts once.
@@ -12,7 +12,7 @@ use super::asked::Asked;
 use super::observation::{Approval, Recorded};
 use super::time;
 
-/// How far apart, in microseconds, the records of a connection and of a request on it may be.
+/// The maximum distance in time, in microseconds, between the records of a connection and of a request on it.
 const BESIDE: i64 = 10 * 60 * 1_000_000;
 
 /// Recorded requests.
@@ -20,13 +20,13 @@ const BESIDE: i64 = 10 * 60 * 1_000_000;
 pub struct Requests {
     /// The requests that differ, by their texts.
     pub asked: Vec<Asked>,
-    /// Who asked; sorted. The first is nobody, for records that name none.
+    /// The users who asked; sorted. The first is nobody, for records that name none.
     pub users: Vec<String>,
-    /// Where; likewise.
+    /// The machines; likewise.
     pub machines: Vec<String>,
     /// Sorted by request, user, machine and decision.
     pub cells: Vec<RequestGroup>,
-    /// What was passed over.
+    /// The records that were passed over.
     pub skipped: Skipped,
 }
 
@@ -39,9 +39,9 @@ pub struct RequestGroup {
     pub user: usize,
     /// The place in [`Requests::machines`].
     pub machine: usize,
-    /// How it was decided.
+    /// The recorded decision.
     pub recorded: Recorded,
-    /// How often.
+    /// The number of times.
     pub count: u64,
     /// The first time, in microseconds since 1970; absent where no record tells it.
     pub first: Option<i64>,
@@ -68,20 +68,20 @@ pub struct Skipped {
     pub resolution: u64,
 }
 
-/// What records are about.
+/// The time and the amount of records.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Window {
     /// The time of the first record that counts; null where none tells it.
     pub first: Option<String>,
     /// The time of the last one.
     pub last: Option<String>,
-    /// How many records count.
+    /// The number of records that count.
     pub records: u64,
-    /// How many requests differ.
+    /// The number of different requests.
     pub requests: usize,
-    /// How many users are named.
+    /// The number of users that are named.
     pub users: usize,
-    /// What was passed over.
+    /// The records that were passed over.
     pub skipped: Skipped,
 }
 
@@ -134,7 +134,7 @@ impl Requests {
         Self { asked, users, machines, cells, skipped }
     }
 
-    /// What the records are about.
+    /// The time and the amount of the records.
     #[must_use]
     pub fn window(&self) -> Window {
         let users: BTreeSet<usize> = self.cells.iter().map(|cell| cell.user).filter(|user| *user > 0).collect();
@@ -148,7 +148,7 @@ impl Requests {
         }
     }
 
-    /// How long the records reach, in microseconds.
+    /// The time that the records span, in microseconds.
     #[must_use]
     pub fn length(&self) -> i64 {
         let first = self.cells.iter().filter_map(|cell| cell.first).min();

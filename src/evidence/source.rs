@@ -23,12 +23,12 @@ use super::table;
 use crate::exit::{Exit, Explain};
 use crate::source::disk::{FileError, check_named_folder, open_named, walk_named};
 
-/// How many places of broken lines are kept.
+/// The number of places of broken lines that are kept.
 const PLACES: usize = 10;
 /// The names of files with records in a folder, a compression aside.
 const ENDINGS: [&str; 5] = ["jsonl", "ndjson", "json", "csv", "log"];
 
-/// Where records come from.
+/// The source of records.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Input {
     /// Standard input.
@@ -37,7 +37,7 @@ pub enum Input {
     Path(PathBuf),
 }
 
-/// What was read.
+/// The result of reading records.
 #[derive(Debug)]
 pub struct Reading {
     /// The requests.
@@ -55,11 +55,11 @@ pub struct Broken {
     pub file: String,
     /// From 1; 0 where the file as a whole is meant.
     pub line: u64,
-    /// What is wrong.
+    /// The fault.
     pub why: String,
 }
 
-/// Why records cannot be read at all.
+/// The reason why records cannot be read at all.
 #[derive(Debug, Error)]
 pub enum ReadError {
     /// A file cannot be opened, or a folder not be listed.
@@ -67,7 +67,7 @@ pub enum ReadError {
     Open {
         /// As named.
         path: String,
-        /// Why.
+        /// The cause.
         source: FileError,
     },
     /// A folder without records.
@@ -78,10 +78,10 @@ pub enum ReadError {
     Read {
         /// As named.
         path: String,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
-    /// What was read cannot be kept.
+    /// The identities of the records that were read cannot be kept.
     #[error("the temporary file for the identities of records failed")]
     Identities(#[source] io::Error),
 }
@@ -110,11 +110,11 @@ impl Explain for ReadError {
 ///
 /// # Errors
 ///
-/// When a file cannot be read; not when something in it is not a record.
+/// Returns an error if a file cannot be read; not if something in it is not a record.
 ///
 /// # Panics
 ///
-/// When a thread does.
+/// Panics if a thread panics.
 pub fn read(inputs: &[Input]) -> Result<Reading, ReadError> {
     let (files, others) = files_of(inputs)?;
     let seeds = Seeds::default();
@@ -188,7 +188,7 @@ fn name_of(input: &Input) -> String {
     }
 }
 
-/// What one thread has.
+/// The state of one thread.
 struct Own {
     gather: Gather,
     places: Vec<(usize, u64, &'static str)>,

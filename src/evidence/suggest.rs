@@ -13,24 +13,24 @@ use super::{Asked, Subject};
 use crate::access::{Host, Request, Role};
 use crate::model::{Decision, DesiredPolicy, Policy, Resources};
 
-/// What to look at.
+/// The input of a suggestion.
 #[derive(Clone, Copy, Debug)]
 pub struct Input<'a> {
     /// The records.
     pub requests: &'a Requests,
     /// The declared policies.
     pub declared: &'a [DesiredPolicy],
-    /// Who belongs to which teams, by what scopes say.
+    /// The teams of the users, by the names or ids in scopes.
     pub memberships: &'a Memberships,
-    /// How many users must have asked.
+    /// The number of users who must have asked.
     pub min_users: usize,
-    /// How often must have been asked.
+    /// The number of times that a request must have been made.
     pub min_count: u64,
-    /// How many names of one registrable domain make a group.
+    /// The number of names of one registrable domain that make a group.
     pub min_names: usize,
 }
 
-/// What is suggested.
+/// The suggested policies.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Suggestion {
     /// New policies, by domain and teams.
@@ -59,9 +59,9 @@ pub struct SuggestedRule {
     pub name: String,
     /// The action.
     pub action: String,
-    /// What it is allowed on.
+    /// The target that it is allowed on.
     pub target: Target,
-    /// How often it was asked for.
+    /// The number of times that it was asked for.
     pub count: u64,
     /// By how many users.
     pub users: usize,
@@ -69,7 +69,7 @@ pub struct SuggestedRule {
     pub names: Vec<String>,
 }
 
-/// What a rule is about.
+/// The target of a rule.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Target {
     /// A resource as it is written.
@@ -78,14 +78,14 @@ pub enum Target {
     Http(String, u16, String),
 }
 
-/// What was asked for by some users: how often, and who.
+/// The requests of some users: their number, and the users.
 #[derive(Clone, Debug, Default)]
 struct Wanted {
     count: u64,
     users: BTreeSet<usize>,
 }
 
-/// What tells rules apart: kind, teams, action, and what is asked for.
+/// The key of a rule: kind, teams, action, and what is asked for.
 type Key = (&'static str, Vec<String>, String, Target);
 
 /// Suggests rules.
@@ -195,8 +195,8 @@ fn written(asked: &Asked) -> Result<(&'static str, String, Target), &'static str
     }
 }
 
-/// Whether a deny is about a request at all, whoever it is for. One for addresses is about a name at some addresses only,
-/// where an allow of the name leaves it unasked.
+/// Returns `true` if a deny is about a request at all, whoever it is for. One for addresses is about a name at some
+/// addresses only, where an allow of the name leaves it unasked.
 fn is_denied(case: &Case) -> bool {
     let Case::Questions(questions) = case else { return false };
     questions.iter().any(|(_, question)| {
@@ -301,7 +301,7 @@ fn registrable(resource: &str) -> Option<(String, String)> {
     Some((domain.to_owned(), port.to_owned()))
 }
 
-/// Whether some deny names a host in a domain, or a pattern that may reach into it.
+/// Returns `true` if some deny names a host in a domain, or a pattern that may reach into it.
 fn is_about(declared: &[DesiredPolicy], domain: &str) -> bool {
     let mut denies = declared.iter().flat_map(|one| one.policy.rules()).filter(|rule| rule.decision == Decision::Deny);
     denies.any(|rule| {

@@ -13,7 +13,7 @@ use super::record::{Record, Text, Texts};
 ///
 /// # Errors
 ///
-/// What reading the stream gives, and what `row` gives.
+/// Returns the errors of reading the stream, and those of `row`.
 pub(super) fn rows(
     stream: impl Read,
     delimiter: u8,
@@ -37,7 +37,7 @@ pub(super) fn rows(
     }
 }
 
-/// What separates the columns of a header.
+/// The separator of the columns of a header.
 pub(super) fn delimiter(header: &[u8]) -> u8 {
     let count = |wanted: u8| header.iter().filter(|byte| **byte == wanted).count();
     [b',', b';', b'\t'].into_iter().rev().max_by_key(|one| count(*one)).unwrap_or(b',')

@@ -1,4 +1,4 @@
-//! Which declared rules recorded requests rest on.
+//! The declared rules that recorded requests rest on.
 //!
 //! A rule is looked at where it matches, and the request is decided once more without it: that costs as much as the matches
 //! that there are, and not rules times requests. Invariant: *decides* is said exactly of rules whose removal changes what
@@ -21,41 +21,41 @@ use crate::source::parallel;
 /// The version of the format. Keys may be added within it; none is renamed or removed.
 pub const FORMAT_VERSION: u32 = 1;
 
-/// What recorded requests say of the rules.
+/// The use of the declared rules by recorded requests.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(title = "seawall usage")]
 pub struct Usage {
     /// The version of the format: 1.
     #[schemars(range(min = 1, max = 1))]
     pub format_version: u32,
-    /// What the records are about.
+    /// The time and the amount of the records.
     pub window: Window,
     /// Every declared rule, in the order of the policies.
     pub rules: Vec<RuleUse>,
 }
 
-/// What recorded requests say of a rule.
+/// The use of a rule by recorded requests.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RuleUse {
     /// The policy's name.
     pub policy: String,
     /// The rule's name, or which statement of a Cedar text it is.
     pub rule: String,
-    /// What becomes of it.
+    /// The use of the rule.
     #[serde(rename = "use")]
     pub used: Use,
-    /// Why records cannot tell; absent where they can.
+    /// The reason why records cannot show the use; absent if they can.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<UnknownUse>,
-    /// How many recorded requests it matches.
+    /// The number of recorded requests that the rule matches.
     pub matches: u64,
-    /// How many users made them.
+    /// The number of users who made them.
     pub users: usize,
     /// On how many machines.
     pub machines: usize,
     /// The last time; null where it matches none, or no record tells the time.
     pub last: Option<String>,
-    /// Where it is declared.
+    /// The location where a document declares the rule.
     pub source: Origin,
 }
 
@@ -73,13 +73,13 @@ pub enum Use {
     Unknown,
 }
 
-/// Why records cannot tell whether a rule is used.
+/// The reason why records cannot show the use of a rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum UnknownUse {
     /// The records reach over too short a time.
     WindowTooShort,
-    /// What a statement reads of MCP calls is not recorded.
+    /// The attributes of MCP calls that a statement reads are not recorded.
     AttributesNotRecorded,
     /// No record tells of UDP.
     UdpNotRecorded,
@@ -100,16 +100,16 @@ impl UnknownUse {
     }
 }
 
-/// What to look at.
+/// The input of a usage report.
 #[derive(Clone, Copy, Debug)]
 pub struct Input<'a> {
     /// The records.
     pub requests: &'a Requests,
     /// The declared policies.
     pub declared: &'a [DesiredPolicy],
-    /// Who belongs to which teams, by what scopes say.
+    /// The teams of the users, by the names or ids in scopes.
     pub memberships: &'a Memberships,
-    /// How long records have to reach before a rule is called unused, in microseconds.
+    /// The time that records have to span before a rule is called unused, in microseconds.
     pub least: i64,
 }
 
@@ -119,11 +119,11 @@ pub fn schema() -> Value {
     schemars::generate::SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<Usage>().into()
 }
 
-/// What is known of one rule.
+/// The results for one rule.
 #[derive(Clone, Debug, Default)]
 struct Tally {
     decides: bool,
-    /// Whether it is open what becomes of a request that it may match.
+    /// True if it is open what becomes of a request that it may match.
     open: bool,
     may_match: bool,
     matches: u64,

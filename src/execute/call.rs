@@ -14,10 +14,10 @@ use super::outcome::{Ended, Problem};
 use super::{docker, vijil};
 use crate::service::http::{self, Refusal, WriteOutcome};
 
-/// How often a write is sent after the service, looked at, showed that it had done nothing.
+/// The number of times that a write is sent after the service, looked at, showed that it had done nothing.
 const ATTEMPTS: u32 = 3;
 
-/// How long an unanswered write is given before what is not there counts as not done.
+/// The waits that an unanswered write is given before what is not there counts as not done.
 const SETTLING: [Duration; 3] = [Duration::from_millis(200), Duration::from_secs(1), Duration::from_secs(3)];
 
 /// One call of a plan, with the ids of what it is about.
@@ -111,7 +111,7 @@ impl Call {
         }
     }
 
-    /// What stands against the call before it is sent, if anything does.
+    /// The objection to the call before it is sent, if there is one.
     async fn first_look(&self) -> Result<Option<(Ended, Created)>, Unread> {
         match self {
             Self::Docker(call) => call.first_look().await,
@@ -147,7 +147,7 @@ impl Call {
         }
     }
 
-    /// What a refusal means: some say that it is so already.
+    /// The meaning of a refusal: some say that it is so already.
     async fn refused(&self, refusal: &Refusal) -> (Ended, Created) {
         match self {
             Self::Docker(call) => call.refused(refusal).await,
@@ -155,8 +155,8 @@ impl Call {
         }
     }
 
-    /// Why an unanswered call, which has done nothing until now, may not be sent again: it could still be carried out, and
-    /// do harm after another one like it.
+    /// The reason why an unanswered call, which has done nothing until now, may not be sent again: it could still be
+    /// carried out, and do harm after another one like it.
     fn still_to_come(&self, unknown: &http::Error) -> Option<Problem> {
         match self {
             Self::Docker(call) => call.still_to_come(unknown),
@@ -164,7 +164,7 @@ impl Call {
         }
     }
 
-    /// How a step ends whose object, looked at, is not what the plan saw.
+    /// The outcome of a step whose object, looked at, is not what the plan saw.
     fn not_as_planned(&self, found: Standing) -> Ended {
         match self {
             Self::Docker(call) => call.not_as_planned(found),

@@ -43,7 +43,7 @@ impl Created {
         self.rules.get(&(policy.to_owned(), name.to_owned())).cloned()
     }
 
-    /// Whether the policy of this id was there before the plan.
+    /// Returns `true` if the policy of this id was there before the plan.
     pub(super) fn was_found(&self, id: &str) -> bool {
         self.found.contains(id)
     }

@@ -1,9 +1,9 @@
-//! What happens while a plan is carried out, for whoever watches.
+//! Events while a plan is carried out, for whoever watches.
 
 use super::outcome::Ended;
 use crate::plan::AnyStep;
 
-/// What happens while a plan is carried out.
+/// An event while a plan is carried out.
 #[derive(Clone, Copy, Debug)]
 pub enum Event<'a> {
     /// A step's call is about to be made.

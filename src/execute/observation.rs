@@ -1,12 +1,12 @@
-//! What looks and answers say of an object, for both services.
+//! The information that looks and answers give of an object, for both services.
 
 use super::created::Created;
 use super::outcome::{Ended, Problem, Versions};
 
-/// What to do when an answer stays out.
+/// The advice for an answer that does not come.
 pub(super) const NEXT_PLAN: &str = "run again: the next plan finds what is there";
 
-/// Where an object stands between the two sides of its step.
+/// The standing of an object between the two sides of its step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Standing {
     /// As the plan saw it: the step can be made.
@@ -19,7 +19,7 @@ pub(super) enum Standing {
     Other(String),
 }
 
-/// What a look showed.
+/// The result of a look.
 #[derive(Debug)]
 pub(super) struct Seen {
     pub(super) standing: Standing,
@@ -27,7 +27,7 @@ pub(super) struct Seen {
     pub(super) created: Created,
 }
 
-/// What an answer says.
+/// The content of an answer.
 #[derive(Debug)]
 pub(super) enum Answer {
     /// It was done.
@@ -42,14 +42,14 @@ pub(super) enum Answer {
     Unclear,
 }
 
-/// Why an object could not be looked at.
+/// The reason why an object could not be looked at.
 #[derive(Debug)]
 pub(super) struct Unread {
-    /// What could not be done, as a lower-case phrase.
+    /// The action that could not be done, as a lower-case phrase.
     pub(super) what: &'static str,
-    /// Why.
+    /// The reason.
     pub(super) error: String,
-    /// Whether the run was told to stop.
+    /// True if the run was told to stop.
     pub(super) stopped: bool,
 }
 
@@ -59,12 +59,12 @@ impl Unread {
     }
 }
 
-/// How a step ended that was not done.
+/// The outcome of a step that was not done.
 pub(super) fn failed(problem: Problem) -> (Ended, Created) {
     (Ended::Failed(problem), Created::default())
 }
 
-/// How a step ended whose call was, or may have been, carried out.
+/// The outcome of a step whose call was, or may have been, carried out.
 pub(super) fn written(ended: Ended) -> Ended {
     match ended {
         Ended::Failed(problem) => Ended::Failed(problem.written()),

@@ -1,21 +1,21 @@
-//! How the steps of a plan ended.
+//! The outcomes of the steps of a plan.
 
 use std::collections::BTreeMap;
 
 use crate::exit::Exit;
 use crate::model::Rule;
 
-/// How a step ended.
+/// The outcome of a step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ended {
     /// The service did it.
     Done {
-        /// What somebody else made of the object just before, and the step replaced.
+        /// The version that somebody else made of the object just before, and that the step replaced.
         overtaken: Option<Versions>,
     },
     /// The object was found as the step wants it.
     FoundDone {
-        /// Whether the call had been sent, and its answer got lost; otherwise somebody was faster.
+        /// True if the call had been sent, and its answer got lost; otherwise somebody was faster.
         sent: bool,
     },
     /// It was not done.
@@ -40,35 +40,35 @@ pub struct Versions {
     pub found: String,
 }
 
-/// Why a step failed.
+/// The reason why a step failed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Problem {
-    /// What happened, as a lower-case phrase.
+    /// The problem, as a lower-case phrase.
     pub message: String,
-    /// What to do.
+    /// The advice, in the imperative.
     pub hint: Option<String>,
-    /// Whether nothing was sent because the object is no longer what the plan saw.
+    /// True if nothing was sent because the object is no longer what the plan saw.
     pub moved: bool,
-    /// What the plan saw and what is there, where somebody else changed it.
+    /// The version that the plan saw and the one that is there, where somebody else changed it.
     pub versions: Option<Versions>,
     /// Rules that the plan did not see in the object.
     pub unseen: Vec<Rule>,
-    /// Whether the call was, or may have been, carried out.
+    /// True if the call was, or may have been, carried out.
     pub written: bool,
-    /// Whether the service did not work, so that other steps will fail for the same reason.
+    /// True if the service did not work, so that other steps will fail for the same reason.
     pub outage: bool,
 }
 
-/// How a plan ended.
+/// The outcome of a plan.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Outcome {
     /// By step id.
     pub steps: BTreeMap<usize, Ended>,
-    /// Whether the run was told to stop.
+    /// True if the run was told to stop.
     pub stopped: bool,
 }
 
-/// How many steps ended how.
+/// The number of steps of each outcome.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Done by this run, or found done.
@@ -118,7 +118,7 @@ impl Problem {
 }
 
 impl Ended {
-    /// Whether the object is as the step wants it.
+    /// Returns `true` if the object is as the step wants it.
     #[must_use]
     pub fn is_done(&self) -> bool {
         match self {
@@ -127,7 +127,7 @@ impl Ended {
         }
     }
 
-    /// Whether the service was, or may have been, changed by it.
+    /// Returns `true` if the service was, or may have been, changed by it.
     fn wrote(&self) -> bool {
         match self {
             Self::Done { .. } => true,
@@ -139,7 +139,7 @@ impl Ended {
 }
 
 impl Outcome {
-    /// How many steps ended how.
+    /// The number of steps of each outcome.
     #[must_use]
     pub fn counts(&self) -> Counts {
         let mut counts = Counts::default();
@@ -153,14 +153,14 @@ impl Outcome {
         counts
     }
 
-    /// Whether the service was, or may have been, changed.
+    /// Returns `true` if the service was, or may have been, changed.
     #[must_use]
     pub fn wrote(&self) -> bool {
         self.steps.values().any(Ended::wrote)
     }
 
-    /// How the run ends: done; in part once anything was, or may have been, written; refused when the only trouble is
-    /// that objects have moved; else failed.
+    /// The exit of the run: done; in part once anything was, or may have been, written; refused when the only trouble
+    /// is that objects have moved; else failed.
     #[must_use]
     pub fn exit(&self) -> Exit {
         let counts = self.counts();

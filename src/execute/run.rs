@@ -33,7 +33,7 @@ pub(super) enum Backend {
 }
 
 impl Backend {
-    /// Whether a step is about this service.
+    /// Returns `true` if a step is about this service.
     fn is_of(&self, step: AnyStep<'_>) -> bool {
         matches!((self, step), (Self::Docker(_), AnyStep::Docker(_)) | (Self::Vijil(_), AnyStep::Vijil(_)))
     }
@@ -89,7 +89,7 @@ impl Holding {
 #[derive(Debug)]
 pub(super) struct Run {
     backend: Backend,
-    /// How many calls may be in flight.
+    /// The number of calls that may be in flight.
     most: usize,
     ended: BTreeMap<usize, Ended>,
     holding: Holding,
@@ -98,7 +98,7 @@ pub(super) struct Run {
     outages: usize,
 }
 
-/// How a step ended, and the ids of what it created.
+/// The outcome of a step, and the ids of what it created.
 type Joined = Result<(usize, Ended, Created), JoinError>;
 
 impl Run {

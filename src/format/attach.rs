@@ -8,7 +8,7 @@ use super::scalar::Scalar;
 use super::tree::{BlockText, Body, Collection, Comment, Document, Entry, Marker, Value};
 use crate::source::outline::{Node, Outline, Shape, Style};
 
-/// Why a text is left as it is.
+/// The reason why a text is left as it is.
 pub(super) type Unusual = &'static str;
 
 const KEY: Unusual = "a key is written in a way that cannot be moved";

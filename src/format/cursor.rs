@@ -10,7 +10,7 @@ pub(super) struct Cursor<'a> {
     pub(super) text: &'a str,
     /// The next token, or the end.
     pub(super) at: usize,
-    /// Whether a blank line stands above the next token.
+    /// True if a blank line stands above the next token.
     pub(super) blank: bool,
     pending: VecDeque<Comment>,
 }
@@ -54,7 +54,7 @@ impl<'a> Cursor<'a> {
         Comment { text, column: before.chars().count(), gap, own_line: content.is_empty(), blank }
     }
 
-    /// What stands on the line before the next token.
+    /// The text on the line before the next token.
     fn before(&self) -> &'a str {
         let start = self.slice(0, self.at).rfind('\n').map_or(0, |end| end + 1);
         self.slice(start, self.at)

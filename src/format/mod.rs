@@ -4,10 +4,11 @@
 //! is put in the order of the kind's schema, and is printed anew; what has no one layout (comments, blocks of text, the
 //! style of a list that fits its line) keeps its own.
 //!
-//! Why this is our own code: a printer for YAML in general (`pretty_yaml`) knows no order of keys, and reads files with a
-//! second parser, so that a file could mean one thing to a plan and another to its layout; neither it nor a lossless
-//! editor (`yaml-edit`) reads the unquoted arguments of access tests, and moving entries with their comments, which is
-//! most of the work, is left to the caller by both. The parser that all of `seawall` reads with gives places.
+//! This is our own code, since no existing crate fits: a printer for YAML in general (`pretty_yaml`) knows no order of
+//! keys, and reads files with a second parser, so that a file could mean one thing to a plan and another to its layout;
+//! neither it nor a lossless editor (`yaml-edit`) reads the unquoted arguments of access tests, and moving entries with
+//! their comments, which is most of the work, is left to the caller by both. The parser that all of `seawall` reads
+//! with gives places.
 //!
 //! Invariant: the new text holds the same documents with the same values and the same comments, proven by reading it
 //! again, or there is no new text; and laying it out again changes nothing.
@@ -24,7 +25,7 @@ use serde_json::Value;
 use crate::diagnostic::{Diagnostic, FileId, Severity};
 use crate::source::{self, Parsed, outline};
 
-/// What came of laying out a file.
+/// The result of laying out a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Layout {
     /// The text as it should be; it may be as it is.
@@ -92,7 +93,7 @@ fn kind(value: &Value) -> Option<&str> {
     value.get("kind").and_then(Value::as_str)
 }
 
-/// Whether two texts say the same, in their documents and in their comments.
+/// Returns `true` if two texts say the same, in their documents and in their comments.
 fn same(one: &Parsed, other: &Parsed) -> bool {
     let values = |parsed: &Parsed| parsed.documents.iter().map(|document| document.value.clone()).collect::<Vec<_>>();
     let comments = |parsed: &Parsed| {

@@ -71,7 +71,7 @@ pub(super) fn raise(value: &mut Value) {
 }
 
 impl Value {
-    /// Whether it can only stand on one line.
+    /// Returns `true` if it can only stand on one line.
     fn is_written_inline(&self) -> bool {
         match &self.body {
             Body::Collection(collection) => collection.flow && !self.has_comments(),

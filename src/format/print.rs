@@ -11,7 +11,7 @@ const WIDTH: usize = 120;
 #[derive(Default)]
 pub(super) struct Printer {
     out: String,
-    /// Where a text ended that blank lines behind it would belong to.
+    /// The end of a text that blank lines behind it would belong to.
     open_text: usize,
 }
 
@@ -82,7 +82,7 @@ impl Printer {
         self.own_lines(&collection.foot, indent);
     }
 
-    /// What follows a key or a dash, to the end of its last line.
+    /// Writes the text that follows a key or a dash, to the end of its last line.
     fn value(&mut self, entry: &Entry, indent: usize) {
         let below = indent + 2;
         let Entry { head, inner, value, trailing, .. } = entry;

@@ -14,7 +14,7 @@ pub(super) struct Scalar {
     /// As it stands in the file, quotes and all.
     pub(super) source: String,
     pub(super) style: Style,
-    /// What it says.
+    /// The content of the scalar.
     pub(super) content: String,
 }
 
@@ -63,8 +63,8 @@ impl Scalar {
     }
 }
 
-/// Whether the text without quotes is the same text, here and for readers of YAML 1.1, which know more numbers, dates
-/// and truth values.
+/// Returns `true` if the text without quotes is the same text, here and for readers of YAML 1.1, which know more
+/// numbers, dates and truth values.
 fn reads_the_same_bare(text: &str, flow: bool) -> bool {
     let Some(first) = text.chars().next() else { return false };
     let starts_well = match first {
@@ -86,7 +86,7 @@ fn reads_the_same_bare(text: &str, flow: bool) -> bool {
     starts_well && !structure && !brackets && !word && is_text && text.chars().all(is_shown)
 }
 
-/// Whether a character needs no escape and hides from no one.
+/// Returns `true` if a character needs no escape and hides from no one.
 fn is_shown(character: char) -> bool {
     !character.is_control()
         && !matches!(character, '\u{a0}' | '\u{ad}' | '\u{61c}' | '\u{2000}'..='\u{200f}' | '\u{2028}'..='\u{202f}'

@@ -11,9 +11,9 @@ pub(super) struct Comment {
     pub(super) column: usize,
     /// Blanks between it and what stands in front of it.
     pub(super) gap: usize,
-    /// Whether nothing stands in front of it.
+    /// True if nothing stands in front of it.
     pub(super) own_line: bool,
-    /// Whether a blank line stands above.
+    /// True if a blank line stands above.
     pub(super) blank: bool,
 }
 
@@ -35,7 +35,7 @@ pub(super) struct Document {
 /// A `---`.
 #[derive(Debug, Default)]
 pub(super) struct Marker {
-    /// Whether a blank line stands above.
+    /// True if a blank line stands above.
     pub(super) blank: bool,
     /// Comments on its line.
     pub(super) comments: Vec<Comment>,
@@ -46,7 +46,7 @@ pub(super) struct Marker {
 pub(super) struct Entry {
     /// Comments above.
     pub(super) before: Vec<Comment>,
-    /// Whether a blank line stands above, below those comments.
+    /// True if a blank line stands above, below those comments.
     pub(super) blank: bool,
     /// The key; none for an item.
     pub(super) key: Option<Scalar>,
@@ -90,7 +90,7 @@ pub(super) struct BlockText {
     pub(super) lines: Vec<String>,
     /// The blanks in front of its lines that are not part of the text.
     pub(super) indent: usize,
-    /// Whether the header says how many those are.
+    /// True if the header says how many those are.
     pub(super) explicit: bool,
     /// The indentation of the collection that it stands in.
     pub(super) parent: usize,
@@ -106,7 +106,7 @@ pub(super) struct Collection {
 }
 
 impl Entry {
-    /// Whether a blank line stands above the entry and its comments.
+    /// Returns `true` if a blank line stands above the entry and its comments.
     pub(super) fn blank_above(&self) -> bool {
         self.before.first().map_or(self.blank, |comment| comment.blank)
     }
@@ -119,7 +119,7 @@ impl Entry {
         }
     }
 
-    /// Whether a comment stands anywhere in it.
+    /// Returns `true` if a comment stands anywhere in it.
     fn has_comments(&self) -> bool {
         let Self { before, blank: _, key: _, head, inner, value, trailing, foot } = self;
         [before, head, inner, trailing, foot].into_iter().any(|comments| !comments.is_empty()) || value.has_comments()
@@ -127,7 +127,7 @@ impl Entry {
 }
 
 impl Value {
-    /// Whether a comment stands anywhere in it.
+    /// Returns `true` if a comment stands anywhere in it.
     pub(super) fn has_comments(&self) -> bool {
         match &self.body {
             Body::Collection(collection) => {
@@ -137,7 +137,7 @@ impl Value {
         }
     }
 
-    /// Whether an alias stands anywhere in it.
+    /// Returns `true` if an alias stands anywhere in it.
     pub(super) fn has_aliases(&self) -> bool {
         match &self.body {
             Body::Alias(_) => true,

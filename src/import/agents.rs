@@ -14,7 +14,7 @@ use crate::model::{
 use crate::plan::agents::diff;
 use crate::plan::saved::Service;
 
-/// What the service assumes where nobody says, so that it need not be written.
+/// The defaults of the service, which need not be written.
 const ASSUMED: [(&str, &str); 2] = [("assignee", "agent"), ("constraint_logic", "all")];
 
 /// The policies of a team that no document declares.
@@ -73,7 +73,7 @@ pub(crate) fn rule(live: &LiveAgentRule) -> Map<String, Value> {
     rule
 }
 
-/// What people decided, as far as a document can say it.
+/// The decision of a reviewer, as far as a document can state it.
 pub(crate) fn review(live: &LiveAgentRule) -> Option<Value> {
     let notes = live.notes.clone().unwrap_or_default();
     match live.status.as_str() {
@@ -95,7 +95,7 @@ fn said<'a>(fields: &'a Fields, names: &'a [&'static str]) -> impl Iterator<Item
     })
 }
 
-/// Where a rule was drawn from, without what is not known; `None` for a rule that somebody wrote by hand.
+/// The source that a rule was extracted from, without unknown members; `None` for a rule that somebody wrote by hand.
 fn known(provenance: &Value) -> Option<Value> {
     let known = spoken(provenance);
     let drawn = known
@@ -115,8 +115,8 @@ pub(crate) fn spoken(value: &Value) -> Value {
     }
 }
 
-/// Whether a document would bring back a live policy where it is gone: everything that the service shows is declared, or
-/// what the service assumes.
+/// Returns `true` if a document would bring back a live policy where it is gone: everything that the service shows is
+/// declared, or what the service assumes.
 pub(super) fn is_whole(declared: &DesiredAgentPolicy, live: &LiveAgentPolicy) -> bool {
     let same = |declared: &Fields, live: &Fields, names: &[&'static str]| {
         said(live, names).all(|(key, value)| declared.get(key).is_some_and(|own| crate::model::same_value(own, &value)))

@@ -4,9 +4,10 @@
 //! Live, Desired ──candidates──▶ documents ──name, place──▶ files ──prove──▶ Import {files, refused}
 //! ```
 //!
-//! What is written has to prove itself before it is written: the workspace is loaded as it will be, each policy must
-//! read back equal to the live one, and a plan of the whole must not touch it. Patterns that this program takes for invalid
-//! are imported with a comment that makes the error a warning: what the service makes of them is not known. A policy that documents cannot express is refused with the reason, and the others are imported.
+//! An import has to prove itself before it is written: the workspace is loaded as it will be, each policy must read
+//! back equal to the live one, and a plan of the whole must not touch it. Patterns that this program takes for invalid
+//! are imported with a comment that makes the error a warning: what the service makes of them is not known. A policy
+//! that documents cannot express is refused with the reason, and the others are imported.
 //!
 //! Invariant: nothing is lost in silence. Each undeclared policy is in a file, in a refusal, or among those that the
 //! settings leave to others. Names from a service decide neither a folder nor what of a path is a separator.
@@ -32,9 +33,9 @@ pub use prove::{Input, Problem, make};
 /// A live policy that no document declares.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Candidate {
-    /// Which service it lives in.
+    /// The service of the policy.
     pub service: Service,
-    /// Where in it: one place, or one in each organization in which it is the same.
+    /// The locations of the policy in the service: one, or one in each organization in which it is the same.
     pub places: Vec<Place>,
     /// Its name.
     pub name: String,
@@ -42,7 +43,7 @@ pub struct Candidate {
     pub document: Result<Map<String, Value>, String>,
 }
 
-/// Where a live policy is.
+/// The location of a live policy.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
     /// The Docker organization; empty for Vijil.
@@ -51,7 +52,7 @@ pub struct Place {
     pub id: String,
 }
 
-/// What there is to write.
+/// The files to write.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Import {
     /// Sorted by path.
@@ -60,7 +61,8 @@ pub struct Import {
     pub refused: Vec<Refused>,
     /// Differences of other documents, which were there before.
     pub pending: usize,
-    /// What is imported as it is, though nobody knows what the service makes of it: a place and a phrase each.
+    /// Live objects that are imported as they are, though it is not known how the service treats them: a place and a
+    /// phrase each.
     pub warnings: Vec<String>,
 }
 
@@ -73,20 +75,20 @@ pub struct File {
     pub policy: String,
     /// The whole text.
     pub text: String,
-    /// Whether a file of that path is there already.
+    /// True if a file of that path is there already.
     pub overwrites: bool,
 }
 
 /// A policy that is not imported.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Refused {
-    /// Where it lives.
+    /// The service of the policy.
     pub service: Service,
     /// Its name.
     pub policy: String,
     /// Its organizations, where the workspace has several.
     pub orgs: Vec<String>,
-    /// Why, in phrases.
+    /// The reasons, as phrases.
     pub reasons: Vec<String>,
 }
 

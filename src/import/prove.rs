@@ -22,11 +22,11 @@ use crate::plan::step::{PolicyTarget, changed_fields};
 use crate::plan::{ChangeSet, teams};
 use crate::source::emit;
 
-/// What an import is made from.
+/// The input of an import.
 pub struct Input<'a> {
     /// The workspace as it is.
     pub loaded: &'a Loaded,
-    /// What replaces its `seawall.yaml`.
+    /// The file that replaces its `seawall.yaml`.
     pub config: Option<&'a Path>,
     /// Texts that stand in for files already; the answer does not name them, and no file of the workspace is overwritten
     /// where there are any.
@@ -39,16 +39,16 @@ pub struct Input<'a> {
     pub live: Vec<&'a Live>,
     /// The Vijil side.
     pub agents: Option<&'a LiveAgents>,
-    /// What differs between the documents of a workspace and the live state, for each organization.
+    /// The differences between the documents of a workspace and the live state, for each organization.
     pub differences: &'a dyn Fn(&Loaded) -> Result<Vec<ChangeSet>, Failure>,
 }
 
-/// Why there is nothing to write.
+/// The reason why there is nothing to write.
 #[derive(Debug)]
 pub enum Problem {
     /// With what would be written, something is wrong that is not about it.
     Documents(Box<Findings>),
-    /// What differs cannot be told.
+    /// The differences cannot be determined.
     Differences(Failure),
 }
 
@@ -58,7 +58,7 @@ struct Entry {
     /// The organizations that its document names.
     orgs: Vec<String>,
     file: File,
-    /// Whether its text says already that what looks wrong is live.
+    /// True if its text says already that what looks wrong is live.
     tolerates: bool,
 }
 
@@ -66,7 +66,7 @@ struct Entry {
 ///
 /// # Errors
 ///
-/// When the workspace cannot be loaded or planned for reasons that are not about what is imported.
+/// Returns an error if the workspace cannot be loaded or planned for reasons that are not about the imported policies.
 pub fn make(input: Input<'_>) -> Result<Import, Problem> {
     let Input { loaded, config, overlay: texts, candidates, undeclared, live, agents, differences } = input;
     let mut entries = Vec::new();
@@ -125,7 +125,8 @@ pub fn make(input: Input<'_>) -> Result<Import, Problem> {
     }
 }
 
-/// What is imported as it is, though its meaning is not known: patterns, and statuses that later versions of a service have.
+/// Warnings for objects that are imported as they are, though their meaning is not known: patterns, and statuses that
+/// later versions of a service have.
 fn warnings(entries: &[Entry], findings: &Findings, agents: Option<&LiveAgents>) -> Vec<String> {
     let own = |finding: &&Diagnostic| {
         finding.severity == Severity::Warning
@@ -341,7 +342,7 @@ fn is_same(declared: &Policy, live: &Policy) -> bool {
     declared == live || declared.scope == live.scope && !own.is_empty() && rules && declared.domain() == live.domain()
 }
 
-/// Whether a document declares all that there is of a policy for agents.
+/// Returns `true` if a document declares all that there is of a policy for agents.
 fn is_declared(id: &str, desired: &Desired, live: &LiveAgents) -> bool {
     let live = live.policies.iter().find(|policy| policy.id == id);
     let declared = desired.agents.iter().find(|policy| live.is_some_and(|live| live.name == policy.name));

@@ -43,7 +43,7 @@ pub enum AgentStatus {
     Archived,
 }
 
-/// What a document says of the review of a rule.
+/// The review of a rule, as a document states it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Review {
     /// Approved, with notes that may be empty.
@@ -65,7 +65,7 @@ pub struct DesiredAgentPolicy {
     pub fields: Fields,
     /// In the order written.
     pub rules: Vec<DesiredAgentRule>,
-    /// Where the name stands.
+    /// The location of the name.
     pub origin: Origin,
 }
 
@@ -80,9 +80,9 @@ pub struct DesiredAgentRule {
     pub fields: Fields,
     /// The review; `None` leaves it as it is.
     pub review: Option<Review>,
-    /// Where the rule was drawn from, for reviewers; never sent.
+    /// The source that the rule was extracted from, for reviewers; never sent.
     pub provenance: Option<Value>,
-    /// Where the rule starts.
+    /// The location where the rule starts.
     pub origin: Origin,
 }
 
@@ -125,7 +125,7 @@ pub struct LiveAgentRule {
     pub reviewed_at: Option<i64>,
     /// [`AGENT_RULE_FIELDS`], as far as the service shows them.
     pub fields: Fields,
-    /// Where the rule was drawn from.
+    /// The source that the rule was extracted from.
     pub provenance: Option<Value>,
 }
 
@@ -153,7 +153,7 @@ impl Review {
 }
 
 impl LiveAgentRule {
-    /// Whether a model drew the rule from a text and nobody has reviewed it.
+    /// Returns `true` if a model drew the rule from a text and nobody has reviewed it.
     #[must_use]
     pub fn is_extracted_draft(&self) -> bool {
         let by = self.provenance.as_ref().and_then(|provenance| provenance.get("extracted_by")).and_then(Value::as_str);
@@ -161,14 +161,15 @@ impl LiveAgentRule {
     }
 }
 
-/// What a confidence says, from 0 to 1; the service gives no range, so that more than 1 counts as percent.
+/// The confidence of an extraction, from 0 to 1; the service gives no range, so that more than 1 counts as percent.
 #[must_use]
 pub fn confidence(provenance: &Value) -> Option<f64> {
     let score = provenance.get("confidence_score").and_then(Value::as_f64)?;
     Some(if score > 1.0 { score / 100.0 } else { score })
 }
 
-/// Whether two values of a field mean the same: `null`, an empty list and absence do, numbers are compared as numbers.
+/// Returns `true` if two values of a field mean the same: `null`, an empty list and absence do, numbers are compared as
+/// numbers.
 #[must_use]
 pub fn same_value(one: &Value, other: &Value) -> bool {
     match (one, other) {
@@ -186,8 +187,8 @@ pub fn same_value(one: &Value, other: &Value) -> bool {
     }
 }
 
-/// Whether a field has the value that is wanted: members of objects that only the service has (defaults that it filled in,
-/// extras that a document leaves out) are no difference, and labels have no order.
+/// Returns `true` if a field has the value that is wanted: members of objects that only the service has (defaults that
+/// it filled in, extras that a document leaves out) are no difference, and labels have no order.
 #[must_use]
 pub fn has_value(name: &str, live: &Value, wanted: &Value) -> bool {
     match (live, wanted) {

@@ -1,4 +1,4 @@
-//! What the documents ask for, with the place that each object comes from.
+//! The desired state that the documents declare, with the location that each object comes from.
 
 use serde::{Deserialize, Serialize};
 
@@ -16,15 +16,15 @@ pub struct Desired {
 /// A declared policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DesiredPolicy {
-    /// What it means.
+    /// The meaning of the policy.
     pub policy: Policy,
-    /// What its kind says it is about, also when it has no rules.
+    /// The domain of the policy's kind, also when the policy has no rules.
     pub domain: Domain,
     /// Earlier names, in the order written.
     pub previously: Vec<String>,
     /// The organizations that it is for; all that the workspace has where it names none.
     pub orgs: Vec<String>,
-    /// Where the document's name stands.
+    /// The location of the document's name.
     pub origin: Origin,
     /// One for each rule of an allowlist, or for each statement of a Cedar text, in the same order.
     pub rules: Vec<DesiredRule>,
@@ -37,13 +37,13 @@ impl Desired {
         docker.chain(self.agents.iter().map(|one| (one.name.as_str(), one.previously.as_slice())))
     }
 
-    /// Whether a policy is declared that has, or had, this name.
+    /// Returns `true` if a policy is declared that has, or had, this name.
     #[must_use]
     pub fn declares(&self, name: &str) -> bool {
         self.names().any(|(own, previously)| own == name || previously.iter().any(|earlier| earlier == name))
     }
 
-    /// What is for one organization.
+    /// The part of the desired state for one organization.
     #[must_use]
     pub fn of_org(&self, org: &str) -> Self {
         let policies = self.policies.iter().filter(|policy| is_for(&policy.orgs, org)).cloned().collect();
@@ -51,12 +51,12 @@ impl Desired {
     }
 }
 
-/// What a document says of a rule beside its meaning.
+/// The statements of a document about a rule, beside its meaning.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DesiredRule {
     /// Earlier names, in the order written.
     pub previously: Vec<String>,
-    /// Where the rule starts.
+    /// The location where the rule starts.
     pub origin: Origin,
 }
 

@@ -1,4 +1,4 @@
-//! What the service answered: the same meaning, with the service's ids beside it.
+//! The live state that the service returned: the same meaning, with the service's ids beside it.
 
 use super::{Body, Policy, Rule, Scope, TeamDirectory};
 
@@ -36,7 +36,7 @@ pub struct LivePolicy {
     pub body: LiveBody,
 }
 
-/// What a live policy says.
+/// The body of a live policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LiveBody {
     /// Rules with their ids; empty where the service shows no `allowlist_v0`.
@@ -50,7 +50,7 @@ pub enum LiveBody {
 pub struct LiveRule {
     /// The service's id.
     pub id: RuleId,
-    /// What it means.
+    /// The meaning of the rule.
     pub rule: Rule,
 }
 

@@ -1,5 +1,5 @@
-//! What policies mean, in one set of types for both sides: what the documents ask for (*desired*) and what the
-//! service answered (*live*).
+//! The meaning of policies, in one set of types for both sides: the state that the documents declare (*desired*) and
+//! the state that the service returned (*live*).
 //!
 //! Invariant: a model holds no place in a file and no service id inside [`Policy`] or [`Rule`], so that a desired and
 //! a live object are equal exactly when they mean the same. Places ([`Origin`]) and ids stand beside them.

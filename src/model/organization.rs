@@ -1,12 +1,13 @@
 //! Names of organizations, where a workspace has several.
 
-/// Whether a list of organizations, where none stands for all, holds this one.
+/// Returns `true` if a list of organizations, where none stands for all, holds this one.
 #[must_use]
 pub fn is_for(orgs: &[String], org: &str) -> bool {
     orgs.is_empty() || orgs.iter().any(|name| name == org)
 }
 
-/// What names an organization in the names of variables: `ACME_LABS` for `acme-labs`, as in `DOCKER_USERNAME_ACME_LABS`.
+/// The suffix for an organization in the names of variables: `ACME_LABS` for `acme-labs`, as in
+/// `DOCKER_USERNAME_ACME_LABS`.
 #[must_use]
 pub fn variable_suffix(org: &str) -> String {
     let letter = |character: char| if character.is_ascii_alphanumeric() { character.to_ascii_uppercase() } else { '_' };

@@ -66,7 +66,7 @@ impl<'a> Arrangement<'a> {
             })
     }
 
-    /// How many policies the service takes beside those that there are and will be.
+    /// The number of policies that the service takes beside those that there are and will be.
     fn room(&self) -> usize {
         let slots = self.diff.policies.iter().filter(|slot| slot.before.is_some() || slot.after.is_some());
         MAX_POLICIES.saturating_sub(slots.count())

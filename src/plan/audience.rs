@@ -1,4 +1,4 @@
-//! Who is meant where access changes.
+//! The audiences whose access changes.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 pub struct Audience {
     /// Names of teams, sorted.
     pub teams: Vec<String>,
-    /// Where very much changes: for each of these teams, the other teams of which the same holds, sorted.
+    /// The other teams of which the same holds, for each of these teams, sorted; only where very much changes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub alike: Vec<Vec<String>>,
 }

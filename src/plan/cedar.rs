@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::access::cedar::{self, APPROVAL, Effect};
 use crate::model::Cedar;
 
-/// What a statement does to the calls that it matches. A forbid outranks approval, and approval outranks a permit.
+/// The effect of a statement on the calls that it matches. A forbid outranks approval, and approval outranks a permit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Kind {
     /// Lets a call through.
@@ -32,12 +32,12 @@ impl Statements {
             .flat_map(|(texts, kind)| texts.iter().map(move |text| (text.as_str(), kind)))
     }
 
-    /// Whether a call may come through because of these.
+    /// Returns `true` if a call may come through because of these.
     pub(super) fn lets(&self) -> bool {
         !(self.permits.is_empty() && self.approvals.is_empty())
     }
 
-    /// Whether a call may be stopped, if only to be approved, because of these.
+    /// Returns `true` if a call may be stopped, if only to be approved, because of these.
     pub(super) fn stops(&self) -> bool {
         !(self.forbids.is_empty() && self.approvals.is_empty())
     }

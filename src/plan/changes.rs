@@ -1,4 +1,4 @@
-//! What differs between two states, which is no plan.
+//! The differences between two states, which are not a plan.
 //!
 //! Invariant: a [`ChangeSet`] has no order and no guards, and nothing makes a [`super::Plan`] of it: what is only compared
 //! can neither be approved nor carried out.
@@ -14,23 +14,23 @@ use super::saved::Summary;
 use super::step::{Difference, Reason};
 use super::{meaning_of, simulate, teams};
 
-/// What differs between two states, object by object, and what that means for access.
+/// The differences between two states, object by object, and their meaning for access.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ChangeSet {
     /// The Docker organization; `None` where nothing of Docker is compared.
     pub org: Option<String>,
-    /// What differs in Docker, policies in the order of their names.
+    /// The differences in Docker, policies in the order of their names.
     pub docker: Vec<Difference>,
-    /// What the differences mean for access.
+    /// The meaning of the differences for access.
     pub access: Meaning,
     /// The teams that they are about, by id and name.
     pub teams: TeamDirectory,
-    /// What differs in Vijil.
+    /// The differences in Vijil.
     pub vijil: Vec<AgentDifference>,
 }
 
-/// What differs from `live` in Docker. Team keys of `desired` are ids. Where both sides are only made up to be compared,
-/// `documents` tells what is declared.
+/// The differences from `live` in Docker. Team keys of `desired` are ids. Where both sides are only made up to be
+/// compared, `documents` tells what is declared.
 #[must_use]
 pub fn differences(desired: &Desired, live: &Live, ownership: &Ownership, documents: Option<&Desired>) -> ChangeSet {
     let diff = diff(desired, live, ownership);
@@ -44,13 +44,13 @@ pub fn differences(desired: &Desired, live: &Live, ownership: &Ownership, docume
 }
 
 impl ChangeSet {
-    /// Whether nothing differs.
+    /// Returns `true` if nothing differs.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.docker.is_empty() && self.vijil.is_empty()
     }
 
-    /// How many differences of each kind.
+    /// The number of differences of each kind.
     #[must_use]
     pub fn summary(&self) -> Summary {
         let docker = self.docker.iter().map(|difference| difference.change.op());

@@ -264,7 +264,8 @@ impl History<'_> {
         self.steps.iter().filter(move |other| other.because == Some(reason) && subject(&other.change) == own)
     }
 
-    /// Whether a rule that goes first is made anew, or goes before its policy does: only then no guard counts it.
+    /// Returns `true` if a rule that goes first is made anew, or goes before its policy does: only then no guard counts
+    /// it.
     fn is_replaced(&self, step: &Step) -> bool {
         let narrowing = self.beside(step, Reason::SplitNarrows);
         let deletions = narrowing.filter(|step| matches!(step.change, Change::DeleteRule { .. })).count();
@@ -273,7 +274,7 @@ impl History<'_> {
         creations >= deletions || widening.iter().any(|step| matches!(step.change, Change::DeletePolicy { .. }))
     }
 
-    /// Whether a change makes a deny that is gone at the end, or takes one away.
+    /// Returns `true` if a change makes a deny that is gone at the end, or takes one away.
     fn is_temporary(&self, change: &Change) -> bool {
         let planned = matches!(change.policy(), Some(PolicyTarget::Planned(name)) if is_temporary_deny(name));
         let stays = |id: &PolicyId| self.after.iter().any(|policy| policy.id == *id);
@@ -301,7 +302,7 @@ fn is_created(change: &Change) -> bool {
     matches!(change, Change::CreatePolicy { .. } | Change::CreateRule { .. })
 }
 
-/// Whether two changes of an object together change nothing.
+/// Returns `true` if two changes of an object together change nothing.
 fn undoes(first: &Change, last: &Change) -> bool {
     match (first, last) {
         (Change::UpdateRule { before, .. }, Change::UpdateRule { after, .. }) => sorted(before) == sorted(after),

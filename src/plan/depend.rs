@@ -1,4 +1,4 @@
-//! Which earlier steps each step depends on, and what it touches.
+//! The earlier steps that each step depends on, and the requests that it touches.
 //!
 //! Invariant: what runs although an earlier step was not done opens nothing. A step depends on every earlier step that
 //! shares a request with it, that is to give up a name which it takes, and that is to give an audience another policy of a
@@ -52,11 +52,11 @@ pub(super) fn relations(steps: &[Step], touched: &[LivePolicy]) -> Vec<Relations
     relations
 }
 
-/// What a loaded plan says of a step, if that is no less than what is so.
+/// The relations that a loaded plan states for a step, if they are no fewer than those found.
 ///
 /// # Errors
 ///
-/// Why a step says less, as a lower-case phrase.
+/// Returns the reason why a step says less, as a lower-case phrase.
 pub(super) fn verified(
     said: Option<Relations>,
     found: Relations,
@@ -183,11 +183,11 @@ fn own_policy(change: &Change) -> PolicyTarget {
     }
 }
 
-/// What the steps of a plan speak of, in their order.
+/// The objects of the steps of a plan, in their order.
 #[derive(Debug)]
 struct AboutPlan(Vec<About>);
 
-/// What one step speaks of.
+/// The objects of one step.
 #[derive(Debug, Default)]
 struct About {
     /// Requests that its rules match, as numbers.
@@ -205,7 +205,7 @@ struct About {
 /// Names, or the addresses that they may have: who speaks of the one shares requests with all who speak of the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Side {
-    /// Which of [`Interactions::crossings`].
+    /// The index of the pair in [`Interactions::crossings`].
     crossing: usize,
     names: bool,
 }

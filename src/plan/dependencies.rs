@@ -1,4 +1,4 @@
-//! Which steps have to be done before a step.
+//! The steps that have to be done before a step.
 
 use std::collections::{BTreeMap, BTreeSet};
 

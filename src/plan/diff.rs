@@ -1,4 +1,4 @@
-//! What differs between desired and live, as slots: one for each policy and rule of either side.
+//! The differences between desired and live, as slots: one for each policy and rule of either side.
 //!
 //! Invariant: the slots hold everything that decides access, changed or not, so that both ends and every state between
 //! them can be told from the slots alone.
@@ -38,9 +38,9 @@ pub struct PolicySlot {
     pub after: Option<Head>,
     /// Its rules; all that decides access, changed or not.
     pub rules: Vec<RuleSlot>,
-    /// Where a document declares it.
+    /// The place where a document declares it.
     pub origin: Option<Origin>,
-    /// Why it is made or deleted, where that is not plain.
+    /// The reason why it is made or deleted, where that is not plain.
     pub because: Option<Reason>,
 }
 
@@ -51,9 +51,9 @@ pub struct RuleSlot {
     pub before: Option<(RuleId, Rule)>,
     /// As it will be.
     pub after: Option<Rule>,
-    /// Where a document declares it.
+    /// The place where a document declares it.
     pub origin: Option<Origin>,
-    /// Why it is made or deleted, where that is not plain.
+    /// The reason why it is made or deleted, where that is not plain.
     pub because: Option<Reason>,
 }
 
@@ -68,7 +68,7 @@ impl From<&Docker> for Ownership {
 }
 
 impl Ownership {
-    /// Whether an undeclared policy of this name is for others to manage.
+    /// Returns `true` if an undeclared policy of this name is for others to manage.
     #[must_use]
     pub fn leaves(&self, name: &str) -> bool {
         self.left()(name)
@@ -88,7 +88,7 @@ impl PolicySlot {
         self.before.as_ref().map(|(_, head)| head).into_iter().chain(&self.after)
     }
 
-    /// Whether it is a Cedar policy at an end.
+    /// Returns `true` if it is a Cedar policy at an end.
     #[must_use]
     pub fn is_cedar(&self) -> bool {
         self.heads().any(|head| head.cedar.is_some())
@@ -102,13 +102,13 @@ impl PolicySlot {
 }
 
 impl RuleSlot {
-    /// Whether a version is one of its sides.
+    /// Returns `true` if a version is one of its sides.
     #[must_use]
     pub fn has(&self, rule: &Rule) -> bool {
         self.before.as_ref().is_some_and(|(_, before)| before == rule) || self.after.as_ref() == Some(rule)
     }
 
-    /// Whether a call is needed that does more than rename.
+    /// Returns `true` if a call is needed that does more than rename.
     #[must_use]
     pub fn changes_meaning(&self) -> bool {
         match (&self.before, &self.after) {

@@ -28,7 +28,7 @@ impl Draft {
         Step::new(self.difference(id, diff), phase)
     }
 
-    /// What it makes differ.
+    /// The difference that it makes.
     pub(super) fn difference(self, id: usize, diff: &Diff) -> Difference {
         let Self { policy, rule: _, change, source, because, needs: _ } = self;
         let head = change.head().map(|head| head.map(|(name, _)| name.to_owned()).sides());

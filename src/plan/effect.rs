@@ -1,4 +1,4 @@
-//! What each call does to the sets of allows and denies, and the place in the order that follows from it.
+//! The effect of each call on the sets of allows and denies, and the place in the order that follows from it.
 //!
 //! Denies win and allows add up, so access grows with every allow and shrinks with every deny. Adding denies, then
 //! allows, then dropping allows, then denies therefore opens nothing that both ends keep closed:
@@ -43,7 +43,7 @@ pub(super) enum Place {
     CleanUp,
 }
 
-/// What a call does.
+/// The influence of a call on the allows and denies.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Influence {
     pub(super) adds_allow: bool,
@@ -58,7 +58,7 @@ pub(super) struct Influence {
     moves_cover: bool,
 }
 
-/// Where a call belongs.
+/// The place of a call in the order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Effect {
     pub(super) place: Place,
@@ -111,7 +111,7 @@ pub(super) fn effects(diff: &Diff, drafts: &[Draft]) -> Vec<Effect> {
     effects
 }
 
-/// What one draft does to the allows and denies.
+/// The influence of one draft on the allows and denies.
 pub(super) fn influence(diff: &Diff, draft: &Draft) -> Influence {
     match &draft.change {
         Change::CreatePolicy { after } => text(None, Some(after)),
@@ -187,7 +187,7 @@ fn updated(before: &Rule, after: &Rule) -> Influence {
     influence
 }
 
-/// Whether everything that `one` matches is matched by `other`, told from their lists.
+/// Returns `true` if everything that `one` matches is matched by `other`, told from their lists.
 fn within(one: &Rule, other: &Rule) -> bool {
     fn subset<T: Ord>(one: &[T], other: &[T]) -> bool {
         let other: BTreeSet<&T> = other.iter().collect();
@@ -256,7 +256,7 @@ fn contents(slot: &PolicySlot) -> impl Iterator<Item = &Rule> {
     slot.rules.iter().flat_map(|rule| rule.before.as_ref().map(|(_, rule)| rule).into_iter().chain(&rule.after))
 }
 
-/// Whether everybody whom `one` governs is governed by `other`.
+/// Returns `true` if everybody whom `one` governs is governed by `other`.
 fn governs_within(one: &Scope, other: &Scope) -> bool {
     match (one, other) {
         (_, Scope::Organization) => true,
@@ -277,7 +277,8 @@ fn entangles(diff: &Diff, draft: &Draft) -> bool {
     })
 }
 
-/// Where the service needs a call before another that belongs earlier, both are out of place, and so is what needs them.
+/// Displaces calls: where the service needs a call before another that belongs earlier, both are out of place, and so
+/// is every call that needs them.
 fn displace(drafts: &[Draft], effects: &mut [Effect]) {
     let needs: Vec<(usize, usize)> = drafts
         .iter()

@@ -1,4 +1,4 @@
-//! Which expectations of access tests change their result by a plan.
+//! The expectations of access tests whose result a plan changes.
 //!
 //! Invariant: an answer that hangs on something is an answer of its own, as is one that asks a person first.
 
@@ -22,19 +22,19 @@ pub struct Flip {
     pub test: String,
     /// The teams of who asks, as the test names them.
     pub teams: Vec<String>,
-    /// What is asked for, as written.
+    /// The request of the test, as written.
     pub access: String,
-    /// What the test expects: `allow`, `deny` or `approval`.
+    /// The result that the test expects: `allow`, `deny` or `approval`.
     pub expected: String,
     /// The answer before: `allow`, `deny`, `approval` or `uncertain`.
     pub before: String,
     /// The answer after.
     pub after: String,
-    /// Where the expectation stands.
+    /// The place of the expectation.
     pub source: Origin,
 }
 
-/// What access tests say of a plan.
+/// The results of access tests for a plan.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tested {
     /// The expectations that the steps answer otherwise, in the order of the tests.

@@ -1,4 +1,4 @@
-//! Who gets a first policy of a domain by a change, and who loses the last one.
+//! The audiences that get a first policy of a domain by a change, and those that lose the last one.
 //!
 //! Without any policy of a domain, what developers say locally may count (the manuals say that everything is denied, and
 //! a lab saw local rules come back): the first policy ends that, and the loss of the last one brings it back, whatever
@@ -20,11 +20,11 @@ pub struct Governed {
     /// `network`, `filesystem` or `mcp`.
     #[schemars(with = "String")]
     pub domain: Domain,
-    /// What happens.
+    /// The change for the audience.
     pub change: AudienceChange,
 }
 
-/// What happens to an audience.
+/// A change for an audience.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum AudienceChange {

@@ -1,4 +1,4 @@
-//! What a plan may not do, judged on the whole plan before the first write.
+//! Guards against changes that a plan may not make, judged on the whole plan before the first write.
 //!
 //! Invariant: every guard is judged and reported, lifted or not; a guard never changes the plan.
 
@@ -16,11 +16,11 @@ use super::order::Refusal;
 use super::step::{Change, PolicyTarget, Reason, RuleTarget, Step};
 use super::weakening;
 
-/// What there is to judge.
+/// The guards that judge a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Guard {
-    /// How much is deleted.
+    /// The number of deletions.
     MaxDeletes,
     /// Policies that no plan may delete, empty or weaken, and that documents have to declare.
     Protected,
@@ -32,7 +32,7 @@ pub enum Guard {
     BlockedRequests,
     /// Whether something opens on the way that both ends keep closed.
     SafeOrder,
-    /// What the service takes at most.
+    /// The limits of the service.
     ServiceLimits,
 }
 
@@ -66,15 +66,15 @@ impl Guard {
 /// The judgement of one guard.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Verdict {
-    /// Which guard.
+    /// The guard.
     pub guard: Guard,
-    /// Whether the plan passes it.
+    /// True if the plan passes it.
     pub ok: bool,
-    /// What was found, as a lower-case phrase.
+    /// The finding, as a lower-case phrase.
     pub message: String,
 }
 
-/// What the guards look at beside the settings.
+/// The data that the guards look at beside the settings.
 #[derive(Clone, Copy, Debug)]
 pub struct Judged<'a> {
     /// The organization before.
@@ -83,9 +83,9 @@ pub struct Judged<'a> {
     pub after: &'a Live,
     /// The plan.
     pub steps: &'a [Step],
-    /// What it means for access.
+    /// The meaning of the plan for access.
     pub access: &'a Meaning,
-    /// Why the order of calls is not safe, if it is not, or is not known to be.
+    /// The reason why the order of calls is not safe, if it is not, or is not known to be.
     pub(super) order: Option<&'a Refusal>,
     /// Live policies that no document declares, those aside that are left to others.
     pub undeclared: &'a [String],
@@ -237,7 +237,7 @@ pub(super) fn blocked_requests(guards: &Guards, is_empty: bool, recorded: Option
     }
 }
 
-/// Whether records tell anything of a plan.
+/// Returns `true` if records tell anything of a plan.
 pub(super) fn tells(replay: &Replay) -> bool {
     told(replay).is_ok()
 }
@@ -295,7 +295,7 @@ fn service_limits(judged: &Judged<'_>) -> Judgement {
     Ok(format!("{} of {MAX_POLICIES} policies afterwards", fullest.policies_now))
 }
 
-/// How full the service gets while a plan is carried out.
+/// The largest numbers of policies and rules in the service while a plan is carried out.
 struct Fullest {
     policies_now: usize,
     policies: usize,

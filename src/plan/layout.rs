@@ -35,7 +35,7 @@ impl Layout {
     ///
     /// # Errors
     ///
-    /// What rules tell apart too much of for all requests to be known.
+    /// Returns the kind of target that rules distinguish too many of for all requests to be known.
     pub(super) fn new(diff: &Diff, extras: &[Extra]) -> Result<Self, SurveyLimit> {
         let mut builder = Builder::default();
         for (index, slot) in diff.policies.iter().enumerate() {
@@ -71,7 +71,7 @@ impl Layout {
         Ok(Self { space: Space::new(builder.groups, requests, old, new), rules, texts, extras })
     }
 
-    /// What a call does to a state.
+    /// The effect of a call on a state.
     pub(super) fn effect(&self, draft: &Draft) -> Move {
         let policy = draft.policy;
         match &draft.change {

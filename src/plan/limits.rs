@@ -1,4 +1,4 @@
-//! What the service takes at most.
+//! The limits of the service.
 
 /// The most policies of all types that the service takes in an organization. Source: the concepts manual.
 pub const MAX_POLICIES: usize = 100;

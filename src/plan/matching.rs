@@ -1,4 +1,4 @@
-//! Which live object is meant by which declared one.
+//! The live object that each declared one means.
 //!
 //! Invariant: each live object is matched at most once, and the result depends on names and contents only, not on the
 //! order of either side.
@@ -147,7 +147,7 @@ fn former<'a>(
     aside.into_iter().chain(declared.previously.iter().filter_map(|name| by_name.get(name.as_str()).copied()))
 }
 
-/// How many calls it takes to turn this live policy into the declared one.
+/// The number of calls that it takes to turn this live policy into the declared one.
 fn calls(declared: &DesiredPolicy, live: &LivePolicy) -> usize {
     let head = usize::from(super::step::Head::of(&declared.policy) != super::step::Head::of(&live.policy()));
     let found = rules(declared, live.rules());

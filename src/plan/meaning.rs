@@ -1,4 +1,4 @@
-//! What a plan means for access, in the form that it is shown and saved.
+//! The meaning of a plan for access, in the form that it is shown and saved.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -7,17 +7,17 @@ pub use super::audience::Audience;
 use super::governed::{AudienceChange, Governed};
 use crate::access::{self, Access, Cause, Comparison, Entry};
 
-/// What a change means for access.
+/// The meaning of a change for access.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "Shown", into = "Shown")]
 pub struct Meaning {
-    /// What changes.
+    /// The changes of access.
     pub found: Found,
-    /// Who comes to have policies of a domain, and who has none any more.
+    /// The audiences that come to have policies of a domain, and those that have none any more.
     pub governed: Vec<Governed>,
 }
 
-/// What a comparison found.
+/// The result of a comparison.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Found {
     /// Whatever changes is listed.
@@ -43,10 +43,10 @@ pub struct Changes {
     pub uncertain: Vec<Gain>,
 }
 
-/// What a comparison could not look through.
+/// The part that a comparison could not look through.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Incomplete {
-    /// Why, as a phrase.
+    /// The reason, as a phrase.
     pub why: String,
     /// The rules that come or go and of which it is not known what they change. Whoever they govern may gain what they say.
     pub rules: Vec<String>,
@@ -54,11 +54,11 @@ pub struct Incomplete {
     pub audiences: Vec<Audience>,
 }
 
-/// What a change means for access.
+/// The meaning of a change for access.
 #[derive(Clone, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Meaning")]
 struct Shown {
-    /// Whether everything that changes is known for certain.
+    /// True if everything that changes is known for certain.
     exact: bool,
     /// Access that an audience gains.
     widened: Vec<Gain>,
@@ -66,10 +66,10 @@ struct Shown {
     narrowed: Vec<Gain>,
     /// Access that changes, or not, depending on what is not documented, or on what the comparison did not look through.
     uncertain: Vec<Gain>,
-    /// What the comparison did not look through. Absent where it looked through everything.
+    /// The part that the comparison did not look through. Absent where it looked through everything.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     incomplete: Option<Incomplete>,
-    /// Who comes to have policies of a domain, and who has none any more.
+    /// The audiences that come to have policies of a domain, and those that have none any more.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     governed: Vec<Governed>,
 }
@@ -115,21 +115,21 @@ impl JsonSchema for Meaning {
 pub struct Gain {
     /// For whom.
     pub audience: Audience,
-    /// What changes, in the patterns of the rules.
+    /// The access that changes, in the patterns of the rules.
     #[schemars(with = "String")]
     pub access: Access,
     /// One request that changes, as `can` takes it.
     pub witness: String,
     /// The rules that make the difference, each with where a document declares it, or `live` where none does.
     pub because: Vec<String>,
-    /// Whether the audience gains it, for certain or maybe.
+    /// True if the audience gains it, for certain or maybe.
     pub widens: bool,
-    /// Whether the audience loses it, for certain or maybe.
+    /// True if the audience loses it, for certain or maybe.
     pub narrows: bool,
 }
 
 impl Meaning {
-    /// What changes, as far as it is known; of an incomplete comparison also all that may.
+    /// The changes, as far as they are known; of an incomplete comparison also all that may be.
     #[must_use]
     pub fn changes(&self) -> &Changes {
         match &self.found {
@@ -137,7 +137,7 @@ impl Meaning {
         }
     }
 
-    /// What the comparison did not look through.
+    /// The part that the comparison did not look through.
     #[must_use]
     pub fn incomplete(&self) -> Option<&Incomplete> {
         match &self.found {
@@ -146,7 +146,7 @@ impl Meaning {
         }
     }
 
-    /// Whether no audience's access changes, for certain.
+    /// Returns `true` if no audience's access changes, for certain.
     #[must_use]
     pub fn is_nothing(&self) -> bool {
         match &self.found {
@@ -155,8 +155,8 @@ impl Meaning {
         }
     }
 
-    /// Whether both tell of the same access. Which rules it comes from may differ: a rule that has nothing to do with a
-    /// change may be renamed or divided meanwhile.
+    /// Returns `true` if both tell of the same access. Which rules it comes from may differ: a rule that has nothing to
+    /// do with a change may be renamed or divided meanwhile.
     #[must_use]
     pub fn says_the_same(&self, other: &Self) -> bool {
         let same = |one: &[Gain], other: &[Gain]| {
@@ -187,7 +187,7 @@ impl Meaning {
         gains.chain(self.governed.iter().map(|governed| &governed.audience)).chain(cut)
     }
 
-    /// What some audience gains or may gain.
+    /// The access that some audience gains or may gain.
     pub fn gains(&self) -> impl Iterator<Item = &Gain> {
         let Changes { widened, narrowed: _, uncertain } = self.changes();
         widened.iter().chain(uncertain.iter().filter(|gain| gain.widens))
@@ -195,7 +195,7 @@ impl Meaning {
 }
 
 impl Meaning {
-    /// What a comparison found, its causes told by `tell`.
+    /// The result of a comparison, its causes told by `tell`.
     pub(super) fn of(comparison: Comparison, governed: Vec<Governed>, tell: impl Fn(&Cause) -> String) -> Self {
         let all = |entries: Vec<Entry>| entries.into_iter().map(|entry| Gain::of(entry, &tell)).collect();
         let changes = |access::Changes { widened, narrowed, uncertain }: access::Changes| Changes {
@@ -223,7 +223,7 @@ impl Meaning {
 }
 
 impl Incomplete {
-    /// Why, and about which rules: as much as fits into a message.
+    /// The reason, and the rules that it is about: as much as fits into a message.
     #[must_use]
     pub fn in_short(&self) -> String {
         const NAMED: usize = 3;

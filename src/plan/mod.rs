@@ -1,4 +1,4 @@
-//! What to change: diff, order, guards, requests and the saved form.
+//! Plans: diff, order, guards, requests and the saved form.
 //!
 //! ```text
 //! Desired, Live ──diff──▶ Diff ──draft──▶ calls ──order──▶ Plan {steps} ──guard──▶ Approved
@@ -83,38 +83,38 @@ use self::step::{Difference, PolicyTarget, Step};
 use self::undeclared::WithoutEffect;
 use self::warning::Warning;
 
-/// What is to be done, why it may be done, and what it means.
+/// A plan: the calls to make, why they may be made, and what they mean.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
-    /// Where it is to be done; `None` for a plan that has nothing to do with Docker.
+    /// The target of the calls; `None` for a plan that has nothing to do with Docker.
     pub target: Option<Target>,
     /// The calls, in order.
     pub steps: Vec<Step>,
     /// Live policies that no document declares and that are left alone.
     pub unmanaged: Vec<Unmanaged>,
-    /// What the change means for access.
+    /// The meaning of the change for access.
     pub access: Meaning,
-    /// What the change would give or take, were it not for live policies that no document declares.
+    /// The access that the change would give or take, were it not for live policies that no document declares.
     pub without_effect: Vec<WithoutEffect>,
     /// Expectations of access tests whose result changes.
     pub flips: Vec<flips::Flip>,
-    /// What somebody should look at, which refuses nothing.
+    /// The warnings: somebody should look at them, and they refuse nothing.
     pub warnings: Vec<Warning>,
     /// What the change means for recorded requests; `None` where none were given.
     pub recorded: Option<Replay>,
-    /// What every guard says.
+    /// The verdicts of all guards.
     pub guards: Vec<Verdict>,
-    /// What the guards were told, so that they can be judged again where there is no workspace.
+    /// The settings of the guards, so that the plan can be judged again where there is no workspace.
     pub guard_settings: Guards,
     /// The teams that the plan depends on, by id and name: a saved plan is stale once one of them is another.
     pub teams: TeamDirectory,
-    /// What the plan was made from.
+    /// The live state that the plan was made from.
     pub live: LiveRecord,
     /// The Vijil side; `None` for a plan that has nothing to do with Vijil.
     pub agents: Option<AgentPlan>,
-    /// Where the settings come from, when they are not those of the documents' own version.
+    /// The source of the settings, when they are not those of the documents' own version.
     pub guards_from: Option<GuardsFrom>,
-    /// What the plan starts from, when that is not what is live.
+    /// The state that the plan starts from, when that is not what is live.
     pub before: Option<Before>,
 }
 
@@ -131,7 +131,7 @@ pub struct Before {
 pub struct GuardsFrom {
     /// The git ref or the folder, as the command line named it.
     pub from: String,
-    /// Whether the workspace is there at all; else the strictest guards hold.
+    /// True if the workspace is there at all; else the strictest guards hold.
     pub found: bool,
     /// The settings that the documents' own version says otherwise. They do not hold.
     pub changed: Vec<SettingChange>,
@@ -175,7 +175,7 @@ pub struct Touched {
     pub was: Value,
 }
 
-/// What a plan is made from. A service that is left out has nothing to do with it.
+/// The input of a plan. A service that is left out has nothing to do with it.
 #[derive(Clone, Copy, Debug)]
 pub struct Input<'a> {
     /// The Docker side.
@@ -184,9 +184,9 @@ pub struct Input<'a> {
     pub vijil: Option<agents::Input<'a>>,
     /// Other documents that the plan starts from; what is live is then what these would leave ([`applied`]).
     pub base: Option<Base<'a>>,
-    /// What the plan may not do.
+    /// The guards that limit the plan.
     pub guards: &'a Guards,
-    /// Where the guards come from, when they are not those of the documents' own version.
+    /// The source of the guards, when they are not those of the documents' own version.
     pub guards_from: Option<&'a GuardsFrom>,
     /// Protected policies that the documents no longer declare.
     pub given_up: &'a [&'a str],
@@ -196,16 +196,16 @@ pub struct Input<'a> {
     pub evidence: Option<Evidence<'a>>,
 }
 
-/// What the Docker side of a plan is made from.
+/// The input of the Docker side of a plan.
 #[derive(Clone, Copy, Debug)]
 pub struct DockerInput<'a> {
-    /// Where it is to be done.
+    /// The target of the calls.
     pub target: &'a Target,
-    /// What the documents ask for; team keys are ids, see [`teams::resolve`].
+    /// The state that the documents ask for; team keys are ids, see [`teams::resolve`].
     pub desired: &'a Desired,
-    /// What the service answered.
+    /// The answer of the service.
     pub live: &'a Live,
-    /// What happens to undeclared policies.
+    /// The treatment of undeclared policies.
     pub ownership: &'a Ownership,
 }
 
@@ -214,11 +214,11 @@ pub struct DockerInput<'a> {
 pub struct Base<'a> {
     /// The git ref or the folder, as the command line named it.
     pub from: &'a str,
-    /// What they declare.
+    /// The state that they declare.
     pub desired: &'a Desired,
 }
 
-/// What the documents ask for and cannot be.
+/// The parts of the documents that are impossible.
 #[derive(Debug)]
 pub struct Impossible {
     /// Each, with its place.
@@ -331,18 +331,19 @@ fn judged(
 }
 
 impl Plan {
-    /// Whether nothing would change.
+    /// Returns `true` if nothing would change.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.steps.is_empty() && self.agents.as_ref().is_none_or(|agents| agents.steps.is_empty())
     }
 
-    /// What differs in Vijil.
+    /// The differences in Vijil.
     pub fn agent_differences(&self) -> impl Iterator<Item = &AgentDifference> + Clone {
         self.agents.iter().flat_map(|agents| &agents.steps).map(|step| &step.difference)
     }
 
-    /// Whether there is nothing to tell: nothing would change, no setting that guards it either, and no guard refuses it.
+    /// Returns `true` if there is nothing to tell: nothing would change, no setting that guards it either, and no guard
+    /// refuses it.
     #[must_use]
     pub fn is_silent(&self) -> bool {
         self.is_empty()
@@ -492,13 +493,14 @@ impl Plan {
     }
 }
 
-/// Whether an interrupted apply left the live policy of this name behind: the next plan deletes it, whoever owns what.
+/// Returns `true` if an interrupted apply left the live policy of this name behind: the next plan deletes it, whoever
+/// owns what.
 #[must_use]
 pub fn is_left_behind(name: &str) -> bool {
     temporary::is_temporary_deny(name)
 }
 
-/// What the Vijil side adds to the judgements.
+/// Adds the part of the Vijil side to the judgements.
 fn judge_agents(verdicts: &mut [Verdict], guards: &Guards, live: &LiveAgents, plan: &AgentPlan) {
     let AgentPlan { steps, unmanaged, .. } = plan;
     let weakened = agents::weakening::find(live, steps);
@@ -523,14 +525,14 @@ fn judge_agents(verdicts: &mut [Verdict], guards: &Guards, live: &LiveAgents, pl
     }
 }
 
-/// What the steps mean for access in this live state.
+/// The meaning of the steps for access in this live state.
 #[must_use]
 pub fn compare(live: &Live, steps: &[Step]) -> Meaning {
     let after = simulate::simulate(live, steps.iter().map(|step| &step.change));
     meaning_of(live, &after, steps.is_empty(), &Places::default())
 }
 
-/// What it means that `live` becomes `after`, which may be the same.
+/// The meaning of `live` becoming `after`, which may be the same.
 fn meaning_of(live: &Live, after: &Live, same: bool, places: &Places<'_>) -> Meaning {
     let [old, new] = if same { [Vec::new(), Vec::new()] } else { [live, after].map(simulate::policies) };
     let found = access::compare(&old, &new, &live.teams);

@@ -20,11 +20,11 @@ use crate::access::SurveyLimit;
 pub(super) struct Ordered {
     /// Each with its phase, from 1.
     pub(super) drafts: Vec<(usize, Draft)>,
-    /// Why the order is not safe, or not known to be; it is then the usual one.
+    /// The reason why the order is not safe, or not known to be; it is then the usual one.
     pub(super) refusal: Option<Refusal>,
 }
 
-/// Why an order of calls may not be carried out.
+/// The reason why an order of calls may not be carried out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Refusal {
     /// No order is safe: this would open.

@@ -1,4 +1,4 @@
-//! Where the rules stand that make a difference.
+//! The places of the rules that make a difference.
 //!
 //! Invariant: a rule that a document declares is named with the place where it does, also where its former version no longer
 //! holds; a rule that no document declares is called live. No place is guessed.
@@ -10,7 +10,7 @@ use super::diff::Diff;
 use crate::access::Cause;
 use crate::model::{Body, Desired, DesiredPolicy, Origin};
 
-/// What is called live: no document declares it.
+/// The place of a rule that no document declares.
 const LIVE: &str = "live";
 
 /// The places of the rules of two states.
@@ -24,7 +24,7 @@ pub(super) struct Places<'a> {
 #[derive(Debug, Default)]
 struct Side<'a> {
     known: BTreeMap<(&'a str, Part<'a>), &'a Origin>,
-    /// Where everything else is.
+    /// The place of everything else.
     others: Option<&'static str>,
     /// The version that the places are of, where it is not that of the documents.
     version: Option<&'a str>,

@@ -109,7 +109,7 @@ fn audiences() -> impl Iterator<Item = Vec<&'static str>> {
     })
 }
 
-/// What is open in a state and in neither end.
+/// A request that is open in a state and in neither end.
 fn opening(old: &Live, new: &Live, now: &Live) -> Option<String> {
     audiences().find_map(|teams| {
         let ends =
@@ -229,7 +229,7 @@ fn steps(diff: &Diff, ordered: &Ordered) -> Vec<Step> {
     numbered.map(|((phase, draft), id)| draft.step(id, phase, diff)).collect()
 }
 
-/// Whether some order of these calls, one by one, opens nothing.
+/// Returns `true` if some order of these calls, one by one, opens nothing.
 fn some_order_is_safe(old: &Live, new: &Live, drafts: &[Draft]) -> bool {
     fn from(old: &Live, new: &Live, now: &Live, drafts: &[Draft], done: usize, dead: &mut BTreeSet<usize>) -> bool {
         if done == (1 << drafts.len()) - 1 {

@@ -34,7 +34,7 @@ const REQUESTS: [&str; 5] = [
     r#"register a {"type": "remote-dcr"}"#,
 ];
 
-/// How far a call gets.
+/// The reach of a call: denied, approved first or allowed.
 fn reach(policies: &McpPolicies, teams: &BTreeSet<String>, request: &McpRequest) -> usize {
     match policies.decide(teams, request).outcome {
         Outcome::Deny => 0,
@@ -44,7 +44,7 @@ fn reach(policies: &McpPolicies, teams: &BTreeSet<String>, request: &McpRequest)
     }
 }
 
-/// Who gets further in a state than at both ends.
+/// An audience that gets further in a state than at both ends.
 fn opening(old: &Live, new: &Live, now: &Live) -> Option<String> {
     let ready = |live: &Live| McpPolicies::of(&live.policies.iter().map(LivePolicy::policy).collect::<Vec<_>>());
     let [old, new, now] = [old, new, now].map(ready);

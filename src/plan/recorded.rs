@@ -26,7 +26,7 @@ pub struct Evidence<'a> {
     pub requests: &'a Requests,
     /// Who belongs to which teams, by the keys that scopes hold.
     pub memberships: &'a Memberships,
-    /// Whether users are named.
+    /// True if users are named.
     pub named: bool,
 }
 

@@ -17,13 +17,14 @@ pub(super) fn drafts(diff: &Diff) -> Vec<Draft> {
     drafts
 }
 
-/// Whether calls of the difference have to wait for room: the service takes no more until something was deleted.
+/// Returns `true` if calls of the difference have to wait for room: the service takes no more until something was
+/// deleted.
 pub(super) fn is_full(diff: &Diff) -> bool {
     let plain = plain(diff);
     rooms(diff, &plain).iter().any(|room| room.missing(&plain) > 0)
 }
 
-/// What may hold only so many objects: the organization, or a policy.
+/// A holder of a limited number of objects: the organization, or a policy.
 struct Room {
     creations: Vec<usize>,
     deletions: Vec<usize>,
@@ -69,14 +70,14 @@ impl Room {
         (creations, deletions.into_iter().collect())
     }
 
-    /// How many creations find no room before something is deleted.
+    /// The number of creations that find no room before something is deleted.
     fn missing(&self, drafts: &[Draft]) -> usize {
         (self.live + self.free(drafts).0.len()).saturating_sub(self.most)
     }
 }
 
-/// Where the organization or a policy is full, as many creations as find no room wait for a deletion each: allows for
-/// allows first, since those can wait, and go early, without opening anything.
+/// Makes creations wait for room. Where the organization or a policy is full, as many creations as find no room wait
+/// for a deletion each: allows for allows first, since those can wait, and go early, without opening anything.
 fn wait_for_room(diff: &Diff, drafts: &mut [Draft]) {
     for room in rooms(diff, drafts) {
         let missing = room.missing(drafts);

@@ -51,39 +51,39 @@ pub struct PlanDocument {
     vijil: Option<VijilDocument>,
     /// The calls, in order.
     steps: Vec<StepDocument>,
-    /// How many calls of each kind.
+    /// The number of calls of each kind.
     summary: Summary,
     /// Live policies that no document declares and that are left alone.
     unmanaged: Vec<Unmanaged>,
-    /// What the change means for access.
+    /// The meaning of the change for access.
     access: Meaning,
-    /// What the change would give or take, were it not for live policies that no document declares.
+    /// The access that the change would give or take, were it not for live policies that no document declares.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     without_effect: Vec<WithoutEffect>,
     /// Expectations of access tests whose result changes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     flips: Vec<Flip>,
-    /// What somebody should look at, which refuses nothing.
+    /// The warnings: somebody should look at them, and they refuse nothing.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     warnings: Vec<Warning>,
     /// What the change means for recorded requests; left out where none were given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     recorded: Option<Replay>,
-    /// What every guard says.
+    /// The verdicts of all guards.
     guards: Vec<Verdict>,
-    /// What the guards were told: a saved plan is judged again before it is applied.
+    /// The settings of the guards: a saved plan is judged again before it is applied.
     #[serde(default)]
     guard_settings: Guards,
-    /// Where the settings come from, when they are not those of the documents' own version.
+    /// The source of the settings, when they are not those of the documents' own version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     guards_from: Option<GuardsFrom>,
-    /// What the plan starts from, when that is not what is live: it can then not be applied, and `live` is what the
-    /// documents of that version would leave.
+    /// The state that the plan starts from, when that is not what is live: it can then not be applied, and `live` is
+    /// what the documents of that version would leave.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     before: Option<Before>,
     /// The names of the teams whose ids the plan holds.
     teams: BTreeMap<String, String>,
-    /// What the plan was made from.
+    /// The live state that the plan was made from.
     live: LiveDocument,
     /// Of all the rest, `sha256:` and the hash: tells a plan that was changed after it was saved.
     #[serde(default)]
@@ -108,15 +108,15 @@ struct VijilDocument {
     /// Policies and rules in force that become weaker, or may.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     weakened: Vec<AgentWeakening>,
-    /// How many approved rules of active policies there are of each consequence, where that changes: Vijil makes one control
-    /// of its judge for each.
+    /// The numbers of approved rules of active policies, by consequence, where they change: Vijil makes one control of
+    /// its judge for each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     buckets: Vec<Bucket>,
-    /// What that side was made from.
+    /// The live state that the side was made from.
     live: AgentRecord,
 }
 
-/// How many calls of each kind.
+/// The number of calls of each kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Summary {
     /// Objects made.
@@ -167,9 +167,9 @@ struct StepDocument {
     /// or order differ. Left out where the step is not about Cedar text, or about one that is not understood.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     statements: Option<Vec<Statement>>,
-    /// Where a document asks for it; null for what no document declares.
+    /// The place where a document asks for it; null for what no document declares.
     source: Option<Origin>,
-    /// Why the plan holds this call, where the difference alone does not say it.
+    /// The reason why the plan holds this call, where the difference alone does not say it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     because: Option<Reason>,
     /// Steps that have to be done before it, as ids. Left out where there are none.
@@ -182,7 +182,7 @@ struct StepDocument {
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     #[schemars(with = "Vec<String>")]
     touches: BTreeSet<Domain>,
-    /// Where a rule for agents was drawn from.
+    /// The source that a rule for agents was extracted from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     provenance: Option<Value>,
     /// The service's id of a live policy for agents.
@@ -198,7 +198,7 @@ struct RequestDocument {
     /// The query, not encoded.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     query: BTreeMap<String, String>,
-    /// What is sent; null for a deletion.
+    /// The body that is sent; null for a deletion.
     body: Option<Value>,
 }
 
@@ -212,7 +212,7 @@ enum SegmentDocument {
     Rule { rule: String },
 }
 
-/// Why a file is not a plan.
+/// The reason why a file is not a plan.
 #[derive(Debug, Error)]
 pub enum PlanError {
     /// It is not the JSON of a plan.
@@ -233,7 +233,7 @@ pub enum PlanError {
     /// The differences of the plan do not explain a step.
     #[error("step {0} of the plan is not explained by the plan: {1}; it was changed after it was saved")]
     Unexplained(usize, String),
-    /// What the plan says of something is not so.
+    /// A statement of the plan is false.
     #[error("the plan was changed after it was saved: {0}")]
     Wrong(String),
     /// It is JSON of another shape.
@@ -266,7 +266,7 @@ impl Plan {
     ///
     /// # Errors
     ///
-    /// When it is not JSON, not a plan, of another version, or contradicts itself.
+    /// Returns an error if it is not JSON, not a plan, of another version, or contradicts itself.
     pub fn from_json(text: &str) -> Result<Self, PlanError> {
         Self::from_value(serde_json::from_str(text)?)
     }
@@ -431,7 +431,7 @@ impl Plan {
         Ok(plan)
     }
 
-    /// How many calls of each kind.
+    /// The number of calls of each kind.
     #[must_use]
     pub fn summary(&self) -> Summary {
         let own = self.steps.iter().map(|step| step.change.op());
@@ -541,14 +541,14 @@ impl StepDocument {
         }
     }
 
-    /// What it says of its relations to others; `None` for a plan that does not tell.
+    /// The relations that it states to others; `None` for a plan that does not tell.
     fn relations(&self) -> Option<Relations> {
         let dependencies = Dependencies { steps: self.depends_on.clone(), beyond: self.depends_beyond };
         let relations = Relations { dependencies, touches: self.touches.clone() };
         (relations != Relations::default()).then_some(relations)
     }
 
-    /// Whether both are alike, relations to others aside: these are told from the whole plan.
+    /// Returns `true` if both are alike, relations to others aside: these are told from the whole plan.
     fn is_like(&self, mut other: Self) -> bool {
         other.depends_on.clone_from(&self.depends_on);
         other.touches.clone_from(&self.touches);

@@ -3,8 +3,8 @@
 //! Invariant: after each call of an order found here, nothing is open that both ends keep closed, checked for every
 //! request that the call touches; and if any order of these calls is safe, one is found (short of [`BUDGET`]).
 //!
-//! Why it is enough to try the calls that both narrow and widen: a call that only narrows can be moved to the front of
-//! any safe order, since every later state only loses by it, and one that only widens to the back. What a narrowing call
+//! It is enough to try the calls that both narrow and widen: a call that only narrows can be moved to the front of any
+//! safe order, since every later state only loses by it, and one that only widens to the back. What a narrowing call
 //! can do harm to is the rule that nobody is left without a policy, so that those that take rules away are tried too.
 
 use std::collections::{BTreeSet, HashSet, VecDeque};
@@ -97,7 +97,7 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
-    /// Whether a safe order goes on from here; it is then complete, and otherwise as it was.
+    /// Returns `true` if a safe order goes on from here; it is then complete, and otherwise as it was.
     fn goes_on(&mut self) -> bool {
         let mut made = Vec::new();
         while let Some(index) = (0..self.calls.len()).find(|index| self.is_free(*index) && self.make(*index, &mut made))
@@ -123,12 +123,12 @@ impl Search<'_> {
         false
     }
 
-    /// Whether a call can be made at once without a loss: it narrows, and leaves nobody without a policy.
+    /// Returns `true` if a call can be made at once without a loss: it narrows, and leaves nobody without a policy.
     fn is_free(&self, index: usize) -> bool {
         self.calls.get(index).is_some_and(|call| call.narrows && !call.effect.releases())
     }
 
-    /// What is not done, widening calls last.
+    /// The calls that are not done, widening calls last.
     fn candidates(&self) -> Vec<usize> {
         let open = self.done.iter().enumerate().filter(|(_, done)| !**done).map(|(index, _)| index);
         let mut candidates: Vec<usize> = open.collect();

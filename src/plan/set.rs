@@ -16,11 +16,11 @@ use super::saved::{FORMAT_VERSION, PlanDocument, PlanError};
 pub struct Unplanned {
     /// The organization.
     pub org: String,
-    /// Why it could not be planned.
+    /// The reason why it could not be planned.
     pub message: String,
 }
 
-/// What [`to_json`] writes, for its schema.
+/// The output of [`to_json`], for its schema.
 #[derive(JsonSchema)]
 #[schemars(title = "seawall plans")]
 #[expect(dead_code, reason = "the schema is made from it")]
@@ -48,7 +48,7 @@ pub fn to_json<'a>(plans: impl IntoIterator<Item = &'a Plan>, failed: &[Unplanne
     serde_json::to_string_pretty(&set).expect("a value is JSON") + "\n"
 }
 
-/// What a file of plans holds.
+/// The content of a file of plans.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Saved {
     /// The plan of one organization.

@@ -1,4 +1,4 @@
-//! What a live organization would be after some steps: the service's own rules of combination, nothing of access.
+//! The state of a live organization after some steps: the service's own rules of combination, nothing of access.
 
 use crate::model::{Body, Live, LiveBody, LivePolicy, LiveRule, Policy, PolicyId, RuleId};
 

@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::access::{Point, Role};
 use crate::model::{Decision, Domain, Scope};
 
-/// What comes and goes together.
+/// A group of rules that come and go together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Group {
     /// Index of the policy's slot.
@@ -30,7 +30,7 @@ pub(super) enum Request {
     Mcp { permit: usize, forbids: [Option<usize>; 2] },
 }
 
-/// Which groups are there, and whom each policy governs.
+/// The groups that are there, and whom each policy governs.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct State {
     /// By policy slot; `None` for a policy that is not there.
@@ -39,7 +39,7 @@ pub(super) struct State {
     pub(super) there: Vec<bool>,
 }
 
-/// What a call does to a state.
+/// The effect of a call on a state.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Move {
     /// Groups that come or go, in this order.
@@ -62,7 +62,7 @@ pub(super) struct Space {
 }
 
 impl Move {
-    /// Whether something may no longer be governed after it.
+    /// Returns `true` if something may no longer be governed after it.
     pub(super) fn releases(&self) -> bool {
         self.scope.is_some() || self.groups.iter().any(|(_, there)| !there)
     }

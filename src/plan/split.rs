@@ -30,10 +30,10 @@ pub(super) fn split(draft: &Draft, slot: &PolicySlot) -> Option<Vec<Draft>> {
     Some(parts)
 }
 
-/// What the name of a deny ends with that stands in for another while that one changes its layer.
+/// The end of the name of a deny that stands in for another while that one changes its layer.
 const STANDS_IN: &str = " (seawall: stands in)";
 
-/// Whether a rule is a deny that stands in for another.
+/// Returns `true` if a rule is a deny that stands in for another.
 pub(super) fn is_stand_in(rule: &Rule) -> bool {
     rule.decision == Decision::Deny && rule.name.ends_with(STANDS_IN)
 }
@@ -154,7 +154,7 @@ fn meeting_text(one: &Cedar, other: &Cedar) -> Option<Cedar> {
     (!text.is_empty()).then(|| Cedar { text: text.join("\n"), schema_url: other.schema_url.clone() })
 }
 
-/// Whether a text is one that a call may set on the way from one end to the other.
+/// Returns `true` if a text is one that a call may set on the way from one end to the other.
 pub(super) fn is_between(cedar: &Cedar, old: Option<&Cedar>, new: Option<&Cedar>) -> bool {
     let met = old.zip(new).and_then(|(old, new)| meeting_text(old, new));
     met.into_iter().chain([old, new].into_iter().flatten().filter_map(without_permits)).any(|between| between == *cedar)

@@ -11,14 +11,14 @@ use crate::model::{Live, LivePolicy, TeamDirectory};
 use super::step::PolicyTarget;
 use super::{Plan, compare, fingerprint, teams};
 
-/// Why a saved plan no longer fits.
+/// The reason why a saved plan no longer fits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Stale {
     /// A policy that the plan touches has changed.
     Moved {
         /// Its name in the plan.
         policy: String,
-        /// What changed, as a unified diff of its canonical form.
+        /// The changes, as a unified diff of its canonical form.
         difference: String,
     },
     /// A policy that the plan touches is gone.
@@ -49,7 +49,7 @@ pub enum Stale {
     },
     /// Something else changed, and with it what the plan means for access.
     OtherAccess {
-        /// What changed, as a unified diff of both comparisons.
+        /// The changes, as a unified diff of both comparisons.
         difference: String,
     },
 }

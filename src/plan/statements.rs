@@ -1,4 +1,4 @@
-//! Which statements of a Cedar text a step adds, removes and changes.
+//! The statements of a Cedar text that a step adds, removes and changes.
 //!
 //! Invariant: layout, comments and the order of statements are not change; a step of which only they differ changes none.
 
@@ -9,7 +9,7 @@ use super::step::{Change, Head};
 use crate::access::cedar::{self, StatementChange};
 use crate::model::Cedar;
 
-/// What becomes of a statement.
+/// The kind of a change of a statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum StatementChangeKind {
@@ -24,7 +24,7 @@ pub enum StatementChangeKind {
 /// A statement that a step is about, as it is written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Statement {
-    /// What becomes of it.
+    /// The kind of change.
     pub change: StatementChangeKind,
     /// As it was; null for one that is added.
     pub before: Option<String>,

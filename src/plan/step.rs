@@ -10,7 +10,7 @@ use crate::model::{Cedar, Domain, Origin, Policy, PolicyId, Rule, RuleId, Scope}
 /// for each service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step<D = Difference> {
-    /// What the call does.
+    /// The difference that the call makes.
     pub difference: D,
     /// Steps of one phase may run at the same time, and start when every earlier phase is over.
     pub phase: usize,
@@ -44,15 +44,15 @@ pub struct Difference {
     pub id: usize,
     /// The policy's name: as declared, or as live where nothing declares it.
     pub policy: String,
-    /// What becomes of the object.
+    /// The change of the object.
     pub change: Change,
     /// The place that asks for it; `None` for what no document declares.
     pub source: Option<Origin>,
-    /// Why the call is made, where the difference between live and desired alone does not say it.
+    /// The reason why the call is made, where the difference between live and desired alone does not say it.
     pub because: Option<Reason>,
 }
 
-/// What a step does, with the object before and after it.
+/// The change that a step makes, with the object before and after it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
     /// Creates a policy, without rules.
@@ -62,7 +62,7 @@ pub enum Change {
     },
     /// Changes the name, the scope or the Cedar text of a policy.
     UpdatePolicy {
-        /// Which policy.
+        /// The policy.
         policy: PolicyTarget,
         /// As the plan expects to find it.
         before: Head,
@@ -71,23 +71,23 @@ pub enum Change {
     },
     /// Deletes a policy and its rules.
     DeletePolicy {
-        /// Which policy.
+        /// The policy.
         policy: PolicyTarget,
         /// As the plan expects to find it.
         before: Policy,
     },
     /// Adds a rule to a policy.
     CreateRule {
-        /// Which policy.
+        /// The policy.
         policy: PolicyTarget,
         /// The rule as it will be.
         after: Rule,
     },
     /// Changes a rule in place.
     UpdateRule {
-        /// Which policy.
+        /// The policy.
         policy: PolicyTarget,
-        /// Which rule.
+        /// The rule.
         rule: RuleTarget,
         /// As the plan expects to find it.
         before: Rule,
@@ -96,16 +96,16 @@ pub enum Change {
     },
     /// Deletes a rule.
     DeleteRule {
-        /// Which policy.
+        /// The policy.
         policy: PolicyTarget,
-        /// Which rule.
+        /// The rule.
         rule: RuleTarget,
         /// As the plan expects to find it.
         before: Rule,
     },
 }
 
-/// What becomes of something: it comes, changes, or goes.
+/// The change of something: it comes, changes, or goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Delta<T> {
     /// It comes.
@@ -147,7 +147,7 @@ impl<T> Delta<T> {
     }
 }
 
-/// What a policy is beside its rules: the part that a policy call carries.
+/// The fields of a policy without its rules: the part that a policy call carries.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Head {
     /// The name.
@@ -176,7 +176,7 @@ pub enum RuleTarget {
     Planned(String),
 }
 
-/// Why a plan holds a call that the difference between live and desired does not ask for by itself.
+/// The reason why a plan holds a call that the difference between live and desired does not ask for by itself.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
 )]
@@ -226,7 +226,7 @@ pub enum Op {
     Activate,
 }
 
-/// What a step is about.
+/// The kind of object that a step is about.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
 )]
@@ -249,13 +249,13 @@ impl Change {
         }
     }
 
-    /// What it is about.
+    /// The kind of object that it is about.
     #[must_use]
     pub fn object(&self) -> Object {
         if self.rule().is_some() { Object::Rule } else { Object::Policy }
     }
 
-    /// What becomes of a rule; `None` for a change of a policy itself.
+    /// The change of a rule; `None` for a change of a policy itself.
     #[must_use]
     pub fn rule(&self) -> Option<Delta<&Rule>> {
         match self {
@@ -266,7 +266,7 @@ impl Change {
         }
     }
 
-    /// What becomes of the name and the scope of a policy; `None` for a change of a rule.
+    /// The change of the name and the scope of a policy; `None` for a change of a rule.
     #[must_use]
     pub fn head(&self) -> Option<Delta<(&str, &Scope)>> {
         fn of(head: &Head) -> (&str, &Scope) {

@@ -17,11 +17,11 @@ pub enum TeamError {
     Unknown {
         /// The policy's name.
         policy: String,
-        /// What the document says.
+        /// The team as the document writes it.
         team: String,
         /// The team whose name is nearest.
         nearest: Option<String>,
-        /// Where the policy is declared.
+        /// The place where the policy is declared.
         at: Origin,
     },
     /// Several teams have this name.
@@ -29,17 +29,17 @@ pub enum TeamError {
     Ambiguous {
         /// The policy's name.
         policy: String,
-        /// What the document says.
+        /// The team as the document writes it.
         team: String,
         /// The ids of the teams.
         ids: Vec<String>,
-        /// Where the policy is declared.
+        /// The place where the policy is declared.
         at: Origin,
     },
 }
 
 impl TeamError {
-    /// What to do.
+    /// The advice, in the imperative.
     #[must_use]
     pub fn hint(&self) -> String {
         match self {

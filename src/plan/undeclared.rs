@@ -1,4 +1,4 @@
-//! What live policies that no document declares do to effective access: beside the documents, and to a change.
+//! The effect of live policies that no document declares on effective access: beside the documents, and on a change.
 //!
 //! Invariant: policies that the settings leave to others are part of both sides, so that they are never called a
 //! difference; and a change is called one without effect only where nothing of it is left.
@@ -20,15 +20,15 @@ use crate::model::{Decision, Desired, Live, LivePolicy, Policy, PolicyId, Scope,
 pub struct Undeclared {
     /// The policies, those that give access first.
     pub policies: Vec<UndeclaredPolicy>,
-    /// What they change together, for the audiences that declared policies govern: from the live state without them to
-    /// the live state.
+    /// The access that they change together, for the audiences that declared policies govern: from the live state
+    /// without them to the live state.
     pub access: Meaning,
 }
 
 /// A live policy that no document declares.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 pub struct UndeclaredPolicy {
-    /// What it does to effective access.
+    /// Its effect on effective access.
     pub effect: Effect,
     /// Its name.
     pub policy: String,
@@ -36,7 +36,7 @@ pub struct UndeclaredPolicy {
     pub teams: Vec<String>,
 }
 
-/// What a policy does to effective access; the first that holds.
+/// The effect of a policy on effective access; the first that holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Effect {
@@ -51,10 +51,10 @@ pub enum Effect {
     MayNarrow,
 }
 
-/// What a change would give or take, were it not for a live policy that no document declares.
+/// The access that a change would give or take, were it not for a live policy that no document declares.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct WithoutEffect {
-    /// Whether the change would give the access; else it would take it.
+    /// True if the change would give the access; else it would take it.
     pub widens: bool,
     /// For whom.
     pub audience: Audience,
@@ -63,7 +63,7 @@ pub struct WithoutEffect {
     pub access: access::Access,
     /// One request among it, as `can` takes it.
     pub witness: String,
-    /// What the request is before and after the change: `allow` or `deny`.
+    /// The decision on the request before and after the change: `allow` or `deny`.
     #[schemars(with = "String")]
     pub decision: Decision,
     /// The undeclared policies that decide it.
@@ -71,7 +71,7 @@ pub struct WithoutEffect {
 }
 
 impl Undeclared {
-    /// Whether no undeclared policy changes anything.
+    /// Returns `true` if no undeclared policy changes anything.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.access.is_nothing() && self.access.governed.is_empty()
@@ -140,7 +140,7 @@ pub fn find(desired: &Desired, live: &Live, ownership: &Ownership) -> Undeclared
     Undeclared { policies, access: Meaning::of(found, governed, |cause| format!("{cause} (live)")) }
 }
 
-/// What the policies behind these entries do, by name.
+/// The effects of the policies behind these entries, by name.
 fn effects(Changes { widened, narrowed, uncertain }: &Changes) -> BTreeMap<String, Effect> {
     let mut effects = BTreeMap::new();
     let sections = [
@@ -260,7 +260,7 @@ impl Audiences {
         }
     }
 
-    /// Whether some of them are in an audience of these teams, or of teams like these.
+    /// Returns `true` if some of them are in an audience of these teams, or of teams like these.
     fn include(&self, teams: &[String], alike: &[Vec<String>], directory: &TeamDirectory) -> bool {
         match self {
             Self::Everybody => true,

@@ -19,7 +19,7 @@ use super::space::Move;
 use super::split::is_between;
 use super::step::{Change, Head, Reason, Step};
 
-/// Why the steps may not be carried out in their order from this live state, if that is so.
+/// The reason why the steps may not be carried out in their order from this live state, if there is one.
 pub(super) fn verify(live: &Live, steps: &[Step]) -> Option<Refusal> {
     if steps.is_empty() {
         return None;
@@ -50,7 +50,7 @@ pub(super) fn verify(live: &Live, steps: &[Step]) -> Option<Refusal> {
     walk.opening(&layout, &moves).map(Refusal::Opens)
 }
 
-/// Whether the order of places proves these steps safe.
+/// Returns `true` if the order of places proves these steps safe.
 fn is_by_place(chosen: &[usize], steps: &[Step], effects: &[Effect]) -> bool {
     let placed = || chosen.iter().filter_map(|index| Some((steps.get(*index)?.phase, effects.get(*index)?)));
     let mut last = None;
@@ -65,7 +65,7 @@ fn is_by_place(chosen: &[usize], steps: &[Step], effects: &[Effect]) -> bool {
     })
 }
 
-/// Which steps are one of several about the same object, names aside.
+/// Marks the steps that are one of several about the same object, names aside.
 fn parts(drafts: &[Draft]) -> Vec<bool> {
     let key = |draft: &Draft| (draft.policy, draft.rule);
     let counts = |draft: &&Draft| draft.because != Some(Reason::TemporaryName);
@@ -93,7 +93,7 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    /// What a step opens, or may open together with others of its phase.
+    /// The access that a step opens, or may open together with others of its phase.
     fn opening(&self, layout: &Layout, moves: &[Move]) -> Option<String> {
         let unproven = self.unproven(layout, moves);
         let mut state = layout.space.old.clone();
@@ -153,8 +153,8 @@ impl Walk<'_> {
         unproven
     }
 
-    /// Whether the steps of a phase that nothing proves safe only narrow, or only widen, component by component: each
-    /// selection then lies below the state before them, or below the one after them.
+    /// Returns `true` if the steps of a phase that nothing proves safe only narrow, or only widen, component by
+    /// component: each selection then lies below the state before them, or below the one after them.
     fn are_alike(&self, phase: &[usize], unproven: &[Option<usize>]) -> bool {
         let mut kinds: BTreeMap<usize, BTreeSet<(bool, bool)>> = BTreeMap::new();
         for index in phase {

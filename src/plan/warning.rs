@@ -1,4 +1,4 @@
-//! What a plan warns about: it may be carried out, and somebody should look at it.
+//! The warnings of a plan: it may be carried out, and somebody should look at it.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -9,17 +9,17 @@ use crate::model::Origin;
 /// A warning.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Warning {
-    /// What it is about.
+    /// The subject of the warning.
     pub code: Code,
-    /// What was found, as a lower-case phrase.
+    /// The finding, as a lower-case phrase.
     pub message: String,
-    /// What to do.
+    /// The advice, in the imperative.
     pub help: String,
-    /// Where.
+    /// The place.
     pub source: Option<Origin>,
 }
 
-/// What a warning is about.
+/// The subject of a warning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Code {
@@ -54,7 +54,7 @@ fn flow_scalar(name: &str) -> String {
     }
 }
 
-/// Whether a plain scalar would be no text.
+/// Returns `true` if a plain scalar would be no text.
 fn is_word(name: &str) -> bool {
     let words = ["true", "false", "null", "yes", "no", "on", "off", "y", "n"];
     words.contains(&name.to_ascii_lowercase().as_str())

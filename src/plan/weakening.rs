@@ -12,7 +12,7 @@ use crate::access::{self, Changes, Comparison, Entry};
 use crate::document::{DEFAULT_SCHEMA_URL, Weakening};
 use crate::model::{Action, Body, Cedar, Decision, Domain, Policy, Resources, Rule, Scope, TeamDirectory};
 
-/// How a policy becomes weaker: the kinds of change, each with what it does as a phrase.
+/// The ways in which a policy becomes weaker: the kinds of change, each with what it does as a phrase.
 #[must_use]
 pub fn of_policy(before: &Policy, after: &Policy, teams: &TeamDirectory) -> Vec<(Weakening, String)> {
     if before.scope == after.scope && before.body == after.body {

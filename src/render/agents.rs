@@ -1,5 +1,6 @@
-//! What a step about a policy for agents does, in pieces that each format for people lays out in its own way: rules as
-//! sentences, what they govern, what happens when they are broken, and where they were drawn from.
+//! The changes of a step for a policy for agents, in pieces that each format for people lays out in its own way: rules
+//! as sentences, the things that they govern, the consequences when they are broken, and the sources that they were
+//! extracted from.
 //!
 //! Invariant: whoever reads the pieces of an approval has read all that the rule says. Texts are foreign as they come.
 
@@ -16,22 +17,22 @@ use crate::plan::step::{Object, Op};
 /// Below this confidence, a reader is told to look twice.
 const LOW: f64 = 0.7;
 
-/// What a step says or changes.
+/// A detail of a step: a statement or a change.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Detail {
-    /// Why the plan holds the step, where the difference alone does not say it.
+    /// The reason why the plan holds the step, if the difference alone does not show it.
     Because(&'static str),
     /// The rule as a sentence, after its kind.
     Sentence(String, String),
     /// Fields with their values, which may say more than the sentence, or less.
     Fields(Vec<(&'static str, String)>),
-    /// What happens when the rule is broken: what is done, how grave it is, and the rest.
+    /// The consequence when the rule is broken: the action, the severity, and the rest.
     Broken(String, Option<String>, Option<String>),
     /// The quotation that the rule was drawn from, and where it stands.
     Quotation(String, Option<String>),
-    /// Who drew the rule, how sure it was from 0 to 1, and whether that is little.
+    /// The extractor of the rule, its confidence from 0 to 1, and whether that is little.
     Drawn(String, f64, bool),
-    /// What the reviewer says: `notes` or `reason`.
+    /// The text of the reviewer: `notes` or `reason`.
     Review(&'static str, String),
     /// A text that changes, by words.
     Words(String, Vec<(ChangeTag, String)>),
@@ -77,8 +78,9 @@ pub fn describe(step: &AgentDifference) -> Vec<Detail> {
     details
 }
 
-/// What the plan weakens and decides, in a few words, the former first: `deactivates 1 policy for agents`, `approves 2
-/// rules, activates 1 policy for agents`; `None` where it does nothing of that. `write` makes foreign names safe.
+/// The rules and policies that the plan weakens and decides, in a few words, the former first: `deactivates 1 policy
+/// for agents`, `approves 2 rules, activates 1 policy for agents`; `None` if it does nothing of that. `write` makes
+/// foreign names safe.
 #[must_use]
 pub fn plan_headline(plan: &AgentPlan, write: impl Fn(&str) -> String) -> Option<String> {
     let weaker = weakened_headline(&plan.meaning.weakened, write);
@@ -87,7 +89,7 @@ pub fn plan_headline(plan: &AgentPlan, write: impl Fn(&str) -> String) -> Option
     (!parts.is_empty()).then(|| parts.join("; "))
 }
 
-/// What is decided, in a few words: `approves 2 rules, activates 1 policy for agents`; `None` where nothing is.
+/// The decisions, in a few words: `approves 2 rules, activates 1 policy for agents`; `None` if there are none.
 #[must_use]
 pub fn headline<'a>(differences: impl IntoIterator<Item = &'a AgentDifference>) -> Option<String> {
     let ops: Vec<Op> = differences.into_iter().map(|difference| difference.op).collect();
@@ -107,7 +109,7 @@ fn counted(number: usize, noun: &str) -> String {
     }
 }
 
-/// What becomes weaker: policies as a whole first, then rules, those that certainly do first.
+/// The policies and rules that become weaker: policies as a whole first, then rules, those that certainly do first.
 fn weakened_headline(weakened: &[AgentWeakening], write: impl Fn(&str) -> String) -> Vec<String> {
     const NAMED: usize = 2;
     let count = |what: Weaker| weakened.iter().filter(|one| one.what == what).count();
@@ -176,7 +178,7 @@ fn rule(object: &Fields) -> Vec<Detail> {
     details
 }
 
-/// What happens when a rule is broken.
+/// The consequence when a rule is broken.
 fn broken(object: &Fields) -> Option<Detail> {
     let consequence = object.get("consequence")?.as_object()?;
     let part = |name: &str| consequence.get(name).filter(|value| !value.is_null()).map(text);
@@ -203,7 +205,7 @@ fn provenance(step: &AgentDifference) -> Vec<Detail> {
     details
 }
 
-/// What of a field changes: an object by its members, a text by its words.
+/// Adds the changes of a field: of an object by its members, of a text by its words.
 fn changes(field: &str, before: &Value, after: &Value, details: &mut Vec<Detail>) {
     match (before, after) {
         (Value::Object(old), Value::Object(new)) => {
@@ -268,7 +270,7 @@ fn text(value: &Value) -> String {
     }
 }
 
-/// Whether an object is a constraint of the documented form.
+/// Returns `true` if an object is a constraint of the documented form.
 fn is_condition(value: &Value) -> bool {
     let names = ["condition_type", "field", "operator", "value"];
     value

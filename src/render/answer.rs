@@ -11,7 +11,7 @@ use super::sanitize::line;
 use crate::access::{Answer, Reason, Standing, Verdict};
 use crate::model::{Decision, DesiredPolicy, Origin};
 
-/// Where rules stand, if they come from documents: the declared policies, in the order that was asked.
+/// The locations of rules, if they come from documents: the declared policies, in the order that was asked.
 #[derive(Clone, Copy, Debug)]
 pub struct DeclaredPolicies<'a>(pub &'a [DesiredPolicy]);
 
@@ -35,7 +35,7 @@ impl<'a> DeclaredPolicies<'a> {
 struct Document<'a> {
     format_version: u32,
     decision: Verdict,
-    /// Whether a person is asked each time, which is neither of the two.
+    /// True if a person is asked each time, which is neither of the two.
     approval: bool,
     request: &'a str,
     teams: &'a [String],
@@ -93,7 +93,7 @@ pub fn human(request: &str, teams: &[String], answer: &Answer, places: DeclaredP
     format!("{style}{word}{style:#}  {}  for {whom}\n{}", line(request), details(answer, places, "  "))
 }
 
-/// Why an answer is what it is: the rules that decide, the nearest misses, and remarks.
+/// The explanation of an answer: the rules that decide, the nearest misses, and remarks.
 pub(super) fn details(answer: &Answer, places: DeclaredPolicies<'_>, indent: &str) -> String {
     let dim = Style::new().dimmed();
     let mut text = String::new();
@@ -126,7 +126,7 @@ pub(super) fn details(answer: &Answer, places: DeclaredPolicies<'_>, indent: &st
     text
 }
 
-/// Whether a person is asked each time.
+/// Returns `true` if a person is asked each time.
 fn asks(answer: &Answer) -> bool {
     answer.standing() == Standing::Approval
 }

@@ -1,4 +1,4 @@
-//! What a step does, in pieces that each format for people lays out in its own way.
+//! The changes of a step, in pieces that each format for people lays out in its own way.
 //!
 //! Invariant: a description holds everything that the step changes. Texts are foreign as they come.
 
@@ -11,11 +11,11 @@ use crate::plan::step::{Change, Difference, Head, Op};
 /// A step in pieces.
 #[derive(Debug)]
 pub struct Description {
-    /// What it does to the object.
+    /// The operation on the object.
     pub op: Op,
-    /// Which object.
+    /// The object.
     pub title: Title,
-    /// What of it, in order.
+    /// The details, in order.
     pub details: Vec<Detail>,
 }
 
@@ -24,7 +24,7 @@ pub struct Description {
 pub enum Title {
     /// A policy as a whole, for these teams (none: the whole organization), with so many rules where it is deleted.
     Policy(Vec<String>, Option<usize>),
-    /// What a policy is beside its rules.
+    /// The fields of a policy without its rules.
     PolicyItself,
     /// A rule.
     Rule(String),
@@ -32,12 +32,12 @@ pub enum Title {
     Renamed(String, String),
 }
 
-/// What a step does to its object.
+/// A detail of the change that a step makes to its object.
 #[derive(Debug)]
 pub enum Detail {
-    /// Why the plan holds the step, where the difference alone does not say it.
+    /// The reason why the plan holds the step, if the difference alone does not show it.
     Because(&'static str),
-    /// What a rule says.
+    /// The content of a rule.
     Says(Decision, Vec<String>, Vec<String>),
     /// A decision that flips.
     Flips(Decision, Decision),
@@ -45,11 +45,11 @@ pub enum Detail {
     Becomes(&'static str, String, String),
     /// A scope that changes; no team is the whole organization.
     Scope(Vec<String>, Vec<String>),
-    /// What a list loses, and gains.
+    /// The items that a list loses, and those that it gains.
     Items(&'static str, Vec<String>, Vec<String>),
     /// A text that changes.
     Text(String, String),
-    /// What changes in a Cedar text; none where only its layout, its comments or the order of its statements do.
+    /// The changes of a Cedar text; none if only its layout, its comments or the order of its statements change.
     Statements(Vec<StatementChange>),
 }
 
@@ -101,7 +101,7 @@ fn head(before: &Head, after: &Head, scope: impl Fn(&Scope) -> Vec<String>) -> V
     details
 }
 
-/// What becomes of Cedar text: by statement, or where it is not understood, by line.
+/// The changes of Cedar text: by statement, or if it is not understood, by line.
 fn texts(change: &Change) -> Vec<Detail> {
     if let Some(changes) = statements::changes(change) {
         return vec![Detail::Statements(changes)];

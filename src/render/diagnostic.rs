@@ -18,7 +18,7 @@ const NEAR: usize = 8;
 /// This many findings of one code in one file are shown whole, and one more rather than the line about it alone.
 const WHOLE: usize = 3;
 
-/// How much of the findings is shown.
+/// The amount of detail of the findings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Detail {
     /// Errors and warnings; of many with one code in one file, the first ones and the lines of the others. Notes are
@@ -70,7 +70,7 @@ fn others(group: &[&Diagnostic], files: &Files, folder: &Path) -> String {
     format!("… {} more {code}{place}{lines}: `-v` shows them", group.len())
 }
 
-/// How many findings of each severity there are, in words: `2 errors, 1 warning`.
+/// The number of findings of each severity, in words: `2 errors, 1 warning`.
 #[must_use]
 pub fn summary(findings: &Findings) -> String {
     let parts: Vec<String> = [Severity::Error, Severity::Warning, Severity::Note]

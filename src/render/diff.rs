@@ -9,7 +9,7 @@ use similar::{ChangeTag, TextDiff};
 
 use super::sanitize;
 
-/// What turns `old` into `new`; nothing where they are the same. Coloured, so it goes through `anstream`.
+/// The changes that turn `old` into `new`; nothing if they are the same. Coloured, so it goes through `anstream`.
 #[must_use]
 pub fn unified(name: &str, old: &str, new: &str) -> String {
     let (red, green, cyan) = (color(AnsiColor::Red), color(AnsiColor::Green), color(AnsiColor::Cyan));

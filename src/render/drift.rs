@@ -23,14 +23,14 @@ const BAD: Style = AnsiColor::Red.on_default();
 const BOLD: Style = Style::new().bold();
 const CAREFUL: Style = AnsiColor::Yellow.on_default();
 
-/// What can be done.
+/// The ways to resolve drift.
 const WAYS_OUT: [&str; 2] = [
     "`seawall apply` makes live what the documents say.",
     "`seawall drift --adopt` makes the documents say what is live.",
 ];
-/// What can be done about policies that no document declares.
+/// The ways to resolve policies that no document declares.
 const UNDECLARED: &str = "`seawall import` writes documents for undeclared policies; `docker.unmanaged` names those that are meant to have none.";
-/// What is not known without a base.
+/// The limit of a report without a base.
 const NOT_TOLD_APART: &str =
     "Without `--since`, `drift` cannot tell a change in the console from a change that waits to be applied.";
 
@@ -110,7 +110,7 @@ fn write_ways_out(out: &mut String, drifts: &[&Drift]) {
     ways_out(drifts).into_iter().for_each(|way| out.push_str(&format!("{way}\n")));
 }
 
-/// What can be done about all of these, and what is not known of them.
+/// The ways to resolve all of these, and the limits of the report.
 fn ways_out(drifts: &[&Drift]) -> Vec<&'static str> {
     let differ = drifts.iter().any(|drift| drift.declared_differ());
     let together = drifts.iter().any(|drift| drift.declared_differ() && drift.since.is_none());
@@ -285,7 +285,7 @@ fn headline_of(drift: &Drift, org: &str, write: impl Fn(&str) -> String) -> Stri
     }
 }
 
-/// How what is declared differs, in a sentence.
+/// The difference of the declared objects, in a sentence.
 fn declared_headline(drift: &Drift, org: &str) -> String {
     let Drift { since, outside, waiting, .. } = drift;
     let beyond = if since.is_some() { "what was applied" } else { "what the documents say" };
@@ -307,7 +307,7 @@ fn declared_headline(drift: &Drift, org: &str) -> String {
     format!("{org} differs from {beyond}, in nothing that decides access")
 }
 
-/// What became of the documents.
+/// The changes that were made to the documents.
 #[must_use]
 pub fn adopted(adoption: &Adoption, import: &Import) -> String {
     let mut out = String::new();

@@ -99,7 +99,7 @@ pub fn json(findings: &Findings, older: Option<Older<'_>>) -> String {
     serde_json::to_string_pretty(&document).expect("text and numbers are JSON") + "\n"
 }
 
-/// What a kind of finding means, with an example and a fix.
+/// The explanation of a kind of finding, with an example and a fix.
 #[must_use]
 pub fn explanation(check: &Check) -> String {
     let Check { code, severity, title, explanation, bad, fix, run: _ } = check;

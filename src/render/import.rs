@@ -24,7 +24,7 @@ pub fn files(import: &Import) -> String {
     out
 }
 
-/// What was imported, or would be.
+/// The policies that were imported, or would be.
 #[must_use]
 pub fn summary(import: &Import, left: &[String], dry_run: bool) -> String {
     let mut out = String::new();

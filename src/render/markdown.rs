@@ -27,7 +27,7 @@ use crate::plan::{ChangeSet, GuardsFrom, Plan};
 
 /// The most characters that GitHub takes in a comment.
 pub const MOST: usize = 65_536;
-/// What is kept free for closing marks and for what the caller adds (a hidden marker).
+/// The space that is kept free for closing marks and for what the caller adds (a hidden marker).
 const RESERVE: usize = 1_536;
 /// The most that the access section takes, so that some steps are always shown.
 const ACCESS: usize = 40_000;
@@ -36,12 +36,12 @@ const RECORDED: usize = 56_000;
 /// The longest foreign text that is shown whole, in characters, and the longest text that changes.
 const TEXT: usize = 240;
 const DIFF: usize = 4_000;
-/// Where everything is that is left out of a plan that cannot be saved.
+/// The place that shows everything that is left out of a plan that cannot be saved.
 const MORE: &str = "`seawall plan -v` has them all";
-/// How many items of a list are shown.
+/// The number of items of a list that are shown.
 const ITEMS: usize = 20;
 
-/// Where a comment's plan comes from, as far as it is known.
+/// The origin of a comment's plan, as far as it is known.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Made<'a> {
     /// The commit that it is about, so that nobody takes it for one about a later commit.
@@ -170,7 +170,7 @@ pub fn plan(plan: &Plan) -> String {
     page.text
 }
 
-/// What differs as Markdown, below a title, as short as a plan.
+/// The differences as Markdown, below a title, as short as a plan.
 pub(super) fn changes(title: &str, changes: &ChangeSet) -> String {
     let ChangeSet { org, docker, access, teams, vijil } = changes;
     let mut page = Page { text: String::new(), limit: MOST - RESERVE, left_out: 0, saved: true };
@@ -190,7 +190,7 @@ pub(super) fn changes(title: &str, changes: &ChangeSet) -> String {
 /// The headline of what is about agents, and decides nothing.
 const AGENTS_CHANGE: &str = "changes policies for agents";
 
-/// What access changes, as much as there is room for.
+/// Writes the changes of access, as many as there is room for.
 fn write_access(page: &mut Page, access: &Meaning) {
     if access.is_nothing() && access.governed.is_empty() {
         return;
@@ -246,7 +246,7 @@ pub(super) fn undeclared(undeclared: &Undeclared) -> String {
     page.text
 }
 
-/// What is proposed about the settings that guard the plan, and does not hold for it.
+/// The proposed settings that guard the plan and do not hold for it.
 fn settings(guards: &GuardsFrom) -> String {
     let mut text = format!(
         "> [!WARNING]\n> Settings, against the base {}: {}\n",
@@ -290,12 +290,12 @@ struct Page {
     text: String,
     limit: usize,
     left_out: usize,
-    /// Whether what is left out stands in a saved plan.
+    /// True if what is left out stands in a saved plan.
     saved: bool,
 }
 
 impl Page {
-    /// Whether it fitted.
+    /// Returns `true` if it fitted.
     fn add(&mut self, piece: &str) -> bool {
         // Bytes are never fewer than characters.
         let fits = self.text.len() + piece.len() <= self.limit;

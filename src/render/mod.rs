@@ -1,4 +1,4 @@
-//! What people and programs read: one module a format, and [`sanitize`] for text that others wrote.
+//! The output for people and programs: one module a format, and [`sanitize`] for text that others wrote.
 
 pub mod agents;
 pub mod answer;

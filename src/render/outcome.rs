@@ -1,4 +1,4 @@
-//! How an apply ended, for people.
+//! The outcome of an apply, for people.
 
 use std::fmt::{self, Write as _};
 
@@ -14,7 +14,7 @@ const GOOD: Style = AnsiColor::Green.on_default().bold();
 const BAD: Style = AnsiColor::Red.on_default().bold();
 const CAREFUL: Style = AnsiColor::Yellow.on_default().bold();
 
-/// How a plan ended, as text with colours: what needs attention, then the counts.
+/// The outcome of a plan, as text with colours: steps that need attention, then the counts.
 #[must_use]
 pub fn human(plan: &Plan, outcome: &Outcome) -> String {
     let mut out = String::new();
@@ -48,7 +48,7 @@ fn write_outcome(out: &mut String, plan: &Plan, outcome: &Outcome) -> fmt::Resul
     writeln!(out, "Running again continues from here.")
 }
 
-/// How one step ended.
+/// Writes the outcome of one step.
 fn write_step(out: &mut String, step: &str, ended: &Ended) -> fmt::Result {
     match ended {
         Ended::Done { overtaken: Some(versions) } => {
@@ -79,7 +79,7 @@ fn describe(step: AnyStep<'_>) -> String {
     format!("#{} {} {}{rule}", step.id(), words::verb(step.op()), line(step.policy()))
 }
 
-/// Why a saved plan is refused.
+/// The reasons why a saved plan is refused.
 #[must_use]
 pub fn stale(found: &[Stale]) -> String {
     let mut out = String::from("nothing was written: the plan is stale");

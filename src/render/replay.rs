@@ -23,7 +23,7 @@ const CAREFUL: Style = AnsiColor::Yellow.on_default();
 const BOLD: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();
 
-/// How many entries of a list are shown, unless all are.
+/// The number of entries of a list that are shown, unless all are.
 const LISTED: usize = 20;
 const DISAGREEMENTS: usize = 5;
 
@@ -77,7 +77,7 @@ fn time(text: &str) -> String {
     text.chars().filter(|one| one.is_ascii_digit() || "-:.TZ+".contains(*one)).collect()
 }
 
-/// What was passed over, in words; empty where nothing was.
+/// The records that were passed over, in words; empty if there are none.
 fn skipped_words(skipped: Skipped) -> String {
     let Skipped { not_a_decision, not_enforced, duplicate, broken, connection, resolution } = skipped;
     let all = [
@@ -202,7 +202,7 @@ pub fn markdown(replay: &Replay) -> String {
     format!("### seawall: {}\n\n{}", headline(replay), pieces(replay).concat())
 }
 
-/// What happens to recorded requests, in a few words.
+/// The changes of recorded requests, in a few words.
 #[must_use]
 pub fn headline(replay: &Replay) -> String {
     match (replay.denied(), replay.newly_allowed.iter().map(|change| change.count).sum::<u64>()) {

@@ -56,7 +56,7 @@ pub fn without_commands(text: &str) -> Cow<'_, str> {
     Cow::Owned(safe)
 }
 
-/// Where commands of a line start, and what to write there instead of the one character that is there.
+/// The positions where commands of a line start, and the text to write there instead of the one character.
 fn commands(line: &str) -> Vec<(usize, &'static str)> {
     // Nearly all lines have neither sign; looking for one is many times quicker than for more.
     let first = || shown(line).find(|(_, character)| !character.is_whitespace());
@@ -165,14 +165,14 @@ fn escape(text: &str, kept: impl Fn(char) -> bool) -> Cow<'_, str> {
     Cow::Owned(safe)
 }
 
-/// Whether a terminal acts on a character, or shows it as nothing.
+/// Returns `true` if a terminal acts on a character, or shows it as nothing.
 #[must_use]
 pub fn acts_or_hides(character: char) -> bool {
     character.is_control() || hides(character)
 }
 
-/// Whether a character is invisible or looks blank and is not a plain space, or changes the direction of writing: with it, a
-/// text is another than the one that people read.
+/// Returns `true` if a character is invisible or looks blank and is not a plain space, or changes the direction of
+/// writing: with it, a text is another than the one that people read.
 ///
 /// Source: `Default_Ignorable_Code_Point`, `White_Space` and the category `Cf` of Unicode 17, and U+2800, whose dots are
 /// all blank.

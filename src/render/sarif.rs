@@ -10,7 +10,7 @@ use super::findings::Older;
 use crate::check::{Check, TABLE};
 use crate::diagnostic::{Diagnostic, Findings, Label, Severity, SourceFile};
 
-/// Where a finding is shown that has no place of its own.
+/// The location of a finding that has none of its own.
 const SETTINGS: &str = "seawall.yaml";
 
 /// The findings as one SARIF log with one run, indented, with a line end. Paths are relative to `folder`, which is to be

@@ -8,7 +8,7 @@ use super::sanitize::line;
 use super::words;
 use crate::evidence::suggest::{Suggested, SuggestedRule, Suggestion, Target};
 
-/// How many reasons why requests are left out are told.
+/// The number of reasons that are shown for requests that are left out.
 const LEFT_OUT: usize = 50;
 
 /// The documents; empty where nothing is suggested.
@@ -19,7 +19,7 @@ pub fn documents(suggestion: &Suggestion) -> String {
     out
 }
 
-/// Where each rule starts, by policy and rule: lines of [`documents`] from 1.
+/// The location where each rule starts, by policy and rule: lines of [`documents`] from 1.
 #[must_use]
 pub fn places(suggestion: &Suggestion) -> Vec<(usize, (usize, usize))> {
     let mut out = String::new();

@@ -12,18 +12,18 @@ use super::sanitize::{block, line};
 use crate::model::{Origin, Policy};
 use crate::trial::{Change, Check, Found, Mutation, Trial, count};
 
-/// What was run, and against what.
+/// The tests that were run, and the policies that they ran against.
 #[derive(Clone, Copy, Debug)]
 pub struct Report<'a> {
     /// The tests.
     pub trials: &'a [Trial<'a>],
     /// The policies that were asked.
     pub policies: &'a [Policy],
-    /// Where they are declared; empty for live ones.
+    /// The locations of the policies; empty for live ones.
     pub places: DeclaredPolicies<'a>,
     /// Rules, as policy and rule, that no test exercises; `None` where that was not asked for.
     pub uncovered: Option<&'a [(usize, usize)]>,
-    /// What became of changed rules, if that was asked for.
+    /// The results of changed rules, if that was asked for.
     pub mutation: Option<&'a Mutation>,
 }
 

@@ -1,4 +1,4 @@
-//! Which rules recorded requests rest on, for people and as Markdown.
+//! The rules that recorded requests rest on, for people and as Markdown.
 //!
 //! Invariant: what nobody uses comes first, and a rule of which records cannot tell is never among it.
 
@@ -18,7 +18,7 @@ const CAREFUL: Style = AnsiColor::Yellow.on_default();
 const BOLD: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();
 
-/// How many rules of a kind are shown, unless all are.
+/// The number of rules of a kind that are shown, unless all are.
 const LISTED: usize = 30;
 
 const KINDS: [(Use, &str); 4] = [

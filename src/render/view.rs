@@ -11,7 +11,7 @@ use super::sanitize::line;
 pub struct View {
     /// Characters in a line.
     pub width: usize,
-    /// Whether nothing is folded away.
+    /// True if nothing is folded away.
     pub all: bool,
 }
 

@@ -30,7 +30,7 @@ struct Document<'a> {
     uncertain: Vec<Entry<'a>>,
     /// Why a member of no team may not; null where one may.
     otherwise: Option<&'a str>,
-    /// Whether every two teams were judged together.
+    /// True if every two teams were judged together.
     complete: bool,
     remarks: BTreeSet<&'a str>,
 }

@@ -1,4 +1,4 @@
-//! What plans and outcomes are called, shared by the formats for people. Plain words: each format adds its own marks, and
+//! The words for plans and outcomes, shared by the formats for people. Plain words: each format adds its own marks, and
 //! makes foreign text safe.
 //!
 //! Invariant: what opens comes before what may, and that before what closes.
@@ -19,8 +19,8 @@ use crate::plan::step::{Change, Difference, Op, Reason};
 use crate::plan::undeclared::{Effect, UndeclaredPolicy, WithoutEffect};
 use crate::plan::{GuardsFrom, Plan};
 
-/// What a plan means, in a few words: `widens access for 2 audiences`, `no access change`. That a comparison is incomplete
-/// comes first.
+/// The effect of a plan, in a few words: `widens access for 2 audiences`, `no access change`. That a comparison is
+/// incomplete comes first.
 #[must_use]
 pub fn headline(meaning: &Meaning) -> String {
     let audiences = |gains: &[Gain]| {
@@ -45,8 +45,8 @@ pub fn headline(meaning: &Meaning) -> String {
     if parts.is_empty() { "no access change".to_owned() } else { parts.join(", ") }
 }
 
-/// What a plan's headline adds about the undeclared policies that keep something of it from having an effect. `write`
-/// makes the names of policies safe.
+/// The addition to a plan's headline about the undeclared policies that keep something of it from having an effect.
+/// `write` makes the names of policies safe.
 #[must_use]
 pub fn without_effect_headline(plan: &Plan, write: impl Fn(&str) -> String) -> Option<String> {
     let decide = undeclared_decide(&plan.without_effect, write)?;
@@ -73,7 +73,7 @@ fn undeclared_decide(all: &[WithoutEffect], write: impl Fn(&str) -> String) -> O
     })
 }
 
-/// Why one change has no effect. `write` makes the names of policies safe.
+/// The reason why one change has no effect. `write` makes the names of policies safe.
 #[must_use]
 pub fn why_without_effect(one: &WithoutEffect, write: impl Fn(&str) -> String) -> String {
     let names: Vec<String> = one.policies.iter().map(|name| write(name)).collect();
@@ -87,25 +87,26 @@ pub fn why_without_effect(one: &WithoutEffect, write: impl Fn(&str) -> String) -
     }
 }
 
-/// What a plan's headline adds about access tests.
+/// The addition to a plan's headline about access tests.
 #[must_use]
 pub fn tests_headline(plan: &Plan) -> Option<String> {
     let broken = plan.broken_tests().len();
     (broken > 0).then(|| format!("breaks {}", count(broken, "access test")))
 }
 
-/// What is said above the counts of rules in force by consequence.
+/// The heading above the counts of rules in force by consequence.
 pub const BUCKETS: &str = "Rules in force, by what happens when they are broken (one control of the judge each)";
-/// What rules are called that name no consequence.
+/// The name of rules that have no consequence.
 pub const NO_ACTION: &str = "no action";
 
-/// What is said of a comparison that is incomplete, before why.
+/// The text for a comparison that is incomplete, before the reasons.
 pub const INCOMPLETE: &str = "The comparison is incomplete";
-/// What that means.
+/// The meaning of an incomplete comparison.
 pub const INCOMPLETE_MEANS: &str =
     "the rules are listed as they are written: whoever they govern may gain or lose any of it";
 
-/// What it means that somebody comes to have policies of a domain, or has none any more. `people` is foreign text.
+/// The meaning of a change by which an audience comes to have policies of a domain, or has none any more. `people` is
+/// foreign text.
 #[must_use]
 pub fn governed(one: &Governed, people: &str) -> String {
     let domain = match one.domain {
@@ -119,7 +120,7 @@ pub fn governed(one: &Governed, people: &str) -> String {
     }
 }
 
-/// What an undeclared policy does, and for whom. `write` makes names safe.
+/// The effect of an undeclared policy, and its audience. `write` makes names safe.
 #[must_use]
 pub fn undeclared(one: &UndeclaredPolicy, write: impl Fn(&str) -> String) -> String {
     let UndeclaredPolicy { effect, policy, teams } = one;
@@ -136,7 +137,7 @@ pub fn undeclared(one: &UndeclaredPolicy, write: impl Fn(&str) -> String) -> Str
     format!("{}, for {people}: {effect}", write(policy))
 }
 
-/// What a plan's headline adds about the settings that guard it; the base's name is foreign text.
+/// The addition to a plan's headline about the settings that guard it; the base's name is foreign text.
 #[must_use]
 pub fn settings_headline(guards: &GuardsFrom) -> Option<&'static str> {
     match (guards.found, guards.changed.is_empty()) {
@@ -146,7 +147,7 @@ pub fn settings_headline(guards: &GuardsFrom) -> Option<&'static str> {
     }
 }
 
-/// What is said of live policies that no document declares; of a plan from other documents, of those that it no longer
+/// The label of live policies that no document declares; for a plan from other documents, of those that it no longer
 /// declares.
 #[must_use]
 pub fn unmanaged_label(plan: &Plan) -> &'static str {
@@ -170,10 +171,10 @@ pub fn tests_pass(plan: &Plan) -> Option<&str> {
     (verdict.ok && verdict.message != flips::NONE_FAILS).then_some(verdict.message.as_str())
 }
 
-/// What a plan that starts from other documents does not tell.
+/// The limit of a plan that starts from other documents.
 pub const NOT_LIVE: &str = "Live state was not read: it may differ from both.";
 
-/// What holds instead of what is proposed.
+/// The settings that hold instead of the proposed ones.
 #[must_use]
 pub fn settings_rule(guards: &GuardsFrom) -> &'static str {
     match guards.found {
@@ -199,7 +200,7 @@ pub fn count(number: usize, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
-/// How many steps of each kind: `1 to create, 2 to delete`.
+/// The number of steps of each kind: `1 to create, 2 to delete`.
 #[must_use]
 pub fn summary(summary: Summary) -> String {
     let Summary { create, update, delete, approve, reject, activate } = summary;
@@ -216,7 +217,7 @@ pub fn summary(summary: Summary) -> String {
     counts.join(", ")
 }
 
-/// How much attention something asks for.
+/// The attention that a change needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tone {
     /// It opens something.
@@ -230,15 +231,15 @@ pub enum Tone {
 /// Access that changes in the same way for the same audience.
 #[derive(Debug)]
 pub struct Group<'a> {
-    /// How much attention it asks for.
+    /// The attention that it needs.
     pub tone: Tone,
     /// `+`, `?` or `-`.
     pub sign: char,
-    /// What happens: `gained by`, to be followed by the audience.
+    /// The kind of change: `gained by`, to be followed by the audience.
     pub happens: &'static str,
     /// For whom.
     pub audience: &'a Audience,
-    /// What; never empty.
+    /// The access that changes; never empty.
     pub gains: Vec<&'a Gain>,
 }
 
@@ -247,18 +248,18 @@ pub struct Group<'a> {
 pub struct Cause<'a> {
     /// The rules that make the difference.
     pub because: &'a [String],
-    /// What changes, the broadest first; never empty.
+    /// The entries that change, the broadest first; never empty.
     pub entries: Vec<Entry<'a>>,
 }
 
 /// Access of one kind.
 #[derive(Debug)]
 pub struct Entry<'a> {
-    /// What is done: `connect:tcp`, `GET,HEAD`.
+    /// The action: `connect:tcp`, `GET,HEAD`.
     pub action: &'a str,
     /// On what, the broadest first; never empty.
     pub objects: Vec<Cow<'a, str>>,
-    /// Whether the objects are hosts or addresses without a port.
+    /// True if the objects are hosts or addresses without a port.
     pub every_port: bool,
     /// A request among it, where the objects do not say one themselves.
     pub witness: Option<&'a str>,
@@ -311,10 +312,10 @@ impl<'a> Group<'a> {
     }
 }
 
-/// What is said of hosts and addresses without a port.
+/// The text for hosts and addresses without a port.
 pub const EVERY_PORT: &str = " (every port)";
 
-/// Whether a host or an address has a port, what is taken out of it aside.
+/// Returns `true` if a host or an address has a port, what is taken out of it aside.
 fn has_port(object: &str) -> bool {
     let first = object.split(" except ").next().and_then(|own| own.split(" at ").next()).unwrap_or(object);
     let port = first.rsplit_once(':').map_or("", |(_, port)| port);
@@ -340,7 +341,7 @@ fn breadth(object: &str) -> u8 {
     }
 }
 
-/// What changes, by audience: what opens first.
+/// The changes, by audience: widened access first.
 #[must_use]
 pub fn groups(meaning: &Meaning) -> Vec<Group<'_>> {
     let changes: &Changes = meaning.changes();
@@ -389,7 +390,7 @@ pub fn by_policy<'a>(differences: impl IntoIterator<Item = &'a Difference>) -> V
     policies
 }
 
-/// Why a plan holds a call that the difference alone does not ask for.
+/// The reason why a plan holds a call that the difference alone does not ask for.
 #[must_use]
 pub fn reason(because: Reason) -> &'static str {
     match because {
@@ -409,11 +410,11 @@ pub fn reason(because: Reason) -> &'static str {
     }
 }
 
-/// What is said of a Cedar text that changes without meaning anything else.
+/// The text for a Cedar text that changes without a change of meaning.
 pub const SAME_STATEMENTS: &str =
     "every statement stays: only layout, comments or order change, which decides nothing, and is one call all the same";
 
-/// What becomes of a Cedar statement.
+/// The change of a Cedar statement.
 #[must_use]
 pub fn statement(change: &StatementChange) -> &'static str {
     match change {
@@ -423,7 +424,7 @@ pub fn statement(change: &StatementChange) -> &'static str {
     }
 }
 
-/// What an operation is called in a report.
+/// The name of an operation in a report.
 #[must_use]
 pub fn verb(op: Op) -> &'static str {
     match op {
@@ -459,7 +460,7 @@ pub fn actions(rule: &Rule) -> Vec<String> {
     rule.actions.iter().map(ToString::to_string).collect()
 }
 
-/// What a rule is about: hosts, addresses, paths, or `host:port/path` for HTTP.
+/// The resources of a rule: hosts, addresses, paths, or `host:port/path` for HTTP.
 #[must_use]
 pub fn resources(rule: &Rule) -> Vec<String> {
     match &rule.resources {

@@ -45,11 +45,11 @@ pub struct Audience {
     pub name: String,
     /// One sentence.
     pub about: String,
-    /// Whether it is a member of no team.
+    /// True if it is a member of no team.
     pub everyone: bool,
     /// The teams, each of which has this access; of a pair both.
     pub teams: Vec<String>,
-    /// Whether it stands for members of both teams.
+    /// True if it stands for members of both teams.
     pub pair: bool,
     /// What is allowed, beyond what everyone may.
     pub groups: Vec<Group>,
@@ -434,7 +434,7 @@ fn filled(
     audience
 }
 
-/// Whether all that an entry rests on are statements that ask a person first.
+/// Returns `true` if all that an entry rests on are statements that ask a person first.
 pub(super) fn is_approval(policies: &[Policy], entry: &Entry) -> bool {
     let asks = |cause: &&std::sync::Arc<Cause>| {
         let policy = policies.iter().find(|policy| policy.name == cause.policy);

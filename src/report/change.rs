@@ -61,7 +61,7 @@ pub struct Changed {
 pub struct Guarded {
     /// Its name in `seawall.yaml`.
     pub name: String,
-    /// Whether it lets the change pass.
+    /// True if it lets the change pass.
     pub ok: bool,
     /// What it found.
     pub message: Text,

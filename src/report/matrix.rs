@@ -55,7 +55,7 @@ pub struct Cell {
     pub class: String,
     /// In words.
     pub word: String,
-    /// Whether it is something else than what everyone may.
+    /// True if it is something else than what everyone may.
     pub differs: bool,
 }
 
@@ -105,7 +105,7 @@ impl CellAccess {
 #[derive(Clone, Debug, PartialEq)]
 struct Probe {
     request: Request,
-    /// Whether it stands for what needs an approval. What does not may meet a statement that asks for one all the same.
+    /// True if it stands for what needs an approval. What does not may meet a statement that asks for one all the same.
     approval: bool,
 }
 
@@ -255,7 +255,7 @@ fn around(state: &State<'_>, probe: &Probe) -> Vec<Asked> {
 
 /// A request that was looked up once, to be decided for many.
 struct Asked {
-    /// Whether it is about the destination as a whole.
+    /// True if it is about the destination as a whole.
     whole: bool,
     approval: bool,
     request: Request,

@@ -92,7 +92,7 @@ pub struct SourceCommit {
     pub time: String,
     /// When it was made, for people.
     pub date: String,
-    /// Whether the documents differ from it.
+    /// True if the documents differ from it.
     pub changed: bool,
     /// The URL that shows it.
     pub link: Option<String>,
@@ -138,7 +138,7 @@ pub struct Report {
     pub findings_more: usize,
     /// What authors suppressed.
     pub suppressions: Vec<Suppressed>,
-    /// Whether there is so much that browsers should lay out only what is seen.
+    /// True if there is so much that browsers should lay out only what is seen.
     pub big: bool,
 }
 
@@ -169,7 +169,7 @@ pub struct Section {
     pub rules: usize,
     /// What is said above the rules.
     pub rules_note: String,
-    /// Whether the lists of rules are open at first.
+    /// True if the lists of rules are open at first.
     pub open: bool,
     /// The access tests.
     pub tests: Vec<TestRow>,

@@ -57,7 +57,7 @@ pub struct TrailPolicy {
 pub struct Passage {
     /// The text.
     pub text: String,
-    /// Whether it is a passage of a rule.
+    /// True if it is a passage of a rule.
     pub marked: bool,
     /// The rules whose passage ends here.
     pub rules: Vec<RuleLink>,
@@ -89,7 +89,7 @@ pub struct TrailRule {
     pub facts: Vec<Fact>,
     /// The passage that it was extracted from.
     pub passage: Option<String>,
-    /// Whether the passage stands in the policy's text.
+    /// True if the passage stands in the policy's text.
     pub placed: bool,
     /// Access tests that name it.
     pub tests: Vec<RuleLink>,
@@ -349,7 +349,7 @@ fn section(location: &Value) -> Option<String> {
     (!parts.is_empty()).then(|| parts.join(", "))
 }
 
-/// Whether a text holds a name with nothing around it that could be part of a longer one.
+/// Returns `true` if a text holds a name with nothing around it that could be part of a longer one.
 fn holds_word(text: &str, word: &str) -> bool {
     let is_part = |character: char| character.is_alphanumeric() || matches!(character, '-' | '_');
     !word.is_empty()

@@ -59,7 +59,7 @@ pub struct RuleRow {
     pub place: Option<Place>,
     /// The access tests that it decides.
     pub tests: Option<String>,
-    /// Whether no access test notices it.
+    /// True if no access test notices it.
     pub untested: bool,
     /// What recorded requests say of it.
     #[serde(rename = "use")]

@@ -20,7 +20,7 @@ pub struct TestRow {
     pub name: String,
     /// Who asks.
     pub subject: String,
-    /// Whether everything is as expected.
+    /// True if everything is as expected.
     pub passes: bool,
     /// Where it stands.
     pub place: Place,
@@ -35,7 +35,7 @@ pub struct CheckRow {
     pub expected: &'static str,
     /// The request.
     pub access: String,
-    /// Whether it is as expected.
+    /// True if it is as expected.
     pub holds: bool,
     /// What was found.
     pub found: String,

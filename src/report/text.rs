@@ -7,7 +7,7 @@ use serde::Serialize;
 pub struct Piece {
     /// The text, without its backticks.
     pub text: String,
-    /// Whether it stood in backticks.
+    /// True if it stood in backticks.
     pub code: bool,
 }
 

@@ -29,7 +29,7 @@ pub(super) struct Node {
 struct Open {
     collection: Collection,
     start: usize,
-    /// Where the last part ended.
+    /// The end of the last part.
     end: usize,
     flow: bool,
     anchor: usize,

@@ -1,4 +1,4 @@
-//! Which files belong to a workspace.
+//! Discovery of the files that belong to a workspace.
 //!
 //! Invariant: every file below the root that the include patterns match is in the answer or in a finding; a pattern
 //! that matches nothing is a finding.
@@ -25,7 +25,7 @@ pub fn find_root(start: &Path) -> Option<&Path> {
     start.ancestors().find(|folder| folder.join(CONFIG_NAME).is_file())
 }
 
-/// Whether a file of this name, relative to the workspace with `/` between segments, would belong to it.
+/// Returns `true` if a file of this name, relative to the workspace with `/` between segments, would belong to it.
 #[must_use]
 pub fn includes(include: Option<&[String]>, name: &str) -> bool {
     let written = include.map(|patterns| {
@@ -45,8 +45,8 @@ struct Pattern {
 }
 
 impl Pattern {
-    /// Whether the pattern takes a file of this name in. The letter case of `.yaml` and `.yml` says nothing, so that no
-    /// document is skipped for it; and what nobody wrote a pattern for is not a document where it is hidden.
+    /// Returns `true` if the pattern takes a file of this name in. The letter case of `.yaml` and `.yml` says nothing,
+    /// so that no document is skipped for it; and what nobody wrote a pattern for is not a document where it is hidden.
     fn takes(&self, name: &str) -> bool {
         if self.written.is_none() && name.split('/').any(|segment| segment.starts_with('.')) {
             return false;
@@ -60,7 +60,7 @@ impl Pattern {
 }
 
 impl Pattern {
-    /// Whether the pattern may match a file in a folder.
+    /// Returns `true` if the pattern may match a file in a folder.
     fn reaches_into(&self, folder: &str) -> bool {
         let text = self.written.as_ref().map_or("**", |(text, _)| text);
         let text = text.strip_prefix("./").unwrap_or(text);

@@ -122,8 +122,8 @@ fn behind(text: &mut String, value: &Value, indent: usize) {
     }
 }
 
-/// Whether a collection of scalars is short enough for one line that starts around column `indent`. A list of objects
-/// never is.
+/// Returns `true` if a collection of scalars is short enough for one line that starts around column `indent`. A list of
+/// objects never is.
 fn fits_flow(value: &Value, indent: usize) -> bool {
     let single = |value: &Value| match value {
         Value::Array(_) | Value::Object(_) => false,
@@ -163,7 +163,7 @@ fn lines(text: &str, indent: usize) -> String {
     written
 }
 
-/// Whether a literal block holds the text, and still does after an editor took blanks at line ends away.
+/// Returns `true` if a literal block holds the text, and still does after an editor took blanks at line ends away.
 fn fits_block(text: &str) -> bool {
     let first = text.chars().next();
     !first.is_none_or(|first| first.is_whitespace())
@@ -222,7 +222,7 @@ fn escape(written: &mut String, character: char) {
     }
 }
 
-/// Whether the text may stand without quotes, in brackets too. Careful rather than complete.
+/// Returns `true` if the text may stand without quotes, in brackets too. Careful rather than complete.
 fn is_plain(text: &str) -> bool {
     let (Some(first), Some(last)) = (text.chars().next(), text.chars().next_back()) else { return false };
     let starts = first.is_alphanumeric() || first == '/' || first == '_' || text.starts_with("~/");
@@ -251,7 +251,8 @@ fn is_plain(text: &str) -> bool {
         && scalar::resolve(text).is_some_and(|value| value.is_string())
 }
 
-/// What is never written as it is: beside what a terminal acts on, the two characters that YAML does not take.
+/// Characters that are never written as they are: beside those that a terminal acts on, the two that YAML does not
+/// allow.
 fn hidden(character: char) -> bool {
     acts_or_hides(character) || matches!(character, '\u{fffe}' | '\u{ffff}')
 }

@@ -45,7 +45,7 @@ impl Shielded {
     }
 }
 
-/// Where the braces of an unquoted expectation with arguments start.
+/// The start of the braces of an unquoted expectation with arguments.
 fn arguments(line: &str) -> Option<usize> {
     let inner = line.trim();
     let item = inner.strip_prefix("- ").unwrap_or(inner).trim_start();

@@ -32,8 +32,8 @@ pub(super) fn look(file: FileId, text: &str, findings: &mut Vec<Diagnostic>) {
     }
 }
 
-/// Whether a character that hides text is part of how the one before it is written: the joiners that scripts and emoji
-/// need, and the selectors of how an emoji looks.
+/// Returns `true` if a character that hides text is part of how the one before it is written: the joiners that scripts
+/// and emoji need, and the selectors of how an emoji looks.
 fn belongs(before: Option<char>, character: char) -> bool {
     let emoji = |before: char| {
         matches!(before, '©' | '®' | '\u{203c}'..='\u{27ff}' | '\u{2900}'..='\u{2bff}' | '〰' | '〽' | '㊗' | '㊙'

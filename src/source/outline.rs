@@ -1,4 +1,4 @@
-//! How documents are written: nodes with their style and bytes, for those who edit the text rather than read the value.
+//! The layout of documents: nodes with their style and bytes, for code that edits the text rather than reads the value.
 //!
 //! Invariant: the nodes come from the same parser as [`super::parse`] and in its dialect, so that both always agree on
 //! what a file says. A text in which that found errors has no outline.
@@ -25,7 +25,7 @@ pub struct Node {
     /// Bytes of the value, its anchor aside. A value that is not written takes none; a literal or folded text starts
     /// behind its header, and ends with its line breaks.
     pub span: Range<usize>,
-    /// What it looks like.
+    /// The shape of the value.
     pub shape: Shape,
 }
 
@@ -36,28 +36,28 @@ pub enum Shape {
     Alias,
     /// Text.
     Scalar {
-        /// How it is quoted.
+        /// The quoting of the text.
         style: Style,
-        /// What it says.
+        /// The content of the text.
         content: String,
     },
     /// A list.
     Sequence {
-        /// Whether it is written in brackets.
+        /// True if it is written in brackets.
         flow: bool,
         /// The items.
         items: Vec<Node>,
     },
     /// Keys and values.
     Mapping {
-        /// Whether it is written in braces, or is a pair in brackets.
+        /// True if it is written in braces, or is a pair in brackets.
         flow: bool,
         /// The keys with their values.
         entries: Vec<(Node, Node)>,
     },
 }
 
-/// How a text is quoted.
+/// The quoting style of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Style {
     /// Not at all.

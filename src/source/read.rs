@@ -10,7 +10,7 @@ use crate::diagnostic::{Diagnostic, FileId, Files, Label};
 /// The largest file that is read: four times the service's full size (100 policies, 250 rules each) in one file.
 pub const MAX_FILE_BYTES: u64 = 16 << 20;
 
-/// What came of opening a file; made on any thread, added to [`Files`] in order.
+/// The result of opening a file; made on any thread, added to [`Files`] in order.
 #[derive(Debug)]
 pub(super) enum Content {
     Text(String),

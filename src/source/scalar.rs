@@ -1,4 +1,4 @@
-//! What an unquoted scalar means: the core schema of YAML 1.2 (section 10.3.2), and nothing of YAML 1.1.
+//! The meaning of an unquoted scalar: the core schema of YAML 1.2 (section 10.3.2), and nothing of YAML 1.1.
 //!
 //! Invariant: `no`, `on`, `yes`, `12:30` and dates are text.
 

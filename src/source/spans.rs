@@ -1,4 +1,4 @@
-//! Where each key and value of a document stands: a tree of the same shape as the value.
+//! The location of each key and value of a document: a tree of the same shape as the value.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -12,7 +12,7 @@ pub struct Spans {
     pub parts: Parts,
 }
 
-/// What a value consists of.
+/// The parts of a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Parts {
     /// Nothing: a scalar.

@@ -1,4 +1,4 @@
-//! Where the characters of a scalar's text stand in its file, in whatever style the scalar is written.
+//! The location of each character of a scalar's text in its file, in whatever style the scalar is written.
 //!
 //! The parser gives a scalar's text and the place of the whole. The text is made once more from the file, each piece with
 //! the place that it comes from: lines of a block without their indentation, folded line ends, escapes.
@@ -25,8 +25,8 @@ struct Piece {
 }
 
 impl Spelling {
-    /// How `text` is spelled by the scalar that stands at `scalar` in `source`; `None` for one that stands elsewhere, such
-    /// as an alias.
+    /// The spelling of `text` by the scalar at `scalar` in `source`; `None` for a scalar in another place, such as an
+    /// alias.
     #[must_use]
     pub fn of(text: &str, source: &str, scalar: &Range<usize>) -> Option<Self> {
         let written = source.get(scalar.clone())?;
@@ -60,7 +60,7 @@ impl Spelling {
         start..self.end(end).max(start)
     }
 
-    /// Where the character at this byte of the text starts.
+    /// The start of the character at this byte of the text.
     fn start(&self, at: usize) -> usize {
         let index = self.pieces.partition_point(|piece| piece.text.end <= at);
         match self.pieces.get(index) {
@@ -70,7 +70,7 @@ impl Spelling {
         }
     }
 
-    /// Where the character in front of this byte of the text ends.
+    /// The end of the character in front of this byte of the text.
     fn end(&self, at: usize) -> usize {
         let index = self.pieces.partition_point(|piece| piece.text.end < at);
         match self.pieces.get(index) {
@@ -258,7 +258,7 @@ impl Tracer<'_> {
 }
 
 impl Quotes {
-    /// Whether a character stands for something else than itself.
+    /// Returns `true` if a character stands for something else than itself.
     fn mark(self, c: char) -> bool {
         match self {
             Self::None => false,

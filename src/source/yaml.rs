@@ -17,13 +17,13 @@ use super::spans::Spans;
 use super::{hidden, syntax};
 use crate::diagnostic::{Diagnostic, FileId};
 
-/// How deep values may nest, aliases followed. Documents need seven levels.
+/// The maximum depth of nested values, aliases followed. Documents need seven levels.
 pub const MAX_DEPTH: usize = 64;
 
-/// How much one document may grow by following aliases: bytes of text plus 16 for each value.
+/// The maximum growth of one document by following aliases: bytes of text plus 16 for each value.
 pub const MAX_EXPANSION: usize = 4 << 20;
 
-/// What a file holds.
+/// The content of a file.
 #[derive(Clone, Debug, Default)]
 pub struct Parsed {
     /// The documents that are not empty, in the order written. After broken syntax, those before it.
@@ -48,7 +48,7 @@ pub struct Comment {
     pub span: Range<usize>,
     /// The text behind `#`.
     pub text: String,
-    /// Whether it stands behind something on the same line.
+    /// True if it stands behind something on the same line.
     pub trailing: bool,
 }
 

@@ -16,7 +16,7 @@ pub use mutate::{Change, Mutant, Mutation, mutate};
 /// A test that was run.
 #[derive(Clone, Debug)]
 pub struct Trial<'a> {
-    /// What was run.
+    /// The test that was run.
     pub test: &'a Test,
     /// Its expectations, in the order written.
     pub checks: Vec<Check<'a>>,
@@ -25,15 +25,15 @@ pub struct Trial<'a> {
 /// An expectation that was looked at.
 #[derive(Clone, Debug)]
 pub struct Check<'a> {
-    /// What was expected.
+    /// The expected decision.
     pub expected: &'a ExpectedAccess,
     /// The teams of who asks, by the keys that scopes hold.
     pub teams: BTreeSet<String>,
-    /// What was found.
+    /// The result.
     pub found: Found,
 }
 
-/// What was found of an expectation.
+/// The result of an expectation.
 #[derive(Clone, Debug)]
 pub enum Found {
     /// The answer.
@@ -43,7 +43,7 @@ pub enum Found {
 }
 
 impl Check<'_> {
-    /// Whether the expectation holds.
+    /// Returns `true` if the expectation holds.
     #[must_use]
     pub fn holds(&self) -> bool {
         match &self.found {
@@ -60,7 +60,7 @@ impl Check<'_> {
 }
 
 impl Trial<'_> {
-    /// Whether all expectations hold.
+    /// Returns `true` if all expectations hold.
     #[must_use]
     pub fn passes(&self) -> bool {
         self.checks.iter().all(Check::holds)
@@ -104,7 +104,7 @@ pub fn uncovered(state: &State<'_>, trials: &[Trial<'_>]) -> Vec<(usize, usize)>
     state.rules().iter().filter(|rule| !decided.contains(rule)).copied().collect()
 }
 
-/// How many tests pass, and how many there are; the same for expectations.
+/// The number of tests that pass, and the number of all; the same for expectations.
 #[must_use]
 pub fn count(trials: &[Trial<'_>]) -> BTreeMap<&'static str, usize> {
     let checks = || trials.iter().flat_map(|trial| &trial.checks);

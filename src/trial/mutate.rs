@@ -9,7 +9,7 @@ use super::{Check, Trial, is_as_expected};
 use crate::access::{Question, State};
 use crate::model::Domain;
 
-/// What is done to a rule.
+/// The change to a rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Change {
@@ -26,14 +26,14 @@ pub struct Mutant {
     pub policy: usize,
     /// The rule's place in it.
     pub rule: usize,
-    /// What is done to it.
+    /// The change to the rule.
     pub change: Change,
 }
 
-/// What became of all mutants.
+/// The results of all mutants.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mutation {
-    /// How many there are: two for each rule.
+    /// The number of mutants: two for each rule.
     pub total: usize,
     /// Those that no test notices, in the order of the rules.
     pub survivors: Vec<Mutant>,

@@ -36,8 +36,8 @@ fn names(root: &Path) -> Vec<String> {
     files(root).into_iter().map(|(name, _)| name).collect()
 }
 
-/// What holds of every new workspace: it is valid without a warning, laid out, passes its tests, and names a schema that
-/// exists.
+/// What holds of every new workspace: it is valid without a warning, laid out, passes its tests, and names a schema
+/// that exists.
 fn is_sound(root: &Path) {
     for command in [&["validate", "--strict"][..], &["fmt", "--check"], &["test"]] {
         // `--strict` comes with the command line of the contract.
@@ -186,7 +186,7 @@ fn owners_and_hooks_that_exist_stay_and_what_to_add_is_shown() {
         let (code, stdout, stderr) = seawall(folder.path(), &["init", "--org", "acme"]);
         assert_eq!((code, stderr.as_str()), (Some(0), ""), "{stdout}");
         assert!(
-            stdout.contains(&format!("`{existing}` exists and stays as it is")) && stdout.contains(added),
+            stdout.contains(&format!("`{existing}` exists and was not changed")) && stdout.contains(added),
             "{stdout}"
         );
         assert_eq!(fs::read_to_string(&path).unwrap(), "mine\n");

@@ -18,7 +18,7 @@ pub(super) type Blocks = BTreeMap<IpNet, Vec<Hit>>;
 pub(super) struct AddressClass {
     /// A member.
     pub(super) witness: IpAddr,
-    /// Whether rules name every member as a host of its own.
+    /// True if rules name every member as a host of its own.
     pub(super) named: bool,
     /// Sorted.
     pub(super) hits: Vec<Hit>,

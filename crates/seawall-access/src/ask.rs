@@ -17,7 +17,7 @@ use super::unknowns::{Unknown, Unknowns};
 use super::{address, nearest, remarks};
 use crate::model::{Decision, Domain, Policy, Scope};
 
-/// Why an MCP call that asks a person first is neither allowed nor denied.
+/// The reason given for an MCP call that asks a person first, which is neither allowed nor denied.
 pub const APPROVAL_REASON: &str = "a person is asked for approval each time";
 
 /// The policies of one state, ready to be asked.
@@ -28,12 +28,12 @@ pub struct State<'a> {
     pub(super) rules: Vec<(usize, usize)>,
     pub(super) clauses: Vec<Clause>,
     pub(super) index: Index,
-    /// What addresses the blocks tell apart.
+    /// The classes of addresses that the blocks distinguish.
     addresses: Vec<AddressClass>,
     mcp: McpPolicies,
 }
 
-/// What becomes of a request.
+/// The answer to a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
     /// Whether it is allowed.
@@ -44,7 +44,7 @@ pub struct Answer {
     pub because: Vec<Reason>,
     /// Rules that nearly allow what is denied, or what only some addresses of a name open.
     pub nearest: Vec<String>,
-    /// What else there is to know.
+    /// Further remarks.
     pub remarks: Vec<String>,
 }
 
@@ -59,11 +59,11 @@ pub struct Reason {
     pub policy_name: String,
     /// The rule's name.
     pub rule_name: Option<String>,
-    /// What it decides.
+    /// The decision of the rule or statement.
     pub decision: Option<Decision>,
     /// The pattern that matches.
     pub pattern: Option<String>,
-    /// Why it is uncertain whether it matches.
+    /// The reasons why it is uncertain whether it matches.
     pub doubts: Vec<String>,
 }
 
@@ -138,7 +138,7 @@ impl<'a> State<'a> {
         Question { parts }
     }
 
-    /// Whether any policy is about a domain. Where none is, nothing is known of it ([`Unknown::NoPolicy`]).
+    /// Returns `true` if any policy is about a domain. Where none is, nothing is known of it ([`Unknown::NoPolicy`]).
     #[must_use]
     pub fn is_governed(&self, domain: Domain) -> bool {
         self.policies.iter().any(|policy| policy.domain() == Some(domain))
@@ -161,13 +161,13 @@ impl<'a> State<'a> {
         self.policies
     }
 
-    /// How many rules there are, and which policy and rule each is.
+    /// The rules, in their order: the policy and the rule of each.
     #[must_use]
     pub fn rules(&self) -> &[(usize, usize)] {
         &self.rules
     }
 
-    /// Whether a rule is in force for a member of just these teams.
+    /// Returns `true` if a rule is in force for a member of just these teams.
     #[must_use]
     pub fn governs(&self, group: usize, teams: &BTreeSet<String>) -> bool {
         let policy = self.rules.get(group).and_then(|(policy, _)| self.policies.get(*policy));
@@ -296,7 +296,7 @@ impl<'a> State<'a> {
     }
 }
 
-/// What the MCP policies say, as other answers are given.
+/// The answer of the MCP policies, in the form of other answers.
 fn answer_of(cedar::Answer { outcome, because, notes }: cedar::Answer) -> Answer {
     let (verdict, reason) = match outcome {
         cedar::Outcome::Allow => (Verdict::Allow, "the MCP policies permit it"),

@@ -11,7 +11,7 @@ use super::glob::{Glob, TooMany, representatives, spellings};
 use super::trie::{Case, Hit, State, Trie};
 use crate::hash::HashMap;
 
-/// How much is explored for each node: more than rules need that tell apart what they name.
+/// The number of states explored for each node: more than rules need that distinguish the targets they name.
 const A_NODE: usize = 16;
 
 /// A set of targets that the same clauses match.
@@ -21,13 +21,13 @@ pub(super) struct Class {
     pub(super) labels: Vec<String>,
     /// Sorted; empty for what nothing matches.
     pub(super) hits: Vec<Hit>,
-    /// Whether the target is the only one of its class.
+    /// True if the target is the only one of its class.
     pub(super) single: bool,
-    /// Whether the class is reached only by labels that rules have in another letter case.
+    /// True if the class is reached only by labels that rules have in another letter case.
     pub(super) respelled: bool,
 }
 
-/// What a target is made of.
+/// The parts of a target.
 pub(super) struct Alphabet {
     /// The only labels that may follow, where they are not free.
     pub(super) closed: fn(&[String]) -> &'static [&'static str],
@@ -37,7 +37,7 @@ pub(super) struct Alphabet {
     pub(super) whole: fn(&[String]) -> bool,
 }
 
-/// Which targets are told apart.
+/// The targets that are distinguished.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Spelling {
     /// All of them.
@@ -50,20 +50,20 @@ pub(super) enum Spelling {
 /// A label to follow.
 struct Next {
     label: String,
-    /// Whether it stands for itself only.
+    /// True if it stands for itself only.
     single: bool,
-    /// Whether a pattern has it as it is.
+    /// True if a pattern has it as it is.
     named: bool,
-    /// Whether it is one that a pattern has, in another case.
+    /// True if it is one that a pattern has, in another case.
     recased: bool,
 }
 
-/// What is known of a state that was met before.
+/// The facts known of a state that was met before.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Seen {
-    /// Whether it was a target: a state is worth a second visit while it is too short to be one.
+    /// True if it was a target: a state is worth a second visit while it is too short to be one.
     target: bool,
-    /// Whether it was met in another spelling only.
+    /// True if it was met in another spelling only.
     respelled: bool,
 }
 

@@ -85,7 +85,7 @@ impl Actions {
     }
 }
 
-/// What a clause speaks about.
+/// The target of a clause.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Target {
     /// Hosts and addresses, for connections.
@@ -152,7 +152,7 @@ pub(super) struct Clause {
     pub(super) target: Target,
     pub(super) decision: Decision,
     pub(super) actions: Actions,
-    /// What the clause depends on, its target aside.
+    /// The open questions that the clause depends on, its target aside.
     pub(super) unknowns: Unknowns,
     /// Clauses of one group are in force together.
     pub(super) group: usize,

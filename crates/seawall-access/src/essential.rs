@@ -24,8 +24,8 @@ use super::unknowns::Unknown;
 use crate::hash::HashMap;
 use crate::model::Decision;
 
-/// How many nodes, labels and wildcards are looked at before a search ends, for one set of clauses, and for all of them
-/// together, some more for each clause.
+/// The number of nodes, labels and wildcards that are looked at before a search ends, for one set of clauses, and for
+/// all of them together, some more for each clause.
 const LIMIT_A_SET: usize = 1_000_000;
 const LIMIT: usize = 20_000_000;
 const LIMIT_A_CLAUSE: usize = 1_000;
@@ -36,15 +36,15 @@ const MOST_LABELS: usize = 5_000;
 /// Sets of clauses that are looked at.
 const MOST_SETS: usize = 200_000;
 
-/// What a survey is made for.
+/// The purpose of a survey, and its size.
 pub(super) struct Wanted<'a> {
     pub(super) why: Why<'a>,
-    /// How many nodes the states hold that are explored at least, before the survey makes do with what is essential; 0 for
-    /// no exploring at all.
+    /// The least number of nodes in explored states before the survey makes do with what is essential; 0 for no
+    /// exploring at all.
     pub(super) nodes: usize,
 }
 
-/// Why a survey is made.
+/// The reason for a survey.
 pub(super) enum Why<'a> {
     /// To tell which groups share a request.
     Shared,
@@ -64,11 +64,11 @@ impl<'a> Wanted<'a> {
 /// The part of a group in a change.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Part {
-    /// Whether it is in force for anybody before.
+    /// True if it is in force for anybody before.
     pub(super) old: bool,
-    /// Whether it is in force for anybody afterwards.
+    /// True if it is in force for anybody afterwards.
     pub(super) new: bool,
-    /// Whether that differs, or for whom.
+    /// True if that differs, or for whom.
     pub(super) changes: bool,
 }
 
@@ -157,8 +157,8 @@ impl Patterns<'_> {
         Ok(sets)
     }
 
-    /// Whether two clauses together may show what is wanted: one lets something through, and the other one, which comes
-    /// or goes, stops it.
+    /// Returns `true` if two clauses together may show what is wanted: one lets something through, and the other one,
+    /// which comes or goes, stops it.
     fn shows(&self, one: u32, other: u32, wanted: &Wanted<'_>) -> bool {
         let (one, other) = (self.clause(one), self.clause(other));
         let Why::Change { part, between } = &wanted.why else { return one.group != other.group };
@@ -196,18 +196,18 @@ fn opens(clause: &Clause) -> bool {
     clause.decision == Decision::Allow
 }
 
-/// Whether a clause can stop a request: a rule for HTTP requests also stops what cannot be inspected.
+/// Returns `true` if a clause can stop a request: a rule for HTTP requests also stops what cannot be inspected.
 fn closes(clause: &Clause) -> bool {
     clause.decision == Decision::Deny || matches!(clause.target, Target::Http(..))
 }
 
-/// Whether two clauses can be about the same request.
+/// Returns `true` if two clauses can be about the same request.
 fn share_actions(one: &Clause, other: &Clause) -> bool {
     let http = |clause: &Clause| matches!(clause.target, Target::Http(..));
     http(one) || http(other) || one.actions.meets(other.actions)
 }
 
-/// Whether two patterns may match the same; a no is certain.
+/// Returns `true` if two patterns may match the same; a no is certain.
 fn may_overlap(one: &[Token], other: &[Token]) -> bool {
     let home = |tokens: &[Token]| matches!(tokens.first(), Some(Token::Literal(format)) if format == path::HOME);
     if home(one) != home(other) {
@@ -239,7 +239,7 @@ fn may_overlap(one: &[Token], other: &[Token]) -> bool {
     below.first() == Some(&true)
 }
 
-/// Whether some label may match both.
+/// Returns `true` if some label may match both.
 fn fit(one: &Token, other: &Token) -> bool {
     match (one, other) {
         (Token::Literal(one), Token::Literal(other)) => one.to_lowercase() == other.to_lowercase(),
@@ -253,7 +253,7 @@ fn fit(one: &Token, other: &Token) -> bool {
 
 struct Search<'a> {
     patterns: &'a Patterns<'a>,
-    /// What may still be looked at.
+    /// The number of nodes, labels and wildcards that may still be looked at.
     left: usize,
     list: Vec<Class>,
     known: HashMap<Vec<Hit>, usize>,
@@ -375,7 +375,7 @@ impl Search<'_> {
     }
 }
 
-/// Whether a match depends on nothing but the pattern itself.
+/// Returns `true` if a match depends on nothing but the pattern itself.
 fn is_plain(hit: &Hit) -> bool {
     use Unknown::{Apex, Case, EmptySegment, FolderItself, HomeFolder, MiddleDoubleStar};
     [Apex, Case, EmptySegment, FolderItself, HomeFolder, MiddleDoubleStar]
@@ -383,7 +383,7 @@ fn is_plain(hit: &Hit) -> bool {
         .all(|unknown| !hit.unknowns.contains(*unknown))
 }
 
-/// Whether all that may match from the one state may match from the other one, depending on no more.
+/// Returns `true` if all that may match from the one state may match from the other one, depending on no more.
 fn is_within(one: &State, other: &State) -> bool {
     one.iter().all(|(node, needs)| {
         let from = other.partition_point(|(before, _)| before < node);

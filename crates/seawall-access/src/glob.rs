@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::hash::{HashMap, HashSet};
 
-/// How often a glob is moved on by a character before a search of texts stops.
+/// The number of steps of a glob by one character before a search of texts stops.
 const LIMIT: usize = 3_000_000;
 
 /// More is told apart than can be looked through.
@@ -100,7 +100,7 @@ impl Glob {
         Self { parts: self.parts.iter().map(part).collect(), text: self.text.clone() }
     }
 
-    /// Whether the whole text matches, or is the pattern's own text.
+    /// Returns `true` if the whole text matches, or is the pattern's own text.
     pub(super) fn matches(&self, text: &str) -> bool {
         text == self.text || self.accepts(text)
     }
@@ -127,7 +127,7 @@ impl Glob {
         at.iter_mut().skip(position).take(stars + 1).for_each(|is| *is = true);
     }
 
-    /// Whether no text matches both, told by what they begin and end with.
+    /// Returns `true` if no text matches both, told by what they begin and end with.
     pub(super) fn is_disjoint(&self, other: &Self) -> bool {
         fn ends<'a>(parts: impl Iterator<Item = &'a Part>, others: impl Iterator<Item = &'a Part>) -> bool {
             let fixed = |part: &Part| matches!(part, Part::One(c) if c.is_ascii()) || *part == Part::Any;
@@ -157,7 +157,7 @@ impl std::fmt::Display for Glob {
     }
 }
 
-/// What follows a `[` up to its `]`, and the rest.
+/// The class after a `[`, up to its `]`, and the rest of the text.
 fn class(text: &str) -> Option<(Part, &str)> {
     let (negated, body) = match text.strip_prefix(['!', '^']) {
         Some(body) => (true, body),
@@ -375,7 +375,7 @@ pub(super) fn fewest(
     Ok(found.into_values().flatten().map(|(_, text)| text).collect())
 }
 
-/// Whether whatever may still match in the one may in the other.
+/// Returns `true` if whatever may still match in the one may in the other.
 fn is_within(one: &Others, other: &Others) -> bool {
     one.len() <= other.len()
         && one.iter().all(|(number, at)| {

@@ -13,10 +13,10 @@ use super::unknowns::{Unknown, Unknowns};
 
 /// The name that sandboxes have for the developer's own machine.
 pub(super) const HOST_ALIAS: &str = "host.docker.internal";
-/// What the proxy asks rules for in place of [`HOST_ALIAS`].
+/// The host that the proxy asks rules for in place of [`HOST_ALIAS`].
 pub(super) const LOCAL_HOST: &str = "localhost";
 
-/// What the host part of a rule speaks about.
+/// The host part of a rule.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum HostPattern {
     /// Names, from the last label to the first. `**` alone also takes addresses.
@@ -149,7 +149,7 @@ pub(super) fn is_name(host: &str) -> bool {
         && !host.contains(|sign: char| matches!(sign, ' ' | '\\' | '%' | ':') || sign.is_control())
 }
 
-/// What a match depends on where a host is not written in its one spelling.
+/// The open questions that a match depends on where a host is not written in its one spelling.
 fn spelling_unknowns(host: &str) -> Unknowns {
     let has = |holds: bool, unknown: Unknown| if holds { unknown.into() } else { Unknowns::NONE };
     has(host.bytes().any(|byte| byte.is_ascii_uppercase()), Unknown::HostCase)

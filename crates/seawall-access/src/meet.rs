@@ -15,13 +15,13 @@ use crate::hash::HashSet;
 const MOST_PAIRS: usize = 2_000;
 
 impl Trie {
-    /// Whether `is_met` takes any clause that may match something that `pattern` matches.
+    /// Returns `true` if `is_met` takes any clause that may match something that `pattern` matches.
     pub(super) fn meets(&self, pattern: &Sequence, is_met: impl FnMut(u32) -> bool) -> bool {
         let mut search = Search::new(self, &pattern.tokens, is_met);
         search.run()
     }
 
-    /// Where the home folders of people usually are.
+    /// The nodes of the places where the home folders of people usually are.
     fn usual_homes(&self) -> BTreeSet<Node> {
         let mut homes = BTreeSet::new();
         for place in HOMES {
@@ -108,7 +108,7 @@ impl<'a, F: FnMut(u32) -> bool> Search<'a, F> {
         }
     }
 
-    /// Whether the search ends, now that a node is reached by the tokens before a place.
+    /// Returns `true` if the search ends, now that a node is reached by the tokens before a place.
     fn reach(&mut self, at: usize, node: Node) -> bool {
         let mut next = Some((at, node));
         // Both a `**` of the pattern and one of the trie may stand for nothing.

@@ -13,10 +13,10 @@ use super::point::Atom;
 use super::request::{Host, Request, request_path};
 use crate::model::{Decision, Scope};
 
-/// How many are named.
+/// The number of rules that are named.
 const NAMED: usize = 3;
 
-/// What is missing, and how far away that is.
+/// A miss: how far away the match is, and what is missing.
 type Miss = (u8, String);
 
 /// The rules nearest to allowing the parts of a request that are refused.
@@ -119,7 +119,7 @@ fn host_miss(destination: &Destination, host: &Host) -> Option<Miss> {
     }
 }
 
-/// How far a sequence is from matching: not at all, by its last wildcard, or too far. `write` gives the text of other
+/// The distance of a sequence from matching: none, by its last wildcard, or too far. `write` gives the text of other
 /// tokens in its place.
 fn sequence_miss(
     pattern: &Sequence,

@@ -7,10 +7,10 @@ use std::{iter, thread};
 /// The most threads; more of them only wait for the disk.
 const MOST_THREADS: usize = 8;
 
-/// What `work` makes of each item, in their order. Fewer than `least` items are not worth a thread.
+/// The results of `work` for each item, in their order. Fewer than `least` items are not worth a thread.
 ///
 /// # Panics
-/// When `work` does.
+/// Panics if `work` panics.
 pub fn map<T: Send, R: Send>(items: Vec<T>, least: usize, work: impl Fn(T) -> R + Sync) -> Vec<R> {
     let wanted = items.len().div_ceil(least);
     let threads = if wanted < 2 { 1 } else { processors().min(wanted).min(MOST_THREADS) };
@@ -36,10 +36,10 @@ fn processors() -> usize {
     *COUNT.get_or_init(|| thread::available_parallelism().map_or(1, NonZero::get))
 }
 
-/// What both make, at the same time.
+/// The results of both functions, which run at the same time.
 ///
 /// # Panics
-/// When one of them does.
+/// Panics if one of them panics.
 pub fn both<A, B: Send>(one: impl FnOnce() -> A, other: impl FnOnce() -> B + Send) -> (A, B) {
     thread::scope(|scope| {
         let other = scope.spawn(other);

@@ -13,7 +13,7 @@ pub(super) const DRIVE: &str = ":\\";
 pub(super) const WSL: &str = "\\\\wsl.localhost\\";
 pub(super) const SHARE: &str = "\\\\";
 
-/// What the path of a rule speaks about.
+/// The path of a rule.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum PathPattern {
     /// These folders.
@@ -47,8 +47,8 @@ impl PathPattern {
     }
 }
 
-/// Whether a whole path is in none of the forms that the manual describes: with the separators of another system, a share of
-/// a network, or signs that other tools have for wildcards.
+/// Returns `true` if a whole path is in none of the forms that the manual describes: with the separators of another
+/// system, a share of a network, or signs that other tools have for wildcards.
 fn is_undocumented(text: &str, segments: &[String]) -> bool {
     let format = segments.first().map(String::as_str);
     let drive_with_slashes = format == Some(DRIVE) && text.split_once(':').is_some_and(|(_, rest)| rest.contains('/'));
@@ -108,7 +108,7 @@ pub(super) fn folder_text(segments: &[String]) -> String {
     }
 }
 
-/// Whether segments name a folder at all: a drive needs its letter, a WSL path its distribution.
+/// Returns `true` if segments name a folder at all: a drive needs its letter, a WSL path its distribution.
 pub(super) fn is_folder(segments: &[String]) -> bool {
     let needed = match segments.first().map(String::as_str) {
         Some(UNIX | HOME) => 1,
@@ -163,7 +163,8 @@ pub(super) fn http_segments(text: &str) -> Vec<String> {
     segments
 }
 
-/// Whether a path is written in the one form that the manuals describe, wildcards aside. The query is not part of it.
+/// Returns `true` if a path is written in the one form that the manuals describe, wildcards aside. The query is not
+/// part of it.
 pub(super) fn is_canonical(path: &str) -> bool {
     path == "/"
         || path.starts_with('/')

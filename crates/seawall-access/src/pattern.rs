@@ -25,9 +25,9 @@ pub(super) enum Token {
 pub(super) struct Sequence {
     /// From the root: the last label of a host, the format of a folder.
     pub(super) tokens: Vec<Token>,
-    /// What any match depends on.
+    /// The open questions that any match depends on.
     pub(super) unknowns: Unknowns,
-    /// What a match depends on where a `**` at the end stands for nothing.
+    /// The open questions that a match depends on where a `**` at the end stands for nothing.
     pub(super) bare: Unknowns,
 }
 
@@ -48,7 +48,7 @@ impl Token {
     }
 }
 
-/// Whether a label or segment holds a sign of wildcards.
+/// Returns `true` if a label or segment holds a sign of wildcards.
 fn is_wild(text: &str) -> bool {
     text.bytes().any(|byte| matches!(byte, b'*' | b'?' | b'['))
 }

@@ -24,7 +24,7 @@ use crate::model::Decision;
 use super::clause::{Actions, Clause, Target};
 use super::unknowns::{Unknown, Unknowns};
 
-/// What a request is about.
+/// The object of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Atom {
     /// Opening a TCP connection of whatever protocol.
@@ -39,7 +39,7 @@ pub enum Atom {
     Write,
 }
 
-/// Which part of a request a clause is about.
+/// The part of a request that a clause is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Role {
     /// The name of the host, or the address where it is asked for by itself.
@@ -59,11 +59,11 @@ pub enum Role {
 pub struct Match {
     /// The group that the clause's rule was given in.
     pub group: usize,
-    /// What it decides.
+    /// The decision of the rule.
     pub decision: Decision,
-    /// What it is about.
+    /// The part of the request that the rule is about.
     pub role: Role,
-    /// What the match depends on; empty for a certain match.
+    /// The open questions that the match depends on; empty for a certain match.
     pub unknowns: Unknowns,
     /// The unknowns as variables of this point that must be settled in favour.
     pub(super) needs: u32,
@@ -142,8 +142,8 @@ impl Match {
 }
 
 impl Point {
-    /// How many open questions of one point are settled one by one. Where there are more, each match is settled by
-    /// itself, once all in favour of access and once all against it, which still bounds the answer.
+    /// The number of open questions of one point that are settled one by one. Where there are more, each match is
+    /// settled by itself, once all in favour of access and once all against it, which still bounds the answer.
     const VARIABLES: usize = 8;
 
     /// A point from what matches it.
@@ -168,13 +168,13 @@ impl Point {
         Self { atom, matches, variables: variables.len() }
     }
 
-    /// What the request is about.
+    /// The object of the request.
     #[must_use]
     pub fn atom(&self) -> Atom {
         self.atom
     }
 
-    /// What matches, in no meaningful order.
+    /// The matches, in no meaningful order.
     #[must_use]
     pub fn matches(&self) -> &[Match] {
         &self.matches
@@ -188,7 +188,7 @@ impl Point {
         one_by_one.chain(all.into_iter().filter(move |_| !few)).map(World)
     }
 
-    /// Whether the request is allowed in one world, with the groups that are in force.
+    /// Returns `true` if the request is allowed in one world, with the groups that are in force.
     pub fn allowed(&self, world: World, in_force: impl Fn(usize) -> bool) -> bool {
         // By role: whether something allows, whether something denies.
         let [mut name, mut address, mut http, mut folder] = [(false, false); 4];
@@ -219,18 +219,19 @@ impl Point {
         }
     }
 
-    /// Whether every way to settle what is open is among the [`Self::worlds`]; else these only bound the answer.
+    /// Returns `true` if every way to settle what is open is among the [`Self::worlds`]; else these only bound the
+    /// answer.
     pub(super) fn is_settled_one_by_one(&self) -> bool {
         self.variables <= Self::VARIABLES
     }
 
-    /// Whether the request is allowed however what is open is settled, and whether in any way at all.
+    /// Returns `true` if the request is allowed however what is open is settled, and whether in any way at all.
     pub(super) fn bounds(&self, in_force: &dyn Fn(usize) -> bool) -> [bool; 2] {
         [false, true].map(|open| self.allowed(World(Settled::All { open }), in_force))
     }
 
-    /// Whether the request may be allowed with these groups in force where it is denied with each of `others`. A no is
-    /// certain, and so is a yes unless more is open than can be settled one by one.
+    /// Returns `true` if the request may be allowed with these groups in force where it is denied with each of
+    /// `others`. A no is certain, and so is a yes unless more is open than can be settled one by one.
     #[must_use]
     pub fn may_open(&self, in_force: &dyn Fn(usize) -> bool, others: &[&dyn Fn(usize) -> bool]) -> bool {
         if self.is_settled_one_by_one() {
@@ -246,8 +247,8 @@ impl Point {
         most && others.iter().all(denies)
     }
 
-    /// Whether nothing that opens is in force in the one and not in the other, and nothing that closes the other way round:
-    /// then the other allows the request wherever the one does.
+    /// Returns `true` if nothing that opens is in force in the one and not in the other, and nothing that closes the
+    /// other way round: then the other allows the request wherever the one does.
     fn is_within(&self, one: &dyn Fn(usize) -> bool, other: &dyn Fn(usize) -> bool) -> bool {
         self.matches.iter().all(|matched| {
             let (one, other) = (one(matched.group), other(matched.group));
@@ -255,7 +256,7 @@ impl Point {
         })
     }
 
-    /// Whether the request is allowed, whatever is open, with the groups that are in force.
+    /// Returns `true` if the request is allowed, whatever is open, with the groups that are in force.
     pub fn verdict(&self, in_force: impl Fn(usize) -> bool) -> Verdict {
         let mut answers = self.worlds().map(|world| self.allowed(world, &in_force));
         let first = answers.next().unwrap_or_default();
@@ -278,8 +279,8 @@ impl Point {
         Self::new(self.atom, self.matches.iter().map(flip).collect())
     }
 
-    /// Whether a match leads to this point's verdict: one that opens where it is allowed, one that closes where it is
-    /// denied, and any that is asked, and not overruled in every world, where it is uncertain.
+    /// Returns `true` if a match leads to this point's verdict: one that opens where it is allowed, one that closes
+    /// where it is denied, and any that is asked, and not overruled in every world, where it is uncertain.
     pub(super) fn decides(&self, one: &Match, verdict: Verdict, in_force: impl Fn(usize) -> bool) -> bool {
         let matches = || self.matches.iter().filter(|one| in_force(one.group));
         let by_name = |decision| matches().any(|one| one.role == Role::Name && one.decision == decision);

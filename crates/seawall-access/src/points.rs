@@ -11,10 +11,10 @@ use super::witness::Witness;
 use crate::hash::HashMap;
 use crate::model::Decision;
 
-/// What matches at addresses that mean the same, and the classes of these addresses.
+/// The matches at addresses that mean the same, and the classes of these addresses.
 pub(super) type AddressGroup = (Vec<Match>, Vec<usize>);
 
-/// Which groups can have a say in the same request.
+/// The groups that can have a say in the same request.
 #[derive(Debug, Default)]
 pub struct Interactions {
     /// Groups that one request is matched by, names and the addresses behind them apart.
@@ -53,9 +53,9 @@ impl Universe {
     /// The points that a rule of such a group matches, with one concrete request each. What the other rules say about
     /// any request is the same whichever of these groups are in force.
     ///
-    /// Where such a rule matches the address alone, the rules on a name add what is always the same: they decide, or they
-    /// leave it to the address, as for a host that no rule names. So that host stands for all of them, but for requests
-    /// that a rule allows unless their address is denied.
+    /// A rule of such a group may match the address alone. The rules on a name then add what is always the same: they
+    /// decide, or they leave it to the address, as for a host that no rule names. So that host stands for all of them,
+    /// but for requests that a rule allows unless their address is denied.
     pub fn points_about(&self, group: impl Fn(usize) -> bool) -> BTreeMap<Point, Witness> {
         let mut points = BTreeMap::new();
         let about = |matches: &[Match]| matches.iter().any(|one| group(one.group));
@@ -96,8 +96,8 @@ impl Universe {
         points
     }
 
-    /// Which groups share a request: those that share one of the [`Self::points`], told without making a point of each
-    /// name with each address.
+    /// The groups that share a request: those that share one of the [`Self::points`], found without making a point of
+    /// each name with each address.
     #[must_use]
     pub fn company(&self) -> Interactions {
         let groups = |matches: &[Match]| -> BTreeSet<usize> { matches.iter().map(|one| one.group).collect() };
@@ -131,7 +131,7 @@ impl Universe {
         company
     }
 
-    /// What is asked of a class of hosts, addresses aside.
+    /// The points of a class of hosts, addresses aside.
     fn host_points<'a>(
         &'a self,
         class: &HostClass,
@@ -157,7 +157,7 @@ impl Universe {
         self.places.get(&super::address::hits(&self.blocks, address)).copied()
     }
 
-    /// What matches for `atom` at addresses, each with the classes of addresses that it holds for; of the class `own`
+    /// The matches for `atom` at addresses, each with the classes of addresses that it holds for; of the class `own`
     /// alone, where it is known.
     fn address_groups(&self, udp: bool, own: Option<usize>) -> Vec<AddressGroup> {
         let action = if udp { Actions::UDP } else { Actions::TCP };

@@ -1,7 +1,7 @@
 //! A request as points, one for each kind of address that the host may have.
 //!
-//! Which address a name has is known when a connection is opened, not when somebody asks. A request is allowed where it
-//! is allowed at every address, and denied where it is denied at every one. Two things are said beside the answer rather
+//! The address of a name is known when a connection is opened, not when somebody asks. A request is allowed where it is
+//! allowed at every address, and denied where it is denied at every one. Two things are said beside the answer rather
 //! than make it uncertain, since they would do so for every name: a name that is allowed elsewhere, and would be denied
 //! only at addresses that it does not have as a rule ([`Known`]), is allowed; and what denies at some addresses is no
 //! reason where nothing allows at any. The other way round nothing is taken for granted: what some address allows is
@@ -37,9 +37,9 @@ struct At {
     place: MatchedPoint,
     /// The blocks of these addresses.
     blocks: Vec<IpNet>,
-    /// Whether addresses that no block holds are among them, or the one that was said.
+    /// True if addresses that no block holds are among them, or the one that was said.
     open: bool,
-    /// Whether these are addresses that the name does not have, as a rule.
+    /// True if these are addresses that the name does not have, as a rule.
     unusual: bool,
 }
 
@@ -50,7 +50,7 @@ pub(super) struct MatchedPoint {
     pub(super) found: Vec<(Match, u32)>,
 }
 
-/// How many blocks are named.
+/// The number of blocks that are named.
 const NAMED: usize = 4;
 
 impl Part {
@@ -114,7 +114,7 @@ fn named(blocks: &[Option<IpNet>]) -> String {
 }
 
 impl Question {
-    /// Whether the request is allowed, with the rules that are in force.
+    /// Returns `true` if the request is allowed, with the rules that are in force.
     pub fn verdict(&self, in_force: impl Fn(usize) -> bool) -> Verdict {
         self.parts.iter().map(|part| part.verdict(&in_force)).min().unwrap_or(Verdict::Uncertain)
     }
@@ -180,7 +180,7 @@ impl Question {
         flipped
     }
 
-    /// Why nothing allows it.
+    /// The reason why nothing allows it.
     pub(super) fn unmet(&self, in_force: impl Fn(usize) -> bool) -> String {
         match self.refused(in_force).as_slice() {
             [Atom::Write] if self.parts.len() > 1 => "reading is allowed, but no rule allows writing".to_owned(),
@@ -209,7 +209,7 @@ impl Question {
         unnamed.filter_map(|part| part.places.first()).map(|at| at.place.point.atom()).collect()
     }
 
-    /// What an uncertain answer hangs on.
+    /// The reasons for an uncertain answer.
     pub(super) fn doubt(&self, because: &[Reason], in_force: impl Fn(usize) -> bool) -> String {
         let at = |wanted| -> Vec<Option<IpNet>> {
             self.parts.iter().flat_map(|part| part.blocks(wanted, &in_force)).collect()
@@ -228,7 +228,7 @@ impl Question {
         if doubts.is_empty() { "it hangs on something that is not documented".to_owned() } else { doubts.join("; ") }
     }
 
-    /// What is allowed, save at addresses that the name does not have as a rule.
+    /// The exceptions to what is allowed: denied or uncertain addresses that the name does not have as a rule.
     pub(super) fn exceptions(&self, in_force: impl Fn(usize) -> bool) -> Option<String> {
         let part = self.parts.iter().find(|part| part.verdict(&in_force) == Verdict::Allow)?;
         let denied = part.blocks(Verdict::Deny, &in_force);

@@ -7,7 +7,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
-/// What a range of addresses is set aside for.
+/// The purpose that a range of addresses is set aside for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Purpose {
     /// The service that hands out the credentials of a machine.
@@ -68,13 +68,13 @@ pub const SET_ASIDE: [(IpNet, Purpose); 20] = [
     (v6(0xff00, 0, 0, 8), Purpose::Reserved),
 ];
 
-/// What all of a block is set aside for.
+/// The purpose that all of a block is set aside for.
 #[must_use]
 pub fn purpose(block: &IpNet) -> Option<Purpose> {
     SET_ASIDE.iter().find(|(range, _)| range.contains(block)).map(|(_, purpose)| *purpose)
 }
 
-/// Who knows a name.
+/// The parties that know a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Known {
     /// Machines by themselves, or their network.
@@ -86,7 +86,7 @@ pub enum Known {
 }
 
 impl Known {
-    /// Who knows this name.
+    /// The parties that know this name.
     #[must_use]
     pub fn of(name: &str) -> Self {
         let local = ["internal", "local", "localhost", "localdomain", "arpa"];
@@ -98,8 +98,8 @@ impl Known {
         }
     }
 
-    /// Whether such a name, as a rule, has no address in a block: one of the public DNS has a public address, and none but
-    /// those that are known locally leads to the machine or to its link.
+    /// Returns `true` if such a name, as a rule, has no address in a block: one of the public DNS has a public address,
+    /// and none but those that are known locally leads to the machine or to its link.
     #[must_use]
     pub fn hardly_has(self, block: &IpNet) -> bool {
         match purpose(block) {

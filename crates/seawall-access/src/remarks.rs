@@ -1,9 +1,9 @@
-//! What else there is to know about an answer.
+//! Remarks on an answer.
 
 use super::point::Verdict;
 use super::request::{Host, Request};
 
-/// What is said whatever the answer is.
+/// The remarks that do not depend on the answer.
 pub(super) fn of(request: &Request) -> Vec<String> {
     let mut remarks = Vec::new();
     let host = match request {
@@ -24,7 +24,7 @@ pub(super) fn of(request: &Request) -> Vec<String> {
     remarks
 }
 
-/// What is said of an answer. `overruled`: an address is denied, and the name allowed.
+/// The remarks on an answer. `overruled`: an address is denied, and the name allowed.
 pub(super) fn about(request: &Request, verdict: Verdict, overruled: bool) -> Vec<String> {
     let mut remarks = Vec::new();
     let possible = verdict != Verdict::Deny;

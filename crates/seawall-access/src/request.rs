@@ -1,5 +1,5 @@
-//! What somebody asks for, as people write it: `connect:tcp cve.mitre.org:443`, `mount rw ~/.ssh`,
-//! `GET https://api.github.com/x`, `mcp invokeTool notion/search`.
+//! Requests, as people write them: `connect:tcp cve.mitre.org:443`, `mount rw ~/.ssh`, `GET https://api.github.com/x`,
+//! `mcp invokeTool notion/search`.
 //!
 //! Invariant: a request is concrete. What only a rule can say (wildcards, CIDR blocks, every port) is refused with what
 //! to write instead.
@@ -38,9 +38,9 @@ pub enum Request {
     },
     /// A folder to be read or written, or mounted for it.
     Folder {
-        /// Whether reading is asked for.
+        /// True if reading is asked for.
         read: bool,
-        /// Whether writing is asked for.
+        /// True if writing is asked for.
         write: bool,
         /// The format, then the names.
         segments: Vec<String>,
@@ -72,7 +72,7 @@ impl Request {
     ///
     /// # Errors
     ///
-    /// What is wrong with the text, and what to write.
+    /// Returns the fault in the text, and what to write.
     pub fn parse(text: &str) -> Result<Self, NoRequest> {
         let text = text.trim();
         let (action, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));

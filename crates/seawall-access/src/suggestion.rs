@@ -1,7 +1,7 @@
-//! What was probably meant.
+//! Suggestions of the name that was probably meant.
 
 /// The name that differs least from what was written, where at most every third character does; the first of several.
-/// What people mix up most is not a difference: case, `-`, `_` and spaces.
+/// The most frequent mix-ups are not a difference: case, `-`, `_` and spaces.
 #[must_use]
 pub fn nearest<'a>(written: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let written = folded(written);

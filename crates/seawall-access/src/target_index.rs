@@ -1,4 +1,4 @@
-//! What can meet: which targets may match a request that some of a set of targets match.
+//! Targets that can overlap: those that may match a request that some of a set of targets match.
 //!
 //! Invariant: a `false` of [`TargetIndex::meets`] is certain. So clauses that do not meet a change have no part in what it
 //! means, and leaving them out changes no answer.
@@ -62,8 +62,8 @@ impl TargetIndex {
         target_index
     }
 
-    /// Whether a request may match both the target and one of these. Ports and paths are not looked at: a host stands
-    /// for all that is asked of it.
+    /// Returns `true` if a request may match both the target and one of these. Ports and paths are not looked at: a
+    /// host stands for all that is asked of it.
     pub(super) fn meets(&self, target: &Target) -> bool {
         match target {
             Target::Folder(folder) => self.folders.meets(folder, |_| true),
@@ -90,7 +90,7 @@ pub(super) fn around(clauses: Vec<Clause>, about: impl Fn(usize) -> bool) -> Vec
     clauses.into_iter().filter(|clause| target_index.meets(&clause.target)).collect()
 }
 
-/// Whether a pattern of names may match this one.
+/// Returns `true` if a pattern of names may match this one.
 fn may_be(names: &Sequence, name: &str) -> bool {
     let last = name.rsplit('.').next().unwrap_or(name);
     if matches!(names.tokens.first(), Some(Token::Literal(own)) if own != last) {
@@ -102,7 +102,7 @@ fn may_be(names: &Sequence, name: &str) -> bool {
     !trie.hits(&state).is_empty()
 }
 
-/// Whether a pattern of names may match an address that is asked for by itself: it says nothing of any label.
+/// Returns `true` if a pattern of names may match an address that is asked for by itself: it says nothing of any label.
 fn takes_addresses(names: &Sequence) -> bool {
     !names.tokens.iter().any(|token| matches!(token, Token::Literal(_)))
 }
@@ -123,7 +123,7 @@ mod tests {
         clauses(&rule, 0).remove(0)
     }
 
-    /// Whether both match some of the requests.
+    /// Returns `true` if both match some of the requests.
     fn share(one: &Clause, other: &Clause, requests: &[Vec<String>], folders: bool) -> bool {
         let [one, other] = [one, other].map(|clause| Index::of(std::slice::from_ref(clause)));
         let matches = |index: &Index, labels: &[String]| match folders {

@@ -15,9 +15,9 @@ use super::unknowns::{Unknown, Unknowns};
 
 pub(super) type Node = u32;
 
-/// Where systems have the home folders of people: Linux and macOS, systems that keep `/home` elsewhere, shares of a network,
-/// Windows. Of the names of users and servers nothing is known, nor of the drive. No place is inside of another. Those that
-/// make the best examples come first.
+/// The places where systems have the home folders of people: Linux and macOS, systems that keep `/home` elsewhere,
+/// shares of a network, Windows. Of the names of users and servers nothing is known, nor of the drive. No place is
+/// inside of another. Those that make the best examples come first.
 pub(super) const HOMES: [&[&str]; 17] = [
     &[path::UNIX, "home", ANY],
     &[path::UNIX, "Users", ANY],
@@ -62,7 +62,7 @@ pub(super) struct Trie {
     home: Option<Node>,
 }
 
-/// How labels compare.
+/// The comparison of labels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Case {
     /// All labels have one spelling already.
@@ -71,7 +71,7 @@ pub(super) enum Case {
     Unknown,
 }
 
-/// Where one more label leads.
+/// The nodes that one more label leads to.
 #[derive(Debug, Default)]
 pub(super) struct Edges {
     /// By lower-case label: the labels as they are written.
@@ -85,9 +85,9 @@ pub(super) struct Edges {
     /// A `**` ends here: any label stays.
     pub(super) stays: bool,
     pub(super) accepts: Vec<Hit>,
-    /// Whether a pattern leads here, and not only the home folder's usual place.
+    /// True if a pattern leads here, and not only the home folder's usual place.
     pub(super) written: bool,
-    /// What this may be another way to write: the folder `~`.
+    /// The folder that this may be another way to write: `~`.
     pub(super) home: Option<Node>,
 }
 
@@ -96,7 +96,7 @@ impl Trie {
         Self { nodes: vec![Edges::default()], case, home: None }
     }
 
-    /// How many nodes there are.
+    /// The number of nodes.
     pub(super) fn size(&self) -> usize {
         self.nodes.len()
     }
@@ -126,7 +126,7 @@ impl Trie {
         self.nodes.get_mut(node as usize).expect("a node of this trie")
     }
 
-    /// Where one more token of a pattern leads, whose last one it may be.
+    /// The node that one more token of a pattern leads to; the token may be the last one.
     fn child(&mut self, node: Node, token: &Token, is_last: bool) -> Node {
         let fresh = Node::try_from(self.nodes.len()).expect("fewer nodes than bytes of policies");
         let case = self.case;
@@ -197,7 +197,7 @@ impl Trie {
         }
     }
 
-    /// Where `label` leads.
+    /// The state that `label` leads to.
     pub(super) fn step(&self, state: &State, label: &str) -> State {
         let mut next = self.targets(state, label);
         if label == path::HOME {

@@ -42,7 +42,7 @@ pub struct Universe {
     spelling: Spelling,
 }
 
-/// What rules tell apart more of than can be looked through.
+/// A kind of target that rules distinguish more of than can be looked through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum SurveyLimit {
     /// Names of hosts.
@@ -54,7 +54,7 @@ pub enum SurveyLimit {
 }
 
 impl SurveyLimit {
-    /// Whether it is about what a target speaks of.
+    /// Returns `true` if it is about what a target speaks of.
     pub(super) fn is_about(self, target: &Target) -> bool {
         match (self, target) {
             (Self::Folders, Target::Folder(_)) | (Self::Hosts | Self::Paths, Target::Network(_) | Target::Http(..)) => {
@@ -83,7 +83,7 @@ impl fmt::Display for SurveyLimit {
 pub(super) struct HostClass {
     pub(super) host: Host,
     pub(super) port: u16,
-    /// Whether the port stands for all that no rule names.
+    /// True if the port stands for all that no rule names.
     pub(super) other_port: bool,
     /// Of clauses for connections and of HTTP clauses that cover the host; sorted.
     pub(super) hits: Vec<Hit>,
@@ -147,7 +147,7 @@ impl Universe {
     ///
     /// # Errors
     ///
-    /// What there is too much of.
+    /// Returns the kind of target that there is too much of.
     pub fn build<'a>(rules: impl IntoIterator<Item = (&'a Rule, usize)>) -> Result<Self, SurveyLimit> {
         let clauses = rules.into_iter().flat_map(|(rule, group)| clauses(rule, group)).collect();
         whole(Self::of(clauses, Spelling::Any, &Wanted::new(Why::Shared)))
@@ -160,7 +160,7 @@ impl Universe {
     ///
     /// # Errors
     ///
-    /// What there is too much of.
+    /// Returns the kind of target that there is too much of.
     pub fn build_about<'a>(
         rules: impl IntoIterator<Item = (&'a Rule, usize)>,
         changes: impl Fn(usize) -> bool,
@@ -336,7 +336,7 @@ pub(super) struct Index {
     pub(super) folders: Trie,
     pub(super) literals: BTreeMap<IpAddr, Vec<Hit>>,
     pub(super) blocks: Blocks,
-    /// Whether `host.docker.internal` is matched by other clauses than `localhost`.
+    /// True if `host.docker.internal` is matched by other clauses than `localhost`.
     tells_host_alias: bool,
 }
 

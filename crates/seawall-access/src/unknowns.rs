@@ -201,7 +201,7 @@ impl Unknown {
         (self == Self::NotRewritten).then_some(Self::Rewritten)
     }
 
-    /// Whether two rules that raise the question may be answered differently.
+    /// Returns `true` if two rules that raise the question may be answered differently.
     pub(crate) fn is_per_rule(self) -> bool {
         matches!(self, Self::Malformed | Self::Action | Self::PatternForm)
     }
@@ -225,7 +225,7 @@ impl Unknowns {
     /// No open question.
     pub const NONE: Self = Self(0);
 
-    /// Whether nothing is open.
+    /// Returns `true` if nothing is open.
     #[must_use]
     pub fn is_empty(self) -> bool {
         self.0 == 0
@@ -243,13 +243,13 @@ impl Unknowns {
         Self(self.0 & !unknown.bit())
     }
 
-    /// Whether every question of this set is also in `other`.
+    /// Returns `true` if every question of this set is also in `other`.
     #[must_use]
     pub fn is_subset(self, other: Self) -> bool {
         self.0 & !other.0 == 0
     }
 
-    /// Whether the question is among them.
+    /// Returns `true` if the question is among them.
     #[must_use]
     pub fn contains(self, unknown: Unknown) -> bool {
         self.0 & unknown.bit() != 0

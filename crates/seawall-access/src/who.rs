@@ -62,7 +62,7 @@ pub struct Everybody {
     pub who: Vec<Who>,
     /// The answer for a member of no team.
     pub nobody: Answer,
-    /// Whether some combinations of two teams were not looked at, since there are too many kinds of them.
+    /// True if some combinations of two teams were not looked at, since there are too many kinds of them.
     pub incomplete: bool,
 }
 
@@ -159,7 +159,7 @@ impl State<'_> {
 }
 
 impl Class {
-    /// Whether it may give anything to anybody.
+    /// Returns `true` if it may give anything to anybody.
     fn opens(&self) -> bool {
         self.says.iter().any(|part| match part {
             Part::Match(_, _, found) => found.decision == Decision::Allow,
@@ -168,7 +168,7 @@ impl Class {
         })
     }
 
-    /// Whether it may take anything from anybody.
+    /// Returns `true` if it may take anything from anybody.
     fn closes(&self) -> bool {
         self.says.iter().any(|part| match part {
             Part::Match(_, _, found) => found.decision == Decision::Deny || found.role == Role::Cover,
@@ -273,7 +273,7 @@ impl Asked<'_> {
         self.state.mcp().said_by(policy, request).into_iter().map(statement).chain([Part::Governs]).collect()
     }
 
-    /// Whether two teams may have together what neither has alone: each a part of it.
+    /// Returns `true` if two teams may have together what neither has alone: each a part of it.
     fn is_of_parts(&self) -> bool {
         matches!(self.request, Request::Mcp(_)) || self.question.points().nth(1).is_some()
     }

@@ -26,7 +26,7 @@ impl Witness {
         Self { atom, object: format!("{}:{port}", bracketed(address)), address: None }
     }
 
-    /// What is asked for, without the action.
+    /// The object that is asked for, without the action.
     pub(super) fn object(&self) -> &str {
         &self.object
     }

@@ -53,7 +53,7 @@ fn problem(item: &Item) -> Option<String> {
     }
 }
 
-/// Whether nothing but the format of a path is said, and wildcards: `**`, `/**`, `/*/**`, `C:\\**`.
+/// Returns `true` if nothing but the format of a path is said, and wildcards: `**`, `/**`, `/*/**`, `C:\\**`.
 fn is_whole_machine(text: &str) -> bool {
     let rest = match text.split_once(":\\") {
         Some((drive, rest)) if drive.len() == 1 => rest,

@@ -1,4 +1,4 @@
-//! What is not a host, address or CIDR block.
+//! Resources that are not a host, address or CIDR block.
 
 use super::{Check, Run, Severity, Verdict};
 
@@ -21,7 +21,7 @@ pub(super) fn wrong<T>(message: String, help: impl Into<String>) -> Result<T, Bo
     Err(Box::new(Verdict::wrong(CODE, message, help)))
 }
 
-/// What makes a host no name and no pattern of one. `text` is the host as it stands, with its port.
+/// The fault that makes a host no name and no pattern of one. `text` is the host as it stands, with its port.
 pub(super) fn name(host: &str, text: &str) -> Option<Verdict> {
     let invalid = |message: String, help: &str| Some(Verdict::wrong(CODE, message, help));
     let name = host.strip_suffix('.').unwrap_or(host);

@@ -46,7 +46,7 @@ fn check(policy: &Declared<'_>, _: &Files, findings: &mut Vec<Diagnostic>) {
     }
 }
 
-/// What is wrong with the resource of a connection, or with the host of an HTTP target.
+/// The faults in the resource of a connection, or in the host of an HTTP target.
 fn judge(text: &str, http: bool) -> Vec<Verdict> {
     if plain::is_plain(text, http) { Vec::new() } else { look_closely(text, http) }
 }

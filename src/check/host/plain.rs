@@ -4,8 +4,8 @@
 
 use super::target::check_port;
 
-/// Whether it is labels of plain letters, the last of which is not a number, perhaps with a wildcard in front and a port
-/// behind.
+/// Returns `true` if it is labels of plain letters, the last of which is not a number, perhaps with a wildcard in front
+/// and a port behind.
 pub(super) fn is_plain(text: &str, http: bool) -> bool {
     let (host, port) = text.split_once(':').map_or((text, None), |(host, port)| (host, Some(port)));
     let host = host.strip_prefix("**.").or_else(|| host.strip_prefix("*.")).unwrap_or(host).as_bytes();

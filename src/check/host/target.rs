@@ -1,4 +1,4 @@
-//! What a resource of a connection, or the host of an HTTP target, consists of.
+//! The parts of a resource of a connection, or of the host of an HTTP target.
 
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -76,7 +76,7 @@ pub(super) fn split(text: &str, http: bool) -> Result<Target<'_>, Box<Verdict>> 
     Ok(Target::Host { host, port: Some(port) })
 }
 
-/// What a template or a shell would fill in.
+/// The placeholder that a template or a shell would fill in.
 fn placeholder(text: &str) -> Option<&str> {
     let between = |open: &str, close: &str| {
         let start = text.find(open)?;
@@ -126,7 +126,7 @@ fn short_block(text: &str) -> Option<IpNet> {
     format!("{all}/{prefix}").parse::<IpNet>().ok().map(|block| block.trunc())
 }
 
-/// What to write instead of a URL without its scheme.
+/// The text to write instead of a URL without its scheme.
 fn instead_of_url(rest: &str, http: bool) -> String {
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     let (authority, path) = rest.split_at(end);

@@ -26,9 +26,9 @@ const WORKFLOWS: [(&str, &str); 5] = [
     ("pull-request.yml", include_str!("../../../examples/workflows/pull-request.yml")),
     ("snapshot.yml", include_str!("../../../examples/workflows/snapshot.yml")),
 ];
-/// What stands for the action in the examples.
+/// The placeholder for the action in the examples.
 const PLACEHOLDER: &str = "my-org/seawall@0000000000000000000000000000000000000000 # the commit of a release";
-/// What the first policy denies, and what every organization should ask itself.
+/// The access that the first policy denies, and that every organization should review.
 pub(super) const GUARDED: [&str; 4] = [
     "connect:tcp 169.254.169.254:80",
     "connect:tcp metadata.google.internal:80",
@@ -36,13 +36,13 @@ pub(super) const GUARDED: [&str; 4] = [
     "connect:tcp exfiltrate.ngrok-free.app:443",
 ];
 
-/// What a new workspace is made for.
+/// The choices for a new workspace.
 #[derive(Debug)]
 pub(super) struct Choices {
     /// The Docker organization.
     pub(super) org: String,
     pub(super) docker: Service,
-    /// Where the workspace has policies of Vijil too.
+    /// The Vijil service, if the workspace has policies of Vijil too.
     pub(super) vijil: Option<Service>,
     /// The folder in its repository, with `/` between segments; empty for the top.
     pub(super) folder: String,
@@ -55,7 +55,7 @@ pub(super) struct Choices {
 /// A service of a new workspace.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Service {
-    /// Whether it is the emulator inside of the process.
+    /// True if it is the emulator inside of the process.
     embedded: bool,
 }
 
@@ -116,11 +116,11 @@ pub(super) struct NewFile {
     /// Relative to the top of the repository, with `/` between segments.
     pub(super) path: String,
     pub(super) text: String,
-    /// Whether one that exists stays, and is completed by hand.
+    /// True if one that exists stays, and is completed by hand.
     pub(super) optional: bool,
     /// Other places where a file of this kind may be, relative to the top.
     pub(super) elsewhere: &'static [&'static str],
-    /// Whether it gives way to what is live.
+    /// True if it gives way to what is live.
     pub(super) replaced_by_import: bool,
 }
 
@@ -138,14 +138,14 @@ impl NewFile {
     }
 }
 
-/// What the policies of a new workspace are.
+/// The content of the policies of a new workspace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Content {
     /// One that denies what nobody should reach, with a test.
     Guardrails,
-    /// What is live.
+    /// The live policies.
     Imported,
-    /// What is live, with a test.
+    /// The live policies, with a test.
     ImportedWithTest,
 }
 

@@ -16,7 +16,7 @@ use crate::model::Policy;
 ///
 /// # Errors
 ///
-/// When what is live cannot be read, or cannot be imported.
+/// Returns an error if the live state cannot be read, or cannot be imported.
 pub(super) fn add(
     context: &Context,
     place: &Place,
@@ -53,7 +53,7 @@ pub(super) fn add(
     Ok((files, imported))
 }
 
-/// What holds today of what every organization should ask itself: certain answers only.
+/// The current decisions about the access that every organization should review: certain answers only.
 fn expectations(policies: &[Policy]) -> Vec<Expectation> {
     let state = State::of(policies);
     let answer = |access: &&'static str| {

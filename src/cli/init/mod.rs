@@ -133,7 +133,8 @@ fn ask(input: &mut impl BufRead) -> Result<String, Failure> {
     }
 }
 
-/// Whether the text can be the name of an organization. It becomes part of documents, workflows and addresses.
+/// Returns `true` if the text can be the name of an organization. It becomes part of documents, workflows and
+/// addresses.
 fn is_organization(text: &str) -> bool {
     let kept = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
     text.len() <= 255 && text.bytes().all(kept) && text.starts_with(|first: char| first.is_ascii_alphanumeric())

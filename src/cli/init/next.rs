@@ -1,4 +1,4 @@
-//! What `init` has written, and what is left to do.
+//! The files that `init` has written, and the steps that are left to do.
 
 use std::fmt::Write as _;
 

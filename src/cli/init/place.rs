@@ -27,7 +27,7 @@ impl Place {
     ///
     /// # Errors
     ///
-    /// When it is a file, or a name in its path could not be written into workflows as it is.
+    /// Returns an error if it is a file, or if a name in its path could not be written into workflows as it is.
     pub(super) fn find(context: &Context, dir: Option<&Path>) -> Result<Self, Failure> {
         let current = workspace::folder(context);
         let current = clean(&current);

@@ -19,7 +19,7 @@ pub(super) struct AgentPair<'a> {
     pub(super) root: &'a Node,
     pub(super) declared: &'a DesiredAgentPolicy,
     pub(super) live: &'a LiveAgentPolicy,
-    /// Whether drafts of an extraction that the document does not mention are the workspace's own too.
+    /// True if drafts of an extraction that the document does not mention are the workspace's own too.
     pub(super) exclusive: bool,
 }
 

@@ -10,7 +10,7 @@ use super::text::{Edits, Refusal};
 use crate::source::emit;
 use crate::source::outline::{Node, Shape};
 
-/// Whether anything but items, commas and blanks stands in the list: comments.
+/// Returns `true` if anything but items, commas and blanks stands in the list: comments.
 pub(super) fn has_comments(edits: &Edits<'_>, value: &Node) -> bool {
     let Shape::Sequence { flow: true, items } = &value.shape else { return false };
     let mut from = value.span.start;
@@ -101,8 +101,8 @@ fn comma(text: &str, range: Range<usize>) -> Option<usize> {
     })
 }
 
-/// What goes with an item: its comma, the blanks behind it or else before it, the comment on its line, and the line where
-/// nothing else stands there.
+/// The range to remove with an item: its comma, the blanks behind it or else before it, the comment on its line, and
+/// the line if nothing else is on it.
 fn gone(text: &str, item: &Range<usize>, comma: Option<usize>) -> Range<usize> {
     let blanks = |text: &str| text.len() - text.trim_start_matches([' ', '\t']).len();
     let mut end = comma.map_or(item.end, |comma| comma + 1);

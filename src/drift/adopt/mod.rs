@@ -1,8 +1,8 @@
 //! Documents made to say what is live, by edits of their text.
 //!
-//! What is no longer live is taken out of the documents, what changed is edited in place, and a policy that is live as
-//! another kind loses its document, for an import to write a new one. Nothing here is written: the answer is an overlay,
-//! which has to prove itself by being loaded and planned.
+//! Objects that are no longer live are removed from the documents, changed objects are edited in place, and a policy
+//! that is live as another kind loses its document, for an import to write a new one. Nothing here is written: the
+//! answer is an overlay, which has to prove itself by being loaded and planned.
 //!
 //! Invariant: bytes of a file that no difference is about stay as they are.
 
@@ -26,7 +26,7 @@ use crate::plan::agents::diff;
 use crate::plan::matching;
 use crate::source::outline::{Node, Outline, outline};
 
-/// What becomes of the documents.
+/// The changes to the documents.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Adoption {
     /// The files that change, and those that go.
@@ -53,12 +53,12 @@ impl Adoption {
     }
 }
 
-/// What the documents are to say.
+/// The state that the documents are to declare.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Sides<'a> {
-    /// What is declared for a Docker organization, team keys being ids, and what is live there.
+    /// The desired state of a Docker organization, team keys being ids, and its live state.
     pub docker: Option<(&'a Desired, &'a Live)>,
-    /// What is declared for Vijil, what is live there, and whether everything there is the workspace's own.
+    /// The desired state of Vijil, its live state, and whether everything there is the workspace's own.
     pub agents: Option<(&'a Desired, &'a LiveAgents, bool)>,
 }
 
@@ -73,7 +73,7 @@ enum Found<'a> {
 ///
 /// # Errors
 ///
-/// Why it cannot be done, one phrase a policy.
+/// Returns the reasons if the documents cannot be edited, one phrase a policy.
 pub fn adopt(files: &Files, sides: Sides<'_>) -> Result<Adoption, Vec<String>> {
     let mut by_file: BTreeMap<&str, Vec<Found<'_>>> = BTreeMap::new();
     let mut refusals = Vec::new();
@@ -106,7 +106,7 @@ pub fn adopt(files: &Files, sides: Sides<'_>) -> Result<Adoption, Vec<String>> {
     if refusals.is_empty() { Ok(adoption) } else { Err(refusals) }
 }
 
-/// What becomes of a document.
+/// The fate of a document.
 enum Fate {
     /// It stays, perhaps edited; the text of a file that it names may change.
     Stays(Option<(String, String)>),
@@ -227,7 +227,8 @@ fn is_of(kind: &str, domain: Domain) -> bool {
     }
 }
 
-/// Whether a document of this domain can say what is live; without rules, an allowlist has no domain of its own.
+/// Returns `true` if a document of this domain can say what is live; without rules, an allowlist has no domain of its
+/// own.
 fn is_of_domain(live: &LivePolicy, domain: Domain) -> bool {
     match live.policy().domain() {
         Some(own) => own == domain,

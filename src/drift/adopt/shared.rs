@@ -10,9 +10,9 @@ use crate::plan::matching;
 
 /// One organization.
 pub struct Side<'a> {
-    /// What is declared for it; team keys are ids.
+    /// The desired state; team keys are ids.
     pub desired: &'a Desired,
-    /// What is live there.
+    /// The live state.
     pub live: &'a Live,
     /// The names of policies that differ there.
     pub drifts: &'a BTreeSet<&'a str>,
@@ -28,7 +28,8 @@ struct Shared<'a> {
     unseen: Vec<&'a str>,
 }
 
-/// Why documents cannot say what is live in all their organizations, one phrase a document; `all` are the workspace's.
+/// The reasons why documents cannot declare the live state of all their organizations, one phrase a document; `all` are
+/// the workspace's.
 #[must_use]
 pub fn conflicts(all: &[String], sides: &[Side<'_>]) -> Vec<String> {
     let seen: BTreeSet<&str> = sides.iter().map(|side| side.live.org.as_str()).collect();

@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::source::emit;
 use crate::source::outline::{Node, Shape, Style};
 
-/// Why a text cannot be edited, as a phrase.
+/// The reason why a text cannot be edited, as a phrase.
 pub(super) type Refusal = String;
 
 /// A text with what is to become of parts of it.
@@ -56,7 +56,7 @@ impl<'a> Edits<'a> {
         Ok(text)
     }
 
-    /// Where the line of this byte starts.
+    /// The start of the line of this byte.
     fn line_start(&self, at: usize) -> usize {
         self.text.get(..at).and_then(|before| before.rfind('\n')).map_or(0, |end| end + 1)
     }
@@ -181,7 +181,7 @@ impl<'a> Edits<'a> {
         Ok(())
     }
 
-    /// Where the line of an item's dash starts, and the dash's column.
+    /// The start of the line of an item's dash, and the dash's column.
     fn dash(&self, item: &Node) -> Result<(usize, usize), Refusal> {
         let start = self.line_start(item.span.start);
         let before = self.text.get(start..item.span.start).unwrap_or_default();
@@ -198,7 +198,7 @@ impl<'a> Edits<'a> {
 pub(super) struct List<'a> {
     pub(super) key: &'a Node,
     pub(super) value: &'a Node,
-    /// Whether the key stands in braces.
+    /// True if the key stands in braces.
     pub(super) flow: bool,
 }
 
@@ -216,7 +216,7 @@ pub(super) fn content(node: &Node) -> &str {
     }
 }
 
-/// Whether a mapping is written in braces.
+/// Returns `true` if a mapping is written in braces.
 pub(super) fn in_braces(node: &Node) -> bool {
     matches!(node.shape, Shape::Mapping { flow: true, .. })
 }

@@ -8,7 +8,7 @@ use crate::model::has_value;
 use crate::source::emit;
 use crate::source::outline::{Node, Shape};
 
-/// Where a value stands.
+/// The position of a value.
 #[derive(Clone, Copy)]
 pub(super) enum At<'a> {
     /// Behind a key. `flow` says whether that stands in braces.

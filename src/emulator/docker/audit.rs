@@ -68,8 +68,8 @@ pub(super) fn list(settings: &Settings, state: &State, request: &Request, org: &
     }
 }
 
-/// Whether this is a raw access token of the organization: the one of the set-up, or one that may log in under its name.
-/// What an exchange gave is none.
+/// Returns `true` if this is a raw access token of the organization: the one of the set-up, or one that may log in
+/// under its name. What an exchange gave is none.
 fn is_accepted(settings: &Settings, org: &str, token: &str) -> bool {
     let own = settings.accounts.iter().filter(|account| account.identifier == org).map(|account| &account.secret);
     settings.audit_token.iter().chain(own).any(|known| known == token)
@@ -131,7 +131,7 @@ fn within(record: &Arc<Value>, from: Timestamp, to: Timestamp) -> Option<(Timest
     (from <= time && time <= to).then_some((time, id, record))
 }
 
-/// Whether a record is one that the query asks for.
+/// Returns `true` if a record is one that the query asks for.
 fn wanted(request: &Request, record: &Value) -> bool {
     let text = |name: &str| {
         let value = record.get(name).or_else(|| record.get("payload")?.get(name));

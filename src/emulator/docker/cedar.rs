@@ -1,4 +1,4 @@
-//! What the service demands of Cedar text.
+//! The checks of the service for Cedar text.
 
 use serde_json::Value;
 

@@ -37,7 +37,7 @@ pub struct Service {
     tokens: Tokens,
 }
 
-/// What an operation works on, once the caller is known to be allowed to.
+/// The input of an operation, once the caller is known to be allowed to call it.
 struct Call<'a> {
     settings: &'a Settings,
     request: &'a Request,

@@ -1,4 +1,4 @@
-//! What the service refuses with.
+//! The refusals of the service.
 
 use serde_json::json;
 

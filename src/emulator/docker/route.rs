@@ -1,4 +1,4 @@
-//! Which operation a method and a path mean.
+//! The operation that a method and a path mean.
 
 use axum::http::Method;
 
@@ -98,7 +98,7 @@ impl Operation {
         }
     }
 
-    /// Whether it belongs to the governance API, with its own error envelope, and not to the Hub.
+    /// Returns `true` if it belongs to the governance API, with its own error envelope, and not to the Hub.
     #[must_use]
     pub fn is_governance(self) -> bool {
         match self {
@@ -122,7 +122,7 @@ impl Operation {
         }
     }
 
-    /// Whether it only proves who calls.
+    /// Returns `true` if it only proves who calls.
     #[must_use]
     pub fn is_login(self) -> bool {
         match self {
@@ -146,7 +146,7 @@ impl Operation {
         }
     }
 
-    /// Whether it changes an organization. Logging in does not.
+    /// Returns `true` if it changes an organization. Logging in does not.
     #[must_use]
     pub fn is_write(self) -> bool {
         match self {

@@ -1,11 +1,11 @@
-//! Who may call, and how the service behaves where the documentation leaves it open.
+//! The accounts, and the behaviour of the service where the documentation leaves it open.
 
-/// What does not change between calls.
+/// The settings that do not change between calls.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Settings {
-    /// Who may log in.
+    /// The accounts that may log in.
     pub accounts: Vec<Account>,
-    /// Whether the organization has the subscription; without it every governance call is `permission_denied`.
+    /// True if the organization has the subscription; without it every governance call is `permission_denied`.
     pub entitled: bool,
     /// Maxima.
     pub limits: Limits,
@@ -13,7 +13,7 @@ pub struct Settings {
     pub behaviour: Behaviour,
     /// A raw access token of the organization that may read its audit log.
     pub audit_token: Option<String>,
-    /// How long a token is good, in seconds; the service says about ten minutes.
+    /// The lifetime of a token, in seconds; the service says about ten minutes.
     pub token_seconds: i64,
 }
 
@@ -24,11 +24,11 @@ pub struct Account {
     pub identifier: String,
     /// A password or an access token.
     pub secret: String,
-    /// What the account may do.
+    /// The role of the account.
     pub role: Role,
 }
 
-/// What an account may do.
+/// The rights of an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     /// Everything.
@@ -61,17 +61,17 @@ pub struct Behaviour {
     pub empty_scope: EmptyScope,
     /// The order of policies and of rules.
     pub order: ListOrder,
-    /// Which policy names are the same.
+    /// The comparison of policy names.
     pub names: NameMatching,
     /// Members of a body that the API does not know.
     pub unknown_fields: UnknownFields,
-    /// What a policy over the size limit is refused with.
+    /// The refusal of a policy over the size limit.
     pub too_large: TooLarge,
-    /// Whether an edit of a rule leaves the `updated_at` of its policy alone.
+    /// True if an edit of a rule leaves the `updated_at` of its policy alone.
     pub rule_edits_keep_time: bool,
 }
 
-/// What happens when a rule gets a name that another rule of the policy has.
+/// The behaviour when a rule gets a name that another rule of the policy has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum DuplicateRuleNames {
     /// `409 conflict`.
@@ -81,7 +81,7 @@ pub enum DuplicateRuleNames {
     Accept,
 }
 
-/// What a policy shows after its last rule is deleted. One that never had a rule shows no `allowlist_v0`.
+/// The answer for a policy after its last rule is deleted. A policy that never had a rule shows no `allowlist_v0`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum EmptyAllowlist {
     /// No `allowlist_v0`.
@@ -91,7 +91,7 @@ pub enum EmptyAllowlist {
     NoRules,
 }
 
-/// What a policy for everybody shows.
+/// The scope in the answer for a policy for everybody.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum EmptyScope {
     /// `{}`.
@@ -111,7 +111,7 @@ pub enum ListOrder {
     ByIdBackwards,
 }
 
-/// Which policy names are taken to be the same.
+/// The comparison of policy names.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum NameMatching {
     /// Equal ones.
@@ -121,7 +121,7 @@ pub enum NameMatching {
     IgnoringCase,
 }
 
-/// What happens to members of a body that the API does not know.
+/// The treatment of members of a body that the API does not know.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum UnknownFields {
     /// `400 invalid_argument`.
@@ -131,7 +131,7 @@ pub enum UnknownFields {
     Ignore,
 }
 
-/// What a policy over the size limit is refused with.
+/// The refusal of a policy over the size limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum TooLarge {
     /// `400 invalid_argument`.

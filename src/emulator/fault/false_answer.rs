@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::emulator::exchange::Response;
 
-/// What is not true of an answer.
+/// The false part of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FalseAnswer {
     /// A list shows nothing, and says that this is all.
@@ -32,7 +32,7 @@ impl FalseAnswer {
         ("envelope", Self::Envelope),
     ];
 
-    /// What is said in place of the truth.
+    /// The false answer in place of the true one.
     pub(in crate::emulator) fn told(self, answer: Response) -> Response {
         let mut body = answer.value();
         match self {

@@ -22,17 +22,17 @@ pub use spec::{FaultSpecError, SYNTAX};
 /// A failure and the calls that it meets.
 #[derive(Clone, Debug)]
 pub struct Fault {
-    /// What happens.
+    /// The kind of failure.
     pub kind: FaultKind,
-    /// Which calls are counted.
+    /// The calls that are counted.
     pub calls: Calls,
     /// The first of the counted calls that it meets, from 1.
     pub first: usize,
-    /// How many in a row it meets; `None` for all that follow.
+    /// The number of calls in a row that it meets; `None` for all that follow.
     pub times: Option<usize>,
 }
 
-/// Which calls a fault counts.
+/// The calls that a fault counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Calls {
     /// Every call, logging in too.
@@ -45,7 +45,7 @@ pub enum Calls {
     Operation(Operation),
 }
 
-/// What happens to a call.
+/// The failure of a call.
 #[derive(Clone, Debug)]
 pub enum FaultKind {
     /// It is refused and has no effect.
@@ -77,7 +77,7 @@ pub struct Answer {
     pub status: u16,
     /// The error code of the governance envelope.
     pub code: String,
-    /// What the body looks like.
+    /// The form of the body.
     pub form: Form,
 }
 
@@ -98,12 +98,12 @@ pub enum Form {
     Detail,
 }
 
-/// How a 429 says when to come back.
+/// The retry advice of a 429.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Wait {
     /// Seconds from the emulator's now.
     pub seconds: u32,
-    /// Where and how that is said.
+    /// The place and the form of the advice.
     pub form: WaitForm,
 }
 

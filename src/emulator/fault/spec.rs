@@ -10,7 +10,7 @@ use crate::emulator::state::State;
 use crate::emulator::vijil::AgentOperation;
 use crate::model::Decision;
 
-/// What a fault may be, for the help of the command line.
+/// The syntax of faults, for the help of the command line.
 pub const SYNTAX: &str = "\
 KIND[=ARGUMENT][@CALLS][#NTH[xTIMES]]
 

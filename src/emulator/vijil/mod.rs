@@ -69,7 +69,7 @@ const POLICY_STATUSES: &[&str] = &["draft", "active", "archived"];
 const RULE_TYPES: &[&str] = &["permission", "prohibition", "obligation", "recommendation"];
 const RULE_STATUSES: &[&str] = &["draft", "approved", "rejected", "modified"];
 
-/// What the service holds. Objects are kept as they are answered.
+/// The objects of the service. They are kept as they are answered.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Agents {
     /// Policies by id, with the number that gives their order.
@@ -105,7 +105,7 @@ pub struct Service {
     tokens: Tokens,
 }
 
-/// What an operation works with.
+/// The input of an operation.
 struct Call<'a> {
     behaviour: AgentBehaviour,
     request: &'a Request,

@@ -1,4 +1,4 @@
-//! Which operation a method and a path mean, slashes at the end included.
+//! The operation that a method and a path mean, slashes at the end included.
 
 use axum::http::Method;
 
@@ -51,7 +51,7 @@ pub enum AgentOperation {
     RejectRule,
 }
 
-/// What a call means.
+/// The meaning of a call.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Found<'a> {
     /// An operation, with the id that its path names; empty where it names none.
@@ -120,13 +120,13 @@ impl AgentOperation {
         }
     }
 
-    /// Whether it logs in.
+    /// Returns `true` if it logs in.
     #[must_use]
     pub fn is_login(self) -> bool {
         matches!(self, Self::Login | Self::Refresh)
     }
 
-    /// Whether it changes what the service holds.
+    /// Returns `true` if it changes what the service holds.
     #[must_use]
     pub fn is_write(self) -> bool {
         match self {

@@ -180,7 +180,7 @@ impl Call<'_> {
         Ok(Response::json(200, &self.shown_rule(&rule)))
     }
 
-    /// What the edit of a rule's content makes of its review.
+    /// Changes the review of a rule after an edit of its content.
     fn edited(&self, rule: &mut Value, old: &Value) {
         let text = |pointer: &str| old.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
         if text("/provenance/extracted_by") == "llm" && old.get("original_snapshot").is_none_or(Value::is_null) {

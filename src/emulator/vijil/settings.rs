@@ -1,4 +1,4 @@
-//! Who may call, and how the service behaves where the facts are silent.
+//! The accounts, and the behaviour of the service where the facts are silent.
 
 /// Credentials that are taken, each for the same user and team.
 #[derive(Clone, PartialEq, Eq)]
@@ -13,14 +13,14 @@ pub struct AgentAccount {
     pub email: Option<String>,
 }
 
-/// What does not change between calls.
+/// The settings that do not change between calls.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// Who may log in.
+    /// The accounts that may log in.
     pub accounts: Vec<AgentAccount>,
     /// Choices where the facts are silent.
     pub behaviour: AgentBehaviour,
-    /// How long a token is good, in seconds; the manual says a day.
+    /// The lifetime of a token, in seconds; the manual says a day.
     pub token_seconds: i64,
 }
 
@@ -31,15 +31,15 @@ pub struct AgentBehaviour {
     pub after_edit: AfterEdit,
     /// A review of a rule that was reviewed before.
     pub second_review: SecondReview,
-    /// What an activation is refused with.
+    /// The answer to a refused activation.
     pub refused_activation: RefusedActivation,
-    /// Whether rejected rules do not stand against an activation.
+    /// True if rejected rules do not stand against an activation.
     pub rejected_rules_pass: bool,
-    /// What becomes of an active policy when a rule of it is added or edited.
+    /// The status of an active policy after a rule of it is added or edited.
     pub active_edit: ActiveEdit,
     /// `status: active` in an update of a policy.
     pub patched_active: PatchedActive,
-    /// Whether only a draft policy can be activated, and not an archived one.
+    /// True if only a draft policy can be activated, and not an archived one.
     pub only_drafts_activate: bool,
     /// The status that a new rule asks for.
     pub created_status: CreatedStatus,
@@ -51,15 +51,15 @@ pub struct AgentBehaviour {
     pub null_update: NullUpdate,
     /// A consequence without some of the documented members.
     pub consequences: Consequences,
-    /// What `count` counts in the list of all rules.
+    /// The meaning of `count` in the list of all rules.
     pub count: Count,
     /// The order of lists.
     pub order: AgentOrder,
     /// A policy that still has rules is deleted.
     pub delete_with_rules: DeleteWithRules,
-    /// Whether a copy of a preset has no rules.
+    /// True if a copy of a preset has no rules.
     pub copies_without_rules: bool,
-    /// Whether answers lack the fields that only newer versions of the service show.
+    /// True if answers lack the fields that only newer versions of the service show.
     pub older_fields: bool,
 }
 
@@ -99,7 +99,7 @@ choice! {
 }
 
 choice! {
-    /// What an activation is refused with.
+    /// The answer to a refused activation.
     RefusedActivation {
         /// 400.
         BadRequest,
@@ -111,7 +111,7 @@ choice! {
 }
 
 choice! {
-    /// What becomes of an active policy when a rule of it is added or edited.
+    /// The status of an active policy after a rule of it is added or edited.
     ActiveEdit {
         /// It stays active.
         Stays,
@@ -185,7 +185,7 @@ choice! {
 }
 
 choice! {
-    /// What `count` counts in the list of all rules.
+    /// The meaning of `count` in the list of all rules.
     Count {
         /// All results.
         Total,

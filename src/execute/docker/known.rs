@@ -1,4 +1,4 @@
-//! What the policies of a plan may look like while it is carried out.
+//! The versions that the policies of a plan may have while it is carried out.
 //!
 //! A step is judged by its own object, and by what decides whom and what it is about: a rule means something else in a
 //! policy that has come to govern others, and a policy that governs others takes along rules that nobody has shown.
@@ -35,7 +35,7 @@ impl Known {
         simulate::carry_out(&mut self.now, change);
     }
 
-    /// What is wrong with the policy as it is, if that makes a step another one than was planned.
+    /// The fault in the policy as it is, if that makes a step another one than was planned.
     pub(super) fn moved(&self, change: &Change, found: &LivePolicy) -> Option<Problem> {
         let target = change.policy()?;
         let id = simulate::policy_id(target);
@@ -65,7 +65,7 @@ impl Known {
     }
 }
 
-/// What steps under way make of a policy.
+/// The changes that steps under way make to a policy.
 struct ToCome<'a> {
     scopes: Vec<&'a crate::model::Scope>,
     rules: Vec<&'a Rule>,

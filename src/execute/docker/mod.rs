@@ -35,7 +35,7 @@ pub(super) struct Docker {
     looks: Arc<Looks>,
 }
 
-/// What was seen of a policy before the first rule of a phase was added to it: one look for all of them.
+/// The state of a policy before the first rule of a phase was added to it: one look for all of them.
 type Looks = Mutex<BTreeMap<PolicyId, Arc<OnceCell<Option<LivePolicy>>>>>;
 
 /// One call, with the ids of what it is about.
@@ -93,8 +93,8 @@ impl Docker {
     }
 }
 
-/// Whether a step may close something. Found done by others, it was closed already, or was closed meanwhile: what counts
-/// on its having been open until now is for the next plan.
+/// Returns `true` if a step may close something. Found done by others, it was closed already, or was closed meanwhile:
+/// what counts on its having been open until now is for the next plan.
 pub(super) fn closes(change: &Change) -> bool {
     use crate::model::Decision;
     match change {
@@ -110,8 +110,8 @@ pub(super) fn closes(change: &Change) -> bool {
 }
 
 impl Call {
-    /// What stands against the call. What a new policy makes is not looked for: names of policies are unique, so that the
-    /// service refuses a second one, and of a rule in a new policy there is none.
+    /// The objection to the call, if there is one. New policies, and rules in them, are not looked for: names of
+    /// policies are unique, so that the service refuses a second one, and of a rule in a new policy there is none.
     pub(super) async fn first_look(&self) -> Result<Option<(Ended, Created)>, Unread> {
         let (seen, policy) = match (&self.change, &self.policy) {
             (Change::CreateRule { policy: PolicyTarget::Existing(_), .. }, Some(id)) => {
@@ -174,7 +174,7 @@ impl Call {
         Ok((self.seen(policy.as_ref()), policy))
     }
 
-    /// How a policy, or its absence, stands to the step.
+    /// The standing of a policy, or of its absence, to the step.
     fn seen(&self, policy: Option<&LivePolicy>) -> Seen {
         let created = policy.map(|policy| found(&self.change, policy)).unwrap_or_default();
         let mut standing = standing(&self.change, policy, self.rule.as_ref());
@@ -215,7 +215,7 @@ impl Call {
         (busy && harms).then(|| Problem::new(format!("it may still be applied: {unknown}")).hint(NEXT_PLAN))
     }
 
-    /// What an answer says of the object before and after.
+    /// The content of an answer on the object before and after.
     pub(super) fn read_answer(&self, body: &Value) -> Answer {
         self.done(body).unwrap_or(Answer::Unclear)
     }
@@ -259,7 +259,7 @@ impl Call {
         as_asked.then_some(Answer::Done { created, overtaken })
     }
 
-    /// What the plan saw beside what was found.
+    /// The version that the plan saw beside the one that was found.
     fn versions(&self, found: String) -> Option<Versions> {
         let (before, after) = sides(&self.change);
         Some(Versions { planned: before.or(after)?.to_string(), found })

@@ -1,11 +1,11 @@
-//! What a step's object is at this moment: as before, as after, gone, or something else.
+//! The standing of a step's object at this moment: as before, as after, gone, or something else.
 
 use crate::execute::observation::Standing;
 use crate::model::{LivePolicy, Policy, Rule, RuleId};
 use crate::plan::shown;
 use crate::plan::step::{Change, Head, changed_fields};
 
-/// Where the object of an update or a deletion stands in its policy as it is now.
+/// The standing of the object of an update or a deletion in its policy as it is now.
 pub(super) fn standing(change: &Change, policy: Option<&LivePolicy>, rule: Option<&RuleId>) -> Standing {
     let Some(policy) = policy else { return Standing::Gone };
     match change {
@@ -65,7 +65,7 @@ fn empty(head: &Head) -> Policy {
     Policy { name, scope, body }
 }
 
-/// Whether both mean the same, whatever order their lists have.
+/// Returns `true` if both mean the same, whatever order their lists have.
 pub(super) fn same_policy(one: &Policy, other: &Policy) -> bool {
     let rules = |policy: &Policy| {
         let mut rules: Vec<String> = policy

@@ -11,19 +11,20 @@ use crate::plan::step::{Object, Op};
 #[derive(Debug)]
 pub(super) struct Attempt {
     pub(super) step: AgentDifference,
-    /// Whether an earlier step of the plan wrote to the same object.
+    /// True if an earlier step of the plan wrote to the same object.
     pub(super) edited: bool,
     pub(super) policy: Option<String>,
     pub(super) rule: Option<String>,
 }
 
 impl Attempt {
-    /// Whether it reviews what an earlier step wrote, so that the status on the way is the service's choice.
+    /// Returns `true` if it reviews what an earlier step wrote, so that the status on the way is the service's choice.
     pub(super) fn is_review_of_an_edit(&self) -> bool {
         self.edited && matches!(self.step.op, Op::Approve | Op::Reject)
     }
 
-    /// Whether the review that an object has may be this step's: not where an edit left an earlier one, with other notes.
+    /// Returns `true` if the review that an object has may be this step's: not where an edit left an earlier one, with
+    /// other notes.
     pub(super) fn is_own_review(&self, object: Option<&Fields>) -> bool {
         let notes = |object: Option<&Fields>| object.and_then(|object| object.get("review_notes").cloned());
         let own = notes(self.step.after.as_ref()).filter(|notes| !notes.is_null());

@@ -36,9 +36,9 @@ pub(super) struct Vijil {
 pub(super) struct Call {
     vijil: Vijil,
     attempt: Attempt,
-    /// Whether the policy is one that this run made, so that it has no rules yet.
+    /// True if the policy is one that this run made, so that it has no rules yet.
     is_in_new: bool,
-    /// Whether it is the last of the steps that edit rules of a policy that is to stay active.
+    /// True if it is the last of the steps that edit rules of a policy that is to stay active.
     ends_edit_in_place: bool,
     request: Request,
 }
@@ -85,8 +85,8 @@ impl Call {
         &self.attempt.step
     }
 
-    /// What stands against the call. A policy that this run has made has no rules yet; everything else may be there
-    /// already, and the service would make a second one.
+    /// The objection to the call, if there is one. A policy that this run has made has no rules yet; everything else
+    /// may be there already, and the service would make a second one.
     pub(super) async fn first_look(&self) -> Result<Option<(Ended, Created)>, Unread> {
         if self.step().op == Op::Create && self.step().rule.is_some() && self.is_in_new {
             return Ok(None);
@@ -103,7 +103,7 @@ impl Call {
         })
     }
 
-    /// How the object stands now; a review counts only when it is this step's own, not one of before the edit.
+    /// The current standing of the object; a review counts only when it is this step's own, not one of before the edit.
     pub(super) async fn observe(&self) -> Result<Seen, Unread> {
         self.look(true).await.map_err(unread)
     }
@@ -138,7 +138,7 @@ impl Call {
         Ended::Failed(problem)
     }
 
-    /// How the object stands now; with `own`, a review counts only when it is this step's own.
+    /// The current standing of the object; with `own`, a review counts only when it is this step's own.
     async fn look(&self, own: bool) -> Result<Seen, Error> {
         let (step, attempt, reader) = (self.step(), &self.attempt, &self.vijil.reader);
         if step.op != Op::Create {
@@ -177,7 +177,8 @@ impl Call {
         Ok(Seen { standing, created })
     }
 
-    /// What was not found by its id, as the list shows it: a single answer is not believed that something is gone.
+    /// An object that was not found by its id, as the list shows it: a single answer is not believed that something is
+    /// gone.
     async fn listed(&self) -> Result<Option<Fields>, Error> {
         let (step, attempt, reader) = (self.step(), &self.attempt, &self.vijil.reader);
         Ok(match (step.object(), &attempt.policy, &attempt.rule) {
@@ -191,7 +192,7 @@ impl Call {
         })
     }
 
-    /// What an answer says of the object after.
+    /// The content of an answer on the object after.
     pub(super) fn read_answer(&self, body: &Value) -> Answer {
         let step = self.step();
         let (object, created) = match (step.op, step.object()) {

@@ -18,7 +18,7 @@ use crate::model::{Fields, LiveAgents};
 pub struct Bucket {
     /// The consequence's `action`; null for rules that name none.
     pub action: Option<String>,
-    /// How many approved rules of active policies have it before the steps.
+    /// The number of approved rules of active policies that have it before the steps.
     pub before: usize,
     /// The same after them.
     pub after: usize,

@@ -103,7 +103,7 @@ struct Walk {
     policies: BTreeMap<Subject, State>,
     /// The rule of an active policy that was just edited, with the step that did so.
     edited: BTreeMap<Subject, (Subject, usize)>,
-    /// What was done to what.
+    /// The operations seen, each with its subject.
     seen: BTreeSet<(Subject, Option<Subject>, Op)>,
 }
 

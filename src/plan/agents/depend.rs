@@ -1,4 +1,4 @@
-//! Which earlier steps each step of the Vijil side depends on.
+//! The earlier steps that each step of the Vijil side depends on.
 //!
 //! Invariant: a step about a rule depends on the earlier ones about that rule and about its policy, and a step about a
 //! policy on all about that policy. What deletes or deactivates depends on every earlier step: nothing is taken away while
@@ -31,7 +31,7 @@ pub(crate) fn dependencies(steps: &[AgentStep]) -> Vec<Dependencies> {
     dependencies
 }
 
-/// Whether a step deletes, or takes a policy out of force that is not to be activated again.
+/// Returns `true` if a step deletes, or takes a policy out of force that is not to be activated again.
 fn takes_away(step: &AgentDifference) -> bool {
     let is_active =
         |side: &Option<Fields>| side.as_ref().and_then(|side| side.get("status")?.as_str()) == Some("active");

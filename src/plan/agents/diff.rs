@@ -1,4 +1,4 @@
-//! What differs, as calls with the stage that each belongs to.
+//! The differences, as calls with the stage that each belongs to.
 //!
 //! The stages, each over before the next begins:
 //!
@@ -27,43 +27,43 @@ use crate::model::{
 use crate::plan::step::{Op, Reason};
 use crate::plan::warning::{Code, Warning};
 
-/// What the Vijil side of a plan is made from.
+/// The input of the Vijil side of a plan.
 #[derive(Clone, Copy, Debug)]
 pub struct Input<'a> {
-    /// Where it is to be done.
+    /// The target of the calls.
     pub target: &'a AgentTarget,
-    /// What the documents ask for.
+    /// The state that the documents ask for.
     pub desired: &'a [DesiredAgentPolicy],
-    /// What the service answered.
+    /// The answer of the service.
     pub live: &'a LiveAgents,
-    /// Whether undeclared policies are deleted.
+    /// True if undeclared policies are deleted.
     pub exclusive: bool,
-    /// How rules of an active policy are edited.
+    /// The way in which rules of an active policy are edited.
     pub edit_active: EditActive,
     /// Notes for approvals that have none of their own.
     pub notes: &'a str,
 }
 
-/// When a step is carried out: a stage, and a position within it. Steps of one place may run at the same time.
+/// The time of a step: a stage, and a position within it. Steps of one place may run at the same time.
 type Stage = (usize, usize);
 
 /// Live rules and policies are deleted that nothing replaces.
 const LAST: Stage = (5, 0);
 
-/// What the documents ask for and cannot be.
+/// A part of the documents that is impossible.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("{}:{}:{}: {message}", at.file, at.line, at.column)]
 pub struct AgentError {
     /// The place that asks for it.
     pub at: Origin,
-    /// Why it cannot be.
+    /// The reason why it is impossible.
     pub message: String,
-    /// What to do.
+    /// The advice, in the imperative.
     pub hint: String,
 }
 
-/// What differs, object by object and with its decisions; and everything that the documents make impossible, which is
-/// among the differences all the same.
+/// The differences, object by object and with their decisions; and everything that the documents make impossible, which
+/// is among the differences all the same.
 #[must_use]
 pub fn differences(input: Input<'_>) -> (Vec<AgentDifference>, Vec<AgentError>) {
     let Staged { staged, unmanaged: _, errors, warnings: _ } = Staged::new(input);
@@ -108,9 +108,9 @@ struct Staged {
     staged: Vec<(Stage, AgentDifference)>,
     /// Live policies that no document declares and that are left alone.
     unmanaged: Vec<String>,
-    /// What the documents make impossible.
+    /// The parts of the documents that are impossible.
     errors: Vec<AgentError>,
-    /// What somebody should look at.
+    /// The warnings: somebody should look at them.
     warnings: Vec<Warning>,
 }
 
@@ -151,7 +151,7 @@ impl Staged {
 ///
 /// # Errors
 ///
-/// When several are named so.
+/// Returns an error if several are named so.
 pub fn find<'a>(
     declared: &DesiredAgentPolicy,
     live: &'a LiveAgents,
@@ -187,10 +187,10 @@ struct Diff<'a, 'b> {
 /// The deletion of a rule with its stage, and whether the rule is approved.
 type Deletion = ((Stage, AgentDifference), bool);
 
-/// What becomes of one rule.
+/// The change of one rule.
 struct RuleDiff {
     stages: Vec<(Stage, AgentDifference)>,
-    /// Whether its content changes, or it is new.
+    /// True if its content changes, or it is new.
     edited: bool,
     /// The status that it ends with, as far as that is known.
     status: Option<&'static str>,
@@ -267,7 +267,7 @@ impl<'a> Diff<'a, '_> {
         }
     }
 
-    /// What makes `active` impossible.
+    /// Reports the reasons that make `active` impossible.
     fn must_be_approved(&mut self, rules: &[(&DesiredAgentRule, RuleDiff)], left: &[&LiveAgentRule], activates: bool) {
         for (rule, diff) in rules {
             if diff.status == Some("approved") {
@@ -376,7 +376,7 @@ impl<'a> Diff<'a, '_> {
         Ok(RuleDiff { stages, edited, status })
     }
 
-    /// What was noted about the approval of an earlier text says nothing about this one.
+    /// A warning for a note about the approval of an earlier text, which says nothing about this one.
     fn stale_note(&self, rule: &DesiredAgentRule, diff: &RuleDiff) -> Option<Warning> {
         let live = self.live_rule(rule).ok().flatten()?;
         let Some(Review::Approved(note)) = &rule.review else { return None };

@@ -1,4 +1,4 @@
-//! What the Vijil side may not delete or weaken.
+//! Limits on deletions and weakenings of the Vijil side.
 //!
 //! A judgement is what there is to tell: of a plan that passes, or of one that does not.
 
@@ -9,12 +9,12 @@ use crate::document::{Guards, Limit, Weakening};
 use crate::model::LiveAgents;
 use crate::plan::step::{Object, Op};
 
-/// What `max_deletes` says of the steps. A policy that is no longer active, and an approved rule that is rejected, are no
-/// longer in force, and count as deleted.
+/// The judgement of `max_deletes` on the steps. A policy that is no longer active, and an approved rule that is
+/// rejected, are no longer in force, and count as deleted.
 ///
 /// # Errors
 ///
-/// When the steps delete too much.
+/// Returns an error if the steps delete too much.
 pub fn max_deletes(
     guards: &Guards,
     live: &LiveAgents,
@@ -55,11 +55,12 @@ fn exceeds(limit: Limit, deleted: usize, all: usize) -> bool {
     limit.is_exceeded(deleted as u64, all as u64)
 }
 
-/// What `protected` says of the steps.
+/// The judgement of `protected` on the steps.
 ///
 /// # Errors
 ///
-/// When a protected policy would be deleted, lose its last rule or be weakened, or is live and no longer declared.
+/// Returns an error if a protected policy would be deleted, lose its last rule or be weakened, or is live and no longer
+/// declared.
 pub fn protected(
     guards: &Guards,
     live: &LiveAgents,
@@ -98,11 +99,11 @@ pub fn protected(
     if refusals.is_empty() { Ok(None) } else { Err(refusals.join("; ")) }
 }
 
-/// What `deny_widening` says of rules for agents that become weaker.
+/// The judgement of `deny_widening` on rules for agents that become weaker.
 ///
 /// # Errors
 ///
-/// When some do, and the settings refuse that.
+/// Returns an error if some do, and the settings refuse that.
 pub fn deny_widening(guards: &Guards, weakened: &[AgentWeakening]) -> Result<Option<String>, String> {
     let mut all = weakened.iter().filter(|one| one.may_open());
     let Some(first) = all.next() else { return Ok(None) };

@@ -41,24 +41,24 @@ pub struct AgentTarget {
 /// The Vijil side of a plan.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AgentPlan {
-    /// Where it is to be done.
+    /// The target of the calls.
     pub target: AgentTarget,
     /// The calls, in order; their ids and phases go on from those of the other side.
     pub steps: Vec<AgentStep>,
     /// Live policies that no document declares and that are left alone.
     pub unmanaged: Vec<String>,
-    /// What the plan means for the rules in force.
+    /// The meaning of the plan for the rules in force.
     pub meaning: AgentMeaning,
-    /// What the plan was made from.
+    /// The live state that the plan was made from.
     pub live: AgentRecord,
 }
 
-/// What the Vijil side means for the rules in force.
+/// The meaning of the Vijil side for the rules in force.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AgentMeaning {
     /// Policies and rules that become weaker, or may.
     pub weakened: Vec<AgentWeakening>,
-    /// How many rules there are of each consequence, where that changes.
+    /// The numbers of rules of each consequence, where they change.
     pub buckets: Vec<Bucket>,
 }
 
@@ -116,7 +116,7 @@ pub fn fingerprint(value: &Value) -> String {
     format!("sha256:{hex}")
 }
 
-/// What moved between a plan and now, by policy with a unified diff; empty for a plan that may be applied.
+/// The changes between a plan and now, by policy with a unified diff; empty for a plan that may be applied.
 #[must_use]
 pub fn stale(plan: &AgentPlan, live: &LiveAgents) -> Vec<super::stale::Stale> {
     use super::stale::Stale;

@@ -1,4 +1,4 @@
-//! What is left of live policies for agents after the steps of a plan.
+//! The rest of live policies for agents after the steps of a plan.
 
 use std::collections::BTreeMap;
 
@@ -62,7 +62,7 @@ pub(super) fn after(live: &LiveAgents, steps: &[AgentStep]) -> BTreeMap<Subject,
 }
 
 impl Outcome {
-    /// Whether its rules hold. A status that is not known may be one in which they do.
+    /// Returns `true` if its rules hold. A status that is not known may be one in which they do.
     pub(super) fn is_in_force(&self) -> bool {
         !matches!(self.status.as_str(), "draft" | "archived")
     }
@@ -73,7 +73,7 @@ impl Outcome {
     }
 }
 
-/// Whether a rule holds. A status that is not known may be one in which it does.
+/// Returns `true` if a rule holds. A status that is not known may be one in which it does.
 pub(super) fn is_approved(rule: &Fields) -> bool {
     !matches!(text(rule, "status"), "draft" | "rejected")
 }

@@ -14,7 +14,7 @@ pub type AgentStep = Step<AgentDifference>;
 pub struct AgentDifference {
     /// From 1, as it is listed.
     pub id: usize,
-    /// What the call does.
+    /// The operation of the call.
     pub op: Op,
     /// The policy.
     pub policy: Subject,
@@ -28,11 +28,11 @@ pub struct AgentDifference {
     pub before: Option<Fields>,
     /// The object as it will be; `None` for a deletion.
     pub after: Option<Fields>,
-    /// Where a rule was drawn from, for reviewers.
+    /// The source that a rule was extracted from, for reviewers.
     pub provenance: Option<Value>,
     /// The place that asks for it.
     pub source: Option<Origin>,
-    /// Why a call is made that the difference alone does not ask for.
+    /// The reason for a call that the difference alone does not ask for.
     pub because: Option<Reason>,
 }
 
@@ -59,7 +59,7 @@ pub struct AgentRequest {
 }
 
 impl AgentDifference {
-    /// What it is about.
+    /// The kind of object that it is about.
     #[must_use]
     pub fn object(&self) -> Object {
         if self.rule.is_some() { Object::Rule } else { Object::Policy }

@@ -1,4 +1,4 @@
-//! What a plan weakens of the rules for agents that are in force: active policies, approved rules.
+//! The parts of the rules for agents in force that a plan weakens: active policies, approved rules.
 //!
 //! Whether a sentence says less than another is for people to judge; what stands in fields is compared. A field whose
 //! versions cannot be compared may be weaker.
@@ -23,15 +23,15 @@ pub struct AgentWeakening {
     pub policy: String,
     /// The `rule_id`; null for the policy as a whole.
     pub rule: Option<String>,
-    /// What becomes weaker.
+    /// The part that becomes weaker.
     pub what: Weaker,
-    /// How, in short: `block → log`.
+    /// The change, in short: `block → log`.
     pub change: String,
-    /// Whether it is weaker for certain; else it may be.
+    /// True if it is weaker for certain; else it may be.
     pub certain: bool,
 }
 
-/// What becomes weaker.
+/// The part of a rule or policy that becomes weaker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Weaker {
@@ -45,7 +45,7 @@ pub enum Weaker {
     RuleRejected,
     /// A rule becomes one of a weaker type, such as a prohibition that becomes a recommendation.
     RuleType,
-    /// What happens when the rule is broken is milder: `block` becomes `log`.
+    /// The consequence of a broken rule is milder: `block` becomes `log`.
     Consequence,
     /// Breaking the rule is less grave.
     Severity,
@@ -77,8 +77,8 @@ impl Weaker {
 }
 
 impl AgentWeakening {
-    /// Whether it counts as access that somebody may gain. That a sentence changes does not: it may well be stricter, and
-    /// people read it.
+    /// Returns `true` if it counts as access that somebody may gain. That a sentence changes does not: it may well be
+    /// stricter, and people read it.
     #[must_use]
     pub fn may_open(&self) -> bool {
         self.what != Weaker::Sentence
@@ -127,7 +127,7 @@ pub fn find(live: &LiveAgents, steps: &[AgentStep]) -> Vec<AgentWeakening> {
     found
 }
 
-/// What becomes weaker of a rule that was in force.
+/// Finds the parts of a rule that was in force that become weaker.
 fn weakened(policy: &str, old: &Fields, new: Option<&Fields>, found: &mut Vec<AgentWeakening>) {
     let mut add = |what, change: String, certain| {
         let (policy, rule) = (policy.to_owned(), Some(text(old, "rule_id").to_owned()));
@@ -197,7 +197,7 @@ fn same_words(one: &str, other: &str) -> bool {
     one.split_whitespace().eq(other.split_whitespace())
 }
 
-/// How a value of a scale changes.
+/// The change of a value of a scale.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Step {
     Same,
@@ -246,7 +246,7 @@ fn type_rank(kind: &str) -> Option<usize> {
     }
 }
 
-/// How far a rule reaches, against before.
+/// The reach of a rule, against before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Reach {
     Same,
@@ -276,7 +276,8 @@ fn subsets(old_in_new: bool, new_in_old: bool) -> Reach {
     }
 }
 
-/// What a rule is about, or whom: a word, or several with commas between them; without one, everything.
+/// Compares the subjects of a rule, or the agents that it is for: a word, or several with commas between them; without
+/// one, everything.
 fn listed(old: &str, new: &str) -> Reach {
     let all =
         |text: &str| matches!(text.trim().to_ascii_lowercase().as_str(), "" | "*" | "all" | "any" | "agent" | "agents");

@@ -8,7 +8,7 @@ use super::code;
 use crate::plan::agents::AgentDifference;
 use crate::plan::step::Op;
 
-/// How many words are shown of a run that stays, and of other texts.
+/// The number of words that are shown of a run that stays, and of other texts.
 const WORDS: usize = 12;
 const TEXT_WORDS: usize = 40;
 
@@ -61,7 +61,7 @@ fn detail(detail: &Detail) -> String {
     }
 }
 
-/// What is approved is read whole, within reason.
+/// The whole text, since a reviewer reads all of what is approved, within reason.
 fn whole(text: &str) -> String {
     const WHOLE: usize = 2_000;
     super::super::sanitize::markdown(&super::shortened(text, WHOLE))

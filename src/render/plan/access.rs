@@ -1,4 +1,4 @@
-//! What a plan means for access: by audience, what opens first.
+//! The effect of a plan on access: by audience, widened access first.
 
 use std::fmt::{self, Write as _};
 
@@ -7,7 +7,7 @@ use super::super::words::{self, Cause, Entry, Group, Tone};
 use super::{BAD, BOLD, CAREFUL, DIM, GOOD, MORE, View};
 use crate::plan::meaning::{Audience, Incomplete, Meaning};
 
-/// How many audiences are listed, how many reasons of one audience, entries of one reason, and rules behind one.
+/// The number of audiences that are listed, reasons of one audience, entries of one reason, and rules behind one.
 const AUDIENCES: usize = 16;
 const REASONS: usize = 12;
 const ENTRIES: usize = 8;
@@ -77,7 +77,7 @@ fn write_entry(out: &mut String, entry: &Entry<'_>, (sign, style): (char, anstyl
     Ok(())
 }
 
-/// What a fold leaves out.
+/// Writes the number of items that a fold leaves out.
 fn write_rest(out: &mut String, indent: &str, all: usize, shown: usize) -> fmt::Result {
     match all.saturating_sub(shown) {
         0 => Ok(()),

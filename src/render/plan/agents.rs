@@ -16,7 +16,7 @@ use crate::plan::step::Op;
 const APPROVED: Style = AnsiColor::Green.on_default().bold().invert();
 const REJECTED: Style = AnsiColor::Red.on_default().bold().invert();
 
-/// How many steps of one policy are listed, how many words of a run that stays or of a field, and its characters.
+/// The number of steps of one policy that are listed, words of a run that stays or of a field, and its characters.
 const LISTED: usize = 24;
 const WORDS: usize = 12;
 const TEXT_WORDS: usize = 40;
@@ -52,7 +52,7 @@ pub(super) fn write<'a>(
     Ok(())
 }
 
-/// How many rules in force there are of each consequence, where that changes.
+/// Writes the number of rules in force of each consequence, if that changes.
 pub(super) fn write_buckets(out: &mut String, buckets: &[Bucket]) -> fmt::Result {
     if buckets.is_empty() {
         return Ok(());

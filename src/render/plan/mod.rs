@@ -25,7 +25,7 @@ const CAREFUL: Style = AnsiColor::Yellow.on_default();
 const BOLD: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();
 
-/// What to do about a fold.
+/// The advice for a fold.
 const MORE: &str = "`-v` shows all";
 
 /// A plan as text with colours.
@@ -36,7 +36,7 @@ pub fn human(plan: &Plan, view: View) -> String {
     out
 }
 
-/// What differs, below a title: what it means for access, then the objects.
+/// Writes the differences, below a title: their effect on access, then the objects.
 pub(super) fn write_changes(out: &mut String, title: &str, changes: &ChangeSet, view: View) -> fmt::Result {
     let ChangeSet { org, docker, access, teams, vijil } = changes;
     match org {
@@ -48,7 +48,7 @@ pub(super) fn write_changes(out: &mut String, title: &str, changes: &ChangeSet, 
     agents::write(out, vijil, view)
 }
 
-/// What access changes, below a title, without objects.
+/// Writes the changes of access, below a title, without objects.
 pub(super) fn write_access(out: &mut String, title: &str, meaning: &Meaning, view: View) -> fmt::Result {
     writeln!(out, "{BOLD}{title}{BOLD:#}: {}", words::headline(meaning))?;
     access::write(out, meaning, view)
@@ -144,7 +144,7 @@ fn write_plan(out: &mut String, plan: &Plan, view: View) -> fmt::Result {
     write_not_live(out, plan)
 }
 
-/// What a plan from other documents does not tell.
+/// Writes the limit of a plan from other documents.
 fn write_not_live(out: &mut String, plan: &Plan) -> fmt::Result {
     match &plan.before {
         Some(_) => writeln!(out, "{DIM}{}{DIM:#}", words::NOT_LIVE),
@@ -152,7 +152,7 @@ fn write_not_live(out: &mut String, plan: &Plan) -> fmt::Result {
     }
 }
 
-/// What it means for access, in a few words.
+/// The effect on access, in a few words.
 fn headline(plan: &Plan) -> String {
     let reason = words::without_effect_headline(plan, quoted).unwrap_or_default();
     format!("{}{reason}", words::headline(&plan.access))
@@ -181,7 +181,7 @@ fn write_refusals(out: &mut String, plan: &Plan) -> fmt::Result {
     })
 }
 
-/// What is proposed about the settings that guard the plan, and does not hold for it.
+/// Writes the proposed settings that guard the plan and do not hold for it.
 fn write_settings(out: &mut String, plan: &Plan) -> fmt::Result {
     let Some(guards) = plan.guards_from.as_ref().filter(|guards| !guards.found || !guards.changed.is_empty()) else {
         return Ok(());
@@ -194,7 +194,7 @@ fn write_settings(out: &mut String, plan: &Plan) -> fmt::Result {
     writeln!(out, "  {DIM}{}{DIM:#}", words::settings_rule(guards))
 }
 
-/// What undeclared policies keep from having an effect.
+/// Writes the changes that undeclared policies keep from having an effect.
 fn write_without_effect(out: &mut String, plan: &Plan, view: View) -> fmt::Result {
     const LISTED: usize = 16;
     if plan.without_effect.is_empty() {

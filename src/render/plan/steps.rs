@@ -1,4 +1,4 @@
-//! What differs in Docker, by policy.
+//! The differences in Docker, by policy.
 
 use std::fmt::{self, Write as _};
 
@@ -13,7 +13,7 @@ use crate::access::cedar::StatementChange;
 use crate::model::{Decision, TeamDirectory};
 use crate::plan::step::{Difference, Op};
 
-/// How many steps of one policy are listed, and how many entries of a list that changes.
+/// The number of steps of one policy that are listed, and of entries of a list that changes.
 const LISTED: usize = 24;
 const ENTRIES: usize = 10;
 
@@ -100,7 +100,7 @@ impl Writer<'_> {
         writeln!(out, "{:1$}{text}", "", self.indent())
     }
 
-    /// What a rule says: `allow connect:tcp  example.com`.
+    /// Writes the content of a rule: `allow connect:tcp  example.com`.
     fn says(&self, out: &mut String, decision: Decision, actions: &[String], resources: &[String]) -> fmt::Result {
         let style = decision_style(decision);
         let decision = words::decision(decision);
@@ -127,7 +127,7 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// What changes in a Cedar text, each statement as it is written.
+    /// Writes the changes of a Cedar text, each statement as it is written.
     fn statements(&self, out: &mut String, changes: &[StatementChange]) -> fmt::Result {
         if changes.is_empty() {
             return self.detail(out, format_args!("{}", words::SAME_STATEMENTS));
@@ -149,7 +149,7 @@ impl Writer<'_> {
         }
     }
 
-    /// What changes in a text, with a few lines around it.
+    /// Writes the changes of a text, with a few lines around them.
     fn text(&self, out: &mut String, old: &str, new: &str) -> fmt::Result {
         const AROUND: usize = 2;
         let diff = TextDiff::from_lines(old, new);

@@ -1,4 +1,4 @@
-//! Who asks: `DOCKER_USERNAME` and `DOCKER_PASSWORD`, or else a token that `docker login` stored.
+//! The caller's credentials: `DOCKER_USERNAME` and `DOCKER_PASSWORD`, or else a token that `docker login` stored.
 //!
 //! Invariant: a secret lives in a [`SecretString`] from the moment it is read, and no error repeats what a file, a
 //! variable or a helper said beside plain names.
@@ -19,36 +19,36 @@ use crate::exit::Explain;
 use crate::service::http::{Authorization, Login};
 use crate::source::disk;
 
-/// How Docker names the Hub in its configuration; the first is what it writes.
+/// The names of the Hub in Docker's configuration; the first is the one that Docker writes.
 const HUB: [&str; 4] = ["https://index.docker.io/v1/", "https://index.docker.io/v1", "index.docker.io", "docker.io"];
-/// What personal and organization access tokens start with.
+/// The prefixes of personal and organization access tokens.
 const TOKENS: [&str; 2] = ["dckr_pat_", "dckr_oat_"];
-/// How long a credential helper may take: it may ask its user.
+/// The time that a credential helper may take: it may ask its user.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// The most that a helper may say and a configuration may hold, in bytes.
 const MOST: u64 = 1 << 20;
 
-/// What the outside gives, before anything is read.
+/// The settings of the environment, before anything is read.
 #[derive(Debug, Default)]
 pub struct Outside {
     /// `DOCKER_USERNAME`.
     pub username: Option<String>,
     /// `DOCKER_PASSWORD`.
     pub password: Option<SecretString>,
-    /// What the names of these two variables end in: nothing, or `_` and the organization's name.
+    /// The suffix of the names of these two variables: nothing, or `_` and the organization's name.
     pub suffix: String,
     /// The folder of Docker's configuration: `DOCKER_CONFIG`, or `.docker` in the home folder.
     pub docker_config: Option<PathBuf>,
 }
 
-/// What the service exchanges for a token.
+/// The credentials that the service exchanges for a token.
 #[derive(Clone, Debug)]
 pub struct Credentials {
     identifier: String,
     secret: SecretString,
 }
 
-/// Why there are no credentials.
+/// The reason why there are no credentials.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CredentialsError {
     /// One of two variables.
@@ -65,7 +65,7 @@ pub enum CredentialsError {
     /// A login that stored no access token.
     #[error("`docker login` stored {what}, which Docker's API does not take")]
     NoToken {
-        /// What it is.
+        /// The kind of login that was stored.
         what: &'static str,
     },
     /// Docker's configuration cannot be read.
@@ -73,7 +73,7 @@ pub enum CredentialsError {
     File {
         /// Its path.
         file: String,
-        /// What is wrong, without any of its content.
+        /// The fault in the file, without any of its content.
         cause: String,
     },
     /// The credential helper failed.
@@ -81,7 +81,7 @@ pub enum CredentialsError {
     Helper {
         /// The program's name.
         helper: String,
-        /// How it failed.
+        /// The failure of the helper, as a phrase.
         cause: String,
     },
 }
@@ -107,7 +107,8 @@ impl Credentials {
     ///
     /// # Errors
     ///
-    /// When only one variable is set, or neither and there is no stored personal or organization access token.
+    /// Returns an error if only one variable is set, or if neither is set and there is no stored personal or
+    /// organization access token.
     pub fn find(outside: Outside) -> Result<Self, CredentialsError> {
         let Outside { username, password, suffix, docker_config } = outside;
         let half = |set, missing| CredentialsError::Half {
@@ -221,7 +222,7 @@ fn ask(suffix: &str) -> Result<Credentials, CredentialsError> {
     Err(CredentialsError::None)
 }
 
-/// What the helper says of a server, or `None` when it fails, as it does for what it does not know.
+/// The answer of the helper for a server, or `None` if the helper fails, as it does for a server that it does not know.
 fn run(helper: &str, server: &str) -> io::Result<Option<SecretString>> {
     let mut child =
         Command::new(helper).arg("get").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;

@@ -1,4 +1,4 @@
-//! Why the state of an organization could not be read.
+//! Errors of reading the state of an organization.
 
 use super::wire::Meaningless;
 use crate::exit::{Exit, Explain};
@@ -15,17 +15,17 @@ pub enum Error {
     NoOrganization {
         /// The service's host.
         host: String,
-        /// What was asked for.
+        /// The organization that was requested.
         org: String,
     },
     /// 403: no permission, or no subscription.
     #[error("this account may not read the {what} of organization `{org}`: {refusal}")]
     Forbidden {
-        /// What was asked for.
+        /// The organization that was requested.
         org: String,
         /// `policies` or `teams`.
         what: &'static str,
-        /// What the service said.
+        /// The refusal of the service.
         refusal: http::Refusal,
     },
     /// An answer about another organization.
@@ -33,9 +33,9 @@ pub enum Error {
     OtherOrganization {
         /// The service's host.
         host: String,
-        /// What was asked for.
+        /// The organization that was requested.
         asked: String,
-        /// What was answered.
+        /// The organization that was returned.
         answered: String,
     },
     /// An answer about another policy.
@@ -77,7 +77,7 @@ pub enum Error {
     Meaningless {
         /// The service's host.
         host: String,
-        /// What is wrong with it.
+        /// The fault in the answer.
         cause: Meaningless,
     },
 }

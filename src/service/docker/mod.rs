@@ -21,19 +21,19 @@ pub use snapshot::{DockerSnapshot, Snapshot, SnapshotError};
 use crate::service::http::{self, BaseUrl, BaseUrlError, Method, WriteAccess, WriteOutcome};
 use serde_json::Value;
 
-/// Where the service is when nobody says otherwise.
+/// The default address of the service.
 pub const ENDPOINT: &str = "https://hub.docker.com/v2";
 
 /// Reads the address of a Docker endpoint.
 ///
 /// # Errors
 ///
-/// When it is none that credentials may be sent to, or does not end in `/v2`.
+/// Returns an error if the text is not an address that credentials may be sent to, or does not end in `/v2`.
 pub fn endpoint(text: &str) -> Result<BaseUrl, BaseUrlError> {
     BaseUrl::parse(text)?.ending_in("v2")
 }
 
-/// Whether the address is one of Docker's own hosts, over TLS.
+/// Returns `true` if the address is one of Docker's own hosts, over TLS.
 #[must_use]
 pub fn is_dockers_own(base: &BaseUrl) -> bool {
     let host = base.host();
@@ -43,7 +43,7 @@ pub fn is_dockers_own(base: &BaseUrl) -> bool {
 /// One write, as plans carry it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
-    /// What it does.
+    /// The method of the call.
     pub method: Method,
     /// The path below the endpoint, not encoded: `["orgs", "my-org", "governance", "policies"]`.
     pub path: Vec<String>,

@@ -15,7 +15,7 @@ use crate::service::http::{self, Bounds};
 
 /// The service's own page size, and its largest.
 const PAGE_SIZE: &str = "100";
-/// How often the policies are listed again when they changed meanwhile.
+/// The number of times that the policies are listed again if they changed meanwhile.
 const ROUNDS: u32 = 5;
 /// The most that is read. The service documents 100 policies of 400 KB an organization; teams have no documented limit.
 const LIST: Bounds = Bounds {
@@ -57,7 +57,7 @@ impl Reader {
         &self.org
     }
 
-    /// How many calls may be in flight.
+    /// The number of calls that may be in flight.
     #[must_use]
     pub fn concurrency(&self) -> usize {
         self.http.concurrency()
@@ -82,7 +82,7 @@ impl Reader {
     ///
     /// # Errors
     ///
-    /// When anything of it cannot be read: a snapshot is never partial.
+    /// Returns an error if any part of it cannot be read: a snapshot is never partial.
     pub async fn snapshot(&self) -> Result<Snapshot, Error> {
         Ok(Snapshot::new(self.docker_snapshot().await?))
     }
@@ -92,7 +92,7 @@ impl Reader {
         Ok(DockerSnapshot { org: self.org.clone(), teams, policies })
     }
 
-    /// What the snapshot means.
+    /// The live state that the snapshot describes.
     ///
     /// # Errors
     ///
@@ -106,7 +106,8 @@ impl Reader {
     ///
     /// # Errors
     ///
-    /// When it cannot be read or understood; and when the list shows it and it is not found all the same.
+    /// Returns an error if the policy cannot be read or understood, or if the list shows it and it is not found all the
+    /// same.
     pub async fn policy(&self, id: &PolicyId) -> Result<Option<LivePolicy>, Error> {
         let mut policy = self.wire_policy(id).await?;
         if policy.is_none() && self.list().await?.contains(id) {
@@ -122,7 +123,7 @@ impl Reader {
     ///
     /// # Errors
     ///
-    /// When a page cannot be read, or points away from the service.
+    /// Returns an error if a page cannot be read, or points away from the service.
     pub async fn teams(&self) -> Result<Vec<Team>, Error> {
         let about = |error| Error::about(error, self.http.host(), &self.org, "teams");
         let query = [("page", "1"), ("page_size", PAGE_SIZE)];

@@ -40,7 +40,7 @@ pub struct DockerSnapshot {
     pub policies: Vec<wire::Policy>,
 }
 
-/// Why a file is not a snapshot.
+/// The reason why a file is not a snapshot.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SnapshotError {
     /// Not JSON, or a field is missing or of another type.
@@ -152,11 +152,11 @@ impl Snapshot {
 }
 
 impl DockerSnapshot {
-    /// What it means.
+    /// The live state that the snapshot describes.
     ///
     /// # Errors
     ///
-    /// When an object says two things at once, or nothing that this version knows.
+    /// Returns an error if an object has two contradictory meanings, or none that this version knows.
     pub fn live(self) -> Result<Live, wire::Meaningless> {
         let Self { org, teams, policies } = self;
         let policies = policies.into_iter().map(wire::Policy::live).collect::<Result<_, _>>()?;

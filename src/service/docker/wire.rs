@@ -1,4 +1,4 @@
-//! What the service sends and takes, and how it becomes the model.
+//! The format that the service sends and accepts, and its conversion to the model.
 //!
 //! Invariant: unknown fields, absent and null optional fields change nothing; an object whose meaning cannot be read
 //! is an error and never an object that says less.
@@ -20,7 +20,7 @@ pub(super) struct PolicyPage {
     pub(super) next_page_token: Option<String>,
 }
 
-/// What the list says of a policy, as far as it matters: the rest is read from the policy itself.
+/// The members of a policy in the list that are used: the rest is read from the policy itself.
 #[derive(Debug, Deserialize)]
 pub(super) struct PolicySummary {
     pub(super) id: PolicyId,
@@ -137,7 +137,7 @@ pub struct Rule {
     pub http_resources: Option<Vec<HttpResource>>,
 }
 
-/// Why an object of the service has no meaning in the model.
+/// The reason why an object of the service has no meaning in the model.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Meaningless {
     /// `allowlist_v0` with rules, and `cedar_v1`.
@@ -153,17 +153,17 @@ pub enum Meaningless {
         policy: String,
         /// The rule's name.
         rule: String,
-        /// What is wrong.
+        /// The fault in the fields.
         fields: &'static str,
     },
 }
 
 impl Policy {
-    /// What the policy means.
+    /// The meaning of the policy.
     ///
     /// # Errors
     ///
-    /// When it says two things at once, or a rule says nothing that this version knows.
+    /// Returns an error if the policy has two contradictory meanings, or a rule has none that this version knows.
     pub fn live(self) -> Result<LivePolicy, Meaningless> {
         let Self { id, name, org: _, scope, created_at: _, updated_at: _, allowlist_v0, cedar_v1 } = self;
         let rules = allowlist_v0.and_then(|allowlist| allowlist.rules).unwrap_or_default();
@@ -178,11 +178,11 @@ impl Policy {
 }
 
 impl Rule {
-    /// What the rule of this policy means.
+    /// The meaning of the rule of this policy.
     ///
     /// # Errors
     ///
-    /// When it says two things at once, or nothing that this version knows.
+    /// Returns an error if the rule has two contradictory meanings, or none that this version knows.
     pub fn live(self, policy: &str) -> Result<LiveRule, Meaningless> {
         let Self { id, name, actions, decision, resources, http_resources } = self;
         let actions: Vec<Action> = actions.iter().map(|action| Action::parse(action)).collect();

@@ -23,7 +23,7 @@ const COMMENTS: Bounds = Bounds {
 
 /// Longer keys are told by their hash.
 const LONGEST_KEY: usize = 100;
-/// How often an edit is tried whose answer is lost: doing it twice does no harm.
+/// The number of attempts of an edit whose answer is lost: doing it twice does no harm.
 const EDITS: usize = 3;
 
 /// Before what was lost is tried again, or looked for.
@@ -33,18 +33,18 @@ const PAUSE: Duration = Duration::from_secs(1);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Marker(String);
 
-/// What is to be said.
+/// The comment to place.
 #[derive(Clone, Copy, Debug)]
 pub struct Comment<'a> {
     /// The first line.
     pub marker: &'a Marker,
-    /// What follows.
+    /// The text after the first line.
     pub text: &'a str,
-    /// Whether it is worth a comment of its own; otherwise only one that is there already is brought up to date.
+    /// True if it is worth a comment of its own; otherwise only one that is there already is brought up to date.
     pub worth_posting: bool,
 }
 
-/// What became of it, with its address.
+/// The result of placing a comment, with its address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Placed {
     /// There was none, and it was not worth one.
@@ -57,7 +57,7 @@ pub enum Placed {
     Unchanged(String),
 }
 
-/// Who a token speaks for.
+/// The identity that a token belongs to.
 #[derive(Debug)]
 enum Viewer {
     /// An account.
@@ -129,7 +129,7 @@ impl GitHub {
     ///
     /// # Errors
     ///
-    /// When the service refuses, or cannot be reached for as long as the connection's limits allow.
+    /// Returns an error if the service refuses, or cannot be reached for as long as the connection's limits allow.
     pub async fn place(&self, number: u64, comment: Comment<'_>) -> Result<Placed, Error> {
         let Comment { marker, text, worth_posting } = comment;
         let body = format!("{}\n{text}", marker.line());
@@ -222,7 +222,7 @@ impl GitHub {
     }
 }
 
-/// Whether the comment says this already; line ends are the service's to choose.
+/// Returns `true` if the comment says this already; line ends are the service's to choose.
 fn same(found: &Posted, body: &str) -> bool {
     found.body.as_deref().is_some_and(|own| own.trim_end().lines().eq(body.trim_end().lines()))
 }

@@ -1,4 +1,4 @@
-//! Why there is no comment.
+//! Errors of placing a comment.
 
 use crate::exit::{Exit, Explain};
 use crate::service::http::{self, Refusal};
@@ -14,13 +14,13 @@ pub enum Error {
     Refused {
         /// The service's host.
         host: String,
-        /// What it said.
+        /// The refusal of the service.
         refusal: Refusal,
     },
     /// Sent, and not found afterwards.
     #[error("it is unknown whether the comment was posted: {cause}")]
     Unknown {
-        /// What happened to the answer.
+        /// The failure of the answer.
         cause: http::Error,
     },
     /// Pages that lead to each other.
@@ -28,7 +28,7 @@ pub enum Error {
     EndlessPages {
         /// The service's host.
         host: String,
-        /// What was listed.
+        /// The objects that were listed.
         what: &'static str,
     },
 }

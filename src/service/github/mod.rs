@@ -18,7 +18,7 @@ use secrecy::SecretString;
 
 use super::http::{Authorization, BaseUrl, Clock, CommentWriter, Connection, Limits, Observer, Reader};
 
-/// Where the service is when nobody says otherwise.
+/// The default address of the service.
 pub const ENDPOINT: &str = "https://api.github.com";
 /// The largest page that the service gives.
 const PAGE_SIZE: &str = "100";
@@ -36,7 +36,7 @@ impl GitHub {
     ///
     /// # Errors
     ///
-    /// When the system's certificates cannot be read.
+    /// Returns an error if the system's certificates cannot be read.
     pub fn connect(
         base: BaseUrl,
         token: SecretString,

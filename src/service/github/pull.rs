@@ -33,7 +33,7 @@ impl GitHub {
     ///
     /// # Errors
     ///
-    /// When they cannot be listed.
+    /// Returns an error if the pull requests cannot be listed.
     pub async fn pull_request(&self, head: &Head) -> Result<Option<u64>, Error> {
         let Head { owner, branch, commit } = head;
         let branch = format!("{owner}:{branch}");

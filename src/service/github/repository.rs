@@ -1,4 +1,4 @@
-//! Which repository.
+//! The name of a repository.
 
 use crate::exit::{Exit, Explain};
 

@@ -13,7 +13,7 @@ use crate::exit::{Exit, Explain};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BaseUrl(Url);
 
-/// Why an address is not taken.
+/// The reason why an address is not accepted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BaseUrlError {
     /// Not a URL with a host.
@@ -95,7 +95,7 @@ impl BaseUrl {
     ///
     /// # Errors
     ///
-    /// When it does not.
+    /// Returns an error if the address does not end in it.
     pub fn ending_in(self, segment: &'static str) -> Result<Self, BaseUrlError> {
         match self.0.path().rsplit('/').next() {
             Some(last) if last == segment => Ok(self),
@@ -107,8 +107,8 @@ impl BaseUrl {
     ///
     /// # Errors
     ///
-    /// When a segment is empty, `.` or `..`: clients and servers take those for steps along the path, however they are
-    /// encoded.
+    /// Returns an error if a segment is empty, `.` or `..`: clients and servers take those for steps along the path,
+    /// however they are encoded.
     pub fn join<S: AsRef<str>>(&self, path: &[S], query: &[(&str, &str)]) -> Result<Url, BaseUrlError> {
         let mut whole = self.0.path().trim_end_matches('/').to_owned();
         for segment in path {
@@ -178,13 +178,13 @@ impl BaseUrl {
         self.0.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
     }
 
-    /// Whether the service is on this machine.
+    /// Returns `true` if the service is on this machine.
     #[must_use]
     pub fn is_loopback(&self) -> bool {
         self.0.host_str().is_some_and(is_loopback)
     }
 
-    /// Whether the service is spoken to without TLS.
+    /// Returns `true` if the service is spoken to without TLS.
     #[must_use]
     pub fn is_plain(&self) -> bool {
         self.0.scheme() == "http"
@@ -230,7 +230,7 @@ fn as_written(text: &str, host: &str, port: Option<u16>) -> Result<(), BaseUrlEr
     named(written, host).map_or(Ok(()), |fault| Err(BaseUrlError::Host(fault)))
 }
 
-/// What is wrong with a host, as it was written and as the URL library reads it.
+/// The fault in a host, as it was written and as the URL library reads it.
 fn named(written: &str, host: &str) -> Option<&'static str> {
     if host.starts_with('[') {
         return None; // the library takes whole addresses only

@@ -1,4 +1,4 @@
-//! What one read of a service may give in all.
+//! The limits of one read of a service in all.
 //!
 //! Invariant: a service that never ends, or that gives more than it can hold, costs a bounded amount of memory and time,
 //! and ends in an error that says what there was too much of.
@@ -11,7 +11,7 @@ use super::Error;
 /// The most that one read takes: more than the service can hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bounds {
-    /// What is read: `policies`, `teams`.
+    /// The objects that are read: `policies`, `teams`.
     pub what: &'static str,
     /// Answers.
     pub pages: usize,
@@ -25,14 +25,14 @@ pub struct Bounds {
     pub time: Duration,
 }
 
-/// What is left of the bounds of one read, which calls at the same time share.
+/// The remainder of the bounds of one read, which calls at the same time share.
 #[derive(Debug)]
 pub(super) struct Budget {
     bounds: Bounds,
     left: Mutex<Bounds>,
 }
 
-/// What one step of a read takes.
+/// The cost of one step of a read.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Spent {
     pub(super) pages: usize,
@@ -47,7 +47,7 @@ impl Budget {
         Self { bounds, left: Mutex::new(bounds) }
     }
 
-    /// How many bytes the next answer may have.
+    /// The number of bytes that the next answer may have.
     pub(super) fn bytes(&self) -> usize {
         self.left.lock().unwrap_or_else(PoisonError::into_inner).bytes
     }

@@ -9,7 +9,7 @@ use super::BaseUrl;
 use super::refusal::safe;
 use super::secret::Secrets;
 
-/// How long and how much a connection takes.
+/// The limits of a connection, in time and size.
 #[derive(Clone, Debug)]
 pub struct Limits {
     /// To connect.
@@ -58,7 +58,7 @@ pub(super) fn client(base: &BaseUrl, limits: &Limits) -> Result<reqwest::Client,
     builder.build()
 }
 
-/// What lies below the library's own words, without the URL.
+/// The causes below the library's own message, without the URL.
 pub(super) fn causes(error: reqwest::Error, secrets: &Secrets) -> String {
     let error = error.without_url();
     let mut causes: Vec<String> = Vec::new();

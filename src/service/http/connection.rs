@@ -21,10 +21,10 @@ use super::secret::Secrets;
 use super::token::{Authorization, Tokens};
 use super::{BaseUrl, Clock, Error, Limits};
 
-/// How long a wait may go on after the run was told to stop: shorter ones are not worth a call that is given up.
+/// The time that a wait may last after the run was told to stop: shorter ones are not worth a call that is given up.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// Who is told of every wait.
+/// The observer that is told of every wait.
 pub type Observer = Arc<dyn Fn(&Waiting) + Send + Sync>;
 
 /// One service with its credentials. Clones share everything.
@@ -46,7 +46,7 @@ struct Inner {
     stop: Mutex<Option<watch::Receiver<bool>>>,
 }
 
-/// What a service answered, whatever the status.
+/// The answer of a service, whatever the status.
 #[derive(Clone, Debug)]
 pub(super) struct Answer {
     /// The HTTP status.
@@ -55,13 +55,13 @@ pub(super) struct Answer {
     pub headers: HeaderMap,
     /// The body, decompressed.
     pub body: Vec<u8>,
-    /// How long the service took for it.
+    /// The time that the service took for it.
     pub took: Duration,
 }
 
 impl Answer {
-    /// Whether nothing was done since there were too many calls: 429, or a 403 that says when to come back, which is
-    /// GitHub's way. Source: "Rate limits for the REST API" of its documentation.
+    /// Returns `true` if nothing was done since there were too many calls: 429, or a 403 that says when to come back,
+    /// which is GitHub's way. Source: "Rate limits for the REST API" of its documentation.
     pub(super) fn limits(&self) -> bool {
         self.status == 429 || (self.status == 403 && self.headers.contains_key(RETRY_AFTER))
     }
@@ -72,11 +72,11 @@ pub(super) struct Call<'a> {
     pub(super) method: reqwest::Method,
     pub(super) url: &'a Url,
     pub(super) body: Option<&'a Value>,
-    /// Whether doing it twice does no harm.
+    /// True if doing it twice does no harm.
     pub(super) repeatable: bool,
     /// Statuses that are answers, whatever they mean elsewhere: to try again would not change them.
     pub(super) settled: &'a [u16],
-    /// Whether it carries the token.
+    /// True if it carries the token.
     pub(super) authorized: bool,
     /// The most bytes of an answer, where that is less than the connection's own limit.
     pub(super) most: usize,
@@ -84,7 +84,7 @@ pub(super) struct Call<'a> {
     pub(super) bearer: Option<&'a SecretString>,
 }
 
-/// How a request ended.
+/// The outcome of a request.
 pub(super) enum Attempt {
     /// The service answered, with whatever status.
     Answered(Answer),
@@ -99,7 +99,7 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// When the system's certificates cannot be read.
+    /// Returns an error if the system's certificates cannot be read.
     pub fn new(base: BaseUrl, authorization: Authorization, limits: Limits) -> Result<Self, Error> {
         Self::with(base, authorization, limits, Clock::system(), None)
     }
@@ -108,7 +108,7 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// When the system's certificates cannot be read.
+    /// Returns an error if the system's certificates cannot be read.
     pub fn with(
         base: BaseUrl,
         authorization: Authorization,
@@ -132,7 +132,7 @@ impl Connection {
         &self.0.base
     }
 
-    /// How many calls may be in flight.
+    /// The number of calls that may be in flight.
     #[must_use]
     pub fn concurrency(&self) -> usize {
         self.0.limits.concurrency
@@ -173,7 +173,7 @@ impl Connection {
         Refusal::read(answer.status, &answer.body, &self.0.secrets)
     }
 
-    /// How long the service asks to wait after this answer.
+    /// The time that the service asks to wait after this answer.
     pub(super) fn told(&self, answer: &Answer) -> Option<Duration> {
         retry::told(answer.status, &answer.headers, self.0.clock.now())
     }
@@ -347,7 +347,7 @@ fn other_slash(url: &Url, answer: &Answer) -> Option<Url> {
     BaseUrl::with_other_slash(url, to.to_str().ok()?)
 }
 
-/// What stands against taking this as the end, where trying again is allowed.
+/// The reason not to take this as the end, if trying again is allowed.
 fn trouble(attempt: &Attempt, repeatable: bool) -> Option<Trouble> {
     let trouble = match attempt {
         Attempt::Answered(answer) if answer.limits() => Trouble::Limited,

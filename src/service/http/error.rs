@@ -1,4 +1,4 @@
-//! Why a service gave no usable answer.
+//! Errors of calls that got no usable answer from a service.
 
 use super::{BaseUrlError, Refusal};
 use crate::exit::{Exit, Explain};
@@ -14,7 +14,7 @@ pub enum Error {
     SetUp {
         /// The service's host.
         host: String,
-        /// What the library said.
+        /// The message of the library.
         cause: String,
     },
     /// No connection; nothing was sent.
@@ -22,7 +22,7 @@ pub enum Error {
     Unreachable {
         /// The service's host.
         host: String,
-        /// What the system said.
+        /// The message of the system.
         cause: String,
     },
     /// The connection was lost, or the answer was cut; what was sent may have been done.
@@ -30,7 +30,7 @@ pub enum Error {
     Lost {
         /// The service's host.
         host: String,
-        /// What the system said.
+        /// The message of the system.
         cause: String,
     },
     /// No answer in time; what was sent may have been done.
@@ -38,7 +38,7 @@ pub enum Error {
     TimeOut {
         /// The service's host.
         host: String,
-        /// How long was waited.
+        /// The time that was waited, in seconds.
         seconds: u64,
     },
     /// The answer is larger than any that the service should give.
@@ -46,7 +46,7 @@ pub enum Error {
     TooLarge {
         /// The service's host.
         host: String,
-        /// What was asked.
+        /// The path that was requested.
         path: String,
         /// In bytes.
         limit: usize,
@@ -56,9 +56,9 @@ pub enum Error {
     Unbounded {
         /// The service's host.
         host: String,
-        /// What is read.
+        /// The objects that are read.
         what: &'static str,
-        /// What there is too much of.
+        /// The bound that was exceeded.
         bound: String,
     },
     /// The service answered something else than its API says.
@@ -66,9 +66,9 @@ pub enum Error {
     Unreadable {
         /// The service's host.
         host: String,
-        /// What was asked.
+        /// The path that was requested.
         path: String,
-        /// What is wrong.
+        /// The fault in the answer.
         cause: String,
     },
     /// The service points elsewhere, and credentials do not go elsewhere.
@@ -76,9 +76,9 @@ pub enum Error {
     Redirected {
         /// The service's host.
         host: String,
-        /// What was asked.
+        /// The path that was requested.
         path: String,
-        /// Where it points.
+        /// The target of the redirect.
         to: String,
     },
     /// The service asks to wait for longer than this program does.
@@ -100,9 +100,9 @@ pub enum Error {
     Refused {
         /// The service's host.
         host: String,
-        /// What was asked.
+        /// The path that was requested.
         path: String,
-        /// What it said.
+        /// The refusal of the service.
         refusal: Refusal,
     },
     /// The service did not take the credentials.
@@ -110,13 +110,13 @@ pub enum Error {
     Login {
         /// The service's host.
         host: String,
-        /// What it said.
+        /// The refusal of the service.
         refusal: Refusal,
     },
 }
 
 impl Error {
-    /// What the service said, when it refused.
+    /// The refusal of the service, if it refused.
     #[must_use]
     pub fn refusal(&self) -> Option<&Refusal> {
         match self {

@@ -35,7 +35,7 @@ impl Reader {
     ///
     /// # Errors
     ///
-    /// When there are more than the bounds of this read.
+    /// Returns an error if there are more than the bounds of this read.
     pub fn count(&self, objects: usize) -> Result<(), Error> {
         self.spend(Spent { objects, ..Spent::default() })
     }
@@ -48,7 +48,7 @@ impl Reader {
         &self.0
     }
 
-    /// How many calls may be in flight.
+    /// The number of calls that may be in flight.
     #[must_use]
     pub fn concurrency(&self) -> usize {
         self.0.concurrency()
@@ -86,8 +86,8 @@ impl Reader {
     ///
     /// # Errors
     ///
-    /// When the service refuses or cannot be reached for as long as the connection's limits allow, or when the answer
-    /// is not a `T`.
+    /// Returns an error if the service refuses or cannot be reached for as long as the connection's limits allow, or if
+    /// the answer is not a `T`.
     pub async fn get<T: DeserializeOwned, S: AsRef<str>>(
         &self,
         path: &[S],

@@ -1,4 +1,4 @@
-//! What a service says when it does not do what was asked, whichever of its layers speaks.
+//! The message of a service that does not do what was asked, whichever of its layers sends it.
 //!
 //! Invariant: a refusal is short, safe to show, and free of the secrets that were sent.
 
@@ -36,7 +36,7 @@ impl Refusal {
         Self { status, code: code.map(|code| safe(&code, secrets)), message: safe(&message, secrets) }
     }
 
-    /// Whether the service gave this code.
+    /// Returns `true` if the service gave this code.
     #[must_use]
     pub fn is(&self, code: &str) -> bool {
         self.code.as_deref() == Some(code)

@@ -1,4 +1,4 @@
-//! When to try again, and after how long. Pure: the caller tells the time and waits.
+//! The rules for retries and the waits before them. Pure: the caller tells the time and waits.
 //!
 //! Invariant: every call ends; its waits are bounded in number, and together by `Limits::total`.
 
@@ -11,7 +11,7 @@ use reqwest::header::HeaderMap;
 /// A wait before another attempt, for whoever shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Waiting {
-    /// Why, in a few words: `rate limited`, `hub.docker.com answered 503`.
+    /// The reason, in a few words: `rate limited`, `hub.docker.com answered 503`.
     pub reason: String,
     /// For how long.
     pub wait: Duration,
@@ -19,7 +19,7 @@ pub struct Waiting {
     pub attempt: u32,
 }
 
-/// Why an attempt gave no answer that counts.
+/// The reason why an attempt gave no answer that counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Trouble {
     /// 429: nothing was done, and the service may say when to come back.
@@ -35,7 +35,7 @@ pub(super) enum Trouble {
 }
 
 impl Trouble {
-    /// What a status says of trying again.
+    /// The trouble that a status means, if it allows another attempt.
     pub(super) fn of(status: u16) -> Option<Self> {
         match status {
             429 => Some(Self::Limited),
@@ -57,7 +57,7 @@ impl Trouble {
     }
 }
 
-/// How long before the next attempt, or `None` when it is time to give up.
+/// The wait before the next attempt, or `None` when it is time to give up.
 ///
 /// `attempt` counts from 1; `told` is what the service asked for. What the service asks for is never cut short, and is
 /// spread by up to a tenth so that calls do not come back all at once.
@@ -73,8 +73,8 @@ pub(super) fn wait(trouble: Trouble, attempt: u32, told: Option<Duration>) -> Op
     })
 }
 
-/// How long the service asks to wait: `Retry-After` or `X-Retry-After` in seconds, as an HTTP date or as a Unix time;
-/// without them `X-RateLimit-Reset` of a 429. A moment that has passed is not a wait.
+/// The time that the service asks to wait: `Retry-After` or `X-Retry-After` in seconds, as an HTTP date or as a Unix
+/// time; without them `X-RateLimit-Reset` of a 429. A moment that has passed is not a wait.
 pub(super) fn told(status: u16, headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let moment = |name: &str| header(name).and_then(|text| after(text.trim(), now));

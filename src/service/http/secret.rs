@@ -21,7 +21,7 @@ const SHORTEST_IN_OBJECTS: usize = 8;
 /// A part of this length is as good as a secret. Of a shorter secret, three quarters are.
 const LONG: usize = 16;
 
-/// What stands in the place of a secret.
+/// The text that replaces a secret.
 const REDACTED: &str = "[secret]";
 
 /// Every secret of one connection: the credentials and the tokens made from them.
@@ -41,9 +41,9 @@ struct Forms {
 #[derive(Clone)]
 struct Form {
     text: SecretString,
-    /// How much of it, without a gap, counts as the secret.
+    /// The length of a piece, without a gap, that counts as the secret.
     least: usize,
-    /// Whether digits of base64 beside it belong to it: its ends depend on what is encoded around it.
+    /// True if digits of base64 beside it belong to it: its ends depend on what is encoded around it.
     base64: bool,
 }
 
@@ -54,7 +54,7 @@ impl Secrets {
         }
     }
 
-    /// What is known now, without holding up whoever adds to it.
+    /// The forms that are known now, without holding up whoever adds to them.
     fn forms(&self) -> Arc<Forms> {
         Arc::clone(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -118,7 +118,7 @@ impl Forms {
         Cow::Owned(safe)
     }
 
-    /// Where secrets stand, in order and without overlaps, at whole characters.
+    /// The ranges of secrets, in order and without overlaps, at whole characters.
     fn find(&self, text: &str, shortest: usize) -> Vec<Range<usize>> {
         let bytes = text.as_bytes();
         let matches = self.pieces.iter().flat_map(|pieces| pieces.find_overlapping_iter(bytes));
@@ -140,7 +140,7 @@ impl Forms {
         found
     }
 
-    /// Whether anything was taken out.
+    /// Returns `true` if anything was taken out.
     fn redact_value(&self, value: &mut Value) -> bool {
         match value {
             Value::Null | Value::Bool(_) | Value::Number(_) => false,
@@ -169,7 +169,7 @@ impl Forms {
 }
 
 impl Form {
-    /// What of this form stands around a piece of it; `None` where it is too little.
+    /// The part of this form around a piece of it; `None` if it is too little.
     fn around(&self, text: &[u8], piece: Range<usize>, offset: usize) -> Option<Range<usize>> {
         let form = self.text.expose_secret().as_bytes();
         let same = |(one, other): &(&u8, &u8)| one.eq_ignore_ascii_case(other);

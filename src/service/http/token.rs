@@ -15,14 +15,14 @@ use super::connection::{Attempt, Call};
 use super::refusal::safe;
 use super::{Clock, Connection, Error};
 
-/// How long before its end a token is renewed.
+/// The time before its end at which a token is renewed.
 const MARGIN: Duration = Duration::from_secs(60);
 /// The most bytes that an exchange may answer.
 const MOST: usize = 1 << 20;
-/// How long a token serves that does not say.
+/// The lifetime of a token that does not state it.
 const ASSUMED: Duration = Duration::from_secs(300);
 
-/// How calls prove who asks.
+/// The authentication of calls.
 #[derive(Clone, Debug)]
 pub enum Authorization {
     /// Credentials, exchanged for a token.
@@ -39,7 +39,7 @@ pub enum Authorization {
 pub struct Session {
     /// The stored token.
     pub token: SecretString,
-    /// What renews it.
+    /// The path that renews it.
     pub refresh: Vec<&'static str>,
 }
 
@@ -195,8 +195,8 @@ fn is_header_text(token: &str) -> bool {
     !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
-/// How long a JWT lives: from `iat` to `exp`, which needs no agreement of clocks, or else from now to `exp`. A token
-/// that has just been made and seems over means that the clocks differ; then it says nothing.
+/// The lifetime of a JWT: from `iat` to `exp`, which needs no agreement of clocks, or else from now to `exp`. A token
+/// that has just been made and seems over means that the clocks differ; then it gives no lifetime.
 fn lifetime(token: &str, clock: &Clock) -> Option<Duration> {
     let claims = token.split('.').nth(1)?.trim_end_matches('=');
     let claims: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).ok()?).ok()?;

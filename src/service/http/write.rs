@@ -11,8 +11,8 @@ use super::refusal::safe;
 use super::{Connection, Error, Reader, Refusal};
 use crate::plan::request::Method;
 
-/// What gives the right to write: a plan that passed its guards and was confirmed. Nothing outside of this crate can be
-/// one, and a test holds that one type of the crate is.
+/// The proof of the right to write: a plan that passed its guards and was confirmed. Nothing outside of this crate can
+/// be one, and a test holds that one type of the crate is.
 pub trait Approval: sealed::Sealed {}
 
 /// Keeps others from approving what they made themselves.
@@ -33,7 +33,7 @@ impl WriteAccess {
     }
 }
 
-/// How a write ended.
+/// The outcome of a write.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WriteOutcome {
     /// The service did it.

@@ -1,4 +1,4 @@
-//! Who asks: a key pair, an API key, or the session that Vijil's own tools stored.
+//! The caller's credentials: a key pair, an API key, or the session that Vijil's own tools stored.
 //!
 //! Invariant: a secret lives in a [`SecretString`] from the moment it is read, and no error repeats what a file or a
 //! variable said.
@@ -15,7 +15,7 @@ use crate::source::disk;
 /// The most that a stored session may hold, in bytes.
 const MOST: u64 = 1 << 20;
 
-/// What the outside gives, before anything is read.
+/// The settings of the environment, before anything is read.
 #[derive(Debug, Default)]
 pub struct Outside {
     /// `VIJIL_CLIENT_ID`.
@@ -28,11 +28,11 @@ pub struct Outside {
     pub folder: Option<PathBuf>,
 }
 
-/// How calls prove who asks.
+/// The authentication of calls.
 #[derive(Clone, Debug)]
 pub struct Credentials(Authorization);
 
-/// Why there are no credentials.
+/// The reason why there are no credentials.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CredentialsError {
     /// One of two variables.
@@ -51,7 +51,7 @@ pub enum CredentialsError {
     File {
         /// Its path.
         file: String,
-        /// What is wrong, without any of its content.
+        /// The fault in the file, without any of its content.
         cause: String,
     },
 }
@@ -83,7 +83,7 @@ impl Credentials {
     ///
     /// # Errors
     ///
-    /// When only one half of the pair is set, or there is nothing at all.
+    /// Returns an error if only one half of the pair is set, or if there is nothing at all.
     pub fn find(outside: Outside) -> Result<Self, CredentialsError> {
         let Outside { client_id, client_secret, api_key, folder } = outside;
         match (client_id, client_secret, api_key) {

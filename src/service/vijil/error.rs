@@ -1,4 +1,4 @@
-//! Why the Vijil side could not be read.
+//! Errors of reading the Vijil side.
 
 use crate::exit::{Exit, Explain};
 use crate::service::http;
@@ -16,9 +16,9 @@ pub enum Error {
         host: String,
         /// `policies` or `rules`.
         what: &'static str,
-        /// How many there are, as the service says.
+        /// The number of objects that the service states.
         total: usize,
-        /// How many it showed.
+        /// The number of objects that it showed.
         shown: usize,
     },
 }

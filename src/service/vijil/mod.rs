@@ -17,19 +17,19 @@ use serde_json::Value;
 use crate::plan::request::Method;
 use crate::service::http::{self, BaseUrl, BaseUrlError, WriteAccess, WriteOutcome};
 
-/// Where the service is when nobody says otherwise. Source: the default of Vijil's own client.
+/// The default address of the service. Source: the default of Vijil's own client.
 pub const ENDPOINT: &str = "https://console-api.vijil.ai";
 
 /// Reads the address of a Vijil endpoint: the deployment's gateway, without `/v1`.
 ///
 /// # Errors
 ///
-/// When it is none that credentials may be sent to.
+/// Returns an error if the text is not an address that credentials may be sent to.
 pub fn endpoint(text: &str) -> Result<BaseUrl, BaseUrlError> {
     BaseUrl::parse(text.trim_end_matches('/').strip_suffix("/v1").unwrap_or(text))
 }
 
-/// Whether the address is one of Vijil's own hosts, over TLS.
+/// Returns `true` if the address is one of Vijil's own hosts, over TLS.
 #[must_use]
 pub fn is_vijils_own(base: &BaseUrl) -> bool {
     let host = base.host();
@@ -39,7 +39,7 @@ pub fn is_vijils_own(base: &BaseUrl) -> bool {
 /// One write.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
-    /// What it does.
+    /// The method of the call.
     pub method: Method,
     /// The path below the endpoint, not encoded; an empty segment at the end is a slash.
     pub path: Vec<String>,

@@ -27,7 +27,7 @@ const POLICIES: Bounds = Bounds {
 };
 const RULES: Bounds =
     Bounds { what: "rules", pages: 20_000, objects: 100_000, time: Duration::from_secs(480), ..POLICIES };
-/// How often a list is read again whose pages do not add up.
+/// The number of times that a list is read again if its pages do not add up.
 const ROUNDS: u32 = 4;
 
 /// Reads one team's policies, and can do nothing else.
@@ -45,7 +45,7 @@ impl Reader {
         &self.0
     }
 
-    /// How many calls may be in flight.
+    /// The number of calls that may be in flight.
     #[must_use]
     pub fn concurrency(&self) -> usize {
         self.0.concurrency()
@@ -66,7 +66,7 @@ impl Reader {
     ///
     /// # Errors
     ///
-    /// When anything of it cannot be read.
+    /// Returns an error if any part of it cannot be read.
     pub async fn snapshot(&self) -> Result<AgentSnapshot, Error> {
         let mut round = 0;
         loop {
@@ -107,7 +107,7 @@ impl Reader {
         Ok(policies)
     }
 
-    /// What the snapshot means.
+    /// The live state that the snapshot describes.
     ///
     /// # Errors
     ///
@@ -120,7 +120,7 @@ impl Reader {
     ///
     /// # Errors
     ///
-    /// When they cannot be read.
+    /// Returns an error if the policies cannot be read.
     pub async fn named(&self, name: &str) -> Result<Vec<LiveAgentPolicy>, Error> {
         let policies = self.policies().await?.into_iter();
         Ok(policies.filter(|policy| !policy.is_preset && policy.name == name).map(Policy::live).collect())
@@ -130,7 +130,7 @@ impl Reader {
     ///
     /// # Errors
     ///
-    /// When it cannot be read.
+    /// Returns an error if the policy cannot be read.
     pub async fn policy(&self, id: &str) -> Result<Option<LiveAgentPolicy>, Error> {
         Ok(self.one(&["v1", "policies", id]).await?.map(Policy::live))
     }
@@ -139,7 +139,7 @@ impl Reader {
     ///
     /// # Errors
     ///
-    /// When it cannot be read.
+    /// Returns an error if the rule cannot be read.
     pub async fn rule(&self, id: &str) -> Result<Option<LiveAgentRule>, Error> {
         Ok(self.one(&["v1", "rules", id]).await?.map(Rule::live))
     }
@@ -148,7 +148,7 @@ impl Reader {
     ///
     /// # Errors
     ///
-    /// When they cannot be read.
+    /// Returns an error if the rules cannot be read.
     pub async fn rules(&self, policy: &str) -> Result<Vec<LiveAgentRule>, Error> {
         let within = Self(self.0.within(RULES));
         Ok(within.wire_rules(policy).await?.unwrap_or_default().into_iter().map(Rule::live).collect())
@@ -202,7 +202,7 @@ impl Reader {
         }
     }
 
-    /// What the pages show, and how many there are in all. With a `total` they end there; without one, also with a
+    /// The objects of the pages, and the number of all objects. With a `total` they end there; without one, also with a
     /// `count`, they go on until one shows nothing new.
     async fn pages<T: DeserializeOwned>(
         &self,

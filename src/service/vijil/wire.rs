@@ -1,4 +1,4 @@
-//! What the service sends, and how it becomes the model.
+//! The format that the service sends, and its conversion to the model.
 //!
 //! Invariant: unknown fields, absent and null optional fields change nothing. Objects that the service types loosely
 //! (consequences, constraints, provenance) are kept as they are.
@@ -30,7 +30,7 @@ pub struct Policy {
     /// `draft` where the service does not say.
     #[serde(default = "draft")]
     pub status: String,
-    /// Whether it is the service's own.
+    /// True if it is the service's own.
     #[serde(default)]
     pub is_preset: bool,
     /// Everything else, as it is.
@@ -43,7 +43,7 @@ pub struct Policy {
 pub struct Rule {
     /// The service's id, a UUID.
     pub id: String,
-    /// What people call it.
+    /// The id of the rule for people.
     pub rule_id: String,
     /// `draft` where the service does not say.
     #[serde(default = "draft")]
@@ -74,7 +74,7 @@ fn draft() -> String {
 }
 
 impl Policy {
-    /// What it means, without rules.
+    /// The meaning of the policy, without rules.
     #[must_use]
     pub fn live(self) -> LiveAgentPolicy {
         let Self { id, name, status, is_preset: _, rest } = self;
@@ -83,7 +83,7 @@ impl Policy {
 }
 
 impl Rule {
-    /// What it means.
+    /// The meaning of the rule.
     #[must_use]
     pub fn live(self) -> LiveAgentRule {
         let Self { id, rule_id, status, mut rest } = self;
@@ -97,7 +97,7 @@ impl Rule {
 }
 
 impl AgentSnapshot {
-    /// What it means; presets are left out.
+    /// The meaning of the snapshot; presets are left out.
     #[must_use]
     pub fn live(self) -> LiveAgents {
         let mut policies: Vec<LiveAgentPolicy> = self

@@ -19,19 +19,19 @@ pub struct Written<'a> {
     pub path: &'a str,
     /// The whole text; `None` takes the file away.
     pub text: Option<&'a str>,
-    /// Whether it takes the place of a file.
+    /// True if it takes the place of a file.
     pub overwrites: bool,
 }
 
-/// Why files were not written.
+/// The error of files that were not written.
 #[derive(Debug, thiserror::Error)]
 #[error("`{}` cannot be written: {error}", path.display())]
 pub struct BatchError {
     /// The file that could not be.
     pub path: PathBuf,
-    /// Why.
+    /// The reason.
     pub error: FileError,
-    /// What could not be taken back; empty when nothing is written.
+    /// Files whose changes could not be undone; empty when nothing is written.
     pub stuck: Vec<PathBuf>,
 }
 
@@ -40,7 +40,7 @@ struct Ready {
     target: PathBuf,
     aside: PathBuf,
     before: Option<String>,
-    /// Whether the file is to be taken away: it waits under the other name until all others are in place.
+    /// True if the file is to be taken away: it waits under the other name until all others are in place.
     goes: bool,
 }
 
@@ -50,8 +50,8 @@ impl Root {
     /// Writes files of the workspace.
     ///
     /// # Errors
-    /// When one cannot be written; then none is, but for what the error names. One that could be written, and whose
-    /// predecessor could not be taken away, is such an error too.
+    /// Returns an error if a file cannot be written; then none is, except for the files that the error names. Also
+    /// returns an error if a file could be written, but its predecessor could not be removed.
     pub fn write_all(&self, files: &[Written<'_>]) -> Result<(), BatchError> {
         let mut folders = Vec::new();
         let mut ready = Vec::new();

@@ -1,7 +1,7 @@
 //! The one door to files: everything that is opened, read or written by a path goes through here, and a lint keeps
 //! every other module from the functions of the standard library that do so.
 //!
-//! Who chooses a path decides how far it may lead:
+//! The author of a path decides how far it may lead:
 //!
 //! | path | by | links |
 //! |---|---|---|
@@ -33,7 +33,7 @@ pub use write::{remove_named, rename_named, write_named};
 /// The largest snapshot or saved plan that is read, in bytes: twice the text of a full organization.
 pub const MAX_STATE_BYTES: u64 = 128 << 20;
 
-/// Why a file is not opened, as a phrase behind its name.
+/// The reason why a file is not opened, as a phrase behind its name.
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
     /// Links followed, it is not in the folder that it has to be in.
@@ -69,19 +69,19 @@ pub enum FileError {
 }
 
 impl FileError {
-    /// Whether nothing is there.
+    /// Returns `true` if nothing is there.
     #[must_use]
     pub fn is_missing(&self) -> bool {
         matches!(self, Self::System(error) if error.kind() == io::ErrorKind::NotFound)
     }
 
-    /// Whether the reason is the system's, and no refusal.
+    /// Returns `true` if the reason is the system's, and no refusal.
     #[must_use]
     pub fn is_of_the_system(&self) -> bool {
         matches!(self, Self::System(_))
     }
 
-    /// What to do about it, where the reason does not say.
+    /// The advice for the user, if the reason does not give it.
     #[must_use]
     pub fn hint(&self) -> Option<&'static str> {
         match self {
@@ -126,8 +126,8 @@ impl Root {
         Ok(Self { real: std::fs::canonicalize(folder)? })
     }
 
-    /// What a document that the command line names may not lead out of: the workspace around it, else the repository
-    /// around it, else its own folder.
+    /// The folder that links of a document on the command line may not leave: the workspace around it, else the
+    /// repository around it, else its own folder.
     ///
     /// # Errors
     /// The system's, when its folder is not there.
@@ -148,7 +148,8 @@ impl Root {
     /// folder.
     ///
     /// # Errors
-    /// When it leads elsewhere, is no regular file, is larger than `limit` bytes, or the system does not give it.
+    /// Returns an error if the path leads elsewhere, is not a regular file, is larger than `limit` bytes, or the system
+    /// cannot read it.
     pub fn read(&self, path: &Path, limit: u64) -> Result<Vec<u8>, FileError> {
         open::read_regular(&self.resolve(path)?, limit)
     }
@@ -156,7 +157,7 @@ impl Root {
     /// The path of a file that is there, links followed.
     ///
     /// # Errors
-    /// When it leads out of the folder or into an internal one, or is not there.
+    /// Returns an error if the path leads out of the folder or into an internal one, or does not exist.
     pub fn resolve(&self, path: &Path) -> Result<PathBuf, FileError> {
         let real = std::fs::canonicalize(path)?;
         let inside = real.strip_prefix(&self.real).map_err(|_| FileError::Outside)?;
@@ -181,7 +182,7 @@ pub(super) fn walk(folder: &Path) -> walkdir::IntoIter {
     walkdir::WalkDir::new(folder).min_depth(1).sort_by_file_name().into_iter()
 }
 
-/// Whether a folder is there and holds nothing, as one of a submodule that was not checked out does.
+/// Returns `true` if a folder is there and holds nothing, as one of a submodule that was not checked out does.
 #[must_use]
 pub fn is_empty_folder(folder: &Path) -> bool {
     std::fs::symlink_metadata(folder).is_ok_and(|metadata| metadata.is_dir()) && walk(folder).next().is_none()

@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::path::Path;
 
-/// What git keeps for itself, credentials too, and what seawall keeps for itself.
+/// Folders that git keeps for itself, credentials too, and the folder that seawall keeps for itself.
 const INTERNAL: [&str; 2] = [".git", ".seawall"];
 /// Characters that HFS+ leaves out when it compares names.
 const IGNORED: [std::ops::RangeInclusive<char>; 4] =
@@ -14,8 +14,8 @@ pub(super) fn internal(path: &Path) -> Option<&'static str> {
     path.components().find_map(|part| folder(part.as_os_str()))
 }
 
-/// Whether some file system takes the name for `.git` or `.seawall`: in any letter case, with characters that count for
-/// nothing, as a short name of Windows, or with blanks, dots or a stream behind it, which Windows drops.
+/// Returns `true` if some file system takes the name for `.git` or `.seawall`: in any letter case, with characters that
+/// count for nothing, as a short name of Windows, or with blanks, dots or a stream behind it, which Windows drops.
 #[must_use]
 pub fn is_internal(name: &OsStr) -> bool {
     folder(name).is_some()
@@ -30,7 +30,7 @@ fn folder(name: &OsStr) -> Option<&'static str> {
     INTERNAL.into_iter().find(|internal| name == *internal || is_short(&name, internal))
 }
 
-/// Whether the name is a short one of Windows, as `git~1` is of `.git`.
+/// Returns `true` if the name is a short one of Windows, as `git~1` is of `.git`.
 fn is_short(name: &str, long: &str) -> bool {
     let Some((stem, number)) = name.split_once('~') else { return false };
     let long = long.trim_start_matches('.');

@@ -22,7 +22,7 @@ pub(super) fn read_regular(real: &Path, limit: u64) -> Result<Vec<u8>, FileError
     if bytes.len() as u64 > limit { Err(FileError::TooLarge(limit)) } else { Ok(bytes) }
 }
 
-/// What is known of a regular file before it is opened.
+/// The metadata of a regular file before it is opened.
 fn looked_at(real: &Path, limit: u64) -> Result<Metadata, FileError> {
     let metadata = std::fs::symlink_metadata(real)?;
     if !metadata.is_file() {
@@ -69,8 +69,8 @@ fn same(before: &Metadata, file: &File) -> Result<(), FileError> {
 /// it, where a commit could have put it. The standard input and other streams of the process may be named too.
 ///
 /// # Errors
-/// When it leads elsewhere, is no regular file, is larger than `limit` bytes, is not UTF-8, or the system does not give
-/// it.
+/// Returns an error if the path leads elsewhere, is not a regular file, is larger than `limit` bytes, is not UTF-8, or
+/// the system cannot read it.
 pub fn read_named(path: &Path, limit: u64) -> Result<String, FileError> {
     if is_stream(path) {
         let mut bytes = Vec::new();
@@ -86,7 +86,7 @@ pub fn read_named(path: &Path, limit: u64) -> Result<String, FileError> {
 /// lead out of the repository around it, and streams of the process may be named.
 ///
 /// # Errors
-/// When it leads elsewhere, is no regular file, or the system does not give it.
+/// Returns an error if the path leads elsewhere, is not a regular file, or the system cannot open it.
 pub fn open_named(path: &Path) -> Result<File, FileError> {
     if is_stream(path) {
         return Ok(File::open(path)?);
@@ -99,7 +99,7 @@ pub fn open_named(path: &Path) -> Result<File, FileError> {
     Ok(file)
 }
 
-/// What is below a folder that the command line names, sorted by name. Links in it are not followed.
+/// The entries below a folder that the command line names, sorted by name. Links in it are not followed.
 pub fn walk_named(folder: &Path) -> walkdir::IntoIter {
     walkdir::WalkDir::new(folder).follow_root_links(true).sort_by_file_name().into_iter()
 }
@@ -107,7 +107,7 @@ pub fn walk_named(folder: &Path) -> walkdir::IntoIter {
 /// A file without a name, which nobody else can open and which is gone with the process.
 ///
 /// # Errors
-/// When the system gives none.
+/// Returns an error if the system cannot create one.
 pub fn unnamed() -> std::io::Result<File> {
     tempfile::tempfile()
 }
@@ -116,7 +116,7 @@ pub fn unnamed() -> std::io::Result<File> {
 /// the link.
 ///
 /// # Errors
-/// When it leads elsewhere, or the system does not give it.
+/// Returns an error if the path leads elsewhere, or the system cannot resolve it.
 pub fn check_named_folder(path: &Path) -> Result<(), FileError> {
     stays(path, &std::fs::canonicalize(path)?)
 }
@@ -124,7 +124,8 @@ pub fn check_named_folder(path: &Path) -> Result<(), FileError> {
 /// The whole of a file of the person who runs the program, wherever links lead.
 ///
 /// # Errors
-/// When it is not a regular file, is larger than `limit` bytes, is not UTF-8, or the system does not give it.
+/// Returns an error if the path is not a regular file, is larger than `limit` bytes, is not UTF-8, or the system cannot
+/// read it.
 pub fn read_own(path: &Path, limit: u64) -> Result<String, FileError> {
     text(read_regular(&std::fs::canonicalize(path)?, limit)?)
 }
@@ -133,7 +134,7 @@ fn text(bytes: Vec<u8>) -> Result<String, FileError> {
     String::from_utf8(bytes).map_err(|_| FileError::NotText)
 }
 
-/// Whether a path names a stream of the process, as `<(…)` of a shell does.
+/// Returns `true` if a path names a stream of the process, as `<(…)` of a shell does.
 pub(super) fn is_stream(path: &Path) -> bool {
     let streams = ["/dev/stdin", "/dev/stdout", "/dev/stderr", "/dev/null"];
     let folders = ["/dev/fd", "/proc/self/fd"];
@@ -145,7 +146,7 @@ pub(super) fn is_stream(path: &Path) -> bool {
 /// a link that a commit could have put there.
 ///
 /// # Errors
-/// When it is a link or no regular file, or the system does not give it.
+/// Returns an error if the path is a link or not a regular file, or the system cannot open it.
 pub fn open_state(path: &Path) -> Result<File, FileError> {
     let target = super::write::target(path)?;
     let mut options = OpenOptions::new();

@@ -23,7 +23,7 @@ impl Scratch {
         Ok(Self(tempfile::tempdir()?))
     }
 
-    /// Where it is.
+    /// The path of the folder.
     #[must_use]
     pub fn path(&self) -> &Path {
         self.0.path()
@@ -32,7 +32,7 @@ impl Scratch {
     /// Puts a file down.
     ///
     /// # Errors
-    /// When its path is not one of a file in the folder, or something stands there.
+    /// Returns an error if the path is not that of a file in the folder, or if something exists there.
     pub fn file(&self, path: &str, content: &[u8]) -> Result<(), FileError> {
         Ok(fs::File::create_new(self.place(path)?)?.write_all(content)?)
     }

@@ -18,7 +18,8 @@ impl Root {
     /// Writes `text` over a file that is there. `path` is absolute, or relative to the current folder.
     ///
     /// # Errors
-    /// When it leads elsewhere or is a link, may not be written, or the machine fails; then it is as it was.
+    /// Returns an error if the path leads elsewhere or is a link, if the file may not be written, or if the machine
+    /// fails; then the file is as it was.
     pub fn replace(&self, path: &Path, text: &str) -> Result<(), FileError> {
         if fs::symlink_metadata(path)?.is_symlink() {
             return Err(FileError::Link(path.to_owned()));
@@ -26,8 +27,8 @@ impl Root {
         swap(&self.resolve(path)?, text)
     }
 
-    /// Where a file of this name, with `/` between segments, is to be written: no link stands in its place or in that of
-    /// a folder around it, inside of this one.
+    /// The path to write a file of this name to, with `/` between segments: neither the file nor a folder around it,
+    /// inside of this one, is a link.
     pub(super) fn place(&self, name: &str) -> Result<PathBuf, FileError> {
         let path = Path::new(name);
         if !path.components().all(|part| matches!(part, Component::Normal(_))) {
@@ -48,7 +49,7 @@ impl Root {
     /// keeps git away from it.
     ///
     /// # Errors
-    /// When a link or another thing stands in its place, or the machine fails.
+    /// Returns an error if a link or another thing has that name, or the machine fails.
     pub fn state_folder(&self, name: &str) -> Result<PathBuf, FileError> {
         let folder = self.path().join(name);
         match fs::symlink_metadata(&folder) {
@@ -73,7 +74,7 @@ impl Root {
 /// a commit could have put there. The standard output and other streams of the process may be named too.
 ///
 /// # Errors
-/// When it is a link or no regular file, or the machine fails; then it is as it was.
+/// Returns an error if the path is a link or not a regular file, or the machine fails; then the file is as it was.
 pub fn write_named(path: &Path, text: &str) -> Result<(), FileError> {
     if is_stream(path) {
         return Ok(fs::OpenOptions::new().write(true).open(path)?.write_all(text.as_bytes())?);
@@ -101,7 +102,7 @@ pub fn remove_named(path: &Path) -> Result<(), FileError> {
     Ok(fs::remove_file(target(path)?)?)
 }
 
-/// Where a file that the command line names is written: its folder, links followed, and its own name.
+/// The path to write a file that the command line names: its folder, links followed, and its own name.
 pub(super) fn target(path: &Path) -> Result<PathBuf, FileError> {
     let name = path.file_name().ok_or(FileError::NotRegular)?;
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));

@@ -29,8 +29,6 @@ fn of_rule(actions: &[&str], key: &str, resources: &Value) -> Value {
 fn patterns_of_unknown_meaning_are_imported_with_a_warning_and_planning_changes_nothing() {
     let hosts = |hosts: &[&str]| of_rule(&["connect:tcp"], "resources", &json!(hosts));
     let folders = |folders: &[&str]| of_rule(&["read"], "resources", &json!(folders));
-    let target =
-        |path: &str| of_rule(&["request:get"], "http_resources", &json!([{"host": "a.example", "path": path}]));
     // What is live, and which of it is warned about.
     let table = [
         (hosts(&["fdcb::1"]), "fdcb::1"),

@@ -1,4 +1,4 @@
-//! What people meant where Cedar's parser stopped: words and forms of other languages.
+//! Advice on the intended text where Cedar's parser stopped: words and forms of other languages.
 
 use super::Mistake;
 use super::token::{Token, tokens};

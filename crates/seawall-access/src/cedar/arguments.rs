@@ -1,4 +1,4 @@
-//! What a statement takes `context.args` and `context.request_time` to be.
+//! The types that a statement takes `context.args` and `context.request_time` to have.
 //!
 //! Cedar's types are closed and the keys of a tool's arguments are the tool's own, so no fixed schema can hold them; the
 //! type of the request time is not documented. A statement is therefore validated with the arguments that it reads,
@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 
 use super::schema::{self, AttributeType};
 
-/// What a statement reads of the context.
+/// The parts of the context that a statement reads.
 #[derive(Debug, Default)]
 pub(super) struct Reads {
     args: Option<Shape>,
@@ -43,7 +43,7 @@ const DECIMAL: Type = Type::Named("decimal");
 const ADDRESS: Type = Type::Named("ipaddr");
 
 impl Reads {
-    /// What the conditions of a statement read.
+    /// The parts of the context that the conditions of a statement read.
     pub(super) fn of(statement: &Template) -> Self {
         let mut reads = Self::default();
         for clause in statement.clauses() {

@@ -1,4 +1,4 @@
-//! What a change of MCP policies means for each audience: proven where it can be, and called uncertain where not.
+//! The effect of a change of MCP policies on each audience: proven where it can be, and called uncertain where not.
 //!
 //! A call is denied, approved first, or allowed. A call gets further in the new state than in the old only if
 //!
@@ -45,11 +45,11 @@ const EVERYTHING: &str = "mcp **";
 pub struct McpChange {
     /// Members of just these teams, as scopes name them.
     pub teams: Vec<String>,
-    /// Whether calls get further, or less far.
+    /// True if calls get further, or less far.
     pub widens: bool,
     /// A request that shows it; without one, it is uncertain whether anything changes.
     pub witness: Option<McpRequest>,
-    /// What it is about, as `calls` says it; `mcp **` for every call.
+    /// The access that changes, as `calls` says it; `mcp **` for every call.
     pub access: String,
     /// The statements that come or go.
     pub because: Vec<McpCause>,
@@ -58,19 +58,19 @@ pub struct McpChange {
 /// A statement that comes or goes.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct McpCause {
-    /// Whether it is in force now, or no longer.
+    /// True if it is in force now, or no longer.
     pub comes: bool,
     /// The policy's name, in its own state.
     pub policy: String,
     /// The statement in one line; `None` for a text that is not understood.
     pub statement: Option<String>,
-    /// What it does.
+    /// The effect of the statement.
     pub effect: Option<Effect>,
     /// Its place in the policy's text, from 0.
     pub number: Option<usize>,
 }
 
-/// What a statement does in the order denied, approved first, allowed.
+/// The kind of a statement in the order denied, approved first, allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Kind {
     Permit,
@@ -99,7 +99,7 @@ struct State {
     policies: McpPolicies,
 }
 
-/// What is in force for an audience, once for each meaning.
+/// The statements in force for an audience, once for each meaning.
 type InForce<'a> = BTreeMap<&'a Key, &'a Occurrence>;
 
 /// Equal for statements that mean the same.
@@ -137,7 +137,7 @@ pub fn compare(old: &[Policy], new: &[Policy]) -> Vec<McpChange> {
     })
 }
 
-/// Whether a smaller audience is told the same, and no request shows more for this one.
+/// Returns `true` if a smaller audience is told the same, and no request shows more for this one.
 fn shown(change: &McpChange, changes: &[McpChange]) -> bool {
     change.witness.is_none()
         && changes.iter().any(|other| {
@@ -188,7 +188,7 @@ impl State {
         Self { said, policies: McpPolicies::of(policies) }
     }
 
-    /// Whether both states say the same to the same.
+    /// Returns `true` if both states say the same to the same.
     fn same(&self, other: &Self) -> bool {
         let all = |state: &Self| -> BTreeSet<(Key, Scope)> {
             state.said.iter().map(|said| (said.key.clone(), said.scope.clone())).collect()
@@ -229,7 +229,7 @@ fn audiences(old: &State, new: &State) -> Vec<Vec<String>> {
     audiences
 }
 
-/// What is in force for an audience in both states.
+/// The statements in force for an audience in both states.
 struct Audience<'a> {
     teams: Vec<String>,
     said: [InForce<'a>; 2],
@@ -260,7 +260,8 @@ impl<'a> Audience<'a> {
         self.said.iter().map(keys).eq(other.said.iter().map(keys))
     }
 
-    /// How far a request gets in both states; `None` where one is uncertain. When looking for losses, they are exchanged.
+    /// Tells if a request gets further in the new state; `false` where a state is uncertain. When looking for losses,
+    /// the states are exchanged.
     fn further(&self, request: &McpRequest, widens: bool) -> bool {
         let made = || self.states.map(|state| state.governing(&self.teams));
         let cost: usize = self.said.iter().map(BTreeMap::len).sum();
@@ -275,7 +276,7 @@ impl<'a> Audience<'a> {
         old.zip(new).is_some_and(|(old, new)| if widens { new > old } else { new < old })
     }
 
-    /// Whether there was as much trying as a comparison may cost.
+    /// Returns `true` if there was as much trying as a comparison may cost.
     fn is_tired(&self) -> bool {
         self.trials.get() > MOST_TRIALS
     }
@@ -284,7 +285,7 @@ impl<'a> Audience<'a> {
         [true, false].into_iter().flat_map(|widens| self.gains(widens, smaller)).collect()
     }
 
-    /// What gets further, or when looking for losses, what got further before.
+    /// The calls that get further, or when looking for losses, that got further before.
     fn gains(&self, widens: bool, smaller: &[&Self]) -> Vec<McpChange> {
         let [old, new] = &self.said;
         let (from, to) = if widens { (old, new) } else { (new, old) };
@@ -339,7 +340,7 @@ impl<'a> Audience<'a> {
     }
 }
 
-/// What changes in words, each with a request that shows it; `instead` where nothing can be said of the calls.
+/// The changes in words, each with a request that shows it; `instead` where nothing can be said of the calls.
 fn said_with_witnesses(
     changed: Vec<Changed>,
     instead: &str,
@@ -362,7 +363,7 @@ fn in_scope(said: &Occurrence) -> String {
     format!("mcp {}", names.join(", "))
 }
 
-/// Whether a request is one of these calls, as far as names tell.
+/// Returns `true` if a request is one of these calls, as far as names tell.
 fn has(changed: &Changed, request: &McpRequest) -> bool {
     let server = request.server.as_deref().filter(|_| request.action != McpAction::Register);
     changed.actions.contains(&request.action) && changed.calls.names(server, &request.target)
@@ -382,7 +383,7 @@ impl Occurrence {
     }
 }
 
-/// Where nothing governs the audience any more, or did not before: the gateway then permits everything.
+/// The changes where nothing governs the audience any more, or did not before: the gateway then permits everything.
 fn ungoverned(
     teams: &[String],
     from: &InForce<'_>,

@@ -19,7 +19,7 @@ use crate::hash::HashMap;
 /// Requirements are compared with each other so many times for one index. What is not compared is not called covered.
 const MOST_COMPARISONS: usize = 20_000_000;
 
-/// What a statement needs to match, told from its form.
+/// The requirements of a statement for a match, told from its form.
 struct Form {
     principal: PrincipalConstraint,
     /// `None` for all.
@@ -34,7 +34,7 @@ impl Form {
         Some(Self { principal, actions, requirements: requirements(tree) })
     }
 
-    /// Whether its scope holds wherever that of another does, their resources aside.
+    /// Returns `true` if its scope holds wherever that of another does, their resources aside.
     fn has_wider_scope(&self, inner: &Self) -> bool {
         let actions = match (&self.actions, &inner.actions) {
             (None, _) => true,
@@ -45,7 +45,7 @@ impl Form {
     }
 }
 
-/// Whether `outer` matches every request that `inner` matches.
+/// Returns `true` if `outer` matches every request that `inner` matches.
 ///
 /// A statement matches when its scope and all its conditions hold without an error. So a statement whose requirements
 /// are all among those of another matches whenever the other does. Recursive: to be called with
@@ -71,7 +71,7 @@ pub struct Covering<T> {
     by_rarest: Vec<Vec<usize>>,
     /// The statements that require nothing.
     free: Vec<usize>,
-    /// What a requirement implies, by its text.
+    /// The requirements that a requirement implies, by its text.
     implied: HashMap<String, Rc<[usize]>>,
     comparisons: usize,
 }
@@ -165,14 +165,14 @@ impl<T> Covering<T> {
         implied
     }
 
-    /// Whether everything was compared.
+    /// Returns `true` if everything was compared.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.comparisons <= MOST_COMPARISONS
     }
 }
 
-/// Whether no request is matched by both.
+/// Returns `true` if no request is matched by both.
 ///
 /// Recursive as [`covers`].
 pub(super) fn are_disjoint(one: &Statement, other: &Statement) -> bool {
@@ -204,7 +204,7 @@ pub(super) fn covered(permit: &Statement) -> Finding {
     }
 }
 
-/// What must hold for a statement to match, its resource's scope included.
+/// The requirements that must hold for a statement to match, its resource's scope included.
 pub(super) fn requirements(statement: &Template) -> Vec<Expr> {
     let mut all = of_resource(&statement.resource);
     for clause in statement.clauses() {

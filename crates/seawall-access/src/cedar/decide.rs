@@ -38,15 +38,15 @@ struct Compiled {
 /// The answer to a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
-    /// What becomes of the request.
+    /// The outcome of the request.
     pub outcome: Outcome,
     /// The statements that decide, in the order of policies and statements; what could decide, where it is uncertain.
     pub because: Vec<Reason>,
-    /// What else there is to know.
+    /// Further notes.
     pub notes: Vec<String>,
 }
 
-/// What becomes of a request.
+/// The outcome of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Outcome {
     /// It is carried out.
@@ -70,11 +70,11 @@ pub struct Reason {
     pub statement: Option<usize>,
     /// Bytes of the Cedar text.
     pub span: Range<usize>,
-    /// What the statement does.
+    /// The effect of the statement.
     pub effect: Option<Effect>,
     /// The reason to ask for approval.
     pub approval: Option<String>,
-    /// Why it is uncertain whether it matches.
+    /// The reason why it is uncertain whether it matches.
     pub doubt: Option<String>,
 }
 
@@ -228,7 +228,7 @@ fn id((position, number): Position) -> String {
     format!("{position}.{number}")
 }
 
-/// Whether a statement alone matches a request that says everything it reads.
+/// Returns `true` if a statement alone matches a request that says everything it reads.
 pub(super) fn matches(statement: &Statement, request: &McpRequest) -> bool {
     statement.policy.as_ref().is_some_and(|policy| Question::new(request).engine(policy).0)
 }
@@ -300,7 +300,7 @@ impl<'a> Question<'a> {
         reasons.into_values().collect()
     }
 
-    /// Why the engine alone cannot be asked about a statement.
+    /// The reason why the engine alone cannot be asked about a statement.
     fn doubt(&self, policy: &CedarPolicy, tree: &Template) -> Option<String> {
         if !validate::actions_in_scope(&tree.action).contains(&self.request.action) {
             return None;
@@ -388,7 +388,7 @@ impl<'a> Question<'a> {
     }
 }
 
-/// Whether a statement belongs to the explanation of an outcome.
+/// Returns `true` if a statement belongs to the explanation of an outcome.
 fn decides(outcome: Outcome, reason: &Reason) -> bool {
     match outcome {
         Outcome::Uncertain => true,

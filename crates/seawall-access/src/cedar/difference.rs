@@ -1,4 +1,4 @@
-//! What changes between two Cedar texts, statement by statement.
+//! The changes between two Cedar texts, statement by statement.
 //!
 //! Invariant: layout, comments and the order of statements are not difference, for they change nothing that is decided.
 
@@ -80,7 +80,7 @@ fn pairs(gone: &[&Statement], come: &[&Statement]) -> BTreeMap<usize, usize> {
     pairs
 }
 
-/// How much of two statements is the same, from 0 to 1.
+/// The share of two statements that is the same, from 0 to 1.
 fn likeness(one: &Statement, other: &Statement) -> f32 {
     let [one, other] = [one, other].map(|one| tokens(&one.source).iter().map(|word| word.text).collect::<Vec<_>>());
     TextDiff::configure().algorithm(Algorithm::Myers).diff_slices(&one, &other).ratio()

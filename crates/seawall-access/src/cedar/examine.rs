@@ -26,7 +26,7 @@ pub fn examine(text: &str) -> Vec<Finding> {
     findings
 }
 
-/// What the service refuses of a text for whatever schema: bad syntax, no statement, an `@id`, a slot.
+/// The parts of a text that the service refuses for whatever schema: bad syntax, no statement, an `@id`, a slot.
 ///
 /// Source: the `CedarV1Policy` schema of the Docker AI Governance API.
 #[must_use]

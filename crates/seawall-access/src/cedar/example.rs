@@ -26,7 +26,7 @@ enum Part {
     RequestTime,
 }
 
-/// What statements compare parts with, the most promising first.
+/// The values that statements compare parts with, the most promising first.
 #[derive(Debug, Default)]
 struct Values {
     by_part: BTreeMap<Part, Vec<Value>>,

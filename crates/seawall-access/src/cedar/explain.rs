@@ -7,7 +7,7 @@ use super::validate::{Checked, Complaint, Kind};
 use super::{McpAction, UNGATED, schema};
 use crate::suggestion::nearest;
 
-/// What other tools and drafts call the actions.
+/// The names of other tools and drafts for the actions.
 ///
 /// Source: the method names of the Model Context Protocol, and the example of the Docker AI Governance API that says
 /// `call_tool`.
@@ -167,7 +167,7 @@ fn backticked(source: &str) -> String {
     format!("`{}`", source.trim().replace(['\n', '\r'], " "))
 }
 
-/// What a method is called on, as written.
+/// The receiver of a method call, as written.
 fn receiver(source: &str) -> &str {
     source.rfind(".contains").and_then(|at| source.get(..at)).unwrap_or(source).trim()
 }

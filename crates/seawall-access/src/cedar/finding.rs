@@ -1,4 +1,4 @@
-//! What is wrong with a Cedar text, beyond its syntax.
+//! The faults in a Cedar text, beyond its syntax.
 
 /// One finding about a Cedar text. Its severity and its documentation go with the code.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -11,7 +11,7 @@ pub struct Finding {
     pub code: &'static str,
     /// A lower-case phrase; text of users stands in backticks.
     pub message: String,
-    /// What to do.
+    /// The advice, in the imperative.
     pub help: String,
 }
 

@@ -62,7 +62,7 @@ fn negated(expr: &Expr) -> Expr {
     }
 }
 
-/// What a condition denies, where it is a denial: `a` of `!a`, `a && b` of `!a || !b`.
+/// The expression that a condition denies, where it is a denial: `a` of `!a`, `a && b` of `!a || !b`.
 #[expect(clippy::wildcard_enum_match_arm, reason = "all else is not a denial")]
 fn denied(expr: &Expr) -> Option<Expr> {
     match expr {

@@ -1,4 +1,4 @@
-//! What one requirement says about another, told from their form.
+//! Implications of one requirement for another, told from their form.
 //!
 //! Invariant: a yes holds for every request for which the given requirement evaluates to true; then what it reads exists
 //! and is of the type that it is compared with, so that the other requirement does not err.
@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use cedar_policy::pst::{BinaryOp, EntityUID, Expr, Literal, PatternElem, UnaryOp, Var};
 
-/// Whether `required` holds wherever `given` does.
+/// Returns `true` if `required` holds wherever `given` does.
 pub(super) fn implies(given: &Expr, required: &Expr) -> bool {
     if given == required {
         return true;
@@ -30,12 +30,12 @@ pub(super) fn implies(given: &Expr, required: &Expr) -> bool {
     }
 }
 
-/// Whether a requirement may imply another one than itself.
+/// Returns `true` if a requirement may imply another one than itself.
 pub(super) fn implies_others(given: &Expr) -> bool {
     interval(given).is_some() || compared(given, BinaryOp::Eq).is_some() || one_of(given).is_some()
 }
 
-/// Whether two requirements cannot both hold.
+/// Returns `true` if two requirements cannot both hold.
 pub(super) fn contradict(one: &Expr, other: &Expr) -> bool {
     let ((one, one_holds), (other, other_holds)) = (atom(one), atom(other));
     if one == other {
@@ -131,14 +131,14 @@ fn atom(expr: &Expr) -> (&Expr, bool) {
     (atom, holds == wanted)
 }
 
-/// Whether two patterns, read from one of their ends, differ before either comes to a wildcard.
+/// Returns `true` if two patterns, read from one of their ends, differ before either comes to a wildcard.
 fn ends_differ<'a>(one: impl Iterator<Item = &'a PatternElem>, other: impl Iterator<Item = &'a PatternElem>) -> bool {
     let literal =
         |pair: &(&PatternElem, &PatternElem)| *pair.0 != PatternElem::Wildcard && *pair.1 != PatternElem::Wildcard;
     one.zip(other).take_while(literal).any(|(one, other)| one != other)
 }
 
-/// Whether a pattern matches the whole text; `*` stands for any characters.
+/// Returns `true` if a pattern matches the whole text; `*` stands for any characters.
 fn matches(pattern: &[PatternElem], text: &str) -> bool {
     // The positions in the pattern that the text read so far can lead to.
     let mut reached = vec![false; pattern.len() + 1];

@@ -1,4 +1,4 @@
-//! What the engine is given is bounded, for its parser, validator and evaluator are recursive.
+//! Limits on the input of the engine, for its parser, validator and evaluator are recursive.
 //!
 //! Invariant: a text within the limits is handled without a stack overflow on whatever thread; a text beyond them is
 //! a mistake with a place. The service states no such limit beside the size of a policy; nothing that people write
@@ -48,7 +48,7 @@ pub(super) fn exceeded(text: &str) -> Option<Mistake> {
     None
 }
 
-/// Whether Cedar's tree grows a level for every such word in a row.
+/// Returns `true` if Cedar's tree grows a level for every such word in a row.
 fn deepens(token: &Token<'_>) -> bool {
     match token.kind {
         Kind::Text => false,

@@ -17,7 +17,7 @@ struct Memory {
     bytes: usize,
 }
 
-/// What was parsed of a text before, or now.
+/// The result of parsing a text, remembered from before or made now.
 pub(super) fn remembered(text: &str, parse: impl FnOnce() -> Parsed) -> Parsed {
     let memory = || MEMORY.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(parsed) = memory().texts.get(text) {

@@ -5,9 +5,10 @@
 //! block scalar or a file of its own, turns it into lines. Nothing here guesses: what the documented behaviour leaves
 //! open is said to be uncertain.
 //!
-//! What the engine costs (version 4.14, `nm -S` and `cargo build --release -p cedar-policy` with what it depends on built):
-//! 3 MB of machine code in a program of 34 MB, and 160 s of one processor, 1 min 54 s on two. No feature leaves it out:
-//! validating, asking, comparing and the emulator all need it, and a program without it would pass what the service refuses.
+//! The cost of the engine (version 4.14, `nm -S` and `cargo build --release -p cedar-policy` with what it depends on
+//! built): 3 MB of machine code in a program of 34 MB, and 160 s of one processor, 1 min 54 s on two. No feature leaves
+//! it out: validating, asking, comparing and the emulator all need it, and a program without it would pass what the
+//! service refuses.
 
 mod advice;
 mod arguments;

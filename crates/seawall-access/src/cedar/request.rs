@@ -13,7 +13,7 @@ use crate::suggestion::nearest;
 /// A request.
 #[derive(Clone, Debug, PartialEq)]
 pub struct McpRequest {
-    /// What is asked for.
+    /// The action that is asked for.
     pub action: McpAction,
     /// The registered name of the server; `None` for a tool of the gateway itself.
     pub server: Option<String>,
@@ -23,16 +23,16 @@ pub struct McpRequest {
     pub attributes: Map<String, Value>,
     /// The arguments of the call; `None` where there are none, or none that are a JSON object.
     pub arguments: Option<Map<String, Value>>,
-    /// When the call is made: a date or a time that Cedar's `datetime` reads. `None` where nothing was said of it.
+    /// The time of the call: a date or a time that Cedar's `datetime` reads. `None` where nothing was said of it.
     pub request_time: Option<String>,
 }
 
-/// Why a text is not a request.
+/// The reason why a text is not a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NoRequest {
     /// A lower-case phrase.
     pub message: String,
-    /// What to write instead.
+    /// The text to write instead.
     pub help: String,
 }
 
@@ -50,7 +50,7 @@ impl McpRequest {
     ///
     /// # Errors
     ///
-    /// What is wrong with the text, and what to write.
+    /// Returns the fault in the text, and what to write.
     pub fn parse(text: &str) -> Result<Self, NoRequest> {
         let text = text.trim();
         let (action, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
@@ -193,7 +193,7 @@ fn parse_object(text: &str) -> Result<Map<String, Value>, NoRequest> {
     }
 }
 
-/// Whether Cedar's `datetime` reads it.
+/// Returns `true` if Cedar's `datetime` reads it.
 fn is_datetime(text: &str) -> bool {
     Context::from_pairs([("time".to_owned(), RestrictedExpression::new_datetime(text))]).is_ok()
 }

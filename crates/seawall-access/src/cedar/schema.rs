@@ -1,4 +1,4 @@
-//! What MCP policies can speak about: the actions, and the schema that the engine's validator is given.
+//! The terms of MCP policies: the actions, and the schema that the engine's validator is given.
 //!
 //! Invariant: everything about entities and attributes comes from the shipped schema, so that it cannot be said twice
 //! and differently.
@@ -18,7 +18,7 @@ pub const SCHEMA: &str = include_str!("../../../../schemas/mcp.cedarschema");
 /// Source: the `CedarV1Policy` schema of the Docker AI Governance API.
 pub const SCHEMA_URL: &str = "https://schemas.docker.com/policy/cedar/v1/mcp/v0";
 
-/// What the gateway asks Cedar about.
+/// The actions that the gateway asks Cedar about.
 ///
 /// Source: Docker's MCP policy reference, the actions that are gated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -73,13 +73,13 @@ impl McpAction {
         }
     }
 
-    /// Whether a call of this action can carry `context.args`.
+    /// Returns `true` if a call of this action can carry `context.args`.
     #[must_use]
     pub fn has_arguments(self) -> bool {
         matches!(self, Self::InvokeTool | Self::InvokePrimordial)
     }
 
-    /// Whether a call of this action carries `context.request_time`.
+    /// Returns `true` if a call of this action carries `context.request_time`.
     #[must_use]
     pub fn has_request_time(self) -> bool {
         self != Self::Register

@@ -15,7 +15,7 @@ use super::limit::{self, with_deep_stack};
 use super::memory;
 use super::token::tokens;
 
-/// What a statement does with the requests that it matches.
+/// The effect of a statement on the requests that it matches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Effect {
     /// Grants what no `forbid` takes away.
@@ -47,7 +47,7 @@ pub struct Statement {
 /// The statements of a text, or everything that is wrong with it.
 pub type Parsed = Result<Vec<Arc<Statement>>, Vec<Mistake>>;
 
-/// What is wrong with a Cedar text, where.
+/// A fault in a Cedar text, with its place.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Mistake {
     /// The start of the place, in bytes of the text.
@@ -56,7 +56,7 @@ pub struct Mistake {
     pub end: usize,
     /// Cedar's own words.
     pub message: String,
-    /// What Cedar advises.
+    /// The advice of Cedar.
     pub help: Option<String>,
 }
 

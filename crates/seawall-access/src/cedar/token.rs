@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-/// What sort of word a token is.
+/// The kind of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     /// A name or keyword.
@@ -19,7 +19,7 @@ pub(super) enum Kind {
 /// A word of the text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Token<'a> {
-    /// What it is.
+    /// The kind of the token.
     pub(super) kind: Kind,
     /// As written.
     pub(super) text: &'a str,

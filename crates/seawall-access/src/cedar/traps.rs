@@ -46,7 +46,7 @@ fn annotation_place(text: &str, statement: &Statement, name: &str) -> std::ops::
     }
 }
 
-/// What the service refuses of a statement that parses.
+/// The parts of a statement that parses, but that the service refuses.
 pub(super) fn refused(text: &str, statement: &Statement) -> Vec<Finding> {
     let id = statement.annotations.contains_key("id").then(|| {
         let message = "a statement may not have an `@id`; the service gives it one";
@@ -82,7 +82,7 @@ pub(super) fn annotations(text: &str, statement: &Statement) -> Vec<Finding> {
     statement.annotations.iter().filter_map(about).collect()
 }
 
-/// Whether somebody who writes this annotation expects to be asked.
+/// Returns `true` if somebody who writes this annotation expects to be asked.
 fn resembles_approval(name: &str) -> bool {
     let plain: String = name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
     let asking = ["require", "need", "ask", "must"].iter().any(|word| plain.starts_with(word));

@@ -1,4 +1,4 @@
-//! What the engine's validator says of a statement, action by action.
+//! The result of the engine's validator for a statement, action by action.
 //!
 //! The validator rejects a statement that errs for any action it may be asked about. At run time such a statement is
 //! only skipped for that action, so each action is looked at by itself: what errs for all of them is a mistake, what
@@ -21,7 +21,7 @@ use serde_json::json;
 use super::arguments::Reads;
 use super::{McpAction, Statement, guards, schema};
 
-/// What is known of a statement.
+/// The results of the checks of a statement.
 #[derive(Debug)]
 pub(super) struct Checked {
     /// The gated actions that its scope names, or all of them.
@@ -46,7 +46,7 @@ pub(super) struct Complaint {
     pub(super) actions: BTreeSet<McpAction>,
 }
 
-/// What sort of complaint it is.
+/// The kind of a complaint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Kind {
     /// There is no such action.

@@ -17,7 +17,7 @@ use super::schema::{self, AttributeType};
 use super::token::{Kind, Token};
 use super::{McpAction, Statement, traps};
 
-/// What a value is.
+/// The kind of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum ValueKind {
     Entity,
@@ -51,7 +51,7 @@ impl ValueKind {
     }
 }
 
-/// What is wrong with an operator.
+/// A fault in the use of an operator.
 enum Fault {
     /// `in` has something else than an entity on its left.
     Left(ValueKind),
@@ -287,7 +287,7 @@ fn texts(expr: &Expr) -> Vec<&str> {
     }
 }
 
-/// What arguments are taken for by operators that err on anything else.
+/// Notes the kinds that arguments are taken for by operators that err on anything else.
 #[expect(clippy::wildcard_enum_match_arm, reason = "the rest takes whatever there is")]
 fn note<'a>(expr: &'a Expr, taken: &mut BTreeMap<Vec<&'a str>, ValueKind>) {
     let mut take = |expr: &'a Expr, sort: ValueKind| {
@@ -356,7 +356,7 @@ fn sort(expr: &Expr) -> ValueKind {
     }
 }
 
-/// What an attribute of a resource is.
+/// The kind of an attribute of a resource.
 fn attribute(name: &str) -> ValueKind {
     let kind = McpAction::ALL
         .into_iter()

@@ -1,4 +1,4 @@
-//! What changes, as text of which long parts are kept once.
+//! The access that changes, as text of which long parts are kept once.
 //!
 //! Thousands of entries may hold at the same thousands of blocks. Invariant: two values are equal, and ordered, as their
 //! whole texts are, wherever these are cut.
@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// What changes, in patterns.
+/// The access that changes, in patterns.
 #[derive(Clone, Default)]
 pub struct Access {
     what: String,
@@ -28,7 +28,7 @@ impl Access {
         Self { what: format!("{word} {}", self.what), at: self.at }
     }
 
-    /// What changes, wherever.
+    /// The access that changes, at whichever addresses.
     pub(super) fn what(&self) -> &str {
         &self.what
     }
@@ -39,14 +39,14 @@ impl Access {
         self.with_place(&self.what)
     }
 
-    /// What is done, which is one word, and on what.
+    /// The action, which is one word, and its object.
     #[must_use]
     pub fn parts(&self) -> (&str, Cow<'_, str>) {
         let (action, object) = self.what.split_once(' ').unwrap_or(("", &self.what));
         (action, self.with_place(object))
     }
 
-    /// Whether a text starts with the whole of this one.
+    /// Returns `true` if a text starts with the whole of this one.
     #[must_use]
     pub fn starts(&self, text: &str) -> bool {
         text.strip_prefix(&self.what).is_some_and(|rest| rest.starts_with(&*self.at))

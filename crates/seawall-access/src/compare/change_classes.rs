@@ -1,4 +1,4 @@
-//! Which classes change, for whom and at which addresses.
+//! The classes that change, for whom and at which addresses.
 //!
 //! Invariant: classes with the same meaning are judged once, so that the cost grows with what rules tell apart and not
 //! with audiences times classes.
@@ -18,7 +18,7 @@ use super::reach::StateClauses;
 /// At which classes of addresses, as [`ChangeClasses::places`] tells; `None` at all.
 pub(super) type At = Option<usize>;
 
-/// What changes alike.
+/// A set of targets that change alike.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct ChangeClass {
     pub(super) teams: Teams,
@@ -28,7 +28,7 @@ pub(super) struct ChangeClass {
     pub(super) at: At,
 }
 
-/// What the members of a cell are.
+/// The kind of the members of a cell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Kind {
     Folders,
@@ -50,7 +50,7 @@ pub(super) struct Members {
 }
 
 impl Members {
-    /// Whether a class changes so.
+    /// Returns `true` if a class changes so.
     pub(super) fn has(&self, member: usize) -> bool {
         self.truth.binary_search(&member).is_ok()
     }
@@ -79,8 +79,8 @@ impl ChangeClasses {
     }
 }
 
-/// Where the requests of each host start, in one numbering of all requests. A host without HTTP clauses has one, which
-/// stands for all of them.
+/// The numbers at which the requests of each host start, in one numbering of all requests. A host without HTTP clauses
+/// has one, which stands for all of them.
 pub(super) fn request_offsets(universe: &Universe) -> Vec<usize> {
     let mut next = 0;
     universe
@@ -148,7 +148,7 @@ struct Judge<'a> {
     /// By protocol and groups of addresses.
     place_numbers: HashMap<(bool, Vec<usize>), usize>,
     places: Vec<BTreeSet<usize>>,
-    /// What is said of addresses, whatever their name: what changes on a port, and at which.
+    /// The changes of addresses, whatever their name: the change on a port, and the addresses of it.
     by_address: Vec<(Teams, Outcome, Atom, usize, BTreeSet<usize>)>,
 }
 
@@ -205,7 +205,7 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// What an address alone changes on a port is said once, of the address.
+    /// Notes the change that an address alone makes on a port. It is said once, of the address.
     fn any_address(&mut self, atom: Atom, changes: &Changes, port: usize) {
         let addresses = &self.universe.addresses;
         for (teams, outcome, at) in &changes.list {
@@ -279,7 +279,7 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// What changes where these clauses match and every address is possible, or only the class `own`.
+    /// The changes where these clauses match and every address is possible, or only the class `own`.
     fn changes(&mut self, atom: Atom, matches: Vec<Match>, own: Option<usize>) -> Rc<Changes> {
         // All methods are judged alike once the clauses are known.
         let kind = if matches!(atom, Atom::Http(_)) { Atom::Http("") } else { atom };

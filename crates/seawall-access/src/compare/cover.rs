@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::hash::HashMap;
 
-/// How many exceptions are spelled out.
+/// The number of exceptions that are spelled out.
 const SPELLED_OUT: usize = 5;
 
 /// The patterns of rules, and the classes that each one certainly matches.
@@ -31,7 +31,7 @@ pub(super) type Named = Vec<(String, Vec<usize>)>;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Description {
     pub(super) text: String,
-    /// How many classes the text covers.
+    /// The number of classes that the text covers.
     pub(super) size: usize,
     /// The classes to report that this text covers.
     pub(super) covered: Vec<usize>,

@@ -1,4 +1,4 @@
-//! What changes, in words.
+//! The changes, in words.
 
 use std::collections::BTreeMap;
 use std::slice::from_ref;
@@ -68,14 +68,14 @@ pub(super) fn entries(
     joined.into_iter().flatten().collect()
 }
 
-/// What is said of members of one cell.
+/// The description of members of one cell.
 #[derive(Clone)]
 struct ClassDescription {
     size: usize,
     object: Access,
     word: &'static str,
     outcome: Outcome,
-    /// Where it is about requests.
+    /// The methods, for a cell of requests.
     methods: Actions,
     witness: String,
     because: Vec<Arc<Cause>>,
@@ -87,7 +87,7 @@ impl ClassDescription {
         (self.size, &self.object, self.word, self.outcome)
     }
 
-    /// Whether it is said of all spellings together, which come from different rules.
+    /// Returns `true` if it is said of all spellings together, which come from different rules.
     fn is_respelled(&self) -> bool {
         self.object.what().starts_with(RESPELLED)
     }
@@ -125,7 +125,7 @@ fn joined(audience: &Arc<Audience>, mut said: Vec<ClassDescription>) -> Vec<(Out
     entries
 }
 
-/// What is said of one cell, but for its audience.
+/// The description of one cell, but for its audience.
 fn of_class(
     words: &Words<'_>,
     (universe, statements): (&Universe, &StateClauses),

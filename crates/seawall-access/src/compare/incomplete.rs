@@ -1,4 +1,5 @@
-//! What a comparison that was cut short says: whoever is governed by a rule that changes may gain, or lose, what it says.
+//! The entries of a comparison that was cut short: whoever is governed by a rule that changes may gain, or lose, what
+//! it says.
 //!
 //! Invariant: no access that may change is left out; every rule that comes or goes and is about what was cut is listed for
 //! every audience of its policy.
@@ -17,7 +18,7 @@ use crate::model::{Policy, Scope, TeamDirectory};
 use crate::text;
 use crate::universe::{SurveyLimit, Universe};
 
-/// What is not told, and the entries that stand in for it: those of the organization first.
+/// The part that is not compared, and the entries that stand in for it: those of the organization first.
 pub(super) fn entries(
     cuts: &BTreeSet<SurveyLimit>,
     universe: &Universe,
@@ -79,7 +80,7 @@ fn audiences(scope: &Scope, each: bool, directory: &TeamDirectory) -> Vec<Audien
     }
 }
 
-/// What a clause says, in the words of its pattern.
+/// The access that a clause speaks about, in the words of its pattern.
 fn said(target: &Target, actions: Actions) -> Vec<Access> {
     match target {
         Target::Http(destination, path) => {

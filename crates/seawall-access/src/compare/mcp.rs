@@ -8,7 +8,7 @@ use super::{Audience, Cause, Entry, Outcome};
 use crate::cedar::{self, Effect, McpCause, McpChange};
 use crate::model::{Decision, Policy, TeamDirectory};
 
-/// What changes for MCP calls.
+/// The changes for MCP calls.
 pub(super) fn entries(old: &[Policy], new: &[Policy], teams: &TeamDirectory) -> Vec<(Outcome, Entry)> {
     let mut entries: Vec<(Outcome, Entry)> = Vec::new();
     for change in cedar::compare(old, new) {
@@ -39,7 +39,7 @@ pub(super) fn entries(old: &[Policy], new: &[Policy], teams: &TeamDirectory) -> 
     entries
 }
 
-/// Whether two uncertain entries say the same but for the direction.
+/// Returns `true` if two uncertain entries say the same but for the direction.
 fn is_same(one: &Entry, other: &Entry) -> bool {
     one.witness == one.access.what()
         && (&one.audience, &one.access, &one.because) == (&other.audience, &other.access, &other.because)

@@ -1,4 +1,4 @@
-//! What a change means: who may do what now that they could not before, and the other way round.
+//! The meaning of a change: who may do what now that they could not before, and the other way round.
 //!
 //! The two states are split into clauses ([`reach`]), these into classes ([`Universe`]), each class is judged for every
 //! audience that matters ([`outcome`]), and what differs is said in the patterns of the rules ([`cover`]).
@@ -42,7 +42,7 @@ use super::classes::Spelling;
 use super::essential::{Wanted, Why};
 use super::universe::{SurveyLimit, Universe};
 
-/// What a change means for access.
+/// The meaning of a change for access.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Comparison {
     /// Whatever changes is listed.
@@ -62,10 +62,10 @@ pub struct Changes {
     pub uncertain: Vec<Entry>,
 }
 
-/// What a comparison did not look through.
+/// The part that a comparison did not look through.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Incomplete {
-    /// What there was too much of; not empty.
+    /// The kinds of target that there were too many of; not empty.
     pub why: BTreeSet<SurveyLimit>,
     /// The rules that come or go and are about that.
     pub rules: Vec<Arc<Cause>>,
@@ -78,15 +78,15 @@ pub struct Incomplete {
 pub struct Entry {
     /// For whom: members of just these teams, and everybody with further teams whose rules do not matter here.
     pub audience: Arc<Audience>,
-    /// What changes, in patterns.
+    /// The access that changes, in patterns.
     pub access: Access,
     /// One request that changes, as `can` takes it.
     pub witness: String,
     /// The rules that make the difference.
     pub because: Vec<Arc<Cause>>,
-    /// Whether the audience may gain something; certain in `widened`.
+    /// True if the audience may gain something; certain in `widened`.
     pub widens: bool,
-    /// Whether the audience may lose something; certain in `narrowed`.
+    /// True if the audience may lose something; certain in `narrowed`.
     pub narrows: bool,
 }
 
@@ -102,13 +102,13 @@ pub struct Audience {
 /// A rule that makes the difference.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Cause {
-    /// Whether it is a rule of the new state that comes into force, or one of the old that no longer is.
+    /// True if it is a rule of the new state that comes into force, or one of the old that no longer is.
     pub comes: bool,
     /// The policy's name, in its own state.
     pub policy: String,
     /// The rule's name; `None` for a policy as a whole.
     pub rule: Option<String>,
-    /// What the rule decides.
+    /// The decision of the rule.
     pub decision: Option<Decision>,
     /// The place of an MCP statement in its policy's text, from 0.
     pub statement: Option<usize>,
@@ -120,7 +120,7 @@ impl Cause {
         Self { comes, policy, rule: Some(name), decision: Some(rule.decision), statement: None }
     }
 
-    /// Whether it gives access rather than takes it away.
+    /// Returns `true` if it gives access rather than takes it away.
     fn opens(&self) -> bool {
         self.comes == (self.decision == Some(Decision::Allow))
     }
@@ -214,7 +214,7 @@ impl Changes {
     }
 }
 
-/// Where the last policy of a domain goes: whether everything is still denied then is not documented.
+/// The entries for domains whose last policy goes: whether everything is still denied then is not documented.
 fn domains_that_end(old: &[Policy], new: &[Policy]) -> Vec<Entry> {
     let last = |domain: Domain| -> Vec<Arc<Cause>> {
         let of = |policies: &[Policy]| -> Vec<String> {

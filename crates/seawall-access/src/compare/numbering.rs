@@ -21,11 +21,11 @@ use super::change_classes::{At, ChangeClass, ChangeClasses, Kind, request_offset
 pub(super) struct Numbering<'a> {
     universe: &'a Universe,
     change_classes: &'a ChangeClasses,
-    /// Where the requests of each host start.
+    /// The numbers at which the requests of each host start.
     pub(super) offsets: Vec<usize>,
-    /// What matches each class of folders.
+    /// The matches of each class of folders.
     folders: HashSet<&'a [Hit]>,
-    /// What matches classes of requests, and their methods, in the order of [`Universe::requests`].
+    /// The matches of classes of requests, and their methods, in the order of [`Universe::requests`].
     requests: Vec<HashMap<&'a [Hit], Actions>>,
 }
 
@@ -72,7 +72,7 @@ impl<'a> Numbering<'a> {
         (class, self.universe.requests_of(class).get(number - first))
     }
 
-    /// Whether a member is what rules name, in another letter case only.
+    /// Returns `true` if a member is what rules name, in another letter case only.
     pub(super) fn is_respelled(&self, kind: Kind, member: usize) -> bool {
         match kind {
             Kind::Folders => self.universe.folders.get(member).is_some_and(|class| class.respelled),
@@ -81,7 +81,7 @@ impl<'a> Numbering<'a> {
         }
     }
 
-    /// Whether a member is like another one if letter case matters.
+    /// Returns `true` if a member is like another one if letter case matters.
     pub(super) fn follows(&self, cell: &ChangeClass, member: usize) -> bool {
         let cased = |own: &[Hit]| -> Vec<Hit> {
             own.iter().filter(|hit| !hit.unknowns.contains(Unknown::Case)).copied().collect()
@@ -103,7 +103,8 @@ impl<'a> Numbering<'a> {
         }
     }
 
-    /// Whether a member may be another spelling of what some rules name. A single folder has a name of its own.
+    /// Returns `true` if a member may be another spelling of what some rules name. A single folder has a name of its
+    /// own.
     pub(super) fn may_be_respelled(&self, kind: Kind, member: usize) -> bool {
         let hits = match kind {
             Kind::Folders => self.universe.folders.get(member).filter(|class| !class.single).map(|class| &class.hits),
@@ -114,7 +115,7 @@ impl<'a> Numbering<'a> {
         hits.is_some_and(|hits| hits.iter().any(in_doubt))
     }
 
-    /// Which member makes the better example: a name before an address, the usual port, the simplest.
+    /// The rank of a member as an example; the best: a name before an address, the usual port, the simplest.
     pub(super) fn rank(&self, kind: Kind, member: usize) -> (bool, bool, usize) {
         let host = match kind {
             Kind::Hosts => Some(self.host(member)),

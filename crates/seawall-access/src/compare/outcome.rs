@@ -1,4 +1,4 @@
-//! What a change means for one point, for every audience that matters.
+//! The meaning of a change for one point, for every audience that matters.
 //!
 //! The audiences are the organization (a member of no team), each team, and each pair of teams, and pairs are enough.
 //! Take any set of teams *T* for which a request is newly allowed in some world. In the new state some clause of one
@@ -22,7 +22,7 @@ use super::reach::{Change, StateClauses};
 /// Positions of up to two teams; empty for a member of none.
 pub(super) type Teams = Vec<usize>;
 
-/// What a change means.
+/// The meaning of a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Outcome {
     /// Allowed now, not before, in every world.
@@ -83,7 +83,7 @@ pub(super) fn outcomes(point: &Point, statements: &StateClauses) -> Vec<(Teams, 
     all
 }
 
-/// What the change means for one audience; `None` where nothing changes in any world.
+/// The meaning of the change for one audience; `None` where nothing changes in any world.
 pub(super) fn outcome(point: &Point, statements: &StateClauses, audience: &[usize]) -> Option<Outcome> {
     let before = |group: usize| statements.change(group).old.includes(audience);
     let after = |group: usize| statements.change(group).new.includes(audience);

@@ -1,8 +1,8 @@
-//! What two states say that matters for their difference, clause by clause, and for whom.
+//! The parts of two states that matter for their difference, clause by clause, and for whom.
 //!
-//! What both states say to the same people is of interest only where it can meet what they do not ([`TargetIndex`]).
-//! Invariant: a clause appears once, however many rules and policies of either state say it. So a regrouping, a rename
-//! or a reorder leaves nothing that differs.
+//! Clauses that both states say to the same people are of interest only where they can overlap the others
+//! ([`TargetIndex`]). Invariant: a clause appears once, however many rules and policies of either state say it. So a
+//! regrouping, a rename or a reorder leaves nothing that differs.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -51,7 +51,7 @@ impl Reach {
         !self.organization && self.teams.is_empty()
     }
 
-    /// Whether a member of just these teams is reached.
+    /// Returns `true` if a member of just these teams is reached.
     pub(super) fn includes(&self, audience: &[usize]) -> bool {
         self.organization || audience.iter().any(|team| self.teams.contains(team))
     }
@@ -79,7 +79,7 @@ impl Change {
     }
 }
 
-/// Where a clause is said.
+/// A place where a clause is said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Source {
     pub(super) new: bool,
@@ -177,7 +177,7 @@ impl StateClauses {
         }
     }
 
-    /// Whether the two states say the same to everybody.
+    /// Returns `true` if the two states say the same to everybody.
     pub(super) fn are_equal(&self) -> bool {
         !self.changes.iter().any(Change::is_change)
     }
@@ -207,7 +207,7 @@ impl StateClauses {
         self.reaches.get(number).into_iter().flat_map(|reach| reach.teams.iter().copied())
     }
 
-    /// Where a clause speaks about an action.
+    /// The places where a clause speaks about an action.
     pub(super) fn sources(&self, clause: u32, action: Actions) -> impl Iterator<Item = &Source> {
         let all = self.sources.get(clause as usize).map(Vec::as_slice).unwrap_or_default();
         all.iter().filter(move |source| source.actions.meets(action))
@@ -270,7 +270,7 @@ impl Default for Reaches<'_> {
     }
 }
 
-/// What two states say, one entry for each action by itself, so that joined and split actions are the same.
+/// The rules of two states, one entry for each action by itself, so that joined and split actions are the same.
 #[derive(Debug, Default)]
 struct ActionRules {
     targets: HashMap<Target, usize>,
@@ -329,7 +329,7 @@ struct RulesOfStates<'a> {
     staying: Vec<(&'a Policy, &'a Rule)>,
 }
 
-/// What a rule says and to whom, its name aside.
+/// The content of a rule and its scope, its name aside.
 type Content<'a> = (&'a Scope, Decision, &'a [Action], &'a Resources);
 
 fn content<'a>(policy: &'a Policy, rule: &'a Rule) -> Content<'a> {

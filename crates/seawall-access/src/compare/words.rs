@@ -18,7 +18,7 @@ use super::change_classes::{At, ChangeClass, ChangeClasses, Kind, Members};
 use super::cover::{Catalogue, Description, Named};
 use super::numbering::Numbering;
 
-/// What may be another spelling of what rules name.
+/// The text for targets that may be another spelling of what rules name.
 pub(super) const RESPELLED: &str = "** in another spelling";
 
 /// Addresses that no rule names.
@@ -38,7 +38,7 @@ pub(super) struct Words<'a> {
     hosts: Catalogue,
     requests: Catalogue,
     addresses: Catalogue,
-    /// Where the address must be for something to happen, by the number of the place.
+    /// The places where the address must be for something to happen, by their number.
     places: Vec<Arc<str>>,
 }
 
@@ -228,7 +228,7 @@ impl<'a> Words<'a> {
         }
     }
 
-    /// Where the address must be for the change to happen.
+    /// The place where the address must be for the change to happen.
     pub(super) fn at(&self, at: At) -> Arc<str> {
         at.and_then(|at| self.places.get(at)).cloned().unwrap_or_default()
     }
@@ -259,7 +259,7 @@ fn place(universe: &Universe, blocks: &Catalogue, classes: &BTreeSet<usize>) -> 
     format!("{word}{}", texts.join(", "))
 }
 
-/// How one host is called that is not like others.
+/// The own name of one host that is not like others.
 fn own_name(host: &Host) -> Option<String> {
     match host {
         Host::Name { name, single } => single.then(|| name.clone()),

@@ -23,7 +23,7 @@ pub enum Action {
     Unknown(String),
 }
 
-/// What the actions of one rule have in common; the service refuses rules that mix layers.
+/// The layer that the actions of one rule have in common; the service refuses rules that mix layers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Layer {
     /// `connect:*` with `resources`.

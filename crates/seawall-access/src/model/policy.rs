@@ -13,7 +13,7 @@ pub struct Policy {
     pub name: String,
     /// Whom it governs.
     pub scope: Scope,
-    /// What it says.
+    /// The content of the policy.
     pub body: Body,
 }
 
@@ -30,7 +30,7 @@ pub enum Scope {
     Teams(BTreeSet<String>),
 }
 
-/// What a policy says.
+/// The content of a policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Body {
     /// Allow and deny rules of one domain, in the order written; empty says nothing and has no domain.
@@ -57,11 +57,11 @@ pub struct Rule {
     pub decision: Decision,
     /// At least one, all of one layer. A set; the order is kept for people.
     pub actions: Vec<Action>,
-    /// What the actions are allowed or denied on. A set; the order is kept for people.
+    /// The resources that the actions are allowed or denied on. A set; the order is kept for people.
     pub resources: Resources,
 }
 
-/// What a rule decides.
+/// The decision of a rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Decision {
@@ -71,7 +71,7 @@ pub enum Decision {
     Deny,
 }
 
-/// What a rule speaks about, by the field that carries it on the wire.
+/// The resources of a rule, by the field that carries them on the wire.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Resources {
     /// `resources`: hosts, addresses and CIDR blocks, or paths.
@@ -92,7 +92,7 @@ pub struct HttpResource {
     pub path: String,
 }
 
-/// What a policy is about. The service derives it from the rules' actions.
+/// The domain of a policy. The service derives it from the rules' actions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Domain {

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 /// A team of the organization.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub struct Team {
-    /// What scopes hold on the wire: the group's `uuid`.
+    /// The id that scopes hold on the wire: the group's `uuid`.
     pub id: String,
-    /// What people write.
+    /// The name that people write.
     pub name: String,
 }
 
@@ -19,7 +19,7 @@ pub struct TeamDirectory {
     by_name: BTreeMap<String, Vec<String>>,
 }
 
-/// Why a team of a document could not be resolved.
+/// The reason why a team of a document could not be resolved.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TeamLookup {
     /// The team's id.

@@ -13,7 +13,7 @@ use crate::host::HostPattern;
 use crate::model::Decision;
 use crate::pattern::{Sequence, Token};
 
-/// What is allowed by address, and whether any request is.
+/// The access that is allowed by address, and whether any request is.
 #[derive(Debug, Default)]
 pub(super) struct Allowed {
     any_request: bool,
@@ -22,7 +22,7 @@ pub(super) struct Allowed {
 }
 
 impl Allowed {
-    /// Whether a block is allowed that holds this address and most others.
+    /// Returns `true` if a block is allowed that holds this address and most others.
     pub(super) fn has_address(&self, address: IpAddr) -> bool {
         let is_wide = |net: &IpNet| net.prefix_len() < if matches!(net, IpNet::V4(_)) { 8 } else { 16 };
         !self.blocks.is_empty()
@@ -38,13 +38,13 @@ impl Allowed {
         }
     }
 
-    /// What is allowed on blocks that hold this one, or are it.
+    /// The actions that are allowed on blocks that hold this one, or are it.
     fn around(&self, block: IpNet) -> Actions {
         let own = surrounding(block).filter_map(|net| self.blocks.get(&net));
         own.fold(Actions::default(), |all, own| all.and(*own))
     }
 
-    /// What is allowed on blocks inside of this one.
+    /// The actions that are allowed on blocks inside of this one.
     fn inside(&self, block: IpNet) -> Actions {
         let first = IpNet::new(block.network(), 0).unwrap_or(block);
         let last = IpNet::from(block.broadcast());
@@ -61,8 +61,8 @@ pub(super) fn surrounding(block: IpNet) -> impl Iterator<Item = IpNet> {
 }
 
 impl Survey {
-    /// Whether anything may be allowed that `of` speaks about. A rule on a name and one on addresses may meet, for a name has
-    /// some address; so may a rule on connections and one on requests.
+    /// Returns `true` if anything may be allowed that `of` speaks about. A rule on a name and one on addresses may
+    /// meet, for a name has some address; so may a rule on connections and one on requests.
     #[must_use]
     pub fn meets_an_allow(&self, of: &Item) -> bool {
         self.may_be_allowed(&of.clause)

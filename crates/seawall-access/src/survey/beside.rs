@@ -1,4 +1,4 @@
-//! What stands beside a pattern: the host or folder without its wildcard, the other half of a mount.
+//! The neighbours of a pattern: the host or folder without its wildcard, the other half of a mount.
 
 use std::net::IpAddr;
 
@@ -15,7 +15,7 @@ use crate::unknowns::{Unknown, Unknowns};
 /// A pattern that ends in a wildcard, without that.
 #[derive(Debug)]
 pub struct Bare {
-    /// Whether the wildcard is `**`, which may stand for nothing, or `*`, which does not.
+    /// True if the wildcard is `**`, which may stand for nothing, or `*`, which does not.
     pub is_deep: bool,
     /// The host or folder, as people write it.
     pub text: String,
@@ -63,8 +63,8 @@ impl Survey {
         Some(Bare { is_deep, text, clause })
     }
 
-    /// Whether rules certainly say something of the bare host or folder to all whom the item governs. Beside a deny that is
-    /// a deny too, or, where the wildcard certainly leaves the host, a rule on that very host.
+    /// Returns `true` if rules certainly say something of the bare host or folder to all whom the item governs. Beside
+    /// a deny that is a deny too, or, where the wildcard certainly leaves the host, a rule on that very host.
     #[must_use]
     pub fn settles(&self, bare: &Bare, item: &Item) -> bool {
         let says = |other: &Item| {
@@ -75,13 +75,13 @@ impl Survey {
         self.covered(&bare.clause, item, |other| says(other) && other.governs_all_of(item)).is_some()
     }
 
-    /// Whether rules may allow the bare host or folder to anybody.
+    /// Returns `true` if rules may allow the bare host or folder to anybody.
     #[must_use]
     pub fn may_allow(&self, bare: &Bare) -> bool {
         self.may_be_allowed(&bare.clause)
     }
 
-    /// Whether anything may be allowed on the host of an HTTP item.
+    /// Returns `true` if anything may be allowed on the host of an HTTP item.
     #[must_use]
     pub fn opens_host(&self, item: &Item) -> bool {
         let Target::Http(destination, _) = &item.clause.target else { return true };
@@ -102,7 +102,7 @@ impl Survey {
         self.may_be_allowed(&clause)
     }
 
-    /// Whether an item allows writing where nothing certainly allows reading to the same people.
+    /// Returns `true` if an item allows writing where nothing certainly allows reading to the same people.
     #[must_use]
     pub fn lacks_reading(&self, item: &Item) -> bool {
         let actions = item.clause.actions;
@@ -116,7 +116,7 @@ impl Survey {
 }
 
 impl Item {
-    /// Who knows the names that it speaks about; `None` where it speaks about no names, or about every one.
+    /// The parties that know the names that it speaks about; `None` where it speaks about no names, or about every one.
     #[must_use]
     pub fn known(&self) -> Option<Known> {
         let Target::Network(destination) = &self.clause.target else { return None };
@@ -159,7 +159,7 @@ impl Item {
         }
     }
 
-    /// Whether it follows no syntax, so that anything said of its pattern would lead astray.
+    /// Returns `true` if it follows no syntax, so that anything said of its pattern would lead astray.
     #[must_use]
     pub fn is_malformed(&self) -> bool {
         match &self.clause.target {
@@ -170,7 +170,7 @@ impl Item {
         }
     }
 
-    /// Whether both speak about the same protocol of connections.
+    /// Returns `true` if both speak about the same protocol of connections.
     #[must_use]
     pub fn shares_actions_with(&self, other: &Self) -> bool {
         self.clause.actions.meets(other.clause.actions)

@@ -1,4 +1,4 @@
-//! Which patterns cover which, worked out once for all that ask.
+//! The patterns that cover each pattern, worked out once for all that ask.
 //!
 //! Rules repeat each other's patterns, so that patterns are compared, and not the items that have them. Invariant: the
 //! cost is bounded by [`MOST_STEPS`]; beyond it nothing is called covered, and [`Coverage::is_complete`] is false.
@@ -114,7 +114,7 @@ impl Coverage {
         }
     }
 
-    /// Whether what covers what is known.
+    /// Returns `true` if what covers what is known.
     pub(super) fn is_complete(&self) -> bool {
         self.is_complete
     }

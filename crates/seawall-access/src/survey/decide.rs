@@ -1,4 +1,4 @@
-//! What becomes of one concrete request, from the patterns that a survey has looked up already.
+//! The decision on one concrete request, from the patterns that a survey has looked up already.
 //!
 //! Invariant: the answer is that of the same [`Point`] that [`crate::State`] asks, for the address that was said.
 
@@ -22,7 +22,7 @@ pub(super) struct Asked {
 }
 
 impl Asked {
-    /// What becomes of it for a member of just these teams.
+    /// The decision for a member of just these teams.
     pub(super) fn verdict(&self, survey: &Survey, teams: &BTreeSet<String>) -> Verdict {
         self.point.verdict(|number| survey.items.get(number).is_some_and(|item| item.governs(teams)))
     }
@@ -36,7 +36,7 @@ impl Asked {
 }
 
 impl Item {
-    /// Whether it is in force for a member of just these teams.
+    /// Returns `true` if it is in force for a member of just these teams.
     pub(super) fn governs(&self, teams: &BTreeSet<String>) -> bool {
         match &*self.scope {
             Scope::Organization => true,

@@ -1,4 +1,4 @@
-//! What a deny leaves open of what its readers take for closed.
+//! Requests that a deny leaves open although its readers take them for denied.
 //!
 //! Each kind of gap is a pair of requests: one that the deny matches, and one beside it that a reader expects to be denied
 //! with it. The engine decides both. It is a gap where somebody whom the deny governs may do the second, by a rule that
@@ -40,11 +40,11 @@ pub enum GapKind {
 /// A request that a deny leaves open.
 #[derive(Debug)]
 pub struct Gap<'a> {
-    /// How it stands to the denied one.
+    /// The relation of the request to the denied one.
     pub kind: GapKind,
     /// The request.
     pub request: Request,
-    /// Whether it is allowed for certain.
+    /// True if it is allowed for certain.
     pub is_certain: bool,
     /// The item that allows it.
     pub allow: &'a Item,
@@ -125,7 +125,7 @@ impl Survey {
         items.map(Item::of_rule).collect()
     }
 
-    /// What becomes of a request for somebody whom both rules govern; `None` where it is denied to all of them.
+    /// The decision on a request for somebody whom both rules govern; `None` where it is denied to all of them.
     fn open(&self, asked: &Asked, deny: &Item, allow: &Item) -> Option<Verdict> {
         if allow.decision == Decision::Deny {
             return None;
@@ -260,7 +260,7 @@ impl Survey {
 }
 
 impl Gap<'_> {
-    /// What is asked for, without the action.
+    /// The object that is asked for, without the action.
     #[must_use]
     pub fn object(&self) -> String {
         let text = self.request.to_string();

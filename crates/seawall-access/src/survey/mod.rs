@@ -1,4 +1,4 @@
-//! What rules say about each other: which cover another, which meet another at all.
+//! Relations between rules: which cover another, which meet another at all.
 //!
 //! Patterns are looked up in tries and in maps of blocks, so that the cost grows with the rules and not with their square.
 //! Unlike a comparison this looks at one pattern beside another: a pattern that only several others cover together is not
@@ -41,7 +41,7 @@ pub struct Item {
     pub rule: usize,
     /// The resource's place in the rule.
     pub resource: usize,
-    /// What the rule decides.
+    /// The decision of the rule.
     pub decision: Decision,
     clause: Clause,
     /// Whom the policy governs; all of its items share it.
@@ -72,7 +72,7 @@ struct Group {
     paths: Option<Box<Trie>>,
 }
 
-/// What a rule speaks about.
+/// The kind of resource that a rule speaks about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// Connections to a host or an address.
@@ -121,7 +121,7 @@ impl Survey {
         survey
     }
 
-    /// Whether it is known which patterns cover which. Where it is not, nothing is said to be covered.
+    /// Returns `true` if it is known which patterns cover which. Where it is not, nothing is said to be covered.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.coverage.is_complete()
@@ -174,7 +174,7 @@ impl Survey {
         self.groups.get(number as usize)
     }
 
-    /// Whether items that `takes` accepts certainly cover all actions of `of` among them; one is returned.
+    /// Returns `true` if items that `takes` accepts certainly cover all actions of `of` among them; one is returned.
     #[must_use]
     pub fn covered_by(&self, of: &Item, takes: impl Fn(&Item) -> bool) -> Option<&Item> {
         self.first_covering(&of.clause, of, self.coverage.covering(of.pattern), takes)
@@ -299,7 +299,7 @@ impl Survey {
     }
 }
 
-/// What a policy says, a resource at a time.
+/// The items of a policy, a resource at a time.
 fn items(policy: usize, own: &Policy) -> Vec<Item> {
     let scope = Arc::new(own.scope.clone());
     let of = |(rule, stated): (usize, &Rule)| {
@@ -324,7 +324,7 @@ fn actions_covered(item: &Item, of: &Clause) -> Actions {
 }
 
 impl Item {
-    /// Whether whoever is governed by `other` is governed by this item too.
+    /// Returns `true` if whoever is governed by `other` is governed by this item too.
     #[must_use]
     pub fn governs_all_of(&self, other: &Self) -> bool {
         match (&*self.scope, &*other.scope) {
@@ -334,7 +334,7 @@ impl Item {
         }
     }
 
-    /// What it speaks about.
+    /// The kind of resource that it speaks about.
     #[must_use]
     pub fn kind(&self) -> Kind {
         match &self.clause.target {
@@ -345,7 +345,7 @@ impl Item {
         }
     }
 
-    /// Whether it stands for every host.
+    /// Returns `true` if it stands for every host.
     #[must_use]
     pub fn is_every_host(&self) -> bool {
         let Target::Network(Destination { host: HostPattern::Names(names), .. }) = &self.clause.target else {

@@ -1,4 +1,4 @@
-//! What covers a pattern, found by walking a trie with it.
+//! The patterns that cover a pattern, found by walking a trie with it.
 //!
 //! Invariant: what is said to cover a pattern certainly matches all that the pattern matches, however open questions are
 //! settled.
@@ -8,8 +8,8 @@ use crate::pattern::{Sequence, Token};
 use crate::trie::{State, Trie};
 use crate::unknowns::Unknowns;
 
-/// What may be matched by a pattern that covers another, in one step: a single label less, or several. What is in doubt
-/// never becomes certain again, and is left out.
+/// The targets that may be matched by a pattern that covers another, in one step: a single label less, or several. A
+/// match that is in doubt never becomes certain again, and is left out.
 fn cover_step(trie: &Trie, state: &State, token: &Token) -> State {
     if let Token::Literal(label) = token {
         let mut next = trie.step(state, label);

@@ -32,7 +32,7 @@ pub(super) struct Changed {
 }
 
 impl Calls {
-    /// What a statement matches of an action; `None` where it matches nothing.
+    /// The calls of an action that a statement matches; `None` where it matches nothing.
     fn of(said: &Occurrence, action: McpAction) -> Option<Self> {
         let statement = said.statement.as_ref()?;
         let tree = statement.tree.as_ref()?;
@@ -85,7 +85,7 @@ impl Calls {
         is_type.then(|| pick(&mut self.target, uid.eid.as_str())).flatten()
     }
 
-    /// What both match; `None` where that is nothing for certain.
+    /// The calls that both match; `None` where there are certainly none.
     fn within(&self, other: &Self) -> Option<Self> {
         let mut both = self.clone();
         for (own, others) in [(&mut both.server, &other.server), (&mut both.target, &other.target)] {
@@ -98,7 +98,7 @@ impl Calls {
         Some(both)
     }
 
-    /// What it says more than the calls that it is taken out of.
+    /// These calls without the conditions of the calls that they are taken out of.
     fn beyond(&self, calls: &Self) -> Self {
         let conditions = self.conditions.iter().filter(|one| !calls.conditions.contains(one)).cloned().collect();
         Self { conditions, ..self.clone() }
@@ -111,7 +111,7 @@ impl Calls {
             && self.conditions.iter().all(|one| other.conditions.contains(one))
     }
 
-    /// Whether a request has the server and the target.
+    /// Returns `true` if a request has the server and the target.
     pub(super) fn names(&self, server: Option<&str>, target: &str) -> bool {
         self.server.as_deref().is_none_or(|own| server == Some(own))
             && self.target.as_deref().is_none_or(|own| own == target)
@@ -169,7 +169,7 @@ impl Changed {
     }
 }
 
-/// What gets further in `to` for a statement that `comes` there, or is gone from it.
+/// The calls that get further in `to` for a statement that `comes` there, or is gone from it.
 pub(super) fn changed(said: &Occurrence, comes: bool, from: &InForce<'_>, to: &InForce<'_>) -> Vec<Changed> {
     let of = |state: &InForce<'_>, kinds: &[Kind], action: McpAction| -> Vec<Calls> {
         let found = state.values().filter(|other| kinds.contains(&other.key.0) && other.key != said.key);
@@ -206,12 +206,12 @@ pub(super) fn changed(said: &Occurrence, comes: bool, from: &InForce<'_>, to: &I
     joined(all)
 }
 
-/// Whether no call is matched by both.
+/// Returns `true` if no call is matched by both.
 fn is_apart(one: &Occurrence, other: &Occurrence) -> bool {
     one.statement.as_ref().zip(other.statement.as_ref()).is_some_and(|(one, other)| cover::are_disjoint(one, other))
 }
 
-/// What changes between a state that governs and none, in which everything is permitted.
+/// The changes between a state that governs and none, in which everything is permitted.
 pub(super) fn ungoverned(governed: &InForce<'_>) -> Vec<Changed> {
     let mut all = Vec::new();
     for action in McpAction::ALL {
@@ -230,7 +230,7 @@ pub(super) fn ungoverned(governed: &InForce<'_>) -> Vec<Changed> {
     joined(all)
 }
 
-/// What is left of calls of an action, each said once.
+/// The rest of the calls of an action, each said once.
 fn left(action: McpAction, mut calls: Vec<Calls>, without: &[Calls]) -> Vec<Changed> {
     calls.sort();
     calls.dedup();

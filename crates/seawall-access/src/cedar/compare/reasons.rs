@@ -49,8 +49,8 @@ pub(super) fn reasons<'a>(from: &InForce<'a>, to: &InForce<'a>) -> Vec<(&'a Occu
     reasons
 }
 
-/// Whether a reason of an audience, which has `to` in force in the end, can be one for it and not already for a smaller
-/// audience, which has `before` and `after`.
+/// Returns `true` if a reason of an audience, which has `to` in force in the end, can be one for it and not already for
+/// a smaller audience, which has `before` and `after`.
 ///
 /// A permit that comes for the smaller audience lets the call through there too, unless everything was let through there
 /// before any policy governed it. Where a forbid goes, or an approval, the smaller audience was stopped as well; that it

@@ -97,7 +97,7 @@ fn what_cannot_be_looked_through_is_uncertain_as_a_whole() {
     let comparison = compare(&old, &new, &TeamDirectory::default());
     let Comparison::Incomplete(changes, incomplete) = comparison else { panic!("{comparison:?}") };
     let why: Vec<String> = incomplete.why.iter().map(ToString::to_string).collect();
-    assert_eq!(why, ["the wildcards of rules tell apart more folders than can be looked through"]);
+    assert_eq!(why, ["the wildcards of the rules distinguish more folders than can be compared"]);
     assert_eq!(
         incomplete.rules.iter().map(ToString::to_string).collect::<Vec<_>>(),
         ["now allow `p1 › allow read /d/**`"]
