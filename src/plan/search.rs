@@ -12,8 +12,9 @@ use std::collections::{BTreeSet, HashSet, VecDeque};
 use super::effect::Place;
 use super::space::{Move, Space, State};
 
-/// States looked at before a search gives up and the calls are split instead.
-const BUDGET: usize = 5_000;
+/// Calls tried before a search gives up and the calls are split instead. A count of states would not bound the time: from
+/// each of them every call is tried.
+const BUDGET: usize = 10_000;
 
 /// A call as the search sees it.
 #[derive(Clone, Debug)]
@@ -108,8 +109,10 @@ impl Search<'_> {
             return true;
         }
         if self.budget > 0 && self.dead.insert(self.done.clone()) {
-            self.budget -= 1;
             for index in self.candidates() {
+                if self.budget == 0 {
+                    break;
+                }
                 let mut own = Vec::new();
                 if self.make(index, &mut own) {
                     if self.goes_on() {
@@ -139,6 +142,7 @@ impl Search<'_> {
 
     fn make(&mut self, index: usize, made: &mut Vec<Move>) -> bool {
         let Some((call, false)) = self.calls.get(index).zip(self.done.get(index).copied()) else { return false };
+        self.budget = self.budget.saturating_sub(1);
         let Some(back) = step(self.space, &mut self.state, call, &self.done) else { return false };
         self.order.push(index);
         if let Some(slot) = self.done.get_mut(index) {
