@@ -268,6 +268,28 @@ fn who_swaps_domains_is_never_without_a_policy_of_either() {
     }
 }
 
+#[test]
+fn a_phase_that_hands_a_team_from_one_policy_to_another_is_not_safe() {
+    let policy = |name: &str, teams: &[&str]| {
+        let resources = Resources::Plain(vec!["one.example.com".to_owned()]);
+        let rule =
+            Rule { name: "r".to_owned(), decision: Decision::Allow, actions: vec![Action::ConnectTcp], resources };
+        let scope = Scope::of(teams.iter().map(|&team| team.to_owned()));
+        Policy { name: name.to_owned(), scope, body: Body::Allowlist(vec![rule]) }
+    };
+    let old = [policy("p1", &["t1"]), policy("p2", &["t3"])];
+    let new = [policy("p2", &["t1", "t3"])];
+    let (live, diff, drafts) = ends(&old, &new);
+    let mut ordered = order(&diff, drafts);
+    assert_eq!(verify(&live, &steps(&diff, &ordered)), None, "the planner's own order");
+    // Where the deletion is done and the other call is not, nothing governs the first team.
+    for (phase, _) in &mut ordered.drafts {
+        *phase = 1;
+    }
+    let refusal = verify(&live, &steps(&diff, &ordered)).map(|refusal| format!("{refusal:?}"));
+    assert!(refusal.as_deref().is_some_and(|text| text.contains("without any network policy")), "{refusal:?}");
+}
+
 proptest! {
     #[test]
     fn nothing_opens_on_the_way(old in organization(3), new in organization(3)) {

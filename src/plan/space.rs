@@ -13,6 +13,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::access::{Point, Role};
 use crate::model::{Decision, Domain, Scope};
 
+/// The domains of policies, with their names in messages.
+const DOMAINS: [(Domain, &str); 3] =
+    [(Domain::Network, "network"), (Domain::Filesystem, "file system"), (Domain::Mcp, "MCP")];
+
 /// A group of rules that come and go together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Group {
@@ -163,23 +167,54 @@ impl Space {
 
     /// Whom no policy of a domain governs though both ends have one for them: what developers say locally would count.
     fn abandoned(&self, state: &State) -> Option<String> {
-        [(Domain::Network, "network"), (Domain::Filesystem, "file system"), (Domain::Mcp, "MCP")].into_iter().find_map(
-            |(domain, name)| {
-                let audience = self.ungoverned(state, domain)?;
-                Some(format!("{audience} without any {name} policy"))
-            },
-        )
+        DOMAINS.into_iter().find_map(|(domain, name)| {
+            let scopes: Vec<Vec<&Scope>> = self.governing(state, domain).into_iter().map(|scope| vec![scope]).collect();
+            let audience = self.ungoverned(&scopes, domain)?;
+            Some(format!("{audience} without any {name} policy"))
+        })
     }
 
-    /// An audience of up to two teams shows it: one governs it at the old end, and one at the new.
-    fn ungoverned(&self, state: &State, domain: Domain) -> Option<String> {
-        let [now, old, new] = [state, &self.old, &self.new].map(|state| self.governing(state, domain));
-        if old.is_subset(&now) || new.is_subset(&now) {
+    /// The same for every selection of calls made on a state: each may be made or not, whatever becomes of the others.
+    pub(super) fn abandoned_by_any(&self, state: &State, changes: &[&Move]) -> Option<String> {
+        let mut least = state.clone();
+        for Move { groups, .. } in changes {
+            for (group, _) in groups.iter().filter(|(_, there)| !there) {
+                let own = self.groups.get(*group);
+                // A call that puts another version in the place of one leaves the policy as one that says something.
+                let replaced = groups.iter().any(|(other, there)| *there && self.groups.get(*other) == own);
+                if let (Some(slot), false) = (least.there.get_mut(*group), replaced) {
+                    *slot = false;
+                }
+            }
+        }
+        DOMAINS.into_iter().find_map(|(domain, name)| {
+            let speaking = self.contents.iter().enumerate().filter(|(_, groups)| self.speaks(&least, groups, domain));
+            let choices = speaking.filter_map(|(policy, _)| {
+                let own = changes.iter().filter_map(|change| change.scope.as_ref());
+                let own = own.filter(|(other, _)| *other == policy).map(|(_, scope)| scope.as_ref());
+                // A policy that is not there in one of the selections governs nobody in it.
+                std::iter::once(state.scopes.get(policy)?.as_ref()).chain(own).collect::<Option<Vec<&Scope>>>()
+            });
+            let audience = self.ungoverned(&choices.collect::<Vec<_>>(), domain)?;
+            Some(format!("{audience} without any {name} policy"))
+        })
+    }
+
+    /// An audience that some choice of scopes leaves ungoverned, one of those that each policy may have; both ends govern
+    /// it. Up to two teams show it: one that is governed at the old end, and one at the new.
+    fn ungoverned(&self, choices: &[Vec<&Scope>], domain: Domain) -> Option<String> {
+        let [old, new] = [&self.old, &self.new].map(|state| self.governing(state, domain));
+        let fixed: BTreeSet<&Scope> = choices
+            .iter()
+            .filter_map(|scopes| if let [scope] = scopes.as_slice() { Some(*scope) } else { None })
+            .collect();
+        if old.is_subset(&fixed) || new.is_subset(&fixed) {
             return None;
         }
-        let teams = told_apart(old.iter().chain(&new).chain(&now).copied());
+        let teams = told_apart(old.iter().chain(&new).copied().chain(choices.iter().flatten().copied()));
         let by = |scopes: &BTreeSet<&Scope>, who: &[&str]| scopes.iter().any(|scope| governs(scope, who));
-        let lost = |who: &[&str]| by(&old, who) && by(&new, who) && !by(&now, who);
+        let always = |who: &[&str]| choices.iter().any(|scopes| scopes.iter().all(|scope| governs(scope, who)));
+        let lost = |who: &[&str]| by(&old, who) && by(&new, who) && !always(who);
         if lost(&[]) {
             return Some("the organization".to_owned());
         }
@@ -190,13 +225,17 @@ impl Space {
 
     /// The scopes of the policies of a domain that say something.
     fn governing<'a>(&self, state: &'a State, domain: Domain) -> BTreeSet<&'a Scope> {
-        let speaks = |groups: &[usize]| {
-            groups
-                .iter()
-                .any(|group| state.has(*group) && self.groups.get(*group).is_some_and(|group| group.domain == domain))
-        };
         let policies = self.contents.iter().zip(&state.scopes);
-        policies.filter(|(groups, _)| speaks(groups)).filter_map(|(_, scope)| scope.as_ref()).collect()
+        policies
+            .filter(|(groups, _)| self.speaks(state, groups, domain))
+            .filter_map(|(_, scope)| scope.as_ref())
+            .collect()
+    }
+
+    /// Returns `true` if one of the groups is there and about the domain.
+    fn speaks(&self, state: &State, groups: &[usize], domain: Domain) -> bool {
+        let about = |group: usize| self.groups.get(group).is_some_and(|group| group.domain == domain);
+        groups.iter().any(|group| state.has(*group) && about(*group))
     }
 }
 

@@ -100,15 +100,7 @@ impl Walk<'_> {
         let numbered: Vec<(usize, &Step)> = self.steps.iter().enumerate().collect();
         for phase in numbered.chunk_by(|(_, one), (_, other)| one.phase == other.phase) {
             let moves = || phase.iter().filter_map(|(index, _)| moves.get(*index));
-            // The selection in which the fewest are governed.
-            let mut released = state.clone();
-            let releasing: Vec<&Move> = moves().filter(|change| change.releases()).collect();
-            for change in &releasing {
-                released.make(change);
-            }
-            if let Some(change) = releasing.first()
-                && let Some(witness) = layout.space.opening(&released, change, &BTreeSet::new())
-            {
+            if let Some(witness) = layout.space.abandoned_by_any(&state, &moves().collect::<Vec<_>>()) {
                 return Some(witness);
             }
             for change in moves() {
