@@ -23,12 +23,14 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use seawall::check::{self, EmptyWorkspace};
 use seawall::document::Guards;
 use seawall::model::Live;
-use seawall::plan::{self, Target, diff::Ownership};
-use seawall::render::{self, plan::View};
+use seawall::plan::docker::diff::Ownership;
+use seawall::plan::{self, Target};
+use seawall::render;
+use seawall::render::plan::View;
 use seawall::service::docker::Snapshot;
+use seawall::workspace::{self, EmptyWorkspace};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -108,7 +110,7 @@ fn run(folder: &Path) -> [u64; 4] {
 fn measured(folder: &Path) {
     let live = live(&fs::read_to_string(folder.join("live.json")).unwrap());
     let started = Instant::now();
-    let loaded = check::load(&folder.join("documents"), None, EmptyWorkspace::Refused).unwrap();
+    let loaded = workspace::load(&folder.join("documents"), None, EmptyWorkspace::Refused).unwrap();
     let load = started.elapsed();
     let target = Target { org: "acme".to_owned(), endpoint: "embedded".to_owned() };
     let (ownership, guards) = (Ownership::default(), Guards::default());

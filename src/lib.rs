@@ -2,17 +2,17 @@
 //! them with the live state of an organization, says what a change means for access, and carries it out.
 //!
 //! ```text
-//!  policies/*.yaml                                            Docker Hub
-//!       │ source::discover, source::parse                        │ service::docker::snapshot (a Reader: GET only)
-//!       ▼                                                        ▼
-//!  Documents {value, pointer → span}                          model::Live {policies, ids, teams}
+//!  policies/*.yaml                                     service::docker    service::vijil    (readers: GET only)
+//!       │ source::discover, source::parse                        │           │
+//!       ▼                                                        ▼           ▼
+//!  Documents {value, pointer → span}                         model::{Live, LiveVijil}
 //!       │ document::read, document::declare → Diagnostics        │
 //!       ▼                                                        │
-//!  model::Desired {policies, origins} ──check::run → Diagnostics │
+//!  model::Desired {policies, vijil} ──check::run → Diagnostics   │
 //!       └──────────────────────────────┬─────────────────────────┘
-//!                                      ▼  plan::diff                         pure
+//!                                      ▼  plan::docker::diff, plan::vijil::diff      pure
 //!                              plan::ChangeSet ──▶ drift, import             no order: cannot be approved
-//!                                      ▼  plan::order                        pure
+//!                                      ▼  plan::safe_order                   pure
 //!                                   plan::Plan {steps} ──access::compare→ widened / narrowed, with witnesses
 //!                                      │  plan::guard                        pure
 //!                 render::* ◀──────────┤        plan::saved ◀──▶ plan.json
@@ -24,12 +24,12 @@
 //!
 //! A run is a line of values, and each arrow is one function. Between reading files and sending requests everything is
 //! pure, synchronous and deterministic. Imports point one way: `cli → execute, render, emulator → service → drift →
-//! import → plan → evidence → check, trial → document → model → source → diagnostic`.
+//! import → plan → evidence → workspace → check, trial → document → model → source → diagnostic`.
 //!
 //! Effective access is the crate [`seawall_access`], here [`access`], below all of these.
 //!
 //! Start reading in [`cli`]: each command is a file whose function follows the picture. The arrows on the left together
-//! are [`check::load`].
+//! are [`workspace::load`].
 
 /// Documents and plans are many small texts, made on several threads: the system's allocator would take a third of the
 /// time.
@@ -55,5 +55,6 @@ pub mod report;
 pub mod service;
 pub mod source;
 pub mod trial;
+pub mod workspace;
 
 pub use seawall_access as access;

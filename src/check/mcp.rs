@@ -39,7 +39,7 @@ const fn warning(
     Check { code, severity: Severity::Warning, title, explanation, bad, fix, run: Run::Reading }
 }
 
-pub(super) const CHECKS: &[Check] = &[
+pub(crate) const CHECKS: &[Check] = &[
     Check {
         run: Run::Policy(check),
         ..error(
@@ -276,7 +276,7 @@ fn place(finding: Finding, policy: &Declared<'_>) -> Diagnostic {
 
 /// The comments of a policy's Cedar text and its statements, with their places in the file; nothing where the text
 /// stands in a form of scalar that its bytes cannot be found in.
-pub(super) fn comments(policy: &Declared<'_>, files: &Files) -> Option<(FileId, Vec<Comment>, Spans)> {
+pub(crate) fn comments(policy: &Declared<'_>, files: &Files) -> Option<(FileId, Vec<Comment>, Spans)> {
     let Body::Cedar(cedar) = &policy.desired.policy.body else { return None };
     let spans = cedar::comments(&cedar.text);
     let file = policy.cedar_label(spans.first()?).file;
@@ -298,7 +298,7 @@ pub(super) fn comments(policy: &Declared<'_>, files: &Files) -> Option<(FileId, 
 }
 
 /// The places of the statements of a policy's Cedar text, in their order; none for an allowlist.
-pub(super) fn statements(policy: &Declared<'_>, files: &Files) -> Vec<DesiredRule> {
+pub(crate) fn statements(policy: &Declared<'_>, files: &Files) -> Vec<DesiredRule> {
     let Body::Cedar(cedar) = &policy.desired.policy.body else { return Vec::new() };
     let statements = cedar::statements(&cedar.text).unwrap_or_default();
     let place = |one: &Arc<Statement>| DesiredRule {

@@ -1,5 +1,4 @@
-//! Traps and rules across documents, one file each, in one table with their documentation; and [`load`], which takes a
-//! workspace from its files to what it means.
+//! Traps and rules across documents, one file each, in one table with their documentation.
 //!
 //! A check is a pure function over declared policies and their places. It looks at one policy alone, at rules beside each
 //! other, or at the whole workspace, which it does not for files given one by one.
@@ -7,12 +6,9 @@
 //! Invariant: every code that a finding carries is in [`TABLE`], and the bad example there brings it about.
 
 mod address_deny;
-mod agent_pairs;
-mod agents;
 pub mod baseline;
 mod broad_allow;
 mod confusable_host;
-mod declarations;
 mod expectations;
 mod filesystem_path;
 mod gaps;
@@ -22,32 +18,32 @@ mod http_path;
 mod ineffective_deny;
 mod layers;
 mod limits;
-mod load;
 mod local_host;
-mod mcp;
+pub(crate) mod mcp;
 mod metadata;
 mod mounts;
 mod names;
-mod orgs;
+pub(crate) mod orgs;
 mod ownership;
-mod protected;
+pub(crate) mod protected;
 mod reading;
 mod redundant_rule;
 mod shadowed_allow;
 mod sites;
 mod skipped;
-mod suppression;
+pub(crate) mod suppression;
 mod table;
 mod teams;
 mod verdict;
+mod vijil;
+mod vijil_pairs;
 mod wildcard;
 
 use crate::access::survey::Survey;
 use crate::diagnostic::{Diagnostic, Files, Severity};
-use crate::document::{Declared, DeclaredAgent, Test, Workspace as Settings};
+use crate::document::{Declared, DeclaredVijil, Test, Workspace as Settings};
 use crate::source::parallel;
 
-pub use load::{EmptyWorkspace, Loaded, check_files, files, load, load_into, load_over, read_settings, root_around};
 pub use protected::UNKNOWN_PROTECTED;
 pub use suppression::is_tolerable;
 pub use table::TABLE;
@@ -79,7 +75,7 @@ pub enum Run {
     /// By looking at one policy.
     Policy(fn(&Declared<'_>, &Files, &mut Vec<Diagnostic>)),
     /// By looking at one policy for agents.
-    Agent(fn(&DeclaredAgent<'_>, &mut Vec<Diagnostic>)),
+    Vijil(fn(&DeclaredVijil<'_>, &mut Vec<Diagnostic>)),
     /// By looking at rules beside each other. What is found holds whatever else is declared, so that it is looked for in
     /// files given one by one too.
     Together(fn(&Input<'_>, &mut Vec<Diagnostic>)),
@@ -95,7 +91,7 @@ pub struct Input<'a> {
     /// The relations between the rules of these policies.
     pub survey: &'a Survey,
     /// The policies for agents, likewise.
-    pub agents: &'a [DeclaredAgent<'a>],
+    pub vijil: &'a [DeclaredVijil<'a>],
     /// The access tests, likewise.
     pub tests: &'a [Test],
     /// The workspace's settings; absent for files given one by one.
@@ -124,8 +120,8 @@ pub fn run(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
     findings.extend(alone.into_iter().flatten());
     orgs::look(input, findings);
     for check in checks() {
-        if let Run::Agent(look) = check.run {
-            input.agents.iter().for_each(|policy| look(policy, findings));
+        if let Run::Vijil(look) = check.run {
+            input.vijil.iter().for_each(|policy| look(policy, findings));
         }
     }
     let organizations = orgs::each(input);
@@ -135,7 +131,7 @@ pub fn run(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
         Run::Together(look) => Some(look),
         // Absence means something only when everything was read.
         Run::Workspace(look) if input.complete || check.severity == Severity::Error => Some(look),
-        Run::Workspace(_) | Run::Agent(_) | Run::Policy(_) | Run::Reading => None,
+        Run::Workspace(_) | Run::Vijil(_) | Run::Policy(_) | Run::Reading => None,
     });
     let looks = looks.flat_map(|look| organizations.iter().map(move |organization| (look, organization))).collect();
     let least = if input.survey.items().len() < WORTH_A_THREAD { usize::MAX } else { 1 };

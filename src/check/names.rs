@@ -101,13 +101,13 @@ fn previously(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
         previously: earlier(policy.document, "", &policy.desired.previously),
     });
     clashes("policy", of_policies.collect(), findings);
-    let of_agents = input.agents.iter().map(|policy| Named {
+    let of_vijil = input.vijil.iter().map(|policy| Named {
         name: &policy.desired.name,
         label: policy.document.label("/name"),
         previously: earlier(policy.document, "", &policy.desired.previously),
     });
-    clashes("policy", of_agents.collect(), findings);
-    for policy in input.agents {
+    clashes("policy", of_vijil.collect(), findings);
+    for policy in input.vijil {
         let of_rules = policy.desired.rules.iter().enumerate().map(|(index, rule)| Named {
             name: &rule.rule_id,
             label: policy.document.label(&format!("/rules/{index}/rule_id")),

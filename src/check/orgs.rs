@@ -8,7 +8,7 @@ use crate::diagnostic::{Diagnostic, Severity, nearest};
 use crate::document::{Declared, Document, Workspace as Settings};
 use crate::model::{is_for, variable_suffix};
 
-pub(super) const CHECKS: &[Check] = &[
+pub(crate) const CHECKS: &[Check] = &[
     Check {
         code: "unknown-org",
         severity: Severity::Error,
@@ -33,7 +33,7 @@ pub(super) const CHECKS: &[Check] = &[
 ];
 
 /// The declarations for one organization.
-pub(super) struct Organization<'a> {
+pub(crate) struct Organization<'a> {
     policies: Vec<&'a Declared<'a>>,
     /// `None` where the survey of everything is the organization's own.
     survey: Option<Survey>,
@@ -41,7 +41,7 @@ pub(super) struct Organization<'a> {
 
 impl<'a> Organization<'a> {
     /// Everything, of the policies only those that are for this organization.
-    pub(super) fn input<'b>(&'b self, all: &Input<'b>) -> Input<'b>
+    pub(crate) fn input<'b>(&'b self, all: &Input<'b>) -> Input<'b>
     where
         'a: 'b,
     {
@@ -50,7 +50,7 @@ impl<'a> Organization<'a> {
 }
 
 /// The declarations for each organization; all at once where `docker.orgs` names none.
-pub(super) fn each<'a>(input: &Input<'a>) -> Vec<Organization<'a>> {
+pub(crate) fn each<'a>(input: &Input<'a>) -> Vec<Organization<'a>> {
     let Some(orgs) = names(input.settings) else {
         return vec![Organization { policies: input.policies.to_vec(), survey: None }];
     };
@@ -63,16 +63,16 @@ pub(super) fn each<'a>(input: &Input<'a>) -> Vec<Organization<'a>> {
 }
 
 /// The policies of one organization.
-pub(super) fn of<'a>(policies: &[&'a Declared<'a>], org: &str) -> Vec<&'a Declared<'a>> {
+pub(crate) fn of<'a>(policies: &[&'a Declared<'a>], org: &str) -> Vec<&'a Declared<'a>> {
     policies.iter().copied().filter(|policy| is_for(&policy.desired.orgs, org)).collect()
 }
 
-pub(super) fn names(settings: Option<&Settings>) -> Option<&[String]> {
+pub(crate) fn names(settings: Option<&Settings>) -> Option<&[String]> {
     settings?.docker.as_ref()?.orgs.as_deref()
 }
 
 /// Finds names that no organization of the workspace has.
-pub(super) fn look(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
+pub(crate) fn look(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
     let docker = input.settings.and_then(|settings| settings.docker.as_ref());
     let Some(docker) = docker else { return };
     let known: Vec<&String> = docker.orgs.iter().flatten().chain(&docker.org).collect();
@@ -104,7 +104,7 @@ fn unknown(org: &str, known: &[&String]) -> Diagnostic {
 }
 
 /// Finds names in `docker.orgs` that are the same where credentials are looked for.
-pub(super) fn clashes(document: &Document, orgs: &[String], findings: &mut Vec<Diagnostic>) {
+pub(crate) fn clashes(document: &Document, orgs: &[String], findings: &mut Vec<Diagnostic>) {
     let label = |index: usize| document.label(&format!("/docker/orgs/{index}"));
     let mut seen: BTreeMap<String, usize> = BTreeMap::new();
     for (index, org) in orgs.iter().enumerate() {

@@ -8,7 +8,7 @@ use crate::model::Desired;
 /// The code of the one finding.
 pub const UNKNOWN_PROTECTED: &str = "unknown-protected";
 
-pub(super) const CHECKS: &[Check] = &[Check {
+pub(crate) const CHECKS: &[Check] = &[Check {
     code: UNKNOWN_PROTECTED,
     severity: Severity::Error,
     title: "a protected policy is not declared",
@@ -22,7 +22,7 @@ pub(super) const CHECKS: &[Check] = &[Check {
 
 /// Finds names that no document declares, in any organization. A plan, which sees what is live, judges by itself: there
 /// this is a note.
-pub(super) fn look(document: &Document, settings: &Settings, desired: &Desired, findings: &mut Vec<Diagnostic>) {
+pub(crate) fn look(document: &Document, settings: &Settings, desired: &Desired, findings: &mut Vec<Diagnostic>) {
     let docker = settings.docker.as_ref();
     let foreign = names(docker.map_or(&[], |docker| docker.unmanaged.as_slice()));
     for (index, Protected { name, allow: _ }) in settings.guards.protected.iter().enumerate() {

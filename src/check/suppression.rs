@@ -16,16 +16,16 @@ use crate::diagnostic::{Diagnostic, FileId, Files, Label, Severity, SourceFile, 
 use crate::source::{Comment, Parts, Spans};
 
 /// A file as it was read, or Cedar text in it: what suppressions are found in, and what they can cover.
-pub(super) struct Annotated<'a> {
-    pub(super) file: FileId,
+pub(crate) struct Annotated<'a> {
+    pub(crate) file: FileId,
     /// The marker that comments start with.
-    pub(super) marker: &'static str,
-    pub(super) comments: &'a [Comment],
-    pub(super) places: Vec<&'a Spans>,
+    pub(crate) marker: &'static str,
+    pub(crate) comments: &'a [Comment],
+    pub(crate) places: Vec<&'a Spans>,
 }
 
 /// Takes suppressed findings out, and adds those about suppressions, which are the answer.
-pub(super) fn apply(files: &Files, annotated: &[Annotated<'_>], findings: &mut Vec<Diagnostic>) -> Vec<Suppression> {
+pub(crate) fn apply(files: &Files, annotated: &[Annotated<'_>], findings: &mut Vec<Diagnostic>) -> Vec<Suppression> {
     let mut about = Vec::new();
     let mut suppressions: Vec<Suppression> = annotated.iter().flat_map(|file| read(files, file, &mut about)).collect();
     findings.retain_mut(|finding| match finding.severity {

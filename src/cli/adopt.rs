@@ -5,22 +5,23 @@
 
 use std::collections::BTreeSet;
 
-use super::organizations::Failed;
-use super::planning::{State, Workspace, resolve};
-use super::watch::watched;
-use super::writing::{Written, write_all};
-use super::{Context, Exit, Failure, workspace};
-use crate::check::{self, EmptyWorkspace, Loaded};
+use super::session::organizations::Failed;
+use super::session::planning::{State, Workspace, resolve};
+use super::session::watch::watched;
+use super::session::workspace;
+use super::session::writing::{Written, write_all};
+use super::{Context, Exit, Failure};
 use crate::diagnostic::Overlay;
+use crate::diagnostic::sanitize::line;
 use crate::document::{Ownership as Owned, Vijil};
 use crate::drift::Drift;
 use crate::drift::adopt::{Adoption, Sides, adopt, shared};
 use crate::import::{self, Candidate, Import, Problem};
 use crate::model::Desired;
 use crate::plan::ChangeSet;
-use crate::plan::diff::Ownership;
+use crate::plan::docker::diff::Ownership;
 use crate::render;
-use crate::render::sanitize::line;
+use crate::workspace::{EmptyWorkspace, Loaded};
 
 /// One organization, or Vijil, with what differs there.
 pub(super) struct One<'a> {
@@ -31,7 +32,7 @@ pub(super) struct One<'a> {
 
 pub(super) fn run(context: &Context, whole: &Loaded, each: &[One<'_>], failed: &Failed) -> Result<Exit, Failure> {
     if !failed.exits.is_empty() {
-        let exit = super::organizations::worst(failed.exits.iter().copied());
+        let exit = super::session::organizations::worst(failed.exits.iter().copied());
         let failure = Failure::new(exit, "nothing was written: not every organization could be compared");
         return Err(failure.hint("mend that first, or pick one organization with `--org`"));
     }
@@ -110,7 +111,7 @@ fn load_over(
     emptiness: EmptyWorkspace,
 ) -> Result<Loaded, Failure> {
     let config = context.config();
-    check::load_over(&whole.root, config.as_deref(), emptiness, overlay.clone()).map_err(|findings| {
+    crate::workspace::load_over(&whole.root, config.as_deref(), emptiness, overlay.clone()).map_err(|findings| {
         let failure = workspace::wrong(context, &findings);
         Failure::new(Exit::Refused, format!("nothing was written: after it, {}", failure.message))
             .hint("edit these documents by hand, then run again")
@@ -128,10 +129,10 @@ fn edited(context: &Context, whole: &Loaded, each: &[One<'_>]) -> Result<Adoptio
             Some(live) => Some((resolve(&own, live)?, live)),
             None => None,
         };
-        let agents = one.workspace.vijil.as_ref().zip(one.live.vijil.as_ref());
+        let vijil = one.workspace.vijil.as_ref().zip(one.live.vijil.as_ref());
         let sides = Sides {
             docker: docker.as_ref().map(|(desired, live)| (desired, *live)),
-            agents: agents.map(|(vijil, live)| (&own, live, is_exclusive(vijil))),
+            vijil: vijil.map(|(vijil, live)| (&own, live, is_exclusive(vijil))),
         };
         adoption.and(adopt(&before.findings.files, sides).map_err(|reasons| cannot(&reasons))?);
         loaded = Some(load_over(context, whole, &adoption.overlay, EmptyWorkspace::Accepted)?);
@@ -157,7 +158,7 @@ fn imported(context: &Context, whole: &Loaded, each: &[One<'_>], adoption: &Adop
         candidates: undeclared(&after.desired),
         undeclared: &undeclared,
         live: each.iter().filter_map(|one| one.live.docker.as_ref()).collect(),
-        agents: each.iter().find_map(|one| one.live.vijil.as_ref()),
+        vijil: each.iter().find_map(|one| one.live.vijil.as_ref()),
         differences: &differences,
     };
     let import = watched("proving what is imported", || import::make(input)).map_err(|problem| match problem {
@@ -188,7 +189,7 @@ fn undeclared(each: &[One<'_>], adoption: &Adoption, desired: &Desired) -> Vec<C
         if let (Some(vijil), Some(live)) = (&workspace.vijil, &live.vijil)
             && is_exclusive(vijil)
         {
-            all.extend(import::agents::undeclared(&desired.agents, live));
+            all.extend(import::vijil::undeclared(&desired.vijil, live));
         }
     }
     import::joined(all)

@@ -8,21 +8,23 @@ use std::sync::Arc;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use tokio::sync::watch;
 
-use super::connect::Shared;
-use super::guards_from::Base;
-use super::organizations::{Planned, about, name_of, plan_each, worst};
-use super::planning::{Services, State, Stricter, Workspace, read_plans};
-use super::progress::Progress;
-use super::recorded::Recorded;
-use super::signal::Signals;
-use super::{Context, Exit, Failure, report, workspace};
+use super::session::connect::Shared;
+use super::session::every::{Planned, plan_each};
+use super::session::guards_from::Base;
+use super::session::organizations::{about, name_of, worst};
+use super::session::planning::{Services, State, Stricter, Workspace, read_plans};
+use super::session::progress::Progress;
+use super::session::recorded::Recorded;
+use super::session::signal::Signals;
+use super::session::{output, workspace};
+use super::{Context, Exit, Failure};
+use crate::diagnostic::sanitize::line;
 use crate::document::{Docker, Vijil};
 use crate::execute::{Approved, Outcome, Readers, execute};
 use crate::model::Desired;
 use crate::plan::guard::Guard;
 use crate::plan::{self, Plan, set, stale};
 use crate::render;
-use crate::render::sanitize::line;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -113,7 +115,7 @@ async fn sort(named: Vec<(String, Planned)>) -> Result<All, Failure> {
             Ok((plan, connected)) => ready.push(Ready { name, plan, connected }),
             Err(failure) if several => {
                 let failure = about(&name, failure);
-                let _ = report(&failure);
+                let _ = output::report(&failure);
                 failed.push(failure);
             }
             Err(failure) => return Err(failure),
@@ -195,7 +197,7 @@ async fn saved_one(
         ..Docker::default()
     });
     let vijil =
-        plan.agents.as_ref().map(|agents| Vijil { endpoint: Some(agents.target.endpoint.clone()), ..Vijil::default() });
+        plan.vijil.as_ref().map(|vijil| Vijil { endpoint: Some(vijil.target.endpoint.clone()), ..Vijil::default() });
     // The embedded services keep their state in the workspace; any other service needs none.
     let endpoints = docker.iter().map(|docker| &docker.endpoint).chain(vijil.iter().map(|vijil| &vijil.endpoint));
     let root = match endpoints.flatten().any(|endpoint| endpoint == "embedded") {
@@ -225,8 +227,8 @@ async fn saved_one(
 /// Whether what was reviewed is what would be done.
 fn still_fits(plan: &Plan, live: &State) -> Result<(), Failure> {
     let mut stale = live.docker.iter().flat_map(|live| stale::check(plan, live)).collect::<Vec<_>>();
-    if let (Some(agents), Some(live)) = (&plan.agents, &live.vijil) {
-        stale.extend(plan::agents::stale(agents, live));
+    if let (Some(vijil), Some(live)) = (&plan.vijil, &live.vijil) {
+        stale.extend(plan::vijil::stale(vijil, live));
     }
     if stale.is_empty() {
         return Ok(());
@@ -370,7 +372,7 @@ async fn confirm(signals: &mut Signals) -> Result<(), Failure> {
         return Err(refused("nothing was written: standard input is not a terminal, so nobody can confirm")
             .hint("review the plan, then pass `--yes` to apply without asking"));
     }
-    let mut stderr = super::output::stderr();
+    let mut stderr = super::session::output::stderr();
     let _ = write!(stderr, "\nApply these changes? Type `yes` to confirm: ");
     let _ = stderr.flush();
     drop(stderr);

@@ -6,18 +6,20 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::organizations::{self, about, live_each, worst};
-use super::planning::{self, Stricter, Workspace};
-use super::watch::watched;
-use super::{Context, Exit, Failure, report, workspace};
+use super::session::every::live_each;
+use super::session::organizations::{self, about, worst};
+use super::session::planning::{self, Stricter, Workspace};
+use super::session::watch::watched;
+use super::session::{output, workspace};
+use super::{Context, Exit, Failure};
 use crate::access::{Request, State, Verdict};
-use crate::check::{EmptyWorkspace, Loaded};
 use crate::diagnostic::nearest;
+use crate::diagnostic::sanitize::line;
 use crate::document::Test;
 use crate::evidence::{self, paste};
 use crate::model::{DesiredPolicy, Live, LivePolicy, Policy, TeamLookup};
 use crate::render::answer::{self, DeclaredPolicies, word};
-use crate::render::sanitize::line;
+use crate::workspace::{EmptyWorkspace, Loaded};
 
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
@@ -85,7 +87,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
             }
             Err(failure) if several => {
                 exits.push(failure.exit);
-                let _ = report(&about(&name, failure));
+                let _ = output::report(&about(&name, failure));
             }
             Err(failure) => return Err(failure),
         }

@@ -5,13 +5,13 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::connect::note;
-use super::pipeline::{self, Asked};
-use super::planning::read_plans;
+use super::session::connect::note;
+use super::session::pipeline::{self, Asked};
+use super::session::planning::read_plans;
 use super::{Context, Exit, Failure};
+use crate::diagnostic::sanitize::line;
 use crate::plan::Plan;
 use crate::render::markdown;
-use crate::render::sanitize::line;
 use crate::service::github::{Comment, GitHub, Marker, Placed};
 use crate::service::http::{Clock, Observer};
 
@@ -119,6 +119,6 @@ fn parse_address(text: &str) -> Result<String, String> {
 
 /// The subject of a plan: its organization, or else its Vijil service.
 fn of_plan(plan: &Plan) -> String {
-    let agents = || plan.agents.as_ref().map_or_else(String::new, |agents| format!("vijil {}", agents.target.endpoint));
-    plan.target.as_ref().map_or_else(agents, |target| target.org.clone())
+    let vijil = || plan.vijil.as_ref().map_or_else(String::new, |vijil| format!("vijil {}", vijil.target.endpoint));
+    plan.target.as_ref().map_or_else(vijil, |target| target.org.clone())
 }

@@ -3,19 +3,21 @@
 use std::path::PathBuf;
 
 use super::adopt::{self, One};
-use super::organizations::{live_each, told_apart, worst};
-use super::planning::{State, Workspace, resolve};
-use super::since::Since;
-use super::watch::watched;
-use super::{Context, Exit, Failure, workspace};
-use crate::check::EmptyWorkspace;
+use super::session::every::live_each;
+use super::session::organizations::{told_apart, worst};
+use super::session::planning::{State, Workspace, resolve};
+use super::session::since::Since;
+use super::session::watch::watched;
+use super::session::workspace;
+use super::{Context, Exit, Failure};
 use crate::drift::{self, Base, Drift};
 use crate::plan::ChangeSet;
-use crate::plan::agents::{AgentDifference, diff};
-use crate::plan::diff::Ownership;
+use crate::plan::docker::diff::Ownership;
 use crate::plan::set::Unplanned;
 use crate::plan::undeclared::{self, Undeclared};
+use crate::plan::vijil::{VijilDifference, diff};
 use crate::render;
+use crate::workspace::EmptyWorkspace;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -130,7 +132,7 @@ fn made(context: &Context, workspace: &Workspace, live: &State, since: Option<&S
         }
         _ => (ChangeSet::default(), since.map(|_| ChangeSet::default())),
     };
-    if let Some((beside, waits)) = agents(context, workspace, live, since)? {
+    if let Some((beside, waits)) = vijil(context, workspace, live, since)? {
         outside.vijil = beside;
         if let Some(waiting) = &mut waiting {
             waiting.vijil = waits.unwrap_or_default();
@@ -141,27 +143,27 @@ fn made(context: &Context, workspace: &Workspace, live: &State, since: Option<&S
 }
 
 /// The differences in Vijil since the base, and those that wait to be applied.
-type AgentsDiffer = (Vec<AgentDifference>, Option<Vec<AgentDifference>>);
+type VijilDiffers = (Vec<VijilDifference>, Option<Vec<VijilDifference>>);
 
 /// The Vijil side, if there is one.
-fn agents(
+fn vijil(
     context: &Context,
     workspace: &Workspace,
     live: &State,
     since: Option<&Since>,
-) -> Result<Option<AgentsDiffer>, Failure> {
-    let (target, notes) = workspace.agent_target(context)?;
-    let Some(input) = workspace.agents(live, &target, &notes) else { return Ok(None) };
+) -> Result<Option<VijilDiffers>, Failure> {
+    let (target, notes) = workspace.vijil_target(context)?;
+    let Some(input) = workspace.vijil(live, &target, &notes) else { return Ok(None) };
     let (own, _) = diff::differences(input);
     Ok(Some(match since {
-        None => drift::agents::since_documents(&own, None),
+        None => drift::vijil::since_documents(&own, None),
         Some(Since::Documents { workspace: then, .. }) => {
-            let base = then.agents(live, &target, &notes).map(|input| diff::differences(input).0);
-            drift::agents::since_documents(&own, base.as_deref())
+            let base = then.vijil(live, &target, &notes).map(|input| diff::differences(input).0);
+            drift::vijil::since_documents(&own, base.as_deref())
         }
         Some(Since::Snapshot { state, .. }) => {
             let then = state.vijil.clone().unwrap_or_default();
-            let (outside, waiting) = drift::agents::since_snapshot(input, &then);
+            let (outside, waiting) = drift::vijil::since_snapshot(input, &then);
             (outside, Some(waiting))
         }
     }))

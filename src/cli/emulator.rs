@@ -7,14 +7,15 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::planning::not_read;
-use super::{Context, Exit, Failure, organizations};
-use crate::check::{self, Loaded};
-use crate::emulator::{AgentAccount, Builder, Emulator, Fault, SYNTAX, Seed, random_secret};
+use super::session::organizations;
+use super::session::planning::not_read;
+use super::{Context, Exit, Failure};
+use crate::diagnostic::sanitize;
+use crate::emulator::{Builder, Emulator, Fault, SYNTAX, Seed, VijilAccount, random_secret};
 use crate::evidence;
-use crate::render::sanitize;
 use crate::service::docker::Snapshot;
 use crate::source::{CONFIG_NAME, disk};
+use crate::workspace::Loaded;
 
 /// The account that may log in if the environment does not name one; the secret is another one in each run.
 const DOCKER_USERNAME: &str = "seawall";
@@ -64,9 +65,9 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     let Args { port, state, seeds, teams, latency, rate_limit, faults } = args;
     let audit_token = context.environment().text("DOCKER_AUDIT_TOKEN")?;
     let (identifier, secret, generated) = account(context)?;
-    let (agent_account, generated_pair) = agent_account(context)?;
+    let (vijil_account, generated_pair) = vijil_account(context)?;
     let mut builder = Emulator::builder()
-        .agent_account(agent_account)
+        .vijil_account(vijil_account)
         .port(*port)
         .teams(teams)
         .latency(Duration::from_millis(*latency))
@@ -144,7 +145,7 @@ fn account(context: &Context) -> Result<(String, String, Option<String>), Failur
 }
 
 /// The credentials of the Vijil side, and once more the secret where the environment chooses none.
-fn agent_account(context: &Context) -> Result<(AgentAccount, Option<String>), Failure> {
+fn vijil_account(context: &Context) -> Result<(VijilAccount, Option<String>), Failure> {
     let environment = context.environment();
     let api_key = environment.text("VIJIL_API_KEY")?;
     let (client_id, client_secret, chosen) =
@@ -158,12 +159,12 @@ fn agent_account(context: &Context) -> Result<(AgentAccount, Option<String>), Fa
             }
         };
     let generated = (!chosen).then(|| client_secret.clone());
-    Ok((AgentAccount { client_id, client_secret, api_key, email: None }, generated))
+    Ok((VijilAccount { client_id, client_secret, api_key, email: None }, generated))
 }
 
 /// Writes a line to standard error.
 fn tell(text: &str) {
-    let _ = writeln!(super::output::stderr(), "{text}");
+    let _ = writeln!(super::session::output::stderr(), "{text}");
 }
 
 /// The files of audit records at a path, by their names: the file itself, or those in a folder that is not a workspace.
@@ -191,7 +192,7 @@ fn read_seeds(context: &Context, path: &Path) -> Result<Vec<Seed>, Failure> {
         return Ok(read_snapshots(context, path)?.into_iter().map(Seed::from).collect());
     }
     disk::check_named_folder(path).map_err(|error| not_read(path, &error))?;
-    let loaded = check::load(path, None, check::EmptyWorkspace::Refused).map_err(|_| {
+    let loaded = crate::workspace::load(path, None, crate::workspace::EmptyWorkspace::Refused).map_err(|_| {
         Failure::new(Exit::Invalid, format!("the documents in `{}` are wrong", path.display()))
             .hint("run `seawall validate` on it")
     })?;
@@ -232,7 +233,7 @@ fn read_snapshots(context: &Context, path: &Path) -> Result<Vec<Snapshot>, Failu
 }
 
 fn announce(address: &str) -> Result<(), Failure> {
-    let mut stdout = super::output::stdout();
+    let mut stdout = super::session::output::stdout();
     writeln!(stdout, "{address}")
         .and_then(|()| stdout.flush())
         .map_err(|error| Failure::new(Exit::Failed, format!("cannot write to standard output: {error}")))

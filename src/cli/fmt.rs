@@ -7,12 +7,12 @@ use std::collections::BTreeSet;
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
-use super::writing::replace;
-use super::{Context, Exit, Failure, output, workspace};
-use crate::check;
-use crate::diagnostic::{Diagnostic, FileId, Findings};
+use super::session::writing::replace;
+use super::session::{output, workspace};
+use super::{Context, Exit, Failure};
+use crate::diagnostic::{Diagnostic, FileId, Findings, sanitize};
 use crate::format::{Layout, format};
-use crate::render::{diagnostic, diff, sanitize, words};
+use crate::render::{diagnostic, diff, words};
 use crate::source::disk::Root;
 use crate::source::{self, MAX_FILE_BYTES};
 
@@ -70,7 +70,7 @@ fn files(context: &Context, paths: &[PathBuf], found: &mut Findings) -> Vec<(Fil
     for folder in workspaces {
         match workspace::root(context, folder.as_deref()) {
             Ok(root) => {
-                let files = check::files(&root, context.config().as_deref(), found);
+                let files = crate::workspace::files(&root, context.config().as_deref(), found);
                 named.extend(files.into_iter().map(|(name, path)| (name, path, false)));
             }
             Err(Failure { message, hint, .. }) => {

@@ -3,19 +3,20 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use super::organizations::{live_each, told_apart, worst};
-use super::planning::{State, Workspace};
-use super::watch::watched;
-use super::writing::{Written, write_all};
-use super::{Context, Exit, Failure, report, workspace};
-use crate::check::{self, EmptyWorkspace, Loaded};
+use super::session::every::live_each;
+use super::session::organizations::{told_apart, worst};
+use super::session::planning::{State, Workspace};
+use super::session::watch::watched;
+use super::session::writing::{Written, write_all};
+use super::session::{output, workspace};
+use super::{Context, Exit, Failure};
+use crate::diagnostic::sanitize::line;
 use crate::diagnostic::{Overlay, nearest};
 use crate::import::{self, Candidate, Import, Problem, Refused};
 use crate::model::Desired;
-use crate::plan::diff::Ownership;
-use crate::render;
-use crate::render::sanitize::line;
-use crate::source;
+use crate::plan::docker::diff::Ownership;
+use crate::workspace::{EmptyWorkspace, Loaded};
+use crate::{render, source};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -103,7 +104,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
         (refused, []) => refused,
         (refused, exits) => {
             let exit = refused.unwrap_or_else(|failure| {
-                let _ = report(&failure);
+                let _ = output::report(&failure);
                 failure.exit
             });
             Ok(worst(exits.iter().copied().chain([exit])))
@@ -122,7 +123,7 @@ fn undeclared(each: &Each<'_>, desired: &Desired) -> (Vec<Candidate>, Vec<Candid
             all.extend(own);
             left.extend(others);
         }
-        all.extend(live.vijil.iter().flat_map(|live| import::agents::undeclared(&of_one.agents, live)));
+        all.extend(live.vijil.iter().flat_map(|live| import::vijil::undeclared(&of_one.vijil, live)));
     }
     (import::joined(all), import::joined(left))
 }
@@ -144,15 +145,15 @@ fn chosen(
     let Some(name) = missing else { return Ok(found) };
     let desired = &loaded.desired;
     let own = desired.policies.iter().map(|one| (&one.policy.name, &one.origin));
-    let mut declared = own.chain(desired.agents.iter().map(|one| (&one.name, &one.origin)));
+    let mut declared = own.chain(desired.vijil.iter().map(|one| (&one.name, &one.origin)));
     if let Some((_, origin)) = declared.find(|(declared, _)| *declared == name) {
         let message = format!("`{name}` is declared already: {}:{}", origin.file, origin.line);
         return Err(Failure::new(Exit::Usage, message).hint("`seawall plan` shows how it differs from what is live"));
     }
     let states = || each.iter().map(|(_, live)| live);
     let own = states().flat_map(|live| &live.docker).flat_map(|live| &live.policies).map(|policy| policy.name.as_str());
-    let agents = states().flat_map(|live| &live.vijil).flat_map(|live| &live.policies);
-    let all = own.chain(agents.map(|policy| policy.name.as_str()));
+    let vijil = states().flat_map(|live| &live.vijil).flat_map(|live| &live.policies);
+    let all = own.chain(vijil.map(|policy| policy.name.as_str()));
     let near = nearest(name, all);
     let failure = Failure::new(Exit::Usage, format!("no live policy is named `{name}`"));
     Err(match near {
@@ -198,7 +199,7 @@ fn made(
         candidates,
         undeclared: &|desired| undeclared(each, desired).0,
         live: each.iter().filter_map(|(_, live)| live.docker.as_ref()).collect(),
-        agents: each.iter().find_map(|(_, live)| live.vijil.as_ref()),
+        vijil: each.iter().find_map(|(_, live)| live.vijil.as_ref()),
         differences: &differences,
     };
     watched("proving what is imported", || import::make(input)).map_err(|problem| match problem {
@@ -222,7 +223,9 @@ fn before_planning(context: &Context, loaded: &Loaded, import: &Import) {
     }
     let texts = import.files.iter().map(|file| (file.path.clone(), Some(file.text.clone())));
     let config = context.config();
-    if let Err(findings) = check::load_over(&loaded.root, config.as_deref(), EmptyWorkspace::Refused, texts.collect()) {
+    if let Err(findings) =
+        crate::workspace::load_over(&loaded.root, config.as_deref(), EmptyWorkspace::Refused, texts.collect())
+    {
         context.note(render::diagnostic::human(&findings, &workspace::folder(context), context.detail()).trim_end());
         context.note("This has to be mended before `seawall plan`.");
     }

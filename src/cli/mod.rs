@@ -8,61 +8,41 @@
 //! Failure>`, a variant of `Command`, and a line in `dispatch`.
 
 mod adopt;
-mod agents;
 mod apply;
-mod baseline;
-mod before;
 mod can;
 mod comment;
 mod completions;
-mod connect;
-mod context;
 mod drift;
 mod emulator;
 mod fmt;
-mod git;
-mod guards_from;
-mod history;
 mod import;
 mod init;
 mod man;
-mod organizations;
-mod output;
-mod pipeline;
 mod plan;
-mod planning;
-mod progress;
-mod recorded;
 mod records;
 mod replay;
 mod report;
 mod schema;
-mod settings;
+mod session;
 mod show;
-mod signal;
-mod since;
 mod snapshot;
 mod suggest;
 mod test;
 mod usage;
 mod validate;
-mod watch;
 mod who_can;
-mod workspace;
-mod writing;
 
 use std::ffi::OsString;
 use std::io::Write as _;
 
-use clap::{Args, ColorChoice, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use clap::{ColorChoice, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-pub use crate::exit::{Exit, Failure};
-pub use connect::{Connected, organization};
-pub use context::Context;
-pub use settings::{Environment, Overrides, Setting};
+use session::settings::Global;
+pub use session::{Connected, Context, Environment, Exit, Failure, Overrides, Setting, organization};
+use session::{output, watch};
 
 const EXIT_CODES: &str = "\
 Examples:
@@ -92,29 +72,6 @@ struct Cli {
     global: Global,
     #[command(subcommand)]
     command: Command,
-}
-
-/// Flags that every command takes.
-#[derive(Args)]
-#[command(next_help_heading = "Global options")]
-struct Global {
-    /// Run as if started in DIR
-    #[arg(short = 'C', global = true, value_name = "DIR")]
-    directory: Option<std::path::PathBuf>,
-    /// Use FILE as the workspace's `seawall.yaml`
-    #[arg(long, global = true, value_name = "FILE")]
-    config: Option<std::path::PathBuf>,
-    /// When to use colours
-    #[arg(long, global = true, value_name = "WHEN", default_value_t = ColorChoice::Auto)]
-    color: ColorChoice,
-    /// Fold nothing, and say more about what happens; repeat for more
-    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
-    verbose: u8,
-    /// Say nothing but results and failures
-    #[arg(short, long, global = true, conflicts_with = "verbose")]
-    quiet: bool,
-    #[command(flatten)]
-    overrides: settings::Flags,
 }
 
 #[derive(Subcommand)]
@@ -215,7 +172,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         dispatch(&context, &cli.command)
     });
     run.unwrap_or_else(|failure| {
-        let _ = report(&failure);
+        let _ = output::report(&failure);
         failure.exit
     })
 }
@@ -246,17 +203,6 @@ fn trace(quiet: bool, verbose: u8) {
         tracing_subscriber::fmt::layer().with_writer(output::stderr).without_time().with_target(false).with_ansi(true); // `anstream` takes the colours out where they are not wanted
     // A process that runs twice (a test) keeps its first subscriber.
     let _ = tracing_subscriber::registry().with(lines).with(Targets::new().with_target("seawall", level)).try_init();
-}
-
-fn report(failure: &Failure) -> std::io::Result<()> {
-    use crate::render::sanitize;
-    let (red, cyan) = (anstyle::AnsiColor::Red.on_default().bold(), anstyle::AnsiColor::Cyan.on_default().bold());
-    let mut stderr = output::stderr();
-    writeln!(stderr, "{red}error{red:#}: {}", sanitize::block(&failure.message))?;
-    if let Some(hint) = &failure.hint {
-        writeln!(stderr, "  {cyan}help{cyan:#}: {}", sanitize::block(hint))?;
-    }
-    Ok(())
 }
 
 #[cfg(test)]

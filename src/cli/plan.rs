@@ -3,17 +3,18 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use super::before::Before;
-use super::organizations::{Failed, plan_each, told_apart, worst};
-use super::planning::{Stricter, Workspace, live_from};
-use super::recorded::Recorded;
+use super::session::before::Before;
+use super::session::every::plan_each;
+use super::session::organizations::{Failed, told_apart, worst};
+use super::session::planning::{Stricter, Workspace, live_from};
+use super::session::recorded::Recorded;
 use super::{Context, Exit, Failure};
+use crate::diagnostic::sanitize::line;
 use crate::plan::Plan;
 use crate::plan::guard::Guard;
 use crate::plan::set::{self, Unplanned};
 use crate::render;
 use crate::render::plan::View;
-use crate::render::sanitize::line;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -184,7 +185,7 @@ fn saved<'a>(plans: impl IntoIterator<Item = &'a Plan> + Clone, path: Option<&Pa
     // What `embedded` knows is in the workspace; any other service needs none.
     let embedded = plans.into_iter().any(|plan| {
         let endpoints = plan.target.iter().map(|target| target.endpoint.as_str());
-        let mut endpoints = endpoints.chain(plan.agents.iter().map(|agents| agents.target.endpoint.as_str()));
+        let mut endpoints = endpoints.chain(plan.vijil.iter().map(|vijil| vijil.target.endpoint.as_str()));
         endpoints.any(|endpoint| endpoint == "embedded")
     });
     let path = path.filter(|_| embedded);

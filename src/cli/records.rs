@@ -3,15 +3,16 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::connect::connect_audit;
-use super::progress::Progress;
-use super::recorded::parse_duration;
-use super::replay::{only, without_docker};
-use super::signal::Signals;
-use super::{Context, Exit, Failure, workspace};
-use crate::check::EmptyWorkspace;
+use super::session::connect::connect_audit;
+use super::session::organizations::{only, without_docker};
+use super::session::progress::Progress;
+use super::session::recorded::parse_duration;
+use super::session::signal::Signals;
+use super::session::workspace;
+use super::{Context, Exit, Failure};
 use crate::evidence::download::Download;
 use crate::service::docker::download::{Files, download};
+use crate::workspace::EmptyWorkspace;
 
 const EXAMPLES: &str = "\
 Examples:

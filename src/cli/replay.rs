@@ -2,19 +2,21 @@
 
 use std::path::{Path, PathBuf};
 
-use super::organizations::live_each;
 use super::plan::Format;
-use super::planning::{Stricter, Workspace, resolve};
-use super::recorded::{Evidence, Recorded, write_new};
-use super::since::documents_of;
-use super::watch::watched;
-use super::{Context, Exit, Failure, organizations, workspace};
-use crate::check::{EmptyWorkspace, Loaded};
+use super::session::every::live_each;
+use super::session::organizations::{only, without_docker};
+use super::session::planning::{Stricter, Workspace, of_records, resolve};
+use super::session::recorded::{Evidence, Recorded, write_new};
+use super::session::since::documents_of;
+use super::session::watch::watched;
+use super::session::workspace;
+use super::{Context, Exit, Failure};
 use crate::evidence::Memberships;
 use crate::evidence::replay::{RuleOrigins, frequent, replay};
 use crate::model::{DesiredPolicy, Policy, TeamDirectory};
 use crate::plan::recorded::States;
 use crate::render;
+use crate::workspace::EmptyWorkspace;
 
 /// The number of requests that are frozen for each membership.
 const FROZEN: usize = 25;
@@ -98,7 +100,7 @@ fn offline(
 ) -> Result<Replayed, Failure> {
     let loaded = workspace::load(context, path, EmptyWorkspace::Refused)?;
     let root = loaded.root.clone();
-    let Some(base) = documents_of(context, &root, before)? else { return Err(super::before::unknown(before)) };
+    let Some(base) = documents_of(context, &root, before)? else { return Err(super::session::before::unknown(before)) };
     let (now, then) = (only(context, loaded)?, only(context, base)?);
     let (now, then) = (now.desired.policies, then.desired.policies);
     let states = States {
@@ -108,41 +110,6 @@ fn offline(
     };
     let evidence = read()?;
     Ok((states, evidence.memberships_by_name(), evidence))
-}
-
-/// The workspace's only organization, or the one that `--org` picks.
-pub(super) fn only(context: &Context, loaded: Loaded) -> Result<Loaded, Failure> {
-    let mut each = organizations::each(context, loaded)?;
-    if each.len() > 1 {
-        each.retain(|one| one.settings.docker.is_some());
-    }
-    match each.len() {
-        1 => Ok(each.swap_remove(0)),
-        _ => Err(of_one()),
-    }
-}
-
-pub(super) fn of_one() -> Failure {
-    Failure::new(Exit::Usage, "records are of one organization, and the workspace has several")
-        .hint("pick the one that the records are of with `--org`")
-}
-
-pub(super) fn without_docker() -> Failure {
-    Failure::new(Exit::Invalid, "the workspace has nothing to do with Docker, whose records these are")
-}
-
-/// Which workspace records are of: the only one with a Docker organization.
-///
-/// # Errors
-///
-/// When there is none, or there are several.
-pub(super) fn of_records(each: &[Workspace]) -> Result<usize, Failure> {
-    let mut with_docker = each.iter().enumerate().filter(|(_, one)| one.docker.is_some());
-    match (with_docker.next(), with_docker.next()) {
-        (Some((at, _)), None) => Ok(at),
-        (Some(_), Some(_)) => Err(of_one()),
-        (None, _) => Err(without_docker()),
-    }
 }
 
 /// Documents against what is live.
@@ -160,7 +127,7 @@ fn against_live(
     let workspace = each.pop().expect("there is one");
     let Some(live) = state.docker else { return Err(without_docker()) };
     let desired = resolve(&workspace.loaded.desired, &live)?;
-    let ownership = workspace.docker.as_ref().map(crate::plan::diff::Ownership::from).unwrap_or_default();
+    let ownership = workspace.docker.as_ref().map(crate::plan::docker::diff::Ownership::from).unwrap_or_default();
     let target = crate::plan::Target { org: live.org.clone(), endpoint: String::new() };
     let guards = &workspace.loaded.settings.guards;
     // What the plan would leave, undeclared policies included.

@@ -2,26 +2,26 @@
 
 use std::path::{Path, PathBuf};
 
-use super::before::Before;
-use super::history::{self, Known};
-use super::organizations::{about, live_each};
-use super::planning::{self, Workspace, resolve};
-use super::recorded::{Evidence, Recorded};
-use super::replay::of_one;
-use super::watch::watched;
-use super::{Context, Exit, Failure, workspace};
+use super::session::before::Before;
+use super::session::every::live_each;
+use super::session::history::{self, Known};
+use super::session::organizations::{about, of_one};
+use super::session::planning::{self, Workspace, resolve};
+use super::session::recorded::{Evidence, Recorded};
+use super::session::watch::watched;
+use super::session::workspace;
+use super::{Context, Exit, Failure};
 use crate::access::{Comparison, State, compare};
-use crate::check::{EmptyWorkspace, Loaded};
 use crate::document::Test;
 use crate::evidence::replay::{self, Replay, RuleOrigins, Side};
 use crate::evidence::usage::{Usage, usage};
 use crate::evidence::{Memberships, Requests};
-use crate::model::{DesiredPolicy, LiveAgents, LivePolicy, Policy, TeamDirectory, TeamLookup};
+use crate::model::{DesiredPolicy, LivePolicy, LiveVijil, Policy, TeamDirectory, TeamLookup};
 use crate::plan::guard::Verdict;
 use crate::plan::meaning::Meaning;
-use crate::render;
 use crate::report::{self, Difference, Organization};
-use crate::trial;
+use crate::workspace::{EmptyWorkspace, Loaded};
+use crate::{render, trial};
 
 /// The shortest time that records have to reach over before a rule is called unused: a week, in microseconds.
 const LEAST: i64 = 7 * 86_400 * 1_000_000;
@@ -85,7 +85,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     let known = history::known(context, &loaded, link.as_deref())?;
     let evidence = recorded.evidence(context, false)?;
     let is_live = *live || live_from.is_some();
-    let (subjects, live_agents) = match is_live {
+    let (subjects, live_vijil) = match is_live {
         true => against_live(context, evidence.as_ref(), &loaded, live_from.as_deref())?,
         false => (from_documents(context, evidence.as_ref(), &loaded, before.as_deref())?, None),
     };
@@ -100,7 +100,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     let requests = evidence.as_ref().map(|evidence| &evidence.reading.requests);
     let text = watched("making the report", || {
         let examined: Vec<Examined> = subjects.iter().map(|subject| examine(subject, requests)).collect();
-        let made = made(&loaded, &subjects, &examined, live_agents.as_ref(), from.as_deref(), &known);
+        let made = made(&loaded, &subjects, &examined, live_vijil.as_ref(), from.as_deref(), &known);
         render::html::page(&made)
     });
     context.write(&context.path(out), &text)?;
@@ -112,7 +112,7 @@ fn made(
     loaded: &Loaded,
     subjects: &[Subject],
     examined: &[Examined],
-    live_agents: Option<&LiveAgents>,
+    live_vijil: Option<&LiveVijil>,
     from: Option<&str>,
     known: &Known,
 ) -> report::Report {
@@ -123,8 +123,8 @@ fn made(
         source: known.source.clone(),
         compared: from.map(str::to_owned),
         organizations,
-        agents: loaded.settings.vijil.as_ref().map(|_| loaded.desired.agents.as_slice()),
-        live_agents,
+        agents: loaded.settings.vijil.as_ref().map(|_| loaded.desired.vijil.as_slice()),
+        live_agents: live_vijil,
         findings: &loaded.findings,
         links: known.links.as_ref(),
         history: &known.history,
@@ -219,10 +219,10 @@ fn against_live(
     evidence: Option<&Evidence>,
     loaded: &Loaded,
     snapshot: Option<&Path>,
-) -> Result<(Vec<Subject>, Option<LiveAgents>), Failure> {
+) -> Result<(Vec<Subject>, Option<LiveVijil>), Failure> {
     let each = Workspace::each_of(context, loaded.clone())?;
     let several = each.len() > 1;
-    let (mut subjects, mut agents) = (Vec::new(), None);
+    let (mut subjects, mut vijil) = (Vec::new(), None);
     for (workspace, live) in each.iter().zip(live_each(context, &each, snapshot)?) {
         let name = workspace.name();
         let told = |failure| if several { about(&name, failure) } else { failure };
@@ -230,9 +230,9 @@ fn against_live(
         if workspace.docker.is_some() && live.docker.is_some() {
             subjects.push(of_live(context, workspace, &live, evidence).map_err(told)?);
         }
-        agents = live.vijil.or(agents);
+        vijil = live.vijil.or(vijil);
     }
-    Ok((subjects, agents))
+    Ok((subjects, vijil))
 }
 
 fn of_live(
@@ -245,7 +245,7 @@ fn of_live(
     let declared = resolve(&workspace.loaded.desired, &live)?.policies;
     // What cannot be carried out is shown all the same.
     let (plan, _) = workspace.plan_anyhow(context, state)?;
-    let left = crate::plan::simulate::simulate(&live, plan.steps.iter().map(|step| &step.change));
+    let left = crate::plan::docker::simulate::simulate(&live, plan.steps.iter().map(|step| &step.change));
     let mut policies: Vec<Policy> = left.policies.iter().map(LivePolicy::policy).collect();
     policies.sort_by(|one, other| one.name.cmp(&other.name));
     let before = live.policies.iter().map(LivePolicy::policy).collect();

@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use super::organizations::name_of;
 use super::plan::{Format, shown, shown_each};
-use super::planning::read_plans;
+use super::session::organizations::name_of;
+use super::session::planning::read_plans;
 use super::{Context, Exit, Failure};
 use crate::plan::set::Saved;
 

@@ -4,11 +4,13 @@ use std::path::{Path, PathBuf};
 
 use futures_util::future::join_all;
 
-use super::organizations::{self, about, connect_each, worst};
-use super::planning::Services;
-use super::{Context, Exit, Failure, report, workspace};
-use crate::check::EmptyWorkspace;
+use super::session::every::connect_each;
+use super::session::organizations::{self, about, worst};
+use super::session::planning::Services;
+use super::session::{output, workspace};
+use super::{Context, Exit, Failure};
 use crate::service::docker::Snapshot;
+use crate::workspace::EmptyWorkspace;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -49,7 +51,7 @@ pub(super) fn run(context: &Context, Args { path, out }: &Args) -> Result<Exit, 
             Ok(snapshot) => snapshots.push(snapshot),
             Err(failure) => {
                 exits.push(failure.exit);
-                let _ = report(&about(&organizations::name(one), failure));
+                let _ = output::report(&about(&organizations::name(one), failure));
             }
         }
     }
@@ -78,6 +80,6 @@ async fn read(services: &Services) -> Result<Snapshot, Failure> {
     };
     Ok(match (&services.docker, vijil) {
         (Some(connected), vijil) => Snapshot { vijil, ..connected.reader.snapshot().await? },
-        (None, vijil) => Snapshot::of_agents(vijil.unwrap_or_default()),
+        (None, vijil) => Snapshot::of_vijil(vijil.unwrap_or_default()),
     })
 }

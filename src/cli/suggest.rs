@@ -6,15 +6,16 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use super::recorded::{Recorded, write_new};
-use super::replay::only;
-use super::watch::watched;
-use super::{Context, Exit, Failure, workspace};
-use crate::check::{self, EmptyWorkspace, Loaded};
+use super::session::organizations::only;
+use super::session::recorded::{Recorded, write_new};
+use super::session::watch::watched;
+use super::session::workspace;
+use super::{Context, Exit, Failure};
+use crate::diagnostic::sanitize::line;
 use crate::diagnostic::{Findings, Overlay, Severity};
 use crate::evidence::suggest::{Input, Suggestion, Target, suggest};
 use crate::render;
-use crate::render::sanitize::line;
+use crate::workspace::{EmptyWorkspace, Loaded};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -90,7 +91,8 @@ fn without_faults(context: &Context, whole: &Loaded, mut suggestion: Suggestion)
         }
         let overlay = Overlay::from([(name.clone(), Some(text))]);
         let config = context.config();
-        let found = match check::load_over(&whole.root, config.as_deref(), EmptyWorkspace::Refused, overlay) {
+        let found = match crate::workspace::load_over(&whole.root, config.as_deref(), EmptyWorkspace::Refused, overlay)
+        {
             Ok(loaded) => loaded.findings,
             Err(findings) => findings,
         };

@@ -4,16 +4,16 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::can::{Subject, documents, json_of_each, live_subjects, live_team};
-use super::organizations::{about, worst};
-use super::watch::watched;
-use super::{Context, Exit, Failure, report, workspace};
+use super::session::organizations::{about, worst};
+use super::session::watch::watched;
+use super::session::{output, workspace};
+use super::{Context, Exit, Failure};
 use crate::access::State;
-use crate::check::EmptyWorkspace;
-use crate::render;
+use crate::diagnostic::sanitize::line;
 use crate::render::answer::DeclaredPolicies;
-use crate::render::sanitize::line;
 use crate::render::trial::Suites;
-use crate::trial;
+use crate::workspace::EmptyWorkspace;
+use crate::{render, trial};
 
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
@@ -69,7 +69,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
             }
             Err(failure) if several => {
                 exits.push(failure.exit);
-                let _ = report(&about(&name, failure));
+                let _ = output::report(&about(&name, failure));
             }
             Err(failure) => return Err(failure),
         }

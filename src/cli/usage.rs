@@ -3,12 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use super::plan::Format;
-use super::recorded::{Recorded, parse_duration};
-use super::replay::only;
-use super::watch::watched;
-use super::writing::{Written, write_all};
-use super::{Context, Exit, Failure, workspace};
-use crate::check::{self, EmptyWorkspace, Loaded};
+use super::session::organizations::only;
+use super::session::recorded::{Recorded, parse_duration};
+use super::session::watch::watched;
+use super::session::workspace;
+use super::session::writing::{Written, write_all};
+use super::{Context, Exit, Failure};
+use crate::diagnostic::sanitize::line;
 use crate::drift::adopt::{Sides, adopt};
 use crate::evidence::narrow::{Narrowing, harm, narrow, narrowed};
 use crate::evidence::usage::{Input, usage};
@@ -18,7 +19,7 @@ use crate::model::{
     TeamDirectory,
 };
 use crate::render;
-use crate::render::sanitize::line;
+use crate::workspace::{EmptyWorkspace, Loaded};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -103,14 +104,15 @@ fn write_narrowed(
         Failure::new(Exit::Refused, format!("nothing was written: {message}"))
             .hint("edit these documents by hand, with what is proposed")
     };
-    let sides = Sides { docker: Some((&own.desired, &live)), agents: None };
+    let sides = Sides { docker: Some((&own.desired, &live)), vijil: None };
     let adoption = adopt(&whole.findings.files, sides).map_err(|reasons| {
         let reasons: Vec<String> = reasons.iter().map(|reason| format!("  {}", line(reason))).collect();
         refused(format!("some documents cannot be edited:\n{}", reasons.join("\n")))
     })?;
     let config = context.config();
-    let loaded = check::load_over(&whole.root, config.as_deref(), EmptyWorkspace::Refused, adoption.overlay.clone())
-        .map_err(|findings| refused(workspace::wrong(context, &findings).message))?;
+    let loaded =
+        crate::workspace::load_over(&whole.root, config.as_deref(), EmptyWorkspace::Refused, adoption.overlay.clone())
+            .map_err(|findings| refused(workspace::wrong(context, &findings).message))?;
     let loaded = only(context, loaded)?;
     // What is proved is what the documents will say, and not what was meant to be written.
     let written = plain(&loaded.desired);

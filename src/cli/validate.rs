@@ -5,13 +5,15 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::baseline::Base;
-use super::watch::watched;
-use super::{Context, Exit, Failure, output, workspace};
-use crate::check::{self, EmptyWorkspace};
+use super::session::baseline::Base;
+use super::session::watch::watched;
+use super::session::{output, workspace};
+use super::{Context, Exit, Failure};
+use crate::check;
 use crate::diagnostic::{Diagnostic, Findings, Severity, nearest};
 use crate::render::{diagnostic, findings, github, sarif};
 use crate::source::CONFIG_NAME;
+use crate::workspace::EmptyWorkspace;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -124,7 +126,7 @@ fn of_workspace(
     };
     let config = context.config();
     watched("checking the documents", || {
-        check::load_into(&root, config.as_deref(), EmptyWorkspace::Refused, &mut found)
+        crate::workspace::load_into(&root, config.as_deref(), EmptyWorkspace::Refused, &mut found)
     });
     // A plan sees what is live, and refuses or warns; here, nobody else would say it.
     for finding in found.diagnostics.iter_mut().filter(|finding| finding.code == check::UNKNOWN_PROTECTED) {
@@ -140,19 +142,19 @@ fn of_workspace(
 fn of_files(context: &Context, files: &[PathBuf], base: Option<&mut Base<'_>>) -> Result<Findings, Failure> {
     let mut found = Findings::default();
     let Some(base) = base else {
-        watched("checking the documents", || check::check_files(files, &mut found));
+        watched("checking the documents", || crate::workspace::check_files(files, &mut found));
         return Ok(found);
     };
     let mut by_root: BTreeMap<PathBuf, Vec<PathBuf>> = BTreeMap::new();
     for file in files {
         // The base is looked at by whole workspaces, in which a file may name others.
         let absolute = workspace::folder(context).join(file);
-        let root = check::root_around(absolute.parent().unwrap_or(&absolute));
+        let root = crate::workspace::root_around(absolute.parent().unwrap_or(&absolute));
         by_root.entry(root).or_default().push(file.clone());
     }
     for (root, files) in by_root {
         let mut own = Findings::default();
-        watched("checking the documents", || check::check_files(&files, &mut own));
+        watched("checking the documents", || crate::workspace::check_files(&files, &mut own));
         base.retain_new_of_files(&mut own, &root, &files)?;
         found.append(own);
     }

@@ -1,15 +1,16 @@
 //! `seawall who-can`: every audience that may do something, and by which rules. Reads only.
 
 use super::can::{documents, json_of_each, live_subjects};
-use super::organizations::{about, worst};
-use super::watch::watched;
-use super::{Context, Exit, Failure, report, workspace};
+use super::session::organizations::{about, worst};
+use super::session::watch::watched;
+use super::session::{output, workspace};
+use super::{Context, Exit, Failure};
 use crate::access::{Request, State};
-use crate::check::EmptyWorkspace;
+use crate::diagnostic::sanitize::line;
 use crate::model::TeamDirectory;
 use crate::render::answer::DeclaredPolicies;
-use crate::render::sanitize::line;
 use crate::render::who;
+use crate::workspace::EmptyWorkspace;
 
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
@@ -55,7 +56,7 @@ pub(super) fn run(context: &Context, Args { target, live, format }: &Args) -> Re
             Ok(subject) => subject,
             Err(failure) if several => {
                 exits.push(failure.exit);
-                let _ = report(&about(&name, failure));
+                let _ = output::report(&about(&name, failure));
                 continue;
             }
             Err(failure) => return Err(failure),

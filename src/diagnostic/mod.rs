@@ -4,6 +4,7 @@
 //! each output format decides for itself how to show a place.
 
 mod files;
+pub mod sanitize;
 
 use std::ops::Range;
 use std::path::Path;

@@ -7,7 +7,6 @@
 //! clash, a host that is not a host) is said by [`crate::check`].
 
 mod access_test;
-mod agent;
 mod entries;
 mod explain;
 mod field;
@@ -20,10 +19,11 @@ mod read;
 mod resolve;
 mod rule;
 mod schema;
+mod vijil;
 mod workspace;
 
+pub use self::vijil::{AgentPolicy, AgentRule, Category, ReviewField, RuleType, SEVERITIES};
 pub use access_test::{AccessTest, Expectation, Expected, Subject};
-pub use agent::{AgentPolicy, AgentRule, Category, ReviewField, RuleType, SEVERITIES};
 pub use kind::{Body, KINDS, Kind};
 pub use mcp::{DEFAULT_SCHEMA_URL, McpPolicy};
 pub use policy::{FilesystemPolicy, NetworkPolicy, ScopeField};
@@ -31,7 +31,7 @@ pub use proposal::{SettingChange, guards_of, settings_for};
 pub use protected::{Protected, Weakening};
 pub use read::{Document, read};
 pub use resolve::{
-    CedarPlace, Declared, DeclaredAgent, ExpectedAccess, Test, declare, declare_agent, declare_test, origin,
+    CedarPlace, Declared, DeclaredVijil, ExpectedAccess, Test, declare, declare_test, declare_vijil, origin,
 };
 pub use rule::{FilesystemRule, HttpTarget, NetworkRule, spelled_action};
 pub use schema::{schema, schema_of};

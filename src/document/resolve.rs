@@ -8,7 +8,7 @@ use super::read::Document;
 use super::{AccessTest, AgentPolicy, AgentRule, Expected, McpPolicy};
 use crate::diagnostic::{Diagnostic, FileId, Files, Label};
 use crate::model::{
-    Body, Cedar, DesiredAgentPolicy, DesiredAgentRule, DesiredPolicy, DesiredRule, Domain, Origin, Policy, Rule, Scope,
+    Body, Cedar, DesiredPolicy, DesiredRule, DesiredVijilPolicy, DesiredVijilRule, Domain, Origin, Policy, Rule, Scope,
 };
 use crate::source::{self, Spelling};
 
@@ -25,9 +25,9 @@ pub struct Declared<'a> {
 
 /// A policy for agents with the document that declares it.
 #[derive(Debug)]
-pub struct DeclaredAgent<'a> {
+pub struct DeclaredVijil<'a> {
     /// The meaning of the document.
-    pub desired: DesiredAgentPolicy,
+    pub desired: DesiredVijilPolicy,
     /// The document as it was written.
     pub document: &'a Document,
 }
@@ -110,12 +110,12 @@ pub fn declare<'a>(
 
 /// The policy for agents that a document declares, or `None` for another kind of document, and for a source file that
 /// cannot be used, which is added to `findings`.
-pub fn declare_agent<'a>(
+pub fn declare_vijil<'a>(
     document: &'a Document,
     files: &mut Files,
     root: &Path,
     findings: &mut Vec<Diagnostic>,
-) -> Option<DeclaredAgent<'a>> {
+) -> Option<DeclaredVijil<'a>> {
     let DocumentBody::AgentPolicy(policy) = &document.body else { return None };
     let AgentPolicy { name, previously, status, source_file, rules, .. } = policy;
     let source = match source_file {
@@ -125,7 +125,7 @@ pub fn declare_agent<'a>(
     let source = source.map(|file| files.get(file).text.clone());
     let rules = rules.iter().enumerate().map(|(index, rule)| {
         let AgentRule { rule_id, previously, provenance, review, .. } = rule;
-        DesiredAgentRule {
+        DesiredVijilRule {
             rule_id: rule_id.clone(),
             previously: previously.clone(),
             fields: rule.fields(),
@@ -134,7 +134,7 @@ pub fn declare_agent<'a>(
             origin: origin(files, &document.label(&format!("/rules/{index}"))),
         }
     });
-    let desired = DesiredAgentPolicy {
+    let desired = DesiredVijilPolicy {
         name: name.clone(),
         previously: previously.clone(),
         status: *status,
@@ -142,7 +142,7 @@ pub fn declare_agent<'a>(
         rules: rules.collect(),
         origin: origin(files, &document.label("/name")),
     };
-    Some(DeclaredAgent { desired, document })
+    Some(DeclaredVijil { desired, document })
 }
 
 /// The test that a document declares, or `None` for another kind of document.

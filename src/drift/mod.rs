@@ -16,16 +16,17 @@
 //! effective access.
 
 pub mod adopt;
-pub mod agents;
 mod report;
 mod states;
+pub mod vijil;
 
 use std::collections::BTreeSet;
 
 use crate::model::{Desired, Live};
-use crate::plan::diff::Ownership;
+use crate::plan::docker::diff::Ownership;
+use crate::plan::docker::matching;
 use crate::plan::undeclared::Undeclared;
-use crate::plan::{self, ChangeSet, Plan, applied, matching};
+use crate::plan::{self, ChangeSet, Plan, applied};
 
 pub use report::{schema, set_schema, set_to_json};
 

@@ -69,7 +69,7 @@ struct Difference {
 impl Side {
     fn of(changes: &ChangeSet) -> Self {
         let docker = changes.docker.iter().map(|difference| {
-            let plan::step::Difference { id: _, policy, change, source, because: _ } = difference;
+            let plan::docker::Difference { id: _, policy, change, source, because: _ } = difference;
             let (before, after) = sides(change);
             Difference {
                 service: Service::Docker,

@@ -21,5 +21,5 @@ pub(super) fn desired<'a>(policies: impl Iterator<Item = &'a LivePolicy>, docume
     });
     let mut policies: Vec<DesiredPolicy> = declared.collect();
     policies.sort_by(|one, other| one.policy.name.cmp(&other.policy.name));
-    Desired { policies, agents: Vec::new() }
+    Desired { policies, vijil: Vec::new() }
 }

@@ -21,7 +21,7 @@ use super::seed::Seed;
 use super::server::{Inner, Server, router};
 use super::state::State;
 use super::store::{Store, StoreError};
-use super::vijil::{self, AgentAccount, AgentBehaviour};
+use super::vijil::{self, VijilAccount, VijilBehaviour};
 use super::{EmulatorError, identity};
 use crate::service::http;
 
@@ -46,7 +46,7 @@ pub struct Builder {
     record: bool,
     clock: http::Clock,
     settings: Settings,
-    agents: vijil::Settings,
+    vijil: vijil::Settings,
 }
 
 impl Default for Builder {
@@ -66,7 +66,7 @@ impl Default for Builder {
             record: true,
             clock: http::Clock::system(),
             settings: Settings::default(),
-            agents: vijil::Settings::default(),
+            vijil: vijil::Settings::default(),
         }
     }
 }
@@ -188,16 +188,16 @@ impl Builder {
         self
     }
 
-    /// Credentials for the Vijil side. The first ones are what [`Running::agent_account`] gives; without any, a pair with
+    /// Credentials for the Vijil side. The first ones are what [`Running::vijil_account`] gives; without any, a pair with
     /// an unguessable secret is made.
-    pub fn agent_account(mut self, account: AgentAccount) -> Self {
-        self.agents.accounts.push(account);
+    pub fn vijil_account(mut self, account: VijilAccount) -> Self {
+        self.vijil.accounts.push(account);
         self
     }
 
     /// Choices of the Vijil side where the service may behave either way.
-    pub fn agent_behaviour(mut self, behaviour: AgentBehaviour) -> Self {
-        self.agents.behaviour = behaviour;
+    pub fn vijil_behaviour(mut self, behaviour: VijilBehaviour) -> Self {
+        self.vijil.behaviour = behaviour;
         self
     }
 
@@ -216,12 +216,12 @@ impl Builder {
         }
         let audit_token = self.settings.audit_token.get_or_insert_with(identity::unguessable).clone();
         let account = self.settings.accounts.first().expect("an account was just added").clone();
-        if self.agents.accounts.is_empty() {
+        if self.vijil.accounts.is_empty() {
             let client_secret = identity::unguessable();
             let client_id = "vk_seawall".to_owned();
-            self.agents.accounts.push(AgentAccount { client_id, client_secret, api_key: None, email: None });
+            self.vijil.accounts.push(VijilAccount { client_id, client_secret, api_key: None, email: None });
         }
-        let agent_account = self.agents.accounts.first().expect("an account was just added").clone();
+        let vijil_account = self.vijil.accounts.first().expect("an account was just added").clone();
         let bind = |source| EmulatorError::Bind { port: self.port, source };
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, self.port)).await.map_err(bind)?;
         let address = listener.local_addr().map_err(bind)?;
@@ -230,7 +230,7 @@ impl Builder {
         let inner = self.inner(&org, clock.now())?;
         let server = Arc::new(Server {
             service: Service::new(self.settings, identity::unguessable()),
-            agents: vijil::Service::new(self.agents, identity::unguessable()),
+            vijil: vijil::Service::new(self.vijil, identity::unguessable()),
             clock,
             latency: self.latency,
             origin: format!("http://{address}"),
@@ -252,7 +252,7 @@ impl Builder {
                 tracing::error!("the emulator stopped: {error}");
             }
         });
-        Ok(Running { server, account, agent_account, audit_token, org, stop: Some(stop), task: Some(task) })
+        Ok(Running { server, account, vijil_account, audit_token, org, stop: Some(stop), task: Some(task) })
     }
 
     /// Opens the state, and puts in what the set-up asks for.

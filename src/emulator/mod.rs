@@ -73,7 +73,7 @@ pub use running::Running;
 pub use seed::Seed;
 pub use state::{Group, Org, State};
 pub use store::StoreError;
-pub use vijil::{AgentAccount, AgentBehaviour, AgentOperation, Agents};
+pub use vijil::{VijilAccount, VijilBehaviour, VijilOperation, VijilState};
 
 /// The start of an emulator: [`Emulator::builder`] or [`Emulator::embedded`].
 #[derive(Clone, Copy, Debug)]

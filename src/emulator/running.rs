@@ -15,13 +15,13 @@ use super::record::Call;
 use super::server::Server;
 use super::state::State;
 use super::store::StoreError;
-use super::vijil::AgentAccount;
+use super::vijil::VijilAccount;
 
 /// A running emulator. Dropping it closes the state file at once and the socket soon after.
 pub struct Running {
     pub(super) server: Arc<Server>,
     pub(super) account: Account,
-    pub(super) agent_account: AgentAccount,
+    pub(super) vijil_account: VijilAccount,
     pub(super) audit_token: String,
     pub(super) org: String,
     pub(super) stop: Option<oneshot::Sender<()>>,
@@ -75,8 +75,8 @@ impl Running {
 
     /// The first credentials of the Vijil side.
     #[must_use]
-    pub fn agent_account(&self) -> &AgentAccount {
-        &self.agent_account
+    pub fn vijil_account(&self) -> &VijilAccount {
+        &self.vijil_account
     }
 
     /// The raw access token that may read the audit log.
@@ -87,8 +87,8 @@ impl Running {
 
     /// A token of the Vijil side, as a login gives it now.
     #[must_use]
-    pub fn agent_token(&self) -> String {
-        self.server.agents.token(self.server.clock.now().as_second())
+    pub fn vijil_token(&self) -> String {
+        self.server.vijil.token(self.server.clock.now().as_second())
     }
 
     /// The calls so far, in the order of their effects.
@@ -173,7 +173,7 @@ impl Running {
     /// Makes every token that was given so far worthless.
     pub fn expire_tokens(&self) {
         self.server.service.expire_tokens();
-        self.server.agents.expire_tokens();
+        self.server.vijil.expire_tokens();
     }
 
     /// Moves the emulator's clock on, by whole seconds.

@@ -8,9 +8,8 @@ use super::docker::{self, Allowlist, Cedar, Policy, Rule, Scope};
 use super::identity;
 use super::state::State;
 use super::vijil::{Stored, TEAM, USER};
-use crate::model::{AgentStatus, Body, Desired, Resources, Review, Team};
-use crate::service::docker::wire;
-use crate::service::docker::{DockerSnapshot, Snapshot};
+use crate::model::{Body, Desired, Resources, Review, Team, VijilStatus};
+use crate::service::docker::{DockerSnapshot, Snapshot, wire};
 use serde_json::{Value, json};
 
 /// The initial state of an organization.
@@ -23,7 +22,7 @@ pub struct Seed {
     /// Whole policies, as the API shows them; an empty id or time is filled in.
     pub policies: Vec<Policy>,
     /// Policies for agents with their rules, as the API shows them; an empty id is filled in.
-    pub agents: Vec<(Value, Vec<Value>)>,
+    pub vijil: Vec<(Value, Vec<Value>)>,
 }
 
 impl From<Snapshot> for Seed {
@@ -34,7 +33,7 @@ impl From<Snapshot> for Seed {
         }
         for whole in snapshot.vijil.into_iter().flat_map(|vijil| vijil.policies) {
             let rules = whole.rules.iter().map(|rule| serde_json::to_value(rule).unwrap_or_default()).collect();
-            seed.agents.push((serde_json::to_value(&whole.policy).unwrap_or_default(), rules));
+            seed.vijil.push((serde_json::to_value(&whole.policy).unwrap_or_default(), rules));
         }
         seed
     }
@@ -49,10 +48,10 @@ impl Seed {
         for team in teams {
             seed.team_id(org, &team);
         }
-        for declared in &desired.agents {
+        for declared in &desired.vijil {
             let mut policy = declared.fields.clone();
             policy.insert("name".to_owned(), declared.name.clone().into());
-            policy.insert("status".to_owned(), declared.status.map_or("draft", AgentStatus::as_str).into());
+            policy.insert("status".to_owned(), declared.status.map_or("draft", VijilStatus::as_str).into());
             let rules = declared.rules.iter().map(|rule| {
                 let mut fields = rule.fields.clone();
                 fields.insert("rule_id".to_owned(), rule.rule_id.clone().into());
@@ -66,7 +65,7 @@ impl Seed {
                 }
                 Value::Object(fields)
             });
-            seed.agents.push((Value::Object(policy), rules.collect()));
+            seed.vijil.push((Value::Object(policy), rules.collect()));
         }
         for declared in &desired.policies {
             let policy = &declared.policy;
@@ -108,17 +107,17 @@ impl Seed {
 
     /// Puts the seed into an organization. Nothing is refused: a seed may hold what the service would not take today.
     pub(super) fn sow(self, state: &mut State, org: &str, now: Timestamp) {
-        let Self { agents, .. } = &self;
-        let agent_ids = agents.iter().flat_map(|(policy, rules)| std::iter::once(policy).chain(rules));
-        let agent_ids: Vec<String> =
-            agent_ids.filter_map(|object| object.get("id")?.as_str().map(str::to_owned)).collect();
+        let Self { vijil, .. } = &self;
+        let vijil_ids = vijil.iter().flat_map(|(policy, rules)| std::iter::once(policy).chain(rules));
+        let vijil_ids: Vec<String> =
+            vijil_ids.filter_map(|object| object.get("id")?.as_str().map(str::to_owned)).collect();
         state.org_mut(org).add_teams(self.teams.clone());
         let seeded = self.policies.iter().flat_map(|policy| {
             let rules = policy.rules().iter().map(|rule| rule.id.as_str());
             std::iter::once(policy.id.as_str()).chain(rules)
         });
-        state.ids_salt = identity::salt(seeded.chain(agent_ids.iter().map(String::as_str)));
-        self.sow_agents(state, now);
+        state.ids_salt = identity::salt(seeded.chain(vijil_ids.iter().map(String::as_str)));
+        self.sow_vijil(state, now);
         for mut policy in self.policies {
             org.clone_into(&mut policy.org);
             for time in [&mut policy.created_at, &mut policy.updated_at] {
@@ -142,16 +141,16 @@ impl Seed {
 
 impl Seed {
     /// Puts the policies for agents in, with what the API shows where the seed leaves it out.
-    fn sow_agents(&self, state: &mut State, now: Timestamp) {
+    fn sow_vijil(&self, state: &mut State, now: Timestamp) {
         let now = now.as_second();
-        for (policy, rules) in &self.agents {
+        for (policy, rules) in &self.vijil {
             let defaults = json!({"team_id": TEAM, "description": null, "category": "custom", "status": "draft",
                 "source_text": null, "file_path": null, "file_name": null, "file_type": null, "file_size_bytes": null,
                 "converted_file_path": null, "is_preset": false, "preset_source": null, "tags": null,
                 "workflow_id": null, "rule_extraction": null, "created_at": now, "updated_at": now, "created_by": USER});
             let (id, policy) = completed(state, policy, defaults);
             let stored = Arc::new(Stored { number: state.ids_given, object: policy });
-            state.agents.policies.insert(id.clone(), stored);
+            state.vijil.policies.insert(id.clone(), stored);
             for rule in rules {
                 let manual = json!({"extracted_by": "manual", "model_used": null, "confidence_score": null,
                     "source_location": null});
@@ -163,7 +162,7 @@ impl Seed {
                 if let Some(members) = rule.as_object_mut() {
                     members.insert("policy_id".to_owned(), id.clone().into());
                 }
-                state.agents.rules.insert(rule_id, Arc::new(Stored { number: state.ids_given, object: rule }));
+                state.vijil.rules.insert(rule_id, Arc::new(Stored { number: state.ids_given, object: rule }));
             }
         }
     }

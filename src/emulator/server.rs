@@ -29,7 +29,7 @@ const LARGEST_BODY: usize = 4 * 1024 * 1024;
 #[derive(Debug)]
 pub(super) struct Server {
     pub(super) service: Service,
-    pub(super) agents: vijil::Service,
+    pub(super) vijil: vijil::Service,
     pub(super) clock: Clock,
     pub(super) latency: Duration,
     pub(super) origin: String,
@@ -101,7 +101,7 @@ impl Server {
                 FaultKind::Delay(_) => {}
                 FaultKind::ExpireTokens => {
                     self.service.expire_tokens();
-                    self.agents.expire_tokens();
+                    self.vijil.expire_tokens();
                 }
                 FaultKind::Edit(edit) => {
                     if let Err(error) = inner.change(|state| edit.carry_out(state)) {
@@ -166,7 +166,7 @@ impl Server {
 
     fn handle(&self, state: &mut State, request: &Request) -> Response {
         match request.path.first() {
-            Some(first) if first == "v1" => self.agents.handle(state, request),
+            Some(first) if first == "v1" => self.vijil.handle(state, request),
             Some(_) | None => self.service.handle(state, request),
         }
     }

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::docker::Policy;
 use super::identity;
-use super::vijil::Agents;
+use super::vijil::VijilState;
 use crate::model::Team;
 
 /// Everything that outlives a call.
@@ -24,7 +24,7 @@ pub struct State {
     /// Sets the ids that are given apart from those that came with a seed, maybe from another emulator.
     pub ids_salt: String,
     /// The state of the Vijil side.
-    pub agents: Agents,
+    pub vijil: VijilState,
 }
 
 /// An organization of Docker Hub.

@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use super::docker::Policy;
 use super::state::{Group, State};
-use super::vijil::{Agents, Stored};
+use super::vijil::{Stored, VijilState};
 use crate::source::disk::{self, FileError};
 
 const OBJECTS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("objects");
@@ -112,13 +112,13 @@ impl Store {
                     Arc::make_mut(&mut state.org_mut(&org).records).push(Arc::new(record));
                 }
                 Object::AgentPolicy { policy } => {
-                    state.agents.policies.insert(policy.text("id").to_owned(), Arc::new(policy));
+                    state.vijil.policies.insert(policy.text("id").to_owned(), Arc::new(policy));
                 }
                 Object::AgentRule { rule } => {
-                    state.agents.rules.insert(rule.text("id").to_owned(), Arc::new(rule));
+                    state.vijil.rules.insert(rule.text("id").to_owned(), Arc::new(rule));
                 }
                 Object::AgentFile { policy, content } => {
-                    state.agents.files.insert(policy, Arc::new(content));
+                    state.vijil.files.insert(policy, Arc::new(content));
                 }
             }
         }
@@ -176,14 +176,14 @@ fn failed(path: &Path, error: impl Into<redb::Error>) -> StoreError {
 /// The objects to write, and the keys to remove.
 fn changes(before: &State, after: &State) -> BTreeMap<String, Option<Object>> {
     let mut changes = BTreeMap::new();
-    let State { orgs, ids_given, ids_salt, agents } = after;
+    let State { orgs, ids_given, ids_salt, vijil } = after;
     if before != after {
         changes.insert(
             "meta".to_owned(),
             Some(Object::Meta { format: FORMAT, ids_given: *ids_given, ids_salt: ids_salt.clone() }),
         );
     }
-    agent_changes(&before.agents, agents, &mut changes);
+    vijil_changes(&before.vijil, vijil, &mut changes);
     for (name, org) in orgs {
         let earlier = before.orgs.get(name);
         if earlier.is_none_or(|earlier| earlier.teams != org.teams) {
@@ -215,7 +215,7 @@ fn changes(before: &State, after: &State) -> BTreeMap<String, Option<Object>> {
     changes
 }
 
-fn agent_changes(before: &Agents, after: &Agents, changes: &mut BTreeMap<String, Option<Object>>) {
+fn vijil_changes(before: &VijilState, after: &VijilState, changes: &mut BTreeMap<String, Option<Object>>) {
     type Shared<T> = BTreeMap<String, Arc<T>>;
     fn differing<T: Clone>(
         (kind, before, after): (&str, &Shared<T>, &Shared<T>),
@@ -231,7 +231,7 @@ fn agent_changes(before: &Agents, after: &Agents, changes: &mut BTreeMap<String,
             changes.insert(format!("{kind}/{id}"), None);
         }
     }
-    let Agents { policies, rules, files } = after;
+    let VijilState { policies, rules, files } = after;
     differing(("agent-policy", &before.policies, policies), |_, policy| Object::AgentPolicy { policy }, changes);
     differing(("agent-rule", &before.rules, rules), |_, rule| Object::AgentRule { rule }, changes);
     let file = |policy: &str, content| Object::AgentFile { policy: policy.to_owned(), content };

@@ -86,7 +86,7 @@ pub async fn execute(
     let vijil = readers.vijil.map(|reader| {
         reader.stop_waits_on(stop.clone());
         let writer = vijil_service::Writer::new(reader, &access);
-        let steps = plan.agents.as_ref().map_or(&[][..], |agents| &agents.steps);
+        let steps = plan.vijil.as_ref().map_or(&[][..], |vijil| &vijil.steps);
         Run::new(Backend::Vijil(Vijil::new(reader.clone(), writer, steps)), reader.concurrency())
     });
     let steps: Vec<AnyStep<'_>> = plan.all_steps().collect();

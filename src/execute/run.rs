@@ -17,8 +17,9 @@ use super::observation::failed;
 use super::outcome::{Ended, Problem};
 use super::vijil::Vijil;
 use crate::model::Rule;
+use crate::plan::AnyStep;
 use crate::plan::dependencies::Undone;
-use crate::plan::{AnyStep, depend};
+use crate::plan::docker::depend;
 
 /// So many steps in a row that found no working service end the run: the rest would only wait and fail too.
 const PATIENCE: usize = 3;
@@ -202,7 +203,7 @@ mod tests {
     use super::*;
     use crate::model::{Action, Decision, Domain, Resources};
     use crate::plan::dependencies::Dependencies;
-    use crate::plan::step::{Change, Difference, PolicyTarget, Step};
+    use crate::plan::docker::{Change, Difference, PolicyTarget, Step};
 
     fn rule(action: Action) -> Rule {
         let resources = Resources::Plain(vec!["x.example.com".to_owned()]);

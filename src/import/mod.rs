@@ -12,19 +12,20 @@
 //! Invariant: nothing is lost in silence. Each undeclared policy is in a file, in a refusal, or among those that the
 //! settings leave to others. Names from a service decide neither a folder nor what of a path is a separator.
 
-pub mod agents;
 mod document;
 mod modeline;
 mod name;
 mod prove;
+pub mod vijil;
 
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
 use crate::model::{Desired, Live, LivePolicy};
+use crate::plan::docker::diff::Ownership;
+use crate::plan::docker::matching;
 use crate::plan::saved::Service;
-use crate::plan::{diff::Ownership, matching};
 
 pub(crate) use document::{document, rule, team_names};
 pub(crate) use modeline::{MODELINE, SCHEMA};

@@ -9,18 +9,19 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
-use super::{Candidate, File, Import, Place, Refused, agents, modeline, name};
-use crate::check::{self, EmptyWorkspace, Loaded};
+use super::{Candidate, File, Import, Place, Refused, modeline, name, vijil};
+use crate::check;
 use crate::diagnostic::{Diagnostic, FileId, Findings, Overlay, Severity};
 use crate::document::Workspace as Settings;
 use crate::exit::Failure;
 use crate::format::{self, Layout};
-use crate::model::{Desired, Live, LiveAgents, LivePolicy, Policy};
-use crate::plan::agents::Subject;
+use crate::model::{Desired, Live, LivePolicy, LiveVijil, Policy};
+use crate::plan::ChangeSet;
+use crate::plan::docker::{PolicyTarget, changed_fields, teams};
 use crate::plan::saved::Service;
-use crate::plan::step::{PolicyTarget, changed_fields};
-use crate::plan::{ChangeSet, teams};
+use crate::plan::vijil::Subject;
 use crate::source::emit;
+use crate::workspace::{EmptyWorkspace, Loaded};
 
 /// The input of an import.
 pub struct Input<'a> {
@@ -38,7 +39,7 @@ pub struct Input<'a> {
     /// The Docker side: each organization.
     pub live: Vec<&'a Live>,
     /// The Vijil side.
-    pub agents: Option<&'a LiveAgents>,
+    pub vijil: Option<&'a LiveVijil>,
     /// The differences between the documents of a workspace and the live state, for each organization.
     pub differences: &'a dyn Fn(&Loaded) -> Result<Vec<ChangeSet>, Failure>,
 }
@@ -68,7 +69,7 @@ struct Entry {
 ///
 /// Returns an error if the workspace cannot be loaded or planned for reasons that are not about the imported policies.
 pub fn make(input: Input<'_>) -> Result<Import, Problem> {
-    let Input { loaded, config, overlay: texts, candidates, undeclared, live, agents, differences } = input;
+    let Input { loaded, config, overlay: texts, candidates, undeclared, live, vijil, differences } = input;
     let mut entries = Vec::new();
     let mut refused = Vec::new();
     let mut tried: Vec<Place> = candidates.iter().flat_map(|one| one.places.iter().cloned()).collect();
@@ -76,7 +77,7 @@ pub fn make(input: Input<'_>) -> Result<Import, Problem> {
     loop {
         let written = entries.iter().map(|entry| (entry.file.path.clone(), Some(entry.file.text.clone())));
         let overlay: Overlay = texts.clone().into_iter().chain(written).collect();
-        let after = match check::load_over(&loaded.root, config, EmptyWorkspace::Accepted, overlay) {
+        let after = match crate::workspace::load_over(&loaded.root, config, EmptyWorkspace::Accepted, overlay) {
             Ok(after) => after,
             Err(findings) if tolerate(&mut entries, &findings) => continue,
             Err(findings) => match blame(&mut entries, &mut refused, &findings) {
@@ -108,14 +109,14 @@ pub fn make(input: Input<'_>) -> Result<Import, Problem> {
             let Candidate { service, places, .. } = &entry.candidate;
             let differs = |place: &Place| match service {
                 Service::Docker => unequal.contains(place),
-                Service::Vijil => !agents.is_some_and(|live| is_declared(&place.id, &after.desired, live)),
+                Service::Vijil => !vijil.is_some_and(|live| is_declared(&place.id, &after.desired, live)),
             };
             let moves = |place: &Place| touched.contains(&(*service, place.clone()));
             let wrong = places.iter().any(|place| differs(place) || moves(place));
             wrong.then(|| "its document would not read back as the policy is live".to_owned())
         };
         if !refuse(&mut entries, &mut refused, |entry| wrong(entry).into_iter().collect()) {
-            let warnings = warnings(&entries, &after.findings, agents);
+            let warnings = warnings(&entries, &after.findings, vijil);
             let mut files: Vec<File> = entries.into_iter().map(|entry| entry.file).collect();
             files.sort_by(|one, other| one.path.cmp(&other.path));
             refused.sort();
@@ -127,7 +128,7 @@ pub fn make(input: Input<'_>) -> Result<Import, Problem> {
 
 /// Warnings for objects that are imported as they are, though their meaning is not known: patterns, and statuses that
 /// later versions of a service have.
-fn warnings(entries: &[Entry], findings: &Findings, agents: Option<&LiveAgents>) -> Vec<String> {
+fn warnings(entries: &[Entry], findings: &Findings, vijil: Option<&LiveVijil>) -> Vec<String> {
     let own = |finding: &&Diagnostic| {
         finding.severity == Severity::Warning
             && (check::is_tolerable(finding.code) || finding.code.starts_with("undocumented-"))
@@ -138,7 +139,7 @@ fn warnings(entries: &[Entry], findings: &Findings, agents: Option<&LiveAgents>)
         let is_new = entries.iter().any(|entry| entry.file.path == file.name);
         is_new.then(|| format!("{}:{}: {}", file.name, file.place(&label.span).line, finding.message))
     });
-    let policies = agents.into_iter().flat_map(|live| &live.policies);
+    let policies = vijil.into_iter().flat_map(|live| &live.policies);
     let statuses = policies.filter_map(|policy| {
         let is_own = |entry: &&Entry| {
             entry.candidate.service == Service::Vijil
@@ -343,10 +344,10 @@ fn is_same(declared: &Policy, live: &Policy) -> bool {
 }
 
 /// Returns `true` if a document declares all that there is of a policy for agents.
-fn is_declared(id: &str, desired: &Desired, live: &LiveAgents) -> bool {
+fn is_declared(id: &str, desired: &Desired, live: &LiveVijil) -> bool {
     let live = live.policies.iter().find(|policy| policy.id == id);
-    let declared = desired.agents.iter().find(|policy| live.is_some_and(|live| live.name == policy.name));
-    live.zip(declared).is_some_and(|(live, declared)| agents::is_whole(declared, live))
+    let declared = desired.vijil.iter().find(|policy| live.is_some_and(|live| live.name == policy.name));
+    live.zip(declared).is_some_and(|(live, declared)| vijil::is_whole(declared, live))
 }
 
 /// The live policies that differ.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{DesiredAgentPolicy, Domain, Policy, is_for};
+use super::{DesiredVijilPolicy, Domain, Policy, is_for};
 
 /// Everything that a workspace declares.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -10,7 +10,7 @@ pub struct Desired {
     /// For Docker organizations; sorted by name, which is unique in each of them.
     pub policies: Vec<DesiredPolicy>,
     /// For Vijil; likewise.
-    pub agents: Vec<DesiredAgentPolicy>,
+    pub vijil: Vec<DesiredVijilPolicy>,
 }
 
 /// A declared policy.
@@ -34,7 +34,7 @@ impl Desired {
     /// The name of each policy, of either service, with its earlier names.
     pub fn names(&self) -> impl Iterator<Item = (&str, &[String])> {
         let docker = self.policies.iter().map(|one| (one.policy.name.as_str(), one.previously.as_slice()));
-        docker.chain(self.agents.iter().map(|one| (one.name.as_str(), one.previously.as_slice())))
+        docker.chain(self.vijil.iter().map(|one| (one.name.as_str(), one.previously.as_slice())))
     }
 
     /// Returns `true` if a policy is declared that has, or had, this name.
@@ -47,7 +47,7 @@ impl Desired {
     #[must_use]
     pub fn of_org(&self, org: &str) -> Self {
         let policies = self.policies.iter().filter(|policy| is_for(&policy.orgs, org)).cloned().collect();
-        Self { policies, agents: Vec::new() }
+        Self { policies, vijil: Vec::new() }
     }
 }
 

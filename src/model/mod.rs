@@ -4,19 +4,21 @@
 //! Invariant: a model holds no place in a file and no service id inside [`Policy`] or [`Rule`], so that a desired and
 //! a live object are equal exactly when they mean the same. Places ([`Origin`]) and ids stand beside them.
 
-mod agent;
 mod desired;
 mod live;
+mod method;
 mod organization;
+mod vijil;
 
-pub use agent::{
-    AGENT_POLICY_FIELDS, AGENT_RULE_FIELDS, AgentStatus, DesiredAgentPolicy, DesiredAgentRule, Fields, LiveAgentPolicy,
-    LiveAgentRule, LiveAgents, Review, confidence, has_value, merged, same_value,
-};
 pub use desired::{Desired, DesiredPolicy, DesiredRule, Origin};
 pub use live::{Live, LiveBody, LivePolicy, LiveRule, PolicyId, RuleId};
+pub use method::Method;
 pub use organization::{is_for, variable_suffix};
 pub use seawall_access::model::{
     Action, Body, Cedar, Decision, Domain, HttpResource, Layer, Policy, Resources, Rule, Scope, Team, TeamDirectory,
     TeamLookup,
+};
+pub use vijil::{
+    DesiredVijilPolicy, DesiredVijilRule, Fields, LiveVijil, LiveVijilPolicy, LiveVijilRule, Review,
+    VIJIL_POLICY_FIELDS, VIJIL_RULE_FIELDS, VijilStatus, confidence, has_value, merged, same_value,
 };

@@ -4,8 +4,8 @@
 //! Invariant: pure; planning the same documents against it changes nothing.
 
 use crate::model::{
-    AgentStatus, Body, DesiredAgentPolicy, DesiredAgentRule, DesiredPolicy, Live, LiveAgentPolicy, LiveAgentRule,
-    LiveAgents, LiveBody, LivePolicy, LiveRule, PolicyId, Review, Rule, RuleId, TeamDirectory,
+    Body, DesiredPolicy, DesiredVijilPolicy, DesiredVijilRule, Live, LiveBody, LivePolicy, LiveRule, LiveVijil,
+    LiveVijilPolicy, LiveVijilRule, PolicyId, Review, Rule, RuleId, TeamDirectory, VijilStatus,
 };
 
 /// The organization with these policies, and with the live ones of `others`. Ids are made up.
@@ -32,31 +32,31 @@ pub fn docker(desired: &[DesiredPolicy], others: &[&LivePolicy], org: &str, team
 /// The policies for agents. A field, a status or a review that a document leaves out is not known: it counts as what the
 /// service gives a new object, or as what the rest of the document asks for.
 #[must_use]
-pub fn agents(desired: &[DesiredAgentPolicy]) -> LiveAgents {
-    let mut policies: Vec<LiveAgentPolicy> = desired.iter().map(agent_policy).collect();
+pub fn vijil(desired: &[DesiredVijilPolicy]) -> LiveVijil {
+    let mut policies: Vec<LiveVijilPolicy> = desired.iter().map(vijil_policy).collect();
     policies.sort_by(|one, other| one.name.cmp(&other.name));
-    LiveAgents { policies }
+    LiveVijil { policies }
 }
 
-fn agent_policy(declared: &DesiredAgentPolicy) -> LiveAgentPolicy {
-    let DesiredAgentPolicy { name, previously: _, status, fields, rules, origin: _ } = declared;
-    let status = status.unwrap_or(AgentStatus::Draft);
-    let mut rules: Vec<LiveAgentRule> = rules.iter().map(|rule| agent_rule(name, status, rule)).collect();
+fn vijil_policy(declared: &DesiredVijilPolicy) -> LiveVijilPolicy {
+    let DesiredVijilPolicy { name, previously: _, status, fields, rules, origin: _ } = declared;
+    let status = status.unwrap_or(VijilStatus::Draft);
+    let mut rules: Vec<LiveVijilRule> = rules.iter().map(|rule| vijil_rule(name, status, rule)).collect();
     rules.sort_by(|one, other| one.rule_id.cmp(&other.rule_id));
     let id = format!("base:{name}");
-    LiveAgentPolicy { id, name: name.clone(), status: status.as_str().to_owned(), fields: fields.clone(), rules }
+    LiveVijilPolicy { id, name: name.clone(), status: status.as_str().to_owned(), fields: fields.clone(), rules }
 }
 
-fn agent_rule(policy: &str, status: AgentStatus, declared: &DesiredAgentRule) -> LiveAgentRule {
-    let DesiredAgentRule { rule_id, previously: _, fields, review, provenance, origin: _ } = declared;
+fn vijil_rule(policy: &str, status: VijilStatus, declared: &DesiredVijilRule) -> LiveVijilRule {
+    let DesiredVijilRule { rule_id, previously: _, fields, review, provenance, origin: _ } = declared;
     let (status, notes) = match (review, status) {
         (Some(Review::Approved(notes)), _) => ("approved", Some(notes).filter(|notes| !notes.trim().is_empty())),
         (Some(Review::Rejected(reason)), _) => ("rejected", Some(reason)),
         // No policy is active with a rule that is not approved.
-        (None, AgentStatus::Active) => ("approved", None),
-        (None, AgentStatus::Draft | AgentStatus::Archived) => ("draft", None),
+        (None, VijilStatus::Active) => ("approved", None),
+        (None, VijilStatus::Draft | VijilStatus::Archived) => ("draft", None),
     };
-    LiveAgentRule {
+    LiveVijilRule {
         id: format!("base:{policy}:{rule_id}"),
         rule_id: rule_id.clone(),
         status: status.to_owned(),

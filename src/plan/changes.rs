@@ -5,14 +5,15 @@
 
 use crate::model::{Desired, Live, TeamDirectory};
 
-use super::agents::AgentDifference;
-use super::diff::{Ownership, diff};
+use super::docker::diff::{Ownership, diff};
+use super::docker::{Difference, simulate, teams};
 use super::meaning::Meaning;
+use super::meaning_of;
 use super::place::Places;
-use super::room::drafts;
+use super::safe_order::room::drafts;
 use super::saved::Summary;
-use super::step::{Difference, Reason};
-use super::{meaning_of, simulate, teams};
+use super::step::Reason;
+use super::vijil::VijilDifference;
 
 /// The differences between two states, object by object, and their meaning for access.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -26,7 +27,7 @@ pub struct ChangeSet {
     /// The teams that they are about, by id and name.
     pub teams: TeamDirectory,
     /// The differences in Vijil.
-    pub vijil: Vec<AgentDifference>,
+    pub vijil: Vec<VijilDifference>,
 }
 
 /// The differences from `live` in Docker. Team keys of `desired` are ids. Where both sides are only made up to be

@@ -5,8 +5,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::simulate;
-use super::step::Step;
+use super::docker::{Step, simulate};
 use crate::access::{self, State};
 use crate::document::Test;
 use crate::model::{Live, Origin, TeamLookup};

@@ -10,11 +10,11 @@ use crate::document::{Guards, Limit, Protected, Weakening};
 use crate::evidence::replay::Replay;
 use crate::model::{Live, PolicyId};
 
-use super::limits::{MAX_POLICIES, MAX_RULES};
+use super::docker::limits::{MAX_POLICIES, MAX_RULES};
+use super::docker::{Change, PolicyTarget, RuleTarget, Step, weakening};
 use super::meaning::{Found, Meaning};
-use super::order::Refusal;
-use super::step::{Change, PolicyTarget, Reason, RuleTarget, Step};
-use super::weakening;
+use super::safe_order::Refusal;
+use super::step::Reason;
 
 /// The guards that judge a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]

@@ -7,54 +7,28 @@
 //!
 //! Invariant: pure and deterministic. The same documents and the same live state give the same plan, byte for byte.
 
-pub mod agents;
 pub mod applied;
-mod arrange;
 mod audience;
-mod cedar;
 mod changes;
-mod coherence;
-pub mod depend;
 pub mod dependencies;
-pub mod diff;
-mod draft;
-mod effect;
-pub mod fingerprint;
+pub mod docker;
 pub mod flips;
 pub mod governed;
 pub mod guard;
-mod layout;
-pub mod limits;
-pub mod matching;
 pub mod meaning;
-mod order;
 mod place;
-#[cfg(test)]
-mod proof;
-#[cfg(test)]
-mod proof_mcp;
 pub mod protected;
 pub mod recorded;
-mod renames;
 pub mod request;
-mod room;
+mod safe_order;
 pub mod saved;
-mod search;
 pub mod set;
-pub mod shown;
-pub mod simulate;
-mod space;
-mod split;
 pub mod stale;
-pub mod statements;
 pub mod step;
 mod steps;
-pub mod teams;
-mod temporary;
 pub mod undeclared;
-mod verify;
+pub mod vijil;
 pub mod warning;
-pub mod weakening;
 
 pub use changes::{ChangeSet, differences};
 pub use steps::AnyStep;
@@ -68,19 +42,20 @@ use serde_json::Value;
 use crate::access;
 use crate::document::{Guards, SettingChange, Test};
 use crate::evidence::replay::Replay;
-use crate::model::{Desired, Live, LiveAgents, LivePolicy, TeamDirectory};
+use crate::model::{Desired, Live, LivePolicy, LiveVijil, TeamDirectory};
 use crate::source::parallel;
 
-use self::agents::{AgentDifference, AgentError, AgentPlan};
+use self::docker::{Difference, PolicyTarget, Step, depend, diff, fingerprint, renames, simulate, teams, temporary};
+use self::safe_order::{Refusal, order, room, verify};
+
 use self::diff::Ownership;
 use self::guard::{Guard, Judged, Verdict};
 use self::meaning::Meaning;
-use self::order::Refusal;
 use self::place::Places;
 use self::recorded::{Evidence, States};
 use self::saved::Service;
-use self::step::{Difference, PolicyTarget, Step};
 use self::undeclared::WithoutEffect;
+use self::vijil::{VijilDifference, VijilError, VijilPlan};
 use self::warning::Warning;
 
 /// A plan: the calls to make, why they may be made, and what they mean.
@@ -111,7 +86,7 @@ pub struct Plan {
     /// The live state that the plan was made from.
     pub live: LiveRecord,
     /// The Vijil side; `None` for a plan that has nothing to do with Vijil.
-    pub agents: Option<AgentPlan>,
+    pub vijil: Option<VijilPlan>,
     /// The source of the settings, when they are not those of the documents' own version.
     pub guards_from: Option<GuardsFrom>,
     /// The state that the plan starts from, when that is not what is live.
@@ -181,7 +156,7 @@ pub struct Input<'a> {
     /// The Docker side.
     pub docker: Option<DockerInput<'a>>,
     /// The Vijil side.
-    pub vijil: Option<agents::Input<'a>>,
+    pub vijil: Option<vijil::Input<'a>>,
     /// Other documents that the plan starts from; what is live is then what these would leave ([`applied`]).
     pub base: Option<Base<'a>>,
     /// The guards that limit the plan.
@@ -222,7 +197,7 @@ pub struct Base<'a> {
 #[derive(Debug)]
 pub struct Impossible {
     /// Each, with its place.
-    pub errors: Vec<AgentError>,
+    pub errors: Vec<VijilError>,
     /// The plan without it: to be shown, and never to be carried out.
     pub plan: Plan,
 }
@@ -259,7 +234,7 @@ pub fn make(input: Input<'_>) -> Result<Plan, Box<Impossible>> {
             Plan { target: None, ..of_docker(nothing, guards, base) }
         }
     };
-    let errors = vijil.map(|vijil| plan.add_agents(vijil, guards)).unwrap_or_default();
+    let errors = vijil.map(|vijil| plan.add_vijil(vijil, guards)).unwrap_or_default();
     for name in given_up {
         plan.refuse(Guard::Protected, &format!("no document declares the protected policy `{name}` any more"));
     }
@@ -282,7 +257,7 @@ fn judged(
     base: Option<Base<'_>>,
 ) -> Plan {
     let diff = diff::diff(desired, live, ownership);
-    let ordered = order::order(&diff, room::drafts(&diff));
+    let ordered = order(&diff, room::drafts(&diff));
     let mut steps: Vec<Step> =
         ordered.drafts.into_iter().zip(1..).map(|((phase, draft), id)| draft.step(id, phase, &diff)).collect();
     let after = simulate::simulate(live, steps.iter().map(|step| &step.change));
@@ -315,7 +290,7 @@ fn judged(
         guards: guard::judge(guards, &judged),
         guard_settings: guards.clone(),
         target: Some(target.clone()),
-        agents: None,
+        vijil: None,
         guards_from: None,
         before: base.map(|base| Before { from: base.from.to_owned() }),
         flips: Vec::new(),
@@ -334,12 +309,12 @@ impl Plan {
     /// Returns `true` if nothing would change.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.steps.is_empty() && self.agents.as_ref().is_none_or(|agents| agents.steps.is_empty())
+        self.steps.is_empty() && self.vijil.as_ref().is_none_or(|vijil| vijil.steps.is_empty())
     }
 
     /// The differences in Vijil.
-    pub fn agent_differences(&self) -> impl Iterator<Item = &AgentDifference> + Clone {
-        self.agents.iter().flat_map(|agents| &agents.steps).map(|step| &step.difference)
+    pub fn vijil_differences(&self) -> impl Iterator<Item = &VijilDifference> + Clone {
+        self.vijil.iter().flat_map(|vijil| &vijil.steps).map(|step| &step.difference)
     }
 
     /// Returns `true` if there is nothing to tell: nothing would change, no setting that guards it either, and no guard
@@ -352,22 +327,22 @@ impl Plan {
     }
 
     /// Adds the Vijil side, which the guards judge too; with everything that the documents make impossible.
-    fn add_agents(&mut self, input: agents::Input<'_>, guards: &Guards) -> Vec<AgentError> {
+    fn add_vijil(&mut self, input: vijil::Input<'_>, guards: &Guards) -> Vec<VijilError> {
         let last = self.steps.last().map_or((0, 0), |step| (step.id, step.phase));
-        let agents::diff::Made { plan: agents, errors, warnings } = agents::diff::made(input, last.0, last.1);
+        let vijil::diff::Made { plan: vijil, errors, warnings } = vijil::diff::made(input, last.0, last.1);
         self.warnings.extend(warnings);
-        judge_agents(&mut self.guards, guards, input.live, &agents);
-        let left = agents.unmanaged.iter().map(|policy| Unmanaged { service: Service::Vijil, policy: policy.clone() });
+        judge_vijil(&mut self.guards, guards, input.live, &vijil);
+        let left = vijil.unmanaged.iter().map(|policy| Unmanaged { service: Service::Vijil, policy: policy.clone() });
         self.unmanaged.extend(left);
-        self.agents = Some(agents);
+        self.vijil = Some(vijil);
         errors
     }
 
     /// The plan with its guards judged on what is live now. A guard that refused it before refuses it still; and the order
     /// of the steps is looked at, since the plan may come from a file.
     #[must_use]
-    pub fn judged_again(mut self, live: Option<&Live>, agents: Option<&LiveAgents>) -> Self {
-        let mut verdicts = self.verdicts(&self.guard_settings, None, live, agents);
+    pub fn judged_again(mut self, live: Option<&Live>, vijil: Option<&LiveVijil>) -> Self {
+        let mut verdicts = self.verdicts(&self.guard_settings, None, live, vijil);
         for verdict in &mut verdicts {
             match self.guards.iter().find(|before| before.guard == verdict.guard) {
                 Some(before) if verdict.ok && !before.ok => *verdict = before.clone(),
@@ -399,9 +374,9 @@ impl Plan {
         ownership: Option<&Ownership>,
         from: &GuardsFrom,
         live: Option<&Live>,
-        agents: Option<&LiveAgents>,
+        vijil: Option<&LiveVijil>,
     ) -> Self {
-        for verdict in self.verdicts(guards, ownership, live, agents).into_iter().filter(|verdict| !verdict.ok) {
+        for verdict in self.verdicts(guards, ownership, live, vijil).into_iter().filter(|verdict| !verdict.ok) {
             self.refuse(verdict.guard, &format!("{} (guards of `{}`)", verdict.message, from.from));
         }
         self.guards_from.get_or_insert_with(|| from.clone());
@@ -466,7 +441,7 @@ impl Plan {
         guards: &Guards,
         ownership: Option<&Ownership>,
         live: Option<&Live>,
-        agents: Option<&LiveAgents>,
+        vijil: Option<&LiveVijil>,
     ) -> Vec<Verdict> {
         let nothing = Live::default();
         let live = live.unwrap_or(&nothing);
@@ -481,8 +456,8 @@ impl Plan {
         let recorded = self.recorded.as_ref();
         let judged = Judged { live, after: &after, steps, access: &access, order: None, undeclared, recorded };
         let mut verdicts = guard::judge(guards, &judged);
-        if let (Some(plan), Some(live)) = (&self.agents, agents) {
-            judge_agents(&mut verdicts, guards, live, plan);
+        if let (Some(plan), Some(live)) = (&self.vijil, vijil) {
+            judge_vijil(&mut verdicts, guards, live, plan);
         }
         verdicts
     }
@@ -501,14 +476,14 @@ pub fn is_left_behind(name: &str) -> bool {
 }
 
 /// Adds the part of the Vijil side to the judgements.
-fn judge_agents(verdicts: &mut [Verdict], guards: &Guards, live: &LiveAgents, plan: &AgentPlan) {
-    let AgentPlan { steps, unmanaged, .. } = plan;
-    let weakened = agents::weakening::find(live, steps);
+fn judge_vijil(verdicts: &mut [Verdict], guards: &Guards, live: &LiveVijil, plan: &VijilPlan) {
+    let VijilPlan { steps, unmanaged, .. } = plan;
+    let weakened = vijil::weakening::find(live, steps);
     for verdict in verdicts {
         let found = match verdict.guard {
-            Guard::MaxDeletes => agents::guard::max_deletes(guards, live, steps, &weakened),
-            Guard::Protected => agents::guard::protected(guards, live, steps, unmanaged, &weakened),
-            Guard::DenyWidening => agents::guard::deny_widening(guards, &weakened),
+            Guard::MaxDeletes => vijil::guard::max_deletes(guards, live, steps, &weakened),
+            Guard::Protected => vijil::guard::protected(guards, live, steps, unmanaged, &weakened),
+            Guard::DenyWidening => vijil::guard::deny_widening(guards, &weakened),
             Guard::AccessTests | Guard::BlockedRequests | Guard::SafeOrder | Guard::ServiceLimits => Ok(None),
         };
         let (ok, more) = match found {

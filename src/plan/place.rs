@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::Base;
-use super::diff::Diff;
+use super::docker::diff::Diff;
 use crate::access::Cause;
 use crate::model::{Body, Desired, DesiredPolicy, Origin};
 

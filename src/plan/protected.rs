@@ -36,10 +36,10 @@ pub fn followed(policies: &[Protected], declared: &[&Desired]) -> Vec<Protected>
 mod tests {
     use super::followed;
     use crate::document::{Protected, Weakening};
-    use crate::model::{Desired, DesiredAgentPolicy, Fields, Origin};
+    use crate::model::{Desired, DesiredVijilPolicy, Fields, Origin};
 
     fn declared(policies: &[(&str, &[&str])]) -> Desired {
-        let policy = |(name, previously): &(&str, &[&str])| DesiredAgentPolicy {
+        let policy = |(name, previously): &(&str, &[&str])| DesiredVijilPolicy {
             name: (*name).to_owned(),
             previously: previously.iter().map(|name| (*name).to_owned()).collect(),
             status: None,
@@ -47,7 +47,7 @@ mod tests {
             rules: Vec::new(),
             origin: Origin { file: String::new(), line: 1, column: 1 },
         };
-        Desired { policies: Vec::new(), agents: policies.iter().map(policy).collect() }
+        Desired { policies: Vec::new(), vijil: policies.iter().map(policy).collect() }
     }
 
     #[test]

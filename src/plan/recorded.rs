@@ -2,8 +2,7 @@
 //!
 //! Invariant: `replay` and the plan itself are made by this, so that both say the same.
 
-use super::simulate;
-use super::step::Step;
+use super::docker::{Step, simulate};
 use crate::evidence::replay::{Input, Replay, RuleOrigins, Side, replay};
 use crate::evidence::{Memberships, Requests};
 use crate::model::{Desired, Live, LivePolicy, Policy, TeamDirectory};

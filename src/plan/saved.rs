@@ -15,23 +15,24 @@ use crate::evidence::replay::Replay;
 use crate::model::{Domain, Fields, LivePolicy, Origin, Policy, PolicyId, Rule, RuleId};
 use crate::source::parallel;
 
-use super::agents::{
-    AgentDifference, AgentMeaning, AgentPlan, AgentRecord, AgentRequest, AgentStep, AgentTarget, AgentWeakening,
-    Bucket, Subject,
-};
-use super::coherence;
-use super::depend::{self, Relations};
 use super::dependencies::{Beyond, Dependencies};
+use super::docker::depend::{self, Relations};
+use super::docker::shown::{self, ShownPolicy, ShownRule};
+use super::docker::statements::{self, Statement};
+use super::docker::{Change, Difference, Head, PolicyTarget, RuleTarget, Step, coherence, request};
 use super::flips::Flip;
 use super::guard::Verdict;
 use super::meaning::Meaning;
-use super::request::{Method, Segment, request};
-use super::shown::{self, ShownPolicy, ShownRule};
-use super::statements::{self, Statement};
-use super::step::{Change, Difference, Head, Object, Op, PolicyTarget, Reason, RuleTarget, Step};
+use super::request::Segment;
+use super::step::{self, Object, Op, Reason};
 use super::undeclared::WithoutEffect;
+use super::vijil::{
+    Bucket, Subject, VijilDifference, VijilMeaning, VijilPlan, VijilRecord, VijilRequest, VijilStep, VijilTarget,
+    VijilWeakening,
+};
 use super::warning::Warning;
 use super::{Before, GuardsFrom, LiveRecord, Plan, Target, Touched, Unmanaged};
+use crate::model::Method;
 
 /// The version of the format. Keys may be added within it; none is renamed or removed.
 pub const FORMAT_VERSION: u32 = 1;
@@ -107,13 +108,13 @@ struct VijilDocument {
     endpoint: String,
     /// Policies and rules in force that become weaker, or may.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    weakened: Vec<AgentWeakening>,
+    weakened: Vec<VijilWeakening>,
     /// The numbers of approved rules of active policies, by consequence, where they change: Vijil makes one control of
     /// its judge for each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     buckets: Vec<Bucket>,
     /// The live state that the side was made from.
-    live: AgentRecord,
+    live: VijilRecord,
 }
 
 /// The number of calls of each kind.
@@ -296,15 +297,15 @@ impl Plan {
             before,
             teams,
             live,
-            agents,
+            vijil,
         } = self;
         let org = target.as_ref().map_or("", |target| &target.org);
         let own = steps.iter().map(|step| StepDocument::of(org, step));
-        let others = agents.iter().flat_map(|agents| &agents.steps).map(StepDocument::of_agent);
+        let others = vijil.iter().flat_map(|vijil| &vijil.steps).map(StepDocument::of_vijil);
         let mut document = PlanDocument {
             format_version: FORMAT_VERSION,
             docker: target.clone(),
-            vijil: agents.as_ref().map(|AgentPlan { target, meaning, live, .. }| VijilDocument {
+            vijil: vijil.as_ref().map(|VijilPlan { target, meaning, live, .. }| VijilDocument {
                 endpoint: target.endpoint.clone(),
                 weakened: meaning.weakened.clone(),
                 buckets: meaning.buckets.clone(),
@@ -379,29 +380,29 @@ impl Plan {
             return Err(PlanError::Wrong(format!("it says that `{}` is left alone, and changes it", policy.name)));
         }
         let said: Vec<Option<Relations>> = others.iter().map(StepDocument::relations).collect();
-        let mut agents = match (vijil, others.first()) {
+        let mut vijil = match (vijil, others.first()) {
             (None, Some(step)) => return Err(PlanError::Changed(step.id)),
             (None, None) => None,
-            (Some(VijilDocument { endpoint, weakened, buckets, live }), _) => Some(AgentPlan {
-                target: AgentTarget { endpoint },
-                steps: others.into_iter().map(StepDocument::agent_step).collect::<Result<_, _>>()?,
+            (Some(VijilDocument { endpoint, weakened, buckets, live }), _) => Some(VijilPlan {
+                target: VijilTarget { endpoint },
+                steps: others.into_iter().map(StepDocument::vijil_step).collect::<Result<_, _>>()?,
                 unmanaged: unmanaged
                     .iter()
                     .filter(|one| one.service == Service::Vijil)
                     .map(|one| one.policy.clone())
                     .collect(),
-                meaning: AgentMeaning { weakened, buckets },
+                meaning: VijilMeaning { weakened, buckets },
                 live,
             }),
         };
-        if let Some(agents) = &mut agents {
-            super::agents::coherence::check(agents).map_err(|(step, why)| match step {
+        if let Some(vijil) = &mut vijil {
+            super::vijil::coherence::check(vijil).map_err(|(step, why)| match step {
                 0 => PlanError::Wrong(why),
                 step => PlanError::Unexplained(step, why),
             })?;
-            let dependencies = super::agents::depend::dependencies(&agents.steps).into_iter();
+            let dependencies = super::vijil::depend::dependencies(&vijil.steps).into_iter();
             let found = dependencies.map(|dependencies| Relations { dependencies, ..Relations::default() }).collect();
-            relate(&mut agents.steps, said, found, |step| step.id)?;
+            relate(&mut vijil.steps, said, found, |step| step.id)?;
         }
         let teams = teams.into_iter().map(|(id, name)| crate::model::Team { id, name });
         let teams = crate::model::TeamDirectory::new(teams);
@@ -420,7 +421,7 @@ impl Plan {
             before: None,
             teams,
             live: LiveRecord { fingerprint: live.fingerprint, touched },
-            agents,
+            vijil,
         };
         if plan.recorded.as_ref().is_some_and(|recorded| plan.target.is_none() || !recorded.adds_up()) {
             return Err(PlanError::Wrong("what it says of recorded requests does not add up".to_owned()));
@@ -435,7 +436,7 @@ impl Plan {
     #[must_use]
     pub fn summary(&self) -> Summary {
         let own = self.steps.iter().map(|step| step.change.op());
-        let others = self.agents.iter().flat_map(|agents| &agents.steps).map(|step| step.op);
+        let others = self.vijil.iter().flat_map(|vijil| &vijil.steps).map(|step| step.op);
         Summary::of(own.chain(others))
     }
 }
@@ -471,10 +472,10 @@ fn in_order<'a>(steps: impl Iterator<Item = &'a StepDocument>) -> Result<(), Pla
 
 /// Gives the steps about a service their relations: those that the plan says, if these are no less than what is so.
 fn relate<D>(
-    steps: &mut [Step<D>],
+    steps: &mut [step::Step<D>],
     said: Vec<Option<Relations>>,
     found: Vec<Relations>,
-    id: impl Fn(&Step<D>) -> usize,
+    id: impl Fn(&step::Step<D>) -> usize,
 ) -> Result<(), PlanError> {
     let phases: BTreeMap<usize, usize> = steps.iter().map(|step| (id(step), step.phase)).collect();
     for ((step, said), found) in steps.iter_mut().zip(said).zip(found) {
@@ -494,8 +495,8 @@ impl From<&LiveRecord> for LiveDocument {
     fn from(LiveRecord { fingerprint, touched }: &LiveRecord) -> Self {
         let saved = |policy: &LivePolicy| Touched {
             id: policy.id.0.clone(),
-            fingerprint: super::fingerprint::of_policy(policy),
-            was: super::fingerprint::canonical(policy),
+            fingerprint: super::docker::fingerprint::of_policy(policy),
+            was: super::docker::fingerprint::canonical(policy),
         };
         Self { fingerprint: fingerprint.clone(), touched: parallel::map(touched.iter().collect(), 4, saved) }
     }
@@ -509,7 +510,7 @@ impl PlanDocument {
     }
 
     fn sum(&self) -> String {
-        super::fingerprint::of(&serde_json::to_value(self).expect("a plan is JSON"))
+        super::docker::fingerprint::of(&serde_json::to_value(self).expect("a plan is JSON"))
     }
 }
 
@@ -556,7 +557,7 @@ impl StepDocument {
         *self == other
     }
 
-    fn of_agent(step: &AgentStep) -> Self {
+    fn of_vijil(step: &VijilStep) -> Self {
         let object = |side: &Option<Fields>| side.clone().map(Value::Object);
         Self {
             id: step.id,
@@ -569,7 +570,7 @@ impl StepDocument {
             before: object(&step.before),
             after: object(&step.after),
             changed: step.changed(),
-            request: RequestDocument::of_agent(step),
+            request: RequestDocument::of_vijil(step),
             statements: None,
             source: step.source.clone(),
             because: step.because,
@@ -584,7 +585,7 @@ impl StepDocument {
         }
     }
 
-    fn agent_step(self) -> Result<AgentStep, PlanError> {
+    fn vijil_step(self) -> Result<VijilStep, PlanError> {
         let object = |side: Option<Value>| match side {
             None | Some(Value::Null) => Ok(None),
             Some(Value::Object(object)) => Ok(Some(object)),
@@ -601,7 +602,7 @@ impl StepDocument {
             (Some(_), Some(SegmentDocument::Rule { rule })) => Some(Subject::Planned(rule.clone())),
             (Some(_), Some(SegmentDocument::Policy { .. }) | None) => return Err(PlanError::Changed(self.id)),
         };
-        let difference = AgentDifference {
+        let difference = VijilDifference {
             id: self.id,
             op: self.op,
             policy,
@@ -614,8 +615,8 @@ impl StepDocument {
             source: self.source.clone(),
             because: self.because,
         };
-        let (step, id) = (AgentStep::new(difference, self.phase), self.id);
-        if self.is_like(Self::of_agent(&step)) { Ok(step) } else { Err(PlanError::Changed(id)) }
+        let (step, id) = (VijilStep::new(difference, self.phase), self.id);
+        if self.is_like(Self::of_vijil(&step)) { Ok(step) } else { Err(PlanError::Changed(id)) }
     }
 
     fn step(self, org: &str) -> Result<Step, PlanError> {
@@ -693,8 +694,8 @@ impl RequestDocument {
         Self { method, path: path.into_iter().map(SegmentDocument::from).collect(), query: BTreeMap::new(), body }
     }
 
-    fn of_agent(step: &AgentStep) -> Self {
-        let AgentRequest { method, path, query, body } = step.request();
+    fn of_vijil(step: &VijilStep) -> Self {
+        let VijilRequest { method, path, query, body } = step.request();
         let query = query.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
         Self { method, path: path.into_iter().map(SegmentDocument::from).collect(), query, body }
     }

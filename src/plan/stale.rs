@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 
 use crate::model::{Live, LivePolicy, TeamDirectory};
 
-use super::step::PolicyTarget;
-use super::{Plan, compare, fingerprint, teams};
+use super::docker::{PolicyTarget, fingerprint, teams};
+use super::{Plan, compare};
 
 /// The reason why a saved plan no longer fits.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::Plan;
-use super::agents::AgentStep;
 use super::dependencies::Dependencies;
-use super::step::{Op, Step};
+use super::docker::Step;
+use super::step::Op;
+use super::vijil::VijilStep;
 use crate::model::Domain;
 
 /// A step about either service.
@@ -14,7 +15,7 @@ pub enum AnyStep<'a> {
     /// About Docker.
     Docker(&'a Step),
     /// About Vijil.
-    Vijil(&'a AgentStep),
+    Vijil(&'a VijilStep),
 }
 
 impl<'a> AnyStep<'a> {
@@ -94,7 +95,7 @@ impl<'a> AnyStep<'a> {
 impl Plan {
     /// The steps about both services, in order.
     pub fn all_steps(&self) -> impl Iterator<Item = AnyStep<'_>> + Clone {
-        let vijil = self.agents.iter().flat_map(|agents| &agents.steps).map(AnyStep::Vijil);
+        let vijil = self.vijil.iter().flat_map(|vijil| &vijil.steps).map(AnyStep::Vijil);
         self.steps.iter().map(AnyStep::Docker).chain(vijil)
     }
 }

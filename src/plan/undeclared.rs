@@ -8,10 +8,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::diff::{Diff, Ownership};
+use super::docker::diff::{Diff, Ownership};
+use super::docker::{matching, simulate};
 use super::governed::{self, Governed};
+use super::is_left_behind;
 use super::meaning::{Audience, Found, Gain, Meaning};
-use super::{is_left_behind, matching, simulate};
 use crate::access::{self, Changes, Comparison, Request, State, Verdict};
 use crate::model::{Decision, Desired, Live, LivePolicy, Policy, PolicyId, Scope, TeamDirectory, TeamLookup};
 
@@ -279,7 +280,7 @@ mod tests {
         Action, Decision, Desired, DesiredPolicy, DesiredRule, Domain, Live, LiveBody, LivePolicy, LiveRule, Origin,
         Policy, PolicyId, Resources, Rule, RuleId, Scope, Team, TeamDirectory,
     };
-    use crate::plan::diff::Ownership;
+    use crate::plan::docker::diff::Ownership;
 
     fn rule(decision: Decision, hosts: &[&str]) -> Rule {
         let resources = Resources::Plain(hosts.iter().map(|host| (*host).to_owned()).collect());
@@ -346,7 +347,7 @@ mod tests {
         ];
         for (teams, undeclared, ownership, expected) in table {
             let base = live_policy("Base", teams, &[rule(Allow, &["a.example.com"])]);
-            let desired = Desired { policies: vec![declared(&base)], agents: Vec::new() };
+            let desired = Desired { policies: vec![declared(&base)], vijil: Vec::new() };
             let named = ["a", "b"].map(|team| Team { id: team.to_owned(), name: team.to_owned() });
             let policies: Vec<LivePolicy> = [base].into_iter().chain(undeclared).collect();
             let names: Vec<String> = policies.iter().map(|policy| policy.name.clone()).collect();

@@ -7,8 +7,8 @@ use std::fmt::Write as _;
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
-use super::sanitize::line;
 use crate::access::{Answer, Reason, Standing, Verdict};
+use crate::diagnostic::sanitize::line;
 use crate::model::{Decision, DesiredPolicy, Origin};
 
 /// The locations of rules, if they come from documents: the declared policies, in the order that was asked.

@@ -5,8 +5,8 @@
 use super::words;
 use crate::access::cedar::StatementChange;
 use crate::model::{Body, Decision, Rule, Scope, TeamDirectory};
-use crate::plan::statements;
-use crate::plan::step::{Change, Difference, Head, Op};
+use crate::plan::docker::{Change, Difference, Head, statements};
+use crate::plan::step::Op;
 
 /// A step in pieces.
 #[derive(Debug)]

@@ -1,6 +1,6 @@
 //! Findings for people: the source line underlined, and what to do.
 //!
-//! Invariant: foreign text, the source lines too, cannot act on a terminal; see [`super::sanitize`].
+//! Invariant: foreign text, the source lines too, cannot act on a terminal; see [`crate::diagnostic::sanitize`].
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,8 +9,7 @@ use std::path::Path;
 
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Renderer, Snippet};
 
-use super::sanitize;
-use crate::diagnostic::{Diagnostic, Files, Findings, Label, Severity, SourceFile};
+use crate::diagnostic::{Diagnostic, Files, Findings, Label, Severity, SourceFile, sanitize};
 
 /// Labels that are closer than this many lines are shown in one piece.
 const NEAR: usize = 8;

@@ -1,13 +1,13 @@
 //! The difference between two texts of a file, as `diff -u` shows it.
 //!
-//! Invariant: foreign text, the name too, cannot act on a terminal; see [`super::sanitize`].
+//! Invariant: foreign text, the name too, cannot act on a terminal; see [`crate::diagnostic::sanitize`].
 
 use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style};
 use similar::{ChangeTag, TextDiff};
 
-use super::sanitize;
+use crate::diagnostic::sanitize;
 
 /// The changes that turn `old` into `new`; nothing if they are the same. Coloured, so it goes through `anstream`.
 #[must_use]

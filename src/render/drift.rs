@@ -6,10 +6,9 @@ use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style};
 
-use super::markdown;
 use super::plan::{View, quoted, write_access, write_changes};
-use super::sanitize::line;
-use super::words;
+use super::{markdown, words};
+use crate::diagnostic::sanitize::line;
 use crate::drift::Drift;
 use crate::drift::adopt::Adoption;
 use crate::import::Import;
@@ -132,7 +131,7 @@ fn in_short(drift: &Drift) -> String {
     };
     let differ = drift.declared_differ();
     let access = plan.target.as_ref().filter(|_| differ).map(|_| words::headline(&outside.access));
-    let agents = plan.target.is_none().then(|| "policies for agents differ".to_owned());
+    let vijil = plan.target.is_none().then(|| "policies for agents differ".to_owned());
     let others = (!undeclared.is_empty()).then(|| {
         let policies = match undeclared.policies.len() {
             1 => "1 undeclared policy".to_owned(),
@@ -140,7 +139,7 @@ fn in_short(drift: &Drift) -> String {
         };
         format!("{policies}: {}", words::headline(&undeclared.access))
     });
-    let parts = who.map(str::to_owned).into_iter().chain(access).chain(agents).chain(others);
+    let parts = who.map(str::to_owned).into_iter().chain(access).chain(vijil).chain(others);
     parts.collect::<Vec<_>>().join("; ")
 }
 
@@ -148,13 +147,13 @@ fn in_short(drift: &Drift) -> String {
 #[must_use]
 pub fn markdown(drift: &Drift) -> String {
     let Drift { since, outside, waiting, undeclared, plan, impossible } = drift;
-    let org = super::sanitize::markdown(organization(plan));
+    let org = crate::diagnostic::sanitize::markdown(organization(plan));
     if !drift.is_drift() {
         return format!("### seawall: no drift\n\n{org} matches the documents.\n");
     }
     let mut end = String::new();
     for reason in impossible {
-        let _ = writeln!(end, "> [!WARNING]\n> Cannot be applied: {}\n", super::sanitize::markdown(reason));
+        let _ = writeln!(end, "> [!WARNING]\n> Cannot be applied: {}\n", crate::diagnostic::sanitize::markdown(reason));
     }
     for way in ways_out(&[drift]) {
         match way {
@@ -164,7 +163,7 @@ pub fn markdown(drift: &Drift) -> String {
     }
     let outside = (!outside.is_empty()).then(|| {
         let title = match since {
-            Some(since) => format!("Changed outside since {}", super::sanitize::markdown(since)),
+            Some(since) => format!("Changed outside since {}", crate::diagnostic::sanitize::markdown(since)),
             None => "Live, against the documents".to_owned(),
         };
         markdown::changes(&title, outside)
@@ -172,7 +171,8 @@ pub fn markdown(drift: &Drift) -> String {
     let undeclared = (!undeclared.is_empty()).then(|| markdown::undeclared(undeclared));
     let waiting = waiting.as_ref().filter(|waiting| !waiting.is_empty());
     let waiting = waiting.map(|waiting| markdown::changes("Waits to be applied", waiting));
-    let mut out = format!("### seawall: drift\n\n{}.\n\n", headline_of(drift, &org, super::sanitize::markdown));
+    let mut out =
+        format!("### seawall: drift\n\n{}.\n\n", headline_of(drift, &org, crate::diagnostic::sanitize::markdown));
     let sections = [
         (undeclared, "More is undeclared: `seawall drift` shows it."),
         (outside, "More differs: `seawall drift` shows it."),
@@ -193,7 +193,8 @@ pub fn markdown(drift: &Drift) -> String {
 pub fn markdown_of_several(drifts: &[(String, Drift)], failed: &[Unplanned]) -> String {
     let mut out = String::new();
     for Unplanned { org, message } in failed {
-        let (org, message) = (super::sanitize::markdown(org), super::sanitize::markdown(message));
+        let (org, message) =
+            (crate::diagnostic::sanitize::markdown(org), crate::diagnostic::sanitize::markdown(message));
         let _ = writeln!(out, "> [!CAUTION]\n> {org} could not be compared: {message}\n");
     }
     let (differ, same): (Vec<_>, Vec<_>) = drifts.iter().partition(|(_, drift)| drift.is_drift());
@@ -203,11 +204,11 @@ pub fn markdown_of_several(drifts: &[(String, Drift)], failed: &[Unplanned]) -> 
         if out.len() + text.len() + 1_024 < markdown::MOST {
             let _ = writeln!(out, "{text}");
         } else if out.len() + 1_024 < markdown::MOST {
-            let org = super::sanitize::markdown(organization(&drift.plan));
+            let org = crate::diagnostic::sanitize::markdown(organization(&drift.plan));
             let _ = writeln!(
                 out,
                 "### seawall: drift\n\n{}. `seawall drift` shows it.\n",
-                headline_of(drift, &org, super::sanitize::markdown)
+                headline_of(drift, &org, crate::diagnostic::sanitize::markdown)
             );
         } else {
             left_out += 1;

@@ -5,8 +5,8 @@
 use serde::Serialize;
 
 use super::diagnostic::{self, Detail};
-use super::sanitize::line;
 use crate::check::Check;
+use crate::diagnostic::sanitize::line;
 use crate::diagnostic::{Diagnostic, Files, Findings, Label};
 
 /// The form of the document.

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::findings::Older;
-use super::sanitize::{workflow_command, workflow_property};
+use crate::diagnostic::sanitize::{workflow_command, workflow_property};
 use crate::diagnostic::{Diagnostic, Files, Findings, Severity};
 
 /// One command a finding. Paths are relative to `folder`, which is to be the root of the repository.

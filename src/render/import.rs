@@ -1,13 +1,13 @@
 //! An import for people.
 //!
-//! Invariant: names and texts of files pass [`super::sanitize`].
+//! Invariant: names and texts of files pass [`crate::diagnostic::sanitize`].
 
 use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style};
 
-use super::sanitize::{block, line};
 use super::words::count;
+use crate::diagnostic::sanitize::{block, line};
 use crate::import::Import;
 
 const GOOD: Style = AnsiColor::Green.on_default();

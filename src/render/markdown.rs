@@ -4,24 +4,25 @@
 //! opens something is the last to go. All foreign text stands in code spans and code blocks that it cannot end, so that it
 //! is no markup, no mention and no link.
 
-mod agents;
+mod vijil;
 
 use std::borrow::Cow;
 
 use similar::TextDiff;
 
 use super::describe::{Description, Detail, Title, describe};
-use super::sanitize::{line, markdown, markdown_block};
 use super::words::{self, Cause, Group, Tone};
 use crate::access::cedar::StatementChange;
+use crate::diagnostic::sanitize::{line, markdown, markdown_block};
 use crate::model::TeamDirectory;
-use crate::plan::agents::{AgentDifference, Bucket};
+use crate::plan::docker::Difference;
 use crate::plan::flips::Flip;
 use crate::plan::meaning::{Audience, Incomplete, Meaning};
 use crate::plan::saved::Summary;
 use crate::plan::set::Unplanned;
-use crate::plan::step::{Difference, Op};
+use crate::plan::step::Op;
 use crate::plan::undeclared::Undeclared;
+use crate::plan::vijil::{Bucket, VijilDifference};
 use crate::plan::warning::Warning;
 use crate::plan::{ChangeSet, GuardsFrom, Plan};
 
@@ -150,8 +151,8 @@ pub fn plan(plan: &Plan) -> String {
         let docker = plan.steps.iter().map(|step| &step.difference);
         write_objects(&mut page, plan.summary(), docker, &plan.teams);
     }
-    write_agents(&mut page, plan.agent_differences());
-    let buckets: Vec<&Bucket> = plan.agents.iter().flat_map(|agents| &agents.meaning.buckets).collect();
+    write_vijil(&mut page, plan.vijil_differences());
+    let buckets: Vec<&Bucket> = plan.vijil.iter().flat_map(|vijil| &vijil.meaning.buckets).collect();
     if !buckets.is_empty() {
         page.add(&format!("#### {}\n\n", words::BUCKETS));
         for Bucket { action, before, after } in buckets {
@@ -174,21 +175,21 @@ pub fn plan(plan: &Plan) -> String {
 pub(super) fn changes(title: &str, changes: &ChangeSet) -> String {
     let ChangeSet { org, docker, access, teams, vijil } = changes;
     let mut page = Page { text: String::new(), limit: MOST - RESERVE, left_out: 0, saved: true };
-    let decides = super::agents::headline(vijil);
+    let decides = super::vijil::headline(vijil);
     let headline = match (org, decides) {
         (Some(org), None) => format!("{} in {}", words::headline(access), code(org)),
         (Some(org), Some(decides)) => format!("{} in {}; {decides}", words::headline(access), code(org)),
-        (None, decides) => decides.unwrap_or_else(|| AGENTS_CHANGE.to_owned()),
+        (None, decides) => decides.unwrap_or_else(|| VIJIL_CHANGE.to_owned()),
     };
     page.add(&format!("### {title}: {headline}\n\n"));
     write_access(&mut page, access);
     write_objects(&mut page, changes.summary(), docker, teams);
-    write_agents(&mut page, vijil);
+    write_vijil(&mut page, vijil);
     page.text
 }
 
 /// The headline of what is about agents, and decides nothing.
-const AGENTS_CHANGE: &str = "changes policies for agents";
+const VIJIL_CHANGE: &str = "changes policies for agents";
 
 /// Writes the changes of access, as many as there is room for.
 fn write_access(page: &mut Page, access: &Meaning) {
@@ -227,9 +228,9 @@ fn write_objects<'a>(
     page.close_section("steps");
 }
 
-fn write_agents<'a>(page: &mut Page, differences: impl IntoIterator<Item = &'a AgentDifference>) {
+fn write_vijil<'a>(page: &mut Page, differences: impl IntoIterator<Item = &'a VijilDifference>) {
     for difference in differences {
-        page.add(&agents::step(difference));
+        page.add(&vijil::step(difference));
     }
     page.close_section("steps about agents");
 }
@@ -270,11 +271,11 @@ fn headline(plan: &Plan) -> String {
 
 fn access_headline(plan: &Plan) -> String {
     let org = plan.target.as_ref().map_or_else(|| "Vijil".to_owned(), |target| code(&target.org));
-    let decides = plan.agents.as_ref().and_then(|agents| super::agents::plan_headline(agents, code));
+    let decides = plan.vijil.as_ref().and_then(|vijil| super::vijil::plan_headline(vijil, code));
     if plan.is_empty() {
         format!("nothing to change in {org}")
     } else if plan.target.is_none() {
-        decides.unwrap_or_else(|| AGENTS_CHANGE.to_owned())
+        decides.unwrap_or_else(|| VIJIL_CHANGE.to_owned())
     } else {
         let decides = decides.map(|decides| format!("; {decides}")).unwrap_or_default();
         let tests = words::tests_headline(plan).map(|tests| format!(", {tests}")).unwrap_or_default();

@@ -1,6 +1,5 @@
-//! The output for people and programs: one module a format, and [`sanitize`] for text that others wrote.
+//! The output for people and programs: one module a format.
 
-pub mod agents;
 pub mod answer;
 pub mod describe;
 pub mod diagnostic;
@@ -14,11 +13,11 @@ pub mod markdown;
 pub mod outcome;
 pub mod plan;
 pub mod replay;
-pub mod sanitize;
 pub mod sarif;
 pub mod suggest;
 pub mod trial;
 pub mod usage;
 mod view;
+pub mod vijil;
 pub mod who;
 pub mod words;

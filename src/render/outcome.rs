@@ -4,8 +4,8 @@ use std::fmt::{self, Write as _};
 
 use anstyle::{AnsiColor, Style};
 
-use super::sanitize::{block, line};
 use super::words;
+use crate::diagnostic::sanitize::{block, line};
 use crate::execute::{Counts, Ended, Outcome, Problem, Versions};
 use crate::plan::stale::Stale;
 use crate::plan::{AnyStep, Plan};

@@ -9,9 +9,9 @@ use std::fmt::{self, Write as _};
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
-use super::sanitize::{line, markdown as code};
 use super::view::View;
 use super::words;
+use crate::diagnostic::sanitize::{line, markdown as code};
 use crate::evidence::replay::{Agreement, Change, Expected, Replay};
 use crate::evidence::{Skipped, Window};
 use crate::model::Decision;

@@ -4,8 +4,8 @@
 
 use std::fmt::{self, Write as _};
 
-use super::sanitize::line;
 use super::words;
+use crate::diagnostic::sanitize::line;
 use crate::evidence::suggest::{Suggested, SuggestedRule, Suggestion, Target};
 
 /// The number of reasons that are shown for requests that are left out.

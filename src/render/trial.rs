@@ -8,7 +8,7 @@ use anstyle::{AnsiColor, Style};
 use serde_json::{Value, json};
 
 use super::answer::{DeclaredPolicies, details, word};
-use super::sanitize::{block, line};
+use crate::diagnostic::sanitize::{block, line};
 use crate::model::{Origin, Policy};
 use crate::trial::{Change, Check, Found, Mutation, Trial, count};
 

@@ -6,9 +6,9 @@ use std::fmt::{self, Write as _};
 
 use anstyle::{AnsiColor, Style};
 
-use super::sanitize::{line, markdown as code};
 use super::view::View;
 use super::{replay, words};
+use crate::diagnostic::sanitize::{line, markdown as code};
 use crate::evidence::narrow::Narrowing;
 use crate::evidence::usage::{RuleUse, Usage, Use};
 

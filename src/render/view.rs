@@ -4,7 +4,7 @@
 
 use std::fmt::Write as _;
 
-use super::sanitize::line;
+use crate::diagnostic::sanitize::line;
 
 /// How much room there is, and how much to show.
 #[derive(Clone, Copy, Debug)]

@@ -10,8 +10,8 @@ use serde::Serialize;
 
 use super::answer::{Because, DeclaredPolicies, because, details};
 use super::plan::View;
-use super::sanitize::line;
 use crate::access::{Answer, Audience, Everybody, Standing, Unless, Verdict, Who};
+use crate::diagnostic::sanitize::line;
 
 /// How many audiences of a kind are listed, and how many exceptions of one.
 const LISTED: usize = 40;

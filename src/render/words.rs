@@ -10,12 +10,13 @@ use serde_json::Value;
 
 use crate::access::cedar::StatementChange;
 use crate::model::{Decision, Domain, HttpResource, Resources, Rule, Scope, TeamDirectory};
+use crate::plan::docker::{Change, Difference};
 use crate::plan::flips::{self, Flip};
 use crate::plan::governed::{AudienceChange, Governed};
 use crate::plan::guard::Guard;
 use crate::plan::meaning::{Audience, Changes, Found, Gain, Incomplete, Meaning};
 use crate::plan::saved::Summary;
-use crate::plan::step::{Change, Difference, Op, Reason};
+use crate::plan::step::{Op, Reason};
 use crate::plan::undeclared::{Effect, UndeclaredPolicy, WithoutEffect};
 use crate::plan::{GuardsFrom, Plan};
 

@@ -50,7 +50,7 @@ use crate::access::{State, Unknown};
 use crate::diagnostic::Findings;
 use crate::evidence::replay::Replay;
 use crate::evidence::usage::Usage;
-use crate::model::{DesiredAgentPolicy, DesiredPolicy, Domain, LiveAgents, Policy, TeamDirectory};
+use crate::model::{DesiredPolicy, DesiredVijilPolicy, Domain, LiveVijil, Policy, TeamDirectory};
 use crate::trial::Trial;
 
 /// What a report is made from.
@@ -63,9 +63,9 @@ pub struct Input<'a> {
     /// Each organization.
     pub organizations: Vec<Organization<'a>>,
     /// The policies for agents; `None` for a workspace that has nothing to do with Vijil.
-    pub agents: Option<&'a [DesiredAgentPolicy]>,
+    pub agents: Option<&'a [DesiredVijilPolicy]>,
     /// What the service tells of them, where it was asked.
-    pub live_agents: Option<&'a LiveAgents>,
+    pub live_agents: Option<&'a LiveVijil>,
     /// The documents, with what checks found in them.
     pub findings: &'a Findings,
     /// How to link to lines.

@@ -14,7 +14,7 @@ use super::id::Id;
 use super::place::{Links, Place, place};
 use super::text::count;
 use crate::model::{
-    AgentStatus, DesiredAgentPolicy, DesiredAgentRule, Fields, LiveAgentPolicy, LiveAgentRule, LiveAgents, Review,
+    DesiredVijilPolicy, DesiredVijilRule, Fields, LiveVijil, LiveVijilPolicy, LiveVijilRule, Review, VijilStatus,
     confidence,
 };
 
@@ -126,8 +126,8 @@ pub(super) struct TestName {
 
 /// What the trail is made from.
 pub(super) struct Input<'a> {
-    pub(super) desired: &'a [DesiredAgentPolicy],
-    pub(super) live: Option<&'a LiveAgents>,
+    pub(super) desired: &'a [DesiredVijilPolicy],
+    pub(super) live: Option<&'a LiveVijil>,
     pub(super) tests: &'a [TestName],
     pub(super) extents: &'a Extents,
     pub(super) history: &'a History,
@@ -153,10 +153,10 @@ pub(super) fn trail(input: &Input<'_>) -> Trail {
     Trail { note, policies }
 }
 
-fn of_policy(input: &Input<'_>, policy: &DesiredAgentPolicy) -> TrailPolicy {
+fn of_policy(input: &Input<'_>, policy: &DesiredVijilPolicy) -> TrailPolicy {
     let live = input.live.and_then(|live| live.policies.iter().find(|live| live.name == policy.name));
     let field = |name: &str| text(&policy.fields, name).or_else(|| text(&live?.fields, name));
-    let status = policy.status.map(AgentStatus::as_str).or(live.map(|live| live.status.as_str()));
+    let status = policy.status.map(VijilStatus::as_str).or(live.map(|live| live.status.as_str()));
     let status = status.unwrap_or("status not declared").to_owned();
     let source = field("source_text").unwrap_or_default();
     let mut spans = Vec::new();
@@ -190,9 +190,9 @@ fn of_policy(input: &Input<'_>, policy: &DesiredAgentPolicy) -> TrailPolicy {
 
 fn of_rule(
     input: &Input<'_>,
-    policy: &DesiredAgentPolicy,
-    rule: &DesiredAgentRule,
-    (live_policy, live): (Option<&LiveAgentPolicy>, Option<&LiveAgentRule>),
+    policy: &DesiredVijilPolicy,
+    rule: &DesiredVijilRule,
+    (live_policy, live): (Option<&LiveVijilPolicy>, Option<&LiveVijilRule>),
     policy_status: &str,
     source: &str,
 ) -> TrailRule {
@@ -242,9 +242,9 @@ fn of_rule(
 
 fn facts(
     input: &Input<'_>,
-    rule: &DesiredAgentRule,
-    live: Option<&LiveAgentRule>,
-    live_policy: Option<&LiveAgentPolicy>,
+    rule: &DesiredVijilRule,
+    live: Option<&LiveVijilRule>,
+    live_policy: Option<&LiveVijilPolicy>,
     provenance: Option<&Value>,
     section: Option<String>,
 ) -> Vec<Fact> {

@@ -13,7 +13,7 @@ use std::fmt::Write as _;
 use serde_json::{Map, Value};
 
 use super::scalar;
-use crate::render::sanitize::acts_or_hides;
+use crate::diagnostic::sanitize::acts_or_hides;
 
 /// Characters in a line from which a list is written one item a line.
 const WIDTH: usize = 100;

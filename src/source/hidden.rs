@@ -1,7 +1,7 @@
 //! Characters that make a file read differently from what it is.
 
+use crate::diagnostic::sanitize::{acts_or_hides, hides};
 use crate::diagnostic::{Diagnostic, FileId, Label};
-use crate::render::sanitize::{acts_or_hides, hides};
 
 /// Adds a finding for each line end that editors do not show, and for each character that hides or reorders text.
 pub(super) fn look(file: FileId, text: &str, findings: &mut Vec<Diagnostic>) {

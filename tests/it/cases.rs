@@ -9,16 +9,18 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use seawall::check::{self, EmptyWorkspace};
 use seawall::emulator::{Emulator, Running, Seed};
 use seawall::execute::{Approved, Readers, execute};
 use seawall::exit::Exit;
 use seawall::model::{Live, TeamDirectory};
-use seawall::plan::request::{Segment, request};
-use seawall::plan::step::{Op, Step};
-use seawall::plan::{self, Plan, diff, guard::Guard, teams};
+use seawall::plan::docker::{Step, diff, request, teams};
+use seawall::plan::guard::Guard;
+use seawall::plan::request::Segment;
+use seawall::plan::step::Op;
+use seawall::plan::{self, Plan};
 use seawall::service::docker::{Credentials, Reader, Snapshot, endpoint};
 use seawall::service::http::{self, Connection, Limits};
+use seawall::workspace::{self, EmptyWorkspace};
 
 /// The cases, sorted by name.
 fn cases() -> Vec<PathBuf> {
@@ -30,7 +32,7 @@ fn cases() -> Vec<PathBuf> {
 
 /// The plan of a case, or why there is none.
 fn planned(case: &Path, live: &Live) -> Result<Plan, String> {
-    let loaded = check::load(case, None, EmptyWorkspace::Refused).map_err(|findings| {
+    let loaded = workspace::load(case, None, EmptyWorkspace::Refused).map_err(|findings| {
         let codes: Vec<String> =
             findings.diagnostics.iter().map(|one| format!("{}: {}", one.code, one.message)).collect();
         format!("the documents are wrong: {}", codes.join("; "))

@@ -62,18 +62,18 @@ fn pipe(path: &Path) {
 
 #[test]
 fn no_document_and_no_file_that_one_names_leads_elsewhere() {
-    let agent = |file: &str| {
+    let vijil = |file: &str| {
         format!(
             "apiVersion: seawall/v1\nkind: AgentPolicy\nname: A\ncategory: security\nstatus: draft\nsource_file: {file}\nrules: []\n"
         )
     };
     let cedar = |file: &str| format!("apiVersion: seawall/v1\nkind: McpPolicy\nname: M\ncedar_file: {file}\n");
     let table: [(&str, Option<String>, Option<&str>, &str); 10] = [
-        ("source_file", Some(agent("../.git/config")), None, "leads outside of the workspace"),
-        ("source_file, linked", Some(agent("side")), Some("../.git/config"), "leads outside of the workspace"),
-        ("source_file, of the machine", Some(agent("side")), Some("../../outside/secret.yaml"), "leads outside"),
-        ("source_file, a device", Some(agent("side")), Some("/dev/zero"), "leads outside of the workspace"),
-        ("source_file, state", Some(agent(".seawall/x")), None, "leads into `.seawall`"),
+        ("source_file", Some(vijil("../.git/config")), None, "leads outside of the workspace"),
+        ("source_file, linked", Some(vijil("side")), Some("../.git/config"), "leads outside of the workspace"),
+        ("source_file, of the machine", Some(vijil("side")), Some("../../outside/secret.yaml"), "leads outside"),
+        ("source_file, a device", Some(vijil("side")), Some("/dev/zero"), "leads outside of the workspace"),
+        ("source_file, state", Some(vijil(".seawall/x")), None, "leads into `.seawall`"),
         ("cedar_file", Some(cedar("../.git/config")), None, "leads outside of the workspace"),
         ("cedar_file, linked", Some(cedar("side")), Some("../.git/config"), "leads outside of the workspace"),
         ("a document", None, Some("../../outside/secret.yaml"), "outside of the workspace"),
@@ -153,9 +153,9 @@ fn a_seed_is_a_file_of_the_workspace() {
             "apiVersion: seawall/v1\nkind: Workspace\ninclude: [agent.yaml]\nvijil: {{endpoint: embedded, seed: {seed}}}\n"
         );
         let checkout = Checkout::new(&settings);
-        let agent =
+        let vijil =
             "apiVersion: seawall/v1\nkind: AgentPolicy\nname: A\ncategory: security\nstatus: draft\nrules: []\n";
-        checkout.write("repository/w/agent.yaml", agent);
+        checkout.write("repository/w/agent.yaml", vijil);
         pipe(&checkout.workspace().join("pipe"));
         if is_link {
             checkout.link("seed.json", target);

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use crate::examples::repository;
 
-/// The modules in order: each may use those that stand below it, and none above. `render::sanitize` uses nothing, and
-/// whoever holds foreign text may call it. `access` is a crate of its own below all of them.
+/// The modules in order: each may use those that stand below it, and none above. `access` is a crate of its
+/// own below all of them.
 const ORDER: [&str; 20] = [
     "cli",
     "render",
@@ -19,6 +19,7 @@ const ORDER: [&str; 20] = [
     "import",
     "plan",
     "evidence",
+    "workspace",
     "check",
     "trial",
     "format",
@@ -28,7 +29,6 @@ const ORDER: [&str; 20] = [
     "diagnostic",
     "exit",
     "json",
-    "render::sanitize",
 ];
 
 fn files(folder: &Path, found: &mut Vec<PathBuf>) {

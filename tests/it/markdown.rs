@@ -8,18 +8,19 @@ use seawall::model::{
     Action, Body, Cedar, Decision, Desired, DesiredPolicy, DesiredRule, Domain, Live, LiveBody, LivePolicy, LiveRule,
     Origin, Policy, PolicyId, Resources, Rule, RuleId, Scope, Team, TeamDirectory,
 };
-use seawall::plan::agents::{
-    AgentDifference, AgentMeaning, AgentPlan, AgentRecord, AgentStep, AgentTarget, AgentWeakening, Bucket, Subject,
-    Weaker,
-};
+use seawall::plan::docker::diff::Ownership;
 use seawall::plan::meaning::Audience;
 use seawall::plan::step::Op;
 use seawall::plan::undeclared::WithoutEffect;
+use seawall::plan::vijil::{
+    Bucket, Subject, VijilDifference, VijilMeaning, VijilPlan, VijilRecord, VijilStep, VijilTarget, VijilWeakening,
+    Weaker,
+};
 use seawall::plan::warning::{Code, Warning};
-use seawall::plan::{self, GuardsFrom, Plan, Target, diff::Ownership};
-use seawall::render::markdown::Made;
+use seawall::plan::{self, GuardsFrom, Plan, Target};
+use seawall::render::markdown::{self, Made};
+use seawall::render::plan as terminal;
 use seawall::render::plan::View;
-use seawall::render::{markdown, plan as terminal};
 
 /// In every foreign text, so that it is found again.
 const CANARY: char = '研';
@@ -147,7 +148,7 @@ fn plan_of(texts: &[String]) -> Plan {
             "natural_language": text(at),
             "consequence": {"action": text(at + 1), "severity": text(at + 2)},
         });
-        let difference = AgentDifference {
+        let difference = VijilDifference {
             id: at,
             op,
             policy: Subject::Existing(text(at + 3)),
@@ -160,15 +161,15 @@ fn plan_of(texts: &[String]) -> Plan {
             source: None,
             because: None,
         };
-        AgentStep::new(difference, 1)
+        VijilStep::new(difference, 1)
     };
     let steps = [Op::Create, Op::Update, Op::Approve, Op::Reject].into_iter().zip(24..);
-    let agents = AgentPlan {
-        target: AgentTarget { endpoint: text(30) },
+    let vijil = VijilPlan {
+        target: VijilTarget { endpoint: text(30) },
         steps: steps.map(|(op, at)| rule(at, op)).collect(),
         unmanaged: vec![text(31)],
-        meaning: AgentMeaning {
-            weakened: vec![AgentWeakening {
+        meaning: VijilMeaning {
+            weakened: vec![VijilWeakening {
                 policy: text(40),
                 rule: Some(text(41)),
                 what: Weaker::Consequence,
@@ -177,9 +178,9 @@ fn plan_of(texts: &[String]) -> Plan {
             }],
             buckets: vec![Bucket { action: Some(text(43)), before: 0, after: 1 }],
         },
-        live: AgentRecord { fingerprint: String::new(), touched: Vec::new() },
+        live: VijilRecord { fingerprint: String::new(), touched: Vec::new() },
     };
-    let agents = Some(agents);
+    let vijil = Some(vijil);
     let warning = Warning {
         code: Code::PossibleRename,
         message: text(44),
@@ -195,7 +196,7 @@ fn plan_of(texts: &[String]) -> Plan {
         policies: vec![text(50)],
     };
     Plan {
-        agents,
+        vijil,
         warnings: vec![warning],
         without_effect: vec![without_effect],
         recorded: Some(recorded(&text)),

@@ -76,7 +76,7 @@ fn run(folder: &Path, arguments: &[&str], input: &str, actions: bool) -> (Option
 #[test]
 fn nothing_that_is_printed_is_a_command_to_the_runner() {
     let folder = workspace();
-    let agents: Vec<_> = (0..HOSTILE.len()).map(|number| folder.path().join(format!("agent{number}.yaml"))).collect();
+    let vijil: Vec<_> = (0..HOSTILE.len()).map(|number| folder.path().join(format!("agent{number}.yaml"))).collect();
     let table: [&[&str]; 15] = [
         &["validate"],
         &["validate", "--color", "always"],
@@ -96,7 +96,7 @@ fn nothing_that_is_printed_is_a_command_to_the_runner() {
     ];
     for wrong in [true, false] {
         if !wrong {
-            agents.iter().for_each(|file| fs::remove_file(file).unwrap());
+            vijil.iter().for_each(|file| fs::remove_file(file).unwrap());
         }
         for arguments in table {
             let (_, stdout, stderr) = run(folder.path(), arguments, "", true);

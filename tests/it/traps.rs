@@ -5,9 +5,10 @@ use std::fs;
 
 use proptest::prelude::*;
 use seawall::access::{Request, State, Verdict, compare};
-use seawall::check::{self, EmptyWorkspace};
+use seawall::check;
 use seawall::diagnostic::{Findings, Severity};
 use seawall::model::{Action, Body, Decision, HttpResource, Policy, Resources, Rule, Scope, TeamDirectory};
+use seawall::workspace::{self, EmptyWorkspace};
 use tempfile::TempDir;
 
 use crate::examples::seawall;
@@ -59,7 +60,7 @@ fn workspace(documents: &str) -> TempDir {
 
 fn findings(documents: &str) -> Findings {
     let mut findings = Findings::default();
-    check::load_into(workspace(documents).path(), None, EmptyWorkspace::Refused, &mut findings);
+    workspace::load_into(workspace(documents).path(), None, EmptyWorkspace::Refused, &mut findings);
     findings
 }
 

@@ -4,8 +4,9 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use seawall::check::{self, EmptyWorkspace, Run, TABLE};
+use seawall::check::{Run, TABLE};
 use seawall::diagnostic::{Diagnostic, Findings, Severity};
+use seawall::workspace::{self, EmptyWorkspace};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -44,7 +45,7 @@ fn shown(output: &Output) -> String {
 /// The findings of files in a workspace, as `code file:line:column`.
 fn places(folder: &TempDir) -> Vec<String> {
     let mut findings = Findings::default();
-    check::load_into(folder.path(), None, EmptyWorkspace::Refused, &mut findings);
+    workspace::load_into(folder.path(), None, EmptyWorkspace::Refused, &mut findings);
     findings.diagnostics.iter().map(|diagnostic| place(&findings, diagnostic)).collect()
 }
 
@@ -315,7 +316,7 @@ fn every_finding_of_the_table_is_brought_about_by_its_bad_example() {
             write(folder.path(), &[("bad.yaml", &text)]);
         }
         let mut findings = Findings::default();
-        check::load_into(folder.path(), None, EmptyWorkspace::Refused, &mut findings);
+        workspace::load_into(folder.path(), None, EmptyWorkspace::Refused, &mut findings);
         let found = findings.diagnostics.iter().find(|diagnostic| diagnostic.code == check.code);
         let found = found.unwrap_or_else(|| panic!("no `{}` in {:?}", check.code, findings.diagnostics));
         assert_eq!(found.severity, check.severity, "{}", check.code);

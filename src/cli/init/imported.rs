@@ -5,11 +5,12 @@ use std::path::Path;
 use super::files::{self, Choices, Expectation, NewFile};
 use super::place::Place;
 use crate::access::{Request, State, Verdict};
-use crate::check::{self, EmptyWorkspace};
-use crate::cli::{Context, Failure, import, workspace};
+use crate::cli::session::workspace;
+use crate::cli::{Context, Failure, import};
 use crate::diagnostic::Overlay;
 use crate::import::Import;
 use crate::model::Policy;
+use crate::workspace::EmptyWorkspace;
 
 /// The files of the new workspace with documents for what is live in place of the first policy, and with an access test
 /// that holds today. Where nothing is live, the files as they are.
@@ -30,7 +31,7 @@ pub(super) fn add(
     let overlay: Overlay =
         [("seawall.yaml".to_owned(), Some(settings)), (files::SCHEMA.to_owned(), Some(files::schema()))].into();
     let load = |overlay: Overlay| {
-        check::load_over(&root, None, EmptyWorkspace::Accepted, overlay)
+        crate::workspace::load_over(&root, None, EmptyWorkspace::Accepted, overlay)
             .map_err(|findings| workspace::wrong(context, &findings))
     };
     let imported = load(overlay.clone()).and_then(|loaded| import::into_new(context, &loaded, &overlay, live_from))?;

@@ -10,9 +10,9 @@ mod place;
 use std::io::{BufRead, IsTerminal as _, Read as _, Write as _};
 use std::path::PathBuf;
 
-use super::writing::{Written, not_written, write_all};
+use super::session::writing::{Written, not_written, write_all};
 use super::{Context, Exit, Failure};
-use crate::render::sanitize::line;
+use crate::diagnostic::sanitize::line;
 use crate::source::disk::make_folder;
 
 pub(super) use files::ActionVersion;

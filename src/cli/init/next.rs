@@ -6,8 +6,8 @@ use anstyle::{AnsiColor, Style};
 
 use super::files::{Choices, NewFile};
 use super::place::Place;
+use crate::diagnostic::sanitize::{block, line};
 use crate::import::{Import, Refused};
-use crate::render::sanitize::{block, line};
 use crate::render::words::count;
 
 const GOOD: Style = AnsiColor::Green.on_default();

@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use super::NewFile;
-use crate::cli::git::Repository;
-use crate::cli::{Context, Exit, Failure, workspace};
-use crate::render::sanitize::line;
+use crate::cli::session::git::Repository;
+use crate::cli::session::workspace;
+use crate::cli::{Context, Exit, Failure};
+use crate::diagnostic::sanitize::line;
 
 /// The branch that a new repository has.
 const MAIN: &str = "main";

@@ -12,8 +12,7 @@ use crate::import;
 use crate::model::{
     Body, Cedar, DesiredPolicy, DesiredRule, LiveBody, LivePolicy, Resources, Rule, Scope, TeamDirectory, TeamLookup,
 };
-use crate::plan::matching;
-use crate::plan::step::changed_fields;
+use crate::plan::docker::{changed_fields, matching};
 use crate::source::emit;
 use crate::source::outline::{Node, Shape};
 

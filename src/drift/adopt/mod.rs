@@ -6,24 +6,24 @@
 //!
 //! Invariant: bytes of a file that no difference is about stay as they are.
 
-mod agent;
 mod document;
 mod flow;
 pub mod shared;
 mod text;
 mod value;
+mod vijil;
 
 use std::collections::BTreeMap;
 
-use self::agent::AgentPair;
 use self::document::Pair;
 use self::text::{Edits, Refusal, content, entry};
+use super::adopt::vijil::VijilPair;
 use crate::diagnostic::{Files, Overlay, SourceFile};
 use crate::model::{
-    Desired, DesiredAgentPolicy, DesiredPolicy, Domain, Live, LiveAgentPolicy, LiveAgents, LivePolicy, Origin,
+    Desired, DesiredPolicy, DesiredVijilPolicy, Domain, Live, LivePolicy, LiveVijil, LiveVijilPolicy, Origin,
 };
-use crate::plan::agents::diff;
-use crate::plan::matching;
+use crate::plan::docker::matching;
+use crate::plan::vijil::diff;
 use crate::source::outline::{Node, Outline, outline};
 
 /// The changes to the documents.
@@ -59,14 +59,14 @@ pub struct Sides<'a> {
     /// The desired state of a Docker organization, team keys being ids, and its live state.
     pub docker: Option<(&'a Desired, &'a Live)>,
     /// The desired state of Vijil, its live state, and whether everything there is the workspace's own.
-    pub agents: Option<(&'a Desired, &'a LiveAgents, bool)>,
+    pub vijil: Option<(&'a Desired, &'a LiveVijil, bool)>,
 }
 
 /// A declared policy with the live one that it is, if there is one.
 #[derive(Clone, Copy)]
 enum Found<'a> {
     Docker(&'a DesiredPolicy, Option<&'a LivePolicy>, &'a Live),
-    Agent(&'a DesiredAgentPolicy, Option<&'a LiveAgentPolicy>, bool),
+    Vijil(&'a DesiredVijilPolicy, Option<&'a LiveVijilPolicy>, bool),
 }
 
 /// Edits the documents of a workspace.
@@ -84,11 +84,11 @@ pub fn adopt(files: &Files, sides: Sides<'_>) -> Result<Adoption, Vec<String>> {
             by_file.entry(&declared.origin.file).or_default().push(Found::Docker(declared, found, live));
         }
     }
-    if let Some((desired, live, exclusive)) = sides.agents {
-        for declared in &desired.agents {
+    if let Some((desired, live, exclusive)) = sides.vijil {
+        for declared in &desired.vijil {
             match diff::find(declared, live) {
                 Ok(found) => {
-                    by_file.entry(&declared.origin.file).or_default().push(Found::Agent(declared, found, exclusive));
+                    by_file.entry(&declared.origin.file).or_default().push(Found::Vijil(declared, found, exclusive));
                 }
                 Err(error) => refusals.push(format!("`{}`: {}", declared.name, error.message)),
             }
@@ -120,35 +120,35 @@ impl Found<'_> {
     fn name(&self) -> &str {
         match self {
             Self::Docker(declared, ..) => &declared.policy.name,
-            Self::Agent(declared, ..) => &declared.name,
+            Self::Vijil(declared, ..) => &declared.name,
         }
     }
 
     fn origin(&self) -> &Origin {
         match self {
             Self::Docker(declared, ..) => &declared.origin,
-            Self::Agent(declared, ..) => &declared.origin,
+            Self::Vijil(declared, ..) => &declared.origin,
         }
     }
 
     fn is_kind(&self, kind: &str) -> bool {
         match self {
             Self::Docker(declared, ..) => is_of(kind, declared.domain),
-            Self::Agent(..) => kind == "AgentPolicy",
+            Self::Vijil(..) => kind == "AgentPolicy",
         }
     }
 
     fn edit(&self, root: &Node, edits: &mut Edits<'_>) -> Result<Fate, Refusal> {
         match *self {
-            Self::Docker(_, None, _) | Self::Agent(_, None, _) => Ok(Fate::Goes),
+            Self::Docker(_, None, _) | Self::Vijil(_, None, _) => Ok(Fate::Goes),
             Self::Docker(declared, Some(found), _) if !is_of_domain(found, declared.domain) => {
                 Ok(Fate::Replaced(found.id.0.clone()))
             }
             Self::Docker(declared, Some(found), live) => {
                 document::edit(edits, &Pair { root, declared, live: found, teams: &live.teams }).map(Fate::Stays)
             }
-            Self::Agent(declared, Some(live), exclusive) => {
-                agent::edit(edits, &AgentPair { root, declared, live, exclusive }).map(Fate::Stays)
+            Self::Vijil(declared, Some(live), exclusive) => {
+                vijil::edit(edits, &VijilPair { root, declared, live, exclusive }).map(Fate::Stays)
             }
         }
     }

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::import;
 use crate::model::{Desired, Live, Origin};
-use crate::plan::matching;
+use crate::plan::docker::matching;
 
 /// One organization.
 pub struct Side<'a> {

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::text::{Edits, List, Refusal, content, entry, in_braces};
-use crate::import::agents::spoken;
+use crate::import::vijil::spoken;
 use crate::model::has_value;
 use crate::source::emit;
 use crate::source::outline::{Node, Shape};

@@ -91,7 +91,7 @@ impl Service {
         }
         let call = Call { settings: &self.settings, request, org: route.org };
         match route.operation {
-            Operation::Authenticate | Operation::ListAuditLogs | Operation::Agent(_) => {
+            Operation::Authenticate | Operation::ListAuditLogs | Operation::Vijil(_) => {
                 unreachable!("answered before anything is asked of the caller")
             }
             Operation::ListPolicies => call.list_policies(state),

@@ -2,7 +2,7 @@
 
 use axum::http::Method;
 
-use crate::emulator::vijil::AgentOperation;
+use crate::emulator::vijil::VijilOperation;
 
 /// The operations, by the names of the OpenAPI document where it has one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -40,7 +40,7 @@ pub enum Operation {
     /// `GET /v2/auditlogs/governance/{org}`.
     ListAuditLogs,
     /// An operation of the other service.
-    Agent(AgentOperation),
+    Vijil(VijilOperation),
 }
 
 /// An operation and the objects that its path names; empty where it names none.
@@ -94,7 +94,7 @@ impl Operation {
             Self::ListMembers => "listMembers",
             Self::AddMember => "addMember",
             Self::ListAuditLogs => "listAuditLogs",
-            Self::Agent(operation) => operation.name(),
+            Self::Vijil(operation) => operation.name(),
         }
     }
 
@@ -118,7 +118,7 @@ impl Operation {
             | Self::ListMembers
             | Self::AddMember
             | Self::ListAuditLogs
-            | Self::Agent(_) => false,
+            | Self::Vijil(_) => false,
         }
     }
 
@@ -126,7 +126,7 @@ impl Operation {
     #[must_use]
     pub fn is_login(self) -> bool {
         match self {
-            Self::Agent(operation) => operation.is_login(),
+            Self::Vijil(operation) => operation.is_login(),
             Self::Authenticate => true,
             Self::ListPolicies
             | Self::CreatePolicy
@@ -159,7 +159,7 @@ impl Operation {
             | Self::CreateGroup
             | Self::DeleteGroup
             | Self::AddMember => true,
-            Self::Agent(operation) => operation.is_write(),
+            Self::Vijil(operation) => operation.is_write(),
             Self::Authenticate
             | Self::ListPolicies
             | Self::GetPolicy
@@ -174,7 +174,7 @@ impl Operation {
     #[must_use]
     pub fn of(method: &Method, path: &[String]) -> Option<Self> {
         match path.first() {
-            Some(first) if first == "v1" => AgentOperation::of(method, path).map(Self::Agent),
+            Some(first) if first == "v1" => VijilOperation::of(method, path).map(Self::Vijil),
             Some(_) | None => find(method, path).map(|route| route.operation),
         }
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::{Answer, Calls, Edit, FalseAnswer, Fault, FaultKind, Form, Wait, WaitForm};
 use crate::emulator::docker::{Operation, Policy};
 use crate::emulator::state::State;
-use crate::emulator::vijil::AgentOperation;
+use crate::emulator::vijil::VijilOperation;
 use crate::model::Decision;
 
 /// The syntax of faults, for the help of the command line.
@@ -86,7 +86,7 @@ fn calls(name: &str) -> Result<Calls, String> {
         "writes" => Ok(Calls::Writes),
         _ => Operation::ALL
             .into_iter()
-            .chain(AgentOperation::ALL.map(Operation::Agent))
+            .chain(VijilOperation::ALL.map(Operation::Vijil))
             .find(|operation| operation.name() == name)
             .map(Calls::Operation)
             .ok_or_else(|| format!("no calls are named `{name}`")),
@@ -256,7 +256,7 @@ mod tests {
         assert!(read("rate-limit=30:date@reads").unwrap().contains("Date"));
         assert!(read("delay=20").unwrap().contains("20ms"));
         // An operation of the other service.
-        assert!(read("refuse=404@agent:deleteRule#1").unwrap().contains("Agent(DeleteRule)"));
+        assert!(read("refuse=404@agent:deleteRule#1").unwrap().contains("Vijil(DeleteRule)"));
         assert!(read("lie=stale@reads#2").unwrap().contains("FalseAnswer(Stale)"));
     }
 

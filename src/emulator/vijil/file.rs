@@ -5,21 +5,21 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::fields::Invalid;
-use super::{Agents, Call, Refusal, set};
+use super::{Call, Refusal, VijilState, set};
 use crate::emulator::exchange::{Request, Response};
 
 /// The most bytes of a file: 10 MB. The socket takes less.
 const LARGEST: usize = 10 * 1024 * 1024;
 
 impl Call<'_> {
-    pub(super) fn upload_file(&self, agents: &mut Agents, id: &str) -> Result<Response, Refusal> {
+    pub(super) fn upload_file(&self, vijil: &mut VijilState, id: &str) -> Result<Response, Refusal> {
         let id = self.policy_id(id)?;
         let Some((name, content)) = part(self.request) else {
             let mut invalid = Invalid::default();
             invalid.add("missing", json!(["body", "file"]), "Field required", Value::Null, None);
             return Err(Refusal::Invalid(invalid));
         };
-        agents.policy(&id)?;
+        vijil.policy(&id)?;
         let kind = name.rsplit('.').next().unwrap_or_default().to_lowercase();
         if !matches!(kind.as_str(), "pdf" | "txt" | "md") {
             return Err(Refusal::new(415, "Only PDF, TXT and MD files can be uploaded"));
@@ -29,8 +29,8 @@ impl Call<'_> {
         }
         let text = String::from_utf8(content.clone()).ok().filter(|_| kind != "pdf");
         let (now, size) = (self.now(), content.len());
-        agents.files.insert(id.clone(), Arc::new(content));
-        let policy = agents.edit_policy(&id, |policy| {
+        vijil.files.insert(id.clone(), Arc::new(content));
+        let policy = vijil.edit_policy(&id, |policy| {
             set(policy, "file_path", format!("policies/{id}/{name}"));
             set(policy, "file_name", name);
             set(policy, "file_type", kind);
@@ -40,13 +40,13 @@ impl Call<'_> {
             }
             set(policy, "updated_at", now);
         });
-        Ok(Response::json(200, &self.shown_policy(agents, &policy)))
+        Ok(Response::json(200, &self.shown_policy(vijil, &policy)))
     }
 
-    pub(super) fn download_file(&self, agents: &Agents, id: &str) -> Result<Response, Refusal> {
+    pub(super) fn download_file(&self, vijil: &VijilState, id: &str) -> Result<Response, Refusal> {
         let id = self.policy_id(id)?;
-        let name = agents.policy(&id)?.text("file_name");
-        let content = agents.files.get(&id).ok_or_else(|| Refusal::new(404, "The policy has no file"))?;
+        let name = vijil.policy(&id)?.text("file_name");
+        let content = vijil.files.get(&id).ok_or_else(|| Refusal::new(404, "The policy has no file"))?;
         let answer = Response {
             status: 200,
             headers: Vec::new(),
@@ -57,22 +57,22 @@ impl Call<'_> {
         Ok(answer.with_header("Content-Disposition", format!("attachment; filename=\"{plain}\"")))
     }
 
-    pub(super) fn delete_file(&self, agents: &mut Agents, id: &str) -> Result<Response, Refusal> {
+    pub(super) fn delete_file(&self, vijil: &mut VijilState, id: &str) -> Result<Response, Refusal> {
         let id = self.policy_id(id)?;
-        agents.policy(&id)?;
-        agents.files.remove(&id);
+        vijil.policy(&id)?;
+        vijil.files.remove(&id);
         let now = self.now();
-        let policy = agents.edit_policy(&id, |policy| {
+        let policy = vijil.edit_policy(&id, |policy| {
             for key in ["file_path", "file_name", "file_type", "file_size_bytes", "converted_file_path"] {
                 set(policy, key, Value::Null);
             }
             set(policy, "updated_at", now);
         });
-        Ok(Response::json(200, &self.shown_policy(agents, &policy)))
+        Ok(Response::json(200, &self.shown_policy(vijil, &policy)))
     }
 
-    pub(super) fn download_converted(&self, agents: &Agents, id: &str) -> Result<Response, Refusal> {
-        agents.policy(&self.policy_id(id)?)?;
+    pub(super) fn download_converted(&self, vijil: &VijilState, id: &str) -> Result<Response, Refusal> {
+        vijil.policy(&self.policy_id(id)?)?;
         Err(Refusal::new(400, "The policy has no converted file"))
     }
 }

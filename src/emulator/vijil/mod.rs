@@ -1,7 +1,7 @@
 //! Vijil's policies and rules, as one function from state and call to state and answer.
 //!
 //! Invariant: [`Service::handle`] changes the state only where it answers with success. What the published document and
-//! pages leave open is decided here, with a switch in [`AgentBehaviour`] where a client must live with both:
+//! pages leave open is decided here, with a switch in [`VijilBehaviour`] where a client must live with both:
 //!
 //! | question | answer | switch |
 //! |---|---|---|
@@ -42,10 +42,10 @@ mod rules;
 mod settings;
 mod token;
 
-pub use route::AgentOperation;
+pub use route::VijilOperation;
 pub use settings::{
-    ActiveEdit, AfterEdit, AgentAccount, AgentBehaviour, AgentOrder, ClientIds, Consequences, Count, CreatedStatus,
-    DeleteWithRules, Duplicates, NullUpdate, PatchedActive, RefusedActivation, SecondReview, Settings,
+    ActiveEdit, AfterEdit, ClientIds, Consequences, Count, CreatedStatus, DeleteWithRules, Duplicates, NullUpdate,
+    PatchedActive, RefusedActivation, SecondReview, Settings, VijilAccount, VijilBehaviour, VijilOrder,
 };
 
 use std::collections::BTreeMap;
@@ -71,7 +71,7 @@ const RULE_STATUSES: &[&str] = &["draft", "approved", "rejected", "modified"];
 
 /// The objects of the service. They are kept as they are answered.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Agents {
+pub struct VijilState {
     /// Policies by id, with the number that gives their order.
     pub policies: BTreeMap<String, Arc<Stored>>,
     /// Rules by id, likewise.
@@ -107,7 +107,7 @@ pub struct Service {
 
 /// The input of an operation.
 struct Call<'a> {
-    behaviour: AgentBehaviour,
+    behaviour: VijilBehaviour,
     request: &'a Request,
 }
 
@@ -146,8 +146,8 @@ impl Service {
     #[must_use]
     pub fn handle(&self, state: &mut State, request: &Request) -> Response {
         let answer = match route::find(&request.method, &request.path) {
-            Found::Operation(AgentOperation::Login, _) => self.tokens.login(&self.settings, request),
-            Found::Operation(AgentOperation::Refresh, _) => self.tokens.refresh(&self.settings, request),
+            Found::Operation(VijilOperation::Login, _) => self.tokens.login(&self.settings, request),
+            Found::Operation(VijilOperation::Refresh, _) => self.tokens.refresh(&self.settings, request),
             Found::Operation(operation, id) => self
                 .tokens
                 .check(&self.settings, request)
@@ -168,30 +168,30 @@ impl Service {
 }
 
 impl Call<'_> {
-    fn answer(&self, state: &mut State, operation: AgentOperation, id: &str) -> Result<Response, Refusal> {
-        use AgentOperation as O;
+    fn answer(&self, state: &mut State, operation: VijilOperation, id: &str) -> Result<Response, Refusal> {
+        use VijilOperation as O;
         match operation {
             O::Login | O::Refresh => unreachable!("answered before anything is asked of the caller"),
-            O::ListPolicies => self.list_policies(&state.agents),
+            O::ListPolicies => self.list_policies(&state.vijil),
             O::CreatePolicy => self.create_policy(state),
-            O::GetPolicy => self.get_policy(&state.agents, id),
-            O::UpdatePolicy => self.update_policy(&mut state.agents, id),
-            O::DeletePolicy => self.delete_policy(&mut state.agents, id),
-            O::ActivatePolicy => self.activate_policy(&mut state.agents, id),
+            O::GetPolicy => self.get_policy(&state.vijil, id),
+            O::UpdatePolicy => self.update_policy(&mut state.vijil, id),
+            O::DeletePolicy => self.delete_policy(&mut state.vijil, id),
+            O::ActivatePolicy => self.activate_policy(&mut state.vijil, id),
             O::ListPresets => self.list_presets(),
             O::CopyPreset => self.copy_preset(state, id),
-            O::UploadFile => self.upload_file(&mut state.agents, id),
-            O::DownloadFile => self.download_file(&state.agents, id),
-            O::DeleteFile => self.delete_file(&mut state.agents, id),
-            O::DownloadConverted => self.download_converted(&state.agents, id),
-            O::ListPolicyRules => self.list_policy_rules(&state.agents, id),
+            O::UploadFile => self.upload_file(&mut state.vijil, id),
+            O::DownloadFile => self.download_file(&state.vijil, id),
+            O::DeleteFile => self.delete_file(&mut state.vijil, id),
+            O::DownloadConverted => self.download_converted(&state.vijil, id),
+            O::ListPolicyRules => self.list_policy_rules(&state.vijil, id),
             O::CreateRule => self.create_rule(state, id),
-            O::ListRules => self.list_rules(&state.agents),
-            O::GetRule => self.get_rule(&state.agents, id),
-            O::UpdateRule => self.update_rule(&mut state.agents, id),
-            O::DeleteRule => self.delete_rule(&mut state.agents, id),
-            O::ApproveRule => self.approve_rule(&mut state.agents, id),
-            O::RejectRule => self.reject_rule(&mut state.agents, id),
+            O::ListRules => self.list_rules(&state.vijil),
+            O::GetRule => self.get_rule(&state.vijil, id),
+            O::UpdateRule => self.update_rule(&mut state.vijil, id),
+            O::DeleteRule => self.delete_rule(&mut state.vijil, id),
+            O::ApproveRule => self.approve_rule(&mut state.vijil, id),
+            O::RejectRule => self.reject_rule(&mut state.vijil, id),
         }
     }
 
@@ -214,7 +214,7 @@ impl Call<'_> {
     ) -> (Vec<Value>, usize) {
         let mut all: Vec<&Arc<Stored>> = objects.collect();
         all.sort_by_key(|stored| stored.number);
-        if self.behaviour.order == AgentOrder::LatestFirst {
+        if self.behaviour.order == VijilOrder::LatestFirst {
             all.reverse();
         }
         let total = all.len();
@@ -222,7 +222,7 @@ impl Call<'_> {
     }
 }
 
-impl Agents {
+impl VijilState {
     fn policy(&self, id: &str) -> Result<&Arc<Stored>, Refusal> {
         self.policies.get(id).ok_or_else(|| Refusal::new(404, "Policy not found"))
     }

@@ -6,8 +6,8 @@ use serde_json::{Map, Value, json};
 
 use super::fields::{self, Field, Invalid, Kind, LONG};
 use super::{
-    Agents, CATEGORIES, Call, ClientIds, DeleteWithRules, Duplicates, NullUpdate, POLICY_STATUSES, PatchedActive,
-    Refusal, RefusedActivation, Stored, TEAM, USER, set,
+    CATEGORIES, Call, ClientIds, DeleteWithRules, Duplicates, NullUpdate, POLICY_STATUSES, PatchedActive, Refusal,
+    RefusedActivation, Stored, TEAM, USER, VijilState, set,
 };
 use crate::emulator::exchange::Response;
 use crate::emulator::state::State;
@@ -37,7 +37,7 @@ const UPDATE: &[Field] = &[
 const NULLABLE: [&str; 3] = ["description", "source_text", "tags"];
 
 impl Call<'_> {
-    pub(super) fn list_policies(&self, agents: &Agents) -> Result<Response, Refusal> {
+    pub(super) fn list_policies(&self, vijil: &VijilState) -> Result<Response, Refusal> {
         let mut invalid = Invalid::default();
         let category = fields::choice(self.request, "category", CATEGORIES, &mut invalid);
         let status = fields::choice(self.request, "status", POLICY_STATUSES, &mut invalid);
@@ -52,8 +52,8 @@ impl Call<'_> {
                 && status.is_none_or(|status| policy.text("status") == status)
                 && search.as_deref().is_none_or(found)
         };
-        let show = |policy: &Value| self.shown_policy(agents, policy);
-        let (results, total) = self.page(agents.policies.values().filter(fits), (limit, offset), show);
+        let show = |policy: &Value| self.shown_policy(vijil, policy);
+        let (results, total) = self.page(vijil.policies.values().filter(fits), (limit, offset), show);
         Ok(Response::json(200, &json!({"results": results, "total": total})))
     }
 
@@ -62,11 +62,11 @@ impl Call<'_> {
         let body = fields::body(self.request, CREATE, &mut invalid);
         self.valid(invalid)?;
         let name = body.get("name").and_then(Value::as_str).unwrap_or_default();
-        self.free_name(&state.agents, name, "")?;
-        let id = self.new_id(state, &body, |agents, id| agents.policies.contains_key(id))?;
+        self.free_name(&state.vijil, name, "")?;
+        let id = self.new_id(state, &body, |vijil, id| vijil.policies.contains_key(id))?;
         let policy = self.policy(&id, &body);
-        let answer = Response::json(201, &self.shown_policy(&state.agents, &policy));
-        state.agents.policies.insert(id, Arc::new(Stored { number: state.ids_given, object: policy }));
+        let answer = Response::json(201, &self.shown_policy(&state.vijil, &policy));
+        state.vijil.policies.insert(id, Arc::new(Stored { number: state.ids_given, object: policy }));
         Ok(answer)
     }
 
@@ -88,28 +88,28 @@ impl Call<'_> {
         &self,
         state: &mut State,
         body: &Map<String, Value>,
-        taken: impl Fn(&Agents, &str) -> bool,
+        taken: impl Fn(&VijilState, &str) -> bool,
     ) -> Result<String, Refusal> {
         let next = state.next_uuid();
         let chosen = body.get("id").and_then(Value::as_str).and_then(fields::uuid);
         match chosen.filter(|_| self.behaviour.client_ids == ClientIds::Taken) {
-            Some(id) if taken(&state.agents, &id) => Err(Refusal::new(409, "An object with this id already exists")),
+            Some(id) if taken(&state.vijil, &id) => Err(Refusal::new(409, "An object with this id already exists")),
             Some(id) => Ok(id),
             None => Ok(next),
         }
     }
 
-    fn free_name(&self, agents: &Agents, name: &str, except: &str) -> Result<(), Refusal> {
-        let taken = agents.policies.values().any(|policy| policy.text("name") == name && policy.text("id") != except);
+    fn free_name(&self, vijil: &VijilState, name: &str, except: &str) -> Result<(), Refusal> {
+        let taken = vijil.policies.values().any(|policy| policy.text("name") == name && policy.text("id") != except);
         match self.behaviour.duplicates {
             Duplicates::Conflict if taken => Err(Refusal::new(409, "A policy with this name already exists")),
             Duplicates::Conflict | Duplicates::Accept => Ok(()),
         }
     }
 
-    pub(super) fn get_policy(&self, agents: &Agents, id: &str) -> Result<Response, Refusal> {
+    pub(super) fn get_policy(&self, vijil: &VijilState, id: &str) -> Result<Response, Refusal> {
         let id = self.policy_id(id)?;
-        Ok(Response::json(200, &self.shown_policy(agents, &agents.policy(&id)?.object)))
+        Ok(Response::json(200, &self.shown_policy(vijil, &vijil.policy(&id)?.object)))
     }
 
     pub(super) fn policy_id(&self, id: &str) -> Result<String, Refusal> {
@@ -118,25 +118,25 @@ impl Call<'_> {
         self.valid(invalid).map(|()| id)
     }
 
-    pub(super) fn update_policy(&self, agents: &mut Agents, id: &str) -> Result<Response, Refusal> {
+    pub(super) fn update_policy(&self, vijil: &mut VijilState, id: &str) -> Result<Response, Refusal> {
         let mut invalid = Invalid::default();
         let id = fields::path_id(id, "policy_id", &mut invalid);
         let body = fields::body(self.request, UPDATE, &mut invalid);
         self.valid(invalid)?;
-        let old = agents.policy(&id)?;
+        let old = vijil.policy(&id)?;
         if let Some(name) = body.get("name").and_then(Value::as_str) {
-            self.free_name(agents, name, &id)?;
+            self.free_name(vijil, name, &id)?;
         }
         if body.get("status").and_then(Value::as_str) == Some("active") && old.text("status") != "active" {
             match self.behaviour.patched_active {
                 PatchedActive::Taken => {}
                 PatchedActive::Refused => return Err(Refusal::new(400, "Use the activate operation")),
-                PatchedActive::Gated => self.may_activate(agents, &id)?,
+                PatchedActive::Gated => self.may_activate(vijil, &id)?,
             }
         }
         let now = self.now();
         let clears = self.behaviour.null_update == NullUpdate::Clears;
-        let policy = agents.edit_policy(&id, |policy| {
+        let policy = vijil.edit_policy(&id, |policy| {
             for (key, value) in body {
                 if !value.is_null() || (clears && NULLABLE.contains(&key.as_str())) {
                     set(policy, &key, value);
@@ -144,42 +144,42 @@ impl Call<'_> {
             }
             set(policy, "updated_at", now);
         });
-        Ok(Response::json(200, &self.shown_policy(agents, &policy)))
+        Ok(Response::json(200, &self.shown_policy(vijil, &policy)))
     }
 
-    pub(super) fn delete_policy(&self, agents: &mut Agents, id: &str) -> Result<Response, Refusal> {
+    pub(super) fn delete_policy(&self, vijil: &mut VijilState, id: &str) -> Result<Response, Refusal> {
         let id = self.policy_id(id)?;
-        agents.policy(&id)?;
-        let rules: Vec<String> = agents.rules_of(&id).map(|rule| rule.text("id").to_owned()).collect();
+        vijil.policy(&id)?;
+        let rules: Vec<String> = vijil.rules_of(&id).map(|rule| rule.text("id").to_owned()).collect();
         if !rules.is_empty() && self.behaviour.delete_with_rules == DeleteWithRules::Refused {
             return Err(Refusal::new(409, "The policy still has rules"));
         }
         for rule in rules {
-            agents.rules.remove(&rule);
+            vijil.rules.remove(&rule);
         }
-        agents.policies.remove(&id);
-        agents.files.remove(&id);
+        vijil.policies.remove(&id);
+        vijil.files.remove(&id);
         Ok(Response::empty(204))
     }
 
-    pub(super) fn activate_policy(&self, agents: &mut Agents, id: &str) -> Result<Response, Refusal> {
+    pub(super) fn activate_policy(&self, vijil: &mut VijilState, id: &str) -> Result<Response, Refusal> {
         let id = self.policy_id(id)?;
-        let archived = agents.policy(&id)?.text("status") == "archived";
+        let archived = vijil.policy(&id)?.text("status") == "archived";
         if archived && self.behaviour.only_drafts_activate {
             return Err(self.not_activated("Only draft policies can be activated"));
         }
-        self.may_activate(agents, &id)?;
+        self.may_activate(vijil, &id)?;
         let now = self.now();
-        let policy = agents.edit_policy(&id, |policy| {
+        let policy = vijil.edit_policy(&id, |policy| {
             set(policy, "status", "active");
             set(policy, "updated_at", now);
         });
-        Ok(Response::json(200, &self.shown_policy(agents, &policy)))
+        Ok(Response::json(200, &self.shown_policy(vijil, &policy)))
     }
 
-    fn may_activate(&self, agents: &Agents, id: &str) -> Result<(), Refusal> {
+    fn may_activate(&self, vijil: &VijilState, id: &str) -> Result<(), Refusal> {
         let passes = |status: &str| status == "approved" || status == "rejected" && self.behaviour.rejected_rules_pass;
-        if agents.rules_of(id).all(|rule| passes(rule.text("status"))) {
+        if vijil.rules_of(id).all(|rule| passes(rule.text("status"))) {
             return Ok(());
         }
         Err(self.not_activated("All rules must be approved before the policy can be activated"))
@@ -194,7 +194,7 @@ impl Call<'_> {
         Refusal::new(status, detail)
     }
 
-    pub(super) fn shown_policy(&self, agents: &Agents, policy: &Value) -> Value {
+    pub(super) fn shown_policy(&self, vijil: &VijilState, policy: &Value) -> Value {
         let mut shown = policy.clone();
         if self.behaviour.older_fields {
             if let Some(members) = shown.as_object_mut() {
@@ -204,7 +204,7 @@ impl Call<'_> {
             }
         } else {
             let id = policy.get("id").and_then(Value::as_str).unwrap_or_default();
-            set(&mut shown, "rules_count", agents.rules_of(id).count());
+            set(&mut shown, "rules_count", vijil.rules_of(id).count());
         }
         shown
     }

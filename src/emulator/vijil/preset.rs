@@ -51,15 +51,15 @@ impl Call<'_> {
         let id = state.next_uuid();
         let mut policy = self.policy(&id, &members(name, category, text));
         set(&mut policy, "preset_source", *preset_name);
-        state.agents.policies.insert(id.clone(), Arc::new(Stored { number: state.ids_given, object: policy.clone() }));
+        state.vijil.policies.insert(id.clone(), Arc::new(Stored { number: state.ids_given, object: policy.clone() }));
         if !self.behaviour.copies_without_rules {
             let rule = json!({"rule_type": "prohibition", "action": "follow", "consequence": {"action": "block", "severity": "high"},
                 "natural_language": text, "category": category});
             let rule_id = state.next_uuid();
             let rule = self.rule(&rule_id, &id, rule.as_object().expect("it is written as an object"));
-            state.agents.rules.insert(rule_id, Arc::new(Stored { number: state.ids_given, object: rule }));
+            state.vijil.rules.insert(rule_id, Arc::new(Stored { number: state.ids_given, object: rule }));
         }
-        Ok(Response::json(201, &self.shown_policy(&state.agents, &policy)))
+        Ok(Response::json(201, &self.shown_policy(&state.vijil, &policy)))
     }
 }
 

@@ -4,7 +4,7 @@ use axum::http::Method;
 
 /// The operations that are modelled, by the names of the API's document where it has one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum AgentOperation {
+pub enum VijilOperation {
     /// `POST /v1/auth/token`, `POST /v1/auth/jwt/login`.
     Login,
     /// `POST /v1/auth/jwt/refresh`.
@@ -55,7 +55,7 @@ pub enum AgentOperation {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Found<'a> {
     /// An operation, with the id that its path names; empty where it names none.
-    Operation(AgentOperation, &'a str),
+    Operation(VijilOperation, &'a str),
     /// The same path with the slash that belongs there, or without the one that does not.
     Elsewhere(String),
     /// The path is known, the method is not; those that are.
@@ -64,7 +64,7 @@ pub(super) enum Found<'a> {
     Unknown,
 }
 
-impl AgentOperation {
+impl VijilOperation {
     /// Every operation.
     pub const ALL: [Self; 22] = [
         Self::Login,
@@ -182,8 +182,8 @@ pub(super) fn find<'a>(method: &Method, path: &'a [String]) -> Found<'a> {
     if methods(&other).is_empty() { Found::Unknown } else { Found::Elsewhere(format!("/{}", other.join("/"))) }
 }
 
-fn methods<'a>(path: &[&'a str]) -> Vec<(&'static str, AgentOperation, &'a str)> {
-    use AgentOperation as O;
+fn methods<'a>(path: &[&'a str]) -> Vec<(&'static str, VijilOperation, &'a str)> {
+    use VijilOperation as O;
     match path {
         ["v1", "auth", "token"] | ["v1", "auth", "jwt", "login"] => vec![("POST", O::Login, "")],
         ["v1", "auth", "jwt", "refresh"] => vec![("POST", O::Refresh, "")],

@@ -6,8 +6,8 @@ use serde_json::{Map, Value, json};
 
 use super::fields::{self, Field, Invalid, Kind, LONG};
 use super::{
-    ActiveEdit, AfterEdit, Agents, CATEGORIES, Call, Consequences, Count, CreatedStatus, Duplicates, NullUpdate,
-    RULE_STATUSES, RULE_TYPES, Refusal, SecondReview, Stored, USER, set,
+    ActiveEdit, AfterEdit, CATEGORIES, Call, Consequences, Count, CreatedStatus, Duplicates, NullUpdate, RULE_STATUSES,
+    RULE_TYPES, Refusal, SecondReview, Stored, USER, VijilState, set,
 };
 use crate::emulator::exchange::Response;
 use crate::emulator::state::State;
@@ -52,21 +52,21 @@ const UPDATE: &[Field] = &[
 const NULLABLE: [&str; 4] = ["target", "assignee", "category", "tags"];
 
 impl Call<'_> {
-    pub(super) fn list_policy_rules(&self, agents: &Agents, policy: &str) -> Result<Response, Refusal> {
+    pub(super) fn list_policy_rules(&self, vijil: &VijilState, policy: &str) -> Result<Response, Refusal> {
         let mut invalid = Invalid::default();
         let policy = fields::path_id(policy, "policy_id", &mut invalid);
         let status = fields::choice(self.request, "status", RULE_STATUSES, &mut invalid);
         let limit = fields::number(self.request, "limit", (1, 1000, 100), &mut invalid);
         let offset = fields::number(self.request, "offset", (0, LONG, 0), &mut invalid);
         self.valid(invalid)?;
-        agents.policy(&policy)?;
+        vijil.policy(&policy)?;
         let fits = |rule: &&Arc<Stored>| status.is_none_or(|status| rule.text("status") == status);
-        let rules = agents.rules_of(&policy).filter(fits);
+        let rules = vijil.rules_of(&policy).filter(fits);
         let (results, total) = self.page(rules, (limit, offset), |rule| self.shown_rule(rule));
         Ok(Response::json(200, &json!({"results": results, "total": total})))
     }
 
-    pub(super) fn list_rules(&self, agents: &Agents) -> Result<Response, Refusal> {
+    pub(super) fn list_rules(&self, vijil: &VijilState) -> Result<Response, Refusal> {
         let mut invalid = Invalid::default();
         let policy = self.request.parameter("policy_id").map(|id| {
             fields::uuid(id).unwrap_or_else(|| {
@@ -85,7 +85,7 @@ impl Call<'_> {
                 && status.is_none_or(|status| rule.text("status") == status)
                 && category.is_none_or(|category| rule.text("category") == category)
         };
-        let rules = agents.rules.values().filter(fits);
+        let rules = vijil.rules.values().filter(fits);
         let (results, total) = self.page(rules, (limit, offset), |rule| self.shown_rule(rule));
         let count = match self.behaviour.count {
             Count::Total => total,
@@ -99,18 +99,18 @@ impl Call<'_> {
         let policy = fields::path_id(policy, "policy_id", &mut invalid);
         let body = fields::body(self.request, CREATE, &mut invalid);
         self.valid(invalid)?;
-        state.agents.policy(&policy)?;
-        self.active_policy_takes(&state.agents, &policy)?;
+        state.vijil.policy(&policy)?;
+        self.active_policy_takes(&state.vijil, &policy)?;
         let rule_id = body.get("rule_id").and_then(Value::as_str).filter(|id| !id.is_empty());
-        let taken = |rule_id: &str| state.agents.rules_of(&policy).any(|rule| rule.text("rule_id") == rule_id);
+        let taken = |rule_id: &str| state.vijil.rules_of(&policy).any(|rule| rule.text("rule_id") == rule_id);
         if self.behaviour.duplicates == Duplicates::Conflict && rule_id.is_some_and(taken) {
             return Err(Refusal::new(409, "A rule with this rule_id already exists"));
         }
-        let id = self.new_id(state, &body, |agents, id| agents.rules.contains_key(id))?;
+        let id = self.new_id(state, &body, |vijil, id| vijil.rules.contains_key(id))?;
         let rule = self.rule(&id, &policy, &body);
         let answer = Response::json(201, &self.shown_rule(&rule));
-        state.agents.rules.insert(id, Arc::new(Stored { number: state.ids_given, object: rule }));
-        self.touch_policy(&mut state.agents, &policy);
+        state.vijil.rules.insert(id, Arc::new(Stored { number: state.ids_given, object: rule }));
+        self.touch_policy(&mut state.vijil, &policy);
         Ok(answer)
     }
 
@@ -147,27 +147,27 @@ impl Call<'_> {
         sent
     }
 
-    pub(super) fn get_rule(&self, agents: &Agents, id: &str) -> Result<Response, Refusal> {
+    pub(super) fn get_rule(&self, vijil: &VijilState, id: &str) -> Result<Response, Refusal> {
         let mut invalid = Invalid::default();
         let id = fields::path_id(id, "rule_id", &mut invalid);
         self.valid(invalid)?;
-        Ok(Response::json(200, &self.shown_rule(&agents.rule(&id)?.object)))
+        Ok(Response::json(200, &self.shown_rule(&vijil.rule(&id)?.object)))
     }
 
-    pub(super) fn update_rule(&self, agents: &mut Agents, id: &str) -> Result<Response, Refusal> {
+    pub(super) fn update_rule(&self, vijil: &mut VijilState, id: &str) -> Result<Response, Refusal> {
         let mut invalid = Invalid::default();
         let id = fields::path_id(id, "rule_id", &mut invalid);
         let mut body = fields::body(self.request, UPDATE, &mut invalid);
         self.valid(invalid)?;
         body.shift_remove("conditions");
-        let old = agents.rule(&id)?.object.clone();
+        let old = vijil.rule(&id)?.object.clone();
         let policy = old.get("policy_id").and_then(Value::as_str).unwrap_or_default().to_owned();
-        self.active_policy_takes(agents, &policy)?;
+        self.active_policy_takes(vijil, &policy)?;
         let clears = self.behaviour.null_update == NullUpdate::Clears;
         body.retain(|key, value| !value.is_null() || clears && NULLABLE.contains(&key.as_str()));
         let content = body.iter().any(|(key, value)| key != "status" && old.get(key) != Some(value));
         let now = self.now();
-        let rule = agents.edit_rule(&id, |rule| {
+        let rule = vijil.edit_rule(&id, |rule| {
             for (key, value) in body {
                 set(rule, &key, if key == "consequence" { self.consequence(value) } else { value });
             }
@@ -176,7 +176,7 @@ impl Call<'_> {
             }
             set(rule, "updated_at", now);
         });
-        self.touch_policy(agents, &policy);
+        self.touch_policy(vijil, &policy);
         Ok(Response::json(200, &self.shown_rule(&rule)))
     }
 
@@ -204,52 +204,52 @@ impl Call<'_> {
         }
     }
 
-    fn active_policy_takes(&self, agents: &Agents, policy: &str) -> Result<(), Refusal> {
-        let active = agents.policies.get(policy).is_some_and(|policy| policy.text("status") == "active");
+    fn active_policy_takes(&self, vijil: &VijilState, policy: &str) -> Result<(), Refusal> {
+        let active = vijil.policies.get(policy).is_some_and(|policy| policy.text("status") == "active");
         if active && self.behaviour.active_edit == ActiveEdit::Refused {
             return Err(Refusal::new(409, "Rules of an active policy cannot be edited"));
         }
         Ok(())
     }
 
-    fn touch_policy(&self, agents: &mut Agents, policy: &str) {
-        let active = agents.policies.get(policy).is_some_and(|policy| policy.text("status") == "active");
+    fn touch_policy(&self, vijil: &mut VijilState, policy: &str) {
+        let active = vijil.policies.get(policy).is_some_and(|policy| policy.text("status") == "active");
         if active && self.behaviour.active_edit == ActiveEdit::BecomesDraft {
-            agents.edit_policy(policy, |policy| set(policy, "status", "draft"));
+            vijil.edit_policy(policy, |policy| set(policy, "status", "draft"));
         }
     }
 
-    pub(super) fn delete_rule(&self, agents: &mut Agents, id: &str) -> Result<Response, Refusal> {
+    pub(super) fn delete_rule(&self, vijil: &mut VijilState, id: &str) -> Result<Response, Refusal> {
         let mut invalid = Invalid::default();
         let id = fields::path_id(id, "rule_id", &mut invalid);
         self.valid(invalid)?;
-        agents.rule(&id)?;
-        agents.rules.remove(&id);
+        vijil.rule(&id)?;
+        vijil.rules.remove(&id);
         Ok(Response::empty(204))
     }
 
-    pub(super) fn approve_rule(&self, agents: &mut Agents, id: &str) -> Result<Response, Refusal> {
+    pub(super) fn approve_rule(&self, vijil: &mut VijilState, id: &str) -> Result<Response, Refusal> {
         let mut invalid = Invalid::default();
         let id = fields::path_id(id, "rule_id", &mut invalid);
         self.valid(invalid)?;
-        self.review(agents, &id, "approved", self.request.parameter("notes"))
+        self.review(vijil, &id, "approved", self.request.parameter("notes"))
     }
 
-    pub(super) fn reject_rule(&self, agents: &mut Agents, id: &str) -> Result<Response, Refusal> {
+    pub(super) fn reject_rule(&self, vijil: &mut VijilState, id: &str) -> Result<Response, Refusal> {
         let mut invalid = Invalid::default();
         let id = fields::path_id(id, "rule_id", &mut invalid);
         let reason = fields::required(self.request, "reason", &mut invalid);
         self.valid(invalid)?;
-        self.review(agents, &id, "rejected", Some(reason))
+        self.review(vijil, &id, "rejected", Some(reason))
     }
 
-    fn review(&self, agents: &mut Agents, id: &str, status: &str, notes: Option<&str>) -> Result<Response, Refusal> {
-        let again = agents.rule(id)?.text("status") == status;
+    fn review(&self, vijil: &mut VijilState, id: &str, status: &str, notes: Option<&str>) -> Result<Response, Refusal> {
+        let again = vijil.rule(id)?.text("status") == status;
         if again && self.behaviour.second_review == SecondReview::ConflictWhenSame {
             return Err(Refusal::new(409, format!("The rule is already {status}")));
         }
         let now = self.now();
-        let rule = agents.edit_rule(id, |rule| {
+        let rule = vijil.edit_rule(id, |rule| {
             set(rule, "status", status);
             set(rule, "reviewed_by", USER);
             set(rule, "reviewed_at", now);

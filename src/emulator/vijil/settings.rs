@@ -2,7 +2,7 @@
 
 /// Credentials that are taken, each for the same user and team.
 #[derive(Clone, PartialEq, Eq)]
-pub struct AgentAccount {
+pub struct VijilAccount {
     /// The identifier of a key pair; the service's start with `vk_`.
     pub client_id: String,
     /// The secret of the key pair, which is the password of the login too.
@@ -17,16 +17,16 @@ pub struct AgentAccount {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// The accounts that may log in.
-    pub accounts: Vec<AgentAccount>,
+    pub accounts: Vec<VijilAccount>,
     /// Choices where the facts are silent.
-    pub behaviour: AgentBehaviour,
+    pub behaviour: VijilBehaviour,
     /// The lifetime of a token, in seconds; the manual says a day.
     pub token_seconds: i64,
 }
 
 /// Choices where the service may behave either way; the defaults are the first variants.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct AgentBehaviour {
+pub struct VijilBehaviour {
     /// The status of a rule whose content was edited.
     pub after_edit: AfterEdit,
     /// A review of a rule that was reviewed before.
@@ -54,7 +54,7 @@ pub struct AgentBehaviour {
     /// The meaning of `count` in the list of all rules.
     pub count: Count,
     /// The order of lists.
-    pub order: AgentOrder,
+    pub order: VijilOrder,
     /// A policy that still has rules is deleted.
     pub delete_with_rules: DeleteWithRules,
     /// True if a copy of a preset has no rules.
@@ -196,7 +196,7 @@ choice! {
 
 choice! {
     /// The order of lists.
-    AgentOrder {
+    VijilOrder {
         /// The latest first.
         LatestFirst,
         /// The earliest first.
@@ -216,13 +216,13 @@ choice! {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { accounts: Vec::new(), behaviour: AgentBehaviour::default(), token_seconds: 24 * 60 * 60 }
+        Self { accounts: Vec::new(), behaviour: VijilBehaviour::default(), token_seconds: 24 * 60 * 60 }
     }
 }
 
-impl std::fmt::Debug for AgentAccount {
+impl std::fmt::Debug for VijilAccount {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { client_id, client_secret: _, api_key: _, email } = self;
-        f.debug_struct("AgentAccount").field("client_id", client_id).field("email", email).finish_non_exhaustive()
+        f.debug_struct("VijilAccount").field("client_id", client_id).field("email", email).finish_non_exhaustive()
     }
 }

@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use crate::execute::outcome::{Problem, Versions};
 use crate::model::{LivePolicy, Policy, Rule};
-use crate::plan::step::{Change, Delta, Head, PolicyTarget, Step, changed_fields};
-use crate::plan::{shown, simulate};
+use crate::plan::docker::{Change, Head, PolicyTarget, Step, changed_fields, shown, simulate};
+use crate::plan::step::Delta;
 
 /// The policies that a plan touches, as they are to be found at this time: as they were, with the steps that are done,
 /// and maybe those that are under way.

@@ -17,11 +17,10 @@ use super::observation::{Answer, NEXT_PLAN, Seen, Standing, Unread, failed};
 use super::outcome::{Ended, Problem, Versions};
 use crate::model::{LivePolicy, PolicyId, Rule, RuleId};
 use crate::plan::Plan;
-use crate::plan::limits::{MAX_POLICIES, MAX_RULES};
-use crate::plan::request::request;
+use crate::plan::docker::limits::{MAX_POLICIES, MAX_RULES};
+use crate::plan::docker::{Change, Head, PolicyTarget, RuleTarget, Step, changed_fields, request, shown};
 use crate::plan::saved::sides;
-use crate::plan::shown;
-use crate::plan::step::{Change, Head, Object, Op, PolicyTarget, Reason, RuleTarget, Step, changed_fields};
+use crate::plan::step::{Object, Op, Reason};
 use crate::service::docker::{Error, Reader, Request, Writer, wire};
 use crate::service::http::{self, Refusal, WriteOutcome};
 

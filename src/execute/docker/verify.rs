@@ -2,8 +2,7 @@
 
 use crate::execute::observation::Standing;
 use crate::model::{LivePolicy, Policy, Rule, RuleId};
-use crate::plan::shown;
-use crate::plan::step::{Change, Head, changed_fields};
+use crate::plan::docker::{Change, Head, changed_fields, shown};
 
 /// The standing of the object of an update or a deletion in its policy as it is now.
 pub(super) fn standing(change: &Change, policy: Option<&LivePolicy>, rule: Option<&RuleId>) -> Standing {
@@ -71,7 +70,7 @@ pub(super) fn same_policy(one: &Policy, other: &Policy) -> bool {
         let mut rules: Vec<String> = policy
             .rules()
             .iter()
-            .map(|rule| shown::rule(&crate::plan::fingerprint::sorted(rule)).to_string())
+            .map(|rule| shown::rule(&crate::plan::docker::fingerprint::sorted(rule)).to_string())
             .collect();
         rules.sort();
         rules

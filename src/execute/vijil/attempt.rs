@@ -4,13 +4,13 @@ use serde_json::Value;
 
 use crate::execute::observation::Standing;
 use crate::model::{Fields, has_value, same_value};
-use crate::plan::agents::step::AgentDifference;
 use crate::plan::step::{Object, Op};
+use crate::plan::vijil::step::VijilDifference;
 
 /// One step with the ids that it is about.
 #[derive(Debug)]
 pub(super) struct Attempt {
-    pub(super) step: AgentDifference,
+    pub(super) step: VijilDifference,
     /// True if an earlier step of the plan wrote to the same object.
     pub(super) edited: bool,
     pub(super) policy: Option<String>,

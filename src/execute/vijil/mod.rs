@@ -15,10 +15,10 @@ use super::created::{Created, path};
 use super::observation::{Answer, Seen, Standing, Unread, failed};
 use super::outcome::{Ended, Problem, Versions};
 use crate::model::Fields;
-use crate::plan::agents::AgentStep;
-use crate::plan::agents::diff::{shown, shown_rule};
-use crate::plan::agents::step::{AgentDifference, Subject};
 use crate::plan::step::{Object, Op, Reason};
+use crate::plan::vijil::VijilStep;
+use crate::plan::vijil::diff::{shown, shown_rule};
+use crate::plan::vijil::step::{Subject, VijilDifference};
 use crate::service::http::{self, Refusal, WriteOutcome};
 use crate::service::vijil::{Error, Reader, Request, Writer, wire};
 
@@ -28,7 +28,7 @@ pub(super) struct Vijil {
     reader: Reader,
     writer: Writer,
     /// Those of the plan.
-    steps: Arc<[AgentStep]>,
+    steps: Arc<[VijilStep]>,
 }
 
 /// One call, with the ids of what it is about.
@@ -44,12 +44,12 @@ pub(super) struct Call {
 }
 
 impl Vijil {
-    pub(super) fn new(reader: Reader, writer: Writer, steps: &[AgentStep]) -> Self {
+    pub(super) fn new(reader: Reader, writer: Writer, steps: &[VijilStep]) -> Self {
         Self { reader, writer, steps: steps.into() }
     }
 
     /// The call of a step, with the ids of what earlier steps created; `None` while one of them is not known.
-    pub(super) fn call(&self, step: &AgentStep, created: &Created) -> Option<Call> {
+    pub(super) fn call(&self, step: &VijilStep, created: &Created) -> Option<Call> {
         let policy = match &step.policy {
             Subject::Existing(id) => Some(id.clone()),
             Subject::Planned(name) => created.policy_id(name),
@@ -65,14 +65,14 @@ impl Vijil {
         let request = Request { method: request.method, path, query, body: request.body };
         let was_found = policy.as_ref().is_some_and(|policy| created.was_found(policy));
         let is_in_new = matches!(step.policy, Subject::Planned(_)) && !was_found;
-        let is_same = |one: &AgentStep| one.id < step.id && one.rule == step.rule && one.policy == step.policy;
+        let is_same = |one: &VijilStep| one.id < step.id && one.rule == step.rule && one.policy == step.policy;
         let edited = self.steps.iter().any(is_same);
         let ends_edit_in_place = self.is_last_edit_in_place(step);
         let attempt = Attempt { step: step.difference.clone(), edited, policy, rule };
         Some(Call { vijil: self.clone(), attempt, is_in_new, ends_edit_in_place, request })
     }
 
-    fn is_last_edit_in_place(&self, step: &AgentStep) -> bool {
+    fn is_last_edit_in_place(&self, step: &VijilStep) -> bool {
         let of_policy = || self.steps.iter().filter(|one| one.policy == step.policy && one.rule.is_some());
         let edits = of_policy().filter(|one| one.because == Some(Reason::EditedInPlace));
         let Some(edit) = edits.max_by_key(|edit| edit.id) else { return false };
@@ -81,7 +81,7 @@ impl Vijil {
 }
 
 impl Call {
-    fn step(&self) -> &AgentDifference {
+    fn step(&self) -> &VijilDifference {
         &self.attempt.step
     }
 
@@ -254,7 +254,7 @@ fn unread(error: Error) -> Unread {
     Unread { what: "it could not be looked at", error: error.to_string(), stopped }
 }
 
-fn explain(step: &AgentDifference, refusal: &Refusal) -> Problem {
+fn explain(step: &VijilDifference, refusal: &Refusal) -> Problem {
     let problem = Problem::new(format!("the service refused it: {refusal}"));
     match (refusal.status, step.op) {
         (400 | 409 | 422, Op::Create | Op::Update) if step.because == Some(Reason::EditedInPlace) => problem.hint(

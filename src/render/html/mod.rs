@@ -11,7 +11,7 @@ use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, Output, State, Value, escape_formatter};
 use sha2::{Digest as _, Sha256};
 
-use super::sanitize::block;
+use crate::diagnostic::sanitize::block;
 use crate::report::Report;
 
 const TEMPLATE: &str = include_str!("report.html");

@@ -2,9 +2,9 @@
 
 use std::fmt::{self, Write as _};
 
-use super::super::sanitize::line;
 use super::super::words::{self, Cause, Entry, Group, Tone};
 use super::{BAD, BOLD, CAREFUL, DIM, GOOD, MORE, View};
+use crate::diagnostic::sanitize::line;
 use crate::plan::meaning::{Audience, Incomplete, Meaning};
 
 /// The number of audiences that are listed, reasons of one audience, entries of one reason, and rules behind one.

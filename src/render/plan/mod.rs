@@ -1,19 +1,19 @@
 //! A plan for people, on a terminal.
 //!
 //! Invariant: what it means comes before what is done, and what opens before what closes. Every text that is not ours
-//! passes [`super::sanitize`]. What a fold leaves out is counted, and shown by [`View::all`].
+//! passes [`crate::diagnostic::sanitize`]. What a fold leaves out is counted, and shown by [`View::all`].
 
 mod access;
-mod agents;
 mod steps;
+mod vijil;
 
 use std::fmt::{self, Write as _};
 
 use anstyle::{AnsiColor, Style};
 
-use super::sanitize::line;
 pub use super::view::View;
 use super::words;
+use crate::diagnostic::sanitize::line;
 use crate::plan::meaning::{Found, Meaning};
 use crate::plan::set::Unplanned;
 use crate::plan::warning::Warning;
@@ -45,7 +45,7 @@ pub(super) fn write_changes(out: &mut String, title: &str, changes: &ChangeSet, 
     }
     access::write(out, access, view)?;
     steps::write(out, docker, teams, view)?;
-    agents::write(out, vijil, view)
+    vijil::write(out, vijil, view)
 }
 
 /// Writes the changes of access, below a title, without objects.
@@ -115,7 +115,7 @@ fn write_plan(out: &mut String, plan: &Plan, view: View) -> fmt::Result {
         (Found::Complete(_), None, true) => GOOD,
     };
     let decides =
-        plan.agents.as_ref().and_then(|agents| super::agents::plan_headline(agents, |text| line(text).into_owned()));
+        plan.vijil.as_ref().and_then(|vijil| super::vijil::plan_headline(vijil, |text| line(text).into_owned()));
     if plan.target.is_some() {
         let decides = decides.map(|decides| format!("; {decides}")).unwrap_or_default();
         let headline = headline(plan);
@@ -135,8 +135,8 @@ fn write_plan(out: &mut String, plan: &Plan, view: View) -> fmt::Result {
         writeln!(out, "{BOLD}Plan for Vijil{BOLD:#}{from}{decides}{settings}")?;
         write_settings(out, plan)?;
     }
-    agents::write(out, plan.agent_differences(), view)?;
-    plan.agents.iter().try_for_each(|side| agents::write_buckets(out, &side.meaning.buckets))?;
+    vijil::write(out, plan.vijil_differences(), view)?;
+    plan.vijil.iter().try_for_each(|side| vijil::write_buckets(out, &side.meaning.buckets))?;
     write_unmanaged(out, plan, view)?;
     write_warnings(out, plan, view)?;
     write_refusals(out, plan)?;

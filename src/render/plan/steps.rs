@@ -6,12 +6,13 @@ use anstyle::Style;
 use similar::{ChangeTag, TextDiff};
 
 use super::super::describe::{Description, Detail, Title, describe};
-use super::super::sanitize::line;
 use super::super::words;
 use super::{BAD, BOLD, CAREFUL, DIM, GOOD, MORE, View};
 use crate::access::cedar::StatementChange;
+use crate::diagnostic::sanitize::line;
 use crate::model::{Decision, TeamDirectory};
-use crate::plan::step::{Difference, Op};
+use crate::plan::docker::Difference;
+use crate::plan::step::Op;
 
 /// The number of steps of one policy that are listed, and of entries of a list that changes.
 const LISTED: usize = 24;

@@ -11,7 +11,7 @@ use super::wire;
 use crate::exit::{Exit, Explain};
 use crate::json;
 use crate::model::{Live, Team, TeamDirectory};
-use crate::service::vijil::wire::AgentSnapshot;
+use crate::service::vijil::wire::VijilSnapshot;
 
 /// The version of the file.
 const FORMAT_VERSION: u32 = 1;
@@ -26,7 +26,7 @@ pub struct Snapshot {
     pub docker: Option<DockerSnapshot>,
     /// The Vijil side; likewise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub vijil: Option<AgentSnapshot>,
+    pub vijil: Option<VijilSnapshot>,
 }
 
 /// The state of one Docker organization.
@@ -146,7 +146,7 @@ impl Snapshot {
 impl Snapshot {
     /// A snapshot of the Vijil side alone.
     #[must_use]
-    pub fn of_agents(vijil: AgentSnapshot) -> Self {
+    pub fn of_vijil(vijil: VijilSnapshot) -> Self {
         Self { format_version: FORMAT_VERSION, docker: None, vijil: Some(vijil) }
     }
 }

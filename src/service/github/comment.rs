@@ -99,7 +99,7 @@ impl Marker {
             }
         }
         if safe.len() > LONGEST_KEY {
-            safe = crate::plan::fingerprint::of(&Value::from(key)); // with a colon, which no other key has
+            safe = crate::plan::docker::fingerprint::of(&Value::from(key)); // with a colon, which no other key has
         }
         Self(format!("<!-- seawall:{safe} -->"))
     }

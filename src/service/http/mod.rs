@@ -33,4 +33,4 @@ pub(in crate::service) use write::CommentWriter;
 pub(crate) use write::sealed;
 pub use write::{Approval, WriteAccess, WriteOutcome, Writer};
 
-pub use crate::plan::request::Method;
+pub use crate::model::Method;

@@ -7,7 +7,7 @@ use std::fmt;
 use serde_json::Value;
 
 use super::secret::Secrets;
-use crate::render::sanitize;
+use crate::diagnostic::sanitize;
 
 /// The most characters of a service's own words that a message repeats.
 const LONGEST: usize = 300;

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::connection::{Attempt, Call};
 use super::refusal::safe;
 use super::{Connection, Error, Reader, Refusal};
-use crate::plan::request::Method;
+use crate::model::Method;
 
 /// The proof of the right to write: a plan that passed its guards and was confirmed. Nothing outside of this crate can
 /// be one, and a test holds that one type of the crate is.

@@ -14,7 +14,7 @@ pub use reader::Reader;
 
 use serde_json::Value;
 
-use crate::plan::request::Method;
+use crate::model::Method;
 use crate::service::http::{self, BaseUrl, BaseUrlError, WriteAccess, WriteOutcome};
 
 /// The default address of the service. Source: the default of Vijil's own client.

@@ -9,8 +9,8 @@ use serde::de::DeserializeOwned;
 use tokio::task::JoinSet;
 
 use super::Error;
-use super::wire::{AgentSnapshot, Page, Policy, Rule, Whole};
-use crate::model::{LiveAgentPolicy, LiveAgentRule, LiveAgents};
+use super::wire::{Page, Policy, Rule, VijilSnapshot, Whole};
+use crate::model::{LiveVijil, LiveVijilPolicy, LiveVijilRule};
 use crate::service::http::{self, Bounds};
 
 /// The service's largest pages.
@@ -67,7 +67,7 @@ impl Reader {
     /// # Errors
     ///
     /// Returns an error if any part of it cannot be read.
-    pub async fn snapshot(&self) -> Result<AgentSnapshot, Error> {
+    pub async fn snapshot(&self) -> Result<VijilSnapshot, Error> {
         let mut round = 0;
         loop {
             let listed: Vec<Policy> = self.policies().await?.into_iter().filter(|policy| !policy.is_preset).collect();
@@ -79,7 +79,7 @@ impl Reader {
                     let key = |whole: &Whole| (whole.policy.name.clone(), whole.policy.id.clone());
                     key(one).cmp(&key(other))
                 });
-                return Ok(AgentSnapshot { policies });
+                return Ok(VijilSnapshot { policies });
             }
             round += 1;
             if round == ROUNDS {
@@ -112,7 +112,7 @@ impl Reader {
     /// # Errors
     ///
     /// As [`Self::snapshot`].
-    pub async fn live(&self) -> Result<LiveAgents, Error> {
+    pub async fn live(&self) -> Result<LiveVijil, Error> {
         Ok(self.snapshot().await?.live())
     }
 
@@ -121,7 +121,7 @@ impl Reader {
     /// # Errors
     ///
     /// Returns an error if the policies cannot be read.
-    pub async fn named(&self, name: &str) -> Result<Vec<LiveAgentPolicy>, Error> {
+    pub async fn named(&self, name: &str) -> Result<Vec<LiveVijilPolicy>, Error> {
         let policies = self.policies().await?.into_iter();
         Ok(policies.filter(|policy| !policy.is_preset && policy.name == name).map(Policy::live).collect())
     }
@@ -131,7 +131,7 @@ impl Reader {
     /// # Errors
     ///
     /// Returns an error if the policy cannot be read.
-    pub async fn policy(&self, id: &str) -> Result<Option<LiveAgentPolicy>, Error> {
+    pub async fn policy(&self, id: &str) -> Result<Option<LiveVijilPolicy>, Error> {
         Ok(self.one(&["v1", "policies", id]).await?.map(Policy::live))
     }
 
@@ -140,7 +140,7 @@ impl Reader {
     /// # Errors
     ///
     /// Returns an error if the rule cannot be read.
-    pub async fn rule(&self, id: &str) -> Result<Option<LiveAgentRule>, Error> {
+    pub async fn rule(&self, id: &str) -> Result<Option<LiveVijilRule>, Error> {
         Ok(self.one(&["v1", "rules", id]).await?.map(Rule::live))
     }
 
@@ -149,7 +149,7 @@ impl Reader {
     /// # Errors
     ///
     /// Returns an error if the rules cannot be read.
-    pub async fn rules(&self, policy: &str) -> Result<Vec<LiveAgentRule>, Error> {
+    pub async fn rules(&self, policy: &str) -> Result<Vec<LiveVijilRule>, Error> {
         let within = Self(self.0.within(RULES));
         Ok(within.wire_rules(policy).await?.unwrap_or_default().into_iter().map(Rule::live).collect())
     }

@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::model::{AGENT_POLICY_FIELDS, AGENT_RULE_FIELDS, Fields, LiveAgentPolicy, LiveAgentRule, LiveAgents};
+use crate::model::{Fields, LiveVijil, LiveVijilPolicy, LiveVijilRule, VIJIL_POLICY_FIELDS, VIJIL_RULE_FIELDS};
 
 /// A page of a list, in either of the service's forms.
 #[derive(Debug, Deserialize)]
@@ -64,7 +64,7 @@ pub struct Whole {
 
 /// The Vijil side of a snapshot.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AgentSnapshot {
+pub struct VijilSnapshot {
     /// Sorted by name, then id.
     pub policies: Vec<Whole>,
 }
@@ -76,42 +76,42 @@ fn draft() -> String {
 impl Policy {
     /// The meaning of the policy, without rules.
     #[must_use]
-    pub fn live(self) -> LiveAgentPolicy {
+    pub fn live(self) -> LiveVijilPolicy {
         let Self { id, name, status, is_preset: _, rest } = self;
-        LiveAgentPolicy { id, name, status, fields: only(rest, &AGENT_POLICY_FIELDS), rules: Vec::new() }
+        LiveVijilPolicy { id, name, status, fields: only(rest, &VIJIL_POLICY_FIELDS), rules: Vec::new() }
     }
 }
 
 impl Rule {
     /// The meaning of the rule.
     #[must_use]
-    pub fn live(self) -> LiveAgentRule {
+    pub fn live(self) -> LiveVijilRule {
         let Self { id, rule_id, status, mut rest } = self;
         let notes = rest.get("review_notes").and_then(Value::as_str).map(str::to_owned);
         let reviewed_by = rest.get("reviewed_by").and_then(Value::as_str).map(str::to_owned);
         let reviewed_at = rest.get("reviewed_at").and_then(Value::as_i64);
         let provenance = rest.remove("provenance").filter(|provenance| !provenance.is_null());
-        let fields = only(rest, &AGENT_RULE_FIELDS);
-        LiveAgentRule { id, rule_id, status, notes, reviewed_by, reviewed_at, fields, provenance }
+        let fields = only(rest, &VIJIL_RULE_FIELDS);
+        LiveVijilRule { id, rule_id, status, notes, reviewed_by, reviewed_at, fields, provenance }
     }
 }
 
-impl AgentSnapshot {
+impl VijilSnapshot {
     /// The meaning of the snapshot; presets are left out.
     #[must_use]
-    pub fn live(self) -> LiveAgents {
-        let mut policies: Vec<LiveAgentPolicy> = self
+    pub fn live(self) -> LiveVijil {
+        let mut policies: Vec<LiveVijilPolicy> = self
             .policies
             .into_iter()
             .filter(|whole| !whole.policy.is_preset)
             .map(|Whole { policy, rules }| {
-                let mut rules: Vec<LiveAgentRule> = rules.into_iter().map(Rule::live).collect();
+                let mut rules: Vec<LiveVijilRule> = rules.into_iter().map(Rule::live).collect();
                 rules.sort_by(|one, other| (&one.rule_id, &one.id).cmp(&(&other.rule_id, &other.id)));
-                LiveAgentPolicy { rules, ..policy.live() }
+                LiveVijilPolicy { rules, ..policy.live() }
             })
             .collect();
         policies.sort_by(|one, other| (&one.name, &one.id).cmp(&(&other.name, &other.id)));
-        LiveAgents { policies }
+        LiveVijil { policies }
     }
 }
 

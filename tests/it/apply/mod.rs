@@ -16,14 +16,17 @@ mod time_outs;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use seawall::check::{self, EmptyWorkspace};
 use seawall::emulator::{Builder, Calls, Edit, Emulator, Fault, FaultKind, Running, Seed, State};
 use seawall::execute::{Approved, Outcome, Readers, execute};
 use seawall::exit::Exit;
 use seawall::model::{Desired, Live};
-use seawall::plan::{self, Plan, diff::Ownership, guard::Guard, teams};
+use seawall::plan::docker::diff::Ownership;
+use seawall::plan::docker::teams;
+use seawall::plan::guard::Guard;
+use seawall::plan::{self, Plan};
 use seawall::service::docker::{Credentials, Reader, endpoint};
 use seawall::service::http::{self, Clock, Connection, Limits};
+use seawall::workspace::{self, EmptyWorkspace};
 use tokio::sync::watch;
 
 const ORG: &str = "my-org";
@@ -157,7 +160,7 @@ fn desired(documents: &str) -> Desired {
 fn load(folder: &Path) -> Desired {
     let settings = format!("apiVersion: seawall/v1\nkind: Workspace\ndocker: {{org: {ORG}}}\n");
     std::fs::write(folder.join("seawall.yaml"), settings).unwrap();
-    match check::load(folder, None, EmptyWorkspace::Refused) {
+    match workspace::load(folder, None, EmptyWorkspace::Refused) {
         Ok(loaded) => loaded.desired,
         Err(findings) => panic!(
             "{}",

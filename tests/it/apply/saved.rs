@@ -1,6 +1,6 @@
 //! Saved plans that say something else than was saved, under a checksum that fits: whoever changes one can make that too.
 
-use seawall::model::{Live, LiveAgents};
+use seawall::model::{Live, LiveVijil};
 use seawall::plan::Plan;
 use seawall::plan::dependencies::Beyond;
 use seawall::plan::guard::Guard;
@@ -203,7 +203,7 @@ async fn a_guard_that_refused_a_plan_refuses_it_still_and_is_judged_again() {
     let refused = |plan: &Plan, guard| plan.refusals(&Default::default()).any(|verdict| verdict.guard == guard);
     // What the plan records counts, whatever would be found now.
     plan.guards.iter_mut().for_each(|verdict| verdict.ok = verdict.guard != Guard::SafeOrder);
-    let again = plan.clone().judged_again(Some(&live), None::<&LiveAgents>);
+    let again = plan.clone().judged_again(Some(&live), None::<&LiveVijil>);
     assert!(refused(&again, Guard::SafeOrder) && again.refusals(&Default::default()).count() == 1);
     // What it does not record is missing.
     plan.guards.clear();

@@ -106,7 +106,7 @@ async fn documents_are_where_an_organization_starts() {
         origin,
         rules: Vec::new(),
     };
-    let seed = Seed::from_desired("my-org", &Desired { policies: vec![declared], agents: Vec::new() }, Vec::new());
+    let seed = Seed::from_desired("my-org", &Desired { policies: vec![declared], vijil: Vec::new() }, Vec::new());
 
     let fixture = Fixture::with(|builder| builder.seed(seed)).await;
     let list = fixture.get(POLICIES).await.expect(200).body;

@@ -39,7 +39,7 @@ fn full() -> Seed {
         cedar_v1: None,
     };
     let teams = (0..40).map(|number| Team { id: format!("id-{number}"), name: format!("team {number}") }).collect();
-    Seed { org: Some("my-org".to_owned()), teams, policies: (0..100).map(policy).collect(), agents: Vec::new() }
+    Seed { org: Some("my-org".to_owned()), teams, policies: (0..100).map(policy).collect(), vijil: Vec::new() }
 }
 
 async fn started(set_up: impl FnOnce(Builder) -> Builder) -> Running {

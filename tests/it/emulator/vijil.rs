@@ -2,10 +2,10 @@
 
 use reqwest::Method;
 use seawall::emulator::vijil::{
-    ActiveEdit, AfterEdit, AgentOrder, Count, CreatedStatus, DeleteWithRules, Duplicates, PatchedActive,
-    RefusedActivation, SecondReview,
+    ActiveEdit, AfterEdit, Count, CreatedStatus, DeleteWithRules, Duplicates, PatchedActive, RefusedActivation,
+    SecondReview, VijilOrder,
 };
-use seawall::emulator::{AgentAccount, AgentBehaviour, Builder, Emulator, Running};
+use seawall::emulator::{Builder, Emulator, Running, VijilAccount, VijilBehaviour};
 use serde_json::{Value, json};
 
 struct Vijil {
@@ -15,18 +15,18 @@ struct Vijil {
 }
 
 impl Vijil {
-    async fn new(behaviour: AgentBehaviour) -> Self {
-        Self::with(|builder| builder.agent_behaviour(behaviour)).await
+    async fn new(behaviour: VijilBehaviour) -> Self {
+        Self::with(|builder| builder.vijil_behaviour(behaviour)).await
     }
 
     async fn with(set_up: impl FnOnce(Builder) -> Builder) -> Self {
-        let account = AgentAccount {
+        let account = VijilAccount {
             client_id: "vk_one".into(),
             client_secret: "secret-one".into(),
             api_key: Some("key-one".into()),
             email: Some("a@example.com".into()),
         };
-        let emulator = set_up(Emulator::builder().agent_account(account)).start().await.unwrap();
+        let emulator = set_up(Emulator::builder().vijil_account(account)).start().await.unwrap();
         let mut this = Self { emulator, http: super::http(), token: String::new() };
         let pair = json!({"client_id": "vk_one", "client_secret": "secret-one"});
         let (status, body) = this.call(Method::POST, "/v1/auth/token", Some(pair)).await;
@@ -76,7 +76,7 @@ fn errors(body: &Value) -> Vec<(String, String)> {
 
 #[tokio::test]
 async fn a_policy_goes_from_draft_to_active_once_every_rule_is_approved() {
-    let vijil = Vijil::new(AgentBehaviour::default()).await;
+    let vijil = Vijil::new(VijilBehaviour::default()).await;
     let (policy, rule) = vijil.policy().await;
     assert_eq!(vijil.call(Method::POST, &format!("{policy}/activate"), None).await.0, 400);
     let (status, approved) = vijil.call(Method::POST, &format!("{rule}/approve?notes=seen%20by%20two"), None).await;
@@ -95,7 +95,7 @@ async fn a_policy_goes_from_draft_to_active_once_every_rule_is_approved() {
 
 #[tokio::test]
 async fn bodies_and_queries_are_refused_as_the_framework_refuses_them() {
-    let vijil = Vijil::new(AgentBehaviour::default()).await;
+    let vijil = Vijil::new(VijilBehaviour::default()).await;
     let (policy, rule) = vijil.policy().await;
     let table = [
         (Method::POST, format!("{rule}/reject"), None, "missing", r#"["query","reason"]"#),
@@ -128,7 +128,7 @@ async fn bodies_and_queries_are_refused_as_the_framework_refuses_them() {
 
 #[tokio::test]
 async fn calls_carry_a_key_or_a_token_and_an_old_token_can_be_refreshed() {
-    let mut vijil = Vijil::new(AgentBehaviour::default()).await;
+    let mut vijil = Vijil::new(VijilBehaviour::default()).await;
     let login = json!({"email": "a@example.com", "password": "secret-one"});
     assert_eq!(vijil.post("/v1/auth/jwt/login", login).await.1["token_type"], "bearer");
     assert_eq!(vijil.post("/v1/auth/token", json!({"client_id": "vk_one", "client_secret": "x"})).await.0, 401);
@@ -147,16 +147,16 @@ async fn calls_carry_a_key_or_a_token_and_an_old_token_can_be_refreshed() {
 
 #[tokio::test]
 async fn lists_come_in_pages_of_limit_and_offset() {
-    for order in AgentOrder::ALL {
+    for order in VijilOrder::ALL {
         for count in Count::ALL {
-            let vijil = Vijil::new(AgentBehaviour { order: *order, count: *count, ..Default::default() }).await;
+            let vijil = Vijil::new(VijilBehaviour { order: *order, count: *count, ..Default::default() }).await;
             let (policy, _) = vijil.policy().await;
             for number in 2..=5 {
                 vijil.post(&format!("{policy}/rules"), rule(&format!("PRIV-{number:03}"))).await;
             }
             let page = vijil.get(&format!("{policy}/rules?limit=2&offset=2")).await;
             assert_eq!((page["results"].as_array().unwrap().len(), &page["total"]), (2, &json!(5)));
-            let first = if *order == AgentOrder::LatestFirst { "PRIV-005" } else { "PRIV-001" };
+            let first = if *order == VijilOrder::LatestFirst { "PRIV-005" } else { "PRIV-001" };
             let all = vijil.get("/v1/rules/?limit=4").await;
             assert_eq!(all["results"][0]["rule_id"], first);
             assert_eq!(all["count"], if *count == Count::Total { 5 } else { 4 });
@@ -167,7 +167,7 @@ async fn lists_come_in_pages_of_limit_and_offset() {
 #[tokio::test]
 async fn each_switch_shows() {
     for after_edit in AfterEdit::ALL {
-        let vijil = Vijil::new(AgentBehaviour { after_edit: *after_edit, ..Default::default() }).await;
+        let vijil = Vijil::new(VijilBehaviour { after_edit: *after_edit, ..Default::default() }).await;
         let (_, rule) = vijil.policy().await;
         vijil.call(Method::POST, &format!("{rule}/approve"), None).await;
         let (_, edited) = vijil.call(Method::PATCH, &rule, Some(json!({"action": "share"}))).await;
@@ -178,7 +178,7 @@ async fn each_switch_shows() {
         };
         assert_eq!(edited["status"], status);
     }
-    let behaviour = AgentBehaviour {
+    let behaviour = VijilBehaviour {
         second_review: SecondReview::ConflictWhenSame,
         refused_activation: RefusedActivation::Conflict,
         active_edit: ActiveEdit::Refused,
@@ -222,7 +222,7 @@ async fn the_state_outlives_the_process() {
 
 #[tokio::test]
 async fn presets_are_copied_and_files_are_kept() {
-    let vijil = Vijil::new(AgentBehaviour::default()).await;
+    let vijil = Vijil::new(VijilBehaviour::default()).await;
     let presets = vijil.get("/v1/policies/presets/").await;
     let preset = presets["results"][0]["id"].as_str().unwrap();
     let (status, copy) =

@@ -11,10 +11,10 @@ use std::path::Path;
 use std::process::Command;
 
 use seawall::access::State;
-use seawall::check::{self, EmptyWorkspace, Loaded};
 use seawall::model::{Policy, TeamDirectory};
 use seawall::report::{History, Input, Organization, Report, Source, make};
 use seawall::trial;
+use seawall::workspace::{self, EmptyWorkspace, Loaded};
 use tempfile::TempDir;
 
 /// A workspace with these documents in one file.
@@ -43,7 +43,8 @@ pub(super) fn network(name: &str, teams: &str, rules: &[&str]) -> String {
 }
 
 pub(super) fn load(folder: &Path) -> Loaded {
-    check::load(folder, None, EmptyWorkspace::Refused).unwrap_or_else(|findings| panic!("{:?}", findings.diagnostics))
+    workspace::load(folder, None, EmptyWorkspace::Refused)
+        .unwrap_or_else(|findings| panic!("{:?}", findings.diagnostics))
 }
 
 /// The report about a workspace's documents alone.
@@ -66,8 +67,8 @@ pub(super) fn report(folder: &Path) -> Report {
             replay: None,
             difference: None,
         }],
-        agents: loaded.settings.vijil.as_ref().map(|_| loaded.desired.agents.as_slice()),
-        live_agents: None,
+        vijil: loaded.settings.vijil.as_ref().map(|_| loaded.desired.vijil.as_slice()),
+        live_vijil: None,
         findings: &loaded.findings,
         links: None,
         history: &History::default(),

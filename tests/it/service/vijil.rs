@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use seawall::plan::request::Method;
+use seawall::model::Method;
 use seawall::service::http::{self, Clock, Connection, WriteOutcome};
 use seawall::service::vijil::{Credentials, Outside, Reader, Request as Write, Writer, endpoint};
 use serde_json::{Value, json as value};

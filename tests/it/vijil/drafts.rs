@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use seawall::emulator::{AgentBehaviour, Seed};
+use seawall::emulator::{Seed, VijilBehaviour};
 use seawall::service::docker::Snapshot;
 use serde_json::{Value, json};
 
@@ -28,7 +28,7 @@ fn policy(number: usize, name: &str, status: &str) -> Value {
 
 async fn world(policies: Value) -> World {
     let snapshot = json!({"format_version": 1, "vijil": {"policies": policies}}).to_string();
-    World::seeded(AgentBehaviour::default(), Seed::from(Snapshot::parse(&snapshot).unwrap())).await
+    World::seeded(VijilBehaviour::default(), Seed::from(Snapshot::parse(&snapshot).unwrap())).await
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use seawall::emulator::vijil::AfterEdit;
-use seawall::emulator::{AgentAccount, AgentBehaviour, AgentOperation, Emulator, Operation, Running, Seed};
+use seawall::emulator::{Emulator, Operation, Running, Seed, VijilAccount, VijilBehaviour, VijilOperation};
 use serde_json::{Value, json};
 
 const RULES: &str = "  - rule_id: PRIV-001
@@ -34,19 +34,19 @@ struct World {
 }
 
 impl World {
-    async fn new(behaviour: AgentBehaviour) -> Self {
+    async fn new(behaviour: VijilBehaviour) -> Self {
         Self::seeded(behaviour, Seed::default()).await
     }
 
-    async fn seeded(behaviour: AgentBehaviour, seed: Seed) -> Self {
-        let account = AgentAccount {
+    async fn seeded(behaviour: VijilBehaviour, seed: Seed) -> Self {
+        let account = VijilAccount {
             client_id: "vk_one".into(),
             client_secret: "secret-one".into(),
             api_key: Some("key-of-one".into()),
             email: None,
         };
         let service =
-            Emulator::builder().agent_account(account).agent_behaviour(behaviour).seed(seed).start().await.unwrap();
+            Emulator::builder().vijil_account(account).vijil_behaviour(behaviour).seed(seed).start().await.unwrap();
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("seawall.yaml"), "apiVersion: seawall/v1\nkind: Workspace\nvijil: {}\n").unwrap();
         Self { folder, service }
@@ -99,9 +99,9 @@ impl World {
 
     /// Status of the policy and of its rules, by `rule_id`.
     fn state(&self) -> (String, Vec<(String, String)>) {
-        let agents = self.service.state().agents;
-        let policy = agents.policies.values().next().unwrap().text("status").to_owned();
-        let mut rules: Vec<_> = agents
+        let vijil = self.service.state().vijil;
+        let policy = vijil.policies.values().next().unwrap().text("status").to_owned();
+        let mut rules: Vec<_> = vijil
             .rules
             .values()
             .map(|rule| (rule.text("rule_id").to_owned(), rule.text("status").to_owned()))
@@ -111,9 +111,9 @@ impl World {
     }
 
     /// The operations that were written, in order.
-    fn writes(&self) -> Vec<AgentOperation> {
+    fn writes(&self) -> Vec<VijilOperation> {
         let operation = |call: seawall::emulator::Call| match call.operation {
-            Some(Operation::Agent(operation)) => operation,
+            Some(Operation::Vijil(operation)) => operation,
             other => panic!("{other:?}"),
         };
         self.service.writes().into_iter().map(operation).collect()
@@ -126,7 +126,7 @@ fn text(output: &Output) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_edit_keeps_the_policy_active_and_is_approved_at_once_with_the_fewest_calls() {
-    let world = World::new(AgentBehaviour { after_edit: AfterEdit::Unchanged, ..Default::default() }).await;
+    let world = World::new(VijilBehaviour { after_edit: AfterEdit::Unchanged, ..Default::default() }).await;
     world.write("active", RULES);
     assert_eq!(
         world.steps(),
@@ -154,7 +154,7 @@ async fn an_edit_keeps_the_policy_active_and_is_approved_at_once_with_the_fewest
     );
     assert_eq!(plan["steps"][1]["request"]["query"], json!({"notes": "seen"}));
     world.apply();
-    use AgentOperation as O;
+    use VijilOperation as O;
     assert_eq!(world.writes(), [O::UpdateRule, O::ApproveRule]);
     // A rule that goes needs nothing of that, and a review that says the same costs nothing.
     world.service.forget_calls();
@@ -173,7 +173,7 @@ async fn an_edit_keeps_the_policy_active_and_is_approved_at_once_with_the_fewest
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_documents_make_impossible_is_refused_before_any_call() {
-    let world = World::new(AgentBehaviour::default()).await;
+    let world = World::new(VijilBehaviour::default()).await;
     let table = [
         ("active", RULES.replacen("{approved: seen}", "{rejected: no}", 1)), // offline already
         ("active", RULES.replacen("    review: {approved: seen}\n", "", 1)), // new, and nobody reviewed it
@@ -201,15 +201,15 @@ async fn what_documents_make_impossible_is_refused_before_any_call() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lost_answer_makes_no_second_object_and_running_again_finishes() {
     for (kind, nth) in [("lose-after", 1), ("cut", 2), ("lose-before", 3), ("rate-limit=1", 4)] {
-        let world = World::new(AgentBehaviour::default()).await;
+        let world = World::new(VijilBehaviour::default()).await;
         world.write("active", RULES);
         world.service.arm(format!("{kind}@writes#{nth}").parse().unwrap());
         let first = world.run(&["apply", "--yes"]);
         assert!(matches!(first.status.code(), Some(0 | 5 | 6)), "{kind} {nth}: {}", text(&first));
         world.service.disarm();
         world.apply();
-        let agents = world.service.state().agents;
-        assert_eq!((agents.policies.len(), agents.rules.len()), (1, 2), "{kind} {nth}");
+        let vijil = world.service.state().vijil;
+        assert_eq!((vijil.policies.len(), vijil.rules.len()), (1, 2), "{kind} {nth}");
         assert_eq!(world.state().0, "active", "{kind} {nth}");
     }
 }
@@ -224,7 +224,7 @@ async fn no_single_answer_is_believed_that_something_is_gone() {
         "refuse=404@agent:getRule#1",
         "refuse=404@agent:deleteRule#1",
     ] {
-        let world = World::new(AgentBehaviour::default()).await;
+        let world = World::new(VijilBehaviour::default()).await;
         world.write("", RULES);
         world.apply();
         // One rule goes, the other one stays.
@@ -232,7 +232,7 @@ async fn no_single_answer_is_believed_that_something_is_gone() {
         world.service.arm(fault.parse().unwrap());
         let output = world.run(&["apply", "--yes"]);
         world.service.disarm();
-        let state = world.service.state().agents;
+        let state = world.service.state().vijil;
         let ids: Vec<&str> = state.rules.values().map(|rule| rule.text("rule_id")).collect();
         assert_eq!(state.policies.len(), 1, "{fault}: {}", text(&output));
         assert!(ids.len() <= 2 && ids.iter().filter(|id| **id == "PRIV-001").count() == 1, "{fault}: {ids:?}");
@@ -240,13 +240,13 @@ async fn no_single_answer_is_believed_that_something_is_gone() {
         let left = ids.contains(&"PRIV-002") && text(&output).contains("1 to delete");
         assert!(!left || output.status.code() != Some(0), "{fault}: {}", text(&output));
         world.apply();
-        assert_eq!(world.service.state().agents.rules.len(), 1, "{fault}");
+        assert_eq!(world.service.state().vijil.rules.len(), 1, "{fault}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_saved_plan_is_refused_once_a_rule_has_moved() {
-    let world = World::new(AgentBehaviour::default()).await;
+    let world = World::new(VijilBehaviour::default()).await;
     world.write("draft", &RULES.replace("    review: {approved: seen}\n", ""));
     world.apply();
     world.write("draft", RULES);
@@ -256,7 +256,7 @@ async fn a_saved_plan_is_refused_once_a_rule_has_moved() {
         world
             .service
             .edit(|state| {
-                for rule in state.agents.rules.values_mut() {
+                for rule in state.vijil.rules.values_mut() {
                     let rule = std::sync::Arc::make_mut(rule);
                     if rule.text("rule_id") == "PRIV-001" {
                         rule.object["natural_language"] = sentence.into();
@@ -278,7 +278,7 @@ async fn a_saved_plan_is_refused_once_a_rule_has_moved() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn credentials_notes_and_secrets() {
-    let world = World::new(AgentBehaviour::default()).await;
+    let world = World::new(VijilBehaviour::default()).await;
     world.write("active", &RULES.replace("approved: seen", "approved: ''"));
     let variables = [
         ("VIJIL_API_KEY", "key-of-one"),
@@ -289,9 +289,9 @@ async fn credentials_notes_and_secrets() {
     let output = world.run_with(&["apply", "--yes", "-vvv"], &variables);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output));
     assert!(!text(&output).contains("key-of-one"));
-    let agents = world.service.state().agents;
+    let vijil = world.service.state().vijil;
     let notes = "Reviewed in pull request #7, merged as o/r@abc123";
-    assert!(agents.rules.values().all(|rule| rule.text("review_notes") == notes));
+    assert!(vijil.rules.values().all(|rule| rule.text("review_notes") == notes));
     let wrong = world.run_with(&["plan"], &[("VIJIL_API_KEY", "wrong")]);
     assert_eq!(wrong.status.code(), Some(5), "{}", text(&wrong));
     let half = world.run_with(&["plan"], &[("VIJIL_CLIENT_ID", "vk_one")]);
@@ -300,7 +300,7 @@ async fn credentials_notes_and_secrets() {
     let home = tempfile::tempdir().unwrap();
     let home = home.path();
     fs::create_dir_all(home.join(".vijil")).unwrap();
-    fs::write(home.join(".vijil/config.yaml"), format!("auth_token: {}\n", world.service.agent_token())).unwrap();
+    fs::write(home.join(".vijil/config.yaml"), format!("auth_token: {}\n", world.service.vijil_token())).unwrap();
     world.service.expire_tokens();
     let output = world.run_with(&["plan"], &[("HOME", home.to_str().unwrap())]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output));
@@ -308,7 +308,7 @@ async fn credentials_notes_and_secrets() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_saved_plan_whose_steps_were_changed_is_refused() {
-    let world = World::new(AgentBehaviour::default()).await;
+    let world = World::new(VijilBehaviour::default()).await;
     world.write("active", RULES);
     world.run(&["plan", "--out", "plan.json"]);
     let saved = fs::read_to_string(world.path().join("plan.json")).unwrap();
@@ -338,17 +338,17 @@ async fn a_saved_plan_whose_steps_were_changed_is_refused() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_optional_field_that_a_document_leaves_out_stays_as_the_service_has_it() {
-    let world = World::new(AgentBehaviour::default()).await;
+    let world = World::new(VijilBehaviour::default()).await;
     world.write("active", RULES);
     world.apply();
     let add =
         |object: &mut Value, more: Value| object.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     let edit = |state: &mut seawall::emulator::State| {
-        for policy in state.agents.policies.values_mut() {
+        for policy in state.vijil.policies.values_mut() {
             let policy = &mut std::sync::Arc::make_mut(policy).object;
             add(policy, json!({"description": "d", "source_text": "s", "tags": ["t"]}));
         }
-        for rule in state.agents.rules.values_mut() {
+        for rule in state.vijil.rules.values_mut() {
             let rule = &mut std::sync::Arc::make_mut(rule).object;
             add(rule, json!({"target": "t", "assignee": "all", "category": "brand", "tags": ["t"]}));
             let condition = json!({"condition_type": "time", "field": "hour", "operator": ">", "value": 8});
@@ -363,15 +363,15 @@ async fn an_optional_field_that_a_document_leaves_out_stays_as_the_service_has_i
     // What the documents do set is sent, and nothing beside it is lost.
     world.write("active", &rules.replace("severity: high", "severity: low"));
     world.apply();
-    let agents = world.service.state().agents;
-    let rule = agents.rules.values().find(|rule| rule.text("rule_id") == "PRIV-001").unwrap();
+    let vijil = world.service.state().vijil;
+    let rule = vijil.rules.values().find(|rule| rule.text("rule_id") == "PRIV-001").unwrap();
     let consequence = json!({"action": "block", "severity": "low", "message": "no", "ticket": {"queue": "p1"}});
     assert_eq!((&rule.object["consequence"], &rule.object["target"]), (&consequence, &json!("t")));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn reviewers_read_sentences_quotations_and_what_changes_by_words() {
-    let world = World::new(AgentBehaviour::default()).await;
+    let world = World::new(VijilBehaviour::default()).await;
     let provenance = "    provenance: {extracted_by: llm, model_used: reader-1, confidence_score: 0.5, source_location: \
                       {section: 4.2 Disclosure, paragraph: 3, source_text: Staff shall not pass on data of customers.}}\n";
     let rules = RULES.replacen("    review:", &format!("{provenance}    review:"), 1);
@@ -453,7 +453,7 @@ fn rules_are_compared_across_policies() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_step_for_vijil_is_one_that_the_plan_explains() {
-    let world = World::new(AgentBehaviour::default()).await;
+    let world = World::new(VijilBehaviour::default()).await;
     world.write("active", RULES);
     world.apply();
     world.write("active", &RULES.replace("severity: high", "severity: low"));

@@ -1,16 +1,15 @@
 //! Every way in which the service may behave, in few combinations: each choice meets each other choice in one of them.
 
-use seawall::emulator::FaultKind;
 use seawall::emulator::vijil::{
-    ActiveEdit, AfterEdit, AgentOrder, ClientIds, Consequences, Count, CreatedStatus, DeleteWithRules, Duplicates,
-    NullUpdate, PatchedActive, RefusedActivation, SecondReview,
+    ActiveEdit, AfterEdit, ClientIds, Consequences, Count, CreatedStatus, DeleteWithRules, Duplicates, NullUpdate,
+    PatchedActive, RefusedActivation, SecondReview, VijilOrder,
 };
-use seawall::emulator::{AgentBehaviour, Answer, Form};
+use seawall::emulator::{Answer, FaultKind, Form, VijilBehaviour};
 
 /// How a service behaves, and which call of a run fails, and how.
 #[derive(Clone, Debug)]
 pub(super) struct Setting {
-    pub(super) behaviour: AgentBehaviour,
+    pub(super) behaviour: VijilBehaviour,
     pub(super) fault: Option<FaultKind>,
     /// Of the writes, from 1.
     pub(super) nth: usize,
@@ -50,7 +49,7 @@ fn faults() -> Vec<Option<FaultKind>> {
 
 /// Exhaustive, so that a new switch is not forgotten here.
 fn factors() -> Vec<Factor> {
-    let AgentBehaviour {
+    let VijilBehaviour {
         after_edit: _,
         second_review: _,
         refused_activation: _,
@@ -68,11 +67,11 @@ fn factors() -> Vec<Factor> {
         delete_with_rules: _,
         copies_without_rules: _,
         older_fields: _,
-    } = AgentBehaviour::default();
+    } = VijilBehaviour::default();
     let mut factors: Vec<Factor> = choices! {
         after_edit: AfterEdit, second_review: SecondReview, refused_activation: RefusedActivation,
         active_edit: ActiveEdit, patched_active: PatchedActive, created_status: CreatedStatus, duplicates: Duplicates,
-        client_ids: ClientIds, null_update: NullUpdate, consequences: Consequences, count: Count, order: AgentOrder,
+        client_ids: ClientIds, null_update: NullUpdate, consequences: Consequences, count: Count, order: VijilOrder,
         delete_with_rules: DeleteWithRules,
     };
     factors.extend(switches!(rejected_rules_pass, only_drafts_activate, copies_without_rules, older_fields));
@@ -121,7 +120,7 @@ pub(super) fn settings() -> Vec<Setting> {
     let factors = factors();
     let sizes: Vec<usize> = factors.iter().map(|(size, _)| *size).collect();
     let setting = |row: Vec<usize>| {
-        let mut setting = Setting { behaviour: AgentBehaviour::default(), fault: None, nth: 1 };
+        let mut setting = Setting { behaviour: VijilBehaviour::default(), fault: None, nth: 1 };
         factors.iter().zip(row).for_each(|((_, choose), choice)| choose(&mut setting, choice));
         setting
     };

@@ -4,19 +4,19 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
-use seawall::check::{self, EmptyWorkspace};
 use seawall::document::EditActive;
 use seawall::emulator::vijil::{ActiveEdit, AfterEdit, DeleteWithRules};
 use seawall::emulator::{
-    AgentAccount, AgentBehaviour, AgentOperation, Calls, Edit, Emulator, Fault, FaultKind, Operation, Running, State,
+    Calls, Edit, Emulator, Fault, FaultKind, Operation, Running, State, VijilAccount, VijilBehaviour, VijilOperation,
 };
 use seawall::execute::{Approved, Ended, Outcome, Readers, execute};
 use seawall::exit::Exit;
-use seawall::model::DesiredAgentPolicy;
-use seawall::plan::agents::{AgentTarget, Input};
+use seawall::model::DesiredVijilPolicy;
+use seawall::plan::vijil::{Input, VijilTarget};
 use seawall::plan::{self, Plan};
 use seawall::service::http::{self, Clock, Connection, Limits};
 use seawall::service::vijil::{Credentials, Reader, endpoint};
+use seawall::workspace::{self, EmptyWorkspace};
 use tokio::sync::watch;
 
 use super::settings::{Setting, settings};
@@ -135,11 +135,11 @@ pub(super) struct Team {
 }
 
 impl Team {
-    pub(super) async fn new(behaviour: AgentBehaviour, limits: Limits) -> Self {
+    pub(super) async fn new(behaviour: VijilBehaviour, limits: Limits) -> Self {
         let account =
-            AgentAccount { client_id: "vk_one".into(), client_secret: "secret-one".into(), api_key: None, email: None };
+            VijilAccount { client_id: "vk_one".into(), client_secret: "secret-one".into(), api_key: None, email: None };
         let clock = Clock::manual("2026-04-22T00:00:00Z".parse().unwrap());
-        let builder = Emulator::builder().agent_account(account).agent_behaviour(behaviour).clock(clock.clone());
+        let builder = Emulator::builder().vijil_account(account).vijil_behaviour(behaviour).clock(clock.clone());
         let emulator = builder.start().await.unwrap();
         let edit_active = EditActive::InPlace;
         let team = Self { edit_active, emulator, clock, limits, passed: Arc::default() };
@@ -170,14 +170,14 @@ impl Team {
         ))
     }
 
-    async fn plan(&self, reader: &Reader, desired: &[DesiredAgentPolicy]) -> Plan {
-        let target = AgentTarget { endpoint: self.emulator.origin().to_owned() };
+    async fn plan(&self, reader: &Reader, desired: &[DesiredVijilPolicy]) -> Plan {
+        let target = VijilTarget { endpoint: self.emulator.origin().to_owned() };
         let live = &reader.live().await.unwrap();
         let input = Input { target: &target, desired, live, exclusive: true, edit_active: self.edit_active, notes: "" };
         plan::make(plan::Input { vijil: Some(input), ..plan::Input::new(&Default::default()) }).unwrap()
     }
 
-    pub(super) async fn apply(&self, desired: &[DesiredAgentPolicy]) -> (Plan, Outcome) {
+    pub(super) async fn apply(&self, desired: &[DesiredVijilPolicy]) -> (Plan, Outcome) {
         let reader = self.reader();
         let approved = Approved::new(self.plan(&reader, desired).await, &BTreeSet::new()).unwrap();
         let (_stop, stopped) = watch::channel(false);
@@ -194,13 +194,13 @@ impl Team {
     }
 }
 
-pub(super) fn desired(documents: &str) -> Vec<DesiredAgentPolicy> {
+pub(super) fn desired(documents: &str) -> Vec<DesiredVijilPolicy> {
     let folder = tempfile::tempdir().unwrap();
     let document = format!("apiVersion: seawall/v1\nkind: AgentPolicy\n{documents}");
     std::fs::write(folder.path().join("policies.yaml"), document).unwrap();
     std::fs::write(folder.path().join("seawall.yaml"), "apiVersion: seawall/v1\nkind: Workspace\nvijil: {}\n").unwrap();
-    match check::load(folder.path(), None, EmptyWorkspace::Refused) {
-        Ok(loaded) => loaded.desired.agents,
+    match workspace::load(folder.path(), None, EmptyWorkspace::Refused) {
+        Ok(loaded) => loaded.desired.vijil,
         Err(findings) => panic!(
             "{}",
             seawall::render::diagnostic::human(&findings, folder.path(), seawall::render::diagnostic::Detail::Full)
@@ -216,8 +216,8 @@ fn unreviewed(
     notes_count: bool,
     in_place: bool,
 ) -> Option<String> {
-    let active = state.agents.policies.iter().filter(|(_, policy)| policy.text("status") == "active");
-    let mut rules = active.flat_map(|(id, _)| state.agents.rules_of(id));
+    let active = state.vijil.policies.iter().filter(|(_, policy)| policy.text("status") == "active");
+    let mut rules = active.flat_map(|(id, _)| state.vijil.rules_of(id));
     let wrong = rules.find(|rule| {
         let own = (content(rule.text("rule_id"), rule.text("natural_language")), rule.text("review_notes").to_owned());
         let known =
@@ -232,7 +232,7 @@ fn content(rule_id: &str, sentence: &str) -> String {
 }
 
 /// Contents with the notes under which documents approve them, where one is left out any notes.
-fn reviews(desired: &[DesiredAgentPolicy]) -> Vec<(String, String)> {
+fn reviews(desired: &[DesiredVijilPolicy]) -> Vec<(String, String)> {
     let rules = desired.iter().flat_map(|policy| &policy.rules);
     let approved = rules.filter_map(|rule| match &rule.review {
         Some(seawall::model::Review::Approved(notes)) => {
@@ -247,12 +247,12 @@ fn reviews(desired: &[DesiredAgentPolicy]) -> Vec<(String, String)> {
 /// Name, status and rules with their status, of each policy.
 fn shown(state: &State) -> Vec<String> {
     let mut all: Vec<String> = state
-        .agents
+        .vijil
         .policies
         .iter()
         .map(|(id, policy)| {
             let mut rules: Vec<String> = state
-                .agents
+                .vijil
                 .rules_of(id)
                 .map(|rule| format!("{} {}", rule.text("rule_id"), rule.text("status")))
                 .collect();
@@ -287,7 +287,7 @@ async fn the_story_ends_as_the_documents_say_however_the_service_behaves_and_wha
 
 /// Ids of the policies that are active.
 fn active(state: &State) -> BTreeSet<String> {
-    let policies = state.agents.policies.iter();
+    let policies = state.vijil.policies.iter();
     policies.filter(|(_, policy)| policy.text("status") == "active").map(|(id, _)| id.clone()).collect()
 }
 
@@ -328,7 +328,7 @@ async fn tell(setting: &Setting, edit_active: EditActive) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_service_that_hangs_ends_the_run_early() {
     let limits = Limits { request: std::time::Duration::from_millis(40), ..Limits::default() };
-    let team = Team::new(AgentBehaviour::default(), limits).await;
+    let team = Team::new(VijilBehaviour::default(), limits).await;
     let rule = |number: usize| {
         format!(
             "  - {{rule_id: R-{number}, rule_type: permission, action: a{number}, consequence: {{severity: low}}, natural_language: May {number}.}}\n"
@@ -351,7 +351,7 @@ async fn a_policy_that_goes_with_its_rules_costs_one_call_and_a_refusal_says_wha
     for (delete_with_rules, exit) in [(DeleteWithRules::Cascades, Exit::Done), (DeleteWithRules::Refused, Exit::Failed)]
     {
         let team =
-            Team::new(AgentBehaviour { delete_with_rules, ..AgentBehaviour::default() }, Limits::default()).await;
+            Team::new(VijilBehaviour { delete_with_rules, ..VijilBehaviour::default() }, Limits::default()).await;
         team.apply(&desired(CHAPTERS[1])).await;
         team.emulator.forget_calls();
         let (plan, outcome) = team.apply(&desired("name: Other\ncategory: custom\nrules: []\n")).await;
@@ -365,12 +365,12 @@ async fn a_policy_that_goes_with_its_rules_costs_one_call_and_a_refusal_says_wha
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_approval_that_got_lost_is_told_from_the_one_before_the_edit() {
-    let behaviour = AgentBehaviour { after_edit: AfterEdit::Unchanged, ..AgentBehaviour::default() };
+    let behaviour = VijilBehaviour { after_edit: AfterEdit::Unchanged, ..VijilBehaviour::default() };
     for (kind, approvals) in [(FaultKind::LoseBefore, 2), (FaultKind::LoseAfter, 1)] {
         let team = Team::new(behaviour, Limits::default()).await;
         team.apply(&desired(CHAPTERS[1])).await;
         team.emulator.forget_calls();
-        let approve = Calls::Operation(Operation::Agent(AgentOperation::ApproveRule));
+        let approve = Calls::Operation(Operation::Vijil(VijilOperation::ApproveRule));
         team.emulator.arm(Fault::new(kind.clone()).on(approve).nth(1));
         let edited =
             CHAPTERS[1].replace("No PII., review: {approved: seen 1}", "Never any PII., review: {approved: seen 2}");
@@ -378,8 +378,8 @@ async fn an_approval_that_got_lost_is_told_from_the_one_before_the_edit() {
         assert_eq!(outcome.exit(), Exit::Done, "{outcome:?}");
         let sent = team.emulator.writes().iter().filter(|call| call.path.ends_with("/approve")).count();
         assert_eq!(sent, approvals, "{kind:?}");
-        let agents = team.emulator.state().agents;
-        let rule = agents.rules.values().find(|rule| rule.text("rule_id") == "A-1").unwrap();
+        let vijil = team.emulator.state().vijil;
+        let rule = vijil.rules.values().find(|rule| rule.text("rule_id") == "A-1").unwrap();
         assert_eq!(rule.text("review_notes"), "seen 2", "{kind:?}");
     }
 }
@@ -392,14 +392,14 @@ async fn an_active_policy_that_cannot_be_edited_in_place_says_what_to_do() {
         (ActiveEdit::Refused, "active", "edit_active: deactivate"),
         (ActiveEdit::BecomesDraft, "draft", "no longer active but `draft`"),
     ] {
-        let team = Team::new(AgentBehaviour { active_edit, ..AgentBehaviour::default() }, Limits::default()).await;
+        let team = Team::new(VijilBehaviour { active_edit, ..VijilBehaviour::default() }, Limits::default()).await;
         team.apply(&desired(CHAPTERS[1])).await;
         let (plan, outcome) = team.apply(&desired(&edited)).await;
         assert_ne!(outcome.exit(), Exit::Done, "{active_edit:?}");
         let text = seawall::render::outcome::human(&plan, &outcome);
         assert!(text.contains(told), "{text}");
         let state = team.emulator.state();
-        assert_eq!(state.agents.policies.values().map(|policy| policy.text("status")).collect::<Vec<_>>(), [status]);
+        assert_eq!(state.vijil.policies.values().map(|policy| policy.text("status")).collect::<Vec<_>>(), [status]);
         // The way that always works ends as the documents ask.
         let team = Team { edit_active: EditActive::Deactivate, ..team };
         assert_eq!(team.apply(&desired(&edited)).await.1.exit(), Exit::Done);
@@ -409,17 +409,17 @@ async fn an_active_policy_that_cannot_be_edited_in_place_says_what_to_do() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rule_that_fails_does_not_keep_the_other_rules_of_an_active_policy_from_their_approval() {
-    let team = Team::new(AgentBehaviour::default(), Limits::default()).await;
+    let team = Team::new(VijilBehaviour::default(), Limits::default()).await;
     team.apply(&desired(CHAPTERS[1])).await;
     let edited =
         CHAPTERS[1].replace("No PII.", "Never any PII.").replace("Log it.", "Log it all.").replace("seen 1", "seen 2");
-    let update = Calls::Operation(Operation::Agent(AgentOperation::UpdateRule));
+    let update = Calls::Operation(Operation::Vijil(VijilOperation::UpdateRule));
     team.emulator.arm(Fault::new(FaultKind::Refuse(seawall::emulator::Answer::status(403))).on(update).nth(1));
     let (_, outcome) = team.apply(&desired(&edited)).await;
     assert_eq!(outcome.exit(), Exit::Partial, "{outcome:?}");
     let state = team.emulator.state();
     let mut rules: Vec<String> = state
-        .agents
+        .vijil
         .rules
         .values()
         .map(|rule| format!("{} {}", rule.text("natural_language"), rule.text("status")))

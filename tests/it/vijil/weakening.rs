@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use seawall::emulator::AgentBehaviour;
+use seawall::emulator::VijilBehaviour;
 use serde_json::{Value, json};
 
 use super::{RULES, World, text};
@@ -31,7 +31,7 @@ fn message(plan: &Value, guard: &str) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_weakens_rules_in_force_is_in_the_headline_and_refused_by_the_guards() {
-    let world = World::new(AgentBehaviour::default()).await;
+    let world = World::new(VijilBehaviour::default()).await;
     world.write("active", RULES);
     world.apply();
     let first = RULES.split("  - rule_id: PRIV-002").next().unwrap();
@@ -109,7 +109,7 @@ async fn what_weakens_rules_in_force_is_in_the_headline_and_refused_by_the_guard
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_protected_policy_for_agents_is_not_weakened_and_what_is_out_of_force_counts_as_deleted() {
-    let world = World::new(AgentBehaviour::default()).await;
+    let world = World::new(VijilBehaviour::default()).await;
     world.write("active", RULES);
     world.apply();
     let log = RULES.replacen("action: block", "action: log", 1);
@@ -167,7 +167,7 @@ async fn a_protected_policy_for_agents_is_not_weakened_and_what_is_out_of_force_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_note_of_a_former_text_is_a_warning_and_rules_are_counted_by_consequence() {
-    let world = World::new(AgentBehaviour::default()).await;
+    let world = World::new(VijilBehaviour::default()).await;
     world.write("active", RULES);
     let shown = text(&world.run(&["plan"]));
     let counts = "Rules in force, by what happens when they are broken (one control of the judge each)\n  block: 0 → 1 rule\n  warn: 0 → 1 rule\n";
@@ -197,7 +197,7 @@ async fn a_note_of_a_former_text_is_a_warning_and_rules_are_counted_by_consequen
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rule_or_policy_that_comes_beside_an_equal_one_that_goes_looks_like_a_rename() {
-    let world = World::new(AgentBehaviour::default()).await;
+    let world = World::new(VijilBehaviour::default()).await;
     world.write("active", RULES);
     world.apply();
     let hint = |plan: &Value| plan["warnings"][0]["help"].as_str().map(str::to_owned);

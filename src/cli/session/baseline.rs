@@ -1,0 +1,100 @@
+//! `validate --base REF`: the findings of a commit, for telling which ones are new.
+//!
+//! Invariant: nothing but a commit is a base, and its documents are read as it has them, whatever lies in the folder.
+
+use std::path::{Path, PathBuf};
+
+use super::git::Repository;
+use super::since::{checked_out, may_be_a_commit};
+use super::watch::watched;
+use super::{Context, Exit, Failure, workspace};
+use crate::check::baseline;
+use crate::diagnostic::Findings;
+use crate::render::findings::Older;
+use crate::source::disk::Scratch;
+use crate::workspace::EmptyWorkspace;
+
+/// A commit whose findings are not shown.
+#[derive(Debug)]
+pub(crate) struct Base<'a> {
+    context: &'a Context,
+    /// As the command line names it.
+    name: &'a str,
+    older: usize,
+}
+
+impl<'a> Base<'a> {
+    /// The base of this name.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be that of a commit.
+    pub(crate) fn new(context: &'a Context, name: &'a str) -> Result<Self, Failure> {
+        if may_be_a_commit(name) { Ok(Self { context, name, older: 0 }) } else { Err(unknown(name)) }
+    }
+
+    /// How many findings were not shown.
+    pub(crate) fn older(&self) -> Older<'_> {
+        Older { base: self.name, count: self.older }
+    }
+
+    /// Takes what the base has too away from what was found in the workspace `root`.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such commit, or it cannot be read.
+    pub(crate) fn retain_new_of_workspace(&mut self, found: &mut Findings, root: &Path) -> Result<(), Failure> {
+        let root = baseline::plain(&workspace::folder(self.context).join(root));
+        let copy = self.copy(&root)?;
+        // Settings that lie in the workspace are taken from the base, others from where they are.
+        let config = self.context.config().map(|config| {
+            let config = workspace::folder(self.context).join(config);
+            config.strip_prefix(&root).map(|inside| copy.path().join(inside)).unwrap_or(config)
+        });
+        let mut then = Findings::default();
+        watched("checking the documents of the base", || {
+            crate::workspace::load_into(copy.path(), config.as_deref(), EmptyWorkspace::Refused, &mut then)
+        });
+        self.older += baseline::retain_new(found, &root, &then, copy.path());
+        Ok(())
+    }
+
+    /// The same for what was found in files below `root`, each checked by itself.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::retain_new_of_workspace`].
+    pub(crate) fn retain_new_of_files(
+        &mut self,
+        found: &mut Findings,
+        root: &Path,
+        files: &[PathBuf],
+    ) -> Result<(), Failure> {
+        let root = baseline::plain(root);
+        let copy = self.copy(&root)?;
+        let place = |file: &PathBuf| {
+            let file = baseline::plain(&workspace::folder(self.context).join(file));
+            file.strip_prefix(&root).map(|inside| copy.path().join(inside)).ok().filter(|file| file.is_file())
+        };
+        let files: Vec<PathBuf> = files.iter().filter_map(place).collect();
+        let mut then = Findings::default();
+        watched("checking the documents of the base", || crate::workspace::check_files(&files, &mut then));
+        self.older += baseline::retain_new(found, &root, &then, copy.path());
+        Ok(())
+    }
+
+    /// A folder as the commit has it; empty where it does not have it.
+    fn copy(&self, root: &Path) -> Result<Scratch, Failure> {
+        let Some((repository, inside)) = Repository::around(root)? else {
+            let failure = Failure::new(Exit::Usage, format!("`--base`: `{}` is in no repository", root.display()));
+            return Err(failure.hint("leave `--base` out, or run in a clone"));
+        };
+        let commit = repository.commit(self.name)?.ok_or_else(|| unknown(self.name))?;
+        checked_out(&repository, &inside, &commit)
+    }
+}
+
+fn unknown(name: &str) -> Failure {
+    Failure::new(Exit::Usage, format!("`--base`: `{name}` is not a commit of this repository"))
+        .hint("fetch the base branch first, as in `git fetch origin main`")
+}

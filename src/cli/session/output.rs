@@ -1,0 +1,143 @@
+//! Standard output and standard error: everything that is printed is written here.
+//!
+//! Invariant: no line of either stream is a workflow command to the runner of a pipeline, but for those that a result
+//! consists of on purpose ([`commands`]); see [`without_commands`].
+
+use std::borrow::Cow;
+use std::io::{self, StderrLock, StdoutLock, Write};
+
+use anstream::AutoStream;
+
+use super::{Environment, Exit, Failure};
+use crate::diagnostic::sanitize::{block, without_commands};
+
+/// A stream that passes whole lines on. What is left is passed on when it is flushed or dropped.
+pub(crate) struct Lines<W: Write> {
+    stream: W,
+    pending: Vec<u8>,
+}
+
+/// Standard output, locked. Colours are taken out where they are not wanted.
+pub(crate) fn stdout() -> Lines<AutoStream<StdoutLock<'static>>> {
+    Lines { stream: anstream::stdout().lock(), pending: Vec::new() }
+}
+
+/// Standard error, locked. Colours are taken out where they are not wanted.
+pub(crate) fn stderr() -> Lines<AutoStream<StderrLock<'static>>> {
+    Lines { stream: anstream::stderr().lock(), pending: Vec::new() }
+}
+
+/// Writes a result to standard output.
+///
+/// # Errors
+///
+/// Returns an error if standard output cannot be written; a reader that went away (`| head`) is not an error.
+pub(crate) fn result(text: &str) -> Result<(), Failure> {
+    as_it_is(&without_commands(text))
+}
+
+/// Writes a result that consists of workflow commands.
+///
+/// # Errors
+///
+/// As [`result`].
+pub(crate) fn commands(text: &str) -> Result<(), Failure> {
+    as_it_is(text)
+}
+
+/// Writes a document, of which no character may change.
+///
+/// # Errors
+///
+/// As [`result`]; and in GitHub Actions, where the runner would find a command in it.
+pub(crate) fn document(environment: &Environment, text: &str) -> Result<(), Failure> {
+    let reads_commands = environment.os("GITHUB_ACTIONS").is_some_and(|value| value == "true");
+    if reads_commands && matches!(without_commands(text), Cow::Owned(_)) {
+        let message = "the document holds what GitHub Actions takes for a command, and is not printed";
+        return Err(Failure::new(Exit::Invalid, message)
+            .hint("remove it, or lay the file out in its place: `seawall fmt FILE`"));
+    }
+    as_it_is(text)
+}
+
+/// Tells of a broken promise of ours as everything else is told.
+pub(crate) fn tell_of_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let trace = std::backtrace::Backtrace::capture();
+        let traced = trace.status() == std::backtrace::BacktraceStatus::Captured;
+        let trace = if traced { format!("\n{trace}") } else { String::new() };
+        let _ = writeln!(stderr(), "{}{trace}", block(&panic.to_string()));
+    }));
+}
+
+fn as_it_is(text: &str) -> Result<(), Failure> {
+    let mut stdout = anstream::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::new(Exit::Failed, format!("cannot write to standard output: {error}")))
+        }
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+impl<W: Write> Lines<W> {
+    /// Passes the first `end` bytes of what is pending on.
+    fn pass(&mut self, end: usize) -> io::Result<()> {
+        let rest = self.pending.split_off(end);
+        let lines = std::mem::replace(&mut self.pending, rest);
+        self.stream.write_all(without_commands(&String::from_utf8_lossy(&lines)).as_bytes())
+    }
+}
+
+impl<W: Write> Write for Lines<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.pending.extend_from_slice(bytes);
+        if let Some(last) = self.pending.iter().rposition(|byte| *byte == b'\n') {
+            self.pass(last + 1)?;
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.pass(self.pending.len())?;
+        self.stream.flush()
+    }
+}
+
+impl<W: Write> Drop for Lines<W> {
+    fn drop(&mut self) {
+        let _ = self.flush();
+    }
+}
+
+/// Prints why a run ended, with foreign text made safe.
+pub(crate) fn report(failure: &Failure) -> std::io::Result<()> {
+    let (red, cyan) = (anstyle::AnsiColor::Red.on_default().bold(), anstyle::AnsiColor::Cyan.on_default().bold());
+    let mut stderr = stderr();
+    writeln!(stderr, "{red}error{red:#}: {}", crate::diagnostic::sanitize::block(&failure.message))?;
+    if let Some(hint) = &failure.hint {
+        writeln!(stderr, "  {cyan}help{cyan:#}: {}", crate::diagnostic::sanitize::block(hint))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::Lines;
+
+    #[test]
+    fn a_command_in_pieces_is_none() {
+        let mut written = Vec::new();
+        let mut lines = Lines { stream: &mut written, pending: Vec::new() };
+        for piece in ["a\n:", ":err", "or::x\n  #", "#", "[error]\n", "é", ": "] {
+            lines.write_all(piece.as_bytes()).unwrap();
+        }
+        lines.flush().unwrap();
+        write!(lines, "::error::y").unwrap();
+        drop(lines);
+        let text = String::from_utf8(written).unwrap();
+        assert_eq!(text, "a\n\\u{3a}:error::x\n  \\u0023#[error]\né: \\u{3a}:error::y");
+    }
+}

@@ -1,0 +1,577 @@
+//! From a workspace to a plan: what `plan` and `apply` have in common.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use super::before::Before;
+use super::connect::{Shared, Target, connect};
+use super::guards_from::Base;
+use super::recorded::{Evidence, Members};
+use super::vijil::{self, VijilConnected};
+use super::watch::watched;
+use super::{Connected, Context, Exit, Failure, organization, organizations, workspace};
+use crate::diagnostic::{Findings, nearest};
+use crate::document::{Docker, Ownership, Protected, Vijil, Weakening, settings_for};
+use crate::evidence::Memberships;
+use crate::model::{Desired, Live, LiveVijil, is_for};
+use crate::plan::docker::{diff, teams};
+use crate::plan::vijil::{VijilError, VijilTarget};
+use crate::plan::{self, ChangeSet, GuardsFrom, Plan, protected, set};
+use crate::service::docker::{ENDPOINT, Error as DockerError, Snapshot};
+use crate::service::http::Observer;
+use crate::source::disk::{self, FileError};
+use crate::workspace::{EmptyWorkspace, Loaded};
+
+/// Flags that can make a plan's guards stricter, and not weaker.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub(crate) struct Stricter {
+    /// Take guards and settings from this git ref, or from a folder that holds it, instead of from what is proposed
+    #[arg(long, value_name = "REF|DIR")]
+    pub(crate) guards_from: Option<String>,
+    /// Refuse a plan that gives any audience new access, whatever the settings say
+    #[arg(long)]
+    deny_widening: bool,
+}
+
+/// A workspace that has to do with at least one service.
+#[derive(Debug)]
+pub(crate) struct Workspace {
+    pub(crate) loaded: Loaded,
+    pub(crate) docker: Option<Docker>,
+    pub(crate) vijil: Option<Vijil>,
+    /// The origin of the settings, if they are not the workspace's own.
+    guards_from: Option<GuardsFrom>,
+    /// Protected policies that are not where they should be.
+    missing: Missing,
+    /// Recorded requests to judge its plan by.
+    evidence: Option<Evidence>,
+}
+
+/// Protected policies that the documents do not declare.
+#[derive(Clone, Debug, Default)]
+struct Missing {
+    /// Names that the settings protect and no document declares: an error, unless such a policy is live.
+    unknown: Vec<String>,
+    /// The policy whose name is nearest to one of them.
+    nearest: Option<String>,
+    /// The protected policies that the base declares and the documents no longer do.
+    given_up: Vec<GivenUp>,
+}
+
+/// A protected policy that only the base declares.
+#[derive(Clone, Debug)]
+struct GivenUp {
+    name: String,
+    /// For whom; `None` for a policy for agents.
+    orgs: Option<Vec<String>>,
+}
+
+/// The services of a workspace or of a saved plan, to be read.
+#[derive(Debug)]
+pub(crate) struct Services {
+    pub(crate) docker: Option<Connected>,
+    pub(crate) vijil: Option<VijilConnected>,
+}
+
+/// The live state of the services.
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) docker: Option<Live>,
+    pub(crate) vijil: Option<LiveVijil>,
+    /// The teams of the organization's members, where recorded requests ask for them.
+    pub(crate) members: Option<Members>,
+}
+
+impl Services {
+    /// Connects to the services that have settings, beside those of other organizations. Nothing is sent yet.
+    ///
+    /// # Errors
+    ///
+    /// As [`connect`], for either service.
+    pub(crate) async fn connect_beside(
+        context: &Context,
+        root: &Path,
+        (docker, vijil): (Option<&Docker>, Option<&Vijil>),
+        desired: &Desired,
+        shared: &mut Shared,
+        observer: Option<Observer>,
+    ) -> Result<Self, Failure> {
+        let seed = match vijil {
+            Some(_) => vijil::seed(context, root, vijil)?,
+            None => shared.seed.clone(),
+        };
+        let docker = match docker {
+            Some(docker) => {
+                let target = Target { root, docker, desired, seed: seed.clone() };
+                Some(connect(context, &target, shared, observer.clone()).await?)
+            }
+            None => None,
+        };
+        let vijil = match vijil {
+            Some(vijil) => Some(vijil::connect(context, root, vijil, shared, seed, observer).await?),
+            None => None,
+        };
+        Ok(Self { docker, vijil })
+    }
+
+    /// Reads both, at the same time.
+    ///
+    /// # Errors
+    ///
+    /// When anything of it cannot be read.
+    pub(crate) async fn live(&self) -> Result<State, Failure> {
+        let docker = async {
+            match &self.docker {
+                Some(connected) => Ok::<_, Failure>(Some(connected.reader.live().await?)),
+                None => Ok(None),
+            }
+        };
+        let vijil = async {
+            match &self.vijil {
+                Some(connected) => Ok::<_, Failure>(Some(connected.reader.live().await?)),
+                None => Ok(None),
+            }
+        };
+        let (docker, vijil) = tokio::try_join!(docker, vijil)?;
+        Ok(State { docker, vijil, members: None })
+    }
+
+    /// The teams of the organization's members. An account that may not read them, and teams without members, tell
+    /// nothing.
+    ///
+    /// # Errors
+    ///
+    /// When they cannot be read for another reason.
+    async fn members(&self, context: &Context, live: &State) -> Result<Option<Members>, Failure> {
+        let (Some(connected), Some(live)) = (&self.docker, &live.docker) else { return Ok(None) };
+        match connected.reader.members(&live.teams).await {
+            Ok(members) => Ok(Some(members).filter(|members| !members.is_empty())),
+            Err(error @ DockerError::Forbidden { .. }) => {
+                let notes = [format!("note: {error}"), "the teams of users are unknown without `--teams`".to_owned()];
+                context.note(&notes.join(": "));
+                Ok(None)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Ends the embedded services.
+    pub(crate) async fn close(self) {
+        if let Some(connected) = self.vijil {
+            connected.close().await;
+        }
+        if let Some(connected) = self.docker {
+            connected.close().await;
+        }
+    }
+}
+
+impl Workspace {
+    /// Loads it, as one workspace for each of its organizations. With a base, that one's settings hold instead of the
+    /// workspace's own.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if its documents are not valid, it names no service, the base cannot be read, or `--org` names
+    /// an organization that it does not have.
+    pub(crate) fn load_each(context: &Context, path: Option<&Path>, stricter: &Stricter) -> Result<Vec<Self>, Failure> {
+        let mut loaded = workspace::load(context, path, EmptyWorkspace::Refused)?;
+        let mut base_declares = None;
+        let guards_from = match &stricter.guards_from {
+            Some(base) => {
+                let Base { from, settings, desired } = Base::read(context, &loaded.root, base)?;
+                base_declares = desired;
+                let (held, changed) = settings_for(&loaded.settings, settings.as_ref());
+                loaded.settings = held;
+                Some(GuardsFrom { from, found: settings.is_some(), changed })
+            }
+            None => None,
+        };
+        loaded.settings.guards.deny_widening |= stricter.deny_widening;
+        has_a_service(&loaded)?;
+        let missing = Missing::new(&loaded, base_declares.as_ref(), guards_from.is_some());
+        let declared: Vec<&Desired> = std::iter::once(&loaded.desired).chain(&base_declares).collect();
+        loaded.settings.guards.protected = protected::followed(&loaded.settings.guards.protected, &declared);
+        let of_one = |loaded: Loaded| Self { missing: missing.clone(), ..Self::alone(loaded, guards_from.clone()) };
+        Ok(organizations::each(context, loaded)?.into_iter().map(of_one).collect())
+    }
+
+    /// What the services say now, with what its records ask for.
+    ///
+    /// # Errors
+    ///
+    /// When anything of it cannot be read.
+    pub(crate) async fn live(&self, context: &Context, services: &Services) -> Result<State, Failure> {
+        let live = services.live().await?;
+        let members = match self.evidence.as_ref().is_some_and(Evidence::asks_for_teams) {
+            true => services.members(context, &live).await?,
+            false => None,
+        };
+        Ok(State { members, ..live })
+    }
+
+    /// The records that it is planned with.
+    pub(crate) fn into_evidence(self) -> Option<Evidence> {
+        self.evidence
+    }
+
+    /// The only workspace with a Docker organization is planned with these records.
+    ///
+    /// # Errors
+    ///
+    /// When there is none, or there are several: records are of one.
+    pub(crate) fn with_records(each: &mut [Self], evidence: Evidence) -> Result<(), Failure> {
+        let at = of_records(each)?;
+        each.get_mut(at).expect("it was just found").evidence = Some(evidence);
+        Ok(())
+    }
+
+    /// The loaded workspace, as one workspace for each of its organizations.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the workspace names no service, or `--org` names an organization that it does not have.
+    pub(crate) fn each_of(context: &Context, loaded: Loaded) -> Result<Vec<Self>, Failure> {
+        has_a_service(&loaded)?;
+        Ok(organizations::each(context, loaded)?.into_iter().map(|loaded| Self::alone(loaded, None)).collect())
+    }
+
+    fn alone(loaded: Loaded, guards_from: Option<GuardsFrom>) -> Self {
+        let (docker, vijil) = (loaded.settings.docker.clone(), loaded.settings.vijil.clone());
+        Self { loaded, docker, vijil, guards_from, missing: Missing::default(), evidence: None }
+    }
+
+    /// The same with other documents: what of them is for its organization.
+    pub(crate) fn with(&self, desired: &Desired) -> Self {
+        let org = self.docker.as_ref().map(|docker| docker.org.as_deref());
+        let is_own = |orgs: &[String]| match org {
+            Some(Some(org)) => is_for(orgs, org),
+            Some(None) => true,
+            None => false,
+        };
+        let policies = desired.policies.iter().filter(|policy| is_own(&policy.orgs)).cloned().collect();
+        let vijil = if self.vijil.is_some() { desired.vijil.clone() } else { Vec::new() };
+        let Loaded { root, settings, tests, .. } = &self.loaded;
+        let (root, settings, tests) = (root.clone(), settings.clone(), tests.clone());
+        let desired = Desired { policies, vijil };
+        Self::alone(Loaded { root, settings, desired, tests, findings: Findings::default() }, self.guards_from.clone())
+    }
+
+    /// The name of the workspace among others: its organization, or the service that is of none.
+    pub(crate) fn name(&self) -> String {
+        organizations::name(&self.loaded)
+    }
+
+    /// The plan from this live state.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if a document names a team that the organization does not have, or declares a state that is not
+    /// possible.
+    pub(crate) fn plan(&self, context: &Context, live: &State) -> Result<Plan, Failure> {
+        self.missing.refuse_unknown(live)?;
+        possible(self.plan_anyhow(context, live)?)
+    }
+
+    /// The plan from what other documents would leave: what a change of documents means, whatever is live.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if a document declares a state that is not possible.
+    pub(crate) fn plan_from(&self, context: &Context, before: &Before) -> Result<Plan, Failure> {
+        possible(self.planned(context, &before.state, Some(before.base()))?)
+    }
+    /// The plan from this live state, and everything that the documents make impossible: with any of that it may be
+    /// shown, and not carried out.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if a document names a team that the organization does not have.
+    pub(crate) fn plan_anyhow(&self, context: &Context, live: &State) -> Result<(Plan, Vec<VijilError>), Failure> {
+        self.planned(context, live, None)
+    }
+
+    fn planned(
+        &self,
+        context: &Context,
+        live: &State,
+        base: Option<plan::Base<'_>>,
+    ) -> Result<(Plan, Vec<VijilError>), Failure> {
+        let guards = &self.loaded.settings.guards;
+        let docker = self.docker_side(live)?;
+        let target = match &self.docker {
+            Some(docker) => plan::Target { org: organization(context, docker)?, endpoint: endpoint(context, docker) },
+            None => plan::Target::default(),
+        };
+        let docker = docker.as_ref().map(|DockerSide { desired, live, ownership }| plan::DockerInput {
+            target: &target,
+            desired,
+            live,
+            ownership,
+        });
+        let (vijil_target, notes) = self.vijil_target(context)?;
+        let memberships = match (&self.evidence, &live.docker) {
+            (Some(evidence), Some(docker)) => evidence.memberships(context, docker, live.members.as_ref()),
+            (_, _) => Memberships::default(),
+        };
+        let input = plan::Input {
+            docker,
+            vijil: self.vijil(live, &vijil_target, &notes),
+            base,
+            guards_from: self.guards_from.as_ref(),
+            given_up: &self.missing.given_up(self).collect::<Vec<_>>(),
+            tests: &self.loaded.tests,
+            evidence: self.evidence.as_ref().map(|evidence| evidence.of(&memberships)),
+            ..plan::Input::new(guards)
+        };
+        let made = watched("telling what changes, and what that means for access,", || plan::make(input));
+        Ok(match made {
+            Ok(plan) => (plan, Vec::new()),
+            Err(impossible) => (impossible.plan, impossible.errors),
+        })
+    }
+
+    /// The differences from this live state.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::plan`].
+    pub(crate) fn differences(&self, context: &Context, live: &State) -> Result<ChangeSet, Failure> {
+        self.missing.refuse_unknown(live)?;
+        let mut changes = match self.docker_side(live)? {
+            Some(DockerSide { desired, live, ownership }) => plan::differences(&desired, live, &ownership, None),
+            None => ChangeSet::default(),
+        };
+        let (target, notes) = self.vijil_target(context)?;
+        if let Some(input) = self.vijil(live, &target, &notes) {
+            let (differences, errors) = plan::vijil::diff::differences(input);
+            refuse_impossible(&errors)?;
+            changes.vijil = differences;
+        }
+        Ok(changes)
+    }
+
+    /// The Docker side of a comparison, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if a document names a team that the organization does not have.
+    fn docker_side<'a>(&self, live: &'a State) -> Result<Option<DockerSide<'a>>, Failure> {
+        let (Some(docker), Some(live)) = (&self.docker, &live.docker) else { return Ok(None) };
+        let (desired, ownership) = (resolve(&self.loaded.desired, live)?, diff::Ownership::from(docker));
+        Ok(Some(DockerSide { desired, live, ownership }))
+    }
+
+    /// The target of the Vijil side of a plan, and the notes of its approvals.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the environment cannot be read.
+    pub(crate) fn vijil_target(&self, context: &Context) -> Result<(VijilTarget, String), Failure> {
+        let Some(vijil) = &self.vijil else { return Ok(Default::default()) };
+        let target = VijilTarget { endpoint: vijil::named_endpoint(context, vijil) };
+        Ok((target, vijil::pipeline_notes(context.environment())?))
+    }
+
+    /// The input of the Vijil side of a plan; `None` if there is none.
+    pub(crate) fn vijil<'a>(
+        &'a self,
+        live: &'a State,
+        target: &'a VijilTarget,
+        notes: &'a str,
+    ) -> Option<plan::vijil::Input<'a>> {
+        let (vijil, live) = (self.vijil.as_ref()?, live.vijil.as_ref()?);
+        let exclusive = vijil.ownership == Ownership::Exclusive;
+        let (desired, edit_active) = (&self.loaded.desired.vijil, vijil.edit_active);
+        Some(plan::vijil::Input { target, desired, live, exclusive, edit_active, notes })
+    }
+}
+
+/// The plan, where nothing makes it impossible.
+fn possible((plan, impossible): (Plan, Vec<VijilError>)) -> Result<Plan, Failure> {
+    refuse_impossible(&impossible)?;
+    Ok(plan)
+}
+
+/// The input of the Docker side of a comparison; team keys are ids.
+struct DockerSide<'a> {
+    desired: Desired,
+    live: &'a Live,
+    ownership: diff::Ownership,
+}
+
+/// Refuses what the documents make impossible.
+fn refuse_impossible(impossible: &[VijilError]) -> Result<(), Failure> {
+    if impossible.is_empty() {
+        return Ok(());
+    }
+    let lines: Vec<String> = impossible.iter().map(ToString::to_string).collect();
+    let hints: BTreeSet<&str> = impossible.iter().map(|error| error.hint.as_str()).collect();
+    let hints: Vec<&str> = hints.into_iter().collect();
+    Err(Failure::new(Exit::Invalid, lines.join("\n")).hint(hints.join("; ")))
+}
+
+impl Missing {
+    fn new(loaded: &Loaded, base: Option<&Desired>, of_base: bool) -> Self {
+        let Loaded { desired, settings, .. } = loaded;
+        let protected = &settings.guards.protected;
+        let unknown = || protected.iter().map(|one| &one.name).filter(|name| !desired.declares(name));
+        let nearest = unknown().find_map(|name| nearest(name, desired.names().map(|(name, _)| name)));
+        let declared: Vec<&Desired> = std::iter::once(desired).chain(base).collect();
+        let followed = protected::followed(protected, &declared);
+        let keeps = |one: &Protected| !one.allow.contains(&Weakening::Delete);
+        let gone = |name: &str| followed.iter().any(|one| one.name == name && keeps(one)) && !desired.declares(name);
+        let docker = base.iter().flat_map(|base| &base.policies);
+        let docker = docker.map(|one| GivenUp { name: one.policy.name.clone(), orgs: Some(one.orgs.clone()) });
+        let vijil = base.iter().flat_map(|base| &base.vijil);
+        let vijil = vijil.map(|one| GivenUp { name: one.name.clone(), orgs: None });
+        Self {
+            // A mistake in the base is for the base to mend: it must not stop the proposal that does.
+            unknown: if of_base { Vec::new() } else { unknown().cloned().collect() },
+            nearest: nearest.map(str::to_owned),
+            given_up: docker.chain(vijil).filter(|one| gone(&one.name)).collect(),
+        }
+    }
+
+    fn refuse_unknown(&self, live: &State) -> Result<(), Failure> {
+        let docker = live.docker.iter().flat_map(|live| &live.policies).map(|policy| policy.name.as_str());
+        let vijil = live.vijil.iter().flat_map(|live| &live.policies).map(|policy| policy.name.as_str());
+        let live: Vec<&str> = docker.chain(vijil).collect();
+        let Some(name) = self.unknown.iter().find(|name| !live.contains(&name.as_str())) else { return Ok(()) };
+        let message = format!("`guards.protected` names `{name}`, which no document declares and which is not live");
+        let near = nearest(name, live).or(self.nearest.as_deref());
+        Err(Failure::new(Exit::Invalid, message).hint(match near {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "correct the name in `seawall.yaml`, or remove it".to_owned(),
+        }))
+    }
+
+    /// The names that only the base declares, for this workspace's organization or for agents.
+    fn given_up<'a>(&'a self, workspace: &'a Workspace) -> impl Iterator<Item = &'a str> {
+        let org = workspace.docker.as_ref().map(|docker| docker.org.as_deref());
+        let own = move |one: &&GivenUp| match (&one.orgs, org) {
+            (None, _) => workspace.vijil.is_some(),
+            (Some(orgs), Some(Some(org))) => is_for(orgs, org),
+            (Some(_), Some(None)) => true,
+            (Some(_), None) => false,
+        };
+        self.given_up.iter().filter(own).map(|one| one.name.as_str())
+    }
+}
+
+fn has_a_service(loaded: &Loaded) -> Result<(), Failure> {
+    if loaded.settings.docker.is_some() || loaded.settings.vijil.is_some() {
+        return Ok(());
+    }
+    let failure = Failure::new(Exit::Invalid, "the workspace has nothing to do with any service");
+    Err(failure.hint("add a `docker:` section with `org:`, or a `vijil:` section, to `seawall.yaml`"))
+}
+
+/// Reads a snapshot instead of the services.
+///
+/// # Errors
+///
+/// Returns an error if the file cannot be read, is not a snapshot, lacks a service of the workspace, or is one of
+/// another organization.
+pub(crate) fn live_from(context: &Context, workspace: &Workspace, file: &Path) -> Result<State, Failure> {
+    let text = read(&context.path(file))?;
+    let snapshot = snapshot_of(Snapshot::parse_each(&text)?, workspace);
+    let lacks = |service: &str| {
+        let failure = Failure::new(Exit::Usage, format!("the snapshot `{}` has no `{service}`", file.display()));
+        failure.hint("take a snapshot of the workspace itself")
+    };
+    let docker = match &workspace.docker {
+        None => None,
+        Some(docker) => {
+            let live = snapshot.docker.ok_or_else(|| lacks("docker"))?.live();
+            let live = live.map_err(|error| Failure::new(Exit::Usage, format!("`{}`: {error}", file.display())))?;
+            let org = organization(context, docker)?;
+            if live.org != org {
+                let message = format!("the snapshot is of `{}`, and the workspace is for `{org}`", live.org);
+                return Err(
+                    Failure::new(Exit::Usage, message).hint("take a snapshot of the workspace's own organization")
+                );
+            }
+            Some(live)
+        }
+    };
+    let vijil = match &workspace.vijil {
+        None => None,
+        Some(_) => Some(snapshot.vijil.ok_or_else(|| lacks("vijil"))?.live()),
+    };
+    Ok(State { docker, vijil, members: None })
+}
+
+/// The snapshot of a workspace's organization, or else the first: what it lacks is for the caller to say.
+fn snapshot_of(mut snapshots: Vec<Snapshot>, workspace: &Workspace) -> Snapshot {
+    let name = workspace.name();
+    let fits = |snapshot: &Snapshot| match (&workspace.docker, &snapshot.docker) {
+        (Some(_), Some(docker)) => docker.org == name,
+        (None, None) => snapshot.vijil.is_some(),
+        (_, _) => false,
+    };
+    let index = snapshots.iter().position(fits).unwrap_or_default();
+    snapshots.swap_remove(index)
+}
+
+/// Reads a file that is not a document and that the command line names: a saved plan, a snapshot.
+///
+/// # Errors
+///
+/// Returns an error if the file cannot be read.
+pub(crate) fn read(path: &Path) -> Result<String, Failure> {
+    disk::read_named(path, disk::MAX_STATE_BYTES).map_err(|error| not_read(path, &error))
+}
+
+/// Reads saved plans.
+///
+/// # Errors
+///
+/// Returns an error if the file cannot be read, or is not a plan that `plan --out` saved.
+pub(crate) fn read_plans(file: &Path) -> Result<set::Saved, Failure> {
+    set::from_json(&read(file)?).map_err(|error| {
+        Failure::new(Exit::Refused, format!("`{}`: {error}", file.display())).hint("make a new plan with `plan --out`")
+    })
+}
+
+/// The failure of a file that is not read.
+pub(crate) fn not_read(path: &Path, error: &FileError) -> Failure {
+    let failure = Failure::new(Exit::Usage, format!("`{}` cannot be read: {error}", path.display()));
+    match error.hint() {
+        Some(hint) => failure.hint(hint),
+        None => failure,
+    }
+}
+
+pub(crate) fn endpoint(context: &Context, docker: &Docker) -> String {
+    let overridden = context.overrides().docker_endpoint.as_ref().map(|setting| setting.value.clone());
+    overridden.or_else(|| docker.endpoint.clone()).unwrap_or_else(|| ENDPOINT.to_owned())
+}
+
+/// The documents with team ids in place of what they say.
+///
+/// # Errors
+///
+/// Returns an error if a team cannot be identified.
+pub(crate) fn resolve(desired: &Desired, live: &Live) -> Result<Desired, Failure> {
+    teams::resolve(desired, &live.teams).map_err(|errors| {
+        let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        let hints: BTreeSet<String> = errors.iter().map(teams::TeamError::hint).collect();
+        let hints: Vec<String> = hints.into_iter().collect();
+        Failure::new(Exit::Invalid, lines.join("\n")).hint(hints.join("; "))
+    })
+}
+
+/// Which workspace records are of: the only one with a Docker organization.
+///
+/// # Errors
+///
+/// When there is none, or there are several.
+pub(crate) fn of_records(each: &[Workspace]) -> Result<usize, Failure> {
+    let mut with_docker = each.iter().enumerate().filter(|(_, one)| one.docker.is_some());
+    match (with_docker.next(), with_docker.next()) {
+        (Some((at, _)), None) => Ok(at),
+        (Some(_), Some(_)) => Err(organizations::of_one()),
+        (None, _) => Err(organizations::without_docker()),
+    }
+}

@@ -1,0 +1,151 @@
+//! The last stop: a command that works for too long, or takes too much memory, ends with an error that says at what.
+//!
+//! Work that can grow out of proportion is bounded by counts where it is done, so that the same input gives the same
+//! output. This is for what was overlooked there. Invariant: only work that writes nothing is watched, so that a run that
+//! ends here has written nothing. The memory is known on Linux alone.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::{Environment, Exit, Failure, output};
+
+/// The time that a piece of work may take.
+const MOST_TIME: Duration = Duration::from_secs(60);
+
+/// The variable that says how much memory the process may take, in MiB, and what holds without it: twice of what a full
+/// organization takes whose rules name a few resources each.
+const VARIABLE: &str = "SEAWALL_MAX_MEMORY";
+const MOST_MEMORY: u64 = 1 << 10;
+
+/// The limit of this process in MiB.
+static LIMIT: AtomicU64 = AtomicU64::new(MOST_MEMORY);
+
+/// The time between two looks.
+const PERIOD: Duration = Duration::from_millis(100);
+
+/// The resources that the process has used.
+#[derive(Clone, Copy, Debug, Default)]
+struct Taken {
+    /// Of processors and of the clock, whichever is less: a busy machine is not a fault of the documents.
+    time: Duration,
+    memory: u64,
+}
+
+/// Takes the limit of memory from the environment.
+///
+/// # Errors
+///
+/// When the variable is not a number.
+pub(crate) fn configure(environment: &Environment) -> Result<(), Failure> {
+    let Some(value) = environment.text(VARIABLE)? else { return Ok(()) };
+    let limit = value.parse().ok().filter(|limit| *limit > 0);
+    let wrong = || Failure::new(Exit::Usage, format!("`{VARIABLE}` is `{value}`")).hint("give a number of MiB");
+    LIMIT.store(limit.ok_or_else(wrong)?, Ordering::Relaxed);
+    Ok(())
+}
+
+/// Does work that writes nothing. When it takes too much, the process ends with an error that says what it was.
+pub(crate) fn watched<T>(what: &str, work: impl FnOnce() -> T) -> T {
+    let (working, ended) = channel::<()>();
+    thread::scope(|scope| {
+        scope.spawn(move || watch(what, &ended));
+        let value = work();
+        drop(working);
+        value
+    })
+}
+
+fn watch(what: &str, ended: &Receiver<()>) {
+    let (started, before) = (Instant::now(), processor_time());
+    while ended.recv_timeout(PERIOD) == Err(RecvTimeoutError::Timeout) {
+        let clock = started.elapsed();
+        let time = processor_time().zip(before).map_or(clock, |(now, before)| clock.min(now.saturating_sub(before)));
+        let taken = Taken { time, memory: memory().unwrap_or_default() };
+        if let Some(failure) = excess(what, taken, LIMIT.load(Ordering::Relaxed)) {
+            let _ = output::report(&failure);
+            std::process::exit(i32::from(failure.exit.code()));
+        }
+    }
+}
+
+/// The error where too much was taken; the limit of memory is in MiB.
+fn excess(what: &str, taken: Taken, most_memory: u64) -> Option<Failure> {
+    let reason = "mostly patterns with many wildcards or very many teams are the reason: write fewer of them, or split the \
+                  workspace";
+    let (much, hint) = if taken.time > MOST_TIME {
+        (format!("{} s", MOST_TIME.as_secs()), reason.to_owned())
+    } else if taken.memory >> 20 > most_memory {
+        (format!("{most_memory} MiB of memory"), format!("{reason}; or set `{VARIABLE}` to more MiB"))
+    } else {
+        return None;
+    };
+    let failure = Failure::new(Exit::Failed, format!("{what} takes more than {much}; nothing was written"));
+    Some(failure.hint(hint))
+}
+
+/// The memory of the process in bytes, where the system tells.
+fn memory() -> Option<u64> {
+    let status = of_process("status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    Some(line.split_whitespace().next()?.parse::<u64>().ok()? << 10)
+}
+
+/// The time that processors have spent on the process, where the system tells.
+fn processor_time() -> Option<Duration> {
+    let stat = of_process("stat")?;
+    // The name of the program comes before, and may hold anything.
+    let (_, fields) = stat.rsplit_once(')')?;
+    let mut ticks = fields.split_whitespace().skip(11).map(str::parse::<u64>);
+    let (user, system) = (ticks.next()?.ok()?, ticks.next()?.ok()?);
+    // A hundred ticks a second, whatever the machine.
+    Some(Duration::from_millis(10 * (user + system)))
+}
+
+#[expect(clippy::disallowed_methods, reason = "the system tells there of the process itself")]
+fn of_process(what: &str) -> Option<String> {
+    std::fs::read_to_string(format!("/proc/self/{what}")).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_takes_too_much_is_named() {
+        let taken = |seconds, mebibytes: u64| Taken { time: Duration::from_secs(seconds), memory: mebibytes << 20 };
+        for (taken, limit, expected) in [
+            (taken(59, 1_000), 1_024, None),
+            (taken(61, 10), 1_024, Some("checking takes more than 60 s; nothing was written")),
+            (taken(1, 1_024), 1_024, None),
+            (taken(1, 1_025), 1_024, Some("checking takes more than 1024 MiB of memory; nothing was written")),
+            (taken(1, 1_025), 4_096, None),
+        ] {
+            let found = excess("checking", taken, limit);
+            assert_eq!(found.as_ref().map(|failure| failure.message.as_str()), expected);
+            assert!(found.is_none_or(|failure| failure.exit == Exit::Failed));
+        }
+    }
+
+    #[test]
+    fn the_limit_is_a_number_of_mebibytes() {
+        for value in ["much", "0", "-1", "1.5"] {
+            let failure = configure(&Environment::of([(VARIABLE, value)])).unwrap_err();
+            assert_eq!((failure.exit, failure.message), (Exit::Usage, format!("`SEAWALL_MAX_MEMORY` is `{value}`")));
+        }
+        assert!(configure(&Environment::of([])).is_ok());
+    }
+
+    #[test]
+    fn the_system_is_understood() {
+        assert_eq!(watched("nothing", || 7), 7);
+        if cfg!(target_os = "linux") {
+            assert!(memory().unwrap() > 1 << 20);
+            let before = processor_time().unwrap();
+            let started = Instant::now();
+            while started.elapsed() < Duration::from_millis(200) {}
+            assert!(processor_time().unwrap() >= before);
+        }
+    }
+}

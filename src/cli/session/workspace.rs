@@ -1,0 +1,78 @@
+//! The workspace of a command.
+//!
+//! Invariant: a folder that is named is the workspace's own; only without a name is it looked for upward.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use super::watch::watched;
+use super::{Context, Exit, Failure};
+use crate::diagnostic::{Findings, Severity};
+use crate::render::diagnostic;
+use crate::source::{CONFIG_NAME, find_root};
+use crate::workspace::{EmptyWorkspace, Loaded};
+
+/// The folder that the run starts in: `-C`, or the current one; absolute.
+#[expect(clippy::disallowed_methods, reason = "the one place where the current folder is asked for")]
+pub(crate) fn folder(context: &Context) -> PathBuf {
+    let current = std::env::current_dir().unwrap_or_default();
+    context.directory().map_or_else(|| current.clone(), |directory| current.join(directory))
+}
+
+/// The workspace's folder: `path` where it is given, else the nearest upward that holds a `seawall.yaml`; with
+/// `--config` and none of both, the folder of that file.
+///
+/// # Errors
+/// Returns an error if there is no workspace.
+pub(crate) fn root(context: &Context, path: Option<&Path>) -> Result<PathBuf, Failure> {
+    let config = context.config();
+    let Some(path) = path else {
+        let start = folder(context);
+        let upward = find_root(&start).map(Path::to_owned);
+        let beside = || config.and_then(|config| start.join(config).parent().map(Path::to_owned));
+        return upward.or_else(beside).ok_or_else(|| {
+            Failure::new(Exit::Invalid, format!("no `{CONFIG_NAME}` in `{}` or any folder above it", start.display()))
+                .hint("run in a workspace, or name its folder; `seawall init` makes a new one")
+        });
+    };
+    if config.is_none() && !path.join(CONFIG_NAME).is_file() {
+        let failure = Failure::new(Exit::Invalid, format!("`{}` holds no `{CONFIG_NAME}`", path.display()));
+        return Err(failure.hint("name the folder of a workspace"));
+    }
+    Ok(path.to_owned())
+}
+
+/// Loads the workspace that a command is about. Findings go to standard error: errors end the run, warnings are shown
+/// unless `-q` asks for silence, and notes are left to `validate`.
+///
+/// # Errors
+/// With exit code 1 when there is no workspace or something is wrong with its documents.
+pub(crate) fn load(context: &Context, path: Option<&Path>, emptiness: EmptyWorkspace) -> Result<Loaded, Failure> {
+    let mut loaded = load_silently(context, path, emptiness)?;
+    loaded.findings.diagnostics.retain(|finding| finding.severity != Severity::Note);
+    if !loaded.findings.diagnostics.is_empty() {
+        context.note(diagnostic::human(&loaded.findings, &folder(context), context.detail()).trim_end());
+    }
+    Ok(loaded)
+}
+
+/// The same for questions: traps, which `validate` and `plan` show, are not repeated with each answer.
+///
+/// # Errors
+/// With exit code 1 when there is no workspace or something is wrong with its documents.
+pub(crate) fn load_silently(
+    context: &Context,
+    path: Option<&Path>,
+    emptiness: EmptyWorkspace,
+) -> Result<Loaded, Failure> {
+    let root = root(context, path)?;
+    let load = || crate::workspace::load(&root, context.config().as_deref(), emptiness);
+    watched("checking the documents", load).map_err(|findings| wrong(context, &findings))
+}
+
+/// Shows findings, and makes them the reason why the run ends.
+pub(crate) fn wrong(context: &Context, findings: &Findings) -> Failure {
+    // Not even `-q` hides why the run ends.
+    let _ = write!(super::output::stderr(), "{}", diagnostic::human(findings, &folder(context), context.detail()));
+    Failure::new(Exit::Invalid, format!("the documents are wrong: {}", diagnostic::summary(findings)))
+}

@@ -1,0 +1,96 @@
+//! Writing of files to the disk, with the report of failures.
+
+use std::path::Path;
+
+use super::{Exit, Failure};
+use crate::source::disk::{self, BatchError, FileError, Root};
+
+pub(crate) use crate::source::disk::Written;
+
+/// Writes the files of the workspace in `root`.
+///
+/// # Errors
+///
+/// Returns an error if a file cannot be written; then none is.
+pub(crate) fn write_all(root: &Path, files: &[Written<'_>]) -> Result<(), Failure> {
+    let root = Root::new(root).map_err(|error| not_written(root, &error))?;
+    root.write_all(files).map_err(|error| {
+        let message = error.to_string();
+        let BatchError { path: _, error, stuck } = error;
+        let names: Vec<String> = stuck.iter().map(|path| format!("`{}`", path.display())).collect();
+        match names.as_slice() {
+            [] => {
+                let hint = error.hint().unwrap_or("run again once that is fixed");
+                Failure::new(Exit::Failed, message).hint(format!("nothing was written; {hint}"))
+            }
+            names => Failure::new(Exit::Partial, message)
+                .hint(format!("the other files were taken back, but for {}: look at these", names.join(", "))),
+        }
+    })
+}
+
+/// Writes `text` over a document that is there.
+///
+/// # Errors
+///
+/// Returns an error if the file may not be written, or the machine fails; then the file is as it was.
+pub(crate) fn replace(path: &Path, text: &str) -> Result<(), Failure> {
+    Root::around(path).and_then(|root| root.replace(path, text)).map_err(|error| not_written(path, &error))
+}
+
+/// Writes the file that a flag names, over one that is there.
+///
+/// # Errors
+///
+/// As [`replace`].
+pub(crate) fn write_named(path: &Path, text: &str) -> Result<(), Failure> {
+    disk::write_named(path, text).map_err(|error| not_written(path, &error))
+}
+
+pub(crate) fn not_written(path: &Path, error: &FileError) -> Failure {
+    let failure = Failure::new(Exit::Failed, format!("`{}` cannot be written: {error}", path.display()));
+    match error.hint() {
+        Some(hint) => failure.hint(hint),
+        None => failure,
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "the test looks at the files")]
+mod tests {
+    use std::fs;
+
+    use super::{Written, write_all};
+
+    fn written<'a>(path: &'a str, text: &'a str, overwrites: bool) -> Written<'a> {
+        Written { path, text: Some(text), overwrites }
+    }
+
+    fn all_files(root: &std::path::Path) -> Vec<String> {
+        let walk = walkdir::WalkDir::new(root).min_depth(1).sort_by_file_name();
+        walk.into_iter().map(|entry| entry.unwrap().path().strip_prefix(root).unwrap().display().to_string()).collect()
+    }
+
+    #[test]
+    fn all_files_are_written_or_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path();
+        fs::write(root.join("old.yaml"), "old").unwrap();
+        fs::write(root.join("there.yaml"), "there").unwrap();
+        fs::write(root.join("gone.yaml"), "gone").unwrap();
+        // The last one is there already, which nobody knew.
+        let files = [
+            written("a/b/new.yaml", "new", false),
+            written("old.yaml", "changed", true),
+            Written { path: "gone.yaml", text: None, overwrites: true },
+            written("there.yaml", "x", false),
+        ];
+        let failure = write_all(root, &files).unwrap_err();
+        assert!(failure.message.contains("there.yaml"), "{failure:?}");
+        assert_eq!(all_files(root), ["gone.yaml", "old.yaml", "there.yaml"]);
+        assert_eq!(fs::read_to_string(root.join("old.yaml")).unwrap(), "old");
+        write_all(root, &files[..3]).unwrap();
+        assert_eq!(all_files(root), ["a", "a/b", "a/b/new.yaml", "old.yaml", "there.yaml"]);
+        assert_eq!(fs::read_to_string(root.join("old.yaml")).unwrap(), "changed");
+    }
+}

@@ -1,0 +1,122 @@
+//! The Vijil side of drift.
+//!
+//! Invariant: what has a reason of its own is on the way to what differs, and no difference by itself; and what nobody
+//! declares is not drift, unless everything is owned.
+
+use crate::model::{Fields, LiveVijil, LiveVijilPolicy, LiveVijilRule};
+use crate::plan::step::{Op, Reason};
+use crate::plan::vijil::diff::{self, shown, shown_rule};
+use crate::plan::vijil::step::changed;
+use crate::plan::vijil::{Input, Subject, VijilDifference};
+
+/// Against documents that were applied: `own` goes from live to the documents, `base` from live to what the last apply
+/// left. What somebody did outside is the way back of the latter; what waits is what only the former asks for.
+#[must_use]
+pub fn since_documents(
+    own: &[VijilDifference],
+    base: Option<&[VijilDifference]>,
+) -> (Vec<VijilDifference>, Option<Vec<VijilDifference>>) {
+    let back = |difference: &VijilDifference| VijilDifference {
+        op: match difference.op {
+            Op::Create => Op::Delete,
+            Op::Delete => Op::Create,
+            Op::Update | Op::Approve | Op::Reject | Op::Activate => Op::Update,
+        },
+        before: difference.after.clone(),
+        after: difference.before.clone(),
+        ..difference.clone()
+    };
+    let outside = numbered(base.unwrap_or(own).iter().filter(differs).map(back));
+    let waiting = base.map(|base| {
+        let same = |one: &VijilDifference, other: &VijilDifference| {
+            (one.op, &one.policy, &one.rule, &one.after) == (other.op, &other.policy, &other.rule, &other.after)
+        };
+        let only = own.iter().filter(differs).filter(|one| !base.iter().any(|other| same(one, other)));
+        numbered(only.cloned())
+    });
+    (outside, waiting)
+}
+
+/// Against a live state of then: what became of it since, and what the documents ask of it. `input` is what a plan from
+/// live to the documents is made from.
+#[must_use]
+pub fn since_snapshot(input: Input<'_>, then: &LiveVijil) -> (Vec<VijilDifference>, Vec<VijilDifference>) {
+    let Input { desired, live, exclusive, .. } = input;
+    let managed = |policy: &LiveVijilPolicy| {
+        let is = |found: Option<&LiveVijilPolicy>| found.is_some_and(|found| found.id == policy.id);
+        exclusive || desired.iter().any(|one| [live, then].iter().any(|live| is(diff::find(one, live).ok().flatten())))
+    };
+    let source = |name: &str| desired.iter().find(|one| one.name == name).map(|one| one.origin.clone());
+    let mut outside = Vec::new();
+    for now in live.policies.iter().filter(|policy| managed(policy)) {
+        let before = then.policies.iter().find(|before| before.id == now.id);
+        became(&mut outside, before, now);
+    }
+    let is_live = |policy: &LiveVijilPolicy| live.policies.iter().any(|now| now.id == policy.id);
+    for gone in then.policies.iter().filter(|policy| managed(policy) && !is_live(policy)) {
+        outside.push(difference(Op::Delete, gone, None, (Some(shown(gone)), None)));
+    }
+    for difference in &mut outside {
+        difference.source = source(&difference.policy_name);
+    }
+    let (waiting, _) = diff::differences(Input { live: then, ..input });
+    (numbered(outside.into_iter()), numbered(waiting.into_iter().filter(|one| differs(&one))))
+}
+
+fn numbered(differences: impl Iterator<Item = VijilDifference>) -> Vec<VijilDifference> {
+    differences.zip(1..).map(|(difference, id)| VijilDifference { id, ..difference }).collect()
+}
+
+fn differs(difference: &&VijilDifference) -> bool {
+    matches!(difference.because, None | Some(Reason::EditedInPlace))
+}
+
+/// Adds the differences of a policy and of its rules.
+fn became(differences: &mut Vec<VijilDifference>, before: Option<&LiveVijilPolicy>, now: &LiveVijilPolicy) {
+    one(differences, now, None, (before.map(shown), Some(shown(now))));
+    let rules = before.map_or(&[][..], |before| &before.rules);
+    for rule in &now.rules {
+        let before = rules.iter().find(|before| before.id == rule.id);
+        one(differences, now, Some(rule), (before.map(shown_rule), Some(shown_rule(rule))));
+    }
+    for gone in rules.iter().filter(|rule| !now.rules.iter().any(|now| now.id == rule.id)) {
+        one(differences, now, Some(gone), (Some(shown_rule(gone)), None));
+    }
+}
+
+/// A difference of one object, if it is one.
+fn one(
+    differences: &mut Vec<VijilDifference>,
+    policy: &LiveVijilPolicy,
+    rule: Option<&LiveVijilRule>,
+    (before, after): (Option<Fields>, Option<Fields>),
+) {
+    let op = match (&before, &after) {
+        (None, _) => Op::Create,
+        (_, None) => Op::Delete,
+        (Some(before), Some(after)) if changed(before, after).is_empty() => return,
+        (Some(_), Some(_)) => Op::Update,
+    };
+    differences.push(difference(op, policy, rule, (before, after)));
+}
+
+fn difference(
+    op: Op,
+    policy: &LiveVijilPolicy,
+    rule: Option<&LiveVijilRule>,
+    (before, after): (Option<Fields>, Option<Fields>),
+) -> VijilDifference {
+    VijilDifference {
+        id: 0,
+        op,
+        policy: Subject::Existing(policy.id.clone()),
+        policy_name: policy.name.clone(),
+        rule: rule.map(|rule| Subject::Existing(rule.id.clone())),
+        rule_id: rule.map(|rule| rule.rule_id.clone()),
+        before,
+        after,
+        provenance: rule.and_then(|rule| rule.provenance.clone()),
+        source: None,
+        because: None,
+    }
+}

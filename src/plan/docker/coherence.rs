@@ -1,0 +1,330 @@
+//! A loaded plan as a set of steps that its own differences explain.
+//!
+//! A checksum tells an accident: whoever changes a plan on purpose computes it anew. What a plan means is therefore told
+//! from the plan itself. It holds the policies that it touches, as they were. Carried out from there, each step must
+//! find the object that it says it finds; and what the steps do to an object together must be one difference, made by
+//! one step, or by the parts that the planner divides one into.
+//!
+//! Invariant: of a plan that passes, no step can be left out, sent twice or added without its differences being others,
+//! and a reason that a guard looks at is given only to the steps that it is for.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::model::{Decision, LiveBody, LivePolicy, LiveRule, PolicyId, Rule, RuleId};
+
+use super::fingerprint::{self, sorted};
+use super::simulate::{self, subject};
+use super::temporary::{is_stand_in, is_temporary_deny, temporary_name};
+use super::{Change, Head, PolicyTarget, RuleTarget, Step};
+use crate::plan::step::Reason;
+
+/// A step that does not hold together with the rest, and why.
+pub(crate) type Contradiction = (usize, String);
+
+/// Checks the steps of a plan for Docker against the policies that they touch, as these were.
+///
+/// # Errors
+///
+/// The first step that nothing explains.
+pub(crate) fn check(steps: &[Step], touched: &[LivePolicy]) -> Result<(), Contradiction> {
+    let mut walk = Walk { policies: touched.to_vec(), made_in: BTreeMap::new(), chains: BTreeMap::new() };
+    for step in steps {
+        walk.take(step).map_err(|why| (step.id, why))?;
+    }
+    let Walk { policies, chains, .. } = walk;
+    let history = History { steps, before: touched, after: &policies };
+    chains.values().try_for_each(|chain| history.explains(chain))?;
+    steps
+        .iter()
+        .try_for_each(|step| history.names(step).and_then(|()| history.reason(step)).map_err(|why| (step.id, why)))
+}
+
+/// An object that steps are about.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Object {
+    Policy(PolicyId),
+    Rule(PolicyId, RuleId),
+}
+
+/// The policies while the steps are carried out.
+struct Walk<'a> {
+    policies: Vec<LivePolicy>,
+    /// The phase in which an object was made or changed.
+    made_in: BTreeMap<Object, usize>,
+    /// The steps of each object.
+    chains: BTreeMap<Object, Vec<&'a Step>>,
+}
+
+impl<'a> Walk<'a> {
+    /// Carries a step out, if it finds what it says.
+    fn take(&mut self, step: &'a Step) -> Result<(), String> {
+        let object = self.find(&step.change)?;
+        // Steps of one phase may run at the same time.
+        let policy = match &object {
+            Object::Policy(id) | Object::Rule(id, _) => Object::Policy(id.clone()),
+        };
+        let makes = matches!(step.change.policy(), Some(PolicyTarget::Planned(_))) && object != policy;
+        if self.made_in.get(&object) == Some(&step.phase) || makes && self.made_in.get(&policy) == Some(&step.phase) {
+            return Err("it does not wait for an earlier step about the same object".to_owned());
+        }
+        self.made_in.insert(object.clone(), step.phase);
+        self.chains.entry(object).or_default().push(step);
+        simulate::carry_out(&mut self.policies, &step.change);
+        Ok(())
+    }
+
+    /// The object of a step, which is as the step says.
+    fn find(&self, change: &Change) -> Result<Object, String> {
+        let differs = || Err("it does not find what it says that it finds".to_owned());
+        let unchanged = || Err("it changes nothing".to_owned());
+        match change {
+            Change::CreatePolicy { after } => {
+                if self.policies.iter().any(|policy| policy.name == after.name) {
+                    return Err(format!("`{}` is there already", after.name));
+                }
+                Ok(Object::Policy(simulate::planned_policy(&after.name)))
+            }
+            Change::UpdatePolicy { policy, before, after } => {
+                let found = self.policy(policy)?;
+                if Head::of(&found.policy()) != *before {
+                    return differs();
+                }
+                if change.changed().is_empty() || before.cedar.is_some() != after.cedar.is_some() {
+                    return unchanged();
+                }
+                if self.policies.iter().any(|other| other.id != found.id && other.name == after.name) {
+                    return Err(format!("`{}` is the name of another policy", after.name));
+                }
+                Ok(Object::Policy(found.id.clone()))
+            }
+            Change::DeletePolicy { policy, before } => {
+                let found = self.policy(policy)?;
+                let rules = |rules: Vec<&Rule>| {
+                    let mut rules: Vec<String> = rules.into_iter().map(|rule| format!("{:?}", sorted(rule))).collect();
+                    rules.sort();
+                    rules
+                };
+                let same_rules = rules(before.rules().iter().collect())
+                    == rules(found.rules().iter().map(|live| &live.rule).collect());
+                if Head::of(&found.policy()) != Head::of(before) || !same_rules {
+                    return differs();
+                }
+                Ok(Object::Policy(found.id.clone()))
+            }
+            Change::CreateRule { policy, after } => {
+                let found = self.policy(policy)?;
+                let id = simulate::planned_rule(&after.name);
+                if matches!(found.body, LiveBody::Cedar(_)) {
+                    return Err("a Cedar policy has no rules".to_owned());
+                }
+                if found.rules().iter().any(|live| live.id == id) {
+                    return Err(format!("`{}` is there already", after.name));
+                }
+                Ok(Object::Rule(found.id.clone(), id))
+            }
+            Change::UpdateRule { policy, rule, before, .. } => {
+                let (found, live) = self.rule(policy, rule)?;
+                if sorted(&live.rule) != sorted(before) {
+                    return differs();
+                }
+                if change.changed().is_empty() {
+                    return unchanged();
+                }
+                Ok(Object::Rule(found.id.clone(), live.id.clone()))
+            }
+            Change::DeleteRule { policy, rule, before } => {
+                let (found, live) = self.rule(policy, rule)?;
+                if sorted(&live.rule) != sorted(before) {
+                    return differs();
+                }
+                Ok(Object::Rule(found.id.clone(), live.id.clone()))
+            }
+        }
+    }
+
+    fn policy(&self, target: &PolicyTarget) -> Result<&LivePolicy, String> {
+        let id = simulate::policy_id(target);
+        let found = self.policies.iter().find(|policy| policy.id == id);
+        found.ok_or_else(|| "there is no such policy when it runs".to_owned())
+    }
+
+    fn rule(&self, policy: &PolicyTarget, rule: &RuleTarget) -> Result<(&LivePolicy, &LiveRule), String> {
+        let (policy, id) = (self.policy(policy)?, simulate::rule_id(rule));
+        let found = policy.rules().iter().find(|live| live.id == id);
+        Ok((policy, found.ok_or_else(|| "its policy has no such rule when it runs".to_owned())?))
+    }
+}
+
+/// Both ends of a plan, with the steps between them.
+struct History<'a> {
+    steps: &'a [Step],
+    before: &'a [LivePolicy],
+    after: &'a [LivePolicy],
+}
+
+impl History<'_> {
+    /// Whether the steps of one object are one difference: a single step, or its two parts; beside a step aside under a
+    /// temporary name.
+    fn explains(&self, chain: &[&Step]) -> Result<(), Contradiction> {
+        let reason = |step: &&&Step| step.because != Some(Reason::TemporaryName);
+        let rest: Vec<&Step> = chain.iter().filter(reason).copied().collect();
+        let parts: Vec<Option<Reason>> = rest.iter().map(|step| step.because).collect();
+        match (rest.as_slice(), parts.as_slice()) {
+            ([_], _) if chain.len() <= 2 => Ok(()),
+            ([first, last], [Some(Reason::SplitNarrows), Some(Reason::SplitWidens)]) => {
+                match (&first.change, &last.change) {
+                    // A deny that stands in comes and goes; anything else must not end where it began.
+                    (Change::CreateRule { after, .. }, Change::DeleteRule { .. }) if is_stand_in(after) => Ok(()),
+                    (
+                        Change::CreateRule { .. } | Change::CreatePolicy { .. },
+                        Change::DeleteRule { .. } | Change::DeletePolicy { .. },
+                    ) => Err((last.id, "nothing explains that it deletes what an earlier step made".to_owned())),
+                    (one, other) if undoes(one, other) => Err((last.id, "it takes an earlier step back".to_owned())),
+                    (_, _) => Ok(()),
+                }
+            }
+            ([first, last], [Some(Reason::TemporaryDeny), Some(Reason::TemporaryDeny)])
+                if is_created(&first.change) =>
+            {
+                match last.change {
+                    Change::DeletePolicy { .. } | Change::DeleteRule { .. } => Ok(()),
+                    Change::CreatePolicy { .. }
+                    | Change::UpdatePolicy { .. }
+                    | Change::CreateRule { .. }
+                    | Change::UpdateRule { .. } => Err((last.id, "nothing explains it".to_owned())),
+                }
+            }
+            (_, _) => {
+                let last = chain.last().map_or(0, |step| step.id);
+                Err((
+                    last,
+                    "the differences of the plan do not explain a further step about the same object".to_owned(),
+                ))
+            }
+        }
+    }
+
+    /// Whether a step is shown under the name of the policy that it is about.
+    fn names(&self, step: &Step) -> Result<(), String> {
+        let id = subject(&step.change);
+        let found = self.after.iter().chain(self.before).find(|policy| policy.id == id);
+        let name = match (found, step.change.policy(), &step.change) {
+            (None, Some(PolicyTarget::Planned(name)), _) => name,
+            (None, None, Change::CreatePolicy { after }) => after.name.as_str(),
+            (found, _, _) => found.map_or("", |policy| policy.name.as_str()),
+        };
+        if name == step.policy {
+            Ok(())
+        } else {
+            Err(format!("it is about `{name}`, and is shown as `{}`", step.policy))
+        }
+    }
+
+    /// Whether a step has the reason that it gives, and whether one that only a reason explains has it.
+    fn reason(&self, step: &Step) -> Result<(), String> {
+        let id = step.change.policy().map(simulate::policy_id);
+        let is_there = |policies: &[LivePolicy]| policies.iter().any(|policy| Some(&policy.id) == id.as_ref());
+        let emptied = matches!(step.change, Change::DeleteRule { .. }) && step.because == Some(Reason::SplitNarrows);
+        let about_rule = step.change.rule_name().is_some();
+        if about_rule && is_there(self.before) && !is_there(self.after) && !emptied {
+            return Err("its policy is deleted".to_owned());
+        }
+        let holds = match (step.because, &step.change) {
+            (Some(Reason::TemporaryDeny), change) => self.is_temporary(change),
+            (Some(Reason::TemporaryName), Change::UpdatePolicy { policy, before, after }) => {
+                let id = simulate::policy_id(policy);
+                let last = self.after.iter().find(|policy| policy.id == id);
+                Head { name: after.name.clone(), ..before.clone() } == *after
+                    && last.is_some_and(|last| temporary_name(&last.name) == after.name)
+            }
+            (Some(Reason::TemporaryName), _) => false,
+            (Some(Reason::SplitNarrows), Change::DeleteRule { .. }) => self.is_replaced(step),
+            (Some(Reason::SplitNarrows), _) => self.beside(step, Reason::SplitWidens).next().is_some(),
+            (Some(Reason::SplitWidens), _) => self.beside(step, Reason::SplitNarrows).next().is_some(),
+            (
+                Some(
+                    Reason::Replace
+                    | Reason::DomainChange
+                    | Reason::Deactivated
+                    | Reason::Reactivated
+                    | Reason::Unarchived
+                    | Reason::ApprovedAnew
+                    | Reason::EditedInPlace,
+                )
+                | None,
+                _,
+            ) => true,
+        };
+        if holds { Ok(()) } else { Err("it is not what it gives as its reason".to_owned()) }
+    }
+
+    /// Steps about the same policy with another reason.
+    fn beside(&self, step: &Step, reason: Reason) -> impl Iterator<Item = &Step> {
+        let own = subject(&step.change);
+        self.steps.iter().filter(move |other| other.because == Some(reason) && subject(&other.change) == own)
+    }
+
+    /// Returns `true` if a rule that goes first is made anew, or goes before its policy does: only then no guard counts
+    /// it.
+    fn is_replaced(&self, step: &Step) -> bool {
+        let narrowing = self.beside(step, Reason::SplitNarrows);
+        let deletions = narrowing.filter(|step| matches!(step.change, Change::DeleteRule { .. })).count();
+        let widening: Vec<&Step> = self.beside(step, Reason::SplitWidens).collect();
+        let creations = widening.iter().filter(|step| matches!(step.change, Change::CreateRule { .. })).count();
+        creations >= deletions || widening.iter().any(|step| matches!(step.change, Change::DeletePolicy { .. }))
+    }
+
+    /// Returns `true` if a change makes a deny that is gone at the end, or takes one away.
+    fn is_temporary(&self, change: &Change) -> bool {
+        let planned = matches!(change.policy(), Some(PolicyTarget::Planned(name)) if is_temporary_deny(name));
+        let stays = |id: &PolicyId| self.after.iter().any(|policy| policy.id == *id);
+        match change {
+            Change::CreatePolicy { after } => {
+                is_temporary_deny(&after.name)
+                    && after.cedar.is_none()
+                    && !stays(&simulate::planned_policy(&after.name))
+            }
+            Change::DeletePolicy { before, .. } => is_temporary_deny(&before.name),
+            Change::CreateRule { policy, after } => {
+                let id = simulate::policy_id(policy);
+                let own = simulate::planned_rule(&after.name);
+                let left = self.after.iter().filter(|policy| policy.id == id).flat_map(LivePolicy::rules);
+                let gone = !left.into_iter().any(|live| live.id == own);
+                after.decision == Decision::Deny && gone && (planned || is_temporary_deny(&after.name))
+            }
+            Change::DeleteRule { before, .. } => is_temporary_deny(&before.name),
+            Change::UpdatePolicy { .. } | Change::UpdateRule { .. } => false,
+        }
+    }
+}
+
+fn is_created(change: &Change) -> bool {
+    matches!(change, Change::CreatePolicy { .. } | Change::CreateRule { .. })
+}
+
+/// Returns `true` if two changes of an object together change nothing.
+fn undoes(first: &Change, last: &Change) -> bool {
+    match (first, last) {
+        (Change::UpdateRule { before, .. }, Change::UpdateRule { after, .. }) => sorted(before) == sorted(after),
+        (Change::UpdatePolicy { before, .. }, Change::UpdatePolicy { after, .. }) => before == after,
+        (_, _) => false,
+    }
+}
+
+/// The policies that a plan touches, as it says that they were.
+///
+/// # Errors
+///
+/// The id of one that is there twice, or is not what its fingerprint says.
+pub(crate) fn touched(records: &[crate::plan::Touched]) -> Result<Vec<LivePolicy>, String> {
+    let mut ids = BTreeSet::new();
+    let read = |record: &crate::plan::Touched| {
+        let policy = fingerprint::read(&record.was).filter(|policy| policy.id.0 == record.id);
+        policy.filter(|_| fingerprint::of(&record.was) == record.fingerprint).ok_or_else(|| record.id.clone())
+    };
+    let policies = records.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+    match policies.iter().find(|policy| !ids.insert(&policy.id)) {
+        Some(twice) => Err(twice.id.0.clone()),
+        None => Ok(policies),
+    }
+}

@@ -1,0 +1,488 @@
+//! The earlier steps that each step depends on, and the requests that it touches.
+//!
+//! Invariant: what runs although an earlier step was not done opens nothing. A step depends on every earlier step that
+//! shares a request with it, that is to give up a name which it takes, and that is to give an audience another policy of a
+//! domain before it takes away the last one. The cost is that of the plan, not of its square: a step that
+//! shares requests with very many others depends on all that touch the same domain.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::access::{Interactions, Universe};
+use crate::model::{Body, Domain, LivePolicy, Rule};
+
+use super::{Change, PolicyTarget, RuleTarget, Step};
+use crate::plan::dependencies::{Beyond, Dependencies};
+use crate::plan::step::{Delta, Object};
+
+/// A step names at most so many dependencies that it shares requests with; beyond, it depends on all that touch a domain
+/// which it touches.
+const MOST: usize = 250;
+
+/// So many pairs of steps are looked at for this; afterwards, no step names any.
+const MOST_PAIRS: usize = 1_000_000;
+
+/// The relations of a step to others: what it depends on, and the domains in which it may change what somebody may do.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Relations {
+    /// The steps that have to be done before.
+    pub dependencies: Dependencies,
+    /// Domains in which an answer may change, or in which somebody comes to be governed or is no longer.
+    pub touches: BTreeSet<Domain>,
+}
+
+impl Relations {
+    /// Gives them to a step.
+    pub(crate) fn give<D>(self, step: &mut crate::plan::step::Step<D>) {
+        (step.dependencies, step.touches) = (self.dependencies, self.touches);
+    }
+}
+
+/// The relations of steps, in their order. `touched` are the policies that they are about, as they are before.
+pub(crate) fn relations(steps: &[Step], touched: &[LivePolicy]) -> Vec<Relations> {
+    let AboutPlan(about) = AboutPlan::new(steps, touched);
+    let (mut earlier, mut pairs) = (Earlier::default(), 0);
+    let mut relations = Vec::new();
+    let steps: Vec<(&Step, &About)> = steps.iter().zip(&about).collect();
+    for phase in steps.chunk_by(|(one, _), (other, _)| one.phase == other.phase) {
+        for (step, about) in phase {
+            let dependencies = earlier.dependencies(step, about, &mut pairs);
+            relations.push(Relations { dependencies, touches: about.domains.clone() });
+        }
+        phase.iter().for_each(|(step, about)| earlier.add(step, about));
+    }
+    relations
+}
+
+/// The relations that a loaded plan states for a step, if they are no fewer than those found.
+///
+/// # Errors
+///
+/// Returns the reason why a step says less, as a lower-case phrase.
+pub(crate) fn verified(
+    said: Option<Relations>,
+    found: Relations,
+    is_earlier: impl Fn(usize) -> bool,
+) -> Result<Relations, String> {
+    let Some(said) = said else { return Ok(found) };
+    if let Some(lacks) = said.dependencies.lacks(&found.dependencies) {
+        return Err(format!("it does not wait for {lacks}"));
+    }
+    if !said.dependencies.steps.iter().all(|step| is_earlier(*step)) {
+        return Err("it waits for a step that is not earlier".to_owned());
+    }
+    if !found.touches.is_subset(&said.touches) {
+        return Err("it touches more than it says".to_owned());
+    }
+    Ok(said)
+}
+
+/// The steps of earlier phases, by what a later step can have to do with them.
+#[derive(Debug, Default)]
+struct Earlier {
+    /// About the policy itself.
+    heads: BTreeMap<PolicyTarget, Vec<usize>>,
+    /// About anything of the policy.
+    policies: BTreeMap<PolicyTarget, Vec<usize>>,
+    rules: BTreeMap<(PolicyTarget, String), Vec<usize>>,
+    /// Names of policies that are given up.
+    names: BTreeMap<String, Vec<usize>>,
+    /// Requests whose answers change.
+    points: BTreeMap<usize, Vec<usize>>,
+    /// Sides of crossings on which something changes.
+    sides: BTreeMap<Side, Vec<usize>>,
+    /// Domains in which anything may change.
+    domains: BTreeMap<Domain, Vec<usize>>,
+    /// Domains in which something changes.
+    spoken: BTreeMap<Domain, Vec<usize>>,
+    /// Domains in which somebody gets rules.
+    governing: BTreeMap<Domain, Vec<usize>>,
+}
+
+impl Earlier {
+    /// Those that a step depends on; `pairs` counts what was looked at.
+    fn dependencies(&self, step: &Step, about: &About, pairs: &mut usize) -> Dependencies {
+        let objects: BTreeSet<usize> = self.about_objects(&step.change).flatten().copied().collect();
+        let mut requests = BTreeSet::new();
+        for list in self.about_requests(about) {
+            // One more than there may be is enough to tell that there are too many.
+            let some = list.get(..=MOST).unwrap_or(list);
+            *pairs += some.len();
+            requests.extend(some);
+            if requests.len() > MOST || *pairs > MOST_PAIRS {
+                return Dependencies { steps: objects, beyond: Some(Beyond::SameDomains) };
+            }
+        }
+        Dependencies::on(objects.into_iter().chain(requests))
+    }
+
+    /// Steps about the same policy or rule, or about a name that is taken.
+    fn about_objects(&self, change: &Change) -> impl Iterator<Item = &Vec<usize>> {
+        let policy = own_policy(change);
+        let of_policy = match change.object() {
+            Object::Policy => self.policies.get(&policy),
+            Object::Rule => self.heads.get(&policy),
+        };
+        let (before, after) = change.rule().map(Delta::sides).unwrap_or_default();
+        let of_rule = [before, after].map(|rule| self.rules.get(&(policy.clone(), rule?.name.clone())));
+        let of_name = change.taken_name().and_then(|name| self.names.get(name));
+        of_policy.into_iter().chain(of_rule.into_iter().flatten()).chain(of_name)
+    }
+
+    /// Steps about the same requests: each touches a domain that is touched here.
+    fn about_requests<'a>(&'a self, about: &'a About) -> impl Iterator<Item = &'a Vec<usize>> {
+        let of_points = about.points.iter().filter_map(move |point| self.points.get(point));
+        let of_sides = about.sides.iter().filter_map(move |side| self.sides.get(&side.other()));
+        let of_domains = about.domains.iter().flat_map(move |domain| {
+            let all = self.domains.get(domain);
+            let spoken = self.spoken.get(domain).filter(|_| about.anything);
+            let governing = self.governing.get(domain).filter(|_| about.governs_less);
+            [all, spoken, governing].into_iter().flatten()
+        });
+        of_domains.chain(of_sides).chain(of_points)
+    }
+
+    fn add(&mut self, step: &Step, about: &About) {
+        let (id, change) = (step.id, &step.change);
+        let policy = own_policy(change);
+        if change.object() == Object::Policy {
+            self.heads.entry(policy.clone()).or_default().push(id);
+        }
+        if let Some(rule) = change.rule_name() {
+            self.rules.entry((policy.clone(), rule.to_owned())).or_default().push(id);
+        }
+        self.policies.entry(policy).or_default().push(id);
+        if let Some(name) = change.freed_name() {
+            self.names.entry(name.to_owned()).or_default().push(id);
+        }
+        for point in &about.points {
+            self.points.entry(*point).or_default().push(id);
+        }
+        for side in &about.sides {
+            self.sides.entry(*side).or_default().push(id);
+        }
+        for domain in &about.domains {
+            if about.anything {
+                self.domains.entry(*domain).or_default().push(id);
+            }
+            self.spoken.entry(*domain).or_default().push(id);
+            if about.governs_more {
+                self.governing.entry(*domain).or_default().push(id);
+            }
+        }
+    }
+}
+
+/// The policy that a change is about, also the one that it creates.
+fn own_policy(change: &Change) -> PolicyTarget {
+    match change {
+        Change::CreatePolicy { after } => PolicyTarget::Planned(after.name.clone()),
+        Change::UpdatePolicy { policy, .. }
+        | Change::DeletePolicy { policy, .. }
+        | Change::CreateRule { policy, .. }
+        | Change::UpdateRule { policy, .. }
+        | Change::DeleteRule { policy, .. } => policy.clone(),
+    }
+}
+
+/// The objects of the steps of a plan, in their order.
+#[derive(Debug)]
+struct AboutPlan(Vec<About>);
+
+/// The objects of one step.
+#[derive(Debug, Default)]
+struct About {
+    /// Requests that its rules match, as numbers.
+    points: BTreeSet<usize>,
+    sides: BTreeSet<Side>,
+    domains: BTreeSet<Domain>,
+    /// It may change the answer to any request of its domains.
+    anything: bool,
+    /// Somebody may get rules by it.
+    governs_more: bool,
+    /// Somebody may lose the last rules by it.
+    governs_less: bool,
+}
+
+/// Names, or the addresses that they may have: who speaks of the one shares requests with all who speak of the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Side {
+    /// The index of the pair in [`Interactions::crossings`].
+    crossing: usize,
+    names: bool,
+}
+
+impl Side {
+    fn other(self) -> Self {
+        Self { names: !self.names, ..self }
+    }
+}
+
+/// The domains that a rule may be about: any, for what only a later version understands.
+#[must_use]
+pub fn domains(rule: &Rule) -> BTreeSet<Domain> {
+    match rule.domain() {
+        Some(domain) => BTreeSet::from([domain]),
+        None => BTreeSet::from([Domain::Network, Domain::Filesystem, Domain::Mcp]),
+    }
+}
+
+impl AboutPlan {
+    fn new(steps: &[Step], touched: &[LivePolicy]) -> Self {
+        let contents = Contents::new(steps, touched);
+        let rules: Vec<Vec<Rule>> = steps.iter().map(|step| contents.rules(&step.change)).collect();
+        let by_step = rules.iter().enumerate().flat_map(|(at, rules)| rules.iter().map(move |rule| (rule, at)));
+        // Where not all requests are known, each step may share one with every other step of its domain.
+        let company = Universe::build(by_step).map(|universe| universe.company());
+        let of_step = |(step, rules): (&Step, &Vec<Rule>)| About::new(&step.change, rules, &contents, company.is_ok());
+        let mut about: Vec<About> = steps.iter().zip(&rules).map(of_step).collect();
+        let Interactions { sets, crossings } = company.unwrap_or_default();
+        for (number, set) in sets.iter().enumerate() {
+            for at in set {
+                if let Some(about) = about.get_mut(*at) {
+                    about.points.insert(number);
+                }
+            }
+        }
+        for (crossing, (on_names, on_addresses)) in crossings.iter().enumerate() {
+            for (names, steps) in [(true, on_names), (false, on_addresses)] {
+                for at in steps {
+                    if let Some(about) = about.get_mut(*at) {
+                        about.sides.insert(Side { crossing, names });
+                    }
+                }
+            }
+        }
+        Self(about)
+    }
+}
+
+impl About {
+    fn new(change: &Change, rules: &[Rule], contents: &Contents, complete: bool) -> Self {
+        let mut about = Self { anything: !complete, ..Self::default() };
+        for rule in rules {
+            about.domains.extend(domains(rule));
+            about.anything |= rule.domain().is_none();
+        }
+        let cedar = |head: &super::Head| head.cedar.is_some();
+        let is_cedar = match change {
+            Change::CreatePolicy { after } => cedar(after),
+            Change::UpdatePolicy { before, after, .. } => before != after && cedar(after) && !only_renames(change),
+            Change::DeletePolicy { before, .. } => matches!(before.body, Body::Cedar(_)),
+            Change::CreateRule { .. } | Change::UpdateRule { .. } | Change::DeleteRule { .. } => false,
+        };
+        if is_cedar {
+            about.domains.insert(Domain::Mcp);
+            about.anything = true;
+        }
+        let rescopes = matches!(change, Change::UpdatePolicy { .. }) && !only_renames(change);
+        about.governs_more = match change {
+            Change::CreatePolicy { .. } | Change::CreateRule { .. } => true,
+            Change::UpdateRule { before, after, .. } => before.domain() != after.domain(),
+            Change::UpdatePolicy { .. } => rescopes,
+            Change::DeletePolicy { .. } | Change::DeleteRule { .. } => false,
+        };
+        about.governs_less = match change {
+            Change::DeletePolicy { .. } => true,
+            Change::DeleteRule { policy, .. } => contents.is_emptied(policy),
+            Change::UpdateRule { before, after, .. } => before.domain() != after.domain(),
+            Change::UpdatePolicy { .. } => rescopes,
+            Change::CreatePolicy { .. } | Change::CreateRule { .. } => false,
+        };
+        about
+    }
+}
+
+fn only_renames(change: &Change) -> bool {
+    change.changed().iter().all(|field| *field == "name")
+}
+
+/// The rules of the policies that a plan touches, as they were and as its steps make them.
+struct Contents {
+    rules: BTreeMap<PolicyTarget, Vec<Rule>>,
+    /// Live rules less those that steps delete.
+    left: BTreeMap<PolicyTarget, usize>,
+}
+
+impl Contents {
+    fn new(steps: &[Step], touched: &[LivePolicy]) -> Self {
+        let mut contents = Self { rules: BTreeMap::new(), left: BTreeMap::new() };
+        for policy in touched {
+            let target = PolicyTarget::Existing(policy.id.clone());
+            let rules: Vec<Rule> = policy.rules().iter().map(|live| live.rule.clone()).collect();
+            contents.left.insert(target.clone(), rules.len());
+            contents.rules.insert(target, rules);
+        }
+        for step in steps {
+            let Some(policy) = step.change.policy() else { continue };
+            match &step.change {
+                Change::CreateRule { after, .. } | Change::UpdateRule { after, .. } => {
+                    contents.rules.entry(policy.clone()).or_default().push(after.clone());
+                }
+                Change::DeleteRule { rule: RuleTarget::Existing(_), .. } => {
+                    let left = contents.left.entry(policy.clone()).or_default();
+                    *left = left.saturating_sub(1);
+                }
+                Change::DeleteRule { rule: RuleTarget::Planned(_), .. }
+                | Change::CreatePolicy { .. }
+                | Change::UpdatePolicy { .. }
+                | Change::DeletePolicy { .. } => {}
+            }
+        }
+        contents
+    }
+
+    fn is_emptied(&self, policy: &PolicyTarget) -> bool {
+        self.left.get(policy).is_none_or(|left| *left == 0)
+    }
+
+    /// The rules that a change puts in force, takes out of force, or makes govern others.
+    fn rules(&self, change: &Change) -> Vec<Rule> {
+        match change {
+            Change::CreatePolicy { .. } => Vec::new(),
+            Change::UpdatePolicy { .. } if only_renames(change) => Vec::new(),
+            Change::UpdatePolicy { policy, .. } => self.rules.get(policy).cloned().unwrap_or_default(),
+            Change::DeletePolicy { before, .. } => before.rules().to_vec(),
+            Change::CreateRule { after, .. } => vec![after.clone()],
+            Change::UpdateRule { .. } if only_renames(change) => Vec::new(),
+            Change::UpdateRule { before, after, .. } => vec![before.clone(), after.clone()],
+            Change::DeleteRule { before, .. } => vec![before.clone()],
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::model::{Action, Decision, Desired, DesiredPolicy, DesiredRule, Origin, Policy, Resources, Scope};
+    use crate::plan::Plan;
+    use crate::plan::dependencies::Undone;
+    use crate::plan::docker::Difference;
+    use crate::plan::docker::depend::*;
+
+    /// Policies of one rule each: the name, and what it allows.
+    fn desired(policies: &[(String, String)]) -> Desired {
+        let origin = Origin { file: "policies.yaml".to_owned(), line: 1, column: 1 };
+        let policy = |(name, host): &(String, String)| {
+            let resources = Resources::Plain(vec![host.clone()]);
+            let rule =
+                Rule { name: "r".to_owned(), decision: Decision::Allow, actions: vec![Action::ConnectTcp], resources };
+            let body = Body::Allowlist(vec![rule]);
+            DesiredPolicy {
+                policy: Policy { name: name.clone(), scope: Scope::Organization, body },
+                domain: Domain::Network,
+                previously: Vec::new(),
+                orgs: Vec::new(),
+                origin: origin.clone(),
+                rules: vec![DesiredRule { previously: Vec::new(), origin: origin.clone() }],
+            }
+        };
+        Desired { policies: policies.iter().map(policy).collect(), ..Desired::default() }
+    }
+
+    /// The plan from nothing to these policies, or from some of them to others.
+    fn plan(before: &[(String, String)], after: &[(String, String)]) -> Plan {
+        let target = crate::plan::Target { org: "org".to_owned(), endpoint: "embedded".to_owned() };
+        let ownership = crate::plan::docker::diff::Ownership { exclusive: true, ..Default::default() };
+        let guards = crate::document::Guards::default();
+        let nothing = crate::model::Live { org: "org".to_owned(), ..crate::model::Live::default() };
+        let make = |desired: &Desired, live: &crate::model::Live| {
+            let (target, ownership) = (&target, &ownership);
+            let docker = Some(crate::plan::DockerInput { target, desired, live, ownership });
+            crate::plan::make(crate::plan::Input { docker, ..crate::plan::Input::new(&guards) }).unwrap()
+        };
+        let made = make(&desired(before), &nothing);
+        let live = crate::plan::docker::simulate::simulate(&nothing, made.steps.iter().map(|step| &step.change));
+        make(&desired(after), &live)
+    }
+
+    fn named(names: &[(&str, &str)]) -> Vec<(String, String)> {
+        names.iter().map(|(name, host)| ((*name).to_owned(), (*host).to_owned())).collect()
+    }
+
+    /// The steps that are held back when the step of this policy and object is not done, as policies.
+    fn held(plan: &Plan, policy: &str, object: Object) -> Vec<String> {
+        let missing = plan.steps.iter().find(|step| step.policy == policy && step.change.object() == object).unwrap();
+        let mut undone = Undone::default();
+        undone.add(missing.id, missing.touches.iter().copied());
+        let mut held = Vec::new();
+        for step in plan.steps.iter().filter(|step| step.phase > missing.phase) {
+            if step.dependencies.first_of(&undone, &step.touches).is_some() {
+                undone.add(step.id, step.touches.iter().copied());
+                held.push(step.policy.clone());
+            }
+        }
+        held
+    }
+
+    #[test]
+    fn a_missing_step_holds_back_what_counts_on_it_and_nothing_else() {
+        let plan_of = |before: &[(&str, &str)], after: &[(&str, &str)]| plan(&named(before), &named(after));
+        // The rule of a policy that was not made; not that of another.
+        let two = plan_of(&[], &[("a", "a.example.com"), ("b", "b.example.com")]);
+        assert_eq!(held(&two, "a", Object::Policy), ["a"]);
+        assert_eq!(held(&two, "a", Object::Rule), [""; 0]);
+        // The last policy of a domain stays until another one is there, whatever that one says.
+        let replaced = plan_of(&[("old", "a.example.com")], &[("new", "b.example.com")]);
+        assert_eq!(held(&replaced, "new", Object::Policy), ["new", "old"]);
+        assert_eq!(held(&replaced, "new", Object::Rule), ["old"]);
+        let network = BTreeSet::from([Domain::Network]);
+        let touches: Vec<&BTreeSet<Domain>> = replaced.steps.iter().map(|step| &step.touches).collect();
+        assert_eq!(touches, [&BTreeSet::new(), &network, &network]);
+    }
+
+    #[test]
+    fn a_saved_plan_may_say_more_of_a_step_than_is_so_and_not_less() {
+        let network = BTreeSet::from([Domain::Network]);
+        let related = |dependencies: Dependencies, touches: &BTreeSet<Domain>| Relations {
+            dependencies,
+            touches: touches.clone(),
+        };
+        let on = |steps: &[usize]| Dependencies::on(steps.iter().copied());
+        let found = related(on(&[1]), &network);
+        let table = [
+            (None, Ok(found.clone())),
+            (Some(found.clone()), Ok(found.clone())),
+            (Some(related(on(&[1, 2]), &network)), Ok(related(on(&[1, 2]), &network))),
+            (Some(related(Dependencies::all(), &network)), Ok(related(Dependencies::all(), &network))),
+            (Some(related(on(&[2]), &network)), Err("it does not wait for step 1".to_owned())),
+            (Some(related(on(&[1, 9]), &network)), Err("it waits for a step that is not earlier".to_owned())),
+            (Some(related(on(&[1]), &BTreeSet::new())), Err("it touches more than it says".to_owned())),
+        ];
+        for (said, expected) in table {
+            assert_eq!(verified(said.clone(), found.clone(), |step| step <= 2), expected, "{said:?}");
+        }
+        let all = related(Dependencies::all(), &network);
+        assert!(verified(Some(found), all, |step| step <= 2).is_err());
+    }
+
+    #[test]
+    fn the_cost_is_that_of_the_plan_not_of_its_square() {
+        // Each name may have an address in each block.
+        let target = |number: usize| match number % 2 {
+            0 => format!("h{number}.example.com"),
+            _ => format!("10.{}.{}.0/24", number / 256, number % 256),
+        };
+        let many = |decision: Decision| -> Vec<Rule> {
+            let rule = |number: usize| Rule {
+                name: format!("r{number}"),
+                decision,
+                actions: vec![Action::ConnectTcp],
+                resources: Resources::Plain(vec![target(number)]),
+            };
+            (0..600).map(rule).collect()
+        };
+        let step = |(id, (phase, after)): (usize, (usize, Rule))| {
+            let change = Change::CreateRule { policy: PolicyTarget::Planned("p".to_owned()), after };
+            Step::new(Difference { id, policy: "p".to_owned(), change, source: None, because: None }, phase)
+        };
+        let rules = many(Decision::Deny).into_iter().map(|rule| (1, rule));
+        let rules = rules.chain(many(Decision::Allow).into_iter().map(|rule| (2, rule)));
+        let steps: Vec<Step> = (1..).zip(rules).map(step).collect();
+        // 600 steps with 300 dependencies each, or more; and each waits for the rule of its own name.
+        let relations = relations(&steps, &[]);
+        assert!(relations[..600].iter().all(|one| one.dependencies == Dependencies::default()));
+        for (own, one) in (1..).zip(&relations[600..]) {
+            let beyond = Some(Beyond::SameDomains);
+            assert_eq!(one.dependencies, Dependencies { beyond, ..Dependencies::on([own]) });
+        }
+    }
+}

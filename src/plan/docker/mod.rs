@@ -1,0 +1,24 @@
+//! The Docker side of a plan: which objects differ, and the one call that each difference asks for.
+
+mod change;
+pub mod coherence;
+pub mod depend;
+pub mod diff;
+pub mod draft;
+pub mod fingerprint;
+pub mod limits;
+pub mod matching;
+pub mod renames;
+pub mod request;
+pub mod shown;
+pub mod simulate;
+pub mod statements;
+pub mod teams;
+pub mod temporary;
+pub mod weakening;
+
+pub use change::{Change, Difference, Head, PolicyTarget, RuleTarget, changed_fields};
+pub use request::request;
+
+/// A step of the Docker side.
+pub type Step = super::step::Step<Difference>;

@@ -1,0 +1,38 @@
+//! Policies for an organization that are created beside an equal one that no document declares.
+//!
+//! A rule needs no such hint: one that says what a live rule of its policy says is that rule, under another name.
+
+use super::changed_fields;
+use super::diff::{Diff, Ownership, PolicySlot};
+use crate::model::Rule;
+use crate::plan::warning::Warning;
+
+/// Policies that say what a live one of another name says.
+pub(crate) fn find(diff: &Diff, ownership: &Ownership) -> Vec<Warning> {
+    let is_gone = |slot: &&PolicySlot| {
+        let left_alone = slot.after.is_some();
+        slot.origin.is_none() && slot.because.is_none() && !(left_alone && ownership.leaves(slot.name()))
+    };
+    let gone: Vec<&PolicySlot> = diff.policies.iter().filter(is_gone).collect();
+    let created =
+        diff.policies.iter().filter(|slot| slot.before.is_none() && slot.after.is_some() && slot.because.is_none());
+    let renamed = created.filter_map(|slot| {
+        let equal = gone.iter().find(|gone| says_the_same(slot, gone))?;
+        let name = &equal.before.as_ref()?.1.name;
+        Some(Warning::possible_rename("policy", slot.name(), name, slot.origin.as_ref()?))
+    });
+    renamed.collect()
+}
+
+fn says_the_same(created: &PolicySlot, gone: &PolicySlot) -> bool {
+    let (Some(new), Some((_, old))) = (&created.after, &gone.before) else { return false };
+    let new_rules: Vec<&Rule> = created.rules.iter().filter_map(|rule| rule.after.as_ref()).collect();
+    let old_rules: Vec<&Rule> = gone.rules.iter().filter_map(|rule| Some(&rule.before.as_ref()?.1)).collect();
+    let same = |one: &Rule, other: &Rule| changed_fields(one, other).iter().all(|field| *field == "name");
+    let within = |one: &[&Rule], other: &[&Rule]| one.iter().all(|rule| other.iter().any(|other| same(rule, other)));
+    new.cedar == old.cedar
+        && (new.cedar.is_some() || !new_rules.is_empty())
+        && new_rules.len() == old_rules.len()
+        && within(&new_rules, &old_rules)
+        && within(&old_rules, &new_rules)
+}

@@ -1,0 +1,52 @@
+//! The one request of a change.
+
+use serde_json::Value;
+
+use super::{Change, Head, PolicyTarget, RuleTarget, shown};
+use crate::model::{Method, Scope};
+use crate::plan::request::{Request, Segment};
+
+/// The request that carries this change out in this organization.
+#[must_use]
+pub fn request(org: &str, change: &Change) -> Request {
+    let (method, body) = match change {
+        Change::CreatePolicy { after } => (Method::Post, Some(create_policy(after))),
+        Change::UpdatePolicy { after, .. } => (Method::Patch, Some(shown::only(shown::head(after), &change.changed()))),
+        Change::CreateRule { after, .. } => (Method::Post, Some(shown::rule(after))),
+        Change::UpdateRule { after, .. } => (Method::Patch, Some(shown::only(shown::rule(after), &change.changed()))),
+        Change::DeletePolicy { .. } | Change::DeleteRule { .. } => (Method::Delete, None),
+    };
+    Request { method, path: path(org, change), body }
+}
+
+fn create_policy(after: &Head) -> Value {
+    let mut fields = vec!["name"];
+    if after.scope != Scope::Organization {
+        fields.push("scope");
+    }
+    fields.push("cedar_v1");
+    shown::only(shown::head(after), &fields)
+}
+
+fn path(org: &str, change: &Change) -> Vec<Segment> {
+    let text = |part: &str| Segment::Text(part.to_owned());
+    let mut path = vec![text("orgs"), text(org), text("governance"), text("policies")];
+    if let Some(policy) = change.policy() {
+        path.push(match policy {
+            PolicyTarget::Existing(id) => text(&id.0),
+            PolicyTarget::Planned(name) => Segment::Policy(name.clone()),
+        });
+    }
+    match change {
+        Change::CreatePolicy { .. } | Change::UpdatePolicy { .. } | Change::DeletePolicy { .. } => {}
+        Change::CreateRule { .. } => path.push(text("rules")),
+        Change::UpdateRule { rule, .. } | Change::DeleteRule { rule, .. } => {
+            path.push(text("rules"));
+            path.push(match rule {
+                RuleTarget::Existing(id) => text(&id.0),
+                RuleTarget::Planned(name) => Segment::Rule(name.clone()),
+            });
+        }
+    }
+    path
+}

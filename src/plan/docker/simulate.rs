@@ -1,0 +1,117 @@
+//! The state of a live organization after some steps: the service's own rules of combination, nothing of access.
+
+use crate::model::{Body, Live, LiveBody, LivePolicy, LiveRule, Policy, PolicyId, RuleId};
+
+use super::{Change, Head, PolicyTarget, RuleTarget};
+
+/// The organization after these changes, in this order. Objects that they create get the ids `planned:NAME`.
+///
+/// A change whose object is not there is skipped: whether it fits is judged elsewhere.
+#[must_use]
+pub fn simulate<'a>(live: &Live, changes: impl IntoIterator<Item = &'a Change>) -> Live {
+    let mut after = live.clone();
+    for change in changes {
+        carry_out(&mut after.policies, change);
+    }
+    after
+}
+
+/// Makes a change, where its object is there.
+pub fn carry_out(policies: &mut Vec<LivePolicy>, change: &Change) {
+    match change {
+        Change::CreatePolicy { after } => policies.push(created(after)),
+        Change::UpdatePolicy { policy, after, .. } => {
+            if let Some(found) = find(policies, policy) {
+                let Head { name, scope, cedar } = after.clone();
+                found.name = name;
+                found.scope = scope;
+                if let Some(cedar) = cedar {
+                    found.body = LiveBody::Cedar(cedar);
+                }
+            }
+        }
+        Change::DeletePolicy { policy, .. } => {
+            let id = policy_id(policy);
+            policies.retain(|found| found.id != id);
+        }
+        Change::CreateRule { policy, after } => {
+            if let Some(LiveBody::Allowlist(rules)) = find(policies, policy).map(|found| &mut found.body) {
+                rules.push(LiveRule { id: planned_rule(&after.name), rule: after.clone() });
+            }
+        }
+        Change::UpdateRule { policy, rule, after, .. } => {
+            if let Some(LiveBody::Allowlist(rules)) = find(policies, policy).map(|found| &mut found.body) {
+                let id = rule_id(rule);
+                rules.iter_mut().filter(|found| found.id == id).for_each(|found| found.rule = after.clone());
+            }
+        }
+        Change::DeleteRule { policy, rule, .. } => {
+            if let Some(LiveBody::Allowlist(rules)) = find(policies, policy).map(|found| &mut found.body) {
+                let id = rule_id(rule);
+                rules.retain(|found| found.id != id);
+            }
+        }
+    }
+}
+
+fn created(head: &Head) -> LivePolicy {
+    let Head { name, scope, cedar } = head.clone();
+    let body = cedar.map_or(LiveBody::Allowlist(Vec::new()), LiveBody::Cedar);
+    LivePolicy { id: planned_policy(&name), name, scope, body }
+}
+
+fn find<'a>(policies: &'a mut [LivePolicy], target: &PolicyTarget) -> Option<&'a mut LivePolicy> {
+    let id = policy_id(target);
+    policies.iter_mut().find(|policy| policy.id == id)
+}
+
+/// The id of a policy, or the one that it has here until the service gives it one.
+#[must_use]
+pub fn policy_id(target: &PolicyTarget) -> PolicyId {
+    match target {
+        PolicyTarget::Existing(id) => id.clone(),
+        PolicyTarget::Planned(name) => planned_policy(name),
+    }
+}
+
+/// The id of the policy that a change is about, also of one that it makes.
+pub(crate) fn subject(change: &Change) -> PolicyId {
+    match change {
+        Change::CreatePolicy { after } => planned_policy(&after.name),
+        Change::UpdatePolicy { policy, .. }
+        | Change::DeletePolicy { policy, .. }
+        | Change::CreateRule { policy, .. }
+        | Change::UpdateRule { policy, .. }
+        | Change::DeleteRule { policy, .. } => policy_id(policy),
+    }
+}
+
+/// The id of the rule that a change is about, also of one that it makes.
+pub(crate) fn rule_subject(change: &Change) -> Option<RuleId> {
+    match change {
+        Change::CreatePolicy { .. } | Change::UpdatePolicy { .. } | Change::DeletePolicy { .. } => None,
+        Change::CreateRule { after, .. } => Some(planned_rule(&after.name)),
+        Change::UpdateRule { rule, .. } | Change::DeleteRule { rule, .. } => Some(rule_id(rule)),
+    }
+}
+
+pub(crate) fn rule_id(target: &RuleTarget) -> RuleId {
+    match target {
+        RuleTarget::Existing(id) => id.clone(),
+        RuleTarget::Planned(name) => planned_rule(name),
+    }
+}
+
+pub(crate) fn planned_policy(name: &str) -> PolicyId {
+    PolicyId(format!("planned:{name}"))
+}
+
+pub(crate) fn planned_rule(name: &str) -> RuleId {
+    RuleId(format!("planned:{name}"))
+}
+
+/// The meaning of all policies.
+#[must_use]
+pub fn policies(live: &Live) -> Vec<Policy> {
+    live.policies.iter().map(LivePolicy::policy).filter(|policy| policy.body != Body::Allowlist(Vec::new())).collect()
+}

@@ -1,0 +1,109 @@
+//! The teams that documents name, as the ids that the service knows them by.
+
+use std::collections::BTreeSet;
+
+use thiserror::Error;
+
+use super::Difference;
+use crate::diagnostic;
+use crate::model::{Desired, Live, Origin, Scope, TeamDirectory, TeamLookup};
+use crate::plan::meaning::Meaning;
+
+/// A team of a scope that cannot be told from the organization's teams.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum TeamError {
+    /// The organization has no such team.
+    #[error("{}:{}:{}: `{policy}` is for the team `{team}`, which the organization does not have", at.file, at.line, at.column)]
+    Unknown {
+        /// The policy's name.
+        policy: String,
+        /// The team as the document writes it.
+        team: String,
+        /// The team whose name is nearest.
+        nearest: Option<String>,
+        /// The place where the policy is declared.
+        at: Origin,
+    },
+    /// Several teams have this name.
+    #[error("{}:{}:{}: `{policy}` is for the team `{team}`, and {} teams have that name", at.file, at.line, at.column, ids.len())]
+    Ambiguous {
+        /// The policy's name.
+        policy: String,
+        /// The team as the document writes it.
+        team: String,
+        /// The ids of the teams.
+        ids: Vec<String>,
+        /// The place where the policy is declared.
+        at: Origin,
+    },
+}
+
+impl TeamError {
+    /// The advice, in the imperative.
+    #[must_use]
+    pub fn hint(&self) -> String {
+        match self {
+            Self::Unknown { nearest: Some(nearest), .. } => format!("did you mean `{nearest}`?"),
+            Self::Unknown { nearest: None, .. } => {
+                "name a team of the organization, or create the team first".to_owned()
+            }
+            Self::Ambiguous { ids, .. } => format!("write the id of the one that is meant: {}", ids.join(", ")),
+        }
+    }
+}
+
+/// The documents with team ids in place of what they say.
+///
+/// # Errors
+///
+/// Every team that cannot be told, in the order of the policies.
+pub fn resolve(desired: &Desired, teams: &TeamDirectory) -> Result<Desired, Vec<TeamError>> {
+    let mut resolved = desired.clone();
+    let mut errors = Vec::new();
+    for declared in &mut resolved.policies {
+        let Scope::Teams(names) = &declared.policy.scope else { continue };
+        let mut ids = BTreeSet::new();
+        for team in names {
+            let (policy, team, at) = (declared.policy.name.clone(), team.clone(), declared.origin.clone());
+            match teams.resolve(&team) {
+                TeamLookup::Found(id) => {
+                    ids.insert(id);
+                }
+                TeamLookup::Unknown => {
+                    let nearest = nearest(&team, teams);
+                    errors.push(TeamError::Unknown { policy, team, nearest, at });
+                }
+                TeamLookup::Ambiguous(ids) => errors.push(TeamError::Ambiguous { policy, team, ids, at }),
+            }
+        }
+        declared.policy.scope = Scope::of(ids);
+    }
+    if errors.is_empty() { Ok(resolved) } else { Err(errors) }
+}
+
+/// The teams that a plan depends on: those whose ids stand in a scope that it touches, those whose names its access
+/// section shows, and every other team that has the name of one of these. A reviewer reads names, and the service obeys
+/// ids: only where all of this stays is the team that was reviewed the team that the calls are about.
+pub(crate) fn named<'a>(
+    live: &'a Live,
+    differences: impl Iterator<Item = &'a Difference> + Clone,
+    access: &Meaning,
+) -> TeamDirectory {
+    let touched = crate::plan::existing_ids(differences.clone());
+    let own = live.policies.iter().filter(|policy| touched.contains(policy.id.0.as_str())).map(|policy| &policy.scope);
+    let ids: BTreeSet<&str> = own.chain(differences.flat_map(scopes)).flat_map(Scope::teams).collect();
+    let mut names: BTreeSet<String> = access.audiences().flat_map(|audience| audience.teams.clone()).collect();
+    names.extend(live.teams.iter().filter(|team| ids.contains(team.id.as_str())).map(|team| team.name));
+    TeamDirectory::new(live.teams.iter().filter(|team| ids.contains(team.id.as_str()) || names.contains(&team.name)))
+}
+
+/// The scopes that a difference holds itself.
+fn scopes(difference: &Difference) -> impl Iterator<Item = &Scope> {
+    let (before, after) = difference.change.head().map(|head| head.map(|(_, scope)| scope).sides()).unwrap_or_default();
+    before.into_iter().chain(after)
+}
+
+fn nearest(text: &str, teams: &TeamDirectory) -> Option<String> {
+    let names: Vec<String> = teams.iter().map(|team| team.name).collect();
+    diagnostic::nearest(text, names.iter().map(String::as_str)).map(str::to_owned)
+}

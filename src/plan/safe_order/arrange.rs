@@ -1,0 +1,430 @@
+//! One component of calls that depend on each other: its search, its splits, and the temporary deny around it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::model::{Body, Decision, Domain, Layer, Policy, PolicyId, Rule, Scope};
+
+use super::effect::{Effect, Place, influence};
+use super::layout::{Extra, Layout};
+use super::search::{self, Call};
+use super::space::State;
+use super::split::{split, together};
+use crate::plan::docker::diff::Diff;
+use crate::plan::docker::draft::Draft;
+use crate::plan::docker::limits::{MAX_POLICIES, MAX_RULES};
+use crate::plan::docker::temporary::temporary_deny;
+use crate::plan::docker::{Change, Head, PolicyTarget, RuleTarget};
+use crate::plan::step::{Delta, Reason};
+
+/// A component on its way to an order.
+pub(super) struct Arrangement<'a> {
+    diff: &'a Diff,
+    calls: Vec<Arranged>,
+}
+
+/// A call with what the search needs to know of it.
+#[derive(Clone, Debug)]
+struct Arranged {
+    draft: Draft,
+    place: Place,
+    narrows: bool,
+    widens: bool,
+    /// Positions of calls that come before.
+    needs: Vec<usize>,
+}
+
+/// More calls than this that can be split are tried one by one and all together, not in pairs.
+const MANY: usize = 12;
+
+impl<'a> Arrangement<'a> {
+    pub(super) fn new(diff: &'a Diff, drafts: &[Draft], effects: &[Effect], component: &BTreeSet<usize>) -> Self {
+        let position: BTreeMap<usize, usize> = component.iter().copied().zip(0..).collect();
+        let calls = component
+            .iter()
+            .filter_map(|index| {
+                let (draft, effect) = (drafts.get(*index)?.clone(), effects.get(*index)?);
+                let needs = draft.needs.iter().filter_map(|need| position.get(need)).copied().collect();
+                let influence = influence(diff, &draft);
+                let (narrows, widens) = (influence.narrows(), influence.widens());
+                Some(Arranged { draft, place: effect.place, narrows, widens, needs })
+            })
+            .collect();
+        Self { diff, calls }
+    }
+
+    /// A safe order in links of calls that may run at the same time, or what opens in the usual one.
+    pub(super) fn solve(&self, layout: &Layout, start: &State) -> Result<Vec<Vec<Draft>>, String> {
+        attempt(layout, start, &self.calls)
+            .or_else(|| self.with_splits(start))
+            .or_else(|| self.within_a_deny(start))
+            .ok_or_else(|| match self.room() > 0 {
+                true => self.what_opens(layout, start),
+                false => format!(
+                    "{}; a temporary deny would keep it closed, but the service takes {MAX_POLICIES} policies, and no \
+                     declared policy that keeps its scope governs all who are concerned and has room for a rule",
+                    self.what_opens(layout, start)
+                ),
+            })
+    }
+
+    /// The number of policies that the service takes beside those that there are and will be.
+    fn room(&self) -> usize {
+        let slots = self.diff.policies.iter().filter(|slot| slot.before.is_some() || slot.after.is_some());
+        MAX_POLICIES.saturating_sub(slots.count())
+    }
+
+    /// The usual order, as far as the service's needs allow.
+    pub(super) fn usual(&self) -> Vec<Vec<Draft>> {
+        links(&self.by_place(), &self.calls)
+    }
+
+    fn by_place(&self) -> Vec<usize> {
+        let mut order: Vec<usize> = Vec::new();
+        while order.len() < self.calls.len() {
+            let free = |(index, call): &(usize, &Arranged)| {
+                !order.contains(index) && call.needs.iter().all(|need| order.contains(need))
+            };
+            let next = self.calls.iter().enumerate().filter(free).min_by_key(|(index, call)| (call.place, *index));
+            let Some((index, _)) = next else { break };
+            order.push(index);
+        }
+        order
+    }
+
+    fn what_opens(&self, layout: &Layout, start: &State) -> String {
+        let mut state = start.clone();
+        for call in self.by_place().into_iter().filter_map(|index| self.calls.get(index)) {
+            let change = layout.effect(&call.draft);
+            state.make(&change);
+            if let Some(witness) = layout.space.opening(&state, &change, &layout.space.touched(&change)) {
+                return witness;
+            }
+        }
+        "access that neither the old nor the new state gives".to_owned()
+    }
+
+    /// Splits one call, else two, else all that can be split: whatever takes the fewest calls more.
+    fn with_splits(&self, start: &State) -> Option<Vec<Vec<Draft>>> {
+        let parts: BTreeMap<usize, Vec<Arranged>> =
+            self.calls.iter().enumerate().filter_map(|(index, call)| Some((index, self.parts(call)?))).collect();
+        if parts.is_empty() {
+            return None;
+        }
+        // An order of which not all is known is none.
+        let layout =
+            Layout::new(self.diff, &extras(self.diff, parts.values().flatten().map(|call| &call.draft))).ok()?;
+        let single = parts.keys().map(|index| BTreeSet::from([*index]));
+        let pairs = parts
+            .keys()
+            .filter(|_| parts.len() <= MANY)
+            .flat_map(|one| parts.range(one + 1..).map(move |(other, _)| BTreeSet::from([*one, *other])));
+        let mut choices: Vec<BTreeSet<usize>> = single.chain(pairs).collect();
+        choices.push(parts.keys().copied().collect());
+        choices.sort_by_key(|choice| {
+            choice.iter().filter_map(|index| parts.get(index)).map(|parts| parts.len() - 1).sum::<usize>()
+        });
+        choices.iter().find_map(|choice| attempt(&layout, start, &self.replaced(choice, &parts)))
+    }
+
+    /// The calls with the chosen ones replaced by their parts.
+    fn replaced(&self, choice: &BTreeSet<usize>, parts: &BTreeMap<usize, Vec<Arranged>>) -> Vec<Arranged> {
+        let replacements: Vec<&[Arranged]> = self
+            .calls
+            .iter()
+            .enumerate()
+            .map(|(index, whole)| match parts.get(&index) {
+                Some(parts) if choice.contains(&index) => parts.as_slice(),
+                Some(_) | None => std::slice::from_ref(whole),
+            })
+            .collect();
+        let mut awaited = Vec::new();
+        let mut before = 0;
+        for parts in &replacements {
+            awaited.push(before + last_awaited(parts));
+            before += parts.len();
+        }
+        let mut calls: Vec<Arranged> = Vec::new();
+        for parts in replacements {
+            for (position, call) in parts.iter().enumerate() {
+                let mut call = call.clone();
+                // A later part needs the one before it.
+                call.needs = match position {
+                    0 => call.needs.iter().filter_map(|need| awaited.get(*need)).copied().collect(),
+                    _ => vec![calls.len() - 1],
+                };
+                calls.push(call);
+            }
+        }
+        calls
+    }
+
+    /// The parts of a call that can be split.
+    fn parts(&self, call: &Arranged) -> Option<Vec<Arranged>> {
+        let parts = split(&call.draft, self.diff.policies.get(call.draft.policy)?)?;
+        let last = parts.len() - 1;
+        let parts = parts.into_iter().enumerate().map(|(position, draft)| {
+            let influence = influence(self.diff, &draft);
+            let place = if position == last { Place::DropDenies } else { Place::AddDenies };
+            let (narrows, widens) = (influence.narrows(), influence.widens());
+            Arranged { draft, place, narrows, widens, needs: call.needs.clone() }
+        });
+        Some(parts.collect())
+    }
+
+    /// All calls while everything that they are about is denied: by a temporary policy, or where there is no room for one
+    /// by temporary rules in policies that stay.
+    fn within_a_deny(&self, start: &State) -> Option<Vec<Vec<Draft>>> {
+        let (rules, scopes) = self.concerned();
+        let mut denies: Vec<Rule> = Vec::new();
+        for layer in [Layer::Network, Layer::Http, Layer::Filesystem] {
+            let of_layer: Vec<&Rule> = rules.iter().filter(|rule| rule.layer() == Some(layer)).copied().collect();
+            let Some(first) = of_layer.first() else { continue };
+            let all = of_layer.iter().try_fold((*first).clone(), |all, rule| together(&all, rule))?;
+            let name = format!("deny while {} changes", layer_name(layer));
+            denies.push(Rule { name, decision: Decision::Deny, ..all });
+        }
+        // What Cedar text says cannot be denied by another policy's rules.
+        let cedar =
+            self.calls.iter().any(|call| self.diff.policies.get(call.draft.policy).is_some_and(|slot| slot.is_cedar()));
+        if cedar || denies.is_empty() {
+            return None;
+        }
+        let scope = if scopes.contains(&Scope::Organization) {
+            Scope::Organization
+        } else {
+            Scope::of(scopes.iter().flat_map(Scope::teams).map(str::to_owned))
+        };
+        // A policy has one domain.
+        let domains = [Domain::Network, Domain::Filesystem].map(|domain| (domain, of_domain(&denies, domain)));
+        let domains: Vec<(Domain, Vec<Rule>)> = domains.into_iter().filter(|(_, denies)| !denies.is_empty()).collect();
+        let mut deny = Deny::default();
+        for ((domain, denies), number) in domains.iter().zip(1..) {
+            match self.room() >= domains.len() {
+                true => deny.add(deny_policy(self.diff.policies.len() - 1 + number, number, denies, &scope)),
+                false => deny.add(deny_rules(&hosts(self.diff, *domain, &scope, denies.len())?, denies)),
+            }
+        }
+        let calls = self.within(deny);
+        let layout = Layout::new(self.diff, &extras(self.diff, calls.iter().map(|call| &call.draft))).ok()?;
+        attempt(&layout, start, &calls)
+    }
+
+    /// The versions of rules that the calls are about, and whom their policies govern.
+    fn concerned(&self) -> (Vec<&'a Rule>, BTreeSet<Scope>) {
+        let mut rules: Vec<&'a Rule> = Vec::new();
+        let mut scopes = BTreeSet::new();
+        for Arranged { draft, .. } in &self.calls {
+            let Some(slot) = self.diff.policies.get(draft.policy) else { continue };
+            scopes.extend(slot.heads().map(|head| head.scope.clone()));
+            for (position, rule) in slot.rules.iter().enumerate() {
+                if draft.rule.is_none_or(|own| own == position) {
+                    rules.extend(rule.before.as_ref().map(|(_, rule)| rule).into_iter().chain(&rule.after));
+                }
+            }
+        }
+        (rules, scopes)
+    }
+
+    /// All calls between those that begin a deny and those that end it.
+    fn within(&self, Deny { begin, end }: Deny) -> Vec<Arranged> {
+        let arranged = |draft, place, needs| {
+            let (narrows, widens) = (place == Place::AddDenies, place == Place::DropDenies);
+            Arranged { draft, place, narrows, widens, needs }
+        };
+        let mut calls: Vec<Arranged> = Vec::new();
+        for draft in begin {
+            let makes_policy = matches!(&draft.change, Change::CreatePolicy { .. });
+            let place = if makes_policy { Place::Prepare } else { Place::AddDenies };
+            let needs = draft.needs.clone();
+            calls.push(arranged(draft, place, needs));
+        }
+        let offset = calls.len();
+        for call in &self.calls {
+            let needs = call.needs.iter().map(|need| need + offset).chain(0..offset).collect();
+            calls.push(Arranged { needs, ..call.clone() });
+        }
+        let all: Vec<usize> = (0..calls.len()).collect();
+        calls.extend(end.into_iter().map(|draft| arranged(draft, Place::DropDenies, all.clone())));
+        calls
+    }
+}
+
+/// The part of a call that those need who need the call: its last, but of a rule that is made anew the deletion, since
+/// what waits for a rule waits for its going.
+fn last_awaited(parts: &[Arranged]) -> usize {
+    let made_anew = matches!(
+        parts,
+        [Arranged { draft: gone, .. }, Arranged { draft: new, .. }]
+            if matches!((&gone.change, &new.change), (Change::DeleteRule { .. }, Change::CreateRule { .. }))
+    );
+    if made_anew { 0 } else { parts.len().saturating_sub(1) }
+}
+
+/// The calls that begin a deny, each with the positions of those that it needs, and those that end it.
+#[derive(Default)]
+struct Deny {
+    begin: Vec<Draft>,
+    end: Vec<Draft>,
+}
+
+impl Deny {
+    /// Denies as much as both.
+    fn add(&mut self, Self { begin, end }: Self) {
+        let offset = self.begin.len();
+        self.begin.extend(begin.into_iter().map(|draft| {
+            let needs = draft.needs.iter().map(|need| need + offset).collect();
+            Draft { needs, ..draft }
+        }));
+        self.end.extend(end);
+    }
+}
+
+fn of_domain(rules: &[Rule], domain: Domain) -> Vec<Rule> {
+    rules.iter().filter(|rule| rule.domain() == Some(domain)).cloned().collect()
+}
+
+fn temporary(policy: usize, change: Change, needs: Vec<usize>) -> Draft {
+    Draft { policy, rule: None, change, source: None, because: Some(Reason::TemporaryDeny), needs }
+}
+
+/// A policy of its own, beyond the slots of the difference.
+fn deny_policy(slot: usize, number: usize, denies: &[Rule], scope: &Scope) -> Deny {
+    let head = Head { name: temporary_deny(number), scope: scope.clone(), cedar: None };
+    let policy = PolicyTarget::Planned(head.name.clone());
+    let rule =
+        |rule: &Rule| temporary(slot, Change::CreateRule { policy: policy.clone(), after: rule.clone() }, vec![0]);
+    let create = temporary(slot, Change::CreatePolicy { after: head.clone() }, Vec::new());
+    let begin = std::iter::once(create).chain(denies.iter().map(rule)).collect();
+    let before = Policy { name: head.name, scope: head.scope, body: Body::Allowlist(denies.to_vec()) };
+    Deny { begin, end: vec![temporary(slot, Change::DeletePolicy { policy, before }, Vec::new())] }
+}
+
+/// Rules in policies that stay.
+fn deny_rules(hosts: &[(usize, PolicyId)], denies: &[Rule]) -> Deny {
+    let (mut begin, mut end) = (Vec::new(), Vec::new());
+    for (slot, id) in hosts {
+        for (rule, number) in denies.iter().zip(1..) {
+            let rule = Rule { name: temporary_deny(number), ..rule.clone() };
+            let (policy, target) = (PolicyTarget::Existing(id.clone()), RuleTarget::Planned(rule.name.clone()));
+            let create = Change::CreateRule { policy: policy.clone(), after: rule.clone() };
+            begin.push(temporary(*slot, create, Vec::new()));
+            let delete = Change::DeleteRule { policy, rule: target, before: rule };
+            end.push(temporary(*slot, delete, Vec::new()));
+        }
+    }
+    Deny { begin, end }
+}
+
+/// Declared policies of a domain that keep their scope and have room for so many rules, which together govern everybody
+/// in `scope`: nobody else where that can be, else as few others as can be. What an apply leaves in them is not
+/// declared, and goes with the next one.
+fn hosts(diff: &Diff, domain: Domain, scope: &Scope, rules: usize) -> Option<Vec<(usize, PolicyId)>> {
+    let mut candidates: Vec<(usize, PolicyId, &Scope)> = Vec::new();
+    for (index, slot) in diff.policies.iter().enumerate() {
+        let (Some((id, before)), Some(after), Some(_)) = (&slot.before, &slot.after, &slot.origin) else { continue };
+        let stays = |rule: &crate::plan::docker::diff::RuleSlot| {
+            let before = rule.before.as_ref().and_then(|(_, rule)| rule.domain());
+            before == Some(domain) && rule.after.as_ref().and_then(Rule::domain) == Some(domain)
+        };
+        if before.scope == after.scope && slot.rules.iter().any(stays) && slot.rules.len() + rules <= MAX_RULES {
+            candidates.push((index, id.clone(), &after.scope));
+        }
+    }
+    let Scope::Teams(wanted) = scope else {
+        let (index, id, _) = candidates.into_iter().find(|(.., scope)| **scope == Scope::Organization)?;
+        return Some(vec![(index, id)]);
+    };
+    let mut missing = wanted.clone();
+    let mut chosen = Vec::new();
+    for (index, id, scope) in &candidates {
+        if let Scope::Teams(teams) = scope
+            && teams.is_subset(wanted)
+            && !teams.is_disjoint(&missing)
+        {
+            missing.retain(|team| !teams.contains(team));
+            chosen.push((*index, id.clone()));
+        }
+    }
+    if missing.is_empty() {
+        return Some(chosen);
+    }
+    let size = |scope: &Scope| match scope {
+        Scope::Teams(teams) => teams.len(),
+        Scope::Organization => usize::MAX,
+    };
+    let governs = |scope: &Scope| match scope {
+        Scope::Teams(teams) => wanted.is_subset(teams),
+        Scope::Organization => true,
+    };
+    let wide = candidates.into_iter().filter(|(.., scope)| governs(scope));
+    wide.min_by_key(|(index, _, scope)| (size(scope), *index)).map(|(index, id, _)| vec![(index, id)])
+}
+
+/// The versions of rules that neither end of the difference has.
+pub(super) fn extras<'b>(diff: &Diff, drafts: impl IntoIterator<Item = &'b Draft>) -> Vec<Extra> {
+    let mut extras: Vec<Extra> = Vec::new();
+    for draft in drafts {
+        let (before, after) = draft.change.rule().map(Delta::sides).unwrap_or_default();
+        for rule in before.into_iter().chain(after) {
+            let slot = diff.policies.get(draft.policy).zip(draft.rule).and_then(|(slot, rule)| slot.rules.get(rule));
+            let known = slot.is_some_and(|slot| slot.has(rule));
+            let extra = Extra { policy: draft.policy, rule: rule.clone() };
+            if !known && !extras.contains(&extra) {
+                extras.push(extra);
+            }
+        }
+    }
+    extras
+}
+
+fn attempt(layout: &Layout, start: &State, calls: &[Arranged]) -> Option<Vec<Vec<Draft>>> {
+    let mut start = start.clone();
+    start.there.resize(layout.space.old.there.len(), false);
+    start.scopes.resize(layout.space.old.scopes.len(), None);
+    let plain: Vec<Call> = calls
+        .iter()
+        .map(|call| {
+            let effect = layout.effect(&call.draft);
+            let requests = layout.space.touched(&effect);
+            let Arranged { draft: _, place, narrows, widens, needs } = call;
+            Call { effect, place: *place, narrows: *narrows, widens: *widens, needs: needs.clone(), requests }
+        })
+        .collect();
+    Some(links(&search::order(&layout.space, &start, &plain)?, calls))
+}
+
+fn layer_name(layer: Layer) -> &'static str {
+    match layer {
+        Layer::Network => "network access",
+        Layer::Http => "HTTP access",
+        Layer::Filesystem => "file system access",
+    }
+}
+
+/// The calls in this order, neighbours together where any order of them is as safe: those that all only narrow lie
+/// below the state before them, those that all only widen below the state after them. Calls of one verb, so that none
+/// takes an audience's last policy away before another gives it a new one.
+fn links(order: &[usize], calls: &[Arranged]) -> Vec<Vec<Draft>> {
+    let mut links: Vec<Vec<Draft>> = Vec::new();
+    let mut members: Vec<usize> = Vec::new();
+    for index in order {
+        let Some(call) = calls.get(*index) else { continue };
+        let last = members.last().and_then(|last| calls.get(*last));
+        let alike = last.is_some_and(|last| {
+            last.draft.change.op() == call.draft.change.op()
+                && last.place == call.place
+                && (last.narrows && call.narrows || last.widens && call.widens)
+        });
+        match links.last_mut() {
+            Some(link) if alike && !call.needs.iter().any(|need| members.contains(need)) => {
+                link.push(call.draft.clone())
+            }
+            Some(_) | None => {
+                members.clear();
+                links.push(vec![call.draft.clone()]);
+            }
+        }
+        members.push(*index);
+    }
+    links
+}

@@ -1,0 +1,296 @@
+//! The effect of each call on the sets of allows and denies, and the place in the order that follows from it.
+//! [`super`] has the argument for it.
+
+use std::collections::BTreeSet;
+
+use crate::model::{Decision, Layer, Resources, Rule, Scope};
+
+use super::cedar::{Statements, statements};
+use crate::plan::docker::diff::{Diff, PolicySlot};
+use crate::plan::docker::draft::Draft;
+use crate::plan::docker::{Change, Head, changed_fields};
+
+/// The places in the order, first to last. Calls of one place may run at the same time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Place {
+    /// Nothing that decides access: new policies that are empty, names.
+    Prepare,
+    /// Denies come.
+    AddDenies,
+    /// HTTP allows come, before network allows: a connection that cannot be inspected is blocked where an HTTP rule
+    /// covers the host, so a network allow alone is more open than both together.
+    AddHttpAllows,
+    /// Other allows come.
+    AddAllows,
+    /// Allows change: some access comes, some goes, and all of it is in one of the ends.
+    ChangeAllows,
+    /// Other allows go, before HTTP allows for the same reason.
+    DropAllows,
+    /// HTTP allows go.
+    DropHttpAllows,
+    /// Denies go.
+    DropDenies,
+    /// Policies go that have become empty.
+    CleanUp,
+}
+
+/// The influence of a call on the allows and denies.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Influence {
+    pub(super) adds_allow: bool,
+    pub(super) drops_allow: bool,
+    pub(super) adds_deny: bool,
+    pub(super) drops_deny: bool,
+    /// The allows in question include HTTP rules.
+    http: bool,
+    /// The allows in question include others.
+    other: bool,
+    /// Hosts and ports stop and start to be covered by HTTP rules at once.
+    moves_cover: bool,
+}
+
+/// The place of a call in the order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Effect {
+    pub(super) place: Place,
+    /// The order of places is not a proof for this call.
+    pub(super) entangled: bool,
+}
+
+impl Influence {
+    /// Access can only shrink by it.
+    pub(super) fn narrows(self) -> bool {
+        !(self.adds_allow || self.drops_deny || self.moves_cover || self.drops_allow && self.http)
+    }
+
+    /// Access can only grow by it.
+    pub(super) fn widens(self) -> bool {
+        !(self.drops_allow || self.adds_deny || self.moves_cover || self.adds_allow && self.http)
+    }
+
+    fn effect(self, change: &Change) -> Effect {
+        let Self { adds_allow, drops_allow, adds_deny, drops_deny, http, other, moves_cover } = self;
+        let layered = http && other;
+        let (place, entangled) = match (adds_allow, drops_allow, adds_deny, drops_deny) {
+            (false, false, false, false) if matches!(change, Change::DeletePolicy { .. }) => (Place::CleanUp, false),
+            (false, false, false, false) => (Place::Prepare, false),
+            (false, _, true, false) => (Place::AddDenies, drops_allow && layered),
+            (true, false, false, false) if http => (Place::AddHttpAllows, layered),
+            (true, false, false, false) => (Place::AddAllows, false),
+            (true, true, false, false) => (Place::ChangeAllows, moves_cover),
+            (false, true, false, false) if http => (Place::DropHttpAllows, layered),
+            (false, true, false, false) => (Place::DropAllows, false),
+            (_, false, false, true) => (Place::DropDenies, adds_allow && layered),
+            (false, true, false, true) => (Place::DropHttpAllows, true),
+            (true, _, _, true) | (true, _, true, false) | (false, _, true, true) => (Place::AddDenies, true),
+        };
+        Effect { place, entangled: entangled || moves_cover }
+    }
+}
+
+/// The effects of all drafts.
+pub(super) fn effects(diff: &Diff, drafts: &[Draft]) -> Vec<Effect> {
+    let mut effects: Vec<Effect> = drafts
+        .iter()
+        .map(|draft| {
+            let mut effect = influence(diff, draft).effect(&draft.change);
+            effect.entangled |= entangles(diff, draft);
+            effect
+        })
+        .collect();
+    displace(drafts, &mut effects);
+    effects
+}
+
+/// The influence of one draft on the allows and denies.
+pub(super) fn influence(diff: &Diff, draft: &Draft) -> Influence {
+    match &draft.change {
+        Change::CreatePolicy { after } => text(None, Some(after)),
+        Change::UpdatePolicy { before, after, .. } => {
+            let mut influence = text(Some(before), Some(after));
+            if let Some(slot) = diff.policies.get(draft.policy) {
+                rescoped(&mut influence, slot, &before.scope, &after.scope);
+            }
+            influence
+        }
+        Change::DeletePolicy { before, .. } => {
+            let mut influence = text(Some(&Head::of(before)), None);
+            before.rules().iter().for_each(|rule| influence.drops(rule));
+            influence
+        }
+        Change::CreateRule { after, .. } => {
+            let mut influence = Influence::default();
+            influence.adds(after);
+            influence
+        }
+        Change::DeleteRule { before, .. } => {
+            let mut influence = Influence::default();
+            influence.drops(before);
+            influence
+        }
+        Change::UpdateRule { before, after, .. } => updated(before, after),
+    }
+}
+
+impl Influence {
+    fn adds(&mut self, rule: &Rule) {
+        match rule.decision {
+            Decision::Allow => self.adds_allow = true,
+            Decision::Deny => self.adds_deny = true,
+        }
+        self.layer(rule);
+    }
+
+    fn drops(&mut self, rule: &Rule) {
+        match rule.decision {
+            Decision::Allow => self.drops_allow = true,
+            Decision::Deny => self.drops_deny = true,
+        }
+        self.layer(rule);
+    }
+
+    fn layer(&mut self, rule: &Rule) {
+        if rule.decision == Decision::Allow {
+            let http = rule.layer() == Some(Layer::Http);
+            self.http |= http;
+            self.other |= !http;
+        }
+    }
+}
+
+fn updated(before: &Rule, after: &Rule) -> Influence {
+    let mut influence = Influence::default();
+    if changed_fields(before, after).iter().all(|field| *field == "name") {
+        return influence;
+    }
+    if before.decision != after.decision || !within(after, before) {
+        influence.adds(after);
+    }
+    if before.decision != after.decision || !within(before, after) {
+        influence.drops(before);
+    }
+    let (old, new) = (covered(before), covered(after));
+    // Coming and going at once, it cannot wait both for the allows that it covers and for those that it uncovers.
+    influence.moves_cover =
+        old != new && (influence.adds_allow || influence.adds_deny) && (influence.drops_allow || influence.drops_deny);
+    // In another domain, it may leave somebody without a policy of its own.
+    influence.moves_cover |= before.domain() != after.domain();
+    influence
+}
+
+/// Returns `true` if everything that `one` matches is matched by `other`, told from their lists.
+fn within(one: &Rule, other: &Rule) -> bool {
+    fn subset<T: Ord>(one: &[T], other: &[T]) -> bool {
+        let other: BTreeSet<&T> = other.iter().collect();
+        one.iter().all(|item| other.contains(item))
+    }
+    subset(&one.actions, &other.actions)
+        && match (&one.resources, &other.resources) {
+            (Resources::Plain(one), Resources::Plain(other)) => subset(one, other),
+            (Resources::Http(one), Resources::Http(other)) => subset(one, other),
+            (Resources::Plain(_), Resources::Http(_)) | (Resources::Http(_), Resources::Plain(_)) => false,
+        }
+}
+
+/// The hosts and ports that an HTTP rule covers.
+fn covered(rule: &Rule) -> BTreeSet<(&str, Option<u16>)> {
+    match &rule.resources {
+        Resources::Plain(_) => BTreeSet::new(),
+        Resources::Http(list) => list.iter().map(|target| (target.host.as_str(), target.port)).collect(),
+    }
+}
+
+fn text(before: Option<&Head>, after: Option<&Head>) -> Influence {
+    let cedar = |head: Option<&Head>| head.and_then(|head| head.cedar.as_ref()).map(statements).unwrap_or_default();
+    let (old, new) = (cedar(before), cedar(after));
+    let comes = |of: fn(&Statements) -> &BTreeSet<String>| !of(&new).is_subset(of(&old));
+    let goes = |of: fn(&Statements) -> &BTreeSet<String>| !of(&old).is_subset(of(&new));
+    let (approval_comes, approval_goes) = (comes(|text| &text.approvals), goes(|text| &text.approvals));
+    Influence {
+        adds_allow: comes(|text| &text.permits) || approval_comes,
+        drops_allow: goes(|text| &text.permits) || approval_goes,
+        adds_deny: comes(|text| &text.forbids) || approval_comes,
+        drops_deny: goes(|text| &text.forbids) || approval_goes,
+        other: true,
+        ..Influence::default()
+    }
+}
+
+fn rescoped(influence: &mut Influence, slot: &PolicySlot, before: &Scope, after: &Scope) {
+    if before == after {
+        return;
+    }
+    let gains = !governs_within(after, before);
+    let loses = !governs_within(before, after);
+    for rule in contents(slot) {
+        if gains {
+            influence.adds(rule);
+        }
+        if loses {
+            influence.drops(rule);
+        }
+    }
+    for head in [slot.before.as_ref().map(|(_, head)| head), slot.after.as_ref()].into_iter().flatten() {
+        let Some(cedar) = &head.cedar else { continue };
+        let statements = statements(cedar);
+        influence.adds_allow |= gains && statements.lets();
+        influence.drops_allow |= loses && statements.lets();
+        influence.adds_deny |= gains && statements.stops();
+        influence.drops_deny |= loses && statements.stops();
+    }
+    // A policy that moves to other teams may be the only one of its domain that they have.
+    influence.moves_cover |= gains && loses;
+}
+
+/// All versions of a policy's rules.
+fn contents(slot: &PolicySlot) -> impl Iterator<Item = &Rule> {
+    slot.rules.iter().flat_map(|rule| rule.before.as_ref().map(|(_, rule)| rule).into_iter().chain(&rule.after))
+}
+
+/// Returns `true` if everybody whom `one` governs is governed by `other`.
+fn governs_within(one: &Scope, other: &Scope) -> bool {
+    match (one, other) {
+        (_, Scope::Organization) => true,
+        (Scope::Organization, Scope::Teams(_)) => false,
+        (Scope::Teams(one), Scope::Teams(other)) => one.is_subset(other),
+    }
+}
+
+/// A policy whose scope and rules both change: a rule that comes too early reaches the old teams, and one that goes too
+/// late the new ones.
+fn entangles(diff: &Diff, draft: &Draft) -> bool {
+    diff.policies.get(draft.policy).is_some_and(|slot| {
+        let rescoped = match (&slot.before, &slot.after) {
+            (Some((_, before)), Some(after)) => before.scope != after.scope,
+            (None, _) | (_, None) => false,
+        };
+        rescoped && slot.rules.iter().any(crate::plan::docker::diff::RuleSlot::changes_meaning)
+    })
+}
+
+/// Displaces calls: where the service needs a call before another that belongs earlier, both are out of place, and so
+/// is every call that needs them.
+fn displace(drafts: &[Draft], effects: &mut [Effect]) {
+    let needs: Vec<(usize, usize)> = drafts
+        .iter()
+        .enumerate()
+        .flat_map(|(later, draft)| draft.needs.iter().map(move |earlier| (*earlier, later)))
+        .collect();
+    let mut moved = true;
+    while moved {
+        moved = false;
+        for (earlier, later) in &needs {
+            let (Some(first), Some(then)) = (effects.get(*earlier).copied(), effects.get(*later).copied()) else {
+                continue;
+            };
+            let turned = first.place > then.place;
+            let waits = turned || then.entangled && first.place > Place::AddAllows;
+            for (index, entangled) in [(*earlier, waits), (*later, turned || first.entangled)] {
+                if let Some(effect) = effects.get_mut(index).filter(|effect| entangled && !effect.entangled) {
+                    effect.entangled = true;
+                    moved = true;
+                }
+            }
+        }
+    }
+}

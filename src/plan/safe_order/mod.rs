@@ -1,0 +1,188 @@
+//! The safe order of calls: no intermediate state allows an audience anything that neither end allows.
+//!
+//! Denies win and allows add up, so access grows with every allow and shrinks with every deny. Adding denies, then
+//! allows, then dropping allows, then denies therefore opens nothing that both ends keep closed:
+//!
+//! * until the last allow is in place, every deny of either end is active, so whatever an allow of one end opens, that
+//!   end opens too;
+//! * afterwards only allows of the new end are left, and no deny of the new end is missing.
+//!
+//! The argument needs each call to be on one side of it, and [`effect`] places those that are. Calls that are on both
+//! ([`Effect::entangled`]) are put in order by [`search`] together with the calls that they share requests with, between
+//! the calls that open and the calls that close: it looks at what exactly is open after each of them ([`space`]). Where
+//! no order of single calls is safe, a call is divided ([`split`]); where that does not help, a temporary deny stands
+//! around them ([`arrange`]); and where even that cannot be, the plan is refused with what would open.
+//!
+//! A plan from a file is not taken at its word: [`verify`] looks at its order by the same argument.
+
+mod arrange;
+mod cedar;
+mod effect;
+mod layout;
+#[cfg(test)]
+mod proof;
+#[cfg(test)]
+mod proof_mcp;
+pub(super) mod room;
+mod search;
+mod space;
+mod split;
+pub(super) mod verify;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::docker::diff::Diff;
+use super::docker::draft::Draft;
+use crate::access::SurveyLimit;
+use arrange::Arrangement;
+use effect::{Effect, Place, effects};
+use layout::Layout;
+use space::Move;
+
+/// The calls in order.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Ordered {
+    /// Each with its phase, from 1.
+    pub(crate) drafts: Vec<(usize, Draft)>,
+    /// The reason why the order is not safe, or not known to be; it is then the usual one.
+    pub(crate) refusal: Option<Refusal>,
+}
+
+/// The reason why an order of calls may not be carried out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// No order is safe: this would open.
+    Opens(String),
+    /// The states on the way could not be looked through.
+    Incomplete(SurveyLimit),
+}
+
+/// Puts the calls of a difference in order.
+pub(crate) fn order(diff: &Diff, drafts: Vec<Draft>) -> Ordered {
+    let effects = effects(diff, &drafts);
+    if !effects.iter().any(|effect| effect.entangled) {
+        let placed = effects.iter().map(|effect| effect.place).zip(drafts).enumerate();
+        return Ordered { drafts: phases(placed.collect()), refusal: None };
+    }
+    let layout = match Layout::new(diff, &[]) {
+        Ok(layout) => layout,
+        Err(cut) => {
+            let all = (0..drafts.len()).collect();
+            let links = Arrangement::new(diff, &drafts, &effects, &all).usual();
+            let mut ordered = Vec::new();
+            links.into_iter().for_each(|link| append(&mut ordered, link));
+            return Ordered { drafts: ordered, refusal: Some(Refusal::Incomplete(cut)) };
+        }
+    };
+    let moves: Vec<Move> = drafts.iter().map(|draft| layout.effect(draft)).collect();
+    let components = components(&layout, &drafts, &moves, &effects);
+    // Components share no request, but an audience may lose its last policy in one and gain it back in another.
+    let all: BTreeSet<usize> = components.iter().flatten().copied().collect();
+    let (mut early, mut late) = (Vec::new(), Vec::new());
+    let mut start = layout.space.old.clone();
+    for (index, (draft, effect)) in drafts.iter().zip(&effects).enumerate() {
+        if all.contains(&index) {
+            continue;
+        }
+        if effect.place <= Place::AddAllows {
+            if let Some(change) = moves.get(index) {
+                start.make(change);
+            }
+            early.push((index, (effect.place, draft.clone())));
+        } else {
+            late.push((index, (effect.place, draft.clone())));
+        }
+    }
+    let arranged = |component: &BTreeSet<usize>| Arrangement::new(diff, &drafts, &effects, component);
+    let one_by_one = || {
+        let mut state = start.clone();
+        let mut chain = Vec::new();
+        for component in &components {
+            chain.extend(arranged(component).solve(&layout, &state)?);
+            for change in component.iter().filter_map(|index| moves.get(*index)) {
+                state.make(change);
+            }
+        }
+        Ok(chain)
+    };
+    let solved = one_by_one().or_else(|_: String| arranged(&all).solve(&layout, &start));
+    let (chain, refusal) = match solved {
+        Ok(chain) => (chain, None),
+        Err(opened) => (arranged(&all).usual(), Some(Refusal::Opens(opened))),
+    };
+    let mut ordered = phases(early);
+    chain.into_iter().for_each(|link| append(&mut ordered, link));
+    let offset = ordered.last().map_or(0, |(phase, _)| *phase);
+    ordered.extend(phases(late).into_iter().map(|(phase, draft)| (phase + offset, draft)));
+    Ordered { drafts: ordered, refusal }
+}
+
+/// Numbered calls by their places. The calls of a place are a phase, and one more for those that need others of it.
+fn phases(calls: Vec<(usize, (Place, Draft))>) -> Vec<(usize, Draft)> {
+    let places: BTreeMap<usize, Place> = calls.iter().map(|(index, (place, _))| (*index, *place)).collect();
+    let mut rounds: BTreeMap<usize, usize> = BTreeMap::new();
+    let mut settled = false;
+    while !settled {
+        settled = true;
+        for (index, (place, draft)) in &calls {
+            let beside = draft.needs.iter().filter(|need| places.get(*need) == Some(place));
+            let round = beside.map(|need| rounds.get(need).map_or(1, |round| round + 1)).max().unwrap_or(0);
+            settled &= rounds.insert(*index, round).unwrap_or(0) == round;
+        }
+    }
+    let mut phases: BTreeMap<(Place, usize), Vec<Draft>> = BTreeMap::new();
+    for (index, (place, draft)) in calls {
+        let round = rounds.get(&index).copied().unwrap_or(0);
+        phases.entry((place, round)).or_default().push(draft);
+    }
+    phases
+        .into_values()
+        .zip(1..)
+        .flat_map(|(drafts, phase)| drafts.into_iter().map(move |draft| (phase, draft)))
+        .collect()
+}
+
+fn append(ordered: &mut Vec<(usize, Draft)>, calls: Vec<Draft>) {
+    let phase = ordered.last().map_or(0, |(phase, _)| *phase) + 1;
+    ordered.extend(calls.into_iter().map(|draft| (phase, draft)));
+}
+
+/// The entangled calls with all calls that share a point with them, directly or over others, or that the service needs
+/// out of their places.
+fn components(layout: &Layout, drafts: &[Draft], moves: &[Move], effects: &[Effect]) -> Vec<BTreeSet<usize>> {
+    let mut parent: Vec<usize> = (0..drafts.len()).collect();
+    let mut first_at: BTreeMap<usize, usize> = BTreeMap::new();
+    for (index, change) in moves.iter().enumerate() {
+        for point in layout.space.touched(change) {
+            let first = *first_at.entry(point).or_insert(index);
+            join(&mut parent, first, index);
+        }
+    }
+    let entangled = |index: usize| effects.get(index).is_some_and(|effect| effect.entangled);
+    for (index, draft) in drafts.iter().enumerate() {
+        for need in &draft.needs {
+            if entangled(index) && entangled(*need) {
+                join(&mut parent, *need, index);
+            }
+        }
+    }
+    let mut components: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
+    for index in 0..drafts.len() {
+        components.entry(root(&parent, index)).or_default().insert(index);
+    }
+    components.into_values().filter(|calls| calls.iter().any(|index| entangled(*index))).collect()
+}
+
+pub(super) fn root(parent: &[usize], mut index: usize) -> usize {
+    while let Some(next) = parent.get(index).copied().filter(|next| *next != index) {
+        index = next;
+    }
+    index
+}
+
+pub(super) fn join(parent: &mut [usize], one: usize, other: usize) {
+    let (one, other) = (root(parent, one), root(parent, other));
+    if let Some(slot) = parent.get_mut(one.max(other)) {
+        *slot = one.min(other);
+    }
+}

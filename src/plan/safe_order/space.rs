@@ -1,0 +1,333 @@
+//! Every state between the two ends of a change, and whether it opens anything that both ends keep closed.
+//!
+//! A *group* is what comes and goes together: a version of a rule that changes, the rules of a policy that stay, or a
+//! statement of a Cedar policy. A [`State`] says which groups are there and whom each policy governs. A *request* is one
+//! that stands for all that the same groups match, as [`crate::access`] tells them apart.
+//!
+//! Three audiences are enough to see an opening. If a state lets a member of some teams through and both ends do not,
+//! then one team's allow lets them through, at most one other team's deny stops them in the old end, and at most one in
+//! the new: a member of just these three is let through by the state and by neither end.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::access::{Point, Role};
+use crate::model::{Decision, Domain, Scope};
+
+/// The domains of policies, with their names in messages.
+const DOMAINS: [(Domain, &str); 3] =
+    [(Domain::Network, "network"), (Domain::Filesystem, "file system"), (Domain::Mcp, "MCP")];
+
+/// A group of rules that come and go together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Group {
+    /// Index of the policy's slot.
+    pub(super) policy: usize,
+    pub(super) domain: Domain,
+}
+
+/// A request that stands for all that the same groups match.
+#[derive(Clone, Debug)]
+pub(super) enum Request {
+    /// A connection, an HTTP request or a mount, with one concrete example.
+    Access(Point, String),
+    /// An MCP call that one statement lets through and up to two stop; which such calls there are is not asked.
+    Mcp { permit: usize, forbids: [Option<usize>; 2] },
+}
+
+/// The groups that are there, and whom each policy governs.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct State {
+    /// By policy slot; `None` for a policy that is not there.
+    pub(super) scopes: Vec<Option<Scope>>,
+    /// By group.
+    pub(super) there: Vec<bool>,
+}
+
+/// The effect of a call on a state.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Move {
+    /// Groups that come or go, in this order.
+    pub(super) groups: Vec<(usize, bool)>,
+    /// A policy that comes, goes, or governs others.
+    pub(super) scope: Option<(usize, Option<Scope>)>,
+}
+
+/// Both ends and all requests that a change is about.
+#[derive(Clone, Debug)]
+pub(super) struct Space {
+    groups: Vec<Group>,
+    requests: Vec<Request>,
+    pub(super) old: State,
+    pub(super) new: State,
+    /// By group: the requests that it matches.
+    matched: Vec<Vec<usize>>,
+    /// By policy: its groups.
+    contents: Vec<Vec<usize>>,
+}
+
+impl Move {
+    /// Returns `true` if something may no longer be governed after it.
+    pub(super) fn releases(&self) -> bool {
+        self.scope.is_some() || self.groups.iter().any(|(_, there)| !there)
+    }
+}
+
+impl State {
+    /// Makes a call; with what it returns, it is taken back.
+    pub(super) fn make(&mut self, change: &Move) -> Move {
+        let mut groups = Vec::new();
+        for (group, there) in &change.groups {
+            if let Some(slot) = self.there.get_mut(*group) {
+                groups.push((*group, std::mem::replace(slot, *there)));
+            }
+        }
+        groups.reverse();
+        let scope = change.scope.as_ref().and_then(|(policy, scope)| {
+            Some((*policy, std::mem::replace(self.scopes.get_mut(*policy)?, scope.clone())))
+        });
+        Move { groups, scope }
+    }
+
+    fn has(&self, group: usize) -> bool {
+        self.there.get(group).copied().unwrap_or(false)
+    }
+}
+
+/// The teams of some scopes, one for all that are in the same of them: what one of these may do, each may.
+fn told_apart<'a>(scopes: impl Iterator<Item = &'a Scope>) -> BTreeSet<&'a str> {
+    let scopes: BTreeSet<&Scope> = scopes.collect();
+    let mut memberships: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for (number, scope) in scopes.into_iter().enumerate() {
+        scope.teams().into_iter().for_each(|team| memberships.entry(team).or_default().push(number));
+    }
+    let mut known: BTreeSet<Vec<usize>> = BTreeSet::new();
+    memberships.into_iter().filter(|(_, own)| known.insert(own.clone())).map(|(team, _)| team).collect()
+}
+
+fn governs(scope: &Scope, audience: &[&str]) -> bool {
+    match scope {
+        Scope::Organization => true,
+        Scope::Teams(teams) => audience.iter().any(|team| teams.contains(*team)),
+    }
+}
+
+impl Space {
+    pub(super) fn new(groups: Vec<Group>, requests: Vec<Request>, old: State, new: State) -> Self {
+        let mut matched = vec![Vec::new(); groups.len()];
+        for (index, request) in requests.iter().enumerate() {
+            for group in request.groups() {
+                if let Some(list) = matched.get_mut(group) {
+                    list.push(index);
+                }
+            }
+        }
+        let mut contents = vec![Vec::new(); old.scopes.len()];
+        for (index, group) in groups.iter().enumerate() {
+            if let Some(list) = contents.get_mut(group.policy) {
+                list.push(index);
+            }
+        }
+        Self { groups, requests, old, new, matched, contents }
+    }
+
+    /// The requests whose answer a call can change.
+    pub(super) fn touched(&self, change: &Move) -> BTreeSet<usize> {
+        let of_policy = change.scope.iter().filter_map(|(policy, _)| self.contents.get(*policy)).flatten();
+        let groups = change.groups.iter().map(|(group, _)| group).chain(of_policy);
+        groups.filter_map(|group| self.matched.get(*group)).flatten().copied().collect()
+    }
+
+    /// A request among these that `state`, which a call led to, lets through for an audience that neither end lets
+    /// through; or an audience that no policy of a domain governs though both ends have one.
+    pub(super) fn opening(&self, state: &State, change: &Move, among: &BTreeSet<usize>) -> Option<String> {
+        let mut among = among.iter().filter_map(|index| self.requests.get(*index));
+        let opened = among.find(|request| self.opens(request, state)).map(Request::describe);
+        opened.or_else(|| if change.releases() { self.abandoned(state) } else { None })
+    }
+
+    fn opens(&self, request: &Request, state: &State) -> bool {
+        let [now, old, new] = [state, &self.old, &self.new].map(|state| View { space: self, state });
+        let audiences = audiences(request, &now, &old, &new);
+        let mut audiences = audiences.iter();
+        match request {
+            Request::Access(point, _) => audiences.any(|who| {
+                let in_force = |group| now.in_force(group, who);
+                let ends = [&old, &new].map(|view| move |group| view.in_force(group, who));
+                let [old, new] = &ends;
+                point.may_open(&in_force, &[old, new])
+            }),
+            Request::Mcp { permit, forbids } => audiences.any(|who| {
+                let allowed = |view: &View<'_>| {
+                    view.in_force(*permit, who) && !forbids.iter().flatten().any(|forbid| view.in_force(*forbid, who))
+                };
+                allowed(&now) && !allowed(&old) && !allowed(&new)
+            }),
+        }
+    }
+
+    /// Whom no policy of a domain governs though both ends have one for them: what developers say locally would count.
+    fn abandoned(&self, state: &State) -> Option<String> {
+        DOMAINS.into_iter().find_map(|(domain, name)| {
+            let scopes: Vec<Vec<&Scope>> = self.governing(state, domain).into_iter().map(|scope| vec![scope]).collect();
+            let audience = self.ungoverned(&scopes, domain)?;
+            Some(format!("{audience} without any {name} policy"))
+        })
+    }
+
+    /// The same for every selection of calls made on a state: each may be made or not, whatever becomes of the others.
+    pub(super) fn abandoned_by_any(&self, state: &State, changes: &[&Move]) -> Option<String> {
+        let mut least = state.clone();
+        for Move { groups, .. } in changes {
+            for (group, _) in groups.iter().filter(|(_, there)| !there) {
+                let own = self.groups.get(*group);
+                // A call that puts another version in the place of one leaves the policy as one that says something.
+                let replaced = groups.iter().any(|(other, there)| *there && self.groups.get(*other) == own);
+                if let (Some(slot), false) = (least.there.get_mut(*group), replaced) {
+                    *slot = false;
+                }
+            }
+        }
+        DOMAINS.into_iter().find_map(|(domain, name)| {
+            let speaking = self.contents.iter().enumerate().filter(|(_, groups)| self.speaks(&least, groups, domain));
+            let choices = speaking.filter_map(|(policy, _)| {
+                let own = changes.iter().filter_map(|change| change.scope.as_ref());
+                let own = own.filter(|(other, _)| *other == policy).map(|(_, scope)| scope.as_ref());
+                // A policy that is not there in one of the selections governs nobody in it.
+                std::iter::once(state.scopes.get(policy)?.as_ref()).chain(own).collect::<Option<Vec<&Scope>>>()
+            });
+            let audience = self.ungoverned(&choices.collect::<Vec<_>>(), domain)?;
+            Some(format!("{audience} without any {name} policy"))
+        })
+    }
+
+    /// An audience that some choice of scopes leaves ungoverned, one of those that each policy may have; both ends govern
+    /// it. Up to two teams show it: one that is governed at the old end, and one at the new.
+    fn ungoverned(&self, choices: &[Vec<&Scope>], domain: Domain) -> Option<String> {
+        let [old, new] = [&self.old, &self.new].map(|state| self.governing(state, domain));
+        let fixed: BTreeSet<&Scope> = choices
+            .iter()
+            .filter_map(|scopes| if let [scope] = scopes.as_slice() { Some(*scope) } else { None })
+            .collect();
+        if old.is_subset(&fixed) || new.is_subset(&fixed) {
+            return None;
+        }
+        let teams = told_apart(old.iter().chain(&new).copied().chain(choices.iter().flatten().copied()));
+        let by = |scopes: &BTreeSet<&Scope>, who: &[&str]| scopes.iter().any(|scope| governs(scope, who));
+        let always = |who: &[&str]| choices.iter().any(|scopes| scopes.iter().all(|scope| governs(scope, who)));
+        let lost = |who: &[&str]| by(&old, who) && by(&new, who) && !always(who);
+        if lost(&[]) {
+            return Some("the organization".to_owned());
+        }
+        let mut pairs = teams.iter().flat_map(|one| teams.range::<&str, _>(one..).map(move |other| (*one, *other)));
+        let (one, other) = pairs.find(|(one, other)| lost(&[one, other]))?;
+        Some(if one == other { one.to_owned() } else { format!("{one} and {other}") })
+    }
+
+    /// The scopes of the policies of a domain that say something.
+    fn governing<'a>(&self, state: &'a State, domain: Domain) -> BTreeSet<&'a Scope> {
+        let policies = self.contents.iter().zip(&state.scopes);
+        policies
+            .filter(|(groups, _)| self.speaks(state, groups, domain))
+            .filter_map(|(_, scope)| scope.as_ref())
+            .collect()
+    }
+
+    /// Returns `true` if one of the groups is there and about the domain.
+    fn speaks(&self, state: &State, groups: &[usize], domain: Domain) -> bool {
+        let about = |group: usize| self.groups.get(group).is_some_and(|group| group.domain == domain);
+        groups.iter().any(|group| state.has(*group) && about(*group))
+    }
+}
+
+impl Request {
+    fn groups(&self) -> BTreeSet<usize> {
+        match self {
+            Self::Access(point, _) => point.matches().iter().map(|one| one.group).collect(),
+            Self::Mcp { permit, forbids } => forbids.iter().flatten().copied().chain([*permit]).collect(),
+        }
+    }
+
+    fn describe(&self) -> String {
+        match self {
+            Self::Access(_, witness) => witness.clone(),
+            Self::Mcp { .. } => "an MCP call".to_owned(),
+        }
+    }
+
+    /// The groups that let the request through, and those that stop it.
+    fn sides(&self) -> (BTreeSet<usize>, BTreeSet<usize>) {
+        match self {
+            Self::Access(point, _) => {
+                let stops = |one: &&crate::access::Match| one.decision == Decision::Deny || one.role == Role::Cover;
+                let of = |wanted: bool| {
+                    point.matches().iter().filter(|one| stops(one) == wanted).map(|one| one.group).collect()
+                };
+                (of(false), of(true))
+            }
+            Self::Mcp { permit, forbids } => (BTreeSet::from([*permit]), forbids.iter().flatten().copied().collect()),
+        }
+    }
+}
+
+/// A state as somebody sees it.
+struct View<'a> {
+    space: &'a Space,
+    state: &'a State,
+}
+
+impl<'a> View<'a> {
+    fn scope(&self, group: usize) -> Option<&'a Scope> {
+        let policy = self.space.groups.get(group)?.policy;
+        self.state.scopes.get(policy)?.as_ref().filter(|_| self.state.has(group))
+    }
+
+    fn in_force(&self, group: usize, audience: &[&str]) -> bool {
+        self.scope(group).is_some_and(|scope| governs(scope, audience))
+    }
+
+    fn scopes(&self, groups: &BTreeSet<usize>) -> BTreeSet<&'a Scope> {
+        groups.iter().filter_map(|group| self.scope(*group)).collect()
+    }
+}
+
+/// The audiences that can show an opening: one that is let through, with up to two that are stopped at the ends.
+fn audiences<'a>(request: &Request, now: &View<'a>, old: &View<'a>, new: &View<'a>) -> Vec<Vec<&'a str>> {
+    let (lets, stops) = request.sides();
+    let sides = [&lets, &stops].into_iter().flat_map(|side| [now, old, new].map(|view| view.scopes(side)));
+    let told_apart = told_apart(sides.flatten());
+    let within = |scopes: &BTreeSet<&Scope>| -> BTreeSet<&'a str> {
+        let has = |team: &&str| scopes.iter().any(|scope| matches!(scope, Scope::Teams(own) if own.contains(*team)));
+        told_apart.iter().copied().filter(has).collect()
+    };
+    let stopped = within(&old.scopes(&stops).union(&new.scopes(&stops)).copied().collect());
+    let mut audiences = Vec::new();
+    for first in std::iter::once(None).chain(within(&now.scopes(&lets)).into_iter().map(Some)) {
+        let alone: Vec<&str> = first.into_iter().collect();
+        for second in &stopped {
+            for third in stopped.range::<&str, _>(second..) {
+                audiences.push(alone.iter().copied().chain([*second, *third]).collect());
+            }
+        }
+        audiences.push(alone);
+    }
+    audiences
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::plan::safe_order::space::*;
+
+    #[test]
+    fn one_team_stands_for_all_in_the_same_scopes() {
+        let scope = |teams: &str| Scope::of(teams.split(' ').filter(|team| !team.is_empty()).map(str::to_owned));
+        for (scopes, expected) in [
+            (&["a b c"][..], &["a"][..]),
+            (&["a b c", "b c d"], &["a", "b", "d"]),
+            (&["a b c", "a b c", ""], &["a"]),
+            (&[], &[]),
+        ] {
+            let scopes: Vec<Scope> = scopes.iter().map(|teams| scope(teams)).collect();
+            assert_eq!(told_apart(scopes.iter()).into_iter().collect::<Vec<_>>(), expected, "{scopes:?}");
+        }
+    }
+}

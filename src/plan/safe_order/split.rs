@@ -1,0 +1,207 @@
+//! Calls that are divided in two, a half that only narrows and a half that only widens, because no order of single
+//! calls is safe.
+//!
+//! Invariant: both halves together end where the whole call ends, and the state between them is no more open than
+//! either side of the call.
+
+use crate::model::{Body, Cedar, Decision, Policy, Resources, Rule, RuleId, Scope};
+
+use super::cedar::statements;
+use crate::plan::docker::diff::PolicySlot;
+use crate::plan::docker::draft::Draft;
+use crate::plan::docker::temporary::STANDS_IN;
+use crate::plan::docker::{Change, Head, PolicyTarget, RuleTarget};
+use crate::plan::step::Reason;
+
+/// Up to so many calls more, a policy's allows are deleted one by one; beyond, a temporary deny takes fewer.
+const FEW: usize = 2;
+
+/// The parts of a call, each needing the one before; `None` for a call that cannot be divided.
+pub(super) fn split(draft: &Draft, slot: &PolicySlot) -> Option<Vec<Draft>> {
+    let mut parts = match &draft.change {
+        Change::UpdateRule { policy, rule, before, after } => parts(draft, split_rule(policy, rule, before, after)?),
+        Change::UpdatePolicy { policy, before, after } => parts(draft, split_head(policy, before, after)?),
+        Change::DeletePolicy { policy, before } => split_deletion(draft, policy, before, slot)?,
+        Change::CreatePolicy { after } => parts(draft, split_creation(after)?),
+        Change::CreateRule { .. } | Change::DeleteRule { .. } => return None,
+    };
+    let last = parts.len().checked_sub(1)?;
+    for (index, part) in parts.iter_mut().enumerate() {
+        part.because = Some(if index == last { Reason::SplitWidens } else { Reason::SplitNarrows });
+    }
+    Some(parts)
+}
+
+fn parts(draft: &Draft, changes: Vec<Change>) -> Vec<Draft> {
+    changes.into_iter().map(|change| Draft { change, ..draft.clone() }).collect()
+}
+
+fn split_rule(policy: &PolicyTarget, rule: &RuleTarget, before: &Rule, after: &Rule) -> Option<Vec<Change>> {
+    let replace = || {
+        vec![
+            Change::DeleteRule { policy: policy.clone(), rule: rule.clone(), before: before.clone() },
+            Change::CreateRule { policy: policy.clone(), after: after.clone() },
+        ]
+    };
+    // Between the two, rules of the new domain can come that have to be there before this one.
+    if before.domain() != after.domain() {
+        return Some(replace());
+    }
+    if before.decision != after.decision {
+        return None;
+    }
+    let update = |before: &Rule, after: &Rule| Change::UpdateRule {
+        policy: policy.clone(),
+        rule: rule.clone(),
+        before: before.clone(),
+        after: after.clone(),
+    };
+    let between = match after.decision {
+        Decision::Deny => together(before, after),
+        Decision::Allow => common(before, after),
+    };
+    Some(match (between, after.decision) {
+        (Some(between), _) => vec![update(before, &between), update(&between, after)],
+        (None, Decision::Allow) => replace(),
+        // A deny that changes its layer: another one stands in for it meanwhile.
+        (None, Decision::Deny) => {
+            let stand_in = Rule { name: format!("{}{STANDS_IN}", after.name), ..after.clone() };
+            let target = RuleTarget::Planned(stand_in.name.clone());
+            vec![
+                Change::CreateRule { policy: policy.clone(), after: stand_in.clone() },
+                update(before, after),
+                Change::DeleteRule { policy: policy.clone(), rule: target, before: stand_in },
+            ]
+        }
+    })
+}
+
+/// A rule that matches what either matches, and maybe more; `None` across layers.
+pub(super) fn together(one: &Rule, other: &Rule) -> Option<Rule> {
+    let resources = match (&one.resources, &other.resources) {
+        (Resources::Plain(one), Resources::Plain(other)) => Resources::Plain(union(one, other)),
+        (Resources::Http(one), Resources::Http(other)) => Resources::Http(union(one, other)),
+        (Resources::Plain(_), Resources::Http(_)) | (Resources::Http(_), Resources::Plain(_)) => return None,
+    };
+    (one.domain() == other.domain()).then(|| Rule {
+        actions: union(&one.actions, &other.actions),
+        resources,
+        ..other.clone()
+    })
+}
+
+/// A rule that matches no more than both match, as far as their lists show it; `None` where that is nothing.
+fn common(one: &Rule, other: &Rule) -> Option<Rule> {
+    let resources = match (&one.resources, &other.resources) {
+        (Resources::Plain(one), Resources::Plain(other)) => Resources::Plain(shared(one, other)?),
+        (Resources::Http(one), Resources::Http(other)) => Resources::Http(shared(one, other)?),
+        (Resources::Plain(_), Resources::Http(_)) | (Resources::Http(_), Resources::Plain(_)) => return None,
+    };
+    Some(Rule { actions: shared(&one.actions, &other.actions)?, resources, ..other.clone() })
+}
+
+fn union<T: Clone + PartialEq>(one: &[T], other: &[T]) -> Vec<T> {
+    other.iter().chain(one.iter().filter(|item| !other.contains(item))).cloned().collect()
+}
+
+fn shared<T: Clone + PartialEq>(one: &[T], other: &[T]) -> Option<Vec<T>> {
+    let shared: Vec<T> = other.iter().filter(|item| one.contains(item)).cloned().collect();
+    (!shared.is_empty()).then_some(shared)
+}
+
+fn split_head(policy: &PolicyTarget, before: &Head, after: &Head) -> Option<Vec<Change>> {
+    let between = match (&before.cedar, &after.cedar) {
+        (Some(old), Some(new)) if before.scope == after.scope => {
+            Head { cedar: Some(meeting_text(old, new)?), ..after.clone() }
+        }
+        (None, None) => Head { scope: both(&before.scope, &after.scope)?, ..after.clone() },
+        (Some(_), Some(_)) | (None, Some(_)) | (Some(_), None) => return None,
+    };
+    let update = |before: &Head, after: &Head| Change::UpdatePolicy {
+        policy: policy.clone(),
+        before: before.clone(),
+        after: after.clone(),
+    };
+    (between != *before && between != *after).then(|| vec![update(before, &between), update(&between, after)])
+}
+
+/// The teams of both, where neither contains the other.
+fn both(one: &Scope, other: &Scope) -> Option<Scope> {
+    match (one, other) {
+        (Scope::Teams(one), Scope::Teams(other)) if !one.is_subset(other) && !other.is_subset(one) => {
+            Some(Scope::Teams(one.union(other).cloned().collect()))
+        }
+        (Scope::Teams(_), Scope::Teams(_)) | (Scope::Organization, _) | (_, Scope::Organization) => None,
+    }
+}
+
+/// The permits that both have, and the forbids and approvals that either has.
+fn meeting_text(one: &Cedar, other: &Cedar) -> Option<Cedar> {
+    if one.schema_url != other.schema_url {
+        return None;
+    }
+    let (old, new) = (statements(one), statements(other));
+    let permits = old.permits.intersection(&new.permits).map(|permit| new.source(permit));
+    let former = old.forbids.difference(&new.forbids).chain(old.approvals.difference(&new.approvals));
+    let former = former.map(|statement| old.source(statement));
+    let text: Vec<&str> = new.stopping().chain(former).chain(permits).collect();
+    (!text.is_empty()).then(|| Cedar { text: text.join("\n"), schema_url: other.schema_url.clone() })
+}
+
+/// Returns `true` if a text is one that a call may set on the way from one end to the other.
+pub(super) fn is_between(cedar: &Cedar, old: Option<&Cedar>, new: Option<&Cedar>) -> bool {
+    let met = old.zip(new).and_then(|(old, new)| meeting_text(old, new));
+    met.into_iter().chain([old, new].into_iter().flatten().filter_map(without_permits)).any(|between| between == *cedar)
+}
+
+/// The text without its permits, if there is more in it.
+fn without_permits(cedar: &Cedar) -> Option<Cedar> {
+    let statements = statements(cedar);
+    let rest: Vec<&str> = statements.stopping().collect();
+    (!rest.is_empty() && !statements.permits.is_empty())
+        .then(|| Cedar { text: rest.join("\n"), schema_url: cedar.schema_url.clone() })
+}
+
+fn split_deletion(draft: &Draft, policy: &PolicyTarget, before: &Policy, slot: &PolicySlot) -> Option<Vec<Draft>> {
+    let head = Head::of(before);
+    let Some(cedar) = &head.cedar else { return empty_first(draft, policy, before, slot) };
+    let cedar = without_permits(cedar)?;
+    let between = Head { cedar: Some(cedar.clone()), ..head.clone() };
+    let left = Policy { body: Body::Cedar(cedar), ..before.clone() };
+    let changes = vec![
+        Change::UpdatePolicy { policy: policy.clone(), before: head, after: between },
+        Change::DeletePolicy { policy: policy.clone(), before: left },
+    ];
+    Some(parts(draft, changes))
+}
+
+/// Deletes the allows of a policy before the policy, where they are few.
+fn empty_first(draft: &Draft, policy: &PolicyTarget, before: &Policy, slot: &PolicySlot) -> Option<Vec<Draft>> {
+    let rules: Vec<(usize, &RuleId, &Rule)> = slot
+        .rules
+        .iter()
+        .enumerate()
+        .filter_map(|(index, rule)| rule.before.as_ref().map(|(id, rule)| (index, id, rule)))
+        .collect();
+    let (allows, denies): (Vec<_>, Vec<_>) = rules.into_iter().partition(|(.., rule)| rule.decision == Decision::Allow);
+    if allows.is_empty() || allows.len() > FEW {
+        return None;
+    }
+    let deletion = |(index, id, rule): (usize, &RuleId, &Rule)| {
+        let target = RuleTarget::Existing(id.clone());
+        let change = Change::DeleteRule { policy: policy.clone(), rule: target, before: rule.clone() };
+        Draft { rule: Some(index), change, ..draft.clone() }
+    };
+    let left = Body::Allowlist(denies.into_iter().map(|(.., rule)| rule.clone()).collect());
+    let rest = Change::DeletePolicy { policy: policy.clone(), before: Policy { body: left, ..before.clone() } };
+    Some(allows.into_iter().map(deletion).chain([Draft { change: rest, ..draft.clone() }]).collect())
+}
+
+fn split_creation(after: &Head) -> Option<Vec<Change>> {
+    let between = Head { cedar: Some(without_permits(after.cedar.as_ref()?)?), ..after.clone() };
+    let policy = PolicyTarget::Planned(after.name.clone());
+    Some(vec![
+        Change::CreatePolicy { after: between.clone() },
+        Change::UpdatePolicy { policy, before: between, after: after.clone() },
+    ])
+}

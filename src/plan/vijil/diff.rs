@@ -1,0 +1,511 @@
+//! The differences, as calls with the stage that each belongs to.
+//!
+//! The stages, each over before the next begins:
+//!
+//! 0. policies are created
+//! 1. policies are renamed and edited; those that cannot stay active while their rules change become drafts
+//! 2. rules are deleted, edited and created; in a policy that stays active, one rule at a time, each approved at once
+//! 3. other rules are approved and rejected
+//! 4. policies are activated
+//! 5. policies are deactivated that could stay active until then; rules and policies are deleted that nothing replaces
+//!
+//! A policy that is active before and after a change stays active while its rules are edited, since its prohibitions would
+//! be off for that time, and stay off where the run fails in between. The merge is the approval of the edited text, so the
+//! edit and the approval of a rule follow each other with nothing of the same policy between them.
+
+use serde_json::Value;
+use thiserror::Error;
+
+use super::step::changed;
+use super::{Subject, VijilDifference, VijilMeaning, VijilPlan, VijilRecord, VijilStep, VijilTarget, depend, renames};
+use crate::document::EditActive;
+use crate::model::{
+    DesiredVijilPolicy, DesiredVijilRule, Fields, LiveVijil, LiveVijilPolicy, LiveVijilRule, Origin, Review,
+    VIJIL_POLICY_FIELDS, VIJIL_RULE_FIELDS, merged,
+};
+use crate::plan::step::{Op, Reason};
+use crate::plan::warning::{Code, Warning};
+
+/// The input of the Vijil side of a plan.
+#[derive(Clone, Copy, Debug)]
+pub struct Input<'a> {
+    /// The target of the calls.
+    pub target: &'a VijilTarget,
+    /// The state that the documents ask for.
+    pub desired: &'a [DesiredVijilPolicy],
+    /// The answer of the service.
+    pub live: &'a LiveVijil,
+    /// True if undeclared policies are deleted.
+    pub exclusive: bool,
+    /// The way in which rules of an active policy are edited.
+    pub edit_active: EditActive,
+    /// Notes for approvals that have none of their own.
+    pub notes: &'a str,
+}
+
+/// The time of a step: a stage, and a position within it. Steps of one place may run at the same time.
+type Stage = (usize, usize);
+
+/// Live rules and policies are deleted that nothing replaces.
+const LAST: Stage = (5, 0);
+
+/// A part of the documents that is impossible.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{}:{}:{}: {message}", at.file, at.line, at.column)]
+pub struct VijilError {
+    /// The place that asks for it.
+    pub at: Origin,
+    /// The reason why it is impossible.
+    pub message: String,
+    /// The advice, in the imperative.
+    pub hint: String,
+}
+
+/// The differences, object by object and with their decisions; and everything that the documents make impossible, which
+/// is among the differences all the same.
+#[must_use]
+pub fn differences(input: Input<'_>) -> (Vec<VijilDifference>, Vec<VijilError>) {
+    let Staged { staged, unmanaged: _, errors, warnings: _ } = Staged::new(input);
+    (numbered(staged, 1).map(|(_, difference)| difference).collect(), errors)
+}
+
+/// The Vijil side of a plan as it was made.
+#[derive(Debug)]
+pub(crate) struct Made {
+    pub(crate) plan: VijilPlan,
+    /// Everything that the documents make impossible.
+    pub(crate) errors: Vec<VijilError>,
+    pub(crate) warnings: Vec<Warning>,
+}
+
+/// Makes the Vijil side of a plan; ids and phases of its steps go on from these.
+pub(crate) fn made(input: Input<'_>, last_id: usize, last_phase: usize) -> Made {
+    let Staged { staged, unmanaged, errors, warnings } = Staged::new(input);
+    let mut stages: Vec<Stage> = staged.iter().map(|(stage, _)| *stage).collect();
+    stages.dedup();
+    let mut steps: Vec<VijilStep> = numbered(staged, last_id + 1)
+        .map(|(stage, difference)| {
+            let position = stages.iter().position(|one| *one == stage).unwrap_or_default();
+            VijilStep::new(difference, last_phase + 1 + position)
+        })
+        .collect();
+    let dependencies = depend::dependencies(&steps);
+    steps.iter_mut().zip(dependencies).for_each(|(step, dependencies)| step.dependencies = dependencies);
+    let (meaning, live) = (VijilMeaning::new(input.live, &steps), VijilRecord::new(input.live, &steps));
+    Made { plan: VijilPlan { target: input.target.clone(), steps, unmanaged, meaning, live }, errors, warnings }
+}
+
+/// Differences in the order of their stages, with ids from this one.
+fn numbered(staged: Vec<(Stage, VijilDifference)>, first: usize) -> impl Iterator<Item = (Stage, VijilDifference)> {
+    staged.into_iter().zip(first..).map(|((stage, difference), id)| (stage, VijilDifference { id, ..difference }))
+}
+
+/// All differences, and what stands beside them.
+#[derive(Default)]
+struct Staged {
+    /// In the order of their stages; within one, in that of documents and rules.
+    staged: Vec<(Stage, VijilDifference)>,
+    /// Live policies that no document declares and that are left alone.
+    unmanaged: Vec<String>,
+    /// The parts of the documents that are impossible.
+    errors: Vec<VijilError>,
+    /// The warnings: somebody should look at them.
+    warnings: Vec<Warning>,
+}
+
+impl Staged {
+    fn new(input: Input<'_>) -> Self {
+        let Input { target: _, desired, live, exclusive, edit_active, notes } = input;
+        let Self { mut staged, mut unmanaged, mut errors, mut warnings } = Self::default();
+        let (mut kept, mut created): (Vec<&str>, Vec<&DesiredVijilPolicy>) = Default::default();
+        for declared in desired {
+            match find(declared, live) {
+                Ok(found) => {
+                    kept.extend(found.map(|policy| policy.id.as_str()));
+                    created.extend(found.is_none().then_some(declared));
+                    let (errors, warnings, staged) = (&mut errors, &mut warnings, &mut staged);
+                    Diff { declared, live: found, exclusive, edit_active, notes, errors, warnings, staged }.run();
+                }
+                Err(error) => errors.push(error),
+            }
+        }
+        let undeclared: Vec<&LiveVijilPolicy> =
+            live.policies.iter().filter(|policy| !kept.contains(&policy.id.as_str())).collect();
+        warnings.extend(renames::policies(&created, &undeclared));
+        for policy in undeclared {
+            if exclusive {
+                let subject = Subject::Existing(policy.id.clone());
+                staged.push((LAST, blank(Op::Delete, subject, &policy.name, Some(shown(policy)), None)));
+            } else {
+                unmanaged.push(policy.name.clone());
+            }
+        }
+        staged.sort_by_key(|(stage, _)| *stage); // stable: the order of documents and rules stays
+        Self { staged, unmanaged, errors, warnings }
+    }
+}
+
+/// The live policy that a document is about: of its name, else of an earlier one; archived ones only when there is no
+/// other.
+///
+/// # Errors
+///
+/// Returns an error if several are named so.
+pub fn find<'a>(declared: &DesiredVijilPolicy, live: &'a LiveVijil) -> Result<Option<&'a LiveVijilPolicy>, VijilError> {
+    for name in std::iter::once(&declared.name).chain(&declared.previously) {
+        let all: Vec<&LiveVijilPolicy> = live.policies.iter().filter(|policy| policy.name == *name).collect();
+        let current: Vec<&LiveVijilPolicy> = all.iter().filter(|policy| policy.status != "archived").copied().collect();
+        match (all.as_slice(), current.as_slice()) {
+            ([], _) => {}
+            ([one], _) | (_, [one]) => return Ok(Some(one)),
+            _ => {
+                let message = format!("{} live policies are named `{name}`", all.len());
+                let hint = "delete or rename all but one of them in Vijil's console".to_owned();
+                return Err(VijilError { at: declared.origin.clone(), message, hint });
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// One declared policy against its live one.
+struct Diff<'a, 'b> {
+    declared: &'a DesiredVijilPolicy,
+    live: Option<&'a LiveVijilPolicy>,
+    exclusive: bool,
+    edit_active: EditActive,
+    notes: &'a str,
+    errors: &'b mut Vec<VijilError>,
+    warnings: &'b mut Vec<Warning>,
+    staged: &'b mut Vec<(Stage, VijilDifference)>,
+}
+
+/// The deletion of a rule with its stage, and whether the rule is approved.
+type Deletion = ((Stage, VijilDifference), bool);
+
+/// The change of one rule.
+struct RuleDiff {
+    stages: Vec<(Stage, VijilDifference)>,
+    /// True if its content changes, or it is new.
+    edited: bool,
+    /// The status that it ends with, as far as that is known.
+    status: Option<&'static str>,
+}
+
+impl<'a> Diff<'a, '_> {
+    fn run(mut self) {
+        let was = self.live.map_or("draft", |live| live.status.as_str()).to_owned();
+        let wanted = self.declared.status.map_or(was.clone(), |status| status.as_str().to_owned());
+        let mut rules = Vec::new();
+        for rule in &self.declared.rules {
+            match self.rule(rule) {
+                Ok(diff) => {
+                    let note = self.stale_note(rule, &diff);
+                    self.warnings.extend(note);
+                    rules.push((rule, diff));
+                }
+                Err(error) => self.errors.push(error),
+            }
+        }
+        let (mut gone, left) = self.undeclared();
+        let created = self.declared.rules.iter().filter(|rule| matches!(self.live_rule(rule), Ok(None)));
+        let is_gone = |rule: &&LiveVijilRule| {
+            gone.iter().any(|((_, step), _)| step.rule == Some(Subject::Existing(rule.id.clone())))
+        };
+        let deleted = self.live.into_iter().flat_map(|live| &live.rules).filter(is_gone);
+        let renamed = renames::rules(&created.collect::<Vec<_>>(), &deleted.collect::<Vec<_>>());
+        self.warnings.extend(renamed);
+        let edited = rules.iter().any(|(_, diff)| diff.edited);
+        let rejects = rules.iter().any(|(_, diff)| diff.stages.iter().any(|(_, step)| step.op == Op::Reject));
+        let stays = was == "active" && wanted == "active" && self.edit_active == EditActive::InPlace;
+        let activates = wanted == "active" && (was != "active" || edited && !stays);
+        let changes = !gone.is_empty() || rules.iter().any(|(_, diff)| !diff.stages.is_empty());
+        if wanted == "active" && (activates || changes || self.declared.status.is_some()) {
+            self.must_be_approved(&rules, &left, activates);
+        }
+        // A draft first where a rule would be active unapproved in between, else as late as possible.
+        let leaves_first = was == "active" && !stays && (edited || (rejects && wanted != "active"));
+        let interim = if wanted == "active" && (was == "archived" || leaves_first) {
+            "draft"
+        } else if wanted == "active" {
+            was.as_str()
+        } else {
+            wanted.as_str()
+        };
+        let leaves_last = was == "active" && interim != "active" && !leaves_first;
+        let reason = match (wanted.as_str(), was.as_str(), interim) {
+            ("active", "active", "draft") => Some(Reason::Deactivated),
+            ("active", "archived", "draft") => Some(Reason::Unarchived),
+            _ => None,
+        };
+        self.head(if leaves_last { LAST } else { (1, 0) }, &was, interim, reason);
+        if !activates && was == "active" && wanted == "active" {
+            gone.iter_mut().filter(|(_, approved)| *approved).for_each(|(entry, _)| entry.0 = LAST);
+        }
+        self.staged.extend(gone.into_iter().map(|(entry, _)| entry));
+        let mut edits = 0;
+        for (_, RuleDiff { stages, edited, .. }) in rules {
+            // The edit, then its approval, then the next rule.
+            let at = |position: usize, stage| if stays && edited { (2, 2 * edits + position + 1) } else { stage };
+            self.staged.extend(stages.into_iter().enumerate().map(|(position, (stage, mut step))| {
+                if stays && matches!(step.op, Op::Create | Op::Update) {
+                    step.because = Some(Reason::EditedInPlace);
+                }
+                (at(position, stage), step)
+            }));
+            edits += usize::from(edited);
+        }
+        if activates {
+            let mut step =
+                self.policy_step(Op::Activate, self.object("status", interim), self.object("status", "active"));
+            step.because = (was == "active").then_some(Reason::Reactivated);
+            self.staged.push(((4, 0), step));
+        }
+    }
+
+    /// Reports the reasons that make `active` impossible.
+    fn must_be_approved(&mut self, rules: &[(&DesiredVijilRule, RuleDiff)], left: &[&LiveVijilRule], activates: bool) {
+        for (rule, diff) in rules {
+            if diff.status == Some("approved") {
+                continue;
+            }
+            let why = match (&rule.review, diff.edited) {
+                (Some(_), _) => "is rejected",
+                (None, true) => "is new or edited and has no review",
+                (None, false) => "is not approved, and its document has no review",
+            };
+            let message = format!(
+                "`{}` {why}, and the active policy `{}` needs every rule approved",
+                rule.rule_id, self.declared.name
+            );
+            let hint = "approve the rule with `review: {approved: …}`, or write `status: draft`".to_owned();
+            self.errors.push(VijilError { at: rule.origin.clone(), message, hint });
+        }
+        if activates && !left.is_empty() {
+            let names: Vec<String> = left.iter().map(|rule| format!("`{}`", rule.rule_id)).collect();
+            let message = format!(
+                "`{}` cannot be activated: the service holds drafts that no document mentions: {}",
+                self.declared.name,
+                names.join(", ")
+            );
+            let hint = "declare them with a review, or reject them in Vijil's console and plan again".to_owned();
+            self.errors.push(VijilError { at: self.declared.origin.clone(), message, hint });
+        }
+    }
+
+    /// The policy itself, without its rules.
+    fn head(&mut self, stage: Stage, was: &str, status: &str, because: Option<Reason>) {
+        let Some(live) = self.live else {
+            let mut after = named("name", &self.declared.name);
+            after.extend(self.declared.fields.clone());
+            after.insert("status".to_owned(), "draft".into());
+            let step = self.policy_step(Op::Create, None, Some(after));
+            self.staged.push(((0, 0), step));
+            if status != "draft" {
+                let (before, after) = (self.object("status", "draft"), self.object("status", status));
+                let step = self.policy_step(Op::Update, before, after);
+                self.staged.push((LAST, step));
+            }
+            return;
+        };
+        let before = shown(live);
+        let mut after = before.clone();
+        after.insert("name".to_owned(), self.declared.name.clone().into());
+        overlay(&mut after, &self.declared.fields);
+        after.insert("status".to_owned(), status.into());
+        if !changed(&before, &after).is_empty() {
+            let mut step = self.policy_step(Op::Update, Some(before), Some(after));
+            step.because = because.filter(|_| was != status);
+            self.staged.push((stage, step));
+        }
+    }
+
+    /// The policy as the documents ask for it, with this status.
+    #[expect(clippy::unnecessary_wraps, reason = "a side of a step, which creations and deletions do not have")]
+    fn object(&self, key: &str, value: &str) -> Option<Fields> {
+        let mut object = self.live.map(shown).unwrap_or_default();
+        object.insert("name".to_owned(), self.declared.name.clone().into());
+        overlay(&mut object, &self.declared.fields);
+        object.insert(key.to_owned(), value.into());
+        Some(object)
+    }
+
+    fn rule(&self, rule: &DesiredVijilRule) -> Result<RuleDiff, VijilError> {
+        let live = self.live_rule(rule)?;
+        let mut after = live.map(shown_rule).unwrap_or_default();
+        after.insert("rule_id".to_owned(), rule.rule_id.clone().into());
+        overlay(&mut after, &rule.fields);
+        let before = live.map(shown_rule);
+        let edited = before.as_ref().is_none_or(|before| !changed(before, &after).is_empty());
+        let mut stages = Vec::new();
+        if edited {
+            let op = if live.is_some() { Op::Update } else { Op::Create };
+            let content = |mut object: Fields| {
+                object.shift_remove("review_notes");
+                object
+            };
+            stages.push(((2, 0), self.rule_step(op, rule, live, before.map(content), Some(content(after.clone())))));
+        }
+        let status = match (&rule.review, live) {
+            (Some(review), _) => Some(review.status()),
+            (None, Some(live)) if !edited && live.status == "approved" => Some("approved"),
+            (None, _) => None,
+        };
+        if let Some(review) = &rule.review
+            && (edited || live.is_none_or(|live| live.status != review.status()))
+        {
+            let (op, notes) = match review {
+                Review::Approved(notes) if notes.trim().is_empty() => (Op::Approve, self.notes.to_owned()),
+                Review::Approved(notes) => (Op::Approve, notes.clone()),
+                Review::Rejected(reason) => (Op::Reject, reason.clone()),
+            };
+            let mut object = after.clone();
+            object.entry("status").or_insert_with(|| "draft".into());
+            let before = object.clone();
+            object.insert("status".to_owned(), review.status().into());
+            object.insert("review_notes".to_owned(), if notes.is_empty() { Value::Null } else { notes.into() });
+            let mut step = self.rule_step(op, rule, live, Some(before), Some(object));
+            let anew = edited && live.is_some_and(|live| live.status == "approved") && op == Op::Approve;
+            step.because = anew.then_some(Reason::ApprovedAnew);
+            stages.push(((3, 0), step));
+        }
+        Ok(RuleDiff { stages, edited, status })
+    }
+
+    /// A warning for a note about the approval of an earlier text, which says nothing about this one.
+    fn stale_note(&self, rule: &DesiredVijilRule, diff: &RuleDiff) -> Option<Warning> {
+        let live = self.live_rule(rule).ok().flatten()?;
+        let Some(Review::Approved(note)) = &rule.review else { return None };
+        // A rule that only gets another identity is the rule that was approved.
+        let changes =
+            |step: &VijilDifference| step.op == Op::Update && step.changed().iter().any(|field| field != "rule_id");
+        let edited = diff.stages.iter().any(|(_, step)| changes(step));
+        let stays = edited && !note.trim().is_empty() && live.notes.as_ref() == Some(note);
+        let (id, policy) = (&rule.rule_id, &self.declared.name);
+        stays.then(|| Warning {
+            code: Code::StaleApprovalNote,
+            message: format!(
+                "`{id}` of `{policy}` changes, and the note of its approval is the one of its former text"
+            ),
+            help: "write in `review: {approved: …}` what was reviewed of the change".to_owned(),
+            source: Some(rule.origin.clone()),
+        })
+    }
+
+    fn live_rule(&self, rule: &DesiredVijilRule) -> Result<Option<&'a LiveVijilRule>, VijilError> {
+        let Some(live) = self.live else { return Ok(None) };
+        for id in std::iter::once(&rule.rule_id).chain(&rule.previously) {
+            let mut found = live.rules.iter().filter(|live| live.rule_id == *id);
+            if let Some(one) = found.next() {
+                if found.next().is_none() {
+                    return Ok(Some(one));
+                }
+                let message = format!("several live rules of `{}` have the `rule_id` `{id}`", live.name);
+                let hint = "delete or rename all but one of them in Vijil's console".to_owned();
+                return Err(VijilError { at: rule.origin.clone(), message, hint });
+            }
+        }
+        Ok(None)
+    }
+
+    /// Deletions of live rules that no document declares, and whether each is approved; and the drafts of an extraction,
+    /// which nobody has seen, and which are left alone unless everything is owned.
+    fn undeclared(&self) -> (Vec<Deletion>, Vec<&'a LiveVijilRule>) {
+        let declared = |rule: &LiveVijilRule| {
+            self.declared.rules.iter().any(|one| matches!(self.live_rule(one), Ok(Some(found)) if found.id == rule.id))
+        };
+        let live: Option<&'a LiveVijilPolicy> = self.live;
+        let undeclared = live.into_iter().flat_map(|live| &live.rules).filter(|rule| !declared(rule));
+        let (left, gone): (Vec<_>, Vec<_>) = undeclared.partition(|rule| rule.is_extracted_draft() && !self.exclusive);
+        let gone = gone.into_iter().map(|live| {
+            let mut step = self.policy_step(Op::Delete, Some(shown_rule(live)), None);
+            step.rule = Some(Subject::Existing(live.id.clone()));
+            step.rule_id = Some(live.rule_id.clone());
+            step.provenance.clone_from(&live.provenance);
+            step.source = None;
+            (((2, 0), step), live.status == "approved")
+        });
+        (gone.collect(), left)
+    }
+
+    fn policy_step(&self, op: Op, before: Option<Fields>, after: Option<Fields>) -> VijilDifference {
+        let subject = match self.live {
+            Some(live) => Subject::Existing(live.id.clone()),
+            None => Subject::Planned(self.declared.name.clone()),
+        };
+        VijilDifference {
+            source: Some(self.declared.origin.clone()),
+            ..blank(op, subject, &self.declared.name, before, after)
+        }
+    }
+
+    fn rule_step(
+        &self,
+        op: Op,
+        rule: &DesiredVijilRule,
+        live: Option<&LiveVijilRule>,
+        before: Option<Fields>,
+        after: Option<Fields>,
+    ) -> VijilDifference {
+        VijilDifference {
+            rule: Some(match live {
+                Some(live) => Subject::Existing(live.id.clone()),
+                None => Subject::Planned(rule.rule_id.clone()),
+            }),
+            rule_id: Some(rule.rule_id.clone()),
+            provenance: live.and_then(|live| live.provenance.clone()).or_else(|| rule.provenance.clone()),
+            source: Some(rule.origin.clone()),
+            ..self.policy_step(op, before, after)
+        }
+    }
+}
+
+fn blank(op: Op, policy: Subject, name: &str, before: Option<Fields>, after: Option<Fields>) -> VijilDifference {
+    VijilDifference {
+        id: 0,
+        op,
+        policy,
+        policy_name: name.to_owned(),
+        rule: None,
+        rule_id: None,
+        before,
+        after,
+        provenance: None,
+        source: None,
+        because: None,
+    }
+}
+
+fn named(key: &str, name: &str) -> Fields {
+    Fields::from_iter([(key.to_owned(), Value::from(name))])
+}
+
+/// Puts what a document sets over what is live.
+fn overlay(object: &mut Fields, fields: &Fields) {
+    for (key, value) in fields {
+        let value = merged(key, object.get(key).unwrap_or(&Value::Null), value);
+        object.insert(key.clone(), value);
+    }
+}
+
+/// A live policy as the service shows it, ids and rules aside.
+#[must_use]
+pub fn shown(policy: &LiveVijilPolicy) -> Fields {
+    let mut object = named("name", &policy.name);
+    let known =
+        VIJIL_POLICY_FIELDS.iter().filter_map(|key| Some(((*key).to_owned(), policy.fields.get(*key)?.clone())));
+    object.extend(known);
+    object.insert("status".to_owned(), policy.status.clone().into());
+    object
+}
+
+/// A live rule as the service shows it, ids aside.
+#[must_use]
+pub fn shown_rule(rule: &LiveVijilRule) -> Fields {
+    let mut object = named("rule_id", &rule.rule_id);
+    let known = VIJIL_RULE_FIELDS.iter().filter_map(|key| Some(((*key).to_owned(), rule.fields.get(*key)?.clone())));
+    object.extend(known);
+    object.insert("status".to_owned(), rule.status.clone().into());
+    object.insert("review_notes".to_owned(), rule.notes.clone().map_or(Value::Null, Value::from));
+    object
+}

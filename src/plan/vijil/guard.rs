@@ -1,0 +1,117 @@
+//! Limits on deletions and weakenings of the Vijil side.
+//!
+//! A judgement is what there is to tell: of a plan that passes, or of one that does not.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Subject, VijilStep, VijilWeakening, Weaker};
+use crate::document::{Guards, Limit, Weakening};
+use crate::model::LiveVijil;
+use crate::plan::step::{Object, Op};
+
+/// The judgement of `max_deletes` on the steps. A policy that is no longer active, and an approved rule that is
+/// rejected, are no longer in force, and count as deleted.
+///
+/// # Errors
+///
+/// Returns an error if the steps delete too much.
+pub fn max_deletes(
+    guards: &Guards,
+    live: &LiveVijil,
+    steps: &[VijilStep],
+    weakened: &[VijilWeakening],
+) -> Result<Option<String>, String> {
+    let Some(limit) = guards.max_deletes else { return Ok(None) };
+    let deletes = || steps.iter().filter(|step| step.op == Op::Delete);
+    let deactivated = weakened.iter().filter(|one| one.what == Weaker::Deactivated).count();
+    let policies = deletes().filter(|step| step.object() == Object::Policy).count() + deactivated;
+    let all = live.policies.len();
+    if exceeds(limit, policies, all) {
+        let verb = if deactivated > 0 { "deletes or deactivates" } else { "deletes" };
+        return Err(format!("{verb} {policies} of {all} live policies for agents; at most {limit} may go"));
+    }
+    let mut rules: BTreeMap<&Subject, usize> = BTreeMap::new();
+    for step in deletes().filter(|step| step.object() == Object::Rule) {
+        *rules.entry(&step.policy).or_default() += 1;
+    }
+    let rejected = |name: &str| {
+        let of = |one: &&VijilWeakening| one.policy == name && one.what == Weaker::RuleRejected;
+        weakened.iter().filter(of).count()
+    };
+    for policy in &live.policies {
+        let (name, all) = (&policy.name, policy.rules.len());
+        let deleted = rules.get(&Subject::Existing(policy.id.clone())).copied().unwrap_or_default();
+        let rejected = rejected(name);
+        if exceeds(limit, deleted + rejected, all) {
+            let verb = if rejected > 0 { "deletes or rejects" } else { "deletes" };
+            let count = deleted + rejected;
+            return Err(format!("{verb} {count} of {all} live rules of `{name}`; at most {limit} may go"));
+        }
+    }
+    Ok(None)
+}
+
+fn exceeds(limit: Limit, deleted: usize, all: usize) -> bool {
+    limit.is_exceeded(deleted as u64, all as u64)
+}
+
+/// The judgement of `protected` on the steps.
+///
+/// # Errors
+///
+/// Returns an error if a protected policy would be deleted, lose its last rule or be weakened, or is live and no longer
+/// declared.
+pub fn protected(
+    guards: &Guards,
+    live: &LiveVijil,
+    steps: &[VijilStep],
+    undeclared: &[String],
+    weakened: &[VijilWeakening],
+) -> Result<Option<String>, String> {
+    let mut refusals = Vec::new();
+    for policy in &live.policies {
+        let Some(protected) = guards.protected.iter().find(|one| one.name == policy.name) else { continue };
+        let (name, allows) = (&policy.name, |kind: Weakening| protected.allow.contains(&kind));
+        let of = |step: &&VijilStep| step.policy == Subject::Existing(policy.id.clone());
+        let count = |op: Op, object: Object| {
+            steps.iter().filter(of).filter(|step| step.op == op && step.object() == object).count()
+        };
+        if count(Op::Delete, Object::Policy) > 0 {
+            refusals.extend((!allows(Weakening::Delete)).then(|| format!("deletes the protected policy `{name}`")));
+            continue;
+        }
+        if undeclared.contains(name) && !allows(Weakening::Delete) {
+            refusals.push(format!("no document declares the protected policy `{name}`"));
+        }
+        let left = policy.rules.len() + count(Op::Create, Object::Rule) - count(Op::Delete, Object::Rule);
+        if left == 0 && !policy.rules.is_empty() {
+            refusals.extend((!allows(Weakening::Empty)).then(|| format!("empties the protected policy `{name}`")));
+            continue;
+        }
+        // Under its new name too.
+        let renamed = steps.iter().filter(of).map(|step| &step.policy_name);
+        let names: BTreeSet<&String> = [name].into_iter().chain(renamed).collect();
+        let own = weakened.iter().filter(|one| names.contains(&one.policy) && !allows(one.what.kind()));
+        refusals.extend(own.map(|one| {
+            format!("weakens the protected policy `{name}` ({}): {}", one.what.kind().name(), one.in_short())
+        }));
+    }
+    if refusals.is_empty() { Ok(None) } else { Err(refusals.join("; ")) }
+}
+
+/// The judgement of `deny_widening` on rules for agents that become weaker.
+///
+/// # Errors
+///
+/// Returns an error if some do, and the settings refuse that.
+pub fn deny_widening(guards: &Guards, weakened: &[VijilWeakening]) -> Result<Option<String>, String> {
+    let mut all = weakened.iter().filter(|one| one.may_open());
+    let Some(first) = all.next() else { return Ok(None) };
+    let verb = if first.certain { "weakens" } else { "may weaken" };
+    let rest = match all.count() {
+        0 => String::new(),
+        rest => format!(", and {rest} more"),
+    };
+    let found = format!("{verb} `{}` of `{}`{rest}", first.in_short(), first.policy);
+    if guards.deny_widening { Err(found) } else { Ok(Some(format!("{found}; that is not refused"))) }
+}

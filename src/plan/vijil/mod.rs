@@ -1,0 +1,160 @@
+//! The Vijil side of a plan: which calls bring policies for agents from live to desired, and in which order.
+//!
+//! ```text
+//! Desired.vijil, LiveVijil ──diff──▶ calls with their stage ──▶ VijilPlan {steps}
+//! ```
+//!
+//! Invariants: pure and deterministic. No policy is active with the text of a rule that nobody reviewed; a rule that is
+//! approved is the one that was reviewed, also where the service keeps `approved` after an edit; a policy that is active
+//! before and after stays active, unless the settings say otherwise; and what deactivates or deletes comes last.
+
+mod buckets;
+pub(super) mod coherence;
+pub(super) mod depend;
+pub mod diff;
+pub mod guard;
+mod outcome;
+mod renames;
+pub mod step;
+pub mod weakening;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+pub use buckets::Bucket;
+pub use diff::{Input, VijilError};
+pub use step::{Subject, VijilDifference, VijilRequest, VijilStep};
+pub use weakening::{VijilWeakening, Weaker};
+
+use super::Touched;
+use crate::model::{LiveVijil, LiveVijilPolicy, LiveVijilRule};
+
+/// The service that the Vijil side of a plan is for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct VijilTarget {
+    /// The base URL of the service, or `embedded`.
+    pub endpoint: String,
+}
+
+/// The Vijil side of a plan.
+#[derive(Clone, Debug, PartialEq)]
+pub struct VijilPlan {
+    /// The target of the calls.
+    pub target: VijilTarget,
+    /// The calls, in order; their ids and phases go on from those of the other side.
+    pub steps: Vec<VijilStep>,
+    /// Live policies that no document declares and that are left alone.
+    pub unmanaged: Vec<String>,
+    /// The meaning of the plan for the rules in force.
+    pub meaning: VijilMeaning,
+    /// The live state that the plan was made from.
+    pub live: VijilRecord,
+}
+
+/// The meaning of the Vijil side for the rules in force.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct VijilMeaning {
+    /// Policies and rules that become weaker, or may.
+    pub weakened: Vec<VijilWeakening>,
+    /// The numbers of rules of each consequence, where they change.
+    pub buckets: Vec<Bucket>,
+}
+
+impl VijilMeaning {
+    /// Of steps from this live state.
+    #[must_use]
+    pub fn new(live: &LiveVijil, steps: &[VijilStep]) -> Self {
+        Self { weakened: weakening::find(live, steps), buckets: buckets::find(live, steps) }
+    }
+}
+
+/// The live state that the Vijil side was made from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "AgentRecord")]
+pub struct VijilRecord {
+    /// Of all policies: `sha256:` and the hash.
+    pub fingerprint: String,
+    /// The policies that the plan touches, as they were.
+    pub touched: Vec<Touched>,
+}
+
+impl VijilRecord {
+    pub(super) fn new(live: &LiveVijil, steps: &[VijilStep]) -> Self {
+        let all: Vec<Value> = live.policies.iter().map(canonical).collect();
+        let touches =
+            |policy: &&LiveVijilPolicy| steps.iter().any(|step| step.policy == Subject::Existing(policy.id.clone()));
+        let touched = live.policies.iter().filter(touches).map(|policy| Touched {
+            id: policy.id.clone(),
+            fingerprint: fingerprint(&canonical(policy)),
+            was: canonical(policy),
+        });
+        Self { fingerprint: fingerprint(&Value::Array(all)), touched: touched.collect() }
+    }
+}
+
+/// A live policy with its rules and reviews, in a form that depends on nothing else.
+#[must_use]
+pub fn canonical(policy: &LiveVijilPolicy) -> Value {
+    let LiveVijilPolicy { id, name, status, fields, rules } = policy;
+    let rules: Vec<Value> = rules
+        .iter()
+        .map(|rule| {
+            // Who reviewed a rule when is for the report: a plan is about what was decided.
+            let LiveVijilRule { id, rule_id, status, notes, reviewed_by: _, reviewed_at: _, fields, provenance: _ } =
+                rule;
+            json!({"id": id, "rule_id": rule_id, "status": status, "review_notes": notes, "fields": fields})
+        })
+        .collect();
+    json!({"id": id, "name": name, "status": status, "fields": fields, "rules": rules})
+}
+
+/// `sha256:` and the hash of a canonical form.
+#[must_use]
+pub fn fingerprint(value: &Value) -> String {
+    let hex: String = Sha256::digest(value.to_string()).iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("sha256:{hex}")
+}
+
+/// The changes between a plan and now, by policy with a unified diff; empty for a plan that may be applied.
+#[must_use]
+pub fn stale(plan: &VijilPlan, live: &LiveVijil) -> Vec<super::stale::Stale> {
+    use super::stale::Stale;
+    let mut stale = Vec::new();
+    for was in &plan.live.touched {
+        let about = |step: &&VijilStep| step.policy == Subject::Existing(was.id.clone());
+        let policy = plan.steps.iter().find(about).map_or_else(|| was.id.clone(), |step| step.policy_name.clone());
+        match live.policies.iter().find(|policy| policy.id == was.id) {
+            None => stale.push(Stale::Gone { policy }),
+            Some(found) if fingerprint(&canonical(found)) == was.fingerprint => {}
+            Some(found) => {
+                let pretty = |value: &Value| serde_json::to_string_pretty(value).expect("a policy is JSON");
+                let (old, new) = (pretty(&was.was), pretty(&canonical(found)));
+                stale.push(Stale::Moved { policy, difference: difference(&old, &new) });
+            }
+        }
+    }
+    // Where a rule was drawn from is shown to reviewers, and no edit of the rule changes it.
+    for step in &plan.steps {
+        let rules = live.policies.iter().flat_map(|policy| &policy.rules);
+        let mut own = rules.filter(|rule| step.rule == Some(Subject::Existing(rule.id.clone())));
+        if let Some(rule) = own.find(|rule| rule.provenance.is_some() && rule.provenance != step.provenance) {
+            let origin = |value: &Option<Value>| format!("{:#}\n", value.clone().unwrap_or_default());
+            let difference = difference(&origin(&step.provenance), &origin(&rule.provenance));
+            stale.push(Stale::Moved { policy: step.policy_name.clone(), difference });
+        }
+    }
+    for step in plan.steps.iter().filter(|step| matches!(step.policy, Subject::Planned(_)) && step.rule.is_none()) {
+        if live.policies.iter().any(|policy| policy.name == step.policy_name)
+            && !stale.contains(&Stale::Appeared { policy: step.policy_name.clone() })
+        {
+            stale.push(Stale::Appeared { policy: step.policy_name.clone() });
+        }
+    }
+    stale
+}
+
+fn difference(old: &str, new: &str) -> String {
+    similar::TextDiff::from_lines(old, new).unified_diff().context_radius(2).to_string()
+}

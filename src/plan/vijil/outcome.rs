@@ -1,0 +1,84 @@
+//! The rest of live policies for agents after the steps of a plan.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::diff::{shown, shown_rule};
+use super::{Subject, VijilStep};
+use crate::model::{Fields, LiveVijil};
+use crate::plan::step::{Object, Op};
+
+/// A policy after the steps.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Outcome {
+    /// Its name.
+    pub(super) name: String,
+    /// As the service spells it.
+    pub(super) status: String,
+    /// Its rules, their status among their fields.
+    pub(super) rules: BTreeMap<Subject, Fields>,
+}
+
+/// The policies before any step.
+pub(super) fn before(live: &LiveVijil) -> BTreeMap<Subject, Outcome> {
+    let policies = live.policies.iter().map(|policy| {
+        let rules = policy.rules.iter().map(|rule| (Subject::Existing(rule.id.clone()), shown_rule(rule))).collect();
+        let (name, status) = (policy.name.clone(), text(&shown(policy), "status").to_owned());
+        (Subject::Existing(policy.id.clone()), Outcome { name, status, rules })
+    });
+    policies.collect()
+}
+
+/// The policies that are left after all steps, as far as the steps say.
+pub(super) fn after(live: &LiveVijil, steps: &[VijilStep]) -> BTreeMap<Subject, Outcome> {
+    let mut policies = before(live);
+    for step in steps {
+        if (step.object(), step.op) == (Object::Policy, Op::Delete) {
+            policies.remove(&step.policy);
+            continue;
+        }
+        let policy = policies.entry(step.policy.clone()).or_default();
+        match (&step.rule, step.op, &step.after) {
+            (None, _, Some(after)) => {
+                policy.name.clone_from(&step.policy_name);
+                text(after, "status").clone_into(&mut policy.status);
+            }
+            (Some(rule), Op::Delete, _) => drop(policy.rules.remove(rule)),
+            (Some(rule), op, Some(after)) => {
+                let mut after = after.clone();
+                let status = match op {
+                    Op::Approve => "approved",
+                    Op::Reject => "rejected",
+                    Op::Create | Op::Update | Op::Delete | Op::Activate => "draft",
+                };
+                after.insert("status".to_owned(), status.into());
+                policy.rules.insert(rule.clone(), after);
+            }
+            (_, _, None) => {}
+        }
+    }
+    policies
+}
+
+impl Outcome {
+    /// Returns `true` if its rules hold. A status that is not known may be one in which they do.
+    pub(super) fn is_in_force(&self) -> bool {
+        !matches!(self.status.as_str(), "draft" | "archived")
+    }
+
+    /// The rules that hold while the policy is in force.
+    pub(super) fn approved(&self) -> impl Iterator<Item = (&Subject, &Fields)> {
+        self.rules.iter().filter(|(_, rule)| is_approved(rule))
+    }
+}
+
+/// Returns `true` if a rule holds. A status that is not known may be one in which it does.
+pub(super) fn is_approved(rule: &Fields) -> bool {
+    !matches!(text(rule, "status"), "draft" | "rejected")
+}
+
+/// A text of an object; empty for anything else.
+pub(super) fn text<'a>(object: &'a Fields, key: &str) -> &'a str {
+    object.get(key).and_then(Value::as_str).unwrap_or_default()
+}

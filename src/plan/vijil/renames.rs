@@ -1,0 +1,42 @@
+//! Policies and rules for agents that are created beside an equal one that no document declares.
+
+use serde_json::Value;
+
+use crate::model::{DesiredVijilPolicy, DesiredVijilRule, LiveVijilPolicy, LiveVijilRule, has_value};
+use crate::plan::warning::Warning;
+
+/// Policies that say what a live one of another name says, which no document declares.
+pub(super) fn policies(created: &[&DesiredVijilPolicy], undeclared: &[&LiveVijilPolicy]) -> Vec<Warning> {
+    let renamed = created.iter().filter_map(|one| {
+        let equal = undeclared.iter().find(|policy| is_same_policy(one, policy))?;
+        Some(Warning::possible_rename("policy", &one.name, &equal.name, &one.origin))
+    });
+    renamed.collect()
+}
+
+/// Rules that say what a rule says that is deleted.
+pub(super) fn rules(created: &[&DesiredVijilRule], deleted: &[&LiveVijilRule]) -> Vec<Warning> {
+    let renamed = created.iter().filter_map(|rule| {
+        let equal = deleted.iter().find(|live| is_same_rule(rule, live))?;
+        Some(Warning::possible_rename("rule", &rule.rule_id, &equal.rule_id, &rule.origin))
+    });
+    renamed.collect()
+}
+
+fn is_same_policy(declared: &DesiredVijilPolicy, live: &LiveVijilPolicy) -> bool {
+    let has_text = declared.fields.get("source_text").is_some_and(|text| !text.is_null());
+    (has_text || !declared.rules.is_empty())
+        && declared
+            .fields
+            .iter()
+            .all(|(key, wanted)| has_value(key, live.fields.get(key).unwrap_or(&Value::Null), wanted))
+        && declared.rules.len() == live.rules.len()
+        && declared
+            .rules
+            .iter()
+            .all(|rule| live.rules.iter().any(|live| live.rule_id == rule.rule_id && is_same_rule(rule, live)))
+}
+
+fn is_same_rule(declared: &DesiredVijilRule, live: &LiveVijilRule) -> bool {
+    declared.fields.iter().all(|(key, wanted)| has_value(key, live.fields.get(key).unwrap_or(&Value::Null), wanted))
+}

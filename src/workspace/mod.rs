@@ -1,0 +1,267 @@
+//! A workspace from its files to what it means: discover, parse, check against the schema, resolve, check.
+//!
+//! Invariant: there is a [`Loaded`] only when nothing is wrong with any document; a plan is never made from a part.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+mod declarations;
+mod file;
+
+use self::declarations::Declarations;
+use self::file::{FileDocuments, Role, has_errors, read_documents};
+use crate::check::{orgs, protected};
+use crate::diagnostic::{Diagnostic, Files, Findings, Label, Overlay, Suppression};
+use crate::document::{Body, Test, Workspace as Settings};
+use crate::model::Desired;
+use crate::source::disk::{FileError, Root};
+use crate::source::{self, CONFIG_NAME, parallel};
+
+/// A workspace without errors.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The workspace's folder.
+    pub root: PathBuf,
+    /// The settings of `seawall.yaml`.
+    pub settings: Settings,
+    /// The declared policies.
+    pub desired: Desired,
+    /// The access tests, sorted by file and place.
+    pub tests: Vec<Test>,
+    /// The files, with the warnings and notes about them.
+    pub findings: Findings,
+}
+
+/// Whether a workspace may declare nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EmptyWorkspace {
+    /// An error: what is missing may be missing by accident.
+    Refused,
+    /// For `import` alone, which starts from nothing.
+    Accepted,
+}
+
+/// Loads the workspace in the folder `root`; `config` replaces its `seawall.yaml`.
+///
+/// # Errors
+/// Everything that is wrong with its documents, warnings included.
+pub fn load(root: &Path, config: Option<&Path>, emptiness: EmptyWorkspace) -> Result<Loaded, Findings> {
+    load_over(root, config, emptiness, Overlay::new())
+}
+
+/// Loads the workspace as it will be once the texts of `overlay` are its files.
+///
+/// # Errors
+/// Everything that is wrong with its documents, warnings included.
+pub fn load_over(
+    root: &Path,
+    config: Option<&Path>,
+    emptiness: EmptyWorkspace,
+    overlay: Overlay,
+) -> Result<Loaded, Findings> {
+    let mut findings = Findings { files: Files::over(overlay), ..Findings::default() };
+    match load_into(root, config, emptiness, &mut findings) {
+        Some((settings, desired, tests)) => Ok(Loaded { root: root.to_owned(), settings, desired, tests, findings }),
+        None => Err(findings),
+    }
+}
+
+/// The settings that a text holds, by themselves: those of another version of a workspace, which `name` tells.
+///
+/// # Errors
+/// Everything that is wrong with them.
+pub fn read_settings(name: &str, text: &str) -> Result<Settings, Findings> {
+    let mut out = Findings::default();
+    let file = out.files.add(name, name, text);
+    let mut read = FileDocuments::read(&out.files, file, Role::Settings);
+    out.diagnostics.append(&mut read.findings);
+    let found = settings(&read, &mut out.diagnostics);
+    match found.filter(|_| !has_errors(&out.diagnostics)) {
+        Some((settings, _)) => Ok(settings),
+        None => Err(out),
+    }
+}
+
+/// Loads a workspace, and adds its files and findings to others.
+pub fn load_into(
+    root: &Path,
+    config: Option<&Path>,
+    emptiness: EmptyWorkspace,
+    out: &mut Findings,
+) -> Option<(Settings, Desired, Vec<Test>)> {
+    let mut findings = Vec::new();
+    let read = read_workspace(root, config, emptiness, &mut out.files, &mut findings);
+    let loaded = read.map(|(loaded, mut suppressions)| {
+        out.suppressions.append(&mut suppressions);
+        loaded
+    });
+    let wrong = has_errors(&findings);
+    out.diagnostics.append(&mut findings);
+    let own = config.map_or_else(|| root.join(CONFIG_NAME), Path::to_owned);
+    out.place_at(&config_name(root, &own), &own);
+    out.sort();
+    loaded.filter(|_| !wrong)
+}
+
+/// What a workspace says.
+type Content = (Settings, Desired, Vec<Test>);
+
+fn read_workspace(
+    root: &Path,
+    config: Option<&Path>,
+    emptiness: EmptyWorkspace,
+    files: &mut Files,
+    findings: &mut Vec<Diagnostic>,
+) -> Option<(Content, Vec<Suppression>)> {
+    let config_root = settings_root(root, config);
+    let config = config.map_or_else(|| root.join(CONFIG_NAME), Path::to_owned);
+    let name = config_name(root, &config);
+    let config_file = source::add_file(files, config_root, &name, &config, findings)?;
+    let mut own = FileDocuments::read(files, config_file, Role::Settings);
+    findings.append(&mut own.findings);
+    let (settings, include) = settings(&own, findings)?;
+    let found = discover(root, &config, include.as_deref(), emptiness, findings).into_iter();
+    let mut names: BTreeSet<String> = found.filter(|name| files.instead(name) != Some(&None)).collect();
+    let included = |name: &&str| source::includes(settings.include.as_deref(), name);
+    names.extend(files.added().filter(included).map(str::to_owned));
+    if names.is_empty() && !has_errors(findings) && emptiness == EmptyWorkspace::Refused {
+        let finding = Diagnostic::error("empty-workspace", "the workspace has no documents");
+        let finding = finding.at(Label::new(config_file, 0..0));
+        findings.push(finding.help("add documents below this folder"));
+    }
+    let named: Vec<(String, PathBuf)> = names.into_iter().map(|name| (name.clone(), root.join(name))).collect();
+    let ids = source::read_all(files, root, &named, findings);
+    let mut read = read_documents(files, &ids, Role::Member);
+    findings.extend(read.iter_mut().flat_map(|file| std::mem::take(&mut file.findings)));
+    read.insert(0, own);
+    let declarations = Declarations::new(root, &read, files, findings);
+    let suppressions = declarations.examine(Some((&settings, emptiness)), &read, files, findings);
+    let (desired, tests) = declarations.into_desired(files);
+    // What could not be read may be what is missing.
+    if !has_errors(findings)
+        && let Some(document) = read.first().and_then(|own| own.documents.first())
+    {
+        protected::look(document, &settings, &desired, findings);
+    }
+    Some(((settings, desired, tests), suppressions))
+}
+
+/// The folder that a workspace's own file may not lead out of: its own, or what is around a file that the command line
+/// names.
+fn settings_root(root: &Path, config: Option<&Path>) -> Result<Root, FileError> {
+    config.map_or_else(|| Root::new(root), Root::around)
+}
+
+/// The name of the workspace's own file in findings.
+fn config_name(root: &Path, config: &Path) -> String {
+    config.strip_prefix(root).unwrap_or(config).to_string_lossy().replace('\\', "/")
+}
+
+/// The names of the workspace's files. `import` starts from patterns that match nothing yet.
+fn discover(
+    root: &Path,
+    config: &Path,
+    include: Option<&[(String, Label)]>,
+    emptiness: EmptyWorkspace,
+    findings: &mut Vec<Diagnostic>,
+) -> Vec<String> {
+    let mut about = Vec::new();
+    let names = source::discover(root, config, include, &mut about);
+    about.retain(|finding| emptiness == EmptyWorkspace::Refused || finding.code != "include-matches-nothing");
+    findings.append(&mut about);
+    names
+}
+
+/// The files of a workspace, its own first, with their paths. Of what its settings say only the patterns count, so that
+/// mistakes elsewhere in them hide no file.
+pub fn files(root: &Path, config: Option<&Path>, out: &mut Findings) -> Vec<(String, PathBuf)> {
+    let config_root = settings_root(root, config);
+    let config = config.map_or_else(|| root.join(CONFIG_NAME), Path::to_owned);
+    let name = config_name(root, &config);
+    let mut settings = Files::default();
+    let mut unread = Vec::new();
+    let file = source::add_file(&mut settings, config_root, &name, &config, &mut unread);
+    let own = (name.clone(), config.clone());
+    // Whoever reads the file next says what is wrong with it.
+    let Some(file) = file else { return vec![own] };
+    let mut broken = Vec::new();
+    let parsed = source::parse(file, &settings.get(file).text, &mut broken);
+    if has_errors(&broken) {
+        return vec![own];
+    }
+    let include = parsed.documents.first().and_then(|tree| tree.value.get("include")?.as_array());
+    let include: Option<Vec<(String, Label)>> = include.map(|patterns| {
+        let texts = patterns.iter().filter_map(serde_json::Value::as_str);
+        texts.map(|text| (text.to_owned(), Label::new(file, 0..0))).collect()
+    });
+    let mut findings = Vec::new();
+    let found = source::discover(root, &config, include.as_deref(), &mut findings);
+    for mut finding in findings {
+        // The places are in a file that `out` does not have.
+        finding.primary = None;
+        out.diagnostics.push(finding);
+    }
+    out.place_at(&name, &config);
+    std::iter::once(own).chain(found.into_iter().map(|name| (name.clone(), root.join(name)))).collect()
+}
+
+/// Checks files by themselves, without what only a whole workspace can show.
+pub fn check_files(paths: &[PathBuf], out: &mut Findings) {
+    let mut roots: BTreeMap<&Path, PathBuf> = BTreeMap::new();
+    for folder in paths.iter().map(|path| folder(path)) {
+        roots.entry(folder).or_insert_with(|| root_around(folder));
+    }
+    let found = parallel::map(paths.iter().collect(), 16, |path: &PathBuf| {
+        check_file(path, roots.get(folder(path)).map_or(folder(path), PathBuf::as_path))
+    });
+    found.into_iter().for_each(|one| out.append(one));
+    out.sort();
+}
+
+fn folder(file: &Path) -> &Path {
+    file.parent().unwrap_or_else(|| Path::new(""))
+}
+
+/// From a file to what is found in it in one step, so that no more documents are in memory than are looked at.
+fn check_file(path: &Path, root: &Path) -> Findings {
+    let mut found = Findings::default();
+    let Findings { files, diagnostics, suppressions } = &mut found;
+    let name = path.to_string_lossy().replace('\\', "/");
+    if let Some(file) = source::add_file(files, Root::around(path), &name, path, diagnostics) {
+        let mut read = FileDocuments::read(files, file, Role::Alone);
+        diagnostics.append(&mut read.findings);
+        let read = std::slice::from_ref(&read);
+        *suppressions = Declarations::new(root, read, files, diagnostics).examine(None, read, files, diagnostics);
+    }
+    // A file is there to show what is found in it.
+    if diagnostics.is_empty() { Findings::default() } else { found }
+}
+
+/// The workspace around a folder, or the folder itself.
+#[must_use]
+pub fn root_around(folder: &Path) -> PathBuf {
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    // The way up needs an absolute path; where there is none, the path as given is good enough.
+    let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
+    source::find_root(&folder).unwrap_or(&folder).to_owned()
+}
+
+/// Include patterns with their places.
+type Include = Option<Vec<(String, Label)>>;
+
+/// The content of the one document of the workspace's own file.
+fn settings(read: &FileDocuments, findings: &mut Vec<Diagnostic>) -> Option<(Settings, Include)> {
+    if let Some(second) = read.documents.get(1) {
+        let finding = Diagnostic::error("misplaced-kind", "the workspace's own file holds one document");
+        findings.push(finding.at(second.head("")).help("move the other documents to their own files"));
+    }
+    let document = read.documents.first()?;
+    let Body::Workspace(settings) = &document.body else { return None };
+    let include = settings.include.as_ref().map(|patterns| {
+        let labels = (0..patterns.len()).map(|index| document.label(&format!("/include/{index}")));
+        patterns.iter().cloned().zip(labels).collect()
+    });
+    let orgs = settings.docker.as_ref().and_then(|docker| docker.orgs.as_ref());
+    orgs::clashes(document, orgs.map_or(&[], Vec::as_slice), findings);
+    Some((settings.as_ref().clone(), include))
+}
