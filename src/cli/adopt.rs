@@ -6,7 +6,8 @@
 use std::collections::BTreeSet;
 
 use super::session::organizations::Failed;
-use super::session::planning::{State, Workspace, resolve};
+use super::session::planning::{Workspace, resolve};
+use super::session::services::State;
 use super::session::watch::watched;
 use super::session::workspace;
 use super::session::writing::{Written, write_all};

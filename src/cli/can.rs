@@ -8,9 +8,9 @@ use serde_json::Value;
 
 use super::session::every::live_each;
 use super::session::organizations::{self, about, worst};
-use super::session::planning::{self, Stricter, Workspace};
+use super::session::planning::{Stricter, Workspace};
 use super::session::watch::watched;
-use super::session::{output, workspace};
+use super::session::{output, reading, services, workspace};
 use super::{Context, Exit, Failure};
 use crate::access::{Request, State, Verdict};
 use crate::diagnostic::nearest;
@@ -150,7 +150,7 @@ fn recorded(context: &Context, file: &Path) -> Result<Request, Failure> {
             read.map_err(|error| Failure::new(Exit::Usage, format!("standard input cannot be read: {error}")))?;
             text
         }
-        false => planning::read(&context.path(file))?,
+        false => reading::read(&context.path(file))?,
     };
     let hint = "paste a record, a `deny_reason`, or a text with `op(action=…)`";
     let found = paste(&text).map_err(|why| Failure::new(Exit::Usage, why).hint(hint))?;
@@ -250,7 +250,7 @@ pub(super) fn live_subjects(context: &Context, path: Option<&std::path::Path>) -
         each.retain(|one| one.docker.is_some());
     }
     let live = live_each(context, &each, None)?;
-    let read = |(workspace, live): (Workspace, Result<planning::State, Failure>)| {
+    let read = |(workspace, live): (Workspace, Result<services::State, Failure>)| {
         let live = live.and_then(|live| {
             live.docker.ok_or_else(|| {
                 Failure::new(Exit::Invalid, "the workspace has nothing to do with Docker").hint("ask without `--live`")

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::session::connect::note;
 use super::session::pipeline::{self, Asked};
-use super::session::planning::read_plans;
+use super::session::reading::read_plans;
 use super::{Context, Exit, Failure};
 use crate::diagnostic::sanitize::line;
 use crate::plan::Plan;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::session::organizations;
-use super::session::planning::not_read;
+use super::session::reading::not_read;
 use super::{Context, Exit, Failure};
 use crate::diagnostic::sanitize;
 use crate::emulator::{Builder, Emulator, Fault, SYNTAX, Seed, VijilAccount, random_secret};

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use super::session::every::live_each;
 use super::session::organizations::{told_apart, worst};
-use super::session::planning::{State, Workspace};
+use super::session::planning::Workspace;
+use super::session::services::State;
 use super::session::watch::watched;
 use super::session::writing::{Written, write_all};
 use super::session::{output, workspace};

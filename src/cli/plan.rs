@@ -132,7 +132,7 @@ fn refusing<'a>(plans: impl IntoIterator<Item = &'a Plan>) -> Vec<&'static str> 
 fn plans_from(context: &Context, workspaces: &[Workspace], name: &str) -> Result<Vec<Result<Plan, Failure>>, Failure> {
     let root = workspaces.first().map(|workspace| workspace.loaded.root.clone()).unwrap_or_default();
     let before = Before::read_each(context, workspaces, &root, name)?;
-    Ok(workspaces.iter().zip(&before).map(|(workspace, before)| workspace.plan_from(context, before)).collect())
+    Ok(workspaces.iter().zip(&before).map(|(workspace, before)| before.plan(context, workspace)).collect())
 }
 
 /// A plan for each workspace from what is live, or why there is none.

@@ -3,13 +3,15 @@
 use std::path::{Path, PathBuf};
 
 use super::plan::Format;
+use super::session::commit::documents_of;
 use super::session::every::live_each;
+use super::session::evidence::Evidence;
 use super::session::organizations::{only, without_docker};
 use super::session::planning::{Stricter, Workspace, of_records, resolve};
-use super::session::recorded::{Evidence, Recorded, write_new};
-use super::session::since::documents_of;
+use super::session::recorded::Recorded;
 use super::session::watch::watched;
 use super::session::workspace;
+use super::session::writing::write_new;
 use super::{Context, Exit, Failure};
 use crate::evidence::Memberships;
 use crate::evidence::replay::{RuleOrigins, frequent, replay};

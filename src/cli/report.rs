@@ -4,12 +4,13 @@ use std::path::{Path, PathBuf};
 
 use super::session::before::Before;
 use super::session::every::live_each;
+use super::session::evidence::Evidence;
 use super::session::history::{self, Known};
 use super::session::organizations::{about, of_one};
-use super::session::planning::{self, Workspace, resolve};
-use super::session::recorded::{Evidence, Recorded};
+use super::session::planning::{Workspace, resolve};
+use super::session::recorded::Recorded;
 use super::session::watch::watched;
-use super::session::workspace;
+use super::session::{services, workspace};
 use super::{Context, Exit, Failure};
 use crate::access::{Comparison, State, compare};
 use crate::document::Test;
@@ -238,7 +239,7 @@ fn against_live(
 fn of_live(
     context: &Context,
     workspace: &Workspace,
-    state: &planning::State,
+    state: &services::State,
     evidence: Option<&Evidence>,
 ) -> Result<Subject, Failure> {
     let live = state.docker.clone().unwrap_or_default();

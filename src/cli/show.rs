@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::plan::{Format, shown, shown_each};
 use super::session::organizations::name_of;
-use super::session::planning::read_plans;
+use super::session::reading::read_plans;
 use super::{Context, Exit, Failure};
 use crate::plan::set::Saved;
 

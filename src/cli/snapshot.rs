@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 
 use super::session::every::connect_each;
 use super::session::organizations::{self, about, worst};
-use super::session::planning::Services;
+use super::session::services::Services;
 use super::session::{output, workspace};
 use super::{Context, Exit, Failure};
 use crate::service::docker::Snapshot;

@@ -7,9 +7,10 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use super::session::organizations::only;
-use super::session::recorded::{Recorded, write_new};
+use super::session::recorded::Recorded;
 use super::session::watch::watched;
 use super::session::workspace;
+use super::session::writing::write_new;
 use super::{Context, Exit, Failure};
 use crate::diagnostic::sanitize::line;
 use crate::diagnostic::{Findings, Overlay, Severity};

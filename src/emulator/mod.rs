@@ -49,6 +49,7 @@ mod embedded;
 mod exchange;
 mod fault;
 mod identity;
+mod operation;
 mod record;
 mod running;
 mod seed;
@@ -64,16 +65,17 @@ use crate::exit::{Exit, Explain};
 use crate::source::disk::FileError;
 
 pub use builder::Builder;
-pub use docker::{Account, Behaviour, Limits, Operation, Role};
+pub use docker::{Account, Behaviour, DockerOperation, Limits, Role};
 pub use exchange::{Request, Response};
 pub use fault::{Answer, Calls, Edit, FalseAnswer, Fault, FaultKind, FaultSpecError, Form, SYNTAX, Wait, WaitForm};
 pub use identity::unguessable as random_secret;
+pub use operation::Operation;
 pub use record::Call;
 pub use running::Running;
 pub use seed::Seed;
-pub use state::{Group, Org, State};
+pub use state::{Group, Org, State, VijilState};
 pub use store::StoreError;
-pub use vijil::{VijilAccount, VijilBehaviour, VijilOperation, VijilState};
+pub use vijil::{VijilAccount, VijilBehaviour, VijilOperation};
 
 /// The start of an emulator: [`Emulator::builder`] or [`Emulator::embedded`].
 #[derive(Clone, Copy, Debug)]

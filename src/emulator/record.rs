@@ -4,8 +4,8 @@
 
 use serde_json::Value;
 
-use super::docker::Operation;
 use super::exchange::Request;
+use super::operation::Operation;
 
 /// A call that arrived.
 #[derive(Clone, Debug, PartialEq)]

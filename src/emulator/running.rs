@@ -9,11 +9,11 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::EmulatorError;
-use super::docker::{Account, Policy};
+use super::docker::Account;
 use super::fault::Fault;
 use super::record::Call;
 use super::server::Server;
-use super::state::State;
+use super::state::{Policy, State};
 use super::store::StoreError;
 use super::vijil::VijilAccount;
 

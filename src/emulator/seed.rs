@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::docker::{self, Allowlist, Cedar, Policy, Rule, Scope};
-use super::identity;
-use super::state::State;
-use super::vijil::{Stored, TEAM, USER};
+use super::state::{Allowlist, Cedar, Policy, Rule, Scope, State, Stored};
+use super::vijil::{TEAM, USER};
+use super::{docker, identity};
 use crate::model::{Body, Desired, Resources, Review, Team, VijilStatus};
 use crate::service::docker::{DockerSnapshot, Snapshot, wire};
 use serde_json::{Value, json};

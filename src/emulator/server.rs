@@ -14,9 +14,10 @@ use jiff::Timestamp;
 
 use super::clock::Clock;
 use super::connection::Breaker;
-use super::docker::{self, Code, Operation, Refusal, Service};
+use super::docker::{self, Code, DockerOperation, Refusal, Service};
 use super::exchange::{Request, Response};
 use super::fault::{FalseAnswer, FaultKind, Faults};
+use super::operation::Operation;
 use super::record::{Call, Record};
 use super::state::State;
 use super::store::{Store, StoreError};
@@ -75,7 +76,7 @@ impl Server {
     async fn answer(self: Arc<Self>, mut request: Request) -> Outcome {
         let now_in_flight = self.in_flight.fetch_add(1, Ordering::SeqCst) + 1;
         self.most_in_flight.fetch_max(now_in_flight, Ordering::SeqCst);
-        let operation = Operation::of(&request.method, &request.path);
+        let operation = Operation::parse(&request.method, &request.path);
         let met = self.lock().faults.meet(operation);
         let delays = met.iter().filter_map(|kind| if let FaultKind::Delay(delay) = kind { Some(*delay) } else { None });
         let wait = self.latency + delays.sum::<Duration>();
@@ -119,7 +120,9 @@ impl Server {
         }
         let limit = inner.rate(self.rate_limit, request.at);
         let outcome = match fate {
-            _ if operation == Some(Operation::ListAuditLogs) && inner.audits_exceed(self.audit_limit, request.at) => {
+            _ if operation == Some(Operation::Docker(DockerOperation::ListAuditLogs))
+                && inner.audits_exceed(self.audit_limit, request.at) =>
+            {
                 Outcome::Answer(docker::audit::exceeded())
             }
             _ if limit.as_ref().is_some_and(|limit| limit.exceeded) => Outcome::Answer(exceeded(request.at)),
@@ -160,7 +163,7 @@ impl Server {
     fn effect(&self, inner: &mut Inner, request: &Request) -> Response {
         inner.change(|state| self.handle(state, request)).unwrap_or_else(|error| {
             tracing::error!("{error}");
-            Refusal::new(Code::Internal, "internal error").response(Operation::ListPolicies)
+            Refusal::new(Code::Internal, "internal error").response(DockerOperation::ListPolicies)
         })
     }
 

@@ -12,9 +12,7 @@ use redb::{Builder, Database, DatabaseError, ReadableDatabase as _, ReadableTabl
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::docker::Policy;
-use super::state::{Group, State};
-use super::vijil::{Stored, VijilState};
+use super::state::{Group, Policy, State, Stored, VijilState};
 use crate::source::disk::{self, FileError};
 
 const OBJECTS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("objects");

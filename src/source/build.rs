@@ -11,8 +11,22 @@ use serde_json::{Map, Value};
 
 use super::scalar;
 use super::spans::{Entry, Parts, Spans};
-use super::yaml::{MAX_DEPTH, MAX_EXPANSION, Tree};
 use crate::diagnostic::{Diagnostic, FileId, Label};
+
+/// The maximum depth of nested values, aliases followed. Documents need seven levels.
+pub const MAX_DEPTH: usize = 64;
+
+/// The maximum growth of one document by following aliases: bytes of text plus 16 for each value.
+pub const MAX_EXPANSION: usize = 4 << 20;
+
+/// A document: its value, and where each part of it stands.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tree {
+    /// The value.
+    pub value: Value,
+    /// The places, of the same shape.
+    pub places: Spans,
+}
 
 /// A finished value on its way into its collection.
 #[derive(Clone)]

@@ -19,10 +19,11 @@ mod submodules;
 mod syntax;
 mod yaml;
 
+pub use build::{MAX_DEPTH, MAX_EXPANSION, Tree};
 pub use discover::{CONFIG_NAME, discover, find_root, includes, read_all};
 pub use read::{MAX_FILE_BYTES, add_beside, add_file};
 pub use scalar::resolve as resolve_scalar;
 pub(crate) use seawall_access::parallel;
 pub use spans::{Entry, Parts, Spans};
 pub use spelling::Spelling;
-pub use yaml::{Comment, MAX_DEPTH, MAX_EXPANSION, Parsed, Tree, parse};
+pub use yaml::{Comment, Parsed, parse};

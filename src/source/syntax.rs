@@ -2,7 +2,7 @@
 
 use granit_parser::{ErrorKind, ScanError};
 
-use super::yaml::MAX_DEPTH;
+use super::build::MAX_DEPTH;
 use crate::diagnostic::{Diagnostic, FileId, Label};
 
 #[expect(clippy::wildcard_enum_match_arm, reason = "the parser distinguishes more kinds than a user needs")]

@@ -9,19 +9,11 @@
 use std::ops::Range;
 
 use granit_parser::{Event, Parser, Placement, ScalarStyle, Span, StructureStyle};
-use serde_json::Value;
 
-use super::build::Builder;
+use super::build::{Builder, MAX_DEPTH, Tree};
 use super::expectation::{self, Shielded};
-use super::spans::Spans;
 use super::{hidden, syntax};
 use crate::diagnostic::{Diagnostic, FileId};
-
-/// The maximum depth of nested values, aliases followed. Documents need seven levels.
-pub const MAX_DEPTH: usize = 64;
-
-/// The maximum growth of one document by following aliases: bytes of text plus 16 for each value.
-pub const MAX_EXPANSION: usize = 4 << 20;
 
 /// The content of a file.
 #[derive(Clone, Debug, Default)]
@@ -30,15 +22,6 @@ pub struct Parsed {
     pub documents: Vec<Tree>,
     /// All comments, in the order written.
     pub comments: Vec<Comment>,
-}
-
-/// A document: its value, and where each part of it stands.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Tree {
-    /// The value.
-    pub value: Value,
-    /// The places, of the same shape.
-    pub places: Spans,
 }
 
 /// A comment.

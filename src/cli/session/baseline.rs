@@ -4,8 +4,8 @@
 
 use std::path::{Path, PathBuf};
 
+use super::commit::{checked_out, may_be_a_commit};
 use super::git::Repository;
-use super::since::{checked_out, may_be_a_commit};
 use super::watch::watched;
 use super::{Context, Exit, Failure, workspace};
 use crate::check::baseline;

@@ -5,11 +5,12 @@
 
 use std::path::Path;
 
-use super::planning::{State, Workspace};
-use super::since::{documents_of, had};
+use super::commit::documents_of;
+use super::planning::Workspace;
+use super::services::State;
 use super::{Context, Exit, Failure, organization};
 use crate::model::{Desired, DesiredPolicy, Team, TeamDirectory};
-use crate::plan::{Base, applied};
+use crate::plan::{Base, Plan, applied};
 use crate::workspace::Loaded;
 
 /// The documents of then, for one workspace.
@@ -41,7 +42,7 @@ impl Before {
 
     fn of(context: &Context, now: &Workspace, then: &Loaded, name: &str) -> Result<Self, Failure> {
         let mut desired = now.with(&then.desired).loaded.desired;
-        if !had(&then.settings, now) {
+        if !now.was_in(&then.settings) {
             desired.policies.clear();
         }
         let docker = match &now.docker {
@@ -55,9 +56,13 @@ impl Before {
         Ok(Self { from: name.to_owned(), desired, state: State { docker, vijil, members: None } })
     }
 
-    /// The base of a plan.
-    pub(crate) fn base(&self) -> Base<'_> {
-        Base { from: &self.from, desired: &self.desired }
+    /// The plan from what these would leave: what a change of documents means, whatever is live.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if a document declares a state that is not possible.
+    pub(crate) fn plan(&self, context: &Context, now: &Workspace) -> Result<Plan, Failure> {
+        now.plan_from(context, &self.state, Base { from: &self.from, desired: &self.desired })
     }
 }
 

@@ -206,6 +206,12 @@ pub fn organization(context: &Context, docker: &document::Docker) -> Result<Stri
     })
 }
 
+/// The endpoint as it is named: on the command line, in the environment or in the settings.
+pub(crate) fn named_endpoint(context: &Context, docker: &document::Docker) -> String {
+    let overridden = context.overrides().docker_endpoint.as_ref().map(|setting| setting.value.clone());
+    overridden.or_else(|| docker.endpoint.clone()).unwrap_or_else(|| docker::ENDPOINT.to_owned())
+}
+
 /// The endpoint's address; `None` for `embedded`.
 fn endpoint(context: &Context, docker: &document::Docker) -> Result<Option<BaseUrl>, Failure> {
     let written = || docker.endpoint.clone().map(|value| Setting { value, from: "docker.endpoint" });

@@ -5,7 +5,8 @@ use std::path::Path;
 use futures_util::future::join_all;
 
 use super::connect::Shared;
-use super::planning::{Services, State, Workspace, live_from};
+use super::planning::{Workspace, live_from};
+use super::services::{Services, State};
 use super::{Context, Failure, vijil};
 use crate::plan::Plan;
 use crate::service::http::Observer;

@@ -5,9 +5,11 @@
 
 use std::path::{Component, Path, PathBuf};
 
+use super::commit::checked_out;
+use super::connect::named_endpoint;
 use super::git::Repository;
-use super::planning::{State, endpoint, read};
-use super::since::checked_out;
+use super::reading::read;
+use super::services::State;
 use super::workspace::folder;
 use super::{Context, Exit, Failure, vijil};
 use crate::document::{Workspace, guards_of};
@@ -105,7 +107,7 @@ fn elsewhere(context: &Context, settings: &Workspace, plan: &Plan) -> Option<(St
         if context.overrides().org.is_none() && !orgs.is_empty() && !orgs.contains(&&target.org) {
             return Some((target.org.clone(), orgs.into_iter().cloned().collect::<Vec<_>>().join("`, `")));
         }
-        let base = endpoint(context, docker);
+        let base = named_endpoint(context, docker);
         if base != target.endpoint {
             return Some((target.endpoint.clone(), base));
         }

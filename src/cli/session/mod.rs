@@ -2,9 +2,11 @@
 
 pub(crate) mod baseline;
 pub(crate) mod before;
+pub(crate) mod commit;
 pub(crate) mod connect;
 pub(crate) mod context;
 pub(crate) mod every;
+pub(crate) mod evidence;
 pub(crate) mod git;
 pub(crate) mod guards_from;
 pub(crate) mod history;
@@ -13,7 +15,9 @@ pub(crate) mod output;
 pub(crate) mod pipeline;
 pub(crate) mod planning;
 pub(crate) mod progress;
+pub(crate) mod reading;
 pub(crate) mod recorded;
+pub(crate) mod services;
 pub(crate) mod settings;
 pub(crate) mod signal;
 pub(crate) mod since;

@@ -9,7 +9,7 @@ use std::path::Path;
 use secrecy::SecretString;
 use serde_json::Value;
 
-use super::planning::read;
+use super::reading::read;
 use super::{Environment, Exit, Failure};
 use crate::service::github::{ENDPOINT, Head, Repository};
 use crate::service::http::BaseUrl;

@@ -3,23 +3,21 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use super::before::Before;
-use super::connect::{Shared, Target, connect};
+use super::connect::named_endpoint;
+use super::evidence::Evidence;
 use super::guards_from::Base;
-use super::recorded::{Evidence, Members};
-use super::vijil::{self, VijilConnected};
+use super::reading::read;
+use super::services::{Services, State};
 use super::watch::watched;
-use super::{Connected, Context, Exit, Failure, organization, organizations, workspace};
+use super::{Context, Exit, Failure, organization, organizations, vijil, workspace};
 use crate::diagnostic::{Findings, nearest};
-use crate::document::{Docker, Ownership, Protected, Vijil, Weakening, settings_for};
+use crate::document::{Docker, Ownership, Protected, Vijil, Weakening, Workspace as Settings, settings_for};
 use crate::evidence::Memberships;
-use crate::model::{Desired, Live, LiveVijil, is_for};
+use crate::model::{Desired, Live, is_for};
 use crate::plan::docker::{diff, teams};
 use crate::plan::vijil::{VijilError, VijilTarget};
-use crate::plan::{self, ChangeSet, GuardsFrom, Plan, protected, set};
-use crate::service::docker::{ENDPOINT, Error as DockerError, Snapshot};
-use crate::service::http::Observer;
-use crate::source::disk::{self, FileError};
+use crate::plan::{self, ChangeSet, GuardsFrom, Plan, protected};
+use crate::service::docker::Snapshot;
 use crate::workspace::{EmptyWorkspace, Loaded};
 
 /// Flags that can make a plan's guards stricter, and not weaker.
@@ -64,106 +62,6 @@ struct GivenUp {
     name: String,
     /// For whom; `None` for a policy for agents.
     orgs: Option<Vec<String>>,
-}
-
-/// The services of a workspace or of a saved plan, to be read.
-#[derive(Debug)]
-pub(crate) struct Services {
-    pub(crate) docker: Option<Connected>,
-    pub(crate) vijil: Option<VijilConnected>,
-}
-
-/// The live state of the services.
-#[derive(Debug)]
-pub(crate) struct State {
-    pub(crate) docker: Option<Live>,
-    pub(crate) vijil: Option<LiveVijil>,
-    /// The teams of the organization's members, where recorded requests ask for them.
-    pub(crate) members: Option<Members>,
-}
-
-impl Services {
-    /// Connects to the services that have settings, beside those of other organizations. Nothing is sent yet.
-    ///
-    /// # Errors
-    ///
-    /// As [`connect`], for either service.
-    pub(crate) async fn connect_beside(
-        context: &Context,
-        root: &Path,
-        (docker, vijil): (Option<&Docker>, Option<&Vijil>),
-        desired: &Desired,
-        shared: &mut Shared,
-        observer: Option<Observer>,
-    ) -> Result<Self, Failure> {
-        let seed = match vijil {
-            Some(_) => vijil::seed(context, root, vijil)?,
-            None => shared.seed.clone(),
-        };
-        let docker = match docker {
-            Some(docker) => {
-                let target = Target { root, docker, desired, seed: seed.clone() };
-                Some(connect(context, &target, shared, observer.clone()).await?)
-            }
-            None => None,
-        };
-        let vijil = match vijil {
-            Some(vijil) => Some(vijil::connect(context, root, vijil, shared, seed, observer).await?),
-            None => None,
-        };
-        Ok(Self { docker, vijil })
-    }
-
-    /// Reads both, at the same time.
-    ///
-    /// # Errors
-    ///
-    /// When anything of it cannot be read.
-    pub(crate) async fn live(&self) -> Result<State, Failure> {
-        let docker = async {
-            match &self.docker {
-                Some(connected) => Ok::<_, Failure>(Some(connected.reader.live().await?)),
-                None => Ok(None),
-            }
-        };
-        let vijil = async {
-            match &self.vijil {
-                Some(connected) => Ok::<_, Failure>(Some(connected.reader.live().await?)),
-                None => Ok(None),
-            }
-        };
-        let (docker, vijil) = tokio::try_join!(docker, vijil)?;
-        Ok(State { docker, vijil, members: None })
-    }
-
-    /// The teams of the organization's members. An account that may not read them, and teams without members, tell
-    /// nothing.
-    ///
-    /// # Errors
-    ///
-    /// When they cannot be read for another reason.
-    async fn members(&self, context: &Context, live: &State) -> Result<Option<Members>, Failure> {
-        let (Some(connected), Some(live)) = (&self.docker, &live.docker) else { return Ok(None) };
-        match connected.reader.members(&live.teams).await {
-            Ok(members) => Ok(Some(members).filter(|members| !members.is_empty())),
-            Err(error @ DockerError::Forbidden { .. }) => {
-                let notes = [format!("note: {error}"), "the teams of users are unknown without `--teams`".to_owned()];
-                context.note(&notes.join(": "));
-                Ok(None)
-            }
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    /// Ends the embedded services.
-    pub(crate) async fn close(self) {
-        if let Some(connected) = self.vijil {
-            connected.close().await;
-        }
-        if let Some(connected) = self.docker {
-            connected.close().await;
-        }
-    }
 }
 
 impl Workspace {
@@ -257,6 +155,17 @@ impl Workspace {
         Self::alone(Loaded { root, settings, desired, tests, findings: Findings::default() }, self.guards_from.clone())
     }
 
+    /// Returns `true` if the workspace of then was for the organization of now. Where both have one, it may have got
+    /// another name.
+    pub(super) fn was_in(&self, then: &Settings) -> bool {
+        let (Some(then), Some(now)) = (&then.docker, &self.docker) else { return false };
+        match (&then.orgs, &now.orgs, &now.org) {
+            (Some(orgs), _, Some(org)) => orgs.contains(org),
+            (None, Some(_), Some(org)) => then.org.as_ref() == Some(org),
+            (_, _, _) => true,
+        }
+    }
+
     /// The name of the workspace among others: its organization, or the service that is of none.
     pub(crate) fn name(&self) -> String {
         organizations::name(&self.loaded)
@@ -278,9 +187,10 @@ impl Workspace {
     /// # Errors
     ///
     /// Returns an error if a document declares a state that is not possible.
-    pub(crate) fn plan_from(&self, context: &Context, before: &Before) -> Result<Plan, Failure> {
-        possible(self.planned(context, &before.state, Some(before.base()))?)
+    pub(crate) fn plan_from(&self, context: &Context, live: &State, base: plan::Base<'_>) -> Result<Plan, Failure> {
+        possible(self.planned(context, live, Some(base))?)
     }
+
     /// The plan from this live state, and everything that the documents make impossible: with any of that it may be
     /// shown, and not carried out.
     ///
@@ -300,7 +210,9 @@ impl Workspace {
         let guards = &self.loaded.settings.guards;
         let docker = self.docker_side(live)?;
         let target = match &self.docker {
-            Some(docker) => plan::Target { org: organization(context, docker)?, endpoint: endpoint(context, docker) },
+            Some(docker) => {
+                plan::Target { org: organization(context, docker)?, endpoint: named_endpoint(context, docker) }
+            }
             None => plan::Target::default(),
         };
         let docker = docker.as_ref().map(|DockerSide { desired, live, ownership }| plan::DockerInput {
@@ -512,40 +424,6 @@ fn snapshot_of(mut snapshots: Vec<Snapshot>, workspace: &Workspace) -> Snapshot 
     };
     let index = snapshots.iter().position(fits).unwrap_or_default();
     snapshots.swap_remove(index)
-}
-
-/// Reads a file that is not a document and that the command line names: a saved plan, a snapshot.
-///
-/// # Errors
-///
-/// Returns an error if the file cannot be read.
-pub(crate) fn read(path: &Path) -> Result<String, Failure> {
-    disk::read_named(path, disk::MAX_STATE_BYTES).map_err(|error| not_read(path, &error))
-}
-
-/// Reads saved plans.
-///
-/// # Errors
-///
-/// Returns an error if the file cannot be read, or is not a plan that `plan --out` saved.
-pub(crate) fn read_plans(file: &Path) -> Result<set::Saved, Failure> {
-    set::from_json(&read(file)?).map_err(|error| {
-        Failure::new(Exit::Refused, format!("`{}`: {error}", file.display())).hint("make a new plan with `plan --out`")
-    })
-}
-
-/// The failure of a file that is not read.
-pub(crate) fn not_read(path: &Path, error: &FileError) -> Failure {
-    let failure = Failure::new(Exit::Usage, format!("`{}` cannot be read: {error}", path.display()));
-    match error.hint() {
-        Some(hint) => failure.hint(hint),
-        None => failure,
-    }
-}
-
-pub(crate) fn endpoint(context: &Context, docker: &Docker) -> String {
-    let overridden = context.overrides().docker_endpoint.as_ref().map(|setting| setting.value.clone());
-    overridden.or_else(|| docker.endpoint.clone()).unwrap_or_else(|| ENDPOINT.to_owned())
 }
 
 /// The documents with team ids in place of what they say.

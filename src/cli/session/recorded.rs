@@ -1,16 +1,15 @@
 //! The arguments that all commands for recorded requests share: the records, and the teams of users.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::collections::BTreeSet;
+use std::path::PathBuf;
 
+use super::evidence::{Evidence, Listed};
 use super::organizations::worst;
-use super::planning::{Workspace, of_records, read};
-use super::writing::write_named;
+use super::planning::{Workspace, of_records};
+use super::reading::read;
 use super::{Context, Exit, Failure};
 use crate::diagnostic::sanitize::line;
-use crate::evidence::{self, Broken, Input, Memberships, Reading};
-use crate::model::{Live, TeamLookup};
-use crate::plan;
+use crate::evidence::{self, Broken, Input, Reading};
 
 /// The sources of recorded requests.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -26,23 +25,6 @@ pub(crate) struct Recorded {
     #[arg(long = "strict", requires = "records")]
     strict: bool,
 }
-
-/// Recorded requests, and who is known of their users.
-#[derive(Debug)]
-pub(crate) struct Evidence {
-    /// What was read.
-    pub(crate) reading: Reading,
-    /// The teams that `--teams` lists.
-    listed: Option<Listed>,
-    /// True if users are named.
-    named: bool,
-}
-
-/// The teams of each user that is listed in `--teams`, by name.
-type Listed = BTreeMap<String, BTreeSet<String>>;
-
-/// The ids of the teams of an organization's members, by their Docker IDs in lower case.
-pub(crate) type Members = BTreeMap<String, BTreeSet<String>>;
 
 impl Recorded {
     /// Reads the records; says what is not a record.
@@ -116,54 +98,6 @@ impl Recorded {
     }
 }
 
-impl Evidence {
-    /// How many lines and objects are no records.
-    pub(crate) fn broken(&self) -> u64 {
-        self.reading.requests.skipped.broken
-    }
-
-    /// The teams of users, for scopes that hold what documents say.
-    pub(crate) fn memberships_by_name(&self) -> Memberships {
-        by_name(self.listed.as_ref())
-    }
-
-    /// Returns `true` if the service is to be asked for the teams of users: nobody lists them.
-    pub(crate) fn asks_for_teams(&self) -> bool {
-        self.listed.is_none()
-    }
-
-    /// The teams of users, for scopes that hold the ids of an organization's teams: those that are listed, or else those
-    /// that the service says. Where it says any, a user in no team is in none; but for names that are no Docker IDs, as
-    /// old records have them.
-    pub(crate) fn memberships(&self, context: &Context, live: &Live, members: Option<&Members>) -> Memberships {
-        if let Some(listed) = &self.listed {
-            return by_id(context, listed, live);
-        }
-        let mut memberships = Memberships::default();
-        let Some(members) = members else { return memberships };
-        for user in self.reading.requests.users.iter().filter(|user| is_docker_id(user)) {
-            let teams = members.get(&user.to_lowercase()).cloned().unwrap_or_default();
-            memberships.set(user, teams);
-        }
-        memberships
-    }
-
-    /// What of it a plan looks at.
-    pub(crate) fn of<'a>(&'a self, memberships: &'a Memberships) -> plan::recorded::Evidence<'a> {
-        plan::recorded::Evidence { requests: &self.reading.requests, memberships, named: self.named }
-    }
-}
-
-/// Returns `true` if a name can be a Docker ID. Old records hold the UUID of an account, and some the address of a
-/// person.
-fn is_docker_id(user: &str) -> bool {
-    let lengths = [8, 4, 4, 4, 12];
-    let is_part =
-        |(part, length): (&str, usize)| part.len() == length && part.bytes().all(|byte| byte.is_ascii_hexdigit());
-    let is_uuid = user.split('-').count() == lengths.len() && user.split('-').zip(lengths).all(is_part);
-    !(user.is_empty() || is_uuid || user.contains(['@', ' ']))
-}
-
 fn parse(text: &str) -> Result<Listed, String> {
     let value: serde_yaml::Value = serde_yaml::from_str(text).map_err(|error| error.to_string())?;
     let serde_yaml::Value::Mapping(users) = value else {
@@ -196,41 +130,6 @@ fn parse(text: &str) -> Result<Listed, String> {
     Ok(listed)
 }
 
-/// Memberships for scopes that hold what documents say.
-fn by_name(listed: Option<&Listed>) -> Memberships {
-    let mut memberships = Memberships::default();
-    for (user, teams) in listed.into_iter().flatten() {
-        memberships.set(user, teams.iter().cloned());
-    }
-    memberships
-}
-
-/// Memberships for scopes that hold the ids of an organization's teams.
-fn by_id(context: &Context, listed: &Listed, live: &Live) -> Memberships {
-    let mut memberships = Memberships::default();
-    let mut unknown: BTreeSet<&str> = BTreeSet::new();
-    for (user, teams) in listed {
-        let mut ids = BTreeSet::new();
-        for team in teams {
-            match live.teams.resolve(team) {
-                TeamLookup::Found(id) => drop(ids.insert(id)),
-                // A team that the organization does not have is in no scope.
-                TeamLookup::Unknown => {
-                    unknown.insert(team);
-                    ids.insert(team.clone());
-                }
-                TeamLookup::Ambiguous(all) => ids.extend(all),
-            }
-        }
-        memberships.set(user, ids);
-    }
-    if !unknown.is_empty() {
-        let names: Vec<String> = unknown.iter().map(|team| format!("`{}`", line(team))).collect();
-        context.note(&format!("note: the organization does not have the teams {}", names.join(", ")));
-    }
-    memberships
-}
-
 /// Says what of the records was not read.
 fn note(context: &Context, Reading { requests, broken, others }: &Reading) {
     if requests.skipped.broken > 0 {
@@ -251,20 +150,6 @@ fn note(context: &Context, Reading { requests, broken, others }: &Reading) {
     if requests.cells.is_empty() {
         context.note("note: there is no decision in the records");
     }
-}
-
-/// Writes a document that people will keep. One that is there stays.
-///
-/// # Errors
-///
-/// Returns an error if there is a file of this name, or if it cannot be written.
-pub(crate) fn write_new(context: &Context, file: &Path, text: &str) -> Result<(), Failure> {
-    let path = context.path(file);
-    if path.exists() {
-        let failure = Failure::new(Exit::Usage, format!("`{}` is there already", file.display()));
-        return Err(failure.hint("name a new file, or delete that one first"));
-    }
-    write_named(&path, text)
 }
 
 /// A time such as `7d`, `12h`, `90m` or `0`, in microseconds.
@@ -290,7 +175,7 @@ pub(crate) fn parse_duration(text: &str) -> Result<i64, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{is_docker_id, parse, parse_duration};
+    use super::{parse, parse_duration};
 
     #[test]
     fn times_have_units() {
@@ -299,14 +184,6 @@ mod tests {
         }
         for wrong in ["", "7", "d", "-1d", "7 d", "7y", "99999999999999d"] {
             assert!(parse_duration(wrong).is_err(), "{wrong}");
-        }
-    }
-
-    #[test]
-    fn what_is_no_docker_id_belongs_to_nobody_that_the_service_knows() {
-        assert!(is_docker_id("ana") && is_docker_id("user-a-b-c-d"));
-        for other in ["", "ana@corp.example", "95e7257f-93c9-4f29-bde7-88830e2dae80"] {
-            assert!(!is_docker_id(other), "{other}");
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Exit, Failure};
+use super::{Context, Exit, Failure};
 use crate::source::disk::{self, BatchError, FileError, Root};
 
 pub(crate) use crate::source::disk::Written;
@@ -53,6 +53,20 @@ pub(crate) fn not_written(path: &Path, error: &FileError) -> Failure {
         Some(hint) => failure.hint(hint),
         None => failure,
     }
+}
+
+/// Writes a document that people will keep. One that is there stays.
+///
+/// # Errors
+///
+/// Returns an error if there is a file of this name, or if it cannot be written.
+pub(crate) fn write_new(context: &Context, file: &Path, text: &str) -> Result<(), Failure> {
+    let path = context.path(file);
+    if path.exists() {
+        let failure = Failure::new(Exit::Usage, format!("`{}` is there already", file.display()));
+        return Err(failure.hint("name a new file, or delete that one first"));
+    }
+    write_named(&path, text)
 }
 
 #[cfg(test)]

@@ -6,7 +6,8 @@
 use serde_json::{Value, json};
 
 use super::flow::has_comments;
-use super::text::{Edits, List, Refusal, content, entry, in_braces};
+use super::list::List;
+use super::text::{Edits, Refusal, content, entry, in_braces};
 use crate::document::spelled_action;
 use crate::import;
 use crate::model::{

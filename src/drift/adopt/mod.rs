@@ -8,6 +8,7 @@
 
 mod document;
 mod flow;
+mod list;
 pub mod shared;
 mod text;
 mod value;
@@ -17,7 +18,7 @@ use std::collections::BTreeMap;
 
 use self::document::Pair;
 use self::text::{Edits, Refusal, content, entry};
-use super::adopt::vijil::VijilPair;
+use self::vijil::VijilPair;
 use crate::diagnostic::{Files, Overlay, SourceFile};
 use crate::model::{
     Desired, DesiredPolicy, DesiredVijilPolicy, Domain, Live, LivePolicy, LiveVijil, LiveVijilPolicy, Origin,

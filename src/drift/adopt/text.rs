@@ -73,7 +73,7 @@ impl<'a> Edits<'a> {
     }
 
     /// Behind the last byte of a value, line breaks of a literal text aside.
-    fn end(&self, node: &Node) -> usize {
+    pub(super) fn end(&self, node: &Node) -> usize {
         let end = match &node.shape {
             Shape::Mapping { flow: false, entries } => entries.last().map_or(node.span.end, |(key, value)| {
                 // A value that is not written stands nowhere.
@@ -126,63 +126,8 @@ impl<'a> Edits<'a> {
         self.replace(end..end, lines);
     }
 
-    /// Changes a list: items that are not kept go, and others come behind the last. `all` is the list as it will be.
-    pub(super) fn set_items(
-        &mut self,
-        list: &List<'_>,
-        keep: &[bool],
-        added: &[Value],
-        all: &[Value],
-    ) -> Result<(), Refusal> {
-        let List { key, value, flow } = *list;
-        let Shape::Sequence { flow: brackets, items } = &value.shape else {
-            return Err(format!("`{}` has an anchor or an alias", content(key)));
-        };
-        if items.len() != keep.len() {
-            return Err(format!("`{}` is put together from other parts", content(key)));
-        }
-        if *brackets && !all.is_empty() && super::flow::has_comments(self, value) {
-            return super::flow::edit(self, value, keep, added);
-        }
-        if *brackets || flow || all.is_empty() {
-            return self.set_list(list, items, *brackets, all);
-        }
-        let (Some(first), Some(last)) = (items.first(), items.last()) else {
-            return self.set(key, value, &all.into(), flow);
-        };
-        let (_, indent) = self.dash(first)?;
-        for (item, keep) in items.iter().zip(keep) {
-            if !keep {
-                let (start, _) = self.dash(item)?;
-                self.replace(start..self.line_end(self.end(item)), "");
-            }
-        }
-        if !added.is_empty() {
-            let end = self.line_end(self.end(last));
-            self.replace(end..end, emit::items(added, indent));
-        }
-        Ok(())
-    }
-
-    /// A list that is written anew. One that becomes empty leaves the comments between its items where they are.
-    fn set_list(&mut self, list: &List<'_>, items: &[Node], brackets: bool, all: &[Value]) -> Result<(), Refusal> {
-        let List { key, value, flow } = *list;
-        if brackets || flow || !all.is_empty() {
-            return self.set(key, value, &all.into(), flow);
-        }
-        let between = self.text.get(key.span.end..value.span.start).unwrap_or_default();
-        let colon = between.find(':').ok_or_else(|| format!("`{}` is written in an unusual way", content(key)))?;
-        let behind = key.span.end + colon + 1;
-        self.replace(behind..behind, " []");
-        for item in items {
-            let (start, _) = self.dash(item)?;
-            self.replace(start..self.line_end(self.end(item)), "");
-        }
-        Ok(())
-    }
-
     /// The start of the line of an item's dash, and the dash's column.
-    fn dash(&self, item: &Node) -> Result<(usize, usize), Refusal> {
+    pub(super) fn dash(&self, item: &Node) -> Result<(usize, usize), Refusal> {
         let start = self.line_start(item.span.start);
         let before = self.text.get(start..item.span.start).unwrap_or_default();
         let indent = before.len() - before.trim_start_matches(' ').len();
@@ -191,15 +136,6 @@ impl<'a> Edits<'a> {
             _ => Err("an item has an anchor or an alias, or does not start after its dash".to_owned()),
         }
     }
-}
-
-/// A list with its key.
-#[derive(Clone, Copy)]
-pub(super) struct List<'a> {
-    pub(super) key: &'a Node,
-    pub(super) value: &'a Node,
-    /// True if the key stands in braces.
-    pub(super) flow: bool,
 }
 
 /// The entry of a mapping with this key.

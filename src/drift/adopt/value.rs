@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value};
 
-use super::text::{Edits, List, Refusal, content, entry, in_braces};
+use super::list::List;
+use super::text::{Edits, Refusal, content, entry, in_braces};
 use crate::import::vijil::spoken;
 use crate::model::has_value;
 use crate::source::emit;

@@ -5,7 +5,8 @@
 
 use serde_json::{Value, json};
 
-use super::text::{Edits, List, Refusal, content, entry, in_braces};
+use super::list::List;
+use super::text::{Edits, Refusal, content, entry, in_braces};
 use super::value::{At, become_live};
 use crate::import::vijil::{review, rule as written};
 use crate::model::{
@@ -85,8 +86,7 @@ fn rules(edits: &mut Edits<'_>, pair: &VijilPair<'_>) -> Result<(), Refusal> {
     let matched: Vec<Option<&LiveVijilRule>> = declared.rules.iter().map(|rule| live_rule(rule, live)).collect();
     for ((rule, found), item) in declared.rules.iter().zip(&matched).zip(items) {
         if let Some(found) = found {
-            super::vijil::rule(edits, item, rule, found)
-                .map_err(|reason| format!("rule `{}`: {reason}", rule.rule_id))?;
+            self::rule(edits, item, rule, found).map_err(|reason| format!("rule `{}`: {reason}", rule.rule_id))?;
         }
     }
     let is_declared = |rule: &&LiveVijilRule| matched.iter().flatten().any(|found| found.id == rule.id);

@@ -10,7 +10,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 
-use super::{Operation, Settings};
+use super::{DockerOperation, Settings};
 use crate::emulator::exchange::{Request, Response};
 use crate::emulator::identity;
 use crate::emulator::state::{Org, State};
@@ -157,7 +157,7 @@ fn refusal(status: u16, message: &str) -> Response {
 }
 
 /// Records that a policy was changed, as the service does.
-pub(super) fn note(state: &mut State, request: &Request, org: &str, operation: Operation, object: &str) {
+pub(super) fn note(state: &mut State, request: &Request, org: &str, operation: DockerOperation, object: &str) {
     let number = state.orgs.get(org).map_or(0, |held| held.records.len());
     let record = json!({
         "audit_event_id": identity::uuid(&format!("{}/{org}/{}", state.ids_salt, request.at), number as u64),

@@ -6,7 +6,6 @@ pub mod audit;
 mod cedar;
 mod fields;
 mod groups;
-mod object;
 mod page;
 mod policies;
 mod refusal;
@@ -15,9 +14,8 @@ mod rules;
 mod settings;
 mod token;
 
-pub use object::{Allowlist, Cedar, Policy, Rule, Scope};
 pub use refusal::{Code, Refusal};
-pub use route::Operation;
+pub use route::DockerOperation;
 pub use settings::{
     Account, Behaviour, DuplicateRuleNames, EmptyAllowlist, EmptyScope, Limits, ListOrder, NameMatching, Role,
     Settings, TooLarge, UnknownFields,
@@ -26,6 +24,7 @@ pub use settings::{
 use jiff::Timestamp;
 
 use super::exchange::{Request, Response};
+pub use super::state::{Allowlist, Cedar, Policy, Rule, Scope};
 use super::state::{Org, State};
 use route::Route;
 use token::Tokens;
@@ -44,6 +43,11 @@ struct Call<'a> {
     org: &'a str,
 }
 
+/// The operation that a call means, if any.
+pub(super) fn operation(method: &axum::http::Method, path: &[String]) -> Option<DockerOperation> {
+    route::find(method, path).map(|route| route.operation)
+}
+
 impl Service {
     /// A service whose tokens are signed with `key`.
     #[must_use]
@@ -55,8 +59,10 @@ impl Service {
     #[must_use]
     pub fn handle(&self, state: &mut State, request: &Request) -> Response {
         match route::find(&request.method, &request.path) {
-            Some(Route { operation: Operation::Authenticate, .. }) => self.tokens.exchange(&self.settings, request),
-            Some(Route { operation: Operation::ListAuditLogs, org, .. }) => {
+            Some(Route { operation: DockerOperation::Authenticate, .. }) => {
+                self.tokens.exchange(&self.settings, request)
+            }
+            Some(Route { operation: DockerOperation::ListAuditLogs, org, .. }) => {
                 audit::list(&self.settings, state, request, org)
             }
             Some(route) => match self.authorized(state, request, &route) {
@@ -69,8 +75,8 @@ impl Service {
                 Err(refusal) => refusal.response(route.operation),
             },
             None => match self.tokens.caller(&self.settings, request) {
-                Ok(_) => Refusal::not_found("no such route").response(Operation::ListPolicies),
-                Err(refusal) => refusal.response(Operation::ListPolicies),
+                Ok(_) => Refusal::not_found("no such route").response(DockerOperation::ListPolicies),
+                Err(refusal) => refusal.response(DockerOperation::ListPolicies),
             },
         }
     }
@@ -91,23 +97,23 @@ impl Service {
         }
         let call = Call { settings: &self.settings, request, org: route.org };
         match route.operation {
-            Operation::Authenticate | Operation::ListAuditLogs | Operation::Vijil(_) => {
+            DockerOperation::Authenticate | DockerOperation::ListAuditLogs => {
                 unreachable!("answered before anything is asked of the caller")
             }
-            Operation::ListPolicies => call.list_policies(state),
-            Operation::CreatePolicy => call.create_policy(state),
-            Operation::GetPolicy => call.get_policy(state, route.object),
-            Operation::UpdatePolicy => call.update_policy(state, route.object),
-            Operation::DeletePolicy => call.delete_policy(state, route.object),
-            Operation::CreateRule => call.create_rule(state, route.object),
-            Operation::UpdateRule => call.update_rule(state, route.object, route.rule),
-            Operation::DeleteRule => call.delete_rule(state, route.object, route.rule),
-            Operation::ListGroups => call.list_groups(state),
-            Operation::CreateGroup => call.create_group(state),
-            Operation::GetGroup => call.get_group(state, route.object),
-            Operation::DeleteGroup => call.delete_group(state, route.object),
-            Operation::ListMembers => call.list_members(state, route.object),
-            Operation::AddMember => call.add_member(state, route.object),
+            DockerOperation::ListPolicies => call.list_policies(state),
+            DockerOperation::CreatePolicy => call.create_policy(state),
+            DockerOperation::GetPolicy => call.get_policy(state, route.object),
+            DockerOperation::UpdatePolicy => call.update_policy(state, route.object),
+            DockerOperation::DeletePolicy => call.delete_policy(state, route.object),
+            DockerOperation::CreateRule => call.create_rule(state, route.object),
+            DockerOperation::UpdateRule => call.update_rule(state, route.object, route.rule),
+            DockerOperation::DeleteRule => call.delete_rule(state, route.object, route.rule),
+            DockerOperation::ListGroups => call.list_groups(state),
+            DockerOperation::CreateGroup => call.create_group(state),
+            DockerOperation::GetGroup => call.get_group(state, route.object),
+            DockerOperation::DeleteGroup => call.delete_group(state, route.object),
+            DockerOperation::ListMembers => call.list_members(state, route.object),
+            DockerOperation::AddMember => call.add_member(state, route.object),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::Operation;
+use super::DockerOperation;
 use crate::emulator::exchange::Response;
 
 /// The error codes of the governance API.
@@ -81,7 +81,7 @@ impl Refusal {
 
     /// The answer, in the envelope of the API that the operation belongs to.
     #[must_use]
-    pub fn response(&self, operation: Operation) -> Response {
+    pub fn response(&self, operation: DockerOperation) -> Response {
         let body = if operation.is_governance() {
             json!({"error": {"code": self.code.text(), "message": self.message}})
         } else {

@@ -2,11 +2,9 @@
 
 use axum::http::Method;
 
-use crate::emulator::vijil::VijilOperation;
-
 /// The operations, by the names of the OpenAPI document where it has one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Operation {
+pub enum DockerOperation {
     /// `POST /v2/auth/token`.
     Authenticate,
     /// `GET …/governance/policies`.
@@ -39,21 +37,19 @@ pub enum Operation {
     AddMember,
     /// `GET /v2/auditlogs/governance/{org}`.
     ListAuditLogs,
-    /// An operation of the other service.
-    Vijil(VijilOperation),
 }
 
 /// An operation and the objects that its path names; empty where it names none.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Route<'a> {
-    pub(super) operation: Operation,
+    pub(super) operation: DockerOperation,
     pub(super) org: &'a str,
     /// The policy's id, or the group's name.
     pub(super) object: &'a str,
     pub(super) rule: &'a str,
 }
 
-impl Operation {
+impl DockerOperation {
     /// Every operation of this service.
     pub const ALL: [Self; 16] = [
         Self::Authenticate,
@@ -94,7 +90,6 @@ impl Operation {
             Self::ListMembers => "listMembers",
             Self::AddMember => "addMember",
             Self::ListAuditLogs => "listAuditLogs",
-            Self::Vijil(operation) => operation.name(),
         }
     }
 
@@ -117,8 +112,7 @@ impl Operation {
             | Self::DeleteGroup
             | Self::ListMembers
             | Self::AddMember
-            | Self::ListAuditLogs
-            | Self::Vijil(_) => false,
+            | Self::ListAuditLogs => false,
         }
     }
 
@@ -126,7 +120,6 @@ impl Operation {
     #[must_use]
     pub fn is_login(self) -> bool {
         match self {
-            Self::Vijil(operation) => operation.is_login(),
             Self::Authenticate => true,
             Self::ListPolicies
             | Self::CreatePolicy
@@ -159,7 +152,6 @@ impl Operation {
             | Self::CreateGroup
             | Self::DeleteGroup
             | Self::AddMember => true,
-            Self::Vijil(operation) => operation.is_write(),
             Self::Authenticate
             | Self::ListPolicies
             | Self::GetPolicy
@@ -169,20 +161,11 @@ impl Operation {
             | Self::ListAuditLogs => false,
         }
     }
-
-    /// The operation that a call means, if any.
-    #[must_use]
-    pub fn of(method: &Method, path: &[String]) -> Option<Self> {
-        match path.first() {
-            Some(first) if first == "v1" => VijilOperation::of(method, path).map(Self::Vijil),
-            Some(_) | None => find(method, path).map(|route| route.operation),
-        }
-    }
 }
 
 /// Finds the operation of a call.
 pub(super) fn find<'a>(method: &Method, path: &'a [String]) -> Option<Route<'a>> {
-    use Operation as O;
+    use DockerOperation as O;
     let path: Vec<&str> = path.iter().map(String::as_str).collect();
     let (operation, org, object, rule) = match (method.as_str(), path.as_slice()) {
         ("POST", ["v2", "auth", "token"]) => (O::Authenticate, "", "", ""),

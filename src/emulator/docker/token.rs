@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::{Code, Operation, Refusal, Role, Settings};
+use super::{Code, DockerOperation, Refusal, Role, Settings};
 use crate::emulator::exchange::{Request, Response};
 use crate::emulator::identity;
 
@@ -49,7 +49,7 @@ impl Tokens {
 
     /// Answers a login. A body without both texts is a 400 (the service lists no such answer), wrong ones a 401.
     pub(super) fn exchange(&self, settings: &Settings, request: &Request) -> Response {
-        let refuse = |code, message: &str| Refusal::new(code, message).response(Operation::Authenticate);
+        let refuse = |code, message: &str| Refusal::new(code, message).response(DockerOperation::Authenticate);
         let body: Value = serde_json::from_slice(&request.body).unwrap_or(Value::Null);
         let text = |key: &str| body.get(key).and_then(Value::as_str).filter(|text| !text.is_empty());
         let (Some(identifier), Some(secret)) = (text("identifier"), text("secret")) else {

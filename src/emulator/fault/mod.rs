@@ -12,8 +12,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::docker::{Code, Operation};
+use super::docker::Code;
 use super::exchange::Response;
+use super::operation::Operation;
 use super::state::State;
 
 pub use false_answer::FalseAnswer;

@@ -5,9 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Answer, Calls, Edit, FalseAnswer, Fault, FaultKind, Form, Wait, WaitForm};
-use crate::emulator::docker::{Operation, Policy};
-use crate::emulator::state::State;
-use crate::emulator::vijil::VijilOperation;
+use crate::emulator::operation::Operation;
+use crate::emulator::state::{Policy, State};
 use crate::model::Decision;
 
 /// The syntax of faults, for the help of the command line.
@@ -84,9 +83,7 @@ fn calls(name: &str) -> Result<Calls, String> {
         "any" => Ok(Calls::Any),
         "reads" => Ok(Calls::Reads),
         "writes" => Ok(Calls::Writes),
-        _ => Operation::ALL
-            .into_iter()
-            .chain(VijilOperation::ALL.map(Operation::Vijil))
+        _ => Operation::all()
             .find(|operation| operation.name() == name)
             .map(Calls::Operation)
             .ok_or_else(|| format!("no calls are named `{name}`")),

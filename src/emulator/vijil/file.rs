@@ -5,8 +5,9 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::fields::Invalid;
-use super::{Call, Refusal, VijilState, set};
+use super::{Call, Refusal, set};
 use crate::emulator::exchange::{Request, Response};
+use crate::emulator::state::VijilState;
 
 /// The most bytes of a file: 10 MB. The socket takes less.
 const LARGEST: usize = 10 * 1024 * 1024;

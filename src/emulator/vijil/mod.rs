@@ -54,7 +54,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::exchange::{Request, Response};
-use super::state::State;
+use super::state::{State, Stored, VijilState};
 use fields::Invalid;
 use route::Found;
 use token::Tokens;
@@ -68,26 +68,6 @@ const CATEGORIES: &[&str] = &["privacy", "ethics", "security", "compliance", "op
 const POLICY_STATUSES: &[&str] = &["draft", "active", "archived"];
 const RULE_TYPES: &[&str] = &["permission", "prohibition", "obligation", "recommendation"];
 const RULE_STATUSES: &[&str] = &["draft", "approved", "rejected", "modified"];
-
-/// The objects of the service. They are kept as they are answered.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct VijilState {
-    /// Policies by id, with the number that gives their order.
-    pub policies: BTreeMap<String, Arc<Stored>>,
-    /// Rules by id, likewise.
-    pub rules: BTreeMap<String, Arc<Stored>>,
-    /// Uploaded files by the policy's id.
-    pub files: BTreeMap<String, Arc<Vec<u8>>>,
-}
-
-/// An object and when it was made, counted.
-#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
-pub struct Stored {
-    /// Greater for what was made later.
-    pub number: u64,
-    /// The object as the newest version of the service shows it.
-    pub object: Value,
-}
 
 /// A refused call.
 #[derive(Debug)]
@@ -231,11 +211,6 @@ impl VijilState {
         self.rules.get(id).ok_or_else(|| Refusal::new(404, "Rule not found"))
     }
 
-    /// The rules of a policy.
-    pub fn rules_of<'s>(&'s self, policy: &'s str) -> impl Iterator<Item = &'s Arc<Stored>> + 's {
-        self.rules.values().filter(move |rule| rule.text("policy_id") == policy)
-    }
-
     fn edit_policy(&mut self, id: &str, edit: impl FnOnce(&mut Value)) -> Value {
         edit_object(&mut self.policies, id, edit)
     }
@@ -249,14 +224,6 @@ fn edit_object(objects: &mut BTreeMap<String, Arc<Stored>>, id: &str, edit: impl
     let stored = objects.get_mut(id).map(Arc::make_mut).expect("the object was found before it is edited");
     edit(&mut stored.object);
     stored.object.clone()
-}
-
-impl Stored {
-    /// A text of the object; empty where it has none.
-    #[must_use]
-    pub fn text(&self, key: &str) -> &str {
-        self.object.get(key).and_then(Value::as_str).unwrap_or_default()
-    }
 }
 
 /// Sets a member of an object.

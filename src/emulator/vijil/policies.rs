@@ -7,10 +7,10 @@ use serde_json::{Map, Value, json};
 use super::fields::{self, Field, Invalid, Kind, LONG};
 use super::{
     CATEGORIES, Call, ClientIds, DeleteWithRules, Duplicates, NullUpdate, POLICY_STATUSES, PatchedActive, Refusal,
-    RefusedActivation, Stored, TEAM, USER, VijilState, set,
+    RefusedActivation, TEAM, USER, set,
 };
 use crate::emulator::exchange::Response;
-use crate::emulator::state::State;
+use crate::emulator::state::{State, Stored, VijilState};
 
 const fn field(name: &'static str, kind: Kind, required: bool, nullable: bool) -> Field {
     Field { name, kind, required, nullable }

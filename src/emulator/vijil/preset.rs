@@ -5,9 +5,9 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use super::fields::{self, Invalid, LONG};
-use super::{CATEGORIES, Call, Refusal, Stored, set};
+use super::{CATEGORIES, Call, Refusal, set};
 use crate::emulator::exchange::Response;
-use crate::emulator::state::State;
+use crate::emulator::state::{State, Stored};
 
 /// Name, category and sentence of the presets. Which ones the service has is not published.
 const PRESETS: [(&str, &str, &str, &str); 2] = [

@@ -157,7 +157,7 @@ impl VijilOperation {
 
     /// The operation that a call means, if any.
     #[must_use]
-    pub fn of(method: &Method, path: &[String]) -> Option<Self> {
+    pub fn parse(method: &Method, path: &[String]) -> Option<Self> {
         match find(method, path) {
             Found::Operation(operation, _) => Some(operation),
             Found::Elsewhere(_) | Found::Method(_) | Found::Unknown => None,

@@ -28,7 +28,7 @@ pub(super) fn step(step: &VijilDifference) -> String {
     let place = place.unwrap_or_default();
     let mut item = format!("- {} {mark}**{verb}** {}{rule}{place}\n", step.id, code(&step.policy_name));
     for detail in describe(step) {
-        item.push_str(&format!("  - {}\n", super::vijil::detail(&detail)));
+        item.push_str(&format!("  - {}\n", self::detail(&detail)));
     }
     item
 }
@@ -56,7 +56,7 @@ fn detail(detail: &Detail) -> String {
             format!("{mark}extracted by {} with a confidence of {:.0} %", code(by), score * 100.0)
         }
         Detail::Review(label, notes) => format!("{label}: {}", code(notes)),
-        Detail::Words(field, runs) => format!("{}: {}", code(field), super::vijil::runs(runs)),
+        Detail::Words(field, runs) => format!("{}: {}", code(field), self::runs(runs)),
         Detail::Becomes(field, old, new) => format!("{}: {} → {}", code(field), code(old), code(new)),
     }
 }

@@ -15,10 +15,10 @@ use serde_json::Value;
 use tokio::sync::{Semaphore, watch};
 
 use super::client::{causes, client};
-use super::refusal::Refusal;
+use super::refusal::{Refusal, safe};
 use super::retry::{self, Trouble, Waiting};
 use super::secret::Secrets;
-use super::token::{Authorization, Tokens};
+use super::token::{self, Authorization, Current, Exchange, Token, Tokens};
 use super::{BaseUrl, Clock, Error, Limits};
 
 /// The time that a wait may last after the run was told to stop: shorter ones are not worth a call that is given up.
@@ -178,6 +178,42 @@ impl Connection {
         retry::told(answer.status, &answer.headers, self.0.clock.now())
     }
 
+    /// A token that serves now. Callers wait for one that is being made.
+    async fn token(&self) -> Result<Token, Error> {
+        let Inner { tokens, clock, secrets, .. } = self.0.as_ref();
+        let mut state = match tokens.current(clock).await? {
+            Current::Token(token) => return Ok(token),
+            Current::Missing(state) => state,
+        };
+        let exchanged = self.exchange(tokens.exchange(&state)).await;
+        Tokens::keep(&mut state, exchanged, clock, secrets)
+    }
+
+    async fn exchange(&self, exchange: Exchange<'_>) -> Result<(SecretString, Duration), Error> {
+        let (path, body, bearer) = match exchange.call() {
+            Ok(call) => call,
+            Err(stored) => return Ok(stored),
+        };
+        let url = self.0.base.join(path, &[])?;
+        // An exchange changes nothing, so that it may be repeated.
+        let (method, body, most) = (reqwest::Method::POST, body.as_ref(), token::MOST);
+        let call = Call { method, url: &url, body, repeatable: true, settled: &[], authorized: false, most, bearer };
+        let answer = match self.call(call).await {
+            Attempt::Answered(answer) => answer,
+            Attempt::NotSent(error) | Attempt::Unknown(error) => return Err(error),
+        };
+        let (host, path) = (self.0.base.host(), url.path().to_owned());
+        match answer.status {
+            200..=299 => token::read(&answer.body, &self.0.clock).map_err(|why| Error::Unreadable {
+                host,
+                path,
+                cause: safe(why, &self.0.secrets),
+            }),
+            400 | 401 | 403 | 422 => Err(Error::Login { host, refusal: self.refusal(&answer) }),
+            _ => Err(self.refused(&url, &answer)),
+        }
+    }
+
     /// Sends a request until it has an answer that counts, it must not be sent again, or patience ends.
     pub(super) async fn call(&self, call: Call<'_>) -> Attempt {
         let deadline = self.0.clock.passed().saturating_add(self.0.limits.total);
@@ -186,7 +222,7 @@ impl Connection {
         let mut moved: Option<Url> = None;
         loop {
             let token = match call.authorized {
-                true => match Box::pin(self.0.tokens.current(self)).await {
+                true => match Box::pin(self.token()).await {
                     Ok(token) => Some(token),
                     Err(error) => return Attempt::NotSent(error),
                 },

@@ -9,16 +9,15 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, MutexGuard};
 
-use super::connection::{Attempt, Call};
-use super::refusal::safe;
-use super::{Clock, Connection, Error};
+use super::secret::Secrets;
+use super::{Clock, Error};
 
 /// The time before its end at which a token is renewed.
 const MARGIN: Duration = Duration::from_secs(60);
 /// The most bytes that an exchange may answer.
-const MOST: usize = 1 << 20;
+pub(super) const MOST: usize = 1 << 20;
 /// The lifetime of a token that does not state it.
 const ASSUMED: Duration = Duration::from_secs(300);
 
@@ -55,6 +54,22 @@ pub struct Login {
     pub secret: (&'static str, SecretString),
 }
 
+impl Exchange<'_> {
+    /// The path below the service's base, the body and the token of the call; `Err` with a token that is there.
+    pub(super) fn call(
+        &self,
+    ) -> Result<(&[&'static str], Option<Value>, Option<&SecretString>), (SecretString, Duration)> {
+        match self {
+            Self::Stored(token) => Err(((*token).clone(), ASSUMED)),
+            Self::Login(Login { path, identifier: (identifier_field, identifier), secret: (secret_field, secret) }) => {
+                let body = json!({(*identifier_field): identifier, (*secret_field): secret.expose_secret()});
+                Ok((path, Some(body), None))
+            }
+            Self::Renewal { token, path } => Ok((path, None, Some(token))),
+        }
+    }
+}
+
 impl Authorization {
     pub(super) fn secrets(&self) -> impl Iterator<Item = &SecretString> {
         let (Self::Login(Login { secret: (_, secret), .. })
@@ -76,8 +91,25 @@ pub(super) struct Tokens {
     state: Mutex<State>,
 }
 
+/// The token that serves now, or the right to make one, for which other callers wait.
+pub(super) enum Current<'a> {
+    Token(Token),
+    Missing(MutexGuard<'a, State>),
+}
+
+/// The way to the next token.
+pub(super) enum Exchange<'a> {
+    /// It is there already: the service says whether it is over.
+    Stored(&'a SecretString),
+    Login(&'a Login),
+    Renewal {
+        token: &'a SecretString,
+        path: &'a [&'static str],
+    },
+}
+
 #[derive(Default)]
-struct State {
+pub(super) struct State {
     /// The token, and the time of the clock until which it serves.
     token: Option<(SecretString, Duration)>,
     number: u64,
@@ -91,35 +123,51 @@ impl Tokens {
         Self { authorization, state: Mutex::default() }
     }
 
-    /// A token that serves now. Callers wait for one that is being made.
-    pub(super) async fn current(&self, connection: &Connection) -> Result<Token, Error> {
+    /// The token that serves now.
+    ///
+    /// # Errors
+    ///
+    /// The refusal of the credentials, once there was one.
+    pub(super) async fn current(&self, clock: &Clock) -> Result<Current<'_>, Error> {
         if let Authorization::Bearer(secret) = &self.authorization {
-            return Ok(Token { secret: secret.clone(), number: 0 });
+            return Ok(Current::Token(Token { secret: secret.clone(), number: 0 }));
         }
-        let mut state = self.state.lock().await;
+        let state = self.state.lock().await;
         if let Some(error) = &state.refused {
             return Err(error.clone());
         }
-        if let Some((secret, until)) = &state.token
-            && connection.clock().passed() < *until
-        {
-            return Ok(Token { secret: secret.clone(), number: state.number });
-        }
-        let exchanged = match &self.authorization {
-            Authorization::Bearer(_) => unreachable!("answered above"),
-            Authorization::Login(login) => exchange(login, connection).await,
-            // The stored token first; the service says whether it is over.
-            Authorization::Session(Session { token, .. }) if state.number == 0 => Ok((token.clone(), ASSUMED)),
-            Authorization::Session(Session { token, refresh }) => {
-                renew(state.last.as_ref().unwrap_or(token), refresh, connection).await
+        match &state.token {
+            Some((secret, until)) if clock.passed() < *until => {
+                Ok(Current::Token(Token { secret: secret.clone(), number: state.number }))
             }
-        };
+            Some(_) | None => Ok(Current::Missing(state)),
+        }
+    }
+
+    /// The way to the next token.
+    pub(super) fn exchange<'a>(&'a self, state: &'a State) -> Exchange<'a> {
+        match &self.authorization {
+            Authorization::Login(login) => Exchange::Login(login),
+            Authorization::Session(Session { token, refresh }) if state.number > 0 => {
+                Exchange::Renewal { token: state.last.as_ref().unwrap_or(token), path: refresh }
+            }
+            Authorization::Bearer(token) | Authorization::Session(Session { token, .. }) => Exchange::Stored(token),
+        }
+    }
+
+    /// Keeps what came of an exchange, for all callers.
+    pub(super) fn keep(
+        state: &mut State,
+        exchanged: Result<(SecretString, Duration), Error>,
+        clock: &Clock,
+        secrets: &Secrets,
+    ) -> Result<Token, Error> {
         match exchanged {
             Ok((secret, lifetime)) => {
-                connection.secrets().add(&secret);
+                secrets.add(&secret);
                 state.number += 1;
                 state.last = Some(secret.clone());
-                state.token = Some((secret.clone(), connection.clock().passed().saturating_add(lifetime)));
+                state.token = Some((secret.clone(), clock.passed().saturating_add(lifetime)));
                 Ok(Token { secret, number: state.number })
             }
             Err(error) => {
@@ -144,50 +192,21 @@ impl Tokens {
     }
 }
 
-async fn exchange(login: &Login, connection: &Connection) -> Result<(SecretString, Duration), Error> {
-    let Login { path, identifier: (identifier_field, identifier), secret: (secret_field, secret) } = login;
-    let url = connection.base().join(path, &[])?;
-    let body = json!({(*identifier_field): identifier, (*secret_field): secret.expose_secret()});
-    ask(connection, &url, Some(&body), None).await
-}
-
-async fn renew(
-    token: &SecretString,
-    path: &[&'static str],
-    connection: &Connection,
-) -> Result<(SecretString, Duration), Error> {
-    ask(connection, &connection.base().join(path, &[])?, None, Some(token)).await
-}
-
-async fn ask(
-    connection: &Connection,
-    url: &reqwest::Url,
-    body: Option<&Value>,
-    bearer: Option<&SecretString>,
-) -> Result<(SecretString, Duration), Error> {
-    // An exchange changes nothing, so that it may be repeated.
-    let (method, most) = (reqwest::Method::POST, MOST);
-    let call = Call { method, url, body, repeatable: true, settled: &[], authorized: false, most, bearer };
-    let answer = match connection.call(call).await {
-        Attempt::Answered(answer) => answer,
-        Attempt::NotSent(error) | Attempt::Unknown(error) => return Err(error),
-    };
-    let host = connection.base().host();
-    let path = url.path().to_owned();
-    match answer.status {
-        200..=299 => {}
-        400 | 401 | 403 | 422 => return Err(Error::Login { host, refusal: connection.refusal(&answer) }),
-        _ => return Err(connection.refused(url, &answer)),
-    }
-    let answer: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+/// The token of an answer, with the time that it serves.
+///
+/// # Errors
+///
+/// The reason why there is none.
+pub(super) fn read(answer: &[u8], clock: &Clock) -> Result<(SecretString, Duration), &'static str> {
+    let answer: Value = serde_json::from_slice(answer).unwrap_or_default();
     match answer.get("access_token").and_then(Value::as_str) {
         Some(token) if is_header_text(token) => {
             let told = answer.get("expires_in").and_then(Value::as_u64).map(Duration::from_secs);
-            let lifetime = told.or_else(|| lifetime(token, connection.clock())).unwrap_or(ASSUMED);
+            let lifetime = told.or_else(|| lifetime(token, clock)).unwrap_or(ASSUMED);
             Ok((SecretString::from(token), serving(lifetime)))
         }
-        Some(_) => Err(Error::Unreadable { host, path, cause: "the token is not one".to_owned() }),
-        None => Err(Error::Unreadable { host, path, cause: safe("there is no `access_token`", connection.secrets()) }),
+        Some(_) => Err("the token is not one"),
+        None => Err("there is no `access_token`"),
     }
 }
 

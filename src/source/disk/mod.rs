@@ -26,9 +26,9 @@ use std::path::{Component, Path, PathBuf};
 
 pub use batch::{BatchError, MadeFolders, Written, make_folder};
 pub use name::is_internal;
-pub use open::{check_named_folder, open_named, open_state, read_named, read_own, unnamed, walk_named};
+pub use open::{check_named_folder, open_named, read_named, read_own, unnamed, walk_named};
 pub use scratch::Scratch;
-pub use write::{remove_named, rename_named, write_named};
+pub use write::{open_state, remove_named, rename_named, write_named};
 
 /// The largest snapshot or saved plan that is read, in bytes: twice the text of a full organization.
 pub const MAX_STATE_BYTES: u64 = 128 << 20;

@@ -1,4 +1,4 @@
-//! Opening regular files to be read, and the state file.
+//! Opening regular files to be read.
 //!
 //! Invariant: a file is looked at before it is opened, is opened without waiting and without following a link in its
 //! place, and is the one that was looked at.
@@ -23,7 +23,7 @@ pub(super) fn read_regular(real: &Path, limit: u64) -> Result<Vec<u8>, FileError
 }
 
 /// The metadata of a regular file before it is opened.
-fn looked_at(real: &Path, limit: u64) -> Result<Metadata, FileError> {
+pub(super) fn looked_at(real: &Path, limit: u64) -> Result<Metadata, FileError> {
     let metadata = std::fs::symlink_metadata(real)?;
     if !metadata.is_file() {
         return Err(FileError::NotRegular);
@@ -32,7 +32,7 @@ fn looked_at(real: &Path, limit: u64) -> Result<Metadata, FileError> {
 }
 
 /// Options under which neither a pipe is waited for nor a link is followed, should one have come meanwhile.
-fn careful(options: &mut OpenOptions) -> &mut OpenOptions {
+pub(super) fn careful(options: &mut OpenOptions) -> &mut OpenOptions {
     #[cfg(unix)]
     {
         use std::os::unix::fs::OpenOptionsExt as _;
@@ -52,7 +52,7 @@ fn careful(options: &mut OpenOptions) -> &mut OpenOptions {
 }
 
 /// Refuses a file that is not the one that was looked at.
-fn same(before: &Metadata, file: &File) -> Result<(), FileError> {
+pub(super) fn same(before: &Metadata, file: &File) -> Result<(), FileError> {
     let after = file.metadata()?;
     let is_same = after.is_file();
     #[cfg(unix)]
@@ -140,24 +140,4 @@ pub(super) fn is_stream(path: &Path) -> bool {
     let folders = ["/dev/fd", "/proc/self/fd"];
     let parent = path.parent().unwrap_or(path);
     streams.iter().any(|stream| path == Path::new(stream)) || folders.iter().any(|folder| parent == Path::new(folder))
-}
-
-/// Opens a state file to be read and written, and makes it where it is not there. Neither it nor a folder around it may be
-/// a link that a commit could have put there.
-///
-/// # Errors
-/// Returns an error if the path is a link or not a regular file, or the system cannot open it.
-pub fn open_state(path: &Path) -> Result<File, FileError> {
-    let target = super::write::target(path)?;
-    let mut options = OpenOptions::new();
-    careful(options.read(true).write(true));
-    match looked_at(&target, u64::MAX) {
-        Ok(before) => {
-            let file = options.open(&target)?;
-            same(&before, &file)?;
-            Ok(file)
-        }
-        Err(error) if error.is_missing() => Ok(options.create_new(true).open(&target)?),
-        Err(error) => Err(error),
-    }
 }

@@ -1,17 +1,17 @@
-//! Writing one file as a whole, and the state folder.
+//! Writing one file as a whole, the state file, and the state folder.
 //!
 //! Invariant: wherever the run stops, a file holds its old text or its new one; it is a new file beside the old one that
 //! takes its name, so that nothing is written through a link or into a pipe. Permissions stay.
 
 #![expect(clippy::disallowed_methods, reason = "the one door to files")]
 
-use std::fs;
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Component, Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
-use super::open::is_stream;
+use super::open::{careful, is_stream, looked_at, same};
 use super::{FileError, Root, name, stays};
 
 impl Root {
@@ -100,6 +100,26 @@ pub fn rename_named(from: &Path, to: &Path) -> Result<(), FileError> {
 /// When it is no regular file, or the machine fails.
 pub fn remove_named(path: &Path) -> Result<(), FileError> {
     Ok(fs::remove_file(target(path)?)?)
+}
+
+/// Opens a state file to be read and written, and makes it where it is not there. Neither it nor a folder around it may be
+/// a link that a commit could have put there.
+///
+/// # Errors
+/// Returns an error if the path is a link or not a regular file, or the system cannot open it.
+pub fn open_state(path: &Path) -> Result<File, FileError> {
+    let target = target(path)?;
+    let mut options = OpenOptions::new();
+    careful(options.read(true).write(true));
+    match looked_at(&target, u64::MAX) {
+        Ok(before) => {
+            let file = options.open(&target)?;
+            same(&before, &file)?;
+            Ok(file)
+        }
+        Err(error) if error.is_missing() => Ok(options.create_new(true).open(&target)?),
+        Err(error) => Err(error),
+    }
 }
 
 /// The path to write a file that the command line names: its folder, links followed, and its own name.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use seawall::emulator::{Emulator, Operation};
+use seawall::emulator::{DockerOperation, Emulator, Operation};
 
 /// Every source file with its text, tests in the file aside.
 fn sources() -> BTreeMap<String, String> {
@@ -125,8 +125,9 @@ async fn every_other_command_sends_reads_and_the_exchange_of_a_token_and_nothing
         process.env("DOCKER_USERNAME", "someone").env("DOCKER_PASSWORD", "secret").stdin(std::process::Stdio::null());
         let output = tokio::task::spawn_blocking(move || process.output().unwrap()).await.unwrap();
         let calls = emulator.calls();
-        let writes =
-            calls.iter().filter(|call| call.method != "GET" && call.operation != Some(Operation::Authenticate));
+        let writes = calls.iter().filter(|call| {
+            call.method != "GET" && call.operation != Some(Operation::Docker(DockerOperation::Authenticate))
+        });
         assert_eq!(writes.count(), 0, "{command} {arguments:?}: {calls:?} {output:?}");
         assert_eq!(emulator.policies(), [], "{command}");
     }

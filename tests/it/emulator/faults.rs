@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use reqwest::Method;
-use seawall::emulator::{Answer, Calls, Edit, Fault, FaultKind, Form, Operation, Wait, WaitForm};
+use seawall::emulator::{Answer, Calls, DockerOperation, Edit, Fault, FaultKind, Form, Operation, Wait, WaitForm};
 use serde_json::json;
 
 use super::{Fixture, GROUPS, POLICIES, manual, network_rule, policy, rules};
@@ -48,7 +48,7 @@ async fn refusals_have_every_form_and_no_effect_or_the_whole() {
 #[tokio::test]
 async fn lost_and_cut_answers_break_the_connection() {
     let fixture = Fixture::new().await;
-    let at = |kind| Fault::new(kind).on(Calls::Operation(Operation::CreatePolicy)).nth(1);
+    let at = |kind| Fault::new(kind).on(Calls::Operation(Operation::Docker(DockerOperation::CreatePolicy))).nth(1);
     fixture.emulator.arm(at(FaultKind::LoseBefore));
     let error = fixture.create("before").await.err().unwrap();
     assert!(error.is_request() && error.status().is_none(), "no head arrives: {error:?}");
@@ -242,7 +242,13 @@ async fn the_record_shows_calls_and_no_secrets() {
     fixture.policy("p").await;
     let calls = fixture.emulator.calls();
     let operations: Vec<Option<Operation>> = calls.iter().map(|call| call.operation).collect();
-    assert_eq!(operations, [Some(Operation::Authenticate), Some(Operation::CreatePolicy)]);
+    assert_eq!(
+        operations,
+        [
+            Some(Operation::Docker(DockerOperation::Authenticate)),
+            Some(Operation::Docker(DockerOperation::CreatePolicy))
+        ]
+    );
     assert_eq!(calls[1].path, format!("/v2{POLICIES}"));
     assert_eq!(calls[1].body, json!({"name": "p"}));
     assert!(!format!("{calls:?} {:?}", fixture.emulator).contains("pat\""));

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use seawall::emulator::{Builder, Emulator, Fault, Operation, Running};
+use seawall::emulator::{Builder, DockerOperation, Emulator, Fault, Operation, Running};
 use seawall::service::docker::AuditReader;
 use seawall::service::docker::download::{DownloadError, Files, download};
 use seawall::service::http::{Authorization, BaseUrl, Clock, Connection, Limits, Reader};
@@ -95,7 +95,8 @@ async fn everything_is_there_once_within_the_rate_limit() {
     assert_eq!(names(folder.path()), ["records.jsonl"]);
     let calls = service.running.calls();
     assert!(
-        calls.iter().all(|call| call.operation == Some(Operation::ListAuditLogs) && call.status == Some(200)),
+        calls.iter().all(|call| call.operation == Some(Operation::Docker(DockerOperation::ListAuditLogs))
+            && call.status == Some(200)),
         "{calls:?}"
     );
     // Three ranges; seven pages and a bit, and each end once more.
@@ -344,7 +345,7 @@ async fn the_teams_of_users_come_from_the_service() {
     let (stdout, _) = run(words(&format!("{replay} --teams ../teams.yaml"))).await.unwrap();
     let listed: Value = serde_json::from_str(&stdout).unwrap();
     assert_eq!((&listed["agreement"]["disagree"], &listed["agreement"]["unknown"]), (&json!(1), &json!(3)));
-    assert!(service.calls().iter().all(|call| call.operation != Some(Operation::ListMembers)));
+    assert!(service.calls().iter().all(|call| call.operation != Some(Operation::Docker(DockerOperation::ListMembers))));
     // An account that may not see members still gets its answer.
     service.arm("refuse=403:hub@listMembers".parse().unwrap());
     let (stdout, stderr) = run(words(replay)).await.unwrap();

@@ -45,7 +45,7 @@ fn trail() -> Trail {
     let folder = workspace(DOCUMENTS);
     let settings = "apiVersion: seawall/v1\nkind: Workspace\nvijil: {endpoint: embedded}\n";
     fs::write(folder.path().join("seawall.yaml"), settings).unwrap();
-    report(folder.path()).vijil.unwrap()
+    report(folder.path()).agents.unwrap()
 }
 
 fn fact<'a>(rule: &'a TrailRule, label: &str) -> Option<&'a str> {

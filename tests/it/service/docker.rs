@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use seawall::emulator::{Answer, Calls, Edit, Emulator, FalseAnswer, Fault, FaultKind, Operation, Running, Seed};
+use seawall::emulator::{
+    Answer, Calls, DockerOperation, Edit, Emulator, FalseAnswer, Fault, FaultKind, Operation, Running, Seed,
+};
 use seawall::exit::Explain as _;
 use seawall::model::Live;
 use seawall::service::docker::{Error, Snapshot};
@@ -69,7 +71,9 @@ async fn a_policy_that_vanishes_is_left_out_once_the_list_agrees() {
     let delete = Edit::new(|state| {
         state.orgs.get_mut("my-org").unwrap().policies.retain(|_, policy| policy.name != "policy 001");
     });
-    emulator.arm(Fault::new(FaultKind::Edit(delete)).on(Calls::Operation(Operation::GetPolicy)).nth(1));
+    emulator.arm(
+        Fault::new(FaultKind::Edit(delete)).on(Calls::Operation(Operation::Docker(DockerOperation::GetPolicy))).nth(1),
+    );
     assert_eq!(names(&Client::of(&emulator).reader.live().await.unwrap()), ["policy 000", "policy 002"]);
 }
 
@@ -77,13 +81,13 @@ async fn a_policy_that_vanishes_is_left_out_once_the_list_agrees() {
 async fn a_policy_that_is_listed_but_never_found_is_an_error() {
     let emulator = organization(3).await;
     let missing = FaultKind::Refuse(Answer::status(404));
-    emulator.arm(Fault::new(missing).on(Calls::Operation(Operation::GetPolicy)));
+    emulator.arm(Fault::new(missing).on(Calls::Operation(Operation::Docker(DockerOperation::GetPolicy))));
     let error = Client::of(&emulator).reader.live().await.unwrap_err();
     assert!(matches!(error, Error::Vanished { .. }), "{error}");
 
     emulator.disarm();
     let broken = FaultKind::Refuse(Answer::status(500));
-    emulator.arm(Fault::new(broken).on(Calls::Operation(Operation::GetPolicy)));
+    emulator.arm(Fault::new(broken).on(Calls::Operation(Operation::Docker(DockerOperation::GetPolicy))));
     let error = Client::of(&emulator).reader.live().await.unwrap_err();
     assert!(matches!(error, Error::Http(_)), "{error}");
 }
@@ -96,7 +100,9 @@ async fn no_single_page_is_believed_that_a_policy_is_not_there() {
             emulator
                 .edit(|state| state.org_mut("my-org").policy_mut("policy 001").unwrap().name = "new".into())
                 .unwrap();
-            let fault = Fault::new(FaultKind::FalseAnswer(lie)).on(Calls::Operation(Operation::ListPolicies)).nth(list);
+            let fault = Fault::new(FaultKind::FalseAnswer(lie))
+                .on(Calls::Operation(Operation::Docker(DockerOperation::ListPolicies)))
+                .nth(list);
             emulator.arm(fault);
             let live = Client::of(&emulator).reader.live().await.unwrap();
             assert_eq!(names(&live), ["new", "policy 000", "policy 002"], "{lie:?} at list {list}");
@@ -106,7 +112,7 @@ async fn no_single_page_is_believed_that_a_policy_is_not_there() {
     let emulator = organization(3).await;
     for list in [1, 3, 5, 7, 9] {
         let fault = Fault::new(FaultKind::FalseAnswer(FalseAnswer::Missing))
-            .on(Calls::Operation(Operation::ListPolicies))
+            .on(Calls::Operation(Operation::Docker(DockerOperation::ListPolicies)))
             .nth(list);
         emulator.arm(fault);
     }
@@ -153,7 +159,7 @@ async fn an_organization_that_cannot_be_read_is_never_empty() {
     let error = Client::of(&unpaid).reader.snapshot().await.unwrap_err();
     assert!(matches!(error, Error::Forbidden { what: "policies", .. }), "{error}");
 
-    let groups = Calls::Operation(Operation::ListGroups);
+    let groups = Calls::Operation(Operation::Docker(DockerOperation::ListGroups));
     emulator.arm(Fault::new(FaultKind::Refuse(Answer::status(403))).on(groups));
     let error = Client::of(&emulator).reader.snapshot().await.unwrap_err();
     assert!(matches!(error, Error::Forbidden { what: "teams", .. }), "{error}");

@@ -1,6 +1,8 @@
 //! What becomes of a write under each fault: it arrives once, unless the service did nothing with it.
 
-use seawall::emulator::{Answer, Calls, Edit, Emulator, Fault, FaultKind, Form, Operation, Running, Wait, WaitForm};
+use seawall::emulator::{
+    Answer, Calls, DockerOperation, Edit, Emulator, Fault, FaultKind, Form, Operation, Running, Wait, WaitForm,
+};
 use seawall::service::docker::{Request, Writer};
 use seawall::service::http::{Error, Limits, Method, WriteOutcome};
 use serde_json::json;
@@ -131,5 +133,12 @@ async fn a_path_cannot_leave_the_organization() {
         let outcome = writer.send(&Request { method: Method::Delete, path, body: None }).await;
         assert!(matches!(outcome, WriteOutcome::NotSent(Error::Address(_))), "{id}: {outcome:?}");
     }
-    assert_eq!(emulator.calls().iter().filter(|call| call.operation == Some(Operation::DeletePolicy)).count(), 0);
+    assert_eq!(
+        emulator
+            .calls()
+            .iter()
+            .filter(|call| call.operation == Some(Operation::Docker(DockerOperation::DeletePolicy)))
+            .count(),
+        0
+    );
 }

@@ -3,16 +3,21 @@
 //! Invariant: a clone is cheap (policies are shared) and is a whole earlier state, so that a call that cannot be made
 //! durable is undone by putting the clone back, and what a call changed is found by comparing the two.
 
+mod docker;
+mod vijil;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::docker::Policy;
 use super::identity;
-use super::vijil::VijilState;
 use crate::model::Team;
+
+pub use docker::{Allowlist, Cedar, Policy, Rule, Scope};
+pub(super) use vijil::Stored;
+pub use vijil::VijilState;
 
 /// Everything that outlives a call.
 #[derive(Clone, Debug, Default, PartialEq)]

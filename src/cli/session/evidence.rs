@@ -1,0 +1,122 @@
+//! Recorded requests with the teams of their users.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Context;
+use crate::diagnostic::sanitize::line;
+use crate::evidence::{Memberships, Reading};
+use crate::model::{Live, TeamLookup};
+use crate::plan;
+
+/// Recorded requests, and who is known of their users.
+#[derive(Debug)]
+pub(crate) struct Evidence {
+    /// What was read.
+    pub(crate) reading: Reading,
+    /// The teams that `--teams` lists.
+    pub(super) listed: Option<Listed>,
+    /// True if users are named.
+    pub(super) named: bool,
+}
+
+/// The teams of each user that is listed in `--teams`, by name.
+pub(super) type Listed = BTreeMap<String, BTreeSet<String>>;
+
+/// The ids of the teams of an organization's members, by their Docker IDs in lower case.
+pub(crate) type Members = BTreeMap<String, BTreeSet<String>>;
+
+impl Evidence {
+    /// How many lines and objects are no records.
+    pub(crate) fn broken(&self) -> u64 {
+        self.reading.requests.skipped.broken
+    }
+
+    /// The teams of users, for scopes that hold what documents say.
+    pub(crate) fn memberships_by_name(&self) -> Memberships {
+        by_name(self.listed.as_ref())
+    }
+
+    /// Returns `true` if the service is to be asked for the teams of users: nobody lists them.
+    pub(crate) fn asks_for_teams(&self) -> bool {
+        self.listed.is_none()
+    }
+
+    /// The teams of users, for scopes that hold the ids of an organization's teams: those that are listed, or else those
+    /// that the service says. Where it says any, a user in no team is in none; but for names that are no Docker IDs, as
+    /// old records have them.
+    pub(crate) fn memberships(&self, context: &Context, live: &Live, members: Option<&Members>) -> Memberships {
+        if let Some(listed) = &self.listed {
+            return by_id(context, listed, live);
+        }
+        let mut memberships = Memberships::default();
+        let Some(members) = members else { return memberships };
+        for user in self.reading.requests.users.iter().filter(|user| is_docker_id(user)) {
+            let teams = members.get(&user.to_lowercase()).cloned().unwrap_or_default();
+            memberships.set(user, teams);
+        }
+        memberships
+    }
+
+    /// What of it a plan looks at.
+    pub(crate) fn of<'a>(&'a self, memberships: &'a Memberships) -> plan::recorded::Evidence<'a> {
+        plan::recorded::Evidence { requests: &self.reading.requests, memberships, named: self.named }
+    }
+}
+
+/// Returns `true` if a name can be a Docker ID. Old records hold the UUID of an account, and some the address of a
+/// person.
+fn is_docker_id(user: &str) -> bool {
+    let lengths = [8, 4, 4, 4, 12];
+    let is_part =
+        |(part, length): (&str, usize)| part.len() == length && part.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let is_uuid = user.split('-').count() == lengths.len() && user.split('-').zip(lengths).all(is_part);
+    !(user.is_empty() || is_uuid || user.contains(['@', ' ']))
+}
+
+/// Memberships for scopes that hold what documents say.
+fn by_name(listed: Option<&Listed>) -> Memberships {
+    let mut memberships = Memberships::default();
+    for (user, teams) in listed.into_iter().flatten() {
+        memberships.set(user, teams.iter().cloned());
+    }
+    memberships
+}
+
+/// Memberships for scopes that hold the ids of an organization's teams.
+fn by_id(context: &Context, listed: &Listed, live: &Live) -> Memberships {
+    let mut memberships = Memberships::default();
+    let mut unknown: BTreeSet<&str> = BTreeSet::new();
+    for (user, teams) in listed {
+        let mut ids = BTreeSet::new();
+        for team in teams {
+            match live.teams.resolve(team) {
+                TeamLookup::Found(id) => drop(ids.insert(id)),
+                // A team that the organization does not have is in no scope.
+                TeamLookup::Unknown => {
+                    unknown.insert(team);
+                    ids.insert(team.clone());
+                }
+                TeamLookup::Ambiguous(all) => ids.extend(all),
+            }
+        }
+        memberships.set(user, ids);
+    }
+    if !unknown.is_empty() {
+        let names: Vec<String> = unknown.iter().map(|team| format!("`{}`", line(team))).collect();
+        context.note(&format!("note: the organization does not have the teams {}", names.join(", ")));
+    }
+    memberships
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_docker_id;
+
+    #[test]
+    fn what_is_no_docker_id_belongs_to_nobody_that_the_service_knows() {
+        assert!(is_docker_id("ana") && is_docker_id("user-a-b-c-d"));
+        for other in ["", "ana@corp.example", "95e7257f-93c9-4f29-bde7-88830e2dae80"] {
+            assert!(!is_docker_id(other), "{other}");
+        }
+    }
+}

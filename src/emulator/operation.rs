@@ -1,0 +1,58 @@
+//! The operations of both services.
+
+use axum::http::Method;
+
+use super::docker::{self, DockerOperation};
+use super::vijil::VijilOperation;
+
+/// An operation of one of the services.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Operation {
+    /// Of Docker Hub.
+    Docker(DockerOperation),
+    /// Of Vijil.
+    Vijil(VijilOperation),
+}
+
+impl Operation {
+    /// The operation that a call means, if any.
+    #[must_use]
+    pub fn parse(method: &Method, path: &[String]) -> Option<Self> {
+        match path.first() {
+            Some(first) if first == "v1" => VijilOperation::parse(method, path).map(Self::Vijil),
+            Some(_) | None => docker::operation(method, path).map(Self::Docker),
+        }
+    }
+
+    /// All of them.
+    pub fn all() -> impl Iterator<Item = Self> {
+        DockerOperation::ALL.map(Self::Docker).into_iter().chain(VijilOperation::ALL.map(Self::Vijil))
+    }
+
+    /// The name, as fault rules spell it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Docker(operation) => operation.name(),
+            Self::Vijil(operation) => operation.name(),
+        }
+    }
+
+    /// Returns `true` if it changes what is stored. Logging in does not.
+    #[must_use]
+    pub fn is_write(self) -> bool {
+        match self {
+            Self::Docker(operation) => operation.is_write(),
+            Self::Vijil(operation) => operation.is_write(),
+        }
+    }
+
+    /// Returns `true` if it only proves who calls.
+    #[must_use]
+    pub fn is_login(self) -> bool {
+        match self {
+            Self::Docker(operation) => operation.is_login(),
+            Self::Vijil(operation) => operation.is_login(),
+        }
+    }
+}
