@@ -190,9 +190,10 @@ impl Connection {
     }
 
     async fn exchange(&self, exchange: Exchange<'_>) -> Result<(SecretString, Duration), Error> {
-        let (path, body, bearer) = match exchange.call() {
-            Ok(call) => call,
-            Err(stored) => return Ok(stored),
+        let (path, body, bearer) = match exchange {
+            Exchange::Stored(token) => return Ok((token.clone(), token::ASSUMED)),
+            Exchange::Login(login) => (login.path.as_slice(), Some(login.body()), None),
+            Exchange::Renewal { token, path } => (path, None, Some(token)),
         };
         let url = self.0.base.join(path, &[])?;
         // An exchange changes nothing, so that it may be repeated.

@@ -19,7 +19,7 @@ const MARGIN: Duration = Duration::from_secs(60);
 /// The most bytes that an exchange may answer.
 pub(super) const MOST: usize = 1 << 20;
 /// The lifetime of a token that does not state it.
-const ASSUMED: Duration = Duration::from_secs(300);
+pub(super) const ASSUMED: Duration = Duration::from_secs(300);
 
 /// The authentication of calls.
 #[derive(Clone, Debug)]
@@ -54,19 +54,10 @@ pub struct Login {
     pub secret: (&'static str, SecretString),
 }
 
-impl Exchange<'_> {
-    /// The path below the service's base, the body and the token of the call; `Err` with a token that is there.
-    pub(super) fn call(
-        &self,
-    ) -> Result<(&[&'static str], Option<Value>, Option<&SecretString>), (SecretString, Duration)> {
-        match self {
-            Self::Stored(token) => Err(((*token).clone(), ASSUMED)),
-            Self::Login(Login { path, identifier: (identifier_field, identifier), secret: (secret_field, secret) }) => {
-                let body = json!({(*identifier_field): identifier, (*secret_field): secret.expose_secret()});
-                Ok((path, Some(body), None))
-            }
-            Self::Renewal { token, path } => Ok((path, None, Some(token))),
-        }
+impl Login {
+    pub(super) fn body(&self) -> Value {
+        let Self { path: _, identifier: (identifier_field, identifier), secret: (secret_field, secret) } = self;
+        json!({(*identifier_field): identifier, (*secret_field): secret.expose_secret()})
     }
 }
 
