@@ -67,7 +67,7 @@ fn body() -> impl Strategy<Value = (Domain, Body)> {
 }
 
 /// Policies of five names; `previously` takes them along to the name of the next one, or not.
-fn documents() -> impl Strategy<Value = Desired> {
+pub(super) fn documents() -> impl Strategy<Value = Desired> {
     let scope = prop::sample::subsequence(TEAMS.to_vec(), 0..=2)
         .prop_map(|teams| Scope::of(teams.into_iter().map(str::to_owned)));
     let policies = prop::collection::vec(prop::option::weighted(0.7, (scope, body())), 5);

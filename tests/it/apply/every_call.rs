@@ -81,7 +81,7 @@ const REWORDED: [&str; 8] = [
 
 /// What somebody else edits: the first policy, and its last rule.
 #[derive(Clone, PartialEq)]
-struct Target {
+pub(super) struct Target {
     id: String,
     name: String,
     rule: Option<String>,
@@ -89,9 +89,20 @@ struct Target {
 
 impl Target {
     fn of(state: &State) -> Option<Self> {
-        let policy = state.orgs[ORG].policies.values().min_by_key(|policy| policy.name.clone())?;
-        let rule = policy.rules().last().map(|rule| rule.name.clone());
+        Self::choose(state, 0, usize::MAX)
+    }
+
+    /// A policy, by its place among their names, and one of its rules; the last one where there are fewer.
+    pub(super) fn choose(state: &State, policy: usize, rule: usize) -> Option<Self> {
+        let mut policies: Vec<_> = state.orgs[ORG].policies.values().collect();
+        policies.sort_by(|one, other| one.name.cmp(&other.name));
+        let policy = policies.get(policy.min(policies.len().checked_sub(1)?))?;
+        let rule = policy.rules().get(rule.min(policy.rules().len().saturating_sub(1))).map(|rule| rule.name.clone());
         Some(Self { id: policy.id.clone(), name: policy.name.clone(), rule })
+    }
+
+    pub(super) fn id(&self) -> &str {
+        &self.id
     }
 
     /// Its id in a state: the same, else that of its name.
@@ -103,9 +114,9 @@ impl Target {
 }
 
 /// What somebody else does just before one call.
-type Meddle = Arc<dyn Fn(&mut State, &Target) + Send + Sync>;
+pub(super) type Meddle = Arc<dyn Fn(&mut State, &Target) + Send + Sync>;
 
-fn meddling(finished: &State) -> Vec<(&'static str, Meddle)> {
+pub(super) fn meddling(finished: &State) -> Vec<(&'static str, Meddle)> {
     let finished = finished.clone();
     let on_policy = |change: fn(&mut Policy, Option<&str>)| -> Meddle {
         Arc::new(move |state, target| {
@@ -166,8 +177,8 @@ pub(super) struct Course {
     pub(super) calls: usize,
     /// The first of them, which only read.
     planning: usize,
-    old: State,
-    finished: State,
+    pub(super) old: State,
+    pub(super) finished: State,
     judge: Judge,
     /// Judges of applies that go on from a state, and of changes that somebody meddled with, each made once.
     others: Mutex<Vec<(Vec<State>, Arc<Judge>)>>,
@@ -243,22 +254,36 @@ impl Course {
         check_report(&what, &ending, true);
         let (first, second) = self.finished_by_the_next(&what, &organization).await;
         let (at, target) = met.lock().unwrap().clone().unwrap_or((first.len(), Target::of(&self.old).unwrap()));
-        let (before, after) = first.split_at(at);
+        self.judge_edited(&what, &first, at, &target, &meddle, &[ending]);
+        self.judge_second(&what, &second);
+    }
+
+    /// The states of applies, one of which somebody else's edit made: before it, and after it.
+    pub(super) fn judge_edited(
+        &self,
+        what: &str,
+        states: &[State],
+        edited: usize,
+        target: &Target,
+        meddle: &Meddle,
+        endings: &[Ending],
+    ) {
+        let (before, after) = states.split_at(edited);
         for state in before {
             assert_eq!(self.judge.opening(state), None, "{what}: {state:?}");
         }
         let with_edit = |end: &State| {
             let mut end = end.clone();
-            meddle(&mut end, &target);
+            meddle(&mut end, target);
             end
         };
         let mut ends = vec![self.old.clone(), self.finished.clone(), with_edit(&self.old), with_edit(&self.finished)];
         ends.extend(after.first().cloned());
         let judge = self.judge_of(&ends);
-        let unseen = match &ending {
+        let unseen = endings.iter().any(|ending| match ending {
             Ending::Outcome(plan, _) => plan.live.touched.iter().all(|touched| touched.id.0 != target.id),
             Ending::Unread(_) => false,
-        };
+        });
         let as_it_was = |state: &State| {
             let mut state = state.clone();
             let was = before.last().and_then(|before| before.orgs[ORG].policies.get(&target.id).cloned());
@@ -270,10 +295,9 @@ impl Course {
             let ours = if unseen { opening.and_then(|_| self.judge.opening(&as_it_was(state))) } else { opening };
             assert_eq!(ours, None, "{what}: {state:?}");
         }
-        for state in &first {
+        for state in states {
             assert_eq!(doubled(state), None, "{what}");
         }
-        self.judge_second(&what, &second);
     }
 
     /// Running again finishes: the states of the first apply, and of the second.
@@ -311,7 +335,7 @@ impl Course {
 }
 
 /// The report and the exit code say what happened.
-fn check_report(what: &str, ending: &Ending, untouched: bool) {
+pub(super) fn check_report(what: &str, ending: &Ending, untouched: bool) {
     let outcome = match ending {
         Ending::Unread(_) => return assert!(untouched, "{what}: {ending:?}"),
         Ending::Outcome(_, outcome) => outcome,

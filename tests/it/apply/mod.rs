@@ -7,11 +7,13 @@ mod command;
 mod converge;
 mod every_call;
 mod judge;
+mod over_time;
 mod process;
 mod renamed_teams;
 mod right_to_write;
 mod saved;
 mod time_outs;
+mod writers;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -79,8 +81,13 @@ impl Organization {
 
     /// A client as a new process has it.
     fn reader(&self) -> Reader {
+        self.reader_at(&self.emulator.base_url())
+    }
+
+    /// The same behind another address.
+    fn reader_at(&self, base: &str) -> Reader {
         let credentials = Credentials::new(self.emulator.identifier(), self.emulator.secret().to_owned().into());
-        let base = endpoint(&self.emulator.base_url()).unwrap();
+        let base = endpoint(base).unwrap();
         let (limits, clock) = (self.limits.clone(), self.clock.clone());
         let connection = Connection::with(base, credentials.authorization(), limits, clock, None).unwrap();
         Reader::new(http::Reader::new(connection), ORG)
@@ -116,14 +123,17 @@ impl Organization {
     }
 
     async fn apply(&self, desired: &Desired) -> Ending {
-        let reader = self.reader();
-        match reader.live().await {
-            Ok(live) => match teams::resolve(desired, &live.teams) {
-                Ok(_) => carry_out(&reader, make(desired, &live)).await,
-                Err(errors) => Ending::Unread(format!("{errors:?}")),
-            },
-            Err(error) => Ending::Unread(error.to_string()),
-        }
+        apply(&self.reader(), desired).await
+    }
+}
+
+async fn apply(reader: &Reader, desired: &Desired) -> Ending {
+    match reader.live().await {
+        Ok(live) => match teams::resolve(desired, &live.teams) {
+            Ok(_) => carry_out(reader, make(desired, &live)).await,
+            Err(errors) => Ending::Unread(format!("{errors:?}")),
+        },
+        Err(error) => Ending::Unread(error.to_string()),
     }
 }
 
