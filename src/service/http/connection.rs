@@ -197,7 +197,7 @@ impl Connection {
         };
         let url = self.0.base.join(path, &[])?;
         // An exchange changes nothing, so that it may be repeated.
-        let (method, body, most) = (reqwest::Method::POST, body.as_ref(), token::MOST);
+        let (method, body, most) = (token::METHOD, body.as_ref(), token::MOST);
         let call = Call { method, url: &url, body, repeatable: true, settled: &[], authorized: false, most, bearer };
         let answer = match self.call(call).await {
             Attempt::Answered(answer) => answer,

@@ -16,6 +16,8 @@ use super::{Clock, Error};
 
 /// The time before its end at which a token is renewed.
 const MARGIN: Duration = Duration::from_secs(60);
+/// The verb of an exchange.
+pub(super) const METHOD: reqwest::Method = reqwest::Method::POST;
 /// The most bytes that an exchange may answer.
 pub(super) const MOST: usize = 1 << 20;
 /// The lifetime of a token that does not state it.
