@@ -55,7 +55,7 @@ fn states(shape: Shape, turn: Change) -> (Vec<Policy>, Vec<Policy>) {
         }
         Change::Scopes => {
             for (index, policy) in new.iter_mut().enumerate().filter(|(index, _)| !index.is_multiple_of(10)) {
-                policy.scope = Scope::of([format!("team-{}", (index + 1) % 33)]);
+                policy.scope = Scope::from_teams([format!("team-{}", (index + 1) % 33)]);
             }
         }
         Change::Everything => return (Vec::new(), new),
@@ -140,7 +140,11 @@ fn rule(shape: Shape, policy: usize, number: usize, edition: usize) -> Rule {
 fn policies(shape: Shape, count: usize, edition: usize) -> Vec<Policy> {
     let policy = |index: usize| Policy {
         name: format!("policy {index}"),
-        scope: if index.is_multiple_of(10) { Scope::Organization } else { Scope::of([format!("team-{}", index % 33)]) },
+        scope: if index.is_multiple_of(10) {
+            Scope::Organization
+        } else {
+            Scope::from_teams([format!("team-{}", index % 33)])
+        },
         body: Body::Allowlist((0..250).map(|number| rule(shape, index, number, edition)).collect()),
     };
     (0..count).map(policy).collect()

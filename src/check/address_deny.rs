@@ -1,6 +1,6 @@
 //! A host allow that a CIDR deny seems to stop.
 
-use super::{Check, Input, Run, sites};
+use super::{Check, Input, Run, locations};
 use crate::access::survey::{Item, Kind};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::model::Decision;
@@ -51,8 +51,8 @@ fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
         let Some(first) = passing.first() else { continue };
         let names: Vec<String> = passing.iter().map(|name| format!("`{}`", name.text())).collect();
         let message = format!("`{block}` does not stop what is allowed by name, such as {}", names.join(", "));
-        let finding = Diagnostic::warning(CODE, message).at(sites::resource(input, item));
-        let finding = finding.related(sites::resource(input, first).saying("decided before any address"));
+        let finding = Diagnostic::warning(CODE, message).at(locations::resource(input, item));
+        let finding = finding.related(locations::resource(input, first).saying("decided before any address"));
         findings.push(finding.help("names are decided before addresses: deny the names too, or do not allow them"));
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::hash::BuildHasher;
 use std::sync::LazyLock;
 
-use super::{Check, Input, Run, sites};
+use super::{Check, Input, Run, locations};
 use crate::access::survey::Item;
 use crate::diagnostic::{Diagnostic, Severity};
 use foldhash::fast::RandomState;
@@ -32,7 +32,7 @@ fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
         let shown = shown(&host);
         if let Some(ascii) = ascii_look(&shown) {
             let message = format!("`{shown}` looks like `{ascii}`, and is another host (`{host}`)");
-            let finding = Diagnostic::warning(CODE, message).at(sites::resource(input, item));
+            let finding = Diagnostic::warning(CODE, message).at(locations::resource(input, item));
             findings.push(finding.help("type the name again, or suppress this where it is right"));
             continue;
         }
@@ -58,9 +58,9 @@ fn compare<'a>(input: &Input<'_>, items: impl Iterator<Item = &'a Item>, finding
     for hosts in looks.values() {
         let Some(((first, place), others)) = hosts.split_first() else { continue };
         for (other, item) in others {
-            let finding =
-                Diagnostic::warning(CODE, format!("`{other}` looks like `{first}`")).at(sites::resource(input, item));
-            let finding = finding.related(sites::resource(input, place).saying("the other one is here"));
+            let finding = Diagnostic::warning(CODE, format!("`{other}` looks like `{first}`"))
+                .at(locations::resource(input, item));
+            let finding = finding.related(locations::resource(input, place).saying("the other one is here"));
             findings.push(finding.help("type the name again, or suppress this where both are right"));
         }
     }

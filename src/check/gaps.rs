@@ -1,6 +1,6 @@
 //! Denies that leave open what their readers take for closed.
 
-use super::{Check, Input, Run, sites};
+use super::{Check, Input, Run, locations};
 use crate::access::survey::{Gap, GapKind, Item};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::model::Decision;
@@ -92,7 +92,7 @@ fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
     if !input.survey.items().iter().any(|item| item.decision == Decision::Allow) {
         return;
     }
-    let denies: Vec<&[Item]> = sites::by_rule(input)
+    let denies: Vec<&[Item]> = locations::by_rule(input)
         .filter(|items| items.first().is_some_and(|item| item.decision == Decision::Deny))
         .collect();
     let found = parallel::map(denies, 8, |items| of_rule(input, items));
@@ -125,8 +125,8 @@ fn single(input: &Input<'_>, item: &Item, gap: &Gap<'_>) -> Diagnostic {
             format!("`{denied}` is denied, but `{request}` {is} allowed")
         }
     };
-    let finding = Diagnostic::warning(code(gap.kind), message).at(sites::resource(input, item));
-    let finding = finding.related(sites::resource(input, gap.allow).saying("allowed here"));
+    let finding = Diagnostic::warning(code(gap.kind), message).at(locations::resource(input, item));
+    let finding = finding.related(locations::resource(input, gap.allow).saying("allowed here"));
     finding.help(help(item, gap.kind))
 }
 
@@ -153,11 +153,11 @@ fn several(input: &Input<'_>, gaps: &[&(&Item, Gap<'_>)]) -> Option<Diagnostic> 
             format!("{names}{more} are denied, but {left} open: `{}` is allowed", gap.request)
         }
     };
-    let mut finding = Diagnostic::warning(code(gap.kind), message).at(sites::rule(input, first));
+    let mut finding = Diagnostic::warning(code(gap.kind), message).at(locations::rule(input, first));
     for (item, _) in gaps.iter().take(named) {
-        finding = finding.related(sites::resource(input, item).saying("denied here"));
+        finding = finding.related(locations::resource(input, item).saying("denied here"));
     }
-    let finding = finding.related(sites::resource(input, gap.allow).saying("allowed here"));
+    let finding = finding.related(locations::resource(input, gap.allow).saying("allowed here"));
     Some(finding.help(match gap.kind {
         GapKind::Subdomains => "deny each host and `**.` in front of it".to_owned(),
         GapKind::Protocol | GapKind::MountAround => help(first, gap.kind),

@@ -1,6 +1,6 @@
 //! An HTTP allow beside a network allow of the same host.
 
-use super::{Check, Input, Run, sites};
+use super::{Check, Input, Run, locations};
 use crate::access::survey::{Item, Kind};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::model::Decision;
@@ -26,11 +26,11 @@ fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
             other.decision == Decision::Allow && other.kind() == Kind::Host && other.governs_all_of(item)
         };
         let Some(open) = input.survey.covered_by(item, opens) else { continue };
-        let name = sites::named(input, open, item);
+        let name = locations::named(input, open, item);
         let message =
             format!("`{}` adds nothing and limits nothing: {name} allows every request to the host", item.text());
-        let finding = Diagnostic::warning(CODE, message).at(sites::resource(input, item));
-        let finding = finding.related(sites::resource(input, open).saying("the whole host is allowed here"));
+        let finding = Diagnostic::warning(CODE, message).at(locations::resource(input, item));
+        let finding = finding.related(locations::resource(input, open).saying("the whole host is allowed here"));
         findings.push(finding.help("remove the network allow to allow only these requests, or remove this"));
     }
 }

@@ -1,6 +1,6 @@
 //! A deny that takes nothing away, for nothing allows what it denies.
 
-use super::{Check, Input, Run, sites};
+use super::{Check, Input, Run, locations};
 use crate::access::survey::Kind;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::model::Decision;
@@ -45,12 +45,12 @@ pub(super) const CHECKS: &[Check] = &[
 ];
 
 fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
-    for items in sites::by_rule(input) {
+    for items in locations::by_rule(input) {
         let Some(first) = items.first().filter(|first| first.decision == Decision::Deny) else { continue };
         if items.iter().any(|item| input.survey.meets_an_allow(item)) {
             continue;
         }
-        let label = sites::rule(input, first);
+        let label = locations::rule(input, first);
         if first.kind() == Kind::Http && !items.iter().any(|item| input.survey.opens_host(item)) {
             if let Some((item, port)) = items.iter().find_map(|item| Some((item, item.port()?)))
                 && input.survey.opens_host_elsewhere(item)
@@ -70,7 +70,7 @@ fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
             findings.push(Diagnostic::warning(HTTP_ONLY, message).at(label).help(help));
             continue;
         }
-        if sites::are_guardrails(input, first) {
+        if locations::are_guardrails(input, first) {
             continue;
         }
         let finding = Diagnostic::note(IDLE, "no rule of the workspace allows anything that this one denies").at(label);

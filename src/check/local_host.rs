@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::{Check, Input, Run, sites};
+use super::{Check, Input, Run, locations};
 use crate::access::survey::{Item, Kind};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::model::Decision;
@@ -47,7 +47,7 @@ fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
             }
             Some(_) | None => continue,
         };
-        findings.push(finding.at(sites::resource(input, item)));
+        findings.push(finding.at(locations::resource(input, item)));
     }
 }
 

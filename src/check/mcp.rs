@@ -334,7 +334,7 @@ fn look_for_covers(policies: &[(&Declared<'_>, Vec<Arc<Statement>>)], findings: 
     let mut covering = cedar::Covering::new(forbids.iter().map(|(index, forbid)| ((*index, forbid), &**forbid)));
     for (index, (policy, statements)) in policies.iter().enumerate() {
         for permit in of(statements, Effect::Permit) {
-            let forbid = covering.of(&permit).into_iter().find_map(|(other, forbid)| {
+            let forbid = covering.find(&permit).into_iter().find_map(|(other, forbid)| {
                 let (wider, _) = policies.get(*other).filter(|_| *other != index)?;
                 let governs = governs_all(&wider.desired.policy.scope, &policy.desired.policy.scope);
                 governs.then_some((*wider, *forbid))

@@ -42,7 +42,7 @@ fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
         probes.iter().filter_map(Request::host).flat_map(|host| input.survey.rules_about(host)).collect();
     let policies = only(input, &about);
     let rules: Vec<(usize, usize)> = about.into_iter().collect();
-    let state = State::of(&policies);
+    let state = State::new(&policies);
     let teams: BTreeSet<&str> = policies.iter().flat_map(|policy| policy.scope.teams()).collect();
     let audiences =
         std::iter::once(BTreeSet::new()).chain(teams.into_iter().map(|team| BTreeSet::from([team.to_owned()])));
@@ -79,7 +79,7 @@ fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
         let item = input.survey.items_of(policy, rule).iter().find(|item| item.text() == pattern);
         let label = item.map_or_else(
             || declared.document.label(&format!("/rules/{rule}/name")),
-            |item| super::sites::resource(input, item),
+            |item| super::locations::resource(input, item),
         );
         let is = if is_certain { "is" } else { "may be" };
         let message =

@@ -1,6 +1,6 @@
 //! Allows of writing that open nothing.
 
-use super::{Check, Input, Run, sites};
+use super::{Check, Input, Run, locations};
 use crate::diagnostic::{Diagnostic, Severity};
 
 const WRITE: &str = "write-without-read";
@@ -19,7 +19,7 @@ fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
     for item in input.survey.items() {
         if input.survey.lacks_reading(item) {
             let message = format!("`{}` may be written and not read, which allows no mount", item.text());
-            let finding = Diagnostic::warning(WRITE, message).at(sites::resource(input, item));
+            let finding = Diagnostic::warning(WRITE, message).at(locations::resource(input, item));
             findings.push(finding.help("allow `read` as well"));
         }
     }

@@ -55,15 +55,15 @@ pub(crate) fn each<'a>(input: &Input<'a>) -> Vec<Organization<'a>> {
         return vec![Organization { policies: input.policies.to_vec(), survey: None }];
     };
     let organization = |org: &String| {
-        let policies = of(input.policies, org);
-        let survey = Survey::of(policies.iter().map(|declared| &declared.desired.policy));
+        let policies = policies_for(input.policies, org);
+        let survey = Survey::new(policies.iter().map(|declared| &declared.desired.policy));
         Organization { policies, survey: Some(survey) }
     };
     orgs.iter().map(organization).collect()
 }
 
 /// The policies of one organization.
-pub(crate) fn of<'a>(policies: &[&'a Declared<'a>], org: &str) -> Vec<&'a Declared<'a>> {
+pub(crate) fn policies_for<'a>(policies: &[&'a Declared<'a>], org: &str) -> Vec<&'a Declared<'a>> {
     policies.iter().copied().filter(|policy| is_for(&policy.desired.orgs, org)).collect()
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Check, Input, Run, sites};
+use super::{Check, Input, Run, locations};
 use crate::access::survey::{Item, Kind};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::model::Decision;
@@ -51,9 +51,9 @@ fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
         }
         superfluous.insert(place(item));
         let what = if item.decision == Decision::Allow { "allows" } else { "denies" };
-        let message = format!("{} {what} all of `{}` already", sites::named(input, cover, item), item.text());
-        let finding = Diagnostic::note(CODE, message).at(sites::resource(input, item));
-        let finding = finding.related(sites::resource(input, cover).saying("covered here"));
+        let message = format!("{} {what} all of `{}` already", locations::named(input, cover, item), item.text());
+        let finding = Diagnostic::note(CODE, message).at(locations::resource(input, item));
+        let finding = finding.related(locations::resource(input, cover).saying("covered here"));
         findings.push(finding.help("remove it; access does not change"));
     }
 }

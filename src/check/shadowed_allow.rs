@@ -1,6 +1,6 @@
 //! An allow that a deny covers wholly.
 
-use super::{Check, Input, Run, sites};
+use super::{Check, Input, Run, locations};
 use crate::access::survey::Item;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::model::Decision;
@@ -26,10 +26,13 @@ fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
     for item in input.survey.items().iter().filter(|item| item.decision == Decision::Allow) {
         let denies = |other: &Item| other.decision == Decision::Deny && other.governs_all_of(item);
         let Some(deny) = input.survey.covered_by(item, denies) else { continue };
-        let message =
-            format!("this allow has no effect: {} denies all of `{}`", sites::named(input, deny, item), item.text());
-        let finding = Diagnostic::warning(CODE, message).at(sites::resource(input, item));
-        let finding = finding.related(sites::resource(input, deny).saying("denied here"));
+        let message = format!(
+            "this allow has no effect: {} denies all of `{}`",
+            locations::named(input, deny, item),
+            item.text()
+        );
+        let finding = Diagnostic::warning(CODE, message).at(locations::resource(input, item));
+        let finding = finding.related(locations::resource(input, deny).saying("denied here"));
         findings.push(finding.help("remove it, or narrow the deny; a deny wins over every allow"));
     }
 }

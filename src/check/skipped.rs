@@ -1,6 +1,6 @@
 //! Lints that were left out, for they would have taken too long.
 
-use super::{Check, Input, Run, sites};
+use super::{Check, Input, Run, locations};
 use crate::diagnostic::{Diagnostic, Severity};
 
 const CODE: &str = "lint-skipped";
@@ -28,7 +28,7 @@ fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
     // Those that are behind it have the most wildcards.
     let widest = input.survey.items().iter().rev().max_by_key(|item| item.text().matches('*').count());
     if let Some(widest) = widest {
-        finding = finding.at(sites::resource(input, widest));
+        finding = finding.at(locations::resource(input, widest));
     }
     findings.push(finding);
 }

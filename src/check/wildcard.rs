@@ -1,6 +1,6 @@
 //! `*.x` without `x`, and `/dir/**` without `/dir`.
 
-use super::{Check, Input, Run, sites};
+use super::{Check, Input, Run, locations};
 use crate::access::survey::{Bare, Item, Kind};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::model::Decision;
@@ -51,7 +51,7 @@ fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
             continue;
         }
         let finding = if item.kind() == Kind::Folder { folder(item, &bare) } else { host(item, &bare) };
-        findings.extend(finding.map(|finding| finding.at(sites::resource(input, item))));
+        findings.extend(finding.map(|finding| finding.at(locations::resource(input, item))));
     }
 }
 

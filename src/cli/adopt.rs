@@ -135,7 +135,7 @@ fn edited(context: &Context, whole: &Loaded, each: &[One<'_>]) -> Result<Adoptio
             docker: docker.as_ref().map(|(desired, live)| (desired, *live)),
             vijil: vijil.map(|(vijil, live)| (&own, live, is_exclusive(vijil))),
         };
-        adoption.and(adopt(&before.findings.files, sides).map_err(|reasons| cannot(&reasons))?);
+        adoption.merge(adopt(&before.findings.files, sides).map_err(|reasons| cannot(&reasons))?);
         loaded = Some(load_over(context, whole, &adoption.overlay, EmptyWorkspace::Accepted)?);
     }
     Ok(adoption)

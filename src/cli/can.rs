@@ -82,7 +82,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     for (name, subject) in subjects {
         match subject.and_then(|subject| Ok((subject.keys_of(context, teams)?, subject))) {
             Ok((keys, Subject { policies, declared, .. })) => {
-                let answer = watched("evaluating the request", || State::of(&policies).ask(&keys, &request));
+                let answer = watched("evaluating the request", || State::new(&policies).ask(&keys, &request));
                 answers.push((name, answer, declared));
             }
             Err(failure) if several => {

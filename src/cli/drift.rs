@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::adopt::{self, One};
 use super::session::every::live_each;
-use super::session::organizations::{told_apart, worst};
+use super::session::organizations::{separate_failures, worst};
 use super::session::planning::{Workspace, resolve};
 use super::session::services::State;
 use super::session::since::Since;
@@ -81,7 +81,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
         };
         (workspace.name(), made())
     });
-    let (each, failed) = told_apart(each.collect())?;
+    let (each, failed) = separate_failures(each.collect())?;
     if let Some(whole) = whole {
         let each = each.into_iter().map(|(_, (workspace, live, drift))| One { workspace, live, drift });
         return adopt::run(context, &whole, &each.collect::<Vec<_>>(), &failed);
@@ -112,7 +112,7 @@ fn show(
 }
 
 fn made(context: &Context, workspace: &Workspace, live: &State, since: Option<&Since>) -> Result<Drift, Failure> {
-    let (plan, impossible) = workspace.plan_anyhow(context, live)?;
+    let (plan, impossible) = workspace.plan_with_errors(context, live)?;
     let mut undeclared = Undeclared::none();
     let (mut outside, mut waiting) = match (&workspace.docker, &live.docker) {
         (Some(docker), Some(live)) => {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::session::every::live_each;
-use super::session::organizations::{told_apart, worst};
+use super::session::organizations::{separate_failures, worst};
 use super::session::planning::Workspace;
 use super::session::services::State;
 use super::session::watch::watched;
@@ -69,7 +69,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
         });
         (workspace.name(), planned)
     });
-    let (each, failed) = told_apart(read.collect())?;
+    let (each, failed) = separate_failures(read.collect())?;
     let each: Vec<(&Workspace, State)> = each.into_iter().map(|(_, one)| one).collect();
     let (candidates, left) = undeclared(&each, &loaded.desired);
     let others: Vec<String> = left.iter().map(|candidate| candidate.name.clone()).collect();

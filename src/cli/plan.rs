@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::session::before::Before;
 use super::session::every::plan_each;
-use super::session::organizations::{Failed, told_apart, worst};
+use super::session::organizations::{Failed, separate_failures, worst};
 use super::session::planning::{Stricter, Workspace, live_from};
 use super::session::recorded::Recorded;
 use super::{Context, Exit, Failure};
@@ -87,7 +87,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     if let Some(out) = out {
         context.write(&context.path(out), &plan.to_json())?;
     }
-    context.print(&shown(&plan, *format, context.view()))?;
+    context.print(&render_one(&plan, *format, context.view()))?;
     if let (Some(out), false) = (out, plan.is_silent()) {
         context.note(&saved([&plan], path.as_deref(), out));
     }
@@ -95,7 +95,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
 }
 
 /// A plan in a format.
-pub(super) fn shown(plan: &Plan, format: Format, view: View) -> String {
+pub(super) fn render_one(plan: &Plan, format: Format, view: View) -> String {
     match format {
         Format::Human => render::plan::human(plan, view),
         Format::Markdown => render::markdown::plan(plan),
@@ -104,7 +104,7 @@ pub(super) fn shown(plan: &Plan, format: Format, view: View) -> String {
 }
 
 /// The plans of several organizations in a format.
-pub(super) fn shown_each(plans: &[(String, Plan)], failed: &[Unplanned], format: Format, view: View) -> String {
+pub(super) fn render_each(plans: &[(String, Plan)], failed: &[Unplanned], format: Format, view: View) -> String {
     match format {
         Format::Human => render::plan::several(plans, failed, view),
         Format::Markdown => render::markdown::plans(plans, failed),
@@ -163,13 +163,13 @@ fn plans(
 /// Shows the plans of several organizations, and a summary; who could not be planned is told, and hides no other.
 fn several(context: &Context, args: &Args, named: Vec<(String, Result<Plan, Failure>)>) -> Result<Exit, Failure> {
     let Args { path, out, format, detailed_exitcode, .. } = args;
-    let (plans, Failed { each: failed, mut exits }) = told_apart(named)?;
+    let (plans, Failed { each: failed, mut exits }) = separate_failures(named)?;
     exits.extend(plans.iter().map(|(_, plan)| exit(plan, *detailed_exitcode)));
     let all = || plans.iter().map(|(_, plan)| plan);
     if let Some(out) = out {
         context.write(&context.path(out), &set::to_json(all(), &failed))?;
     }
-    context.print(&shown_each(&plans, &failed, *format, context.view()))?;
+    context.print(&render_each(&plans, &failed, *format, context.view()))?;
     if let (Some(out), true) = (out, all().any(|plan| !plan.is_silent())) {
         context.note(&saved(all(), path.as_deref(), out));
     }

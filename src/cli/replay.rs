@@ -69,7 +69,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
         Some(before) => offline(context, read, path.as_deref(), before)?,
         None => against_live(context, read, path.as_deref(), live_from.as_deref())?,
     };
-    let input = states.input(evidence.of(&memberships));
+    let input = states.input(evidence.for_plan(&memberships));
     let found = watched("deciding the recorded requests", || replay(input));
     context.print(&match format {
         Format::Human => render::replay::human(&found, context.view()),

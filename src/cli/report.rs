@@ -117,7 +117,7 @@ fn made(
     from: Option<&str>,
     known: &Known,
 ) -> report::Report {
-    let states: Vec<State<'_>> = subjects.iter().map(|subject| State::of(&subject.policies)).collect();
+    let states: Vec<State<'_>> = subjects.iter().map(|subject| State::new(&subject.policies)).collect();
     let organization = |((subject, examined), state)| organization(subject, examined, state, from);
     let organizations = subjects.iter().zip(examined).zip(&states).map(organization).collect();
     report::make(&report::Input {
@@ -245,7 +245,7 @@ fn of_live(
     let live = state.docker.clone().unwrap_or_default();
     let declared = resolve(&workspace.loaded.desired, &live)?.policies;
     // What cannot be carried out is shown all the same.
-    let (plan, _) = workspace.plan_anyhow(context, state)?;
+    let (plan, _) = workspace.plan_with_errors(context, state)?;
     let left = crate::plan::docker::simulate::simulate(&live, plan.steps.iter().map(|step| &step.change));
     let mut policies: Vec<Policy> = left.policies.iter().map(LivePolicy::policy).collect();
     policies.sort_by(|one, other| one.name.cmp(&other.name));

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::plan::{Format, shown, shown_each};
+use super::plan::{Format, render_each, render_one};
 use super::session::organizations::name_of;
 use super::session::reading::read_plans;
 use super::{Context, Exit, Failure};
@@ -30,10 +30,10 @@ pub(super) struct Args {
 pub(super) fn run(context: &Context, Args { file, format }: &Args) -> Result<Exit, Failure> {
     let view = context.view();
     context.print(&match read_plans(&context.path(file))? {
-        Saved::One(plan) => shown(&plan, *format, view),
+        Saved::One(plan) => render_one(&plan, *format, view),
         Saved::Several { plans, failed } => {
             let named: Vec<_> = plans.into_iter().map(|plan| (name_of(&plan), plan)).collect();
-            shown_each(&named, &failed, *format, view)
+            render_each(&named, &failed, *format, view)
         }
     })?;
     Ok(Exit::Done)

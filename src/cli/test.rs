@@ -117,7 +117,7 @@ fn tried(
         }
         None => BTreeMap::new(),
     };
-    let state = State::of(policies);
+    let state = State::new(policies);
     let key = |team: &str| keys.get(&team.to_owned()).cloned().unwrap_or_else(|| team.to_owned());
     let (trials, uncovered, mutation) = watched("running the access tests", || {
         let trials = trial::run(&state, tests, &key);

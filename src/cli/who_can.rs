@@ -63,7 +63,7 @@ pub(super) fn run(context: &Context, Args { target, live, format }: &Args) -> Re
         };
         let written = TeamDirectory::default();
         let teams = subject.live.as_ref().map_or(&written, |live| &live.teams);
-        let everybody = watched("evaluating the request", || State::of(&subject.policies).who(&request, teams));
+        let everybody = watched("evaluating the request", || State::new(&subject.policies).who(&request, teams));
         let (request, places) = (request.to_string(), DeclaredPolicies(&subject.declared));
         let text = match format {
             Format::Human if several => {

@@ -101,7 +101,7 @@ pub fn declare<'a>(
         }
         DocumentBody::Workspace(_) | DocumentBody::AgentPolicy(_) | DocumentBody::AccessTest(_) => return None,
     };
-    let policy = Policy { name: name.clone(), scope: Scope::of(scope.teams.iter().cloned()), body };
+    let policy = Policy { name: name.clone(), scope: Scope::from_teams(scope.teams.iter().cloned()), body };
     let origin = origin(files, &document.label("/name"));
     let orgs = orgs.clone().unwrap_or_default();
     let desired = DesiredPolicy { policy, domain, previously: previously.clone(), orgs, origin, rules };
@@ -209,7 +209,7 @@ fn cedar_text(
     let name = match (&policy.cedar, &policy.cedar_file) {
         (Some(text), _) => {
             let label = document.label("/cedar");
-            let spelling = Spelling::of(text, &files.get(label.file).text, &label.span);
+            let spelling = Spelling::trace(text, &files.get(label.file).text, &label.span);
             return Some((text.clone(), CedarPlace::Document(spelling)));
         }
         (None, name) => name.as_deref().unwrap_or_default(),

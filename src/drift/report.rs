@@ -67,7 +67,7 @@ struct Difference {
 }
 
 impl Side {
-    fn of(changes: &ChangeSet) -> Self {
+    fn new(changes: &ChangeSet) -> Self {
         let docker = changes.docker.iter().map(|difference| {
             let plan::docker::Difference { id: _, policy, change, source, because: _ } = difference;
             let (before, after) = sides(change);
@@ -112,8 +112,8 @@ impl Drift {
         let keys = DriftKeys {
             drift: self.is_drift(),
             since: self.since.clone(),
-            outside: Side::of(&self.outside),
-            waiting: self.waiting.as_ref().map(Side::of),
+            outside: Side::new(&self.outside),
+            waiting: self.waiting.as_ref().map(Side::new),
             undeclared: self.undeclared.clone(),
             impossible: self.impossible.clone(),
         };

@@ -5,7 +5,7 @@
 
 use crate::model::{Fields, LiveVijil, LiveVijilPolicy, LiveVijilRule};
 use crate::plan::step::{Op, Reason};
-use crate::plan::vijil::diff::{self, shown, shown_rule};
+use crate::plan::vijil::diff::{self, policy_fields, rule_fields};
 use crate::plan::vijil::step::changed;
 use crate::plan::vijil::{Input, Subject, VijilDifference};
 
@@ -54,7 +54,7 @@ pub fn since_snapshot(input: Input<'_>, then: &LiveVijil) -> (Vec<VijilDifferenc
     }
     let is_live = |policy: &LiveVijilPolicy| live.policies.iter().any(|now| now.id == policy.id);
     for gone in then.policies.iter().filter(|policy| managed(policy) && !is_live(policy)) {
-        outside.push(difference(Op::Delete, gone, None, (Some(shown(gone)), None)));
+        outside.push(difference(Op::Delete, gone, None, (Some(policy_fields(gone)), None)));
     }
     for difference in &mut outside {
         difference.source = source(&difference.policy_name);
@@ -73,14 +73,14 @@ fn differs(difference: &&VijilDifference) -> bool {
 
 /// Adds the differences of a policy and of its rules.
 fn became(differences: &mut Vec<VijilDifference>, before: Option<&LiveVijilPolicy>, now: &LiveVijilPolicy) {
-    one(differences, now, None, (before.map(shown), Some(shown(now))));
+    one(differences, now, None, (before.map(policy_fields), Some(policy_fields(now))));
     let rules = before.map_or(&[][..], |before| &before.rules);
     for rule in &now.rules {
         let before = rules.iter().find(|before| before.id == rule.id);
-        one(differences, now, Some(rule), (before.map(shown_rule), Some(shown_rule(rule))));
+        one(differences, now, Some(rule), (before.map(rule_fields), Some(rule_fields(rule))));
     }
     for gone in rules.iter().filter(|rule| !now.rules.iter().any(|now| now.id == rule.id)) {
-        one(differences, now, Some(gone), (Some(shown_rule(gone)), None));
+        one(differences, now, Some(gone), (Some(rule_fields(gone)), None));
     }
 }
 

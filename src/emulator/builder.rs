@@ -282,7 +282,7 @@ impl Builder {
             for seed in seeds {
                 let of = seed.org.clone().filter(|_| !renamed).unwrap_or_else(|| org.to_owned());
                 if !known.contains(&of) {
-                    seed.sow(state, &of, now);
+                    seed.fill(state, &of, now);
                 } else if seed != Seed::default() {
                     tracing::warn!(org = of, "the state has the organization already, and the seed is not used");
                 }

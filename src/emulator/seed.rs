@@ -105,7 +105,7 @@ impl Seed {
     }
 
     /// Puts the seed into an organization. Nothing is refused: a seed may hold what the service would not take today.
-    pub(super) fn sow(self, state: &mut State, org: &str, now: Timestamp) {
+    pub(super) fn fill(self, state: &mut State, org: &str, now: Timestamp) {
         let Self { vijil, .. } = &self;
         let vijil_ids = vijil.iter().flat_map(|(policy, rules)| std::iter::once(policy).chain(rules));
         let vijil_ids: Vec<String> =
@@ -116,7 +116,7 @@ impl Seed {
             std::iter::once(policy.id.as_str()).chain(rules)
         });
         state.ids_salt = identity::salt(seeded.chain(vijil_ids.iter().map(String::as_str)));
-        self.sow_vijil(state, now);
+        self.fill_vijil(state, now);
         for mut policy in self.policies {
             org.clone_into(&mut policy.org);
             for time in [&mut policy.created_at, &mut policy.updated_at] {
@@ -140,7 +140,7 @@ impl Seed {
 
 impl Seed {
     /// Puts the policies for agents in, with what the API shows where the seed leaves it out.
-    fn sow_vijil(&self, state: &mut State, now: Timestamp) {
+    fn fill_vijil(&self, state: &mut State, now: Timestamp) {
         let now = now.as_second();
         for (policy, rules) in &self.vijil {
             let defaults = json!({"team_id": TEAM, "description": null, "category": "custom", "status": "draft",

@@ -103,7 +103,7 @@ impl<'a> Judge<'a> {
     pub fn new(policies: &'a [Policy]) -> Self {
         let mcp = policies.iter().filter(|policy| policy.domain() == Some(Domain::Mcp));
         let mcp_teams = mcp.flat_map(|policy| policy.scope.teams()).map(str::to_owned).collect();
-        let state = State::of(policies);
+        let state = State::new(policies);
         let mut only = BTreeMap::new();
         for (number, (policy, rule)) in state.rules().iter().enumerate() {
             let rule = policies.get(*policy).and_then(|policy| policy.rules().get(*rule));

@@ -67,7 +67,7 @@ pub fn narrow(input: Input<'_>) -> Vec<Narrowing> {
         return Vec::new();
     }
     let policies: Vec<Policy> = declared.iter().map(|one| one.policy.clone()).collect();
-    let (state, judge) = (State::of(&alone), Judge::new(&policies));
+    let (state, judge) = (State::new(&alone), Judge::new(&policies));
     let mut found: BTreeMap<usize, (BTreeSet<String>, u64)> = BTreeMap::new();
     for (asked, cells) in requests.by_request() {
         let Subject::One(request @ (Request::Connect { .. } | Request::Http { .. })) = &asked.subject else { continue };

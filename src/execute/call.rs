@@ -9,8 +9,8 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::created::Created;
-use super::observation::{Answer, NEXT_PLAN, Seen, Standing, Unread, failed, written};
-use super::outcome::{Ended, Problem};
+use super::observation::{Answer, NEXT_PLAN, Observed, Seen, Unread, failed, written};
+use super::outcome::{Problem, StepOutcome};
 use super::{docker, vijil};
 use crate::service::http::{self, Refusal, WriteOutcome};
 
@@ -31,7 +31,7 @@ pub(super) enum Call {
 
 impl Call {
     /// Carries the step out; with it, the ids of what it created.
-    pub(super) async fn carry_out(&self) -> (Ended, Created) {
+    pub(super) async fn carry_out(&self) -> (StepOutcome, Created) {
         let (ended, created) = self.attempt().await;
         let ended = match self {
             Self::Docker(_) => ended,
@@ -40,11 +40,11 @@ impl Call {
         (ended, created)
     }
 
-    async fn attempt(&self) -> (Ended, Created) {
+    async fn attempt(&self) -> (StepOutcome, Created) {
         match self.first_look().await {
             Ok(None) => {}
             Ok(Some(ended)) => return ended,
-            Err(unread) if unread.stopped => return (Ended::Stopped, Created::default()),
+            Err(unread) if unread.stopped => return (StepOutcome::Stopped, Created::default()),
             Err(unread) => return failed(unread.problem()),
         }
         let mut sent = 1;
@@ -52,22 +52,24 @@ impl Call {
             let unknown = match self.send().await {
                 WriteOutcome::Done { body, .. } => return self.answered(&body).await,
                 WriteOutcome::Refused(refusal) => return self.refused(&refusal).await,
-                WriteOutcome::NotSent(http::Error::Stopped { .. }) => return (Ended::Stopped, Created::default()),
+                WriteOutcome::NotSent(http::Error::Stopped { .. }) => {
+                    return (StepOutcome::Stopped, Created::default());
+                }
                 WriteOutcome::NotSent(error) => {
                     return failed(Problem::new(format!("it was not sent: {error}")).outage());
                 }
                 WriteOutcome::Unknown(error) => error,
             };
-            let Seen { standing, created } = match self.settle().await {
+            let Seen { observed, created } = match self.settle().await {
                 Ok(seen) => seen,
                 Err(Unread { error, .. }) => {
                     let message = format!("the outcome is unknown: {unknown}; looking again failed: {error}");
                     return failed(Problem::new(message).hint(NEXT_PLAN).written().outage());
                 }
             };
-            match standing {
-                Standing::After => return (Ended::FoundDone { sent: true }, created),
-                Standing::Before => {
+            match observed {
+                Observed::After => return (StepOutcome::AlreadyApplied { sent: true }, created),
+                Observed::Before => {
                     if let Some(problem) = self.still_to_come(&unknown) {
                         return failed(problem.written().outage());
                     }
@@ -78,8 +80,8 @@ impl Call {
                     sent += 1;
                 }
                 // It was sent, and somebody else was there too: it may have been done, and replaced.
-                standing @ (Standing::Gone | Standing::Other(_)) => {
-                    return (written(self.not_as_planned(standing)), Created::default());
+                observed @ (Observed::Gone | Observed::Other(_)) => {
+                    return (written(self.not_as_planned(observed)), Created::default());
                 }
             }
         }
@@ -89,7 +91,7 @@ impl Call {
     async fn settle(&self) -> Result<Seen, Unread> {
         let mut seen = self.observe().await?;
         for wait in SETTLING {
-            if seen.standing != Standing::Before {
+            if seen.observed != Observed::Before {
                 break;
             }
             self.pause(wait).await;
@@ -98,21 +100,21 @@ impl Call {
         Ok(seen)
     }
 
-    async fn answered(&self, body: &Value) -> (Ended, Created) {
+    async fn answered(&self, body: &Value) -> (StepOutcome, Created) {
         let seen = match self.read_answer(body) {
-            Answer::Done { created, overtaken } => return (Ended::Done { overtaken }, created),
-            Answer::Otherwise(standing) => Ok(Seen { standing, created: Created::default() }),
+            Answer::Done { created, overtaken } => return (StepOutcome::Applied { overtaken }, created),
+            Answer::Otherwise(observed) => Ok(Seen { observed, created: Created::default() }),
             Answer::Unclear => self.settle().await,
         };
         match seen {
-            Ok(Seen { standing: Standing::After, created }) => (Ended::Done { overtaken: None }, created),
-            Ok(Seen { standing, .. }) => (written(self.not_as_planned(standing)), Created::default()),
+            Ok(Seen { observed: Observed::After, created }) => (StepOutcome::Applied { overtaken: None }, created),
+            Ok(Seen { observed, .. }) => (written(self.not_as_planned(observed)), Created::default()),
             Err(unread) => failed(unread.problem().written()),
         }
     }
 
     /// The objection to the call before it is sent, if there is one.
-    async fn first_look(&self) -> Result<Option<(Ended, Created)>, Unread> {
+    async fn first_look(&self) -> Result<Option<(StepOutcome, Created)>, Unread> {
         match self {
             Self::Docker(call) => call.first_look().await,
             Self::Vijil(call) => call.first_look().await,
@@ -148,7 +150,7 @@ impl Call {
     }
 
     /// The meaning of a refusal: some say that it is so already.
-    async fn refused(&self, refusal: &Refusal) -> (Ended, Created) {
+    async fn refused(&self, refusal: &Refusal) -> (StepOutcome, Created) {
         match self {
             Self::Docker(call) => call.refused(refusal).await,
             Self::Vijil(call) => call.refused(refusal).await,
@@ -165,7 +167,7 @@ impl Call {
     }
 
     /// The outcome of a step whose object, looked at, is not what the plan saw.
-    fn not_as_planned(&self, found: Standing) -> Ended {
+    fn not_as_planned(&self, found: Observed) -> StepOutcome {
         match self {
             Self::Docker(call) => call.not_as_planned(found),
             Self::Vijil(call) => call.not_as_planned(found),

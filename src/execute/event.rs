@@ -1,6 +1,6 @@
 //! Events while a plan is carried out, for whoever watches.
 
-use super::outcome::Ended;
+use super::outcome::StepOutcome;
 use crate::plan::AnyStep;
 
 /// An event while a plan is carried out.
@@ -9,5 +9,5 @@ pub enum Event<'a> {
     /// A step's call is about to be made.
     Started(AnyStep<'a>),
     /// A step is over.
-    Ended(AnyStep<'a>, &'a Ended),
+    Ended(AnyStep<'a>, &'a StepOutcome),
 }

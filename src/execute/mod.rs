@@ -23,7 +23,7 @@ use crate::service::http::{Approval, WriteAccess, sealed};
 use crate::service::{docker as docker_service, vijil as vijil_service};
 
 pub use event::Event;
-pub use outcome::{Counts, Ended, Outcome, Problem, Versions};
+pub use outcome::{Counts, Outcome, Problem, StepOutcome, Versions};
 
 use self::docker::Docker;
 use self::run::{Backend, Run};
@@ -77,7 +77,7 @@ pub async fn execute(
     stop: watch::Receiver<bool>,
     observe: &mut (dyn FnMut(Event<'_>) + Send),
 ) -> Outcome {
-    let (plan, access) = (approved.plan(), WriteAccess::of(approved));
+    let (plan, access) = (approved.plan(), WriteAccess::granted_by(approved));
     let docker = readers.docker.map(|reader| {
         reader.stop_waits_on(stop.clone());
         let writer = docker_service::Writer::new(reader, &access);

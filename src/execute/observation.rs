@@ -1,14 +1,14 @@
 //! The information that looks and answers give of an object, for both services.
 
 use super::created::Created;
-use super::outcome::{Ended, Problem, Versions};
+use super::outcome::{Problem, StepOutcome, Versions};
 
 /// The advice for an answer that does not come.
 pub(super) const NEXT_PLAN: &str = "run again: the next plan finds what is there";
 
-/// The standing of an object between the two sides of its step.
+/// The state of an object between the two sides of its step.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Standing {
+pub(super) enum Observed {
     /// As the plan saw it: the step can be made.
     Before,
     /// As the step wants it.
@@ -22,7 +22,7 @@ pub(super) enum Standing {
 /// The result of a look.
 #[derive(Debug)]
 pub(super) struct Seen {
-    pub(super) standing: Standing,
+    pub(super) observed: Observed,
     /// The ids of what the step creates, where it is there.
     pub(super) created: Created,
 }
@@ -37,7 +37,7 @@ pub(super) enum Answer {
         overtaken: Option<Versions>,
     },
     /// It was taken, and the object is something else now.
-    Otherwise(Standing),
+    Otherwise(Observed),
     /// It was taken, and what the object is now has to be looked up.
     Unclear,
 }
@@ -60,15 +60,18 @@ impl Unread {
 }
 
 /// The outcome of a step that was not done.
-pub(super) fn failed(problem: Problem) -> (Ended, Created) {
-    (Ended::Failed(problem), Created::default())
+pub(super) fn failed(problem: Problem) -> (StepOutcome, Created) {
+    (StepOutcome::Failed(problem), Created::default())
 }
 
 /// The outcome of a step whose call was, or may have been, carried out.
-pub(super) fn written(ended: Ended) -> Ended {
+pub(super) fn written(ended: StepOutcome) -> StepOutcome {
     match ended {
-        Ended::Failed(problem) => Ended::Failed(problem.written()),
-        Ended::FoundDone { .. } => Ended::FoundDone { sent: true },
-        ended @ (Ended::Done { .. } | Ended::HeldBack { .. } | Ended::Stopped | Ended::GivenUp) => ended,
+        StepOutcome::Failed(problem) => StepOutcome::Failed(problem.written()),
+        StepOutcome::AlreadyApplied { .. } => StepOutcome::AlreadyApplied { sent: true },
+        ended @ (StepOutcome::Applied { .. }
+        | StepOutcome::Skipped { .. }
+        | StepOutcome::Stopped
+        | StepOutcome::Abandoned) => ended,
     }
 }

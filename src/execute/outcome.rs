@@ -7,28 +7,28 @@ use crate::model::Rule;
 
 /// The outcome of a step.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Ended {
+pub enum StepOutcome {
     /// The service did it.
-    Done {
+    Applied {
         /// The version that somebody else made of the object just before, and that the step replaced.
         overtaken: Option<Versions>,
     },
     /// The object was found as the step wants it.
-    FoundDone {
+    AlreadyApplied {
         /// True if the call had been sent, and its answer got lost; otherwise somebody was faster.
         sent: bool,
     },
     /// It was not done.
     Failed(Problem),
     /// It was not tried, since it depends on a step that was not done.
-    HeldBack {
+    Skipped {
         /// That step.
         by: usize,
     },
     /// It was not tried, or tried and not taken by a service that asked to wait, since the run was told to stop.
     Stopped,
     /// It was not tried, since one step after the other found no working service.
-    GivenUp,
+    Abandoned,
 }
 
 /// An object that somebody else changed, as JSON.
@@ -63,7 +63,7 @@ pub struct Problem {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Outcome {
     /// By step id.
-    pub steps: BTreeMap<usize, Ended>,
+    pub steps: BTreeMap<usize, StepOutcome>,
     /// True if the run was told to stop.
     pub stopped: bool,
 }
@@ -117,23 +117,23 @@ impl Problem {
     }
 }
 
-impl Ended {
+impl StepOutcome {
     /// Returns `true` if the object is as the step wants it.
     #[must_use]
     pub fn is_done(&self) -> bool {
         match self {
-            Self::Done { .. } | Self::FoundDone { .. } => true,
-            Self::Failed(_) | Self::HeldBack { .. } | Self::Stopped | Self::GivenUp => false,
+            Self::Applied { .. } | Self::AlreadyApplied { .. } => true,
+            Self::Failed(_) | Self::Skipped { .. } | Self::Stopped | Self::Abandoned => false,
         }
     }
 
     /// Returns `true` if the service was, or may have been, changed by it.
     fn wrote(&self) -> bool {
         match self {
-            Self::Done { .. } => true,
-            Self::FoundDone { sent } => *sent,
+            Self::Applied { .. } => true,
+            Self::AlreadyApplied { sent } => *sent,
             Self::Failed(problem) => problem.written,
-            Self::HeldBack { .. } | Self::Stopped | Self::GivenUp => false,
+            Self::Skipped { .. } | Self::Stopped | Self::Abandoned => false,
         }
     }
 }
@@ -145,9 +145,9 @@ impl Outcome {
         let mut counts = Counts::default();
         for ended in self.steps.values() {
             *match ended {
-                Ended::Done { .. } | Ended::FoundDone { .. } => &mut counts.done,
-                Ended::Failed(_) => &mut counts.failed,
-                Ended::HeldBack { .. } | Ended::Stopped | Ended::GivenUp => &mut counts.not_tried,
+                StepOutcome::Applied { .. } | StepOutcome::AlreadyApplied { .. } => &mut counts.done,
+                StepOutcome::Failed(_) => &mut counts.failed,
+                StepOutcome::Skipped { .. } | StepOutcome::Stopped | StepOutcome::Abandoned => &mut counts.not_tried,
             } += 1;
         }
         counts
@@ -156,7 +156,7 @@ impl Outcome {
     /// Returns `true` if the service was, or may have been, changed.
     #[must_use]
     pub fn wrote(&self) -> bool {
-        self.steps.values().any(Ended::wrote)
+        self.steps.values().any(StepOutcome::wrote)
     }
 
     /// The exit of the run: done; in part once anything was, or may have been, written; refused when the only trouble
@@ -165,9 +165,9 @@ impl Outcome {
     pub fn exit(&self) -> Exit {
         let counts = self.counts();
         let only_moved = self.steps.values().all(|ended| match ended {
-            Ended::Failed(problem) => problem.moved,
-            Ended::Stopped | Ended::GivenUp => false,
-            Ended::Done { .. } | Ended::FoundDone { .. } | Ended::HeldBack { .. } => true,
+            StepOutcome::Failed(problem) => problem.moved,
+            StepOutcome::Stopped | StepOutcome::Abandoned => false,
+            StepOutcome::Applied { .. } | StepOutcome::AlreadyApplied { .. } | StepOutcome::Skipped { .. } => true,
         });
         match counts.failed + counts.not_tried {
             0 => Exit::Done,

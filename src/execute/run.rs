@@ -14,12 +14,12 @@ use super::created::Created;
 use super::docker::{Docker, closes};
 use super::event::Event;
 use super::observation::failed;
-use super::outcome::{Ended, Problem};
+use super::outcome::{Problem, StepOutcome};
 use super::vijil::Vijil;
 use crate::model::Rule;
 use crate::plan::AnyStep;
 use crate::plan::dependencies::Undone;
-use crate::plan::docker::depend;
+use crate::plan::docker::relations;
 
 /// So many steps in a row that found no working service end the run: the rest would only wait and fail too.
 const PATIENCE: usize = 3;
@@ -76,7 +76,7 @@ impl Holding {
     /// these say was not compared with anything: they hold back all that touches their domain.
     fn add(&mut self, step: AnyStep<'_>, unseen: &[Rule]) {
         self.undone.add(step.id(), step.touches().iter().copied());
-        self.unseen.add(step.id(), unseen.iter().flat_map(depend::domains));
+        self.unseen.add(step.id(), unseen.iter().flat_map(relations::domains));
     }
 
     /// The first of them that this step depends on.
@@ -92,7 +92,7 @@ pub(super) struct Run {
     backend: Backend,
     /// The number of calls that may be in flight.
     most: usize,
-    ended: BTreeMap<usize, Ended>,
+    ended: BTreeMap<usize, StepOutcome>,
     holding: Holding,
     created: Created,
     /// Steps in a row, as they ended, that found no working service.
@@ -100,7 +100,7 @@ pub(super) struct Run {
 }
 
 /// The outcome of a step, and the ids of what it created.
-type Joined = Result<(usize, Ended, Created), JoinError>;
+type Joined = Result<(usize, StepOutcome, Created), JoinError>;
 
 impl Run {
     pub(super) fn new(backend: Backend, concurrency: usize) -> Self {
@@ -114,7 +114,7 @@ impl Run {
         steps: &[AnyStep<'_>],
         stop: &watch::Receiver<bool>,
         observe: &mut (dyn FnMut(Event<'_>) + Send),
-    ) -> BTreeMap<usize, Ended> {
+    ) -> BTreeMap<usize, StepOutcome> {
         let own: Vec<AnyStep<'_>> = steps.iter().copied().filter(|step| self.backend.is_of(*step)).collect();
         for phase in own.chunk_by(|one, other| one.phase() == other.phase()) {
             self.phase(phase, stop, observe).await;
@@ -129,10 +129,10 @@ impl Run {
         observe: &mut (dyn FnMut(Event<'_>) + Send),
     ) {
         self.backend.begin(steps);
-        let mut calls: JoinSet<(usize, Ended, Created)> = JoinSet::new();
+        let mut calls: JoinSet<(usize, StepOutcome, Created)> = JoinSet::new();
         for (index, step) in steps.iter().copied().enumerate() {
             if let Some(by) = self.holding.holds_back(step) {
-                self.end(step, Ended::HeldBack { by }, observe);
+                self.end(step, StepOutcome::Skipped { by }, observe);
                 continue;
             }
             while let Some(joined) = calls.try_join_next() {
@@ -144,11 +144,11 @@ impl Run {
                 self.take(joined, steps, observe);
             }
             if *stop.borrow() {
-                self.end(step, Ended::Stopped, observe);
+                self.end(step, StepOutcome::Stopped, observe);
                 continue;
             }
             if self.outages >= PATIENCE {
-                self.end(step, Ended::GivenUp, observe);
+                self.end(step, StepOutcome::Abandoned, observe);
                 continue;
             }
             observe(Event::Started(step));
@@ -170,13 +170,14 @@ impl Run {
         // Steps of one phase are safe in any selection; those of later phases count on all of them.
         for step in steps.iter().copied() {
             let ended = self.ended.get(&step.id());
-            let done = ended.is_some_and(Ended::is_done);
+            let done = ended.is_some_and(StepOutcome::is_done);
             if done {
                 self.backend.done(step);
             }
-            let was_done = matches!(ended, Some(Ended::FoundDone { sent: false }));
+            let was_done = matches!(ended, Some(StepOutcome::AlreadyApplied { sent: false }));
             if !done || was_done && step.docker().is_some_and(|step| closes(&step.change)) {
-                let unseen = if let Some(Ended::Failed(problem)) = ended { problem.unseen.as_slice() } else { &[] };
+                let unseen =
+                    if let Some(StepOutcome::Failed(problem)) = ended { problem.unseen.as_slice() } else { &[] };
                 self.holding.add(step, unseen);
             }
         }
@@ -185,14 +186,14 @@ impl Run {
     fn take(&mut self, joined: Joined, steps: &[AnyStep<'_>], observe: &mut (dyn FnMut(Event<'_>) + Send)) {
         let (index, ended, made) = joined.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
         self.created.extend(made);
-        let outage = matches!(&ended, Ended::Failed(problem) if problem.outage);
+        let outage = matches!(&ended, StepOutcome::Failed(problem) if problem.outage);
         self.outages = if outage { self.outages + 1 } else { 0 };
         if let Some(step) = steps.get(index) {
             self.end(*step, ended, observe);
         }
     }
 
-    fn end(&mut self, step: AnyStep<'_>, ended: Ended, observe: &mut (dyn FnMut(Event<'_>) + Send)) {
+    fn end(&mut self, step: AnyStep<'_>, ended: StepOutcome, observe: &mut (dyn FnMut(Event<'_>) + Send)) {
         observe(Event::Ended(step, &ended));
         self.ended.insert(step.id(), ended);
     }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Candidate, Place};
+use super::{Candidate, Location};
 use crate::document::{DEFAULT_SCHEMA_URL, spelled_action};
 use crate::model::{
     Cedar, Domain, HttpResource, Live, LiveBody, LivePolicy, Resources, Rule, Scope, TeamDirectory, TeamLookup,
@@ -20,14 +20,14 @@ pub(super) fn candidate(policy: &LivePolicy, live: &Live) -> Candidate {
         Some(id) => Err(format!("it is for the team `{id}`, which the organization no longer has")),
         None => Ok(document(policy, teams)),
     };
-    let places = vec![Place { org: org.clone(), id: id.0.clone() }];
+    let places = vec![Location { org: org.clone(), id: id.0.clone() }];
     Candidate { service: Service::Docker, places, name: name.clone(), document }
 }
 
 /// A policy that shares its name with another live one: a document could not say which of them it declares.
 pub(super) fn namesake(LivePolicy { id, name, .. }: &LivePolicy, live: &Live) -> Candidate {
     let document = Err("another live policy has the same name".to_owned());
-    let places = vec![Place { org: live.org.clone(), id: id.0.clone() }];
+    let places = vec![Location { org: live.org.clone(), id: id.0.clone() }];
     Candidate { service: Service::Docker, places, name: name.clone(), document }
 }
 

@@ -37,7 +37,7 @@ pub struct Candidate {
     /// The service of the policy.
     pub service: Service,
     /// The locations of the policy in the service: one, or one in each organization in which it is the same.
-    pub places: Vec<Place>,
+    pub places: Vec<Location>,
     /// Its name.
     pub name: String,
     /// The document that declares it, or why there is none.
@@ -46,7 +46,7 @@ pub struct Candidate {
 
 /// The location of a live policy.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
+pub struct Location {
     /// The Docker organization; empty for Vijil.
     pub org: String,
     /// The service's id.

@@ -24,7 +24,7 @@ pub(super) fn stems(policies: &[(String, &str)]) -> Vec<String> {
     }
     let alone = |slug: &str| uses.get(slug) == Some(&1);
     let stem = |((key, name), slug): (&(String, &str), &String)| {
-        if alone(slug) && slug.len() <= LONGEST { slug.clone() } else { told_apart(slug, &format!("{key}/{name}")) }
+        if alone(slug) && slug.len() <= LONGEST { slug.clone() } else { unique_name(slug, &format!("{key}/{name}")) }
     };
     policies.iter().zip(&slugs).map(stem).collect()
 }
@@ -36,7 +36,7 @@ pub(super) fn with_orgs(name: &str, orgs: &[String]) -> Option<String> {
 }
 
 /// The name with a few digits that are the policy's own.
-pub(super) fn told_apart(slug: &str, policy: &str) -> String {
+pub(super) fn unique_name(slug: &str, policy: &str) -> String {
     let digits: String = Sha256::digest(policy).iter().take(4).map(|byte| format!("{byte:02x}")).collect();
     let most = LONGEST - digits.len() - 1;
     let short: String = slug.chars().take(most).collect();
@@ -84,7 +84,7 @@ pub(super) fn place(include: Option<&[String]>, stem: &str) -> Option<String> {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{LONGEST, place, slug, stems, told_apart};
+    use super::{LONGEST, place, slug, stems, unique_name};
 
     #[test]
     fn a_name_is_safe_everywhere() {
@@ -111,7 +111,7 @@ mod tests {
         }
         let key = "docker".to_owned();
         let stem = stems(&[(key, long.as_str())]).remove(0);
-        assert_eq!(stem, told_apart(&long, &format!("docker/{long}")));
+        assert_eq!(stem, unique_name(&long, &format!("docker/{long}")));
         assert_eq!(stem.len(), LONGEST);
     }
 

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
-use super::{Candidate, File, Import, Place, Refused, modeline, name, vijil};
+use super::{Candidate, File, Import, Location, Refused, modeline, name, vijil};
 use crate::check;
 use crate::diagnostic::{Diagnostic, FileId, Findings, Overlay, Severity};
 use crate::document::Workspace as Settings;
@@ -72,7 +72,7 @@ pub fn make(input: Input<'_>) -> Result<Import, Problem> {
     let Input { loaded, config, overlay: texts, candidates, undeclared, live, vijil, differences } = input;
     let mut entries = Vec::new();
     let mut refused = Vec::new();
-    let mut tried: Vec<Place> = candidates.iter().flat_map(|one| one.places.iter().cloned()).collect();
+    let mut tried: Vec<Location> = candidates.iter().flat_map(|one| one.places.iter().cloned()).collect();
     add(&mut entries, &mut refused, candidates, (loaded, texts));
     loop {
         let written = entries.iter().map(|entry| (entry.file.path.clone(), Some(entry.file.text.clone())));
@@ -90,7 +90,7 @@ pub fn make(input: Input<'_>) -> Result<Import, Problem> {
             true => {
                 let places = |all: Vec<Candidate>| all.into_iter().flat_map(|one| one.places);
                 let known = entries.iter().flat_map(|entry| &entry.candidate.places).cloned();
-                let known: BTreeSet<Place> =
+                let known: BTreeSet<Location> =
                     known.chain(places(undeclared(&loaded.desired))).chain(tried.iter().cloned()).collect();
                 let lost = undeclared(&after.desired).into_iter();
                 lost.filter(|one| one.places.iter().all(|place| !known.contains(place))).collect()
@@ -103,15 +103,16 @@ pub fn make(input: Input<'_>) -> Result<Import, Problem> {
             continue;
         }
         let left = differences(&after).map_err(Problem::Differences)?;
-        let unequal: BTreeSet<Place> = live.iter().flat_map(|live| unequal(&entries, &after.desired, live)).collect();
-        let touched: BTreeSet<(Service, Place)> = left.iter().flat_map(touched).collect();
+        let unequal: BTreeSet<Location> =
+            live.iter().flat_map(|live| unequal(&entries, &after.desired, live)).collect();
+        let touched: BTreeSet<(Service, Location)> = left.iter().flat_map(touched).collect();
         let wrong = |entry: &Entry| {
             let Candidate { service, places, .. } = &entry.candidate;
-            let differs = |place: &Place| match service {
+            let differs = |place: &Location| match service {
                 Service::Docker => unequal.contains(place),
                 Service::Vijil => !vijil.is_some_and(|live| is_declared(&place.id, &after.desired, live)),
             };
-            let moves = |place: &Place| touched.contains(&(*service, place.clone()));
+            let moves = |place: &Location| touched.contains(&(*service, place.clone()));
             let wrong = places.iter().any(|place| differs(place) || moves(place));
             wrong.then(|| "its document would not read back as the policy is live".to_owned())
         };
@@ -206,7 +207,7 @@ fn add(
                 || entries.iter().any(|entry| entry.file.path == *path)
                 || files.iter().any(|(_, file)| file.name != *path && file.name.eq_ignore_ascii_case(path))
         };
-        let more = [name::with_orgs(&candidate.name, &orgs), Some(name::told_apart(&stem, &key))];
+        let more = [name::with_orgs(&candidate.name, &orgs), Some(name::unique_name(&stem, &key))];
         let free = |stem: String| name::place(include, &stem).filter(|path| !clashes(path));
         let path = match name::place(include, &stem) {
             Some(path) if clashes(&path) => more.into_iter().flatten().find_map(free),
@@ -319,7 +320,7 @@ fn refuse(entries: &mut Vec<Entry>, refused: &mut Vec<Refused>, reasons: impl Fn
 
 /// The ids of imported policies that are not declared as they are live. Policies that are equal, to the order of their
 /// lists, give everybody the same access.
-fn unequal(entries: &[Entry], desired: &Desired, live: &Live) -> BTreeSet<Place> {
+fn unequal(entries: &[Entry], desired: &Desired, live: &Live) -> BTreeSet<Location> {
     let places = entries.iter().flat_map(|entry| &entry.candidate.places).filter(|place| place.org == live.org);
     let own: BTreeSet<&str> = places.clone().map(|place| place.id.as_str()).collect();
     let Ok(resolved) = teams::resolve(&desired.of_org(&live.org), &live.teams) else {
@@ -333,7 +334,7 @@ fn unequal(entries: &[Entry], desired: &Desired, live: &Live) -> BTreeSet<Place>
         None => true,
     };
     let imported = live.policies.iter().filter(|policy| own.contains(policy.id.0.as_str()));
-    imported.filter(differs).map(|policy| Place { org: live.org.clone(), id: policy.id.0.clone() }).collect()
+    imported.filter(differs).map(|policy| Location { org: live.org.clone(), id: policy.id.0.clone() }).collect()
 }
 
 fn is_same(declared: &Policy, live: &Policy) -> bool {
@@ -351,14 +352,14 @@ fn is_declared(id: &str, desired: &Desired, live: &LiveVijil) -> bool {
 }
 
 /// The live policies that differ.
-fn touched(changes: &ChangeSet) -> BTreeSet<(Service, Place)> {
+fn touched(changes: &ChangeSet) -> BTreeSet<(Service, Location)> {
     let org = changes.org.clone().unwrap_or_default();
     let docker = changes.docker.iter().filter_map(|difference| match difference.change.policy() {
-        Some(PolicyTarget::Existing(id)) => Some((Service::Docker, Place { org: org.clone(), id: id.0.clone() })),
+        Some(PolicyTarget::Existing(id)) => Some((Service::Docker, Location { org: org.clone(), id: id.0.clone() })),
         Some(PolicyTarget::Planned(_)) | None => None,
     });
     let vijil = changes.vijil.iter().filter_map(|difference| match &difference.policy {
-        Subject::Existing(id) => Some((Service::Vijil, Place { org: String::new(), id: id.clone() })),
+        Subject::Existing(id) => Some((Service::Vijil, Location { org: String::new(), id: id.clone() })),
         Subject::Planned(_) => None,
     });
     docker.chain(vijil).collect()

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
-use super::{Candidate, Place};
+use super::{Candidate, Location};
 use crate::model::{
     DesiredVijilPolicy, Fields, LiveVijil, LiveVijilPolicy, LiveVijilRule, VIJIL_POLICY_FIELDS, VIJIL_RULE_FIELDS,
 };
@@ -32,7 +32,7 @@ pub fn undeclared(desired: &[DesiredVijilPolicy], live: &LiveVijil) -> Vec<Candi
             true => Ok(document(policy)),
             false => Err("another live policy has the same name".to_owned()),
         };
-        let places = vec![Place { org: String::new(), id: policy.id.clone() }];
+        let places = vec![Location { org: String::new(), id: policy.id.clone() }];
         Candidate { service: Service::Vijil, places, name: policy.name.clone(), document }
     });
     candidates.collect()

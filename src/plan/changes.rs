@@ -9,8 +9,8 @@ use super::docker::diff::{Ownership, diff};
 use super::docker::{Difference, simulate, teams};
 use super::meaning::Meaning;
 use super::meaning_of;
-use super::place::Places;
-use super::safe_order::room::drafts;
+use super::origins::Origins;
+use super::safe_order::capacity::drafts;
 use super::saved::Summary;
 use super::step::Reason;
 use super::vijil::VijilDifference;
@@ -35,7 +35,7 @@ pub struct ChangeSet {
 #[must_use]
 pub fn differences(desired: &Desired, live: &Live, ownership: &Ownership, documents: Option<&Desired>) -> ChangeSet {
     let diff = diff(desired, live, ownership);
-    let places = documents.map_or_else(|| Places::of_change(&diff, desired), Places::of_drift);
+    let places = documents.map_or_else(|| Origins::of_change(&diff, desired), Origins::of_drift);
     let drafts = drafts(&diff).into_iter().filter(|draft| draft.because != Some(Reason::TemporaryName));
     let docker: Vec<Difference> = drafts.zip(1..).map(|(draft, id)| draft.difference(id, &diff)).collect();
     let after = simulate::simulate(live, docker.iter().map(|difference| &difference.change));
@@ -55,6 +55,6 @@ impl ChangeSet {
     #[must_use]
     pub fn summary(&self) -> Summary {
         let docker = self.docker.iter().map(|difference| difference.change.op());
-        Summary::of(docker.chain(self.vijil.iter().map(|difference| difference.op)))
+        Summary::count(docker.chain(self.vijil.iter().map(|difference| difference.op)))
     }
 }

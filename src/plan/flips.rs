@@ -85,7 +85,7 @@ pub fn run(live: &Live, steps: &[Step], tests: &[Test]) -> Tested {
     };
     let after = simulate::simulate(live, steps.iter().map(|step| &step.change));
     let (old, new) = (simulate::policies(live), simulate::policies(&after));
-    let (old, new) = (State::of(&old), State::of(&new));
+    let (old, new) = (State::new(&old), State::new(&new));
     let (before, after) = (trial::run(&old, tests, &keys), trial::run(&new, tests, &keys));
     let mut tested = Tested::default();
     for (old, new) in before.iter().zip(&after) {

@@ -38,7 +38,7 @@ pub enum AudienceChange {
 pub(super) fn compare(old: &[Policy], new: &[Policy], teams: &TeamDirectory) -> Vec<Governed> {
     let mut found = Vec::new();
     for domain in [Domain::Network, Domain::Filesystem, Domain::Mcp] {
-        let (old, new) = (Reach::of(old, domain), Reach::of(new, domain));
+        let (old, new) = (Reach::new(old, domain), Reach::new(new, domain));
         let mut add = |keys: &[&str], was: bool, is: bool| {
             let change = match (was, is) {
                 (false, true) => AudienceChange::First,
@@ -68,7 +68,7 @@ struct Reach<'a> {
 }
 
 impl<'a> Reach<'a> {
-    fn of(policies: &'a [Policy], domain: Domain) -> Self {
+    fn new(policies: &'a [Policy], domain: Domain) -> Self {
         let scopes = policies.iter().filter(|policy| policy.domain() == Some(domain)).map(|policy| &policy.scope);
         let everybody = scopes.clone().any(|scope| *scope == Scope::Organization);
         Self { everybody, teams: scopes.flat_map(Scope::teams).collect() }
@@ -93,7 +93,7 @@ mod tests {
         };
         let policy = |teams: &&[&str]| Policy {
             name: "p".to_owned(),
-            scope: Scope::of(teams.iter().map(|team| (*team).to_owned())),
+            scope: Scope::from_teams(teams.iter().map(|team| (*team).to_owned())),
             body: Body::Allowlist(vec![rule.clone()]),
         };
         scopes.iter().map(policy).collect()

@@ -36,11 +36,11 @@ impl Default for Found {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Changes {
     /// Access that an audience gains.
-    pub widened: Vec<Gain>,
+    pub widened: Vec<AccessChange>,
     /// Access that an audience loses.
-    pub narrowed: Vec<Gain>,
+    pub narrowed: Vec<AccessChange>,
     /// Access that changes, or not.
-    pub uncertain: Vec<Gain>,
+    pub uncertain: Vec<AccessChange>,
 }
 
 /// The part that a comparison could not look through.
@@ -61,11 +61,11 @@ struct Shown {
     /// True if everything that changes is known for certain.
     exact: bool,
     /// Access that an audience gains.
-    widened: Vec<Gain>,
+    widened: Vec<AccessChange>,
     /// Access that an audience loses.
-    narrowed: Vec<Gain>,
+    narrowed: Vec<AccessChange>,
     /// Access that changes, or not, depending on what is not documented, or on what the comparison did not look through.
-    uncertain: Vec<Gain>,
+    uncertain: Vec<AccessChange>,
     /// The part that the comparison did not look through. Absent where it looked through everything.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     incomplete: Option<Incomplete>,
@@ -112,7 +112,7 @@ impl JsonSchema for Meaning {
 
 /// Access that changes for an audience.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Gain {
+pub struct AccessChange {
     /// For whom.
     pub audience: Audience,
     /// The access that changes, in the patterns of the rules.
@@ -158,9 +158,9 @@ impl Meaning {
     /// Returns `true` if both tell of the same access. Which rules it comes from may differ: a rule that has nothing to
     /// do with a change may be renamed or divided meanwhile.
     #[must_use]
-    pub fn says_the_same(&self, other: &Self) -> bool {
-        let same = |one: &[Gain], other: &[Gain]| {
-            let plain = |gain: &Gain| Gain { because: Vec::new(), ..gain.clone() };
+    pub fn is_same_access(&self, other: &Self) -> bool {
+        let same = |one: &[AccessChange], other: &[AccessChange]| {
+            let plain = |gain: &AccessChange| AccessChange { because: Vec::new(), ..gain.clone() };
             one.iter().map(plain).eq(other.iter().map(plain))
         };
         // Whoever has got a first policy from somebody else meanwhile has lost nothing.
@@ -188,7 +188,7 @@ impl Meaning {
     }
 
     /// The access that some audience gains or may gain.
-    pub fn gains(&self) -> impl Iterator<Item = &Gain> {
+    pub fn gains(&self) -> impl Iterator<Item = &AccessChange> {
         let Changes { widened, narrowed: _, uncertain } = self.changes();
         widened.iter().chain(uncertain.iter().filter(|gain| gain.widens))
     }
@@ -196,8 +196,8 @@ impl Meaning {
 
 impl Meaning {
     /// The result of a comparison, its causes told by `tell`.
-    pub(super) fn of(comparison: Comparison, governed: Vec<Governed>, tell: impl Fn(&Cause) -> String) -> Self {
-        let all = |entries: Vec<Entry>| entries.into_iter().map(|entry| Gain::of(entry, &tell)).collect();
+    pub(super) fn new(comparison: Comparison, governed: Vec<Governed>, tell: impl Fn(&Cause) -> String) -> Self {
+        let all = |entries: Vec<Entry>| entries.into_iter().map(|entry| AccessChange::new(entry, &tell)).collect();
         let changes = |access::Changes { widened, narrowed, uncertain }: access::Changes| Changes {
             widened: all(widened),
             narrowed: all(narrowed),
@@ -238,8 +238,8 @@ impl Incomplete {
     }
 }
 
-impl Gain {
-    fn of(entry: Entry, tell: impl Fn(&Cause) -> String) -> Self {
+impl AccessChange {
+    fn new(entry: Entry, tell: impl Fn(&Cause) -> String) -> Self {
         let Entry { audience, access, witness, because, widens, narrows } = entry;
         let audience = Audience { teams: audience.teams.clone(), alike: audience.alike.clone() };
         let because = because.iter().map(|cause| tell(cause)).collect();

@@ -16,7 +16,7 @@ pub mod flips;
 pub mod governed;
 pub mod guard;
 pub mod meaning;
-mod place;
+mod origins;
 pub mod protected;
 pub mod recorded;
 pub mod request;
@@ -45,13 +45,13 @@ use crate::evidence::replay::Replay;
 use crate::model::{Desired, Live, LivePolicy, LiveVijil, TeamDirectory};
 use crate::source::parallel;
 
-use self::docker::{Difference, PolicyTarget, Step, depend, diff, fingerprint, renames, simulate, teams, temporary};
-use self::safe_order::{Refusal, order, room, verify};
+use self::docker::{Difference, PolicyTarget, Step, diff, fingerprint, relations, renames, simulate, teams, temporary};
+use self::safe_order::{Refusal, capacity, order, verify};
 
 use self::diff::Ownership;
 use self::guard::{Guard, Judged, Verdict};
 use self::meaning::Meaning;
-use self::place::Places;
+use self::origins::Origins;
 use self::recorded::{Evidence, States};
 use self::saved::Service;
 use self::undeclared::WithoutEffect;
@@ -164,7 +164,7 @@ pub struct Input<'a> {
     /// The source of the guards, when they are not those of the documents' own version.
     pub guards_from: Option<&'a GuardsFrom>,
     /// Protected policies that the documents no longer declare.
-    pub given_up: &'a [&'a str],
+    pub removed: &'a [&'a str],
     /// The access tests of the documents.
     pub tests: &'a [Test],
     /// Recorded requests.
@@ -206,8 +206,8 @@ impl<'a> Input<'a> {
     /// Neither service, and no test.
     #[must_use]
     pub fn new(guards: &'a Guards) -> Self {
-        let (given_up, tests) = (&[], &[]);
-        Self { docker: None, vijil: None, base: None, guards, guards_from: None, given_up, tests, evidence: None }
+        let (removed, tests) = (&[], &[]);
+        Self { docker: None, vijil: None, base: None, guards, guards_from: None, removed, tests, evidence: None }
     }
 }
 
@@ -217,7 +217,7 @@ impl<'a> Input<'a> {
 ///
 /// Everything that the documents make impossible.
 pub fn make(input: Input<'_>) -> Result<Plan, Box<Impossible>> {
-    let Input { docker, vijil, base, guards, guards_from, given_up, tests, evidence } = input;
+    let Input { docker, vijil, base, guards, guards_from, removed, tests, evidence } = input;
     let mut plan = match docker {
         Some(docker) => {
             let mut plan = of_docker(docker, guards, base).tested(guards, docker.live, tests);
@@ -235,7 +235,7 @@ pub fn make(input: Input<'_>) -> Result<Plan, Box<Impossible>> {
         }
     };
     let errors = vijil.map(|vijil| plan.add_vijil(vijil, guards)).unwrap_or_default();
-    for name in given_up {
+    for name in removed {
         plan.refuse(Guard::Protected, &format!("no document declares the protected policy `{name}` any more"));
     }
     plan.guards_from = guards_from.cloned();
@@ -245,7 +245,7 @@ pub fn make(input: Input<'_>) -> Result<Plan, Box<Impossible>> {
 /// The Docker side of a plan.
 fn of_docker(input: DockerInput<'_>, guards: &Guards, base: Option<Base<'_>>) -> Plan {
     // What was live takes as long to hash as the rest does where little changes.
-    let hash = || fingerprint::of_live(&input.live.org, &input.live.policies);
+    let hash = || fingerprint::hash_live(&input.live.org, &input.live.policies);
     let (plan, fingerprint) = parallel::both(|| judged(input, guards, base), hash);
     Plan { live: LiveRecord { fingerprint, ..plan.live }, ..plan }
 }
@@ -257,21 +257,21 @@ fn judged(
     base: Option<Base<'_>>,
 ) -> Plan {
     let diff = diff::diff(desired, live, ownership);
-    let ordered = order(&diff, room::drafts(&diff));
+    let ordered = order(&diff, capacity::drafts(&diff));
     let mut steps: Vec<Step> =
         ordered.drafts.into_iter().zip(1..).map(|((phase, draft), id)| draft.step(id, phase, &diff)).collect();
     let after = simulate::simulate(live, steps.iter().map(|step| &step.change));
-    let places = base.map_or_else(|| Places::of_change(&diff, desired), |base| Places::of_documents(base, desired));
+    let places = base.map_or_else(|| Origins::of_change(&diff, desired), |base| Origins::of_documents(base, desired));
     let touched = touched(live, &steps);
     let meaning = || meaning_of(live, &after, steps.is_empty(), &places);
-    let (access, relations) = parallel::both(meaning, || depend::relations(&steps, &touched));
+    let (access, relations) = parallel::both(meaning, || relations::relations(&steps, &touched));
     steps.iter_mut().zip(relations).for_each(|(step, relations)| relations.give(step));
     let without_effect = match steps.is_empty() {
         true => Vec::new(),
         false => undeclared::without_effect((live, &after), &diff, &access, |cause| places.tell(cause)),
     };
     let refusal = ordered.refusal.map(|refusal| match refusal {
-        Refusal::Opens(opened) if room::is_full(&diff) => {
+        Refusal::Opens(opened) if capacity::is_full(&diff) => {
             Refusal::Opens(format!("{opened}; the service is full, so that deletions have to come first"))
         }
         Refusal::Opens(_) | Refusal::Incomplete(_) => refusal,
@@ -504,14 +504,14 @@ fn judge_vijil(verdicts: &mut [Verdict], guards: &Guards, live: &LiveVijil, plan
 #[must_use]
 pub fn compare(live: &Live, steps: &[Step]) -> Meaning {
     let after = simulate::simulate(live, steps.iter().map(|step| &step.change));
-    meaning_of(live, &after, steps.is_empty(), &Places::default())
+    meaning_of(live, &after, steps.is_empty(), &Origins::default())
 }
 
 /// The meaning of `live` becoming `after`, which may be the same.
-fn meaning_of(live: &Live, after: &Live, same: bool, places: &Places<'_>) -> Meaning {
+fn meaning_of(live: &Live, after: &Live, same: bool, places: &Origins<'_>) -> Meaning {
     let [old, new] = if same { [Vec::new(), Vec::new()] } else { [live, after].map(simulate::policies) };
     let found = access::compare(&old, &new, &live.teams);
-    Meaning::of(found, governed::compare(&old, &new, &live.teams), |cause| places.tell(cause))
+    Meaning::new(found, governed::compare(&old, &new, &live.teams), |cause| places.tell(cause))
 }
 
 /// The policies that steps touch.

@@ -16,10 +16,10 @@ use crate::model::{Domain, Fields, LivePolicy, Origin, Policy, PolicyId, Rule, R
 use crate::source::parallel;
 
 use super::dependencies::{Beyond, Dependencies};
-use super::docker::depend::{self, Relations};
-use super::docker::shown::{self, ShownPolicy, ShownRule};
+use super::docker::json::{self, PolicyJson, RuleJson};
+use super::docker::relations::{self, Relations};
 use super::docker::statements::{self, Statement};
-use super::docker::{Change, Difference, Head, PolicyTarget, RuleTarget, Step, coherence, request};
+use super::docker::{Change, Difference, PolicyFields, PolicyTarget, RuleTarget, Step, coherence, request};
 use super::flips::Flip;
 use super::guard::Verdict;
 use super::meaning::Meaning;
@@ -300,8 +300,8 @@ impl Plan {
             vijil,
         } = self;
         let org = target.as_ref().map_or("", |target| &target.org);
-        let own = steps.iter().map(|step| StepDocument::of(org, step));
-        let others = vijil.iter().flat_map(|vijil| &vijil.steps).map(StepDocument::of_vijil);
+        let own = steps.iter().map(|step| StepDocument::from_docker(org, step));
+        let others = vijil.iter().flat_map(|vijil| &vijil.steps).map(StepDocument::from_vijil);
         let mut document = PlanDocument {
             format_version: FORMAT_VERSION,
             docker: target.clone(),
@@ -372,7 +372,7 @@ impl Plan {
         }
         let touched = coherence::touched(&live.touched).map_err(not_what_was_live)?;
         coherence::check(&steps, &touched).map_err(|(step, why)| PlanError::Unexplained(step, why))?;
-        let found = depend::relations(&steps, &touched);
+        let found = relations::relations(&steps, &touched);
         relate(&mut steps, said, found, |step| step.id)?;
         let is_left =
             |service: Service, name: &str| unmanaged.iter().any(|one| one.service == service && one.policy == name);
@@ -400,7 +400,7 @@ impl Plan {
                 0 => PlanError::Wrong(why),
                 step => PlanError::Unexplained(step, why),
             })?;
-            let dependencies = super::vijil::depend::dependencies(&vijil.steps).into_iter();
+            let dependencies = super::vijil::dependencies::dependencies(&vijil.steps).into_iter();
             let found = dependencies.map(|dependencies| Relations { dependencies, ..Relations::default() }).collect();
             relate(&mut vijil.steps, said, found, |step| step.id)?;
         }
@@ -437,12 +437,12 @@ impl Plan {
     pub fn summary(&self) -> Summary {
         let own = self.steps.iter().map(|step| step.change.op());
         let others = self.vijil.iter().flat_map(|vijil| &vijil.steps).map(|step| step.op);
-        Summary::of(own.chain(others))
+        Summary::count(own.chain(others))
     }
 }
 
 impl Summary {
-    pub(super) fn of(ops: impl Iterator<Item = Op>) -> Self {
+    pub(super) fn count(ops: impl Iterator<Item = Op>) -> Self {
         let mut summary = Self::default();
         for op in ops {
             *match op {
@@ -481,7 +481,7 @@ fn relate<D>(
     for ((step, said), found) in steps.iter_mut().zip(said).zip(found) {
         let is_earlier = |other: usize| phases.get(&other).is_some_and(|phase| *phase < step.phase);
         let relations =
-            depend::verified(said, found, is_earlier).map_err(|why| PlanError::Unexplained(id(step), why))?;
+            relations::verified(said, found, is_earlier).map_err(|why| PlanError::Unexplained(id(step), why))?;
         relations.give(step);
     }
     Ok(())
@@ -495,7 +495,7 @@ impl From<&LiveRecord> for LiveDocument {
     fn from(LiveRecord { fingerprint, touched }: &LiveRecord) -> Self {
         let saved = |policy: &LivePolicy| Touched {
             id: policy.id.0.clone(),
-            fingerprint: super::docker::fingerprint::of_policy(policy),
+            fingerprint: super::docker::fingerprint::hash_policy(policy),
             was: super::docker::fingerprint::canonical(policy),
         };
         Self { fingerprint: fingerprint.clone(), touched: parallel::map(touched.iter().collect(), 4, saved) }
@@ -510,12 +510,12 @@ impl PlanDocument {
     }
 
     fn sum(&self) -> String {
-        super::docker::fingerprint::of(&serde_json::to_value(self).expect("a plan is JSON"))
+        super::docker::fingerprint::hash_json(&serde_json::to_value(self).expect("a plan is JSON"))
     }
 }
 
 impl StepDocument {
-    fn of(org: &str, step: &Step) -> Self {
+    fn from_docker(org: &str, step: &Step) -> Self {
         let Step { difference: Difference { id, policy, change, source, because }, phase, dependencies, touches } =
             step;
         let (before, after) = sides(change);
@@ -530,7 +530,7 @@ impl StepDocument {
             before,
             after,
             changed: change.changed().into_iter().map(str::to_owned).collect(),
-            request: RequestDocument::of(org, change),
+            request: RequestDocument::from_docker(org, change),
             statements: statements::changes(change).map(|all| all.into_iter().map(Statement::from).collect()),
             source: source.clone(),
             because: *because,
@@ -557,7 +557,7 @@ impl StepDocument {
         *self == other
     }
 
-    fn of_vijil(step: &VijilStep) -> Self {
+    fn from_vijil(step: &VijilStep) -> Self {
         let object = |side: &Option<Fields>| side.clone().map(Value::Object);
         Self {
             id: step.id,
@@ -570,7 +570,7 @@ impl StepDocument {
             before: object(&step.before),
             after: object(&step.after),
             changed: step.changed(),
-            request: RequestDocument::of_vijil(step),
+            request: RequestDocument::from_vijil(step),
             statements: None,
             source: step.source.clone(),
             because: step.because,
@@ -616,7 +616,7 @@ impl StepDocument {
             because: self.because,
         };
         let (step, id) = (VijilStep::new(difference, self.phase), self.id);
-        if self.is_like(Self::of_vijil(&step)) { Ok(step) } else { Err(PlanError::Changed(id)) }
+        if self.is_like(Self::from_vijil(&step)) { Ok(step) } else { Err(PlanError::Changed(id)) }
     }
 
     fn step(self, org: &str) -> Result<Step, PlanError> {
@@ -629,17 +629,17 @@ impl StepDocument {
             because: self.because,
         };
         let (step, id) = (Step::new(difference, self.phase), self.id);
-        if self.is_like(Self::of(org, &step)) { Ok(step) } else { Err(PlanError::Changed(id)) }
+        if self.is_like(Self::from_docker(org, &step)) { Ok(step) } else { Err(PlanError::Changed(id)) }
     }
 
     fn change(&self) -> Option<Change> {
         let rule = |side: &Option<Value>| -> Option<Rule> {
-            Some(serde_json::from_value::<ShownRule>(side.clone()?).ok()?.into())
+            Some(serde_json::from_value::<RuleJson>(side.clone()?).ok()?.into())
         };
         let policy = |side: &Option<Value>| -> Option<Policy> {
-            Some(serde_json::from_value::<ShownPolicy>(side.clone()?).ok()?.into())
+            Some(serde_json::from_value::<PolicyJson>(side.clone()?).ok()?.into())
         };
-        let head = |side: &Option<Value>| policy(side).map(|policy| Head::of(&policy));
+        let head = |side: &Option<Value>| policy(side).map(|policy| PolicyFields::new(&policy));
         let about = || -> Option<PolicyTarget> {
             Some(match self.request.path.get(4)? {
                 SegmentDocument::Text(id) => PolicyTarget::Existing(PolicyId(id.clone())),
@@ -679,22 +679,24 @@ impl StepDocument {
 #[must_use]
 pub fn sides(change: &Change) -> (Option<Value>, Option<Value>) {
     match change {
-        Change::CreatePolicy { after } => (None, Some(shown::head(after))),
-        Change::UpdatePolicy { before, after, .. } => (Some(shown::head(before)), Some(shown::head(after))),
-        Change::DeletePolicy { before, .. } => (Some(shown::policy(before)), None),
-        Change::CreateRule { after, .. } => (None, Some(shown::rule(after))),
-        Change::UpdateRule { before, after, .. } => (Some(shown::rule(before)), Some(shown::rule(after))),
-        Change::DeleteRule { before, .. } => (Some(shown::rule(before)), None),
+        Change::CreatePolicy { after } => (None, Some(json::policy_fields(after))),
+        Change::UpdatePolicy { before, after, .. } => {
+            (Some(json::policy_fields(before)), Some(json::policy_fields(after)))
+        }
+        Change::DeletePolicy { before, .. } => (Some(json::policy(before)), None),
+        Change::CreateRule { after, .. } => (None, Some(json::rule(after))),
+        Change::UpdateRule { before, after, .. } => (Some(json::rule(before)), Some(json::rule(after))),
+        Change::DeleteRule { before, .. } => (Some(json::rule(before)), None),
     }
 }
 
 impl RequestDocument {
-    fn of(org: &str, change: &Change) -> Self {
+    fn from_docker(org: &str, change: &Change) -> Self {
         let super::request::Request { method, path, body } = request(org, change);
         Self { method, path: path.into_iter().map(SegmentDocument::from).collect(), query: BTreeMap::new(), body }
     }
 
-    fn of_vijil(step: &VijilStep) -> Self {
+    fn from_vijil(step: &VijilStep) -> Self {
         let VijilRequest { method, path, query, body } = step.request();
         let query = query.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
         Self { method, path: path.into_iter().map(SegmentDocument::from).collect(), query, body }

@@ -70,7 +70,7 @@ pub fn check(plan: &Plan, live: &Live) -> Vec<Stale> {
     stale.extend(other_teams(plan, live));
     if stale.is_empty() {
         let now = compare(live, &plan.steps);
-        if !now.says_the_same(&plan.access) {
+        if !now.is_same_access(&plan.access) {
             let json = |access| serde_json::to_string_pretty(access).expect("a comparison is JSON");
             stale.push(Stale::OtherAccess { difference: difference(&json(&plan.access), &json(&now)) });
         }

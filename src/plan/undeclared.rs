@@ -12,7 +12,7 @@ use super::docker::diff::{Diff, Ownership};
 use super::docker::{matching, simulate};
 use super::governed::{self, Governed};
 use super::is_left_behind;
-use super::meaning::{Audience, Found, Gain, Meaning};
+use super::meaning::{AccessChange, Audience, Found, Meaning};
 use crate::access::{self, Changes, Comparison, Request, State, Verdict};
 use crate::model::{Decision, Desired, Live, LivePolicy, Policy, PolicyId, Scope, TeamDirectory, TeamLookup};
 
@@ -96,15 +96,16 @@ pub fn find(desired: &Desired, live: &Live, ownership: &Ownership) -> Undeclared
         !declared.contains(index) && !ownership.leaves(&policy.name) && !is_left_behind(&policy.name)
     };
     let undeclared: Vec<(usize, &LivePolicy)> = live.policies.iter().enumerate().filter(is_undeclared).collect();
-    let Some(audiences) = Audiences::of(desired).filter(|_| !ownership.exclusive && !undeclared.is_empty()) else {
+    let Some(audiences) = Audiences::new(desired).filter(|_| !ownership.exclusive && !undeclared.is_empty()) else {
         return Undeclared::none();
     };
     let ids: BTreeSet<&PolicyId> = undeclared.iter().map(|(_, policy)| &policy.id).collect();
     let without = simulate::policies(&without(live, &ids));
     let mut with = without.clone();
     // What others than the audiences of the workspace gain from a policy for everybody is not for it to judge.
-    let only =
-        undeclared.iter().map(|(_, policy)| LivePolicy { scope: audiences.within(&policy.scope), ..(*policy).clone() });
+    let only = undeclared
+        .iter()
+        .map(|(_, policy)| LivePolicy { scope: audiences.restrict(&policy.scope), ..(*policy).clone() });
     let all = Live { policies: only.collect(), org: live.org.clone(), teams: TeamDirectory::default() };
     with.extend(simulate::policies(&all));
     let keeps = |teams: &[String], alike: &[Vec<String>]| audiences.include(teams, alike, &live.teams);
@@ -138,7 +139,7 @@ pub fn find(desired: &Desired, live: &Live, ownership: &Ownership) -> Undeclared
     });
     let mut policies: Vec<UndeclaredPolicy> = listed.collect();
     policies.sort();
-    Undeclared { policies, access: Meaning::of(found, governed, |cause| format!("{cause} (live)")) }
+    Undeclared { policies, access: Meaning::new(found, governed, |cause| format!("{cause} (live)")) }
 }
 
 /// The effects of the policies behind these entries, by name.
@@ -180,18 +181,18 @@ pub(super) fn without_effect(
         return Vec::new();
     }
     let [old, new] = [live, after].map(|side| simulate::policies(&without(side, &ids)));
-    let alone = Meaning::of(access::compare(&old, &new, &live.teams), Vec::new(), tell);
+    let alone = Meaning::new(access::compare(&old, &new, &live.teams), Vec::new(), tell);
     let Found::Complete(alone) = alone.found else { return Vec::new() };
     let changes = access.changes();
     let all = [&changes.widened, &changes.narrowed, &changes.uncertain].into_iter().flatten();
     let effective: BTreeSet<&String> = all.flat_map(|gain| &gain.because).collect();
-    let is_lost = |gain: &&Gain| !gain.because.iter().any(|cause| effective.contains(cause));
-    let lost: Vec<&Gain> = alone.widened.iter().chain(&alone.narrowed).filter(is_lost).collect();
+    let is_lost = |gain: &&AccessChange| !gain.because.iter().any(|cause| effective.contains(cause));
+    let lost: Vec<&AccessChange> = alone.widened.iter().chain(&alone.narrowed).filter(is_lost).collect();
     if lost.is_empty() {
         return Vec::new();
     }
     let sides = [live, after].map(simulate::policies);
-    let [old, new] = sides.each_ref().map(|side| State::of(side));
+    let [old, new] = sides.each_ref().map(|side| State::new(side));
     let names: BTreeSet<&str> =
         live.policies.iter().filter(|policy| ids.contains(&policy.id)).map(|policy| policy.name.as_str()).collect();
     let asked = lost.into_iter().filter_map(|gain| {
@@ -207,7 +208,7 @@ pub(super) fn without_effect(
         let policies: BTreeSet<&str> =
             rules.map(|rule| rule.policy_name.as_str()).filter(|name| names.contains(name)).collect();
         let policies: Vec<String> = policies.into_iter().map(str::to_owned).collect();
-        let Gain { audience, access, witness, because: _, widens, narrows: _ } = gain.clone();
+        let AccessChange { audience, access, witness, because: _, widens, narrows: _ } = gain.clone();
         (!policies.is_empty()).then_some(WithoutEffect { widens, audience, access, witness, decision, policies })
     });
     asked.collect()
@@ -238,7 +239,7 @@ enum Audiences {
 
 impl Audiences {
     /// `None` where nothing is declared.
-    fn of(desired: &Desired) -> Option<Self> {
+    fn new(desired: &Desired) -> Option<Self> {
         let policies: Vec<&Policy> = desired.policies.iter().map(|declared| &declared.policy).collect();
         if policies.is_empty() {
             return None;
@@ -254,7 +255,7 @@ impl Audiences {
     }
 
     /// The part of a scope that is about them, if it is for everybody.
-    fn within(&self, scope: &Scope) -> Scope {
+    fn restrict(&self, scope: &Scope) -> Scope {
         match (self, scope) {
             (Self::Teams(own), Scope::Organization) => Scope::Teams(own.clone()),
             (Self::Everybody | Self::Teams(_), scope) => scope.clone(),
@@ -288,7 +289,7 @@ mod tests {
     }
 
     fn scope(teams: &[&str]) -> Scope {
-        Scope::of(teams.iter().map(|team| (*team).to_owned()))
+        Scope::from_teams(teams.iter().map(|team| (*team).to_owned()))
     }
 
     fn live_policy(name: &str, teams: &[&str], rules: &[Rule]) -> LivePolicy {

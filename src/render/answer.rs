@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
-use crate::access::{Answer, Reason, Standing, Verdict};
+use crate::access::{AccessLevel, Answer, Reason, Verdict};
 use crate::diagnostic::sanitize::line;
 use crate::model::{Decision, DesiredPolicy, Origin};
 
@@ -18,7 +18,7 @@ pub struct DeclaredPolicies<'a>(pub &'a [DesiredPolicy]);
 impl<'a> DeclaredPolicies<'a> {
     /// The place of a reason's rule, or of its policy.
     #[must_use]
-    pub fn of(self, reason: &Reason) -> Option<&'a Origin> {
+    pub fn origin(self, reason: &Reason) -> Option<&'a Origin> {
         self.rule(reason.policy, reason.rule)
     }
 
@@ -64,7 +64,7 @@ pub(super) fn because<'a>(answer: &'a Answer, places: DeclaredPolicies<'a>) -> V
         decision: one.decision,
         pattern: one.pattern.as_deref(),
         doubts: &one.doubts,
-        source: places.of(one),
+        source: places.origin(one),
     };
     answer.because.iter().map(one).collect()
 }
@@ -108,8 +108,10 @@ pub(super) fn details(answer: &Answer, places: DeclaredPolicies<'_>, indent: &st
         };
         let rule = rule_name.as_ref().map(|rule| format!(" › {}", line(rule))).unwrap_or_default();
         let pattern = pattern.as_ref().map(|pattern| format!("  {}", line(pattern))).unwrap_or_default();
-        let place =
-            places.of(reason).map(|place| format!("  {dim}{}{dim:#}", line(&place.to_string()))).unwrap_or_default();
+        let place = places
+            .origin(reason)
+            .map(|place| format!("  {dim}{}{dim:#}", line(&place.to_string())))
+            .unwrap_or_default();
         let doubt = match doubts.as_slice() {
             [] => String::new(),
             [asked] if asks(answer) => format!("  ({})", line(asked)),
@@ -128,7 +130,7 @@ pub(super) fn details(answer: &Answer, places: DeclaredPolicies<'_>, indent: &st
 
 /// Returns `true` if a person is asked each time.
 fn asks(answer: &Answer) -> bool {
-    answer.standing() == Standing::Approval
+    answer.level() == AccessLevel::Approval
 }
 
 /// `allow`, `deny` or `uncertain`.

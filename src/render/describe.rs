@@ -5,7 +5,7 @@
 use super::words;
 use crate::access::cedar::StatementChange;
 use crate::model::{Body, Decision, Rule, Scope, TeamDirectory};
-use crate::plan::docker::{Change, Difference, Head, statements};
+use crate::plan::docker::{Change, Difference, PolicyFields, statements};
 use crate::plan::step::Op;
 
 /// A step in pieces.
@@ -85,7 +85,7 @@ pub fn describe(step: &Difference, teams: &TeamDirectory) -> Description {
     Description { op: step.change.op(), title, details: because.into_iter().chain(details).collect() }
 }
 
-fn head(before: &Head, after: &Head, scope: impl Fn(&Scope) -> Vec<String>) -> Vec<Detail> {
+fn head(before: &PolicyFields, after: &PolicyFields, scope: impl Fn(&Scope) -> Vec<String>) -> Vec<Detail> {
     let mut details = Vec::new();
     if before.name != after.name {
         details.push(Detail::Becomes("name", before.name.clone(), after.name.clone()));
@@ -106,8 +106,11 @@ fn texts(change: &Change) -> Vec<Detail> {
     if let Some(changes) = statements::changes(change) {
         return vec![Detail::Statements(changes)];
     }
-    if let Change::UpdatePolicy { before: Head { cedar: Some(old), .. }, after: Head { cedar: Some(new), .. }, .. } =
-        change
+    if let Change::UpdatePolicy {
+        before: PolicyFields { cedar: Some(old), .. },
+        after: PolicyFields { cedar: Some(new), .. },
+        ..
+    } = change
         && old.text != new.text
     {
         return vec![Detail::Text(old.text.clone(), new.text.clone())];

@@ -78,7 +78,7 @@ fn write_drift(out: &mut String, drift: &Drift, view: View) {
         let _ = writeln!(out, "{GOOD}No drift{GOOD:#}: `{org}` matches the documents.");
         return;
     }
-    let opened = [&outside.access, &undeclared.access].into_iter().any(|access| Opening::of(access) < Opening::Less);
+    let opened = [&outside.access, &undeclared.access].into_iter().any(|access| Opening::new(access) < Opening::Less);
     let style = if opened { BAD } else { CAREFUL };
     let _ = writeln!(out, "{style}Drift{style:#}: {}.", headline_of(drift, &format!("`{org}`"), quoted));
     if !undeclared.is_empty() {
@@ -235,7 +235,7 @@ enum Opening {
 }
 
 impl Opening {
-    fn of(access: &Meaning) -> Self {
+    fn new(access: &Meaning) -> Self {
         let changes = match &access.found {
             Found::Complete(changes) => changes,
             Found::Incomplete(..) => return Self::Unknown,
@@ -259,7 +259,7 @@ fn headline_of(drift: &Drift, org: &str, write: impl Fn(&str) -> String) -> Stri
     if undeclared.is_empty() {
         return differ.unwrap_or_default();
     }
-    let opening = Opening::of(&undeclared.access);
+    let opening = Opening::new(&undeclared.access);
     let opens = matches!(opening, Opening::More | Opening::MaybeMore);
     let about = |one: &&UndeclaredPolicy| !opens || matches!(one.effect, Effect::Widens | Effect::MayWiden);
     let names: Vec<String> = undeclared.policies.iter().filter(about).map(|one| write(&one.policy)).collect();
@@ -279,7 +279,7 @@ fn headline_of(drift: &Drift, org: &str, write: impl Fn(&str) -> String) -> Stri
     };
     match differ {
         None => own,
-        Some(differ) if Opening::of(&drift.outside.access) < opening => {
+        Some(differ) if Opening::new(&drift.outside.access) < opening => {
             format!("{differ}; {own}")
         }
         Some(differ) => format!("{own}; {differ}"),
@@ -290,7 +290,7 @@ fn headline_of(drift: &Drift, org: &str, write: impl Fn(&str) -> String) -> Stri
 fn declared_headline(drift: &Drift, org: &str) -> String {
     let Drift { since, outside, waiting, .. } = drift;
     let beyond = if since.is_some() { "what was applied" } else { "what the documents say" };
-    match Opening::of(&outside.access) {
+    match Opening::new(&outside.access) {
         Opening::Unknown => {
             return format!("{org} may allow more or less than {beyond}: the comparison is incomplete");
         }

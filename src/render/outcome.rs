@@ -6,7 +6,7 @@ use anstyle::{AnsiColor, Style};
 
 use super::words;
 use crate::diagnostic::sanitize::{block, line};
-use crate::execute::{Counts, Ended, Outcome, Problem, Versions};
+use crate::execute::{Counts, Outcome, Problem, StepOutcome, Versions};
 use crate::plan::stale::Stale;
 use crate::plan::{AnyStep, Plan};
 
@@ -27,13 +27,14 @@ fn write_outcome(out: &mut String, plan: &Plan, outcome: &Outcome) -> fmt::Resul
     for step in plan.all_steps() {
         match outcome.steps.get(&step.id()) {
             // What went well needs to be said only where not all of it did.
-            Some(Ended::Done { overtaken: None } | Ended::FoundDone { .. }) if failed + not_tried == 0 => {}
+            Some(StepOutcome::Applied { overtaken: None } | StepOutcome::AlreadyApplied { .. })
+                if failed + not_tried == 0 => {}
             Some(ended) => write_step(out, &describe(step), ended)?,
             None => {}
         }
     }
     if failed + not_tried == 0 {
-        let found = outcome.steps.values().filter(|ended| matches!(ended, Ended::FoundDone { .. })).count();
+        let found = outcome.steps.values().filter(|ended| matches!(ended, StepOutcome::AlreadyApplied { .. })).count();
         let found = if found > 0 { format!(", {found} of them already applied") } else { String::new() };
         let steps = if done == 1 { "step" } else { "steps" };
         let follow = if plan.steps.is_empty() { "" } else { " Machines follow within five minutes." };
@@ -49,23 +50,25 @@ fn write_outcome(out: &mut String, plan: &Plan, outcome: &Outcome) -> fmt::Resul
 }
 
 /// Writes the outcome of one step.
-fn write_step(out: &mut String, step: &str, ended: &Ended) -> fmt::Result {
+fn write_step(out: &mut String, step: &str, ended: &StepOutcome) -> fmt::Result {
     match ended {
-        Ended::Done { overtaken: Some(versions) } => {
+        StepOutcome::Applied { overtaken: Some(versions) } => {
             writeln!(out, "{CAREFUL}overtaken{CAREFUL:#} {step}: somebody changed it at the same moment")?;
             write_versions(out, versions)
         }
-        Ended::Failed(Problem { message, hint, versions, moved: _, unseen: _, written: _, outage: _ }) => {
+        StepOutcome::Failed(Problem { message, hint, versions, moved: _, unseen: _, written: _, outage: _ }) => {
             writeln!(out, "{BAD}failed{BAD:#} {step}")?;
             writeln!(out, "  {}", line(message))?;
             versions.iter().try_for_each(|versions| write_versions(out, versions))?;
             hint.iter().try_for_each(|hint| writeln!(out, "  help: {}", line(hint)))
         }
-        Ended::HeldBack { by } => writeln!(out, "{CAREFUL}not tried{CAREFUL:#} {step}: it depends on #{by}"),
-        Ended::Stopped => writeln!(out, "{CAREFUL}not tried{CAREFUL:#} {step}: stopped"),
-        Ended::GivenUp => writeln!(out, "{CAREFUL}not tried{CAREFUL:#} {step}: the service does not work"),
-        Ended::FoundDone { sent: false } => writeln!(out, "{GOOD}done{GOOD:#} {step}: it was so already"),
-        Ended::Done { overtaken: None } | Ended::FoundDone { sent: true } => writeln!(out, "{GOOD}done{GOOD:#} {step}"),
+        StepOutcome::Skipped { by } => writeln!(out, "{CAREFUL}not tried{CAREFUL:#} {step}: it depends on #{by}"),
+        StepOutcome::Stopped => writeln!(out, "{CAREFUL}not tried{CAREFUL:#} {step}: stopped"),
+        StepOutcome::Abandoned => writeln!(out, "{CAREFUL}not tried{CAREFUL:#} {step}: the service does not work"),
+        StepOutcome::AlreadyApplied { sent: false } => writeln!(out, "{GOOD}done{GOOD:#} {step}: it was so already"),
+        StepOutcome::Applied { overtaken: None } | StepOutcome::AlreadyApplied { sent: true } => {
+            writeln!(out, "{GOOD}done{GOOD:#} {step}")
+        }
     }
 }
 

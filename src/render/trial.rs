@@ -166,7 +166,7 @@ fn check_json(check: &Check<'_>, places: DeclaredPolicies<'_>) -> Value {
             let because: Vec<Value> = answer
                 .because
                 .iter()
-                .map(|one| json!({"policy": one.policy_name, "rule": one.rule_name, "source": places.of(one)}))
+                .map(|one| json!({"policy": one.policy_name, "rule": one.rule_name, "source": places.origin(one)}))
                 .collect();
             set(&mut value, "because", because.into());
         }

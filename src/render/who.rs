@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::answer::{Because, DeclaredPolicies, because, details};
 use super::plan::View;
-use crate::access::{Answer, Audience, Everybody, Standing, Unless, Verdict, Who};
+use crate::access::{AccessLevel, Answer, Audience, Everybody, Unless, Verdict, Who};
 use crate::diagnostic::sanitize::line;
 
 /// How many audiences of a kind are listed, and how many exceptions of one.
@@ -65,15 +65,15 @@ struct Exception<'a> {
 #[must_use]
 pub fn json(request: &str, everybody: &Everybody, places: DeclaredPolicies<'_>) -> String {
     let Everybody { who, nobody, incomplete } = everybody;
-    let of = |wanted: Standing| -> Vec<Entry<'_>> {
-        who.iter().filter(|one| one.standing == wanted).map(|one| entry(one, places)).collect()
+    let of = |wanted: AccessLevel| -> Vec<Entry<'_>> {
+        who.iter().filter(|one| one.level == wanted).map(|one| entry(one, places)).collect()
     };
     let document = Document {
         format_version: 1,
         request,
-        allow: of(Standing::Allow),
-        approval: of(Standing::Approval),
-        uncertain: of(Standing::Uncertain),
+        allow: of(AccessLevel::Allow),
+        approval: of(AccessLevel::Approval),
+        uncertain: of(AccessLevel::Uncertain),
         otherwise: otherwise(nobody),
         complete: !incomplete,
         remarks: remarks(everybody),
@@ -81,11 +81,11 @@ pub fn json(request: &str, everybody: &Everybody, places: DeclaredPolicies<'_>) 
     serde_json::to_string_pretty(&document).expect("text and numbers are JSON") + "\n"
 }
 
-fn entry<'a>(Who { audience, standing: _, answer, unless }: &'a Who, places: DeclaredPolicies<'a>) -> Entry<'a> {
-    let exception = |Unless { teams, standing, answer }: &'a Unless| Exception {
+fn entry<'a>(Who { audience, level: _, answer, unless }: &'a Who, places: DeclaredPolicies<'a>) -> Entry<'a> {
+    let exception = |Unless { teams, level, answer }: &'a Unless| Exception {
         teams,
         decision: answer.verdict,
-        approval: *standing == Standing::Approval,
+        approval: *level == AccessLevel::Approval,
         reason: &answer.reason,
         because: because(answer, places),
     };
@@ -99,7 +99,7 @@ fn entry<'a>(Who { audience, standing: _, answer, unless }: &'a Who, places: Dec
 }
 
 fn otherwise(nobody: &Answer) -> Option<&str> {
-    (nobody.standing() == Standing::Deny).then_some(nobody.reason.as_str())
+    (nobody.level() == AccessLevel::Deny).then_some(nobody.reason.as_str())
 }
 
 /// What else there is to know, whoever asks.
@@ -124,27 +124,27 @@ fn write(
     places: DeclaredPolicies<'_>,
     view: View,
 ) -> std::fmt::Result {
-    const SECTIONS: [(Standing, AnsiColor, &str); 3] = [
-        (Standing::Allow, AnsiColor::Green, "allow"),
-        (Standing::Approval, AnsiColor::Yellow, "approval"),
-        (Standing::Uncertain, AnsiColor::Yellow, "uncertain"),
+    const SECTIONS: [(AccessLevel, AnsiColor, &str); 3] = [
+        (AccessLevel::Allow, AnsiColor::Green, "allow"),
+        (AccessLevel::Approval, AnsiColor::Yellow, "approval"),
+        (AccessLevel::Uncertain, AnsiColor::Yellow, "uncertain"),
     ];
     let (bold, dim) = (Style::new().bold(), Style::new().dimmed());
     writeln!(out, "{bold}{}{bold:#}", line(request))?;
     for (wanted, color, word) in SECTIONS {
-        let own: Vec<&Who> = everybody.who.iter().filter(|one| one.standing == wanted).collect();
+        let own: Vec<&Who> = everybody.who.iter().filter(|one| one.level == wanted).collect();
         let style = color.on_default().bold();
         let shown = view.shown(own.len(), LISTED);
         for one in own.iter().take(shown) {
             writeln!(out, "{style}{word}{style:#}  {}", people(&one.audience, view))?;
             out.push_str(&details(&plain(&one.answer), places, "  "));
             let exceptions = view.shown(one.unless.len(), EXCEPTIONS);
-            for Unless { teams, standing, answer } in one.unless.iter().take(exceptions) {
-                let word = match standing {
-                    Standing::Deny => "denied",
-                    Standing::Uncertain => "uncertain",
-                    Standing::Approval => "with approval",
-                    Standing::Allow => "allowed",
+            for Unless { teams, level, answer } in one.unless.iter().take(exceptions) {
+                let word = match level {
+                    AccessLevel::Deny => "denied",
+                    AccessLevel::Uncertain => "uncertain",
+                    AccessLevel::Approval => "with approval",
+                    AccessLevel::Allow => "allowed",
                 };
                 writeln!(out, "  {bold}{word} for those who are in {} too{bold:#}", view.list(teams, 30))?;
                 out.push_str(&details(&plain(answer), places, "    "));

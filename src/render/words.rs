@@ -14,7 +14,7 @@ use crate::plan::docker::{Change, Difference};
 use crate::plan::flips::{self, Flip};
 use crate::plan::governed::{AudienceChange, Governed};
 use crate::plan::guard::Guard;
-use crate::plan::meaning::{Audience, Changes, Found, Gain, Incomplete, Meaning};
+use crate::plan::meaning::{AccessChange, Audience, Changes, Found, Incomplete, Meaning};
 use crate::plan::saved::Summary;
 use crate::plan::step::{Op, Reason};
 use crate::plan::undeclared::{Effect, UndeclaredPolicy, WithoutEffect};
@@ -24,7 +24,7 @@ use crate::plan::{GuardsFrom, Plan};
 /// incomplete comes first.
 #[must_use]
 pub fn headline(meaning: &Meaning) -> String {
-    let audiences = |gains: &[Gain]| {
+    let audiences = |gains: &[AccessChange]| {
         let audiences: BTreeSet<&Audience> = gains.iter().map(|gain| &gain.audience).collect();
         count(audiences.len(), "audience")
     };
@@ -241,7 +241,7 @@ pub struct Group<'a> {
     /// For whom.
     pub audience: &'a Audience,
     /// The access that changes; never empty.
-    pub gains: Vec<&'a Gain>,
+    pub gains: Vec<&'a AccessChange>,
 }
 
 /// Access that changes for the same reason.
@@ -270,7 +270,7 @@ impl<'a> Group<'a> {
     /// The group by reason: those with the broadest access first.
     #[must_use]
     pub fn causes(&self) -> Vec<Cause<'a>> {
-        let mut gains: Vec<(&str, Cow<'_, str>, &'a Gain)> = self
+        let mut gains: Vec<(&str, Cow<'_, str>, &'a AccessChange)> = self
             .gains
             .iter()
             .map(|gain| {
@@ -348,11 +348,11 @@ pub fn groups(meaning: &Meaning) -> Vec<Group<'_>> {
     let changes: &Changes = meaning.changes();
     let certain = |gains, tone, sign, happens| (gains, tone, sign, happens);
     let uncertain = |widens, narrows| {
-        let gains: Vec<&Gain> =
+        let gains: Vec<&AccessChange> =
             changes.uncertain.iter().filter(|gain| (gain.widens, gain.narrows) == (widens, narrows)).collect();
         gains
     };
-    let sections: [(Vec<&Gain>, Tone, char, &str); 6] = [
+    let sections: [(Vec<&AccessChange>, Tone, char, &str); 6] = [
         certain(changes.widened.iter().collect(), Tone::Danger, '+', "gained by"),
         (uncertain(true, false), Tone::Careful, '?', "may be gained by"),
         (uncertain(true, true), Tone::Careful, '?', "may change for"),
@@ -491,11 +491,11 @@ pub fn folded<T>(list: &[T], most: usize) -> (&[T], usize, &[T]) {
 #[cfg(test)]
 mod tests {
     use super::{folded, groups, headline};
-    use crate::plan::meaning::{Audience, Changes, Found, Gain, Incomplete, Meaning};
+    use crate::plan::meaning::{AccessChange, Audience, Changes, Found, Incomplete, Meaning};
 
-    fn gain(team: &str, access: &str, widens: bool, narrows: bool) -> Gain {
+    fn gain(team: &str, access: &str, widens: bool, narrows: bool) -> AccessChange {
         let audience = Audience { teams: vec![team.to_owned()], alike: Vec::new() };
-        Gain {
+        AccessChange {
             audience,
             access: access.to_owned().into(),
             witness: access.into(),
@@ -536,7 +536,7 @@ mod tests {
     #[test]
     fn access_is_listed_by_reason_and_the_broadest_first() {
         let because = |rule: &str| vec![format!("now allow `{rule}`")];
-        let of = |access: &str, witness: &str, rule: &str| Gain {
+        let of = |access: &str, witness: &str, rule: &str| AccessChange {
             because: because(rule),
             witness: witness.into(),
             ..gain("a", access, true, false)
@@ -581,7 +581,7 @@ mod tests {
             rules: rules.iter().map(|rule| (*rule).to_owned()).collect(),
             audiences: Vec::new(),
         };
-        let meaning = |rules: &[&str], uncertain: Vec<Gain>| Meaning {
+        let meaning = |rules: &[&str], uncertain: Vec<AccessChange>| Meaning {
             found: Found::Incomplete(Changes { uncertain, ..Changes::default() }, cut(rules)),
             governed: Vec::new(),
         };

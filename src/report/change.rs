@@ -192,8 +192,8 @@ fn of_entries(entries: &[Entry]) -> Vec<Changed> {
     entries.iter().map(changed).collect()
 }
 
-fn of_gains(gains: &[meaning::Gain]) -> Vec<Changed> {
-    let changed = |gain: &meaning::Gain| {
+fn of_gains(gains: &[meaning::AccessChange]) -> Vec<Changed> {
+    let changed = |gain: &meaning::AccessChange| {
         let (action, object) = gain.access.parts();
         Changed {
             audience: audience(&gain.audience.teams, &gain.audience.alike),

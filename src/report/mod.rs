@@ -223,7 +223,7 @@ fn section(
     (extents, remarks): (&Extents, &Remarks),
 ) -> Section {
     let Organization { name, policies, declared, teams, trials, usage, replay, difference } = organization;
-    let state = State::of(policies);
+    let state = State::new(policies);
     let rules: usize = policies.iter().map(|policy| policy.rules().len().max(named::statements_of(policy))).sum();
     let links = input.links.filter(|_| rules <= MOST_LINKED);
     let named = Named::new(name, policies, declared, links);

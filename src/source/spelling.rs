@@ -28,7 +28,7 @@ impl Spelling {
     /// The spelling of `text` by the scalar at `scalar` in `source`; `None` for a scalar in another place, such as an
     /// alias.
     #[must_use]
-    pub fn of(text: &str, source: &str, scalar: &Range<usize>) -> Option<Self> {
+    pub fn trace(text: &str, source: &str, scalar: &Range<usize>) -> Option<Self> {
         let written = source.get(scalar.clone())?;
         let inner = scalar.start + 1..scalar.end.saturating_sub(1);
         let new = || Tracer { text, source, at: 0, pieces: Vec::new() };

@@ -56,7 +56,7 @@ impl<'a> Declarations<'a> {
         let policies: Vec<&Declared<'_>> = policies.iter().collect();
         if complete && exclusive {
             let owned = orgs::names(settings.map(|(settings, _)| settings));
-            let empty = |org: &&String| orgs::of(&policies, org).is_empty();
+            let empty = |org: &&String| orgs::policies_for(&policies, org).is_empty();
             let whose = match owned {
                 None => policies.is_empty().then(String::new),
                 Some(orgs) => orgs.iter().find(empty).map(|org| format!(" for `{org}`")),
@@ -76,7 +76,7 @@ impl<'a> Declarations<'a> {
             findings.push(finding.help("declare a policy, or write `ownership: declared` in `vijil`"));
         }
         let settings = settings.map(|(settings, _)| settings);
-        let survey = Survey::of(policies.iter().map(|declared| &declared.desired.policy));
+        let survey = Survey::new(policies.iter().map(|declared| &declared.desired.policy));
         run(&Input { policies: &policies, survey: &survey, vijil, tests, settings, files, complete }, findings);
         let cedar: Vec<(FileId, Vec<Comment>, Spans)> =
             policies.iter().filter_map(|policy| mcp::comments(policy, files)).collect();

@@ -567,7 +567,7 @@ fn check(old: &[Policy], new: &[Policy]) {
             let rules = policies.iter().flat_map(|policy| policy.rules().iter().map(move |rule| alone(policy, rule)));
             let policies: Vec<Policy> = rules.collect();
             let domain_is_known = policies.iter().any(|policy| policy.domain() == Some(domain(&request)));
-            let verdict = State::of(&policies).ask(&teams, &request).verdict;
+            let verdict = State::new(&policies).ask(&teams, &request).verdict;
             if domain_is_known { verdict } else { Verdict::Deny }
         };
         match expected {
@@ -704,7 +704,7 @@ fn rule() -> impl Strategy<Value = Rule> {
 
 fn policy() -> impl Strategy<Value = Policy> {
     let scope = prop::sample::subsequence(TEAMS.to_vec(), 0..=2)
-        .prop_map(|teams| Scope::of(teams.into_iter().map(str::to_owned)));
+        .prop_map(|teams| Scope::from_teams(teams.into_iter().map(str::to_owned)));
     (scope, prop::collection::vec(rule(), 1..4)).prop_map(|(scope, rules)| Policy {
         name: "policy".to_owned(),
         scope,

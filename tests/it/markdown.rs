@@ -102,7 +102,7 @@ fn plan_of(texts: &[String]) -> Plan {
     let text = |at: usize| format!("{} {at}", texts[at % texts.len()]);
     let network = |name: usize, rules| Policy {
         name: text(name),
-        scope: Scope::of(["team".to_owned()]),
+        scope: Scope::from_teams(["team".to_owned()]),
         body: Body::Allowlist(rules),
     };
     let cedar = |end: usize| Cedar {

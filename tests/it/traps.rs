@@ -509,7 +509,7 @@ fn what_is_called_undocumented_is_uncertain() {
             resources: Resources::Plain(vec![pattern.to_owned()]),
         };
         let policies = [Policy { name: "p".to_owned(), scope: Scope::Organization, body: Body::Allowlist(vec![rule]) }];
-        let answer = State::of(&policies).ask(&Default::default(), &Request::parse(request).expect(request));
+        let answer = State::new(&policies).ask(&Default::default(), &Request::parse(request).expect(request));
         assert_eq!(answer.verdict, Verdict::Uncertain, "{pattern}: {request}: {answer:?}");
         // The pattern is shown as it is written.
         assert!(
@@ -657,7 +657,7 @@ proptest! {
             });
             writeln!(text, "{}{document}", if number == 0 { "" } else { "---\n" }).unwrap();
             let rule = Rule { name: "r".to_owned(), decision, actions, resources };
-            let scope = Scope::of(teams.into_iter().map(str::to_owned));
+            let scope = Scope::from_teams(teams.into_iter().map(str::to_owned));
             policies.push(Policy { name: format!("p{number}"), scope, body: Body::Allowlist(vec![rule]) });
         }
         let findings = findings(&text);
@@ -676,7 +676,7 @@ proptest! {
         for at in &vain {
             left[*at].body = Body::Allowlist(vec![]);
         }
-        let keep = |kind: &str| Policy { name: kind.to_owned(), scope: Scope::of(["nobody".to_owned()]), body: Body::Allowlist(vec![Rule {
+        let keep = |kind: &str| Policy { name: kind.to_owned(), scope: Scope::from_teams(["nobody".to_owned()]), body: Body::Allowlist(vec![Rule {
             name: "keep".to_owned(),
             decision: Decision::Deny,
             actions: vec![Action::parse(kind)],

@@ -40,15 +40,15 @@ impl Actions {
         self.0 & other.0 != 0
     }
 
-    pub(super) fn and(self, other: Self) -> Self {
+    pub(super) fn union(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 
-    pub(super) fn within(self, other: Self) -> Self {
+    pub(super) fn intersection(self, other: Self) -> Self {
         Self(self.0 & other.0)
     }
 
-    pub(super) fn without(self, other: Self) -> Self {
+    pub(super) fn difference(self, other: Self) -> Self {
         Self(self.0 & !other.0)
     }
 
@@ -67,13 +67,13 @@ impl Actions {
         match atom {
             Atom::Tcp => Self::TCP,
             Atom::Udp => Self::UDP,
-            Atom::Http(method) => Self::method(method).and(Self::TCP),
+            Atom::Http(method) => Self::method(method).union(Self::TCP),
             Atom::Read => Self::READ,
             Atom::Write => Self::WRITE,
         }
     }
 
-    fn of(action: &Action) -> Self {
+    fn from_action(action: &Action) -> Self {
         match action {
             Action::ConnectTcp => Self::TCP,
             Action::ConnectUdp => Self::UDP,
@@ -141,7 +141,7 @@ impl Target {
         if path.tokens == [Token::One] {
             // `/*`, which may stand for `/`.
             let root = Sequence { tokens: Vec::new(), unknowns: Unknowns::NONE, bare: Unknowns::NONE };
-            paths.insert(&root, hit.unknowns.and(Unknown::EmptySegment.into()), hit.clause);
+            paths.insert(&root, hit.unknowns.union(Unknown::EmptySegment.into()), hit.clause);
         }
     }
 }
@@ -165,12 +165,12 @@ pub(super) fn clauses(rule: &Rule, group: usize) -> Vec<Clause> {
 
 /// The clauses of each resource of a rule.
 pub(super) fn clauses_by_resource(rule: &Rule, group: usize) -> impl Iterator<Item = Vec<Clause>> {
-    let actions = rule.actions.iter().fold(Actions::default(), |all, action| all.and(Actions::of(action)));
+    let actions = rule.actions.iter().fold(Actions::default(), |all, action| all.union(Actions::from_action(action)));
     let unknown = rule.actions.iter().any(|action| action.layer().is_none());
     let on = move |target: Target, layer: Actions| {
-        let known = actions.within(layer);
+        let known = actions.intersection(layer);
         // An action that nobody knows may govern whatever else its layer has.
-        let rest = if unknown { layer.without(known) } else { Actions::default() };
+        let rest = if unknown { layer.difference(known) } else { Actions::default() };
         let clause = |target, actions, unknowns| Clause { target, decision: rule.decision, actions, unknowns, group };
         let mut clauses = Vec::new();
         if rest != Actions::default() {

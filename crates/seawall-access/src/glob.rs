@@ -202,11 +202,11 @@ impl Positions {
         Self([join(a, e), join(b, f), join(c, g), join(d, h)])
     }
 
-    fn or(self, other: Self) -> Self {
+    fn union(self, other: Self) -> Self {
         self.both(other, |one, other| one | other)
     }
 
-    fn and(self, other: Self) -> Self {
+    fn intersection(self, other: Self) -> Self {
         self.both(other, |one, other| one & other)
     }
 
@@ -216,7 +216,7 @@ impl Positions {
     }
 
     fn is_subset(self, other: Self) -> bool {
-        self.and(other) == self
+        self.intersection(other) == self
     }
 }
 
@@ -236,7 +236,7 @@ impl Walker {
         }
         let those = |wanted: &dyn Fn(&Part) -> bool| {
             let parts = glob.parts.iter().enumerate().filter(|(_, part)| wanted(part));
-            parts.fold(Positions::default(), |all, (at, _)| all.or(Positions::at(at)))
+            parts.fold(Positions::default(), |all, (at, _)| all.union(Positions::at(at)))
         };
         let stars = those(&|part| *part == Part::Star);
         let takes = alphabet.iter().map(|c| those(&|part| *part != Part::Star && part.takes(*c))).collect();
@@ -246,12 +246,12 @@ impl Walker {
 
     /// The positions, and those after stars among them: two stars never follow each other.
     fn closed(at: Positions, stars: Positions) -> Positions {
-        at.or(at.and(stars).next())
+        at.union(at.intersection(stars).next())
     }
 
     fn step(&self, at: Positions, character: usize) -> Positions {
         let takes = self.takes.get(character).copied().unwrap_or_default();
-        Self::closed(at.and(takes).next().or(at.and(self.stars)), self.stars)
+        Self::closed(at.intersection(takes).next().union(at.intersection(self.stars)), self.stars)
     }
 
     fn accepts(&self, at: Positions) -> bool {

@@ -44,7 +44,7 @@ impl Destination {
     }
 
     fn doubting(mut self, unknown: Unknown) -> Self {
-        self.unknowns = self.unknowns.and(unknown.into());
+        self.unknowns = self.unknowns.union(unknown.into());
         self
     }
 
@@ -153,14 +153,14 @@ pub(super) fn is_name(host: &str) -> bool {
 fn spelling_unknowns(host: &str) -> Unknowns {
     let has = |holds: bool, unknown: Unknown| if holds { unknown.into() } else { Unknowns::NONE };
     has(host.bytes().any(|byte| byte.is_ascii_uppercase()), Unknown::HostCase)
-        .and(has(host.ends_with('.'), Unknown::HostDot))
-        .and(has(!host.is_ascii(), Unknown::HostLetters))
+        .union(has(host.ends_with('.'), Unknown::HostDot))
+        .union(has(!host.is_ascii(), Unknown::HostLetters))
 }
 
 /// The pattern for a name, in the one spelling of hosts.
 fn names(host: &str) -> Sequence {
     let labels = labels(host);
-    let mut unknowns = labels.iter().fold(Unknowns::NONE, |all, label| all.and(partial_unknowns(label)));
+    let mut unknowns = labels.iter().fold(Unknowns::NONE, |all, label| all.union(partial_unknowns(label)));
     let wild = |label: &String| matches!(label.as_str(), "*" | "**");
     if labels == ["*"] {
         // Read as every host, should it be read as anything.
@@ -168,9 +168,9 @@ fn names(host: &str) -> Sequence {
     }
     let only_wildcards = labels.len() > 1 && labels.iter().all(wild);
     if only_wildcards || labels.iter().skip(1).any(wild) {
-        unknowns = unknowns.and(Unknown::InnerWildcard.into());
+        unknowns = unknowns.union(Unknown::InnerWildcard.into());
     }
-    let tokens = labels.into_iter().rev().map(Token::of).collect();
+    let tokens = labels.into_iter().rev().map(Token::from_string).collect();
     Sequence { tokens, unknowns, bare: Unknown::Apex.into() }
 }
 

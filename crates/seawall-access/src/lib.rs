@@ -13,7 +13,7 @@
 //! [`Verdict::Uncertain`].
 
 mod address;
-mod ask;
+mod answer;
 pub mod cedar;
 mod classes;
 mod clause;
@@ -22,9 +22,9 @@ mod essential;
 mod glob;
 mod hash;
 mod host;
-mod meet;
 pub mod model;
 mod nearest;
+mod overlap;
 #[doc(hidden)]
 pub mod parallel;
 mod path;
@@ -47,7 +47,7 @@ mod unknowns;
 mod who;
 mod witness;
 
-pub use ask::{APPROVAL_REASON, Answer, Reason, State};
+pub use answer::{APPROVAL_REASON, Answer, Reason, State};
 pub use compare::{Access, Audience, Cause, Changes, Comparison, Entry, Incomplete, compare};
 pub use point::{Atom, Match, Point, Role, Verdict, World};
 pub use points::Interactions;
@@ -55,5 +55,5 @@ pub use question::Question;
 pub use request::{Host, Request};
 pub use universe::{SurveyLimit, Universe};
 pub use unknowns::{Unknown, Unknowns};
-pub use who::{Everybody, Standing, Unless, Who};
+pub use who::{AccessLevel, Everybody, Unless, Who};
 pub use witness::Witness;

@@ -5,12 +5,12 @@
 use std::collections::BTreeSet;
 use std::fmt::Display;
 
-use super::ask::State;
 use super::clause::{Actions, Clause, Target};
 use super::host::{Destination, HostPattern};
 use super::pattern::{Sequence, Token};
 use super::point::Atom;
 use super::request::{Host, Request, request_path};
+use crate::answer::State;
 use crate::model::{Decision, Scope};
 
 /// The number of rules that are named.
@@ -20,7 +20,7 @@ const NAMED: usize = 3;
 type Miss = (u8, String);
 
 /// The rules nearest to allowing the parts of a request that are refused.
-pub(super) fn of(state: &State<'_>, refused: &[Atom], teams: &BTreeSet<String>, request: &Request) -> Vec<String> {
+pub(super) fn find(state: &State<'_>, refused: &[Atom], teams: &BTreeSet<String>, request: &Request) -> Vec<String> {
     let mut misses = BTreeSet::new();
     for clause in state.clauses.iter().filter(|clause| clause.decision == Decision::Allow) {
         let Some((policy, rule)) = state.rules.get(clause.group) else { continue };

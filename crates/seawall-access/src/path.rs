@@ -38,9 +38,9 @@ impl PathPattern {
         };
         let odd = is_undocumented(text, &segments)
             || segments.iter().skip(1).any(|segment| matches!(segment.as_str(), "" | "." | ".."));
-        let mut unknowns = segments.iter().skip(1).fold(Unknowns::NONE, |all, one| all.and(partial_unknowns(one)));
+        let mut unknowns = segments.iter().skip(1).fold(Unknowns::NONE, |all, one| all.union(partial_unknowns(one)));
         if odd {
-            unknowns = unknowns.and(Unknown::Malformed.into());
+            unknowns = unknowns.union(Unknown::Malformed.into());
         }
         let tokens = segments.iter().filter(|segment| !segment.is_empty()).map(|one| Token::parse(one)).collect();
         Self::Folders(Sequence { tokens, unknowns, bare: Unknown::FolderItself.into() })
@@ -138,9 +138,9 @@ pub(super) fn has_variable(text: &str) -> bool {
 /// The pattern of an HTTP path.
 pub(super) fn http_pattern(text: &str) -> Sequence {
     let segments = http_segments(text);
-    let mut unknowns = segments.iter().fold(Unknowns::NONE, |all, one| all.and(partial_unknowns(one)));
+    let mut unknowns = segments.iter().fold(Unknowns::NONE, |all, one| all.union(partial_unknowns(one)));
     if !is_canonical(text) {
-        unknowns = unknowns.and(Unknown::PatternForm.into());
+        unknowns = unknowns.union(Unknown::PatternForm.into());
     }
     let tokens = segments.iter().map(|segment| Token::parse(segment)).collect();
     Sequence { tokens, unknowns, bare: Unknowns::NONE }

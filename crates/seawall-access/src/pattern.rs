@@ -34,11 +34,11 @@ pub(super) struct Sequence {
 impl Token {
     /// Reads one label or segment.
     pub(super) fn parse(text: &str) -> Self {
-        Self::of(text.to_owned())
+        Self::from_string(text.to_owned())
     }
 
     /// The same for a text that is not needed any more.
-    pub(super) fn of(text: String) -> Self {
+    pub(super) fn from_string(text: String) -> Self {
         match text.as_str() {
             "*" => Self::One,
             "**" => Self::Deep,
@@ -62,5 +62,5 @@ pub(super) fn partial_unknowns(text: &str) -> Unknowns {
     [('*', PartialWildcard), ('?', QuestionMark), ('[', CharacterClass)]
         .into_iter()
         .filter(|(sign, _)| text.contains(*sign))
-        .fold(Unknowns::NONE, |all, (_, unknown)| all.and(unknown.into()))
+        .fold(Unknowns::NONE, |all, (_, unknown)| all.union(unknown.into()))
 }

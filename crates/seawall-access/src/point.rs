@@ -105,13 +105,13 @@ pub struct Point {
 
 impl Match {
     /// The part that a clause that matches has in a role, where it speaks about the action.
-    pub(super) fn of(clause: &Clause, unknowns: Unknowns, action: Actions, role: Role) -> Option<Self> {
+    pub(super) fn new(clause: &Clause, unknowns: Unknowns, action: Actions, role: Role) -> Option<Self> {
         let http = matches!(clause.target, Target::Http(..));
         let fits = match role {
             Role::Http | Role::Cover => http,
             Role::Name | Role::Address | Role::Folder => !http,
         };
-        let unknowns = if role == Role::Cover { unknowns.and(Unknown::Uninspected.into()) } else { unknowns };
+        let unknowns = if role == Role::Cover { unknowns.union(Unknown::Uninspected.into()) } else { unknowns };
         let found = Self { group: clause.group, decision: clause.decision, role, unknowns, needs: 0, lacks: 0 };
         (fits && clause.actions.meets(action)).then_some(found)
     }
@@ -120,7 +120,7 @@ impl Match {
     /// is one that may decide like a name.
     pub(super) fn as_block(&self) -> Option<Self> {
         let is_open = self.role == Role::Name && self.unknowns.contains(Unknown::AddressAsName);
-        let unknowns = self.unknowns.without(Unknown::AddressAsName).and(Unknown::AddressAsBlock.into());
+        let unknowns = self.unknowns.without(Unknown::AddressAsName).union(Unknown::AddressAsBlock.into());
         is_open.then_some(Self { role: Role::Address, unknowns, ..*self })
     }
 

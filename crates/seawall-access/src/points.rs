@@ -37,7 +37,7 @@ pub(super) struct AddressGroups(HashMap<(bool, Option<usize>), Rc<Vec<AddressGro
 
 impl AddressGroups {
     /// Those of all addresses, or of the class `own` alone.
-    pub(super) fn of(&mut self, universe: &Universe, atom: Atom, own: Option<usize>) -> Rc<Vec<AddressGroup>> {
+    pub(super) fn get(&mut self, universe: &Universe, atom: Atom, own: Option<usize>) -> Rc<Vec<AddressGroup>> {
         let udp = atom == Atom::Udp;
         Rc::clone(self.0.entry((udp, own)).or_insert_with(|| Rc::new(universe.address_groups(udp, own))))
     }
@@ -79,7 +79,7 @@ impl Universe {
                 let always = about(&matches);
                 let denied =
                     |matches: &[Match]| matches.iter().any(|one| group(one.group) && one.decision == Decision::Deny);
-                for (addresses, classes) in groups.of(self, atom, own).iter() {
+                for (addresses, classes) in groups.get(self, atom, own).iter() {
                     let stands_for_all = class.host == Host::AnyAddress && about(addresses);
                     if !(always || stands_for_all || matches!(atom, Atom::Http(_)) && denied(addresses)) {
                         continue;
@@ -113,7 +113,7 @@ impl Universe {
             for (atom, matches, _) in self.host_points(class, self.requests_of(class)) {
                 let mut set = groups(&matches);
                 if own.is_some() {
-                    let own = addresses.of(self, atom, own);
+                    let own = addresses.get(self, atom, own);
                     set.extend(own.iter().flat_map(|(matches, _)| groups(matches)));
                 } else {
                     company.crossing(atom).0.extend(&set);
@@ -122,7 +122,7 @@ impl Universe {
             }
         }
         for atom in [Atom::Tcp, Atom::Udp] {
-            for (matches, _) in addresses.of(self, atom, None).iter() {
+            for (matches, _) in addresses.get(self, atom, None).iter() {
                 let set = groups(matches);
                 company.crossing(atom).1.extend(&set);
                 company.sets.insert(set);
@@ -189,7 +189,7 @@ impl Universe {
 
     /// The hits of clauses for an action, as matches in a role.
     pub(super) fn matches(&self, hits: &[Hit], action: Actions, role: Role) -> Vec<Match> {
-        let found = hits.iter().filter_map(|hit| Match::of(self.clause(hit), hit.unknowns, action, role));
+        let found = hits.iter().filter_map(|hit| Match::new(self.clause(hit), hit.unknowns, action, role));
         let mut matches: Vec<Match> = found.collect();
         let as_blocks: Vec<Match> = matches.iter().filter_map(Match::as_block).collect();
         matches.extend(as_blocks);

@@ -13,9 +13,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ipnet::IpNet;
 
-use super::ask::Reason;
 use super::point::{Atom, Match, Point, Role, Verdict};
 use super::ranges::Known;
+use crate::answer::Reason;
 use crate::model::{Decision, Domain};
 
 /// A request as points: it is allowed when each part is, and certain when it is so at every address that is possible.
@@ -63,7 +63,7 @@ impl Part {
     pub(super) fn at_addresses(labels: &[String], places: impl Iterator<Item = (Option<IpNet>, MatchedPoint)>) -> Self {
         let mut known: BTreeMap<(bool, Point), usize> = BTreeMap::new();
         let mut all: Vec<At> = Vec::new();
-        let name = Known::of(&labels.join("."));
+        let name = Known::from_name(&labels.join("."));
         for (block, place) in places {
             let unusual = block.is_some_and(|block| name.hardly_has(&block));
             let at = *known.entry((unusual, place.point.clone())).or_insert(all.len());

@@ -88,7 +88,7 @@ pub enum Known {
 impl Known {
     /// The parties that know this name.
     #[must_use]
-    pub fn of(name: &str) -> Self {
+    pub fn from_name(name: &str) -> Self {
         let local = ["internal", "local", "localhost", "localdomain", "arpa"];
         match name.rsplit_once('.') {
             None => Self::Locally,
@@ -135,7 +135,7 @@ mod tests {
             ("api.github.com", "8.0.0.0/6", false), // more than the private range in it
         ] {
             let block: IpNet = block.parse().expect(block);
-            assert_eq!(Known::of(name).hardly_has(&block), expected, "{name} {block}");
+            assert_eq!(Known::from_name(name).hardly_has(&block), expected, "{name} {block}");
         }
     }
 }

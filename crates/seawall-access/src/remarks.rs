@@ -4,7 +4,7 @@ use super::point::Verdict;
 use super::request::{Host, Request};
 
 /// The remarks that do not depend on the answer.
-pub(super) fn of(request: &Request) -> Vec<String> {
+pub(super) fn collect(request: &Request) -> Vec<String> {
     let mut remarks = Vec::new();
     let host = match request {
         Request::Connect { host, .. } | Request::Http { host, .. } => Some(host.to_string()),

@@ -26,7 +26,7 @@ pub(super) struct TargetIndex {
 
 impl TargetIndex {
     /// The target_index of these targets.
-    pub(super) fn of<'a>(targets: impl IntoIterator<Item = &'a Target>) -> Self {
+    pub(super) fn new<'a>(targets: impl IntoIterator<Item = &'a Target>) -> Self {
         let mut target_index = Self {
             names: Trie::new(Case::Folded),
             folders: Trie::new(Case::Unknown),
@@ -86,7 +86,7 @@ impl TargetIndex {
 /// The clauses that are of such a group, or that meet one.
 pub(super) fn around(clauses: Vec<Clause>, about: impl Fn(usize) -> bool) -> Vec<Clause> {
     let of_it = clauses.iter().filter(|clause| about(clause.group));
-    let target_index = TargetIndex::of(of_it.map(|clause| &clause.target));
+    let target_index = TargetIndex::new(of_it.map(|clause| &clause.target));
     clauses.into_iter().filter(|clause| target_index.meets(&clause.target)).collect()
 }
 
@@ -125,7 +125,7 @@ mod tests {
 
     /// Returns `true` if both match some of the requests.
     fn share(one: &Clause, other: &Clause, requests: &[Vec<String>], folders: bool) -> bool {
-        let [one, other] = [one, other].map(|clause| Index::of(std::slice::from_ref(clause)));
+        let [one, other] = [one, other].map(|clause| Index::new(std::slice::from_ref(clause)));
         let matches = |index: &Index, labels: &[String]| match folders {
             true => !index.hits_of_folder(labels).is_empty(),
             false => !index.hits_of_name(labels).is_empty(),
@@ -174,7 +174,7 @@ mod tests {
             {
                 let mut any = || clause(&action, &resources[random.usize(..resources.len())]);
                 let (one, other) = (any(), any());
-                let target_index = TargetIndex::of([&one.target]);
+                let target_index = TargetIndex::new([&one.target]);
                 prop_assert!(target_index.meets(&one.target));
                 if share(&one, &other, requests, action == Action::Read) {
                     prop_assert!(target_index.meets(&other.target), "{} and {}", one.target, other.target);
@@ -187,7 +187,7 @@ mod tests {
     fn what_cannot_meet_is_left_out() {
         let target_index = |resources: &[&str]| {
             let clauses: Vec<Clause> = resources.iter().map(|one| clause(&Action::ConnectTcp, one)).collect();
-            TargetIndex::of(clauses.iter().map(|clause| &clause.target))
+            TargetIndex::new(clauses.iter().map(|clause| &clause.target))
         };
         let meets = |target_index: &TargetIndex, resource: &str| {
             target_index.meets(&clause(&Action::ConnectTcp, resource).target)

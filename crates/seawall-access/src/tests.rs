@@ -10,7 +10,7 @@ use super::{Answer, Atom, Match, Point, Request, State, Universe, Verdict};
 /// Asks for a member of just these teams.
 fn ask_as(state: &str, teams: &[&str], request: &str) -> Answer {
     let teams: BTreeSet<String> = teams.iter().map(|team| (*team).to_owned()).collect();
-    State::of(&policies(state)).ask(&teams, &Request::parse(request).expect(request))
+    State::new(&policies(state)).ask(&teams, &Request::parse(request).expect(request))
 }
 
 fn ask(state: &str, request: &str) -> Answer {
@@ -320,7 +320,7 @@ proptest! {
         };
         let known: BTreeSet<(Atom, Vec<Match>)> =
             universe.points().keys().map(|point| (kind(point), point.matches().to_vec())).collect();
-        let state = State::of(&policies);
+        let state = State::new(&policies);
         let addresses = ["203.0.113.9", "10.9.9.9", "10.1.0.1", "10.1.7.7", "2001:db8::7", "2001:db9::1"];
         let mut requests = Vec::new();
         for host in hosts.iter().map(String::as_str).chain(addresses) {
@@ -350,7 +350,7 @@ proptest! {
             }
         }
         // A class is what matches its targets, and no two classes are the same.
-        let index = super::universe::Index::of(&universe.clauses);
+        let index = super::universe::Index::new(&universe.clauses);
         let mut seen = BTreeSet::new();
         for class in &universe.folders {
             prop_assert_eq!(&index.hits_of_folder(&class.labels), &class.hits, "{:?}", &class.labels);

@@ -112,7 +112,7 @@ impl Trie {
     fn skip_inner(&self, state: &mut State) {
         let mut at = 0;
         while let Some(&(node, unknowns)) = state.get(at) {
-            let skipped = self.edges(node).inner.map(|to| (to, unknowns.and(Unknown::MiddleDoubleStar.into())));
+            let skipped = self.edges(node).inner.map(|to| (to, unknowns.union(Unknown::MiddleDoubleStar.into())));
             state.extend(skipped);
             at += 1;
         }
@@ -170,12 +170,12 @@ impl Trie {
         if matches!(sequence.tokens.first(), Some(Token::Literal(format)) if format == path::HOME) {
             self.find_homes();
         }
-        let unknowns = unknowns.and(sequence.unknowns);
+        let unknowns = unknowns.union(sequence.unknowns);
         let mut node = 0;
         let last = sequence.tokens.len().saturating_sub(1);
         for (at, token) in sequence.tokens.iter().enumerate() {
             if *token == Token::Deep && at == last {
-                self.edges_mut(node).accepts.push(Hit { clause, unknowns: unknowns.and(sequence.bare) });
+                self.edges_mut(node).accepts.push(Hit { clause, unknowns: unknowns.union(sequence.bare) });
             }
             node = self.child(node, token, at == last);
             self.edges_mut(node).written = true;
@@ -204,7 +204,7 @@ impl Trie {
             // A pattern from the root may cover the home folders of everybody, wherever these are.
             for place in HOMES {
                 let homes = place.iter().fold(self.start(), |state, label| self.targets(&state, label));
-                next.extend(homes.into_iter().map(|(node, all)| (node, all.and(Unknown::HomeFolder.into()))));
+                next.extend(homes.into_iter().map(|(node, all)| (node, all.union(Unknown::HomeFolder.into()))));
             }
         }
         keep_least_doubtful(&mut next, |one| one);
@@ -218,13 +218,13 @@ impl Trie {
             let edges = self.edges(node);
             for (written, child) in edges.literals.get(&*folded).into_iter().flatten() {
                 let case = if written == label { Unknowns::NONE } else { Unknown::Case.into() };
-                next.push((*child, unknowns.and(case)));
+                next.push((*child, unknowns.union(case)));
             }
             for (glob, child) in &edges.globs {
                 if glob.matches(label) {
                     next.push((*child, unknowns));
                 } else if self.case == Case::Unknown && glob.in_any_case().matches(label) {
-                    next.push((*child, unknowns.and(Unknown::Case.into())));
+                    next.push((*child, unknowns.union(Unknown::Case.into())));
                 }
             }
             let stay = edges.stays.then_some(node);
@@ -237,7 +237,7 @@ impl Trie {
                 if all.contains(Unknown::HomeFolder) {
                     return None;
                 }
-                self.edges(*node).home.map(|home| (home, all.and(Unknown::HomeFolder.into())))
+                self.edges(*node).home.map(|home| (home, all.union(Unknown::HomeFolder.into())))
             };
             let homes: State = next.iter().filter_map(home).collect();
             next.extend(homes);
@@ -251,7 +251,7 @@ impl Trie {
         let mut hits: Vec<Hit> = state
             .iter()
             .flat_map(|&(node, reached)| {
-                self.edges(node).accepts.iter().map(move |hit| Hit { unknowns: hit.unknowns.and(reached), ..*hit })
+                self.edges(node).accepts.iter().map(move |hit| Hit { unknowns: hit.unknowns.union(reached), ..*hit })
             })
             .collect();
         keep_least_doubtful(&mut hits, |hit| (hit.clause, hit.unknowns));
@@ -364,8 +364,8 @@ mod tests {
             let hits = trie.hits(&labels.iter().fold(trie.start(), |state, label| trie.step(&state, label)));
             for settled in [(false, false), (true, false), (false, true), (true, true)] {
                 let open = Unknowns::NONE
-                    .and(if settled.0 { Unknown::FolderItself.into() } else { Unknowns::NONE })
-                    .and(if settled.1 { Unknown::MiddleDoubleStar.into() } else { Unknowns::NONE });
+                    .union(if settled.0 { Unknown::FolderItself.into() } else { Unknowns::NONE })
+                    .union(if settled.1 { Unknown::MiddleDoubleStar.into() } else { Unknowns::NONE });
                 let mut found: Vec<u32> =
                     hits.iter().filter(|hit| hit.unknowns.is_subset(open)).map(|hit| hit.clause).collect();
                 found.dedup();

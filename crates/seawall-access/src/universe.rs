@@ -150,7 +150,7 @@ impl Universe {
     /// Returns the kind of target that there is too much of.
     pub fn build<'a>(rules: impl IntoIterator<Item = (&'a Rule, usize)>) -> Result<Self, SurveyLimit> {
         let clauses = rules.into_iter().flat_map(|(rule, group)| clauses(rule, group)).collect();
-        whole(Self::of(clauses, Spelling::Any, &Wanted::new(Why::Shared)))
+        whole(Self::divide(clauses, Spelling::Any, &Wanted::new(Why::Shared)))
     }
 
     /// Splits what can meet a rule of a group that changes, to judge every state between two: all that
@@ -172,12 +172,16 @@ impl Universe {
             Part { old, new, changes: changes(group) }
         };
         let wanted = Wanted::new(Why::Change { part: &part, between: true });
-        whole(Self::of(around(clauses, &changes), Spelling::Written, &wanted))
+        whole(Self::divide(around(clauses, &changes), Spelling::Written, &wanted))
     }
 
     /// Splits what clauses speak about. What is cut is left out: all about hosts, or all folders.
-    pub(super) fn of(clauses: Vec<Clause>, spelling: Spelling, wanted: &Wanted<'_>) -> (Self, BTreeSet<SurveyLimit>) {
-        let index = Index::of(&clauses);
+    pub(super) fn divide(
+        clauses: Vec<Clause>,
+        spelling: Spelling,
+        wanted: &Wanted<'_>,
+    ) -> (Self, BTreeSet<SurveyLimit>) {
+        let index = Index::new(&clauses);
         let nodes = wanted.nodes;
         let names = || classes(&index.names, &HOSTS, spelling, nodes);
         let (names, folders) = parallel::both(names, || classes(&index.folders, &FOLDERS, spelling, nodes));
@@ -281,14 +285,14 @@ impl Universe {
                 let hits: Vec<Hit> =
                     class.hits.iter().filter(|hit| self.clause(hit).actions.meets(method)).copied().collect();
                 let methods = by_hits.entry(hits).or_default();
-                *methods = methods.and(method);
+                *methods = methods.union(method);
             }
             let path = format!("/{}", class.labels.join("/"));
             for (hits, methods) in by_hits {
                 // For each method, one request that no clause matches stands for all of them.
-                let methods = if hits.is_empty() { methods.without(unmatched) } else { methods };
+                let methods = if hits.is_empty() { methods.difference(unmatched) } else { methods };
                 if hits.is_empty() {
-                    unmatched = unmatched.and(methods);
+                    unmatched = unmatched.union(methods);
                 }
                 if methods != Actions::default() {
                     let (path, respelled) = (path.clone(), class.respelled);
@@ -341,7 +345,7 @@ pub(super) struct Index {
 }
 
 impl Index {
-    pub(super) fn of(clauses: &[Clause]) -> Self {
+    pub(super) fn new(clauses: &[Clause]) -> Self {
         let (names, folders) = (Trie::new(Case::Folded), Trie::new(Case::Unknown));
         let (literals, blocks) = (BTreeMap::new(), Blocks::new());
         let mut index = Self { names, folders, literals, blocks, tells_host_alias: false };
@@ -350,7 +354,7 @@ impl Index {
             match &clause.target {
                 Target::Folder(_) => insert_folder(&mut index.folders, clause, at),
                 Target::Network(destination) | Target::Http(destination, _) => {
-                    let hit = Hit { clause: at, unknowns: clause.unknowns.and(destination.unknowns) };
+                    let hit = Hit { clause: at, unknowns: clause.unknowns.union(destination.unknowns) };
                     match &destination.host {
                         HostPattern::Names(_) => insert_name(&mut index.names, clause, at),
                         HostPattern::Address(address) => index.literals.entry(*address).or_default().push(hit),
@@ -399,7 +403,7 @@ impl Index {
         let in_both = |hit: &Hit, others: &[Hit]| others.iter().any(|other| other == hit);
         let doubted = |hits: &[Hit], others: &[Hit], unknown: Unknown| -> Vec<Hit> {
             let apart = hits.iter().filter(|hit| !in_both(hit, others));
-            apart.map(|hit| Hit { unknowns: hit.unknowns.and(unknown.into()), ..*hit }).collect()
+            apart.map(|hit| Hit { unknowns: hit.unknowns.union(unknown.into()), ..*hit }).collect()
         };
         let mut hits: Vec<Hit> = own.iter().filter(|hit| in_both(hit, &local)).copied().collect();
         hits.extend(doubted(&own, &local, Unknown::NotRewritten));
@@ -423,7 +427,7 @@ impl Index {
         // One label that is not a name, as an address has no labels.
         let mut hits = self.names.hits(&self.names.step(&self.names.start(), ":"));
         for hit in &mut hits {
-            hit.unknowns = hit.unknowns.and(Unknown::AddressAsName.into());
+            hit.unknowns = hit.unknowns.union(Unknown::AddressAsName.into());
         }
         hits
     }
@@ -434,7 +438,7 @@ type Sequences = fn(&Clause) -> Vec<Sequence>;
 
 fn insert_name(trie: &mut Trie, clause: &Clause, at: u32) {
     if let (Some(names), Some(destination)) = (clause.target.names(), clause.target.destination()) {
-        trie.insert(names, clause.unknowns.and(destination.unknowns), at);
+        trie.insert(names, clause.unknowns.union(destination.unknowns), at);
     }
 }
 

@@ -233,7 +233,7 @@ impl Unknowns {
 
     /// Both sets together.
     #[must_use]
-    pub fn and(self, other: Self) -> Self {
+    pub fn union(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 

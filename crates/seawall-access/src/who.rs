@@ -10,17 +10,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::ask::{APPROVAL_REASON, Answer, State};
 use super::cedar::{self, Effect, McpRequest};
 use super::compare::Audience;
 use super::point::{Match, Role, Verdict};
 use super::question::Question;
 use super::request::Request;
+use crate::answer::{APPROVAL_REASON, Answer, State};
 use crate::model::{Decision, Scope, TeamDirectory};
 
 /// How much an answer gives, the least first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Standing {
+pub enum AccessLevel {
     /// It is denied.
     Deny,
     /// It may be allowed.
@@ -37,7 +37,7 @@ pub struct Who {
     /// Members of these teams; of none stands for the whole organization.
     pub audience: Audience,
     /// What they get.
-    pub standing: Standing,
+    pub level: AccessLevel,
     /// The answer, with the rules behind it; for the first team of each kind.
     pub answer: Answer,
     /// Whoever of the audience gets less, being a member of one more team.
@@ -50,7 +50,7 @@ pub struct Unless {
     /// The teams, by name, sorted.
     pub teams: Vec<String>,
     /// What is left.
-    pub standing: Standing,
+    pub level: AccessLevel,
     /// The answer for a member of the first of them too.
     pub answer: Answer,
 }
@@ -105,12 +105,12 @@ struct Asked<'a> {
 impl Answer {
     /// How much it gives.
     #[must_use]
-    pub fn standing(&self) -> Standing {
+    pub fn level(&self) -> AccessLevel {
         match self.verdict {
-            Verdict::Allow => Standing::Allow,
-            Verdict::Deny => Standing::Deny,
-            Verdict::Uncertain if self.reason == APPROVAL_REASON => Standing::Approval,
-            Verdict::Uncertain => Standing::Uncertain,
+            Verdict::Allow => AccessLevel::Allow,
+            Verdict::Deny => AccessLevel::Deny,
+            Verdict::Uncertain if self.reason == APPROVAL_REASON => AccessLevel::Approval,
+            Verdict::Uncertain => AccessLevel::Uncertain,
         }
     }
 }
@@ -123,31 +123,31 @@ impl State<'_> {
         let classes = asked.classes();
         let kinds = asked.kinds(&classes);
         let nobody = asked.answer(&[]);
-        let least = nobody.standing();
+        let least = nobody.level();
         let mut who = Vec::new();
         who.extend(asked.who(&[], &asked.unless(&[], least, &classes, &kinds)));
-        let mut alone: Vec<(&Class, Standing)> = Vec::new();
+        let mut alone: Vec<(&Class, AccessLevel)> = Vec::new();
         for kind in &kinds {
-            let standing = asked.standing(&[kind]);
-            if standing > least {
-                let unless = asked.unless(&[kind], standing, &classes, &kinds);
+            let level = asked.level(&[kind]);
+            if level > least {
+                let unless = asked.unless(&[kind], level, &classes, &kinds);
                 // By class, since teams of one kind may have it from other policies.
                 let own = classes.iter().filter(|class| class.says == kind.says);
                 who.extend(own.filter_map(|class| asked.who(&[class], &unless)));
             }
-            alone.push((kind, standing.max(least)));
+            alone.push((kind, level.max(least)));
         }
         who.sort_by(|one, other| one.audience.cmp(&other.audience));
-        let opening: Vec<(&Class, Standing)> = alone.into_iter().filter(|(kind, _)| kind.opens()).collect();
+        let opening: Vec<(&Class, AccessLevel)> = alone.into_iter().filter(|(kind, _)| kind.opens()).collect();
         let incomplete = asked.is_of_parts() && asked.work_of_pairs(opening.len()) > MOST_WORK;
         let mut pairs = Vec::new();
         if asked.is_of_parts() && !incomplete {
             for (at, (one, of_one)) in opening.iter().enumerate() {
                 for (other, of_other) in opening.iter().skip(at + 1) {
                     let both = [*one, *other];
-                    let standing = asked.standing(&both);
-                    if standing > (*of_one).max(*of_other) {
-                        pairs.extend(asked.who(&both, &asked.unless(&both, standing, &classes, &kinds)));
+                    let level = asked.level(&both);
+                    if level > (*of_one).max(*of_other) {
+                        pairs.extend(asked.who(&both, &asked.unless(&both, level, &classes, &kinds)));
                     }
                 }
             }
@@ -226,24 +226,24 @@ impl Asked<'_> {
     /// The audience of members of a team of each of these; `None` where it may not.
     fn who(&self, of: &[&Class], unless: &[Unless]) -> Option<Who> {
         let answer = self.answer(of);
-        let standing = answer.standing();
+        let level = answer.level();
         let mut sides: Vec<Vec<String>> = of.iter().map(|class| self.names(class)).collect();
         sides.sort();
         let alike = sides.iter().any(|names| names.len() > 1);
         let teams = sides.iter().filter_map(|names| names.first().cloned()).collect();
         let others = sides.into_iter().map(|names| names.into_iter().skip(1).collect());
         let audience = Audience { teams, alike: if alike { others.collect() } else { Vec::new() } };
-        (standing > Standing::Deny).then(|| Who { audience, standing, answer, unless: unless.to_vec() })
+        (level > AccessLevel::Deny).then(|| Who { audience, level, answer, unless: unless.to_vec() })
     }
 
     /// Whoever gets less for being a member of one more team.
-    fn unless(&self, of: &[&Class], standing: Standing, classes: &[Class], kinds: &[Class]) -> Vec<Unless> {
-        let less = kinds.iter().filter(|kind| kind.closes() && self.standing(&with(of, kind)) < standing);
+    fn unless(&self, of: &[&Class], level: AccessLevel, classes: &[Class], kinds: &[Class]) -> Vec<Unless> {
+        let less = kinds.iter().filter(|kind| kind.closes() && self.level(&with(of, kind)) < level);
         let less: BTreeSet<&BTreeSet<Part>> = less.map(|kind| &kind.says).collect();
         let each = if classes.len() <= CLASSES { classes } else { kinds };
         let told = each.iter().filter(|class| less.contains(&class.says)).map(|class| {
             let answer = self.answer(&with(of, class));
-            Unless { teams: self.names(class), standing: answer.standing(), answer }
+            Unless { teams: self.names(class), level: answer.level(), answer }
         });
         told.collect()
     }
@@ -292,16 +292,16 @@ impl Asked<'_> {
         self.state.ask(&Self::members(of), self.request)
     }
 
-    /// The same as the standing of [`Self::answer`], without its words.
-    fn standing(&self, of: &[&Class]) -> Standing {
+    /// The same as the level of [`Self::answer`], without its words.
+    fn level(&self, of: &[&Class]) -> AccessLevel {
         if matches!(self.request, Request::Mcp(_)) || !self.state.is_governed(self.question.domain()) {
-            return self.answer(of).standing();
+            return self.answer(of).level();
         }
         let members = Self::members(of);
         match self.question.verdict(|group| self.state.governs(group, &members)) {
-            Verdict::Allow => Standing::Allow,
-            Verdict::Uncertain => Standing::Uncertain,
-            Verdict::Deny => Standing::Deny,
+            Verdict::Allow => AccessLevel::Allow,
+            Verdict::Uncertain => AccessLevel::Uncertain,
+            Verdict::Deny => AccessLevel::Deny,
         }
     }
 }

@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 
 use ipnet::IpNet;
 
-use super::{Check, Input, Run, sites};
+use super::{Check, Input, Run, locations};
 use crate::access::survey::{Item, Kind};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::model::Decision;
@@ -30,7 +30,7 @@ fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
     let allows = |item: &&Item| item.decision == Decision::Allow && !item.is_malformed();
     for item in input.survey.items().iter().filter(allows) {
         let Some(problem) = problem(item) else { continue };
-        let finding = Diagnostic::warning(CODE, problem).at(sites::resource(input, item));
+        let finding = Diagnostic::warning(CODE, problem).at(locations::resource(input, item));
         findings.push(finding.help(match item.kind() {
             Kind::Folder => "list the folders that are needed",
             Kind::Host | Kind::Http => "list the hosts that are needed",

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
+use super::destination::Destination;
 use super::files::{self, Choices, Expectation, NewFile};
-use super::place::Place;
 use crate::access::{Request, State, Verdict};
 use crate::cli::session::workspace;
 use crate::cli::{Context, Failure, import};
@@ -20,7 +20,7 @@ use crate::workspace::EmptyWorkspace;
 /// Returns an error if the live state cannot be read, or cannot be imported.
 pub(super) fn add(
     context: &Context,
-    place: &Place,
+    place: &Destination,
     choices: &Choices,
     new: Vec<NewFile>,
     live_from: Option<&Path>,
@@ -56,7 +56,7 @@ pub(super) fn add(
 
 /// The current decisions about the access that every organization should review: certain answers only.
 fn expectations(policies: &[Policy]) -> Vec<Expectation> {
-    let state = State::of(policies);
+    let state = State::new(policies);
     let answer = |access: &&'static str| {
         let request = Request::parse(access).ok()?;
         let denied = match state.ask(&Default::default(), &request).verdict {

@@ -2,10 +2,10 @@
 //!
 //! Invariant: a file that exists is not written. All files are written, or none.
 
+mod destination;
 mod files;
 mod imported;
 mod next;
-mod place;
 
 use std::io::{BufRead, IsTerminal as _, Read as _, Write as _};
 use std::path::PathBuf;
@@ -15,9 +15,9 @@ use super::{Context, Exit, Failure};
 use crate::diagnostic::sanitize::line;
 use crate::source::disk::make_folder;
 
+use super::init::destination::Destination;
 pub(super) use files::ActionVersion;
 use files::{Choices, NewFile, Service, files};
-use place::Place;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -51,7 +51,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
         let failure = Failure::new(Exit::Usage, "`--config` names the settings of a workspace that exists");
         return Err(failure.hint("leave it out: `init` writes a new `seawall.yaml`"));
     }
-    let place = Place::find(context, args.dir.as_deref())?;
+    let place = Destination::find(context, args.dir.as_deref())?;
     let choices = Choices {
         org: organization(context)?,
         docker: Service::new(context.overrides().docker_endpoint.as_ref()),
@@ -72,7 +72,13 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
 }
 
 /// Writes the files, with what is live where that is asked for, and says what is left to do.
-fn write(context: &Context, args: &Args, place: &Place, choices: &Choices, new: Vec<NewFile>) -> Result<Exit, Failure> {
+fn write(
+    context: &Context,
+    args: &Args,
+    place: &Destination,
+    choices: &Choices,
+    new: Vec<NewFile>,
+) -> Result<Exit, Failure> {
     let (files, import) = match args.import {
         true => {
             let (files, import) = imported::add(context, place, choices, new, args.live_from.as_deref())?;

@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style};
 
+use super::destination::Destination;
 use super::files::{Choices, NewFile};
-use super::place::Place;
 use crate::diagnostic::sanitize::{block, line};
 use crate::import::{Import, Refused};
 use crate::render::words::count;
@@ -15,7 +15,7 @@ const BOLD: Style = Style::new().bold();
 
 /// The files, those that exist with what to add to them, and the next steps.
 pub(super) fn summary(
-    place: &Place,
+    place: &Destination,
     choices: &Choices,
     written: &[NewFile],
     kept: &[NewFile],

@@ -37,10 +37,10 @@ impl Before {
         name: &str,
     ) -> Result<Vec<Self>, Failure> {
         let Some(then) = documents_of(context, root, name)? else { return Err(unknown(name)) };
-        now.iter().map(|now| Self::of(context, now, &then, name)).collect()
+        now.iter().map(|now| Self::new(context, now, &then, name)).collect()
     }
 
-    fn of(context: &Context, now: &Workspace, then: &Loaded, name: &str) -> Result<Self, Failure> {
+    fn new(context: &Context, now: &Workspace, then: &Loaded, name: &str) -> Result<Self, Failure> {
         let mut desired = now.with(&then.desired).loaded.desired;
         if !now.was_in(&then.settings) {
             desired.policies.clear();

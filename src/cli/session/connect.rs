@@ -266,9 +266,9 @@ mod tests {
     use crate::document::Docker;
 
     fn asked(written: Option<&str>, variable: Option<&'static str>) -> Result<Option<String>, String> {
-        let environment = Environment::of(variable.map(|url| ("SEAWALL_DOCKER_ENDPOINT", url)));
+        let environment = Environment::from_variables(variable.map(|url| ("SEAWALL_DOCKER_ENDPOINT", url)));
         let docker = Docker { endpoint: written.map(str::to_owned), ..Docker::default() };
-        match endpoint(&Context::of(environment), &docker) {
+        match endpoint(&Context::without_flags(environment), &docker) {
             Ok(base) => Ok(base.map(|base| base.to_string())),
             Err(failure) => Err(failure.message),
         }

@@ -33,7 +33,7 @@ impl Context {
 
     /// A run without flags, for tests.
     #[cfg(test)]
-    pub(crate) fn of(environment: Environment) -> Self {
+    pub(crate) fn without_flags(environment: Environment) -> Self {
         let line = clap::Command::new("test");
         let line = <Global as clap::Args>::augment_args(line);
         let global = <Global as clap::FromArgMatches>::from_arg_matches(&line.get_matches_from(["test"])).unwrap();

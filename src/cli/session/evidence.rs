@@ -58,7 +58,7 @@ impl Evidence {
     }
 
     /// What of it a plan looks at.
-    pub(crate) fn of<'a>(&'a self, memberships: &'a Memberships) -> plan::recorded::Evidence<'a> {
+    pub(crate) fn for_plan<'a>(&'a self, memberships: &'a Memberships) -> plan::recorded::Evidence<'a> {
         plan::recorded::Evidence { requests: &self.reading.requests, memberships, named: self.named }
     }
 }

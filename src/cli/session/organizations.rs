@@ -40,11 +40,11 @@ pub(crate) fn each(context: &Context, loaded: Loaded) -> Result<Vec<Loaded>, Fai
     };
     if let Some(setting) = picked {
         return match orgs.contains(&setting.value) {
-            true => Ok(vec![of(&loaded, &setting.value)]),
+            true => Ok(vec![for_organization(&loaded, &setting.value)]),
             false => Err(unknown(&setting.value, setting.from, orgs)),
         };
     }
-    let mut all: Vec<Loaded> = orgs.iter().map(|org| of(&loaded, org)).collect();
+    let mut all: Vec<Loaded> = orgs.iter().map(|org| for_organization(&loaded, org)).collect();
     if loaded.settings.vijil.is_some() {
         let settings = Settings { docker: None, ..loaded.settings };
         let desired = Desired { policies: Vec::new(), vijil: loaded.desired.vijil };
@@ -53,7 +53,7 @@ pub(crate) fn each(context: &Context, loaded: Loaded) -> Result<Vec<Loaded>, Fai
     Ok(all)
 }
 
-fn of(loaded: &Loaded, org: &str) -> Loaded {
+fn for_organization(loaded: &Loaded, org: &str) -> Loaded {
     let Loaded { root, settings, desired, tests, findings: _ } = loaded;
     let docker = settings.docker.clone().unwrap_or_default();
     // Both together say: one of several.
@@ -93,7 +93,9 @@ pub(crate) fn name_of(plan: &Plan) -> String {
 /// # Errors
 ///
 /// That.
-pub(crate) fn told_apart<T>(named: Vec<(String, Result<T, Failure>)>) -> Result<(Vec<(String, T)>, Failed), Failure> {
+pub(crate) fn separate_failures<T>(
+    named: Vec<(String, Result<T, Failure>)>,
+) -> Result<(Vec<(String, T)>, Failed), Failure> {
     let several = named.len() > 1;
     let (mut made, mut failed) = (Vec::new(), Failed::default());
     for (name, one) in named {

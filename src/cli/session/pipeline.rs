@@ -195,7 +195,7 @@ mod tests {
     fn the_address_of_a_run_is_built_from_what_can_be_one() {
         let of = |server, repository, id| {
             let variables = [("GITHUB_SERVER_URL", server), ("GITHUB_REPOSITORY", repository), ("GITHUB_RUN_ID", id)];
-            run(&Environment::of(variables)).unwrap()
+            run(&Environment::from_variables(variables)).unwrap()
         };
         let address = "https://github.com/my-org/policies/actions/runs/7";
         assert_eq!(of("https://github.com", "my-org/policies", "7").as_deref(), Some(address));

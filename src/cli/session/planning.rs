@@ -53,12 +53,12 @@ struct Missing {
     /// The policy whose name is nearest to one of them.
     nearest: Option<String>,
     /// The protected policies that the base declares and the documents no longer do.
-    given_up: Vec<GivenUp>,
+    removed: Vec<RemovedPolicy>,
 }
 
 /// A protected policy that only the base declares.
 #[derive(Clone, Debug)]
-struct GivenUp {
+struct RemovedPolicy {
     name: String,
     /// For whom; `None` for a policy for agents.
     orgs: Option<Vec<String>>,
@@ -179,7 +179,7 @@ impl Workspace {
     /// possible.
     pub(crate) fn plan(&self, context: &Context, live: &State) -> Result<Plan, Failure> {
         self.missing.refuse_unknown(live)?;
-        possible(self.plan_anyhow(context, live)?)
+        possible(self.plan_with_errors(context, live)?)
     }
 
     /// The plan from what other documents would leave: what a change of documents means, whatever is live.
@@ -197,7 +197,7 @@ impl Workspace {
     /// # Errors
     ///
     /// Returns an error if a document names a team that the organization does not have.
-    pub(crate) fn plan_anyhow(&self, context: &Context, live: &State) -> Result<(Plan, Vec<VijilError>), Failure> {
+    pub(crate) fn plan_with_errors(&self, context: &Context, live: &State) -> Result<(Plan, Vec<VijilError>), Failure> {
         self.planned(context, live, None)
     }
 
@@ -231,9 +231,9 @@ impl Workspace {
             vijil: self.vijil(live, &vijil_target, &notes),
             base,
             guards_from: self.guards_from.as_ref(),
-            given_up: &self.missing.given_up(self).collect::<Vec<_>>(),
+            removed: &self.missing.removed(self).collect::<Vec<_>>(),
             tests: &self.loaded.tests,
-            evidence: self.evidence.as_ref().map(|evidence| evidence.of(&memberships)),
+            evidence: self.evidence.as_ref().map(|evidence| evidence.for_plan(&memberships)),
             ..plan::Input::new(guards)
         };
         let made = watched("telling what changes, and what that means for access,", || plan::make(input));
@@ -334,14 +334,14 @@ impl Missing {
         let keeps = |one: &Protected| !one.allow.contains(&Weakening::Delete);
         let gone = |name: &str| followed.iter().any(|one| one.name == name && keeps(one)) && !desired.declares(name);
         let docker = base.iter().flat_map(|base| &base.policies);
-        let docker = docker.map(|one| GivenUp { name: one.policy.name.clone(), orgs: Some(one.orgs.clone()) });
+        let docker = docker.map(|one| RemovedPolicy { name: one.policy.name.clone(), orgs: Some(one.orgs.clone()) });
         let vijil = base.iter().flat_map(|base| &base.vijil);
-        let vijil = vijil.map(|one| GivenUp { name: one.name.clone(), orgs: None });
+        let vijil = vijil.map(|one| RemovedPolicy { name: one.name.clone(), orgs: None });
         Self {
             // A mistake in the base is for the base to mend: it must not stop the proposal that does.
             unknown: if of_base { Vec::new() } else { unknown().cloned().collect() },
             nearest: nearest.map(str::to_owned),
-            given_up: docker.chain(vijil).filter(|one| gone(&one.name)).collect(),
+            removed: docker.chain(vijil).filter(|one| gone(&one.name)).collect(),
         }
     }
 
@@ -359,15 +359,15 @@ impl Missing {
     }
 
     /// The names that only the base declares, for this workspace's organization or for agents.
-    fn given_up<'a>(&'a self, workspace: &'a Workspace) -> impl Iterator<Item = &'a str> {
+    fn removed<'a>(&'a self, workspace: &'a Workspace) -> impl Iterator<Item = &'a str> {
         let org = workspace.docker.as_ref().map(|docker| docker.org.as_deref());
-        let own = move |one: &&GivenUp| match (&one.orgs, org) {
+        let own = move |one: &&RemovedPolicy| match (&one.orgs, org) {
             (None, _) => workspace.vijil.is_some(),
             (Some(orgs), Some(Some(org))) => is_for(orgs, org),
             (Some(_), Some(None)) => true,
             (Some(_), None) => false,
         };
-        self.given_up.iter().filter(own).map(|one| one.name.as_str())
+        self.removed.iter().filter(own).map(|one| one.name.as_str())
     }
 }
 

@@ -114,7 +114,7 @@ impl Environment {
 
     /// Just these variables.
     #[must_use]
-    pub fn of(variables: impl IntoIterator<Item = (&'static str, &'static str)>) -> Self {
+    pub fn from_variables(variables: impl IntoIterator<Item = (&'static str, &'static str)>) -> Self {
         let variables: std::collections::BTreeMap<_, _> = variables.into_iter().collect();
         Self(Box::new(move |name| variables.get(name).map(OsString::from)))
     }
@@ -153,7 +153,7 @@ mod tests {
 
     #[test]
     fn a_flag_wins_over_the_environment_and_an_empty_variable_is_not_set() {
-        let environment = Environment::of([("SEAWALL_ORG", "from-env"), ("VIJIL_CONSOLE_URL", "")]);
+        let environment = Environment::from_variables([("SEAWALL_ORG", "from-env"), ("VIJIL_CONSOLE_URL", "")]);
         let read = Overrides::new(flags(), &environment).unwrap();
         assert_eq!(read.org.map(|org| (org.value, org.from)), Some(("from-env".into(), "SEAWALL_ORG")));
         assert_eq!((read.vijil_endpoint, read.concurrency), (None, 8));
@@ -165,7 +165,8 @@ mod tests {
     fn concurrency_is_a_number_from_1_to_64() {
         for (text, calls) in [("1", Some(1)), ("64", Some(64)), ("0", None), ("65", None), ("-1", None), ("many", None)]
         {
-            let read = Overrides::new(Flags { concurrency: Some(text.into()), ..flags() }, &Environment::of([]));
+            let read =
+                Overrides::new(Flags { concurrency: Some(text.into()), ..flags() }, &Environment::from_variables([]));
             assert_eq!(read.map(|overrides| overrides.concurrency).ok(), calls, "{text}");
         }
     }

@@ -176,7 +176,7 @@ mod tests {
     #[test]
     fn notes_name_the_commit_and_the_pull_request() {
         let notes = |variables: &[(&'static str, &'static str)]| {
-            pipeline_notes(&Environment::of(variables.iter().copied())).unwrap()
+            pipeline_notes(&Environment::from_variables(variables.iter().copied())).unwrap()
         };
         let github = [("GITHUB_SHA", "abc"), ("GITHUB_REPOSITORY", "o/r"), ("GITHUB_REF", "refs/pull/7/merge")];
         assert_eq!(notes(&github), "Reviewed in pull request #7, merged as o/r@abc");

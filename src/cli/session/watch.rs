@@ -131,10 +131,10 @@ mod tests {
     #[test]
     fn the_limit_is_a_number_of_mebibytes() {
         for value in ["much", "0", "-1", "1.5"] {
-            let failure = configure(&Environment::of([(VARIABLE, value)])).unwrap_err();
+            let failure = configure(&Environment::from_variables([(VARIABLE, value)])).unwrap_err();
             assert_eq!((failure.exit, failure.message), (Exit::Usage, format!("`SEAWALL_MAX_MEMORY` is `{value}`")));
         }
-        assert!(configure(&Environment::of([])).is_ok());
+        assert!(configure(&Environment::from_variables([])).is_ok());
     }
 
     #[test]

@@ -42,7 +42,7 @@ pub struct Adoption {
 
 impl Adoption {
     /// Takes over what another one, of the documents after this one, does.
-    pub fn and(&mut self, later: Self) {
+    pub fn merge(&mut self, later: Self) {
         let Self { overlay, edited, removed, replaced } = later;
         self.overlay.extend(overlay);
         for (own, more) in [(&mut self.edited, edited), (&mut self.removed, removed)] {

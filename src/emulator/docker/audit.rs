@@ -108,8 +108,12 @@ fn page(org: &Org, request: &Request) -> Result<Response, String> {
     if to.duration_since(from) > longest {
         return Err(format!("a request covers at most {DAYS} days"));
     }
-    let mut found: Vec<(Timestamp, &str, &Value)> =
-        org.records.iter().filter_map(|record| within(record, from, to)).filter(|one| wanted(request, one.2)).collect();
+    let mut found: Vec<(Timestamp, &str, &Value)> = org
+        .records
+        .iter()
+        .filter_map(|record| in_window(record, from, to))
+        .filter(|one| wanted(request, one.2))
+        .collect();
     found.sort_by(|one, other| (other.0, one.1).cmp(&(one.0, other.1)));
     let events: Vec<&Value> = found.iter().skip(after).take(size).map(|(.., record)| *record).collect();
     let next = after + events.len();
@@ -125,7 +129,7 @@ fn continued(token: &str) -> Option<(Timestamp, Timestamp, usize)> {
     parts.next().is_none().then_some((from, to, after))
 }
 
-fn within(record: &Arc<Value>, from: Timestamp, to: Timestamp) -> Option<(Timestamp, &str, &Value)> {
+fn in_window(record: &Arc<Value>, from: Timestamp, to: Timestamp) -> Option<(Timestamp, &str, &Value)> {
     let time: Timestamp = record.get("created_at")?.as_str()?.parse().ok()?;
     let id = record.get("audit_event_id").and_then(Value::as_str).unwrap_or_default();
     (from <= time && time <= to).then_some((time, id, record))

@@ -9,7 +9,7 @@ use crate::access::cedar;
 /// Reads `cedar_v1`: valid Cedar with at least one `permit` or `forbid`, none with an `@id`, which the service assigns.
 /// Templates are refused, since nothing could link them.
 pub(super) fn parse(value: Value, unknown: UnknownFields) -> Result<Cedar, Refusal> {
-    let mut fields = Fields::of(value, "cedar_v1")?;
+    let mut fields = Fields::from_object(value, "cedar_v1")?;
     let text = fields.required_text("text")?;
     let schema_url = fields.required_text("schema_url")?;
     fields.end(unknown)?;

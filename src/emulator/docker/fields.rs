@@ -20,7 +20,7 @@ impl Fields {
     }
 
     /// The members of an object inside a body.
-    pub(super) fn of(value: Value, name: &str) -> Result<Self, Refusal> {
+    pub(super) fn from_object(value: Value, name: &str) -> Result<Self, Refusal> {
         let Value::Object(members) = value else {
             return Err(Refusal::invalid(format!("{name} must be an object")));
         };

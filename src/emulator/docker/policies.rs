@@ -128,7 +128,7 @@ impl Call<'_> {
 
     /// The teams of a scope; `None` where it says nothing about them.
     fn scope(&self, value: Value) -> Result<Option<Vec<String>>, Refusal> {
-        let mut fields = Fields::of(value, "scope")?;
+        let mut fields = Fields::from_object(value, "scope")?;
         let teams = fields.texts("teams")?;
         let unknown: UnknownFields = self.settings.behaviour.unknown_fields;
         fields.end(unknown)?;

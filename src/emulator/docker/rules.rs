@@ -185,7 +185,7 @@ fn decision(text: &str) -> Result<Decision, Refusal> {
 }
 
 fn http_resource(value: Value, unknown: UnknownFields) -> Result<HttpResource, Refusal> {
-    let mut fields = Fields::of(value, "http_resources")?;
+    let mut fields = Fields::from_object(value, "http_resources")?;
     let host = fields.required_text("host")?;
     let port = fields.take("port").map(|port| port.as_u64().and_then(|port| u16::try_from(port).ok()).unwrap_or(0));
     if port == Some(0) {

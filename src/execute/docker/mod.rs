@@ -1,7 +1,7 @@
 //! Calls to Docker: what is looked at, what an answer says, and what a refusal means.
 
-mod known;
 mod verify;
+mod versions;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,15 +10,15 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::sync::OnceCell;
 
-use self::known::Known;
-use self::verify::{named, same_policy, standing};
+use self::verify::{named, observed, same_policy};
 use super::created::{Created, path};
-use super::observation::{Answer, NEXT_PLAN, Seen, Standing, Unread, failed};
-use super::outcome::{Ended, Problem, Versions};
+use super::docker::versions::Known;
+use super::observation::{Answer, NEXT_PLAN, Observed, Seen, Unread, failed};
+use super::outcome::{Problem, StepOutcome, Versions};
 use crate::model::{LivePolicy, PolicyId, Rule, RuleId};
 use crate::plan::Plan;
 use crate::plan::docker::limits::{MAX_POLICIES, MAX_RULES};
-use crate::plan::docker::{Change, Head, PolicyTarget, RuleTarget, Step, changed_fields, request, shown};
+use crate::plan::docker::{Change, PolicyFields, PolicyTarget, RuleTarget, Step, changed_fields, json, request};
 use crate::plan::saved::sides;
 use crate::plan::step::{Object, Op, Reason};
 use crate::service::docker::{Error, Reader, Request, Writer, wire};
@@ -111,7 +111,7 @@ pub(super) fn closes(change: &Change) -> bool {
 impl Call {
     /// The objection to the call, if there is one. New policies, and rules in them, are not looked for: names of
     /// policies are unique, so that the service refuses a second one, and of a rule in a new policy there is none.
-    pub(super) async fn first_look(&self) -> Result<Option<(Ended, Created)>, Unread> {
+    pub(super) async fn first_look(&self) -> Result<Option<(StepOutcome, Created)>, Unread> {
         let (seen, policy) = match (&self.change, &self.policy) {
             (Change::CreateRule { policy: PolicyTarget::Existing(_), .. }, Some(id)) => {
                 let looks = self
@@ -135,11 +135,11 @@ impl Call {
             ) => self.look().await?,
         };
         Ok(match seen {
-            Seen { standing: Standing::Before, .. } => {
+            Seen { observed: Observed::Before, .. } => {
                 let moved = policy.and_then(|policy| self.docker.known().moved(&self.change, &policy));
                 moved.map(failed)
             }
-            Seen { standing, created } => Some((self.not_as_planned(standing), created)),
+            Seen { observed, created } => Some((self.not_as_planned(observed), created)),
         })
     }
 
@@ -154,7 +154,7 @@ impl Call {
                 let live = reader.live().await.map_err(unread)?;
                 let policy = live.policies.into_iter().find(|policy| policy.name == after.name);
                 if policy.is_none() {
-                    return Ok((Seen { standing: Standing::Before, created: Created::default() }, None));
+                    return Ok((Seen { observed: Observed::Before, created: Created::default() }, None));
                 }
                 policy
             }
@@ -162,7 +162,7 @@ impl Call {
                 let policy = reader.policy(id).await.map_err(unread)?;
                 // A rule that an answer lacks may be there all the same.
                 let lacks =
-                    |policy: &LivePolicy| standing(&self.change, Some(policy), self.rule.as_ref()) == Standing::Gone;
+                    |policy: &LivePolicy| observed(&self.change, Some(policy), self.rule.as_ref()) == Observed::Gone;
                 match policy {
                     Some(policy) if lacks(&policy) => reader.policy(id).await.map_err(unread)?,
                     policy => policy,
@@ -173,14 +173,14 @@ impl Call {
         Ok((self.seen(policy.as_ref()), policy))
     }
 
-    /// The standing of a policy, or of its absence, to the step.
+    /// The state of a policy, or of its absence, to the step.
     fn seen(&self, policy: Option<&LivePolicy>) -> Seen {
         let created = policy.map(|policy| found(&self.change, policy)).unwrap_or_default();
-        let mut standing = standing(&self.change, policy, self.rule.as_ref());
-        if standing == Standing::Gone && self.change.op() == Op::Delete {
-            standing = Standing::After;
+        let mut observed = observed(&self.change, policy, self.rule.as_ref());
+        if observed == Observed::Gone && self.change.op() == Op::Delete {
+            observed = Observed::After;
         }
-        Seen { standing, created }
+        Seen { observed, created }
     }
 
     pub(super) async fn send(&self) -> WriteOutcome {
@@ -192,15 +192,15 @@ impl Call {
     }
 
     /// A refusal that may come from what somebody else did is understood by looking; others are what they say.
-    pub(super) async fn refused(&self, refusal: &Refusal) -> (Ended, Created) {
+    pub(super) async fn refused(&self, refusal: &Refusal) -> (StepOutcome, Created) {
         let explained = || failed(explain(&self.change, refusal));
         if !matches!(refusal.status, 404 | 409) {
             return explained();
         }
         match self.observe().await {
-            Ok(Seen { standing: Standing::Before, .. }) | Err(_) => explained(),
-            Ok(Seen { standing: Standing::After, created }) => (Ended::FoundDone { sent: false }, created),
-            Ok(Seen { standing, .. }) => (self.not_as_planned(standing), Created::default()),
+            Ok(Seen { observed: Observed::Before, .. }) | Err(_) => explained(),
+            Ok(Seen { observed: Observed::After, created }) => (StepOutcome::AlreadyApplied { sent: false }, created),
+            Ok(Seen { observed, .. }) => (self.not_as_planned(observed), Created::default()),
         }
     }
 
@@ -229,7 +229,7 @@ impl Call {
             Change::CreatePolicy { after } => {
                 let made = policy(body)?;
                 created = Created::policy(&after.name, &made.id.0);
-                (Head::of(&made.policy()) == *after, None)
+                (PolicyFields::new(&made.policy()) == *after, None)
             }
             Change::CreateRule { after, .. } => {
                 let made = rule(body)?;
@@ -238,20 +238,20 @@ impl Call {
             }
             Change::UpdatePolicy { before, after, .. } => {
                 let (old, new) = (policy(body.get("old")?)?.policy(), policy(body.get("new")?)?.policy());
-                let overtaken = Head::of(&old) != *before;
-                (Head::of(&new) == *after, overtaken.then(|| shown::head(&Head::of(&old))))
+                let overtaken = PolicyFields::new(&old) != *before;
+                (PolicyFields::new(&new) == *after, overtaken.then(|| json::policy_fields(&PolicyFields::new(&old))))
             }
             Change::UpdateRule { before, after, .. } => {
                 let (old, new) = (rule(body.get("old")?)?.rule, rule(body.get("new")?)?.rule);
-                (same_rule(&new, after), (!same_rule(&old, before)).then(|| shown::rule(&old)))
+                (same_rule(&new, after), (!same_rule(&old, before)).then(|| json::rule(&old)))
             }
             Change::DeletePolicy { before, .. } => {
                 let gone = policy(body.get("deleted")?)?.policy();
-                (true, (!same_policy(&gone, before)).then(|| shown::policy(&gone)))
+                (true, (!same_policy(&gone, before)).then(|| json::policy(&gone)))
             }
             Change::DeleteRule { before, .. } => {
                 let gone = rule(body.get("deleted")?)?.rule;
-                (true, (!same_rule(&gone, before)).then(|| shown::rule(&gone)))
+                (true, (!same_rule(&gone, before)).then(|| json::rule(&gone)))
             }
         };
         let overtaken = overtaken.and_then(|found| self.versions(found.to_string()));
@@ -264,19 +264,19 @@ impl Call {
         Some(Versions { planned: before.or(after)?.to_string(), found })
     }
 
-    pub(super) fn not_as_planned(&self, found: Standing) -> Ended {
+    pub(super) fn not_as_planned(&self, found: Observed) -> StepOutcome {
         match found {
-            Standing::After => Ended::FoundDone { sent: false },
-            Standing::Before => Ended::Failed(Problem::new("the service said that it was done, and it was not")),
-            Standing::Gone => Ended::Failed(Problem::moved("it is gone", None)),
-            Standing::Other(found) => {
+            Observed::After => StepOutcome::AlreadyApplied { sent: false },
+            Observed::Before => StepOutcome::Failed(Problem::new("the service said that it was done, and it was not")),
+            Observed::Gone => StepOutcome::Failed(Problem::moved("it is gone", None)),
+            Observed::Other(found) => {
                 let message = match self.change.op() {
                     Op::Create => "somebody created another one of this name",
                     Op::Update | Op::Delete | Op::Approve | Op::Reject | Op::Activate => {
                         "it is no longer what the plan saw"
                     }
                 };
-                Ended::Failed(Problem::moved(message, self.versions(found)))
+                StepOutcome::Failed(Problem::moved(message, self.versions(found)))
             }
         }
     }

@@ -1,49 +1,49 @@
-//! The standing of a step's object at this moment: as before, as after, gone, or something else.
+//! The state of a step's object at this moment: as before, as after, gone, or something else.
 
-use crate::execute::observation::Standing;
+use crate::execute::observation::Observed;
 use crate::model::{LivePolicy, Policy, Rule, RuleId};
-use crate::plan::docker::{Change, Head, changed_fields, shown};
+use crate::plan::docker::{Change, PolicyFields, changed_fields, json};
 
-/// The standing of the object of an update or a deletion in its policy as it is now.
-pub(super) fn standing(change: &Change, policy: Option<&LivePolicy>, rule: Option<&RuleId>) -> Standing {
-    let Some(policy) = policy else { return Standing::Gone };
+/// The state of the object of an update or a deletion in its policy as it is now.
+pub(super) fn observed(change: &Change, policy: Option<&LivePolicy>, rule: Option<&RuleId>) -> Observed {
+    let Some(policy) = policy else { return Observed::Gone };
     match change {
         Change::UpdatePolicy { before, after, .. } => {
-            let now = Head::of(&policy.policy());
+            let now = PolicyFields::new(&policy.policy());
             if now == *after {
-                Standing::After
+                Observed::After
             } else if now == *before {
-                Standing::Before
+                Observed::Before
             } else {
-                Standing::Other(shown::head(&now).to_string())
+                Observed::Other(json::policy_fields(&now).to_string())
             }
         }
         Change::DeletePolicy { before, .. } => {
             let now = policy.policy();
-            if same_policy(&now, before) { Standing::Before } else { Standing::Other(shown::policy(&now).to_string()) }
+            if same_policy(&now, before) { Observed::Before } else { Observed::Other(json::policy(&now).to_string()) }
         }
         Change::UpdateRule { before, after, .. } => match find(policy, rule) {
-            None => Standing::Gone,
-            Some(now) if changed_fields(now, after).is_empty() => Standing::After,
-            Some(now) if changed_fields(now, before).is_empty() => Standing::Before,
-            Some(now) => Standing::Other(shown::rule(now).to_string()),
+            None => Observed::Gone,
+            Some(now) if changed_fields(now, after).is_empty() => Observed::After,
+            Some(now) if changed_fields(now, before).is_empty() => Observed::Before,
+            Some(now) => Observed::Other(json::rule(now).to_string()),
         },
         Change::DeleteRule { before, .. } => match find(policy, rule) {
-            None => Standing::Gone,
-            Some(now) if changed_fields(now, before).is_empty() => Standing::Before,
-            Some(now) => Standing::Other(shown::rule(now).to_string()),
+            None => Observed::Gone,
+            Some(now) if changed_fields(now, before).is_empty() => Observed::Before,
+            Some(now) => Observed::Other(json::rule(now).to_string()),
         },
         Change::CreateRule { after, .. } => match named(policy, &after.name) {
-            Some((_, now)) if changed_fields(now, after).is_empty() => Standing::After,
-            Some((_, now)) => Standing::Other(shown::rule(now).to_string()),
-            None => Standing::Before,
+            Some((_, now)) if changed_fields(now, after).is_empty() => Observed::After,
+            Some((_, now)) => Observed::Other(json::rule(now).to_string()),
+            None => Observed::Before,
         },
         Change::CreatePolicy { after } => {
             let now = policy.policy();
             if same_policy(&now, &empty(after)) {
-                Standing::After
+                Observed::After
             } else {
-                Standing::Other(shown::policy(&now).to_string())
+                Observed::Other(json::policy(&now).to_string())
             }
         }
     }
@@ -58,8 +58,8 @@ fn find<'a>(policy: &'a LivePolicy, rule: Option<&RuleId>) -> Option<&'a Rule> {
     policy.rules().iter().find(|live| Some(&live.id) == rule).map(|live| &live.rule)
 }
 
-fn empty(head: &Head) -> Policy {
-    let Head { name, scope, cedar } = head.clone();
+fn empty(head: &PolicyFields) -> Policy {
+    let PolicyFields { name, scope, cedar } = head.clone();
     let body = cedar.map_or(crate::model::Body::Allowlist(Vec::new()), crate::model::Body::Cedar);
     Policy { name, scope, body }
 }
@@ -70,10 +70,10 @@ pub(super) fn same_policy(one: &Policy, other: &Policy) -> bool {
         let mut rules: Vec<String> = policy
             .rules()
             .iter()
-            .map(|rule| shown::rule(&crate::plan::docker::fingerprint::sorted(rule)).to_string())
+            .map(|rule| json::rule(&crate::plan::docker::fingerprint::sorted(rule)).to_string())
             .collect();
         rules.sort();
         rules
     };
-    Head::of(one) == Head::of(other) && rules(one) == rules(other)
+    PolicyFields::new(one) == PolicyFields::new(other) && rules(one) == rules(other)
 }

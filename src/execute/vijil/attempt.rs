@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::execute::observation::Standing;
+use crate::execute::observation::Observed;
 use crate::model::{Fields, has_value, same_value};
 use crate::plan::step::{Object, Op};
 use crate::plan::vijil::step::VijilDifference;
@@ -31,9 +31,9 @@ impl Attempt {
         !self.is_review_of_an_edit() || own.is_none() || own == notes(object)
     }
 
-    pub(super) fn standing(&self, object: Option<&Fields>) -> Standing {
+    pub(super) fn observed(&self, object: Option<&Fields>) -> Observed {
         let Some(object) = object else {
-            return if self.step.op == Op::Delete { Standing::After } else { Standing::Gone };
+            return if self.step.op == Op::Delete { Observed::After } else { Observed::Gone };
         };
         let is = |side: &Option<Fields>, with_status: bool, same: fn(&str, &Value, &Value) -> bool| {
             side.as_ref().is_some_and(|side| {
@@ -51,9 +51,9 @@ impl Attempt {
         let after =
             is(&self.step.after, !(rule && self.step.op == Op::Update) && self.step.op != Op::Create, has_value);
         match (after, before) {
-            (true, _) => Standing::After,
-            (false, true) => Standing::Before,
-            (false, false) => Standing::Other(Value::Object(object.clone()).to_string()),
+            (true, _) => Observed::After,
+            (false, true) => Observed::Before,
+            (false, false) => Observed::Other(Value::Object(object.clone()).to_string()),
         }
     }
 }

@@ -12,12 +12,12 @@ use serde_json::Value;
 
 use self::attempt::Attempt;
 use super::created::{Created, path};
-use super::observation::{Answer, Seen, Standing, Unread, failed};
-use super::outcome::{Ended, Problem, Versions};
+use super::observation::{Answer, Observed, Seen, Unread, failed};
+use super::outcome::{Problem, StepOutcome, Versions};
 use crate::model::Fields;
 use crate::plan::step::{Object, Op, Reason};
 use crate::plan::vijil::VijilStep;
-use crate::plan::vijil::diff::{shown, shown_rule};
+use crate::plan::vijil::diff::{policy_fields, rule_fields};
 use crate::plan::vijil::step::{Subject, VijilDifference};
 use crate::service::http::{self, Refusal, WriteOutcome};
 use crate::service::vijil::{Error, Reader, Request, Writer, wire};
@@ -87,23 +87,23 @@ impl Call {
 
     /// The objection to the call, if there is one. A policy that this run has made has no rules yet; everything else
     /// may be there already, and the service would make a second one.
-    pub(super) async fn first_look(&self) -> Result<Option<(Ended, Created)>, Unread> {
+    pub(super) async fn first_look(&self) -> Result<Option<(StepOutcome, Created)>, Unread> {
         if self.step().op == Op::Create && self.step().rule.is_some() && self.is_in_new {
             return Ok(None);
         }
-        let Seen { standing, created } = self.observe().await?;
-        Ok(match standing {
-            Standing::Before => None,
+        let Seen { observed, created } = self.observe().await?;
+        Ok(match observed {
+            Observed::Before => None,
             // What was edited in this run is reviewed anew, whatever status the edit left.
-            Standing::After if self.attempt.is_review_of_an_edit() => None,
-            Standing::After => Some((Ended::FoundDone { sent: false }, created)),
-            standing @ (Standing::Gone | Standing::Other(_)) => {
-                Some((self.not_as_planned(standing), Created::default()))
+            Observed::After if self.attempt.is_review_of_an_edit() => None,
+            Observed::After => Some((StepOutcome::AlreadyApplied { sent: false }, created)),
+            observed @ (Observed::Gone | Observed::Other(_)) => {
+                Some((self.not_as_planned(observed), Created::default()))
             }
         })
     }
 
-    /// The current standing of the object; a review counts only when it is this step's own, not one of before the edit.
+    /// The current state of the object; a review counts only when it is this step's own, not one of before the edit.
     pub(super) async fn observe(&self) -> Result<Seen, Unread> {
         self.look(true).await.map_err(unread)
     }
@@ -117,7 +117,7 @@ impl Call {
     }
 
     /// The end of a step that was done: a policy whose rules were edited in place is still active, or it is not done.
-    pub(super) async fn confirmed(&self, ended: Ended) -> Ended {
+    pub(super) async fn confirmed(&self, ended: StepOutcome) -> StepOutcome {
         let (true, Subject::Existing(id)) = (self.ends_edit_in_place && ended.is_done(), &self.step().policy) else {
             return ended;
         };
@@ -135,46 +135,46 @@ impl Call {
                 Problem::new(message).written().outage().hint("run again")
             }
         };
-        Ended::Failed(problem)
+        StepOutcome::Failed(problem)
     }
 
-    /// The current standing of the object; with `own`, a review counts only when it is this step's own.
+    /// The current state of the object; with `own`, a review counts only when it is this step's own.
     async fn look(&self, own: bool) -> Result<Seen, Error> {
         let (step, attempt, reader) = (self.step(), &self.attempt, &self.vijil.reader);
         if step.op != Op::Create {
             let object = match (step.object(), &attempt.policy, &attempt.rule) {
-                (Object::Rule, _, Some(rule)) => reader.rule(rule).await?.map(|rule| shown_rule(&rule)),
-                (Object::Policy, Some(policy), _) => reader.policy(policy).await?.map(|policy| shown(&policy)),
+                (Object::Rule, _, Some(rule)) => reader.rule(rule).await?.map(|rule| rule_fields(&rule)),
+                (Object::Policy, Some(policy), _) => reader.policy(policy).await?.map(|policy| policy_fields(&policy)),
                 (Object::Rule, _, None) | (Object::Policy, None, _) => None,
             };
             let object = match object {
                 None if step.op == Op::Delete => self.listed().await?,
                 object => object,
             };
-            let mut standing = attempt.standing(object.as_ref());
-            if own && standing == Standing::After && !attempt.is_own_review(object.as_ref()) {
-                standing = Standing::Before;
+            let mut observed = attempt.observed(object.as_ref());
+            if own && observed == Observed::After && !attempt.is_own_review(object.as_ref()) {
+                observed = Observed::Before;
             }
-            return Ok(Seen { standing, created: Created::default() });
+            return Ok(Seen { observed, created: Created::default() });
         }
         let mut created = Created::default();
         let object = match (step.object(), &attempt.policy) {
             (Object::Policy, _) => reader.named(&step.policy_name).await?.first().map(|policy| {
                 created = Created::found_policy(&step.policy_name, &policy.id);
-                shown(policy)
+                policy_fields(policy)
             }),
             (Object::Rule, Some(policy)) => {
                 let rule_id = step.rule_id.clone().unwrap_or_default();
                 let rules = reader.rules(policy).await?;
                 rules.iter().find(|rule| rule.rule_id == rule_id).map(|rule| {
                     created = Created::rule(policy, &rule_id, &rule.id);
-                    shown_rule(rule)
+                    rule_fields(rule)
                 })
             }
             (Object::Rule, None) => None,
         };
-        let standing = object.map_or(Standing::Before, |object| attempt.standing(Some(&object)));
-        Ok(Seen { standing, created })
+        let observed = object.map_or(Observed::Before, |object| attempt.observed(Some(&object)));
+        Ok(Seen { observed, created })
     }
 
     /// An object that was not found by its id, as the list shows it: a single answer is not believed that something is
@@ -183,10 +183,10 @@ impl Call {
         let (step, attempt, reader) = (self.step(), &self.attempt, &self.vijil.reader);
         Ok(match (step.object(), &attempt.policy, &attempt.rule) {
             (Object::Rule, Some(policy), Some(rule)) => {
-                reader.rules(policy).await?.iter().find(|listed| listed.id == *rule).map(shown_rule)
+                reader.rules(policy).await?.iter().find(|listed| listed.id == *rule).map(rule_fields)
             }
             (Object::Policy, Some(policy), _) => {
-                reader.named(&step.policy_name).await?.iter().find(|listed| listed.id == *policy).map(shown)
+                reader.named(&step.policy_name).await?.iter().find(|listed| listed.id == *policy).map(policy_fields)
             }
             (Object::Rule, ..) | (Object::Policy, None, _) => None,
         })
@@ -200,31 +200,31 @@ impl Call {
             (_, Object::Policy) => {
                 let Ok(policy) = serde_json::from_value::<wire::Policy>(body.clone()) else { return Answer::Unclear };
                 let created = Created::policy(&step.policy_name, &policy.id);
-                (shown(&policy.live()), created)
+                (policy_fields(&policy.live()), created)
             }
             (_, Object::Rule) => {
                 let Ok(rule) = serde_json::from_value::<wire::Rule>(body.clone()) else { return Answer::Unclear };
                 let policy = self.attempt.policy.as_deref().unwrap_or_default();
                 let created = Created::rule(policy, step.rule_id.as_deref().unwrap_or_default(), &rule.id);
-                (shown_rule(&rule.live()), created)
+                (rule_fields(&rule.live()), created)
             }
         };
-        match self.attempt.standing(Some(&object)) {
-            Standing::After => Answer::Done { created, overtaken: None },
-            standing @ (Standing::Before | Standing::Gone | Standing::Other(_)) => Answer::Otherwise(standing),
+        match self.attempt.observed(Some(&object)) {
+            Observed::After => Answer::Done { created, overtaken: None },
+            observed @ (Observed::Before | Observed::Gone | Observed::Other(_)) => Answer::Otherwise(observed),
         }
     }
 
-    pub(super) async fn refused(&self, refusal: &Refusal) -> (Ended, Created) {
+    pub(super) async fn refused(&self, refusal: &Refusal) -> (StepOutcome, Created) {
         let step = self.step();
         let is_deleted = (refusal.status, step.op) == (404, Op::Delete);
         // Some ways to say that it is so already.
         let is_done = matches!(refusal.status, 400 | 409 | 422)
             && matches!(step.op, Op::Create | Op::Approve | Op::Reject | Op::Activate);
         if (is_deleted || is_done)
-            && let Ok(Seen { standing: Standing::After, created }) = self.look(is_deleted).await
+            && let Ok(Seen { observed: Observed::After, created }) = self.look(is_deleted).await
         {
-            return (Ended::FoundDone { sent: is_done }, created);
+            return (StepOutcome::AlreadyApplied { sent: is_done }, created);
         }
         failed(explain(step, refusal))
     }
@@ -235,16 +235,16 @@ impl Call {
         (self.step().op == Op::Create).then(|| problem().hint("run again: it is made then, or found"))
     }
 
-    pub(super) fn not_as_planned(&self, found: Standing) -> Ended {
+    pub(super) fn not_as_planned(&self, found: Observed) -> StepOutcome {
         let step = self.step();
-        Ended::Failed(match found {
-            Standing::Gone => Problem::moved("it is gone", None),
-            Standing::Other(found) => {
+        StepOutcome::Failed(match found {
+            Observed::Gone => Problem::moved("it is gone", None),
+            Observed::Other(found) => {
                 let text = |object: &Fields| Value::Object(object.clone()).to_string();
                 let planned = step.before.as_ref().or(step.after.as_ref()).map(text).unwrap_or_default();
                 Problem::moved("it is no longer what the plan saw", Some(Versions { planned, found }))
             }
-            Standing::Before | Standing::After => Problem::new("the service said that it was done, and it was not"),
+            Observed::Before | Observed::After => Problem::new("the service said that it was done, and it was not"),
         })
     }
 }

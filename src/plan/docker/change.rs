@@ -26,16 +26,16 @@ pub enum Change {
     /// Creates a policy, without rules.
     CreatePolicy {
         /// The policy as it will be.
-        after: Head,
+        after: PolicyFields,
     },
     /// Changes the name, the scope or the Cedar text of a policy.
     UpdatePolicy {
         /// The policy.
         policy: PolicyTarget,
         /// As the plan expects to find it.
-        before: Head,
+        before: PolicyFields,
         /// As it will be.
-        after: Head,
+        after: PolicyFields,
     },
     /// Deletes a policy and its rules.
     DeletePolicy {
@@ -75,7 +75,7 @@ pub enum Change {
 
 /// The fields of a policy without its rules: the part that a policy call carries.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Head {
+pub struct PolicyFields {
     /// The name.
     pub name: String,
     /// Whom it governs; team ids.
@@ -133,12 +133,11 @@ impl Change {
     /// The change of the name and the scope of a policy; `None` for a change of a rule.
     #[must_use]
     pub fn head(&self) -> Option<Delta<(&str, &Scope)>> {
-        fn of(head: &Head) -> (&str, &Scope) {
-            (&head.name, &head.scope)
-        }
         match self {
-            Self::CreatePolicy { after } => Some(Delta::Create { after: of(after) }),
-            Self::UpdatePolicy { before, after, .. } => Some(Delta::Update { before: of(before), after: of(after) }),
+            Self::CreatePolicy { after } => Some(Delta::Create { after: after.naming() }),
+            Self::UpdatePolicy { before, after, .. } => {
+                Some(Delta::Update { before: before.naming(), after: after.naming() })
+            }
             Self::DeletePolicy { before, .. } => Some(Delta::Delete { before: (&before.name, &before.scope) }),
             Self::CreateRule { .. } | Self::UpdateRule { .. } | Self::DeleteRule { .. } => None,
         }
@@ -192,10 +191,14 @@ impl Change {
     }
 }
 
-impl Head {
+impl PolicyFields {
+    fn naming(&self) -> (&str, &Scope) {
+        (&self.name, &self.scope)
+    }
+
     /// The head of a policy.
     #[must_use]
-    pub fn of(policy: &Policy) -> Self {
+    pub fn new(policy: &Policy) -> Self {
         let Policy { name, scope, body } = policy;
         let cedar = match body {
             Body::Allowlist(_) => None,

@@ -15,7 +15,7 @@ use crate::model::{Decision, LiveBody, LivePolicy, LiveRule, PolicyId, Rule, Rul
 use super::fingerprint::{self, sorted};
 use super::simulate::{self, subject};
 use super::temporary::{is_stand_in, is_temporary_deny, temporary_name};
-use super::{Change, Head, PolicyTarget, RuleTarget, Step};
+use super::{Change, PolicyFields, PolicyTarget, RuleTarget, Step};
 use crate::plan::step::Reason;
 
 /// A step that does not hold together with the rest, and why.
@@ -86,7 +86,7 @@ impl<'a> Walk<'a> {
             }
             Change::UpdatePolicy { policy, before, after } => {
                 let found = self.policy(policy)?;
-                if Head::of(&found.policy()) != *before {
+                if PolicyFields::new(&found.policy()) != *before {
                     return differs();
                 }
                 if change.changed().is_empty() || before.cedar.is_some() != after.cedar.is_some() {
@@ -106,7 +106,7 @@ impl<'a> Walk<'a> {
                 };
                 let same_rules = rules(before.rules().iter().collect())
                     == rules(found.rules().iter().map(|live| &live.rule).collect());
-                if Head::of(&found.policy()) != Head::of(before) || !same_rules {
+                if PolicyFields::new(&found.policy()) != PolicyFields::new(before) || !same_rules {
                     return differs();
                 }
                 Ok(Object::Policy(found.id.clone()))
@@ -234,7 +234,7 @@ impl History<'_> {
             (Some(Reason::TemporaryName), Change::UpdatePolicy { policy, before, after }) => {
                 let id = simulate::policy_id(policy);
                 let last = self.after.iter().find(|policy| policy.id == id);
-                Head { name: after.name.clone(), ..before.clone() } == *after
+                PolicyFields { name: after.name.clone(), ..before.clone() } == *after
                     && last.is_some_and(|last| temporary_name(&last.name) == after.name)
             }
             (Some(Reason::TemporaryName), _) => false,
@@ -320,7 +320,7 @@ pub(crate) fn touched(records: &[crate::plan::Touched]) -> Result<Vec<LivePolicy
     let mut ids = BTreeSet::new();
     let read = |record: &crate::plan::Touched| {
         let policy = fingerprint::read(&record.was).filter(|policy| policy.id.0 == record.id);
-        policy.filter(|_| fingerprint::of(&record.was) == record.fingerprint).ok_or_else(|| record.id.clone())
+        policy.filter(|_| fingerprint::hash_json(&record.was) == record.fingerprint).ok_or_else(|| record.id.clone())
     };
     let policies = records.iter().map(read).collect::<Result<Vec<_>, _>>()?;
     match policies.iter().find(|policy| !ids.insert(&policy.id)) {

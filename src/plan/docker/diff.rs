@@ -6,7 +6,7 @@
 use crate::document::{self, Docker};
 use crate::model::{Desired, DesiredPolicy, Domain, Live, LiveBody, LivePolicy, Origin, PolicyId, Rule, RuleId};
 
-use super::{Head, changed_fields, matching};
+use super::{PolicyFields, changed_fields, matching};
 use crate::plan::step::Reason;
 
 /// Whether undeclared live policies are left alone or deleted.
@@ -33,9 +33,9 @@ pub struct Diff {
 #[derive(Clone, Debug)]
 pub struct PolicySlot {
     /// As it is live.
-    pub before: Option<(PolicyId, Head)>,
+    pub before: Option<(PolicyId, PolicyFields)>,
     /// As it will be; equal to `before` for a policy that is left alone.
-    pub after: Option<Head>,
+    pub after: Option<PolicyFields>,
     /// Its rules; all that decides access, changed or not.
     pub rules: Vec<RuleSlot>,
     /// The place where a document declares it.
@@ -84,7 +84,7 @@ impl Ownership {
 
 impl PolicySlot {
     /// The policy at both ends, where it is there.
-    pub fn heads(&self) -> impl Iterator<Item = &Head> {
+    pub fn heads(&self) -> impl Iterator<Item = &PolicyFields> {
         self.before.as_ref().map(|(_, head)| head).into_iter().chain(&self.after)
     }
 
@@ -169,7 +169,7 @@ fn created(declared: &DesiredPolicy, because: Option<Reason>) -> PolicySlot {
             because: None,
         })
         .collect();
-    let after = Some(Head::of(&declared.policy));
+    let after = Some(PolicyFields::new(&declared.policy));
     PolicySlot { before: None, after, rules, origin: Some(declared.origin.clone()), because }
 }
 
@@ -178,7 +178,7 @@ fn deleted(live: &LivePolicy, because: Option<Reason>) -> PolicySlot {
 }
 
 fn left_alone(live: &LivePolicy) -> PolicySlot {
-    let head = Head::of(&live.policy());
+    let head = PolicyFields::new(&live.policy());
     PolicySlot {
         before: Some((live.id.clone(), head.clone())),
         after: Some(head),
@@ -223,8 +223,8 @@ fn kept(declared: &DesiredPolicy, live: &LivePolicy) -> PolicySlot {
         }
     }
     PolicySlot {
-        before: Some((live.id.clone(), Head::of(&live.policy()))),
-        after: Some(Head::of(&declared.policy)),
+        before: Some((live.id.clone(), PolicyFields::new(&live.policy()))),
+        after: Some(PolicyFields::new(&declared.policy)),
         rules,
         origin: Some(declared.origin.clone()),
         because: None,

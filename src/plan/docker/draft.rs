@@ -6,7 +6,7 @@ use crate::model::{Body, Origin, Policy, Rule};
 
 use super::diff::{Diff, PolicySlot, RuleSlot};
 use super::temporary::temporary_name;
-use super::{Change, Difference, Head, PolicyTarget, RuleTarget, Step, changed_fields};
+use super::{Change, Difference, PolicyFields, PolicyTarget, RuleTarget, Step, changed_fields};
 use crate::plan::step::{Delta, Reason};
 
 /// A step without a place in the order.
@@ -152,7 +152,7 @@ fn needs_call(slot: &RuleSlot) -> bool {
     }
 }
 
-fn whole(head: &Head, slot: &PolicySlot) -> Policy {
+fn whole(head: &PolicyFields, slot: &PolicySlot) -> Policy {
     let rules: Vec<Rule> = slot.rules.iter().filter_map(|rule| Some(rule.before.as_ref()?.1.clone())).collect();
     let body = head.cedar.clone().map_or(Body::Allowlist(rules), Body::Cedar);
     Policy { name: head.name.clone(), scope: head.scope.clone(), body }
@@ -180,7 +180,7 @@ fn break_circles(drafts: &mut Vec<Draft>) {
         let Some(last) = closes_circle(start, drafts) else { continue };
         let Some(draft) = drafts.get_mut(start) else { continue };
         let Change::UpdatePolicy { policy, before, after } = &mut draft.change else { continue };
-        let aside = Head { name: temporary_name(&after.name), ..before.clone() };
+        let aside = PolicyFields { name: temporary_name(&after.name), ..before.clone() };
         let step_aside = Change::UpdatePolicy { policy: policy.clone(), before: before.clone(), after: aside.clone() };
         *before = aside;
         let extra =

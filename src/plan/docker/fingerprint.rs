@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use crate::model::{Cedar, LiveBody, LivePolicy, LiveRule, PolicyId, Resources, Rule, RuleId, Scope};
 use crate::source::parallel;
 
-use super::shown::ShownRule;
+use super::json::RuleJson;
 
 /// A policy with its ids, lists sorted.
 #[derive(Serialize)]
@@ -36,7 +36,7 @@ enum CanonicalBody<'a> {
 #[derive(Serialize)]
 struct CanonicalRule<'a> {
     id: &'a str,
-    rule: ShownRule,
+    rule: RuleJson,
 }
 
 impl<'a> From<&'a LivePolicy> for Canonical<'a> {
@@ -84,7 +84,7 @@ pub fn read(value: &Value) -> Option<LivePolicy> {
     #[derive(Deserialize)]
     struct OfRule {
         id: RuleId,
-        rule: ShownRule,
+        rule: RuleJson,
     }
     let Policy { id, name, scope, body } = Policy::deserialize(value).ok()?;
     let body = match body {
@@ -94,7 +94,7 @@ pub fn read(value: &Value) -> Option<LivePolicy> {
         }
         Body::Cedar { text, schema_url } => LiveBody::Cedar(Cedar { text, schema_url }),
     };
-    let policy = LivePolicy { id, name, scope: Scope::of(scope.teams), body };
+    let policy = LivePolicy { id, name, scope: Scope::from_teams(scope.teams), body };
     (canonical(&policy) == *value).then_some(policy)
 }
 
@@ -136,13 +136,13 @@ pub fn sorted(rule: &Rule) -> Rule {
 
 /// `sha256:` and the hash of one policy.
 #[must_use]
-pub fn of_policy(policy: &LivePolicy) -> String {
+pub fn hash_policy(policy: &LivePolicy) -> String {
     hash(&[&text(policy)])
 }
 
 /// `sha256:` and the hash of all policies of an organization.
 #[must_use]
-pub fn of_live(org: &str, policies: &[LivePolicy]) -> String {
+pub fn hash_live(org: &str, policies: &[LivePolicy]) -> String {
     let mut policies: Vec<&LivePolicy> = policies.iter().collect();
     policies.sort_by(|one, other| one.id.cmp(&other.id));
     let texts = parallel::map(policies, 8, text).join(",");
@@ -151,7 +151,7 @@ pub fn of_live(org: &str, policies: &[LivePolicy]) -> String {
 
 /// `sha256:` and the hash of a value as compact JSON.
 #[must_use]
-pub fn of(value: &Value) -> String {
+pub fn hash_json(value: &Value) -> String {
     hash(&[&value.to_string()])
 }
 
@@ -184,7 +184,7 @@ mod tests {
         let policy = |id: &str| LivePolicy {
             id: PolicyId(id.into()),
             name: "ü".into(),
-            scope: Scope::of(["team".to_owned()]),
+            scope: Scope::from_teams(["team".to_owned()]),
             body: LiveBody::Allowlist(vec![rule("2", "z.example"), rule("1", "b.example")]),
         };
         let shown = |id: &str| {
@@ -201,8 +201,8 @@ mod tests {
             read(&json!({"id": "p", "name": "p", "scope": {"teams": []}, "body": {"rules": [], "more": 1}})),
             None
         );
-        assert_eq!(of_policy(&policy("p")), of(&shown("p")));
+        assert_eq!(hash_policy(&policy("p")), hash_json(&shown("p")));
         let all = json!({"org": "a\"b", "policies": [shown("p"), shown("q")]});
-        assert_eq!(of_live("a\"b", &[policy("q"), policy("p")]), of(&all));
+        assert_eq!(hash_live("a\"b", &[policy("q"), policy("p")]), hash_json(&all));
     }
 }

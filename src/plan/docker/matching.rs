@@ -149,7 +149,7 @@ fn former<'a>(
 
 /// The number of calls that it takes to turn this live policy into the declared one.
 fn calls(declared: &DesiredPolicy, live: &LivePolicy) -> usize {
-    let head = usize::from(super::Head::of(&declared.policy) != super::Head::of(&live.policy()));
+    let head = usize::from(super::PolicyFields::new(&declared.policy) != super::PolicyFields::new(&live.policy()));
     let found = rules(declared, live.rules());
     let kept = found.iter().flatten().count();
     let changed = declared

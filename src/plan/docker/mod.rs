@@ -2,22 +2,22 @@
 
 mod change;
 pub mod coherence;
-pub mod depend;
 pub mod diff;
 pub mod draft;
 pub mod fingerprint;
+pub mod json;
 pub mod limits;
 pub mod matching;
+pub mod relations;
 pub mod renames;
 pub mod request;
-pub mod shown;
 pub mod simulate;
 pub mod statements;
 pub mod teams;
 pub mod temporary;
 pub mod weakening;
 
-pub use change::{Change, Difference, Head, PolicyTarget, RuleTarget, changed_fields};
+pub use change::{Change, Difference, PolicyFields, PolicyTarget, RuleTarget, changed_fields};
 pub use request::request;
 
 /// A step of the Docker side.

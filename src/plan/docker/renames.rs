@@ -17,14 +17,14 @@ pub(crate) fn find(diff: &Diff, ownership: &Ownership) -> Vec<Warning> {
     let created =
         diff.policies.iter().filter(|slot| slot.before.is_none() && slot.after.is_some() && slot.because.is_none());
     let renamed = created.filter_map(|slot| {
-        let equal = gone.iter().find(|gone| says_the_same(slot, gone))?;
+        let equal = gone.iter().find(|gone| is_same_policy(slot, gone))?;
         let name = &equal.before.as_ref()?.1.name;
         Some(Warning::possible_rename("policy", slot.name(), name, slot.origin.as_ref()?))
     });
     renamed.collect()
 }
 
-fn says_the_same(created: &PolicySlot, gone: &PolicySlot) -> bool {
+fn is_same_policy(created: &PolicySlot, gone: &PolicySlot) -> bool {
     let (Some(new), Some((_, old))) = (&created.after, &gone.before) else { return false };
     let new_rules: Vec<&Rule> = created.rules.iter().filter_map(|rule| rule.after.as_ref()).collect();
     let old_rules: Vec<&Rule> = gone.rules.iter().filter_map(|rule| Some(&rule.before.as_ref()?.1)).collect();

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Change, Head, PolicyTarget, RuleTarget, shown};
+use super::{Change, PolicyFields, PolicyTarget, RuleTarget, json};
 use crate::model::{Method, Scope};
 use crate::plan::request::{Request, Segment};
 
@@ -11,21 +11,23 @@ use crate::plan::request::{Request, Segment};
 pub fn request(org: &str, change: &Change) -> Request {
     let (method, body) = match change {
         Change::CreatePolicy { after } => (Method::Post, Some(create_policy(after))),
-        Change::UpdatePolicy { after, .. } => (Method::Patch, Some(shown::only(shown::head(after), &change.changed()))),
-        Change::CreateRule { after, .. } => (Method::Post, Some(shown::rule(after))),
-        Change::UpdateRule { after, .. } => (Method::Patch, Some(shown::only(shown::rule(after), &change.changed()))),
+        Change::UpdatePolicy { after, .. } => {
+            (Method::Patch, Some(json::only(json::policy_fields(after), &change.changed())))
+        }
+        Change::CreateRule { after, .. } => (Method::Post, Some(json::rule(after))),
+        Change::UpdateRule { after, .. } => (Method::Patch, Some(json::only(json::rule(after), &change.changed()))),
         Change::DeletePolicy { .. } | Change::DeleteRule { .. } => (Method::Delete, None),
     };
     Request { method, path: path(org, change), body }
 }
 
-fn create_policy(after: &Head) -> Value {
+fn create_policy(after: &PolicyFields) -> Value {
     let mut fields = vec!["name"];
     if after.scope != Scope::Organization {
         fields.push("scope");
     }
     fields.push("cedar_v1");
-    shown::only(shown::head(after), &fields)
+    json::only(json::policy_fields(after), &fields)
 }
 
 fn path(org: &str, change: &Change) -> Vec<Segment> {

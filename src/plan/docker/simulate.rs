@@ -2,7 +2,7 @@
 
 use crate::model::{Body, Live, LiveBody, LivePolicy, LiveRule, Policy, PolicyId, RuleId};
 
-use super::{Change, Head, PolicyTarget, RuleTarget};
+use super::{Change, PolicyFields, PolicyTarget, RuleTarget};
 
 /// The organization after these changes, in this order. Objects that they create get the ids `planned:NAME`.
 ///
@@ -22,7 +22,7 @@ pub fn carry_out(policies: &mut Vec<LivePolicy>, change: &Change) {
         Change::CreatePolicy { after } => policies.push(created(after)),
         Change::UpdatePolicy { policy, after, .. } => {
             if let Some(found) = find(policies, policy) {
-                let Head { name, scope, cedar } = after.clone();
+                let PolicyFields { name, scope, cedar } = after.clone();
                 found.name = name;
                 found.scope = scope;
                 if let Some(cedar) = cedar {
@@ -54,8 +54,8 @@ pub fn carry_out(policies: &mut Vec<LivePolicy>, change: &Change) {
     }
 }
 
-fn created(head: &Head) -> LivePolicy {
-    let Head { name, scope, cedar } = head.clone();
+fn created(head: &PolicyFields) -> LivePolicy {
+    let PolicyFields { name, scope, cedar } = head.clone();
     let body = cedar.map_or(LiveBody::Allowlist(Vec::new()), LiveBody::Cedar);
     LivePolicy { id: planned_policy(&name), name, scope, body }
 }

@@ -5,7 +5,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Change, Head};
+use super::{Change, PolicyFields};
 use crate::access::cedar::{self, StatementChange};
 use crate::model::Cedar;
 
@@ -42,7 +42,7 @@ pub fn changes(change: &Change) -> Option<Vec<StatementChange>> {
     };
     match change {
         Change::CreatePolicy { after } => whole(after.cedar.as_ref()?, StatementChange::Added),
-        Change::DeletePolicy { before, .. } => whole(&Head::of(before).cedar?, StatementChange::Removed),
+        Change::DeletePolicy { before, .. } => whole(&PolicyFields::new(before).cedar?, StatementChange::Removed),
         Change::UpdatePolicy { before, after, .. } => {
             let (old, new) = (before.cedar.as_ref()?, after.cedar.as_ref()?);
             if old.text == new.text { None } else { cedar::difference(&old.text, &new.text) }

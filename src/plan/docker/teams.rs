@@ -76,7 +76,7 @@ pub fn resolve(desired: &Desired, teams: &TeamDirectory) -> Result<Desired, Vec<
                 TeamLookup::Ambiguous(ids) => errors.push(TeamError::Ambiguous { policy, team, ids, at }),
             }
         }
-        declared.policy.scope = Scope::of(ids);
+        declared.policy.scope = Scope::from_teams(ids);
     }
     if errors.is_empty() { Ok(resolved) } else { Err(errors) }
 }

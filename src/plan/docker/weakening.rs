@@ -135,7 +135,7 @@ mod tests {
     }
 
     fn policy(teams: &[&str], rules: Vec<Rule>) -> Policy {
-        let scope = Scope::of(teams.iter().map(|team| (*team).to_owned()));
+        let scope = Scope::from_teams(teams.iter().map(|team| (*team).to_owned()));
         Policy { name: "P".to_owned(), scope, body: Body::Allowlist(rules) }
     }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::{Body, Decision, Domain, Layer, Policy, PolicyId, Rule, Scope};
 
-use super::effect::{Effect, Place, influence};
+use super::effect::{Effect, Stage, influence};
 use super::layout::{Extra, Layout};
 use super::search::{self, Call};
 use super::space::State;
@@ -13,7 +13,7 @@ use crate::plan::docker::diff::Diff;
 use crate::plan::docker::draft::Draft;
 use crate::plan::docker::limits::{MAX_POLICIES, MAX_RULES};
 use crate::plan::docker::temporary::temporary_deny;
-use crate::plan::docker::{Change, Head, PolicyTarget, RuleTarget};
+use crate::plan::docker::{Change, PolicyFields, PolicyTarget, RuleTarget};
 use crate::plan::step::{Delta, Reason};
 
 /// A component on its way to an order.
@@ -26,7 +26,7 @@ pub(super) struct Arrangement<'a> {
 #[derive(Clone, Debug)]
 struct Arranged {
     draft: Draft,
-    place: Place,
+    place: Stage,
     narrows: bool,
     widens: bool,
     /// Positions of calls that come before.
@@ -164,7 +164,7 @@ impl<'a> Arrangement<'a> {
         let last = parts.len() - 1;
         let parts = parts.into_iter().enumerate().map(|(position, draft)| {
             let influence = influence(self.diff, &draft);
-            let place = if position == last { Place::DropDenies } else { Place::AddDenies };
+            let place = if position == last { Stage::DropDenies } else { Stage::AddDenies };
             let (narrows, widens) = (influence.narrows(), influence.widens());
             Arranged { draft, place, narrows, widens, needs: call.needs.clone() }
         });
@@ -192,7 +192,7 @@ impl<'a> Arrangement<'a> {
         let scope = if scopes.contains(&Scope::Organization) {
             Scope::Organization
         } else {
-            Scope::of(scopes.iter().flat_map(Scope::teams).map(str::to_owned))
+            Scope::from_teams(scopes.iter().flat_map(Scope::teams).map(str::to_owned))
         };
         // A policy has one domain.
         let domains = [Domain::Network, Domain::Filesystem].map(|domain| (domain, of_domain(&denies, domain)));
@@ -201,10 +201,10 @@ impl<'a> Arrangement<'a> {
         for ((domain, denies), number) in domains.iter().zip(1..) {
             match self.room() >= domains.len() {
                 true => deny.add(deny_policy(self.diff.policies.len() - 1 + number, number, denies, &scope)),
-                false => deny.add(deny_rules(&hosts(self.diff, *domain, &scope, denies.len())?, denies)),
+                false => deny.add(deny_rules(&policies_with_room(self.diff, *domain, &scope, denies.len())?, denies)),
             }
         }
-        let calls = self.within(deny);
+        let calls = self.calls_between(deny);
         let layout = Layout::new(self.diff, &extras(self.diff, calls.iter().map(|call| &call.draft))).ok()?;
         attempt(&layout, start, &calls)
     }
@@ -226,15 +226,15 @@ impl<'a> Arrangement<'a> {
     }
 
     /// All calls between those that begin a deny and those that end it.
-    fn within(&self, Deny { begin, end }: Deny) -> Vec<Arranged> {
+    fn calls_between(&self, Deny { begin, end }: Deny) -> Vec<Arranged> {
         let arranged = |draft, place, needs| {
-            let (narrows, widens) = (place == Place::AddDenies, place == Place::DropDenies);
+            let (narrows, widens) = (place == Stage::AddDenies, place == Stage::DropDenies);
             Arranged { draft, place, narrows, widens, needs }
         };
         let mut calls: Vec<Arranged> = Vec::new();
         for draft in begin {
             let makes_policy = matches!(&draft.change, Change::CreatePolicy { .. });
-            let place = if makes_policy { Place::Prepare } else { Place::AddDenies };
+            let place = if makes_policy { Stage::Prepare } else { Stage::AddDenies };
             let needs = draft.needs.clone();
             calls.push(arranged(draft, place, needs));
         }
@@ -244,7 +244,7 @@ impl<'a> Arrangement<'a> {
             calls.push(Arranged { needs, ..call.clone() });
         }
         let all: Vec<usize> = (0..calls.len()).collect();
-        calls.extend(end.into_iter().map(|draft| arranged(draft, Place::DropDenies, all.clone())));
+        calls.extend(end.into_iter().map(|draft| arranged(draft, Stage::DropDenies, all.clone())));
         calls
     }
 }
@@ -289,7 +289,7 @@ fn temporary(policy: usize, change: Change, needs: Vec<usize>) -> Draft {
 
 /// A policy of its own, beyond the slots of the difference.
 fn deny_policy(slot: usize, number: usize, denies: &[Rule], scope: &Scope) -> Deny {
-    let head = Head { name: temporary_deny(number), scope: scope.clone(), cedar: None };
+    let head = PolicyFields { name: temporary_deny(number), scope: scope.clone(), cedar: None };
     let policy = PolicyTarget::Planned(head.name.clone());
     let rule =
         |rule: &Rule| temporary(slot, Change::CreateRule { policy: policy.clone(), after: rule.clone() }, vec![0]);
@@ -318,7 +318,7 @@ fn deny_rules(hosts: &[(usize, PolicyId)], denies: &[Rule]) -> Deny {
 /// Declared policies of a domain that keep their scope and have room for so many rules, which together govern everybody
 /// in `scope`: nobody else where that can be, else as few others as can be. What an apply leaves in them is not
 /// declared, and goes with the next one.
-fn hosts(diff: &Diff, domain: Domain, scope: &Scope, rules: usize) -> Option<Vec<(usize, PolicyId)>> {
+fn policies_with_room(diff: &Diff, domain: Domain, scope: &Scope, rules: usize) -> Option<Vec<(usize, PolicyId)>> {
     let mut candidates: Vec<(usize, PolicyId, &Scope)> = Vec::new();
     for (index, slot) in diff.policies.iter().enumerate() {
         let (Some((id, before)), Some(after), Some(_)) = (&slot.before, &slot.after, &slot.origin) else { continue };

@@ -8,11 +8,11 @@ use crate::model::{Decision, Layer, Resources, Rule, Scope};
 use super::cedar::{Statements, statements};
 use crate::plan::docker::diff::{Diff, PolicySlot};
 use crate::plan::docker::draft::Draft;
-use crate::plan::docker::{Change, Head, changed_fields};
+use crate::plan::docker::{Change, PolicyFields, changed_fields};
 
 /// The places in the order, first to last. Calls of one place may run at the same time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) enum Place {
+pub(super) enum Stage {
     /// Nothing that decides access: new policies that are empty, names.
     Prepare,
     /// Denies come.
@@ -52,7 +52,7 @@ pub(super) struct Influence {
 /// The place of a call in the order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Effect {
-    pub(super) place: Place,
+    pub(super) place: Stage,
     /// The order of places is not a proof for this call.
     pub(super) entangled: bool,
 }
@@ -72,17 +72,17 @@ impl Influence {
         let Self { adds_allow, drops_allow, adds_deny, drops_deny, http, other, moves_cover } = self;
         let layered = http && other;
         let (place, entangled) = match (adds_allow, drops_allow, adds_deny, drops_deny) {
-            (false, false, false, false) if matches!(change, Change::DeletePolicy { .. }) => (Place::CleanUp, false),
-            (false, false, false, false) => (Place::Prepare, false),
-            (false, _, true, false) => (Place::AddDenies, drops_allow && layered),
-            (true, false, false, false) if http => (Place::AddHttpAllows, layered),
-            (true, false, false, false) => (Place::AddAllows, false),
-            (true, true, false, false) => (Place::ChangeAllows, moves_cover),
-            (false, true, false, false) if http => (Place::DropHttpAllows, layered),
-            (false, true, false, false) => (Place::DropAllows, false),
-            (_, false, false, true) => (Place::DropDenies, adds_allow && layered),
-            (false, true, false, true) => (Place::DropHttpAllows, true),
-            (true, _, _, true) | (true, _, true, false) | (false, _, true, true) => (Place::AddDenies, true),
+            (false, false, false, false) if matches!(change, Change::DeletePolicy { .. }) => (Stage::CleanUp, false),
+            (false, false, false, false) => (Stage::Prepare, false),
+            (false, _, true, false) => (Stage::AddDenies, drops_allow && layered),
+            (true, false, false, false) if http => (Stage::AddHttpAllows, layered),
+            (true, false, false, false) => (Stage::AddAllows, false),
+            (true, true, false, false) => (Stage::ChangeAllows, moves_cover),
+            (false, true, false, false) if http => (Stage::DropHttpAllows, layered),
+            (false, true, false, false) => (Stage::DropAllows, false),
+            (_, false, false, true) => (Stage::DropDenies, adds_allow && layered),
+            (false, true, false, true) => (Stage::DropHttpAllows, true),
+            (true, _, _, true) | (true, _, true, false) | (false, _, true, true) => (Stage::AddDenies, true),
         };
         Effect { place, entangled: entangled || moves_cover }
     }
@@ -114,7 +114,7 @@ pub(super) fn influence(diff: &Diff, draft: &Draft) -> Influence {
             influence
         }
         Change::DeletePolicy { before, .. } => {
-            let mut influence = text(Some(&Head::of(before)), None);
+            let mut influence = text(Some(&PolicyFields::new(before)), None);
             before.rules().iter().for_each(|rule| influence.drops(rule));
             influence
         }
@@ -163,10 +163,10 @@ fn updated(before: &Rule, after: &Rule) -> Influence {
     if changed_fields(before, after).iter().all(|field| *field == "name") {
         return influence;
     }
-    if before.decision != after.decision || !within(after, before) {
+    if before.decision != after.decision || !is_subsumed(after, before) {
         influence.adds(after);
     }
-    if before.decision != after.decision || !within(before, after) {
+    if before.decision != after.decision || !is_subsumed(before, after) {
         influence.drops(before);
     }
     let (old, new) = (covered(before), covered(after));
@@ -179,7 +179,7 @@ fn updated(before: &Rule, after: &Rule) -> Influence {
 }
 
 /// Returns `true` if everything that `one` matches is matched by `other`, told from their lists.
-fn within(one: &Rule, other: &Rule) -> bool {
+fn is_subsumed(one: &Rule, other: &Rule) -> bool {
     fn subset<T: Ord>(one: &[T], other: &[T]) -> bool {
         let other: BTreeSet<&T> = other.iter().collect();
         one.iter().all(|item| other.contains(item))
@@ -200,8 +200,9 @@ fn covered(rule: &Rule) -> BTreeSet<(&str, Option<u16>)> {
     }
 }
 
-fn text(before: Option<&Head>, after: Option<&Head>) -> Influence {
-    let cedar = |head: Option<&Head>| head.and_then(|head| head.cedar.as_ref()).map(statements).unwrap_or_default();
+fn text(before: Option<&PolicyFields>, after: Option<&PolicyFields>) -> Influence {
+    let cedar =
+        |head: Option<&PolicyFields>| head.and_then(|head| head.cedar.as_ref()).map(statements).unwrap_or_default();
     let (old, new) = (cedar(before), cedar(after));
     let comes = |of: fn(&Statements) -> &BTreeSet<String>| !of(&new).is_subset(of(&old));
     let goes = |of: fn(&Statements) -> &BTreeSet<String>| !of(&old).is_subset(of(&new));
@@ -284,7 +285,7 @@ fn displace(drafts: &[Draft], effects: &mut [Effect]) {
                 continue;
             };
             let turned = first.place > then.place;
-            let waits = turned || then.entangled && first.place > Place::AddAllows;
+            let waits = turned || then.entangled && first.place > Stage::AddAllows;
             for (index, entangled) in [(*earlier, waits), (*later, turned || first.entangled)] {
                 if let Some(effect) = effects.get_mut(index).filter(|effect| entangled && !effect.entangled) {
                     effect.entangled = true;

@@ -9,7 +9,7 @@ use super::cedar::{Kind, statements};
 use super::space::{Group, Move, Request, Space, State};
 use crate::plan::docker::diff::{Diff, PolicySlot};
 use crate::plan::docker::draft::Draft;
-use crate::plan::docker::{Change, Head};
+use crate::plan::docker::{Change, PolicyFields};
 
 /// A version of a rule, or a policy that calls make beside those of the difference.
 #[derive(Clone, Debug, PartialEq)]
@@ -59,7 +59,7 @@ impl Layout {
             points.into_iter().map(|(point, witness)| Request::Access(point, witness.to_string())).collect();
         requests.extend(builder.calls(&changing));
         let policies = extras.iter().map(|(extra, _)| extra.policy + 1).max().unwrap_or(0).max(diff.policies.len());
-        let end = |there: Vec<bool>, head: fn(&PolicySlot) -> Option<&Head>| State {
+        let end = |there: Vec<bool>, head: fn(&PolicySlot) -> Option<&PolicyFields>| State {
             scopes: (0..policies)
                 .map(|index| diff.policies.get(index).and_then(head).map(|head| head.scope.clone()))
                 .collect(),

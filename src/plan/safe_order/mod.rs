@@ -16,6 +16,7 @@
 //! A plan from a file is not taken at its word: [`verify`] looks at its order by the same argument.
 
 mod arrange;
+pub(super) mod capacity;
 mod cedar;
 mod effect;
 mod layout;
@@ -23,7 +24,6 @@ mod layout;
 mod proof;
 #[cfg(test)]
 mod proof_mcp;
-pub(super) mod room;
 mod search;
 mod space;
 mod split;
@@ -35,7 +35,7 @@ use super::docker::diff::Diff;
 use super::docker::draft::Draft;
 use crate::access::SurveyLimit;
 use arrange::Arrangement;
-use effect::{Effect, Place, effects};
+use effect::{Effect, Stage, effects};
 use layout::Layout;
 use space::Move;
 
@@ -84,7 +84,7 @@ pub(crate) fn order(diff: &Diff, drafts: Vec<Draft>) -> Ordered {
         if all.contains(&index) {
             continue;
         }
-        if effect.place <= Place::AddAllows {
+        if effect.place <= Stage::AddAllows {
             if let Some(change) = moves.get(index) {
                 start.make(change);
             }
@@ -118,8 +118,8 @@ pub(crate) fn order(diff: &Diff, drafts: Vec<Draft>) -> Ordered {
 }
 
 /// Numbered calls by their places. The calls of a place are a phase, and one more for those that need others of it.
-fn phases(calls: Vec<(usize, (Place, Draft))>) -> Vec<(usize, Draft)> {
-    let places: BTreeMap<usize, Place> = calls.iter().map(|(index, (place, _))| (*index, *place)).collect();
+fn phases(calls: Vec<(usize, (Stage, Draft))>) -> Vec<(usize, Draft)> {
+    let places: BTreeMap<usize, Stage> = calls.iter().map(|(index, (place, _))| (*index, *place)).collect();
     let mut rounds: BTreeMap<usize, usize> = BTreeMap::new();
     let mut settled = false;
     while !settled {
@@ -130,7 +130,7 @@ fn phases(calls: Vec<(usize, (Place, Draft))>) -> Vec<(usize, Draft)> {
             settled &= rounds.insert(*index, round).unwrap_or(0) == round;
         }
     }
-    let mut phases: BTreeMap<(Place, usize), Vec<Draft>> = BTreeMap::new();
+    let mut phases: BTreeMap<(Stage, usize), Vec<Draft>> = BTreeMap::new();
     for (index, (place, draft)) in calls {
         let round = rounds.get(&index).copied().unwrap_or(0);
         phases.entry((place, round)).or_default().push(draft);

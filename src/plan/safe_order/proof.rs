@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 
-use super::room::drafts;
+use super::capacity::drafts;
 use super::verify::verify;
 use super::{Ordered, order};
 use crate::model::{
@@ -147,7 +147,7 @@ fn rule() -> impl Strategy<Value = Rule> {
 /// Up to three named policies, each with up to `rules` named rules.
 fn organization(rules: usize) -> impl Strategy<Value = Vec<Policy>> {
     let scope = prop::sample::subsequence(TEAMS.to_vec(), 0..=2)
-        .prop_map(|teams| Scope::of(teams.into_iter().map(str::to_owned)));
+        .prop_map(|teams| Scope::from_teams(teams.into_iter().map(str::to_owned)));
     let rules = prop::collection::vec(prop::option::weighted(0.7, rule()), 0..=rules).prop_map(|rules| {
         let named = rules.into_iter().zip(1..).filter_map(|(rule, number)| Some((rule?, number)));
         named.map(|(rule, number)| Rule { name: format!("r{number}"), ..rule }).collect::<Vec<_>>()
@@ -275,7 +275,7 @@ fn a_phase_that_hands_a_team_from_one_policy_to_another_is_not_safe() {
         let resources = Resources::Plain(vec!["one.example.com".to_owned()]);
         let rule =
             Rule { name: "r".to_owned(), decision: Decision::Allow, actions: vec![Action::ConnectTcp], resources };
-        let scope = Scope::of(teams.iter().map(|&team| team.to_owned()));
+        let scope = Scope::from_teams(teams.iter().map(|&team| team.to_owned()));
         Policy { name: name.to_owned(), scope, body: Body::Allowlist(vec![rule]) }
     };
     let old = [policy("p1", &["t1"]), policy("p2", &["t3"])];
@@ -388,6 +388,6 @@ proptest! {
         let after = simulate(&old, ordered.drafts.iter().map(|(_, draft)| &draft.change));
         let ownership = Ownership { exclusive: true, ..Default::default() };
         let again = crate::plan::docker::diff::diff(&desired(&new), &after, &ownership);
-        prop_assert_eq!(super::room::drafts(&again).len(), 0);
+        prop_assert_eq!(super::capacity::drafts(&again).len(), 0);
     }
 }

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 
+use super::capacity::drafts;
 use super::order;
 use super::proof::states;
-use super::room::drafts;
 use crate::access::cedar::{McpPolicies, McpRequest, Outcome, SCHEMA_URL};
 use crate::model::{
     Body, Cedar, Desired, DesiredPolicy, Domain, Live, LiveBody, LivePolicy, Origin, Policy, PolicyId, Scope,
@@ -46,7 +46,7 @@ fn reach(policies: &McpPolicies, teams: &BTreeSet<String>, request: &McpRequest)
 
 /// An audience that gets further in a state than at both ends.
 fn opening(old: &Live, new: &Live, now: &Live) -> Option<String> {
-    let ready = |live: &Live| McpPolicies::of(&live.policies.iter().map(LivePolicy::policy).collect::<Vec<_>>());
+    let ready = |live: &Live| McpPolicies::new(&live.policies.iter().map(LivePolicy::policy).collect::<Vec<_>>());
     let [old, new, now] = [old, new, now].map(ready);
     let requests = REQUESTS.map(|text| (text, McpRequest::parse(text).expect(text)));
     (0..1_usize << TEAMS.len()).find_map(|bits| {
@@ -63,7 +63,7 @@ fn opening(old: &Live, new: &Live, now: &Live) -> Option<String> {
 /// Up to three policies of one to three statements.
 fn organization() -> impl Strategy<Value = Vec<Policy>> {
     let scope = prop::sample::subsequence(TEAMS.to_vec(), 0..=2)
-        .prop_map(|teams| Scope::of(teams.into_iter().map(str::to_owned)));
+        .prop_map(|teams| Scope::from_teams(teams.into_iter().map(str::to_owned)));
     let text = prop::sample::subsequence(STATEMENTS.to_vec(), 1..=3).prop_map(|list| list.join("\n"));
     prop::collection::vec(prop::option::weighted(0.7, (scope, text)), 3).prop_map(|policies| {
         let named = policies.into_iter().zip(1..).filter_map(|(policy, number)| Some((policy?, number)));

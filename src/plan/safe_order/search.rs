@@ -9,7 +9,7 @@
 
 use std::collections::{BTreeSet, HashSet, VecDeque};
 
-use super::effect::Place;
+use super::effect::Stage;
 use super::space::{Move, Space, State};
 
 /// Calls tried before a search gives up and the calls are split instead. A count of states would not bound the time: from
@@ -20,7 +20,7 @@ const BUDGET: usize = 10_000;
 #[derive(Clone, Debug)]
 pub(super) struct Call {
     pub(super) effect: Move,
-    pub(super) place: Place,
+    pub(super) place: Stage,
     pub(super) narrows: bool,
     pub(super) widens: bool,
     /// Indexes of calls that must come before, as far as they are in the search.
@@ -83,7 +83,7 @@ fn narrowing_first(space: &Space, start: &State, calls: &[Call]) -> Option<Vec<u
         dead: HashSet::default(),
         budget: BUDGET,
     };
-    search.goes_on().then_some(search.order)
+    search.completes().then_some(search.order)
 }
 
 struct Search<'a> {
@@ -99,7 +99,7 @@ struct Search<'a> {
 
 impl Search<'_> {
     /// Returns `true` if a safe order goes on from here; it is then complete, and otherwise as it was.
-    fn goes_on(&mut self) -> bool {
+    fn completes(&mut self) -> bool {
         let mut made = Vec::new();
         while let Some(index) = (0..self.calls.len()).find(|index| self.is_free(*index) && self.make(*index, &mut made))
         {
@@ -115,7 +115,7 @@ impl Search<'_> {
                 }
                 let mut own = Vec::new();
                 if self.make(index, &mut own) {
-                    if self.goes_on() {
+                    if self.completes() {
                         return true;
                     }
                     self.take_back(own);

@@ -94,7 +94,7 @@ impl State {
 }
 
 /// The teams of some scopes, one for all that are in the same of them: what one of these may do, each may.
-fn told_apart<'a>(scopes: impl Iterator<Item = &'a Scope>) -> BTreeSet<&'a str> {
+fn distinguishable_teams<'a>(scopes: impl Iterator<Item = &'a Scope>) -> BTreeSet<&'a str> {
     let scopes: BTreeSet<&Scope> = scopes.collect();
     let mut memberships: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     for (number, scope) in scopes.into_iter().enumerate() {
@@ -211,7 +211,7 @@ impl Space {
         if old.is_subset(&fixed) || new.is_subset(&fixed) {
             return None;
         }
-        let teams = told_apart(old.iter().chain(&new).copied().chain(choices.iter().flatten().copied()));
+        let teams = distinguishable_teams(old.iter().chain(&new).copied().chain(choices.iter().flatten().copied()));
         let by = |scopes: &BTreeSet<&Scope>, who: &[&str]| scopes.iter().any(|scope| governs(scope, who));
         let always = |who: &[&str]| choices.iter().any(|scopes| scopes.iter().all(|scope| governs(scope, who)));
         let lost = |who: &[&str]| by(&old, who) && by(&new, who) && !always(who);
@@ -294,10 +294,10 @@ impl<'a> View<'a> {
 fn audiences<'a>(request: &Request, now: &View<'a>, old: &View<'a>, new: &View<'a>) -> Vec<Vec<&'a str>> {
     let (lets, stops) = request.sides();
     let sides = [&lets, &stops].into_iter().flat_map(|side| [now, old, new].map(|view| view.scopes(side)));
-    let told_apart = told_apart(sides.flatten());
+    let distinguishable_teams = distinguishable_teams(sides.flatten());
     let within = |scopes: &BTreeSet<&Scope>| -> BTreeSet<&'a str> {
         let has = |team: &&str| scopes.iter().any(|scope| matches!(scope, Scope::Teams(own) if own.contains(*team)));
-        told_apart.iter().copied().filter(has).collect()
+        distinguishable_teams.iter().copied().filter(has).collect()
     };
     let stopped = within(&old.scopes(&stops).union(&new.scopes(&stops)).copied().collect());
     let mut audiences = Vec::new();
@@ -319,7 +319,8 @@ mod tests {
 
     #[test]
     fn one_team_stands_for_all_in_the_same_scopes() {
-        let scope = |teams: &str| Scope::of(teams.split(' ').filter(|team| !team.is_empty()).map(str::to_owned));
+        let scope =
+            |teams: &str| Scope::from_teams(teams.split(' ').filter(|team| !team.is_empty()).map(str::to_owned));
         for (scopes, expected) in [
             (&["a b c"][..], &["a"][..]),
             (&["a b c", "b c d"], &["a", "b", "d"]),
@@ -327,7 +328,7 @@ mod tests {
             (&[], &[]),
         ] {
             let scopes: Vec<Scope> = scopes.iter().map(|teams| scope(teams)).collect();
-            assert_eq!(told_apart(scopes.iter()).into_iter().collect::<Vec<_>>(), expected, "{scopes:?}");
+            assert_eq!(distinguishable_teams(scopes.iter()).into_iter().collect::<Vec<_>>(), expected, "{scopes:?}");
         }
     }
 }

@@ -10,7 +10,7 @@ use super::cedar::statements;
 use crate::plan::docker::diff::PolicySlot;
 use crate::plan::docker::draft::Draft;
 use crate::plan::docker::temporary::STANDS_IN;
-use crate::plan::docker::{Change, Head, PolicyTarget, RuleTarget};
+use crate::plan::docker::{Change, PolicyFields, PolicyTarget, RuleTarget};
 use crate::plan::step::Reason;
 
 /// Up to so many calls more, a policy's allows are deleted one by one; beyond, a temporary deny takes fewer.
@@ -109,15 +109,15 @@ fn shared<T: Clone + PartialEq>(one: &[T], other: &[T]) -> Option<Vec<T>> {
     (!shared.is_empty()).then_some(shared)
 }
 
-fn split_head(policy: &PolicyTarget, before: &Head, after: &Head) -> Option<Vec<Change>> {
+fn split_head(policy: &PolicyTarget, before: &PolicyFields, after: &PolicyFields) -> Option<Vec<Change>> {
     let between = match (&before.cedar, &after.cedar) {
         (Some(old), Some(new)) if before.scope == after.scope => {
-            Head { cedar: Some(meeting_text(old, new)?), ..after.clone() }
+            PolicyFields { cedar: Some(meeting_text(old, new)?), ..after.clone() }
         }
-        (None, None) => Head { scope: both(&before.scope, &after.scope)?, ..after.clone() },
+        (None, None) => PolicyFields { scope: both(&before.scope, &after.scope)?, ..after.clone() },
         (Some(_), Some(_)) | (None, Some(_)) | (Some(_), None) => return None,
     };
-    let update = |before: &Head, after: &Head| Change::UpdatePolicy {
+    let update = |before: &PolicyFields, after: &PolicyFields| Change::UpdatePolicy {
         policy: policy.clone(),
         before: before.clone(),
         after: after.clone(),
@@ -163,10 +163,10 @@ fn without_permits(cedar: &Cedar) -> Option<Cedar> {
 }
 
 fn split_deletion(draft: &Draft, policy: &PolicyTarget, before: &Policy, slot: &PolicySlot) -> Option<Vec<Draft>> {
-    let head = Head::of(before);
+    let head = PolicyFields::new(before);
     let Some(cedar) = &head.cedar else { return empty_first(draft, policy, before, slot) };
     let cedar = without_permits(cedar)?;
-    let between = Head { cedar: Some(cedar.clone()), ..head.clone() };
+    let between = PolicyFields { cedar: Some(cedar.clone()), ..head.clone() };
     let left = Policy { body: Body::Cedar(cedar), ..before.clone() };
     let changes = vec![
         Change::UpdatePolicy { policy: policy.clone(), before: head, after: between },
@@ -197,8 +197,8 @@ fn empty_first(draft: &Draft, policy: &PolicyTarget, before: &Policy, slot: &Pol
     Some(allows.into_iter().map(deletion).chain([Draft { change: rest, ..draft.clone() }]).collect())
 }
 
-fn split_creation(after: &Head) -> Option<Vec<Change>> {
-    let between = Head { cedar: Some(without_permits(after.cedar.as_ref()?)?), ..after.clone() };
+fn split_creation(after: &PolicyFields) -> Option<Vec<Change>> {
+    let between = PolicyFields { cedar: Some(without_permits(after.cedar.as_ref()?)?), ..after.clone() };
     let policy = PolicyTarget::Planned(after.name.clone());
     Some(vec![
         Change::CreatePolicy { after: between.clone() },

@@ -16,7 +16,7 @@ use super::split::is_between;
 use super::{Refusal, join, root};
 use crate::plan::docker::diff::{Diff, PolicySlot, RuleSlot};
 use crate::plan::docker::draft::Draft;
-use crate::plan::docker::{Change, Head, Step, simulate};
+use crate::plan::docker::{Change, PolicyFields, Step, simulate};
 use crate::plan::step::Reason;
 
 /// The reason why the steps may not be carried out in their order from this live state, if there is one.
@@ -188,7 +188,7 @@ impl Slots {
 
     fn add(&mut self, policy: &LivePolicy, before: bool) {
         let at = self.policy(&policy.id);
-        let head = Head::of(&policy.policy());
+        let head = PolicyFields::new(&policy.policy());
         if let Some(slot) = self.diff.policies.get_mut(at) {
             match before {
                 true => slot.before = Some((policy.id.clone(), head)),

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::diff::{shown, shown_rule};
+use super::diff::{policy_fields, rule_fields};
 use super::step::changed;
 use super::{Subject, VijilPlan, VijilStep, canonical, fingerprint};
 use crate::model::{Fields, LiveVijilPolicy, LiveVijilRule};
@@ -90,8 +90,8 @@ struct State {
 
 impl State {
     fn new(policy: &LiveVijilPolicy) -> Self {
-        let rules = policy.rules.iter().map(|rule| (Subject::Existing(rule.id.clone()), shown_rule(rule)));
-        Self { shown: shown(policy), rules: rules.collect() }
+        let rules = policy.rules.iter().map(|rule| (Subject::Existing(rule.id.clone()), rule_fields(rule)));
+        Self { shown: policy_fields(policy), rules: rules.collect() }
     }
 
     fn is_active(&self) -> bool {

@@ -17,7 +17,9 @@ use serde_json::Value;
 use thiserror::Error;
 
 use super::step::changed;
-use super::{Subject, VijilDifference, VijilMeaning, VijilPlan, VijilRecord, VijilStep, VijilTarget, depend, renames};
+use super::{
+    Subject, VijilDifference, VijilMeaning, VijilPlan, VijilRecord, VijilStep, VijilTarget, dependencies, renames,
+};
 use crate::document::EditActive;
 use crate::model::{
     DesiredVijilPolicy, DesiredVijilRule, Fields, LiveVijil, LiveVijilPolicy, LiveVijilRule, Origin, Review,
@@ -89,7 +91,7 @@ pub(crate) fn made(input: Input<'_>, last_id: usize, last_phase: usize) -> Made 
             VijilStep::new(difference, last_phase + 1 + position)
         })
         .collect();
-    let dependencies = depend::dependencies(&steps);
+    let dependencies = dependencies::dependencies(&steps);
     steps.iter_mut().zip(dependencies).for_each(|(step, dependencies)| step.dependencies = dependencies);
     let (meaning, live) = (VijilMeaning::new(input.live, &steps), VijilRecord::new(input.live, &steps));
     Made { plan: VijilPlan { target: input.target.clone(), steps, unmanaged, meaning, live }, errors, warnings }
@@ -135,7 +137,7 @@ impl Staged {
         for policy in undeclared {
             if exclusive {
                 let subject = Subject::Existing(policy.id.clone());
-                staged.push((LAST, blank(Op::Delete, subject, &policy.name, Some(shown(policy)), None)));
+                staged.push((LAST, blank(Op::Delete, subject, &policy.name, Some(policy_fields(policy)), None)));
             } else {
                 unmanaged.push(policy.name.clone());
             }
@@ -308,7 +310,7 @@ impl<'a> Diff<'a, '_> {
             }
             return;
         };
-        let before = shown(live);
+        let before = policy_fields(live);
         let mut after = before.clone();
         after.insert("name".to_owned(), self.declared.name.clone().into());
         overlay(&mut after, &self.declared.fields);
@@ -323,7 +325,7 @@ impl<'a> Diff<'a, '_> {
     /// The policy as the documents ask for it, with this status.
     #[expect(clippy::unnecessary_wraps, reason = "a side of a step, which creations and deletions do not have")]
     fn object(&self, key: &str, value: &str) -> Option<Fields> {
-        let mut object = self.live.map(shown).unwrap_or_default();
+        let mut object = self.live.map(policy_fields).unwrap_or_default();
         object.insert("name".to_owned(), self.declared.name.clone().into());
         overlay(&mut object, &self.declared.fields);
         object.insert(key.to_owned(), value.into());
@@ -332,10 +334,10 @@ impl<'a> Diff<'a, '_> {
 
     fn rule(&self, rule: &DesiredVijilRule) -> Result<RuleDiff, VijilError> {
         let live = self.live_rule(rule)?;
-        let mut after = live.map(shown_rule).unwrap_or_default();
+        let mut after = live.map(rule_fields).unwrap_or_default();
         after.insert("rule_id".to_owned(), rule.rule_id.clone().into());
         overlay(&mut after, &rule.fields);
-        let before = live.map(shown_rule);
+        let before = live.map(rule_fields);
         let edited = before.as_ref().is_none_or(|before| !changed(before, &after).is_empty());
         let mut stages = Vec::new();
         if edited {
@@ -418,7 +420,7 @@ impl<'a> Diff<'a, '_> {
         let undeclared = live.into_iter().flat_map(|live| &live.rules).filter(|rule| !declared(rule));
         let (left, gone): (Vec<_>, Vec<_>) = undeclared.partition(|rule| rule.is_extracted_draft() && !self.exclusive);
         let gone = gone.into_iter().map(|live| {
-            let mut step = self.policy_step(Op::Delete, Some(shown_rule(live)), None);
+            let mut step = self.policy_step(Op::Delete, Some(rule_fields(live)), None);
             step.rule = Some(Subject::Existing(live.id.clone()));
             step.rule_id = Some(live.rule_id.clone());
             step.provenance.clone_from(&live.provenance);
@@ -490,7 +492,7 @@ fn overlay(object: &mut Fields, fields: &Fields) {
 
 /// A live policy as the service shows it, ids and rules aside.
 #[must_use]
-pub fn shown(policy: &LiveVijilPolicy) -> Fields {
+pub fn policy_fields(policy: &LiveVijilPolicy) -> Fields {
     let mut object = named("name", &policy.name);
     let known =
         VIJIL_POLICY_FIELDS.iter().filter_map(|key| Some(((*key).to_owned(), policy.fields.get(*key)?.clone())));
@@ -501,7 +503,7 @@ pub fn shown(policy: &LiveVijilPolicy) -> Fields {
 
 /// A live rule as the service shows it, ids aside.
 #[must_use]
-pub fn shown_rule(rule: &LiveVijilRule) -> Fields {
+pub fn rule_fields(rule: &LiveVijilRule) -> Fields {
     let mut object = named("rule_id", &rule.rule_id);
     let known = VIJIL_RULE_FIELDS.iter().filter_map(|key| Some(((*key).to_owned(), rule.fields.get(*key)?.clone())));
     object.extend(known);

@@ -10,7 +10,7 @@
 
 mod buckets;
 pub(super) mod coherence;
-pub(super) mod depend;
+pub(super) mod dependencies;
 pub mod diff;
 pub mod guard;
 mod outcome;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::diff::{shown, shown_rule};
+use super::diff::{policy_fields, rule_fields};
 use super::{Subject, VijilStep};
 use crate::model::{Fields, LiveVijil};
 use crate::plan::step::{Object, Op};
@@ -23,8 +23,8 @@ pub(super) struct Outcome {
 /// The policies before any step.
 pub(super) fn before(live: &LiveVijil) -> BTreeMap<Subject, Outcome> {
     let policies = live.policies.iter().map(|policy| {
-        let rules = policy.rules.iter().map(|rule| (Subject::Existing(rule.id.clone()), shown_rule(rule))).collect();
-        let (name, status) = (policy.name.clone(), text(&shown(policy), "status").to_owned());
+        let rules = policy.rules.iter().map(|rule| (Subject::Existing(rule.id.clone()), rule_fields(rule))).collect();
+        let (name, status) = (policy.name.clone(), text(&policy_fields(policy), "status").to_owned());
         (Subject::Existing(policy.id.clone()), Outcome { name, status, rules })
     });
     policies.collect()

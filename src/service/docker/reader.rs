@@ -127,7 +127,7 @@ impl Reader {
     pub async fn teams(&self) -> Result<Vec<Team>, Error> {
         let about = |error| Error::about(error, self.http.host(), &self.org, "teams");
         let query = [("page", "1"), ("page_size", PAGE_SIZE)];
-        let http = self.http.within(TEAMS);
+        let http = self.http.bounded(TEAMS);
         let mut page: wire::GroupPage = http.get(&["orgs", &self.org, "groups"], &query).await.map_err(about)?;
         let (mut teams, mut seen) = (BTreeSet::new(), BTreeSet::new());
         loop {
@@ -148,7 +148,7 @@ impl Reader {
     /// When the members of any of them cannot be read: who is missing in one would look like no member.
     pub async fn members(&self, teams: &TeamDirectory) -> Result<BTreeMap<String, BTreeSet<String>>, Error> {
         let mut reads = JoinSet::new();
-        let within = Self { http: self.http.within(MEMBERS), org: self.org.clone() };
+        let within = Self { http: self.http.bounded(MEMBERS), org: self.org.clone() };
         for team in teams.iter() {
             let (reader, Team { id, name }) = (within.clone(), team);
             reads.spawn(async move { reader.members_of(&name).await.map(|members| (id, members)) });
@@ -211,7 +211,7 @@ impl Reader {
         let path = ["orgs", &self.org, "governance", "policies"];
         let (mut ids, mut seen): (BTreeSet<_>, BTreeSet<String>) = Default::default();
         let mut token: Option<String> = None;
-        let http = self.http.within(LIST);
+        let http = self.http.bounded(LIST);
         loop {
             let mut query = vec![("page_size", PAGE_SIZE)];
             query.extend(token.as_deref().map(|token| ("page_token", token)));
@@ -236,7 +236,7 @@ impl Reader {
     /// All of these, or the one that is no longer there.
     async fn read_all(&self, ids: &BTreeSet<PolicyId>) -> Result<Result<Vec<wire::Policy>, PolicyId>, Error> {
         let mut reads = JoinSet::new();
-        let within = Self { http: self.http.within(POLICIES), org: self.org.clone() };
+        let within = Self { http: self.http.bounded(POLICIES), org: self.org.clone() };
         for id in ids.iter().cloned() {
             let reader = within.clone();
             reads.spawn(async move { reader.wire_policy(&id).await.map(|policy| policy.ok_or(id)) });

@@ -172,7 +172,7 @@ impl Policy {
             Some(CedarBody { text, schema_url }) => LiveBody::Cedar(Cedar { text, schema_url }),
             None => LiveBody::Allowlist(rules.into_iter().map(|rule| rule.live(&name)).collect::<Result<_, _>>()?),
         };
-        let scope = ModelScope::of(scope.and_then(|scope| scope.teams).unwrap_or_default());
+        let scope = ModelScope::from_teams(scope.and_then(|scope| scope.teams).unwrap_or_default());
         Ok(LivePolicy { id, name, scope, body })
     }
 }

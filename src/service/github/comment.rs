@@ -99,7 +99,7 @@ impl Marker {
             }
         }
         if safe.len() > LONGEST_KEY {
-            safe = crate::plan::docker::fingerprint::of(&Value::from(key)); // with a colon, which no other key has
+            safe = crate::plan::docker::fingerprint::hash_json(&Value::from(key)); // with a colon, which no other key has
         }
         Self(format!("<!-- seawall:{safe} -->"))
     }
@@ -156,7 +156,7 @@ impl GitHub {
         let number = number.to_string();
         let path = self.path(&["issues", &number, "comments"]);
         let mut seen = std::collections::BTreeSet::new();
-        let reader = self.reader.within(COMMENTS);
+        let reader = self.reader.bounded(COMMENTS);
         let (mut page, mut next): (Vec<Posted>, _) = reader.page(&path, &[("per_page", PAGE_SIZE)]).await?;
         loop {
             reader.count(page.len())?;

@@ -388,7 +388,7 @@ fn other_slash(url: &Url, answer: &Answer) -> Option<Url> {
 fn trouble(attempt: &Attempt, repeatable: bool) -> Option<Trouble> {
     let trouble = match attempt {
         Attempt::Answered(answer) if answer.limits() => Trouble::Limited,
-        Attempt::Answered(answer) => Trouble::of(answer.status)?,
+        Attempt::Answered(answer) => Trouble::from_status(answer.status)?,
         Attempt::NotSent(Error::Unreachable { .. }) => return Some(Trouble::Connection),
         Attempt::Unknown(Error::TimeOut { .. }) => Trouble::TimeOut,
         Attempt::Unknown(Error::Lost { .. }) => Trouble::Connection,

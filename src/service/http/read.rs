@@ -27,7 +27,7 @@ impl Reader {
 
     /// The same reader for one read, which together takes no more than this.
     #[must_use]
-    pub fn within(&self, bounds: Bounds) -> Self {
+    pub fn bounded(&self, bounds: Bounds) -> Self {
         Self(self.0.clone(), Some(Arc::new(Budget::new(bounds))))
     }
 

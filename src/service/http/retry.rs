@@ -36,7 +36,7 @@ pub(super) enum Trouble {
 
 impl Trouble {
     /// The trouble that a status means, if it allows another attempt.
-    pub(super) fn of(status: u16) -> Option<Self> {
+    pub(super) fn from_status(status: u16) -> Option<Self> {
         match status {
             429 => Some(Self::Limited),
             502..=504 => Some(Self::Unavailable),

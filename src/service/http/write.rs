@@ -28,7 +28,7 @@ pub struct WriteAccess(());
 impl WriteAccess {
     /// The right that an approved plan gives.
     #[must_use]
-    pub fn of(_approved: &impl Approval) -> Self {
+    pub fn granted_by(_approved: &impl Approval) -> Self {
         Self(())
     }
 }

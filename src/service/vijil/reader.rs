@@ -92,7 +92,7 @@ impl Reader {
     /// Those of the policies that are still there, with their rules.
     async fn with_rules(&self, listed: Vec<Policy>) -> Result<Vec<Whole>, Error> {
         let mut reads = JoinSet::new();
-        let within = Self(self.0.within(RULES));
+        let within = Self(self.0.bounded(RULES));
         for policy in listed {
             let reader = within.clone();
             reads.spawn(async move {
@@ -150,12 +150,12 @@ impl Reader {
     ///
     /// Returns an error if the rules cannot be read.
     pub async fn rules(&self, policy: &str) -> Result<Vec<LiveVijilRule>, Error> {
-        let within = Self(self.0.within(RULES));
+        let within = Self(self.0.bounded(RULES));
         Ok(within.wire_rules(policy).await?.unwrap_or_default().into_iter().map(Rule::live).collect())
     }
 
     async fn policies(&self) -> Result<Vec<Policy>, Error> {
-        let within = Self(self.0.within(POLICIES));
+        let within = Self(self.0.bounded(POLICIES));
         within.list(&["v1", "policies"], POLICIES_PAGE, "policies", |policy: &Policy| policy.id.clone()).await
     }
 

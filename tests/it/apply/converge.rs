@@ -69,7 +69,7 @@ fn body() -> impl Strategy<Value = (Domain, Body)> {
 /// Policies of five names; `previously` takes them along to the name of the next one, or not.
 pub(super) fn documents() -> impl Strategy<Value = Desired> {
     let scope = prop::sample::subsequence(TEAMS.to_vec(), 0..=2)
-        .prop_map(|teams| Scope::of(teams.into_iter().map(str::to_owned)));
+        .prop_map(|teams| Scope::from_teams(teams.into_iter().map(str::to_owned)));
     let policies = prop::collection::vec(prop::option::weighted(0.7, (scope, body())), 5);
     (policies, prop::bool::weighted(0.3)).prop_map(|(policies, moves)| {
         let origin = Origin { file: "policies.yaml".to_owned(), line: 1, column: 1 };

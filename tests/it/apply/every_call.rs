@@ -18,7 +18,7 @@ use std::sync::{Arc, Mutex};
 
 use seawall::emulator::docker::Policy;
 use seawall::emulator::{Answer, Edit, FalseAnswer, Fault, FaultKind, Form, State, Wait, WaitForm};
-use seawall::execute::{Ended, Outcome};
+use seawall::execute::{Outcome, StepOutcome};
 use seawall::exit::Exit;
 use seawall::model::{Decision, Desired};
 use tokio::task::JoinSet;
@@ -342,7 +342,7 @@ pub(super) fn check_report(what: &str, ending: &Ending, untouched: bool) {
     };
     let undone = |outcome: &Outcome| outcome.counts().failed + outcome.counts().not_tried > 0;
     match outcome.exit() {
-        Exit::Done => assert!(outcome.steps.values().all(Ended::is_done), "{what}: {outcome:?}"),
+        Exit::Done => assert!(outcome.steps.values().all(StepOutcome::is_done), "{what}: {outcome:?}"),
         Exit::Partial => assert!(outcome.wrote() && undone(outcome), "{what}: {outcome:?}"),
         Exit::Refused | Exit::Failed => assert!(untouched && undone(outcome), "{what}: {outcome:?}"),
         exit @ (Exit::Invalid | Exit::Usage | Exit::Pending) => panic!("{what}: {exit:?} {outcome:?}"),

@@ -39,7 +39,7 @@ fn holding(texts: &[&str]) -> Vec<String> {
 fn only_an_approved_plan_gives_the_right_to_write() {
     // What approves: one type, made by one function, from a plan that its guards let pass.
     assert_eq!(holding(&["impl Approval for", "impl sealed::Sealed for"]), ["execute/mod.rs"]);
-    assert_eq!(holding(&["WriteAccess::of("]), ["execute/mod.rs"]);
+    assert_eq!(holding(&["WriteAccess::granted_by("]), ["execute/mod.rs"]);
     // Who carries one out.
     let carriers: BTreeSet<String> = holding(&["execute(", "execute::execute"]).into_iter().collect();
     assert!(carriers.is_subset(&["cli/apply.rs".to_owned(), "execute/mod.rs".to_owned()].into()), "{carriers:?}");

@@ -42,8 +42,11 @@ fn tcp(name: &str, decision: Decision, hosts: &[&str]) -> Rule {
 }
 
 fn live(rules: Vec<Rule>) -> Live {
-    let second =
-        Policy { name: "Second".into(), scope: Scope::of([crate::import::team(1)]), body: Body::Allowlist(Vec::new()) };
+    let second = Policy {
+        name: "Second".into(),
+        scope: Scope::from_teams([crate::import::team(1)]),
+        body: Body::Allowlist(Vec::new()),
+    };
     let research = Policy { name: "Research".into(), scope: Scope::Organization, body: Body::Allowlist(rules) };
     let other = Policy {
         name: "Other".into(),

@@ -56,8 +56,8 @@ fn body() -> impl Strategy<Value = Body> {
 
 /// Policies of four names, and one that is always there.
 fn policies() -> impl Strategy<Value = Vec<Policy>> {
-    let scope =
-        prop::sample::subsequence(vec![1, 2, 3, 4], 0..=2).prop_map(|teams| Scope::of(teams.into_iter().map(team)));
+    let scope = prop::sample::subsequence(vec![1, 2, 3, 4], 0..=2)
+        .prop_map(|teams| Scope::from_teams(teams.into_iter().map(team)));
     prop::collection::vec(prop::option::weighted(0.8, (scope, body())), 4).prop_map(|policies| {
         let named = policies.into_iter().zip(1..).filter_map(|(policy, number)| Some((policy?, number)));
         let named = named.map(|((scope, body), number)| Policy { name: format!("p{number}"), scope, body });

@@ -21,7 +21,7 @@ rules:
 fn policy(name: &str, teams: &[usize], decision: Decision, hosts: &[&str]) -> Policy {
     let resources = Resources::Plain(hosts.iter().map(|host| (*host).to_owned()).collect());
     let rule = Rule { name: "r".into(), decision, actions: vec![Action::ConnectTcp], resources };
-    let scope = Scope::of(teams.iter().map(|number| team(*number)));
+    let scope = Scope::from_teams(teams.iter().map(|number| team(*number)));
     Policy { name: name.into(), scope, body: Body::Allowlist(vec![rule]) }
 }
 

@@ -96,7 +96,7 @@ async fn documents_are_where_an_organization_starts() {
         resources: Resources::Plain(vec!["cve.mitre.org".to_owned()]),
     };
     let uuid = "d290f1ee-6c54-4b01-90e6-d701748f0851";
-    let scope = Scope::of(["research".to_owned(), uuid.to_owned(), "new".to_owned()]);
+    let scope = Scope::from_teams(["research".to_owned(), uuid.to_owned(), "new".to_owned()]);
     let policy = Policy { name: "p".to_owned(), scope, body: Body::Allowlist(vec![rule]) };
     let declared = DesiredPolicy {
         policy,

@@ -125,7 +125,7 @@ impl Organization {
                 actions,
                 resources: Resources::Plain(vec![(*resource).to_owned()]),
             };
-            let scope = Scope::of(stated.team.map(str::to_owned));
+            let scope = Scope::from_teams(stated.team.map(str::to_owned));
             Policy { name: format!("policy {number}"), scope, body: Body::Allowlist(vec![rule]) }
         };
         self.rules.iter().enumerate().map(policy).collect()

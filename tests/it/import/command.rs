@@ -13,7 +13,7 @@ fn allow(name: &str, hosts: &[&str]) -> Rule {
 }
 
 fn network(name: &str, teams: &[usize], rules: Vec<Rule>) -> Policy {
-    let scope = Scope::of(teams.iter().map(|number| team(*number)));
+    let scope = Scope::from_teams(teams.iter().map(|number| team(*number)));
     Policy { name: name.to_owned(), scope, body: Body::Allowlist(rules) }
 }
 

@@ -45,7 +45,7 @@ fn rule(filesystem: bool) -> BoxedStrategy<Rule> {
 
 fn policy() -> impl Strategy<Value = Policy> {
     let scope = prop::sample::subsequence((1..=6).collect::<Vec<_>>(), 0..=2)
-        .prop_map(|teams| Scope::of(teams.into_iter().map(team)));
+        .prop_map(|teams| Scope::from_teams(teams.into_iter().map(team)));
     let rules = |filesystem| prop::collection::vec(rule(filesystem), 0..5).prop_map(Body::Allowlist);
     let layout = "(  |\t|// ü\n|\n|\r\n| \n){0,5}";
     let cedar = (layout, layout, any::<bool>()).prop_map(|(before, after, other)| {

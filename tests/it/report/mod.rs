@@ -51,7 +51,7 @@ pub(super) fn load(folder: &Path) -> Loaded {
 pub(super) fn report(folder: &Path) -> Report {
     let loaded = load(folder);
     let policies: Vec<Policy> = loaded.desired.policies.iter().map(|one| one.policy.clone()).collect();
-    let state = State::of(&policies);
+    let state = State::new(&policies);
     let teams = TeamDirectory::default();
     let trials = trial::run(&state, &loaded.tests, &str::to_owned);
     make(&Input {

@@ -67,5 +67,5 @@ fn access() -> http::WriteAccess {
     let guards = Default::default();
     let input = seawall::plan::Input { docker: Some(docker), ..seawall::plan::Input::new(&guards) };
     let plan = seawall::plan::make(input).unwrap();
-    http::WriteAccess::of(&seawall::execute::Approved::new(plan, &Default::default()).unwrap())
+    http::WriteAccess::granted_by(&seawall::execute::Approved::new(plan, &Default::default()).unwrap())
 }

@@ -9,7 +9,7 @@ use seawall::emulator::vijil::{ActiveEdit, AfterEdit, DeleteWithRules};
 use seawall::emulator::{
     Calls, Edit, Emulator, Fault, FaultKind, Operation, Running, State, VijilAccount, VijilBehaviour, VijilOperation,
 };
-use seawall::execute::{Approved, Ended, Outcome, Readers, execute};
+use seawall::execute::{Approved, Outcome, Readers, StepOutcome, execute};
 use seawall::exit::Exit;
 use seawall::model::DesiredVijilPolicy;
 use seawall::plan::vijil::{Input, VijilTarget};
@@ -340,7 +340,7 @@ async fn a_service_that_hangs_ends_the_run_early() {
         Fault::new(FaultKind::Delay(std::time::Duration::from_millis(400))).on(Calls::Writes).nth(2).times(usize::MAX),
     );
     let (_, outcome) = team.apply(&desired).await;
-    let given_up = outcome.steps.values().filter(|ended| **ended == Ended::GivenUp).count();
+    let given_up = outcome.steps.values().filter(|ended| **ended == StepOutcome::Abandoned).count();
     let limit = Limits::default().concurrency;
     assert!(given_up >= 40 - 2 * limit - 3, "{given_up} of 41 given up: {outcome:?}");
     assert_eq!(outcome.exit(), Exit::Partial);

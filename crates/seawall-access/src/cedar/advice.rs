@@ -4,7 +4,7 @@ use super::Mistake;
 use super::token::{Token, tokens};
 
 /// Better advice than the parser's list of what it expected.
-pub(super) fn of(text: &str, mistake: &Mistake) -> Option<String> {
+pub(super) fn find(text: &str, mistake: &Mistake) -> Option<String> {
     let words = tokens(text);
     let at = words.iter().position(|word| word.span.end > mistake.start);
     let word = at.and_then(|at| words.get(at)).map_or("", |word| word.text);

@@ -44,7 +44,7 @@ const ADDRESS: Type = Type::Named("ipaddr");
 
 impl Reads {
     /// The parts of the context that the conditions of a statement read.
-    pub(super) fn of(statement: &Template) -> Self {
+    pub(super) fn new(statement: &Template) -> Self {
         let mut reads = Self::default();
         for clause in statement.clauses() {
             let (Clause::When(condition) | Clause::Unless(condition)) = clause;
@@ -256,7 +256,7 @@ mod tests {
     fn reads(condition: &str) -> (Option<Value>, Option<&'static str>) {
         let text = format!("permit (principal, action, resource) when {{ {condition} }};");
         let found = statements(&text).expect("parses");
-        let reads = Reads::of(found[0].tree.as_ref().expect("no template"));
+        let reads = Reads::new(found[0].tree.as_ref().expect("no template"));
         (reads.arguments(), reads.request_time())
     }
 

@@ -108,7 +108,7 @@ type Key = (Kind, String);
 /// Compares the MCP policies among two states' policies.
 #[must_use]
 pub fn compare(old: &[Policy], new: &[Policy]) -> Vec<McpChange> {
-    let (old, new) = (State::of(old), State::of(new));
+    let (old, new) = (State::new(old), State::new(new));
     if old.same(&new) {
         return Vec::new();
     }
@@ -156,7 +156,7 @@ fn subsets(teams: &[String]) -> impl Iterator<Item = Vec<String>> {
 }
 
 impl State {
-    fn of(policies: &[Policy]) -> Self {
+    fn new(policies: &[Policy]) -> Self {
         let mut said = Vec::new();
         for policy in policies {
             let Body::Cedar(cedar) = &policy.body else { continue };
@@ -185,7 +185,7 @@ impl State {
                 }
             }
         }
-        Self { said, policies: McpPolicies::of(policies) }
+        Self { said, policies: McpPolicies::new(policies) }
     }
 
     /// Returns `true` if both states say the same to the same.
@@ -277,7 +277,7 @@ impl<'a> Audience<'a> {
     }
 
     /// Returns `true` if there was as much trying as a comparison may cost.
-    fn is_tired(&self) -> bool {
+    fn is_over_budget(&self) -> bool {
         self.trials.get() > MOST_TRIALS
     }
 
@@ -311,7 +311,7 @@ impl<'a> Audience<'a> {
         let most = TRIES_TOGETHER.checked_div(reasons.len()).unwrap_or(0).min(TRIES);
         let mut changes: Vec<McpChange> = Vec::new();
         for (said, comes) in reasons {
-            let most = if self.is_tired() { 0 } else { most };
+            let most = if self.is_over_budget() { 0 } else { most };
             let cause = McpCause {
                 comes: comes == widens,
                 policy: said.policy.clone(),

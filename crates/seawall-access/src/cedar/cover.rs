@@ -122,7 +122,7 @@ impl<T> Covering<T> {
     }
 
     /// Those that cover a statement, in their order.
-    pub fn of(&mut self, inner: &Statement) -> Vec<&T> {
+    pub fn find(&mut self, inner: &Statement) -> Vec<&T> {
         let Some(inner) = Form::new(inner) else { return Vec::new() };
         let implied: BTreeSet<usize> = inner
             .requirements
@@ -187,10 +187,10 @@ pub(super) fn are_disjoint(one: &Statement, other: &Statement) -> bool {
 }
 
 /// The permits of a text that one of its forbids covers.
-pub(super) fn within(found: &[Arc<Statement>]) -> Vec<Finding> {
+pub(super) fn covered_permits(found: &[Arc<Statement>]) -> Vec<Finding> {
     let of = |effect| found.iter().filter(move |statement| statement.effect == effect);
     let mut forbids = Covering::new(of(Effect::Forbid).map(|forbid| ((), &**forbid)));
-    of(Effect::Permit).filter(|permit| !forbids.of(permit).is_empty()).map(|permit| covered(permit)).collect()
+    of(Effect::Permit).filter(|permit| !forbids.find(permit).is_empty()).map(|permit| covered(permit)).collect()
 }
 
 /// The finding about a permit that a forbid covers.
@@ -285,7 +285,7 @@ mod tests {
         for inner in &found {
             let expected: Vec<usize> =
                 found.iter().enumerate().filter(|(_, outer)| covers(outer, inner)).map(|(at, _)| at).collect();
-            let indexed: Vec<usize> = index.of(inner).into_iter().copied().collect();
+            let indexed: Vec<usize> = index.find(inner).into_iter().copied().collect();
             assert_eq!(indexed, expected, "{}", inner.source);
         }
     }
@@ -297,7 +297,7 @@ mod tests {
             .collect();
         let found = statements(&text).expect("it is Cedar");
         let mut index = Covering::new(found.iter().enumerate().map(|(at, one)| (at, &**one)));
-        assert!(found.iter().enumerate().all(|(at, inner)| index.of(inner) == [&at]));
+        assert!(found.iter().enumerate().all(|(at, inner)| index.find(inner) == [&at]));
         assert_eq!(index.comparisons, 0);
     }
 }

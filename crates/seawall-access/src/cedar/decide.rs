@@ -94,7 +94,7 @@ impl Outcome {
 impl McpPolicies {
     /// Reads the Cedar policies among these.
     #[must_use]
-    pub fn of(policies: &[Policy]) -> Self {
+    pub fn new(policies: &[Policy]) -> Self {
         let compiled = policies.iter().enumerate().filter_map(|(index, policy)| match &policy.body {
             Body::Cedar(cedar) => Some(Compiled {
                 index,

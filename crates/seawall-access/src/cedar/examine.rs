@@ -19,7 +19,7 @@ pub fn examine(text: &str) -> Vec<Finding> {
     let (found, mut findings) = read(text);
     findings.extend(with_deep_stack(|| {
         let mut findings: Vec<Finding> = found.iter().flat_map(|statement| of_statement(text, statement)).collect();
-        findings.extend(cover::within(&found));
+        findings.extend(cover::covered_permits(&found));
         findings
     }));
     findings.sort();
@@ -50,7 +50,7 @@ fn read(text: &str) -> (Vec<Arc<Statement>>, Vec<Finding>) {
 }
 
 fn syntax(text: &str, mistake: Mistake) -> Finding {
-    let help = advice::of(text, &mistake)
+    let help = advice::find(text, &mistake)
         .or(mistake.help)
         .unwrap_or_else(|| "see https://docs.cedarpolicy.com/policies/syntax-policy.html".to_owned());
     let message = format!("this is not valid Cedar: {}", mistake.message);

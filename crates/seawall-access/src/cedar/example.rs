@@ -302,7 +302,7 @@ mod tests {
             let tries = requests(found[0].tree.as_ref().expect("no template"), &[], 64);
             let body = Body::Cedar(Cedar { text: text.to_owned(), schema_url: SCHEMA_URL.to_owned() });
             let policy = Policy { name: "p".to_owned(), scope: Scope::Organization, body };
-            let policies = McpPolicies::of(&[policy]);
+            let policies = McpPolicies::new(&[policy]);
             let permitted =
                 |request: &&McpRequest| policies.decide(&Default::default(), request).outcome == Outcome::Allow;
             let met = tries.iter().find(permitted).unwrap_or_else(|| panic!("{text}\n{tries:#?}"));

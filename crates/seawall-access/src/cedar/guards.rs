@@ -31,7 +31,7 @@ fn positive(expr: &Expr) -> Expr {
         return negated(expr);
     }
     match expr {
-        Expr::BinaryOp { op: BinaryOp::And, left, right } => and(positive(left), positive(right)),
+        Expr::BinaryOp { op: BinaryOp::And, left, right } => conjunction(positive(left), positive(right)),
         Expr::BinaryOp { op: BinaryOp::Or, left, right } => match (denied(left), &**left) {
             (Some(guard), _) => choice(guard, positive(right), Expr::Literal(Literal::Bool(true))),
             // `a || !b || c` is `a || (!b || c)`.
@@ -55,7 +55,7 @@ fn negated(expr: &Expr) -> Expr {
         Expr::UnaryOp { op: UnaryOp::Not, expr } => positive(expr),
         // `!(!a || b)` is `a && !b`.
         Expr::BinaryOp { op: BinaryOp::Or, left, right } => match denied(left) {
-            Some(guard) => and(guard, negated(right)),
+            Some(guard) => conjunction(guard, negated(right)),
             None => not(positive(expr)),
         },
         other => not(positive(other)),
@@ -67,12 +67,12 @@ fn negated(expr: &Expr) -> Expr {
 fn denied(expr: &Expr) -> Option<Expr> {
     match expr {
         Expr::UnaryOp { op: UnaryOp::Not, expr } => Some(positive(expr)),
-        Expr::BinaryOp { op: BinaryOp::Or, left, right } => Some(and(denied(left)?, denied(right)?)),
+        Expr::BinaryOp { op: BinaryOp::Or, left, right } => Some(conjunction(denied(left)?, denied(right)?)),
         _ => None,
     }
 }
 
-fn and(left: Expr, right: Expr) -> Expr {
+fn conjunction(left: Expr, right: Expr) -> Expr {
     Expr::BinaryOp { op: BinaryOp::And, left: Arc::new(left), right: Arc::new(right) }
 }
 

@@ -74,7 +74,7 @@ pub(super) fn validate(text: &str, statement: &Statement) -> Checked {
     let set = alone(policy);
     let followed = OnceCell::new();
     let actions = actions_in_scope(&tree.action);
-    let reads = Reads::of(tree);
+    let reads = Reads::new(tree);
     let mut possible = BTreeSet::new();
     let mut found: BTreeMap<Complaint, BTreeSet<McpAction>> = BTreeMap::new();
     // Without an action in scope that exists, only unknown names are of interest; any action shows them.

@@ -13,7 +13,7 @@ use crate::universe::Universe;
 use super::Cause;
 use super::change_classes::ChangeClass;
 use super::outcome::Outcome;
-use super::reach::StateClauses;
+use super::state_clauses::StateClauses;
 
 /// The rules behind `hits` that come into force or no longer are for `action`, where that leads to the outcome.
 pub(super) fn causes(

@@ -13,7 +13,7 @@ use crate::points::AddressGroups;
 use crate::universe::{Host, HostClass, Universe};
 
 use super::outcome::{Outcome, Teams, outcomes};
-use super::reach::StateClauses;
+use super::state_clauses::StateClauses;
 
 /// At which classes of addresses, as [`ChangeClasses::places`] tells; `None` at all.
 pub(super) type At = Option<usize>;
@@ -98,7 +98,7 @@ pub(super) fn request_offsets(universe: &Universe) -> Vec<usize> {
 fn methods_alike(universe: &Universe) -> Vec<Actions> {
     let told: BTreeSet<Actions> = universe.requests.iter().flatten().map(|class| class.methods).collect();
     told.into_iter().fold(vec![Actions::HTTP], |alike, own| {
-        let parts = alike.into_iter().flat_map(|all| [all.within(own), all.without(own)]);
+        let parts = alike.into_iter().flat_map(|all| [all.intersection(own), all.difference(own)]);
         parts.filter(|part| *part != Actions::default()).collect()
     })
 }
@@ -295,7 +295,7 @@ impl<'a> Judge<'a> {
     fn judge(&mut self, atom: Atom, matches: &[Match], own: Option<usize>) -> Vec<Changed> {
         let folder = matches!(atom, Atom::Read | Atom::Write);
         let addresses =
-            if folder { Rc::new(vec![(Vec::new(), Vec::new())]) } else { self.groups.of(self.universe, atom, own) };
+            if folder { Rc::new(vec![(Vec::new(), Vec::new())]) } else { self.groups.get(self.universe, atom, own) };
         let mut found: BTreeMap<(Teams, Outcome), Vec<usize>> = BTreeMap::new();
         for (group, (address, _)) in addresses.iter().enumerate() {
             let point = Point::new(atom, matches.iter().chain(address).copied().collect());

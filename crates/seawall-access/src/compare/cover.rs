@@ -49,7 +49,7 @@ struct Excepted {
 
 impl Catalogue {
     /// A catalogue for as many classes, each with the texts of the patterns that match it.
-    pub(super) fn of(classes: impl IntoIterator<Item = Vec<String>>) -> Self {
+    pub(super) fn new(classes: impl IntoIterator<Item = Vec<String>>) -> Self {
         let mut catalogue = Self::default();
         for (class, texts) in classes.into_iter().enumerate() {
             let mut own: Vec<usize> = texts.into_iter().map(|text| catalogue.pattern(text)).collect();

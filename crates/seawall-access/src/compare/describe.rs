@@ -15,7 +15,7 @@ use super::causes::causes;
 use super::change_classes::{ChangeClass, ChangeClasses, Members};
 use super::cover::Description;
 use super::outcome::Outcome;
-use super::reach::StateClauses;
+use super::state_clauses::StateClauses;
 use super::words::{RESPELLED, Words};
 use super::{Audience, Cause, Entry};
 
@@ -33,7 +33,7 @@ pub(super) fn entries(
     states: (&[Policy], &[Policy]),
     teams: &TeamDirectory,
 ) -> Vec<(Outcome, Entry)> {
-    let words = Words::of(universe, &change_classes);
+    let words = Words::new(universe, &change_classes);
     let reported = change_classes.change_classes.iter().filter(|(_, members)| !members.report.is_empty()).collect();
     let said = parallel::map(reported, CELLS_A_THREAD, |(cell, members)| {
         (cell, of_class(&words, (universe, statements), (cell, members), states))
@@ -113,7 +113,7 @@ fn joined(audience: &Arc<Audience>, mut said: Vec<ClassDescription>) -> Vec<(Out
     let mut said = said.into_iter().peekable();
     while let Some(mut first) = said.next() {
         while let Some(next) = said.next_if(|next| next.key() == first.key()) {
-            first.methods = first.methods.and(next.methods);
+            first.methods = first.methods.union(next.methods);
             if first.is_respelled() {
                 first.because.extend(next.because);
                 first.because.sort();
@@ -144,7 +144,8 @@ fn of_class(
     let of = |Description { text, size, covered }: Description| {
         let sample = covered.iter().copied().min_by_key(|member| numbering.rank(cell.kind, *member))?;
         let needed = Actions::needed(cell.atom);
-        let because = if text == RESPELLED { causes(&covered, needed.and(methods)) } else { causes(&[sample], needed) };
+        let because =
+            if text == RESPELLED { causes(&covered, needed.union(methods)) } else { causes(&[sample], needed) };
         let witness = numbering.witness(cell, sample).to_string();
         let object = Access::new(text, Arc::clone(&at));
         Some(ClassDescription { size, object, word, outcome: cell.outcome, methods, witness, because })

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use super::access::Access;
 use super::describe::{MOST_ENTRIES, audience, methods_text};
 use super::outcome::Outcome;
-use super::reach::{Source, StateClauses};
+use super::state_clauses::{Source, StateClauses};
 use super::{Audience, Cause, Entry, Incomplete};
 use crate::clause::{Actions, Target};
 use crate::model::{Policy, Scope, TeamDirectory};
@@ -45,7 +45,7 @@ pub(super) fn entries(
         for audience in audiences(scope, each, teams) {
             let key = (audience.teams.len(), Arc::new(audience), statements.cause(source), number);
             let actions = found.entry(key).or_default();
-            *actions = actions.and(source.actions);
+            *actions = actions.union(source.actions);
         }
     }
     let rules: BTreeSet<Arc<Cause>> = found.keys().map(|(_, _, cause, _)| Arc::clone(cause)).collect();

@@ -17,7 +17,6 @@
 //! they say is uncertain as a whole, and the comparison is another one by its type: [`Comparison::Incomplete`].
 
 mod access;
-mod alike;
 mod causes;
 mod change_classes;
 mod cover;
@@ -26,7 +25,8 @@ mod incomplete;
 mod mcp;
 mod numbering;
 mod outcome;
-mod reach;
+mod state_clauses;
+mod team_classes;
 mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -37,7 +37,7 @@ use crate::model::{Decision, Domain, Policy, Rule, TeamDirectory};
 pub use self::access::Access;
 use self::change_classes::change_classes;
 use self::outcome::Outcome;
-use self::reach::StateClauses;
+use self::state_clauses::StateClauses;
 use super::classes::Spelling;
 use super::essential::{Wanted, Why};
 use super::universe::{SurveyLimit, Universe};
@@ -149,13 +149,13 @@ pub fn compare(old: &[Policy], new: &[Policy], teams: &TeamDirectory) -> Compari
 fn compare_within(old: &[Policy], new: &[Policy], teams: &TeamDirectory, nodes: Option<usize>) -> Comparison {
     let mut changes = Changes::default();
     let mut incomplete = None;
-    let mut statements = StateClauses::of(old, new);
+    let mut statements = StateClauses::new(old, new);
     if !statements.are_equal() {
         let clauses = std::mem::take(&mut statements.clauses);
         let part = |group: usize| statements.change(group).part();
         let wanted = Wanted::new(Why::Change { part: &part, between: false });
         let wanted = Wanted { nodes: nodes.unwrap_or(wanted.nodes), ..wanted };
-        let (universe, cuts) = Universe::of(clauses, Spelling::Any, &wanted);
+        let (universe, cuts) = Universe::divide(clauses, Spelling::Any, &wanted);
         if !cuts.is_empty() {
             let (what, entries) = incomplete::entries(&cuts, &universe, &statements, (old, new), teams);
             changes.add(entries);

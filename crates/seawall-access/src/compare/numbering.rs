@@ -30,13 +30,13 @@ pub(super) struct Numbering<'a> {
 }
 
 impl<'a> Numbering<'a> {
-    pub(super) fn of(universe: &'a Universe, change_classes: &'a ChangeClasses) -> Self {
+    pub(super) fn new(universe: &'a Universe, change_classes: &'a ChangeClasses) -> Self {
         let folders = universe.folders.iter().map(|class| class.hits.as_slice()).collect();
         let mut requests: Vec<HashMap<&'a [Hit], Actions>> = vec![HashMap::default(); universe.requests.len()];
         for (of_host, all) in universe.requests.iter().zip(&mut requests) {
             for own in of_host {
                 let methods = all.entry(&own.hits).or_default();
-                *methods = methods.and(own.methods);
+                *methods = methods.union(own.methods);
             }
         }
         Self { universe, change_classes, offsets: request_offsets(universe), folders, requests }
@@ -131,7 +131,7 @@ impl<'a> Numbering<'a> {
         let classes = self.change_classes.places(at)?;
         let first = self.universe.addresses.get(*classes.first()?)?;
         let Host::Name { name, .. } = host else { return Some(first) };
-        let known = Known::of(name);
+        let known = Known::from_name(name);
         let hardly = |class: &AddressClass| {
             let clauses = || class.hits.iter().map(|hit| self.universe.clause(hit));
             let narrowest = clauses().filter_map(|clause| clause.target.block()).max_by_key(IpNet::prefix_len);

@@ -17,7 +17,7 @@
 use crate::model::Decision;
 use crate::point::{Point, Role};
 
-use super::reach::{Change, StateClauses};
+use super::state_clauses::{Change, StateClauses};
 
 /// Positions of up to two teams; empty for a member of none.
 pub(super) type Teams = Vec<usize>;

@@ -34,7 +34,7 @@ pub(crate) fn policies(text: &str) -> Vec<Policy> {
         let teams = scope.split(',').filter(|team| *team != "org").map(str::to_owned);
         Policy {
             name: format!("p{number}"),
-            scope: Scope::of(teams),
+            scope: Scope::from_teams(teams),
             body: Body::Allowlist(rules.split("; ").map(rule).collect()),
         }
     };
@@ -262,7 +262,7 @@ fn causes_name_the_rules_that_make_the_difference() {
 fn mcp_policies_are_compared_by_what_they_permit() {
     let cedar = |name: &str, schema_url: &str, text: &str, teams: &[&str]| Policy {
         name: name.to_owned(),
-        scope: Scope::of(teams.iter().map(|team| (*team).to_owned())),
+        scope: Scope::from_teams(teams.iter().map(|team| (*team).to_owned())),
         body: Body::Cedar(Cedar { text: text.to_owned(), schema_url: schema_url.to_owned() }),
     };
     let known = |name: &str, text: &str, teams: &[&str]| cedar(name, crate::cedar::SCHEMA_URL, text, teams);

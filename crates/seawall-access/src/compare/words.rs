@@ -43,7 +43,7 @@ pub(super) struct Words<'a> {
 }
 
 impl<'a> Words<'a> {
-    pub(super) fn of(universe: &'a Universe, change_classes: &'a ChangeClasses) -> Self {
+    pub(super) fn new(universe: &'a Universe, change_classes: &'a ChangeClasses) -> Self {
         let needs = |kind| {
             change_classes.change_classes.iter().any(|(cell, members)| cell.kind == kind && !members.report.is_empty())
         };
@@ -92,7 +92,7 @@ impl<'a> Words<'a> {
             let same = |hit: &Hit| universe.clause(hit).target.narrowed(spelling(hit.unknowns));
             respelled.filter_map(same).map(|target| target.to_string()).collect()
         };
-        let numbering = Numbering::of(universe, change_classes);
+        let numbering = Numbering::new(universe, change_classes);
         let addresses = || {
             catalogue(universe.ports_of_any_address(), |port| {
                 let own = if port.other_port { None } else { Some(port.port) };
@@ -238,7 +238,7 @@ impl<'a> Words<'a> {
 fn catalogue<T: Sync>(classes: &[T], texts: impl Fn(&T) -> Vec<Vec<String>> + Sync) -> Catalogue {
     let chunks = classes.chunks(CLASSES_AT_A_TIME).collect();
     let texts = |chunk: &[T]| chunk.iter().flat_map(&texts).collect::<Vec<Vec<String>>>();
-    Catalogue::of(parallel::map(chunks, 1, texts).into_iter().flatten())
+    Catalogue::new(parallel::map(chunks, 1, texts).into_iter().flatten())
 }
 
 /// Some classes of addresses, in words.

@@ -107,7 +107,7 @@ pub enum Domain {
 impl Scope {
     /// The scope for a list of team keys; none of them means the whole organization.
     #[must_use]
-    pub fn of(teams: impl IntoIterator<Item = String>) -> Self {
+    pub fn from_teams(teams: impl IntoIterator<Item = String>) -> Self {
         let teams: BTreeSet<String> = teams.into_iter().collect();
         if teams.is_empty() { Self::Organization } else { Self::Teams(teams) }
     }

@@ -32,16 +32,16 @@ impl Allowed {
     pub(super) fn add(&mut self, clause: &Clause) {
         self.any_request |= matches!(clause.target, Target::Http(..));
         if let Some(block) = clause.target.block() {
-            self.any_block = self.any_block.and(clause.actions);
+            self.any_block = self.any_block.union(clause.actions);
             let own = self.blocks.entry(block).or_default();
-            *own = own.and(clause.actions);
+            *own = own.union(clause.actions);
         }
     }
 
     /// The actions that are allowed on blocks that hold this one, or are it.
     fn around(&self, block: IpNet) -> Actions {
         let own = surrounding(block).filter_map(|net| self.blocks.get(&net));
-        own.fold(Actions::default(), |all, own| all.and(*own))
+        own.fold(Actions::default(), |all, own| all.union(*own))
     }
 
     /// The actions that are allowed on blocks inside of this one.
@@ -51,7 +51,7 @@ impl Allowed {
         self.blocks
             .range(first..=last)
             .filter(|(net, _)| block.contains(*net))
-            .fold(Actions::default(), |all, (_, own)| all.and(*own))
+            .fold(Actions::default(), |all, (_, own)| all.union(*own))
     }
 }
 
@@ -114,7 +114,7 @@ impl Survey {
             HostPattern::Cidr(block) => {
                 let inside = self.literals.range(block.network()..=block.broadcast());
                 self.allowed.any_request && of.actions.meets(Actions::TCP)
-                    || self.allowed.around(*block).and(self.allowed.inside(*block)).meets(connects)
+                    || self.allowed.around(*block).union(self.allowed.inside(*block)).meets(connects)
                     || inside.filter_map(|(_, at)| self.groups.get(*at)).any(group)
                     || self.groups_of_any_address().any(group)
             }

@@ -76,10 +76,10 @@ impl Survey {
     fn add_match(&self, number: u32, unknowns: Unknowns, action: Actions, role: Role, matches: &mut Vec<Match>) {
         let clause = &self.item(number).clause;
         let unknowns = match &clause.target {
-            Target::Network(destination) | Target::Http(destination, _) => unknowns.and(destination.unknowns),
+            Target::Network(destination) | Target::Http(destination, _) => unknowns.union(destination.unknowns),
             Target::Folder(_) => unknowns,
         };
-        let own = Match::of(clause, unknowns.and(clause.unknowns), action, role);
+        let own = Match::new(clause, unknowns.union(clause.unknowns), action, role);
         let own = own.map(|own| Match { group: number as usize, ..own });
         matches.extend(own.and_then(|own| own.as_block()));
         matches.extend(own);
@@ -109,7 +109,7 @@ impl Survey {
             let state = segments.iter().fold(paths.start(), |state, label| paths.step(&state, label));
             for hit in paths.hits(&state) {
                 if self.item(hit.clause).clause.target.port().is_none_or(|own| own == port) {
-                    let unknowns = unknowns.and(hit.unknowns);
+                    let unknowns = unknowns.union(hit.unknowns);
                     self.add_match(hit.clause, unknowns, Actions::method(method), Role::Http, matches);
                 }
             }

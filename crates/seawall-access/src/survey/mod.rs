@@ -5,11 +5,11 @@
 //! called covered. Invariant: *covered* is certain, and what does not *meet* certainly has no request in common.
 
 mod allowed;
-mod beside;
 mod coverage;
+mod covering;
 mod decide;
 mod gaps;
-mod walk;
+mod neighbours;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -29,7 +29,7 @@ use crate::parallel;
 
 use self::allowed::{Allowed, surrounding};
 use self::coverage::{Coverage, Steps};
-pub use beside::Bare;
+pub use self::neighbours::Bare;
 pub use gaps::{Gap, GapKind};
 
 /// One resource of one rule.
@@ -88,7 +88,7 @@ pub enum Kind {
 impl Survey {
     /// Looks at all rules of some policies.
     #[must_use]
-    pub fn of<'a>(policies: impl IntoIterator<Item = &'a Policy>) -> Self {
+    pub fn new<'a>(policies: impl IntoIterator<Item = &'a Policy>) -> Self {
         Self::with_steps(policies, &Steps::default())
     }
 
@@ -199,7 +199,7 @@ impl Survey {
         for item in numbers.map(|number| self.item(number)) {
             let actions = actions_covered(item, clause);
             if left.meets(actions) && !std::ptr::eq(item, of) && takes(item) {
-                left = left.without(actions);
+                left = left.difference(actions);
                 first = first.or(Some(item));
                 if left == Actions::default() {
                     return first;
@@ -227,7 +227,7 @@ impl Survey {
         };
         let (destination, path) = match of {
             Target::Folder(folder) => {
-                walk::covering(&self.folders, folder, steps).into_iter().for_each(take);
+                covering::find(&self.folders, folder, steps).into_iter().for_each(take);
                 return found;
             }
             Target::Network(destination) => (destination, None),
@@ -241,7 +241,7 @@ impl Survey {
                 group.network.iter().copied().for_each(&mut take);
             }
             if let (Some(path), Some(paths)) = (path, &group.paths) {
-                walk::covering(paths, path, steps).into_iter().for_each(&mut take);
+                covering::find(paths, path, steps).into_iter().for_each(&mut take);
             }
         }
         if let HostPattern::Cidr(block) = &destination.host {
@@ -253,7 +253,7 @@ impl Survey {
     fn groups_covering(&self, host: &HostPattern, steps: &Steps) -> Vec<&Group> {
         match host {
             HostPattern::Names(names) => {
-                walk::covering(&self.hosts, names, steps).into_iter().filter_map(|at| self.group(at)).collect()
+                covering::find(&self.hosts, names, steps).into_iter().filter_map(|at| self.group(at)).collect()
             }
             // Whether a pattern of names decides what is asked of an address is open.
             HostPattern::Address(address) => {
@@ -319,7 +319,7 @@ fn actions_covered(item: &Item, of: &Clause) -> Actions {
     match (&item.clause.target, &of.target) {
         (Target::Network(_), Target::Http(..)) if item.clause.actions.meets(Actions::TCP) => of.actions,
         (Target::Network(_), Target::Http(..)) => Actions::default(),
-        (Target::Network(_) | Target::Http(..) | Target::Folder(_), _) => item.clause.actions.within(of.actions),
+        (Target::Network(_) | Target::Http(..) | Target::Folder(_), _) => item.clause.actions.intersection(of.actions),
     }
 }
 

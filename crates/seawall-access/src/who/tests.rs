@@ -2,29 +2,28 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
-use super::{Everybody, Standing, Who};
-use crate::ask::State;
+use super::{AccessLevel, Everybody, Who};
+use crate::answer::State;
 use crate::compare::tests::policies;
 use crate::model::{Body, Cedar, Policy, Scope, TeamDirectory};
 use crate::request::Request;
 
 /// `allow [a] -[b]`: an audience a line, with whoever gets less.
 fn lines(everybody: &Everybody) -> Vec<String> {
-    let line = |Who { audience, standing, unless, .. }: &Who| {
+    let line = |Who { audience, level, unless, .. }: &Who| {
         let of = |at: usize| {
             audience.alike.get(at).into_iter().flatten().map(|other| format!("|{other}")).collect::<String>()
         };
         let teams: Vec<String> =
             audience.teams.iter().enumerate().map(|(at, team)| format!("{team}{}", of(at))).collect();
-        let unless: String =
-            unless.iter().map(|less| format!(" -{}:{:?}", less.teams.join("|"), less.standing)).collect();
-        format!("{standing:?} [{}]{unless}", teams.join(" + "))
+        let unless: String = unless.iter().map(|less| format!(" -{}:{:?}", less.teams.join("|"), less.level)).collect();
+        format!("{level:?} [{}]{unless}", teams.join(" + "))
     };
     everybody.who.iter().map(line).collect()
 }
 
 fn who(policies: &[Policy], request: &str) -> Everybody {
-    State::of(policies).who(&Request::parse(request).unwrap(), &TeamDirectory::default())
+    State::new(policies).who(&Request::parse(request).unwrap(), &TeamDirectory::default())
 }
 
 #[test]
@@ -81,7 +80,7 @@ fn every_audience_is_told_once_with_whoever_gets_less() {
 fn mcp_calls_are_asked_for_alike() {
     let policy = |teams: &[&str], text: &str| Policy {
         name: text.to_owned(),
-        scope: Scope::of(teams.iter().map(|team| (*team).to_owned())),
+        scope: Scope::from_teams(teams.iter().map(|team| (*team).to_owned())),
         body: Body::Cedar(Cedar { text: text.to_owned(), schema_url: crate::cedar::SCHEMA_URL.to_owned() }),
     };
     let call = "mcp invokeTool notion/search {\"readOnly\": true}";
@@ -105,24 +104,24 @@ fn thousands_of_teams_are_judged_by_what_tells_them_apart() {
     }
     let found = who(&policies(&text), "mount rw /data");
     assert!(!found.incomplete);
-    let standing: Vec<(Vec<String>, usize)> =
+    let level: Vec<(Vec<String>, usize)> =
         found.who.iter().map(|one| (one.audience.teams.clone(), one.audience.alike.concat().len())).collect();
     // Those with both; those with the one, in whatever policy, together with those with the other.
-    assert_eq!(standing.len(), 2);
-    assert_eq!(standing[0], (vec!["t1500".to_owned()], 1_499));
-    assert_eq!(standing[1].0, ["t0000".to_owned(), "t3000".to_owned()]);
+    assert_eq!(level.len(), 2);
+    assert_eq!(level[0], (vec!["t1500".to_owned()], 1_499));
+    assert_eq!(level[1].0, ["t0000".to_owned(), "t3000".to_owned()]);
     assert_eq!(who(&policies(&text), "read /data").who.len(), 501);
 }
 
 /// A team of each audience, and those that `who` says of it.
-fn told(everybody: &Everybody, teams: &BTreeSet<String>) -> Option<Standing> {
+fn told(everybody: &Everybody, teams: &BTreeSet<String>) -> Option<AccessLevel> {
     let is_in = |who: &&Who| {
         let of = |at: usize, team: &String| {
             teams.contains(team) || who.audience.alike.get(at).into_iter().flatten().any(|other| teams.contains(other))
         };
         who.audience.teams.iter().enumerate().all(|(at, team)| of(at, team))
     };
-    everybody.who.iter().filter(is_in).map(|who| who.standing).max()
+    everybody.who.iter().filter(is_in).map(|who| who.level).max()
 }
 
 proptest! {
@@ -136,25 +135,25 @@ proptest! {
         let requests = ["connect:tcp x.example", "connect:tcp y.x.example:22", "mount rw /data", "read /data"];
         let text: String = rules.iter().map(|(scope, says_at, what)| format!("{}: {} {}\n", scopes[*scope], says[*says_at], whats[*what])).collect();
         let policies = policies(&text);
-        let state = State::of(&policies);
+        let state = State::new(&policies);
         let request = Request::parse(requests[asked]).unwrap();
         let everybody = state.who(&request, &TeamDirectory::default());
         let set = |teams: &[&str]| teams.iter().map(|team| (*team).to_owned()).collect::<BTreeSet<String>>();
         let all = [set(&[]), set(&["a"]), set(&["b"]), set(&["c"]), set(&["a", "b"]), set(&["a", "c"]), set(&["b", "c"])];
-        let answers: BTreeMap<&BTreeSet<String>, Standing> = all.iter().map(|teams| (teams, state.ask(teams, &request).standing())).collect();
-        for (teams, standing) in &answers {
-            let told_of = told(&everybody, teams).unwrap_or(Standing::Deny);
-            prop_assert!(*standing <= told_of, "{text}{teams:?}: {standing:?} > {told_of:?}");
-            if *standing < told_of {
-                let among = everybody.who.iter().filter(|who| who.standing > *standing);
+        let answers: BTreeMap<&BTreeSet<String>, AccessLevel> = all.iter().map(|teams| (teams, state.ask(teams, &request).level())).collect();
+        for (teams, level) in &answers {
+            let told_of = told(&everybody, teams).unwrap_or(AccessLevel::Deny);
+            prop_assert!(*level <= told_of, "{text}{teams:?}: {level:?} > {told_of:?}");
+            if *level < told_of {
+                let among = everybody.who.iter().filter(|who| who.level > *level);
                 let exceptions: BTreeSet<&String> = among.flat_map(|who| &who.unless).flat_map(|less| &less.teams).collect();
-                prop_assert!(teams.iter().any(|team| exceptions.contains(team)), "{text}{teams:?}: {standing:?}, told {told_of:?}");
+                prop_assert!(teams.iter().any(|team| exceptions.contains(team)), "{text}{teams:?}: {level:?}, told {told_of:?}");
             }
         }
-        for Who { audience, standing, .. } in &everybody.who {
+        for Who { audience, level, .. } in &everybody.who {
             let own = set(&audience.teams.iter().map(String::as_str).collect::<Vec<_>>());
-            prop_assert_eq!(answers[&own], *standing);
-            prop_assert!(answers.iter().all(|(teams, other)| *teams == &own || !teams.is_subset(&own) || other < standing), "{}{:?}", text, own);
+            prop_assert_eq!(answers[&own], *level);
+            prop_assert!(answers.iter().all(|(teams, other)| *teams == &own || !teams.is_subset(&own) || other < level), "{}{:?}", text, own);
         }
     }
 }

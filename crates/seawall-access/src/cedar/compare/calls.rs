@@ -33,7 +33,7 @@ pub(super) struct Changed {
 
 impl Calls {
     /// The calls of an action that a statement matches; `None` where it matches nothing.
-    fn of(said: &Occurrence, action: McpAction) -> Option<Self> {
+    fn matched_by(said: &Occurrence, action: McpAction) -> Option<Self> {
         let statement = said.statement.as_ref()?;
         let tree = statement.tree.as_ref()?;
         if !validate::actions_in_scope(&tree.action).contains(&action) {
@@ -86,7 +86,7 @@ impl Calls {
     }
 
     /// The calls that both match; `None` where there are certainly none.
-    fn within(&self, other: &Self) -> Option<Self> {
+    fn intersection(&self, other: &Self) -> Option<Self> {
         let mut both = self.clone();
         for (own, others) in [(&mut both.server, &other.server), (&mut both.target, &other.target)] {
             if let Some(name) = others {
@@ -174,11 +174,11 @@ pub(super) fn changed(said: &Occurrence, comes: bool, from: &InForce<'_>, to: &I
     let of = |state: &InForce<'_>, kinds: &[Kind], action: McpAction| -> Vec<Calls> {
         let found = state.values().filter(|other| kinds.contains(&other.key.0) && other.key != said.key);
         let found = found.filter(|other| !is_apart(said, other));
-        found.filter_map(|other| Calls::of(other, action)).collect()
+        found.filter_map(|other| Calls::matched_by(other, action)).collect()
     };
     let mut all = Vec::new();
     for &action in said.possible() {
-        let Some(own) = Calls::of(said, action) else { continue };
+        let Some(own) = Calls::matched_by(said, action) else { continue };
         let (lets, stops): (Vec<Calls>, Vec<Calls>) = match (said.key.0, comes) {
             (Kind::Permit, _) => (
                 vec![own],
@@ -191,13 +191,16 @@ pub(super) fn changed(said: &Occurrence, comes: bool, from: &InForce<'_>, to: &I
             (Kind::Approval, false) => {
                 let permits = of(to, &[Kind::Permit], action);
                 (
-                    permits.iter().filter_map(|permit| own.within(permit)).collect(),
+                    permits.iter().filter_map(|permit| own.intersection(permit)).collect(),
                     of(to, &[Kind::Forbid, Kind::Approval], action),
                 )
             }
             (Kind::Forbid, _) => {
                 let permits = of(to, &[Kind::Permit, Kind::Approval], action);
-                (permits.iter().filter_map(|permit| own.within(permit)).collect(), of(to, &[Kind::Forbid], action))
+                (
+                    permits.iter().filter_map(|permit| own.intersection(permit)).collect(),
+                    of(to, &[Kind::Forbid], action),
+                )
             }
             (Kind::Unknown, _) => return Vec::new(),
         };
@@ -218,13 +221,13 @@ pub(super) fn ungoverned(governed: &InForce<'_>) -> Vec<Changed> {
         let of = |kinds: &[Kind]| -> Vec<Calls> {
             let found =
                 governed.values().filter(|said| kinds.contains(&said.key.0) && said.possible().contains(&action));
-            found.filter_map(|said| Calls::of(said, action)).collect()
+            found.filter_map(|said| Calls::matched_by(said, action)).collect()
         };
         let permits = of(&[Kind::Permit]);
         let stopped = of(&[Kind::Forbid, Kind::Approval]);
         all.extend(left(action, vec![Calls::default()], &permits));
         let taken: Vec<Calls> =
-            permits.iter().flat_map(|permit| stopped.iter().filter_map(|stop| stop.within(permit))).collect();
+            permits.iter().flat_map(|permit| stopped.iter().filter_map(|stop| stop.intersection(permit))).collect();
         all.extend(left(action, taken, &[]));
     }
     joined(all)
@@ -238,7 +241,7 @@ fn left(action: McpAction, mut calls: Vec<Calls>, without: &[Calls]) -> Vec<Chan
     let is_needless = |own: &Calls| all.iter().any(|other| other != own && other.covers(own));
     calls.retain(|own| !is_needless(own) && !without.iter().any(|other| other.covers(own)));
     let change = |calls: Calls| {
-        let except = without.iter().filter(|other| calls.within(other).is_some());
+        let except = without.iter().filter(|other| calls.intersection(other).is_some());
         let mut except: Vec<Calls> = except.map(|other| other.beyond(&calls)).collect();
         except.sort();
         except.dedup();

@@ -9,7 +9,7 @@ fn policies(text: &str) -> Vec<Policy> {
         let (scope, text) = line.trim().split_once(": ").expect("a scope");
         let teams = scope.split(',').filter(|team| *team != "org").map(str::to_owned);
         let cedar = Cedar { text: text.to_owned(), schema_url: SCHEMA_URL.to_owned() };
-        Policy { name: format!("p{number}"), scope: Scope::of(teams), body: Body::Cedar(cedar) }
+        Policy { name: format!("p{number}"), scope: Scope::from_teams(teams), body: Body::Cedar(cedar) }
     };
     text.lines().filter(|line| !line.trim().is_empty()).enumerate().map(policy).collect()
 }

@@ -4,14 +4,14 @@ use super::*;
 use crate::model::Cedar;
 
 fn policy(name: &str, scope: &[&str], text: &str) -> Policy {
-    let scope = Scope::of(scope.iter().map(|team| (*team).to_owned()));
+    let scope = Scope::from_teams(scope.iter().map(|team| (*team).to_owned()));
     let cedar = Cedar { text: text.to_owned(), schema_url: SCHEMA_URL.to_owned() };
     Policy { name: name.to_owned(), scope, body: Body::Cedar(cedar) }
 }
 
 fn answer(policies: &[Policy], teams: &[&str], request: &str) -> Answer {
     let teams = teams.iter().map(|team| (*team).to_owned()).collect();
-    McpPolicies::of(policies).decide(&teams, &McpRequest::parse(request).expect(request))
+    McpPolicies::new(policies).decide(&teams, &McpRequest::parse(request).expect(request))
 }
 
 /// The outcome for one policy for everybody.

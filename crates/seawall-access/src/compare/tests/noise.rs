@@ -72,7 +72,7 @@ fn noise_hides_nothing() {
                 assert_eq!(entry.audience.teams, [""; 0], "{shape}, {decision}");
                 let is = |state: &str| {
                     let request = Request::parse(&entry.witness).expect(&entry.witness);
-                    State::of(&policies(state)).ask(&Default::default(), &request).verdict
+                    State::new(&policies(state)).ask(&Default::default(), &request).verdict
                 };
                 let was = if before.is_empty() { Verdict::Deny } else { is(before) };
                 assert_eq!((was, is(&with)), (Verdict::Deny, Verdict::Allow), "{shape}, {decision}: {entry:?}");
@@ -185,7 +185,7 @@ proptest! {
         let survey = |nodes: usize| {
             let clauses = rules().flat_map(|(rule, group)| crate::clause::clauses(rule, group)).collect();
             let why = Why::Change { part: &part, between: true };
-            let (universe, cuts) = Universe::of(clauses, Spelling::Written, &Wanted { why, nodes });
+            let (universe, cuts) = Universe::divide(clauses, Spelling::Written, &Wanted { why, nodes });
             assert!(cuts.is_empty());
             universe.points_about(changes).into_keys().collect::<Vec<Point>>()
         };
@@ -228,7 +228,7 @@ proptest! {
                 }
                 for (certain, gain) in gains.iter().filter(|(_, gain)| !gain.access.what().contains(words::RESPELLED)) {
                     let request = Request::parse(&gain.witness).expect(&gain.witness);
-                    let is = |state: &[Policy]| State::of(state).ask(&Default::default(), &request).verdict;
+                    let is = |state: &[Policy]| State::new(state).ask(&Default::default(), &request).verdict;
                     // Closed by a rule, or as open before.
                     let open = |was: Verdict| was == Verdict::Allow || !certain && was == Verdict::Uncertain;
                     prop_assert!(is(&after) == Verdict::Deny || earlier && open(is(&before)), "{gain:?}");

@@ -57,7 +57,7 @@ proptest! {
     #[test]
     fn every_change_is_told_and_every_certain_change_is_one(old in state(), new in state()) {
         let changes = compare(&old, &new);
-        let (before, after) = (McpPolicies::of(&old), McpPolicies::of(&new));
+        let (before, after) = (McpPolicies::new(&old), McpPolicies::new(&new));
         for bits in 0..8_usize {
             let teams: BTreeSet<String> =
                 ["s", "t", "u"].iter().enumerate().filter(|(index, _)| bits >> index & 1 == 1).map(|(_, team)| (*team).to_owned()).collect();

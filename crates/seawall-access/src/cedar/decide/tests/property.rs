@@ -50,7 +50,7 @@ proptest! {
             ("command", ["npx".into(), "docker".into()]),
             ("identityURL", ["npx".into(), "x".into()]),
         ];
-        let policies = McpPolicies::of(&[policy("p", &[], &statements.concat())]);
+        let policies = McpPolicies::new(&[policy("p", &[], &statements.concat())]);
         let ask = |known: &dyn Fn(usize) -> Option<usize>| {
             let mut request = McpRequest::parse("register a {\"args\": []}").expect("a request");
             for (index, (name, values)) in values.iter().enumerate() {

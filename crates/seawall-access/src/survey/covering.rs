@@ -30,7 +30,7 @@ fn cover_step(trie: &Trie, state: &State, token: &Token) -> State {
 }
 
 /// The clauses that match whatever `pattern` matches. A pattern that itself raises open questions has none.
-pub(super) fn covering(trie: &Trie, pattern: &Sequence, steps: &Steps) -> Vec<u32> {
+pub(super) fn find(trie: &Trie, pattern: &Sequence, steps: &Steps) -> Vec<u32> {
     if !pattern.unknowns.is_empty() {
         return Vec::new();
     }

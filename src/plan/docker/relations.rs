@@ -263,7 +263,7 @@ impl About {
             about.domains.extend(domains(rule));
             about.anything |= rule.domain().is_none();
         }
-        let cedar = |head: &super::Head| head.cedar.is_some();
+        let cedar = |head: &super::PolicyFields| head.cedar.is_some();
         let is_cedar = match change {
             Change::CreatePolicy { after } => cedar(after),
             Change::UpdatePolicy { before, after, .. } => before != after && cedar(after) && !only_renames(change),
@@ -356,7 +356,7 @@ mod tests {
     use crate::plan::Plan;
     use crate::plan::dependencies::Undone;
     use crate::plan::docker::Difference;
-    use crate::plan::docker::depend::*;
+    use crate::plan::docker::relations::*;
 
     /// Policies of one rule each: the name, and what it allows.
     fn desired(policies: &[(String, String)]) -> Desired {

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::Cause;
-use super::alike;
+use super::team_classes;
 use crate::clause::{Actions, Clause, Target, clauses};
 use crate::essential::Part;
 use crate::hash::{HashMap, HashSet};
@@ -29,7 +29,7 @@ pub(super) struct Reach {
 }
 
 impl Reach {
-    fn of(scope: &Scope, teams: &BTreeMap<&str, usize>) -> Self {
+    fn new(scope: &Scope, teams: &BTreeMap<&str, usize>) -> Self {
         match scope {
             Scope::Organization => Self { organization: true, teams: BTreeSet::new() },
             Scope::Teams(own) => {
@@ -105,8 +105,8 @@ pub(super) struct StateClauses {
 }
 
 impl StateClauses {
-    pub(super) fn of(old: &[Policy], new: &[Policy]) -> Self {
-        let (teams, members) = alike::classes(old.iter().chain(new));
+    pub(super) fn new(old: &[Policy], new: &[Policy]) -> Self {
+        let (teams, members) = team_classes::classes(old.iter().chain(new));
         let RulesOfStates { differing, staying } = stated(old, new);
         let mut said = ActionRules::default();
         let mut causes = Vec::new();
@@ -120,7 +120,7 @@ impl StateClauses {
             clauses.into_iter().for_each(|clause| said.add(clause, (before, after), Some(source), &mut reaches));
         }
         if !said.entries.is_empty() && !staying.is_empty() {
-            let target_index = TargetIndex::of(said.targets.keys());
+            let target_index = TargetIndex::new(said.targets.keys());
             let near = |(policy, rule)| {
                 let met = clauses(rule, 0).into_iter().filter(|clause| target_index.meets(&clause.target));
                 (policy, met.collect::<Vec<Clause>>())
@@ -154,7 +154,7 @@ impl StateClauses {
                 joined.len() - 1
             });
             if let (Some((own, _)), Some(all)) = (joined.get_mut(at), self.sources.get_mut(at)) {
-                own.action = own.action.and(action);
+                own.action = own.action.union(action);
                 all.extend(sources);
             }
         }
@@ -242,7 +242,7 @@ impl<'a> Reaches<'a> {
         if let Some(number) = self.scopes.get(scope) {
             return *number;
         }
-        let number = self.number(Reach::of(scope, teams));
+        let number = self.number(Reach::new(scope, teams));
         self.scopes.insert(scope, number);
         number
     }

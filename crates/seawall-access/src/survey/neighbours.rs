@@ -122,7 +122,7 @@ impl Item {
         let Target::Network(destination) = &self.clause.target else { return None };
         match &destination.host {
             HostPattern::Names(names) if names.tokens != [Token::Deep] => {
-                Some(Known::of(&destination.host.to_string()))
+                Some(Known::from_name(&destination.host.to_string()))
             }
             HostPattern::Names(_) | HostPattern::Address(_) | HostPattern::Cidr(_) => None,
         }

@@ -42,7 +42,7 @@ fn takes_away(step: &VijilDifference) -> bool {
 #[cfg(test)]
 mod tests {
     use crate::plan::step::Step;
-    use crate::plan::vijil::depend::*;
+    use crate::plan::vijil::dependencies::*;
 
     /// A step: its phase, what it does, its policy, and its rule where it is about one.
     fn step((id, (phase, op, policy, rule)): (usize, (usize, Op, &str, &str))) -> VijilStep {

@@ -1,21 +1,22 @@
 //! Whether a member of some teams may do something, and which rules decide.
 //!
-//! Invariant: the answer is that of the point that the request belongs to ([`super::Point`]), so that it agrees with
+//! Invariant: the answer is that of the point that the request belongs to ([`crate::Point`]), so that it agrees with
 //! what a comparison says. Where the address of a host matters and was not said, [`Question`] tries every address.
 
 use std::collections::BTreeSet;
 
-use super::address::{AddressClass, address_classes};
-use super::cedar::{self, McpPolicies, McpRequest};
-use super::clause::{Actions, Clause, clauses};
-use super::point::{Atom, Match, Point, Role, Verdict};
-use super::question::{MatchedPoint, Part, Question};
-use super::request::{Host, Request, request_path};
-use super::trie::{Case, Hit, Trie};
-use super::universe::Index;
-use super::unknowns::{Unknown, Unknowns};
-use super::{address, nearest, remarks};
+use crate::address::{AddressClass, address_classes};
+use crate::cedar;
+use crate::cedar::{McpPolicies, McpRequest};
+use crate::clause::{Actions, Clause, clauses};
 use crate::model::{Decision, Domain, Policy, Scope};
+use crate::point::{Atom, Match, Point, Role, Verdict};
+use crate::question::{MatchedPoint, Part, Question};
+use crate::request::{Host, Request, request_path};
+use crate::trie::{Case, Hit, Trie};
+use crate::universe::Index;
+use crate::unknowns::{Unknown, Unknowns};
+use crate::{address, nearest, remarks};
 
 /// The reason given for an MCP call that asks a person first, which is neither allowed nor denied.
 pub const APPROVAL_REASON: &str = "a person is asked for approval each time";
@@ -70,7 +71,7 @@ pub struct Reason {
 impl<'a> State<'a> {
     /// Prepares policies.
     #[must_use]
-    pub fn of(policies: &'a [Policy]) -> Self {
+    pub fn new(policies: &'a [Policy]) -> Self {
         let mut rules = Vec::new();
         let mut all = Vec::new();
         for (at, policy) in policies.iter().enumerate() {
@@ -79,9 +80,9 @@ impl<'a> State<'a> {
                 rules.push((at, number));
             }
         }
-        let index = Index::of(&all);
+        let index = Index::new(&all);
         let addresses = address_classes(&index.blocks, &BTreeSet::new());
-        Self { policies, rules, index, addresses, clauses: all, mcp: McpPolicies::of(policies) }
+        Self { policies, rules, index, addresses, clauses: all, mcp: McpPolicies::new(policies) }
     }
 
     /// Asks for a member of just these teams.
@@ -93,7 +94,7 @@ impl<'a> State<'a> {
         let question = self.question(request);
         let domain = question.domain();
         let in_force = |group| self.governs(group, teams);
-        let mut remarks = remarks::of(request);
+        let mut remarks = remarks::collect(request);
         if !self.is_governed(domain) {
             let reason = Unknown::NoPolicy.to_string();
             return Answer { verdict: Verdict::Uncertain, reason, because: Vec::new(), nearest: Vec::new(), remarks };
@@ -103,11 +104,11 @@ impl<'a> State<'a> {
         let (reason, nearest) = match verdict {
             Verdict::Allow => ("a rule allows it, and none denies it".to_owned(), Vec::new()),
             Verdict::Deny if because.is_empty() => {
-                (question.unmet(in_force), nearest::of(self, &question.refused(in_force), teams, request))
+                (question.unmet(in_force), nearest::find(self, &question.refused(in_force), teams, request))
             }
             Verdict::Deny => ("a rule denies it".to_owned(), Vec::new()),
             Verdict::Uncertain => {
-                (question.doubt(&because, in_force), nearest::of(self, &question.unnamed(in_force), teams, request))
+                (question.doubt(&because, in_force), nearest::find(self, &question.unnamed(in_force), teams, request))
             }
         };
         remarks.extend(remarks::about(request, verdict, question.overruled(in_force)));
@@ -203,7 +204,7 @@ impl<'a> State<'a> {
         if !canonical {
             for hit in &mut hits {
                 if self.clause(hit).decision == Decision::Allow {
-                    hit.unknowns = hit.unknowns.and(Unknown::RequestForm.into());
+                    hit.unknowns = hit.unknowns.union(Unknown::RequestForm.into());
                 }
             }
         }
@@ -247,7 +248,7 @@ impl<'a> State<'a> {
         let mut found: Vec<(Match, u32)> = Vec::new();
         for (hits, action, role) in roles {
             let matches =
-                hits.iter().map(|hit| (Match::of(self.clause(hit), hit.unknowns, *action, *role), hit.clause));
+                hits.iter().map(|hit| (Match::new(self.clause(hit), hit.unknowns, *action, *role), hit.clause));
             found.extend(matches.filter_map(|(found, clause)| Some((found?, clause))));
         }
         let as_blocks: Vec<(Match, u32)> =

@@ -6,10 +6,10 @@
 
 use std::collections::BTreeSet;
 
-use super::path;
-use super::pattern::{Sequence, Token};
-use super::trie::{ANY, Case, HOMES, Node, Trie, fold};
 use crate::hash::HashSet;
+use crate::path;
+use crate::pattern::{Sequence, Token};
+use crate::trie::{ANY, Case, HOMES, Node, Trie, fold};
 
 /// So many pairs are looked at for one pattern.
 const MOST_PAIRS: usize = 2_000;
@@ -156,7 +156,7 @@ fn left(tokens: &[Token], labels: &[&str]) -> BTreeSet<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use crate::overlap::*;
     use crate::path::PathPattern;
     use crate::unknowns::Unknowns;
 

@@ -5,11 +5,11 @@ use serde_json::{Map, Value, json};
 
 use crate::model::{Action, Body, Cedar, Decision, Domain, HttpResource, Policy, Resources, Rule, Scope};
 
-use super::Head;
+use super::PolicyFields;
 
 /// A rule as the service shows it, without its id.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ShownRule {
+pub struct RuleJson {
     name: String,
     actions: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -21,7 +21,7 @@ pub struct ShownRule {
 
 /// A policy as the service shows it, without ids, times and organization.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ShownPolicy {
+pub struct PolicyJson {
     name: String,
     scope: ShownScope,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -39,7 +39,7 @@ struct ShownScope {
 struct ShownAllowlist {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     domain: Option<Domain>,
-    rules: Vec<ShownRule>,
+    rules: Vec<RuleJson>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -48,7 +48,7 @@ struct ShownCedar {
     schema_url: String,
 }
 
-impl From<&Rule> for ShownRule {
+impl From<&Rule> for RuleJson {
     fn from(rule: &Rule) -> Self {
         let Rule { name, decision, actions, resources } = rule;
         let (resources, http_resources) = match resources {
@@ -60,9 +60,9 @@ impl From<&Rule> for ShownRule {
     }
 }
 
-impl From<ShownRule> for Rule {
-    fn from(shown: ShownRule) -> Self {
-        let ShownRule { name, actions, resources, http_resources, decision } = shown;
+impl From<RuleJson> for Rule {
+    fn from(shown: RuleJson) -> Self {
+        let RuleJson { name, actions, resources, http_resources, decision } = shown;
         let resources = match http_resources {
             Some(list) => Resources::Http(list),
             None => Resources::Plain(resources.unwrap_or_default()),
@@ -90,13 +90,13 @@ impl From<&Scope> for ShownScope {
     }
 }
 
-impl From<&Policy> for ShownPolicy {
+impl From<&Policy> for PolicyJson {
     fn from(policy: &Policy) -> Self {
         let Policy { name, scope, body } = policy;
         let (allowlist_v0, cedar_v1) = match body {
             Body::Allowlist(rules) if rules.is_empty() => (None, None),
             Body::Allowlist(rules) => {
-                let rules = rules.iter().map(ShownRule::from).collect();
+                let rules = rules.iter().map(RuleJson::from).collect();
                 (Some(ShownAllowlist { domain: policy.domain(), rules }), None)
             }
             Body::Cedar(cedar) => (None, Some(cedar.into())),
@@ -105,47 +105,47 @@ impl From<&Policy> for ShownPolicy {
     }
 }
 
-impl From<ShownPolicy> for Policy {
-    fn from(shown: ShownPolicy) -> Self {
-        let ShownPolicy { name, scope, allowlist_v0, cedar_v1 } = shown;
+impl From<PolicyJson> for Policy {
+    fn from(shown: PolicyJson) -> Self {
+        let PolicyJson { name, scope, allowlist_v0, cedar_v1 } = shown;
         let body = match (allowlist_v0, cedar_v1) {
             (_, Some(cedar)) => Body::Cedar(cedar.into()),
             (Some(list), None) => Body::Allowlist(list.rules.into_iter().map(Rule::from).collect()),
             (None, None) => Body::Allowlist(Vec::new()),
         };
-        Self { name, scope: Scope::of(scope.teams), body }
+        Self { name, scope: Scope::from_teams(scope.teams), body }
     }
 }
 
-impl From<&Head> for ShownPolicy {
-    fn from(head: &Head) -> Self {
-        let Head { name, scope, cedar } = head;
+impl From<&PolicyFields> for PolicyJson {
+    fn from(head: &PolicyFields) -> Self {
+        let PolicyFields { name, scope, cedar } = head;
         Self { name: name.clone(), scope: scope.into(), allowlist_v0: None, cedar_v1: cedar.as_ref().map(Into::into) }
     }
 }
 
-impl From<ShownPolicy> for Head {
-    fn from(shown: ShownPolicy) -> Self {
-        Self::of(&Policy::from(shown))
+impl From<PolicyJson> for PolicyFields {
+    fn from(shown: PolicyJson) -> Self {
+        PolicyFields::new(&Policy::from(shown))
     }
 }
 
 /// A policy as JSON.
 #[must_use]
 pub fn policy(policy: &Policy) -> Value {
-    to_value(ShownPolicy::from(policy))
+    to_value(PolicyJson::from(policy))
 }
 
 /// The part of a policy that a policy call carries, as JSON.
 #[must_use]
-pub fn head(head: &Head) -> Value {
-    to_value(ShownPolicy::from(head))
+pub fn policy_fields(head: &PolicyFields) -> Value {
+    to_value(PolicyJson::from(head))
 }
 
 /// A rule as JSON.
 #[must_use]
 pub fn rule(rule: &Rule) -> Value {
-    to_value(ShownRule::from(rule))
+    to_value(RuleJson::from(rule))
 }
 
 /// Of an object's JSON, just these fields.

@@ -13,7 +13,7 @@ const MAIN: &str = "main";
 
 /// The folder of a new workspace in its repository.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct Destination {
     /// The top of the repository; the workspace's own folder where there is none. New files are named relative to it.
     pub(super) top: PathBuf,
     /// The workspace's folder, relative to the top, with `/` between segments; empty for the top itself.
@@ -23,7 +23,7 @@ pub(super) struct Place {
     repository: Option<Repository>,
 }
 
-impl Place {
+impl Destination {
     /// The place of a folder that may not exist yet.
     ///
     /// # Errors

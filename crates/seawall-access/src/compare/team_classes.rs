@@ -11,7 +11,7 @@ use crate::model::{Policy, Scope};
 use crate::trie::Hit;
 use crate::universe::Universe;
 
-use super::reach::{Change, Reach, StateClauses};
+use super::state_clauses::{Change, Reach, StateClauses};
 
 /// The teams that scopes name, those that are in the same scopes under one number; and the teams by number.
 pub(super) fn classes<'a>(policies: impl Iterator<Item = &'a Policy>) -> (BTreeMap<&'a str, usize>, Vec<Vec<String>>) {
@@ -139,9 +139,9 @@ impl StateClauses {
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::super::reach::StateClauses;
-    use super::super::tests::policies;
     use crate::classes::Spelling;
+    use crate::compare::state_clauses::StateClauses;
+    use crate::compare::tests::policies;
     use crate::compare::{Comparison, compare};
     use crate::essential::{Wanted, Why};
     use crate::model::TeamDirectory;
@@ -149,9 +149,9 @@ mod tests {
 
     /// The numbers of teams in two states, by what they stand for.
     fn classes(old: &str, new: &str) -> BTreeSet<String> {
-        let mut statements = StateClauses::of(&policies(old), &policies(new));
+        let mut statements = StateClauses::new(&policies(old), &policies(new));
         let clauses = std::mem::take(&mut statements.clauses);
-        let (universe, _) = Universe::of(clauses, Spelling::Any, &Wanted::new(Why::Shared));
+        let (universe, _) = Universe::divide(clauses, Spelling::Any, &Wanted::new(Why::Shared));
         statements.join_alike(&universe);
         statements.teams.iter().map(|names| names.join(" ")).collect()
     }

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::execute::outcome::{Problem, Versions};
 use crate::model::{LivePolicy, Policy, Rule};
-use crate::plan::docker::{Change, Head, PolicyTarget, Step, changed_fields, shown, simulate};
+use crate::plan::docker::{Change, PolicyFields, PolicyTarget, Step, changed_fields, json, simulate};
 use crate::plan::step::Delta;
 
 /// The policies that a plan touches, as they are to be found at this time: as they were, with the steps that are done,
@@ -54,11 +54,11 @@ impl Known {
                 let unseen: Vec<Rule> = found.rules().iter().filter(|rule| !expected(rule)).cloned().collect();
                 let is_there = |rule: &Rule| holds(found.rules(), rule) || holds(to_come.gone.iter().copied(), rule);
                 let lacks = !known.rules().iter().all(is_there);
-                (!unseen.is_empty() || lacks).then(|| moved(shown::policy).with_unseen(unseen))
+                (!unseen.is_empty() || lacks).then(|| moved(json::policy).with_unseen(unseen))
             }
             Change::CreateRule { .. } | Change::UpdateRule { .. } | Change::DeleteRule { .. } => {
                 let expected = known.scope == found.scope || to_come.scopes.contains(&&found.scope);
-                (!expected).then(|| moved(|policy| shown::head(&Head::of(policy))))
+                (!expected).then(|| moved(|policy| json::policy_fields(&PolicyFields::new(policy))))
             }
             Change::CreatePolicy { .. } | Change::UpdatePolicy { .. } | Change::DeletePolicy { .. } => None,
         }

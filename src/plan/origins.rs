@@ -15,7 +15,7 @@ const LIVE: &str = "live";
 
 /// The places of the rules of two states.
 #[derive(Debug, Default)]
-pub(super) struct Places<'a> {
+pub(super) struct Origins<'a> {
     old: Side<'a>,
     new: Side<'a>,
 }
@@ -39,7 +39,7 @@ enum Part<'a> {
     Statement(usize),
 }
 
-impl<'a> Places<'a> {
+impl<'a> Origins<'a> {
     /// Of a change from what is live to what documents declare. What goes, and is declared in another way, stands where
     /// that is.
     pub(super) fn of_change(diff: &'a Diff, desired: &'a Desired) -> Self {
