@@ -112,6 +112,7 @@ impl JsonSchema for Meaning {
 
 /// Access that changes for an audience.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Gain")]
 pub struct AccessChange {
     /// For whom.
     pub audience: Audience,

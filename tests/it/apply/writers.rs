@@ -13,7 +13,7 @@ use axum::extract::State as Shared;
 use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use proptest::prelude::*;
 use seawall::emulator::State;
-use seawall::execute::Ended;
+use seawall::execute::StepOutcome;
 use seawall::exit::Exit;
 use tokio::sync::oneshot;
 
@@ -276,7 +276,7 @@ fn two_applies_and_a_person_open_double_and_lose_nothing() {
 /// Whether a report tells of nothing that stood in the way.
 fn claims_all(ending: &Ending) -> bool {
     let Ending::Outcome(_, outcome) = ending else { return false };
-    outcome.steps.values().all(|ended| matches!(ended, Ended::Done { overtaken: None }))
+    outcome.steps.values().all(|ended| matches!(ended, StepOutcome::Applied { overtaken: None }))
 }
 
 /// The results of these, one after the other.
