@@ -66,10 +66,17 @@ struct Subject {
     declared: Vec<DesiredPolicy>,
     teams: TeamDirectory,
     tests: Vec<Test>,
-    /// Policies before the change, and where they are declared.
+    /// Policies of other documents, and where these declare them.
     before: Option<(Vec<Policy>, RuleOrigins)>,
-    planned: Option<(Meaning, Vec<Verdict>)>,
+    planned: Option<Planned>,
     memberships: Memberships,
+}
+
+/// What a plan tells of a change.
+struct Planned {
+    access: Meaning,
+    guards: Vec<Verdict>,
+    recorded: Option<Replay>,
 }
 
 /// The subject with what was found out about it.
@@ -86,9 +93,9 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     let known = history::known(context, &loaded, link.as_deref())?;
     let evidence = recorded.evidence(context, false)?;
     let is_live = *live || live_from.is_some();
-    let (subjects, live_vijil) = match is_live {
-        true => against_live(context, evidence.as_ref(), &loaded, live_from.as_deref())?,
-        false => (from_documents(context, evidence.as_ref(), &loaded, before.as_deref())?, None),
+    let (subjects, live_vijil, evidence) = match is_live {
+        true => against_live(context, evidence, &loaded, live_from.as_deref())?,
+        false => (from_documents(context, evidence.as_ref(), &loaded, before.as_deref())?, None, evidence),
     };
     if evidence.is_some() && subjects.len() > 1 {
         return Err(of_one());
@@ -143,7 +150,7 @@ fn organization<'a>(
         TeamLookup::Unknown | TeamLookup::Ambiguous(_) => team.to_owned(),
     };
     let difference = match (&subject.planned, &examined.compared) {
-        (Some((meaning, guards)), _) => Some(Difference::Plan(meaning, guards)),
+        (Some(Planned { access, guards, .. }), _) => Some(Difference::Plan(access, guards)),
         (None, Some(comparison)) => Some(Difference::Documents(comparison)),
         (None, None) => None,
     };
@@ -161,10 +168,10 @@ fn organization<'a>(
 
 /// What records and the change tell.
 fn examine(subject: &Subject, requests: Option<&Requests>) -> Examined {
-    let Subject { policies, declared, teams, before, memberships, .. } = subject;
+    let Subject { policies, declared, teams, before, planned, memberships, .. } = subject;
     let used =
         requests.map(|requests| usage(crate::evidence::usage::Input { requests, declared, memberships, least: LEAST }));
-    let replayed = requests.zip(before.as_ref()).map(|(requests, (old, places))| {
+    let replay_of = |(requests, (old, places)): (&Requests, &(Vec<Policy>, RuleOrigins))| {
         let after = RuleOrigins::new(declared);
         replay::replay(replay::Input {
             requests,
@@ -174,11 +181,12 @@ fn examine(subject: &Subject, requests: Option<&Requests>) -> Examined {
             teams,
             named: false,
         })
-    });
-    let compared = match (&subject.planned, before) {
-        (None, Some((old, _))) => Some(compare(old, policies, teams)),
-        (Some(_), _) | (None, None) => None,
     };
+    let replayed = match planned {
+        Some(planned) => planned.recorded.clone(),
+        None => requests.zip(before.as_ref()).map(replay_of),
+    };
+    let compared = before.as_ref().map(|(old, _)| compare(old, policies, teams));
     Examined { usage: used, replay: replayed, compared }
 }
 
@@ -204,7 +212,7 @@ fn from_documents(
             name,
             policies: plain(&desired.policies),
             declared: desired.policies,
-            teams: TeamDirectory::default(),
+            teams: evidence.map(Evidence::listed_teams).unwrap_or_default(),
             tests,
             before: then.map(|then| (plain(&then), RuleOrigins::new(&then))),
             planned: None,
@@ -214,14 +222,20 @@ fn from_documents(
     Ok(subjects)
 }
 
+/// What is known of each organization, what the service tells of reviews, and the records.
+type Gathered = (Vec<Subject>, Option<LiveVijil>, Option<Evidence>);
+
 /// What the documents would leave of the live state, undeclared policies included; and the reviews that the service tells of.
 fn against_live(
     context: &Context,
-    evidence: Option<&Evidence>,
+    evidence: Option<Evidence>,
     loaded: &Loaded,
     snapshot: Option<&Path>,
-) -> Result<(Vec<Subject>, Option<LiveVijil>), Failure> {
-    let each = Workspace::each_of(context, loaded.clone())?;
+) -> Result<Gathered, Failure> {
+    let mut each = Workspace::each_of(context, loaded.clone())?;
+    if let Some(evidence) = evidence {
+        Workspace::with_records(&mut each, evidence)?;
+    }
     let several = each.len() > 1;
     let (mut subjects, mut vijil) = (Vec::new(), None);
     for (workspace, live) in each.iter().zip(live_each(context, &each, snapshot)?) {
@@ -229,38 +243,31 @@ fn against_live(
         let told = |failure| if several { about(&name, failure) } else { failure };
         let live = live.map_err(told)?;
         if workspace.docker.is_some() && live.docker.is_some() {
-            subjects.push(of_live(context, workspace, &live, evidence).map_err(told)?);
+            subjects.push(of_live(context, workspace, &live).map_err(told)?);
         }
         vijil = live.vijil.or(vijil);
     }
-    Ok((subjects, vijil))
+    Ok((subjects, vijil, each.into_iter().find_map(Workspace::into_evidence)))
 }
 
-fn of_live(
-    context: &Context,
-    workspace: &Workspace,
-    state: &services::State,
-    evidence: Option<&Evidence>,
-) -> Result<Subject, Failure> {
+fn of_live(context: &Context, workspace: &Workspace, state: &services::State) -> Result<Subject, Failure> {
     let live = state.docker.clone().unwrap_or_default();
     let declared = resolve(&workspace.loaded.desired, &live)?.policies;
+    let memberships = workspace.memberships(context, state);
     // What cannot be carried out is shown all the same.
-    let (plan, _) = workspace.plan_with_errors(context, state)?;
+    let (plan, _) = workspace.plan_for(context, state, &memberships)?;
     let left = crate::plan::docker::simulate::simulate(&live, plan.steps.iter().map(|step| &step.change));
     let mut policies: Vec<Policy> = left.policies.iter().map(LivePolicy::policy).collect();
     policies.sort_by(|one, other| one.name.cmp(&other.name));
-    let before = live.policies.iter().map(LivePolicy::policy).collect();
     Ok(Subject {
         name: workspace.name(),
         policies,
         declared,
-        memberships: evidence
-            .map(|evidence| evidence.memberships(context, &live, state.members.as_ref()))
-            .unwrap_or_default(),
+        memberships,
         teams: live.teams,
         tests: workspace.loaded.tests.clone(),
-        before: Some((before, RuleOrigins::default())),
-        planned: Some((plan.access, plan.guards)),
+        before: None,
+        planned: Some(Planned { access: plan.access, guards: plan.guards, recorded: plan.recorded }),
     })
 }
 

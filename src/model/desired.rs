@@ -71,6 +71,20 @@ pub struct Origin {
     pub column: usize,
 }
 
+impl Origin {
+    /// A text that ends with a place in brackets, taken apart: `rule (file:line:column)`. `None` for every other text, and
+    /// for one that could be read in two ways.
+    #[must_use]
+    pub fn split_off(text: &str) -> Option<(&str, Self)> {
+        let (before, place) = text.strip_suffix(')')?.rsplit_once(" (")?;
+        let (rest, column) = place.rsplit_once(':')?;
+        let (file, line) = rest.rsplit_once(':')?;
+        let number = |text: &str| text.parse().ok().filter(|number| *number > 0);
+        let (line, column) = (number(line)?, number(column)?);
+        (!file.is_empty() && !file.contains(')')).then(|| (before, Self { file: file.to_owned(), line, column }))
+    }
+}
+
 impl std::fmt::Display for Origin {
     /// `file:line:column`, with the file's name as it is.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

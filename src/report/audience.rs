@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+use super::dense::{Lists, Whole};
 use super::destination::{Kind, Parts};
 use super::id::Id;
 use super::named::{Named, RuleRef};
@@ -18,8 +19,12 @@ use crate::access::cedar::{APPROVAL, Effect, statements};
 use crate::access::{Access, Cause, Changes, Comparison, Entry, Request, State, compare};
 use crate::model::{Body, Cedar, Decision, Policy, TeamDirectory};
 
-/// So many bytes the lists of allowed access take in all; beyond, an audience is told by whole policies.
-const MOST_BYTES: usize = 2_200_000;
+/// Up to so many entries in all, each stands in a line of its own; beyond, long lists are told by policy.
+const MOST_ENTRIES: usize = 8_000;
+/// A list of so many entries is not long.
+const FEW_ENTRIES: usize = 200;
+/// So many bytes the long lists take in all.
+const MOST_BYTES: usize = 3_200_000;
 /// So many lines of uncertain access are listed for an audience.
 const MOST_DOUBTS: usize = 100;
 /// So many lines of what denies take away.
@@ -55,7 +60,7 @@ pub struct Audience {
     pub groups: Vec<Group>,
     /// How much that is.
     pub allowed: usize,
-    /// What is allowed, by policies, where it is too long to be listed.
+    /// What is allowed, by policies, where there is too much of it for a line each.
     pub summary: Vec<Whole>,
     /// What a rule allows and a deny takes away.
     pub denied: Vec<Line>,
@@ -101,27 +106,6 @@ pub struct Line {
     pub why: Option<String>,
 }
 
-impl Line {
-    /// How many bytes it takes in the page, nearly.
-    fn bytes(&self) -> usize {
-        let length = |text: &Option<String>| text.as_ref().map_or(0, String::len);
-        let rules = self.rules.iter().map(|rule| 75 + rule.name.len() + length(&rule.text) + length(&rule.link));
-        let objects = self.objects.iter().map(|object| 13 + object.len());
-        30 + self.action.len() + rules.chain(objects).sum::<usize>()
-    }
-}
-
-/// A policy that allows much.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Whole {
-    /// Where the report lists its rules.
-    pub id: Id,
-    /// Its name.
-    pub name: String,
-    /// How much it allows the audience.
-    pub count: String,
-}
-
 /// A destination that is listed for everyone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Inherited {
@@ -164,6 +148,8 @@ pub(super) struct Effective {
 /// Teams that the same policies govern.
 #[derive(Clone, Debug)]
 pub(super) struct Class {
+    /// True if some policy names them.
+    pub(super) governed: bool,
     /// Keys, sorted by name.
     pub(super) keys: Vec<String>,
     pub(super) names: Vec<String>,
@@ -267,9 +253,9 @@ pub(super) fn only(policy: &Policy, decision: Decision) -> Policy {
     Policy { body, ..policy.clone() }
 }
 
-/// The teams that scopes name, those together that the same policies govern.
-pub(super) fn classes(policies: &[Policy], teams: &TeamDirectory) -> Vec<Class> {
-    let mut governed: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+/// The teams that scopes name, and these others, those together that the same policies govern.
+pub(super) fn classes(policies: &[Policy], teams: &TeamDirectory, others: &BTreeSet<String>) -> Vec<Class> {
+    let mut governed: BTreeMap<&str, Vec<usize>> = others.iter().map(|team| (team.as_str(), Vec::new())).collect();
     for (number, policy) in policies.iter().enumerate() {
         for team in policy.scope.teams() {
             governed.entry(team).or_default().push(number);
@@ -280,14 +266,14 @@ pub(super) fn classes(policies: &[Policy], teams: &TeamDirectory) -> Vec<Class> 
         sets.entry(set).or_default().push((teams.name(team).to_owned(), team.to_owned()));
     }
     let mut classes: Vec<Class> = sets
-        .into_values()
-        .map(|mut teams| {
+        .into_iter()
+        .map(|(set, mut teams)| {
             teams.sort();
             let (names, keys) = teams.into_iter().unzip();
-            Class { keys, names }
+            Class { governed: !set.is_empty(), keys, names }
         })
         .collect();
-    classes.sort_by(|one, other| one.names.cmp(&other.names));
+    classes.sort_by(|one, other| (!one.governed, &one.names).cmp(&(!other.governed, &other.names)));
     classes
 }
 
@@ -318,7 +304,9 @@ pub(super) fn audiences(input: &Input<'_>) -> (Vec<Audience>, Vec<Doubt>) {
         }
     }
     let mut reasons: BTreeMap<String, Doubt> = BTreeMap::new();
-    let mut left = MOST_BYTES;
+    let all: usize = by_audience.values().map(|[allowed, ..]| allowed.len()).sum();
+    let mut lists = Lists::new(MOST_BYTES);
+    let lists = &mut (all > MOST_ENTRIES).then_some(&mut lists);
     let everyone = Audience {
         id: id(input, "audience", "everyone"),
         name: "Everyone".to_owned(),
@@ -328,7 +316,7 @@ pub(super) fn audiences(input: &Input<'_>) -> (Vec<Audience>, Vec<Doubt>) {
     };
     let nobody: &[String] = &[];
     let own = by_audience.remove(nobody).unwrap_or_default();
-    let everyone = filled(input, everyone, &[], own, &mut left, &mut reasons);
+    let everyone = filled(input, everyone, &[], own, lists, &mut reasons);
     let inherits: Vec<Inherited> =
         everyone.groups.iter().map(|group| Inherited { id: group.id.clone(), name: group.name.clone() }).collect();
     let mut audiences = vec![everyone];
@@ -337,14 +325,14 @@ pub(super) fn audiences(input: &Input<'_>) -> (Vec<Audience>, Vec<Doubt>) {
         let audience = Audience {
             id: id(input, "team", &class.names.join(" ")),
             name: listed(&class.names, MOST_NAMED),
-            about: about(&class.names),
+            about: about(class),
             teams: class.names.clone(),
             inherits: inherits.iter().take(MOST_INHERITED).cloned().collect(),
             inherits_more: inherits.len().saturating_sub(MOST_INHERITED),
             ..Audience::default()
         };
         let own = by_audience.remove(std::slice::from_ref(key)).unwrap_or_default();
-        audiences.push(filled(input, audience, std::slice::from_ref(key), own, &mut left, &mut reasons));
+        audiences.push(filled(input, audience, std::slice::from_ref(key), own, lists, &mut reasons));
     }
     for (pair, own) in by_audience {
         let names: Vec<String> = pair.iter().map(|key| input.teams.name(key).to_owned()).collect();
@@ -356,7 +344,7 @@ pub(super) fn audiences(input: &Input<'_>) -> (Vec<Audience>, Vec<Doubt>) {
             pair: true,
             ..Audience::default()
         };
-        audiences.push(filled(input, audience, pair, own, &mut left, &mut reasons));
+        audiences.push(filled(input, audience, pair, own, lists, &mut reasons));
     }
     let mut doubts: Vec<Doubt> = reasons.into_values().collect();
     doubts.sort_by(|one, other| (other.count, &one.reason).cmp(&(one.count, &other.reason)));
@@ -370,11 +358,17 @@ fn id(input: &Input<'_>, kind: &str, name: &str) -> Id {
     }
 }
 
-fn about(names: &[String]) -> String {
-    match names {
-        [one] => format!("Members of the team {one}."),
-        many => format!(
+fn about(Class { governed, names, keys: _ }: &Class) -> String {
+    match (governed, names.as_slice()) {
+        (true, [one]) => format!("Members of the team {one}."),
+        (true, many) => format!(
             "Members of one of {}, which the same policies govern: {}.",
+            count(many.len(), "team"),
+            many.join(", ")
+        ),
+        (false, [one]) => format!("Members of the team {one}, which no policy names: they may what everyone may."),
+        (false, many) => format!(
+            "Members of one of {}, which no policy names: {}. They may what everyone may.",
             count(many.len(), "team"),
             many.join(", ")
         ),
@@ -387,7 +381,7 @@ fn filled(
     mut audience: Audience,
     keys: &[String],
     [allowed, uncertain, denied]: [Vec<&Entry>; 3],
-    left: &mut usize,
+    lists: &mut Option<&mut Lists>,
     reasons: &mut BTreeMap<String, Doubt>,
 ) -> Audience {
     let Input { state, named, effective, .. } = input;
@@ -396,14 +390,12 @@ fn filled(
     let is_approval = |entry: &Entry| is_approval(state.policies(), entry);
     let (approvals, allowed): (Vec<&Entry>, Vec<&Entry>) = allowed.into_iter().partition(|entry| is_approval(entry));
     audience.allowed = allowed.len();
-    let lines = groups(named, &allowed, &audience.id);
-    let size: usize = lines.iter().flat_map(|group| &group.lines).map(Line::bytes).sum();
-    match left.checked_sub(size) {
-        Some(rest) => {
-            *left = rest;
-            audience.groups = lines;
+    match lists {
+        Some(lists) if allowed.len() > FEW_ENTRIES => {
+            let own = Inherited { id: audience.id.clone(), name: audience.name.clone() };
+            audience.summary = lists.by_policy(named, &allowed, &own);
         }
-        None => audience.summary = by_policy(named, &allowed),
+        Some(_) | None => audience.groups = groups(named, &allowed, &audience.id),
     }
     audience.approvals = merged(named, approvals.iter().map(|entry| (*entry, None)));
     (audience.denied, audience.denied_more) =
@@ -501,19 +493,4 @@ pub(super) fn merged<'a>(named: &Named<'_>, entries: impl Iterator<Item = (&'a E
 /// The rules behind an entry. What a comparison starts from has none.
 fn causes(named: &Named<'_>, entry: &Entry) -> Vec<RuleRef> {
     entry.because.iter().filter(|cause| cause.comes).map(|cause| named.cause(cause)).collect()
-}
-
-fn by_policy(named: &Named<'_>, entries: &[&Entry]) -> Vec<Whole> {
-    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    for entry in entries {
-        for policy in entry.because.iter().map(|cause| cause.policy.as_str()).collect::<BTreeSet<_>>() {
-            *counts.entry(policy).or_default() += 1;
-        }
-    }
-    let whole = |(policy, number): (&str, usize)| Whole {
-        id: named.id(policy, None),
-        name: policy.to_owned(),
-        count: count(number, "entry"),
-    };
-    counts.into_iter().map(whole).collect()
 }

@@ -2,11 +2,15 @@
 
 use serde::Serialize;
 
+use super::id::Id;
+use super::named::Named;
+use super::place::{Links, Place, place};
 use super::text::{Text, count, listed, pieces};
-use crate::access::{Audience, Cause, Changes, Comparison, Entry};
+use crate::access::{Access, Audience, Changes, Comparison, Entry};
 use crate::evidence::Window;
 use crate::evidence::replay::{self, Replay};
 use crate::evidence::usage::Usage;
+use crate::model::Origin;
 use crate::plan::guard::Verdict;
 use crate::plan::meaning::{self, Meaning};
 
@@ -50,10 +54,21 @@ pub struct Changed {
     pub action: String,
     /// On what.
     pub object: String,
-    /// One request that changes.
-    pub witness: String,
+    /// One request that changes, where the target does not say it itself.
+    pub witness: Option<String>,
     /// The rules that make the difference.
-    pub because: Vec<Text>,
+    pub because: Vec<Because>,
+}
+
+/// A rule that makes a difference.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Because {
+    /// What it does, with its name.
+    pub text: Text,
+    /// Where the report lists it; absent for what is no longer there.
+    pub id: Option<Id>,
+    /// Where it is declared.
+    pub place: Option<Place>,
 }
 
 /// What a guard says.
@@ -92,7 +107,7 @@ pub struct Asked {
     /// The last time.
     pub last: Option<String>,
     /// The rules behind it.
-    pub because: Vec<Text>,
+    pub because: Vec<Because>,
 }
 
 /// Recorded requests of which nobody can tell.
@@ -116,7 +131,7 @@ pub enum Difference<'a> {
 }
 
 /// The section about a change.
-pub(super) fn change(from: &str, difference: &Difference<'_>) -> Change {
+pub(super) fn change(from: &str, difference: &Difference<'_>, named: &Named<'_>, links: Option<&Links>) -> Change {
     let unguarded: &[Verdict] = &[];
     let ([widened, uncertain, narrowed], cut, guards) = match difference {
         Difference::Documents(comparison) => {
@@ -127,16 +142,18 @@ pub(super) fn change(from: &str, difference: &Difference<'_>) -> Change {
                     (changes, Some(why.join(", and ")))
                 }
             };
-            ([of_entries(widened), of_entries(uncertain), of_entries(narrowed)], cut, unguarded)
+            let own = |entries: &[Entry]| of_entries(entries, named);
+            ([own(widened), own(uncertain), own(narrowed)], cut, unguarded)
         }
         Difference::Plan(meaning, guards) => {
             let meaning::Changes { widened, narrowed, uncertain } = meaning.changes();
             let cut = meaning.incomplete().map(|incomplete| incomplete.why.clone());
-            ([of_gains(widened), of_gains(uncertain), of_gains(narrowed)], cut, *guards)
+            let own = |gains: &[meaning::AccessChange]| of_gains(gains, links);
+            ([own(widened), own(uncertain), own(narrowed)], cut, *guards)
         }
     };
     let parts =
-        vec![part("Widened", "good", widened), part("Uncertain", "warn", uncertain), part("Narrowed", "bad", narrowed)];
+        vec![part("Widened", "bad", widened), part("Uncertain", "warn", uncertain), part("Narrowed", "good", narrowed)];
     let total = parts.iter().map(|part| part.entries.len() + part.more).sum();
     let guarded = |verdict: &Verdict| Guarded {
         name: verdict.guard.name().to_owned(),
@@ -176,34 +193,56 @@ fn part<T>(title: &'static str, tone: &'static str, mut entries: Vec<T>) -> Part
     Part { title, tone, entries, more }
 }
 
-fn of_entries(entries: &[Entry]) -> Vec<Changed> {
+fn of_entries(entries: &[Entry], named: &Named<'_>) -> Vec<Changed> {
     let changed = |entry: &Entry| {
         let Audience { teams, alike } = &*entry.audience;
-        let because = entry.because.iter().map(|cause: &std::sync::Arc<Cause>| pieces(&cause.to_string()));
+        let because = entry.because.iter().map(|cause| {
+            let rule = named.cause(cause);
+            let (id, place) = match named.holds(cause) {
+                true => (rule.id, rule.text.map(|text| Place { text, link: rule.link })),
+                false => (None, None),
+            };
+            Because { text: pieces(&cause.to_string()), id, place }
+        });
         let (action, object) = entry.access.parts();
         Changed {
             audience: audience(teams, alike),
             action: action.to_owned(),
             object: object.into_owned(),
-            witness: entry.witness.clone(),
+            witness: witness(&entry.access, &entry.witness),
             because: because.collect(),
         }
     };
     entries.iter().map(changed).collect()
 }
 
-fn of_gains(gains: &[meaning::AccessChange]) -> Vec<Changed> {
+fn of_gains(gains: &[meaning::AccessChange], links: Option<&Links>) -> Vec<Changed> {
     let changed = |gain: &meaning::AccessChange| {
         let (action, object) = gain.access.parts();
         Changed {
             audience: audience(&gain.audience.teams, &gain.audience.alike),
             action: action.to_owned(),
             object: object.into_owned(),
-            witness: gain.witness.clone(),
-            because: gain.because.iter().map(|because| pieces(because)).collect(),
+            witness: witness(&gain.access, &gain.witness),
+            because: gain.because.iter().map(|because| placed(because, links)).collect(),
         }
     };
     gains.iter().map(changed).collect()
+}
+
+/// The example of an access, unless it is the access itself.
+fn witness(access: &Access, witness: &str) -> Option<String> {
+    (access.text() != witness).then(|| witness.to_owned())
+}
+
+/// A reason with its place apart.
+fn placed(because: &str, links: Option<&Links>) -> Because {
+    // What no longer holds may stand in another version.
+    let links = links.filter(|_| because.starts_with("now "));
+    match Origin::split_off(because) {
+        Some((rule, origin)) => Because { text: pieces(rule), id: None, place: Some(place(&origin, links)) },
+        None => Because { text: pieces(because), id: None, place: None },
+    }
 }
 
 fn audience(teams: &[String], alike: &[Vec<String>]) -> String {
@@ -218,12 +257,14 @@ fn audience(teams: &[String], alike: &[Vec<String>]) -> String {
 }
 
 /// The section about recorded requests.
-pub(super) fn recorded(usage: &Usage, replay: Option<&Replay>) -> Recorded {
-    let part_of = |title, tone, changes: &[replay::Change]| part(title, tone, changes.iter().map(asked).collect());
+pub(super) fn recorded(usage: &Usage, replay: Option<&Replay>, links: Option<&Links>) -> Recorded {
+    let part_of = |title, tone, changes: &[replay::Change]| {
+        part(title, tone, changes.iter().map(|change| asked(change, links)).collect())
+    };
     let parts = replay.map(|replay| {
         vec![
             part_of("Would be denied, was allowed", "bad", &replay.newly_denied),
-            part_of("Would be allowed, was denied", "good", &replay.newly_allowed),
+            part_of("Would be allowed, was denied", "warn", &replay.newly_allowed),
         ]
     });
     let untold = |one: &replay::Unknowns| Untold {
@@ -250,7 +291,7 @@ pub(super) fn recorded(usage: &Usage, replay: Option<&Replay>) -> Recorded {
     }
 }
 
-fn asked(change: &replay::Change) -> Asked {
+fn asked(change: &replay::Change, links: Option<&Links>) -> Asked {
     Asked {
         who: match (change.teams_known, change.teams.as_slice()) {
             (false, _) => "members of unknown teams".to_owned(),
@@ -260,7 +301,7 @@ fn asked(change: &replay::Change) -> Asked {
         request: change.request.clone(),
         count: format!("{}, {}", count(number(change.count), "time"), count(change.users, "user")),
         last: change.last.as_deref().and_then(|last| last.get(..10)).map(str::to_owned),
-        because: change.because.iter().map(|because| pieces(because)).collect(),
+        because: change.because.iter().map(|because| placed(because, links)).collect(),
     }
 }
 

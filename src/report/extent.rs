@@ -1,4 +1,4 @@
-//! How far rules reach in their files.
+//! What the model leaves out of documents: how far rules reach in their files, and why policies exist.
 
 use std::collections::BTreeMap;
 
@@ -6,11 +6,12 @@ use crate::diagnostic::{FileId, Files};
 use crate::model::Origin;
 use crate::source::{Parts, Spans, parse};
 
-/// The last line of each rule, by its file and first line.
+/// The last line of each rule, by its file and first line; and descriptions, by the place of the policy's name.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Extents {
     ends: BTreeMap<(String, usize), usize>,
     reviews: BTreeMap<(String, usize), (usize, usize)>,
+    descriptions: BTreeMap<(String, usize), String>,
 }
 
 impl Extents {
@@ -28,6 +29,11 @@ impl Extents {
         // Text of Cedar is no YAML, and what is wrong with a document was told by whoever loaded it.
         let parsed = parse(id, &file.text, &mut Vec::new());
         for tree in &parsed.documents {
+            let description = tree.value.get("description").and_then(serde_json::Value::as_str);
+            if let (Some(description), Some(name)) = (description, tree.places.get("/name")) {
+                let line = file.place(&name.span).line;
+                self.descriptions.insert((file.name.clone(), line), description.trim().to_owned());
+            }
             let Some(Parts::Items(rules)) = tree.places.get("/rules").map(|rules| &rules.parts) else { continue };
             for rule in rules {
                 let place = file.place(&trimmed(&file.text, rule));
@@ -45,6 +51,12 @@ impl Extents {
     pub(super) fn lines(&self, origin: &Origin) -> (usize, usize) {
         let end = self.ends.get(&(origin.file.clone(), origin.line)).copied();
         (origin.line, end.unwrap_or(origin.line).max(origin.line))
+    }
+
+    /// The description of the policy whose name stands at this place.
+    pub(super) fn description(&self, origin: &Origin) -> Option<&str> {
+        let text = self.descriptions.get(&(origin.file.clone(), origin.line))?;
+        Some(text.as_str()).filter(|text| !text.is_empty())
     }
 
     /// The lines that hold the review of the rule that starts at this place.
@@ -69,15 +81,17 @@ mod tests {
     #[test]
     fn a_rule_ends_where_its_last_value_does() {
         let mut files = Files::default();
-        let text = "kind: A\nrules:\n  - name: a\n    resources:\n      - x\n      - y\n\n  # about b\n  - name: b\n    \
+        let text = "kind: A\nname: x\ndescription: >\n  Why it\n  exists.\nrules:\n  - name: a\n    resources:\n      - x\n      - y\n\n  # about b\n  - name: b\n    \
                     review: {approved: |\n      yes}\n---\nkind: B\nrules:\n  - {name: c}\n";
         files.add("p.yaml", "p.yaml", text.replace("{approved: |\n      yes}", "\n      approved: yes"));
         let extents = Extents::new(&files);
         let origin = |line| Origin { file: "p.yaml".to_owned(), line, column: 5 };
-        assert_eq!(extents.lines(&origin(3)), (3, 6));
-        assert_eq!(extents.lines(&origin(9)), (9, 11));
-        assert_eq!(extents.review(&origin(9)), Some((10, 11)));
-        assert_eq!(extents.lines(&origin(15)), (15, 15));
+        assert_eq!(extents.lines(&origin(7)), (7, 10));
+        assert_eq!(extents.lines(&origin(13)), (13, 15));
+        assert_eq!(extents.review(&origin(13)), Some((14, 15)));
+        assert_eq!(extents.lines(&origin(19)), (19, 19));
         assert_eq!(extents.lines(&origin(1)), (1, 1));
+        assert_eq!(extents.description(&origin(2)), Some("Why it exists."));
+        assert_eq!(extents.description(&origin(18)), None);
     }
 }

@@ -12,6 +12,7 @@
 
 pub mod audience;
 pub mod change;
+pub mod dense;
 mod destination;
 mod extent;
 pub mod history;
@@ -171,6 +172,8 @@ pub struct Section {
     pub rules_note: String,
     /// True if the lists of rules are open at first.
     pub open: bool,
+    /// True if places of rules are lines alone.
+    pub dense: bool,
     /// The access tests.
     pub tests: Vec<TestRow>,
     /// What is said above the tests.
@@ -179,7 +182,7 @@ pub struct Section {
 
 /// Beyond so many rules, lists are closed at first.
 const MOST_OPEN: usize = 300;
-/// Beyond so many rules, policies alone have links to the repository.
+/// Beyond so many rules, policies alone have links to the repository, and rules only their lines.
 const MOST_LINKED: usize = 2_000;
 
 /// Makes the report.
@@ -228,7 +231,8 @@ fn section(
     let links = input.links.filter(|_| rules <= MOST_LINKED);
     let named = Named::new(name, policies, declared, links);
     let effective = audience::effective(policies);
-    let classes = audience::classes(policies, teams);
+    let others = teams.iter().map(|team| team.id).chain(tested_teams(trials)).collect();
+    let classes = audience::classes(policies, teams, &others);
     let (audiences, mut doubts) = audience::audiences(&audience::Input {
         organization: name,
         alone,
@@ -252,6 +256,7 @@ fn section(
         history: input.history,
         links: input.links,
         rule_links: links,
+        dense: rules > MOST_LINKED,
     });
     let tests = tests::tests(name, trials, &named, input.links);
     let mut section = Section {
@@ -260,19 +265,25 @@ fn section(
         lead: String::new(),
         figures: Vec::new(),
         doubts,
-        change: difference.as_ref().map(|(from, difference)| change::change(from, difference)),
-        recorded: usage.map(|usage| change::recorded(usage, *replay)),
+        change: difference.as_ref().map(|(from, difference)| change::change(from, difference, &named, links)),
+        recorded: usage.map(|usage| change::recorded(usage, *replay, links)),
         audiences,
         matrix,
         policies: listed,
         rules,
         rules_note: String::new(),
         open: rules <= MOST_OPEN,
+        dense: rules > MOST_LINKED,
         tests_note: String::new(),
         tests,
     };
     overview::fill(&mut section, &classes, remarks, *usage);
     section
+}
+
+/// The teams that access tests ask as.
+fn tested_teams<'a>(trials: &'a [Trial<'_>]) -> impl Iterator<Item = String> + 'a {
+    trials.iter().flat_map(|trial| &trial.checks).flat_map(|check| check.teams.iter().cloned())
 }
 
 /// Domains of which there is no policy: nothing is known of them.

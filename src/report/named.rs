@@ -84,6 +84,14 @@ impl<'a> Named<'a> {
         RuleRef { id: Some(self.id(policy, known)), name, text, link }
     }
 
+    /// Returns `true` if the rules hold what a cause names, or its policy where it names no rule.
+    pub(super) fn holds(&self, cause: &Cause) -> bool {
+        match cause.statement.map(statement_name).or_else(|| cause.rule.clone()) {
+            Some(rule) => self.rules.contains_key(&(cause.policy.as_str(), rule)),
+            None => self.policies.contains_key(cause.policy.as_str()),
+        }
+    }
+
     pub(super) fn cause(&self, cause: &Cause) -> RuleRef {
         let statement = cause.statement.map(statement_name);
         self.rule(&cause.policy, statement.as_deref().or(cause.rule.as_deref()))

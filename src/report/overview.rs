@@ -33,7 +33,7 @@ pub(super) fn fill(section: &mut Section, classes: &[Class], remarks: &Remarks, 
     let failing = section.tests.iter().filter(|test| !test.passes).count();
     let unused = usage.map(|usage| usage.rules.iter().filter(|rule| rule.used == Use::Unused).count());
     let doubts: usize = section.doubts.iter().map(|doubt| doubt.count.max(1)).sum();
-    let teams: usize = classes.iter().map(|class| class.keys.len()).sum();
+    let teams: usize = classes.iter().filter(|class| class.governed).map(|class| class.keys.len()).sum();
     let to = |part: &str| Some(format!("#{}{part}", section.id.as_str()));
     let figure = |number: usize, label| Figure { value: thousands(number), label, note: None, href: None, tone: "" };
     let toned = |number: usize, bad: &'static str| if number == 0 { "good" } else { bad };
@@ -100,7 +100,7 @@ fn lead(section: &Section, classes: &[Class], failing: usize) -> String {
         .filter(|audience| !audience.everyone && !audience.pair && audience.allowed > 0)
         .map(|audience| audience.name.clone())
         .collect();
-    let teams: usize = classes.iter().map(|class| class.keys.len()).sum();
+    let teams: usize = classes.iter().filter(|class| class.governed).map(|class| class.keys.len()).sum();
     if !more.is_empty() {
         let verb = if more.len() == 1 { "reaches" } else { "reach" };
         sentences.push(format!("Beyond that, {} {verb} more.", listed(&more, 4)));

@@ -4,6 +4,7 @@
 //! Where neither tells, nobody is named.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 use serde::Serialize;
 use serde_json::Value;
@@ -42,6 +43,8 @@ pub struct TrailPolicy {
     pub category: Option<String>,
     /// How far its review is.
     pub state: String,
+    /// Why it exists, in its author's words.
+    pub description: Option<String>,
     /// Where it is declared.
     pub place: Place,
     /// The policy's text in pieces.
@@ -180,6 +183,7 @@ fn of_policy(input: &Input<'_>, policy: &DesiredVijilPolicy) -> TrailPolicy {
         tone: if status == "active" { "ok" } else { "warn" },
         status,
         category: field("category"),
+        description: field("description"),
         state: format!("{approved} of {} approved.", count(rules.len(), "rule")),
         place: place(&policy.origin, input.links),
         text: cut(&source, &spans),
@@ -360,18 +364,42 @@ fn holds_word(text: &str, word: &str) -> bool {
         })
 }
 
-/// The bytes of a policy's text that a rule comes from: what its provenance quotes, or what the rule itself says.
-fn passage(provenance: Option<&Value>, says: &str, source: &str) -> Option<std::ops::Range<usize>> {
+/// The bytes of a policy's text that a rule comes from: what its provenance quotes, nearest to where it says that this
+/// stands; or what stands there; or what the rule itself says. Offsets alone are no proof: the text may be another by now.
+fn passage(provenance: Option<&Value>, says: &str, source: &str) -> Option<Range<usize>> {
     let location = provenance.and_then(|provenance| provenance.get("source_location"));
     let quoted = location.and_then(|location| location.get("source_text")).and_then(Value::as_str);
-    [quoted, Some(says)].into_iter().flatten().find_map(|wanted| find(source, wanted))
+    let quoted = quoted.filter(|quoted| !quoted.trim().is_empty());
+    let at = |name: &str| {
+        let characters = usize::try_from(location?.get(name)?.as_u64()?).ok()?;
+        byte(source, characters)
+    };
+    let (start, end) = (at("char_start"), at("char_end"));
+    let nearest =
+        |wanted: &str| find(source, wanted).min_by_key(|found| found.start.abs_diff(start.unwrap_or_default()));
+    let by_place = || {
+        let span = start?..end?;
+        let text = source.get(span.clone())?;
+        let (blanks, own) = (text.len() - text.trim_start().len(), text.trim());
+        (!own.is_empty()).then(|| span.start + blanks..span.start + blanks + own.len())
+    };
+    match quoted {
+        Some(quoted) => nearest(quoted).or_else(|| nearest(says)),
+        None => by_place().or_else(|| nearest(says)),
+    }
+}
+
+/// The byte at which a character stands, counted from 0; one behind the last is the end.
+fn byte(text: &str, characters: usize) -> Option<usize> {
+    text.char_indices().map(|(at, _)| at).chain([text.len()]).nth(characters)
 }
 
 /// Where a text stands in another, whatever the blanks between its words.
-fn find(source: &str, wanted: &str) -> Option<std::ops::Range<usize>> {
+fn find<'a>(source: &'a str, wanted: &'a str) -> impl Iterator<Item = Range<usize>> + 'a {
     let words: Vec<&str> = wanted.split_whitespace().collect();
-    let first = *words.first()?;
-    source.match_indices(first).find_map(|(start, _)| {
+    let first = words.first().copied();
+    let starts = first.into_iter().flat_map(|first| source.match_indices(first));
+    starts.filter_map(move |(start, _)| {
         let mut at = start;
         for word in &words {
             let rest = source.get(at..)?;
@@ -386,7 +414,7 @@ fn find(source: &str, wanted: &str) -> Option<std::ops::Range<usize>> {
 }
 
 /// A text cut where passages start and end.
-fn cut(source: &str, spans: &[(std::ops::Range<usize>, RuleLink)]) -> Vec<Passage> {
+fn cut(source: &str, spans: &[(Range<usize>, RuleLink)]) -> Vec<Passage> {
     let mut edges: BTreeSet<usize> = BTreeSet::from([0, source.len()]);
     edges.extend(spans.iter().flat_map(|(span, _)| [span.start, span.end]));
     let edges: Vec<usize> = edges.into_iter().collect();
@@ -401,15 +429,49 @@ fn cut(source: &str, spans: &[(std::ops::Range<usize>, RuleLink)]) -> Vec<Passag
 
 #[cfg(test)]
 mod tests {
-    use super::{Id, RuleLink, cut, find, holds_word};
+    use serde_json::json;
+
+    use super::{Id, RuleLink, cut, find, holds_word, passage};
 
     #[test]
     fn passages_are_found_whatever_the_blanks() {
         let source = "4.2 Staff and\n  agents shall not.\n4.3 Refunds need consent.";
-        assert_eq!(find(source, "Staff and agents shall not."), Some(4..33));
-        assert_eq!(find(source, "Staff andagents"), None);
-        assert_eq!(find(source, ""), None);
-        assert_eq!(find("aab", "ab"), Some(1..3));
+        let first = |source, wanted| find(source, wanted).next();
+        assert_eq!(first(source, "Staff and agents shall not."), Some(4..33));
+        assert_eq!(first(source, "Staff andagents"), None);
+        assert_eq!(first(source, ""), None);
+        assert_eq!(first("aab", "ab"), Some(1..3));
+    }
+
+    #[test]
+    fn offsets_tell_which_of_several_passages_a_rule_is_from() {
+        let source = "§1 Ask first. §2 Log it. §3 Ask first.";
+        let found = |location: serde_json::Value, says: &str| {
+            let provenance = json!({ "source_location": location });
+            passage(Some(&provenance), says, source).map(|span| (span.start, &source[span]))
+        };
+        let second = source.rfind("Ask").unwrap();
+        let table = [
+            // A quotation, at the place that is nearest to the offsets.
+            (json!({"source_text": "Ask first."}), "", Some((4, "Ask first."))),
+            (json!({"source_text": "Ask first.", "char_start": 28, "char_end": 38}), "", Some((second, "Ask first."))),
+            (json!({"source_text": "Ask first.", "char_start": 3, "char_end": 13}), "", Some((4, "Ask first."))),
+            (json!({"source_text": "Ask first.", "char_start": 9_999}), "", Some((4, "Ask first."))),
+            // Offsets count characters, not bytes.
+            (json!({"char_start": 17, "char_end": 24}), "", Some((19, "Log it."))),
+            (json!({"char_start": 13, "char_end": 25}), "", Some((15, "§2 Log it."))),
+            // Offsets that cannot be of this text.
+            (json!({"char_start": 17, "char_end": 9_999}), "", None),
+            (json!({"char_start": 24, "char_end": 17}), "", None),
+            (json!({"char_start": -1, "char_end": 4}), "Log it.", Some((19, "Log it."))),
+            (json!({"char_start": 3, "char_end": 3}), "", None),
+            // What a quotation does not hold true is not marked by offsets.
+            (json!({"source_text": "Never ask.", "char_start": 3, "char_end": 13}), "", None),
+            (json!(null), "Log it.", Some((19, "Log it."))),
+        ];
+        for (location, says, expected) in table {
+            assert_eq!(found(location.clone(), says), expected, "{location}");
+        }
     }
 
     #[test]

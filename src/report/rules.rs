@@ -17,7 +17,7 @@ use crate::model::{Action, Body, Decision, DesiredPolicy, Domain, Origin, Policy
 use crate::trial::{Found, Trial};
 
 /// So many resources of a rule are shown: the most of these that fits.
-const MOST_RESOURCES: [usize; 3] = [12, 3, 1];
+const MOST_RESOURCES: [usize; 5] = [1_000, 60, 12, 3, 1];
 /// So many bytes all rules take in the page, nearly.
 const MOST_BYTES: usize = 5_200_000;
 /// So many of them each rule takes beside its name and its resources.
@@ -34,6 +34,8 @@ pub struct PolicyRules {
     pub kind: &'static str,
     /// Whom it governs.
     pub scope: String,
+    /// Why it exists, in its author's words.
+    pub description: Option<String>,
     /// Where it is declared; absent for what is live alone.
     pub place: Option<Place>,
     /// In the order of the document.
@@ -72,7 +74,7 @@ pub struct RuleRow {
     pub suppressed: Vec<Mark>,
     /// The last change.
     pub changed: Option<String>,
-    /// What it can be filtered by.
+    /// What it can be filtered by, beside that no test notices it.
     pub marks: String,
 }
 
@@ -90,6 +92,8 @@ pub(super) struct Input<'a> {
     pub(super) links: Option<&'a Links>,
     /// Links beside each rule; beside policies alone where there are very many.
     pub(super) rule_links: Option<&'a Links>,
+    /// True if a rule's place is its line alone where its policy tells the file.
+    pub(super) dense: bool,
 }
 
 /// Every policy with its rules.
@@ -113,6 +117,7 @@ pub(super) fn policies(input: &Input<'_>) -> Vec<PolicyRules> {
                 None => "empty",
             },
             scope: scope(policy, input.teams),
+            description: own.and_then(|own| input.extents.description(&own.origin)).map(str::to_owned),
             place: own.map(|own| place(&own.origin, input.links)),
             rules: rows,
         }
@@ -188,9 +193,6 @@ fn rows(
         let hidden = resources.len().saturating_sub(most);
         resources.truncate(most);
         let mut marks = Vec::new();
-        if tests == 0 {
-            marks.push("untested");
-        }
         if unused {
             marks.push("unused");
         }
@@ -216,7 +218,7 @@ fn rows(
             actions,
             resources,
             hidden,
-            place: origin.map(|origin| place(origin, input.rule_links)),
+            place: origin.map(|origin| rule_place(input, policy, origin)),
             tests: (tests > 0).then(|| count(tests, "test")),
             untested: tests == 0,
             used,
@@ -228,6 +230,12 @@ fn rows(
         }
     };
     names.into_iter().zip(says).enumerate().map(row).collect()
+}
+
+fn rule_place(input: &Input<'_>, policy: &Policy, origin: &Origin) -> Place {
+    let whole = place(origin, input.rule_links);
+    let file = input.named.policy_origin(&policy.name).map(|policy| &policy.file);
+    if input.dense && file == Some(&origin.file) { Place { text: format!(":{}", origin.line), ..whole } } else { whole }
 }
 
 /// Use in words, its colour, and whether nobody uses the rule.

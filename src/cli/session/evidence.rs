@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Context;
 use crate::diagnostic::sanitize::line;
 use crate::evidence::{Memberships, Reading};
-use crate::model::{Live, TeamLookup};
+use crate::model::{Live, Team, TeamDirectory, TeamLookup};
 use crate::plan;
 
 /// Recorded requests, and who is known of their users.
@@ -34,6 +34,12 @@ impl Evidence {
     /// The teams of users, for scopes that hold what documents say.
     pub(crate) fn memberships_by_name(&self) -> Memberships {
         by_name(self.listed.as_ref())
+    }
+
+    /// The teams that are listed, for scopes that hold what documents say.
+    pub(crate) fn listed_teams(&self) -> TeamDirectory {
+        let names: BTreeSet<&String> = self.listed.iter().flatten().flat_map(|(_, teams)| teams).collect();
+        TeamDirectory::new(names.into_iter().map(|name| Team { id: name.clone(), name: name.clone() }))
     }
 
     /// Returns `true` if the service is to be asked for the teams of users: nobody lists them.

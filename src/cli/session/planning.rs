@@ -188,7 +188,7 @@ impl Workspace {
     ///
     /// Returns an error if a document declares a state that is not possible.
     pub(crate) fn plan_from(&self, context: &Context, live: &State, base: plan::Base<'_>) -> Result<Plan, Failure> {
-        possible(self.planned(context, live, Some(base))?)
+        possible(self.planned(context, live, Some(base), &self.memberships(context, live))?)
     }
 
     /// The plan from this live state, and everything that the documents make impossible: with any of that it may be
@@ -198,7 +198,29 @@ impl Workspace {
     ///
     /// Returns an error if a document names a team that the organization does not have.
     pub(crate) fn plan_with_errors(&self, context: &Context, live: &State) -> Result<(Plan, Vec<VijilError>), Failure> {
-        self.planned(context, live, None)
+        self.planned(context, live, None, &self.memberships(context, live))
+    }
+
+    /// The same for users whose teams are known.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::plan_with_errors`].
+    pub(crate) fn plan_for(
+        &self,
+        context: &Context,
+        live: &State,
+        memberships: &Memberships,
+    ) -> Result<(Plan, Vec<VijilError>), Failure> {
+        self.planned(context, live, None, memberships)
+    }
+
+    /// The teams of the users of its records.
+    pub(crate) fn memberships(&self, context: &Context, live: &State) -> Memberships {
+        match (&self.evidence, &live.docker) {
+            (Some(evidence), Some(docker)) => evidence.memberships(context, docker, live.members.as_ref()),
+            (_, _) => Memberships::default(),
+        }
     }
 
     fn planned(
@@ -206,6 +228,7 @@ impl Workspace {
         context: &Context,
         live: &State,
         base: Option<plan::Base<'_>>,
+        memberships: &Memberships,
     ) -> Result<(Plan, Vec<VijilError>), Failure> {
         let guards = &self.loaded.settings.guards;
         let docker = self.docker_side(live)?;
@@ -222,10 +245,6 @@ impl Workspace {
             ownership,
         });
         let (vijil_target, notes) = self.vijil_target(context)?;
-        let memberships = match (&self.evidence, &live.docker) {
-            (Some(evidence), Some(docker)) => evidence.memberships(context, docker, live.members.as_ref()),
-            (_, _) => Memberships::default(),
-        };
         let input = plan::Input {
             docker,
             vijil: self.vijil(live, &vijil_target, &notes),
@@ -233,7 +252,7 @@ impl Workspace {
             guards_from: self.guards_from.as_ref(),
             removed: &self.missing.removed(self).collect::<Vec<_>>(),
             tests: &self.loaded.tests,
-            evidence: self.evidence.as_ref().map(|evidence| evidence.for_plan(&memberships)),
+            evidence: self.evidence.as_ref().map(|evidence| evidence.for_plan(memberships)),
             ..plan::Input::new(guards)
         };
         let made = watched("telling what changes, and what that means for access,", || plan::make(input));

@@ -9,7 +9,7 @@
 
   // What is searched: each entry of a list, each row of the matrix. The text is read once, when somebody searches.
   let entries = null;
-  const index = () => entries ??= $('.g li, .lines li, .rules > li, .tests > li, .cards > li, .finds > li, .doubts li, .plain li, .matrix tr[data-s]')
+  const index = () => entries ??= $('.g li, .dense, .lines li, .rules > li, .tests > li, .cards > li, .finds > li, .doubts li, .plain li, .matrix tr[data-s]')
     .map((element) => {
       const group = element.closest('.g, .policy, .audience, .trail');
       const head = group?.querySelector('h5, summary, h3')?.textContent ?? '';
@@ -19,6 +19,8 @@
 
   let kind = '';
   const visible = (element) => !element.hidden;
+  const isOfKind = (element) => kind === '' || !element.matches('.rules > li')
+    || (kind === 'untested' ? element.querySelector('u') !== null : (element.dataset.k ?? '').split(' ').includes(kind));
 
   const apply = () => {
     const words = box.value.toLowerCase().split(/\s+/).filter(Boolean);
@@ -26,14 +28,12 @@
     if (!filtering && !entries) return;
     let found = 0;
     for (const {element, text} of index()) {
-      const marks = element.dataset.k;
-      const wanted = words.every((word) => text.includes(word))
-        && (kind === '' || marks === undefined || marks.split(' ').includes(kind));
+      const wanted = words.every((word) => text.includes(word)) && isOfKind(element);
       element.hidden = !wanted;
       if (wanted) found += 1;
     }
     for (const group of $('.g, .policy, .audience, .trail, .matrix tbody')) {
-      const items = $('li[data-s], .g li, .rules > li, .lines li, .cards > li, tr[data-s]', group);
+      const items = $('li[data-s], .g li, .dense, .rules > li, .lines li, .cards > li, tr[data-s]', group);
       const own = group.matches('.g') ? $('li', group) : items;
       group.hidden = filtering && own.length > 0 && !own.some(visible);
     }

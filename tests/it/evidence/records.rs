@@ -339,6 +339,10 @@ async fn the_teams_of_users_come_from_the_service() {
     let (stdout, _) = run(words("plan --records ../records.jsonl --format json")).await.unwrap();
     let plan: Value = serde_json::from_str(&stdout).unwrap();
     assert_eq!(plan["recorded"], found);
+    run(words("report --live --records ../records.jsonl --out ../report.html")).await.unwrap();
+    let report = std::fs::read_to_string(workspace.folder.path().join("report.html")).unwrap();
+    assert!(report.contains("platform and research</span>"), "the report tells the same");
+    assert!(report.contains("Members of the team platform, which no policy names"), "and every team of the service");
     // What `--teams` lists holds instead, and nobody is asked.
     workspace.write("teams.yaml", "dan: [research]\n");
     service.forget_calls();

@@ -109,6 +109,34 @@ fn teams_that_the_same_policies_govern_share_an_audience() {
 }
 
 #[test]
+fn a_team_that_no_policy_names_is_an_audience_too() {
+    let test = "apiVersion: seawall/v1\nkind: AccessTest\nname: t\nas: {teams: [sales, red]}\nexpect:\n  - deny: connect:tcp a.example.com:443\n---\n";
+    let own = network("Own", "red", &["allow a.example.com:443"]);
+    let folder = workspace(&[network("All", "", &["allow b.example.com:443"]), own, test.to_owned()].concat());
+    let report = report(folder.path());
+    let names: Vec<&str> = report.organizations[0].audiences.iter().map(|one| one.name.as_str()).collect();
+    assert_eq!(names, ["Everyone", "red", "sales"]);
+    let sales = audience(&report, "sales");
+    assert_eq!((sales.allowed, sales.inherits.len()), (0, 1));
+    assert_eq!(sales.about, "Members of the team sales, which no policy names: they may what everyone may.");
+    assert_eq!(cells(&report)["a.example.com"], [CellAccess::No, CellAccess::Allowed, CellAccess::No]);
+    let teams = report.organizations[0].figures.iter().find(|figure| figure.label == "audiences").unwrap();
+    assert_eq!(teams.note.as_deref(), Some("1 team with policies"));
+}
+
+#[test]
+fn a_policy_tells_why_it_exists_and_a_rule_all_of_its_hosts() {
+    let hosts: Vec<String> = (0..40).map(|host| format!("h{host}.example.com:443")).collect();
+    let text = network("All", "", &["allow x.example.com:443"]).replace("\"x.example.com:443\"", &hosts.join(", "));
+    let folder = workspace(&text.replace("rules:", "description: Mirrors <of> packages.\nrules:"));
+    let report = report(folder.path());
+    let policy = &report.organizations[0].policies[0];
+    assert_eq!(policy.description.as_deref(), Some("Mirrors <of> packages."));
+    assert_eq!((policy.rules[0].resources.len(), policy.rules[0].hidden), (40, 0));
+    assert!(seawall::render::html::page(&report).contains("Mirrors &lt;of&gt; packages."));
+}
+
+#[test]
 fn what_is_uncertain_stands_apart_with_its_reason() {
     let folder = workspace(&network("All", "", &["allow **.example.com:443"]));
     let report = report(folder.path());
@@ -136,12 +164,15 @@ fn the_examples_read_as_their_documents() {
         let found = cells.iter().find(|(row, _)| row.contains(name));
         found.unwrap_or_else(|| panic!("no {name} among {:?}", cells.keys())).1.clone()
     };
-    assert_eq!(find("api.github.com"), [CellAccess::Part, CellAccess::Part], "by path and method only");
-    assert_eq!(find("cve.mitre.org"), [CellAccess::No, CellAccess::Allowed]);
-    assert_eq!(find("/data/shared"), [CellAccess::Part, CellAccess::Part], "reading only");
-    assert_eq!(find("~/src"), [CellAccess::Allowed, CellAccess::Allowed]);
-    assert_eq!(find("pastebin.com"), [CellAccess::Denied, CellAccess::Denied]);
-    assert_eq!(find("~/.ssh"), [CellAccess::Denied, CellAccess::Denied]);
+    let names: Vec<&str> = report.organizations[0].audiences.iter().map(|one| one.name.as_str()).collect();
+    assert_eq!(names, ["Everyone", "research", "platform"]);
+    let [part, no, allowed, denied] = [CellAccess::Part, CellAccess::No, CellAccess::Allowed, CellAccess::Denied];
+    assert_eq!(find("api.github.com"), [part; 3], "by path and method only");
+    assert_eq!(find("cve.mitre.org"), [no, allowed, no]);
+    assert_eq!(find("/data/shared"), [part; 3], "reading only");
+    assert_eq!(find("~/src"), [allowed; 3]);
+    assert_eq!(find("pastebin.com"), [denied; 3]);
+    assert_eq!(find("~/.ssh"), [denied; 3]);
     let section = &report.organizations[0];
     assert!(section.tests.iter().all(|test| test.passes) && section.tests.len() == 6);
     let rows: Vec<_> = section.policies.iter().flat_map(|policy| &policy.rules).collect();

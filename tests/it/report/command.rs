@@ -159,8 +159,8 @@ fn a_change_of_documents_is_told_with_what_it_would_have_denied() {
     let told = text(&page(folder.path(), &["--before", &base, "--records", "records.jsonl"]));
     for part in [
         "From the documents of base to these documents. It widens access in 1 place and narrows it in 1 place.",
-        "connect:tcp mirror.example.com:443 for example",
-        "connect:tcp files.example.com:443 for example",
+        "Widened 1 everyone connect:tcp mirror.example.com:443 now allow All › allow mirror.example.com:443 see the rule all.yaml:5",
+        "Narrowed 1 everyone connect:tcp files.example.com:443 no longer allow All › allow files.example.com:443",
         "Would be denied, was allowed 1",
         "2 times, 1 user",
         "used: 1 request of 1 user",
@@ -184,7 +184,7 @@ fn a_change_of_live_state_is_told_with_the_guards_and_what_nobody_declares() {
     let told = text(&page(folder.path(), &["--live-from", "live.json"]));
     for part in [
         "From the live state in live.json to these documents.",
-        "connect:tcp mirror.example.com:443 for example",
+        "everyone connect:tcp mirror.example.com:443 now allow All › allow mirror.example.com:443 all.yaml:5",
         "max_deletes",
         // It stays, so that it is part of what everyone may.
         "legacy.example.com:443",

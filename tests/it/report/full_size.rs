@@ -75,6 +75,12 @@ fn the_largest_organization_fits_a_page() {
     // Every rule has its row.
     let rows = page.matches("<li id=r-").count();
     assert_eq!(rows, POLICIES * RULES);
+    // What is allowed is listed, each with its rule, and once for all teams of a policy.
+    assert!(!page.contains("Too long to list"));
+    let whole = page.split("<section class=dense").find(|own| own.contains(">Policy 6</a>")).unwrap();
+    assert!(whole.contains("service-1.team-6.example.com:443<a href=#r-"), "{}", &whole[..2_000]);
+    assert_eq!(page.matches(" service-1.team-6.example.com:443<a").count(), 1);
+    assert!(page.matches("The same as <a").count() > TEAMS);
     for team in 0..TEAMS {
         assert!(page.contains(&format!("team-{team}")), "team-{team} is left out");
     }
