@@ -204,7 +204,7 @@ mod tests {
     use super::*;
     use crate::model::{Action, Decision, Domain, Resources};
     use crate::plan::dependencies::Dependencies;
-    use crate::plan::docker::{Change, Difference, PolicyTarget, Step};
+    use crate::plan::docker::{Change, Difference, PolicyTarget, RuleChange, Step};
 
     fn rule(action: Action) -> Rule {
         let resources = Resources::Plain(vec!["x.example.com".to_owned()]);
@@ -213,7 +213,7 @@ mod tests {
 
     fn step(id: usize, dependencies: Dependencies, touches: &[Domain]) -> Step {
         let change =
-            Change::CreateRule { policy: PolicyTarget::Planned("p".to_owned()), after: rule(Action::ConnectTcp) };
+            Change::Rule(PolicyTarget::Planned("p".to_owned()), RuleChange::Create { after: rule(Action::ConnectTcp) });
         let difference = Difference { id, policy: "p".to_owned(), change, source: None, because: None };
         Step { dependencies, touches: touches.iter().copied().collect(), ..Step::new(difference, id) }
     }

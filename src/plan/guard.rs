@@ -11,7 +11,7 @@ use crate::evidence::replay::Replay;
 use crate::model::{Live, PolicyId};
 
 use super::docker::limits::{MAX_POLICIES, MAX_RULES};
-use super::docker::{Change, PolicyTarget, RuleTarget, Step, weakening};
+use super::docker::{Change, PolicyChange, PolicyTarget, RuleChange, RuleTarget, Step, weakening};
 use super::meaning::{Found, Meaning};
 use super::safe_order::Refusal;
 use super::step::Reason;
@@ -125,21 +125,13 @@ fn max_deletes(limit: Option<Limit>, judged: &Judged<'_>) -> Judgement {
     for step in judged.steps {
         // Not counted: what an apply made for a moment, and what is deleted to be made again at once.
         match (&step.change, step.because) {
-            (Change::DeletePolicy { .. }, Some(Reason::TemporaryDeny)) => {}
-            (Change::DeletePolicy { policy: PolicyTarget::Existing(_), .. }, _) => policies += 1,
-            (Change::DeleteRule { .. }, Some(Reason::SplitNarrows | Reason::TemporaryDeny)) => {}
-            (Change::DeleteRule { policy: PolicyTarget::Existing(id), rule: RuleTarget::Existing(_), .. }, _) => {
+            (Change::Policy(PolicyChange::Delete { .. }), Some(Reason::TemporaryDeny)) => {}
+            (Change::Policy(PolicyChange::Delete { policy: PolicyTarget::Existing(_), .. }), _) => policies += 1,
+            (Change::Rule(_, RuleChange::Delete { .. }), Some(Reason::SplitNarrows | Reason::TemporaryDeny)) => {}
+            (Change::Rule(PolicyTarget::Existing(id), RuleChange::Delete { rule: RuleTarget::Existing(_), .. }), _) => {
                 *rules.entry(id).or_default() += 1
             }
-            (
-                Change::DeletePolicy { .. }
-                | Change::DeleteRule { .. }
-                | Change::CreatePolicy { .. }
-                | Change::UpdatePolicy { .. }
-                | Change::CreateRule { .. }
-                | Change::UpdateRule { .. },
-                _,
-            ) => {}
+            (Change::Policy(_) | Change::Rule(..), _) => {}
         }
     }
     let all = judged.live.policies.len();
@@ -314,32 +306,26 @@ impl Fullest {
     fn pass(&mut self, phase: &[Step]) {
         for step in phase {
             match &step.change {
-                Change::CreatePolicy { .. } => self.policies_now += 1,
-                Change::CreateRule { policy, .. } => {
+                Change::Policy(PolicyChange::Create { .. }) => self.policies_now += 1,
+                Change::Rule(policy, RuleChange::Create { .. }) => {
                     let now = self.rules_now.entry(policy.clone()).or_default();
                     *now += 1;
                     if *now > MAX_RULES {
                         self.too_many_rules = Some((step.policy.clone(), *now));
                     }
                 }
-                Change::UpdatePolicy { .. }
-                | Change::DeletePolicy { .. }
-                | Change::UpdateRule { .. }
-                | Change::DeleteRule { .. } => {}
+                Change::Policy(_) | Change::Rule(..) => {}
             }
         }
         self.policies = self.policies.max(self.policies_now);
         for step in phase {
             match &step.change {
-                Change::DeletePolicy { .. } => self.policies_now = self.policies_now.saturating_sub(1),
-                Change::DeleteRule { policy, .. } => {
+                Change::Policy(PolicyChange::Delete { .. }) => self.policies_now = self.policies_now.saturating_sub(1),
+                Change::Rule(policy, RuleChange::Delete { .. }) => {
                     let now = self.rules_now.entry(policy.clone()).or_default();
                     *now = now.saturating_sub(1);
                 }
-                Change::CreatePolicy { .. }
-                | Change::UpdatePolicy { .. }
-                | Change::CreateRule { .. }
-                | Change::UpdateRule { .. } => {}
+                Change::Policy(_) | Change::Rule(..) => {}
             }
         }
     }

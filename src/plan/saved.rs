@@ -19,7 +19,9 @@ use super::dependencies::{Beyond, Dependencies};
 use super::docker::json::{self, PolicyJson, RuleJson};
 use super::docker::relations::{self, Relations};
 use super::docker::statements::{self, Statement};
-use super::docker::{Change, Difference, PolicyFields, PolicyTarget, RuleTarget, Step, coherence, request};
+use super::docker::{
+    Change, Difference, PolicyChange, PolicyFields, PolicyTarget, RuleChange, RuleTarget, Step, coherence, request,
+};
 use super::flips::Flip;
 use super::guard::Verdict;
 use super::meaning::Meaning;
@@ -656,19 +658,24 @@ impl StepDocument {
         };
         let (before, after) = (&self.before, &self.after);
         Some(match (self.service, self.object, self.op) {
-            (Service::Docker, Object::Policy, Op::Create) => Change::CreatePolicy { after: head(after)? },
+            (Service::Docker, Object::Policy, Op::Create) => {
+                Change::Policy(PolicyChange::Create { after: head(after)? })
+            }
             (Service::Docker, Object::Policy, Op::Update) => {
-                Change::UpdatePolicy { policy: about()?, before: head(before)?, after: head(after)? }
+                Change::Policy(PolicyChange::Update { policy: about()?, before: head(before)?, after: head(after)? })
             }
             (Service::Docker, Object::Policy, Op::Delete) => {
-                Change::DeletePolicy { policy: about()?, before: policy(before)? }
+                Change::Policy(PolicyChange::Delete { policy: about()?, before: policy(before)? })
             }
-            (Service::Docker, Object::Rule, Op::Create) => Change::CreateRule { policy: about()?, after: rule(after)? },
-            (Service::Docker, Object::Rule, Op::Update) => {
-                Change::UpdateRule { policy: about()?, rule: target()?, before: rule(before)?, after: rule(after)? }
+            (Service::Docker, Object::Rule, Op::Create) => {
+                Change::Rule(about()?, RuleChange::Create { after: rule(after)? })
             }
+            (Service::Docker, Object::Rule, Op::Update) => Change::Rule(
+                about()?,
+                RuleChange::Update { rule: target()?, before: rule(before)?, after: rule(after)? },
+            ),
             (Service::Docker, Object::Rule, Op::Delete) => {
-                Change::DeleteRule { policy: about()?, rule: target()?, before: rule(before)? }
+                Change::Rule(about()?, RuleChange::Delete { rule: target()?, before: rule(before)? })
             }
             (Service::Vijil, _, _) | (_, _, Op::Approve | Op::Reject | Op::Activate) => return None,
         })
@@ -679,14 +686,12 @@ impl StepDocument {
 #[must_use]
 pub fn sides(change: &Change) -> (Option<Value>, Option<Value>) {
     match change {
-        Change::CreatePolicy { after } => (None, Some(json::policy_fields(after))),
-        Change::UpdatePolicy { before, after, .. } => {
+        Change::Policy(PolicyChange::Create { after }) => (None, Some(json::policy_fields(after))),
+        Change::Policy(PolicyChange::Update { before, after, .. }) => {
             (Some(json::policy_fields(before)), Some(json::policy_fields(after)))
         }
-        Change::DeletePolicy { before, .. } => (Some(json::policy(before)), None),
-        Change::CreateRule { after, .. } => (None, Some(json::rule(after))),
-        Change::UpdateRule { before, after, .. } => (Some(json::rule(before)), Some(json::rule(after))),
-        Change::DeleteRule { before, .. } => (Some(json::rule(before)), None),
+        Change::Policy(PolicyChange::Delete { before, .. }) => (Some(json::policy(before)), None),
+        Change::Rule(_, change) => change.delta().map(json::rule).sides(),
     }
 }
 

@@ -60,6 +60,16 @@ pub enum Delta<T> {
 }
 
 impl<T> Delta<T> {
+    /// The verb.
+    #[must_use]
+    pub fn op(&self) -> Op {
+        match self {
+            Self::Create { .. } => Op::Create,
+            Self::Update { .. } => Op::Update,
+            Self::Delete { .. } => Op::Delete,
+        }
+    }
+
     /// As it was, and as it will be.
     pub fn sides(self) -> (Option<T>, Option<T>) {
         match self {

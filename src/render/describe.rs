@@ -5,7 +5,7 @@
 use super::words;
 use crate::access::cedar::StatementChange;
 use crate::model::{Body, Decision, Rule, Scope, TeamDirectory};
-use crate::plan::docker::{Change, Difference, PolicyFields, statements};
+use crate::plan::docker::{Change, Difference, PolicyChange, PolicyFields, RuleChange, statements};
 use crate::plan::step::Op;
 
 /// A step in pieces.
@@ -59,21 +59,23 @@ pub fn describe(step: &Difference, teams: &TeamDirectory) -> Description {
     let scope = |scope: &Scope| words::team_names(scope, teams).into_iter().map(str::to_owned).collect::<Vec<String>>();
     let because = step.because.map(|because| Detail::Because(words::reason(because)));
     let (title, details) = match &step.change {
-        Change::CreatePolicy { after } => (Title::Policy(scope(&after.scope), None), texts(&step.change)),
-        Change::DeletePolicy { before, .. } => {
+        Change::Policy(PolicyChange::Create { after }) => {
+            (Title::Policy(scope(&after.scope), None), texts(&step.change))
+        }
+        Change::Policy(PolicyChange::Delete { before, .. }) => {
             let rules = matches!(before.body, Body::Allowlist(_)).then(|| before.rules().len());
             (Title::Policy(scope(&before.scope), rules), texts(&step.change))
         }
-        Change::UpdatePolicy { before, after, .. } => {
+        Change::Policy(PolicyChange::Update { before, after, .. }) => {
             let mut details = head(before, after, scope);
             details.extend(texts(&step.change));
             (Title::PolicyItself, details)
         }
-        Change::CreateRule { after: rule, .. } | Change::DeleteRule { before: rule, .. } => {
+        Change::Rule(_, RuleChange::Create { after: rule } | RuleChange::Delete { before: rule, .. }) => {
             let says = Detail::Says(rule.decision, words::actions(rule), words::resources(rule));
             (Title::Rule(rule.name.clone()), vec![says])
         }
-        Change::UpdateRule { before, after, .. } => {
+        Change::Rule(_, RuleChange::Update { before, after, .. }) => {
             let title = if before.name == after.name {
                 Title::Rule(after.name.clone())
             } else {
@@ -106,11 +108,11 @@ fn texts(change: &Change) -> Vec<Detail> {
     if let Some(changes) = statements::changes(change) {
         return vec![Detail::Statements(changes)];
     }
-    if let Change::UpdatePolicy {
+    if let Change::Policy(PolicyChange::Update {
         before: PolicyFields { cedar: Some(old), .. },
         after: PolicyFields { cedar: Some(new), .. },
         ..
-    } = change
+    }) = change
         && old.text != new.text
     {
         return vec![Detail::Text(old.text.clone(), new.text.clone())];

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::access::cedar::StatementChange;
 use crate::model::{Decision, Domain, HttpResource, Resources, Rule, Scope, TeamDirectory};
-use crate::plan::docker::{Change, Difference};
+use crate::plan::docker::{Change, Difference, PolicyChange};
 use crate::plan::flips::{self, Flip};
 use crate::plan::governed::{AudienceChange, Governed};
 use crate::plan::guard::Guard;
@@ -385,7 +385,9 @@ pub fn by_policy<'a>(differences: impl IntoIterator<Item = &'a Difference>) -> V
         policies.entry(&step.policy).or_default().push(step);
     }
     let has = |steps: &[&Difference], op| steps.iter().any(|step| step.change.op() == op);
-    let makes = |steps: &[&Difference]| steps.iter().any(|step| matches!(step.change, Change::CreatePolicy { .. }));
+    let makes = |steps: &[&Difference]| {
+        steps.iter().any(|step| matches!(step.change, Change::Policy(PolicyChange::Create { .. })))
+    };
     let mut policies: Vec<(&str, Vec<&Difference>)> = policies.into_iter().collect();
     policies.sort_by_key(|(_, steps)| (!has(steps, Op::Delete), makes(steps)));
     policies

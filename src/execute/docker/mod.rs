@@ -18,7 +18,9 @@ use super::outcome::{Problem, StepOutcome, Versions};
 use crate::model::{LivePolicy, PolicyId, Rule, RuleId};
 use crate::plan::Plan;
 use crate::plan::docker::limits::{MAX_POLICIES, MAX_RULES};
-use crate::plan::docker::{Change, PolicyFields, PolicyTarget, RuleTarget, Step, changed_fields, json, request};
+use crate::plan::docker::{
+    Change, PolicyChange, PolicyFields, PolicyTarget, RuleChange, RuleTarget, Step, changed_fields, json, request,
+};
 use crate::plan::saved::sides;
 use crate::plan::step::{Object, Op, Reason};
 use crate::service::docker::{Error, Reader, Request, Writer, wire};
@@ -78,7 +80,9 @@ impl Docker {
             PolicyTarget::Planned(name) => created.policy_id(name).map(PolicyId),
         });
         let mut rule = None;
-        if let Change::UpdateRule { rule: target, .. } | Change::DeleteRule { rule: target, .. } = change {
+        if let Change::Rule(_, rule_change) = change
+            && let Some(target) = rule_change.target()
+        {
             rule = match target {
                 RuleTarget::Existing(id) => Some(id.clone()),
                 RuleTarget::Planned(name) => created.rule_id(&policy.as_ref()?.0, name).map(RuleId),
@@ -97,14 +101,12 @@ impl Docker {
 pub(super) fn closes(change: &Change) -> bool {
     use crate::model::Decision;
     match change {
-        Change::CreateRule { policy: PolicyTarget::Existing(_), after } | Change::UpdateRule { after, .. } => {
-            after.decision == Decision::Deny
-        }
-        Change::DeleteRule { before, .. } => before.decision == Decision::Allow,
-        Change::UpdatePolicy { before, after, .. } => before.scope != after.scope,
-        Change::CreateRule { policy: PolicyTarget::Planned(_), .. }
-        | Change::CreatePolicy { .. }
-        | Change::DeletePolicy { .. } => false,
+        Change::Rule(PolicyTarget::Existing(_), RuleChange::Create { after })
+        | Change::Rule(_, RuleChange::Update { after, .. }) => after.decision == Decision::Deny,
+        Change::Rule(_, RuleChange::Delete { before, .. }) => before.decision == Decision::Allow,
+        Change::Policy(PolicyChange::Update { before, after, .. }) => before.scope != after.scope,
+        Change::Rule(PolicyTarget::Planned(_), RuleChange::Create { .. })
+        | Change::Policy(PolicyChange::Create { .. } | PolicyChange::Delete { .. }) => false,
     }
 }
 
@@ -113,7 +115,7 @@ impl Call {
     /// policies are unique, so that the service refuses a second one, and of a rule in a new policy there is none.
     pub(super) async fn first_look(&self) -> Result<Option<(StepOutcome, Created)>, Unread> {
         let (seen, policy) = match (&self.change, &self.policy) {
-            (Change::CreateRule { policy: PolicyTarget::Existing(_), .. }, Some(id)) => {
+            (Change::Rule(PolicyTarget::Existing(_), RuleChange::Create { .. }), Some(id)) => {
                 let looks = self
                     .docker
                     .looks
@@ -125,14 +127,8 @@ impl Call {
                 let policy = looks.get_or_try_init(|| self.docker.reader.policy(id)).await.map_err(unread)?.clone();
                 (self.seen(policy.as_ref()), policy)
             }
-            (Change::CreatePolicy { .. } | Change::CreateRule { .. }, _) => return Ok(None),
-            (
-                Change::UpdatePolicy { .. }
-                | Change::DeletePolicy { .. }
-                | Change::UpdateRule { .. }
-                | Change::DeleteRule { .. },
-                _,
-            ) => self.look().await?,
+            (change, _) if change.op() == Op::Create => return Ok(None),
+            (_, _) => self.look().await?,
         };
         Ok(match seen {
             Seen { observed: Observed::Before, .. } => {
@@ -150,7 +146,7 @@ impl Call {
     async fn look(&self) -> Result<(Seen, Option<LivePolicy>), Unread> {
         let reader = &self.docker.reader;
         let policy = match (&self.policy, &self.change) {
-            (_, Change::CreatePolicy { after }) => {
+            (_, Change::Policy(PolicyChange::Create { after })) => {
                 let live = reader.live().await.map_err(unread)?;
                 let policy = live.policies.into_iter().find(|policy| policy.name == after.name);
                 if policy.is_none() {
@@ -210,7 +206,7 @@ impl Call {
         let busy = matches!(unknown, http::Error::TimeOut { .. })
             || unknown.refusal().is_some_and(|refusal| matches!(refusal.status, 408 | 499 | 504));
         let half = self.because == Some(Reason::SplitNarrows);
-        let harms = half || matches!(self.change, Change::CreateRule { .. });
+        let harms = half || matches!(self.change, Change::Rule(_, RuleChange::Create { .. }));
         (busy && harms).then(|| Problem::new(format!("it may still be applied: {unknown}")).hint(NEXT_PLAN))
     }
 
@@ -226,30 +222,30 @@ impl Call {
         let same_rule = |one: &Rule, other: &Rule| changed_fields(one, other).is_empty();
         let mut created = Created::default();
         let (as_asked, overtaken) = match &self.change {
-            Change::CreatePolicy { after } => {
+            Change::Policy(PolicyChange::Create { after }) => {
                 let made = policy(body)?;
                 created = Created::policy(&after.name, &made.id.0);
                 (PolicyFields::new(&made.policy()) == *after, None)
             }
-            Change::CreateRule { after, .. } => {
+            Change::Rule(_, RuleChange::Create { after }) => {
                 let made = rule(body)?;
                 created = Created::rule(&self.policy.as_ref()?.0, &after.name, &made.id.0);
                 (same_rule(&made.rule, after), None)
             }
-            Change::UpdatePolicy { before, after, .. } => {
+            Change::Policy(PolicyChange::Update { before, after, .. }) => {
                 let (old, new) = (policy(body.get("old")?)?.policy(), policy(body.get("new")?)?.policy());
                 let overtaken = PolicyFields::new(&old) != *before;
                 (PolicyFields::new(&new) == *after, overtaken.then(|| json::policy_fields(&PolicyFields::new(&old))))
             }
-            Change::UpdateRule { before, after, .. } => {
+            Change::Rule(_, RuleChange::Update { before, after, .. }) => {
                 let (old, new) = (rule(body.get("old")?)?.rule, rule(body.get("new")?)?.rule);
                 (same_rule(&new, after), (!same_rule(&old, before)).then(|| json::rule(&old)))
             }
-            Change::DeletePolicy { before, .. } => {
+            Change::Policy(PolicyChange::Delete { before, .. }) => {
                 let gone = policy(body.get("deleted")?)?.policy();
                 (true, (!same_policy(&gone, before)).then(|| json::policy(&gone)))
             }
-            Change::DeleteRule { before, .. } => {
+            Change::Rule(_, RuleChange::Delete { before, .. }) => {
                 let gone = rule(body.get("deleted")?)?.rule;
                 (true, (!same_rule(&gone, before)).then(|| json::rule(&gone)))
             }
@@ -290,14 +286,11 @@ fn unread(error: Error) -> Unread {
 /// The ids of what a creation made, found in its policy.
 fn found(change: &Change, policy: &LivePolicy) -> Created {
     match change {
-        Change::CreatePolicy { after } => Created::policy(&after.name, &policy.id.0),
-        Change::CreateRule { after, .. } => named(policy, &after.name)
+        Change::Policy(PolicyChange::Create { after }) => Created::policy(&after.name, &policy.id.0),
+        Change::Rule(_, RuleChange::Create { after }) => named(policy, &after.name)
             .map(|(id, _)| Created::rule(&policy.id.0, &after.name, &id.0))
             .unwrap_or_default(),
-        Change::UpdatePolicy { .. }
-        | Change::DeletePolicy { .. }
-        | Change::UpdateRule { .. }
-        | Change::DeleteRule { .. } => Created::default(),
+        Change::Policy(_) | Change::Rule(..) => Created::default(),
     }
 }
 

@@ -2,13 +2,13 @@
 
 use crate::execute::observation::Observed;
 use crate::model::{LivePolicy, Policy, Rule, RuleId};
-use crate::plan::docker::{Change, PolicyFields, changed_fields, json};
+use crate::plan::docker::{Change, PolicyChange, PolicyFields, RuleChange, changed_fields, json};
 
 /// The state of the object of an update or a deletion in its policy as it is now.
 pub(super) fn observed(change: &Change, policy: Option<&LivePolicy>, rule: Option<&RuleId>) -> Observed {
     let Some(policy) = policy else { return Observed::Gone };
     match change {
-        Change::UpdatePolicy { before, after, .. } => {
+        Change::Policy(PolicyChange::Update { before, after, .. }) => {
             let now = PolicyFields::new(&policy.policy());
             if now == *after {
                 Observed::After
@@ -18,27 +18,27 @@ pub(super) fn observed(change: &Change, policy: Option<&LivePolicy>, rule: Optio
                 Observed::Other(json::policy_fields(&now).to_string())
             }
         }
-        Change::DeletePolicy { before, .. } => {
+        Change::Policy(PolicyChange::Delete { before, .. }) => {
             let now = policy.policy();
             if same_policy(&now, before) { Observed::Before } else { Observed::Other(json::policy(&now).to_string()) }
         }
-        Change::UpdateRule { before, after, .. } => match find(policy, rule) {
+        Change::Rule(_, RuleChange::Update { before, after, .. }) => match find(policy, rule) {
             None => Observed::Gone,
             Some(now) if changed_fields(now, after).is_empty() => Observed::After,
             Some(now) if changed_fields(now, before).is_empty() => Observed::Before,
             Some(now) => Observed::Other(json::rule(now).to_string()),
         },
-        Change::DeleteRule { before, .. } => match find(policy, rule) {
+        Change::Rule(_, RuleChange::Delete { before, .. }) => match find(policy, rule) {
             None => Observed::Gone,
             Some(now) if changed_fields(now, before).is_empty() => Observed::Before,
             Some(now) => Observed::Other(json::rule(now).to_string()),
         },
-        Change::CreateRule { after, .. } => match named(policy, &after.name) {
+        Change::Rule(_, RuleChange::Create { after }) => match named(policy, &after.name) {
             Some((_, now)) if changed_fields(now, after).is_empty() => Observed::After,
             Some((_, now)) => Observed::Other(json::rule(now).to_string()),
             None => Observed::Before,
         },
-        Change::CreatePolicy { after } => {
+        Change::Policy(PolicyChange::Create { after }) => {
             let now = policy.policy();
             if same_policy(&now, &empty(after)) {
                 Observed::After

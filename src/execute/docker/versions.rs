@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::execute::outcome::{Problem, Versions};
 use crate::model::{LivePolicy, Policy, Rule};
-use crate::plan::docker::{Change, PolicyFields, PolicyTarget, Step, changed_fields, json, simulate};
+use crate::plan::docker::{Change, PolicyChange, PolicyFields, PolicyTarget, Step, changed_fields, json, simulate};
 use crate::plan::step::Delta;
 
 /// The policies that a plan touches, as they are to be found at this time: as they were, with the steps that are done,
@@ -49,18 +49,18 @@ impl Known {
             Problem::moved("its policy is no longer what the plan saw", Some(versions))
         };
         match change {
-            Change::UpdatePolicy { before, after, .. } if before.scope != after.scope => {
+            Change::Policy(PolicyChange::Update { before, after, .. }) if before.scope != after.scope => {
                 let expected = |rule: &Rule| holds(known.rules(), rule) || holds(to_come.rules.iter().copied(), rule);
                 let unseen: Vec<Rule> = found.rules().iter().filter(|rule| !expected(rule)).cloned().collect();
                 let is_there = |rule: &Rule| holds(found.rules(), rule) || holds(to_come.gone.iter().copied(), rule);
                 let lacks = !known.rules().iter().all(is_there);
                 (!unseen.is_empty() || lacks).then(|| moved(json::policy).with_unseen(unseen))
             }
-            Change::CreateRule { .. } | Change::UpdateRule { .. } | Change::DeleteRule { .. } => {
+            Change::Rule(..) => {
                 let expected = known.scope == found.scope || to_come.scopes.contains(&&found.scope);
                 (!expected).then(|| moved(|policy| json::policy_fields(&PolicyFields::new(policy))))
             }
-            Change::CreatePolicy { .. } | Change::UpdatePolicy { .. } | Change::DeletePolicy { .. } => None,
+            Change::Policy(_) => None,
         }
     }
 }
@@ -79,7 +79,7 @@ impl<'a> ToCome<'a> {
             let (before, after) = change.rule().map(Delta::sides).unwrap_or_default();
             to_come.gone.extend(before);
             to_come.rules.extend(after);
-            if let Some(Delta::Update { after: (_, scope), .. }) = change.head() {
+            if let Some(Delta::Update { after: (_, scope), .. }) = change.naming() {
                 to_come.scopes.push(scope);
             }
         }

@@ -23,13 +23,22 @@ pub struct Difference {
 /// The change that a step makes, with the object before and after it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// Creates a policy, without rules.
-    CreatePolicy {
+    /// Of a policy itself.
+    Policy(PolicyChange),
+    /// Of a rule of this policy.
+    Rule(PolicyTarget, RuleChange),
+}
+
+/// The change of a policy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PolicyChange {
+    /// Creates it, without rules.
+    Create {
         /// The policy as it will be.
         after: PolicyFields,
     },
-    /// Changes the name, the scope or the Cedar text of a policy.
-    UpdatePolicy {
+    /// Changes its name, its scope or its Cedar text.
+    Update {
         /// The policy.
         policy: PolicyTarget,
         /// As the plan expects to find it.
@@ -37,24 +46,25 @@ pub enum Change {
         /// As it will be.
         after: PolicyFields,
     },
-    /// Deletes a policy and its rules.
-    DeletePolicy {
+    /// Deletes it and its rules.
+    Delete {
         /// The policy.
         policy: PolicyTarget,
         /// As the plan expects to find it.
         before: Policy,
     },
-    /// Adds a rule to a policy.
-    CreateRule {
-        /// The policy.
-        policy: PolicyTarget,
+}
+
+/// The change of a rule in its policy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RuleChange {
+    /// Adds it.
+    Create {
         /// The rule as it will be.
         after: Rule,
     },
-    /// Changes a rule in place.
-    UpdateRule {
-        /// The policy.
-        policy: PolicyTarget,
+    /// Changes it in place.
+    Update {
         /// The rule.
         rule: RuleTarget,
         /// As the plan expects to find it.
@@ -62,10 +72,8 @@ pub enum Change {
         /// As it will be.
         after: Rule,
     },
-    /// Deletes a rule.
-    DeleteRule {
-        /// The policy.
-        policy: PolicyTarget,
+    /// Deletes it.
+    Delete {
         /// The rule.
         rule: RuleTarget,
         /// As the plan expects to find it.
@@ -102,58 +110,87 @@ pub enum RuleTarget {
     Planned(String),
 }
 
+impl PolicyChange {
+    /// The change of the name and the scope.
+    #[must_use]
+    pub fn naming(&self) -> Delta<(&str, &Scope)> {
+        match self {
+            Self::Create { after } => Delta::Create { after: after.naming() },
+            Self::Update { before, after, .. } => Delta::Update { before: before.naming(), after: after.naming() },
+            Self::Delete { before, .. } => Delta::Delete { before: (&before.name, &before.scope) },
+        }
+    }
+}
+
+impl RuleChange {
+    /// The rule before and after.
+    #[must_use]
+    pub fn delta(&self) -> Delta<&Rule> {
+        match self {
+            Self::Create { after } => Delta::Create { after },
+            Self::Update { before, after, .. } => Delta::Update { before, after },
+            Self::Delete { before, .. } => Delta::Delete { before },
+        }
+    }
+
+    /// The rule that the call addresses; `None` for the creation of one.
+    #[must_use]
+    pub fn target(&self) -> Option<&RuleTarget> {
+        match self {
+            Self::Create { .. } => None,
+            Self::Update { rule, .. } | Self::Delete { rule, .. } => Some(rule),
+        }
+    }
+}
+
 impl Change {
     /// The verb.
     #[must_use]
     pub fn op(&self) -> Op {
         match self {
-            Self::CreatePolicy { .. } | Self::CreateRule { .. } => Op::Create,
-            Self::UpdatePolicy { .. } | Self::UpdateRule { .. } => Op::Update,
-            Self::DeletePolicy { .. } | Self::DeleteRule { .. } => Op::Delete,
+            Self::Policy(change) => change.naming().op(),
+            Self::Rule(_, change) => change.delta().op(),
         }
     }
 
     /// The kind of object that it is about.
     #[must_use]
     pub fn object(&self) -> Object {
-        if self.rule().is_some() { Object::Rule } else { Object::Policy }
+        match self {
+            Self::Policy(_) => Object::Policy,
+            Self::Rule(..) => Object::Rule,
+        }
     }
 
     /// The change of a rule; `None` for a change of a policy itself.
     #[must_use]
     pub fn rule(&self) -> Option<Delta<&Rule>> {
         match self {
-            Self::CreateRule { after, .. } => Some(Delta::Create { after }),
-            Self::UpdateRule { before, after, .. } => Some(Delta::Update { before, after }),
-            Self::DeleteRule { before, .. } => Some(Delta::Delete { before }),
-            Self::CreatePolicy { .. } | Self::UpdatePolicy { .. } | Self::DeletePolicy { .. } => None,
+            Self::Policy(_) => None,
+            Self::Rule(_, change) => Some(change.delta()),
         }
     }
 
     /// The change of the name and the scope of a policy; `None` for a change of a rule.
     #[must_use]
-    pub fn head(&self) -> Option<Delta<(&str, &Scope)>> {
+    pub fn naming(&self) -> Option<Delta<(&str, &Scope)>> {
         match self {
-            Self::CreatePolicy { after } => Some(Delta::Create { after: after.naming() }),
-            Self::UpdatePolicy { before, after, .. } => {
-                Some(Delta::Update { before: before.naming(), after: after.naming() })
-            }
-            Self::DeletePolicy { before, .. } => Some(Delta::Delete { before: (&before.name, &before.scope) }),
-            Self::CreateRule { .. } | Self::UpdateRule { .. } | Self::DeleteRule { .. } => None,
+            Self::Policy(change) => Some(change.naming()),
+            Self::Rule(..) => None,
         }
     }
 
     /// The name that a policy gets by it.
     #[must_use]
     pub fn taken_name(&self) -> Option<&str> {
-        let (before, after) = self.head()?.map(|(name, _)| name).sides();
+        let (before, after) = self.naming()?.map(|(name, _)| name).sides();
         after.filter(|name| before != Some(*name))
     }
 
     /// The name that a policy has no longer after it.
     #[must_use]
     pub fn freed_name(&self) -> Option<&str> {
-        let (before, after) = self.head()?.map(|(name, _)| name).sides();
+        let (before, after) = self.naming()?.map(|(name, _)| name).sides();
         before.filter(|name| after != Some(*name))
     }
 
@@ -161,12 +198,9 @@ impl Change {
     #[must_use]
     pub fn policy(&self) -> Option<&PolicyTarget> {
         match self {
-            Self::CreatePolicy { .. } => None,
-            Self::UpdatePolicy { policy, .. }
-            | Self::DeletePolicy { policy, .. }
-            | Self::CreateRule { policy, .. }
-            | Self::UpdateRule { policy, .. }
-            | Self::DeleteRule { policy, .. } => Some(policy),
+            Self::Policy(PolicyChange::Create { .. }) => None,
+            Self::Policy(PolicyChange::Update { policy, .. } | PolicyChange::Delete { policy, .. })
+            | Self::Rule(policy, _) => Some(policy),
         }
     }
 
@@ -181,12 +215,9 @@ impl Change {
     #[must_use]
     pub fn changed(&self) -> Vec<&'static str> {
         match self {
-            Self::UpdatePolicy { before, after, .. } => before.changed(after),
-            Self::UpdateRule { before, after, .. } => changed_fields(before, after),
-            Self::CreatePolicy { .. }
-            | Self::DeletePolicy { .. }
-            | Self::CreateRule { .. }
-            | Self::DeleteRule { .. } => Vec::new(),
+            Self::Policy(PolicyChange::Update { before, after, .. }) => before.changed(after),
+            Self::Rule(_, RuleChange::Update { before, after, .. }) => changed_fields(before, after),
+            Self::Policy(_) | Self::Rule(..) => Vec::new(),
         }
     }
 }

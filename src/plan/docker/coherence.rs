@@ -15,8 +15,8 @@ use crate::model::{Decision, LiveBody, LivePolicy, LiveRule, PolicyId, Rule, Rul
 use super::fingerprint::{self, sorted};
 use super::simulate::{self, subject};
 use super::temporary::{is_stand_in, is_temporary_deny, temporary_name};
-use super::{Change, PolicyFields, PolicyTarget, RuleTarget, Step};
-use crate::plan::step::Reason;
+use super::{Change, PolicyChange, PolicyFields, PolicyTarget, RuleChange, RuleTarget, Step};
+use crate::plan::step::{Op, Reason};
 
 /// A step that does not hold together with the rest, and why.
 pub(crate) type Contradiction = (usize, String);
@@ -78,13 +78,13 @@ impl<'a> Walk<'a> {
         let differs = || Err("it does not find what it says that it finds".to_owned());
         let unchanged = || Err("it changes nothing".to_owned());
         match change {
-            Change::CreatePolicy { after } => {
+            Change::Policy(PolicyChange::Create { after }) => {
                 if self.policies.iter().any(|policy| policy.name == after.name) {
                     return Err(format!("`{}` is there already", after.name));
                 }
                 Ok(Object::Policy(simulate::planned_policy(&after.name)))
             }
-            Change::UpdatePolicy { policy, before, after } => {
+            Change::Policy(PolicyChange::Update { policy, before, after }) => {
                 let found = self.policy(policy)?;
                 if PolicyFields::new(&found.policy()) != *before {
                     return differs();
@@ -97,7 +97,7 @@ impl<'a> Walk<'a> {
                 }
                 Ok(Object::Policy(found.id.clone()))
             }
-            Change::DeletePolicy { policy, before } => {
+            Change::Policy(PolicyChange::Delete { policy, before }) => {
                 let found = self.policy(policy)?;
                 let rules = |rules: Vec<&Rule>| {
                     let mut rules: Vec<String> = rules.into_iter().map(|rule| format!("{:?}", sorted(rule))).collect();
@@ -111,7 +111,7 @@ impl<'a> Walk<'a> {
                 }
                 Ok(Object::Policy(found.id.clone()))
             }
-            Change::CreateRule { policy, after } => {
+            Change::Rule(policy, RuleChange::Create { after }) => {
                 let found = self.policy(policy)?;
                 let id = simulate::planned_rule(&after.name);
                 if matches!(found.body, LiveBody::Cedar(_)) {
@@ -122,7 +122,7 @@ impl<'a> Walk<'a> {
                 }
                 Ok(Object::Rule(found.id.clone(), id))
             }
-            Change::UpdateRule { policy, rule, before, .. } => {
+            Change::Rule(policy, RuleChange::Update { rule, before, .. }) => {
                 let (found, live) = self.rule(policy, rule)?;
                 if sorted(&live.rule) != sorted(before) {
                     return differs();
@@ -132,7 +132,7 @@ impl<'a> Walk<'a> {
                 }
                 Ok(Object::Rule(found.id.clone(), live.id.clone()))
             }
-            Change::DeleteRule { policy, rule, before } => {
+            Change::Rule(policy, RuleChange::Delete { rule, before }) => {
                 let (found, live) = self.rule(policy, rule)?;
                 if sorted(&live.rule) != sorted(before) {
                     return differs();
@@ -174,11 +174,14 @@ impl History<'_> {
             ([first, last], [Some(Reason::SplitNarrows), Some(Reason::SplitWidens)]) => {
                 match (&first.change, &last.change) {
                     // A deny that stands in comes and goes; anything else must not end where it began.
-                    (Change::CreateRule { after, .. }, Change::DeleteRule { .. }) if is_stand_in(after) => Ok(()),
-                    (
-                        Change::CreateRule { .. } | Change::CreatePolicy { .. },
-                        Change::DeleteRule { .. } | Change::DeletePolicy { .. },
-                    ) => Err((last.id, "nothing explains that it deletes what an earlier step made".to_owned())),
+                    (Change::Rule(_, RuleChange::Create { after }), Change::Rule(_, RuleChange::Delete { .. }))
+                        if is_stand_in(after) =>
+                    {
+                        Ok(())
+                    }
+                    (one, other) if (one.op(), other.op()) == (Op::Create, Op::Delete) => {
+                        Err((last.id, "nothing explains that it deletes what an earlier step made".to_owned()))
+                    }
                     (one, other) if undoes(one, other) => Err((last.id, "it takes an earlier step back".to_owned())),
                     (_, _) => Ok(()),
                 }
@@ -186,13 +189,8 @@ impl History<'_> {
             ([first, last], [Some(Reason::TemporaryDeny), Some(Reason::TemporaryDeny)])
                 if is_created(&first.change) =>
             {
-                match last.change {
-                    Change::DeletePolicy { .. } | Change::DeleteRule { .. } => Ok(()),
-                    Change::CreatePolicy { .. }
-                    | Change::UpdatePolicy { .. }
-                    | Change::CreateRule { .. }
-                    | Change::UpdateRule { .. } => Err((last.id, "nothing explains it".to_owned())),
-                }
+                let is_deleted = last.change.op() == Op::Delete;
+                is_deleted.then_some(()).ok_or_else(|| (last.id, "nothing explains it".to_owned()))
             }
             (_, _) => {
                 let last = chain.last().map_or(0, |step| step.id);
@@ -210,7 +208,7 @@ impl History<'_> {
         let found = self.after.iter().chain(self.before).find(|policy| policy.id == id);
         let name = match (found, step.change.policy(), &step.change) {
             (None, Some(PolicyTarget::Planned(name)), _) => name,
-            (None, None, Change::CreatePolicy { after }) => after.name.as_str(),
+            (None, None, Change::Policy(PolicyChange::Create { after })) => after.name.as_str(),
             (found, _, _) => found.map_or("", |policy| policy.name.as_str()),
         };
         if name == step.policy {
@@ -224,21 +222,22 @@ impl History<'_> {
     fn reason(&self, step: &Step) -> Result<(), String> {
         let id = step.change.policy().map(simulate::policy_id);
         let is_there = |policies: &[LivePolicy]| policies.iter().any(|policy| Some(&policy.id) == id.as_ref());
-        let emptied = matches!(step.change, Change::DeleteRule { .. }) && step.because == Some(Reason::SplitNarrows);
+        let emptied = matches!(step.change, Change::Rule(_, RuleChange::Delete { .. }))
+            && step.because == Some(Reason::SplitNarrows);
         let about_rule = step.change.rule_name().is_some();
         if about_rule && is_there(self.before) && !is_there(self.after) && !emptied {
             return Err("its policy is deleted".to_owned());
         }
         let holds = match (step.because, &step.change) {
             (Some(Reason::TemporaryDeny), change) => self.is_temporary(change),
-            (Some(Reason::TemporaryName), Change::UpdatePolicy { policy, before, after }) => {
+            (Some(Reason::TemporaryName), Change::Policy(PolicyChange::Update { policy, before, after })) => {
                 let id = simulate::policy_id(policy);
                 let last = self.after.iter().find(|policy| policy.id == id);
                 PolicyFields { name: after.name.clone(), ..before.clone() } == *after
                     && last.is_some_and(|last| temporary_name(&last.name) == after.name)
             }
             (Some(Reason::TemporaryName), _) => false,
-            (Some(Reason::SplitNarrows), Change::DeleteRule { .. }) => self.is_replaced(step),
+            (Some(Reason::SplitNarrows), Change::Rule(_, RuleChange::Delete { .. })) => self.is_replaced(step),
             (Some(Reason::SplitNarrows), _) => self.beside(step, Reason::SplitWidens).next().is_some(),
             (Some(Reason::SplitWidens), _) => self.beside(step, Reason::SplitNarrows).next().is_some(),
             (
@@ -268,10 +267,13 @@ impl History<'_> {
     /// it.
     fn is_replaced(&self, step: &Step) -> bool {
         let narrowing = self.beside(step, Reason::SplitNarrows);
-        let deletions = narrowing.filter(|step| matches!(step.change, Change::DeleteRule { .. })).count();
+        let deletions =
+            narrowing.filter(|step| matches!(step.change, Change::Rule(_, RuleChange::Delete { .. }))).count();
         let widening: Vec<&Step> = self.beside(step, Reason::SplitWidens).collect();
-        let creations = widening.iter().filter(|step| matches!(step.change, Change::CreateRule { .. })).count();
-        creations >= deletions || widening.iter().any(|step| matches!(step.change, Change::DeletePolicy { .. }))
+        let creations =
+            widening.iter().filter(|step| matches!(step.change, Change::Rule(_, RuleChange::Create { .. }))).count();
+        creations >= deletions
+            || widening.iter().any(|step| matches!(step.change, Change::Policy(PolicyChange::Delete { .. })))
     }
 
     /// Returns `true` if a change makes a deny that is gone at the end, or takes one away.
@@ -279,34 +281,38 @@ impl History<'_> {
         let planned = matches!(change.policy(), Some(PolicyTarget::Planned(name)) if is_temporary_deny(name));
         let stays = |id: &PolicyId| self.after.iter().any(|policy| policy.id == *id);
         match change {
-            Change::CreatePolicy { after } => {
+            Change::Policy(PolicyChange::Create { after }) => {
                 is_temporary_deny(&after.name)
                     && after.cedar.is_none()
                     && !stays(&simulate::planned_policy(&after.name))
             }
-            Change::DeletePolicy { before, .. } => is_temporary_deny(&before.name),
-            Change::CreateRule { policy, after } => {
+            Change::Policy(PolicyChange::Delete { before, .. }) => is_temporary_deny(&before.name),
+            Change::Rule(policy, RuleChange::Create { after }) => {
                 let id = simulate::policy_id(policy);
                 let own = simulate::planned_rule(&after.name);
                 let left = self.after.iter().filter(|policy| policy.id == id).flat_map(LivePolicy::rules);
                 let gone = !left.into_iter().any(|live| live.id == own);
                 after.decision == Decision::Deny && gone && (planned || is_temporary_deny(&after.name))
             }
-            Change::DeleteRule { before, .. } => is_temporary_deny(&before.name),
-            Change::UpdatePolicy { .. } | Change::UpdateRule { .. } => false,
+            Change::Rule(_, RuleChange::Delete { before, .. }) => is_temporary_deny(&before.name),
+            Change::Policy(PolicyChange::Update { .. }) | Change::Rule(_, RuleChange::Update { .. }) => false,
         }
     }
 }
 
 fn is_created(change: &Change) -> bool {
-    matches!(change, Change::CreatePolicy { .. } | Change::CreateRule { .. })
+    change.op() == Op::Create
 }
 
 /// Returns `true` if two changes of an object together change nothing.
 fn undoes(first: &Change, last: &Change) -> bool {
     match (first, last) {
-        (Change::UpdateRule { before, .. }, Change::UpdateRule { after, .. }) => sorted(before) == sorted(after),
-        (Change::UpdatePolicy { before, .. }, Change::UpdatePolicy { after, .. }) => before == after,
+        (Change::Rule(_, RuleChange::Update { before, .. }), Change::Rule(_, RuleChange::Update { after, .. })) => {
+            sorted(before) == sorted(after)
+        }
+        (Change::Policy(PolicyChange::Update { before, .. }), Change::Policy(PolicyChange::Update { after, .. })) => {
+            before == after
+        }
         (_, _) => false,
     }
 }

@@ -6,7 +6,9 @@ use crate::model::{Body, Origin, Policy, Rule};
 
 use super::diff::{Diff, PolicySlot, RuleSlot};
 use super::temporary::temporary_name;
-use super::{Change, Difference, PolicyFields, PolicyTarget, RuleTarget, Step, changed_fields};
+use super::{
+    Change, Difference, PolicyChange, PolicyFields, PolicyTarget, RuleChange, RuleTarget, Step, changed_fields,
+};
 use crate::plan::step::{Delta, Reason};
 
 /// A step without a place in the order.
@@ -32,7 +34,7 @@ impl Draft {
     /// The difference that it makes.
     pub(crate) fn difference(self, id: usize, diff: &Diff) -> Difference {
         let Self { policy, rule: _, change, source, because, needs: _ } = self;
-        let head = change.head().map(|head| head.map(|(name, _)| name.to_owned()).sides());
+        let head = change.naming().map(|head| head.map(|(name, _)| name.to_owned()).sides());
         let own = head.and_then(|(before, after)| after.or(before));
         let slot = diff.policies.get(policy).map(|slot| slot.name().to_owned());
         let target = change.policy().map(|target| match target {
@@ -62,7 +64,7 @@ fn of_policy(index: usize, slot: &PolicySlot, drafts: &mut Vec<Draft>) {
     let (target, parent) = match (&slot.before, &slot.after) {
         (None, None) => return,
         (None, Some(after)) => {
-            let change = Change::CreatePolicy { after: after.clone() };
+            let change = Change::Policy(PolicyChange::Create { after: after.clone() });
             let created = push(None, change, &slot.origin, slot.because, Vec::new());
             (PolicyTarget::Planned(after.name.clone()), Some(created))
         }
@@ -70,7 +72,7 @@ fn of_policy(index: usize, slot: &PolicySlot, drafts: &mut Vec<Draft>) {
             let policy = PolicyTarget::Existing(id.clone());
             push(
                 None,
-                Change::DeletePolicy { policy, before: whole(before, slot) },
+                Change::Policy(PolicyChange::Delete { policy, before: whole(before, slot) }),
                 &slot.origin,
                 slot.because,
                 vec![],
@@ -80,8 +82,11 @@ fn of_policy(index: usize, slot: &PolicySlot, drafts: &mut Vec<Draft>) {
         (Some((id, before)), Some(after)) => {
             let policy = PolicyTarget::Existing(id.clone());
             if before != after {
-                let change =
-                    Change::UpdatePolicy { policy: policy.clone(), before: before.clone(), after: after.clone() };
+                let change = Change::Policy(PolicyChange::Update {
+                    policy: policy.clone(),
+                    before: before.clone(),
+                    after: after.clone(),
+                });
                 push(None, change, &slot.origin, None, Vec::new());
             }
             (policy, None)
@@ -111,9 +116,9 @@ fn chain_domain_change(indexes: &[usize], drafts: &mut [Draft]) {
     if !changes_domain {
         return;
     }
-    let gone = of_kind(drafts, |change| matches!(change, Change::DeleteRule { .. }));
-    let kept = of_kind(drafts, |change| matches!(change, Change::UpdateRule { .. }));
-    let new = of_kind(drafts, |change| matches!(change, Change::CreateRule { .. }));
+    let gone = of_kind(drafts, |change| matches!(change, Change::Rule(_, RuleChange::Delete { .. })));
+    let kept = of_kind(drafts, |change| matches!(change, Change::Rule(_, RuleChange::Update { .. })));
+    let new = of_kind(drafts, |change| matches!(change, Change::Rule(_, RuleChange::Create { .. })));
     for (later, earlier) in [(&kept, &gone), (&new, &kept), (&new, &gone)] {
         for index in later {
             if let Some(draft) = drafts.get_mut(*index) {
@@ -131,15 +136,15 @@ fn of_rule(policy: &PolicyTarget, slot: &RuleSlot) -> Option<Change> {
     let policy = policy.clone();
     match (&slot.before, &slot.after) {
         (None, None) => None,
-        (None, Some(after)) => Some(Change::CreateRule { policy, after: after.clone() }),
+        (None, Some(after)) => Some(Change::Rule(policy, RuleChange::Create { after: after.clone() })),
         (Some((id, before)), None) => {
             let rule = RuleTarget::Existing(id.clone());
-            Some(Change::DeleteRule { policy, rule, before: before.clone() })
+            Some(Change::Rule(policy, RuleChange::Delete { rule, before: before.clone() }))
         }
         (Some(_), Some(_)) if !needs_call(slot) => None,
         (Some((id, before)), Some(after)) => {
             let rule = RuleTarget::Existing(id.clone());
-            Some(Change::UpdateRule { policy, rule, before: before.clone(), after: after.clone() })
+            Some(Change::Rule(policy, RuleChange::Update { rule, before: before.clone(), after: after.clone() }))
         }
     }
 }
@@ -179,9 +184,13 @@ fn break_circles(drafts: &mut Vec<Draft>) {
     for start in 0..drafts.len() {
         let Some(last) = closes_circle(start, drafts) else { continue };
         let Some(draft) = drafts.get_mut(start) else { continue };
-        let Change::UpdatePolicy { policy, before, after } = &mut draft.change else { continue };
+        let Change::Policy(PolicyChange::Update { policy, before, after }) = &mut draft.change else { continue };
         let aside = PolicyFields { name: temporary_name(&after.name), ..before.clone() };
-        let step_aside = Change::UpdatePolicy { policy: policy.clone(), before: before.clone(), after: aside.clone() };
+        let step_aside = Change::Policy(PolicyChange::Update {
+            policy: policy.clone(),
+            before: before.clone(),
+            after: aside.clone(),
+        });
         *before = aside;
         let extra =
             Draft { change: step_aside, because: Some(Reason::TemporaryName), needs: Vec::new(), ..draft.clone() };
@@ -203,7 +212,8 @@ fn closes_circle(start: usize, drafts: &[Draft]) -> Option<usize> {
         let name = draft.change.taken_name()?;
         draft.needs.iter().copied().find(|need| {
             drafts.get(*need).is_some_and(|holder| {
-                matches!(holder.change, Change::UpdatePolicy { .. }) && holder.change.freed_name() == Some(name)
+                matches!(holder.change, Change::Policy(PolicyChange::Update { .. }))
+                    && holder.change.freed_name() == Some(name)
             })
         })
     };

@@ -17,7 +17,9 @@ pub mod teams;
 pub mod temporary;
 pub mod weakening;
 
-pub use change::{Change, Difference, PolicyFields, PolicyTarget, RuleTarget, changed_fields};
+pub use change::{
+    Change, Difference, PolicyChange, PolicyFields, PolicyTarget, RuleChange, RuleTarget, changed_fields,
+};
 pub use request::request;
 
 /// A step of the Docker side.

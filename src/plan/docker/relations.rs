@@ -10,9 +10,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::access::{Interactions, Universe};
 use crate::model::{Body, Domain, LivePolicy, Rule};
 
-use super::{Change, PolicyTarget, RuleTarget, Step};
+use super::{Change, PolicyChange, PolicyTarget, RuleChange, RuleTarget, Step};
 use crate::plan::dependencies::{Beyond, Dependencies};
-use crate::plan::step::{Delta, Object};
+use crate::plan::step::{Delta, Object, Op};
 
 /// A step names at most so many dependencies that it shares requests with; beyond, it depends on all that touch a domain
 /// which it touches.
@@ -175,12 +175,9 @@ impl Earlier {
 /// The policy that a change is about, also the one that it creates.
 fn own_policy(change: &Change) -> PolicyTarget {
     match change {
-        Change::CreatePolicy { after } => PolicyTarget::Planned(after.name.clone()),
-        Change::UpdatePolicy { policy, .. }
-        | Change::DeletePolicy { policy, .. }
-        | Change::CreateRule { policy, .. }
-        | Change::UpdateRule { policy, .. }
-        | Change::DeleteRule { policy, .. } => policy.clone(),
+        Change::Policy(PolicyChange::Create { after }) => PolicyTarget::Planned(after.name.clone()),
+        Change::Policy(PolicyChange::Update { policy, .. } | PolicyChange::Delete { policy, .. })
+        | Change::Rule(policy, _) => policy.clone(),
     }
 }
 
@@ -265,28 +262,28 @@ impl About {
         }
         let cedar = |head: &super::PolicyFields| head.cedar.is_some();
         let is_cedar = match change {
-            Change::CreatePolicy { after } => cedar(after),
-            Change::UpdatePolicy { before, after, .. } => before != after && cedar(after) && !only_renames(change),
-            Change::DeletePolicy { before, .. } => matches!(before.body, Body::Cedar(_)),
-            Change::CreateRule { .. } | Change::UpdateRule { .. } | Change::DeleteRule { .. } => false,
+            Change::Policy(PolicyChange::Create { after }) => cedar(after),
+            Change::Policy(PolicyChange::Update { before, after, .. }) => {
+                before != after && cedar(after) && !only_renames(change)
+            }
+            Change::Policy(PolicyChange::Delete { before, .. }) => matches!(before.body, Body::Cedar(_)),
+            Change::Rule(..) => false,
         };
         if is_cedar {
             about.domains.insert(Domain::Mcp);
             about.anything = true;
         }
-        let rescopes = matches!(change, Change::UpdatePolicy { .. }) && !only_renames(change);
-        about.governs_more = match change {
-            Change::CreatePolicy { .. } | Change::CreateRule { .. } => true,
-            Change::UpdateRule { before, after, .. } => before.domain() != after.domain(),
-            Change::UpdatePolicy { .. } => rescopes,
-            Change::DeletePolicy { .. } | Change::DeleteRule { .. } => false,
+        let rescopes = matches!(change, Change::Policy(PolicyChange::Update { .. })) && !only_renames(change);
+        let moves = match change {
+            Change::Policy(_) => rescopes,
+            Change::Rule(_, RuleChange::Update { before, after, .. }) => before.domain() != after.domain(),
+            Change::Rule(..) => false,
         };
+        about.governs_more = moves || change.op() == Op::Create;
         about.governs_less = match change {
-            Change::DeletePolicy { .. } => true,
-            Change::DeleteRule { policy, .. } => contents.is_emptied(policy),
-            Change::UpdateRule { before, after, .. } => before.domain() != after.domain(),
-            Change::UpdatePolicy { .. } => rescopes,
-            Change::CreatePolicy { .. } | Change::CreateRule { .. } => false,
+            Change::Policy(PolicyChange::Delete { .. }) => true,
+            Change::Rule(policy, RuleChange::Delete { .. }) => contents.is_emptied(policy),
+            Change::Policy(_) | Change::Rule(..) => moves,
         };
         about
     }
@@ -315,17 +312,14 @@ impl Contents {
         for step in steps {
             let Some(policy) = step.change.policy() else { continue };
             match &step.change {
-                Change::CreateRule { after, .. } | Change::UpdateRule { after, .. } => {
+                Change::Rule(_, RuleChange::Create { after } | RuleChange::Update { after, .. }) => {
                     contents.rules.entry(policy.clone()).or_default().push(after.clone());
                 }
-                Change::DeleteRule { rule: RuleTarget::Existing(_), .. } => {
+                Change::Rule(_, RuleChange::Delete { rule: RuleTarget::Existing(_), .. }) => {
                     let left = contents.left.entry(policy.clone()).or_default();
                     *left = left.saturating_sub(1);
                 }
-                Change::DeleteRule { rule: RuleTarget::Planned(_), .. }
-                | Change::CreatePolicy { .. }
-                | Change::UpdatePolicy { .. }
-                | Change::DeletePolicy { .. } => {}
+                Change::Rule(_, RuleChange::Delete { rule: RuleTarget::Planned(_), .. }) | Change::Policy(_) => {}
             }
         }
         contents
@@ -337,15 +331,17 @@ impl Contents {
 
     /// The rules that a change puts in force, takes out of force, or makes govern others.
     fn rules(&self, change: &Change) -> Vec<Rule> {
+        if change.op() == Op::Update && only_renames(change) {
+            return Vec::new();
+        }
         match change {
-            Change::CreatePolicy { .. } => Vec::new(),
-            Change::UpdatePolicy { .. } if only_renames(change) => Vec::new(),
-            Change::UpdatePolicy { policy, .. } => self.rules.get(policy).cloned().unwrap_or_default(),
-            Change::DeletePolicy { before, .. } => before.rules().to_vec(),
-            Change::CreateRule { after, .. } => vec![after.clone()],
-            Change::UpdateRule { .. } if only_renames(change) => Vec::new(),
-            Change::UpdateRule { before, after, .. } => vec![before.clone(), after.clone()],
-            Change::DeleteRule { before, .. } => vec![before.clone()],
+            Change::Policy(PolicyChange::Create { .. }) => Vec::new(),
+            Change::Policy(PolicyChange::Update { policy, .. }) => self.rules.get(policy).cloned().unwrap_or_default(),
+            Change::Policy(PolicyChange::Delete { before, .. }) => before.rules().to_vec(),
+            Change::Rule(_, change) => {
+                let (before, after) = change.delta().sides();
+                before.into_iter().chain(after).cloned().collect()
+            }
         }
     }
 }
@@ -471,7 +467,7 @@ mod tests {
             (0..600).map(rule).collect()
         };
         let step = |(id, (phase, after)): (usize, (usize, Rule))| {
-            let change = Change::CreateRule { policy: PolicyTarget::Planned("p".to_owned()), after };
+            let change = Change::Rule(PolicyTarget::Planned("p".to_owned()), RuleChange::Create { after });
             Step::new(Difference { id, policy: "p".to_owned(), change, source: None, because: None }, phase)
         };
         let rules = many(Decision::Deny).into_iter().map(|rule| (1, rule));

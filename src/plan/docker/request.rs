@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Change, PolicyFields, PolicyTarget, RuleTarget, json};
+use super::{Change, PolicyChange, PolicyFields, PolicyTarget, RuleChange, RuleTarget, json};
 use crate::model::{Method, Scope};
 use crate::plan::request::{Request, Segment};
 
@@ -10,13 +10,17 @@ use crate::plan::request::{Request, Segment};
 #[must_use]
 pub fn request(org: &str, change: &Change) -> Request {
     let (method, body) = match change {
-        Change::CreatePolicy { after } => (Method::Post, Some(create_policy(after))),
-        Change::UpdatePolicy { after, .. } => {
+        Change::Policy(PolicyChange::Create { after }) => (Method::Post, Some(create_policy(after))),
+        Change::Policy(PolicyChange::Update { after, .. }) => {
             (Method::Patch, Some(json::only(json::policy_fields(after), &change.changed())))
         }
-        Change::CreateRule { after, .. } => (Method::Post, Some(json::rule(after))),
-        Change::UpdateRule { after, .. } => (Method::Patch, Some(json::only(json::rule(after), &change.changed()))),
-        Change::DeletePolicy { .. } | Change::DeleteRule { .. } => (Method::Delete, None),
+        Change::Rule(_, RuleChange::Create { after }) => (Method::Post, Some(json::rule(after))),
+        Change::Rule(_, RuleChange::Update { after, .. }) => {
+            (Method::Patch, Some(json::only(json::rule(after), &change.changed())))
+        }
+        Change::Policy(PolicyChange::Delete { .. }) | Change::Rule(_, RuleChange::Delete { .. }) => {
+            (Method::Delete, None)
+        }
     };
     Request { method, path: path(org, change), body }
 }
@@ -39,16 +43,12 @@ fn path(org: &str, change: &Change) -> Vec<Segment> {
             PolicyTarget::Planned(name) => Segment::Policy(name.clone()),
         });
     }
-    match change {
-        Change::CreatePolicy { .. } | Change::UpdatePolicy { .. } | Change::DeletePolicy { .. } => {}
-        Change::CreateRule { .. } => path.push(text("rules")),
-        Change::UpdateRule { rule, .. } | Change::DeleteRule { rule, .. } => {
-            path.push(text("rules"));
-            path.push(match rule {
-                RuleTarget::Existing(id) => text(&id.0),
-                RuleTarget::Planned(name) => Segment::Rule(name.clone()),
-            });
-        }
+    if let Change::Rule(_, change) = change {
+        path.push(text("rules"));
+        path.extend(change.target().map(|rule| match rule {
+            RuleTarget::Existing(id) => text(&id.0),
+            RuleTarget::Planned(name) => Segment::Rule(name.clone()),
+        }));
     }
     path
 }

@@ -2,7 +2,7 @@
 
 use crate::model::{Body, Live, LiveBody, LivePolicy, LiveRule, Policy, PolicyId, RuleId};
 
-use super::{Change, PolicyFields, PolicyTarget, RuleTarget};
+use super::{Change, PolicyChange, PolicyFields, PolicyTarget, RuleChange, RuleTarget};
 
 /// The organization after these changes, in this order. Objects that they create get the ids `planned:NAME`.
 ///
@@ -19,8 +19,8 @@ pub fn simulate<'a>(live: &Live, changes: impl IntoIterator<Item = &'a Change>) 
 /// Makes a change, where its object is there.
 pub fn carry_out(policies: &mut Vec<LivePolicy>, change: &Change) {
     match change {
-        Change::CreatePolicy { after } => policies.push(created(after)),
-        Change::UpdatePolicy { policy, after, .. } => {
+        Change::Policy(PolicyChange::Create { after }) => policies.push(created(after)),
+        Change::Policy(PolicyChange::Update { policy, after, .. }) => {
             if let Some(found) = find(policies, policy) {
                 let PolicyFields { name, scope, cedar } = after.clone();
                 found.name = name;
@@ -30,22 +30,22 @@ pub fn carry_out(policies: &mut Vec<LivePolicy>, change: &Change) {
                 }
             }
         }
-        Change::DeletePolicy { policy, .. } => {
+        Change::Policy(PolicyChange::Delete { policy, .. }) => {
             let id = policy_id(policy);
             policies.retain(|found| found.id != id);
         }
-        Change::CreateRule { policy, after } => {
+        Change::Rule(policy, RuleChange::Create { after }) => {
             if let Some(LiveBody::Allowlist(rules)) = find(policies, policy).map(|found| &mut found.body) {
                 rules.push(LiveRule { id: planned_rule(&after.name), rule: after.clone() });
             }
         }
-        Change::UpdateRule { policy, rule, after, .. } => {
+        Change::Rule(policy, RuleChange::Update { rule, after, .. }) => {
             if let Some(LiveBody::Allowlist(rules)) = find(policies, policy).map(|found| &mut found.body) {
                 let id = rule_id(rule);
                 rules.iter_mut().filter(|found| found.id == id).for_each(|found| found.rule = after.clone());
             }
         }
-        Change::DeleteRule { policy, rule, .. } => {
+        Change::Rule(policy, RuleChange::Delete { rule, .. }) => {
             if let Some(LiveBody::Allowlist(rules)) = find(policies, policy).map(|found| &mut found.body) {
                 let id = rule_id(rule);
                 rules.retain(|found| found.id != id);
@@ -77,21 +77,18 @@ pub fn policy_id(target: &PolicyTarget) -> PolicyId {
 /// The id of the policy that a change is about, also of one that it makes.
 pub(crate) fn subject(change: &Change) -> PolicyId {
     match change {
-        Change::CreatePolicy { after } => planned_policy(&after.name),
-        Change::UpdatePolicy { policy, .. }
-        | Change::DeletePolicy { policy, .. }
-        | Change::CreateRule { policy, .. }
-        | Change::UpdateRule { policy, .. }
-        | Change::DeleteRule { policy, .. } => policy_id(policy),
+        Change::Policy(PolicyChange::Create { after }) => planned_policy(&after.name),
+        Change::Policy(PolicyChange::Update { policy, .. } | PolicyChange::Delete { policy, .. })
+        | Change::Rule(policy, _) => policy_id(policy),
     }
 }
 
 /// The id of the rule that a change is about, also of one that it makes.
 pub(crate) fn rule_subject(change: &Change) -> Option<RuleId> {
     match change {
-        Change::CreatePolicy { .. } | Change::UpdatePolicy { .. } | Change::DeletePolicy { .. } => None,
-        Change::CreateRule { after, .. } => Some(planned_rule(&after.name)),
-        Change::UpdateRule { rule, .. } | Change::DeleteRule { rule, .. } => Some(rule_id(rule)),
+        Change::Policy(_) => None,
+        Change::Rule(_, RuleChange::Create { after }) => Some(planned_rule(&after.name)),
+        Change::Rule(_, RuleChange::Update { rule, .. } | RuleChange::Delete { rule, .. }) => Some(rule_id(rule)),
     }
 }
 

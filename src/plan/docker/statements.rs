@@ -5,7 +5,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Change, PolicyFields};
+use super::{Change, PolicyChange, PolicyFields};
 use crate::access::cedar::{self, StatementChange};
 use crate::model::Cedar;
 
@@ -41,13 +41,15 @@ pub fn changes(change: &Change) -> Option<Vec<StatementChange>> {
         Some(found.iter().map(|statement| turn(statement.source.clone())).collect())
     };
     match change {
-        Change::CreatePolicy { after } => whole(after.cedar.as_ref()?, StatementChange::Added),
-        Change::DeletePolicy { before, .. } => whole(&PolicyFields::new(before).cedar?, StatementChange::Removed),
-        Change::UpdatePolicy { before, after, .. } => {
+        Change::Policy(PolicyChange::Create { after }) => whole(after.cedar.as_ref()?, StatementChange::Added),
+        Change::Policy(PolicyChange::Delete { before, .. }) => {
+            whole(&PolicyFields::new(before).cedar?, StatementChange::Removed)
+        }
+        Change::Policy(PolicyChange::Update { before, after, .. }) => {
             let (old, new) = (before.cedar.as_ref()?, after.cedar.as_ref()?);
             if old.text == new.text { None } else { cedar::difference(&old.text, &new.text) }
         }
-        Change::CreateRule { .. } | Change::UpdateRule { .. } | Change::DeleteRule { .. } => None,
+        Change::Rule(..) => None,
     }
 }
 

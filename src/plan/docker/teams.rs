@@ -99,7 +99,8 @@ pub(crate) fn named<'a>(
 
 /// The scopes that a difference holds itself.
 fn scopes(difference: &Difference) -> impl Iterator<Item = &Scope> {
-    let (before, after) = difference.change.head().map(|head| head.map(|(_, scope)| scope).sides()).unwrap_or_default();
+    let (before, after) =
+        difference.change.naming().map(|head| head.map(|(_, scope)| scope).sides()).unwrap_or_default();
     before.into_iter().chain(after)
 }
 

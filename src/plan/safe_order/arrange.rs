@@ -13,8 +13,8 @@ use crate::plan::docker::diff::Diff;
 use crate::plan::docker::draft::Draft;
 use crate::plan::docker::limits::{MAX_POLICIES, MAX_RULES};
 use crate::plan::docker::temporary::temporary_deny;
-use crate::plan::docker::{Change, PolicyFields, PolicyTarget, RuleTarget};
-use crate::plan::step::{Delta, Reason};
+use crate::plan::docker::{Change, PolicyChange, PolicyFields, PolicyTarget, RuleChange, RuleTarget};
+use crate::plan::step::{Delta, Object, Op, Reason};
 
 /// A component on its way to an order.
 pub(super) struct Arrangement<'a> {
@@ -233,7 +233,7 @@ impl<'a> Arrangement<'a> {
         };
         let mut calls: Vec<Arranged> = Vec::new();
         for draft in begin {
-            let makes_policy = matches!(&draft.change, Change::CreatePolicy { .. });
+            let makes_policy = matches!(&draft.change, Change::Policy(PolicyChange::Create { .. }));
             let place = if makes_policy { Stage::Prepare } else { Stage::AddDenies };
             let needs = draft.needs.clone();
             calls.push(arranged(draft, place, needs));
@@ -252,11 +252,8 @@ impl<'a> Arrangement<'a> {
 /// The part of a call that those need who need the call: its last, but of a rule that is made anew the deletion, since
 /// what waits for a rule waits for its going.
 fn last_awaited(parts: &[Arranged]) -> usize {
-    let made_anew = matches!(
-        parts,
-        [Arranged { draft: gone, .. }, Arranged { draft: new, .. }]
-            if matches!((&gone.change, &new.change), (Change::DeleteRule { .. }, Change::CreateRule { .. }))
-    );
+    let calls = parts.iter().map(|Arranged { draft: Draft { change, .. }, .. }| (change.object(), change.op()));
+    let made_anew = calls.eq([(Object::Rule, Op::Delete), (Object::Rule, Op::Create)]);
     if made_anew { 0 } else { parts.len().saturating_sub(1) }
 }
 
@@ -291,12 +288,13 @@ fn temporary(policy: usize, change: Change, needs: Vec<usize>) -> Draft {
 fn deny_policy(slot: usize, number: usize, denies: &[Rule], scope: &Scope) -> Deny {
     let head = PolicyFields { name: temporary_deny(number), scope: scope.clone(), cedar: None };
     let policy = PolicyTarget::Planned(head.name.clone());
-    let rule =
-        |rule: &Rule| temporary(slot, Change::CreateRule { policy: policy.clone(), after: rule.clone() }, vec![0]);
-    let create = temporary(slot, Change::CreatePolicy { after: head.clone() }, Vec::new());
+    let rule = |rule: &Rule| {
+        temporary(slot, Change::Rule(policy.clone(), RuleChange::Create { after: rule.clone() }), vec![0])
+    };
+    let create = temporary(slot, Change::Policy(PolicyChange::Create { after: head.clone() }), Vec::new());
     let begin = std::iter::once(create).chain(denies.iter().map(rule)).collect();
     let before = Policy { name: head.name, scope: head.scope, body: Body::Allowlist(denies.to_vec()) };
-    Deny { begin, end: vec![temporary(slot, Change::DeletePolicy { policy, before }, Vec::new())] }
+    Deny { begin, end: vec![temporary(slot, Change::Policy(PolicyChange::Delete { policy, before }), Vec::new())] }
 }
 
 /// Rules in policies that stay.
@@ -306,9 +304,9 @@ fn deny_rules(hosts: &[(usize, PolicyId)], denies: &[Rule]) -> Deny {
         for (rule, number) in denies.iter().zip(1..) {
             let rule = Rule { name: temporary_deny(number), ..rule.clone() };
             let (policy, target) = (PolicyTarget::Existing(id.clone()), RuleTarget::Planned(rule.name.clone()));
-            let create = Change::CreateRule { policy: policy.clone(), after: rule.clone() };
+            let create = Change::Rule(policy.clone(), RuleChange::Create { after: rule.clone() });
             begin.push(temporary(*slot, create, Vec::new()));
-            let delete = Change::DeleteRule { policy, rule: target, before: rule };
+            let delete = Change::Rule(policy, RuleChange::Delete { rule: target, before: rule });
             end.push(temporary(*slot, delete, Vec::new()));
         }
     }

@@ -8,7 +8,7 @@ use crate::model::{Decision, Layer, Resources, Rule, Scope};
 use super::cedar::{Statements, statements};
 use crate::plan::docker::diff::{Diff, PolicySlot};
 use crate::plan::docker::draft::Draft;
-use crate::plan::docker::{Change, PolicyFields, changed_fields};
+use crate::plan::docker::{Change, PolicyChange, PolicyFields, RuleChange, changed_fields};
 
 /// The places in the order, first to last. Calls of one place may run at the same time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -72,7 +72,9 @@ impl Influence {
         let Self { adds_allow, drops_allow, adds_deny, drops_deny, http, other, moves_cover } = self;
         let layered = http && other;
         let (place, entangled) = match (adds_allow, drops_allow, adds_deny, drops_deny) {
-            (false, false, false, false) if matches!(change, Change::DeletePolicy { .. }) => (Stage::CleanUp, false),
+            (false, false, false, false) if matches!(change, Change::Policy(PolicyChange::Delete { .. })) => {
+                (Stage::CleanUp, false)
+            }
             (false, false, false, false) => (Stage::Prepare, false),
             (false, _, true, false) => (Stage::AddDenies, drops_allow && layered),
             (true, false, false, false) if http => (Stage::AddHttpAllows, layered),
@@ -105,30 +107,30 @@ pub(super) fn effects(diff: &Diff, drafts: &[Draft]) -> Vec<Effect> {
 /// The influence of one draft on the allows and denies.
 pub(super) fn influence(diff: &Diff, draft: &Draft) -> Influence {
     match &draft.change {
-        Change::CreatePolicy { after } => text(None, Some(after)),
-        Change::UpdatePolicy { before, after, .. } => {
+        Change::Policy(PolicyChange::Create { after }) => text(None, Some(after)),
+        Change::Policy(PolicyChange::Update { before, after, .. }) => {
             let mut influence = text(Some(before), Some(after));
             if let Some(slot) = diff.policies.get(draft.policy) {
                 rescoped(&mut influence, slot, &before.scope, &after.scope);
             }
             influence
         }
-        Change::DeletePolicy { before, .. } => {
+        Change::Policy(PolicyChange::Delete { before, .. }) => {
             let mut influence = text(Some(&PolicyFields::new(before)), None);
             before.rules().iter().for_each(|rule| influence.drops(rule));
             influence
         }
-        Change::CreateRule { after, .. } => {
+        Change::Rule(_, RuleChange::Create { after }) => {
             let mut influence = Influence::default();
             influence.adds(after);
             influence
         }
-        Change::DeleteRule { before, .. } => {
+        Change::Rule(_, RuleChange::Delete { before, .. }) => {
             let mut influence = Influence::default();
             influence.drops(before);
             influence
         }
-        Change::UpdateRule { before, after, .. } => updated(before, after),
+        Change::Rule(_, RuleChange::Update { before, after, .. }) => updated(before, after),
     }
 }
 

@@ -9,7 +9,7 @@ use super::cedar::{Kind, statements};
 use super::space::{Group, Move, Request, Space, State};
 use crate::plan::docker::diff::{Diff, PolicySlot};
 use crate::plan::docker::draft::Draft;
-use crate::plan::docker::{Change, PolicyFields};
+use crate::plan::docker::{Change, PolicyChange, PolicyFields};
 
 /// A version of a rule, or a policy that calls make beside those of the difference.
 #[derive(Clone, Debug, PartialEq)]
@@ -75,20 +75,21 @@ impl Layout {
     pub(super) fn effect(&self, draft: &Draft) -> Move {
         let policy = draft.policy;
         match &draft.change {
-            Change::CreatePolicy { after } => Move {
+            Change::Policy(PolicyChange::Create { after }) => Move {
                 groups: self.texts_of(policy, after.cedar.as_ref(), true),
                 scope: Some((policy, Some(after.scope.clone()))),
             },
-            Change::UpdatePolicy { before, after, .. } => {
+            Change::Policy(PolicyChange::Update { before, after, .. }) => {
                 let mut groups = self.texts_of(policy, before.cedar.as_ref(), false);
                 groups.extend(self.texts_of(policy, after.cedar.as_ref(), true));
                 let scope = (before.scope != after.scope).then(|| (policy, Some(after.scope.clone())));
                 Move { groups, scope }
             }
-            Change::DeletePolicy { .. } => Move { groups: Vec::new(), scope: Some((policy, None)) },
-            Change::CreateRule { after, .. } => self.swap(draft, None, Some(after)),
-            Change::UpdateRule { before, after, .. } => self.swap(draft, Some(before), Some(after)),
-            Change::DeleteRule { before, .. } => self.swap(draft, Some(before), None),
+            Change::Policy(PolicyChange::Delete { .. }) => Move { groups: Vec::new(), scope: Some((policy, None)) },
+            Change::Rule(_, change) => {
+                let (before, after) = change.delta().sides();
+                self.swap(draft, before, after)
+            }
         }
     }
 

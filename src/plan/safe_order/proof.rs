@@ -19,7 +19,7 @@ use crate::plan::docker::coherence::check;
 use crate::plan::docker::diff::{Diff, Ownership, diff};
 use crate::plan::docker::draft::Draft;
 use crate::plan::docker::simulate::simulate;
-use crate::plan::docker::{Change, Step};
+use crate::plan::docker::{Change, PolicyChange, Step};
 use crate::plan::step::Reason;
 
 /// The hosts that rules name, and one that they do not.
@@ -351,17 +351,17 @@ proptest! {
         let mut held: BTreeSet<String> = old.iter().map(|policy| policy.name.clone()).collect();
         for phase in ordered.drafts.chunk_by(|(one, _), (other, _)| one == other) {
             for (_, draft) in phase {
-                if let Change::UpdatePolicy { before, after, .. } = &draft.change {
+                if let Change::Policy(PolicyChange::Update { before, after, .. }) = &draft.change {
                     prop_assert!(before.name == after.name || !held.contains(&after.name), "{:?}", ordered);
-                } else if let Change::CreatePolicy { after } = &draft.change {
+                } else if let Change::Policy(PolicyChange::Create { after }) = &draft.change {
                     prop_assert!(!held.contains(&after.name), "{:?}", ordered);
                 }
             }
             for (_, draft) in phase {
-                if let Change::UpdatePolicy { before, after, .. } = &draft.change {
+                if let Change::Policy(PolicyChange::Update { before, after, .. }) = &draft.change {
                     held.remove(&before.name);
                     held.insert(after.name.clone());
-                } else if let Change::DeletePolicy { before, .. } = &draft.change {
+                } else if let Change::Policy(PolicyChange::Delete { before, .. }) = &draft.change {
                     held.remove(&before.name);
                 }
             }

@@ -10,7 +10,7 @@ use super::cedar::statements;
 use crate::plan::docker::diff::PolicySlot;
 use crate::plan::docker::draft::Draft;
 use crate::plan::docker::temporary::STANDS_IN;
-use crate::plan::docker::{Change, PolicyFields, PolicyTarget, RuleTarget};
+use crate::plan::docker::{Change, PolicyChange, PolicyFields, PolicyTarget, RuleChange, RuleTarget};
 use crate::plan::step::Reason;
 
 /// Up to so many calls more, a policy's allows are deleted one by one; beyond, a temporary deny takes fewer.
@@ -19,11 +19,15 @@ const FEW: usize = 2;
 /// The parts of a call, each needing the one before; `None` for a call that cannot be divided.
 pub(super) fn split(draft: &Draft, slot: &PolicySlot) -> Option<Vec<Draft>> {
     let mut parts = match &draft.change {
-        Change::UpdateRule { policy, rule, before, after } => parts(draft, split_rule(policy, rule, before, after)?),
-        Change::UpdatePolicy { policy, before, after } => parts(draft, split_head(policy, before, after)?),
-        Change::DeletePolicy { policy, before } => split_deletion(draft, policy, before, slot)?,
-        Change::CreatePolicy { after } => parts(draft, split_creation(after)?),
-        Change::CreateRule { .. } | Change::DeleteRule { .. } => return None,
+        Change::Rule(policy, RuleChange::Update { rule, before, after }) => {
+            parts(draft, split_rule(policy, rule, before, after)?)
+        }
+        Change::Policy(PolicyChange::Update { policy, before, after }) => {
+            parts(draft, split_head(policy, before, after)?)
+        }
+        Change::Policy(PolicyChange::Delete { policy, before }) => split_deletion(draft, policy, before, slot)?,
+        Change::Policy(PolicyChange::Create { after }) => parts(draft, split_creation(after)?),
+        Change::Rule(_, RuleChange::Create { .. } | RuleChange::Delete { .. }) => return None,
     };
     let last = parts.len().checked_sub(1)?;
     for (index, part) in parts.iter_mut().enumerate() {
@@ -39,8 +43,8 @@ fn parts(draft: &Draft, changes: Vec<Change>) -> Vec<Draft> {
 fn split_rule(policy: &PolicyTarget, rule: &RuleTarget, before: &Rule, after: &Rule) -> Option<Vec<Change>> {
     let replace = || {
         vec![
-            Change::DeleteRule { policy: policy.clone(), rule: rule.clone(), before: before.clone() },
-            Change::CreateRule { policy: policy.clone(), after: after.clone() },
+            Change::Rule(policy.clone(), RuleChange::Delete { rule: rule.clone(), before: before.clone() }),
+            Change::Rule(policy.clone(), RuleChange::Create { after: after.clone() }),
         ]
     };
     // Between the two, rules of the new domain can come that have to be there before this one.
@@ -50,11 +54,11 @@ fn split_rule(policy: &PolicyTarget, rule: &RuleTarget, before: &Rule, after: &R
     if before.decision != after.decision {
         return None;
     }
-    let update = |before: &Rule, after: &Rule| Change::UpdateRule {
-        policy: policy.clone(),
-        rule: rule.clone(),
-        before: before.clone(),
-        after: after.clone(),
+    let update = |before: &Rule, after: &Rule| {
+        Change::Rule(
+            policy.clone(),
+            RuleChange::Update { rule: rule.clone(), before: before.clone(), after: after.clone() },
+        )
     };
     let between = match after.decision {
         Decision::Deny => together(before, after),
@@ -68,9 +72,9 @@ fn split_rule(policy: &PolicyTarget, rule: &RuleTarget, before: &Rule, after: &R
             let stand_in = Rule { name: format!("{}{STANDS_IN}", after.name), ..after.clone() };
             let target = RuleTarget::Planned(stand_in.name.clone());
             vec![
-                Change::CreateRule { policy: policy.clone(), after: stand_in.clone() },
+                Change::Rule(policy.clone(), RuleChange::Create { after: stand_in.clone() }),
                 update(before, after),
-                Change::DeleteRule { policy: policy.clone(), rule: target, before: stand_in },
+                Change::Rule(policy.clone(), RuleChange::Delete { rule: target, before: stand_in }),
             ]
         }
     })
@@ -117,10 +121,8 @@ fn split_head(policy: &PolicyTarget, before: &PolicyFields, after: &PolicyFields
         (None, None) => PolicyFields { scope: both(&before.scope, &after.scope)?, ..after.clone() },
         (Some(_), Some(_)) | (None, Some(_)) | (Some(_), None) => return None,
     };
-    let update = |before: &PolicyFields, after: &PolicyFields| Change::UpdatePolicy {
-        policy: policy.clone(),
-        before: before.clone(),
-        after: after.clone(),
+    let update = |before: &PolicyFields, after: &PolicyFields| {
+        Change::Policy(PolicyChange::Update { policy: policy.clone(), before: before.clone(), after: after.clone() })
     };
     (between != *before && between != *after).then(|| vec![update(before, &between), update(&between, after)])
 }
@@ -169,8 +171,8 @@ fn split_deletion(draft: &Draft, policy: &PolicyTarget, before: &Policy, slot: &
     let between = PolicyFields { cedar: Some(cedar.clone()), ..head.clone() };
     let left = Policy { body: Body::Cedar(cedar), ..before.clone() };
     let changes = vec![
-        Change::UpdatePolicy { policy: policy.clone(), before: head, after: between },
-        Change::DeletePolicy { policy: policy.clone(), before: left },
+        Change::Policy(PolicyChange::Update { policy: policy.clone(), before: head, after: between }),
+        Change::Policy(PolicyChange::Delete { policy: policy.clone(), before: left }),
     ];
     Some(parts(draft, changes))
 }
@@ -189,11 +191,14 @@ fn empty_first(draft: &Draft, policy: &PolicyTarget, before: &Policy, slot: &Pol
     }
     let deletion = |(index, id, rule): (usize, &RuleId, &Rule)| {
         let target = RuleTarget::Existing(id.clone());
-        let change = Change::DeleteRule { policy: policy.clone(), rule: target, before: rule.clone() };
+        let change = Change::Rule(policy.clone(), RuleChange::Delete { rule: target, before: rule.clone() });
         Draft { rule: Some(index), change, ..draft.clone() }
     };
     let left = Body::Allowlist(denies.into_iter().map(|(.., rule)| rule.clone()).collect());
-    let rest = Change::DeletePolicy { policy: policy.clone(), before: Policy { body: left, ..before.clone() } };
+    let rest = Change::Policy(PolicyChange::Delete {
+        policy: policy.clone(),
+        before: Policy { body: left, ..before.clone() },
+    });
     Some(allows.into_iter().map(deletion).chain([Draft { change: rest, ..draft.clone() }]).collect())
 }
 
@@ -201,7 +206,7 @@ fn split_creation(after: &PolicyFields) -> Option<Vec<Change>> {
     let between = PolicyFields { cedar: Some(without_permits(after.cedar.as_ref()?)?), ..after.clone() };
     let policy = PolicyTarget::Planned(after.name.clone());
     Some(vec![
-        Change::CreatePolicy { after: between.clone() },
-        Change::UpdatePolicy { policy, before: between, after: after.clone() },
+        Change::Policy(PolicyChange::Create { after: between.clone() }),
+        Change::Policy(PolicyChange::Update { policy, before: between, after: after.clone() }),
     ])
 }

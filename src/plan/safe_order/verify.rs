@@ -16,7 +16,7 @@ use super::split::is_between;
 use super::{Refusal, join, root};
 use crate::plan::docker::diff::{Diff, PolicySlot, RuleSlot};
 use crate::plan::docker::draft::Draft;
-use crate::plan::docker::{Change, PolicyFields, Step, simulate};
+use crate::plan::docker::{Change, PolicyChange, PolicyFields, Step, simulate};
 use crate::plan::step::Reason;
 
 /// The reason why the steps may not be carried out in their order from this live state, if there is one.
@@ -77,7 +77,9 @@ fn parts(drafts: &[Draft]) -> Vec<bool> {
 /// The policy of a step that sets a Cedar text which neither end has, and which the planner would not put between them.
 fn foreign_text<'a>(diff: &'a Diff, draft: &'a Draft) -> Option<&'a str> {
     let slot = diff.policies.get(draft.policy)?;
-    let (Change::CreatePolicy { after } | Change::UpdatePolicy { after, .. }) = &draft.change else { return None };
+    let Change::Policy(PolicyChange::Create { after } | PolicyChange::Update { after, .. }) = &draft.change else {
+        return None;
+    };
     let ends = [slot.before.as_ref().map(|(_, head)| head), slot.after.as_ref()];
     let [old, new]: [Option<&Cedar>; 2] = ends.map(|head| head.and_then(|head| head.cedar.as_ref()));
     let cedar = after.cedar.as_ref()?;
