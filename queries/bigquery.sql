@@ -1,8 +1,9 @@
--- Aggregates audit records with BigQuery. Replace the two `gs://` addresses, and `my_dataset`.
+-- Aggregates audit records with BigQuery. Replace the two `gs://` addresses, which take one `*` each, and `my_dataset`; add
+-- 'gs://my-bucket/audit/*.jsonl.gz' to `uris` where there are such files.
 -- The column `record` holds a line; lines that are not JSON are passed over.
 
 CREATE OR REPLACE EXTERNAL TABLE my_dataset.audit_lines (record STRING)
-OPTIONS (format = 'CSV', field_delimiter = '\x01', quote = '', uris = ['gs://my-bucket/audit/*.jsonl*']);
+OPTIONS (format = 'CSV', field_delimiter = '\x01', quote = '', uris = ['gs://my-bucket/audit/*.jsonl']);
 
 EXPORT DATA OPTIONS (uri = 'gs://my-bucket/aggregated/*.jsonl', format = 'JSON', overwrite = true) AS
 WITH flat AS (
@@ -16,7 +17,8 @@ WITH flat AS (
     COALESCE(ARRAY_TO_STRING(COALESCE(JSON_VALUE_ARRAY(r, '$.deny_reason'), JSON_VALUE_ARRAY(r, '$.payload.deny_reason')), '\n'), '')
       AS reason,
     COALESCE(JSON_VALUE(r, '$.username'), JSON_VALUE(r, '$.user_email'), JSON_VALUE(r, '$.payload.user_email'), '') AS user,
-    COALESCE(JSON_VALUE(r, '$.timestamp'), JSON_VALUE(r, '$.created_at')) AS moment,
+    -- Without the zone, texts with fractions of any length sort as the times do.
+    REPLACE(COALESCE(JSON_VALUE(r, '$.timestamp'), JSON_VALUE(r, '$.created_at')), 'Z', '') AS moment,
     JSON_VALUE(r, '$.audit_event_id') AS audit_event_id,
     COALESCE(JSON_VALUE(r, '$.approval.approval_request_id'), JSON_VALUE(r, '$.payload.approval.approval_request_id'),
       JSON_VALUE(r, '$.audit_event_id')) AS request

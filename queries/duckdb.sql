@@ -4,7 +4,7 @@
 COPY (
   WITH raw AS (
     SELECT * FROM read_json(
-      'records/**/*.jsonl*', format = 'newline_delimited', ignore_errors = true, columns = {
+      'records/**/*.jsonl*', format = 'newline_delimited', ignore_errors = true, filename = true, columns = {
         audit_event_id: 'VARCHAR', timestamp: 'VARCHAR', created_at: 'VARCHAR', category: 'VARCHAR', decision: 'VARCHAR',
         username: 'VARCHAR', user_email: 'VARCHAR', resource_id: 'VARCHAR', enforcement_mode: 'VARCHAR',
         action_type: 'VARCHAR', deny_reason: 'VARCHAR[]', network_egress: 'STRUCT(protocol VARCHAR)',
@@ -12,11 +12,14 @@ COPY (
         payload: 'STRUCT(user_email VARCHAR, resource_id VARCHAR, deny_reason VARCHAR[],
           network_egress STRUCT(protocol VARCHAR), http_request STRUCT("method" VARCHAR, path VARCHAR),
           approval STRUCT(approval_request_id VARCHAR))'})
+    -- Files in progress.
+    WHERE filename NOT LIKE '%.tmp'
   ),
   flat AS (
     SELECT
       audit_event_id, category, decision, enforcement_mode, action_type,
-      coalesce(timestamp, created_at) AS moment,
+      -- Without the zone, texts with fractions of any length sort as the times do.
+      replace(coalesce(timestamp, created_at), 'Z', '') AS moment,
       coalesce(username, user_email, payload.user_email, '') AS "user",
       coalesce(resource_id, payload.resource_id, '') AS resource_id,
       array_to_string(coalesce(deny_reason, payload.deny_reason, []), chr(10)) AS reason,

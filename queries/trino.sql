@@ -1,5 +1,17 @@
--- Aggregates audit records with Athena or Trino, from JSON Lines in an object store. Replace the two `s3://` addresses.
--- Each line has to be whole: Athena's `ignore.malformed.json` passes over others.
+-- Aggregates audit records with Athena, from JSON Lines in an object store; broken lines are passed over. Replace the two
+-- `s3://` addresses: the second one has to be empty. Athena runs one statement at a time.
+--
+-- Trino: the query between the brackets is the same. Around it, `CREATE TABLE hive.default.aggregated WITH (format = 'JSON',
+-- external_location = 's3://my-bucket/aggregated/') AS` takes the place of `UNLOAD (…) TO …`, and the table of the records is
+--   CREATE TABLE hive.default.audit_records (
+--     audit_event_id varchar, "timestamp" varchar, category varchar, decision varchar, username varchar, user_email varchar,
+--     resource_id varchar, enforcement_mode varchar, action_type varchar, deny_reason array(varchar),
+--     network_egress row(protocol varchar), http_request row(method varchar, path varchar),
+--     approval row(approval_request_id varchar), created_at varchar,
+--     payload row(user_email varchar, resource_id varchar, deny_reason array(varchar), network_egress row(protocol varchar),
+--       http_request row(method varchar, path varchar), approval row(approval_request_id varchar))
+--   ) WITH (format = 'JSON', external_location = 's3://my-bucket/audit/');
+-- where each line has to be whole.
 
 CREATE EXTERNAL TABLE IF NOT EXISTS audit_records (
   audit_event_id string, `timestamp` string, category string, decision string, username string, user_email string,
@@ -22,7 +34,8 @@ UNLOAD (
       coalesce(http_request.path, payload.http_request.path, '') AS path,
       coalesce(array_join(coalesce(deny_reason, payload.deny_reason), chr(10)), '') AS reason,
       coalesce(username, user_email, payload.user_email, '') AS "user",
-      coalesce("timestamp", created_at) AS moment,
+      -- Without the zone, texts with fractions of any length sort as the times do.
+      replace(coalesce("timestamp", created_at), 'Z', '') AS moment,
       coalesce(approval.approval_request_id, payload.approval.approval_request_id, audit_event_id) AS request,
       -- A record that was written twice counts once, and a question to a person as what came of it.
       row_number() OVER (

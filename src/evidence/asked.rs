@@ -67,6 +67,11 @@ impl Asked {
         }
     }
 
+    /// Returns `true` if it is about UDP.
+    pub(super) fn is_udp(&self) -> bool {
+        matches!(self.subject, Subject::One(Request::Connect { udp: true, .. }))
+    }
+
     /// Returns `true` if it is a TCP connection, on which an HTTP request may have been made.
     pub(super) fn is_connection(&self) -> bool {
         matches!(self.subject, Subject::One(Request::Connect { udp: false, .. }))

@@ -5,7 +5,7 @@
 //! reason that comes first in [`Gap`].
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -13,7 +13,9 @@ use serde::{Deserialize, Serialize};
 use super::asked::{Asked, Subject};
 use super::membership::Teams;
 use crate::access::cedar::McpAction;
-use crate::access::{Host, Question, Reason, Request, Role, State, Unknown, Verdict};
+use crate::access::{
+    AddressKinds, AddressRule, Host, IN_FORCE, Question, Reason, Request, Role, State, Unknown, Verdict,
+};
 use crate::model::{Decision, Domain, Policy, Rule, Scope};
 
 /// The number of teams that may matter for a request of somebody whose teams are unknown.
@@ -84,33 +86,80 @@ pub struct Judge<'a> {
     /// Teams that MCP policies are for.
     mcp_teams: BTreeSet<String>,
     /// The only rule of a domain; without it, the domain has no policy.
-    only: BTreeMap<Domain, Option<usize>>,
+    only: BTreeMap<Domain, Option<Place>>,
     /// Few actions and memberships make many records.
-    mcp: Mutex<BTreeMap<(McpAction, BTreeSet<String>), Ruling>>,
+    mcp: Mutex<BTreeMap<(McpAction, BTreeSet<String>, Option<Place>), Ruling>>,
+    address_rules: Vec<AddressRule>,
+    /// Teams that policies with rules about addresses are for.
+    address_teams: BTreeSet<String>,
+    /// The kinds of addresses with all rules in force.
+    all_kinds: AddressKinds,
+    /// The kinds of addresses for members of some of these teams: few as well.
+    kinds: RwLock<BTreeMap<BTreeSet<String>, Arc<Kinds>>>,
+    by_kinds: Mutex<BTreeMap<Vec<usize>, Arc<AddressRules>>>,
+}
+
+/// A rule or a statement, by the places of its policy and of itself.
+pub(super) type Place = (usize, usize);
+
+/// The kinds of addresses for the members of some teams.
+#[derive(Debug)]
+struct Kinds {
+    /// The number of those before it.
+    id: usize,
+    teams: BTreeSet<String>,
+    base: AddressKinds,
+    /// Without a rule, for the rules that make a difference.
+    without: OnceLock<Vec<(AddressKinds, Vec<usize>)>>,
 }
 
 /// A request that was looked up, to be decided for any membership.
 #[derive(Debug)]
 pub(super) enum Case {
+    /// With all rules in force, and what they say of addresses put together.
     Questions(Vec<(Request, Question)>),
     Mcp(McpAction),
     Unreadable,
+}
+
+/// A case for the members of some teams.
+#[derive(Debug)]
+pub(super) struct Evaluation<'j, 'c> {
+    judge: &'j Judge<'j>,
+    case: &'c Case,
+    /// The memberships that somebody may have; none where there are too many.
+    memberships: Vec<Membership>,
+}
+
+/// One membership, with the questions that ask about the addresses that matter for it.
+#[derive(Debug)]
+struct Membership {
+    teams: BTreeSet<String>,
+    at_addresses: Option<(Arc<Kinds>, Question)>,
 }
 
 impl<'a> Judge<'a> {
     /// Prepares policies.
     #[must_use]
     pub fn new(policies: &'a [Policy]) -> Self {
-        let mcp = policies.iter().filter(|policy| policy.domain() == Some(Domain::Mcp));
-        let mcp_teams = mcp.flat_map(|policy| policy.scope.teams()).map(str::to_owned).collect();
+        let teams_of = |policies: &mut dyn Iterator<Item = &Policy>| -> BTreeSet<String> {
+            policies.flat_map(|policy| policy.scope.teams()).map(str::to_owned).collect()
+        };
+        let mcp_teams = teams_of(&mut policies.iter().filter(|policy| policy.domain() == Some(Domain::Mcp)));
         let state = State::new(policies);
         let mut only = BTreeMap::new();
-        for (number, (policy, rule)) in state.rules().iter().enumerate() {
-            let rule = policies.get(*policy).and_then(|policy| policy.rules().get(*rule));
+        for place in state.rules() {
+            let rule = policies.get(place.0).and_then(|policy| policy.rules().get(place.1));
             let Some(domain) = rule.and_then(Rule::domain) else { continue };
-            only.entry(domain).and_modify(|only| *only = None).or_insert(Some(number));
+            only.entry(domain).and_modify(|only| *only = None).or_insert(Some(*place));
         }
-        Self { state, mcp_teams, only, mcp: Mutex::default() }
+        let address_rules = state.address_rules();
+        let of_addresses: BTreeSet<usize> =
+            address_rules.iter().filter_map(|one| state.rules().get(one.rule)).map(|place| place.0).collect();
+        let address_teams = teams_of(&mut of_addresses.iter().filter_map(|policy| policies.get(*policy)));
+        let all_kinds = state.address_kinds(|_| true);
+        let (mcp, kinds, by_kinds) = (Mutex::default(), RwLock::default(), Mutex::default());
+        Self { state, mcp_teams, only, mcp, address_rules, address_teams, all_kinds, kinds, by_kinds }
     }
 
     pub(super) fn state(&self) -> &State<'a> {
@@ -119,7 +168,7 @@ impl<'a> Judge<'a> {
 
     /// Looks a request up.
     pub(super) fn case(&self, asked: &Asked) -> Case {
-        let question = |request: &Request| (request.clone(), self.state.question(request));
+        let question = |request: &Request| (request.clone(), self.state.question_at(request, &self.all_kinds));
         match &asked.subject {
             Subject::One(request) => Case::Questions(vec![question(request)]),
             Subject::EitherMode(both) => Case::Questions(both.iter().map(question).collect()),
@@ -128,33 +177,53 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// Decides for somebody, as if some rules were not there.
-    pub(super) fn rule_without(&self, case: &Case, teams: &Teams, without: Option<usize>) -> Ruling {
-        let known = |teams: &BTreeSet<String>| self.ruling(case, teams, without);
-        match teams {
-            Teams::Known(teams) => known(teams),
+    /// Prepares a case for somebody.
+    pub(super) fn evaluate<'s, 'c>(&'s self, case: &'c Case, teams: &Teams) -> Evaluation<'s, 'c> {
+        let memberships = match teams {
+            Teams::Known(teams) => vec![self.membership(case, teams.clone())],
             Teams::Unknown => {
                 let relevant: Vec<String> = self.relevant_teams(case).into_iter().collect();
-                if relevant.len() > MOST_TEAMS {
-                    return Ruling::Unknown(Gap::TeamUnknown);
-                }
-                let mut found: Option<Ruling> = None;
-                for choice in 0..1_usize << relevant.len() {
-                    let chosen = (0..).zip(&relevant).filter(|(bit, _)| choice >> bit & 1 == 1);
-                    let ruling = known(&chosen.map(|(_, team)| team.clone()).collect());
-                    if found.is_some_and(|before| before != ruling) {
-                        return Ruling::Unknown(Gap::TeamUnknown);
-                    }
-                    found = Some(ruling);
-                }
-                found.unwrap_or(Ruling::Unknown(Gap::TeamUnknown))
+                let choices = if relevant.len() > MOST_TEAMS { 0 } else { 1_usize << relevant.len() };
+                let chosen = |choice: usize| {
+                    let chosen = (0..).zip(&relevant).filter(move |(bit, _)| choice >> bit & 1 == 1);
+                    chosen.map(|(_, team)| team.clone()).collect()
+                };
+                (0..choices).map(|choice| self.membership(case, chosen(choice))).collect()
             }
-        }
+        };
+        Evaluation { judge: self, case, memberships }
     }
 
     /// Decides for somebody.
     pub(super) fn rule(&self, case: &Case, teams: &Teams) -> Ruling {
-        self.rule_without(case, teams, None)
+        self.evaluate(case, teams).ruling()
+    }
+
+    fn membership(&self, case: &Case, teams: BTreeSet<String>) -> Membership {
+        let at_addresses = match case {
+            Case::Questions(questions) if !self.address_rules.is_empty() => match questions.as_slice() {
+                [(request, _)] if has_any_address(request) => {
+                    let kinds = self.kinds(&teams);
+                    let question = self.state.question_at(request, &kinds.base);
+                    Some((kinds, question))
+                }
+                _ => None,
+            },
+            Case::Questions(_) | Case::Mcp(_) | Case::Unreadable => None,
+        };
+        Membership { teams, at_addresses }
+    }
+
+    fn kinds(&self, teams: &BTreeSet<String>) -> Arc<Kinds> {
+        let own: BTreeSet<String> = teams.intersection(&self.address_teams).cloned().collect();
+        let known = self.kinds.read().unwrap_or_else(PoisonError::into_inner).get(&own).map(Arc::clone);
+        known.unwrap_or_else(|| {
+            let base = self.state.address_kinds(|rule| self.state.governs(rule, &own));
+            let mut all = self.kinds.write().unwrap_or_else(PoisonError::into_inner);
+            let id = all.len();
+            let kinds = Kinds { id, teams: own.clone(), base, without: OnceLock::new() };
+            Arc::clone(all.entry(own).or_insert_with(|| Arc::new(kinds)))
+        })
     }
 
     /// The teams that membership in could make a difference.
@@ -167,28 +236,21 @@ impl<'a> Judge<'a> {
                 let policies: BTreeSet<usize> =
                     rules.filter_map(|rule| self.state.rules().get(rule)).map(|(policy, _)| *policy).collect();
                 let scopes = policies.into_iter().filter_map(|policy| self.state.policies().get(policy));
-                scopes.flat_map(|policy| policy.scope.teams()).map(str::to_owned).collect()
+                let mut teams: BTreeSet<String> =
+                    scopes.flat_map(|policy| policy.scope.teams()).map(str::to_owned).collect();
+                if questions.iter().any(|(request, _)| has_any_address(request)) {
+                    teams.extend(self.address_teams.iter().cloned());
+                }
+                teams
             }
         }
     }
 
-    fn ruling(&self, case: &Case, teams: &BTreeSet<String>, without: Option<usize>) -> Ruling {
-        match case {
-            Case::Unreadable => Ruling::Unknown(Gap::NotReadable),
-            Case::Mcp(action) => self.mcp_ruling(*action, teams),
-            Case::Questions(questions) => {
-                let mut each = questions.iter().map(|(request, question)| self.one(request, question, teams, without));
-                let first = each.next().unwrap_or(Ruling::Unknown(Gap::NotReadable));
-                if each.all(|ruling| ruling == first) { first } else { Ruling::Unknown(Gap::ModeNotRecorded) }
-            }
-        }
-    }
-
-    fn mcp_ruling(&self, action: McpAction, teams: &BTreeSet<String>) -> Ruling {
+    fn mcp_ruling(&self, action: McpAction, teams: &BTreeSet<String>, without: Option<Place>) -> Ruling {
         let own: BTreeSet<String> = teams.intersection(&self.mcp_teams).cloned().collect();
-        let mut known = self.mcp.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        *known.entry((action, own)).or_insert_with_key(|(action, teams)| {
-            let answer = self.state.ask_mcp_action(teams, *action);
+        let mut known = self.mcp.lock().unwrap_or_else(PoisonError::into_inner);
+        *known.entry((action, own, without)).or_insert_with_key(|(action, teams, without)| {
+            let answer = self.state.ask_mcp_action(teams, *action, *without);
             match answer.verdict {
                 Verdict::Allow => Ruling::Known(Decision::Allow),
                 Verdict::Deny => Ruling::Known(Decision::Deny),
@@ -200,13 +262,14 @@ impl<'a> Judge<'a> {
         })
     }
 
-    fn one(&self, request: &Request, question: &Question, teams: &BTreeSet<String>, without: Option<usize>) -> Ruling {
+    fn one(&self, request: &Request, question: &Question, teams: &BTreeSet<String>, without: Option<Place>) -> Ruling {
         let domain = question.domain();
         let gone = without.is_some() && self.only.get(&domain).copied().flatten() == without;
         if gone || !self.state.is_governed(domain) {
             return Ruling::Unknown(Gap::NoPolicy);
         }
-        let in_force = |rule| Some(rule) != without && self.state.governs(rule, teams);
+        let is_gone = |rule| without.is_some() && self.state.rules().get(rule).copied() == without;
+        let in_force = |rule| rule == IN_FORCE || !is_gone(rule) && self.state.governs(rule, teams);
         let verdict = question.verdict(in_force);
         if let Request::Connect { udp: false, .. } = request
             && let Some(gap) = unseen_request(question, verdict, in_force)
@@ -228,39 +291,196 @@ impl<'a> Judge<'a> {
             Teams::Unknown => &none,
         };
         match &asked.subject {
-            Subject::One(request) => self.state.ask(teams, request).because,
+            Subject::One(request) => self.reasons(teams, request),
             Subject::EitherMode([read, write]) => {
-                let both = [read, write].map(|request| self.state.ask(teams, request).because);
+                let both = [read, write].map(|request| self.reasons(teams, request));
                 let all: BTreeSet<Reason> = both.into_iter().flatten().collect();
                 all.into_iter().collect()
             }
-            Subject::Mcp(action) => self.state.ask_mcp_action(teams, *action).because,
+            Subject::Mcp(action) => self.state.ask_mcp_action(teams, *action, None).because,
             Subject::Unreadable => Vec::new(),
         }
     }
 
-    /// The rules that bear on a request of somebody at all, by policy, rule and decision.
-    pub(super) fn bearing(&self, case: &Case, teams: &Teams) -> BTreeSet<(String, Option<String>, Option<Decision>)> {
-        let Case::Questions(questions) = case else { return BTreeSet::new() };
-        let rules: BTreeSet<usize> = questions.iter().flat_map(|(_, question)| question.rules()).collect();
-        let governs = |rule: &usize| match teams {
-            Teams::Known(teams) => self.state.governs(*rule, teams),
-            Teams::Unknown => true,
-        };
-        let named = rules.into_iter().filter(governs).filter_map(|rule| {
-            let (policy, number) = self.state.rules().get(rule)?;
-            let policy = self.state.policies().get(*policy)?;
-            let rule = policy.rules().get(*number)?;
-            Some((policy.name.clone(), Some(rule.name.clone()), Some(rule.decision)))
-        });
-        named.collect()
+    fn reasons(&self, teams: &BTreeSet<String>, request: &Request) -> Vec<Reason> {
+        self.state.reasons_at(teams, request, &self.kinds(teams).base)
     }
 
-    /// Returns `true` if a rule is for members of some teams only.
-    pub(super) fn is_for_teams(&self, rule: usize) -> bool {
-        let policy = self.state.rules().get(rule).and_then(|(policy, _)| self.state.policies().get(*policy));
-        policy.is_some_and(|policy| policy.scope != Scope::Organization)
+    /// Returns `true` if a rule bears on a request of somebody at all.
+    pub(super) fn bears(&self, case: &Case, teams: &Teams, wanted: &Reason) -> bool {
+        let Case::Questions(questions) = case else { return false };
+        let is_wanted = |place: &Place| {
+            self.state.policies().get(place.0).is_some_and(|policy| {
+                let rule = policy.rules().get(place.1);
+                policy.name == wanted.policy_name
+                    && rule.map(|rule| &rule.name) == wanted.rule_name.as_ref()
+                    && rule.map(|rule| rule.decision) == wanted.decision
+                    && self.may_govern(*place, teams)
+            })
+        };
+        let of_addresses = questions.iter().any(|(request, _)| has_any_address(request));
+        let addresses = self.address_rules.iter().filter(|_| of_addresses).map(|one| one.rule);
+        let rules = questions.iter().flat_map(|(_, question)| question.rules()).chain(addresses);
+        rules.filter_map(|rule| self.state.rules().get(rule)).any(is_wanted)
     }
+
+    /// Returns `true` if a rule or statement is for somebody, or may be where the teams are unknown.
+    pub(super) fn may_govern(&self, place: Place, teams: &Teams) -> bool {
+        match (self.state.policies().get(place.0).map(|policy| &policy.scope), teams) {
+            (None, _) => false,
+            (Some(Scope::Organization), _) | (_, Teams::Unknown) => true,
+            (Some(Scope::Teams(own)), Teams::Known(teams)) => !own.is_disjoint(teams),
+        }
+    }
+
+    /// Returns `true` if a rule or statement is for members of some teams only.
+    pub(super) fn is_for_teams(&self, place: Place) -> bool {
+        self.state.policies().get(place.0).is_some_and(|policy| policy.scope != Scope::Organization)
+    }
+
+    /// The kinds of addresses without one of the rules that are in force.
+    fn without<'k>(&self, kinds: &'k Kinds) -> &'k [(AddressKinds, Vec<usize>)] {
+        kinds.without.get_or_init(|| self.state.address_kinds_without(|rule| self.state.governs(rule, &kinds.teams)))
+    }
+
+    /// The kinds of addresses without a rule; `None` where they are the same.
+    fn kinds_without<'k>(&self, kinds: &'k Kinds, place: Place) -> Option<&'k AddressKinds> {
+        if !self.address_rules.iter().any(|one| self.state.rules().get(one.rule) == Some(&place)) {
+            return None;
+        }
+        let is_it = |rule: &usize| self.state.rules().get(*rule) == Some(&place);
+        self.without(kinds).iter().find(|(_, rules)| rules.iter().any(is_it)).map(|(kinds, _)| kinds)
+    }
+
+    fn rules_of(&self, key: Vec<usize>, memberships: &[&Arc<Kinds>]) -> AddressRules {
+        let mut rules = Vec::new();
+        let mut groups: BTreeMap<Vec<Option<usize>>, Vec<Place>> = BTreeMap::new();
+        for one in &self.address_rules {
+            let Some(place) = self.state.rules().get(one.rule) else { continue };
+            let governs = |kinds: &&Arc<Kinds>| self.state.governs(one.rule, &kinds.teams);
+            if !memberships.is_empty() && !memberships.iter().any(governs) {
+                continue;
+            }
+            rules.push((*place, *one, !memberships.is_empty() && memberships.iter().all(governs)));
+            let own = |kinds: &&Arc<Kinds>| {
+                self.without(kinds).iter().position(|(_, rules)| rules.binary_search(&one.rule).is_ok())
+            };
+            let kinds: Vec<Option<usize>> = memberships.iter().map(own).collect();
+            if kinds.iter().any(Option::is_some) {
+                groups.entry(kinds).or_default().push(*place);
+            }
+        }
+        let groups = groups.into_iter().map(|(kinds, rules)| AddressGroup { kinds, rules }).collect();
+        AddressRules { key, rules, groups }
+    }
+}
+
+/// Returns `true` for a request to a name, which may have any address.
+pub(super) fn has_any_address(request: &Request) -> bool {
+    matches!(request.host(), Some(Host::Name(_, None)))
+}
+
+impl Evaluation<'_, '_> {
+    /// The decision.
+    pub(super) fn ruling(&self) -> Ruling {
+        self.agreed(|membership| self.judged(membership, None))
+    }
+
+    /// The decision as if a rule or statement was not there.
+    pub(super) fn ruling_without(&self, place: Place) -> Ruling {
+        self.agreed(|membership| self.judged(membership, Some(place)))
+    }
+
+    fn agreed(&self, ruling: impl Fn(&Membership) -> Ruling) -> Ruling {
+        let mut rulings = self.memberships.iter().map(ruling);
+        let first = rulings.next().unwrap_or(Ruling::Unknown(Gap::TeamUnknown));
+        if rulings.all(|ruling| ruling == first) { first } else { Ruling::Unknown(Gap::TeamUnknown) }
+    }
+
+    fn judged(&self, Membership { teams, at_addresses }: &Membership, without: Option<Place>) -> Ruling {
+        let judge = self.judge;
+        match (self.case, at_addresses) {
+            (Case::Unreadable, _) => Ruling::Unknown(Gap::NotReadable),
+            (Case::Mcp(action), _) => judge.mcp_ruling(*action, teams, without),
+            (Case::Questions(questions), Some((kinds, question))) => {
+                let Some((request, _)) = questions.first() else { return Ruling::Unknown(Gap::NotReadable) };
+                let other = without.and_then(|place| judge.kinds_without(kinds, place));
+                match other {
+                    Some(kinds) => judge.one(request, &judge.state.question_at(request, kinds), teams, without),
+                    None => judge.one(request, question, teams, without),
+                }
+            }
+            (Case::Questions(questions), None) => {
+                let mut each = questions.iter().map(|(request, question)| judge.one(request, question, teams, without));
+                let first = each.next().unwrap_or(Ruling::Unknown(Gap::NotReadable));
+                if each.all(|ruling| ruling == first) { first } else { Ruling::Unknown(Gap::ModeNotRecorded) }
+            }
+        }
+    }
+
+    /// The rules about addresses that bear on a request whose address is open; `None` for any other one.
+    pub(super) fn address_rules(&self) -> Option<Arc<AddressRules>> {
+        let Case::Questions(questions) = self.case else { return None };
+        let is_open = !self.judge.address_rules.is_empty() && questions.iter().any(|(one, _)| has_any_address(one));
+        is_open.then(|| {
+            let kinds: Vec<&Arc<Kinds>> =
+                self.memberships.iter().filter_map(|one| one.at_addresses.as_ref()).map(|(kinds, _)| kinds).collect();
+            let key: Vec<usize> = kinds.iter().map(|kinds| kinds.id).collect();
+            let mut known = self.judge.by_kinds.lock().unwrap_or_else(PoisonError::into_inner);
+            let own = known.entry(key).or_insert_with_key(|key| Arc::new(self.judge.rules_of(key.clone(), &kinds)));
+            Arc::clone(own)
+        })
+    }
+
+    /// The decision as if one of the rules of a group was not there, which matches the request by its address alone.
+    pub(super) fn ruling_without_one(&self, group: &AddressGroup) -> Ruling {
+        let judge = self.judge;
+        let is_only = |place: &Place| judge.only.get(&Domain::Network).copied().flatten() == Some(*place);
+        if group.rules.iter().any(is_only) {
+            return Ruling::Unknown(Gap::NoPolicy);
+        }
+        let mut others = group.kinds.iter();
+        let rulings: Vec<Ruling> = self
+            .memberships
+            .iter()
+            .map(|Membership { teams, at_addresses }| {
+                let other = others.next().copied().flatten();
+                match (self.case, at_addresses) {
+                    (Case::Questions(questions), Some((kinds, own))) => {
+                        let Some((request, _)) = questions.first() else { return Ruling::Unknown(Gap::NotReadable) };
+                        let other = other.and_then(|at| judge.without(kinds).get(at));
+                        let other = other.map(|(kinds, _)| judge.state.question_at(request, kinds));
+                        judge.one(request, other.as_ref().unwrap_or(own), teams, None)
+                    }
+                    _ => Ruling::Unknown(Gap::TeamUnknown),
+                }
+            })
+            .collect();
+        match rulings.split_first() {
+            Some((first, rest)) if rest.iter().all(|ruling| ruling == first) => *first,
+            Some(_) | None => Ruling::Unknown(Gap::TeamUnknown),
+        }
+    }
+}
+
+/// The rules about addresses that bear on requests of somebody.
+#[derive(Debug)]
+pub(super) struct AddressRules {
+    /// What tells these from others.
+    pub(super) key: Vec<usize>,
+    /// All of them; and whether each is in force whatever the memberships are.
+    pub(super) rules: Vec<(Place, AddressRule, bool)>,
+    /// Those without one of which addresses are of other kinds.
+    pub(super) groups: Vec<AddressGroup>,
+}
+
+/// Rules that are alike: without any one of them, addresses are of the same kinds.
+#[derive(Debug)]
+pub(super) struct AddressGroup {
+    /// For each membership, the place among the kinds without a rule.
+    kinds: Vec<Option<usize>>,
+    /// The rules.
+    pub(super) rules: Vec<Place>,
 }
 
 /// A connection to a host that HTTP rules are about, of which no request is recorded: whether a request on it would be

@@ -3,6 +3,7 @@
 //! Invariant: only proposals that leave every recorded request allowed that was: [`harm`] shows the first that would not
 //! be. What records do not show (UDP, requests of other days) is lost, which is for a person to judge.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
@@ -68,18 +69,18 @@ pub fn narrow(input: Input<'_>) -> Vec<Narrowing> {
     }
     let policies: Vec<Policy> = declared.iter().map(|one| one.policy.clone()).collect();
     let (state, judge) = (State::new(&alone), Judge::new(&policies));
+    let (classes, of_user) = memberships.classes(requests);
     let mut found: BTreeMap<usize, (BTreeSet<String>, u64)> = BTreeMap::new();
     for (asked, cells) in requests.by_request() {
         let Subject::One(request @ (Request::Connect { .. } | Request::Http { .. })) = &asked.subject else { continue };
         let Some(host) = request.host().map(ToString::to_string) else { continue };
         let (rules, case) = (state.question(request).rules(), judge.case(asked));
+        let denied = by_class(&classes, |teams| judge.rule(&case, teams) == Ruling::Known(Decision::Deny));
         for cell in cells {
-            let teams = memberships.of(requests.users.get(cell.user).map_or("", String::as_str));
-            if judge.rule(&case, &teams) == Ruling::Known(Decision::Deny) {
-                continue;
-            }
+            let class = of_user.get(cell.user).copied().unwrap_or_default();
+            let Some(teams) = classes.get(class).filter(|_| !denied(class)) else { continue };
             for rule in &rules {
-                let governs = match &teams {
+                let governs = match teams {
                     Teams::Known(teams) => state.governs(*rule, teams),
                     Teams::Unknown => true,
                 };
@@ -142,11 +143,12 @@ pub fn narrowed(policies: &[Policy], proposals: &[Narrowing]) -> Vec<Policy> {
 #[must_use]
 pub fn harm(requests: &Requests, before: &[Policy], after: &[Policy], memberships: &Memberships) -> Option<Asked> {
     let (old, new) = (Judge::new(before), Judge::new(after));
+    let (classes, of_user) = memberships.classes(requests);
     for (asked, cells) in requests.by_request() {
         let (was, will) = (old.case(asked), new.case(asked));
+        let rulings = by_class(&classes, |teams| (old.rule(&was, teams), new.rule(&will, teams)));
         for cell in cells {
-            let teams = memberships.of(requests.users.get(cell.user).map_or("", String::as_str));
-            let (was, will) = (old.rule(&was, &teams), new.rule(&will, &teams));
+            let (was, will) = rulings(of_user.get(cell.user).copied().unwrap_or_default());
             let harmed = match (was, will) {
                 (Ruling::Known(Decision::Allow), will) => will != was,
                 (Ruling::Unknown(_), Ruling::Known(Decision::Deny)) => cell.recorded == Recorded::Allow,
@@ -158,4 +160,10 @@ pub fn harm(requests: &Requests, before: &[Policy], after: &[Policy], membership
         }
     }
     None
+}
+
+/// What holds for each membership, worked out once.
+fn by_class<T: Copy>(classes: &[Teams], of: impl Fn(&Teams) -> T) -> impl Fn(usize) -> T {
+    let known: RefCell<BTreeMap<usize, T>> = RefCell::default();
+    move |class| *known.borrow_mut().entry(class).or_insert_with(|| of(classes.get(class).unwrap_or(&Teams::Unknown)))
 }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::asked::Asked;
-use super::decide::{Gap, Judge, Ruling};
+use super::decide::{Case, Gap, Judge, Ruling};
 use super::membership::{Memberships, Teams};
 use super::observation::{Recorded, Refusal};
 use super::requests::{RequestGroup, Requests, Window};
@@ -197,6 +197,9 @@ pub fn frequent(input: Input<'_>, most: usize) -> Vec<Expected> {
         let (was, will) = (old.case(asked), new.case(asked));
         for (class, membership) in classes.iter().enumerate() {
             let own = || cells.iter().filter(|cell| of_user.get(cell.user) == Some(&class));
+            if own().next().is_none() {
+                continue;
+            }
             let decisions: BTreeSet<Option<Decision>> = own().map(|cell| recorded(cell.recorded)).collect();
             let Ruling::Known(decision) = old.rule(&was, membership) else { continue };
             if !decisions.iter().eq([&Some(decision)]) || new.rule(&will, membership) != Ruling::Known(decision) {
@@ -240,11 +243,20 @@ struct Part {
     unknown: BTreeMap<Gap, (u64, String)>,
 }
 
+/// Two states, prepared at the same time.
+fn judges(policies: [&[Policy]; 2]) -> [Judge<'_>; 2] {
+    let [old, new] = policies;
+    std::thread::scope(|scope| {
+        let new = scope.spawn(|| Judge::new(new));
+        [Judge::new(old), new.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))]
+    })
+}
+
 /// Decides every request under both states.
 #[must_use]
 pub fn replay(input: Input<'_>) -> Replay {
     let Input { requests, before, after, memberships, .. } = input;
-    let (old, new) = (Judge::new(before.policies), Judge::new(after.policies));
+    let [old, new] = judges([before.policies, after.policies]);
     let (classes, of_user) = memberships.classes(requests);
     let all: Vec<(&Asked, &[RequestGroup])> = requests.by_request().collect();
     let parts = parallel::map(all.chunks(512).collect(), 1, |chunk: &[(&Asked, &[RequestGroup])]| {
@@ -328,7 +340,7 @@ impl Part {
                 continue;
             }
             let denied = after == Ruling::Known(Decision::Deny);
-            let because = causes(input, (old, new), asked, teams, denied);
+            let because = causes(input, ((old, &was), (new, &will)), asked, teams, denied);
             let change = change(input, asked, teams, &changed, because);
             if denied {
                 self.denied_users.extend(changed.iter().map(|cell| cell.user));
@@ -403,7 +415,7 @@ fn change(input: &Input<'_>, asked: &Asked, teams: &Teams, cells: &[&RequestGrou
 /// The rules behind a change: those that come and those that go, or where only others decide, these.
 fn causes(
     input: &Input<'_>,
-    (old, new): (&Judge<'_>, &Judge<'_>),
+    ((old, known), (new, next)): ((&Judge<'_>, &Case), (&Judge<'_>, &Case)),
     asked: &Asked,
     teams: &Teams,
     denied: bool,
@@ -413,12 +425,11 @@ fn causes(
     };
     let (was, will) = (old.because(asked, teams), new.because(asked, teams));
     // What denied before, or allowed, is behind the change only where it no longer bears on the request.
-    let key = |reason: &Reason| (reason.policy_name.clone(), reason.rule_name.clone(), reason.decision);
-    let (known, next) = (old.bearing(&old.case(asked), teams), new.bearing(&new.case(asked), teams));
+    let bears = |judge: &Judge<'_>, case: &Case, one: &Reason| judge.bears(case, teams, one);
     let wanted = if denied { Decision::Deny } else { Decision::Allow };
     let (gone, come): (Vec<Reason>, Vec<Reason>) = (
-        was.iter().filter(|one| !next.contains(&key(one))).cloned().collect(),
-        will.iter().filter(|one| one.decision == Some(wanted) && !known.contains(&key(one))).cloned().collect(),
+        was.iter().filter(|one| !bears(new, next, one)).cloned().collect(),
+        will.iter().filter(|one| one.decision == Some(wanted) && !bears(old, known, one)).cloned().collect(),
     );
     let mut all = told(input.after, come, true);
     if all.is_empty() || !denied {

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::decide::{Case, Judge, Ruling};
+use super::decide::{Case, Gap, Judge, Ruling};
 use super::membership::{Memberships, Teams};
 use super::observation::{Recorded, Refusal};
 use super::requests::{RequestGroup, Requests};
@@ -126,9 +126,18 @@ pub fn suggest(input: Input<'_>) -> Suggestion {
                 (Recorded::Deny(Refusal::Rule), _) => leave("a rule denied it when it was recorded", cell.count),
                 (Recorded::Approval(_), _) => leave("a person was asked", cell.count),
                 (_, Ruling::Known(Decision::Allow)) => leave("the documents allow it by now", cell.count),
+                // Nothing says that it was not the deny for addresses that the name resolved to.
+                (Recorded::Deny(Refusal::Unsaid), _) if may_be_denied(&case) => {
+                    leave(Gap::AddressNotRecorded.phrase(), cell.count);
+                }
                 (_, Ruling::Unknown(gap)) => leave(gap.phrase(), cell.count),
                 (_, Ruling::Known(Decision::Deny)) => askers.push(cell),
             }
+        }
+        let (teams, apart) = scope(&input, &askers);
+        for (cell, why) in apart {
+            leave(why, cell.count);
+            askers.retain(|asker| !std::ptr::eq(*asker, cell));
         }
         let users: BTreeSet<usize> = askers.iter().map(|cell| cell.user).filter(|user| *user > 0).collect();
         let count: u64 = askers.iter().map(|cell| cell.count).sum();
@@ -139,7 +148,7 @@ pub fn suggest(input: Input<'_>) -> Suggestion {
             leave("too few asked for it", count);
             continue;
         }
-        let own = wanted.entry((kind, scope(&input, &askers), action, target)).or_default();
+        let own = wanted.entry((kind, teams, action, target)).or_default();
         own.count += count;
         own.users.extend(users);
     }
@@ -206,15 +215,32 @@ fn is_denied(case: &Case) -> bool {
     })
 }
 
-/// The fewest teams that all askers are members of one of; none where somebody's are unknown, or are none.
-fn scope(input: &Input<'_>, askers: &[&RequestGroup]) -> Vec<String> {
-    let users: BTreeSet<usize> = askers.iter().map(|cell| cell.user).collect();
-    let mut left: Vec<BTreeSet<String>> = Vec::new();
-    for user in users {
-        match input.memberships.of(input.requests.users.get(user).map_or("", String::as_str)) {
-            Teams::Known(teams) if !teams.is_empty() => left.push(teams),
-            Teams::Known(_) | Teams::Unknown => return Vec::new(),
+/// Returns `true` if any deny may be about a request, at whatever address.
+fn may_be_denied(case: &Case) -> bool {
+    let Case::Questions(questions) = case else { return false };
+    let mut points = questions.iter().flat_map(|(_, question)| question.points());
+    points.any(|point| point.matches().iter().any(|one| one.decision == Decision::Deny))
+}
+
+/// Askers whom a rule for teams does not serve, with why.
+type Apart<'a> = Vec<(&'a RequestGroup, &'static str)>;
+
+/// The fewest teams that all askers whose teams are known are members of one of, and the other askers; no team, which is
+/// the whole organization, where nobody who asked is known to be in one.
+fn scope<'a>(input: &Input<'_>, askers: &[&'a RequestGroup]) -> (Vec<String>, Apart<'a>) {
+    let mut left: BTreeSet<BTreeSet<String>> = BTreeSet::new();
+    let mut apart = Vec::new();
+    for asker in askers {
+        match input.memberships.of(input.requests.users.get(asker.user).map_or("", String::as_str)) {
+            Teams::Known(teams) if teams.is_empty() => {
+                apart.push((*asker, "a rule for the teams that asked does not reach a member of no team"))
+            }
+            Teams::Known(teams) => drop(left.insert(teams)),
+            Teams::Unknown => apart.push((*asker, Gap::TeamUnknown.phrase())),
         }
+    }
+    if left.is_empty() {
+        return (Vec::new(), Vec::new());
     }
     let mut chosen = BTreeSet::new();
     while !left.is_empty() {
@@ -227,7 +253,7 @@ fn scope(input: &Input<'_>, askers: &[&RequestGroup]) -> Vec<String> {
         left.retain(|teams| !teams.contains(&best));
         chosen.insert(best);
     }
-    chosen.into_iter().collect()
+    (chosen.into_iter().collect(), apart)
 }
 
 /// The rules by kind and teams, with hosts of one domain put together where enough names were asked for.

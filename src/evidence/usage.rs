@@ -4,17 +4,20 @@
 //! that there are, and not rules times requests. Invariant: *decides* is said exactly of rules whose removal changes what
 //! becomes of a recorded request for certain; *unused* is never said of what records cannot show.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::decide::{Case, Judge, Ruling};
+use super::decide::{AddressRules, Case, Evaluation, Judge, Place, Ruling, has_any_address};
 use super::membership::{Memberships, Teams};
+use super::observation::{Recorded, Refusal};
 use super::requests::{RequestGroup, Requests, Window};
 use super::{Asked, time};
-use crate::access::{Match, Role};
+use crate::access::{AddressRule, Match, Role};
 use crate::model::{Action, DesiredPolicy, Domain, Origin, Policy};
 use crate::source::parallel;
 
@@ -141,23 +144,20 @@ pub fn usage(input: Input<'_>) -> Usage {
     let (classes, of_user) = memberships.classes(requests);
     let all: Vec<(&Asked, &[RequestGroup])> = requests.by_request().collect();
     let parts = parallel::map(all.chunks(512).collect(), 1, |chunk: &[(&Asked, &[RequestGroup])]| {
-        let mut tallies: BTreeMap<usize, Tally> = BTreeMap::new();
+        let mut tallies = Tallies::default();
         for (asked, cells) in chunk {
             look(&judge, (&classes, &of_user), asked, cells, &mut tallies);
         }
         tallies
     });
-    let mut tallies: BTreeMap<usize, Tally> = BTreeMap::new();
-    for (rule, tally) in parts.into_iter().flatten() {
-        tallies.entry(rule).or_default().join(tally);
-    }
+    let mut tallies = Tallies::default();
+    parts.into_iter().for_each(|part| tallies.join(part));
+    let mut tallies = tallies.spread();
     let short = requests.length() < least;
-    let mut numbers: BTreeMap<(usize, usize), usize> = BTreeMap::new();
-    numbers.extend(judge.state().rules().iter().enumerate().map(|(number, place)| (*place, number)));
     let mut rules = Vec::new();
     for (at, one) in declared.iter().enumerate() {
         for (number, place) in one.rules.iter().enumerate() {
-            let tally = numbers.get(&(at, number)).and_then(|rule| tallies.get(rule)).cloned().unwrap_or_default();
+            let tally = tallies.remove(&(at, number)).unwrap_or_default();
             rules.push(rule_use(one, number, &place.origin, tally, short));
         }
     }
@@ -169,8 +169,9 @@ fn rule_use(declared: &DesiredPolicy, number: usize, origin: &Origin, tally: Tal
     let Tally { decides, open, may_match, matches, users, machines, last } = tally;
     let udp = rule.is_some_and(|rule| rule.actions.iter().all(|action| *action == Action::ConnectUdp));
     let (used, why) = match (decides, declared.domain) {
-        (_, Domain::Mcp) => (Use::Unknown, Some(UnknownUse::AttributesNotRecorded)),
         (true, _) => (Use::Decides, None),
+        // No record shows that a statement matches nothing, but for one about the action alone that it does match.
+        (false, Domain::Mcp) if open || matches == 0 => (Use::Unknown, Some(UnknownUse::AttributesNotRecorded)),
         (false, _) if open => (Use::Unknown, Some(UnknownUse::MayMatch)),
         (false, _) if matches > 0 => (Use::Redundant, None),
         (false, _) if may_match => (Use::Unknown, Some(UnknownUse::MayMatch)),
@@ -193,6 +194,14 @@ fn rule_use(declared: &DesiredPolicy, number: usize, origin: &Origin, tally: Tal
 }
 
 impl Tally {
+    /// Adds requests that are matched.
+    fn add(&mut self, cells: &[&RequestGroup]) {
+        self.matches += cells.iter().map(|cell| cell.count).sum::<u64>();
+        self.users.extend(cells.iter().map(|cell| cell.user));
+        self.machines.extend(cells.iter().map(|cell| cell.machine));
+        self.last = self.last.max(cells.iter().filter_map(|cell| cell.last).max());
+    }
+
     fn join(&mut self, other: Self) {
         let Self { decides, open, may_match, matches, users, machines, last } = other;
         self.decides |= decides;
@@ -205,55 +214,176 @@ impl Tally {
     }
 }
 
+/// What requests whose address is open rest on: the rules about addresses are many, and alike.
+#[derive(Debug)]
+struct AddressTally {
+    rules: Arc<AddressRules>,
+    /// For TCP and UDP.
+    all: [Tally; 2],
+    /// For each group of rules and protocol: whether it decides, and whether that is open.
+    groups: Vec<[(bool, bool); 2]>,
+}
+
+/// The results for requests, by rules.
+#[derive(Debug, Default)]
+struct Tallies {
+    by_rule: BTreeMap<Place, Tally>,
+    by_address: BTreeMap<Vec<usize>, AddressTally>,
+}
+
+impl Tallies {
+    fn join(&mut self, other: Self) {
+        for (rule, tally) in other.by_rule {
+            self.by_rule.entry(rule).or_default().join(tally);
+        }
+        for (key, tally) in other.by_address {
+            match self.by_address.entry(key) {
+                Entry::Vacant(entry) => drop(entry.insert(tally)),
+                Entry::Occupied(mut entry) => entry.get_mut().join(tally),
+            }
+        }
+    }
+
+    /// The results for each rule.
+    fn spread(self) -> BTreeMap<Place, Tally> {
+        let mut by_rule = self.by_rule;
+        for AddressTally { rules, all, groups } in self.by_address.into_values() {
+            for (protocol, tally) in
+                all.into_iter().enumerate().filter(|(_, tally)| tally.may_match || tally.matches > 0)
+            {
+                let about = |rule: &AddressRule| rule.protocols.get(protocol) == Some(&true);
+                for (place, rule, always) in rules.rules.iter().filter(|(_, rule, _)| about(rule)) {
+                    let own = by_rule.entry(*place).or_default();
+                    if rule.is_everywhere && *always {
+                        own.join(Tally { may_match: false, ..tally.clone() });
+                    } else {
+                        (own.may_match, own.open) = (true, own.open | tally.open);
+                    }
+                }
+                for (group, flags) in rules.groups.iter().zip(&groups) {
+                    let (decides, open) = flags.get(protocol).copied().unwrap_or_default();
+                    for place in &group.rules {
+                        let own = by_rule.entry(*place).or_default();
+                        (own.decides, own.open) = (own.decides | decides, own.open | open);
+                    }
+                }
+            }
+        }
+        by_rule
+    }
+}
+
+impl AddressTally {
+    fn new(rules: &Arc<AddressRules>) -> Self {
+        let groups = vec![[(false, false); 2]; rules.groups.len()];
+        Self { rules: Arc::clone(rules), all: <[Tally; 2]>::default(), groups }
+    }
+
+    fn join(&mut self, other: Self) {
+        for (own, other) in self.all.iter_mut().zip(other.all) {
+            own.join(other);
+        }
+        for (own, other) in self.groups.iter_mut().flatten().zip(other.groups.iter().flatten()) {
+            (own.0, own.1) = (own.0 | other.0, own.1 | other.1);
+        }
+    }
+
+    /// Adds a request.
+    fn add(&mut self, protocol: usize, evaluation: &Evaluation<'_, '_>, with: Ruling, cells: &[&RequestGroup]) {
+        let Some(all) = self.all.get_mut(protocol) else { return };
+        all.add(cells);
+        all.may_match = true;
+        if is_local(cells) || matches!(with, Ruling::Unknown(_)) {
+            all.open = true;
+            return;
+        }
+        for (group, flags) in self.rules.groups.iter().zip(&mut self.groups) {
+            let Some((decides, open)) = flags.get_mut(protocol) else { continue };
+            if *decides {
+                continue;
+            }
+            match evaluation.ruling_without_one(group) {
+                Ruling::Unknown(_) => *open = true,
+                without @ Ruling::Known(_) => *decides = with != without,
+            }
+        }
+    }
+}
+
+/// Returns `true` if a rule of the machine denied all of these, whatever the organization's rules say.
+fn is_local(cells: &[&RequestGroup]) -> bool {
+    cells.iter().all(|cell| cell.recorded == Recorded::Deny(Refusal::Local))
+}
+
 /// Looks at one request: for each membership and rule that bears on it, what becomes of it without the rule.
 fn look(
     judge: &Judge<'_>,
     (classes, of_user): (&[Teams], &[usize]),
     asked: &Asked,
     cells: &[RequestGroup],
-    tallies: &mut BTreeMap<usize, Tally>,
+    tallies: &mut Tallies,
 ) {
     let case = judge.case(asked);
-    let Case::Questions(questions) = &case else { return };
-    let bearing: BTreeSet<usize> = questions.iter().flat_map(|(_, question)| question.rules()).collect();
-    if bearing.is_empty() {
-        return;
-    }
+    let bearing = bearing(judge, &case);
     let mut by_class: BTreeMap<usize, Vec<&RequestGroup>> = BTreeMap::new();
     for cell in cells {
         by_class.entry(of_user.get(cell.user).copied().unwrap_or_default()).or_default().push(cell);
     }
     for (class, cells) in by_class {
         let Some(teams) = classes.get(class) else { continue };
-        let with = judge.rule(&case, teams);
-        for rule in &bearing {
-            let in_force = match teams {
-                Teams::Known(teams) => judge.state().governs(*rule, teams),
-                Teams::Unknown => true,
-            };
-            if !in_force {
+        let evaluation = judge.evaluate(&case, teams);
+        let with = evaluation.ruling();
+        if let Some(rules) = evaluation.address_rules() {
+            let key = || rules.key.clone();
+            let tally = tallies.by_address.entry(key()).or_insert_with(|| AddressTally::new(&rules));
+            tally.add(usize::from(asked.is_udp()), &evaluation, with, &cells);
+        }
+        for (rule, certain) in &bearing {
+            if !judge.may_govern(*rule, teams) {
                 continue;
             }
-            let tally = tallies.entry(*rule).or_default();
-            // Every part has to be matched at every address, whatever the mode.
-            let points = || questions.iter().flat_map(|(_, question)| question.points());
-            let matched = |one: &&Match| one.group == *rule && one.unknowns.is_empty() && one.role != Role::Cover;
-            let certain = points().all(|point| point.matches().iter().any(|one| matched(&one)))
-                && !(*teams == Teams::Unknown && judge.is_for_teams(*rule));
-            if certain {
-                tally.matches += cells.iter().map(|cell| cell.count).sum::<u64>();
-                tally.users.extend(cells.iter().map(|cell| cell.user));
-                tally.machines.extend(cells.iter().map(|cell| cell.machine));
-                tally.last = tally.last.max(cells.iter().filter_map(|cell| cell.last).max());
+            let tally = tallies.by_rule.entry(*rule).or_default();
+            if *certain && !(*teams == Teams::Unknown && judge.is_for_teams(*rule)) {
+                tally.add(&cells);
             } else {
                 tally.may_match = true;
             }
-            match (with, judge.rule_without(&case, teams, Some(*rule))) {
+            if is_local(&cells) {
+                tally.open = true;
+                continue;
+            }
+            match (with, evaluation.ruling_without(*rule)) {
                 (Ruling::Known(with), Ruling::Known(without)) => tally.decides |= with != without,
                 (Ruling::Unknown(_), _) | (_, Ruling::Unknown(_)) => tally.open = true,
             }
         }
     }
+}
+
+/// The rules and statements that bear on a request, whoever asks, but for those about an address that is open; and whether
+/// each matches it for certain.
+fn bearing(judge: &Judge<'_>, case: &Case) -> Vec<(Place, bool)> {
+    let questions = match case {
+        Case::Questions(questions) => questions,
+        Case::Mcp(action) => return judge.state().mcp_statements_about(*action),
+        Case::Unreadable => return Vec::new(),
+    };
+    let rules: BTreeSet<usize> = questions
+        .iter()
+        .flat_map(|(request, question)| {
+            let open = has_any_address(request);
+            let matches = question.points().flat_map(|point| point.matches());
+            matches.filter(move |one| !(open && one.role == Role::Address)).map(|one| one.group)
+        })
+        .collect();
+    // Every part has to be matched at every address, whatever the mode.
+    let is_certain = |rule: usize| {
+        let matched = |one: &&Match| one.group == rule && one.unknowns.is_empty() && one.role != Role::Cover;
+        let mut points = questions.iter().flat_map(|(_, question)| question.points());
+        points.all(|point| point.matches().iter().any(|one| matched(&one)))
+    };
+    let placed = rules.into_iter().filter_map(|rule| Some((*judge.state().rules().get(rule)?, is_certain(rule))));
+    placed.collect()
 }
 
 impl Usage {

@@ -30,7 +30,7 @@ pub struct State<'a> {
     pub(super) clauses: Vec<Clause>,
     pub(super) index: Index,
     /// The classes of addresses that the blocks distinguish.
-    addresses: Vec<AddressClass>,
+    pub(super) addresses: Vec<AddressClass>,
     mcp: McpPolicies,
 }
 
@@ -145,10 +145,21 @@ impl<'a> State<'a> {
         self.policies.iter().any(|policy| policy.domain() == Some(domain))
     }
 
-    /// Asks about an MCP action of which nothing else is known.
+    /// Asks about an MCP action of which nothing else is known, as if one statement, by policy and number, was not there.
     #[must_use]
-    pub fn ask_mcp_action(&self, teams: &BTreeSet<String>, action: cedar::McpAction) -> Answer {
-        answer_of(self.mcp.governing(teams).decide_action(action))
+    pub fn ask_mcp_action(
+        &self,
+        teams: &BTreeSet<String>,
+        action: cedar::McpAction,
+        without: Option<(usize, usize)>,
+    ) -> Answer {
+        answer_of(self.mcp.decide_action(teams, action, without))
+    }
+
+    /// The statements about an MCP action, by policy and number; and whether one matches whatever else is true of a request.
+    #[must_use]
+    pub fn mcp_statements_about(&self, action: cedar::McpAction) -> Vec<((usize, usize), bool)> {
+        self.mcp.statements_about(action)
     }
 
     /// The MCP policies.
@@ -185,7 +196,7 @@ impl<'a> State<'a> {
         self.policies.get(*policy)?.rules().get(*rule)?.domain()
     }
 
-    fn host_hits(&self, host: &Host, port: u16) -> Vec<Hit> {
+    pub(super) fn host_hits(&self, host: &Host, port: u16) -> Vec<Hit> {
         let mut hits = match host {
             Host::Name(labels, _) => self.index.hits_of_name(labels),
             Host::Address(address) => self.index.hits_of_address(*address),
@@ -194,7 +205,7 @@ impl<'a> State<'a> {
         hits
     }
 
-    fn request_hits(&self, host: &Host, port: u16, path: &str) -> Vec<Hit> {
+    pub(super) fn request_hits(&self, host: &Host, port: u16, path: &str) -> Vec<Hit> {
         let (canonical, segments) = request_path(path);
         let mut trie = Trie::new(Case::Unknown);
         for hit in self.host_hits(host, port) {
@@ -229,7 +240,7 @@ impl<'a> State<'a> {
     }
 
     /// A point from the clauses that match its host or folder, its address and its request.
-    fn place(&self, atom: Atom, own: &[Hit], blocks: &[Hit], requests: &[Hit]) -> MatchedPoint {
+    pub(super) fn place(&self, atom: Atom, own: &[Hit], blocks: &[Hit], requests: &[Hit]) -> MatchedPoint {
         let action = Actions::needed(atom);
         let roles: &[(&[Hit], Actions, Role)] = match atom {
             Atom::Read | Atom::Write => &[(own, action, Role::Folder)],
@@ -262,7 +273,12 @@ impl<'a> State<'a> {
     }
 
     /// The rules that lead to the verdict.
-    fn because(&self, question: &Question, verdict: Verdict, in_force: impl Fn(usize) -> bool + Copy) -> Vec<Reason> {
+    pub(super) fn because(
+        &self,
+        question: &Question,
+        verdict: Verdict,
+        in_force: impl Fn(usize) -> bool + Copy,
+    ) -> Vec<Reason> {
         let mut because = BTreeSet::new();
         for place in question.telling(verdict, in_force) {
             // At one address it may be allowed and at another denied, which together is uncertain.

@@ -13,6 +13,7 @@
 //! [`Verdict::Uncertain`].
 
 mod address;
+mod address_kinds;
 mod answer;
 pub mod cedar;
 mod classes;
@@ -47,6 +48,7 @@ mod unknowns;
 mod who;
 mod witness;
 
+pub use address_kinds::{AddressKinds, AddressRule, IN_FORCE};
 pub use answer::{APPROVAL_REASON, Answer, Reason, State};
 pub use compare::{Access, Audience, Cause, Changes, Comparison, Entry, Incomplete, compare};
 pub use point::{Atom, Match, Point, Role, Verdict, World};

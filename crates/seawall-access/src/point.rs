@@ -104,6 +104,11 @@ pub struct Point {
 }
 
 impl Match {
+    /// The part of a group that is about the address alone.
+    pub(super) fn at_address(group: usize, decision: Decision, unknowns: Unknowns) -> Self {
+        Self { group, decision, role: Role::Address, unknowns, needs: 0, lacks: 0 }
+    }
+
     /// The part that a clause that matches has in a role, where it speaks about the action.
     pub(super) fn new(clause: &Clause, unknowns: Unknowns, action: Actions, role: Role) -> Option<Self> {
         let http = matches!(clause.target, Target::Http(..));

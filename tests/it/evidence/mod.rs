@@ -2,6 +2,7 @@
 
 mod example;
 mod plan;
+mod properties;
 mod reading;
 mod records;
 mod replay;

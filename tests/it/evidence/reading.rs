@@ -36,7 +36,7 @@ fn replayed(workspace: &Workspace, name: &str, bytes: impl AsRef<[u8]>) -> Value
     serde_json::from_str(&stdout).unwrap()
 }
 
-fn of_the_api(record: &Value) -> Value {
+pub(super) fn of_the_api(record: &Value) -> Value {
     let top = ["audit_event_id", "category", "decision", "action_type", "enforcement_mode", "username"];
     let (mut outer, mut payload) =
         (json!({"created_at": record["timestamp"], "ingested_at": "2027-01-01T00:00:00Z"}), json!({}));
@@ -49,13 +49,13 @@ fn of_the_api(record: &Value) -> Value {
     outer
 }
 
-fn gz(text: &str) -> Vec<u8> {
+pub(super) fn gz(text: &str) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     encoder.write_all(text.as_bytes()).unwrap();
     encoder.finish().unwrap()
 }
 
-fn zst(text: &str) -> Vec<u8> {
+pub(super) fn zst(text: &str) -> Vec<u8> {
     ruzstd::encoding::compress_to_vec(text.as_bytes(), ruzstd::encoding::CompressionLevel::Fastest)
 }
 
@@ -259,30 +259,137 @@ fn a_connection_and_the_request_on_it_are_one_request() {
     );
 }
 
+/// Each kind of record that the service documents, in either shape, and what becomes of it.
+#[test]
+fn a_record_of_each_kind_is_decided_or_counted_apart() {
+    let mcp = "---\napiVersion: seawall/v1\nkind: McpPolicy\nname: M\ncedar: |\n  \
+        permit (principal, action == MCP::Action::\"invokeTool\", resource);\n  \
+        permit (principal, action == MCP::Action::\"readResource\", resource) when { resource.uri like \"file:*\" };\n";
+    let more = "---\napiVersion: seawall/v1\nkind: FilesystemPolicy\nname: F\nrules:\n  \
+        - {name: read, decision: allow, actions: [read], resources: [/data/**]}\n";
+    let documents = format!("{}{more}{mcp}", policy("P", &[], &["a allow a.example:443", "b deny **.bad.example"]));
+    let workspace = Workspace::new(&documents, &documents);
+    let with = |mut record: Value, key: &str, value: Value| {
+        record[key] = value;
+        record
+    };
+    let one = |action: &str, resource: &str, decision: &str| record(action, "ana", action, resource, decision);
+    let request = json!({"method": "HTTP_METHOD_GET", "host": "a.example", "port": "443", "path": "/x"});
+    let op = |text: &str| json!([format!("no applicable policies for op({text})")]);
+    let decided = [
+        (one("network_egress", "a.example:443", "ALLOW"), "agree"),
+        (with(one("http_request", "a.example:443", "ALLOW"), "http_request", request), "agree"),
+        (one("filesystem_mount", "/data/x", "ALLOW"), "mode_not_recorded"),
+        (
+            with(
+                one("filesystem_mount", "/data/x", "DENY"),
+                "deny_reason",
+                op("action=fs:mount:write, resource=fs:path:/data/x"),
+            ),
+            "agree",
+        ),
+        (one("tool_invocation", "notion/search", "ALLOW"), "agree"),
+        (one("resource_read", "file:///x", "ALLOW"), "attributes_not_recorded"),
+        (one("prompt", "review", "DENY"), "agree"),
+        (one("server_registration", "notion", "DENY"), "agree"),
+    ];
+    let others = [
+        "session",
+        "network_egress_execution",
+        "filesystem_mount_execution",
+        "tool_execution",
+        "resource_read_execution",
+        "prompt_execution",
+        "network_execution",
+        "filesystem_execution",
+        "resource_execution",
+        "policy_sync",
+        "pii_detection",
+        "c_score_report",
+        "policy_action",
+    ];
+    for (local, expected) in decided {
+        for record in [of_the_api(&local), local] {
+            let found = workspace.replay(std::slice::from_ref(&record), &[]);
+            let unknown = found["unknown"].as_array().unwrap().first().map(|one| one["reason"].as_str().unwrap());
+            assert_eq!(unknown.unwrap_or("agree"), expected, "{record}: {found}");
+            let agrees = i32::from(expected == "agree");
+            assert_eq!(
+                (&found["agreement"]["agree"], &found["unchanged"]),
+                (&json!(agrees), &json!(agrees)),
+                "{found}"
+            );
+        }
+    }
+    for action in others {
+        let record = with(one(action, "x", "ALLOW"), "category", "AUDIT_CATEGORY_EXECUTION".into());
+        for record in [of_the_api(&record), record] {
+            let found = workspace.replay(&[record], &[]);
+            assert_eq!(
+                (&found["window"]["records"], &found["window"]["skipped"]["not_a_decision"]),
+                (&json!(0), &json!(1))
+            );
+        }
+    }
+}
+
 #[test]
 fn hostile_text_of_records_is_inert() {
     let workspace = workspace();
-    let hostile = "\u{1b}[2J<img src=x>|`@all\u{202e}\n::error::x";
+    let hostile = "\u{1b}[2J<img src=x>|`@all\u{202e}\n::error::x\nrules: []\n# -->";
     let mut records = records();
+    for record in &mut records {
+        record["agent"] = hostile.into();
+        record["hostname"] = hostile.into();
+        record["client_name"] = hostile.into();
+    }
     records.push(connect("h", hostile, &format!("{hostile}.example:443"), "ALLOW"));
     records.push(record("m", hostile, "filesystem_mount", &format!("/{hostile}"), "ALLOW"));
     records.push(record("t", hostile, "tool_invocation", hostile, "DENY"));
+    let path = format!("/x/{hostile}");
+    let mut get = record("g", hostile, "http_request", "api.example.com:443", "DENY");
+    get["http_request"] =
+        json!({"method": hostile, "host": "api.example.com", "port": "443", "path": path, "new": hostile});
+    records.push(get.clone());
+    get["http_request"]["method"] = "HTTP_METHOD_GET".into();
+    get["audit_event_id"] = "get".into();
+    records.push(get.clone());
     workspace.write("hostile.jsonl", lines(&records));
-    for format in ["human", "markdown"] {
-        let (code, stdout, _) = workspace.run(&[
-            "replay",
-            "--before",
-            "../then",
-            "--records",
-            "../hostile.jsonl",
-            "--users",
-            "--format",
-            format,
-        ]);
-        assert_eq!(code, 0);
-        for bad in ["\u{1b}", "\u{202e}", "\n::error"] {
-            assert!(!stdout.contains(bad), "{format}: {stdout}");
+    workspace.write("one.json", get.to_string());
+    workspace.write("teams.yaml", format!("{}: [{}]\n", json!(hostile), json!(hostile)));
+    let replay = ["replay", "--before", "../then", "--users", "--teams", "../teams.yaml"];
+    for (arguments, markdown) in [
+        (&[&replay[..], &["--format", "human"]].concat()[..], false),
+        (&[&replay[..], &["--format", "markdown"]].concat(), true),
+        (&[&replay[..], &["--format", "json"]].concat(), false),
+        (&["usage", "--narrow", "--format", "human"], false),
+        (&["usage", "--narrow", "--format", "markdown"], true),
+        (&["suggest"], false),
+        (&["suggest", "--teams", "../teams.yaml"], false),
+        (&["plan", "--before", "../then", "--users", "--format", "markdown"], true),
+        (&["plan", "--before", "../then", "--users"], false),
+    ] {
+        let arguments = [arguments, &["--records", "../hostile.jsonl"]].concat();
+        let (code, stdout, stderr) = workspace.run(&arguments);
+        assert_eq!(code, 0, "{arguments:?}: {stderr}");
+        for bad in ["\u{1b}", "\u{202e}", "\n::error", "\nrules: []"] {
+            assert!(!format!("{stdout}{stderr}").contains(bad), "{arguments:?} {bad:?}: {stdout}{stderr}");
         }
-        assert!(format == "human" || !stdout.contains("<img"), "{stdout}");
+        assert!(!markdown || !stdout.contains("<img"), "{stdout}");
     }
+    let (code, stdout, stderr) = workspace.run(&["can", "--record", "../one.json"]);
+    assert_eq!(code, 0, "{stderr}");
+    assert!(!format!("{stdout}{stderr}").contains(['\u{1b}', '\u{202e}']), "{stdout}{stderr}");
+    // What is written says no more than what it should.
+    let (code, _, stderr) =
+        workspace.run(&[&replay[..], &["--records", "../hostile.jsonl", "--write-tests", "frozen.pol.yaml"]].concat());
+    assert_eq!(code, 0, "{stderr}");
+    let (code, _, stderr) =
+        workspace.run(&["suggest", "--records", "../hostile.jsonl", "--write", "suggested.pol.yaml"]);
+    assert_eq!(code, 0, "{stderr}");
+    let (code, stdout, stderr) = workspace.run(&["validate"]);
+    assert_eq!(code, 0, "{stdout}{stderr}");
+    let suggested = std::fs::read_to_string(workspace.path("now/suggested.pol.yaml")).unwrap();
+    let rules = suggested.lines().filter(|line| line.starts_with("  - name")).count();
+    assert!(rules > 0 && !suggested.lines().any(|line| line.starts_with("rules: []")), "{suggested}");
 }

@@ -2,7 +2,6 @@
 
 use proptest::prelude::*;
 use seawall::evidence::replay::{Input, Replay, RuleOrigins, Side, replay};
-use seawall::evidence::{Input as Source, Memberships, read};
 use seawall::model::TeamDirectory;
 use serde_json::{Value, json};
 
@@ -191,17 +190,10 @@ fn live_state_is_compared_with_what_the_plan_would_leave() {
 }
 
 fn replayed(old: &Organization, new: &Organization) -> Replay {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("records.jsonl");
-    std::fs::write(&file, lines(&new.records())).unwrap();
-    let reading = read(&[Source::Path(file)]).unwrap();
-    let mut memberships = Memberships::default();
-    for (user, teams) in new.members() {
-        memberships.set(user, teams.iter().map(|team| (*team).to_owned()));
-    }
+    let (requests, memberships) = (new.recorded(), Organization::memberships());
     let places = RuleOrigins::default();
     replay(Input {
-        requests: &reading.requests,
+        requests: &requests,
         before: Side { policies: &old.policies(), places: &places },
         after: Side { policies: &new.policies(), places: &places },
         memberships: &memberships,
@@ -239,5 +231,20 @@ proptest! {
         prop_assert_eq!(found.unchanged, unchanged);
         prop_assert_eq!(found.unknown.iter().map(|one| one.count).sum::<u64>(), unknown);
         prop_assert_eq!((found.agreement.agree, found.agreement.disagree, found.agreement.unknown), (agree, disagree, untold));
+    }
+    /// Records that the policies themselves made: nothing changes, and all that can be told is as it was recorded.
+    #[test]
+    fn records_of_the_very_policies_agree_and_change_nothing(mut world in organization()) {
+        let answers: Vec<Answer> = world.requests.iter().map(|request| world.answer(request)).collect();
+        let mut known = 0;
+        for (request, answer) in world.requests.iter_mut().zip(answers) {
+            if let Answer::Known(allowed) = answer {
+                (request.allowed, known) = (allowed, known + 1);
+            }
+        }
+        let found = replayed(&world, &world);
+        prop_assert!(found.is_empty() && found.adds_up(), "{:?}", found);
+        prop_assert_eq!((found.agreement.agree, found.agreement.disagree, found.unchanged), (known, 0, known));
+        prop_assert_eq!(found.agreement.disagreements, Vec::new());
     }
 }

@@ -2,11 +2,9 @@
 
 use proptest::prelude::*;
 use seawall::evidence::usage::{Input, Use, usage};
-use seawall::evidence::{Input as Source, Memberships, read};
-use seawall::model::{DesiredPolicy, DesiredRule, Origin};
 use serde_json::{Value, json};
 
-use super::world::{Answer, organization};
+use super::world::{Answer, Organization, organization};
 use super::{Workspace, connect, lines, policy, record};
 
 fn used(workspace: &Workspace, more: &[&str]) -> Value {
@@ -137,24 +135,8 @@ proptest! {
     /// A rule decides exactly where an evaluation without it gives another certain answer.
     #[test]
     fn a_rule_decides_exactly_where_its_removal_flips_a_request(world in organization()) {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("records.jsonl");
-        std::fs::write(&file, lines(&world.records())).unwrap();
-        let reading = read(&[Source::Path(file)]).unwrap();
-        let mut memberships = Memberships::default();
-        for (user, teams) in world.members() {
-            memberships.set(user, teams.iter().map(|team| (*team).to_owned()));
-        }
-        let origin = Origin { file: "x".to_owned(), line: 1, column: 1 };
-        let declared: Vec<DesiredPolicy> = world.policies().into_iter().map(|policy| DesiredPolicy {
-            domain: policy.domain().unwrap(),
-            rules: vec![DesiredRule { previously: Vec::new(), origin: origin.clone() }],
-            previously: Vec::new(),
-            orgs: Vec::new(),
-            origin: origin.clone(),
-            policy,
-        }).collect();
-        let found = usage(Input { requests: &reading.requests, declared: &declared, memberships: &memberships, least: 0 });
+        let (requests, declared, memberships) = (world.recorded(), world.declared(), Organization::memberships());
+        let found = usage(Input { requests: &requests, declared: &declared, memberships: &memberships, least: 0 });
         prop_assert_eq!(found.rules.len(), world.rules.len());
         for (number, rule) in found.rules.iter().enumerate() {
             let flips = world.requests.iter().any(|asked| {

@@ -5,12 +5,13 @@
 //! connection straight to an address, like a name or like a block, the address of a name, whether a mount was for reading or writing, and the teams of users that nobody listed.
 
 use proptest::prelude::*;
-use seawall::model::{Action, Body, Decision, Policy, Resources, Rule, Scope};
+use seawall::evidence::{Input, Memberships, Requests, read};
+use seawall::model::{Action, Body, Decision, DesiredPolicy, DesiredRule, Origin, Policy, Resources, Rule, Scope};
 use serde_json::Value;
 
-use super::{connect, record};
+use super::{connect, lines, record};
 
-const HOSTS: [&str; 5] = ["a.x.example", "b.a.x.example", "x.example", "y.example", "10.0.0.5"];
+pub(super) const HOSTS: [&str; 5] = ["a.x.example", "b.a.x.example", "x.example", "y.example", "10.0.0.5"];
 const PATTERNS: [&str; 9] = [
     "a.x.example",
     "*.x.example",
@@ -22,11 +23,12 @@ const PATTERNS: [&str; 9] = [
     "10.0.0.5",
     "a.x.example:22",
 ];
-const PORTS: [u16; 2] = [443, 22];
+pub(super) const PORTS: [u16; 2] = [443, 22];
 const FOLDERS: [&str; 2] = ["/data/x", "/tmp"];
 const TEAMS: [&str; 2] = ["red", "blue"];
 /// Of the first three, the teams are known.
-const USERS: [(&str, &[&str]); 4] = [("none", &[]), ("one", &["red"]), ("both", &["red", "blue"]), ("anybody", &[])];
+pub(super) const USERS: [(&str, &[&str]); 4] =
+    [("none", &[]), ("one", &["red"]), ("both", &["red", "blue"]), ("anybody", &[])];
 
 #[derive(Clone, Debug)]
 pub(super) struct Organization {
@@ -56,7 +58,7 @@ pub(super) struct Asked {
     pub(super) what: Wanted,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) enum Wanted {
     Connect(&'static str, u16),
     Mount(&'static str),
@@ -131,8 +133,34 @@ impl Organization {
         self.rules.iter().enumerate().map(policy).collect()
     }
 
-    pub(super) fn members(&self) -> impl Iterator<Item = (&'static str, &'static [&'static str])> {
-        USERS.into_iter().take(3)
+    /// The same policies as if documents declared them.
+    pub(super) fn declared(&self) -> Vec<DesiredPolicy> {
+        let origin = Origin { file: "x".to_owned(), line: 1, column: 1 };
+        let declared = |policy: Policy| DesiredPolicy {
+            domain: policy.domain().unwrap(),
+            rules: vec![DesiredRule { previously: Vec::new(), origin: origin.clone() }],
+            previously: Vec::new(),
+            orgs: Vec::new(),
+            origin: origin.clone(),
+            policy,
+        };
+        self.policies().into_iter().map(declared).collect()
+    }
+
+    pub(super) fn memberships() -> Memberships {
+        let mut memberships = Memberships::default();
+        for (user, teams) in USERS.into_iter().take(3) {
+            memberships.set(user, teams.iter().map(|team| (*team).to_owned()));
+        }
+        memberships
+    }
+
+    /// The requests, as they are read from a file of their records.
+    pub(super) fn recorded(&self) -> Requests {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("records.jsonl");
+        std::fs::write(&file, lines(&self.records())).unwrap();
+        read(&[Input::Path(file)]).unwrap().requests
     }
 
     pub(super) fn records(&self) -> Vec<Value> {
@@ -207,7 +235,7 @@ fn connects(rules: &[&Stated], host: &str, port: u16, known: Known) -> bool {
     !denied && (allowed || address_allowed && !address_denied)
 }
 
-fn names(pattern: &str, host: &str, port: u16, known: Known) -> bool {
+pub(super) fn names(pattern: &str, host: &str, port: u16, known: Known) -> bool {
     let (pattern, own) = pattern.split_once(':').map_or((pattern, None), |(name, port)| (name, port.parse().ok()));
     if own.is_some_and(|own: u16| own != port) {
         return false;

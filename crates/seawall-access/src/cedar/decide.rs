@@ -110,11 +110,7 @@ impl McpPolicies {
     /// Those that govern a member of just these teams.
     #[must_use]
     pub fn governing(&self, teams: &BTreeSet<String>) -> Governing<'_> {
-        let governs = |policy: &&Compiled| match &policy.scope {
-            Scope::Organization => true,
-            Scope::Teams(governed) => !governed.is_disjoint(teams),
-        };
-        Governing::new(self.policies.iter().filter(governs).collect())
+        Governing::new(self.policies.iter().filter(|policy| policy.governs(teams)).collect())
     }
 
     /// The places of the Cedar policies among all policies of the state.
@@ -133,6 +129,78 @@ impl McpPolicies {
     pub fn decide(&self, teams: &BTreeSet<String>, request: &McpRequest) -> Answer {
         self.governing(teams).decide(request)
     }
+
+    /// Decides a request of a member of just these teams of which only the action is known, as if one statement, by policy
+    /// and number, was not there: a statement with any other condition may match the request or not.
+    #[must_use]
+    pub fn decide_action(
+        &self,
+        teams: &BTreeSet<String>,
+        action: McpAction,
+        without: Option<(usize, usize)>,
+    ) -> Answer {
+        let unnamed = McpRequest {
+            action,
+            server: None,
+            target: String::new(),
+            attributes: serde_json::Map::new(),
+            arguments: None,
+            request_time: None,
+        };
+        let governing: Vec<&Compiled> = self.policies.iter().filter(|policy| policy.governs(teams)).collect();
+        if governing.is_empty() {
+            return self.decide(teams, &unnamed);
+        }
+        let mut reasons = Vec::new();
+        for compiled in governing {
+            let Some(statements) = &compiled.statements else {
+                reasons.push(reason(compiled, None, Some("its text is not understood".to_owned())));
+                continue;
+            };
+            for (number, statement) in statements.iter().enumerate() {
+                let Some(certain) = matches_action(statement, action) else { continue };
+                if without == Some((compiled.index, number)) {
+                    continue;
+                }
+                let doubt = (!certain).then(|| "it depends on more than the action".to_owned());
+                reasons.push(reason(compiled, Some((number, statement)), doubt));
+            }
+        }
+        Question::new(&unnamed).conclude(reasons)
+    }
+
+    /// The statements about an action, by policy and number; and whether one matches whatever else is true of a request.
+    #[must_use]
+    pub fn statements_about(&self, action: McpAction) -> Vec<((usize, usize), bool)> {
+        let of_policy = |policy: &Compiled| -> Vec<((usize, usize), bool)> {
+            let numbered = policy.statements.iter().flatten().enumerate();
+            let about =
+                numbered.filter_map(|(number, one)| Some(((policy.index, number), matches_action(one, action)?)));
+            about.collect()
+        };
+        self.policies.iter().flat_map(of_policy).collect()
+    }
+}
+
+impl Compiled {
+    fn governs(&self, teams: &BTreeSet<String>) -> bool {
+        match &self.scope {
+            Scope::Organization => true,
+            Scope::Teams(governed) => !governed.is_disjoint(teams),
+        }
+    }
+}
+
+/// Whether a statement about an action matches whatever the names and attributes of a request are: it has neither a scope
+/// nor a condition on them. `None` for one that is about other actions.
+fn matches_action(statement: &Statement, action: McpAction) -> Option<bool> {
+    let (policy, tree) = (statement.policy.as_ref()?, statement.tree.as_ref()?);
+    let is_plain = || {
+        conditions(tree).next().is_none()
+            && policy.resource_constraint() == cedar_policy::ResourceConstraint::Any
+            && policy.principal_constraint() == cedar_policy::PrincipalConstraint::Any
+    };
+    validate::actions_in_scope(&tree.action).contains(&action).then(is_plain)
 }
 
 /// The policies that govern an audience, together.
@@ -174,43 +242,6 @@ impl<'a> Governing<'a> {
             return Answer { outcome: Outcome::Allow, because: Vec::new(), notes: vec![note] };
         }
         with_deep_stack(|| Question::new(request).ask(self))
-    }
-
-    /// Decides a request of which only the action is known: a statement with any other condition may match it or not.
-    #[must_use]
-    pub fn decide_action(&self, action: McpAction) -> Answer {
-        let unnamed = McpRequest {
-            action,
-            server: None,
-            target: String::new(),
-            attributes: serde_json::Map::new(),
-            arguments: None,
-            request_time: None,
-        };
-        if self.policies.is_empty() {
-            return self.decide(&unnamed);
-        }
-        let question = Question::new(&unnamed);
-        let mut reasons = Vec::new();
-        for (position, compiled) in self.policies.iter().enumerate() {
-            let Some(statements) = &compiled.statements else {
-                reasons.push(reason(compiled, None, Some("its text is not understood".to_owned())));
-                continue;
-            };
-            for (number, statement) in statements.iter().enumerate() {
-                let (Some(policy), Some(tree)) = (&statement.policy, &statement.tree) else { continue };
-                if !validate::actions_in_scope(&tree.action).contains(&action) {
-                    continue;
-                }
-                // What matches whatever the names and attributes are has neither a scope nor a condition on them.
-                let plain = conditions(tree).next().is_none()
-                    && policy.resource_constraint() == cedar_policy::ResourceConstraint::Any
-                    && policy.principal_constraint() == cedar_policy::PrincipalConstraint::Any;
-                let doubt = (!plain).then(|| "it depends on more than the action".to_owned());
-                reasons.extend(self.reason((position, number), doubt).map(|(_, reason)| reason));
-            }
-        }
-        question.conclude(reasons)
     }
 
     fn find(&self, (position, number): Position) -> Option<(&'a Compiled, &'a Statement)> {

@@ -1,0 +1,316 @@
+//! What recorded requests cost: a replay of 2,000,000 raw records (about 1 GB), beside DuckDB's grouping of the same file.
+//!
+//! The goals: no slower than DuckDB takes to read and group the file, four times the records in at most 4.2 times as long
+//! with at most a tenth more memory, 100,000 different requests decided against 25,000 rules within a second, and `usage`
+//! of them within two. `wc -l`, which reads the file once and does nothing with it, is the limit.
+//!
+//! Each run has a process of its own, so that its peak of memory is its own; runs of both sides alternate, and the fastest
+//! counts. On more than two processors, `taskset -c 0,1 cargo bench --bench replay` gives all of them the same two. DuckDB
+//! is the package of the Python index: `PYTHON` names an interpreter that has it. Without one, its column stays empty and
+//! nothing is compared with it. The files, 5 GB, are in the folder for temporary files, and are removed. An argument runs
+//! the parts whose names hold it: `records`, `growth`, `requests`.
+
+#![allow(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "a benchmark prints and stops"
+)]
+
+use std::fmt::Write as _;
+use std::fs::{self, File};
+use std::io::{BufWriter, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use seawall::check::{self, EmptyWorkspace};
+use seawall::evidence::replay::{self, RuleOrigins, Side};
+use seawall::evidence::{self, Memberships, Requests, usage};
+use seawall::model::{DesiredPolicy, Policy, TeamDirectory};
+use tempfile::TempDir;
+
+const RECORDS: u64 = 2_000_000;
+const TIMES: u64 = 4;
+/// Requests that differ.
+const REQUESTS: u64 = 100_000;
+const USERS: u64 = 1_000;
+/// Requests of one user that differ.
+const OWN: u64 = 300;
+const POLICIES: u64 = 100;
+const RULES: u64 = 250;
+const TEAMS: u64 = 33;
+const RUNS: usize = 3;
+
+/// Reads and groups a file, and prints how long that took, in microseconds; the start of Python is not counted.
+const DUCKDB: &str = "
+import sys, time, duckdb
+c = duckdb.connect(); c.execute('SET threads = 2'); start = time.monotonic()
+c.execute('''CREATE TEMP TABLE grouped AS SELECT decision, action_type, resource_id, network_egress.protocol,
+  http_request.\"method\", http_request.path, deny_reason, username, count(*) AS count, min(timestamp) AS first, max(timestamp) AS last
+  FROM read_json(?, format = 'newline_delimited', columns = {timestamp: 'VARCHAR', category: 'VARCHAR', decision: 'VARCHAR',
+  action_type: 'VARCHAR', resource_id: 'VARCHAR', username: 'VARCHAR', enforcement_mode: 'VARCHAR', deny_reason: 'VARCHAR[]',
+  network_egress: 'STRUCT(protocol VARCHAR)', http_request: 'STRUCT(\"method\" VARCHAR, path VARCHAR)'})
+  WHERE category = 'AUDIT_CATEGORY_EVALUATION' AND enforcement_mode = 'enforce' GROUP BY ALL''', [sys.argv[1]])
+took = time.monotonic() - start
+peak = [line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM')]
+print(int(took * 1e6), int(peak[0]) * 1024)";
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().collect();
+    if let [_, measure, part, folder, file] = arguments.as_slice()
+        && measure == "--measure"
+    {
+        return measured(part, Path::new(folder), Path::new(file));
+    }
+    let wanted = arguments.get(1).filter(|argument| !argument.starts_with('-'));
+    let runs = |part: &str| wanted.is_none_or(|wanted| part.contains(wanted.as_str()));
+    let folder = TempDir::new().unwrap();
+    for name in ["now", "then"] {
+        organization(&folder.path().join(name), name == "now");
+    }
+    let mut missed = Vec::new();
+    if runs("requests") {
+        requests(&folder, &mut missed);
+    }
+    if runs("records") || runs("growth") {
+        records(&folder, runs("growth"), &mut missed);
+    }
+    assert!(missed.is_empty(), "goals that were missed: {missed:?}");
+}
+
+/// One run: how long it took, and its peak of memory.
+type Cost = (Duration, u64);
+
+fn show(name: &str, (took, memory): Cost) {
+    println!("{name:<48}{:>9.2} s{:>8} MB", took.as_secs_f64(), memory / 1_000_000);
+}
+
+/// Deciding alone.
+fn requests(folder: &TempDir, missed: &mut Vec<&'static str>) {
+    let file = folder.path().join("requests.jsonl");
+    write_records(&file, 0..REQUESTS, |number| (number, number * 7 % USERS));
+    let [of_replay, of_usage] = ["replay", "usage"].map(|part| {
+        let best = (0..RUNS).map(|_| numbers(&mut own(part, folder, &file))).min_by_key(|cost| cost[2]).unwrap();
+        (Duration::from_micros(best[2]), best[3])
+    });
+    show("decide 100,000 requests, 25,000 rules, two states", of_replay);
+    show("usage of 25,000 rules by 100,000 requests", of_usage);
+    missed.extend((of_replay.0 >= Duration::from_secs(1)).then_some("deciding within a second"));
+    missed.extend((of_usage.0 >= Duration::from_secs(2)).then_some("usage within two seconds"));
+}
+
+/// Everything from raw records to JSON.
+fn records(folder: &TempDir, growth: bool, missed: &mut Vec<&'static str>) {
+    let (one, four) = (folder.path().join("one.jsonl"), folder.path().join("four.jsonl"));
+    write_records(&one, 0..RECORDS, asked);
+    println!("{:<48}{:>9.0} MB", "2,000,000 records", fs::metadata(&one).unwrap().len() as f64 / 1e6);
+    let mut costs: [Option<Cost>; 4] = [None; 4];
+    let mut keep = |at: usize, cost: Option<Cost>| costs[at] = costs[at].into_iter().chain(cost).min();
+    for _ in 0..RUNS {
+        keep(0, Some(count_lines(&one)));
+        keep(1, duckdb(&one));
+        keep(2, Some(whole(folder, &one)));
+    }
+    if growth {
+        write_records(&four, 0..RECORDS * TIMES, asked);
+        (0..RUNS).for_each(|_| keep(3, Some(whole(folder, &four))));
+    }
+    let [limit, grouping, replay, longer] = costs;
+    let (limit, replay) = (limit.unwrap(), replay.unwrap());
+    show("wc -l", limit);
+    if let Some(grouping) = grouping {
+        show("DuckDB, read and grouped", grouping);
+        missed.extend((replay.0 > grouping.0).then_some("no slower than DuckDB"));
+    }
+    show("seawall replay", replay);
+    println!("{:<48}{:>9.1} times", "  of reading the file once", replay.0.as_secs_f64() / limit.0.as_secs_f64());
+    if let Some(longer) = longer {
+        show("seawall replay of four times the records", longer);
+        let (time, memory) =
+            (longer.0.as_secs_f64() / replay.0.as_secs_f64(), longer.1 as f64 / replay.1.max(1) as f64);
+        println!("{:<48}{time:>9.2} times the time, {memory:.2} times the memory", "");
+        missed.extend((time > 4.2).then_some("four times the records in 4.2 times the time"));
+        missed.extend((memory > 1.1).then_some("four times the records with a tenth more memory"));
+    }
+}
+
+/// The numbers that a process prints.
+fn numbers(command: &mut Command) -> Vec<u64> {
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).unwrap();
+    text.split_whitespace().map(|number| number.parse().unwrap()).collect()
+}
+
+fn own(part: &str, folder: &TempDir, file: &Path) -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.arg("--measure").arg(part).arg(folder.path()).arg(file);
+    command
+}
+
+fn whole(folder: &TempDir, file: &Path) -> Cost {
+    let started = Instant::now();
+    let [load, read, decide, memory] = numbers(&mut own("replay", folder, file)).try_into().unwrap();
+    let took = started.elapsed();
+    println!("  load {} ms, read {} ms, decide and write {} ms", load / 1000, read / 1000, decide / 1000);
+    (took, memory)
+}
+
+fn count_lines(file: &Path) -> Cost {
+    let started = Instant::now();
+    assert!(Command::new("wc").arg("-l").arg(file).output().unwrap().status.success());
+    (started.elapsed(), 0)
+}
+
+fn duckdb(file: &Path) -> Option<Cost> {
+    let python = std::env::var_os("PYTHON").unwrap_or_else(|| "python3".into());
+    let has = Command::new(&python).args(["-c", "import duckdb"]).output().is_ok_and(|output| output.status.success());
+    has.then(|| {
+        let [took, memory] = numbers(Command::new(python).arg("-c").arg(DUCKDB).arg(file)).try_into().unwrap();
+        (Duration::from_micros(took), memory)
+    })
+}
+
+/// Prints the microseconds of loading documents, reading records and deciding them, and the peak of memory.
+fn measured(part: &str, folder: &Path, file: &Path) {
+    let started = Instant::now();
+    let [now, then] = ["now", "then"]
+        .map(|name| check::load(&folder.join(name), None, EmptyWorkspace::Refused).unwrap().desired.policies);
+    let mut memberships = Memberships::default();
+    (0..USERS).for_each(|user| memberships.set(&format!("user-{user}"), [format!("team-{}", user % TEAMS)]));
+    let loaded = started.elapsed();
+    let reading = evidence::read(&[evidence::Input::Path(file.to_owned())]).unwrap();
+    assert_eq!(reading.requests.skipped.broken, 0);
+    let read = started.elapsed();
+    let text = match part {
+        "usage" => used(&reading.requests, &now, &memberships),
+        _ => replayed(&reading.requests, &then, &now, &memberships),
+    };
+    let all = started.elapsed();
+    assert!(!text.is_empty());
+    let micros = |time: Duration| time.as_micros();
+    println!("{} {} {} {}", micros(loaded), micros(read - loaded), micros(all - read), peak());
+    // A process that ends gives everything back at once.
+    std::process::exit(0);
+}
+
+fn replayed(requests: &Requests, then: &[DesiredPolicy], now: &[DesiredPolicy], memberships: &Memberships) -> String {
+    let plain = |declared: &[DesiredPolicy]| -> Vec<Policy> { declared.iter().map(|one| one.policy.clone()).collect() };
+    let (before, after) = (plain(then), plain(now));
+    let (places, new_places) = (RuleOrigins::new(then), RuleOrigins::new(now));
+    let found = replay::replay(replay::Input {
+        requests,
+        before: Side { policies: &before, places: &places },
+        after: Side { policies: &after, places: &new_places },
+        memberships,
+        teams: &TeamDirectory::default(),
+        named: false,
+    });
+    assert!(!found.newly_denied.is_empty() && found.unchanged > 0 && found.adds_up());
+    found.to_json()
+}
+
+fn used(requests: &Requests, declared: &[DesiredPolicy], memberships: &Memberships) -> String {
+    let found = usage::usage(usage::Input { requests, declared, memberships, least: 0 });
+    assert_eq!(found.rules.len() as u64, POLICIES * RULES);
+    assert!(found.rules.iter().any(|rule| rule.used == usage::Use::Decides));
+    found.to_json()
+}
+
+/// The most memory that this process has had, in bytes; 0 where the system does not tell.
+fn peak() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    line.and_then(|line| line.trim().trim_end_matches("kB").trim().parse::<u64>().ok()).unwrap_or(0) * 1024
+}
+
+/// 100 policies of 250 rules; of `now`, a hundredth of the rules is gone from their hosts.
+fn organization(folder: &PathBuf, now: bool) {
+    fs::create_dir(folder).unwrap();
+    fs::write(folder.join("seawall.yaml"), "apiVersion: seawall/v1\nkind: Workspace\ndocker: {org: acme}\n").unwrap();
+    for policy in 0..POLICIES {
+        let mut text = format!("apiVersion: seawall/v1\nkind: NetworkPolicy\nname: Policy {policy}\n");
+        if !policy.is_multiple_of(10) {
+            writeln!(text, "scope: {{teams: [team-{}]}}", policy % TEAMS).unwrap();
+        }
+        text.push_str("rules:\n");
+        for number in 0..RULES {
+            let decision = if number.is_multiple_of(9) { "deny" } else { "allow" };
+            let version = u8::from(now && number.is_multiple_of(100));
+            write!(text, "  - name: rule {number}\n    decision: {decision}\n    ").unwrap();
+            match number % 10 {
+                9 => writeln!(
+                    text,
+                    "actions: [request:get]\n    http_resources:\n      - {{host: api-{policy}.example.com, port: 443, path: /repos/{number}/**}}"
+                ),
+                8 => writeln!(text, "actions: [connect:tcp]\n    resources: [\"10.{policy}.{number}.0/24\"]"),
+                _ => writeln!(
+                    text,
+                    "actions: [connect:tcp]\n    resources:\n      - \"service-{number}.v{version}.team-{policy}.example.com:443\"\n      - \"**.cdn-{number}-{policy}.example.com\""
+                ),
+            }
+            .unwrap();
+        }
+        fs::write(folder.join(format!("{policy}.yaml")), text).unwrap();
+    }
+}
+
+/// The request and the user of a record: each user's own first, then some of them again, the first ones more often.
+fn asked(record: u64) -> (u64, u64) {
+    let (user, turn) = (record % USERS, record / USERS);
+    let scattered = turn.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40;
+    let own = if turn < OWN { turn } else { scattered % OWN * (scattered / OWN % OWN) / OWN };
+    ((user * 97 + own * 331) % REQUESTS, user)
+}
+
+/// Local records of 500 bytes on average, as sandboxes write them.
+fn write_records(file: &Path, records: std::ops::Range<u64>, asked: impl Fn(u64) -> (u64, u64)) {
+    let mut file = BufWriter::with_capacity(1 << 20, File::create(file).unwrap());
+    let random = |seed: u64| seed.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    for record in records {
+        let (request, user) = asked(record);
+        let (policy, number) = (request % POLICIES, request / POLICIES % RULES);
+        let host = match request / (POLICIES * RULES) {
+            0 => format!("service-{number}.v0.team-{policy}.example.com"),
+            1 => format!("edge-{number}.cdn-{number}-{policy}.example.com"),
+            2 => format!("api-{policy}.example.com"),
+            _ => format!("packages-{number}.mirror-{policy}.example.org"),
+        };
+        let http = request / (POLICIES * RULES) == 2;
+        let (second, part) = (record % 2_592_000, record % 1_000_000);
+        let (day, hour, minute) = (1 + second / 86_400, second / 3_600 % 24, second / 60 % 60);
+        let denied = request.is_multiple_of(9);
+        let (category, decision) = match record % 50 {
+            0 => ("EXECUTION", "ALLOW"),
+            _ if denied => ("EVALUATION", "DENY"),
+            _ => ("EVALUATION", "ALLOW"),
+        };
+        let (action, object) = match http {
+            true => (
+                "http_request",
+                format!(
+                    r#"{{"method":"HTTP_METHOD_GET","host":"{host}","port":"443","path":"/repos/{number}/contents/src"}}"#
+                ),
+            ),
+            false => ("network_egress", r#"{"protocol":"tcp"}"#.to_owned()),
+        };
+        let reason = match denied {
+            true => format!(
+                r#","deny_reason":["no applicable policies for op(action=net:connect:tcp, resource=net:domain:{host}:443)"]"#
+            ),
+            false => String::new(),
+        };
+        writeln!(
+            file,
+            r#"{{"audit_event_id":"{:08x}-93c9-4f29-bde7-{:012x}","timestamp":"2026-11-{day:02}T{hour:02}:{minute:02}:{:02}.{part:06}Z","schema_version":"1.216.0","category":"AUDIT_CATEGORY_{category}","decision":"AUDIT_DECISION_{decision}","username":"user-{user}","org_id":"f3b1a9d4-5d5d-4c0e-9a53-7a2f1f0e9c11","org_name":"acme","audit_session_id":"{:016x}","resource_id":"{host}:443","os":"macos","app_version":"v0.47.0","client_name":"sbx","hostname":"laptop-{user}"{reason},"enforcement_mode":"enforce","action_type":"{action}","{action}":{object},"agent":"claude"}}"#,
+            random(record) >> 32,
+            record,
+            second % 60,
+            random(record / 200),
+        )
+        .unwrap();
+    }
+    file.flush().unwrap();
+}
