@@ -205,7 +205,10 @@ impl<'a> Class<'a> {
         if action_type.is_empty() && category.is_empty() && decided.is_empty() {
             return Self::Broken("it has no field of a record");
         }
-        if !category.is_empty() && value(&category, "AUDIT_CATEGORY_") != "EVALUATION" {
+        // Nearly all records have the one spelling, which is compared without a copy.
+        let is_decision =
+            category == "AUDIT_CATEGORY_EVALUATION" || value(&category, "AUDIT_CATEGORY_") == "EVALUATION";
+        if !category.is_empty() && !is_decision {
             return Self::NotADecision;
         }
         if action_type.is_empty() {
@@ -223,7 +226,8 @@ impl<'a> Class<'a> {
         let reason = joined(reasons);
         let Some(recorded) = decision(&decided, &reason) else { return Self::NotADecision };
         let enforcement = first_of([record.enforcement_mode, inner.enforcement_mode]);
-        if !enforcement.is_empty() && value(&enforcement, "AUDIT_ENFORCEMENT_MODE_") != "ENFORCE" {
+        let is_enforced = enforcement == "enforce" || value(&enforcement, "AUDIT_ENFORCEMENT_MODE_") == "ENFORCE";
+        if !enforcement.is_empty() && !is_enforced {
             return Self::NotEnforced;
         }
         let part = |one: Option<Box<Object<'a>>>, other: Option<Box<Object<'a>>>| {
