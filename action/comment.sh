@@ -9,4 +9,5 @@ case $COMMENT in
 esac
 [ -z "${KEY:-}" ] || arguments+=("--key=$KEY")
 [ -z "${REPORT:-}" ] || arguments+=("--report=$REPORT")
+[ -z "${INSIDE:-}" ] || arguments+=("--folder=$INSIDE")
 as_text "$SEAWALL" comment "--plan=$PLAN" "${arguments[@]}"

@@ -67,9 +67,21 @@ report() {
   output report-file "$1/report.html"
 }
 
+# The workspace's folder in its repository, for links to its documents; nothing where there is no repository.
+folder_of_workspace() {
+  local inside
+  inside=$(git -C "$WORKSPACE" rev-parse --show-prefix 2>/dev/null) || return 0
+  case $inside in *$'\n'* | *$'\r'*) return 0 ;; esac
+  printf '%s' "${inside:-.}"
+}
+
 # The saved plan, in the summary and in the outputs.
 tell() {
-  "$SEAWALL" comment "--plan=$1" --print | summary
+  local arguments=(comment "--plan=$1" --print) inside
+  inside=$(folder_of_workspace)
+  [ -z "$inside" ] || arguments+=("--folder=$inside")
+  "$SEAWALL" "${arguments[@]}" | summary
+  output folder "$inside"
   tell_of_plan "$1"
   output plan "$1"
   output saved true

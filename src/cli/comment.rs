@@ -43,6 +43,9 @@ pub(super) struct Args {
     /// Link to the access report at URL, such as the address of an artifact
     #[arg(long, value_name = "URL", value_parser = parse_address)]
     report: Option<String>,
+    /// Link places to the commit, for a workspace in FOLDER of the repository (`.` for the whole of it)
+    #[arg(long, value_name = "FOLDER")]
+    folder: Option<String>,
     /// Post also when nothing changes
     #[arg(long)]
     always: bool,
@@ -52,11 +55,17 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
-    let Args { plan: file, repository, pull_request, key, report, always, print } = args;
+    let Args { plan: file, repository, pull_request, key, report, folder, always, print } = args;
     let (plans, _) = read_plans(&context.path(file))?.into_parts();
     let environment = context.environment();
     let (event, from) = (pipeline::event(environment)?, pipeline::run(environment)?);
-    let made = || markdown::Made { commit: pipeline::head(&event), run: from.as_deref(), report: report.as_deref() };
+    let links = match folder {
+        Some(folder) => pipeline::links(environment, &event, folder)?,
+        None => None,
+    };
+    let commit = pipeline::head(&event);
+    let (run, report, links) = (from.as_deref(), report.as_deref(), links.as_ref());
+    let made = || markdown::Made { commit, run, report, links };
     // One comment an organization, so that each has the room of one.
     let comments: Vec<(Marker, String, bool)> = plans
         .iter()

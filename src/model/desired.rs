@@ -81,7 +81,8 @@ impl Origin {
         let (file, line) = rest.rsplit_once(':')?;
         let number = |text: &str| text.parse().ok().filter(|number| *number > 0);
         let (line, column) = (number(line)?, number(column)?);
-        (!file.is_empty() && !file.contains(')')).then(|| (before, Self { file: file.to_owned(), line, column }))
+        (!file.is_empty() && !file.contains(')') && before.ends_with('`'))
+            .then(|| (before, Self { file: file.to_owned(), line, column }))
     }
 }
 

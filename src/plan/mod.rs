@@ -56,7 +56,7 @@ use self::recorded::{Evidence, States};
 use self::saved::Service;
 use self::undeclared::WithoutEffect;
 use self::vijil::{VijilDifference, VijilError, VijilPlan};
-use self::warning::Warning;
+use self::warning::{Finding, Warning};
 
 /// A plan: the calls to make, why they may be made, and what they mean.
 #[derive(Clone, Debug, PartialEq)]
@@ -75,6 +75,8 @@ pub struct Plan {
     pub flips: Vec<flips::Flip>,
     /// The warnings: somebody should look at them, and they refuse nothing.
     pub warnings: Vec<Warning>,
+    /// The warnings of checks that the change brings.
+    pub findings: Vec<Finding>,
     /// What the change means for recorded requests; `None` where none were given.
     pub recorded: Option<Replay>,
     /// The verdicts of all guards.
@@ -295,6 +297,7 @@ fn judged(
         before: base.map(|base| Before { from: base.from.to_owned() }),
         flips: Vec::new(),
         recorded: None,
+        findings: Vec::new(),
         warnings: renames::find(&diff, ownership),
         without_effect,
         unmanaged: diff.unmanaged.into_iter().map(|policy| Unmanaged { service: Service::Docker, policy }).collect(),

@@ -32,7 +32,7 @@ use super::vijil::{
     Bucket, Subject, VijilDifference, VijilMeaning, VijilPlan, VijilRecord, VijilRequest, VijilStep, VijilTarget,
     VijilWeakening,
 };
-use super::warning::Warning;
+use super::warning::{Finding, Warning};
 use super::{Before, GuardsFrom, LiveRecord, Plan, Target, Touched, Unmanaged};
 use crate::model::Method;
 
@@ -69,6 +69,9 @@ pub struct PlanDocument {
     /// The warnings: somebody should look at them, and they refuse nothing.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     warnings: Vec<Warning>,
+    /// The warnings of checks about the documents that the change brings.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    findings: Vec<Finding>,
     /// What the change means for recorded requests; left out where none were given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     recorded: Option<Replay>,
@@ -292,6 +295,7 @@ impl Plan {
             without_effect,
             flips,
             warnings,
+            findings,
             recorded,
             guards,
             guard_settings,
@@ -320,6 +324,7 @@ impl Plan {
             without_effect: without_effect.clone(),
             flips: flips.clone(),
             warnings: warnings.clone(),
+            findings: findings.clone(),
             recorded: recorded.clone(),
             guards: guards.clone(),
             guard_settings: guard_settings.clone(),
@@ -349,6 +354,7 @@ impl Plan {
             without_effect,
             flips,
             warnings,
+            findings,
             recorded,
             guards,
             guard_settings,
@@ -416,6 +422,7 @@ impl Plan {
             without_effect,
             flips,
             warnings,
+            findings,
             recorded,
             guards,
             guard_settings,

@@ -29,6 +29,19 @@ pub enum Code {
     StaleApprovalNote,
 }
 
+/// A warning of a check about a document, which the change brings.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub struct Finding {
+    /// The code of the check.
+    pub code: String,
+    /// The finding, as a lower-case phrase.
+    pub message: String,
+    /// The advice, in the imperative.
+    pub help: Option<String>,
+    /// The place.
+    pub source: Option<Origin>,
+}
+
 impl Warning {
     /// A policy or rule that says what another one of that kind says, which no document declares.
     pub(super) fn possible_rename(kind: &str, created: &str, equal: &str, at: &Origin) -> Self {

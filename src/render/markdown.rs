@@ -4,27 +4,28 @@
 //! opens something is the last to go. All foreign text stands in code spans and code blocks that it cannot end, so that it
 //! is no markup, no mention and no link.
 
+mod access;
 mod vijil;
-
-use std::borrow::Cow;
 
 use similar::TextDiff;
 
 use super::describe::{Description, Detail, Title, describe};
-use super::words::{self, Cause, Group, Tone};
+use super::inline::{attribute, code, place, prose, reason, shortened};
+use super::words;
 use crate::access::cedar::StatementChange;
-use crate::diagnostic::sanitize::{line, markdown, markdown_block};
-use crate::model::TeamDirectory;
+use crate::diagnostic::sanitize::markdown_block;
+use crate::model::{Origin, TeamDirectory};
 use crate::plan::docker::Difference;
 use crate::plan::flips::Flip;
-use crate::plan::meaning::{Audience, Incomplete, Meaning};
+use crate::plan::meaning::Audience;
 use crate::plan::saved::Summary;
 use crate::plan::set::Unplanned;
 use crate::plan::step::Op;
 use crate::plan::undeclared::Undeclared;
 use crate::plan::vijil::{Bucket, VijilDifference};
-use crate::plan::warning::Warning;
+use crate::plan::warning::{Finding, Warning};
 use crate::plan::{ChangeSet, GuardsFrom, Plan};
+use crate::report::Links;
 
 /// The most characters that GitHub takes in a comment.
 pub const MOST: usize = 65_536;
@@ -34,8 +35,7 @@ const RESERVE: usize = 1_536;
 const ACCESS: usize = 40_000;
 /// The most that these two and the section of recorded requests take.
 const RECORDED: usize = 56_000;
-/// The longest foreign text that is shown whole, in characters, and the longest text that changes.
-const TEXT: usize = 240;
+/// The longest text that changes, in characters.
 const DIFF: usize = 4_000;
 /// The place that shows everything that is left out of a plan that cannot be saved.
 const MORE: &str = "`seawall plan -v` has them all";
@@ -51,36 +51,31 @@ pub struct Made<'a> {
     pub run: Option<&'a str>,
     /// The address of the access report.
     pub report: Option<&'a str>,
+    /// How to link to the documents.
+    pub links: Option<&'a Links>,
 }
 
 /// A plan as a comment, at most [`MOST`] characters less what a marker takes.
 #[must_use]
-pub fn comment(plan: &Plan, Made { commit, run, report }: Made<'_>) -> String {
+pub fn comment(plan: &Plan, Made { commit, run, report, links }: Made<'_>) -> String {
     let about = commit.map(|commit| format!("This is about the commit {}.", code(commit)));
     let rest = run.map(|run| format!("The whole plan is in <a href=\"{}\">this run</a>.", attribute(run)));
     let report = report.map(|report| {
         format!("Who may reach what afterwards is in <a href=\"{}\">the access report</a>.", attribute(report))
     });
     let notes: Vec<String> = about.into_iter().chain(rest).chain(report).collect();
-    let text = self::plan(plan);
+    let text = linked(plan, links);
     if notes.is_empty() {
         return text;
     }
     format!("{}\n\n<sub>{}</sub>\n", text.trim_end(), notes.join(" "))
 }
 
-/// An address in an attribute of HTML.
-fn attribute(address: &str) -> String {
-    let marks = [('&', "&amp;"), ('"', "&quot;"), ('<', "&lt;"), ('>', "&gt;")];
-    let safe = line(address).into_owned();
-    marks.iter().fold(safe, |safe, (mark, written)| safe.replace(*mark, written))
-}
-
 /// The plans of several organizations, one below the other, in the same space.
 #[must_use]
 pub fn plans(plans: &[(String, Plan)], failed: &[Unplanned]) -> String {
     let saved = plans.iter().all(|(_, plan)| plan.before.is_none());
-    let mut page = Page { text: String::new(), limit: MOST - RESERVE, left_out: 0, saved };
+    let mut page = Page { text: String::new(), limit: MOST - RESERVE, left_out: 0, saved, links: None };
     for Unplanned { org, message } in failed {
         page.add(&format!("> [!CAUTION]\n> {} could not be planned: {}\n\n", code(org), code(message)));
     }
@@ -94,27 +89,31 @@ pub fn plans(plans: &[(String, Plan)], failed: &[Unplanned]) -> String {
 /// A plan as Markdown, at most [`MOST`] characters less what a marker and an address take.
 #[must_use]
 pub fn plan(plan: &Plan) -> String {
+    linked(plan, None)
+}
+
+fn linked(plan: &Plan, links: Option<&Links>) -> String {
     let saved = plan.before.is_none();
-    let mut page = Page { text: String::new(), limit: MOST - RESERVE, left_out: 0, saved };
+    let mut page = Page { text: String::new(), limit: MOST - RESERVE, left_out: 0, saved, links };
     page.add(&format!("### seawall: {}\n\n", headline(plan)));
     if let Some(guards) = plan.guards_from.as_ref().filter(|guards| !guards.found || !guards.changed.is_empty()) {
         page.add(&settings(guards));
     }
     for verdict in plan.guards.iter().filter(|verdict| !verdict.ok) {
-        page.add(&format!("> [!CAUTION]\n> Refused by `{}`: {}\n\n", verdict.guard.name(), code(&verdict.message)));
+        page.add(&format!("> [!CAUTION]\n> Refused by `{}`: {}\n\n", verdict.guard.name(), prose(&verdict.message)));
     }
     if let Some(verdict) = plan.unjudged() {
-        page.add(&format!("> [!WARNING]\n> Not judged by `{}`: {}\n\n", verdict.guard.name(), code(&verdict.message)));
+        page.add(&format!("> [!WARNING]\n> Not judged by `{}`: {}\n\n", verdict.guard.name(), prose(&verdict.message)));
     }
     for Warning { code: _, message, help, source } in plan.warnings.iter().take(ITEMS) {
-        let place = source.as_ref().map(|origin| format!(" ({})", code(&format!("{}:{}", origin.file, origin.line))));
-        let place = place.unwrap_or_default();
-        page.add(&format!("> [!WARNING]\n> {}{place}: {}\n\n", code(message), code(help)));
+        let place = source.as_ref().map(|origin| format!(" ({})", page.place(origin))).unwrap_or_default();
+        page.add(&format!("> [!WARNING]\n> {}{place}: {}\n\n", prose(message), prose(help)));
     }
     if plan.warnings.len() > ITEMS {
         page.add(&format!("> [!WARNING]\n> … and {} more warnings\n\n", plan.warnings.len() - ITEMS));
     }
-    write_access(&mut page, &plan.access);
+    write_findings(&mut page, plan);
+    access::write(&mut page, &plan.access);
     if !plan.without_effect.is_empty() {
         page.add("#### Without effect\n\n");
         for one in &plan.without_effect {
@@ -129,10 +128,10 @@ pub fn plan(plan: &Plan) -> String {
     }
     let flips = words::failing_flips(plan, false);
     if !flips.is_empty() {
-        page.add("#### Access tests whose result changes\n\n");
+        page.add("#### Access tests that fail\n\n");
         for Flip { test, access, expected, before, after, source, teams: _ } in flips {
             let mark = if after == expected { "🟢" } else { "🔴" };
-            let place = code(&format!("{}:{}", source.file, source.line));
+            let place = page.place(source);
             let answers = format!("{} → **{}**, expected {}", code(before), code(after), code(expected));
             page.add(&format!("- {mark} {}: {answers} by {} ({place})\n", code(access), code(test)));
         }
@@ -141,15 +140,14 @@ pub fn plan(plan: &Plan) -> String {
     if let Some(recorded) = &plan.recorded {
         page.add("#### Recorded requests\n\n");
         page.limit = RECORDED;
-        for piece in super::replay::pieces(recorded) {
+        for piece in super::replay::pieces(recorded, |because| reason(links, because)) {
             page.add(&piece);
         }
         page.limit = MOST - RESERVE;
         page.close_section("entries about recorded requests");
     }
-    if !plan.is_empty() {
-        let docker = plan.steps.iter().map(|step| &step.difference);
-        write_objects(&mut page, plan.summary(), docker, &plan.teams);
+    if plan.vijil_differences().next().is_some() {
+        page.add(&format!("#### Changes: {}\n\n", words::summary(plan.summary())));
     }
     write_vijil(&mut page, plan.vijil_differences());
     let buckets: Vec<&Bucket> = plan.vijil.iter().flat_map(|vijil| &vijil.meaning.buckets).collect();
@@ -160,6 +158,9 @@ pub fn plan(plan: &Plan) -> String {
             page.add(&format!("- {action}: {before} → {}\n", words::count(*after, "rule")));
         }
         page.close_section("consequences");
+    }
+    if !plan.steps.is_empty() {
+        write_calls(&mut page, plan);
     }
     if !plan.unmanaged.is_empty() {
         let names: Vec<String> = plan.unmanaged.iter().map(|one| one.policy.clone()).collect();
@@ -174,7 +175,7 @@ pub fn plan(plan: &Plan) -> String {
 /// The differences as Markdown, below a title, as short as a plan.
 pub(super) fn changes(title: &str, changes: &ChangeSet) -> String {
     let ChangeSet { org, docker, access, teams, vijil } = changes;
-    let mut page = Page { text: String::new(), limit: MOST - RESERVE, left_out: 0, saved: true };
+    let mut page = Page { text: String::new(), limit: MOST - RESERVE, left_out: 0, saved: true, links: None };
     let decides = super::vijil::headline(vijil);
     let headline = match (org, decides) {
         (Some(org), None) => format!("{} in {}", words::headline(access), code(org)),
@@ -182,7 +183,7 @@ pub(super) fn changes(title: &str, changes: &ChangeSet) -> String {
         (None, decides) => decides.unwrap_or_else(|| VIJIL_CHANGE.to_owned()),
     };
     page.add(&format!("### {title}: {headline}\n\n"));
-    write_access(&mut page, access);
+    access::write(&mut page, access);
     write_objects(&mut page, changes.summary(), docker, teams);
     write_vijil(&mut page, vijil);
     page.text
@@ -191,59 +192,69 @@ pub(super) fn changes(title: &str, changes: &ChangeSet) -> String {
 /// The headline of what is about agents, and decides nothing.
 const VIJIL_CHANGE: &str = "changes policies for agents";
 
-/// Writes the changes of access, as many as there is room for.
-fn write_access(page: &mut Page, access: &Meaning) {
-    if access.is_nothing() && access.governed.is_empty() {
+/// The warnings of checks that the change brings.
+fn write_findings(page: &mut Page<'_>, plan: &Plan) {
+    if plan.findings.is_empty() {
         return;
     }
-    page.add("#### Access\n\n");
-    if let Some(Incomplete { why, rules, audiences: _ }) = access.incomplete() {
-        let means = words::INCOMPLETE_MEANS;
-        let rules = if rules.is_empty() { String::new() } else { format!(" Not compared: {}.", list(rules)) };
-        page.add(&format!("> [!CAUTION]\n> {}: {}; {means}.{rules}\n\n", words::INCOMPLETE, code(why)));
+    page.add("#### New warnings about the documents\n\n");
+    for Finding { code: check, message, help, source } in plan.findings.iter().take(ITEMS) {
+        let place = source.as_ref().map(|origin| format!(", {}", page.place(origin))).unwrap_or_default();
+        let help = help.as_ref().map(|help| format!("<br>{}", prose(help))).unwrap_or_default();
+        page.add(&format!("- ⚠️ {} ({}{place}){help}\n", prose(message), code(check)));
     }
-    page.limit = ACCESS;
-    for one in &access.governed {
-        page.add(&format!("- {}\n", words::governed(one, &people(&one.audience))));
+    let more = plan.findings.len().saturating_sub(ITEMS);
+    if more > 0 {
+        page.add(&format!("- … and {more} more: `seawall validate` lists them all\n"));
     }
-    if !access.governed.is_empty() {
-        page.add("\n");
+    page.close_section("warnings");
+}
+
+/// The calls, folded: what they mean stands above.
+fn write_calls(page: &mut Page<'_>, plan: &Plan) {
+    let counts = match plan.vijil_differences().next() {
+        None => format!(": {}", words::summary(plan.summary())),
+        Some(_) => " to Docker".to_owned(),
+    };
+    let calls = words::count(plan.steps.len(), "call");
+    page.add(&format!("<details><summary><b>{calls}</b>{counts}</summary>\n\n"));
+    for (policy, differences) in words::by_policy(plan.steps.iter().map(|step| &step.difference)) {
+        write_policy(page, policy, &differences, &plan.teams, false);
     }
-    let groups = words::groups(access);
-    groups.iter().for_each(|group| write_group(page, group));
-    page.limit = MOST - RESERVE;
-    page.close_section("entries about access");
+    page.text.push_str("</details>\n\n");
+    page.close_section("steps");
 }
 
 fn write_objects<'a>(
-    page: &mut Page,
+    page: &mut Page<'_>,
     summary: Summary,
     differences: impl IntoIterator<Item = &'a Difference>,
     teams: &TeamDirectory,
 ) {
     page.add(&format!("#### Changes: {}\n\n", words::summary(summary)));
     for (policy, differences) in words::by_policy(differences) {
-        write_policy(page, policy, &differences, teams);
+        write_policy(page, policy, &differences, teams, true);
     }
     page.close_section("steps");
 }
 
-fn write_vijil<'a>(page: &mut Page, differences: impl IntoIterator<Item = &'a VijilDifference>) {
+fn write_vijil<'a>(page: &mut Page<'_>, differences: impl IntoIterator<Item = &'a VijilDifference>) {
     for difference in differences {
-        page.add(&vijil::step(difference));
+        let step = vijil::step(page, difference);
+        page.add(&step);
     }
     page.close_section("steps about agents");
 }
 
 /// Live policies that no document declares, and what they change.
 pub(super) fn undeclared(undeclared: &Undeclared) -> String {
-    let mut page = Page { text: String::new(), limit: MOST - RESERVE, left_out: 0, saved: false };
+    let mut page = Page { text: String::new(), limit: MOST - RESERVE, left_out: 0, saved: false, links: None };
     page.add(&format!("### Undeclared live policies: {}\n\n", words::headline(&undeclared.access)));
     for one in &undeclared.policies {
         page.add(&format!("- {}\n", words::undeclared(one, code)));
     }
     page.close_section("undeclared policies");
-    write_access(&mut page, &undeclared.access);
+    access::write(&mut page, &undeclared.access);
     page.text
 }
 
@@ -287,15 +298,22 @@ fn access_headline(plan: &Plan) -> String {
 }
 
 /// Text with a limit. What is added is whole, or left out and counted.
-struct Page {
+struct Page<'a> {
     text: String,
     limit: usize,
     left_out: usize,
     /// True if what is left out stands in a saved plan.
     saved: bool,
+    /// How to link to the documents.
+    links: Option<&'a Links>,
 }
 
-impl Page {
+impl Page<'_> {
+    /// A place in a document: a link where that is known.
+    fn place(&self, origin: &Origin) -> String {
+        place(self.links, origin)
+    }
+
     /// Returns `true` if it fitted.
     fn add(&mut self, piece: &str) -> bool {
         // Bytes are never fewer than characters.
@@ -318,32 +336,6 @@ impl Page {
     }
 }
 
-fn write_group(page: &mut Page, group: &Group<'_>) {
-    let Group { tone, sign, happens, audience, gains: _ } = group;
-    let mark = match tone {
-        Tone::Danger => "🔴",
-        Tone::Careful => "🟡",
-        Tone::Calm => "🟢",
-    };
-    // A heading without its entries says nothing.
-    let mut heading = format!("{mark} **{happens}** {}\n\n", people(audience));
-    for Cause { because, entries } in group.causes() {
-        let why = because.iter().take(ITEMS).map(|rule| format!("  <br>because {}", code(rule))).collect::<String>();
-        for entry in entries {
-            let objects: Vec<String> = entry.objects.into_iter().map(Cow::into_owned).collect();
-            let such = entry.witness.map(|witness| format!("  <br>such as {}", code(witness))).unwrap_or_default();
-            let ports = if entry.every_port { words::EVERY_PORT } else { "" };
-            let item = format!("- `{sign}` {} {}{ports}{such}{why}\n", code(entry.action), list(&objects));
-            if page.add(&format!("{heading}{item}")) {
-                heading.clear();
-            }
-        }
-    }
-    if heading.is_empty() {
-        page.text.push('\n');
-    }
-}
-
 fn people(audience: &Audience) -> String {
     match audience.teams.as_slice() {
         [] => "the whole organization".to_owned(),
@@ -352,20 +344,25 @@ fn people(audience: &Audience) -> String {
     }
 }
 
-fn write_policy(page: &mut Page, policy: &str, steps: &[&Difference], teams: &TeamDirectory) {
-    let count = words::count(steps.len(), "step");
-    let mut heading = format!("<details><summary>{}: {count}</summary>\n\n", code(policy));
+fn write_policy(page: &mut Page<'_>, policy: &str, steps: &[&Difference], teams: &TeamDirectory, folded: bool) {
+    let title = format!("{}: {}", code(policy), words::count(steps.len(), "step"));
+    let (start, end) = match folded {
+        true => (format!("<details><summary>{title}</summary>\n\n"), "\n</details>\n\n"),
+        false => (format!("{title}\n\n"), "\n"),
+    };
+    let mut heading = start;
     for step in steps {
-        if page.add(&format!("{heading}{}", self::step(step, teams))) {
+        let step = self::step(page, step, teams);
+        if page.add(&format!("{heading}{step}")) {
             heading.clear();
         }
     }
     if heading.is_empty() {
-        page.text.push_str("\n</details>\n\n");
+        page.text.push_str(end);
     }
 }
 
-fn step(step: &Difference, teams: &TeamDirectory) -> String {
+fn step(page: &Page<'_>, step: &Difference, teams: &TeamDirectory) -> String {
     let Description { op, title, details } = describe(step, teams);
     let sign = match op {
         Op::Create => '+',
@@ -383,7 +380,7 @@ fn step(step: &Difference, teams: &TeamDirectory) -> String {
     };
     let mut text = format!("- {} `{sign}` {title}", step.id);
     if let Some(origin) = &step.source {
-        text.push_str(&format!(" ({})", code(&format!("{}:{}", origin.file, origin.line))));
+        text.push_str(&format!(" ({})", page.place(origin)));
     }
     text.push('\n');
     details.iter().for_each(|detail| text.push_str(&self::detail(detail)));
@@ -439,16 +436,4 @@ fn list(items: &[String]) -> String {
     let rest = items.len() - most;
     let rest = if rest > 0 { format!(" and {rest} more") } else { String::new() };
     shown.join(", ") + &rest
-}
-
-/// Foreign text in a line.
-fn code(text: &str) -> String {
-    markdown(&shortened(text, TEXT))
-}
-
-fn shortened(text: &str, most: usize) -> String {
-    match text.char_indices().nth(most) {
-        None => text.to_owned(),
-        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
-    }
 }

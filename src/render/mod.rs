@@ -9,6 +9,7 @@ pub mod findings;
 pub mod github;
 pub mod html;
 pub mod import;
+mod inline;
 pub mod markdown;
 pub mod outcome;
 pub mod plan;

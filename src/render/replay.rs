@@ -9,6 +9,7 @@ use std::fmt::{self, Write as _};
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
+use super::inline::reason;
 use super::view::View;
 use super::words;
 use crate::diagnostic::sanitize::{line, markdown as code};
@@ -199,7 +200,7 @@ fn write_changes(out: &mut String, changes: &[Change], sign: char, view: View) -
 /// A replay as Markdown, for pull requests and job summaries.
 #[must_use]
 pub fn markdown(replay: &Replay) -> String {
-    format!("### seawall: {}\n\n{}", headline(replay), pieces(replay).concat())
+    format!("### seawall: {}\n\n{}", headline(replay), pieces(replay, |because| reason(None, because)).concat())
 }
 
 /// The changes of recorded requests, in a few words.
@@ -217,8 +218,8 @@ pub(super) fn plan_headline(plan: &Plan) -> Option<String> {
     plan.recorded.as_ref().filter(|replay| replay.denied() > 0).map(headline)
 }
 
-/// The section of a plan in Markdown, in pieces that may be left out from the end.
-pub(super) fn pieces(replay: &Replay) -> Vec<String> {
+/// The section of a plan in Markdown, in pieces that may be left out from the end. `written` gives a rule with its place.
+pub(super) fn pieces(replay: &Replay, written: impl Fn(&str) -> String) -> Vec<String> {
     let Replay { window, agreement, newly_denied, newly_allowed, unchanged, unknown, .. } = replay;
     let Agreement { agree, disagree, unknown: untold, disagreements } = agreement;
     let mut pieces = vec![format!("{}\n\n", window_words(window))];
@@ -250,24 +251,21 @@ pub(super) fn pieces(replay: &Replay) -> Vec<String> {
         }
         pieces.push(format!("{mark} **{word}**\n\n"));
         for (because, own) in groups(changes) {
-            let why: String = because.iter().map(|rule| format!("  <br>because {}", code(rule))).collect();
+            let why: Vec<String> = because.iter().map(|rule| written(rule)).collect();
+            pieces.push(format!("because {}\n\n", why.join("<br>")));
             let left_out = own.len().saturating_sub(LISTED);
             for change in own.into_iter().take(LISTED) {
                 let names: Vec<String> = change.names.iter().map(|name| code(name)).collect();
                 let names = if names.is_empty() { String::new() } else { format!(" ({})", names.join(", ")) };
                 let last = change.last.as_ref().map(|last| format!(", last {}", time(last))).unwrap_or_default();
                 let people = audience(change);
-                pieces.push(format!(
-                    "- {} {} by {people}{names}{last}{why}\n",
-                    code(&change.request),
-                    times(change.count)
-                ));
+                pieces.push(format!("- {} {} by {people}{names}{last}\n", code(&change.request), times(change.count)));
             }
             if left_out > 0 {
-                pieces.push(format!("- … and {left_out} more that differ{why}\n"));
+                pieces.push(format!("- … and {left_out} more that differ\n"));
             }
+            pieces.push("\n".to_owned());
         }
-        pieces.push("\n".to_owned());
     }
     for one in unknown {
         let example = code(&one.example);

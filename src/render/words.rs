@@ -238,6 +238,8 @@ pub struct Group<'a> {
     pub sign: char,
     /// The kind of change: `gained by`, to be followed by the audience.
     pub happens: &'static str,
+    /// The same, to follow the audience: `gains`.
+    pub does: &'static str,
     /// For whom.
     pub audience: &'a Audience,
     /// The access that changes; never empty.
@@ -346,22 +348,22 @@ fn breadth(object: &str) -> u8 {
 #[must_use]
 pub fn groups(meaning: &Meaning) -> Vec<Group<'_>> {
     let changes: &Changes = meaning.changes();
-    let certain = |gains, tone, sign, happens| (gains, tone, sign, happens);
+    let certain = |gains, tone, sign, happens, does| (gains, tone, sign, happens, does);
     let uncertain = |widens, narrows| {
         let gains: Vec<&AccessChange> =
             changes.uncertain.iter().filter(|gain| (gain.widens, gain.narrows) == (widens, narrows)).collect();
         gains
     };
-    let sections: [(Vec<&AccessChange>, Tone, char, &str); 6] = [
-        certain(changes.widened.iter().collect(), Tone::Danger, '+', "gained by"),
-        (uncertain(true, false), Tone::Careful, '?', "may be gained by"),
-        (uncertain(true, true), Tone::Careful, '?', "may change for"),
-        (uncertain(false, false), Tone::Careful, '?', "may change for"),
-        (uncertain(false, true), Tone::Careful, '?', "may be lost by"),
-        certain(changes.narrowed.iter().collect(), Tone::Calm, '-', "lost by"),
+    let sections: [(Vec<&AccessChange>, Tone, char, &str, &str); 6] = [
+        certain(changes.widened.iter().collect(), Tone::Danger, '+', "gained by", "gains"),
+        (uncertain(true, false), Tone::Careful, '?', "may be gained by", "may gain"),
+        (uncertain(true, true), Tone::Careful, '?', "may change for", "may gain or lose"),
+        (uncertain(false, false), Tone::Careful, '?', "may change for", "may gain or lose"),
+        (uncertain(false, true), Tone::Careful, '?', "may be lost by", "may lose"),
+        certain(changes.narrowed.iter().collect(), Tone::Calm, '-', "lost by", "loses"),
     ];
     let mut groups: Vec<Group<'_>> = Vec::new();
-    for (gains, tone, sign, happens) in sections {
+    for (gains, tone, sign, happens, does) in sections {
         // By audience: where its group is.
         let mut known: BTreeMap<&Audience, usize> = BTreeMap::new();
         for gain in gains {
@@ -369,7 +371,7 @@ pub fn groups(meaning: &Meaning) -> Vec<Group<'_>> {
             match groups.get_mut(at) {
                 Some(group) => group.gains.push(gain),
                 None => {
-                    groups.push(Group { tone, sign, happens, audience: &gain.audience, gains: vec![gain] });
+                    groups.push(Group { tone, sign, happens, does, audience: &gain.audience, gains: vec![gain] });
                 }
             }
         }

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::dense::{Lists, Whole};
+use super::dense::{Inherited, Lists, Whole};
 use super::destination::{Kind, Parts};
 use super::id::Id;
 use super::named::{Named, RuleRef};
@@ -104,15 +104,6 @@ pub struct Line {
     pub rules: Vec<RuleRef>,
     /// Why it is uncertain.
     pub why: Option<String>,
-}
-
-/// A destination that is listed for everyone.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Inherited {
-    /// Where.
-    pub id: Id,
-    /// The destination.
-    pub name: String,
 }
 
 /// Something uncertain.

@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::audience::Inherited;
 use super::destination::{Kind, Parts};
 use super::id::Id;
 use super::named::{Named, RuleRef};
@@ -69,6 +68,15 @@ pub struct DenseRule {
     pub id: Option<Id>,
     /// Its place.
     pub text: String,
+}
+
+/// A list that stands with another audience.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Inherited {
+    /// Where.
+    pub id: Id,
+    /// The destination.
+    pub name: String,
 }
 
 /// The lists that are there already, and the bytes that are left for more.

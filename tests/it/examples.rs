@@ -53,6 +53,10 @@ fn the_example_policies_apply_and_applying_again_changes_nothing() {
     let folder = example();
     let (code, stdout, stderr) = seawall(folder.path(), &["apply", "--yes"]);
     assert_eq!((code, stderr.as_str()), (Some(0), ""), "{stdout}");
+    // Two screens of 48 lines, and the last line tells what changed for access.
+    let rows: usize = stdout.lines().map(|line| line.chars().count().div_ceil(100).max(1)).sum();
+    assert!(rows <= 96, "{rows} rows of 100 columns:\n{stdout}");
+    assert!(stdout.lines().last().unwrap().starts_with("Applied: 23 steps, widens access for 2 audiences"), "{stdout}");
     let (code, stdout, stderr) = seawall(folder.path(), &["apply", "--yes"]);
     assert_eq!((code, stderr.as_str()), (Some(0), ""), "{stdout}");
     assert!(stdout.contains("No changes"), "{stdout}");

@@ -16,11 +16,12 @@ use seawall::plan::vijil::{
     Bucket, Subject, VijilDifference, VijilMeaning, VijilPlan, VijilRecord, VijilStep, VijilTarget, VijilWeakening,
     Weaker,
 };
-use seawall::plan::warning::{Code, Warning};
+use seawall::plan::warning::{Code, Finding, Warning};
 use seawall::plan::{self, GuardsFrom, Plan, Target};
 use seawall::render::markdown::{self, Made};
 use seawall::render::plan as terminal;
 use seawall::render::plan::View;
+use seawall::report::Links;
 
 /// In every foreign text, so that it is found again.
 const CANARY: char = '研';
@@ -187,6 +188,8 @@ fn plan_of(texts: &[String]) -> Plan {
         help: text(45),
         source: Some(Origin { file: text(46), line: 1, column: 1 }),
     };
+    let place = Origin { file: text(53), line: 2, column: 1 };
+    let finding = Finding { code: text(51), message: text(52), help: Some(text(54)), source: Some(place) };
     let without_effect = WithoutEffect {
         widens: true,
         audience: Audience { teams: vec![text(47)], alike: Vec::new() },
@@ -198,6 +201,7 @@ fn plan_of(texts: &[String]) -> Plan {
     Plan {
         vijil,
         warnings: vec![warning],
+        findings: vec![finding],
         without_effect: vec![without_effect],
         recorded: Some(recorded(&text)),
         guards_from: Some(GuardsFrom { from: text(23), found: true, changed }),
@@ -259,9 +263,10 @@ fn html(markdown: &str) -> String {
 
 /// What is shown as anything but code, where mentions, references and links are made; every tag is one of ours.
 fn prose(markdown: &str) -> String {
-    const TAGS: [&str; 24] = [
+    const TAGS: [&str; 25] = [
         "h3",
         "h4",
+        "b",
         "p",
         "div",
         "blockquote",
@@ -303,8 +308,11 @@ fn prose(markdown: &str) -> String {
         }
         assert!(TAGS.contains(&name.trim_end_matches('/')), "`<{tag}>` in {html}");
         let ours = ["", "/", "align=\"right\"", "class=\"language-diff\"", "href=\"https://github.example/run/7\""];
+        let path = attributes.strip_prefix("href=\"https://github.example/blob/main/policies/");
+        let is_path = |one: char| one.is_ascii_alphanumeric() || "-._~/%#".contains(one);
+        let place = path.and_then(|path| path.strip_suffix('"')).is_some_and(|path| path.chars().all(is_path));
         let alert = attributes.starts_with("class=\"markdown-alert");
-        assert!(ours.contains(&attributes) || alert, "`<{tag}>` in {html}");
+        assert!(ours.contains(&attributes) || alert || place, "`<{tag}>` in {html}");
         match closing {
             Some(name) => assert_eq!(open.pop(), Some(name), "{html}"),
             None if ["br", "hr"].contains(&name.trim_end_matches('/')) => {}
@@ -338,7 +346,9 @@ proptest! {
     #[test]
     fn foreign_text_is_never_markup(texts in prop::collection::vec(hostile(), 1..5)) {
         let plan = plan_of(&texts);
-        let made = Made { commit: Some("0123456789abcdef"), run: Some("https://github.example/run/7"), report: None };
+        let links = Links::new("https://github.example/blob/main/{file}#L{line}", "policies").unwrap();
+        let (commit, run) = (Some("0123456789abcdef"), Some("https://github.example/run/7"));
+        let made = Made { commit, run, report: None, links: Some(&links) };
         let text = markdown::comment(&plan, made);
         prop_assert!(text.contains(CANARY) && text.len() <= markdown::MOST);
         assert_inert(&text);
@@ -381,5 +391,58 @@ fn a_plan_of_any_size_fits_into_a_comment_and_says_what_is_left_out() {
     assert!(text.len() < markdown::MOST - 1_000, "{}", text.len());
     assert!(text.contains("more entries about access") && text.contains("more steps"), "{}", &text[text.len() - 400..]);
     assert!(text.starts_with("### seawall: widens access for 1 audience"));
+    assert_inert(&text);
+}
+
+/// The plan for teams that gain and lose at several places, told in short.
+#[test]
+fn each_audience_has_one_table_and_each_reason_one_row() {
+    let host = |name: &str, decision, host: &str| rule(name, decision, host);
+    let policy = |name: &str, team: &str, rules: Vec<Rule>| Policy {
+        name: name.to_owned(),
+        scope: Scope::from_teams([team.to_owned()]),
+        body: Body::Allowlist(rules),
+    };
+    let live_rule = LiveRule { id: RuleId("r".into()), rule: host("old", Decision::Allow, "old.example.com:443") };
+    let live = Live {
+        org: "acme".to_owned(),
+        policies: vec![LivePolicy {
+            id: PolicyId("p".into()),
+            name: "Research".to_owned(),
+            scope: Scope::from_teams(["research".to_owned()]),
+            body: LiveBody::Allowlist(vec![live_rule]),
+        }],
+        teams: TeamDirectory::new(
+            ["research", "platform"].map(|team| Team { id: team.to_owned(), name: team.to_owned() }),
+        ),
+    };
+    let mut wide = host("wide", Decision::Allow, "a.example.com:443");
+    wide.resources = Resources::Plain(vec!["a.example.com:443".to_owned(), "*.b.example.com".to_owned()]);
+    let desired = vec![
+        declared(policy("Research", "research", vec![wide]), Domain::Network, "teams/a b.yaml"),
+        declared(
+            policy("Platform", "platform", vec![host("git", Decision::Allow, "git.example.com:443")]),
+            Domain::Network,
+            "p.yaml",
+        ),
+    ];
+    let links = Links::new("https://github.example/blob/main/{file}#L{line}", "policies").unwrap();
+    let plan = make(desired, &live, "none");
+    let text = markdown::comment(&plan, Made { links: Some(&links), ..Made::default() });
+    assert_eq!(text.matches("| change | what | why |").count(), 2, "{text}");
+    assert_eq!(text.matches("🔴 gains").count(), 2, "one row for each reason: {text}");
+    assert_eq!(text.matches("🟢 loses").count(), 1, "{text}");
+    let link = "<a href=\"https://github.example/blob/main/policies/teams/a%20b.yaml#L1\">";
+    assert!(text.contains(link), "{text}");
+    let research = text.find("**Members of <code>research</code>**").unwrap();
+    let calls = text.find("<details><summary><b>").unwrap();
+    assert!(research < calls, "the calls are folded, below what they mean: {text}");
+    assert_eq!(text.matches("<details>").count(), text.matches("</details>").count());
+    // What opens something is the last to go.
+    let row = text.lines().find(|line| line.starts_with("| 🔴 gains") && line.contains("wide")).unwrap();
+    assert!(
+        row.contains("a.example.com") && row.contains("b.example.com") && row.contains("now allow <code>"),
+        "{row}"
+    );
     assert_inert(&text);
 }

@@ -12,13 +12,14 @@ use super::reading::read;
 use super::services::State;
 use super::workspace::folder;
 use super::{Context, Exit, Failure, vijil};
+use crate::diagnostic::Findings;
 use crate::document::{Workspace, guards_of};
 use crate::model::Desired;
 use crate::plan::docker::diff::Ownership;
 use crate::plan::{GuardsFrom, Plan, protected};
 use crate::render::diagnostic;
 use crate::source::CONFIG_NAME;
-use crate::workspace::{EmptyWorkspace, read_settings};
+use crate::workspace::{EmptyWorkspace, Loaded, read_settings};
 
 /// The settings and documents of the base.
 #[derive(Clone, Debug)]
@@ -29,6 +30,8 @@ pub(crate) struct Base {
     pub(crate) settings: Option<Workspace>,
     /// The desired state of its documents; `None` if they cannot be read.
     pub(crate) desired: Option<Desired>,
+    /// The findings of checks in them, with their folder.
+    pub(crate) findings: Option<(Findings, PathBuf)>,
 }
 
 impl Base {
@@ -56,28 +59,32 @@ impl Base {
             Some((repository, _)) if !written_as_folder => repository.commit(named)?,
             Some(_) | None => None,
         };
-        let (found, desired) = match (&around, commit) {
+        let (found, loaded) = match (&around, commit) {
             (Some((repository, inside_root)), Some(commit)) => {
                 let inside = config.strip_prefix(repository.top()).map_err(|_| {
                     Failure::new(Exit::Usage, format!("`{}` is not in the repository", config.display()))
                         .hint("name a folder that holds the base")
                 })?;
                 let text = repository.file(&commit, inside)?;
-                let desired = checked_out(repository, inside_root, &commit).ok().and_then(|copy| {
+                let loaded = checked_out(repository, inside_root, &commit).ok().and_then(|copy| {
                     let own = config.strip_prefix(&root);
-                    declared(copy.path(), &own.map_or_else(|_| config.clone(), |own| copy.path().join(own)))
+                    documents(copy.path(), &own.map_or_else(|_| config.clone(), |own| copy.path().join(own)))
                 });
-                (text.map(|text| (format!("{named}:{}", inside.display()), text)), desired)
+                (text.map(|text| (format!("{named}:{}", inside.display()), text)), loaded)
             }
             _ => {
                 let file = from_folder(&folder(context).join(path), &root, around.as_ref(), &config, named)?;
-                let desired = file.as_ref().and_then(|file| declared(file.parent()?, file));
+                let loaded = file.as_ref().and_then(|file| documents(file.parent()?, file));
                 let text = file.map(|file| Ok::<_, Failure>((file.to_string_lossy().replace('\\', "/"), read(&file)?)));
-                (text.transpose()?, desired)
+                (text.transpose()?, loaded)
             }
         };
         let settings = found.map(|(name, text)| parse(context, &name, &text)).transpose()?;
-        Ok(Self { from: named.to_owned(), settings, desired })
+        let (desired, findings) = match loaded {
+            Some(Loaded { desired, findings, root, .. }) => (Some(desired), Some((findings, root))),
+            None => (None, None),
+        };
+        Ok(Self { from: named.to_owned(), settings, desired, findings })
     }
 
     /// A saved plan, judged by the guards of the base too: both those and its own have to let it pass.
@@ -121,10 +128,10 @@ fn elsewhere(context: &Context, settings: &Workspace, plan: &Plan) -> Option<(St
     None
 }
 
-/// The desired state of the documents of a workspace. A fault in them is for the base to correct, and no reason to stop
-/// a proposal that may do so.
-fn declared(root: &Path, config: &Path) -> Option<Desired> {
-    crate::workspace::load(root, Some(config), EmptyWorkspace::Refused).ok().map(|loaded| loaded.desired)
+/// The documents of a workspace. A fault in them is for the base to correct, and no reason to stop a proposal that may do
+/// so.
+fn documents(root: &Path, config: &Path) -> Option<Loaded> {
+    crate::workspace::load(root, Some(config), EmptyWorkspace::Refused).ok()
 }
 
 /// The settings in a folder.

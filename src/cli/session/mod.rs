@@ -22,6 +22,7 @@ pub(crate) mod settings;
 pub(crate) mod signal;
 pub(crate) mod since;
 pub(crate) mod vijil;
+mod warnings;
 pub(crate) mod watch;
 pub(crate) mod workspace;
 pub(crate) mod writing;

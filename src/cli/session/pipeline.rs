@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::reading::read;
 use super::{Environment, Exit, Failure};
+use crate::report::Links;
 use crate::service::github::{ENDPOINT, Head, Repository};
 use crate::service::http::BaseUrl;
 
@@ -74,9 +75,7 @@ pub(crate) fn event(environment: &Environment) -> Result<Value, Failure> {
 /// The commit at the head of the pull request that started the run: what a plan in it is about.
 pub(crate) fn head(event: &Value) -> Option<&str> {
     let commit = ["/workflow_run/head_sha", "/pull_request/head/sha"].into_iter().find_map(|at| event.pointer(at));
-    let is_commit =
-        |commit: &&str| (7..=64).contains(&commit.len()) && commit.bytes().all(|byte| byte.is_ascii_hexdigit());
-    commit.and_then(Value::as_str).filter(is_commit)
+    commit.and_then(Value::as_str).filter(|commit| is_commit(commit))
 }
 
 fn of_ref(reference: &str) -> Option<u64> {
@@ -150,6 +149,33 @@ pub(crate) fn run(environment: &Environment) -> Result<Option<String>, Failure> 
         return Ok(None);
     };
     Ok(Some(format!("{server}/{repository}/actions/runs/{run}")).filter(|address| address.len() <= LONGEST_ADDRESS))
+}
+
+/// Links to the documents in this folder of the repository, at the commit that the run is about; `None` outside of GitHub
+/// Actions.
+///
+/// # Errors
+///
+/// Returns an error if a variable is not Unicode.
+pub(crate) fn links(environment: &Environment, event: &Value, folder: &str) -> Result<Option<Links>, Failure> {
+    let (Some(server), Some(repository)) =
+        (environment.text("GITHUB_SERVER_URL")?, environment.text("GITHUB_REPOSITORY")?)
+    else {
+        return Ok(None);
+    };
+    let sha = environment.text("GITHUB_SHA")?;
+    let commit = head(event).or(sha.as_deref()).filter(|commit| is_commit(commit));
+    let (Ok(server), Ok(repository), Some(commit)) = (BaseUrl::parse(&server), Repository::parse(&repository), commit)
+    else {
+        return Ok(None);
+    };
+    let folder = folder.trim_start_matches("./").trim_matches('/');
+    let folder = if folder == "." { "" } else { folder };
+    Ok(Links::new(&format!("{server}/{repository}/blob/{commit}/{{file}}#L{{line}}"), folder).ok())
+}
+
+fn is_commit(text: &str) -> bool {
+    (7..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 #[cfg(test)]

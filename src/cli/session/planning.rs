@@ -8,7 +8,9 @@ use super::evidence::Evidence;
 use super::guards_from::Base;
 use super::reading::read;
 use super::services::{Services, State};
+use super::warnings::Warnings;
 use super::watch::watched;
+use super::workspace::folder;
 use super::{Context, Exit, Failure, organization, organizations, vijil, workspace};
 use crate::diagnostic::{Findings, nearest};
 use crate::document::{Docker, Ownership, Protected, Vijil, Weakening, Workspace as Settings, settings_for};
@@ -41,6 +43,8 @@ pub(crate) struct Workspace {
     guards_from: Option<GuardsFrom>,
     /// Protected policies that are not where they should be.
     missing: Missing,
+    /// The warnings of checks in its documents.
+    warnings: Warnings,
     /// Recorded requests to judge its plan by.
     evidence: Option<Evidence>,
 }
@@ -74,11 +78,11 @@ impl Workspace {
     /// an organization that it does not have.
     pub(crate) fn load_each(context: &Context, path: Option<&Path>, stricter: &Stricter) -> Result<Vec<Self>, Failure> {
         let mut loaded = workspace::load(context, path, EmptyWorkspace::Refused)?;
-        let mut base_declares = None;
+        let (mut base_declares, mut base_findings) = (None, None);
         let guards_from = match &stricter.guards_from {
             Some(base) => {
-                let Base { from, settings, desired } = Base::read(context, &loaded.root, base)?;
-                base_declares = desired;
+                let Base { from, settings, desired, findings } = Base::read(context, &loaded.root, base)?;
+                (base_declares, base_findings) = (desired, findings);
                 let (held, changed) = settings_for(&loaded.settings, settings.as_ref());
                 loaded.settings = held;
                 Some(GuardsFrom { from, found: settings.is_some(), changed })
@@ -90,7 +94,12 @@ impl Workspace {
         let missing = Missing::new(&loaded, base_declares.as_ref(), guards_from.is_some());
         let declared: Vec<&Desired> = std::iter::once(&loaded.desired).chain(&base_declares).collect();
         loaded.settings.guards.protected = protected::followed(&loaded.settings.guards.protected, &declared);
-        let of_one = |loaded: Loaded| Self { missing: missing.clone(), ..Self::alone(loaded, guards_from.clone()) };
+        let warnings = Warnings::new(&loaded.findings, &folder(context).join(&loaded.root), base_findings);
+        let of_one = |loaded: Loaded| Self {
+            missing: missing.clone(),
+            warnings: warnings.clone(),
+            ..Self::alone(loaded, guards_from.clone())
+        };
         Ok(organizations::each(context, loaded)?.into_iter().map(of_one).collect())
     }
 
@@ -136,7 +145,15 @@ impl Workspace {
 
     fn alone(loaded: Loaded, guards_from: Option<GuardsFrom>) -> Self {
         let (docker, vijil) = (loaded.settings.docker.clone(), loaded.settings.vijil.clone());
-        Self { loaded, docker, vijil, guards_from, missing: Missing::default(), evidence: None }
+        Self {
+            loaded,
+            docker,
+            vijil,
+            guards_from,
+            missing: Missing::default(),
+            warnings: Warnings::default(),
+            evidence: None,
+        }
     }
 
     /// The same with other documents: what of them is for its organization.
@@ -256,10 +273,12 @@ impl Workspace {
             ..plan::Input::new(guards)
         };
         let made = watched("telling what changes, and what that means for access,", || plan::make(input));
-        Ok(match made {
+        let (mut plan, errors) = match made {
             Ok(plan) => (plan, Vec::new()),
             Err(impossible) => (impossible.plan, impossible.errors),
-        })
+        };
+        plan.findings = self.warnings.brought_by(&plan);
+        Ok((plan, errors))
     }
 
     /// The differences from this live state.

@@ -13,7 +13,7 @@ const WORDS: usize = 12;
 const TEXT_WORDS: usize = 40;
 
 /// One call: the rule as a sentence, what happens when it is broken, where it was drawn from.
-pub(super) fn step(step: &VijilDifference) -> String {
+pub(super) fn step(page: &super::Page<'_>, step: &VijilDifference) -> String {
     let mark = match step.op {
         Op::Approve => "✅ ",
         Op::Reject => "⛔ ",
@@ -24,8 +24,7 @@ pub(super) fn step(step: &VijilDifference) -> String {
         Op::Create | Op::Update | Op::Delete => words::verb(step.op).to_owned(),
     };
     let rule = step.rule_id.as_deref().map(|rule| format!(" › {}", code(rule))).unwrap_or_default();
-    let place = step.source.as_ref().map(|origin| format!(" ({})", code(&format!("{}:{}", origin.file, origin.line))));
-    let place = place.unwrap_or_default();
+    let place = step.source.as_ref().map(|origin| format!(" ({})", page.place(origin))).unwrap_or_default();
     let mut item = format!("- {} {mark}**{verb}** {}{rule}{place}\n", step.id, code(&step.policy_name));
     for detail in describe(step) {
         item.push_str(&format!("  - {}\n", self::detail(&detail)));

@@ -44,7 +44,7 @@ fn write_incomplete(out: &mut String, incomplete: &Incomplete, view: View) -> fm
 }
 
 fn write_group(out: &mut String, group: &Group<'_>, view: View) -> fmt::Result {
-    let Group { tone, sign, happens, audience, gains: _ } = group;
+    let Group { tone, sign, happens, audience, gains: _, does: _ } = group;
     let style = match tone {
         Tone::Danger => BAD,
         Tone::Careful => CAREFUL,

@@ -11,12 +11,14 @@ use super::{BAD, BOLD, CAREFUL, DIM, GOOD, MORE, View};
 use crate::access::cedar::StatementChange;
 use crate::diagnostic::sanitize::line;
 use crate::model::{Decision, TeamDirectory};
-use crate::plan::docker::Difference;
+use crate::plan::docker::{Change, Difference};
 use crate::plan::step::Op;
 
 /// The number of steps of one policy that are listed, and of entries of a list that changes.
 const LISTED: usize = 24;
 const ENTRIES: usize = 10;
+/// Of more steps than this, policies that are new take one line each: what they mean for access stands above.
+const MANY: usize = 12;
 
 pub(super) fn write<'a>(
     out: &mut String,
@@ -28,10 +30,18 @@ pub(super) fn write<'a>(
     let Some(last) = differences.iter().map(|step| step.id).max() else { return Ok(()) };
     writeln!(out, "\n{BOLD}Changes{BOLD:#}")?;
     let writer = Writer { view, teams, digits: last.to_string().len().max(2) };
+    let brief = !view.all && differences.len() > MANY;
+    let mut briefly = false;
     for (policy, steps) in words::by_policy(differences) {
         let place = steps.iter().find_map(|step| step.source.as_ref());
         let place = place.map(|origin| format!("  {}:{}", origin.file, origin.line)).unwrap_or_default();
         writeln!(out, "  {BOLD}{}{BOLD:#}{DIM}{}{DIM:#}", line(policy), line(&place))?;
+        let made = steps.iter().find(|step| matches!(step.change, Change::CreatePolicy { .. })).filter(|_| brief);
+        if let Some(made) = made.filter(|_| steps.iter().all(|step| step.change.op() == Op::Create)) {
+            briefly = true;
+            writer.created(out, made, steps.len() - 1)?;
+            continue;
+        }
         let (first, hidden, last) = words::folded(&steps, view.most(LISTED));
         for step in first {
             writer.step(out, step)?;
@@ -43,7 +53,10 @@ pub(super) fn write<'a>(
             writer.step(out, step)?;
         }
     }
-    Ok(())
+    match briefly {
+        false => Ok(()),
+        true => writeln!(out, "  {DIM}new policies take one line each, {MORE}{DIM:#}"),
+    }
 }
 
 struct Writer<'a> {
@@ -56,6 +69,15 @@ impl Writer<'_> {
     /// The column of what belongs to a step.
     fn indent(&self) -> usize {
         self.digits + 7
+    }
+
+    /// The steps that make a policy in one line: the first of them, and how many rules the others make.
+    fn created(&self, out: &mut String, made: &Difference, rules: usize) -> fmt::Result {
+        let Description { title, .. } = describe(made, self.teams);
+        let people = if let Title::Policy(teams, _) = &title { scope(teams) } else { String::new() };
+        let rules = if rules == 0 { String::new() } else { format!(", with {}", words::count(rules, "rule")) };
+        write!(out, "  {DIM}{:>1$}{DIM:#} {GOOD}+{GOOD:#} ", made.id, self.digits)?;
+        writeln!(out, "the policy, for {people}{rules}")
     }
 
     fn step(&self, out: &mut String, step: &Difference) -> fmt::Result {

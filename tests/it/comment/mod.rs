@@ -345,3 +345,55 @@ async fn a_lost_answer_makes_no_second_comment_and_a_limit_is_waited_for() {
     assert!(matches!(place(&github).await, Ok(Placed::Edited(_))));
     assert!(clock.passed() - before >= Duration::from_secs(60));
 }
+
+/// A folder with a base and a proposal, whose new deny shadows an allow that the base has too.
+fn shadowed() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let policy = |name: &str, team: &str, decision: &str, host: &str| {
+        format!(
+            "apiVersion: seawall/v1\nkind: NetworkPolicy\nname: {name}\n{team}rules:\n  - {{name: one, decision: {decision}, actions: [connect:tcp], resources: ['{host}']}}\n"
+        )
+    };
+    for side in ["base", "now"] {
+        let root = folder.path().join(side);
+        std::fs::create_dir(&root).unwrap();
+        let write = |name: &str, text: &str| std::fs::write(root.join(name), text).unwrap();
+        write("seawall.yaml", "apiVersion: seawall/v1\nkind: Workspace\ndocker: {org: acme, endpoint: embedded}\n");
+        write("a.yaml", &policy("Allows", "", "allow", "files.example.com:443"));
+        write("old.yaml", &policy("Old", "", "allow", "*.old.example.com:443"));
+        if side == "now" {
+            write("b.yaml", &policy("Denies", "", "deny", "files.example.com:443"));
+        }
+    }
+    folder
+}
+
+#[test]
+fn a_comment_tells_the_new_warnings_and_links_places_to_the_commit() {
+    let folder = shadowed();
+    let run = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_seawall"));
+        command
+            .args(arguments)
+            .current_dir(folder.path().join("now"))
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap());
+        command.env("GITHUB_SERVER_URL", "https://github.example").env("GITHUB_REPOSITORY", "acme/policies");
+        command.env("GITHUB_SHA", "0123456789abcdef0123456789abcdef01234567").env("DOCKER_CONFIG", folder.path());
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    run(&["plan", "-q", "--guards-from", "../base/", "--out", "plan.json"]);
+    let text = run(&["comment", "--plan", "plan.json", "--print", "--folder", "teams/x"]);
+    let place = "https://github.example/acme/policies/blob/0123456789abcdef0123456789abcdef01234567/teams/x/a.yaml#L";
+    let warning = text.lines().find(|line| line.contains("shadowed")).unwrap_or_else(|| panic!("{text}"));
+    assert!(warning.starts_with("- ⚠️ ") && warning.contains(place), "{warning}");
+    assert!(text.contains("#### New warnings about the documents"), "{text}");
+    assert!(!text.contains("wildcard"), "what the base has too is not new: {text}");
+    // Nothing says where the documents are in the repository.
+    assert!(!run(&["comment", "--plan", "plan.json", "--print"]).contains("blob"));
+    // Without a base, what counts is in files that the plan changes something from.
+    run(&["plan", "-q", "--out", "alone.json"]);
+    assert!(run(&["comment", "--plan", "alone.json", "--print"]).contains("shadowed"));
+}

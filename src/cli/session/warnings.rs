@@ -1,0 +1,59 @@
+//! The warnings of checks that a change of documents brings.
+//!
+//! With a base, those are the ones that it does not have. Without one, they are the ones in files that a plan changes
+//! something from.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use crate::check::baseline;
+use crate::diagnostic::{Diagnostic, Findings, Severity};
+use crate::model::Origin;
+use crate::plan::Plan;
+use crate::plan::warning::Finding;
+
+/// The warnings of a workspace.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Warnings {
+    all: Vec<Finding>,
+    /// True if the base has none of them.
+    are_new: bool,
+}
+
+impl Warnings {
+    /// Those of a workspace in this folder, without those that a base in another folder has.
+    pub(super) fn new(found: &Findings, folder: &Path, base: Option<(Findings, PathBuf)>) -> Self {
+        let mut found = found.clone();
+        let are_new = base.is_some();
+        if let Some((base, base_folder)) = base {
+            baseline::retain_new(&mut found, folder, &base, &base_folder);
+        }
+        let finding = |one: &Diagnostic| Finding {
+            code: one.code.to_owned(),
+            message: one.message.clone(),
+            help: one.help.clone(),
+            source: one.primary.as_ref().map(|label| {
+                let file = found.files.get(label.file);
+                let place = file.place(&label.span);
+                Origin { file: file.name.clone(), line: place.line, column: place.column }
+            }),
+        };
+        let warnings = found.diagnostics.iter().filter(|one| one.severity == Severity::Warning);
+        let mut all: Vec<Finding> = warnings.map(finding).collect();
+        all.sort_by(|one, other| (&one.source, one).cmp(&(&other.source, other)));
+        Self { all, are_new }
+    }
+
+    /// Those that a plan brings; none where it does nothing.
+    pub(super) fn brought_by(&self, plan: &Plan) -> Vec<Finding> {
+        if plan.is_empty() {
+            return Vec::new();
+        }
+        let docker = plan.steps.iter().map(|step| &step.difference.source);
+        let vijil = plan.vijil_differences().map(|step| &step.source);
+        let files: BTreeSet<&str> = docker.chain(vijil).flatten().map(|origin| origin.file.as_str()).collect();
+        let is_changed =
+            |one: &&Finding| one.source.as_ref().is_some_and(|origin| files.contains(origin.file.as_str()));
+        self.all.iter().filter(|one| self.are_new || is_changed(one)).cloned().collect()
+    }
+}
