@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use super::dense::{Inherited, Lists, Whole};
 use super::destination::{Kind, Parts};
-use super::id::Id;
+use super::id::{Id, Inherited};
 use super::named::{Named, RuleRef};
 use super::text::{count, listed};
 use crate::access::cedar::{APPROVAL, Effect, statements};

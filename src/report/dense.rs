@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::destination::{Kind, Parts};
-use super::id::Id;
+use super::id::{Id, Inherited};
 use super::named::{Named, RuleRef};
 use super::text::count;
 use crate::access::Entry;

@@ -62,6 +62,15 @@ impl Id {
     }
 }
 
+/// A destination that is listed for everyone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Inherited {
+    /// Where.
+    pub id: Id,
+    /// The destination.
+    pub name: String,
+}
+
 #[cfg(test)]
 mod tests {
     use super::Id;
