@@ -21,12 +21,13 @@ use super::session::signal::Signals;
 use super::session::{output, workspace};
 use super::{Context, Exit, Failure};
 use crate::diagnostic::sanitize::line;
-use crate::document::{Docker, Vijil};
+use crate::document::{Docker, Test, Vijil};
 use crate::execute::{Approved, Outcome, Readers, execute};
-use crate::model::Desired;
+use crate::model::{Desired, is_for};
 use crate::plan::guard::Guard;
 use crate::plan::{self, Plan, set, stale};
 use crate::render;
+use crate::workspace::{EmptyWorkspace, Loaded};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -175,24 +176,58 @@ async fn saved(
         Some(named) => Some(Base::read(context, &workspace::root(context, path.as_deref())?, named)?),
         None => None,
     };
+    let loaded = documents(context, path.as_deref());
     let mut shared = Shared::among(plans.len());
     let mut named = Vec::new();
     for (name, plan) in plans {
-        let planned = saved_one(context, path.as_deref(), plan, base.as_ref(), &mut shared, progress).await;
+        let beside = Beside { path: path.as_deref(), base: base.as_ref(), loaded: loaded.as_ref() };
+        let planned = saved_one(context, plan, beside, &mut shared, progress).await;
         named.push((name, planned));
     }
     Ok(named)
 }
 
+/// The documents of the workspace, whose access tests judge a saved plan too. A saved plan needs no workspace, so that one
+/// which is missing, or that cannot be read, stops nothing: the tests that the plan carries are judged in any case.
+fn documents(context: &Context, path: Option<&std::path::Path>) -> Option<Loaded> {
+    let root = workspace::root(context, path).ok()?;
+    let loaded = crate::workspace::load(&root, context.config().as_deref(), EmptyWorkspace::Accepted);
+    loaded
+        .map_err(|_| context.note("note: the workspace cannot be read: only the access tests that the plan carries are run"))
+        .ok()
+}
+
+/// What a saved plan is looked at with.
+#[derive(Clone, Copy)]
+struct Beside<'a> {
+    path: Option<&'a std::path::Path>,
+    base: Option<&'a Base>,
+    loaded: Option<&'a Loaded>,
+}
+
+impl Beside<'_> {
+    /// The access tests of the workspace for the plan's organization, if the workspace has that one, and the guard.
+    fn tests(&self, context: &Context, plan: &Plan) -> Vec<Test> {
+        let (Some(Loaded { settings, tests, .. }), Some(target)) = (self.loaded, &plan.target) else { return Vec::new() };
+        let orgs: Vec<&String> =
+            settings.docker.iter().flat_map(|docker| docker.org.iter().chain(docker.orgs.iter().flatten())).collect();
+        let is_named = context.overrides().org.is_some() || orgs.is_empty() || orgs.contains(&&target.org);
+        if settings.docker.is_none() || !is_named || !settings.guards.access_tests {
+            return Vec::new();
+        }
+        tests.iter().filter(|test| is_for(&test.orgs, &target.org)).cloned().collect()
+    }
+}
+
 /// A saved plan, if it still fits.
 async fn saved_one(
     context: &Context,
-    path: Option<&std::path::Path>,
     plan: Plan,
-    base: Option<&Base>,
+    beside: Beside<'_>,
     shared: &mut Shared,
     progress: &Arc<Progress>,
 ) -> Planned {
+    let Beside { path, base, loaded: _ } = beside;
     let docker = plan.target.as_ref().map(|target| Docker {
         org: Some(target.org.clone()),
         endpoint: Some(target.endpoint.clone()),
@@ -212,6 +247,8 @@ async fn saved_one(
     let live = connected.live().await?;
     let judged = still_fits(&plan, &live).and_then(|()| {
         let plan = plan.judged_again(live.docker.as_ref(), live.vijil.as_ref());
+        let tests = beside.tests(context, &plan);
+        let plan = plan.tested_also(&tests, live.docker.as_ref());
         match base {
             Some(base) => base.judge(context, plan, &live),
             None => Ok(plan),

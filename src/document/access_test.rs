@@ -1,7 +1,7 @@
 //! `AccessTest`: what members of some teams must be able to do, and what not.
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::field::{self, ApiVersion};
 
@@ -59,7 +59,8 @@ pub enum Expectation {
 }
 
 /// The expected decision.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum Expected {
     /// It is allowed.
     Allow,

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::docker::{Step, simulate};
 use crate::access::{self, State};
-use crate::document::Test;
+use crate::diagnostic::{FileId, Label};
+use crate::document::{Expected, ExpectedAccess, Test};
 use crate::model::{Live, Origin, TeamLookup};
 use crate::trial::{self, Found};
 
@@ -31,6 +32,83 @@ pub struct Flip {
     pub after: String,
     /// The place of the expectation.
     pub source: Origin,
+}
+
+/// An access test as a plan carries it, so that it can be run again where there is no workspace.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CarriedTest {
+    /// The name of the test.
+    pub name: String,
+    /// The teams of who asks, as the test names them.
+    pub teams: Vec<String>,
+    /// The expectations, in the order written.
+    pub expect: Vec<CarriedExpectation>,
+    /// The place of the name.
+    pub source: Origin,
+}
+
+/// One expectation of a test that a plan carries.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CarriedExpectation {
+    /// The result that the test expects.
+    pub expected: Expected,
+    /// The request, as written.
+    pub access: String,
+    /// The place of the request.
+    pub source: Origin,
+}
+
+impl From<&Test> for CarriedTest {
+    fn from(test: &Test) -> Self {
+        let expect = |one: &ExpectedAccess| CarriedExpectation {
+            expected: one.expected,
+            access: one.access.clone(),
+            source: one.origin.clone(),
+        };
+        Self {
+            name: test.name.clone(),
+            teams: test.teams.clone(),
+            expect: test.expectations.iter().map(expect).collect(),
+            source: test.origin.clone(),
+        }
+    }
+}
+
+impl CarriedTest {
+    /// The test, without places in the text of a file: there may be none.
+    fn test(&self) -> Test {
+        let label = || Label { file: FileId::default(), span: 0..0, message: None };
+        let expectation = |one: &CarriedExpectation| ExpectedAccess {
+            expected: one.expected,
+            access: one.access.clone(),
+            origin: one.source.clone(),
+            label: label(),
+        };
+        Test {
+            name: self.name.clone(),
+            orgs: Vec::new(),
+            org_labels: Vec::new(),
+            teams: self.teams.clone(),
+            team_labels: self.teams.iter().map(|_| label()).collect(),
+            expectations: self.expect.iter().map(expectation).collect(),
+            origin: self.source.clone(),
+        }
+    }
+
+    /// Returns `true` if both ask for the same, wherever they stand.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        let content = |test: &Self| {
+            let expect = test.expect.iter().map(|one| (one.expected, one.access.clone())).collect::<Vec<_>>();
+            (test.name.clone(), test.teams.clone(), expect)
+        };
+        content(self) == content(other)
+    }
+}
+
+/// Runs the tests that a plan carries.
+#[must_use]
+pub(super) fn run_carried(live: &Live, steps: &[Step], tests: &[CarriedTest]) -> Tested {
+    run(live, steps, &tests.iter().map(CarriedTest::test).collect::<Vec<_>>())
 }
 
 /// The results of access tests for a plan.

@@ -102,7 +102,7 @@ pub fn judge(guards: &Guards, judged: &Judged<'_>) -> Vec<Verdict> {
             Guard::MaxDeletes => max_deletes(guards.max_deletes, judged),
             Guard::Protected => protected(&guards.protected, judged),
             Guard::DenyWidening => deny_widening(guards.deny_widening, judged),
-            // Judged with the tests, which stand in no plan: see [`super::flips`].
+            // Judged with the tests: see [`super::flips`].
             Guard::AccessTests => Ok(super::flips::NONE_FAILS.to_owned()),
             Guard::BlockedRequests => blocked_requests(guards, judged.steps.is_empty(), judged.recorded),
             Guard::SafeOrder => safe_order(judged),

@@ -73,6 +73,8 @@ pub struct Plan {
     pub without_effect: Vec<WithoutEffect>,
     /// Expectations of access tests whose result changes.
     pub flips: Vec<flips::Flip>,
+    /// The access tests of the documents: they are run again before a saved plan is applied.
+    pub tests: Vec<flips::CarriedTest>,
     /// The warnings: somebody should look at them, and they refuse nothing.
     pub warnings: Vec<Warning>,
     /// The warnings of checks that the change brings.
@@ -296,6 +298,7 @@ fn judged(
         guards_from: None,
         before: base.map(|base| Before { from: base.from.to_owned() }),
         flips: Vec::new(),
+        tests: Vec::new(),
         recorded: None,
         findings: Vec::new(),
         warnings: renames::find(&diff, ownership),
@@ -389,15 +392,24 @@ impl Plan {
     /// The plan with what access tests say of it, which one of the guards judges.
     fn tested(mut self, guards: &Guards, live: &Live, tests: &[Test]) -> Self {
         let tested = flips::run(live, &self.steps, tests);
-        match tested.judge() {
-            Err(why) if guards.access_tests => self.refuse(Guard::AccessTests, &why),
-            Ok(message) if tested.passing > 0 => {
-                let judged = self.guards.iter_mut().filter(|verdict| verdict.guard == Guard::AccessTests && verdict.ok);
-                judged.for_each(|verdict| verdict.message.clone_from(&message));
-            }
-            Ok(_) | Err(_) => {}
-        }
+        judge_tests(&mut self.guards, guards, &tested);
         self.flips = tested.flips;
+        // A plan without steps changes no answer.
+        if !self.steps.is_empty() {
+            self.tests = tests.iter().map(flips::CarriedTest::from).collect();
+        }
+        self
+    }
+
+    /// The plan, judged by the access tests of the workspace as it is now too, those aside that the plan carries.
+    #[must_use]
+    pub fn tested_also(mut self, tests: &[Test], live: Option<&Live>) -> Self {
+        let Some(live) = live else { return self };
+        let tests = tests.iter().map(flips::CarriedTest::from);
+        let more: Vec<_> = tests.filter(|test| !self.tests.iter().any(|own| own.is_same(test))).collect();
+        if let Err(why) = flips::run_carried(live, &self.steps, &more).judge() {
+            self.refuse(Guard::AccessTests, &format!("{why} (of the workspace as it is now)"));
+        }
         self
     }
 
@@ -459,6 +471,7 @@ impl Plan {
         let recorded = self.recorded.as_ref();
         let judged = Judged { live, after: &after, steps, access: &access, order: None, undeclared, recorded };
         let mut verdicts = guard::judge(guards, &judged);
+        judge_tests(&mut verdicts, guards, &flips::run_carried(live, steps, &self.tests));
         if let (Some(plan), Some(live)) = (&self.vijil, vijil) {
             judge_vijil(&mut verdicts, guards, live, plan);
         }
@@ -476,6 +489,18 @@ impl Plan {
 #[must_use]
 pub fn is_left_behind(name: &str) -> bool {
     temporary::is_temporary_deny(name)
+}
+
+/// Gives the guard of access tests its verdict.
+fn judge_tests(verdicts: &mut [Verdict], guards: &Guards, tested: &flips::Tested) {
+    let judged = tested.judge();
+    for verdict in verdicts.iter_mut().filter(|verdict| verdict.guard == Guard::AccessTests) {
+        match &judged {
+            Err(why) if guards.access_tests => (verdict.ok, verdict.message) = (false, why.clone()),
+            Ok(message) if tested.passing > 0 => verdict.message.clone_from(message),
+            Ok(_) | Err(_) => {}
+        }
+    }
 }
 
 /// Adds the part of the Vijil side to the judgements.

@@ -22,7 +22,7 @@ use super::docker::statements::{self, Statement};
 use super::docker::{
     Change, Difference, PolicyChange, PolicyFields, PolicyTarget, RuleChange, RuleTarget, Step, coherence, request,
 };
-use super::flips::Flip;
+use super::flips::{CarriedTest, Flip};
 use super::guard::Verdict;
 use super::meaning::Meaning;
 use super::request::Segment;
@@ -66,6 +66,9 @@ pub struct PlanDocument {
     /// Expectations of access tests whose result changes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     flips: Vec<Flip>,
+    /// The access tests of the documents: they are run again before a saved plan is applied.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    tests: Vec<CarriedTest>,
     /// The warnings: somebody should look at them, and they refuse nothing.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     warnings: Vec<Warning>,
@@ -294,6 +297,7 @@ impl Plan {
             access,
             without_effect,
             flips,
+            tests,
             warnings,
             findings,
             recorded,
@@ -323,6 +327,7 @@ impl Plan {
             access: access.clone(),
             without_effect: without_effect.clone(),
             flips: flips.clone(),
+            tests: tests.clone(),
             warnings: warnings.clone(),
             findings: findings.clone(),
             recorded: recorded.clone(),
@@ -353,6 +358,7 @@ impl Plan {
             access,
             without_effect,
             flips,
+            tests,
             warnings,
             findings,
             recorded,
@@ -421,6 +427,7 @@ impl Plan {
             access,
             without_effect,
             flips,
+            tests,
             warnings,
             findings,
             recorded,

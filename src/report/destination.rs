@@ -52,6 +52,7 @@ impl Parts {
             return Self::mcp(&object);
         }
         let bare = object.split(" except ").next().unwrap_or_default().split(" at ").next().unwrap_or_default();
+        let bare = bare.strip_suffix(" in part").unwrap_or(bare);
         let destination = match action {
             "read" | "write" => Destination { kind: Kind::Folder, group: first_folder(bare), name: bare.to_owned() },
             _ => host(bare),

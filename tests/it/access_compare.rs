@@ -397,6 +397,8 @@ fn speaks_about(entry: &Entry, request: &Request, world: Option<World>, literal:
     };
     let (pattern, exceptions) = object.split_once(" except ").unwrap_or((object, ""));
     let exceptions = exceptions.split(" and ").next().unwrap();
+    // Which part of it is not said.
+    let pattern = pattern.strip_suffix(" in part").unwrap_or(pattern);
     // An exception below `~` is one wherever that is; nothing else is said of it.
     let hits = |text: &str, homes: bool| match request {
         Request::Connect { udp, .. } if word != if *udp { "connect:udp" } else { "connect:tcp" } => false,
@@ -630,7 +632,8 @@ fn check(old: &[Policy], new: &[Policy]) {
                 .is_some_and(|object| object.starts_with(char::is_numeric) && object.contains('/'));
             let by_name = |host: &str| host.starts_with(char::is_alphabetic) || host == LITERAL;
             let by_name = matches!(&request, Request::Connect { host, .. } if by_name(host));
-            if entry.access.text().contains(" more") || of_block && by_name || entry.access.text().contains(RESPELLINGS)
+            let in_part = entry.access.text().contains(" in part");
+            if entry.access.text().contains(" more") || in_part || of_block && by_name || entry.access.text().contains(RESPELLINGS)
             {
                 continue;
             }

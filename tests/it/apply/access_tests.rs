@@ -108,3 +108,52 @@ fn an_expectation_may_be_an_approval_and_has_to_be_a_request() {
     }
     assert_eq!(run("validate", "approval: mcp invokeTool fs/Write").0, Some(0));
 }
+
+/// A workspace whose plan is saved: it adds the mirror, beside a test that nothing else is reached.
+async fn saved_with_test() -> Workspace {
+    let base = MIRRORS.replace("Mirrors", "Base").replace("scope: {teams: [research]}\n", "").replace("cve.", "www.");
+    let workspace = Workspace::new(&base, "").await;
+    assert!(workspace.run(&["apply", "--yes"]).await.starts_with("exit 0\n"));
+    let closed = test("no drop site", "deny: connect:tcp drop.example.com:443");
+    workspace.write("policies.yaml", &format!("{base}---\n{MIRRORS}{closed}"));
+    assert!(workspace.run(&["plan", "--out", "plan.json"]).await.starts_with("exit 0\n"));
+    workspace
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_saved_plan_is_refused_once_its_own_tests_fail() {
+    let workspace = saved_with_test().await;
+    // Somebody else opens the site in a policy that the plan does not touch, so that it is not stale.
+    let other = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(other.path().join(name), text).unwrap();
+    let settings = workspace.read("seawall.yaml").replace("exclusive", "declared");
+    write("seawall.yaml", &settings);
+    write("policies.yaml", &MIRRORS.replace("Mirrors", "Hotfix").replace("cve.mitre.org", "drop.example.com"));
+    let elsewhere = other.path().to_str().unwrap();
+    assert!(workspace.run(&["-C", elsewhere, "apply", "--yes"]).await.starts_with("exit 0\n"));
+    let written = workspace.emulator.writes().len();
+    // Where there is no workspace.
+    let empty = tempfile::tempdir().unwrap();
+    let plan = workspace.path().join("plan.json");
+    let arguments = ["-C", empty.path().to_str().unwrap(), "apply", "--plan", plan.to_str().unwrap(), "--yes"];
+    let refused = workspace.run(&arguments).await;
+    assert!(refused.starts_with("exit 4\n") && refused.contains("refused by access_tests\n"), "{refused}");
+    assert!(refused.contains("leaves failing, as before, 1 access test: `no drop site`\n"), "{refused}");
+    assert_eq!(workspace.emulator.writes().len(), written);
+    let lifted = workspace.run(&[&arguments[..], &["--allow", "access_tests"]].concat()).await;
+    assert!(lifted.starts_with("exit 0\n"), "{lifted}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_saved_plan_is_judged_by_the_tests_of_the_workspace_too() {
+    let workspace = saved_with_test().await;
+    let documents = workspace.read("policies.yaml");
+    workspace.write("policies.yaml", &format!("{documents}{}", test("never", NEVER)));
+    let refused = workspace.run(&["apply", "--plan", "plan.json", "--yes"]).await;
+    assert!(refused.starts_with("exit 4\n") && refused.contains("refused by access_tests\n"), "{refused}");
+    assert!(refused.contains("breaks 1 access test: `never` (of the workspace as it is now)\n"), "{refused}");
+    // Documents that cannot be read keep no plan from being applied: it carries all that this takes.
+    workspace.write("policies.yaml", "kind: [");
+    let applied = workspace.run(&["apply", "--plan", "plan.json", "--yes"]).await;
+    assert!(applied.starts_with("exit 0\n") && applied.contains("note: the workspace cannot be read"), "{applied}");
+}

@@ -9,6 +9,9 @@ use crate::hash::HashMap;
 /// The number of exceptions that are spelled out.
 const SPELLED_OUT: usize = 5;
 
+/// Behind a pattern of which only some is meant, and no other pattern says which.
+pub(super) const IN_PART: &str = " in part";
+
 /// The patterns of rules, and the classes that each one certainly matches.
 #[derive(Debug, Default)]
 pub(super) struct Catalogue {
@@ -40,7 +43,7 @@ pub(super) struct Description {
 /// A pattern with exceptions.
 #[derive(Debug)]
 struct Excepted {
-    /// Exceptions that no pattern describes.
+    /// The number of classes that are not meant, and that no pattern takes away.
     unnamed: usize,
     exceptions: usize,
     text: String,
@@ -143,7 +146,7 @@ impl Catalogue {
                 // What was worked out for another class holds for this one, unless it takes this one away.
                 if excepted.get(&pattern).is_none_or(|known| !known.covered.contains(&class)) {
                     let inside = self.members(pattern).iter().filter(|class| exists(**class)).copied().collect();
-                    excepted.insert(pattern, self.with_exceptions(pattern, inside, (class, &left), is_true, name));
+                    excepted.insert(pattern, self.with_exceptions(pattern, inside, (class, &left), is_true));
                 }
             }
             let candidates = self.patterns(class).iter().filter_map(|pattern| Some((*pattern, excepted.get(pattern)?)));
@@ -184,14 +187,14 @@ impl Catalogue {
 
     /// A pattern of which not everything is true, with what is not: narrowed by further patterns where that takes, with
     /// exceptions. An exception may take away what is true as long as it leaves `class`: the rest is described elsewhere,
-    /// best where it is already, so that it is not among those that are `left`.
+    /// best where it is already, so that it is not among those that are `left`. Where patterns do not tell all of it apart,
+    /// the text says so: to except one member of a class would claim the others.
     fn with_exceptions(
         &self,
         pattern: usize,
         mut inside: BTreeSet<usize>,
         (class, left): (usize, &BTreeSet<usize>),
         is_true: &dyn Fn(usize) -> bool,
-        name: &dyn Fn(&BTreeSet<usize>) -> Named,
     ) -> Excepted {
         let mut text = self.text(pattern).to_owned();
         let (mut exceptions, mut wrong) = self.exceptions(&inside, (class, left), is_true);
@@ -206,12 +209,13 @@ impl Catalogue {
         let taken: BTreeSet<usize> = exceptions.iter().flat_map(|other| self.members(*other)).copied().collect();
         let covered = inside.into_iter().filter(|member| is_true(*member) && !taken.contains(member)).collect();
         let unnamed = wrong.len();
-        let texts = exceptions.iter().map(|other| self.text(*other).to_owned());
-        let texts: Vec<String> = texts.chain(name(&wrong).into_iter().map(|(text, _)| text)).collect();
+        if unnamed > 0 {
+            text.push_str(IN_PART);
+        }
+        let texts: Vec<&str> = exceptions.iter().map(|other| self.text(*other)).collect();
         // One alone is never left out.
         let spelled_out = if texts.len() <= SPELLED_OUT + 1 { texts.len() } else { SPELLED_OUT };
-        if !texts.is_empty() {
-            let shown: Vec<&str> = texts.iter().take(spelled_out).map(String::as_str).collect();
+        if let Some(shown) = texts.get(..spelled_out).filter(|shown| !shown.is_empty()) {
             text = format!("{text} except {}", shown.join(", "));
         }
         if texts.len() > spelled_out {

@@ -6,7 +6,8 @@
 //! The words of [`Entry::access`]: `connect:tcp HOST` and `connect:udp HOST` with a host pattern, and `:PORT` where it is
 //! one port; `read PATH` and `write PATH`, of which a writable mount needs both; `GET,HEAD https://HOST/PATH` for
 //! requests, `http://` for port 80, no scheme for every port, and `ANY` for every method. After these, ` except …` takes
-//! something away, and ` at …` holds only where the host has such an address. Requests that follow from a connection are
+//! something away, ` in part` leaves open which part of a pattern is meant, where no pattern of a rule says it, and ` at …`
+//! holds only where the host has such an address. Requests that follow from a connection are
 //! not listed beside it. `** in another spelling` is whatever may be what rules name and is written otherwise: a path in
 //! another letter case, a folder below the usual place of home folders. What rules open or close in their own spelling
 //! they may open or close in another one too, or leave as it is; that goes without saying, or every change to a path would

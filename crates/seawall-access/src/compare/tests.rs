@@ -209,6 +209,15 @@ fn changes_are_said_in_the_patterns_of_rules() {
 }
 
 #[test]
+fn what_no_pattern_tells_apart_is_said_in_part() {
+    // Below `/home/**`, `/home/u/x` is `~/x` in somebody's home folder and certainly lost; what is deeper may be kept. No
+    // pattern of a rule tells these apart, so that an exception of one deeper folder would claim all others.
+    let lines = lines("blue: allow write /home/**", "org: deny write ~/*; allow write ~/**");
+    let lost: Vec<&String> = lines.iter().filter(|line| line.starts_with('-')).collect();
+    assert_eq!(lost, ["- [blue] write /home/** in part except ~ | write /home/other/other"], "{lines:#?}");
+}
+
+#[test]
 fn a_regrouping_is_no_change() {
     for (old, new) in [
         // Rules split, joined and reordered.
