@@ -1,6 +1,6 @@
 //! Denies that leave open what their readers take for closed.
 
-use super::{Check, Input, Run, locations};
+use super::{Check, Input, Run, http_path, locations};
 use crate::access::survey::{Gap, GapKind, Item};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::model::Decision;
@@ -102,7 +102,10 @@ fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
 fn of_rule(input: &Input<'_>, items: &[Item]) -> Vec<Diagnostic> {
     let mut gaps: Vec<(&Item, Gap<'_>)> = Vec::new();
     for item in items {
-        gaps.extend(input.survey.gaps(item).into_iter().map(|gap| (item, gap)));
+        // What a placeholder leaves open is said of it, with another help.
+        let is_odd = item.path().is_some_and(|path| http_path::has_odd_wildcard(&path));
+        let own = input.survey.gaps(item).into_iter().filter(|gap| !(is_odd && gap.kind == GapKind::Paths));
+        gaps.extend(own.map(|gap| (item, gap)));
     }
     let of_kind = |kind| -> Vec<Diagnostic> {
         let gaps: Vec<&(&Item, Gap<'_>)> = gaps.iter().filter(|(_, gap)| gap.kind == kind).collect();

@@ -49,7 +49,7 @@ fn judge(path: &str) -> Option<Verdict> {
     if let Some((problem, help)) = problem(path) {
         return Some(Verdict::wrong("http-path", format!("the path `{path}` {problem}"), help));
     }
-    let segment = path.split('/').find(|segment| is_parameter(segment) || is_half_deep(segment))?;
+    let segment = path.split('/').find(|segment| has_odd_wildcard(segment))?;
     let message = if is_parameter(segment) {
         format!("`{segment}` in `{path}` is a literal, not a placeholder for any segment")
     } else {
@@ -69,6 +69,11 @@ fn judge(path: &str) -> Option<Verdict> {
         }
     };
     Some(Verdict::open(WILDCARD, message, help))
+}
+
+/// Returns `true` if a path has a wildcard of other tools.
+pub(super) fn has_odd_wildcard(path: &str) -> bool {
+    path.split('/').any(|segment| is_parameter(segment) || is_half_deep(segment))
 }
 
 /// A segment that other tools take for any: `{id}`, `:id`, `<id>`, `report-{id}.json`.

@@ -1,8 +1,8 @@
 //! Rules about the developer's own machine.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::{Check, Input, Run, locations};
+use super::{Check, Input, Run, broad_allow, locations};
 use crate::access::survey::{Item, Kind};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::model::Decision;
@@ -79,10 +79,14 @@ fn open(item: &Item) -> Diagnostic {
     })
 }
 
-/// Returns `true` if everything that the item is about is the machine itself.
+/// Returns `true` if what the item is about is the machine itself, or a block that holds it.
 fn is_local(item: &Item, host: Option<&str>) -> bool {
     if let Kind::Block(block) = item.kind() {
-        return is_loopback(block.network()) && is_loopback(block.broadcast());
+        let whole = is_loopback(block.network()) && is_loopback(block.broadcast());
+        // A block that holds the machine and more is as open; of a very large one that is said already.
+        let machine: [IpAddr; 2] = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
+        let holds = machine.iter().any(|own| block.contains(own));
+        return whole || holds && !broad_allow::is_large(&block);
     }
     if let Some(address) = item.address() {
         return is_loopback(address);

@@ -193,7 +193,9 @@ fn documents(context: &Context, path: Option<&std::path::Path>) -> Option<Loaded
     let root = workspace::root(context, path).ok()?;
     let loaded = crate::workspace::load(&root, context.config().as_deref(), EmptyWorkspace::Accepted);
     loaded
-        .map_err(|_| context.note("note: the workspace cannot be read: only the access tests that the plan carries are run"))
+        .map_err(|_| {
+            context.note("note: the workspace cannot be read: only the access tests that the plan carries are run")
+        })
         .ok()
 }
 
@@ -208,7 +210,9 @@ struct Beside<'a> {
 impl Beside<'_> {
     /// The access tests of the workspace for the plan's organization, if the workspace has that one, and the guard.
     fn tests(&self, context: &Context, plan: &Plan) -> Vec<Test> {
-        let (Some(Loaded { settings, tests, .. }), Some(target)) = (self.loaded, &plan.target) else { return Vec::new() };
+        let (Some(Loaded { settings, tests, .. }), Some(target)) = (self.loaded, &plan.target) else {
+            return Vec::new();
+        };
         let orgs: Vec<&String> =
             settings.docker.iter().flat_map(|docker| docker.org.iter().chain(docker.orgs.iter().flatten())).collect();
         let is_named = context.overrides().org.is_some() || orgs.is_empty() || orgs.contains(&&target.org);

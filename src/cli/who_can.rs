@@ -15,6 +15,7 @@ use crate::workspace::EmptyWorkspace;
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   seawall who-can connect:tcp cve.mitre.org:443
+  seawall who-can cve.mitre.org:443                    # the same
   seawall who-can write /data --live                   # of what is live, with its teams
   seawall who-can POST https://api.github.com/repos/acme/web/issues
   seawall who-can mcp invokeTool notion/search '{\"readOnly\": true}'
@@ -23,7 +24,8 @@ An audience is the whole organization, the members of a team, or the members of 
 it; it is listed where it may do more than any smaller one. A member of several teams has the rules of all of them, and a
 deny of one wins: whoever gets less for being in one more team is told below the audience.")]
 pub(super) struct Args {
-    /// What is asked for, as `can` takes it: `connect:tcp HOST`, `read PATH`, `mount rw PATH`, a method with a URL, or `mcp`
+    /// What is asked for, as `can` takes it: `connect:tcp HOST`, `read PATH`, `mount rw PATH`, a method with a URL, or `mcp`. A
+    /// host alone is connected to, a folder read, and a URL got
     #[arg(value_name = "TARGET", required = true)]
     target: Vec<String>,
     /// Ask the live state rather than the documents
@@ -42,9 +44,24 @@ enum Format {
     Json,
 }
 
+/// The words of the request. A target alone is asked for in the way that is most usual for it.
+fn question(target: &[String]) -> String {
+    let written = target.join(" ");
+    if written.contains(' ') || written.is_empty() {
+        return written;
+    }
+    let is_folder = written.starts_with(['/', '~', '\\']) || written.get(1..3) == Some(":\\");
+    let action = match () {
+        () if written.contains("://") => "GET",
+        () if is_folder => "read",
+        () => "connect:tcp",
+    };
+    format!("{action} {written}")
+}
+
 pub(super) fn run(context: &Context, Args { target, live, format }: &Args) -> Result<Exit, Failure> {
     let request =
-        Request::parse(&target.join(" ")).map_err(|wrong| Failure::new(Exit::Usage, wrong.message).hint(wrong.help))?;
+        Request::parse(&question(target)).map_err(|wrong| Failure::new(Exit::Usage, wrong.message).hint(wrong.help))?;
     let subjects = match live {
         true => live_subjects(context, None)?,
         false => documents(workspace::load_silently(context, None, EmptyWorkspace::Refused)?, context)?,
@@ -79,4 +96,25 @@ pub(super) fn run(context: &Context, Args { target, live, format }: &Args) -> Re
         Format::Human | Format::Json => shown.into_iter().map(|(_, text)| text).collect::<Vec<_>>().join("\n"),
     })?;
     Ok(worst(exits))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::question;
+
+    #[test]
+    fn a_target_alone_is_a_question() {
+        for (words, expected) in [
+            (&["cve.mitre.org:443"][..], "connect:tcp cve.mitre.org:443"),
+            (&["/data"], "read /data"),
+            (&["~/src"], "read ~/src"),
+            (&["C:\\src"], "read C:\\src"),
+            (&["https://api.github.com/x"], "GET https://api.github.com/x"),
+            (&["write", "/data"], "write /data"),
+            (&["connect:udp dns.example.com:53"], "connect:udp dns.example.com:53"),
+        ] {
+            let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+            assert_eq!(question(&words), expected);
+        }
+    }
 }

@@ -228,8 +228,10 @@ impl Incomplete {
     #[must_use]
     pub fn in_short(&self) -> String {
         const NAMED: usize = 3;
-        let named: Vec<&str> = self.rules.iter().take(NAMED).map(String::as_str).collect();
-        let rest = match self.rules.len().saturating_sub(NAMED) {
+        // One alone is never left out.
+        let most = if self.rules.len() <= NAMED + 1 { self.rules.len() } else { NAMED };
+        let named: Vec<&str> = self.rules.iter().take(most).map(String::as_str).collect();
+        let rest = match self.rules.len() - most {
             0 => String::new(),
             rest => format!(" and {rest} more"),
         };

@@ -186,7 +186,9 @@ pub(super) fn without_effect(
     let changes = access.changes();
     let all = [&changes.widened, &changes.narrowed, &changes.uncertain].into_iter().flatten();
     let effective: BTreeSet<&String> = all.flat_map(|gain| &gain.because).collect();
-    let is_lost = |gain: &&AccessChange| !gain.because.iter().any(|cause| effective.contains(cause));
+    // Of a rule that has some effect, only what is one request is lost for certain: the rest may be a part of it.
+    let is_one = |gain: &AccessChange| gain.access.to_string() == gain.witness;
+    let is_lost = |gain: &&AccessChange| is_one(gain) || !gain.because.iter().any(|cause| effective.contains(cause));
     let lost: Vec<&AccessChange> = alone.widened.iter().chain(&alone.narrowed).filter(is_lost).collect();
     if lost.is_empty() {
         return Vec::new();

@@ -11,6 +11,7 @@ use similar::TextDiff;
 
 use super::describe::{Description, Detail, Title, describe};
 use super::inline::{attribute, code, place, prose, reason, shortened};
+use super::view::shown;
 use super::words;
 use crate::access::cedar::StatementChange;
 use crate::diagnostic::sanitize::markdown_block;
@@ -105,12 +106,13 @@ fn linked(plan: &Plan, links: Option<&Links>) -> String {
     if let Some(verdict) = plan.unjudged() {
         page.add(&format!("> [!WARNING]\n> Not judged by `{}`: {}\n\n", verdict.guard.name(), prose(&verdict.message)));
     }
-    for Warning { code: _, message, help, source } in plan.warnings.iter().take(ITEMS) {
+    let warnings = shown(plan.warnings.len(), ITEMS);
+    for Warning { code: _, message, help, source } in plan.warnings.iter().take(warnings) {
         let place = source.as_ref().map(|origin| format!(" ({})", page.place(origin))).unwrap_or_default();
         page.add(&format!("> [!WARNING]\n> {}{place}: {}\n\n", prose(message), prose(help)));
     }
-    if plan.warnings.len() > ITEMS {
-        page.add(&format!("> [!WARNING]\n> … and {} more warnings\n\n", plan.warnings.len() - ITEMS));
+    if plan.warnings.len() > warnings {
+        page.add(&format!("> [!WARNING]\n> … and {} more warnings\n\n", plan.warnings.len() - warnings));
     }
     write_findings(&mut page, plan);
     access::write(&mut page, &plan.access);
@@ -430,8 +432,7 @@ fn scope(teams: &[String]) -> String {
 }
 
 fn list(items: &[String]) -> String {
-    // One alone is never left out.
-    let most = if items.len() <= ITEMS + 1 { items.len() } else { ITEMS };
+    let most = shown(items.len(), ITEMS);
     let shown: Vec<String> = items.iter().take(most).map(|item| code(item)).collect();
     let rest = items.len() - most;
     let rest = if rest > 0 { format!(" and {rest} more") } else { String::new() };

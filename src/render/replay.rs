@@ -10,7 +10,7 @@ use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
 use super::inline::reason;
-use super::view::View;
+use super::view::{View, shown};
 use super::words;
 use crate::diagnostic::sanitize::{line, markdown as code};
 use crate::evidence::replay::{Agreement, Change, Expected, Replay};
@@ -114,7 +114,7 @@ fn write_agreement(out: &mut String, agreement: &Agreement, view: View) -> fmt::
         out,
         "{style}Agreement{style:#}: {agree} are decided as they were recorded, {disagree} the other way round, and of {unknown} it cannot be told"
     )?;
-    let most = if view.all { usize::MAX } else { DISAGREEMENTS };
+    let most = view.shown(disagreements.len(), DISAGREEMENTS);
     for one in disagreements.iter().take(most) {
         let (recorded, computed) = (words::decision(one.recorded), words::decision(one.computed));
         let request = line(&one.request);
@@ -166,7 +166,7 @@ fn times(count: u64) -> String {
 }
 
 fn write_changes(out: &mut String, changes: &[Change], sign: char, view: View) -> fmt::Result {
-    let most = if view.all { usize::MAX } else { LISTED };
+    let most = view.shown(changes.len(), LISTED);
     let mut room = most;
     for (because, own) in groups(changes) {
         if room == 0 {
@@ -227,12 +227,13 @@ pub(super) fn pieces(replay: &Replay, written: impl Fn(&str) -> String) -> Vec<S
     pieces.push(format!(
         "{mark} Agreement: {agree} are decided as they were recorded, **{disagree}** the other way round, {untold} cannot be told\n\n"
     ));
-    for one in disagreements.iter().take(DISAGREEMENTS) {
+    let most = shown(disagreements.len(), DISAGREEMENTS);
+    for one in disagreements.iter().take(most) {
         let (recorded, computed) = (words::decision(one.recorded), words::decision(one.computed));
         let request = code(&one.request);
         pieces.push(format!("- {request}: recorded {recorded}, computed **{computed}** ({})\n", times(one.count)));
     }
-    match disagreements.len().saturating_sub(DISAGREEMENTS) {
+    match disagreements.len().saturating_sub(most) {
         0 => {}
         left_out => pieces.push(format!("- … and {left_out} more\n")),
     }
@@ -253,8 +254,9 @@ pub(super) fn pieces(replay: &Replay, written: impl Fn(&str) -> String) -> Vec<S
         for (because, own) in groups(changes) {
             let why: Vec<String> = because.iter().map(|rule| written(rule)).collect();
             pieces.push(format!("because {}\n\n", why.join("<br>")));
-            let left_out = own.len().saturating_sub(LISTED);
-            for change in own.into_iter().take(LISTED) {
+            let most = shown(own.len(), LISTED);
+            let left_out = own.len() - most;
+            for change in own.into_iter().take(most) {
                 let names: Vec<String> = change.names.iter().map(|name| code(name)).collect();
                 let names = if names.is_empty() { String::new() } else { format!(" ({})", names.join(", ")) };
                 let last = change.last.as_ref().map(|last| format!(", last {}", time(last))).unwrap_or_default();

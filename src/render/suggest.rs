@@ -4,6 +4,7 @@
 
 use std::fmt::{self, Write as _};
 
+use super::view::shown;
 use super::words;
 use crate::diagnostic::sanitize::line;
 use crate::evidence::suggest::{Suggested, SuggestedRule, Suggestion, Target};
@@ -42,10 +43,11 @@ fn write(out: &mut String, suggestion: &Suggestion) -> fmt::Result {
     if suggestion.policies.is_empty() {
         return Ok(());
     }
-    for (request, why, count) in suggestion.left_out.iter().take(LEFT_OUT) {
+    let most = shown(suggestion.left_out.len(), LEFT_OUT);
+    for (request, why, count) in suggestion.left_out.iter().take(most) {
         writeln!(out, "# Left out: {} ({count} times): {why}", line(request))?;
     }
-    match suggestion.left_out.len().saturating_sub(LEFT_OUT) {
+    match suggestion.left_out.len() - most {
         0 => Ok(()),
         more => writeln!(out, "# … and {more} more"),
     }

@@ -62,7 +62,7 @@ fn write(out: &mut String, usage: &Usage, narrowings: Option<&[Narrowing]>, view
         }
         let (style, name) = (style(used), name(used));
         writeln!(out, "\n{style}{name}{style:#}: {} ({means})", words::count(own.len(), "rule"))?;
-        let most = if view.all { usize::MAX } else { LISTED };
+        let most = view.shown(own.len(), LISTED);
         for rule in own.iter().take(most) {
             writeln!(
                 out,

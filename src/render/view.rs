@@ -15,10 +15,15 @@ pub struct View {
     pub all: bool,
 }
 
+/// How many of a list of `all` are shown where `listed` are enough: one alone is never left out.
+pub(super) fn shown(all: usize, listed: usize) -> usize {
+    if all <= listed.saturating_add(1) { all } else { listed }
+}
+
 impl View {
     /// How many of a list of `all` are shown: one alone is never left out.
     pub(super) fn shown(self, all: usize, listed: usize) -> usize {
-        if self.all || all <= listed.saturating_add(1) { all } else { listed }
+        if self.all { all } else { shown(all, listed) }
     }
 
     /// How much of something is shown.

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use similar::{Algorithm, ChangeTag, capture_diff_slices};
 
+use super::view::shown;
 use super::words;
 use crate::model::{Fields, confidence};
 use crate::plan::step::{Object, Op};
@@ -134,7 +135,8 @@ fn weakened_headline(weakened: &[VijilWeakening], write: impl Fn(&str) -> String
     };
     for verb in ["weakens", "may weaken", "rewords"] {
         let own: Vec<_> = rules.iter().filter(|(_, all)| verb_of(all) == verb).collect();
-        let said = own.iter().take(NAMED).map(|((_, rule), all)| {
+        let most = shown(own.len(), NAMED);
+        let said = own.iter().take(most).map(|((_, rule), all)| {
             let changes = all.iter().filter(|one| one.what != Weaker::Sentence);
             let changes: Vec<&str> = changes.map(|one| one.change.as_str()).collect();
             match changes.as_slice() {
@@ -143,7 +145,7 @@ fn weakened_headline(weakened: &[VijilWeakening], write: impl Fn(&str) -> String
             }
         });
         let said: Vec<String> = said.collect();
-        let rest = match own.len().saturating_sub(NAMED) {
+        let rest = match own.len() - most {
             0 => String::new(),
             rest => format!(", and {}", counted(rest, "more rule")),
         };

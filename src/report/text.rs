@@ -65,6 +65,8 @@ pub fn listed(names: &[String], most: usize) -> String {
         [] => String::new(),
         [one] => one.clone(),
         [first @ .., last] if names.len() <= most => format!("{} and {last}", first.join(", ")),
+        // One alone is never left out.
+        [first @ .., last] if names.len() == most + 1 => format!("{} and {last}", first.join(", ")),
         _ => {
             let shown: Vec<&str> = names.iter().take(most).map(String::as_str).collect();
             format!("{} and {} more", shown.join(", "), names.len() - shown.len())

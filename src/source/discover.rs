@@ -46,9 +46,10 @@ struct Pattern {
 
 impl Pattern {
     /// Returns `true` if the pattern takes a file of this name in. The letter case of `.yaml` and `.yml` says nothing,
-    /// so that no document is skipped for it; and what nobody wrote a pattern for is not a document where it is hidden.
+    /// so that no document is skipped for it; and what is hidden is no document, as for a shell, unless the pattern names
+    /// something hidden itself.
     fn takes(&self, name: &str) -> bool {
-        if self.written.is_none() && name.split('/').any(|segment| segment.starts_with('.')) {
+        if is_hidden(name) && !self.names_hidden() {
             return false;
         }
         self.matcher.is_match(name)
@@ -60,14 +61,22 @@ impl Pattern {
 }
 
 impl Pattern {
+    /// Returns `true` if a segment of the pattern starts with a dot.
+    fn names_hidden(&self) -> bool {
+        let Some((text, _)) = &self.written else { return false };
+        let text = text.strip_prefix("./").unwrap_or(text);
+        text.split(['/', '{', ','])
+            .any(|part| part.starts_with('.') || part.starts_with("\\.") || part.starts_with("[.]"))
+    }
+
     /// Returns `true` if the pattern may match a file in a folder.
     fn reaches_into(&self, folder: &str) -> bool {
         let text = self.written.as_ref().map_or("**", |(text, _)| text);
         let text = text.strip_prefix("./").unwrap_or(text);
         let literal = text.split(['*', '?', '[', '{', '\\']).next().unwrap_or_default();
         let folder = format!("{folder}/");
-        let hidden = self.written.is_none() && folder.split('/').any(|segment| segment.starts_with('.'));
-        !hidden && (folder.starts_with(literal) || literal.starts_with(&folder))
+        let left_out = is_hidden(&folder) && !self.names_hidden();
+        !left_out && (folder.starts_with(literal) || literal.starts_with(&folder))
     }
 }
 
@@ -176,6 +185,10 @@ fn consider(
     if matched {
         found.push(name);
     }
+}
+
+fn is_hidden(name: &str) -> bool {
+    name.split('/').any(|segment| segment.starts_with('.'))
 }
 
 fn relative(root: &Path, path: &Path) -> String {

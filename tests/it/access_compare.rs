@@ -152,6 +152,10 @@ fn in_homes<'a>(path: &[&'a str], any_case: bool) -> Vec<Vec<&'a str>> {
                 &["", "mnt", "nfs", "home", SOMEBODY],
                 &["", "Network", "Servers", SOMEBODY, "Users", SOMEBODY],
                 &["", "Volumes", SOMEBODY, "Users", SOMEBODY],
+                &["", "srv", "home", SOMEBODY],
+                &["", "afs", SOMEBODY, "home", SOMEBODY],
+                &["", "private", "var", "root"],
+                &["", "System", "Volumes", "Data", "Users", SOMEBODY],
                 &["?:", "Users", SOMEBODY],
                 &["", "", SOMEBODY, SOMEBODY],
             ];
@@ -633,7 +637,10 @@ fn check(old: &[Policy], new: &[Policy]) {
             let by_name = |host: &str| host.starts_with(char::is_alphabetic) || host == LITERAL;
             let by_name = matches!(&request, Request::Connect { host, .. } if by_name(host));
             let in_part = entry.access.text().contains(" in part");
-            if entry.access.text().contains(" more") || in_part || of_block && by_name || entry.access.text().contains(RESPELLINGS)
+            if entry.access.text().contains(" more")
+                || in_part
+                || of_block && by_name
+                || entry.access.text().contains(RESPELLINGS)
             {
                 continue;
             }

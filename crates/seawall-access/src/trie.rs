@@ -18,7 +18,7 @@ pub(super) type Node = u32;
 /// The places where systems have the home folders of people: Linux and macOS, systems that keep `/home` elsewhere,
 /// shares of a network, Windows. Of the names of users and servers nothing is known, nor of the drive. No place is
 /// inside of another. Those that make the best examples come first.
-pub(super) const HOMES: [&[&str]; 17] = [
+pub(super) const HOMES: [&[&str]; 21] = [
     &[path::UNIX, "home", ANY],
     &[path::UNIX, "Users", ANY],
     &[path::UNIX, "root"],
@@ -34,6 +34,10 @@ pub(super) const HOMES: [&[&str]; 17] = [
     &[path::UNIX, "mnt", "nfs", "home", ANY],
     &[path::UNIX, "Network", "Servers", ANY, "Users", ANY],
     &[path::UNIX, "Volumes", ANY, "Users", ANY],
+    &[path::UNIX, "srv", "home", ANY],
+    &[path::UNIX, "afs", ANY, "home", ANY],
+    &[path::UNIX, "private", "var", "root"],
+    &[path::UNIX, "System", "Volumes", "Data", "Users", ANY],
     &[path::DRIVE, ANY, "Users", ANY],
     &[path::SHARE, ANY, ANY],
 ];

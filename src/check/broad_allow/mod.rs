@@ -41,16 +41,18 @@ fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
 
 fn problem(item: &Item) -> Option<String> {
     match item.kind() {
-        Kind::Block(block) => {
-            let least = if matches!(block, IpNet::V4(_)) { 8 } else { 16 };
-            (block.prefix_len() < least).then(|| format!("`{}` is a large part of all addresses", item.text()))
-        }
+        Kind::Block(block) => is_large(&block).then(|| format!("`{}` is a large part of all addresses", item.text())),
         Kind::Folder => {
             let text = item.text();
             is_whole_machine(&text).then(|| format!("`{text}` is every folder of the machine"))
         }
         Kind::Host | Kind::Http => host_problem(&item.host()?),
     }
+}
+
+/// Returns `true` if a block is a large part of all addresses.
+pub(super) fn is_large(block: &IpNet) -> bool {
+    block.prefix_len() < if matches!(block, IpNet::V4(_)) { 8 } else { 16 }
 }
 
 /// Returns `true` if nothing but the format of a path is said, and wildcards: `**`, `/**`, `/*/**`, `C:\\**`.
@@ -68,7 +70,8 @@ fn is_whole_machine(text: &str) -> bool {
 static SUFFIXES: &str = include_str!("suffixes.txt");
 
 /// The same that the public suffix list does not have.
-const OTHERS: [&str; 2] = ["bc.googleusercontent.com", "storage.cloud.google.com"];
+const OTHERS: [&str; 4] =
+    ["bc.googleusercontent.com", "cloudapp.azure.com", "firebaseio.com", "storage.cloud.google.com"];
 
 /// The domains above a suffix.
 static ABOVE: LazyLock<BTreeSet<&'static str>> = LazyLock::new(|| {
@@ -102,8 +105,11 @@ fn host_problem(host: &str) -> Option<String> {
             Some(psl::Type::Icann) | None => format!("`{host}` is every name that ends in `.{suffix}`"),
         });
     }
+    if OTHERS.contains(&suffix) {
+        return Some(format!("anybody may register names below `{suffix}`, and `{host}` allows them"));
+    }
     // More labels than one reach below a suffix that is deeper.
-    (wild.contains(&"**") && ABOVE.contains(suffix))
+    ((wild.len() > 1 || wild.contains(&"**")) && ABOVE.contains(suffix))
         .then(|| format!("anybody may register some of the names below `{suffix}`, and `{host}` allows them"))
 }
 
@@ -138,6 +144,12 @@ mod tests {
             ("**.googleusercontent.com", true),
             ("*.*.com", true),
             ("**.*.com", true),
+            ("*.*.run.app", true),
+            ("*.*.amazonaws.com", true),
+            ("**.bc.googleusercontent.com", true), // as what covers it
+            ("*.firebaseio.com", true),
+            ("**.azure.com", true),
+            ("*.azure.com", false),
             ("api-*.github.io", true),  // anybody registers `api-x`
             ("*.amazonaws.com", false), // one label, which is none of theirs
             ("**.microsoft.com", false),

@@ -34,12 +34,20 @@ pub(super) fn name(host: &str, text: &str) -> Option<Verdict> {
             "write a host such as `example.com`, or a pattern such as `*.example.com`",
         );
     }
-    if let Some(bare) = text.strip_prefix('.').filter(|bare| !bare.is_empty() && !bare.starts_with('.')) {
+    let bare = text.trim_start_matches(['.', '*']);
+    let front = text.strip_suffix(bare).unwrap_or_default();
+    if front.starts_with('.') || front.contains("..") {
         // Whoever writes this, as for a proxy, means the host and all names below it.
-        return invalid(
-            format!("`{text}` starts with a dot"),
-            &format!("write `{bare}` and `**.{bare}`, each as an item of its own"),
-        );
+        let (own, port) =
+            bare.split_once(':').map_or((bare, ""), |(own, _)| (own, bare.get(own.len()..).unwrap_or_default()));
+        let help = match own {
+            "" => format!("write `**{port}` for every host"),
+            own if own.parse::<std::net::Ipv4Addr>().is_ok() => format!("write `{bare}`"),
+            _ if front.contains('*') => format!("write `**.{bare}`"),
+            _ => format!("write `{bare}` and `**.{bare}`, each as an item of its own"),
+        };
+        let fault = if front.starts_with('.') { "starts with a dot" } else { "has an empty label" };
+        return invalid(format!("`{text}` {fault}"), &help);
     }
     if labels.iter().any(|label| label.is_empty()) {
         return invalid(format!("`{text}` has an empty label"), "write no dot in front and no two dots in a row");

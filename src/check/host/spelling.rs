@@ -21,7 +21,9 @@ pub(super) fn judge(host: &str, port: Option<&str>) -> Option<Verdict> {
     if host == name && name.is_ascii() && !name.bytes().any(|byte| byte.is_ascii_uppercase()) {
         return None;
     }
-    let plain = idna::domain_to_ascii(name).ok().filter(|plain| plain != host);
+    // What `*` alone matches is not documented either.
+    let plain = if name == "*" { Some("**".to_owned()) } else { idna::domain_to_ascii(name).ok() };
+    let plain = plain.filter(|plain| plain != host);
     let message = format!("whether the service matches `{host}` spelled like this is not documented");
     let help = match (plain, port) {
         (Some(plain), Some(port)) => format!("write `{plain}:{port}`"),

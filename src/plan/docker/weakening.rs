@@ -54,16 +54,22 @@ fn gained(found: &Comparison, [certain, possible, unknown]: [&str; 3]) -> Option
         Comparison::Incomplete(changes, incomplete) => (changes, Some(incomplete)),
     };
     let say = |verb: &str, all: &[&Entry]| {
-        let first = all.first()?;
-        let people = match first.audience.teams.as_slice() {
+        let people = |entry: &Entry| match entry.audience.teams.as_slice() {
             [] => "the whole organization".to_owned(),
             teams => teams.join(" + "),
         };
-        let rest = match all.len() {
-            1 => String::new(),
-            many => format!(", and {} more", many - 1),
+        let (first, rest) = all.split_first()?;
+        let to = people(first);
+        let rest = match rest {
+            [] => String::new(),
+            // One alone is never left out.
+            [second] if people(second) == to => {
+                return Some(format!("{verb} `{}` and `{}` to {to}", first.access, second.access));
+            }
+            [second] => format!(", and `{}` to {}", second.access, people(second)),
+            rest => format!(", and {} more", rest.len()),
         };
-        Some(format!("{verb} `{}` to {people}{rest}", first.access))
+        Some(format!("{verb} `{}` to {to}{rest}", first.access))
     };
     let certainly: Vec<&Entry> = widened.iter().collect();
     let possibly: Vec<&Entry> = uncertain.iter().filter(|entry| entry.widens).collect();

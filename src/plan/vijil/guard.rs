@@ -105,12 +105,14 @@ pub fn protected(
 ///
 /// Returns an error if some do, and the settings refuse that.
 pub fn deny_widening(guards: &Guards, weakened: &[VijilWeakening]) -> Result<Option<String>, String> {
-    let mut all = weakened.iter().filter(|one| one.may_open());
-    let Some(first) = all.next() else { return Ok(None) };
+    let all: Vec<&VijilWeakening> = weakened.iter().filter(|one| one.may_open()).collect();
+    let Some((first, rest)) = all.split_first() else { return Ok(None) };
     let verb = if first.certain { "weakens" } else { "may weaken" };
-    let rest = match all.count() {
-        0 => String::new(),
-        rest => format!(", and {rest} more"),
+    let rest = match rest {
+        [] => String::new(),
+        // One alone is never left out.
+        [second] => format!(" and `{}` of `{}`", second.in_short(), second.policy),
+        rest => format!(", and {} more", rest.len()),
     };
     let found = format!("{verb} `{}` of `{}`{rest}", first.in_short(), first.policy);
     if guards.deny_widening { Err(found) } else { Ok(Some(format!("{found}; that is not refused"))) }

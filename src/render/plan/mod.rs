@@ -98,7 +98,7 @@ fn write_plan(out: &mut String, plan: &Plan, view: View) -> fmt::Result {
     if plan.is_empty() {
         let end = if settings.is_empty() { "." } else { "" };
         let same = match &from {
-            Some(from) => format!("the documents for `{org}` match those of `{from}`"),
+            Some(from) => format!("The documents for `{org}` match those of `{from}`"),
             None => format!("`{org}` matches the documents"),
         };
         writeln!(out, "{GOOD}No changes{GOOD:#}. {same}{settings}{end}")?;

@@ -71,6 +71,8 @@ struct Operator<'a> {
     left: &'a Expr,
     /// The items on the right that are texts.
     texts: Vec<&'a str>,
+    /// True if what is on the right may hold texts, and is not written out.
+    in_list: bool,
     fault: Option<Fault>,
 }
 
@@ -111,13 +113,15 @@ pub(super) fn examine(text: &str, statement: &Statement, tree: &Template) -> Vec
                 let end = words.get(at)?.span.start;
                 Some(text.get(span.start..end)?.trim().trim_end_matches('.').to_owned())
             });
-            findings.push(finding(&operator, fault, left.unwrap_or_default().as_str(), &span));
+            let right = at.and_then(|at| text.get(words.get(at)?.span.end..span.end));
+            let sides = (left.as_deref().unwrap_or_default(), right.unwrap_or_default().trim());
+            findings.push(finding(&operator, fault, sides, &span));
         }
     }
     findings
 }
 
-fn finding(operator: &Operator<'_>, fault: &Fault, left: &str, span: &Range<usize>) -> Finding {
+fn finding(operator: &Operator<'_>, fault: &Fault, (left, right): (&str, &str), span: &Range<usize>) -> Finding {
     let list = operator.texts.iter().map(|text| format!("\"{text}\"")).collect::<Vec<_>>().join(", ");
     let skipped = "the statement is skipped";
     let (message, help) = match fault {
@@ -130,7 +134,14 @@ fn finding(operator: &Operator<'_>, fault: &Fault, left: &str, span: &Range<usiz
         }
         Fault::Left(sort) => (
             format!("`{left}` is {}, and `in` is about entities: {skipped}", sort.name()),
-            format!("write `[\"…\", \"…\"].contains({left})`"),
+            match operator.in_list {
+                true => format!("write `{right}.contains({left})`"),
+                false => format!("write `[\"…\", \"…\"].contains({left})`"),
+            },
+        ),
+        Fault::Right(_) if matches!(operator.left, Expr::Var(Var::Principal)) => (
+            format!("`{left}` is an entity and is looked for among texts, which `in` cannot do: {skipped}"),
+            "say whom the policy governs with `scope`, and remove the condition".to_owned(),
         ),
         Fault::Right(_) if !list.is_empty() => {
             let is_action = matches!(operator.left, Expr::Var(Var::Action));
@@ -225,7 +236,7 @@ fn walk<'a>(expr: &'a Expr, taken: &BTreeMap<Vec<&'a str>, ValueKind>, all: &mut
                     Some(Fault::NoText(sort))
                 }
             };
-            all.push(Operator { word: "like", left: expr, texts: Vec::new(), fault });
+            all.push(Operator { word: "like", left: expr, texts: Vec::new(), in_list: false, fault });
         }
         Expr::Is { expr, in_expr, .. } => {
             walk(expr, taken, all);
@@ -254,7 +265,8 @@ fn membership<'a>(left: &'a Expr, right: &'a Expr) -> Operator<'a> {
         _ if !own.is_entity() => Some(Fault::Left(own)),
         wrong => wrong.map(Fault::Right),
     };
-    Operator { word: "in", left, texts: texts(right), fault }
+    let in_list = matches!(sort(right), ValueKind::Argument | ValueKind::Set) && !matches!(right, Expr::Set(_));
+    Operator { word: "in", left, texts: texts(right), in_list, fault }
 }
 
 fn containment<'a>(left: &'a Expr, right: &'a Expr) -> Operator<'a> {
@@ -268,7 +280,7 @@ fn containment<'a>(left: &'a Expr, right: &'a Expr) -> Operator<'a> {
         }
         _ => None,
     };
-    Operator { word: "contains", left, texts: Vec::new(), fault }
+    Operator { word: "contains", left, texts: Vec::new(), in_list: false, fault }
 }
 
 /// The texts that an expression lists.
@@ -441,6 +453,12 @@ mod tests {
                 r#"resource.readOnly || context.args.x in [MCP::Tool::"rm"]"#,
                 r#"context.args.x in [MCP::Tool::"rm"]"#,
                 r#"write `["…", "…"].contains(context.args.x)`"#,
+            ),
+            (r#""a" in context.args.s"#, r#""a" in context.args.s"#, r#"write `context.args.s.contains("a")`"#),
+            (
+                r#"principal in ["a"]"#,
+                r#"principal in ["a"]"#,
+                "say whom the policy governs with `scope`, and remove the condition",
             ),
             (r#"resource.name in ["rm"]"#, r#"resource.name in ["rm"]"#, r#"write `["rm"].contains(resource.name)`"#),
             (

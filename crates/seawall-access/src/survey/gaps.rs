@@ -64,6 +64,8 @@ const MOST_PORTS: usize = 8;
 const MOST_ITEMS: usize = 500;
 /// Audiences that are tried for a pair of scopes.
 const MOST_AUDIENCES: usize = 40;
+/// Home folders that are tried beside the examples.
+const MOST_HOMES: usize = 64;
 /// Labels that stand for whatever may be in front of a host or below a folder. The second is for rules that name the first.
 const LABELS: [&str; 2] = ["www", "any-other"];
 const SEGMENTS: [&str; 2] = ["x", "any-other"];
@@ -148,7 +150,7 @@ impl Survey {
             }
             Target::Folder(folder) => {
                 let mut pairs = below_folder(deny, folder);
-                pairs.extend(around_folder(folder));
+                pairs.extend(around_folder(folder, &self.homes));
                 pairs
             }
         }
@@ -285,7 +287,8 @@ impl Item {
         {
             names.tokens.pop();
         }
-        let own = own.to_string();
+        // In the spelling that the service certainly reads.
+        let own = own.to_string().to_lowercase();
         let deep = format!("**.{own}");
         (own, deep)
     }
@@ -352,20 +355,15 @@ fn below_folder(deny: &Item, folder: &Sequence) -> Vec<Pair> {
 }
 
 /// The folders around a denied one, also where it is below somebody's home folder.
-fn around_folder(folder: &Sequence) -> Vec<Pair> {
+fn around_folder(folder: &Sequence, homes: &BTreeSet<Vec<String>>) -> Vec<Pair> {
     let Some(mut own) = instance(folder, "user") else { return Vec::new() };
     // What `/x/**` denies is around by itself.
     let behind = if folder.tokens.last() == Some(&Token::Deep) { 2 } else { 1 };
     own.truncate(own.len().saturating_sub(behind));
     let mut around: Vec<Vec<String>> = (1..=own.len()).filter_map(|taken| Some(own.get(..taken)?.to_vec())).collect();
     if own.first().is_some_and(|format| format == path::HOME) {
-        for place in HOMES {
-            let example = |(at, label): (usize, &&str)| match *label {
-                ANY if at + 1 == place.len() => "user".to_owned(),
-                ANY => "var".to_owned(),
-                label => label.to_owned(),
-            };
-            let place: Vec<String> = place.iter().enumerate().map(example).collect();
+        let examples = HOMES.into_iter().map(|place| (0..place.len()).map(|at| example(place, at)).collect());
+        for place in examples.chain(homes.iter().cloned()).collect::<Vec<Vec<String>>>() {
             let below = [place.as_slice(), own.get(1..).unwrap_or_default()].concat();
             let longest = (1..=below.len()).filter_map(|taken| Some(below.get(..taken)?.to_vec()));
             around.extend(longest);
@@ -382,6 +380,41 @@ fn around_folder(folder: &Sequence) -> Vec<Pair> {
         beside: Request::Folder { read: true, write: false, segments },
     };
     around.into_iter().map(pair).collect()
+}
+
+/// A segment of a place of home folders, with an example for what is not known.
+fn example(place: &[&str], at: usize) -> String {
+    match place.get(at) {
+        Some(&ANY) if place.first() == Some(&path::DRIVE) && at == 1 => "C".to_owned(),
+        Some(&ANY) if at + 1 == place.len() => "user".to_owned(),
+        Some(&ANY) => "var".to_owned(),
+        label => label.map_or_else(String::new, |label| (*label).to_owned()),
+    }
+}
+
+/// The home folders of people that allow rules name: `/home/bob`, `D:\\Users\\bob`.
+pub(super) fn named_homes(items: &[Item]) -> BTreeSet<Vec<String>> {
+    let allows = items.iter().filter(|item| item.decision == Decision::Allow);
+    let folders = allows.filter_map(|item| match &item.clause.target {
+        Target::Folder(folder) => Some(&folder.tokens),
+        Target::Network(_) | Target::Http(..) => None,
+    });
+    let homes = folders.flat_map(|tokens| HOMES.into_iter().filter_map(|place| named_home(tokens, place)));
+    homes.take(MOST_HOMES).collect()
+}
+
+/// The home folder in this place that a pattern names, or one that it covers.
+fn named_home(tokens: &[Token], place: &[&str]) -> Option<Vec<String>> {
+    let mut home = Vec::new();
+    let mut tokens = tokens.iter();
+    for (at, label) in place.iter().enumerate() {
+        match tokens.next()? {
+            Token::Literal(text) if *label == ANY || text.eq_ignore_ascii_case(label) => home.push(text.clone()),
+            Token::One => home.push(example(place, at)),
+            Token::Literal(_) | Token::Deep | Token::Glob(_) => return None,
+        }
+    }
+    Some(home)
 }
 
 fn starts_with(own: &[String], place: &[&str]) -> bool {

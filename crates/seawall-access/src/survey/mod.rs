@@ -60,6 +60,8 @@ pub struct Survey {
     blocks: BTreeMap<IpNet, Vec<u32>>,
     folders: Trie,
     allowed: Allowed,
+    /// Home folders that allow rules name.
+    homes: BTreeSet<Vec<String>>,
     coverage: Coverage,
 }
 
@@ -93,6 +95,9 @@ impl Survey {
     }
 
     fn with_steps<'a>(policies: impl IntoIterator<Item = &'a Policy>, steps: &Steps) -> Self {
+        let policies: Vec<(usize, &Policy)> = policies.into_iter().enumerate().collect();
+        let items: Vec<Item> =
+            parallel::map(policies, 8, |(at, policy)| items(at, policy)).into_iter().flatten().collect();
         let mut survey = Self {
             items: Vec::new(),
             hosts: Trie::new(Case::Folded),
@@ -101,11 +106,9 @@ impl Survey {
             blocks: BTreeMap::new(),
             folders: Trie::new(Case::Unknown),
             allowed: Allowed::default(),
+            homes: gaps::named_homes(&items),
             coverage: Coverage::default(),
         };
-        let policies: Vec<(usize, &Policy)> = policies.into_iter().enumerate().collect();
-        let items: Vec<Item> =
-            parallel::map(policies, 8, |(at, policy)| items(at, policy)).into_iter().flatten().collect();
         let mut known = HashMap::default();
         for (number, item) in (0..).zip(&items) {
             survey.add(number, item, &mut known);

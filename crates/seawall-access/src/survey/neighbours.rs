@@ -141,6 +141,15 @@ impl Item {
         }
     }
 
+    /// The path of an HTTP rule.
+    #[must_use]
+    pub fn path(&self) -> Option<String> {
+        match &self.clause.target {
+            Target::Http(_, path) => Some(text::request_path(path)),
+            Target::Network(_) | Target::Folder(_) => None,
+        }
+    }
+
     /// The only port, where there is one.
     #[must_use]
     pub fn port(&self) -> Option<u16> {
