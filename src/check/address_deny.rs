@@ -1,6 +1,7 @@
 //! A host allow that a CIDR deny seems to stop.
 
 use super::{Check, Input, Run, locations};
+use crate::access::ranges::Known;
 use crate::access::survey::{Item, Kind};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::model::Decision;
@@ -9,6 +10,8 @@ const CODE: &str = "address-deny-misses-names";
 
 /// The number of names that are shown.
 const SHOWN: usize = 3;
+/// So many blocks of a rule have a finding each.
+const EACH: usize = 2;
 
 pub(super) const CHECKS: &[Check] = &[Check {
     code: CODE,
@@ -39,7 +42,18 @@ fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
             None => kinds.push((item.known(), vec![item])),
         }
     }
-    for item in input.survey.items().iter().filter(|item| item.decision == Decision::Deny) {
+    for items in
+        locations::by_rule(input).filter(|items| items.first().is_some_and(|item| item.decision == Decision::Deny))
+    {
+        findings.extend(of_rule(input, items, &kinds));
+    }
+}
+
+/// A finding for each block of a rule; of many blocks, which have one reason, there is one for the rule.
+fn of_rule(input: &Input<'_>, items: &[Item], kinds: &[(Option<Known>, Vec<&Item>)]) -> Vec<Diagnostic> {
+    let help = "names are decided before addresses: deny the names too, or do not allow them";
+    let mut found: Vec<(&Item, String, Vec<&Item>)> = Vec::new();
+    for item in items {
         let Kind::Block(block) = item.kind() else { continue };
         let passing = kinds.iter().filter(|(known, _)| known.is_none_or(|known| !known.hardly_has(&block)));
         let passing: Vec<&Item> = passing
@@ -48,11 +62,25 @@ fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
             .filter(|name| name.shares_actions_with(item))
             .take(SHOWN)
             .collect();
-        let Some(first) = passing.first() else { continue };
+        if !passing.is_empty() {
+            found.push((item, format!("`{block}`"), passing));
+        }
+    }
+    let finding = |at: &Item, message: String, passing: &[&Item]| {
         let names: Vec<String> = passing.iter().map(|name| format!("`{}`", name.text())).collect();
-        let message = format!("`{block}` does not stop what is allowed by name, such as {}", names.join(", "));
-        let finding = Diagnostic::warning(CODE, message).at(locations::resource(input, item));
-        let finding = finding.related(locations::resource(input, first).saying("decided before any address"));
-        findings.push(finding.help("names are decided before addresses: deny the names too, or do not allow them"));
+        let message = format!("{message} what is allowed by name, such as {}", names.join(", "));
+        let finding = Diagnostic::warning(CODE, message).at(locations::resource(input, at)).help(help);
+        match passing.first() {
+            Some(first) => finding.related(locations::resource(input, first).saying("decided before any address")),
+            None => finding,
+        }
+    };
+    match found.as_slice() {
+        [(first, block, passing), rest @ ..] if found.len() > EACH => {
+            vec![finding(first, format!("{block} and {} more blocks do not stop", rest.len()), passing)]
+        }
+        few => {
+            few.iter().map(|(item, block, passing)| finding(item, format!("{block} does not stop"), passing)).collect()
+        }
     }
 }

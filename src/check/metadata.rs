@@ -85,7 +85,10 @@ fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
         let message =
             format!("`{pattern}` reaches a metadata service or a link-local address: `{request}` {is} allowed");
         let help = "deny it by address and by name, or allow less; a CIDR deny does not stop what a name allows";
-        findings.push(Diagnostic::warning(CODE, message).at(label).help(help));
+        // Metadata services listen on port 80. That another link-local address may be reached on 443 is worth a note.
+        let is_minor = !is_certain && request.ends_with(":443");
+        let severity = if is_minor { Severity::Note } else { Severity::Warning };
+        findings.push(Diagnostic::new(severity, CODE, message).at(label).help(help));
     }
 }
 

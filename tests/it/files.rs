@@ -271,7 +271,9 @@ fn letter_case_hidden_files_and_line_ends_decide_nothing() {
     fs::remove_dir_all(checkout.0.path().join("repository/.git")).unwrap();
     assert_eq!(names(), ["A", "B", "Research"]);
     checkout.write("repository/w/seawall.yaml", &format!("{WORKSPACE}include: ['**/*.yml', .hidden.yaml]\n"));
-    assert_eq!(names(), ["A", "C", "D"]); // what a pattern names is a document, hidden or not
+    assert_eq!(names(), ["A", "C"]); // what is hidden is a document only where a pattern says so
+    checkout.write("repository/w/seawall.yaml", &format!("{WORKSPACE}include: ['**/*.yml', '.github/**/*.yml']\n"));
+    assert_eq!(names(), ["A", "D"]);
 
     let mcp = "apiVersion: seawall/v1\nkind: McpPolicy\nname: M\ncedar_file: m.cedar\n";
     let cedar = "// Reads.\npermit (principal, action, resource)\nwhen { resource.readOnly };\n";

@@ -41,6 +41,7 @@ mod report;
 mod runner;
 mod service;
 mod show;
+mod threats;
 mod traps;
 mod validate;
 mod vijil;

@@ -372,6 +372,22 @@ fn traps_find_what_they_say_and_nothing_else() {
             "org: deny connect:tcp host.docker.internal\nred: allow connect:tcp localhost:80",
             &["rewritten-host host.docker.internal"],
         ),
+        (
+            "the home folder of one person",
+            "org: allow read /home/bob\norg: deny read ~/.ssh",
+            &["ineffective-deny r1", "mount-around-deny ~/.ssh"],
+        ),
+        (
+            "home folders of another system",
+            "org: allow read C:\\Users\\*\norg: deny read ~/.ssh",
+            &["ineffective-deny r1", "mount-around-deny ~/.ssh"],
+        ),
+        ("a file", "org: allow read ~/x/** ~/x\norg: deny read ~/x/.netrc", &["mount-around-deny ~/x/.netrc"]),
+        (
+            "a placeholder",
+            "org: allow connect:tcp x.com\norg: deny request:get x.com/users/{id}",
+            &["http-path-wildcard /users/{id}"],
+        ),
         // An HTTP allow beside a network allow.
         (
             "both on a host",
@@ -400,6 +416,11 @@ fn traps_find_what_they_say_and_nothing_else() {
             "a guardrail on metadata",
             "org1: deny connect:tcp 169.254.0.0/16\nred: allow connect:tcp cve.mitre.org db.corp.example",
             &[],
+        ),
+        (
+            "many private blocks",
+            "org: allow connect:tcp db.corp.example\norg: deny connect:tcp 10.0.0.0/8 172.16.0.0/12 192.168.0.0/16",
+            &["address-deny-misses-names 10.0.0.0/8", "ineffective-deny r1"],
         ),
         ("another protocol", "red: allow connect:udp db.corp.example\norg: deny connect:tcp 10.0.0.0/8", &[]),
         // Over-broad allows, and what they open.

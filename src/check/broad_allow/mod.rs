@@ -28,8 +28,13 @@ pub(super) const CHECKS: &[Check] = &[Check {
 
 fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
     let allows = |item: &&Item| item.decision == Decision::Allow && !item.is_malformed();
+    let mut said = BTreeSet::new();
     for item in input.survey.items().iter().filter(allows) {
         let Some(problem) = problem(item) else { continue };
+        // The same host with other ports is no second finding.
+        if !said.insert((item.policy, item.rule, problem.clone())) {
+            continue;
+        }
         let finding = Diagnostic::warning(CODE, problem).at(locations::resource(input, item));
         findings.push(finding.help(match item.kind() {
             Kind::Folder => "list the folders that are needed",

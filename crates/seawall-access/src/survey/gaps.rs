@@ -66,6 +66,25 @@ const MOST_ITEMS: usize = 500;
 const MOST_AUDIENCES: usize = 40;
 /// Home folders that are tried beside the examples.
 const MOST_HOMES: usize = 64;
+/// Names of files with credentials and settings that have no extension, and extensions of such files.
+const FILES: [&str; 14] = [
+    ".bash_history",
+    ".env",
+    ".git-credentials",
+    ".gitconfig",
+    ".netrc",
+    ".npmrc",
+    ".pgpass",
+    ".pypirc",
+    ".zsh_history",
+    "authorized_keys",
+    "docker.sock",
+    "id_ed25519",
+    "id_rsa",
+    "known_hosts",
+];
+const FILE_EXTENSIONS: [&str; 12] =
+    ["cfg", "conf", "crt", "env", "ini", "json", "key", "p12", "pem", "toml", "yaml", "yml"];
 /// Labels that stand for whatever may be in front of a host or below a folder. The second is for rules that name the first.
 const LABELS: [&str; 2] = ["www", "any-other"];
 const SEGMENTS: [&str; 2] = ["x", "any-other"];
@@ -76,7 +95,8 @@ const ADDRESSES: [IpAddr; 3] = [
     IpAddr::V6(std::net::Ipv6Addr::new(0x2001, 0x4860, 0x4860, 0, 0, 0, 0, 0x8844)),
 ];
 /// Names of single machines, below which nobody has others.
-const MACHINES: [&str; 5] = [
+const MACHINES: [&str; 6] = [
+    "metadata.azure.internal",
     "metadata.google.internal",
     "instance-data.ec2.internal",
     "host.docker.internal",
@@ -341,7 +361,7 @@ fn http(deny: &Item, host: Host, port: u16, path: &str) -> Option<Request> {
 fn below_folder(deny: &Item, folder: &Sequence) -> Vec<Pair> {
     let Some(own) = instance(folder, "x") else { return Vec::new() };
     let is_root = own.len() < 2 || own.first().is_some_and(|format| format == path::DRIVE) && own.len() < 3;
-    if folder.tokens.last() == Some(&Token::Deep) || is_root || !path::is_folder(&own) {
+    if folder.tokens.last() == Some(&Token::Deep) || is_root || is_file(&own) || !path::is_folder(&own) {
         return Vec::new();
     }
     let read = deny.clause.actions.meets(Actions::READ);
@@ -352,6 +372,13 @@ fn below_folder(deny: &Item, folder: &Sequence) -> Vec<Pair> {
         beside: request([own.as_slice(), &[segment.to_owned()]].concat()),
     };
     SEGMENTS.into_iter().map(pair).collect()
+}
+
+/// Returns `true` if a path is one of a file by its name, so that nothing lies below it.
+fn is_file(segments: &[String]) -> bool {
+    let Some(name) = segments.last() else { return false };
+    let extension = name.trim_start_matches('.').rsplit_once('.').map(|(_, extension)| extension);
+    FILES.contains(&name.as_str()) || extension.is_some_and(|extension| FILE_EXTENSIONS.contains(&extension))
 }
 
 /// The folders around a denied one, also where it is below somebody's home folder.
