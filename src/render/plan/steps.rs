@@ -11,7 +11,7 @@ use super::{BAD, BOLD, CAREFUL, DIM, GOOD, MORE, View};
 use crate::access::cedar::StatementChange;
 use crate::diagnostic::sanitize::line;
 use crate::model::{Decision, TeamDirectory};
-use crate::plan::docker::{Change, Difference};
+use crate::plan::docker::{Change, Difference, PolicyChange};
 use crate::plan::step::Op;
 
 /// The number of steps of one policy that are listed, and of entries of a list that changes.
@@ -36,7 +36,10 @@ pub(super) fn write<'a>(
         let place = steps.iter().find_map(|step| step.source.as_ref());
         let place = place.map(|origin| format!("  {}:{}", origin.file, origin.line)).unwrap_or_default();
         writeln!(out, "  {BOLD}{}{BOLD:#}{DIM}{}{DIM:#}", line(policy), line(&place))?;
-        let made = steps.iter().find(|step| matches!(step.change, Change::CreatePolicy { .. })).filter(|_| brief);
+        let made = steps
+            .iter()
+            .find(|step| matches!(step.change, Change::Policy(PolicyChange::Create { .. })))
+            .filter(|_| brief);
         if let Some(made) = made.filter(|_| steps.iter().all(|step| step.change.op() == Op::Create)) {
             briefly = true;
             writer.created(out, made, steps.len() - 1)?;
