@@ -210,7 +210,7 @@ mod tests {
         prop::collection::vec(rule, 1..8).prop_map(|rules| {
             let policy = |(number, (allow, udp, resources, team)): (usize, (bool, bool, Vec<&str>, usize))| Policy {
                 name: format!("policy {number}"),
-                scope: Scope::of([None, Some("red"), Some("blue")][team].map(str::to_owned)),
+                scope: Scope::from_teams([None, Some("red"), Some("blue")][team].map(str::to_owned)),
                 body: Body::Allowlist(vec![Rule {
                     name: "rule".to_owned(),
                     decision: if allow { Decision::Allow } else { Decision::Deny },
