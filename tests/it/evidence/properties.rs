@@ -132,7 +132,7 @@ proptest! {
         prop_assert_eq!(everything(&read_folder(divided.path()).requests, &old, &new), expected);
     }
 
-    /// However a file is cut: what was whole counts, and what is not is one line that is broken.
+    /// However a file is cut: what was whole counts, and what is not is broken.
     #[test]
     fn a_half_written_file_loses_nothing_that_was_written(world in organization(), form in 0_usize..6, part in 0.0..1.0) {
         let records = world.records();
@@ -145,14 +145,16 @@ proptest! {
         std::fs::write(&file, &bytes[..length]).unwrap();
         let Requests { cells, skipped, .. } = read_folder(folder.path()).requests;
         let counted: u64 = cells.iter().map(|cell| cell.count).sum();
-        prop_assert!(skipped.broken <= 1 && counted <= records.len() as u64, "{} of {}", counted, records.len());
+        // Of a compressed file, the stream and the record that it was cut in.
+        let most = if matches!(form, 1 | 2 | 4) { 2 } else { 1 };
+        prop_assert!(skipped.broken <= most && counted <= records.len() as u64, "{} of {}", counted, records.len());
         if matches!(form, 0 | 5) {
             let text = String::from_utf8(bytes[..length].to_vec()).unwrap();
             let whole = text.lines().filter(|line| serde_json::from_str::<Value>(line).is_ok()).count() as u64;
             prop_assert_eq!((counted, skipped.broken), (whole, text.lines().count() as u64 - whole));
         } else if length > 20 {
             // Nothing of the rest of a compressed file or of a page is passed over in silence.
-            prop_assert!(skipped.broken == 1 || counted == records.len() as u64);
+            prop_assert!(skipped.broken > 0 || counted == records.len() as u64);
         }
     }
 
