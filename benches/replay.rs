@@ -46,7 +46,7 @@ const RUNS: usize = 3;
 /// Reads and groups a file, and prints how long that took, in microseconds; the start of Python is not counted.
 const DUCKDB: &str = "
 import sys, time, duckdb
-c = duckdb.connect(); c.execute('SET threads = 2'); start, used = time.monotonic(), time.process_time()
+c = duckdb.connect(); c.execute('SET threads = 2'); c.execute('SET enable_progress_bar = false'); start, used = time.monotonic(), time.process_time()
 c.execute('''CREATE TEMP TABLE grouped AS SELECT decision, action_type, resource_id, network_egress.protocol,
   http_request.\"method\", http_request.path, deny_reason, username, count(*) AS count, min(timestamp) AS first, max(timestamp) AS last
   FROM read_json(?, format = 'newline_delimited', columns = {timestamp: 'VARCHAR', category: 'VARCHAR', decision: 'VARCHAR',
