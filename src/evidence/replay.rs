@@ -15,7 +15,8 @@ use super::membership::{Memberships, Teams};
 use super::observation::{Recorded, Refusal};
 use super::requests::{RequestGroup, Requests, Window};
 use super::time;
-use crate::access::{Cause, Reason};
+use crate::access::{self, Cause, Reason};
+use crate::diagnostic::sanitize::acts_or_hides;
 use crate::model::{Decision, DesiredPolicy, Domain, Origin, Policy, TeamDirectory};
 use crate::source::parallel;
 
@@ -191,7 +192,7 @@ pub fn frequent(input: Input<'_>, most: usize) -> Vec<Expected> {
     let (classes, of_user) = memberships.classes(requests);
     let mut found: BTreeMap<Vec<String>, Vec<(u64, Decision, &str)>> = BTreeMap::new();
     for (asked, cells) in requests.by_request() {
-        if !matches!(asked.subject, super::Subject::One(_)) {
+        if !matches!(asked.subject, super::Subject::One(_)) || !is_expressible(&asked.text) {
             continue;
         }
         let (was, will) = (old.case(asked), new.case(asked));
@@ -220,6 +221,11 @@ pub fn frequent(input: Input<'_>, most: usize) -> Vec<Expected> {
         Expected { teams, requests: requests.map(|(_, decision, text)| (decision, text.to_owned())).collect() }
     });
     expected.collect()
+}
+
+/// Returns `true` if an access test can say the request: documents with hidden characters are refused.
+fn is_expressible(request: &str) -> bool {
+    !request.chars().any(acts_or_hides) && access::Request::parse(request).is_ok()
 }
 
 /// The most frequent requests of the members of some teams, and the decisions on them.

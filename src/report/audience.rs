@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::dense::{Inherited, Lists, Whole};
+use super::dense::{Lists, Whole};
 use super::destination::{Kind, Parts};
 use super::id::{Id, Inherited};
 use super::named::{Named, RuleRef};

@@ -70,15 +70,6 @@ pub struct DenseRule {
     pub text: String,
 }
 
-/// A list that stands with another audience.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Inherited {
-    /// Where.
-    pub id: Id,
-    /// The destination.
-    pub name: String,
-}
-
 /// The lists that are there already, and the bytes that are left for more.
 #[derive(Debug)]
 pub(super) struct Lists {

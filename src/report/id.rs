@@ -62,12 +62,12 @@ impl Id {
     }
 }
 
-/// A destination that is listed for everyone.
+/// A list that stands with another audience, or a destination that is listed for everyone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Inherited {
-    /// Where.
+    /// The section that lists it.
     pub id: Id,
-    /// The destination.
+    /// The name of the audience or of the destination.
     pub name: String,
 }
 
