@@ -79,6 +79,9 @@ pub(super) enum Ruling {
     Unknown(Gap),
 }
 
+/// An MCP action, the teams of who asks, and the statement that is not there.
+type McpQuestion = (McpAction, BTreeSet<String>, Option<Place>);
+
 /// The policies of one state, ready to be asked about records.
 #[derive(Debug)]
 pub struct Judge<'a> {
@@ -88,7 +91,7 @@ pub struct Judge<'a> {
     /// The only rule of a domain; without it, the domain has no policy.
     only: BTreeMap<Domain, Option<Place>>,
     /// Few actions and memberships make many records.
-    mcp: Mutex<BTreeMap<(McpAction, BTreeSet<String>, Option<Place>), Ruling>>,
+    mcp: Mutex<BTreeMap<McpQuestion, Ruling>>,
     address_rules: Vec<AddressRule>,
     /// Teams that policies with rules about addresses are for.
     address_teams: BTreeSet<String>,
