@@ -25,10 +25,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use seawall::check::{self, EmptyWorkspace};
 use seawall::evidence::replay::{self, RuleOrigins, Side};
 use seawall::evidence::{self, Memberships, Requests, usage};
 use seawall::model::{DesiredPolicy, Policy, TeamDirectory};
+use seawall::workspace::{self, EmptyWorkspace};
 use tempfile::TempDir;
 
 const RECORDS: u64 = 2_000_000;
@@ -189,7 +189,7 @@ fn duckdb(file: &Path) -> Option<Cost> {
 fn measured(part: &str, folder: &Path, file: &Path) {
     let started = Instant::now();
     let [now, then] = ["now", "then"]
-        .map(|name| check::load(&folder.join(name), None, EmptyWorkspace::Refused).unwrap().desired.policies);
+        .map(|name| workspace::load(&folder.join(name), None, EmptyWorkspace::Refused).unwrap().desired.policies);
     let mut memberships = Memberships::default();
     (0..USERS).for_each(|user| memberships.set(&format!("user-{user}"), [format!("team-{}", user % TEAMS)]));
     let loaded = started.elapsed();
