@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::model::{Body, Cedar, Origin, Policy, PolicyId, Resources, Rule, RuleId, Scope};
 use crate::plan::step::{Delta, Object, Op, Reason};
 
-/// One object that differs between two states. Differences have no order: see [`Step`].
+/// One object that differs between two states. Differences have no order: see [`Step`](crate::plan::step::Step).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
     /// From 1, as it is listed.
