@@ -1,10 +1,10 @@
-//! What each audience may, by the engine that plans use.
+//! Effective access of each audience, computed by the same engine as plans.
 //!
-//! Two comparisons say it all. From *nothing* to the policies, whatever is widened is allowed, for the smallest audience of
-//! which that is true: so what everyone may is told once. From the policies *without their denies* to the policies, whatever is
-//! narrowed is what denies take away from what rules allow.
+//! Two comparisons give all of it. Compared with policies that allow nothing, every widened entry is allowed access of
+//! the smallest audience that has it, so that access of everyone is listed once. Compared with the same policies
+//! without their denies, every narrowed entry is access that a deny takes away.
 //!
-//! Invariant: nothing is decided here. What is uncertain is told as uncertain, with what it hangs on.
+//! Invariant: this module decides no access. Uncertain entries stay uncertain, with the reason.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,120 +19,120 @@ use crate::access::cedar::{APPROVAL, Effect, statements};
 use crate::access::{Access, Cause, Changes, Comparison, Entry, Request, State, compare};
 use crate::model::{Body, Cedar, Decision, Policy, TeamDirectory};
 
-/// Up to so many entries in all, each stands in a line of its own; beyond, long lists are told by policy.
+/// Largest number of entries that are listed one by one; beyond it, long lists are summarized by policy.
 const MOST_ENTRIES: usize = 8_000;
-/// A list of so many entries is not long.
+/// Largest number of entries of an audience that are never summarized.
 const FEW_ENTRIES: usize = 200;
-/// So many bytes the long lists take in all.
+/// Approximate limit of the summarized lists together, in bytes of HTML.
 const MOST_BYTES: usize = 3_200_000;
-/// So many lines of uncertain access are listed for an audience.
+/// Largest number of uncertain lines for one audience.
 const MOST_DOUBTS: usize = 100;
-/// So many lines of what denies take away.
+/// Largest number of denied lines for one audience.
 const MOST_DENIED: usize = 400;
-/// So many uncertain entries are asked about one by one; of more, that would take long, and nobody would read it.
+/// Largest number of uncertain entries whose reason is computed: each takes a request to the engine.
 const MOST_ASKED: usize = 1_000;
-/// What is said of the others.
+/// Reason of the uncertain entries beyond [`MOST_ASKED`].
 const NOT_ASKED: &str = "there is too much of this to say of each what it hangs on; `seawall can` tells it of one";
-/// So many destinations are named that an audience has as everyone.
+/// Largest number of everyone's destinations that are listed again for another audience.
 const MOST_INHERITED: usize = 60;
-/// A statement that governs and permits nothing. Where no statement governs, MCP calls are not restricted, which is another
-/// state.
+/// Cedar statement that brings MCP calls under governance and permits none: without any statement, they would be
+/// unrestricted.
 const PERMITS_NOTHING: &str = "permit (principal, action, resource) when { false };";
-/// So many teams are named in a heading.
+/// Largest number of teams in a heading.
 const MOST_NAMED: usize = 4;
 
-/// What an audience may.
+/// Effective access of one audience.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Audience {
-    /// For links.
+    /// Fragment id of its section.
     pub id: Id,
-    /// What people call it.
+    /// Heading: `Everyone`, or the names of the teams.
     pub name: String,
-    /// One sentence.
+    /// Description in one sentence.
     pub about: String,
-    /// True if it is a member of no team.
+    /// True for the audience of an agent in no team.
     pub everyone: bool,
-    /// The teams, each of which has this access; of a pair both.
+    /// Names of the teams. Members of any one of them have this access; of a pair, members of both.
     pub teams: Vec<String>,
-    /// True if it stands for members of both teams.
+    /// True if it is the audience of members of both teams.
     pub pair: bool,
-    /// What is allowed, beyond what everyone may.
+    /// Access that the audience has and everyone has not, grouped by destination; empty if it is summarized.
     pub groups: Vec<Group>,
-    /// How much that is.
+    /// Number of allowed entries, listed or summarized.
     pub allowed: usize,
-    /// What is allowed, by policies, where there is too much of it for a line each.
+    /// Allowed access summarized by policy, if there are too many entries to list.
     pub summary: Vec<Whole>,
-    /// What a rule allows and a deny takes away.
+    /// Access that a rule allows and a deny takes away.
     pub denied: Vec<Line>,
-    /// How much of that is not listed.
+    /// Number of denied targets that are not listed.
     pub denied_more: usize,
-    /// What is allowed once a person approves.
+    /// Access that needs the approval of a person.
     pub approvals: Vec<Line>,
-    /// What is uncertain.
+    /// Access that may be allowed, depending on something unknown.
     pub uncertain: Vec<Line>,
-    /// How much is uncertain.
+    /// Number of uncertain entries.
     pub doubts: usize,
-    /// How much of that is not listed.
+    /// Number of uncertain targets that are not listed.
     pub more: usize,
-    /// What it has as everyone.
+    /// Destinations that the audience reaches because everyone does.
     pub inherits: Vec<Inherited>,
-    /// How many more destinations those are.
+    /// Number of such destinations that are not listed.
     pub inherits_more: usize,
 }
 
-/// What is allowed of one destination.
+/// Allowed access to one destination.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Group {
-    /// For links.
+    /// Fragment id of the group.
     pub id: Id,
-    /// What kind of destination it is.
+    /// Kind of the destination.
     pub kind: Kind,
     /// The registrable domain, folder or server.
     pub name: String,
-    /// What is allowed.
+    /// One line for each set of rules.
     pub lines: Vec<Line>,
 }
 
-/// What the same rules do to some targets.
+/// Targets with the same actions and the same rules.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Line {
-    /// What is done.
+    /// Actions, separated by commas.
     pub action: String,
-    /// On what, in the patterns of the rules.
+    /// Targets, in the patterns of the rules.
     pub objects: Vec<String>,
-    /// The rules behind it.
+    /// Rules that cause the entry.
     pub rules: Vec<RuleRef>,
-    /// Why it is uncertain.
+    /// Reason of an uncertain entry; `None` for others.
     pub why: Option<String>,
 }
 
 /// Something uncertain.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Doubt {
-    /// What it hangs on.
+    /// The unknown fact that the decision depends on.
     pub reason: String,
-    /// How much hangs on it.
+    /// Number of entries that depend on it.
     pub count: usize,
-    /// A request.
+    /// Example of a request; `None` where a whole domain is ungoverned.
     pub example: Option<String>,
-    /// Whose.
+    /// First audience with such an entry.
     pub audience: String,
 }
 
-/// An entry of a comparison that is looked at further, with the teams of its audience by their keys.
+/// Entry of a comparison for one audience, with the keys of its teams.
 #[derive(Clone, Debug)]
 pub(super) struct Found {
     pub(super) teams: Vec<String>,
     pub(super) entry: Entry,
 }
 
-/// All that the two comparisons found.
+/// Result of the two comparisons.
 #[derive(Debug, Default)]
 pub(super) struct Effective {
     pub(super) allowed: Vec<Found>,
     pub(super) uncertain: Vec<Found>,
     pub(super) denied: Vec<Found>,
-    /// Why the comparison was cut short, if it was.
+    /// Reason why the comparison was incomplete; `None` if it was complete.
     pub(super) cut: Option<String>,
 }
 
@@ -141,12 +141,12 @@ pub(super) struct Effective {
 pub(super) struct Class {
     /// True if some policy names them.
     pub(super) governed: bool,
-    /// Keys, sorted by name.
+    /// Team ids, sorted by name.
     pub(super) keys: Vec<String>,
     pub(super) names: Vec<String>,
 }
 
-/// Runs the comparisons.
+/// Compares the policies with ones that allow nothing, and with the same ones without denies.
 pub(super) fn effective(policies: &[Policy]) -> Effective {
     let (mut effective, directory) = (Effective::default(), TeamDirectory::default());
     let (changes, cut) = changes(compare(&nothing(policies), policies, &directory));
@@ -172,7 +172,7 @@ fn changes(comparison: Comparison) -> (Changes, Option<String>) {
     }
 }
 
-/// The entry for each audience that it holds for; none for what says nothing but [`PERMITS_NOTHING`].
+/// Splits an entry by audience; empty for an entry that only [`PERMITS_NOTHING`] causes.
 fn found(mut entry: Entry) -> Vec<Found> {
     if entry.access.parts().0 == "mcp" {
         let text = entry.access.text().into_owned();
@@ -200,7 +200,7 @@ fn found(mut entry: Entry) -> Vec<Found> {
     audiences.into_iter().map(|teams| Found { teams, entry: entry.clone() }).collect()
 }
 
-/// Policies of the same scopes that allow nothing.
+/// Cedar policies with the same scopes that permit nothing; allowlists are left out.
 fn nothing(policies: &[Policy]) -> Vec<Policy> {
     let empty = |policy: &Policy| match &policy.body {
         Body::Cedar(cedar) => {
@@ -222,7 +222,7 @@ fn has_denies(policy: &Policy) -> bool {
     }
 }
 
-/// The policy with its rules of this decision alone.
+/// The policy with only its rules of this decision.
 pub(super) fn only(policy: &Policy, decision: Decision) -> Policy {
     let body = match &policy.body {
         Body::Allowlist(rules) => {
@@ -236,7 +236,7 @@ pub(super) fn only(policy: &Policy, decision: Decision) -> Policy {
                     let text = kept.chain([PERMITS_NOTHING]).collect::<Vec<_>>().join("\n");
                     Body::Cedar(Cedar { text, schema_url: cedar.schema_url.clone() })
                 }
-                // What is not understood is the same on both sides.
+                // A text that does not parse stays the same on both sides.
                 Err(_) => policy.body.clone(),
             }
         }
@@ -244,7 +244,7 @@ pub(super) fn only(policy: &Policy, decision: Decision) -> Policy {
     Policy { body, ..policy.clone() }
 }
 
-/// The teams that scopes name, and these others, those together that the same policies govern.
+/// Groups the teams of all scopes and `others` by the set of policies that govern them.
 pub(super) fn classes(policies: &[Policy], teams: &TeamDirectory, others: &BTreeSet<String>) -> Vec<Class> {
     let mut governed: BTreeMap<&str, Vec<usize>> = others.iter().map(|team| (team.as_str(), Vec::new())).collect();
     for (number, policy) in policies.iter().enumerate() {
@@ -268,7 +268,7 @@ pub(super) fn classes(policies: &[Policy], teams: &TeamDirectory, others: &BTree
     classes
 }
 
-/// What the audiences are made from.
+/// Input of [`audiences`].
 pub(super) struct Input<'a> {
     pub(super) organization: &'a str,
     pub(super) alone: bool,
@@ -279,11 +279,11 @@ pub(super) struct Input<'a> {
     pub(super) effective: &'a Effective,
 }
 
-/// Every audience: everyone, the teams, and pairs of teams of which one denies what the other allows. And what is
-/// uncertain, by what it hangs on.
+/// Every audience: everyone, each class of teams, and pairs of teams of which one denies access that the other allows.
+/// Also the causes of uncertain access, most frequent first.
 pub(super) fn audiences(input: &Input<'_>) -> (Vec<Audience>, Vec<Doubt>) {
     let Input { effective, classes, .. } = input;
-    // Of teams that are governed alike, the first stands for all.
+    // The first team of a class represents all of it.
     let first: BTreeSet<&str> = classes.iter().filter_map(|class| class.keys.first()).map(String::as_str).collect();
     let stands = |found: &&Found| found.teams.iter().all(|team| first.contains(team.as_str()));
     let mut by_audience: BTreeMap<&[String], [Vec<&Entry>; 3]> = BTreeMap::new();
@@ -366,7 +366,7 @@ fn about(Class { governed, names, keys: _ }: &Class) -> String {
     }
 }
 
-/// An audience with its lists.
+/// Fills the lists of an audience from its entries, and counts the causes of uncertain ones in `reasons`.
 fn filled(
     input: &Input<'_>,
     mut audience: Audience,
@@ -417,7 +417,7 @@ fn filled(
     audience
 }
 
-/// Returns `true` if all that an entry rests on are statements that ask a person first.
+/// Returns `true` if every cause of an entry is a statement that requires an approval.
 pub(super) fn is_approval(policies: &[Policy], entry: &Entry) -> bool {
     let asks = |cause: &&std::sync::Arc<Cause>| {
         let policy = policies.iter().find(|policy| policy.name == cause.policy);
@@ -433,14 +433,14 @@ pub(super) fn is_approval(policies: &[Policy], entry: &Entry) -> bool {
     own.peek().is_some() && own.all(|cause| asks(&cause))
 }
 
-/// As many lines as are listed, and how many targets the others have.
+/// The first lines, and the number of targets on the others.
 fn cut(mut lines: Vec<Line>, most: usize) -> (Vec<Line>, usize) {
     let more = lines.iter().skip(most).map(|line| line.objects.len()).sum();
     lines.truncate(most);
     (lines, more)
 }
 
-/// Entries by destination.
+/// Groups entries by destination.
 fn groups(named: &Named<'_>, entries: &[&Entry], audience: &Id) -> Vec<Group> {
     let mut groups: BTreeMap<(Kind, String), Vec<&Entry>> = BTreeMap::new();
     for &entry in entries {
@@ -456,10 +456,10 @@ fn groups(named: &Named<'_>, entries: &[&Entry], audience: &Id) -> Vec<Group> {
     groups.into_iter().map(group).collect()
 }
 
-/// What lines that share everything but their actions share: the targets, the rules, and why they are uncertain.
+/// Key of lines that differ only in their actions: targets, rules, and the reason if uncertain.
 type Targets = (Vec<String>, Vec<RuleRef>, Option<String>);
 
-/// One line for all that the same rules do.
+/// Merges entries with the same rules, and then the same targets, into one line each.
 pub(super) fn merged<'a>(named: &Named<'_>, entries: impl Iterator<Item = (&'a Entry, Option<String>)>) -> Vec<Line> {
     let mut by_rules: BTreeMap<(Vec<RuleRef>, String, Option<String>), BTreeSet<String>> = BTreeMap::new();
     for (entry, why) in entries {
@@ -467,7 +467,7 @@ pub(super) fn merged<'a>(named: &Named<'_>, entries: impl Iterator<Item = (&'a E
         let rules = causes(named, entry);
         by_rules.entry((rules, action, why)).or_default().insert(object);
     }
-    // The same targets with other actions share a line.
+    // Lines with the same targets and other actions become one.
     let mut lines: BTreeMap<Targets, BTreeSet<String>> = BTreeMap::new();
     for ((rules, action, why), objects) in by_rules {
         lines.entry((objects.into_iter().collect(), rules, why)).or_default().insert(action);
@@ -481,7 +481,7 @@ pub(super) fn merged<'a>(named: &Named<'_>, entries: impl Iterator<Item = (&'a E
     lines.into_iter().map(line).collect()
 }
 
-/// The rules behind an entry. What a comparison starts from has none.
+/// Rules of the compared policies that cause an entry; causes in the base have no row in the report.
 fn causes(named: &Named<'_>, entry: &Entry) -> Vec<RuleRef> {
     entry.because.iter().filter(|cause| cause.comes).map(|cause| named.cause(cause)).collect()
 }

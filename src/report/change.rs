@@ -1,4 +1,4 @@
-//! What changes: access that audiences gain or lose, and what that would have meant for recorded requests.
+//! Report section about a change: access that audiences gain or lose, and its effect on recorded requests.
 
 use serde::Serialize;
 
@@ -14,123 +14,123 @@ use crate::model::Origin;
 use crate::plan::guard::Verdict;
 use crate::plan::meaning::{self, Meaning};
 
-/// So many entries are listed of each kind.
+/// Largest number of entries that are listed of each kind.
 const MOST_ENTRIES: usize = 1_000;
 
-/// What changes.
+/// Access changes against a base.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Change {
-    /// From what: `the live state`, `the documents of main`.
+    /// The base: `the live state`, or the documents of a ref or folder.
     pub from: Text,
-    /// In one sentence.
+    /// Summary in one sentence.
     pub headline: String,
-    /// How much changes.
+    /// Number of entries in all parts, unlisted ones included.
     pub total: usize,
-    /// Widened, uncertain, narrowed.
+    /// Widened, uncertain and narrowed access, in this order.
     pub parts: Vec<Part<Changed>>,
-    /// What the guards say.
+    /// Verdicts of the guards; empty for a comparison of documents.
     pub guards: Vec<Guarded>,
 }
 
 /// Entries of one kind.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Part<T> {
-    /// The kind.
+    /// Heading of the kind.
     pub title: &'static str,
-    /// How it is coloured.
+    /// CSS class for the heading: `bad`, `warn` or `good`.
     pub tone: &'static str,
-    /// The entries.
+    /// The listed entries.
     pub entries: Vec<T>,
-    /// How many more there are.
+    /// Number of entries that are not listed.
     pub more: usize,
 }
 
-/// Access that changes.
+/// Access that an audience gains or loses, or may gain or lose.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Changed {
-    /// For whom.
+    /// Names of the teams, or `everyone`.
     pub audience: String,
-    /// What is done.
+    /// Actions, separated by commas.
     pub action: String,
-    /// On what.
+    /// Target, in the patterns of the rules.
     pub object: String,
-    /// One request that changes, where the target does not say it itself.
+    /// Example of a request whose decision changes; `None` if it is the access itself.
     pub witness: Option<String>,
-    /// The rules that make the difference.
+    /// Rules that cause the difference.
     pub because: Vec<Because>,
 }
 
-/// A rule that makes a difference.
+/// Rule that causes a difference.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Because {
-    /// What it does, with its name.
+    /// Effect and name of the rule, such as “no longer deny `research › dns`”.
     pub text: Text,
-    /// Where the report lists it; absent for what is no longer there.
+    /// Fragment id of the rule's row; `None` for a cause of a plan and for a rule that is gone.
     pub id: Option<Id>,
-    /// Where it is declared.
+    /// Place of the declaration, if known.
     pub place: Option<Place>,
 }
 
-/// What a guard says.
+/// Verdict of a guard.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Guarded {
     /// Its name in `seawall.yaml`.
     pub name: String,
     /// True if it lets the change pass.
     pub ok: bool,
-    /// What it found.
+    /// The guard's reason.
     pub message: Text,
 }
 
-/// What recorded requests tell.
+/// Recorded requests, and the effect of the change on them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Recorded {
-    /// What the records are.
+    /// Period and number of the records.
     pub window: String,
-    /// How often the model decides as it was recorded.
+    /// Agreement between the recorded decisions and the model's; `None` if nothing is compared.
     pub agreement: Option<String>,
     /// Requests whose decision changes.
     pub parts: Vec<Part<Asked>>,
-    /// Of what nobody can tell.
+    /// Requests whose decision the model cannot determine.
     pub unknown: Vec<Untold>,
 }
 
-/// A recorded request whose decision changes.
+/// Recorded request whose decision changes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Asked {
-    /// Members of which teams.
+    /// Names of the user's teams, or a phrase if they are unknown.
     pub who: String,
     /// The request.
     pub request: String,
-    /// How often, by how many users.
+    /// Number of occurrences and of users: `3 times, 2 users`.
     pub count: String,
-    /// The last time.
+    /// Date of the last occurrence; `None` if the records have no times.
     pub last: Option<String>,
-    /// The rules behind it.
+    /// Rules that cause the change.
     pub because: Vec<Because>,
 }
 
-/// Recorded requests of which nobody can tell.
+/// Recorded requests with the same reason for an unknown decision.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Untold {
-    /// How many.
+    /// Number of requests.
     pub count: String,
-    /// Why.
+    /// Reason why the decision is unknown.
     pub reason: String,
-    /// One of them.
+    /// Example of such a request.
     pub example: String,
 }
 
-/// A change as a comparison found it, or as a plan has it.
+/// Access changes, from a comparison of documents or from a plan.
 #[derive(Debug)]
 pub enum Difference<'a> {
-    /// Two sets of documents.
+    /// Comparison of two sets of documents.
     Documents(&'a Comparison),
-    /// A plan against live state.
+    /// Plan against live state, with the verdicts of the guards.
     Plan(&'a Meaning, &'a [Verdict]),
 }
 
-/// The section about a change.
+/// Builds the section about a change.
 pub(super) fn change(from: &str, difference: &Difference<'_>, named: &Named<'_>, links: Option<&Links>) -> Change {
     let unguarded: &[Verdict] = &[];
     let ([widened, uncertain, narrowed], cut, guards) = match difference {
@@ -230,14 +230,14 @@ fn of_gains(gains: &[meaning::AccessChange], links: Option<&Links>) -> Vec<Chang
     gains.iter().map(changed).collect()
 }
 
-/// The example of an access, unless it is the access itself.
+/// The example request of an access; `None` if it is the access itself.
 fn witness(access: &Access, witness: &str) -> Option<String> {
     (access.text() != witness).then(|| witness.to_owned())
 }
 
-/// A reason with its place apart.
+/// Separates the place from a cause in words, and links it.
 fn placed(because: &str, links: Option<&Links>) -> Because {
-    // What no longer holds may stand in another version.
+    // A cause of the old side may be in another version of the file, which the links do not lead to.
     let links = links.filter(|_| because.starts_with("now "));
     match Origin::split_off(because) {
         Some((rule, origin)) => Because { text: pieces(rule), id: None, place: Some(place(&origin, links)) },
@@ -256,7 +256,7 @@ fn audience(teams: &[String], alike: &[Vec<String>]) -> String {
     named.collect::<Vec<_>>().join(" with ")
 }
 
-/// The section about recorded requests.
+/// Builds the section about recorded requests.
 pub(super) fn recorded(usage: &Usage, replay: Option<&Replay>, links: Option<&Links>) -> Recorded {
     let part_of = |title, tone, changes: &[replay::Change]| {
         part(title, tone, changes.iter().map(|change| asked(change, links)).collect())
@@ -305,7 +305,7 @@ fn asked(change: &replay::Change, links: Option<&Links>) -> Asked {
     }
 }
 
-/// What records reach over, in words.
+/// Period and number of the records, as a sentence.
 pub(super) fn window(window: &Window) -> String {
     let Window { first, last, records, requests, users, skipped: _ } = window;
     let day = |time: &Option<String>| time.as_deref().and_then(|time| time.get(..10)).map(str::to_owned);

@@ -1,7 +1,7 @@
-//! What an audience may, by policy, for organizations whose whole lists are too long.
+//! Effective access of an audience summarized by policy, for organizations with too many entries to list.
 //!
-//! A policy of many teams gives each of them the same. Its list stands with the first audience that has it, and the others
-//! refer there.
+//! A policy of many teams gives each of them the same access. The first of these audiences has the list, and the others
+//! refer to it.
 
 use std::collections::BTreeMap;
 
@@ -13,64 +13,64 @@ use super::named::{Named, RuleRef};
 use super::text::count;
 use crate::access::Entry;
 
-/// What a policy allows an audience.
+/// Access that one policy gives an audience.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Whole {
-    /// For links.
+    /// Fragment id of the summary.
     pub id: Id,
-    /// Where the report lists the policy's rules.
+    /// Fragment id of the policy in the list of rules.
     pub policy: Id,
     /// The policy's name.
     pub name: String,
-    /// The file that declares it.
+    /// The file that declares it; `None` for a policy that is only live.
     pub file: Option<String>,
-    /// How much it allows the audience.
+    /// Number of allowed entries: `12 entries`.
     pub count: String,
-    /// What it allows; empty where another list holds the same, or where there is no room.
+    /// Allowed access by destination; empty if another list holds the same, or if the size limit is reached.
     pub groups: Vec<DenseGroup>,
-    /// The audience whose list holds the same.
+    /// The audience whose list holds the same access.
     pub same: Option<Inherited>,
 }
 
-/// What is allowed of one destination.
+/// Allowed access to one destination.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct DenseGroup {
-    /// What kind of destination it is.
+    /// Kind of the destination.
     pub kind: Kind,
     /// The registrable domain, folder or server.
     pub name: String,
-    /// By action.
+    /// One line for each action.
     pub lines: Vec<DenseLine>,
 }
 
-/// What is allowed by one action.
+/// Targets that one action is allowed on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct DenseLine {
-    /// What is done.
+    /// Actions, separated by commas.
     pub action: String,
-    /// On what.
+    /// Targets, grouped by their rules.
     pub items: Vec<DenseItem>,
 }
 
-/// What the same rules do.
+/// Targets with the same rules.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct DenseItem {
-    /// The targets, in a row.
+    /// Targets, separated by commas.
     pub objects: String,
-    /// The rules, each by its line where it stands in the policy's own file.
+    /// Rules that allow them.
     pub rules: Vec<DenseRule>,
 }
 
-/// A rule behind an item.
+/// Rule that allows an item.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct DenseRule {
-    /// Where the report lists it.
+    /// Fragment id of the rule's row; `None` if the report does not list it.
     pub id: Option<Id>,
-    /// Its place.
+    /// Its line (`:12`) in the policy's file, its `file:line` elsewhere, or its name if it is only live.
     pub text: String,
 }
 
-/// The lists that are there already, and the bytes that are left for more.
+/// Lists written so far, and the bytes left for more.
 #[derive(Debug)]
 pub(super) struct Lists {
     left: usize,
@@ -82,7 +82,7 @@ impl Lists {
         Self { left: most, known: BTreeMap::new() }
     }
 
-    /// The access of an audience, by policy.
+    /// Summarizes the entries of an audience by policy.
     pub(super) fn by_policy(&mut self, named: &Named<'_>, entries: &[&Entry], audience: &Inherited) -> Vec<Whole> {
         let mut policies: BTreeMap<&str, Vec<&Entry>> = BTreeMap::new();
         for entry in entries {
@@ -117,7 +117,7 @@ impl Lists {
     }
 }
 
-/// How many bytes they take in the page, nearly.
+/// Approximate size of the groups in the page, in bytes.
 fn bytes(groups: &[DenseGroup]) -> usize {
     let rule = |rule: &DenseRule| 27 + rule.text.len();
     let item = |item: &DenseItem| 2 + item.objects.len() + item.rules.iter().map(rule).sum::<usize>();

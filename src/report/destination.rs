@@ -1,12 +1,12 @@
-//! What an entry of a comparison is about: its registrable domain, folder or MCP server.
+//! Destination of an entry of a comparison: its registrable domain, folder or MCP server.
 //!
-//! Invariant: nothing is decided here. A destination only says beside what an entry is listed.
+//! Invariant: this module decides no access. A destination only groups entries for display.
 
 use serde::Serialize;
 
 use crate::access::Access;
 
-/// What kind of destination it is.
+/// Kind of a destination.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
@@ -22,7 +22,7 @@ pub enum Kind {
     Mcp,
 }
 
-/// What an entry is about.
+/// Destination of an entry.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Destination {
     /// The kind of the group.
@@ -33,19 +33,19 @@ pub(super) struct Destination {
     pub(super) name: String,
 }
 
-/// Access in the parts that lists show.
+/// Access in the parts that lists display.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Parts {
     /// `connect:tcp`, `GET,HEAD`, `read`, `mcp invokeTool`.
     pub(super) action: String,
-    /// On what.
+    /// Target, in the patterns of the rules.
     pub(super) object: String,
-    /// What it is about.
+    /// Destination of the target.
     pub(super) destination: Destination,
 }
 
 impl Parts {
-    /// Takes an access apart.
+    /// Splits an access into its parts.
     pub(super) fn new(access: &Access) -> Self {
         let (action, object) = access.parts();
         if action == "mcp" {
@@ -62,7 +62,7 @@ impl Parts {
 
     fn mcp(object: &str) -> Self {
         let (action, rest) = object.split_once(' ').unwrap_or((object, ""));
-        // Several actions stand in a row: `invokePrimordial, readResource, getPrompt`.
+        // Several actions are separated by commas: `invokePrimordial, readResource, getPrompt`.
         let (action, rest) = match action.ends_with(',') {
             true => (object, ""),
             false => (action, rest),

@@ -1,4 +1,4 @@
-//! What the model leaves out of documents: how far rules reach in their files, and why policies exist.
+//! Properties of documents that the model lacks: the last lines of rules and reviews, and descriptions of policies.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,8 @@ use crate::diagnostic::{FileId, Files};
 use crate::model::Origin;
 use crate::source::{Parts, Spans, parse};
 
-/// The last line of each rule, by its file and first line; and descriptions, by the place of the policy's name.
+/// Last lines of rules, by file and first line; lines of their reviews; descriptions, by the place of the policy's
+/// name.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Extents {
     ends: BTreeMap<(String, usize), usize>,
@@ -15,7 +16,7 @@ pub(super) struct Extents {
 }
 
 impl Extents {
-    /// The rules of all documents.
+    /// Indexes the rules of all documents.
     pub(super) fn new(files: &Files) -> Self {
         let mut extents = Self::default();
         for (id, _) in files.iter() {
@@ -26,7 +27,7 @@ impl Extents {
 
     fn add(&mut self, files: &Files, id: FileId) {
         let file = files.get(id);
-        // Text of Cedar is no YAML, and what is wrong with a document was told by whoever loaded it.
+        // Cedar text is not YAML, and the loader has already reported faults of documents.
         let parsed = parse(id, &file.text, &mut Vec::new());
         for tree in &parsed.documents {
             let description = tree.value.get("description").and_then(serde_json::Value::as_str);

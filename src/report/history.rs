@@ -1,41 +1,41 @@
-//! The last change of lines, as the repository tells it.
+//! The last change of each line, from the history of the repository.
 //!
 //! Invariant: times are those of commits. Nothing here asks the clock, so that the same repository gives the same report.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Who changed each line of the files last.
+/// The last change of each line of the files.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct History {
-    /// By the name of the file: its lines, from the first.
+    /// Lines of each file, from the first, by the file's name.
     pub files: BTreeMap<String, Vec<Blame>>,
 }
 
-/// What is known of a line.
+/// Last change of a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Blame {
     /// A commit changed it last.
     Commit(Arc<Commit>),
-    /// It is not committed.
+    /// The line has changes that are not committed.
     Uncommitted,
-    /// The history is not there that far back.
+    /// The available history does not reach back to the change, as in a shallow clone.
     Unknown,
 }
 
 /// A commit.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Commit {
-    /// When it was committed, in seconds since 1970.
+    /// Commit time, in seconds since 1970.
     pub seconds: i64,
-    /// The hash, whole.
+    /// Full hash.
     pub hash: String,
-    /// Who wrote it.
+    /// Author's name.
     pub author: String,
 }
 
 impl Commit {
-    /// The hash as people write it.
+    /// Abbreviated hash, of eight digits.
     #[must_use]
     pub fn short(&self) -> &str {
         self.hash.get(..8).unwrap_or(&self.hash)
@@ -53,7 +53,7 @@ impl Commit {
         self.written("%-d %B %Y, %H:%M UTC")
     }
 
-    /// As machines read it.
+    /// Commit time as an RFC 3339 timestamp, in UTC.
     #[must_use]
     pub fn timestamp(&self) -> String {
         jiff::Timestamp::from_second(self.seconds).map(|time| time.to_string()).unwrap_or_default()
@@ -78,7 +78,7 @@ impl History {
         })
     }
 
-    /// The same as a phrase: `3f9ac21b of 4 November 2026, Ana Ruiz`.
+    /// The latest change as a phrase: `3f9ac21b of 4 November 2026, Ana Ruiz`; `None` if it is unknown.
     #[must_use]
     pub fn phrase(&self, file: &str, from: usize, to: usize) -> Option<String> {
         Some(match self.latest(file, from, to)? {

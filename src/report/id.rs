@@ -1,18 +1,18 @@
-//! Names of places in the report, for links into it.
+//! Fragment ids of places in the report.
 //!
-//! Invariant: an id consists of lower-case ASCII letters, digits and dashes, and starts with a letter, whatever the names
-//! are that it is made from. The same names give the same id, so that a link stays good while other things change.
+//! Invariant: an id consists of lower-case ASCII letters, digits and dashes, and starts with a letter, whatever names
+//! it is made from. The same names give the same id, so that links stay valid while other parts change.
 
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
-/// The id of a place in the report.
+/// Fragment id of a place in the report.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(transparent)]
 pub struct Id(String);
 
 impl Id {
-    /// The id of the thing of this kind with these names. Two of a kind share one in one of 10^14 cases.
+    /// Derives an id from a kind and names. Two of one kind collide with a probability of about 1 in 10^14.
     pub(super) fn new(kind: &str, names: &[&str]) -> Self {
         let mut hash = Sha256::new();
         for name in names {
@@ -23,7 +23,7 @@ impl Id {
         Self(format!("{kind}-{digits}"))
     }
 
-    /// The same for what people link to by hand: the name's letters stand in front.
+    /// The same for links that people write by hand: the id starts with the letters of the name.
     pub(super) fn readable(kind: &str, names: &[&str]) -> Self {
         let Self(hashed) = Self::new(kind, names);
         let name = names.last().copied().unwrap_or_default();
@@ -37,7 +37,7 @@ impl Id {
         }
         let digits = hashed.rsplit('-').next().unwrap_or_default();
         let slug = slug.trim_end_matches('-');
-        // Where the letters say it all, the digits would only stand in the way.
+        // An id that is the whole name needs no digits of the hash.
         let plain = slug == name && names.len() == 1;
         match (slug.is_empty(), plain) {
             (true, _) => Self(hashed),
@@ -46,7 +46,7 @@ impl Id {
         }
     }
 
-    /// What stands in front of the ids of an organization's sections; nothing for the only one.
+    /// Prefix for the ids of an organization's parts; empty for the only organization.
     pub(super) fn prefix(organization: &str, alone: bool) -> Self {
         if alone {
             return Self::default();
@@ -55,7 +55,7 @@ impl Id {
         Self(id + "-")
     }
 
-    /// The text.
+    /// The id as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

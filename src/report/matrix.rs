@@ -1,7 +1,7 @@
-//! Audiences beside destinations, for a picture.
+//! Matrix of audiences by destinations.
 //!
-//! Invariant: each cell is the engine's answer to concrete requests, the examples that the comparisons give for what rules
-//! say of the destination. A cell is never told from patterns.
+//! Invariant: each cell is the engine's answer to concrete requests, the examples that the comparisons give for the
+//! rules about the destination. No cell is derived from patterns.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,65 +15,65 @@ use crate::access::{
 use crate::model::{Body, Decision, Domain, Policy, TeamDirectory};
 use crate::source::parallel;
 
-/// Beyond so many rows, destinations of one domain that are alike share one.
+/// Largest number of rows without folding; beyond it, destinations of one domain with equal cells share a row.
 const MOST_APART: usize = 80;
-/// So many rows are shown.
+/// Largest number of rows.
 const MOST_ROWS: usize = 400;
-/// So many requests stand for a destination.
+/// Largest number of example requests for one destination.
 const MOST_PROBES: usize = 4;
 
-/// Audiences beside destinations.
+/// Matrix of audiences by destinations.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Matrix {
-    /// The destinations of which audiences may not the same.
+    /// Destinations that some audiences have other access to than everyone.
     pub rows: Vec<Row>,
-    /// Those of which all may the same.
+    /// Destinations that all audiences have the same access to.
     pub same: Vec<Row>,
-    /// How many rows are not shown.
+    /// Number of rows that are not shown.
     pub more: usize,
 }
 
-/// A destination.
+/// Row of a destination.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Row {
-    /// The host, path or tools.
+    /// Host, path or tools.
     pub name: String,
-    /// What it is, where it is no host.
+    /// `folder` or `MCP`; `None` for hosts and addresses.
     pub kind: Option<&'static str>,
-    /// How many more destinations share the row.
+    /// Number of further destinations that share the row.
     pub more: usize,
-    /// One for each audience, in their order.
+    /// One cell for each audience, in the order of the section.
     pub cells: Vec<Cell>,
 }
 
-/// What an audience may do with a destination.
+/// Access of an audience to a destination.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Cell {
-    /// What it may.
+    /// The access.
     pub access: CellAccess,
-    /// The classes of the style.
+    /// CSS classes.
     pub class: String,
-    /// In words.
+    /// The access in words.
     pub word: String,
-    /// True if it is something else than what everyone may.
+    /// True if the access differs from that of everyone.
     pub differs: bool,
 }
 
-/// What an audience may do with a destination, in short.
+/// Access of an audience to a destination, summarized.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum CellAccess {
-    /// Everything that was asked.
+    /// All access that the rules name.
     Allowed,
-    /// Some of it: by path or method, reading and not writing, or all but what a deny takes away.
+    /// Some access: by path or method, read but not write, or except for a deny.
     Part,
-    /// Once a person approves.
+    /// Access with an approval of a person.
     Approval,
-    /// It hangs on something.
+    /// Access that depends on something unknown.
     Uncertain,
-    /// A rule denies it.
+    /// No access: a rule denies it.
     Denied,
-    /// No rule allows it.
+    /// No access: no rule allows it.
     No,
 }
 
@@ -101,27 +101,28 @@ impl CellAccess {
     }
 }
 
-/// A request that shows what becomes of a destination.
+/// Example request for a destination.
 #[derive(Clone, Debug, PartialEq)]
 struct Probe {
     request: Request,
-    /// True if it stands for what needs an approval. What does not may meet a statement that asks for one all the same.
+    /// True if the example is for access that needs an approval. An example for other access may need one as well, if
+    /// its request matches such a statement.
     approval: bool,
 }
 
-/// The answer to one request.
+/// Answer to one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Said {
     Allow,
-    /// What the request stands for is allowed, and the request itself once a person approves.
+    /// The access is allowed, but this request needs an approval.
     Part,
     Approval,
     Uncertain,
-    /// Whether by a rule.
+    /// Denied; true if by a rule, false if for lack of an allow.
     Deny(bool),
 }
 
-/// The matrix of these audiences.
+/// Builds the matrix of these audiences.
 pub(super) fn matrix(state: &State<'_>, effective: &Effective, audiences: &[Audience], classes: &[Class]) -> Matrix {
     let keys: Vec<BTreeSet<String>> = audiences.iter().map(|audience| keys(audience, classes)).collect();
     let destinations: Vec<(Destination, Vec<Probe>)> = destinations(state.policies(), effective).into_iter().collect();
@@ -177,7 +178,7 @@ fn row((destination, more, accesses): (Destination, usize, Vec<CellAccess>)) -> 
     Row { name: destination.name, kind, more, cells: accesses.into_iter().map(cell).collect() }
 }
 
-/// What rules are about, each with requests that show what becomes of it.
+/// Destinations of all rules, each with example requests.
 fn destinations(policies: &[Policy], effective: &Effective) -> BTreeMap<Destination, Vec<Probe>> {
     let closed = closed(policies);
     let found = [&effective.allowed, &effective.denied, &effective.uncertain];
@@ -194,7 +195,7 @@ fn destinations(policies: &[Policy], effective: &Effective) -> BTreeMap<Destinat
     all
 }
 
-/// What denies are about: what they would allow if they were allows.
+/// Destinations of the denies: the access that the denies would give if they were allows.
 fn closed(policies: &[Policy]) -> Vec<Entry> {
     let flipped: Vec<Policy> = policies
         .iter()
@@ -232,7 +233,7 @@ fn cells(
         .collect()
 }
 
-/// The requests that show what becomes of one: a connection as a whole beside a request over HTTP, writing beside reading.
+/// Requests that decide the cell of an example: the whole connection beside an HTTP request, writing beside reading.
 fn around(state: &State<'_>, probe: &Probe) -> Vec<Asked> {
     let ask = |whole, request| Asked::new(state, whole, request);
     match &probe.request {
@@ -244,7 +245,7 @@ fn around(state: &State<'_>, probe: &Probe) -> Vec<Asked> {
             .into_iter()
             .map(|(read, write)| ask(true, Request::Folder { read, write, segments: segments.clone() }))
             .collect(),
-        // What an address has to do with it is told in the lists.
+        // The lists show rules about addresses; here, a name is asked for without an address.
         Request::Connect { udp, host: Host::Name(labels, _), port } => {
             vec![ask(true, Request::Connect { udp: *udp, host: Host::Name(labels.clone(), None), port: *port })]
         }
@@ -253,14 +254,14 @@ fn around(state: &State<'_>, probe: &Probe) -> Vec<Asked> {
     }
 }
 
-/// A request that was looked up once, to be decided for many.
+/// Request prepared once, to be decided for many audiences.
 struct Asked {
-    /// True if it is about the destination as a whole.
+    /// True if it is for the destination as a whole.
     whole: bool,
     approval: bool,
     request: Request,
     question: Option<Question>,
-    /// The denies that match it, by their places in the state.
+    /// Groups of the denies that match it, by their indexes in the state.
     denies: Vec<usize>,
 }
 
@@ -273,7 +274,7 @@ impl Asked {
             }
         };
         let matches = question.iter().flat_map(|question| question.points()).flat_map(|point| point.matches());
-        // A block of addresses denies no name for itself: the name may have another address.
+        // A denied block of addresses does not deny a name: the name may resolve elsewhere.
         let is_address = matches!(&request, Request::Connect { host: Host::Address(_), .. });
         let is_own = |found: &&Match| match found.role {
             Role::Name | Role::Http | Role::Folder => true,
@@ -305,7 +306,7 @@ impl Asked {
     }
 }
 
-/// The answers to all requests about a destination as one.
+/// Combines the answers for a destination into one cell.
 fn summed(kind: Kind, said: &[(bool, Said)]) -> CellAccess {
     let any = |wanted: &dyn Fn(bool, Said) -> bool| said.iter().any(|(whole, said)| wanted(*whole, *said));
     let allows = any(&|_, said| matches!(said, Said::Allow | Said::Part));
@@ -313,7 +314,8 @@ fn summed(kind: Kind, said: &[(bool, Said)]) -> CellAccess {
     let all = said.iter().all(|(_, said)| *said == Said::Allow);
     let denies = any(&|_, said| matches!(said, Said::Deny(_)));
     let opens = match kind {
-        // That other ports are not allowed takes nothing from what is; a rule that denies one does, as does one for requests.
+        // A destination counts as allowed although other ports are not; a deny of a port or of a request makes it
+        // partial.
         Kind::Domain | Kind::Hosts | Kind::Addresses => {
             as_a_whole && !any(&|whole, said| said == Said::Deny(true) || !whole && said != Said::Allow)
         }

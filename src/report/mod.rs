@@ -1,5 +1,5 @@
-//! A report for people who review and audit: who may reach what, by which rules, who approved them, whether tests hold them and
-//! anybody uses them.
+//! Model of the HTML report for reviewers and auditors: effective access, the rules behind it, their approvals, the
+//! access tests that cover them and their recorded use.
 //!
 //! ```text
 //! policies ──access::compare──▶ audiences, matrix ─┐
@@ -7,8 +7,8 @@
 //! policies for agents, live reviews ───────────────┘
 //! ```
 //!
-//! Invariant: pure. A report holds plain values that a template only lays out; what it says of access is what the engine says,
-//! and the same input gives the same report. Its texts are foreign as they come: whoever shows them makes them safe.
+//! Invariant: pure. A report holds plain values that a template only lays out. All access in it comes from the engine,
+//! and the same input gives the same report. Its texts are not escaped: the renderer escapes them.
 
 pub mod audience;
 pub mod change;
@@ -54,28 +54,28 @@ use crate::evidence::usage::Usage;
 use crate::model::{DesiredPolicy, DesiredVijilPolicy, Domain, LiveVijil, Policy, TeamDirectory};
 use crate::trial::Trial;
 
-/// What a report is made from.
+/// Input of [`make`].
 #[derive(Debug)]
 pub struct Input<'a> {
-    /// Where the documents come from.
+    /// Origin of the documents: folder and commit.
     pub source: Source,
-    /// What the change is from, with its name in backticks.
+    /// Base of the comparison for the heading, such as "the documents of `main`"; `None` without one.
     pub compared: Option<String>,
-    /// Each organization.
+    /// The organizations, in the order of the report.
     pub organizations: Vec<Organization<'a>>,
-    /// The policies for agents; `None` for a workspace that has nothing to do with Vijil.
+    /// The declared Vijil policies; `None` if the workspace does not configure Vijil.
     pub agents: Option<&'a [DesiredVijilPolicy]>,
-    /// What the service tells of them, where it was asked.
+    /// The live Vijil state; `None` if it was not read.
     pub live_agents: Option<&'a LiveVijil>,
-    /// The documents, with what checks found in them.
+    /// The documents with the findings of the checks.
     pub findings: &'a Findings,
-    /// How to link to lines.
+    /// Link template for places in files; `None` if places are not links.
     pub links: Option<&'a Links>,
-    /// Who changed each line last.
+    /// The last change of each line of the documents.
     pub history: &'a History,
 }
 
-/// Where the documents come from.
+/// Origin of the documents: folder and commit.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Source {
     /// The workspace's folder in its repository, or its name.
@@ -84,108 +84,109 @@ pub struct Source {
     pub commit: Option<SourceCommit>,
 }
 
-/// The commit that documents are from.
+/// The commit of the documents.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct SourceCommit {
-    /// The hash as people write it.
+    /// Abbreviated hash.
     pub short: String,
-    /// When it was made, for machines.
+    /// Commit time as an RFC 3339 timestamp.
     pub time: String,
-    /// When it was made, for people.
+    /// Commit time for display, in UTC.
     pub date: String,
-    /// True if the documents differ from it.
+    /// True if the documents differ from the commit.
     pub changed: bool,
-    /// The URL that shows it.
+    /// URL of the commit; `None` if places are not links.
     pub link: Option<String>,
 }
 
-/// An organization whose access is told.
+/// Input about one organization.
 #[derive(Debug)]
 pub struct Organization<'a> {
     /// Its name.
     pub name: &'a str,
-    /// The policies that will be in force.
+    /// The policies after the change, undeclared ones included.
     pub policies: &'a [Policy],
-    /// Those of them that are declared.
+    /// Declared policies among [`policies`](Self::policies), with their places in the documents.
     pub declared: &'a [DesiredPolicy],
-    /// What teams are called by.
+    /// Names of the teams, by their ids.
     pub teams: &'a TeamDirectory,
     /// The access tests, run against the policies.
     pub trials: Vec<Trial<'a>>,
-    /// What recorded requests say of each rule.
+    /// Recorded use of each rule; `None` without records.
     pub usage: Option<&'a Usage>,
-    /// What the change would have meant for them.
+    /// Recorded requests decided before and after the change; `None` without records or without a change.
     pub replay: Option<&'a Replay>,
-    /// What changes, and from what.
+    /// The base of the comparison and the access changes; `None` if nothing is compared.
     pub difference: Option<(String, Difference<'a>)>,
 }
 
-/// What the file shows.
+/// Data of the HTML page.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Report {
-    /// The organizations, or the workspace.
+    /// Names of the organizations; the workspace's if there is none.
     pub title: String,
-    /// Where the documents come from.
+    /// Origin of the documents.
     pub source: Source,
-    /// What they are compared with.
+    /// Base of the comparison; `None` if nothing is compared.
     pub compared: Option<Text>,
-    /// Each organization.
+    /// One section for each organization.
     pub organizations: Vec<Section>,
-    /// The review trail.
+    /// Review trail of the Vijil rules; `None` if the workspace does not configure Vijil.
     pub agents: Option<Trail>,
-    /// What checks found.
+    /// The first findings of the checks; [`findings_more`](Self::findings_more) counts the others.
     pub findings: Vec<Finding>,
-    /// How many more findings there are.
+    /// Number of findings that are not listed.
     pub findings_more: usize,
-    /// What authors suppressed.
+    /// Suppressed findings with their reasons.
     pub suppressions: Vec<Suppressed>,
-    /// True if there is so much that browsers should lay out only what is seen.
+    /// True for a report so long that browsers should lay out only the visible part.
     pub big: bool,
 }
 
-/// What is told of an organization.
+/// Section about one organization.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Section {
-    /// What stands in front of the ids of its sections.
+    /// Prefix of the ids of its parts; empty if it is the only organization.
     pub id: Id,
     /// Its name.
     pub name: String,
-    /// The most important in one or two sentences.
+    /// Summary in a few sentences.
     pub lead: String,
-    /// The most important in numbers.
+    /// Key figures.
     pub figures: Vec<Figure>,
-    /// What is uncertain, by why.
+    /// Causes of uncertain access, with a count for each.
     pub doubts: Vec<Doubt>,
-    /// What changes.
+    /// Access changes; `None` if nothing is compared.
     pub change: Option<Change>,
-    /// What recorded requests tell.
+    /// Recorded requests; `None` without records.
     pub recorded: Option<Recorded>,
-    /// What each audience may.
+    /// Effective access of each audience, everyone first.
     pub audiences: Vec<Audience>,
-    /// The same as a picture.
+    /// Audiences by destinations.
     pub matrix: Matrix,
-    /// Every rule.
+    /// Policies with all their rules.
     pub policies: Vec<PolicyRules>,
-    /// How many rules there are.
+    /// Number of rules and Cedar statements.
     pub rules: usize,
-    /// What is said above the rules.
+    /// Sentence above the list of rules.
     pub rules_note: String,
-    /// True if the lists of rules are open at first.
+    /// True if the lists of rules start expanded.
     pub open: bool,
-    /// True if places of rules are lines alone.
+    /// True if places of rules show only the line; the file is that of the policy.
     pub dense: bool,
     /// The access tests.
     pub tests: Vec<TestRow>,
-    /// What is said above the tests.
+    /// Sentence above the access tests.
     pub tests_note: String,
 }
 
-/// Beyond so many rules, lists are closed at first.
+/// Largest number of rules for which their lists start expanded.
 const MOST_OPEN: usize = 300;
-/// Beyond so many rules, policies alone have links to the repository, and rules only their lines.
+/// Largest number of rules that get links to the repository each; beyond it, only policies do and rules show their
+/// lines.
 const MOST_LINKED: usize = 2_000;
 
-/// Makes the report.
+/// Builds the report.
 #[must_use]
 pub fn make(input: &Input<'_>) -> Report {
     let extents = Extents::new(&input.findings.files);
@@ -281,12 +282,12 @@ fn section(
     section
 }
 
-/// The teams that access tests ask as.
+/// Teams that the access tests ask for.
 fn tested_teams<'a>(trials: &'a [Trial<'_>]) -> impl Iterator<Item = String> + 'a {
     trials.iter().flat_map(|trial| &trial.checks).flat_map(|check| check.teams.iter().cloned())
 }
 
-/// Domains of which there is no policy: nothing is known of them.
+/// Doubts about the domains without any policy, where all access is uncertain.
 fn ungoverned(policies: &[Policy]) -> Vec<Doubt> {
     let about = [
         (Domain::Network, "hosts"),

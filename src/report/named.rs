@@ -1,4 +1,4 @@
-//! The rules of an organization by their names, with where they stand in the report and in the documents.
+//! Rules of an organization by name, with their places in the report and in the documents.
 
 use std::collections::BTreeMap;
 
@@ -9,27 +9,27 @@ use super::place::{Links, Place, place};
 use crate::access::{Cause, Reason};
 use crate::model::{Body, DesiredPolicy, Domain, Origin, Policy};
 
-/// A rule where something else tells of it.
+/// Reference to a rule, or to a policy as a whole.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct RuleRef {
-    /// Where the report lists it; absent for what it does not list.
+    /// Fragment id of its row; `None` if the report does not list it.
     pub id: Option<Id>,
     /// `policy › rule`.
     pub name: String,
-    /// `file:line`; absent for what is live alone.
+    /// `file:line` of the declaration; `None` for a rule that is only live.
     pub text: Option<String>,
-    /// The URL of that.
+    /// URL of that line; `None` if places are not links.
     pub link: Option<String>,
 }
 
-/// The rules of an organization.
+/// Index of an organization's rules.
 #[derive(Debug)]
 pub(super) struct Named<'a> {
     organization: &'a str,
-    /// By the names of policy and rule; without a place for what is live alone.
+    /// Places by policy and rule; `None` for a rule that is only live.
     rules: BTreeMap<(&'a str, String), Option<&'a Origin>>,
     policies: BTreeMap<&'a str, &'a Origin>,
-    /// Links beside each mention; only the list of rules has them where there are very many rules.
+    /// Links for references; `None` if there are too many rules to link each.
     links: Option<&'a Links>,
 }
 
@@ -41,7 +41,7 @@ impl<'a> Named<'a> {
         links: Option<&'a Links>,
     ) -> Self {
         let mut rules = BTreeMap::new();
-        // Live rules may stand in another order than declared ones, so that the name tells which is which.
+        // Live rules may have another order than declared ones, so that only the name identifies a rule.
         for one in declared {
             let names = rule_names(&one.policy, one.rules.len());
             for (name, rule) in names.into_iter().zip(&one.rules) {
@@ -57,7 +57,7 @@ impl<'a> Named<'a> {
         Self { organization, rules, policies, links }
     }
 
-    /// The id of a rule, or of a policy as a whole.
+    /// Fragment id of a rule, or of a policy as a whole.
     pub(super) fn id(&self, policy: &str, rule: Option<&str>) -> Id {
         match rule {
             Some(rule) => Id::new("r", &[self.organization, policy, rule]),
@@ -65,12 +65,12 @@ impl<'a> Named<'a> {
         }
     }
 
-    /// Where a policy is declared.
+    /// Place of a policy's declaration; `None` for a policy that is only live.
     pub(super) fn policy_origin(&self, policy: &str) -> Option<&'a Origin> {
         self.policies.get(policy).copied()
     }
 
-    /// Where a rule is declared.
+    /// Place of a rule's declaration; `None` for a rule that is only live.
     pub(super) fn rule_origin(&self, policy: &str, rule: &str) -> Option<&'a Origin> {
         self.rules.get(&(policy, rule.to_owned())).copied().flatten()
     }
@@ -84,7 +84,7 @@ impl<'a> Named<'a> {
         RuleRef { id: Some(self.id(policy, known)), name, text, link }
     }
 
-    /// Returns `true` if the rules hold what a cause names, or its policy where it names no rule.
+    /// Returns `true` if the index has the rule of a cause, or the declared policy of a cause without a rule.
     pub(super) fn holds(&self, cause: &Cause) -> bool {
         match cause.statement.map(statement_name).or_else(|| cause.rule.clone()) {
             Some(rule) => self.rules.contains_key(&(cause.policy.as_str(), rule)),
@@ -104,12 +104,12 @@ impl<'a> Named<'a> {
     }
 }
 
-/// What a statement of a Cedar text is called, by its number from 0.
+/// Name of a Cedar statement, by its index from 0: `statement 1` is the first.
 pub(super) fn statement_name(number: usize) -> String {
     format!("statement {}", number + 1)
 }
 
-/// How many statements a Cedar text has.
+/// Number of statements of a Cedar policy; 0 for an allowlist, and for a text that does not parse.
 pub(super) fn statements_of(policy: &Policy) -> usize {
     match &policy.body {
         Body::Cedar(cedar) => crate::access::cedar::statements(&cedar.text).map(|all| all.len()).unwrap_or_default(),

@@ -1,4 +1,4 @@
-//! The most important of an organization, in sentences and numbers.
+//! Summary of an organization: key figures and sentences.
 
 use std::collections::BTreeSet;
 
@@ -11,22 +11,22 @@ use super::rules::RuleRow;
 use super::text::{count, listed, thousands};
 use crate::evidence::usage::{Usage, Use};
 
-/// A number with what it counts.
+/// Key figure with its label.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Figure {
-    /// The number.
+    /// The number, for display.
     pub value: String,
-    /// What it counts.
+    /// The counted items.
     pub label: &'static str,
-    /// What else there is to say of it.
+    /// Further remark; `None` if there is none.
     pub note: Option<String>,
-    /// Where the report tells more.
+    /// Link to the part of the report with details; `None` if there is none.
     pub href: Option<String>,
-    /// How it is coloured.
+    /// CSS class: `good`, `warn`, `bad` or none.
     pub tone: &'static str,
 }
 
-/// Fills what is told of everything else in the section.
+/// Fills the summary of a section from its other fields.
 pub(super) fn fill(section: &mut Section, classes: &[Class], remarks: &Remarks, usage: Option<&Usage>) {
     let rows: Vec<&RuleRow> = section.policies.iter().flat_map(|policy| &policy.rules).collect();
     let (all, untested) = (rows.len(), rows.iter().filter(|row| row.untested).count());

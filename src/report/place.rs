@@ -1,7 +1,7 @@
-//! Places in files, with links to where the repository shows them.
+//! Places in files, with links to the repository.
 //!
-//! Invariant: a link starts as its template does, whose scheme is `https` or `http`, and nothing of a file's name can end
-//! the path of the URL.
+//! Invariant: a link starts like its template, whose scheme is `https` or `http`, and no character of a file's name can
+//! end the path of the URL.
 
 use std::fmt::Write as _;
 
@@ -9,11 +9,11 @@ use serde::Serialize;
 
 use crate::model::Origin;
 
-/// How to link to a line of a file.
+/// Template for links to lines of files.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Links {
     template: String,
-    /// What stands in front of names of files: the workspace's folder in the repository, with `/` at its end, or nothing.
+    /// Prefix for names of files: the workspace's folder in the repository, with `/` at its end; empty for the root.
     folder: String,
 }
 
@@ -22,16 +22,17 @@ pub struct Links {
 pub struct Place {
     /// `file:line`.
     pub text: String,
-    /// The URL that shows it.
+    /// URL of the line; `None` if places are not links.
     pub link: Option<String>,
 }
 
 impl Links {
-    /// Links by a template with `{file}` and `{line}`; names of files are in `folder` of the repository.
+    /// Parses a template with `{file}` and optionally `{line}`; names of files are relative to `folder` in the
+    /// repository.
     ///
     /// # Errors
     ///
-    /// What is wrong with the template.
+    /// Returns a message if the template is not an HTTP URL, lacks `{file}`, or contains whitespace.
     pub fn new(template: &str, folder: &str) -> Result<Self, String> {
         let is_web = ["https://", "http://"].iter().any(|scheme| template.starts_with(scheme));
         if !is_web {
@@ -61,7 +62,7 @@ pub(super) fn place(origin: &Origin, links: Option<&Links>) -> Place {
     Place { text: format!("{file}:{line}"), link: links.map(|links| links.url(file, *line)) }
 }
 
-/// A path whose segments can be nothing else in a URL.
+/// Percent-encodes all characters of a path that have a meaning in URLs, except `/`.
 fn encoded(path: &str) -> String {
     let mut text = String::with_capacity(path.len());
     for byte in path.bytes() {
@@ -84,7 +85,7 @@ mod tests {
             ("a.yaml", "infra/policies/a.yaml"),
             ("a b?x=1#y.yaml", "infra/policies/a%20b%3Fx%3D1%23y.yaml"),
             ("\"><script>.yaml", "infra/policies/%22%3E%3Cscript%3E.yaml"),
-            // A name is no placeholder.
+            // A name is not expanded as a placeholder.
             ("{line}.yaml", "infra/policies/%7Bline%7D.yaml"),
         ];
         for (file, path) in table {

@@ -1,4 +1,4 @@
-//! What checks found, and what authors suppressed with which reasons.
+//! Findings of the checks, and suppressions with their reasons.
 
 use serde::Serialize;
 
@@ -9,51 +9,51 @@ use super::text::{Text, pieces};
 use crate::diagnostic::{Diagnostic, Findings, Severity, Suppression};
 use crate::model::Origin;
 
-/// So many findings are listed.
+/// Largest number of findings that are listed.
 const MOST_FINDINGS: usize = 1_000;
 
-/// A finding.
+/// Finding of a check.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// For links.
+    /// Fragment id of the finding.
     pub id: Id,
     /// `warning` or `note`.
     pub severity: &'static str,
-    /// How that is coloured.
+    /// CSS class for the severity: `bad`, `warn` or none.
     pub tone: &'static str,
     /// The code of the check.
     pub code: String,
-    /// What was found.
+    /// Message of the finding.
     pub message: Text,
-    /// What to do.
+    /// Suggested remedy; `None` if the check has none.
     pub help: Option<Text>,
-    /// Where.
+    /// Place in a document; `None` for a finding without one.
     pub place: Option<Place>,
     #[serde(skip)]
     at: Option<(String, usize)>,
 }
 
-/// A finding beside a rule.
+/// Reference to a finding or suppression, in the row of a rule.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Mark {
-    /// Where the report tells of it.
+    /// Fragment id of its entry.
     pub id: Id,
-    /// Its code.
+    /// Code of the check.
     pub code: String,
 }
 
-/// A finding that its author knows and wants.
+/// Suppressed finding.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Suppressed {
-    /// For links.
+    /// Fragment id of the suppression.
     pub id: Id,
     /// The code of the check.
     pub code: String,
-    /// Why, in the author's words.
+    /// The author's reason.
     pub reason: String,
-    /// Where the comment stands.
+    /// Place of the suppressing comment.
     pub place: Place,
-    /// The last change of that line.
+    /// Last commit of that line, with date and author; `None` if unknown.
     pub changed: Option<String>,
     #[serde(skip)]
     at: (String, usize),
@@ -114,7 +114,7 @@ impl Remarks {
         }
     }
 
-    /// The findings that start in these lines of a file.
+    /// References to the findings that start in lines `from..=to` of a file.
     pub(super) fn findings_in(&self, file: &str, from: usize, to: usize) -> Vec<Mark> {
         let own = self
             .findings
@@ -123,7 +123,7 @@ impl Remarks {
         own.map(|one| Mark { id: one.id.clone(), code: one.code.clone() }).collect()
     }
 
-    /// The suppressions that are about these lines of a file.
+    /// References to the suppressions that cover a finding in lines `from..=to` of a file.
     pub(super) fn suppressed_in(&self, file: &str, from: usize, to: usize) -> Vec<Mark> {
         let own = self.suppressed.iter().filter(|one| one.at.0 == file && (from..=to).contains(&one.at.1));
         own.map(|one| Mark { id: one.id.clone(), code: one.code.clone() }).collect()

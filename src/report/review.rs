@@ -1,7 +1,7 @@
-//! The review trail of Vijil rules: from a passage of a policy's text to a rule that is in force, and who approved it.
+//! The review trail of Vijil rules: from a passage of a policy's text to a rule in force, and its approval.
 //!
-//! Invariant: whoever is named as a reviewer comes from the history of the lines that hold the review, or from the service.
-//! Where neither tells, nobody is named.
+//! Invariant: a reviewer's name comes from the history of the lines that hold the review, or from the service. Where
+//! both are silent, the report names nobody.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -22,36 +22,36 @@ use crate::model::{
 /// The review trail.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Trail {
-    /// In one sentence.
+    /// Summary in one sentence.
     pub note: String,
-    /// Every declared policy.
+    /// Every declared Vijil policy.
     pub policies: Vec<TrailPolicy>,
 }
 
-/// A policy for agents with its text and rules.
+/// A Vijil policy with its text and rules.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct TrailPolicy {
-    /// For links.
+    /// Fragment id of the policy.
     pub id: Id,
     /// Its name.
     pub name: String,
-    /// `draft`, `active`, `archived`.
+    /// `draft`, `active` or `archived`: the declared status, else the live one.
     pub status: String,
-    /// How that is coloured.
+    /// CSS class for the status: `ok` or `warn`.
     pub tone: &'static str,
     /// Its category.
     pub category: Option<String>,
-    /// How far its review is.
+    /// Number of approved rules, in words.
     pub state: String,
-    /// Why it exists, in its author's words.
+    /// The `description` of the document, else of the service; `None` if both have none.
     pub description: Option<String>,
-    /// Where it is declared.
+    /// Place of the declaration.
     pub place: Place,
-    /// The policy's text in pieces.
+    /// The policy's text, split at the passages of its rules.
     pub text: Vec<Passage>,
-    /// Rules of which no passage of the text is known.
+    /// Rules without a known passage in the text; empty for a policy without a text.
     pub unplaced: Vec<RuleLink>,
-    /// In the order of the document.
+    /// Rules in the order of the document.
     pub rules: Vec<TrailRule>,
 }
 
@@ -62,72 +62,72 @@ pub struct Passage {
     pub text: String,
     /// True if it is a passage of a rule.
     pub marked: bool,
-    /// The rules whose passage ends here.
+    /// Rules whose passage ends here.
     pub rules: Vec<RuleLink>,
 }
 
-/// A rule where something else tells of it.
+/// Link to a rule or to an access test.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RuleLink {
-    /// For links.
+    /// Fragment id of the target.
     pub id: Id,
-    /// Its identity.
+    /// Rule id, or name of the test.
     pub name: String,
 }
 
-/// A rule.
+/// A Vijil rule with its review.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct TrailRule {
-    /// For links.
+    /// Fragment id of the rule.
     pub id: Id,
-    /// Its identity.
+    /// Rule id.
     pub name: String,
-    /// `approved`, `rejected`, `not reviewed`, or what the service says.
+    /// `approved`, `rejected`, `not reviewed`, or another status of the service.
     pub status: String,
-    /// How that is coloured.
+    /// CSS class for the status: `ok`, `bad` or `warn`.
     pub tone: &'static str,
     /// The rule in natural language.
     pub says: String,
-    /// What else is known.
+    /// Other properties: target, consequence, constraints, extraction, reviewer.
     pub facts: Vec<Fact>,
-    /// The passage that it was extracted from.
+    /// The quoted passage that it was extracted from; `None` without provenance.
     pub passage: Option<String>,
-    /// True if the passage stands in the policy's text.
+    /// True if the passage is in the policy's text.
     pub placed: bool,
-    /// Access tests that name it.
+    /// Access tests whose names contain the rule id.
     pub tests: Vec<RuleLink>,
-    /// From paragraph to enforcement.
+    /// Steps from the passage to enforcement.
     pub chain: Vec<Link>,
 }
 
-/// Something that is known of a rule.
+/// Labelled property of a rule.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Fact {
-    /// What.
+    /// Label.
     pub label: &'static str,
-    /// The value.
+    /// Value for display.
     pub value: String,
-    /// Where it stands.
+    /// Place in the documents, for properties that are declared.
     pub place: Option<Place>,
 }
 
-/// A step from paragraph to enforcement.
+/// Step from a passage to enforcement.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Link {
-    /// In words.
+    /// State of the step in words.
     pub text: String,
-    /// Whether it is done.
+    /// CSS class: `ok` for a step that is complete.
     pub tone: &'static str,
 }
 
-/// An access test, to look for names of rules in.
+/// An access test, to search its name for rule ids.
 #[derive(Clone, Debug)]
 pub(super) struct TestName {
     pub(super) id: Id,
     pub(super) name: String,
 }
 
-/// What the trail is made from.
+/// Input of [`trail`].
 pub(super) struct Input<'a> {
     pub(super) desired: &'a [DesiredVijilPolicy],
     pub(super) live: Option<&'a LiveVijil>,
@@ -137,7 +137,7 @@ pub(super) struct Input<'a> {
     pub(super) links: Option<&'a Links>,
 }
 
-/// The trail of all declared policies.
+/// Builds the trail of all declared policies.
 pub(super) fn trail(input: &Input<'_>) -> Trail {
     let policies: Vec<TrailPolicy> = input.desired.iter().map(|policy| of_policy(input, policy)).collect();
     let rules: usize = policies.iter().map(|policy| policy.rules.len()).sum();
@@ -306,7 +306,8 @@ fn reviewer(blame: &Blame) -> Option<String> {
     }
 }
 
-/// The day of a time whose unit the service does not document: milliseconds are far from any time in seconds.
+/// Formats a time as a day. The service documents no unit, so a value beyond any plausible second counts as
+/// milliseconds.
 fn day(time: i64) -> String {
     let seconds = if time > 100_000_000_000 { time / 1000 } else { time };
     Commit { seconds, hash: String::new(), author: String::new() }.day()
@@ -316,7 +317,7 @@ fn text(fields: &Fields, name: &str) -> Option<String> {
     fields.get(name).and_then(Value::as_str).filter(|text| !text.is_empty()).map(str::to_owned)
 }
 
-/// A constraint in words where it has the documented form, else as JSON.
+/// Formats a constraint: in words if it has the documented form, else as JSON.
 fn constraint(value: &Value) -> String {
     let part = |name: &str| {
         value.get(name).filter(|value| !value.is_null()).map(|value| match value {
@@ -342,7 +343,7 @@ fn extracted(provenance: &Value) -> Option<String> {
     Some(by + &sure.unwrap_or_default())
 }
 
-/// `section 4.2, paragraph 1`.
+/// Formats the location of a passage: `section 4.2, paragraph 1`.
 fn section(location: &Value) -> Option<String> {
     let part = |name: &str| match location.get(name)? {
         Value::String(text) if !text.is_empty() => Some(format!("{name} {text}")),
@@ -353,7 +354,7 @@ fn section(location: &Value) -> Option<String> {
     (!parts.is_empty()).then(|| parts.join(", "))
 }
 
-/// Returns `true` if a text holds a name with nothing around it that could be part of a longer one.
+/// Returns `true` if `text` contains `word` outside of a longer identifier.
 fn holds_word(text: &str, word: &str) -> bool {
     let is_part = |character: char| character.is_alphanumeric() || matches!(character, '-' | '_');
     !word.is_empty()
@@ -364,8 +365,9 @@ fn holds_word(text: &str, word: &str) -> bool {
         })
 }
 
-/// The bytes of a policy's text that a rule comes from: what its provenance quotes, nearest to where it says that this
-/// stands; or what stands there; or what the rule itself says. Offsets alone are no proof: the text may be another by now.
+/// Byte range in a policy's text that a rule was extracted from: the quotation of its provenance, at the occurrence
+/// nearest to the recorded offset; without a quotation, the recorded offsets; else the rule's own wording. Offsets
+/// never override a quotation, because the text may have changed.
 fn passage(provenance: Option<&Value>, says: &str, source: &str) -> Option<Range<usize>> {
     let location = provenance.and_then(|provenance| provenance.get("source_location"));
     let quoted = location.and_then(|location| location.get("source_text")).and_then(Value::as_str);
@@ -389,12 +391,12 @@ fn passage(provenance: Option<&Value>, says: &str, source: &str) -> Option<Range
     }
 }
 
-/// The byte at which a character stands, counted from 0; one behind the last is the end.
+/// Byte offset of the character with this index; the number of characters gives the end.
 fn byte(text: &str, characters: usize) -> Option<usize> {
     text.char_indices().map(|(at, _)| at).chain([text.len()]).nth(characters)
 }
 
-/// Where a text stands in another, whatever the blanks between its words.
+/// Byte ranges of a text in another one, ignoring differences of whitespace.
 fn find<'a>(source: &'a str, wanted: &'a str) -> impl Iterator<Item = Range<usize>> + 'a {
     let words: Vec<&str> = wanted.split_whitespace().collect();
     let first = words.first().copied();
@@ -413,7 +415,7 @@ fn find<'a>(source: &'a str, wanted: &'a str) -> impl Iterator<Item = Range<usiz
     })
 }
 
-/// A text cut where passages start and end.
+/// Splits a text at the starts and ends of passages.
 fn cut(source: &str, spans: &[(Range<usize>, RuleLink)]) -> Vec<Passage> {
     let mut edges: BTreeSet<usize> = BTreeSet::from([0, source.len()]);
     edges.extend(spans.iter().flat_map(|(span, _)| [span.start, span.end]));
@@ -452,7 +454,7 @@ mod tests {
         };
         let second = source.rfind("Ask").unwrap();
         let table = [
-            // A quotation, at the place that is nearest to the offsets.
+            // A quotation, at the occurrence nearest to the offsets.
             (json!({"source_text": "Ask first."}), "", Some((4, "Ask first."))),
             (json!({"source_text": "Ask first.", "char_start": 28, "char_end": 38}), "", Some((second, "Ask first."))),
             (json!({"source_text": "Ask first.", "char_start": 3, "char_end": 13}), "", Some((4, "Ask first."))),
@@ -460,12 +462,12 @@ mod tests {
             // Offsets count characters, not bytes.
             (json!({"char_start": 17, "char_end": 24}), "", Some((19, "Log it."))),
             (json!({"char_start": 13, "char_end": 25}), "", Some((15, "§2 Log it."))),
-            // Offsets that cannot be of this text.
+            // Offsets beyond the text.
             (json!({"char_start": 17, "char_end": 9_999}), "", None),
             (json!({"char_start": 24, "char_end": 17}), "", None),
             (json!({"char_start": -1, "char_end": 4}), "Log it.", Some((19, "Log it."))),
             (json!({"char_start": 3, "char_end": 3}), "", None),
-            // What a quotation does not hold true is not marked by offsets.
+            // Offsets do not override a quotation that is not in the text.
             (json!({"source_text": "Never ask.", "char_start": 3, "char_end": 13}), "", None),
             (json!(null), "Log it.", Some((19, "Log it."))),
         ];

@@ -1,4 +1,4 @@
-//! Every rule: where it stands, whether a test would notice it, whether anybody uses it, what there is to say of it.
+//! The list of all rules: their places, access tests that cover them, recorded use, findings and last changes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,69 +16,70 @@ use crate::evidence::usage::{Usage, Use};
 use crate::model::{Action, Body, Decision, DesiredPolicy, Domain, Origin, Policy, Resources, Rule, TeamDirectory};
 use crate::trial::{Found, Trial};
 
-/// So many resources of a rule are shown: the most of these that fits.
+/// Limits of the resources that a rule lists. The report takes the largest that fits into [`MOST_BYTES`].
 const MOST_RESOURCES: [usize; 5] = [1_000, 60, 12, 3, 1];
-/// So many bytes all rules take in the page, nearly.
+/// Approximate limit of the list of rules, in bytes of HTML.
 const MOST_BYTES: usize = 5_200_000;
-/// So many of them each rule takes beside its name and its resources.
+/// Approximate size of a row without its name and resources, in bytes.
 const BYTES_A_RULE: usize = 140;
 
 /// A policy with its rules.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct PolicyRules {
-    /// For links.
+    /// Fragment id of the policy.
     pub id: Id,
     /// Its name.
     pub name: String,
     /// `network`, `file system` or `MCP`.
     pub kind: &'static str,
-    /// Whom it governs.
+    /// Names of the governed teams, or `the whole organization`.
     pub scope: String,
-    /// Why it exists, in its author's words.
+    /// The `description` of the document; `None` if it has none.
     pub description: Option<String>,
-    /// Where it is declared; absent for what is live alone.
+    /// Place of the declaration; `None` for a policy that is only live.
     pub place: Option<Place>,
-    /// In the order of the document.
+    /// Rules or statements, in the order of the policy.
     pub rules: Vec<RuleRow>,
 }
 
-/// A rule, or a statement of a Cedar text.
+/// A rule of an allowlist, or a statement of a Cedar policy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RuleRow {
-    /// For links.
+    /// Fragment id of the row.
     pub id: Id,
     /// `allow`, `deny`, `permit` or `forbid`.
     pub decision: &'static str,
     /// Its name.
     pub name: String,
-    /// What it is about.
+    /// Actions, separated by commas; empty for statements.
     pub actions: String,
-    /// On what.
+    /// The first resources; the source text of a statement.
     pub resources: Vec<String>,
-    /// How many more there are.
+    /// Number of resources that are not listed.
     pub hidden: usize,
-    /// Where it is declared.
+    /// Place of the declaration; `None` for a rule that is only live.
     pub place: Option<Place>,
-    /// The access tests that it decides.
+    /// Number of access tests that it decides, such as `2 tests`; `None` if there are none.
     pub tests: Option<String>,
-    /// True if no access test notices it.
+    /// True if it decides no access test.
     pub untested: bool,
-    /// What recorded requests say of it.
+    /// Recorded use in words; `None` without records.
     #[serde(rename = "use")]
     pub used: Option<String>,
-    /// How that is coloured.
+    /// CSS class for the recorded use: `ok`, `warn` or none.
     pub use_tone: &'static str,
-    /// What checks found in it.
+    /// Findings of the checks in its lines.
     pub findings: Vec<Mark>,
-    /// What its author suppressed.
+    /// Suppressions in its lines.
     pub suppressed: Vec<Mark>,
-    /// The last change.
+    /// Last commit of its lines, with date and author; `None` if unknown.
     pub changed: Option<String>,
-    /// What it can be filtered by, beside that no test notices it.
+    /// Keywords of the filter, separated by blanks: `unused`, `deny`. The filter for untested rules uses
+    /// [`untested`](Self::untested).
     pub marks: String,
 }
 
-/// What the rows are made from.
+/// Input of [`policies`].
 pub(super) struct Input<'a> {
     pub(super) policies: &'a [Policy],
     pub(super) declared: &'a [DesiredPolicy],
@@ -90,13 +91,13 @@ pub(super) struct Input<'a> {
     pub(super) extents: &'a Extents,
     pub(super) history: &'a History,
     pub(super) links: Option<&'a Links>,
-    /// Links beside each rule; beside policies alone where there are very many.
+    /// Links for rules; `None` if there are too many rules to link each.
     pub(super) rule_links: Option<&'a Links>,
-    /// True if a rule's place is its line alone where its policy tells the file.
+    /// True if the place of a rule in its policy's file shows only the line.
     pub(super) dense: bool,
 }
 
-/// Every policy with its rules.
+/// Every policy with its rows.
 pub(super) fn policies(input: &Input<'_>) -> Vec<PolicyRules> {
     let tested = tested(input.trials);
     let used = used(input.usage);
@@ -125,7 +126,7 @@ pub(super) fn policies(input: &Input<'_>) -> Vec<PolicyRules> {
     input.policies.iter().enumerate().map(policy).collect()
 }
 
-/// How many resources of each rule fit.
+/// Largest limit of [`MOST_RESOURCES`] that keeps the list within [`MOST_BYTES`].
 fn most_resources(policies: &[Policy]) -> usize {
     let names: usize = policies.iter().flat_map(Policy::rules).map(|rule| BYTES_A_RULE + rule.name.len()).sum();
     let resources: Vec<Vec<usize>> =
@@ -143,7 +144,7 @@ fn scope(policy: &Policy, teams: &TeamDirectory) -> String {
 type Tested = BTreeMap<(usize, usize), BTreeSet<usize>>;
 type Used<'a> = BTreeMap<(&'a str, &'a str), (Use, u64, usize, Option<&'a str>)>;
 
-/// The tests whose expectations each rule decides.
+/// Access tests that each rule decides, by the numbers of the policy and of the rule.
 fn tested(trials: &[Trial<'_>]) -> Tested {
     let mut tested = Tested::new();
     for (number, trial) in trials.iter().enumerate() {
@@ -168,12 +169,12 @@ fn used(usage: Option<&Usage>) -> Used<'_> {
         .collect()
 }
 
-/// What a rule says, whichever language it is written in.
+/// Contents of a rule or of a statement, in words.
 struct Says {
     decision: &'static str,
     actions: String,
     resources: Vec<String>,
-    /// How many lines a statement has; 1 for rules, whose documents tell.
+    /// Number of lines of a statement's source; 1 for rules, whose lines [`Extents`] knows.
     height: usize,
 }
 
@@ -238,7 +239,7 @@ fn rule_place(input: &Input<'_>, policy: &Policy, origin: &Origin) -> Place {
     if input.dense && file == Some(&origin.file) { Place { text: format!(":{}", origin.line), ..whole } } else { whole }
 }
 
-/// Use in words, its colour, and whether nobody uses the rule.
+/// Recorded use in words, its CSS class, and `true` if the rule is unused.
 fn told(found: Option<&(Use, u64, usize, Option<&str>)>, asked: bool) -> (Option<String>, &'static str, bool) {
     let Some((used, matches, users, last)) = found.filter(|_| asked) else { return (None, "", false) };
     let matches = usize::try_from(*matches).unwrap_or(usize::MAX);

@@ -1,4 +1,4 @@
-//! Access tests with what was found.
+//! Access tests with their results.
 
 use std::collections::BTreeSet;
 
@@ -11,39 +11,39 @@ use super::text::listed;
 use crate::access::{APPROVAL_REASON, Answer, Verdict};
 use crate::trial::{Check, Found, Trial};
 
-/// An access test that was run.
+/// Result of an access test.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct TestRow {
-    /// For links.
+    /// Fragment id of the test.
     pub id: Id,
     /// Its name.
     pub name: String,
-    /// Who asks.
+    /// The agent's teams, in words.
     pub subject: String,
-    /// True if everything is as expected.
+    /// True if all expectations hold.
     pub passes: bool,
-    /// Where it stands.
+    /// Place of the declaration.
     pub place: Place,
     /// Its expectations.
     pub checks: Vec<CheckRow>,
 }
 
-/// An expectation with what was found.
+/// Expectation of an access test with its result.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct CheckRow {
     /// `allow`, `deny` or `approval`.
     pub expected: &'static str,
-    /// The request.
+    /// The expected request.
     pub access: String,
-    /// True if it is as expected.
+    /// True if the result is the expected one.
     pub holds: bool,
-    /// What was found.
+    /// The result in words; the error for a request that does not parse.
     pub found: String,
-    /// The rules that decide.
+    /// Rules that decide.
     pub rules: Vec<RuleRef>,
 }
 
-/// The rows of all tests.
+/// Builds the rows of all tests.
 pub(super) fn tests(
     organization: &str,
     trials: &[Trial<'_>],
@@ -64,7 +64,7 @@ pub(super) fn tests(
     trials.iter().map(row).collect()
 }
 
-/// The id of a test's row.
+/// Fragment id of a test's row.
 pub(super) fn id(organization: &str, trial: &Trial<'_>) -> Id {
     let origin = &trial.test.origin;
     Id::new("t", &[organization, &trial.test.name, &origin.file])

@@ -1,20 +1,20 @@
-//! Text that names something in backticks, in pieces.
+//! Text with code in backticks, split into pieces.
 
 use serde::Serialize;
 
-/// Running text or code.
+/// Piece of a text: prose or code.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Piece {
     /// The text, without its backticks.
     pub text: String,
-    /// True if it stood in backticks.
+    /// True if it was in backticks.
     pub code: bool,
 }
 
 /// A text of several pieces.
 pub type Text = Vec<Piece>;
 
-/// The pieces of a text. A backtick that nothing closes stays as it is.
+/// Splits a text at its backticks. An unclosed backtick stays as it is.
 #[must_use]
 pub fn pieces(text: &str) -> Text {
     let mut pieces = Vec::new();
@@ -58,7 +58,7 @@ pub fn thousands(number: usize) -> String {
     text
 }
 
-/// Names in a row: `a`, `a and b`, `a, b and c`; of very many, some and how many more there are.
+/// Names as an enumeration: `a`, `a and b`, `a, b and c`; beyond `most`, the number of the others.
 #[must_use]
 pub fn listed(names: &[String], most: usize) -> String {
     match names {
