@@ -1,7 +1,8 @@
-//! Whether a member of some teams may do something, and which rules decide.
+//! Decides a request for an agent in some teams, and names the rules that decide it.
 //!
 //! Invariant: the answer is that of the point that the request belongs to ([`crate::Point`]), so that it agrees with
-//! what a comparison says. Where the address of a host matters and was not said, [`Question`] tries every address.
+//! every comparison. If the address of a host matters and the request does not give it, [`Question`] tries every
+//! address.
 
 use std::collections::BTreeSet;
 
@@ -37,7 +38,7 @@ pub struct State<'a> {
 /// The answer to a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
-    /// Whether it is allowed.
+    /// Decision about the request.
     pub verdict: Verdict,
     /// One phrase that says why.
     pub reason: String,

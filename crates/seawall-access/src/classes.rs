@@ -31,9 +31,9 @@ pub(super) struct Class {
 pub(super) struct Alphabet {
     /// The only labels that may follow, where they are not free.
     pub(super) closed: fn(&[String]) -> &'static [&'static str],
-    /// Whether a character may be part of a label.
+    /// Returns `true` for a character that a label may contain.
     pub(super) allowed: fn(char) -> bool,
-    /// Whether labels are a whole target.
+    /// Returns `true` for labels that form a whole target.
     pub(super) whole: fn(&[String]) -> bool,
 }
 

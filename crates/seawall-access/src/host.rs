@@ -23,7 +23,7 @@ pub(super) enum HostPattern {
     Names(Sequence),
     /// One address that is asked for by itself.
     Address(IpAddr),
-    /// Whatever the host resolves to, or is.
+    /// Block of addresses: matches a host that is, or resolves to, one of them.
     Cidr(IpNet),
 }
 

@@ -83,7 +83,7 @@ enum Settled {
     All { open: bool },
 }
 
-/// Whether a request is allowed.
+/// Decision about a request, from denied to allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {

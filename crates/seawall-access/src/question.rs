@@ -128,7 +128,7 @@ impl Question {
         self.parts.iter().flat_map(|part| &part.places).map(|at| &at.place)
     }
 
-    /// What matches, with the numbers of its part and of its place in that.
+    /// Matches of rules, each with the index of its part and of its place in the part.
     pub(super) fn matches(&self) -> impl Iterator<Item = (usize, usize, &Match)> {
         self.parts.iter().enumerate().flat_map(|(part, own)| {
             own.places

@@ -274,7 +274,7 @@ fn folder(read: bool, write: bool, path: &str) -> Result<Request, NoRequest> {
     Ok(Request::Folder { read, write, segments })
 }
 
-/// Whether the path of a request is written in the one form that the manuals describe, and its segments.
+/// Segments of a request's path, and `true` if the path is in the form that the manuals document.
 pub(super) fn request_path(path: &str) -> (bool, Vec<String>) {
     (is_canonical(path), http_segments(path))
 }

@@ -1,4 +1,4 @@
-//! What the facts say of single requests, as tables.
+//! Decisions about single requests according to the documented facts, in tables.
 
 use std::collections::BTreeSet;
 
@@ -300,7 +300,7 @@ pub(super) const RULES: [&str; 38] = [
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Whatever somebody asks for has the same matches as some point of the universe.
+    /// Every request has the same matches as some point of the universe.
     #[test]
     fn a_universe_is_complete(
         rules in prop::sample::subsequence(RULES.to_vec(), 1..9),

@@ -18,7 +18,7 @@ use super::request::Request;
 use crate::answer::{APPROVAL_REASON, Answer, State};
 use crate::model::{Decision, Scope, TeamDirectory};
 
-/// How much an answer gives, the least first.
+/// Access that an answer grants, in ascending order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum AccessLevel {
     /// It is denied.
@@ -36,11 +36,11 @@ pub enum AccessLevel {
 pub struct Who {
     /// Members of these teams; of none stands for the whole organization.
     pub audience: Audience,
-    /// What they get.
+    /// Access that members have.
     pub level: AccessLevel,
     /// The answer, with the rules behind it; for the first team of each kind.
     pub answer: Answer,
-    /// Whoever of the audience gets less, being a member of one more team.
+    /// Teams whose members have less access than the audience.
     pub unless: Vec<Unless>,
 }
 
@@ -49,7 +49,7 @@ pub struct Who {
 pub struct Unless {
     /// The teams, by name, sorted.
     pub teams: Vec<String>,
-    /// What is left.
+    /// Access that remains.
     pub level: AccessLevel,
     /// The answer for a member of the first of them too.
     pub answer: Answer,
@@ -69,13 +69,13 @@ pub struct Everybody {
 /// So many points are judged for pairs of kinds.
 const MOST_WORK: usize = 1 << 20;
 
-/// How many points the engine's answer about an MCP call counts for.
+/// Estimated cost of one answer about an MCP call, in points.
 const MCP_WORK: usize = 1 << 8;
 
 /// The most classes whose exceptions are told for each by itself; with more, those that say the same are told together.
 const CLASSES: usize = 64;
 
-/// What a policy says of a request, whichever policy it is.
+/// Effect of a policy on a request, independent of the policy's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Part {
     /// A rule matches a place of the question.
@@ -103,7 +103,7 @@ struct Asked<'a> {
 }
 
 impl Answer {
-    /// How much it gives.
+    /// Access that the answer grants.
     #[must_use]
     pub fn level(&self) -> AccessLevel {
         match self.verdict {
@@ -236,7 +236,7 @@ impl Asked<'_> {
         (level > AccessLevel::Deny).then(|| Who { audience, level, answer, unless: unless.to_vec() })
     }
 
-    /// Whoever gets less for being a member of one more team.
+    /// Teams that reduce the access of an audience whose member joins them.
     fn unless(&self, of: &[&Class], level: AccessLevel, classes: &[Class], kinds: &[Class]) -> Vec<Unless> {
         let less = kinds.iter().filter(|kind| kind.closes() && self.level(&with(of, kind)) < level);
         let less: BTreeSet<&BTreeSet<Part>> = less.map(|kind| &kind.says).collect();
@@ -248,7 +248,7 @@ impl Asked<'_> {
         told.collect()
     }
 
-    /// What each policy says of the request; policies that do not bear on it are not there.
+    /// Effects of each policy on the request, by index; policies without an effect are absent.
     fn said(&self) -> BTreeMap<usize, BTreeSet<Part>> {
         let mut said: BTreeMap<usize, BTreeSet<Part>> = BTreeMap::new();
         if let Request::Mcp(request) = self.request {
@@ -278,7 +278,7 @@ impl Asked<'_> {
         matches!(self.request, Request::Mcp(_)) || self.question.points().nth(1).is_some()
     }
 
-    /// How much it takes to judge so many kinds in pairs.
+    /// Estimated cost of judging this many kinds in pairs, in points.
     fn work_of_pairs(&self, kinds: usize) -> usize {
         let each = if matches!(self.request, Request::Mcp(_)) { MCP_WORK } else { self.question.points().count() };
         kinds.saturating_mul(kinds).saturating_mul(each)

@@ -1,6 +1,6 @@
-//! Whether everything that one statement matches is matched by another, and whether nothing is.
+//! Decides if one statement subsumes another, and if a statement matches no request.
 //!
-//! Invariant: a yes is proven from the form of the statements; a no only means that this way did not show it.
+//! Invariant: `true` is proven from the form of the statements; `false` only means that this method found no proof.
 
 use std::collections::BTreeSet;
 use std::rc::Rc;

@@ -1,7 +1,8 @@
-//! Whether a request is permitted, by the engine's own authorizer over all policies that govern an audience.
+//! Decides an MCP request with the Cedar authorizer, over all policies that govern an audience.
 //!
-//! Invariant: allow, deny and approval are only answered when they hold whatever the documentation leaves open:
-//! attributes that were not said, the type of the request time, clauses on the principal, texts for other schemas.
+//! Invariant: the answer is allow, deny or approval only if that holds for everything that the documentation leaves
+//! open: attributes that the request does not give, the type of the request time, clauses on the principal, texts for
+//! other schemas.
 
 mod terms;
 mod tree;
@@ -345,7 +346,7 @@ impl<'a> Question<'a> {
             .then(|| "its clause on the principal is documented never to match".to_owned())
     }
 
-    /// Whether one statement matches, and whether it errs.
+    /// Evaluates one statement with the Cedar authorizer: `true` first if it matches, `true` second if it errs.
     fn engine(&self, policy: &CedarPolicy) -> (bool, bool) {
         let set = PolicySet::from_policies([policy.clone()]).expect("one policy has one id");
         let response = Authorizer::new().is_authorized(&self.asked, &set, &self.entities);

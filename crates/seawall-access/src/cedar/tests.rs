@@ -1,4 +1,4 @@
-//! What is found in a Cedar text, as tables.
+//! Findings in Cedar texts, in tables.
 
 use super::examine;
 

@@ -35,7 +35,7 @@ pub(super) enum Kind {
     Hosts,
     /// In the numbering of [`request_offsets`].
     Requests,
-    /// Whatever name has such an address, unless rules on the name decide. In the numbering of
+    /// All names with such an address, unless rules on the name decide. In the numbering of
     /// [`Universe::ports_of_any_address`] times addresses.
     Addresses,
 }

@@ -71,7 +71,8 @@ pub(super) fn entries(
     (incomplete, found.into_iter().flat_map(entry).collect())
 }
 
-/// Whom a policy governs: the organization, or its teams, `each` by itself or all in one.
+/// Audiences that a policy governs: the whole organization, or its teams, one audience per team if `each`, else one for
+/// all.
 fn audiences(scope: &Scope, each: bool, directory: &TeamDirectory) -> Vec<Audience> {
     match scope {
         Scope::Organization => vec![Audience::default()],

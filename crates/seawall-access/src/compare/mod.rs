@@ -46,7 +46,7 @@ use super::universe::{SurveyLimit, Universe};
 /// The meaning of a change for access.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Comparison {
-    /// Whatever changes is listed.
+    /// The lists hold every change.
     Complete(Changes),
     /// The comparison was cut short. What certain rules say is listed as uncertain, and everything else as it is.
     Incomplete(Changes, Incomplete),
@@ -70,7 +70,7 @@ pub struct Incomplete {
     pub why: BTreeSet<SurveyLimit>,
     /// The rules that come or go and are about that.
     pub rules: Vec<Arc<Cause>>,
-    /// Whom they govern.
+    /// Audiences that they govern.
     pub audiences: Vec<Arc<Audience>>,
 }
 

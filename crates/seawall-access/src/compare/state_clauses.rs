@@ -20,7 +20,7 @@ use crate::unknowns::Unknowns;
 /// Fewer rules than this are not worth a thread.
 const RULES_A_THREAD: usize = 1_000;
 
-/// Whom a clause is in force for, over all policies of one state that say it.
+/// Teams for which a clause is in force, over all policies of one state that have it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Reach {
     organization: bool,
@@ -98,7 +98,7 @@ pub(super) struct StateClauses {
     sources: Vec<Vec<Source>>,
     causes: Vec<Arc<Cause>>,
     pub(super) changes: Vec<Change>,
-    /// Whom policies govern, by number.
+    /// Scopes of the clauses, by number.
     reaches: Vec<Reach>,
     /// By number: the names of teams that no rules tell apart, of which one is judged for all; sorted.
     pub(super) teams: Vec<Vec<String>>,
@@ -191,7 +191,7 @@ impl StateClauses {
         Arc::clone(self.causes.get(source.cause).expect("sources have these causes"))
     }
 
-    /// Whom the policies govern that say the clauses of each group, by number.
+    /// Numbers of the scopes of each group's clauses.
     pub(super) fn scopes_by_group(&self, clauses: &[Clause]) -> Vec<BTreeSet<usize>> {
         let mut scopes = vec![BTreeSet::new(); self.changes.len()];
         for (clause, sources) in clauses.iter().zip(&self.sources) {
@@ -214,7 +214,7 @@ impl StateClauses {
     }
 }
 
-/// Whom clauses reach, by number: thousands of them reach the same.
+/// Scopes of clauses by number; thousands of clauses share one.
 #[derive(Debug)]
 struct Reaches<'a> {
     list: Vec<Reach>,

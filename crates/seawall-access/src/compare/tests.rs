@@ -1,4 +1,4 @@
-//! What comparisons say, one table.
+//! Results of comparisons, in one table.
 
 mod noise;
 

@@ -11,16 +11,16 @@ use super::{Action, Layer};
 pub struct Policy {
     /// Unique in the organization; the identity of the policy.
     pub name: String,
-    /// Whom it governs.
+    /// The teams that it governs.
     pub scope: Scope,
     /// The content of the policy.
     pub body: Body,
 }
 
-/// Whom a policy governs.
+/// The audience that a policy governs.
 ///
-/// Team keys are ids once they are resolved against a [`super::TeamDirectory`]; without a service at hand (offline
-/// commands) they are what the document says.
+/// Team keys are ids once they are resolved against a [`super::TeamDirectory`]; in offline commands they are the names
+/// or ids in the document.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Scope {
     /// Everybody in the organization. On the wire: `teams` absent or empty.

@@ -1,6 +1,6 @@
-//! Whether anything may be allowed of what a rule speaks about.
+//! Decides if any request that a rule matches may be allowed.
 //!
-//! Invariant: a *no* is certain. Where it is open whether a pattern matches, it may.
+//! Invariant: a *no* is certain. A pattern that may match counts as a match.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;

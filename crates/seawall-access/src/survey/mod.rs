@@ -44,7 +44,7 @@ pub struct Item {
     /// The decision of the rule.
     pub decision: Decision,
     clause: Clause,
-    /// Whom the policy governs; all of its items share it.
+    /// The policy's scope, shared by all of its items.
     scope: Arc<Scope>,
     /// The number of what it speaks about, which other items may speak about too.
     pattern: u32,

@@ -1,4 +1,4 @@
-//! What a change means beside rules that have nothing, or little, to do with it.
+//! Comparisons of a change beside rules that have little or nothing to do with it.
 
 use proptest::prelude::*;
 
@@ -154,7 +154,7 @@ fn directions(comparison: &Comparison) -> (Directions, Directions) {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// What is essential is enough: the same changes for the same people, whether everything is looked through or not.
+    /// The essential search alone finds the same changes for the same audiences as the whole comparison.
     #[test]
     fn the_essential_is_enough(kept in some(5), gone in some(3), come in some(3)) {
         let old = policies(&[kept.clone(), gone].concat().join("\n"));
@@ -198,7 +198,8 @@ proptest! {
         prop_assert_eq!(opens(&all), opens(&essential));
     }
 
-    /// Whatever a change opens by itself, it opens beside other rules, or may, or these certainly close it.
+    /// A change that widens access by itself also widens it beside other rules, or may do so, unless these certainly
+    /// deny it.
     #[test]
     fn no_noise_turns_a_widening_into_no_change(
         noise in prop::collection::vec(folder_rule(), 0..8),

@@ -52,8 +52,8 @@ fn rank(outcome: Outcome) -> u8 {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
 
-    /// Whoever sees a call get further or less far, is told so, if only as a member of fewer teams; and who is
-    /// told for certain sees it.
+    /// Every change of a decision for some teams is reported, at least for a subset of these teams; and every certain
+    /// change that is reported happens.
     #[test]
     fn every_change_is_told_and_every_certain_change_is_one(old in state(), new in state()) {
         let changes = compare(&old, &new);

@@ -37,7 +37,7 @@ fn statement() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    /// Whatever the attributes that were not said turn out to be, a certain answer stays.
+    /// A certain answer holds for every value of the attributes that the request does not give.
     #[test]
     fn a_certain_answer_holds_for_every_value(
         statements in prop::collection::vec(statement(), 1..4),
