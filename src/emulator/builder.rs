@@ -25,7 +25,7 @@ use super::vijil::{self, VijilAccount, VijilBehaviour};
 use super::{EmulatorError, identity};
 use crate::service::http;
 
-/// How many requests for audit records an organization may make in a second.
+/// Limit of requests for audit records, per organization and second.
 const AUDIT_CALLS: u32 = 5;
 
 /// The setup of an emulator. Without a state file it forgets everything when it stops.
@@ -158,7 +158,7 @@ impl Builder {
         self
     }
 
-    /// Whether calls are kept for [`Running::calls`]; they are unless this says no.
+    /// Turns the recording of calls for [`Running::calls`] on or off. It is on by default.
     pub fn record(mut self, record: bool) -> Self {
         self.record = record;
         self

@@ -22,7 +22,7 @@ const WHOLE: usize = usize::MAX;
 pub(super) struct Breaker {
     /// The number of bytes of the body that may still leave; `WHOLE` for a healthy connection.
     body: Arc<AtomicUsize>,
-    /// Whether not even the head of the answer may leave.
+    /// Not zero if not even the head of the answer may be sent.
     silent: Arc<AtomicUsize>,
 }
 

@@ -1,8 +1,8 @@
-//! What is left of a download of records: ranges of time, and how far the file is whole.
+//! State of a download of records: the ranges of time that remain, and the length of the file that is complete.
 //!
 //! The service gives the newest records of a range first, at most 30 days at a time, and may ask for a shorter range.
-//! Invariant: a record is in exactly one range. Both ends of a range belong to what the service gives, so that a record
-//! of the very moment at which two ranges meet is taken from the later one alone.
+//! Invariant: a record is in exactly one range. The service includes both ends of a range, so that a record of the
+//! moment at which two ranges meet is taken from the later one only.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -26,15 +26,15 @@ pub struct Download {
     /// The time that it covers, in microseconds since 1970.
     from: i64,
     to: i64,
-    /// What is left; the last one is next.
+    /// Ranges that remain; the last one is next.
     ranges: Vec<Range>,
     /// The page of that one that is next.
     token: Option<String>,
-    /// How far the file is whole.
+    /// Length of the file that is complete.
     whole: Mark,
-    /// How far it was when that range began.
+    /// The same at the start of that range.
     began: Mark,
-    /// How far down, in time, the records of that range reach.
+    /// Time of the oldest record read of that range, in microseconds since 1970.
     reached: i64,
 }
 
@@ -65,7 +65,7 @@ pub struct Next {
     pub from: String,
     /// RFC 3339.
     pub to: String,
-    /// Where the service goes on; none for the first page of a range.
+    /// Token of the page; `None` for the first page of a range.
     pub token: Option<String>,
     /// True if the range cannot be made shorter.
     pub shortest: bool,
@@ -90,11 +90,11 @@ impl Download {
         Self { format_version: FORMAT_VERSION, org, endpoint, from, to, ranges, token: None, whole, began, reached: to }
     }
 
-    /// Reads what was kept of one.
+    /// Parses a saved state.
     ///
     /// # Errors
     ///
-    /// What is wrong with it.
+    /// Returns the reason if the text is not JSON, is of another version, or is inconsistent.
     pub fn parse(text: &str) -> Result<Self, String> {
         let download: Self = serde_json::from_str(text).map_err(|error| error.to_string())?;
         let is_sound = download.format_version == FORMAT_VERSION
@@ -124,13 +124,13 @@ impl Download {
         Self::new(&self.org, &self.endpoint, self.from, self.to)
     }
 
-    /// How far the file is whole.
+    /// Length of the file that is complete.
     #[must_use]
     pub fn whole(&self) -> Mark {
         self.whole
     }
 
-    /// How long the time is that it covers, in seconds, and how much of that was read.
+    /// Length of the whole period and of the part that was read, in seconds.
     #[must_use]
     pub fn covered(&self) -> (u64, u64) {
         let left: i64 = self.ranges.iter().map(|range| range.to - range.from).sum();
@@ -197,7 +197,7 @@ impl Download {
     }
 }
 
-/// When something was recorded.
+/// Time of a record, in microseconds since 1970.
 fn moment(record: &Value) -> Option<i64> {
     ["created_at", "timestamp"].iter().find_map(|name| time::parse(record.get(name)?.as_str()?))
 }

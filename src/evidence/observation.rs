@@ -58,7 +58,7 @@ pub enum Approval {
     Refused,
 }
 
-/// Whether a mount was for reading or writing.
+/// Access mode of a mount.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Mode {
     Read,

@@ -156,11 +156,11 @@ pub fn read(inputs: &[Input]) -> Result<Reading, ReadError> {
     Ok(Reading { requests: merge(gathered).map_err(ReadError::Identities)?, broken, others })
 }
 
-/// Everything that a file holds, as it stands there: records, or the records of pages.
+/// Reads all records of a file without interpreting them; pages of records are flattened.
 ///
 /// # Errors
 ///
-/// When it cannot be read, or something in it is not JSON.
+/// Returns an error if the file cannot be read or holds something that is not JSON.
 pub fn raw(file: &Path) -> Result<Vec<Value>, ReadError> {
     let path = file.to_string_lossy().into_owned();
     let open = |source| ReadError::Open { path: path.clone(), source };

@@ -22,7 +22,7 @@ pub enum StepOutcome {
     Failed(Problem),
     /// It was not tried, since it depends on a step that was not done.
     Skipped {
-        /// That step.
+        /// Id of the step that it depends on.
         by: usize,
     },
     /// It was not tried, or tried and not taken by a service that asked to wait, since the run was told to stop.

@@ -76,7 +76,7 @@ impl Dependencies {
         named.into_iter().chain(other).min()
     }
 
-    /// What `other` waits for and this does not, as a phrase.
+    /// A dependency that `other` has and this lacks, as a phrase; `None` if there is none.
     pub(super) fn lacks(&self, other: &Self) -> Option<String> {
         if self.beyond == Some(Beyond::AllEarlier) {
             return None;

@@ -126,11 +126,11 @@ pub struct Tested {
 }
 
 impl Tested {
-    /// Whether every test passes afterwards; the message says which ones do not, as a lower-case phrase.
+    /// Judges the tests after the plan. The message is a lower-case phrase.
     ///
     /// # Errors
     ///
-    /// The same, for tests that fail.
+    /// Returns the names of the failing tests, as a phrase.
     pub fn judge(&self) -> Result<String, String> {
         let named = |tests: &[String]| match tests {
             [one] => format!("1 access test: `{one}`"),

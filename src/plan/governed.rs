@@ -61,7 +61,7 @@ pub(super) fn compare(old: &[Policy], new: &[Policy], teams: &TeamDirectory) -> 
     found
 }
 
-/// Whom the policies of a domain govern.
+/// Teams that the policies of a domain govern.
 struct Reach<'a> {
     everybody: bool,
     teams: BTreeSet<&'a str>,

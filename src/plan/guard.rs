@@ -89,7 +89,7 @@ pub struct Judged<'a> {
     pub(super) order: Option<&'a Refusal>,
     /// Live policies that no document declares, those aside that are left to others.
     pub undeclared: &'a [String],
-    /// What the plan means for recorded requests; `None` where none were given.
+    /// Effect of the plan on recorded requests; `None` without records.
     pub recorded: Option<&'a Replay>,
 }
 
@@ -234,8 +234,8 @@ pub(super) fn tells(replay: &Replay) -> bool {
     told(replay).is_ok()
 }
 
-/// What records tell of a plan in words, with how many of all requests it denies; or why they tell nothing. What is not
-/// known is never counted as if it were.
+/// Effect of a plan on recorded requests: a phrase, and the numbers of denied and of all requests. `Err` with a reason
+/// if the records are inconclusive. Unknown decisions never count as known.
 fn told(replay: &Replay) -> Result<(String, (u64, u64)), String> {
     let (denied, unknown, all) = (replay.denied(), replay.untold(), replay.window.records);
     if all == 0 {

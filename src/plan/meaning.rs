@@ -20,7 +20,7 @@ pub struct Meaning {
 /// The result of a comparison.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Found {
-    /// Whatever changes is listed.
+    /// The lists hold every change.
     Complete(Changes),
     /// The comparison was cut short: what some rules say is listed as uncertain, as a whole.
     Incomplete(Changes, Incomplete),

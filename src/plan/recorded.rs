@@ -1,6 +1,6 @@
-//! What a plan means for recorded requests: the policies that are live, and those that the plan leaves.
+//! Replay of recorded requests for a plan: against the live policies, and against those after the plan.
 //!
-//! Invariant: `replay` and the plan itself are made by this, so that both say the same.
+//! Invariant: `replay` and `plan` both use this module, so that their results agree.
 
 use super::docker::{Step, simulate};
 use crate::evidence::replay::{Input, Replay, RuleOrigins, Side, replay};
@@ -23,15 +23,15 @@ pub struct States {
 pub struct Evidence<'a> {
     /// The requests.
     pub requests: &'a Requests,
-    /// Who belongs to which teams, by the keys that scopes hold.
+    /// Teams of the users, by the keys that scopes hold.
     pub memberships: &'a Memberships,
     /// True if users are named.
     pub named: bool,
 }
 
 impl States {
-    /// What is live, and what these steps leave of it, policies that nobody declares included. `before` are the documents
-    /// that are taken for live, where a plan compares documents.
+    /// The live policies, and those after these steps, undeclared ones included. `before` holds the documents that
+    /// replace the live state in a plan that compares documents.
     #[must_use]
     pub fn of_change(live: &Live, steps: &[Step], before: Option<&Desired>, desired: &Desired) -> Self {
         let left = simulate::simulate(live, steps.iter().map(|step| &step.change));
@@ -56,7 +56,7 @@ impl States {
         }
     }
 
-    /// What the change means for recorded requests.
+    /// Replays the recorded requests against both states.
     #[must_use]
     pub fn replay(&self, evidence: Evidence<'_>) -> Replay {
         replay(self.input(evidence))

@@ -1,7 +1,7 @@
-//! Whether a saved plan still fits the live state.
+//! Checks that a saved plan still fits the live state.
 //!
-//! Invariant: a plan that fits changes exactly what was reviewed, for the teams that were reviewed, and means for access
-//! exactly what was shown.
+//! Invariant: a plan that fits changes exactly what was reviewed, for the teams that were reviewed, with exactly the
+//! reviewed effect on access.
 
 use similar::TextDiff;
 use std::collections::BTreeSet;

@@ -232,7 +232,7 @@ fn keys(audience: &Audience, teams: &TeamDirectory) -> BTreeSet<String> {
     audience.teams.iter().map(key).collect()
 }
 
-/// Whom declared policies govern.
+/// Audiences that declared policies govern.
 enum Audiences {
     Everybody,
     /// The members of these teams, by key.

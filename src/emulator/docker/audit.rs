@@ -21,7 +21,7 @@ const LARGEST: usize = 100;
 /// The longest range, in days.
 const DAYS: i64 = 30;
 const EVENT: &str = "docker.marlin.audit.event.v1.AuditRecord";
-/// What stands beside the payload of a record.
+/// Top-level fields of a record; the others belong to its payload.
 const TOP: [&str; 9] = [
     "audit_event_id",
     "org_id",

@@ -131,7 +131,7 @@ impl Call<'_> {
         Ok(draft)
     }
 
-    /// Whether the rule, as a whole, may stand in the policy.
+    /// Refuses a rule that is not valid as a whole in its policy.
     fn judge(&self, policy: &Policy, rule: &Rule) -> Result<(), Refusal> {
         if let Some(action) = rule.actions.iter().find(|action| Action::parse(action).layer().is_none()) {
             return Err(Refusal::invalid(format!("unknown action {action}")));

@@ -16,7 +16,7 @@ pub struct Policy {
     pub name: String,
     /// The organization's name.
     pub org: String,
-    /// Whom it governs.
+    /// The teams that it governs.
     pub scope: Scope,
     /// RFC 3339, UTC, whole seconds.
     pub created_at: String,
@@ -30,7 +30,7 @@ pub struct Policy {
     pub cedar_v1: Option<Cedar>,
 }
 
-/// Whom a policy governs.
+/// The audience that a policy governs.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Scope {
     /// Team ids; absent or empty means the whole organization.

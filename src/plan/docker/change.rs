@@ -86,7 +86,7 @@ pub enum RuleChange {
 pub struct PolicyFields {
     /// The name.
     pub name: String,
-    /// Whom it governs; team ids.
+    /// The teams that it governs, by id.
     pub scope: Scope,
     /// The text, for a Cedar policy.
     pub cedar: Option<Cedar>,

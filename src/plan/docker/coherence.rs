@@ -163,7 +163,7 @@ struct History<'a> {
 }
 
 impl History<'_> {
-    /// Whether the steps of one object are one difference: a single step, or its two parts; beside a step aside under a
+    /// Checks that the steps of one object form one difference: a single step or its two parts, optionally with a
     /// temporary name.
     fn explains(&self, chain: &[&Step]) -> Result<(), Contradiction> {
         let reason = |step: &&&Step| step.because != Some(Reason::TemporaryName);
@@ -202,7 +202,7 @@ impl History<'_> {
         }
     }
 
-    /// Whether a step is shown under the name of the policy that it is about.
+    /// Checks that a step shows the name of its policy.
     fn names(&self, step: &Step) -> Result<(), String> {
         let id = subject(&step.change);
         let found = self.after.iter().chain(self.before).find(|policy| policy.id == id);
@@ -218,7 +218,7 @@ impl History<'_> {
         }
     }
 
-    /// Whether a step has the reason that it gives, and whether one that only a reason explains has it.
+    /// Checks that the stated reason of a step is true, and that a step that needs a reason has it.
     fn reason(&self, step: &Step) -> Result<(), String> {
         let id = step.change.policy().map(simulate::policy_id);
         let is_there = |policies: &[LivePolicy]| policies.iter().any(|policy| Some(&policy.id) == id.as_ref());

@@ -9,7 +9,7 @@ use crate::model::{Desired, DesiredPolicy, Domain, Live, LiveBody, LivePolicy, O
 use super::{PolicyFields, changed_fields, matching};
 use crate::plan::step::Reason;
 
-/// Whether undeclared live policies are left alone or deleted.
+/// Treatment of undeclared live policies: left as they are, or deleted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ownership {
     /// `true`: policies that no document declares are deleted.

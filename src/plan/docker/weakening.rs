@@ -1,10 +1,10 @@
-//! Whether a change makes a policy weaker, whatever other policies say.
+//! Decides if a change weakens a policy, regardless of other policies.
 //!
-//! A policy is weaker when it denies less, to anybody, or allows more. That is judged by effective access: what a policy
-//! denies is compared beside a policy that allows everything, so that a deny that moves from one rule to another, or that
-//! another one covers, is no loss; what it allows is compared under its own denies.
+//! A policy is weaker if it denies less, to any audience, or allows more. This is judged by effective access: its
+//! denies are compared beside a policy that allows everything, so that a deny that moves to another rule, or that
+//! another one subsumes, is no loss; its allows are compared under its own denies.
 //!
-//! Invariant: what is uncertain, or could not be compared, counts as weaker.
+//! Invariant: a change counts as weakening if it is uncertain or cannot be compared.
 
 use std::slice::from_ref;
 

@@ -165,7 +165,8 @@ impl Space {
         }
     }
 
-    /// Whom no policy of a domain governs though both ends have one for them: what developers say locally would count.
+    /// An audience that no policy of a domain governs in `state`, although one does before and after the plan: local
+    /// rules of developers could apply there. As a phrase; `None` if there is none.
     fn abandoned(&self, state: &State) -> Option<String> {
         DOMAINS.into_iter().find_map(|(domain, name)| {
             let scopes: Vec<Vec<&Scope>> = self.governing(state, domain).into_iter().map(|scope| vec![scope]).collect();

@@ -1,8 +1,8 @@
-//! Whether the order of a loaded plan is safe: it is read from a file, and need not be the planner's.
+//! Verifies that the order of a loaded plan is safe: the plan comes from a file, and may not be the planner's.
 //!
-//! Invariant: of a plan that passes, no state that its steps lead through is more open than both ends, in whatever
-//! selection the steps of a phase are done. The order of places is a proof as for the planner ([`super::effect`]), as far
-//! as it holds among steps that share a request; every other step is looked at in the states that it leads to.
+//! Invariant: of a plan that passes, no intermediate state is more open than both ends, in whatever selection the steps
+//! of a phase are done. The order of places is a proof as for the planner ([`super::effect`]), as far as it holds among
+//! steps that share a request; every other step is checked in the states that it leads to.
 
 use std::collections::{BTreeMap, BTreeSet};
 

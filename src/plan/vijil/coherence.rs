@@ -270,7 +270,8 @@ mod tests {
     use crate::plan::vijil::VijilDifference;
     use crate::plan::vijil::coherence::*;
 
-    /// What a step does: its phase, its policy, its rule where it is about one, and the status before and after.
+    /// A step in short: its phase, operation, policy, rule (empty if it is about the policy), and the status before and
+    /// after.
     type Row = (usize, Op, &'static str, &'static str, &'static str, &'static str);
 
     fn step((id, (phase, op, policy, rule, before, after)): (usize, Row)) -> VijilStep {

@@ -16,22 +16,22 @@ use tokio::sync::Mutex;
 use super::Error;
 use crate::service::http::{self, BaseUrl};
 
-/// Where the service is when nobody says otherwise.
+/// Default address of the service.
 const ENDPOINT: &str = "https://api.docker.com/v2";
 /// The largest page.
 const PAGE_SIZE: &str = "100";
 /// The time between two requests.
 const PACE: Duration = Duration::from_millis(200);
-/// How often the end of a range is asked for when it is another one each time.
+/// Largest number of attempts to read the last page of a range, if its records differ each time.
 const ROUNDS: u32 = 5;
 /// A search took too long: what helps is a shorter range, and not to ask again.
 const TOO_LONG: [u16; 2] = [503, 408];
 
-/// Where the audit log of an organization is whose policies are at this address: Docker keeps the two on different hosts.
+/// Address of the audit log that belongs to a service for policies: Docker serves the two from different hosts.
 ///
 /// # Panics
 ///
-/// Never: the addresses are ours.
+/// Never: the addresses are constants.
 #[must_use]
 pub fn endpoint_beside(base: &BaseUrl) -> BaseUrl {
     if !super::is_dockers_own(base) {
@@ -52,7 +52,7 @@ pub struct AuditReader {
     last: Mutex<Option<Duration>>,
 }
 
-/// What the service answered to a request for a page.
+/// Answer of the service to a request for a page.
 #[derive(Debug)]
 pub(super) enum Answer {
     /// The records, and the token of the next page; none at the end of the range.
@@ -101,12 +101,12 @@ impl AuditReader {
         self.http.now()
     }
 
-    /// The page of a range, both of whose ends (RFC 3339) belong to it, behind this token. A range that cannot be made
-    /// shorter is asked for again where the search took too long.
+    /// Reads the page of a range at this token. Both ends of the range (RFC 3339) are inclusive. If the search takes
+    /// too long, a range that cannot be shortened is asked for again.
     ///
     /// # Errors
     ///
-    /// When the service refuses, cannot be reached, or says another end each time.
+    /// Returns an error if the service refuses, cannot be reached, repeats a token, or changes the last page each time.
     pub(super) async fn page(
         &self,
         from: &str,

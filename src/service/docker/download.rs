@@ -25,11 +25,11 @@ pub struct Files {
     out: PathBuf,
     /// The records so far. Nothing that reads records reads it.
     part: PathBuf,
-    /// What is left.
+    /// The state of the download: [`Download`] as JSON.
     state: PathBuf,
 }
 
-/// Why a download did not end.
+/// Reason why a download failed.
 #[derive(Debug, Error)]
 pub enum DownloadError {
     /// The service failed.
@@ -44,12 +44,12 @@ pub enum DownloadError {
     /// There is a file with records so far, and nothing tells of what.
     #[error("`{}` is there, and nothing tells of what", .0.display())]
     Unknown(PathBuf),
-    /// What is left cannot be read.
+    /// The state of the download cannot be read.
     #[error("`{}` cannot be read: {why}", state.display())]
     State {
-        /// What is left.
+        /// The file with the state.
         state: PathBuf,
-        /// Why.
+        /// Reason, as a phrase.
         why: String,
     },
     /// The records so far are of another organization or service.
@@ -63,7 +63,7 @@ pub enum DownloadError {
     File {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The error of the file system.
         source: FileError,
     },
 }
@@ -98,11 +98,11 @@ impl Explain for DownloadError {
 }
 
 impl Files {
-    /// The files of a download that is to be called `out`.
+    /// The files of a download to `out`.
     ///
     /// # Errors
     ///
-    /// When there is such a file, or its name says that it is something else.
+    /// Returns an error if `out` exists, or has the extension of another format.
     pub fn new(out: PathBuf) -> Result<Self, DownloadError> {
         let name = out.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
         if OTHERS.iter().any(|ending| name.ends_with(ending)) {
@@ -119,7 +119,7 @@ impl Files {
         Ok(Self { part: beside(".tmp"), state: beside(".state.tmp"), out })
     }
 
-    /// What was under way, or else a new download.
+    /// Resumes the download in progress, or begins a new one.
     fn begin(&self, audit: &AuditReader, since: i64) -> Result<(File, Download), DownloadError> {
         let (org, endpoint) = (audit.org(), audit.endpoint());
         let is_begun = self.state.symlink_metadata().is_ok();
@@ -181,12 +181,12 @@ impl Files {
     }
 }
 
-/// Reads what is left of what was recorded in this time until now, in microseconds. `told` is told before each page what
-/// is left. Gives how many records the file holds.
+/// Downloads the remaining records of a new or resumed download, which covers the last `since` microseconds before its
+/// start. Calls `told` with the remaining work before each page. Returns the number of records in the file.
 ///
 /// # Errors
 ///
-/// When it does not end; what was read until then is kept.
+/// Returns an error if the download cannot finish; records read so far are kept.
 pub async fn download(
     audit: &AuditReader,
     files: &Files,

@@ -141,11 +141,11 @@ impl Reader {
         }
     }
 
-    /// The members of these teams: the ids of the teams of each, by their Docker ID in lower case.
+    /// Reads the members of these teams: ids of their teams, by Docker ID in lower case.
     ///
     /// # Errors
     ///
-    /// When the members of any of them cannot be read: who is missing in one would look like no member.
+    /// Returns an error if the members of any team cannot be read: a missing membership would look like no membership.
     pub async fn members(&self, teams: &TeamDirectory) -> Result<BTreeMap<String, BTreeSet<String>>, Error> {
         let mut reads = JoinSet::new();
         let within = Self { http: self.http.bounded(MEMBERS), org: self.org.clone() };

@@ -90,7 +90,7 @@ pub struct Policy {
     pub cedar_v1: Option<CedarBody>,
 }
 
-/// Whom a policy governs.
+/// The audience that a policy governs.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Scope {
     /// Team ids; absent or empty means the whole organization.

@@ -67,8 +67,8 @@ fn envelope(body: &Value) -> (Option<String>, String) {
     (text("/error/code").or_else(|| text("/code")), message)
 }
 
-/// What GitHub says is wrong: a text, fields with what is wrong about each, or a list of which each says a field and a code,
-/// or a message, or is one.
+/// The `errors` of a GitHub answer as a phrase. They are a text, an object of faults by field, or a list of texts and
+/// of objects with a field and a code, or a message.
 fn details(errors: &Value) -> Option<String> {
     let one = |error: &Value| {
         let text = |field: &str| error.get(field).and_then(Value::as_str);
