@@ -1,4 +1,4 @@
-//! How a run ends, and what every failure of the world can say about itself.
+//! Exit codes of a run, and the trait of errors that carry advice and an exit code.
 //!
 //! Invariant: the numbers are the public contract; no other value leaves the process.
 
@@ -41,12 +41,12 @@ impl From<Exit> for ExitCode {
 
 /// A failure of the world that knows what the user can do about it, and how the run ends.
 pub trait Explain: std::error::Error {
-    /// What to do: a lower-case phrase without a full stop.
+    /// Advice in the imperative: a lower-case phrase without a full stop.
     fn hint(&self) -> Option<String> {
         None
     }
 
-    /// How the run ends when nobody handles this.
+    /// Exit of a run that ends with this error.
     fn exit(&self) -> Exit {
         Exit::Failed
     }
@@ -57,9 +57,9 @@ pub trait Explain: std::error::Error {
 pub struct Failure {
     /// A lower-case phrase without a full stop.
     pub message: String,
-    /// What to do about it.
+    /// Advice in the imperative; `None` if there is none.
     pub hint: Option<String>,
-    /// How the run ends.
+    /// Exit of the run.
     pub exit: Exit,
 }
 

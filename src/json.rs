@@ -1,7 +1,7 @@
-//! How deep a JSON text nests, and how many values it holds, before anything is made of it.
+//! Measures the nesting and the number of values of a JSON text before it is parsed.
 //!
-//! Invariant: what passes [`deeper_than`] can be put into a plan, a snapshot and a report, written, and read back: each
-//! wraps it in a few levels, and the parser refuses what nests deeper than 127.
+//! Invariant: a text that passes [`deeper_than`] can be put into a plan, a snapshot and a report, written, and read
+//! back: each wraps it in a few levels, and the parser refuses texts that nest deeper than 127.
 
 /// The deepest answer of a service. Its largest object needs six levels.
 pub(crate) const MAX_DEPTH: usize = 64;

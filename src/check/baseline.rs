@@ -1,7 +1,7 @@
-//! Which findings are new against those of another version of the same files.
+//! Separates new findings from those that another version of the same files has too.
 //!
-//! Invariant: a finding is told by what it is about and what it says, and never by its line, so that what moved is not new.
-//! Of findings that are alike in all that, there are as many new ones as there are more than before.
+//! Invariant: the identity of a finding is its code, subject and message, never its line, so that moved text is not
+//! new. Of findings with the same identity, as many are new as exceed their number in the other version.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
@@ -9,7 +9,7 @@ use std::path::{Component, Path, PathBuf};
 use crate::diagnostic::{Diagnostic, FileId, Files, Findings};
 use crate::source::{self, Parts, Tree};
 
-/// What tells a finding from others.
+/// Identity of a finding across versions.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Identity {
     code: &'static str,
@@ -19,7 +19,7 @@ struct Identity {
     message: String,
 }
 
-/// What a place belongs to.
+/// Subject of a finding: document and rule.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 struct About {
     /// The kind and the name of the document.

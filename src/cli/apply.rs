@@ -67,7 +67,7 @@ fn guard() -> impl TypedValueParser<Value = Guard> {
 
 /// A plan on its way, with the services to carry it out.
 struct Ready<P> {
-    /// Whose it is.
+    /// Name of the organization.
     name: String,
     plan: P,
     connected: Services,
@@ -267,7 +267,7 @@ async fn saved_one(
     }
 }
 
-/// Whether what was reviewed is what would be done.
+/// Refuses a plan that no longer fits the live state.
 fn still_fits(plan: &Plan, live: &State) -> Result<(), Failure> {
     let mut stale = live.docker.iter().flat_map(|live| stale::check(plan, live)).collect::<Vec<_>>();
     if let (Some(vijil), Some(live)) = (&plan.vijil, &live.vijil) {

@@ -186,7 +186,7 @@ pub(super) struct Subject {
     pub(super) live: Option<Live>,
 }
 
-/// Whose it is, and what can be asked, or why nothing can.
+/// Name of an organization with its policies, or with the reason why these are not available.
 pub(super) type Named = (String, Result<Subject, Failure>);
 
 impl Subject {

@@ -59,7 +59,7 @@ pub(super) struct Args {
     recorded: Recorded,
 }
 
-/// What is known of one organization, before the report looks at it.
+/// Input data about one organization.
 struct Subject {
     name: String,
     policies: Vec<Policy>,
@@ -72,7 +72,7 @@ struct Subject {
     memberships: Memberships,
 }
 
-/// What a plan tells of a change.
+/// Results of a plan that the report shows.
 struct Planned {
     access: Meaning,
     guards: Vec<Verdict>,
@@ -166,7 +166,7 @@ fn organization<'a>(
     }
 }
 
-/// What records and the change tell.
+/// Evaluates the records and compares the policies.
 fn examine(subject: &Subject, requests: Option<&Requests>) -> Examined {
     let Subject { policies, declared, teams, before, planned, memberships, .. } = subject;
     let used =
@@ -222,10 +222,11 @@ fn from_documents(
     Ok(subjects)
 }
 
-/// What is known of each organization, what the service tells of reviews, and the records.
+/// The organizations, the live Vijil state, and the records.
 type Gathered = (Vec<Subject>, Option<LiveVijil>, Option<Evidence>);
 
-/// What the documents would leave of the live state, undeclared policies included; and the reviews that the service tells of.
+/// Reads the live state and simulates the change: the policies that will be live, undeclared ones included, and the
+/// live Vijil reviews.
 fn against_live(
     context: &Context,
     evidence: Option<Evidence>,

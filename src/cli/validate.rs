@@ -103,7 +103,7 @@ fn explained(context: &Context, code: &str) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-/// What is found in a workspace.
+/// Checks a workspace and returns the findings.
 fn of_workspace(
     context: &Context,
     folder: Option<PathBuf>,
@@ -138,7 +138,7 @@ fn of_workspace(
     Ok(found)
 }
 
-/// What is found in files, each by itself.
+/// Checks files one by one and returns the findings.
 fn of_files(context: &Context, files: &[PathBuf], base: Option<&mut Base<'_>>) -> Result<Findings, Failure> {
     let mut found = Findings::default();
     let Some(base) = base else {

@@ -58,7 +58,7 @@ pub struct Suppression {
     pub file: FileId,
     /// The code of the findings.
     pub code: String,
-    /// Why, in the author's words.
+    /// The author's reason.
     pub reason: String,
     /// Bytes of the comment.
     pub comment: Range<usize>,
@@ -77,7 +77,7 @@ pub struct Findings {
     pub files: Files,
     /// Sorted by file name and place once [`Findings::sort`] ran; those without a place come first.
     pub diagnostics: Vec<Diagnostic>,
-    /// What authors suppressed, in the order of files and places.
+    /// Suppressed findings, in the order of files and places.
     pub suppressions: Vec<Suppression>,
 }
 

@@ -1,4 +1,4 @@
-//! What the layout does, row by row; and what it never does, over random documents.
+//! Layout of documents, row by row; and its invariants over random documents.
 
 use proptest::prelude::*;
 
@@ -20,7 +20,7 @@ fn formatted(text: &str) -> String {
 
 const HEAD: &str = "apiVersion: seawall/v1\nkind: NetworkPolicy\nname: p\n";
 
-/// What stands below the head of a policy.
+/// Formatted text below the head of a policy.
 fn body(text: &str) -> String {
     let new = formatted(&format!("{HEAD}{text}"));
     new.strip_prefix(HEAD).unwrap_or_else(|| panic!("the head changed: {new}")).to_owned()
@@ -204,7 +204,7 @@ enum Written {
     Keys(Vec<(Around, Self)>),
 }
 
-/// What stands around an entry.
+/// Blanks and comments around an entry.
 #[derive(Clone, Debug)]
 struct Around {
     blank: usize,
@@ -322,8 +322,7 @@ fn settles(text: &str) -> bool {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(500))]
 
-    /// That values and comments stay is proven for each file when it is laid out: a layout that is refused is one that
-    /// would have lost something.
+    /// The layout proves for each file that values and comments stay: it refuses one that would lose something.
     #[test]
     fn documents_are_laid_out_once_and_for_all(entries in proptest::collection::vec((around(), written()), 1..5)) {
         let mut text = HEAD.to_owned();

@@ -30,7 +30,7 @@ pub struct LivePolicy {
     pub id: PolicyId,
     /// Its name.
     pub name: String,
-    /// Whom it governs; team ids.
+    /// The teams that it governs, by id.
     pub scope: Scope,
     /// The rules in the service's order, or the Cedar text.
     pub body: LiveBody,

@@ -119,9 +119,9 @@ pub struct LiveVijilRule {
     pub status: String,
     /// Notes of the approval or the reason of the rejection.
     pub notes: Option<String>,
-    /// Who reviewed it last, by the service's id.
+    /// Id of the last reviewer in the service.
     pub reviewed_by: Option<String>,
-    /// When, in a unit that the service does not document.
+    /// Time of the last review, in a unit that the service does not document.
     pub reviewed_at: Option<i64>,
     /// [`VIJIL_RULE_FIELDS`], as far as the service shows them.
     pub fields: Fields,

@@ -119,7 +119,7 @@ fn ways_out(drifts: &[&Drift]) -> Vec<&'static str> {
     all.into_iter().filter(|(shown, _)| *shown).map(|(_, text)| text).collect()
 }
 
-/// Whose doing it is, and what it means for access.
+/// Summary in one phrase: origin of the drift, and its effect on access.
 fn in_short(drift: &Drift) -> String {
     let Drift { since, outside, waiting, undeclared, plan, impossible: _ } = drift;
     let waits = waiting.as_ref().is_some_and(|waiting| !waiting.is_empty());

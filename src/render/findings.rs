@@ -18,13 +18,13 @@ pub struct Older<'a> {
     /// As the command line names it.
     #[serde(rename = "ref")]
     pub base: &'a str,
-    /// How many.
+    /// Number of findings.
     #[serde(rename = "older")]
     pub count: usize,
 }
 
 impl Older<'_> {
-    /// How many are not shown, in words; nothing where that is none.
+    /// The number of hidden findings as a phrase; `None` if it is 0.
     #[must_use]
     pub fn in_words(&self) -> Option<String> {
         let base = line(self.base);
@@ -39,7 +39,7 @@ impl Older<'_> {
 #[derive(Serialize)]
 struct Document<'a> {
     format_version: u32,
-    /// What the findings were compared with; absent where they were not.
+    /// Base of the comparison; absent without one.
     #[serde(skip_serializing_if = "Option::is_none")]
     base: Option<Older<'a>>,
     findings: Vec<Finding<'a>>,
@@ -73,7 +73,7 @@ struct Site<'a> {
     end_column: Option<usize>,
 }
 
-/// How many findings there are, and how many of the base are not shown.
+/// Numbers of findings and of hidden ones, as a phrase.
 #[must_use]
 pub fn summary(findings: &Findings, older: Option<Older<'_>>, detail: Detail) -> String {
     let summary = diagnostic::summary_of(findings, detail);

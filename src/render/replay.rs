@@ -213,7 +213,7 @@ pub fn headline(replay: &Replay) -> String {
     }
 }
 
-/// What a plan would deny of recorded requests, in a few words; `None` where that is nothing, or nothing is told.
+/// Number of recorded requests that a plan would deny, as a phrase; `None` if it denies none, or without records.
 pub(super) fn plan_headline(plan: &Plan) -> Option<String> {
     plan.recorded.as_ref().filter(|replay| replay.denied() > 0).map(headline)
 }

@@ -1,12 +1,12 @@
-//! How much of a long list a terminal is shown.
+//! Limits of lists in a terminal.
 //!
-//! Invariant: what is left out is counted.
+//! Invariant: every list counts the items that it leaves out.
 
 use std::fmt::Write as _;
 
 use crate::diagnostic::sanitize::line;
 
-/// How much room there is, and how much to show.
+/// Width of the terminal, and the amount of detail.
 #[derive(Clone, Copy, Debug)]
 pub struct View {
     /// Characters in a line.
@@ -21,12 +21,12 @@ pub(super) fn shown(all: usize, listed: usize) -> usize {
 }
 
 impl View {
-    /// How many of a list of `all` are shown: one alone is never left out.
+    /// Number of items to show of a list of `all`: `listed`, or one more so that no single item is left out.
     pub(super) fn shown(self, all: usize, listed: usize) -> usize {
         if self.all { all } else { shown(all, listed) }
     }
 
-    /// How much of something is shown.
+    /// Limit of items to show: `listed`, or no limit if everything is shown.
     pub(super) fn most(self, listed: usize) -> usize {
         if self.all { usize::MAX } else { listed }
     }

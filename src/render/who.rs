@@ -13,11 +13,11 @@ use super::plan::View;
 use crate::access::{AccessLevel, Answer, Audience, Everybody, Unless, Verdict, Who};
 use crate::diagnostic::sanitize::line;
 
-/// How many audiences of a kind are listed, and how many exceptions of one.
+/// Largest number of audiences of a kind, and of exceptions of one audience.
 const LISTED: usize = 40;
 const EXCEPTIONS: usize = 8;
 
-/// What is said where combinations of teams were not looked at.
+/// Remark on an answer that did not judge all combinations of teams.
 const INCOMPLETE: &str =
     "too many teams are told apart to judge each two of them together: a member of several may have more";
 
@@ -28,7 +28,7 @@ struct Document<'a> {
     allow: Vec<Entry<'a>>,
     approval: Vec<Entry<'a>>,
     uncertain: Vec<Entry<'a>>,
-    /// Why a member of no team may not; null where one may.
+    /// Reason why a member of no team is denied; null if such a member is not denied.
     otherwise: Option<&'a str>,
     /// True if every two teams were judged together.
     complete: bool,
@@ -61,7 +61,7 @@ struct Exception<'a> {
     because: Vec<Because<'a>>,
 }
 
-/// What is found, as one JSON object, indented, with a line end.
+/// The answer as one JSON object, indented, with a line end.
 #[must_use]
 pub fn json(request: &str, everybody: &Everybody, places: DeclaredPolicies<'_>) -> String {
     let Everybody { who, nobody, incomplete } = everybody;
@@ -102,14 +102,14 @@ fn otherwise(nobody: &Answer) -> Option<&str> {
     (nobody.level() == AccessLevel::Deny).then_some(nobody.reason.as_str())
 }
 
-/// What else there is to know, whoever asks.
+/// Remarks of all answers, without duplicates.
 fn remarks(everybody: &Everybody) -> BTreeSet<&str> {
     let Everybody { who, nobody, incomplete: _ } = everybody;
     let answers = who.iter().map(|one| &one.answer).chain(who.is_empty().then_some(nobody));
     answers.flat_map(|answer| &answer.remarks).map(String::as_str).collect()
 }
 
-/// What is found, for people, with a line end.
+/// The answer for a terminal, with a line end.
 #[must_use]
 pub fn human(request: &str, everybody: &Everybody, places: DeclaredPolicies<'_>, view: View) -> String {
     let mut out = String::new();

@@ -451,7 +451,7 @@ pub fn decision(decision: Decision) -> &'static str {
     }
 }
 
-/// Whom a scope governs, in foreign words: the names of teams, sorted, or nothing for the whole organization.
+/// Names of the teams that a scope governs, sorted, not sanitized; empty for the whole organization.
 #[must_use]
 pub fn team_names<'a>(scope: &'a Scope, teams: &'a TeamDirectory) -> Vec<&'a str> {
     let mut names: Vec<&str> = scope.teams().into_iter().map(|key| teams.name(key)).collect();

@@ -271,7 +271,7 @@ mod tests {
     use crate::diagnostic::Files;
     use crate::source;
 
-    /// What the text says, and that nothing is found about it.
+    /// Parses a text of one document, without findings.
     fn read(text: &str) -> Value {
         let mut files = Files::default();
         let file = files.add("a.yaml", "a.yaml", text);
@@ -460,7 +460,7 @@ cedar: |
             prop_assert_eq!(&read(&format!("a: [{}]\n", flow(&inner)))["a"][0], &inner);
         }
 
-        /// What other programs read is the same: `serde_yaml` stands for them.
+        /// Another parser, `serde_yaml`, reads the same text.
         #[test]
         fn another_reader_agrees(text in text()) {
             let written = document(&Map::from_iter([("a".to_owned(), Value::from(text.as_str()))]));

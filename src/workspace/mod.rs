@@ -32,7 +32,7 @@ pub struct Loaded {
     pub findings: Findings,
 }
 
-/// Whether a workspace may declare nothing.
+/// Treatment of a workspace that declares nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EmptyWorkspace {
     /// An error: what is missing may be missing by accident.
@@ -103,7 +103,7 @@ pub fn load_into(
     loaded.filter(|_| !wrong)
 }
 
-/// What a workspace says.
+/// Contents of a workspace: settings, declared state and access tests.
 type Content = (Settings, Desired, Vec<Test>);
 
 fn read_workspace(

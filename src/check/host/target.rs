@@ -178,7 +178,7 @@ fn bracketed<'a>(text: &str, address: &'a str, port: &str, http: bool) -> Result
     Ok(Target::Ipv6(address))
 }
 
-/// Whatever holds a `/`.
+/// Parses a target with a `/`: a CIDR block, or a fault.
 fn block(text: &str, http: bool) -> Result<Target<'_>, Box<Verdict>> {
     let Ok(block) = text.parse::<IpNet>() else {
         let (front, back) = text.split_once('/').unwrap_or((text, ""));

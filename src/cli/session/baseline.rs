@@ -24,25 +24,25 @@ pub(crate) struct Base<'a> {
 }
 
 impl<'a> Base<'a> {
-    /// The base of this name.
+    /// A base of this name, which is a ref or a commit.
     ///
     /// # Errors
     ///
-    /// When it cannot be that of a commit.
+    /// Returns an error if the name cannot be that of a commit.
     pub(crate) fn new(context: &'a Context, name: &'a str) -> Result<Self, Failure> {
         if may_be_a_commit(name) { Ok(Self { context, name, older: 0 }) } else { Err(unknown(name)) }
     }
 
-    /// How many findings were not shown.
+    /// The number of findings that were hidden so far, with the name of the base.
     pub(crate) fn older(&self) -> Older<'_> {
         Older { base: self.name, count: self.older }
     }
 
-    /// Takes what the base has too away from what was found in the workspace `root`.
+    /// Removes findings that the base has too from those of the workspace `root`.
     ///
     /// # Errors
     ///
-    /// When there is no such commit, or it cannot be read.
+    /// Returns an error if there is no such commit, or it cannot be read.
     pub(crate) fn retain_new_of_workspace(&mut self, found: &mut Findings, root: &Path) -> Result<(), Failure> {
         let root = baseline::plain(&workspace::folder(self.context).join(root));
         let copy = self.copy(&root)?;

@@ -11,7 +11,7 @@ use crate::plan;
 /// Recorded requests, and who is known of their users.
 #[derive(Debug)]
 pub(crate) struct Evidence {
-    /// What was read.
+    /// The requests of the records.
     pub(crate) reading: Reading,
     /// The teams that `--teams` lists.
     pub(super) listed: Option<Listed>,
@@ -26,7 +26,7 @@ pub(super) type Listed = BTreeMap<String, BTreeSet<String>>;
 pub(crate) type Members = BTreeMap<String, BTreeSet<String>>;
 
 impl Evidence {
-    /// How many lines and objects are no records.
+    /// Number of lines and objects that are not records.
     pub(crate) fn broken(&self) -> u64 {
         self.reading.requests.skipped.broken
     }
@@ -63,7 +63,7 @@ impl Evidence {
         memberships
     }
 
-    /// What of it a plan looks at.
+    /// The records as input of a plan.
     pub(crate) fn for_plan<'a>(&'a self, memberships: &'a Memberships) -> plan::recorded::Evidence<'a> {
         plan::recorded::Evidence { requests: &self.reading.requests, memberships, named: self.named }
     }

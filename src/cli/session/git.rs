@@ -76,7 +76,7 @@ impl Repository {
         Ok(Some((Self { top: chosen.to_owned() }, inside.to_owned())))
     }
 
-    /// Whether the repository tracks files of a folder that seems to be a repository of its own.
+    /// Returns `true` if the repository tracks files in a folder that has a `.git` of its own.
     fn holds_files_of(&self, inner: &Path) -> Result<bool, Failure> {
         let Ok(inside) = inner.strip_prefix(&self.top) else { return Ok(false) };
         let inside = inside.to_string_lossy().replace('\\', "/");
@@ -262,7 +262,7 @@ impl Repository {
         Ok(contents)
     }
 
-    /// Whether the proposal's commit holds anything of this folder.
+    /// Returns `true` if the index holds a file of this folder.
     ///
     /// # Errors
     ///
@@ -298,11 +298,11 @@ impl Repository {
         Ok(listed.split('\0').find(in_state).map(str::to_owned))
     }
 
-    /// Whether something in a folder is not as the last commit has it, files that are not tracked included.
+    /// Returns `true` if a file in a folder differs from the last commit, or is not tracked.
     ///
     /// # Errors
     ///
-    /// When `git` cannot be asked.
+    /// Returns an error if `git` cannot be run, or fails.
     pub(crate) fn is_changed(&self, inside: &Path) -> Result<bool, Failure> {
         let inside = if inside.as_os_str().is_empty() { Path::new(".") } else { inside };
         let status = ["status", "--porcelain", "-z", "--untracked-files=all", "--", &inside.to_string_lossy()];
@@ -314,12 +314,12 @@ impl Repository {
         self.ask(&["rev-parse", "--is-shallow-repository"]).is_ok_and(|answer| answer == "false")
     }
 
-    /// Who changed each line of a file in the work tree last; `None` for a file that is not tracked. Where the history is not
-    /// `whole`, its oldest commit stands for all before it, and is not named.
+    /// The last change of each line of a file in the work tree; `None` for a file that is not tracked. In a history
+    /// that is not `whole`, lines of the oldest commit are [`Blame::Unknown`]: their real commit is missing.
     ///
     /// # Errors
     ///
-    /// When `git` cannot be asked.
+    /// Returns an error if `git` cannot be run, or fails.
     pub(crate) fn blame(&self, path: &Path, whole: bool) -> Result<Option<Vec<Blame>>, Failure> {
         let path = path.to_string_lossy().replace('\\', "/");
         if self.ask(&["ls-files", "-z", "--", &path])?.is_empty() {

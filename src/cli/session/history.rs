@@ -1,6 +1,6 @@
-//! What the repository around a workspace tells of its documents: the commit that they are from, and who changed which line last.
+//! History of the workspace's documents: their commit, and the last change of each line.
 //!
-//! Invariant: times are those of commits. Where there is no repository, or no `git`, nothing is told, and nothing fails.
+//! Invariant: times are those of commits. Without a repository or `git`, the history is empty, and nothing fails.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -12,7 +12,7 @@ use crate::report::{Commit, History, Links, Source, SourceCommit};
 use crate::source::parallel;
 use crate::workspace::Loaded;
 
-/// What a repository tells.
+/// Commit, links and history of the documents.
 #[derive(Debug)]
 pub(crate) struct Known {
     pub(crate) source: Source,
@@ -20,11 +20,11 @@ pub(crate) struct Known {
     pub(crate) history: History,
 }
 
-/// Asks the repository around the workspace.
+/// Reads the repository around the workspace.
 ///
 /// # Errors
 ///
-/// When the template of links is wrong.
+/// Returns an error if the template of links is not valid.
 pub(crate) fn known(context: &Context, loaded: &Loaded, template: Option<&str>) -> Result<Known, Failure> {
     let root = folder(context).join(&loaded.root);
     let root = root.canonicalize().unwrap_or(root);
@@ -79,7 +79,7 @@ fn hosted(context: &Context, head: &Commit) -> Option<String> {
     (is_plain(&server) && is_plain(&repository)).then(|| format!("{}/{repository}", server.trim_end_matches('/')))
 }
 
-/// Who changed each line of the workspace's files last.
+/// The last change of each line of the workspace's files.
 fn history(repository: &Repository, inside: &Path, loaded: &Loaded) -> History {
     let names: Vec<String> = loaded.findings.files.iter().map(|(_, file)| file.name.clone()).collect();
     let whole = repository.is_whole();
@@ -96,7 +96,7 @@ impl Repository {
     ///
     /// # Errors
     ///
-    /// When `git` cannot be asked.
+    /// Returns an error if `git` cannot be run, or fails.
     fn head(&self) -> Result<Option<Commit>, Failure> {
         if self.commit("HEAD")?.is_none() {
             return Ok(None);

@@ -87,12 +87,12 @@ pub(crate) fn name_of(plan: &Plan) -> String {
     plan.target.as_ref().map_or(OF_NO_ORGANIZATION, |target| &target.org).to_owned()
 }
 
-/// Tells what came of each of several from why the others failed, which is told at once; with how the run ends for
-/// these. The failure of the only one ends the run.
+/// Separates results of organizations from failures, which are printed at once. The failure of a single organization is
+/// the failure of the run.
 ///
 /// # Errors
 ///
-/// That.
+/// Returns the failure of the only organization.
 pub(crate) fn separate_failures<T>(
     named: Vec<(String, Result<T, Failure>)>,
 ) -> Result<(Vec<(String, T)>, Failed), Failure> {

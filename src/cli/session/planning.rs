@@ -103,11 +103,11 @@ impl Workspace {
         Ok(organizations::each(context, loaded)?.into_iter().map(of_one).collect())
     }
 
-    /// What the services say now, with what its records ask for.
+    /// Reads the live state, and the members of teams if the records need them.
     ///
     /// # Errors
     ///
-    /// When anything of it cannot be read.
+    /// Returns an error if a read fails.
     pub(crate) async fn live(&self, context: &Context, services: &Services) -> Result<State, Failure> {
         let live = services.live().await?;
         let members = match self.evidence.as_ref().is_some_and(Evidence::asks_for_teams) {
@@ -122,11 +122,11 @@ impl Workspace {
         self.evidence
     }
 
-    /// The only workspace with a Docker organization is planned with these records.
+    /// Adds records to the only workspace with a Docker organization, for its plan.
     ///
     /// # Errors
     ///
-    /// When there is none, or there are several: records are of one.
+    /// Returns an error if there is no such workspace, or more than one: records belong to one organization.
     pub(crate) fn with_records(each: &mut [Self], evidence: Evidence) -> Result<(), Failure> {
         let at = of_records(each)?;
         each.get_mut(at).expect("it was just found").evidence = Some(evidence);
@@ -478,11 +478,11 @@ pub(crate) fn resolve(desired: &Desired, live: &Live) -> Result<Desired, Failure
     })
 }
 
-/// Which workspace records are of: the only one with a Docker organization.
+/// Index of the workspace that records belong to: the only one with a Docker organization.
 ///
 /// # Errors
 ///
-/// When there is none, or there are several.
+/// Returns an error if there is no such workspace, or more than one.
 pub(crate) fn of_records(each: &[Workspace]) -> Result<usize, Failure> {
     let mut with_docker = each.iter().enumerate().filter(|(_, one)| one.docker.is_some());
     match (with_docker.next(), with_docker.next()) {

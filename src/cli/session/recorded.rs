@@ -42,11 +42,11 @@ impl Recorded {
         Ok(reading)
     }
 
-    /// The records with who is known of their users; `None` where none are named.
+    /// Reads the records, and the teams of their users from `--teams`; `None` without `--records`.
     ///
     /// # Errors
     ///
-    /// When they, or the file with the teams, cannot be read.
+    /// Returns an error if the records or the file with the teams cannot be read.
     pub(crate) fn evidence(&self, context: &Context, named: bool) -> Result<Option<Evidence>, Failure> {
         if self.records.is_empty() {
             return Ok(None);
@@ -67,11 +67,11 @@ impl Recorded {
         })
     }
 
-    /// Lets workspaces be planned with the records, where any are named. Gives how many of them are broken.
+    /// Adds the records, if there are any, to the workspace that they belong to. Returns the number of broken ones.
     ///
     /// # Errors
     ///
-    /// When they cannot be read, or it cannot be told which organization they are of.
+    /// Returns an error if the records cannot be read, or not exactly one workspace has a Docker organization.
     pub(crate) fn give(&self, context: &Context, each: &mut [Workspace], named: bool) -> Result<u64, Failure> {
         if !self.records.is_empty() {
             of_records(each)?;
@@ -82,7 +82,7 @@ impl Recorded {
         Ok(broken)
     }
 
-    /// How the run ends where it would end with `exit`, after this many broken records.
+    /// Exit of a run that would end with `exit`, given the number of broken records.
     pub(crate) fn exit(&self, broken: u64, exit: Exit) -> Exit {
         if self.strict && broken > 0 { worst([exit, Exit::Invalid]) } else { exit }
     }

@@ -59,11 +59,11 @@ impl Services {
         Ok(Self { docker, vijil })
     }
 
-    /// Reads both, at the same time.
+    /// Reads the live state of both services at the same time.
     ///
     /// # Errors
     ///
-    /// When anything of it cannot be read.
+    /// Returns the first failure of a read.
     pub(crate) async fn live(&self) -> Result<State, Failure> {
         let docker = async {
             match &self.docker {
@@ -81,12 +81,12 @@ impl Services {
         Ok(State { docker, vijil, members: None })
     }
 
-    /// The teams of the organization's members. An account that may not read them, and teams without members, tell
-    /// nothing.
+    /// Reads the teams of the organization's members; `None` if the account may not read them, or if no team has
+    /// members.
     ///
     /// # Errors
     ///
-    /// When they cannot be read for another reason.
+    /// Returns an error if the read fails for another reason.
     pub(super) async fn members(&self, context: &Context, live: &State) -> Result<Option<Members>, Failure> {
         let (Some(connected), Some(live)) = (&self.docker, &live.docker) else { return Ok(None) };
         match connected.reader.members(&live.teams).await {

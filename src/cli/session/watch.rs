@@ -33,11 +33,11 @@ struct Taken {
     memory: u64,
 }
 
-/// Takes the limit of memory from the environment.
+/// Takes the memory limit, in MiB, from the environment.
 ///
 /// # Errors
 ///
-/// When the variable is not a number.
+/// Returns an error if the variable is not a positive number.
 pub(crate) fn configure(environment: &Environment) -> Result<(), Failure> {
     let Some(value) = environment.text(VARIABLE)? else { return Ok(()) };
     let limit = value.parse().ok().filter(|limit| *limit > 0);

@@ -35,7 +35,7 @@ pub fn page(report: &Report) -> String {
     template.render(Value::from(Serde(report))).expect("the template fits the report")
 }
 
-/// What the page may load and run: itself.
+/// Content security policy of the page: only its own style and script.
 fn policy() -> String {
     format!(
         "default-src 'none'; style-src '{}'; script-src '{}'; base-uri 'none'; form-action 'none'",

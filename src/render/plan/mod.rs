@@ -163,7 +163,7 @@ pub(super) fn quoted(name: &str) -> String {
     format!("`{}`", line(name))
 }
 
-/// What the plan means for recorded requests.
+/// Writes the effect of the plan on recorded requests.
 fn write_recorded(out: &mut String, plan: &Plan, view: View) -> fmt::Result {
     plan.recorded.iter().try_for_each(|recorded| {
         out.push('\n');

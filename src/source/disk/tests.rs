@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use super::{FileError, Root, Written, check_named_folder, open_state, read_named, read_own, write_named};
 
-/// What a checkout of a stranger's commit may look like: a workspace in a repository, beside the checkout's own secrets.
+/// Checkout of an untrusted commit: a workspace in a repository, beside secrets of the checkout itself.
 struct Checkout {
     folder: TempDir,
 }

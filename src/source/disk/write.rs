@@ -82,10 +82,10 @@ pub fn write_named(path: &Path, text: &str) -> Result<(), FileError> {
     swap(&target(path)?, text)
 }
 
-/// Gives a file that the program itself wrote its name, which nothing has.
+/// Moves a file that the program wrote to a free name.
 ///
 /// # Errors
-/// When something has the name, or the machine fails; then it is as it was.
+/// Returns an error if the name is taken, or the system fails; then nothing has changed.
 pub fn rename_named(from: &Path, to: &Path) -> Result<(), FileError> {
     let (from, to) = (target(from)?, target(to)?);
     if fs::symlink_metadata(&to).is_ok() {
@@ -94,10 +94,10 @@ pub fn rename_named(from: &Path, to: &Path) -> Result<(), FileError> {
     Ok(fs::rename(from, to)?)
 }
 
-/// Deletes a file that the program itself wrote.
+/// Deletes a file that the program wrote.
 ///
 /// # Errors
-/// When it is no regular file, or the machine fails.
+/// Returns an error if it is not a regular file, or the system fails.
 pub fn remove_named(path: &Path) -> Result<(), FileError> {
     Ok(fs::remove_file(target(path)?)?)
 }
