@@ -34,7 +34,7 @@ fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
     let is_named = |item: &&Item| item.decision == Decision::Allow && (item.known().is_some() || item.is_every_host());
     let mut named: Vec<&Item> = input.survey.items().iter().filter(is_named).collect();
     named.sort_by_key(|item| !item.is_every_host());
-    // Whether a name may have an address in a block hangs on little: a few names of each kind stand for all.
+    // Few properties of a name decide if it may have an address in a block, so a few names of each kind represent all.
     let mut kinds: Vec<(Option<_>, Vec<&Item>)> = Vec::new();
     for item in named {
         match kinds.iter_mut().find(|(known, _)| *known == item.known()) {

@@ -108,8 +108,8 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     })
 }
 
-/// Tells failures from plans. A failure of several organizations is told and hides no other; but a saved plan that no
-/// longer fits, like a guard, keeps everything from being written.
+/// Separates plans from failures. One of several organizations may fail without stopping the others; but if a saved
+/// plan no longer fits, nothing is written at all, as for a guard that refuses.
 async fn sort(named: Vec<(String, Planned)>) -> Result<All, Failure> {
     let several = named.len() > 1;
     let (mut ready, mut failed) = (Vec::new(), Vec::new());

@@ -22,7 +22,7 @@ const DOCKER_USERNAME: &str = "seawall";
 /// The same for the Vijil side.
 const VIJIL_CLIENT_ID: &str = "vk_seawall";
 
-/// The time that calls in progress may take to end once the emulator is told to stop.
+/// Time limit for calls in progress after the emulator received the signal to stop.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 const EXAMPLES: &str = "\

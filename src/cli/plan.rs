@@ -160,7 +160,7 @@ fn plans(
     })
 }
 
-/// Shows the plans of several organizations, and a summary; who could not be planned is told, and hides no other.
+/// Prints the plans of several organizations with a summary, and the failures of those that could not be planned.
 fn several(context: &Context, args: &Args, named: Vec<(String, Result<Plan, Failure>)>) -> Result<Exit, Failure> {
     let Args { path, out, format, detailed_exitcode, .. } = args;
     let (plans, Failed { each: failed, mut exits }) = separate_failures(named)?;

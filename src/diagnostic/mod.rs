@@ -40,7 +40,7 @@ pub struct Diagnostic {
     pub help: Option<String>,
 }
 
-/// A stretch of a file, with words to stand beside it.
+/// Range of a file with a message about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Label {
     /// The file.

@@ -6,11 +6,11 @@
 //! live ──plan─────────▶ desired   what an apply would do about both
 //! ```
 //!
-//! The base is what the last apply left: documents of an earlier commit, or a snapshot. The services keep no record of
-//! who changed what, so that without a base nothing is told apart, and nothing pretends to be.
+//! The base is the result of the last apply: documents of an earlier commit, or a snapshot. The services do not record
+//! who changed what, so without a base, outside changes and pending ones cannot be separated.
 //!
-//! Live policies that no document declares are no differences, unless the settings say that everything is owned; they are
-//! drift all the same where they change what an audience of the workspace may do.
+//! Live policies that no document declares are no differences, unless the settings say that everything is owned; but
+//! they are drift if they change the access of an audience of the workspace.
 //!
 //! Invariant: pure and deterministic; and there is drift exactly when a plan is not empty, or an undeclared policy changes
 //! effective access.

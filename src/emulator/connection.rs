@@ -1,6 +1,6 @@
 //! TCP connections that can be broken on purpose.
 //!
-//! Invariant: once a connection is told to break, at most the bytes that it was told to let through leave it.
+//! Invariant: after a call to break, a connection sends at most the allowed number of bytes.
 
 use std::io;
 use std::pin::Pin;

@@ -59,7 +59,7 @@ impl Gather {
         }
     }
 
-    /// Counts a record, or those of a page. What is not a record is counted as broken, and `broken` is told why.
+    /// Counts a record, or those of a page. Other values count as broken, and `broken` receives the reason.
     ///
     /// # Errors
     ///

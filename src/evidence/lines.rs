@@ -116,7 +116,7 @@ fn form_of(line: &[u8]) -> Form {
     }
 }
 
-/// Divides lines into chunks. `broken` is told of lines that are too long.
+/// Splits lines into chunks. Calls `broken` for each line that is too long.
 ///
 /// # Errors
 ///
@@ -200,7 +200,7 @@ struct Scanner {
     lines: Vec<u64>,
 }
 
-/// Divides documents into chunks of a record a line. `broken` is told of a record that does not end.
+/// Splits documents into chunks with one record a line. Calls `broken` for a record that does not end.
 ///
 /// # Errors
 ///

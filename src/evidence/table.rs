@@ -1,6 +1,6 @@
 //! Tables: exports of the audit log, and aggregations.
 //!
-//! Invariant: columns are told by their names, in any order; those that are not known are passed over.
+//! Invariant: columns are identified by name, in any order; unknown columns are ignored.
 
 use std::borrow::Cow;
 use std::io::{self, Read};

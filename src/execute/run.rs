@@ -1,8 +1,7 @@
-//! The loop that carries the steps about one service out, whichever service it is.
+//! The loop that executes the steps of one service.
 //!
-//! Invariant: steps of one phase may run at the same time, and start when every earlier phase is over. A step starts only
-//! once all that it depends on is done; and none starts once the run was told to stop, or one step after the other found
-//! no working service.
+//! Invariant: steps of one phase may run at the same time, and start after all earlier phases. A step starts only after
+//! its dependencies are done; and none starts after a signal to stop, or after repeated outages of the service.
 
 use std::collections::BTreeMap;
 

@@ -1,7 +1,6 @@
-//! Text and outline to a tree in which each comment stands with what it is about.
+//! Builds a tree from the text and its outline, in which each comment belongs to the entry it is about.
 //!
-//! Invariant: every comment of the text is in the tree once. What is written in a way that this does not know is told,
-//! not guessed.
+//! Invariant: every comment of the text is in the tree once. Unknown syntax is reported, not guessed.
 
 use super::cursor::Cursor;
 use super::scalar::Scalar;

@@ -22,7 +22,7 @@ impl<'a> Cursor<'a> {
         cursor
     }
 
-    /// Goes on to the token behind `from`.
+    /// Advances to the token behind `from`.
     pub(super) fn advance(&mut self, from: usize) {
         self.at = from;
         let mut line_ends = 0;

@@ -54,7 +54,7 @@ fn sort(collection: &mut Collection, rank: impl Fn(&Entry) -> usize) {
     }
 }
 
-/// Puts comments above an item that stand above the first thing in it, since that stands behind the dash.
+/// Moves comments above the first entry of an item above the item, because that entry follows the dash.
 pub(super) fn raise(value: &mut Value) {
     let Body::Collection(collection) = &mut value.body else { return };
     for entry in &mut collection.entries {

@@ -61,7 +61,7 @@ impl Printer {
         }
     }
 
-    /// The entries of a collection, each on lines of its own; the first goes on with the line where it is `compact`.
+    /// Prints the entries of a collection, each on lines of its own; with `compact`, the first one continues the line.
     fn entries(&mut self, collection: &Collection, indent: usize, compact: bool) {
         for (index, entry) in collection.entries.iter().enumerate() {
             if !compact || index > 0 {
@@ -96,7 +96,7 @@ impl Printer {
                 if compact {
                     self.out.push(' ');
                 } else {
-                    // What stood behind brackets stands behind the key, where they are gone.
+                    // A comment behind a bracket that is gone goes behind the key.
                     self.tail(&[head.as_slice(), trailing].concat());
                     self.out.push('\n');
                     self.own_lines(inner, below);
@@ -141,7 +141,7 @@ impl Printer {
         }
     }
 
-    /// A value that goes on with its line, its anchor in front; `None` for what stands on lines of its own.
+    /// The text of a value that continues its line, with its anchor; `None` for one that takes lines of its own.
     fn inline(&self, value: &Value, indent: usize) -> Option<String> {
         let text = match &value.body {
             Body::Nothing => return Some(value.anchor.clone().unwrap_or_default()),

@@ -1,6 +1,6 @@
 //! The expectations of access tests whose result a plan changes.
 //!
-//! Invariant: an answer that hangs on something is an answer of its own, as is one that asks a person first.
+//! Invariant: uncertain is a result of its own, as is one that needs an approval.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

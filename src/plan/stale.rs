@@ -78,7 +78,7 @@ pub fn check(plan: &Plan, live: &Live) -> Vec<Stale> {
     stale
 }
 
-/// The teams that the plan depends on, where they differ from what it says of them.
+/// Teams that the plan depends on and that differ from their record in it.
 fn other_teams(plan: &Plan, live: &Live) -> Vec<Stale> {
     let name_in = |teams: &TeamDirectory, id: &str| teams.iter().find(|team| team.id == id).map(|team| team.name);
     let now = teams::named(live, plan.steps.iter().map(|step| &step.difference), &plan.access);

@@ -15,7 +15,7 @@ use crate::model::{Fields, confidence};
 use crate::plan::step::{Object, Op};
 use crate::plan::vijil::{VijilDifference, VijilPlan, VijilWeakening, Weaker};
 
-/// Below this confidence, a reader is told to look twice.
+/// Confidence below which the output asks for a closer look.
 const LOW: f64 = 0.7;
 
 /// A detail of a step: a statement or a change.

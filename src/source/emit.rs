@@ -30,8 +30,8 @@ pub fn document(entries: &Map<String, Value>) -> String {
     text
 }
 
-/// The value as it stands behind a key or a dash in column `indent`, with what is before it: ` text`, or line breaks and
-/// lines that are indented deeper. Without a line end.
+/// The value in the form that follows a key or a dash in column `indent`: ` text`, or line breaks and lines that are
+/// indented deeper. Without a line end.
 #[must_use]
 pub fn value(value: &Value, indent: usize) -> String {
     let mut text = String::new();
@@ -99,7 +99,7 @@ fn entry(text: &mut String, key: &str, value: &Value, indent: usize) {
     behind(text, value, indent);
 }
 
-/// Writes what stands behind `key:` or `-` in column `indent`, with a line end.
+/// Writes the value that follows `key:` or `-` in column `indent`, with a line end.
 fn behind(text: &mut String, value: &Value, indent: usize) {
     match value {
         Value::String(string) if string.contains('\n') => {

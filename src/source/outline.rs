@@ -136,7 +136,7 @@ pub fn outline(text: &str) -> Option<Vec<Outline>> {
 
 fn finish(open: Open, end: usize) -> Option<Node> {
     let Open { flow, mapping, start, children } = open;
-    // The end of a block collection is told where the next thing starts.
+    // The end event of a block collection is at the start of the next token, so the last child determines the end.
     let end = if flow { end } else { children.last().map_or(end, |last| last.span.end) };
     if !mapping {
         return Some(Node { span: start..end, shape: Shape::Sequence { flow, items: children } });

@@ -69,8 +69,7 @@ impl Spans {
         }
     }
 
-    /// A short place that stands for the whole value: the first key of a mapping that is not written in braces, else
-    /// the value.
+    /// A short range that represents the whole value: the first key of a mapping without braces, else the value.
     #[must_use]
     pub fn head(&self) -> Range<usize> {
         match &self.parts {

@@ -1,7 +1,7 @@
 //! Runs access tests: what members of some teams must be able to do, and what not.
 //!
-//! Invariant: an expectation holds only when the answer is certain. What is uncertain fails, whichever way it was
-//! expected, with what it hangs on.
+//! Invariant: an expectation holds only if the answer is certain. An uncertain answer fails every expectation, with the
+//! fact that it depends on.
 
 mod mutate;
 

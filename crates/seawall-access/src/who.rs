@@ -72,7 +72,7 @@ const MOST_WORK: usize = 1 << 20;
 /// Estimated cost of one answer about an MCP call, in points.
 const MCP_WORK: usize = 1 << 8;
 
-/// The most classes whose exceptions are told for each by itself; with more, those that say the same are told together.
+/// Largest number of classes whose exceptions are listed one by one; beyond it, classes with equal effects share one.
 const CLASSES: usize = 64;
 
 /// Effect of a policy on a request, independent of the policy's name.

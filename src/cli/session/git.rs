@@ -1,10 +1,10 @@
 //! Files of another commit, read by `git` itself.
 //!
-//! Invariant: nothing that a proposal's files hold is run or obeyed. `git` runs in the folder that holds `.git`, never in
-//! one below, where files of the proposal could pass for a repository of their own; no hook, no filter and no pathspec
-//! is looked at; a ref is never taken for an option; and a submodule's history, which a proposal may choose, is no base.
-//! Of repositories inside of each other, it is the outer one that holds the files. A name stands for one commit: a
-//! branch, a tag or a remote branch, and where these differ, none of them.
+//! Invariant: no content of a proposal is executed or obeyed. `git` runs in the folder that holds `.git`, never in one
+//! below, where files of the proposal could pass for a repository of their own; no hook, filter or pathspec has an
+//! effect; a ref is never taken for an option; and a submodule's history, which a proposal may choose, is not a base.
+//! Of nested repositories, the outer one that tracks the files counts. A name denotes one commit: a branch, a tag or a
+//! remote branch. If these differ, it is ambiguous.
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -94,12 +94,12 @@ impl Repository {
         &self.top
     }
 
-    /// The commit that a name stands for: a branch, a tag, a remote branch, a whole ref, a hash, or `HEAD`, each with
-    /// `~` and `^` behind it; `None` when it names none.
+    /// The commit that a name denotes: a branch, a tag, a remote branch, a whole ref, a hash, or `HEAD`, each with `~`
+    /// and `^` behind it; `None` if there is no such commit.
     ///
     /// # Errors
     ///
-    /// Returns an error if `git` cannot be run, the repository is a submodule, or the name stands for several commits.
+    /// Returns an error if `git` cannot be run, the repository is a submodule, or the name is ambiguous.
     pub(crate) fn commit(&self, name: &str) -> Result<Option<String>, Failure> {
         let around = self.ask(&["rev-parse", "--show-superproject-working-tree"])?;
         if !around.is_empty() {
@@ -119,7 +119,7 @@ impl Repository {
         }
     }
 
-    /// The object that a name stands for, as a hash or as what `git` cannot take for anything else.
+    /// The object that a name denotes, as a hash or in a form that `git` cannot misread.
     fn object(&self, name: &str) -> Result<Option<String>, Failure> {
         let is_hash = name.bytes().all(|byte| byte.is_ascii_hexdigit());
         if is_hash && matches!(name.len(), 40 | 64) {

@@ -60,7 +60,7 @@ pub(crate) fn document(environment: &Environment, text: &str) -> Result<(), Fail
     as_it_is(text)
 }
 
-/// Tells of a broken promise of ours as everything else is told.
+/// Prints a panic in the same format as other failures.
 pub(crate) fn tell_of_panics() {
     std::panic::set_hook(Box::new(|panic| {
         let trace = std::backtrace::Backtrace::capture();

@@ -61,7 +61,7 @@ pub fn canonical(policy: &LivePolicy) -> Value {
     serde_json::to_value(Canonical::from(policy)).expect("a policy is JSON")
 }
 
-/// The policy that a canonical form stands for; `None` for what is none.
+/// Parses a canonical form; `None` if it is not one of a policy.
 #[must_use]
 pub fn read(value: &Value) -> Option<LivePolicy> {
     #[derive(Deserialize)]

@@ -53,7 +53,7 @@ pub(crate) struct Ordered {
 pub(crate) enum Refusal {
     /// No order is safe: this would open.
     Opens(String),
-    /// The states on the way could not be looked through.
+    /// There are too many intermediate states to check.
     Incomplete(SurveyLimit),
 }
 

@@ -92,13 +92,13 @@ struct Search<'a> {
     state: State,
     order: Vec<usize>,
     done: Vec<bool>,
-    /// Sets of calls from which no safe order goes on.
+    /// Sets of completed calls that no safe order continues.
     dead: HashSet<Vec<bool>, foldhash::fast::RandomState>,
     budget: usize,
 }
 
 impl Search<'_> {
-    /// Returns `true` if a safe order goes on from here; it is then complete, and otherwise as it was.
+    /// Returns `true` if a safe order continues from here, and completes it; otherwise the order is unchanged.
     fn completes(&mut self) -> bool {
         let mut made = Vec::new();
         while let Some(index) = (0..self.calls.len()).find(|index| self.is_free(*index) && self.make(*index, &mut made))

@@ -25,7 +25,7 @@ pub(super) struct Group {
     pub(super) domain: Domain,
 }
 
-/// A request that stands for all that the same groups match.
+/// A request that represents all that the same groups match.
 #[derive(Clone, Debug)]
 pub(super) enum Request {
     /// A connection, an HTTP request or a mount, with one concrete example.

@@ -19,7 +19,7 @@ use crate::plan::step::Op;
 ///
 /// # Errors
 ///
-/// The first step that nothing explains, and why; 0 stands for what no step is to blame for.
+/// Returns the first step that nothing explains, with the reason; 0 for a fault that no step causes.
 pub(crate) fn check(plan: &VijilPlan) -> Result<(), (usize, String)> {
     let mut before = BTreeMap::new();
     for record in &plan.live.touched {

@@ -1,7 +1,7 @@
-//! The audit log of an organization, into a file.
+//! Downloads the audit log of an organization into a file.
 //!
-//! Invariants: wherever it ends, `FILE.tmp` holds each record of what was read once, as far as `FILE.state.tmp` says, and
-//! the next run goes on from there; the file itself is there only once it is whole.
+//! Invariants: at any interruption, `FILE.tmp` holds each record read so far once, up to the length in
+//! `FILE.state.tmp`, and the next run resumes from there; the file itself exists only once it is complete.
 
 use std::collections::BTreeSet;
 use std::fs::File;

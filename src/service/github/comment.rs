@@ -21,7 +21,7 @@ const COMMENTS: Bounds = Bounds {
     time: Duration::from_secs(60),
 };
 
-/// Longer keys are told by their hash.
+/// Length beyond which a key is replaced by its hash.
 const LONGEST_KEY: usize = 100;
 /// The number of attempts of an edit whose answer is lost: doing it twice does no harm.
 const EDITS: usize = 3;

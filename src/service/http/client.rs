@@ -1,6 +1,6 @@
-//! The HTTP library's client, set up once a service, and what its errors say.
+//! The HTTP client of a service, and its errors.
 //!
-//! Invariant: it follows no redirect, takes no proxy to this machine, and its errors are told without URLs and secrets.
+//! Invariant: it follows no redirect, uses no proxy for this machine, and its errors contain no URLs or secrets.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;

@@ -1,7 +1,7 @@
 //! One service: its pool of connections, and the one loop that sends, waits and tries again.
 //!
-//! Invariant: [`Connection::call`] repeats only what is safe to repeat, and tells apart what was answered, what was
-//! certainly not sent, and what has an unknown outcome. Once the run is told to stop, nothing is waited for any more.
+//! Invariant: [`Connection::call`] repeats only calls that are safe to repeat, and separates three outcomes: answered,
+//! certainly not sent, and unknown. After a signal to stop, it does not wait any more.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -24,7 +24,7 @@ use super::{BaseUrl, Clock, Error, Limits};
 /// The time that a wait may last after the run was told to stop: shorter ones are not worth a call that is given up.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// The observer that is told of every wait.
+/// Observer that is called for every wait.
 pub type Observer = Arc<dyn Fn(&Waiting) + Send + Sync>;
 
 /// One service with its credentials. Clones share everything.
@@ -143,7 +143,7 @@ impl Connection {
         *self.0.stop.lock().unwrap_or_else(PoisonError::into_inner) = Some(stop);
     }
 
-    /// Waits; an error when the run is told to stop, and the wait does not end soon by itself.
+    /// Waits; returns an error if the run is to stop and the wait lasts longer than [`GRACE`] after that.
     async fn wait(&self, wait: Duration) -> Result<(), Error> {
         let stop = self.0.stop.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let stopped = async {

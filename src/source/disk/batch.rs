@@ -169,7 +169,7 @@ fn take_away(ready: &[Ready]) -> Result<(), BatchError> {
     Ok(())
 }
 
-/// Takes back the first `done` files and everything that stands beside its place; what cannot be taken back is answered.
+/// Reverts the first `done` files and deletes the temporary files; returns the paths that could not be reverted.
 fn undo(ready: &[Ready], done: usize, folders: &[PathBuf]) -> Vec<PathBuf> {
     let mut stuck = Vec::new();
     for (index, one) in ready.iter().enumerate() {

@@ -11,8 +11,8 @@
 //! with the states exchanged.
 //!
 //! The audiences are the organization, each team, and each pair of teams. Pairs are enough: of the statements that take
-//! part above, one lets the call through in the one state, and one stops it, or governs at all, in the other. For a larger
-//! audience, what the smaller ones within it are told already is not a reason again ([`reasons::only_here`]).
+//! part above, one lets the call through in the one state, and one stops it, or governs at all, in the other. For a
+//! larger audience, a change that its subsets already list is not listed again ([`reasons::only_here`]).
 //!
 //! Invariant: an audience without an entry has no change, and an entry that is certain has a witness.
 
@@ -137,7 +137,7 @@ pub fn compare(old: &[Policy], new: &[Policy]) -> Vec<McpChange> {
     })
 }
 
-/// Returns `true` if a smaller audience is told the same, and no request shows more for this one.
+/// Returns `true` if a smaller audience has the same change, and no request shows more for this one.
 fn shown(change: &McpChange, changes: &[McpChange]) -> bool {
     change.witness.is_none()
         && changes.iter().any(|other| {
