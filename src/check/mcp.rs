@@ -7,7 +7,7 @@ use super::{Check, Input, Run, skipped};
 use crate::access::cedar::{self, Effect, Finding, Statement, code};
 use crate::diagnostic::{Diagnostic, FileId, Files, Severity};
 use crate::document::{DEFAULT_SCHEMA_URL, Declared, origin};
-use crate::model::{Body, DesiredRule, Scope};
+use crate::model::{Body, DesiredRule};
 use crate::source::{Comment, Parts, Spans};
 
 const FOLDED_COMMENT: &str = "mcp-folded-comment";
@@ -336,7 +336,7 @@ fn look_for_covers(policies: &[(&Declared<'_>, Vec<Arc<Statement>>)], findings: 
         for permit in of(statements, Effect::Permit) {
             let forbid = covering.find(&permit).into_iter().find_map(|(other, forbid)| {
                 let (wider, _) = policies.get(*other).filter(|_| *other != index)?;
-                let governs = governs_all(&wider.desired.policy.scope, &policy.desired.policy.scope);
+                let governs = wider.desired.policy.scope.governs_all_of(&policy.desired.policy.scope);
                 governs.then_some((*wider, *forbid))
             });
             let Some((wider, forbid)) = forbid else { continue };
@@ -349,13 +349,5 @@ fn look_for_covers(policies: &[(&Declared<'_>, Vec<Arc<Statement>>)], findings: 
     }
     if !covering.is_complete() {
         findings.push(skipped::note(&[code::COVERED_PERMIT], "the conditions of MCP statements"));
-    }
-}
-
-fn governs_all(wider: &Scope, narrower: &Scope) -> bool {
-    match (wider, narrower) {
-        (Scope::Organization, _) => true,
-        (Scope::Teams(_), Scope::Organization) => false,
-        (Scope::Teams(wider), Scope::Teams(narrower)) => narrower.is_subset(wider),
     }
 }

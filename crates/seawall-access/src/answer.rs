@@ -10,7 +10,7 @@ use crate::address::{AddressClass, address_classes};
 use crate::cedar;
 use crate::cedar::{McpPolicies, McpRequest};
 use crate::clause::{Actions, Clause, clauses};
-use crate::model::{Decision, Domain, Policy, Scope};
+use crate::model::{Decision, Domain, Policy};
 use crate::point::{Atom, Match, Point, Role, Verdict};
 use crate::question::{MatchedPoint, Part, Question};
 use crate::request::{Host, Request, request_path};
@@ -184,10 +184,7 @@ impl<'a> State<'a> {
     #[must_use]
     pub fn governs(&self, group: usize, teams: &BTreeSet<String>) -> bool {
         let policy = self.rules.get(group).and_then(|(policy, _)| self.policies.get(*policy));
-        policy.is_some_and(|policy| match &policy.scope {
-            Scope::Organization => true,
-            Scope::Teams(own) => !own.is_disjoint(teams),
-        })
+        policy.is_some_and(|policy| policy.scope.governs(teams))
     }
 
     /// The domain of a rule, by its place in [`State::rules`].

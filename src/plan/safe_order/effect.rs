@@ -223,8 +223,8 @@ fn rescoped(influence: &mut Influence, slot: &PolicySlot, before: &Scope, after:
     if before == after {
         return;
     }
-    let gains = !governs_within(after, before);
-    let loses = !governs_within(before, after);
+    let gains = !before.governs_all_of(after);
+    let loses = !after.governs_all_of(before);
     for rule in contents(slot) {
         if gains {
             influence.adds(rule);
@@ -248,15 +248,6 @@ fn rescoped(influence: &mut Influence, slot: &PolicySlot, before: &Scope, after:
 /// All versions of a policy's rules.
 fn contents(slot: &PolicySlot) -> impl Iterator<Item = &Rule> {
     slot.rules.iter().flat_map(|rule| rule.before.as_ref().map(|(_, rule)| rule).into_iter().chain(&rule.after))
-}
-
-/// Returns `true` if everybody whom `one` governs is governed by `other`.
-fn governs_within(one: &Scope, other: &Scope) -> bool {
-    match (one, other) {
-        (_, Scope::Organization) => true,
-        (Scope::Organization, Scope::Teams(_)) => false,
-        (Scope::Teams(one), Scope::Teams(other)) => one.is_subset(other),
-    }
 }
 
 /// A policy whose scope and rules both change: a rule that comes too early reaches the old teams, and one that goes too

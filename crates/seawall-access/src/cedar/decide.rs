@@ -111,7 +111,7 @@ impl McpPolicies {
     /// Those that govern a member of just these teams.
     #[must_use]
     pub fn governing(&self, teams: &BTreeSet<String>) -> Governing<'_> {
-        Governing::new(self.policies.iter().filter(|policy| policy.governs(teams)).collect())
+        Governing::new(self.policies.iter().filter(|policy| policy.scope.governs(teams)).collect())
     }
 
     /// The places of the Cedar policies among all policies of the state.
@@ -148,7 +148,7 @@ impl McpPolicies {
             arguments: None,
             request_time: None,
         };
-        let governing: Vec<&Compiled> = self.policies.iter().filter(|policy| policy.governs(teams)).collect();
+        let governing: Vec<&Compiled> = self.policies.iter().filter(|policy| policy.scope.governs(teams)).collect();
         if governing.is_empty() {
             return self.decide(teams, &unnamed);
         }
@@ -183,17 +183,8 @@ impl McpPolicies {
     }
 }
 
-impl Compiled {
-    fn governs(&self, teams: &BTreeSet<String>) -> bool {
-        match &self.scope {
-            Scope::Organization => true,
-            Scope::Teams(governed) => !governed.is_disjoint(teams),
-        }
-    }
-}
-
-/// Whether a statement about an action matches whatever the names and attributes of a request are: it has neither a scope
-/// nor a condition on them. `None` for one that is about other actions.
+/// Returns `true` if a statement matches every request of an action, because it has neither a scope nor a condition.
+/// `None` for a statement about other actions.
 fn matches_action(statement: &Statement, action: McpAction) -> Option<bool> {
     let (policy, tree) = (statement.policy.as_ref()?, statement.tree.as_ref()?);
     let is_plain = || {

@@ -112,6 +112,25 @@ impl Scope {
         if teams.is_empty() { Self::Organization } else { Self::Teams(teams) }
     }
 
+    /// Returns `true` if a member of just these teams is governed.
+    #[must_use]
+    pub fn governs(&self, teams: &BTreeSet<String>) -> bool {
+        match self {
+            Self::Organization => true,
+            Self::Teams(own) => !own.is_disjoint(teams),
+        }
+    }
+
+    /// Returns `true` if everybody whom `other` governs is governed.
+    #[must_use]
+    pub fn governs_all_of(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Organization, _) => true,
+            (Self::Teams(_), Self::Organization) => false,
+            (Self::Teams(own), Self::Teams(others)) => others.is_subset(own),
+        }
+    }
+
     /// The team keys; empty for the whole organization.
     #[must_use]
     pub fn teams(&self) -> Vec<&str> {

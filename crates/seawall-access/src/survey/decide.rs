@@ -9,7 +9,6 @@ use ipnet::IpNet;
 
 use super::{Group, Item, Survey, allowed::surrounding};
 use crate::clause::{Actions, Clause, Target};
-use crate::model::Scope;
 use crate::path::http_segments;
 use crate::point::{Atom, Match, Point, Role, Verdict};
 use crate::request::{Host, Request};
@@ -38,10 +37,7 @@ impl Asked {
 impl Item {
     /// Returns `true` if it is in force for a member of just these teams.
     pub(super) fn governs(&self, teams: &BTreeSet<String>) -> bool {
-        match &*self.scope {
-            Scope::Organization => true,
-            Scope::Teams(own) => !own.is_disjoint(teams),
-        }
+        self.scope.governs(teams)
     }
 }
 

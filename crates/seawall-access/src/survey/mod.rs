@@ -330,11 +330,7 @@ impl Item {
     /// Returns `true` if whoever is governed by `other` is governed by this item too.
     #[must_use]
     pub fn governs_all_of(&self, other: &Self) -> bool {
-        match (&*self.scope, &*other.scope) {
-            (Scope::Organization, _) => true,
-            (Scope::Teams(own), Scope::Teams(others)) => others.is_subset(own),
-            (Scope::Teams(_), Scope::Organization) => false,
-        }
+        self.scope.governs_all_of(&other.scope)
     }
 
     /// The kind of resource that it speaks about.
