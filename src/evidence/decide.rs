@@ -145,10 +145,7 @@ impl<'a> Judge<'a> {
     /// Prepares policies.
     #[must_use]
     pub fn new(policies: &'a [Policy]) -> Self {
-        let teams_of = |policies: &mut dyn Iterator<Item = &Policy>| -> BTreeSet<String> {
-            policies.flat_map(|policy| policy.scope.teams()).map(str::to_owned).collect()
-        };
-        let mcp_teams = teams_of(&mut policies.iter().filter(|policy| policy.domain() == Some(Domain::Mcp)));
+        let mcp_teams = teams_of(policies.iter().filter(|policy| policy.domain() == Some(Domain::Mcp)));
         let state = State::new(policies);
         let mut only = BTreeMap::new();
         for place in state.rules() {
@@ -159,7 +156,7 @@ impl<'a> Judge<'a> {
         let address_rules = state.address_rules();
         let of_addresses: BTreeSet<usize> =
             address_rules.iter().filter_map(|one| state.rules().get(one.rule)).map(|place| place.0).collect();
-        let address_teams = teams_of(&mut of_addresses.iter().filter_map(|policy| policies.get(*policy)));
+        let address_teams = teams_of(of_addresses.iter().filter_map(|policy| policies.get(*policy)));
         let all_kinds = state.address_kinds(|_| true);
         let (mcp, kinds, by_kinds) = (Mutex::default(), RwLock::default(), Mutex::default());
         Self { state, mcp_teams, only, mcp, address_rules, address_teams, all_kinds, kinds, by_kinds }
@@ -239,8 +236,7 @@ impl<'a> Judge<'a> {
                 let policies: BTreeSet<usize> =
                     rules.filter_map(|rule| self.state.rules().get(rule)).map(|(policy, _)| *policy).collect();
                 let scopes = policies.into_iter().filter_map(|policy| self.state.policies().get(policy));
-                let mut teams: BTreeSet<String> =
-                    scopes.flat_map(|policy| policy.scope.teams()).map(str::to_owned).collect();
+                let mut teams = teams_of(scopes);
                 if questions.iter().any(|(request, _)| has_any_address(request)) {
                     teams.extend(self.address_teams.iter().cloned());
                 }
@@ -329,11 +325,10 @@ impl<'a> Judge<'a> {
 
     /// Returns `true` if a rule or statement is for somebody, or may be where the teams are unknown.
     pub(super) fn may_govern(&self, place: Place, teams: &Teams) -> bool {
-        match (self.state.policies().get(place.0).map(|policy| &policy.scope), teams) {
-            (None, _) => false,
-            (Some(Scope::Organization), _) | (_, Teams::Unknown) => true,
-            (Some(Scope::Teams(own)), Teams::Known(teams)) => !own.is_disjoint(teams),
-        }
+        self.state.policies().get(place.0).is_some_and(|policy| match teams {
+            Teams::Known(teams) => policy.scope.governs(teams),
+            Teams::Unknown => true,
+        })
     }
 
     /// Returns `true` if a rule or statement is for members of some teams only.
@@ -348,11 +343,10 @@ impl<'a> Judge<'a> {
 
     /// The kinds of addresses without a rule; `None` where they are the same.
     fn kinds_without<'k>(&self, kinds: &'k Kinds, place: Place) -> Option<&'k AddressKinds> {
-        if !self.address_rules.iter().any(|one| self.state.rules().get(one.rule) == Some(&place)) {
-            return None;
-        }
-        let is_it = |rule: &usize| self.state.rules().get(*rule) == Some(&place);
-        self.without(kinds).iter().find(|(_, rules)| rules.iter().any(is_it)).map(|(kinds, _)| kinds)
+        let rule = self.state.rules().binary_search(&place).ok()?;
+        self.address_rules.binary_search_by_key(&rule, |one| one.rule).ok()?;
+        let same = self.without(kinds).iter().find(|(_, rules)| rules.binary_search(&rule).is_ok());
+        same.map(|(kinds, _)| kinds)
     }
 
     fn rules_of(&self, key: Vec<usize>, memberships: &[&Arc<Kinds>]) -> AddressRules {
@@ -378,6 +372,11 @@ impl<'a> Judge<'a> {
     }
 }
 
+/// The teams that some of these policies are for.
+fn teams_of<'p>(policies: impl Iterator<Item = &'p Policy>) -> BTreeSet<String> {
+    policies.flat_map(|policy| policy.scope.teams()).map(str::to_owned).collect()
+}
+
 /// Returns `true` for a request to a name, which may have any address.
 pub(super) fn has_any_address(request: &Request) -> bool {
     matches!(request.host(), Some(Host::Name(_, None)))
@@ -386,18 +385,12 @@ pub(super) fn has_any_address(request: &Request) -> bool {
 impl Evaluation<'_, '_> {
     /// The decision.
     pub(super) fn ruling(&self) -> Ruling {
-        self.agreed(|membership| self.judged(membership, None))
+        agreed(self.memberships.iter().map(|membership| self.judged(membership, None)), Gap::TeamUnknown)
     }
 
     /// The decision as if a rule or statement was not there.
     pub(super) fn ruling_without(&self, place: Place) -> Ruling {
-        self.agreed(|membership| self.judged(membership, Some(place)))
-    }
-
-    fn agreed(&self, ruling: impl Fn(&Membership) -> Ruling) -> Ruling {
-        let mut rulings = self.memberships.iter().map(ruling);
-        let first = rulings.next().unwrap_or(Ruling::Unknown(Gap::TeamUnknown));
-        if rulings.all(|ruling| ruling == first) { first } else { Ruling::Unknown(Gap::TeamUnknown) }
+        agreed(self.memberships.iter().map(|membership| self.judged(membership, Some(place))), Gap::TeamUnknown)
     }
 
     fn judged(&self, Membership { teams, at_addresses }: &Membership, without: Option<Place>) -> Ruling {
@@ -414,9 +407,8 @@ impl Evaluation<'_, '_> {
                 }
             }
             (Case::Questions(questions), None) => {
-                let mut each = questions.iter().map(|(request, question)| judge.one(request, question, teams, without));
-                let first = each.next().unwrap_or(Ruling::Unknown(Gap::NotReadable));
-                if each.all(|ruling| ruling == first) { first } else { Ruling::Unknown(Gap::ModeNotRecorded) }
+                let each = questions.iter().map(|(request, question)| judge.one(request, question, teams, without));
+                agreed(each, Gap::ModeNotRecorded)
             }
         }
     }
@@ -442,12 +434,9 @@ impl Evaluation<'_, '_> {
         if group.rules.iter().any(is_only) {
             return Ruling::Unknown(Gap::NoPolicy);
         }
-        let mut others = group.kinds.iter();
-        let rulings: Vec<Ruling> = self
-            .memberships
-            .iter()
-            .map(|Membership { teams, at_addresses }| {
-                let other = others.next().copied().flatten();
+        // One of the group's kinds belongs to each membership.
+        let rulings =
+            self.memberships.iter().zip(&group.kinds).map(|(Membership { teams, at_addresses }, other)| {
                 match (self.case, at_addresses) {
                     (Case::Questions(questions), Some((kinds, own))) => {
                         let Some((request, _)) = questions.first() else { return Ruling::Unknown(Gap::NotReadable) };
@@ -457,13 +446,15 @@ impl Evaluation<'_, '_> {
                     }
                     _ => Ruling::Unknown(Gap::TeamUnknown),
                 }
-            })
-            .collect();
-        match rulings.split_first() {
-            Some((first, rest)) if rest.iter().all(|ruling| ruling == first) => *first,
-            Some(_) | None => Ruling::Unknown(Gap::TeamUnknown),
-        }
+            });
+        agreed(rulings, Gap::TeamUnknown)
     }
+}
+
+/// The ruling that all of these are; unknown for this reason where they differ, or where there is none.
+fn agreed(mut rulings: impl Iterator<Item = Ruling>, otherwise: Gap) -> Ruling {
+    let first = rulings.next().unwrap_or(Ruling::Unknown(otherwise));
+    if rulings.all(|ruling| ruling == first) { first } else { Ruling::Unknown(otherwise) }
 }
 
 /// The rules about addresses that bear on requests of somebody.
@@ -504,7 +495,7 @@ fn unseen_request(question: &Question, verdict: Verdict, in_force: impl Fn(usize
 
 /// The reason why an answer is uncertain.
 fn doubt(request: &Request, question: &Question, in_force: impl Fn(usize) -> bool) -> Gap {
-    let named = matches!(request.host(), Some(Host::Name(_, None)));
+    let named = has_any_address(request);
     let verdicts: BTreeSet<Verdict> = question.points().map(|point| point.verdict(&in_force)).collect();
     if named && verdicts.contains(&Verdict::Allow) && verdicts.contains(&Verdict::Deny) {
         return Gap::AddressNotRecorded;
