@@ -191,8 +191,7 @@ async fn saved(
 /// which is missing, or that cannot be read, stops nothing: the tests that the plan carries are judged in any case.
 fn documents(context: &Context, path: Option<&std::path::Path>) -> Option<Loaded> {
     let root = workspace::root(context, path).ok()?;
-    let loaded = crate::workspace::load(&root, context.config().as_deref(), EmptyWorkspace::Accepted);
-    loaded
+    workspace::checked(context, &root, EmptyWorkspace::Accepted)
         .map_err(|_| {
             context.note("note: the workspace cannot be read: only the access tests that the plan carries are run")
         })

@@ -66,8 +66,15 @@ pub(crate) fn load_silently(
     emptiness: EmptyWorkspace,
 ) -> Result<Loaded, Failure> {
     let root = root(context, path)?;
-    let load = || crate::workspace::load(&root, context.config().as_deref(), emptiness);
-    watched("checking the documents", load).map_err(|findings| wrong(context, &findings))
+    checked(context, &root, emptiness).map_err(|findings| wrong(context, &findings))
+}
+
+/// Loads the workspace in a folder within the limits of time and memory.
+///
+/// # Errors
+/// Returns the findings if something is wrong with its documents.
+pub(crate) fn checked(context: &Context, root: &Path, emptiness: EmptyWorkspace) -> Result<Loaded, Findings> {
+    watched("checking the documents", || crate::workspace::load(root, context.config().as_deref(), emptiness))
 }
 
 /// Shows findings, and makes them the reason why the run ends.
