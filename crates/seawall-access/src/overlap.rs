@@ -157,15 +157,8 @@ fn left(tokens: &[Token], labels: &[&str]) -> BTreeSet<usize> {
 #[cfg(test)]
 mod tests {
     use crate::overlap::*;
-    use crate::path::PathPattern;
+    use crate::path::folders;
     use crate::unknowns::Unknowns;
-
-    fn folders(text: &str) -> Sequence {
-        match PathPattern::parse(text) {
-            PathPattern::Folders(sequence) => sequence,
-            PathPattern::Nothing => panic!("{text} is a pattern of folders"),
-        }
-    }
 
     #[test]
     fn many_wildcards_take_no_more_than_pairs_of_places_and_nodes() {

@@ -184,3 +184,12 @@ fn decode(path: &str) -> String {
     }
     String::from_utf8_lossy(&bytes).into_owned()
 }
+
+/// The pattern of a text that is one of folders, for tests.
+#[cfg(test)]
+pub(super) fn folders(text: &str) -> Sequence {
+    match PathPattern::parse(text) {
+        PathPattern::Folders(sequence) => sequence,
+        PathPattern::Nothing => panic!("{text} is a pattern of folders"),
+    }
+}

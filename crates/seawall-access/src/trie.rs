@@ -301,14 +301,7 @@ pub(super) fn fold(case: Case, label: &str) -> Cow<'_, str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::path::PathPattern;
-
-    fn folders(text: &str) -> Sequence {
-        match PathPattern::parse(text) {
-            PathPattern::Folders(sequence) => sequence,
-            PathPattern::Nothing => panic!("{text} is a pattern of folders"),
-        }
-    }
+    use crate::path::folders;
 
     #[test]
     fn a_pattern_has_a_node_a_token() {

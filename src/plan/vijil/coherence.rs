@@ -269,6 +269,7 @@ fn read(record: &Touched) -> Option<LiveVijilPolicy> {
 mod tests {
     use crate::plan::vijil::VijilDifference;
     use crate::plan::vijil::coherence::*;
+    use crate::plan::vijil::diff::blank;
 
     /// A step in short: its phase, operation, policy, rule (empty if it is about the policy), and the status before and
     /// after.
@@ -283,16 +284,9 @@ mod tests {
         let rule = Some(rule).filter(|rule| !rule.is_empty());
         let difference = VijilDifference {
             id,
-            op,
-            policy: Subject::Existing(policy.to_owned()),
-            policy_name: policy.to_owned(),
             rule: rule.map(|rule| Subject::Existing(rule.to_owned())),
             rule_id: rule.map(str::to_owned),
-            before: status(before),
-            after: status(after),
-            provenance: None,
-            source: None,
-            because: None,
+            ..blank(op, Subject::Existing(policy.to_owned()), policy, status(before), status(after))
         };
         VijilStep::new(difference, phase)
     }

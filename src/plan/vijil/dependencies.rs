@@ -43,6 +43,7 @@ fn takes_away(step: &VijilDifference) -> bool {
 mod tests {
     use crate::plan::step::Step;
     use crate::plan::vijil::dependencies::*;
+    use crate::plan::vijil::diff::blank;
 
     /// A step: its phase, what it does, its policy, and its rule where it is about one.
     fn step((id, (phase, op, policy, rule)): (usize, (usize, Op, &str, &str))) -> VijilStep {
@@ -51,16 +52,9 @@ mod tests {
         let status = |status: &str| leaves.then(|| Fields::from_iter([("status".to_owned(), status.into())]));
         let difference = VijilDifference {
             id,
-            op,
-            policy: Subject::Existing(policy.to_owned()),
-            policy_name: policy.to_owned(),
             rule: rule.map(|rule| Subject::Existing(rule.to_owned())),
             rule_id: rule.map(str::to_owned),
-            before: status("active"),
-            after: status("draft"),
-            provenance: None,
-            source: None,
-            because: None,
+            ..blank(op, Subject::Existing(policy.to_owned()), policy, status("active"), status("draft"))
         };
         Step::new(difference, phase)
     }

@@ -462,7 +462,14 @@ impl<'a> Diff<'a, '_> {
     }
 }
 
-fn blank(op: Op, policy: Subject, name: &str, before: Option<Fields>, after: Option<Fields>) -> VijilDifference {
+/// A difference of a policy that is not numbered yet.
+pub(super) fn blank(
+    op: Op,
+    policy: Subject,
+    name: &str,
+    before: Option<Fields>,
+    after: Option<Fields>,
+) -> VijilDifference {
     VijilDifference {
         id: 0,
         op,
