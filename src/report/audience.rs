@@ -464,7 +464,7 @@ pub(super) fn merged<'a>(named: &Named<'_>, entries: impl Iterator<Item = (&'a E
     let mut by_rules: BTreeMap<(Vec<RuleRef>, String, Option<String>), BTreeSet<String>> = BTreeMap::new();
     for (entry, why) in entries {
         let Parts { action, object, .. } = Parts::new(&entry.access);
-        let rules = causes(named, entry);
+        let rules = named.causes(entry);
         by_rules.entry((rules, action, why)).or_default().insert(object);
     }
     // Lines with the same targets and other actions become one.
@@ -479,9 +479,4 @@ pub(super) fn merged<'a>(named: &Named<'_>, entries: impl Iterator<Item = (&'a E
         why,
     };
     lines.into_iter().map(line).collect()
-}
-
-/// Rules of the compared policies that cause an entry; causes in the base have no row in the report.
-fn causes(named: &Named<'_>, entry: &Entry) -> Vec<RuleRef> {
-    entry.because.iter().filter(|cause| cause.comes).map(|cause| named.cause(cause)).collect()
 }

@@ -131,7 +131,7 @@ fn groups(named: &Named<'_>, file: Option<&str>, entries: &[&Entry]) -> Vec<Dens
     let mut groups: BTreeMap<(Kind, String), BTreeMap<String, Targets>> = BTreeMap::new();
     for entry in entries {
         let Parts { action, object, destination } = Parts::new(&entry.access);
-        let rules = entry.because.iter().filter(|cause| cause.comes).map(|cause| named.cause(cause)).collect();
+        let rules = named.causes(entry);
         let own = groups.entry((destination.kind, destination.group)).or_default();
         own.entry(action).or_default().entry(rules).or_default().push(object);
     }

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::id::Id;
 use super::place::{Links, Place, place};
-use crate::access::{Cause, Reason};
+use crate::access::{Cause, Entry, Reason};
 use crate::model::{Body, DesiredPolicy, Domain, Origin, Policy};
 
 /// Reference to a rule, or to a policy as a whole.
@@ -95,6 +95,11 @@ impl<'a> Named<'a> {
     pub(super) fn cause(&self, cause: &Cause) -> RuleRef {
         let statement = cause.statement.map(statement_name);
         self.rule(&cause.policy, statement.as_deref().or(cause.rule.as_deref()))
+    }
+
+    /// The rules and statements that come with an entry.
+    pub(super) fn causes(&self, entry: &Entry) -> Vec<RuleRef> {
+        entry.because.iter().filter(|cause| cause.comes).map(|cause| self.cause(cause)).collect()
     }
 
     pub(super) fn reason(&self, reason: &Reason) -> RuleRef {

@@ -76,31 +76,35 @@ impl Writer<'_> {
 
     /// The steps that make a policy in one line: the first of them, and how many rules the others make.
     fn created(&self, out: &mut String, made: &Difference, rules: usize) -> fmt::Result {
-        let Description { title, .. } = describe(made, self.teams);
-        let people = if let Title::Policy(teams, _) = &title { scope(teams) } else { String::new() };
-        let rules = if rules == 0 { String::new() } else { format!(", with {}", words::count(rules, "rule")) };
-        write!(out, "  {DIM}{:>1$}{DIM:#} {GOOD}+{GOOD:#} ", made.id, self.digits)?;
-        writeln!(out, "the policy, for {people}{rules}")
+        let Description { op, mut title, .. } = describe(made, self.teams);
+        if let Title::Policy(_, told) = &mut title {
+            *told = (rules > 0).then_some(rules);
+        }
+        self.title(out, made.id, op, &title)
     }
 
     fn step(&self, out: &mut String, step: &Difference) -> fmt::Result {
         let Description { op, title, details } = describe(step, self.teams);
+        self.title(out, step.id, op, &title)?;
+        details.iter().try_for_each(|detail| self.write(out, detail))
+    }
+
+    fn title(&self, out: &mut String, id: usize, op: Op, title: &Title) -> fmt::Result {
         let (sign, style) = match op {
             Op::Create => ('+', GOOD),
             Op::Update | Op::Approve | Op::Reject | Op::Activate => ('~', CAREFUL),
             Op::Delete => ('-', BAD),
         };
-        write!(out, "  {DIM}{:>1$}{DIM:#} {style}{sign}{style:#} ", step.id, self.digits)?;
-        match &title {
-            Title::Policy(teams, None) => writeln!(out, "the policy, for {}", scope(teams))?,
+        write!(out, "  {DIM}{id:>0$}{DIM:#} {style}{sign}{style:#} ", self.digits)?;
+        match title {
+            Title::Policy(teams, None) => writeln!(out, "the policy, for {}", scope(teams)),
             Title::Policy(teams, Some(rules)) => {
-                writeln!(out, "the policy, for {}, with {}", scope(teams), words::count(*rules, "rule"))?;
+                writeln!(out, "the policy, for {}, with {}", scope(teams), words::count(*rules, "rule"))
             }
-            Title::PolicyItself => writeln!(out, "the policy itself")?,
-            Title::Rule(name) => writeln!(out, "{}", line(name))?,
-            Title::Renamed(old, new) => writeln!(out, "{} → {}", line(old), line(new))?,
+            Title::PolicyItself => writeln!(out, "the policy itself"),
+            Title::Rule(name) => writeln!(out, "{}", line(name)),
+            Title::Renamed(old, new) => writeln!(out, "{} → {}", line(old), line(new)),
         }
-        details.iter().try_for_each(|detail| self.write(out, detail))
     }
 
     fn write(&self, out: &mut String, detail: &Detail) -> fmt::Result {
