@@ -67,7 +67,7 @@ report() {
   output report-file "$1/report.html"
 }
 
-# The workspace's folder in its repository, for links to its documents; nothing where there is no repository.
+# Prints the path of the workspace within its repository, for links to its documents; nothing outside a repository.
 folder_of_workspace() {
   local inside
   inside=$(git -C "$WORKSPACE" rev-parse --show-prefix 2>/dev/null) || return 0

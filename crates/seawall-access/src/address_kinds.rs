@@ -36,7 +36,7 @@ pub struct AddressRule {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AddressKinds(BTreeMap<Kind, Option<IpNet>>);
 
-/// What is said of addresses, and what they are set aside for.
+/// The rules that match the addresses of a kind, and the purpose that a standard reserves them for.
 type Kind = (BTreeSet<Meaning>, Option<Purpose>);
 
 /// A match of an address, without its rule where that makes no difference.
@@ -153,7 +153,7 @@ impl State<'_> {
             decision: clause.decision,
             actions: about(clause),
             unknowns,
-            // What is open may be open for each rule by itself.
+            // Undocumented behaviour can differ from rule to rule, so that such matches are kept apart.
             group: if unknowns.is_empty() { IN_FORCE } else { clause.group },
         });
         ((meanings.collect(), block.as_ref().and_then(purpose)), block)

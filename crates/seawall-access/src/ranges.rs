@@ -98,8 +98,8 @@ impl Known {
         }
     }
 
-    /// Returns `true` if such a name, as a rule, has no address in a block: one of the public DNS has a public address,
-    /// and none but those that are known locally leads to the machine or to its link.
+    /// Returns `true` if such a name usually has no address in a block: a name in the public DNS has a public address,
+    /// and only names that are known locally resolve to loopback and link-local addresses.
     #[must_use]
     pub fn hardly_has(self, block: &IpNet) -> bool {
         match purpose(block) {

@@ -31,7 +31,7 @@ fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
     let mut said = BTreeSet::new();
     for item in input.survey.items().iter().filter(allows) {
         let Some(problem) = problem(item) else { continue };
-        // The same host with other ports is no second finding.
+        // One finding for a host, also where a rule lists it with several ports.
         if !said.insert((item.policy, item.rule, problem.clone())) {
             continue;
         }
