@@ -1,7 +1,9 @@
-//! Measures the nesting and the number of values of a JSON text before it is parsed.
+//! JSON texts: their nesting and number of values, measured before they are parsed, and their hashes.
 //!
 //! Invariant: a text that passes [`deeper_than`] can be put into a plan, a snapshot and a report, written, and read
 //! back: each wraps it in a few levels, and the parser refuses texts that nest deeper than 127.
+
+use sha2::{Digest, Sha256};
 
 /// The deepest answer of a service. Its largest object needs six levels.
 pub(crate) const MAX_DEPTH: usize = 64;
@@ -39,6 +41,20 @@ pub(crate) fn measure(text: &[u8]) -> (usize, usize) {
 #[must_use]
 pub(crate) fn deeper_than(levels: usize, text: &[u8]) -> bool {
     measure(text).0 > levels
+}
+
+/// `sha256:` and the hash of a value as compact JSON.
+#[must_use]
+pub(crate) fn hash_json(value: &serde_json::Value) -> String {
+    hash(&[&value.to_string()])
+}
+
+/// `sha256:` and the hash of the parts of a text.
+pub(crate) fn hash(parts: &[&str]) -> String {
+    let mut hash = Sha256::new();
+    parts.iter().for_each(|part| hash.update(part));
+    let hex: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("sha256:{hex}")
 }
 
 #[cfg(test)]

@@ -526,7 +526,7 @@ impl PlanDocument {
     }
 
     fn sum(&self) -> String {
-        super::docker::fingerprint::hash_json(&serde_json::to_value(self).expect("a plan is JSON"))
+        crate::json::hash_json(&serde_json::to_value(self).expect("a plan is JSON"))
     }
 }
 

@@ -8,12 +8,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ipnet::IpNet;
 
-use super::answer::{Reason, State};
+use super::atom::Atom;
 use super::clause::{Actions, Clause};
-use super::point::{Atom, Match, Point, Role, Verdict};
-use super::question::{MatchedPoint, Part, Question};
+use super::point::{Match, Point, Role, Verdict};
+use super::question::{MatchedPoint, Part, Question, Reason};
 use super::ranges::{Purpose, purpose};
 use super::request::{Host, Request};
+use super::state::State;
 use super::trie::Hit;
 use super::unknowns::Unknowns;
 use crate::model::Decision;

@@ -6,10 +6,10 @@ use ipnet::IpNet;
 
 use crate::model::{Action, Decision, HttpResource, Layer, Resources, Rule};
 
+use super::atom::Atom;
 use super::host::{Destination, HostPattern};
 use super::path::{self, PathPattern};
 use super::pattern::{Sequence, Token};
-use super::point::Atom;
 use super::trie::{Hit, Trie};
 use super::unknowns::{Unknown, Unknowns};
 

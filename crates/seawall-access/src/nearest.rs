@@ -5,13 +5,13 @@
 use std::collections::BTreeSet;
 use std::fmt::Display;
 
+use super::atom::Atom;
 use super::clause::{Actions, Clause, Target};
 use super::host::{Destination, HostPattern};
 use super::pattern::{Sequence, Token};
-use super::point::Atom;
 use super::request::{Host, Request, request_path};
-use crate::answer::State;
 use crate::model::{Decision, Scope};
+use crate::state::State;
 
 /// The number of rules that are named.
 const NAMED: usize = 3;

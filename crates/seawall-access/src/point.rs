@@ -17,27 +17,11 @@
 //! formulas are plain, rise with every allow and fall with every deny, so that an answer is certain exactly when all
 //! worlds agree on it.
 
-use std::fmt;
-
 use crate::model::Decision;
 
+use super::atom::Atom;
 use super::clause::{Actions, Clause, Target};
 use super::unknowns::{Unknown, Unknowns};
-
-/// The object of a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Atom {
-    /// Opening a TCP connection of whatever protocol.
-    Tcp,
-    /// Sending UDP datagrams.
-    Udp,
-    /// An HTTP request; the method in lower case.
-    Http(&'static str),
-    /// Mounting a folder: its read half.
-    Read,
-    /// Mounting a folder: its write half.
-    Write,
-}
 
 /// The part of a request that a clause is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -314,27 +298,5 @@ impl Point {
             Verdict::Uncertain => true,
         };
         asked && leads && in_force(one.group)
-    }
-}
-
-impl Atom {
-    /// The action; empty for a request, which its method stands for.
-    pub(super) fn word(self) -> &'static str {
-        match self {
-            Self::Tcp => "connect:tcp",
-            Self::Udp => "connect:udp",
-            Self::Http(_) => "",
-            Self::Read => "read",
-            Self::Write => "write",
-        }
-    }
-}
-
-impl fmt::Display for Atom {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Self::Http(method) = self {
-            return f.write_str(&method.to_ascii_uppercase());
-        }
-        f.write_str(self.word())
     }
 }

@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
+use super::atom::Atom;
 use super::clause::Actions;
-use super::point::{Atom, Match, Point, Role};
+use super::point::{Match, Point, Role};
 use super::trie::Hit;
 use super::universe::{Host, HostClass, RequestClass, Universe};
 use super::witness::Witness;

@@ -13,10 +13,29 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ipnet::IpNet;
 
-use super::point::{Atom, Match, Point, Role, Verdict};
+use super::atom::Atom;
+use super::point::{Match, Point, Role, Verdict};
 use super::ranges::Known;
-use crate::answer::Reason;
 use crate::model::{Decision, Domain};
+
+/// A rule or statement that decides.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Reason {
+    /// The policy's place among those that were given.
+    pub policy: usize,
+    /// The rule's place in the policy, or the statement's in its Cedar text.
+    pub rule: Option<usize>,
+    /// The policy's name.
+    pub policy_name: String,
+    /// The rule's name.
+    pub rule_name: Option<String>,
+    /// The decision of the rule or statement.
+    pub decision: Option<Decision>,
+    /// The pattern that matches.
+    pub pattern: Option<String>,
+    /// The reasons why it is uncertain whether it matches.
+    pub doubts: Vec<String>,
+}
 
 /// A request as points: it is allowed when each part is, and certain when it is so at every address that is possible.
 #[derive(Clone, Debug)]

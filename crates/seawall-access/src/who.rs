@@ -15,8 +15,9 @@ use super::compare::Audience;
 use super::point::{Match, Role, Verdict};
 use super::question::Question;
 use super::request::Request;
-use crate::answer::{APPROVAL_REASON, Answer, State};
+use crate::answer::{APPROVAL_REASON, Answer};
 use crate::model::{Decision, Scope, TeamDirectory};
+use crate::state::State;
 
 /// Access that an answer grants, in ascending order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

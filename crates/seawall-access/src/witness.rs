@@ -3,8 +3,8 @@
 use std::fmt;
 use std::net::IpAddr;
 
+use super::atom::Atom;
 use super::path::folder_text;
-use super::point::Atom;
 use super::universe::{Host, HostClass};
 
 /// A concrete request. Its text is what `can` takes; an address that the host must resolve to follows after `at`.

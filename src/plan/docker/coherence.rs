@@ -326,7 +326,7 @@ pub(crate) fn touched(records: &[crate::plan::Touched]) -> Result<Vec<LivePolicy
     let mut ids = BTreeSet::new();
     let read = |record: &crate::plan::Touched| {
         let policy = fingerprint::read(&record.was).filter(|policy| policy.id.0 == record.id);
-        policy.filter(|_| fingerprint::hash_json(&record.was) == record.fingerprint).ok_or_else(|| record.id.clone())
+        policy.filter(|_| crate::json::hash_json(&record.was) == record.fingerprint).ok_or_else(|| record.id.clone())
     };
     let policies = records.iter().map(read).collect::<Result<Vec<_>, _>>()?;
     match policies.iter().find(|policy| !ids.insert(&policy.id)) {

@@ -227,3 +227,37 @@ fn closes_circle(start: usize, drafts: &[Draft]) -> Option<usize> {
     }
     None
 }
+
+#[cfg(test)]
+mod tests {
+    use super::plain;
+    use crate::model::Policy;
+    use crate::plan::docker::diff::{Ownership, diff};
+    use crate::plan::safe_order::proof::{desired, live, policy};
+    use crate::plan::step::Reason;
+
+    /// The calls that rename policies: the name that each takes, and the calls that it waits for.
+    fn renames(names: &[(&str, &str)]) -> Vec<(String, Vec<usize>, bool)> {
+        let named = |name: &str| policy(name, &[]);
+        let old: Vec<Policy> = names.iter().map(|(old, _)| named(old)).collect();
+        let new: Vec<Policy> = names.iter().map(|(_, new)| named(new)).collect();
+        let mut desired = desired(&new);
+        for (policy, (old, _)) in desired.policies.iter_mut().zip(names) {
+            policy.previously = vec![(*old).to_owned()];
+        }
+        let drafts = plain(&diff(&desired, &live(&old), &Ownership::default()));
+        let call = |draft: &super::Draft| {
+            let name = draft.change.taken_name().unwrap().to_owned();
+            (name, draft.needs.clone(), draft.because == Some(Reason::TemporaryName))
+        };
+        drafts.iter().map(call).collect()
+    }
+
+    #[test]
+    fn a_name_is_taken_once_it_is_free() {
+        let call = |name: &str, needs: &[usize], aside: bool| (name.to_owned(), needs.to_vec(), aside);
+        assert_eq!(renames(&[("a", "b")]), [call("b", &[], false)]);
+        // `b` is free once its policy is `c`.
+        assert_eq!(renames(&[("a", "b"), ("b", "c")]), [call("b", &[1], false), call("c", &[], false)]);
+    }
+}

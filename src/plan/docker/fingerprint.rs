@@ -5,8 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 
+use crate::json::hash;
 use crate::model::{Cedar, LiveBody, LivePolicy, LiveRule, PolicyId, Resources, Rule, RuleId, Scope};
 use crate::source::parallel;
 
@@ -149,25 +149,13 @@ pub fn hash_live(org: &str, policies: &[LivePolicy]) -> String {
     hash(&["{\"org\":", &Value::from(org).to_string(), ",\"policies\":[", &texts, "]}"])
 }
 
-/// `sha256:` and the hash of a value as compact JSON.
-#[must_use]
-pub fn hash_json(value: &Value) -> String {
-    hash(&[&value.to_string()])
-}
-
-fn hash(parts: &[&str]) -> String {
-    let mut hash = Sha256::new();
-    parts.iter().for_each(|part| hash.update(part));
-    let hex: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("sha256:{hex}")
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
+    use super::*;
+    use crate::json::hash_json;
     use crate::model::{Action, Decision, PolicyId, RuleId, Scope};
-    use crate::plan::docker::fingerprint::*;
 
     /// Plans that were saved hold such hashes.
     #[test]

@@ -348,11 +348,11 @@ impl Contents {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
     use crate::model::{Action, Decision, Desired, DesiredPolicy, DesiredRule, Origin, Policy, Resources, Scope};
     use crate::plan::Plan;
     use crate::plan::dependencies::Undone;
     use crate::plan::docker::Difference;
-    use crate::plan::docker::relations::*;
 
     /// Policies of one rule each: the name, and what it allows.
     fn desired(policies: &[(String, String)]) -> Desired {

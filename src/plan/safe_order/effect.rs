@@ -288,3 +288,47 @@ fn displace(drafts: &[Draft], effects: &mut [Effect]) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::proof::{ends, policy};
+    use super::{Effect, Stage, effects};
+    use crate::model::Decision::{self, Allow, Deny};
+
+    type Rule<'a> = Option<(Decision, &'a [&'a str])>;
+
+    /// Of a rule `r` that is live as the first and declared as the second.
+    fn effect(before: Rule<'_>, after: Rule<'_>) -> Effect {
+        let side = |rule: Rule<'_>| {
+            let rules: Vec<(&str, Decision, &[&str])> =
+                rule.map(|(decision, hosts)| ("r", decision, hosts)).into_iter().collect();
+            [policy("p", &rules)]
+        };
+        let (_, diff, drafts) = ends(&side(before), &side(after));
+        assert_eq!(drafts.len(), 1, "{before:?} {after:?}");
+        effects(&diff, &drafts)[0]
+    }
+
+    #[test]
+    fn a_call_stands_where_it_opens_nothing() {
+        let (a, b, ab): (&[&str], &[&str], &[&str]) = (&["a.example"], &["b.example"], &["a.example", "b.example"]);
+        let table = [
+            (None, Some((Allow, a)), Stage::AddAllows, false),
+            (None, Some((Deny, a)), Stage::AddDenies, false),
+            (Some((Allow, a)), None, Stage::DropAllows, false),
+            (Some((Deny, a)), None, Stage::DropDenies, false),
+            (Some((Allow, a)), Some((Allow, ab)), Stage::AddAllows, false),
+            (Some((Allow, ab)), Some((Allow, a)), Stage::DropAllows, false),
+            (Some((Allow, a)), Some((Allow, b)), Stage::ChangeAllows, false),
+            (Some((Deny, a)), Some((Deny, ab)), Stage::AddDenies, false),
+            (Some((Deny, ab)), Some((Deny, a)), Stage::DropDenies, false),
+            (Some((Deny, a)), Some((Deny, b)), Stage::AddDenies, true), // comes and goes at once
+            (Some((Allow, a)), Some((Deny, a)), Stage::AddDenies, false),
+            (Some((Deny, a)), Some((Allow, a)), Stage::DropDenies, false),
+        ];
+        for (before, after, place, entangled) in table {
+            let Effect { place: found, entangled: both } = effect(before, after);
+            assert_eq!((found, both), (place, entangled), "{before:?} {after:?}");
+        }
+    }
+}

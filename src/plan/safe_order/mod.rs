@@ -21,7 +21,7 @@ mod cedar;
 mod effect;
 mod layout;
 #[cfg(test)]
-mod proof;
+pub(super) mod proof;
 #[cfg(test)]
 mod proof_mcp;
 mod search;
@@ -184,5 +184,53 @@ pub(super) fn join(parent: &mut [usize], one: usize, other: usize) {
     let (one, other) = (root(parent, one), root(parent, other));
     if let Some(slot) = parent.get_mut(one.max(other)) {
         *slot = one.min(other);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::order;
+    use super::proof::{ends, policy};
+    use crate::model::Decision::{self, Allow, Deny};
+    use crate::model::Policy;
+    use crate::plan::docker::draft::Draft;
+
+    /// The calls with their phases, as `1 create r`.
+    fn ordered(old: &[Policy], new: &[Policy]) -> Vec<String> {
+        let (_, diff, drafts) = ends(old, new);
+        let ordered = order(&diff, drafts);
+        assert_eq!(ordered.refusal, None);
+        let call = |(phase, Draft { change, .. }): &(usize, Draft)| {
+            let op = format!("{:?}", change.op()).to_lowercase();
+            let name = change.rule_name().or(change.taken_name()).or(change.freed_name());
+            format!("{phase} {op} {}", name.unwrap_or_default())
+        };
+        ordered.drafts.iter().map(call).collect()
+    }
+
+    #[test]
+    fn denies_come_first_and_go_last() {
+        type Rules<'a> = &'a [(&'a str, Decision, &'a [&'a str])];
+        let table: [(Rules<'_>, Rules<'_>, &[&str]); 3] = [
+            (
+                &[("old allow", Allow, &["a"]), ("old deny", Deny, &["b"])],
+                &[("new allow", Allow, &["c"]), ("new deny", Deny, &["d"])],
+                &["1 create new deny", "2 create new allow", "3 delete old allow", "4 delete old deny"],
+            ),
+            // The denied host is only allowed once its deny is there, although the allow is named first.
+            (&[], &[("a", Allow, &["*.x"]), ("b", Deny, &["y.x"])], &["1 create b", "2 create a"]),
+            // An allow goes before the deny over it.
+            (&[("a", Allow, &["*.x"]), ("b", Deny, &["y.x"])], &[], &["1 delete a", "2 delete b"]),
+        ];
+        for (old, new, expected) in table {
+            assert_eq!(ordered(&[policy("p", old)], &[policy("p", new)]), expected, "{old:?} {new:?}");
+        }
+    }
+
+    #[test]
+    fn a_policy_is_made_before_its_rules_and_goes_with_them() {
+        let own = policy("p", &[("a", Allow, &["x.example"])]);
+        assert_eq!(ordered(&[], std::slice::from_ref(&own)), ["1 create p", "2 create a"]);
+        assert_eq!(ordered(&[own], &[]), ["1 delete p"]);
     }
 }

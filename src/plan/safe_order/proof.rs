@@ -160,7 +160,7 @@ fn organization(rules: usize) -> impl Strategy<Value = Vec<Policy>> {
     })
 }
 
-pub(super) fn live(policies: &[Policy]) -> Live {
+pub(in crate::plan) fn live(policies: &[Policy]) -> Live {
     let policies = policies
         .iter()
         .map(|policy| LivePolicy {
@@ -179,7 +179,7 @@ pub(super) fn live(policies: &[Policy]) -> Live {
     Live { org: "org".to_owned(), policies, ..Live::default() }
 }
 
-pub(super) fn desired(policies: &[Policy]) -> Desired {
+pub(in crate::plan) fn desired(policies: &[Policy]) -> Desired {
     let origin = Origin { file: "policies.yaml".to_owned(), line: 1, column: 1 };
     let policies = policies
         .iter()
@@ -199,7 +199,19 @@ pub(super) fn desired(policies: &[Policy]) -> Desired {
     Desired { policies, vijil: Vec::new() }
 }
 
-fn ends(old: &[Policy], new: &[Policy]) -> (Live, Diff, Vec<Draft>) {
+/// A policy for the organization; a rule is its name, its decision and its hosts.
+pub(in crate::plan) fn policy(name: &str, rules: &[(&str, Decision, &[&str])]) -> Policy {
+    let rule = |(name, decision, hosts): &(&str, Decision, &[&str])| Rule {
+        name: (*name).to_owned(),
+        decision: *decision,
+        actions: vec![Action::ConnectTcp],
+        resources: Resources::Plain(hosts.iter().map(|host| (*host).to_owned()).collect()),
+    };
+    let body = Body::Allowlist(rules.iter().map(rule).collect());
+    Policy { name: name.to_owned(), scope: Scope::Organization, body }
+}
+
+pub(in crate::plan) fn ends(old: &[Policy], new: &[Policy]) -> (Live, Diff, Vec<Draft>) {
     let live = live(old);
     let ownership = Ownership { exclusive: true, ..Default::default() };
     let diff = diff(&desired(new), &live, &ownership);

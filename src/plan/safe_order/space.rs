@@ -316,7 +316,7 @@ fn audiences<'a>(request: &Request, now: &View<'a>, old: &View<'a>, new: &View<'
 
 #[cfg(test)]
 mod tests {
-    use crate::plan::safe_order::space::*;
+    use super::*;
 
     #[test]
     fn one_team_stands_for_all_in_the_same_scopes() {

@@ -210,3 +210,55 @@ fn split_creation(after: &PolicyFields) -> Option<Vec<Change>> {
         Change::Policy(PolicyChange::Update { policy, before: between, after: after.clone() }),
     ])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::proof::{ends, policy};
+    use super::split;
+    use crate::model::Decision::{self, Allow, Deny};
+    use crate::model::Resources;
+    use crate::plan::step::Reason;
+
+    /// The decision of a rule, and its hosts.
+    type Side = (Decision, &'static [&'static str]);
+
+    /// The hosts of the rule after each part of its change, `-` where it is gone.
+    fn parts(before: Side, after: Side) -> Option<Vec<String>> {
+        let side = |(decision, hosts): Side| [policy("p", &[("r", decision, hosts)])];
+        let (_, diff, drafts) = ends(&side(before), &side(after));
+        let parts = split(&drafts[0], &diff.policies[0])?;
+        let last = parts.len() - 1;
+        for (index, part) in parts.iter().enumerate() {
+            let reason = if index == last { Reason::SplitWidens } else { Reason::SplitNarrows };
+            assert_eq!(part.because, Some(reason));
+        }
+        let hosts = |part: &crate::plan::docker::draft::Draft| {
+            let (_, after) = part.change.rule().unwrap().sides();
+            after.map_or_else(
+                || "-".to_owned(),
+                |rule| match &rule.resources {
+                    Resources::Plain(hosts) => hosts.join(" "),
+                    Resources::Http(_) => unreachable!("the rules are about hosts"),
+                },
+            )
+        };
+        Some(parts.iter().map(hosts).collect())
+    }
+
+    #[test]
+    fn the_first_part_only_narrows() {
+        let table: [(Side, Side, Option<&[&str]>); 4] = [
+            // An allow keeps what both sides allow on the way; a deny what either denies.
+            ((Allow, &["a", "b"]), (Allow, &["b", "c"]), Some(&["b", "b c"])),
+            ((Deny, &["a"]), (Deny, &["b"]), Some(&["b a", "b"])),
+            // Nothing is allowed by both.
+            ((Allow, &["a"]), (Allow, &["b"]), Some(&["-", "b"])),
+            // One call, whatever stands around it.
+            ((Allow, &["a"]), (Deny, &["a"]), None),
+        ];
+        for (before, after, expected) in table {
+            let expected = expected.map(|parts| parts.iter().map(|part| (*part).to_owned()).collect::<Vec<_>>());
+            assert_eq!(parts(before, after), expected, "{before:?} {after:?}");
+        }
+    }
+}

@@ -267,8 +267,8 @@ fn read(record: &Touched) -> Option<LiveVijilPolicy> {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
     use crate::plan::vijil::VijilDifference;
-    use crate::plan::vijil::coherence::*;
     use crate::plan::vijil::diff::blank;
 
     /// A step in short: its phase, operation, policy, rule (empty if it is about the policy), and the status before and

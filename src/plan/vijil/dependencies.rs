@@ -41,8 +41,8 @@ fn takes_away(step: &VijilDifference) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
     use crate::plan::step::Step;
-    use crate::plan::vijil::dependencies::*;
     use crate::plan::vijil::diff::blank;
 
     /// A step: its phase, what it does, its policy, and its rule where it is about one.

@@ -99,7 +99,7 @@ impl Marker {
             }
         }
         if safe.len() > LONGEST_KEY {
-            safe = crate::plan::docker::fingerprint::hash_json(&Value::from(key)); // with a colon, which no other key has
+            safe = crate::json::hash_json(&Value::from(key)); // with a colon, which no other key has
         }
         Self(format!("<!-- seawall:{safe} -->"))
     }

@@ -3,34 +3,42 @@
 //! Invariant: what is remembered is what parsing gives, and so much of it at most.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
-
-use super::statement::Parsed;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Bytes of texts: a large organization's before and after a change.
 const MOST: usize = 16 << 20;
 
-static MEMORY: Mutex<Memory> = Mutex::new(Memory { texts: BTreeMap::new(), bytes: 0 });
+/// The results of parsing texts.
+pub(super) struct Memory<T>(Mutex<Texts<T>>);
 
-struct Memory {
-    texts: BTreeMap<String, Parsed>,
+struct Texts<T> {
+    parsed: BTreeMap<String, T>,
     bytes: usize,
 }
 
-/// The result of parsing a text, remembered from before or made now.
-pub(super) fn remembered(text: &str, parse: impl FnOnce() -> Parsed) -> Parsed {
-    let memory = || MEMORY.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(parsed) = memory().texts.get(text) {
-        return parsed.clone();
+impl<T: Clone> Memory<T> {
+    pub(super) const fn new() -> Self {
+        Self(Mutex::new(Texts { parsed: BTreeMap::new(), bytes: 0 }))
     }
-    // Not while others wait: two threads at the same text are rare, and agree.
-    let parsed = parse();
-    let mut memory = memory();
-    if memory.bytes + text.len() > MOST {
-        memory.texts.clear();
-        memory.bytes = 0;
+
+    fn texts(&self) -> MutexGuard<'_, Texts<T>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
-    memory.bytes += text.len();
-    memory.texts.insert(text.to_owned(), parsed.clone());
-    parsed
+
+    /// The result of parsing a text, remembered from before or made now.
+    pub(super) fn remember(&self, text: &str, parse: impl FnOnce() -> T) -> T {
+        if let Some(parsed) = self.texts().parsed.get(text) {
+            return parsed.clone();
+        }
+        // Not while others wait: two threads at the same text are rare, and agree.
+        let parsed = parse();
+        let mut texts = self.texts();
+        if texts.bytes + text.len() > MOST {
+            texts.parsed.clear();
+            texts.bytes = 0;
+        }
+        texts.bytes += text.len();
+        texts.parsed.insert(text.to_owned(), parsed.clone());
+        parsed
+    }
 }

@@ -12,7 +12,7 @@ use cedar_policy::{Policy, PolicySet, Template, pst};
 use miette::Diagnostic as _;
 
 use super::limit::{self, with_deep_stack};
-use super::memory;
+use super::memory::Memory;
 use super::token::tokens;
 
 /// The effect of a statement on the requests that it matches.
@@ -47,6 +47,8 @@ pub struct Statement {
 /// The statements of a text, or everything that is wrong with it.
 pub type Parsed = Result<Vec<Arc<Statement>>, Vec<Mistake>>;
 
+static MEMORY: Memory<Parsed> = Memory::new();
+
 /// A fault in a Cedar text, with its place.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Mistake {
@@ -75,7 +77,7 @@ impl fmt::Display for Effect {
 ///
 /// Everything that Cedar's parser says, in the order of the text.
 pub fn statements(text: &str) -> Parsed {
-    memory::remembered(text, || match limit::exceeded(text) {
+    MEMORY.remember(text, || match limit::exceeded(text) {
         Some(mistake) => Err(vec![mistake]),
         None => with_deep_stack(|| parse(text)),
     })

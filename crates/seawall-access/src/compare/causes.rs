@@ -4,9 +4,9 @@
 
 use std::sync::Arc;
 
+use crate::atom::Atom;
 use crate::clause::{Actions, Clause, Target};
 use crate::model::{Decision, Policy, Scope};
-use crate::point::Atom;
 use crate::trie::Hit;
 use crate::universe::Universe;
 

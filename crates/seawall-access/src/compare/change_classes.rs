@@ -6,9 +6,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
+use crate::atom::Atom;
 use crate::clause::Actions;
 use crate::hash::HashMap;
-use crate::point::{Atom, Match, Point, Role};
+use crate::point::{Match, Point, Role};
 use crate::points::AddressGroups;
 use crate::universe::{Host, HostClass, Universe};
 

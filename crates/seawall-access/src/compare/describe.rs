@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::slice::from_ref;
 use std::sync::Arc;
 
+use crate::atom::Atom;
 use crate::clause::Actions;
 use crate::model::{Policy, TeamDirectory};
 use crate::parallel;
-use crate::point::Atom;
 use crate::universe::Universe;
 
 use super::access::Access;

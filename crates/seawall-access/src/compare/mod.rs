@@ -28,6 +28,7 @@ mod numbering;
 mod outcome;
 mod state_clauses;
 mod team_classes;
+mod teams;
 mod words;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -5,10 +5,10 @@
 use ipnet::IpNet;
 
 use crate::address::AddressClass;
+use crate::atom::Atom;
 use crate::clause::{Actions, Target};
 use crate::hash::{HashMap, HashSet};
 use crate::model::Decision;
-use crate::point::Atom;
 use crate::ranges::Known;
 use crate::trie::Hit;
 use crate::universe::{Host, HostClass, RequestClass, Universe};

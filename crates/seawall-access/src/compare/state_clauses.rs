@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::Cause;
-use super::team_classes;
+use super::teams::number_teams;
 use crate::clause::{Actions, Clause, Target, clauses};
 use crate::essential::Part;
 use crate::hash::{HashMap, HashSet};
@@ -106,7 +106,7 @@ pub(super) struct StateClauses {
 
 impl StateClauses {
     pub(super) fn new(old: &[Policy], new: &[Policy]) -> Self {
-        let (teams, members) = team_classes::classes(old.iter().chain(new));
+        let (teams, members) = number_teams(old.iter().chain(new));
         let RulesOfStates { differing, staying } = stated(old, new);
         let mut said = ActionRules::default();
         let mut causes = Vec::new();

@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use crate::atom::Atom;
 use crate::clause::{Actions, Target};
 use crate::host::Destination;
 use crate::parallel;
 use crate::path::folder_text;
-use crate::point::Atom;
 use crate::text;
 use crate::trie::Hit;
 use crate::universe::{Host, HostClass, Universe};

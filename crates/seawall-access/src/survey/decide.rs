@@ -8,9 +8,10 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use super::{Group, Item, Survey, allowed::surrounding};
+use crate::atom::Atom;
 use crate::clause::{Actions, Clause, Target};
 use crate::path::http_segments;
-use crate::point::{Atom, Match, Point, Role, Verdict};
+use crate::point::{Match, Point, Role, Verdict};
 use crate::request::{Host, Request};
 use crate::unknowns::{Unknown, Unknowns};
 

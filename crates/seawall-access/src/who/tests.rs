@@ -3,10 +3,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 
 use super::{AccessLevel, Everybody, Who};
-use crate::answer::State;
 use crate::compare::tests::policies;
 use crate::model::{Body, Cedar, Policy, Scope, TeamDirectory};
 use crate::request::Request;
+use crate::state::State;
 
 /// `allow [a] -[b]`: an audience a line, with whoever gets less.
 fn lines(everybody: &Everybody) -> Vec<String> {
