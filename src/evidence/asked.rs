@@ -1,7 +1,7 @@
 //! A recorded request in the terms of the engine.
 //!
-//! Invariant: one request has one spelling, whatever record tells of it; what cannot be put into the engine's terms keeps
-//! the record's own words, and is unknown to every question.
+//! Invariant: one request has one spelling, whatever record describes it. A request that the engine cannot express
+//! keeps the record's own words, and its decision is unknown.
 
 use std::fmt;
 
@@ -13,7 +13,7 @@ use crate::model::Action;
 /// A recorded request.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Asked {
-    /// As people write it.
+    /// The request as people write it.
     pub text: String,
     /// The subject of the request.
     pub subject: Subject,
@@ -27,9 +27,9 @@ pub enum Subject {
     One(Request),
     /// A mount for reading or for writing: the record does not say which.
     EitherMode([Request; 2]),
-    /// A call through an MCP gateway, of whom only the action is known.
+    /// A call through an MCP gateway of which only the action is known.
     Mcp(McpAction),
-    /// Nothing that a rule can speak about.
+    /// A request that no rule can match.
     Unreadable,
 }
 
@@ -81,7 +81,7 @@ impl Asked {
 fn connect(protocol: &str, resource: &str) -> Result<Request, String> {
     let protocol = if protocol.is_empty() { "tcp" } else { protocol };
     let text = format!("connect:{} {resource}", protocol.to_ascii_lowercase());
-    // Without a port nothing can be asked: the port that people leave out is not one that a record may lack.
+    // A connection needs a port: where people leave it out they mean every port, but a record is about one.
     let port = resource.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok()).filter(|port| *port > 0);
     let request = match address_and_port(resource) {
         Some((host, port)) => Ok(Request::Connect { udp: protocol.eq_ignore_ascii_case("udp"), host, port }),
@@ -91,7 +91,7 @@ fn connect(protocol: &str, resource: &str) -> Result<Request, String> {
     request.ok().filter(|request| matches!(request, Request::Connect { .. }) && has_one_host(request)).ok_or(text)
 }
 
-/// An address with a port, in either spelling of IPv6: with brackets and without.
+/// An address with a port. IPv6 addresses are accepted with and without brackets.
 fn address_and_port(resource: &str) -> Option<(Host, u16)> {
     let (host, port) = resource.rsplit_once(':')?;
     let port = port.parse().ok().filter(|port| *port > 0)?;
@@ -99,7 +99,7 @@ fn address_and_port(resource: &str) -> Option<(Host, u16)> {
     Some((Host::Address(address), port))
 }
 
-/// No record says what a name resolves to.
+/// Returns `true` if the request does not say what its name resolves to, since no record does.
 fn has_one_host(request: &Request) -> bool {
     !matches!(request.host(), Some(Host::Name(_, Some(_))))
 }

@@ -1,8 +1,8 @@
 //! The decision on a recorded request under the policies of one state.
 //!
-//! Every answer is that of the access engine. Invariant: an answer is allow or deny only where it is so whatever the record
-//! does not say (address, mode, path, attributes, teams) and whatever is not documented; else it is unknown, with the one
-//! reason that comes first in [`Gap`].
+//! Every answer comes from the access engine. Invariant: an answer is allow or deny only if it holds whatever the
+//! record leaves out (address, mode, path, attributes, teams) and whatever the documentation leaves open. Otherwise it
+//! is unknown, with the one reason that comes first in [`Gap`].
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
@@ -18,7 +18,7 @@ use crate::access::{
 };
 use crate::model::{Decision, Domain, Policy, Rule, Scope};
 
-/// The number of teams that may matter for a request of somebody whose teams are unknown.
+/// The largest number of teams that are tried in every combination for a user whose teams are unknown.
 const MOST_TEAMS: usize = 8;
 
 /// The reason why a record does not show the decision on its request.
@@ -27,9 +27,9 @@ const MOST_TEAMS: usize = 8;
 pub enum Gap {
     /// The request is written in a way that no rule can be compared with.
     NotReadable,
-    /// A rule of the machine or of a kit decided, which is not the organization's.
+    /// A rule of the machine or of a kit decided, not one of the organization.
     LocalRule,
-    /// The organization has no policy of the domain: what holds then is not documented.
+    /// The organization has no policy of the domain, and the documentation does not say what applies then.
     NoPolicy,
     /// The address that the name resolved to is not recorded, and a rule for addresses decides.
     AddressNotRecorded,
@@ -39,11 +39,11 @@ pub enum Gap {
     PathNotRecorded,
     /// The attributes of an MCP call are not recorded.
     AttributesNotRecorded,
-    /// A person would be asked.
+    /// A person would be asked to approve it.
     ApprovalNeeded,
     /// The teams of the user are not known.
     TeamUnknown,
-    /// It hangs on something that is not documented.
+    /// The decision depends on something that is not documented.
     NotDocumented,
 }
 
@@ -65,7 +65,7 @@ impl Gap {
         }
     }
 
-    /// As JSON has it.
+    /// The name in JSON.
     #[must_use]
     pub fn code(self) -> String {
         serde_json::to_value(self).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
@@ -79,47 +79,47 @@ pub(super) enum Ruling {
     Unknown(Gap),
 }
 
-/// An MCP action, the teams of who asks, and the statement that is not there.
+/// A question about MCP: the action, the teams of the caller, and the statement to leave out.
 type McpQuestion = (McpAction, BTreeSet<String>, Option<Place>);
 
-/// The policies of one state, ready to be asked about records.
+/// The policies of one state, prepared for questions about recorded requests.
 #[derive(Debug)]
 pub struct Judge<'a> {
     state: State<'a>,
-    /// Teams that MCP policies are for.
+    /// Teams in the scopes of MCP policies.
     mcp_teams: BTreeSet<String>,
-    /// The only rule of a domain; without it, the domain has no policy.
+    /// By domain, its only rule. A domain without an entry has no policy.
     only: BTreeMap<Domain, Option<Place>>,
-    /// Few actions and memberships make many records.
+    /// Answers about MCP, kept because few actions and memberships make up many records.
     mcp: Mutex<BTreeMap<McpQuestion, Ruling>>,
     address_rules: Vec<AddressRule>,
-    /// Teams that policies with rules about addresses are for.
+    /// Teams in the scopes of policies that have rules about addresses.
     address_teams: BTreeSet<String>,
     /// The kinds of addresses with all rules in force.
     all_kinds: AddressKinds,
-    /// The kinds of addresses for members of some of these teams: few as well.
+    /// The kinds of addresses for each membership in these teams; there are few of them.
     kinds: RwLock<BTreeMap<BTreeSet<String>, Arc<Kinds>>>,
     by_kinds: Mutex<BTreeMap<Vec<usize>, Arc<AddressRules>>>,
 }
 
-/// A rule or a statement, by the places of its policy and of itself.
+/// A rule or a statement: the index of its policy, and its index there.
 pub(super) type Place = (usize, usize);
 
 /// The kinds of addresses for the members of some teams.
 #[derive(Debug)]
 struct Kinds {
-    /// The number of those before it.
+    /// The number of entries made before this one.
     id: usize,
     teams: BTreeSet<String>,
     base: AddressKinds,
-    /// Without a rule, for the rules that make a difference.
+    /// The kinds of addresses without a rule, for each rule that makes a difference.
     without: OnceLock<Vec<(AddressKinds, Vec<usize>)>>,
 }
 
-/// A request that was looked up, to be decided for any membership.
+/// A request that was looked up once, and is then decided for any membership.
 #[derive(Debug)]
 pub(super) enum Case {
-    /// With all rules in force, and what they say of addresses put together.
+    /// Each request, with its answer from all rules in force, addresses included.
     Questions(Vec<(Request, Question)>),
     Mcp(McpAction),
     Unreadable,
@@ -130,11 +130,11 @@ pub(super) enum Case {
 pub(super) struct Evaluation<'j, 'c> {
     judge: &'j Judge<'j>,
     case: &'c Case,
-    /// The memberships that somebody may have; none where there are too many.
+    /// The memberships that the user may have; empty if there are too many to try.
     memberships: Vec<Membership>,
 }
 
-/// One membership, with the questions that ask about the addresses that matter for it.
+/// One membership, with the question about the addresses that matter for it.
 #[derive(Debug)]
 struct Membership {
     teams: BTreeSet<String>,
@@ -226,7 +226,7 @@ impl<'a> Judge<'a> {
         })
     }
 
-    /// The teams that membership in could make a difference.
+    /// The teams whose membership could make a difference.
     fn relevant_teams(&self, case: &Case) -> BTreeSet<String> {
         match case {
             Case::Unreadable => BTreeSet::new(),
@@ -282,7 +282,7 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// The rules that lead to an answer; for somebody whose teams are unknown, those that lead to it for a member of none.
+    /// The rules that lead to an answer. For a user whose teams are unknown, the rules for a member of no team.
     pub(super) fn because(&self, asked: &Asked, teams: &Teams) -> Vec<Reason> {
         let none = BTreeSet::new();
         let teams = match teams {
@@ -305,7 +305,7 @@ impl<'a> Judge<'a> {
         self.state.reasons_at(teams, request, &self.kinds(teams).base)
     }
 
-    /// Returns `true` if a rule bears on a request of somebody at all.
+    /// Returns `true` if a rule applies to a request of a user.
     pub(super) fn bears(&self, case: &Case, teams: &Teams, wanted: &Reason) -> bool {
         let Case::Questions(questions) = case else { return false };
         let is_wanted = |place: &Place| {
@@ -323,7 +323,7 @@ impl<'a> Judge<'a> {
         rules.filter_map(|rule| self.state.rules().get(rule)).any(is_wanted)
     }
 
-    /// Returns `true` if a rule or statement is for somebody, or may be where the teams are unknown.
+    /// Returns `true` if a rule or statement is in force for a user, or may be because the teams are unknown.
     pub(super) fn may_govern(&self, place: Place, teams: &Teams) -> bool {
         self.state.policies().get(place.0).is_some_and(|policy| match teams {
             Teams::Known(teams) => policy.scope.governs(teams),
@@ -331,12 +331,12 @@ impl<'a> Judge<'a> {
         })
     }
 
-    /// Returns `true` if a rule or statement is for members of some teams only.
+    /// Returns `true` if a rule or statement is in force for members of some teams only.
     pub(super) fn is_for_teams(&self, place: Place) -> bool {
         self.state.policies().get(place.0).is_some_and(|policy| policy.scope != Scope::Organization)
     }
 
-    /// The kinds of addresses without one of the rules that are in force.
+    /// The kinds of addresses without one of the rules in force.
     fn without<'k>(&self, kinds: &'k Kinds) -> &'k [(AddressKinds, Vec<usize>)] {
         kinds.without.get_or_init(|| self.state.address_kinds_without(|rule| self.state.governs(rule, &kinds.teams)))
     }
@@ -372,7 +372,7 @@ impl<'a> Judge<'a> {
     }
 }
 
-/// The teams that some of these policies are for.
+/// The teams in the scopes of these policies.
 fn teams_of<'p>(policies: impl Iterator<Item = &'p Policy>) -> BTreeSet<String> {
     policies.flat_map(|policy| policy.scope.teams()).map(str::to_owned).collect()
 }
@@ -388,7 +388,7 @@ impl Evaluation<'_, '_> {
         agreed(self.memberships.iter().map(|membership| self.judged(membership, None)), Gap::TeamUnknown)
     }
 
-    /// The decision as if a rule or statement was not there.
+    /// The decision if a rule or statement did not exist.
     pub(super) fn ruling_without(&self, place: Place) -> Ruling {
         agreed(self.memberships.iter().map(|membership| self.judged(membership, Some(place))), Gap::TeamUnknown)
     }
@@ -413,7 +413,7 @@ impl Evaluation<'_, '_> {
         }
     }
 
-    /// The rules about addresses that bear on a request whose address is open; `None` for any other one.
+    /// The rules about addresses that apply to a request whose address is unknown; `None` for any other request.
     pub(super) fn address_rules(&self) -> Option<Arc<AddressRules>> {
         let Case::Questions(questions) = self.case else { return None };
         let is_open = !self.judge.address_rules.is_empty() && questions.iter().any(|(one, _)| has_any_address(one));
@@ -427,7 +427,7 @@ impl Evaluation<'_, '_> {
         })
     }
 
-    /// The decision as if one of the rules of a group was not there, which matches the request by its address alone.
+    /// The decision if one rule of a group, which matches the request by its address alone, did not exist.
     pub(super) fn ruling_without_one(&self, group: &AddressGroup) -> Ruling {
         let judge = self.judge;
         let is_only = |place: &Place| judge.only.get(&Domain::Network).copied().flatten() == Some(*place);
@@ -451,34 +451,34 @@ impl Evaluation<'_, '_> {
     }
 }
 
-/// The ruling that all of these are; unknown for this reason where they differ, or where there is none.
+/// The ruling on which all of them agree. Unknown with this reason if they differ, or if there are none.
 fn agreed(mut rulings: impl Iterator<Item = Ruling>, otherwise: Gap) -> Ruling {
     let first = rulings.next().unwrap_or(Ruling::Unknown(otherwise));
     if rulings.all(|ruling| ruling == first) { first } else { Ruling::Unknown(otherwise) }
 }
 
-/// The rules about addresses that bear on requests of somebody.
+/// The rules about addresses that apply to requests of a user.
 #[derive(Debug)]
 pub(super) struct AddressRules {
-    /// What tells these from others.
+    /// The identity of this value in the cache.
     pub(super) key: Vec<usize>,
-    /// All of them; and whether each is in force whatever the memberships are.
+    /// All of them, and whether each is in force for every membership of the user.
     pub(super) rules: Vec<(Place, AddressRule, bool)>,
-    /// Those without one of which addresses are of other kinds.
+    /// The rules whose removal changes the kinds of addresses.
     pub(super) groups: Vec<AddressGroup>,
 }
 
-/// Rules that are alike: without any one of them, addresses are of the same kinds.
+/// Rules that are interchangeable: the kinds of addresses are the same without any one of them.
 #[derive(Debug)]
 pub(super) struct AddressGroup {
-    /// For each membership, the place among the kinds without a rule.
+    /// For each membership, the index of the kinds without such a rule.
     kinds: Vec<Option<usize>>,
     /// The rules.
     pub(super) rules: Vec<Place>,
 }
 
-/// A connection to a host that HTTP rules are about, of which no request is recorded: whether a request on it would be
-/// allowed hangs on its path, unless a name is denied as a whole.
+/// The gap for a connection to a host with HTTP rules if no request was recorded on it. A request there is decided by
+/// its path, unless a rule denies the name as a whole.
 fn unseen_request(question: &Question, verdict: Verdict, in_force: impl Fn(usize) -> bool) -> Option<Gap> {
     let matches = || question.points().flat_map(|point| point.matches()).filter(|one| in_force(one.group));
     let covered = |decision| matches().any(|one| one.role == Role::Cover && one.decision == decision);

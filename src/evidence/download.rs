@@ -1,8 +1,8 @@
-//! State of a download of records: the ranges of time that remain, and the length of the file that is complete.
+//! The state of a download of records: the ranges of time that remain, and the length of the complete part of the file.
 //!
-//! The service gives the newest records of a range first, at most 30 days at a time, and may ask for a shorter range.
-//! Invariant: a record is in exactly one range. The service includes both ends of a range, so that a record of the
-//! moment at which two ranges meet is taken from the later one only.
+//! The service returns the newest records of a range first, at most 30 days at a time, and may ask for a shorter range.
+//! Invariant: a record is in exactly one range. The service includes both ends of a range, so a record of the moment at
+//! which two ranges meet is taken from the later range only.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -11,28 +11,28 @@ use super::time;
 
 const FORMAT_VERSION: u32 = 1;
 const SECOND: i64 = 1_000_000;
-/// The longest range that a request covers.
+/// The longest range that one request covers.
 const LONGEST: i64 = 30 * 86_400 * SECOND;
-/// A range that is not made shorter.
+/// The length below which a range is not divided further.
 const SHORTEST: i64 = SECOND;
 
-/// A download that is under way.
+/// An unfinished download.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Download {
     format_version: u32,
     org: String,
     endpoint: String,
-    /// The time that it covers, in microseconds since 1970.
+    /// The period to download, in microseconds since 1970.
     from: i64,
     to: i64,
-    /// Ranges that remain; the last one is next.
+    /// Ranges that remain, the next one last.
     ranges: Vec<Range>,
-    /// The page of that one that is next.
+    /// The next page of that range.
     token: Option<String>,
-    /// Length of the file that is complete.
+    /// Length of the complete part of the file.
     whole: Mark,
-    /// The same at the start of that range.
+    /// The same length when that range began.
     began: Mark,
     /// Time of the oldest record read of that range, in microseconds since 1970.
     reached: i64,
@@ -44,7 +44,7 @@ pub struct Download {
 struct Range {
     from: i64,
     to: i64,
-    /// True if records of the very end are those of the next range.
+    /// True if records of the end of the range belong to the next range.
     open: bool,
 }
 
@@ -58,7 +58,7 @@ pub struct Mark {
     pub records: u64,
 }
 
-/// The page that is next.
+/// The page to download next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Next {
     /// RFC 3339.
@@ -72,7 +72,7 @@ pub struct Next {
 }
 
 impl Download {
-    /// A download of what was recorded between two moments, in microseconds since 1970.
+    /// Starts a download of the records between two moments, in microseconds since 1970.
     #[must_use]
     pub fn new(org: &str, endpoint: &str, from: i64, to: i64) -> Self {
         let mut ranges = Vec::new();
@@ -106,19 +106,19 @@ impl Download {
         if is_sound { Ok(download) } else { Err("it is of another version, or does not hold together".to_owned()) }
     }
 
-    /// As JSON.
+    /// The state as JSON.
     #[must_use]
     pub fn to_json(&self) -> String {
         serde_json::to_string_pretty(self).expect("text and numbers are JSON") + "\n"
     }
 
-    /// Returns `true` if it is of this organization at this address.
+    /// Returns `true` if the download is of this organization at this address.
     #[must_use]
     pub fn is_of(&self, org: &str, endpoint: &str) -> bool {
         self.org == org && self.endpoint == endpoint
     }
 
-    /// The same from the start: nothing of the file is whole.
+    /// The same download from the start, with an empty file.
     #[must_use]
     pub fn anew(&self) -> Self {
         Self::new(&self.org, &self.endpoint, self.from, self.to)
@@ -130,7 +130,7 @@ impl Download {
         self.whole
     }
 
-    /// Length of the whole period and of the part that was read, in seconds.
+    /// Length of the whole period and of the part that has been read, in seconds.
     #[must_use]
     pub fn covered(&self) -> (u64, u64) {
         let left: i64 = self.ranges.iter().map(|range| range.to - range.from).sum();
@@ -140,7 +140,7 @@ impl Download {
         (seconds(whole), seconds(whole - left + began))
     }
 
-    /// The page that is next; none at the end.
+    /// The page to download next; `None` at the end.
     #[must_use]
     pub fn next(&self) -> Option<Next> {
         let range = self.ranges.last()?;
@@ -148,14 +148,14 @@ impl Download {
         Some(Next { from: time::text(range.from), to: time::text(range.to), token: self.token.clone(), shortest })
     }
 
-    /// Returns `true` if a record of the page that is next is taken from it.
+    /// Returns `true` if a record belongs to the page that is being read, and not to another range.
     #[must_use]
     pub fn takes(&self, record: &Value) -> bool {
         let open = self.ranges.last().filter(|range| range.open);
         open.zip(moment(record)).is_none_or(|(range, moment)| moment < range.to)
     }
 
-    /// The page that was next is in the file, whose length grew by this much.
+    /// Records that the page was written to the file, which grew by this much.
     pub fn advance(&mut self, grown: Mark, oldest: Option<&Value>, token: Option<String>) {
         self.whole.bytes += grown.bytes;
         self.whole.records += grown.records;
@@ -169,19 +169,19 @@ impl Download {
         self.token = token;
     }
 
-    /// The range that is next from its first page.
+    /// The next range, from its first page.
     pub fn restart(&mut self) {
         self.whole = self.began;
         self.token = None;
         self.begin();
     }
 
-    /// Makes the range that is next shorter, and begins it again. Gives whether that can be.
+    /// Divides the next range and starts it again. Returns `false` if it cannot be divided.
     pub fn narrow(&mut self) -> bool {
         let Some(range) = self.ranges.last().copied().filter(|range| range.to - range.from > SHORTEST) else {
             return false;
         };
-        // Whole seconds, which each side can say.
+        // Whole seconds, since both sides can express these.
         let middle = range.from + (range.to - range.from) / 2 / SECOND * SECOND;
         let middle = middle.max(range.from + SECOND.min(range.to - range.from - 1));
         self.ranges.pop();

@@ -1,7 +1,7 @@
-//! Records, counted as they are read.
+//! Counts of records, made while they are read.
 //!
-//! Each thread counts by itself; [`merge`] puts together what all of them have. Invariant: which thread read a record, and
-//! when, is not to be seen in the result.
+//! Each thread counts by itself; [`merge`] combines the counts. Invariant: the result does not depend on which thread
+//! read a record, or when.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -12,14 +12,14 @@ use super::observation::{Approval, Class, Kind, Mode, Observation, Recorded};
 use super::record::Record;
 use super::requests::{RequestGroup, Requests, Skipped};
 
-/// Several times quicker than with the hash of the standard library, and still seeded anew in each process, so that nobody
-/// can write records whose keys collide. The order is never what a result depends on.
+/// A hasher several times faster than that of the standard library. It is seeded in each process, so that nobody can
+/// write records whose keys collide. No result depends on the order of its maps.
 type HashMap<K, V> = std::collections::HashMap<K, V, foldhash::fast::RandomState>;
 
 /// The counts of one thread.
 #[derive(Debug)]
 pub(super) struct Gather {
-    /// By the record's own words.
+    /// The requests, by the words of their records.
     by_words: HashMap<String, u32>,
     by_text: HashMap<String, u32>,
     asked: Vec<Asked>,
@@ -59,7 +59,7 @@ impl Gather {
         }
     }
 
-    /// Counts a record, or those of a page. Other values count as broken, and `broken` receives the reason.
+    /// Counts a record, or the records of a page. Any other value counts as broken, and `broken` receives the reason.
     ///
     /// # Errors
     ///
@@ -104,7 +104,7 @@ impl Gather {
         if seen.id.is_empty() { Ok(()) } else { self.ids.add(&seen.id, at) }
     }
 
-    /// The number of a request. What a record says word by word is put into the engine's terms once.
+    /// The number of a request. A spelling is translated into the engine's terms once.
     fn asked_of(&mut self, seen: &Observation<'_>) -> u32 {
         let words = &mut self.words;
         words.clear();
@@ -196,8 +196,8 @@ pub(super) fn merge(mut threads: Vec<Gather>) -> io::Result<Requests> {
     repetitions(&mut ids, |same| {
         let places = same.iter().filter_map(|(thread, cell)| numbers.get(*thread)?.get(*cell as usize).copied());
         let mut places: Vec<usize> = places.collect();
-        // The one that counts: what came of an approval rather than that it was asked for, and else whichever is first by
-        // what it says, since the order of reading means nothing.
+        // The record that counts: the outcome of an approval rather than the question; otherwise the smallest by its
+        // content, since the order of reading is arbitrary.
         let rank = |at: &usize| {
             cells.get(*at).map(|(key, cell)| {
                 let pending = cell.recorded == Recorded::Approval(Approval::Pending);

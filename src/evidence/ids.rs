@@ -1,11 +1,11 @@
-//! The identities of records, so that one that was written twice counts once.
+//! The identities of records, so that a record that was written twice counts once.
 //!
-//! The state that is kept of a record is its hash and the cell that it was counted in. Beyond some number these go to a
-//! temporary file, sorted by their first byte, and repetitions are found one byte at a time: memory does not grow with
-//! the number of records, but for one part in 256 of what is on disk.
+//! For each record, its hash and the cell that it was counted in are kept. Above a limit they move to a temporary file,
+//! grouped by their first byte, and repetitions are found one byte at a time. Memory then holds one part in 256 of what
+//! is on disk, whatever the number of records.
 //!
-//! Invariant: identities are compared by 128 bits of two hashes with seeds of their own, so that records that differ are
-//! taken for the same less than once in 10^24 runs over a billion of them, also where somebody chooses the identities.
+//! Invariant: identities are compared by 128 bits of two seeded hashes. Over a billion records, two different ones are
+//! confused less than once in 10^24 runs, even if somebody chooses the identities.
 
 use std::fs::File;
 use std::hash::BuildHasher as _;
@@ -15,9 +15,9 @@ use foldhash::quality::RandomState;
 
 use crate::source::disk::unnamed;
 
-/// The number of entries that are held in memory, by each thread.
+/// The number of entries that each thread keeps in memory.
 const IN_MEMORY: usize = 1 << 18;
-/// Bytes of one in the file.
+/// Size of an entry in the file, in bytes.
 const SIZE: usize = 20;
 const PARTS: usize = 256;
 
@@ -41,11 +41,11 @@ pub(super) struct Ids {
     spilled: Option<Spilled>,
 }
 
-/// Entries in a file that nobody else can open.
+/// Entries in an anonymous file.
 #[derive(Debug)]
 struct Spilled {
     file: File,
-    /// The start and the number of the entries of each first byte, once for each time that memory was full.
+    /// The start and the number of the entries of each first byte, once for each time that memory was written out.
     runs: Vec<Vec<(u64, usize)>>,
     end: u64,
 }
@@ -65,7 +65,7 @@ impl Ids {
         Self { seeds, held: Vec::new(), most, spilled: None }
     }
 
-    /// Remembers a record.
+    /// Adds a record.
     pub(super) fn add(&mut self, id: &str, cell: u32) -> io::Result<()> {
         let Seeds([one, other]) = &self.seeds;
         let hash = u128::from(one.hash_one(id)) << 64 | u128::from(other.hash_one(id));
@@ -98,7 +98,7 @@ impl Ids {
     }
 }
 
-/// Calls `repeated` with the records of each identity that several have, by thread and cell.
+/// Calls `repeated` with the records that share an identity, by thread and cell.
 pub(super) fn repetitions(threads: &mut [Ids], mut repeated: impl FnMut(&[(usize, u32)])) -> io::Result<()> {
     for ids in threads.iter_mut() {
         ids.held.sort_unstable();

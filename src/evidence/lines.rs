@@ -1,18 +1,18 @@
 //! A stream of bytes as records: lines of JSON, JSON documents over several lines, or a table.
 //!
-//! The thread that reads only looks for line ends and braces; what is between them is parsed by others. Invariant: memory
-//! holds a few chunks of a stream and never all of it, however long its lines are.
+//! The reading thread only looks for line ends and braces; other threads parse what is between them. Invariant: memory
+//! holds a few chunks of a stream, never all of it, however long its lines are.
 
 use std::io::{self, Read};
 
 use serde::de::IgnoredAny;
 
-/// Bytes of a chunk, about.
+/// Approximate size of a chunk, in bytes.
 const CHUNK: usize = 1 << 20;
-/// The longest record.
+/// The longest record that is accepted, in bytes.
 pub(super) const LONGEST: usize = 16 << 20;
 
-/// Records to be parsed, a line each.
+/// Records to parse, one a line.
 #[derive(Debug)]
 pub(super) struct Chunk {
     pub(super) bytes: Vec<u8>,
@@ -22,24 +22,24 @@ pub(super) struct Chunk {
 /// The line numbers of a chunk, from 1.
 #[derive(Debug)]
 pub(super) enum Lines {
-    /// They follow from the first.
+    /// Consecutive lines, by the number of the first.
     From(u64),
-    /// Of each.
+    /// The number of each line.
     Each(Vec<u64>),
 }
 
 /// The format of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Form {
-    /// A record a line, or a page of them.
+    /// One record, or a page of records, on each line.
     Lines,
-    /// JSON over several lines, or a list that is too long for one.
+    /// JSON that spans lines, or a list too long for one line.
     Document,
-    /// Columns, by a header.
+    /// Columns with a header.
     Table,
 }
 
-/// A stream whose beginning was looked at.
+/// A stream whose first bytes have been read.
 pub(super) struct Stream<R> {
     head: Vec<u8>,
     at: usize,
@@ -70,7 +70,7 @@ impl<R: Read> Stream<R> {
         if self.peek(3)?.starts_with(b"\xef\xbb\xbf") {
             self.at += 3;
         }
-        // A pipe may wait with what follows its first line.
+        // A pipe may not send anything after its first line for a while.
         let mut wanted = 1;
         loop {
             let head = self.peek(wanted)?;
@@ -104,7 +104,7 @@ fn form_of(line: &[u8]) -> Form {
     let after_brace = || line.strip_prefix(b"{").unwrap_or_default().trim_ascii_start();
     match line.first() {
         Some(b'[') if !whole() => Form::Document,
-        // Half a record is a broken line, and the beginning of a page is not.
+        // A line that holds half a record is broken; a line that holds the start of a page is JSON over several lines.
         Some(b'{') if after_brace().is_empty() || after_brace().starts_with(b"\"events\"") && !whole() => {
             Form::Document
         }
@@ -163,7 +163,7 @@ pub(super) fn by_line(
     }
 }
 
-/// Reads about a chunk, or what there is before an error; 0 bytes at the end.
+/// Reads about one chunk, or as much as precedes an error; 0 bytes at the end.
 fn fill(stream: &mut impl Read, held: &mut Vec<u8>) -> (usize, Option<io::Error>) {
     let start = held.len();
     held.resize(start + CHUNK, 0);
@@ -181,7 +181,7 @@ fn fill(stream: &mut impl Read, held: &mut Vec<u8>) -> (usize, Option<io::Error>
     (filled - start, error)
 }
 
-/// Finds the records in JSON that spans lines: each value by itself, the items of a list, and the `events` of a page.
+/// Finds the records in JSON that spans lines: each value, the items of a list, and the `events` of a page.
 #[derive(Debug)]
 struct Scanner {
     depth: usize,

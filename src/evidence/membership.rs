@@ -15,14 +15,14 @@ pub struct Memberships {
 /// The teams of somebody.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Teams {
-    /// Just these; none for a member of no team.
+    /// A member of exactly these teams; empty for a member of no team.
     Known(BTreeSet<String>),
-    /// Any.
+    /// Unknown teams.
     Unknown,
 }
 
 impl Memberships {
-    /// Says the teams of a user.
+    /// Sets the teams of a user.
     pub fn set(&mut self, user: &str, teams: impl IntoIterator<Item = String>) {
         self.users.entry(user.to_lowercase()).or_default().extend(teams);
     }
@@ -48,7 +48,7 @@ impl Memberships {
         self.users.is_empty()
     }
 
-    /// The memberships that occur, sorted, and which of them each user of the records has.
+    /// The memberships that occur, sorted, and the membership of each user of the records.
     pub(super) fn classes(&self, requests: &Requests) -> (Vec<Teams>, Vec<usize>) {
         let own: Vec<Teams> = requests.users.iter().map(|user| self.of(user)).collect();
         let all: BTreeSet<&Teams> = own.iter().collect();

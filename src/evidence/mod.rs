@@ -1,4 +1,4 @@
-//! Recorded requests: what sandboxes really asked for, and what a change would have meant for it.
+//! Recorded requests: what sandboxes asked for, and how a change would have decided it.
 //!
 //! ```text
 //! files ──source, lines──▶ Record ──observation──▶ Observation ──gather──▶ Requests {request, user, decision → count}
@@ -6,9 +6,9 @@
 //!                                            access::State ──decide──▶ three answers ──▶ render::*
 //! ```
 //!
-//! Invariant: the same records give the same [`Requests`], in whatever order and however they are divided into files;
-//! memory grows with the requests that differ, and not with the records. Nothing here decides by itself: each answer is
-//! that of [`crate::access::State`], and what a record does not say is [`Gap`], never a guess.
+//! Invariant: the same records give the same [`Requests`], in any order and divided into files in any way; memory grows
+//! with the number of distinct requests, not of records. This module decides nothing by itself: each answer comes from
+//! [`crate::access::State`], and what a record leaves out is a [`Gap`], never a guess.
 
 mod asked;
 mod decide;

@@ -1,7 +1,7 @@
-//! Hosts that were really asked for, in place of wildcards.
+//! Proposals that replace a wildcard by the hosts that were asked for.
 //!
-//! Invariant: only proposals that leave every recorded request allowed that was: [`harm`] shows the first that would not
-//! be. What records do not show (UDP, requests of other days) is lost, which is for a person to judge.
+//! Invariant: a proposal leaves every recorded request allowed that was allowed: [`harm`] returns the first
+//! counterexample. Access that records do not show (UDP, requests of other days) is lost; a person has to judge that.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,10 +18,10 @@ use super::{Asked, Subject};
 use crate::access::{Request, State};
 use crate::model::{Action, Body, Decision, Origin, Policy, Resources, Rule};
 
-/// The number of hosts that may replace a wildcard.
+/// The largest number of hosts that replace a wildcard.
 const MOST: usize = 50;
 
-/// A wildcard, and what may take its place.
+/// A wildcard with its proposed replacement.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Narrowing {
     /// The policy's name.
@@ -114,14 +114,14 @@ pub fn narrow(input: Input<'_>) -> Vec<Narrowing> {
 /// The resources of a rule that records may narrow.
 fn wildcards(rule: &Rule) -> Vec<String> {
     let Resources::Plain(resources) = &rule.resources else { return Vec::new() };
-    // No record tells of UDP, so that nothing is known of what else the rule allows.
+    // Records never show UDP, so nothing is known about what else the rule allows.
     if rule.decision != Decision::Allow || rule.actions != [Action::ConnectTcp] {
         return Vec::new();
     }
     resources.iter().filter(|resource| resource.contains(['*', '?'])).cloned().collect()
 }
 
-/// The policies with the proposals in place.
+/// The policies with the proposals applied.
 #[must_use]
 pub fn narrowed(policies: &[Policy], proposals: &[Narrowing]) -> Vec<Policy> {
     let mut narrowed = policies.to_vec();
@@ -139,7 +139,7 @@ pub fn narrowed(policies: &[Policy], proposals: &[Narrowing]) -> Vec<Policy> {
     narrowed
 }
 
-/// A recorded request that was allowed, and would no longer be for certain; `None` proves that there is none.
+/// A recorded request that was allowed and would no longer be allowed for certain; `None` proves that there is none.
 #[must_use]
 pub fn harm(requests: &Requests, before: &[Policy], after: &[Policy], memberships: &Memberships) -> Option<Asked> {
     let (old, new) = (Judge::new(before), Judge::new(after));
@@ -162,7 +162,7 @@ pub fn harm(requests: &Requests, before: &[Policy], after: &[Policy], membership
     None
 }
 
-/// What holds for each membership, worked out once.
+/// The state of each membership, computed once.
 fn by_class<T: Copy>(classes: &[Teams], of: impl Fn(&Teams) -> T) -> impl Fn(usize) -> T {
     let known: RefCell<BTreeMap<usize, T>> = RefCell::default();
     move |class| *known.borrow_mut().entry(class).or_insert_with(|| of(classes.get(class).unwrap_or(&Teams::Unknown)))

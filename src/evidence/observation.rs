@@ -1,10 +1,10 @@
-//! A decision that a record tells of, in the record's own words.
+//! A recorded decision, in the record's own words.
 //!
-//! Source of the names: the record reference of Docker AI Governance. A record of local files has its fields at the top,
-//! one of the audit API has some of them in a payload, and rows of an aggregation stand for many records.
+//! Source of the names: the record reference of Docker AI Governance. A record of local files has its fields at the top
+//! level, a record of the audit API has some of them in a payload, and a row of an aggregation stands for many records.
 //!
-//! Invariant: only what was decided and enforced is an observation. A value that no version known here has is not a decision,
-//! rather than a broken record.
+//! Invariant: only decisions that were enforced are observations. A record with a value that this version does not know
+//! is not a decision, rather than a broken record.
 
 use std::borrow::Cow;
 
@@ -50,7 +50,7 @@ pub enum Refusal {
 /// The result of asking a person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Approval {
-    /// Nothing, as far as is recorded: the request was held back.
+    /// No outcome is recorded: the request was held back.
     Pending,
     /// It was granted.
     Granted,
@@ -72,7 +72,7 @@ pub(super) enum Class<'a> {
     Decision(Observation<'a>),
     NotADecision,
     NotEnforced,
-    /// The reason why it cannot be a record.
+    /// The reason why it is not a record.
     Broken(&'static str),
 }
 
@@ -88,11 +88,10 @@ pub(super) struct Observation<'a> {
     pub(super) path: Cow<'a, str>,
     pub(super) mode: Option<Mode>,
     pub(super) recorded: Recorded,
-    /// Empty where nobody is named.
+    /// The user; empty if the record names nobody.
     pub(super) user: Cow<'a, str>,
     pub(super) machine: Cow<'a, str>,
-    /// The id that separates the request from others: of an approval and its resolution the same. Empty for an
-    /// aggregation.
+    /// The id that identifies the request; an approval and its resolution share it. Empty for an aggregation.
     pub(super) id: Cow<'a, str>,
     /// The number of records that it stands for.
     pub(super) count: u64,
@@ -101,7 +100,7 @@ pub(super) struct Observation<'a> {
 }
 
 impl Recorded {
-    /// A few words for people.
+    /// A short phrase for people.
     #[must_use]
     pub fn phrase(self) -> &'static str {
         match self {
@@ -116,7 +115,7 @@ impl Recorded {
         }
     }
 
-    /// All, in the order of [`Self::number`].
+    /// All values, in the order of [`Self::number`].
     pub(super) const ALL: [Self; 8] = [
         Self::Allow,
         Self::Deny(Refusal::Default),
@@ -133,7 +132,7 @@ impl Recorded {
     }
 }
 
-/// `AUDIT_DECISION_ALLOW`, `allow` and `Allow` as `ALLOW`.
+/// Normalizes `AUDIT_DECISION_ALLOW`, `allow` and `Allow` to `ALLOW`.
 fn value(text: &str, prefix: &str) -> String {
     let upper = text.trim().to_ascii_uppercase().replace([' ', '-'], "_");
     upper.strip_prefix(prefix).map(str::to_owned).unwrap_or(upper)
@@ -153,7 +152,7 @@ fn kind(action_type: &str) -> Option<Kind> {
 }
 
 pub(super) fn decision(text: &str, reason: &str) -> Option<Recorded> {
-    // The two that nearly all records have, without a copy.
+    // Nearly all records have one of these two, which need no copy.
     let refusal = || {
         if reason.contains("no applicable polic") {
             Refusal::Default
@@ -205,7 +204,7 @@ impl<'a> Class<'a> {
         if action_type.is_empty() && category.is_empty() && decided.is_empty() {
             return Self::Broken("it has no field of a record");
         }
-        // Nearly all records have the one spelling, which is compared without a copy.
+        // Nearly all records use this spelling, which is compared without a copy.
         let is_decision =
             category == "AUDIT_CATEGORY_EVALUATION" || value(&category, "AUDIT_CATEGORY_") == "EVALUATION";
         if !category.is_empty() && !is_decision {

@@ -1,6 +1,7 @@
-//! A record, the reason of a denial or the text of a 403, as somebody pasted it.
+//! A pasted record, reason of a denial or body of a 403.
 //!
-//! Invariant: the request is the one that the text names; a text that names none is refused, with what to paste.
+//! Invariant: the request is the one that the text names. A text that names none is refused, with advice on what to
+//! paste.
 
 use std::borrow::Cow;
 
@@ -19,7 +20,7 @@ pub struct Pasted {
     pub user: String,
 }
 
-/// Reads a text.
+/// Parses a pasted text.
 ///
 /// # Errors
 ///
@@ -38,7 +39,7 @@ fn of_record(mut record: Record<'_>) -> Option<Pasted> {
     if let Some(events) = record.events.take() {
         return events.into_iter().find_map(of_record);
     }
-    // What was only recorded is asked about like what was enforced.
+    // A decision that was only recorded is explained like one that was enforced.
     record.enforcement_mode = Text::default();
     if let Some(payload) = &mut record.payload {
         payload.enforcement_mode = Text::default();
@@ -51,14 +52,14 @@ fn of_record(mut record: Record<'_>) -> Option<Pasted> {
     }
 }
 
-/// `op(action=net:connect:tcp, resource=net:domain:example.com:443)`, wherever it stands.
+/// Finds `op(action=net:connect:tcp, resource=net:domain:example.com:443)` anywhere in the text.
 fn of_reason(text: &str) -> Option<Pasted> {
     let op = text.split_once("op(action=").map(|(_, rest)| rest.lines().next().unwrap_or_default())?;
     let action = op.split([',', ')', ' ']).next()?.trim();
     let after = |mark: &str| op.split_once(mark).map(|(_, rest)| rest);
     let word = |rest: &str| rest.split([',', ')', ']', ' ', '"', '\\', '}']).next().unwrap_or_default().to_owned();
     let host = after("net:domain:").map(word).unwrap_or_default();
-    // A path may hold anything but the end of the list and of the operation.
+    // A path may hold any character except those that end the list and the operation.
     let path = |mark: &str| {
         let rest = after(mark)?;
         let end = rest.find("])").or_else(|| rest.find(')')).unwrap_or(rest.len());
@@ -77,7 +78,7 @@ fn of_reason(text: &str) -> Option<Pasted> {
     }
     let last = parts.last().copied().unwrap_or_default();
     let none = || Cow::Borrowed("");
-    // Nothing but a denial has a reason.
+    // Only a denial has a reason.
     let recorded = decision("AUDIT_DECISION_DENY", text);
     let seen = Observation {
         kind,

@@ -1,22 +1,22 @@
-//! A record as it is written: flat in local files, with a payload in the audit API, or a row of an aggregation.
+//! A record as it is written: flat in local files, with a payload in the audit API, or as a row of an aggregation.
 //!
-//! Invariant: whatever fields a later version adds, and of whatever types, a record is read; texts are borrowed from the
-//! line where they can be.
+//! Invariant: a record is read whatever fields a later version adds, of whatever types. Texts are borrowed from the
+//! line where possible.
 
 use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-/// A text, or a number or truth value written as one; empty for anything else.
+/// A text, or a number or boolean written as one; empty for any other value.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Text<'a>(pub(super) Cow<'a, str>);
 
-/// Several texts, or one.
+/// A list of texts, or a single one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Texts<'a>(pub(super) Vec<Cow<'a, str>>);
 
-/// The fields of a record that matter; those that it lacks are empty.
+/// The fields of a record that matter; empty if the record lacks them.
 #[derive(Debug, Default)]
 pub(super) struct Record<'a> {
     pub(super) audit_event_id: Text<'a>,
@@ -35,20 +35,20 @@ pub(super) struct Record<'a> {
     pub(super) network_egress: Option<Box<Object<'a>>>,
     pub(super) http_request: Option<Box<Object<'a>>>,
     pub(super) payload: Option<Box<Record<'a>>>,
-    /// A page of the audit API: records instead of one.
+    /// The records, if it is a page of the audit API.
     pub(super) events: Option<Vec<Record<'a>>>,
-    // Of an aggregation.
+    // Columns of an aggregation.
     pub(super) user: Text<'a>,
     pub(super) reason: Texts<'a>,
     pub(super) count: Text<'a>,
     pub(super) first: Text<'a>,
     pub(super) last: Text<'a>,
     pub(super) object: Object<'a>,
-    /// True if it is an object at all.
+    /// True if the value is an object.
     pub(super) is_object: bool,
 }
 
-/// The fields of the objects in a record that matter.
+/// The fields that matter in the nested objects of a record.
 #[derive(Debug, Default)]
 pub(super) struct Object<'a> {
     pub(super) protocol: Text<'a>,
@@ -66,7 +66,7 @@ impl Text<'_> {
 }
 
 impl<'a> Record<'a> {
-    /// The text for a field, by its name.
+    /// The text of the field with this name.
     pub(super) fn text_mut(&mut self, name: &str) -> Option<&mut Text<'a>> {
         Some(match name {
             "audit_event_id" => &mut self.audit_event_id,
@@ -103,7 +103,7 @@ impl<'a> Object<'a> {
     }
 }
 
-/// One value of a record: nearly all are texts, and there are millions of them.
+/// One value of a record. Nearly all are texts, and there are millions of them, so that it avoids copies.
 struct Scalar;
 
 impl<'de> Visitor<'de> for Scalar {
@@ -151,7 +151,7 @@ impl<'de> Visitor<'de> for Scalar {
     }
 }
 
-/// A list of such values, or one.
+/// A list of such values, or a single one.
 struct Several;
 
 impl<'de> Visitor<'de> for Several {
@@ -214,7 +214,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Texts<'a> {
     }
 }
 
-/// A key, which is borrowed unless it has an escape.
+/// A key, borrowed unless it has an escape.
 struct Key<'a>(Cow<'a, str>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Key<'a> {
@@ -363,7 +363,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Record<'a> {
     }
 }
 
-/// A list of records; none where there is no list.
+/// A list of records; empty for any other value.
 struct Records<'a>(Vec<Record<'a>>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Records<'a> {

@@ -1,7 +1,7 @@
-//! Recorded requests under two states: what a change would have meant for them.
+//! Recorded requests decided under two states: the effect that a change would have had on them.
 //!
-//! Invariant: each request that counts is in exactly one of newly denied, newly allowed, unchanged and unknown; and before
-//! any of that stands how often the older state decides as it was recorded, since all else rests on it.
+//! Invariant: each request that counts is in exactly one of newly denied, newly allowed, unchanged and unknown. The
+//! agreement of the older state with the recorded decisions comes first, since all other figures rest on it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -32,13 +32,13 @@ pub struct Side<'a> {
     pub places: &'a RuleOrigins,
 }
 
-/// The locations where rules are declared, by the names of policy and rule. A rule that is not among them is live
-/// alone.
+/// The locations where rules are declared, by the names of policy and rule. A rule without a location exists only in
+/// live state.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RuleOrigins(BTreeMap<(String, String), Origin>);
 
 impl RuleOrigins {
-    /// The places of declared policies.
+    /// The locations of declared policies and their rules.
     #[must_use]
     pub fn new(declared: &[DesiredPolicy]) -> Self {
         let mut places = BTreeMap::new();
@@ -63,7 +63,7 @@ impl RuleOrigins {
     }
 }
 
-/// Records under two states.
+/// Records decided under two states.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(title = "seawall replay")]
 pub struct Replay {
@@ -83,35 +83,35 @@ pub struct Replay {
     pub denied_users: usize,
     /// The number of requests whose decision does not change.
     pub unchanged: u64,
-    /// Requests of which nobody can tell, by why.
+    /// Requests that cannot be decided, by reason.
     pub unknown: Vec<Unknowns>,
 }
 
 /// The agreement of the older state with the recorded decisions.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Agreement {
-    /// As recorded.
+    /// The number of requests that the older state decides as recorded.
     pub agree: u64,
-    /// The other way round: the policies were others then, or this program is wrong about them.
+    /// The number decided the other way: the policies were different then, or this program is wrong about them.
     pub disagree: u64,
-    /// It cannot be told.
+    /// The number that cannot be decided.
     pub unknown: u64,
-    /// The requests that are decided the other way round.
+    /// The requests that are decided differently than recorded.
     pub disagreements: Vec<Disagreement>,
 }
 
-/// A request that is decided otherwise than it was recorded.
+/// A request that is decided differently than it was recorded.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Disagreement {
     /// The request.
     pub request: String,
-    /// `allow` or `deny`.
+    /// The recorded decision: `allow` or `deny`.
     #[schemars(with = "String")]
     pub recorded: Decision,
-    /// `allow` or `deny`.
+    /// The decision of the older state: `allow` or `deny`.
     #[schemars(with = "String")]
     pub computed: Decision,
-    /// The number of times.
+    /// The number of such requests.
     pub count: u64,
 }
 
@@ -120,34 +120,34 @@ pub struct Disagreement {
 pub struct Change {
     /// The request, as `can` takes it.
     pub request: String,
-    /// The names of all teams of the users, sorted; empty for members of no team, and where the teams are not known.
+    /// The names of all teams of the users, sorted. Empty for members of no team, and if the teams are not known.
     pub teams: Vec<String>,
-    /// True if the teams are known. Where they are not, the decision changes whatever they are.
+    /// True if the teams are known. If they are not, the decision changes for every possible membership.
     #[serde(default = "known", skip_serializing_if = "is_known")]
     pub teams_known: bool,
-    /// The number of times that it was asked for.
+    /// The number of requests.
     pub count: u64,
-    /// By how many users.
+    /// The number of users who made them.
     pub users: usize,
-    /// Their names, where these were asked for.
+    /// The names of the users, if they were requested.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub names: Vec<String>,
-    /// The first time; null where no record tells it.
+    /// The time of the first request; null if no record has a time.
     pub first: Option<String>,
-    /// The last time.
+    /// The time of the last request.
     pub last: Option<String>,
-    /// The rules behind the change, each with where a document declares it, or `live`.
+    /// The rules that make the difference, each with the place of its declaration, or `live`.
     pub because: Vec<String>,
 }
 
-/// Requests of which nobody can tell.
+/// Requests that cannot be decided for one reason.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Unknowns {
     /// The reason.
     pub reason: Gap,
     /// The number of requests.
     pub count: u64,
-    /// One of them.
+    /// An example.
     pub example: String,
 }
 
@@ -169,11 +169,11 @@ pub struct Input<'a> {
     pub before: Side<'a>,
     /// The newer state.
     pub after: Side<'a>,
-    /// The teams of the users, by the keys that scopes hold.
+    /// The teams of the users, by the names or ids that scopes use.
     pub memberships: &'a Memberships,
     /// The names of teams.
     pub teams: &'a TeamDirectory,
-    /// True if users are named.
+    /// True to include the names of users.
     pub named: bool,
 }
 
@@ -183,8 +183,8 @@ pub fn schema() -> Value {
     schemars::generate::SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<Replay>().into()
 }
 
-/// The requests that most users' work consists of, as expectations: those that are decided as recorded under both states.
-/// The most frequent come first; each membership has its own.
+/// The most frequent requests as expectations: those that both states decide as recorded. Each membership has its own
+/// list.
 #[must_use]
 pub fn frequent(input: Input<'_>, most: usize) -> Vec<Expected> {
     let Input { requests, before, after, memberships, teams, .. } = input;
@@ -208,7 +208,7 @@ pub fn frequent(input: Input<'_>, most: usize) -> Vec<Expected> {
             }
             let names = match membership {
                 Teams::Known(keys) => keys.iter().map(|key| teams.name(key).to_owned()).collect(),
-                // Whatever their teams are; a member of none is the least.
+                // The teams are irrelevant to these decisions, so that they are tested for a member of none.
                 Teams::Unknown => Vec::new(),
             };
             found.entry(names).or_default().push((own().map(|cell| cell.count).sum(), decision, &asked.text));
@@ -223,12 +223,12 @@ pub fn frequent(input: Input<'_>, most: usize) -> Vec<Expected> {
     expected.collect()
 }
 
-/// Returns `true` if an access test can say the request: documents with hidden characters are refused.
+/// Returns `true` if an access test can express the request: documents with hidden characters are refused.
 fn is_expressible(request: &str) -> bool {
     !request.chars().any(acts_or_hides) && access::Request::parse(request).is_ok()
 }
 
-/// The most frequent requests of the members of some teams, and the decisions on them.
+/// The most frequent requests of one membership, with their decisions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Expected {
     /// The names of the teams, sorted.
@@ -237,19 +237,19 @@ pub struct Expected {
     pub requests: Vec<(Decision, String)>,
 }
 
-/// The contribution of one request.
+/// The result for one request.
 #[derive(Default)]
 struct Part {
     agreement: Agreement,
     denied: Vec<Change>,
     allowed: Vec<Change>,
-    /// By their places among the users.
+    /// Indexes into the list of users.
     denied_users: BTreeSet<usize>,
     unchanged: u64,
     unknown: BTreeMap<Gap, (u64, String)>,
 }
 
-/// Two states, prepared at the same time.
+/// Prepares two states in parallel.
 fn judges(policies: [&[Policy]; 2]) -> [Judge<'_>; 2] {
     let [old, new] = policies;
     std::thread::scope(|scope| {
@@ -297,7 +297,7 @@ pub fn replay(input: Input<'_>) -> Replay {
         agreement,
         newly_denied: denied,
         newly_allowed: allowed,
-        // Nobody, for records that name no user, is none.
+        // The first entry stands for records without a user, and counts as no user.
         denied_users: denied_users.into_iter().filter(|user| *user > 0).count(),
         unchanged,
         unknown: unknown.collect(),
@@ -368,7 +368,7 @@ impl Part {
         own.0 += count;
     }
 
-    /// Adds what comes later in the order of requests.
+    /// Adds the result for a later request.
     fn join(&mut self, other: Self) {
         let Self { agreement, denied, allowed, denied_users, unchanged, unknown } = other;
         self.denied_users.extend(denied_users);
@@ -385,7 +385,7 @@ impl Part {
     }
 }
 
-/// The decision that a record tells of; none where a person or a rule of the machine decided.
+/// The recorded decision; `None` if a person or a rule of the machine decided.
 fn recorded(recorded: Recorded) -> Option<Decision> {
     match recorded {
         Recorded::Allow => Some(Decision::Allow),
@@ -418,7 +418,8 @@ fn change(input: &Input<'_>, asked: &Asked, teams: &Teams, cells: &[&RequestGrou
     }
 }
 
-/// The rules behind a change: those that come and those that go, or where only others decide, these.
+/// The rules that make the difference: those that start and those that stop to decide; if there are none, the rules
+/// that decide in the new state.
 fn causes(
     input: &Input<'_>,
     ((old, known), (new, next)): ((&Judge<'_>, &Case), (&Judge<'_>, &Case)),
@@ -430,7 +431,7 @@ fn causes(
         reasons.iter().map(|reason| tell(side, reason, comes)).collect()
     };
     let (was, will) = (old.because(asked, teams), new.because(asked, teams));
-    // What denied before, or allowed, is behind the change only where it no longer bears on the request.
+    // A rule that decided before makes the difference only if it no longer applies to the request.
     let bears = |judge: &Judge<'_>, case: &Case, one: &Reason| judge.bears(case, teams, one);
     let wanted = if denied { Decision::Deny } else { Decision::Allow };
     let (gone, come): (Vec<Reason>, Vec<Reason>) = (
@@ -447,7 +448,7 @@ fn causes(
     all.into_iter().collect()
 }
 
-/// A rule with its place.
+/// A rule with its location.
 fn tell(side: Side<'_>, reason: &Reason, comes: bool) -> String {
     let cause = Cause {
         comes,
@@ -463,25 +464,25 @@ fn tell(side: Side<'_>, reason: &Reason, comes: bool) -> String {
 }
 
 impl Replay {
-    /// Returns `true` if no decision changes, for all that can be told.
+    /// Returns `true` if no known decision changes.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.newly_denied.is_empty() && self.newly_allowed.is_empty()
     }
 
-    /// The number of requests that would be denied and were allowed.
+    /// The number of requests that were allowed and would be denied.
     #[must_use]
     pub fn denied(&self) -> u64 {
         self.newly_denied.iter().map(|change| change.count).sum()
     }
 
-    /// Of how many requests nobody can tell.
+    /// The number of requests that cannot be decided.
     #[must_use]
     pub fn untold(&self) -> u64 {
         self.unknown.iter().map(|one| one.count).sum()
     }
 
-    /// Returns `true` if its figures add up: every request that counts is in one of newly denied, newly allowed,
+    /// Returns `true` if the figures add up: every request that counts is in one of newly denied, newly allowed,
     /// unchanged and unknown, and was compared with its record.
     #[must_use]
     pub fn adds_up(&self) -> bool {
@@ -504,7 +505,7 @@ impl Replay {
         *format_version == FORMAT_VERSION && is_all(&all) && is_all(&[*agree, *disagree, *untold])
     }
 
-    /// As JSON, with a line feed at the end.
+    /// The replay as JSON, with a line feed at the end.
     #[must_use]
     pub fn to_json(&self) -> String {
         serde_json::to_string_pretty(self).expect("text and numbers are JSON") + "\n"

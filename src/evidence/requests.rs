@@ -1,7 +1,7 @@
-//! The recorded requests, with their users and their frequency: all that is kept of records.
+//! The recorded requests with their users and counts: everything that is kept of the records.
 //!
-//! Invariant: sorted by what it says, so that the same records give the same value; a connection on which an HTTP request
-//! was recorded is that request, and counts once.
+//! Invariant: sorted by content, so that the same records give the same value. A connection on which an HTTP request
+//! was recorded counts once, as that request.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,70 +18,70 @@ const BESIDE: i64 = 10 * 60 * 1_000_000;
 /// Recorded requests.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Requests {
-    /// The requests that differ, by their texts.
+    /// The distinct requests, by their texts.
     pub asked: Vec<Asked>,
-    /// The users who asked; sorted. The first is nobody, for records that name none.
+    /// The users who asked, sorted. The first entry stands for records that name no user.
     pub users: Vec<String>,
-    /// The machines; likewise.
+    /// The machines, in the same way.
     pub machines: Vec<String>,
     /// Sorted by request, user, machine and decision.
     pub cells: Vec<RequestGroup>,
-    /// The records that were passed over.
+    /// The records that were skipped.
     pub skipped: Skipped,
 }
 
-/// Requests that are the same, of one user on one machine, decided the same way.
+/// The same request of one user on one machine with the same decision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RequestGroup {
-    /// The place in [`Requests::asked`].
+    /// Index into [`Requests::asked`].
     pub request: usize,
-    /// The place in [`Requests::users`].
+    /// Index into [`Requests::users`].
     pub user: usize,
-    /// The place in [`Requests::machines`].
+    /// Index into [`Requests::machines`].
     pub machine: usize,
     /// The recorded decision.
     pub recorded: Recorded,
-    /// The number of times.
+    /// The number of records.
     pub count: u64,
-    /// The first time, in microseconds since 1970; absent where no record tells it.
+    /// The time of the first record, in microseconds since 1970; `None` if no record has a time.
     pub first: Option<i64>,
-    /// The last time.
+    /// The time of the last record.
     pub last: Option<i64>,
 }
 
-/// Records that were passed over.
+/// Numbers of records that were skipped, by reason.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Skipped {
-    /// Executions, management, and whatever else is not a decision.
+    /// Executions, management, and other records that are not decisions.
     pub not_a_decision: u64,
     /// Decisions that were recorded and not enforced.
     pub not_enforced: u64,
-    /// Records of an identity that was counted before.
+    /// Records whose identity was counted before.
     pub duplicate: u64,
-    /// Lines and objects that are not record.
+    /// Lines and objects that are not records.
     pub broken: u64,
-    /// Connections that are counted as the HTTP request on them.
+    /// Connections that are counted as the HTTP request made on them.
     #[serde(default)]
     pub connection: u64,
-    /// Questions to a person that are counted as what came of them.
+    /// Approval questions that are counted by their outcome.
     #[serde(default)]
     pub resolution: u64,
 }
 
-/// The time and the amount of records.
+/// The period and the number of records.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Window {
-    /// The time of the first record that counts; null where none tells it.
+    /// The time of the first record that counts; null if none has a time.
     pub first: Option<String>,
     /// The time of the last one.
     pub last: Option<String>,
     /// The number of records that count.
     pub records: u64,
-    /// The number of different requests.
+    /// The number of distinct requests.
     pub requests: usize,
-    /// The number of users that are named.
+    /// The number of users named.
     pub users: usize,
-    /// The records that were passed over.
+    /// The records that were skipped.
     pub skipped: Skipped,
 }
 
@@ -134,7 +134,7 @@ impl Requests {
         Self { asked, users, machines, cells, skipped }
     }
 
-    /// The time and the amount of the records.
+    /// The period and the number of the records.
     #[must_use]
     pub fn window(&self) -> Window {
         let users: BTreeSet<usize> = self.cells.iter().map(|cell| cell.user).filter(|user| *user > 0).collect();
@@ -148,7 +148,7 @@ impl Requests {
         }
     }
 
-    /// The time that the records span, in microseconds.
+    /// The length of the period, in microseconds.
     #[must_use]
     pub fn length(&self) -> i64 {
         let first = self.cells.iter().filter_map(|cell| cell.first).min();
@@ -163,9 +163,9 @@ impl Requests {
     }
 }
 
-/// Takes away the connections that HTTP requests of the same user were made on, as many as there were requests: which
-/// belong together is not recorded. Connections that were allowed go first, since a request is made on an open one. Gives
-/// how many went.
+/// Removes the connections that HTTP requests of the same user were made on: as many as there are requests, because
+/// records do not say which belong together. Allowed connections go first, since a request is made on an open
+/// connection. Returns the number removed.
 fn join_connections(asked: &BTreeMap<String, Asked>, cells: &mut Vec<(String, String, String, RequestGroup)>) -> u64 {
     cells.sort_unstable_by(|one, other| {
         (&one.0, &one.1, order(one.3.recorded), &one.2).cmp(&(&other.0, &other.1, order(other.3.recorded), &other.2))
@@ -194,7 +194,7 @@ fn join_connections(asked: &BTreeMap<String, Asked>, cells: &mut Vec<(String, St
     joined
 }
 
-/// HTTP requests of one user to one host and port.
+/// The HTTP requests of one user to one host and port.
 #[derive(Debug, Default)]
 struct Beside {
     count: u64,

@@ -1,7 +1,7 @@
 //! Files, folders and pipes with records.
 //!
-//! Invariant: a file that cannot be opened is an error, never "no records"; what is broken inside of one is counted with its
-//! place, and the rest is read. A file in progress (`.tmp`) is never looked at.
+//! Invariant: a file that cannot be opened is an error, never "no records". Broken lines are counted with their place,
+//! and the rest of the file is read. A file in progress (`.tmp`) is never opened.
 
 use std::io::{self, Read};
 use std::num::NonZero;
@@ -25,7 +25,7 @@ use crate::source::disk::{FileError, check_named_folder, open_named, walk_named}
 
 /// The number of places of broken lines that are kept.
 const PLACES: usize = 10;
-/// The names of files with records in a folder, a compression aside.
+/// The extensions of files with records, without that of a compression.
 const ENDINGS: [&str; 5] = ["jsonl", "ndjson", "json", "csv", "log"];
 
 /// The source of records.
@@ -33,7 +33,7 @@ const ENDINGS: [&str; 5] = ["jsonl", "ndjson", "json", "csv", "log"];
 pub enum Input {
     /// Standard input.
     Standard,
-    /// A file, or a folder with files at any depth.
+    /// A file, or a folder that is searched for files at any depth.
     Path(PathBuf),
 }
 
@@ -42,9 +42,9 @@ pub enum Input {
 pub struct Reading {
     /// The requests.
     pub requests: Requests,
-    /// The first places of what is not a record, in order.
+    /// The places of the first broken lines, in order.
     pub broken: Vec<Broken>,
-    /// Files of folders that were passed over, since their names are not those of records.
+    /// The number of files in folders that were skipped because of their names.
     pub others: usize,
 }
 
@@ -53,19 +53,19 @@ pub struct Reading {
 pub struct Broken {
     /// The file; `-` for standard input.
     pub file: String,
-    /// From 1; 0 where the file as a whole is meant.
+    /// The line, from 1; 0 for the file as a whole.
     pub line: u64,
     /// The fault.
     pub why: String,
 }
 
-/// The reason why records cannot be read at all.
+/// The reason why records cannot be read.
 #[derive(Debug, Error)]
 pub enum ReadError {
-    /// A file cannot be opened, or a folder not be listed.
+    /// A file cannot be opened, or a folder cannot be listed.
     #[error("`{path}` cannot be read")]
     Open {
-        /// As named.
+        /// The path as given.
         path: String,
         /// The cause.
         source: FileError,
@@ -73,15 +73,15 @@ pub enum ReadError {
     /// A folder without records.
     #[error("`{0}` holds no records")]
     Nothing(String),
-    /// Reading broke off.
+    /// Reading a file failed.
     #[error("reading `{path}` failed")]
     Read {
-        /// As named.
+        /// The path as given.
         path: String,
         /// The cause.
         source: io::Error,
     },
-    /// The identities of the records that were read cannot be kept.
+    /// The identities of the records cannot be stored.
     #[error("the temporary file for the identities of records failed")]
     Identities(#[source] io::Error),
 }
@@ -110,7 +110,7 @@ impl Explain for ReadError {
 ///
 /// # Errors
 ///
-/// Returns an error if a file cannot be read; not if something in it is not a record.
+/// Returns an error if a file cannot be read. Something in a file that is not a record is no error.
 ///
 /// # Panics
 ///
@@ -123,7 +123,7 @@ pub fn read(inputs: &[Input]) -> Result<Reading, ReadError> {
     let receiver = Mutex::new(receiver);
     let worker = || {
         let mut own = Own::new(&seeds);
-        // A chunk at a time, by whoever is free; the other end closes when all is read.
+        // Each free thread takes the next chunk; the channel closes when everything has been read.
         let next = || receiver.lock().ok().and_then(|receiver| receiver.recv().ok());
         while let Some((file, chunk)) = next() {
             own.parse(file, &chunk);
@@ -233,7 +233,7 @@ impl Own {
                 Lines::From(first) => first + at,
                 Lines::Each(each) => each.get(usize::try_from(at).unwrap_or_default()).copied().unwrap_or_default(),
             };
-            // Checked as a whole first: texts are then borrowed without a second look.
+            // The whole line is checked first, so that texts are borrowed without another check.
             let record = std::str::from_utf8(text).map(serde_json::from_str::<Record<'_>>);
             match record {
                 Ok(Ok(record)) => self.add(file, line, record),
@@ -257,7 +257,7 @@ fn read_files(files: &[Input], sender: &mpsc::SyncSender<(usize, Chunk)>, own: &
         };
         match read_one(stream, number, sender, own) {
             Ok(()) => {}
-            // A compressed file that was cut, or is none: what it held until there was read.
+            // A compressed file that was cut, or is not one: what could be decompressed until there was read.
             Err(error) if matches!(error.kind(), io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData) => {
                 own.broken(number, 0, "it cannot be decompressed to its end");
             }
@@ -281,7 +281,7 @@ fn read_one(
 ) -> io::Result<()> {
     let mut stream = Stream::new(decompressed(stream)?);
     let send = |chunk: Chunk| {
-        // Nobody receives only when all of them have panicked, which is told when they are joined.
+        // The channel has no receiver only when all threads have panicked, which joining them reports.
         let _ = sender.send((number, chunk));
     };
     match stream.form()? {
@@ -301,7 +301,7 @@ fn read_one(
     }
 }
 
-/// The stream itself, or what it holds in a compression: by its first bytes, since standard input has no name.
+/// The stream, decompressed if its first bytes say so: standard input has no name to go by.
 fn decompressed(stream: Box<dyn Read>) -> io::Result<Box<dyn Read>> {
     let mut stream = Stream::new(stream);
     let head = stream.peek(4)?;
@@ -347,7 +347,7 @@ impl<R: Read> Read for Frames<R> {
     }
 }
 
-/// Passes over a frame that holds something else.
+/// Skips a frame that does not hold data.
 fn skip_frame(stream: &mut impl Read) -> io::Result<()> {
     let mut head = [0; 8];
     stream.read_exact(&mut head)?;
@@ -356,7 +356,7 @@ fn skip_frame(stream: &mut impl Read) -> io::Result<()> {
     io::copy(&mut stream.take(length), &mut io::sink()).map(drop)
 }
 
-/// The files of all inputs, each once for each time that it is named, and how many others folders hold.
+/// The files of all inputs, each as often as it is named, and the number of other files in folders.
 fn files_of(inputs: &[Input]) -> Result<(Vec<Input>, usize), ReadError> {
     let (mut files, mut others) = (Vec::new(), 0);
     for input in inputs {

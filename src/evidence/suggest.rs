@@ -1,7 +1,7 @@
-//! The narrowest rules for what was asked for and denied since no rule matched.
+//! The narrowest rules for requests that were denied because no rule matched.
 //!
-//! Invariant: nothing is suggested that some deny is about, and each request that is left out has a reason. A group of
-//! hosts takes the place of its names only where enough of them were asked for, and no deny is about the group.
+//! Invariant: nothing is suggested that a deny covers, and each request that is left out has a reason. A wildcard
+//! replaces the names of hosts only if enough of them were asked for, and no deny overlaps it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,11 +22,11 @@ pub struct Input<'a> {
     pub declared: &'a [DesiredPolicy],
     /// The teams of the users, by the names or ids in scopes.
     pub memberships: &'a Memberships,
-    /// The number of users who must have asked.
+    /// The smallest number of users who must have asked.
     pub min_users: usize,
-    /// The number of times that a request must have been made.
+    /// The smallest number of times that a request must have been made.
     pub min_count: u64,
-    /// The number of names of one registrable domain that make a group.
+    /// The number of names in one registrable domain from which on a wildcard is suggested.
     pub min_names: usize,
 }
 
@@ -35,7 +35,7 @@ pub struct Input<'a> {
 pub struct Suggestion {
     /// New policies, by domain and teams.
     pub policies: Vec<Suggested>,
-    /// Requests that are left out, with why and how often.
+    /// Requests that are left out, with the reason and their number.
     pub left_out: Vec<(String, &'static str, u64)>,
 }
 
@@ -44,7 +44,7 @@ pub struct Suggestion {
 pub struct Suggested {
     /// `NetworkPolicy` or `FilesystemPolicy`.
     pub kind: &'static str,
-    /// A name that no declared policy has.
+    /// A name that no declared policy uses.
     pub name: String,
     /// The teams that asked; empty for the whole organization.
     pub teams: Vec<String>,
@@ -59,22 +59,22 @@ pub struct SuggestedRule {
     pub name: String,
     /// The action.
     pub action: String,
-    /// The target that it is allowed on.
+    /// The target that it allows.
     pub target: Target,
-    /// The number of times that it was asked for.
+    /// The number of requests.
     pub count: u64,
-    /// By how many users.
+    /// The number of users who made them.
     pub users: usize,
-    /// The names that a group stands for.
+    /// The names that a wildcard replaces.
     pub names: Vec<String>,
 }
 
 /// The target of a rule.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Target {
-    /// A resource as it is written.
+    /// A resource as documents write it.
     Plain(String),
-    /// Host, port and path of a request.
+    /// Host, port and path of an HTTP request.
     Http(String, u16, String),
 }
 
@@ -85,7 +85,7 @@ struct Wanted {
     users: BTreeSet<usize>,
 }
 
-/// The key of a rule: kind, teams, action, and what is asked for.
+/// The key of a rule: kind, teams, action and target.
 type Key = (&'static str, Vec<String>, String, Target);
 
 /// Suggests rules.
@@ -126,7 +126,8 @@ pub fn suggest(input: Input<'_>) -> Suggestion {
                 (Recorded::Deny(Refusal::Rule), _) => leave("a rule denied it when it was recorded", cell.count),
                 (Recorded::Approval(_), _) => leave("a person was asked", cell.count),
                 (_, Ruling::Known(Decision::Allow)) => leave("the documents allow it by now", cell.count),
-                // Nothing says that it was not the deny for addresses that the name resolved to.
+                // The request may have been denied by a rule about addresses, since records do not say what the name
+                // resolved to.
                 (Recorded::Deny(Refusal::Unsaid), _) if may_be_denied(&case) => {
                     leave(Gap::AddressNotRecorded.phrase(), cell.count);
                 }
@@ -168,7 +169,7 @@ pub fn suggest(input: Input<'_>) -> Suggestion {
     suggestion
 }
 
-/// A request as the kind of policy, the action and the target that allow just it.
+/// The kind of policy, the action and the target that allow exactly this request.
 fn written(asked: &Asked) -> Result<(&'static str, String, Target), &'static str> {
     let request = match &asked.subject {
         Subject::One(request) => request,
@@ -177,7 +178,7 @@ fn written(asked: &Asked) -> Result<(&'static str, String, Target), &'static str
         Subject::Unreadable => return Err("it is in a form that no rule can have"),
     };
     let host = |host: &Host| match host {
-        // How the service reads an IPv6 address is not documented.
+        // The service's documentation does not say how it reads an IPv6 address.
         Host::Address(address) if address.is_ipv6() => Err("no documented rule is about an IPv6 address"),
         host @ (Host::Name(..) | Host::Address(_)) => Ok(host.to_string()),
     };
@@ -204,8 +205,8 @@ fn written(asked: &Asked) -> Result<(&'static str, String, Target), &'static str
     }
 }
 
-/// Returns `true` if a deny is about a request at all, whoever it is for. One for addresses is about a name at some
-/// addresses only, where an allow of the name leaves it unasked.
+/// Returns `true` if a deny matches a request, whoever it is for. A deny of addresses does not match a request to a
+/// name, which it decides only if the name resolves there.
 fn is_denied(case: &Case) -> bool {
     let Case::Questions(questions) = case else { return false };
     questions.iter().any(|(_, question)| {
@@ -215,18 +216,18 @@ fn is_denied(case: &Case) -> bool {
     })
 }
 
-/// Returns `true` if any deny may be about a request, at whatever address.
+/// Returns `true` if a deny may match a request at any address.
 fn may_be_denied(case: &Case) -> bool {
     let Case::Questions(questions) = case else { return false };
     let mut points = questions.iter().flat_map(|(_, question)| question.points());
     points.any(|point| point.matches().iter().any(|one| one.decision == Decision::Deny))
 }
 
-/// Askers whom a rule for teams does not serve, with why.
+/// Users who asked and whom a rule for teams does not cover, with the reason.
 type Apart<'a> = Vec<(&'a RequestGroup, &'static str)>;
 
-/// The fewest teams that all askers whose teams are known are members of one of, and the other askers; no team, which is
-/// the whole organization, where nobody who asked is known to be in one.
+/// The fewest teams of which every user with known teams is a member of one, and the remaining users. No team, which
+/// means the whole organization, if no user is known to be in a team.
 fn scope<'a>(input: &Input<'_>, askers: &[&'a RequestGroup]) -> (Vec<String>, Apart<'a>) {
     let mut left: BTreeSet<BTreeSet<String>> = BTreeSet::new();
     let mut apart = Vec::new();
@@ -256,7 +257,7 @@ fn scope<'a>(input: &Input<'_>, askers: &[&'a RequestGroup]) -> (Vec<String>, Ap
     (chosen.into_iter().collect(), apart)
 }
 
-/// The rules by kind and teams, with hosts of one domain put together where enough names were asked for.
+/// The rules by kind and teams. Hosts of one domain are combined if there are enough of them.
 fn grouped(
     input: &Input<'_>,
     wanted: BTreeMap<Key, Wanted>,
@@ -317,7 +318,7 @@ fn grouped(
     rules
 }
 
-/// The registrable domain of `HOST:PORT`, where the host is a name below one.
+/// The registrable domain of `HOST:PORT`, if the host is a name below one.
 fn registrable(resource: &str) -> Option<(String, String)> {
     let (host, port) = resource.rsplit_once(':')?;
     if host.parse::<std::net::IpAddr>().is_ok() {
@@ -327,7 +328,7 @@ fn registrable(resource: &str) -> Option<(String, String)> {
     Some((domain.to_owned(), port.to_owned()))
 }
 
-/// Returns `true` if some deny names a host in a domain, or a pattern that may reach into it.
+/// Returns `true` if a deny names a host of a domain, or has a pattern that may match one.
 fn is_about(declared: &[DesiredPolicy], domain: &str) -> bool {
     let mut denies = declared.iter().flat_map(|one| one.policy.rules()).filter(|rule| rule.decision == Decision::Deny);
     denies.any(|rule| {
@@ -354,7 +355,7 @@ fn name_rules(rules: &mut [SuggestedRule]) {
             Target::Http(host, port, path) => format!("{host}:{port}{path}"),
         };
         let verb = rule.action.replace("connect:", "").replace("request:", "");
-        // Names have a limit that hosts and paths may pass.
+        // Names have a length limit that hosts and paths may exceed.
         let plain: String = format!("{verb} {target}").chars().take(100).collect();
         let numbered = (2..).map(|number| format!("{plain} ({number})"));
         let name = [plain.clone()].into_iter().chain(numbered).find(|name| !known.contains(name)).unwrap_or(plain);

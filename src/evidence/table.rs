@@ -9,7 +9,7 @@ use csv::{ByteRecord, Reader, ReaderBuilder};
 
 use super::record::{Record, Text, Texts};
 
-/// Reads the rows of a table. `row` gets each row with its line, or why it is none.
+/// Reads the rows of a table. `row` receives each row with its line, or the reason why it is not a row.
 ///
 /// # Errors
 ///
@@ -43,7 +43,7 @@ pub(super) fn delimiter(header: &[u8]) -> u8 {
     [b',', b';', b'\t'].into_iter().rev().max_by_key(|one| count(*one)).unwrap_or(b',')
 }
 
-/// The field of a column: `Time`, `payload.http_request.method`.
+/// The field that a column fills: `Time`, `payload.http_request.method`.
 fn column(name: &[u8]) -> String {
     let name = String::from_utf8_lossy(name).trim().trim_matches('"').to_lowercase().replace([' ', '-'], "_");
     let field = name.rsplit('.').next().unwrap_or_default();

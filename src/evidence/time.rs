@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
-/// Reads a time: RFC 3339, the same without a zone (UTC), or a number of seconds, milliseconds, microseconds or
+/// Parses a time: RFC 3339, the same without a zone (UTC), or a number of seconds, milliseconds, microseconds or
 /// nanoseconds.
 pub(super) fn parse(text: &str) -> Option<i64> {
     let text = text.trim();
@@ -34,7 +34,7 @@ fn number_of(number: f64) -> Option<i64> {
     (number.is_finite()).then_some((number * scale) as i64)
 }
 
-/// `2026-11-27T18:04:00.123456Z`, which nearly all records have, ten times as quick.
+/// Parses `2026-11-27T18:04:00.123456Z`, the form of nearly all records, ten times faster than the general parser.
 fn utc(text: &[u8]) -> Option<i64> {
     let (date, rest) = text.split_at_checked(19)?;
     let digits = |from: usize, to: usize| {
@@ -75,7 +75,7 @@ fn utc(text: &[u8]) -> Option<i64> {
     Some((((days * 24 + hour) * 60 + minute) * 60 + second) * 1_000_000 + fraction)
 }
 
-/// A time as JSON and people have it: RFC 3339 in UTC.
+/// A time as JSON and people read it: RFC 3339 in UTC.
 pub(super) fn text(microseconds: i64) -> String {
     Timestamp::from_microsecond(microseconds).map_or_else(|_| String::new(), |time| time.to_string())
 }

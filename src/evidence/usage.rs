@@ -1,8 +1,8 @@
 //! The declared rules that recorded requests rest on.
 //!
-//! A rule is looked at where it matches, and the request is decided once more without it: that costs as much as the matches
-//! that there are, and not rules times requests. Invariant: *decides* is said exactly of rules whose removal changes what
-//! becomes of a recorded request for certain; *unused* is never said of what records cannot show.
+//! A rule is evaluated where it matches: the request is decided once more without it. The cost is the number of
+//! matches, not rules times requests. Invariant: *decides* is reported only for rules whose removal certainly changes
+//! the decision of a recorded request, and *unused* never for what records cannot show.
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
@@ -31,9 +31,9 @@ pub struct Usage {
     /// The version of the format: 1.
     #[schemars(range(min = 1, max = 1))]
     pub format_version: u32,
-    /// The time and the amount of the records.
+    /// The period and the number of records.
     pub window: Window,
-    /// Every declared rule, in the order of the policies.
+    /// The declared rules, in the order of the policies.
     pub rules: Vec<RuleUse>,
 }
 
@@ -42,7 +42,7 @@ pub struct Usage {
 pub struct RuleUse {
     /// The policy's name.
     pub policy: String,
-    /// The rule's name, or which statement of a Cedar text it is.
+    /// The rule's name, or the number of a statement in a Cedar text.
     pub rule: String,
     /// The use of the rule.
     #[serde(rename = "use")]
@@ -54,21 +54,21 @@ pub struct RuleUse {
     pub matches: u64,
     /// The number of users who made them.
     pub users: usize,
-    /// On how many machines.
+    /// The number of machines on which they were made.
     pub machines: usize,
-    /// The last time; null where it matches none, or no record tells the time.
+    /// The time of the last one; null if the rule matches none, or no record has a time.
     pub last: Option<String>,
     /// The location where a document declares the rule.
     pub source: Origin,
 }
 
-/// Whether recorded requests rest on a rule.
+/// The use of a rule by recorded requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Use {
-    /// Without it, some recorded request would be decided the other way round.
+    /// Without the rule, a recorded request would be decided the other way.
     Decides,
-    /// It matches, and others decide the same.
+    /// The rule matches, but other rules decide the same.
     Redundant,
     /// It matches no recorded request.
     Unused,
@@ -80,18 +80,19 @@ pub enum Use {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum UnknownUse {
-    /// The records reach over too short a time.
+    /// The records cover too short a period.
     WindowTooShort,
     /// The attributes of MCP calls that a statement reads are not recorded.
     AttributesNotRecorded,
-    /// No record tells of UDP.
+    /// Records never show UDP.
     UdpNotRecorded,
-    /// It may match a recorded request, depending on what the record does not say or nobody has documented.
+    /// It may match a recorded request: that depends on something that the record leaves out or the documentation
+    /// leaves open.
     MayMatch,
 }
 
 impl UnknownUse {
-    /// A phrase for people.
+    /// A short phrase for people.
     #[must_use]
     pub fn phrase(self) -> &'static str {
         match self {
@@ -112,7 +113,7 @@ pub struct Input<'a> {
     pub declared: &'a [DesiredPolicy],
     /// The teams of the users, by the names or ids in scopes.
     pub memberships: &'a Memberships,
-    /// The time that records have to span before a rule is called unused, in microseconds.
+    /// The period that records must cover before a rule is called unused, in microseconds.
     pub least: i64,
 }
 
@@ -126,7 +127,7 @@ pub fn schema() -> Value {
 #[derive(Clone, Debug, Default)]
 struct Tally {
     decides: bool,
-    /// True if it is open what becomes of a request that it may match.
+    /// True if the decision of a request that it may match is unknown.
     open: bool,
     may_match: bool,
     matches: u64,
@@ -135,7 +136,7 @@ struct Tally {
     last: Option<i64>,
 }
 
-/// Looks at every rule.
+/// Evaluates every rule.
 #[must_use]
 pub fn usage(input: Input<'_>) -> Usage {
     let Input { requests, declared, memberships, least } = input;
@@ -170,7 +171,7 @@ fn rule_use(declared: &DesiredPolicy, number: usize, origin: &Origin, tally: Tal
     let udp = rule.is_some_and(|rule| rule.actions.iter().all(|action| *action == Action::ConnectUdp));
     let (used, why) = match (decides, declared.domain) {
         (true, _) => (Use::Decides, None),
-        // No record shows that a statement matches nothing, but for one about the action alone that it does match.
+        // Records cannot show that a statement matches nothing, unless it is about the action alone.
         (false, Domain::Mcp) if open || matches == 0 => (Use::Unknown, Some(UnknownUse::AttributesNotRecorded)),
         (false, _) if open => (Use::Unknown, Some(UnknownUse::MayMatch)),
         (false, _) if matches > 0 => (Use::Redundant, None),
@@ -185,7 +186,7 @@ fn rule_use(declared: &DesiredPolicy, number: usize, origin: &Origin, tally: Tal
         used,
         why,
         matches,
-        // The first is nobody.
+        // The first entry stands for records without a user.
         users: users.into_iter().filter(|user| *user > 0).count(),
         machines: machines.into_iter().filter(|machine| *machine > 0).count(),
         last: last.map(time::text),
@@ -194,7 +195,7 @@ fn rule_use(declared: &DesiredPolicy, number: usize, origin: &Origin, tally: Tal
 }
 
 impl Tally {
-    /// Adds requests that are matched.
+    /// Adds requests that the rule matches.
     fn add(&mut self, cells: &[&RequestGroup]) {
         self.matches += cells.iter().map(|cell| cell.count).sum::<u64>();
         self.users.extend(cells.iter().map(|cell| cell.user));
@@ -214,13 +215,14 @@ impl Tally {
     }
 }
 
-/// What requests whose address is open rest on: the rules about addresses are many, and alike.
+/// The use of rules about addresses by requests whose address is unknown. There are many such rules, and most are
+/// interchangeable.
 #[derive(Debug)]
 struct AddressTally {
     rules: Arc<AddressRules>,
-    /// For TCP and UDP.
+    /// By protocol: TCP and UDP.
     all: [Tally; 2],
-    /// For each group of rules and protocol: whether it decides, and whether that is open.
+    /// For each group of rules and protocol, whether it decides, and whether that is unknown.
     groups: Vec<[(bool, bool); 2]>,
 }
 
@@ -288,7 +290,7 @@ impl AddressTally {
         }
     }
 
-    /// Adds a request.
+    /// Adds the result for a request.
     fn add(&mut self, protocol: usize, evaluation: &Evaluation<'_, '_>, with: Ruling, cells: &[&RequestGroup]) {
         let Some(all) = self.all.get_mut(protocol) else { return };
         all.add(cells);
@@ -310,12 +312,12 @@ impl AddressTally {
     }
 }
 
-/// Returns `true` if a rule of the machine denied all of these, whatever the organization's rules say.
+/// Returns `true` if a rule of the machine denied all of these, whatever the organization's rules decide.
 fn is_local(cells: &[&RequestGroup]) -> bool {
     cells.iter().all(|cell| cell.recorded == Recorded::Deny(Refusal::Local))
 }
 
-/// Looks at one request: for each membership and rule that bears on it, what becomes of it without the rule.
+/// Evaluates one request: for each membership and applicable rule, the decision without that rule.
 fn look(
     judge: &Judge<'_>,
     (classes, of_user): (&[Teams], &[usize]),
@@ -360,8 +362,8 @@ fn look(
     }
 }
 
-/// The rules and statements that bear on a request, whoever asks, but for those about an address that is open; and whether
-/// each matches it for certain.
+/// The rules and statements that apply to a request, whoever asks, without those about an address that is unknown; and
+/// whether each certainly matches it.
 fn bearing(judge: &Judge<'_>, case: &Case) -> Vec<(Place, bool)> {
     let questions = match case {
         Case::Questions(questions) => questions,
@@ -376,7 +378,7 @@ fn bearing(judge: &Judge<'_>, case: &Case) -> Vec<(Place, bool)> {
             matches.filter(move |one| !(open && one.role == Role::Address)).map(|one| one.group)
         })
         .collect();
-    // Every part has to be matched at every address, whatever the mode.
+    // Every part has to match at every address, whatever the mode.
     let is_certain = |rule: usize| {
         let matched = |one: &&Match| one.group == rule && one.unknowns.is_empty() && one.role != Role::Cover;
         let mut points = questions.iter().flat_map(|(_, question)| question.points());
@@ -387,7 +389,7 @@ fn bearing(judge: &Judge<'_>, case: &Case) -> Vec<(Place, bool)> {
 }
 
 impl Usage {
-    /// As JSON, with a line feed at the end.
+    /// The report as JSON, with a line feed at the end.
     #[must_use]
     pub fn to_json(&self) -> String {
         serde_json::to_string_pretty(self).expect("text and numbers are JSON") + "\n"

@@ -1,5 +1,5 @@
-//! The state that applying documents would leave, as far as documents tell it: the live side of a comparison that asks no
-//! service.
+//! The live state that documents would leave once they are applied, as far as documents determine it: the starting
+//! point of a comparison that reads no service.
 //!
 //! Invariant: pure; planning the same documents against it changes nothing.
 
@@ -8,7 +8,7 @@ use crate::model::{
     LiveVijilPolicy, LiveVijilRule, PolicyId, Review, Rule, RuleId, TeamDirectory, VijilStatus,
 };
 
-/// The organization with these policies, and with the live ones of `others`. Ids are made up.
+/// The organization with these policies and the live policies of `others`. Ids are made up.
 #[must_use]
 pub fn docker(desired: &[DesiredPolicy], others: &[&LivePolicy], org: &str, teams: &TeamDirectory) -> Live {
     let own = desired.iter().map(|declared| {
@@ -29,8 +29,8 @@ pub fn docker(desired: &[DesiredPolicy], others: &[&LivePolicy], org: &str, team
     Live { org: org.to_owned(), policies, teams: teams.clone() }
 }
 
-/// The policies for agents. A field, a status or a review that a document leaves out is not known: it counts as what the
-/// service gives a new object, or as what the rest of the document asks for.
+/// The policies for agents. A field, a status or a review that a document leaves out is unknown: it gets the value that
+/// the service gives a new object, or the value that the rest of the document requires.
 #[must_use]
 pub fn vijil(desired: &[DesiredVijilPolicy]) -> LiveVijil {
     let mut policies: Vec<LiveVijilPolicy> = desired.iter().map(vijil_policy).collect();
@@ -52,7 +52,7 @@ fn vijil_rule(policy: &str, status: VijilStatus, declared: &DesiredVijilRule) ->
     let (status, notes) = match (review, status) {
         (Some(Review::Approved(notes)), _) => ("approved", Some(notes).filter(|notes| !notes.trim().is_empty())),
         (Some(Review::Rejected(reason)), _) => ("rejected", Some(reason)),
-        // No policy is active with a rule that is not approved.
+        // The service activates no policy while one of its rules is not approved.
         (None, VijilStatus::Active) => ("approved", None),
         (None, VijilStatus::Draft | VijilStatus::Archived) => ("draft", None),
     };

@@ -5,18 +5,19 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Members of just these teams; of none of them stands for the whole organization.
+/// Members of exactly these teams; no team stands for the whole organization.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Audience {
     /// Names of teams, sorted.
     pub teams: Vec<String>,
-    /// The other teams of which the same holds, for each of these teams, sorted; only where very much changes.
+    /// For each of these teams, the other teams that change in the same way, sorted. Empty unless very much changes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub alike: Vec<Vec<String>>,
 }
 
 impl Audience {
-    /// The names of its teams as `write` writes one, each with how many others there are of which the same holds.
+    /// The names of its teams, each formatted by `write` and followed by the number of teams that change in the same
+    /// way.
     pub fn names(&self, teams: &[String], write: impl Fn(&str) -> String) -> Vec<String> {
         let others = self.alike.iter().map(Vec::len).chain(std::iter::repeat(0));
         let name = |(team, others): (&String, usize)| match others {

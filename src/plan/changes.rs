@@ -1,7 +1,7 @@
 //! The differences between two states, which are not a plan.
 //!
-//! Invariant: a [`ChangeSet`] has no order and no guards, and nothing makes a [`super::Plan`] of it: what is only compared
-//! can neither be approved nor carried out.
+//! Invariant: a [`ChangeSet`] has no order and no guards, and nothing turns it into a [`super::Plan`]: a comparison can
+//! be neither approved nor executed.
 
 use crate::model::{Desired, Live, TeamDirectory};
 
@@ -15,23 +15,23 @@ use super::saved::Summary;
 use super::step::Reason;
 use super::vijil::VijilDifference;
 
-/// The differences between two states, object by object, and their meaning for access.
+/// The differences between two states, object by object, and their effect on access.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ChangeSet {
-    /// The Docker organization; `None` where nothing of Docker is compared.
+    /// The Docker organization; `None` if the comparison does not include Docker.
     pub org: Option<String>,
     /// The differences in Docker, policies in the order of their names.
     pub docker: Vec<Difference>,
-    /// The meaning of the differences for access.
+    /// The effect of the differences on access.
     pub access: Meaning,
-    /// The teams that they are about, by id and name.
+    /// The teams that the differences name, by id and name.
     pub teams: TeamDirectory,
     /// The differences in Vijil.
     pub vijil: Vec<VijilDifference>,
 }
 
-/// The differences from `live` in Docker. Team keys of `desired` are ids. Where both sides are only made up to be
-/// compared, `documents` tells what is declared.
+/// The differences from `live` in Docker. Team keys of `desired` are ids. `documents` gives the places of declarations
+/// if both sides are built for a comparison.
 #[must_use]
 pub fn differences(desired: &Desired, live: &Live, ownership: &Ownership, documents: Option<&Desired>) -> ChangeSet {
     let diff = diff(desired, live, ownership);

@@ -1,4 +1,4 @@
-//! The steps that have to be done before a step.
+//! The dependencies of a step: the steps that have to come first.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,35 +7,35 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::Domain;
 
-/// The steps that have to be done before a step.
+/// The dependencies of a step.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Dependencies {
-    /// These, each of an earlier phase.
+    /// Individual steps, each of an earlier phase.
     pub steps: BTreeSet<usize>,
-    /// Others, where they are too many to be named.
+    /// Further steps, too many to name individually.
     pub beyond: Option<Beyond>,
 }
 
-/// Steps of earlier phases that are too many to be named.
+/// A set of steps of earlier phases that is too large to name each of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Beyond {
-    /// Those that touch a domain which the step touches.
+    /// The steps that touch a domain which this step touches.
     SameDomains,
-    /// All that are about the same service.
+    /// All steps about the same service.
     AllEarlier,
 }
 
-/// Steps that were not done, all of earlier phases.
+/// Steps that were not carried out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Undone {
     steps: BTreeSet<usize>,
-    /// By domain: the first of them that touches it.
+    /// By domain, the first of them that touches it.
     touching: BTreeMap<Domain, usize>,
 }
 
 impl Undone {
-    /// Takes note of a step that touches these domains.
+    /// Records a step that touches these domains.
     pub fn add(&mut self, step: usize, touches: impl IntoIterator<Item = Domain>) {
         self.steps.insert(step);
         for domain in touches {
@@ -44,7 +44,7 @@ impl Undone {
         }
     }
 
-    /// The first of them that touches one of these domains.
+    /// The first recorded step that touches one of these domains.
     #[must_use]
     pub fn first_touching(&self, domains: &BTreeSet<Domain>) -> Option<usize> {
         domains.iter().filter_map(|domain| self.touching.get(domain)).min().copied()
@@ -52,19 +52,19 @@ impl Undone {
 }
 
 impl Dependencies {
-    /// On these.
+    /// Dependencies on these steps.
     #[must_use]
     pub fn on(steps: impl IntoIterator<Item = usize>) -> Self {
         Self { steps: steps.into_iter().collect(), beyond: None }
     }
 
-    /// On every earlier step about the same service.
+    /// Dependencies on every earlier step about the same service.
     #[must_use]
     pub fn all() -> Self {
         Self { steps: BTreeSet::new(), beyond: Some(Beyond::AllEarlier) }
     }
 
-    /// The first of the steps that were not done and that have to be, for a step that touches these domains.
+    /// The first dependency that was not carried out, for a step that touches these domains.
     #[must_use]
     pub fn first_of(&self, undone: &Undone, touches: &BTreeSet<Domain>) -> Option<usize> {
         let named = self.steps.iter().find(|step| undone.steps.contains(step)).copied();

@@ -12,15 +12,15 @@ use crate::document::{Expected, ExpectedAccess, Test};
 use crate::model::{Live, Origin, TeamLookup};
 use crate::trial::{self, Found};
 
-/// The verdict of the guard where no access test was run, or none fails.
+/// The verdict of the guard if no access test was run, or none fails.
 pub const NONE_FAILS: &str = "no access test fails";
 
-/// An expectation whose answer changes.
+/// An expectation whose result changes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Flip {
     /// The access test.
     pub test: String,
-    /// The teams of who asks, as the test names them.
+    /// The teams of the user, as the test names them.
     pub teams: Vec<String>,
     /// The request of the test, as written.
     pub access: String,
@@ -39,7 +39,7 @@ pub struct Flip {
 pub struct CarriedTest {
     /// The name of the test.
     pub name: String,
-    /// The teams of who asks, as the test names them.
+    /// The teams of the user, as the test names them.
     pub teams: Vec<String>,
     /// The expectations, in the order written.
     pub expect: Vec<CarriedExpectation>,
@@ -75,7 +75,7 @@ impl From<&Test> for CarriedTest {
 }
 
 impl CarriedTest {
-    /// The test, without places in the text of a file: there may be none.
+    /// The test without places in the text of a file, which may not exist here.
     fn test(&self) -> Test {
         let label = || Label { file: FileId::default(), span: 0..0, message: None };
         let expectation = |one: &CarriedExpectation| ExpectedAccess {
@@ -95,7 +95,7 @@ impl CarriedTest {
         }
     }
 
-    /// Returns `true` if both ask for the same, wherever they stand.
+    /// Returns `true` if both have the same content, wherever they are declared.
     pub(super) fn is_same(&self, other: &Self) -> bool {
         let content = |test: &Self| {
             let expect = test.expect.iter().map(|one| (one.expected, one.access.clone())).collect::<Vec<_>>();
@@ -114,12 +114,12 @@ pub(super) fn run_carried(live: &Live, steps: &[Step], tests: &[CarriedTest]) ->
 /// The results of access tests for a plan.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tested {
-    /// The expectations that the steps answer otherwise, in the order of the tests.
+    /// The expectations whose result changes, in the order of the tests.
     pub flips: Vec<Flip>,
-    /// Names of the tests that fail after the steps because an answer changes to one that is not expected. It may have been
-    /// uncertain before, as everything is before the first policy.
+    /// Names of the tests that fail after the steps because a result changes to one that is not expected. The result
+    /// may have been uncertain before, as all results are before the first policy exists.
     pub broken: Vec<String>,
-    /// Names of the tests that fail after the steps with answers that were there before.
+    /// Names of the tests that fail after the steps with results that they had before.
     pub failing: Vec<String>,
     /// The number of tests that pass after the steps.
     pub passing: usize,
@@ -151,7 +151,7 @@ impl Tested {
     }
 }
 
-/// Runs access tests before and after these steps.
+/// Runs the access tests before and after these steps.
 #[must_use]
 pub fn run(live: &Live, steps: &[Step], tests: &[Test]) -> Tested {
     if steps.is_empty() || tests.is_empty() {

@@ -1,8 +1,8 @@
-//! The audiences that get a first policy of a domain by a change, and those that lose the last one.
+//! The audiences that get their first policy of a domain by a change, and those that lose their last one.
 //!
-//! Without any policy of a domain, what developers say locally may count (the manuals say that everything is denied, and
-//! a lab saw local rules come back): the first policy ends that, and the loss of the last one brings it back, whatever
-//! the rules say.
+//! Without any policy of a domain, local rules of developers may apply: the manuals say that everything is denied, but
+//! local rules came back in an experiment. The first policy ends that, and the loss of the last one brings it back,
+//! whatever the rules of these policies say.
 
 use std::collections::BTreeSet;
 
@@ -12,10 +12,10 @@ use serde::{Deserialize, Serialize};
 use super::audience::Audience;
 use crate::model::{Domain, Policy, Scope, TeamDirectory};
 
-/// An audience that comes to have policies of a domain, or has none any more.
+/// An audience that gets its first policy of a domain, or loses its last one.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Governed {
-    /// Whom; the whole organization stands for all its members.
+    /// The audience; the whole organization includes all its members.
     pub audience: Audience,
     /// `network`, `filesystem` or `mcp`.
     #[schemars(with = "String")]
@@ -28,13 +28,13 @@ pub struct Governed {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum AudienceChange {
-    /// A policy governs it that none governed before.
+    /// It gets its first policy of the domain.
     First,
-    /// No policy governs it any more.
+    /// It loses its last policy of the domain.
     Last,
 }
 
-/// Compares whom the policies of each domain govern. Names of teams are taken from `teams`.
+/// Compares the audiences of the policies of each domain. `teams` gives the names of teams.
 pub(super) fn compare(old: &[Policy], new: &[Policy], teams: &TeamDirectory) -> Vec<Governed> {
     let mut found = Vec::new();
     for domain in [Domain::Network, Domain::Filesystem, Domain::Mcp] {
@@ -52,7 +52,7 @@ pub(super) fn compare(old: &[Policy], new: &[Policy], teams: &TeamDirectory) -> 
         add(&[], old.everybody, new.everybody);
         for team in old.teams.union(&new.teams) {
             let (was, is) = (old.governs(team), new.governs(team));
-            // What happens to everybody is said once.
+            // A change for everybody is reported once.
             if (was, is) != (old.everybody, new.everybody) {
                 add(&[team], was, is);
             }
@@ -61,7 +61,7 @@ pub(super) fn compare(old: &[Policy], new: &[Policy], teams: &TeamDirectory) -> 
     found
 }
 
-/// Teams that the policies of a domain govern.
+/// Teams in the scopes of the policies of a domain.
 struct Reach<'a> {
     everybody: bool,
     teams: BTreeSet<&'a str>,
@@ -99,7 +99,7 @@ mod tests {
         scopes.iter().map(policy).collect()
     }
 
-    /// The scopes of the policies before and after, and what is told of whom.
+    /// The scopes of the policies before and after, and the expected report.
     type Row = (
         &'static [&'static [&'static str]],
         &'static [&'static [&'static str]],

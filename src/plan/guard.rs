@@ -20,19 +20,19 @@ use super::step::Reason;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Guard {
-    /// The number of deletions.
+    /// Limits the number of deletions.
     MaxDeletes,
-    /// Policies that no plan may delete, empty or weaken, and that documents have to declare.
+    /// Protects policies: no plan may delete, empty or weaken them, and documents have to declare them.
     Protected,
-    /// Whether some audience gains access.
+    /// Refuses new access of any audience.
     DenyWidening,
-    /// Whether every access test passes afterwards.
+    /// Refuses failing access tests.
     AccessTests,
-    /// How many recorded requests are newly denied.
+    /// Limits the number of recorded requests that are newly denied.
     BlockedRequests,
-    /// Whether something opens on the way that both ends keep closed.
+    /// Refuses an order with an intermediate state that allows more than both ends.
     SafeOrder,
-    /// The limits of the service.
+    /// Refuses what exceeds the limits of the service.
     ServiceLimits,
 }
 
@@ -74,7 +74,7 @@ pub struct Verdict {
     pub message: String,
 }
 
-/// The data that the guards look at beside the settings.
+/// The data that guards judge, besides the settings.
 #[derive(Clone, Copy, Debug)]
 pub struct Judged<'a> {
     /// The organization before.
@@ -83,11 +83,11 @@ pub struct Judged<'a> {
     pub after: &'a Live,
     /// The plan.
     pub steps: &'a [Step],
-    /// The meaning of the plan for access.
+    /// The effect of the plan on access.
     pub access: &'a Meaning,
-    /// The reason why the order of calls is not safe, if it is not, or is not known to be.
+    /// The reason why the order of calls is not safe, or not known to be safe.
     pub(super) order: Option<&'a Refusal>,
-    /// Live policies that no document declares, those aside that are left to others.
+    /// Undeclared live policies, without those that others manage.
     pub undeclared: &'a [String],
     /// Effect of the plan on recorded requests; `None` without records.
     pub recorded: Option<&'a Replay>,
@@ -102,7 +102,7 @@ pub fn judge(guards: &Guards, judged: &Judged<'_>) -> Vec<Verdict> {
             Guard::MaxDeletes => max_deletes(guards.max_deletes, judged),
             Guard::Protected => protected(&guards.protected, judged),
             Guard::DenyWidening => deny_widening(guards.deny_widening, judged),
-            // Judged with the tests: see [`super::flips`].
+            // Judged together with the tests: see [`super::flips`].
             Guard::AccessTests => Ok(super::flips::NONE_FAILS.to_owned()),
             Guard::BlockedRequests => blocked_requests(guards, judged.steps.is_empty(), judged.recorded),
             Guard::SafeOrder => safe_order(judged),
@@ -123,7 +123,8 @@ fn max_deletes(limit: Option<Limit>, judged: &Judged<'_>) -> Judgement {
     let mut policies = 0_usize;
     let mut rules: BTreeMap<&PolicyId, usize> = BTreeMap::new();
     for step in judged.steps {
-        // Not counted: what an apply made for a moment, and what is deleted to be made again at once.
+        // Temporary objects of an earlier apply do not count, and neither do objects that are deleted to be created
+        // again at once.
         match (&step.change, step.because) {
             (Change::Policy(PolicyChange::Delete { .. }), Some(Reason::TemporaryDeny)) => {}
             (Change::Policy(PolicyChange::Delete { policy: PolicyTarget::Existing(_), .. }), _) => policies += 1,
@@ -207,8 +208,8 @@ fn deny_widening(denied: bool, judged: &Judged<'_>) -> Judgement {
     if denied { Err(found) } else { Ok(format!("{found}; that is not refused")) }
 }
 
-/// Judges how many recorded requests a plan newly denies. Where no records tell, that is said, and refused only where
-/// records are required.
+/// Judges the number of recorded requests that a plan newly denies. If the records are inconclusive, the verdict says
+/// so, and refuses the plan only if records are required.
 pub(super) fn blocked_requests(guards: &Guards, is_empty: bool, recorded: Option<&Replay>) -> Judgement {
     if is_empty {
         return Ok("no access changes".to_owned());
@@ -229,7 +230,7 @@ pub(super) fn blocked_requests(guards: &Guards, is_empty: bool, recorded: Option
     }
 }
 
-/// Returns `true` if records tell anything of a plan.
+/// Returns `true` if the records allow a judgement of the plan.
 pub(super) fn tells(replay: &Replay) -> bool {
     told(replay).is_ok()
 }
@@ -263,7 +264,7 @@ fn safe_order(judged: &Judged<'_>) -> Judgement {
         (Some(Refusal::Opens(opened)), _) => {
             Err(format!("no order of calls is safe: on the way, this would be open: {opened}"))
         }
-        // What both ends allow is the measure for everything in between.
+        // The measure for every intermediate state is what both ends allow.
         (_, Found::Incomplete(_, incomplete)) => unknown(incomplete.in_short()),
         (Some(Refusal::Incomplete(cut)), Found::Complete(_)) => unknown(cut.to_string()),
         (None, Found::Complete(_)) => Ok("nothing opens on the way that both ends keep closed".to_owned()),
@@ -287,7 +288,7 @@ fn service_limits(judged: &Judged<'_>) -> Judgement {
     Ok(format!("{} of {MAX_POLICIES} policies afterwards", fullest.policies_now))
 }
 
-/// The largest numbers of policies and rules in the service while a plan is carried out.
+/// The largest numbers of policies and rules that the service holds at any time during the apply.
 struct Fullest {
     policies_now: usize,
     policies: usize,
@@ -302,7 +303,7 @@ impl Fullest {
         Self { policies_now: policies, policies, rules_now: rules.collect(), too_many_rules: None }
     }
 
-    /// The steps of a phase may run in any order: at worst, all creations before all deletions.
+    /// The steps of a phase run in any order: in the worst case, all creations come before all deletions.
     fn pass(&mut self, phase: &[Step]) {
         for step in phase {
             match &step.change {

@@ -1,4 +1,4 @@
-//! The meaning of a plan for access, in the form that it is shown and saved.
+//! The effect of a plan on access, as it is shown and saved.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -7,13 +7,13 @@ pub use super::audience::Audience;
 use super::governed::{AudienceChange, Governed};
 use crate::access::{self, Access, Cause, Comparison, Entry};
 
-/// The meaning of a change for access.
+/// The effect of a change on access.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "Shown", into = "Shown")]
 pub struct Meaning {
     /// The changes of access.
     pub found: Found,
-    /// The audiences that come to have policies of a domain, and those that have none any more.
+    /// The audiences that get their first policy of a domain, and those that lose their last one.
     pub governed: Vec<Governed>,
 }
 
@@ -22,7 +22,7 @@ pub struct Meaning {
 pub enum Found {
     /// The lists hold every change.
     Complete(Changes),
-    /// The comparison was cut short: what some rules say is listed as uncertain, as a whole.
+    /// The comparison was cut short: the access of the rules that were not compared is listed as uncertain, as a whole.
     Incomplete(Changes, Incomplete),
 }
 
@@ -39,37 +39,38 @@ pub struct Changes {
     pub widened: Vec<AccessChange>,
     /// Access that an audience loses.
     pub narrowed: Vec<AccessChange>,
-    /// Access that changes, or not.
+    /// Access that may change.
     pub uncertain: Vec<AccessChange>,
 }
 
-/// The part that a comparison could not look through.
+/// The part of a comparison that was not done.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Incomplete {
     /// The reason, as a phrase.
     pub why: String,
-    /// The rules that come or go and of which it is not known what they change. Whoever they govern may gain what they say.
+    /// The added and removed rules whose effect is unknown. The audiences that they govern may gain or lose everything
+    /// that they describe.
     pub rules: Vec<String>,
-    /// Whom they govern.
+    /// The audiences that they govern.
     pub audiences: Vec<Audience>,
 }
 
-/// The meaning of a change for access.
+/// The effect of a change on access.
 #[derive(Clone, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Meaning")]
 struct Shown {
-    /// True if everything that changes is known for certain.
+    /// True if the effect is known for certain, as a whole.
     exact: bool,
     /// Access that an audience gains.
     widened: Vec<AccessChange>,
     /// Access that an audience loses.
     narrowed: Vec<AccessChange>,
-    /// Access that changes, or not, depending on what is not documented, or on what the comparison did not look through.
+    /// Access that may change: that depends on something that is not documented, or that was not compared.
     uncertain: Vec<AccessChange>,
-    /// The part that the comparison did not look through. Absent where it looked through everything.
+    /// The part of the comparison that was not done; absent if it is complete.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     incomplete: Option<Incomplete>,
-    /// The audiences that come to have policies of a domain, and those that have none any more.
+    /// The audiences that get their first policy of a domain, and those that lose their last one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     governed: Vec<Governed>,
 }
@@ -87,7 +88,7 @@ impl From<Meaning> for Shown {
 
 impl From<Shown> for Meaning {
     fn from(Shown { exact, widened, narrowed, uncertain, incomplete, governed }: Shown) -> Self {
-        // What says that it is not exact, and not where, was cut short before that was said.
+        // Earlier versions marked a comparison that was cut short as not exact, without saying where.
         let cut =
             || Incomplete { why: "the plan does not say why".to_owned(), rules: Vec::new(), audiences: Vec::new() };
         let incomplete = incomplete.or_else(|| (!exact && uncertain.is_empty()).then(cut));
@@ -114,23 +115,24 @@ impl JsonSchema for Meaning {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Gain")]
 pub struct AccessChange {
-    /// For whom.
+    /// The audience.
     pub audience: Audience,
     /// The access that changes, in the patterns of the rules.
     #[schemars(with = "String")]
     pub access: Access,
     /// One request that changes, as `can` takes it.
     pub witness: String,
-    /// The rules that make the difference, each with where a document declares it, or `live` where none does.
+    /// The rules that make the difference, each with the place of its declaration, or `live` if no document declares
+    /// it.
     pub because: Vec<String>,
-    /// True if the audience gains it, for certain or maybe.
+    /// True if the audience gains it, for certain or possibly.
     pub widens: bool,
-    /// True if the audience loses it, for certain or maybe.
+    /// True if the audience loses it, for certain or possibly.
     pub narrows: bool,
 }
 
 impl Meaning {
-    /// The changes, as far as they are known; of an incomplete comparison also all that may be.
+    /// The known changes, and the possible ones of an incomplete comparison.
     #[must_use]
     pub fn changes(&self) -> &Changes {
         match &self.found {
@@ -138,7 +140,7 @@ impl Meaning {
         }
     }
 
-    /// The part that the comparison did not look through.
+    /// The part of the comparison that was not done.
     #[must_use]
     pub fn incomplete(&self) -> Option<&Incomplete> {
         match &self.found {
@@ -147,7 +149,7 @@ impl Meaning {
         }
     }
 
-    /// Returns `true` if no audience's access changes, for certain.
+    /// Returns `true` if it is certain that no audience's access changes.
     #[must_use]
     pub fn is_nothing(&self) -> bool {
         match &self.found {
@@ -156,15 +158,15 @@ impl Meaning {
         }
     }
 
-    /// Returns `true` if both tell of the same access. Which rules it comes from may differ: a rule that has nothing to
-    /// do with a change may be renamed or divided meanwhile.
+    /// Returns `true` if both describe the same access. The rules behind it may differ: a rule that has nothing to do
+    /// with the change may have been renamed or divided meanwhile.
     #[must_use]
     pub fn is_same_access(&self, other: &Self) -> bool {
         let same = |one: &[AccessChange], other: &[AccessChange]| {
             let plain = |gain: &AccessChange| AccessChange { because: Vec::new(), ..gain.clone() };
             one.iter().map(plain).eq(other.iter().map(plain))
         };
-        // Whoever has got a first policy from somebody else meanwhile has lost nothing.
+        // An audience that got a first policy from somebody else meanwhile has lost nothing.
         fn lasts(all: &[Governed]) -> impl Iterator<Item = &Governed> {
             all.iter().filter(|one| one.change == AudienceChange::Last)
         }
@@ -180,7 +182,7 @@ impl Meaning {
             && same(uncertain, &others.uncertain)
     }
 
-    /// Every audience that is shown.
+    /// Every audience that is listed.
     pub fn audiences(&self) -> impl Iterator<Item = &Audience> {
         let Changes { widened, narrowed, uncertain } = self.changes();
         let gains = widened.iter().chain(narrowed).chain(uncertain).map(|gain| &gain.audience);
@@ -188,7 +190,7 @@ impl Meaning {
         gains.chain(self.governed.iter().map(|governed| &governed.audience)).chain(cut)
     }
 
-    /// The access that some audience gains or may gain.
+    /// The access that an audience gains or may gain.
     pub fn gains(&self) -> impl Iterator<Item = &AccessChange> {
         let Changes { widened, narrowed: _, uncertain } = self.changes();
         widened.iter().chain(uncertain.iter().filter(|gain| gain.widens))
@@ -196,7 +198,7 @@ impl Meaning {
 }
 
 impl Meaning {
-    /// The result of a comparison, its causes told by `tell`.
+    /// The result of a comparison; `tell` formats its causes.
     pub(super) fn new(comparison: Comparison, governed: Vec<Governed>, tell: impl Fn(&Cause) -> String) -> Self {
         let all = |entries: Vec<Entry>| entries.into_iter().map(|entry| AccessChange::new(entry, &tell)).collect();
         let changes = |access::Changes { widened, narrowed, uncertain }: access::Changes| Changes {
@@ -224,11 +226,11 @@ impl Meaning {
 }
 
 impl Incomplete {
-    /// The reason, and the rules that it is about: as much as fits into a message.
+    /// The reason and the rules concerned, as many as fit into a message.
     #[must_use]
     pub fn in_short(&self) -> String {
         const NAMED: usize = 3;
-        // One alone is never left out.
+        // A list never leaves out just one item.
         let most = if self.rules.len() <= NAMED + 1 { self.rules.len() } else { NAMED };
         let named: Vec<&str> = self.rules.iter().take(most).map(String::as_str).collect();
         let rest = match self.rules.len() - most {

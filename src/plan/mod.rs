@@ -58,61 +58,61 @@ use self::undeclared::WithoutEffect;
 use self::vijil::{VijilDifference, VijilError, VijilPlan};
 use self::warning::{Finding, Warning};
 
-/// A plan: the calls to make, why they may be made, and what they mean.
+/// A plan: the calls to make, the verdicts that permit them, and their effect.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
-    /// The target of the calls; `None` for a plan that has nothing to do with Docker.
+    /// The target of the calls; `None` for a plan without Docker.
     pub target: Option<Target>,
     /// The calls, in order.
     pub steps: Vec<Step>,
-    /// Live policies that no document declares and that are left alone.
+    /// Undeclared live policies that are left alone.
     pub unmanaged: Vec<Unmanaged>,
-    /// The meaning of the change for access.
+    /// The effect of the change on access.
     pub access: Meaning,
-    /// The access that the change would give or take, were it not for live policies that no document declares.
+    /// Changes of access that have no effect because of undeclared live policies.
     pub without_effect: Vec<WithoutEffect>,
     /// Expectations of access tests whose result changes.
     pub flips: Vec<flips::Flip>,
-    /// The access tests of the documents: they are run again before a saved plan is applied.
+    /// The access tests of the documents, which run again before a saved plan is applied.
     pub tests: Vec<flips::CarriedTest>,
-    /// The warnings: somebody should look at them, and they refuse nothing.
+    /// The warnings: a person should read them, but they refuse nothing.
     pub warnings: Vec<Warning>,
-    /// The warnings of checks that the change brings.
+    /// The findings of checks that the change introduces.
     pub findings: Vec<Finding>,
-    /// What the change means for recorded requests; `None` where none were given.
+    /// The effect of the change on recorded requests; `None` without records.
     pub recorded: Option<Replay>,
     /// The verdicts of all guards.
     pub guards: Vec<Verdict>,
-    /// The settings of the guards, so that the plan can be judged again where there is no workspace.
+    /// The settings of the guards, so that the plan can be judged again without its workspace.
     pub guard_settings: Guards,
-    /// The teams that the plan depends on, by id and name: a saved plan is stale once one of them is another.
+    /// The teams that the plan depends on, by id and name: a saved plan is stale once one of them changes.
     pub teams: TeamDirectory,
     /// The live state that the plan was made from.
     pub live: LiveRecord,
-    /// The Vijil side; `None` for a plan that has nothing to do with Vijil.
+    /// The Vijil side; `None` for a plan without Vijil.
     pub vijil: Option<VijilPlan>,
-    /// The source of the settings, when they are not those of the documents' own version.
+    /// The source of the settings, if it is not the workspace of the documents.
     pub guards_from: Option<GuardsFrom>,
-    /// The state that the plan starts from, when that is not what is live.
+    /// The documents that the plan starts from, if it does not start from live state.
     pub before: Option<Before>,
 }
 
-/// Documents that a plan starts from, as if they were applied. Such a plan tells what a change of documents means; what is
-/// live it does not know, so that it can neither be saved nor applied.
+/// Documents that a plan starts from, as if they were applied. Such a plan shows the effect of a change of documents.
+/// It knows nothing of live state, so that it can neither be saved nor applied.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Before {
-    /// The git ref or the folder, as the command line named it.
+    /// The git ref or the folder, as given on the command line.
     pub from: String,
 }
 
 /// Settings from the version that the documents are to be merged into.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct GuardsFrom {
-    /// The git ref or the folder, as the command line named it.
+    /// The git ref or the folder, as given on the command line.
     pub from: String,
-    /// True if the workspace is there at all; else the strictest guards hold.
+    /// True if it has the workspace; otherwise the strictest guards apply.
     pub found: bool,
-    /// The settings that the documents' own version says otherwise. They do not hold.
+    /// The settings that the documents change. The changed values do not apply.
     pub changed: Vec<SettingChange>,
 }
 
@@ -125,7 +125,7 @@ pub struct Target {
     pub endpoint: String,
 }
 
-/// A live policy that is left alone.
+/// An undeclared live policy that is left alone.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Unmanaged {
     /// Its service.
@@ -137,9 +137,9 @@ pub struct Unmanaged {
 /// The live state that a plan was made from.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LiveRecord {
-    /// Of all policies: `sha256:` and the hash.
+    /// The fingerprint of all policies: `sha256:` and the hash.
     pub fingerprint: String,
-    /// The policies that the plan touches, as they were; lists are in the order of [`fingerprint::ordered`].
+    /// The policies that the plan touches, before it; lists are in the order of [`fingerprint::ordered`].
     pub touched: Vec<LivePolicy>,
 }
 
@@ -148,24 +148,24 @@ pub struct LiveRecord {
 pub struct Touched {
     /// The service's id.
     pub id: String,
-    /// Of this policy: `sha256:` and the hash.
+    /// The fingerprint of this policy: `sha256:` and the hash.
     pub fingerprint: String,
-    /// The policy in canonical form, ids included, to say what moved.
+    /// The policy in canonical form with ids, so that a later change can be shown.
     pub was: Value,
 }
 
-/// The input of a plan. A service that is left out has nothing to do with it.
+/// The input of a plan. A service without input is not part of it.
 #[derive(Clone, Copy, Debug)]
 pub struct Input<'a> {
     /// The Docker side.
     pub docker: Option<DockerInput<'a>>,
     /// The Vijil side.
     pub vijil: Option<vijil::Input<'a>>,
-    /// Other documents that the plan starts from; what is live is then what these would leave ([`applied`]).
+    /// Other documents that the plan starts from; the live state is then what these would leave ([`applied`]).
     pub base: Option<Base<'a>>,
     /// The guards that limit the plan.
     pub guards: &'a Guards,
-    /// The source of the guards, when they are not those of the documents' own version.
+    /// The source of the guards, if it is not the workspace of the documents.
     pub guards_from: Option<&'a GuardsFrom>,
     /// Protected policies that the documents no longer declare.
     pub removed: &'a [&'a str],
@@ -180,9 +180,9 @@ pub struct Input<'a> {
 pub struct DockerInput<'a> {
     /// The target of the calls.
     pub target: &'a Target,
-    /// The state that the documents ask for; team keys are ids, see [`teams::resolve`].
+    /// The desired state; team keys are ids, see [`teams::resolve`].
     pub desired: &'a Desired,
-    /// The answer of the service.
+    /// The live state.
     pub live: &'a Live,
     /// The treatment of undeclared policies.
     pub ownership: &'a Ownership,
@@ -191,23 +191,23 @@ pub struct DockerInput<'a> {
 /// Other documents that a plan starts from.
 #[derive(Clone, Copy, Debug)]
 pub struct Base<'a> {
-    /// The git ref or the folder, as the command line named it.
+    /// The git ref or the folder, as given on the command line.
     pub from: &'a str,
     /// The state that they declare.
     pub desired: &'a Desired,
 }
 
-/// The parts of the documents that are impossible.
+/// The contradictions between documents and services that make a plan impossible.
 #[derive(Debug)]
 pub struct Impossible {
-    /// Each, with its place.
+    /// Each contradiction with its place.
     pub errors: Vec<VijilError>,
-    /// The plan without it: to be shown, and never to be carried out.
+    /// The plan without these parts: to show, never to carry out.
     pub plan: Plan,
 }
 
 impl<'a> Input<'a> {
-    /// Neither service, and no test.
+    /// No service and no test.
     #[must_use]
     pub fn new(guards: &'a Guards) -> Self {
         let (removed, tests) = (&[], &[]);
@@ -215,11 +215,11 @@ impl<'a> Input<'a> {
     }
 }
 
-/// Makes a plan: what differs, in a safe order, with what it means and what every guard says.
+/// Makes a plan: the differences in a safe order, their effect, and the verdict of every guard.
 ///
 /// # Errors
 ///
-/// Everything that the documents make impossible.
+/// Returns every part of the documents that is impossible.
 pub fn make(input: Input<'_>) -> Result<Plan, Box<Impossible>> {
     let Input { docker, vijil, base, guards, guards_from, removed, tests, evidence } = input;
     let mut plan = match docker {
@@ -248,13 +248,13 @@ pub fn make(input: Input<'_>) -> Result<Plan, Box<Impossible>> {
 
 /// The Docker side of a plan.
 fn of_docker(input: DockerInput<'_>, guards: &Guards, base: Option<Base<'_>>) -> Plan {
-    // What was live takes as long to hash as the rest does where little changes.
+    // Hashing the live state takes as long as everything else if little changes, so that it runs in parallel.
     let hash = || fingerprint::hash_live(&input.live.org, &input.live.policies);
     let (plan, fingerprint) = parallel::both(|| judged(input, guards, base), hash);
     Plan { live: LiveRecord { fingerprint, ..plan.live }, ..plan }
 }
 
-/// The Docker side, but for the fingerprint of all policies.
+/// The Docker side, without the fingerprint of all policies.
 fn judged(
     DockerInput { target, desired, live, ownership }: DockerInput<'_>,
     guards: &Guards,
@@ -323,7 +323,7 @@ impl Plan {
         self.vijil.iter().flat_map(|vijil| &vijil.steps).map(|step| &step.difference)
     }
 
-    /// Returns `true` if there is nothing to tell: nothing would change, no setting that guards it either, and no guard
+    /// Returns `true` if there is nothing to report: nothing changes, not even a setting of the guards, and no guard
     /// refuses it.
     #[must_use]
     pub fn is_silent(&self) -> bool {
@@ -332,7 +332,7 @@ impl Plan {
             && self.guards_from.as_ref().is_none_or(|guards| guards.changed.is_empty())
     }
 
-    /// Adds the Vijil side, which the guards judge too; with everything that the documents make impossible.
+    /// Adds the Vijil side, which the guards judge too. Returns every part of the documents that is impossible.
     fn add_vijil(&mut self, input: vijil::Input<'_>, guards: &Guards) -> Vec<VijilError> {
         let last = self.steps.last().map_or((0, 0), |step| (step.id, step.phase));
         let vijil::diff::Made { plan: vijil, errors, warnings } = vijil::diff::made(input, last.0, last.1);
@@ -344,8 +344,8 @@ impl Plan {
         errors
     }
 
-    /// The plan with its guards judged on what is live now. A guard that refused it before refuses it still; and the order
-    /// of the steps is looked at, since the plan may come from a file.
+    /// The plan with its guards judged again on the current live state. A guard that refused it before still refuses
+    /// it. The order of the steps is verified, since the plan may come from a file.
     #[must_use]
     pub fn judged_again(mut self, live: Option<&Live>, vijil: Option<&LiveVijil>) -> Self {
         let mut verdicts = self.verdicts(&self.guard_settings, None, live, vijil);
@@ -371,8 +371,8 @@ impl Plan {
         self.guards.iter().find(|verdict| verdict.guard == guard).map(|verdict| verdict.ok)
     }
 
-    /// The plan with its guards judged by other settings too, on what is live now: it passes a guard only where it passes
-    /// it by both. `ownership` tells which policies are left to others.
+    /// The plan with its guards also judged by other settings, on the current live state: it passes a guard only if it
+    /// passes it under both. `ownership` says which policies others manage.
     #[must_use]
     pub fn judged_also(
         mut self,
@@ -389,19 +389,19 @@ impl Plan {
         self
     }
 
-    /// The plan with what access tests say of it, which one of the guards judges.
+    /// The plan with the results of access tests, which one of the guards judges.
     fn tested(mut self, guards: &Guards, live: &Live, tests: &[Test]) -> Self {
         let tested = flips::run(live, &self.steps, tests);
         judge_tests(&mut self.guards, guards, &tested);
         self.flips = tested.flips;
-        // A plan without steps changes no answer.
+        // A plan without steps changes no result.
         if !self.steps.is_empty() {
             self.tests = tests.iter().map(flips::CarriedTest::from).collect();
         }
         self
     }
 
-    /// The plan, judged by the access tests of the workspace as it is now too, those aside that the plan carries.
+    /// The plan, also judged by the current access tests of the workspace, without those that the plan carries.
     #[must_use]
     pub fn tested_also(mut self, tests: &[Test], live: Option<&Live>) -> Self {
         let Some(live) = live else { return self };
@@ -413,7 +413,7 @@ impl Plan {
         self
     }
 
-    /// The plan with what it means for recorded requests, which one of the guards judges.
+    /// The plan with its effect on recorded requests, which one of the guards judges.
     fn replayed(mut self, guards: &Guards, replay: Replay) -> Self {
         let (ok, message) = match guard::blocked_requests(guards, self.steps.is_empty(), Some(&replay)) {
             Ok(message) => (true, message),
@@ -426,7 +426,7 @@ impl Plan {
         self
     }
 
-    /// The verdict of a guard that lets the plan pass since nothing tells what it would have to judge.
+    /// The verdict of a guard that passes the plan because it lacks the data to judge it.
     #[must_use]
     pub fn unjudged(&self) -> Option<&Verdict> {
         let is_unjudged = !self.steps.is_empty()
@@ -436,14 +436,14 @@ impl Plan {
         is_unjudged.then(verdict).flatten()
     }
 
-    /// Names of the access tests of which an answer changes to one that is not expected.
+    /// Names of the access tests with a result that changes to one that is not expected.
     #[must_use]
     pub fn broken_tests(&self) -> BTreeSet<&str> {
         let broken = self.flips.iter().filter(|flip| flip.after != flip.expected);
         broken.map(|flip| flip.test.as_str()).collect()
     }
 
-    /// Makes a guard refuse the plan, for one more reason.
+    /// Makes a guard refuse the plan for a further reason.
     fn refuse(&mut self, guard: Guard, why: &str) {
         for verdict in self.guards.iter_mut().filter(|verdict| verdict.guard == guard) {
             verdict.message = if verdict.ok { why.to_owned() } else { format!("{}; {why}", verdict.message) };
@@ -478,20 +478,20 @@ impl Plan {
         verdicts
     }
 
-    /// The guards that refuse the plan, those aside that are lifted.
+    /// The guards that refuse the plan, without those that are lifted.
     pub fn refusals<'a>(&'a self, lifted: &'a BTreeSet<Guard>) -> impl Iterator<Item = &'a Verdict> {
         self.guards.iter().filter(|verdict| !verdict.ok && !lifted.contains(&verdict.guard))
     }
 }
 
-/// Returns `true` if an interrupted apply left the live policy of this name behind: the next plan deletes it, whoever
-/// owns what.
+/// Returns `true` if an interrupted apply left the live policy of this name behind: the next plan deletes it, whatever
+/// the ownership.
 #[must_use]
 pub fn is_left_behind(name: &str) -> bool {
     temporary::is_temporary_deny(name)
 }
 
-/// Gives the guard of access tests its verdict.
+/// Sets the verdict of the access tests.
 fn judge_tests(verdicts: &mut [Verdict], guards: &Guards, tested: &flips::Tested) {
     let judged = tested.judge();
     for verdict in verdicts.iter_mut().filter(|verdict| verdict.guard == Guard::AccessTests) {
@@ -503,7 +503,7 @@ fn judge_tests(verdicts: &mut [Verdict], guards: &Guards, tested: &flips::Tested
     }
 }
 
-/// Adds the part of the Vijil side to the judgements.
+/// Adds the Vijil side to the verdicts.
 fn judge_vijil(verdicts: &mut [Verdict], guards: &Guards, live: &LiveVijil, plan: &VijilPlan) {
     let VijilPlan { steps, unmanaged, .. } = plan;
     let weakened = vijil::weakening::find(live, steps);
@@ -528,14 +528,14 @@ fn judge_vijil(verdicts: &mut [Verdict], guards: &Guards, live: &LiveVijil, plan
     }
 }
 
-/// The meaning of the steps for access in this live state.
+/// The effect of the steps on access in this live state.
 #[must_use]
 pub fn compare(live: &Live, steps: &[Step]) -> Meaning {
     let after = simulate::simulate(live, steps.iter().map(|step| &step.change));
     meaning_of(live, &after, steps.is_empty(), &Origins::default())
 }
 
-/// The meaning of `live` becoming `after`, which may be the same.
+/// The effect of the change from `live` to `after`.
 fn meaning_of(live: &Live, after: &Live, same: bool, places: &Origins<'_>) -> Meaning {
     let [old, new] = if same { [Vec::new(), Vec::new()] } else { [live, after].map(simulate::policies) };
     let found = access::compare(&old, &new, &live.teams);

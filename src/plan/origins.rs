@@ -1,7 +1,7 @@
 //! The places of the rules that make a difference.
 //!
-//! Invariant: a rule that a document declares is named with the place where it does, also where its former version no longer
-//! holds; a rule that no document declares is called live. No place is guessed.
+//! Invariant: a declared rule is reported with the place of its declaration, even if its former version is the cause;
+//! an undeclared rule is reported as live. No place is guessed.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use super::docker::diff::Diff;
 use crate::access::Cause;
 use crate::model::{Body, Desired, DesiredPolicy, Origin};
 
-/// The place of a rule that no document declares.
+/// The place of an undeclared rule.
 const LIVE: &str = "live";
 
 /// The places of the rules of two states.
@@ -24,9 +24,9 @@ pub(super) struct Origins<'a> {
 #[derive(Debug, Default)]
 struct Side<'a> {
     known: BTreeMap<(&'a str, Part<'a>), &'a Origin>,
-    /// The place of everything else.
+    /// The place of everything that has no entry.
     others: Option<&'static str>,
-    /// The version that the places are of, where it is not that of the documents.
+    /// The version that the places belong to, if it is not that of the documents.
     version: Option<&'a str>,
 }
 
@@ -35,13 +35,13 @@ struct Side<'a> {
 enum Part<'a> {
     Whole,
     Rule(&'a str),
-    /// An MCP statement, by its place in the text.
+    /// An MCP statement, by its index in the text.
     Statement(usize),
 }
 
 impl<'a> Origins<'a> {
-    /// Of a change from what is live to what documents declare. What goes, and is declared in another way, stands where
-    /// that is.
+    /// The places for a change from live state to documents. A rule that is removed and declared differently has the
+    /// place of that declaration.
     pub(super) fn of_change(diff: &'a Diff, desired: &'a Desired) -> Self {
         let mut old = Side { others: Some(LIVE), ..Side::default() };
         for slot in &diff.policies {
@@ -54,7 +54,7 @@ impl<'a> Origins<'a> {
                     old.known.insert((&before.name, Part::Rule(&before_rule.name)), origin);
                 }
             }
-            // The same text, for others: its statements are where they are declared.
+            // The same text for another scope: its statements have the places of their declarations.
             if before.cedar == after.cedar
                 && let Some(declared) = declared(desired, &after.name)
             {
@@ -64,19 +64,19 @@ impl<'a> Origins<'a> {
         Self { old, new: Side::declared(desired, Some(LIVE)) }
     }
 
-    /// Of what happened outside, from what documents declare to what is live.
+    /// The places for a change made outside, from the documents to live state.
     pub(super) fn of_drift(documents: &'a Desired) -> Self {
-        // What the documents do not have now, they had when they were last applied.
+        // A rule that the documents do not have now was declared when they were last applied.
         Self { old: Side::declared(documents, None), new: Side::declared(documents, Some(LIVE)) }
     }
 
-    /// Of a change from other documents to documents.
+    /// The places for a change from other documents to documents.
     pub(super) fn of_documents(base: Base<'a>, desired: &'a Desired) -> Self {
         let old = Side { version: Some(base.from), ..Side::declared(base.desired, None) };
         Self { old, new: Side::declared(desired, None) }
     }
 
-    /// A cause, with its place.
+    /// A cause with its place.
     pub(super) fn tell(&self, cause: &Cause) -> String {
         let side = if cause.comes { &self.new } else { &self.old };
         let part = match (cause.statement, &cause.rule) {

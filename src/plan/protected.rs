@@ -1,15 +1,15 @@
-//! Names of protected policies, followed from one name of a policy to another.
+//! The names under which a policy is protected, followed through renames.
 //!
 //! Invariant: a policy that is protected under one of its names is protected under all of them, so that no rename, and
-//! no deletion after a rename, takes it out.
+//! no deletion after a rename, ends the protection.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::document::{Protected, Weakening};
 use crate::model::Desired;
 
-/// These policies under every name that a policy of such a name has or had, as documents declare it. Where several of its
-/// names are protected, only what all of them allow is allowed.
+/// These protections under every name that the policy has or had according to the documents. If several of its names
+/// are protected, only what all of them allow is allowed.
 #[must_use]
 pub fn followed(policies: &[Protected], declared: &[&Desired]) -> Vec<Protected> {
     let mut all: BTreeMap<&str, BTreeSet<Weakening>> = BTreeMap::new();

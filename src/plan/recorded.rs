@@ -7,30 +7,30 @@ use crate::evidence::replay::{Input, Replay, RuleOrigins, Side, replay};
 use crate::evidence::{Memberships, Requests};
 use crate::model::{Desired, Live, LivePolicy, Policy, TeamDirectory};
 
-/// Two states of the policies, and where their rules are declared.
+/// Two states of the policies, with the places of their declarations.
 #[derive(Clone, Debug, Default)]
 pub struct States {
-    /// The policies of the older one, and where these are declared.
+    /// The policies of the older state.
     pub before: (Vec<Policy>, RuleOrigins),
-    /// Those of the newer one.
+    /// The policies of the newer state.
     pub after: (Vec<Policy>, RuleOrigins),
     /// The names of teams.
     pub teams: TeamDirectory,
 }
 
-/// Recorded requests, and who made them.
+/// Recorded requests with the memberships of their users.
 #[derive(Clone, Copy, Debug)]
 pub struct Evidence<'a> {
     /// The requests.
     pub requests: &'a Requests,
-    /// Teams of the users, by the keys that scopes hold.
+    /// Teams of the users, by the names or ids that scopes use.
     pub memberships: &'a Memberships,
-    /// True if users are named.
+    /// True to include the names of users.
     pub named: bool,
 }
 
 impl States {
-    /// The live policies, and those after these steps, undeclared ones included. `before` holds the documents that
+    /// The live policies, undeclared ones included, before and after these steps. `before` holds the documents that
     /// replace the live state in a plan that compares documents.
     #[must_use]
     pub fn of_change(live: &Live, steps: &[Step], before: Option<&Desired>, desired: &Desired) -> Self {

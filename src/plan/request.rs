@@ -4,12 +4,12 @@ use serde_json::Value;
 
 use crate::model::Method;
 
-/// A call that writes, as data: no host, no credentials, no encoding.
+/// A call that writes, as data: without host, credentials and encoding.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Request {
-    /// The verb.
+    /// The HTTP method.
     pub method: Method,
-    /// Segments below the base URL, not encoded.
+    /// Segments of the path below the base URL, not encoded.
     pub path: Vec<Segment>,
     /// JSON to send; `None` for DELETE.
     pub body: Option<Value>,
@@ -18,7 +18,7 @@ pub struct Request {
 /// A segment of a request's path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Segment {
-    /// Known now.
+    /// A text that is known.
     Text(String),
     /// The id of the policy that an earlier step creates under this name.
     Policy(String),

@@ -1,7 +1,7 @@
 //! The plan as JSON: what `plan --format json` prints, `plan --out` saves and `apply --plan` reads.
 //!
-//! Invariant: a plan that was saved is read back equal, and a file that says anything but one plan is refused: each
-//! step's request must be the one that its objects ask for, and the steps must be those that `coherence` explains.
+//! Invariant: a saved plan is read back equal, and a file that is not exactly one plan is refused: each step's request
+//! must follow from its objects, and `coherence` must explain the steps.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -49,52 +49,52 @@ pub struct PlanDocument {
     /// The organization that the plan is for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     docker: Option<Target>,
-    /// The Vijil service that the plan is for, and what that side was made from.
+    /// The Vijil service that the plan is for, and the state that its Vijil side was made from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     vijil: Option<VijilDocument>,
     /// The calls, in order.
     steps: Vec<StepDocument>,
-    /// The number of calls of each kind.
+    /// The number of calls by operation.
     summary: Summary,
-    /// Live policies that no document declares and that are left alone.
+    /// Undeclared live policies that are left alone.
     unmanaged: Vec<Unmanaged>,
-    /// The meaning of the change for access.
+    /// The effect of the change on access.
     access: Meaning,
-    /// The access that the change would give or take, were it not for live policies that no document declares.
+    /// Changes of access that have no effect because of undeclared live policies.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     without_effect: Vec<WithoutEffect>,
     /// Expectations of access tests whose result changes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     flips: Vec<Flip>,
-    /// The access tests of the documents: they are run again before a saved plan is applied.
+    /// The access tests of the documents, which run again before the plan is applied.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     tests: Vec<CarriedTest>,
-    /// The warnings: somebody should look at them, and they refuse nothing.
+    /// The warnings: a person should read them, but they refuse nothing.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     warnings: Vec<Warning>,
-    /// The warnings of checks about the documents that the change brings.
+    /// The findings of checks about the documents that the change introduces.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     findings: Vec<Finding>,
-    /// What the change means for recorded requests; left out where none were given.
+    /// The effect of the change on recorded requests; left out without records.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     recorded: Option<Replay>,
     /// The verdicts of all guards.
     guards: Vec<Verdict>,
-    /// The settings of the guards: a saved plan is judged again before it is applied.
+    /// The settings of the guards, which judge the plan again before it is applied.
     #[serde(default)]
     guard_settings: Guards,
-    /// The source of the settings, when they are not those of the documents' own version.
+    /// The source of the settings, if it is not the workspace of the documents.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     guards_from: Option<GuardsFrom>,
-    /// The state that the plan starts from, when that is not what is live: it can then not be applied, and `live` is
-    /// what the documents of that version would leave.
+    /// The documents that the plan starts from, if it does not start from live state. Such a plan cannot be applied,
+    /// and its `live` is what these documents would leave.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     before: Option<Before>,
     /// The names of the teams whose ids the plan holds.
     teams: BTreeMap<String, String>,
     /// The live state that the plan was made from.
     live: LiveDocument,
-    /// Of all the rest, `sha256:` and the hash: tells a plan that was changed after it was saved.
+    /// `sha256:` and the hash of everything else, which detects a plan that was edited.
     #[serde(default)]
     checksum: String,
 }
@@ -103,46 +103,46 @@ pub struct PlanDocument {
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "LiveRecord")]
 struct LiveDocument {
-    /// Of all policies: `sha256:` and the hash.
+    /// The fingerprint of all policies: `sha256:` and the hash.
     fingerprint: String,
-    /// The policies that the plan touches, as they were.
+    /// The policies that the plan touches, before it.
     touched: Vec<Touched>,
 }
 
-/// The Vijil side of a plan, its steps aside.
+/// The Vijil side of a plan, without its steps.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 struct VijilDocument {
     /// The base URL of the service, or `embedded`.
     endpoint: String,
-    /// Policies and rules in force that become weaker, or may.
+    /// Policies and rules in force that become weaker, or may become weaker.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     weakened: Vec<VijilWeakening>,
-    /// The numbers of approved rules of active policies, by consequence, where they change: Vijil makes one control of
-    /// its judge for each.
+    /// The numbers of approved rules of active policies, by consequence, if they change: Vijil makes one control of its
+    /// judge for each consequence.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     buckets: Vec<Bucket>,
-    /// The live state that the side was made from.
+    /// The live state that the Vijil side was made from.
     live: VijilRecord,
 }
 
-/// The number of calls of each kind.
+/// The number of calls by operation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Summary {
-    /// Objects made.
+    /// Objects to create.
     pub create: usize,
-    /// Objects changed in place.
+    /// Objects to change in place.
     pub update: usize,
-    /// Objects deleted.
+    /// Objects to delete.
     pub delete: usize,
-    /// Drafted rules approved.
+    /// Drafted rules to approve.
     pub approve: usize,
-    /// Drafted rules rejected.
+    /// Drafted rules to reject.
     pub reject: usize,
-    /// Policies activated.
+    /// Policies to activate.
     pub activate: usize,
 }
 
-/// The services that a step can be about.
+/// The service that a step is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Service {
@@ -156,7 +156,7 @@ pub enum Service {
 struct StepDocument {
     /// From 1, in order.
     id: usize,
-    /// Steps of one phase may run at the same time, after those of every earlier phase.
+    /// The phase: steps of one phase may run at the same time, after those of every earlier phase.
     phase: usize,
     service: Service,
     op: Op,
@@ -165,29 +165,29 @@ struct StepDocument {
     policy: String,
     /// The rule's name; null for a step about a policy.
     rule: Option<String>,
-    /// The object as the plan found it, as the service shows it, ids aside; null when the step creates it.
+    /// The object before the step, as the service shows it, without ids; null if the step creates it.
     before: Option<Value>,
-    /// The object as it will be; null when the step deletes it.
+    /// The object after the step; null if the step deletes it.
     after: Option<Value>,
-    /// For an update: the fields that the call sends.
+    /// For an update, the fields that the call sends.
     changed: Vec<String>,
     request: RequestDocument,
-    /// The statements of a Cedar text that the step adds, removes or changes; an empty list where only layout, comments
-    /// or order differ. Left out where the step is not about Cedar text, or about one that is not understood.
+    /// The statements of a Cedar text that the step adds, removes or changes; empty if only layout, comments or order
+    /// differ. Left out if the step is not about Cedar text, or about a text that cannot be parsed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     statements: Option<Vec<Statement>>,
-    /// The place where a document asks for it; null for what no document declares.
+    /// The place of the declaration; null if no document declares the object.
     source: Option<Origin>,
-    /// The reason why the plan holds this call, where the difference alone does not say it.
+    /// The reason for the call, if the difference does not explain it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     because: Option<Reason>,
-    /// Steps that have to be done before it, as ids. Left out where there are none.
+    /// The ids of the steps that have to come first; left out if there are none.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     depends_on: BTreeSet<usize>,
-    /// Further steps that have to be done before it, where they are too many to be named.
+    /// Further steps that have to come first, too many to list; left out if there are none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     depends_beyond: Option<Beyond>,
-    /// Domains of Docker in which it may change what somebody may do. Left out where there are none.
+    /// Domains of Docker in which the step may change access; left out if there are none.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     #[schemars(with = "Vec<String>")]
     touches: BTreeSet<Domain>,
@@ -202,7 +202,7 @@ struct StepDocument {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 struct RequestDocument {
     method: Method,
-    /// Segments below the base URL, not encoded. An object names what an earlier step creates.
+    /// Segments of the path below the base URL, not encoded. An object names what an earlier step creates.
     path: Vec<SegmentDocument>,
     /// The query, not encoded.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -211,8 +211,8 @@ struct RequestDocument {
     body: Option<Value>,
 }
 
-/// A segment is a text, or an object that names what an earlier step creates. Untagged since the form is the
-/// contract's, and no person writes it.
+/// A segment is a text, or an object that names what an earlier step creates. It is untagged because the plan format
+/// prescribes it, and no person writes it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 enum SegmentDocument {
@@ -224,16 +224,16 @@ enum SegmentDocument {
 /// The reason why a file is not a plan.
 #[derive(Debug, Error)]
 pub enum PlanError {
-    /// It is not the JSON of a plan.
+    /// The text is not JSON.
     #[error("the plan cannot be read: {0}")]
     Json(#[from] serde_json::Error),
-    /// It is of a version that this program does not know.
+    /// The plan has a version that this program does not know.
     #[error("the plan has format version {0}, and this seawall knows version {FORMAT_VERSION}")]
     Version(u64),
-    /// Something in it is not what was saved.
+    /// The content differs from what was saved.
     #[error("the plan was changed after it was saved")]
     Altered,
-    /// It starts from other documents, and not from what is live.
+    /// The plan starts from other documents, not from live state.
     #[error("the plan compares documents with those of `{0}`, and not with what is live: it cannot be applied")]
     OfDocuments(String),
     /// A step contradicts itself.
@@ -245,7 +245,7 @@ pub enum PlanError {
     /// A statement of the plan is false.
     #[error("the plan was changed after it was saved: {0}")]
     Wrong(String),
-    /// It is JSON of another shape.
+    /// The JSON has another structure.
     #[error("the plan cannot be read: {0}")]
     Shape(&'static str),
 }
@@ -265,7 +265,7 @@ impl Plan {
         text
     }
 
-    /// The plan as a JSON value, however deep its objects nest.
+    /// The plan as a JSON value, at any depth of nesting.
     #[must_use]
     pub fn to_value(&self) -> Value {
         serde_json::to_value(self.document()).expect("a plan is JSON")
@@ -448,7 +448,7 @@ impl Plan {
         Ok(plan)
     }
 
-    /// The number of calls of each kind.
+    /// The number of calls by operation.
     #[must_use]
     pub fn summary(&self) -> Summary {
         let own = self.steps.iter().map(|step| step.change.op());
@@ -474,7 +474,8 @@ impl Summary {
     }
 }
 
-/// Ids count from 1, and phases never go back: what is carried out is what is read from the top.
+/// Checks that ids count from 1 and phases never go back, since steps are carried out in the order in which they are
+/// read.
 fn in_order<'a>(steps: impl Iterator<Item = &'a StepDocument>) -> Result<(), PlanError> {
     let mut last = (0, 0);
     for StepDocument { id, phase, .. } in steps {
@@ -486,7 +487,7 @@ fn in_order<'a>(steps: impl Iterator<Item = &'a StepDocument>) -> Result<(), Pla
     Ok(())
 }
 
-/// Gives the steps about a service their relations: those that the plan says, if these are no less than what is so.
+/// Gives the steps of a service their relations: the stated ones, if these are complete.
 fn relate<D>(
     steps: &mut [step::Step<D>],
     said: Vec<Option<Relations>>,
@@ -519,7 +520,7 @@ impl From<&LiveRecord> for LiveDocument {
 }
 
 impl PlanDocument {
-    /// Makes the checksum fit.
+    /// Computes the checksum again.
     pub fn sign(&mut self) {
         self.checksum.clear();
         self.checksum = self.sum();
@@ -558,14 +559,14 @@ impl StepDocument {
         }
     }
 
-    /// The relations that it states to others; `None` for a plan that does not tell.
+    /// The stated relations to other steps; `None` if the plan does not state them.
     fn relations(&self) -> Option<Relations> {
         let dependencies = Dependencies { steps: self.depends_on.clone(), beyond: self.depends_beyond };
         let relations = Relations { dependencies, touches: self.touches.clone() };
         (relations != Relations::default()).then_some(relations)
     }
 
-    /// Returns `true` if both are alike, relations to others aside: these are told from the whole plan.
+    /// Returns `true` if both are equal except for their relations to others, which are verified on the whole plan.
     fn is_like(&self, mut other: Self) -> bool {
         other.depends_on.clone_from(&self.depends_on);
         other.touches.clone_from(&self.touches);

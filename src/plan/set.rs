@@ -1,6 +1,6 @@
 //! Plans of several organizations in one file, each as it is saved by itself.
 //!
-//! Invariant: a file of one plan is read as such a set, and a set holds at most one plan an organization.
+//! Invariant: a file of one plan is read as such a set, and a set holds at most one plan for each organization.
 
 use std::collections::BTreeSet;
 
@@ -20,7 +20,7 @@ pub struct Unplanned {
     pub message: String,
 }
 
-/// The output of [`to_json`], for its schema.
+/// The JSON of a set of plans.
 #[derive(JsonSchema)]
 #[schemars(title = "seawall plans")]
 #[expect(dead_code, reason = "the schema is made from it")]
@@ -77,8 +77,8 @@ impl Saved {
 ///
 /// # Errors
 ///
-/// As [`Plan::from_json`], for any of them; when there is none, when two are for the same, and when the text is neither
-/// a plan nor a set of them.
+/// As [`Plan::from_json`], for any of them. Also if there is none, if two are for the same organization, or if the text
+/// is neither a plan nor a set of them.
 pub fn from_json(text: &str) -> Result<Saved, PlanError> {
     let value: Value = serde_json::from_str(text)?;
     let Value::Object(members) = &value else { return Err(PlanError::Shape("it is not one JSON object")) };
@@ -126,7 +126,7 @@ mod tests {
         Plan { target: Some(Target { org: org.to_owned(), endpoint: "embedded".to_owned() }), ..plan }
     }
 
-    /// A change of a saved set.
+    /// Changes a saved set.
     type Change = fn(&mut Value);
 
     #[test]

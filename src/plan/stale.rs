@@ -1,7 +1,7 @@
 //! Checks that a saved plan still fits the live state.
 //!
-//! Invariant: a plan that fits changes exactly what was reviewed, for the teams that were reviewed, with exactly the
-//! reviewed effect on access.
+//! Invariant: a plan that passes changes exactly what was reviewed, for the teams that were reviewed, with the reviewed
+//! effect on access.
 
 use similar::TextDiff;
 use std::collections::BTreeSet;
@@ -21,17 +21,17 @@ pub enum Stale {
         /// The changes, as a unified diff of its canonical form.
         difference: String,
     },
-    /// A policy that the plan touches is gone.
+    /// A policy that the plan touches does not exist any more.
     Gone {
         /// Its name in the plan.
         policy: String,
     },
-    /// A policy that the plan creates is there already.
+    /// A policy that the plan creates exists already.
     Appeared {
         /// Its name.
         policy: String,
     },
-    /// Another organization answered.
+    /// Another organization answered than that of the plan.
     Elsewhere {
         /// The organization of the plan.
         planned: String,
@@ -44,17 +44,17 @@ pub enum Stale {
         id: String,
         /// Its name in the plan; `None` for a team that the plan does not know.
         planned: Option<String>,
-        /// Its name now; `None` for a team that is gone, or that the plan has nothing to do with.
+        /// Its name now; `None` for a team that was deleted, or that the plan is not about.
         live: Option<String>,
     },
-    /// Something else changed, and with it what the plan means for access.
+    /// Something else changed, and with it the effect of the plan on access.
     OtherAccess {
-        /// The changes, as a unified diff of both comparisons.
+        /// The difference between both effects, as a unified diff.
         difference: String,
     },
 }
 
-/// Everything that no longer fits; empty for a plan that may be applied.
+/// Every reason why the plan is stale; empty for a plan that may be applied.
 #[must_use]
 pub fn check(plan: &Plan, live: &Live) -> Vec<Stale> {
     let planned = plan.target.as_ref().map_or("", |target| &target.org);
@@ -78,7 +78,7 @@ pub fn check(plan: &Plan, live: &Live) -> Vec<Stale> {
     stale
 }
 
-/// Teams that the plan depends on and that differ from their record in it.
+/// Teams that the plan depends on and that differ from those it records.
 fn other_teams(plan: &Plan, live: &Live) -> Vec<Stale> {
     let name_in = |teams: &TeamDirectory, id: &str| teams.iter().find(|team| team.id == id).map(|team| team.name);
     let now = teams::named(live, plan.steps.iter().map(|step| &step.difference), &plan.access);

@@ -6,29 +6,29 @@ use std::ops::Deref;
 use super::dependencies::Dependencies;
 use crate::model::Domain;
 
-/// One call that writes: a difference with its place in the order of a plan. `D` is the difference, which is another type
-/// for each service.
+/// One call that writes: a difference with its position in a plan. `D` is the difference, whose type depends on the
+/// service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step<D> {
     /// The difference that the call makes.
     pub difference: D,
-    /// Steps of one phase may run at the same time, and start when every earlier phase is over.
+    /// The phase: steps of one phase may run at the same time, after every earlier phase has finished.
     pub phase: usize,
-    /// The steps that have to be done before it.
+    /// The steps that have to come first.
     pub dependencies: Dependencies,
-    /// Domains of Docker in which it may change what somebody may do.
+    /// Domains of Docker in which the step may change access.
     pub touches: BTreeSet<Domain>,
 }
 
 impl<D> Step<D> {
-    /// A step that depends on none, as far as is known yet.
+    /// A step whose dependencies are not computed yet.
     #[must_use]
     pub fn new(difference: D, phase: usize) -> Self {
         Self { difference, phase, dependencies: Dependencies::default(), touches: BTreeSet::new() }
     }
 }
 
-/// A step reads as its difference: only the executor and the saved form look at its place.
+/// A step derefs to its difference: only the executor and the saved form use its position.
 impl<D> Deref for Step<D> {
     type Target = D;
 
@@ -37,30 +37,30 @@ impl<D> Deref for Step<D> {
     }
 }
 
-/// The change of something: it comes, changes, or goes.
+/// A change of an object of type `T`: created, updated or deleted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Delta<T> {
-    /// It comes.
+    /// The object is created.
     Create {
-        /// As it will be.
+        /// The object after the change.
         after: T,
     },
-    /// It stays, and may be something else.
+    /// The object stays, and may change.
     Update {
-        /// As it was.
+        /// The object before the change.
         before: T,
-        /// As it will be.
+        /// The object after the change.
         after: T,
     },
-    /// It goes.
+    /// The object is deleted.
     Delete {
-        /// As it was.
+        /// The object before the change.
         before: T,
     },
 }
 
 impl<T> Delta<T> {
-    /// The verb.
+    /// The operation.
     #[must_use]
     pub fn op(&self) -> Op {
         match self {
@@ -70,7 +70,7 @@ impl<T> Delta<T> {
         }
     }
 
-    /// As it was, and as it will be.
+    /// The object before and after the change.
     pub fn sides(self) -> (Option<T>, Option<T>) {
         match self {
             Self::Create { after } => (None, Some(after)),
@@ -79,7 +79,7 @@ impl<T> Delta<T> {
         }
     }
 
-    /// The same of a part.
+    /// The same change of a part of the object.
     pub fn map<U>(self, part: impl Fn(T) -> U) -> Delta<U> {
         match self {
             Self::Create { after } => Delta::Create { after: part(after) },
@@ -89,47 +89,48 @@ impl<T> Delta<T> {
     }
 }
 
-/// The reason why a plan holds a call that the difference between live and desired does not ask for by itself.
+/// The reason for a call that the difference between live and desired does not explain.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
 )]
 #[serde(rename_all = "snake_case")]
 pub enum Reason {
-    /// One call would open access on the way, in any order: this is the first half, which only narrows.
+    /// The first half of a split change, which only narrows: as one call, the change would open access in any order.
     SplitNarrows,
     /// The second half of a split change, which only widens.
     SplitWidens,
-    /// A temporary deny keeps closed what no order of calls can.
+    /// A temporary deny closes what no order of calls keeps closed.
     TemporaryDeny,
-    /// The name that is wanted is still taken: a temporary name makes room.
+    /// The future name is still taken: a temporary name makes room.
     TemporaryName,
-    /// The service cannot turn a Cedar policy into an allowlist or back: it is deleted and made anew.
+    /// The service cannot turn a Cedar policy into an allowlist or back: the policy is deleted and created again.
     Replace,
-    /// The service takes rules of another domain only when the policy has no other: the rule is deleted and made anew.
+    /// The service takes rules of another domain only if the policy has no other rule: the rule is deleted and created
+    /// again.
     DomainChange,
     /// A rule of a Vijil policy that stays active is created or edited; the next call about the rule approves it.
     EditedInPlace,
-    /// A Vijil policy is a draft while its rules are edited, as the settings ask for.
+    /// A Vijil policy is a draft while its rules are edited, as the settings require.
     Deactivated,
-    /// It is activated again.
+    /// The policy is activated again.
     Reactivated,
-    /// An archived policy becomes a draft, which is what the service activates.
+    /// An archived policy becomes a draft, since the service activates only drafts.
     Unarchived,
-    /// The rule was edited: what was approved is not what it says now.
+    /// The rule is approved again, since it was edited after its approval.
     ApprovedAnew,
 }
 
-/// The verb of a step, as the contract spells it.
+/// The operation of a step, as the plan format spells it.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
 )]
 #[serde(rename_all = "lowercase")]
 pub enum Op {
-    /// Makes an object.
+    /// Creates an object.
     Create,
     /// Changes an object in place.
     Update,
-    /// Removes an object.
+    /// Deletes an object.
     Delete,
     /// Approves a drafted rule.
     Approve,

@@ -1,4 +1,4 @@
-//! The steps about both services, as one list.
+//! The steps of both services in one list.
 
 use std::collections::BTreeSet;
 
@@ -12,14 +12,14 @@ use crate::model::Domain;
 /// A step about either service.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum AnyStep<'a> {
-    /// About Docker.
+    /// A step about Docker.
     Docker(&'a Step),
-    /// About Vijil.
+    /// A step about Vijil.
     Vijil(&'a VijilStep),
 }
 
 impl<'a> AnyStep<'a> {
-    /// From 1, in the order of the plan.
+    /// The number of the step, from 1, in the order of the plan.
     #[must_use]
     pub fn id(self) -> usize {
         match self {
@@ -55,7 +55,7 @@ impl<'a> AnyStep<'a> {
         }
     }
 
-    /// The verb.
+    /// The operation.
     #[must_use]
     pub fn op(self) -> Op {
         match self {
@@ -64,7 +64,7 @@ impl<'a> AnyStep<'a> {
         }
     }
 
-    /// The policy's name: as declared, or as live where nothing declares it.
+    /// The policy's name: the declared one, or the live one if no document declares the policy.
     #[must_use]
     pub fn policy(self) -> &'a str {
         match self {
@@ -73,7 +73,7 @@ impl<'a> AnyStep<'a> {
         }
     }
 
-    /// The name of the rule, for a step about one.
+    /// The name of the rule, if the step is about one.
     #[must_use]
     pub fn rule(self) -> Option<&'a str> {
         match self {

@@ -1,7 +1,7 @@
-//! The effect of live policies that no document declares on effective access: beside the documents, and on a change.
+//! The effect of undeclared live policies on effective access: beside the documents, and on a change.
 //!
-//! Invariant: policies that the settings leave to others are part of both sides, so that they are never called a
-//! difference; and a change is called one without effect only where nothing of it is left.
+//! Invariant: policies that others manage are on both sides of the comparison, so that they never count as a
+//! difference. A change is reported as one without effect only if none of it has an effect.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,53 +16,52 @@ use super::meaning::{AccessChange, Audience, Found, Meaning};
 use crate::access::{self, Changes, Comparison, Request, State, Verdict};
 use crate::model::{Decision, Desired, Live, LivePolicy, Policy, PolicyId, Scope, TeamDirectory, TeamLookup};
 
-/// Live policies that no document declares and that change the effective access of an audience of the workspace.
+/// Undeclared live policies that change the effective access of an audience of the workspace.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Undeclared {
-    /// The policies, those that give access first.
+    /// The policies, those that widen access first.
     pub policies: Vec<UndeclaredPolicy>,
-    /// The access that they change together, for the audiences that declared policies govern: from the live state
-    /// without them to the live state.
+    /// The access that they change together, for the audiences of declared policies: the difference between the live
+    /// state without them and the live state.
     pub access: Meaning,
 }
 
-/// A live policy that no document declares.
+/// An undeclared live policy.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 pub struct UndeclaredPolicy {
     /// Its effect on effective access.
     pub effect: Effect,
     /// Its name.
     pub policy: String,
-    /// The names of the teams that it is for; none for the whole organization.
+    /// The names of the teams in its scope; empty for the whole organization.
     pub teams: Vec<String>,
 }
 
-/// The effect of a policy on effective access; the first that holds.
+/// The effect of a policy on effective access: the first of these that applies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Effect {
-    /// Some audience has more access because of it.
+    /// An audience has more access because of the policy.
     Widens,
-    /// Some audience may have more access because of it: the vendor's documentation, or an incomplete comparison, leaves
-    /// it open.
+    /// An audience may have more access because of it: the documentation, or an incomplete comparison, leaves it open.
     MayWiden,
-    /// Some audience has less access because of it.
+    /// An audience has less access because of the policy.
     Narrows,
-    /// Some audience may have less access because of it.
+    /// An audience may have less access because of it.
     MayNarrow,
 }
 
-/// The access that a change would give or take, were it not for a live policy that no document declares.
+/// A change of access that has no effect because of an undeclared live policy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct WithoutEffect {
-    /// True if the change would give the access; else it would take it.
+    /// True if the change would widen access; false if it would narrow it.
     pub widens: bool,
-    /// For whom.
+    /// The audience.
     pub audience: Audience,
     /// The access, in the patterns of the rules.
     #[schemars(with = "String")]
     pub access: access::Access,
-    /// One request among it, as `can` takes it.
+    /// An example, as `can` takes it.
     pub witness: String,
     /// The decision on the request before and after the change: `allow` or `deny`.
     #[schemars(with = "String")]
@@ -78,7 +77,7 @@ impl Undeclared {
         self.access.is_nothing() && self.access.governed.is_empty()
     }
 
-    /// None at all.
+    /// No undeclared policy with an effect.
     #[must_use]
     pub fn none() -> Self {
         let access = Meaning { found: Found::Complete(super::meaning::Changes::default()), governed: Vec::new() };
@@ -86,8 +85,8 @@ impl Undeclared {
     }
 }
 
-/// Finds the undeclared policies that make a difference. Team keys of `desired` are ids. Where undeclared policies are
-/// deleted anyway, a plan says so, and none is found here.
+/// Finds the undeclared policies that make a difference. Team keys of `desired` are ids. If undeclared policies are
+/// deleted anyway, the plan says so, and this finds none.
 #[must_use]
 pub fn find(desired: &Desired, live: &Live, ownership: &Ownership) -> Undeclared {
     let declared: BTreeSet<usize> =
@@ -102,7 +101,7 @@ pub fn find(desired: &Desired, live: &Live, ownership: &Ownership) -> Undeclared
     let ids: BTreeSet<&PolicyId> = undeclared.iter().map(|(_, policy)| &policy.id).collect();
     let without = simulate::policies(&without(live, &ids));
     let mut with = without.clone();
-    // What others than the audiences of the workspace gain from a policy for everybody is not for it to judge.
+    // The access that other audiences gain from a policy for everybody is not for this workspace to judge.
     let only = undeclared
         .iter()
         .map(|(_, policy)| LivePolicy { scope: audiences.restrict(&policy.scope), ..(*policy).clone() });
@@ -142,7 +141,7 @@ pub fn find(desired: &Desired, live: &Live, ownership: &Ownership) -> Undeclared
     Undeclared { policies, access: Meaning::new(found, governed, |cause| format!("{cause} (live)")) }
 }
 
-/// The effects of the policies behind these entries, by name.
+/// The effects of the policies that these entries name, by name.
 fn effects(Changes { widened, narrowed, uncertain }: &Changes) -> BTreeMap<String, Effect> {
     let mut effects = BTreeMap::new();
     let sections = [
@@ -154,7 +153,7 @@ fn effects(Changes { widened, narrowed, uncertain }: &Changes) -> BTreeMap<Strin
         sections.into_iter().flat_map(|(all, up, down)| all.iter().map(move |one| (one, up, down)))
     {
         for cause in &entry.because {
-            // Beside an allow, a deny is named because it makes the gain smaller.
+            // A deny beside an allow is named as a cause because it reduces the gain, so that it narrows.
             let effect = match (cause.decision, entry.widens, entry.narrows) {
                 (Some(Decision::Deny), _, true) | (_, false, _) => narrows,
                 (Some(Decision::Deny), true, false) => continue,
@@ -167,8 +166,8 @@ fn effects(Changes { widened, narrowed, uncertain }: &Changes) -> BTreeMap<Strin
     effects
 }
 
-/// Finds what a change would do, were it not for the policies that it leaves alone. `access` is what it does, told by
-/// `tell`.
+/// Finds the changes that have no effect because of policies that the plan leaves alone. `access` is the effect that
+/// the change has, formatted by `tell`.
 pub(super) fn without_effect(
     (live, after): (&Live, &Live),
     diff: &Diff,
@@ -186,7 +185,7 @@ pub(super) fn without_effect(
     let changes = access.changes();
     let all = [&changes.widened, &changes.narrowed, &changes.uncertain].into_iter().flatten();
     let effective: BTreeSet<&String> = all.flat_map(|gain| &gain.because).collect();
-    // Of a rule that has some effect, only what is one request is lost for certain: the rest may be a part of it.
+    // If a rule has some effect, only a single request is certain to have none: a pattern may be partly effective.
     let is_one = |gain: &AccessChange| gain.access.to_string() == gain.witness;
     let is_lost = |gain: &&AccessChange| is_one(gain) || !gain.because.iter().any(|cause| effective.contains(cause));
     let lost: Vec<&AccessChange> = alone.widened.iter().chain(&alone.narrowed).filter(is_lost).collect();
@@ -222,7 +221,7 @@ fn without(live: &Live, ids: &BTreeSet<&PolicyId>) -> Live {
     Live { org: live.org.clone(), policies, teams: live.teams.clone() }
 }
 
-/// The keys of an audience's teams.
+/// The ids of an audience's teams.
 fn keys(audience: &Audience, teams: &TeamDirectory) -> BTreeSet<String> {
     let key = |name: &String| match teams.resolve(name) {
         TeamLookup::Found(id) => id,
@@ -232,15 +231,15 @@ fn keys(audience: &Audience, teams: &TeamDirectory) -> BTreeSet<String> {
     audience.teams.iter().map(key).collect()
 }
 
-/// Audiences that declared policies govern.
+/// Audiences of declared policies.
 enum Audiences {
     Everybody,
-    /// The members of these teams, by key.
+    /// The members of these teams, by id.
     Teams(BTreeSet<String>),
 }
 
 impl Audiences {
-    /// `None` where nothing is declared.
+    /// `None` if no document declares a policy.
     fn new(desired: &Desired) -> Option<Self> {
         let policies: Vec<&Policy> = desired.policies.iter().map(|declared| &declared.policy).collect();
         if policies.is_empty() {
@@ -256,7 +255,7 @@ impl Audiences {
         Some(Self::Teams(all))
     }
 
-    /// The part of a scope that is about them, if it is for everybody.
+    /// The part of a scope that concerns these audiences, if the scope is the whole organization.
     fn restrict(&self, scope: &Scope) -> Scope {
         match (self, scope) {
             (Self::Teams(own), Scope::Organization) => Scope::Teams(own.clone()),
@@ -264,7 +263,7 @@ impl Audiences {
         }
     }
 
-    /// Returns `true` if some of them are in an audience of these teams, or of teams like these.
+    /// Returns `true` if these audiences include the teams, or equivalent ones.
     fn include(&self, teams: &[String], alike: &[Vec<String>], directory: &TeamDirectory) -> bool {
         match self {
             Self::Everybody => true,
@@ -309,7 +308,7 @@ mod tests {
         DesiredPolicy { policy, domain: Domain::Network, previously: Vec::new(), orgs: Vec::new(), origin, rules }
     }
 
-    /// For whom the declared policy is, the undeclared ones, settings, and what is found.
+    /// The scope of the declared policy, the undeclared policies, the settings, and the expected result.
     type Row = (&'static [&'static str], Vec<LivePolicy>, Ownership, &'static [(&'static str, Effect)]);
 
     #[test]

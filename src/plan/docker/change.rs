@@ -5,52 +5,52 @@ use std::collections::BTreeSet;
 use crate::model::{Body, Cedar, Origin, Policy, PolicyId, Resources, Rule, RuleId, Scope};
 use crate::plan::step::{Delta, Object, Op, Reason};
 
-/// One object that differs between two states. Differences have no order: see [`Step`](crate::plan::step::Step).
+/// A difference of one object between two states. Differences have no order: see [`Step`](crate::plan::step::Step).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
-    /// From 1, as it is listed.
+    /// Number in the list, from 1.
     pub id: usize,
-    /// The policy's name: as declared, or as live where nothing declares it.
+    /// The policy's name: the declared one, or the live one if no document declares the policy.
     pub policy: String,
     /// The change of the object.
     pub change: Change,
-    /// The place that asks for it; `None` for what no document declares.
+    /// The place of the declaration; `None` if no document declares the object.
     pub source: Option<Origin>,
-    /// The reason why the call is made, where the difference between live and desired alone does not say it.
+    /// The reason for the call, if the difference between live and desired does not explain it.
     pub because: Option<Reason>,
 }
 
 /// The change that a step makes, with the object before and after it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// Of a policy itself.
+    /// A change of a policy without its rules.
     Policy(PolicyChange),
-    /// Of a rule of this policy.
+    /// A change of a rule of this policy.
     Rule(PolicyTarget, RuleChange),
 }
 
 /// The change of a policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PolicyChange {
-    /// Creates it, without rules.
+    /// Creates the policy, without rules.
     Create {
-        /// The policy as it will be.
+        /// The policy after the change.
         after: PolicyFields,
     },
     /// Changes its name, its scope or its Cedar text.
     Update {
         /// The policy.
         policy: PolicyTarget,
-        /// As the plan expects to find it.
+        /// The policy as the plan expects to find it.
         before: PolicyFields,
-        /// As it will be.
+        /// The policy after the change.
         after: PolicyFields,
     },
-    /// Deletes it and its rules.
+    /// Deletes the policy and its rules.
     Delete {
         /// The policy.
         policy: PolicyTarget,
-        /// As the plan expects to find it.
+        /// The policy as the plan expects to find it.
         before: Policy,
     },
 }
@@ -58,25 +58,25 @@ pub enum PolicyChange {
 /// The change of a rule in its policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RuleChange {
-    /// Adds it.
+    /// Adds the rule.
     Create {
-        /// The rule as it will be.
+        /// The rule after the change.
         after: Rule,
     },
-    /// Changes it in place.
+    /// Changes the rule in place.
     Update {
         /// The rule.
         rule: RuleTarget,
-        /// As the plan expects to find it.
+        /// The rule as the plan expects to find it.
         before: Rule,
-        /// As it will be.
+        /// The rule after the change.
         after: Rule,
     },
-    /// Deletes it.
+    /// Deletes the rule.
     Delete {
         /// The rule.
         rule: RuleTarget,
-        /// As the plan expects to find it.
+        /// The rule as the plan expects to find it.
         before: Rule,
     },
 }
@@ -92,26 +92,26 @@ pub struct PolicyFields {
     pub cedar: Option<Cedar>,
 }
 
-/// A policy that a call is about.
+/// The policy that a call addresses.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum PolicyTarget {
-    /// It is live.
+    /// A live policy.
     Existing(PolicyId),
-    /// An earlier step creates it under this name.
+    /// A policy that an earlier step creates under this name.
     Planned(String),
 }
 
-/// A rule that a call is about.
+/// The rule that a call addresses.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum RuleTarget {
-    /// It is live.
+    /// A live rule.
     Existing(RuleId),
-    /// An earlier step creates it under this name.
+    /// A rule that an earlier step creates under this name.
     Planned(String),
 }
 
 impl PolicyChange {
-    /// The change of the name and the scope.
+    /// The change of the name and the scope of a policy.
     #[must_use]
     pub fn naming(&self) -> Delta<(&str, &Scope)> {
         match self {
@@ -133,7 +133,7 @@ impl RuleChange {
         }
     }
 
-    /// The rule that the call addresses; `None` for the creation of one.
+    /// The rule that the call addresses; `None` if the call creates it.
     #[must_use]
     pub fn target(&self) -> Option<&RuleTarget> {
         match self {
@@ -144,7 +144,7 @@ impl RuleChange {
 }
 
 impl Change {
-    /// The verb.
+    /// The operation.
     #[must_use]
     pub fn op(&self) -> Op {
         match self {
@@ -153,7 +153,7 @@ impl Change {
         }
     }
 
-    /// The kind of object that it is about.
+    /// The kind of object that changes.
     #[must_use]
     pub fn object(&self) -> Object {
         match self {
@@ -180,21 +180,21 @@ impl Change {
         }
     }
 
-    /// The name that a policy gets by it.
+    /// The name that a policy takes by the change.
     #[must_use]
     pub fn taken_name(&self) -> Option<&str> {
         let (before, after) = self.naming()?.map(|(name, _)| name).sides();
         after.filter(|name| before != Some(*name))
     }
 
-    /// The name that a policy has no longer after it.
+    /// The name that a policy gives up by the change.
     #[must_use]
     pub fn freed_name(&self) -> Option<&str> {
         let (before, after) = self.naming()?.map(|(name, _)| name).sides();
         before.filter(|name| after != Some(*name))
     }
 
-    /// The policy that the call addresses; `None` for the creation of one.
+    /// The policy that the call addresses; `None` if the call creates it.
     #[must_use]
     pub fn policy(&self) -> Option<&PolicyTarget> {
         match self {
@@ -204,14 +204,14 @@ impl Change {
         }
     }
 
-    /// The name of the rule, as it will be or as it was.
+    /// The name of the rule after the change, or before its deletion.
     #[must_use]
     pub fn rule_name(&self) -> Option<&str> {
         let (before, after) = self.rule()?.sides();
         after.or(before).map(|rule| rule.name.as_str())
     }
 
-    /// For an update, the fields that the call sends, in the service's order; empty for a change of nothing.
+    /// For an update, the fields that the call sends, in the service's order; empty if nothing changes.
     #[must_use]
     pub fn changed(&self) -> Vec<&'static str> {
         match self {
@@ -227,7 +227,7 @@ impl PolicyFields {
         (&self.name, &self.scope)
     }
 
-    /// The head of a policy.
+    /// The fields of a policy without its rules.
     #[must_use]
     pub fn new(policy: &Policy) -> Self {
         let Policy { name, scope, body } = policy;

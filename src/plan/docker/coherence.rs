@@ -1,12 +1,12 @@
-//! A loaded plan as a set of steps that its own differences explain.
+//! Verifies that the steps of a loaded plan follow from the differences that it states.
 //!
-//! A checksum tells an accident: whoever changes a plan on purpose computes it anew. What a plan means is therefore told
-//! from the plan itself. It holds the policies that it touches, as they were. Carried out from there, each step must
-//! find the object that it says it finds; and what the steps do to an object together must be one difference, made by
-//! one step, or by the parts that the planner divides one into.
+//! A checksum detects accidents; whoever edits a plan on purpose recomputes it. The meaning of a plan is therefore
+//! derived from the plan itself. It records the policies that it touches as they were. Executed from there, each step
+//! must find the object that it claims to find, and the steps of one object together must form one difference: made by
+//! one step, or by the parts into which the planner divides a change.
 //!
-//! Invariant: of a plan that passes, no step can be left out, sent twice or added without its differences being others,
-//! and a reason that a guard looks at is given only to the steps that it is for.
+//! Invariant: in a plan that passes, no step can be left out, repeated or added without changing the stated
+//! differences, and a reason that exempts a step from a guard is only given to the steps that it applies to.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,14 +18,14 @@ use super::temporary::{is_stand_in, is_temporary_deny, temporary_name};
 use super::{Change, PolicyChange, PolicyFields, PolicyTarget, RuleChange, RuleTarget, Step};
 use crate::plan::step::{Op, Reason};
 
-/// A step that does not hold together with the rest, and why.
+/// A step that contradicts the rest of the plan, with the reason.
 pub(crate) type Contradiction = (usize, String);
 
-/// Checks the steps of a plan for Docker against the policies that they touch, as these were.
+/// Checks the Docker steps of a plan against the recorded policies that they touch.
 ///
 /// # Errors
 ///
-/// The first step that nothing explains.
+/// Returns the first step that nothing explains.
 pub(crate) fn check(steps: &[Step], touched: &[LivePolicy]) -> Result<(), Contradiction> {
     let mut walk = Walk { policies: touched.to_vec(), made_in: BTreeMap::new(), chains: BTreeMap::new() };
     for step in steps {
@@ -46,17 +46,17 @@ enum Object {
     Rule(PolicyId, RuleId),
 }
 
-/// The policies while the steps are carried out.
+/// The policies during the simulated execution.
 struct Walk<'a> {
     policies: Vec<LivePolicy>,
-    /// The phase in which an object was made or changed.
+    /// The phase in which each object was created or changed.
     made_in: BTreeMap<Object, usize>,
     /// The steps of each object.
     chains: BTreeMap<Object, Vec<&'a Step>>,
 }
 
 impl<'a> Walk<'a> {
-    /// Carries a step out, if it finds what it says.
+    /// Executes a step, if it finds the object that it claims to find.
     fn take(&mut self, step: &'a Step) -> Result<(), String> {
         let object = self.find(&step.change)?;
         // Steps of one phase may run at the same time.
@@ -73,7 +73,7 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    /// The object of a step, which is as the step says.
+    /// The object of a step, if it is what the step claims.
     fn find(&self, change: &Change) -> Result<Object, String> {
         let differs = || Err("it does not find what it says that it finds".to_owned());
         let unchanged = || Err("it changes nothing".to_owned());
@@ -155,7 +155,7 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// Both ends of a plan, with the steps between them.
+/// The policies before and after a plan, and its steps.
 struct History<'a> {
     steps: &'a [Step],
     before: &'a [LivePolicy],
@@ -173,7 +173,8 @@ impl History<'_> {
             ([_], _) if chain.len() <= 2 => Ok(()),
             ([first, last], [Some(Reason::SplitNarrows), Some(Reason::SplitWidens)]) => {
                 match (&first.change, &last.change) {
-                    // A deny that stands in comes and goes; anything else must not end where it began.
+                    // A temporary deny is created and deleted again. Any other object must end differently than it
+                    // began.
                     (Change::Rule(_, RuleChange::Create { after }), Change::Rule(_, RuleChange::Delete { .. }))
                         if is_stand_in(after) =>
                     {
@@ -218,7 +219,7 @@ impl History<'_> {
         }
     }
 
-    /// Checks that the stated reason of a step is true, and that a step that needs a reason has it.
+    /// Checks that the stated reason of a step is true, and that a step that needs a reason states one.
     fn reason(&self, step: &Step) -> Result<(), String> {
         let id = step.change.policy().map(simulate::policy_id);
         let is_there = |policies: &[LivePolicy]| policies.iter().any(|policy| Some(&policy.id) == id.as_ref());
@@ -257,14 +258,14 @@ impl History<'_> {
         if holds { Ok(()) } else { Err("it is not what it gives as its reason".to_owned()) }
     }
 
-    /// Steps about the same policy with another reason.
+    /// Steps about the same policy with a different reason.
     fn beside(&self, step: &Step, reason: Reason) -> impl Iterator<Item = &Step> {
         let own = subject(&step.change);
         self.steps.iter().filter(move |other| other.because == Some(reason) && subject(&other.change) == own)
     }
 
-    /// Returns `true` if a rule that goes first is made anew, or goes before its policy does: only then no guard counts
-    /// it.
+    /// Returns `true` if a deleted rule is created again, or is deleted just before its policy: only then the guards do
+    /// not count it.
     fn is_replaced(&self, step: &Step) -> bool {
         let narrowing = self.beside(step, Reason::SplitNarrows);
         let deletions =
@@ -276,7 +277,7 @@ impl History<'_> {
             || widening.iter().any(|step| matches!(step.change, Change::Policy(PolicyChange::Delete { .. })))
     }
 
-    /// Returns `true` if a change makes a deny that is gone at the end, or takes one away.
+    /// Returns `true` if a change creates a deny that does not exist at the end, or deletes one.
     fn is_temporary(&self, change: &Change) -> bool {
         let planned = matches!(change.policy(), Some(PolicyTarget::Planned(name)) if is_temporary_deny(name));
         let stays = |id: &PolicyId| self.after.iter().any(|policy| policy.id == *id);
@@ -304,7 +305,7 @@ fn is_created(change: &Change) -> bool {
     change.op() == Op::Create
 }
 
-/// Returns `true` if two changes of an object together change nothing.
+/// Returns `true` if two changes of an object cancel out.
 fn undoes(first: &Change, last: &Change) -> bool {
     match (first, last) {
         (Change::Rule(_, RuleChange::Update { before, .. }), Change::Rule(_, RuleChange::Update { after, .. })) => {
@@ -317,11 +318,11 @@ fn undoes(first: &Change, last: &Change) -> bool {
     }
 }
 
-/// The policies that a plan touches, as it says that they were.
+/// The recorded policies that a plan touches.
 ///
 /// # Errors
 ///
-/// The id of one that is there twice, or is not what its fingerprint says.
+/// Returns the id of a policy that is listed twice, or does not match its fingerprint.
 pub(crate) fn touched(records: &[crate::plan::Touched]) -> Result<Vec<LivePolicy>, String> {
     let mut ids = BTreeSet::new();
     let read = |record: &crate::plan::Touched| {

@@ -1,7 +1,7 @@
-//! The differences between desired and live, as slots: one for each policy and rule of either side.
+//! The differences between desired and live, as slots: one for each policy and rule that exists on either side.
 //!
-//! Invariant: the slots hold everything that decides access, changed or not, so that both ends and every state between
-//! them can be told from the slots alone.
+//! Invariant: the slots hold everything that decides access, changed or not, so that both ends and every intermediate
+//! state can be computed from the slots alone.
 
 use crate::document::{self, Docker};
 use crate::model::{Desired, DesiredPolicy, Domain, Live, LiveBody, LivePolicy, Origin, PolicyId, Rule, RuleId};
@@ -12,48 +12,48 @@ use crate::plan::step::Reason;
 /// Treatment of undeclared live policies: left as they are, or deleted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ownership {
-    /// `true`: policies that no document declares are deleted.
+    /// True if policies that no document declares are deleted.
     pub exclusive: bool,
-    /// Name patterns of policies that are left alone all the same.
+    /// Name patterns of policies that are left alone even then.
     pub unmanaged: Vec<String>,
-    /// Name patterns of policies outside of which all are left alone.
+    /// Name patterns of the policies that this workspace owns; all others are left alone.
     pub owns: Option<Vec<String>>,
 }
 
-/// Both ends of a change.
+/// The states before and after a change.
 #[derive(Clone, Debug, Default)]
 pub struct Diff {
-    /// Declared policies in the order of their names, then live ones that nothing declares.
+    /// Declared policies in the order of their names, then undeclared live policies.
     pub policies: Vec<PolicySlot>,
     /// Names of live policies that are left alone, sorted.
     pub unmanaged: Vec<String>,
 }
 
-/// One policy, before and after.
+/// One policy before and after the change.
 #[derive(Clone, Debug)]
 pub struct PolicySlot {
-    /// As it is live.
+    /// The live policy.
     pub before: Option<(PolicyId, PolicyFields)>,
-    /// As it will be; equal to `before` for a policy that is left alone.
+    /// The policy after the change; equal to `before` for a policy that is left alone.
     pub after: Option<PolicyFields>,
-    /// Its rules; all that decides access, changed or not.
+    /// Its rules, changed or not, since all of them decide access.
     pub rules: Vec<RuleSlot>,
     /// The place where a document declares it.
     pub origin: Option<Origin>,
-    /// The reason why it is made or deleted, where that is not plain.
+    /// The reason for its creation or deletion, if it is not obvious.
     pub because: Option<Reason>,
 }
 
-/// One rule, before and after.
+/// One rule before and after the change.
 #[derive(Clone, Debug)]
 pub struct RuleSlot {
-    /// As it is live.
+    /// The live rule.
     pub before: Option<(RuleId, Rule)>,
-    /// As it will be.
+    /// The rule after the change.
     pub after: Option<Rule>,
     /// The place where a document declares it.
     pub origin: Option<Origin>,
-    /// The reason why it is made or deleted, where that is not plain.
+    /// The reason for its creation or deletion, if it is not obvious.
     pub because: Option<Reason>,
 }
 
@@ -68,13 +68,13 @@ impl From<&Docker> for Ownership {
 }
 
 impl Ownership {
-    /// Returns `true` if an undeclared policy of this name is for others to manage.
+    /// Returns `true` if an undeclared policy of this name is managed by others.
     #[must_use]
     pub fn leaves(&self, name: &str) -> bool {
         self.left()(name)
     }
 
-    /// The names that are for others to manage.
+    /// The names of policies that others manage.
     fn left(&self) -> impl Fn(&str) -> bool {
         let unmanaged = document::names(&self.unmanaged);
         let owns = self.owns.as_deref().map(document::names);
@@ -83,18 +83,18 @@ impl Ownership {
 }
 
 impl PolicySlot {
-    /// The policy at both ends, where it is there.
+    /// The versions of the policy that exist, before and after.
     pub fn heads(&self) -> impl Iterator<Item = &PolicyFields> {
         self.before.as_ref().map(|(_, head)| head).into_iter().chain(&self.after)
     }
 
-    /// Returns `true` if it is a Cedar policy at an end.
+    /// Returns `true` if one of its versions is a Cedar policy.
     #[must_use]
     pub fn is_cedar(&self) -> bool {
         self.heads().any(|head| head.cedar.is_some())
     }
 
-    /// The name that people know the policy by: as declared, or as live.
+    /// The name to show for the policy: the declared one, otherwise the live one.
     #[must_use]
     pub fn name(&self) -> &str {
         self.after.as_ref().or(self.before.as_ref().map(|(_, head)| head)).map_or("", |head| head.name.as_str())
@@ -102,7 +102,7 @@ impl PolicySlot {
 }
 
 impl RuleSlot {
-    /// Returns `true` if a version is one of its sides.
+    /// Returns `true` if one of its versions is this rule.
     #[must_use]
     pub fn has(&self, rule: &Rule) -> bool {
         self.before.as_ref().is_some_and(|(_, before)| before == rule) || self.after.as_ref() == Some(rule)
@@ -237,8 +237,8 @@ fn changes_domain(declared: &DesiredPolicy, live: &LivePolicy) -> bool {
     before.is_some() && after.is_some() && before != after
 }
 
-/// The service changes the domain of a rule only while the policy has no other: one rule can be changed in place, the
-/// others are deleted before and made anew after it.
+/// The service changes the domain of a rule only if the policy has no other rule. One rule is therefore changed in
+/// place, and the others are deleted before and created again after it.
 fn keep_one(matched: &mut [Option<usize>]) {
     let mut kept = false;
     for slot in matched.iter_mut().filter(|slot| slot.is_some()) {

@@ -1,4 +1,4 @@
-//! The calls that a difference asks for, one a changed slot, before they are put in order.
+//! The calls for a difference, one for each changed slot, before they are ordered.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +21,7 @@ pub(crate) struct Draft {
     pub(crate) change: Change,
     pub(crate) source: Option<Origin>,
     pub(crate) because: Option<Reason>,
-    /// Indexes of drafts that the service needs to have been carried out before this one.
+    /// Indexes of drafts that the service requires to be carried out first.
     pub(crate) needs: Vec<usize>,
 }
 
@@ -105,7 +105,7 @@ fn of_policy(index: usize, slot: &PolicySlot, drafts: &mut Vec<Draft>) {
     chain_domain_change(&first, drafts);
 }
 
-/// The rules of the old domain go first, then the one that is changed in place, then the new ones come.
+/// The rules of the old domain are deleted first, then one is changed in place, then the new ones are created.
 fn chain_domain_change(indexes: &[usize], drafts: &mut [Draft]) {
     let of_kind = |drafts: &[Draft], wanted: fn(&Change) -> bool| -> Vec<usize> {
         indexes.iter().copied().filter(|index| drafts.get(*index).is_some_and(|draft| wanted(&draft.change))).collect()
@@ -163,7 +163,7 @@ fn whole(head: &PolicyFields, slot: &PolicySlot) -> Policy {
     Policy { name: head.name.clone(), scope: head.scope.clone(), body }
 }
 
-/// A name can be given once its live holder has given it up.
+/// A name becomes available once the live policy that holds it has given it up.
 fn wait_for_names(drafts: &mut Vec<Draft>) {
     let freed: BTreeMap<String, usize> = drafts
         .iter()
@@ -179,7 +179,7 @@ fn wait_for_names(drafts: &mut Vec<Draft>) {
     break_circles(drafts);
 }
 
-/// Policies that swap names wait for each other: one of each circle steps aside under a temporary name.
+/// Policies that swap names wait for each other: one of each cycle takes a temporary name.
 fn break_circles(drafts: &mut Vec<Draft>) {
     for start in 0..drafts.len() {
         let Some(last) = closes_circle(start, drafts) else { continue };
@@ -205,7 +205,8 @@ fn break_circles(drafts: &mut Vec<Draft>) {
     }
 }
 
-/// If `start` waits for a name, over other renames, that it holds itself: the one that waits for it.
+/// The policy at the end of a chain of renames that starts with `start`, if that policy waits for the name of `start`
+/// itself.
 fn closes_circle(start: usize, drafts: &[Draft]) -> Option<usize> {
     let waits_for = |index: usize| {
         let draft = drafts.get(index)?;

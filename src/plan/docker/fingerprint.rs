@@ -1,7 +1,7 @@
-//! Live policies in a canonical form, to tell whether they moved between a plan and its apply.
+//! Live policies in a canonical form, which shows whether they changed between a plan and its apply.
 //!
-//! Invariant: two answers of the service that mean the same have the same fingerprint, whatever order it chose for
-//! rules, actions, resources or teams; anything else, ids included, changes it.
+//! Invariant: two equivalent answers of the service have the same fingerprint, in whatever order they list rules,
+//! actions, resources and teams. Any other difference, ids included, changes it.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -157,7 +157,7 @@ mod tests {
     use crate::json::hash_json;
     use crate::model::{Action, Decision, PolicyId, RuleId, Scope};
 
-    /// Plans that were saved hold such hashes.
+    /// Saved plans hold such hashes, so that their form is fixed.
     #[test]
     fn the_hash_is_of_one_json_text() {
         let rule = |id: &str, host: &str| LiveRule {

@@ -1,4 +1,4 @@
-//! Policies and rules as JSON, the way the service shows them, ids aside: in plans, in request bodies, in fingerprints.
+//! Policies and rules as JSON in the form of the service, without ids: for plans, request bodies and fingerprints.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -136,7 +136,7 @@ pub fn policy(policy: &Policy) -> Value {
     to_value(PolicyJson::from(policy))
 }
 
-/// The part of a policy that a policy call carries, as JSON.
+/// The part of a policy that a policy call sends, as JSON.
 #[must_use]
 pub fn policy_fields(head: &PolicyFields) -> Value {
     to_value(PolicyJson::from(head))
@@ -148,7 +148,7 @@ pub fn rule(rule: &Rule) -> Value {
     to_value(RuleJson::from(rule))
 }
 
-/// Of an object's JSON, just these fields.
+/// The fields of a JSON object with these names.
 #[must_use]
 pub fn only(object: Value, fields: &[&str]) -> Value {
     let Value::Object(mut object) = object else { return json!({}) };

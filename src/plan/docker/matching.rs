@@ -1,4 +1,4 @@
-//! The live object that each declared one means.
+//! Matches declared policies and rules with live ones.
 //!
 //! Invariant: each live object is matched at most once, and the result depends on names and contents only, not on the
 //! order of either side.
@@ -9,14 +9,14 @@ use crate::model::{DesiredPolicy, LivePolicy, LiveRule, Rule};
 
 use super::changed_fields;
 
-/// For each desired policy, the index of the live policy that it is.
+/// For each desired policy, the index of the live policy that it matches.
 ///
 /// A policy is found by its name, then by its earlier names. Two cases go beyond that:
 ///
 /// * In a *chain* of renames (`a` is now `b`, and the old `b` is now `c`) the live `b` has a declared policy of its
 ///   name, yet it is the one that became `c`: nothing else can be `c`, and the live `a` can be the new `b`.
-/// * In a *swap* every name is live before and after. Following the names and following `previously` are both possible,
-///   and the one that takes fewer calls is meant: after it has been applied, following the names costs nothing.
+/// * In a *swap*, both names are live before and after. Matching by name and matching by `previously` are both
+/// possible; the one that takes fewer calls is chosen, so that a swap that has been applied is not undone.
 #[must_use]
 pub fn policies(desired: &[DesiredPolicy], live: &[LivePolicy]) -> Vec<Option<usize>> {
     let mut by_name: BTreeMap<&str, usize> = BTreeMap::new();
@@ -32,7 +32,7 @@ pub fn policies(desired: &[DesiredPolicy], live: &[LivePolicy]) -> Vec<Option<us
     matched
 }
 
-/// Gives declared policies without a live one the first earlier name that nothing else is.
+/// Gives each declared policy without a live one the first of its earlier names that no other declared policy uses.
 fn claim_free_names(
     desired: &[DesiredPolicy],
     by_name: &BTreeMap<&str, usize>,
@@ -46,8 +46,8 @@ fn claim_free_names(
     }
 }
 
-/// Moves chains of renames along: a declared policy that found nothing takes the live policy of its earlier name from
-/// the one that has this name now, if that one can take the live policy of *its* earlier name, and so on.
+/// Resolves chains of renames: a declared policy without a live one takes the live policy of its earlier name from the
+/// declared policy that has this name now, if that one can take the live policy of *its* earlier name, and so on.
 fn shift_chains(
     desired: &[DesiredPolicy],
     by_name: &BTreeMap<&str, usize>,
@@ -83,7 +83,7 @@ fn shift_chains(
     }
 }
 
-/// Follows `previously` around a circle of names where that takes fewer calls than following the names.
+/// Matches by `previously` along a cycle of names if that takes fewer calls than matching by name.
 fn follow_swaps(
     desired: &[DesiredPolicy],
     live: &[LivePolicy],
@@ -100,7 +100,7 @@ fn follow_swaps(
             pairs.filter_map(|(declared, found)| Some(calls(desired.get(declared)?, live.get(found)?))).sum()
         };
         let stay = cost(&mut circle.iter().filter_map(|(index, _)| Some((*index, (*matched.get(*index)?)?))));
-        // One more call: a circle of names needs a temporary one.
+        // One more call: a cycle of names needs a temporary name.
         let follow = 1 + cost(&mut circle.iter().copied());
         if follow < stay {
             for (index, live_index) in circle {
@@ -112,7 +112,7 @@ fn follow_swaps(
     }
 }
 
-/// The circle of (declared, live of its first earlier name) through `start`, if its names form one.
+/// The cycle of (declared, live policy of its first earlier name) through `start`, if its names form one.
 fn circle_from(
     start: usize,
     desired: &[DesiredPolicy],
@@ -147,7 +147,7 @@ fn former<'a>(
     aside.into_iter().chain(declared.previously.iter().filter_map(|name| by_name.get(name.as_str()).copied()))
 }
 
-/// The number of calls that it takes to turn this live policy into the declared one.
+/// The number of calls that turn this live policy into the declared one.
 fn calls(declared: &DesiredPolicy, live: &LivePolicy) -> usize {
     let head = usize::from(super::PolicyFields::new(&declared.policy) != super::PolicyFields::new(&live.policy()));
     let found = rules(declared, live.rules());
@@ -165,8 +165,8 @@ fn calls(declared: &DesiredPolicy, live: &LivePolicy) -> usize {
     head + changed + (live.rules().len() - kept)
 }
 
-/// For each rule of a declared policy, the index of the live rule that it is: by name, then by an earlier name, then by
-/// equal content.
+/// For each rule of a declared policy, the index of the live rule that it matches: by name, then by an earlier name,
+/// then by equal content.
 #[must_use]
 pub fn rules(declared: &DesiredPolicy, live: &[LiveRule]) -> Vec<Option<usize>> {
     let wanted = declared.policy.rules();
@@ -178,7 +178,7 @@ pub fn rules(declared: &DesiredPolicy, live: &[LiveRule]) -> Vec<Option<usize>> 
     }
     let no_names = Vec::new();
     let named = |name: &str| by_name.get(name).unwrap_or(&no_names);
-    // Live rules may share a name: the one that needs no change is meant, else the first.
+    // Live rules may share a name: one that needs no change is preferred, otherwise the first is taken.
     let pick = |rule: &Rule, name: &str, taken: &BTreeSet<usize>| {
         let free = || named(name).iter().copied().filter(|index| !taken.contains(index));
         free()
@@ -213,7 +213,7 @@ fn same_content(one: &Rule, other: &Rule) -> bool {
     changed_fields(one, other).iter().all(|field| *field == "name")
 }
 
-/// A key that is equal for rules that differ in their names only.
+/// A key that is equal for rules that differ only in their names.
 fn content(rule: &Rule) -> impl Ord + use<> {
     let mut actions = rule.actions.clone();
     actions.sort();

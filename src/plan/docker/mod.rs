@@ -1,4 +1,4 @@
-//! The Docker side of a plan: which objects differ, and the one call that each difference asks for.
+//! The Docker side of a plan: the objects that differ, and the one call for each difference.
 
 mod change;
 pub mod coherence;

@@ -1,9 +1,9 @@
 //! The earlier steps that each step depends on, and the requests that it touches.
 //!
-//! Invariant: what runs although an earlier step was not done opens nothing. A step depends on every earlier step that
-//! shares a request with it, that is to give up a name which it takes, and that is to give an audience another policy of a
-//! domain before it takes away the last one. The cost is that of the plan, not of its square: a step that
-//! shares requests with very many others depends on all that touch the same domain.
+//! Invariant: a step that runs although an earlier one was not carried out widens nothing. A step depends on every
+//! earlier step that shares a request with it, that gives up a name which it takes, or that gives an audience another
+//! policy of a domain before this step deletes its last one. The cost is proportional to the plan, not to its square: a
+//! step that shares requests with very many others depends on all steps that touch its domains.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,30 +14,31 @@ use super::{Change, PolicyChange, PolicyTarget, RuleChange, RuleTarget, Step};
 use crate::plan::dependencies::{Beyond, Dependencies};
 use crate::plan::step::{Delta, Object, Op};
 
-/// A step names at most so many dependencies that it shares requests with; beyond, it depends on all that touch a domain
-/// which it touches.
+/// The largest number of dependencies by shared requests that a step names. Above it, the step depends on all steps
+/// that touch a domain which it touches.
 const MOST: usize = 250;
 
-/// So many pairs of steps are looked at for this; afterwards, no step names any.
+/// The largest number of pairs of steps that are compared. Afterwards, no step names its dependencies.
 const MOST_PAIRS: usize = 1_000_000;
 
-/// The relations of a step to others: what it depends on, and the domains in which it may change what somebody may do.
+/// The relations of a step to others: its dependencies, and the domains in which it may change access.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Relations {
-    /// The steps that have to be done before.
+    /// The steps that have to come first.
     pub dependencies: Dependencies,
-    /// Domains in which an answer may change, or in which somebody comes to be governed or is no longer.
+    /// Domains in which the answer to a request may change, or in which an audience gets its first policy or loses its
+    /// last.
     pub touches: BTreeSet<Domain>,
 }
 
 impl Relations {
-    /// Gives them to a step.
+    /// Stores the relations in a step.
     pub(crate) fn give<D>(self, step: &mut crate::plan::step::Step<D>) {
         (step.dependencies, step.touches) = (self.dependencies, self.touches);
     }
 }
 
-/// The relations of steps, in their order. `touched` are the policies that they are about, as they are before.
+/// The relations of steps, in their order. `touched` are the policies that they are about, before the plan.
 pub(crate) fn relations(steps: &[Step], touched: &[LivePolicy]) -> Vec<Relations> {
     let AboutPlan(about) = AboutPlan::new(steps, touched);
     let (mut earlier, mut pairs) = (Earlier::default(), 0);
@@ -76,35 +77,35 @@ pub(crate) fn verified(
     Ok(said)
 }
 
-/// The steps of earlier phases, by what a later step can have to do with them.
+/// The steps of earlier phases, indexed by what relates a later step to them.
 #[derive(Debug, Default)]
 struct Earlier {
-    /// About the policy itself.
+    /// By policy: the steps about the policy itself.
     heads: BTreeMap<PolicyTarget, Vec<usize>>,
-    /// About anything of the policy.
+    /// By policy: the steps about the policy or its rules.
     policies: BTreeMap<PolicyTarget, Vec<usize>>,
     rules: BTreeMap<(PolicyTarget, String), Vec<usize>>,
-    /// Names of policies that are given up.
+    /// By name: the steps that give up the name.
     names: BTreeMap<String, Vec<usize>>,
-    /// Requests whose answers change.
+    /// By request: the steps that change its answer.
     points: BTreeMap<usize, Vec<usize>>,
-    /// Sides of crossings on which something changes.
+    /// By side of a crossing: the steps that change something there.
     sides: BTreeMap<Side, Vec<usize>>,
-    /// Domains in which anything may change.
+    /// By domain: the steps that may change any answer.
     domains: BTreeMap<Domain, Vec<usize>>,
-    /// Domains in which something changes.
+    /// By domain: the steps that change something.
     spoken: BTreeMap<Domain, Vec<usize>>,
-    /// Domains in which somebody gets rules.
+    /// By domain: the steps by which an audience gets rules.
     governing: BTreeMap<Domain, Vec<usize>>,
 }
 
 impl Earlier {
-    /// Those that a step depends on; `pairs` counts what was looked at.
+    /// The earlier steps that a step depends on; `pairs` counts the comparisons.
     fn dependencies(&self, step: &Step, about: &About, pairs: &mut usize) -> Dependencies {
         let objects: BTreeSet<usize> = self.about_objects(&step.change).flatten().copied().collect();
         let mut requests = BTreeSet::new();
         for list in self.about_requests(about) {
-            // One more than there may be is enough to tell that there are too many.
+            // One more than the limit is enough to see that there are too many.
             let some = list.get(..=MOST).unwrap_or(list);
             *pairs += some.len();
             requests.extend(some);
@@ -115,7 +116,7 @@ impl Earlier {
         Dependencies::on(objects.into_iter().chain(requests))
     }
 
-    /// Steps about the same policy or rule, or about a name that is taken.
+    /// Steps about the same policy or rule, or about a name that this step takes.
     fn about_objects(&self, change: &Change) -> impl Iterator<Item = &Vec<usize>> {
         let policy = own_policy(change);
         let of_policy = match change.object() {
@@ -128,7 +129,7 @@ impl Earlier {
         of_policy.into_iter().chain(of_rule.into_iter().flatten()).chain(of_name)
     }
 
-    /// Steps about the same requests: each touches a domain that is touched here.
+    /// Steps about the same requests: both steps touch the domain.
     fn about_requests<'a>(&'a self, about: &'a About) -> impl Iterator<Item = &'a Vec<usize>> {
         let of_points = about.points.iter().filter_map(move |point| self.points.get(point));
         let of_sides = about.sides.iter().filter_map(move |side| self.sides.get(&side.other()));
@@ -172,7 +173,7 @@ impl Earlier {
     }
 }
 
-/// The policy that a change is about, also the one that it creates.
+/// The policy that a change is about, even if the change creates it.
 fn own_policy(change: &Change) -> PolicyTarget {
     match change {
         Change::Policy(PolicyChange::Create { after }) => PolicyTarget::Planned(after.name.clone()),
@@ -181,26 +182,27 @@ fn own_policy(change: &Change) -> PolicyTarget {
     }
 }
 
-/// The objects of the steps of a plan, in their order.
+/// The effects of the steps of a plan, in their order.
 #[derive(Debug)]
 struct AboutPlan(Vec<About>);
 
-/// The objects of one step.
+/// The effects of one step.
 #[derive(Debug, Default)]
 struct About {
-    /// Requests that its rules match, as numbers.
+    /// Requests that its rules match, by number.
     points: BTreeSet<usize>,
     sides: BTreeSet<Side>,
     domains: BTreeSet<Domain>,
-    /// It may change the answer to any request of its domains.
+    /// True if it may change the answer to any request of its domains.
     anything: bool,
-    /// Somebody may get rules by it.
+    /// True if an audience may get rules by it.
     governs_more: bool,
-    /// Somebody may lose the last rules by it.
+    /// True if an audience may lose its last rules by it.
     governs_less: bool,
 }
 
-/// Names, or the addresses that they may have: who speaks of the one shares requests with all who speak of the other.
+/// Names, and the addresses to which they may resolve: a rule about one shares requests with every rule about the
+/// other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Side {
     /// The index of the pair in [`Interactions::crossings`].
@@ -214,7 +216,7 @@ impl Side {
     }
 }
 
-/// The domains that a rule may be about: any, for what only a later version understands.
+/// The domains of a rule: every domain for a rule that only a later version understands.
 #[must_use]
 pub fn domains(rule: &Rule) -> BTreeSet<Domain> {
     match rule.domain() {
@@ -228,7 +230,7 @@ impl AboutPlan {
         let contents = Contents::new(steps, touched);
         let rules: Vec<Vec<Rule>> = steps.iter().map(|step| contents.rules(&step.change)).collect();
         let by_step = rules.iter().enumerate().flat_map(|(at, rules)| rules.iter().map(move |rule| (rule, at)));
-        // Where not all requests are known, each step may share one with every other step of its domain.
+        // If not all requests are known, each step may share one with every other step of its domain.
         let company = Universe::build(by_step).map(|universe| universe.company());
         let of_step = |(step, rules): (&Step, &Vec<Rule>)| About::new(&step.change, rules, &contents, company.is_ok());
         let mut about: Vec<About> = steps.iter().zip(&rules).map(of_step).collect();
@@ -296,7 +298,7 @@ fn only_renames(change: &Change) -> bool {
 /// The rules of the policies that a plan touches, as they were and as its steps make them.
 struct Contents {
     rules: BTreeMap<PolicyTarget, Vec<Rule>>,
-    /// Live rules less those that steps delete.
+    /// Live rules without those that steps delete.
     left: BTreeMap<PolicyTarget, usize>,
 }
 
@@ -329,7 +331,7 @@ impl Contents {
         self.left.get(policy).is_none_or(|left| *left == 0)
     }
 
-    /// The rules that a change puts in force, takes out of force, or makes govern others.
+    /// The rules that a change adds, removes, or puts in force for other audiences.
     fn rules(&self, change: &Change) -> Vec<Rule> {
         if change.op() == Op::Update && only_renames(change) {
             return Vec::new();
@@ -394,7 +396,7 @@ mod tests {
         names.iter().map(|(name, host)| ((*name).to_owned(), (*host).to_owned())).collect()
     }
 
-    /// The steps that are held back when the step of this policy and object is not done, as policies.
+    /// The steps that are skipped when the step of this policy and object fails, by policy.
     fn held(plan: &Plan, policy: &str, object: Object) -> Vec<String> {
         let missing = plan.steps.iter().find(|step| step.policy == policy && step.change.object() == object).unwrap();
         let mut undone = Undone::default();
@@ -412,11 +414,11 @@ mod tests {
     #[test]
     fn a_missing_step_holds_back_what_counts_on_it_and_nothing_else() {
         let plan_of = |before: &[(&str, &str)], after: &[(&str, &str)]| plan(&named(before), &named(after));
-        // The rule of a policy that was not made; not that of another.
+        // The rule of a policy that was not created is skipped; a rule of another policy is not.
         let two = plan_of(&[], &[("a", "a.example.com"), ("b", "b.example.com")]);
         assert_eq!(held(&two, "a", Object::Policy), ["a"]);
         assert_eq!(held(&two, "a", Object::Rule), [""; 0]);
-        // The last policy of a domain stays until another one is there, whatever that one says.
+        // The last policy of a domain stays until another one exists, whatever its rules are.
         let replaced = plan_of(&[("old", "a.example.com")], &[("new", "b.example.com")]);
         assert_eq!(held(&replaced, "new", Object::Policy), ["new", "old"]);
         assert_eq!(held(&replaced, "new", Object::Rule), ["old"]);
@@ -473,7 +475,7 @@ mod tests {
         let rules = many(Decision::Deny).into_iter().map(|rule| (1, rule));
         let rules = rules.chain(many(Decision::Allow).into_iter().map(|rule| (2, rule)));
         let steps: Vec<Step> = (1..).zip(rules).map(step).collect();
-        // 600 steps with 300 dependencies each, or more; and each waits for the rule of its own name.
+        // 600 steps with 300 dependencies or more each, and each of them depends on the rule of its own name.
         let relations = relations(&steps, &[]);
         assert!(relations[..600].iter().all(|one| one.dependencies == Dependencies::default()));
         for (own, one) in (1..).zip(&relations[600..]) {

@@ -1,13 +1,13 @@
-//! Policies for an organization that are created beside an equal one that no document declares.
+//! Policies for an organization that are created although an undeclared live policy has the same content.
 //!
-//! A rule needs no such hint: one that says what a live rule of its policy says is that rule, under another name.
+//! A rule needs no such warning: a declared rule with the content of a live rule of its policy is matched with it.
 
 use super::changed_fields;
 use super::diff::{Diff, Ownership, PolicySlot};
 use crate::model::Rule;
 use crate::plan::warning::Warning;
 
-/// Policies that say what a live one of another name says.
+/// Finds created policies with the content of a live policy of another name.
 pub(crate) fn find(diff: &Diff, ownership: &Ownership) -> Vec<Warning> {
     let is_gone = |slot: &&PolicySlot| {
         let left_alone = slot.after.is_some();

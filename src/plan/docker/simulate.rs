@@ -1,4 +1,5 @@
-//! The state of a live organization after some steps: the service's own rules of combination, nothing of access.
+//! The state of a live organization after some steps: it follows the service's rules for combining them, and knows
+//! nothing of access.
 
 use crate::model::{Body, Live, LiveBody, LivePolicy, LiveRule, Policy, PolicyId, RuleId};
 
@@ -6,7 +7,7 @@ use super::{Change, PolicyChange, PolicyFields, PolicyTarget, RuleChange, RuleTa
 
 /// The organization after these changes, in this order. Objects that they create get the ids `planned:NAME`.
 ///
-/// A change whose object is not there is skipped: whether it fits is judged elsewhere.
+/// A change is skipped if its object does not exist; [`super::coherence`] judges whether it fits.
 #[must_use]
 pub fn simulate<'a>(live: &Live, changes: impl IntoIterator<Item = &'a Change>) -> Live {
     let mut after = live.clone();
@@ -16,7 +17,7 @@ pub fn simulate<'a>(live: &Live, changes: impl IntoIterator<Item = &'a Change>) 
     after
 }
 
-/// Makes a change, where its object is there.
+/// Applies a change, if its object exists.
 pub fn carry_out(policies: &mut Vec<LivePolicy>, change: &Change) {
     match change {
         Change::Policy(PolicyChange::Create { after }) => policies.push(created(after)),
@@ -65,7 +66,7 @@ fn find<'a>(policies: &'a mut [LivePolicy], target: &PolicyTarget) -> Option<&'a
     policies.iter_mut().find(|policy| policy.id == id)
 }
 
-/// The id of a policy, or the one that it has here until the service gives it one.
+/// The id of a policy, or its placeholder until the service assigns one.
 #[must_use]
 pub fn policy_id(target: &PolicyTarget) -> PolicyId {
     match target {
@@ -74,7 +75,7 @@ pub fn policy_id(target: &PolicyTarget) -> PolicyId {
     }
 }
 
-/// The id of the policy that a change is about, also of one that it makes.
+/// The id of the policy that a change is about, even if the change creates it.
 pub(crate) fn subject(change: &Change) -> PolicyId {
     match change {
         Change::Policy(PolicyChange::Create { after }) => planned_policy(&after.name),
@@ -83,7 +84,7 @@ pub(crate) fn subject(change: &Change) -> PolicyId {
     }
 }
 
-/// The id of the rule that a change is about, also of one that it makes.
+/// The id of the rule that a change is about, even if the change creates it.
 pub(crate) fn rule_subject(change: &Change) -> Option<RuleId> {
     match change {
         Change::Policy(_) => None,
@@ -107,7 +108,7 @@ pub(crate) fn planned_rule(name: &str) -> RuleId {
     RuleId(format!("planned:{name}"))
 }
 
-/// The meaning of all policies.
+/// All policies in the form of the model.
 #[must_use]
 pub fn policies(live: &Live) -> Vec<Policy> {
     live.policies.iter().map(LivePolicy::policy).filter(|policy| policy.body != Body::Allowlist(Vec::new())).collect()

@@ -1,6 +1,6 @@
 //! The statements of a Cedar text that a step adds, removes and changes.
 //!
-//! Invariant: layout, comments and the order of statements are not change; a step of which only they differ changes none.
+//! Invariant: a change of layout, comments or order changes no statement.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -13,27 +13,27 @@ use crate::model::Cedar;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum StatementChangeKind {
-    /// It was not there before.
+    /// The statement is new.
     Added,
-    /// It is no longer there.
+    /// The statement is removed.
     Removed,
-    /// Another one of the same effect takes its place.
+    /// A statement of the same effect replaces it.
     Changed,
 }
 
-/// A statement that a step is about, as it is written.
+/// A statement that a step changes, as it is written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Statement {
     /// The kind of change.
     pub change: StatementChangeKind,
-    /// As it was; null for one that is added.
+    /// The text before; null if the statement is new.
     pub before: Option<String>,
-    /// As it will be; null for one that is removed.
+    /// The text after; null if the statement is removed.
     pub after: Option<String>,
 }
 
-/// The statements that a change is about; none where it leaves their meaning alone. `None` where it is not about Cedar, or
-/// about a text that is not understood.
+/// The statements that a change adds, removes or replaces; empty if it keeps their meaning. `None` if the change is not
+/// about Cedar, or about a text that cannot be parsed.
 #[must_use]
 pub fn changes(change: &Change) -> Option<Vec<StatementChange>> {
     let whole = |cedar: &Cedar, turn: fn(String) -> StatementChange| {

@@ -1,4 +1,4 @@
-//! The teams that documents name, as the ids that the service knows them by.
+//! The resolution of the teams that documents name to the ids of the service.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use crate::diagnostic;
 use crate::model::{Desired, Live, Origin, Scope, TeamDirectory, TeamLookup};
 use crate::plan::meaning::Meaning;
 
-/// A team of a scope that cannot be told from the organization's teams.
+/// A team of a scope that cannot be resolved.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum TeamError {
     /// The organization has no such team.
@@ -19,7 +19,7 @@ pub enum TeamError {
         policy: String,
         /// The team as the document writes it.
         team: String,
-        /// The team whose name is nearest.
+        /// The team with the most similar name.
         nearest: Option<String>,
         /// The place where the policy is declared.
         at: Origin,
@@ -52,11 +52,11 @@ impl TeamError {
     }
 }
 
-/// The documents with team ids in place of what they say.
+/// The documents with team ids in place of names.
 ///
 /// # Errors
 ///
-/// Every team that cannot be told, in the order of the policies.
+/// Returns every team that cannot be resolved, in the order of the policies.
 pub fn resolve(desired: &Desired, teams: &TeamDirectory) -> Result<Desired, Vec<TeamError>> {
     let mut resolved = desired.clone();
     let mut errors = Vec::new();
@@ -81,9 +81,9 @@ pub fn resolve(desired: &Desired, teams: &TeamDirectory) -> Result<Desired, Vec<
     if errors.is_empty() { Ok(resolved) } else { Err(errors) }
 }
 
-/// The teams that a plan depends on: those whose ids stand in a scope that it touches, those whose names its access
-/// section shows, and every other team that has the name of one of these. A reviewer reads names, and the service obeys
-/// ids: only where all of this stays is the team that was reviewed the team that the calls are about.
+/// The teams that a plan depends on: those whose ids are in a scope that it touches, those whose names its access
+/// section shows, and every other team with one of these names. A reviewer reads names while the service takes ids:
+/// only if all of this stays the same, the calls are about the teams that were reviewed.
 pub(crate) fn named<'a>(
     live: &'a Live,
     differences: impl Iterator<Item = &'a Difference> + Clone,
@@ -97,7 +97,7 @@ pub(crate) fn named<'a>(
     TeamDirectory::new(live.teams.iter().filter(|team| ids.contains(team.id.as_str()) || names.contains(&team.name)))
 }
 
-/// The scopes that a difference holds itself.
+/// The scopes in a difference.
 fn scopes(difference: &Difference) -> impl Iterator<Item = &Scope> {
     let (before, after) =
         difference.change.naming().map(|head| head.map(|(_, scope)| scope).sides()).unwrap_or_default();

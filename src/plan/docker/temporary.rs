@@ -1,15 +1,15 @@
-//! Names of what is there only while a plan is carried out.
+//! Names of objects that exist only during an apply.
 
 use crate::model::{Decision, Rule};
 
-/// The name of a policy while the name that it will have is still taken. The declared policy of that name recognizes
-/// it, so that an apply that stopped in between is finished by the next one.
+/// The name of a policy while its future name is still taken. The declared policy of that name matches it, so that the
+/// next apply finishes one that stopped in between.
 pub(crate) fn temporary_name(name: &str) -> String {
     format!("{name} (seawall is renaming this)")
 }
 
-/// The name of a policy that only denies while other calls are made, and of a rule where there is no room for a policy.
-/// A plan that finds one live deletes it: an apply stopped before it did.
+/// The name of a policy that only denies while other calls are carried out, and of a rule if there is no room for a
+/// policy. A plan that finds one live deletes it, since an apply stopped before it did.
 pub(crate) fn temporary_deny(number: usize) -> String {
     format!("{TEMPORARY_DENY} {number}")
 }
@@ -23,10 +23,10 @@ pub(crate) fn is_temporary_deny(name: &str) -> bool {
 
 const TEMPORARY_DENY: &str = "seawall: temporary deny";
 
-/// The end of the name of a deny that stands in for another while that one changes its layer.
+/// The suffix of a deny that replaces another one while that one changes its layer.
 pub(crate) const STANDS_IN: &str = " (seawall: stands in)";
 
-/// Returns `true` if a rule is a deny that stands in for another.
+/// Returns `true` if a rule is such a replacement.
 pub(crate) fn is_stand_in(rule: &Rule) -> bool {
     rule.decision == Decision::Deny && rule.name.ends_with(STANDS_IN)
 }

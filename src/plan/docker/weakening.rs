@@ -1,8 +1,8 @@
 //! Decides if a change weakens a policy, regardless of other policies.
 //!
-//! A policy is weaker if it denies less, to any audience, or allows more. This is judged by effective access: its
+//! A policy is weaker if it denies less, to any audience, or allows more. This is judged by effective access. Its
 //! denies are compared beside a policy that allows everything, so that a deny that moves to another rule, or that
-//! another one subsumes, is no loss; its allows are compared under its own denies.
+//! another deny subsumes, is no loss. Its allows are compared under its own denies.
 //!
 //! Invariant: a change counts as weakening if it is uncertain or cannot be compared.
 
@@ -12,7 +12,7 @@ use crate::access::{self, Changes, Comparison, Entry};
 use crate::document::{DEFAULT_SCHEMA_URL, Weakening};
 use crate::model::{Action, Body, Cedar, Decision, Domain, Policy, Resources, Rule, Scope, TeamDirectory};
 
-/// The ways in which a policy becomes weaker: the kinds of change, each with what it does as a phrase.
+/// The ways in which a policy becomes weaker: for each kind of change, its effect as a phrase.
 #[must_use]
 pub fn of_policy(before: &Policy, after: &Policy, teams: &TeamDirectory) -> Vec<(Weakening, String)> {
     if before.scope == after.scope && before.body == after.body {
@@ -22,7 +22,7 @@ pub fn of_policy(before: &Policy, after: &Policy, teams: &TeamDirectory) -> Vec<
         return vec![(Weakening::Empty, "loses its last rule".to_owned())];
     }
     let mut found = Vec::new();
-    // The same rules for other people, then other rules for these.
+    // First the same rules for another scope, then other rules for that scope.
     let rescoped = Policy { scope: after.scope.clone(), ..before.clone() };
     if before.scope != after.scope {
         let lost = denies_less(before, &rescoped, teams).or_else(|| allows_more(before, &rescoped, teams));
@@ -47,7 +47,7 @@ fn allows_more(before: &Policy, after: &Policy, teams: &TeamDirectory) -> Option
     gained(&found, ["allows", "may allow", "what it allows cannot be compared"])
 }
 
-/// The first thing that somebody gains: certain, possible, or unknown.
+/// The first access that somebody gains: certain, possible, or unknown.
 fn gained(found: &Comparison, [certain, possible, unknown]: [&str; 3]) -> Option<String> {
     let (Changes { widened, narrowed: _, uncertain }, incomplete) = match found {
         Comparison::Complete(changes) => (changes, None),
@@ -62,7 +62,7 @@ fn gained(found: &Comparison, [certain, possible, unknown]: [&str; 3]) -> Option
         let to = people(first);
         let rest = match rest {
             [] => String::new(),
-            // One alone is never left out.
+            // A list never leaves out just one item.
             [second] if people(second) == to => {
                 return Some(format!("{verb} `{}` and `{}` to {to}", first.access, second.access));
             }
@@ -89,7 +89,7 @@ fn with_denies_of(policy: &Policy, denies: &Policy) -> Policy {
     Policy { body: Body::Allowlist(rules), ..policy.clone() }
 }
 
-/// A policy that allows whatever a domain can be asked for.
+/// A policy that allows every request of a domain.
 fn everything(domain: Domain) -> Policy {
     let rule = |actions: &[Action], resources: &[&str]| Rule {
         name: "everything".to_owned(),
@@ -98,7 +98,8 @@ fn everything(domain: Domain) -> Policy {
         resources: Resources::Plain(resources.iter().map(|one| (*one).to_owned()).collect()),
     };
     let body = match domain {
-        // Addresses too: whether a host pattern decides a connection straight to one is not documented.
+        // Addresses too, since the documentation does not say whether a host pattern decides a connection straight to
+        // an address.
         Domain::Network => {
             Body::Allowlist(vec![rule(&[Action::ConnectTcp, Action::ConnectUdp], &["**", "0.0.0.0/0", "::/0"])])
         }
@@ -154,7 +155,7 @@ mod tests {
         let all: &[&str] = &[];
         type Side = (&'static [&'static str], Vec<Rule>);
         let table: Vec<(Side, Side, &[Weakening])> = vec![
-            // Denies that stay, in other words.
+            // Denies that stay, written differently.
             (
                 (all, vec![tcp(Deny, &["a.example", "b.example"])]),
                 (all, vec![tcp(Deny, &["b.example"]), tcp(Deny, &["a.example"])]),
@@ -163,7 +164,7 @@ mod tests {
             ((all, vec![tcp(Deny, &["**.a.example", "b.a.example"])]), (all, vec![tcp(Deny, &["**.a.example"])]), &[]),
             ((all, vec![tcp(Deny, &["a.example"])]), (all, vec![tcp(Deny, &["a.example", "b.example"])]), &[]),
             ((all, vec![tcp(Deny, &["10.0.0.0/8"])]), (all, vec![tcp(Deny, &["10.0.0.0/9", "10.128.0.0/9"])]), &[]),
-            // Denies that go.
+            // Denies that are removed.
             (
                 (all, vec![tcp(Deny, &["a.example", "b.example"])]),
                 (all, vec![tcp(Deny, &["a.example"])]),

@@ -1,4 +1,4 @@
-//! One component of calls that depend on each other: its search, its splits, and the temporary deny around it.
+//! The order of one component of calls that depend on each other: search, splits, and a temporary deny around it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,24 +16,24 @@ use crate::plan::docker::temporary::temporary_deny;
 use crate::plan::docker::{Change, PolicyChange, PolicyFields, PolicyTarget, RuleChange, RuleTarget};
 use crate::plan::step::{Delta, Object, Op, Reason};
 
-/// A component on its way to an order.
+/// A component for which an order is being found.
 pub(super) struct Arrangement<'a> {
     diff: &'a Diff,
     calls: Vec<Arranged>,
 }
 
-/// A call with what the search needs to know of it.
+/// A call with the data that the search uses.
 #[derive(Clone, Debug)]
 struct Arranged {
     draft: Draft,
     place: Stage,
     narrows: bool,
     widens: bool,
-    /// Positions of calls that come before.
+    /// Positions of calls that must come before it.
     needs: Vec<usize>,
 }
 
-/// More calls than this that can be split are tried one by one and all together, not in pairs.
+/// Above this number of calls that can be split, splits are tried one by one and all together, not in pairs.
 const MANY: usize = 12;
 
 impl<'a> Arrangement<'a> {
@@ -52,7 +52,7 @@ impl<'a> Arrangement<'a> {
         Self { diff, calls }
     }
 
-    /// A safe order in links of calls that may run at the same time, or what opens in the usual one.
+    /// A safe order as groups of calls that may run at the same time, or the access that opens in the usual order.
     pub(super) fn solve(&self, layout: &Layout, start: &State) -> Result<Vec<Vec<Draft>>, String> {
         attempt(layout, start, &self.calls)
             .or_else(|| self.with_splits(start))
@@ -67,13 +67,13 @@ impl<'a> Arrangement<'a> {
             })
     }
 
-    /// The number of policies that the service takes beside those that there are and will be.
+    /// The number of policies that can be added before the service's limit is reached.
     fn room(&self) -> usize {
         let slots = self.diff.policies.iter().filter(|slot| slot.before.is_some() || slot.after.is_some());
         MAX_POLICIES.saturating_sub(slots.count())
     }
 
-    /// The usual order, as far as the service's needs allow.
+    /// The usual order, as far as the service's requirements permit.
     pub(super) fn usual(&self) -> Vec<Vec<Draft>> {
         links(&self.by_place(), &self.calls)
     }
@@ -103,14 +103,14 @@ impl<'a> Arrangement<'a> {
         "access that neither the old nor the new state gives".to_owned()
     }
 
-    /// Splits one call, else two, else all that can be split: whatever takes the fewest calls more.
+    /// Splits one call, then two, then all that can be split, and takes whatever needs the fewest calls.
     fn with_splits(&self, start: &State) -> Option<Vec<Vec<Draft>>> {
         let parts: BTreeMap<usize, Vec<Arranged>> =
             self.calls.iter().enumerate().filter_map(|(index, call)| Some((index, self.parts(call)?))).collect();
         if parts.is_empty() {
             return None;
         }
-        // An order of which not all is known is none.
+        // An order for which not all requests are known is not proven safe.
         let layout =
             Layout::new(self.diff, &extras(self.diff, parts.values().flatten().map(|call| &call.draft))).ok()?;
         let single = parts.keys().map(|index| BTreeSet::from([*index]));
@@ -147,7 +147,7 @@ impl<'a> Arrangement<'a> {
         for parts in replacements {
             for (position, call) in parts.iter().enumerate() {
                 let mut call = call.clone();
-                // A later part needs the one before it.
+                // Each part depends on the one before it.
                 call.needs = match position {
                     0 => call.needs.iter().filter_map(|need| awaited.get(*need)).copied().collect(),
                     _ => vec![calls.len() - 1],
@@ -171,8 +171,8 @@ impl<'a> Arrangement<'a> {
         Some(parts.collect())
     }
 
-    /// All calls while everything that they are about is denied: by a temporary policy, or where there is no room for one
-    /// by temporary rules in policies that stay.
+    /// All calls, while everything that they are about is denied: by a temporary policy, or if there is no room for
+    /// one, by temporary rules in policies that stay.
     fn within_a_deny(&self, start: &State) -> Option<Vec<Vec<Draft>>> {
         let (rules, scopes) = self.concerned();
         let mut denies: Vec<Rule> = Vec::new();
@@ -183,7 +183,7 @@ impl<'a> Arrangement<'a> {
             let name = format!("deny while {} changes", layer_name(layer));
             denies.push(Rule { name, decision: Decision::Deny, ..all });
         }
-        // What Cedar text says cannot be denied by another policy's rules.
+        // Rules of another policy cannot deny what Cedar text permits.
         let cedar =
             self.calls.iter().any(|call| self.diff.policies.get(call.draft.policy).is_some_and(|slot| slot.is_cedar()));
         if cedar || denies.is_empty() {
@@ -209,7 +209,7 @@ impl<'a> Arrangement<'a> {
         attempt(&layout, start, &calls)
     }
 
-    /// The versions of rules that the calls are about, and whom their policies govern.
+    /// The versions of rules that the calls are about, with the scopes of their policies.
     fn concerned(&self) -> (Vec<&'a Rule>, BTreeSet<Scope>) {
         let mut rules: Vec<&'a Rule> = Vec::new();
         let mut scopes = BTreeSet::new();
@@ -225,7 +225,7 @@ impl<'a> Arrangement<'a> {
         (rules, scopes)
     }
 
-    /// All calls between those that begin a deny and those that end it.
+    /// All calls, between those that start a deny and those that end it.
     fn calls_between(&self, Deny { begin, end }: Deny) -> Vec<Arranged> {
         let arranged = |draft, place, needs| {
             let (narrows, widens) = (place == Stage::AddDenies, place == Stage::DropDenies);
@@ -249,15 +249,15 @@ impl<'a> Arrangement<'a> {
     }
 }
 
-/// The part of a call that those need who need the call: its last, but of a rule that is made anew the deletion, since
-/// what waits for a rule waits for its going.
+/// The part of a call on which later calls depend: the last part, or the deletion if a rule is created again, since
+/// calls that wait for a rule wait for its deletion.
 fn last_awaited(parts: &[Arranged]) -> usize {
     let calls = parts.iter().map(|Arranged { draft: Draft { change, .. }, .. }| (change.object(), change.op()));
     let made_anew = calls.eq([(Object::Rule, Op::Delete), (Object::Rule, Op::Create)]);
     if made_anew { 0 } else { parts.len().saturating_sub(1) }
 }
 
-/// The calls that begin a deny, each with the positions of those that it needs, and those that end it.
+/// The calls that start a deny, each with the positions that it depends on, and the calls that end it.
 #[derive(Default)]
 struct Deny {
     begin: Vec<Draft>,
@@ -265,7 +265,7 @@ struct Deny {
 }
 
 impl Deny {
-    /// Denies as much as both.
+    /// A deny that covers both.
     fn add(&mut self, Self { begin, end }: Self) {
         let offset = self.begin.len();
         self.begin.extend(begin.into_iter().map(|draft| {
@@ -284,7 +284,7 @@ fn temporary(policy: usize, change: Change, needs: Vec<usize>) -> Draft {
     Draft { policy, rule: None, change, source: None, because: Some(Reason::TemporaryDeny), needs }
 }
 
-/// A policy of its own, beyond the slots of the difference.
+/// A temporary policy, beyond the slots of the difference.
 fn deny_policy(slot: usize, number: usize, denies: &[Rule], scope: &Scope) -> Deny {
     let head = PolicyFields { name: temporary_deny(number), scope: scope.clone(), cedar: None };
     let policy = PolicyTarget::Planned(head.name.clone());
@@ -297,7 +297,7 @@ fn deny_policy(slot: usize, number: usize, denies: &[Rule], scope: &Scope) -> De
     Deny { begin, end: vec![temporary(slot, Change::Policy(PolicyChange::Delete { policy, before }), Vec::new())] }
 }
 
-/// Rules in policies that stay.
+/// Temporary rules in policies that stay.
 fn deny_rules(hosts: &[(usize, PolicyId)], denies: &[Rule]) -> Deny {
     let (mut begin, mut end) = (Vec::new(), Vec::new());
     for (slot, id) in hosts {
@@ -313,9 +313,9 @@ fn deny_rules(hosts: &[(usize, PolicyId)], denies: &[Rule]) -> Deny {
     Deny { begin, end }
 }
 
-/// Declared policies of a domain that keep their scope and have room for so many rules, which together govern everybody
-/// in `scope`: nobody else where that can be, else as few others as can be. What an apply leaves in them is not
-/// declared, and goes with the next one.
+/// Declared policies of a domain that keep their scope, have room for this number of rules, and together govern
+/// everybody in `scope`. Nobody else if possible, otherwise as few others as possible. Rules that an interrupted apply
+/// leaves in them are not declared, and the next apply deletes them.
 fn policies_with_room(diff: &Diff, domain: Domain, scope: &Scope, rules: usize) -> Option<Vec<(usize, PolicyId)>> {
     let mut candidates: Vec<(usize, PolicyId, &Scope)> = Vec::new();
     for (index, slot) in diff.policies.iter().enumerate() {
@@ -399,9 +399,9 @@ fn layer_name(layer: Layer) -> &'static str {
     }
 }
 
-/// The calls in this order, neighbours together where any order of them is as safe: those that all only narrow lie
-/// below the state before them, those that all only widen below the state after them. Calls of one verb, so that none
-/// takes an audience's last policy away before another gives it a new one.
+/// The calls in this order, with neighbours grouped if any order of them is equally safe. If all of them only narrow,
+/// every state is below the state before them; if all of them only widen, below the state after them. A group has calls
+/// of one operation, so that none deletes an audience's last policy before another one creates a new one.
 fn links(order: &[usize], calls: &[Arranged]) -> Vec<Vec<Draft>> {
     let mut links: Vec<Vec<Draft>> = Vec::new();
     let mut members: Vec<usize> = Vec::new();

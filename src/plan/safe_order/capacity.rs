@@ -1,4 +1,4 @@
-//! Calls that wait for room: the service takes only so many policies, and so many rules in each.
+//! Calls that wait for room: the service limits the number of policies, and of rules in each.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,8 +17,8 @@ pub(crate) fn drafts(diff: &Diff) -> Vec<Draft> {
     drafts
 }
 
-/// Returns `true` if calls of the difference have to wait for room: the service takes no more until something was
-/// deleted.
+/// Returns `true` if calls of the difference have to wait until something is deleted, because a limit of the service is
+/// reached.
 pub(crate) fn is_full(diff: &Diff) -> bool {
     let plain = plain(diff);
     rooms(diff, &plain).iter().any(|room| room.missing(&plain) > 0)
@@ -56,7 +56,7 @@ fn rooms(diff: &Diff, drafts: &[Draft]) -> Vec<Room> {
 }
 
 impl Room {
-    /// The creations that do not wait for a deletion by themselves, and the deletions that none of them waits for.
+    /// The creations that do not wait for a deletion yet, and the deletions that none of them waits for.
     fn free(&self, drafts: &[Draft]) -> (Vec<usize>, Vec<usize>) {
         let needs = |index: &usize| drafts.get(*index).map(|draft| draft.needs.as_slice()).unwrap_or_default();
         let mut deletions: BTreeSet<usize> = self.deletions.iter().copied().collect();
@@ -70,14 +70,15 @@ impl Room {
         (creations, deletions.into_iter().collect())
     }
 
-    /// The number of creations that find no room before something is deleted.
+    /// The number of creations that exceed the limit until something is deleted.
     fn missing(&self, drafts: &[Draft]) -> usize {
         (self.live + self.free(drafts).0.len()).saturating_sub(self.most)
     }
 }
 
-/// Makes creations wait for room. Where the organization or a policy is full, as many creations as find no room wait
-/// for a deletion each: allows for allows first, since those can wait, and go early, without opening anything.
+/// Makes creations wait for room. If the organization or a policy is full, each creation beyond the limit waits for one
+/// deletion. Allows wait for deleted allows first, since these can wait, and can be deleted early, without opening
+/// anything.
 fn wait_for_room(diff: &Diff, drafts: &mut [Draft]) {
     for room in rooms(diff, drafts) {
         let missing = room.missing(drafts);

@@ -1,22 +1,23 @@
-//! Cedar texts as sets of statements, which is all that the order of calls needs to know of them.
+//! Cedar texts as sets of statements, which is all that ordering calls requires.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::access::cedar::{self, APPROVAL, Effect};
 use crate::model::Cedar;
 
-/// The effect of a statement on the calls that it matches. A forbid outranks approval, and approval outranks a permit.
+/// The effect of a statement on the requests that it matches. A forbid outranks approval, and approval outranks a
+/// permit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Kind {
-    /// Lets a call through.
+    /// Permits a request.
     Permit,
-    /// Lets a call through once somebody approves, and stops a permit from letting it through without.
+    /// Permits a request once a person approves it, and keeps a permit from allowing it without.
     Approval,
-    /// Stops a call.
+    /// Forbids a request.
     Forbid,
 }
 
-/// The statements of a text, in a form that layout and comments do not change.
+/// The statements of a text, in a form that is independent of layout and comments.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Statements {
     pub(super) permits: BTreeSet<String>,
@@ -32,17 +33,17 @@ impl Statements {
             .flat_map(|(texts, kind)| texts.iter().map(move |text| (text.as_str(), kind)))
     }
 
-    /// Returns `true` if a call may come through because of these.
+    /// Returns `true` if these may permit a request.
     pub(super) fn lets(&self) -> bool {
         !(self.permits.is_empty() && self.approvals.is_empty())
     }
 
-    /// Returns `true` if a call may be stopped, if only to be approved, because of these.
+    /// Returns `true` if these may stop a request, or make it wait for approval.
     pub(super) fn stops(&self) -> bool {
         !(self.forbids.is_empty() && self.approvals.is_empty())
     }
 
-    /// The statements that stop, as they were written.
+    /// The statements that stop a request, as they were written.
     pub(super) fn stopping(&self) -> impl Iterator<Item = &str> {
         self.forbids.iter().chain(&self.approvals).map(|text| self.source(text))
     }
@@ -53,8 +54,8 @@ impl Statements {
     }
 }
 
-/// The statements of a Cedar text. A text that cannot be read (the service took it, this version cannot) may permit and
-/// forbid anything: it is one statement of each kind.
+/// The statements of a Cedar text. A text that the service accepted and this version cannot parse may permit and forbid
+/// anything: it becomes one statement of each kind.
 pub(super) fn statements(text: &Cedar) -> Statements {
     let mut found = Statements::default();
     match cedar::statements(&text.text) {

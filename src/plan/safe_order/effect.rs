@@ -1,5 +1,5 @@
-//! The effect of each call on the sets of allows and denies, and the place in the order that follows from it.
-//! [`super`] has the argument for it.
+//! The effect of each call on the sets of allows and denies, and the phase of the order that follows from it. [`super`]
+//! gives the argument.
 
 use std::collections::BTreeSet;
 
@@ -10,60 +10,60 @@ use crate::plan::docker::diff::{Diff, PolicySlot};
 use crate::plan::docker::draft::Draft;
 use crate::plan::docker::{Change, PolicyChange, PolicyFields, RuleChange, changed_fields};
 
-/// The places in the order, first to last. Calls of one place may run at the same time.
+/// The phases of the order, first to last. Calls of one phase may run at the same time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Stage {
-    /// Nothing that decides access: new policies that are empty, names.
+    /// No effect on access: new empty policies, names.
     Prepare,
-    /// Denies come.
+    /// Denies are added.
     AddDenies,
-    /// HTTP allows come, before network allows: a connection that cannot be inspected is blocked where an HTTP rule
-    /// covers the host, so a network allow alone is more open than both together.
+    /// HTTP allows are added, before network allows: a connection that cannot be inspected is blocked if an HTTP rule
+    /// covers the host, so that a network allow alone is more open than both together.
     AddHttpAllows,
-    /// Other allows come.
+    /// Other allows are added.
     AddAllows,
-    /// Allows change: some access comes, some goes, and all of it is in one of the ends.
+    /// Allows change: access is added and removed, and each part of it exists in one of the ends.
     ChangeAllows,
-    /// Other allows go, before HTTP allows for the same reason.
+    /// Other allows are removed, before HTTP allows for the same reason.
     DropAllows,
-    /// HTTP allows go.
+    /// HTTP allows are removed.
     DropHttpAllows,
-    /// Denies go.
+    /// Denies are removed.
     DropDenies,
-    /// Policies go that have become empty.
+    /// Policies that have become empty are deleted.
     CleanUp,
 }
 
-/// The influence of a call on the allows and denies.
+/// The effect of a call on the allows and denies.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Influence {
     pub(super) adds_allow: bool,
     pub(super) drops_allow: bool,
     pub(super) adds_deny: bool,
     pub(super) drops_deny: bool,
-    /// The allows in question include HTTP rules.
+    /// The affected allows include HTTP rules.
     http: bool,
-    /// The allows in question include others.
+    /// The affected allows include other rules.
     other: bool,
-    /// Hosts and ports stop and start to be covered by HTTP rules at once.
+    /// Some hosts and ports stop to be covered by HTTP rules while others start to be.
     moves_cover: bool,
 }
 
-/// The place of a call in the order.
+/// The phase of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Effect {
     pub(super) place: Stage,
-    /// The order of places is not a proof for this call.
+    /// The order of phases does not prove this call safe.
     pub(super) entangled: bool,
 }
 
 impl Influence {
-    /// Access can only shrink by it.
+    /// The call can only narrow access.
     pub(super) fn narrows(self) -> bool {
         !(self.adds_allow || self.drops_deny || self.moves_cover || self.drops_allow && self.http)
     }
 
-    /// Access can only grow by it.
+    /// The call can only widen access.
     pub(super) fn widens(self) -> bool {
         !(self.drops_allow || self.adds_deny || self.moves_cover || self.adds_allow && self.http)
     }
@@ -104,7 +104,7 @@ pub(super) fn effects(diff: &Diff, drafts: &[Draft]) -> Vec<Effect> {
     effects
 }
 
-/// The influence of one draft on the allows and denies.
+/// The effect of one draft on the allows and denies.
 pub(super) fn influence(diff: &Diff, draft: &Draft) -> Influence {
     match &draft.change {
         Change::Policy(PolicyChange::Create { after }) => text(None, Some(after)),
@@ -172,15 +172,15 @@ fn updated(before: &Rule, after: &Rule) -> Influence {
         influence.drops(before);
     }
     let (old, new) = (covered(before), covered(after));
-    // Coming and going at once, it cannot wait both for the allows that it covers and for those that it uncovers.
+    // A call that covers and uncovers hosts at once cannot wait for both kinds of allows.
     influence.moves_cover =
         old != new && (influence.adds_allow || influence.adds_deny) && (influence.drops_allow || influence.drops_deny);
-    // In another domain, it may leave somebody without a policy of its own.
+    // A policy that moves to another domain may leave an audience without a policy of the old one.
     influence.moves_cover |= before.domain() != after.domain();
     influence
 }
 
-/// Returns `true` if everything that `one` matches is matched by `other`, told from their lists.
+/// Returns `true` if `other` matches everything that `one` matches, according to their lists.
 fn is_subsumed(one: &Rule, other: &Rule) -> bool {
     fn subset<T: Ord>(one: &[T], other: &[T]) -> bool {
         let other: BTreeSet<&T> = other.iter().collect();
@@ -241,7 +241,7 @@ fn rescoped(influence: &mut Influence, slot: &PolicySlot, before: &Scope, after:
         influence.adds_deny |= gains && statements.stops();
         influence.drops_deny |= loses && statements.stops();
     }
-    // A policy that moves to other teams may be the only one of its domain that they have.
+    // A policy that moves to other teams may have been their only one of its domain.
     influence.moves_cover |= gains && loses;
 }
 
@@ -250,8 +250,8 @@ fn contents(slot: &PolicySlot) -> impl Iterator<Item = &Rule> {
     slot.rules.iter().flat_map(|rule| rule.before.as_ref().map(|(_, rule)| rule).into_iter().chain(&rule.after))
 }
 
-/// A policy whose scope and rules both change: a rule that comes too early reaches the old teams, and one that goes too
-/// late the new ones.
+/// A policy whose scope and rules both change: a rule that is added too early reaches the old teams, and a rule that is
+/// removed too late reaches the new ones.
 fn entangles(diff: &Diff, draft: &Draft) -> bool {
     diff.policies.get(draft.policy).is_some_and(|slot| {
         let rescoped = match (&slot.before, &slot.after) {
@@ -262,8 +262,8 @@ fn entangles(diff: &Diff, draft: &Draft) -> bool {
     })
 }
 
-/// Displaces calls: where the service needs a call before another that belongs earlier, both are out of place, and so
-/// is every call that needs them.
+/// Moves calls out of their phase: if the service requires a call before another one that belongs earlier, the order of
+/// phases proves neither of them safe, nor any call that depends on them.
 fn displace(drafts: &[Draft], effects: &mut [Effect]) {
     let needs: Vec<(usize, usize)> = drafts
         .iter()

@@ -1,4 +1,4 @@
-//! The slots of a difference as a [`Space`]: groups, both ends, and what each call does to a state.
+//! The slots of a difference as a [`Space`]: groups, both ends, and the effect of each call on a state.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,15 +11,15 @@ use crate::plan::docker::diff::{Diff, PolicySlot};
 use crate::plan::docker::draft::Draft;
 use crate::plan::docker::{Change, PolicyChange, PolicyFields};
 
-/// A version of a rule, or a policy that calls make beside those of the difference.
+/// A version of a rule, or a temporary policy.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Extra {
-    /// The policy's slot; beyond the slots of the difference for one that neither end has.
+    /// The policy's slot; beyond the slots of the difference for a temporary policy.
     pub(super) policy: usize,
     pub(super) rule: Rule,
 }
 
-/// A space with the key of each group, so that calls find theirs.
+/// A space with the key of each group, so that calls can be mapped to their groups.
 pub(super) struct Layout {
     pub(super) space: Space,
     /// By policy slot, rule slot and side.
@@ -31,11 +31,11 @@ pub(super) struct Layout {
 }
 
 impl Layout {
-    /// Lays out both ends of a difference, and room for versions that neither has.
+    /// Lays out both ends of a difference, with room for temporary versions.
     ///
     /// # Errors
     ///
-    /// Returns the kind of target that rules distinguish too many of for all requests to be known.
+    /// Returns the kind of target if rules distinguish too many targets of it to enumerate all requests.
     pub(super) fn new(diff: &Diff, extras: &[Extra]) -> Result<Self, SurveyLimit> {
         let mut builder = Builder::default();
         for (index, slot) in diff.policies.iter().enumerate() {
@@ -103,7 +103,7 @@ impl Layout {
         Move { groups, scope: None }
     }
 
-    /// The group of a version: one that was made for a split, or the side of the rule's slot.
+    /// The group of a version: one made for a split, or the side of the rule's slot.
     fn version(&self, draft: &Draft, after: bool, rule: &Rule) -> Option<usize> {
         let extra = self.extras.iter().find(|(extra, _)| extra.policy == draft.policy && extra.rule == *rule);
         extra.map(|(_, group)| *group).or_else(|| self.rules.get(&(draft.policy, draft.rule?, after)).copied())
@@ -187,8 +187,8 @@ impl<'a> Builder<'a> {
         self.groups.len() - 1
     }
 
-    /// The statements of both ends: those of one kind that come, that go or that stay do so together, for the texts on
-    /// the way hold all of them or none.
+    /// The statements of both ends. Those of one kind that are added, removed or kept change together, because every
+    /// text that a call sets holds either all of them or none.
     fn cedar(&mut self, policy: usize, ends: [Option<&Cedar>; 2]) {
         let [old, new] = ends.map(|cedar| cedar.map(statements).unwrap_or_default());
         let mut found: BTreeMap<(Kind, String), [bool; 2]> = BTreeMap::new();
@@ -218,7 +218,7 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// The groups that come, go, or come to govern others.
+    /// The groups that are added, removed, or get another scope.
     fn changing(&self, diff: &Diff) -> BTreeSet<usize> {
         let rescoped = |slot: &PolicySlot| {
             slot.before.as_ref().map(|(_, head)| &head.scope) != slot.after.as_ref().map(|head| &head.scope)
@@ -233,9 +233,9 @@ impl<'a> Builder<'a> {
             .collect()
     }
 
-    /// MCP calls as far as statements can tell them apart without being understood: whatever lets a call through may
-    /// meet whatever stops it, once in the old end and once in the new. What stays there and governs the same audience
-    /// stops the same calls in every state.
+    /// MCP requests as far as statements can be distinguished without interpreting them: each statement that lets a
+    /// request through may overlap each statement that stops it, once at the old end and once at the new. Statements
+    /// that stay and govern the same audience stop the same requests in every state.
     fn calls(&self, changing: &BTreeSet<usize>) -> Vec<Request> {
         let of = |wanted: &'static [Kind]| {
             self.statements
@@ -245,7 +245,7 @@ impl<'a> Builder<'a> {
                 .collect::<Vec<_>>()
         };
         let at = |end: &[bool], group: usize| end.get(group).copied().unwrap_or(false);
-        // Let through at all, and let through without being approved.
+        // Two questions: is the request let through at all, and is it let through without approval.
         let levels = [
             (of(&[Kind::Permit, Kind::Approval]), of(&[Kind::Forbid])),
             (of(&[Kind::Permit]), of(&[Kind::Forbid, Kind::Approval])),
@@ -270,8 +270,8 @@ impl<'a> Builder<'a> {
     }
 }
 
-/// The domain of a rule. One whose actions are all unknown has none that this version knows; it is counted with the
-/// network, where [`crate::access`] takes it to be uncertain.
+/// The domain of a rule. A rule with only unknown actions has no domain that this version knows. It is counted with the
+/// network, where [`crate::access`] treats it as uncertain.
 fn domain(rule: &Rule) -> Domain {
     rule.domain().unwrap_or(Domain::Network)
 }

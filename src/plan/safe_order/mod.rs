@@ -7,13 +7,13 @@
 //!   end opens too;
 //! * afterwards only allows of the new end are left, and no deny of the new end is missing.
 //!
-//! The argument needs each call to be on one side of it, and [`effect`] places those that are. Calls that are on both
-//! ([`Effect::entangled`]) are put in order by [`search`] together with the calls that they share requests with, between
-//! the calls that open and the calls that close: it looks at what exactly is open after each of them ([`space`]). Where
-//! no order of single calls is safe, a call is divided ([`split`]); where that does not help, a temporary deny stands
-//! around them ([`arrange`]); and where even that cannot be, the plan is refused with what would open.
+//! The argument requires each call to be on one side of it, and [`effect`] places those that are. Calls on both sides
+//! ([`Effect::entangled`]) are ordered by [`search`], together with the calls that they share requests with, between
+//! the calls that open and the calls that close: it computes exactly what is open after each of them ([`space`]). If no
+//! order of single calls is safe, a call is divided ([`split`]). If that does not help, a temporary deny surrounds them
+//! ([`arrange`]). If even that is impossible, the plan is refused, with the access that would open.
 //!
-//! A plan from a file is not taken at its word: [`verify`] looks at its order by the same argument.
+//! The order of a plan from a file is not trusted: [`verify`] checks it by the same argument.
 
 mod arrange;
 pub(super) mod capacity;
@@ -42,22 +42,22 @@ use space::Move;
 /// The calls in order.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Ordered {
-    /// Each with its phase, from 1.
+    /// Each call with its phase, from 1.
     pub(crate) drafts: Vec<(usize, Draft)>,
-    /// The reason why the order is not safe, or not known to be; it is then the usual one.
+    /// The reason why the order is not safe, or not known to be safe; the order is then the usual one.
     pub(crate) refusal: Option<Refusal>,
 }
 
 /// The reason why an order of calls may not be carried out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
-    /// No order is safe: this would open.
+    /// No order is safe: this access would open.
     Opens(String),
     /// There are too many intermediate states to check.
     Incomplete(SurveyLimit),
 }
 
-/// Puts the calls of a difference in order.
+/// Orders the calls of a difference.
 pub(crate) fn order(diff: &Diff, drafts: Vec<Draft>) -> Ordered {
     let effects = effects(diff, &drafts);
     if !effects.iter().any(|effect| effect.entangled) {
@@ -76,7 +76,8 @@ pub(crate) fn order(diff: &Diff, drafts: Vec<Draft>) -> Ordered {
     };
     let moves: Vec<Move> = drafts.iter().map(|draft| layout.effect(draft)).collect();
     let components = components(&layout, &drafts, &moves, &effects);
-    // Components share no request, but an audience may lose its last policy in one and gain it back in another.
+    // Components share no request, but an audience may lose its last policy in one component and get a new one in
+    // another.
     let all: BTreeSet<usize> = components.iter().flatten().copied().collect();
     let (mut early, mut late) = (Vec::new(), Vec::new());
     let mut start = layout.space.old.clone();
@@ -117,7 +118,8 @@ pub(crate) fn order(diff: &Diff, drafts: Vec<Draft>) -> Ordered {
     Ordered { drafts: ordered, refusal }
 }
 
-/// Numbered calls by their places. The calls of a place are a phase, and one more for those that need others of it.
+/// The calls with their phases. The calls of one place in the argument form a phase; those that depend on others of the
+/// same place form a further one.
 fn phases(calls: Vec<(usize, (Stage, Draft))>) -> Vec<(usize, Draft)> {
     let places: BTreeMap<usize, Stage> = calls.iter().map(|(index, (place, _))| (*index, *place)).collect();
     let mut rounds: BTreeMap<usize, usize> = BTreeMap::new();
@@ -147,8 +149,8 @@ fn append(ordered: &mut Vec<(usize, Draft)>, calls: Vec<Draft>) {
     ordered.extend(calls.into_iter().map(|draft| (phase, draft)));
 }
 
-/// The entangled calls with all calls that share a point with them, directly or over others, or that the service needs
-/// out of their places.
+/// The entangled calls with every call that shares a request with them, directly or through others, or that the service
+/// requires outside of its phase.
 fn components(layout: &Layout, drafts: &[Draft], moves: &[Move], effects: &[Effect]) -> Vec<BTreeSet<usize>> {
     let mut parent: Vec<usize> = (0..drafts.len()).collect();
     let mut first_at: BTreeMap<usize, usize> = BTreeMap::new();

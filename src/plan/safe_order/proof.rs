@@ -1,4 +1,4 @@
-//! The proof by brute force: every state that a plan can pass through, judged by an evaluator of its own.
+//! A proof by brute force: an independent evaluator judges every state that a plan can pass through.
 //!
 //! Random organizations of up to three policies for up to three teams change into others. Each subset of the calls of a
 //! phase, after all calls of the phases before, is a state that an apply can pass through or stop in. For every set of
@@ -26,7 +26,8 @@ use crate::plan::step::Reason;
 const HOSTS: [&str; 3] = ["one.example.com", "two.example.com", "three.example.com"];
 const TEAMS: [&str; 3] = ["t1", "t2", "t3"];
 
-/// Connections straight to an address of the block, by how `**` decides them, which is open: like a name and like a block.
+/// Connections straight to an address of the block. The documentation leaves open if `**` matches them like a name or
+/// like a block, so that both are evaluated.
 const ADDRESSES: [(&str, bool, bool); 4] =
     [("neither", false, false), ("like a block", false, true), ("like a name", true, false), ("like both", true, true)];
 
@@ -46,7 +47,8 @@ fn requests() -> Vec<Request> {
     all
 }
 
-/// Straight from the description of the service: denies before allows, names before addresses, then HTTP rules.
+/// Decides as the documentation of the service describes it: denies before allows, names before addresses, then HTTP
+/// rules.
 fn allowed(policies: &[LivePolicy], teams: &[&str], (host, inside, path, opaque): Request) -> bool {
     let rules: Vec<&Rule> = policies
         .iter()
@@ -110,7 +112,7 @@ fn audiences() -> impl Iterator<Item = Vec<&'static str>> {
     })
 }
 
-/// A request that is open in a state and in neither end.
+/// A request that is allowed in a state and at neither end.
 fn opening(old: &Live, new: &Live, now: &Live) -> Option<String> {
     audiences().find_map(|teams| {
         let ends =
@@ -295,7 +297,7 @@ fn a_phase_that_hands_a_team_from_one_policy_to_another_is_not_safe() {
     let (live, diff, drafts) = ends(&old, &new);
     let mut ordered = order(&diff, drafts);
     assert_eq!(verify(&live, &steps(&diff, &ordered)), None, "the planner's own order");
-    // Where the deletion is done and the other call is not, nothing governs the first team.
+    // After the deletion and before the other call, no policy would govern the first team.
     for (phase, _) in &mut ordered.drafts {
         *phase = 1;
     }
@@ -346,7 +348,7 @@ proptest! {
 
     #[test]
     fn what_a_call_needs_comes_in_an_earlier_phase(old in organization(3), new in organization(3), turn in 0..3_usize) {
-        // Names move along a circle or a chain.
+        // Names move along a cycle or a chain.
         let mut new = new;
         let names: Vec<String> = new.iter().map(|policy| policy.name.clone()).collect();
         let mut wanted = desired(&new);

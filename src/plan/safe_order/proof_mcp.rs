@@ -1,5 +1,5 @@
-//! The same proof for MCP policies, with Cedar's own engine as the evaluator: on the way, no call gets further, from
-//! denied over approved to allowed, than at one of the ends.
+//! The same proof for MCP policies, with Cedar's own engine as the evaluator: in no intermediate state, a request gets
+//! further (denied, approved, allowed) than at one of the ends.
 
 use std::collections::BTreeSet;
 
@@ -34,7 +34,7 @@ const REQUESTS: [&str; 5] = [
     r#"register a {"type": "remote-dcr"}"#,
 ];
 
-/// The reach of a call: denied, approved first or allowed.
+/// The result of a request: denied, approved first or allowed.
 fn reach(policies: &McpPolicies, teams: &BTreeSet<String>, request: &McpRequest) -> usize {
     match policies.decide(teams, request).outcome {
         Outcome::Deny => 0,
@@ -44,7 +44,7 @@ fn reach(policies: &McpPolicies, teams: &BTreeSet<String>, request: &McpRequest)
     }
 }
 
-/// An audience that gets further in a state than at both ends.
+/// An audience whose request gets further in a state than at both ends.
 fn opening(old: &Live, new: &Live, now: &Live) -> Option<String> {
     let ready = |live: &Live| McpPolicies::new(&live.policies.iter().map(LivePolicy::policy).collect::<Vec<_>>());
     let [old, new, now] = [old, new, now].map(ready);
@@ -60,7 +60,7 @@ fn opening(old: &Live, new: &Live, now: &Live) -> Option<String> {
     })
 }
 
-/// Up to three policies of one to three statements.
+/// Generates up to three policies of one to three statements.
 fn organization() -> impl Strategy<Value = Vec<Policy>> {
     let scope = prop::sample::subsequence(TEAMS.to_vec(), 0..=2)
         .prop_map(|teams| Scope::from_teams(teams.into_iter().map(str::to_owned)));

@@ -1,19 +1,19 @@
-//! An order for calls that the places alone do not prove safe.
+//! The search for an order of calls that their phases do not prove safe.
 //!
 //! Invariant: after each call of an order found here, nothing is open that both ends keep closed, checked for every
 //! request that the call touches; and if any order of these calls is safe, one is found (short of [`BUDGET`]).
 //!
-//! It is enough to try the calls that both narrow and widen: a call that only narrows can be moved to the front of any
-//! safe order, since every later state only loses by it, and one that only widens to the back. What a narrowing call
-//! can do harm to is the rule that nobody is left without a policy, so that those that take rules away are tried too.
+//! Only calls that both narrow and widen have to be tried. A call that only narrows can be moved to the front of any
+//! safe order, since every later state only loses access by it, and a call that only widens can be moved to the back. A
+//! narrowing call may still leave an audience without a policy, so that calls that remove rules are tried too.
 
 use std::collections::{BTreeSet, HashSet, VecDeque};
 
 use super::effect::Stage;
 use super::space::{Move, Space, State};
 
-/// Calls tried before a search gives up and the calls are split instead. A count of states would not bound the time: from
-/// each of them every call is tried.
+/// The number of attempted calls after which the search gives up and calls are split instead. A limit of states would
+/// not bound the time, since every call is tried from each of them.
 const BUDGET: usize = 10_000;
 
 /// A call as the search sees it.
@@ -23,16 +23,16 @@ pub(super) struct Call {
     pub(super) place: Stage,
     pub(super) narrows: bool,
     pub(super) widens: bool,
-    /// Indexes of calls that must come before, as far as they are in the search.
+    /// Indexes of calls of this search that must come before.
     pub(super) needs: Vec<usize>,
-    /// The requests whose answer it can change.
+    /// The requests whose answer the call can change.
     pub(super) requests: BTreeSet<usize>,
 }
 
-/// A safe order of all these calls, as indexes; `None` where none was found.
+/// A safe order of all these calls, as indexes; `None` if none was found.
 ///
-/// First the order of places, call by call, with whatever is safe next: it keeps open what both ends keep open. Where
-/// that leads nowhere, narrowing calls first: more is closed on the way, and nothing opened.
+/// First the order of phases, call by call, always with the next safe call: it keeps access that both ends allow. If
+/// that fails, narrowing calls first: access is interrupted for a moment, but nothing opens.
 pub(super) fn order(space: &Space, start: &State, calls: &[Call]) -> Option<Vec<usize>> {
     by_place(space, start, calls).or_else(|| narrowing_first(space, start, calls))
 }
@@ -59,7 +59,7 @@ fn by_place(space: &Space, start: &State, calls: &[Call]) -> Option<Vec<usize>> 
     Some(order)
 }
 
-/// Makes a call, if it can be made now and opens nothing; with what takes it back.
+/// Makes a call if its dependencies are done and it opens nothing. Returns the state that undoes it.
 fn step(space: &Space, state: &mut State, call: &Call, done: &[bool]) -> Option<Move> {
     if call.needs.iter().any(|need| !done.get(*need).copied().unwrap_or(true)) {
         return None;
@@ -98,7 +98,7 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
-    /// Returns `true` if a safe order continues from here, and completes it; otherwise the order is unchanged.
+    /// Completes a safe order from here and returns `true`; without one, leaves the order unchanged.
     fn completes(&mut self) -> bool {
         let mut made = Vec::new();
         while let Some(index) = (0..self.calls.len()).find(|index| self.is_free(*index) && self.make(*index, &mut made))
@@ -126,7 +126,8 @@ impl Search<'_> {
         false
     }
 
-    /// Returns `true` if a call can be made at once without a loss: it narrows, and leaves nobody without a policy.
+    /// Returns `true` if making a call at once never excludes a safe order: it narrows, and leaves no audience without
+    /// a policy.
     fn is_free(&self, index: usize) -> bool {
         self.calls.get(index).is_some_and(|call| call.narrows && !call.effect.releases())
     }

@@ -1,8 +1,8 @@
 //! Every state between the two ends of a change, and whether it opens anything that both ends keep closed.
 //!
-//! A *group* is what comes and goes together: a version of a rule that changes, the rules of a policy that stay, or a
-//! statement of a Cedar policy. A [`State`] says which groups are there and whom each policy governs. A *request* is one
-//! that stands for all that the same groups match, as [`crate::access`] tells them apart.
+//! A *group* is a set of rules or statements that come and go together: a version of a rule that changes, the rules of
+//! a policy that stay, or a statement of a Cedar policy. A [`State`] holds the groups that exist and the scope of each
+//! policy. A *request* stands for all requests that the same groups match, as [`crate::access`] distinguishes them.
 //!
 //! Three audiences are enough to see an opening. If a state lets a member of some teams through and both ends do not,
 //! then one team's allow lets them through, at most one other team's deny stops them in the old end, and at most one in
@@ -17,7 +17,7 @@ use crate::model::{Decision, Domain, Scope};
 const DOMAINS: [(Domain, &str); 3] =
     [(Domain::Network, "network"), (Domain::Filesystem, "file system"), (Domain::Mcp, "MCP")];
 
-/// A group of rules that come and go together.
+/// Rules or statements that come and go together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Group {
     /// Index of the policy's slot.
@@ -25,34 +25,34 @@ pub(super) struct Group {
     pub(super) domain: Domain,
 }
 
-/// A request that represents all that the same groups match.
+/// A representative of all requests that the same groups match.
 #[derive(Clone, Debug)]
 pub(super) enum Request {
     /// A connection, an HTTP request or a mount, with one concrete example.
     Access(Point, String),
-    /// An MCP call that one statement lets through and up to two stop; which such calls there are is not asked.
+    /// An MCP request that one statement lets through and up to two stop; it is assumed to exist.
     Mcp { permit: usize, forbids: [Option<usize>; 2] },
 }
 
-/// The groups that are there, and whom each policy governs.
+/// The groups that exist, and the scope of each policy.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct State {
-    /// By policy slot; `None` for a policy that is not there.
+    /// By policy slot; `None` for a policy that does not exist.
     pub(super) scopes: Vec<Option<Scope>>,
-    /// By group.
+    /// By group: true if it exists.
     pub(super) there: Vec<bool>,
 }
 
 /// The effect of a call on a state.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Move {
-    /// Groups that come or go, in this order.
+    /// Groups that are added or removed, in this order.
     pub(super) groups: Vec<(usize, bool)>,
-    /// A policy that comes, goes, or governs others.
+    /// A policy that is created, deleted, or gets another scope.
     pub(super) scope: Option<(usize, Option<Scope>)>,
 }
 
-/// Both ends and all requests that a change is about.
+/// Both ends of a change and all requests that it concerns.
 #[derive(Clone, Debug)]
 pub(super) struct Space {
     groups: Vec<Group>,
@@ -66,14 +66,14 @@ pub(super) struct Space {
 }
 
 impl Move {
-    /// Returns `true` if something may no longer be governed after it.
+    /// Returns `true` if the call may leave an audience without a policy.
     pub(super) fn releases(&self) -> bool {
         self.scope.is_some() || self.groups.iter().any(|(_, there)| !there)
     }
 }
 
 impl State {
-    /// Makes a call; with what it returns, it is taken back.
+    /// Makes a call. Returns what undoes it.
     pub(super) fn make(&mut self, change: &Move) -> Move {
         let mut groups = Vec::new();
         for (group, there) in &change.groups {
@@ -93,7 +93,7 @@ impl State {
     }
 }
 
-/// The teams of some scopes, one for all that are in the same of them: what one of these may do, each may.
+/// The teams of some scopes, one for all teams that are in the same scopes, since their members have the same access.
 fn distinguishable_teams<'a>(scopes: impl Iterator<Item = &'a Scope>) -> BTreeSet<&'a str> {
     let scopes: BTreeSet<&Scope> = scopes.collect();
     let mut memberships: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
@@ -137,8 +137,8 @@ impl Space {
         groups.filter_map(|group| self.matched.get(*group)).flatten().copied().collect()
     }
 
-    /// A request among these that `state`, which a call led to, lets through for an audience that neither end lets
-    /// through; or an audience that no policy of a domain governs though both ends have one.
+    /// A request among these that is allowed in `state`, which a call led to, for an audience for which neither end
+    /// allows it; or an audience without a policy of a domain that has one at both ends.
     pub(super) fn opening(&self, state: &State, change: &Move, among: &BTreeSet<usize>) -> Option<String> {
         let mut among = among.iter().filter_map(|index| self.requests.get(*index));
         let opened = among.find(|request| self.opens(request, state)).map(Request::describe);
@@ -165,8 +165,8 @@ impl Space {
         }
     }
 
-    /// An audience that no policy of a domain governs in `state`, although one does before and after the plan: local
-    /// rules of developers could apply there. As a phrase; `None` if there is none.
+    /// An audience without a policy of a domain in `state` that has one before and after the plan: local rules of
+    /// developers could apply to it. As a phrase; `None` if there is none.
     fn abandoned(&self, state: &State) -> Option<String> {
         DOMAINS.into_iter().find_map(|(domain, name)| {
             let scopes: Vec<Vec<&Scope>> = self.governing(state, domain).into_iter().map(|scope| vec![scope]).collect();
@@ -175,13 +175,13 @@ impl Space {
         })
     }
 
-    /// The same for every selection of calls made on a state: each may be made or not, whatever becomes of the others.
+    /// The same for every subset of calls made on a state: each call may be made or not, independently of the others.
     pub(super) fn abandoned_by_any(&self, state: &State, changes: &[&Move]) -> Option<String> {
         let mut least = state.clone();
         for Move { groups, .. } in changes {
             for (group, _) in groups.iter().filter(|(_, there)| !there) {
                 let own = self.groups.get(*group);
-                // A call that puts another version in the place of one leaves the policy as one that says something.
+                // A call that replaces a version by another one leaves the policy with rules.
                 let replaced = groups.iter().any(|(other, there)| *there && self.groups.get(*other) == own);
                 if let (Some(slot), false) = (least.there.get_mut(*group), replaced) {
                     *slot = false;
@@ -193,7 +193,7 @@ impl Space {
             let choices = speaking.filter_map(|(policy, _)| {
                 let own = changes.iter().filter_map(|change| change.scope.as_ref());
                 let own = own.filter(|(other, _)| *other == policy).map(|(_, scope)| scope.as_ref());
-                // A policy that is not there in one of the selections governs nobody in it.
+                // A policy that is missing in one of the subsets governs nobody there.
                 std::iter::once(state.scopes.get(policy)?.as_ref()).chain(own).collect::<Option<Vec<&Scope>>>()
             });
             let audience = self.ungoverned(&choices.collect::<Vec<_>>(), domain)?;
@@ -201,8 +201,8 @@ impl Space {
         })
     }
 
-    /// An audience that some choice of scopes leaves ungoverned, one of those that each policy may have; both ends govern
-    /// it. Up to two teams show it: one that is governed at the old end, and one at the new.
+    /// An audience that both ends govern and that some choice of scopes leaves without a policy. Up to two teams
+    /// suffice to show it: one that is governed at the old end, and one at the new.
     fn ungoverned(&self, choices: &[Vec<&Scope>], domain: Domain) -> Option<String> {
         let [old, new] = [&self.old, &self.new].map(|state| self.governing(state, domain));
         let fixed: BTreeSet<&Scope> = choices
@@ -224,7 +224,7 @@ impl Space {
         Some(if one == other { one.to_owned() } else { format!("{one} and {other}") })
     }
 
-    /// The scopes of the policies of a domain that say something.
+    /// The scopes of the policies of a domain that have rules.
     fn governing<'a>(&self, state: &'a State, domain: Domain) -> BTreeSet<&'a Scope> {
         let policies = self.contents.iter().zip(&state.scopes);
         policies
@@ -233,7 +233,7 @@ impl Space {
             .collect()
     }
 
-    /// Returns `true` if one of the groups is there and about the domain.
+    /// Returns `true` if one of the groups exists and belongs to the domain.
     fn speaks(&self, state: &State, groups: &[usize], domain: Domain) -> bool {
         let about = |group: usize| self.groups.get(group).is_some_and(|group| group.domain == domain);
         groups.iter().any(|group| state.has(*group) && about(*group))
@@ -270,7 +270,7 @@ impl Request {
     }
 }
 
-/// A state as somebody sees it.
+/// A state from the point of view of an audience.
 struct View<'a> {
     space: &'a Space,
     state: &'a State,
@@ -291,7 +291,8 @@ impl<'a> View<'a> {
     }
 }
 
-/// The audiences that can show an opening: one that is let through, with up to two that are stopped at the ends.
+/// The audiences that can show an opening: one team that is let through, with up to two teams that are stopped at the
+/// ends.
 fn audiences<'a>(request: &Request, now: &View<'a>, old: &View<'a>, new: &View<'a>) -> Vec<Vec<&'a str>> {
     let (lets, stops) = request.sides();
     let sides = [&lets, &stops].into_iter().flat_map(|side| [now, old, new].map(|view| view.scopes(side)));

@@ -1,7 +1,7 @@
-//! Calls that are divided in two, a half that only narrows and a half that only widens, because no order of single
-//! calls is safe.
+//! The division of calls into a half that only narrows and a half that only widens, for changes that no order of single
+//! calls makes safe.
 //!
-//! Invariant: both halves together end where the whole call ends, and the state between them is no more open than
+//! Invariant: both halves together end where the whole call ends, and the state between them is not more open than
 //! either side of the call.
 
 use crate::model::{Body, Cedar, Decision, Policy, Resources, Rule, RuleId, Scope};
@@ -13,10 +13,11 @@ use crate::plan::docker::temporary::STANDS_IN;
 use crate::plan::docker::{Change, PolicyChange, PolicyFields, PolicyTarget, RuleChange, RuleTarget};
 use crate::plan::step::Reason;
 
-/// Up to so many calls more, a policy's allows are deleted one by one; beyond, a temporary deny takes fewer.
+/// The largest number of further calls for which a policy's allows are deleted one by one; above it, a temporary deny
+/// needs fewer calls.
 const FEW: usize = 2;
 
-/// The parts of a call, each needing the one before; `None` for a call that cannot be divided.
+/// The parts of a call, each of which depends on the one before; `None` for a call that cannot be divided.
 pub(super) fn split(draft: &Draft, slot: &PolicySlot) -> Option<Vec<Draft>> {
     let mut parts = match &draft.change {
         Change::Rule(policy, RuleChange::Update { rule, before, after }) => {
@@ -47,7 +48,7 @@ fn split_rule(policy: &PolicyTarget, rule: &RuleTarget, before: &Rule, after: &R
             Change::Rule(policy.clone(), RuleChange::Create { after: after.clone() }),
         ]
     };
-    // Between the two, rules of the new domain can come that have to be there before this one.
+    // Rules of the new domain that have to come before this one can be added between the two parts.
     if before.domain() != after.domain() {
         return Some(replace());
     }
@@ -67,7 +68,7 @@ fn split_rule(policy: &PolicyTarget, rule: &RuleTarget, before: &Rule, after: &R
     Some(match (between, after.decision) {
         (Some(between), _) => vec![update(before, &between), update(&between, after)],
         (None, Decision::Allow) => replace(),
-        // A deny that changes its layer: another one stands in for it meanwhile.
+        // A deny that changes its layer: a replacement denies meanwhile.
         (None, Decision::Deny) => {
             let stand_in = Rule { name: format!("{}{STANDS_IN}", after.name), ..after.clone() };
             let target = RuleTarget::Planned(stand_in.name.clone());
@@ -80,7 +81,7 @@ fn split_rule(policy: &PolicyTarget, rule: &RuleTarget, before: &Rule, after: &R
     })
 }
 
-/// A rule that matches what either matches, and maybe more; `None` across layers.
+/// A rule that matches everything that either matches, and possibly more; `None` across layers.
 pub(super) fn together(one: &Rule, other: &Rule) -> Option<Rule> {
     let resources = match (&one.resources, &other.resources) {
         (Resources::Plain(one), Resources::Plain(other)) => Resources::Plain(union(one, other)),
@@ -94,7 +95,7 @@ pub(super) fn together(one: &Rule, other: &Rule) -> Option<Rule> {
     })
 }
 
-/// A rule that matches no more than both match, as far as their lists show it; `None` where that is nothing.
+/// A rule that matches at most what both match according to their lists; `None` if that is nothing.
 fn common(one: &Rule, other: &Rule) -> Option<Rule> {
     let resources = match (&one.resources, &other.resources) {
         (Resources::Plain(one), Resources::Plain(other)) => Resources::Plain(shared(one, other)?),
@@ -127,7 +128,7 @@ fn split_head(policy: &PolicyTarget, before: &PolicyFields, after: &PolicyFields
     (between != *before && between != *after).then(|| vec![update(before, &between), update(&between, after)])
 }
 
-/// The teams of both, where neither contains the other.
+/// The teams of both, unless one contains the other.
 fn both(one: &Scope, other: &Scope) -> Option<Scope> {
     match (one, other) {
         (Scope::Teams(one), Scope::Teams(other)) if !one.is_subset(other) && !other.is_subset(one) => {
@@ -137,7 +138,7 @@ fn both(one: &Scope, other: &Scope) -> Option<Scope> {
     }
 }
 
-/// The permits that both have, and the forbids and approvals that either has.
+/// The permits of both, and the forbids and approvals of either.
 fn meeting_text(one: &Cedar, other: &Cedar) -> Option<Cedar> {
     if one.schema_url != other.schema_url {
         return None;
@@ -150,7 +151,7 @@ fn meeting_text(one: &Cedar, other: &Cedar) -> Option<Cedar> {
     (!text.is_empty()).then(|| Cedar { text: text.join("\n"), schema_url: other.schema_url.clone() })
 }
 
-/// Returns `true` if a text is one that a call may set on the way from one end to the other.
+/// Returns `true` if a call may set this text between the two ends.
 pub(super) fn is_between(cedar: &Cedar, old: Option<&Cedar>, new: Option<&Cedar>) -> bool {
     let met = old.zip(new).and_then(|(old, new)| meeting_text(old, new));
     met.into_iter().chain([old, new].into_iter().flatten().filter_map(without_permits)).any(|between| between == *cedar)
@@ -177,7 +178,7 @@ fn split_deletion(draft: &Draft, policy: &PolicyTarget, before: &Policy, slot: &
     Some(parts(draft, changes))
 }
 
-/// Deletes the allows of a policy before the policy, where they are few.
+/// Deletes the allows of a policy before the policy itself, if they are few.
 fn empty_first(draft: &Draft, policy: &PolicyTarget, before: &Policy, slot: &PolicySlot) -> Option<Vec<Draft>> {
     let rules: Vec<(usize, &RuleId, &Rule)> = slot
         .rules

@@ -1,8 +1,8 @@
-//! Verifies that the order of a loaded plan is safe: the plan comes from a file, and may not be the planner's.
+//! Verifies that the order of a loaded plan is safe: a plan from a file may not have been made by the planner.
 //!
-//! Invariant: of a plan that passes, no intermediate state is more open than both ends, in whatever selection the steps
-//! of a phase are done. The order of places is a proof as for the planner ([`super::effect`]), as far as it holds among
-//! steps that share a request; every other step is checked in the states that it leads to.
+//! Invariant: in a plan that passes, no intermediate state is more open than both ends, whichever steps of a phase are
+//! carried out. The order of phases is a proof as it is for the planner ([`super::effect`]), as far as steps that share
+//! a request follow it; every other step is checked in the states that it leads to.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,7 +19,7 @@ use crate::plan::docker::draft::Draft;
 use crate::plan::docker::{Change, PolicyChange, PolicyFields, Step, simulate};
 use crate::plan::step::Reason;
 
-/// The reason why the steps may not be carried out in their order from this live state, if there is one.
+/// The reason why the steps may not be carried out in this order from this live state; `None` if they may.
 pub(crate) fn verify(live: &Live, steps: &[Step]) -> Option<Refusal> {
     if steps.is_empty() {
         return None;
@@ -50,7 +50,7 @@ pub(crate) fn verify(live: &Live, steps: &[Step]) -> Option<Refusal> {
     walk.opening(&layout, &moves).map(Refusal::Opens)
 }
 
-/// Returns `true` if the order of places proves these steps safe.
+/// Returns `true` if the order of phases proves these steps safe.
 fn is_by_place(chosen: &[usize], steps: &[Step], effects: &[Effect]) -> bool {
     let placed = || chosen.iter().filter_map(|index| Some((steps.get(*index)?.phase, effects.get(*index)?)));
     let mut last = None;
@@ -65,7 +65,7 @@ fn is_by_place(chosen: &[usize], steps: &[Step], effects: &[Effect]) -> bool {
     })
 }
 
-/// Marks the steps that are one of several about the same object, names aside.
+/// Marks the steps that are one of several about the same object, whatever its name.
 fn parts(drafts: &[Draft]) -> Vec<bool> {
     let key = |draft: &Draft| (draft.policy, draft.rule);
     let counts = |draft: &&Draft| draft.because != Some(Reason::TemporaryName);
@@ -74,7 +74,7 @@ fn parts(drafts: &[Draft]) -> Vec<bool> {
     drafts.iter().map(|draft| numbers.get(&key(draft)).is_some_and(|number| *number > 1)).collect()
 }
 
-/// The policy of a step that sets a Cedar text which neither end has, and which the planner would not put between them.
+/// The policy of a step that sets a Cedar text which neither end has, and which the planner would not set in between.
 fn foreign_text<'a>(diff: &'a Diff, draft: &'a Draft) -> Option<&'a str> {
     let slot = diff.policies.get(draft.policy)?;
     let Change::Policy(PolicyChange::Create { after } | PolicyChange::Update { after, .. }) = &draft.change else {
@@ -120,7 +120,7 @@ impl Walk<'_> {
         None
     }
 
-    /// By step: the component of steps that share requests, for one that the order of places does not prove safe.
+    /// By step: its component of steps that share requests, if the order of phases does not prove it safe.
     fn unproven(&self, layout: &Layout, moves: &[Move]) -> Vec<Option<usize>> {
         let mut parent: Vec<usize> = (0..moves.len()).collect();
         let mut first_at: BTreeMap<usize, usize> = BTreeMap::new();
@@ -148,7 +148,7 @@ impl Walk<'_> {
     }
 
     /// Returns `true` if the steps of a phase that nothing proves safe only narrow, or only widen, component by
-    /// component: each selection then lies below the state before them, or below the one after them.
+    /// component. Every subset of them then leads to a state below the one before them, or below the one after them.
     fn are_alike(&self, phase: &[usize], unproven: &[Option<usize>]) -> bool {
         let mut kinds: BTreeMap<usize, BTreeSet<(bool, bool)>> = BTreeMap::new();
         for index in phase {
@@ -177,7 +177,7 @@ impl Slots {
         for policy in &after.policies {
             slots.add(policy, false);
         }
-        // What comes and goes between the ends is at neither.
+        // Temporary objects exist at neither end.
         for step in steps {
             let id = simulate::subject(&step.change);
             let at = slots.policy(&id);

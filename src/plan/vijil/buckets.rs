@@ -1,5 +1,5 @@
-//! The rules in force by what happens when they are broken: Vijil makes one control of its judge for each consequence, and
-//! tells rules apart within one.
+//! The rules in force by their consequence when broken: Vijil makes one control of its judge for each consequence, and
+//! distinguishes rules within it.
 //!
 //! Source: the control `policy-rule-judge` of vijil-dome 1.7.5.
 
@@ -18,13 +18,13 @@ use crate::model::{Fields, LiveVijil};
 pub struct Bucket {
     /// The consequence's `action`; null for rules that name none.
     pub action: Option<String>,
-    /// The number of approved rules of active policies that have it before the steps.
+    /// The number of approved rules of active policies with this consequence before the steps.
     pub before: usize,
-    /// The same after them.
+    /// The number after the steps.
     pub after: usize,
 }
 
-/// The buckets whose rules become more or fewer, by action.
+/// The consequences whose number of rules changes, by action.
 pub(super) fn find(live: &LiveVijil, steps: &[VijilStep]) -> Vec<Bucket> {
     let mut buckets: BTreeMap<Option<String>, (usize, usize)> = BTreeMap::new();
     let rules = |policies: &[Outcome]| -> Vec<Option<String>> {
@@ -43,7 +43,7 @@ pub(super) fn find(live: &LiveVijil, steps: &[VijilStep]) -> Vec<Bucket> {
     changed.map(|(action, (before, after))| Bucket { action, before, after }).collect()
 }
 
-/// The bucket of a rule.
+/// The consequence of a rule.
 fn action(rule: &Fields) -> Option<String> {
     rule.get("consequence")?.get("action").and_then(Value::as_str).map(str::to_owned)
 }

@@ -1,7 +1,8 @@
-//! The Vijil side of a loaded plan as a set of steps that its own differences explain.
+//! Verifies that the Vijil steps of a loaded plan follow from the differences that it states.
 //!
-//! Invariant: of a plan that passes, each step finds what it says, no step is there twice, and a rule of an active policy
-//! that was edited is approved by the next call about that policy. See [`crate::plan::docker::coherence`] for the other side.
+//! Invariant: in a plan that passes, each step finds the object that it claims to find, no step is repeated, and an
+//! edited rule of an active policy is approved by the next call about that policy. See
+//! [`crate::plan::docker::coherence`] for the other service.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -55,8 +56,8 @@ pub(crate) fn check(plan: &VijilPlan) -> Result<(), (usize, String)> {
     }
 }
 
-/// A step that takes away what is in force, and is not among the last: while it is missing, what replaces it may be, too.
-/// `stays_active` tells of the policies that are active before and after.
+/// A step that removes rules in force before the last stage: their replacement may not exist yet. `stays_active` says
+/// if a policy is active before and after.
 fn too_early(steps: &[VijilStep], stays_active: impl Fn(&Subject) -> bool) -> Option<usize> {
     let last = steps.iter().map(|step| step.phase).max()?;
     let of_policy = |policy: &Subject, ops: &[Op]| {
@@ -65,12 +66,12 @@ fn too_early(steps: &[VijilStep], stays_active: impl Fn(&Subject) -> bool) -> Op
     let is = |side: &Option<Fields>, status: &str| side.as_ref().is_some_and(|side| text(side, "status") == status);
     let takes = |step: &&VijilStep| match (step.op, &step.rule) {
         (Op::Delete, None) => true,
-        // One that is activated again is a draft meanwhile.
+        // A policy that is activated again is a draft in between.
         (Op::Delete, Some(_)) => {
             let again = steps.iter().any(|other| other.policy == step.policy && other.op == Op::Activate);
             is(&step.before, "approved") && stays_active(&step.policy) && !again
         }
-        // Rules that are edited or rejected are not to be in force meanwhile.
+        // Rules that are edited or rejected should not be in force in between.
         (Op::Update, None) => {
             let leaves = is(&step.before, "active") && !is(&step.after, "active") && step.because.is_none();
             leaves && !of_policy(&step.policy, &[Op::Create, Op::Update, Op::Reject])
@@ -101,7 +102,7 @@ impl State {
 
 struct Walk {
     policies: BTreeMap<Subject, State>,
-    /// The rule of an active policy that was just edited, with the step that did so.
+    /// The rule of an active policy that was just edited, with the step that edited it.
     edited: BTreeMap<Subject, (Subject, usize)>,
     /// The operations seen, each with its subject.
     seen: BTreeSet<(Subject, Option<Subject>, Op)>,
@@ -230,7 +231,7 @@ fn is_same(one: &Fields, other: &Fields) -> bool {
     changed(one, other).is_empty() && changed(other, one).is_empty()
 }
 
-/// The policy of a record; `None` where it is not what its fingerprint says.
+/// The recorded policy; `None` if it does not match its fingerprint.
 fn read(record: &Touched) -> Option<LiveVijilPolicy> {
     #[derive(Deserialize)]
     struct Policy {
@@ -271,8 +272,8 @@ mod tests {
     use crate::plan::vijil::VijilDifference;
     use crate::plan::vijil::diff::blank;
 
-    /// A step in short: its phase, operation, policy, rule (empty if it is about the policy), and the status before and
-    /// after.
+    /// A step in short form: phase, operation, policy, rule (empty if it is about the policy), and the status before
+    /// and after.
     type Row = (usize, Op, &'static str, &'static str, &'static str, &'static str);
 
     fn step((id, (phase, op, policy, rule, before, after)): (usize, Row)) -> VijilStep {

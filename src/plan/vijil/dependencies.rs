@@ -1,8 +1,8 @@
 //! The earlier steps that each step of the Vijil side depends on.
 //!
-//! Invariant: a step about a rule depends on the earlier ones about that rule and about its policy, and a step about a
-//! policy on all about that policy. What deletes or deactivates depends on every earlier step: nothing is taken away while
-//! what replaces it is missing.
+//! Invariant: a step about a rule depends on the earlier steps about that rule and about its policy, and a step about a
+//! policy on all earlier steps about that policy. A step that deletes or deactivates depends on every earlier step:
+//! nothing is removed while its replacement is missing.
 
 use std::collections::BTreeMap;
 
@@ -31,7 +31,7 @@ pub(crate) fn dependencies(steps: &[VijilStep]) -> Vec<Dependencies> {
     dependencies
 }
 
-/// Returns `true` if a step deletes, or takes a policy out of force that is not to be activated again.
+/// Returns `true` if a step deletes, or deactivates a policy that is not activated again.
 fn takes_away(step: &VijilDifference) -> bool {
     let is_active =
         |side: &Option<Fields>| side.as_ref().and_then(|side| side.get("status")?.as_str()) == Some("active");
@@ -45,7 +45,7 @@ mod tests {
     use crate::plan::step::Step;
     use crate::plan::vijil::diff::blank;
 
-    /// A step: its phase, what it does, its policy, and its rule where it is about one.
+    /// A step: its phase, operation and policy, and its rule if it is about one.
     fn step((id, (phase, op, policy, rule)): (usize, (usize, Op, &str, &str))) -> VijilStep {
         let rule = Some(rule).filter(|rule| !rule.is_empty());
         let leaves = op == Op::Update && rule.is_none();
@@ -79,7 +79,7 @@ mod tests {
         let mut expected = vec![on(&[]), on(&[]), on(&[1]), on(&[1]), on(&[2]), on(&[1, 3]), on(&[1, 3, 4, 6])];
         expected.extend([Dependencies::all(), Dependencies::all()]);
         assert_eq!(dependencies(&steps), expected);
-        // What takes away and is first waits for nothing.
+        // A deletion that comes first depends on nothing.
         assert_eq!(dependencies(&steps[7..]), [on(&[]), on(&[])]);
     }
 }

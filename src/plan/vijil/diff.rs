@@ -1,17 +1,17 @@
-//! The differences, as calls with the stage that each belongs to.
+//! The differences, as calls with their stages.
 //!
-//! The stages, each over before the next begins:
+//! Every stage is over before the next one begins:
 //!
 //! 0. policies are created
 //! 1. policies are renamed and edited; those that cannot stay active while their rules change become drafts
 //! 2. rules are deleted, edited and created; in a policy that stays active, one rule at a time, each approved at once
 //! 3. other rules are approved and rejected
 //! 4. policies are activated
-//! 5. policies are deactivated that could stay active until then; rules and policies are deleted that nothing replaces
+//! 5. policies that could stay active until then are deactivated; rules and policies without a replacement are deleted
 //!
-//! A policy that is active before and after a change stays active while its rules are edited, since its prohibitions would
-//! be off for that time, and stay off where the run fails in between. The merge is the approval of the edited text, so the
-//! edit and the approval of a rule follow each other with nothing of the same policy between them.
+//! A policy that is active before and after a change stays active while its rules are edited. Otherwise its
+//! prohibitions would be off for that time, and stay off if the run failed in between. The merge approves the edited
+//! text, so that each edit of a rule is followed by its approval, with no other call about the same policy in between.
 
 use serde_json::Value;
 use thiserror::Error;
@@ -37,50 +37,50 @@ pub struct Input<'a> {
     pub desired: &'a [DesiredVijilPolicy],
     /// The answer of the service.
     pub live: &'a LiveVijil,
-    /// True if undeclared policies are deleted.
+    /// True if undeclared policies are deleted (`exclusive` ownership).
     pub exclusive: bool,
     /// The way in which rules of an active policy are edited.
     pub edit_active: EditActive,
-    /// Notes for approvals that have none of their own.
+    /// Notes for approvals without notes of their own.
     pub notes: &'a str,
 }
 
-/// The time of a step: a stage, and a position within it. Steps of one place may run at the same time.
+/// The position of a step: a stage, and an index in it. Steps of one position may run at the same time.
 type Stage = (usize, usize);
 
-/// Live rules and policies are deleted that nothing replaces.
+/// Live rules and policies without a replacement are deleted.
 const LAST: Stage = (5, 0);
 
-/// A part of the documents that is impossible.
+/// A part of the documents that cannot be carried out.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("{}:{}:{}: {message}", at.file, at.line, at.column)]
 pub struct VijilError {
-    /// The place that asks for it.
+    /// The place of the declaration.
     pub at: Origin,
-    /// The reason why it is impossible.
+    /// The reason why it cannot be carried out.
     pub message: String,
     /// The advice, in the imperative.
     pub hint: String,
 }
 
-/// The differences, object by object and with their decisions; and everything that the documents make impossible, which
-/// is among the differences all the same.
+/// The differences by object, with the decisions about rules, and the parts of the documents that cannot be carried
+/// out, which are among the differences too.
 #[must_use]
 pub fn differences(input: Input<'_>) -> (Vec<VijilDifference>, Vec<VijilError>) {
     let Staged { staged, unmanaged: _, errors, warnings: _ } = Staged::new(input);
     (numbered(staged, 1).map(|(_, difference)| difference).collect(), errors)
 }
 
-/// The Vijil side of a plan as it was made.
+/// The Vijil side of a plan.
 #[derive(Debug)]
 pub(crate) struct Made {
     pub(crate) plan: VijilPlan,
-    /// Everything that the documents make impossible.
+    /// The parts of the documents that cannot be carried out.
     pub(crate) errors: Vec<VijilError>,
     pub(crate) warnings: Vec<Warning>,
 }
 
-/// Makes the Vijil side of a plan; ids and phases of its steps go on from these.
+/// Makes the Vijil side of a plan; ids and phases of its steps continue after these.
 pub(crate) fn made(input: Input<'_>, last_id: usize, last_phase: usize) -> Made {
     let Staged { staged, unmanaged, errors, warnings } = Staged::new(input);
     let mut stages: Vec<Stage> = staged.iter().map(|(stage, _)| *stage).collect();
@@ -97,21 +97,21 @@ pub(crate) fn made(input: Input<'_>, last_id: usize, last_phase: usize) -> Made 
     Made { plan: VijilPlan { target: input.target.clone(), steps, unmanaged, meaning, live }, errors, warnings }
 }
 
-/// Differences in the order of their stages, with ids from this one.
+/// Differences in the order of their stages, with ids from this one on.
 fn numbered(staged: Vec<(Stage, VijilDifference)>, first: usize) -> impl Iterator<Item = (Stage, VijilDifference)> {
     staged.into_iter().zip(first..).map(|((stage, difference), id)| (stage, VijilDifference { id, ..difference }))
 }
 
-/// All differences, and what stands beside them.
+/// All differences, with the other findings.
 #[derive(Default)]
 struct Staged {
-    /// In the order of their stages; within one, in that of documents and rules.
+    /// The differences in the order of their stages, then of documents and rules.
     staged: Vec<(Stage, VijilDifference)>,
-    /// Live policies that no document declares and that are left alone.
+    /// Undeclared live policies that are left alone.
     unmanaged: Vec<String>,
-    /// The parts of the documents that are impossible.
+    /// The parts of the documents that cannot be carried out.
     errors: Vec<VijilError>,
-    /// The warnings: somebody should look at them.
+    /// The warnings.
     warnings: Vec<Warning>,
 }
 
@@ -147,12 +147,12 @@ impl Staged {
     }
 }
 
-/// The live policy that a document is about: of its name, else of an earlier one; archived ones only when there is no
-/// other.
+/// The live policy that a document declares: the one with its name, or with an earlier name; an archived one only if
+/// there is no other.
 ///
 /// # Errors
 ///
-/// Returns an error if several are named so.
+/// Returns an error if several policies have the name.
 pub fn find<'a>(declared: &DesiredVijilPolicy, live: &'a LiveVijil) -> Result<Option<&'a LiveVijilPolicy>, VijilError> {
     for name in std::iter::once(&declared.name).chain(&declared.previously) {
         let all: Vec<&LiveVijilPolicy> = live.policies.iter().filter(|policy| policy.name == *name).collect();
@@ -170,7 +170,7 @@ pub fn find<'a>(declared: &DesiredVijilPolicy, live: &'a LiveVijil) -> Result<Op
     Ok(None)
 }
 
-/// One declared policy against its live one.
+/// Compares one declared policy with its live one.
 struct Diff<'a, 'b> {
     declared: &'a DesiredVijilPolicy,
     live: Option<&'a LiveVijilPolicy>,
@@ -188,9 +188,9 @@ type Deletion = ((Stage, VijilDifference), bool);
 /// The change of one rule.
 struct RuleDiff {
     stages: Vec<(Stage, VijilDifference)>,
-    /// True if its content changes, or it is new.
+    /// True if the rule is new or its content changes.
     edited: bool,
-    /// The status that it ends with, as far as that is known.
+    /// The status at the end, if it is known.
     status: Option<&'static str>,
 }
 
@@ -225,7 +225,8 @@ impl<'a> Diff<'a, '_> {
         if wanted == "active" && (activates || changes || self.declared.status.is_some()) {
             self.must_be_approved(&rules, &left, activates);
         }
-        // A draft first where a rule would be active unapproved in between, else as late as possible.
+        // The policy becomes a draft first if a rule would otherwise be active without approval, and as late as
+        // possible if not.
         let leaves_first = was == "active" && !stays && (edited || (rejects && wanted != "active"));
         let interim = if wanted == "active" && (was == "archived" || leaves_first) {
             "draft"
@@ -265,7 +266,7 @@ impl<'a> Diff<'a, '_> {
         }
     }
 
-    /// Reports the reasons that make `active` impossible.
+    /// Reports the reasons why the policy cannot be `active`.
     fn must_be_approved(&mut self, rules: &[(&DesiredVijilRule, RuleDiff)], left: &[&LiveVijilRule], activates: bool) {
         for (rule, diff) in rules {
             if diff.status == Some("approved") {
@@ -322,7 +323,7 @@ impl<'a> Diff<'a, '_> {
         }
     }
 
-    /// The policy as the documents ask for it, with this status.
+    /// The declared policy with this status.
     #[expect(clippy::unnecessary_wraps, reason = "a side of a step, which creations and deletions do not have")]
     fn object(&self, key: &str, value: &str) -> Option<Fields> {
         let mut object = self.live.map(policy_fields).unwrap_or_default();
@@ -374,11 +375,11 @@ impl<'a> Diff<'a, '_> {
         Ok(RuleDiff { stages, edited, status })
     }
 
-    /// A warning for a note about the approval of an earlier text, which says nothing about this one.
+    /// A warning about the note of an earlier approval, since it says nothing about the new text.
     fn stale_note(&self, rule: &DesiredVijilRule, diff: &RuleDiff) -> Option<Warning> {
         let live = self.live_rule(rule).ok().flatten()?;
         let Some(Review::Approved(note)) = &rule.review else { return None };
-        // A rule that only gets another identity is the rule that was approved.
+        // A rule that only changes its identity is still the approved rule.
         let changes =
             |step: &VijilDifference| step.op == Op::Update && step.changed().iter().any(|field| field != "rule_id");
         let edited = diff.stages.iter().any(|(_, step)| changes(step));
@@ -410,8 +411,8 @@ impl<'a> Diff<'a, '_> {
         Ok(None)
     }
 
-    /// Deletions of live rules that no document declares, and whether each is approved; and the drafts of an extraction,
-    /// which nobody has seen, and which are left alone unless everything is owned.
+    /// Deletions of undeclared live rules, and whether each rule is approved; and the drafts of an extraction, which
+    /// nobody has reviewed, and which are left alone unless the ownership is exclusive.
     fn undeclared(&self) -> (Vec<Deletion>, Vec<&'a LiveVijilRule>) {
         let declared = |rule: &LiveVijilRule| {
             self.declared.rules.iter().any(|one| matches!(self.live_rule(one), Ok(Some(found)) if found.id == rule.id))
@@ -462,7 +463,7 @@ impl<'a> Diff<'a, '_> {
     }
 }
 
-/// A difference of a policy that is not numbered yet.
+/// A difference of a policy that has no number yet.
 pub(super) fn blank(
     op: Op,
     policy: Subject,
@@ -489,7 +490,7 @@ fn named(key: &str, name: &str) -> Fields {
     Fields::from_iter([(key.to_owned(), Value::from(name))])
 }
 
-/// Puts what a document sets over what is live.
+/// Overlays the live fields with those that a document sets.
 fn overlay(object: &mut Fields, fields: &Fields) {
     for (key, value) in fields {
         let value = merged(key, object.get(key).unwrap_or(&Value::Null), value);
@@ -497,7 +498,7 @@ fn overlay(object: &mut Fields, fields: &Fields) {
     }
 }
 
-/// A live policy as the service shows it, ids and rules aside.
+/// A live policy as the service shows it, without ids and rules.
 #[must_use]
 pub fn policy_fields(policy: &LiveVijilPolicy) -> Fields {
     let mut object = named("name", &policy.name);
@@ -508,7 +509,7 @@ pub fn policy_fields(policy: &LiveVijilPolicy) -> Fields {
     object
 }
 
-/// A live rule as the service shows it, ids aside.
+/// A live rule as the service shows it, without ids.
 #[must_use]
 pub fn rule_fields(rule: &LiveVijilRule) -> Fields {
     let mut object = named("rule_id", &rule.rule_id);

@@ -1,6 +1,6 @@
 //! Limits on deletions and weakenings of the Vijil side.
 //!
-//! A judgement is what there is to tell: of a plan that passes, or of one that does not.
+//! A verdict is a message, about a plan that passes or about one that does not.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,8 +9,8 @@ use crate::document::{Guards, Limit, Weakening};
 use crate::model::LiveVijil;
 use crate::plan::step::{Object, Op};
 
-/// The judgement of `max_deletes` on the steps. A policy that is no longer active, and an approved rule that is
-/// rejected, are no longer in force, and count as deleted.
+/// The verdict of `max_deletes` on the steps. A deactivated policy and a rejected rule that was approved count as
+/// deleted, since they are no longer in force.
 ///
 /// # Errors
 ///
@@ -55,12 +55,11 @@ fn exceeds(limit: Limit, deleted: usize, all: usize) -> bool {
     limit.is_exceeded(deleted as u64, all as u64)
 }
 
-/// The judgement of `protected` on the steps.
+/// The verdict of `protected` on the steps.
 ///
 /// # Errors
 ///
-/// Returns an error if a protected policy would be deleted, lose its last rule or be weakened, or is live and no longer
-/// declared.
+/// Returns an error if a protected policy would be deleted, emptied or weakened, or is live and no longer declared.
 pub fn protected(
     guards: &Guards,
     live: &LiveVijil,
@@ -88,7 +87,7 @@ pub fn protected(
             refusals.extend((!allows(Weakening::Empty)).then(|| format!("empties the protected policy `{name}`")));
             continue;
         }
-        // Under its new name too.
+        // The policy is protected under its new name too.
         let renamed = steps.iter().filter(of).map(|step| &step.policy_name);
         let names: BTreeSet<&String> = [name].into_iter().chain(renamed).collect();
         let own = weakened.iter().filter(|one| names.contains(&one.policy) && !allows(one.what.kind()));
@@ -99,18 +98,18 @@ pub fn protected(
     if refusals.is_empty() { Ok(None) } else { Err(refusals.join("; ")) }
 }
 
-/// The judgement of `deny_widening` on rules for agents that become weaker.
+/// The verdict of `deny_widening` on rules for agents that become weaker.
 ///
 /// # Errors
 ///
-/// Returns an error if some do, and the settings refuse that.
+/// Returns an error if some rules become weaker and the settings refuse that.
 pub fn deny_widening(guards: &Guards, weakened: &[VijilWeakening]) -> Result<Option<String>, String> {
     let all: Vec<&VijilWeakening> = weakened.iter().filter(|one| one.may_open()).collect();
     let Some((first, rest)) = all.split_first() else { return Ok(None) };
     let verb = if first.certain { "weakens" } else { "may weaken" };
     let rest = match rest {
         [] => String::new(),
-        // One alone is never left out.
+        // A list never leaves out just one item.
         [second] => format!(" and `{}` of `{}`", second.in_short(), second.policy),
         rest => format!(", and {} more", rest.len()),
     };

@@ -1,12 +1,12 @@
-//! The Vijil side of a plan: which calls bring policies for agents from live to desired, and in which order.
+//! The Vijil side of a plan: the calls that bring policies for agents from live to desired, and their order.
 //!
 //! ```text
 //! Desired.vijil, LiveVijil ──diff──▶ calls with their stage ──▶ VijilPlan {steps}
 //! ```
 //!
-//! Invariants: pure and deterministic. No policy is active with the text of a rule that nobody reviewed; a rule that is
-//! approved is the one that was reviewed, also where the service keeps `approved` after an edit; a policy that is active
-//! before and after stays active, unless the settings say otherwise; and what deactivates or deletes comes last.
+//! Invariants: pure and deterministic. No policy is active with a rule whose text nobody reviewed. An approved rule is
+//! the one that was reviewed, even if the service keeps `approved` after an edit. A policy that is active before and
+//! after stays active, unless the settings say otherwise. Deactivations and deletions come last.
 
 mod buckets;
 pub(super) mod coherence;
@@ -43,27 +43,27 @@ pub struct VijilTarget {
 pub struct VijilPlan {
     /// The target of the calls.
     pub target: VijilTarget,
-    /// The calls, in order; their ids and phases go on from those of the other side.
+    /// The calls, in order; their ids and phases continue after those of the other side.
     pub steps: Vec<VijilStep>,
-    /// Live policies that no document declares and that are left alone.
+    /// Undeclared live policies that are left alone.
     pub unmanaged: Vec<String>,
-    /// The meaning of the plan for the rules in force.
+    /// The effect of the plan on the rules in force.
     pub meaning: VijilMeaning,
     /// The live state that the plan was made from.
     pub live: VijilRecord,
 }
 
-/// The meaning of the Vijil side for the rules in force.
+/// The effect of the Vijil side on the rules in force.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct VijilMeaning {
-    /// Policies and rules that become weaker, or may.
+    /// Policies and rules that become weaker, or may become weaker.
     pub weakened: Vec<VijilWeakening>,
-    /// The numbers of rules of each consequence, where they change.
+    /// The numbers of rules by consequence, if they change.
     pub buckets: Vec<Bucket>,
 }
 
 impl VijilMeaning {
-    /// Of steps from this live state.
+    /// The effect of steps on this live state.
     #[must_use]
     pub fn new(live: &LiveVijil, steps: &[VijilStep]) -> Self {
         Self { weakened: weakening::find(live, steps), buckets: buckets::find(live, steps) }
@@ -74,9 +74,9 @@ impl VijilMeaning {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "AgentRecord")]
 pub struct VijilRecord {
-    /// Of all policies: `sha256:` and the hash.
+    /// The fingerprint of all policies: `sha256:` and the hash.
     pub fingerprint: String,
-    /// The policies that the plan touches, as they were.
+    /// The policies that the plan touches, before it.
     pub touched: Vec<Touched>,
 }
 
@@ -94,14 +94,14 @@ impl VijilRecord {
     }
 }
 
-/// A live policy with its rules and reviews, in a form that depends on nothing else.
+/// A live policy with its rules and reviews, in a canonical form.
 #[must_use]
 pub fn canonical(policy: &LiveVijilPolicy) -> Value {
     let LiveVijilPolicy { id, name, status, fields, rules } = policy;
     let rules: Vec<Value> = rules
         .iter()
         .map(|rule| {
-            // Who reviewed a rule when is for the report: a plan is about what was decided.
+            // A plan depends on the decision of a review, not on who made it when; the report shows these.
             let LiveVijilRule { id, rule_id, status, notes, reviewed_by: _, reviewed_at: _, fields, provenance: _ } =
                 rule;
             json!({"id": id, "rule_id": rule_id, "status": status, "review_notes": notes, "fields": fields})
@@ -117,7 +117,7 @@ pub fn fingerprint(value: &Value) -> String {
     format!("sha256:{hex}")
 }
 
-/// The changes between a plan and now, by policy with a unified diff; empty for a plan that may be applied.
+/// The changes since the plan was made, by policy with a unified diff; empty for a plan that may be applied.
 #[must_use]
 pub fn stale(plan: &VijilPlan, live: &LiveVijil) -> Vec<super::stale::Stale> {
     use super::stale::Stale;
@@ -135,7 +135,7 @@ pub fn stale(plan: &VijilPlan, live: &LiveVijil) -> Vec<super::stale::Stale> {
             }
         }
     }
-    // Where a rule was drawn from is shown to reviewers, and no edit of the rule changes it.
+    // The source of a rule is shown to reviewers, and no edit of the rule changes it.
     for step in &plan.steps {
         let rules = live.policies.iter().flat_map(|policy| &policy.rules);
         let mut own = rules.filter(|rule| step.rule == Some(Subject::Existing(rule.id.clone())));

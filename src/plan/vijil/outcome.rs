@@ -1,4 +1,4 @@
-//! The rest of live policies for agents after the steps of a plan.
+//! The live policies for agents after the steps of a plan.
 
 use std::collections::BTreeMap;
 
@@ -14,13 +14,13 @@ use crate::plan::step::{Object, Op};
 pub(super) struct Outcome {
     /// Its name.
     pub(super) name: String,
-    /// As the service spells it.
+    /// The status, as the service spells it.
     pub(super) status: String,
-    /// Its rules, their status among their fields.
+    /// Its rules, with the status among their fields.
     pub(super) rules: BTreeMap<Subject, Fields>,
 }
 
-/// The policies before any step.
+/// The policies before the steps.
 pub(super) fn before(live: &LiveVijil) -> BTreeMap<Subject, Outcome> {
     let policies = live.policies.iter().map(|policy| {
         let rules = policy.rules.iter().map(|rule| (Subject::Existing(rule.id.clone()), rule_fields(rule))).collect();
@@ -30,7 +30,7 @@ pub(super) fn before(live: &LiveVijil) -> BTreeMap<Subject, Outcome> {
     policies.collect()
 }
 
-/// The policies that are left after all steps, as far as the steps say.
+/// The policies after all steps, as far as the steps determine them.
 pub(super) fn after(live: &LiveVijil, steps: &[VijilStep]) -> BTreeMap<Subject, Outcome> {
     let mut policies = before(live);
     for step in steps {
@@ -62,23 +62,23 @@ pub(super) fn after(live: &LiveVijil, steps: &[VijilStep]) -> BTreeMap<Subject, 
 }
 
 impl Outcome {
-    /// Returns `true` if its rules hold. A status that is not known may be one in which they do.
+    /// Returns `true` if its rules are in force. An unknown status counts as in force.
     pub(super) fn is_in_force(&self) -> bool {
         !matches!(self.status.as_str(), "draft" | "archived")
     }
 
-    /// The rules that hold while the policy is in force.
+    /// The rules that apply while the policy is in force.
     pub(super) fn approved(&self) -> impl Iterator<Item = (&Subject, &Fields)> {
         self.rules.iter().filter(|(_, rule)| is_approved(rule))
     }
 }
 
-/// Returns `true` if a rule holds. A status that is not known may be one in which it does.
+/// Returns `true` if a rule is in force. An unknown status counts as in force.
 pub(super) fn is_approved(rule: &Fields) -> bool {
     !matches!(text(rule, "status"), "draft" | "rejected")
 }
 
-/// A text of an object; empty for anything else.
+/// A text of an object; empty for any other value.
 pub(super) fn text<'a>(object: &'a Fields, key: &str) -> &'a str {
     object.get(key).and_then(Value::as_str).unwrap_or_default()
 }

@@ -1,11 +1,11 @@
-//! Policies and rules for agents that are created beside an equal one that no document declares.
+//! Policies and rules for agents that are created although an undeclared one has the same content.
 
 use serde_json::Value;
 
 use crate::model::{DesiredVijilPolicy, DesiredVijilRule, LiveVijilPolicy, LiveVijilRule, has_value};
 use crate::plan::warning::Warning;
 
-/// Policies that say what a live one of another name says, which no document declares.
+/// Finds created policies with the content of an undeclared live policy of another name.
 pub(super) fn policies(created: &[&DesiredVijilPolicy], undeclared: &[&LiveVijilPolicy]) -> Vec<Warning> {
     let renamed = created.iter().filter_map(|one| {
         let equal = undeclared.iter().find(|policy| is_same_policy(one, policy))?;
@@ -14,7 +14,7 @@ pub(super) fn policies(created: &[&DesiredVijilPolicy], undeclared: &[&LiveVijil
     renamed.collect()
 }
 
-/// Rules that say what a rule says that is deleted.
+/// Finds created rules with the content of a rule that is deleted.
 pub(super) fn rules(created: &[&DesiredVijilRule], deleted: &[&LiveVijilRule]) -> Vec<Warning> {
     let renamed = created.iter().filter_map(|rule| {
         let equal = deleted.iter().find(|live| is_same_rule(rule, live))?;

@@ -9,52 +9,52 @@ use crate::plan::step::{Object, Op, Reason, Step};
 /// One call that writes.
 pub type VijilStep = Step<VijilDifference>;
 
-/// One object that differs between two states, or a decision about it.
+/// A difference of one object between two states, or a decision about it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct VijilDifference {
-    /// From 1, as it is listed.
+    /// Number in the list, from 1.
     pub id: usize,
     /// The operation of the call.
     pub op: Op,
     /// The policy.
     pub policy: Subject,
-    /// Its name: as declared, or as live where nothing declares it.
+    /// The policy's name: the declared one, or the live one if no document declares the policy.
     pub policy_name: String,
-    /// The rule, for a step about one.
+    /// The rule, if the step is about one.
     pub rule: Option<Subject>,
     /// Its `rule_id`.
     pub rule_id: Option<String>,
-    /// The object as the plan expects to find it, ids aside; `None` for a creation.
+    /// The object as the plan expects to find it, without ids; `None` if the step creates it.
     pub before: Option<Fields>,
-    /// The object as it will be; `None` for a deletion.
+    /// The object after the step; `None` if the step deletes it.
     pub after: Option<Fields>,
     /// The source that a rule was extracted from, for reviewers.
     pub provenance: Option<Value>,
-    /// The place that asks for it.
+    /// The place of the declaration.
     pub source: Option<Origin>,
-    /// The reason for a call that the difference alone does not ask for.
+    /// The reason for the call, if the difference does not explain it.
     pub because: Option<Reason>,
 }
 
 /// An object that a call is about.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Subject {
-    /// It is live, under this id.
+    /// A live object with this id.
     Existing(String),
-    /// An earlier step creates it under this name or `rule_id`.
+    /// An object that an earlier step creates under this name or `rule_id`.
     Planned(String),
 }
 
 /// A request as data.
 #[derive(Clone, Debug, PartialEq)]
 pub struct VijilRequest {
-    /// The verb.
+    /// The HTTP method.
     pub method: Method,
-    /// Segments below the base URL, not encoded; an empty one at the end is a slash.
+    /// Segments of the path below the base URL, not encoded; an empty last one ends the path with a slash.
     pub path: Vec<Segment>,
     /// The query, not encoded.
     pub query: Vec<(&'static str, String)>,
-    /// JSON to send.
+    /// The JSON body.
     pub body: Option<Value>,
 }
 
@@ -72,7 +72,7 @@ impl VijilDifference {
         changed(before, after)
     }
 
-    /// A text of the object as it will be, or as it was.
+    /// A text of the object after the step, or before its deletion.
     #[must_use]
     pub fn text(&self, key: &str) -> &str {
         let object = self.after.as_ref().or(self.before.as_ref());
@@ -124,7 +124,7 @@ impl VijilDifference {
     }
 }
 
-/// The fields in which two versions of an object differ, in the order of the later one; the notes of a review are none.
+/// The fields in which two versions of an object differ, in the order of the later one, without the notes of a review.
 #[must_use]
 pub fn changed(before: &Fields, after: &Fields) -> Vec<String> {
     let differs = |(key, value): &(&String, &Value)| {

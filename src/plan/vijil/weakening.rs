@@ -1,9 +1,10 @@
-//! The parts of the rules for agents in force that a plan weakens: active policies, approved rules.
+//! The rules for agents in force that a plan weakens: in active policies, approved rules.
 //!
-//! Whether a sentence says less than another is for people to judge; what stands in fields is compared. A field whose
-//! versions cannot be compared may be weaker.
+//! People have to judge if a sentence says less than another one; fields are compared. A field whose versions cannot be
+//! compared may be weaker.
 //!
-//! Invariant: a rule is weaker, or may be, whenever a field of it changes in a direction that is not known to be stricter.
+//! Invariant: a rule counts as weaker, or possibly weaker, whenever one of its fields changes in a direction that is
+//! not known to be stricter.
 
 use std::collections::BTreeSet;
 
@@ -26,9 +27,9 @@ pub struct VijilWeakening {
     pub rule: Option<String>,
     /// The part that becomes weaker.
     pub what: Weaker,
-    /// The change, in short: `block → log`.
+    /// The change in short form: `block → log`.
     pub change: String,
-    /// True if it is weaker for certain; else it may be.
+    /// True if it is certainly weaker; false if it may be.
     pub certain: bool,
 }
 
@@ -48,11 +49,11 @@ pub enum Weaker {
     RuleType,
     /// The consequence of a broken rule is milder: `block` becomes `log`.
     Consequence,
-    /// Breaking the rule is less grave.
+    /// The severity of breaking the rule is lower.
     Severity,
-    /// The rule is about less, for fewer, or under more conditions.
+    /// The rule covers less, applies to fewer agents, or has more conditions.
     Reach,
-    /// A rule that permits something comes into force.
+    /// A rule that permits something takes effect.
     Permission,
     /// The sentence of a rule changes, which alone decides what an automatic judge looks for.
     Sentence,
@@ -78,14 +79,14 @@ impl Weaker {
 }
 
 impl VijilWeakening {
-    /// Returns `true` if it counts as access that somebody may gain. That a sentence changes does not: it may well be
-    /// stricter, and people read it.
+    /// Returns `true` if it counts as access that somebody may gain. A changed sentence does not: it may be stricter,
+    /// and people read it.
     #[must_use]
     pub fn may_open(&self) -> bool {
         self.what != Weaker::Sentence
     }
 
-    /// In a few words: `AU-001: block → log`.
+    /// A short description: `AU-001: block → log`.
     #[must_use]
     pub fn in_short(&self) -> String {
         let Self { policy, rule, change, .. } = self;
@@ -93,7 +94,7 @@ impl VijilWeakening {
     }
 }
 
-/// Finds what the steps weaken.
+/// Finds everything that the steps weaken.
 #[must_use]
 pub fn find(live: &LiveVijil, steps: &[VijilStep]) -> Vec<VijilWeakening> {
     let (before, after) = (outcome::before(live), outcome::after(live, steps));
@@ -128,7 +129,7 @@ pub fn find(live: &LiveVijil, steps: &[VijilStep]) -> Vec<VijilWeakening> {
     found
 }
 
-/// Finds the parts of a rule that was in force that become weaker.
+/// Finds the parts of a rule in force that become weaker.
 fn weakened(policy: &str, old: &Fields, new: Option<&Fields>, found: &mut Vec<VijilWeakening>) {
     let mut add = |what, change: String, certain| {
         let (policy, rule) = (policy.to_owned(), Some(text(old, "rule_id").to_owned()));
@@ -136,7 +137,7 @@ fn weakened(policy: &str, old: &Fields, new: Option<&Fields>, found: &mut Vec<Vi
     };
     let permits = text(old, "rule_type") == "permission";
     match new {
-        // A permission that goes opens nothing.
+        // The removal of a permission weakens nothing.
         None if permits => {}
         None => add(Weaker::RuleDeleted, "deleted".to_owned(), true),
         Some(new) if !is_approved(new) && permits => {}
@@ -150,7 +151,7 @@ fn changes(old: &Fields, new: &Fields, mut add: impl FnMut(Weaker, String, bool)
     let arrow = |old: &str, new: &str| format!("{} → {}", or_none(old), or_none(new));
     let (was, is) = (text(old, "rule_type"), text(new, "rule_type"));
     match step(was, is, type_rank) {
-        // A prohibition and an obligation ask for different things.
+        // A prohibition and an obligation cannot be compared.
         Step::Same if was != is => add(Weaker::RuleType, arrow(was, is), false),
         Step::Same | Step::Stricter => {}
         step @ (Step::Weaker | Step::Unknown) => add(Weaker::RuleType, arrow(was, is), step == Step::Weaker),
@@ -170,7 +171,7 @@ fn changes(old: &Fields, new: &Fields, mut add: impl FnMut(Weaker, String, bool)
             add(Weaker::Severity, format!("severity {}", arrow(&was, &is)), step == Step::Weaker)
         }
     }
-    // A permission is weaker where it is about more.
+    // A permission is weaker if it covers more.
     let permits = text(new, "rule_type") == "permission";
     let mut reach = |found: Reach, change: String| match (found, permits) {
         (Reach::Same, _) | (Reach::Broader, false) | (Reach::Narrower, true) => {}
@@ -198,13 +199,13 @@ fn same_words(one: &str, other: &str) -> bool {
     one.split_whitespace().eq(other.split_whitespace())
 }
 
-/// The change of a value of a scale.
+/// The change of a value on a scale.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Step {
     Same,
     Stricter,
     Weaker,
-    /// One of the two is on no scale.
+    /// One of the two values is not on the scale.
     Unknown,
 }
 
@@ -213,15 +214,15 @@ fn step(old: &str, new: &str, rank: fn(&str) -> Option<usize>) -> Step {
         _ if old == new => Step::Same,
         (Some(old), Some(new)) if new < old => Step::Weaker,
         (Some(old), Some(new)) if new > old => Step::Stricter,
-        // Nothing is stricter than the strictest.
+        // `block` is the strictest value, so that a change to it from an unknown value is stricter.
         (None, Some(new)) if Some(new) == rank("block") => Step::Stricter,
         (Some(_), Some(_)) => Step::Same,
         (_, _) => Step::Unknown,
     }
 }
 
-/// Consequences by what they keep from happening. The service names no list: `block` and `warn` are in its tests, and these
-/// are what such lists hold elsewhere. Without one, the service warns.
+/// The rank of a consequence by what it prevents. The service publishes no list: `block` and `warn` occur in its tests,
+/// and the others are common names elsewhere. Without a consequence, the service warns.
 fn action_rank(action: &str) -> Option<usize> {
     Some(match action.to_ascii_lowercase().as_str() {
         "allow" | "ignore" | "none" | "pass" => 0,
@@ -247,13 +248,13 @@ fn type_rank(kind: &str) -> Option<usize> {
     }
 }
 
-/// The reach of a rule, against before.
+/// The change of what a rule covers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Reach {
     Same,
     Broader,
     Narrower,
-    /// It cannot be told.
+    /// The two cannot be compared.
     Other,
 }
 
@@ -267,7 +268,7 @@ impl Reach {
     }
 }
 
-/// Compares sets of which more is broader: whether the old one is part of the new one, and the other way round.
+/// Compares sets of which a larger one is broader, by whether the old one is a subset of the new one and vice versa.
 fn subsets(old_in_new: bool, new_in_old: bool) -> Reach {
     match (old_in_new, new_in_old) {
         (true, true) => Reach::Same,
@@ -277,8 +278,8 @@ fn subsets(old_in_new: bool, new_in_old: bool) -> Reach {
     }
 }
 
-/// Compares the subjects of a rule, or the agents that it is for: a word, or several with commas between them; without
-/// one, everything.
+/// Compares the subjects of a rule, or the agents that it is for: a word, or several separated by commas; empty means
+/// everything.
 fn listed(old: &str, new: &str) -> Reach {
     let all =
         |text: &str| matches!(text.trim().to_ascii_lowercase().as_str(), "" | "*" | "all" | "any" | "agent" | "agents");
@@ -296,7 +297,8 @@ fn listed(old: &str, new: &str) -> Reach {
     }
 }
 
-/// The conditions under which a rule applies. With `all` of them, each one more makes it apply less; with `any`, more.
+/// Compares the conditions under which a rule applies. With `all`, each further condition makes the rule narrower; with
+/// `any`, broader.
 fn conditions(old: &Fields, new: &Fields) -> Reach {
     let list = |rule: &Fields| rule.get("constraints").and_then(Value::as_array).cloned().unwrap_or_default();
     let (was, is) = (list(old), list(new));
@@ -315,7 +317,7 @@ fn conditions(old: &Fields, new: &Fields) -> Reach {
         let same = kept && no_new && text(old, "constraint_logic") == text(new, "constraint_logic");
         return if same { Reach::Same } else { Reach::Other };
     }
-    // Of one condition, `all` and `any` are the same.
+    // With one condition, `all` and `any` mean the same.
     let (was_all, is_all) = (was.len() == 1 || !any(old), is.len() == 1 || !any(new));
     let (was_any, is_any) = (was.len() == 1 || any(old), is.len() == 1 || any(new));
     let shared = was.iter().any(|one| has(&is, one));
