@@ -1,10 +1,10 @@
 //! Reads the audit log of one organization, page by page.
 //!
-//! Invariants: it sends no more than five requests in a second, which is what the service takes of an organization; and
-//! the end of a range is believed only when the service says it twice.
+//! Invariants: it sends at most five requests a second, which is the service's limit for an organization; and a range
+//! ends only once the service has said so twice.
 //!
-//! Source: the AI Governance audit log API. Its errors are `{"error": "…"}`, a search that takes too long is a 503 or a
-//! 408, and the last page has an empty text in place of a token.
+//! Source: the AI Governance audit log API. Its errors are `{"error": "…"}`, a search that takes too long answers 503
+//! or 408, and the last page has an empty text in place of a token.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -16,15 +16,15 @@ use tokio::sync::Mutex;
 use super::Error;
 use crate::service::http::{self, BaseUrl};
 
-/// Default address of the service.
+/// Default address of the audit log.
 const ENDPOINT: &str = "https://api.docker.com/v2";
-/// The largest page.
+/// The largest page size that the service accepts.
 const PAGE_SIZE: &str = "100";
 /// The time between two requests.
 const PACE: Duration = Duration::from_millis(200);
-/// Largest number of attempts to read the last page of a range, if its records differ each time.
+/// Largest number of attempts to read the last page of a range if its records differ each time.
 const ROUNDS: u32 = 5;
-/// A search took too long: what helps is a shorter range, and not to ask again.
+/// The answers for a search that took too long: a shorter range helps, a retry does not.
 const TOO_LONG: [u16; 2] = [503, 408];
 
 /// Address of the audit log that belongs to a service for policies: Docker serves the two from different hosts.
@@ -43,7 +43,7 @@ pub fn endpoint_beside(base: &BaseUrl) -> BaseUrl {
     BaseUrl::parse(&address).expect("the address is ours")
 }
 
-/// Reads the audit log of one organization, and can do nothing else.
+/// Reads the audit log of one organization; it cannot write.
 #[derive(Debug)]
 pub struct AuditReader {
     http: http::Reader,
@@ -55,11 +55,11 @@ pub struct AuditReader {
 /// Answer of the service to a request for a page.
 #[derive(Debug)]
 pub(super) enum Answer {
-    /// The records, and the token of the next page; none at the end of the range.
+    /// The records, and the token of the next page; without a token at the end of the range.
     Page(Vec<Value>, Option<String>),
     /// The search took too long.
     TooLong(Error),
-    /// The token is not good any more.
+    /// The service no longer accepts the token.
     TokenRefused(Error),
 }
 
@@ -72,7 +72,7 @@ struct Page {
 }
 
 impl AuditReader {
-    /// Reads over this transport, which carries the raw access token. Nothing is sent yet.
+    /// Reads with this transport, which carries the raw access token. Sends nothing yet.
     #[must_use]
     pub fn new(http: http::Reader, org: impl Into<String>) -> Self {
         Self { http, org: org.into(), last: Mutex::default() }
@@ -90,7 +90,7 @@ impl AuditReader {
         self.http.host()
     }
 
-    /// The failure of pages that never end.
+    /// The error for pages that never end.
     pub(super) fn endless(&self) -> Error {
         Error::EndlessPages { host: self.http.host(), what: "audit log" }
     }
@@ -127,7 +127,8 @@ impl AuditReader {
                     return if is_too_long && !shortest { Ok(Answer::TooLong(error)) } else { Err(error) };
                 }
             };
-            // An empty text, and also nothing at all, is the end; who only left it out does not do so twice.
+            // An empty text or a missing token marks the end. A service that left the token out by mistake does not do
+            // so twice.
             if let Some(next) = next_page_token.filter(|next| !next.is_empty()) {
                 return if token == Some(next.as_str()) {
                     Err(self.endless())

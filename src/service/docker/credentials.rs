@@ -1,7 +1,7 @@
 //! The caller's credentials: `DOCKER_USERNAME` and `DOCKER_PASSWORD`, or else a token that `docker login` stored.
 //!
-//! Invariant: a secret lives in a [`SecretString`] from the moment it is read, and no error repeats what a file, a
-//! variable or a helper said beside plain names.
+//! Invariant: a secret lives in a [`SecretString`] from the moment it is read, and no error repeats the content of a
+//! file, a variable or a helper's output except plain names.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read as _, Write as _};
@@ -23,12 +23,12 @@ use crate::source::disk;
 const HUB: [&str; 4] = ["https://index.docker.io/v1/", "https://index.docker.io/v1", "index.docker.io", "docker.io"];
 /// The prefixes of personal and organization access tokens.
 const TOKENS: [&str; 2] = ["dckr_pat_", "dckr_oat_"];
-/// The time that a credential helper may take: it may ask its user.
+/// The time limit of a credential helper, which may ask its user.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// The most that a helper may say and a configuration may hold, in bytes.
+/// The largest output of a helper and the largest configuration, in bytes.
 const MOST: u64 = 1 << 20;
 
-/// The settings of the environment, before anything is read.
+/// The settings of the environment, before they are used.
 #[derive(Debug, Default)]
 pub struct Outside {
     /// `DOCKER_USERNAME`.
@@ -51,18 +51,18 @@ pub struct Credentials {
 /// The reason why there are no credentials.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CredentialsError {
-    /// One of two variables.
+    /// Only one of two variables is set.
     #[error("`{set}` is set, but `{missing}` is not")]
     Half {
-        /// The one that is set.
+        /// The variable that is set.
         set: String,
-        /// The one that is not.
+        /// The variable that is not set.
         missing: String,
     },
-    /// Neither variables nor a login.
+    /// Neither variables nor a login exist.
     #[error("there are no Docker credentials")]
     None,
-    /// A login that stored no access token.
+    /// A login that did not store an access token.
     #[error("`docker login` stored {what}, which Docker's API does not take")]
     NoToken {
         /// The kind of login that was stored.
@@ -103,7 +103,7 @@ impl Credentials {
         Self { identifier: identifier.into(), secret }
     }
 
-    /// Variables, or else what `docker login` stored.
+    /// The credentials from variables, or the ones that `docker login` stored.
     ///
     /// # Errors
     ///
@@ -165,7 +165,7 @@ fn stored(file: &Path) -> Result<Credentials, CredentialsError> {
         Err(error) if error.is_missing() => return Err(CredentialsError::None),
         Err(error) => return Err(wrong(error.to_string())),
     };
-    // The parser's own words may hold a value, and a value may be a secret.
+    // The parser's message may repeat a value, and a value may be a secret.
     let config: Config = serde_json::from_str(text.expose_secret())
         .map_err(|error| wrong(format!("line {}, column {}", error.line(), error.column())))?;
     let helper = HUB.iter().find_map(|hub| config.helpers.get(*hub)).or(config.store.as_ref());
@@ -188,7 +188,8 @@ fn stored(file: &Path) -> Result<Credentials, CredentialsError> {
     }
 }
 
-/// A personal or organization access token; a password or a session would be refused, or should not be kept like that.
+/// A personal or organization access token. The service would refuse a session, and a password should not be stored
+/// this way.
 fn access_token(identifier: String, secret: SecretString) -> Result<Credentials, CredentialsError> {
     if identifier == "<token>" {
         return Err(CredentialsError::NoToken { what: "an identity token" });
@@ -199,7 +200,7 @@ fn access_token(identifier: String, secret: SecretString) -> Result<Credentials,
     Ok(Credentials { identifier, secret })
 }
 
-/// Asks a credential helper for the Hub, under each of the names that Docker stores it by.
+/// Asks a credential helper for the Hub, under each name that Docker stores it by.
 fn ask(suffix: &str) -> Result<Credentials, CredentialsError> {
     let helper = format!("docker-credential-{suffix}");
     let wrong = |cause: &str| CredentialsError::Helper { helper: helper.clone(), cause: cause.to_owned() };
@@ -222,12 +223,12 @@ fn ask(suffix: &str) -> Result<Credentials, CredentialsError> {
     Err(CredentialsError::None)
 }
 
-/// The answer of the helper for a server, or `None` if the helper fails, as it does for a server that it does not know.
+/// The helper's answer for a server; `None` if the helper fails, as it does for an unknown server.
 fn run(helper: &str, server: &str) -> io::Result<Option<SecretString>> {
     let mut child =
         Command::new(helper).arg("get").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
     if let Some(mut stdin) = child.stdin.take() {
-        // A helper that does not read has answered already.
+        // A helper that does not read its input has answered already.
         let _ = stdin.write_all(server.as_bytes());
     }
     let stdout = child.stdout.take();

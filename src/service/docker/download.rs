@@ -1,7 +1,7 @@
 //! Downloads the audit log of an organization into a file.
 //!
 //! Invariants: at any interruption, `FILE.tmp` holds each record read so far once, up to the length in
-//! `FILE.state.tmp`, and the next run resumes from there; the file itself exists only once it is complete.
+//! `FILE.state.tmp`, and the next run resumes from there. The file itself exists only once it is complete.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -16,35 +16,35 @@ use crate::evidence::download::{Download, Mark, Next};
 use crate::exit::{Exit, Explain};
 use crate::source::disk::{self, FileError};
 
-/// Endings of what JSON Lines are not.
+/// Extensions of files that are not JSON Lines.
 const OTHERS: [&str; 5] = [".gz", ".zst", ".zstd", ".csv", ".tmp"];
 
-/// The file, and what is kept beside it.
+/// The file and its temporary companions.
 #[derive(Clone, Debug)]
 pub struct Files {
     out: PathBuf,
-    /// The records so far. Nothing that reads records reads it.
+    /// The records so far, under a name that no command reads records from.
     part: PathBuf,
     /// The state of the download: [`Download`] as JSON.
     state: PathBuf,
 }
 
-/// Reason why a download failed.
+/// The reason why a download failed.
 #[derive(Debug, Error)]
 pub enum DownloadError {
     /// The service failed.
     #[error(transparent)]
     Service(#[from] ServiceError),
-    /// The file would be something else than its name says.
+    /// The extension of the file is one of another format.
     #[error("`{}` would be JSON Lines", .0.display())]
     Name(PathBuf),
-    /// There is such a file.
+    /// The file exists already.
     #[error("`{}` is there already", .0.display())]
     There(PathBuf),
-    /// There is a file with records so far, and nothing tells of what.
+    /// A file with records exists without the state that says what they are.
     #[error("`{}` is there, and nothing tells of what", .0.display())]
     Unknown(PathBuf),
-    /// The state of the download cannot be read.
+    /// The state of the download cannot be parsed.
     #[error("`{}` cannot be read: {why}", state.display())]
     State {
         /// The file with the state.
@@ -55,7 +55,7 @@ pub enum DownloadError {
     /// The records so far are of another organization or service.
     #[error("`{}` is a download from elsewhere", .0.display())]
     Elsewhere(PathBuf),
-    /// Another process writes it.
+    /// Another process is writing it.
     #[error("`{}` is being written by another process", .0.display())]
     Busy(PathBuf),
     /// The machine failed.
@@ -119,7 +119,7 @@ impl Files {
         Ok(Self { part: beside(".tmp"), state: beside(".state.tmp"), out })
     }
 
-    /// Resumes the download in progress, or begins a new one.
+    /// Resumes an unfinished download, or starts a new one.
     fn begin(&self, audit: &AuditReader, since: i64) -> Result<(File, Download), DownloadError> {
         let (org, endpoint) = (audit.org(), audit.endpoint());
         let is_begun = self.state.symlink_metadata().is_ok();
@@ -132,10 +132,10 @@ impl Files {
                 disk::read_named(&self.state, disk::MAX_STATE_BYTES).map_err(|error| wrong(error.to_string()))?;
             Download::parse(&text).map_err(wrong)?
         } else {
-            // Whole seconds: what is recorded meanwhile is for the next download.
+            // Whole seconds; records of the current second belong to the next download.
             let to = audit.now().as_second().saturating_mul(1_000_000);
             let download = Download::new(org, &endpoint, to.saturating_sub(since), to);
-            // Before the records: a file that is there without it is somebody else's.
+            // The state is written first: records without a state belong to somebody else.
             self.keep(&download)?;
             download
         };
@@ -147,7 +147,7 @@ impl Files {
             return Err(DownloadError::Busy(self.part.clone()));
         }
         let length = file.metadata().map_err(|error| self.failed(error.into()))?.len();
-        // What is gone of it has to be read again.
+        // Records that are missing from the file have to be read again.
         let download = if length < download.whole().bytes { download.anew() } else { download };
         self.cut(&mut file, &download)?;
         Ok((file, download))
@@ -158,8 +158,8 @@ impl Files {
             .map_err(|source| DownloadError::File { path: self.state.clone(), source })
     }
 
-    /// Takes back what is not whole. What is left was kept before: a file that is longer than it says is cut when the next
-    /// run begins.
+    /// Removes the part that is not complete. The complete part was synchronized before; a file that is longer than its
+    /// state says is cut when the next run starts.
     fn cut(&self, file: &mut File, download: &Download) -> Result<(), DownloadError> {
         let cut = file.set_len(download.whole().bytes).and_then(|()| file.seek(SeekFrom::End(0)));
         cut.map(drop).map_err(|error| self.failed(error.into()))
@@ -174,7 +174,7 @@ impl Files {
         DownloadError::File { path: self.part.clone(), source }
     }
 
-    /// The records take their name.
+    /// Renames the records to their final name.
     fn finish(&self) -> Result<(), DownloadError> {
         let failed = |source| DownloadError::File { path: self.out.clone(), source };
         disk::rename_named(&self.part, &self.out).and_then(|()| disk::remove_named(&self.state)).map_err(failed)
@@ -194,9 +194,9 @@ pub async fn download(
     told: &mut (dyn FnMut(&Download) + Send),
 ) -> Result<u64, DownloadError> {
     let (mut file, mut left) = files.begin(audit, since)?;
-    // The tokens of the range that is read: one that comes again leads nowhere.
+    // The tokens of the current range: a repeated one would lead into a loop.
     let mut seen: BTreeSet<String> = BTreeSet::new();
-    // Whether that range is read again since its tokens were refused: once is enough.
+    // True if the range was started again because its tokens were refused, which happens at most once.
     let mut is_again = false;
     while let Some(Next { from, to, token, shortest }) = left.next() {
         told(&left);

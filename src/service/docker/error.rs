@@ -7,10 +7,11 @@ use crate::service::http;
 /// A failure to read from Docker.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// The transport failed, or the service refused for a reason of its own.
+    /// The transport failed, or the service refused for another reason.
     #[error(transparent)]
     Http(#[from] http::Error),
-    /// 404 for the organization: it does not exist, or the caller is not a member, which the service does not tell apart.
+    /// 404 for the organization: it does not exist, or the caller is not a member. The service does not distinguish the
+    /// two.
     #[error("{host} shows no organization `{org}` to this account")]
     NoOrganization {
         /// The service's host.
@@ -48,7 +49,7 @@ pub enum Error {
         /// The id that was answered.
         answered: String,
     },
-    /// A list that is another one each time.
+    /// A list that differs each time it is read.
     #[error("the list of {what} of {host} is another one each time that it is read")]
     Unstable {
         /// The service's host.
@@ -64,7 +65,7 @@ pub enum Error {
         /// `policies` or `teams`.
         what: &'static str,
     },
-    /// A policy that is listed and cannot be read, however often both are asked for.
+    /// A policy that is listed but cannot be read, even after several attempts.
     #[error("{host} lists policy `{id}`, but has no such policy")]
     Vanished {
         /// The service's host.
@@ -72,7 +73,7 @@ pub enum Error {
         /// The policy's id.
         id: String,
     },
-    /// An object that cannot be understood.
+    /// An object that cannot be interpreted.
     #[error("cannot understand the answer of {host}: {cause}")]
     Meaningless {
         /// The service's host.
@@ -83,7 +84,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// Tells the answers about a whole organization from those of the transport.
+    /// Separates the answers about a whole organization from those of the transport.
     pub(super) fn about(error: http::Error, host: String, org: &str, what: &'static str) -> Self {
         match error.refusal().filter(|_| matches!(error, http::Error::Refused { .. })) {
             Some(refusal) if refusal.status == 404 => Self::NoOrganization { host, org: org.to_owned() },

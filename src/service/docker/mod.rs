@@ -1,8 +1,8 @@
 //! The client of Docker's AI Governance API and of the teams of Docker Hub.
 //!
-//! Invariants: a [`Reader`] cannot write; a [`Snapshot`] is whole or an error: no page, policy or team is lost without
-//! a word, and an organization that cannot be read never looks like one without policies; what the service may add to
-//! its answers changes nothing.
+//! Invariants: a [`Reader`] cannot write. A [`Snapshot`] is complete or an error: no page, policy or team is lost
+//! silently, and an organization that cannot be read never looks like one without policies. Fields that the service
+//! adds to its answers change nothing.
 
 mod audit;
 mod credentials;
@@ -24,7 +24,7 @@ use serde_json::Value;
 /// The default address of the service.
 pub const ENDPOINT: &str = "https://hub.docker.com/v2";
 
-/// Reads the address of a Docker endpoint.
+/// Parses the address of a Docker endpoint.
 ///
 /// # Errors
 ///
@@ -40,14 +40,14 @@ pub fn is_dockers_own(base: &BaseUrl) -> bool {
     !base.is_plain() && (host == "docker.com" || host.ends_with(".docker.com"))
 }
 
-/// One write, as plans carry it.
+/// One write of a plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
-    /// The method of the call.
+    /// The HTTP method.
     pub method: Method,
     /// The path below the endpoint, not encoded: `["orgs", "my-org", "governance", "policies"]`.
     pub path: Vec<String>,
-    /// The JSON that is sent; a deletion has none.
+    /// The JSON body; `None` for a deletion.
     pub body: Option<Value>,
 }
 
@@ -56,13 +56,13 @@ pub struct Request {
 pub struct Writer(http::Writer);
 
 impl Writer {
-    /// Writes over the reader's connection.
+    /// Writes on the reader's connection.
     #[must_use]
     pub fn new(reader: &Reader, access: &WriteAccess) -> Self {
         Self(http::Writer::new(reader.transport(), access))
     }
 
-    /// Sends one write; it is sent again only when it certainly did nothing.
+    /// Sends one write. It is sent again only if it certainly had no effect.
     pub async fn send(&self, request: &Request) -> WriteOutcome {
         self.0.send(request.method, &request.path, request.body.as_ref()).await
     }

@@ -1,7 +1,7 @@
 //! Reads the state of one organization.
 //!
-//! Invariant: what comes out is sorted, so that the order of answers and of concurrent calls changes nothing; and no
-//! single answer is believed that a policy is not there: a page that lost one looks like any other.
+//! Invariant: results are sorted, so that the order of answers and of concurrent calls does not matter. A single answer
+//! is not trusted that a policy is missing, since a page that lost one looks like any other.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -15,9 +15,10 @@ use crate::service::http::{self, Bounds};
 
 /// The service's own page size, and its largest.
 const PAGE_SIZE: &str = "100";
-/// The number of times that the policies are listed again if they changed meanwhile.
+/// The number of times that the policies are listed again if they changed in between.
 const ROUNDS: u32 = 5;
-/// The most that is read. The service documents 100 policies of 400 KB an organization; teams have no documented limit.
+/// The limits of one read. The service documents 100 policies of 400 KB for an organization; teams have no documented
+/// limit.
 const LIST: Bounds = Bounds {
     what: "policies",
     pages: 100,
@@ -37,7 +38,7 @@ const MEMBERS: Bounds = Bounds {
 };
 const TEAMS: Bounds = Bounds { what: "teams", pages: 1_000, objects: 50_000, bytes: 32 << 20, ..LIST };
 
-/// Reads one organization, and can do nothing else.
+/// Reads one organization; it cannot write.
 #[derive(Clone, Debug)]
 pub struct Reader {
     http: http::Reader,
@@ -45,7 +46,7 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// Reads this organization over this transport. Nothing is sent yet.
+    /// Reads this organization with this transport. Sends nothing yet.
     #[must_use]
     pub fn new(http: http::Reader, org: impl Into<String>) -> Self {
         Self { http, org: org.into() }
@@ -57,18 +58,18 @@ impl Reader {
         &self.org
     }
 
-    /// The number of calls that may be in flight.
+    /// The number of concurrent calls.
     #[must_use]
     pub fn concurrency(&self) -> usize {
         self.http.concurrency()
     }
 
-    /// From when this turns true on, no call waits to be tried again: it is given up.
+    /// Once this becomes true, calls that wait for a retry are abandoned.
     pub fn stop_waits_on(&self, stop: tokio::sync::watch::Receiver<bool>) {
         self.http.stop_waits_on(stop);
     }
 
-    /// Waits, by the clock of the connection.
+    /// Waits, on the clock of the connection.
     pub async fn pause(&self, wait: Duration) {
         self.http.pause(wait).await;
     }
@@ -77,8 +78,8 @@ impl Reader {
         &self.http
     }
 
-    /// Teams and whole policies, as many at once as the connection allows. The list is read before and after the
-    /// policies, until both say the same: one that vanishes meanwhile is left out once the list no longer shows it.
+    /// Teams and complete policies, read concurrently. The list is read before and after the policies until both reads
+    /// agree: a policy that disappears in between is left out once the list no longer shows it.
     ///
     /// # Errors
     ///
@@ -101,13 +102,12 @@ impl Reader {
         self.docker_snapshot().await?.live().map_err(|cause| self.meaningless(cause))
     }
 
-    /// One policy as it is now, or `None` when there is none with this id: not by itself and not in the list, since what
-    /// is hidden from the account, or lost on the way, is not found either.
+    /// One policy as it is now; `None` if no policy has this id. It must be missing both by itself and in the list,
+    /// since a policy that is hidden from the account, or lost in transit, is not found either.
     ///
     /// # Errors
     ///
-    /// Returns an error if the policy cannot be read or understood, or if the list shows it and it is not found all the
-    /// same.
+    /// Returns an error if the policy cannot be read or interpreted, or if the list shows it although it is not found.
     pub async fn policy(&self, id: &PolicyId) -> Result<Option<LivePolicy>, Error> {
         let mut policy = self.wire_policy(id).await?;
         if policy.is_none() && self.list().await?.contains(id) {
@@ -164,7 +164,7 @@ impl Reader {
     }
 
     async fn members_of(&self, team: &str) -> Result<Vec<String>, Error> {
-        // A team that is hidden is not one that does not exist: the list has just shown it.
+        // A hidden team does exist: the list has just shown it.
         let about = |error: http::Error| match error.refusal().filter(|refusal| matches!(refusal.status, 403 | 404)) {
             Some(refusal) => {
                 Error::Forbidden { org: self.org.clone(), what: "members of teams", refusal: refusal.clone() }
@@ -186,7 +186,7 @@ impl Reader {
         }
     }
 
-    /// Every policy in whole, sorted by name and id.
+    /// Every policy, complete, sorted by name and id.
     async fn policies(&self) -> Result<Vec<wire::Policy>, Error> {
         let mut vanished = None;
         let mut listed = self.list().await?;
@@ -206,7 +206,7 @@ impl Reader {
             .map_or(Error::Unstable { host: host.clone(), what: "policies" }, |id| Error::Vanished { host, id: id.0 }))
     }
 
-    /// The ids of all policies, page by page until no token is given.
+    /// The ids of all policies: reads pages until one has no token.
     async fn list(&self) -> Result<BTreeSet<PolicyId>, Error> {
         let path = ["orgs", &self.org, "governance", "policies"];
         let (mut ids, mut seen): (BTreeSet<_>, BTreeSet<String>) = Default::default();
@@ -224,7 +224,7 @@ impl Reader {
                 self.check_organization(summary.org)?;
                 ids.insert(summary.id);
             }
-            // The audit log's pages end with an empty token, so that one is taken for an end here too.
+            // The audit log's pages end with an empty token, so that one counts as the end here too.
             match page.next_page_token.filter(|token| !token.is_empty()) {
                 None => return Ok(ids),
                 Some(next) if !seen.insert(next.clone()) => return Err(self.endless("policies")),
@@ -233,7 +233,7 @@ impl Reader {
         }
     }
 
-    /// All of these, or the one that is no longer there.
+    /// All of these policies, or the id of one that is missing.
     async fn read_all(&self, ids: &BTreeSet<PolicyId>) -> Result<Result<Vec<wire::Policy>, PolicyId>, Error> {
         let mut reads = JoinSet::new();
         let within = Self { http: self.http.bounded(POLICIES), org: self.org.clone() };

@@ -1,7 +1,7 @@
-//! The live state as one JSON file: what `snapshot` writes, and `--live-from` and `emulator --seed` read.
+//! The live state as one JSON file, which `snapshot` writes and `--live-from` and `emulator --seed` read.
 //!
-//! Invariant: the policies are whole objects of the service, sorted by name and id, so that the same state gives the
-//! same bytes; a file of another version or with two objects of one id is refused.
+//! Invariant: the policies are complete objects of the service, sorted by name and id, so that the same state gives the
+//! same bytes. A file of another version, or with two objects of the same id, is refused.
 
 use std::collections::BTreeSet;
 
@@ -21,10 +21,10 @@ const FORMAT_VERSION: u32 = 1;
 pub struct Snapshot {
     /// 1.
     pub format_version: u32,
-    /// The Docker side; absent where the workspace has nothing to do with it.
+    /// The Docker side; absent if the workspace does not use it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub docker: Option<DockerSnapshot>,
-    /// The Vijil side; likewise.
+    /// The Vijil side; absent if the workspace does not use it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vijil: Option<VijilSnapshot>,
 }
@@ -36,20 +36,20 @@ pub struct DockerSnapshot {
     pub org: String,
     /// Sorted by id.
     pub teams: Vec<Team>,
-    /// Whole policies, sorted by name, then id.
+    /// Complete policies, sorted by name, then id.
     pub policies: Vec<wire::Policy>,
 }
 
 /// The reason why a file is not a snapshot.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SnapshotError {
-    /// Not JSON, or a field is missing or of another type.
+    /// The text is not JSON, or a field is missing or has another type.
     #[error("not a snapshot: {0}")]
     Shape(String),
-    /// Another version.
+    /// The version is not supported.
     #[error("the snapshot has format version {0}")]
     Version(u64),
-    /// Two objects that the service would tell apart by their id.
+    /// Two objects have the same id.
     #[error("the snapshot has two {what} of id `{id}`")]
     Twice {
         /// `policies`, `rules` or `teams`.
@@ -57,7 +57,7 @@ pub enum SnapshotError {
         /// The id.
         id: String,
     },
-    /// An object that cannot be understood.
+    /// An object that cannot be interpreted.
     #[error(transparent)]
     Meaningless(#[from] wire::Meaningless),
 }
@@ -77,13 +77,13 @@ impl Snapshot {
         Self { format_version: FORMAT_VERSION, docker: Some(docker), vijil: None }
     }
 
-    /// Reads the file's text.
+    /// Parses the text of a file.
     ///
     /// # Errors
     ///
-    /// With line and column where the JSON or a field's type is wrong.
+    /// Returns an error with line and column if the JSON or the type of a field is wrong.
     pub fn parse(text: &str) -> Result<Self, SnapshotError> {
-        /// Read first, so that a later version is named rather than its fields.
+        /// The version is read first, so that the error for a later version names it rather than its fields.
         #[derive(Deserialize)]
         struct Version {
             format_version: u64,
@@ -112,7 +112,7 @@ impl Snapshot {
         Ok(snapshot)
     }
 
-    /// Reads a file of one snapshot, or of several organizations.
+    /// Parses a file with one snapshot, or with those of several organizations.
     ///
     /// # Errors
     ///
@@ -156,7 +156,7 @@ impl DockerSnapshot {
     ///
     /// # Errors
     ///
-    /// Returns an error if an object has two contradictory meanings, or none that this version knows.
+    /// Returns an error if an object contradicts itself, or has no meaning that this version knows.
     pub fn live(self) -> Result<Live, wire::Meaningless> {
         let Self { org, teams, policies } = self;
         let policies = policies.into_iter().map(wire::Policy::live).collect::<Result<_, _>>()?;
@@ -171,7 +171,7 @@ impl From<&Live> for Snapshot {
     }
 }
 
-/// A plan from what nests too deeply could be saved, and not be read back; and values take more memory than their text.
+/// A plan from deeply nested JSON could be saved but not be read back; and values take more memory than their text.
 fn refuse_excess(text: &str) -> Result<(), SnapshotError> {
     let (depth, values) = json::measure(text.as_bytes());
     let faults = [

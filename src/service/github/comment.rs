@@ -1,7 +1,7 @@
-//! One comment in a conversation, found again by a hidden marker.
+//! One comment in a conversation, recognized by a hidden marker.
 //!
-//! Invariants: a comment is ours when its first line is the marker and the token's owner wrote it; one that says the
-//! same is left alone; and a comment whose posting was lost is looked for, not posted again.
+//! Invariants: a comment is ours if its first line is the marker and the token's owner wrote it. A comment that is up
+//! to date is not edited. If the answer to posting one is lost, it is looked up, not posted again.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::{Error, GitHub, PAGE_SIZE};
 use crate::service::http::{self, Bounds, WriteOutcome};
 
-/// The most that is read of a conversation: GitHub closes one at 2,500 comments, each of 65,536 characters at most.
+/// The limits of reading a conversation: GitHub closes one at 2,500 comments, each of at most 65,536 characters.
 const COMMENTS: Bounds = Bounds {
     what: "comments",
     pages: 100,
@@ -23,10 +23,10 @@ const COMMENTS: Bounds = Bounds {
 
 /// Length beyond which a key is replaced by its hash.
 const LONGEST_KEY: usize = 100;
-/// The number of attempts of an edit whose answer is lost: doing it twice does no harm.
+/// The number of attempts to edit if the answer is lost; a repeated edit does no harm.
 const EDITS: usize = 3;
 
-/// Before what was lost is tried again, or looked for.
+/// The wait before a lost request is repeated or looked up.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// The hidden first line of a comment.
@@ -40,30 +40,30 @@ pub struct Comment<'a> {
     pub marker: &'a Marker,
     /// The text after the first line.
     pub text: &'a str,
-    /// True if it is worth a comment of its own; otherwise only one that is there already is brought up to date.
+    /// True if it deserves a new comment; otherwise only an existing one is updated.
     pub worth_posting: bool,
 }
 
 /// The result of placing a comment, with its address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Placed {
-    /// There was none, and it was not worth one.
+    /// There was no comment, and none was needed.
     Nothing,
     /// A new comment.
     Posted(String),
-    /// The one that was there says it now.
+    /// The existing comment was updated.
     Edited(String),
-    /// The one that was there says it already.
+    /// The existing comment was up to date.
     Unchanged(String),
 }
 
-/// The identity that a token belongs to.
+/// The identity of a token.
 #[derive(Debug)]
 enum Viewer {
     /// An account.
     Account(Author),
-    /// An app, such as the one behind a job's own token, which the service does not introduce to itself. Only bots'
-    /// names end in `[bot]`: people cannot have a bracket in theirs.
+    /// An app, such as the one behind the token of a job. The service does not tell an app its name, but only names of
+    /// bots end in `[bot]`: names of people cannot contain a bracket.
     App,
 }
 
@@ -78,7 +78,7 @@ struct Posted {
     id: u64,
     #[serde(default)]
     body: Option<String>,
-    /// None for an account that is gone, and with it everybody who could change the comment.
+    /// `None` for a deleted account; nobody can edit its comments.
     #[serde(default)]
     user: Option<Author>,
     #[serde(default)]
@@ -86,7 +86,7 @@ struct Posted {
 }
 
 impl Marker {
-    /// The marker of a key. Keys that differ have markers that differ, and none can end the HTML comment.
+    /// The marker for a key. Different keys have different markers, and none can end the HTML comment.
     #[must_use]
     pub fn new(key: &str) -> Self {
         let mut safe = String::new();
@@ -104,7 +104,7 @@ impl Marker {
         Self(format!("<!-- seawall:{safe} -->"))
     }
 
-    /// The line.
+    /// The marker as a line.
     #[must_use]
     pub fn line(&self) -> &str {
         &self.0
@@ -125,11 +125,11 @@ impl Viewer {
 }
 
 impl GitHub {
-    /// Brings the marked comment of this issue or pull request up to date, or posts it.
+    /// Updates the marked comment of this issue or pull request, or posts it.
     ///
     /// # Errors
     ///
-    /// Returns an error if the service refuses, or cannot be reached for as long as the connection's limits allow.
+    /// Returns an error if the service refuses, or cannot be reached within the connection's limits.
     pub async fn place(&self, number: u64, comment: Comment<'_>) -> Result<Placed, Error> {
         let Comment { marker, text, worth_posting } = comment;
         let body = format!("{}\n{text}", marker.line());
@@ -145,13 +145,13 @@ impl GitHub {
     async fn viewer(&self) -> Result<Viewer, Error> {
         match self.reader.get(&["user"], &[]).await {
             Ok(author) => Ok(Viewer::Account(author)),
-            // "Resource not accessible by integration"
+            // The message is "Resource not accessible by integration".
             Err(http::Error::Refused { refusal, .. }) if matches!(refusal.status, 403 | 404) => Ok(Viewer::App),
             Err(error) => Err(error.into()),
         }
     }
 
-    /// The first comment with the marker by the viewer, over all pages.
+    /// The first comment with the marker by the token's owner, in all pages.
     async fn own(&self, number: u64, marker: &Marker, viewer: &Viewer) -> Result<Option<Posted>, Error> {
         let number = number.to_string();
         let path = self.path(&["issues", &number, "comments"]);
@@ -216,13 +216,13 @@ impl GitHub {
         comment.html_url.clone().unwrap_or_else(|| self.conversation(number))
     }
 
-    /// The conversation in words, where the service gives no address.
+    /// The conversation in words, if the service returns no address.
     fn conversation(&self, number: u64) -> String {
         format!("{}#{number}", self.repository)
     }
 }
 
-/// Returns `true` if the comment says this already; line ends are the service's to choose.
+/// Returns `true` if the comment has this text already; the service may change line ends.
 fn same(found: &Posted, body: &str) -> bool {
     found.body.as_deref().is_some_and(|own| own.trim_end().lines().eq(body.trim_end().lines()))
 }

@@ -9,7 +9,7 @@ pub enum Error {
     /// The service gave no usable answer.
     #[error(transparent)]
     Http(#[from] http::Error),
-    /// It did not take a comment.
+    /// It refused a comment.
     #[error("{host} does not take the comment: {refusal}")]
     Refused {
         /// The service's host.
@@ -17,13 +17,13 @@ pub enum Error {
         /// The refusal of the service.
         refusal: Refusal,
     },
-    /// Sent, and not found afterwards.
+    /// The comment was sent, but cannot be found afterwards.
     #[error("it is unknown whether the comment was posted: {cause}")]
     Unknown {
-        /// The failure of the answer.
+        /// The failure of the request.
         cause: http::Error,
     },
-    /// Pages that lead to each other.
+    /// Pages that link to each other in a loop.
     #[error("the pages of {what} of {host} have no end")]
     EndlessPages {
         /// The service's host.

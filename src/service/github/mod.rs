@@ -1,8 +1,8 @@
-//! The client of GitHub's REST API, as far as a plan in a pull request needs it.
+//! The client of GitHub's REST API: the part for a plan in a pull request.
 //!
-//! Invariants: what it can write is comments in a conversation of one repository, on a connection of its own, so that it
-//! is no way to a service whose policies a plan is about; a comment is edited only where the token's owner wrote it,
-//! whatever markers others copy into theirs; and no link of an answer leads to another host.
+//! Invariants: it can write only comments in conversations of one repository, on its own connection, so that it cannot
+//! reach a service whose policies a plan changes. A comment is edited only if the token's owner wrote it, whatever
+//! markers others copy into theirs. No link of an answer leads to another host.
 
 mod comment;
 mod error;
@@ -20,7 +20,7 @@ use super::http::{Authorization, BaseUrl, Clock, CommentWriter, Connection, Limi
 
 /// The default address of the service.
 pub const ENDPOINT: &str = "https://api.github.com";
-/// The largest page that the service gives.
+/// The largest page size that the service accepts.
 const PAGE_SIZE: &str = "100";
 
 /// The conversations of one repository.
@@ -32,7 +32,7 @@ pub struct GitHub {
 }
 
 impl GitHub {
-    /// Connects with this token. Nothing is sent yet.
+    /// Connects with this token. Sends nothing yet.
     ///
     /// # Errors
     ///

@@ -4,10 +4,10 @@ use serde::Deserialize;
 
 use super::{Error, GitHub, PAGE_SIZE};
 
-/// The head of a pull request, as the event of a `workflow_run` tells it.
+/// The head of a pull request, from the event of a `workflow_run`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Head {
-    /// The account that owns the branch: for a fork, another than the repository's.
+    /// The account that owns the branch; for a fork, a different one than the repository's.
     pub owner: String,
     /// The branch.
     pub branch: String,
@@ -27,9 +27,8 @@ struct PullHead {
 }
 
 impl GitHub {
-    /// The open pull request whose head is just this commit; the first where there are several (to several bases).
-    /// `None` once the branch has moved on, or the pull request is closed: what is known of the commit is then no longer
-    /// about it.
+    /// The open pull request whose head is exactly this commit; the first one if there are several (to several bases).
+    /// `None` once the branch has moved on or the pull request is closed: results about the commit are then outdated.
     ///
     /// # Errors
     ///

@@ -11,7 +11,7 @@ pub struct Repository {
     pub name: String,
 }
 
-/// A text that names no repository.
+/// A text that is not the name of a repository.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not a repository")]
 pub struct NoRepository(String);
@@ -27,11 +27,11 @@ impl Explain for NoRepository {
 }
 
 impl Repository {
-    /// Reads `owner/name`.
+    /// Parses `owner/name`.
     ///
     /// # Errors
     ///
-    /// For anything else.
+    /// Returns an error for any other text.
     pub fn parse(text: &str) -> Result<Self, NoRepository> {
         let is_name = |part: &str| {
             let usual = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
@@ -46,7 +46,7 @@ impl Repository {
     }
 }
 
-/// `owner/name`.
+/// The name in the form `owner/name`.
 impl std::fmt::Display for Repository {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}/{}", self.owner, self.name)

@@ -1,7 +1,7 @@
 //! Base addresses of services, and the one place where paths are encoded into URLs.
 //!
-//! Invariant: what [`BaseUrl::join`] gives lies below the base, whatever the segments are; a base is `https`, or `http`
-//! to this machine; and no message repeats what may be a password in a URL.
+//! Invariant: a URL of [`BaseUrl::join`] is below the base, whatever the segments are. A base is `https`, or `http` to
+//! this machine. No message repeats a part of a URL that may be a password.
 
 use std::net::IpAddr;
 
@@ -19,7 +19,7 @@ pub enum BaseUrlError {
     /// Not a URL with a host.
     #[error("the endpoint is not a URL: {0}")]
     NotUrl(String),
-    /// A scheme other than `https` and `http`.
+    /// A scheme other than `https` or `http`.
     #[error("the endpoint's scheme is `{0}`")]
     Scheme(String),
     /// `http` to another machine.
@@ -28,10 +28,10 @@ pub enum BaseUrlError {
     /// A user, a query or a fragment.
     #[error("the endpoint holds a {0}")]
     Extra(&'static str),
-    /// A host that no name server has, or that is written in an unusual way.
+    /// A host with an invalid name, or one that is written in an unusual way.
     #[error("the endpoint's host is not a valid name: {0}")]
     Host(&'static str),
-    /// The service's base path is another.
+    /// The path does not end like the service's base path.
     #[error("the endpoint's path does not end in `{0}`")]
     Path(&'static str),
     /// A segment that would leave the base: empty, `.` or `..`.
@@ -62,11 +62,11 @@ impl Explain for BaseUrlError {
 }
 
 impl BaseUrl {
-    /// Reads an address from outside.
+    /// Parses an address from a setting.
     ///
     /// # Errors
     ///
-    /// For anything that is not a plain `https` URL, or `http` to loopback.
+    /// Returns an error for anything but a plain `https` URL, or `http` to loopback.
     pub fn parse(text: &str) -> Result<Self, BaseUrlError> {
         let text = text.trim();
         let mut url = Url::parse(text).map_err(|error| BaseUrlError::NotUrl(error.to_string()))?;
@@ -91,11 +91,11 @@ impl BaseUrl {
         Ok(Self(url))
     }
 
-    /// The same, when its path ends in this segment.
+    /// The address, if its path ends in this segment.
     ///
     /// # Errors
     ///
-    /// Returns an error if the address does not end in it.
+    /// Returns an error if the path does not end in it.
     pub fn ending_in(self, segment: &'static str) -> Result<Self, BaseUrlError> {
         match self.0.path().rsplit('/').next() {
             Some(last) if last == segment => Ok(self),
@@ -107,8 +107,8 @@ impl BaseUrl {
     ///
     /// # Errors
     ///
-    /// Returns an error if a segment is empty, `.` or `..`: clients and servers take those for steps along the path,
-    /// however they are encoded.
+    /// Returns an error if a segment is empty, `.` or `..`: clients and servers interpret these as steps along the
+    /// path, however they are encoded.
     pub fn join<S: AsRef<str>>(&self, path: &[S], query: &[(&str, &str)]) -> Result<Url, BaseUrlError> {
         let mut whole = self.0.path().trim_end_matches('/').to_owned();
         for segment in path {
@@ -134,7 +134,7 @@ impl BaseUrl {
         Ok(url)
     }
 
-    /// [`Self::join`] with a slash at the end, which some services want for collections.
+    /// [`Self::join`] with a slash at the end, which some services require for collections.
     ///
     /// # Errors
     ///
@@ -145,7 +145,7 @@ impl BaseUrl {
         Ok(url)
     }
 
-    /// A link that the service gave, if it stays below the base: same scheme, host, port and path.
+    /// A link from the service, if it is below the base: same scheme, host, port and path.
     #[must_use]
     pub fn own(&self, link: &str) -> Option<Url> {
         let url = self.0.join(link).ok()?;
@@ -154,9 +154,8 @@ impl BaseUrl {
         (url.origin() == self.0.origin() && below && plain).then_some(url)
     }
 
-    /// The same address with the slash at the end of its path that was missing, or without the one that was there, where
-    /// the service points at just that. Only host and path of the link count: behind a gateway, services often do not
-    /// know their own scheme.
+    /// The address with a slash added to or removed from its path, if the service redirects to exactly that. Only host
+    /// and path of the link are compared, because services behind a gateway often do not know their own scheme.
     pub(super) fn with_other_slash(url: &Url, link: &str) -> Option<Url> {
         let to = url.join(link).ok()?;
         let other = match url.path().strip_suffix('/') {
@@ -184,7 +183,7 @@ impl BaseUrl {
         self.0.host_str().is_some_and(is_loopback)
     }
 
-    /// Returns `true` if the service is spoken to without TLS.
+    /// Returns `true` if the connection to the service is not encrypted.
     #[must_use]
     pub fn is_plain(&self) -> bool {
         self.0.scheme() == "http"
@@ -198,7 +197,7 @@ impl std::fmt::Display for BaseUrl {
     }
 }
 
-/// Refuses what browsers read in another way than people do: everything that the URL library mends in silence.
+/// Refuses everything that the URL library corrects silently, since browsers then read it differently than people.
 fn as_written(text: &str, host: &str, port: Option<u16>) -> Result<(), BaseUrlError> {
     let not_url = |reason: &str| Err(BaseUrlError::NotUrl(reason.to_owned()));
     if text.chars().any(|character| character == '\\' || character.is_whitespace() || character.is_control()) {
@@ -230,7 +229,7 @@ fn as_written(text: &str, host: &str, port: Option<u16>) -> Result<(), BaseUrlEr
     named(written, host).map_or(Ok(()), |fault| Err(BaseUrlError::Host(fault)))
 }
 
-/// The fault in a host, as it was written and as the URL library reads it.
+/// The fault in a host, as it was written and as the URL library parses it.
 fn named(written: &str, host: &str) -> Option<&'static str> {
     if host.starts_with('[') {
         return None; // the library takes whole addresses only
@@ -255,7 +254,8 @@ fn is_loopback(host: &str) -> bool {
     host == "localhost" || address.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
-/// Everything but the unreserved characters of RFC 3986, section 2.3, as `%XX`; a space too, which every server reads.
+/// Percent-encodes everything but the unreserved characters of RFC 3986, section 2.3; a space too, since every server
+/// decodes it.
 fn encode(segment: &str, path: &mut String) {
     const HEX: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'A', 'B', 'C', 'D', 'E', 'F'];
     for byte in segment.bytes() {
@@ -293,7 +293,7 @@ mod tests {
             ("ftp://example.com/v2", None),
             ("hub.docker.com/v2", None),
             ("", None),
-            // Hosts that are none.
+            // Texts that are not hosts.
             ("https://.docker.com/v2", None),
             ("https://hub..docker.com/v2", None),
             ("https://hub.docker.com./v2", None),
@@ -321,7 +321,7 @@ mod tests {
             ("https://xn--.example.com/v2", None),
             ("https://my_gateway.corp.example/v2", Some("https://my_gateway.corp.example/v2")),
             ("https://HUB.docker.com/v2", Some("https://hub.docker.com/v2")),
-            // Users, ports and fragments, empty ones too.
+            // Users, ports and fragments, also empty ones.
             ("https://@hub.docker.com/v2", None),
             ("https://:@hub.docker.com/v2", None),
             ("https://hub.docker.com@example.com/v2", None),
@@ -333,7 +333,7 @@ mod tests {
             ("https://hub.docker.com:8443/v2", Some("https://hub.docker.com:8443/v2")),
             ("https://hub.docker.com/v2#", None),
             ("https://hub.docker.com/v2?", None),
-            // Paths that lead elsewhere than they read.
+            // Paths that lead elsewhere than they seem to.
             ("https://hub.docker.com/a/../v2", None),
             ("https://hub.docker.com/a/%2E%2e/v2", None),
             ("https://hub.docker.com/./v2", None),

@@ -1,17 +1,17 @@
-//! The limits of one read of a service in all.
+//! The limits of one complete read of a service.
 //!
-//! Invariant: a service that never ends, or that gives more than it can hold, costs a bounded amount of memory and time,
-//! and ends in an error that says what there was too much of.
+//! Invariant: a service that never stops answering, or that returns more than it can hold, costs a bounded amount of
+//! memory and time, and the error names the limit that was exceeded.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use super::Error;
 
-/// The most that one read takes: more than the service can hold.
+/// The limits of one read: more than the service can hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bounds {
-    /// The objects that are read: `policies`, `teams`.
+    /// The kind of objects that are read: `policies`, `teams`.
     pub what: &'static str,
     /// Answers.
     pub pages: usize,
@@ -21,18 +21,18 @@ pub struct Bounds {
     pub bytes: usize,
     /// JSON values in all answers together, which take more memory than their texts.
     pub values: usize,
-    /// The time that the service takes for its answers, added up; waits that it asks for are none of it.
+    /// The total time of the service's answers, without the waits that it asks for.
     pub time: Duration,
 }
 
-/// The remainder of the bounds of one read, which calls at the same time share.
+/// The remainder of the limits of one read, shared by concurrent calls.
 #[derive(Debug)]
 pub(super) struct Budget {
     bounds: Bounds,
     left: Mutex<Bounds>,
 }
 
-/// The cost of one step of a read.
+/// What one step of a read used up.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Spent {
     pub(super) pages: usize,
@@ -52,7 +52,7 @@ impl Budget {
         self.left.lock().unwrap_or_else(PoisonError::into_inner).bytes
     }
 
-    /// Takes what a step cost; an error once there is too much of anything.
+    /// Subtracts what a step used; returns an error once a limit is exceeded.
     pub(super) fn take(&self, host: &str, spent: Spent) -> Result<(), Error> {
         let Spent { pages, objects, bytes, values, time } = spent;
         let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
@@ -74,7 +74,7 @@ impl Budget {
         Ok(())
     }
 
-    /// The error for an answer that is larger than what is left.
+    /// The error for an answer that is larger than the remainder.
     pub(super) fn over_bytes(&self, host: &str) -> Error {
         let bound = format!("{} MiB", self.bounds.bytes >> 20);
         Error::Unbounded { host: host.to_owned(), what: self.bounds.what, bound }

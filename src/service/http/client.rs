@@ -12,15 +12,15 @@ use super::secret::Secrets;
 /// The limits of a connection, in time and size.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// To connect.
+    /// The time to connect.
     pub connect: Duration,
-    /// For one request and its whole answer.
+    /// The time for one request and its whole answer.
     pub request: Duration,
-    /// For all attempts of one call together, from which no wait may lead out.
+    /// The time for all attempts of one call together; no wait may exceed it.
     pub total: Duration,
     /// The largest answer, in bytes, after decompression.
     pub body: usize,
-    /// Calls in flight.
+    /// The number of concurrent calls.
     pub concurrency: usize,
 }
 
@@ -36,9 +36,9 @@ impl Default for Limits {
     }
 }
 
-/// A client for the service below `base`, and for it alone.
+/// A client for the service below `base` only.
 pub(super) fn client(base: &BaseUrl, limits: &Limits) -> Result<reqwest::Client, reqwest::Error> {
-    // The first in the process wins; there is only this one.
+    // Only the first installation in a process takes effect, and no other provider is used.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let mut builder = reqwest::Client::builder()
         .user_agent(concat!("seawall/", env!("CARGO_PKG_VERSION")))
@@ -47,7 +47,7 @@ pub(super) fn client(base: &BaseUrl, limits: &Limits) -> Result<reqwest::Client,
         .redirect(reqwest::redirect::Policy::none())
         .referer(false);
     if base.is_loopback() {
-        // A proxy would be another machine, and a name server may say that `localhost` is one.
+        // A proxy is another machine, and a name server may resolve `localhost` to one.
         let loopback = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
         builder =
             builder.no_proxy().resolve_to_addrs("localhost", &loopback.map(|address| SocketAddr::new(address, 0)));
@@ -58,14 +58,14 @@ pub(super) fn client(base: &BaseUrl, limits: &Limits) -> Result<reqwest::Client,
     builder.build()
 }
 
-/// The causes below the library's own message, without the URL.
+/// The causes of the library's error, without the URL.
 pub(super) fn causes(error: reqwest::Error, secrets: &Secrets) -> String {
     let error = error.without_url();
     let mut causes: Vec<String> = Vec::new();
     let mut cause = std::error::Error::source(&error);
     while let Some(error) = cause {
         let text = error.to_string();
-        // The library's own word for the place says nothing that the message does not.
+        // The library's description of the position adds nothing to the message.
         if !text.starts_with("client error (") && !causes.iter().any(|known| known.contains(&text)) {
             causes.push(text);
         }

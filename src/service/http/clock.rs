@@ -1,11 +1,11 @@
-//! The one place where time is read and waited for, so that tests of waiting do not wait.
+//! The only place that reads time and waits, so that tests of waits take no time.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
-/// Tells the time, and waits.
+/// Returns the time, and waits.
 #[derive(Clone, Debug)]
 pub struct Clock(Source);
 
@@ -22,7 +22,7 @@ impl Clock {
         Self(Source::System { started: Instant::now() })
     }
 
-    /// A clock for tests that starts at this moment and moves only when somebody waits, which takes no time.
+    /// A clock for tests: it starts at this moment and advances only by waits, which return at once.
     #[must_use]
     pub fn manual(start: Timestamp) -> Self {
         Self(Source::Manual { start, passed: Arc::default() })

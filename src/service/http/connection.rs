@@ -1,7 +1,7 @@
-//! One service: its pool of connections, and the one loop that sends, waits and tries again.
+//! The connection to one service: its pool, and the loop that sends, waits and retries.
 //!
-//! Invariant: [`Connection::call`] repeats only calls that are safe to repeat, and separates three outcomes: answered,
-//! certainly not sent, and unknown. After a signal to stop, it does not wait any more.
+//! Invariant: [`Connection::call`] repeats only calls that are safe to repeat, and distinguishes three outcomes:
+//! answered, certainly not sent, and unknown. After a signal to stop, it does not wait any more.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -21,13 +21,13 @@ use super::secret::Secrets;
 use super::token::{self, Authorization, Current, Exchange, Token, Tokens};
 use super::{BaseUrl, Clock, Error, Limits};
 
-/// The time that a wait may last after the run was told to stop: shorter ones are not worth a call that is given up.
+/// The longest wait that is finished after the run was told to stop: a shorter wait is not worth an abandoned call.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// Observer that is called for every wait.
+/// A function that is called before every wait.
 pub type Observer = Arc<dyn Fn(&Waiting) + Send + Sync>;
 
-/// One service with its credentials. Clones share everything.
+/// One service with its credentials. Clones share the state.
 #[derive(Clone)]
 pub struct Connection(Arc<Inner>);
 
@@ -40,9 +40,9 @@ struct Inner {
     permits: Semaphore,
     secrets: Secrets,
     tokens: Tokens,
-    /// No call is sent before this time of the clock: one rate limit holds for all.
+    /// The clock time before which no call is sent: one rate limit applies to all.
     not_before: Mutex<Duration>,
-    /// Turns true when waits are to end.
+    /// Becomes true when waits should end.
     stop: Mutex<Option<watch::Receiver<bool>>>,
 }
 
@@ -55,13 +55,13 @@ pub(super) struct Answer {
     pub headers: HeaderMap,
     /// The body, decompressed.
     pub body: Vec<u8>,
-    /// The time that the service took for it.
+    /// The time that the service took to answer.
     pub took: Duration,
 }
 
 impl Answer {
-    /// Returns `true` if nothing was done since there were too many calls: 429, or a 403 that says when to come back,
-    /// which is GitHub's way. Source: "Rate limits for the REST API" of its documentation.
+    /// Returns `true` if the request was rejected by a rate limit, without an effect: 429, or a 403 that says when to
+    /// retry, as GitHub sends it. Source: "Rate limits for the REST API" of its documentation.
     pub(super) fn limits(&self) -> bool {
         self.status == 429 || (self.status == 403 && self.headers.contains_key(RETRY_AFTER))
     }
@@ -72,15 +72,15 @@ pub(super) struct Call<'a> {
     pub(super) method: reqwest::Method,
     pub(super) url: &'a Url,
     pub(super) body: Option<&'a Value>,
-    /// True if doing it twice does no harm.
+    /// True if repeating it does no harm.
     pub(super) repeatable: bool,
-    /// Statuses that are answers, whatever they mean elsewhere: to try again would not change them.
+    /// Statuses that are final answers to this request: a retry would not change them.
     pub(super) settled: &'a [u16],
     /// True if it carries the token.
     pub(super) authorized: bool,
-    /// The most bytes of an answer, where that is less than the connection's own limit.
+    /// The largest answer in bytes, if it is less than the connection's limit.
     pub(super) most: usize,
-    /// Another token than that one, for calls that renew it.
+    /// A different token, for calls that renew the token.
     pub(super) bearer: Option<&'a SecretString>,
 }
 
@@ -88,14 +88,14 @@ pub(super) struct Call<'a> {
 pub(super) enum Attempt {
     /// The service answered, with whatever status.
     Answered(Answer),
-    /// Certainly nothing was done.
+    /// The request certainly had no effect.
     NotSent(Error),
-    /// Something was sent, and nobody knows what became of it.
+    /// The request was sent, and its effect is unknown.
     Unknown(Error),
 }
 
 impl Connection {
-    /// A connection to the service below `base`. Nothing is sent yet.
+    /// A connection to the service below `base`. Sends nothing yet.
     ///
     /// # Errors
     ///
@@ -104,7 +104,7 @@ impl Connection {
         Self::with(base, authorization, limits, Clock::system(), None)
     }
 
-    /// The same with another clock, and somebody who is told of waits.
+    /// The same with another clock, and a function that is called before waits.
     ///
     /// # Errors
     ///
@@ -132,13 +132,13 @@ impl Connection {
         &self.0.base
     }
 
-    /// The number of calls that may be in flight.
+    /// The number of concurrent calls.
     #[must_use]
     pub fn concurrency(&self) -> usize {
         self.0.limits.concurrency
     }
 
-    /// Once this turns true, calls that wait to be tried again, or for a rate limit, are given up.
+    /// Once this becomes true, calls that wait for a retry or for a rate limit are abandoned.
     pub(super) fn stop_waits_on(&self, stop: watch::Receiver<bool>) {
         *self.0.stop.lock().unwrap_or_else(PoisonError::into_inner) = Some(stop);
     }
@@ -173,12 +173,12 @@ impl Connection {
         Refusal::read(answer.status, &answer.body, &self.0.secrets)
     }
 
-    /// The time that the service asks to wait after this answer.
+    /// The wait that the service asks for in this answer.
     pub(super) fn told(&self, answer: &Answer) -> Option<Duration> {
         retry::told(answer.status, &answer.headers, self.0.clock.now())
     }
 
-    /// A token that serves now. Callers wait for one that is being made.
+    /// A valid token. Callers wait for one that is being requested.
     async fn token(&self) -> Result<Token, Error> {
         let Inner { tokens, clock, secrets, .. } = self.0.as_ref();
         let mut state = match tokens.current(clock).await? {
@@ -196,7 +196,7 @@ impl Connection {
             Exchange::Renewal { token, path } => (path, None, Some(token)),
         };
         let url = self.0.base.join(path, &[])?;
-        // An exchange changes nothing, so that it may be repeated.
+        // An exchange has no effect in the service, so that it may be repeated.
         let (method, body, most) = (token::METHOD, body.as_ref(), token::MOST);
         let call = Call { method, url: &url, body, repeatable: true, settled: &[], authorized: false, most, bearer };
         let answer = match self.call(call).await {
@@ -215,7 +215,7 @@ impl Connection {
         }
     }
 
-    /// Sends a request until it has an answer that counts, it must not be sent again, or patience ends.
+    /// Sends a request until an answer is final, a repetition is not safe, or the limits are reached.
     pub(super) async fn call(&self, call: Call<'_>) -> Attempt {
         let deadline = self.0.clock.passed().saturating_add(self.0.limits.total);
         let mut attempts: BTreeMap<Trouble, u32> = BTreeMap::new();
@@ -262,14 +262,14 @@ impl Connection {
                 return attempt;
             }
             self.tell(&attempt, trouble, wait, *count);
-            // What may be tried again has done nothing.
+            // A request that may be retried had no effect.
             if let Err(stopped) = self.wait(wait).await {
                 return Attempt::NotSent(stopped);
             }
         }
     }
 
-    /// Holds all calls back for as long as the service asks when it limits them.
+    /// Delays all calls for as long as the service asks for when it limits their rate.
     fn hold(&self, answer: &Answer) {
         if let (true, Some(told)) = (answer.limits(), self.told(answer)) {
             let until = self.0.clock.passed().saturating_add(told);
@@ -304,7 +304,7 @@ impl Connection {
         }
     }
 
-    /// One request, once.
+    /// Sends one request once.
     async fn send(&self, call: &Call<'_>, url: &Url, token: Option<&SecretString>, deadline: Duration) -> Attempt {
         let _permit = self.0.permits.acquire().await.expect("the semaphore is never closed");
         if let Err(error) = self.wait_for_the_limit(deadline).await {
@@ -352,7 +352,7 @@ impl Connection {
                     return Attempt::Unknown(Error::TooLarge { host, path, limit: most });
                 }
                 Ok(None) => return Attempt::Answered(Answer { status, headers, body, took }),
-                // The status says that nothing was done, and the reason is lost.
+                // The status says that the request had no effect, but the reason is lost.
                 Err(_) if (400..500).contains(&status) => {
                     return Attempt::Answered(Answer { status, headers, body, took });
                 }
@@ -377,14 +377,14 @@ impl fmt::Debug for Connection {
     }
 }
 
-/// The address that a service points at which misses the slash at the end of the path, or has one too many; any other
-/// redirect is an answer, and followed by nobody.
+/// The address of a redirect that only adds or removes the slash at the end of the path. Any other redirect is an
+/// answer, and is not followed.
 fn other_slash(url: &Url, answer: &Answer) -> Option<Url> {
     let to = answer.headers.get(LOCATION).filter(|_| matches!(answer.status, 307 | 308))?;
     BaseUrl::with_other_slash(url, to.to_str().ok()?)
 }
 
-/// The reason not to take this as the end, if trying again is allowed.
+/// The reason to retry, if a retry is allowed.
 fn trouble(attempt: &Attempt, repeatable: bool) -> Option<Trouble> {
     let trouble = match attempt {
         Attempt::Answered(answer) if answer.limits() => Trouble::Limited,

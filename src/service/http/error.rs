@@ -3,13 +3,13 @@
 use super::{BaseUrlError, Refusal};
 use crate::exit::{Exit, Explain};
 
-/// A failure between this program and a service. Texts are safe to show and hold no secret.
+/// A failure between this program and a service. Messages are safe to show and contain no secret.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// The address of the service or of an object in it cannot be used.
     #[error(transparent)]
     Address(#[from] BaseUrlError),
-    /// The client could not be made.
+    /// The client could not be created.
     #[error("cannot set up the connection to {host}: {cause}")]
     SetUp {
         /// The service's host.
@@ -17,7 +17,7 @@ pub enum Error {
         /// The message of the library.
         cause: String,
     },
-    /// No connection; nothing was sent.
+    /// No connection: nothing was sent.
     #[error("cannot reach {host}: {cause}")]
     Unreachable {
         /// The service's host.
@@ -25,7 +25,7 @@ pub enum Error {
         /// The message of the system.
         cause: String,
     },
-    /// The connection was lost, or the answer was cut; what was sent may have been done.
+    /// The connection was lost, or the answer was cut; the request may have had its effect.
     #[error("lost the connection to {host}: {cause}")]
     Lost {
         /// The service's host.
@@ -33,12 +33,12 @@ pub enum Error {
         /// The message of the system.
         cause: String,
     },
-    /// No answer in time; what was sent may have been done.
+    /// No answer in time; the request may have had its effect.
     #[error("{host} did not answer within {seconds} s")]
     TimeOut {
         /// The service's host.
         host: String,
-        /// The time that was waited, in seconds.
+        /// The time waited, in seconds.
         seconds: u64,
     },
     /// The answer is larger than any that the service should give.
@@ -51,7 +51,7 @@ pub enum Error {
         /// In bytes.
         limit: usize,
     },
-    /// A read gives more than the service can hold, or never ends.
+    /// A read returns more than the service can hold, or never ends.
     #[error("{host} gives more {what} than the service can hold: over {bound}")]
     Unbounded {
         /// The service's host.
@@ -61,7 +61,7 @@ pub enum Error {
         /// The bound that was exceeded.
         bound: String,
     },
-    /// The service answered something else than its API says.
+    /// The answer does not match the service's API.
     #[error("cannot read the answer of {host} to `{path}`: {cause}")]
     Unreadable {
         /// The service's host.
@@ -71,7 +71,7 @@ pub enum Error {
         /// The fault in the answer.
         cause: String,
     },
-    /// The service points elsewhere, and credentials do not go elsewhere.
+    /// The service redirects to another host, which must not receive the credentials.
     #[error("{host} answered `{path}` with a redirect to `{to}`")]
     Redirected {
         /// The service's host.
@@ -81,7 +81,7 @@ pub enum Error {
         /// The target of the redirect.
         to: String,
     },
-    /// The service asks to wait for longer than this program does.
+    /// The service asks for a longer wait than this program accepts.
     #[error("{host} asks to wait for {seconds} s")]
     Limited {
         /// The service's host.
@@ -89,7 +89,7 @@ pub enum Error {
         /// In seconds.
         seconds: u64,
     },
-    /// The run was told to stop, and the service to be waited for.
+    /// The run was told to stop while it had to wait for the service.
     #[error("stopped instead of waiting for {host}")]
     Stopped {
         /// The service's host.
@@ -105,7 +105,7 @@ pub enum Error {
         /// The refusal of the service.
         refusal: Refusal,
     },
-    /// The service did not take the credentials.
+    /// The service refused the credentials.
     #[error("{host} does not accept the credentials: {refusal}")]
     Login {
         /// The service's host.

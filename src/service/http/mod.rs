@@ -1,10 +1,10 @@
-//! The transport that the clients share: one pool of connections a service, time-outs, retries, rate limits, tokens,
-//! and answers that are never trusted to be what they say.
+//! The transport of the clients: one pool of connections for each service, time-outs, retries, rate limits, tokens, and
+//! answers that are checked before they are trusted.
 //!
-//! Invariants: [`Reader`] can send GET and nothing else, apart from the exchange of credentials for a token; a write is
-//! never repeated unless the service said that it did nothing, or nothing was sent; no secret appears in an error, a
-//! log or a `Debug` output, not even when the service echoes it; and nothing is sent to another host than the
-//! configured one: redirects are answers, and links are checked.
+//! Invariants: [`Reader`] can only send GET, apart from the exchange of credentials for a token. A write is repeated
+//! only if the service said that it had no effect, or nothing was sent. No secret appears in an error, a log or a
+//! `Debug` output, not even if the service echoes it. Nothing is sent to another host than the configured one:
+//! redirects are not followed, and links are checked.
 
 mod base;
 mod bounds;

@@ -1,6 +1,6 @@
 //! Reading from a service.
 //!
-//! Invariant: nothing here can send another method than GET.
+//! Invariant: this module sends GET and no other method.
 
 use std::sync::Arc;
 
@@ -14,28 +14,28 @@ use super::refusal::safe;
 use super::{Connection, Error};
 use crate::json;
 
-/// Sends GET to one service. Repeats what fails in passing.
+/// Sends GET to one service. Retries temporary failures.
 #[derive(Clone, Debug)]
 pub struct Reader(Connection, Option<Arc<Budget>>);
 
 impl Reader {
-    /// Reads over this connection.
+    /// Reads on this connection.
     #[must_use]
     pub fn new(connection: Connection) -> Self {
         Self(connection, None)
     }
 
-    /// The same reader for one read, which together takes no more than this.
+    /// A reader for one complete read with these limits.
     #[must_use]
     pub fn bounded(&self, bounds: Bounds) -> Self {
         Self(self.0.clone(), Some(Arc::new(Budget::new(bounds))))
     }
 
-    /// Counts objects that an answer held.
+    /// Counts objects of an answer.
     ///
     /// # Errors
     ///
-    /// Returns an error if there are more than the bounds of this read.
+    /// Returns an error if there are more than the limits of this read allow.
     pub fn count(&self, objects: usize) -> Result<(), Error> {
         self.spend(Spent { objects, ..Spent::default() })
     }
@@ -48,7 +48,7 @@ impl Reader {
         &self.0
     }
 
-    /// The number of calls that may be in flight.
+    /// The number of concurrent calls.
     #[must_use]
     pub fn concurrency(&self) -> usize {
         self.0.concurrency()
@@ -60,24 +60,24 @@ impl Reader {
         self.0.base().host()
     }
 
-    /// From when this turns true on, no call waits to be tried again, or for a rate limit: it is given up.
+    /// Once this becomes true, calls that wait for a retry or for a rate limit are abandoned.
     pub fn stop_waits_on(&self, stop: tokio::sync::watch::Receiver<bool>) {
         self.0.stop_waits_on(stop);
     }
 
-    /// The time since the connection was made, by its clock.
+    /// The time since the connection was made, on its clock.
     #[must_use]
     pub fn passed(&self) -> std::time::Duration {
         self.0.clock().passed()
     }
 
-    /// The wall time, by the connection's clock.
+    /// The wall time, on the connection's clock.
     #[must_use]
     pub fn now(&self) -> jiff::Timestamp {
         self.0.clock().now()
     }
 
-    /// Waits by the connection's clock.
+    /// Waits, on the connection's clock.
     pub async fn pause(&self, wait: std::time::Duration) {
         self.0.clock().sleep(wait).await;
     }
@@ -86,8 +86,8 @@ impl Reader {
     ///
     /// # Errors
     ///
-    /// Returns an error if the service refuses or cannot be reached for as long as the connection's limits allow, or if
-    /// the answer is not a `T`.
+    /// Returns an error if the service refuses, or cannot be reached within the connection's limits, or if the answer
+    /// is not a `T`.
     pub async fn get<T: DeserializeOwned, S: AsRef<str>>(
         &self,
         path: &[S],
@@ -96,7 +96,7 @@ impl Reader {
         self.read(&self.0.base().join(path, query)?).await
     }
 
-    /// The same; but these statuses are answers, and not tried again.
+    /// The same, but these statuses are final answers and are not retried.
     ///
     /// # Errors
     ///
@@ -124,17 +124,17 @@ impl Reader {
         self.read(&self.0.base().join_collection(path, query)?).await
     }
 
-    /// The object behind a link that the service gave.
+    /// The object behind a link from the service.
     ///
     /// # Errors
     ///
-    /// As [`Self::get`]; and when the link leads away from the service's base: the token goes nowhere else.
+    /// As [`Self::get`]; and if the link leads away from the service's base, since no other host may receive the token.
     pub async fn follow<T: DeserializeOwned>(&self, link: &str) -> Result<T, Error> {
         self.read(&self.own(link)?).await
     }
 
-    /// A page of a list whose answers name the next one in a `Link` header (RFC 8288), and that link, to be followed
-    /// with [`Self::follow_page`].
+    /// A page of a list whose answers name the next page in a `Link` header (RFC 8288), and that link, for
+    /// [`Self::follow_page`].
     ///
     /// # Errors
     ///
@@ -147,7 +147,7 @@ impl Reader {
         self.read_page(&self.0.base().join(path, query)?).await
     }
 
-    /// The page behind a link of [`Self::page`].
+    /// The page behind a link from [`Self::page`].
     ///
     /// # Errors
     ///
@@ -195,7 +195,7 @@ impl Reader {
     }
 }
 
-/// The target of one link, `<https://…>; rel="next"`, when it is to the next page.
+/// The target of a link such as `<https://…>; rel="next"`, if it is to the next page.
 fn next(link: &str) -> Option<&str> {
     let (target, parameters) = link.trim().strip_prefix('<')?.split_once('>')?;
     let relation = |parameter: &str| {
@@ -207,7 +207,8 @@ fn next(link: &str) -> Option<&str> {
 }
 
 impl Connection {
-    /// The object of an answer. What we sent in secret is not in it, so that it gets neither into a message nor into a file.
+    /// The object of an answer, without the secrets that were sent, so that they get neither into a message nor into a
+    /// file.
     pub(super) fn decode<T: DeserializeOwned>(&self, url: &Url, answer: &Answer) -> Result<T, Error> {
         let unreadable = |cause: &str| Error::Unreadable {
             host: self.base().host(),

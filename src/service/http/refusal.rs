@@ -1,4 +1,4 @@
-//! The message of a service that does not do what was asked, whichever of its layers sends it.
+//! The error message of a service, whichever of its layers sends it.
 //!
 //! Invariant: a refusal is short, safe to show, and free of the secrets that were sent.
 
@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::secret::Secrets;
 use crate::diagnostic::sanitize;
 
-/// The most characters of a service's own words that a message repeats.
+/// The largest number of characters of a service's text that a message repeats.
 const LONGEST: usize = 300;
 
 /// An answer other than success.
@@ -17,20 +17,20 @@ const LONGEST: usize = 300;
 pub struct Refusal {
     /// The HTTP status.
     pub status: u16,
-    /// The service's code (`not_found`, `limit_exceeded`, …), where it gives one. Unknown codes are kept.
+    /// The service's code (`not_found`, `limit_exceeded`, …), if it gives one. Unknown codes are kept.
     pub code: Option<String>,
-    /// The service's words, shortened and made safe; empty when it gave none.
+    /// The service's text, shortened and sanitized; empty if it gave none.
     pub message: String,
 }
 
 impl Refusal {
-    /// Reads `{"error": {"code", "message"}}` of the governance service, `{"message", "errinfo", "detail"}` of Docker
-    /// Hub (any subset), `{"message", "errors": […]}` of GitHub, `{"error": "…"}`, the lists of
-    /// `{"detail": [{"loc", "msg"}]}`, plain text, and what an HTML page shows.
+    /// Parses `{"error": {"code", "message"}}` of the governance service, `{"message", "errinfo", "detail"}` of Docker
+    /// Hub (any subset), `{"message", "errors": […]}` of GitHub, `{"error": "…"}`, lists such as `{"detail": [{"loc",
+    /// "msg"}]}`, plain text, and the visible text of an HTML page.
     pub(super) fn read(status: u16, body: &[u8], secrets: &Secrets) -> Self {
         let (code, message) = match serde_json::from_slice::<Value>(body) {
             Ok(body) => envelope(&body),
-            // Before tags are taken out: a secret may look like one.
+            // Secrets are removed before tags, because a secret may look like a tag.
             Err(_) => (None, visible(&secrets.redact(&String::from_utf8_lossy(body)))),
         };
         Self { status, code: code.map(|code| safe(&code, secrets)), message: safe(&message, secrets) }
@@ -43,7 +43,7 @@ impl Refusal {
     }
 }
 
-/// `403 permission_denied: permission denied`, with the parts that there are.
+/// The available parts of `403 permission_denied: permission denied`.
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.status)?;
@@ -54,7 +54,7 @@ impl fmt::Display for Refusal {
     }
 }
 
-/// The code and the message of either envelope.
+/// The code and the message of either form.
 fn envelope(body: &Value) -> (Option<String>, String) {
     let text = |pointer: &str| body.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
     let message = ["/error/message", "/error", "/message", "/detail"].into_iter().find_map(text);
@@ -67,8 +67,8 @@ fn envelope(body: &Value) -> (Option<String>, String) {
     (text("/error/code").or_else(|| text("/code")), message)
 }
 
-/// The `errors` of a GitHub answer as a phrase. They are a text, an object of faults by field, or a list of texts and
-/// of objects with a field and a code, or a message.
+/// The `errors` of a GitHub answer as a phrase: a text, an object of faults by field, or a list of texts and of objects
+/// with a field and a code, or a message.
 fn details(errors: &Value) -> Option<String> {
     let one = |error: &Value| {
         let text = |field: &str| error.get(field).and_then(Value::as_str);
@@ -89,7 +89,7 @@ fn details(errors: &Value) -> Option<String> {
     (!all.is_empty()).then(|| all.join("; "))
 }
 
-/// The list of a framework's validation: `body.action: Field required; …`.
+/// The list of a framework's validation errors: `body.action: Field required; …`.
 fn invalid(errors: &[Value]) -> Option<String> {
     let place = |error: &Value| {
         let parts = error.get("loc")?.as_array()?.iter();
@@ -104,7 +104,7 @@ fn invalid(errors: &[Value]) -> Option<String> {
     (!all.is_empty()).then(|| all.join("; "))
 }
 
-/// Plain text as it is; of HTML what stands between the tags, without scripts and styles.
+/// Plain text unchanged; of HTML, the text between the tags without scripts and styles.
 fn visible(text: &str) -> String {
     if !text.trim_start().starts_with('<') {
         return text.to_owned();
@@ -127,7 +127,7 @@ fn visible(text: &str) -> String {
     shown
 }
 
-/// One short line: without secrets, with single spaces, with nothing that acts on a terminal.
+/// One short line: without secrets and control characters, with single spaces.
 pub(super) fn safe(text: &str, secrets: &Secrets) -> String {
     let line = secrets.redact(text).split_whitespace().collect::<Vec<_>>().join(" ");
     match line.char_indices().nth(LONGEST) {

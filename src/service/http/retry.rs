@@ -1,6 +1,6 @@
-//! The rules for retries and the waits before them. Pure: the caller tells the time and waits.
+//! The rules for retries and their waits. Pure: the caller supplies the time and waits.
 //!
-//! Invariant: every call ends; its waits are bounded in number, and together by `Limits::total`.
+//! Invariant: every call ends; its waits are limited in number, and in total by `Limits::total`.
 
 use std::time::Duration;
 
@@ -8,23 +8,23 @@ use jiff::Timestamp;
 use jiff::fmt::rfc2822;
 use reqwest::header::HeaderMap;
 
-/// A wait before another attempt, for whoever shows it.
+/// A wait before another attempt, for display.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Waiting {
-    /// The reason, in a few words: `rate limited`, `hub.docker.com answered 503`.
+    /// The reason as a short phrase: `rate limited`, `hub.docker.com answered 503`.
     pub reason: String,
-    /// For how long.
+    /// The duration.
     pub wait: Duration,
     /// The attempt that failed, from 1.
     pub attempt: u32,
 }
 
-/// The reason why an attempt gave no answer that counts.
+/// The reason why an attempt got no final answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Trouble {
-    /// 429: nothing was done, and the service may say when to come back.
+    /// 429: the request had no effect, and the service may say when to retry.
     Limited,
-    /// 502, 503, 504: the service is there, its answer is not.
+    /// 502, 503, 504: the service exists, but did not answer.
     Unavailable,
     /// 500.
     Internal,
@@ -35,7 +35,7 @@ pub(super) enum Trouble {
 }
 
 impl Trouble {
-    /// The trouble that a status means, if it allows another attempt.
+    /// The trouble for a status that allows another attempt.
     pub(super) fn from_status(status: u16) -> Option<Self> {
         match status {
             429 => Some(Self::Limited),
@@ -45,7 +45,7 @@ impl Trouble {
         }
     }
 
-    /// Attempts in all.
+    /// The number of attempts.
     fn attempts(self) -> u32 {
         match self {
             Self::Limited => 30,
@@ -57,10 +57,10 @@ impl Trouble {
     }
 }
 
-/// The wait before the next attempt, or `None` when it is time to give up.
+/// The wait before the next attempt; `None` if there is none.
 ///
-/// `attempt` counts from 1; `told` is what the service asked for. What the service asks for is never cut short, and is
-/// spread by up to a tenth so that calls do not come back all at once.
+/// `attempt` counts from 1; `told` is the wait that the service asked for. It is never shortened, and is extended
+/// randomly by up to a tenth so that calls do not all return at once.
 pub(super) fn wait(trouble: Trouble, attempt: u32, told: Option<Duration>) -> Option<Duration> {
     if attempt >= trouble.attempts() {
         return None;
@@ -73,8 +73,8 @@ pub(super) fn wait(trouble: Trouble, attempt: u32, told: Option<Duration>) -> Op
     })
 }
 
-/// The time that the service asks to wait: `Retry-After` or `X-Retry-After` in seconds, as an HTTP date or as a Unix
-/// time; without them `X-RateLimit-Reset` of a 429. A moment that has passed is not a wait.
+/// The wait that the service asks for: `Retry-After` or `X-Retry-After` in seconds, as an HTTP date or as a Unix time;
+/// without these `X-RateLimit-Reset` of a 429. A time in the past is not a wait.
 pub(super) fn told(status: u16, headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let moment = |name: &str| header(name).and_then(|text| after(text.trim(), now));
@@ -84,7 +84,7 @@ pub(super) fn told(status: u16, headers: &HeaderMap, now: Timestamp) -> Option<D
 }
 
 fn after(text: &str, now: Timestamp) -> Option<Duration> {
-    /// Numbers from here on are moments (2001 and later), not waits of more than thirty years.
+    /// Numbers from here on are Unix times (2001 and later), not waits of more than thirty years.
     const UNIX_TIME: i64 = 1_000_000_000;
     /// Unix times from here on are in milliseconds.
     const UNIX_MILLIS: i64 = 1_000_000_000_000;

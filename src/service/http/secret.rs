@@ -1,8 +1,7 @@
-//! The secrets that a connection has sent, so that no answer can bring one back: what a service answers passes here
-//! before anything else sees it.
+//! The secrets that a connection has sent. Every answer of a service is searched for them before other code sees it.
 //!
-//! Invariant: in what comes out stands no secret and no long part of one, neither as it was sent nor in a form that is
-//! usual for it: base64 (alone, or with a user name before it), percent-encoding, hexadecimal digits, JSON, HTML.
+//! Invariant: filtered text holds no secret and no long part of one, neither as it was sent nor in a usual encoding:
+//! base64 (alone, or with a user name before it), percent-encoding, hexadecimal, JSON, HTML.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -14,11 +13,11 @@ use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Map, Value};
 
-/// Shorter secrets would take common words out of messages.
+/// The shortest secret that is removed from messages: a shorter one would match common words.
 const SHORTEST: usize = 4;
-/// Shorter texts are left in objects: a weak password may be a word of a policy.
+/// The shortest secret that is removed from objects: a weak password may be a word of a policy.
 const SHORTEST_IN_OBJECTS: usize = 8;
-/// A part of this length is as good as a secret. Of a shorter secret, three quarters are.
+/// The length of a part that counts as the secret. For a shorter secret, three quarters of it count.
 const LONG: usize = 16;
 
 /// The text that replaces a secret.
@@ -28,11 +27,11 @@ const REDACTED: &str = "[secret]";
 #[derive(Default)]
 pub(super) struct Secrets(Mutex<Arc<Forms>>);
 
-/// Every form of every secret, and what finds pieces of them.
+/// Every form of every secret, and the automaton that finds pieces of them.
 #[derive(Clone, Default)]
 struct Forms {
     forms: Vec<Form>,
-    /// Of each pattern of `pieces` its form, and where it starts in that.
+    /// For each pattern of `pieces`, its form and its offset in that form.
     origins: Vec<(usize, usize)>,
     pieces: Option<AhoCorasick>,
 }
@@ -41,9 +40,9 @@ struct Forms {
 #[derive(Clone)]
 struct Form {
     text: SecretString,
-    /// The length of a piece, without a gap, that counts as the secret.
+    /// The length of a contiguous part that counts as the secret.
     least: usize,
-    /// True if digits of base64 beside it belong to it: its ends depend on what is encoded around it.
+    /// True if adjacent base64 digits belong to it: its ends depend on the text encoded around it.
     base64: bool,
 }
 
@@ -54,7 +53,7 @@ impl Secrets {
         }
     }
 
-    /// The forms that are known now, without holding up whoever adds to them.
+    /// The current forms, without blocking those who add to them.
     fn forms(&self) -> Arc<Forms> {
         Arc::clone(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -64,11 +63,11 @@ impl Secrets {
         self.forms().redact(text, SHORTEST)
     }
 
-    /// The object of an answer, with every secret taken out of its keys and texts; `None` where it has none.
+    /// The object of an answer without secrets in its keys and texts; `None` if it has none.
     pub(super) fn redact_object(&self, body: &[u8]) -> Option<Value> {
         let forms = self.forms();
         let pieces = forms.pieces.as_ref()?;
-        // A text may be escaped in JSON; without that, a look at the bytes is enough.
+        // A text may be escaped in JSON; without escapes, searching the bytes is enough.
         if !body.contains(&b'\\') && !pieces.is_match(body) {
             return None;
         }
@@ -86,7 +85,7 @@ impl Forms {
                 self.forms.push(Form { text: text.into(), least, base64 });
             }
         }
-        // Each part of the least length holds one of these pieces wholly, wherever it starts.
+        // Each part of the minimum length contains one of these pieces as a whole, wherever it starts.
         let mut pieces: Vec<&[u8]> = Vec::new();
         self.origins.clear();
         for (index, form) in self.forms.iter().enumerate() {
@@ -108,7 +107,7 @@ impl Forms {
         let mut done = 0;
         for Range { start, end } in found {
             safe.push_str(text.get(done..start).unwrap_or_default());
-            // Parts beside each other are one.
+            // Adjacent parts are merged.
             if start > done || done == 0 {
                 safe.push_str(REDACTED);
             }
@@ -118,7 +117,7 @@ impl Forms {
         Cow::Owned(safe)
     }
 
-    /// The ranges of secrets, in order and without overlaps, at whole characters.
+    /// The ranges of secrets, in order and without overlaps, at character boundaries.
     fn find(&self, text: &str, shortest: usize) -> Vec<Range<usize>> {
         let bytes = text.as_bytes();
         let matches = self.pieces.iter().flat_map(|pieces| pieces.find_overlapping_iter(bytes));
@@ -140,7 +139,7 @@ impl Forms {
         found
     }
 
-    /// Returns `true` if anything was taken out.
+    /// Returns `true` if anything was removed.
     fn redact_value(&self, value: &mut Value) -> bool {
         match value {
             Value::Null | Value::Bool(_) | Value::Number(_) => false,
@@ -169,7 +168,7 @@ impl Forms {
 }
 
 impl Form {
-    /// The part of this form around a piece of it; `None` if it is too little.
+    /// The part of this form around a piece of it; `None` if it is too short.
     fn around(&self, text: &[u8], piece: Range<usize>, offset: usize) -> Option<Range<usize>> {
         let form = self.text.expose_secret().as_bytes();
         let same = |(one, other): &(&u8, &u8)| one.eq_ignore_ascii_case(other);
@@ -189,8 +188,8 @@ impl Form {
     }
 }
 
-/// The ways to write a secret, and whether each is in base64. Letter case is not a difference; a JWT's parts are long parts
-/// of it; and what is encoded together with a user name has the same digits from some place on.
+/// The ways to write a secret, and whether each is base64. Letter case is ignored. Each part of a JWT is a long part of
+/// it. A secret encoded together with a user name has the same digits from some offset on.
 fn forms(secret: &str) -> Vec<(String, bool)> {
     let json = serde_json::Value::from(secret).to_string();
     let json = json.get(1..json.len() - 1).unwrap_or_default().to_owned();
@@ -218,7 +217,7 @@ fn forms(secret: &str) -> Vec<(String, bool)> {
     ];
     for before in 0..3 {
         let bytes = [vec![0; before], secret.as_bytes().to_vec()].concat();
-        // Digits that hold bits of what stands around it are not the same each time.
+        // Digits that encode bits of the surrounding text vary.
         let foreign = [0, 2, 3].get(before).copied().unwrap_or_default();
         for text in [STANDARD_NO_PAD.encode(&bytes), URL_SAFE_NO_PAD.encode(&bytes)] {
             let end = if bytes.len().is_multiple_of(3) { text.len() } else { text.len() - 1 };
@@ -282,7 +281,7 @@ mod tests {
         for (form, text) in table {
             let safe = secrets().redact(&text).into_owned();
             assert!(safe.contains("[secret]"), "{form}: {safe}");
-            // Nothing of eight characters is left of what was written.
+            // Not even eight consecutive characters remain.
             for part in text.as_bytes().windows(8).filter(|_| form != "in a sentence" && form != "short") {
                 assert!(!safe.as_bytes().windows(8).any(|other| other == part), "{form}: {safe} of {text}");
             }
@@ -295,7 +294,7 @@ mod tests {
         {
             assert_eq!(secrets().redact(text), text);
         }
-        // A weak password is a word like others, in what is planned.
+        // In a plan, a weak password is an ordinary word.
         assert_eq!(secrets().redact_object(br#"{"name": "a short one\n"}"#), None);
         assert_eq!(secrets().redact_object(br#"{"name": "research"}"#), None);
         assert_eq!(Secrets::default().redact_object(br#"{"name": "a\\b"}"#), None);

@@ -1,7 +1,7 @@
-//! Tokens: credentials are exchanged for one, which serves until shortly before it ends.
+//! Tokens: credentials are exchanged for a token, which is used until shortly before it expires.
 //!
-//! Invariants: however many calls are in flight, one exchange serves them all; credentials that the service refused
-//! are not sent again, so that no account is locked; and nothing here shows a secret.
+//! Invariants: one exchange serves all concurrent calls; credentials that the service refused are not sent again, so
+//! that no account is locked; and no output of this module shows a secret.
 
 use std::time::Duration;
 
@@ -14,13 +14,13 @@ use tokio::sync::{Mutex, MutexGuard};
 use super::secret::Secrets;
 use super::{Clock, Error};
 
-/// The time before its end at which a token is renewed.
+/// The time before its expiry at which a token is renewed.
 const MARGIN: Duration = Duration::from_secs(60);
 /// The verb of an exchange.
 pub(super) const METHOD: reqwest::Method = reqwest::Method::POST;
-/// The most bytes that an exchange may answer.
+/// The largest answer of an exchange, in bytes.
 pub(super) const MOST: usize = 1 << 20;
-/// The lifetime of a token that does not state it.
+/// The lifetime of a token that does not state one.
 pub(super) const ASSUMED: Duration = Duration::from_secs(300);
 
 /// The authentication of calls.
@@ -28,14 +28,14 @@ pub(super) const ASSUMED: Duration = Duration::from_secs(300);
 pub enum Authorization {
     /// Credentials, exchanged for a token.
     Login(Login),
-    /// A token that is sent as it is.
+    /// A token that is sent unchanged.
     Bearer(SecretString),
-    /// A token that can be renewed, also once it is over.
+    /// A stored token that can be renewed, even after it expired.
     Session(Session),
 }
 
-/// A token with the path below the service's base that renews it: a POST with the token and nothing else, which answers
-/// as a [`Login`] does.
+/// A token with the path below the service's base that renews it: a POST with the token and nothing else, whose answer
+/// has the form of a [`Login`].
 #[derive(Clone, Debug)]
 pub struct Session {
     /// The stored token.
@@ -44,13 +44,13 @@ pub struct Session {
     pub refresh: Vec<&'static str>,
 }
 
-/// The exchange of credentials for a token: a POST of two fields that answers `{"access_token"}`, perhaps with
+/// The exchange of credentials for a token: a POST of two fields that answers `{"access_token"}`, optionally with
 /// `expires_in` in seconds.
 #[derive(Clone, Debug)]
 pub struct Login {
-    /// Below the service's base.
+    /// The path below the service's base.
     pub path: Vec<&'static str>,
-    /// The field that says who asks, and its value.
+    /// The field with the user, and its value.
     pub identifier: (&'static str, String),
     /// The field with the secret, and its value.
     pub secret: (&'static str, SecretString),
@@ -72,7 +72,7 @@ impl Authorization {
     }
 }
 
-/// A token, and which one of this run it is.
+/// A token, and its number in this run.
 pub(super) struct Token {
     pub(super) secret: SecretString,
     number: u64,
@@ -84,15 +84,15 @@ pub(super) struct Tokens {
     state: Mutex<State>,
 }
 
-/// The token that serves now, or the right to make one, for which other callers wait.
+/// A valid token, or the right to request one while other callers wait.
 pub(super) enum Current<'a> {
     Token(Token),
     Missing(MutexGuard<'a, State>),
 }
 
-/// The way to the next token.
+/// The way to get the next token.
 pub(super) enum Exchange<'a> {
-    /// It is there already: the service says whether it is over.
+    /// Use the given one: the service decides if it is still valid.
     Stored(&'a SecretString),
     Login(&'a Login),
     Renewal {
@@ -103,10 +103,10 @@ pub(super) enum Exchange<'a> {
 
 #[derive(Default)]
 pub(super) struct State {
-    /// The token, and the time of the clock until which it serves.
+    /// The token, and the clock time at which it has to be renewed.
     token: Option<(SecretString, Duration)>,
     number: u64,
-    /// The last token, also when it no longer serves.
+    /// The last token, valid or not.
     last: Option<SecretString>,
     refused: Option<Error>,
 }
@@ -116,11 +116,11 @@ impl Tokens {
         Self { authorization, state: Mutex::default() }
     }
 
-    /// The token that serves now.
+    /// The valid token.
     ///
     /// # Errors
     ///
-    /// The refusal of the credentials, once there was one.
+    /// Returns the refusal of the credentials, if the service refused them before.
     pub(super) async fn current(&self, clock: &Clock) -> Result<Current<'_>, Error> {
         if let Authorization::Bearer(secret) = &self.authorization {
             return Ok(Current::Token(Token { secret: secret.clone(), number: 0 }));
@@ -137,7 +137,7 @@ impl Tokens {
         }
     }
 
-    /// The way to the next token.
+    /// The way to get the next token.
     pub(super) fn exchange<'a>(&'a self, state: &'a State) -> Exchange<'a> {
         match &self.authorization {
             Authorization::Login(login) => Exchange::Login(login),
@@ -148,7 +148,7 @@ impl Tokens {
         }
     }
 
-    /// Keeps what came of an exchange, for all callers.
+    /// Stores the result of an exchange for all callers.
     pub(super) fn keep(
         state: &mut State,
         exchanged: Result<(SecretString, Duration), Error>,
@@ -172,7 +172,7 @@ impl Tokens {
         }
     }
 
-    /// Forgets a token that the service refused; `false` when there is no way to another.
+    /// Discards a token that the service refused; returns `false` if there is no way to get another.
     pub(super) async fn discard(&self, refused: &Token) -> bool {
         if matches!(self.authorization, Authorization::Bearer(_)) {
             return false;
@@ -185,11 +185,11 @@ impl Tokens {
     }
 }
 
-/// The token of an answer, with the time that it serves.
+/// The token of an answer, and its lifetime.
 ///
 /// # Errors
 ///
-/// The reason why there is none.
+/// Returns the reason why the answer has none.
 pub(super) fn read(answer: &[u8], clock: &Clock) -> Result<(SecretString, Duration), &'static str> {
     let answer: Value = serde_json::from_slice(answer).unwrap_or_default();
     match answer.get("access_token").and_then(Value::as_str) {
@@ -207,8 +207,8 @@ fn is_header_text(token: &str) -> bool {
     !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
-/// The lifetime of a JWT: from `iat` to `exp`, which needs no agreement of clocks, or else from now to `exp`. A token
-/// that has just been made and seems over means that the clocks differ; then it gives no lifetime.
+/// The lifetime of a JWT: from `iat` to `exp`, which works with unsynchronized clocks, otherwise from now to `exp`. A
+/// new token that seems expired means that the clocks differ; it then has no known lifetime.
 fn lifetime(token: &str, clock: &Clock) -> Option<Duration> {
     let claims = token.split('.').nth(1)?.trim_end_matches('=');
     let claims: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).ok()?).ok()?;
@@ -217,7 +217,7 @@ fn lifetime(token: &str, clock: &Clock) -> Option<Duration> {
     Duration::try_from_secs_f64(end - start).ok().filter(|lifetime| !lifetime.is_zero())
 }
 
-/// A minute less, or half of a short life.
+/// A minute before the expiry, or half of a short lifetime.
 fn serving(lifetime: Duration) -> Duration {
     lifetime.saturating_sub(MARGIN).max(lifetime / 2)
 }

@@ -1,7 +1,7 @@
 //! Writing to a service.
 //!
-//! Invariant: a write is sent again only when the service said that it did nothing (429, and 401 with a new token) or
-//! when nothing was sent. Whoever gets [`WriteOutcome::Unknown`] has to look.
+//! Invariant: a write is sent again only if the service said that it had no effect (429, and 401 with a new token), or
+//! if nothing was sent. After [`WriteOutcome::Unknown`], the caller has to look up the result.
 
 use reqwest::header::LOCATION;
 use serde_json::Value;
@@ -11,22 +11,22 @@ use super::refusal::safe;
 use super::{Connection, Error, Reader, Refusal};
 use crate::model::Method;
 
-/// The proof of the right to write: a plan that passed its guards and was confirmed. Nothing outside of this crate can
-/// be one, and a test holds that one type of the crate is.
+/// The proof of the right to write: a plan that passed its guards and was confirmed. No type outside of this crate can
+/// implement it, and a test checks that only one type of the crate does.
 pub trait Approval: sealed::Sealed {}
 
-/// Keeps others from approving what they made themselves.
+/// Keeps other crates from approving their own plans.
 pub(crate) mod sealed {
     /// See [`super::Approval`].
     pub trait Sealed {}
 }
 
-/// The right to make a [`Writer`].
+/// The right to create a [`Writer`].
 #[derive(Debug)]
 pub struct WriteAccess(());
 
 impl WriteAccess {
-    /// The right that an approved plan gives.
+    /// The right that an approved plan grants.
     #[must_use]
     pub fn granted_by(_approved: &impl Approval) -> Self {
         Self(())
@@ -36,19 +36,19 @@ impl WriteAccess {
 /// The outcome of a write.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WriteOutcome {
-    /// The service did it.
+    /// The service carried it out.
     Done {
         /// The HTTP status, 200 to 299.
         status: u16,
-        /// The answer; null when it was empty.
+        /// The body of the answer; null if it was empty.
         body: Value,
     },
-    /// The service certainly did not do it, and says why.
+    /// The service certainly did not carry it out, and gives the reason.
     Refused(Refusal),
-    /// It never reached the service, so that it is certainly not done.
+    /// The request never reached the service, so that it certainly had no effect.
     NotSent(Error),
-    /// Sent, and nobody knows what became of it: the connection was lost, the answer was cut or unreadable, there was
-    /// none in time, the service answered 5xx, or with an error under a 2xx. It may be done now, later or never.
+    /// The request was sent, and its effect is unknown: the connection was lost, the answer was cut, unreadable or
+    /// late, the service answered 5xx, or an error with status 2xx. It may take effect now, later or never.
     Unknown(Error),
 }
 
@@ -57,7 +57,7 @@ pub enum WriteOutcome {
 pub struct Writer(Connection);
 
 impl Writer {
-    /// Writes over the reader's connection: the same pool, token and limits.
+    /// Writes on the reader's connection: the same pool, token and limits.
     #[must_use]
     pub fn new(reader: &Reader, WriteAccess(()): &WriteAccess) -> Self {
         Self(reader.connection().clone())
@@ -79,7 +79,7 @@ impl Writer {
         self.write(method, self.0.base().join(path, query), body).await
     }
 
-    /// The same to a collection, whose path ends in a slash.
+    /// The same for a collection, whose path ends in a slash.
     pub async fn send_to_collection<S: AsRef<str>>(
         &self,
         method: Method,
@@ -99,8 +99,8 @@ impl Writer {
     }
 }
 
-/// Writes comments. It needs no approval, since it is no way to a service whose policies a plan is about: only
-/// [`crate::service::github`] can make one, for a connection of its own and paths of its own.
+/// Writes comments. This needs no approval, since comments reach no service whose policies a plan changes: only
+/// [`crate::service::github`] creates it, for its own connection and its own paths.
 #[derive(Clone, Debug)]
 pub(in crate::service) struct CommentWriter(Connection);
 
@@ -143,7 +143,7 @@ async fn write(
     match answer.status {
         status @ 200..=299 if answer.body.is_empty() => WriteOutcome::Done { status, body: Value::Null },
         status @ 200..=299 => match connection.decode::<Value>(&url, &answer) {
-            // A success that carries an error is neither.
+            // A success that carries an error is an unknown outcome.
             Ok(body) if body.pointer("/error/code").is_some() => {
                 WriteOutcome::Unknown(connection.refused(&url, &answer))
             }
@@ -156,7 +156,7 @@ async fn write(
             let message = format!("the service points to `{to}`, where credentials do not go");
             WriteOutcome::Refused(Refusal { message, ..connection.refusal(&answer) })
         }
-        // A gateway that gave up waiting may have passed the request on before; 501 is a plain no.
+        // A gateway that timed out may have passed the request on; 501 is a plain refusal.
         408 | 499 | 500 | 502..=599 if !connection.refusal(&answer).is("unimplemented") => {
             WriteOutcome::Unknown(connection.refused(&url, &answer))
         }

@@ -1,7 +1,7 @@
 //! The caller's credentials: a key pair, an API key, or the session that Vijil's own tools stored.
 //!
-//! Invariant: a secret lives in a [`SecretString`] from the moment it is read, and no error repeats what a file or a
-//! variable said.
+//! Invariant: a secret lives in a [`SecretString`] from the moment it is read, and no error repeats the content of a
+//! file or a variable.
 
 use std::path::{Path, PathBuf};
 
@@ -12,10 +12,10 @@ use crate::exit::Explain;
 use crate::service::http::{Authorization, Login, Session};
 use crate::source::disk;
 
-/// The most that a stored session may hold, in bytes.
+/// The largest stored session, in bytes.
 const MOST: u64 = 1 << 20;
 
-/// The settings of the environment, before anything is read.
+/// The settings of the environment, before they are used.
 #[derive(Debug, Default)]
 pub struct Outside {
     /// `VIJIL_CLIENT_ID`.
@@ -35,15 +35,15 @@ pub struct Credentials(Authorization);
 /// The reason why there are no credentials.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CredentialsError {
-    /// One of two variables.
+    /// Only one of two variables is set.
     #[error("`{set}` is set, but `{missing}` is not")]
     Half {
-        /// The one that is set.
+        /// The variable that is set.
         set: &'static str,
-        /// The one that is not.
+        /// The variable that is not set.
         missing: &'static str,
     },
-    /// Neither variables nor a session.
+    /// Neither variables nor a session exist.
     #[error("there are no Vijil credentials")]
     None,
     /// The stored session cannot be read.
@@ -79,11 +79,11 @@ impl Credentials {
         Self(Authorization::Session(Session { token, refresh: vec!["v1", "auth", "jwt", "refresh"] }))
     }
 
-    /// The pair, else the key, else the stored session.
+    /// The key pair, otherwise the API key, otherwise the stored session.
     ///
     /// # Errors
     ///
-    /// Returns an error if only one half of the pair is set, or if there is nothing at all.
+    /// Returns an error if only one half of the pair is set, or if there are no credentials.
     pub fn find(outside: Outside) -> Result<Self, CredentialsError> {
         let Outside { client_id, client_secret, api_key, folder } = outside;
         match (client_id, client_secret, api_key) {
@@ -107,14 +107,14 @@ impl Credentials {
         }
     }
 
-    /// The same for a connection.
+    /// The credentials in the form that a connection takes.
     #[must_use]
     pub fn authorization(self) -> Authorization {
         self.0
     }
 }
 
-/// The first of these keys of a JSON or YAML file, if there is the file and one of them.
+/// The value of the first of these keys in a JSON or YAML file; `None` without the file or the keys.
 fn token_in(file: &Path, keys: &[&str]) -> Result<Option<SecretString>, CredentialsError> {
     let wrong = |cause: String| CredentialsError::File { file: file.display().to_string(), cause };
     let text = match disk::read_own(file, MOST) {
@@ -122,7 +122,7 @@ fn token_in(file: &Path, keys: &[&str]) -> Result<Option<SecretString>, Credenti
         Err(error) if error.is_missing() => return Ok(None),
         Err(error) => return Err(wrong(error.to_string())),
     };
-    // The parser's own words may hold a value, and a value may be a secret.
+    // The parser's message may repeat a value, and a value may be a secret.
     let value: Value =
         serde_yaml::from_str(text.expose_secret()).map_err(|_| wrong("it is neither JSON nor YAML".to_owned()))?;
     let token = keys.iter().find_map(|key| value.get(*key)?.as_str().filter(|token| !token.is_empty()));

@@ -9,7 +9,7 @@ pub enum Error {
     /// The transport failed, or the service refused.
     #[error(transparent)]
     Http(#[from] http::Error),
-    /// A list that changed each time while its pages were read.
+    /// A list that changed each time its pages were read.
     #[error("{host} shows {shown} of {total} {what}, however often they are listed")]
     Unstable {
         /// The service's host.

@@ -1,7 +1,7 @@
 //! The client of Vijil's policies and rules for agents.
 //!
-//! Invariants: a [`Reader`] cannot write; what it reads is whole or an error; no call follows a redirect; what the
-//! service may add to its answers changes nothing.
+//! Invariants: a [`Reader`] cannot write. A read is complete or an error. No call follows a redirect. Fields that the
+//! service adds to its answers change nothing.
 
 mod credentials;
 mod error;
@@ -20,7 +20,7 @@ use crate::service::http::{self, BaseUrl, BaseUrlError, WriteAccess, WriteOutcom
 /// The default address of the service. Source: the default of Vijil's own client.
 pub const ENDPOINT: &str = "https://console-api.vijil.ai";
 
-/// Reads the address of a Vijil endpoint: the deployment's gateway, without `/v1`.
+/// Parses the address of a Vijil endpoint: the deployment's gateway, without `/v1`.
 ///
 /// # Errors
 ///
@@ -39,13 +39,13 @@ pub fn is_vijils_own(base: &BaseUrl) -> bool {
 /// One write.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
-    /// The method of the call.
+    /// The HTTP method.
     pub method: Method,
-    /// The path below the endpoint, not encoded; an empty segment at the end is a slash.
+    /// The path below the endpoint, not encoded; an empty last segment ends it with a slash.
     pub path: Vec<String>,
     /// The query, not encoded.
     pub query: Vec<(String, String)>,
-    /// The JSON that is sent.
+    /// The JSON body.
     pub body: Option<Value>,
 }
 
@@ -54,16 +54,16 @@ pub struct Request {
 pub struct Writer(http::Writer);
 
 impl Writer {
-    /// Writes over the reader's connection.
+    /// Writes on the reader's connection.
     #[must_use]
     pub fn new(reader: &Reader, access: &WriteAccess) -> Self {
         Self(http::Writer::new(reader.transport(), access))
     }
 
-    /// Sends one write; it is sent again only when it certainly did nothing.
+    /// Sends one write. It is sent again only if it certainly had no effect.
     pub async fn send(&self, Request { method, path, query, body }: &Request) -> WriteOutcome {
         let query: Vec<(&str, &str)> = query.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
-        // The one collection that is written to; an empty id anywhere else is refused by the transport.
+        // Only this collection is written to; the transport refuses an empty id anywhere else.
         if path.last().is_some_and(String::is_empty) && *path == ["v1", "policies", ""] && *method == Method::Post {
             return self.0.send_to_collection(*method, &["v1", "policies"], body.as_ref()).await;
         }

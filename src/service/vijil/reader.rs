@@ -1,6 +1,6 @@
 //! Reads policies and rules of the token's team.
 //!
-//! Invariant: what comes out is sorted and whole: a list whose pages do not add up is read again, then refused.
+//! Invariant: results are sorted and complete: a list whose pages are inconsistent is read again, then refused.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,10 +13,10 @@ use super::wire::{Page, Policy, Rule, VijilSnapshot, Whole};
 use crate::model::{LiveVijil, LiveVijilPolicy, LiveVijilRule};
 use crate::service::http::{self, Bounds};
 
-/// The service's largest pages.
+/// The largest page sizes that the service accepts.
 const POLICIES_PAGE: usize = 100;
 const RULES_PAGE: usize = 1000;
-/// The most that is read. The service documents no limits; these are far above what people write.
+/// The limits of one read. The service documents none; these are far above what people write.
 const POLICIES: Bounds = Bounds {
     what: "policies",
     pages: 1_000,
@@ -27,15 +27,15 @@ const POLICIES: Bounds = Bounds {
 };
 const RULES: Bounds =
     Bounds { what: "rules", pages: 20_000, objects: 100_000, time: Duration::from_secs(480), ..POLICIES };
-/// The number of times that a list is read again if its pages do not add up.
+/// The number of times that a list is read again if its pages are inconsistent.
 const ROUNDS: u32 = 4;
 
-/// Reads one team's policies, and can do nothing else.
+/// Reads one team's policies; it cannot write.
 #[derive(Clone, Debug)]
 pub struct Reader(http::Reader);
 
 impl Reader {
-    /// Reads over this transport. Nothing is sent yet.
+    /// Reads with this transport. Sends nothing yet.
     #[must_use]
     pub fn new(http: http::Reader) -> Self {
         Self(http)
@@ -45,23 +45,23 @@ impl Reader {
         &self.0
     }
 
-    /// The number of calls that may be in flight.
+    /// The number of concurrent calls.
     #[must_use]
     pub fn concurrency(&self) -> usize {
         self.0.concurrency()
     }
 
-    /// From when this turns true on, no call waits to be tried again: it is given up.
+    /// Once this becomes true, calls that wait for a retry are abandoned.
     pub fn stop_waits_on(&self, stop: tokio::sync::watch::Receiver<bool>) {
         self.0.stop_waits_on(stop);
     }
 
-    /// Waits by the connection's clock.
+    /// Waits, on the connection's clock.
     pub async fn pause(&self, wait: Duration) {
         self.0.pause(wait).await;
     }
 
-    /// Every policy with every rule. A policy that vanishes while the others are read is left out once the list, read
+    /// Every policy with its rules. A policy that disappears while the others are read is left out once the list, read
     /// again, no longer shows it.
     ///
     /// # Errors
@@ -89,7 +89,7 @@ impl Reader {
         }
     }
 
-    /// Those of the policies that are still there, with their rules.
+    /// The policies that still exist, with their rules.
     async fn with_rules(&self, listed: Vec<Policy>) -> Result<Vec<Whole>, Error> {
         let mut reads = JoinSet::new();
         let within = Self(self.0.bounded(RULES));
@@ -116,7 +116,7 @@ impl Reader {
         Ok(self.snapshot().await?.live())
     }
 
-    /// The policies of a name, without their rules.
+    /// The policies with a name, without their rules.
     ///
     /// # Errors
     ///
@@ -126,7 +126,7 @@ impl Reader {
         Ok(policies.filter(|policy| !policy.is_preset && policy.name == name).map(Policy::live).collect())
     }
 
-    /// A policy without its rules, or `None` when there is none with this id.
+    /// A policy without its rules; `None` if no policy has this id.
     ///
     /// # Errors
     ///
@@ -135,7 +135,7 @@ impl Reader {
         Ok(self.one(&["v1", "policies", id]).await?.map(Policy::live))
     }
 
-    /// A rule, or `None` when there is none with this id.
+    /// A rule; `None` if no rule has this id.
     ///
     /// # Errors
     ///
@@ -144,7 +144,7 @@ impl Reader {
         Ok(self.one(&["v1", "rules", id]).await?.map(Rule::live))
     }
 
-    /// The rules of a policy; none where there is no such policy.
+    /// The rules of a policy; empty if no policy has this id.
     ///
     /// # Errors
     ///
@@ -179,7 +179,7 @@ impl Reader {
         }
     }
 
-    /// Every object of a list, each once.
+    /// Every object of a list, once.
     async fn list<T: DeserializeOwned>(
         &self,
         path: &[&str],
@@ -202,8 +202,8 @@ impl Reader {
         }
     }
 
-    /// The objects of the pages, and the number of all objects. With a `total` they end there; without one, also with a
-    /// `count`, they go on until one shows nothing new.
+    /// The objects of the pages, and the total number of objects. With a `total`, reading stops there; without it, even
+    /// with a `count`, reading stops at a page with nothing new.
     async fn pages<T: DeserializeOwned>(
         &self,
         path: &[&str],

@@ -8,14 +8,14 @@ use serde_json::{Map, Value};
 
 use crate::model::{Fields, LiveVijil, LiveVijilPolicy, LiveVijilRule, VIJIL_POLICY_FIELDS, VIJIL_RULE_FIELDS};
 
-/// A page of a list, in either of the service's forms.
+/// A page of a list, in either form that the service uses.
 #[derive(Debug, Deserialize)]
 pub(super) struct Page<T> {
     pub(super) results: Vec<T>,
-    /// All results of all pages.
+    /// The number of results in all pages.
     #[serde(default)]
     pub(super) total: Option<usize>,
-    /// Its sibling in one list, which may count all results or those of the page.
+    /// The name of the same field in another list, which may count all results or those of the page.
     #[serde(default)]
     pub(super) count: Option<usize>,
 }
@@ -25,15 +25,15 @@ pub(super) struct Page<T> {
 pub struct Policy {
     /// The service's id, a UUID.
     pub id: String,
-    /// Not known to be unique.
+    /// The name; the service does not document it as unique.
     pub name: String,
-    /// `draft` where the service does not say.
+    /// The status; `draft` if the service does not state it.
     #[serde(default = "draft")]
     pub status: String,
-    /// True if it is the service's own.
+    /// True for a preset of the service.
     #[serde(default)]
     pub is_preset: bool,
-    /// Everything else, as it is.
+    /// All other fields, unchanged.
     #[serde(flatten)]
     pub rest: Map<String, Value>,
 }
@@ -43,12 +43,12 @@ pub struct Policy {
 pub struct Rule {
     /// The service's id, a UUID.
     pub id: String,
-    /// The id of the rule for people.
+    /// The rule's id for people.
     pub rule_id: String,
-    /// `draft` where the service does not say.
+    /// The status; `draft` if the service does not state it.
     #[serde(default = "draft")]
     pub status: String,
-    /// Everything else, as it is.
+    /// All other fields, unchanged.
     #[serde(flatten)]
     pub rest: Map<String, Value>,
 }
@@ -74,7 +74,7 @@ fn draft() -> String {
 }
 
 impl Policy {
-    /// The meaning of the policy, without rules.
+    /// The policy in the form of the model, without rules.
     #[must_use]
     pub fn live(self) -> LiveVijilPolicy {
         let Self { id, name, status, is_preset: _, rest } = self;
@@ -83,7 +83,7 @@ impl Policy {
 }
 
 impl Rule {
-    /// The meaning of the rule.
+    /// The rule in the form of the model.
     #[must_use]
     pub fn live(self) -> LiveVijilRule {
         let Self { id, rule_id, status, mut rest } = self;
@@ -97,7 +97,7 @@ impl Rule {
 }
 
 impl VijilSnapshot {
-    /// The meaning of the snapshot; presets are left out.
+    /// The snapshot in the form of the model, without presets.
     #[must_use]
     pub fn live(self) -> LiveVijil {
         let mut policies: Vec<LiveVijilPolicy> = self
