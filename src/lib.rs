@@ -1,5 +1,5 @@
-//! `seawall` brings GitOps to the rules that contain AI agents: it reads policy documents from a repository, compares
-//! them with the live state of an organization, says what a change means for access, and carries it out.
+//! `seawall` manages the policies that restrict AI agents as code: it reads policy documents from a repository,
+//! compares them with the live state of an organization, explains what a change means for access, and carries it out.
 //!
 //! ```text
 //!  policies/*.yaml                                     service::docker    service::vijil    (readers: GET only)
@@ -22,8 +22,8 @@
 //!  records ──evidence::read──▶ Requests ──evidence::{replay, usage}──▶ render::*      pure, by the same access engine
 //! ```
 //!
-//! A run is a line of values, and each arrow is one function. Between reading files and sending requests everything is
-//! pure, synchronous and deterministic. Imports point one way: `cli → execute, render, emulator → service → drift →
+//! A run is a sequence of values, and each arrow is one function. Between reading files and sending requests everything
+//! is pure, synchronous and deterministic. Imports point one way: `cli → execute, render, emulator → service → drift →
 //! import → plan → evidence → workspace → check, trial → document → model → source → diagnostic`.
 //!
 //! Effective access is the crate [`seawall_access`], here [`access`], below all of these.
@@ -31,8 +31,8 @@
 //! Start reading in [`cli`]: each command is a file whose function follows the picture. The arrows on the left together
 //! are [`workspace::load`].
 
-/// Documents and plans are many small texts, made on several threads: the system's allocator would take a third of the
-/// time.
+/// Documents and plans are many small texts, created in several threads: with the system's allocator, a third of the
+/// time would go into allocation.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -1,7 +1,7 @@
-//! `seawall drift --adopt`: the documents made to say what is live.
+//! `seawall drift --adopt`: edits the documents to match the live state.
 //!
-//! Invariant: all files change or none, and only once the workspace, loaded as it will be, plans nothing for any of its
-//! organizations.
+//! Invariant: either all files change or none, and only after the edited workspace was loaded and its plan proved empty
+//! for every organization.
 
 use std::collections::BTreeSet;
 
@@ -24,7 +24,7 @@ use crate::plan::docker::diff::Ownership;
 use crate::render;
 use crate::workspace::{EmptyWorkspace, Loaded};
 
-/// One organization, or Vijil, with what differs there.
+/// One organization, or Vijil, with its differences.
 pub(super) struct One<'a> {
     pub(super) workspace: &'a Workspace,
     pub(super) live: State,
@@ -58,7 +58,7 @@ pub(super) fn run(context: &Context, whole: &Loaded, each: &[One<'_>], failed: &
     Ok(Exit::Done)
 }
 
-/// Changes that wait to be applied would be lost.
+/// Adopting now would lose changes that wait to be applied.
 fn refuse_what_waits(drift: &Drift) -> Result<(), Failure> {
     match drift.waiting.as_ref().filter(|waiting| !waiting.is_empty()) {
         None => Ok(()),
@@ -71,7 +71,7 @@ fn refuse_what_waits(drift: &Drift) -> Result<(), Failure> {
     }
 }
 
-/// One document cannot say what differs between its organizations.
+/// A document for several organizations cannot describe a difference between them.
 fn refuse_what_is_shared(whole: &Loaded, each: &[One<'_>]) -> Result<(), Failure> {
     let all = whole.settings.docker.as_ref().and_then(|docker| docker.orgs.as_deref()).unwrap_or_default();
     let sides =
@@ -104,7 +104,7 @@ fn cannot(reasons: &[String]) -> Failure {
     Failure::new(Exit::Refused, message).hint("edit these by hand, then run again")
 }
 
-/// The workspace as it will be with these texts.
+/// The workspace with these texts in place of its files.
 fn load_over(
     context: &Context,
     whole: &Loaded,
@@ -119,7 +119,7 @@ fn load_over(
     })
 }
 
-/// The documents of all organizations, edited one organization after the other.
+/// The documents of all organizations, edited for one organization after the other.
 fn edited(context: &Context, whole: &Loaded, each: &[One<'_>]) -> Result<Adoption, Failure> {
     let mut adoption = Adoption::default();
     let mut loaded: Option<Loaded> = None;
@@ -145,8 +145,8 @@ fn is_exclusive(vijil: &Vijil) -> bool {
     vijil.ownership == Owned::Exclusive
 }
 
-/// Documents for live policies that have none: those that are the workspace's to own, those that change effective access,
-/// and those of another kind than their documents said.
+/// Documents for live policies that have none: those that the workspace owns, those that change effective access, and
+/// those whose kind differs from their document.
 fn imported(context: &Context, whole: &Loaded, each: &[One<'_>], adoption: &Adoption) -> Result<Import, Failure> {
     let config = context.config();
     let after = load_over(context, whole, &adoption.overlay, EmptyWorkspace::Accepted)?;
@@ -196,7 +196,7 @@ fn undeclared(each: &[One<'_>], adoption: &Adoption, desired: &Desired) -> Vec<C
     import::joined(all)
 }
 
-/// The differences between the live state and these documents, for each.
+/// The differences between the live state and these documents, for each organization.
 fn differences(context: &Context, each: &[One<'_>], desired: &Desired) -> Result<Vec<ChangeSet>, Failure> {
     each.iter().map(|one| one.workspace.with(desired).differences(context, &one.live)).collect()
 }
@@ -206,7 +206,7 @@ fn not_planned(failure: Failure) -> Failure {
     Failure { exit: Exit::Refused, message, ..failure }
 }
 
-/// Loads the workspace as it will be, and plans it.
+/// Loads the edited workspace and plans it.
 fn prove(context: &Context, whole: &Loaded, each: &[One<'_>], overlay: &Overlay) -> Result<(), Failure> {
     let loaded = load_over(context, whole, overlay, EmptyWorkspace::Refused)?;
     let left = differences(context, each, &loaded.desired).map_err(not_planned)?;

@@ -1,4 +1,4 @@
-//! `seawall apply`: carries a plan out. The only command that can write to a service.
+//! `seawall apply`: carries out a plan. The only command that can write to a service.
 
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
@@ -65,7 +65,7 @@ fn guard() -> impl TypedValueParser<Value = Guard> {
         .map(|name| Guard::ALL.into_iter().find(|guard| guard.name() == name).expect("only names of guards are taken"))
 }
 
-/// A plan on its way, with the services to carry it out.
+/// A plan with the services that carry it out.
 struct Ready<P> {
     /// Name of the organization.
     name: String,
@@ -73,7 +73,7 @@ struct Ready<P> {
     connected: Services,
 }
 
-/// Everything that can be planned, and how the rest ended.
+/// The plans, and the exits of the organizations without one.
 struct All {
     ready: Vec<Ready<Plan>>,
     failed: Vec<Failure>,
@@ -103,13 +103,13 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
         };
         let wrote = exits.iter().any(|(_, wrote)| *wrote);
         let exit = worst(exits.into_iter().map(|(exit, _)| exit).chain(failed.into_iter().map(|failure| failure.exit)));
-        // What was written for one and not for another is an apply in part.
+        // If one organization was written and another one was not, the apply is partial.
         Ok(if wrote && exit != Exit::Done { Exit::Partial } else { exit })
     })
 }
 
-/// Separates plans from failures. One of several organizations may fail without stopping the others; but if a saved
-/// plan no longer fits, nothing is written at all, as for a guard that refuses.
+/// Separates plans from failures. One of several organizations may fail without stopping the others. A stale saved plan
+/// stops all of them, as a guard does.
 async fn sort(named: Vec<(String, Planned)>) -> Result<All, Failure> {
     let several = named.len() > 1;
     let (mut ready, mut failed) = (Vec::new(), Vec::new());
@@ -138,7 +138,7 @@ async fn close<P>(all: Vec<Ready<P>>) {
     }
 }
 
-/// The plans from the workspace, as it is now.
+/// The plans for the current workspace.
 async fn planned(context: &Context, args: &Args, progress: &Arc<Progress>) -> Result<Vec<(String, Planned)>, Failure> {
     let path = args.path.as_ref().map(|path| context.path(path));
     let mut workspaces = Workspace::load_each(context, path.as_deref(), &args.stricter)?;
@@ -150,7 +150,7 @@ async fn planned(context: &Context, args: &Args, progress: &Arc<Progress>) -> Re
     Ok(workspaces.iter().map(Workspace::name).zip(planned).collect())
 }
 
-/// The plans from a file, as far as they still fit.
+/// The plans of a file, after checking that they are not stale.
 async fn saved(
     context: &Context,
     args: &Args,
@@ -187,8 +187,8 @@ async fn saved(
     Ok(named)
 }
 
-/// The documents of the workspace, whose access tests judge a saved plan too. A saved plan needs no workspace, so that one
-/// which is missing, or that cannot be read, stops nothing: the tests that the plan carries are judged in any case.
+/// The documents of the workspace, whose access tests judge a saved plan too. A saved plan needs no workspace, so that
+/// a missing or invalid one is no error: the tests that the plan carries are judged in any case.
 fn documents(context: &Context, path: Option<&std::path::Path>) -> Option<Loaded> {
     let root = workspace::root(context, path).ok()?;
     workspace::checked(context, &root, EmptyWorkspace::Accepted)
@@ -198,7 +198,7 @@ fn documents(context: &Context, path: Option<&std::path::Path>) -> Option<Loaded
         .ok()
 }
 
-/// What a saved plan is looked at with.
+/// The data that a saved plan is checked against.
 #[derive(Clone, Copy)]
 struct Beside<'a> {
     path: Option<&'a std::path::Path>,
@@ -207,7 +207,8 @@ struct Beside<'a> {
 }
 
 impl Beside<'_> {
-    /// The access tests of the workspace for the plan's organization, if the workspace has that one, and the guard.
+    /// The access tests of the workspace for the plan's organization and their guard; `None` if the workspace does not
+    /// have the organization.
     fn tests(&self, context: &Context, plan: &Plan) -> Vec<Test> {
         let (Some(Loaded { settings, tests, .. }), Some(target)) = (self.loaded, &plan.target) else {
             return Vec::new();
@@ -222,7 +223,7 @@ impl Beside<'_> {
     }
 }
 
-/// A saved plan, if it still fits.
+/// A saved plan that is not stale.
 async fn saved_one(
     context: &Context,
     plan: Plan,
@@ -238,7 +239,7 @@ async fn saved_one(
     });
     let vijil =
         plan.vijil.as_ref().map(|vijil| Vijil { endpoint: Some(vijil.target.endpoint.clone()), ..Vijil::default() });
-    // The embedded services keep their state in the workspace; any other service needs none.
+    // The embedded services keep their state in the workspace; other services need no workspace.
     let endpoints = docker.iter().map(|docker| &docker.endpoint).chain(vijil.iter().map(|vijil| &vijil.endpoint));
     let root = match endpoints.flatten().any(|endpoint| endpoint == "embedded") {
         true => workspace::root(context, path)?,
@@ -266,7 +267,7 @@ async fn saved_one(
     }
 }
 
-/// Refuses a plan that no longer fits the live state.
+/// Refuses a stale plan.
 fn still_fits(plan: &Plan, live: &State) -> Result<(), Failure> {
     let mut stale = live.docker.iter().flat_map(|live| stale::check(plan, live)).collect::<Vec<_>>();
     if let (Some(vijil), Some(live)) = (&plan.vijil, &live.vijil) {
@@ -290,7 +291,7 @@ async fn all_still_fit(approved: &[Ready<Approved>], several: bool) -> Result<()
     Ok(())
 }
 
-/// The plans, all shown and judged before any is confirmed; `None` when there is nothing to do.
+/// The plans, all printed and judged before any is confirmed; `None` if there is nothing to do.
 async fn approve(
     context: &Context,
     args: &Args,
@@ -320,7 +321,7 @@ async fn approve(
         true if nothing_to_do => Ok(false),
         true if args.yes => Ok(true),
         true => match confirm(signals).await {
-            // Whoever confirmed has seen what was live before they thought about it.
+            // The person who confirmed saw the live state from before the question.
             Ok(()) => all_still_fit(&approved, several).await.map(|()| true),
             Err(failure) => Err(failure),
         },
@@ -353,8 +354,8 @@ fn refusal(refused: &[(String, Vec<&str>)], several: bool) -> Failure {
     failure.hint(format!("change the documents, or lift it for one run with `--allow {}`", guards.join(" --allow ")))
 }
 
-/// Carries the plans out, one after the other; the first Ctrl-C or SIGTERM lets the calls in flight finish, a second one
-/// is not waited for. How each ended, and whether it wrote anything.
+/// Carries out the plans, one after the other. The first Ctrl-C or SIGTERM lets calls in flight finish, a second one
+/// stops at once. Returns the outcome of each plan, and whether it wrote anything.
 async fn carry_out(
     context: &Context,
     approved: Vec<Ready<Approved>>,
@@ -418,7 +419,7 @@ async fn confirm(signals: &mut Signals) -> Result<(), Failure> {
     let _ = write!(stderr, "\nApply these changes? Type `yes` to confirm: ");
     let _ = stderr.flush();
     drop(stderr);
-    // A thread that nobody waits for: a read of the terminal cannot be called off.
+    // A thread of its own, since reading from the terminal cannot be cancelled.
     let (answer, answered) = tokio::sync::oneshot::channel();
     std::thread::spawn(move || {
         let mut line = String::new();

@@ -1,4 +1,4 @@
-//! `seawall can`: whether a member of just these teams may do something, and by which rules. Reads only.
+//! `seawall can`: decides if a member of exactly these teams may do something, and by which rules. Reads only.
 
 use std::collections::BTreeSet;
 use std::io::Read as _;
@@ -38,19 +38,19 @@ pub(super) struct Args {
     /// `connect:tcp`, `connect:udp`, `read`, `write`, `mount ro`, `mount rw`, an HTTP method, or `mcp`
     #[arg(value_name = "ACTION", required_unless_present = "record")]
     action: Option<String>,
-    /// A host with or without a port, a path, a URL, or what an MCP client calls
+    /// A host with or without a port, a path, a URL, or the target of an MCP action
     #[arg(value_name = "TARGET", required_unless_present = "record")]
     target: Vec<String>,
-    /// Ask what a record, the reason of a denial or the text of a 403 is about; `-` for standard input
+    /// Explain a record, the reason of a denial or the body of a 403; `-` for standard input
     #[arg(long, value_name = "FILE", conflicts_with_all = ["action", "target"])]
     record: Option<PathBuf>,
     /// A team that the member belongs to; repeat for several
     #[arg(long = "team", value_name = "TEAM")]
     teams: Vec<String>,
-    /// Ask the live state rather than the documents
+    /// Ask the live state instead of the documents
     #[arg(long)]
     live: bool,
-    /// Tell the answer by the exit code: 0 allow, 1 deny, 3 uncertain
+    /// Return the answer as exit code: 0 allow, 1 deny, 3 uncertain
     #[arg(long)]
     exit_code: bool,
     /// Output format of the answer
@@ -114,7 +114,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     Ok(worst(exits))
 }
 
-/// The answer that all give; where they differ, none is certain.
+/// The answer that all organizations give; uncertain if they differ.
 fn common(verdicts: impl Iterator<Item = Verdict>) -> Verdict {
     let verdicts: Vec<Verdict> = verdicts.collect();
     match verdicts.split_first() {
@@ -123,7 +123,7 @@ fn common(verdicts: impl Iterator<Item = Verdict>) -> Verdict {
     }
 }
 
-/// The exit of a run that tells its answer by the exit code.
+/// The exit for an answer, with `--exit-code`.
 fn exit(verdict: Verdict) -> Exit {
     match verdict {
         Verdict::Allow => Exit::Done,
@@ -138,10 +138,10 @@ fn because_of_each(shown: &[String]) -> Value {
     because.filter_map(|list| list.as_array().cloned()).flatten().collect()
 }
 
-/// The most that is read of what somebody pasted.
+/// The largest pasted text that is read.
 const PASTED: u64 = 16 << 20;
 
-/// The request that a record, a reason or an answer tells of.
+/// The request that a record, a reason or a 403 names.
 fn recorded(context: &Context, file: &Path) -> Result<Request, Failure> {
     let text = match file.as_os_str() == "-" {
         true => {
@@ -176,17 +176,17 @@ fn recorded(context: &Context, file: &Path) -> Result<Request, Failure> {
     }
 }
 
-/// The policies of an organization that are asked.
+/// The policies of an organization that answer the question.
 pub(super) struct Subject {
     pub(super) policies: Vec<Policy>,
-    /// The declared policies; empty for live ones.
+    /// The declared policies; empty for live policies.
     pub(super) declared: Vec<DesiredPolicy>,
     pub(super) tests: Vec<Test>,
     /// The organization's teams, for live policies.
     pub(super) live: Option<Live>,
 }
 
-/// Name of an organization with its policies, or with the reason why these are not available.
+/// The name of an organization with its policies, or the reason why these are not available.
 pub(super) type Named = (String, Result<Subject, Failure>);
 
 impl Subject {
@@ -200,7 +200,7 @@ impl Subject {
         Ok(teams.iter().cloned().collect())
     }
 
-    /// The notes about teams that no policy names, each with the name that was probably meant.
+    /// Notes about teams that no policy names, each with the most similar name.
     pub(super) fn strangers<'a>(&self, teams: impl IntoIterator<Item = &'a String>) -> Vec<String> {
         let named: BTreeSet<&str> = self.policies.iter().flat_map(|policy| policy.scope.teams()).collect();
         let strangers = teams.into_iter().filter(|team| !named.contains(team.as_str())).map(|team| {
@@ -212,7 +212,7 @@ impl Subject {
     }
 }
 
-/// One JSON object of those of several organizations, each with its name, and of what holds for all of them.
+/// The answers of several organizations as one JSON object, each with its name, and the common answer.
 pub(super) fn json_of_each<'a>(common: &[(&str, Value)], each: impl Iterator<Item = (&'a str, &'a String)>) -> String {
     let each = each.map(|(name, text)| {
         let mut object = serde_json::Map::from_iter([("org".to_owned(), name.into())]);
@@ -267,7 +267,7 @@ pub(super) fn live_subjects(context: &Context, path: Option<&std::path::Path>) -
     Ok(each.into_iter().zip(live).map(read).collect())
 }
 
-/// The key that live scopes hold for a team.
+/// The id that live scopes use for a team.
 pub(super) fn live_team(live: &Live, team: &str) -> Result<String, Failure> {
     match live.teams.resolve(team) {
         TeamLookup::Found(id) => Ok(id),

@@ -1,6 +1,6 @@
 //! `seawall comment`: a saved plan in a pull request, as one comment that is edited in place.
 //!
-//! It reads no workspace, connects to no service that has policies, and what it can write is comments.
+//! It reads no workspace and connects to no service with policies; it can only write comments.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -66,7 +66,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     let commit = pipeline::head(&event);
     let (run, report, links) = (from.as_deref(), report.as_deref(), links.as_ref());
     let made = || markdown::Made { commit, run, report, links };
-    // One comment an organization, so that each has the room of one.
+    // One comment for each organization, so that each has the full length of a comment.
     let comments: Vec<(Marker, String, bool)> = plans
         .iter()
         .map(|plan| {

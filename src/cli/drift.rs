@@ -1,4 +1,4 @@
-//! `seawall drift`: live against desired, for schedules. Reads services only; `--adopt` writes documents.
+//! `seawall drift`: compares live with desired, for schedules. Reads services only; `--adopt` writes documents.
 
 use std::path::PathBuf;
 
@@ -38,16 +38,16 @@ pub(super) struct Args {
     /// The workspace's folder; without it, the one around the current folder
     #[arg(value_name = "PATH")]
     path: Option<PathBuf>,
-    /// State that the last apply left: a commit whose documents were applied, a folder with them, or a snapshot
+    /// The state after the last apply: a commit or a folder with the applied documents, or a snapshot
     #[arg(long, value_name = "REF|DIR|FILE")]
     since: Option<String>,
-    /// Write what is live into the documents, keeping comments, instead of showing it
+    /// Write the live state into the documents, keeping comments, instead of printing the drift
     #[arg(long, conflicts_with = "format")]
     adopt: bool,
     /// Output format of the drift
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
-    /// Look at a snapshot instead of the service
+    /// Use a snapshot instead of the service
     #[arg(long, value_name = "FILE")]
     live_from: Option<PathBuf>,
 }
@@ -92,7 +92,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     Ok(worst(exits.chain(failed.exits)))
 }
 
-/// One drift as itself, those of several organizations with a summary.
+/// A single drift, or those of several organizations with a summary.
 fn show(
     context: &Context,
     format: Format,

@@ -1,7 +1,7 @@
 //! `seawall emulator`: the services on a local port, for trying things out and for tests.
 //!
-//! Invariant: it listens on the loopback interface only, never prints a secret that it was given, and has no secret that
-//! somebody else could know: where none is given, it makes one and prints it.
+//! Invariant: it listens on the loopback interface only and never prints a secret that it was given. Without one, it
+//! generates and prints a secret, so that nobody else can know it.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -17,12 +17,12 @@ use crate::service::docker::Snapshot;
 use crate::source::{CONFIG_NAME, disk};
 use crate::workspace::Loaded;
 
-/// The account that may log in if the environment does not name one; the secret is another one in each run.
+/// The account that may log in if the environment names none; its secret is generated in each run.
 const DOCKER_USERNAME: &str = "seawall";
-/// The same for the Vijil side.
+/// The same account for Vijil.
 const VIJIL_CLIENT_ID: &str = "vk_seawall";
 
-/// Time limit for calls in progress after the emulator received the signal to stop.
+/// The time that calls in progress may take after the signal to stop.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 const EXAMPLES: &str = "\
@@ -40,23 +40,23 @@ pub(super) struct Args {
     /// Listen on this port of 127.0.0.1; 0 takes a free one
     #[arg(long, value_name = "N", default_value_t = 0)]
     port: u16,
-    /// Keep the state in FILE, durably; without it, it is forgotten at the end
+    /// Keep the state in FILE, durably; without it, the state is lost at the end
     #[arg(long, value_name = "FILE")]
     state: Option<PathBuf>,
-    /// Start from a snapshot or from the documents of a workspace, each organization unless the state has it already; or
-    /// with files or a folder of audit records (`.jsonl`, `.ndjson`, also `.gz` and `.zst`); may be repeated
+    /// Start from a snapshot or from the documents of a workspace, unless the state has their organization already; or
+    /// from files or a folder of audit records (`.jsonl`, `.ndjson`, also `.gz` and `.zst`); may be repeated
     #[arg(long = "seed", value_name = "PATH")]
     seeds: Vec<PathBuf>,
-    /// Make this team, if there is none of the name; may be repeated
+    /// Create this team if no team has the name; may be repeated
     #[arg(long = "team", value_name = "NAME")]
     teams: Vec<String>,
-    /// Let every call wait this long
+    /// Delay every call by this time
     #[arg(long, value_name = "MS", default_value_t = 0)]
     latency: u64,
     /// Show `X-RateLimit-*`, and answer 429 after this many calls in a minute
     #[arg(long, value_name = "CALLS")]
     rate_limit: Option<u32>,
-    /// Fail on purpose; see below with `--help`; may be repeated
+    /// Inject a fault; `--help` lists them below; may be repeated
     #[arg(long = "fault", value_name = "SPEC")]
     faults: Vec<Fault>,
 }
@@ -99,13 +99,13 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
 
     context.block_on(async {
         let running = builder.start().await?;
-        // Not by `print`: a reader that takes the address and goes must not be taken for a wish to stop.
+        // Not by `print`: a reader that closes the pipe after the address must not stop the emulator.
         announce(&running.base_url())?;
         let orgs: Vec<String> = running.orgs().iter().map(|org| format!("`{}`", sanitize::line(org))).collect();
         let organizations = if orgs.len() == 1 { "organization" } else { "organizations" };
         context.note(&format!("serving {organizations} {}, until Ctrl-C", orgs.join(", ")));
         match generated {
-            // Not even `-q` hides it: nobody could log in.
+            // Printed even with `-q`, since nobody could log in without it.
             Some(secret) => tell(&format!("log in with DOCKER_USERNAME={DOCKER_USERNAME} DOCKER_PASSWORD={secret}")),
             None => context.note("log in with the DOCKER_USERNAME and DOCKER_PASSWORD that it was started with"),
         }
@@ -128,7 +128,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     })
 }
 
-/// The identifier and the secret, and once more the secret where the environment does not choose it.
+/// The identifier and the secret, and the secret again if it was generated and has to be printed.
 fn account(context: &Context) -> Result<(String, String, Option<String>), Failure> {
     let environment = context.environment();
     match (environment.text("DOCKER_USERNAME")?, environment.text("DOCKER_PASSWORD")?) {
@@ -144,7 +144,7 @@ fn account(context: &Context) -> Result<(String, String, Option<String>), Failur
     }
 }
 
-/// The credentials of the Vijil side, and once more the secret where the environment chooses none.
+/// The credentials of Vijil, and the secret again if it was generated and has to be printed.
 fn vijil_account(context: &Context) -> Result<(VijilAccount, Option<String>), Failure> {
     let environment = context.environment();
     let api_key = environment.text("VIJIL_API_KEY")?;
@@ -167,7 +167,8 @@ fn tell(text: &str) {
     let _ = writeln!(super::session::output::stderr(), "{text}");
 }
 
-/// The files of audit records at a path, by their names: the file itself, or those in a folder that is not a workspace.
+/// The files of audit records at a path, by their names: the file itself, or the files in a folder that is not a
+/// workspace.
 fn files_of_records(path: &Path) -> Vec<PathBuf> {
     if !path.is_dir() {
         return if holds_records(path) { vec![path.to_owned()] } else { Vec::new() };
@@ -179,14 +180,15 @@ fn files_of_records(path: &Path) -> Vec<PathBuf> {
     files.map(walkdir::DirEntry::into_path).filter(|file| holds_records(file)).collect()
 }
 
-/// Returns `true` if a file holds audit records, by its name.
+/// Returns `true` if the name is one of a file with audit records.
 fn holds_records(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
     let name = [".gz", ".zst"].iter().find_map(|ending| name.strip_suffix(ending)).unwrap_or(&name);
     [".jsonl", ".ndjson"].iter().any(|ending| name.ends_with(ending))
 }
 
-/// A snapshot file, or the documents of a workspace as if they had been applied; of several organizations, all.
+/// A snapshot from a file, or the documents of a workspace as if they were applied; for several organizations, all of
+/// them.
 fn read_seeds(context: &Context, path: &Path) -> Result<Vec<Seed>, Failure> {
     if !path.is_dir() {
         return Ok(read_snapshots(context, path)?.into_iter().map(Seed::from).collect());
@@ -199,7 +201,7 @@ fn read_seeds(context: &Context, path: &Path) -> Result<Vec<Seed>, Failure> {
     let several = loaded.settings.docker.as_ref().is_some_and(|docker| docker.orgs.is_some());
     let seed = |loaded: Loaded| {
         let settings = loaded.settings.docker;
-        // Vijil alone needs no organization to speak of.
+        // A workspace with Vijil alone needs no organization.
         let Some(settings) = settings else {
             let seed = Seed::from_desired("my-org", &loaded.desired, Vec::new());
             return Ok(Seed { org: seed.org.clone().filter(|_| !several), ..seed });
@@ -253,7 +255,7 @@ async fn stopped() {
             return;
         }
     }
-    // Where signals cannot be had, waiting for ever beats ending at once.
+    // If signals are not available, it is better to run forever than to stop at once.
     if interrupted.await.is_err() {
         std::future::pending::<()>().await;
     }

@@ -1,7 +1,7 @@
-//! `seawall fmt`: the layout of documents. Meaning, comments and blank lines stay.
+//! `seawall fmt`: formats documents. Meaning, comments and blank lines stay.
 //!
-//! Invariant: a file is written only where its new text is proven to say the same, and then as a whole; a file that is
-//! not laid out is named, with the reason.
+//! Invariant: a file is written only if its new text provably has the same meaning, and then as a whole; a file that
+//! cannot be formatted is reported with the reason.
 
 use std::collections::BTreeSet;
 use std::io::{Read as _, Write as _};
@@ -32,7 +32,7 @@ pub(super) struct Args {
     /// Workspace folders or files, or `-` for standard input; without any, the workspace around the current folder
     #[arg(value_name = "PATH", value_hint = clap::ValueHint::AnyPath)]
     paths: Vec<PathBuf>,
-    /// Write nothing: show what would change, and end with 1 where anything would
+    /// Write nothing: print the changes, and exit with 1 if there are any
     #[arg(long)]
     check: bool,
 }
@@ -57,7 +57,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     run.finish()
 }
 
-/// The files to lay out, each once, and whether it was given by itself.
+/// The files to format, each once, and whether it was named on the command line.
 fn files(context: &Context, paths: &[PathBuf], found: &mut Findings) -> Vec<(FileId, bool)> {
     let paths: Vec<PathBuf> = paths.iter().map(|path| context.path(path)).collect();
     let (folders, alone): (Vec<PathBuf>, Vec<PathBuf>) = paths.into_iter().partition(|path| path.is_dir());
@@ -79,7 +79,7 @@ fn files(context: &Context, paths: &[PathBuf], found: &mut Findings) -> Vec<(Fil
             }
         }
     }
-    // A link is not written through: what it leads to is laid out under its own name, where that is among the files.
+    // Links are not followed: their target is formatted under its own name, if that is among the files.
     named.sort_by_key(|(_, path, _)| path.is_symlink());
     let target = |path: &PathBuf| Root::around(path).and_then(|root| root.resolve(path));
     let mut seen = BTreeSet::new();
@@ -115,7 +115,7 @@ impl Run<'_> {
                 }
                 match replace(&source.path, &new) {
                     Ok(()) => self.context.print(&format!("Formatted {shown}\n"))?,
-                    // The other files are none the worse for it.
+                    // The other files can still be formatted.
                     Err(failure) => self.failed = Some(self.failed.take().unwrap_or(failure)),
                 }
             }
@@ -144,13 +144,13 @@ fn left(shown: &str, reason: &str) -> String {
     format!("note: `{shown}` is not changed: {reason}")
 }
 
-/// Shows findings on standard error: errors end the run with 1, so that not even `-q` hides them.
+/// Prints findings on standard error. Errors end the run with 1, so that not even `-q` hides them.
 fn report(context: &Context, found: &mut Findings) {
     found.sort();
     let _ = write!(output::stderr(), "{}", diagnostic::human(found, &workspace::folder(context), context.detail()));
 }
 
-/// From standard input to standard output, for editors.
+/// Formats standard input to standard output, for editors.
 fn standard_input(context: &Context, check: bool) -> Result<Exit, Failure> {
     const NAME: &str = "standard input";
     let failed = |reason: String| Failure::new(Exit::Failed, format!("standard input cannot be read: {reason}"));

@@ -1,4 +1,4 @@
-//! `seawall import`: documents for live policies that no document declares. Reads only.
+//! `seawall import`: writes documents for live policies that no document declares. Only reads from services.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -39,10 +39,10 @@ pub(super) struct Args {
     /// Import this policy only; repeat for more
     #[arg(long, value_name = "NAME")]
     policy: Vec<String>,
-    /// Show the files, and write none
+    /// Print the files instead of writing them
     #[arg(long)]
     dry_run: bool,
-    /// Overwrite files that are in the way
+    /// Overwrite existing files
     #[arg(long)]
     force: bool,
     /// Import from a snapshot instead of the service
@@ -50,7 +50,7 @@ pub(super) struct Args {
     live_from: Option<PathBuf>,
 }
 
-/// A workspace of one organization, with what is live there.
+/// A workspace of one organization with its live state.
 type Each<'a> = [(&'a Workspace, State)];
 
 pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
@@ -61,7 +61,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     let several = workspaces.len() > 1;
     let read = workspaces.iter().zip(live).map(|(workspace, live)| {
         let planned = live.and_then(|live| {
-            // Who cannot be planned now could not be planned afterwards.
+            // A workspace that cannot be planned before the import cannot be planned afterwards.
             if several {
                 workspace.plan(context, &live)?;
             }
@@ -113,8 +113,8 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     }
 }
 
-/// The policies of all services that no document declares, and those that are left to others. What several
-/// organizations have alike is one.
+/// The undeclared policies of all services, and those that others manage. A policy that several organizations have
+/// alike is listed once.
 fn undeclared(each: &Each<'_>, desired: &Desired) -> (Vec<Candidate>, Vec<Candidate>) {
     let (mut all, mut left) = (Vec::new(), Vec::new());
     for (workspace, live) in each {
@@ -129,7 +129,7 @@ fn undeclared(each: &Each<'_>, desired: &Desired) -> (Vec<Candidate>, Vec<Candid
     (import::joined(all), import::joined(left))
 }
 
-/// The candidates that `--policy` names, those of others too; without it, all that are the workspace's own.
+/// The policies that `--policy` names, including those of others; without it, all that the workspace owns.
 fn chosen(
     loaded: &Loaded,
     each: &Each<'_>,
@@ -163,7 +163,7 @@ fn chosen(
     })
 }
 
-/// The import into a workspace of one organization that is about to be written: `overlay` stands in for its files.
+/// The import into a new workspace of one organization; `overlay` replaces the files that are still to be written.
 ///
 /// # Errors
 ///
@@ -209,8 +209,8 @@ fn made(
     })
 }
 
-/// Shows what stands between the workspace and a plan, though nothing of it is about what was imported: a pattern of
-/// `include` that still matches nothing.
+/// Reports faults of the workspace that prevent a plan but do not concern the imported documents, such as a pattern of
+/// `include` that matches nothing yet.
 fn before_planning(context: &Context, loaded: &Loaded, import: &Import) {
     let written = import.files.iter().map(|file| file.path.as_str());
     let names: Vec<&str> =
@@ -243,7 +243,7 @@ fn refuse_to_overwrite(import: &Import) -> Result<(), Failure> {
     Err(failure.hint(format!("move {it} away, or overwrite {it} with `--force`")))
 }
 
-/// The exit of the run: policies that are not imported are reported with their reasons, and are not a success.
+/// The exit of the run: a policy that cannot be imported is reported with its reason, and the run fails.
 fn refusal(refused: &[Refused], exclusive: bool) -> Result<Exit, Failure> {
     if refused.is_empty() {
         return Ok(Exit::Done);

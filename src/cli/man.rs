@@ -11,14 +11,14 @@ Examples:
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Args {
-    /// The command whose page is wanted; without it, the page of `seawall`
+    /// The command to describe; without it, `seawall` itself
     #[arg(value_name = "COMMAND")]
     command: Option<String>,
 }
 
 pub(super) fn run(context: &Context, Args { command }: &Args) -> Result<Exit, Failure> {
     let mut whole = definition();
-    // Fills in the flags that every command takes.
+    // Adds the flags that every command takes.
     whole.build();
     let wanted = match command {
         None => whole,
@@ -32,7 +32,7 @@ pub(super) fn run(context: &Context, Args { command }: &Args) -> Result<Exit, Fa
             })
         })?,
     };
-    // As the pages refer to each other, and as the release names their files.
+    // The name by which pages refer to each other and by which the release stores them.
     let name = wanted.get_display_name().unwrap_or_else(|| wanted.get_name()).to_owned();
     let mut page = Vec::new();
     clap_mangen::Man::new(wanted)

@@ -1,8 +1,8 @@
 //! The command line: one file a command, each with its `Args` and a `run` that reads like the picture in the crate's
 //! documentation.
 //!
-//! Invariant: results go to standard output, everything else to standard error; a failure is printed once, here, with
-//! its foreign text made safe; and no exit code leaves but one of [`Exit`].
+//! Invariant: results go to standard output, everything else to standard error. A failure is printed once, here, with
+//! its foreign text sanitized. Every exit code is one of [`Exit`].
 //!
 //! A new command is a file with `pub(super) struct Args` and `pub(super) fn run(&Context, &Args) -> Result<Exit,
 //! Failure>`, a variant of `Command`, and a line in `dispatch`.
@@ -64,7 +64,8 @@ Exit codes:
   5  the service or the machine failed, and nothing was written
   6  applied in part: running again continues";
 
-/// GitOps for the rules that contain AI agents: plan, explain and apply the policies of Docker AI Governance and Vijil.
+/// Manage the policies that restrict AI agents as code: plan, explain and apply policies of Docker AI Governance and
+/// Vijil.
 #[derive(Parser)]
 #[command(name = "seawall", version, arg_required_else_help = true, after_help = EXIT_CODES)]
 struct Cli {
@@ -76,31 +77,31 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Carry out what the documents ask for, after asking
+    /// Carry out the changes of the documents, after confirmation
     Apply(apply::Args),
-    /// Say whether members of some teams may do something, and by which rules
+    /// Check if members of some teams may do something, and by which rules
     Can(can::Args),
     /// Post a plan to a pull request, or edit the comment that it posted before
     Comment(comment::Args),
     /// Print a completion script for a shell
     Completions(completions::Args),
-    /// Show what differs between live and documents, or write it into the documents
+    /// Show the differences between live and documents, or write them into the documents
     Drift(drift::Args),
-    /// Serve the services' APIs on a local port, for trying things out
+    /// Serve the services' APIs on a local port, for trials and tests
     Emulator(emulator::Args),
-    /// Lay documents out: order of keys, indentation, quotes
+    /// Format documents: order of keys, indentation, quotes
     Fmt(fmt::Args),
     /// Write documents for live policies that no document declares
     Import(import::Args),
-    /// Make a new workspace, with workflows and what a repository needs around it
+    /// Create a workspace, with workflows and the other files that a repository needs
     Init(init::Args),
     /// Print the manual page
     Man(man::Args),
     /// Show what would change, and what that means for access
     Plan(plan::Args),
-    /// Download what sandboxes asked for, from the audit log
+    /// Download recorded requests from the audit log
     Records(records::Args),
-    /// Show what a change would have meant for recorded requests
+    /// Show how a change would have decided recorded requests
     Replay(replay::Args),
     /// Write a report for people who review and audit, as one HTML file
     Report(report::Args),
@@ -110,15 +111,15 @@ enum Command {
     Show(show::Args),
     /// Write the live state as one JSON file
     Snapshot(snapshot::Args),
-    /// Suggest the narrowest rules for what was asked for and denied by default
+    /// Suggest the narrowest rules for recorded requests that no rule allowed
     Suggest(suggest::Args),
     /// Run the access tests
     Test(test::Args),
-    /// Show which rules recorded requests rest on
+    /// Show which rules decide recorded requests
     Usage(usage::Args),
     /// Check documents, offline
     Validate(validate::Args),
-    /// List every audience that may do something, with the rules
+    /// List every audience that may do something, and by which rules
     WhoCan(who_can::Args),
 }
 
@@ -149,14 +150,14 @@ fn dispatch(context: &Context, command: &Command) -> Result<Exit, Failure> {
     }
 }
 
-/// Parses `arguments` (the program's name first), runs the command, prints what failed, and says how the run ended.
+/// Parses `arguments` (the program's name first), runs the command, prints its failure, and returns its exit.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     output::tell_of_panics();
     let cli = match definition().try_get_matches_from(arguments).and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
         Err(error) => {
             let text = error.render().ansi().to_string();
-            // A closed standard output (`seawall --help | head -1`) is no failure.
+            // A closed standard output (`seawall --help | head -1`) is not a failure.
             if error.use_stderr() {
                 let _ = write!(output::stderr(), "{text}");
                 return Exit::Usage;
@@ -177,7 +178,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     })
 }
 
-/// The definition that help, completions and the manual page are generated from.
+/// The definition from which help, completions and the manual page are generated.
 fn definition() -> clap::Command {
     Cli::command()
 }
@@ -190,7 +191,7 @@ fn color_choice(choice: ColorChoice) -> anstream::ColorChoice {
     }
 }
 
-/// Events of this crate alone: those of the HTTP and TLS libraries would show headers, and with them secrets.
+/// Logs events of this crate only: those of the HTTP and TLS libraries would show headers, and with them secrets.
 fn trace(quiet: bool, verbose: u8) {
     let level = match (quiet, verbose) {
         (true, _) => LevelFilter::ERROR,

@@ -1,4 +1,4 @@
-//! `seawall plan`: what would change, and what it means for access. Reads only.
+//! `seawall plan`: shows what would change, and what that means for access. Reads only.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -40,21 +40,21 @@ pub(super) struct Args {
     /// Output format of the plan
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
-    /// Exit with 3 when changes are pending
+    /// Exit with 3 if changes are pending
     #[arg(long)]
     detailed_exitcode: bool,
     /// Plan against a snapshot instead of the service
     #[arg(long, value_name = "FILE", conflicts_with = "before")]
     live_from: Option<PathBuf>,
-    /// Compare with the documents of a git ref or of another folder instead of live state, offline; such a plan cannot be
-    /// saved
+    /// Compare with the documents of a git ref or of another folder instead of live state, offline; such a plan cannot
+    /// be saved
     #[arg(long, value_name = "REF|DIR", conflicts_with = "out")]
     before: Option<String>,
     #[command(flatten)]
     stricter: Stricter,
     #[command(flatten)]
     recorded: Recorded,
-    /// Name the users of recorded requests rather than only count them
+    /// Include the names of users of recorded requests
     #[arg(long, requires = "records")]
     users: bool,
 }
@@ -112,7 +112,7 @@ pub(super) fn render_each(plans: &[(String, Plan)], failed: &[Unplanned], format
     }
 }
 
-/// The exit of planning: a plan that its guards refuse is shown and saved, but it is not a plan to apply.
+/// The exit of planning. A plan that a guard refuses is printed and saved, but the exit says so.
 fn exit(plan: &Plan, detailed: bool) -> Exit {
     match refusing([plan]).is_empty() {
         false => Exit::Refused,
@@ -128,14 +128,14 @@ fn refusing<'a>(plans: impl IntoIterator<Item = &'a Plan>) -> Vec<&'static str> 
     guards.into_iter().map(Guard::name).collect()
 }
 
-/// A plan for each workspace from other documents, or why there is none.
+/// For each workspace, a plan from other documents, or the reason why there is none.
 fn plans_from(context: &Context, workspaces: &[Workspace], name: &str) -> Result<Vec<Result<Plan, Failure>>, Failure> {
     let root = workspaces.first().map(|workspace| workspace.loaded.root.clone()).unwrap_or_default();
     let before = Before::read_each(context, workspaces, &root, name)?;
     Ok(workspaces.iter().zip(&before).map(|(workspace, before)| before.plan(context, workspace)).collect())
 }
 
-/// A plan for each workspace from what is live, or why there is none.
+/// For each workspace, a plan from live state, or the reason why there is none.
 fn plans(
     context: &Context,
     workspaces: &[Workspace],
@@ -182,7 +182,7 @@ fn saved<'a>(plans: impl IntoIterator<Item = &'a Plan> + Clone, path: Option<&Pa
     if !refusing.is_empty() {
         return format!("Saved the plan; apply will refuse it ({})", refusing.join(", "));
     }
-    // What `embedded` knows is in the workspace; any other service needs none.
+    // The state of `embedded` is in the workspace; other services need no workspace.
     let embedded = plans.into_iter().any(|plan| {
         let endpoints = plan.target.iter().map(|target| target.endpoint.as_str());
         let mut endpoints = endpoints.chain(plan.vijil.iter().map(|vijil| vijil.target.endpoint.as_str()));

@@ -26,10 +26,10 @@ pub(super) struct Args {
     /// The workspace's folder; without it, the one around the current folder
     #[arg(value_name = "PATH")]
     path: Option<PathBuf>,
-    /// Write to FILE, as JSON Lines; until it is whole, the records are in `FILE.tmp`
+    /// Write to FILE as JSON Lines; until the download is complete, the records are in `FILE.tmp`
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
-    /// How far back, such as `7d` or `12h`; a download that goes on keeps what it was begun with
+    /// The length of the period, such as `7d` or `12h`; a resumed download keeps the one it started with
     #[arg(long, value_name = "TIME", default_value = "30d", value_parser = parse_duration)]
     since: i64,
 }

@@ -1,4 +1,4 @@
-//! `seawall replay`: what a change would have meant for recorded requests. Reads only.
+//! `seawall replay`: shows how a change would have decided recorded requests. Reads only.
 
 use std::path::{Path, PathBuf};
 
@@ -20,7 +20,7 @@ use crate::plan::recorded::States;
 use crate::render;
 use crate::workspace::EmptyWorkspace;
 
-/// The number of requests that are frozen for each membership.
+/// The number of requests of each membership that become access tests.
 const FROZEN: usize = 25;
 
 const EXAMPLES: &str = "\
@@ -38,7 +38,7 @@ pub(super) struct Args {
     path: Option<PathBuf>,
     #[command(flatten)]
     recorded: Recorded,
-    /// Name the users rather than only count them
+    /// Include the names of users
     #[arg(long)]
     users: bool,
     /// Compare with a snapshot instead of the service
@@ -47,7 +47,7 @@ pub(super) struct Args {
     /// Compare with the documents of a git ref or of another folder instead of live state
     #[arg(long, value_name = "REF|DIR")]
     before: Option<String>,
-    /// Exit with 3 when a decision changes
+    /// Exit with 3 if a decision changes
     #[arg(long)]
     detailed_exitcode: bool,
     /// Write the most frequent requests as access tests
@@ -58,7 +58,7 @@ pub(super) struct Args {
     format: Format,
 }
 
-/// Two states, who belongs to which teams, and the records.
+/// Two states, the memberships of users, and the records.
 type Replayed = (States, Memberships, Evidence);
 
 pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
@@ -93,7 +93,7 @@ fn plain(declared: &[DesiredPolicy]) -> Vec<Policy> {
     declared.iter().map(|one| one.policy.clone()).collect()
 }
 
-/// Documents against documents.
+/// Compares documents with documents.
 fn offline(
     context: &Context,
     read: impl FnOnce() -> Result<Evidence, Failure>,
@@ -114,7 +114,7 @@ fn offline(
     Ok((states, evidence.memberships_by_name(), evidence))
 }
 
-/// Documents against what is live.
+/// Compares documents with live state.
 fn against_live(
     context: &Context,
     read: impl FnOnce() -> Result<Evidence, Failure>,
@@ -132,7 +132,7 @@ fn against_live(
     let ownership = workspace.docker.as_ref().map(crate::plan::docker::diff::Ownership::from).unwrap_or_default();
     let target = crate::plan::Target { org: live.org.clone(), endpoint: String::new() };
     let guards = &workspace.loaded.settings.guards;
-    // What the plan would leave, undeclared policies included.
+    // The state that the plan would leave, undeclared policies included.
     let docker = crate::plan::DockerInput { target: &target, desired: &desired, live: &live, ownership: &ownership };
     let input = crate::plan::Input { docker: Some(docker), ..crate::plan::Input::new(guards) };
     let plan = crate::plan::make(input).expect("only policies for agents can be impossible");

@@ -1,4 +1,4 @@
-//! `seawall report`: one HTML file for people who review and audit. Reads only.
+//! `seawall report`: writes one HTML file for people who review and audit. Reads only.
 
 use std::path::{Path, PathBuf};
 
@@ -24,7 +24,7 @@ use crate::report::{self, Difference, Organization};
 use crate::workspace::{EmptyWorkspace, Loaded};
 use crate::{render, trial};
 
-/// The shortest time that records have to reach over before a rule is called unused: a week, in microseconds.
+/// The shortest period of records after which a rule is called unused: a week, in microseconds.
 const LEAST: i64 = 7 * 86_400 * 1_000_000;
 
 const EXAMPLES: &str = "\
@@ -40,19 +40,19 @@ pub(super) struct Args {
     /// The workspace's folder; without it, the one around the current folder
     #[arg(value_name = "PATH")]
     path: Option<PathBuf>,
-    /// Write the report to FILE, over one that is there
+    /// Write the report to FILE, replacing an existing file
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
-    /// Show what the documents change of the live state, and what the service tells of reviews
+    /// Show how the documents change the live state, and reviews that the service knows
     #[arg(long, conflicts_with_all = ["live_from", "before"])]
     live: bool,
     /// The same with a snapshot instead of the service
     #[arg(long, value_name = "FILE", conflicts_with = "before")]
     live_from: Option<PathBuf>,
-    /// Show what the documents change of those of a git ref or of another folder
+    /// Show how the documents change those of a git ref or of another folder
     #[arg(long, value_name = "REF|DIR")]
     before: Option<String>,
-    /// Link places to `TEMPLATE`, a URL with `{file}` and `{line}`; in GitHub Actions, they link to the commit without it
+    /// Link places to `TEMPLATE`, a URL with `{file}` and `{line}`; without it, GitHub Actions link them to the commit
     #[arg(long, value_name = "TEMPLATE")]
     link: Option<String>,
     #[command(flatten)]
@@ -66,20 +66,20 @@ struct Subject {
     declared: Vec<DesiredPolicy>,
     teams: TeamDirectory,
     tests: Vec<Test>,
-    /// Policies of other documents, and where these declare them.
+    /// Policies of other documents, with the places of their declarations.
     before: Option<(Vec<Policy>, RuleOrigins)>,
     planned: Option<Planned>,
     memberships: Memberships,
 }
 
-/// Results of a plan that the report shows.
+/// The parts of a plan that the report shows.
 struct Planned {
     access: Meaning,
     guards: Vec<Verdict>,
     recorded: Option<Replay>,
 }
 
-/// The subject with what was found out about it.
+/// The data of the report with the results of the evaluation.
 struct Examined {
     usage: Option<Usage>,
     replay: Option<Replay>,
@@ -190,7 +190,7 @@ fn examine(subject: &Subject, requests: Option<&Requests>) -> Examined {
     Examined { usage: used, replay: replayed, compared }
 }
 
-/// The documents alone, or against those of another version.
+/// The documents alone, or compared with those of another version.
 fn from_documents(
     context: &Context,
     evidence: Option<&Evidence>,
@@ -225,8 +225,8 @@ fn from_documents(
 /// The organizations, the live Vijil state, and the records.
 type Gathered = (Vec<Subject>, Option<LiveVijil>, Option<Evidence>);
 
-/// Reads the live state and simulates the change: the policies that will be live, undeclared ones included, and the
-/// live Vijil reviews.
+/// Reads the live state and simulates the change: the future live policies, undeclared ones included, and the reviews
+/// in Vijil.
 fn against_live(
     context: &Context,
     evidence: Option<Evidence>,
@@ -255,7 +255,7 @@ fn of_live(context: &Context, workspace: &Workspace, state: &services::State) ->
     let live = state.docker.clone().unwrap_or_default();
     let declared = resolve(&workspace.loaded.desired, &live)?.policies;
     let memberships = workspace.memberships(context, state);
-    // What cannot be carried out is shown all the same.
+    // Parts that cannot be carried out are shown too.
     let (plan, _) = workspace.plan_for(context, state, &memberships)?;
     let left = crate::plan::docker::simulate::simulate(&live, plan.steps.iter().map(|step| &step.change));
     let mut policies: Vec<Policy> = left.policies.iter().map(LivePolicy::policy).collect();

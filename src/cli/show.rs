@@ -1,4 +1,4 @@
-//! `seawall show`: a saved plan, as `plan` printed it. Reads one file, and nothing else.
+//! `seawall show`: prints a saved plan. Reads one file, and nothing else.
 
 use std::path::PathBuf;
 

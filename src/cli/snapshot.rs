@@ -1,4 +1,4 @@
-//! `seawall snapshot`: the live state as one JSON file, for `plan --live-from` and `emulator --seed`.
+//! `seawall snapshot`: writes the live state as one JSON file, for `plan --live-from` and `emulator --seed`.
 
 use std::path::{Path, PathBuf};
 
@@ -23,7 +23,7 @@ pub(super) struct Args {
     /// The workspace; without it, the one around the current folder
     #[arg(value_name = "PATH")]
     path: Option<PathBuf>,
-    /// Write to FILE rather than to standard output
+    /// Write to FILE instead of standard output
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 }

@@ -1,7 +1,7 @@
-//! `seawall suggest`: the narrowest rules for what was asked for and denied by default, as documents. Offline.
+//! `seawall suggest`: suggests documents with the narrowest rules for denied requests that no rule matched. Offline.
 //!
-//! Invariant: what is suggested is loaded with the workspace before it is shown; a rule that a check finds fault with, or
-//! that makes one find fault elsewhere, is left out.
+//! Invariant: a suggestion is loaded together with the workspace before it is shown; rules that cause an error or a
+//! warning, in the suggestion or elsewhere, are left out.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -32,16 +32,16 @@ pub(super) struct Args {
     path: Option<PathBuf>,
     #[command(flatten)]
     recorded: Recorded,
-    /// Suggest only what at least so many users asked for; records that name no user count as none
+    /// Suggest only requests of at least this number of users; records that name no user count as none
     #[arg(long, value_name = "N", default_value_t = 0)]
     min_users: usize,
-    /// Suggest only what was asked for at least so often
+    /// Suggest only requests that were made at least this many times
     #[arg(long, value_name = "N", default_value_t = 1)]
     min_count: u64,
-    /// Put hosts of one registrable domain together where at least so many names were asked for
+    /// Replace hosts of one registrable domain by a wildcard if at least this many names were asked for
     #[arg(long, value_name = "N", default_value_t = 5)]
     min_names: usize,
-    /// Write the documents to a new file rather than to standard output
+    /// Write the documents to a new file instead of standard output
     #[arg(long, value_name = "FILE")]
     write: Option<PathBuf>,
 }
@@ -81,10 +81,10 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     Ok(recorded.exit(evidence.broken(), Exit::Done))
 }
 
-/// The part of a suggestion that no check objects to.
+/// The part of a suggestion without errors and warnings.
 fn without_faults(context: &Context, whole: &Loaded, mut suggestion: Suggestion) -> Result<Suggestion, Failure> {
     let name = new_name(whole);
-    // Each round leaves something out.
+    // Each round leaves out at least one rule.
     loop {
         let text = render::suggest::documents(&suggestion);
         if text.is_empty() {
@@ -107,7 +107,7 @@ fn without_faults(context: &Context, whole: &Loaded, mut suggestion: Suggestion)
         let places = render::suggest::places(&suggestion);
         let mut faulty: BTreeSet<(usize, usize)> = BTreeSet::new();
         for fault in faults {
-            // The rule that starts last before the line; a fault of the head is one of the whole policy.
+            // The last rule that starts before the line; a fault above all rules concerns the whole policy.
             let rule = places.iter().rev().find(|(start, _)| *start <= fault).or(places.first());
             faulty.extend(rule.map(|(_, place)| *place));
         }
@@ -115,7 +115,7 @@ fn without_faults(context: &Context, whole: &Loaded, mut suggestion: Suggestion)
     }
 }
 
-/// Takes rules away, and says why.
+/// Removes rules, and records the reasons.
 fn leave_out(suggestion: &mut Suggestion, faulty: &BTreeSet<(usize, usize)>) {
     for (at, policy) in suggestion.policies.iter_mut().enumerate() {
         let mut number = 0;
@@ -137,7 +137,7 @@ fn leave_out(suggestion: &mut Suggestion, faulty: &BTreeSet<(usize, usize)>) {
     suggestion.left_out.sort();
 }
 
-/// The lines of a file that errors and warnings are about.
+/// The lines of a file with errors and warnings.
 fn faulty_lines(found: &Findings, name: &str) -> Vec<usize> {
     let about = found.diagnostics.iter().filter(|finding| finding.severity != Severity::Note);
     let mut lines = Vec::new();
@@ -150,7 +150,7 @@ fn faulty_lines(found: &Findings, name: &str) -> Vec<usize> {
     lines
 }
 
-/// A name beside a document of the workspace that its patterns include, and that no file has.
+/// A new name beside a document of the workspace that the patterns of `include` match.
 fn new_name(whole: &Loaded) -> String {
     let first = whole.desired.policies.first().map_or("policies.yaml", |policy| policy.origin.file.as_str());
     let (folder, file) =

@@ -24,7 +24,7 @@ pub(super) struct Args {
     /// The workspace's folder; without it, the one around the current folder
     #[arg(value_name = "PATH")]
     path: Option<PathBuf>,
-    /// Test the live state rather than the documents
+    /// Test the live state instead of the documents
     #[arg(long)]
     live: bool,
     /// List the rules that decide no expectation
@@ -85,7 +85,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     Ok(worst(exits))
 }
 
-/// Runs the tests of one organization: what to show, the same as a part of JUnit XML, and how it ends.
+/// Runs the tests of one organization. Returns the output, its JUnit XML, and the exit.
 fn tried(
     context: &Context,
     args: &Args,
@@ -93,7 +93,7 @@ fn tried(
     org: Option<&str>,
 ) -> Result<(String, Suites, Exit), Failure> {
     let Subject { policies, declared, tests, live } = subject;
-    // A slip in the name of a team makes every expectation of a denial hold.
+    // With a misspelt name of a team, every expected denial would pass.
     for test in tests.iter().filter(|_| live.is_none()) {
         for stranger in subject.strangers(&test.teams) {
             context.note(&format!("note: {}: {stranger}", line(&test.origin.to_string())));
@@ -104,7 +104,7 @@ fn tried(
             let mut keys = BTreeMap::new();
             for test in tests {
                 for team in &test.teams {
-                    // A document names it, and not the command line.
+                    // A document names the team, not the command line.
                     let wrong = |failure: Failure| Failure {
                         message: format!("{}: {}", test.origin, failure.message),
                         exit: Exit::Invalid,

@@ -1,4 +1,5 @@
-//! `seawall usage`: which declared rules recorded requests rest on, and which wildcards could be narrower. Offline.
+//! `seawall usage`: shows which declared rules decide recorded requests, and which wildcards could be narrower.
+//! Offline.
 
 use std::path::{Path, PathBuf};
 
@@ -36,13 +37,13 @@ pub(super) struct Args {
     path: Option<PathBuf>,
     #[command(flatten)]
     recorded: Recorded,
-    /// The shortest time that records have to reach over before a rule is called unused, such as `7d` or `12h`
+    /// The shortest period of records after which a rule is called unused, such as `7d` or `12h`
     #[arg(long, value_name = "TIME", default_value = "7d", value_parser = parse_duration)]
     min_window: i64,
-    /// Propose the hosts that were asked for in place of wildcards
+    /// Propose the hosts that were asked for as replacements of wildcards
     #[arg(long)]
     narrow: bool,
-    /// Write what is proposed into the documents
+    /// Write the proposals into the documents
     #[arg(long, requires = "narrow")]
     write: bool,
     /// Output format of the result
@@ -84,7 +85,7 @@ fn json(found: &crate::evidence::usage::Usage, proposals: Option<&[Narrowing]>) 
     serde_json::to_string_pretty(&value).expect("a value is JSON") + "\n"
 }
 
-/// Edits the documents, and proves before writing that no recorded request that was allowed is denied.
+/// Edits the documents, after proving that no recorded request that was allowed is denied.
 fn write_narrowed(
     context: &Context,
     whole: &Loaded,
@@ -114,7 +115,7 @@ fn write_narrowed(
         crate::workspace::load_over(&whole.root, config.as_deref(), EmptyWorkspace::Refused, adoption.overlay.clone())
             .map_err(|findings| refused(workspace::wrong(context, &findings).message))?;
     let loaded = only(context, loaded)?;
-    // What is proved is what the documents will say, and not what was meant to be written.
+    // The proof uses the documents as they will be read, not as they were meant to be written.
     let written = plain(&loaded.desired);
     if let Some(request) = harm(requests, &policies, &written, memberships) {
         return Err(refused(format!("`{}` was allowed, and would not be for certain", line(&request.text))));
@@ -141,7 +142,7 @@ fn plain(desired: &Desired) -> Vec<Policy> {
     desired.policies.iter().map(|DesiredPolicy { policy, .. }| policy.clone()).collect()
 }
 
-/// The policies with their resources sorted, which are sets.
+/// The policies with the resources of each rule sorted, since they are sets.
 fn in_order(policies: &[Policy]) -> Vec<Policy> {
     let mut policies = policies.to_vec();
     for policy in &mut policies {
@@ -155,7 +156,7 @@ fn in_order(policies: &[Policy]) -> Vec<Policy> {
     policies
 }
 
-/// Policies as if they were live, with the teams called what the documents call them.
+/// Policies as if they were live, with the team names of the documents.
 fn as_live(policies: &[Policy]) -> Live {
     let teams: std::collections::BTreeSet<&str> = policies.iter().flat_map(|policy| policy.scope.teams()).collect();
     let teams = teams.into_iter().map(|team| Team { id: team.to_owned(), name: team.to_owned() });

@@ -1,4 +1,4 @@
-//! `seawall validate`: syntax, schema, meaning and traps of documents, offline.
+//! `seawall validate`: checks syntax, schema, meaning and traps of documents, offline.
 //!
 //! The findings are the result, so they go to standard output in every format.
 
@@ -32,13 +32,13 @@ pub(super) struct Args {
     /// Workspace folders, or files to check alone; without any, the workspace around the current folder
     #[arg(value_name = "PATH")]
     paths: Vec<PathBuf>,
-    /// Show only findings that are new against this commit
+    /// Show only findings that this commit does not have
     #[arg(long, value_name = "REF")]
     base: Option<String>,
-    /// Exit with 1 for warnings too
+    /// Exit with 1 if there are warnings
     #[arg(long)]
     strict: bool,
-    /// Explain a kind of finding instead, by the code that findings show in brackets
+    /// Explain a code that findings show in brackets, and exit
     #[arg(long, value_name = "CODE", conflicts_with_all = ["paths", "format", "base", "strict"])]
     explain: Option<String>,
     /// Output format of the findings
@@ -113,7 +113,7 @@ fn of_workspace(
     let mut found = Findings::default();
     let root = match workspace::root(context, folder.as_deref()) {
         Ok(root) => root,
-        // A finding, so that programs get it in their format too.
+        // As a finding, so that programs get it in their format too.
         Err(Failure { message, hint, .. }) => {
             let finding = Diagnostic::error("no-workspace", message);
             found.diagnostics.push(Diagnostic { help: hint, ..finding });
@@ -128,7 +128,7 @@ fn of_workspace(
     watched("checking the documents", || {
         crate::workspace::load_into(&root, config.as_deref(), EmptyWorkspace::Refused, &mut found)
     });
-    // A plan sees what is live, and refuses or warns; here, nobody else would say it.
+    // A plan knows what is live, and refuses or warns; here it is the only report.
     for finding in found.diagnostics.iter_mut().filter(|finding| finding.code == check::UNKNOWN_PROTECTED) {
         finding.severity = Severity::Error;
     }
@@ -147,7 +147,7 @@ fn of_files(context: &Context, files: &[PathBuf], base: Option<&mut Base<'_>>) -
     };
     let mut by_root: BTreeMap<PathBuf, Vec<PathBuf>> = BTreeMap::new();
     for file in files {
-        // The base is looked at by whole workspaces, in which a file may name others.
+        // The base is checked as a whole workspace, since files may refer to others.
         let absolute = workspace::folder(context).join(file);
         let root = crate::workspace::root_around(absolute.parent().unwrap_or(&absolute));
         by_root.entry(root).or_default().push(file.clone());

@@ -1,4 +1,4 @@
-//! `seawall who-can`: every audience that may do something, and by which rules. Reads only.
+//! `seawall who-can`: lists every audience that may do something, and by which rules. Reads only.
 
 use super::can::{documents, json_of_each, live_subjects};
 use super::session::organizations::{about, worst};
@@ -24,14 +24,14 @@ An audience is the whole organization, the members of a team, or the members of 
 it; it is listed where it may do more than any smaller one. A member of several teams has the rules of all of them, and a
 deny of one wins: whoever gets less for being in one more team is told below the audience.")]
 pub(super) struct Args {
-    /// What is asked for, as `can` takes it: `connect:tcp HOST`, `read PATH`, `mount rw PATH`, a method with a URL, or `mcp`. A
-    /// host alone is connected to, a folder read, and a URL got
+    /// The request, as `can` takes it: `connect:tcp HOST`, `read PATH`, `mount rw PATH`, a method with a URL, or `mcp`.
+    /// Without an action, a host means a connection, a folder means reading, and a URL means GET
     #[arg(value_name = "TARGET", required = true)]
     target: Vec<String>,
-    /// Ask the live state rather than the documents
+    /// Ask the live state instead of the documents
     #[arg(long)]
     live: bool,
-    /// How to show the answer
+    /// Output format of the answer
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
 }
@@ -44,7 +44,7 @@ enum Format {
     Json,
 }
 
-/// The words of the request. A target alone is asked for in the way that is most usual for it.
+/// The words of the request; for a target alone, with its most usual action.
 fn question(target: &[String]) -> String {
     let written = target.join(" ");
     if written.contains(' ') || written.is_empty() {

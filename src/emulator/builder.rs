@@ -28,7 +28,7 @@ use crate::service::http;
 /// Limit of requests for audit records, per organization and second.
 const AUDIT_CALLS: u32 = 5;
 
-/// The setup of an emulator. Without a state file it forgets everything when it stops.
+/// The setup of an emulator. Without a state file, its state is lost when it stops.
 #[derive(Debug)]
 #[must_use]
 pub struct Builder {
@@ -72,26 +72,26 @@ impl Default for Builder {
 }
 
 impl Builder {
-    /// The organization; without it the one of the seed, or `my-org`.
+    /// The organization; without it, that of the seed, or `my-org`.
     pub fn org(mut self, name: impl Into<String>) -> Self {
         self.org = Some(name.into());
         self
     }
 
-    /// Teams that the organization has; those that exist stay as they are. Their ids follow from the names.
+    /// Teams that the organization has; existing ones are unchanged. Their ids follow from the names.
     pub fn teams<T: Into<String>>(mut self, names: impl IntoIterator<Item = T>) -> Self {
         self.teams.extend(names.into_iter().map(Into::into));
         self
     }
 
-    /// A member of a team, for `GET …/groups?username=`; the team is made if it is new.
+    /// A member of a team, for `GET …/groups?username=`; the team is created if it is new.
     pub fn member(mut self, team: impl Into<String>, username: impl Into<String>) -> Self {
         self.members.push((team.into(), username.into()));
         self
     }
 
-    /// An account that owns the organization. The first one is what [`Running::identifier`] gives; without any, one
-    /// with an unguessable secret is made.
+    /// An account that owns the organization. [`Running::identifier`] returns the first one; without any, one with a
+    /// generated secret is created.
     pub fn account(self, identifier: impl Into<String>, secret: impl Into<String>) -> Self {
         self.account_as(identifier, secret, Role::Owner)
     }
@@ -102,45 +102,45 @@ impl Builder {
         self
     }
 
-    /// Audit records that the organization starts with, in the form of local files or of the API. A
-    /// state file that knows the organization already is left as it is.
+    /// Audit records of the organization, in the form of local files or of the API. They are ignored if the state file
+    /// has the organization already.
     pub fn records(mut self, records: impl IntoIterator<Item = Value>) -> Self {
         self.records.extend(records);
         self
     }
 
-    /// A raw access token that may read the audit log. Without it, one that nobody can guess is made.
+    /// A raw access token that may read the audit log. Without it, one is generated.
     pub fn audit_token(mut self, token: impl Into<String>) -> Self {
         self.settings.audit_token = Some(token.into());
         self
     }
 
-    /// Answers any number of requests for audit records in a second; the service answers five.
+    /// Removes the limit of requests for audit records; the service answers five a second.
     pub fn unlimited_audit(mut self) -> Self {
         self.audit_limit = None;
         self
     }
 
-    /// Keeps the state in this file, which is made if it is new.
+    /// Keeps the state in this file, which is created if it is new.
     pub fn state(mut self, path: impl AsRef<Path>) -> Self {
         self.state = Some(path.as_ref().to_owned());
         self
     }
 
-    /// Adds the initial state of an organization; again, for one more. A state file that knows an organization already
-    /// is left as it is. A seed that names none is for the first.
+    /// Adds the initial state of an organization; repeat for more. It is ignored if the state file has the organization
+    /// already. A seed without a name is for the first organization.
     pub fn seed(mut self, seed: Seed) -> Self {
         self.seeds.push(seed);
         self
     }
 
-    /// The port on the loopback interface; 0, the default, takes a free one.
+    /// The port on the loopback interface; 0, the default, selects a free one.
     pub fn port(mut self, port: u16) -> Self {
         self.port = port;
         self
     }
 
-    /// The time that every call waits before it has its effect.
+    /// The delay of every call before it takes effect.
     pub fn latency(mut self, latency: Duration) -> Self {
         self.latency = latency;
         self
@@ -152,7 +152,7 @@ impl Builder {
         self
     }
 
-    /// Arms a fault from the start.
+    /// Arms a fault at the start.
     pub fn fault(mut self, fault: Fault) -> Self {
         self.faults.push(fault);
         self
@@ -164,47 +164,47 @@ impl Builder {
         self
     }
 
-    /// Another clock than the machine's; one that is shared with the client moves on when the client waits.
+    /// Replaces the machine's clock; a clock that is shared with the client advances when the client waits.
     pub fn clock(mut self, clock: http::Clock) -> Self {
         self.clock = clock;
         self
     }
 
-    /// Choices where the service may behave either way.
+    /// Choices where the documentation permits several behaviours.
     pub fn behaviour(mut self, behaviour: Behaviour) -> Self {
         self.settings.behaviour = behaviour;
         self
     }
 
-    /// Other maxima than the service's.
+    /// Other limits than the service's.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.settings.limits = limits;
         self
     }
 
-    /// An organization without the subscription.
+    /// Creates the organization without the subscription.
     pub fn not_entitled(mut self) -> Self {
         self.settings.entitled = false;
         self
     }
 
-    /// Credentials for the Vijil side. The first ones are what [`Running::vijil_account`] gives; without any, a pair with
-    /// an unguessable secret is made.
+    /// Credentials for Vijil. [`Running::vijil_account`] returns the first ones; without any, a pair with a generated
+    /// secret is created.
     pub fn vijil_account(mut self, account: VijilAccount) -> Self {
         self.vijil.accounts.push(account);
         self
     }
 
-    /// Choices of the Vijil side where the service may behave either way.
+    /// Choices for Vijil where the documentation permits several behaviours.
     pub fn vijil_behaviour(mut self, behaviour: VijilBehaviour) -> Self {
         self.vijil.behaviour = behaviour;
         self
     }
 
-    /// Starts it.
+    /// Starts the emulator.
     ///
     /// # Errors
-    /// The port is taken, or the state file cannot be used.
+    /// Returns an error if the port is taken, or the state file cannot be used.
     pub async fn start(mut self) -> Result<Running, EmulatorError> {
         let org = self
             .org
@@ -245,7 +245,7 @@ impl Builder {
         let service = router(Arc::clone(&server)).into_make_service_with_connect_info::<Breaker>();
         let task = tokio::spawn(async move {
             let serving = axum::serve(Loopback(listener), service).with_graceful_shutdown(async move {
-                // Told to stop, or the emulator was dropped: both end it.
+                // A signal to stop and a dropped emulator both end it.
                 let _ = stopped.await;
             });
             if let Err(error) = serving.await {
@@ -255,7 +255,7 @@ impl Builder {
         Ok(Running { server, account, vijil_account, audit_token, org, stop: Some(stop), task: Some(task) })
     }
 
-    /// Opens the state, and puts in what the set-up asks for.
+    /// Opens the state, and applies the setup to it.
     fn inner(&mut self, org: &str, now: Timestamp) -> Result<Inner, StoreError> {
         let (store, state) = match &self.state {
             Some(path) => Store::open(path).map(|(store, state)| (Some(store), state))?,
@@ -275,7 +275,7 @@ impl Builder {
             audited: (0, 0),
         };
         let seeds = std::mem::take(&mut self.seeds);
-        // A single seed is for the organization that the set-up names, whatever it was called before.
+        // A single seed is for the organization of the setup, whatever its name was.
         let renamed = seeds.len() == 1;
         inner.change(|state| {
             let known: BTreeSet<String> = state.orgs.keys().cloned().collect();

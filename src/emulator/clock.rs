@@ -1,11 +1,11 @@
-//! The emulator's clock: the program's own, moved on by tests without waiting.
+//! The emulator's clock: the program's own, which tests advance without waiting.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-/// A clock that can be moved on.
+/// A clock that can be advanced.
 #[derive(Debug)]
 pub(super) struct Clock {
     source: crate::service::http::Clock,
@@ -22,7 +22,7 @@ impl Clock {
         self.source.now().saturating_add(advanced).unwrap_or(Timestamp::MAX)
     }
 
-    /// Moves the clock on, by whole seconds.
+    /// Advances the clock by whole seconds.
     pub(super) fn advance(&self, by: Duration) {
         self.advanced.fetch_add(by.as_secs(), Ordering::SeqCst);
     }

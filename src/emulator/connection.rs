@@ -17,27 +17,27 @@ use tokio::net::{TcpListener, TcpStream};
 /// Lets every byte through.
 const WHOLE: usize = usize::MAX;
 
-/// Breaks the connection that a call came in on.
+/// Breaks the connection of a call.
 #[derive(Clone, Debug)]
 pub(super) struct Breaker {
-    /// The number of bytes of the body that may still leave; `WHOLE` for a healthy connection.
+    /// The number of bytes of the body that may still be sent; `WHOLE` for a healthy connection.
     body: Arc<AtomicUsize>,
-    /// Not zero if not even the head of the answer may be sent.
+    /// Not zero if nothing of the answer may be sent, not even its head.
     silent: Arc<AtomicUsize>,
 }
 
 impl Breaker {
-    /// Nothing more leaves the connection.
+    /// Sends nothing more on the connection.
     pub(super) fn lose(&self) {
         self.silent.store(1, Ordering::SeqCst);
     }
 
-    /// The head of the next answer leaves, and this many bytes of its body.
+    /// Sends the head of the next answer, and this many bytes of its body.
     pub(super) fn cut(&self, body: usize) {
         self.body.store(body, Ordering::SeqCst);
     }
 
-    /// The number of the bytes to be written that may leave; `None` for all.
+    /// The number of bytes that may be written; `None` for all.
     fn allowed(&self, bytes: &[u8]) -> Option<usize> {
         if self.silent.load(Ordering::SeqCst) == 1 {
             return Some(0);
@@ -70,12 +70,12 @@ impl Listener for Loopback {
         loop {
             match self.0.accept().await {
                 Ok((stream, _)) => {
-                    // A delayed small packet would cost 40 ms a call; an error only means the delay stays.
+                    // Without it, a small packet could be delayed by 40 ms a call; after an error the delay remains.
                     let _ = stream.set_nodelay(true);
                     let breaker = Breaker { body: Arc::new(WHOLE.into()), silent: Arc::default() };
                     return (Connection { stream, breaker: breaker.clone() }, breaker);
                 }
-                // Out of file descriptors, or a caller that left already: both pass.
+                // The process has no file descriptors left, or the caller has gone: both are temporary.
                 Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
             }
         }

@@ -9,12 +9,12 @@ use crate::source::disk::Root;
 const STATE: &str = "emulator.redb";
 
 impl Emulator {
-    /// Starts the emulator for an organization, with its state in the folder `name` of the workspace (`.seawall/`), which
-    /// is made with a `.gitignore` that keeps git away from it, and starts with the seed. Teams that do not exist are made.
-    /// The credentials are new each time, and nobody else's.
+    /// Starts the emulator for an organization, with its state in the folder `name` of the workspace (`.seawall/`). The
+    /// folder is created with a `.gitignore` that excludes it, and the state starts with the seed. Missing teams are
+    /// created. The credentials are generated in each run and known to nobody else.
     ///
     /// # Errors
-    /// The folder cannot be made or is a link, or its state is in use or cannot be read.
+    /// Returns an error if the folder cannot be created or is a link, or if its state is in use or cannot be read.
     pub async fn embedded(
         workspace: &Path,
         name: &str,

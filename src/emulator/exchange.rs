@@ -1,24 +1,24 @@
-//! A call and its answer, as the state machine sees them: no sockets, no clock.
+//! A call and its answer in the state machine: no sockets, no clock.
 
 use axum::http::Method;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
-/// One call, taken off the wire.
+/// A parsed call.
 #[derive(Clone, Debug)]
 pub struct Request {
     /// The HTTP method.
     pub method: Method,
-    /// The path's segments, percent-decoded, without the empty one in front: `["v2", "orgs", …]`.
+    /// The segments of the path, percent-decoded: `["v2", "orgs", …]`.
     pub path: Vec<String>,
-    /// The query's pairs, decoded, in the order sent.
+    /// The pairs of the query, decoded, in the order sent.
     pub query: Vec<(String, String)>,
     /// The value of the `Authorization` header.
     pub authorization: Option<String>,
     /// The body as sent.
     pub body: Vec<u8>,
-    /// `http://host:port` of the emulator, for answers that hold absolute addresses.
+    /// `http://host:port` of the emulator, for absolute addresses in answers.
     pub origin: String,
     /// The time when the call arrived, on the emulator's clock.
     pub at: Timestamp,

@@ -1,16 +1,16 @@
-//! Ids that look like the services' and depend on nothing but what they name, so that runs can be repeated.
+//! Ids in the form of the services', derived only from what they name, so that runs are reproducible.
 
 use sha2::{Digest, Sha256};
 
-/// 28 lower-case letters and digits for a number, other ones with another salt. The order of the texts is not that of the numbers: nothing may
-/// depend on ids being in the order of creation.
+/// 28 lower-case letters and digits for a number, different for each salt. The order of the texts differs from that of
+/// the numbers, since nothing may depend on ids being in the order of creation.
 pub(super) fn alphanumeric(salt: &str, number: u64) -> String {
     let digest = Sha256::digest(format!("object/{salt}/{number}"));
     let digit = |byte: &u8| char::from_digit(u32::from(*byte) % 36, 36).expect("less than the radix");
     digest.iter().take(28).map(digit).collect()
 }
 
-/// A salt that depends on these ids.
+/// A salt derived from these ids.
 pub(super) fn salt<'a>(ids: impl Iterator<Item = &'a str>) -> String {
     let digest = ids.fold(Sha256::new(), |digest, id| digest.chain_update(id).chain_update("/"));
     hex(&digest.finalize())
@@ -27,7 +27,7 @@ pub(super) fn team_id(org: &str, name: &str) -> String {
     [0..8, 8..12, 12..16, 16..20, 20..32].map(|part| hex.get(part).unwrap_or_default()).join("-")
 }
 
-/// A UUID for a number, another one with another salt; likewise in no order.
+/// A UUID for a number, different for each salt, and likewise unordered.
 pub(super) fn uuid(salt: &str, number: u64) -> String {
     team_id(salt, &format!("object/{number}"))
 }
@@ -37,10 +37,10 @@ pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// 32 bytes that nobody can guess, as hexadecimal digits.
+/// 32 random bytes as hexadecimal digits.
 ///
 /// # Panics
-/// Panics if the operating system gives no random bytes.
+/// Panics if the operating system provides no random bytes.
 #[must_use]
 pub fn unguessable() -> String {
     let mut bytes = [0_u8; 32];
@@ -51,7 +51,7 @@ pub fn unguessable() -> String {
     hex(&bytes)
 }
 
-/// Returns `true` if a text has the shape of a UUID.
+/// Returns `true` if a text has the form of a UUID.
 pub(super) fn is_uuid(text: &str) -> bool {
     let parts: Vec<&str> = text.split('-').collect();
     parts.iter().map(|part| part.len()).eq([8, 4, 4, 4, 12])

@@ -1,4 +1,4 @@
-//! The services as a state machine behind a socket on the loopback interface: durable, and able to fail on purpose.
+//! The services as a state machine behind a socket on the loopback interface: durable, and with injected faults.
 //!
 //! ```text
 //!  TCP ── connection ── server ──▶ docker::Service::handle(State, Request) → Response     no I/O, no clock
@@ -7,8 +7,8 @@
 //!                         └ store: what the call changed, in one durable transaction, before the answer
 //! ```
 //!
-//! Invariant: the emulator refuses what the service is documented to refuse. Where the documentation is silent it takes
-//! one way, named here, and has a switch in [`Behaviour`] where a client must live with both:
+//! Invariant: the emulator refuses what the service is documented to refuse. Where the documentation says nothing, it
+//! takes one choice, listed here, with a switch in [`Behaviour`] if a client must handle several:
 //!
 //! | question | answer | switch |
 //! |---|---|---|
@@ -93,7 +93,7 @@ pub enum EmulatorError {
         #[source]
         source: std::io::Error,
     },
-    /// The folder of the state cannot be made or used.
+    /// The folder of the state cannot be created or used.
     #[error("cannot use the folder `{}`", folder.display())]
     Folder {
         /// The folder.
@@ -108,7 +108,7 @@ pub enum EmulatorError {
 }
 
 impl Emulator {
-    /// An emulator to set up.
+    /// The setup of an emulator.
     pub fn builder() -> Builder {
         Builder::default()
     }

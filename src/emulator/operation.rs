@@ -15,7 +15,7 @@ pub enum Operation {
 }
 
 impl Operation {
-    /// The operation that a call means, if any.
+    /// The operation of a call, if there is one.
     #[must_use]
     pub fn parse(method: &Method, path: &[String]) -> Option<Self> {
         match path.first() {
@@ -24,12 +24,12 @@ impl Operation {
         }
     }
 
-    /// All of them.
+    /// All operations.
     pub fn all() -> impl Iterator<Item = Self> {
         DockerOperation::ALL.map(Self::Docker).into_iter().chain(VijilOperation::ALL.map(Self::Vijil))
     }
 
-    /// The name, as fault rules spell it.
+    /// The name, as faults spell it.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -38,7 +38,7 @@ impl Operation {
         }
     }
 
-    /// Returns `true` if it changes what is stored. Logging in does not.
+    /// Returns `true` if it changes stored state. Logging in does not.
     #[must_use]
     pub fn is_write(self) -> bool {
         match self {
@@ -47,7 +47,7 @@ impl Operation {
         }
     }
 
-    /// Returns `true` if it only proves who calls.
+    /// Returns `true` if it only authenticates the caller.
     #[must_use]
     pub fn is_login(self) -> bool {
         match self {

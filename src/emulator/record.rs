@@ -1,6 +1,6 @@
-//! The record of the calls, for tests to look at.
+//! The recorded calls, for tests.
 //!
-//! Invariant: no secret and no token is kept.
+//! Invariant: no secret and no token is recorded.
 
 use serde_json::Value;
 
@@ -10,7 +10,7 @@ use super::operation::Operation;
 /// A call that arrived.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Call {
-    /// The operation that the call means, if it means any.
+    /// The operation of the call, if there is one.
     pub operation: Option<Operation>,
     /// The HTTP method.
     pub method: String,
@@ -20,14 +20,14 @@ pub struct Call {
     pub query: Vec<(String, String)>,
     /// The body as JSON; null without one, and for a login.
     pub body: Value,
-    /// The status of the answer; `None` where no answer was sent.
+    /// The status of the answer; `None` if no answer was sent.
     pub status: Option<u16>,
 }
 
 /// The calls so far.
 #[derive(Debug, Default)]
 pub(super) struct Record {
-    /// True if calls are kept.
+    /// True if calls are recorded.
     pub(super) on: bool,
     pub(super) calls: Vec<Call>,
 }
@@ -48,7 +48,7 @@ impl Call {
         }
     }
 
-    /// Returns `true` if it was meant to change an organization.
+    /// Returns `true` if its operation changes an organization.
     #[must_use]
     pub fn is_write(&self) -> bool {
         self.operation.is_some_and(Operation::is_write)

@@ -1,4 +1,4 @@
-//! A running emulator: where it is, what it saw, what it holds.
+//! A running emulator: its addresses, recorded calls and state.
 
 use std::fmt;
 use std::sync::Arc;
@@ -85,37 +85,37 @@ impl Running {
         &self.audit_token
     }
 
-    /// A token of the Vijil side, as a login gives it now.
+    /// A new token for Vijil, as a login returns it.
     #[must_use]
     pub fn vijil_token(&self) -> String {
         self.server.vijil.token(self.server.clock.now().as_second())
     }
 
-    /// The calls so far, in the order of their effects.
+    /// The calls so far, in the order in which they took effect.
     #[must_use]
     pub fn calls(&self) -> Vec<Call> {
         self.server.lock().record.calls.clone()
     }
 
-    /// The calls so far that were meant to change an organization, refused and lost ones too.
+    /// The calls so far whose operation changes an organization, including refused and lost ones.
     #[must_use]
     pub fn writes(&self) -> Vec<Call> {
         self.calls().into_iter().filter(Call::is_write).collect()
     }
 
-    /// Forgets the calls so far.
+    /// Clears the recorded calls.
     pub fn forget_calls(&self) {
         self.server.lock().record.calls.clear();
         self.server.most_in_flight.store(0, Ordering::SeqCst);
     }
 
-    /// The calls that are under way now, also those whose callers have left.
+    /// The number of calls in progress, including those whose callers have left.
     #[must_use]
     pub fn in_flight(&self) -> usize {
         self.server.in_flight.load(Ordering::SeqCst)
     }
 
-    /// The most calls that were under way at one time.
+    /// The largest number of concurrent calls so far.
     #[must_use]
     pub fn most_in_flight(&self) -> usize {
         self.server.most_in_flight.load(Ordering::SeqCst)
@@ -138,18 +138,18 @@ impl Running {
         policies
     }
 
-    /// Edits the state as somebody else would, durably. Nothing is refused.
+    /// Edits the state as another client would, durably and without validation.
     ///
     /// # Errors
-    /// The state file failed; then nothing changed.
+    /// Returns an error if the state file fails; then nothing changed.
     pub fn edit<T>(&self, edit: impl FnOnce(&mut State) -> T) -> Result<T, StoreError> {
         self.server.lock().change(edit)
     }
 
-    /// Serves one more organization, with these teams; what it has stays.
+    /// Adds an organization with these teams; an existing one keeps its state.
     ///
     /// # Errors
-    /// The state file failed; then nothing changed.
+    /// Returns an error if the state file fails; then nothing changed.
     pub fn serve(&self, org: &str, teams: impl IntoIterator<Item = String>) -> Result<(), EmulatorError> {
         let sown = self.edit(|state| {
             let named = state.org_mut(org);
@@ -160,7 +160,7 @@ impl Running {
         Ok(sown?)
     }
 
-    /// Arms one more fault; it counts calls from now on.
+    /// Arms another fault, which counts calls from now on.
     pub fn arm(&self, fault: Fault) {
         self.server.lock().faults.arm(fault);
     }
@@ -170,18 +170,18 @@ impl Running {
         self.server.lock().faults.disarm();
     }
 
-    /// Makes every token that was given so far worthless.
+    /// Invalidates every token given so far.
     pub fn expire_tokens(&self) {
         self.server.service.expire_tokens();
         self.server.vijil.expire_tokens();
     }
 
-    /// Moves the emulator's clock on, by whole seconds.
+    /// Advances the emulator's clock by whole seconds.
     pub fn advance(&self, by: Duration) {
         self.server.clock.advance(by);
     }
 
-    /// Stops: no new calls, the ones under way end, then the state file is closed.
+    /// Stops: accepts no new calls, completes those in progress, then closes the state file.
     pub async fn stop(mut self) {
         drop(self.stop.take());
         if let Some(task) = self.task.take() {

@@ -1,4 +1,4 @@
-//! State to start from: a snapshot of an organization, or what documents ask for.
+//! The initial state: a snapshot of an organization, or the state that documents declare.
 
 use std::sync::Arc;
 
@@ -14,13 +14,13 @@ use serde_json::{Value, json};
 /// The initial state of an organization.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Seed {
-    /// The organization's name, where the seed says it.
+    /// The organization's name, if the seed states it.
     pub org: Option<String>,
     /// Its teams.
     pub teams: Vec<Team>,
-    /// Whole policies, as the API shows them; an empty id or time is filled in.
+    /// Complete policies in the form of the API; an empty id or time is filled in.
     pub policies: Vec<Policy>,
-    /// Policies for agents with their rules, as the API shows them; an empty id is filled in.
+    /// Policies for agents with their rules, in the form of the API; an empty id is filled in.
     pub vijil: Vec<(Value, Vec<Value>)>,
 }
 
@@ -39,8 +39,8 @@ impl From<Snapshot> for Seed {
 }
 
 impl Seed {
-    /// The state that documents declare, as if it had been applied. `teams` and the teams that scopes name are made: by
-    /// its id where the text is a UUID, by its name otherwise.
+    /// The state that documents declare, as if they were applied. `teams` and the teams in scopes are created: with its
+    /// id if the text is a UUID, otherwise with its name.
     #[must_use]
     pub fn from_desired(org: &str, desired: &Desired, teams: Vec<String>) -> Self {
         let mut seed = Self { org: Some(org.to_owned()), ..Self::default() };
@@ -104,7 +104,8 @@ impl Seed {
         id
     }
 
-    /// Puts the seed into an organization. Nothing is refused: a seed may hold what the service would not take today.
+    /// Adds the seed to an organization without validation: a seed may hold objects that the service would refuse
+    /// today.
     pub(super) fn fill(self, state: &mut State, org: &str, now: Timestamp) {
         let Self { vijil, .. } = &self;
         let vijil_ids = vijil.iter().flat_map(|(policy, rules)| std::iter::once(policy).chain(rules));
@@ -139,7 +140,7 @@ impl Seed {
 }
 
 impl Seed {
-    /// Puts the policies for agents in, with what the API shows where the seed leaves it out.
+    /// Adds the policies for agents, with defaults for fields that the seed leaves out.
     fn fill_vijil(&self, state: &mut State, now: Timestamp) {
         let now = now.as_second();
         for (policy, rules) in &self.vijil {

@@ -1,6 +1,6 @@
-//! From the socket to the state machine and back.
+//! Connects the socket to the state machine.
 //!
-//! Invariant: a call has its whole effect or none, also when the caller has left or the state file fails.
+//! Invariant: a call takes effect as a whole or not at all, even if the caller has left or the state file fails.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -23,7 +23,7 @@ use super::state::State;
 use super::store::{Store, StoreError};
 use super::{vijil, visitor};
 
-/// The largest body that is read; the service's largest object is far smaller.
+/// The largest body that is read; the service's largest object is much smaller.
 const LARGEST_BODY: usize = 4 * 1024 * 1024;
 
 /// The emulator behind the socket.
@@ -35,9 +35,9 @@ pub(super) struct Server {
     pub(super) latency: Duration,
     pub(super) origin: String,
     pub(super) port: u16,
-    /// Calls a minute, where `X-RateLimit-*` are shown and kept to.
+    /// The limit of calls a minute, if `X-RateLimit-*` are sent and enforced.
     pub(super) rate_limit: Option<u32>,
-    /// Requests for audit records in a second, of all organizations together.
+    /// The limit of requests for audit records a second, for all organizations together.
     pub(super) audit_limit: Option<u32>,
     pub(super) inner: Mutex<Inner>,
     pub(super) in_flight: AtomicUsize,
@@ -48,15 +48,15 @@ pub(super) struct Server {
 #[derive(Debug)]
 pub(super) struct Inner {
     pub(super) state: State,
-    /// The state before the last change: what a replica that lags still shows.
+    /// The state before the last change, which a lagging replica still returns.
     pub(super) previous: State,
     pub(super) store: Option<Store>,
     pub(super) closed: bool,
     pub(super) faults: Faults,
     pub(super) record: Record,
-    /// The minute that is counted, and the calls in it.
+    /// The current minute, and the number of calls in it.
     pub(super) minute: (i64, u32),
-    /// The second that is counted, and the requests for audit records in it.
+    /// The current second, and the number of requests for audit records in it.
     pub(super) audited: (i64, u32),
 }
 
@@ -69,7 +69,8 @@ enum Outcome {
 
 impl Server {
     pub(super) fn lock(&self) -> MutexGuard<'_, Inner> {
-        // A panic under the lock leaves the state as it was: it is replaced whole, after the last step that can fail.
+        // A panic under the lock leaves the old state: the new one is stored as a whole, after the last step that can
+        // fail.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -175,7 +176,7 @@ impl Server {
     }
 }
 
-/// The rate limit's result for one call.
+/// The result of the rate limit for one call.
 struct Rate {
     limit: u32,
     remaining: u32,
@@ -234,7 +235,7 @@ impl Inner {
     }
 }
 
-/// The routes of the emulator: every path goes to the state machine, which answers the unknown ones too.
+/// The routes of the emulator: the state machine answers every path, also unknown ones.
 pub(super) fn router(server: Arc<Server>) -> Router {
     Router::new().fallback(serve).with_state(server)
 }
@@ -261,7 +262,7 @@ async fn serve(
         origin: server.origin.clone(),
         at: server.clock.now(),
     };
-    // In a task of its own: a caller who hangs up does not stop what is under way, as with a real service.
+    // In a task of its own: as with a real service, a call continues when its caller hangs up.
     let outcome = tokio::spawn(server.answer(call)).await.unwrap_or(Outcome::Lost);
     match outcome {
         Outcome::Answer(answer) => http_response(answer),
@@ -281,7 +282,7 @@ fn pair(text: &str) -> (String, String) {
     (decode(&key.replace('+', " ")), decode(&value.replace('+', " ")))
 }
 
-/// Percent-decodes a segment; a stray `%` stays what it is.
+/// Percent-decodes a segment; an invalid `%` stays.
 fn decode(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();

@@ -1,7 +1,7 @@
-//! Durable state: one file, one process at a time, one durable transaction a call that changes something.
+//! Durable state: one file, one process at a time, one durable transaction for each call that changes something.
 //!
-//! Invariant: once an answer is sent, what it says is on the disk; a process killed at any moment leaves the state
-//! after some whole number of calls.
+//! Invariant: once an answer is sent, its effect is on disk; a process that is killed leaves the state after a whole
+//! number of calls.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -17,7 +17,7 @@ use crate::source::disk::{self, FileError};
 
 const OBJECTS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("objects");
 
-/// Raised when the meaning of stored objects changes.
+/// The version of the file, increased when the meaning of stored objects changes.
 const FORMAT: u32 = 1;
 
 /// An open state file.
@@ -27,13 +27,13 @@ pub(super) struct Store {
     path: PathBuf,
 }
 
-/// The reason why durable state could not be used.
+/// The reason why durable state cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// Another process has the file open.
     #[error("the state file `{}` is in use by another process", .0.display())]
     InUse(PathBuf),
-    /// It is a link or no regular file, or the system does not give it.
+    /// It is a link or not a regular file, or the system refuses access.
     #[error("the state file `{}` cannot be opened", path.display())]
     NotOpened {
         /// The file.
@@ -61,7 +61,7 @@ pub enum StoreError {
     },
 }
 
-/// One stored object, by what its key says.
+/// A stored object, by the kind in its key.
 #[derive(PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "kind", content = "object")]
 enum Object {
@@ -75,7 +75,7 @@ enum Object {
 }
 
 impl Store {
-    /// Opens or makes a state file and reads it whole.
+    /// Opens or creates a state file and reads it.
     pub(super) fn open(path: &Path) -> Result<(Self, State), StoreError> {
         let file = disk::open_state(path).map_err(|source| StoreError::NotOpened { path: path.to_owned(), source })?;
         let database = match FileBackend::new(file).and_then(|file| Builder::new().create_with_backend(file)) {
@@ -105,7 +105,7 @@ impl Store {
                 Object::Policy { org, policy } => {
                     state.org_mut(&org).policies.insert(policy.id.clone(), Arc::from(policy));
                 }
-                // Their keys have their numbers in order.
+                // The keys contain numbers in order.
                 Object::Record { org, record } => {
                     Arc::make_mut(&mut state.org_mut(&org).records).push(Arc::new(record));
                 }
@@ -123,7 +123,7 @@ impl Store {
         Ok(state)
     }
 
-    /// Everything stored, as JSON by key.
+    /// All stored objects, as JSON by key.
     fn objects(&self) -> Result<Vec<(String, Vec<u8>)>, redb::Error> {
         let table = match self.database.begin_read()?.open_table(OBJECTS) {
             Ok(table) => table,
@@ -138,7 +138,7 @@ impl Store {
         Ok(objects)
     }
 
-    /// Writes what differs, in one durable transaction; nothing where nothing does.
+    /// Writes the differences in one durable transaction; writes nothing if there are none.
     pub(super) fn save(&self, before: &State, after: &State) -> Result<(), StoreError> {
         let changes = changes(before, after);
         if changes.is_empty() {

@@ -1,14 +1,14 @@
-//! The check of HTTP requests that the emulator answers at all, before it looks at their content.
+//! Decides which HTTP requests the emulator answers at all, before it looks at their content.
 //!
-//! Invariant: a request is answered only when it names the emulator by a loopback name and its own port, and when no
-//! other web site sent it. A page whose name was rebound to 127.0.0.1 sends its own name as `Host`; a page of another
-//! site, one on another local port too, says so in `Origin` or `Sec-Fetch-Site`, which scripts cannot change.
+//! Invariant: a request is answered only if it names the emulator by a loopback name and its own port, and no other web
+//! site sent it. A page whose name was rebound to 127.0.0.1 sends its own name as `Host`. A page of another site, also
+//! on another local port, reveals this in `Origin` or `Sec-Fetch-Site`, which scripts cannot change.
 
 use std::net::Ipv4Addr;
 
 use axum::http::{HeaderMap, Uri, header, uri::Authority};
 
-/// The reason why a request is refused, in words for the client; `None` for a request that is answered. `port` is the
+/// The reason to refuse a request, as a message for the client; `None` for a request that is answered. `port` is the
 /// emulator's.
 pub(super) fn refusal(uri: &Uri, headers: &HeaderMap, port: u16) -> Option<&'static str> {
     let mut hosts = headers.get_all(header::HOST).iter();
@@ -28,7 +28,7 @@ pub(super) fn refusal(uri: &Uri, headers: &HeaderMap, port: u16) -> Option<&'sta
     foreign.then_some("the emulator answers no requests of other web sites")
 }
 
-/// Returns `true` if `host:port` is a loopback name with this port, which only the default port of HTTP may leave out.
+/// Returns `true` if `host:port` is a loopback name with this port; only the default port of HTTP may be left out.
 fn is_own(text: &str, port: u16) -> bool {
     let Ok(authority) = text.parse::<Authority>() else { return false };
     let host = authority.host();
@@ -100,7 +100,7 @@ mod tests {
         }
         let own: HeaderMap = [(axum::http::header::HOST, HeaderValue::from_static("127.0.0.1"))].into_iter().collect();
         assert_eq!(refusal(&"/v2".parse().unwrap(), &own, 80), None);
-        // A proxy's form of a request names the host twice.
+        // The form for proxies names the host twice.
         let own: HeaderMap =
             [(axum::http::header::HOST, HeaderValue::from_static("127.0.0.1:8080"))].into_iter().collect();
         assert!(refusal(&"http://evil.example.com:8080/v2".parse().unwrap(), &own, 8080).is_some());

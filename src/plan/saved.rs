@@ -458,7 +458,7 @@ impl Plan {
 }
 
 impl Summary {
-    pub(super) fn count(ops: impl Iterator<Item = Op>) -> Self {
+    pub(crate) fn count(ops: impl Iterator<Item = Op>) -> Self {
         let mut summary = Self::default();
         for op in ops {
             *match op {

@@ -1,22 +1,23 @@
-//! Text of others in Markdown: names, places and messages.
+//! Foreign text in Markdown: names, places and messages.
 //!
-//! Invariant: whatever of a text is not code is words, in which GitHub finds no markup, mention, link or reference.
+//! Invariant: every part of a text outside of code consists of words, in which GitHub finds no markup, mention, link or
+//! reference.
 
 use crate::diagnostic::sanitize::{line, markdown};
 use crate::model::Origin;
 use crate::report::Links;
 
-/// The longest foreign text that is shown whole, in characters.
+/// The length to which a foreign text is shortened, in characters.
 const TEXT: usize = 240;
 
-/// An address in an attribute of HTML.
+/// An address for an attribute in HTML.
 pub(super) fn attribute(address: &str) -> String {
     let marks = [('&', "&amp;"), ('"', "&quot;"), ('<', "&lt;"), ('>', "&gt;")];
     let safe = line(address).into_owned();
     marks.iter().fold(safe, |safe, (mark, written)| safe.replace(*mark, written))
 }
 
-/// A place in a document: a link where that is known.
+/// A place in a document, as a link if its address is known.
 pub(super) fn place(links: Option<&Links>, Origin { file, line, column: _ }: &Origin) -> String {
     let place = code(&format!("{file}:{line}"));
     match links {
@@ -25,7 +26,7 @@ pub(super) fn place(links: Option<&Links>, Origin { file, line, column: _ }: &Or
     }
 }
 
-/// A rule that makes a difference: what it does in words, its name, and its place.
+/// A rule that makes the difference: its effect in words, its name, and its place.
 pub(super) fn reason(links: Option<&Links>, because: &str) -> String {
     match Origin::split_off(because) {
         Some((rule, origin)) => format!("{} {}", prose(rule), place(links, &origin)),
@@ -36,8 +37,8 @@ pub(super) fn reason(links: Option<&Links>, because: &str) -> String {
     }
 }
 
-/// A message whose backticks hold what others wrote: these as code, the words between them as they are. What could be
-/// anything but words is code as a whole.
+/// A message with foreign text in backticks: that text as code, the words between as they are. A message with anything
+/// but words outside of its backticks is code as a whole.
 pub(super) fn prose(text: &str) -> String {
     let text = shortened(text, TEXT);
     let pieces: Vec<&str> = text.split('`').collect();
@@ -53,10 +54,13 @@ pub(super) fn prose(text: &str) -> String {
     pieces.iter().enumerate().map(piece).collect()
 }
 
-/// Returns `true` for a text that is words and short numbers, in which GitHub finds no markup, mention, link or reference.
+/// Returns `true` for a text of words and short numbers, also in parentheses, in which GitHub finds no markup, mention,
+/// link or reference.
 fn is_words(text: &str) -> bool {
     let is_word = |word: &str| {
         let bare = word.strip_suffix([',', ';', ':']).unwrap_or(word);
+        let bare = bare.strip_prefix('(').unwrap_or(bare);
+        let bare = bare.strip_suffix(')').unwrap_or(bare);
         bare.split('-').all(|part| part.bytes().all(|byte| byte.is_ascii_alphabetic()))
             || (bare.len() < 5 && bare.bytes().all(|b| b.is_ascii_digit()))
     };
@@ -87,10 +91,12 @@ mod tests {
             ("breaks 1 access test", "breaks 1 access test".to_owned()),
             ("`a` denies all of `b`", format!("{} denies all of {}", code("a"), code("b"))),
             ("this allow has no effect: `a`", format!("this allow has no effect: {}", code("a"))),
-            // What is not closed, and what is more than words, is code.
+            // An unclosed message, and one with more than words, is code.
             ("`a` and `b", code("&#96;a&#96; and &#96;b")),
             ("`a`@octocat`b`", code("&#96;a&#96;<!-- -->&#64;octocat&#96;b&#96;")),
+            ("is (narrow-deny): `a` (`b`)", format!("is (narrow-deny): {} ({})", code("a"), code("b"))),
             ("see GH-7", code("see GH-7")),
+            ("[a](b)", code("&#91;a&#93;&#40;b&#41;")),
             ("deadbeef1234567", code("deadbeef1234567")),
             ("**b**", code("&#42;&#42;b&#42;&#42;")),
         ];

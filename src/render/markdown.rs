@@ -1,8 +1,8 @@
 //! A plan for a comment on a pull request or a job summary.
 //!
-//! Invariant: never longer than GitHub takes in a comment, however large the plan: what does not fit is counted, and what
-//! opens something is the last to go. All foreign text stands in code spans and code blocks that it cannot end, so that it
-//! is no markup, no mention and no link.
+//! Invariant: never longer than a comment on GitHub may be, however large the plan: entries that do not fit are counted,
+//! and those that widen access are the last to be left out. All foreign text is in code spans and code blocks that it
+//! cannot end, so that it is never markup, a mention or a link.
 
 mod access;
 mod vijil;
@@ -11,7 +11,7 @@ use similar::TextDiff;
 
 use super::describe::{Description, Detail, Title, describe};
 use super::inline::{attribute, code, place, prose, reason, shortened};
-use super::view::shown;
+use super::view::first;
 use super::words;
 use crate::access::cedar::StatementChange;
 use crate::diagnostic::sanitize::markdown_block;
@@ -28,17 +28,17 @@ use crate::plan::warning::{Finding, Warning};
 use crate::plan::{ChangeSet, GuardsFrom, Plan};
 use crate::report::Links;
 
-/// The most characters that GitHub takes in a comment.
+/// The largest number of characters in a comment on GitHub.
 pub const MOST: usize = 65_536;
-/// The space that is kept free for closing marks and for what the caller adds (a hidden marker).
+/// The space that is reserved for closing marks and for the caller's hidden marker.
 const RESERVE: usize = 1_536;
-/// The most that the access section takes, so that some steps are always shown.
+/// The length up to which access is listed, so that there is always room for some steps.
 const ACCESS: usize = 40_000;
-/// The most that these two and the section of recorded requests take.
+/// The length up to which recorded requests are listed.
 const RECORDED: usize = 56_000;
-/// The longest text that changes, in characters.
+/// The length to which a change of a text is shortened, in characters.
 const DIFF: usize = 4_000;
-/// The place that shows everything that is left out of a plan that cannot be saved.
+/// The advice for entries that are left out of a plan that cannot be saved.
 const MORE: &str = "`seawall plan -v` has them all";
 /// The number of items of a list that are shown.
 const ITEMS: usize = 20;
@@ -46,9 +46,9 @@ const ITEMS: usize = 20;
 /// The origin of a comment's plan, as far as it is known.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Made<'a> {
-    /// The commit that it is about, so that nobody takes it for one about a later commit.
+    /// The commit that it is for, so that nobody applies it to a later commit.
     pub commit: Option<&'a str>,
-    /// The address of the run that made it, where everything is that does not fit.
+    /// The address of the run that made it, which has the whole plan.
     pub run: Option<&'a str>,
     /// The address of the access report.
     pub report: Option<&'a str>,
@@ -56,13 +56,13 @@ pub struct Made<'a> {
     pub links: Option<&'a Links>,
 }
 
-/// A plan as a comment, at most [`MOST`] characters less what a marker takes.
+/// A plan as a comment, with at most [`MOST`] characters including a marker.
 #[must_use]
 pub fn comment(plan: &Plan, Made { commit, run, report, links }: Made<'_>) -> String {
-    let about = commit.map(|commit| format!("This is about the commit {}.", code(commit)));
+    let about = commit.map(|commit| format!("For the commit {}.", code(commit)));
     let rest = run.map(|run| format!("The whole plan is in <a href=\"{}\">this run</a>.", attribute(run)));
     let report = report.map(|report| {
-        format!("Who may reach what afterwards is in <a href=\"{}\">the access report</a>.", attribute(report))
+        format!("<a href=\"{}\">The access report</a> shows who may reach what afterwards.", attribute(report))
     });
     let notes: Vec<String> = about.into_iter().chain(rest).chain(report).collect();
     let text = linked(plan, links);
@@ -87,7 +87,7 @@ pub fn plans(plans: &[(String, Plan)], failed: &[Unplanned]) -> String {
     page.text
 }
 
-/// A plan as Markdown, at most [`MOST`] characters less what a marker and an address take.
+/// A plan as Markdown, with at most [`MOST`] characters including a marker and addresses.
 #[must_use]
 pub fn plan(plan: &Plan) -> String {
     linked(plan, None)
@@ -106,13 +106,13 @@ fn linked(plan: &Plan, links: Option<&Links>) -> String {
     if let Some(verdict) = plan.unjudged() {
         page.add(&format!("> [!WARNING]\n> Not judged by `{}`: {}\n\n", verdict.guard.name(), prose(&verdict.message)));
     }
-    let warnings = shown(plan.warnings.len(), ITEMS);
-    for Warning { code: _, message, help, source } in plan.warnings.iter().take(warnings) {
+    let (warnings, more) = first(&plan.warnings, ITEMS);
+    for Warning { code: _, message, help, source } in warnings {
         let place = source.as_ref().map(|origin| format!(" ({})", page.place(origin))).unwrap_or_default();
         page.add(&format!("> [!WARNING]\n> {}{place}: {}\n\n", prose(message), prose(help)));
     }
-    if plan.warnings.len() > warnings {
-        page.add(&format!("> [!WARNING]\n> … and {} more warnings\n\n", plan.warnings.len() - warnings));
+    if more > 0 {
+        page.add(&format!("> [!WARNING]\n> … and {more} more warnings\n\n"));
     }
     write_findings(&mut page, plan);
     access::write(&mut page, &plan.access);
@@ -132,10 +132,9 @@ fn linked(plan: &Plan, links: Option<&Links>) -> String {
     if !flips.is_empty() {
         page.add("#### Access tests that fail\n\n");
         for Flip { test, access, expected, before, after, source, teams: _ } in flips {
-            let mark = if after == expected { "🟢" } else { "🔴" };
             let place = page.place(source);
             let answers = format!("{} → **{}**, expected {}", code(before), code(after), code(expected));
-            page.add(&format!("- {mark} {}: {answers} by {} ({place})\n", code(access), code(test)));
+            page.add(&format!("- 🔴 {}: {answers} by {} ({place})\n", code(access), code(test)));
         }
         page.close_section("access tests");
     }
@@ -149,7 +148,8 @@ fn linked(plan: &Plan, links: Option<&Links>) -> String {
         page.close_section("entries about recorded requests");
     }
     if plan.vijil_differences().next().is_some() {
-        page.add(&format!("#### Changes: {}\n\n", words::summary(plan.summary())));
+        let summary = Summary::count(plan.vijil_differences().map(|difference| difference.op));
+        page.add(&format!("#### Rules for agents: {}\n\n", words::summary(summary)));
     }
     write_vijil(&mut page, plan.vijil_differences());
     let buckets: Vec<&Bucket> = plan.vijil.iter().flat_map(|vijil| &vijil.meaning.buckets).collect();
@@ -174,7 +174,7 @@ fn linked(plan: &Plan, links: Option<&Links>) -> String {
     page.text
 }
 
-/// The differences as Markdown, below a title, as short as a plan.
+/// The differences as Markdown below a title, with the limits of a plan.
 pub(super) fn changes(title: &str, changes: &ChangeSet) -> String {
     let ChangeSet { org, docker, access, teams, vijil } = changes;
     let mut page = Page { text: String::new(), limit: MOST - RESERVE, left_out: 0, saved: true, links: None };
@@ -191,35 +191,33 @@ pub(super) fn changes(title: &str, changes: &ChangeSet) -> String {
     page.text
 }
 
-/// The headline of what is about agents, and decides nothing.
+/// The headline of a plan for Vijil that weakens and decides nothing.
 const VIJIL_CHANGE: &str = "changes policies for agents";
 
-/// The warnings of checks that the change brings.
+/// Writes the findings of checks that the change introduces.
 fn write_findings(page: &mut Page<'_>, plan: &Plan) {
     if plan.findings.is_empty() {
         return;
     }
     page.add("#### New warnings about the documents\n\n");
-    for Finding { code: check, message, help, source } in plan.findings.iter().take(ITEMS) {
+    let (findings, more) = first(&plan.findings, ITEMS);
+    for Finding { code: check, message, help, source } in findings {
         let place = source.as_ref().map(|origin| format!(", {}", page.place(origin))).unwrap_or_default();
         let help = help.as_ref().map(|help| format!("<br>{}", prose(help))).unwrap_or_default();
         page.add(&format!("- ⚠️ {} ({}{place}){help}\n", prose(message), code(check)));
     }
-    let more = plan.findings.len().saturating_sub(ITEMS);
     if more > 0 {
         page.add(&format!("- … and {more} more: `seawall validate` lists them all\n"));
     }
     page.close_section("warnings");
 }
 
-/// The calls, folded: what they mean stands above.
+/// Writes the calls, folded, since their effect is listed above.
 fn write_calls(page: &mut Page<'_>, plan: &Plan) {
-    let counts = match plan.vijil_differences().next() {
-        None => format!(": {}", words::summary(plan.summary())),
-        Some(_) => " to Docker".to_owned(),
-    };
     let calls = words::count(plan.steps.len(), "call");
-    page.add(&format!("<details><summary><b>{calls}</b>{counts}</summary>\n\n"));
+    let service = if plan.vijil_differences().next().is_some() { " to Docker" } else { "" };
+    let summary = words::summary(Summary::count(plan.steps.iter().map(|step| step.change.op())));
+    page.add(&format!("<details><summary><b>{calls}</b>{service}: {summary}</summary>\n\n"));
     for (policy, differences) in words::by_policy(plan.steps.iter().map(|step| &step.difference)) {
         write_policy(page, policy, &differences, &plan.teams, false);
     }
@@ -248,7 +246,7 @@ fn write_vijil<'a>(page: &mut Page<'_>, differences: impl IntoIterator<Item = &'
     page.close_section("steps about agents");
 }
 
-/// Live policies that no document declares, and what they change.
+/// Undeclared live policies, and their effect on access.
 pub(super) fn undeclared(undeclared: &Undeclared) -> String {
     let mut page = Page { text: String::new(), limit: MOST - RESERVE, left_out: 0, saved: false, links: None };
     page.add(&format!("### Undeclared live policies: {}\n\n", words::headline(&undeclared.access)));
@@ -260,16 +258,20 @@ pub(super) fn undeclared(undeclared: &Undeclared) -> String {
     page.text
 }
 
-/// The proposed settings that guard the plan and do not hold for it.
+/// The proposed settings that do not apply to the plan.
 fn settings(guards: &GuardsFrom) -> String {
     let mut text = format!(
         "> [!WARNING]\n> Settings, against the base {}: {}\n",
         code(&guards.from),
         words::settings_rule(guards)
     );
-    for change in guards.changed.iter().take(ITEMS) {
+    let (changed, more) = first(&guards.changed, ITEMS);
+    for change in changed {
         let (base, proposed) = (words::setting(&change.base), words::setting(&change.proposed));
         text.push_str(&format!("> - {}: {} → {}\n", code(&change.setting), code(&base), code(&proposed)));
+    }
+    if more > 0 {
+        text.push_str(&format!("> - … and {more} more\n"));
     }
     text.push('\n');
     text
@@ -299,24 +301,24 @@ fn access_headline(plan: &Plan) -> String {
     }
 }
 
-/// Text with a limit. What is added is whole, or left out and counted.
+/// Text with a limit. A piece is added as a whole, or left out and counted.
 struct Page<'a> {
     text: String,
     limit: usize,
     left_out: usize,
-    /// True if what is left out stands in a saved plan.
+    /// True if a saved plan has the pieces that are left out.
     saved: bool,
     /// How to link to the documents.
     links: Option<&'a Links>,
 }
 
 impl Page<'_> {
-    /// A place in a document: a link where that is known.
+    /// A place in a document, as a link if its address is known.
     fn place(&self, origin: &Origin) -> String {
         place(self.links, origin)
     }
 
-    /// Returns `true` if it fitted.
+    /// Returns `true` if the piece fits.
     fn add(&mut self, piece: &str) -> bool {
         // Bytes are never fewer than characters.
         let fits = self.text.len() + piece.len() <= self.limit;
@@ -432,9 +434,8 @@ fn scope(teams: &[String]) -> String {
 }
 
 fn list(items: &[String]) -> String {
-    let most = shown(items.len(), ITEMS);
-    let shown: Vec<String> = items.iter().take(most).map(|item| code(item)).collect();
-    let rest = items.len() - most;
-    let rest = if rest > 0 { format!(" and {rest} more") } else { String::new() };
-    shown.join(", ") + &rest
+    let (shown, more) = first(items, ITEMS);
+    let shown: Vec<String> = shown.iter().map(|item| code(item)).collect();
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    shown.join(", ") + &more
 }

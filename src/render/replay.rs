@@ -1,7 +1,7 @@
 //! Recorded requests under two states: for people, for Markdown, and as access tests.
 //!
-//! Invariant: how far the model agrees with the records comes before any other figure, and what is newly denied before what
-//! is newly allowed; what cannot be told is always counted. Hosts, paths and names of records are foreign text.
+//! Invariant: the agreement of the model with the records comes before any other figure, and newly denied requests before
+//! newly allowed ones; unknown ones are always counted. Hosts, paths and names of records are foreign text.
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
@@ -69,20 +69,20 @@ pub(super) fn window_words(window: &Window) -> String {
         _ => String::new(),
     };
     let passed = skipped_words(*skipped);
-    let passed = if passed.is_empty() { passed } else { format!("; passed over: {passed}") };
-    format!("{records} of {}{times} ({requests} that differ){passed}", users(*named))
+    let passed = if passed.is_empty() { passed } else { format!("; skipped: {passed}") };
+    format!("{records} of {}{times} ({requests} distinct){passed}", users(*named))
 }
 
-/// A time, without what is no part of one: a saved plan may hold any text in its place.
+/// A time without other characters: a saved plan may hold any text in its place.
 fn time(text: &str) -> String {
     text.chars().filter(|one| one.is_ascii_digit() || "-:.TZ+".contains(*one)).collect()
 }
 
-/// The records that were passed over, in words; empty if there are none.
+/// The records that were skipped, in words; empty if there are none.
 fn skipped_words(skipped: Skipped) -> String {
     let Skipped { not_a_decision, not_enforced, duplicate, broken, connection, resolution } = skipped;
     let all = [
-        (not_a_decision, "no decision"),
+        (not_a_decision, "not a decision"),
         (not_enforced, "not enforced"),
         (duplicate, "repeated"),
         (broken, "broken"),
@@ -103,17 +103,14 @@ fn words_of(count: u64, entries: usize) -> String {
         (0, _) => "none".to_owned(),
         (1, _) => "1 request".to_owned(),
         (count, 1) => format!("{count} requests, all for the same"),
-        (count, entries) => format!("{count} requests ({entries} that differ)"),
+        (count, entries) => format!("{count} requests ({entries} distinct)"),
     }
 }
 
 fn write_agreement(out: &mut String, agreement: &Agreement, view: View) -> fmt::Result {
     let Agreement { agree, disagree, unknown, disagreements } = agreement;
     let style = if *disagree == 0 { GOOD } else { BAD };
-    writeln!(
-        out,
-        "{style}Agreement{style:#}: {agree} are decided as they were recorded, {disagree} the other way round, and of {unknown} it cannot be told"
-    )?;
+    writeln!(out, "{style}Agreement{style:#}: {agree} decided as recorded, {disagree} differently, {unknown} unknown")?;
     let most = view.shown(disagreements.len(), DISAGREEMENTS);
     for one in disagreements.iter().take(most) {
         let (recorded, computed) = (words::decision(one.recorded), words::decision(one.computed));
@@ -127,13 +124,13 @@ fn write_agreement(out: &mut String, agreement: &Agreement, view: View) -> fmt::
     if *disagree > 0 {
         writeln!(
             out,
-            "  {DIM}the policies were others when these were recorded, or what follows is wrong about them{DIM:#}"
+            "  {DIM}the policies were different when these were recorded, or the evaluation of them is wrong{DIM:#}"
         )?;
     }
     Ok(())
 }
 
-/// Entries by what is behind them, the most frequent first.
+/// Changes by their causes, the most frequent first.
 fn groups(changes: &[Change]) -> Vec<(&[String], Vec<&Change>)> {
     let mut at: BTreeMap<&[String], usize> = BTreeMap::new();
     let mut groups: Vec<(&[String], Vec<&Change>)> = Vec::new();
@@ -207,7 +204,7 @@ pub fn markdown(replay: &Replay) -> String {
 #[must_use]
 pub fn headline(replay: &Replay) -> String {
     match (replay.denied(), replay.newly_allowed.iter().map(|change| change.count).sum::<u64>()) {
-        (0, 0) => "the decision of no recorded request changes".to_owned(),
+        (0, 0) => "no recorded request changes its decision".to_owned(),
         (0, allowed) => format!("newly allows {allowed} recorded requests"),
         (denied, _) => format!("would deny {denied} recorded requests of {}", users(replay.denied_users)),
     }
@@ -218,14 +215,15 @@ pub(super) fn plan_headline(plan: &Plan) -> Option<String> {
     plan.recorded.as_ref().filter(|replay| replay.denied() > 0).map(headline)
 }
 
-/// The section of a plan in Markdown, in pieces that may be left out from the end. `written` gives a rule with its place.
+/// The section of a plan in Markdown, in pieces of which the last ones may be left out. `written` formats a rule with its
+/// place.
 pub(super) fn pieces(replay: &Replay, written: impl Fn(&str) -> String) -> Vec<String> {
     let Replay { window, agreement, newly_denied, newly_allowed, unchanged, unknown, .. } = replay;
     let Agreement { agree, disagree, unknown: untold, disagreements } = agreement;
     let mut pieces = vec![format!("{}\n\n", window_words(window))];
     let mark = if *disagree == 0 { "🟢" } else { "🔴" };
     pieces.push(format!(
-        "{mark} Agreement: {agree} are decided as they were recorded, **{disagree}** the other way round, {untold} cannot be told\n\n"
+        "{mark} Agreement: {agree} decided as recorded, **{disagree}** differently, {untold} unknown\n\n"
     ));
     let most = shown(disagreements.len(), DISAGREEMENTS);
     for one in disagreements.iter().take(most) {
@@ -264,7 +262,7 @@ pub(super) fn pieces(replay: &Replay, written: impl Fn(&str) -> String) -> Vec<S
                 pieces.push(format!("- {} {} by {people}{names}{last}\n", code(&change.request), times(change.count)));
             }
             if left_out > 0 {
-                pieces.push(format!("- … and {left_out} more that differ\n"));
+                pieces.push(format!("- … and {left_out} more\n"));
             }
             pieces.push("\n".to_owned());
         }
@@ -289,7 +287,7 @@ fn audience(change: &Change) -> String {
     format!("{}{teams}", users(change.users))
 }
 
-/// Access tests that hold what recorded requests rest on, one for each membership.
+/// Access tests with the most frequent recorded requests, one for each membership.
 #[must_use]
 pub fn access_tests(expected: &[Expected]) -> String {
     #[derive(Serialize)]

@@ -25,7 +25,7 @@ const KINDS: [(Use, &str); 4] = [
     (Use::Unused, "no recorded request matches"),
     (Use::Redundant, "other rules decide the same"),
     (Use::Unknown, "records cannot tell"),
-    (Use::Decides, "without it, a recorded request would be decided the other way round"),
+    (Use::Decides, "without it, a recorded request would be decided differently"),
 ];
 
 fn name(used: Use) -> &'static str {

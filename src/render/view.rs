@@ -15,13 +15,19 @@ pub struct View {
     pub all: bool,
 }
 
-/// How many of a list of `all` are shown where `listed` are enough: one alone is never left out.
+/// Number of items to show of a list of `all`: `listed`, or one more so that no single item is left out.
 pub(super) fn shown(all: usize, listed: usize) -> usize {
     if all <= listed.saturating_add(1) { all } else { listed }
 }
 
+/// The items of a list to show, and the number of those that are left out: see [`shown`].
+pub(super) fn first<T>(items: &[T], listed: usize) -> (&[T], usize) {
+    let (first, rest) = items.split_at(shown(items.len(), listed));
+    (first, rest.len())
+}
+
 impl View {
-    /// Number of items to show of a list of `all`: `listed`, or one more so that no single item is left out.
+    /// Number of items to show of a list of `all`: see [`shown`].
     pub(super) fn shown(self, all: usize, listed: usize) -> usize {
         if self.all { all } else { shown(all, listed) }
     }
@@ -31,8 +37,8 @@ impl View {
         if self.all { usize::MAX } else { listed }
     }
 
-    /// Items with commas between them, on one line from column `indent`; what does not fit is counted. All of them,
-    /// however long, where nothing is folded away.
+    /// Items separated by commas, on one line from column `indent`; those that do not fit are counted. All of them,
+    /// however long, if nothing is folded away.
     pub(super) fn list(self, items: &[impl AsRef<str>], indent: usize) -> String {
         const REST: usize = " and 999 more".len();
         let mut text = String::new();

@@ -96,7 +96,7 @@ pub fn tests_headline(plan: &Plan) -> Option<String> {
 }
 
 /// The heading above the counts of rules in force by consequence.
-pub const BUCKETS: &str = "Rules in force, by what happens when they are broken (one control of the judge each)";
+pub const BUCKETS: &str = "Rules in force by consequence (one control of Vijil's judge each)";
 /// The name of rules that have no consequence.
 pub const NO_ACTION: &str = "no action";
 
@@ -116,8 +116,8 @@ pub fn governed(one: &Governed, people: &str) -> String {
         Domain::Mcp => "MCP",
     };
     match one.change {
-        AudienceChange::First => format!("first {domain} policy for {people}: until now, local rules may have counted"),
-        AudienceChange::Last => format!("no {domain} policy is left for {people}: local rules may count again"),
+        AudienceChange::First => format!("first {domain} policy for {people}: until now, local rules may have applied"),
+        AudienceChange::Last => format!("no {domain} policy is left for {people}: local rules may apply again"),
     }
 }
 

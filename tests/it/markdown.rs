@@ -9,7 +9,7 @@ use seawall::model::{
     Origin, Policy, PolicyId, Resources, Rule, RuleId, Scope, Team, TeamDirectory,
 };
 use seawall::plan::docker::diff::Ownership;
-use seawall::plan::meaning::Audience;
+use seawall::plan::meaning::{AccessChange, Audience, Changes, Found, Meaning};
 use seawall::plan::step::Op;
 use seawall::plan::undeclared::WithoutEffect;
 use seawall::plan::vijil::{
@@ -364,7 +364,7 @@ proptest! {
 fn a_comment_links_to_the_access_report() {
     let made = Made { report: Some("https://github.example/artifacts/7?x=\"1"), ..Made::default() };
     let text = markdown::comment(&plan_of(&["rule".to_owned()]), made);
-    assert!(text.contains("<a href=\"https://github.example/artifacts/7?x=&quot;1\">the access report</a>"), "{text}");
+    assert!(text.contains("<a href=\"https://github.example/artifacts/7?x=&quot;1\">The access report</a>"), "{text}");
     assert!(!markdown::comment(&plan_of(&["rule".to_owned()]), Made::default()).contains("access report"));
 }
 
@@ -394,7 +394,65 @@ fn a_plan_of_any_size_fits_into_a_comment_and_says_what_is_left_out() {
     assert_inert(&text);
 }
 
-/// The plan for teams that gain and lose at several places, told in short.
+/// A policy for a team with this number of rules, each for a host of its own.
+fn large(team: &str, rules: usize) -> DesiredPolicy {
+    let rules = (0..rules).map(|number| {
+        let name = format!("rule {number} {}", "x".repeat(100));
+        rule(&name, Decision::Allow, &format!("h{number}.{team}.example.com"))
+    });
+    let (name, scope) = (format!("Policy for {team}"), Scope::from_teams([team.to_owned()]));
+    declared(Policy { name, scope, body: Body::Allowlist(rules.collect()) }, Domain::Network, "p.yaml")
+}
+
+#[test]
+fn a_long_table_of_one_audience_leaves_room_for_those_of_others() {
+    let teams = ["alpha", "beta", "gamma"];
+    let directory = teams.map(|team| Team { id: team.to_owned(), name: team.to_owned() });
+    let live = Live { org: "acme".to_owned(), teams: TeamDirectory::new(directory), ..Live::default() };
+    let plan = make(teams.map(|team| large(team, 200)).to_vec(), &live, "none");
+    let text = markdown::plan(&plan);
+    assert!(text.contains("more entries about access"), "not all fit");
+    for team in teams {
+        let rows = text.lines().filter(|line| line.starts_with('|') && line.contains(&format!(".{team}."))).count();
+        assert!(rows > 20, "{team}: {rows} rows");
+    }
+    let tables: Vec<&str> = text.lines().filter(|line| line.starts_with("**Members of")).collect();
+    assert_eq!(tables, teams.map(|team| format!("**Members of <code>{team}</code>**")));
+}
+
+/// Every list either counts the items that it leaves out, of which there are two or more, or shows all of them.
+#[test]
+fn a_list_counts_what_it_leaves_out_and_never_leaves_out_one_item() {
+    let because = |count: usize| (0..count).map(|at| format!("now allow `P › r{at}` (live)")).collect();
+    let finding = |at: usize| Finding { code: "c".into(), message: format!("w{at}"), help: None, source: None };
+    let setting = |at: usize| SettingChange { setting: format!("s{at}"), base: 1.into(), proposed: 2.into() };
+    for (count, more) in [(20, None), (21, None), (22, Some("… and 2 more"))] {
+        let mut plan = plan_of(&["x".to_owned()]);
+        let change = AccessChange {
+            audience: Audience { teams: Vec::new(), alike: Vec::new() },
+            access: "connect:tcp a.example.com:443".to_owned().into(),
+            witness: "connect:tcp a.example.com:443".into(),
+            because: because(count),
+            widens: true,
+            narrows: false,
+        };
+        let changes = Changes { widened: vec![change], ..Changes::default() };
+        plan.access = Meaning { found: Found::Complete(changes), governed: Vec::new() };
+        plan.findings = (0..count).map(finding).collect();
+        let changed = (0..count).map(setting).collect();
+        plan.guards_from = Some(GuardsFrom { from: "main".into(), found: true, changed });
+        let text = markdown::plan(&plan);
+        let row = text.lines().find(|line| line.contains("r0")).unwrap();
+        let findings = text.split("#### New warnings").nth(1).unwrap().split("\n\n").nth(1).unwrap();
+        let settings = text.split("\n\n").find(|part| part.contains("Settings, against")).unwrap();
+        for list in [row, findings, settings] {
+            assert_eq!(list.contains("… and"), more.is_some(), "{count}: {list}");
+            assert!(list.contains(more.unwrap_or_default()), "{count}: {list}");
+        }
+    }
+}
+
+/// The plan for teams that gain and lose access in several ways.
 #[test]
 fn each_audience_has_one_table_and_each_reason_one_row() {
     let host = |name: &str, decision, host: &str| rule(name, decision, host);
@@ -430,16 +488,15 @@ fn each_audience_has_one_table_and_each_reason_one_row() {
     let plan = make(desired, &live, "none");
     let text = markdown::comment(&plan, Made { links: Some(&links), ..Made::default() });
     assert_eq!(text.matches("| change | what | why |").count(), 2, "{text}");
-    assert_eq!(text.matches("🔴 gains").count(), 2, "one row for each reason: {text}");
-    assert_eq!(text.matches("🟢 loses").count(), 1, "{text}");
+    assert_eq!(text.matches("🔴&nbsp;gains").count(), 2, "one row for each reason: {text}");
+    assert_eq!(text.matches("🟢&nbsp;loses").count(), 1, "{text}");
     let link = "<a href=\"https://github.example/blob/main/policies/teams/a%20b.yaml#L1\">";
     assert!(text.contains(link), "{text}");
     let research = text.find("**Members of <code>research</code>**").unwrap();
     let calls = text.find("<details><summary><b>").unwrap();
     assert!(research < calls, "the calls are folded, below what they mean: {text}");
     assert_eq!(text.matches("<details>").count(), text.matches("</details>").count());
-    // What opens something is the last to go.
-    let row = text.lines().find(|line| line.starts_with("| 🔴 gains") && line.contains("wide")).unwrap();
+    let row = text.lines().find(|line| line.starts_with("| 🔴&nbsp;gains") && line.contains("wide")).unwrap();
     assert!(
         row.contains("a.example.com") && row.contains("b.example.com") && row.contains("now allow <code>"),
         "{row}"

@@ -88,7 +88,7 @@ fn each_organization_gets_what_is_for_it() {
     Plan for `acme`: widens access for 1 audience
 
     Access
-      first network policy for the whole organization: until now, local rules may have counted
+      first network policy for the whole organization: until now, local rules may have applied
       gained by the whole organization
         + connect:tcp cve.mitre.org (every port)
             because now allow `Mirrors › cve` (policies.yaml:5:5)
@@ -104,7 +104,7 @@ fn each_organization_gets_what_is_for_it() {
     Plan for `acme-labs`: widens access for 1 audience
 
     Access
-      first network policy for the whole organization: until now, local rules may have counted
+      first network policy for the whole organization: until now, local rules may have applied
       gained by the whole organization
         + connect:tcp cve.mitre.org (every port)
             because now allow `Mirrors › cve` (policies.yaml:5:5)

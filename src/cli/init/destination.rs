@@ -8,27 +8,27 @@ use crate::cli::session::workspace;
 use crate::cli::{Context, Exit, Failure};
 use crate::diagnostic::sanitize::line;
 
-/// The branch that a new repository has.
+/// The default branch of a new repository.
 const MAIN: &str = "main";
 
 /// The folder of a new workspace in its repository.
 #[derive(Debug)]
 pub(super) struct Destination {
-    /// The top of the repository; the workspace's own folder where there is none. New files are named relative to it.
+    /// The top of the repository, or the workspace's folder without one. New files are named relative to it.
     pub(super) top: PathBuf,
     /// The workspace's folder, relative to the top, with `/` between segments; empty for the top itself.
     pub(super) folder: String,
-    /// The folder that the run starts in.
+    /// The current folder of the run.
     current: PathBuf,
     repository: Option<Repository>,
 }
 
 impl Destination {
-    /// The place of a folder that may not exist yet.
+    /// Resolves a folder that may not exist yet.
     ///
     /// # Errors
     ///
-    /// Returns an error if it is a file, or if a name in its path could not be written into workflows as it is.
+    /// Returns an error if it is a file, or if its path has a name that workflows cannot hold literally.
     pub(super) fn find(context: &Context, dir: Option<&Path>) -> Result<Self, Failure> {
         let current = workspace::folder(context);
         let current = clean(&current);
@@ -61,13 +61,13 @@ impl Destination {
         if self.folder.is_empty() { self.top.clone() } else { self.top.join(&self.folder) }
     }
 
-    /// A path relative to the top, or the workspace's folder, as it is seen from where the run starts.
+    /// A path relative to the current folder: of a file relative to the top, or of the workspace's folder.
     pub(super) fn shown(&self, path: &Path) -> String {
         let path = path.strip_prefix(&self.current).unwrap_or(path);
         path.components().map(|part| part.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/")
     }
 
-    /// The branch that pull requests are merged into: the one of `origin`, where that is known.
+    /// The branch that pull requests are merged into: the default branch of `origin`, if it is known.
     pub(super) fn default_branch(&self) -> String {
         let known = self.repository.as_ref().and_then(|repository| repository.default_branch());
         let plain = |branch: &String| {
@@ -76,17 +76,17 @@ impl Destination {
         known.filter(plain).unwrap_or_else(|| MAIN.to_owned())
     }
 
-    /// The file that is in the way of a new one, by its name relative to the top.
+    /// The existing file that prevents a new one, by its name relative to the top.
     pub(super) fn existing(&self, file: &NewFile) -> Option<String> {
         let exists = |path: &&str| self.top.join(path).symlink_metadata().is_ok();
         std::iter::once(file.path.as_str()).chain(file.elsewhere.iter().copied()).find(exists).map(str::to_owned)
     }
 
-    /// Refuses where a file of the workspace exists.
+    /// Returns an error if a file of the workspace exists.
     ///
     /// # Errors
     ///
-    /// With the names of all of them.
+    /// Returns the names of all existing files.
     pub(super) fn refuse_to_overwrite(&self, files: &[NewFile]) -> Result<(), Failure> {
         let existing: Vec<String> =
             files.iter().filter(|file| !file.optional).filter_map(|file| self.existing(file)).collect();
@@ -101,7 +101,7 @@ impl Destination {
     }
 }
 
-/// The path without `.` and `..`, so that the folders above it can be looked at before it exists.
+/// The path without `.` and `..`, so that its parents can be checked before it exists.
 fn clean(path: &Path) -> PathBuf {
     use std::path::Component;
     let mut clean = PathBuf::new();

@@ -1,6 +1,6 @@
 //! The files of a new workspace.
 //!
-//! Invariant: they are valid, and laid out as `seawall fmt` leaves them, for every organization and folder.
+//! Invariant: for every organization and folder, the files are valid and formatted as by `seawall fmt`.
 
 use crate::cli::Setting;
 use crate::document;
@@ -16,9 +16,9 @@ pub(super) const SCHEMA: &str = SCHEMA_NAME;
 const POLICY: &str = "policies/guardrails.yaml";
 /// The access test.
 pub(super) const TEST: &str = "tests/access.yaml";
-/// The example that the first policy is, behind its first line.
+/// The example that becomes the first policy, without its first line.
 const GUARDRAILS: &str = include_str!("../../../examples/policies/guardrails/network.yaml");
-/// The workflows, as they are in the examples.
+/// The workflows of the examples.
 const WORKFLOWS: [(&str, &str); 5] = [
     ("apply.yml", include_str!("../../../examples/workflows/apply.yml")),
     ("comment.yml", include_str!("../../../examples/workflows/comment.yml")),
@@ -42,7 +42,7 @@ pub(super) struct Choices {
     /// The Docker organization.
     pub(super) org: String,
     pub(super) docker: Service,
-    /// The Vijil service, if the workspace has policies of Vijil too.
+    /// The Vijil service, if the workspace has Vijil policies.
     pub(super) vijil: Option<Service>,
     /// The folder in its repository, with `/` between segments; empty for the top.
     pub(super) folder: String,
@@ -55,29 +55,29 @@ pub(super) struct Choices {
 /// A service of a new workspace.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Service {
-    /// True if it is the emulator inside of the process.
+    /// True for the emulator inside of the process.
     embedded: bool,
 }
 
 impl Service {
-    /// The service that the settings from outside name. Any other address than `embedded` stays outside: a
-    /// `seawall.yaml` does not decide where credentials go.
+    /// The service from flags and the environment. An address other than `embedded` is not written into `seawall.yaml`,
+    /// which does not decide where credentials go.
     pub(super) fn new(endpoint: Option<&Setting>) -> Self {
         Self { embedded: endpoint.is_some_and(|endpoint| endpoint.value == "embedded") }
     }
 }
 
-/// A commit of the repository that holds the action, which is the repository of this program.
+/// A commit of the repository that holds the action, which is also the repository of this program.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::cli) struct ActionVersion {
     repository: String,
     commit: String,
-    /// The release that the commit is; empty where that is not known.
+    /// The release of the commit; empty if it is not known.
     release: String,
 }
 
 impl ActionVersion {
-    /// The release that this program is. The release workflow gives the commit; a build of a checkout has none.
+    /// The release of this program. The release workflow sets the commit; a build of a checkout has none.
     pub(super) fn of_this_release() -> Option<Self> {
         let address = env!("CARGO_PKG_REPOSITORY");
         let mut segments = address.trim_end_matches('/').rsplit('/');
@@ -86,7 +86,8 @@ impl ActionVersion {
         Some(Self { release: format!("v{}", env!("CARGO_PKG_VERSION")), ..action })
     }
 
-    /// Parses `OWNER/REPOSITORY@COMMIT`. A branch or a tag can be moved, and what it leads to runs with credentials.
+    /// Parses `OWNER/REPOSITORY@COMMIT`. Branches and tags are refused: they can be moved, and the action runs with
+    /// credentials.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let plain = |part: &str| {
             part.starts_with(|first: char| first.is_ascii_alphanumeric())
@@ -104,7 +105,7 @@ impl ActionVersion {
         Ok(Self { repository: repository.to_owned(), commit: commit.to_owned(), release: String::new() })
     }
 
-    /// A comment that tells the release.
+    /// A comment that names the release.
     fn comment(&self) -> String {
         if self.release.is_empty() { String::new() } else { format!(" # {}", self.release) }
     }
@@ -116,11 +117,11 @@ pub(super) struct NewFile {
     /// Relative to the top of the repository, with `/` between segments.
     pub(super) path: String,
     pub(super) text: String,
-    /// True if one that exists stays, and is completed by hand.
+    /// True if an existing file stays, and has to be completed by hand.
     pub(super) optional: bool,
-    /// Other places where a file of this kind may be, relative to the top.
+    /// Other places for a file of this kind, relative to the top.
     pub(super) elsewhere: &'static [&'static str],
-    /// True if it gives way to what is live.
+    /// True if the documents of an import replace it.
     pub(super) replaced_by_import: bool,
 }
 
@@ -141,11 +142,11 @@ impl NewFile {
 /// The content of the policies of a new workspace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Content {
-    /// One that denies what nobody should reach, with a test.
+    /// A first policy that denies destinations that no agent should reach, with a test.
     Guardrails,
     /// The live policies.
     Imported,
-    /// The live policies, with a test.
+    /// The live policies with a test.
     ImportedWithTest,
 }
 
@@ -156,7 +157,7 @@ pub(super) struct Expectation {
     pub(super) denied: bool,
 }
 
-/// All files of a workspace whose policy is the first one.
+/// All files of a workspace with the first policy.
 pub(super) fn files(choices: &Choices) -> Vec<NewFile> {
     let guarded = GUARDED.map(|access| Expectation { access, denied: true });
     let replaced = |path, text| NewFile { replaced_by_import: true, ..NewFile::new(choices, path, text) };
@@ -232,12 +233,12 @@ guards:
     )
 }
 
-/// The schema that editors complete and check documents with.
+/// The schema for completion and checks in editors.
 pub(super) fn schema() -> String {
     format!("{:#}\n", document::schema())
 }
 
-/// The first policy: the example, which names the schema where it is in a workspace.
+/// The first policy: the example, with the path of the schema in this workspace.
 fn guardrails() -> String {
     let (_, text) = GUARDRAILS.split_once('\n').unwrap_or_default();
     format!("{MODELINE}../{SCHEMA}\n{text}")
@@ -269,7 +270,7 @@ expect:
     )
 }
 
-/// `CODEOWNERS`: who decides about everything that decides about policies.
+/// `CODEOWNERS`: the owners of everything that decides about policies.
 fn code_owners(choices: &Choices) -> String {
     let Choices { org, folder, .. } = choices;
     let root = if folder.is_empty() { String::new() } else { format!("/{folder}") };
@@ -331,7 +332,7 @@ fn workflow(text: &str, choices: &Choices) -> String {
     }
 }
 
-/// The workflow of a workspace that is not the top of its repository: each use of the action names the folder.
+/// The workflow for a workspace below the top of its repository: each use of the action names the folder.
 fn in_folder(text: &str, folder: &str) -> String {
     let folder_of = |line: &str| line.len() - line.trim_start().len();
     let mut lines = Vec::new();

@@ -1,4 +1,4 @@
-//! A new workspace with documents for what is live.
+//! A new workspace with documents for the live policies.
 
 use std::path::Path;
 
@@ -12,8 +12,8 @@ use crate::import::Import;
 use crate::model::Policy;
 use crate::workspace::EmptyWorkspace;
 
-/// The files of the new workspace with documents for what is live in place of the first policy, and with an access test
-/// that holds today. Where nothing is live, the files as they are.
+/// The files of the new workspace with documents for the live policies instead of the first policy, and with an access
+/// test that passes today. Without live policies, the files are unchanged.
 ///
 /// # Errors
 ///
@@ -26,7 +26,7 @@ pub(super) fn add(
     live_from: Option<&Path>,
 ) -> Result<(Vec<NewFile>, Import), Failure> {
     let root = place.root();
-    // The settings and the schema alone: the first policy and its test would wait to be applied.
+    // Only the settings and the schema: the first policy and its test would wait to be applied.
     let settings = files::settings(choices, files::Content::Imported);
     let overlay: Overlay =
         [("seawall.yaml".to_owned(), Some(settings)), (files::SCHEMA.to_owned(), Some(files::schema()))].into();
@@ -54,7 +54,7 @@ pub(super) fn add(
     Ok((files, imported))
 }
 
-/// The current decisions about the access that every organization should review: certain answers only.
+/// The current decisions about access that every organization should review, without uncertain ones.
 fn expectations(policies: &[Policy]) -> Vec<Expectation> {
     let state = State::new(policies);
     let answer = |access: &&'static str| {

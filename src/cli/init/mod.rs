@@ -1,6 +1,6 @@
-//! `seawall init`: a new workspace, and what a repository needs around it.
+//! `seawall init`: creates a workspace, with the files that its repository needs.
 //!
-//! Invariant: a file that exists is not written. All files are written, or none.
+//! Invariant: no existing file is overwritten, and either all files are written or none.
 
 mod destination;
 mod files;
@@ -32,16 +32,16 @@ shows what to add to a `CODEOWNERS` or a `.pre-commit-config.yaml` that exists."
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Args {
-    /// The folder of the workspace, made if it does not exist; without it, the current folder
+    /// The folder of the workspace, created if it does not exist; without it, the current folder
     #[arg(value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
     dir: Option<PathBuf>,
-    /// Write documents for the live policies, too
+    /// Also write documents for the live policies
     #[arg(long)]
     import: bool,
     /// With `--import`, read a snapshot instead of the service
     #[arg(long, value_name = "FILE", requires = "import")]
     live_from: Option<PathBuf>,
-    /// The action that the workflows use, where it is not this release's own: a fork or a mirror
+    /// The action that the workflows use instead of this release's own, such as a fork or a mirror
     #[arg(long, value_name = "OWNER/REPOSITORY@COMMIT", value_parser = ActionVersion::parse)]
     action: Option<ActionVersion>,
 }
@@ -61,7 +61,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
         action: args.action.clone().or_else(ActionVersion::of_this_release),
     };
     let new = files(&choices);
-    // Before the service is asked, and again by the write itself.
+    // Checked before the service is asked; the write checks it again.
     place.refuse_to_overwrite(&new)?;
     let folders = make_folder(&place.root()).map_err(|error| not_written(&place.root(), &error))?;
     let written = write(context, args, &place, &choices, new);
@@ -71,7 +71,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     written
 }
 
-/// Writes the files, with what is live where that is asked for, and says what is left to do.
+/// Writes the files, with documents for live policies if requested, and prints the remaining steps.
 fn write(
     context: &Context,
     args: &Args,
@@ -97,7 +97,7 @@ fn write(
     Ok(if is_whole { Exit::Done } else { Exit::Invalid })
 }
 
-/// The Docker organization: from `--org` or `SEAWALL_ORG`, or asked for.
+/// The Docker organization: from `--org` or `SEAWALL_ORG`, otherwise from a question.
 fn organization(context: &Context) -> Result<String, Failure> {
     if let Some(setting) = &context.overrides().org {
         return match is_organization(&setting.value) {
@@ -113,7 +113,7 @@ fn organization(context: &Context) -> Result<String, Failure> {
     ask(&mut std::io::stdin().lock())
 }
 
-/// Asks until the answer is the name of an organization.
+/// Asks until the answer is a valid name of an organization.
 fn ask(input: &mut impl BufRead) -> Result<String, Failure> {
     loop {
         let mut stderr = anstream::stderr().lock();
@@ -121,7 +121,7 @@ fn ask(input: &mut impl BufRead) -> Result<String, Failure> {
         let _ = stderr.flush();
         drop(stderr);
         let mut answer = String::new();
-        // The name is short; a stream without a line end must not fill the memory.
+        // The name is short, and a stream without a line end must not fill the memory.
         let read = input.by_ref().take(1024).read_line(&mut answer);
         if !matches!(read, Ok(1..)) {
             let failure = Failure::new(Exit::Usage, "no organization is given");
@@ -139,7 +139,7 @@ fn ask(input: &mut impl BufRead) -> Result<String, Failure> {
     }
 }
 
-/// Returns `true` if the text can be the name of an organization. It becomes part of documents, workflows and
+/// Returns `true` if the text is a valid name of an organization. It becomes part of documents, workflows and
 /// addresses.
 fn is_organization(text: &str) -> bool {
     let kept = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);

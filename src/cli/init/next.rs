@@ -1,4 +1,4 @@
-//! The files that `init` has written, and the steps that are left to do.
+//! The output of `init`: the files that it wrote, and the remaining steps.
 
 use std::fmt::Write as _;
 
@@ -13,7 +13,7 @@ use crate::render::words::count;
 const GOOD: Style = AnsiColor::Green.on_default();
 const BOLD: Style = Style::new().bold();
 
-/// The files, those that exist with what to add to them, and the next steps.
+/// The files, existing ones with their additions, and the next steps.
 pub(super) fn summary(
     place: &Destination,
     choices: &Choices,
@@ -71,7 +71,7 @@ pub(super) fn summary(
     out
 }
 
-/// The text as one word of a shell.
+/// The text quoted as one word of a shell.
 fn argument(text: &str) -> String {
     let plain = |character: char| character.is_ascii_alphanumeric() || "-_./:".contains(character);
     let text = line(text);

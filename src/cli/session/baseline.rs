@@ -1,6 +1,6 @@
-//! `validate --base REF`: the findings of a commit, for telling which ones are new.
+//! `validate --base REF`: the findings of a commit, to identify new ones.
 //!
-//! Invariant: nothing but a commit is a base, and its documents are read as it has them, whatever lies in the folder.
+//! Invariant: only a commit is a base, and its documents are read as they were committed, whatever the folder holds.
 
 use std::path::{Path, PathBuf};
 
@@ -14,21 +14,21 @@ use crate::render::findings::Older;
 use crate::source::disk::Scratch;
 use crate::workspace::EmptyWorkspace;
 
-/// A commit whose findings are not shown.
+/// A commit whose findings are hidden.
 #[derive(Debug)]
 pub(crate) struct Base<'a> {
     context: &'a Context,
-    /// As the command line names it.
+    /// The name as given on the command line.
     name: &'a str,
     older: usize,
 }
 
 impl<'a> Base<'a> {
-    /// A base of this name, which is a ref or a commit.
+    /// A base with this name, which is a ref or a commit.
     ///
     /// # Errors
     ///
-    /// Returns an error if the name cannot be that of a commit.
+    /// Returns an error if no commit can have the name.
     pub(crate) fn new(context: &'a Context, name: &'a str) -> Result<Self, Failure> {
         if may_be_a_commit(name) { Ok(Self { context, name, older: 0 }) } else { Err(unknown(name)) }
     }
@@ -38,15 +38,15 @@ impl<'a> Base<'a> {
         Older { base: self.name, count: self.older }
     }
 
-    /// Removes findings that the base has too from those of the workspace `root`.
+    /// Removes the findings of the base from those of the workspace `root`.
     ///
     /// # Errors
     ///
-    /// Returns an error if there is no such commit, or it cannot be read.
+    /// Returns an error if there is no such commit, or if it cannot be read.
     pub(crate) fn retain_new_of_workspace(&mut self, found: &mut Findings, root: &Path) -> Result<(), Failure> {
         let root = baseline::plain(&workspace::folder(self.context).join(root));
         let copy = self.copy(&root)?;
-        // Settings that lie in the workspace are taken from the base, others from where they are.
+        // Settings inside of the workspace are read from the base, others from their own place.
         let config = self.context.config().map(|config| {
             let config = workspace::folder(self.context).join(config);
             config.strip_prefix(&root).map(|inside| copy.path().join(inside)).unwrap_or(config)
@@ -59,7 +59,7 @@ impl<'a> Base<'a> {
         Ok(())
     }
 
-    /// The same for what was found in files below `root`, each checked by itself.
+    /// The same for findings in files below `root` that were checked individually.
     ///
     /// # Errors
     ///
@@ -83,7 +83,7 @@ impl<'a> Base<'a> {
         Ok(())
     }
 
-    /// A folder as the commit has it; empty where it does not have it.
+    /// A folder of the commit; empty if the commit does not have it.
     fn copy(&self, root: &Path) -> Result<Scratch, Failure> {
         let Some((repository, inside)) = Repository::around(root)? else {
             let failure = Failure::new(Exit::Usage, format!("`--base`: `{}` is in no repository", root.display()));

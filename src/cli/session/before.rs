@@ -1,7 +1,7 @@
-//! `--before REF|DIR`: other documents in the place of live state, offline.
+//! `--before REF|DIR`: other documents instead of live state, offline.
 //!
-//! Invariant: no service is asked and no credential is looked for. The documents are taken as if they were applied, and
-//! nothing else; what comes of them says so, and can be applied nowhere.
+//! Invariant: no service is called and no credentials are read. The documents count as applied, and nothing else;
+//! results say so, and cannot be applied.
 
 use std::path::Path;
 
@@ -13,23 +13,23 @@ use crate::model::{Desired, DesiredPolicy, Team, TeamDirectory};
 use crate::plan::{Base, Plan, applied};
 use crate::workspace::Loaded;
 
-/// The documents of then, for one workspace.
+/// The earlier documents of one workspace.
 #[derive(Debug)]
 pub(crate) struct Before {
-    /// As the command line names them.
+    /// The name as given on the command line.
     pub(crate) from: String,
-    /// The desired state that they declare.
+    /// The desired state of these documents.
     pub(crate) desired: Desired,
     /// The state that applying them would leave.
     pub(crate) state: State,
 }
 
 impl Before {
-    /// Reads them for each of these workspaces: of the workspace `root` at a commit, or in another folder.
+    /// Reads the earlier documents for each of these workspaces: the workspace `root` at a commit, or another folder.
     ///
     /// # Errors
     ///
-    /// Returns an error if the name is neither, or if the documents cannot be read.
+    /// Returns an error if the name is neither a commit nor a folder, or if the documents cannot be read.
     pub(crate) fn read_each(
         context: &Context,
         now: &[Workspace],
@@ -56,23 +56,23 @@ impl Before {
         Ok(Self { from: name.to_owned(), desired, state: State { docker, vijil, members: None } })
     }
 
-    /// The plan from what these would leave: what a change of documents means, whatever is live.
+    /// The plan from the state that these documents would leave: the effect of a change of documents, whatever is live.
     ///
     /// # Errors
     ///
-    /// Returns an error if a document declares a state that is not possible.
+    /// Returns an error if a document declares an impossible state.
     pub(crate) fn plan(&self, context: &Context, now: &Workspace) -> Result<Plan, Failure> {
         now.plan_from(context, &self.state, Base { from: &self.from, desired: &self.desired })
     }
 }
 
-/// The failure of a name that is no base.
+/// The failure for a name that is not a base.
 pub(crate) fn unknown(name: &str) -> Failure {
     let message = format!("`--before`: `{name}` is neither a commit of this repository nor a folder");
     Failure::new(Exit::Usage, message).hint("name a commit, as in `--before origin/main`, or a folder with a workspace")
 }
 
-/// Offline nobody knows the organization's teams: those that either side names are taken as they are written.
+/// The organization's teams are unknown offline: teams of either side are used as they are written.
 fn named(now: &Workspace, then: &[DesiredPolicy]) -> TeamDirectory {
     let policies = now.loaded.desired.policies.iter().chain(then);
     let scopes = policies.flat_map(|declared| declared.policy.scope.teams()).map(str::to_owned);

@@ -1,7 +1,7 @@
 //! Documents of a commit or of another folder.
 //!
-//! Invariant: the documents of a commit are read as that commit has them, whatever lies in the folder; they are put where
-//! nothing else is, and nothing of them is run.
+//! Invariant: documents of a commit are read as they were committed, whatever the folder holds. They are written to a
+//! new folder, and none of them is executed.
 
 use std::path::{Component, Path};
 
@@ -15,12 +15,12 @@ use crate::source::disk::{FileError, Scratch, check_named_folder, is_empty_folde
 use crate::source::{CONFIG_NAME, MAX_FILE_BYTES};
 use crate::workspace::{EmptyWorkspace, Loaded};
 
-/// The most bytes of files that are put down.
+/// The largest total size of files, in bytes.
 const MAX_BYTES: u64 = 1 << 30;
-/// The number of bytes of them that are in memory at one time.
+/// The number of these bytes that are in memory at one time.
 const BATCH: u64 = 4 * MAX_FILE_BYTES;
 
-/// The workspace `root` as a commit or another folder has it; `None` where the name is neither. A folder is the workspace
+/// The workspace `root` as a commit or another folder has it; `None` if the name is neither. A folder is the workspace
 /// itself, or a checkout of the repository around it.
 ///
 /// # Errors
@@ -44,9 +44,9 @@ pub(crate) fn documents_of(context: &Context, root: &Path, name: &str) -> Result
     documents(context, &root, &inside.unwrap_or(path), name, &folder(context)).map(Some)
 }
 
-/// The workspace of then. Findings show paths relative to `shown_from`.
+/// The earlier workspace. Findings show paths relative to `shown_from`.
 fn documents(context: &Context, root: &Path, base: &Path, name: &str, shown_from: &Path) -> Result<Loaded, Failure> {
-    // Settings that lie in the workspace are taken from the base, others from where they are.
+    // Settings inside of the workspace are read from the base, others from their own place.
     let config = context.config().map(|config| {
         let config = folder(context).join(config);
         config.strip_prefix(root).map(|inside| base.join(inside)).unwrap_or(config)
@@ -65,7 +65,7 @@ fn documents(context: &Context, root: &Path, base: &Path, name: &str, shown_from
     })
 }
 
-/// Returns `true` if `git` may be asked: paths that are written as paths are none, and options are nothing at all.
+/// Returns `true` if the name may be passed to `git`: paths and options may not.
 pub(crate) fn may_be_a_commit(name: &str) -> bool {
     let path = Path::new(name);
     let written_as_path = path.is_absolute()
@@ -74,11 +74,11 @@ pub(crate) fn may_be_a_commit(name: &str) -> bool {
     !(name.is_empty() || name.starts_with('-') || name.contains(char::is_control) || written_as_path)
 }
 
-/// The workspace as a commit has it, in a folder of its own: files and links as a checkout would write them.
+/// The workspace of a commit in a new folder, with files and links as a checkout would write them.
 ///
 /// # Errors
 ///
-/// Returns an error if the commit cannot be read, or holds entries that cannot be read alike from a commit and from a
+/// Returns an error if the commit cannot be read, or has entries that are read differently from a commit than from a
 /// checkout.
 pub(crate) fn checked_out(repository: &Repository, inside: &Path, commit: &str) -> Result<Scratch, Failure> {
     let failed = |error: FileError| Failure::new(Exit::Failed, format!("the base cannot be put down: {error}"));
@@ -113,7 +113,7 @@ pub(crate) fn checked_out(repository: &Repository, inside: &Path, commit: &str) 
         }
         rest = behind;
     }
-    // Behind all files, none of which is written through one.
+    // Links are written after all files, so that no file is written through one.
     for (entry, target) in links.iter().zip(contents(repository, &links)?) {
         scratch.link(&entry.path, &String::from_utf8_lossy(&target)).map_err(failed)?;
     }
@@ -124,7 +124,7 @@ fn contents(repository: &Repository, entries: &[Entry]) -> Result<Vec<Vec<u8>>, 
     repository.contents(&entries.iter().map(|entry| entry.hash.as_str()).collect::<Vec<_>>())
 }
 
-/// The files of a submodule are in no commit of the repository. Where the work tree has none of them either, both say
+/// The files of a submodule are not in a commit of the repository. If the work tree does not have them either, both are
 /// the same.
 fn refuse_submodule(workspace: &Path, path: &str) -> Result<(), Failure> {
     if is_empty_folder(&workspace.join(path)) {

@@ -1,7 +1,7 @@
-//! From settings to a service that answers: address, credentials, and the emulator where the endpoint is `embedded`.
+//! Connects to a service from settings: address, credentials, and the emulator if the endpoint is `embedded`.
 //!
-//! Invariant: credentials go where the person who runs the program lets them go. A `seawall.yaml` may come from a
-//! stranger's pull request, so that alone it can name Docker's own hosts and this machine, and no other.
+//! Invariant: only the person who runs the program decides where credentials go. A `seawall.yaml` may come from a
+//! stranger's pull request, so that it can name Docker's own hosts and this machine, and no other.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,22 +16,21 @@ use crate::model::{Desired, variable_suffix};
 use crate::service::docker::{self, AuditReader, Credentials, Outside, Reader};
 use crate::service::http::{self, Authorization, BaseUrl, Clock, Connection, Limits, Observer, Waiting};
 
-/// The folder of a workspace in which `embedded` keeps its state.
+/// The folder of a workspace for the state of `embedded`.
 const EMBEDDED: &str = ".seawall";
-/// Waits from here on are worth a line.
+/// The shortest wait that is reported.
 const WORTH_A_LINE: std::time::Duration = std::time::Duration::from_secs(1);
 
-/// A Docker organization that can be read.
+/// A connection that reads a Docker organization.
 #[derive(Debug)]
 pub struct Connected {
-    /// Reads it.
+    /// The reader.
     pub reader: Reader,
     embedded: Option<Arc<Running>>,
 }
 
 impl Connected {
-    /// Ends the embedded service, if there is one and nobody else is connected to it, with everything that it was told
-    /// on disk.
+    /// Stops the embedded service, if there is one and this is its last connection, and stores its state on disk.
     pub async fn close(self) {
         if let Some(running) = self.embedded.and_then(Arc::into_inner) {
             running.stop().await;
@@ -42,36 +41,36 @@ impl Connected {
 /// The input of a connection.
 #[derive(Debug)]
 pub(crate) struct Target<'a> {
-    /// The workspace's folder, where `embedded` keeps its state.
+    /// The workspace's folder, for the state of `embedded`.
     pub root: &'a Path,
-    /// The settings of the organization in `seawall.yaml`, or in a saved plan.
+    /// The organization's settings, from `seawall.yaml` or a saved plan.
     pub docker: &'a document::Docker,
     /// The initial state of the Vijil side of `embedded`.
     pub seed: Seed,
-    /// The declared policies: `embedded` makes the teams that they name, unless the settings list them.
+    /// The declared policies: `embedded` creates the teams in their scopes, unless the settings list the teams.
     pub desired: &'a Desired,
 }
 
-/// The state that the connections of one run share.
+/// The state that all connections of a run share.
 #[derive(Debug)]
 pub(crate) struct Shared {
-    /// The embedded service, once one of them has started it.
+    /// The embedded service, once a connection has started it.
     pub(crate) running: Option<Arc<Running>>,
-    /// The number of organizations that share the calls that may be in flight.
+    /// The number of organizations that share the concurrent calls.
     organizations: usize,
-    /// The initial state of the embedded service on the side of agents.
+    /// The initial Vijil state of the embedded service.
     pub(crate) seed: Seed,
 }
 
 impl Shared {
-    /// For this many organizations.
+    /// For this number of organizations.
     pub(crate) fn among(organizations: usize) -> Self {
         Self { running: None, organizations: organizations.max(1), seed: Seed::default() }
     }
 }
 
-/// Connects to the Docker organization. Nothing is sent to it yet. Without an observer, long waits are noted on
-/// standard error.
+/// Connects to the Docker organization. Sends nothing yet. Without an observer, long waits are reported on standard
+/// error.
 ///
 /// # Errors
 ///
@@ -87,7 +86,7 @@ pub(crate) async fn connect(
     let (base, credentials, running) = match endpoint(context, docker)? {
         Some(base) => (base, Credentials::find(outside(context.environment(), &org)?)?, None),
         None => {
-            // Where the teams are listed, one that is only named in a scope is a mistake here as it is in a real
+            // If the settings list the teams, another team in a scope is a mistake, as it would be in a real
             // organization.
             let named =
                 || desired.policies.iter().flat_map(|declared| declared.policy.scope.teams()).map(str::to_owned);
@@ -111,16 +110,16 @@ pub(crate) async fn connect(
     Ok(Connected { reader: Reader::new(http::Reader::new(connection), org), embedded: running })
 }
 
-/// The audit log of an organization, to be read.
+/// A connection that reads the audit log of an organization.
 #[derive(Debug)]
 pub(crate) struct Audit {
-    /// Reads it.
+    /// The reader.
     pub(crate) reader: AuditReader,
     embedded: Option<Running>,
 }
 
 impl Audit {
-    /// Ends the embedded service.
+    /// Stops the embedded service.
     pub(crate) async fn close(self) {
         if let Some(running) = self.embedded {
             running.stop().await;
@@ -128,7 +127,7 @@ impl Audit {
     }
 }
 
-/// Connects to the audit log of the organization. Nothing is sent to it yet.
+/// Connects to the audit log of the organization. Sends nothing yet.
 ///
 /// # Errors
 ///
@@ -153,7 +152,7 @@ pub(crate) async fn connect_audit(
     Ok(Audit { reader: AuditReader::new(http::Reader::new(connection), org), embedded })
 }
 
-/// The raw access token of the organization: the variable that names it, else the one that names none.
+/// The raw access token: from the variable for this organization, otherwise from the general one.
 fn audit_token(environment: &Environment, org: &str) -> Result<SecretString, Failure> {
     const NAME: &str = "DOCKER_AUDIT_TOKEN";
     let text = match environment.text(&format!("{NAME}_{}", variable_suffix(org)))? {
@@ -173,8 +172,8 @@ fn audit_token(environment: &Environment, org: &str) -> Result<SecretString, Fai
     Ok(token.into())
 }
 
-/// Starts the embedded service, with its state in the workspace. State that a commit put there is not used: it would be
-/// the live state of whoever wrote the commit.
+/// Starts the embedded service with its state in the workspace. State that git tracks is not used: it would be the live
+/// state of the author of the commit.
 pub(crate) async fn embedded(
     root: &Path,
     org: &str,
@@ -206,7 +205,7 @@ pub fn organization(context: &Context, docker: &document::Docker) -> Result<Stri
     })
 }
 
-/// The endpoint as it is named: on the command line, in the environment or in the settings.
+/// The endpoint as named on the command line, in the environment or in the settings.
 pub(crate) fn named_endpoint(context: &Context, docker: &document::Docker) -> String {
     let overridden = context.overrides().docker_endpoint.as_ref().map(|setting| setting.value.clone());
     overridden.or_else(|| docker.endpoint.clone()).unwrap_or_else(|| docker::ENDPOINT.to_owned())
@@ -234,13 +233,13 @@ fn endpoint(context: &Context, docker: &document::Docker) -> Result<Option<BaseU
     Ok(Some(base))
 }
 
-/// The settings of the environment for credentials: variables that name the organization, else those that name none.
+/// The environment's settings for credentials: variables for this organization, otherwise the general ones.
 fn outside(environment: &Environment, org: &str) -> Result<Outside, Failure> {
     let own = format!("_{}", variable_suffix(org));
     let is_set = |name: &str| environment.os(&format!("{name}{own}")).is_some();
     let suffix = if is_set("DOCKER_USERNAME") || is_set("DOCKER_PASSWORD") { own } else { String::new() };
     let text = |name: &str| environment.text(&format!("{name}{suffix}"));
-    // A secret that was read from a file often ends in the file's line end, which no token has.
+    // A secret that was read from a file often ends in a line end, which no token has.
     let password = text("DOCKER_PASSWORD")?.map(|text| text.trim_end_matches(['\r', '\n']).to_owned());
     let username = text("DOCKER_USERNAME")?;
     let home = || environment.os("HOME").or_else(|| environment.os("USERPROFILE"));
@@ -251,7 +250,7 @@ fn outside(environment: &Environment, org: &str) -> Result<Outside, Failure> {
     Ok(Outside { username, password: password.map(Into::into), suffix, docker_config })
 }
 
-/// Says that a call waits.
+/// Reports that a call waits.
 pub(crate) fn note(Waiting { reason, wait, .. }: &Waiting) {
     use std::io::Write as _;
     if *wait >= WORTH_A_LINE {

@@ -1,4 +1,4 @@
-//! The context that every command gets beside its own arguments.
+//! The context of a command, in addition to its own arguments.
 
 use std::future::Future;
 use std::io::{self, Write as _};
@@ -9,11 +9,11 @@ use super::{Environment, Exit, Failure, Overrides, output};
 use crate::render::diagnostic::Detail;
 use crate::render::plan::View;
 
-/// Characters in a line where there is no terminal, and where there is a narrow one.
+/// The line width without a terminal, and on a narrow one, in characters.
 const WIDTH: usize = 120;
 const NARROWEST: usize = 60;
 
-/// The run around a command.
+/// The context of a run.
 #[derive(Debug)]
 pub struct Context {
     directory: Option<PathBuf>,
@@ -31,7 +31,7 @@ impl Context {
         Ok(Self { directory, config, quiet, verbose, overrides, environment })
     }
 
-    /// A run without flags, for tests.
+    /// A context without flags, for tests.
     #[cfg(test)]
     pub(crate) fn without_flags(environment: Environment) -> Self {
         let line = clap::Command::new("test");
@@ -40,7 +40,7 @@ impl Context {
         Self::new(global, environment).unwrap()
     }
 
-    /// `-C`: where the run starts, if not in the current folder.
+    /// `-C`: the folder to start in, if it is not the current one.
     #[must_use]
     pub fn directory(&self) -> Option<&Path> {
         self.directory.as_deref()
@@ -58,7 +58,7 @@ impl Context {
         self.directory.as_ref().map_or_else(|| path.to_owned(), |directory| directory.join(path))
     }
 
-    /// `-q`: nothing but results and failures.
+    /// `-q`: only results and failures are printed.
     #[must_use]
     pub fn quiet(&self) -> bool {
         self.quiet
@@ -70,35 +70,35 @@ impl Context {
         self.verbose
     }
 
-    /// The layout of results for people: as wide as the terminal, and whole with `-v`.
+    /// The layout of results for people: as wide as the terminal, and complete with `-v`.
     #[must_use]
     pub fn view(&self) -> View {
         let terminal = terminal_size::terminal_size_of(io::stdout()).map(|(width, _)| usize::from(width.0));
         View { width: terminal.unwrap_or(WIDTH).max(NARROWEST), all: self.verbose > 0 }
     }
 
-    /// Settings from flags and the environment, which win over `seawall.yaml`.
+    /// Settings from flags and the environment, which take precedence over `seawall.yaml`.
     #[must_use]
     pub fn overrides(&self) -> &Overrides {
         &self.overrides
     }
 
-    /// The environment, for credentials and for what `CI` says.
+    /// The environment, for credentials and `CI`.
     #[must_use]
     pub fn environment(&self) -> &Environment {
         &self.environment
     }
 
-    /// Writes a result to standard output. Colours are taken out where they are not wanted.
+    /// Writes a result to standard output, without colours if they are off.
     ///
     /// # Errors
     ///
-    /// Returns an error if standard output cannot be written; a reader that went away (`| head`) is not an error.
+    /// Returns an error if standard output cannot be written; a closed pipe (`| head`) is not an error.
     pub fn print(&self, text: &str) -> Result<(), Failure> {
         output::result(text)
     }
 
-    /// Writes a result to a file, over one that is there.
+    /// Writes a result to a file, replacing an existing one.
     ///
     /// # Errors
     ///
@@ -112,18 +112,18 @@ impl Context {
         if self.verbose > 0 { Detail::Full } else { Detail::Brief }
     }
 
-    /// Writes a line about the run to standard error, unless `-q` asks for silence.
+    /// Writes a line about the run to standard error, unless `-q` is set.
     pub fn note(&self, text: &str) {
         if !self.quiet {
             let _ = writeln!(output::stderr(), "{text}");
         }
     }
 
-    /// Runs a command's asynchronous part to its end.
+    /// Runs the asynchronous part of a command.
     ///
     /// # Errors
     ///
-    /// Returns an error if the machine gives no threads, or if the future fails.
+    /// Returns an error if no thread can be started, or if the future fails.
     pub fn block_on<T>(&self, future: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
         tokio::runtime::Builder::new_multi_thread()
             .enable_all()

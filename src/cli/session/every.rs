@@ -1,4 +1,4 @@
-//! The first steps of a verb for every organization of a workspace: connect, read, plan.
+//! The first steps of a command for every organization of a workspace: connect, read, plan.
 
 use std::path::Path;
 
@@ -12,7 +12,7 @@ use crate::plan::Plan;
 use crate::service::http::Observer;
 use crate::workspace::Loaded;
 
-/// Connects for all; those whose endpoint is `embedded` share one service.
+/// Connects for all organizations; those with the endpoint `embedded` share one service.
 pub(crate) async fn connect_each<'a>(
     context: &Context,
     all: impl ExactSizeIterator<Item = &'a Loaded>,
@@ -20,7 +20,7 @@ pub(crate) async fn connect_each<'a>(
 ) -> Vec<Result<Services, Failure>> {
     let mut shared = Shared::among(all.len());
     let all: Vec<&Loaded> = all.collect();
-    // Whoever connects first starts the embedded service for all.
+    // The first connection starts the embedded service for all.
     if let Some(one) = all.iter().find(|one| one.settings.vijil.is_some())
         && let Ok(seed) = vijil::seed(context, &one.root, one.settings.vijil.as_ref())
     {
@@ -35,12 +35,12 @@ pub(crate) async fn connect_each<'a>(
     connected
 }
 
-/// The live state of the services of each, read at the same time, or else from a snapshot. A failure of one does not
-/// affect the others.
+/// The live state of each organization, read concurrently, or from a snapshot. A failure of one does not affect the
+/// others.
 ///
 /// # Errors
 ///
-/// Returns an error if the machine gives no threads.
+/// Returns an error if no thread can be started.
 pub(crate) fn live_each(
     context: &Context,
     workspaces: &[Workspace],
@@ -67,10 +67,10 @@ async fn read(
     live
 }
 
-/// A plan with the services to carry it out, or why there is none.
+/// A plan with the services that carry it out, or the reason why there is none.
 pub(crate) type Planned = Result<(Plan, Services), Failure>;
 
-/// Plans for all, at the same time. One that fails is in nobody's way.
+/// Plans for all organizations concurrently. A failure of one does not affect the others.
 pub(crate) async fn plan_each(context: &Context, workspaces: &[Workspace], observer: Option<Observer>) -> Vec<Planned> {
     let connected = connect_each(context, workspaces.iter().map(|workspace| &workspace.loaded), observer).await;
     let plans = workspaces.iter().zip(connected).map(|(workspace, connected)| plan_one(context, workspace, connected));

@@ -1,4 +1,4 @@
-//! Recorded requests with the teams of their users.
+//! Recorded requests with the memberships of their users.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,14 +8,14 @@ use crate::evidence::{Memberships, Reading};
 use crate::model::{Live, Team, TeamDirectory, TeamLookup};
 use crate::plan;
 
-/// Recorded requests, and who is known of their users.
+/// Recorded requests with known memberships of their users.
 #[derive(Debug)]
 pub(crate) struct Evidence {
     /// The requests of the records.
     pub(crate) reading: Reading,
     /// The teams that `--teams` lists.
     pub(super) listed: Option<Listed>,
-    /// True if users are named.
+    /// True to include the names of users.
     pub(super) named: bool,
 }
 
@@ -26,30 +26,30 @@ pub(super) type Listed = BTreeMap<String, BTreeSet<String>>;
 pub(crate) type Members = BTreeMap<String, BTreeSet<String>>;
 
 impl Evidence {
-    /// Number of lines and objects that are not records.
+    /// The number of lines and objects that are not records.
     pub(crate) fn broken(&self) -> u64 {
         self.reading.requests.skipped.broken
     }
 
-    /// The teams of users, for scopes that hold what documents say.
+    /// The memberships of the users, for the scopes of documents.
     pub(crate) fn memberships_by_name(&self) -> Memberships {
         by_name(self.listed.as_ref())
     }
 
-    /// The teams that are listed, for scopes that hold what documents say.
+    /// The listed memberships, for the scopes of documents.
     pub(crate) fn listed_teams(&self) -> TeamDirectory {
         let names: BTreeSet<&String> = self.listed.iter().flatten().flat_map(|(_, teams)| teams).collect();
         TeamDirectory::new(names.into_iter().map(|name| Team { id: name.clone(), name: name.clone() }))
     }
 
-    /// Returns `true` if the service is to be asked for the teams of users: nobody lists them.
+    /// Returns `true` if the memberships have to be read from the service, because no file lists them.
     pub(crate) fn asks_for_teams(&self) -> bool {
         self.listed.is_none()
     }
 
-    /// The teams of users, for scopes that hold the ids of an organization's teams: those that are listed, or else those
-    /// that the service says. Where it says any, a user in no team is in none; but for names that are no Docker IDs, as
-    /// old records have them.
+    /// The memberships of the users, for scopes with the ids of an organization's teams: the listed ones, otherwise
+    /// those of the service. If the service lists any, a user without a team is a member of none, unless the name is
+    /// not a Docker ID, as in old records.
     pub(crate) fn memberships(&self, context: &Context, live: &Live, members: Option<&Members>) -> Memberships {
         if let Some(listed) = &self.listed {
             return by_id(context, listed, live);
@@ -63,14 +63,13 @@ impl Evidence {
         memberships
     }
 
-    /// The records as input of a plan.
+    /// The records as the input of a plan.
     pub(crate) fn for_plan<'a>(&'a self, memberships: &'a Memberships) -> plan::recorded::Evidence<'a> {
         plan::recorded::Evidence { requests: &self.reading.requests, memberships, named: self.named }
     }
 }
 
-/// Returns `true` if a name can be a Docker ID. Old records hold the UUID of an account, and some the address of a
-/// person.
+/// Returns `true` if the name may be a Docker ID. Old records hold the UUID of an account, and some an e-mail address.
 fn is_docker_id(user: &str) -> bool {
     let lengths = [8, 4, 4, 4, 12];
     let is_part =
@@ -79,7 +78,7 @@ fn is_docker_id(user: &str) -> bool {
     !(user.is_empty() || is_uuid || user.contains(['@', ' ']))
 }
 
-/// Memberships for scopes that hold what documents say.
+/// Memberships for the scopes of documents.
 fn by_name(listed: Option<&Listed>) -> Memberships {
     let mut memberships = Memberships::default();
     for (user, teams) in listed.into_iter().flatten() {
@@ -88,7 +87,7 @@ fn by_name(listed: Option<&Listed>) -> Memberships {
     memberships
 }
 
-/// Memberships for scopes that hold the ids of an organization's teams.
+/// Memberships for scopes with the ids of an organization's teams.
 fn by_id(context: &Context, listed: &Listed, live: &Live) -> Memberships {
     let mut memberships = Memberships::default();
     let mut unknown: BTreeSet<&str> = BTreeSet::new();

@@ -1,9 +1,9 @@
-//! Files of another commit, read by `git` itself.
+//! Files of another commit, read by `git`.
 //!
-//! Invariant: no content of a proposal is executed or obeyed. `git` runs in the folder that holds `.git`, never in one
-//! below, where files of the proposal could pass for a repository of their own; no hook, filter or pathspec has an
-//! effect; a ref is never taken for an option; and a submodule's history, which a proposal may choose, is not a base.
-//! Of nested repositories, the outer one that tracks the files counts. A name denotes one commit: a branch, a tag or a
+//! Invariant: no content of a proposal is executed or obeyed. `git` runs in the folder that holds `.git`, never in a
+//! subfolder, where files of the proposal could look like a repository of their own. No hook, filter or pathspec has an
+//! effect, and a ref is never read as an option. A submodule's history, which a proposal may choose, is not a base. In
+//! nested repositories, the outer one counts if it tracks the files. A name denotes one commit: a branch, a tag or a
 //! remote branch. If these differ, it is ambiguous.
 
 use std::collections::BTreeMap;
@@ -17,7 +17,7 @@ use crate::diagnostic::sanitize::line;
 use crate::report::{Blame, Commit};
 use crate::source::disk::is_internal;
 
-/// Variables that would point `git` at another repository than the one around the workspace, as hooks have them.
+/// Variables that would direct `git` to another repository than the workspace's, as hooks set them.
 const POINTERS: [&str; 8] = [
     "GIT_DIR",
     "GIT_WORK_TREE",
@@ -28,7 +28,7 @@ const POINTERS: [&str; 8] = [
     "GIT_NAMESPACE",
     "GIT_PREFIX",
 ];
-/// Settings that win over those of every file.
+/// Settings that override those of every file.
 const SETTINGS: [&str; 3] = ["safe.bareRepository=explicit", "core.fsmonitor=false", "core.hooksPath=/dev/null"];
 
 /// The entry at a path in a commit.
@@ -40,7 +40,7 @@ pub(crate) struct Entry {
     pub(crate) bytes: u64,
 }
 
-/// The kinds of things in a commit.
+/// The kinds of entries in a commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     File,
@@ -48,16 +48,16 @@ pub(crate) enum Kind {
     Submodule,
 }
 
-/// A repository, by the folder that holds its `.git`.
+/// A repository, identified by the folder that holds its `.git`.
 #[derive(Clone, Debug)]
 pub(crate) struct Repository {
     top: PathBuf,
 }
 
 impl Repository {
-    /// The repository around a folder, and the folder's path in it. The path is the one that was walked: a link that the
-    /// proposal holds does not lead to another place of the base. Where a repository lies in another one that tracks the
-    /// same files, it is the other: somebody put it there, and its history is not that of the files.
+    /// The repository around a folder, and the folder's path in it. The path is not resolved: a link of the proposal
+    /// must not lead to another place of the base. A repository inside another one that tracks the same files is
+    /// ignored: somebody put it there, and its history is not that of the files.
     ///
     /// # Errors
     ///
@@ -76,7 +76,7 @@ impl Repository {
         Ok(Some((Self { top: chosen.to_owned() }, inside.to_owned())))
     }
 
-    /// Returns `true` if the repository tracks files in a folder that has a `.git` of its own.
+    /// Returns `true` if the repository tracks files in a folder with a `.git` of its own.
     fn holds_files_of(&self, inner: &Path) -> Result<bool, Failure> {
         let Ok(inside) = inner.strip_prefix(&self.top) else { return Ok(false) };
         let inside = inside.to_string_lossy().replace('\\', "/");
@@ -94,8 +94,8 @@ impl Repository {
         &self.top
     }
 
-    /// The commit that a name denotes: a branch, a tag, a remote branch, a whole ref, a hash, or `HEAD`, each with `~`
-    /// and `^` behind it; `None` if there is no such commit.
+    /// The commit that a name denotes: a branch, a tag, a remote branch, a full ref, a hash, or `HEAD`, each optionally
+    /// followed by `~` and `^`; `None` if there is no such commit.
     ///
     /// # Errors
     ///
@@ -119,7 +119,7 @@ impl Repository {
         }
     }
 
-    /// The object that a name denotes, as a hash or in a form that `git` cannot misread.
+    /// The object that a name denotes, as a hash or in a form that `git` cannot misinterpret.
     fn object(&self, name: &str) -> Result<Option<String>, Failure> {
         let is_hash = name.bytes().all(|byte| byte.is_ascii_hexdigit());
         if is_hash && matches!(name.len(), 40 | 64) {
@@ -148,7 +148,7 @@ impl Repository {
         if let [(_, only)] = meant.as_slice()
             && *only == tag.as_str()
         {
-            // A tag passes for the branch of that name where only the branch of a remote is there.
+            // A tag stands for the branch of that name if only the branch of a remote exists.
             let is_remote =
                 |(_, listed): &&(&str, &str)| listed.starts_with("refs/remotes/") && listed.ends_with(&own("/"));
             meant.extend(listed.iter().find(is_remote));
@@ -187,13 +187,13 @@ impl Repository {
         }
     }
 
-    /// The branch that `origin` has as its own; `None` where that is not known.
+    /// The default branch of `origin`; `None` if it is not known.
     pub(crate) fn default_branch(&self) -> Option<String> {
         let branch = self.ask(&["symbolic-ref", "--short", "refs/remotes/origin/HEAD"]).ok()?;
         branch.strip_prefix("origin/").map(str::to_owned)
     }
 
-    /// The text of a file in a commit; `None` when it is not there. `path` is relative to the top.
+    /// The text of a file in a commit; `None` if the commit does not have it. `path` is relative to the top.
     ///
     /// # Errors
     ///
@@ -209,7 +209,8 @@ impl Repository {
         }
     }
 
-    /// The entries of a folder in a commit, below it too, by paths in that folder. `folder` is relative to the top.
+    /// The entries of a folder in a commit and its subfolders, by paths in that folder. `folder` is relative to the
+    /// top.
     ///
     /// # Errors
     ///
@@ -250,7 +251,7 @@ impl Repository {
         let mut rest = output.stdout.as_slice();
         let mut contents = Vec::new();
         for _ in hashes {
-            // `HASH blob SIZE`, the content, and a line end behind it.
+            // The output is `HASH blob SIZE`, the content, and a line end.
             let content = rest.iter().position(|byte| *byte == b'\n').and_then(|end| {
                 let size: usize = std::str::from_utf8(rest.get(..end)?).ok()?.rsplit(' ').next()?.parse().ok()?;
                 let content = rest.get(end + 1..end + 1 + size)?;
@@ -275,8 +276,8 @@ impl Repository {
         Ok(!self.ask(&["ls-files", "-z", "--", &inside.to_string_lossy()])?.is_empty())
     }
 
-    /// A file that git tracks in the state folder of the workspace at this path of the repository, however the folder's
-    /// name is written. Where `git` is not installed, nothing was checked out by it.
+    /// A file that git tracks in the state folder of the workspace at this path of the repository, in any letter case
+    /// of the folder's name. `None` without `git`, which then did not check out anything.
     ///
     /// # Errors
     ///
@@ -309,13 +310,13 @@ impl Repository {
         Ok(!self.ask(&status)?.is_empty())
     }
 
-    /// Returns `true` if the whole history is there, and not only its end.
+    /// Returns `true` if the history is complete, not a shallow clone.
     pub(crate) fn is_whole(&self) -> bool {
         self.ask(&["rev-parse", "--is-shallow-repository"]).is_ok_and(|answer| answer == "false")
     }
 
-    /// The last change of each line of a file in the work tree; `None` for a file that is not tracked. In a history
-    /// that is not `whole`, lines of the oldest commit are [`Blame::Unknown`]: their real commit is missing.
+    /// The last change of each line of a file in the work tree; `None` for a file that is not tracked. In a shallow
+    /// clone, lines of the oldest commit are [`Blame::Unknown`], since their real commit is missing.
     ///
     /// # Errors
     ///
@@ -364,20 +365,20 @@ impl Repository {
         let mut child =
             command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().map_err(cannot_run)?;
         let writing = input.zip(child.stdin.take()).map(|(input, mut stdin)| {
-            // Beside the reading, since each waits for the other once a pipe is full.
+            // Written in a thread of its own, since both sides block once a pipe is full.
             std::thread::spawn(move || stdin.write_all(input.as_bytes()))
         });
         let output = child.wait_with_output().map_err(cannot_run)?;
         if let Some(writing) = writing {
-            // What `git` did not read, it says itself.
+            // A failed write to `git` is reported by `git` itself.
             let _ = writing.join();
         }
         Ok(output)
     }
 }
 
-/// Reads what `git blame --porcelain` prints: for each line a head with the commit's hash, what is known of a commit the first
-/// time, and the line itself behind a tab.
+/// Parses the output of `git blame --porcelain`: for each line a header with the commit's hash, the data of the commit
+/// at its first occurrence, and the line itself after a tab.
 fn blamed(text: &str, whole: bool) -> Vec<Blame> {
     let mut commits: BTreeMap<&str, (i64, &str, bool)> = BTreeMap::new();
     let mut hashes: Vec<&str> = Vec::new();

@@ -1,7 +1,8 @@
-//! `--guards-from REF|DIR`: settings from the version that a proposal is to be merged into.
+//! `--guards-from REF|DIR`: settings from the version that a proposal would be merged into.
 //!
-//! Invariant: no file of the proposal is taken for the base. What is a ref is a ref, also when the proposal holds a folder
-//! of that name; and a folder that is part of the proposal's own commit, or that a link in it leads to, is refused.
+//! Invariant: no file of the proposal is used as the base. A name that is a ref is a ref, even if the proposal has a
+//! folder of that name; and a folder that is part of the proposal's own commit, or that one of its links leads to, is
+//! refused.
 
 use std::path::{Component, Path, PathBuf};
 
@@ -24,19 +25,19 @@ use crate::workspace::{EmptyWorkspace, Loaded, read_settings};
 /// The settings and documents of the base.
 #[derive(Clone, Debug)]
 pub(crate) struct Base {
-    /// As the command line names it.
+    /// The name as given on the command line.
     pub(crate) from: String,
-    /// `None` when the workspace is not there.
+    /// The settings; `None` if the base does not have the workspace.
     pub(crate) settings: Option<Workspace>,
     /// The desired state of its documents; `None` if they cannot be read.
     pub(crate) desired: Option<Desired>,
-    /// The findings of checks in them, with their folder.
+    /// The findings of checks in them, and their folder.
     pub(crate) findings: Option<(Findings, PathBuf)>,
 }
 
 impl Base {
-    /// Reads the settings of the workspace `root` from a git ref, or from a folder with another checkout: of the
-    /// repository, or of the workspace itself.
+    /// Reads the settings of the workspace `root` from a git ref, or from a folder with another checkout of the
+    /// repository or the workspace.
     ///
     /// # Errors
     ///
@@ -87,7 +88,7 @@ impl Base {
         Ok(Self { from: named.to_owned(), settings, desired, findings })
     }
 
-    /// A saved plan, judged by the guards of the base too: both those and its own have to let it pass.
+    /// A saved plan that the guards of the base judge too: it must pass both these and its own.
     ///
     /// # Errors
     ///
@@ -107,7 +108,7 @@ impl Base {
     }
 }
 
-/// The target of a plan, and the target in the settings, if these differ.
+/// The target of a plan and that of the settings, if they differ.
 fn elsewhere(context: &Context, settings: &Workspace, plan: &Plan) -> Option<(String, String)> {
     if let (Some(docker), Some(target)) = (&settings.docker, &plan.target) {
         let orgs: Vec<&String> = docker.org.iter().chain(docker.orgs.iter().flatten()).collect();
@@ -128,13 +129,13 @@ fn elsewhere(context: &Context, settings: &Workspace, plan: &Plan) -> Option<(St
     None
 }
 
-/// The documents of a workspace. A fault in them is for the base to correct, and no reason to stop a proposal that may do
-/// so.
+/// The documents of a workspace. The base has to correct a fault in them; it does not stop a proposal, which may be the
+/// correction.
 fn documents(root: &Path, config: &Path) -> Option<Loaded> {
     crate::workspace::load(root, Some(config), EmptyWorkspace::Refused).ok()
 }
 
-/// The settings in a folder.
+/// The settings of a folder.
 fn from_folder(
     base: &Path,
     root: &Path,
@@ -163,7 +164,7 @@ fn from_folder(
         return Err(own());
     }
     let file = config.file_name().unwrap_or(CONFIG_NAME.as_ref());
-    // A checkout of the repository holds the workspace where this one does.
+    // In a checkout of the repository, the workspace is in the same subfolder as here.
     let inside = around.map(|(_, inside)| base.join(inside).join(file)).filter(|file| file.is_file());
     let file = inside.unwrap_or_else(|| base.join(file));
     if let Some(link) = file.ancestors().take_while(|part| *part != base).find(|part| part.is_symlink()) {

@@ -1,6 +1,6 @@
 //! History of the workspace's documents: their commit, and the last change of each line.
 //!
-//! Invariant: times are those of commits. Without a repository or `git`, the history is empty, and nothing fails.
+//! Invariant: times are those of commits. Without a repository or `git`, the history is empty, which is not an error.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -70,7 +70,8 @@ fn links(template: &str, folder: &str) -> Result<Links, Failure> {
     })
 }
 
-/// The repository's page, where GitHub Actions runs the command for the commit that is checked out: GitHub shows no other.
+/// The page of the repository, if GitHub Actions runs the command for the commit that is checked out: GitHub only has
+/// that one.
 fn hosted(context: &Context, head: &Commit) -> Option<String> {
     let variable = |name| context.environment().text(name).ok().flatten();
     variable("GITHUB_SHA").filter(|commit| *commit == head.hash)?;
@@ -92,7 +93,7 @@ fn history(repository: &Repository, inside: &Path, loaded: &Loaded) -> History {
 }
 
 impl Repository {
-    /// The commit that is checked out; `None` before the first one.
+    /// The current commit; `None` before the first one.
     ///
     /// # Errors
     ///

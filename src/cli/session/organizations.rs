@@ -1,10 +1,10 @@
-//! From a workspace of several organizations to a workspace of each.
+//! Divides a workspace of several organizations into one workspace for each.
 //!
-//! This is the one place where one becomes many. A verb that goes over organizations asks for all of them
-//! ([`Workspace::load_each`], or [`each`] for documents alone), does for each what it would do for one, and ends as
-//! [`worst`] says; [`connect_each`], [`live_each`] and [`plan_each`] do the first steps of that.
+//! Only this module does so. A command for several organizations calls [`Workspace::load_each`], or [`each`] for
+//! documents alone, handles each workspace like a single one, and combines the exits with [`worst`]. [`connect_each`],
+//! [`live_each`] and [`plan_each`] do the common first steps.
 //!
-//! Invariant: a workspace that is given on has one organization, or none, and only what is for it.
+//! Invariant: each resulting workspace has at most one organization, and only the documents for it.
 
 use super::{Context, Exit, Failure, output};
 use crate::diagnostic::nearest;
@@ -15,11 +15,11 @@ use crate::plan::Plan;
 use crate::plan::set::Unplanned;
 use crate::workspace::Loaded;
 
-/// The name of the plan for agents, if Docker organizations are planned beside them.
+/// The name of the plan for agents beside those of Docker organizations.
 pub(crate) const OF_NO_ORGANIZATION: &str = "Vijil";
 
-/// The workspace of each organization, in the order of `docker.orgs`; then one for agents, which belong to none. A
-/// workspace of one organization stays whole. `--org` picks one of several.
+/// The workspace of each organization, in the order of `docker.orgs`, then one for agents, which belong to no
+/// organization. A workspace of one organization is not divided. `--org` selects one of several.
 ///
 /// # Errors
 ///
@@ -56,7 +56,7 @@ pub(crate) fn each(context: &Context, loaded: Loaded) -> Result<Vec<Loaded>, Fai
 fn for_organization(loaded: &Loaded, org: &str) -> Loaded {
     let Loaded { root, settings, desired, tests, findings: _ } = loaded;
     let docker = settings.docker.clone().unwrap_or_default();
-    // Both together say: one of several.
+    // Both conditions together mean one of several.
     let docker = Docker { org: Some(org.to_owned()), ..docker };
     Loaded {
         root: root.clone(),
@@ -76,7 +76,7 @@ fn unknown(org: &str, from: &str, orgs: &[String]) -> Failure {
     })
 }
 
-/// The name of one of several: its organization.
+/// The name of a workspace among several: its organization.
 pub(crate) fn name(loaded: &Loaded) -> String {
     let org = loaded.settings.docker.as_ref().and_then(|docker| docker.org.clone());
     org.unwrap_or_else(|| OF_NO_ORGANIZATION.to_owned())
@@ -87,8 +87,8 @@ pub(crate) fn name_of(plan: &Plan) -> String {
     plan.target.as_ref().map_or(OF_NO_ORGANIZATION, |target| &target.org).to_owned()
 }
 
-/// Separates results of organizations from failures, which are printed at once. The failure of a single organization is
-/// the failure of the run.
+/// Separates results of organizations from failures, which are printed at once. If there is only one organization, its
+/// failure is the failure of the run.
 ///
 /// # Errors
 ///
@@ -112,22 +112,22 @@ pub(crate) fn separate_failures<T>(
     Ok((made, failed))
 }
 
-/// Those of several that failed.
+/// The organizations that failed.
 #[derive(Debug, Default)]
 pub(crate) struct Failed {
     /// The reasons, for reports.
     pub(crate) each: Vec<Unplanned>,
-    /// The exit of the run for each.
+    /// The exit of each organization.
     pub(crate) exits: Vec<Exit>,
 }
 
-/// A failure that says whose it is.
+/// A failure that names its organization.
 pub(crate) fn about(name: &str, failure: Failure) -> Failure {
     Failure { message: format!("`{}`: {}", line(name), failure.message), ..failure }
 }
 
-/// The exit of a run over several, given the exit of each: the worst of them, and partial once anything was written
-/// while something else was not.
+/// The exit of a run with several organizations: the worst of them, and partial if something was written and something
+/// else was not.
 pub(crate) fn worst(exits: impl IntoIterator<Item = Exit>) -> Exit {
     exits.into_iter().max_by_key(|exit| severity(*exit)).unwrap_or(Exit::Done)
 }
@@ -144,7 +144,7 @@ fn severity(exit: Exit) -> u8 {
     }
 }
 
-/// The workspace's only organization, or the one that `--org` picks.
+/// The workspace's only organization, or the one that `--org` selects.
 pub(crate) fn only(context: &Context, loaded: Loaded) -> Result<Loaded, Failure> {
     let mut each = each(context, loaded)?;
     if each.len() > 1 {

@@ -1,7 +1,7 @@
-//! Standard output and standard error: everything that is printed is written here.
+//! Standard output and standard error: all output is written here.
 //!
-//! Invariant: no line of either stream is a workflow command to the runner of a pipeline, but for those that a result
-//! consists of on purpose ([`commands`]); see [`without_commands`].
+//! Invariant: no line of either stream is a workflow command for the runner of a pipeline, except in results that
+//! consist of them ([`commands`]); see [`without_commands`].
 
 use std::borrow::Cow;
 use std::io::{self, StderrLock, StdoutLock, Write};
@@ -11,18 +11,18 @@ use anstream::AutoStream;
 use super::{Environment, Exit, Failure};
 use crate::diagnostic::sanitize::{block, without_commands};
 
-/// A stream that passes whole lines on. What is left is passed on when it is flushed or dropped.
+/// A stream that passes on whole lines. The remainder is passed on when it is flushed or dropped.
 pub(crate) struct Lines<W: Write> {
     stream: W,
     pending: Vec<u8>,
 }
 
-/// Standard output, locked. Colours are taken out where they are not wanted.
+/// Standard output, locked; without colours if they are off.
 pub(crate) fn stdout() -> Lines<AutoStream<StdoutLock<'static>>> {
     Lines { stream: anstream::stdout().lock(), pending: Vec::new() }
 }
 
-/// Standard error, locked. Colours are taken out where they are not wanted.
+/// Standard error, locked; without colours if they are off.
 pub(crate) fn stderr() -> Lines<AutoStream<StderrLock<'static>>> {
     Lines { stream: anstream::stderr().lock(), pending: Vec::new() }
 }
@@ -31,7 +31,7 @@ pub(crate) fn stderr() -> Lines<AutoStream<StderrLock<'static>>> {
 ///
 /// # Errors
 ///
-/// Returns an error if standard output cannot be written; a reader that went away (`| head`) is not an error.
+/// Returns an error if standard output cannot be written; a closed pipe (`| head`) is not an error.
 pub(crate) fn result(text: &str) -> Result<(), Failure> {
     as_it_is(&without_commands(text))
 }
@@ -45,11 +45,11 @@ pub(crate) fn commands(text: &str) -> Result<(), Failure> {
     as_it_is(text)
 }
 
-/// Writes a document, of which no character may change.
+/// Writes a document unchanged.
 ///
 /// # Errors
 ///
-/// As [`result`]; and in GitHub Actions, where the runner would find a command in it.
+/// As [`result`]; and in GitHub Actions, if the runner would find a command in it.
 pub(crate) fn document(environment: &Environment, text: &str) -> Result<(), Failure> {
     let reads_commands = environment.os("GITHUB_ACTIONS").is_some_and(|value| value == "true");
     if reads_commands && matches!(without_commands(text), Cow::Owned(_)) {
@@ -60,7 +60,7 @@ pub(crate) fn document(environment: &Environment, text: &str) -> Result<(), Fail
     as_it_is(text)
 }
 
-/// Prints a panic in the same format as other failures.
+/// Prints a panic in the form of other failures.
 pub(crate) fn tell_of_panics() {
     std::panic::set_hook(Box::new(|panic| {
         let trace = std::backtrace::Backtrace::capture();
@@ -81,7 +81,7 @@ fn as_it_is(text: &str) -> Result<(), Failure> {
 }
 
 impl<W: Write> Lines<W> {
-    /// Passes the first `end` bytes of what is pending on.
+    /// Passes on the first `end` pending bytes.
     fn pass(&mut self, end: usize) -> io::Result<()> {
         let rest = self.pending.split_off(end);
         let lines = std::mem::replace(&mut self.pending, rest);
@@ -110,7 +110,7 @@ impl<W: Write> Drop for Lines<W> {
     }
 }
 
-/// Prints why a run ended, with foreign text made safe.
+/// Prints the reason why a run ended, with foreign text sanitized.
 pub(crate) fn report(failure: &Failure) -> std::io::Result<()> {
     let (red, cyan) = (anstyle::AnsiColor::Red.on_default().bold(), anstyle::AnsiColor::Cyan.on_default().bold());
     let mut stderr = stderr();

@@ -1,8 +1,7 @@
 //! The environment of a pipeline: its repository, its pull request, the token and the address of the run.
 //!
-//! Invariant: the pull request is the one that GitHub's own event names, or that the caller names; never one that a file
-//! of the pull request could choose. The token comes from the environment alone, and goes only where the environment
-//! says.
+//! Invariant: the pull request is the one that GitHub's event or the caller names, never one that a file of the pull
+//! request could choose. The token comes from the environment only, and goes only where the environment says.
 
 use std::path::Path;
 
@@ -15,9 +14,9 @@ use crate::report::Links;
 use crate::service::github::{ENDPOINT, Head, Repository};
 use crate::service::http::BaseUrl;
 
-/// The variables that may hold the token, the first that is set.
+/// The variables that may hold the token; the first one that is set counts.
 const TOKENS: [&str; 2] = ["GITHUB_TOKEN", "GH_TOKEN"];
-/// The longest address of a run that is repeated.
+/// The longest address of a run that is printed.
 const LONGEST_ADDRESS: usize = 500;
 
 /// The identification of the pull request.
@@ -25,7 +24,7 @@ const LONGEST_ADDRESS: usize = 500;
 pub(crate) enum Asked {
     /// By its number.
     Number(u64),
-    /// By its head, in a run that another one started.
+    /// By its head, in a run that another run started.
     Head(Head),
 }
 
@@ -60,7 +59,7 @@ pub(crate) fn pull_request(environment: &Environment, event: &Value, flag: Optio
     })
 }
 
-/// The event that started the run, as GitHub states it; null outside of a pipeline.
+/// The event that started the run, as GitHub describes it; null outside of a pipeline.
 ///
 /// # Errors
 ///
@@ -72,7 +71,7 @@ pub(crate) fn event(environment: &Environment) -> Result<Value, Failure> {
     }
 }
 
-/// The commit at the head of the pull request that started the run: what a plan in it is about.
+/// The commit at the head of the pull request that started the run, which a plan of this run is for.
 pub(crate) fn head(event: &Value) -> Option<&str> {
     let commit = ["/workflow_run/head_sha", "/pull_request/head/sha"].into_iter().find_map(|at| event.pointer(at));
     commit.and_then(Value::as_str).filter(|commit| is_commit(commit))
@@ -90,7 +89,7 @@ fn of_event(event: &Value) -> Option<Asked> {
     if let Some(number) = number("/pull_request/number").or_else(of_issue) {
         return Some(Asked::Number(number));
     }
-    // A fork's run names no pull request, only where its head is.
+    // A run for a fork does not name the pull request, only its head.
     Some(Asked::Head(Head {
         owner: text("/workflow_run/head_repository/owner/login")?,
         branch: text("/workflow_run/head_branch")?,
@@ -117,11 +116,11 @@ pub(crate) fn token(environment: &Environment) -> Result<SecretString, Failure> 
         .hint("set `GITHUB_TOKEN`; in a job, to `${{ github.token }}` with `permissions: pull-requests: write`"))
 }
 
-/// GitHub's API: `GITHUB_API_URL`, which runners set, also those of an enterprise's own server.
+/// GitHub's API: `GITHUB_API_URL`, which runners set, also those of an enterprise server.
 ///
 /// # Errors
 ///
-/// Returns an error if the value is not an address that a token may be sent to.
+/// Returns an error if a token may not be sent to the address.
 pub(crate) fn api(environment: &Environment) -> Result<BaseUrl, Failure> {
     let Some(url) = environment.text("GITHUB_API_URL")? else { return Ok(BaseUrl::parse(ENDPOINT)?) };
     BaseUrl::parse(&url).map_err(|error| {

@@ -1,4 +1,4 @@
-//! From a workspace to a plan: what `plan` and `apply` have in common.
+//! Makes a plan from a workspace, for `plan` and `apply`.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -22,41 +22,41 @@ use crate::plan::{self, ChangeSet, GuardsFrom, Plan, protected};
 use crate::service::docker::Snapshot;
 use crate::workspace::{EmptyWorkspace, Loaded};
 
-/// Flags that can make a plan's guards stricter, and not weaker.
+/// Flags that can make a plan's guards stricter, never weaker.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(crate) struct Stricter {
-    /// Take guards and settings from this git ref, or from a folder that holds it, instead of from what is proposed
+    /// Take guards and settings from this git ref, or from a folder with its checkout, instead of from the proposal
     #[arg(long, value_name = "REF|DIR")]
     pub(crate) guards_from: Option<String>,
-    /// Refuse a plan that gives any audience new access, whatever the settings say
+    /// Refuse a plan that gives any audience new access, whatever the settings are
     #[arg(long)]
     deny_widening: bool,
 }
 
-/// A workspace that has to do with at least one service.
+/// A workspace that uses at least one service.
 #[derive(Debug)]
 pub(crate) struct Workspace {
     pub(crate) loaded: Loaded,
     pub(crate) docker: Option<Docker>,
     pub(crate) vijil: Option<Vijil>,
-    /// The origin of the settings, if they are not the workspace's own.
+    /// The source of the settings, if they are not the workspace's own.
     guards_from: Option<GuardsFrom>,
-    /// Protected policies that are not where they should be.
+    /// Protected policies that are not declared.
     missing: Missing,
     /// The warnings of checks in its documents.
     warnings: Warnings,
-    /// Recorded requests to judge its plan by.
+    /// Recorded requests for its plan.
     evidence: Option<Evidence>,
 }
 
-/// Protected policies that the documents do not declare.
+/// Protected policies without a declaration.
 #[derive(Clone, Debug, Default)]
 struct Missing {
-    /// Names that the settings protect and no document declares: an error, unless such a policy is live.
+    /// Protected names that no document declares: an error, unless such a policy is live.
     unknown: Vec<String>,
-    /// The policy whose name is nearest to one of them.
+    /// The policy with the most similar name.
     nearest: Option<String>,
-    /// The protected policies that the base declares and the documents no longer do.
+    /// Protected policies that the base declares and the documents no longer declare.
     removed: Vec<RemovedPolicy>,
 }
 
@@ -64,13 +64,13 @@ struct Missing {
 #[derive(Clone, Debug)]
 struct RemovedPolicy {
     name: String,
-    /// For whom; `None` for a policy for agents.
+    /// Its scope; `None` for a policy for agents.
     orgs: Option<Vec<String>>,
 }
 
 impl Workspace {
-    /// Loads it, as one workspace for each of its organizations. With a base, that one's settings hold instead of the
-    /// workspace's own.
+    /// Loads the workspace, as one workspace for each of its organizations. With a base, its settings apply instead of
+    /// the workspace's own.
     ///
     /// # Errors
     ///
@@ -103,7 +103,7 @@ impl Workspace {
         Ok(organizations::each(context, loaded)?.into_iter().map(of_one).collect())
     }
 
-    /// Reads the live state, and the members of teams if the records need them.
+    /// Reads the live state, and the members of teams if the records require them.
     ///
     /// # Errors
     ///
@@ -117,7 +117,7 @@ impl Workspace {
         Ok(State { members, ..live })
     }
 
-    /// The records that it is planned with.
+    /// The records for its plan.
     pub(crate) fn into_evidence(self) -> Option<Evidence> {
         self.evidence
     }
@@ -133,7 +133,7 @@ impl Workspace {
         Ok(())
     }
 
-    /// The loaded workspace, as one workspace for each of its organizations.
+    /// The loaded workspace, as one workspace for each organization.
     ///
     /// # Errors
     ///
@@ -156,7 +156,7 @@ impl Workspace {
         }
     }
 
-    /// The same with other documents: what of them is for its organization.
+    /// The same workspace with other documents: the part of them that is for its organization.
     pub(crate) fn with(&self, desired: &Desired) -> Self {
         let org = self.docker.as_ref().map(|docker| docker.org.as_deref());
         let is_own = |orgs: &[String]| match org {
@@ -172,8 +172,8 @@ impl Workspace {
         Self::alone(Loaded { root, settings, desired, tests, findings: Findings::default() }, self.guards_from.clone())
     }
 
-    /// Returns `true` if the workspace of then was for the organization of now. Where both have one, it may have got
-    /// another name.
+    /// Returns `true` if the earlier workspace was for the current organization. If both have only one, it may have
+    /// been renamed.
     pub(super) fn was_in(&self, then: &Settings) -> bool {
         let (Some(then), Some(now)) = (&then.docker, &self.docker) else { return false };
         match (&then.orgs, &now.orgs, &now.org) {
@@ -183,7 +183,7 @@ impl Workspace {
         }
     }
 
-    /// The name of the workspace among others: its organization, or the service that is of none.
+    /// The name of the workspace among others: its organization, or its service.
     pub(crate) fn name(&self) -> String {
         organizations::name(&self.loaded)
     }
@@ -192,24 +192,24 @@ impl Workspace {
     ///
     /// # Errors
     ///
-    /// Returns an error if a document names a team that the organization does not have, or declares a state that is not
-    /// possible.
+    /// Returns an error if a document names a team that the organization does not have, or declares an impossible
+    /// state.
     pub(crate) fn plan(&self, context: &Context, live: &State) -> Result<Plan, Failure> {
         self.missing.refuse_unknown(live)?;
         possible(self.plan_with_errors(context, live)?)
     }
 
-    /// The plan from what other documents would leave: what a change of documents means, whatever is live.
+    /// The plan from the state that other documents would leave: the effect of a change of documents, whatever is live.
     ///
     /// # Errors
     ///
-    /// Returns an error if a document declares a state that is not possible.
+    /// Returns an error if a document declares an impossible state.
     pub(crate) fn plan_from(&self, context: &Context, live: &State, base: plan::Base<'_>) -> Result<Plan, Failure> {
         possible(self.planned(context, live, Some(base), &self.memberships(context, live))?)
     }
 
-    /// The plan from this live state, and everything that the documents make impossible: with any of that it may be
-    /// shown, and not carried out.
+    /// The plan from this live state, and every part of the documents that is impossible: with any of these, the plan
+    /// can be shown, but not carried out.
     ///
     /// # Errors
     ///
@@ -218,7 +218,7 @@ impl Workspace {
         self.planned(context, live, None, &self.memberships(context, live))
     }
 
-    /// The same for users whose teams are known.
+    /// The same with known memberships of users.
     ///
     /// # Errors
     ///
@@ -232,7 +232,7 @@ impl Workspace {
         self.planned(context, live, None, memberships)
     }
 
-    /// The teams of the users of its records.
+    /// The memberships of the users of its records.
     pub(crate) fn memberships(&self, context: &Context, live: &State) -> Memberships {
         match (&self.evidence, &live.docker) {
             (Some(evidence), Some(docker)) => evidence.memberships(context, docker, live.members.as_ref()),
@@ -301,7 +301,7 @@ impl Workspace {
         Ok(changes)
     }
 
-    /// The Docker side of a comparison, if there is one.
+    /// The Docker side of a comparison; `None` if there is none.
     ///
     /// # Errors
     ///
@@ -337,7 +337,7 @@ impl Workspace {
     }
 }
 
-/// The plan, where nothing makes it impossible.
+/// The plan, if no part of it is impossible.
 fn possible((plan, impossible): (Plan, Vec<VijilError>)) -> Result<Plan, Failure> {
     refuse_impossible(&impossible)?;
     Ok(plan)
@@ -350,7 +350,7 @@ struct DockerSide<'a> {
     ownership: diff::Ownership,
 }
 
-/// Refuses what the documents make impossible.
+/// Returns an error if a part of the documents is impossible.
 fn refuse_impossible(impossible: &[VijilError]) -> Result<(), Failure> {
     if impossible.is_empty() {
         return Ok(());
@@ -376,7 +376,7 @@ impl Missing {
         let vijil = base.iter().flat_map(|base| &base.vijil);
         let vijil = vijil.map(|one| RemovedPolicy { name: one.name.clone(), orgs: None });
         Self {
-            // A mistake in the base is for the base to mend: it must not stop the proposal that does.
+            // The base has to correct a mistake in its settings; it must not stop the proposal that does so.
             unknown: if of_base { Vec::new() } else { unknown().cloned().collect() },
             nearest: nearest.map(str::to_owned),
             removed: docker.chain(vijil).filter(|one| gone(&one.name)).collect(),
@@ -421,8 +421,8 @@ fn has_a_service(loaded: &Loaded) -> Result<(), Failure> {
 ///
 /// # Errors
 ///
-/// Returns an error if the file cannot be read, is not a snapshot, lacks a service of the workspace, or is one of
-/// another organization.
+/// Returns an error if the file cannot be read, is not a snapshot, lacks a service of the workspace, or is for another
+/// organization.
 pub(crate) fn live_from(context: &Context, workspace: &Workspace, file: &Path) -> Result<State, Failure> {
     let text = read(&context.path(file))?;
     let snapshot = snapshot_of(Snapshot::parse_each(&text)?, workspace);
@@ -452,7 +452,7 @@ pub(crate) fn live_from(context: &Context, workspace: &Workspace, file: &Path) -
     Ok(State { docker, vijil, members: None })
 }
 
-/// The snapshot of a workspace's organization, or else the first: what it lacks is for the caller to say.
+/// The snapshot of a workspace's organization, otherwise the first one; the caller checks what it lacks.
 fn snapshot_of(mut snapshots: Vec<Snapshot>, workspace: &Workspace) -> Snapshot {
     let name = workspace.name();
     let fits = |snapshot: &Snapshot| match (&workspace.docker, &snapshot.docker) {
@@ -464,11 +464,11 @@ fn snapshot_of(mut snapshots: Vec<Snapshot>, workspace: &Workspace) -> Snapshot 
     snapshots.swap_remove(index)
 }
 
-/// The documents with team ids in place of what they say.
+/// The documents with team ids in place of names.
 ///
 /// # Errors
 ///
-/// Returns an error if a team cannot be identified.
+/// Returns an error if a team cannot be resolved.
 pub(crate) fn resolve(desired: &Desired, live: &Live) -> Result<Desired, Failure> {
     teams::resolve(desired, &live.teams).map_err(|errors| {
         let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
@@ -478,7 +478,7 @@ pub(crate) fn resolve(desired: &Desired, live: &Live) -> Result<Desired, Failure
     })
 }
 
-/// Index of the workspace that records belong to: the only one with a Docker organization.
+/// Index of the workspace that the records belong to: the only one with a Docker organization.
 ///
 /// # Errors
 ///

@@ -1,6 +1,6 @@
-//! Progress on a terminal: a bar with the current step; one line for each long wait anywhere.
+//! Progress on a terminal: a bar with the current step; elsewhere, one line for each long wait.
 //!
-//! Invariant: nothing is drawn where nobody watches: in pipes, under `CI`, and with `-q`.
+//! Invariant: nothing is drawn in pipes, under `CI`, and with `-q`.
 
 use std::io::{IsTerminal as _, Write as _};
 use std::sync::Arc;
@@ -15,10 +15,10 @@ use crate::plan::step::Op;
 use crate::plan::{AnyStep, Plan};
 use crate::service::http::{Observer, Waiting};
 
-/// Waits from here on are worth a line.
+/// The shortest wait that is reported.
 const WORTH_A_LINE: Duration = Duration::from_secs(1);
 
-/// The progress that is shown while a plan is applied.
+/// The progress of an apply.
 #[derive(Debug)]
 pub(crate) struct Progress {
     bar: ProgressBar,
@@ -42,7 +42,7 @@ impl Progress {
         Self { notes: Notes { bar: bar.clone(), quiet: context.quiet() }, bar }
     }
 
-    /// Shows long waits of the transport.
+    /// Reports long waits of the transport.
     pub(crate) fn observer(self: &Arc<Self>) -> Observer {
         let notes = self.notes();
         Arc::new(move |Waiting { reason, wait, .. }: &Waiting| {
@@ -76,13 +76,13 @@ impl Progress {
         }
     }
 
-    /// Shows how much was read of a time, in seconds, how many records that were, and how long the rest may take.
+    /// Shows the period in seconds that was read, the number of records, and the estimated remaining time.
     pub(crate) fn show_read(&self, (whole, read): (u64, u64), records: u64) {
         if self.bar.length() != Some(whole) {
             let style = ProgressStyle::with_template("{bar:24} {percent}% {msg}, {eta} left");
             self.bar.set_style(style.expect("the template is ours"));
             self.bar.set_length(whole);
-            // What an earlier run has read says nothing of how quick this one is.
+            // The part that an earlier run read says nothing about the speed of this one.
             self.bar.set_position(read);
             self.bar.reset_eta();
         }

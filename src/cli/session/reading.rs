@@ -1,4 +1,4 @@
-//! Reading of files that the command line names, with the report of failures.
+//! Reads files that are named on the command line, and reports failures.
 
 use std::path::Path;
 
@@ -6,7 +6,7 @@ use super::{Exit, Failure};
 use crate::plan::set;
 use crate::source::disk::{self, FileError};
 
-/// Reads a file that is not a document and that the command line names: a saved plan, a snapshot.
+/// Reads a file that is not a document, such as a saved plan or a snapshot.
 ///
 /// # Errors
 ///
@@ -26,7 +26,7 @@ pub(crate) fn read_plans(file: &Path) -> Result<set::Saved, Failure> {
     })
 }
 
-/// The failure of a file that is not read.
+/// The failure for a file that cannot be read.
 pub(crate) fn not_read(path: &Path, error: &FileError) -> Failure {
     let failure = Failure::new(Exit::Usage, format!("`{}` cannot be read: {error}", path.display()));
     match error.hint() {

@@ -21,13 +21,13 @@ pub(crate) struct Recorded {
     /// The teams of users, as YAML: `user: [team, …]`
     #[arg(long = "teams", value_name = "FILE", requires = "records")]
     teams: Option<PathBuf>,
-    /// Exit with 1 when something in the records is not a record
+    /// Exit with 1 if something in the records is not a record
     #[arg(long = "strict", requires = "records")]
     strict: bool,
 }
 
 impl Recorded {
-    /// Reads the records; says what is not a record.
+    /// Reads the records, and reports everything that is not a record.
     fn read(&self, context: &Context) -> Result<Reading, Failure> {
         let input = |path: &PathBuf| match path.as_os_str() == "-" {
             true => Input::Standard,
@@ -42,7 +42,7 @@ impl Recorded {
         Ok(reading)
     }
 
-    /// Reads the records, and the teams of their users from `--teams`; `None` without `--records`.
+    /// Reads the records, and the memberships of their users from `--teams`; `None` without `--records`.
     ///
     /// # Errors
     ///
@@ -55,7 +55,7 @@ impl Recorded {
         Ok(Some(Evidence { reading: self.read(context)?, listed, named }))
     }
 
-    /// The same for a command that needs records.
+    /// The same for a command that requires records.
     ///
     /// # Errors
     ///
@@ -82,7 +82,7 @@ impl Recorded {
         Ok(broken)
     }
 
-    /// Exit of a run that would end with `exit`, given the number of broken records.
+    /// The exit of a run that would end with `exit`, given the number of broken records.
     pub(crate) fn exit(&self, broken: u64, exit: Exit) -> Exit {
         if self.strict && broken > 0 { worst([exit, Exit::Invalid]) } else { exit }
     }
@@ -130,7 +130,7 @@ fn parse(text: &str) -> Result<Listed, String> {
     Ok(listed)
 }
 
-/// Says what of the records was not read.
+/// Reports records that were not read.
 fn note(context: &Context, Reading { requests, broken, others }: &Reading) {
     if requests.skipped.broken > 0 {
         let count = requests.skipped.broken;
@@ -152,11 +152,11 @@ fn note(context: &Context, Reading { requests, broken, others }: &Reading) {
     }
 }
 
-/// A time such as `7d`, `12h`, `90m` or `0`, in microseconds.
+/// Parses a length of time such as `7d`, `12h`, `90m` or `0`, in microseconds.
 ///
 /// # Errors
 ///
-/// Returns an error with the correct form if the text is not a time.
+/// Returns an error with the correct form if the text is not a length of time.
 pub(crate) fn parse_duration(text: &str) -> Result<i64, String> {
     let wrong = || "write a number with a unit, such as `7d`, `12h` or `90m`".to_owned();
     let digits = text.trim_end_matches(|character: char| character.is_ascii_alphabetic());

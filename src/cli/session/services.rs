@@ -1,4 +1,4 @@
-//! The services of one organization: connected, read, closed.
+//! The services of one organization: connecting, reading, closing.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use crate::model::{Desired, Live, LiveVijil};
 use crate::service::docker::Error as DockerError;
 use crate::service::http::Observer;
 
-/// The services of a workspace or of a saved plan, to be read.
+/// Connections to the services of a workspace or of a saved plan.
 #[derive(Debug)]
 pub(crate) struct Services {
     pub(crate) docker: Option<Connected>,
@@ -23,12 +23,12 @@ pub(crate) struct Services {
 pub(crate) struct State {
     pub(crate) docker: Option<Live>,
     pub(crate) vijil: Option<LiveVijil>,
-    /// The teams of the organization's members, where recorded requests ask for them.
+    /// The memberships in the organization's teams, if recorded requests require them.
     pub(crate) members: Option<Members>,
 }
 
 impl Services {
-    /// Connects to the services that have settings, beside those of other organizations. Nothing is sent yet.
+    /// Connects to the services that have settings, beside those of other organizations. Sends nothing yet.
     ///
     /// # Errors
     ///
@@ -59,11 +59,11 @@ impl Services {
         Ok(Self { docker, vijil })
     }
 
-    /// Reads the live state of both services at the same time.
+    /// Reads the live state of both services concurrently.
     ///
     /// # Errors
     ///
-    /// Returns the first failure of a read.
+    /// Returns the first failure.
     pub(crate) async fn live(&self) -> Result<State, Failure> {
         let docker = async {
             match &self.docker {
@@ -100,7 +100,7 @@ impl Services {
         }
     }
 
-    /// Ends the embedded services.
+    /// Stops the embedded services.
     pub(crate) async fn close(self) {
         if let Some(connected) = self.vijil {
             connected.close().await;

@@ -1,16 +1,16 @@
-//! Settings from outside: flag over environment over `seawall.yaml`.
+//! Settings from flags, the environment and `seawall.yaml`, in this order of precedence.
 //!
-//! Invariant: the environment is read here and nowhere else, a variable that is set to nothing counts as not set (as
-//! pipelines leave them), and no secret comes from a flag.
+//! Invariant: only this module reads the environment. An empty variable counts as not set, as pipelines leave them. No
+//! secret comes from a flag.
 
 use std::ffi::OsString;
 use std::fmt;
 
 use super::{Exit, Failure};
 
-/// The most calls that may be in flight.
+/// The largest number of concurrent calls.
 const MOST_CONCURRENCY: usize = 64;
-/// The calls in flight where nobody says otherwise.
+/// The default number of concurrent calls.
 const DEFAULT_CONCURRENCY: usize = 8;
 
 /// Flags that every command takes.
@@ -20,23 +20,23 @@ pub(crate) struct Global {
     /// Run as if started in DIR
     #[arg(short = 'C', global = true, value_name = "DIR")]
     pub(crate) directory: Option<std::path::PathBuf>,
-    /// Use FILE as the workspace's `seawall.yaml`
+    /// Use FILE instead of the workspace's `seawall.yaml`
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) config: Option<std::path::PathBuf>,
     /// When to use colours
     #[arg(long, global = true, value_name = "WHEN", default_value_t = clap::ColorChoice::Auto)]
     pub(crate) color: clap::ColorChoice,
-    /// Fold nothing, and say more about what happens; repeat for more
+    /// Print everything unfolded, and more details; repeat for more
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
-    /// Say nothing but results and failures
+    /// Print only results and failures
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub(crate) quiet: bool,
     #[command(flatten)]
     pub(crate) overrides: Flags,
 }
 
-/// The flags that win over the environment and `seawall.yaml`.
+/// The flags that take precedence over the environment and `seawall.yaml`.
 #[derive(clap::Args)]
 pub(crate) struct Flags {
     /// Docker organization [env: SEAWALL_ORG]
@@ -48,12 +48,12 @@ pub(crate) struct Flags {
     /// Vijil API: a base URL, or `embedded` [env: VIJIL_CONSOLE_URL]
     #[arg(long, global = true, value_name = "URL")]
     vijil_endpoint: Option<String>,
-    /// Calls in flight, 8 by default [env: SEAWALL_CONCURRENCY]
+    /// Concurrent calls, 8 by default [env: SEAWALL_CONCURRENCY]
     #[arg(long, global = true, value_name = "N")]
     concurrency: Option<String>,
 }
 
-/// A setting with where it was said, for messages.
+/// A setting with its source, for messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Setting {
     /// The value of the setting.
@@ -71,7 +71,7 @@ pub struct Overrides {
     pub docker_endpoint: Option<Setting>,
     /// `--vijil-endpoint`, `VIJIL_CONSOLE_URL`.
     pub vijil_endpoint: Option<Setting>,
-    /// `--concurrency`, `SEAWALL_CONCURRENCY`: calls in flight, from 1 to 64.
+    /// `--concurrency`, `SEAWALL_CONCURRENCY`: concurrent calls, from 1 to 64.
     pub concurrency: usize,
 }
 
@@ -99,7 +99,7 @@ fn calls_in_flight(Setting { value, from }: &Setting) -> Result<usize, Failure> 
     })
 }
 
-/// The variables of the process, or of a test.
+/// The variables of the process, or those of a test.
 pub struct Environment(Lookup);
 
 type Lookup = Box<dyn Fn(&str) -> Option<OsString> + Send + Sync>;
@@ -112,20 +112,20 @@ impl Environment {
         Self(Box::new(|name| std::env::var_os(name)))
     }
 
-    /// Just these variables.
+    /// Only these variables.
     #[must_use]
     pub fn from_variables(variables: impl IntoIterator<Item = (&'static str, &'static str)>) -> Self {
         let variables: std::collections::BTreeMap<_, _> = variables.into_iter().collect();
         Self(Box::new(move |name| variables.get(name).map(OsString::from)))
     }
 
-    /// The variable's value for the system (a path), or `None` when it is not set or empty.
+    /// The value of the variable for the system (a path); `None` if it is not set or empty.
     #[must_use]
     pub fn os(&self, name: &str) -> Option<OsString> {
         (self.0)(name).filter(|value| !value.is_empty())
     }
 
-    /// The variable's text, or `None` when it is not set or empty.
+    /// The text of the variable; `None` if it is not set or empty.
     ///
     /// # Errors
     ///

@@ -1,8 +1,8 @@
-//! Being told to stop.
+//! Signals to stop.
 //!
-//! Invariant: from [`Signals::listen`] on, neither Ctrl-C nor SIGTERM ends the process by itself.
+//! Invariant: after [`Signals::listen`], neither Ctrl-C nor SIGTERM ends the process by itself.
 
-/// Waits for Ctrl-C or, where there is one, SIGTERM.
+/// Waits for Ctrl-C or, if the system has it, SIGTERM.
 #[derive(Debug)]
 pub(crate) struct Signals {
     #[cfg(unix)]
@@ -11,13 +11,13 @@ pub(crate) struct Signals {
 
 #[cfg(unix)]
 impl Signals {
-    /// Listens from now on. Where the system does not let it, signals end the process as they always do.
+    /// Listens from now on. If the system does not permit it, signals end the process as usual.
     pub(crate) fn listen() -> Self {
         use tokio::signal::unix::{SignalKind, signal};
         Self { listening: signal(SignalKind::interrupt()).ok().zip(signal(SignalKind::terminate()).ok()) }
     }
 
-    /// The next one.
+    /// Waits for the next signal.
     pub(crate) async fn next(&mut self) {
         match &mut self.listening {
             Some((interrupted, terminated)) => {
@@ -38,7 +38,7 @@ impl Signals {
         Self {}
     }
 
-    /// The next one.
+    /// Waits for the next signal.
     pub(crate) async fn next(&mut self) {
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;

@@ -1,4 +1,4 @@
-//! `--since REF|DIR|FILE`: what the last apply left.
+//! `--since REF|DIR|FILE`: the state after the last apply.
 
 use std::path::Path;
 
@@ -8,19 +8,19 @@ use super::services::State;
 use super::{Context, Exit, Failure};
 use crate::model::Desired;
 
-/// The state that the last apply left.
+/// The state after the last apply.
 #[derive(Debug)]
 pub(crate) enum Since {
     /// The documents that were applied.
     Documents {
-        /// As the command line names them.
+        /// The name as given on the command line.
         name: String,
-        /// The workspace of then.
+        /// The workspace with these documents.
         workspace: Box<Workspace>,
     },
-    /// The live state of then.
+    /// The live state at that time.
     Snapshot {
-        /// As the command line names it.
+        /// The name as given on the command line.
         name: String,
         /// The live state.
         state: State,
@@ -28,13 +28,12 @@ pub(crate) enum Since {
 }
 
 impl Since {
-    /// Reads the base of this name, for each workspace: a file is a snapshot, what names a commit is one, and else it is
-    /// a folder.
+    /// Reads the base with this name, for each workspace: a snapshot file, a commit, or a folder.
     ///
     /// # Errors
     ///
-    /// Returns an error if there is none, or if it cannot be read. A fault of one workspace alone is the failure of
-    /// that workspace.
+    /// Returns an error if there is no such base, or if it cannot be read. A fault of one workspace is the failure of
+    /// that workspace only.
     pub(crate) fn read_each(
         context: &Context,
         now: &[Workspace],
@@ -63,7 +62,7 @@ impl Since {
         Ok(now.iter().map(of_each).collect())
     }
 
-    /// As the command line names it.
+    /// The name as given on the command line.
     pub(crate) fn name(&self) -> &str {
         match self {
             Self::Documents { name, .. } | Self::Snapshot { name, .. } => name,

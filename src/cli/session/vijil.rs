@@ -1,4 +1,4 @@
-//! From settings to a Vijil service that answers.
+//! Connects to a Vijil service from settings.
 //!
 //! Invariant: as for Docker, a `seawall.yaml` alone can send credentials to Vijil's own hosts and this machine only.
 
@@ -16,16 +16,16 @@ use crate::service::http::{self, BaseUrl, Clock, Connection, Limits, Observer};
 use crate::service::vijil::{self, Credentials, Outside, Reader};
 use crate::source::disk::{self, FileError, Root};
 
-/// A Vijil service that can be read.
+/// A connection that reads a Vijil service.
 #[derive(Debug)]
 pub(crate) struct VijilConnected {
-    /// Reads it.
+    /// The reader.
     pub(crate) reader: Reader,
     embedded: Option<Arc<Running>>,
 }
 
 impl VijilConnected {
-    /// Ends the embedded service, if this connection started one.
+    /// Stops the embedded service, if this connection started it.
     pub(crate) async fn close(self) {
         if let Some(running) = self.embedded.and_then(Arc::into_inner) {
             running.stop().await;
@@ -83,7 +83,7 @@ fn seed_text(root: &Path, file: &str) -> Result<String, FileError> {
     String::from_utf8(bytes).map_err(|_| FileError::NotText)
 }
 
-/// The endpoint as a plan keeps it.
+/// The endpoint as a plan stores it.
 pub(crate) fn named_endpoint(context: &Context, settings: &document::Vijil) -> String {
     let overridden = context.overrides().vijil_endpoint.as_ref().map(|setting| setting.value.clone());
     overridden.or_else(|| settings.endpoint.clone()).unwrap_or_else(|| vijil::ENDPOINT.to_owned())
@@ -111,7 +111,7 @@ fn endpoint(context: &Context, settings: &document::Vijil) -> Result<Option<Base
 }
 
 fn outside(environment: &Environment) -> Result<Outside, Failure> {
-    // A secret that was read from a file often ends in the file's line end, which no token has.
+    // A secret that was read from a file often ends in a line end, which no token has.
     let secret = |name: &str| -> Result<_, Failure> {
         Ok(environment.text(name)?.map(|text| text.trim_end_matches(['\r', '\n']).to_owned().into()))
     };
@@ -124,8 +124,8 @@ fn outside(environment: &Environment) -> Result<Outside, Failure> {
     })
 }
 
-/// Notes for approvals without notes of their own: the commit and the pull request of the pipeline that runs this; empty
-/// outside of one.
+/// Notes for approvals without notes of their own: the commit and the pull request of this run; empty outside of a
+/// pipeline.
 pub(crate) fn pipeline_notes(environment: &Environment) -> Result<String, Failure> {
     let text = |name: &str| environment.text(name);
     let (commit, repository, request) = match (text("GITHUB_SHA")?, text("CI_COMMIT_SHA")?) {
@@ -141,8 +141,7 @@ pub(crate) fn pipeline_notes(environment: &Environment) -> Result<String, Failur
     })
 }
 
-/// The number of the pull request: of the run's reference, else of the event that started it, else of the merge's own
-/// message.
+/// The number of the pull request: from the ref of the run, the event that started it, or the message of the merge.
 fn github_request(environment: &Environment) -> Result<Option<String>, Failure> {
     let reference = environment.text("GITHUB_REF")?.unwrap_or_default();
     if let Some(rest) = reference.strip_prefix("refs/pull/") {
@@ -158,7 +157,7 @@ fn github_request(environment: &Environment) -> Result<Option<String>, Failure> 
     Ok(merged_request(message))
 }
 
-/// `Merge pull request #7 from …`, or a title that a squash ends with `(#7)`; other numbers are issues.
+/// Parses `Merge pull request #7 from …`, or a squash title that ends with `(#7)`; other numbers are issues.
 fn merged_request(message: &str) -> Option<String> {
     let first = message.lines().next().unwrap_or_default().trim_end();
     let number = match first.strip_prefix("Merge pull request #") {

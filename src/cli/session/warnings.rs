@@ -1,7 +1,7 @@
-//! The warnings of checks that a change of documents brings.
+//! The findings of checks that a change of documents introduces.
 //!
-//! With a base, those are the ones that it does not have. Without one, they are the ones in files that a plan changes
-//! something from.
+//! With a base, these are the findings that it does not have. Without one, those in files from which a plan changes
+//! something.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -16,12 +16,12 @@ use crate::plan::warning::Finding;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Warnings {
     all: Vec<Finding>,
-    /// True if the base has none of them.
+    /// True if a base was compared, so that all of them are new.
     are_new: bool,
 }
 
 impl Warnings {
-    /// Those of a workspace in this folder, without those that a base in another folder has.
+    /// The findings in the workspace of this folder, without those of a base in another folder.
     pub(super) fn new(found: &Findings, folder: &Path, base: Option<(Findings, PathBuf)>) -> Self {
         let mut found = found.clone();
         let are_new = base.is_some();
@@ -44,7 +44,7 @@ impl Warnings {
         Self { all, are_new }
     }
 
-    /// Those that a plan brings; none where it does nothing.
+    /// The findings that a plan introduces; empty if it changes nothing.
     pub(super) fn brought_by(&self, plan: &Plan) -> Vec<Finding> {
         if plan.is_empty() {
             return Vec::new();

@@ -1,8 +1,8 @@
-//! The last stop: a command that works for too long, or takes too much memory, ends with an error that says at what.
+//! The last safeguard: a command that runs too long, or takes too much memory, ends with an error that names the work.
 //!
-//! Work that can grow out of proportion is bounded by counts where it is done, so that the same input gives the same
-//! output. This is for what was overlooked there. Invariant: only work that writes nothing is watched, so that a run that
-//! ends here has written nothing. The memory is known on Linux alone.
+//! Work that can grow out of proportion is limited by counts where it is done, so that the same input gives the same
+//! output. This module catches the cases that were overlooked. Invariant: only work that writes nothing is watched, so
+//! that a run that ends here has written nothing. The memory is known on Linux only.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
@@ -14,26 +14,26 @@ use super::{Environment, Exit, Failure, output};
 /// The time that a piece of work may take.
 const MOST_TIME: Duration = Duration::from_secs(60);
 
-/// The variable that says how much memory the process may take, in MiB, and what holds without it: twice of what a full
-/// organization takes whose rules name a few resources each.
+/// The variable with the memory limit of the process in MiB, and its default: twice the memory for a full organization
+/// whose rules have a few resources each.
 const VARIABLE: &str = "SEAWALL_MAX_MEMORY";
 const MOST_MEMORY: u64 = 1 << 10;
 
-/// The limit of this process in MiB.
+/// The memory limit of this process in MiB.
 static LIMIT: AtomicU64 = AtomicU64::new(MOST_MEMORY);
 
-/// The time between two looks.
+/// The time between two checks.
 const PERIOD: Duration = Duration::from_millis(100);
 
 /// The resources that the process has used.
 #[derive(Clone, Copy, Debug, Default)]
 struct Taken {
-    /// Of processors and of the clock, whichever is less: a busy machine is not a fault of the documents.
+    /// The smaller of processor time and wall time, since a busy machine is not a fault of the documents.
     time: Duration,
     memory: u64,
 }
 
-/// Takes the memory limit, in MiB, from the environment.
+/// Sets the memory limit from the environment, in MiB.
 ///
 /// # Errors
 ///
@@ -46,7 +46,8 @@ pub(crate) fn configure(environment: &Environment) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Does work that writes nothing. When it takes too much, the process ends with an error that says what it was.
+/// Does work that writes nothing. If it takes too much time or memory, the process ends with an error that names the
+/// work.
 pub(crate) fn watched<T>(what: &str, work: impl FnOnce() -> T) -> T {
     let (working, ended) = channel::<()>();
     thread::scope(|scope| {
@@ -70,7 +71,7 @@ fn watch(what: &str, ended: &Receiver<()>) {
     }
 }
 
-/// The error where too much was taken; the limit of memory is in MiB.
+/// The error for exceeded limits; the limit of memory is in MiB.
 fn excess(what: &str, taken: Taken, most_memory: u64) -> Option<Failure> {
     let reason = "mostly patterns with many wildcards or very many teams are the reason: write fewer of them, or split the \
                   workspace";
@@ -85,21 +86,21 @@ fn excess(what: &str, taken: Taken, most_memory: u64) -> Option<Failure> {
     Some(failure.hint(hint))
 }
 
-/// The memory of the process in bytes, where the system tells.
+/// The memory of the process in bytes, if the system reports it.
 fn memory() -> Option<u64> {
     let status = of_process("status")?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
     Some(line.split_whitespace().next()?.parse::<u64>().ok()? << 10)
 }
 
-/// The time that processors have spent on the process, where the system tells.
+/// The processor time of the process, if the system reports it.
 fn processor_time() -> Option<Duration> {
     let stat = of_process("stat")?;
-    // The name of the program comes before, and may hold anything.
+    // The name of the program comes first, and may hold any text.
     let (_, fields) = stat.rsplit_once(')')?;
     let mut ticks = fields.split_whitespace().skip(11).map(str::parse::<u64>);
     let (user, system) = (ticks.next()?.ok()?, ticks.next()?.ok()?);
-    // A hundred ticks a second, whatever the machine.
+    // A hundred ticks a second on every machine.
     Some(Duration::from_millis(10 * (user + system)))
 }
 

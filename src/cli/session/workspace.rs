@@ -1,6 +1,6 @@
 //! The workspace of a command.
 //!
-//! Invariant: a folder that is named is the workspace's own; only without a name is it looked for upward.
+//! Invariant: a named folder is the workspace itself; only without a name, parent folders are searched.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -19,8 +19,8 @@ pub(crate) fn folder(context: &Context) -> PathBuf {
     context.directory().map_or_else(|| current.clone(), |directory| current.join(directory))
 }
 
-/// The workspace's folder: `path` where it is given, else the nearest upward that holds a `seawall.yaml`; with
-/// `--config` and none of both, the folder of that file.
+/// The workspace's folder: `path` if it is given, otherwise the nearest parent with a `seawall.yaml`; with `--config`
+/// and without `path`, the folder of that file.
 ///
 /// # Errors
 /// Returns an error if there is no workspace.
@@ -42,8 +42,8 @@ pub(crate) fn root(context: &Context, path: Option<&Path>) -> Result<PathBuf, Fa
     Ok(path.to_owned())
 }
 
-/// Loads the workspace that a command is about. Findings go to standard error: errors end the run, warnings are shown
-/// unless `-q` asks for silence, and notes are left to `validate`.
+/// Loads the workspace of a command. Findings go to standard error: errors end the run, warnings are shown unless `-q`
+/// is set, and notes are left to `validate`.
 ///
 /// # Errors
 /// With exit code 1 when there is no workspace or something is wrong with its documents.
@@ -56,7 +56,7 @@ pub(crate) fn load(context: &Context, path: Option<&Path>, emptiness: EmptyWorks
     Ok(loaded)
 }
 
-/// The same for questions: traps, which `validate` and `plan` show, are not repeated with each answer.
+/// The same for questions, which do not repeat warnings that `validate` and `plan` show.
 ///
 /// # Errors
 /// With exit code 1 when there is no workspace or something is wrong with its documents.
@@ -69,7 +69,7 @@ pub(crate) fn load_silently(
     checked(context, &root, emptiness).map_err(|findings| wrong(context, &findings))
 }
 
-/// Loads the workspace in a folder within the limits of time and memory.
+/// Loads the workspace of a folder within the limits of time and memory.
 ///
 /// # Errors
 /// Returns the findings if something is wrong with its documents.
@@ -77,9 +77,9 @@ pub(crate) fn checked(context: &Context, root: &Path, emptiness: EmptyWorkspace)
     watched("checking the documents", || crate::workspace::load(root, context.config().as_deref(), emptiness))
 }
 
-/// Shows findings, and makes them the reason why the run ends.
+/// Prints findings, and makes them the failure of the run.
 pub(crate) fn wrong(context: &Context, findings: &Findings) -> Failure {
-    // Not even `-q` hides why the run ends.
+    // Printed even with `-q`, since they are the reason of the failure.
     let _ = write!(super::output::stderr(), "{}", diagnostic::human(findings, &folder(context), context.detail()));
     Failure::new(Exit::Invalid, format!("the documents are wrong: {}", diagnostic::summary(findings)))
 }

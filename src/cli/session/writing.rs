@@ -11,7 +11,7 @@ pub(crate) use crate::source::disk::Written;
 ///
 /// # Errors
 ///
-/// Returns an error if a file cannot be written; then none is.
+/// Returns an error if a file cannot be written; then none is written.
 pub(crate) fn write_all(root: &Path, files: &[Written<'_>]) -> Result<(), Failure> {
     let root = Root::new(root).map_err(|error| not_written(root, &error))?;
     root.write_all(files).map_err(|error| {
@@ -29,16 +29,16 @@ pub(crate) fn write_all(root: &Path, files: &[Written<'_>]) -> Result<(), Failur
     })
 }
 
-/// Writes `text` over a document that is there.
+/// Replaces the text of an existing document.
 ///
 /// # Errors
 ///
-/// Returns an error if the file may not be written, or the machine fails; then the file is as it was.
+/// Returns an error if the file cannot be written; then it is unchanged.
 pub(crate) fn replace(path: &Path, text: &str) -> Result<(), Failure> {
     Root::around(path).and_then(|root| root.replace(path, text)).map_err(|error| not_written(path, &error))
 }
 
-/// Writes the file that a flag names, over one that is there.
+/// Writes the file that a flag names, replacing an existing one.
 ///
 /// # Errors
 ///
@@ -55,11 +55,11 @@ pub(crate) fn not_written(path: &Path, error: &FileError) -> Failure {
     }
 }
 
-/// Writes a document that people will keep. One that is there stays.
+/// Writes a new document. An existing file is not replaced.
 ///
 /// # Errors
 ///
-/// Returns an error if there is a file of this name, or if it cannot be written.
+/// Returns an error if the file exists or cannot be written.
 pub(crate) fn write_new(context: &Context, file: &Path, text: &str) -> Result<(), Failure> {
     let path = context.path(file);
     if path.exists() {
@@ -92,7 +92,7 @@ mod tests {
         fs::write(root.join("old.yaml"), "old").unwrap();
         fs::write(root.join("there.yaml"), "there").unwrap();
         fs::write(root.join("gone.yaml"), "gone").unwrap();
-        // The last one is there already, which nobody knew.
+        // Another process created the last file in between.
         let files = [
             written("a/b/new.yaml", "new", false),
             written("old.yaml", "changed", true),

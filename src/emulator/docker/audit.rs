@@ -1,7 +1,7 @@
-//! `GET /v2/auditlogs/governance/{org}`: the records that a seed brought, and those of the emulator's own decisions about
-//! policies.
+//! `GET /v2/auditlogs/governance/{org}`: the records of a seed, and those of the emulator's own policy changes.
 //!
-//! Invariant: the newest first, then by identity; a token continues in the range that it was given for, and in no other.
+//! Invariant: the newest record comes first, then order by identity; a token continues only the range that it was given
+//! for.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::emulator::exchange::{Request, Response};
 use crate::emulator::identity;
 use crate::emulator::state::{Org, State};
 
-/// The page without a `page_size`, and the largest.
+/// The default and the largest page size.
 const PAGE: usize = 25;
 const LARGEST: usize = 100;
 /// The longest range, in days.
@@ -34,7 +34,7 @@ const TOP: [&str; 9] = [
     "ingested_at",
 ];
 
-/// A record in the form that the API shows it in: one of a local file has its fields moved.
+/// A record in the form of the API: the fields of a local file are moved into the payload.
 #[must_use]
 pub fn shown(record: Value) -> Value {
     let Value::Object(mut record) = record else { return record };
@@ -68,8 +68,8 @@ pub(super) fn list(settings: &Settings, state: &State, request: &Request, org: &
     }
 }
 
-/// Returns `true` if this is a raw access token of the organization: the one of the set-up, or one that may log in
-/// under its name. What an exchange gave is none.
+/// Returns `true` if this is a raw access token of the organization: the one of the setup, or one that may log in under
+/// its name. A token from an exchange is not.
 fn is_accepted(settings: &Settings, org: &str, token: &str) -> bool {
     let own = settings.accounts.iter().filter(|account| account.identifier == org).map(|account| &account.secret);
     settings.audit_token.iter().chain(own).any(|known| known == token)
@@ -121,7 +121,7 @@ fn page(org: &Org, request: &Request) -> Result<Response, String> {
     Ok(Response::json(200, &json!({"events": events, "next_page_token": token})))
 }
 
-/// The range and how much of it was shown.
+/// The range, and how much of it was returned.
 fn continued(token: &str) -> Option<(Timestamp, Timestamp, usize)> {
     let text = String::from_utf8(URL_SAFE_NO_PAD.decode(token).ok()?).ok()?;
     let mut parts = text.split(' ');
@@ -135,7 +135,7 @@ fn in_window(record: &Arc<Value>, from: Timestamp, to: Timestamp) -> Option<(Tim
     (from <= time && time <= to).then_some((time, id, record))
 }
 
-/// Returns `true` if a record is one that the query asks for.
+/// Returns `true` if the query selects the record.
 fn wanted(request: &Request, record: &Value) -> bool {
     let text = |name: &str| {
         let value = record.get(name).or_else(|| record.get("payload")?.get(name));
@@ -149,7 +149,7 @@ fn wanted(request: &Request, record: &Value) -> bool {
         && request.parameter("query").is_none_or(holds)
 }
 
-/// The answer of too many requests in a second.
+/// The answer to too many requests in a second.
 #[must_use]
 pub fn exceeded() -> Response {
     Response::json(429, &json!({"error": "rate limit exceeded", "retry_after_seconds": 1}))

@@ -6,7 +6,7 @@ use super::fields::Fields;
 use super::{Cedar, Refusal, UnknownFields};
 use crate::access::cedar;
 
-/// Reads `cedar_v1`: valid Cedar with at least one `permit` or `forbid`, none with an `@id`, which the service assigns.
+/// Parses `cedar_v1`: valid Cedar with at least one `permit` or `forbid`, and without `@id`, which the service assigns.
 /// Templates are refused, since nothing could link them.
 pub(super) fn parse(value: Value, unknown: UnknownFields) -> Result<Cedar, Refusal> {
     let mut fields = Fields::from_object(value, "cedar_v1")?;

@@ -1,6 +1,6 @@
 //! The members of a request body, taken one by one, with the service's refusals.
 //!
-//! Invariant: after [`Fields::end`] nothing of the body was overlooked.
+//! Invariant: after [`Fields::end`], no member of the body was ignored by mistake.
 
 use serde_json::{Map, Value};
 
@@ -10,7 +10,7 @@ use super::{Refusal, UnknownFields};
 pub(super) struct Fields(Map<String, Value>);
 
 impl Fields {
-    /// Reads a body, which must be a JSON object.
+    /// Parses a body, which must be a JSON object.
     pub(super) fn parse(body: &[u8]) -> Result<Self, Refusal> {
         match serde_json::from_slice(body) {
             Ok(Value::Object(members)) => Ok(Self(members)),
@@ -45,12 +45,12 @@ impl Fields {
         }
     }
 
-    /// A text that must be there.
+    /// A required text.
     pub(super) fn required_text(&mut self, key: &str) -> Result<String, Refusal> {
         self.text(key)?.ok_or_else(|| Refusal::invalid(format!("{key} is required")))
     }
 
-    /// A list that may be absent.
+    /// An optional list.
     pub(super) fn list(&mut self, key: &str) -> Result<Option<Vec<Value>>, Refusal> {
         match self.take(key) {
             None => Ok(None),
@@ -59,7 +59,7 @@ impl Fields {
         }
     }
 
-    /// A list of texts that may be absent.
+    /// An optional list of texts.
     pub(super) fn texts(&mut self, key: &str) -> Result<Option<Vec<String>>, Refusal> {
         let text = |item: Value| {
             let Value::String(text) = item else {
@@ -70,7 +70,7 @@ impl Fields {
         self.list(key)?.map(|items| items.into_iter().map(text).collect()).transpose()
     }
 
-    /// Refuses what was not taken, unless the service ignores it.
+    /// Refuses the remaining members, unless the service ignores them.
     pub(super) fn end(self, unknown: UnknownFields) -> Result<(), Refusal> {
         match (self.0.keys().next(), unknown) {
             (Some(key), UnknownFields::Refuse) => Err(Refusal::invalid(format!("unknown field {key}"))),

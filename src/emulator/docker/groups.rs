@@ -10,7 +10,7 @@ use crate::emulator::exchange::Response;
 use crate::emulator::identity;
 use crate::emulator::state::{Group, State};
 
-/// The page without a `page_size`, small so that a caller who does not follow pages is found out.
+/// The default page size: small, to detect callers that do not follow pages.
 const PAGE: usize = 10;
 /// The largest page.
 const LARGEST: usize = 100;
@@ -33,7 +33,7 @@ impl Call<'_> {
         self.page(&groups)
     }
 
-    /// The page of a list that the call asks for.
+    /// The page of a list that the call requests.
     fn page(&self, all: &[Value]) -> Result<Response, Refusal> {
         let number = |name: &str, default: usize| match self.request.parameter(name) {
             None => Ok(default),

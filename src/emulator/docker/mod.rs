@@ -1,6 +1,6 @@
 //! Docker Hub: tokens, groups, and the governance API, as one function from state and call to state and answer.
 //!
-//! Invariant: [`Service::handle`] changes the state only where it answers with success.
+//! Invariant: [`Service::handle`] changes the state only if it answers with success.
 
 pub mod audit;
 mod cedar;
@@ -29,21 +29,21 @@ use super::state::{Org, State};
 use route::Route;
 use token::Tokens;
 
-/// The service without its state: who may log in, how it behaves, and which tokens are good.
+/// The service without its state: accounts, behaviour, and valid tokens.
 #[derive(Debug)]
 pub struct Service {
     settings: Settings,
     tokens: Tokens,
 }
 
-/// The input of an operation, once the caller is known to be allowed to call it.
+/// The input of an operation after authorization.
 struct Call<'a> {
     settings: &'a Settings,
     request: &'a Request,
     org: &'a str,
 }
 
-/// The operation that a call means, if any.
+/// The operation of a call, if there is one.
 pub(super) fn operation(method: &axum::http::Method, path: &[String]) -> Option<DockerOperation> {
     route::find(method, path).map(|route| route.operation)
 }
@@ -81,7 +81,7 @@ impl Service {
         }
     }
 
-    /// Makes every token that was given so far worthless.
+    /// Invalidates every token given so far.
     pub fn expire_tokens(&self) {
         self.tokens.expire();
     }

@@ -113,7 +113,7 @@ impl Call<'_> {
         self.org_state(state).policies.get(id).ok_or_else(|| Refusal::not_found("policy not found"))
     }
 
-    /// Refuses a policy that is too large to be stored.
+    /// Refuses a policy over the size limit.
     pub(super) fn fits(&self, policy: &Policy) -> Result<(), Refusal> {
         let maximum = self.settings.limits.policy_bytes;
         if policy.bytes() <= maximum {
@@ -126,7 +126,7 @@ impl Call<'_> {
         Err(Refusal::new(code, format!("policy is larger than the maximum of {maximum} bytes")))
     }
 
-    /// The teams of a scope; `None` where it says nothing about them.
+    /// The teams of a scope; `None` if it does not state them.
     fn scope(&self, value: Value) -> Result<Option<Vec<String>>, Refusal> {
         let mut fields = Fields::from_object(value, "scope")?;
         let teams = fields.texts("teams")?;

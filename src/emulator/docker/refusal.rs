@@ -8,15 +8,15 @@ use crate::emulator::exchange::Response;
 /// The error codes of the governance API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Code {
-    /// 400: malformed, or it fails validation.
+    /// 400: malformed or invalid.
     InvalidArgument,
-    /// 401: no credentials, or bad ones.
+    /// 401: missing or wrong credentials.
     Unauthenticated,
     /// 403: the caller lacks the permission, or the organization the subscription.
     PermissionDenied,
-    /// 403: a maximum is reached.
+    /// 403: a limit is reached.
     LimitExceeded,
-    /// 404: no such object, or the caller may not know of it.
+    /// 404: no such object, or one that is hidden from the caller.
     NotFound,
     /// 409: the name is in use.
     Conflict,

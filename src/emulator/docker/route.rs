@@ -1,8 +1,8 @@
-//! The operation that a method and a path mean.
+//! Maps a method and a path to an operation.
 
 use axum::http::Method;
 
-/// The operations, by the names of the OpenAPI document where it has one.
+/// The operations, by the names of the OpenAPI document if it has one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum DockerOperation {
     /// `POST /v2/auth/token`.
@@ -39,7 +39,7 @@ pub enum DockerOperation {
     ListAuditLogs,
 }
 
-/// An operation and the objects that its path names; empty where it names none.
+/// An operation and the objects in its path; empty if it names none.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Route<'a> {
     pub(super) operation: DockerOperation,
@@ -70,7 +70,7 @@ impl DockerOperation {
         Self::ListAuditLogs,
     ];
 
-    /// The name to select it by, in the spelling of the OpenAPI document.
+    /// The name that selects it in faults, in the spelling of the OpenAPI document.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -116,7 +116,7 @@ impl DockerOperation {
         }
     }
 
-    /// Returns `true` if it only proves who calls.
+    /// Returns `true` if it only authenticates the caller.
     #[must_use]
     pub fn is_login(self) -> bool {
         match self {

@@ -1,7 +1,7 @@
 //! The operations on rules.
 //!
-//! Invariant: a rule is judged whole, after the fields of a call were laid over it, so that a partial update cannot
-//! leave what a creation could not have made.
+//! Invariant: a rule is validated as a whole, after the fields of a call were merged into it, so that a partial update
+//! cannot create an invalid rule.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::emulator::exchange::Response;
 use crate::emulator::state::State;
 use crate::model::{Action, Decision, HttpResource, Layer};
 
-/// The fields of a rule that a call sends, each well-formed by itself.
+/// The fields of a rule in a call, each valid by itself.
 struct Draft {
     name: Option<String>,
     actions: Option<Vec<String>>,
@@ -87,7 +87,7 @@ impl Call<'_> {
         Ok(Response::json(200, &json!({"deleted": deleted})))
     }
 
-    /// A copy of the policy; a Cedar policy has no rules to work on.
+    /// A copy of the policy; an error for a Cedar policy, which has no rules.
     fn allowlist(&self, state: &State, policy_id: &str) -> Result<Policy, Refusal> {
         let policy = self.policy(state, policy_id)?;
         if policy.cedar_v1.is_some() {
@@ -131,7 +131,7 @@ impl Call<'_> {
         Ok(draft)
     }
 
-    /// Refuses a rule that is not valid as a whole in its policy.
+    /// Refuses a rule that is invalid as a whole in its policy.
     fn judge(&self, policy: &Policy, rule: &Rule) -> Result<(), Refusal> {
         if let Some(action) = rule.actions.iter().find(|action| Action::parse(action).layer().is_none()) {
             return Err(Refusal::invalid(format!("unknown action {action}")));

@@ -5,19 +5,19 @@
 pub struct Settings {
     /// The accounts that may log in.
     pub accounts: Vec<Account>,
-    /// True if the organization has the subscription; without it every governance call is `permission_denied`.
+    /// True if the organization has the subscription; without it, every governance call is `permission_denied`.
     pub entitled: bool,
-    /// Maxima.
+    /// Limits.
     pub limits: Limits,
-    /// Choices where the facts are silent.
+    /// Choices where the documentation says nothing.
     pub behaviour: Behaviour,
     /// A raw access token of the organization that may read its audit log.
     pub audit_token: Option<String>,
-    /// The lifetime of a token, in seconds; the service says about ten minutes.
+    /// The lifetime of a token, in seconds; the service documents about ten minutes.
     pub token_seconds: i64,
 }
 
-/// Credentials, and what they open.
+/// Credentials with a role.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Account {
     /// A Docker ID, or the organization's name for an access token of the organization.
@@ -28,42 +28,42 @@ pub struct Account {
     pub role: Role,
 }
 
-/// The rights of an account.
+/// The role of an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// Everything.
+    /// May do everything.
     Owner,
-    /// See groups; governance is `permission_denied`.
+    /// May see groups; governance is `permission_denied`.
     Member,
-    /// Log in; the organization is hidden.
+    /// May log in; the organization is hidden.
     Outsider,
 }
 
-/// Maxima of the service. Tests make them smaller.
+/// Limits of the service. Tests lower them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Policies of an organization, all types together.
+    /// Policies of an organization, of all types.
     pub policies: usize,
     /// Rules of one allowlist policy.
     pub rules: usize,
-    /// Bytes of one policy as compact JSON.
+    /// Bytes of a policy as compact JSON.
     pub policy_bytes: usize,
 }
 
-/// Choices where the service may behave either way; the defaults are the first variants.
+/// Choices where the documentation permits several behaviours; the defaults are the first variants.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Behaviour {
-    /// Two rules of one name in a policy.
+    /// Two rules with the same name in a policy.
     pub duplicate_rule_names: DuplicateRuleNames,
     /// A policy whose last rule was deleted.
     pub empty_allowlist: EmptyAllowlist,
-    /// The scope of a policy for everybody.
+    /// The scope of a policy for the whole organization.
     pub empty_scope: EmptyScope,
     /// The order of policies and of rules.
     pub order: ListOrder,
     /// The comparison of policy names.
     pub names: NameMatching,
-    /// Members of a body that the API does not know.
+    /// Unknown members of a body.
     pub unknown_fields: UnknownFields,
     /// The refusal of a policy over the size limit.
     pub too_large: TooLarge,
@@ -77,7 +77,7 @@ pub enum DuplicateRuleNames {
     /// `409 conflict`.
     #[default]
     Conflict,
-    /// Nothing.
+    /// Accepted.
     Accept,
 }
 
@@ -91,7 +91,7 @@ pub enum EmptyAllowlist {
     NoRules,
 }
 
-/// The scope in the answer for a policy for everybody.
+/// The scope of a policy for the whole organization in answers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum EmptyScope {
     /// `{}`.
@@ -101,33 +101,33 @@ pub enum EmptyScope {
     NoTeams,
 }
 
-/// The order in which policies and rules are shown.
+/// The order of policies and rules in answers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ListOrder {
-    /// By id, which has nothing to do with the order of creation.
+    /// By id, which is independent of the order of creation.
     #[default]
     ById,
-    /// By id, backwards.
+    /// By id, in reverse.
     ByIdBackwards,
 }
 
 /// The comparison of policy names.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum NameMatching {
-    /// Equal ones.
+    /// By exact text.
     #[default]
     Exact,
-    /// Those that differ in the case of letters only.
+    /// Ignoring letter case.
     IgnoringCase,
 }
 
-/// The treatment of members of a body that the API does not know.
+/// The treatment of unknown members of a body.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum UnknownFields {
     /// `400 invalid_argument`.
     #[default]
     Refuse,
-    /// Nothing.
+    /// Ignored.
     Ignore,
 }
 

@@ -1,6 +1,6 @@
-//! `POST /v2/auth/token`, and whose token a call carries.
+//! `POST /v2/auth/token`, and the authentication of calls.
 //!
-//! Invariant: a token is good only from this process, until its `exp`, and until [`Tokens::expire`].
+//! Invariant: a token is valid only in this process, until its `exp`, and until [`Tokens::expire`].
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -15,10 +15,10 @@ use super::{Code, DockerOperation, Refusal, Role, Settings};
 use crate::emulator::exchange::{Request, Response};
 use crate::emulator::identity;
 
-/// Makes and judges tokens.
+/// Issues and validates tokens.
 pub(super) struct Tokens {
     key: String,
-    /// Goes into the signature: raising it makes older tokens worthless.
+    /// Part of the signature: increasing it invalidates older tokens.
     generation: AtomicU64,
     given: AtomicU64,
 }
@@ -47,7 +47,8 @@ impl Tokens {
         self.generation.fetch_add(1, Ordering::SeqCst);
     }
 
-    /// Answers a login. A body without both texts is a 400 (the service lists no such answer), wrong ones a 401.
+    /// Answers a login. A body without both texts is a 400 (the service does not document this), wrong credentials are
+    /// a 401.
     pub(super) fn exchange(&self, settings: &Settings, request: &Request) -> Response {
         let refuse = |code, message: &str| Refusal::new(code, message).response(DockerOperation::Authenticate);
         let body: Value = serde_json::from_slice(&request.body).unwrap_or(Value::Null);
@@ -62,7 +63,7 @@ impl Tokens {
         Response::json(200, &json!({"access_token": token}))
     }
 
-    /// The role of the caller, or the refusal of a call whose token is absent, forged or over.
+    /// The role of the caller, or the refusal of a call whose token is missing, forged or expired.
     pub(super) fn caller(&self, settings: &Settings, request: &Request) -> Result<Role, Refusal> {
         let role = request.authorization.as_deref().and_then(|header| {
             let (scheme, token) = header.split_once(' ')?;

@@ -1,6 +1,6 @@
-//! Failures on purpose, each at a chosen call.
+//! Injected failures, each at selected calls.
 //!
-//! Invariant: which calls a fault meets depends on the calls that arrived since it was armed and on nothing else.
+//! Invariant: the calls that a fault affects depend only on the calls that arrived after it was armed.
 
 mod false_answer;
 mod spec;
@@ -20,23 +20,23 @@ use super::state::State;
 pub use false_answer::FalseAnswer;
 pub use spec::{FaultSpecError, SYNTAX};
 
-/// A failure and the calls that it meets.
+/// A failure and the calls that it affects.
 #[derive(Clone, Debug)]
 pub struct Fault {
     /// The kind of failure.
     pub kind: FaultKind,
     /// The calls that are counted.
     pub calls: Calls,
-    /// The first of the counted calls that it meets, from 1.
+    /// The first of the counted calls that it affects, from 1.
     pub first: usize,
-    /// The number of calls in a row that it meets; `None` for all that follow.
+    /// The number of consecutive calls that it affects; `None` for all that follow.
     pub times: Option<usize>,
 }
 
 /// The calls that a fault counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Calls {
-    /// Every call, logging in too.
+    /// Every call, logins included.
     Any,
     /// Calls that change an organization.
     Writes,
@@ -49,25 +49,25 @@ pub enum Calls {
 /// The failure of a call.
 #[derive(Clone, Debug)]
 pub enum FaultKind {
-    /// It is refused and has no effect.
+    /// The call is refused and has no effect.
     Refuse(Answer),
-    /// It has its effect, and is answered as if it were refused.
+    /// The call takes effect, but the answer is a refusal.
     RefuseAfter(Answer),
-    /// It waits this long, then goes on.
+    /// The call is delayed by this time.
     Delay(Duration),
-    /// It has its effect; the head of the answer and half of its body arrive, then the connection breaks.
+    /// The call takes effect; the head of the answer and half of its body arrive, then the connection breaks.
     Cut,
-    /// It has no effect, and the connection breaks without an answer.
+    /// The call has no effect, and the connection breaks without an answer.
     LoseBefore,
-    /// It has its effect, and the connection breaks without an answer.
+    /// The call takes effect, and the connection breaks without an answer.
     LoseAfter,
-    /// It is answered 429 and has no effect.
+    /// The call is answered 429 and has no effect.
     RateLimit(Wait),
-    /// Every token given so far is worthless from this call on.
+    /// Every token given so far becomes invalid from this call on.
     ExpireTokens,
-    /// Somebody else edits the state just before.
+    /// Somebody else edits the state just before the call.
     Edit(Edit),
-    /// It is answered with success and what is not so.
+    /// The call is answered with success and false content.
     FalseAnswer(FalseAnswer),
 }
 
@@ -82,7 +82,7 @@ pub struct Answer {
     pub form: Form,
 }
 
-/// The shapes of error bodies that callers meet.
+/// The forms of error bodies that callers meet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
     /// `{"error": {"code", "message"}}`.
@@ -108,7 +108,7 @@ pub struct Wait {
     pub form: WaitForm,
 }
 
-/// The ways to say when to come back; each answer also has `X-RateLimit-Limit` and `X-RateLimit-Remaining`.
+/// The ways to state when to retry; each answer also has `X-RateLimit-Limit` and `X-RateLimit-Remaining`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WaitForm {
     /// `Retry-After` in seconds.
@@ -121,7 +121,7 @@ pub enum WaitForm {
     Reset,
     /// `X-Retry-After` as a Unix time, the older spelling.
     Older,
-    /// Nothing.
+    /// No statement.
     Silent,
 }
 
@@ -129,7 +129,7 @@ pub enum WaitForm {
 #[derive(Clone)]
 pub struct Edit(Arc<dyn Fn(&mut State) + Send + Sync>);
 
-/// Armed faults with what they have counted.
+/// Armed faults with their counts.
 #[derive(Debug, Default)]
 pub(super) struct Faults(Vec<(Fault, usize)>);
 
@@ -140,19 +140,19 @@ impl Fault {
         Self { kind, calls: Calls::Any, first: 1, times: None }
     }
 
-    /// The same at these calls only.
+    /// The same fault at these calls only.
     #[must_use]
     pub fn on(self, calls: Calls) -> Self {
         Self { calls, ..self }
     }
 
-    /// The same at the nth counted call only, from 1.
+    /// The same fault at the nth counted call only, from 1.
     #[must_use]
     pub fn nth(self, nth: usize) -> Self {
         Self { first: nth, times: Some(1), ..self }
     }
 
-    /// The same for this many calls in a row.
+    /// The same fault for this many consecutive calls.
     #[must_use]
     pub fn times(self, times: usize) -> Self {
         Self { times: Some(times), ..self }
@@ -171,7 +171,7 @@ impl Calls {
 }
 
 impl Answer {
-    /// A refusal with this status in the governance envelope, with the code that goes with it.
+    /// A refusal with this status in the governance envelope, with the matching code.
     #[must_use]
     pub fn status(status: u16) -> Self {
         let codes =
@@ -222,7 +222,7 @@ fn http_date(unix: i64) -> String {
 }
 
 impl Edit {
-    /// An edit by a function. It may come to run more than once where the fault meets several calls.
+    /// An edit by a function, which runs again for each affected call.
     #[must_use]
     pub fn new(edit: impl Fn(&mut State) + Send + Sync + 'static) -> Self {
         Self(Arc::new(edit))
@@ -248,7 +248,7 @@ impl Faults {
         self.0.clear();
     }
 
-    /// Counts an arriving call, and gives what meets it, in the order armed.
+    /// Counts an arriving call, and returns the faults that affect it, in the order armed.
     pub(super) fn meet(&mut self, operation: Option<Operation>) -> Vec<FaultKind> {
         let mut met = Vec::new();
         for (fault, count) in &mut self.0 {

@@ -32,7 +32,7 @@ CALLS is any (the default), reads, writes, or an operation such as createRule, l
 agent:createPolicyRule, agent:approveRule.
 NTH counts the calls among CALLS from 1; without it all of them are met. TIMES is how many in a row.";
 
-/// A fault that cannot be read.
+/// A fault that cannot be parsed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{spec}` is not a fault: {reason}")]
 pub struct FaultSpecError {
@@ -49,7 +49,7 @@ impl FromStr for Fault {
 }
 
 fn parse(spec: &str) -> Result<Fault, String> {
-    // Names of policies may hold `@` and `#`: both are looked for from the end, and only where what follows is theirs.
+    // Names of policies may contain `@` and `#`: both are searched from the end, and count only if their part is valid.
     let (rest, counted) = match spec.rsplit_once('#') {
         Some((rest, count)) if !count.is_empty() && count.chars().all(|c| c.is_ascii_digit() || c == 'x') => {
             (rest, Some(count))
@@ -239,14 +239,14 @@ mod tests {
     #[test]
     fn every_form_of_the_syntax_is_read() {
         let read = |spec: &str| spec.parse::<Fault>().map(|fault| format!("{fault:?}"));
-        // A status alone takes the code that goes with it, at every call.
+        // A status alone gets the matching code, at every call.
         let fault = read("refuse=409").unwrap();
         assert!(fault.contains("conflict") && fault.contains("Any") && fault.contains("times: None"), "{fault}");
-        // A code and a form in any order, at one operation, at its third call.
+        // A code and a form in either order, at one operation, at its third call.
         let fault = read("refuse=403:html:limit_exceeded@createRule#3").unwrap();
         assert!(fault.contains("limit_exceeded") && fault.contains("Html") && fault.contains("CreateRule"), "{fault}");
         assert!(fault.contains("first: 3, times: Some(1)"), "{fault}");
-        // Several in a row.
+        // Several consecutive calls.
         assert!(read("lose-after@writes#2x5").unwrap().contains("first: 2, times: Some(5)"));
         // A name with the marks of the syntax.
         assert!(read("edit=rename:a@b#c:d@writes#1").unwrap().contains("Writes"));

@@ -1,7 +1,7 @@
 //! Policies and rules as the service stores and shows them.
 //!
-//! Invariant: what is serialized is exactly what an answer shows. The types are the emulator's own, apart from the
-//! client's, so that a mistake in one is not made up for by the same mistake in the other.
+//! Invariant: the serialized form is exactly that of the service's answers. The types are independent of the client's,
+//! so that a mistake in one is not hidden by the same mistake in the other.
 
 use serde::{Deserialize, Serialize};
 
@@ -22,7 +22,7 @@ pub struct Policy {
     pub created_at: String,
     /// RFC 3339, UTC, whole seconds.
     pub updated_at: String,
-    /// Rules; absent for Cedar, and where there never was a rule.
+    /// Rules; absent for Cedar, and if there never was a rule.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub allowlist_v0: Option<Allowlist>,
     /// Cedar text.
@@ -62,14 +62,14 @@ pub struct Cedar {
 pub struct Rule {
     /// `rule_…`.
     pub id: String,
-    /// Its label.
+    /// The name.
     pub name: String,
-    /// At least one, of one layer.
+    /// At least one action, all of one layer.
     pub actions: Vec<String>,
-    /// Of network and file system rules.
+    /// Resources of network and file system rules.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resources: Option<Vec<String>>,
-    /// Of HTTP rules.
+    /// Resources of HTTP rules.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub http_resources: Option<Vec<HttpResource>>,
     /// Allow or deny.
@@ -83,7 +83,7 @@ impl Policy {
         self.allowlist_v0.as_ref().map_or(&[], |allowlist| &allowlist.rules)
     }
 
-    /// The size of the policy as it is stored: compact JSON, in bytes.
+    /// The size of the policy in storage: compact JSON, in bytes.
     #[must_use]
     pub fn bytes(&self) -> usize {
         serde_json::to_vec(self).map_or(0, |json| json.len())
@@ -103,7 +103,7 @@ impl Allowlist {
 }
 
 impl Rule {
-    /// The layer of the actions, if they are known and of one layer.
+    /// The layer of the actions; `None` if one is unknown or they have several.
     #[must_use]
     pub fn layer(&self) -> Option<Layer> {
         let mut layers = self.actions.iter().map(|action| Action::parse(action).layer());

@@ -1,7 +1,7 @@
 //! The state of the services: organizations, their teams and policies.
 //!
-//! Invariant: a clone is cheap (policies are shared) and is a whole earlier state, so that a call that cannot be made
-//! durable is undone by putting the clone back, and what a call changed is found by comparing the two.
+//! Invariant: a clone is cheap (policies are shared) and is a complete earlier state, so that a call that cannot be
+//! made durable is undone by restoring the clone, and the changes of a call are found by comparing the two.
 
 mod docker;
 mod vijil;
@@ -24,9 +24,9 @@ pub use vijil::VijilState;
 pub struct State {
     /// Organizations by name.
     pub orgs: BTreeMap<String, Org>,
-    /// The number of ids that were given; an id is never given again, also not after a delete.
+    /// The number of ids that were given; an id is never reused, not even after a deletion.
     pub ids_given: u64,
-    /// Sets the ids that are given apart from those that came with a seed, maybe from another emulator.
+    /// Separates the emulator's own ids from those of a seed, which may come from another emulator.
     pub ids_salt: String,
     /// The state of the Vijil side.
     pub vijil: VijilState,
@@ -35,11 +35,11 @@ pub struct State {
 /// An organization of Docker Hub.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Org {
-    /// Teams by id (`uuid`); there may be thousands, which calls mostly leave as they are.
+    /// Teams by id (`uuid`); there may be thousands, which most calls do not change.
     pub teams: Arc<BTreeMap<String, Group>>,
     /// Policies by id.
     pub policies: BTreeMap<String, Arc<Policy>>,
-    /// Audit records as the API shows them, in the order in which they were written; none is ever taken away.
+    /// Audit records in the form of the API, in the order in which they were written; none is ever removed.
     pub records: Arc<Vec<Arc<Value>>>,
 }
 
@@ -69,14 +69,14 @@ impl State {
         identity::uuid(&self.ids_salt, self.ids_given)
     }
 
-    /// The organization, made if it is new.
+    /// The organization, created if it is new.
     pub fn org_mut(&mut self, name: &str) -> &mut Org {
         self.orgs.entry(name.to_owned()).or_default()
     }
 }
 
 impl Org {
-    /// Adds a team if none has this name, and gives its id, which depends on the two names alone.
+    /// Adds a team unless one has this name; returns its id, which depends on the two names only.
     pub fn ensure_team(&mut self, org: &str, name: &str) -> String {
         if let Some((id, _)) = self.teams.iter().find(|(_, team)| team.name == name) {
             return id.clone();
@@ -86,7 +86,7 @@ impl Org {
         id
     }
 
-    /// Adds each team whose name none has.
+    /// Adds each team whose name is new.
     pub fn ensure_teams<'a>(&mut self, org: &str, names: impl IntoIterator<Item = &'a String>) {
         let known: BTreeSet<String> = self.teams.values().map(|team| team.name.clone()).collect();
         self.add_teams(
@@ -102,7 +102,7 @@ impl Org {
         self.add_teams([Team { id, name: name.to_owned() }]);
     }
 
-    /// Adds the teams whose ids none has.
+    /// Adds the teams whose ids are new.
     pub fn add_teams(&mut self, teams: impl IntoIterator<Item = Team>) {
         let mut number = self.teams.values().map(|team| team.number).max().unwrap_or(0);
         let own = Arc::make_mut(&mut self.teams);
@@ -120,7 +120,7 @@ impl Org {
         self.policies.values().find(|policy| policy.name == name).map(Arc::as_ref)
     }
 
-    /// The policy of this name, to be edited behind the callers' backs.
+    /// The policy of this name, for edits behind the callers' backs.
     pub fn policy_mut(&mut self, name: &str) -> Option<&mut Policy> {
         self.policies.values_mut().find(|policy| policy.name == name).map(Arc::make_mut)
     }

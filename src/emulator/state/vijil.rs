@@ -5,23 +5,23 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-/// The objects of the service. They are kept as they are answered.
+/// The objects of the service, stored in the form of its answers.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct VijilState {
-    /// Policies by id, with the number that gives their order.
+    /// Policies by id, with the number that determines their order.
     pub policies: BTreeMap<String, Arc<Stored>>,
-    /// Rules by id, likewise.
+    /// Rules by id, in the same way.
     pub rules: BTreeMap<String, Arc<Stored>>,
     /// Uploaded files by the policy's id.
     pub files: BTreeMap<String, Arc<Vec<u8>>>,
 }
 
-/// An object and when it was made, counted.
+/// An object with its sequence number.
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Stored {
-    /// Greater for what was made later.
+    /// Larger for objects that were created later.
     pub number: u64,
-    /// The object as the newest version of the service shows it.
+    /// The object in the form of the newest version of the service.
     pub object: Value,
 }
 
@@ -33,7 +33,7 @@ impl VijilState {
 }
 
 impl Stored {
-    /// A text of the object; empty where it has none.
+    /// A text of the object; empty if it has none.
     #[must_use]
     pub fn text(&self, key: &str) -> &str {
         self.object.get(key).and_then(Value::as_str).unwrap_or_default()

@@ -1,8 +1,8 @@
-//! Bodies and queries against what the API declares, with the refusals of its framework: all failures at once, each as
-//! `{"type", "loc", "msg", "input"}`.
+//! Validates bodies and queries against the declared API, with the refusals of its framework: all failures at once,
+//! each as `{"type", "loc", "msg", "input"}`.
 //!
-//! Unknown fields are ignored, as the framework does unless it is told otherwise. Objects that the API types as "this or
-//! any object" are kept as sent.
+//! Unknown fields are ignored, as the framework does by default. Objects that the API types as "this or any object" are
+//! kept as sent.
 
 use serde_json::{Map, Value, json};
 
@@ -11,9 +11,9 @@ use crate::emulator::exchange::{Request, Response};
 /// The kind of a field's value.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Kind {
-    /// Text with the least and the most characters.
+    /// Text with a minimum and a maximum number of characters.
     Text(usize, usize),
-    /// One of these.
+    /// One of these values.
     Choice(&'static [&'static str]),
     /// A UUID.
     Id,
@@ -181,7 +181,7 @@ pub(super) fn number(
     }
 }
 
-/// A choice of the query; an empty one is refused like any other that is none.
+/// A choice in the query; an empty one is refused like any other invalid one.
 pub(super) fn choice<'a>(
     request: &'a Request,
     name: &str,
@@ -193,7 +193,7 @@ pub(super) fn choice<'a>(
     Some(text)
 }
 
-/// A text of the query that must be there.
+/// A required text of the query.
 pub(super) fn required<'a>(request: &'a Request, name: &str, invalid: &mut Invalid) -> &'a str {
     match request.parameter(name) {
         None => {
@@ -215,7 +215,7 @@ pub(super) fn path_id(text: &str, name: &str, invalid: &mut Invalid) -> String {
     })
 }
 
-/// A UUID in the forms that the framework takes, as 8-4-4-4-12 in lower case.
+/// A UUID in any form that the framework accepts, as 8-4-4-4-12 in lower case.
 pub(super) fn uuid(text: &str) -> Option<String> {
     let inner = text.strip_prefix("urn:uuid:").unwrap_or(text);
     let inner = inner.strip_prefix('{').and_then(|inner| inner.strip_suffix('}')).unwrap_or(inner);

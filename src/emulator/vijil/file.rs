@@ -1,4 +1,4 @@
-//! The file that a policy was written from.
+//! The file that a policy was extracted from.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use super::{Call, Refusal, set};
 use crate::emulator::exchange::{Request, Response};
 use crate::emulator::state::VijilState;
 
-/// The most bytes of a file: 10 MB. The socket takes less.
+/// The largest size of a file: 10 MB. The socket accepts less.
 const LARGEST: usize = 10 * 1024 * 1024;
 
 impl Call<'_> {

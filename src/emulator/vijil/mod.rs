@@ -1,7 +1,7 @@
 //! Vijil's policies and rules, as one function from state and call to state and answer.
 //!
-//! Invariant: [`Service::handle`] changes the state only where it answers with success. What the published document and
-//! pages leave open is decided here, with a switch in [`VijilBehaviour`] where a client must live with both:
+//! Invariant: [`Service::handle`] changes the state only if it answers with success. Questions that the published
+//! documents leave open are decided here, with a switch in [`VijilBehaviour`] if a client must handle several answers:
 //!
 //! | question | answer | switch |
 //! |---|---|---|
@@ -111,12 +111,12 @@ impl Service {
         Self { settings, tokens: Tokens::new(key) }
     }
 
-    /// Makes every token that was given so far worthless, though it can still be refreshed.
+    /// Invalidates every token given so far, though it can still be refreshed.
     pub fn expire_tokens(&self) {
         self.tokens.expire();
     }
 
-    /// A token as a login would give it.
+    /// A token as a login returns it.
     #[must_use]
     pub fn token(&self, now: i64) -> String {
         self.tokens.issue(now, self.settings.token_seconds)
@@ -179,7 +179,7 @@ impl Call<'_> {
         self.request.at.as_second()
     }
 
-    /// Refuses what the framework refuses.
+    /// Refuses invalid input like the framework.
     #[expect(clippy::unused_self, reason = "one of the checks of a call, beside its siblings")]
     fn valid(&self, invalid: Invalid) -> Result<(), Refusal> {
         if invalid.is_empty() { Ok(()) } else { Err(Refusal::Invalid(invalid)) }

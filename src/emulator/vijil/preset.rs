@@ -9,7 +9,7 @@ use super::{CATEGORIES, Call, Refusal, set};
 use crate::emulator::exchange::Response;
 use crate::emulator::state::{State, Stored};
 
-/// Name, category and sentence of the presets. Which ones the service has is not published.
+/// Name, category and sentence of the presets. The presets of the service are not published.
 const PRESETS: [(&str, &str, &str, &str); 2] = [
     ("5ea0a11a-9e5e-8a11-9ea0-5ea0a119e5e1", "Data protection", "privacy", "Agents must not keep personal data."),
     (

@@ -1,8 +1,8 @@
-//! The operation that a method and a path mean, slashes at the end included.
+//! Maps a method and a path to an operation, with or without a slash at the end.
 
 use axum::http::Method;
 
-/// The operations that are modelled, by the names of the API's document where it has one.
+/// The operations, by the names of the API's document if it has one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum VijilOperation {
     /// `POST /v1/auth/token`, `POST /v1/auth/jwt/login`.
@@ -51,16 +51,16 @@ pub enum VijilOperation {
     RejectRule,
 }
 
-/// The meaning of a call.
+/// The interpretation of a call.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Found<'a> {
-    /// An operation, with the id that its path names; empty where it names none.
+    /// An operation, with the id in its path; empty if it names none.
     Operation(VijilOperation, &'a str),
-    /// The same path with the slash that belongs there, or without the one that does not.
+    /// The same path with the missing slash, or without the superfluous one.
     Elsewhere(String),
-    /// The path is known, the method is not; those that are.
+    /// The path is known but not the method; the known methods.
     Method(String),
-    /// Nothing.
+    /// An unknown path.
     Unknown,
 }
 
@@ -91,7 +91,7 @@ impl VijilOperation {
         Self::RejectRule,
     ];
 
-    /// The name to select it by: `agent:` and the name of the API's document.
+    /// The name that selects it in faults: `agent:` and the name of the API's document.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -120,13 +120,13 @@ impl VijilOperation {
         }
     }
 
-    /// Returns `true` if it logs in.
+    /// Returns `true` if it is a login.
     #[must_use]
     pub fn is_login(self) -> bool {
         matches!(self, Self::Login | Self::Refresh)
     }
 
-    /// Returns `true` if it changes what the service holds.
+    /// Returns `true` if it changes stored state.
     #[must_use]
     pub fn is_write(self) -> bool {
         match self {
@@ -155,7 +155,7 @@ impl VijilOperation {
         }
     }
 
-    /// The operation that a call means, if any.
+    /// The operation of a call, if there is one.
     #[must_use]
     pub fn parse(method: &Method, path: &[String]) -> Option<Self> {
         match find(method, path) {

@@ -137,7 +137,7 @@ impl Call<'_> {
         })
     }
 
-    /// A consequence as it is kept.
+    /// A consequence in stored form.
     fn consequence(&self, mut sent: Value) -> Value {
         if let (Consequences::Filled, Some(members)) = (self.behaviour.consequences, sent.as_object_mut()) {
             for (key, default) in [("action", json!("warn")), ("severity", json!("medium")), ("message", Value::Null)] {

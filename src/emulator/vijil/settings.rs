@@ -1,15 +1,15 @@
-//! The accounts, and the behaviour of the service where the facts are silent.
+//! The accounts, and the behaviour of the service where the documentation leaves it open.
 
-/// Credentials that are taken, each for the same user and team.
+/// Accepted credentials, each for the same user and team.
 #[derive(Clone, PartialEq, Eq)]
 pub struct VijilAccount {
     /// The identifier of a key pair; the service's start with `vk_`.
     pub client_id: String,
-    /// The secret of the key pair, which is the password of the login too.
+    /// The secret of the key pair, which is also the password of the login.
     pub client_secret: String,
-    /// A key that is sent as it is, where there is one.
+    /// A key that is sent unchanged, if there is one.
     pub api_key: Option<String>,
-    /// The login with a password, where there is one.
+    /// The login with a password, if there is one.
     pub email: Option<String>,
 }
 
@@ -18,32 +18,32 @@ pub struct VijilAccount {
 pub struct Settings {
     /// The accounts that may log in.
     pub accounts: Vec<VijilAccount>,
-    /// Choices where the facts are silent.
+    /// Choices where the documentation says nothing.
     pub behaviour: VijilBehaviour,
     /// The lifetime of a token, in seconds; the manual says a day.
     pub token_seconds: i64,
 }
 
-/// Choices where the service may behave either way; the defaults are the first variants.
+/// Choices where the documentation permits several behaviours; the defaults are the first variants.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct VijilBehaviour {
     /// The status of a rule whose content was edited.
     pub after_edit: AfterEdit,
-    /// A review of a rule that was reviewed before.
+    /// A further review of a reviewed rule.
     pub second_review: SecondReview,
     /// The answer to a refused activation.
     pub refused_activation: RefusedActivation,
-    /// True if rejected rules do not stand against an activation.
+    /// True if rejected rules do not prevent an activation.
     pub rejected_rules_pass: bool,
-    /// The status of an active policy after a rule of it is added or edited.
+    /// The status of an active policy after one of its rules is added or edited.
     pub active_edit: ActiveEdit,
     /// `status: active` in an update of a policy.
     pub patched_active: PatchedActive,
     /// True if only a draft policy can be activated, and not an archived one.
     pub only_drafts_activate: bool,
-    /// The status that a new rule asks for.
+    /// The status in the creation of a rule.
     pub created_status: CreatedStatus,
-    /// Two rules of one `rule_id` in a policy, and two policies of one name.
+    /// Two rules with the same `rule_id` in a policy, and two policies with the same name.
     pub duplicates: Duplicates,
     /// An `id` that the client chose.
     pub client_ids: ClientIds,
@@ -55,7 +55,7 @@ pub struct VijilBehaviour {
     pub count: Count,
     /// The order of lists.
     pub order: VijilOrder,
-    /// A policy that still has rules is deleted.
+    /// The deletion of a policy that still has rules.
     pub delete_with_rules: DeleteWithRules,
     /// True if a copy of a preset has no rules.
     pub copies_without_rules: bool,
@@ -83,17 +83,17 @@ choice! {
         Modified,
         /// Every rule becomes `draft`, its review is cleared.
         Draft,
-        /// It stays what it was, `approved` too.
+        /// The rule keeps its status, even `approved`.
         Unchanged,
     }
 }
 
 choice! {
-    /// A review of a rule that was reviewed before.
+    /// A further review of a reviewed rule.
     SecondReview {
-        /// It replaces the earlier one.
+        /// It replaces the earlier review.
         Accept,
-        /// 409 where it says the same.
+        /// 409 if both reviews are equal.
         ConflictWhenSame,
     }
 }
@@ -111,7 +111,7 @@ choice! {
 }
 
 choice! {
-    /// The status of an active policy after a rule of it is added or edited.
+    /// The status of an active policy after one of its rules is added or edited.
     ActiveEdit {
         /// It stays active.
         Stays,
@@ -125,29 +125,29 @@ choice! {
 choice! {
     /// `status: active` in an update of a policy.
     PatchedActive {
-        /// Asks for approved rules as an activation does.
+        /// It requires approved rules, as an activation does.
         Gated,
-        /// Is taken whatever the rules are.
+        /// It is accepted whatever the rules are.
         Taken,
-        /// Is refused with 400.
+        /// It is refused with 400.
         Refused,
     }
 }
 
 choice! {
-    /// The status that a new rule asks for.
+    /// The status in the creation of a rule.
     CreatedStatus {
-        /// A new rule is a draft.
+        /// A new rule is always a draft.
         Ignored,
-        /// It is taken.
+        /// It is accepted.
         Taken,
     }
 }
 
 choice! {
-    /// Two rules of one `rule_id` in a policy, and two policies of one name.
+    /// Two rules with the same `rule_id` in a policy, and two policies with the same name.
     Duplicates {
-        /// They stand side by side.
+        /// Both exist.
         Accept,
         /// 409.
         Conflict,
@@ -157,7 +157,7 @@ choice! {
 choice! {
     /// An `id` that the client chose.
     ClientIds {
-        /// It is taken; one that is in use is refused with 409.
+        /// It is accepted; an id that is in use is refused with 409.
         Taken,
         /// It is ignored.
         Ignored,
@@ -167,9 +167,9 @@ choice! {
 choice! {
     /// An explicit `null` in an update.
     NullUpdate {
-        /// It clears a field that may be null, and is skipped for another.
+        /// It clears a field that may be null, and is ignored for others.
         Clears,
-        /// It is skipped.
+        /// It is ignored.
         Skipped,
     }
 }
@@ -205,9 +205,9 @@ choice! {
 }
 
 choice! {
-    /// A policy that still has rules is deleted.
+    /// The deletion of a policy that still has rules.
     DeleteWithRules {
-        /// The rules go with it.
+        /// The rules are deleted too.
         Cascades,
         /// 409.
         Refused,

@@ -1,4 +1,4 @@
-//! Key pairs and logins for bearer tokens, and whose token a call carries.
+//! Bearer tokens for key pairs and logins, and the authentication of calls.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -11,7 +11,7 @@ use super::{Refusal, Settings, TEAM, USER};
 use crate::emulator::exchange::{Request, Response};
 use crate::emulator::identity;
 
-/// Makes and judges tokens.
+/// Issues and validates tokens.
 #[derive(Debug)]
 pub(super) struct Tokens {
     key: String,
@@ -28,7 +28,7 @@ impl Tokens {
         self.generation.fetch_add(1, Ordering::SeqCst);
     }
 
-    /// Answers both logins: a key pair, or an address with a password.
+    /// Answers both logins: a key pair, or an e-mail address with a password.
     pub(super) fn login(&self, settings: &Settings, request: &Request) -> Result<Response, Refusal> {
         let body: Value = serde_json::from_slice(&request.body).unwrap_or(Value::Null);
         let text = |key: &str| body.get(key).and_then(Value::as_str);
@@ -54,7 +54,7 @@ impl Tokens {
         ))
     }
 
-    /// Answers a refresh: a token that is good, or was until its time came.
+    /// Answers a refresh of a token that is valid or has expired.
     pub(super) fn refresh(&self, settings: &Settings, request: &Request) -> Result<Response, Refusal> {
         let token = bearer(request).ok_or_else(unauthenticated)?;
         self.claims(token, None).ok_or_else(unauthenticated)?;
@@ -62,7 +62,7 @@ impl Tokens {
         Ok(Response::json(200, &json!({"access_token": token, "token_type": "bearer"})))
     }
 
-    /// Refuses a call without a key or a token that is good.
+    /// Refuses a call without a valid key or token.
     pub(super) fn check(&self, settings: &Settings, request: &Request) -> Result<(), Refusal> {
         let token = bearer(request).ok_or_else(unauthenticated)?;
         let is_key = settings.accounts.iter().any(|account| account.api_key.as_deref() == Some(token));
@@ -74,7 +74,7 @@ impl Tokens {
         Err(unauthenticated())
     }
 
-    /// A token for the account's own calls, for tests and for a stored session.
+    /// A token for the account, for tests and for a stored session.
     pub(super) fn issue(&self, now: i64, seconds: i64) -> String {
         let number = self.given.fetch_add(1, Ordering::SeqCst);
         let team = format!("team_{}", TEAM.replace('-', ""));

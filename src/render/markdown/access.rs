@@ -1,11 +1,11 @@
-//! What a plan means for access: one table for each audience.
+//! The effect of a plan on access: one table for each audience.
 //!
-//! Invariant: where there is no room for all rows, those that open something are chosen first, whatever audience they are of.
+//! Invariant: without room for all rows, those that widen access are shown first, and audiences share the room.
 
 use std::borrow::Cow;
 
 use super::super::words::{self, Cause, Group, Tone};
-use super::{ACCESS, ITEMS, MOST, Page, RESERVE, code, list, people, reason};
+use super::{ACCESS, ITEMS, MOST, Page, RESERVE, code, first, list, people, reason};
 use crate::plan::meaning::{Audience, Incomplete, Meaning};
 
 /// A row of the table of an audience.
@@ -32,14 +32,20 @@ pub(super) fn write(page: &mut Page<'_>, access: &Meaning) {
     if !access.governed.is_empty() {
         page.add("\n");
     }
-    let groups = words::groups(access);
-    let rows: Vec<Row<'_>> = groups.iter().flat_map(|group| rows(page, group)).collect();
-    write_tables(page, rows);
+    let mut ordered = Vec::new();
+    for kind in words::groups(access).chunk_by(|one, next| one.happens == next.happens) {
+        let mut rows: Vec<(usize, Row<'_>)> =
+            kind.iter().flat_map(|group| rows(page, group).into_iter().enumerate()).collect();
+        // Audiences take turns, so that a long table of one leaves room for the others.
+        rows.sort_by_key(|(at, _)| *at);
+        ordered.extend(rows.into_iter().map(|(_, row)| row));
+    }
+    write_tables(page, ordered);
     page.limit = MOST - RESERVE;
     page.close_section("entries about access");
 }
 
-/// Writes as many rows as fit, the first ones first, in one table for each audience.
+/// Writes the first rows, as many as fit, in one table for each audience.
 fn write_tables(page: &mut Page<'_>, rows: Vec<Row<'_>>) {
     let mut tables: Vec<(&Audience, String)> = Vec::new();
     let mut room = page.limit.saturating_sub(page.text.len());
@@ -47,7 +53,7 @@ fn write_tables(page: &mut Page<'_>, rows: Vec<Row<'_>>) {
         let known = tables.iter().position(|(own, _)| *own == audience);
         let heading = || format!("**{}**\n\n| change | what | why |\n|---|---|---|\n", capital(&people(audience)));
         let text = if known.is_some() { text } else { heading() + &text };
-        // A line behind each table ends it.
+        // An empty line ends each table.
         let Some(left) = room.checked_sub(text.len() + 1) else {
             page.left_out += 1;
             continue;
@@ -64,7 +70,7 @@ fn write_tables(page: &mut Page<'_>, rows: Vec<Row<'_>>) {
     }
 }
 
-/// The rows of a group: one for what changes for the same reason.
+/// The rows of a group: one for all changes with the same cause.
 fn rows<'a>(page: &Page<'_>, group: &Group<'a>) -> Vec<Row<'a>> {
     let mark = match group.tone {
         Tone::Danger => "🔴",
@@ -73,27 +79,31 @@ fn rows<'a>(page: &Page<'_>, group: &Group<'a>) -> Vec<Row<'a>> {
     };
     let mut rows = Vec::new();
     for Cause { because, entries } in group.causes() {
-        let why: Vec<String> = because.iter().take(ITEMS).map(|rule| reason(page.links, rule)).collect();
+        let (because, more) = first(because, ITEMS);
+        let mut why: Vec<String> = because.iter().map(|rule| reason(page.links, rule)).collect();
+        if more > 0 {
+            why.push(format!("… and {more} more"));
+        }
         let mut lines = entries.into_iter().map(|entry| {
             let objects: Vec<String> = entry.objects.into_iter().map(Cow::into_owned).collect();
             let such = entry.witness.map(|witness| format!("<br>&emsp;such as {}", code(witness))).unwrap_or_default();
             let ports = if entry.every_port { words::EVERY_PORT } else { "" };
             format!("{} {}{ports}{such}", code(entry.action), list(&objects))
         });
-        // What has no room in a page is not left out because of what stands beside it.
+        // A row that is too long for the page is left out as a whole, so that long ones are divided.
         loop {
             let part: Vec<String> = lines.by_ref().take(ITEMS).collect();
             if part.is_empty() {
                 break;
             }
-            let text = format!("| {mark} {} | {} | {} |\n", group.does, part.join("<br>"), why.join("<br>"));
+            let text = format!("| {mark}&nbsp;{} | {} | {} |\n", group.does, part.join("<br>"), why.join("<br>"));
             rows.push(Row { audience: group.audience, text });
         }
     }
     rows
 }
 
-/// A phrase as a heading. Names in it start with a mark of code.
+/// A phrase with a capital letter; one that starts with code stays as it is.
 fn capital(text: &str) -> String {
     let mut characters = text.chars();
     let first = characters.next().map(|first| first.to_ascii_uppercase());

@@ -72,7 +72,7 @@ async fn a_plan_is_shown_saved_applied_and_then_empty() {
     let planned = workspace.run(&["plan", "--out", "plan.json", "--detailed-exitcode"]).await;
     assert!(planned.starts_with("exit 3\n-- stdout\nPlan for `my-org`"), "{planned}");
     assert!(planned.contains("2 to create"), "{planned}");
-    let first = "first network policy for members of research: until now, local rules may have counted";
+    let first = "first network policy for members of research: until now, local rules may have applied";
     assert!(planned.contains(first), "{planned}");
 
     // Saved is what is printed, the same twice; and it fits its schema.
@@ -97,7 +97,7 @@ async fn a_plan_is_shown_saved_applied_and_then_empty() {
     workspace.write("policies.yaml", "apiVersion: seawall/v1\nkind: NetworkPolicy\nname: Mirrors\nrules: []\n");
     let last = workspace.run(&["plan", "--format", "markdown"]).await;
     assert!(
-        last.contains("- no network policy is left for members of <code>research</code>: local rules may count again"),
+        last.contains("- no network policy is left for members of <code>research</code>: local rules may apply again"),
         "{last}"
     );
     // What it creates is there already.

@@ -203,7 +203,7 @@ async fn a_run_after_another_finds_its_pull_request_by_the_head_of_the_event() {
     let asked = "GET /repos/my-org/policies/pulls?state=open&head=mallory%3Anew%20rule%26state%3Dall&per_page=100";
     assert_eq!(fake.calls()[0], asked);
 
-    assert!(fake.said()[0].1.ends_with("<sub>This is about the commit <code>abc0123</code>.</sub>\n"));
+    assert!(fake.said()[0].1.ends_with("<sub>For the commit <code>abc0123</code>.</sub>\n"));
 
     fake.world().pulls = json!([{"number": 12, "head": {"sha": "pushed since"}}]);
     let output = comment(folder.path(), &fake, &["--plan", "plan.json"], &variables).await;

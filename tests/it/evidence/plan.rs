@@ -75,7 +75,7 @@ fn a_plan_holds_what_replay_prints_and_shows_it_everywhere() {
     assert_eq!(proposal.run(&["show", "plan.json"]).1, human);
     for text in [
         "would deny 2 recorded requests of 2 users",
-        "Agreement: 3 are decided as they were recorded, 0 the other way round, and of 1 it cannot be told",
+        "Agreement: 3 decided as recorded, 0 differently, 1 unknown",
         "because no longer allow `P › files` (live)",
         "- connect:tcp files.example.org:443  2 times by 2 users of research",
         "Unknown: 1",

@@ -54,7 +54,7 @@ fn what_is_newly_denied_says_by_which_rule_whom_and_how_often() {
         "--detailed-exitcode",
     ]);
     assert_eq!(code, 3);
-    let agreement = stdout.find("Agreement: 5 are decided as they were recorded, 1 the other way round").unwrap();
+    let agreement = stdout.find("Agreement: 5 decided as recorded, 1 differently").unwrap();
     assert!(agreement < stdout.find("Newly denied: 3 requests, all for the same by 2 users").unwrap(), "{stdout}");
     assert!(stdout.contains("connect:tcp files.example.org:443  3 times by 2 users of research"), "{stdout}");
 }
