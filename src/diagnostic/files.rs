@@ -1,10 +1,10 @@
-//! The texts that diagnostics point into, and the way from bytes to lines and columns.
+//! The texts that diagnostics point into, and the conversion of bytes to lines and columns.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-/// A file of one [`Files`].
+/// The id of a file in one [`Files`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FileId(usize);
 
@@ -15,23 +15,23 @@ pub struct Files {
     instead: Overlay,
 }
 
-/// Texts that stand in for files, by name: those that a command is about to write, and `None` for those that it is about
-/// to take away.
+/// Replacement texts for files, by name: those that a command is about to write, and `None` for those that it is about
+/// to delete.
 pub type Overlay = BTreeMap<String, Option<String>>;
 
 /// A file's text with its names.
 #[derive(Clone, Debug)]
 pub struct SourceFile {
-    /// Relative to the workspace with `/` between segments; for a file given by itself, the path as given.
+    /// Relative to the workspace with `/` between segments; for a file named on the command line, the path as given.
     pub name: String,
     /// The path of the file on this machine, for output that people click on.
     pub path: PathBuf,
-    /// The whole text; empty where the file could not be read. Bytes that are not UTF-8 are replaced.
+    /// The whole text; empty if the file could not be read. Bytes that are not UTF-8 are replaced.
     pub text: String,
     lines: Vec<usize>,
 }
 
-/// A place in a file. Lines and columns count from 1, columns in characters; the end is just behind the last character.
+/// A range of a file. Lines and columns count from 1, columns in characters; the end is just after the last character.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Location {
     /// From 1.
@@ -45,7 +45,7 @@ pub struct Location {
 }
 
 impl Files {
-    /// No files yet, and texts that stand in for some.
+    /// An empty collection with replacement texts.
     #[must_use]
     pub fn over(instead: Overlay) -> Self {
         Self { files: Vec::new(), instead }
@@ -57,7 +57,7 @@ impl Files {
         self.instead.get(name)
     }
 
-    /// The names of files that will be there because a text stands in for them.
+    /// The names of files that exist only as replacement texts.
     pub fn added(&self) -> impl Iterator<Item = &str> {
         self.instead.iter().filter(|(_, text)| text.is_some()).map(|(name, _)| name.as_str())
     }
@@ -78,14 +78,14 @@ impl Files {
         self.files.iter().position(|file| file.path == path).map(FileId)
     }
 
-    /// Adds the files of another collection behind these. The answer tells what their ids are from now on.
+    /// Appends the files of another collection. Returns the conversion of their ids.
     pub fn append(&mut self, others: Self) -> impl Fn(FileId) -> FileId + use<> {
         let before = self.files.len();
         self.files.extend(others.files);
         move |id| FileId(before + id.0)
     }
 
-    /// The place of each file among their names in order, the same for the same name.
+    /// The rank of each file in the order of names, the same for the same name.
     pub(super) fn ranks(&self) -> impl Fn(FileId) -> usize + use<> {
         let names: BTreeSet<&str> = self.files.iter().map(|file| file.name.as_str()).collect();
         let names: BTreeMap<&str, usize> = names.into_iter().zip(0..).collect();
@@ -96,7 +96,7 @@ impl Files {
     /// The file with this id.
     ///
     /// # Panics
-    /// For an id of another collection.
+    /// Panics for an id of another collection.
     #[must_use]
     pub fn get(&self, id: FileId) -> &SourceFile {
         self.files.get(id.0).expect("a file id is used with the collection that made it")
@@ -109,8 +109,8 @@ impl Files {
 }
 
 impl SourceFile {
-    /// The lines and columns of a byte range. A byte order mark takes no column, as in editors. Bytes beyond the text
-    /// or inside a character are brought back to the character before.
+    /// The lines and columns of a byte range. A byte order mark takes no column, as in editors. Bytes after the text or
+    /// inside of a character are moved to the character before.
     #[must_use]
     pub fn place(&self, span: &Range<usize>) -> Location {
         let (line, column) = self.line_column(span.start);
@@ -118,7 +118,7 @@ impl SourceFile {
         Location { line, column, end_line, end_column }
     }
 
-    /// The text of a byte range, or nothing where the range does not fit.
+    /// The text of a byte range; `None` if the range is not valid.
     #[must_use]
     pub fn slice(&self, span: &Range<usize>) -> &str {
         self.text.get(span.clone()).unwrap_or_default()
@@ -157,11 +157,11 @@ mod tests {
             (3..3, (1, 1, 1, 1)),
             // `é` is two bytes and one column.
             (8..9, (1, 5, 1, 6)),
-            // The second line, over a carriage return.
+            // The second line, across a carriage return.
             (11..12, (2, 1, 2, 2)),
-            // Behind the last character.
+            // After the last character.
             (16..17, (2, 5, 2, 6)),
-            // Inside `é`, and beyond the end.
+            // Inside of `é`, and after the end.
             (5..999, (1, 2, 3, 1)),
         ];
         for (span, expected) in cases {

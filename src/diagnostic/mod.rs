@@ -1,7 +1,7 @@
-//! Findings about the text that users wrote: a code, a severity, a message, the locations, and help.
+//! Findings about the documents of users: a code, a severity, a message, places, and help.
 //!
-//! Invariant: a [`Diagnostic`] is plain data. It holds bytes of files that [`Files`] keeps, never rendered text, so that
-//! each output format decides for itself how to show a place.
+//! Invariant: a [`Diagnostic`] is plain data. It holds byte ranges of files that [`Files`] keeps, never rendered text,
+//! so that each output format decides how to show a place.
 
 mod files;
 pub mod sanitize;
@@ -17,41 +17,41 @@ pub use seawall_access::suggestion::nearest;
 pub enum Severity {
     /// The documents cannot be used; commands stop with exit code 1.
     Error,
-    /// The documents can be used, and probably do not mean what their author thinks.
+    /// The documents can be used, but probably do not mean what their author thinks.
     Warning,
-    /// Worth knowing.
+    /// A remark.
     Note,
 }
 
 /// One finding about the documents.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {
-    /// Names the kind of finding, in kebab case (`unknown-key`); described in [`crate::check::TABLE`].
+    /// The kind of finding, in kebab case (`unknown-key`); described in [`crate::check::TABLE`].
     pub code: &'static str,
     /// The severity of the finding.
     pub severity: Severity,
-    /// A lower-case phrase without a full stop; text of users stands in backticks. Not yet safe for a terminal.
+    /// A lower-case phrase without a full stop, with text of users in backticks. Not sanitized yet.
     pub message: String,
-    /// The main location; absent only for findings without one, such as a missing workspace.
+    /// The main place; `None` only for findings without one, such as a missing workspace.
     pub primary: Option<Label>,
-    /// Other places that belong to it, such as the first of two equal names.
+    /// Related places, such as the first of two equal names.
     pub related: Vec<Label>,
     /// The advice for the user.
     pub help: Option<String>,
 }
 
-/// Range of a file with a message about it.
+/// A range of a file with a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Label {
     /// The file.
     pub file: FileId,
     /// Bytes of the file's text.
     pub span: Range<usize>,
-    /// The message for this location, if the message of the finding does not give it.
+    /// The message for this place, if the message of the finding does not cover it.
     pub message: Option<String>,
 }
 
-/// An author's word that findings of a code are known and wanted at a place.
+/// The author's statement that findings of a code are known and accepted at a place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Suppression {
     /// The file.
@@ -60,22 +60,22 @@ pub struct Suppression {
     pub code: String,
     /// The author's reason.
     pub reason: String,
-    /// Bytes of the comment.
+    /// The bytes of the comment.
     pub comment: Range<usize>,
-    /// Bytes of what it is about.
+    /// The bytes that the suppression applies to.
     pub covers: Range<usize>,
-    /// True if it says `live`: an error about a pattern that is live as it stands becomes a warning.
+    /// True for `live`: an error about a pattern that is live already becomes a warning.
     pub live: bool,
-    /// True if there was such a finding.
+    /// True if it suppressed a finding.
     pub used: bool,
 }
 
-/// Findings together with the files that they point into.
+/// Findings with the files that they point into.
 #[derive(Clone, Debug, Default)]
 pub struct Findings {
     /// The files.
     pub files: Files,
-    /// Sorted by file name and place once [`Findings::sort`] ran; those without a place come first.
+    /// The findings, sorted by file name and place after [`Findings::sort`]; those without a place come first.
     pub diagnostics: Vec<Diagnostic>,
     /// Suppressed findings, in the order of files and places.
     pub suppressions: Vec<Suppression>,
@@ -125,7 +125,7 @@ impl Diagnostic {
         self
     }
 
-    /// The same finding with one more related place.
+    /// The same finding with a further related place.
     #[must_use]
     pub fn related(mut self, label: Label) -> Self {
         self.related.push(label);
@@ -141,13 +141,13 @@ impl Diagnostic {
 }
 
 impl Label {
-    /// A place without words.
+    /// A place without a message.
     #[must_use]
     pub fn new(file: FileId, span: Range<usize>) -> Self {
         Self { file, span, message: None }
     }
 
-    /// The same place with words.
+    /// The same place with a message.
     #[must_use]
     pub fn saying(mut self, message: impl Into<String>) -> Self {
         self.message = Some(message.into());
@@ -168,7 +168,8 @@ impl Findings {
         self.diagnostics.iter().filter(|diagnostic| diagnostic.severity == severity).count()
     }
 
-    /// Gives what has no place of its own one at the start of a file, such as the workspace's: programs ask for a place.
+    /// Gives each finding without a place one at the start of a file, such as the workspace's, since programs require a
+    /// place.
     pub fn place_at(&mut self, name: &str, path: &Path) {
         if self.diagnostics.iter().all(|diagnostic| diagnostic.primary.is_some()) {
             return;
@@ -179,7 +180,7 @@ impl Findings {
         }
     }
 
-    /// Takes in what was found in files of its own.
+    /// Adds findings with files of their own.
     pub fn append(&mut self, others: Self) {
         let renumbered = self.files.append(others.files);
         self.suppressions
@@ -192,8 +193,8 @@ impl Findings {
         }));
     }
 
-    /// Sorts by file name, place, severity, code and message, and drops exact repetitions (an error inside an anchor
-    /// is found once for each alias).
+    /// Sorts by file name, place, severity, code and message, and removes exact repetitions (an error inside of an
+    /// anchor is found once for each alias).
     pub fn sort(&mut self) {
         let rank = self.files.ranks();
         let place = |label: &Label| (rank(label.file), label.span.start, label.span.end);

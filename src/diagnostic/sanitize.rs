@@ -1,21 +1,21 @@
-//! Makes text that others wrote safe to show: names from files and services cannot move the cursor, recolour the
-//! terminal, reorder what is read, or hide in it.
+//! Makes foreign text safe to show: names from files and services cannot move the cursor, recolour the terminal,
+//! reorder text, or hide in it.
 //!
-//! Invariant: what comes out holds no character that a terminal acts on or shows as nothing, line ends and tabs of
-//! [`block`] aside, and no workflow command. Whatever is taken out stays visible as `\u{…}`. A name is made safe where it
-//! is rendered; that no line is a command, whatever it is put together of, is seen to where a stream is written:
-//! [`without_commands`].
+//! Invariant: sanitized text has no workflow command, and no character that a terminal acts on or does not show, except
+//! the line ends and tabs of [`block`]. Every removed character stays visible as `\u{…}`. A name is sanitized where it
+//! is rendered. [`without_commands`] checks whole lines where a stream is written, since a command may be composed of
+//! several texts.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-/// For text inside a line: line ends and tabs are escaped too.
+/// Text for a line: line ends and tabs are escaped too.
 #[must_use]
 pub fn line(text: &str) -> Cow<'_, str> {
     inert(escape(text, |_| false))
 }
 
-/// For text of several lines: `\n` and `\t` stay.
+/// Text of several lines: `\n` and `\t` stay.
 #[must_use]
 pub fn block(text: &str) -> Cow<'_, str> {
     inert(escape(text, |character| matches!(character, '\n' | '\t')))
@@ -29,12 +29,12 @@ fn inert(text: Cow<'_, str>) -> Cow<'_, str> {
     safe.map_or(text, Cow::Owned)
 }
 
-/// Text in which GitHub's runner finds no workflow command: no line starts with `::`, spaces aside, and has `::` again; and
-/// `##[` is nowhere. Characters that show nothing and colours do not count as between, since the runner's comparison of
-/// texts passes over some of them. An address such as `::1` stays.
+/// Text in which GitHub's runner finds no workflow command: no line starts with `::` after blanks and has a further
+/// `::`, and `##[` does not occur. Invisible characters and colours are ignored, since the runner's comparison of texts
+/// skips some of them. An address such as `::1` stays.
 ///
-/// JSON stays the same value: `#` only becomes an escape where it stands, which is in a string, and no line of JSON starts
-/// with `::`.
+/// JSON keeps its value: `#` becomes an escape only in a command, which can only be in a string, and no line of JSON
+/// starts with `::`.
 ///
 /// Source: `ActionCommand.TryParseV2` and `ActionCommand.TryParse` of the runner, which reads lines up to `\n` or `\r`.
 #[must_use]
@@ -56,9 +56,9 @@ pub fn without_commands(text: &str) -> Cow<'_, str> {
     Cow::Owned(safe)
 }
 
-/// The positions where commands of a line start, and the text to write there instead of the one character.
+/// The positions at which commands of a line start, and the replacement for the one character there.
 fn commands(line: &str) -> Vec<(usize, &'static str)> {
-    // Nearly all lines have neither sign; looking for one is many times quicker than for more.
+    // Nearly all lines have neither sign, and searching for one is many times faster than for both.
     let first = || shown(line).find(|(_, character)| !character.is_whitespace());
     if !line.contains('#') && first().is_none_or(|(_, character)| character != ':') {
         return Vec::new();
@@ -78,7 +78,7 @@ fn commands(line: &str) -> Vec<(usize, &'static str)> {
     found
 }
 
-/// The characters of a line that show, with their offsets: colours aside.
+/// The visible characters of a line with their offsets, without colours.
 fn shown(line: &str) -> impl Iterator<Item = (usize, char)> {
     let mut characters = line.char_indices().peekable();
     std::iter::from_fn(move || {
@@ -93,18 +93,19 @@ fn shown(line: &str) -> impl Iterator<Item = (usize, char)> {
     })
 }
 
-/// Nothing, that yet keeps two pieces of text apart.
+/// An empty HTML comment, which separates two pieces of text.
 const APART: &str = "<!-- -->";
 
 /// For Markdown of a pull request, in prose, lists and tables: a piece of code that nothing in the text can end, and in
-/// which it makes no markup, link, mention or table cell. Every mark that Markdown reads is written as a character
-/// reference, since a code span in backticks cannot hold a `|` in tables and outside of them alike.
+/// which it is never markup, a link, a mention or a table cell. Every mark of Markdown is written as a character
+/// reference, since a code span in backticks cannot hold a `|` both in tables and outside of them.
 #[must_use]
 pub fn markdown(text: &str) -> String {
     let mut safe = String::from("<code>");
     let mut before = String::new();
     for character in line(text).chars() {
-        // Addresses of mail are looked for once references are read: what stands before the `@` has to be another piece.
+        // GitHub looks for e-mail addresses after decoding references, so that the part before the `@` has to be a
+        // separate piece.
         if character == '@' {
             safe.push_str(APART);
         }
@@ -130,7 +131,7 @@ pub fn markdown_block(text: &str) -> String {
     format!("{fence}\n{text}{end}{fence}\n")
 }
 
-/// For the message of a workflow command: what it says cannot start another command.
+/// For the message of a workflow command, so that it cannot start another command.
 #[must_use]
 pub fn workflow_command(text: &str) -> String {
     escape(text, |character| matches!(character, '\n' | '\t'))
@@ -140,7 +141,7 @@ pub fn workflow_command(text: &str) -> String {
         .replace('\n', "%0A")
 }
 
-/// For a property of a workflow command (`file=…`): it cannot end the property or the list of them.
+/// For a property of a workflow command (`file=…`), so that it cannot end the property or the list of properties.
 #[must_use]
 pub fn workflow_property(text: &str) -> String {
     workflow_command(text).replace(':', "%3A").replace(',', "%2C")
@@ -165,14 +166,14 @@ fn escape(text: &str, kept: impl Fn(char) -> bool) -> Cow<'_, str> {
     Cow::Owned(safe)
 }
 
-/// Returns `true` if a terminal acts on a character, or shows it as nothing.
+/// Returns `true` if a terminal acts on a character, or does not show it.
 #[must_use]
 pub fn acts_or_hides(character: char) -> bool {
     character.is_control() || hides(character)
 }
 
-/// Returns `true` if a character is invisible or looks blank and is not a plain space, or changes the direction of
-/// writing: with it, a text is another than the one that people read.
+/// Returns `true` if a character is invisible, looks blank without being a plain space, or changes the direction of
+/// writing: a text with it differs from what people read.
 ///
 /// Source: `Default_Ignorable_Code_Point`, `White_Space` and the category `Cf` of Unicode 17, and U+2800, whose dots are
 /// all blank.
@@ -213,7 +214,7 @@ mod tests {
     #[test]
     fn foreign_text_cannot_act_on_a_terminal() {
         let table = [
-            // ordinary text of any script stays
+            // Ordinary text of any script is unchanged.
             (
                 "Security Research — hardened, für größere Teams 研究",
                 "Security Research — hardened, für größere Teams 研究",
@@ -265,7 +266,7 @@ mod tests {
             ("##[a] ##[b]", "\\u0023#[a] \\u0023#[b]"),
             ("#\u{200b}#\u{1b}[1m[error]", "\\u0023\u{200b}#\u{1b}[1m[error]"),
             (" 12 | # ##[x]", " 12 | # \\u0023#[x]"), // a line of a source
-            // what is none
+            // Not commands.
             ("::/0", "::/0"),
             ("fd00::1 and fd00::2", "fd00::1 and fd00::2"),
             ("- ::1 and ::2", "- ::1 and ::2"),
@@ -293,7 +294,7 @@ mod tests {
     fn foreign_text_is_no_markup() {
         let table = [
             ("api.github.com", "api.github.com"),
-            // a table cell, a mention, a link, HTML, code, emphasis, an image, mathematics
+            // A table cell, a mention, a link, HTML, code, emphasis, an image, mathematics.
             ("a|b", "a&#124;b"),
             ("@octocat", "<!-- -->&#64;octocat"),
             ("mail@example.com", "mail<!-- -->&#64;example.com"),
@@ -304,7 +305,7 @@ mod tests {
             ("*x*", "&#42;x&#42;"),
             ("![x](y)", "&#33;&#91;x&#93;&#40;y&#41;"),
             ("$x$", "&#36;x&#36;"),
-            // a line of its own
+            // A separate line.
             ("a\n# b", "a&#92;n&#35; b"),
         ];
         for (text, safe) in table {
@@ -319,7 +320,7 @@ mod tests {
         assert_eq!(workflow_property("a,b:c\r"), "a%2Cb%3Ac\\r");
     }
 
-    /// Text with much of what matters.
+    /// Text with many special characters.
     fn text() -> impl Strategy<Value = String> {
         let marks = "[a-w`~|<>@#:%,.\n\r\t\u{1b}\u{9b}\u{202e}\u{200b}\u{e0041}é研]{0,24}";
         prop_oneof![marks.prop_map(String::from), any::<String>()]

@@ -1,4 +1,4 @@
-//! `AccessTest`: what members of some teams must be able to do, and what not.
+//! `AccessTest`: the requests that members of some teams must be able to make, and those that they must not.
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
@@ -15,7 +15,7 @@ pub struct AccessTest {
     pub api_version: ApiVersion,
     /// The kind of the document.
     pub kind: AccessTestKind,
-    /// The name of the test: what it shows.
+    /// The name of the test: what it verifies.
     #[serde(deserialize_with = "field::text")]
     #[schemars(length(min = 1), example = "researchers reach the CVE mirror and nothing else")]
     pub name: String,
@@ -36,7 +36,7 @@ pub struct AccessTest {
     pub expect: Vec<Expectation>,
 }
 
-/// The subject of an access test: the member who sends the requests.
+/// The subject of an access test: the member who makes the requests.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Subject {
@@ -46,7 +46,7 @@ pub struct Subject {
     pub teams: Vec<String>,
 }
 
-/// One expectation: the decision with the access that it is about, as text (`connect:tcp example.com:443`).
+/// An expectation: the decision, and the request as text (`connect:tcp example.com:443`).
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Expectation {
@@ -71,7 +71,7 @@ pub enum Expected {
 }
 
 impl Expected {
-    /// As documents spell it.
+    /// The spelling in documents.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -86,7 +86,7 @@ impl Expected {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[schemars(inline)]
 pub enum AccessTestKind {
-    /// Written as is.
+    /// The document as written.
     AccessTest,
 }
 
@@ -101,7 +101,7 @@ impl Expectation {
         }
     }
 
-    /// The access, as written.
+    /// The request as written.
     #[must_use]
     pub fn access(&self) -> &str {
         match self {
@@ -110,7 +110,7 @@ impl Expectation {
     }
 }
 
-// Written by hand: the derived `oneOf` of two objects gives editors and errors nothing to hold on to.
+// Written by hand: editors and errors cannot use the derived `oneOf` of two objects.
 impl JsonSchema for Expectation {
     fn schema_name() -> std::borrow::Cow<'static, str> {
         "Expectation".into()

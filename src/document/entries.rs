@@ -1,7 +1,7 @@
 //! The entries of a rule's lists as they are written.
 //!
-//! A rule means sets: an entry that stands twice in a list counts once. Invariant: the model's nth entry is the nth of
-//! those that differ from all before them, and the place of a finding is where that one stands.
+//! A rule means sets: an entry that occurs twice in a list counts once. Invariant: the model's nth entry is the nth
+//! distinct entry of the list, and findings about it point there.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,7 +17,7 @@ enum Written<'a> {
 }
 
 impl Declared<'_> {
-    /// The JSON pointer to a resource of a rule, by its place in the model.
+    /// The JSON pointer to a resource of a rule, by its index in the model.
     #[must_use]
     pub fn resource(&self, rule: usize, resource: usize) -> String {
         match self.written(rule) {
@@ -29,7 +29,7 @@ impl Declared<'_> {
         }
     }
 
-    /// The JSON pointer to an action of a rule, by its place in the model.
+    /// The JSON pointer to an action of a rule, by its index in the model.
     #[must_use]
     pub fn action(&self, rule: usize, action: usize) -> String {
         let written: Option<&[Action]> = match &self.document.body {
@@ -40,7 +40,7 @@ impl Declared<'_> {
         pointer(rule, "actions", nth_distinct(written.unwrap_or_default(), action))
     }
 
-    /// The resources of a rule that its list holds before: JSON pointers to the first and to the later one.
+    /// The repeated resources of a rule: JSON pointers to the first occurrence and to the later one.
     #[must_use]
     pub fn repeated_resources(&self, rule: usize) -> Vec<(String, String)> {
         let distinct = self.desired.policy.rules().get(rule).map_or(0, |rule| match &rule.resources {
@@ -78,14 +78,14 @@ fn pointer(rule: usize, key: &str, entry: usize) -> String {
     format!("/rules/{rule}/{key}/{entry}")
 }
 
-/// The position of the nth entry that differs from all before it.
+/// The position of the nth distinct entry.
 fn nth_distinct<T: Ord>(entries: impl IntoIterator<Item = T>, nth: usize) -> usize {
     let mut seen = BTreeSet::new();
     let mut distinct = entries.into_iter().enumerate().filter_map(|(index, entry)| seen.insert(entry).then_some(index));
     distinct.nth(nth).unwrap_or(nth)
 }
 
-/// The entries that stand there before: where the first stands, and where the later one.
+/// The repeated entries: the position of the first occurrence and of the later one.
 fn repeated<T: Ord>(entries: impl IntoIterator<Item = T>) -> Vec<(usize, usize)> {
     let mut seen = BTreeMap::new();
     let pairs = entries.into_iter().enumerate().map(|(index, entry)| (*seen.entry(entry).or_insert(index), index));

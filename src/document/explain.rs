@@ -1,6 +1,6 @@
-//! Explanations of schema errors, with the location and the fix.
+//! Explanations of schema errors, with the place and the fix.
 //!
-//! Invariant: the validator's own sentences are shown only for keywords that no schema of ours uses.
+//! Invariant: the validator's own messages are shown only for keywords that our schemas do not use.
 
 use jsonschema::error::{TypeKind, ValidationErrorKind};
 use jsonschema::{JsonType, ValidationError};
@@ -11,7 +11,7 @@ use super::rule;
 use crate::diagnostic::{Diagnostic, FileId, Label, nearest};
 use crate::source::{Spans, Tree};
 
-/// The location of an error, and the schema that it comes from.
+/// The place of an error, and the schema that it comes from.
 struct Site<'a> {
     file: FileId,
     kind: &'a Kind,
@@ -43,10 +43,10 @@ pub(super) fn explain(
         }
         ValidationErrorKind::Required { property } => findings.push(site.missing_key(property)),
         ValidationErrorKind::Type { kind } => findings.push(site.wrong_type(kind, instance)),
-        // Of what is not text the type has been refused.
+        // A value that is not text has been reported for its type.
         ValidationErrorKind::Enum { .. } if !instance.is_string() && site.schema.get("type").is_some() => {}
         ValidationErrorKind::Enum { options } => findings.push(site.unknown_value(options, instance)),
-        // Actions alone have another form beside a list of words; of what is no text the type has been refused.
+        // Only actions have a form other than a list of words; a value that is not text has been reported for its type.
         ValidationErrorKind::AnyOf { .. } if !instance.is_string() => {}
         ValidationErrorKind::AnyOf { .. } => {
             let options = site.schema.pointer("/anyOf/0/enum").cloned().unwrap_or_default();
@@ -77,7 +77,7 @@ pub(super) fn explain(
             findings.push(site.finding("out-of-range", message));
         }
         ValidationErrorKind::Pattern { .. } => findings.push(site.pattern(instance)),
-        // Keys are asked of mappings; of anything else the type has been refused.
+        // Keys are checked in mappings only; other values have been reported for their type.
         ValidationErrorKind::OneOfNotValid { .. } | ValidationErrorKind::OneOfMultipleValid { .. }
             if !instance.is_object() => {}
         ValidationErrorKind::OneOfNotValid { .. } => findings.push(site.one_of(instance, false)),
@@ -101,7 +101,7 @@ impl Site<'_> {
         Diagnostic::error(code, message).at(Label::new(self.file, self.places.head()))
     }
 
-    /// The value in words: its key, or the list that it is an item of.
+    /// The name of the value: its key, or the list that it is an item of.
     fn subject(&self) -> String {
         let mut segments = self.pointer.rsplit('/');
         match (segments.next(), segments.next()) {
@@ -185,7 +185,7 @@ impl Site<'_> {
             }
             Value::String(text) if expected == [JsonType::Array] => finding.help(format!("write a list: `[{text}]`")),
             Value::String(text) if text.parse::<i64>().is_ok() => finding.help("remove the quotes"),
-            // `connect: tcp` is a mapping, and `connect:tcp` is none.
+            // `connect: tcp` is a mapping, `connect:tcp` is not.
             Value::Object(fields) if expected == [JsonType::String] && fields.len() == 1 => {
                 let joined = fields.iter().find_map(|(key, value)| Some(format!("{key}:{}", value.as_str()?)));
                 match joined {
@@ -220,7 +220,7 @@ impl Site<'_> {
             return finding.help("write `connect:tcp` for connections, `request:connect` for the HTTP method");
         }
         let near = match nearest(text, options.iter().copied()) {
-            // `get` and `tcp` are how people say it.
+            // `get` and `tcp` are common abbreviations.
             None => options
                 .iter()
                 .copied()
@@ -279,7 +279,7 @@ impl Site<'_> {
     }
 }
 
-/// The help for an action that belongs to another kind.
+/// The help for an action that belongs to another kind of document.
 fn action_help(text: &str, kind: &Kind) -> Option<String> {
     let filesystem = kind.name == "FilesystemPolicy";
     let other = if filesystem { "NetworkPolicy" } else { "FilesystemPolicy" };
@@ -300,7 +300,7 @@ fn type_name(json_type: JsonType) -> &'static str {
     }
 }
 
-/// A value in words, short.
+/// A short description of a value.
 fn described(value: &Value) -> String {
     match value {
         Value::Null => "empty".to_owned(),

@@ -1,6 +1,6 @@
-//! The parts that kinds share: field types, and decoders for what the schema says beyond a type.
+//! The parts that kinds of documents share: field types, and decoders for conditions that a type does not express.
 //!
-//! Invariant: `null` is never accepted in place of a value. An empty `scope:` must not quietly mean the whole
+//! Invariant: `null` is never accepted in place of a value. An empty `scope:` must not silently mean the whole
 //! organization.
 
 use schemars::JsonSchema;
@@ -20,12 +20,12 @@ pub(super) fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String,
         .and_then(|text| if text.is_empty() { Err(D::Error::custom("is empty")) } else { Ok(text) })
 }
 
-/// [`text`] that may be absent.
+/// An optional [`text`].
 pub(super) fn optional_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     text(deserializer).map(Some)
 }
 
-/// A value that may be absent but not `null`.
+/// An optional value that may not be `null`.
 pub(super) fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
 }
@@ -36,7 +36,7 @@ pub(super) fn list<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer:
         .and_then(|list| if list.is_empty() { Err(D::Error::custom("is empty")) } else { Ok(list) })
 }
 
-/// [`list`] that may be absent.
+/// An optional [`list`].
 pub(super) fn optional_list<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     deserializer: D,
 ) -> Result<Option<Vec<T>>, D::Error> {
@@ -50,12 +50,12 @@ pub(super) fn texts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<St
     })
 }
 
-/// [`texts`] that may be absent.
+/// Optional [`texts`].
 pub(super) fn present_texts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<String>>, D::Error> {
     texts(deserializer).map(Some)
 }
 
-/// [`texts`] with at least one item, which may be absent.
+/// Optional [`texts`] with at least one item.
 pub(super) fn optional_texts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<String>>, D::Error> {
     let list = texts(deserializer)?;
     if list.is_empty() { Err(D::Error::custom("is empty")) } else { Ok(Some(list)) }

@@ -9,13 +9,13 @@ use super::{AccessTest, AgentPolicy, FilesystemPolicy, McpPolicy, NetworkPolicy,
 /// A kind of document.
 #[derive(Debug)]
 pub struct Kind {
-    /// As `kind` says it.
+    /// The value of `kind`.
     pub name: &'static str,
-    /// True if it is the kind of `seawall.yaml`, which no other file holds.
+    /// True for the kind of `seawall.yaml`, which no other file may have.
     pub settings: bool,
-    /// The schema of the kind, without what [`super::schema_of`] puts around it.
+    /// The schema of the kind, without the common part of [`super::schema_of`].
     pub(super) schema: fn(&mut SchemaGenerator) -> Schema,
-    /// The typed form of a value that fits the schema.
+    /// Decodes a value that fits the schema.
     pub(super) decode: fn(Value) -> Result<Body, serde_json::Error>,
 }
 

@@ -30,7 +30,7 @@ pub struct McpPolicy {
     #[serde(default, deserialize_with = "field::texts")]
     #[schemars(inner(length(min = 1)))]
     pub previously: Vec<String>,
-    /// True if to take over a live policy whose name is outside of `docker.owns`, or in `docker.unmanaged`.
+    /// True to take over a live policy with a name outside of `docker.owns`, or in `docker.unmanaged`.
     #[serde(default)]
     pub adopt: bool,
     /// The reason for the policy; never sent to the service.
@@ -41,7 +41,7 @@ pub struct McpPolicy {
     #[serde(default, deserialize_with = "field::optional_texts")]
     #[schemars(with = "Vec<String>", length(min = 1), inner(length(min = 1)), example = ["my-org"])]
     pub orgs: Option<Vec<String>>,
-    /// Whom the policy governs; without it, the whole organization.
+    /// The scope of the policy; without it, the whole organization.
     #[serde(default)]
     pub scope: ScopeField,
     /// The schema that the policy is written for.
@@ -66,7 +66,7 @@ pub struct McpPolicy {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[schemars(inline)]
 pub enum McpPolicyKind {
-    /// Written as is.
+    /// The document as written.
     McpPolicy,
 }
 

@@ -1,10 +1,10 @@
 //! The documents that users write: their kinds, their schema, and their meaning.
 //!
-//! A document goes through [`read`]: its `kind` is looked up in [`KINDS`], the schema of that kind reports everything
-//! that is wrong at once, and then the typed form is decoded. A new kind is a file here and a line in that table.
+//! [`read`] processes a document: it looks up the `kind` in [`KINDS`], reports all errors of that kind's schema at
+//! once, and then decodes the typed form. A new kind is a file here and a line in that table.
 //!
-//! Invariant: the schema and the decoder of a kind accept the same documents; what neither can say (two names that
-//! clash, a host that is not a host) is said by [`crate::check`].
+//! Invariant: the schema and the decoder of a kind accept the same documents. Faults that neither can express (two
+//! names that clash, an invalid host) are found by [`crate::check`].
 
 mod access_test;
 mod entries;

@@ -24,7 +24,7 @@ pub struct NetworkPolicy {
     #[serde(default, deserialize_with = "field::texts")]
     #[schemars(inner(length(min = 1)))]
     pub previously: Vec<String>,
-    /// True if to take over a live policy whose name is outside of `docker.owns`, or in `docker.unmanaged`.
+    /// True to take over a live policy with a name outside of `docker.owns`, or in `docker.unmanaged`.
     #[serde(default)]
     pub adopt: bool,
     /// The reason for the policy; never sent to the service.
@@ -35,10 +35,10 @@ pub struct NetworkPolicy {
     #[serde(default, deserialize_with = "field::optional_texts")]
     #[schemars(with = "Vec<String>", length(min = 1), inner(length(min = 1)), example = ["my-org"])]
     pub orgs: Option<Vec<String>>,
-    /// Whom the policy governs; without it, the whole organization.
+    /// The scope of the policy; without it, the whole organization.
     #[serde(default)]
     pub scope: ScopeField,
-    /// The rules. `[]` says on purpose that there are none.
+    /// The rules; `[]` for none, which has to be explicit.
     #[serde(deserialize_with = "rule::network_rules")]
     #[schemars(with = "Vec<NetworkRule>")]
     pub rules: Vec<NetworkRule>,
@@ -62,7 +62,7 @@ pub struct FilesystemPolicy {
     #[serde(default, deserialize_with = "field::texts")]
     #[schemars(inner(length(min = 1)))]
     pub previously: Vec<String>,
-    /// True if to take over a live policy whose name is outside of `docker.owns`, or in `docker.unmanaged`.
+    /// True to take over a live policy with a name outside of `docker.owns`, or in `docker.unmanaged`.
     #[serde(default)]
     pub adopt: bool,
     /// The reason for the policy; never sent to the service.
@@ -73,19 +73,19 @@ pub struct FilesystemPolicy {
     #[serde(default, deserialize_with = "field::optional_texts")]
     #[schemars(with = "Vec<String>", length(min = 1), inner(length(min = 1)), example = ["my-org"])]
     pub orgs: Option<Vec<String>>,
-    /// Whom the policy governs; without it, the whole organization.
+    /// The scope of the policy; without it, the whole organization.
     #[serde(default)]
     pub scope: ScopeField,
-    /// The rules. `[]` says on purpose that there are none.
+    /// The rules; `[]` for none, which has to be explicit.
     pub rules: Vec<FilesystemRule>,
 }
 
-/// Whom a policy governs.
+/// The audience that a policy governs.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "Scope")]
 pub struct ScopeField {
-    /// Names or ids of teams; the members of any of them are governed. None means the whole organization.
+    /// Names or ids of teams: members of any of them are governed. Empty means the whole organization.
     #[serde(default, deserialize_with = "field::texts")]
     #[schemars(inner(length(min = 1)), example = ["research"])]
     pub teams: Vec<String>,
@@ -95,7 +95,7 @@ pub struct ScopeField {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[schemars(inline)]
 pub enum NetworkPolicyKind {
-    /// Written as is.
+    /// The document as written.
     NetworkPolicy,
 }
 
@@ -103,6 +103,6 @@ pub enum NetworkPolicyKind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[schemars(inline)]
 pub enum FilesystemPolicyKind {
-    /// Written as is.
+    /// The document as written.
     FilesystemPolicy,
 }

@@ -1,9 +1,7 @@
-//! Settings that a proposal may not choose for itself: those of the version that it is to be merged into hold, and what
-//! it would change of them is told.
+//! Settings that a proposal may not choose for itself: those of the base apply, and the differences are reported.
 //!
-//! Invariant: what decides where a plan goes, what it may delete and what refuses it comes from the base; where the base
-//! says nothing, the strictest holds. Only which files belong to the workspace, and which teams are known, is the
-//! proposal's.
+//! Invariant: the target of a plan, its limits on deletions and its guards come from the base; if the base does not set
+//! one, the strictest applies. Only the files of the workspace and the known teams come from the proposal.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -14,7 +12,7 @@ use super::{Docker, EditActive, Guards, Limit, Ownership, Protected, Vijil, Work
 /// A setting that a proposal changes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SettingChange {
-    /// Its name: `guards.deny_widening`.
+    /// The name of the setting: `guards.deny_widening`.
     pub setting: String,
     /// The value in the base; null if the base does not set it.
     pub base: Value,
@@ -22,7 +20,8 @@ pub struct SettingChange {
     pub proposed: Value,
 }
 
-/// The settings that hold for a proposal, and what it changes of them. Without a base, nothing may be deleted or opened.
+/// The settings that apply to a proposal, and its differences from them. Without a base, nothing may be deleted or
+/// opened.
 #[must_use]
 pub fn settings_for(proposed: &Workspace, base: Option<&Workspace>) -> (Workspace, Vec<SettingChange>) {
     let before = base.map(named).unwrap_or_default();
@@ -56,8 +55,8 @@ pub fn settings_for(proposed: &Workspace, base: Option<&Workspace>) -> (Workspac
     (Workspace { include: proposed.include.clone(), docker, vijil, ..held }, changes)
 }
 
-/// The guards of a base; without one, nothing may be deleted or opened, and no recorded request may be blocked. Records
-/// themselves are not asked for: who has just begun has none.
+/// The guards of a base. Without one, nothing may be deleted or opened, and no recorded request may be blocked. Records
+/// are not required, since a new workspace has none.
 #[must_use]
 pub fn guards_of(base: Option<&Workspace>) -> Guards {
     let none = Some(Limit::Count(0));
@@ -65,7 +64,7 @@ pub fn guards_of(base: Option<&Workspace>) -> Guards {
     base.map_or_else(strictest, |base| base.guards.clone())
 }
 
-/// Every setting that matters to whoever reviews, by name; null for one that is not there.
+/// Every setting that is relevant for a reviewer, by name; null if it is not set.
 fn named(workspace: &Workspace) -> Vec<(&'static str, Value)> {
     let Workspace { api_version: _, kind: _, include, docker, vijil, guards } = workspace;
     let Guards { max_deletes, deny_widening, access_tests, protected, blocked_requests, require_records } = guards;
@@ -110,7 +109,7 @@ fn spelt(ownership: Ownership) -> Value {
     }
 }
 
-/// Sorted, since the order says nothing; an empty list is none.
+/// Sorted, since the order has no meaning; an empty list is null.
 fn listed(items: &[String]) -> Value {
     let mut items = items.to_vec();
     items.sort();

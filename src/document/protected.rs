@@ -1,4 +1,4 @@
-//! Policies that are protected: what nobody may do to them, and what is allowed all the same.
+//! Protected policies, and the kinds of change that are allowed for them.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -14,9 +14,9 @@ use super::field;
 /// A policy that no plan may weaken.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Protected {
-    /// Its name.
+    /// The name of the policy.
     pub name: String,
-    /// The kinds of change that are allowed all the same.
+    /// The kinds of change that are allowed.
     pub allow: BTreeSet<Weakening>,
 }
 
@@ -24,15 +24,15 @@ pub struct Protected {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Weakening {
-    /// The policy is deleted, or no document declares it any more.
+    /// The policy is deleted, or no longer declared.
     Delete,
-    /// It loses its last rule.
+    /// The policy loses its last rule.
     Empty,
-    /// It denies less to an audience, or allows more, because it is for other teams.
+    /// The policy denies less to an audience, or allows more, because its scope changes.
     Scope,
     /// A deny is removed or narrowed.
     NarrowDeny,
-    /// It allows more than before.
+    /// The policy allows more than before.
     AddAllow,
     /// A policy for agents is no longer active.
     Deactivate,
@@ -41,10 +41,10 @@ pub enum Weakening {
 }
 
 impl Weakening {
-    /// Every kind, as the settings spell it.
+    /// Every kind, in the spelling of the settings.
     pub const NAMES: [&str; 7] = ["delete", "empty", "scope", "narrow-deny", "add-allow", "deactivate", "weaken-rule"];
 
-    /// As the settings spell it.
+    /// The spelling in the settings.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -60,7 +60,7 @@ impl Weakening {
 }
 
 impl Protected {
-    /// A policy of which nothing may be weakened.
+    /// A policy for which no kind of change is allowed.
     #[must_use]
     pub fn wholly(name: impl Into<String>) -> Self {
         Self { name: name.into(), allow: BTreeSet::new() }
@@ -111,7 +111,7 @@ impl<'de> Deserialize<'de> for Protected {
     }
 }
 
-/// One schema for both forms, whose keywords speak of one of them each.
+/// One schema for both forms, since each of its keywords concerns only one of them.
 impl JsonSchema for Protected {
     fn schema_name() -> std::borrow::Cow<'static, str> {
         "Protected".into()

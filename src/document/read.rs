@@ -1,4 +1,4 @@
-//! One document: from values with places to its typed form.
+//! Reads one document: from values with places to its typed form.
 
 use std::ops::Range;
 
@@ -12,9 +12,9 @@ use crate::source::{Spans, Tree};
 /// A document that fits its kind's schema.
 #[derive(Clone, Debug)]
 pub struct Document {
-    /// The file that it stands in.
+    /// The file that holds it.
     pub file: FileId,
-    /// The location of each part of the document.
+    /// The place of each part of the document.
     pub places: Spans,
     /// The document as it was written, without its rules.
     written: Value,
@@ -23,19 +23,19 @@ pub struct Document {
 }
 
 impl Document {
-    /// The place of the value at a JSON pointer, or of the nearest value around it.
+    /// The place of the value at a JSON pointer, or of the nearest enclosing value that exists.
     #[must_use]
     pub fn label(&self, pointer: &str) -> Label {
         Label::new(self.file, self.places.nearest(pointer).span.clone())
     }
 
-    /// A short place for the value at a JSON pointer: for a mapping its first key.
+    /// A short place for the value at a JSON pointer; for a mapping, its first key.
     #[must_use]
     pub fn head(&self, pointer: &str) -> Label {
         Label::new(self.file, self.places.nearest(pointer).head())
     }
 
-    /// The place of the item of the list at a JSON pointer that is this text.
+    /// The place of the item with this text in the list at a JSON pointer.
     #[must_use]
     pub fn item(&self, pointer: &str, text: &str) -> Label {
         let list = self.written.pointer(pointer).and_then(Value::as_array);
@@ -43,7 +43,7 @@ impl Document {
         self.label(&format!("{pointer}/{index}"))
     }
 
-    /// The place of a key of the mapping at a JSON pointer, or of the mapping's first key where it has none such.
+    /// The place of a key in the mapping at a JSON pointer, or of the mapping's first key if it does not have the key.
     #[must_use]
     pub fn key(&self, pointer: &str, key: &str) -> Label {
         let mapping = self.places.nearest(pointer);
@@ -52,12 +52,12 @@ impl Document {
     }
 }
 
-/// Checks a document against the schema of its kind and decodes it. `settings` says whether it stands in the
-/// workspace's own file. What is wrong, all of it, is added to `findings`; then there is no document.
+/// Checks a document against the schema of its kind and decodes it. `settings` is true for the workspace's own file.
+/// Adds all errors to `findings`; with an error, returns `None`.
 pub fn read(file: FileId, tree: Tree, settings: bool, findings: &mut Vec<Diagnostic>) -> Option<Document> {
     let kind = kind(file, &tree, settings).map_err(|finding| findings.push(*finding)).ok()?;
     let compiled = schema::compiled(kind);
-    // Asking for a yes or no is many times cheaper than asking for errors, and nearly all documents are right.
+    // A boolean answer is many times faster than a list of errors, and nearly all documents are valid.
     if !compiled.validator.is_valid(&tree.value) {
         for error in compiled.validator.iter_errors(&tree.value) {
             explain::explain(&error, kind, &compiled.schema, file, &tree, findings);
@@ -69,7 +69,7 @@ pub fn read(file: FileId, tree: Tree, settings: bool, findings: &mut Vec<Diagnos
     match (kind.decode)(value) {
         Ok(body) => Some(Document { file, places, written, body }),
         Err(error) => {
-            // The schema accepts what the decoder does not. A property test keeps this from happening.
+            // The decoder refuses what the schema accepts. A property test prevents this.
             let finding = Diagnostic::error("undecodable", format!("the document cannot be decoded: {error}"));
             findings.push(finding.at(Label::new(file, places.head())));
             None
@@ -77,7 +77,7 @@ pub fn read(file: FileId, tree: Tree, settings: bool, findings: &mut Vec<Diagnos
     }
 }
 
-/// Rules are most of a document, and are kept in their typed form alone.
+/// Rules are the largest part of a document, so that only their typed form is kept.
 fn without_rules(value: &Value) -> Value {
     let entries = value.as_object().into_iter().flatten().filter(|(key, _)| *key != "rules");
     Value::Object(entries.map(|(key, value)| (key.clone(), value.clone())).collect())
@@ -197,7 +197,7 @@ mod tests {
         }
     }
 
-    /// Values that people put in the wrong place.
+    /// Values that people write in the wrong place.
     fn odd_value() -> impl Strategy<Value = Value> {
         prop_oneof![
             Just(json!(null)),
@@ -224,12 +224,12 @@ mod tests {
         ]
     }
 
-    /// Changes the value at the `at`-th place of a document, counted through it.
+    /// Changes the nth value of a document, in depth-first order.
     fn change(value: &mut Value, at: &mut usize, how: &Change) {
         if *at == 0 {
             *at = usize::MAX;
             match (how, &mut *value) {
-                // Derived decoders read a list as the fields of a structure in their order; the schema stands before them.
+                // Derived decoders accept a list as the fields of a structure in order; the schema refuses it first.
                 (Change::Replace(Value::Array(_)), Value::Object(_)) => {}
                 (Change::Replace(new), _) => *value = new.clone(),
                 (Change::Remove(nth), Value::Object(entries)) if !entries.is_empty() => {

@@ -1,4 +1,4 @@
-//! Documents to what they mean: [`DesiredPolicy`] and [`Test`], with the places that they come from.
+//! Converts documents to the model: [`DesiredPolicy`] and [`Test`], with the places of their parts.
 
 use std::ops::Range;
 use std::path::Path;
@@ -15,48 +15,48 @@ use crate::source::{self, Spelling};
 /// A policy with the document that declares it.
 #[derive(Debug)]
 pub struct Declared<'a> {
-    /// The meaning of the document.
+    /// The policy in the form of the model.
     pub desired: DesiredPolicy,
     /// The document as it was written.
     pub document: &'a Document,
-    /// The location of the Cedar text of an MCP policy.
+    /// The place of the Cedar text of an MCP policy.
     pub cedar: Option<CedarPlace>,
 }
 
 /// A policy for agents with the document that declares it.
 #[derive(Debug)]
 pub struct DeclaredVijil<'a> {
-    /// The meaning of the document.
+    /// The policy in the form of the model.
     pub desired: DesiredVijilPolicy,
     /// The document as it was written.
     pub document: &'a Document,
 }
 
-/// The location of a Cedar text.
+/// The place of a Cedar text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CedarPlace {
-    /// It is the text of a file.
+    /// The text of a file.
     File(FileId),
-    /// It is a value of the document, of this spelling; `None` where an alias stands for the text.
+    /// A value of the document, with its spelling; without a spelling if an alias stands for the text.
     Document(Option<Spelling>),
 }
 
 /// An access test.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Test {
-    /// The name of the test: what it shows.
+    /// The name of the test: what it verifies.
     pub name: String,
-    /// The organizations that it is for; all that the workspace has where it names none.
+    /// The organizations that it is for; all organizations of the workspace if it names none.
     pub orgs: Vec<String>,
-    /// The location of each organization.
+    /// The place of each organization.
     pub org_labels: Vec<Label>,
     /// The teams that the subject is a member of, as written.
     pub teams: Vec<String>,
-    /// The location of each team.
+    /// The place of each team.
     pub team_labels: Vec<Label>,
-    /// In the order written; at least one.
+    /// The expectations in the order written; at least one.
     pub expectations: Vec<ExpectedAccess>,
-    /// The location of the name.
+    /// The place of the name.
     pub origin: Origin,
 }
 
@@ -65,16 +65,16 @@ pub struct Test {
 pub struct ExpectedAccess {
     /// The expected decision.
     pub expected: Expected,
-    /// The access as written, such as `connect:tcp example.com:443`.
+    /// The request as written, such as `connect:tcp example.com:443`.
     pub access: String,
-    /// The location of the access.
+    /// The place of the request.
     pub origin: Origin,
-    /// The same for diagnostics.
+    /// The place of the request, for diagnostics.
     pub label: Label,
 }
 
-/// The policy that a document declares, or `None` for another kind of document, and for a Cedar file that cannot be
-/// used, which is added to `findings`. `root` is the folder that Cedar files must stay inside of.
+/// The policy that a document declares; `None` for another kind of document, and for an unusable Cedar file, which is
+/// added to `findings`. Cedar files must be inside of `root`.
 pub fn declare<'a>(
     document: &'a Document,
     files: &mut Files,
@@ -108,8 +108,8 @@ pub fn declare<'a>(
     Some(Declared { desired, document, cedar })
 }
 
-/// The policy for agents that a document declares, or `None` for another kind of document, and for a source file that
-/// cannot be used, which is added to `findings`.
+/// The policy for agents that a document declares; `None` for another kind of document, and for an unusable source
+/// file, which is added to `findings`.
 pub fn declare_vijil<'a>(
     document: &'a Document,
     files: &mut Files,
@@ -167,7 +167,7 @@ pub fn declare_test(document: &Document, files: &Files) -> Option<Test> {
 }
 
 impl Declared<'_> {
-    /// The place of bytes of the Cedar text, in whatever style the document holds it; of an alias the alias.
+    /// The place of bytes of the Cedar text, for every style of YAML text; for an alias, the place of the alias.
     #[must_use]
     pub fn cedar_label(&self, span: &Range<usize>) -> Label {
         match &self.cedar {
@@ -191,7 +191,7 @@ fn allowlist(document: &Document, files: &Files, rules: Vec<(Rule, &[String])>) 
     (Body::Allowlist(rules), places)
 }
 
-/// The location of a label, for people.
+/// The place of a label, for people.
 #[must_use]
 pub fn origin(files: &Files, label: &Label) -> Origin {
     let file = files.get(label.file);

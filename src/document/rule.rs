@@ -1,4 +1,4 @@
-//! Rules as they are written.
+//! Rules as they are written in documents.
 
 use std::collections::BTreeSet;
 
@@ -22,7 +22,7 @@ pub struct NetworkRule {
     #[serde(default, deserialize_with = "field::texts")]
     #[schemars(inner(length(min = 1)))]
     pub previously: Vec<String>,
-    /// Whether the rule allows or denies.
+    /// The decision: `allow` or `deny`.
     #[schemars(schema_with = "decision")]
     pub decision: Decision,
     /// The actions that are allowed or denied: `connect:…` on `resources`, or `request:…` on `http_resources`; one rule
@@ -41,7 +41,7 @@ pub struct NetworkRule {
     pub http_resources: Option<Vec<HttpTarget>>,
 }
 
-/// A host with a path: the requests that a rule is about.
+/// A host with a path: the requests that a rule matches.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HttpTarget {
@@ -53,7 +53,8 @@ pub struct HttpTarget {
     #[serde(default, deserialize_with = "field::present")]
     #[schemars(with = "std::num::NonZeroU16", range(max = 65535), example = 443)]
     pub port: Option<std::num::NonZeroU16>,
-    /// An absolute path or a pattern: `*` stays within one segment, `**` goes any depth and takes in the path before it.
+    /// An absolute path or a pattern: `*` matches within one segment, `**` any number of segments, including the path
+    /// before it.
     #[serde(deserialize_with = "absolute")]
     #[schemars(regex(pattern = "^/"), example = "/repos/docker/**")]
     pub path: String,
@@ -71,7 +72,7 @@ pub struct FilesystemRule {
     #[serde(default, deserialize_with = "field::texts")]
     #[schemars(inner(length(min = 1)))]
     pub previously: Vec<String>,
-    /// Whether the rule allows or denies.
+    /// The decision: `allow` or `deny`.
     #[schemars(schema_with = "decision")]
     pub decision: Decision,
     /// The actions that are allowed or denied: mounting for reading, for writing, or both. A writable mount needs both.
@@ -86,10 +87,10 @@ pub struct FilesystemRule {
 }
 
 impl NetworkRule {
-    /// The meaning of the rule.
+    /// The rule in the form of the model.
     ///
     /// # Panics
-    /// For a rule that was not decoded: the decoder takes exactly one kind of resources.
+    /// Panics for a rule that was not decoded: the decoder accepts exactly one kind of resources.
     #[must_use]
     pub fn rule(&self) -> Rule {
         let resources = match (&self.resources, &self.http_resources) {
@@ -104,7 +105,7 @@ impl NetworkRule {
 }
 
 impl FilesystemRule {
-    /// The meaning of the rule.
+    /// The rule in the form of the model.
     #[must_use]
     pub fn rule(&self) -> Rule {
         let resources = Resources::Plain(distinct(&self.resources));
@@ -112,9 +113,9 @@ impl FilesystemRule {
     }
 }
 
-/// The entries of a set, each once, in the order written.
+/// The distinct entries of a set, in the order written.
 fn distinct<T: Clone + Ord>(entries: &[T]) -> Vec<T> {
-    // Nearly all rules hold an entry or two.
+    // Nearly all rules have one or two entries.
     if let [] | [_] = entries {
         return entries.to_vec();
     }
@@ -137,11 +138,11 @@ pub(super) fn network_rules<'de, D: Deserializer<'de>>(deserializer: D) -> Resul
     Ok(rules)
 }
 
-/// The prefix of an action that the service has and this program does not know, so that no mistake in the name of an
-/// action is taken for one.
+/// The prefix for an action that the service has and this program does not know, so that a misspelt action is not
+/// mistaken for one.
 const UNDOCUMENTED: &str = "undocumented:";
 
-/// An action as documents spell it.
+/// The spelling of an action in documents.
 #[must_use]
 pub fn spelled_action(action: &Action) -> String {
     if let Action::Unknown(text) = action { format!("{UNDOCUMENTED}{text}") } else { action.to_string() }

@@ -1,7 +1,7 @@
 //! The JSON Schema (2020-12) of documents, for editors and for [`super::read`].
 //!
-//! Invariant: subschemas are written out where they are used, so that the path of a validation error leads through the
-//! schema to the description and the properties that the error is about.
+//! Invariant: subschemas are inlined, so that the path of a validation error leads through the schema to the
+//! description and the properties that the error is about.
 
 use std::sync::OnceLock;
 
@@ -12,8 +12,8 @@ use serde_json::{Map, Value, json};
 
 use super::kind::{KINDS, Kind};
 
-/// The schema of any document: one branch a kind, chosen by `kind` alone, so that editors complete what fits and errors
-/// are about the kind that was meant.
+/// The schema of any document: one branch for each kind, selected by `kind` alone, so that editors complete matching
+/// keys and errors concern the intended kind.
 #[must_use]
 pub fn schema() -> Value {
     let names: Vec<&str> = KINDS.iter().map(|kind| kind.name).collect();
@@ -61,8 +61,8 @@ pub fn schema_of(kind: &Kind) -> Value {
     schema.into()
 }
 
-/// Writes a choice of one value as that value, and leaves out what helps nobody: `null` as a default of what may not be
-/// `null`, formats that JSON Schema does not know, line breaks of this source.
+/// Writes a choice of one value as that value, and removes parts without use: a `null` default of a value that may not
+/// be `null`, formats that JSON Schema does not know, and line breaks of this source.
 fn tidy(schema: &mut schemars::Schema) {
     let one = match schema.get("enum").and_then(Value::as_array).map(Vec::as_slice) {
         Some([value]) => Some(value.clone()),
@@ -85,13 +85,13 @@ fn tidy(schema: &mut schemars::Schema) {
     }
 }
 
-/// A kind's schema with the validator made from it.
+/// A kind's schema with its validator.
 pub(super) struct Compiled {
     pub(super) schema: Value,
     pub(super) validator: Validator,
 }
 
-/// The validator of a kind, made once.
+/// The validator of a kind, compiled once.
 pub(super) fn compiled(kind: &'static Kind) -> &'static Compiled {
     static COMPILED: [OnceLock<Compiled>; KINDS.len()] = [const { OnceLock::new() }; KINDS.len()];
     let index = KINDS.iter().position(|other| other.name == kind.name).expect("a kind is in the table");

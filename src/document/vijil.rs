@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::field::{self, ApiVersion};
 use crate::model::{Fields, Review, VijilStatus};
 
-/// Rules for the behaviour of agents, with the approvals of the rules.
+/// Rules for the behaviour of agents, with their approvals.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(title = "AgentPolicy", extend("not" = {"required": ["source_text", "source_file"]}))]
@@ -32,11 +32,11 @@ pub struct AgentPolicy {
     pub description: Option<String>,
     /// The field that the policy belongs to.
     pub category: Category,
-    /// Whether the policy is in force; without it, that stays as it is. `active` needs every rule approved.
+    /// The status of the policy; without it, the status is unchanged. `active` requires every rule to be approved.
     #[serde(default, deserialize_with = "field::present")]
     #[schemars(with = "VijilStatus")]
     pub status: Option<VijilStatus>,
-    /// The text that the rules are drawn from.
+    /// The text that the rules are extracted from.
     #[serde(default, deserialize_with = "field::present")]
     #[schemars(with = "String", example = "Agents must not disclose customer PII.")]
     pub source_text: Option<String>,
@@ -48,7 +48,7 @@ pub struct AgentPolicy {
     #[serde(default, deserialize_with = "field::present_texts")]
     #[schemars(with = "Vec<String>", inner(length(min = 1)))]
     pub tags: Option<Vec<String>>,
-    /// The rules. `[]` says on purpose that there are none.
+    /// The rules; `[]` for none, which has to be explicit.
     pub rules: Vec<AgentRule>,
 }
 
@@ -60,7 +60,7 @@ pub struct AgentRule {
     #[serde(deserialize_with = "field::text")]
     #[schemars(length(min = 1), example = "PRIV-001")]
     pub rule_id: String,
-    /// Earlier identities of the rule: a live rule with such a one is updated, not replaced.
+    /// Earlier identities of the rule: a live rule with one of them is updated, not replaced.
     #[serde(default, deserialize_with = "field::texts")]
     #[schemars(inner(length(min = 1)))]
     pub previously: Vec<String>,
@@ -78,8 +78,8 @@ pub struct AgentRule {
     #[serde(default, deserialize_with = "field::present")]
     #[schemars(with = "String", example = &"agent")]
     pub assignee: Option<String>,
-    /// Conditions under which the rule applies, as the service keeps them: usually `condition_type`, `field`,
-    /// `operator` and `value`.
+    /// Conditions under which the rule applies, in the service's form: usually `condition_type`, `field`, `operator`
+    /// and `value`.
     #[serde(default, deserialize_with = "field::present")]
     #[schemars(with = "Vec<Map<String, Value>>")]
     pub constraints: Option<Vec<Map<String, Value>>>,
@@ -87,7 +87,7 @@ pub struct AgentRule {
     #[serde(default, deserialize_with = "field::present")]
     #[schemars(with = "String", example = &"all")]
     pub constraint_logic: Option<String>,
-    /// The consequence when the rule is broken. Keys beside `action`, `severity` and `message` are kept as they are.
+    /// The consequence when the rule is broken. Other keys than `action`, `severity` and `message` are kept unchanged.
     #[serde(deserialize_with = "consequence")]
     #[schemars(schema_with = "consequence_schema")]
     pub consequence: Map<String, Value>,
@@ -107,7 +107,7 @@ pub struct AgentRule {
     #[serde(default, deserialize_with = "field::present")]
     #[schemars(with = "Map<String, Value>")]
     pub provenance: Option<Map<String, Value>>,
-    /// The decision of the reviewers; without it, the review stays as it is.
+    /// The decision of the reviewers; without it, the review is unchanged.
     #[serde(default, deserialize_with = "field::present")]
     #[schemars(with = "ReviewField")]
     pub review: Option<ReviewField>,
@@ -154,11 +154,11 @@ pub enum RuleType {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[schemars(inline)]
 pub enum AgentPolicyKind {
-    /// Written as is.
+    /// The document as written.
     AgentPolicy,
 }
 
-/// Severities of a consequence, from the least.
+/// Severities of a consequence, in ascending order.
 pub const SEVERITIES: [&str; 5] = ["info", "low", "medium", "high", "critical"];
 
 impl AgentPolicy {
@@ -221,7 +221,7 @@ impl From<&ReviewField> for Review {
     }
 }
 
-// Written by hand, as for expectations: one object with one of two keys.
+// Written by hand, as for expectations: an object with one of two keys.
 impl JsonSchema for ReviewField {
     fn schema_name() -> std::borrow::Cow<'static, str> {
         "Review".into()

@@ -25,11 +25,11 @@ pub struct Workspace {
     #[serde(default, deserialize_with = "field::optional_texts")]
     #[schemars(with = "Vec<String>", length(min = 1), inner(length(min = 1)), example = ["policies/**/*.yaml"])]
     pub include: Option<Vec<String>>,
-    /// The Docker organization. Without it, the workspace has nothing to do with Docker.
+    /// The Docker organization. Without it, the workspace does not manage Docker.
     #[serde(default, deserialize_with = "docker")]
     #[schemars(schema_with = "section_of::<Docker>")]
     pub docker: Option<Docker>,
-    /// The Vijil console. Without it, the workspace has nothing to do with Vijil.
+    /// The Vijil console. Without it, the workspace does not manage Vijil.
     #[serde(default, deserialize_with = "section")]
     #[schemars(schema_with = "section_of::<Vijil>")]
     pub vijil: Option<Vijil>,
@@ -38,8 +38,8 @@ pub struct Workspace {
     pub guards: Guards,
 }
 
-/// The Docker organization that the policies belong to. Of several organizations, all settings hold for each: one that
-/// needs others has a workspace of its own.
+/// The Docker organization that the policies belong to. If there are several, all settings apply to each of them; an
+/// organization with other settings needs its own workspace.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(extend("not" = {"type": "object", "required": ["org", "orgs"]}))]
@@ -49,7 +49,7 @@ pub struct Docker {
     #[schemars(with = "String", length(min = 1), example = "my-org")]
     pub org: Option<String>,
     /// The names of several organizations, instead of `org`. A policy is for all of them, unless its own `orgs` names
-    /// some; each is planned by itself.
+    /// some; each organization has its own plan.
     #[serde(default, deserialize_with = "field::optional_texts")]
     #[schemars(with = "Vec<String>", length(min = 1), inner(length(min = 1)), example = ["my-org", "my-org-labs"])]
     pub orgs: Option<Vec<String>>,
@@ -61,9 +61,9 @@ pub struct Docker {
     #[serde(default)]
     #[schemars(schema_with = "ownership")]
     pub ownership: Ownership,
-    /// Names, or patterns with `*` and `?`, of the policies that this workspace owns, where several workspaces share the
+    /// Names, or patterns with `*` and `?`, of the policies that this workspace owns, if several workspaces share the
     /// organization: documents declare no others, unless they say `adopt: true`, and `exclusive` deletes no others.
-    /// Without it, all policies.
+    /// Without it, the workspace owns all policies.
     #[serde(default, deserialize_with = "field::optional_texts")]
     #[schemars(with = "Vec<String>", length(min = 1), inner(length(min = 1)), example = ["team-a *"])]
     pub owns: Option<Vec<String>>,
@@ -117,10 +117,10 @@ pub enum EditActive {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Ownership {
-    /// They are left alone.
+    /// They are left as they are.
     #[default]
     Declared,
-    /// They are deleted, those in `unmanaged` aside.
+    /// They are deleted, except those in `unmanaged`.
     Exclusive,
 }
 
@@ -128,8 +128,9 @@ pub enum Ownership {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Guards {
-    /// The most that a plan may delete, of the live policies and of the live rules of each policy: a share such as
-    /// `25%`, or a count. Without it, there is no limit. With `25%`, a plan that deletes 3 of 10 policies is refused.
+    /// The largest part of the live policies, and of the live rules of each policy, that a plan may delete: a
+    /// percentage such as `25%`, or a count. Without it, there is no limit. With `25%`, a plan that deletes 3 of 10
+    /// policies is refused.
     #[serde(default, deserialize_with = "field::present", skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "limit")]
     pub max_deletes: Option<Limit>,
@@ -138,8 +139,8 @@ pub struct Guards {
     /// that turns `block` into `log`.
     #[serde(default)]
     pub deny_widening: bool,
-    /// True if a plan is refused after which an access test of the workspace fails, also one that failed before. A plan
-    /// that opens `pastebin.example.com` is refused where a test expects `deny: connect:tcp pastebin.example.com:443`.
+    /// True if a plan is refused after which an access test of the workspace fails, even if it failed before. A plan
+    /// that opens `pastebin.example.com` is refused if a test expects `deny: connect:tcp pastebin.example.com:443`.
     #[serde(default = "yes")]
     pub access_tests: bool,
     /// Policies that documents have to declare, and that no plan may delete, empty or weaken: each by its name, or with the
@@ -148,12 +149,12 @@ pub struct Guards {
     /// from one rule of it to another.
     #[serde(default)]
     pub protected: Vec<Protected>,
-    /// The most recorded requests that a plan may newly deny: a share of them such as `1%`, or a count. Judged with
-    /// `--records`; without it, there is no limit.
+    /// The largest part of the recorded requests that a plan may newly deny: a percentage such as `1%`, or a count.
+    /// Judged with `--records`; without it, there is no limit.
     #[serde(default, deserialize_with = "field::present", skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "limit")]
     pub blocked_requests: Option<Limit>,
-    /// True if a plan that changes access is refused where no recorded requests tell what it would have blocked.
+    /// True if a plan that changes access is refused when no recorded requests show what it would have blocked.
     #[serde(default)]
     pub require_records: bool,
 }
@@ -175,17 +176,17 @@ fn yes() -> bool {
     true
 }
 
-/// The most of something that a plan may do.
+/// A limit for a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Limit {
-    /// This share of what there is, in percent from 0 to 100.
+    /// A percentage of the existing objects, from 0 to 100.
     Percent(u8),
-    /// This many.
+    /// A count.
     Count(u32),
 }
 
 impl Limit {
-    /// Returns `true` if `count` of `all` are more than the limit.
+    /// Returns `true` if `count` of `all` exceeds the limit.
     #[must_use]
     pub fn is_exceeded(self, count: u64, all: u64) -> bool {
         match self {
@@ -204,11 +205,11 @@ impl fmt::Display for Limit {
     }
 }
 
-/// The names that patterns with `*` and `?` match. A pattern that is none still stands for itself: nothing is deleted
+/// The names that patterns with `*` and `?` match. An invalid pattern matches its own text, so that nothing is deleted
 /// because of a stray bracket.
 ///
 /// # Panics
-/// Never: an escaped text is a pattern.
+/// Never panics: an escaped text is a valid pattern.
 #[must_use]
 pub fn names(patterns: &[String]) -> GlobSet {
     let mut names = GlobSetBuilder::new();
@@ -223,7 +224,7 @@ pub fn names(patterns: &[String]) -> GlobSet {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[schemars(inline)]
 pub enum WorkspaceKind {
-    /// Written as is.
+    /// The document as written.
     Workspace,
 }
 
@@ -268,12 +269,12 @@ impl<'de> Deserialize<'de> for Limit {
     }
 }
 
-/// A section that is there, if only as a key without a value.
+/// A section that exists, even as a key without a value.
 fn section<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserializer: D) -> Result<Option<T>, D::Error> {
     Option::<T>::deserialize(deserializer).map(|section| Some(section.unwrap_or_default()))
 }
 
-/// A [`section`] that names one organization or several.
+/// A [`section`] that names one or several organizations.
 fn docker<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Docker>, D::Error> {
     let docker: Option<Docker> = section(deserializer)?;
     match &docker {

@@ -1,4 +1,4 @@
-//! The desired state that the documents declare, with the location that each object comes from.
+//! The desired state that the documents declare, with the place of each object.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,37 +7,37 @@ use super::{DesiredVijilPolicy, Domain, Policy, is_for};
 /// Everything that a workspace declares.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Desired {
-    /// For Docker organizations; sorted by name, which is unique in each of them.
+    /// For Docker organizations; sorted by name, which is unique in each organization.
     pub policies: Vec<DesiredPolicy>,
-    /// For Vijil; likewise.
+    /// For Vijil; sorted by name, which is unique.
     pub vijil: Vec<DesiredVijilPolicy>,
 }
 
 /// A declared policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DesiredPolicy {
-    /// The meaning of the policy.
+    /// The policy.
     pub policy: Policy,
-    /// The domain of the policy's kind, also when the policy has no rules.
+    /// The domain of the document's kind, even if the policy has no rules.
     pub domain: Domain,
     /// Earlier names, in the order written.
     pub previously: Vec<String>,
-    /// The organizations that it is for; all that the workspace has where it names none.
+    /// The organizations that it is for; all organizations of the workspace if it names none.
     pub orgs: Vec<String>,
-    /// The location of the document's name.
+    /// The place of the document's name.
     pub origin: Origin,
-    /// One for each rule of an allowlist, or for each statement of a Cedar text, in the same order.
+    /// The data of each rule of an allowlist, or of each statement of a Cedar text, in the same order.
     pub rules: Vec<DesiredRule>,
 }
 
 impl Desired {
-    /// The name of each policy, of either service, with its earlier names.
+    /// The name of each policy of either service, with its earlier names.
     pub fn names(&self) -> impl Iterator<Item = (&str, &[String])> {
         let docker = self.policies.iter().map(|one| (one.policy.name.as_str(), one.previously.as_slice()));
         docker.chain(self.vijil.iter().map(|one| (one.name.as_str(), one.previously.as_slice())))
     }
 
-    /// Returns `true` if a policy is declared that has, or had, this name.
+    /// Returns `true` if a declared policy has this name, or had it earlier.
     #[must_use]
     pub fn declares(&self, name: &str) -> bool {
         self.names().any(|(own, previously)| own == name || previously.iter().any(|earlier| earlier == name))
@@ -51,12 +51,12 @@ impl Desired {
     }
 }
 
-/// The statements of a document about a rule, beside its meaning.
+/// The data of a rule in a document, in addition to the rule itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DesiredRule {
     /// Earlier names, in the order written.
     pub previously: Vec<String>,
-    /// The location where the rule starts.
+    /// The place where the rule starts.
     pub origin: Origin,
 }
 
@@ -72,8 +72,8 @@ pub struct Origin {
 }
 
 impl Origin {
-    /// A text that ends with a place in brackets, taken apart: `rule (file:line:column)`. `None` for every other text, and
-    /// for one that could be read in two ways.
+    /// Splits a text that ends with a place in parentheses: `rule (file:line:column)`. `None` for every other text, and
+    /// for an ambiguous one.
     #[must_use]
     pub fn split_off(text: &str) -> Option<(&str, Self)> {
         let (before, place) = text.strip_suffix(')')?.rsplit_once(" (")?;
@@ -87,7 +87,7 @@ impl Origin {
 }
 
 impl std::fmt::Display for Origin {
-    /// `file:line:column`, with the file's name as it is.
+    /// The place as `file:line:column`, with the file's name unchanged.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { file, line, column } = self;
         write!(f, "{file}:{line}:{column}")

@@ -1,4 +1,4 @@
-//! The live state that the service returned: the same meaning, with the service's ids beside it.
+//! The live state that the service returned: the same model with the service's ids.
 
 use super::{Body, Policy, Rule, Scope, TeamDirectory};
 
@@ -39,7 +39,7 @@ pub struct LivePolicy {
 /// The body of a live policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LiveBody {
-    /// Rules with their ids; empty where the service shows no `allowlist_v0`.
+    /// Rules with their ids; empty if the service shows no `allowlist_v0`.
     Allowlist(Vec<LiveRule>),
     /// Cedar text.
     Cedar(super::Cedar),
@@ -50,12 +50,12 @@ pub enum LiveBody {
 pub struct LiveRule {
     /// The service's id.
     pub id: RuleId,
-    /// The meaning of the rule.
+    /// The rule.
     pub rule: Rule,
 }
 
 impl LivePolicy {
-    /// The policy's meaning, without ids.
+    /// The policy without ids.
     #[must_use]
     pub fn policy(&self) -> Policy {
         let body = match &self.body {
@@ -65,7 +65,7 @@ impl LivePolicy {
         Policy { name: self.name.clone(), scope: self.scope.clone(), body }
     }
 
-    /// The rules with their ids; a Cedar policy has none.
+    /// The rules with their ids; empty for a Cedar policy.
     #[must_use]
     pub fn rules(&self) -> &[LiveRule] {
         match &self.body {

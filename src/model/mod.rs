@@ -1,8 +1,8 @@
-//! The meaning of policies, in one set of types for both sides: the state that the documents declare (*desired*) and
-//! the state that the service returned (*live*).
+//! The model of policies, with the same types for both sides: the state that the documents declare (*desired*) and the
+//! state that the service returned (*live*).
 //!
-//! Invariant: a model holds no place in a file and no service id inside [`Policy`] or [`Rule`], so that a desired and
-//! a live object are equal exactly when they mean the same. Places ([`Origin`]) and ids stand beside them.
+//! Invariant: [`Policy`] and [`Rule`] hold neither a place in a file nor a service id, so that a desired and a live
+//! object are equal exactly when they mean the same. Places ([`Origin`]) and ids are stored beside them.
 
 mod desired;
 mod live;

@@ -1,12 +1,13 @@
-//! Names of organizations, where a workspace has several.
+//! Names of organizations in a workspace of several.
 
-/// Returns `true` if a list of organizations, where none stands for all, holds this one.
+/// Returns `true` if a list of organizations, of which an empty one means all, contains this one.
 #[must_use]
 pub fn is_for(orgs: &[String], org: &str) -> bool {
     orgs.is_empty() || orgs.iter().any(|name| name == org)
 }
 
-/// The suffix for an organization in the names of variables: `ACME_LABS` for `acme-labs`, as in
+/// The suffix for an organization in names of variables: `ACME_LABS` for `acme-labs`, as in
+/// `DOCKER_USERNAME_ACME_LABS`.
 /// `DOCKER_USERNAME_ACME_LABS`.
 #[must_use]
 pub fn variable_suffix(org: &str) -> String {

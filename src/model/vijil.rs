@@ -1,7 +1,7 @@
-//! Policies for the behaviour of agents, and the rules drawn from them, as Vijil keeps them.
+//! Policies for the behaviour of agents, and the rules extracted from them, in Vijil's form.
 //!
-//! Invariant: a side holds the fields that it speaks of and no others. What a document leaves out is not in its
-//! [`Fields`], so that it is left as the service has it; what the service shows is in them all.
+//! Invariant: each side holds only the fields that it states. A field that a document leaves out is missing in its
+//! [`Fields`], so that the service's value is kept; the live side holds all fields that the service shows.
 
 use std::collections::BTreeSet;
 
@@ -30,7 +30,7 @@ pub const VIJIL_RULE_FIELDS: [&str; 10] = [
     "tags",
 ];
 
-/// Whether a policy is in force.
+/// The status of a policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[schemars(inline)]
@@ -39,7 +39,7 @@ pub enum VijilStatus {
     Draft,
     /// In force; every rule is approved.
     Active,
-    /// Kept for the record.
+    /// Archived.
     Archived,
 }
 
@@ -59,13 +59,13 @@ pub struct DesiredVijilPolicy {
     pub name: String,
     /// Earlier names, in the order written.
     pub previously: Vec<String>,
-    /// The status that is wanted; `None` leaves it as it is.
+    /// The desired status; `None` to keep the current one.
     pub status: Option<VijilStatus>,
-    /// Of [`VIJIL_POLICY_FIELDS`], those that the document sets.
+    /// The fields of [`VIJIL_POLICY_FIELDS`] that the document sets.
     pub fields: Fields,
-    /// In the order written.
+    /// The rules in the order written.
     pub rules: Vec<DesiredVijilRule>,
-    /// The location of the name.
+    /// The place of the name.
     pub origin: Origin,
 }
 
@@ -76,20 +76,20 @@ pub struct DesiredVijilRule {
     pub rule_id: String,
     /// Earlier identities, in the order written.
     pub previously: Vec<String>,
-    /// Of [`VIJIL_RULE_FIELDS`], those that the document sets.
+    /// The fields of [`VIJIL_RULE_FIELDS`] that the document sets.
     pub fields: Fields,
-    /// The review; `None` leaves it as it is.
+    /// The review; `None` to keep the current one.
     pub review: Option<Review>,
     /// The source that the rule was extracted from, for reviewers; never sent.
     pub provenance: Option<Value>,
-    /// The location where the rule starts.
+    /// The place where the rule starts.
     pub origin: Origin,
 }
 
 /// The Vijil side at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LiveVijil {
-    /// The team's own policies, sorted by name, then id; the service's presets are none.
+    /// The team's own policies, sorted by name, then id; without the service's presets.
     pub policies: Vec<LiveVijilPolicy>,
 }
 
@@ -98,13 +98,13 @@ pub struct LiveVijil {
 pub struct LiveVijilPolicy {
     /// The service's id, a UUID.
     pub id: String,
-    /// Not known to be unique.
+    /// The name; the service does not document it as unique.
     pub name: String,
-    /// As the service spells it; later versions may have more than [`VijilStatus`].
+    /// The status as the service spells it; later versions may have more than [`VijilStatus`].
     pub status: String,
-    /// [`VIJIL_POLICY_FIELDS`], as far as the service shows them.
+    /// The fields of [`VIJIL_POLICY_FIELDS`] that the service shows.
     pub fields: Fields,
-    /// Sorted by `rule_id`, then id.
+    /// The rules, sorted by `rule_id`, then id.
     pub rules: Vec<LiveVijilRule>,
 }
 
@@ -113,9 +113,9 @@ pub struct LiveVijilPolicy {
 pub struct LiveVijilRule {
     /// The service's id, a UUID.
     pub id: String,
-    /// Not known to be unique.
+    /// The rule's id for people; the service does not document it as unique.
     pub rule_id: String,
-    /// `draft`, `approved`, `rejected`, `modified`, or what a later version adds.
+    /// The status: `draft`, `approved`, `rejected`, `modified`, or one that a later version adds.
     pub status: String,
     /// Notes of the approval or the reason of the rejection.
     pub notes: Option<String>,
@@ -123,14 +123,14 @@ pub struct LiveVijilRule {
     pub reviewed_by: Option<String>,
     /// Time of the last review, in a unit that the service does not document.
     pub reviewed_at: Option<i64>,
-    /// [`VIJIL_RULE_FIELDS`], as far as the service shows them.
+    /// The fields of [`VIJIL_RULE_FIELDS`] that the service shows.
     pub fields: Fields,
     /// The source that the rule was extracted from.
     pub provenance: Option<Value>,
 }
 
 impl VijilStatus {
-    /// The service's spelling.
+    /// The spelling of the service.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -153,7 +153,7 @@ impl Review {
 }
 
 impl LiveVijilRule {
-    /// Returns `true` if a model drew the rule from a text and nobody has reviewed it.
+    /// Returns `true` if a model extracted the rule from a text and nobody has reviewed it.
     #[must_use]
     pub fn is_extracted_draft(&self) -> bool {
         let by = self.provenance.as_ref().and_then(|provenance| provenance.get("extracted_by")).and_then(Value::as_str);
@@ -161,15 +161,15 @@ impl LiveVijilRule {
     }
 }
 
-/// The confidence of an extraction, from 0 to 1; the service gives no range, so that more than 1 counts as percent.
+/// The confidence of an extraction, from 0 to 1. The service documents no range, so that more than 1 counts as percent.
 #[must_use]
 pub fn confidence(provenance: &Value) -> Option<f64> {
     let score = provenance.get("confidence_score").and_then(Value::as_f64)?;
     Some(if score > 1.0 { score / 100.0 } else { score })
 }
 
-/// Returns `true` if two values of a field mean the same: `null`, an empty list and absence do, numbers are compared as
-/// numbers.
+/// Returns `true` if two values of a field are equivalent: `null`, an empty list and a missing value are, and numbers
+/// are compared as numbers.
 #[must_use]
 pub fn same_value(one: &Value, other: &Value) -> bool {
     match (one, other) {
@@ -187,8 +187,8 @@ pub fn same_value(one: &Value, other: &Value) -> bool {
     }
 }
 
-/// Returns `true` if a field has the value that is wanted: members of objects that only the service has (defaults that
-/// it filled in, extras that a document leaves out) are no difference, and labels have no order.
+/// Returns `true` if a field has the desired value: members of objects that only the service has (defaults that it
+/// filled in, extras that a document leaves out) are no difference, and the order of labels has no meaning.
 #[must_use]
 pub fn has_value(name: &str, live: &Value, wanted: &Value) -> bool {
     match (live, wanted) {
@@ -206,7 +206,7 @@ pub fn has_value(name: &str, live: &Value, wanted: &Value) -> bool {
     }
 }
 
-/// The value of a field after a document asks for `wanted`: the live one where that has it already, and of an object the
+/// The value of a field after a document sets `wanted`: the live value if that is equivalent, and in an object the
 /// members that the document leaves out.
 #[must_use]
 pub fn merged(name: &str, live: &Value, wanted: &Value) -> Value {

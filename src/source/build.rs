@@ -1,7 +1,7 @@
-//! Puts the events of a document together: duplicate keys, merge keys, aliases and their limits.
+//! Assembles a document from events: duplicate keys, merge keys, aliases and their limits.
 //!
-//! Invariant: the value and its places have the same shape, and no value is deeper or, aliases expanded, larger than
-//! the limits.
+//! Invariant: the value and its places have the same shape, and neither its depth nor, with aliases expanded, its size
+//! exceeds the limits.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -13,13 +13,13 @@ use super::scalar;
 use super::spans::{Entry, Parts, Spans};
 use crate::diagnostic::{Diagnostic, FileId, Label};
 
-/// The maximum depth of nested values, aliases followed. Documents need seven levels.
+/// The maximum depth of nested values, with aliases followed. Documents need seven levels.
 pub const MAX_DEPTH: usize = 64;
 
-/// The maximum growth of one document by following aliases: bytes of text plus 16 for each value.
+/// The maximum growth of a document by aliases: bytes of text plus 16 for each value.
 pub const MAX_EXPANSION: usize = 4 << 20;
 
-/// A document: its value, and where each part of it stands.
+/// A document: its value, and the place of each part.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tree {
     /// The value.
@@ -28,18 +28,18 @@ pub struct Tree {
     pub places: Spans,
 }
 
-/// A finished value on its way into its collection.
+/// A complete value that is added to its collection.
 #[derive(Clone)]
 pub(super) struct Node {
     pub(super) value: Value,
     pub(super) places: Spans,
-    /// Levels below.
+    /// The number of levels below.
     pub(super) height: usize,
     /// See [`MAX_EXPANSION`].
     pub(super) cost: usize,
 }
 
-/// A collection that is not finished.
+/// An incomplete collection.
 struct Open {
     collection: Collection,
     start: usize,
@@ -97,7 +97,8 @@ impl<'findings> Builder<'findings> {
         }
     }
 
-    /// A scalar: a key where one is due, else a value; what an unquoted one means is for [`scalar::resolve`] to say.
+    /// Handles a scalar: a key if one is expected, otherwise a value; [`scalar::resolve`] determines the meaning of an
+    /// unquoted one.
     pub(super) fn scalar(&mut self, content: Cow<'_, str>, plain: bool, span: Range<usize>, anchor: usize) -> Step {
         if let Some(key) = self.awaited_key() {
             let merge = plain && content == "<<";
@@ -141,11 +142,11 @@ impl<'findings> Builder<'findings> {
 
     pub(super) fn end(&mut self, span: &Range<usize>) -> Step {
         let open = self.open.pop().expect("the parser balances collections");
-        // The end event of a block collection stands where the next thing starts.
+        // The end event of a block collection is where the next token starts.
         let place = open.start..if open.flow { span.end } else { open.end };
         let (value, parts, height, cost) = match open.collection {
             Collection::Sequence { values, mut places } => {
-                // Spans stay as long as the document; lists are short, and grow by more than they hold.
+                // Spans live as long as the document; lists are short, and would reserve more than they hold.
                 places.shrink_to_fit();
                 (Value::Array(values), Parts::Items(places), open.height, open.cost)
             }
@@ -187,10 +188,10 @@ impl<'findings> Builder<'findings> {
         self.finish(node, 0)
     }
 
-    /// Gives a finished value to the collection around it.
+    /// Adds a complete value to the enclosing collection.
     fn finish(&mut self, node: Node, anchor: usize) -> Step {
         if anchor != 0 {
-            // An anchor keeps a copy, and anchors inside of anchors keep copies of copies.
+            // An anchor stores a copy, and nested anchors store copies of copies.
             self.expanded += node.cost;
             self.anchors.insert(anchor, node.clone());
         }
@@ -224,7 +225,7 @@ impl<'findings> Builder<'findings> {
                 }
                 let mut node = node;
                 if node.places.span.is_empty() {
-                    // A value that is not there is best pointed at by its key.
+                    // A missing value is best pointed at by its key.
                     node.places.span = key.span.clone();
                 }
                 values.insert(key.text.clone(), node.value);
@@ -234,7 +235,8 @@ impl<'findings> Builder<'findings> {
         }
     }
 
-    /// Keeps what a `<<` brings until the mapping's own keys are known: those win, wherever they stand.
+    /// Stores the entries of a `<<` until the mapping's own keys are known, since those take precedence wherever they
+    /// are.
     fn merge_later(&mut self, key: &Key, node: Node) -> Step {
         let nodes = match (node.value, node.places.parts) {
             (Value::Object(values), parts) => {
@@ -255,7 +257,7 @@ impl<'findings> Builder<'findings> {
         Ok(())
     }
 
-    /// The place for a key, where the next value must be one.
+    /// The place for a key if the next value must be one.
     fn awaited_key(&mut self) -> Option<&mut Option<Key>> {
         match self.open.last_mut().map(|open| &mut open.collection) {
             Some(Collection::Mapping { key: key @ None, .. }) => Some(key),
@@ -282,7 +284,7 @@ impl<'findings> Builder<'findings> {
     }
 }
 
-/// Adds the entries of a merged mapping that the mapping does not have.
+/// Adds the entries of a merged mapping whose keys the mapping does not have.
 fn merge(values: &mut Map<String, Value>, entries: &mut Vec<Entry>, node: Node) {
     let (Value::Object(more), Parts::Entries(places)) = (node.value, node.places.parts) else { return };
     for entry in places {

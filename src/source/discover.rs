@@ -1,7 +1,7 @@
 //! Discovery of the files that belong to a workspace.
 //!
-//! Invariant: every file below the root that the include patterns match is in the answer or in a finding; a pattern
-//! that matches nothing is a finding.
+//! Invariant: every file below the root that the include patterns match is returned or reported; a pattern that matches
+//! nothing is reported.
 
 use std::path::{Path, PathBuf};
 
@@ -15,11 +15,11 @@ use crate::diagnostic::{Diagnostic, FileId, Files, Label};
 /// The file that makes a folder a workspace.
 pub const CONFIG_NAME: &str = "seawall.yaml";
 
-/// The patterns of a workspace that has none.
+/// The default patterns.
 const DEFAULT_INCLUDE: [&str; 2] = ["**/*.yaml", "**/*.yml"];
 
-/// The nearest folder from `start` upward that holds a [`CONFIG_NAME`]. `start` should be absolute, since the way up
-/// from a relative path ends early.
+/// The nearest folder with a [`CONFIG_NAME`], from `start` upward. `start` should be absolute, since a relative path
+/// has no further parents.
 #[must_use]
 pub fn find_root(start: &Path) -> Option<&Path> {
     start.ancestors().find(|folder| folder.join(CONFIG_NAME).is_file())
@@ -39,15 +39,15 @@ pub fn includes(include: Option<&[String]>, name: &str) -> bool {
 /// An include pattern with its place in the workspace's settings.
 struct Pattern {
     matcher: GlobMatcher,
-    /// Absent for the patterns of a workspace that has none: those may match nothing.
+    /// The place; `None` for the default patterns, which may match nothing.
     written: Option<(String, Label)>,
     matched: bool,
 }
 
 impl Pattern {
-    /// Returns `true` if the pattern takes a file of this name in. The letter case of `.yaml` and `.yml` says nothing,
-    /// so that no document is skipped for it; and what is hidden is no document, as for a shell, unless the pattern names
-    /// something hidden itself.
+    /// Returns `true` if the pattern includes a file of this name. The letter case of `.yaml` and `.yml` is ignored, so
+    /// that no document is skipped because of it. Hidden files are not documents, as for a shell, unless the pattern
+    /// names a hidden segment itself.
     fn takes(&self, name: &str) -> bool {
         if is_hidden(name) && !self.names_hidden() {
             return false;
@@ -80,9 +80,9 @@ impl Pattern {
     }
 }
 
-/// The files below `root` that the patterns match, as paths relative to it with `/` between segments, sorted. Without
-/// patterns, every `*.yaml` and `*.yml` in any letter case, hidden files and folders (`.github`) aside. `config` is the
-/// file of the workspace's own settings and never among them.
+/// The files below `root` that the patterns match, as sorted paths relative to it with `/` between segments. Without
+/// patterns, every `*.yaml` and `*.yml` in any letter case, except hidden files and folders (`.github`). `config` is
+/// the file of the workspace's settings, and is never returned.
 pub fn discover(
     root: &Path,
     config: &Path,
@@ -127,7 +127,7 @@ fn compile(include: Option<&[(String, Label)]>, findings: &mut Vec<Diagnostic>) 
     };
     let mut patterns = Vec::new();
     for (text, label) in written {
-        // `./policies/*.yaml` is what a shell completes.
+        // `./policies/*.yaml` is the form that a shell completes.
         let glob = GlobBuilder::new(text.strip_prefix("./").unwrap_or(&text)).literal_separator(true).build();
         let outside = text.starts_with('/') || text.split('/').any(|segment| segment == "..");
         let problem = match &glob {
@@ -147,7 +147,7 @@ fn compile(include: Option<&[(String, Label)]>, findings: &mut Vec<Diagnostic>) 
     patterns
 }
 
-/// Adds the entry where a pattern matches it.
+/// Adds the entry if a pattern matches it.
 fn consider(
     root: &Path,
     config: &Path,
@@ -162,7 +162,7 @@ fn consider(
         return;
     }
     if entry.file_type().is_symlink() && entry.path().is_dir() {
-        // The folder itself is walked where it lies in the workspace; elsewhere it would be left out in silence.
+        // A folder inside of the workspace is walked itself; one elsewhere would be left out silently.
         let is_inside = Root::new(root).is_ok_and(|root| root.resolve(entry.path()).is_ok());
         let relevant = ["x.yaml", "x.yml"]
             .iter()
@@ -181,7 +181,7 @@ fn consider(
             matched = true;
         }
     }
-    // A link that leads elsewhere or nowhere is reported where it is read.
+    // A link that leads elsewhere or nowhere is reported when it is read.
     if matched {
         found.push(name);
     }
@@ -197,7 +197,7 @@ fn relative(root: &Path, path: &Path) -> String {
 }
 
 /// Reads files of the workspace in `root`, several at a time, and adds them to `files` in the order given. A file that
-/// cannot be read is a finding and missing from the answer.
+/// cannot be read is reported and not returned.
 pub fn read_all(
     files: &mut Files,
     root: &Path,

@@ -1,12 +1,12 @@
-//! Values to YAML that reads back exactly, and reads well: block style, short lists of scalars on one line, texts of
-//! several lines as literal blocks.
+//! Writes values as YAML that reads back exactly and is readable: block style, short lists of scalars on one line,
+//! texts of several lines as literal blocks.
 //!
-//! The library for writing YAML (`serde_yaml`) has no say in style, and writes characters that reorder or hide text as
-//! they are; what is written here came from a service and will be reviewed by people.
+//! The library for writing YAML (`serde_yaml`) has no control over style, and writes characters that reorder or hide
+//! text unescaped; this text comes from a service and is reviewed by people.
 //!
 //! Invariant: [`super::parse`] reads the value back, to the last character, and no character that acts on a terminal or
-//! hides in a line is written as it is. A text that any YAML reader, of version 1.1 or 1.2, might take for something else
-//! stands in quotes.
+//! hides in a line is written unescaped. A text that any YAML reader, of version 1.1 or 1.2, might misinterpret is
+//! quoted.
 
 use std::fmt::Write as _;
 
@@ -15,9 +15,9 @@ use serde_json::{Map, Value};
 use super::scalar;
 use crate::diagnostic::sanitize::acts_or_hides;
 
-/// Characters in a line from which a list is written one item a line.
+/// The line length from which a list is written one item a line.
 const WIDTH: usize = 100;
-/// Blanks for each level.
+/// Indentation of each level.
 const STEP: usize = 2;
 
 /// A document: a mapping in block style, with a line end.
@@ -30,7 +30,8 @@ pub fn document(entries: &Map<String, Value>) -> String {
     text
 }
 
-/// The value in the form that follows a key or a dash in column `indent`: ` text`, or line breaks and lines that are
+/// The value in the form that follows a key or a dash in column `indent`: ` text`, or line breaks and lines with a
+/// deeper indentation. Without a line end.
 /// indented deeper. Without a line end.
 #[must_use]
 pub fn value(value: &Value, indent: usize) -> String {
@@ -40,7 +41,7 @@ pub fn value(value: &Value, indent: usize) -> String {
     text
 }
 
-/// The value on one line, as it may stand inside of brackets and braces.
+/// The value on one line, in the form for brackets and braces.
 #[must_use]
 pub fn flow(value: &Value) -> String {
     match value {
@@ -55,7 +56,7 @@ pub fn flow(value: &Value) -> String {
     }
 }
 
-/// A text on one line: as it is where nobody can take it for something else, in quotes where somebody could.
+/// A text on one line, quoted if it could be misread.
 #[must_use]
 pub fn scalar(text: &str) -> String {
     if is_plain(text) {
@@ -67,7 +68,7 @@ pub fn scalar(text: &str) -> String {
     }
 }
 
-/// A list with its items on lines of their own, each starting with a dash in column `indent`.
+/// A list with its items on separate lines, each starting with a dash in column `indent`.
 #[must_use]
 pub fn items(items: &[Value], indent: usize) -> String {
     let mut text = String::new();
@@ -135,7 +136,7 @@ fn fits_flow(value: &Value, indent: usize) -> bool {
         Value::Object(entries) => entries.values().all(single),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => true,
     };
-    // A key before it takes some room too.
+    // A key before it takes some space too.
     single && indent + 16 + flow(value).chars().count() <= WIDTH
 }
 
@@ -163,7 +164,7 @@ fn lines(text: &str, indent: usize) -> String {
     written
 }
 
-/// Returns `true` if a literal block holds the text, and still does after an editor took blanks at line ends away.
+/// Returns `true` if a literal block holds the text, even after an editor removed blanks at line ends.
 fn fits_block(text: &str) -> bool {
     let first = text.chars().next();
     !first.is_none_or(|first| first.is_whitespace())
@@ -222,7 +223,7 @@ fn escape(written: &mut String, character: char) {
     }
 }
 
-/// Returns `true` if the text may stand without quotes, in brackets too. Careful rather than complete.
+/// Returns `true` if the text may be written without quotes, even in brackets. Conservative rather than complete.
 fn is_plain(text: &str) -> bool {
     let (Some(first), Some(last)) = (text.chars().next(), text.chars().next_back()) else { return false };
     let starts = first.is_alphanumeric() || first == '/' || first == '_' || text.starts_with("~/");
@@ -236,7 +237,7 @@ fn is_plain(text: &str) -> bool {
     let mut rest = text.chars().peekable();
     let mut holds = true;
     while let Some(character) = rest.next() {
-        // `connect:tcp` reads well; behind a colon, digits make people, and old readers, think of times.
+        // `connect:tcp` is readable; after a colon, digits look like a time to people and to old readers.
         let colon = character == ':' && rest.peek().is_some_and(char::is_ascii_alphabetic);
         holds &= colon || inside(character);
     }
@@ -251,13 +252,12 @@ fn is_plain(text: &str) -> bool {
         && scalar::resolve(text).is_some_and(|value| value.is_string())
 }
 
-/// Characters that are never written as they are: beside those that a terminal acts on, the two that YAML does not
-/// allow.
+/// Characters that are never written unescaped: those that a terminal acts on, and two that YAML does not allow.
 fn hidden(character: char) -> bool {
     acts_or_hides(character) || matches!(character, '\u{fffe}' | '\u{ffff}')
 }
 
-/// Letters that no number or date has.
+/// Letters that do not occur in numbers and dates.
 fn is_word(character: char) -> bool {
     character == '/' || character.is_alphabetic() && !"abcdefoxtzABCDEFOXTZ".contains(character)
 }
@@ -271,7 +271,7 @@ mod tests {
     use crate::diagnostic::Files;
     use crate::source;
 
-    /// Parses a text of one document, without findings.
+    /// Parses a text with one document and no findings.
     fn read(text: &str) -> Value {
         let mut files = Files::default();
         let file = files.add("a.yaml", "a.yaml", text);

@@ -1,25 +1,26 @@
-//! Room for one habit that YAML does not have: `- allow: mcp invokeTool notion/search {"readOnly": true}`.
+//! Support for one form that is not valid YAML: `- allow: mcp invokeTool notion/search {"readOnly": true}`.
 //!
-//! Unquoted, the `: ` in the braces would end the text. Access tests are written like this, so such lines are read as
-//! one text. The rest of the file is YAML and nothing but.
+//! Without quotes, the `: ` in the braces would end the text. Access tests are commonly written like this, so that such
+//! a line is read as one text. The rest of the file is plain YAML.
 //!
-//! Invariant: what is given to the parser has the length of what was written, byte for byte, so that places stay true.
+//! Invariant: the text for the parser has the same length as the original, byte for byte, so that places stay correct.
 
 use std::borrow::Cow;
 use std::ops::Range;
 
-/// Characters that may stand in for a blank behind a colon while the parser looks.
+/// Characters that may replace a blank after a colon during parsing.
 const STANDINS: &str = "~^`;$@=";
 
-/// A text in which a character that it did not have stands in for some blanks.
+/// A text in which a character that it did not contain replaces some blanks.
 pub(super) struct Shielded {
     pub(super) text: String,
     standin: char,
 }
 
-/// The text with blanks that would end an expectation replaced; `None` where there are none, or no character is free.
+/// The text with the blanks replaced that would end an expectation; `None` if there are none, or if every candidate
+/// character occurs in the text.
 pub(super) fn shield(text: &str) -> Option<Shielded> {
-    // Nearly all files hold no call of a tool.
+    // Nearly all files have no call of a tool.
     if !text.contains("mcp ") || !text.lines().any(|line| arguments(line).is_some()) {
         return None;
     }
@@ -35,7 +36,8 @@ pub(super) fn shield(text: &str) -> Option<Shielded> {
 }
 
 impl Shielded {
-    /// A scalar's content with the blanks back in place. Only where the shielded text has the character: an escape in
+    /// A scalar's content with the blanks restored, if the shielded text has the character there: an escape in double
+    /// quotes can produce it too, and stays.
     /// double quotes can make it too, and stays.
     pub(super) fn content<'a>(&self, content: Cow<'a, str>, span: &Range<usize>) -> Cow<'a, str> {
         match self.text.get(span.clone()) {
@@ -65,7 +67,7 @@ mod tests {
         let cases = [
             ("  - allow: mcp invokeTool notion/search {\"readOnly\": true}\r\n", true),
             ("deny: mcp invokeTool x {\"a\": 1, \"b\": {\"c\": 2}}", true),
-            // YAML as it is.
+            // Plain YAML.
             ("  - allow: mcp invokeTool notion/search", false),
             ("  - allow: 'mcp invokeTool x {\"a\": 1}'", false),
             ("  - {allow: x, \"a\": 1}", false),

@@ -1,4 +1,4 @@
-//! Characters that make a file read differently from what it is.
+//! Characters that make a file look different from its content.
 
 use crate::diagnostic::sanitize::{acts_or_hides, hides};
 use crate::diagnostic::{Diagnostic, FileId, Label};
@@ -12,7 +12,7 @@ pub(super) fn look(file: FileId, text: &str, findings: &mut Vec<Diagnostic>) {
             findings.push(finding.help("write line ends as `\\n` or `\\r\\n`"));
         }
     }
-    // Nearly all documents are ASCII, which holds none of the others.
+    // Nearly all documents are ASCII, which has none of the others.
     if text.is_ascii() {
         return;
     }
@@ -32,8 +32,8 @@ pub(super) fn look(file: FileId, text: &str, findings: &mut Vec<Diagnostic>) {
     }
 }
 
-/// Returns `true` if a character that hides text is part of how the one before it is written: the joiners that scripts
-/// and emoji need, and the selectors of how an emoji looks.
+/// Returns `true` if a hiding character is part of the spelling of the one before: the joiners that scripts and emoji
+/// require, and the selectors for the presentation of an emoji.
 fn belongs(before: Option<char>, character: char) -> bool {
     let emoji = |before: char| {
         matches!(before, '©' | '®' | '\u{203c}'..='\u{27ff}' | '\u{2900}'..='\u{2bff}' | '〰' | '〽' | '㊗' | '㊙'

@@ -1,7 +1,7 @@
-//! The layout of documents: nodes with their style and bytes, for code that edits the text rather than reads the value.
+//! The layout of documents: nodes with their style and bytes, for code that edits text.
 //!
-//! Invariant: the nodes come from the same parser as [`super::parse`] and in its dialect, so that both always agree on
-//! what a file says. A text in which that found errors has no outline.
+//! Invariant: the nodes come from the same parser and dialect as [`super::parse`], so that both interpret a file alike.
+//! A text with errors has no outline.
 
 use std::ops::Range;
 
@@ -13,7 +13,7 @@ use super::yaml::{bytes, options, trimmed};
 /// A document as it is written.
 #[derive(Clone, Debug)]
 pub struct Outline {
-    /// Bytes of the `---` in front, if there is one.
+    /// Bytes of the `---` before it, if there is one.
     pub marker: Option<Range<usize>>,
     /// The value.
     pub root: Node,
@@ -22,14 +22,14 @@ pub struct Outline {
 /// A value as it is written.
 #[derive(Clone, Debug)]
 pub struct Node {
-    /// Bytes of the value, its anchor aside. A value that is not written takes none; a literal or folded text starts
-    /// behind its header, and ends with its line breaks.
+    /// Bytes of the value without its anchor. A missing value has none; a literal or folded text starts after its
+    /// header, and ends with its line breaks.
     pub span: Range<usize>,
-    /// The shape of the value.
+    /// The form of the value.
     pub shape: Shape,
 }
 
-/// The looks of a value.
+/// The form of a value.
 #[derive(Clone, Debug)]
 pub enum Shape {
     /// `*name`.
@@ -70,7 +70,7 @@ pub enum Style {
     Block,
 }
 
-/// A collection that is not finished.
+/// An incomplete collection.
 struct Open {
     flow: bool,
     mapping: bool,
@@ -78,7 +78,7 @@ struct Open {
     children: Vec<Node>,
 }
 
-/// The documents of a text, the empty ones too; `None` when it is broken, or a key is not text.
+/// The documents of a text, including empty ones; `None` if the text has errors, or a key is not text.
 #[must_use]
 #[expect(
     clippy::wildcard_enum_match_arm,

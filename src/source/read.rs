@@ -1,16 +1,16 @@
-//! Files to text.
+//! Reads files as text.
 //!
-//! Invariant: a file that cannot be read as text is a finding, never an empty file.
+//! Invariant: a file that cannot be read as text is reported, never an empty file.
 
 use std::path::Path;
 
 use super::disk::{FileError, Root};
 use crate::diagnostic::{Diagnostic, FileId, Files, Label};
 
-/// The largest file that is read: four times the service's full size (100 policies, 250 rules each) in one file.
+/// The largest file that is read: four times the service's full size (100 policies of 250 rules each) in one file.
 pub const MAX_FILE_BYTES: u64 = 16 << 20;
 
-/// The result of opening a file; made on any thread, added to [`Files`] in order.
+/// The result of opening a file, which any thread may produce and which is added to [`Files`] in order.
 #[derive(Debug)]
 pub(super) enum Content {
     Text(String),
@@ -21,12 +21,12 @@ pub(super) enum Content {
         utf16: bool,
     },
     Failed(FileError),
-    /// A text stands in for it, and says that it is to be taken away.
+    /// A replacement says that the file is going to be deleted.
     Gone,
 }
 
-/// Reads a file under a name and adds it to `files`. It may not lead out of `root`; without one, nothing may be read.
-/// What is wrong with it is added to `findings`, and there is nothing to go on with then.
+/// Reads a file and adds it to `files` under a name. It may not be outside of `root`; without a root, nothing may be
+/// read. Returns `None` and adds the fault to `findings` if it cannot be read.
 pub fn add_file(
     files: &mut Files,
     root: Result<Root, FileError>,
@@ -66,7 +66,7 @@ pub(super) fn add(
     None
 }
 
-/// The finding for a file that is not opened.
+/// The finding for a file that cannot be opened.
 fn unreadable(name: &str, error: &FileError) -> Diagnostic {
     match error {
         FileError::Outside => {
@@ -92,7 +92,7 @@ fn unreadable(name: &str, error: &FileError) -> Diagnostic {
     }
 }
 
-/// Opens the file, or takes what stands in for it.
+/// Opens the file, or takes its replacement.
 pub(super) fn open(files: &Files, root: &Root, name: &str, path: &Path) -> Content {
     match files.instead(name) {
         Some(Some(text)) => return Content::Text(text.clone()),
@@ -112,11 +112,11 @@ pub(super) fn open(files: &Files, root: &Root, name: &str, path: &Path) -> Conte
     }
 }
 
-/// Reads a file that another one names, relative to it, and adds it to `files`. `Ok(None)` when it cannot be read, which
-/// is then in `findings`.
+/// Reads a file that another file names, relative to it, and adds it to `files`. `Ok(None)` if it cannot be read, which
+/// is reported in `findings`.
 ///
 /// # Errors
-/// A phrase, when the name leads outside of `root`, links followed, or nowhere.
+/// Returns a phrase if the name leads outside of `root`, with links followed, or nowhere.
 pub fn add_beside(
     files: &mut Files,
     beside: FileId,
@@ -149,8 +149,8 @@ pub fn add_beside(
     Ok(add(files, &shown, &path, content, findings))
 }
 
-/// The text as YAML reads a block scalar: a byte order mark and the kind of line ends say how a file is written, and are no
-/// part of what it says. Otherwise one commit would mean different things on different machines.
+/// The text as YAML reads a block scalar: without a byte order mark, and with line feeds for line ends. These only tell
+/// how a file is stored; otherwise one commit would mean different things on different machines.
 fn as_block_scalar(text: String) -> String {
     if !text.contains(['\u{feff}', '\r']) {
         return text;

@@ -1,10 +1,10 @@
-//! The meaning of an unquoted scalar: the core schema of YAML 1.2 (section 10.3.2), and nothing of YAML 1.1.
+//! The meaning of an unquoted scalar: the core schema of YAML 1.2 (section 10.3.2), without YAML 1.1.
 //!
 //! Invariant: `no`, `on`, `yes`, `12:30` and dates are text.
 
 use serde_json::{Number, Value};
 
-/// The value of a plain scalar, or `None` for `.inf` and `.nan`, which JSON cannot hold.
+/// The value of a plain scalar; `None` for `.inf` and `.nan`, which JSON cannot represent.
 #[must_use]
 pub fn resolve(text: &str) -> Option<Value> {
     match text {
@@ -13,7 +13,7 @@ pub fn resolve(text: &str) -> Option<Value> {
         "false" | "False" | "FALSE" => return Some(Value::Bool(false)),
         _ => {}
     }
-    // Nearly all scalars of a document are names: one look at the first character settles them.
+    // Nearly all scalars of a document are names, which the first character shows.
     match text.bytes().next() {
         Some(b'0'..=b'9' | b'+' | b'-' | b'.') => number(text),
         _ => Some(Value::String(text.to_owned())),
@@ -47,7 +47,7 @@ fn all(text: &str, test: impl Fn(u8) -> bool) -> bool {
 }
 
 fn radix(digits: &str, base: u32, text: &str) -> Value {
-    // More than 64 bits is not a number that any field could mean; as text, the schema says what is wanted.
+    // No field takes a number over 64 bits; as text, the schema reports it with the expected type.
     u64::from_str_radix(digits, base).map_or_else(|_| Value::String(text.to_owned()), Value::from)
 }
 
@@ -66,7 +66,7 @@ fn is_float(text: &str) -> bool {
     mantissa && exponent.is_none_or(|exponent| digits(exponent.strip_prefix(['+', '-']).unwrap_or(exponent)))
 }
 
-/// A float; one without a fraction becomes an integer, since JSON Schema does not tell `443.0` from `443`.
+/// A float. One without a fraction becomes an integer, since JSON Schema does not distinguish `443.0` from `443`.
 fn float(text: &str) -> Option<Value> {
     const EXACT: f64 = 9_007_199_254_740_992.0;
     let number: f64 = text.parse().ok()?;
@@ -90,7 +90,7 @@ mod tests {
             ("~", json!(null)),
             ("true", json!(true)),
             ("False", json!(false)),
-            // Words that YAML 1.1 read as booleans are text, so that a team called `no` stays one.
+            // Words that YAML 1.1 reads as booleans are text, so that a team called `no` stays one.
             ("no", json!("no")),
             ("on", json!("on")),
             ("yes", json!("yes")),

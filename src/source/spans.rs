@@ -1,12 +1,12 @@
-//! The location of each key and value of a document: a tree of the same shape as the value.
+//! The places of all keys and values of a document, as a tree of the same shape as the value.
 
 use std::borrow::Cow;
 use std::ops::Range;
 
-/// The place of a value and of everything below it.
+/// The place of a value and its parts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Spans {
-    /// Bytes of the value. For an alias the alias itself; what it stands for keeps its places at the anchor.
+    /// Bytes of the value. For an alias, those of the alias; its target has its place at the anchor.
     pub span: Range<usize>,
     /// Spans of the parts.
     pub parts: Parts,
@@ -15,7 +15,7 @@ pub struct Spans {
 /// The parts of a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Parts {
-    /// Nothing: a scalar.
+    /// None, for a scalar.
     None,
     /// The items of a sequence.
     Items(Vec<Spans>),
@@ -41,7 +41,7 @@ impl Spans {
         Self { span, parts: Parts::None }
     }
 
-    /// The place of the value at a JSON pointer (RFC 6901), or of the nearest value around it that exists.
+    /// The place of the value at a JSON pointer (RFC 6901), or of the nearest enclosing value that exists.
     #[must_use]
     pub fn nearest(&self, pointer: &str) -> &Self {
         let mut here = self;
@@ -69,7 +69,7 @@ impl Spans {
         }
     }
 
-    /// A short range that represents the whole value: the first key of a mapping without braces, else the value.
+    /// A short range for the whole value: the first key of a mapping without braces, otherwise the value.
     #[must_use]
     pub fn head(&self) -> Range<usize> {
         match &self.parts {

@@ -1,22 +1,22 @@
-//! The location of each character of a scalar's text in its file, in whatever style the scalar is written.
+//! The place of each character of a scalar in its file, for every style of scalars.
 //!
-//! The parser gives a scalar's text and the place of the whole. The text is made once more from the file, each piece with
-//! the place that it comes from: lines of a block without their indentation, folded line ends, escapes.
+//! The parser returns a scalar's text and its place as a whole. The text is computed again from the file, each piece
+//! with its own place: lines of a block without their indentation, folded line ends, escapes.
 //!
-//! Invariant: what is made is the scalar's text, or there is no spelling; so a place is never a wrong one.
+//! Invariant: the computed text is the scalar's text, or there is no spelling; a place is therefore never wrong.
 
 use std::ops::Range;
 
 /// The places of a scalar's text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Spelling {
-    /// In the order of the text, without gaps.
+    /// The pieces in the order of the text, without gaps.
     pieces: Vec<Piece>,
-    /// Bytes of the text up to the blanks at its end.
+    /// The length of the text without blanks at its end, in bytes.
     visible: usize,
 }
 
-/// Bytes of the text and the bytes of the file that they come from: as they are, or of other lengths for an escape or a
+/// Bytes of the text and the bytes of the file that they come from: equal, or of different lengths for an escape or a
 /// line end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Piece {
@@ -25,8 +25,8 @@ struct Piece {
 }
 
 impl Spelling {
-    /// The spelling of `text` by the scalar at `scalar` in `source`; `None` for a scalar in another place, such as an
-    /// alias.
+    /// The spelling of `text` by the scalar at `scalar` in `source`; `None` for a scalar in another place, such as the
+    /// target of an alias.
     #[must_use]
     pub fn trace(text: &str, source: &str, scalar: &Range<usize>) -> Option<Self> {
         let written = source.get(scalar.clone())?;
@@ -37,15 +37,15 @@ impl Spelling {
             '\'' => new().flow(&inner, Quotes::Single),
             _ => None,
         };
-        // The text itself tells the other styles apart: where two of them make it, they make it of the same bytes.
+        // The other styles are distinguished by the text: if two of them produce it, they do so from the same bytes.
         let plain = || new().flow(scalar, Quotes::None);
         let block = |folded| new().block(scalar.start, folded);
         let pieces = quoted.or_else(plain).or_else(|| block(false)).or_else(|| block(true))?;
         Some(Self { pieces, visible: text.trim_end().len() })
     }
 
-    /// The bytes of the file that bytes of the text come from, blanks at the end of the text left out. Nothing at all,
-    /// behind the last visible character, is just behind that character in the file.
+    /// The bytes of the file for bytes of the text, without blanks at the end of the text. An empty range after the
+    /// last visible character is just after that character in the file.
     #[must_use]
     pub fn place(&self, span: &Range<usize>) -> Range<usize> {
         if span.start >= self.visible && span.is_empty() {
@@ -70,7 +70,7 @@ impl Spelling {
         }
     }
 
-    /// The end of the character in front of this byte of the text.
+    /// The end of the character before this byte of the text.
     fn end(&self, at: usize) -> usize {
         let index = self.pieces.partition_point(|piece| piece.text.end < at);
         match self.pieces.get(index) {
@@ -94,7 +94,7 @@ enum Quotes {
     Double,
 }
 
-/// A text that is being made from a file, as far as it fits.
+/// A text that is computed from a file, as long as it matches.
 struct Tracer<'a> {
     text: &'a str,
     source: &'a str,
@@ -103,7 +103,7 @@ struct Tracer<'a> {
 }
 
 impl Tracer<'_> {
-    /// Takes the next piece of the text, made of these bytes of the file.
+    /// Takes the next piece of the text, which comes from these bytes of the file.
     fn take(&mut self, made: &str, from: Range<usize>) -> Option<()> {
         self.text.get(self.at..)?.strip_prefix(made)?;
         let text = self.at..self.at + made.len();
@@ -122,7 +122,7 @@ impl Tracer<'_> {
         (self.at == self.text.len()).then_some(self.pieces)
     }
 
-    /// A scalar in quotes or without, whose line ends are folded.
+    /// A scalar with or without quotes, whose line ends are folded.
     fn flow(mut self, inner: &Range<usize>, quotes: Quotes) -> Option<Vec<Piece>> {
         let mut at = inner.start;
         while at < inner.end {
@@ -143,8 +143,8 @@ impl Tracer<'_> {
         self.finish()
     }
 
-    /// Blanks and line ends: as they are within a line, folded between lines. Behind an escaped line end, the first line
-    /// end is gone already.
+    /// Blanks and line ends: unchanged within a line, folded between lines. After an escaped line end, the first line
+    /// end has been consumed already.
     fn blanks(&mut self, at: usize, rest: &str, escaped: bool) -> Option<usize> {
         let length = rest.find(|c| !is_blank(c) && !is_break(c)).unwrap_or(rest.len());
         if length == 0 && !escaped {
@@ -184,7 +184,7 @@ impl Tracer<'_> {
             (None, 0) => return None,
             (None, _) => number(2)?,
         };
-        // Two halves of one character, as JSON writes them.
+        // Two halves of one character, as in JSON.
         if let (4, 0xd800..=0xdbff) = (digits, made) {
             made = 0x1_0000 + ((made - 0xd800) << 10) + number(length + 2)?.checked_sub(0xdc00)?;
             length *= 2;
@@ -193,7 +193,7 @@ impl Tracer<'_> {
         Some(at + length)
     }
 
-    /// A block, whose first line that is not empty starts here.
+    /// A block whose first line that is not empty starts here.
     fn block(mut self, start: usize, folded: bool) -> Option<Vec<Piece>> {
         let before = self.source.get(..start)?;
         let line = before.rfind(['\n', '\r']).map_or(0, |end| end + 1);
@@ -230,7 +230,7 @@ impl Tracer<'_> {
                 return None;
             }
         }
-        // A line end that the file lacks at its end is made of nothing.
+        // A missing line end at the end of the file comes from no bytes.
         let end = self.source.len();
         let missing = self.rest().len().saturating_sub(pending.len());
         pending.extend(std::iter::repeat_n(end..end, missing.min(1)));
@@ -240,7 +240,7 @@ impl Tracer<'_> {
         self.finish()
     }
 
-    /// Passes line ends and the indentation of the lines behind them; where the next line starts, and the line ends.
+    /// Skips line ends and the indentation of the next lines; returns the start of the next line, and the line ends.
     fn line_ends(&self, mut at: usize, indent: usize) -> Option<(usize, Vec<Range<usize>>)> {
         let mut passed = Vec::new();
         loop {
@@ -258,7 +258,7 @@ impl Tracer<'_> {
 }
 
 impl Quotes {
-    /// Returns `true` if a character stands for something else than itself.
+    /// Returns `true` if a character is not represented by itself.
     fn mark(self, c: char) -> bool {
         match self {
             Self::None => false,

@@ -1,15 +1,15 @@
-//! Submodules that a clone left out.
+//! Submodules that are missing in a clone.
 //!
-//! Invariant: documents that are not there because nobody fetched them never look like documents that are to go.
+//! Invariant: documents that are missing because they were not fetched never look like deleted ones.
 
 use std::path::Path;
 
 use super::disk::{self, Root};
 
-/// The most that is read of a list of submodules.
+/// The largest list of submodules that is read.
 const MOST: u64 = 1 << 20;
 
-/// The empty folders below `root` that are submodules, relative to it with `/` between segments, sorted.
+/// The empty folders below `root` that are submodules, as sorted paths relative to it with `/` between segments.
 pub(super) fn left_out(root: &Path) -> Vec<String> {
     let root = std::path::absolute(root).unwrap_or_else(|_| root.to_owned());
     let mut found = Vec::new();
@@ -30,7 +30,7 @@ pub(super) fn left_out(root: &Path) -> Vec<String> {
     found
 }
 
-/// The paths of the submodules of a repository, as its own list has them.
+/// The paths of the submodules of a repository, according to its list.
 fn listed(top: &Path) -> Vec<String> {
     let bytes = Root::new(top).and_then(|root| root.read(&top.join(".gitmodules"), MOST)).unwrap_or_default();
     paths(&String::from_utf8_lossy(&bytes))

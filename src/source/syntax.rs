@@ -1,4 +1,4 @@
-//! Broken YAML in words that help: what people usually meant where the parser stopped.
+//! Explanations of invalid YAML: the probable intention at the position where the parser stopped.
 
 use granit_parser::{ErrorKind, ScanError};
 
@@ -8,7 +8,7 @@ use crate::diagnostic::{Diagnostic, FileId, Label};
 #[expect(clippy::wildcard_enum_match_arm, reason = "the parser distinguishes more kinds than a user needs")]
 pub(super) fn diagnostic(file: FileId, text: &str, error: &ScanError) -> Box<Diagnostic> {
     let offset = error.marker().byte_offset().unwrap_or_default().min(text.len());
-    // The parser stops behind a tab.
+    // The parser stops after a tab.
     let offset = match text.get(..offset) {
         Some(before) if before.ends_with('\t') => before.trim_end_matches('\t').len(),
         Some(_) | None => offset,

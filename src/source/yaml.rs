@@ -1,10 +1,10 @@
-//! YAML to values with places.
+//! Parses YAML as values with places.
 //!
-//! The dialect is YAML 1.2 with the core schema, and merge keys (`<<`), which people expect from other tools. Tags and
-//! directives are refused: nothing in a document needs them, and they change what text means. Keys are text.
+//! The dialect is YAML 1.2 with the core schema, and merge keys (`<<`), which other tools support. Tags and directives
+//! are refused, since documents do not need them, and they change the meaning of text. Keys are text.
 //!
-//! Invariant: one pass over the events, no recursion, and limits on depth and on what aliases may expand to, so that
-//! hostile text costs little.
+//! Invariant: one pass over the events, no recursion, and limits on depth and on the expansion of aliases, so that
+//! hostile text is cheap.
 
 use std::ops::Range;
 
@@ -18,7 +18,7 @@ use crate::diagnostic::{Diagnostic, FileId};
 /// The content of a file.
 #[derive(Clone, Debug, Default)]
 pub struct Parsed {
-    /// The documents that are not empty, in the order written. After broken syntax, those before it.
+    /// The documents that are not empty, in the order written; after a syntax error, those before it.
     pub documents: Vec<Tree>,
     /// All comments, in the order written.
     pub comments: Vec<Comment>,
@@ -29,14 +29,14 @@ pub struct Parsed {
 pub struct Comment {
     /// Bytes of the comment with its `#`, without the line break.
     pub span: Range<usize>,
-    /// The text behind `#`.
+    /// The text after `#`.
     pub text: String,
-    /// True if it stands behind something on the same line.
+    /// True if other text precedes it on its line.
     pub trailing: bool,
 }
 
-/// Reads the text of a file. What is wrong with it is added to `findings`; where that is an error, the documents are
-/// only good for looking for further mistakes.
+/// Parses the text of a file. Adds all faults to `findings`; if one is an error, the documents are only useful to find
+/// further errors.
 pub fn parse(file: FileId, text: &str, findings: &mut Vec<Diagnostic>) -> Parsed {
     let mut parsed = Parsed::default();
     hidden::look(file, text, findings);
@@ -65,7 +65,7 @@ pub(super) fn options() -> granit_parser::Options {
     }
 }
 
-/// Takes one event. An error here ends the file.
+/// Handles one event. An error ends the file.
 #[expect(
     clippy::wildcard_enum_match_arm,
     reason = "the start and the end of the stream say nothing, and other events are not asked for"
@@ -113,7 +113,7 @@ pub(super) fn bytes(span: &Span) -> Range<usize> {
     span.byte_range().expect("text in memory has byte offsets")
 }
 
-/// A block scalar's span reaches over the line breaks behind it; people mean the text.
+/// A block scalar's span includes the line breaks after it; the place of the text does not.
 pub(super) fn trimmed(text: &str, span: Range<usize>) -> Range<usize> {
     let length = text.get(span.clone()).map_or(0, |slice| slice.trim_end().len());
     span.start..span.start + length

@@ -1,4 +1,4 @@
-//! Runs access tests: what members of some teams must be able to do, and what not.
+//! Runs access tests: the requests that members of some teams must be able to make, and those that they must not.
 //!
 //! Invariant: an expectation holds only if the answer is certain. An uncertain answer fails every expectation, with the
 //! fact that it depends on.
@@ -13,7 +13,7 @@ use crate::document::{Expected, ExpectedAccess, Test};
 
 pub use mutate::{Change, Mutant, Mutation, mutate};
 
-/// A test that was run.
+/// The result of a test.
 #[derive(Clone, Debug)]
 pub struct Trial<'a> {
     /// The test that was run.
@@ -22,12 +22,12 @@ pub struct Trial<'a> {
     pub checks: Vec<Check<'a>>,
 }
 
-/// An expectation that was looked at.
+/// The result of an expectation.
 #[derive(Clone, Debug)]
 pub struct Check<'a> {
     /// The expected decision.
     pub expected: &'a ExpectedAccess,
-    /// The teams of who asks, by the keys that scopes hold.
+    /// The teams of the user, by the names or ids that scopes use.
     pub teams: BTreeSet<String>,
     /// The result.
     pub found: Found,
@@ -43,7 +43,7 @@ pub enum Found {
 }
 
 impl Check<'_> {
-    /// Returns `true` if the expectation holds.
+    /// Returns `true` if the expectation is met.
     #[must_use]
     pub fn holds(&self) -> bool {
         match &self.found {
@@ -53,14 +53,14 @@ impl Check<'_> {
         }
     }
 
-    /// The request and the question that it is; `None` where the text is not a request.
+    /// The parsed request with the question about it; `None` if the text is not a request.
     fn question(&self, state: &State<'_>) -> Option<Question> {
         Request::parse(&self.expected.access).ok().map(|request| state.question(&request))
     }
 }
 
 impl Trial<'_> {
-    /// Returns `true` if all expectations hold.
+    /// Returns `true` if all expectations are met.
     #[must_use]
     pub fn passes(&self) -> bool {
         self.checks.iter().all(Check::holds)
@@ -74,7 +74,7 @@ fn is_as_expected(expected: Expected, verdict: Verdict) -> bool {
     )
 }
 
-/// Runs tests. `keys` gives the key that scopes hold for a team as a test names it.
+/// Runs tests. `keys` converts the name of a team in a test to the name or id that scopes use.
 #[must_use]
 pub fn run<'a>(state: &State<'_>, tests: &'a [Test], keys: &dyn Fn(&str) -> String) -> Vec<Trial<'a>> {
     let trial = |test: &'a Test| {
@@ -104,7 +104,7 @@ pub fn uncovered(state: &State<'_>, trials: &[Trial<'_>]) -> Vec<(usize, usize)>
     state.rules().iter().filter(|rule| !decided.contains(rule)).copied().collect()
 }
 
-/// The number of tests that pass, and the number of all; the same for expectations.
+/// The number of passing tests and of all tests; the same for expectations.
 #[must_use]
 pub fn count(trials: &[Trial<'_>]) -> BTreeMap<&'static str, usize> {
     let checks = || trials.iter().flat_map(|trial| &trial.checks);

@@ -1,7 +1,7 @@
-//! Changes one rule at a time and looks which changes no test notices.
+//! Changes one rule at a time, and finds the changes that no test detects.
 //!
-//! Invariant: a mutant survives only if every expectation that held before still holds. Nothing is looked at again that
-//! a rule has no part in, so that the cost grows with rules and expectations and not with their product.
+//! Invariant: a mutant survives only if every expectation that held before still holds. Only expectations that involve
+//! the rule are evaluated again, so that the cost is proportional to rules and expectations, not to their product.
 
 use std::collections::BTreeMap;
 
@@ -13,18 +13,18 @@ use crate::model::Domain;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Change {
-    /// The rule is not there.
+    /// The rule is removed.
     Deleted,
-    /// It decides the other way round.
+    /// The rule has the other decision.
     Flipped,
 }
 
 /// A rule with a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Mutant {
-    /// The policy's place.
+    /// The policy's index.
     pub policy: usize,
-    /// The rule's place in it.
+    /// The rule's index in it.
     pub rule: usize,
     /// The change to the rule.
     pub change: Change,
@@ -35,11 +35,11 @@ pub struct Mutant {
 pub struct Mutation {
     /// The number of mutants: two for each rule.
     pub total: usize,
-    /// Those that no test notices, in the order of the rules.
+    /// The mutants that no test detects, in the order of the rules.
     pub survivors: Vec<Mutant>,
 }
 
-/// Deletes and flips each rule. Cedar policies are left as they are.
+/// Removes and flips each rule. Cedar policies are not changed.
 #[must_use]
 pub fn mutate(state: &State<'_>, trials: &[Trial<'_>]) -> Mutation {
     let held = trials.iter().flat_map(|trial| &trial.checks).filter(|check| check.holds());
@@ -55,7 +55,7 @@ pub fn mutate(state: &State<'_>, trials: &[Trial<'_>]) -> Mutation {
     let mut mutation = Mutation { total: 0, survivors: Vec::new() };
     for (group, &(policy, rule)) in state.rules().iter().enumerate() {
         let domain = domains.get(group).copied().flatten();
-        // Without any rule of its domain nothing is certain.
+        // Without any rule in its domain, every answer is uncertain.
         let alone = domains.iter().filter(|other| **other == domain).nth(1).is_none();
         let last = alone && questions.iter().any(|(_, question)| Some(question.domain()) == domain);
         for change in [Change::Deleted, Change::Flipped] {

@@ -1,6 +1,6 @@
-//! The declarations of documents, and the checks over them.
+//! The declarations in documents, and the checks on them.
 //!
-//! Invariant: absence counts only where every document could be read.
+//! Invariant: a missing declaration counts only if every document could be read.
 
 use std::path::Path;
 
@@ -22,7 +22,7 @@ pub(crate) struct Declarations<'a> {
 }
 
 impl<'a> Declarations<'a> {
-    /// Resolves documents. Files that they name must lie below `root`.
+    /// Resolves documents. Files that they name must be below `root`.
     pub(crate) fn new(
         root: &Path,
         read: &'a [FileDocuments],
@@ -38,7 +38,8 @@ impl<'a> Declarations<'a> {
         declarations
     }
 
-    /// Runs the checks and applies suppressions, which are the answer. For files by themselves there are no settings.
+    /// Runs the checks and applies suppressions, which are returned. Files that are checked individually have no
+    /// settings.
     pub(crate) fn examine(
         &self,
         settings: Option<(&Settings, EmptyWorkspace)>,

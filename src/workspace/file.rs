@@ -4,14 +4,14 @@ use crate::diagnostic::{Diagnostic, FileId, Files, Label, Severity};
 use crate::document::{self, Document};
 use crate::source::{self, Comment, parallel};
 
-/// The part that a file has in what is checked.
+/// The role of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
     /// The workspace's own file.
     Settings,
     /// A file that the workspace includes.
     Member,
-    /// A file given by itself.
+    /// A file named on the command line.
     Alone,
 }
 
@@ -46,7 +46,7 @@ impl FileDocuments {
     }
 }
 
-/// Reads the documents of files, several at a time; the answer is in the order given.
+/// Reads the documents of files, several at a time; returns them in the order given.
 pub(super) fn read_documents(files: &Files, ids: &[FileId], role: Role) -> Vec<FileDocuments> {
     parallel::map(ids.to_vec(), 16, |file| FileDocuments::read(files, file, role))
 }

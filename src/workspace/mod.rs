@@ -1,6 +1,7 @@
-//! A workspace from its files to what it means: discover, parse, check against the schema, resolve, check.
+//! Loads a workspace: discover, parse, check against the schema, resolve, check.
 //!
-//! Invariant: there is a [`Loaded`] only when nothing is wrong with any document; a plan is never made from a part.
+//! Invariant: a [`Loaded`] exists only if no document has an error, since a plan must never be made from a part of
+//! them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -32,27 +33,27 @@ pub struct Loaded {
     pub findings: Findings,
 }
 
-/// Treatment of a workspace that declares nothing.
+/// The treatment of a workspace without declarations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EmptyWorkspace {
-    /// An error: what is missing may be missing by accident.
+    /// An error, since they may be missing by accident.
     Refused,
-    /// For `import` alone, which starts from nothing.
+    /// Accepted, for `import` only, which may start from nothing.
     Accepted,
 }
 
 /// Loads the workspace in the folder `root`; `config` replaces its `seawall.yaml`.
 ///
 /// # Errors
-/// Everything that is wrong with its documents, warnings included.
+/// Returns all findings if there is an error, warnings included.
 pub fn load(root: &Path, config: Option<&Path>, emptiness: EmptyWorkspace) -> Result<Loaded, Findings> {
     load_over(root, config, emptiness, Overlay::new())
 }
 
-/// Loads the workspace as it will be once the texts of `overlay` are its files.
+/// Loads the workspace with the texts of `overlay` in place of its files.
 ///
 /// # Errors
-/// Everything that is wrong with its documents, warnings included.
+/// Returns all findings if there is an error, warnings included.
 pub fn load_over(
     root: &Path,
     config: Option<&Path>,
@@ -66,10 +67,9 @@ pub fn load_over(
     }
 }
 
-/// The settings that a text holds, by themselves: those of another version of a workspace, which `name` tells.
-///
+/// The settings in a text alone: those of another version of a workspace, which `name` identifies.
 /// # Errors
-/// Everything that is wrong with them.
+/// Returns all findings if there is an error.
 pub fn read_settings(name: &str, text: &str) -> Result<Settings, Findings> {
     let mut out = Findings::default();
     let file = out.files.add(name, name, text);
@@ -137,7 +137,7 @@ fn read_workspace(
     let declarations = Declarations::new(root, &read, files, findings);
     let suppressions = declarations.examine(Some((&settings, emptiness)), &read, files, findings);
     let (desired, tests) = declarations.into_desired(files);
-    // What could not be read may be what is missing.
+    // A missing declaration may be in a document that could not be read.
     if !has_errors(findings)
         && let Some(document) = read.first().and_then(|own| own.documents.first())
     {
@@ -146,8 +146,7 @@ fn read_workspace(
     Some(((settings, desired, tests), suppressions))
 }
 
-/// The folder that a workspace's own file may not lead out of: its own, or what is around a file that the command line
-/// names.
+/// The folder that the workspace's own file may not leave: its own, or that around a file named on the command line.
 fn settings_root(root: &Path, config: Option<&Path>) -> Result<Root, FileError> {
     config.map_or_else(|| Root::new(root), Root::around)
 }
@@ -157,7 +156,7 @@ fn config_name(root: &Path, config: &Path) -> String {
     config.strip_prefix(root).unwrap_or(config).to_string_lossy().replace('\\', "/")
 }
 
-/// The names of the workspace's files. `import` starts from patterns that match nothing yet.
+/// The names of the workspace's files. `import` starts with patterns that match nothing yet.
 fn discover(
     root: &Path,
     config: &Path,
@@ -172,8 +171,8 @@ fn discover(
     names
 }
 
-/// The files of a workspace, its own first, with their paths. Of what its settings say only the patterns count, so that
-/// mistakes elsewhere in them hide no file.
+/// The files of a workspace with their paths, its own first. Only the patterns in its settings are used, so that other
+/// mistakes in them hide no file.
 pub fn files(root: &Path, config: Option<&Path>, out: &mut Findings) -> Vec<(String, PathBuf)> {
     let config_root = settings_root(root, config);
     let config = config.map_or_else(|| root.join(CONFIG_NAME), Path::to_owned);
@@ -182,7 +181,7 @@ pub fn files(root: &Path, config: Option<&Path>, out: &mut Findings) -> Vec<(Str
     let mut unread = Vec::new();
     let file = source::add_file(&mut settings, config_root, &name, &config, &mut unread);
     let own = (name.clone(), config.clone());
-    // Whoever reads the file next says what is wrong with it.
+    // Its faults are reported when the file is read again.
     let Some(file) = file else { return vec![own] };
     let mut broken = Vec::new();
     let parsed = source::parse(file, &settings.get(file).text, &mut broken);
@@ -205,7 +204,7 @@ pub fn files(root: &Path, config: Option<&Path>, out: &mut Findings) -> Vec<(Str
     std::iter::once(own).chain(found.into_iter().map(|name| (name.clone(), root.join(name)))).collect()
 }
 
-/// Checks files by themselves, without what only a whole workspace can show.
+/// Checks files individually, without the checks that require a whole workspace.
 pub fn check_files(paths: &[PathBuf], out: &mut Findings) {
     let mut roots: BTreeMap<&Path, PathBuf> = BTreeMap::new();
     for folder in paths.iter().map(|path| folder(path)) {
@@ -222,7 +221,7 @@ fn folder(file: &Path) -> &Path {
     file.parent().unwrap_or_else(|| Path::new(""))
 }
 
-/// From a file to what is found in it in one step, so that no more documents are in memory than are looked at.
+/// Reads and checks one file at a time, so that memory holds only the documents in progress.
 fn check_file(path: &Path, root: &Path) -> Findings {
     let mut found = Findings::default();
     let Findings { files, diagnostics, suppressions } = &mut found;
@@ -233,7 +232,7 @@ fn check_file(path: &Path, root: &Path) -> Findings {
         let read = std::slice::from_ref(&read);
         *suppressions = Declarations::new(root, read, files, diagnostics).examine(None, read, files, diagnostics);
     }
-    // A file is there to show what is found in it.
+    // The file is included to show its findings.
     if diagnostics.is_empty() { Findings::default() } else { found }
 }
 
@@ -241,7 +240,7 @@ fn check_file(path: &Path, root: &Path) -> Findings {
 #[must_use]
 pub fn root_around(folder: &Path) -> PathBuf {
     let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-    // The way up needs an absolute path; where there is none, the path as given is good enough.
+    // The way up requires an absolute path; without one, the path as given is used.
     let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
     source::find_root(&folder).unwrap_or(&folder).to_owned()
 }
@@ -249,7 +248,7 @@ pub fn root_around(folder: &Path) -> PathBuf {
 /// Include patterns with their places.
 type Include = Option<Vec<(String, Label)>>;
 
-/// The content of the one document of the workspace's own file.
+/// The content of the only document of the workspace's own file.
 fn settings(read: &FileDocuments, findings: &mut Vec<Diagnostic>) -> Option<(Settings, Include)> {
     if let Some(second) = read.documents.get(1) {
         let finding = Diagnostic::error("misplaced-kind", "the workspace's own file holds one document");

@@ -1,8 +1,8 @@
 //! Writing files of a workspace: all of them, or none.
 //!
-//! Invariant: a file is in place with its whole text or as it was; nothing is written through a link, or outside of the
-//! workspace; a file that is not known to be there is never overwritten. When a write fails, those before it are taken
-//! back, and the failure says what could not be.
+//! Invariant: a file has its whole new text or its old one. Nothing is written through a link or outside of the
+//! workspace, and a file is overwritten only if it is known to exist. If a write fails, earlier ones are reverted, and
+//! the error names those that could not be.
 
 #![expect(clippy::disallowed_methods, reason = "the one door to files")]
 
@@ -12,35 +12,35 @@ use std::path::{Path, PathBuf};
 
 use super::{FileError, Root, write};
 
-/// A file of a workspace that is to be written.
+/// A file of a workspace to write.
 #[derive(Debug)]
 pub struct Written<'a> {
     /// Relative to the workspace, with `/` between segments.
     pub path: &'a str,
-    /// The whole text; `None` takes the file away.
+    /// The whole text; `None` to delete the file.
     pub text: Option<&'a str>,
-    /// True if it takes the place of a file.
+    /// True if it replaces a file.
     pub overwrites: bool,
 }
 
-/// The error of files that were not written.
+/// The error for files that could not be written.
 #[derive(Debug, thiserror::Error)]
 #[error("`{}` cannot be written: {error}", path.display())]
 pub struct BatchError {
-    /// The file that could not be.
+    /// The file that failed.
     pub path: PathBuf,
     /// The reason.
     pub error: FileError,
-    /// Files whose changes could not be undone; empty when nothing is written.
+    /// Files whose changes could not be reverted; empty if nothing is written.
     pub stuck: Vec<PathBuf>,
 }
 
-/// A file whose text is on disk under another name.
+/// A file whose text is on disk under a temporary name.
 struct Ready {
     target: PathBuf,
     aside: PathBuf,
     before: Option<String>,
-    /// True if the file is to be taken away: it waits under the other name until all others are in place.
+    /// True if the file will be deleted: it keeps a temporary name until all others are in place.
     goes: bool,
 }
 
@@ -50,8 +50,8 @@ impl Root {
     /// Writes files of the workspace.
     ///
     /// # Errors
-    /// Returns an error if a file cannot be written; then none is, except for the files that the error names. Also
-    /// returns an error if a file could be written, but its predecessor could not be removed.
+    /// Returns an error if a file cannot be written; then none is, except for the files that the error names. Also if a
+    /// file was written, but its predecessor could not be removed.
     pub fn write_all(&self, files: &[Written<'_>]) -> Result<(), BatchError> {
         let mut folders = Vec::new();
         let mut ready = Vec::new();
@@ -70,7 +70,7 @@ impl Root {
         }
     }
 
-    /// Puts the text beside its place.
+    /// Writes the text under a temporary name beside the file.
     fn prepare(&self, file: &Written<'_>, folders: &mut Vec<PathBuf>, ready: &mut Vec<Ready>) -> Step {
         let at = |error: FileError| (self.path().join(file.path), error);
         let io = |error: io::Error| at(error.into());
@@ -98,12 +98,12 @@ impl Root {
     }
 }
 
-/// Folders that were made for files to come.
+/// Folders that were created for new files.
 #[derive(Debug)]
 pub struct MadeFolders(Vec<PathBuf>);
 
 impl MadeFolders {
-    /// Takes them away again; one that holds something stays.
+    /// Deletes them again; a folder that is not empty stays.
     pub fn take_back(self) {
         for folder in self.0.iter().rev() {
             let _ = fs::remove_dir(folder);
@@ -111,10 +111,10 @@ impl MadeFolders {
     }
 }
 
-/// Makes a folder that the command line names, and those around it.
+/// Creates a folder that the command line names, with its parents.
 ///
 /// # Errors
-/// The system's; then none is made.
+/// Returns the error of the system; then no folder is created.
 pub fn make_folder(folder: &Path) -> Result<MadeFolders, FileError> {
     let mut made = MadeFolders(Vec::new());
     match make_folders(folder, &mut made.0) {
@@ -126,7 +126,7 @@ pub fn make_folder(folder: &Path) -> Result<MadeFolders, FileError> {
     }
 }
 
-/// Makes the folder and those around it, and notes which were made.
+/// Creates the folder and its parents, and records the new ones.
 fn make_folders(folder: &Path, made: &mut Vec<PathBuf>) -> io::Result<()> {
     let is_missing = |folder: &&Path| !folder.as_os_str().is_empty() && fs::symlink_metadata(folder).is_err();
     let missing: Vec<&Path> = folder.ancestors().take_while(is_missing).collect();
@@ -137,7 +137,7 @@ fn make_folders(folder: &Path, made: &mut Vec<PathBuf>) -> io::Result<()> {
     Ok(())
 }
 
-/// Moves a text to its place.
+/// Renames a text to its final name.
 fn place(ready: &Ready) -> Result<(), FileError> {
     if ready.goes {
         return Ok(fs::rename(&ready.target, &ready.aside)?);
@@ -145,7 +145,7 @@ fn place(ready: &Ready) -> Result<(), FileError> {
     if ready.before.is_some() {
         return Ok(fs::rename(&ready.aside, &ready.target)?);
     }
-    // A link is made only where nothing is, which a move does not promise.
+    // A link is created only if the name is free, which a rename does not guarantee.
     match fs::hard_link(&ready.aside, &ready.target) {
         Ok(()) => fs::remove_file(&ready.aside)?,
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Err(error.into()),
@@ -157,7 +157,7 @@ fn place(ready: &Ready) -> Result<(), FileError> {
     Ok(())
 }
 
-/// Takes away what waits to go.
+/// Deletes the files that are to be deleted.
 fn take_away(ready: &[Ready]) -> Result<(), BatchError> {
     for one in ready.iter().filter(|one| one.goes) {
         fs::remove_file(&one.aside).map_err(|error| BatchError {
@@ -192,7 +192,7 @@ fn undo(ready: &[Ready], done: usize, folders: &[PathBuf]) -> Vec<PathBuf> {
         }
     }
     for folder in folders.iter().rev() {
-        // One that somebody else has put something in meanwhile stays.
+        // A folder in which somebody else has created something stays.
         let _ = fs::remove_dir(folder);
     }
     stuck

@@ -1,5 +1,5 @@
-//! The one door to files: everything that is opened, read or written by a path goes through here, and a lint keeps
-//! every other module from the functions of the standard library that do so.
+//! All access to files: everything that is opened, read or written by a path goes through this module, and a lint keeps
+//! other modules from using the functions of the standard library.
 //!
 //! The author of a path decides how far it may lead:
 //!
@@ -11,9 +11,9 @@
 //! | files on the command line | who runs the program: [`read_named`], [`open_named`], [`write_named`] | do not lead out of the repository around them; are refused where a file is written |
 //! | credentials | who runs the program, outside of any repository: [`read_own`] | are followed |
 //!
-//! Invariants: nothing outside of a [`Root`], and nothing below `.git` or `.seawall` in it, is read or written, links
-//! followed; only regular files are opened, so that no pipe, device or socket is waited for; a file that is larger than
-//! the limit is refused before it is read; what is written is in place with its whole text or as it was.
+//! Invariants: nothing outside of a [`Root`], and nothing below its `.git` or `.seawall`, is read or written, even
+//! through links. Only regular files are opened, so that no pipe, device or socket can block. A file over the size
+//! limit is refused before it is read. A written file has its whole new text or its old one.
 
 mod batch;
 mod name;
@@ -33,31 +33,31 @@ pub use write::{open_state, remove_named, rename_named, write_named};
 /// The largest snapshot or saved plan that is read, in bytes: twice the text of a full organization.
 pub const MAX_STATE_BYTES: u64 = 128 << 20;
 
-/// The reason why a file is not opened, as a phrase behind its name.
+/// The reason why a file is not opened, as a phrase that follows its name.
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
-    /// Links followed, it is not in the folder that it has to be in.
+    /// After following links, it is outside of the required folder.
     #[error("it leads outside of the workspace")]
     Outside,
-    /// Links followed, it is in a folder that is not the repository's to choose from.
+    /// After following links, it is in a folder that the repository must not access.
     #[error("it leads into `{0}`")]
     Internal(&'static str),
-    /// It is to be written, and a link stands in its place or in that of a folder around it.
+    /// It would be written, and it or one of its folders is a link.
     #[error("`{}` is a link", .0.display())]
     Link(PathBuf),
     /// A folder, a pipe, a device or a socket.
     #[error("it is not a regular file")]
     NotRegular,
-    /// Something else than a folder stands where one has to be.
+    /// A name of a folder belongs to something else.
     #[error("it is not a folder")]
     NotFolder,
     /// It is larger than this many bytes.
     #[error("it is larger than {} MiB", .0 >> 20)]
     TooLarge(u64),
-    /// It is not the file that was looked at before it was opened.
+    /// It was replaced after it was checked.
     #[error("it was replaced while it was opened")]
     Replaced,
-    /// Its permissions let nobody write it.
+    /// Its permissions allow nobody to write it.
     #[error("it is read-only")]
     ReadOnly,
     /// It is not text.
@@ -69,13 +69,13 @@ pub enum FileError {
 }
 
 impl FileError {
-    /// Returns `true` if nothing is there.
+    /// Returns `true` if the file does not exist.
     #[must_use]
     pub fn is_missing(&self) -> bool {
         matches!(self, Self::System(error) if error.kind() == io::ErrorKind::NotFound)
     }
 
-    /// Returns `true` if the reason is the system's, and no refusal.
+    /// Returns `true` if the reason is an error of the system, not a refusal.
     #[must_use]
     pub fn is_of_the_system(&self) -> bool {
         matches!(self, Self::System(_))
@@ -98,7 +98,7 @@ impl FileError {
     }
 }
 
-/// The reason without the operating system's number.
+/// The system's error without its number.
 pub(super) fn reason(error: &io::Error) -> String {
     let text = error.to_string();
     let end = text.find(" (os error").unwrap_or(text.len());
@@ -109,28 +109,28 @@ pub(super) fn reason(error: &io::Error) -> String {
     reason
 }
 
-/// A folder that files may not lead out of: that of a workspace.
+/// A folder that paths may not leave: that of a workspace.
 #[derive(Clone, Debug)]
 pub struct Root {
-    /// Links followed.
+    /// The path, with links followed.
     real: PathBuf,
 }
 
 impl Root {
-    /// The folder, which has to be there.
+    /// Opens the folder, which has to exist.
     ///
     /// # Errors
-    /// The system's, when it is not.
+    /// Returns the error of the system.
     pub fn new(folder: &Path) -> Result<Self, FileError> {
         let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
         Ok(Self { real: std::fs::canonicalize(folder)? })
     }
 
-    /// The folder that links of a document on the command line may not leave: the workspace around it, else the
-    /// repository around it, else its own folder.
+    /// The folder that links of a document on the command line may not leave: the workspace around it, otherwise the
+    /// repository around it, otherwise its own folder.
     ///
     /// # Errors
-    /// The system's, when its folder is not there.
+    /// Returns the error of the system if its folder does not exist.
     pub fn around(file: &Path) -> Result<Self, FileError> {
         let file = lexical(file)?;
         let folder = file.parent().unwrap_or(&file);
@@ -138,14 +138,14 @@ impl Root {
         Self::new(workspace.or_else(|| repository(folder)).unwrap_or(folder))
     }
 
-    /// The folder, links followed.
+    /// The folder, with links followed.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.real
     }
 
-    /// The whole of a regular file that may be a link inside of the folder. `path` is absolute, or relative to the current
-    /// folder.
+    /// The content of a regular file, which may be a link inside of the folder. `path` is absolute, or relative to the
+    /// current folder.
     ///
     /// # Errors
     /// Returns an error if the path leads elsewhere, is not a regular file, is larger than `limit` bytes, or the system
@@ -154,7 +154,7 @@ impl Root {
         open::read_regular(&self.resolve(path)?, limit)
     }
 
-    /// The path of a file that is there, links followed.
+    /// The path of an existing file, with links followed.
     ///
     /// # Errors
     /// Returns an error if the path leads out of the folder or into an internal one, or does not exist.
@@ -165,7 +165,7 @@ impl Root {
         Ok(real)
     }
 
-    /// A file's name in the folder, links followed, with `/` between segments.
+    /// A file's name in the folder, with links followed and `/` between segments.
     ///
     /// # Errors
     /// As [`Self::resolve`].
@@ -176,13 +176,13 @@ impl Root {
     }
 }
 
-/// Everything in a folder, links not followed, sorted by name.
+/// The entries of a folder, sorted by name, without following links.
 #[expect(clippy::disallowed_methods, reason = "the one door to files")]
 pub(super) fn walk(folder: &Path) -> walkdir::IntoIter {
     walkdir::WalkDir::new(folder).min_depth(1).sort_by_file_name().into_iter()
 }
 
-/// Returns `true` if a folder is there and holds nothing, as one of a submodule that was not checked out does.
+/// Returns `true` if a folder exists and is empty, like one of a submodule that was not checked out.
 #[must_use]
 pub fn is_empty_folder(folder: &Path) -> bool {
     std::fs::symlink_metadata(folder).is_ok_and(|metadata| metadata.is_dir()) && walk(folder).next().is_none()
@@ -193,7 +193,7 @@ fn repository(folder: &Path) -> Option<&Path> {
     folder.ancestors().find(|folder| folder.join(".git").exists())
 }
 
-/// The absolute path with `.` and `..` taken out as they are written: where a person reads that it leads.
+/// The absolute path with `.` and `..` resolved textually: where a person expects it to lead.
 fn lexical(path: &Path) -> Result<PathBuf, FileError> {
     let mut whole = PathBuf::new();
     for part in std::path::absolute(path)?.components() {
@@ -208,8 +208,8 @@ fn lexical(path: &Path) -> Result<PathBuf, FileError> {
     Ok(whole)
 }
 
-/// Refuses a path on the command line that a link leads out of the repository or the workspace around it, or into an
-/// internal folder. `real` is where it leads, `path` where a person reads that it leads.
+/// Refuses a path on the command line if a link leads it out of the repository or the workspace around it, or into an
+/// internal folder. `real` is its actual target, `path` is where a person expects it to lead.
 fn stays(path: &Path, real: &Path) -> Result<(), FileError> {
     let path = lexical(path)?;
     let around = path.parent().and_then(|folder| repository(folder).or_else(|| super::find_root(folder)));

@@ -1,11 +1,11 @@
-//! Names of folders that hold no documents, however a file system may let them be written.
+//! Names of folders that hold no documents, in every spelling that a file system accepts.
 
 use std::ffi::OsStr;
 use std::path::Path;
 
-/// Folders that git keeps for itself, credentials too, and the folder that seawall keeps for itself.
+/// Folders that belong to git, which may hold credentials, and to seawall.
 const INTERNAL: [&str; 2] = [".git", ".seawall"];
-/// Characters that HFS+ leaves out when it compares names.
+/// Characters that HFS+ ignores when it compares names.
 const IGNORED: [std::ops::RangeInclusive<char>; 4] =
     ['\u{200c}'..='\u{200f}', '\u{202a}'..='\u{202e}', '\u{206a}'..='\u{206f}', '\u{feff}'..='\u{feff}'];
 
@@ -14,8 +14,8 @@ pub(super) fn internal(path: &Path) -> Option<&'static str> {
     path.components().find_map(|part| folder(part.as_os_str()))
 }
 
-/// Returns `true` if some file system takes the name for `.git` or `.seawall`: in any letter case, with characters that
-/// count for nothing, as a short name of Windows, or with blanks, dots or a stream behind it, which Windows drops.
+/// Returns `true` if some file system takes the name for `.git` or `.seawall`: in any letter case, with ignored
+/// characters, as a short name of Windows, or followed by blanks, dots or a stream, which Windows drops.
 #[must_use]
 pub fn is_internal(name: &OsStr) -> bool {
     folder(name).is_some()
@@ -25,12 +25,12 @@ fn folder(name: &OsStr) -> Option<&'static str> {
     let name = name.to_string_lossy();
     let ignored = |character: &char| IGNORED.iter().any(|range| range.contains(character));
     let name: String = name.split(':').next().unwrap_or_default().chars().filter(|one| !ignored(one)).collect();
-    // The one letter that folds to a letter of these names beside its own capital.
+    // The only letter that folds to a letter of these names, other than its capital.
     let name = name.trim_end_matches(['.', ' ']).to_lowercase().replace('\u{17f}', "s");
     INTERNAL.into_iter().find(|internal| name == *internal || is_short(&name, internal))
 }
 
-/// Returns `true` if the name is a short one of Windows, as `git~1` is of `.git`.
+/// Returns `true` if the name is a short name of Windows, such as `git~1` for `.git`.
 fn is_short(name: &str, long: &str) -> bool {
     let Some((stem, number)) = name.split_once('~') else { return false };
     let long = long.trim_start_matches('.');

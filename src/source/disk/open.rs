@@ -1,7 +1,7 @@
-//! Opening regular files to be read.
+//! Opening regular files for reading.
 //!
-//! Invariant: a file is looked at before it is opened, is opened without waiting and without following a link in its
-//! place, and is the one that was looked at.
+//! Invariant: a file is checked before it is opened, is opened without blocking and without following a link, and is
+//! the file that was checked.
 
 #![expect(clippy::disallowed_methods, reason = "the one door to files")]
 
@@ -11,7 +11,7 @@ use std::path::Path;
 
 use super::{FileError, stays};
 
-/// The whole of the file at a path without links.
+/// The content of the file at a path without links.
 pub(super) fn read_regular(real: &Path, limit: u64) -> Result<Vec<u8>, FileError> {
     let before = looked_at(real, limit)?;
     let mut options = OpenOptions::new();
@@ -31,7 +31,7 @@ pub(super) fn looked_at(real: &Path, limit: u64) -> Result<Metadata, FileError> 
     if metadata.len() > limit { Err(FileError::TooLarge(limit)) } else { Ok(metadata) }
 }
 
-/// Options under which neither a pipe is waited for nor a link is followed, should one have come meanwhile.
+/// Options that neither block on a pipe nor follow a link, if one has replaced the file in between.
 pub(super) fn careful(options: &mut OpenOptions) -> &mut OpenOptions {
     #[cfg(unix)]
     {
@@ -51,7 +51,7 @@ pub(super) fn careful(options: &mut OpenOptions) -> &mut OpenOptions {
     options
 }
 
-/// Refuses a file that is not the one that was looked at.
+/// Refuses a file other than the one that was checked.
 pub(super) fn same(before: &Metadata, file: &File) -> Result<(), FileError> {
     let after = file.metadata()?;
     let is_same = after.is_file();
@@ -65,8 +65,9 @@ pub(super) fn same(before: &Metadata, file: &File) -> Result<(), FileError> {
     if is_same { Ok(()) } else { Err(FileError::Replaced) }
 }
 
-/// The whole of a file that the command line or the environment names. A link does not lead out of the repository around
-/// it, where a commit could have put it. The standard input and other streams of the process may be named too.
+/// The content of a file that the command line or the environment names. A link must not lead out of the repository
+/// around it, since a commit may have created the link. The standard input and other streams of the process are
+/// accepted.
 ///
 /// # Errors
 /// Returns an error if the path leads elsewhere, is not a regular file, is larger than `limit` bytes, is not UTF-8, or
@@ -82,8 +83,8 @@ pub fn read_named(path: &Path, limit: u64) -> Result<String, FileError> {
     text(read_regular(&real, limit)?)
 }
 
-/// Opens a file that the command line names, however large, to be read bit by bit. As for [`read_named`], a link does not
-/// lead out of the repository around it, and streams of the process may be named.
+/// Opens a file of any size that the command line names, for streaming. As for [`read_named`], a link must not lead out
+/// of the repository around it, and streams of the process are accepted.
 ///
 /// # Errors
 /// Returns an error if the path leads elsewhere, is not a regular file, or the system cannot open it.
@@ -104,7 +105,7 @@ pub fn walk_named(folder: &Path) -> walkdir::IntoIter {
     walkdir::WalkDir::new(folder).follow_root_links(true).sort_by_file_name().into_iter()
 }
 
-/// A file without a name, which nobody else can open and which is gone with the process.
+/// A file without a name, which nobody else can open and which is deleted with the process.
 ///
 /// # Errors
 /// Returns an error if the system cannot create one.
@@ -112,8 +113,8 @@ pub fn unnamed() -> std::io::Result<File> {
     tempfile::tempfile()
 }
 
-/// Refuses a folder on the command line that a link leads out of the repository around it, where a commit could have put
-/// the link.
+/// Refuses a folder on the command line if a link leads out of the repository around it, since a commit may have
+/// created the link.
 ///
 /// # Errors
 /// Returns an error if the path leads elsewhere, or the system cannot resolve it.
@@ -121,7 +122,7 @@ pub fn check_named_folder(path: &Path) -> Result<(), FileError> {
     stays(path, &std::fs::canonicalize(path)?)
 }
 
-/// The whole of a file of the person who runs the program, wherever links lead.
+/// The content of a file of the user who runs the program, following all links.
 ///
 /// # Errors
 /// Returns an error if the path is not a regular file, is larger than `limit` bytes, is not UTF-8, or the system cannot
@@ -134,7 +135,7 @@ fn text(bytes: Vec<u8>) -> Result<String, FileError> {
     String::from_utf8(bytes).map_err(|_| FileError::NotText)
 }
 
-/// Returns `true` if a path names a stream of the process, as `<(…)` of a shell does.
+/// Returns `true` if a path names a stream of the process, like `<(…)` in a shell.
 pub(super) fn is_stream(path: &Path) -> bool {
     let streams = ["/dev/stdin", "/dev/stdout", "/dev/stderr", "/dev/null"];
     let folders = ["/dev/fd", "/proc/self/fd"];

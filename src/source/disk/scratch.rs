@@ -1,6 +1,6 @@
-//! A folder of our own for the files of a commit, to be read as a workspace, and gone when it is dropped.
+//! A temporary folder for the files of a commit, which is read as a workspace and deleted when it is dropped.
 //!
-//! Invariant: nothing is put down outside of it; a link that it holds is only ever read, through [`super::Root`].
+//! Invariant: nothing is written outside of it, and its links are only read, through [`super::Root`].
 
 #![expect(clippy::disallowed_methods, reason = "the one door to files")]
 
@@ -10,15 +10,15 @@ use std::path::{Component, Path, PathBuf};
 
 use super::{FileError, name};
 
-/// A folder that is gone when it is dropped.
+/// A folder that is deleted when it is dropped.
 #[derive(Debug)]
 pub struct Scratch(tempfile::TempDir);
 
 impl Scratch {
-    /// A new folder, which nobody else may read.
+    /// A new folder that no other user may read.
     ///
     /// # Errors
-    /// The system's.
+    /// Returns the error of the system.
     pub fn new() -> Result<Self, FileError> {
         Ok(Self(tempfile::tempdir()?))
     }
@@ -29,7 +29,7 @@ impl Scratch {
         self.0.path()
     }
 
-    /// Puts a file down.
+    /// Writes a file.
     ///
     /// # Errors
     /// Returns an error if the path is not that of a file in the folder, or if something exists there.
@@ -37,7 +37,7 @@ impl Scratch {
         Ok(fs::File::create_new(self.place(path)?)?.write_all(content)?)
     }
 
-    /// Puts down a file of this size whose content does not matter, since it is too large to be read.
+    /// Writes a placeholder for a file of this size, which is too large to be read.
     ///
     /// # Errors
     /// As [`Self::file`].
@@ -45,7 +45,7 @@ impl Scratch {
         Ok(fs::File::create_new(self.place(path)?)?.set_len(bytes)?)
     }
 
-    /// Puts a symbolic link down, after all files; on systems where git writes links as files, such a file.
+    /// Creates a symbolic link, after all files; on systems where git writes links as files, such a file.
     ///
     /// # Errors
     /// As [`Self::file`].
@@ -56,7 +56,7 @@ impl Scratch {
         return self.file(path, target.as_bytes());
     }
 
-    /// The place of a file, with the folders around it. What git never writes into a work tree is refused.
+    /// The path of a file, after creating its folders. Names that git never writes into a work tree are refused.
     fn place(&self, path: &str) -> Result<PathBuf, FileError> {
         let path = Path::new(path);
         if !path.components().all(|part| matches!(part, Component::Normal(_))) {

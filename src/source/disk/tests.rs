@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use super::{FileError, Root, Written, check_named_folder, open_state, read_named, read_own, write_named};
 
-/// Checkout of an untrusted commit: a workspace in a repository, beside secrets of the checkout itself.
+/// A checkout of an untrusted commit: a workspace in a repository, beside secrets of the checkout itself.
 struct Checkout {
     folder: TempDir,
 }
@@ -48,7 +48,7 @@ impl Checkout {
     }
 }
 
-/// The kind of an error, in a word.
+/// The kind of an error, as one word.
 fn word(error: &FileError) -> &'static str {
     match error {
         FileError::Outside => "outside",
@@ -116,7 +116,7 @@ fn what_a_repository_names_is_a_regular_file_of_the_workspace() {
         let read = root.read(&checkout.at(path), 100).map(|bytes| String::from_utf8(bytes).unwrap());
         assert_eq!(read.as_deref().map_err(word), expected, "{path}");
     }
-    // A repository that is the workspace has its token below it.
+    // If the workspace is the repository, its token is below it.
     let root = Root::new(&checkout.folder.path().join("repository")).unwrap();
     assert_eq!(root.read(&checkout.at("token.yaml"), 100).map_err(|error| word(&error)), Err("internal"));
 }

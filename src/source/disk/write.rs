@@ -1,7 +1,7 @@
 //! Writing one file as a whole, the state file, and the state folder.
 //!
-//! Invariant: wherever the run stops, a file holds its old text or its new one; it is a new file beside the old one that
-//! takes its name, so that nothing is written through a link or into a pipe. Permissions stay.
+//! Invariant: wherever the run stops, a file has its old text or its new one: a new file beside the old one takes its
+//! name, so that nothing is written through a link or into a pipe. Permissions are kept.
 
 #![expect(clippy::disallowed_methods, reason = "the one door to files")]
 
@@ -15,11 +15,11 @@ use super::open::{careful, is_stream, looked_at, same};
 use super::{FileError, Root, name, stays};
 
 impl Root {
-    /// Writes `text` over a file that is there. `path` is absolute, or relative to the current folder.
+    /// Writes `text` over an existing file. `path` is absolute, or relative to the current folder.
     ///
     /// # Errors
-    /// Returns an error if the path leads elsewhere or is a link, if the file may not be written, or if the machine
-    /// fails; then the file is as it was.
+    /// Returns an error if the path leads elsewhere or is a link, if the file may not be written, or if the system
+    /// fails; then the file is unchanged.
     pub fn replace(&self, path: &Path, text: &str) -> Result<(), FileError> {
         if fs::symlink_metadata(path)?.is_symlink() {
             return Err(FileError::Link(path.to_owned()));
@@ -27,7 +27,7 @@ impl Root {
         swap(&self.resolve(path)?, text)
     }
 
-    /// The path to write a file of this name to, with `/` between segments: neither the file nor a folder around it,
+    /// The path for writing a file of this name, with `/` between segments: neither the file nor a folder around it,
     /// inside of this one, is a link.
     pub(super) fn place(&self, name: &str) -> Result<PathBuf, FileError> {
         let path = Path::new(name);
@@ -45,11 +45,11 @@ impl Root {
         Ok(place)
     }
 
-    /// The folder of this name for what the program itself keeps, made where it is not there, with a `.gitignore` that
-    /// keeps git away from it.
+    /// The folder of this name for files of the program, created if it does not exist, with a `.gitignore` that
+    /// excludes it.
     ///
     /// # Errors
-    /// Returns an error if a link or another thing has that name, or the machine fails.
+    /// Returns an error if the name belongs to a link or another object, or if the system fails.
     pub fn state_folder(&self, name: &str) -> Result<PathBuf, FileError> {
         let folder = self.path().join(name);
         match fs::symlink_metadata(&folder) {
@@ -62,7 +62,7 @@ impl Root {
         let ignore = folder.join(".gitignore");
         match fs::File::create_new(&ignore) {
             Ok(mut file) => file.write_all(b"*\n")?,
-            // Whatever stands there is not written, nor read here.
+            // An existing `.gitignore` is neither written nor read.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             Err(error) => return Err(error.into()),
         }
@@ -70,11 +70,11 @@ impl Root {
     }
 }
 
-/// Writes a file that the command line names, over one that is there. Neither it nor a folder around it may be a link that
-/// a commit could have put there. The standard output and other streams of the process may be named too.
+/// Writes a file that the command line names, replacing an existing one. Neither it nor a folder around it may be a
+/// link that a commit may have created. The standard output and other streams of the process are accepted.
 ///
 /// # Errors
-/// Returns an error if the path is a link or not a regular file, or the machine fails; then the file is as it was.
+/// Returns an error if the path is a link or not a regular file, or if the system fails; then the file is unchanged.
 pub fn write_named(path: &Path, text: &str) -> Result<(), FileError> {
     if is_stream(path) {
         return Ok(fs::OpenOptions::new().write(true).open(path)?.write_all(text.as_bytes())?);
@@ -82,7 +82,7 @@ pub fn write_named(path: &Path, text: &str) -> Result<(), FileError> {
     swap(&target(path)?, text)
 }
 
-/// Moves a file that the program wrote to a free name.
+/// Renames a file of the program to a free name.
 ///
 /// # Errors
 /// Returns an error if the name is taken, or the system fails; then nothing has changed.
@@ -94,7 +94,7 @@ pub fn rename_named(from: &Path, to: &Path) -> Result<(), FileError> {
     Ok(fs::rename(from, to)?)
 }
 
-/// Deletes a file that the program wrote.
+/// Deletes a file of the program.
 ///
 /// # Errors
 /// Returns an error if it is not a regular file, or the system fails.
@@ -102,8 +102,8 @@ pub fn remove_named(path: &Path) -> Result<(), FileError> {
     Ok(fs::remove_file(target(path)?)?)
 }
 
-/// Opens a state file to be read and written, and makes it where it is not there. Neither it nor a folder around it may be
-/// a link that a commit could have put there.
+/// Opens a state file for reading and writing, and creates it if it does not exist. Neither it nor a folder around it
+/// may be a link that a commit may have created.
 ///
 /// # Errors
 /// Returns an error if the path is a link or not a regular file, or the system cannot open it.
@@ -122,7 +122,7 @@ pub fn open_state(path: &Path) -> Result<File, FileError> {
     }
 }
 
-/// The path to write a file that the command line names: its folder, links followed, and its own name.
+/// The path for writing a file that the command line names: its folder with links followed, and its own name.
 pub(super) fn target(path: &Path) -> Result<PathBuf, FileError> {
     let name = path.file_name().ok_or(FileError::NotRegular)?;
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -136,11 +136,11 @@ pub(super) fn target(path: &Path) -> Result<PathBuf, FileError> {
     }
 }
 
-/// Puts a text in the place of a path without links.
+/// Replaces the file at a path without links.
 pub(super) fn swap(target: &Path, text: &str) -> Result<(), FileError> {
     let permissions = match fs::symlink_metadata(target) {
         Ok(metadata) if !metadata.is_file() => return Err(FileError::NotRegular),
-        // A rename would get around this.
+        // A rename would ignore the permissions of the file.
         Ok(metadata) if metadata.permissions().readonly() => return Err(FileError::ReadOnly),
         Ok(metadata) => Some(metadata.permissions()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
@@ -156,7 +156,7 @@ pub(super) fn swap(target: &Path, text: &str) -> Result<(), FileError> {
     Ok(())
 }
 
-/// A new file in the folder of another, with the permissions that new files have.
+/// A new file in the folder of another one, with the default permissions.
 fn beside(target: &Path) -> Result<NamedTempFile, FileError> {
     let folder = target.parent().ok_or(FileError::NotRegular)?;
     let mut builder = tempfile::Builder::new();

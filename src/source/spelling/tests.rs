@@ -4,7 +4,7 @@ use super::Spelling;
 use crate::diagnostic::Files;
 use crate::source::parse;
 
-/// The text at `a` of a file, and its spelling; nothing where the file holds none.
+/// The text at `a` of a file with its spelling; `None` if it has no spelling.
 fn spelled(source: &str) -> Option<(String, Option<Spelling>)> {
     let mut files = Files::default();
     let file = files.add("a.yaml", "a.yaml", source);
@@ -16,7 +16,7 @@ fn spelled(source: &str) -> Option<(String, Option<Spelling>)> {
     Some((text, spelling))
 }
 
-/// Each style, and what makes them hard. `X` marks the place that is looked for, with the line and column where it stands.
+/// Each style with its difficulties. `X` marks the place to find, with its line and column.
 #[test]
 fn a_place_is_found_in_every_style() {
     for (name, source, place) in [
@@ -113,10 +113,10 @@ fn sources() -> impl Strategy<Value = String> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(4_000))]
 
-    /// Every character of a text stands where the file has it, or what makes it: a line end, an escape.
+    /// Every character of a text is at its place in the file, or at its source: a line end, an escape.
     #[test]
     fn every_character_stands_where_it_was_written(source in sources()) {
-        // What is not text has no spelling, and text of blanks alone has nothing to point at.
+        // A value that is not text has no spelling, and text of blanks only has no place.
         let found = spelled(&source).filter(|(text, _)| !text.trim().is_empty());
         let Some((text, spelling)) = found else { return Ok(()) };
         let Some(spelling) = spelling else { return Err(TestCaseError::fail(format!("no spelling of {text:?}"))) };
