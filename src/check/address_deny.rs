@@ -8,9 +8,9 @@ use crate::model::Decision;
 
 const CODE: &str = "address-deny-misses-names";
 
-/// The number of names that are shown.
+/// The number of names in a finding.
 const SHOWN: usize = 3;
-/// So many blocks of a rule have a finding each.
+/// The largest number of blocks of a rule with a finding each.
 const EACH: usize = 2;
 
 pub(super) const CHECKS: &[Check] = &[Check {
@@ -34,7 +34,7 @@ fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
     let is_named = |item: &&Item| item.decision == Decision::Allow && (item.known().is_some() || item.is_every_host());
     let mut named: Vec<&Item> = input.survey.items().iter().filter(is_named).collect();
     named.sort_by_key(|item| !item.is_every_host());
-    // Few properties of a name decide if it may have an address in a block, so a few names of each kind represent all.
+    // Few properties of a name decide if it may resolve into a block, so that a few names of each kind represent all.
     let mut kinds: Vec<(Option<_>, Vec<&Item>)> = Vec::new();
     for item in named {
         match kinds.iter_mut().find(|(known, _)| *known == item.known()) {
@@ -49,7 +49,7 @@ fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
     }
 }
 
-/// A finding for each block of a rule; of many blocks, which have one reason, there is one for the rule.
+/// A finding for each block of a rule; one for the rule if there are many blocks, since they have the same cause.
 fn of_rule(input: &Input<'_>, items: &[Item], kinds: &[(Option<Known>, Vec<&Item>)]) -> Vec<Diagnostic> {
     let help = "names are decided before addresses: deny the names too, or do not allow them";
     let mut found: Vec<(&Item, String, Vec<&Item>)> = Vec::new();

@@ -9,11 +9,11 @@ use std::path::{Component, Path, PathBuf};
 use crate::diagnostic::{Diagnostic, FileId, Files, Findings};
 use crate::source::{self, Parts, Tree};
 
-/// Identity of a finding across versions.
+/// The identity of a finding across versions.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Identity {
     code: &'static str,
-    /// Relative to the folder of its version.
+    /// The path relative to the folder of its version.
     file: String,
     about: About,
     message: String,
@@ -36,7 +36,7 @@ impl Documents {
     fn about(&mut self, files: &Files, file: FileId, at: usize) -> About {
         let parse = || source::parse(file, &files.get(file).text, &mut Vec::new()).documents;
         let trees = self.0.entry(file).or_insert_with(parse);
-        // What stands before the first key belongs to no document, and what follows a document to that.
+        // Text before the first key belongs to no document, and text after a document belongs to that document.
         let Some(tree) = trees.iter().rev().find(|tree| tree.places.span.start <= at) else { return About::default() };
         let text = |pointer: &str| tree.value.pointer(pointer).and_then(serde_json::Value::as_str).map(str::to_owned);
         let document = Some((text("/kind").unwrap_or_default(), text("/name").unwrap_or_default()));
@@ -63,7 +63,7 @@ fn identity(files: &Files, documents: &mut Documents, finding: &Diagnostic, fold
     Identity { code, file, about, message: message.clone() }
 }
 
-/// The absolute path without `.` and `..`, as it is written: links stay.
+/// The absolute path without `.` and `..`, resolved textually: links stay.
 #[must_use]
 pub fn plain(path: &Path) -> PathBuf {
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
@@ -78,8 +78,8 @@ pub fn plain(path: &Path) -> PathBuf {
     plain
 }
 
-/// Takes the findings away that another version of the files has too, and counts them. `folder` is what the paths of a
-/// version are relative to.
+/// Removes the findings that another version of the files has too, and counts them. Paths of a version are relative to
+/// `folder`.
 pub fn retain_new(found: &mut Findings, folder: &Path, base: &Findings, base_folder: &Path) -> usize {
     let (folder, base_folder) = (&plain(folder), &plain(base_folder));
     let mut before: BTreeMap<Identity, usize> = BTreeMap::new();

@@ -1,4 +1,4 @@
-//! Hosts that look like another one.
+//! Hosts that look like another host.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -24,7 +24,7 @@ pub(super) const CHECKS: &[Check] = &[Check {
 }];
 
 fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
-    // Most hosts look like no other: their texts are compared only where the hashes of their looks are equal.
+    // Most hosts resemble no other: texts are compared only if the hashes of their appearance are equal.
     let hasher = RandomState::default();
     let mut hosts: Vec<(u64, &Item)> = Vec::new();
     for item in input.survey.items() {
@@ -44,9 +44,9 @@ fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
     }
 }
 
-/// Adds a finding for each host that looks like an earlier one and is not it.
+/// Adds a finding for each host that looks like an earlier one but differs from it.
 fn compare<'a>(input: &Input<'_>, items: impl Iterator<Item = &'a Item>, findings: &mut Vec<Diagnostic>) {
-    // By what they look like: the hosts, each with the first item on it.
+    // By appearance: the hosts, each with the first item for it.
     let mut looks: BTreeMap<String, Vec<(String, &Item)>> = BTreeMap::new();
     for item in items {
         let Some(host) = item.host() else { continue };
@@ -66,17 +66,17 @@ fn compare<'a>(input: &Input<'_>, items: impl Iterator<Item = &'a Item>, finding
     }
 }
 
-/// A host in the letters that it stands for.
+/// A host with its letters decoded.
 fn shown(host: &str) -> Cow<'_, str> {
     if host.contains("xn--") { idna::domain_to_unicode(host).0.into() } else { host.into() }
 }
 
-/// The look of a name (the skeleton of UTS 39), signs that only some typefaces tell apart included.
+/// The appearance of a name (the skeleton of UTS 39), including signs that only some typefaces distinguish.
 fn look(name: &str) -> String {
     if !name.is_ascii() {
         return skeleton(&name.to_lowercase().replace('0', "o"));
     }
-    // Nothing composes with an ASCII sign, so that each has a look of its own.
+    // No combining sign composes with an ASCII sign, so that each has its own appearance.
     static LOOKS: LazyLock<[String; 128]> = LazyLock::new(|| {
         std::array::from_fn(|sign| {
             let sign = char::from(u8::try_from(sign).unwrap_or_default()).to_ascii_lowercase();
@@ -92,7 +92,7 @@ fn skeleton(text: &str) -> String {
     unicode_security::skeleton(text).collect()
 }
 
-/// The name of plain letters that one with others looks like.
+/// The name in plain letters that a name with others resembles.
 fn ascii_look(name: &str) -> Option<String> {
     if name.is_ascii() {
         return None;
@@ -119,7 +119,7 @@ mod tests {
         ] {
             assert_eq!(look(one) == look(other), alike, "{one} {other}");
         }
-        // Cyrillic, through and through.
+        // Cyrillic letters only.
         assert_eq!(ascii_look("\u{440}\u{430}\u{443}\u{440}\u{430}l.com"), Some("paypal.com".to_owned()));
         assert_eq!(ascii_look("b\u{fc}cher.example"), None);
         assert_eq!(ascii_look("\u{43f}\u{440}\u{438}\u{43c}\u{435}\u{440}.example"), None);

@@ -1,4 +1,4 @@
-//! Expectations of access tests that ask for nothing: their text is not a request.
+//! Expectations of access tests whose text is not a request.
 
 use super::{Check, Input, Run};
 use crate::access::Request;

@@ -1,6 +1,6 @@
 //! Paths of file system rules.
 //!
-//! The manuals know five forms, each of which matches only its own: `/data/**`, `~/data/**`, `C:\data\**`,
+//! The manuals describe five forms, each of which matches only its own: `/data/**`, `~/data/**`, `C:\data\**`,
 //! `*:\data\**` and `\\wsl.localhost\DISTRO\data\**`; and `**` for every path.
 
 use super::verdict::Verdict;
@@ -112,7 +112,7 @@ fn judge(path: &str) -> Option<Verdict> {
     }
 }
 
-/// The text behind the anchor of an absolute path, with its separator.
+/// The text after the anchor of an absolute path, with its separator.
 fn anchored(path: &str) -> Option<(&str, char)> {
     if let Some(rest) = path.strip_prefix("\\\\") {
         return Some((rest, '\\'));

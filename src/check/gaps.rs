@@ -1,4 +1,4 @@
-//! Denies that leave open what their readers take for closed.
+//! Denies that leave something open which their readers believe to be closed.
 
 use super::{Check, Input, Run, http_path, locations};
 use crate::access::survey::{Gap, GapKind, Item};
@@ -6,9 +6,9 @@ use crate::diagnostic::{Diagnostic, Severity};
 use crate::model::Decision;
 use crate::source::parallel;
 
-/// So many gaps of a rule have a finding each; of more there is one for the rule.
+/// The largest number of gaps of a rule with a finding each; above it, there is one finding for the rule.
 const EACH: usize = 2;
-/// So many of a rule are named where there are more.
+/// The number of gaps that the finding for a rule names.
 const NAMED: usize = 3;
 
 const fn warning(
@@ -102,7 +102,7 @@ fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
 fn of_rule(input: &Input<'_>, items: &[Item]) -> Vec<Diagnostic> {
     let mut gaps: Vec<(&Item, Gap<'_>)> = Vec::new();
     for item in items {
-        // What a placeholder leaves open is said of it, with another help.
+        // For a placeholder, the same gap has another help.
         let is_odd = item.path().is_some_and(|path| http_path::has_odd_wildcard(&path));
         let own = input.survey.gaps(item).into_iter().filter(|gap| !(is_odd && gap.kind == GapKind::Paths));
         gaps.extend(own.map(|gap| (item, gap)));
@@ -135,7 +135,7 @@ fn single(input: &Input<'_>, item: &Item, gap: &Gap<'_>) -> Diagnostic {
 
 fn several(input: &Input<'_>, gaps: &[&(&Item, Gap<'_>)]) -> Option<Diagnostic> {
     let (first, gap) = gaps.first()?;
-    // Never one alone is left out.
+    // A list never leaves out just one item.
     let named = if gaps.len() <= NAMED + 1 { gaps.len() } else { NAMED };
     let names: Vec<String> = gaps.iter().take(named).map(|(item, _)| format!("`{}`", item.text())).collect();
     let more = match gaps.len() - named {
@@ -169,7 +169,7 @@ fn several(input: &Input<'_>, gaps: &[&(&Item, Gap<'_>)]) -> Option<Diagnostic> 
     }))
 }
 
-/// The text to write in place of a deny.
+/// The replacement for a deny.
 fn help(item: &Item, kind: GapKind) -> String {
     match kind {
         GapKind::Subdomains => {

@@ -1,4 +1,4 @@
-//! Paths of HTTP rules, which must be canonical to match anything.
+//! Paths of HTTP rules, which match only in canonical form.
 
 use super::verdict::Verdict;
 use super::{Check, Run};
@@ -71,12 +71,12 @@ fn judge(path: &str) -> Option<Verdict> {
     Some(Verdict::open(WILDCARD, message, help))
 }
 
-/// Returns `true` if a path has a wildcard of other tools.
+/// Returns `true` if a path has a wildcard in the style of other tools.
 pub(super) fn has_odd_wildcard(path: &str) -> bool {
     path.split('/').any(|segment| is_parameter(segment) || is_half_deep(segment))
 }
 
-/// A segment that other tools take for any: `{id}`, `:id`, `<id>`, `report-{id}.json`.
+/// A segment that other tools use as a wildcard: `{id}`, `:id`, `<id>`, `report-{id}.json`.
 fn is_parameter(segment: &str) -> bool {
     let starts_name = |rest: &str| rest.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_');
     let between = |open: char, close: char| {
@@ -85,7 +85,7 @@ fn is_parameter(segment: &str) -> bool {
     segment.strip_prefix(':').is_some_and(starts_name) || between('{', '}') || between('<', '>')
 }
 
-/// A `**` that is a part of a segment.
+/// A `**` inside of a segment.
 fn is_half_deep(segment: &str) -> bool {
     segment.contains("**") && segment != "**"
 }
@@ -164,7 +164,7 @@ mod tests {
             assert!(!verdict.wrong && verdict.code == WILDCARD, "{path}: {verdict:?}");
             assert_eq!(verdict.help, help, "{path}");
         }
-        // A colon is an action of some services.
+        // Some services use a colon for an action.
         for path in ["/v1/projects/x:cancel", "/a/b*", "/:", "/a/{}", "/time/12:30"] {
             assert_eq!(judge(path), None, "{path}");
         }

@@ -1,4 +1,4 @@
-//! A deny that takes nothing away, for nothing allows what it denies.
+//! A deny without effect, since nothing allows what it denies.
 
 use super::{Check, Input, Run, locations};
 use crate::access::survey::Kind;
@@ -78,7 +78,7 @@ fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
     }
 }
 
-/// The target of an HTTP item, without its path.
+/// The target of an HTTP item without its path.
 fn host(item: &crate::access::survey::Item) -> String {
     let text = item.text();
     let rest = text.split_once("://").map_or(text.as_str(), |(_, rest)| rest);

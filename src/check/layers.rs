@@ -1,4 +1,4 @@
-//! The layer that a rule's actions have in common.
+//! The common layer of a rule's actions.
 
 use super::{Check, Run};
 use crate::diagnostic::{Diagnostic, Files, Severity};

@@ -1,8 +1,8 @@
 //! The limits of the service.
 //!
-//! The manuals give 100 policies an organization, 250 rules an allowlist policy, and 400 KB a policy as stored. Whether
-//! a KB is 1,000 or 1,024 bytes is not said, and how much the stored form adds is not either: 400,000 bytes of JSON, ids
-//! and times included, is the smaller reading, and the warning starts 5 % below.
+//! The manuals state 100 policies for an organization, 250 rules for an allowlist policy, and 400 KB for a policy in
+//! storage. They do not say if a KB is 1,000 or 1,024 bytes, and what the stored form adds. 400,000 bytes of JSON, with
+//! ids and times, is the smaller interpretation, and the warning starts 5 % below it.
 
 use std::io::{self, Write};
 
@@ -103,8 +103,8 @@ fn size(policy: &Declared<'_>, _: &Files, findings: &mut Vec<Diagnostic>) {
         .push(finding.at(policy.document.label("/name")).help("split the policy: policies of the same scope add up"));
 }
 
-/// More than [`stored_bytes`], and quick: each byte of text may take six in JSON, and a rule's frame and each action and
-/// resource fewer than 200.
+/// An upper bound of [`stored_bytes`] that is cheap to compute: each byte of text takes at most six in JSON, and a
+/// rule's frame and each action and resource less than 200.
 fn at_most(policy: &Policy) -> usize {
     let texts = match &policy.body {
         Body::Cedar(cedar) => 6 * (cedar.text.len() + cedar.schema_url.len()),

@@ -51,7 +51,7 @@ fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
     }
 }
 
-/// Returns `true` if a pattern is about that name, and not about `localhost` as well.
+/// Returns `true` if a pattern matches that name, but not `localhost`.
 fn is_rewritten(host: &str) -> bool {
     matches!(host, "host.docker.internal" | "*.docker.internal" | "**.docker.internal" | "**.host.docker.internal")
 }
@@ -79,11 +79,11 @@ fn open(item: &Item) -> Diagnostic {
     })
 }
 
-/// Returns `true` if what the item is about is the machine itself, or a block that holds it.
+/// Returns `true` if the item matches the machine itself, or a block that contains it.
 fn is_local(item: &Item, host: Option<&str>) -> bool {
     if let Kind::Block(block) = item.kind() {
         let whole = is_loopback(block.network()) && is_loopback(block.broadcast());
-        // A block that holds the machine and more is as open; of a very large one that is said already.
+        // A block with the machine and more is equally open; a very large block is reported by another check.
         let machine: [IpAddr; 2] = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
         let holds = machine.iter().any(|own| block.contains(own));
         return whole || holds && !broad_allow::is_large(&block);

@@ -1,4 +1,4 @@
-//! The locations of the findings of a survey.
+//! Places of the findings of a survey.
 
 use super::Input;
 use crate::access::survey::Item;
@@ -25,7 +25,7 @@ pub(super) fn rule(input: &Input<'_>, item: &Item) -> Label {
     declared(input, item).document.label(&format!("/rules/{}/name", item.rule))
 }
 
-/// A rule by its name, with its policy's where that is another one than `beside`'s.
+/// A rule by its name, with the name of its policy if that differs from `beside`'s.
 pub(super) fn named(input: &Input<'_>, item: &Item, beside: &Item) -> String {
     let rule = stated(input, item).map(|rule| rule.name.as_str()).unwrap_or_default();
     if item.policy == beside.policy {
@@ -34,13 +34,13 @@ pub(super) fn named(input: &Input<'_>, item: &Item, beside: &Item) -> String {
     format!("`{} › {rule}`", declared(input, item).desired.policy.name)
 }
 
-/// Returns `true` if an item's policy only takes away, from everybody.
+/// Returns `true` if an item's policy only denies, for everybody.
 pub(super) fn are_guardrails(input: &Input<'_>, item: &Item) -> bool {
     let policy = &declared(input, item).desired.policy;
     policy.scope == Scope::Organization && policy.rules().iter().all(|rule| rule.decision == Decision::Deny)
 }
 
-/// The items, a rule at a time.
+/// The items, grouped by rule.
 pub(super) fn by_rule<'a>(input: &'a Input<'_>) -> impl Iterator<Item = &'a [Item]> {
     input.survey.items().chunk_by(|one, other| (one.policy, one.rule) == (other.policy, other.rule))
 }

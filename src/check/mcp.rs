@@ -1,4 +1,4 @@
-//! Cedar text: what the service refuses, what the engine's validator finds, and traps.
+//! Cedar text: errors of the service, findings of the engine's validator, and traps.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -274,8 +274,8 @@ fn place(finding: Finding, policy: &Declared<'_>) -> Diagnostic {
     Diagnostic::new(severity, finding.code, finding.message).at(label).help(finding.help)
 }
 
-/// The comments of a policy's Cedar text and its statements, with their places in the file; nothing where the text
-/// stands in a form of scalar that its bytes cannot be found in.
+/// The comments of a policy's Cedar text and its statements, with their places in the file; empty if the style of the
+/// scalar does not permit to locate its bytes.
 pub(crate) fn comments(policy: &Declared<'_>, files: &Files) -> Option<(FileId, Vec<Comment>, Spans)> {
     let Body::Cedar(cedar) = &policy.desired.policy.body else { return None };
     let spans = cedar::comments(&cedar.text);
@@ -292,12 +292,12 @@ pub(crate) fn comments(policy: &Declared<'_>, files: &Files) -> Option<(FileId, 
     let comments = spans.into_iter().filter_map(comment).collect();
     let statements = cedar::statements(&cedar.text).unwrap_or_default();
     let items = statements.iter().map(|one| Spans::scalar(policy.cedar_label(&one.span).span)).collect();
-    // A place that no line contains: nothing covers the text as a whole.
+    // A place outside of every line: no suppression covers the text as a whole.
     let end = source.text.len();
     Some((file, comments, Spans { span: end..end, parts: Parts::Items(items) }))
 }
 
-/// The places of the statements of a policy's Cedar text, in their order; none for an allowlist.
+/// The places of the statements of a policy's Cedar text, in order; empty for an allowlist.
 pub(crate) fn statements(policy: &Declared<'_>, files: &Files) -> Vec<DesiredRule> {
     let Body::Cedar(cedar) = &policy.desired.policy.body else { return Vec::new() };
     let statements = cedar::statements(&cedar.text).unwrap_or_default();
@@ -308,7 +308,7 @@ pub(crate) fn statements(policy: &Declared<'_>, files: &Files) -> Vec<DesiredRul
     statements.iter().map(place).collect()
 }
 
-/// Permits that a forbid of another policy covers, for everybody whom the permit's policy governs.
+/// Permits that a forbid of another policy covers for the whole scope of the permit's policy.
 fn check_covers(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
     let policies: Vec<(&Declared<'_>, Vec<Arc<Statement>>)> = input
         .policies

@@ -21,7 +21,7 @@ pub(super) const CHECKS: &[Check] = &[Check {
     run: Run::Workspace(check),
 }];
 
-/// The requests that are tried: the metadata services of clouds by address and name, and a link-local neighbour.
+/// The requests to try: the metadata services of clouds by address and name, and a link-local neighbour.
 const PROBES: [&str; 11] = [
     "connect:tcp 169.254.169.254:80",
     "connect:tcp 169.254.170.2:80",
@@ -47,7 +47,7 @@ fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
     let audiences =
         std::iter::once(BTreeSet::new()).chain(teams.into_iter().map(|team| BTreeSet::from([team.to_owned()])));
     let audiences: Vec<BTreeSet<String>> = audiences.collect();
-    // By rule and pattern: the first thing that it opens, and whether it does for certain.
+    // By rule and pattern: the first request that it allows, and whether it does so for certain.
     let mut opened: BTreeMap<(usize, usize, String), (bool, String)> = BTreeMap::new();
     for request in &probes {
         let question = state.question(request);
@@ -60,7 +60,7 @@ fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
                 let governs = policies
                     .get(reason.policy)
                     .is_some_and(|policy| teams.is_empty() || policy.scope != Scope::Organization);
-                // Other doubts are about the pattern itself, and findings of their own.
+                // Other uncertainties concern the pattern itself, and have findings of their own.
                 let doubtless = verdict == Verdict::Allow || reason.doubts == [Unknown::AddressAsName.to_string()];
                 if let (true, true, Some(Decision::Allow), Some(&(policy, rule)), Some(pattern)) =
                     (governs, doubtless, reason.decision, rules.get(reason.policy), reason.pattern)
@@ -85,14 +85,14 @@ fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
         let message =
             format!("`{pattern}` reaches a metadata service or a link-local address: `{request}` {is} allowed");
         let help = "deny it by address and by name, or allow less; a CIDR deny does not stop what a name allows";
-        // Metadata services listen on port 80. That another link-local address may be reached on 443 is worth a note.
+        // Metadata services use port 80. Another link-local address on port 443 is only a note.
         let is_minor = !is_certain && request.ends_with(":443");
         let severity = if is_minor { Severity::Note } else { Severity::Warning };
         findings.push(Diagnostic::new(severity, CODE, message).at(label).help(help));
     }
 }
 
-/// These rules, each as a policy of its own.
+/// These rules, each in a policy of its own.
 fn only(input: &Input<'_>, rules: &BTreeSet<(usize, usize)>) -> Vec<Policy> {
     let single = |&(policy, rule): &(usize, usize)| {
         let policy = &input.policies.get(policy)?.desired.policy;

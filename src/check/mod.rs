@@ -1,9 +1,9 @@
-//! Traps and rules across documents, one file each, in one table with their documentation.
+//! Checks of rules across documents, one file for each, in one table with their documentation.
 //!
-//! A check is a pure function over declared policies and their places. It looks at one policy alone, at rules beside each
-//! other, or at the whole workspace, which it does not for files given one by one.
+//! A check is a pure function over declared policies and their places. It looks at one policy, at the relations between
+//! rules, or at the whole workspace; the last kind does not apply to files that are checked individually.
 //!
-//! Invariant: every code that a finding carries is in [`TABLE`], and the bad example there brings it about.
+//! Invariant: every code of a finding is in [`TABLE`], and the bad example there causes it.
 
 mod address_deny;
 pub mod baseline;
@@ -51,61 +51,61 @@ pub use table::TABLE;
 /// A kind of finding, with its documentation.
 #[derive(Debug)]
 pub struct Check {
-    /// Kebab case; what findings carry and what `# seawall: allow[code] reason` names.
+    /// The code in kebab case, for findings and for `# seawall: allow[code] reason`.
     pub code: &'static str,
     /// The severity of a finding.
     pub severity: Severity,
-    /// A phrase for lists.
+    /// A short description.
     pub title: &'static str,
     /// The reason why it matters.
     pub explanation: &'static str,
-    /// Documents that bring the finding about: whole ones, or items of `rules`.
+    /// An example with the fault: whole documents, or items of `rules`.
     pub bad: &'static str,
     /// The fix, in the imperative.
     pub fix: &'static str,
-    /// The way in which it is found.
+    /// The kind of check that finds it.
     pub run: Run,
 }
 
-/// The way in which findings of a [`Check`] come about.
+/// The kind of a check.
 #[derive(Clone, Copy, Debug)]
 pub enum Run {
-    /// While documents are read, or by the look of another check of the same file.
+    /// Found while documents are read, or by another check in the same file.
     Reading,
-    /// By looking at one policy.
+    /// A check of one policy.
     Policy(fn(&Declared<'_>, &Files, &mut Vec<Diagnostic>)),
-    /// By looking at one policy for agents.
+    /// A check of one policy for agents.
     Vijil(fn(&DeclaredVijil<'_>, &mut Vec<Diagnostic>)),
-    /// By looking at rules beside each other. What is found holds whatever else is declared, so that it is looked for in
-    /// files given one by one too.
+    /// A check of relations between rules. Its findings hold whatever else is declared, so that it applies to files
+    /// that are checked individually too.
     Together(fn(&Input<'_>, &mut Vec<Diagnostic>)),
-    /// By looking at everything.
+    /// A check of the whole workspace.
     Workspace(fn(&Input<'_>, &mut Vec<Diagnostic>)),
 }
 
-/// Everything that a workspace declares for one organization, or for all of them.
+/// Everything that a workspace declares, for one organization or for all of them.
 #[derive(Debug)]
 pub struct Input<'a> {
     /// The policies, in the order of files and places.
     pub policies: &'a [&'a Declared<'a>],
     /// The relations between the rules of these policies.
     pub survey: &'a Survey,
-    /// The policies for agents, likewise.
+    /// The policies for agents, in the same order.
     pub vijil: &'a [DeclaredVijil<'a>],
-    /// The access tests, likewise.
+    /// The access tests, in the same order.
     pub tests: &'a [Test],
-    /// The workspace's settings; absent for files given one by one.
+    /// The workspace's settings; `None` for files that are checked individually.
     pub settings: Option<&'a Settings>,
     /// The files that places point into.
     pub files: &'a Files,
-    /// True if every document could be read, so that what is missing is missing on purpose.
+    /// True if every document could be read, so that a missing declaration is intentional.
     pub complete: bool,
 }
 
-/// Checks of fewer resources than this, such as those of one file, are done before a thread would start.
+/// The number of resources below which checks run in one thread, since starting another would take longer.
 const WORTH_A_THREAD: usize = 2_000;
 
-/// Runs the table over what was declared.
+/// Runs all checks on the declarations.
 pub fn run(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
     let checks = || TABLE.iter().copied().flatten();
     let alone = parallel::map(input.policies.to_vec(), 8, |policy| {
@@ -125,11 +125,11 @@ pub fn run(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
         }
     }
     let organizations = orgs::each(input);
-    // What holds in several organizations is found in each, and told once.
+    // A finding in several organizations is reported once.
     let organizations: Vec<Input<'_>> = organizations.iter().map(|one| one.input(input)).collect();
     let looks = checks().filter_map(|check| match check.run {
         Run::Together(look) => Some(look),
-        // Absence means something only when everything was read.
+        // A missing declaration counts only if everything could be read.
         Run::Workspace(look) if input.complete || check.severity == Severity::Error => Some(look),
         Run::Workspace(_) | Run::Vijil(_) | Run::Policy(_) | Run::Reading => None,
     });

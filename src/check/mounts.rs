@@ -1,4 +1,4 @@
-//! Allows of writing that open nothing.
+//! Allows of write mounts without effect.
 
 use super::{Check, Input, Run, locations};
 use crate::diagnostic::{Diagnostic, Severity};

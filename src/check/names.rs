@@ -1,4 +1,4 @@
-//! Names that clash: of policies, of rules, and of what they were called before.
+//! Names that clash: of policies, of rules, and their earlier names.
 
 use std::collections::BTreeMap;
 
@@ -141,7 +141,7 @@ fn earlier<'a>(document: &Document, pointer: &str, names: &'a [String]) -> Vec<(
 }
 
 fn clashes(what: &str, named: Vec<Named<'_>>, findings: &mut Vec<Diagnostic>) {
-    // The names of policies may move along: whoever had another one before has not had this one all the time.
+    // Names of policies may move along a chain: a policy that had another name earlier has not always had this one.
     let stays = |one: &&Named<'_>| what != "policy" || one.previously.is_empty();
     let current: BTreeMap<&str, &Label> = named.iter().filter(stays).map(|one| (one.name, &one.label)).collect();
     let mut claimed: BTreeMap<&str, &Label> = BTreeMap::new();

@@ -1,4 +1,4 @@
-//! Organizations that documents name, and what is for each.
+//! Organizations that documents name, and the declarations for each.
 
 use std::collections::BTreeMap;
 
@@ -35,12 +35,12 @@ pub(crate) const CHECKS: &[Check] = &[
 /// The declarations for one organization.
 pub(crate) struct Organization<'a> {
     policies: Vec<&'a Declared<'a>>,
-    /// `None` where the survey of everything is the organization's own.
+    /// `None` if the survey of everything is the organization's own.
     survey: Option<Survey>,
 }
 
 impl<'a> Organization<'a> {
-    /// Everything, of the policies only those that are for this organization.
+    /// All declarations, with only those policies that are for this organization.
     pub(crate) fn input<'b>(&'b self, all: &Input<'b>) -> Input<'b>
     where
         'a: 'b,
@@ -49,7 +49,7 @@ impl<'a> Organization<'a> {
     }
 }
 
-/// The declarations for each organization; all at once where `docker.orgs` names none.
+/// The declarations for each organization; all together if `docker.orgs` names none.
 pub(crate) fn each<'a>(input: &Input<'a>) -> Vec<Organization<'a>> {
     let Some(orgs) = names(input.settings) else {
         return vec![Organization { policies: input.policies.to_vec(), survey: None }];
@@ -71,12 +71,12 @@ pub(crate) fn names(settings: Option<&Settings>) -> Option<&[String]> {
     settings?.docker.as_ref()?.orgs.as_deref()
 }
 
-/// Finds names that no organization of the workspace has.
+/// Finds names of organizations that the workspace does not have.
 pub(crate) fn look(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
     let docker = input.settings.and_then(|settings| settings.docker.as_ref());
     let Some(docker) = docker else { return };
     let known: Vec<&String> = docker.orgs.iter().flatten().chain(&docker.org).collect();
-    // The name may come with the call.
+    // The name may come from the command line.
     if known.is_empty() {
         return;
     }
@@ -103,7 +103,7 @@ fn unknown(org: &str, known: &[&String]) -> Diagnostic {
     })
 }
 
-/// Finds names in `docker.orgs` that are the same where credentials are looked for.
+/// Finds names in `docker.orgs` with the same variables for credentials.
 pub(crate) fn clashes(document: &Document, orgs: &[String], findings: &mut Vec<Diagnostic>) {
     let label = |index: usize| document.label(&format!("/docker/orgs/{index}"));
     let mut seen: BTreeMap<String, usize> = BTreeMap::new();

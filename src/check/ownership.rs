@@ -1,7 +1,7 @@
-//! Names that a workspace may declare, where several share an organization.
+//! Names that a workspace may declare if several share an organization.
 //!
-//! The services keep no record of who made a policy, so that nobody can see what another repository declares. What is
-//! whose is agreed on by names: each workspace says which ones it owns, and stays within them.
+//! The services do not record who created a policy, so that nobody can see what another repository declares. Ownership
+//! is therefore an agreement on names: each workspace states its own, and declares no others.
 
 use globset::GlobSet;
 
@@ -60,7 +60,7 @@ fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
     }
 }
 
-/// The names that a document lays claim to: its own, and those that it had before.
+/// The names that a document claims: its own, and its earlier ones.
 fn named<'a>(policy: &'a Declared<'_>) -> impl Iterator<Item = (&'a str, Label)> {
     let own = (policy.desired.policy.name.as_str(), policy.document.label("/name"));
     let label = |index: usize| policy.document.label(&format!("/previously/{index}"));

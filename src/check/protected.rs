@@ -5,7 +5,7 @@ use crate::diagnostic::{Diagnostic, Severity, nearest};
 use crate::document::{Document, Protected, Workspace as Settings, names};
 use crate::model::Desired;
 
-/// The code of the one finding.
+/// The code of the finding.
 pub const UNKNOWN_PROTECTED: &str = "unknown-protected";
 
 pub(crate) const CHECKS: &[Check] = &[Check {
@@ -20,8 +20,8 @@ pub(crate) const CHECKS: &[Check] = &[Check {
     run: Run::Reading,
 }];
 
-/// Finds names that no document declares, in any organization. A plan, which sees what is live, judges by itself: there
-/// this is a note.
+/// Finds names that no document declares, in any organization. It is a note, since a plan knows the live state and
+/// judges by itself.
 pub(crate) fn look(document: &Document, settings: &Settings, desired: &Desired, findings: &mut Vec<Diagnostic>) {
     let docker = settings.docker.as_ref();
     let foreign = names(docker.map_or(&[], |docker| docker.unmanaged.as_slice()));

@@ -1,4 +1,4 @@
-//! The documentation of what is found while files and documents are read.
+//! The documentation of findings that come from reading files and documents.
 
 use super::{Check, Run};
 use crate::diagnostic::Severity;

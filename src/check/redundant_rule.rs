@@ -1,4 +1,4 @@
-//! A rule, or a resource of one, that says what another says already.
+//! A rule, or a resource of one, that another rule makes redundant.
 
 use std::collections::BTreeSet;
 
@@ -32,8 +32,8 @@ fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
             }
         }
     }
-    // From the last to the first, and nothing counts that is said to be superfluous itself: whoever removes all that is
-    // found changes no access.
+    // From the last to the first, without counting rules that are reported as redundant themselves: removing everything
+    // that is reported then changes no access.
     let mut superfluous = BTreeSet::new();
     for item in input.survey.items().iter().rev() {
         let same = |other: &Item| {
@@ -44,7 +44,7 @@ fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
                 && !superfluous.contains(&place(other))
         };
         let Some(cover) = input.survey.covered_by(item, same) else { continue };
-        // What a deny makes vain, and requests beside an open connection, are findings of their own.
+        // Allows without effect because of a deny, and requests on an open connection, have findings of their own.
         let denied = |other: &Item| other.decision == Decision::Deny && other.governs_all_of(item);
         if item.decision == Decision::Allow && input.survey.covered_by(item, denied).is_some() {
             continue;

@@ -1,11 +1,11 @@
-//! Lints that were left out, for they would have taken too long.
+//! Checks that were skipped because they would take too long.
 
 use super::{Check, Input, Run, locations};
 use crate::diagnostic::{Diagnostic, Severity};
 
 const CODE: &str = "lint-skipped";
 
-/// The lints that ask which patterns cover others.
+/// The checks of patterns that cover others.
 const ABOUT_COVERAGE: [&str; 3] = ["redundant-rule", "shadowed-allow", "http-allow-without-effect"];
 
 pub(super) const CHECKS: &[Check] = &[Check {
@@ -25,7 +25,7 @@ fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
         return;
     }
     let mut finding = note(&ABOUT_COVERAGE, "the patterns of rules");
-    // Those that are behind it have the most wildcards.
+    // The rules behind it are those with the most wildcards.
     let widest = input.survey.items().iter().rev().max_by_key(|item| item.text().matches('*').count());
     if let Some(widest) = widest {
         finding = finding.at(locations::resource(input, widest));
@@ -33,7 +33,7 @@ fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
     findings.push(finding);
 }
 
-/// A note on lints that were left out, for something overlaps too much.
+/// A note about skipped checks, because too many patterns overlap.
 pub(super) fn note(lints: &[&str], what: &str) -> Diagnostic {
     let lints: Vec<String> = lints.iter().map(|lint| format!("`{lint}`")).collect();
     let finding = Diagnostic::note(CODE, format!("{what} overlap too much to look for {}", lints.join(", ")));

@@ -1,10 +1,11 @@
-//! `# seawall: allow[code] reason`: an author's word that a finding is known and wanted.
+//! `# seawall: allow[code] reason`: an author's statement that a finding is known and accepted.
 //!
-//! A suppression behind something covers what starts on its line; a suppression on a line of its own covers what starts on the
-//! next line that holds more than a comment. In Cedar text `//` takes the place of `#`, and what starts is a statement.
+//! A suppression at the end of a line applies to what starts on that line; a suppression on a separate line applies to
+//! what starts on the next line that is not a comment. In Cedar text, `//` replaces `#`, and statements are what
+//! starts.
 //!
-//! `# seawall: live[code] reason`, as an import writes it: a pattern is live as it stands, though this program takes it for
-//! invalid. The error about it becomes a warning; any other error stays one.
+//! `# seawall: live[code] reason`, as an import writes it: a pattern exists in the service although this program
+//! considers it invalid. The error about it becomes a warning; any other error stays one.
 //!
 //! Invariant: only warnings and notes can be suppressed, each suppression has a reason, and a suppression without effect is
 //! itself a finding.
@@ -15,7 +16,7 @@ use std::ops::Range;
 use crate::diagnostic::{Diagnostic, FileId, Files, Label, Severity, SourceFile, Suppression, nearest};
 use crate::source::{Comment, Parts, Spans};
 
-/// A file as it was read, or Cedar text in it: what suppressions are found in, and what they can cover.
+/// A file as it was read, or Cedar text in it: its suppressions, and the parts that they can apply to.
 pub(crate) struct Annotated<'a> {
     pub(crate) file: FileId,
     /// The marker that comments start with.
@@ -24,7 +25,7 @@ pub(crate) struct Annotated<'a> {
     pub(crate) places: Vec<&'a Spans>,
 }
 
-/// Takes suppressed findings out, and adds those about suppressions, which are the answer.
+/// Removes suppressed findings, adds those about suppressions, and returns the suppressions.
 pub(crate) fn apply(files: &Files, annotated: &[Annotated<'_>], findings: &mut Vec<Diagnostic>) -> Vec<Suppression> {
     let mut about = Vec::new();
     let mut suppressions: Vec<Suppression> = annotated.iter().flat_map(|file| read(files, file, &mut about)).collect();
@@ -36,7 +37,7 @@ pub(crate) fn apply(files: &Files, annotated: &[Annotated<'_>], findings: &mut V
         Severity::Error => true,
         Severity::Warning | Severity::Note => !suppressed(finding, false, &mut suppressions),
     });
-    // In a file with errors, findings may be missing rather than suppressed for nothing.
+    // In a file with errors, a finding may be missing for another reason.
     let broken: BTreeSet<FileId> = findings
         .iter()
         .filter(|finding| finding.severity == Severity::Error)
@@ -68,9 +69,9 @@ pub(crate) fn apply(files: &Files, annotated: &[Annotated<'_>], findings: &mut V
     suppressions
 }
 
-/// Returns `true` if an error of this code may become a warning: it is about what a pattern means, and not about what a
-/// document is. No schema raises these codes, since a document that its schema refuses is not read, and would be
-/// missing.
+/// Returns `true` if an error of this code may become a warning: it is about the meaning of a pattern, not about the
+/// form of a document. No schema reports these codes, since a document that its schema refuses is not read, and would
+/// be missing.
 #[must_use]
 pub fn is_tolerable(code: &str) -> bool {
     matches!(code, "invalid-host" | "invalid-path" | "environment-variable")
@@ -126,7 +127,7 @@ fn read(files: &Files, annotated: &Annotated<'_>, about: &mut Vec<Diagnostic>) -
     suppressions
 }
 
-/// The bytes that a suppression speaks about: its target line, and all of what starts there.
+/// The bytes that a suppression applies to: its target line, and everything that starts there.
 fn covered(source: &SourceFile, comment: &Comment, annotated: &Annotated<'_>) -> Range<usize> {
     let mut line = source.place(&comment.span).line;
     if !comment.trailing {
@@ -139,7 +140,7 @@ fn covered(source: &SourceFile, comment: &Comment, annotated: &Annotated<'_>) ->
     }
     let mut covered = source.line_start(line)..source.line_start(line + 1);
     for places in &annotated.places {
-        // The whole document only for a suppression above it; its first key may stand on any line.
+        // The whole document only for a suppression above it; its first key may be on any line.
         if !comment.trailing && covered.contains(&places.span.start) {
             covered.end = covered.end.max(places.span.end);
         }
@@ -148,7 +149,7 @@ fn covered(source: &SourceFile, comment: &Comment, annotated: &Annotated<'_>) ->
     covered
 }
 
-/// Widens a line to the end of the parts that start on it.
+/// Extends a line to the end of the parts that start on it.
 fn widen(places: &Spans, covered: &mut Range<usize>) {
     let mut part = |start: usize, value: &Spans| {
         if covered.contains(&start) {

@@ -39,7 +39,7 @@ fn named<'a>(input: &'a Input<'_>) -> Vec<(&'a str, Label)> {
         };
         let named = teams.into_iter().flatten();
         let mut named: Vec<_> = named.map(|team| (team.as_str(), policy.document.item("/scope/teams", team))).collect();
-        // In the order written: of two that differ, the later one is the slip.
+        // In the order written: if two differ, the later one is the misspelling.
         named.sort_by_key(|(_, label)| label.span.start);
         named
     });
@@ -78,7 +78,7 @@ fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
     }
 }
 
-/// Ids of teams are UUIDs, which no list of names holds.
+/// Ids of teams are UUIDs, which no list of names contains.
 fn is_id(team: &str) -> bool {
     team.len() == 36 && team.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit())
 }

@@ -6,7 +6,7 @@ use crate::diagnostic::{Diagnostic, Label};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Verdict {
     pub(super) code: &'static str,
-    /// True if the service refuses it, or it can never match; else its meaning is only not documented.
+    /// True if the service refuses it, or if it can never match; false if its meaning is only undocumented.
     pub(super) wrong: bool,
     pub(super) message: String,
     pub(super) help: String,

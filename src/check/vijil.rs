@@ -7,7 +7,7 @@ use crate::diagnostic::{Diagnostic, Severity};
 use crate::document::DeclaredVijil;
 use crate::model::{Review, VijilStatus, confidence};
 
-/// Below this, an approval wants a word why.
+/// The confidence below which an approval needs a note.
 const LOW: f64 = 0.7;
 
 /// A policy with this status and these rules.

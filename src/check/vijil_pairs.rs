@@ -1,6 +1,6 @@
-//! Rules for agents that go badly together, in one policy or in two.
+//! Rules for agents that conflict, in one policy or in two.
 //!
-//! Invariant: rejected rules and archived policies are in nobody's way.
+//! Invariant: rejected rules and archived policies conflict with nothing.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use crate::diagnostic::{Diagnostic, Label, Severity};
 use crate::document::DeclaredVijil;
 use crate::model::{DesiredVijilRule, Review, VijilStatus};
 
-/// The number of rules that a finding points back at.
+/// The number of related rules in a finding.
 const RELATED: usize = 3;
 
 macro_rules! example {
@@ -95,7 +95,7 @@ const CLASH: &str = "conflicting-rule-id";
 const SHARED: &str = "shared-rule-id";
 const VAGUE: &str = "vague-sentence";
 
-/// Words with which a sentence leaves to its reader what it is to say.
+/// Words that leave the meaning of a sentence to its reader.
 const EMPTY_WORDS: [&str; 16] = [
     "appropriately",
     "as appropriate",
@@ -136,15 +136,15 @@ impl<'a> Counted<'a> {
         self.policy.document.label(&format!("/rules/{}/{field}", self.index))
     }
 
-    /// A field as readers compare it: case, spaces and a full stop at the end aside.
+    /// A field as readers compare it, without case, blanks at its ends and a full stop.
     fn folded(&self, field: &str) -> String {
         let text = self.rule.fields.get(field).and_then(Value::as_str).unwrap_or_default();
         let words: Vec<&str> = text.split_whitespace().collect();
         words.join(" ").to_lowercase().trim_end_matches('.').to_owned()
     }
 
-    /// The action of the judge when the rule is violated: rules of one action are judged together. `warn` where nothing
-    /// is said.
+    /// The judge's action when the rule is broken: rules with the same action are judged together. `warn` if the rule
+    /// does not state one.
     fn bucket(&self) -> &'a str {
         self.rule
             .fields
@@ -153,7 +153,7 @@ impl<'a> Counted<'a> {
             .unwrap_or("warn")
     }
 
-    /// Returns `true` if both are in one control of the judge as things are declared.
+    /// Returns `true` if both are in the same control of the judge according to the documents.
     fn is_judged_with(&self, other: &Self) -> bool {
         let active = |one: &Self| one.policy.desired.status == Some(VijilStatus::Active);
         active(self) && active(other) && self.bucket() == other.bucket()
@@ -187,7 +187,7 @@ fn contradictions(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
     }
 }
 
-/// Rules of one id in two policies; within one policy that is a finding of its own.
+/// Rules with the same id in two policies; within one policy, another check reports them.
 fn ids(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
     let mut seen: BTreeMap<&str, Vec<Counted<'_>>> = BTreeMap::new();
     let all: Vec<Counted<'_>> = counted(input).collect();
@@ -212,7 +212,7 @@ fn ids(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
     }
 }
 
-/// Sentences from which a judge cannot tell what is right.
+/// Sentences that do not tell a judge what is right.
 fn vague(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
     for one in counted(input) {
         let sentence = one.folded("natural_language");

@@ -57,7 +57,7 @@ fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
 
 fn folder(item: &Item, bare: &Bare) -> Option<Diagnostic> {
     let (pattern, folder) = (item.text(), &bare.text);
-    // `/data/*` says on purpose what lies in a folder.
+    // `/data/*` explicitly means the content of a folder.
     let message = match item.decision {
         _ if !bare.is_deep => return None,
         Decision::Allow => format!("whether `{pattern}` allows a mount of `{folder}` itself is not documented"),
@@ -70,7 +70,7 @@ fn folder(item: &Item, bare: &Bare) -> Option<Diagnostic> {
 
 fn host(item: &Item, bare: &Bare) -> Option<Diagnostic> {
     let host = &bare.text;
-    // A wildcard right below a public suffix is another finding.
+    // A wildcard directly below a public suffix has another finding.
     if psl::suffix_str(host) == Some(host.as_str()) {
         return None;
     }

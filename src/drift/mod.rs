@@ -1,4 +1,4 @@
-//! Differences between live and desired, separated by who made the difference.
+//! Differences between live and desired, separated by their origin.
 //!
 //! ```text
 //! base ──differences──▶ live      changed outside
@@ -9,8 +9,8 @@
 //! The base is the result of the last apply: documents of an earlier commit, or a snapshot. The services do not record
 //! who changed what, so without a base, outside changes and pending ones cannot be separated.
 //!
-//! Live policies that no document declares are no differences, unless the settings say that everything is owned; but
-//! they are drift if they change the access of an audience of the workspace.
+//! Undeclared live policies are no differences, unless the settings say that everything is owned; but they are drift if
+//! they change the access of an audience of the workspace.
 //!
 //! Invariant: pure and deterministic; and there is drift exactly when a plan is not empty, or an undeclared policy changes
 //! effective access.
@@ -30,7 +30,7 @@ use crate::plan::{self, ChangeSet, Plan, applied};
 
 pub use report::{schema, set_schema, set_to_json};
 
-/// The state that the last apply left.
+/// The state after the last apply.
 #[derive(Clone, Copy, Debug)]
 pub enum Base<'a> {
     /// Documents; team keys are ids.
@@ -46,7 +46,7 @@ pub struct Input<'a> {
     pub desired: &'a Desired,
     /// The live state that the service returned.
     pub live: &'a Live,
-    /// The state that the last apply left.
+    /// The state after the last apply.
     pub base: Option<Base<'a>>,
     /// The treatment of undeclared policies.
     pub ownership: &'a Ownership,
@@ -57,15 +57,15 @@ pub struct Input<'a> {
 pub struct Drift {
     /// The name of the base; `None` if there is none, so that `outside` holds all differences.
     pub since: Option<String>,
-    /// From the base, or else from the documents, to what is live: what it means for access, and which objects.
+    /// The differences from the base, or without one from the documents, to live state, and their effect on access.
     pub outside: ChangeSet,
-    /// From the base to the documents; `None` without a base.
+    /// The differences from the base to the documents; `None` without a base.
     pub waiting: Option<ChangeSet>,
-    /// Live policies that no document declares, and what they change.
+    /// Undeclared live policies, and their effect on access.
     pub undeclared: Undeclared,
-    /// From what is live to the documents.
+    /// The plan from live state to the documents.
     pub plan: Plan,
-    /// The reasons why that plan cannot be applied, with their locations.
+    /// The reasons why that plan cannot be applied, with their places.
     pub impossible: Vec<String>,
 }
 
@@ -76,7 +76,7 @@ impl Drift {
         self.declared_differ() || !self.undeclared.is_empty()
     }
 
-    /// Returns `true` if what is declared is not live as declared.
+    /// Returns `true` if a declared object differs in live state.
     #[must_use]
     pub fn declared_differ(&self) -> bool {
         !self.plan.is_empty() || !self.impossible.is_empty()
@@ -100,11 +100,11 @@ pub fn differences(input: Input<'_>) -> (ChangeSet, Option<ChangeSet>) {
         live.policies.iter().partition(|policy| managed.contains(policy.id.0.as_str()));
     let before = applied::docker(&base_desired.policies, &others, &live.org, &live.teams);
     let after = states::desired(own.into_iter(), desired);
-    // What others own is there before and after; all the rest that is no longer live was taken away.
+    // Policies of others exist before and after; any other policy that is no longer live was deleted.
     let unmanaged = others.iter().map(|policy| globset::escape(&policy.name)).collect();
     let owns = Ownership { exclusive: true, unmanaged, owns: None };
     let mut outside = plan::differences(&after, &before, &owns, Some(desired));
-    // What no document declares has no place.
+    // An undeclared object has no place.
     for difference in &mut outside.docker {
         difference.source = difference.source.take().filter(|origin| !origin.file.is_empty());
     }
@@ -112,7 +112,7 @@ pub fn differences(input: Input<'_>) -> (ChangeSet, Option<ChangeSet>) {
     (outside, waiting)
 }
 
-/// The ids of live policies that are the documents' to manage.
+/// The ids of the live policies that the documents manage.
 fn managed<'a>(live: &'a Live, documents: &[&Desired], ownership: &Ownership) -> BTreeSet<&'a str> {
     let declared: BTreeSet<usize> =
         documents.iter().flat_map(|desired| matching::policies(&desired.policies, &live.policies)).flatten().collect();

@@ -1,6 +1,6 @@
-//! Drift as JSON: the plan that would take it back, with what was changed outside and what waits.
+//! Drift as JSON: the plan that would revert it, with the outside changes and the pending changes.
 //!
-//! Invariant: every key of a plan is there with its meaning; keys may be added, none is renamed or removed.
+//! Invariant: every key of a plan exists with its meaning; keys may be added, none is renamed or removed.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -15,22 +15,22 @@ use crate::plan::step::{Object, Op};
 use crate::plan::undeclared::Undeclared;
 use crate::plan::{self, ChangeSet};
 
-/// The keys that drift has beside those of a plan.
+/// The keys of drift in addition to those of a plan.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 struct DriftKeys {
-    /// True if live and documents differ, or a live policy that no document declares changes effective access.
+    /// True if live and documents differ, or if an undeclared live policy changes effective access.
     drift: bool,
-    /// The name of the base: the state that the last apply left. Null if none was named; then `outside` holds all
-    /// differences, whoever made them.
+    /// The name of the base, which is the state after the last apply. Null if none was given; then `outside` holds all
+    /// differences, whatever their origin.
     since: Option<String>,
-    /// From the base, or else from the documents, to what is live.
+    /// The differences from the base, or without one from the documents, to live state.
     outside: Side,
-    /// From the base to the documents: what waits to be applied. Null without a base.
+    /// The differences from the base to the documents, which wait to be applied. Null without a base.
     waiting: Option<Side>,
-    /// Live policies that no document declares, with what they change for the audiences that declared policies govern.
-    /// Policies that `unmanaged` and `owns` leave to others are none of them.
+    /// Undeclared live policies with their effect on the audiences of declared policies, without policies that
+    /// `unmanaged` and `owns` leave to others.
     undeclared: Undeclared,
-    /// Requests of the documents that cannot be met at present: until they are corrected, the plan cannot be applied.
+    /// The parts of the documents that cannot be carried out: until they are corrected, the plan cannot be applied.
     impossible: Vec<String>,
 }
 
@@ -45,24 +45,24 @@ struct Side {
     access: Meaning,
 }
 
-/// An object that differs. For `outside`, `before` is the object as it was left and `after` as it is live.
+/// An object that differs. For `outside`, `before` is the object after the last apply and `after` is the live object.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 struct Difference {
     service: Service,
-    /// The operation that was done to it, or is to be done.
+    /// The operation that was done, or that has to be done.
     op: Op,
     object: Object,
     /// The policy's name.
     policy: String,
     /// The rule's name; null for a difference of a policy.
     rule: Option<String>,
-    /// Null for an object that was made.
+    /// Null if the object was created.
     before: Option<Value>,
-    /// Null for an object that was deleted.
+    /// Null if the object was deleted.
     after: Option<Value>,
     /// The fields that differ.
     changed: Vec<String>,
-    /// The location where a document declares the policy.
+    /// The place of the policy's declaration.
     source: Option<Origin>,
 }
 
@@ -119,11 +119,11 @@ impl Drift {
         };
         let Value::Object(mut document) = self.plan.to_value() else { unreachable!("a structure is an object") };
         if !self.impossible.is_empty() {
-            // Nobody is to apply it.
+            // Nobody is meant to apply it.
             document.insert("checksum".to_owned(), "".into());
         }
         let Ok(Value::Object(keys)) = serde_json::to_value(keys) else { unreachable!("a structure is an object") };
-        // Behind the version, before the plan.
+        // After the version, before the plan.
         let mut ordered = Map::new();
         ordered.extend(document.shift_remove_entry("format_version"));
         ordered.extend(keys);
@@ -167,7 +167,7 @@ struct DriftSet {
     format_version: u32,
     /// True if there is drift in any of them.
     drift: bool,
-    /// The drift of each.
+    /// The drift of each organization.
     drifts: Vec<Value>,
     /// The organizations that could not be compared.
     failed: Vec<Unplanned>,

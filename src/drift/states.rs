@@ -1,8 +1,8 @@
-//! Live policies as if they were declared.
+//! Live policies in the form of declared ones.
 
 use crate::model::{Desired, DesiredPolicy, DesiredRule, Domain, LivePolicy, Origin};
 
-/// Documents that would declare these policies; they stand where `documents` declare one of the name.
+/// Documents that would declare these policies, with the places of `documents` for policies of the same name.
 pub(super) fn desired<'a>(policies: impl Iterator<Item = &'a LivePolicy>, documents: &Desired) -> Desired {
     let declared = policies.map(|live| {
         let policy = live.policy();

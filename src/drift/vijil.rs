@@ -1,7 +1,7 @@
 //! The Vijil side of drift.
 //!
-//! Invariant: what has a reason of its own is on the way to what differs, and no difference by itself; and what nobody
-//! declares is not drift, unless everything is owned.
+//! Invariant: a step with a reason of its own is a means to the differences, not a difference; and undeclared policies
+//! are not drift, unless everything is owned.
 
 use crate::model::{Fields, LiveVijil, LiveVijilPolicy, LiveVijilRule};
 use crate::plan::step::{Op, Reason};
@@ -9,8 +9,8 @@ use crate::plan::vijil::diff::{self, policy_fields, rule_fields};
 use crate::plan::vijil::step::changed;
 use crate::plan::vijil::{Input, Subject, VijilDifference};
 
-/// Against documents that were applied: `own` goes from live to the documents, `base` from live to what the last apply
-/// left. What somebody did outside is the way back of the latter; what waits is what only the former asks for.
+/// Compares with documents that were applied: `own` leads from live to the documents, `base` from live to the state
+/// after the last apply. Outside changes are the reverse of `base`; pending changes are those that only `own` has.
 #[must_use]
 pub fn since_documents(
     own: &[VijilDifference],
@@ -37,8 +37,8 @@ pub fn since_documents(
     (outside, waiting)
 }
 
-/// Against a live state of then: what became of it since, and what the documents ask of it. `input` is what a plan from
-/// live to the documents is made from.
+/// Compares with an earlier live state: the changes since then, and those that the documents require. `input` is the
+/// input of the plan from live to the documents.
 #[must_use]
 pub fn since_snapshot(input: Input<'_>, then: &LiveVijil) -> (Vec<VijilDifference>, Vec<VijilDifference>) {
     let Input { desired, live, exclusive, .. } = input;
@@ -84,7 +84,7 @@ fn became(differences: &mut Vec<VijilDifference>, before: Option<&LiveVijilPolic
     }
 }
 
-/// A difference of one object, if it is one.
+/// A step as a difference of one object; `None` if it is not one.
 fn one(
     differences: &mut Vec<VijilDifference>,
     policy: &LiveVijilPolicy,

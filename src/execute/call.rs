@@ -1,8 +1,9 @@
-//! One call to either service: look, send, understand the answer, and look again where it says nothing.
+//! One call to either service: check the object, send, interpret the answer, and check again if the answer is
+//! inconclusive.
 //!
-//! Invariant: no single answer is believed that something is gone, and no answer that something else was made than was
-//! asked for, until it was looked at once more. What an answer left open is looked up: a call is sent again only where a
-//! look showed that it had done nothing, and cannot do so later.
+//! Invariant: a single answer is not trusted that an object is gone, or that something other than the requested object
+//! was made, until it was checked again. An inconclusive answer is looked up: a call is sent again only if a check
+//! showed that it had no effect and cannot have one later.
 
 use std::time::Duration;
 
@@ -14,13 +15,13 @@ use super::outcome::{Problem, StepOutcome};
 use super::{docker, vijil};
 use crate::service::http::{self, Refusal, WriteOutcome};
 
-/// The number of times that a write is sent after the service, looked at, showed that it had done nothing.
+/// The number of attempts to send a write that, according to a check, had no effect.
 const ATTEMPTS: u32 = 3;
 
-/// The waits that an unanswered write is given before what is not there counts as not done.
+/// The waits for an unanswered write before a missing effect counts as not done.
 const SETTLING: [Duration; 3] = [Duration::from_millis(200), Duration::from_secs(1), Duration::from_secs(3)];
 
-/// One call of a plan, with the ids of what it is about.
+/// One call of a plan with the ids of its objects.
 #[derive(Debug)]
 pub(super) enum Call {
     /// To Docker.
@@ -30,7 +31,7 @@ pub(super) enum Call {
 }
 
 impl Call {
-    /// Carries the step out; with it, the ids of what it created.
+    /// Carries out the step. Returns its outcome and the ids of what it created.
     pub(super) async fn carry_out(&self) -> (StepOutcome, Created) {
         let (ended, created) = self.attempt().await;
         let ended = match self {
@@ -79,7 +80,7 @@ impl Call {
                     }
                     sent += 1;
                 }
-                // It was sent, and somebody else was there too: it may have been done, and replaced.
+                // The call was sent while somebody else wrote too: it may have been carried out and overwritten.
                 observed @ (Observed::Gone | Observed::Other(_)) => {
                     return (written(self.not_as_planned(observed)), Created::default());
                 }
@@ -87,7 +88,7 @@ impl Call {
         }
     }
 
-    /// Looks until the object is no longer as before, for as long as an unanswered write may take.
+    /// Checks the object until it changes, for as long as an unanswered write may take.
     async fn settle(&self) -> Result<Seen, Unread> {
         let mut seen = self.observe().await?;
         for wait in SETTLING {
@@ -113,7 +114,7 @@ impl Call {
         }
     }
 
-    /// The objection to the call before it is sent, if there is one.
+    /// The objection to the call before it is sent; `None` if there is none.
     async fn first_look(&self) -> Result<Option<(StepOutcome, Created)>, Unread> {
         match self {
             Self::Docker(call) => call.first_look().await,
@@ -149,7 +150,7 @@ impl Call {
         }
     }
 
-    /// The meaning of a refusal: some say that it is so already.
+    /// Interprets a refusal: some mean that the object is already in the desired state.
     async fn refused(&self, refusal: &Refusal) -> (StepOutcome, Created) {
         match self {
             Self::Docker(call) => call.refused(refusal).await,
@@ -157,8 +158,8 @@ impl Call {
         }
     }
 
-    /// The reason why an unanswered call, which has done nothing until now, may not be sent again: it could still be
-    /// carried out, and do harm after another one like it.
+    /// The reason why an unanswered call without an effect so far may not be sent again: it could still be carried out,
+    /// and do harm after a second one.
     fn still_to_come(&self, unknown: &http::Error) -> Option<Problem> {
         match self {
             Self::Docker(call) => call.still_to_come(unknown),
@@ -166,7 +167,7 @@ impl Call {
         }
     }
 
-    /// The outcome of a step whose object, looked at, is not what the plan saw.
+    /// The outcome of a step whose object differs from what the plan saw.
     fn not_as_planned(&self, found: Observed) -> StepOutcome {
         match self {
             Self::Docker(call) => call.not_as_planned(found),

@@ -1,16 +1,16 @@
-//! The ids of what the steps of a plan created: names in later requests become ids.
+//! The ids of objects that the steps of a plan created, for the names in later requests.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::plan::request::Segment;
 
-/// Ids of one service, by the names that the plan gives to what its steps create.
+/// Ids of one service, by the names that the plan uses.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Created {
     policies: BTreeMap<String, String>,
-    /// By the id of the policy and the name of the rule.
+    /// Ids of rules, by the id of the policy and the name of the rule.
     rules: BTreeMap<(String, String), String>,
-    /// Ids of policies that were found rather than made, so that there may be rules in them.
+    /// Ids of policies that existed already, so that they may have rules.
     found: BTreeSet<String>,
 }
 
@@ -19,7 +19,7 @@ impl Created {
         Self { policies: BTreeMap::from([(name.to_owned(), id.to_owned())]), ..Self::default() }
     }
 
-    /// A policy that was there already.
+    /// Adds a policy that existed already.
     pub(super) fn found_policy(name: &str, id: &str) -> Self {
         Self { found: BTreeSet::from([id.to_owned()]), ..Self::policy(name, id) }
     }
@@ -43,13 +43,13 @@ impl Created {
         self.rules.get(&(policy.to_owned(), name.to_owned())).cloned()
     }
 
-    /// Returns `true` if the policy of this id was there before the plan.
+    /// Returns `true` if the policy of this id existed before the plan.
     pub(super) fn was_found(&self, id: &str) -> bool {
         self.found.contains(id)
     }
 }
 
-/// A path with ids; `None` while one of them is not known.
+/// A path with ids; `None` while one of them is unknown.
 pub(super) fn path(segments: Vec<Segment>, policy: Option<&str>, rule: Option<&str>) -> Option<Vec<String>> {
     let segments = segments.into_iter().map(|segment| match segment {
         Segment::Text(text) => Some(text),

@@ -1,13 +1,13 @@
-//! Events while a plan is carried out, for whoever watches.
+//! Events during an apply, for observers.
 
 use super::outcome::StepOutcome;
 use crate::plan::AnyStep;
 
-/// An event while a plan is carried out.
+/// An event during an apply.
 #[derive(Clone, Copy, Debug)]
 pub enum Event<'a> {
-    /// A step's call is about to be made.
+    /// A step's call starts.
     Started(AnyStep<'a>),
-    /// A step is over.
+    /// A step has ended.
     Ended(AnyStep<'a>, &'a StepOutcome),
 }

@@ -1,8 +1,8 @@
-//! The only user of a writer: carries an approved plan out, in both services.
+//! Carries out an approved plan in both services: the only user of a writer.
 //!
-//! Invariant: what is sent are the requests of the plan, phase by phase, each at most once unless it certainly did
-//! nothing. Before an update or a deletion the object is what the plan saw. What an answer left open is looked up. A
-//! step that failed holds back what depends on it, as does one that somebody else had carried out; and nothing else.
+//! Invariant: exactly the requests of the plan are sent, phase by phase, each at most once unless it certainly had no
+//! effect. Before an update or a deletion, the object is verified to be what the plan saw. An inconclusive answer is
+//! looked up. A step that failed, or that somebody else carried out, skips the steps that depend on it, and no others.
 
 mod call;
 mod created;
@@ -29,7 +29,7 @@ use self::docker::Docker;
 use self::run::{Backend, Run};
 use self::vijil::Vijil;
 
-/// A plan that its guards let pass, or that somebody lets pass all the same. Nothing else can be carried out:
+/// A plan that passed its guards, apart from lifted ones. Nothing else can be carried out:
 ///
 /// ```compile_fail
 /// let changes = seawall::plan::ChangeSet::default();
@@ -43,7 +43,7 @@ impl Approved {
     ///
     /// # Errors
     ///
-    /// The guards that refuse it.
+    /// Returns the guards that refuse it.
     pub fn new(plan: Plan, lifted: &BTreeSet<Guard>) -> Result<Self, Vec<Verdict>> {
         let refusals: Vec<Verdict> = plan.refusals(lifted).cloned().collect();
         if refusals.is_empty() { Ok(Self(plan)) } else { Err(refusals) }
@@ -56,11 +56,11 @@ impl Approved {
     }
 }
 
-/// The one thing that gives the right to write.
+/// The only value that gives the right to write.
 impl sealed::Sealed for Approved {}
 impl Approval for Approved {}
 
-/// The services that a plan is carried out in. Steps about a service that is left out are not carried out.
+/// The services of a plan. Steps about a missing service are not carried out.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Readers<'a> {
     /// Of Docker.
@@ -69,8 +69,8 @@ pub struct Readers<'a> {
     pub vijil: Option<&'a vijil_service::Reader>,
 }
 
-/// Carries a plan out, one service after the other. `stop` turning true lets the calls in flight finish, lets none of
-/// them wait to be tried again, and starts no more.
+/// Carries out a plan, one service after the other. Once `stop` becomes true, calls in flight finish, no call waits for
+/// a retry, and no further one starts.
 pub async fn execute(
     approved: &Approved,
     readers: Readers<'_>,

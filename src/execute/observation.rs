@@ -1,51 +1,51 @@
-//! The information that looks and answers give of an object, for both services.
+//! The information about an object from checks and answers, for both services.
 
 use super::created::Created;
 use super::outcome::{Problem, StepOutcome, Versions};
 
-/// The advice for an answer that does not come.
+/// The advice for a missing answer.
 pub(super) const NEXT_PLAN: &str = "run again: the next plan finds what is there";
 
-/// The state of an object between the two sides of its step.
+/// The state of an object in relation to its step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Observed {
-    /// As the plan saw it: the step can be made.
+    /// It is as the plan saw it: the step can be carried out.
     Before,
-    /// As the step wants it.
+    /// It is as it should be after the step.
     After,
-    /// Not there, where the step wants it to be.
+    /// It is missing, although it should exist after the step.
     Gone,
-    /// Something else: this version, as JSON.
+    /// It is different: this version, as JSON.
     Other(String),
 }
 
-/// The result of a look.
+/// The result of a check.
 #[derive(Debug)]
 pub(super) struct Seen {
     pub(super) observed: Observed,
-    /// The ids of what the step creates, where it is there.
+    /// The ids of what the step creates, if it exists.
     pub(super) created: Created,
 }
 
-/// The content of an answer.
+/// The interpretation of an answer.
 #[derive(Debug)]
 pub(super) enum Answer {
-    /// It was done.
+    /// The call was carried out.
     Done {
         created: Created,
-        /// The object just before, where it was not what the plan saw.
+        /// The object just before the call, if the plan saw another version.
         overtaken: Option<Versions>,
     },
-    /// It was taken, and the object is something else now.
+    /// The call was accepted, and the object is different now.
     Otherwise(Observed),
-    /// It was taken, and what the object is now has to be looked up.
+    /// The call was accepted, and the current object has to be looked up.
     Unclear,
 }
 
-/// The reason why an object could not be looked at.
+/// The reason why an object could not be checked.
 #[derive(Debug)]
 pub(super) struct Unread {
-    /// The action that could not be done, as a lower-case phrase.
+    /// The action that failed, as a lower-case phrase.
     pub(super) what: &'static str,
     /// The reason.
     pub(super) error: String,
@@ -59,12 +59,12 @@ impl Unread {
     }
 }
 
-/// The outcome of a step that was not done.
+/// The outcome of a step that was not carried out.
 pub(super) fn failed(problem: Problem) -> (StepOutcome, Created) {
     (StepOutcome::Failed(problem), Created::default())
 }
 
-/// The outcome of a step whose call was, or may have been, carried out.
+/// The outcome of a step whose call was carried out, or may have been.
 pub(super) fn written(ended: StepOutcome) -> StepOutcome {
     match ended {
         StepOutcome::Failed(problem) => StepOutcome::Failed(problem.written()),

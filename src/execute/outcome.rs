@@ -8,35 +8,35 @@ use crate::model::Rule;
 /// The outcome of a step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StepOutcome {
-    /// The service did it.
+    /// The service carried it out.
     Applied {
-        /// The version that somebody else made of the object just before, and that the step replaced.
+        /// The version of somebody else that the step replaced, if there was one.
         overtaken: Option<Versions>,
     },
-    /// The object was found as the step wants it.
+    /// The object was already as it should be after the step.
     AlreadyApplied {
-        /// True if the call had been sent, and its answer got lost; otherwise somebody was faster.
+        /// True if the call was sent and its answer was lost; false if somebody else was faster.
         sent: bool,
     },
-    /// It was not done.
+    /// It was not carried out.
     Failed(Problem),
-    /// It was not tried, since it depends on a step that was not done.
+    /// It was skipped, since it depends on a step that was not carried out.
     Skipped {
         /// Id of the step that it depends on.
         by: usize,
     },
-    /// It was not tried, or tried and not taken by a service that asked to wait, since the run was told to stop.
+    /// It was not tried, or rejected by a service that asked to wait, since the run was told to stop.
     Stopped,
-    /// It was not tried, since one step after the other found no working service.
+    /// It was not tried, since the service failed for several steps in a row.
     Abandoned,
 }
 
 /// An object that somebody else changed, as JSON.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Versions {
-    /// As the plan saw it.
+    /// The version that the plan saw.
     pub planned: String,
-    /// As it was found.
+    /// The version that was found.
     pub found: String,
 }
 
@@ -47,22 +47,22 @@ pub struct Problem {
     pub message: String,
     /// The advice, in the imperative.
     pub hint: Option<String>,
-    /// True if nothing was sent because the object is no longer what the plan saw.
+    /// True if nothing was sent because the object differs from what the plan saw.
     pub moved: bool,
-    /// The version that the plan saw and the one that is there, where somebody else changed it.
+    /// The version that the plan saw and the current one, if somebody else changed it.
     pub versions: Option<Versions>,
-    /// Rules that the plan did not see in the object.
+    /// Rules in the object that the plan did not see.
     pub unseen: Vec<Rule>,
-    /// True if the call was, or may have been, carried out.
+    /// True if the call was carried out, or may have been.
     pub written: bool,
-    /// True if the service did not work, so that other steps will fail for the same reason.
+    /// True if the service failed, so that other steps will fail for the same reason.
     pub outage: bool,
 }
 
 /// The outcome of a plan.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Outcome {
-    /// By step id.
+    /// The outcomes by step id.
     pub steps: BTreeMap<usize, StepOutcome>,
     /// True if the run was told to stop.
     pub stopped: bool,
@@ -71,7 +71,7 @@ pub struct Outcome {
 /// The number of steps of each outcome.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Done by this run, or found done.
+    /// Applied by this run, or already applied.
     pub done: usize,
     /// Failed.
     pub failed: usize,
@@ -86,30 +86,30 @@ impl Problem {
         Self { message: message.into(), ..Self::default() }
     }
 
-    /// The object is no longer what the plan saw.
+    /// A failure because the object differs from what the plan saw.
     #[must_use]
     pub fn moved(message: impl Into<String>, versions: Option<Versions>) -> Self {
         Self { moved: true, versions, ..Self::new(message) }.hint("plan again, and see what they meant")
     }
 
-    /// The same with rules that the plan did not see.
+    /// The same failure with rules that the plan did not see.
     pub(super) fn with_unseen(self, unseen: Vec<Rule>) -> Self {
         Self { unseen, ..self }
     }
 
-    /// The same of a call that was, or may have been, carried out.
+    /// The same failure of a call that was carried out, or may have been.
     #[must_use]
     pub fn written(self) -> Self {
         Self { written: true, ..self }
     }
 
-    /// The same of a service that does not work.
+    /// The same failure of a service that does not work.
     #[must_use]
     pub fn outage(self) -> Self {
         Self { outage: true, ..self }
     }
 
-    /// The same with what to do.
+    /// The same failure with advice.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
@@ -118,7 +118,7 @@ impl Problem {
 }
 
 impl StepOutcome {
-    /// Returns `true` if the object is as the step wants it.
+    /// Returns `true` if the object is as it should be after the step.
     #[must_use]
     pub fn is_done(&self) -> bool {
         match self {
@@ -127,7 +127,7 @@ impl StepOutcome {
         }
     }
 
-    /// Returns `true` if the service was, or may have been, changed by it.
+    /// Returns `true` if the step changed the service, or may have changed it.
     fn wrote(&self) -> bool {
         match self {
             Self::Applied { .. } => true,
@@ -153,14 +153,14 @@ impl Outcome {
         counts
     }
 
-    /// Returns `true` if the service was, or may have been, changed.
+    /// Returns `true` if a step changed the service, or may have changed it.
     #[must_use]
     pub fn wrote(&self) -> bool {
         self.steps.values().any(StepOutcome::wrote)
     }
 
-    /// The exit of the run: done; in part once anything was, or may have been, written; refused when the only trouble
-    /// is that objects have moved; else failed.
+    /// The exit of the run: success; partial if something was written, or may have been; refused if the only failures
+    /// are changed objects; otherwise failure.
     #[must_use]
     pub fn exit(&self) -> Exit {
         let counts = self.counts();

@@ -1,7 +1,7 @@
 //! The loop that executes the steps of one service.
 //!
-//! Invariant: steps of one phase may run at the same time, and start after all earlier phases. A step starts only after
-//! its dependencies are done; and none starts after a signal to stop, or after repeated outages of the service.
+//! Invariant: steps of one phase may run at the same time, after all earlier phases. A step starts only after its
+//! dependencies were applied, and none starts after a signal to stop, or after repeated failures of the service.
 
 use std::collections::BTreeMap;
 
@@ -20,10 +20,10 @@ use crate::plan::AnyStep;
 use crate::plan::dependencies::Undone;
 use crate::plan::docker::relations;
 
-/// So many steps in a row that found no working service end the run: the rest would only wait and fail too.
+/// The number of consecutive steps with a service failure that ends the run, since all others would wait and fail too.
 const PATIENCE: usize = 3;
 
-/// A service that steps are carried out in.
+/// The target of steps.
 #[derive(Clone, Debug)]
 pub(super) enum Backend {
     /// An organization of Docker.
@@ -38,21 +38,21 @@ impl Backend {
         matches!((self, step), (Self::Docker(_), AnyStep::Docker(_)) | (Self::Vijil(_), AnyStep::Vijil(_)))
     }
 
-    /// Begins a phase of these steps.
+    /// Starts a phase of these steps.
     fn begin(&self, steps: &[AnyStep<'_>]) {
         if let Self::Docker(docker) = self {
             docker.begin(steps.iter().copied().filter_map(AnyStep::docker));
         }
     }
 
-    /// Takes note of a step that is done, once its phase is over.
+    /// Records that a step was carried out, after its phase.
     fn done(&self, step: AnyStep<'_>) {
         if let (Self::Docker(docker), AnyStep::Docker(step)) = (self, step) {
             docker.done(step);
         }
     }
 
-    /// The call of a step, with the ids of what earlier steps created; `None` while one of them is not known.
+    /// The call of a step, with the ids that earlier steps created; `None` while one of them is unknown.
     fn call(&self, step: AnyStep<'_>, created: &Created) -> Option<Call> {
         match (self, step) {
             (Self::Docker(docker), AnyStep::Docker(step)) => docker.call(step, created).map(Call::Docker),
@@ -62,17 +62,17 @@ impl Backend {
     }
 }
 
-/// The steps that hold others back.
+/// The steps that were not carried out.
 #[derive(Debug, Default)]
 struct Holding {
     undone: Undone,
-    /// Those whose policy holds rules that the plan did not see, by the domains of these.
+    /// Those whose policy has rules that the plan did not see, by the domains of these rules.
     unseen: Undone,
 }
 
 impl Holding {
-    /// Takes note of a step that was not done. Who counts on it would count on rules that nobody had seen, too, and what
-    /// these say was not compared with anything: they hold back all that touches their domain.
+    /// Records a step that was not carried out. If its policy has rules that nobody reviewed, their effect is unknown,
+    /// so that all steps which touch their domain are skipped.
     fn add(&mut self, step: AnyStep<'_>, unseen: &[Rule]) {
         self.undone.add(step.id(), step.touches().iter().copied());
         self.unseen.add(step.id(), unseen.iter().flat_map(relations::domains));
@@ -89,16 +89,16 @@ impl Holding {
 #[derive(Debug)]
 pub(super) struct Run {
     backend: Backend,
-    /// The number of calls that may be in flight.
+    /// The number of concurrent calls.
     most: usize,
     ended: BTreeMap<usize, StepOutcome>,
     holding: Holding,
     created: Created,
-    /// Steps in a row, as they ended, that found no working service.
+    /// The number of consecutive steps that ended with a service failure.
     outages: usize,
 }
 
-/// The outcome of a step, and the ids of what it created.
+/// The outcome of a step, and the ids that it created.
 type Joined = Result<(usize, StepOutcome, Created), JoinError>;
 
 impl Run {
@@ -107,7 +107,7 @@ impl Run {
         Self { backend, most: concurrency.max(1), ended, holding, created, outages: 0 }
     }
 
-    /// Carries out those of these steps that are about its service; how each ended, by its id.
+    /// Carries out the steps about its service. Returns the outcome of each, by its id.
     pub(super) async fn carry_out(
         mut self,
         steps: &[AnyStep<'_>],
@@ -166,7 +166,7 @@ impl Run {
         while let Some(joined) = calls.join_next().await {
             self.take(joined, steps, observe);
         }
-        // Steps of one phase are safe in any selection; those of later phases count on all of them.
+        // Steps of one phase are safe in any subset; those of later phases assume all of them.
         for step in steps.iter().copied() {
             let ended = self.ended.get(&step.id());
             let done = ended.is_some_and(StepOutcome::is_done);
@@ -217,8 +217,8 @@ mod tests {
         Step { dependencies, touches: touches.iter().copied().collect(), ..Step::new(difference, id) }
     }
 
-    /// Steps that were not done with the rules that nobody had seen; what a later step depends on and touches; and what
-    /// holds it back.
+    /// Steps that were not carried out with unreviewed rules; the dependencies and domains of a later step; and the
+    /// step that causes it to be skipped.
     type Row<'a> = (&'a [(usize, Vec<Rule>)], Dependencies, &'a [Domain], Option<usize>);
 
     #[test]
@@ -230,11 +230,11 @@ mod tests {
             (&[], on(&[1, 2]), network, None),
             (&[(2, vec![])], on(&[1, 2]), network, Some(2)),
             (&[(2, vec![])], on(&[1, 3]), network, None),
-            // A policy was to govern others, and holds a rule that the plan did not see.
+            // The scope of a policy was to change, and it has a rule that the plan did not see.
             (&[(2, unseen())], on(&[]), network, Some(2)),
             (&[(2, unseen())], on(&[]), filesystem, None),
             (&[(2, unseen()), (1, vec![])], on(&[1]), network, Some(1)),
-            // Nobody knows what such a rule is about.
+            // The effect of such a rule is unknown.
             (&[(2, vec![rule(Action::parse("fly"))])], on(&[]), filesystem, Some(2)),
         ];
         for (missing, dependencies, touches, expected) in table {

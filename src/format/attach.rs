@@ -1,4 +1,4 @@
-//! Builds a tree from the text and its outline, in which each comment belongs to the entry it is about.
+//! Builds a tree from the text and its outline, in which each comment belongs to the entry that it is about.
 //!
 //! Invariant: every comment of the text is in the tree once. Unknown syntax is reported, not guessed.
 
@@ -7,13 +7,13 @@ use super::scalar::Scalar;
 use super::tree::{BlockText, Body, Collection, Comment, Document, Entry, Marker, Value};
 use crate::source::outline::{Node, Outline, Shape, Style};
 
-/// The reason why a text is left as it is.
+/// The reason why a text is not formatted.
 pub(super) type Unusual = &'static str;
 
 const KEY: Unusual = "a key is written in a way that cannot be moved";
 const OTHER: Unusual = "something is written in a way that the layout does not know";
 
-/// The documents of a text, and comments behind the last of them that belong to none.
+/// The documents of a text, and comments after the last of them that belong to none.
 pub(super) fn attach(text: &str, outlines: &[Outline]) -> Result<Vec<Document>, Unusual> {
     let mut cursor = Cursor::new(text);
     let mut documents = Vec::new();
@@ -30,7 +30,7 @@ pub(super) fn attach(text: &str, outlines: &[Outline]) -> Result<Vec<Document>, 
         if is_nothing(root) {
             document.header = header;
         } else {
-            // A silence speaks about the line below, and moves with it.
+            // A suppression applies to the line below, and moves with it.
             let silences = header.iter().rev().take_while(|comment| is_silence(comment)).count();
             let silences = header.split_off(header.len() - silences);
             document.header = header;
@@ -74,8 +74,8 @@ fn is_nothing(node: &Node) -> bool {
     matches!(node.shape, Shape::Scalar { style: Style::Plain, .. }) && node.span.is_empty()
 }
 
-/// The value at the cursor as an entry without a key; `flow` says how a collection around it is written, and `parent`
-/// how far that is indented.
+/// The value at the cursor as an entry without a key; `flow` is true inside of brackets or braces, and `parent` is the
+/// indentation of the enclosing collection.
 fn value(cursor: &mut Cursor<'_>, node: &Node, flow: Option<bool>, parent: usize) -> Result<Entry, Unusual> {
     let mut head = cursor.take_trailing();
     let mut anchor = None;
@@ -98,7 +98,7 @@ fn value(cursor: &mut Cursor<'_>, node: &Node, flow: Option<bool>, parent: usize
     };
     entry.value.body = match &node.shape {
         Shape::Scalar { .. } if is_nothing(node) => {
-            // In brackets, what follows belongs to what comes next.
+            // Inside of brackets, a comment belongs to the next entry.
             if flow == Some(false) {
                 entry.foot = cursor.take_foot(parent + 1);
             }
@@ -142,7 +142,7 @@ fn token(cursor: &mut Cursor<'_>, node: &Node) -> Result<String, Unusual> {
     Ok(source)
 }
 
-/// A literal or folded text, the cursor at its header.
+/// A literal or folded text, with the cursor at its header.
 fn block_text(cursor: &mut Cursor<'_>, node: &Node, entry: &mut Entry, parent: usize) -> Result<Body, Unusual> {
     let rest = cursor.rest();
     expect(rest.starts_with(['|', '>']))?;
@@ -151,19 +151,19 @@ fn block_text(cursor: &mut Cursor<'_>, node: &Node, entry: &mut Entry, parent: u
     let line = rest.find('\n').unwrap_or(rest.len());
     let start = (cursor.at + line + 1).min(cursor.text.len());
     if rest.get(length..line).is_some_and(|rest| rest.contains('#')) {
-        // Only this line: what follows is text, whatever it looks like.
+        // Only on this line: the following lines are text, whatever they look like.
         let mut within = Cursor::new(cursor.text.get(..cursor.at + line).unwrap_or_default());
         within.take_all();
         within.advance(cursor.at + length);
         entry.head.extend(within.take_all());
     }
-    // One comment fits behind the header; a second one would be read as text.
+    // One comment fits after the header; a second one would be read as text.
     if entry.head.len() > 1 {
         let more: Vec<Comment> = entry.head.drain(..entry.head.len() - 1).collect();
         entry.before.extend(more);
     }
     let written = cursor.slice(start, node.span.end.max(start));
-    // Blank lines are text where `+` keeps them, and stand above what follows elsewhere.
+    // Blank lines are text with `+`, and otherwise belong to the next entry.
     let length = match header.contains('+') {
         true => written.rfind('\n').map_or(written.len(), |end| end + 1).max(written.trim_end().len()),
         false => written.trim_end_matches([' ', '\t', '\n']).len(),
@@ -223,13 +223,13 @@ fn pair(cursor: &mut Cursor<'_>, key: &Node, item: &Node, flow: bool, column: us
     Ok(Entry { key: Some(key), ..below(entry, before, blank) })
 }
 
-/// The entry with what stands above it, in front of comments that had to move there.
+/// The entry with the comments above it, and comments that had to move there.
 fn below(entry: Entry, mut before: Vec<Comment>, blank: bool) -> Entry {
     before.extend(entry.before);
     Entry { before, blank, ..entry }
 }
 
-/// A collection in brackets or braces, or a pair that stands in brackets by itself.
+/// A collection in brackets or braces, or a single pair in brackets.
 fn flow_collection(cursor: &mut Cursor<'_>, node: &Node) -> Result<Collection, Unusual> {
     let (mapping, count) = match &node.shape {
         Shape::Mapping { entries, .. } => (true, entries.len()),

@@ -1,6 +1,6 @@
-//! A walk through a text from token to token, which picks up the comments and blank lines between them.
+//! Walks through a text from token to token, and collects the comments and blank lines between them.
 //!
-//! Invariant: every comment that is passed is pending until somebody takes it.
+//! Invariant: a collected comment is pending until it is taken.
 
 use std::collections::VecDeque;
 
@@ -10,7 +10,7 @@ pub(super) struct Cursor<'a> {
     pub(super) text: &'a str,
     /// The next token, or the end.
     pub(super) at: usize,
-    /// True if a blank line stands above the next token.
+    /// True if a blank line precedes the next token.
     pub(super) blank: bool,
     pending: VecDeque<Comment>,
 }
@@ -22,7 +22,7 @@ impl<'a> Cursor<'a> {
         cursor
     }
 
-    /// Advances to the token behind `from`.
+    /// Advances to the next token after `from`.
     pub(super) fn advance(&mut self, from: usize) {
         self.at = from;
         let mut line_ends = 0;
@@ -60,7 +60,7 @@ impl<'a> Cursor<'a> {
         self.slice(start, self.at)
     }
 
-    /// Characters in front of the next token; none at the end of a document, which is less than in front of any token.
+    /// The column of the next token; `None` at the end of a document, which is less than any column.
     pub(super) fn column(&self) -> Option<usize> {
         let ends = |mark| self.rest().starts_with(mark) && self.before().is_empty();
         let ended = self.rest().is_empty() || ends("---") || ends("...");
@@ -79,7 +79,7 @@ impl<'a> Cursor<'a> {
         self.rest().starts_with(token)
     }
 
-    /// The comment on the line of the last token, with those below that continue it at the same column.
+    /// The comment on the line of the last token, with lines below that continue it at the same column.
     pub(super) fn take_trailing(&mut self) -> Vec<Comment> {
         let mut taken: Vec<Comment> = self.pending.pop_front_if(|comment| !comment.own_line).into_iter().collect();
         if let Some(column) = taken.first().map(|comment| comment.column) {
@@ -91,8 +91,8 @@ impl<'a> Cursor<'a> {
         taken
     }
 
-    /// The comments behind a collection whose entries stand at this column: those that reach as far in, unless the
-    /// next token does.
+    /// The comments after a collection whose entries start at this column: those with at least this indentation, unless
+    /// the next token has it too.
     pub(super) fn take_foot(&mut self, column: usize) -> Vec<Comment> {
         if self.column().is_some_and(|next| next >= column) {
             return Vec::new();

@@ -1,17 +1,16 @@
-//! The layout of documents: order of keys, indentation, quotes. Comments and blank lines stay.
+//! Formats documents: order of keys, indentation, quotes. Comments and blank lines stay.
 //!
-//! The text goes through [`outline`] to a tree that holds each comment with what it is about,
-//! is put in the order of the kind's schema, and is printed anew; what has no one layout (comments, blocks of text, the
-//! style of a list that fits its line) keeps its own.
+//! The text is parsed by way of [`outline`] into a tree that holds each comment with its entry, sorted in the order of
+//! the kind's schema, and printed. Parts without a standard layout (comments, blocks of text, the style of a list that
+//! fits its line) keep their own.
 //!
-//! This is our own code, since no existing crate fits: a printer for YAML in general (`pretty_yaml`) knows no order of
-//! keys, and reads files with a second parser, so that a file could mean one thing to a plan and another to its layout;
-//! neither it nor a lossless editor (`yaml-edit`) reads the unquoted arguments of access tests, and moving entries with
-//! their comments, which is most of the work, is left to the caller by both. The parser that all of `seawall` reads
-//! with gives places.
+//! No existing crate fits. A printer for YAML in general (`pretty_yaml`) knows no order of keys, and reads files with a
+//! second parser, so that a file could mean one thing to a plan and another to its layout. Neither it nor a lossless
+//! editor (`yaml-edit`) reads the unquoted arguments of access tests, and both leave moving entries with their
+//! comments, which is most of the work, to the caller. The parser of `seawall` provides places.
 //!
-//! Invariant: the new text holds the same documents with the same values and the same comments, proven by reading it
-//! again, or there is no new text; and laying it out again changes nothing.
+//! Invariant: the new text has the same documents with the same values and comments, proven by reading it again, or
+//! there is no new text; and formatting it again changes nothing.
 
 mod attach;
 mod cursor;
@@ -25,26 +24,26 @@ use serde_json::Value;
 use crate::diagnostic::{Diagnostic, FileId, Severity};
 use crate::source::{self, Parsed, outline};
 
-/// The result of laying out a file.
+/// The result of formatting a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Layout {
-    /// The text as it should be; it may be as it is.
+    /// The formatted text, which may be unchanged.
     Text(String),
-    /// The file holds something else than documents of seawall, and is left alone.
+    /// The file holds something other than documents of seawall, and is left alone.
     Foreign,
-    /// It is left as it is, for this reason.
+    /// The file cannot be formatted, for this reason.
     Kept(&'static str),
-    /// It is not YAML that a document can be written in; the findings say why.
+    /// The file is not valid YAML for documents; the findings give the reasons.
     Broken,
 }
 
-/// Lays out the text of a file. `file` is only for findings, which are those of reading it.
+/// Formats the text of a file. `file` is the place of findings, which are those of reading it.
 pub fn format(file: FileId, text: &str, findings: &mut Vec<Diagnostic>) -> Layout {
     let mut about = Vec::new();
     let parsed = source::parse(file, text, &mut about);
     let broken = about.iter().any(|finding| finding.severity == Severity::Error);
     if !parsed.documents.iter().all(|document| is_ours(&document.value)) {
-        // What is wrong with somebody else's file is theirs to know, unless it starts as one of ours.
+        // Faults in a foreign file are not reported, unless it starts like a document of seawall.
         let ours = parsed.documents.iter().any(|document| is_ours(&document.value));
         if !broken || !ours {
             return Layout::Foreign;
@@ -75,7 +74,7 @@ fn lay_out(text: &str, parsed: &Parsed) -> Result<String, &'static str> {
     let mut values = parsed.documents.iter().map(|document| &document.value);
     for root in documents.iter_mut().filter_map(|document| document.root.as_mut()) {
         let kind = values.next().and_then(kind);
-        // An alias must stand behind its anchor.
+        // An alias must come after its anchor.
         if !root.has_aliases() {
             order::arrange(root, kind.and_then(order::schema));
         }
@@ -93,7 +92,7 @@ fn kind(value: &Value) -> Option<&str> {
     value.get("kind").and_then(Value::as_str)
 }
 
-/// Returns `true` if two texts say the same, in their documents and in their comments.
+/// Returns `true` if two texts have the same documents and comments.
 fn same(one: &Parsed, other: &Parsed) -> bool {
     let values = |parsed: &Parsed| parsed.documents.iter().map(|document| document.value.clone()).collect::<Vec<_>>();
     let comments = |parsed: &Parsed| {

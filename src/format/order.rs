@@ -1,7 +1,7 @@
-//! The order of keys: that of the kind's schema, which is that of its documentation.
+//! The order of keys: that of the kind's schema, which is also that of its documentation.
 //!
-//! Invariant: keys that the schema does not know stay in their order behind those that it knows, items of lists are
-//! never moved, and comments and blank lines move with their entry.
+//! Invariant: unknown keys keep their order after the known ones, items of lists are never moved, and comments and
+//! blank lines move with their entry.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -18,7 +18,7 @@ pub(super) fn schema(kind: &str) -> Option<&'static Json> {
     SCHEMAS.get(kind)
 }
 
-/// Puts keys in order. Without a schema they stay as they are.
+/// Sorts keys. Without a schema they stay as they are.
 pub(super) fn arrange(value: &mut Value, schema: Option<&Json>) {
     let Body::Collection(collection) = &mut value.body else { return };
     let properties = schema.and_then(|schema| schema.get("properties")?.as_object());
@@ -44,7 +44,7 @@ fn sort(collection: &mut Collection, rank: impl Fn(&Entry) -> usize) {
     if collection.entries.is_sorted_by_key(&rank) {
         return;
     }
-    // The blank line above the whole is not part of the entry that stood first.
+    // The blank line above the whole does not belong to the entry that came first.
     if let Some(first) = collection.entries.first_mut() {
         first.set_blank_above(false);
     }
@@ -71,7 +71,7 @@ pub(super) fn raise(value: &mut Value) {
 }
 
 impl Value {
-    /// Returns `true` if it can only stand on one line.
+    /// Returns `true` if a value can only be written on one line.
     fn is_written_inline(&self) -> bool {
         match &self.body {
             Body::Collection(collection) => collection.flow && !self.has_comments(),

@@ -1,17 +1,17 @@
-//! A tree to text: two blanks a level, lists below their key, one blank line at most.
+//! Prints a tree: two blanks for each level, lists below their key, at most one blank line.
 //!
-//! Invariant: nothing is left out, and laying out the result again gives the same text.
+//! Invariant: nothing is left out, and formatting the result again gives the same text.
 
 use super::scalar::Scalar;
 use super::tree::{BlockText, Body, Collection, Comment, Document, Entry, Value};
 
-/// Characters that a list in brackets may reach to.
+/// The line length of lists in brackets.
 const WIDTH: usize = 120;
 
 #[derive(Default)]
 pub(super) struct Printer {
     out: String,
-    /// The end of a text that blank lines behind it would belong to.
+    /// The end of a text to which following blank lines would belong.
     open_text: usize,
 }
 
@@ -23,7 +23,7 @@ pub(super) fn print(documents: Vec<Document>) -> String {
     for Document { mut prologue, marker, mut header, root, foot } in documents {
         prologue.splice(0..0, std::mem::take(&mut left));
         let Some(root) = root else {
-            // An empty document says nothing; its comments do.
+            // An empty document has no value, but may have comments.
             left = prologue;
             left.extend(marker.into_iter().flat_map(|marker| marker.comments));
             left.append(&mut header);
@@ -61,7 +61,7 @@ impl Printer {
         }
     }
 
-    /// Prints the entries of a collection, each on lines of its own; with `compact`, the first one continues the line.
+    /// Prints the entries of a collection on separate lines; with `compact`, the first one continues the line.
     fn entries(&mut self, collection: &Collection, indent: usize, compact: bool) {
         for (index, entry) in collection.entries.iter().enumerate() {
             if !compact || index > 0 {
@@ -96,7 +96,7 @@ impl Printer {
                 if compact {
                     self.out.push(' ');
                 } else {
-                    // A comment behind a bracket that is gone goes behind the key.
+                    // A comment after a removed bracket moves after the key.
                     self.tail(&[head.as_slice(), trailing].concat());
                     self.out.push('\n');
                     self.own_lines(inner, below);
@@ -141,7 +141,7 @@ impl Printer {
         }
     }
 
-    /// The text of a value that continues its line, with its anchor; `None` for one that takes lines of its own.
+    /// The text of a value that continues its line, with its anchor; `None` for one that needs its own lines.
     fn inline(&self, value: &Value, indent: usize) -> Option<String> {
         let text = match &value.body {
             Body::Nothing => return Some(value.anchor.clone().unwrap_or_default()),
@@ -166,7 +166,7 @@ impl Printer {
         }
     }
 
-    /// Lines of a literal or folded text, moved as a whole.
+    /// Lines of a literal or folded text, indented as a whole.
     fn block_text(&mut self, text: &BlockText, indent: usize) {
         let BlockText { header, lines, indent: old, explicit, parent } = text;
         let new = if *explicit { indent + old.saturating_sub(*parent) } else { indent + 2 };
@@ -185,7 +185,7 @@ impl Printer {
         }
     }
 
-    /// Comments behind what stands on the line, further ones below the first.
+    /// Comments at the end of the line, further ones below the first.
     fn tail(&mut self, comments: &[Comment]) {
         let mut column = None;
         for comment in comments {
@@ -241,7 +241,7 @@ fn part(entry: &Entry) -> String {
         Body::Nothing => String::new(),
         Body::Alias(name) => name.clone(),
         Body::Scalar(scalar) => scalar.flow(),
-        // Neither stands in brackets.
+        // Neither is in brackets.
         Body::Block(text) => text.header.clone(),
         Body::Collection(collection) => brackets(collection),
     };

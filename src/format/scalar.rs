@@ -1,7 +1,7 @@
-//! Texts and how they are quoted: not at all where every reader of YAML takes the bare text for the same text, else in
-//! double quotes, else as they were written.
+//! Texts and their quotes: none if every reader of YAML reads the bare text as the same text, otherwise double quotes,
+//! otherwise as they were written.
 //!
-//! Invariant: no quotes are added to what stands without; what is bare keeps its meaning, and may look better so.
+//! Invariant: no quotes are added to a bare text, and a bare text keeps its meaning.
 
 use std::fmt::Write as _;
 
@@ -11,18 +11,18 @@ use crate::source::resolve_scalar;
 /// A text of one or several lines that is not a block.
 #[derive(Clone, Debug)]
 pub(super) struct Scalar {
-    /// As it stands in the file, quotes and all.
+    /// The text as written, with quotes.
     pub(super) source: String,
     pub(super) style: Style,
     /// The content of the scalar.
     pub(super) content: String,
 }
 
-/// Words that other readers of YAML take for truth values or for nothing.
+/// Words that other readers of YAML interpret as booleans or null.
 const READ_OTHERWISE: [&str; 9] = ["y", "n", "yes", "no", "on", "off", "true", "false", "null"];
 
 impl Scalar {
-    /// The text for a line of its own; `indent` blanks stand in front of its further lines.
+    /// The text on separate lines; further lines are indented by `indent` blanks.
     pub(super) fn block(&self, indent: usize) -> String {
         match self.source.contains('\n') {
             true => self.further_lines(indent),
@@ -54,7 +54,7 @@ impl Scalar {
         let mut lines = self.source.split('\n');
         let mut text = lines.next().unwrap_or_default().to_owned();
         for line in lines {
-            // In double quotes a blank behind a backslash at the end of a line is text.
+            // In double quotes, a blank after a backslash at the end of a line is text.
             let line = line.trim_start_matches([' ', '\t']);
             let pad = if line.is_empty() { 0 } else { indent };
             write!(text, "\n{:pad$}{line}", "").expect("writing to a string");
@@ -63,8 +63,8 @@ impl Scalar {
     }
 }
 
-/// Returns `true` if the text without quotes is the same text, here and for readers of YAML 1.1, which know more
-/// numbers, dates and truth values.
+/// Returns `true` if the text is the same without quotes, here and for readers of YAML 1.1, which know more numbers,
+/// dates and booleans.
 fn reads_the_same_bare(text: &str, flow: bool) -> bool {
     let Some(first) = text.chars().next() else { return false };
     let starts_well = match first {
@@ -76,7 +76,7 @@ fn reads_the_same_bare(text: &str, flow: bool) -> bool {
         _ => first.is_alphabetic() || first == '/',
     };
     let structure = text.contains(": ") || text.contains(" #") || text.ends_with([':', ' ']);
-    // `connect:tcp` is what everybody writes; behind a colon in brackets, old readers stumble over anything else.
+    // `connect:tcp` is common; after a colon inside of brackets, old readers misread anything else.
     let colon = |(at, _): (usize, &str)| {
         text.get(at + 1..).and_then(|rest| rest.chars().next()).is_none_or(|next| !next.is_ascii_alphabetic())
     };
@@ -86,7 +86,7 @@ fn reads_the_same_bare(text: &str, flow: bool) -> bool {
     starts_well && !structure && !brackets && !word && is_text && text.chars().all(is_shown)
 }
 
-/// Returns `true` if a character needs no escape and hides from no one.
+/// Returns `true` if a character needs no escape and is visible.
 fn is_shown(character: char) -> bool {
     !character.is_control()
         && !matches!(character, '\u{a0}' | '\u{ad}' | '\u{61c}' | '\u{2000}'..='\u{200f}' | '\u{2028}'..='\u{202f}'
@@ -117,19 +117,19 @@ mod tests {
     fn quotes_go_where_nobody_needs_them() {
         let cases = [
             ("'allow mirrors'", "allow mirrors", "allow mirrors"),
-            // A colon inside of a word ends nothing, but old readers stumble over a port in brackets.
+            // A colon inside of a word ends nothing, but old readers misread a port inside of brackets.
             ("\"cve.mitre.org:443\"", "cve.mitre.org:443", "\"cve.mitre.org:443\""),
             ("'connect:tcp'", "connect:tcp", "connect:tcp"),
             ("'~/src/**'", "~/src/**", "~/src/**"),
             ("\"10.0.0.0/8\"", "10.0.0.0/8", "10.0.0.0/8"),
             ("\"10.0.0.1\"", "10.0.0.1", "10.0.0.1"),
-            // Starts an alias.
+            // Would start an alias.
             ("'*.example.com'", "\"*.example.com\"", "\"*.example.com\""),
             ("'a, b'", "a, b", "\"a, b\""),
-            // A comment and a key, if bare.
+            // A comment and a key without quotes.
             ("'a #b'", "\"a #b\"", "\"a #b\""),
             ("'a: b'", "\"a: b\"", "\"a: b\""),
-            // Text that is a number, a truth value, a time or a date for one reader or another.
+            // Text that some reader takes for a number, a boolean, a time or a date.
             ("'443'", "\"443\"", "\"443\""),
             ("'1e3'", "\"1e3\"", "\"1e3\""),
             ("'no'", "\"no\"", "\"no\""),
@@ -137,10 +137,10 @@ mod tests {
             ("'2026-01-01'", "\"2026-01-01\"", "\"2026-01-01\""),
             ("'fd00::/8'", "fd00::/8", "\"fd00::/8\""),
             ("''", "\"\"", "\"\""),
-            // Double quotes would need escapes, and single ones need none.
+            // Double quotes would need escapes, and single quotes need none.
             ("'\"x\" it says'", "'\"x\" it says'", "'\"x\" it says'"),
             ("'it''s'", "it's", "it's"),
-            // Escapes that show what would be hidden.
+            // Escapes that show invisible characters.
             ("\"a\\u200bb\"", "\"a\\u200bb\"", "\"a\\u200bb\""),
             ("on", "on", "on"),
         ];

@@ -1,4 +1,4 @@
-//! Layout of documents, row by row; and its invariants over random documents.
+//! Tables of formatted documents, and invariants over random documents.
 
 use proptest::prelude::*;
 
@@ -20,7 +20,7 @@ fn formatted(text: &str) -> String {
 
 const HEAD: &str = "apiVersion: seawall/v1\nkind: NetworkPolicy\nname: p\n";
 
-/// Formatted text below the head of a policy.
+/// The formatted text below the head of a policy.
 fn body(text: &str) -> String {
     let new = formatted(&format!("{HEAD}{text}"));
     new.strip_prefix(HEAD).unwrap_or_else(|| panic!("the head changed: {new}")).to_owned()
@@ -69,18 +69,18 @@ unknown: 1
 #[test]
 fn each_habit_has_an_answer() {
     let cases = [
-        // Lists stand below their key, and two blanks are a level.
+        // Lists are below their key, and a level is two blanks.
         ("rules:\n- name: r\n", "rules:\n  - name: r\n"),
         ("scope:\n      teams:\n         - a\n         -   b\n", "scope:\n  teams:\n    - a\n    - b\n"),
-        // Brackets that fit stay, tidied; others become lines.
+        // Brackets that fit stay, with standard blanks; others become lines.
         ("previously: [ a,b , ]\n", "previously: [a, b]\n"),
         ("previously: [\n  a,\n  b,\n]\n", "previously: [a, b]\n"),
         ("previously: [a, # one\n  b]\n", "previously:\n  - a # one\n  - b\n"),
         ("scope: { teams: [ ] }\n", "scope: {teams: []}\n"),
         ("previously: [ # none\n]\n", "previously: [] # none\n"),
-        // Blank lines: one at most, none at the end.
+        // Blank lines: at most one, none at the end.
         ("description: x\n\n\n\nrules: []\n\n\n", "description: x\n\nrules: []\n"),
-        // Comments: as deep as what they are about.
+        // Comments: as deep as the entry that they belong to.
         ("rules:\n# first\n  # second\n - name: r\n", "rules:\n  # first\n  # second\n  - name: r\n"),
         ("rules:\n  - name: r\n  # - name: s\n# end\n", "rules:\n  - name: r\n  # - name: s\n# end\n"),
         ("rules:\n- name: r\n# about the scope\nunknown: x\n", "rules:\n  - name: r\n# about the scope\nunknown: x\n"),
@@ -96,7 +96,7 @@ fn each_habit_has_an_answer() {
             "description: x    # one\n                  # two\nrules: [] # three\n",
         ),
         ("description: x #\ttabs\tstay\n", "description: x #\ttabs\tstay\n"),
-        // Texts of several lines: moved, and otherwise as they are.
+        // Texts of several lines: indented, otherwise unchanged.
         (
             "description: |  # why\n     one\n\n       two\n     three\nrules: []\n",
             "description: |  # why\n  one\n\n    two\n  three\nrules: []\n",
@@ -115,7 +115,7 @@ fn each_habit_has_an_answer() {
         ("rules: []", "rules: []\n"),
         // Quotes.
         ("description: 'x'\n\"previously\": [\"a\", 'b,c']\n", "previously: [a, \"b,c\"]\ndescription: x\n"),
-        // Keys in question marks, values in braces alone, lists in lists.
+        // Keys with question marks, single values in braces, lists in lists.
         ("? rules\n: []\n", "rules: []\n"),
         ("unknown: [a: 1, {b: , c}]\n", "unknown: [{a: 1}, {b, c}]\n"),
         ("unknown:\n- - a\n  -  - b\n", "unknown:\n  - - a\n    - - b\n"),
@@ -146,13 +146,13 @@ fn brackets_that_do_not_fit_become_lines() {
 #[test]
 fn documents_stay_apart() {
     let cases = [
-        // A marker in front stays, one behind goes, and comments stay on their side.
+        // A marker before the document stays, one after it is removed, and comments stay on their side.
         ("# top\n---  # c\nKIND\n...\n# between\n---\nKIND\n", "# top\n---  # c\nKIND\n# between\n---\nKIND\n"),
-        // Empty documents say nothing.
+        // Empty documents without a value.
         ("---\n---\nKIND\n---\n", "---\nKIND\n"),
         ("---\n# only\n---\nKIND\n---\n# end\n", "# only\n---\nKIND\n# end\n"),
         ("KIND\n\n\n---\n\nKIND\n", "KIND\n\n---\n\nKIND\n"),
-        // A byte order mark is nothing to keep; line ends of Windows are.
+        // A byte order mark is removed; line ends of Windows are kept.
         ("\u{feff}KIND\n", "KIND\n"),
         ("KIND  \r\n\r\n\r\n# c \r\n", "KIND\r\n\r\n# c\r\n"),
     ];
@@ -193,12 +193,12 @@ fn other_files_and_broken_ones_are_left_alone() {
     assert!(matches!(layout("apiVersion: seawall/v1\n? \"a\n  b\"\n: 1\n"), Layout::Kept(_)));
 }
 
-/// A value to be written somehow.
+/// A value to be written in some style.
 #[derive(Clone, Debug)]
 enum Written {
     /// On one line.
     Text(&'static str),
-    /// A literal text.
+    /// As literal text.
     Lines(&'static str, Vec<&'static str>),
     List(Vec<(Around, Self)>),
     Keys(Vec<(Around, Self)>),
@@ -306,13 +306,13 @@ fn write(entries: &[(Around, Written)], keys: bool, indent: usize, out: &mut Str
     }
 }
 
-/// Pieces that mean something to YAML, for random edits.
+/// Pieces with a meaning in YAML, for random edits.
 const PIECES: [&str; 24] = [
     "\n", " ", "  ", "#", " # x\n", ":", ": ", "- ", "-", "[", "]", "{", "}", ",", "'", "\"", "|", "|+\n", "&a ", "*a",
     "---\n", "...\n", "\t", "? ",
 ];
 
-/// Asserts that a text that is laid out stays, and says whether it was.
+/// Asserts that a formatted text is stable, and returns whether it was formatted.
 fn settles(text: &str) -> bool {
     let Layout::Text(once) = layout(text) else { return false };
     assert_eq!(layout(&once), Layout::Text(once.clone()), "from {text:?}");
@@ -322,7 +322,7 @@ fn settles(text: &str) -> bool {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(500))]
 
-    /// The layout proves for each file that values and comments stay: it refuses one that would lose something.
+    /// The formatter proves for each file that values and comments stay, and refuses a file that would lose something.
     #[test]
     fn documents_are_laid_out_once_and_for_all(entries in proptest::collection::vec((around(), written()), 1..5)) {
         let mut text = HEAD.to_owned();

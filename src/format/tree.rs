@@ -1,19 +1,19 @@
-//! A file as it is laid out: what stands in it, each comment with what it is about.
+//! A file as a tree: its entries, each with its comments.
 
 use super::scalar::Scalar;
 
 /// A comment.
 #[derive(Clone, Debug)]
 pub(super) struct Comment {
-    /// With its `#`, without blanks at the end.
+    /// The text with its `#`, without blanks at the end.
     pub(super) text: String,
-    /// Characters in front of it on its line.
+    /// Its column.
     pub(super) column: usize,
-    /// Blanks between it and what stands in front of it.
+    /// The number of blanks between it and the text before it.
     pub(super) gap: usize,
-    /// True if nothing stands in front of it.
+    /// True if no text precedes it on its line.
     pub(super) own_line: bool,
-    /// True if a blank line stands above.
+    /// True if a blank line precedes it.
     pub(super) blank: bool,
 }
 
@@ -22,20 +22,20 @@ pub(super) struct Comment {
 pub(super) struct Document {
     /// Comments before the marker.
     pub(super) prologue: Vec<Comment>,
-    /// The `---`, where it is written.
+    /// The `---`, if it is written.
     pub(super) marker: Option<Marker>,
     /// Comments at the top, which stay there whatever key comes first.
     pub(super) header: Vec<Comment>,
-    /// The value; none for an empty document.
+    /// The value; `None` for an empty document.
     pub(super) root: Option<Value>,
-    /// Comments behind the value.
+    /// Comments after the value.
     pub(super) foot: Vec<Comment>,
 }
 
 /// A `---`.
 #[derive(Debug, Default)]
 pub(super) struct Marker {
-    /// True if a blank line stands above.
+    /// True if a blank line precedes it.
     pub(super) blank: bool,
     /// Comments on its line.
     pub(super) comments: Vec<Comment>,
@@ -46,19 +46,19 @@ pub(super) struct Marker {
 pub(super) struct Entry {
     /// Comments above.
     pub(super) before: Vec<Comment>,
-    /// True if a blank line stands above, below those comments.
+    /// True if a blank line precedes it, after those comments.
     pub(super) blank: bool,
-    /// The key; none for an item.
+    /// The key; `None` for an item.
     pub(super) key: Option<Scalar>,
-    /// Comments on the line of the key, where the value starts below, and on that of a `|`.
+    /// Comments on the line of the key if the value starts below, and on that of a `|`.
     pub(super) head: Vec<Comment>,
-    /// Comments between key and value on lines of their own.
+    /// Comments on separate lines between key and value.
     pub(super) inner: Vec<Comment>,
     /// The value.
     pub(super) value: Value,
-    /// Comments behind the value.
+    /// Comments after the value.
     pub(super) trailing: Vec<Comment>,
-    /// Comments below a key without a value, indented as its value would be.
+    /// Comments below a key without a value, indented like its value.
     pub(super) foot: Vec<Comment>,
 }
 
@@ -72,7 +72,7 @@ pub(super) struct Value {
 
 #[derive(Debug)]
 pub(super) enum Body {
-    /// Not written.
+    /// A missing value.
     Nothing,
     /// `*name`.
     Alias(String),
@@ -88,11 +88,11 @@ pub(super) struct BlockText {
     pub(super) header: String,
     /// Its lines as written, without line ends.
     pub(super) lines: Vec<String>,
-    /// The blanks in front of its lines that are not part of the text.
+    /// The indentation of its lines that is not part of the text.
     pub(super) indent: usize,
-    /// True if the header says how many those are.
+    /// True if the header states that indentation.
     pub(super) explicit: bool,
-    /// The indentation of the collection that it stands in.
+    /// The indentation of the enclosing collection.
     pub(super) parent: usize,
 }
 
@@ -101,17 +101,17 @@ pub(super) struct Collection {
     pub(super) flow: bool,
     pub(super) mapping: bool,
     pub(super) entries: Vec<Entry>,
-    /// Comments behind the last entry, as deep as the entries.
+    /// Comments after the last entry, with the indentation of the entries.
     pub(super) foot: Vec<Comment>,
 }
 
 impl Entry {
-    /// Returns `true` if a blank line stands above the entry and its comments.
+    /// Returns `true` if a blank line precedes the entry and its comments.
     pub(super) fn blank_above(&self) -> bool {
         self.before.first().map_or(self.blank, |comment| comment.blank)
     }
 
-    /// Puts a blank line above the entry and its comments, or takes it away.
+    /// Adds or removes a blank line before the entry and its comments.
     pub(super) fn set_blank_above(&mut self, blank: bool) {
         match self.before.first_mut() {
             Some(comment) => comment.blank = blank,
@@ -119,7 +119,7 @@ impl Entry {
         }
     }
 
-    /// Returns `true` if a comment stands anywhere in it.
+    /// Returns `true` if it contains a comment.
     fn has_comments(&self) -> bool {
         let Self { before, blank: _, key: _, head, inner, value, trailing, foot } = self;
         [before, head, inner, trailing, foot].into_iter().any(|comments| !comments.is_empty()) || value.has_comments()
@@ -127,7 +127,7 @@ impl Entry {
 }
 
 impl Value {
-    /// Returns `true` if a comment stands anywhere in it.
+    /// Returns `true` if it contains a comment.
     pub(super) fn has_comments(&self) -> bool {
         match &self.body {
             Body::Collection(collection) => {
@@ -137,7 +137,7 @@ impl Value {
         }
     }
 
-    /// Returns `true` if an alias stands anywhere in it.
+    /// Returns `true` if it contains an alias.
     pub(super) fn has_aliases(&self) -> bool {
         match &self.body {
             Body::Alias(_) => true,

@@ -1,4 +1,4 @@
-//! A live policy as the document that declares it.
+//! Converts a live policy to a document that declares it.
 
 use serde_json::{Map, Value, json};
 
@@ -10,7 +10,7 @@ use crate::model::{
 use crate::plan::is_left_behind;
 use crate::plan::saved::Service;
 
-/// The policy with its document. What a document of its kind cannot say is left to be found when it is read.
+/// The policy with its document. Content that the document's kind does not permit is found when the document is read.
 pub(super) fn candidate(policy: &LivePolicy, live: &Live) -> Candidate {
     let Live { org, teams, policies: _ } = live;
     let LivePolicy { id, name, scope, body: _ } = policy;
@@ -24,7 +24,7 @@ pub(super) fn candidate(policy: &LivePolicy, live: &Live) -> Candidate {
     Candidate { service: Service::Docker, places, name: name.clone(), document }
 }
 
-/// A policy that shares its name with another live one: a document could not say which of them it declares.
+/// A policy that shares its name with another live one: a document could declare either of them.
 pub(super) fn namesake(LivePolicy { id, name, .. }: &LivePolicy, live: &Live) -> Candidate {
     let document = Err("another live policy has the same name".to_owned());
     let places = vec![Location { org: live.org.clone(), id: id.0.clone() }];
@@ -56,7 +56,7 @@ pub(crate) fn document(policy: &LivePolicy, teams: &TeamDirectory) -> Map<String
     document
 }
 
-/// A policy without rules has no domain; as a network policy it reads back as one that says nothing.
+/// A policy without rules has no domain; as a network policy it reads back as an empty one.
 fn kind(policy: &LivePolicy) -> &'static str {
     match policy.policy().domain() {
         Some(Domain::Filesystem) => "FilesystemPolicy",
@@ -65,7 +65,7 @@ fn kind(policy: &LivePolicy) -> &'static str {
     }
 }
 
-/// The names of the teams where each name is of one team only, and says what its id does; else the id.
+/// The names of the teams that are unique and do not look like another team's id; otherwise the id.
 pub(crate) fn team_names(scope: &Scope, teams: &TeamDirectory) -> Vec<String> {
     let name = |id: &str| {
         let name = teams.name(id);
@@ -77,7 +77,7 @@ pub(crate) fn team_names(scope: &Scope, teams: &TeamDirectory) -> Vec<String> {
     names
 }
 
-/// A rule as it is written.
+/// A rule in the form of documents.
 pub(crate) fn rule(rule: &Rule) -> Value {
     let Rule { name, decision, actions, resources } = rule;
     let actions: Vec<String> = actions.iter().map(spelled_action).collect();

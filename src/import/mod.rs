@@ -1,16 +1,16 @@
-//! Documents for live policies that no document declares.
+//! Documents for undeclared live policies.
 //!
 //! ```text
 //! Live, Desired ──candidates──▶ documents ──name, place──▶ files ──prove──▶ Import {files, refused}
 //! ```
 //!
-//! An import has to prove itself before it is written: the workspace is loaded as it will be, each policy must read
-//! back equal to the live one, and a plan of the whole must not touch it. Patterns that this program takes for invalid
-//! are imported with a comment that makes the error a warning: what the service makes of them is not known. A policy
-//! that documents cannot express is refused with the reason, and the others are imported.
+//! An import is verified before it is written: the workspace is loaded with the new documents, each policy must read
+//! back equal to the live one, and a plan of the whole must not touch it. Patterns that this program considers invalid
+//! are imported with a comment that makes the error a warning, since it is not known how the service treats them. A
+//! policy that documents cannot express is refused with the reason, and the others are imported.
 //!
-//! Invariant: nothing is lost in silence. Each undeclared policy is in a file, in a refusal, or among those that the
-//! settings leave to others. Names from a service decide neither a folder nor what of a path is a separator.
+//! Invariant: no policy is lost silently. Each undeclared policy is in a file, in a refusal, or among those that others
+//! manage. Names from a service determine neither a folder nor the separators of a path.
 
 mod document;
 mod modeline;
@@ -31,20 +31,20 @@ pub(crate) use document::{document, rule, team_names};
 pub(crate) use modeline::{MODELINE, SCHEMA};
 pub use prove::{Input, Problem, make};
 
-/// A live policy that no document declares.
+/// An undeclared live policy.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Candidate {
     /// The service of the policy.
     pub service: Service,
-    /// The locations of the policy in the service: one, or one in each organization in which it is the same.
+    /// The places of the policy in the service: one, or one in each organization in which it is the same.
     pub places: Vec<Location>,
     /// Its name.
     pub name: String,
-    /// The document that declares it, or why there is none.
+    /// The document that declares it, or the reason why there is none.
     pub document: Result<Map<String, Value>, String>,
 }
 
-/// The location of a live policy.
+/// The place of a live policy.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Location {
     /// The Docker organization; empty for Vijil.
@@ -60,10 +60,10 @@ pub struct Import {
     pub files: Vec<File>,
     /// Policies that are not imported, sorted by service and name.
     pub refused: Vec<Refused>,
-    /// Differences of other documents, which were there before.
+    /// Differences of other documents that existed before.
     pub pending: usize,
-    /// Live objects that are imported as they are, though it is not known how the service treats them: a place and a
-    /// phrase each.
+    /// Live objects that are imported unchanged although it is not known how the service treats them: a place and a
+    /// phrase for each.
     pub warnings: Vec<String>,
 }
 
@@ -76,7 +76,7 @@ pub struct File {
     pub policy: String,
     /// The whole text.
     pub text: String,
-    /// True if a file of that path is there already.
+    /// True if a file of this path exists already.
     pub overwrites: bool,
 }
 
@@ -87,14 +87,14 @@ pub struct Refused {
     pub service: Service,
     /// Its name.
     pub policy: String,
-    /// Its organizations, where the workspace has several.
+    /// Its organizations, if the workspace has several.
     pub orgs: Vec<String>,
     /// The reasons, as phrases.
     pub reasons: Vec<String>,
 }
 
-/// The policies of a Docker organization that no document declares, and those of them that the settings leave to others:
-/// a document that takes one of these over says so.
+/// The undeclared policies of a Docker organization, and those of them that others manage; a document that takes over
+/// one of the latter says so.
 #[must_use]
 pub fn undeclared(desired: &Desired, live: &Live, ownership: &Ownership) -> (Vec<Candidate>, Vec<Candidate>) {
     let matched: BTreeSet<usize> =
@@ -115,7 +115,7 @@ pub fn undeclared(desired: &Desired, live: &Live, ownership: &Ownership) -> (Vec
     (own, left)
 }
 
-/// Policies that several organizations have alike, as one: a document for all of them says the same in each.
+/// Merges policies that several organizations have alike, since one document for all of them declares them equally.
 #[must_use]
 pub fn joined(candidates: Vec<Candidate>) -> Vec<Candidate> {
     let mut joined: Vec<Candidate> = Vec::new();

@@ -1,4 +1,4 @@
-//! The line that tells editors where the schema of documents is.
+//! The line that tells editors the place of the schema of documents.
 
 use std::path::Path;
 
@@ -6,12 +6,12 @@ use crate::diagnostic::Overlay;
 
 /// The start of such a line.
 pub(crate) const MODELINE: &str = "# yaml-language-server: $schema=";
-/// The schema of a workspace whose settings name none, in the workspace's own folder.
+/// The default schema of a workspace, in the workspace's own folder.
 pub(crate) const SCHEMA: &str = "seawall.schema.json";
 
 /// The line for a file of the workspace in `root`, with a line end: the schema that the workspace's settings name, or
-/// the one in its folder, as seen from the file's folder. Empty where there is no such file: an editor would report it
-/// in every document.
+/// the one in its folder, relative to the file's folder. Empty if that schema does not exist, since an editor would
+/// report it in every document.
 pub(super) fn modeline(root: &Path, overlay: &Overlay, settings: &str, path: &str) -> String {
     let written = settings.lines().find_map(|line| line.strip_prefix(MODELINE)).map(str::trim);
     let schema = written.filter(|schema| !schema.is_empty()).unwrap_or(SCHEMA);
@@ -52,7 +52,7 @@ mod tests {
         let absolute = absolute.to_str().unwrap();
         let none = Overlay::new();
         let table = [
-            // No schema is named: the one in the workspace's folder.
+            // No schema is named: the default in the workspace's folder.
             (&none, "kind: Workspace\n".to_owned(), "policies/a.yaml", "../seawall.schema.json"),
             (&none, "kind: Workspace\n".to_owned(), "a.yaml", "seawall.schema.json"),
             (&none, "# yaml-language-server: $schema=\n".to_owned(), "a.yaml", "seawall.schema.json"),
@@ -71,10 +71,10 @@ mod tests {
                 "https://example.com/s.json",
             ),
             (&none, format!("# yaml-language-server: $schema={absolute}\n"), "policies/a.yaml", absolute),
-            // It is about to be written, or to be taken away.
+            // It is going to be written, or deleted.
             (&added, "# yaml-language-server: $schema=new.json\n".to_owned(), "policies/a.yaml", "../new.json"),
             (&added, "# yaml-language-server: $schema=s.json\n".to_owned(), "policies/a.yaml", ""),
-            // There is none.
+            // It does not exist.
             (&none, "# yaml-language-server: $schema=missing.json\n".to_owned(), "policies/a.yaml", ""),
             (&none, "# yaml-language-server: $schema=folder.json\n".to_owned(), "policies/a.yaml", ""),
         ];

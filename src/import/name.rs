@@ -1,8 +1,8 @@
 //! Names of files for policies.
 //!
-//! Invariant: a name is made of lower-case ASCII letters, digits and single hyphens, at most [`LONGEST`] of them, and is
-//! no name that a system keeps for itself. Two policies never share one, whatever a file system makes of letter case,
-//! and the name depends on the policies alone, not on their order.
+//! Invariant: a name consists of at most [`LONGEST`] lower-case ASCII letters, digits and single hyphens, and is not
+//! reserved by a system. Two policies never share a name, even on file systems that ignore letter case, and the name
+//! depends on the policies only, not on their order.
 
 use std::collections::BTreeMap;
 
@@ -10,12 +10,12 @@ use sha2::{Digest as _, Sha256};
 
 use crate::source;
 
-/// Characters of a name, its ending aside.
+/// The largest number of characters of a name without its extension.
 const LONGEST: usize = 60;
-/// Names that Windows keeps for devices, whatever their ending; and the workspace's own file.
+/// Names that Windows reserves for devices, whatever their extension; and the workspace's own file.
 const KEPT: [&str; 7] = ["con", "prn", "aux", "nul", "conin", "conout", "seawall"];
 
-/// For each policy, what tells it from the others, and its name: what the file is to be called, without its ending.
+/// For each policy, its identity and its name: the file name without extension.
 pub(super) fn stems(policies: &[(String, &str)]) -> Vec<String> {
     let slugs: Vec<String> = policies.iter().map(|(_, name)| slug(name)).collect();
     let mut uses: BTreeMap<&str, usize> = BTreeMap::new();
@@ -29,13 +29,13 @@ pub(super) fn stems(policies: &[(String, &str)]) -> Vec<String> {
     policies.iter().zip(&slugs).map(stem).collect()
 }
 
-/// The name with the organizations that the policy is for, where that is not too long.
+/// The name with the organizations of the policy, unless that is too long.
 pub(super) fn with_orgs(name: &str, orgs: &[String]) -> Option<String> {
     let slug = slug(&format!("{name} {}", orgs.join(" ")));
     (!orgs.is_empty() && slug.len() <= LONGEST).then_some(slug)
 }
 
-/// The name with a few digits that are the policy's own.
+/// The name with a few digits of the policy's hash.
 pub(super) fn unique_name(slug: &str, policy: &str) -> String {
     let digits: String = Sha256::digest(policy).iter().take(4).map(|byte| format!("{byte:02x}")).collect();
     let most = LONGEST - digits.len() - 1;
@@ -63,8 +63,8 @@ fn slug(name: &str) -> String {
     }
 }
 
-/// The path for a file of this name: in `policies/` where the workspace's patterns take it in, else where one of them
-/// does. `None` where none does.
+/// The path for a file of this name: in `policies/` if the workspace's patterns include it, otherwise in another place
+/// that they include; `None` without one.
 pub(super) fn place(include: Option<&[String]>, stem: &str) -> Option<String> {
     let folder = |pattern: &String| {
         let pattern = pattern.strip_prefix("./").unwrap_or(pattern);

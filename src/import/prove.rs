@@ -1,7 +1,7 @@
-//! From candidates to files that have proven themselves.
+//! Makes files from candidates and verifies them.
 //!
-//! Invariant: a file is in the answer only if the workspace, loaded with it, declares a policy that is equal to the live
-//! one, so that nobody can do more or less than before, and that a plan does not touch.
+//! Invariant: a file is returned only if the workspace, loaded with it, declares a policy that is equal to the live one
+//! and that a plan does not touch, so that no access changes.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,18 +25,18 @@ use crate::workspace::{EmptyWorkspace, Loaded};
 
 /// The input of an import.
 pub struct Input<'a> {
-    /// The workspace as it is.
+    /// The workspace.
     pub loaded: &'a Loaded,
     /// The file that replaces its `seawall.yaml`.
     pub config: Option<&'a Path>,
-    /// Texts that stand in for files already; the answer does not name them, and no file of the workspace is overwritten
-    /// where there are any.
+    /// Texts that replace files already; they are not part of the result, and with any of them no file of the workspace
+    /// is overwritten.
     pub overlay: &'a Overlay,
     /// The policies to import.
     pub candidates: Vec<Candidate>,
-    /// All undeclared policies, given what is declared: files that are overwritten may have declared some.
+    /// All undeclared policies for a given declared state: overwritten files may have declared some.
     pub undeclared: &'a dyn Fn(&Desired) -> Vec<Candidate>,
-    /// The Docker side: each organization.
+    /// The Docker side of each organization.
     pub live: Vec<&'a Live>,
     /// The Vijil side.
     pub vijil: Option<&'a LiveVijil>,
@@ -44,10 +44,10 @@ pub struct Input<'a> {
     pub differences: &'a dyn Fn(&Loaded) -> Result<Vec<ChangeSet>, Failure>,
 }
 
-/// The reason why there is nothing to write.
+/// The reason why nothing is written.
 #[derive(Debug)]
 pub enum Problem {
-    /// With what would be written, something is wrong that is not about it.
+    /// The workspace would have an error that does not concern the import.
     Documents(Box<Findings>),
     /// The differences cannot be determined.
     Differences(Failure),
@@ -59,15 +59,15 @@ struct Entry {
     /// The organizations that its document names.
     orgs: Vec<String>,
     file: File,
-    /// True if its text says already that what looks wrong is live.
+    /// True if its text already has a suppression for the live pattern.
     tolerates: bool,
 }
 
-/// Makes the files, and leaves out those that do not prove themselves.
+/// Makes the files, and leaves out those that fail the verification.
 ///
 /// # Errors
 ///
-/// Returns an error if the workspace cannot be loaded or planned for reasons that are not about the imported policies.
+/// Returns an error if the workspace cannot be loaded or planned for reasons that do not concern the imported policies.
 pub fn make(input: Input<'_>) -> Result<Import, Problem> {
     let Input { loaded, config, overlay: texts, candidates, undeclared, live, vijil, differences } = input;
     let mut entries = Vec::new();
@@ -127,8 +127,8 @@ pub fn make(input: Input<'_>) -> Result<Import, Problem> {
     }
 }
 
-/// Warnings for objects that are imported as they are, though their meaning is not known: patterns, and statuses that
-/// later versions of a service have.
+/// Warnings for objects that are imported unchanged although their meaning is not known: patterns, and statuses of
+/// later versions of a service.
 fn warnings(entries: &[Entry], findings: &Findings, vijil: Option<&LiveVijil>) -> Vec<String> {
     let own = |finding: &&Diagnostic| {
         finding.severity == Severity::Warning
@@ -161,7 +161,7 @@ fn warnings(entries: &[Entry], findings: &Findings, vijil: Option<&LiveVijil>) -
     patterns.chain(statuses).collect()
 }
 
-/// Gives candidates their files; those without a document or a place are refused.
+/// Assigns files to candidates; those without a document or a path are refused.
 fn add(
     entries: &mut Vec<Entry>,
     refused: &mut Vec<Refused>,
@@ -199,10 +199,10 @@ fn add(
                 continue;
             }
         };
-        // A file whose name differs in letter case only is the same file on some systems.
+        // On some systems, a file whose name differs only in letter case is the same file.
         let clashes = |path: &String| {
             let there = loaded.root.join(path).symlink_metadata().is_ok() && overlay.get(path) != Some(&None);
-            // Where there are several, it may well declare the policy of another.
+            // With several organizations, the file may declare the policy of another one.
             (several || !overlay.is_empty()) && there
                 || entries.iter().any(|entry| entry.file.path == *path)
                 || files.iter().any(|(_, file)| file.name != *path && file.name.eq_ignore_ascii_case(path))
@@ -225,8 +225,8 @@ fn add(
     }
 }
 
-/// The document, for just the organizations that it comes from where the workspace has several: what is alike in all of
-/// them today need not be what the next one is to get.
+/// The document, restricted to the organizations that it comes from if the workspace has several: a policy that all
+/// have today is not necessarily meant for a new one.
 fn for_orgs<'a>(orgs: &[String], document: &'a Map<String, Value>) -> Cow<'a, Map<String, Value>> {
     if orgs.is_empty() {
         return Cow::Borrowed(document);
@@ -240,7 +240,7 @@ fn is_of_several(settings: &Settings) -> bool {
     settings.docker.as_ref().is_some_and(|docker| docker.orgs.is_some())
 }
 
-/// The text as `fmt` would leave it.
+/// The text formatted as by `fmt`.
 fn laid_out(text: String) -> String {
     match format::format(FileId::default(), &text, &mut Vec::new()) {
         Layout::Text(text) => text,
@@ -255,8 +255,8 @@ fn service(service: Service) -> &'static str {
     }
 }
 
-/// Writes into the files that patterns are live which this program takes for invalid, where nothing else is wrong with the
-/// file. Whether there was one.
+/// Adds suppressions for live patterns that this program considers invalid, if a file has no other errors. Returns
+/// `true` if one was added.
 fn tolerate(entries: &mut [Entry], findings: &Findings) -> bool {
     let mut tolerated = false;
     for entry in entries.iter_mut().filter(|entry| !entry.tolerates) {
@@ -285,12 +285,12 @@ fn tolerate(entries: &mut [Entry], findings: &Findings) -> bool {
     tolerated
 }
 
-/// Refuses the policies whose files errors are about. Whether there was one.
+/// Refuses the policies whose files have errors. Returns `true` if one was refused.
 fn blame(entries: &mut Vec<Entry>, refused: &mut Vec<Refused>, findings: &Findings) -> bool {
     let errors: Vec<&Diagnostic> =
         findings.diagnostics.iter().filter(|finding| finding.severity == Severity::Error).collect();
     let own: BTreeSet<String> = entries.iter().map(|entry| entry.file.path.clone()).collect();
-    // Of two policies that cannot both be, the one that the finding points at goes, unless it was there before.
+    // If two policies exclude each other, the one in the related place is refused, unless it existed before.
     let at_fault = |finding: &Diagnostic| {
         let places = finding.primary.iter().chain(&finding.related);
         places.map(|label| findings.files.get(label.file).name.clone()).find(|name| own.contains(name))
@@ -303,7 +303,7 @@ fn blame(entries: &mut Vec<Entry>, refused: &mut Vec<Refused>, findings: &Findin
     })
 }
 
-/// Refuses the entries that there are reasons against. Whether there was one.
+/// Refuses the entries with reasons. Returns `true` if one was refused.
 fn refuse(entries: &mut Vec<Entry>, refused: &mut Vec<Refused>, reasons: impl Fn(&Entry) -> Vec<String>) -> bool {
     let before = entries.len();
     entries.retain(|entry| {
@@ -318,8 +318,8 @@ fn refuse(entries: &mut Vec<Entry>, refused: &mut Vec<Refused>, reasons: impl Fn
     entries.len() < before
 }
 
-/// The ids of imported policies that are not declared as they are live. Policies that are equal, to the order of their
-/// lists, give everybody the same access.
+/// The ids of imported policies that are declared differently than they are live. Policies that differ only in the
+/// order of lists give the same access.
 fn unequal(entries: &[Entry], desired: &Desired, live: &Live) -> BTreeSet<Location> {
     let places = entries.iter().flat_map(|entry| &entry.candidate.places).filter(|place| place.org == live.org);
     let own: BTreeSet<&str> = places.clone().map(|place| place.id.as_str()).collect();
@@ -328,7 +328,7 @@ fn unequal(entries: &[Entry], desired: &Desired, live: &Live) -> BTreeSet<Locati
     };
     let declared: BTreeMap<&str, &Policy> =
         resolved.policies.iter().map(|one| (one.policy.name.as_str(), &one.policy)).collect();
-    // The service takes lists for sets, and may repeat an item of one.
+    // The service treats lists as sets, and may repeat an item.
     let differs = |policy: &&LivePolicy| match declared.get(policy.name.as_str()) {
         Some(declared) => !is_same(declared, &policy.policy()),
         None => true,
@@ -344,7 +344,7 @@ fn is_same(declared: &Policy, live: &Policy) -> bool {
     declared == live || declared.scope == live.scope && !own.is_empty() && rules && declared.domain() == live.domain()
 }
 
-/// Returns `true` if a document declares all that there is of a policy for agents.
+/// Returns `true` if a document declares everything about a policy for agents.
 fn is_declared(id: &str, desired: &Desired, live: &LiveVijil) -> bool {
     let live = live.policies.iter().find(|policy| policy.id == id);
     let declared = desired.vijil.iter().find(|policy| live.is_some_and(|live| live.name == policy.name));

@@ -1,7 +1,7 @@
-//! A live policy for agents as the document that declares it.
+//! Converts a live policy for agents to a document that declares it.
 //!
-//! Invariant: what a model drew from a text comes with where it was drawn from, and without a decision: that is the
-//! reviewers'. Only what the service says that people decided is written as decided.
+//! Invariant: a rule that a model extracted from a text has its source and no decision, which is up to the reviewers. A
+//! decision is written only if the service says that people made it.
 
 use std::collections::BTreeSet;
 
@@ -14,10 +14,10 @@ use crate::model::{
 use crate::plan::saved::Service;
 use crate::plan::vijil::diff;
 
-/// The defaults of the service, which need not be written.
+/// The defaults of the service, which are left out.
 const ASSUMED: [(&str, &str); 2] = [("assignee", "agent"), ("constraint_logic", "all")];
 
-/// The policies of a team that no document declares.
+/// The undeclared policies of a team.
 #[must_use]
 pub fn undeclared(desired: &[DesiredVijilPolicy], live: &LiveVijil) -> Vec<Candidate> {
     let declared: BTreeSet<&str> = desired
@@ -48,7 +48,7 @@ fn document(policy: &LiveVijilPolicy) -> Map<String, Value> {
     for (key, value) in said(fields, &VIJIL_POLICY_FIELDS) {
         add(key, value);
     }
-    // A status that a document may not ask for is left as it is.
+    // A status that a document cannot set is left out, which keeps it.
     let approved = rules.iter().all(|rule| rule.status == "approved");
     if matches!(status.as_str(), "draft" | "archived") || status == "active" && approved {
         add("status", status.clone().into());
@@ -57,7 +57,7 @@ fn document(policy: &LiveVijilPolicy) -> Map<String, Value> {
     document
 }
 
-/// A rule as it is written.
+/// A rule in the form of documents.
 pub(crate) fn rule(live: &LiveVijilRule) -> Map<String, Value> {
     let LiveVijilRule { id: _, rule_id, status: _, notes: _, reviewed_by: _, reviewed_at: _, fields, provenance } =
         live;
@@ -73,7 +73,7 @@ pub(crate) fn rule(live: &LiveVijilRule) -> Map<String, Value> {
     rule
 }
 
-/// The decision of a reviewer, as far as a document can state it.
+/// The decision of a reviewer, if a document can state it.
 pub(crate) fn review(live: &LiveVijilRule) -> Option<Value> {
     let notes = live.notes.clone().unwrap_or_default();
     match live.status.as_str() {
@@ -83,7 +83,7 @@ pub(crate) fn review(live: &LiveVijilRule) -> Option<Value> {
     }
 }
 
-/// The fields that say something, in the service's order.
+/// The fields with a value, in the service's order.
 fn said<'a>(fields: &'a Fields, names: &'a [&'static str]) -> impl Iterator<Item = (&'static str, Value)> + 'a {
     let is_said = |name: &str, value: &Value| {
         let assumed = ASSUMED.iter().any(|(own, assumed)| *own == name && value.as_str() == Some(assumed));
@@ -95,7 +95,7 @@ fn said<'a>(fields: &'a Fields, names: &'a [&'static str]) -> impl Iterator<Item
     })
 }
 
-/// The source that a rule was extracted from, without unknown members; `None` for a rule that somebody wrote by hand.
+/// The source that a rule was extracted from, without unknown members; `None` for a rule that a person wrote.
 fn known(provenance: &Value) -> Option<Value> {
     let known = spoken(provenance);
     let drawn = known
@@ -115,8 +115,8 @@ pub(crate) fn spoken(value: &Value) -> Value {
     }
 }
 
-/// Returns `true` if a document would bring back a live policy where it is gone: everything that the service shows is
-/// declared, or what the service assumes.
+/// Returns `true` if a document would restore a deleted live policy: everything that the service shows is declared, or
+/// a default of the service.
 pub(super) fn is_whole(declared: &DesiredVijilPolicy, live: &LiveVijilPolicy) -> bool {
     let same = |declared: &Fields, live: &Fields, names: &[&'static str]| {
         said(live, names).all(|(key, value)| declared.get(key).is_some_and(|own| crate::model::same_value(own, &value)))

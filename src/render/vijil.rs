@@ -1,8 +1,7 @@
-//! The changes of a step for a policy for agents, in pieces that each format for people lays out in its own way: rules
-//! as sentences, the things that they govern, the consequences when they are broken, and the sources that they were
-//! extracted from.
+//! The changes of a step for a policy for agents, as pieces that each format for people lays out: rules as sentences,
+//! the things that they govern, the consequences when they are broken, and the sources that they were extracted from.
 //!
-//! Invariant: whoever reads the pieces of an approval has read all that the rule says. Texts are foreign as they come.
+//! Invariant: the pieces of an approval contain everything that the rule says. Texts are not sanitized.
 
 use std::collections::BTreeMap;
 
@@ -15,23 +14,23 @@ use crate::model::{Fields, confidence};
 use crate::plan::step::{Object, Op};
 use crate::plan::vijil::{VijilDifference, VijilPlan, VijilWeakening, Weaker};
 
-/// Confidence below which the output asks for a closer look.
+/// The confidence below which the output asks for a closer look.
 const LOW: f64 = 0.7;
 
 /// A detail of a step: a statement or a change.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Detail {
-    /// The reason why the plan holds the step, if the difference alone does not show it.
+    /// The reason for the call, if the difference does not explain it.
     Because(&'static str),
     /// The rule as a sentence, after its kind.
     Sentence(String, String),
-    /// Fields with their values, which may say more than the sentence, or less.
+    /// Fields with their values, which may differ from the sentence.
     Fields(Vec<(&'static str, String)>),
     /// The consequence when the rule is broken: the action, the severity, and the rest.
     Broken(String, Option<String>, Option<String>),
-    /// The quotation that the rule was drawn from, and where it stands.
+    /// The quotation that the rule was extracted from, and its place.
     Quotation(String, Option<String>),
-    /// The extractor of the rule, its confidence from 0 to 1, and whether that is little.
+    /// The extractor of the rule, its confidence from 0 to 1, and whether that is low.
     Drawn(String, f64, bool),
     /// The text of the reviewer: `notes` or `reason`.
     Review(&'static str, String),
@@ -41,14 +40,14 @@ pub enum Detail {
     Becomes(String, String, String),
 }
 
-/// Takes a step apart.
+/// Describes a step.
 #[must_use]
 pub fn describe(step: &VijilDifference) -> Vec<Detail> {
     let mut details: Vec<Detail> =
         step.because.map(|because| Detail::Because(words::reason(because))).into_iter().collect();
     let object = step.after.as_ref().or(step.before.as_ref());
     match (step.object(), step.op) {
-        // What is new or goes is reviewed elsewhere: in an approval, which follows, or by nobody.
+        // New and removed rules are reviewed elsewhere, in the approval that follows, or not at all.
         (Object::Rule, Op::Create | Op::Delete) => {
             details.extend(object.into_iter().flat_map(|object| [sentence(object)].into_iter().chain(broken(object))));
             details.extend(provenance(step));
@@ -79,9 +78,8 @@ pub fn describe(step: &VijilDifference) -> Vec<Detail> {
     details
 }
 
-/// The rules and policies that the plan weakens and decides, in a few words, the former first: `deactivates 1 policy
-/// for agents`, `approves 2 rules, activates 1 policy for agents`; `None` if it does nothing of that. `write` makes
-/// foreign names safe.
+/// The rules and policies that the plan weakens and those that it decides, as a short phrase: `deactivates 1 policy for
+/// agents`, `approves 2 rules, activates 1 policy for agents`; `None` without any. `write` formats foreign names.
 #[must_use]
 pub fn plan_headline(plan: &VijilPlan, write: impl Fn(&str) -> String) -> Option<String> {
     let weaker = weakened_headline(&plan.meaning.weakened, write);
@@ -90,7 +88,7 @@ pub fn plan_headline(plan: &VijilPlan, write: impl Fn(&str) -> String) -> Option
     (!parts.is_empty()).then(|| parts.join("; "))
 }
 
-/// The decisions, in a few words: `approves 2 rules, activates 1 policy for agents`; `None` if there are none.
+/// The decisions as a short phrase: `approves 2 rules, activates 1 policy for agents`; `None` without any.
 #[must_use]
 pub fn headline<'a>(differences: impl IntoIterator<Item = &'a VijilDifference>) -> Option<String> {
     let ops: Vec<Op> = differences.into_iter().map(|difference| difference.op).collect();
@@ -110,7 +108,7 @@ fn counted(number: usize, noun: &str) -> String {
     }
 }
 
-/// The policies and rules that become weaker: policies as a whole first, then rules, those that certainly do first.
+/// The policies and rules that become weaker: whole policies first, then rules, certain ones first.
 fn weakened_headline(weakened: &[VijilWeakening], write: impl Fn(&str) -> String) -> Vec<String> {
     const NAMED: usize = 2;
     let count = |what: Weaker| weakened.iter().filter(|one| one.what == what).count();
@@ -161,14 +159,14 @@ fn sentence(object: &Fields) -> Detail {
     Detail::Sentence(field("rule_type"), field("natural_language"))
 }
 
-/// Those of these fields that have a value.
+/// The fields among these that have a value.
 fn fields(object: &Fields, names: &[&'static str]) -> Detail {
     let empty = |value: &Value| value.is_null() || value.as_array().is_some_and(Vec::is_empty);
     let field = |name: &'static str| Some((name, text(object.get(name).filter(|value| !empty(value))?)));
     Detail::Fields(names.iter().copied().filter_map(field).collect())
 }
 
-/// All that a rule says.
+/// Everything that a rule says.
 fn rule(object: &Fields) -> Vec<Detail> {
     let conditional = object.get("constraints").and_then(Value::as_array).is_some_and(|list| !list.is_empty());
     let conditions: &[&'static str] = if conditional { &["constraints", "constraint_logic"] } else { &[] };
@@ -207,7 +205,7 @@ fn provenance(step: &VijilDifference) -> Vec<Detail> {
     details
 }
 
-/// Adds the changes of a field: of an object by its members, of a text by its words.
+/// Adds the changes of a field: by members for an object, by words for a text.
 fn changes(field: &str, before: &Value, after: &Value, details: &mut Vec<Detail>) {
     match (before, after) {
         (Value::Object(old), Value::Object(new)) => {
@@ -234,7 +232,7 @@ fn changes(field: &str, before: &Value, after: &Value, details: &mut Vec<Detail>
     }
 }
 
-/// Two texts as runs of words that stay, go and come.
+/// Two texts as runs of words that stay, are removed or are added.
 fn by_words(old: &str, new: &str) -> Vec<(ChangeTag, String)> {
     let (old, new): (Vec<&str>, Vec<&str>) = (old.split_whitespace().collect(), new.split_whitespace().collect());
     let mut runs: Vec<(ChangeTag, String)> = Vec::new();
@@ -251,7 +249,7 @@ fn by_words(old: &str, new: &str) -> Vec<(ChangeTag, String)> {
     runs
 }
 
-/// A run of words without its middle, which nobody needs to see what changes around it.
+/// A run of words without its middle, since only the words next to a change matter.
 #[must_use]
 pub fn shortened(run: &str, most: usize) -> String {
     let words: Vec<&str> = run.split(' ').collect();
@@ -259,7 +257,7 @@ pub fn shortened(run: &str, most: usize) -> String {
     if hidden == 0 { run.to_owned() } else { format!("{} … {}", first.join(" "), last.join(" ")) }
 }
 
-/// A value as people read it.
+/// A value in readable form.
 fn text(value: &Value) -> String {
     match value {
         Value::Null => "none".to_owned(),
@@ -272,7 +270,7 @@ fn text(value: &Value) -> String {
     }
 }
 
-/// Returns `true` if an object is a constraint of the documented form.
+/// Returns `true` if an object is a constraint in the documented form.
 fn is_condition(value: &Value) -> bool {
     let names = ["condition_type", "field", "operator", "value"];
     value

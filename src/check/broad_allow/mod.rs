@@ -1,6 +1,6 @@
-//! Allows that are wider than anybody can answer for.
+//! Allows that are too wide to be reviewed.
 //!
-//! Invariant: a pattern that covers what is found to be too wide is found too.
+//! Invariant: a pattern that covers a reported pattern is reported too.
 
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
@@ -31,7 +31,7 @@ fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
     let mut said = BTreeSet::new();
     for item in input.survey.items().iter().filter(allows) {
         let Some(problem) = problem(item) else { continue };
-        // One finding for a host, also where a rule lists it with several ports.
+        // One finding for each host, even if a rule lists it with several ports.
         if !said.insert((item.policy, item.rule, problem.clone())) {
             continue;
         }
@@ -60,7 +60,7 @@ pub(super) fn is_large(block: &IpNet) -> bool {
     block.prefix_len() < if matches!(block, IpNet::V4(_)) { 8 } else { 16 }
 }
 
-/// Returns `true` if nothing but the format of a path is said, and wildcards: `**`, `/**`, `/*/**`, `C:\\**`.
+/// Returns `true` if a pattern gives only the format of a path, and wildcards: `**`, `/**`, `/*/**`, `C:\\**`.
 fn is_whole_machine(text: &str) -> bool {
     let rest = match text.split_once(":\\") {
         Some((drive, rest)) if drive.len() == 1 => rest,
@@ -70,15 +70,15 @@ fn is_whole_machine(text: &str) -> bool {
     rest.ends_with("**") && segments.into_iter().all(|segment| matches!(segment, "*" | "**"))
 }
 
-/// Suffixes below which anybody registers names, and that stand below domains which are none: from the public suffix list,
-/// enough of them to find every such domain. `*` is any label.
+/// Suffixes below which anybody can register names although their parent domain is not a public suffix: from the public
+/// suffix list, enough of them to find every such domain. `*` is any label.
 static SUFFIXES: &str = include_str!("suffixes.txt");
 
-/// The same that the public suffix list does not have.
+/// Suffixes of the same kind that the public suffix list does not have.
 const OTHERS: [&str; 4] =
     ["bc.googleusercontent.com", "cloudapp.azure.com", "firebaseio.com", "storage.cloud.google.com"];
 
-/// The domains above a suffix.
+/// The parent domains of a suffix.
 static ABOVE: LazyLock<BTreeSet<&'static str>> = LazyLock::new(|| {
     let above = |suffix: &'static str| suffix.match_indices('.').filter_map(move |(dot, _)| suffix.get(dot + 1..));
     let domains = SUFFIXES.split_whitespace().chain(OTHERS).flat_map(above);
@@ -113,7 +113,7 @@ fn host_problem(host: &str) -> Option<String> {
     if OTHERS.contains(&suffix) {
         return Some(format!("anybody may register names below `{suffix}`, and `{host}` allows them"));
     }
-    // More labels than one reach below a suffix that is deeper.
+    // A pattern of several labels also covers names below a deeper suffix.
     ((wild.len() > 1 || wild.contains(&"**")) && ABOVE.contains(suffix))
         .then(|| format!("anybody may register some of the names below `{suffix}`, and `{host}` allows them"))
 }
@@ -138,7 +138,7 @@ mod tests {
             ("**.example.com", false),
             ("com", false),
             ("**.internal", false), // no suffix of the public DNS
-            // What covers one of them.
+            // A pattern that covers one of them.
             ("**.amazonaws.com", true),
             ("**.us-east-1.amazonaws.com", true),
             ("**.on.aws", true),

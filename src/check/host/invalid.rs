@@ -16,12 +16,12 @@ pub(super) const CHECK: Check = Check {
     run: Run::Policy(super::check),
 };
 
-/// A verdict of this trap, as the error that ends the reading of a resource.
+/// A verdict of this check, as the error that ends the parsing of a resource.
 pub(super) fn wrong<T>(message: String, help: impl Into<String>) -> Result<T, Box<Verdict>> {
     Err(Box::new(Verdict::wrong(CODE, message, help)))
 }
 
-/// The fault that makes a host no name and no pattern of one. `text` is the host as it stands, with its port.
+/// The fault that makes a host invalid as a name and as a pattern. `text` is the host as written, with its port.
 pub(super) fn name(host: &str, text: &str) -> Option<Verdict> {
     let invalid = |message: String, help: &str| Some(Verdict::wrong(CODE, message, help));
     let name = host.strip_suffix('.').unwrap_or(host);
@@ -37,7 +37,7 @@ pub(super) fn name(host: &str, text: &str) -> Option<Verdict> {
     let bare = text.trim_start_matches(['.', '*']);
     let front = text.strip_suffix(bare).unwrap_or_default();
     if front.starts_with('.') || front.contains("..") {
-        // Whoever writes this, as for a proxy, means the host and all names below it.
+        // This form, known from proxies, means the host and all names below it.
         let (own, port) =
             bare.split_once(':').map_or((bare, ""), |(own, _)| (own, bare.get(own.len()..).unwrap_or_default()));
         let help = match own {

@@ -1,9 +1,9 @@
-//! Hosts, addresses and CIDR blocks: a trap a file.
+//! Hosts, addresses and CIDR blocks: one file for each check.
 //!
-//! Refused is what the service's manuals and its own command line refuse, and what cannot match anything: a deny that
-//! never matches leaves a door open in silence. What is merely not documented for the API is a warning.
+//! An error is what the service's manuals and its own command line refuse, and what can never match: a deny that never
+//! matches silently leaves access open. A form that is only undocumented for the API is a warning.
 //!
-//! Invariant: a resource is taken apart once, by [`target`], and each trap looks at its part alone.
+//! Invariant: [`target`] parses a resource once, and each check sees only its part.
 
 mod cidr_host_bits;
 mod invalid;
@@ -79,7 +79,7 @@ mod tests {
     const UNDOCUMENTED: &str = undocumented::CODE;
     const SPELLING: &str = spelling::CODE;
 
-    /// The code of what is wrong, `ok` for nothing.
+    /// The code of the fault; `ok` without one.
     fn code(text: &str, http: bool) -> &'static str {
         judge(text, http).first().map_or("ok", |verdict| verdict.code)
     }
@@ -132,7 +132,7 @@ mod tests {
             // Labels.
             ("a..example.com", INVALID),
             (".example.com", INVALID),
-            // Not documented.
+            // Undocumented forms.
             ("*", UNDOCUMENTED),
             ("api?.example.com", UNDOCUMENTED),
             ("api[12].example.com", UNDOCUMENTED),

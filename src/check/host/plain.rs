@@ -1,11 +1,11 @@
-//! Hosts as nearly all are written, told at a glance.
+//! Recognizes hosts in the form that nearly all have, quickly.
 //!
-//! Invariant: with a plain host nothing is wrong, as the traps themselves would find.
+//! Invariant: none of the checks would find a fault in a plain host.
 
 use super::target::check_port;
 
-/// Returns `true` if it is labels of plain letters, the last of which is not a number, perhaps with a wildcard in front
-/// and a port behind.
+/// Returns `true` if it consists of labels of plain letters, the last of which is not a number, optionally with a
+/// wildcard in front and a port.
 pub(super) fn is_plain(text: &str, http: bool) -> bool {
     let (host, port) = text.split_once(':').map_or((text, None), |(host, port)| (host, Some(port)));
     let host = host.strip_prefix("**.").or_else(|| host.strip_prefix("*.")).unwrap_or(host).as_bytes();

@@ -15,13 +15,13 @@ pub(super) const CHECK: Check = Check {
     run: Run::Reading,
 };
 
-/// `port` is what follows the host, for the spelling that is proposed.
+/// `port` is the text after the host, for the proposed spelling.
 pub(super) fn judge(host: &str, port: Option<&str>) -> Option<Verdict> {
     let name = host.strip_suffix('.').unwrap_or(host);
     if host == name && name.is_ascii() && !name.bytes().any(|byte| byte.is_ascii_uppercase()) {
         return None;
     }
-    // What `*` alone matches is not documented either.
+    // The documentation does not say what `*` alone matches either.
     let plain = if name == "*" { Some("**".to_owned()) } else { idna::domain_to_ascii(name).ok() };
     let plain = plain.filter(|plain| plain != host);
     let message = format!("whether the service matches `{host}` spelled like this is not documented");

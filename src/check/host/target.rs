@@ -7,7 +7,7 @@ use ipnet::IpNet;
 use super::Verdict;
 use super::invalid::wrong;
 
-/// A resource that is read.
+/// A parsed resource.
 pub(super) enum Target<'a> {
     /// An IPv6 address without a prefix length, bare or in brackets.
     Ipv6(&'a str),
@@ -15,14 +15,14 @@ pub(super) enum Target<'a> {
     Block(IpNet),
     /// A host, a pattern or an address.
     Host {
-        /// Without its port.
+        /// The text without its port.
         host: &'a str,
-        /// Digits.
+        /// The port, as digits.
         port: Option<&'a str>,
     },
 }
 
-/// Takes a resource apart.
+/// Parses a resource.
 pub(super) fn split(text: &str, http: bool) -> Result<Target<'_>, Box<Verdict>> {
     if let Some(placeholder) = placeholder(text) {
         let message = format!("`{text}` holds `{placeholder}`, which nothing fills in");
@@ -108,7 +108,7 @@ fn repository(text: &str) -> Option<&str> {
     (!host.is_empty() && !is_port && !host.contains('/')).then_some(host)
 }
 
-/// An address that is written as one number, decimal or hexadecimal.
+/// An address written as one number, decimal or hexadecimal.
 fn as_number(text: &str) -> Option<std::net::Ipv4Addr> {
     let number = match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
         Some(digits) => u32::from_str_radix(digits, 16).ok()?,
@@ -117,7 +117,7 @@ fn as_number(text: &str) -> Option<std::net::Ipv4Addr> {
     Some(number.into())
 }
 
-/// `169.254/16` with all four numbers.
+/// `169.254/16`, completed to four numbers.
 fn short_block(text: &str) -> Option<IpNet> {
     let (front, prefix) = text.split_once('/')?;
     let numbers: Vec<&str> = front.split('.').collect();
@@ -126,7 +126,7 @@ fn short_block(text: &str) -> Option<IpNet> {
     format!("{all}/{prefix}").parse::<IpNet>().ok().map(|block| block.trunc())
 }
 
-/// The text to write instead of a URL without its scheme.
+/// The replacement for a URL: the text without its scheme.
 fn instead_of_url(rest: &str, http: bool) -> String {
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     let (authority, path) = rest.split_at(end);

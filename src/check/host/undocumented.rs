@@ -17,7 +17,7 @@ pub(super) const CHECK: Check = Check {
     run: Run::Reading,
 };
 
-/// An IPv6 address without a prefix length, perhaps with a port.
+/// An IPv6 address without a prefix length, optionally with a port.
 pub(super) fn ipv6(text: &str, address: &str) -> Verdict {
     let message = format!("whether the service reads `{text}` is not documented");
     Verdict::open(CODE, message, format!("write `{address}/128`, which covers every port"))
@@ -29,7 +29,7 @@ pub(super) fn address(address: IpAddr) -> Verdict {
     Verdict::open(CODE, message, "name the host")
 }
 
-/// Wildcards elsewhere than in front, and others than `*` and `**`.
+/// Wildcards in other places than in front, and others than `*` and `**`.
 pub(super) fn pattern(host: &str) -> Option<Verdict> {
     let mut labels = host.strip_suffix('.').unwrap_or(host).split('.');
     let wild = |label: &str| label.contains(['*', '?', '[', ']', '!']);

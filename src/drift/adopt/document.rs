@@ -1,7 +1,7 @@
-//! The edits that make one document say what is live.
+//! Edits of one document that make it match the live policy.
 //!
-//! Invariant: only what differs in meaning is edited. The order of lists, their spelling of teams, comments, and what the
-//! service does not know (`description`) stay.
+//! Invariant: only differences in meaning are edited. The order of lists, the spelling of teams, comments, and fields
+//! that the service does not have (`description`) stay.
 
 use serde_json::{Value, json};
 
@@ -17,16 +17,16 @@ use crate::plan::docker::{changed_fields, matching};
 use crate::source::emit;
 use crate::source::outline::{Node, Shape};
 
-/// A document with the live policy that it declares.
+/// A document with its live policy.
 pub(super) struct Pair<'a> {
     pub(super) root: &'a Node,
-    /// Team keys are ids.
+    /// The live policy; team keys are ids.
     pub(super) declared: &'a DesiredPolicy,
     pub(super) live: &'a LivePolicy,
     pub(super) teams: &'a TeamDirectory,
 }
 
-/// Edits the document; the text of a Cedar file that it names instead is answered with the name.
+/// Edits the document. Returns the new text of its Cedar file, with the file's name, if it names one.
 pub(super) fn edit(edits: &mut Edits<'_>, pair: &Pair<'_>) -> Result<Option<(String, String)>, Refusal> {
     let Pair { root, declared, live, .. } = pair;
     if declared.policy.name != live.name {
@@ -71,7 +71,7 @@ fn scope(edits: &mut Edits<'_>, pair: &Pair<'_>) -> Result<(), Refusal> {
     edits.set_items(&List { key: inner, value: list, flow: in_braces(value) }, &keep, &added, &all)
 }
 
-/// Adds a key behind the name.
+/// Adds a key after the name.
 fn add_entry(edits: &mut Edits<'_>, root: &Node, key: &str, value: &Value) -> Result<(), Refusal> {
     let (name, behind) = entry(root, "name").ok_or("its name comes from elsewhere")?;
     if in_braces(root) {
@@ -141,7 +141,7 @@ fn rules(edits: &mut Edits<'_>, pair: &Pair<'_>) -> Result<(), Refusal> {
             rule(edits, item, (before, beside), &after.rule)?;
         }
     }
-    // Last, so that a new rule comes behind what the last one got.
+    // Last, so that new rules come after the edited ones.
     if moved {
         let all: Vec<Value> = live.rules().iter().map(|live| import::rule(&live.rule)).collect();
         edits.set_items(&list, &keep, &added, &all)?;
@@ -210,7 +210,7 @@ fn resources(edits: &mut Edits<'_>, item: &Node, before: &Rule, after: &Rule) ->
     edits.set(key, value, &list(after).into(), flow)
 }
 
-/// Makes a list hold the same as another: what both hold stays where it is.
+/// Makes a list equal to another one as a set: common items stay where they are.
 fn set(edits: &mut Edits<'_>, list: &List<'_>, before: Vec<Value>, after: Vec<Value>) -> Result<(), Refusal> {
     let keep: Vec<bool> = before.iter().map(|item| after.contains(item)).collect();
     let added: Vec<Value> = after.iter().filter(|item| !before.contains(item)).cloned().collect();

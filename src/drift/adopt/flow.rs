@@ -1,6 +1,6 @@
 //! Edits of a list in brackets that has comments: item by item.
 //!
-//! Invariant: a comment stays, but for the one behind an item that goes, on its line.
+//! Invariant: comments stay, except for one after a removed item on the same line.
 
 use std::ops::Range;
 
@@ -10,7 +10,7 @@ use super::text::{Edits, Refusal};
 use crate::source::emit;
 use crate::source::outline::{Node, Shape};
 
-/// Returns `true` if anything but items, commas and blanks stands in the list: comments.
+/// Returns `true` if the list contains anything but items, commas and blanks: comments.
 pub(super) fn has_comments(edits: &Edits<'_>, value: &Node) -> bool {
     let Shape::Sequence { flow: true, items } = &value.shape else { return false };
     let mut from = value.span.start;
@@ -22,7 +22,7 @@ pub(super) fn has_comments(edits: &Edits<'_>, value: &Node) -> bool {
     })
 }
 
-/// Takes the items out that are not kept, and puts others behind the last of those that are.
+/// Removes the items that are not kept, and adds others after the last kept one.
 pub(super) fn edit(edits: &mut Edits<'_>, value: &Node, keep: &[bool], added: &[Value]) -> Result<(), Refusal> {
     let Shape::Sequence { items, .. } = &value.shape else { return Ok(()) };
     let text = edits.text;
@@ -70,7 +70,7 @@ pub(super) fn edit(edits: &mut Edits<'_>, value: &Node, keep: &[bool], added: &[
     let ends_line = comma.map_or(kept.span.end, |comma| comma + 1);
     let rest = text.get(ends_line..edits.line_end(ends_line)).unwrap_or_default().trim();
     if alone && (rest.is_empty() || rest.starts_with('#')) {
-        // On lines of their own, behind the comment of the one before.
+        // On separate lines, after the comment of the item before.
         if comma.is_none() {
             edits.replace(kept.span.end..kept.span.end, ",");
         }
@@ -88,7 +88,7 @@ pub(super) fn edit(edits: &mut Edits<'_>, value: &Node, keep: &[bool], added: &[
     Ok(())
 }
 
-/// The comma in these bytes, comments aside.
+/// The comma in these bytes, outside of comments.
 fn comma(text: &str, range: Range<usize>) -> Option<usize> {
     let mut in_comment = false;
     text.get(range.clone())?.char_indices().find_map(|(at, character)| {
@@ -101,8 +101,8 @@ fn comma(text: &str, range: Range<usize>) -> Option<usize> {
     })
 }
 
-/// The range to remove with an item: its comma, the blanks behind it or else before it, the comment on its line, and
-/// the line if nothing else is on it.
+/// The range to remove with an item: its comma, the blanks after it or else before it, the comment on its line, and the
+/// line if nothing else is on it.
 fn gone(text: &str, item: &Range<usize>, comma: Option<usize>) -> Range<usize> {
     let blanks = |text: &str| text.len() - text.trim_start_matches([' ', '\t']).len();
     let mut end = comma.map_or(item.end, |comma| comma + 1);
@@ -121,7 +121,7 @@ fn gone(text: &str, item: &Range<usize>, comma: Option<usize>) -> Range<usize> {
     match (starts_line, rest.strip_prefix("\r\n").or_else(|| rest.strip_prefix('\n'))) {
         (true, Some(next)) => start..text.len() - next.len(),
         (true, None) => item.start..end,
-        // Blanks before the end of the line, or of the list, go too.
+        // Blanks before the end of the line, or of the list, are removed too.
         (false, _) if rest.starts_with(['\r', '\n', ']']) || comma.is_none() => start..end,
         (false, _) => item.start..end,
     }
@@ -134,7 +134,7 @@ mod tests {
     use super::{Edits, edit, has_comments};
     use crate::source::outline::outline;
 
-    /// The text with the items of its one list that are not kept taken out, and others added.
+    /// The text with the items of its only list that are not kept removed, and others added.
     fn edited(text: &str, keep: &[bool], added: &[Value]) -> String {
         let outlines = outline(text).unwrap();
         let list = super::super::text::entry(&outlines[0].root, "a").unwrap().1;
@@ -157,7 +157,7 @@ mod tests {
             (lines, [true; 3], more, "a: [\n  x, # one\n  # two\n  y, # three\n  z, # four\n  k,\n  \"m: m\"\n]\n"),
             (lines, [true, false, false], more, "a: [\n  x, # one\n  k,\n  \"m: m\"\n  # two\n]\n"),
             (lines, [false; 3], &more[..1], "a: [k\n  # two\n]\n"),
-            // A comma at the end stays one.
+            // A trailing comma stays.
             (line, [true, true, false], none, "a: [x, y,\n]\n"),
             (line, [true, true, true], &more[..1], "a: [x, y, z, k, # why\n]\n"),
             (line, [false, true, true], none, "a: [y, z, # why\n]\n"),

@@ -12,12 +12,12 @@ use crate::source::outline::{Node, Shape};
 pub(super) struct List<'a> {
     pub(super) key: &'a Node,
     pub(super) value: &'a Node,
-    /// True if the key stands in braces.
+    /// True if the key is inside of braces.
     pub(super) flow: bool,
 }
 
 impl Edits<'_> {
-    /// Changes a list: items that are not kept go, and others come behind the last. `all` is the list as it will be.
+    /// Edits a list: removes items that are not kept, and adds others at the end. `all` is the new list.
     pub(super) fn set_items(
         &mut self,
         list: &List<'_>,
@@ -55,7 +55,7 @@ impl Edits<'_> {
         Ok(())
     }
 
-    /// A list that is written anew. One that becomes empty leaves the comments between its items where they are.
+    /// Writes a list anew. The comments between its items stay if it becomes empty.
     fn set_list(&mut self, list: &List<'_>, items: &[Node], brackets: bool, all: &[Value]) -> Result<(), Refusal> {
         let List { key, value, flow } = *list;
         if brackets || flow || !all.is_empty() {

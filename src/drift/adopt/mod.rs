@@ -1,10 +1,10 @@
-//! Documents made to say what is live, by edits of their text.
+//! Edits the text of documents to match the live state.
 //!
 //! Objects that are no longer live are removed from the documents, changed objects are edited in place, and a policy
-//! that is live as another kind loses its document, for an import to write a new one. Nothing here is written: the
-//! answer is an overlay, which has to prove itself by being loaded and planned.
+//! that is live as another kind loses its document, so that an import writes a new one. This module writes nothing: it
+//! returns an overlay, which has to be verified by loading and planning it.
 //!
-//! Invariant: bytes of a file that no difference is about stay as they are.
+//! Invariant: bytes of a file that no difference concerns stay unchanged.
 
 mod document;
 mod flow;
@@ -30,18 +30,18 @@ use crate::source::outline::{Node, Outline, outline};
 /// The changes to the documents.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Adoption {
-    /// The files that change, and those that go.
+    /// The files that change or are deleted.
     pub overlay: Overlay,
-    /// Policies whose documents are edited, with their files; in the order of their names.
+    /// Policies whose documents are edited, with their files, by name.
     pub edited: Vec<(String, String)>,
-    /// Policies whose documents go, likewise.
+    /// Policies whose documents are removed, with their files, by name.
     pub removed: Vec<(String, String)>,
-    /// Ids of live policies whose documents were of another kind: they have none now.
+    /// Ids of live policies whose documents were of another kind: they no longer have a document.
     pub replaced: Vec<String>,
 }
 
 impl Adoption {
-    /// Takes over what another one, of the documents after this one, does.
+    /// Adds the changes of a later adoption, which edited the documents after this one.
     pub fn merge(&mut self, later: Self) {
         let Self { overlay, edited, removed, replaced } = later;
         self.overlay.extend(overlay);
@@ -54,27 +54,27 @@ impl Adoption {
     }
 }
 
-/// The state that the documents are to declare.
+/// The state that the documents should declare.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Sides<'a> {
-    /// The desired state of a Docker organization, team keys being ids, and its live state.
+    /// The desired state of a Docker organization with team ids, and its live state.
     pub docker: Option<(&'a Desired, &'a Live)>,
-    /// The desired state of Vijil, its live state, and whether everything there is the workspace's own.
+    /// The desired state of Vijil, its live state, and whether the workspace owns everything there.
     pub vijil: Option<(&'a Desired, &'a LiveVijil, bool)>,
 }
 
-/// A declared policy with the live one that it is, if there is one.
+/// A declared policy with its live policy, if there is one.
 #[derive(Clone, Copy)]
 enum Found<'a> {
     Docker(&'a DesiredPolicy, Option<&'a LivePolicy>, &'a Live),
     Vijil(&'a DesiredVijilPolicy, Option<&'a LiveVijilPolicy>, bool),
 }
 
-/// Edits the documents of a workspace.
+/// Edits the documents of a workspace to match the live state.
 ///
 /// # Errors
 ///
-/// Returns the reasons if the documents cannot be edited, one phrase a policy.
+/// Returns the reasons if documents cannot be edited, one phrase for each policy.
 pub fn adopt(files: &Files, sides: Sides<'_>) -> Result<Adoption, Vec<String>> {
     let mut by_file: BTreeMap<&str, Vec<Found<'_>>> = BTreeMap::new();
     let mut refusals = Vec::new();
@@ -107,11 +107,11 @@ pub fn adopt(files: &Files, sides: Sides<'_>) -> Result<Adoption, Vec<String>> {
     if refusals.is_empty() { Ok(adoption) } else { Err(refusals) }
 }
 
-/// The fate of a document.
+/// The result for a document.
 enum Fate {
-    /// It stays, perhaps edited; the text of a file that it names may change.
+    /// The document stays, edited or not; the text of its file may change.
     Stays(Option<(String, String)>),
-    /// Nothing live belongs to it.
+    /// No live policy belongs to it.
     Goes,
     /// The live policy of this id is of another kind.
     Replaced(String),
@@ -228,8 +228,8 @@ fn is_of(kind: &str, domain: Domain) -> bool {
     }
 }
 
-/// Returns `true` if a document of this domain can say what is live; without rules, an allowlist has no domain of its
-/// own.
+/// Returns `true` if a document of this domain can declare the live policy; an allowlist without rules fits every
+/// domain.
 fn is_of_domain(live: &LivePolicy, domain: Domain) -> bool {
     match live.policy().domain() {
         Some(own) => own == domain,
@@ -237,7 +237,7 @@ fn is_of_domain(live: &LivePolicy, domain: Domain) -> bool {
     }
 }
 
-/// Takes one of several documents out of a file. Comments above the first one are about the file, and stay.
+/// Removes one of several documents from a file. Comments above the first document concern the file, and stay.
 fn take_out(edits: &mut Edits<'_>, outlines: &[Outline], position: usize) {
     let Some(own) = outlines.get(position) else { return };
     let start = match &own.marker {

@@ -1,4 +1,4 @@
-//! Documents that are for several organizations which are no longer alike.
+//! Documents for several organizations whose live policies differ.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,22 +14,22 @@ pub struct Side<'a> {
     pub desired: &'a Desired,
     /// The live state.
     pub live: &'a Live,
-    /// The names of policies that differ there.
+    /// The names of the policies that differ there.
     pub drifts: &'a BTreeSet<&'a str>,
 }
 
-/// A document, as it would have to be in each of its organizations.
+/// A document in the version that each of its organizations would need.
 struct Shared<'a> {
     name: &'a str,
     orgs: Vec<&'a str>,
     drifts: bool,
     wanted: Vec<Option<Value>>,
-    /// Organizations that were not looked at.
+    /// Organizations that were not compared.
     unseen: Vec<&'a str>,
 }
 
-/// The reasons why documents cannot declare the live state of all their organizations, one phrase a document; `all` are
-/// the workspace's.
+/// The reasons why documents cannot declare the live state of all their organizations, one phrase for each document;
+/// `all` are the organizations of the workspace.
 #[must_use]
 pub fn conflicts(all: &[String], sides: &[Side<'_>]) -> Vec<String> {
     let seen: BTreeSet<&str> = sides.iter().map(|side| side.live.org.as_str()).collect();
@@ -68,7 +68,7 @@ pub fn conflicts(all: &[String], sides: &[Side<'_>]) -> Vec<String> {
     shared.into_values().filter_map(conflict).collect()
 }
 
-/// The value with its lists in one order: none of a policy has a meaning.
+/// The value with its lists sorted, since their order has no meaning in a policy.
 fn unordered(value: &Value) -> Value {
     match value {
         Value::Array(items) => {

@@ -1,6 +1,6 @@
 //! Edits of a text by the bytes of its nodes.
 //!
-//! Invariant: what no edit names stays as it is, byte for byte; edits that touch each other are refused.
+//! Invariant: text outside of edits stays unchanged, byte for byte; edits that touch each other are refused.
 
 use std::ops::Range;
 
@@ -12,7 +12,7 @@ use crate::source::outline::{Node, Shape, Style};
 /// The reason why a text cannot be edited, as a phrase.
 pub(super) type Refusal = String;
 
-/// A text with what is to become of parts of it.
+/// A text with edits.
 pub(super) struct Edits<'a> {
     pub(super) text: &'a str,
     edits: Vec<(Range<usize>, String)>,
@@ -27,7 +27,7 @@ impl<'a> Edits<'a> {
         self.edits.is_empty()
     }
 
-    /// Takes the edits of another list over, of the same text.
+    /// Adds the edits of another list for the same text.
     pub(super) fn extend(&mut self, other: Self) {
         self.edits.extend(other.edits);
     }
@@ -36,7 +36,7 @@ impl<'a> Edits<'a> {
         self.edits.push((span, with.into()));
     }
 
-    /// The text after the edits.
+    /// The edited text.
     pub(super) fn apply(mut self) -> Result<String, Refusal> {
         self.edits.sort_by_key(|(span, _)| (span.start, span.end));
         let windows = self.text.split_once('\n').is_some_and(|(first, _)| first.ends_with('\r'));
@@ -45,7 +45,7 @@ impl<'a> Edits<'a> {
         for (span, with) in &self.edits {
             let kept = self.text.get(done..span.start).ok_or("a value is used in more than one place")?;
             text.push_str(kept);
-            // Lines go in behind a text that ends without a line end.
+            // Lines are added after a text that does not end with a line end.
             if span.is_empty() && with.ends_with('\n') && !text.is_empty() && !text.ends_with('\n') {
                 text.push('\n');
             }
@@ -61,22 +61,22 @@ impl<'a> Edits<'a> {
         self.text.get(..at).and_then(|before| before.rfind('\n')).map_or(0, |end| end + 1)
     }
 
-    /// Behind the line of this byte, its line end taken in.
+    /// The end of the line of this byte, including its line end.
     pub(super) fn line_end(&self, at: usize) -> usize {
         let rest = self.text.get(at..).unwrap_or_default();
         rest.find('\n').map_or(self.text.len(), |end| at + end + 1)
     }
 
-    /// Blanks before this byte on its line, other things taken for blanks.
+    /// The blanks before this byte on its line; other characters count as blanks.
     pub(super) fn column(&self, at: usize) -> usize {
         self.text.get(self.line_start(at)..at).map_or(0, |before| before.chars().count())
     }
 
-    /// Behind the last byte of a value, line breaks of a literal text aside.
+    /// The end of a value, without the line breaks of a literal text.
     pub(super) fn end(&self, node: &Node) -> usize {
         let end = match &node.shape {
             Shape::Mapping { flow: false, entries } => entries.last().map_or(node.span.end, |(key, value)| {
-                // A value that is not written stands nowhere.
+                // A missing value has no place.
                 if value.span.is_empty() { key.span.end + 1 } else { self.end(value) }
             }),
             Shape::Sequence { flow: false, items } => items.last().map_or(node.span.end, |item| self.end(item)),
@@ -85,7 +85,7 @@ impl<'a> Edits<'a> {
         node.span.start + self.text.get(node.span.start..end).map_or(0, |text| text.trim_end().len())
     }
 
-    /// Puts another value behind a key. `flow` says whether the key stands in braces.
+    /// Replaces the value of a key. `flow` is true inside of braces.
     pub(super) fn set(&mut self, key: &Node, value: &Node, new: &Value, flow: bool) -> Result<(), Refusal> {
         let between = self.text.get(key.span.end..value.span.start).unwrap_or_default();
         if matches!(value.shape, Shape::Alias) || without_comments(between).contains('&') {
@@ -99,7 +99,7 @@ impl<'a> Edits<'a> {
         let start = key.span.end + colon + 1;
         let written = emit::value(new, self.column(key.span.start));
         if matches!(value.shape, Shape::Scalar { style: Style::Block, .. }) {
-            // The blanks in front of what comes next are not its own.
+            // The blanks before the next key are not part of it.
             let own = self.text.get(..value.span.end).unwrap_or_default().trim_end_matches([' ', '\t']);
             let end = if own.ends_with('\n') { own.len() } else { value.span.end };
             self.replace(start..end.max(start), written + "\n");
@@ -109,7 +109,7 @@ impl<'a> Edits<'a> {
         Ok(())
     }
 
-    /// Takes a key and its value away.
+    /// Removes a key with its value.
     pub(super) fn remove_entry(&mut self, key: &Node, value: &Node) -> Result<(), Refusal> {
         let start = self.line_start(key.span.start);
         if !self.text.get(start..key.span.start).unwrap_or_default().trim().is_empty() {
@@ -120,7 +120,7 @@ impl<'a> Edits<'a> {
         Ok(())
     }
 
-    /// Adds lines behind an entry.
+    /// Adds lines after an entry.
     pub(super) fn insert_behind(&mut self, value: &Node, lines: String) {
         let end = self.line_end(self.end(value));
         self.replace(end..end, lines);

@@ -1,4 +1,4 @@
-//! A value of any shape made to say what is live, member by member where that keeps more of the text.
+//! Edits of a value of any shape, member by member if that keeps more of the text.
 
 use serde_json::{Map, Value};
 
@@ -12,9 +12,9 @@ use crate::source::outline::{Node, Shape};
 /// The position of a value.
 #[derive(Clone, Copy)]
 pub(super) enum At<'a> {
-    /// Behind a key. `flow` says whether that stands in braces.
+    /// The value of a key. `flow` is true if the key is inside of braces.
     Entry { key: &'a Node, value: &'a Node, flow: bool },
-    /// In a list.
+    /// An item of a list.
     Item(&'a Node),
 }
 
@@ -33,7 +33,7 @@ impl<'a> At<'a> {
     }
 }
 
-/// Makes the value of the field `name` say what is live, where it does not.
+/// Edits the value of the field `name` to match the live value, if they differ.
 pub(super) fn become_live(
     edits: &mut Edits<'_>,
     at: At<'_>,
@@ -100,7 +100,7 @@ fn list(edits: &mut Edits<'_>, at: At<'_>, name: &str, own: &[Value], live: &[Va
             .zip(own.iter().zip(live))
             .try_for_each(|(item, pair)| become_live(edits, At::Item(item), "", pair));
     }
-    // Their order may matter: items go, and others come at the end.
+    // Their order may matter: old items are removed, and new ones are added at the end.
     let mut rest = live.iter();
     let mut keep = Vec::new();
     for item in own {

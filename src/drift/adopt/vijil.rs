@@ -1,7 +1,7 @@
-//! The edits that make one document of a policy for agents say what is live.
+//! Edits of one document of a policy for agents that make it match the live policy.
 //!
-//! Invariant: a field that the document leaves out stays left out, as the service keeps it; and a review is written only
-//! where the service says that people decided.
+//! Invariant: a field that the document leaves out stays left out, since the service keeps it; and a review is written
+//! only if the service says that people decided.
 
 use serde_json::{Value, json};
 
@@ -15,16 +15,16 @@ use crate::model::{
 };
 use crate::source::outline::{Node, Shape};
 
-/// A document with the live policy that it declares.
+/// A document with its live policy.
 pub(super) struct VijilPair<'a> {
     pub(super) root: &'a Node,
     pub(super) declared: &'a DesiredVijilPolicy,
     pub(super) live: &'a LiveVijilPolicy,
-    /// True if drafts of an extraction that the document does not mention are the workspace's own too.
+    /// True if the workspace owns drafts of an extraction that the document does not mention.
     pub(super) exclusive: bool,
 }
 
-/// Edits the document; the text of a source file that it names instead is answered with the name.
+/// Edits the document. Returns the new text of its source file, with the file's name, if it names one.
 pub(super) fn edit(edits: &mut Edits<'_>, pair: &VijilPair<'_>) -> Result<Option<(String, String)>, Refusal> {
     let VijilPair { root, declared, live, .. } = pair;
     if declared.name != live.name {
@@ -55,7 +55,7 @@ pub(super) fn edit(edits: &mut Edits<'_>, pair: &VijilPair<'_>) -> Result<Option
     Ok(beside)
 }
 
-/// Makes a field that the document sets say what is live.
+/// Edits a field of the document to match the live value.
 fn field(edits: &mut Edits<'_>, map: &Node, name: &str, own: &Value, now: &Value) -> Result<(), Refusal> {
     if has_value(name, now, own) {
         return Ok(());
@@ -106,7 +106,7 @@ fn rules(edits: &mut Edits<'_>, pair: &VijilPair<'_>) -> Result<(), Refusal> {
     edits.set_items(&list, &keep, &added, &all)
 }
 
-/// The live rule of this identity, else of an earlier one.
+/// The live rule with this identity, or with an earlier one.
 fn live_rule<'a>(rule: &DesiredVijilRule, live: &'a LiveVijilPolicy) -> Option<&'a LiveVijilRule> {
     let mut ids = std::iter::once(&rule.rule_id).chain(&rule.previously);
     ids.find_map(|id| live.rules.iter().find(|live| live.rule_id == *id))

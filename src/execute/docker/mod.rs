@@ -1,4 +1,4 @@
-//! Calls to Docker: what is looked at, what an answer says, and what a refusal means.
+//! Calls to Docker: checks of objects, and the meaning of answers and refusals.
 
 mod verify;
 mod versions;
@@ -36,10 +36,10 @@ pub(super) struct Docker {
     looks: Arc<Looks>,
 }
 
-/// The state of a policy before the first rule of a phase was added to it: one look for all of them.
+/// The state of a policy before the first rule of a phase is added: one check for all of them.
 type Looks = Mutex<BTreeMap<PolicyId, Arc<OnceCell<Option<LivePolicy>>>>>;
 
-/// One call, with the ids of what it is about.
+/// One call with the ids of its objects.
 #[derive(Debug)]
 pub(super) struct Call {
     docker: Docker,
@@ -57,13 +57,13 @@ impl Docker {
         Self { reader, writer, org, known, looks: Arc::default() }
     }
 
-    /// Begins a phase of these steps: what was seen before it is old.
+    /// Starts a phase of these steps: earlier checks no longer count.
     pub(super) fn begin<'a>(&self, steps: impl Iterator<Item = &'a Step>) {
         self.looks.lock().unwrap_or_else(PoisonError::into_inner).clear();
         self.known().begin(steps);
     }
 
-    /// Takes note of a step that is done, once its phase is over.
+    /// Records that a step was carried out, after its phase.
     pub(super) fn done(&self, step: &Step) {
         self.known().done(&step.change);
     }
@@ -72,7 +72,7 @@ impl Docker {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The call of a step, with the ids of what earlier steps created; `None` while one of them is not known.
+    /// The call of a step, with the ids that earlier steps created; `None` while one of them is unknown.
     pub(super) fn call(&self, step: &Step, created: &Created) -> Option<Call> {
         let change = &step.change;
         let policy = change.policy().and_then(|target| match target {
@@ -96,8 +96,8 @@ impl Docker {
     }
 }
 
-/// Returns `true` if a step may close something. Found done by others, it was closed already, or was closed meanwhile:
-/// what counts on its having been open until now is for the next plan.
+/// Returns `true` if a step may close access. If others applied it, the access was closed already or in the meantime,
+/// and steps that assume it to be open belong to the next plan.
 pub(super) fn closes(change: &Change) -> bool {
     use crate::model::Decision;
     match change {
@@ -111,8 +111,8 @@ pub(super) fn closes(change: &Change) -> bool {
 }
 
 impl Call {
-    /// The objection to the call, if there is one. New policies, and rules in them, are not looked for: names of
-    /// policies are unique, so that the service refuses a second one, and of a rule in a new policy there is none.
+    /// The objection to the call; `None` if there is none. New policies and their rules are not checked: names of
+    /// policies are unique, so that the service refuses a second one, and a new policy has no rules.
     pub(super) async fn first_look(&self) -> Result<Option<(StepOutcome, Created)>, Unread> {
         let (seen, policy) = match (&self.change, &self.policy) {
             (Change::Rule(PolicyTarget::Existing(_), RuleChange::Create { .. }), Some(id)) => {
@@ -156,7 +156,7 @@ impl Call {
             }
             (Some(id), _) => {
                 let policy = reader.policy(id).await.map_err(unread)?;
-                // A rule that an answer lacks may be there all the same.
+                // A rule that is missing in an answer may exist all the same.
                 let lacks =
                     |policy: &LivePolicy| observed(&self.change, Some(policy), self.rule.as_ref()) == Observed::Gone;
                 match policy {
@@ -169,7 +169,7 @@ impl Call {
         Ok((self.seen(policy.as_ref()), policy))
     }
 
-    /// The state of a policy, or of its absence, to the step.
+    /// The state of a policy, which may be missing, in relation to the step.
     fn seen(&self, policy: Option<&LivePolicy>) -> Seen {
         let created = policy.map(|policy| found(&self.change, policy)).unwrap_or_default();
         let mut observed = observed(&self.change, policy, self.rule.as_ref());
@@ -187,7 +187,7 @@ impl Call {
         self.docker.reader.pause(wait).await;
     }
 
-    /// A refusal that may come from what somebody else did is understood by looking; others are what they say.
+    /// A refusal that may be caused by somebody else's change is verified by a check; others are taken literally.
     pub(super) async fn refused(&self, refusal: &Refusal) -> (StepOutcome, Created) {
         let explained = || failed(explain(&self.change, refusal));
         if !matches!(refusal.status, 404 | 409) {
@@ -200,8 +200,8 @@ impl Call {
         }
     }
 
-    /// A late call could make a second rule, since their names are not known to be unique, or undo the second half of a
-    /// change.
+    /// A late call could create a second rule, since names of rules are not known to be unique, or undo the second half
+    /// of a change.
     pub(super) fn still_to_come(&self, unknown: &http::Error) -> Option<Problem> {
         let busy = matches!(unknown, http::Error::TimeOut { .. })
             || unknown.refusal().is_some_and(|refusal| matches!(refusal.status, 408 | 499 | 504));
@@ -210,12 +210,12 @@ impl Call {
         (busy && harms).then(|| Problem::new(format!("it may still be applied: {unknown}")).hint(NEXT_PLAN))
     }
 
-    /// The content of an answer on the object before and after.
+    /// The content of an answer about the object before and after.
     pub(super) fn read_answer(&self, body: &Value) -> Answer {
         self.done(body).unwrap_or(Answer::Unclear)
     }
 
-    /// `None` where the answer cannot be understood, or says that something else was made: what is there counts.
+    /// `None` if the answer cannot be interpreted, or says that something else was made: then the actual state counts.
     fn done(&self, body: &Value) -> Option<Answer> {
         let policy = |value: &Value| serde_json::from_value::<wire::Policy>(value.clone()).ok()?.live().ok();
         let rule = |value: &Value| serde_json::from_value::<wire::Rule>(value.clone()).ok()?.live("").ok();
@@ -254,7 +254,7 @@ impl Call {
         as_asked.then_some(Answer::Done { created, overtaken })
     }
 
-    /// The version that the plan saw beside the one that was found.
+    /// The version that the plan saw, and the version that was found.
     fn versions(&self, found: String) -> Option<Versions> {
         let (before, after) = sides(&self.change);
         Some(Versions { planned: before.or(after)?.to_string(), found })
@@ -283,7 +283,7 @@ fn unread(error: Error) -> Unread {
     Unread { what: "its policy could not be read", error: error.to_string(), stopped }
 }
 
-/// The ids of what a creation made, found in its policy.
+/// The ids of a created object, found in its policy.
 fn found(change: &Change, policy: &LivePolicy) -> Created {
     match change {
         Change::Policy(PolicyChange::Create { after }) => Created::policy(&after.name, &policy.id.0),

@@ -1,10 +1,10 @@
-//! The state of a step's object at this moment: as before, as after, gone, or something else.
+//! The current state of a step's object: as before, as after, missing, or different.
 
 use crate::execute::observation::Observed;
 use crate::model::{LivePolicy, Policy, Rule, RuleId};
 use crate::plan::docker::{Change, PolicyChange, PolicyFields, RuleChange, changed_fields, json};
 
-/// The state of the object of an update or a deletion in its policy as it is now.
+/// The state of the object of an update or a deletion, in the current version of its policy.
 pub(super) fn observed(change: &Change, policy: Option<&LivePolicy>, rule: Option<&RuleId>) -> Observed {
     let Some(policy) = policy else { return Observed::Gone };
     match change {
@@ -64,7 +64,7 @@ fn empty(head: &PolicyFields) -> Policy {
     Policy { name, scope, body }
 }
 
-/// Returns `true` if both mean the same, whatever order their lists have.
+/// Returns `true` if both are equivalent, whatever the order of their lists.
 pub(super) fn same_policy(one: &Policy, other: &Policy) -> bool {
     let rules = |policy: &Policy| {
         let mut rules: Vec<String> = policy

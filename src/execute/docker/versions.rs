@@ -1,7 +1,8 @@
-//! The versions that the policies of a plan may have while it is carried out.
+//! The versions that the policies of a plan may have during an apply.
 //!
-//! A step is judged by its own object, and by what decides whom and what it is about: a rule means something else in a
-//! policy that has come to govern others, and a policy that governs others takes along rules that nobody has shown.
+//! A step is checked against its own object and against everything that determines its audience and meaning: a rule
+//! means something else in a policy whose scope has changed, and a policy with a new scope takes along rules that
+//! nobody has reviewed.
 
 use serde_json::Value;
 
@@ -10,8 +11,8 @@ use crate::model::{LivePolicy, Policy, Rule};
 use crate::plan::docker::{Change, PolicyChange, PolicyFields, PolicyTarget, Step, changed_fields, json, simulate};
 use crate::plan::step::Delta;
 
-/// The policies that a plan touches, as they are to be found at this time: as they were, with the steps that are done,
-/// and maybe those that are under way.
+/// The policies that a plan touches in their expected current versions: the recorded ones, with the completed steps,
+/// and optionally with those in progress.
 #[derive(Debug, Default)]
 pub(super) struct Known {
     was: Vec<LivePolicy>,
@@ -20,22 +21,22 @@ pub(super) struct Known {
 }
 
 impl Known {
-    /// Of a plan that touches these policies.
+    /// The recorded versions of a plan that touches these policies.
     pub(super) fn new(touched: &[LivePolicy]) -> Self {
         Self { was: touched.to_vec(), now: touched.to_vec(), under_way: Vec::new() }
     }
 
-    /// These steps are under way from now on, and no others.
+    /// Sets the steps in progress.
     pub(super) fn begin<'a>(&mut self, steps: impl Iterator<Item = &'a Step>) {
         self.under_way = steps.map(|step| step.change.clone()).collect();
     }
 
-    /// A step is done.
+    /// Records a completed step.
     pub(super) fn done(&mut self, change: &Change) {
         simulate::carry_out(&mut self.now, change);
     }
 
-    /// The fault in the policy as it is, if that makes a step another one than was planned.
+    /// The difference of the actual policy that makes a step another one than planned; `None` without one.
     pub(super) fn moved(&self, change: &Change, found: &LivePolicy) -> Option<Problem> {
         let target = change.policy()?;
         let id = simulate::policy_id(target);
@@ -65,7 +66,7 @@ impl Known {
     }
 }
 
-/// The changes that steps under way make to a policy.
+/// The changes to a policy by steps in progress.
 struct ToCome<'a> {
     scopes: Vec<&'a crate::model::Scope>,
     rules: Vec<&'a Rule>,

@@ -1,4 +1,4 @@
-//! One step with the ids that it is about, and how what is there stands to it.
+//! One step with the ids of its objects, and its relation to their current state.
 
 use serde_json::Value;
 
@@ -7,7 +7,7 @@ use crate::model::{Fields, has_value, same_value};
 use crate::plan::step::{Object, Op};
 use crate::plan::vijil::step::VijilDifference;
 
-/// One step with the ids that it is about.
+/// One step with the ids of its objects.
 #[derive(Debug)]
 pub(super) struct Attempt {
     pub(super) step: VijilDifference,
@@ -18,13 +18,13 @@ pub(super) struct Attempt {
 }
 
 impl Attempt {
-    /// Returns `true` if it reviews what an earlier step wrote, so that the status on the way is the service's choice.
+    /// Returns `true` if it reviews what an earlier step wrote, so that the service chooses the status in between.
     pub(super) fn is_review_of_an_edit(&self) -> bool {
         self.edited && matches!(self.step.op, Op::Approve | Op::Reject)
     }
 
-    /// Returns `true` if the review that an object has may be this step's: not where an edit left an earlier one, with
-    /// other notes.
+    /// Returns `true` if the review of an object may be this step's own; not if an edit kept an earlier review, which
+    /// has other notes.
     pub(super) fn is_own_review(&self, object: Option<&Fields>) -> bool {
         let notes = |object: Option<&Fields>| object.and_then(|object| object.get("review_notes").cloned());
         let own = notes(self.step.after.as_ref()).filter(|notes| !notes.is_null());
@@ -43,8 +43,8 @@ impl Attempt {
                 })
             })
         };
-        // The status of a rule after an edit is the service's choice; that of a new object too. Before a review, what the
-        // service added to what this run wrote is not a difference; before everything else, any difference is one.
+        // The service chooses the status of a rule after an edit, and that of a new object. Before a review, additions
+        // of the service to what this run wrote are not a difference; before any other step, every difference counts.
         let exact = |_: &str, live: &Value, planned: &Value| same_value(live, planned);
         let before = is(&self.step.before, !self.is_review_of_an_edit(), if self.edited { has_value } else { exact });
         let rule = self.step.object() == Object::Rule;

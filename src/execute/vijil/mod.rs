@@ -1,7 +1,7 @@
-//! Calls to Vijil: what is looked at, what an answer says, and what a refusal means.
+//! Calls to Vijil: checks of objects, and the meaning of answers and refusals.
 //!
-//! Invariant: a review is given to the text that the plan showed and to no other; and a creation is never sent twice, nor
-//! where its object is there already, since the service would make two objects of one name.
+//! Invariant: only the text that the plan showed is reviewed. A creation is never sent twice, and not if its object
+//! exists already, since the service would create a second one of the same name.
 
 mod attempt;
 
@@ -31,14 +31,14 @@ pub(super) struct Vijil {
     steps: Arc<[VijilStep]>,
 }
 
-/// One call, with the ids of what it is about.
+/// One call with the ids of its objects.
 #[derive(Debug)]
 pub(super) struct Call {
     vijil: Vijil,
     attempt: Attempt,
-    /// True if the policy is one that this run made, so that it has no rules yet.
+    /// True if this run created the policy, so that it has no rules yet.
     is_in_new: bool,
-    /// True if it is the last of the steps that edit rules of a policy that is to stay active.
+    /// True for the last step that edits rules of a policy which stays active.
     ends_edit_in_place: bool,
     request: Request,
 }
@@ -48,7 +48,7 @@ impl Vijil {
         Self { reader, writer, steps: steps.into() }
     }
 
-    /// The call of a step, with the ids of what earlier steps created; `None` while one of them is not known.
+    /// The call of a step, with the ids that earlier steps created; `None` while one of them is unknown.
     pub(super) fn call(&self, step: &VijilStep, created: &Created) -> Option<Call> {
         let policy = match &step.policy {
             Subject::Existing(id) => Some(id.clone()),
@@ -85,8 +85,8 @@ impl Call {
         &self.attempt.step
     }
 
-    /// The objection to the call, if there is one. A policy that this run has made has no rules yet; everything else
-    /// may be there already, and the service would make a second one.
+    /// The objection to the call; `None` if there is none. A policy that this run created has no rules yet; everything
+    /// else may exist already, and the service would create a second one.
     pub(super) async fn first_look(&self) -> Result<Option<(StepOutcome, Created)>, Unread> {
         if self.step().op == Op::Create && self.step().rule.is_some() && self.is_in_new {
             return Ok(None);
@@ -94,7 +94,7 @@ impl Call {
         let Seen { observed, created } = self.observe().await?;
         Ok(match observed {
             Observed::Before => None,
-            // What was edited in this run is reviewed anew, whatever status the edit left.
+            // A rule that was edited in this run is reviewed again, whatever its status after the edit.
             Observed::After if self.attempt.is_review_of_an_edit() => None,
             Observed::After => Some((StepOutcome::AlreadyApplied { sent: false }, created)),
             observed @ (Observed::Gone | Observed::Other(_)) => {
@@ -103,7 +103,7 @@ impl Call {
         })
     }
 
-    /// The current state of the object; a review counts only when it is this step's own, not one of before the edit.
+    /// The current state of the object; a review counts only if it is this step's own, not one from before the edit.
     pub(super) async fn observe(&self) -> Result<Seen, Unread> {
         self.look(true).await.map_err(unread)
     }
@@ -116,7 +116,7 @@ impl Call {
         self.vijil.reader.pause(wait).await;
     }
 
-    /// The end of a step that was done: a policy whose rules were edited in place is still active, or it is not done.
+    /// The result of a step that was carried out: a policy whose rules were edited in place must still be active.
     pub(super) async fn confirmed(&self, ended: StepOutcome) -> StepOutcome {
         let (true, Subject::Existing(id)) = (self.ends_edit_in_place && ended.is_done(), &self.step().policy) else {
             return ended;
@@ -138,7 +138,7 @@ impl Call {
         StepOutcome::Failed(problem)
     }
 
-    /// The current state of the object; with `own`, a review counts only when it is this step's own.
+    /// The current state of the object; with `own`, a review counts only if it is this step's own.
     async fn look(&self, own: bool) -> Result<Seen, Error> {
         let (step, attempt, reader) = (self.step(), &self.attempt, &self.vijil.reader);
         if step.op != Op::Create {
@@ -177,7 +177,7 @@ impl Call {
         Ok(Seen { observed, created })
     }
 
-    /// An object that was not found by its id, as the list shows it: a single answer is not believed that something is
+    /// An object that was not found by its id, looked up in the list, since a single answer is not trusted that it is
     /// gone.
     async fn listed(&self) -> Result<Option<Fields>, Error> {
         let (step, attempt, reader) = (self.step(), &self.attempt, &self.vijil.reader);
@@ -192,7 +192,7 @@ impl Call {
         })
     }
 
-    /// The content of an answer on the object after.
+    /// The interpretation of an answer about the object after the step.
     pub(super) fn read_answer(&self, body: &Value) -> Answer {
         let step = self.step();
         let (object, created) = match (step.op, step.object()) {
@@ -218,7 +218,7 @@ impl Call {
     pub(super) async fn refused(&self, refusal: &Refusal) -> (StepOutcome, Created) {
         let step = self.step();
         let is_deleted = (refusal.status, step.op) == (404, Op::Delete);
-        // Some ways to say that it is so already.
+        // Messages for an object that is already in the desired state.
         let is_done = matches!(refusal.status, 400 | 409 | 422)
             && matches!(step.op, Op::Create | Op::Approve | Op::Reject | Op::Activate);
         if (is_deleted || is_done)
