@@ -16,7 +16,7 @@ use super::changed_fields;
 /// * In a *chain* of renames (`a` is now `b`, and the old `b` is now `c`) the live `b` has a declared policy of its
 ///   name, yet it is the one that became `c`: nothing else can be `c`, and the live `a` can be the new `b`.
 /// * In a *swap*, both names are live before and after. Matching by name and matching by `previously` are both
-/// possible; the one that takes fewer calls is chosen, so that a swap that has been applied is not undone.
+///   possible; the one that takes fewer calls is chosen, so that a swap that has been applied is not undone.
 #[must_use]
 pub fn policies(desired: &[DesiredPolicy], live: &[LivePolicy]) -> Vec<Option<usize>> {
     let mut by_name: BTreeMap<&str, usize> = BTreeMap::new();
