@@ -1,7 +1,7 @@
-//! The classes of addresses that a set of CIDR blocks can tell apart.
+//! The classes of addresses that a set of CIDR blocks distinguishes.
 //!
-//! Two blocks are disjoint or one holds the other, so that the blocks form a forest and each class is a block without
-//! the blocks inside it. Invariant: every address is in exactly one class, and each class has a member.
+//! Two blocks are disjoint or one contains the other, so that the blocks form a forest, and each class is a block
+//! without the blocks inside of it. Invariant: every address is in exactly one class, and each class has a member.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -10,7 +10,7 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use super::trie::Hit;
 
-/// CIDR blocks, each with what a match of it means.
+/// CIDR blocks, each with the effect of a match.
 pub(super) type Blocks = BTreeMap<IpNet, Vec<Hit>>;
 
 /// Addresses that the same clauses match.
@@ -18,13 +18,13 @@ pub(super) type Blocks = BTreeMap<IpNet, Vec<Hit>>;
 pub(super) struct AddressClass {
     /// A member.
     pub(super) witness: IpAddr,
-    /// True if rules name every member as a host of its own.
+    /// True if rules name every member as a separate host.
     pub(super) named: bool,
     /// Sorted.
     pub(super) hits: Vec<Hit>,
 }
 
-/// The classes; one that no block touches comes first. Members that are not `named` are preferred.
+/// The classes; the one that no block contains comes first. Members that are not `named` are preferred.
 pub(super) fn address_classes(blocks: &Blocks, named: &BTreeSet<IpAddr>) -> Vec<AddressClass> {
     let everything = [IpNet::from(Ipv4Net::default()), IpNet::from(Ipv6Net::default())];
     let mut nets: Vec<IpNet> = blocks.keys().copied().chain(everything).collect();
@@ -55,15 +55,15 @@ pub(super) fn hits(blocks: &Blocks, address: IpAddr) -> Vec<Hit> {
     hits
 }
 
-/// Addresses for documentation, which people take for an example.
+/// Addresses reserved for documentation, which people recognize as examples.
 const EXAMPLES: [IpAddr; 3] = [
     IpAddr::V4(Ipv4Addr::new(203, 0, 113, 1)),
     IpAddr::V4(Ipv4Addr::new(198, 51, 100, 1)),
     IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1)),
 ];
 
-/// An address of `net` that none of the blocks inside holds; these are sorted by where they start. People ask for hosts
-/// of a block, so that its network address is the last resort.
+/// An address of `net` outside of the given blocks, which are sorted by their start. The network address is the last
+/// choice, since people ask about hosts.
 fn member(net: &IpNet, inside: &[IpNet], named: &BTreeSet<IpAddr>) -> Option<IpAddr> {
     let first = net.network();
     let free = |address: &IpAddr| net.contains(address) && !inside.iter().any(|inner| inner.contains(address));

@@ -1,8 +1,8 @@
-//! Addresses that mean the same under the rules that are in force, for questions about many names.
+//! Addresses that are equivalent under the rules in force, for questions about many names.
 //!
-//! A name may have any address, and thousands of blocks make thousands of classes of these; under the rules that are in
-//! force for somebody, a few kinds are left. Invariant: a question at the kinds of some rules has the verdict of the question
-//! at every class with these rules in force.
+//! A name may have any address, and thousands of blocks make thousands of classes of addresses; under the rules in
+//! force for one user, only a few kinds remain. Invariant: a question about the kinds of some rules has the same
+//! verdict as a question about every class with these rules in force.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,28 +19,28 @@ use super::trie::Hit;
 use super::unknowns::Unknowns;
 use crate::model::Decision;
 
-/// The group of a match at an address in a question at [`AddressKinds`]: it stands for rules that are in force.
+/// The group of a match at an address in a question about [`AddressKinds`]: it stands for the rules in force.
 pub const IN_FORCE: usize = usize::MAX;
 
 /// A rule about addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AddressRule {
-    /// Its place in [`State::rules`].
+    /// Its index in [`State::rules`].
     pub rule: usize,
-    /// True if it is about TCP, and about UDP.
+    /// True for TCP, and true for UDP.
     pub protocols: [bool; 2],
-    /// True if it matches every address for certain.
+    /// True if it certainly matches every address.
     pub is_everywhere: bool,
 }
 
-/// Kinds of addresses, each with a block of it.
+/// Kinds of addresses, each with an example block.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AddressKinds(BTreeMap<Kind, Option<IpNet>>);
 
 /// The rules that match the addresses of a kind, and the purpose that a standard reserves them for.
 type Kind = (BTreeSet<Meaning>, Option<Purpose>);
 
-/// A match of an address, without its rule where that makes no difference.
+/// A match of an address, without its rule if that makes no difference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Meaning {
     decision: Decision,
@@ -82,15 +82,15 @@ impl State<'_> {
         rules.collect()
     }
 
-    /// The kinds of addresses under the rules that are in force.
+    /// The kinds of addresses under the rules in force.
     #[must_use]
     pub fn address_kinds(&self, in_force: impl Fn(usize) -> bool) -> AddressKinds {
         let kinds = self.addresses.iter().map(|class| self.kind(&class.hits, &in_force));
         AddressKinds(kinds.collect())
     }
 
-    /// The kinds of addresses without one of the rules that are in force, with the rules that they are the same without.
-    /// Rules without which nothing is another kind are in none.
+    /// The kinds of addresses without one of the rules in force, each with the rules whose absence has this result.
+    /// Rules whose absence changes nothing are left out.
     #[must_use]
     pub fn address_kinds_without(&self, in_force: impl Fn(usize) -> bool) -> Vec<(AddressKinds, Vec<usize>)> {
         let mut base: BTreeMap<Kind, (usize, Option<IpNet>)> = BTreeMap::new();
@@ -127,7 +127,8 @@ impl State<'_> {
         found
     }
 
-    /// The rules that lead to the answer for a member of just these teams; `kinds` are those under the rules for them.
+    /// The rules that lead to the answer for a member of exactly these teams; `kinds` are those under the rules for
+    /// them.
     #[must_use]
     pub fn reasons_at(&self, teams: &BTreeSet<String>, request: &Request, kinds: &AddressKinds) -> Vec<Reason> {
         let question = self.question_at(request, kinds);
@@ -140,7 +141,7 @@ impl State<'_> {
             let own = if verdict == Verdict::Uncertain { point.verdict(in_force) } else { verdict };
             point.matches().iter().any(|one| one.role == Role::Address && point.decides(one, own, in_force))
         });
-        // Kinds do not tell their rules.
+        // Kinds do not identify their rules.
         let question = if by_address { self.question(request) } else { question };
         self.because(&question, verdict, in_force)
     }
@@ -154,14 +155,14 @@ impl State<'_> {
             decision: clause.decision,
             actions: about(clause),
             unknowns,
-            // Undocumented behaviour can differ from rule to rule, so that such matches are kept apart.
+            // Undocumented behaviour may differ between rules, so that such matches stay separate.
             group: if unknowns.is_empty() { IN_FORCE } else { clause.group },
         });
         ((meanings.collect(), block.as_ref().and_then(purpose)), block)
     }
 
-    /// The request as points at kinds of addresses. With a rule of its name that is not in force, and the kinds of those
-    /// that are, it has the verdict of [`State::question`].
+    /// The request as points at kinds of addresses. With a rule of its name that is not in force, and the kinds of
+    /// those that are, it has the verdict of [`State::question`].
     #[must_use]
     pub fn question_at(&self, request: &Request, kinds: &AddressKinds) -> Question {
         let (atom, host, port, path) = match request {

@@ -1,8 +1,7 @@
 //! Decides a request for an agent in some teams, and names the rules that decide it.
 //!
-//! Invariant: the answer is that of the point that the request belongs to ([`crate::Point`]), so that it agrees with
-//! every comparison. If the address of a host matters and the request does not give it, [`Question`] tries every
-//! address.
+//! Invariant: the answer is that of the point of the request ([`crate::Point`]), so that it agrees with every
+//! comparison. If the address of a host matters and the request does not state it, [`Question`] tries every address.
 
 use std::collections::BTreeSet;
 
@@ -16,26 +15,26 @@ use crate::state::State;
 use crate::unknowns::{Unknown, Unknowns};
 use crate::{nearest, remarks};
 
-/// The reason given for an MCP call that asks a person first, which is neither allowed nor denied.
+/// The reason for an MCP call that requires approval, which is neither allowed nor denied.
 pub const APPROVAL_REASON: &str = "a person is asked for approval each time";
 
 /// The answer to a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
-    /// Decision about the request.
+    /// The decision on the request.
     pub verdict: Verdict,
-    /// One phrase that says why.
+    /// The reason as a phrase.
     pub reason: String,
-    /// The rules that decide, or could; empty where nothing matches.
+    /// The rules that decide, or may decide; empty if none matches.
     pub because: Vec<Reason>,
-    /// Rules that nearly allow what is denied, or what only some addresses of a name open.
+    /// Rules that nearly allow a denied request, or that allow it at some addresses of its name only.
     pub nearest: Vec<String>,
     /// Further remarks.
     pub remarks: Vec<String>,
 }
 
 impl State<'_> {
-    /// Asks for a member of just these teams.
+    /// Answers for a member of exactly these teams.
     #[must_use]
     pub fn ask(&self, teams: &BTreeSet<String>, request: &Request) -> Answer {
         if let Request::Mcp(request) = request {
@@ -66,7 +65,7 @@ impl State<'_> {
         Answer { verdict, reason, because, nearest, remarks }
     }
 
-    /// Asks about an MCP action of which nothing else is known, as if one statement, by policy and number, was not there.
+    /// Answers for an MCP action about which nothing else is known, without one statement, given by policy and number.
     #[must_use]
     pub fn ask_mcp_action(
         &self,
@@ -86,7 +85,7 @@ impl State<'_> {
     ) -> Vec<Reason> {
         let mut because = BTreeSet::new();
         for place in question.telling(verdict, in_force) {
-            // At one address it may be allowed and at another denied, which together is uncertain.
+            // A request that is allowed at one address and denied at another is uncertain.
             let own = if verdict == Verdict::Uncertain { place.point.verdict(in_force) } else { verdict };
             for (found, clause) in &place.found {
                 if place.point.decides(found, own, in_force)
@@ -118,7 +117,7 @@ impl State<'_> {
     }
 }
 
-/// The answer of the MCP policies, in the form of other answers.
+/// The answer of the MCP policies in the form of other answers.
 fn answer_of(cedar::Answer { outcome, because, notes }: cedar::Answer) -> Answer {
     let (verdict, reason) = match outcome {
         cedar::Outcome::Allow => (Verdict::Allow, "the MCP policies permit it"),

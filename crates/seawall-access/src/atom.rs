@@ -1,24 +1,24 @@
-//! The kinds of access that a request asks for.
+//! The kinds of access that a request needs.
 
 use std::fmt;
 
 /// The object of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Atom {
-    /// Opening a TCP connection of whatever protocol.
+    /// A TCP connection with any protocol.
     Tcp,
-    /// Sending UDP datagrams.
+    /// UDP datagrams.
     Udp,
     /// An HTTP request; the method in lower case.
     Http(&'static str),
-    /// Mounting a folder: its read half.
+    /// The read part of a mount.
     Read,
-    /// Mounting a folder: its write half.
+    /// The write part of a mount.
     Write,
 }
 
 impl Atom {
-    /// The action; empty for a request, which its method stands for.
+    /// The action; empty for an HTTP request, which has a method instead.
     pub(super) fn word(self) -> &'static str {
         match self {
             Self::Tcp => "connect:tcp",

@@ -1,9 +1,9 @@
-//! The classes of targets that a set of sequences can tell apart, each with a shortest member.
+//! The classes of targets that a set of sequences distinguishes, each with a shortest member.
 //!
-//! Labels that no pattern names behave alike, so that at each state it is enough to follow the labels that are named,
-//! one label for every combination of partial wildcards, and one label that is new. Where nobody says whether case matters,
-//! each named label is followed in another case too. States are explored breadth first and only once. Invariant: every
-//! target has the same [`Hit`]s as the class whose labels it follows.
+//! Labels that no pattern names are equivalent, so that each state follows only the labels that are named, one label
+//! for every combination of partial wildcards, and one new label. If it is unknown whether letter case matters, each
+//! named label is also followed in another case. States are explored breadth first, once each. Invariant: every target
+//! has the same [`Hit`]s as the class whose labels it follows.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -17,53 +17,53 @@ const A_NODE: usize = 16;
 /// A set of targets that the same clauses match.
 #[derive(Clone, Debug)]
 pub(super) struct Class {
-    /// A shortest target; one in the spelling of the rules where there is one.
+    /// A shortest target, in the spelling of the rules if possible.
     pub(super) labels: Vec<String>,
-    /// Sorted; empty for what nothing matches.
+    /// The matches, sorted; empty if nothing matches.
     pub(super) hits: Vec<Hit>,
     /// True if the target is the only one of its class.
     pub(super) single: bool,
-    /// True if the class is reached only by labels that rules have in another letter case.
+    /// True if the class is reached only by labels in another letter case than in the rules.
     pub(super) respelled: bool,
 }
 
 /// The parts of a target.
 pub(super) struct Alphabet {
-    /// The only labels that may follow, where they are not free.
+    /// The only labels that may follow; `None` if they are arbitrary.
     pub(super) closed: fn(&[String]) -> &'static [&'static str],
     /// Returns `true` for a character that a label may contain.
     pub(super) allowed: fn(char) -> bool,
-    /// Returns `true` for labels that form a whole target.
+    /// Returns `true` if the labels form a complete target.
     pub(super) whole: fn(&[String]) -> bool,
 }
 
-/// The targets that are distinguished.
+/// The targets to distinguish.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Spelling {
     /// All of them.
     Any,
-    /// Those in the letter case of the rules. Whether case matters or not, each other target is then matched like one of
-    /// these: like the one in the rules' case if it does not, like one that nothing names if it does.
+    /// Targets in the letter case of the rules. Whether case matters or not, each other target is then matched like one
+    /// of these: like the one in the rules' case if it does not matter, like one that nothing names if it does.
     Written,
 }
 
 /// A label to follow.
 struct Next {
     label: String,
-    /// True if it stands for itself only.
+    /// True if it represents only itself.
     single: bool,
-    /// True if a pattern has it as it is.
+    /// True if a pattern contains it in this case.
     named: bool,
-    /// True if it is one that a pattern has, in another case.
+    /// True if a pattern contains it in another case.
     recased: bool,
 }
 
-/// The facts known of a state that was met before.
+/// The data about a state that was reached before.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Seen {
-    /// True if it was a target: a state is worth a second visit while it is too short to be one.
+    /// True if it was a target: a state is visited again if it was too short to be a target.
     target: bool,
-    /// True if it was met in another spelling only.
+    /// True if it was reached only in another spelling.
     respelled: bool,
 }
 
@@ -75,8 +75,8 @@ struct Visit {
     respelled: bool,
 }
 
-/// All classes, shortest targets first. States are explored that hold so many nodes together, and some more for each node
-/// of the trie.
+/// All classes, shortest targets first. The exploration is limited to states with this number of nodes together, plus
+/// some for each node of the trie.
 pub(super) fn classes(
     trie: &Trie,
     alphabet: &Alphabet,
@@ -149,7 +149,7 @@ fn labels_of(
 ) -> Result<Vec<Next>, TooMany> {
     let closed = (alphabet.closed)(before);
     if !closed.is_empty() {
-        // Formats stand for themselves; of drives one stands for all that no pattern names.
+        // Formats are followed individually; one drive represents all drives that no pattern names.
         let stands_alone = |label: &str| before.is_empty() || trie.literals(state).any(|(own, _)| own == label);
         let all = closed.iter().map(|label| Next {
             label: (*label).to_owned(),
@@ -198,7 +198,7 @@ fn labels_of(
     Ok(next)
 }
 
-/// A label that none of `literals` is, in any case.
+/// A label that differs from all `literals` in every case.
 pub(super) fn new_label(literals: &BTreeMap<&str, bool>, alphabet: &Alphabet) -> String {
     let candidates = ["other".to_owned(), "Z".to_owned()].into_iter().chain((1..).map(|n| format!("other{n}")));
     candidates

@@ -1,4 +1,4 @@
-//! The smallest things that rules say: one decision for some actions on one resource.
+//! Clauses, the smallest parts of rules: one decision for some actions on one resource.
 //!
 //! Invariant: splitting, joining, renaming or reordering rules leaves their clauses as they are.
 
@@ -26,7 +26,7 @@ impl Actions {
     pub(super) const FILESYSTEM: Self = Self(12);
     pub(super) const HTTP: Self = Self(0x1ff << 4);
 
-    /// The action for an HTTP method in lower case; empty for a method that has none.
+    /// The action for an HTTP method in lower case; empty for a method without an action.
     pub(super) fn method(method: &str) -> Self {
         Action::METHODS.iter().position(|own| *own == method).map_or(Self(0), |at| Self(16 << at))
     }
@@ -57,12 +57,12 @@ impl Actions {
         self.single().next()
     }
 
-    /// Each action by itself.
+    /// Each action separately.
     pub(super) fn single(self) -> impl Iterator<Item = Self> {
         (0..16).map(|bit| Self(1 << bit)).filter(move |one| self.meets(*one))
     }
 
-    /// The action that a request needs.
+    /// The action that a request requires.
     pub(super) fn needed(atom: Atom) -> Self {
         match atom {
             Atom::Tcp => Self::TCP,
@@ -97,7 +97,7 @@ pub(super) enum Target {
 }
 
 impl Target {
-    /// The only port, where there is one.
+    /// The port, if there is only one.
     pub(super) fn port(&self) -> Option<u16> {
         match self {
             Self::Network(destination) | Self::Http(destination, _) => destination.port,
@@ -105,12 +105,12 @@ impl Target {
         }
     }
 
-    /// The host, where there is one.
+    /// The host, if the target has one.
     pub(super) fn host(&self) -> Option<&HostPattern> {
         Some(&self.destination()?.host)
     }
 
-    /// The host and port, where it is about hosts.
+    /// The host and port, if the target has a host.
     pub(super) fn destination(&self) -> Option<&Destination> {
         match self {
             Self::Network(destination) | Self::Http(destination, _) => Some(destination),
@@ -118,7 +118,7 @@ impl Target {
         }
     }
 
-    /// The pattern of the names of hosts, where there is one.
+    /// The pattern of host names, if the target has one.
     pub(super) fn names(&self) -> Option<&Sequence> {
         match self.host()? {
             HostPattern::Names(names) => Some(names),
@@ -126,7 +126,7 @@ impl Target {
         }
     }
 
-    /// The CIDR block, where it is one.
+    /// The CIDR block, if the target is one.
     pub(super) fn block(&self) -> Option<IpNet> {
         match self {
             Self::Network(Destination { host: HostPattern::Cidr(block), .. }) => Some(*block),
@@ -134,12 +134,12 @@ impl Target {
         }
     }
 
-    /// Adds the path of a target for requests to those of others; `hit` is what its host depends on.
+    /// Combines the path of a target for requests with those of others; `hit` is the match of its host.
     pub(super) fn insert_path(&self, paths: &mut Trie, hit: &Hit) {
         let Self::Http(_, path) = self else { return };
         paths.insert(path, hit.unknowns, hit.clause);
         if path.tokens == [Token::One] {
-            // `/*`, which may stand for `/`.
+            // `/*` may match `/`.
             let root = Sequence { tokens: Vec::new(), unknowns: Unknowns::NONE, bare: Unknowns::NONE };
             paths.insert(&root, hit.unknowns.union(Unknown::EmptySegment.into()), hit.clause);
         }
@@ -152,13 +152,13 @@ pub(super) struct Clause {
     pub(super) target: Target,
     pub(super) decision: Decision,
     pub(super) actions: Actions,
-    /// The open questions that the clause depends on, its target aside.
+    /// The open questions that the clause depends on, besides its target.
     pub(super) unknowns: Unknowns,
     /// Clauses of one group are in force together.
     pub(super) group: usize,
 }
 
-/// The clauses of a rule. Resources that match nothing give none.
+/// The clauses of a rule. Resources that never match give none.
 pub(super) fn clauses(rule: &Rule, group: usize) -> Vec<Clause> {
     clauses_by_resource(rule, group).flatten().collect()
 }
@@ -169,7 +169,7 @@ pub(super) fn clauses_by_resource(rule: &Rule, group: usize) -> impl Iterator<It
     let unknown = rule.actions.iter().any(|action| action.layer().is_none());
     let on = move |target: Target, layer: Actions| {
         let known = actions.intersection(layer);
-        // An action that nobody knows may govern whatever else its layer has.
+        // An unknown action may concern everything in its layer.
         let rest = if unknown { layer.difference(known) } else { Actions::default() };
         let clause = |target, actions, unknowns| Clause { target, decision: rule.decision, actions, unknowns, group };
         let mut clauses = Vec::new();

@@ -1,16 +1,16 @@
-//! The classes of targets that are enough to judge a change, where all of them are too many.
+//! The classes of targets that suffice to judge a change if all classes are too many.
 //!
-//! Access grows with every allow and shrinks with every deny. So a request shows a change for the sake of a few clauses:
-//! one that lets it through, and one that stops it in a state that does not let it through. Whatever else matches it can
-//! only be in the way: a request that these few match too, and nothing else that the first is not matched by, shows the
-//! same. Of all targets that a few clauses match, it is enough to know those that as little else matches as can be.
+//! Access grows with every allow and shrinks with every deny. A request therefore shows a change because of a few
+//! clauses: one that lets it through, and one that stops it in the other state. Other clauses that match it can only
+//! prevent that: a request that these few match too, and that no clause matches which does not match the first, shows
+//! the same. Of all targets that a few clauses match, those that the fewest other clauses match suffice.
 //!
-//! They are looked for label by label. A state that is like another one for the few clauses, and from which all that may
-//! still match may match from the other one too, makes the other one needless: rules that overlap nothing of the few, or
-//! that can be avoided, cost next to nothing, however many combinations of them there are.
+//! They are searched label by label. If two states are equal for the few clauses, and everything that may still match
+//! from the first may match from the second too, the second is superfluous: rules that overlap none of the few, or that
+//! can be avoided, cost next to nothing, however many combinations of them there are.
 //!
-//! Invariant: for every target that the clauses of a set in [`Sets::needed`] match, there is a class that these match in
-//! the same way, and that nothing else matches but what matches that target, however open questions are settled.
+//! Invariant: for every target that the clauses of a set in [`Sets::needed`] match, there is a class that these match
+//! in the same way, and that no clause matches which does not match the target, however open questions are settled.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -24,36 +24,36 @@ use super::unknowns::Unknown;
 use crate::hash::HashMap;
 use crate::model::Decision;
 
-/// The number of nodes, labels and wildcards that are looked at before a search ends, for one set of clauses, and for
-/// all of them together, some more for each clause.
+/// The number of nodes, labels and wildcards after which a search ends, for one set of clauses and for all of them
+/// together, plus some for each clause.
 const LIMIT_A_SET: usize = 1_000_000;
 const LIMIT: usize = 20_000_000;
 const LIMIT_A_CLAUSE: usize = 1_000;
-/// The same for sets that only make the description of a change better.
+/// The same for sets that only improve the description of a change.
 const LIMIT_BESIDE: usize = 4_000_000;
-/// Labels that rules name at one place, beside wildcards that may match each of them.
+/// The number of labels that rules name in one place, beside wildcards that may match each of them.
 const MOST_LABELS: usize = 5_000;
-/// Sets of clauses that are looked at.
+/// The number of sets of clauses that are searched.
 const MOST_SETS: usize = 200_000;
 
 /// The purpose of a survey, and its size.
 pub(super) struct Wanted<'a> {
     pub(super) why: Why<'a>,
-    /// The least number of nodes in explored states before the survey makes do with what is essential; 0 for no
-    /// exploring at all.
+    /// The number of nodes in explored states from which on the survey reduces itself to the essential classes; 0 to
+    /// skip the exploration.
     pub(super) nodes: usize,
 }
 
 /// The reason for a survey.
 pub(super) enum Why<'a> {
-    /// To tell which groups share a request.
+    /// To find which groups share a request.
     Shared,
-    /// To judge a change, and `between` also the states on the way; by group.
+    /// To judge a change, and with `between` also the intermediate states; by group.
     Change { part: &'a dyn Fn(usize) -> Part, between: bool },
 }
 
 impl<'a> Wanted<'a> {
-    /// More than rules need that tell apart what they name.
+    /// More than rules need that distinguish the targets they name.
     const NODES: usize = 1_000_000;
 
     pub(super) fn new(why: Why<'a>) -> Self {
@@ -61,14 +61,14 @@ impl<'a> Wanted<'a> {
     }
 }
 
-/// The part of a group in a change.
+/// The role of a group in a change.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Part {
-    /// True if it is in force for anybody before.
+    /// True if it is in force for anybody before the change.
     pub(super) old: bool,
-    /// True if it is in force for anybody afterwards.
+    /// True if it is in force for anybody after the change.
     pub(super) new: bool,
-    /// True if that differs, or for whom.
+    /// True if that, or its audience, changes.
     pub(super) changes: bool,
 }
 
@@ -77,15 +77,15 @@ pub(super) struct Patterns<'a> {
     pub(super) trie: &'a Trie,
     pub(super) alphabet: &'a Alphabet,
     pub(super) clauses: &'a [Clause],
-    /// Positions of those that are in the trie.
+    /// Positions of the clauses in the trie.
     pub(super) members: Vec<u32>,
     /// Adds the pattern of a clause to a trie.
     pub(super) insert: &'a dyn Fn(&mut Trie, u32),
-    /// The pattern of a clause, in all of its forms.
+    /// The pattern of a clause, in all its forms.
     pub(super) sequences: fn(&Clause) -> Vec<Sequence>,
 }
 
-/// The classes that are enough for what is wanted, shortest targets first.
+/// The classes that suffice, shortest targets first.
 pub(super) fn essential(patterns: &Patterns<'_>, wanted: &Wanted<'_>) -> Result<Vec<Class>, TooMany> {
     let sets = patterns.sets(wanted)?;
     let left = LIMIT + LIMIT_A_CLAUSE * patterns.members.len();
@@ -103,12 +103,12 @@ pub(super) fn essential(patterns: &Patterns<'_>, wanted: &Wanted<'_>) -> Result<
     Ok(search.list)
 }
 
-/// Sets of clauses for each of which classes are looked for.
+/// Sets of clauses for which classes are searched.
 #[derive(Default)]
 struct Sets {
     /// Those that may show a change.
     needed: Vec<Vec<u32>>,
-    /// Those of which it is good to know when something is described.
+    /// Those that help with descriptions.
     beside: Vec<Vec<u32>>,
 }
 
@@ -118,7 +118,7 @@ impl Patterns<'_> {
     }
 
     fn sets(&self, wanted: &Wanted<'_>) -> Result<Sets, TooMany> {
-        // What one of a few clauses says of an address or a path is looked at elsewhere: here it may be alone, or none.
+        // Decisions about an address or a path are searched separately: here such a clause may be alone, or absent.
         let mut sets = Sets { needed: vec![Vec::new()], beside: Vec::new() };
         sets.needed.extend(self.members.iter().map(|one| vec![*one]));
         let changes = |number: u32| match &wanted.why {
@@ -157,8 +157,8 @@ impl Patterns<'_> {
         Ok(sets)
     }
 
-    /// Returns `true` if two clauses together may show what is wanted: one lets something through, and the other one,
-    /// which comes or goes, stops it.
+    /// Returns `true` if two clauses together may show what is wanted: one lets a request through, and the other one,
+    /// which is added or removed, stops it.
     fn shows(&self, one: u32, other: u32, wanted: &Wanted<'_>) -> bool {
         let (one, other) = (self.clause(one), self.clause(other));
         let Why::Change { part, between } = &wanted.why else { return one.group != other.group };
@@ -171,7 +171,7 @@ impl Patterns<'_> {
         })
     }
 
-    /// The other clauses that may match something that this one matches.
+    /// The other clauses that may match a target that this one matches.
     fn overlapping(&self, one: u32) -> BTreeSet<u32> {
         let own = self.clause(one);
         let sequences = (self.sequences)(own);
@@ -196,25 +196,26 @@ fn opens(clause: &Clause) -> bool {
     clause.decision == Decision::Allow
 }
 
-/// Returns `true` if a clause can stop a request: a rule for HTTP requests also stops what cannot be inspected.
+/// Returns `true` if a clause can stop a request: a rule for HTTP requests also stops connections that cannot be
+/// inspected.
 fn closes(clause: &Clause) -> bool {
     clause.decision == Decision::Deny || matches!(clause.target, Target::Http(..))
 }
 
-/// Returns `true` if two clauses can be about the same request.
+/// Returns `true` if two clauses can concern the same request.
 fn share_actions(one: &Clause, other: &Clause) -> bool {
     let http = |clause: &Clause| matches!(clause.target, Target::Http(..));
     http(one) || http(other) || one.actions.meets(other.actions)
 }
 
-/// Returns `true` if two patterns may match the same; a no is certain.
+/// Returns `true` if two patterns may match the same target; `false` is certain.
 fn may_overlap(one: &[Token], other: &[Token]) -> bool {
     let home = |tokens: &[Token]| matches!(tokens.first(), Some(Token::Literal(format)) if format == path::HOME);
     if home(one) != home(other) {
         // Home folders may be anywhere.
         return true;
     }
-    // Whether what is left of the one and of the other may match the same, for each end of the other.
+    // For each end of the other pattern, whether the remainders may match the same target.
     let mut below = vec![false; other.len() + 2];
     for at in (0..=one.len()).rev() {
         let mut row = vec![false; other.len() + 2];
@@ -253,7 +254,7 @@ fn fit(one: &Token, other: &Token) -> bool {
 
 struct Search<'a> {
     patterns: &'a Patterns<'a>,
-    /// The number of nodes, labels and wildcards that may still be looked at.
+    /// The remaining number of nodes, labels and wildcards.
     left: usize,
     list: Vec<Class>,
     known: HashMap<Vec<Hit>, usize>,
@@ -261,7 +262,7 @@ struct Search<'a> {
 
 /// A state to be explored.
 struct Visit {
-    /// By clause of the few.
+    /// By clause of the set.
     own: Vec<State>,
     all: State,
     labels: Vec<String>,
@@ -269,7 +270,7 @@ struct Visit {
 }
 
 impl Search<'_> {
-    /// Adds the classes that these clauses match, with as little else as can be.
+    /// Adds the classes that these clauses match, with as few other matches as possible.
     fn look_for(&mut self, few: &[u32]) -> Result<(), TooMany> {
         let Patterns { trie, alphabet, insert, .. } = self.patterns;
         let trie_of = |clause: &u32| {
@@ -293,7 +294,7 @@ impl Search<'_> {
             }
             let next = match self.labels(&tries, &visit, &mut left) {
                 Ok(next) => next,
-                // What nothing else matches makes everything else needless.
+                // A target without other matches makes all others superfluous.
                 Err(TooMany) if alone => break,
                 Err(TooMany) => return Err(TooMany),
             };
@@ -331,8 +332,8 @@ impl Search<'_> {
         self.list.push(Class { labels: labels.clone(), hits, single: *single, respelled: false });
     }
 
-    /// The labels to follow: those that the few clauses name, and for each way in which their wildcards match, those that
-    /// as little else matches as can be. Each with whether it stands for itself only.
+    /// The labels to follow: those in the clauses of the set, and for each way in which their wildcards match, those
+    /// with the fewest other matches. Each with whether it represents only itself.
     fn labels(&self, tries: &[Trie], visit: &Visit, left: &mut usize) -> Result<Vec<(String, bool)>, TooMany> {
         let Patterns { trie, alphabet, .. } = self.patterns;
         let of_few = || tries.iter().zip(&visit.own);
@@ -356,7 +357,7 @@ impl Search<'_> {
         let avoided = !own.iter().chain(&globs).any(|glob| matches(glob, &new));
         let mut next: Vec<(String, bool)> = named.iter().map(|label| ((*label).to_owned(), true)).collect();
         if !avoided || !own.is_empty() {
-            // A label that nothing names is there already: others need to be looked at only as far as they overlap the few.
+            // A label that nothing names is included already: others matter only as far as they overlap the set.
             let taken =
                 literals.keys().copied().filter(|label| !avoided || own.iter().any(|glob| matches(glob, label)));
             let taken: Vec<&str> = taken.collect();
@@ -383,7 +384,8 @@ fn is_plain(hit: &Hit) -> bool {
         .all(|unknown| !hit.unknowns.contains(*unknown))
 }
 
-/// Returns `true` if all that may match from the one state may match from the other one, depending on no more.
+/// Returns `true` if everything that may match from one state may match from the other, with the same or fewer open
+/// questions.
 fn is_within(one: &State, other: &State) -> bool {
     one.iter().all(|(node, needs)| {
         let from = other.partition_point(|(before, _)| before < node);

@@ -1,17 +1,17 @@
 //! Wildcards inside one label or segment: `api-*`, `v?`, `node[1-3]`.
 //!
-//! Invariant: [`representatives`] gives, for every combination of globs that some text matches, one text that matches
-//! exactly these; [`fewest`] does so for the combinations of a few globs, each with as few of the others as can be. Both
-//! say where they stopped early.
+//! Invariant: [`representatives`] returns, for every combination of globs that some text matches, one text that matches
+//! exactly these; [`fewest`] does so for the combinations of a few globs, each with as few of the others as possible.
+//! Both report if they stopped early.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::hash::{HashMap, HashSet};
 
-/// The number of steps of a glob by one character before a search of texts stops.
+/// The number of steps of a glob by one character after which a search for texts stops.
 const LIMIT: usize = 3_000_000;
 
-/// More is told apart than can be looked through.
+/// The error for more distinctions than can be explored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct TooMany;
 
@@ -22,14 +22,14 @@ pub(super) struct Glob {
     text: String,
 }
 
-/// A character in the other case, where that is one character.
+/// A character in the other case, if that is a single character.
 fn other_case(c: char) -> Option<char> {
     let (mut lower, mut upper) = (c.to_lowercase(), c.to_uppercase());
     let single = |other: Option<char>, rest: Option<char>| other.filter(|own| *own != c && rest.is_none());
     single(lower.next(), lower.next()).or_else(|| single(upper.next(), upper.next()))
 }
 
-/// A stretch of characters and its letters in the other case.
+/// A range of characters, and its letters in the other case.
 fn both_cases(from: char, to: char) -> impl Iterator<Item = (char, char)> {
     let letters = |first: char, last: char| Some((from.max(first), to.min(last))).filter(|(from, to)| from <= to);
     let swapped = [letters('a', 'z'), letters('A', 'Z')].into_iter().flatten();
@@ -57,7 +57,7 @@ impl Part {
 }
 
 impl Glob {
-    /// Reads a label or segment; a `[` without its `]` is an ordinary character.
+    /// Parses a label or segment; a `[` without its `]` is an ordinary character.
     pub(super) fn parse(text: &str) -> Self {
         let mut parts = Vec::new();
         let mut rest = text.chars();
@@ -80,12 +80,12 @@ impl Glob {
         Self { parts, text: text.to_owned() }
     }
 
-    /// The text without any meaning of its wildcards.
+    /// The text with its wildcards as ordinary characters.
     fn exactly(text: &str) -> Self {
         Self { parts: text.chars().map(Part::One).collect(), text: text.to_owned() }
     }
 
-    /// The same pattern where case does not matter.
+    /// The same pattern, ignoring case.
     pub(super) fn in_any_case(&self) -> Self {
         let part = |part: &Part| match part {
             Part::One(c) if other_case(*c).is_some() => {
@@ -127,7 +127,7 @@ impl Glob {
         at.iter_mut().skip(position).take(stars + 1).for_each(|is| *is = true);
     }
 
-    /// Returns `true` if no text matches both, told by what they begin and end with.
+    /// Returns `true` if no text matches both, judging by their beginnings and ends.
     pub(super) fn is_disjoint(&self, other: &Self) -> bool {
         fn ends<'a>(parts: impl Iterator<Item = &'a Part>, others: impl Iterator<Item = &'a Part>) -> bool {
             let fixed = |part: &Part| matches!(part, Part::One(c) if c.is_ascii()) || *part == Part::Any;
@@ -137,7 +137,7 @@ impl Glob {
         ends(self.parts.iter(), other.parts.iter()) || ends(self.parts.iter().rev(), other.parts.iter().rev())
     }
 
-    /// The first characters of the stretches of characters that the pattern treats alike.
+    /// The first characters of the ranges that the pattern treats alike.
     fn boundaries(&self, into: &mut BTreeSet<u32>) {
         for part in &self.parts {
             match part {
@@ -186,7 +186,7 @@ fn class(text: &str) -> Option<(Part, &str)> {
 struct Positions([u64; 4]);
 
 impl Positions {
-    /// More parts than this are not followed.
+    /// The largest number of parts that are followed.
     const MOST: usize = 255;
 
     fn at(position: usize) -> Self {
@@ -225,7 +225,7 @@ struct Walker {
     start: Positions,
     stars: Positions,
     end: Positions,
-    /// By character: the positions that take it.
+    /// By character: the positions that accept it.
     takes: Vec<Positions>,
 }
 
@@ -259,22 +259,22 @@ impl Walker {
     }
 }
 
-/// Walkers for all of these, with the alphabet that they tell apart.
+/// Walkers for all of these, with the alphabet that they distinguish.
 fn walkers(globs: &[&Glob], allowed: fn(char) -> bool) -> Result<(Vec<Walker>, Vec<char>), TooMany> {
     let alphabet = alphabet(globs, allowed);
     let walkers = globs.iter().map(|glob| Walker::new(glob, &alphabet)).collect::<Result<_, _>>()?;
     Ok((walkers, alphabet))
 }
 
-/// Patterns for exactly these texts, in any case with `cased`.
+/// Patterns for exactly these texts; with `cased`, in any case.
 fn exactly(texts: &[&str], cased: bool) -> Vec<Glob> {
     let exact = texts.iter().map(|text| Glob::exactly(text));
     if cased { exact.map(|glob| glob.in_any_case()).collect() } else { exact.collect() }
 }
 
-/// One text for every combination of `globs` that a text other than `taken` can match, shortest first. Characters are
-/// chosen among those that `allowed` admits. With `cased`, a text is told from others in another case, and none is one of
-/// `taken` in another case.
+/// One text for every combination of `globs` that a text other than `taken` can match, shortest first, made of
+/// characters that `allowed` accepts. With `cased`, texts are distinguished from others in another case, and none is
+/// one of `taken` in another case.
 pub(super) fn representatives(
     globs: &[&Glob],
     taken: &[&str],
@@ -312,11 +312,12 @@ pub(super) fn representatives(
     Ok(found.into_values().collect())
 }
 
-/// Those of the others that a text may still match, by number; sorted.
+/// The other globs that a text may still match, by number; sorted.
 type Others = Vec<(usize, Positions)>;
 
-/// For every combination of `few` globs, texts that match these and as few of the `others`, and of the texts `taken`, as
-/// can be: whatever text there is, one of these matches the same of the few, and nothing that it does not match.
+/// For every combination of the `few` globs, texts that match these and as few of the `others`, and of the texts
+/// `taken`, as possible: for every text, one of these matches the same of the few, and no other glob that it does not
+/// match.
 pub(super) fn fewest(
     few: &[&Glob],
     others: &[&Glob],
@@ -335,7 +336,7 @@ pub(super) fn fewest(
         few.iter().copied().chain(others.iter().copied()).chain(&loose_others).chain(&taken).collect();
     let (walkers, alphabet) = walkers(&all, allowed)?;
     let (own, others) = walkers.split_at_checked(few.len()).unwrap_or((&walkers, &[]));
-    // By combination of the few: which others each text matches.
+    // By combination of the few: the others that each text matches.
     let mut found: BTreeMap<Vec<bool>, Vec<(BTreeSet<usize>, String)>> = BTreeMap::new();
     let mut seen: HashMap<Vec<Positions>, Vec<Others>> = HashMap::default();
     let at = own.iter().map(|walker| walker.start).collect::<Vec<_>>();
@@ -375,7 +376,7 @@ pub(super) fn fewest(
     Ok(found.into_values().flatten().map(|(_, text)| text).collect())
 }
 
-/// Returns `true` if whatever may still match in the one may in the other.
+/// Returns `true` if everything that may still match in one state may match in the other.
 fn is_within(one: &Others, other: &Others) -> bool {
     one.len() <= other.len()
         && one.iter().all(|(number, at)| {
@@ -384,7 +385,7 @@ fn is_within(one: &Others, other: &Others) -> bool {
         })
 }
 
-/// The ways to write a text in letters of another case that globs tell apart, `written` aside.
+/// The other spellings of a text in letters of another case that globs distinguish, without `written`.
 pub(super) fn spellings(text: &str, globs: &[&Glob], written: &[&str]) -> Result<Vec<String>, TooMany> {
     type State = (Vec<Positions>, Vec<bool>);
     let letters: Vec<char> = text.chars().flat_map(|c| std::iter::once(c).chain(other_case(c))).collect();
@@ -420,7 +421,7 @@ pub(super) fn spellings(text: &str, globs: &[&Glob], written: &[&str]) -> Result
     Ok(found.into_values().collect())
 }
 
-/// One allowed character of every stretch that the globs treat alike, a letter or digit where there is one.
+/// One allowed character of every range that the globs treat alike, a letter or digit if possible.
 fn alphabet(globs: &[&Glob], allowed: fn(char) -> bool) -> Vec<char> {
     let mut cuts = BTreeSet::from([0, 0x7f]);
     globs.iter().for_each(|glob| glob.boundaries(&mut cuts));
@@ -483,9 +484,9 @@ mod tests {
             texts.sort();
             texts
         };
-        // One text that matches and one that does not, whatever else there is.
+        // One text that matches and one that does not, whatever the others are.
         assert_eq!(texts(&others, &["a"]), ["aa", "v"]);
-        // What cannot be avoided is there in every way that is no more than another.
+        // A match that cannot be avoided is included in every minimal way.
         let all = [Glob::parse("*[a-m]"), Glob::parse("*[n-z]")];
         assert_eq!(texts(&all, &[]), ["a", "an", "b", "n"]);
     }

@@ -1,8 +1,8 @@
 //! Hosts, addresses and ports, in rules and in requests.
 //!
 //! Invariant: two spellings of one host are one value: lower case, without one trailing dot, international labels in
-//! their A-label form. That DNS names compare so is DNS's own rule; the service's manuals are silent, so that a pattern in
-//! another spelling is in doubt.
+//! A-label form. DNS compares names this way; the service's manuals do not say, so that a pattern in another spelling
+//! is uncertain.
 
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -11,19 +11,19 @@ use ipnet::IpNet;
 use super::pattern::{Sequence, Token, partial_unknowns};
 use super::unknowns::{Unknown, Unknowns};
 
-/// The name that sandboxes have for the developer's own machine.
+/// The name of the developer's own machine inside of sandboxes.
 pub(super) const HOST_ALIAS: &str = "host.docker.internal";
-/// The host that the proxy asks rules for in place of [`HOST_ALIAS`].
+/// The host for which the proxy asks rules instead of [`HOST_ALIAS`].
 pub(super) const LOCAL_HOST: &str = "localhost";
 
 /// The host part of a rule.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum HostPattern {
-    /// Names, from the last label to the first. `**` alone also takes addresses.
+    /// Names, from the last label to the first. `**` alone also matches addresses.
     Names(Sequence),
-    /// One address that is asked for by itself.
+    /// An address that is requested directly.
     Address(IpAddr),
-    /// Block of addresses: matches a host that is, or resolves to, one of them.
+    /// A block of addresses: matches a host that is, or resolves to, one of them.
     Cidr(IpNet),
 }
 
@@ -31,10 +31,10 @@ pub(super) enum HostPattern {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Destination {
     pub(super) host: HostPattern,
-    /// Absent: every port.
+    /// The port; `None` for every port.
     pub(super) port: Option<u16>,
     pub(super) unknowns: Unknowns,
-    /// The host as it is written, where that is not its one spelling.
+    /// The host as written, if that is not its canonical spelling.
     pub(super) written: Option<Box<str>>,
 }
 
@@ -48,18 +48,18 @@ impl Destination {
         self
     }
 
-    /// Every host and port, in doubt.
+    /// Every host and port, uncertain.
     pub(super) fn anything(unknown: Unknown) -> Self {
         Self::new(HostPattern::Names(names("**")), None).doubting(unknown)
     }
 
-    /// Reads a resource of a `connect:*` rule.
+    /// Parses a resource of a `connect:*` rule.
     pub(super) fn parse(text: &str) -> Self {
         let text = text.trim();
         if let Some(destination) = address(text) {
             return destination;
         }
-        // A scheme, a path or user information is documented nowhere: at most the host in between is touched.
+        // A scheme, a path or user information is not documented: at most the host inside is matched.
         let bare = text.split_once("://").map_or(text, |(_, rest)| rest);
         let bare = bare.split(['/', '#']).next().unwrap_or_default();
         let bare = bare.rsplit('@').next().unwrap_or_default();
@@ -84,7 +84,7 @@ impl Destination {
         if broken { destination.doubting(Unknown::Malformed) } else { destination }
     }
 
-    /// Reads the host and port of an HTTP target.
+    /// Parses the host and port of an HTTP target.
     pub(super) fn http(host: &str, port: Option<u16>) -> Self {
         let read = Self::parse(host);
         let doubtful = match read.host {
@@ -99,7 +99,7 @@ impl Destination {
 
 /// An address or block, with or without a port.
 fn address(text: &str) -> Option<Destination> {
-    // Nearly all hosts are names, and have a letter that no address has.
+    // Nearly all hosts are names, with a letter that no address has.
     let front = text.rsplit_once(':').map_or(text, |(front, _)| front);
     let fits = |byte: u8| byte.is_ascii_hexdigit() || matches!(byte, b'.' | b':' | b'/' | b']');
     if !text.starts_with('[') && !front.bytes().all(fits) {
@@ -149,7 +149,7 @@ pub(super) fn is_name(host: &str) -> bool {
         && !host.contains(|sign: char| matches!(sign, ' ' | '\\' | '%' | ':') || sign.is_control())
 }
 
-/// The open questions that a match depends on where a host is not written in its one spelling.
+/// The open questions of a match if a host is not written in its canonical spelling.
 fn spelling_unknowns(host: &str) -> Unknowns {
     let has = |holds: bool, unknown: Unknown| if holds { unknown.into() } else { Unknowns::NONE };
     has(host.bytes().any(|byte| byte.is_ascii_uppercase()), Unknown::HostCase)
@@ -157,13 +157,13 @@ fn spelling_unknowns(host: &str) -> Unknowns {
         .union(has(!host.is_ascii(), Unknown::HostLetters))
 }
 
-/// The pattern for a name, in the one spelling of hosts.
+/// The pattern for a name, in the canonical spelling of hosts.
 fn names(host: &str) -> Sequence {
     let labels = labels(host);
     let mut unknowns = labels.iter().fold(Unknowns::NONE, |all, label| all.union(partial_unknowns(label)));
     let wild = |label: &String| matches!(label.as_str(), "*" | "**");
     if labels == ["*"] {
-        // Read as every host, should it be read as anything.
+        // Treated as every host, in case it is accepted as anything.
         return Sequence { tokens: vec![Token::Deep], unknowns: Unknown::LoneStar.into(), bare: Unknowns::NONE };
     }
     let only_wildcards = labels.len() > 1 && labels.iter().all(wild);
@@ -174,7 +174,7 @@ fn names(host: &str) -> Sequence {
     Sequence { tokens, unknowns, bare: Unknown::Apex.into() }
 }
 
-/// The labels of a host from the first to the last, in the one spelling of hosts.
+/// The labels of a host from the first to the last, in the canonical spelling.
 pub(super) fn labels(host: &str) -> Vec<String> {
     let host = host.strip_suffix('.').unwrap_or(host);
     host.split('.').map(spelling).collect()

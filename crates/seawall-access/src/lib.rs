@@ -4,13 +4,13 @@
 //! rules ──clauses──▶ Clause ──trie, address──▶ Index ──classes──▶ Universe ──points──▶ Point ──▶ Verdict
 //! ```
 //!
-//! A [`Universe`] holds every request that a set of rules can tell from others; a [`Point`] is one of them, and says
-//! for any choice of rules that are in force whether the request is allowed. Whom a rule is in force for is the
-//! caller's to say: for a member of just the teams *T*, the rules of policies for the whole organization and of
-//! policies for at least one team of *T*.
+//! A [`Universe`] holds every request that a set of rules distinguishes. A [`Point`] is one of them, and returns for
+//! any choice of rules in force if the request is allowed. The caller determines the rules in force: for a member of
+//! exactly the teams *T*, these are the rules of policies for the whole organization and of policies for at least one
+//! team of *T*.
 //!
-//! Invariant: nothing here guesses. What is not documented is listed in [`Unknown`], and answers that hang on it are
-//! [`Verdict::Uncertain`].
+//! Invariant: nothing here is guessed. What is not documented is listed in [`Unknown`], and answers that depend on it
+//! are [`Verdict::Uncertain`].
 
 mod address;
 mod address_kinds;

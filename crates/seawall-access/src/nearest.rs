@@ -1,6 +1,6 @@
-//! Rules that nearly allow what is denied, and what is missing.
+//! Rules that nearly allow a denied request, with the missing part.
 //!
-//! Invariant: only what one change to one rule would allow is named, so that nothing leads astray.
+//! Invariant: a rule is named only if one change of it would allow the request, so that the advice is correct.
 
 use std::collections::BTreeSet;
 use std::fmt::Display;
@@ -13,13 +13,13 @@ use super::request::{Host, Request, request_path};
 use crate::model::{Decision, Scope};
 use crate::state::State;
 
-/// The number of rules that are named.
+/// The largest number of rules that are named.
 const NAMED: usize = 3;
 
-/// A miss: how far away the match is, and what is missing.
+/// A miss: the distance from a match, and the missing part.
 type Miss = (u8, String);
 
-/// The rules nearest to allowing the parts of a request that are refused.
+/// The rules nearest to allowing the denied parts of a request.
 pub(super) fn find(state: &State<'_>, refused: &[Atom], teams: &BTreeSet<String>, request: &Request) -> Vec<String> {
     let mut misses = BTreeSet::new();
     for clause in state.clauses.iter().filter(|clause| clause.decision == Decision::Allow) {
@@ -29,7 +29,7 @@ pub(super) fn find(state: &State<'_>, refused: &[Atom], teams: &BTreeSet<String>
         let miss = match (miss, &policy.scope) {
             (None, _) => continue,
             (Some(miss), _) if state.governs(clause.group, teams) => miss,
-            // For others it must be allowed as it is.
+            // For others, it must be allowed without the change.
             (Some((0, _)), Scope::Teams(own)) => {
                 let teams: Vec<&str> = own.iter().map(String::as_str).collect();
                 (0, format!("allows it for members of `{}`", teams.join("`, `")))
@@ -75,7 +75,7 @@ fn miss(clause: &Clause, atom: Atom, request: &Request) -> Option<Miss> {
     }
 }
 
-/// The only thing that is missing; `None` when several are.
+/// The only missing part; `None` if several are missing.
 fn one_of<const N: usize>(misses: [Miss; N]) -> Option<Miss> {
     let missing: Vec<Miss> = misses.into_iter().filter(|miss| miss.0 > 0).collect();
     match missing.len() {
@@ -119,8 +119,8 @@ fn host_miss(destination: &Destination, host: &Host) -> Option<Miss> {
     }
 }
 
-/// The distance of a sequence from matching: none, by its last wildcard, or too far. `write` gives the text of other
-/// tokens in its place.
+/// The distance of a sequence from a match: zero, the last wildcard, or too far. `write` formats the sequence with
+/// other tokens.
 fn sequence_miss(
     pattern: &Sequence,
     labels: &[String],
@@ -139,14 +139,14 @@ fn sequence_miss(
         return None;
     }
     let with = |last: Token| bare.iter().cloned().chain([last]).collect::<Vec<_>>();
-    // The narrowest that would do.
+    // The narrowest change that suffices.
     let better =
         [bare.to_vec(), with(Token::One), with(Token::Deep)].into_iter().find(|tokens| matches(tokens, labels))?;
     Some((2, format!("has `{own}`, which does not match `{asked}`; `{}` would", write(better))))
 }
 
 fn matches(tokens: &[Token], labels: &[String]) -> bool {
-    // Which numbers of labels the tokens so far may stand for.
+    // The numbers of labels that the tokens so far may match.
     let mut reached = vec![false; labels.len() + 1];
     if let Some(start) = reached.first_mut() {
         *start = true;

@@ -1,8 +1,9 @@
-//! Walks a trie with a pattern rather than with a target.
+//! Walks a trie with a pattern instead of a target.
 //!
-//! A pattern and a trie are walked together, each pair of a place in the pattern and a node once, so that the cost is at
-//! most their product however many `**` there are; and after [`MOST_PAIRS`] of them the two are taken to meet. Invariant:
-//! what is said not to meet a pattern certainly matches nothing of it, however open questions are settled.
+//! A pattern and a trie are walked together, visiting each pair of a position in the pattern and a node once, so that
+//! the cost is at most their product, however many `**` there are. After [`MOST_PAIRS`] pairs, the two count as
+//! overlapping. Invariant: a clause that does not overlap a pattern certainly matches nothing of it, however open
+//! questions are settled.
 
 use std::collections::BTreeSet;
 
@@ -11,17 +12,17 @@ use crate::path;
 use crate::pattern::{Sequence, Token};
 use crate::trie::{ANY, Case, HOMES, Node, Trie, fold};
 
-/// So many pairs are looked at for one pattern.
+/// The largest number of pairs for one pattern.
 const MOST_PAIRS: usize = 2_000;
 
 impl Trie {
-    /// Returns `true` if `is_met` takes any clause that may match something that `pattern` matches.
+    /// Returns `true` if `is_met` accepts a clause that may match something that `pattern` matches.
     pub(super) fn meets(&self, pattern: &Sequence, is_met: impl FnMut(u32) -> bool) -> bool {
         let mut search = Search::new(self, &pattern.tokens, is_met);
         search.run()
     }
 
-    /// The nodes of the places where the home folders of people usually are.
+    /// The nodes of the usual places of home folders.
     fn usual_homes(&self) -> BTreeSet<Node> {
         let mut homes = BTreeSet::new();
         for place in HOMES {
@@ -49,7 +50,7 @@ impl Trie {
         }
     }
 
-    /// Tells where a label may lead, or any label, until `takes` says that it is enough.
+    /// Passes the nodes that a label, or any label, may lead to, until `takes` ends the search.
     fn each_next(&self, node: Node, label: Option<&str>, takes: &mut dyn FnMut(Node) -> bool) -> bool {
         let edges = self.edges(node);
         let mut both = |to: Node| takes(to) || self.edges(to).home.is_some_and(&mut *takes);
@@ -64,7 +65,7 @@ impl Trie {
     }
 }
 
-/// A pattern on its way through a trie.
+/// A pattern with its position in a trie.
 struct Search<'a, F> {
     trie: &'a Trie,
     tokens: &'a [Token],
@@ -82,7 +83,7 @@ impl<'a, F: FnMut(u32) -> bool> Search<'a, F> {
     fn run(&mut self) -> bool {
         self.reach(0, 0);
         if self.trie.case == Case::Unknown {
-            // What a pattern of folders may say of `~`: what is left of it below the usual places of home folders.
+            // A pattern of folders may cover `~`: its remainders below the usual places of home folders.
             let left: BTreeSet<usize> = HOMES.iter().flat_map(|place| left(self.tokens, place)).collect();
             if !left.is_empty() {
                 self.step(0, Some(path::HOME), |search, to| left.iter().any(|at| search.reach(*at, to)));
@@ -108,10 +109,10 @@ impl<'a, F: FnMut(u32) -> bool> Search<'a, F> {
         }
     }
 
-    /// Returns `true` if the search ends, now that a node is reached by the tokens before a place.
+    /// Returns `true` if the search ends after the tokens before a position have led to a node.
     fn reach(&mut self, at: usize, node: Node) -> bool {
         let mut next = Some((at, node));
-        // Both a `**` of the pattern and one of the trie may stand for nothing.
+        // Both a `**` of the pattern and one of the trie may match nothing.
         let mut others = Vec::new();
         while let Some((at, node)) = next.take().or_else(|| others.pop())
             && !self.found
@@ -130,7 +131,7 @@ impl<'a, F: FnMut(u32) -> bool> Search<'a, F> {
     }
 }
 
-/// The places in a pattern after these labels, in every way to match them.
+/// The positions in a pattern after these labels, for every way to match them.
 fn left(tokens: &[Token], labels: &[&str]) -> BTreeSet<usize> {
     let mut places = BTreeSet::from([0]);
     for label in labels {
@@ -170,7 +171,7 @@ mod tests {
         assert!(!search.run());
         assert!(search.seen.len() <= (narrow.tokens.len() + 1) * (wide.tokens.len() + 1), "{}", search.seen.len());
         assert!(trie.meets(&wide, |_| true));
-        // In every way to match the usual place of a home folder.
+        // For every way to match the usual place of a home folder.
         assert_eq!(left(&wide.tokens, HOMES[0]).len(), 31);
     }
 }

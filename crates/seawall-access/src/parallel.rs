@@ -1,13 +1,13 @@
-//! The same work on many values, on all processors.
+//! Runs the same work on many values, on all processors.
 
 use std::num::NonZero;
 use std::sync::{Mutex, OnceLock};
 use std::{iter, thread};
 
-/// The most threads; more of them only wait for the disk.
+/// The largest number of threads; more would only wait for the disk.
 const MOST_THREADS: usize = 8;
 
-/// The results of `work` for each item, in their order. Fewer than `least` items are not worth a thread.
+/// The results of `work` for each item, in order. With fewer than `least` items, one thread is used.
 ///
 /// # Panics
 /// Panics if `work` panics.
@@ -17,7 +17,7 @@ pub fn map<T: Send, R: Send>(items: Vec<T>, least: usize, work: impl Fn(T) -> R 
     if threads < 2 {
         return items.into_iter().map(work).collect();
     }
-    // Items are of very different size, so that each thread takes the next one when it is done.
+    // Items differ much in size, so that each thread takes the next one when it is free.
     let queue = Mutex::new(items.into_iter().enumerate());
     let next = || queue.lock().ok().and_then(|mut queue| queue.next());
     let worker = || iter::from_fn(next).map(|(at, item)| (at, work(item))).collect::<Vec<_>>();
@@ -30,13 +30,13 @@ pub fn map<T: Send, R: Send>(items: Vec<T>, least: usize, work: impl Fn(T) -> R 
     done.into_iter().map(|(_, result)| result).collect()
 }
 
-/// Asked once: the answer takes the system several files to find.
+/// Asked once, since the system reads several files to answer.
 fn processors() -> usize {
     static COUNT: OnceLock<usize> = OnceLock::new();
     *COUNT.get_or_init(|| thread::available_parallelism().map_or(1, NonZero::get))
 }
 
-/// The results of both functions, which run at the same time.
+/// The results of both functions, which run concurrently.
 ///
 /// # Panics
 /// Panics if one of them panics.

@@ -1,12 +1,12 @@
 //! Paths of HTTP requests and of folders, in rules and in requests.
 //!
-//! Invariant: formats of folders are disjoint by their first segment, so that a pattern only meets its own format.
-//! Source: the file system manual of Docker AI Governance.
+//! Invariant: formats of folders differ in their first segment, so that a pattern overlaps only its own format. Source:
+//! the file system manual of Docker AI Governance.
 
 use super::pattern::{Sequence, Token, partial_unknowns};
 use super::unknowns::{Unknown, Unknowns};
 
-/// The first segments that tell the formats apart; none of them can be the name of a folder.
+/// The first segments that identify the formats; none of them is a valid name of a folder.
 pub(super) const UNIX: &str = "/";
 pub(super) const HOME: &str = "~/";
 pub(super) const DRIVE: &str = ":\\";
@@ -18,12 +18,12 @@ pub(super) const SHARE: &str = "\\\\";
 pub(super) enum PathPattern {
     /// These folders.
     Folders(Sequence),
-    /// Nothing, ever: environment variables are not expanded.
+    /// Nothing: environment variables are not expanded.
     Nothing,
 }
 
 impl PathPattern {
-    /// Reads a resource of a `read` or `write` rule.
+    /// Parses a resource of a `read` or `write` rule.
     pub(super) fn parse(text: &str) -> Self {
         let text = text.trim();
         if has_variable(text) {
@@ -47,8 +47,8 @@ impl PathPattern {
     }
 }
 
-/// Returns `true` if a whole path is in none of the forms that the manual describes: with the separators of another
-/// system, a share of a network, or signs that other tools have for wildcards.
+/// Returns `true` if a whole path has none of the documented forms: it uses the separators of another system, a network
+/// share, or wildcards of other tools.
 fn is_undocumented(text: &str, segments: &[String]) -> bool {
     let format = segments.first().map(String::as_str);
     let drive_with_slashes = format == Some(DRIVE) && text.split_once(':').is_some_and(|(_, rest)| rest.contains('/'));
@@ -62,7 +62,7 @@ fn is_undocumented(text: &str, segments: &[String]) -> bool {
         || text.starts_with("~\\")
 }
 
-/// Every folder, in doubt.
+/// Every folder, uncertain.
 pub(super) fn everything(unknown: Unknown) -> Sequence {
     Sequence { tokens: vec![Token::Deep], unknowns: unknown.into(), bare: Unknowns::NONE }
 }
@@ -108,7 +108,7 @@ pub(super) fn folder_text(segments: &[String]) -> String {
     }
 }
 
-/// Returns `true` if segments name a folder at all: a drive needs its letter, a WSL path its distribution.
+/// Returns `true` if segments can name a folder: a drive requires its letter, a WSL path its distribution.
 pub(super) fn is_folder(segments: &[String]) -> bool {
     let needed = match segments.first().map(String::as_str) {
         Some(UNIX | HOME) => 1,
@@ -146,8 +146,8 @@ pub(super) fn http_pattern(text: &str) -> Sequence {
     Sequence { tokens, unknowns, bare: Unknowns::NONE }
 }
 
-/// The segments of an HTTP path, normalised: percent-encoding decoded, empty and `.` segments dropped, `..` resolved,
-/// query and fragment cut off. A canonical path loses nothing.
+/// The segments of an HTTP path, normalised: percent-encoding decoded, empty and `.` segments removed, `..` resolved,
+/// query and fragment cut off. A canonical path is unchanged.
 pub(super) fn http_segments(text: &str) -> Vec<String> {
     let path = text.split(['?', '#']).next().unwrap_or_default();
     let mut segments: Vec<String> = Vec::new();
@@ -163,8 +163,7 @@ pub(super) fn http_segments(text: &str) -> Vec<String> {
     segments
 }
 
-/// Returns `true` if a path is written in the one form that the manuals describe, wildcards aside. The query is not
-/// part of it.
+/// Returns `true` if a path has the form that the manuals describe, apart from wildcards. The query is not part of it.
 pub(super) fn is_canonical(path: &str) -> bool {
     path == "/"
         || path.starts_with('/')
@@ -185,7 +184,7 @@ fn decode(path: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// The pattern of a text that is one of folders, for tests.
+/// The pattern of a text that is a valid pattern of folders, for tests.
 #[cfg(test)]
 pub(super) fn folders(text: &str) -> Sequence {
     match PathPattern::parse(text) {

@@ -1,4 +1,4 @@
-//! Sequences of labels or segments with wildcards: the one form behind hosts (read from the last label to the first),
+//! Sequences of labels or segments with wildcards: the common form of hosts (read from the last label to the first),
 //! HTTP paths and file system paths.
 //!
 //! Invariant: a sequence carries every open question that its own form raises; questions that depend on the target
@@ -7,16 +7,16 @@
 use super::glob::Glob;
 use super::unknowns::Unknowns;
 
-/// A pattern for one label or segment, or for several.
+/// A pattern for one or several labels or segments.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Token {
     /// This text.
     Literal(String),
     /// `*`: any one.
     One,
-    /// `**`: any number of them.
+    /// `**`: any number of labels or segments.
     Deep,
-    /// A wildcard for a part.
+    /// A wildcard for a part of one.
     Glob(Glob),
 }
 
@@ -25,19 +25,19 @@ pub(super) enum Token {
 pub(super) struct Sequence {
     /// From the root: the last label of a host, the format of a folder.
     pub(super) tokens: Vec<Token>,
-    /// The open questions that any match depends on.
+    /// The open questions that every match depends on.
     pub(super) unknowns: Unknowns,
-    /// The open questions that a match depends on where a `**` at the end stands for nothing.
+    /// The open questions of a match in which a `**` at the end matches nothing.
     pub(super) bare: Unknowns,
 }
 
 impl Token {
-    /// Reads one label or segment.
+    /// Parses one label or segment.
     pub(super) fn parse(text: &str) -> Self {
         Self::from_string(text.to_owned())
     }
 
-    /// The same for a text that is not needed any more.
+    /// The same, taking ownership of the text.
     pub(super) fn from_string(text: String) -> Self {
         match text.as_str() {
             "*" => Self::One,
@@ -48,12 +48,12 @@ impl Token {
     }
 }
 
-/// Returns `true` if a label or segment holds a sign of wildcards.
+/// Returns `true` if a label or segment contains a wildcard character.
 fn is_wild(text: &str) -> bool {
     text.bytes().any(|byte| matches!(byte, b'*' | b'?' | b'['))
 }
 
-/// The open questions that the wildcards inside one label or segment raise.
+/// The open questions about wildcards inside of a label or segment.
 pub(super) fn partial_unknowns(text: &str) -> Unknowns {
     use super::Unknown::{CharacterClass, PartialWildcard, QuestionMark};
     if matches!(text, "*" | "**") || !is_wild(text) {

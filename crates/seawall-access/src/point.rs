@@ -1,4 +1,4 @@
-//! The evaluation of one concrete request, whatever is in force.
+//! The evaluation of one concrete request, for any rules in force.
 //!
 //! With *A* and *D* for “some clause on the name allows, denies”, *A′* and *D′* for clauses on the address, *HA* and
 //! *HD* for clauses on the HTTP request, and *HC* for “some HTTP clause covers the host”:
@@ -23,12 +23,12 @@ use super::atom::Atom;
 use super::clause::{Actions, Clause, Target};
 use super::unknowns::{Unknown, Unknowns};
 
-/// The part of a request that a clause is about.
+/// The part of a request that a clause concerns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Role {
-    /// The name of the host, or the address where it is asked for by itself.
+    /// The name of the host, or its address if it is requested directly.
     Name,
-    /// The address that the host has.
+    /// The address of the host.
     Address,
     /// Method, host, port and path.
     Http,
@@ -41,45 +41,45 @@ pub enum Role {
 /// A clause that matches a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Match {
-    /// The group that the clause's rule was given in.
+    /// The group of the clause's rule.
     pub group: usize,
     /// The decision of the rule.
     pub decision: Decision,
-    /// The part of the request that the rule is about.
+    /// The part of the request that the rule concerns.
     pub role: Role,
     /// The open questions that the match depends on; empty for a certain match.
     pub unknowns: Unknowns,
-    /// The unknowns as variables of this point that must be settled in favour.
+    /// The open questions, as variables of this point that must be settled in favour.
     pub(super) needs: u32,
-    /// The same, to be settled the other way.
+    /// The variables that must be settled against.
     pub(super) lacks: u32,
 }
 
-/// One way to settle the open questions of a point.
+/// A way to settle the open questions of a point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct World(Settled);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Settled {
-    /// By the bits of the variables.
+    /// The variables, as bits.
     OneByOne(u32),
-    /// Every open question in favour of access, or against it.
+    /// All open questions in favour of access, or against it.
     All { open: bool },
 }
 
-/// Decision about a request, from denied to allowed.
+/// The decision on a request, in ascending order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
-    /// In no world.
+    /// Allowed in no world.
     Deny,
-    /// In some worlds and not in others.
+    /// Allowed in some worlds only.
     Uncertain,
-    /// In every world.
+    /// Allowed in every world.
     Allow,
 }
 
-/// A request as far as rules can tell it from others: the clauses that match it.
+/// A request as far as rules distinguish it: the clauses that match it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Point {
     atom: Atom,
@@ -88,12 +88,12 @@ pub struct Point {
 }
 
 impl Match {
-    /// The part of a group that is about the address alone.
+    /// The part of a group that concerns only the address.
     pub(super) fn at_address(group: usize, decision: Decision, unknowns: Unknowns) -> Self {
         Self { group, decision, role: Role::Address, unknowns, needs: 0, lacks: 0 }
     }
 
-    /// The part that a clause that matches has in a role, where it speaks about the action.
+    /// The match of a clause in a role, if the clause concerns the action.
     pub(super) fn new(clause: &Clause, unknowns: Unknowns, action: Actions, role: Role) -> Option<Self> {
         let http = matches!(clause.target, Target::Http(..));
         let fits = match role {
@@ -105,15 +105,15 @@ impl Match {
         (fits && clause.actions.meets(action)).then_some(found)
     }
 
-    /// The part that a pattern of names has in a connection straight to an address, should it count like a block: where it
-    /// is one that may decide like a name.
+    /// The match of a name pattern for a connection straight to an address, in case it counts like a block; `None` if
+    /// the pattern does not decide like a name.
     pub(super) fn as_block(&self) -> Option<Self> {
         let is_open = self.role == Role::Name && self.unknowns.contains(Unknown::AddressAsName);
         let unknowns = self.unknowns.without(Unknown::AddressAsName).union(Unknown::AddressAsBlock.into());
         is_open.then_some(Self { role: Role::Address, unknowns, ..*self })
     }
 
-    /// The same match of a rule that does not matter.
+    /// The same match of a rule that is irrelevant.
     pub(super) fn of_any_group(&self) -> Self {
         Self { group: 0, needs: 0, lacks: 0, ..*self }
     }
@@ -131,8 +131,8 @@ impl Match {
 }
 
 impl Point {
-    /// The number of open questions of one point that are settled one by one. Where there are more, each match is
-    /// settled by itself, once all in favour of access and once all against it, which still bounds the answer.
+    /// The number of open questions of one point that are settled individually. Above it, each match is settled
+    /// separately, once all in favour of access and once all against it, which still bounds the answer.
     const VARIABLES: usize = 8;
 
     /// A point from what matches it.
@@ -163,13 +163,13 @@ impl Point {
         self.atom
     }
 
-    /// The matches, in no meaningful order.
+    /// The matches, in arbitrary order.
     #[must_use]
     pub fn matches(&self) -> &[Match] {
         &self.matches
     }
 
-    /// Every way to settle what is open; a single one where nothing is.
+    /// Every way to settle the open questions; a single one without any.
     pub fn worlds(&self) -> impl Iterator<Item = World> + use<> {
         let few = self.variables <= Self::VARIABLES;
         let one_by_one = (0..if few { 1_u32 << self.variables } else { 0 }).map(Settled::OneByOne);
@@ -177,9 +177,9 @@ impl Point {
         one_by_one.chain(all.into_iter().filter(move |_| !few)).map(World)
     }
 
-    /// Returns `true` if the request is allowed in one world, with the groups that are in force.
+    /// Returns `true` if the request is allowed in one world, for the groups in force.
     pub fn allowed(&self, world: World, in_force: impl Fn(usize) -> bool) -> bool {
-        // By role: whether something allows, whether something denies.
+        // By role: whether an allow matches, and whether a deny matches.
         let [mut name, mut address, mut http, mut folder] = [(false, false); 4];
         let mut covered = false;
         for one in &self.matches {
@@ -208,19 +208,19 @@ impl Point {
         }
     }
 
-    /// Returns `true` if every way to settle what is open is among the [`Self::worlds`]; else these only bound the
-    /// answer.
+    /// Returns `true` if the [`Self::worlds`] include every way to settle the open questions; otherwise these only
+    /// bound the answer.
     pub(super) fn is_settled_one_by_one(&self) -> bool {
         self.variables <= Self::VARIABLES
     }
 
-    /// Returns `true` if the request is allowed however what is open is settled, and whether in any way at all.
+    /// Whether the request is allowed for every way to settle the open questions, and whether for any.
     pub(super) fn bounds(&self, in_force: &dyn Fn(usize) -> bool) -> [bool; 2] {
         [false, true].map(|open| self.allowed(World(Settled::All { open }), in_force))
     }
 
-    /// Returns `true` if the request may be allowed with these groups in force where it is denied with each of
-    /// `others`. A no is certain, and so is a yes unless more is open than can be settled one by one.
+    /// Returns `true` if the request may be allowed with these groups in force while it is denied with each of
+    /// `others`. `false` is certain, and so is `true` unless there are too many open questions to settle individually.
     #[must_use]
     pub fn may_open(&self, in_force: &dyn Fn(usize) -> bool, others: &[&dyn Fn(usize) -> bool]) -> bool {
         if self.is_settled_one_by_one() {
@@ -236,8 +236,8 @@ impl Point {
         most && others.iter().all(denies)
     }
 
-    /// Returns `true` if nothing that opens is in force in the one and not in the other, and nothing that closes the
-    /// other way round: then the other allows the request wherever the one does.
+    /// Returns `true` if every allow in force in one state is in force in the other, and every deny in the other also
+    /// in the one: then the other allows the request whenever the one does.
     fn is_within(&self, one: &dyn Fn(usize) -> bool, other: &dyn Fn(usize) -> bool) -> bool {
         self.matches.iter().all(|matched| {
             let (one, other) = (one(matched.group), other(matched.group));
@@ -245,7 +245,7 @@ impl Point {
         })
     }
 
-    /// Returns `true` if the request is allowed, whatever is open, with the groups that are in force.
+    /// Returns `true` if the request is allowed for the groups in force, however open questions are settled.
     pub fn verdict(&self, in_force: impl Fn(usize) -> bool) -> Verdict {
         let mut answers = self.worlds().map(|world| self.allowed(world, &in_force));
         let first = answers.next().unwrap_or_default();
@@ -258,7 +258,7 @@ impl Point {
 }
 
 impl Point {
-    /// The same point with the clauses of one group deciding the other way round.
+    /// The same point with the other decision of one group's clauses.
     pub(super) fn flipped(&self, group: usize) -> Self {
         let flip = |one: &Match| match (one.group == group, one.decision) {
             (false, _) => *one,
@@ -268,8 +268,8 @@ impl Point {
         Self::new(self.atom, self.matches.iter().map(flip).collect())
     }
 
-    /// Returns `true` if a match leads to this point's verdict: one that opens where it is allowed, one that closes
-    /// where it is denied, and any that is asked, and not overruled in every world, where it is uncertain.
+    /// Returns `true` if a match contributes to this point's verdict: an allow if it is allowed, a deny if it is
+    /// denied, and if it is uncertain, every match that is evaluated and not overruled in every world.
     pub(super) fn decides(&self, one: &Match, verdict: Verdict, in_force: impl Fn(usize) -> bool) -> bool {
         let matches = || self.matches.iter().filter(|one| in_force(one.group));
         let by_name = |decision| matches().any(|one| one.role == Role::Name && one.decision == decision);
@@ -279,7 +279,7 @@ impl Point {
         };
         let named = || certain(Role::Name, Decision::Allow);
         let elsewhere = || certain(Role::Address, Decision::Deny);
-        // A name that decides leaves the rest unasked.
+        // A name that decides makes the rest irrelevant.
         let asked = match (verdict, one.role) {
             (_, Role::Name | Role::Folder) | (Verdict::Uncertain, Role::Cover) => true,
             (Verdict::Uncertain, Role::Address | Role::Http) => match (one.role, one.decision) {

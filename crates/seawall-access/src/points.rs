@@ -1,4 +1,4 @@
-//! The points of a universe: classes with the same meaning made one, and hosts brought together with addresses.
+//! The points of a universe: equivalent classes are merged, and hosts are combined with addresses.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -12,16 +12,16 @@ use super::witness::Witness;
 use crate::hash::HashMap;
 use crate::model::Decision;
 
-/// The matches at addresses that mean the same, and the classes of these addresses.
+/// Equivalent matches at addresses, and the classes of these addresses.
 pub(super) type AddressGroup = (Vec<Match>, Vec<usize>);
 
-/// The groups that can have a say in the same request.
+/// The groups that can affect the same request.
 #[derive(Debug, Default)]
 pub struct Interactions {
-    /// Groups that one request is matched by, names and the addresses behind them apart.
+    /// Groups that match one request, names and their addresses separately.
     pub sets: BTreeSet<BTreeSet<usize>>,
-    /// For TCP with HTTP, and for UDP: the groups on hosts that may have any address, and the groups on addresses. Each of
-    /// the first shares a request with each of the second.
+    /// For TCP with HTTP, and for UDP: the groups on hosts with any address, and the groups on addresses. Each of the
+    /// first shares a request with each of the second.
     pub crossings: [(BTreeSet<usize>, BTreeSet<usize>); 2],
 }
 
@@ -32,12 +32,12 @@ impl Interactions {
     }
 }
 
-/// The groups of addresses, worked out once.
+/// The groups of addresses, computed once.
 #[derive(Debug, Default)]
 pub(super) struct AddressGroups(HashMap<(bool, Option<usize>), Rc<Vec<AddressGroup>>>);
 
 impl AddressGroups {
-    /// Those of all addresses, or of the class `own` alone.
+    /// The groups of all addresses, or of the class `own` alone.
     pub(super) fn get(&mut self, universe: &Universe, atom: Atom, own: Option<usize>) -> Rc<Vec<AddressGroup>> {
         let udp = atom == Atom::Udp;
         Rc::clone(self.0.entry((udp, own)).or_insert_with(|| Rc::new(universe.address_groups(udp, own))))
@@ -45,18 +45,18 @@ impl AddressGroups {
 }
 
 impl Universe {
-    /// Every point with one concrete request that is like it.
+    /// Every point, with one representative request.
     #[must_use]
     pub fn points(&self) -> BTreeMap<Point, Witness> {
         self.points_about(|_| true)
     }
 
-    /// The points that a rule of such a group matches, with one concrete request each. What the other rules say about
-    /// any request is the same whichever of these groups are in force.
+    /// The points that a rule of such a group matches, with one representative request each. The effect of the other
+    /// rules on a request does not depend on which of these groups are in force.
     ///
-    /// A rule of such a group may match the address alone. The rules on a name then add what is always the same: they
-    /// decide, or they leave it to the address, as for a host that no rule names. So that host stands for all of them,
-    /// but for requests that a rule allows unless their address is denied.
+    /// A rule of such a group may match the address alone. The rules on a name then always add the same: they decide,
+    /// or they leave the decision to the address, as for a host that no rule names. That host therefore represents all
+    /// of them, except for requests that a rule allows unless their address is denied.
     pub fn points_about(&self, group: impl Fn(usize) -> bool) -> BTreeMap<Point, Witness> {
         let mut points = BTreeMap::new();
         let about = |matches: &[Match]| matches.iter().any(|one| group(one.group));
@@ -97,8 +97,8 @@ impl Universe {
         points
     }
 
-    /// The groups that share a request: those that share one of the [`Self::points`], found without making a point of
-    /// each name with each address.
+    /// The groups that share a request: those that share one of the [`Self::points`], found without combining each name
+    /// with each address.
     #[must_use]
     pub fn company(&self) -> Interactions {
         let groups = |matches: &[Match]| -> BTreeSet<usize> { matches.iter().map(|one| one.group).collect() };
@@ -132,7 +132,7 @@ impl Universe {
         company
     }
 
-    /// The points of a class of hosts, addresses aside.
+    /// The points of a class of hosts, without addresses.
     fn host_points<'a>(
         &'a self,
         class: &HostClass,
@@ -152,14 +152,14 @@ impl Universe {
         points
     }
 
-    /// The one class of addresses that the hosts have, where it is known.
+    /// The class of addresses that the hosts have, if it is a single one.
     pub(super) fn own_address(&self, class: &HostClass) -> Option<usize> {
         let Host::Address(address) = class.host else { return None };
         self.places.get(&super::address::hits(&self.blocks, address)).copied()
     }
 
-    /// The matches for `atom` at addresses, each with the classes of addresses that it holds for; of the class `own`
-    /// alone, where it is known.
+    /// The matches for `atom` at addresses, each with the classes of addresses to which it applies; of the class `own`
+    /// alone, if it is known.
     fn address_groups(&self, udp: bool, own: Option<usize>) -> Vec<AddressGroup> {
         let action = if udp { Actions::UDP } else { Actions::TCP };
         let mut groups: BTreeMap<Vec<Match>, Vec<usize>> = BTreeMap::new();
@@ -170,20 +170,20 @@ impl Universe {
         groups.into_iter().collect()
     }
 
-    /// The classes of ports of addresses that no rule names. They come first among the hosts.
+    /// The classes of ports of addresses that no rule names. They are the first of the hosts.
     pub(super) fn ports_of_any_address(&self) -> &[HostClass] {
         let count = self.hosts.iter().take_while(|class| class.host == Host::AnyAddress).count();
         self.hosts.get(..count).unwrap_or_default()
     }
 
-    /// The class that a port has among those: it is named there or any other.
+    /// The class of a port among those: the class that is named with it, or that of any other port.
     pub(super) fn port_of_any_address(&self, port: u16) -> usize {
         let ports = self.ports_of_any_address();
         let named = ports.iter().position(|class| !class.other_port && class.port == port);
         named.or_else(|| ports.iter().position(|class| class.other_port)).unwrap_or_default()
     }
 
-    /// The classes of requests to a class of hosts; none where no HTTP clause covers it.
+    /// The classes of requests to a class of hosts; empty if no HTTP clause covers it.
     pub(super) fn requests_of(&self, class: &HostClass) -> &[RequestClass] {
         self.requests.get(class.requests).map(Vec::as_slice).unwrap_or_default()
     }
@@ -228,17 +228,17 @@ mod tests {
             .map(|(witness, verdict)| format!("{witness}: {verdict:?}"))
             .collect();
         let expected = [
-            // The address decides where no name does.
+            // The address decides if no name does.
             "connect:tcp 10.0.0.1:443: Allow",
             // A name that decides leaves the address unasked.
             "connect:tcp other.example.com:443: Allow",
             "connect:tcp other.example.com:443 at 10.0.0.1: Allow",
-            // Whether the apex is included is not documented, but its address may admit it.
+            // The documentation does not say if the apex is included, but its address may be allowed.
             "connect:tcp example.com:443: Uncertain",
             "connect:tcp example.com:443 at 10.0.0.1: Allow",
             "read ~/src/other: Allow",
             "read ~/src: Uncertain",
-            // Nobody says whose home folder this is, nor whether case matters.
+            // It is unknown whose home folder this is, and if case matters.
             "read /root/src/other: Uncertain",
             "read /root/src: Uncertain",
             "read ~/Src/other: Uncertain",
@@ -250,7 +250,7 @@ mod tests {
         sorted.0.sort();
         sorted.1.sort();
         assert_eq!(sorted.0, sorted.1);
-        // A deny in force closes what it matches, and only that.
+        // A deny in force closes exactly what it matches.
         let without_deny = universe.points_about(|group| group == 1);
         assert!(without_deny.iter().any(|(point, _)| point.verdict(|group| group != 1) == Verdict::Allow));
         assert!(without_deny.iter().all(|(point, _)| point.verdict(|_| true) == Verdict::Deny));

@@ -1,13 +1,13 @@
-//! A request as points, one for each kind of address that the host may have.
+//! A request as points, one for each kind of address that its host may have.
 //!
-//! The address of a name is known when a connection is opened, not when somebody asks. A request is allowed where it is
-//! allowed at every address, and denied where it is denied at every one. Two things are said beside the answer rather
-//! than make it uncertain, since they would do so for every name: a name that is allowed elsewhere, and would be denied
-//! only at addresses that it does not have as a rule ([`Known`]), is allowed; and what denies at some addresses is no
-//! reason where nothing allows at any. The other way round nothing is taken for granted: what some address allows is
-//! never called denied. Comparisons know nothing of this: they look at every address by itself.
+//! The address of a name is known when a connection is opened, not when somebody asks. A request is allowed if it is
+//! allowed at every address, and denied if it is denied at every address. Two facts are reported beside the answer
+//! instead of making it uncertain, since they apply to every name. A name that is allowed elsewhere, and would be
+//! denied only at addresses that it usually does not have ([`Known`]), is allowed. A deny of some addresses is not a
+//! reason if no allow matches any address. The opposite is not assumed: a request that some address allows is never
+//! denied. Comparisons do not use this: they look at every address separately.
 //!
-//! Invariant: with an address that was said, the answer is that of one point.
+//! Invariant: with a stated address, the answer is that of a single point.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,9 +21,9 @@ use crate::model::{Decision, Domain};
 /// A rule or statement that decides.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Reason {
-    /// The policy's place among those that were given.
+    /// The policy's index in the given list.
     pub policy: usize,
-    /// The rule's place in the policy, or the statement's in its Cedar text.
+    /// The rule's index in the policy, or the statement's in its Cedar text.
     pub rule: Option<usize>,
     /// The policy's name.
     pub policy_name: String,
@@ -33,11 +33,11 @@ pub struct Reason {
     pub decision: Option<Decision>,
     /// The pattern that matches.
     pub pattern: Option<String>,
-    /// The reasons why it is uncertain whether it matches.
+    /// The reasons why the match is uncertain.
     pub doubts: Vec<String>,
 }
 
-/// A request as points: it is allowed when each part is, and certain when it is so at every address that is possible.
+/// A request as points: it is allowed if each part is, and certain if it is so at every possible address.
 #[derive(Clone, Debug)]
 pub struct Question {
     pub(super) parts: Vec<Part>,
@@ -46,39 +46,39 @@ pub struct Question {
 /// A part of a request.
 #[derive(Clone, Debug)]
 pub(super) struct Part {
-    /// At addresses that are alike; never empty.
+    /// The places with equivalent addresses; never empty.
     places: Vec<At>,
 }
 
-/// A place at addresses that are alike.
+/// A place with equivalent addresses.
 #[derive(Clone, Debug)]
 struct At {
     place: MatchedPoint,
     /// The blocks of these addresses.
     blocks: Vec<IpNet>,
-    /// True if addresses that no block holds are among them, or the one that was said.
+    /// True if addresses outside of every block are among them, or the stated address.
     open: bool,
-    /// True if these are addresses that the name does not have, as a rule.
+    /// True if the name usually does not have these addresses.
     unusual: bool,
 }
 
-/// A point, and what matches it with its clause.
+/// A point, and its matches with their clauses.
 #[derive(Clone, Debug)]
 pub(super) struct MatchedPoint {
     pub(super) point: Point,
     pub(super) found: Vec<(Match, u32)>,
 }
 
-/// The number of blocks that are named.
+/// The largest number of blocks that are named.
 const NAMED: usize = 4;
 
 impl Part {
-    /// A part whose address was said or does not matter.
+    /// A part whose address is stated or irrelevant.
     pub(super) fn single(place: MatchedPoint) -> Self {
         Self { places: vec![At { place, blocks: Vec::new(), open: true, unusual: false }] }
     }
 
-    /// A part for a name at each kind of address, with the block that they are in, if any.
+    /// A part for a name at each kind of address, with its block, if there is one.
     pub(super) fn at_addresses(labels: &[String], places: impl Iterator<Item = (Option<IpNet>, MatchedPoint)>) -> Self {
         let mut known: BTreeMap<(bool, Point), usize> = BTreeMap::new();
         let mut all: Vec<At> = Vec::new();
@@ -111,7 +111,7 @@ impl Part {
         }
     }
 
-    /// The blocks at which this is the answer; `None` stands for all other addresses.
+    /// The blocks with this answer; `None` represents all other addresses.
     fn blocks(&self, wanted: Verdict, in_force: impl Fn(usize) -> bool) -> Vec<Option<IpNet>> {
         let places = || self.places.iter().filter(|at| at.place.point.verdict(&in_force) == wanted);
         let blocks = places().flat_map(|at| &at.blocks).copied().collect();
@@ -120,10 +120,10 @@ impl Part {
     }
 }
 
-/// Blocks in words.
+/// A list of blocks in words.
 fn named(blocks: &[Option<IpNet>]) -> String {
     let text = |block: &Option<IpNet>| block.map_or_else(|| "any other address".to_owned(), |block| block.to_string());
-    // One alone is never left out.
+    // A list never leaves out just one item.
     let named = if blocks.len() <= NAMED + 1 { blocks.len() } else { NAMED };
     let mut texts: Vec<String> = blocks.iter().take(named).map(text).collect();
     if blocks.len() > named {
@@ -133,12 +133,12 @@ fn named(blocks: &[Option<IpNet>]) -> String {
 }
 
 impl Question {
-    /// Returns `true` if the request is allowed, with the rules that are in force.
+    /// Returns `true` if the request is allowed for the rules in force.
     pub fn verdict(&self, in_force: impl Fn(usize) -> bool) -> Verdict {
         self.parts.iter().map(|part| part.verdict(&in_force)).min().unwrap_or(Verdict::Uncertain)
     }
 
-    /// The points that the answer comes from.
+    /// The points that determine the answer.
     pub fn points(&self) -> impl Iterator<Item = &Point> {
         self.places().map(|place| &place.point)
     }
@@ -147,7 +147,7 @@ impl Question {
         self.parts.iter().flat_map(|part| &part.places).map(|at| &at.place)
     }
 
-    /// Matches of rules, each with the index of its part and of its place in the part.
+    /// Matches of rules, each with the index of its part and of its place in that.
     pub(super) fn matches(&self) -> impl Iterator<Item = (usize, usize, &Match)> {
         self.parts.iter().enumerate().flat_map(|(part, own)| {
             own.places
@@ -157,14 +157,15 @@ impl Question {
         })
     }
 
-    /// The places that show why the answer is what it is.
+    /// The places that are the reason for the answer.
     pub(super) fn telling(&self, verdict: Verdict, in_force: impl Fn(usize) -> bool) -> Vec<&MatchedPoint> {
         let mut telling = Vec::new();
         for part in &self.parts {
             let usual = || part.places.iter().filter(|at| !at.unusual);
             let open = usual().find(|at| at.open && at.place.point.verdict(&in_force) == verdict);
             match (verdict, open) {
-                // What decides at every address, or nothing: a block does not deny what nothing allows outside of it.
+                // The rules that decide at every address; without them, a block is not a reason for a denial, since
+                // nothing allows the request outside of it.
                 (Verdict::Deny, Some(at)) => telling.push(&at.place),
                 (Verdict::Allow | Verdict::Deny, _) => telling.extend(usual().map(|at| &at.place)),
                 (Verdict::Uncertain, _) => telling.extend(part.places.iter().map(|at| &at.place)),
@@ -173,7 +174,7 @@ impl Question {
         telling
     }
 
-    /// The domain that is asked about.
+    /// The domain of the request.
     #[must_use]
     pub fn domain(&self) -> Domain {
         match self.places().map(|place| place.point.atom()).next() {
@@ -183,13 +184,13 @@ impl Question {
         }
     }
 
-    /// The rules that bear on the request at all, by their places in [`super::State::rules`].
+    /// The rules that affect the request, by their indexes in [`super::State::rules`].
     #[must_use]
     pub fn rules(&self) -> BTreeSet<usize> {
         self.places().flat_map(|place| place.point.matches()).map(|found| found.group).collect()
     }
 
-    /// The same question with a rule that decides the other way round.
+    /// The same question with the other decision of a rule.
     #[must_use]
     pub fn flipped(&self, rule: usize) -> Self {
         let mut flipped = self.clone();
@@ -199,7 +200,7 @@ impl Question {
         flipped
     }
 
-    /// The reason why nothing allows it.
+    /// The reason why no rule allows it.
     pub(super) fn unmet(&self, in_force: impl Fn(usize) -> bool) -> String {
         match self.refused(in_force).as_slice() {
             [Atom::Write] if self.parts.len() > 1 => "reading is allowed, but no rule allows writing".to_owned(),
@@ -208,13 +209,13 @@ impl Question {
         }
     }
 
-    /// The parts that are denied.
+    /// The denied parts.
     pub(super) fn refused(&self, in_force: impl Fn(usize) -> bool) -> Vec<Atom> {
         let denied = self.parts.iter().filter(|part| part.verdict(&in_force) == Verdict::Deny);
         denied.filter_map(|part| part.places.first()).map(|at| at.place.point.atom()).collect()
     }
 
-    /// The parts that some addresses may open, and no rule for the name does or keeps from it.
+    /// The parts that some addresses may open, and that no rule for the name allows or denies.
     pub(super) fn unnamed(&self, in_force: impl Fn(usize) -> bool) -> Vec<Atom> {
         let unnamed = self.parts.iter().filter(|part| {
             part.verdict(&in_force) == Verdict::Uncertain
@@ -247,7 +248,7 @@ impl Question {
         if doubts.is_empty() { "it hangs on something that is not documented".to_owned() } else { doubts.join("; ") }
     }
 
-    /// The exceptions to what is allowed: denied or uncertain addresses that the name does not have as a rule.
+    /// The exceptions of an allowed request: denied or uncertain addresses that the name usually does not have.
     pub(super) fn exceptions(&self, in_force: impl Fn(usize) -> bool) -> Option<String> {
         let part = self.parts.iter().find(|part| part.verdict(&in_force) == Verdict::Allow)?;
         let denied = part.blocks(Verdict::Deny, &in_force);
@@ -257,7 +258,7 @@ impl Question {
         (!blocks.is_empty()).then(|| format!("{not} {}; ask with ` at ADDRESS` for that", named(&blocks)))
     }
 
-    /// Denies of addresses that are not asked since the name is allowed.
+    /// Denies of addresses that do not apply since the name is allowed.
     pub(super) fn overruled(&self, in_force: impl Fn(usize) -> bool) -> bool {
         self.places().any(|place| {
             let matches = || place.point.matches().iter().filter(|one| in_force(one.group));

@@ -1,16 +1,16 @@
-//! Ranges of addresses that are set aside, and the names that may have such an address all the same.
+//! Reserved ranges of addresses, and the names that may have such an address.
 //!
-//! Source: the registries of special-purpose addresses (RFC 6890), and what clouds document of their metadata services.
-//! Ranges for documentation are left out: they stand for public ones.
+//! Source: the registries of special-purpose addresses (RFC 6890), and the documentation of metadata services by
+//! clouds. Ranges for documentation are left out, since they represent public ones.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
-/// The purpose that a range of addresses is set aside for.
+/// The purpose for which a range of addresses is reserved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Purpose {
-    /// The service that hands out the credentials of a machine.
+    /// The service that provides the credentials of a machine.
     Metadata,
     /// Hosts on the same link.
     LinkLocal,
@@ -18,12 +18,12 @@ pub enum Purpose {
     Loopback,
     /// Networks of an organization.
     Private,
-    /// Anything else that is not a single host.
+    /// Any other purpose that is not a single host.
     Reserved,
 }
 
 impl Purpose {
-    /// A word or two for people.
+    /// A short phrase for people.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -44,7 +44,7 @@ const fn v6(a: u16, b: u16, last: u16, length: u8) -> IpNet {
     IpNet::V6(Ipv6Net::new_assert(Ipv6Addr::new(a, b, 0, 0, 0, 0, 0, last), length))
 }
 
-/// The ranges; the narrower of two comes first.
+/// The ranges; the narrower of two overlapping ones comes first.
 pub const SET_ASIDE: [(IpNet, Purpose); 20] = [
     (v4(169, 254, 169, 254, 32), Purpose::Metadata),
     (v4(100, 100, 100, 200, 32), Purpose::Metadata),
@@ -68,7 +68,7 @@ pub const SET_ASIDE: [(IpNet, Purpose); 20] = [
     (v6(0xff00, 0, 0, 8), Purpose::Reserved),
 ];
 
-/// The purpose that all of a block is set aside for.
+/// The purpose of a whole block.
 #[must_use]
 pub fn purpose(block: &IpNet) -> Option<Purpose> {
     SET_ASIDE.iter().find(|(range, _)| range.contains(block)).map(|(_, purpose)| *purpose)
@@ -77,11 +77,11 @@ pub fn purpose(block: &IpNet) -> Option<Purpose> {
 /// The parties that know a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Known {
-    /// Machines by themselves, or their network.
+    /// Single machines, or their network.
     Locally,
-    /// Perhaps only the organization.
+    /// Possibly only the organization.
     Privately,
-    /// Everybody: it ends as names of the public DNS do.
+    /// Everybody: it ends like names of the public DNS.
     Publicly,
 }
 
@@ -99,7 +99,7 @@ impl Known {
     }
 
     /// Returns `true` if such a name usually has no address in a block: a name in the public DNS has a public address,
-    /// and only names that are known locally resolve to loopback and link-local addresses.
+    /// and only locally known names resolve to loopback and link-local addresses.
     #[must_use]
     pub fn hardly_has(self, block: &IpNet) -> bool {
         match purpose(block) {

@@ -24,7 +24,7 @@ pub(super) fn collect(request: &Request) -> Vec<String> {
     remarks
 }
 
-/// The remarks on an answer. `overruled`: an address is denied, and the name allowed.
+/// The remarks on an answer. `overruled`: an address is denied, but the name is allowed.
 pub(super) fn about(request: &Request, verdict: Verdict, overruled: bool) -> Vec<String> {
     let mut remarks = Vec::new();
     let possible = verdict != Verdict::Deny;

@@ -1,8 +1,8 @@
-//! Requests, as people write them: `connect:tcp cve.mitre.org:443`, `mount rw ~/.ssh`, `GET https://api.github.com/x`,
-//! `mcp invokeTool notion/search`.
+//! Requests in readable form: `connect:tcp cve.mitre.org:443`, `mount rw ~/.ssh`, `GET https://api.github.com/x`, `mcp
+//! invokeTool notion/search`.
 //!
-//! Invariant: a request is concrete. What only a rule can say (wildcards, CIDR blocks, every port) is refused with what
-//! to write instead.
+//! Invariant: a request is concrete. Forms that only rules have (wildcards, CIDR blocks, every port) are refused, with
+//! a replacement.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -18,48 +18,48 @@ use crate::model::Action;
 pub enum Request {
     /// A connection.
     Connect {
-        /// UDP instead of TCP.
+        /// True for UDP; false for TCP.
         udp: bool,
-        /// To where.
+        /// The host.
         host: Host,
-        /// From 1.
+        /// The port, from 1.
         port: u16,
     },
     /// An HTTP request.
     Http {
-        /// In lower case; one of [`Action::METHODS`].
+        /// The method in lower case; one of [`Action::METHODS`].
         method: &'static str,
-        /// To where.
+        /// The host.
         host: Host,
-        /// From 1.
+        /// The port, from 1.
         port: u16,
-        /// As written, without query and fragment.
+        /// The path as written, without query and fragment.
         path: String,
     },
-    /// A folder to be read or written, or mounted for it.
+    /// A folder to read, write or mount.
     Folder {
-        /// True if reading is asked for.
+        /// True if reading is requested.
         read: bool,
-        /// True if writing is asked for.
+        /// True if writing is requested.
         write: bool,
         /// The format, then the names.
         segments: Vec<String>,
     },
-    /// A call that an MCP gateway gates.
+    /// A call that an MCP gateway checks.
     Mcp(McpRequest),
 }
 
 /// The host of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Host {
-    /// A name, from the first label to the last, and the address that it has, where that was said.
+    /// A name, from the first label to the last, and its address, if that is stated.
     Name(Vec<String>, Option<IpAddr>),
-    /// An address, asked for by itself.
+    /// An address that is requested directly.
     Address(IpAddr),
 }
 
 impl Request {
-    /// The host that it is for; `None` for folders and MCP.
+    /// The host; `None` for folders and MCP.
     #[must_use]
     pub fn host(&self) -> Option<&Host> {
         match self {
@@ -68,11 +68,11 @@ impl Request {
         }
     }
 
-    /// Reads a request. ` at ADDRESS` after a host name says what it resolves to.
+    /// Parses a request. ` at ADDRESS` after a host name states the address that it resolves to.
     ///
     /// # Errors
     ///
-    /// Returns the fault in the text, and what to write.
+    /// Returns the fault in the text, and a replacement.
     pub fn parse(text: &str) -> Result<Self, NoRequest> {
         let text = text.trim();
         let (action, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
@@ -122,7 +122,7 @@ impl fmt::Display for Request {
 }
 
 impl Host {
-    /// ` at ADDRESS`, where the address was said.
+    /// ` at ADDRESS`, if the address is stated.
     fn at(&self) -> String {
         match self {
             Self::Name(_, Some(address)) => format!(" at {address}"),
@@ -159,7 +159,7 @@ fn unknown_action(action: &str) -> NoRequest {
         "PATCH",
         "HEAD",
     ];
-    // Letters that changed places are a slip, in a short word too.
+    // Swapped letters are a misspelling, even in a short word.
     let near = known.into_iter().filter(|known| {
         let (known, action) = (known.to_lowercase(), action.to_lowercase());
         strsim::jaro_winkler(&known, &action) > 0.8 || strsim::damerau_levenshtein(&known, &action) == 1
@@ -190,7 +190,7 @@ fn http(method: &'static str, rest: &str) -> Result<Request, NoRequest> {
     let shown = method.to_ascii_uppercase();
     let url =
         if rest.starts_with(char::is_alphanumeric) && !rest.contains(char::is_whitespace) { rest } else { "HOST/PATH" };
-    // `connect` is a method too, and rarely the one that is meant.
+    // `connect` is a method too, but rarely the intended one.
     let or = if method == "connect" { format!(", or `connect:tcp {rest}` for a connection") } else { String::new() };
     let help = format!("write `{shown} https://{url}`{or}");
     let (scheme, rest) = rest.split_once("://").ok_or_else(|| no(format!("`{rest}` is not a URL"), &help))?;
@@ -274,7 +274,7 @@ fn folder(read: bool, write: bool, path: &str) -> Result<Request, NoRequest> {
     Ok(Request::Folder { read, write, segments })
 }
 
-/// Segments of a request's path, and `true` if the path is in the form that the manuals document.
+/// Segments of a request's path, and `true` if the path has the documented form.
 pub(super) fn request_path(path: &str) -> (bool, Vec<String>) {
     (is_canonical(path), http_segments(path))
 }

@@ -1,4 +1,4 @@
-//! The policies of one state, ready to be asked, and requests as points of them.
+//! The policies of one state, prepared for questions, and requests as points of them.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ use crate::trie::{Case, Hit, Trie};
 use crate::universe::Index;
 use crate::unknowns::Unknown;
 
-/// The policies of one state, ready to be asked.
+/// The policies of one state, prepared for questions.
 #[derive(Debug)]
 pub struct State<'a> {
     pub(super) policies: &'a [Policy],
@@ -67,13 +67,14 @@ impl<'a> State<'a> {
         Question { parts }
     }
 
-    /// Returns `true` if any policy is about a domain. Where none is, nothing is known of it ([`Unknown::NoPolicy`]).
+    /// Returns `true` if a policy of the domain exists. Otherwise nothing is known about the domain
+    /// ([`Unknown::NoPolicy`]).
     #[must_use]
     pub fn is_governed(&self, domain: Domain) -> bool {
         self.policies.iter().any(|policy| policy.domain() == Some(domain))
     }
 
-    /// The statements about an MCP action, by policy and number; and whether one matches whatever else is true of a request.
+    /// The statements about an MCP action, by policy and number; and whether each matches every request of the action.
     #[must_use]
     pub fn mcp_statements_about(&self, action: McpAction) -> Vec<((usize, usize), bool)> {
         self.mcp.statements_about(action)
@@ -90,20 +91,20 @@ impl<'a> State<'a> {
         self.policies
     }
 
-    /// The rules, in their order: the policy and the rule of each.
+    /// The rules in order: the indexes of policy and rule of each.
     #[must_use]
     pub fn rules(&self) -> &[(usize, usize)] {
         &self.rules
     }
 
-    /// Returns `true` if a rule is in force for a member of just these teams.
+    /// Returns `true` if a rule is in force for a member of exactly these teams.
     #[must_use]
     pub fn governs(&self, group: usize, teams: &BTreeSet<String>) -> bool {
         let policy = self.rules.get(group).and_then(|(policy, _)| self.policies.get(*policy));
         policy.is_some_and(|policy| policy.scope.governs(teams))
     }
 
-    /// The domain of a rule, by its place in [`State::rules`].
+    /// The domain of a rule, by its index in [`State::rules`].
     #[must_use]
     pub fn domain_of(&self, rule: usize) -> Option<Domain> {
         let (policy, rule) = self.rules.get(rule)?;

@@ -1,7 +1,7 @@
-//! Suggestions of the name that was probably meant.
+//! Suggestions for misspelt names.
 
-/// The name that differs least from what was written, where at most every third character does; the first of several.
-/// The most frequent mix-ups are not a difference: case, `-`, `_` and spaces.
+/// The name that differs least from the text, in at most every third character; the first of several. The most frequent
+/// confusions do not count as a difference: case, `-`, `_` and spaces.
 #[must_use]
 pub fn nearest<'a>(written: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let written = folded(written);

@@ -1,7 +1,7 @@
-//! Targets that can overlap: those that may match a request that some of a set of targets match.
+//! An index of targets that finds overlaps: targets that may match a request that an indexed target matches.
 //!
-//! Invariant: a `false` of [`TargetIndex::meets`] is certain. So clauses that do not meet a change have no part in what it
-//! means, and leaving them out changes no answer.
+//! Invariant: `false` from [`TargetIndex::meets`] is certain. Clauses that do not overlap a change therefore do not
+//! affect its meaning, and leaving them out changes no answer.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -20,12 +20,12 @@ pub(super) struct TargetIndex {
     literals: BTreeSet<IpAddr>,
     has_names: bool,
     has_blocks: bool,
-    /// A name pattern takes whatever there is, addresses too.
+    /// Patterns of names that match every host, addresses included.
     takes_addresses: bool,
 }
 
 impl TargetIndex {
-    /// The target_index of these targets.
+    /// The index of these targets.
     pub(super) fn new<'a>(targets: impl IntoIterator<Item = &'a Target>) -> Self {
         let mut target_index = Self {
             names: Trie::new(Case::Folded),
@@ -41,7 +41,7 @@ impl TargetIndex {
                 Target::Network(Destination { host, .. }) | Target::Http(Destination { host, .. }, _) => match host {
                     HostPattern::Names(names) => {
                         target_index.names.insert(names, Unknowns::NONE, 0);
-                        // A request for the one may be asked as one for the other.
+                        // A request for one may be decided as one for the other.
                         for (own, other) in [(HOST_ALIAS, LOCAL_HOST), (LOCAL_HOST, HOST_ALIAS)] {
                             if may_be(names, own) {
                                 let tokens = labels(other).into_iter().rev().map(Token::Literal).collect();
@@ -62,13 +62,13 @@ impl TargetIndex {
         target_index
     }
 
-    /// Returns `true` if a request may match both the target and one of these. Ports and paths are not looked at: a
-    /// host stands for all that is asked of it.
+    /// Returns `true` if a request may match both the target and an indexed one. Ports and paths are ignored: a host
+    /// represents all its requests.
     pub(super) fn meets(&self, target: &Target) -> bool {
         match target {
             Target::Folder(folder) => self.folders.meets(folder, |_| true),
             Target::Network(Destination { host, .. }) | Target::Http(Destination { host, .. }, _) => match host {
-                // Whatever its name, a host may have an address of a block.
+                // Whatever its name is, a host may have an address of a block.
                 HostPattern::Names(names) => {
                     self.has_blocks
                         || !self.literals.is_empty() && takes_addresses(names)
@@ -83,7 +83,7 @@ impl TargetIndex {
     }
 }
 
-/// The clauses that are of such a group, or that meet one.
+/// The clauses in such a group, or overlapping one.
 pub(super) fn around(clauses: Vec<Clause>, about: impl Fn(usize) -> bool) -> Vec<Clause> {
     let of_it = clauses.iter().filter(|clause| about(clause.group));
     let target_index = TargetIndex::new(of_it.map(|clause| &clause.target));
@@ -102,7 +102,7 @@ fn may_be(names: &Sequence, name: &str) -> bool {
     !trie.hits(&state).is_empty()
 }
 
-/// Returns `true` if a pattern of names may match an address that is asked for by itself: it says nothing of any label.
+/// Returns `true` if a pattern of names may match an address that is requested directly: it restricts no label.
 fn takes_addresses(names: &Sequence) -> bool {
     !names.tokens.iter().any(|token| matches!(token, Token::Literal(_)))
 }
@@ -123,7 +123,7 @@ mod tests {
         clauses(&rule, 0).remove(0)
     }
 
-    /// Returns `true` if both match some of the requests.
+    /// Returns `true` if both match a common request.
     fn share(one: &Clause, other: &Clause, requests: &[Vec<String>], folders: bool) -> bool {
         let [one, other] = [one, other].map(|clause| Index::new(std::slice::from_ref(clause)));
         let matches = |index: &Index, labels: &[String]| match folders {
@@ -199,11 +199,11 @@ mod tests {
             ("a.example.com", "b.example.com", false),
             ("**.example.com", "**.a.example.com", true),
             ("**.example.com", "**.example.org", false),
-            // Whatever its name, a host may have the address.
+            // Whatever its name is, a host may have the address.
             ("a.example.com", "10.0.0.0/8", true),
             ("10.0.0.0/8", "a.example.com", true),
             ("10.0.0.1", "10.0.0.0/8", true),
-            // An address that is asked for by itself has no name.
+            // An address that is requested directly has no name.
             ("a.example.com", "10.0.0.1", false),
             ("10.0.0.1", "a.example.com", false),
             ("10.0.0.1", "**", true),

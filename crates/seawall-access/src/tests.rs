@@ -1,4 +1,4 @@
-//! Decisions about single requests according to the documented facts, in tables.
+//! Decisions on single requests according to the documentation, in tables.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::compare::tests::policies;
 use super::{Answer, Atom, Match, Point, Request, State, Universe, Verdict};
 
-/// Asks for a member of just these teams.
+/// Asks for a member of exactly these teams.
 fn ask_as(state: &str, teams: &[&str], request: &str) -> Answer {
     let teams: BTreeSet<String> = teams.iter().map(|team| (*team).to_owned()).collect();
     State::new(&policies(state)).ask(&teams, &Request::parse(request).expect(request))
@@ -39,7 +39,7 @@ fn rules_match_what_the_manuals_say() {
         ("allow connect:tcp **", "connect:tcp 192.0.2.7:22", OPEN),
         ("allow connect:tcp **; deny connect:tcp 10.0.0.0/8", "connect:tcp 10.1.1.1:5432", OPEN),
         ("allow connect:tcp **; deny connect:tcp 10.0.0.0/8", "connect:tcp a.example at 10.1.1.1", ALLOW),
-        // A name that may be asked for as another one.
+        // A name that may be decided as another one.
         (
             "allow connect:tcp localhost:80; deny connect:tcp host.docker.internal",
             "connect:tcp host.docker.internal:80",
@@ -55,10 +55,10 @@ fn rules_match_what_the_manuals_say() {
         ("allow connect:tcp *", "connect:tcp anything.example", OPEN),
         ("allow connect:tcp,connect:udp example.com", "connect:udp example.com:53", ALLOW),
         ("allow connect:tcp example.com", "connect:udp example.com:53", DENY),
-        // Hosts in another spelling than their one.
+        // Hosts in another than their canonical spelling.
         ("allow connect:tcp Example.COM.", "connect:tcp example.com", OPEN),
         ("allow connect:tcp bücher.example", "connect:tcp xn--bcher-kva.example", OPEN),
-        // Wildcards that only some sources name.
+        // Wildcards that only some sources describe.
         ("allow connect:tcp api?.example.com", "connect:tcp api1.example.com", OPEN),
         ("allow connect:tcp api?.example.com", "connect:tcp api12.example.com", DENY),
         ("allow connect:tcp api[12].example.com", "connect:tcp api2.example.com", OPEN),
@@ -77,7 +77,7 @@ fn rules_match_what_the_manuals_say() {
         ("allow connect:tcp 10.1.2.3", "connect:tcp db.example.com at 10.1.2.3", DENY),
         ("allow connect:tcp 10.1.2.3/8", "connect:tcp 10.9.9.9", OPEN),
         ("allow connect:tcp 10.0.0.0/8:443", "connect:tcp 10.9.9.9", OPEN),
-        // A name that decides leaves the address unasked.
+        // A name that decides makes the address irrelevant.
         (
             "allow connect:tcp db.corp.example; deny connect:tcp 10.0.0.0/8",
             "connect:tcp db.corp.example at 10.1.1.1",
@@ -88,10 +88,10 @@ fn rules_match_what_the_manuals_say() {
             "connect:tcp db.corp.example at 10.1.1.1",
             DENY,
         ),
-        // A deny beats every allow; in each way to settle the apex, it is denied.
+        // A deny beats every allow; for each way to settle the apex, it is denied.
         ("allow connect:tcp **.x.example; deny connect:tcp **.x.example", "connect:tcp x.example", DENY),
         ("deny connect:tcp **.x.example; allow connect:tcp x.example", "connect:tcp x.example", OPEN),
-        // What follows no syntax could be anything.
+        // A text without a valid syntax could mean anything.
         ("allow connect:tcp x.example:80-443", "connect:tcp x.example:443", OPEN),
         ("allow connect:tcp x.example:80-443", "connect:tcp y.example:443", DENY),
         ("allow connect:quic x.example", "connect:tcp x.example:443", OPEN),
@@ -109,7 +109,7 @@ fn rules_match_what_the_manuals_say() {
         ("allow request:get h.example:443/a", "GET http://h.example/a", DENY),
         ("allow request:get h.example:443/a", "GET http://h.example:443/a", ALLOW),
         ("allow request:get 192.0.2.7/a", "GET https://192.0.2.7/a", OPEN),
-        // A path that is not canonical: an allow may not see it, a deny must.
+        // A path that is not canonical: an allow may not match it, a deny must.
         ("allow request:get h.example/a/**", "GET https://h.example/a//b", OPEN),
         ("allow connect:tcp h.example; deny request:get h.example/a/**", "GET https://h.example/x/../a/b", DENY),
         // Connections and requests together.
@@ -130,7 +130,7 @@ fn rules_match_what_the_manuals_say() {
         ("allow read /data/**", "read /data", OPEN),
         ("allow read **", "read C:\\anything", ALLOW),
         ("allow read ~/**", "read ~/p", ALLOW),
-        // Whose home folder that is nobody knows.
+        // It is unknown whose home folder that is.
         ("allow read ~/**", "read C:\\Users\\u\\p", OPEN),
         ("allow read ~/**", "read /home/u/p", OPEN),
         ("allow read /home/**", "read ~/p", OPEN),
@@ -164,7 +164,7 @@ fn rules_match_what_the_manuals_say() {
 fn the_address_of_a_name_matters_where_it_may_have_such_an_address() {
     let metadata = "deny connect:tcp 169.254.0.0/16 fd00:ec2::/32";
     for (rules, request, expected, because, note) in [
-        // A guardrail on metadata addresses: a remark, and not what an answer hangs on.
+        // A guardrail on metadata addresses: a remark that the answer does not depend on.
         ("allow request:get api.github.com/repos/**", "GET https://api.github.com/repos/x", ALLOW, "allow", true),
         ("allow request:get h.corp.example/**", "GET https://h.corp.example/x", ALLOW, "allow", true),
         ("allow request:get api.github.com/repos/**", "GET https://api.github.com/x", DENY, "", false),
@@ -174,7 +174,7 @@ fn the_address_of_a_name_matters_where_it_may_have_such_an_address() {
         // Names that may have such an address.
         ("allow request:get metadata.google.internal/**", "GET http://metadata.google.internal/x", OPEN, "", false),
         ("allow request:get localhost/**; deny connect:tcp 127.0.0.0/8", "GET http://localhost/x", OPEN, "", false),
-        // Nothing allows it: the guardrail is not a reason.
+        // Nothing allows it, so that the guardrail is not the reason.
         ("allow connect:tcp a.example.com", "connect:tcp b.example.com", DENY, "", false),
         ("allow connect:tcp a.example.com", "connect:tcp 169.254.169.254:80", DENY, "deny", false),
         // Private addresses: a name of the public DNS has none, one of the organization may.
@@ -207,10 +207,10 @@ fn the_address_of_a_name_matters_where_it_may_have_such_an_address() {
             "",
             false,
         ),
-        // What some address allows is never called denied.
+        // A request that some address allows is never denied.
         ("allow connect:tcp 10.0.0.0/8", "connect:tcp db.example.com", OPEN, "", false),
         ("allow connect:tcp 127.0.0.0/8", "connect:tcp db.example.com", OPEN, "", false),
-        // A name that decides leaves the address unasked.
+        // A name that decides makes the address irrelevant.
         (
             "deny connect:tcp h.example.com; allow connect:tcp 10.0.0.0/8",
             "connect:tcp h.example.com",
@@ -218,7 +218,7 @@ fn the_address_of_a_name_matters_where_it_may_have_such_an_address() {
             "deny",
             false,
         ),
-        // Rules on other protocols have no part in it.
+        // Rules on other protocols do not affect it.
         (
             "allow request:get h.example.com/**; deny connect:udp 0.0.0.0/0 ::/0",
             "GET https://h.example.com/x",
@@ -282,7 +282,7 @@ pub(super) const RULES: [&str; 38] = [
     "allow read ~/**",
     "deny read C:\\data\\**",
     "allow read **",
-    // In several letter cases, with wildcards that see the case, on every system, in home folders and beside them.
+    // In several letter cases, with wildcards that depend on case, on every system, in home folders and beside them.
     "deny read /Data/x",
     "allow read,write /dATA/**",
     "allow read /data/X*",
@@ -300,7 +300,7 @@ pub(super) const RULES: [&str; 38] = [
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Every request has the same matches as some point of the universe.
+    /// Every request has the same matches as a point of the universe.
     #[test]
     fn a_universe_is_complete(
         rules in prop::sample::subsequence(RULES.to_vec(), 1..9),
@@ -342,14 +342,14 @@ proptest! {
         for request in requests {
             let question = state.question(&Request::parse(&request).expect(&request));
             for point in question.points() {
-                // A host without HTTP rules takes requests as it takes connections.
+                // A host without HTTP rules treats requests like connections.
                 let as_connection = || known.contains(&(Atom::Tcp, point.matches().to_vec()));
                 let is_known = known.contains(&(kind(point), point.matches().to_vec()));
                 let nothing = point.matches().is_empty();
                 prop_assert!(nothing || is_known || matches!(point.atom(), Atom::Http(_)) && as_connection(), "{request}: {point:?}");
             }
         }
-        // A class is what matches its targets, and no two classes are the same.
+        // A class is defined by its matches, and no two classes have the same.
         let index = super::universe::Index::new(&universe.clauses);
         let mut seen = BTreeSet::new();
         for class in &universe.folders {
@@ -450,6 +450,6 @@ fn the_nearest_miss_says_what_one_change_would_do() {
         let rule = policies(state)[0].rules()[0].name.clone();
         assert_eq!(ask(state, request).nearest, [format!("`p0 › {rule}` {expected}")], "{state}: {request}");
     }
-    // Two changes away leads nowhere.
+    // Two changes away is not a suggestion.
     assert_eq!(ask("org: allow connect:tcp *.x.example:22", "connect:udp a.b.x.example").nearest, [""; 0]);
 }

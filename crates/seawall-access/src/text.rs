@@ -1,4 +1,4 @@
-//! Patterns in the words of rules.
+//! Patterns in the form of rules.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -39,7 +39,7 @@ impl fmt::Display for Destination {
 }
 
 impl Destination {
-    /// The host without its port, as it is written.
+    /// The host without its port, in readable form.
     pub(super) fn host_text(&self) -> String {
         self.written.as_ref().map_or_else(|| self.host.to_string(), ToString::to_string)
     }
@@ -67,7 +67,7 @@ pub(super) fn connections(host: impl fmt::Display, port: Option<u16>) -> String 
     port.map_or_else(|| host.to_string(), |port| format!("{host}:{port}"))
 }
 
-/// Requests to a host: `http://` for port 80, no scheme for every port, `https://` otherwise.
+/// Requests to a host: `http://` for port 80, without a scheme for every port, `https://` otherwise.
 pub(super) fn requests(host: impl fmt::Display, port: Option<u16>, path: &str) -> String {
     match port {
         None => format!("{host}{path}"),
@@ -110,7 +110,7 @@ impl fmt::Display for Actions {
 }
 
 impl Target {
-    /// Writes the path or folder with other tokens.
+    /// Formats the path or folder with other tokens.
     pub(super) fn path(&self) -> impl Fn(Vec<Token>) -> String {
         let own = self.clone();
         move |tokens| match &own {
@@ -122,8 +122,8 @@ impl Target {
         }
     }
 
-    /// The pattern for what the target matches with these open questions: itself, or, where it is open whether a `**`
-    /// may stand for nothing, itself without that. `None` where no pattern says it.
+    /// The pattern for what the target matches with these open questions: itself, or, if it is open whether a `**` may
+    /// match nothing, itself without the `**`. `None` if no pattern expresses it.
     pub(super) fn narrowed(&self, unknowns: Unknowns) -> Option<Cow<'_, Self>> {
         if unknowns.is_empty() {
             return Some(Cow::Borrowed(self));

@@ -1,9 +1,9 @@
-//! All sequences of one kind in one trie, walked label by label.
+//! A trie of all sequences of one kind, walked label by label.
 //!
-//! A folder below somebody's home folder, wherever that is, may be one below `~`, and the other way round: steps follow
-//! both, in doubt. Invariants: walking a concrete target and finding its class use the same [`Trie::step`], so that a class
-//! and its members cannot disagree; a pattern has at most one node a token, and an inner `**` that may stand for nothing is
-//! a step without a label, so that nodes never multiply.
+//! A folder below a home folder, wherever that is, may be one below `~`, and vice versa: steps follow both, as
+//! uncertain. Invariants: walking a concrete target and finding its class use the same [`Trie::step`], so that a class
+//! and its members cannot disagree. A pattern has at most one node for each token, and an inner `**` that may match
+//! nothing is a step without a label, so that nodes never multiply.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -15,9 +15,9 @@ use super::unknowns::{Unknown, Unknowns};
 
 pub(super) type Node = u32;
 
-/// The places where systems have the home folders of people: Linux and macOS, systems that keep `/home` elsewhere,
-/// shares of a network, Windows. Of the names of users and servers nothing is known, nor of the drive. No place is
-/// inside of another. Those that make the best examples come first.
+/// The usual places of home folders: Linux and macOS, systems that keep `/home` elsewhere, network shares, Windows.
+/// Names of users and servers, and the drive, are unknown. No place is inside of another. Those that make the best
+/// examples come first.
 pub(super) const HOMES: [&[&str]; 21] = [
     &[path::UNIX, "home", ANY],
     &[path::UNIX, "Users", ANY],
@@ -42,13 +42,13 @@ pub(super) const HOMES: [&[&str]; 21] = [
     &[path::SHARE, ANY, ANY],
 ];
 
-/// A name that no rule has, for one that is not known.
+/// A name that no rule has, for an unknown name.
 pub(super) const ANY: &str = "\u{1}";
 
-/// Nodes reached by a prefix, each with what reaching it depends on; sorted.
+/// Nodes reached by a prefix, each with its open questions; sorted.
 pub(super) type State = Vec<(Node, Unknowns)>;
 
-/// A clause that matches, and what that depends on.
+/// A clause that matches, with the open questions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Hit {
     /// The position of the clause.
@@ -69,29 +69,29 @@ pub(super) struct Trie {
 /// The comparison of labels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Case {
-    /// All labels have one spelling already.
+    /// All labels are in one spelling already.
     Folded,
-    /// Another case is another label, or not: nobody says.
+    /// It is unknown if another case is another label.
     Unknown,
 }
 
-/// The nodes that one more label leads to.
+/// The nodes after one more label.
 #[derive(Debug, Default)]
 pub(super) struct Edges {
-    /// By lower-case label: the labels as they are written.
+    /// By lower-case label: the labels as written.
     pub(super) literals: BTreeMap<String, Vec<(String, Node)>>,
     pub(super) globs: BTreeMap<Glob, Node>,
     pub(super) one: Option<Node>,
     /// The end of a pattern whose last token is `**`.
     pub(super) deep: Option<Node>,
-    /// Behind a `**` that more tokens follow. It may be reached without any label, in doubt.
+    /// After a `**` with further tokens. It may be reached without any label, as uncertain.
     pub(super) inner: Option<Node>,
-    /// A `**` ends here: any label stays.
+    /// A `**` ends here: every label stays at this node.
     pub(super) stays: bool,
     pub(super) accepts: Vec<Hit>,
-    /// True if a pattern leads here, and not only the home folder's usual place.
+    /// True if a pattern leads here, and not only the usual place of home folders.
     pub(super) written: bool,
-    /// The folder that this may be another way to write: `~`.
+    /// The folder `~`, for which this may be another spelling.
     pub(super) home: Option<Node>,
 }
 
@@ -112,7 +112,7 @@ impl Trie {
         start
     }
 
-    /// Adds what is reached where an inner `**` stands for nothing.
+    /// Adds the nodes that are reached if an inner `**` matches nothing.
     fn skip_inner(&self, state: &mut State) {
         let mut at = 0;
         while let Some(&(node, unknowns)) = state.get(at) {
@@ -130,7 +130,7 @@ impl Trie {
         self.nodes.get_mut(node as usize).expect("a node of this trie")
     }
 
-    /// The node that one more token of a pattern leads to; the token may be the last one.
+    /// The node after one more token of a pattern, which may be its last one.
     fn child(&mut self, node: Node, token: &Token, is_last: bool) -> Node {
         let fresh = Node::try_from(self.nodes.len()).expect("fewer nodes than bytes of policies");
         let case = self.case;
@@ -169,7 +169,7 @@ impl Trie {
         child
     }
 
-    /// Adds a clause; `unknowns` is what the clause depends on beside the sequence itself.
+    /// Adds a clause; `unknowns` are its open questions besides those of the sequence itself.
     pub(super) fn insert(&mut self, sequence: &Sequence, unknowns: Unknowns, clause: u32) {
         if matches!(sequence.tokens.first(), Some(Token::Literal(format)) if format == path::HOME) {
             self.find_homes();
@@ -187,7 +187,7 @@ impl Trie {
         self.edges_mut(node).accepts.push(Hit { clause, unknowns });
     }
 
-    /// Leads from the usual places of home folders to what is known of `~`.
+    /// Leads from the usual places of home folders to the patterns of `~`.
     fn find_homes(&mut self) {
         if self.home.is_some() {
             return;
@@ -201,11 +201,11 @@ impl Trie {
         }
     }
 
-    /// The state that `label` leads to.
+    /// The state after `label`.
     pub(super) fn step(&self, state: &State, label: &str) -> State {
         let mut next = self.targets(state, label);
         if label == path::HOME {
-            // A pattern from the root may cover the home folders of everybody, wherever these are.
+            // A pattern from the root may cover all home folders, wherever these are.
             for place in HOMES {
                 let homes = place.iter().fold(self.start(), |state, label| self.targets(&state, label));
                 next.extend(homes.into_iter().map(|(node, all)| (node, all.union(Unknown::HomeFolder.into()))));
@@ -236,7 +236,7 @@ impl Trie {
             next.extend(free.map(|to| (to, unknowns)));
         }
         if self.home.is_some() {
-            // One folder is the home folder of the user, and not one inside of it too.
+            // One folder is the user's home folder, and not one inside of it too.
             let home = |(node, all): &(Node, Unknowns)| {
                 if all.contains(Unknown::HomeFolder) {
                     return None;
@@ -250,7 +250,7 @@ impl Trie {
         next
     }
 
-    /// The clauses that match what has been walked, sorted.
+    /// The clauses that match the labels so far, sorted.
     pub(super) fn hits(&self, state: &State) -> Vec<Hit> {
         let mut hits: Vec<Hit> = state
             .iter()
@@ -262,7 +262,7 @@ impl Trie {
         hits
     }
 
-    /// The labels that the state tells apart by name, as they are written, each with whether a pattern has it.
+    /// The labels that the state distinguishes by name, as written, each with whether a pattern has it.
     pub(super) fn literals<'a>(&'a self, state: &'a State) -> impl Iterator<Item = (&'a str, bool)> {
         state
             .iter()
@@ -270,19 +270,19 @@ impl Trie {
             .map(|(label, child)| (label.as_str(), self.edges(*child).written))
     }
 
-    /// The wildcards for a part that the state tells apart.
+    /// The wildcards for parts that the state distinguishes.
     pub(super) fn globs<'a>(&'a self, state: &'a State) -> impl Iterator<Item = &'a Glob> {
         state.iter().flat_map(|(node, _)| self.edges(*node).globs.keys())
     }
 }
 
-/// Sorts, and leaves out what is reached in more doubt than it is in another way.
+/// Sorts, and removes nodes that are also reached with fewer open questions.
 fn keep_least_doubtful<T: Copy + Ord>(list: &mut Vec<T>, parts: impl Fn(T) -> (u32, Unknowns)) {
     list.sort_unstable();
     let mut kept: Vec<T> = Vec::with_capacity(list.len());
     for &one in list.iter() {
         let (of, unknowns) = parts(one);
-        // Of two sets the smaller one is sorted before those that hold it.
+        // A set is sorted before the sets that contain it.
         let alike = kept.iter().rev().map(|other| parts(*other)).take_while(|(other, _)| *other == of);
         if !alike.into_iter().any(|(_, less)| less.is_subset(unknowns)) {
             kept.push(one);
@@ -315,7 +315,8 @@ mod tests {
         }
     }
 
-    /// Straight from the words: whether a pattern matches, if a `**` at the end, or an inner one, may stand for nothing.
+    /// According to the definition: whether a pattern matches, if a `**` at the end, or an inner one, may match
+    /// nothing.
     fn matches(tokens: &[Token], labels: &[&str], (last, inner): (bool, bool)) -> bool {
         match (tokens, labels) {
             ([], _) => labels.is_empty(),
@@ -352,7 +353,7 @@ mod tests {
                 Sequence { tokens, unknowns: Unknowns::NONE, bare: Unknown::FolderItself.into() }
             })
             .collect();
-        // All in one trie, so that what one pattern adds may not lead another one astray.
+        // All in one trie, so that one pattern could affect another one.
         let mut trie = Trie::new(Case::Folded);
         for (clause, pattern) in (0..).zip(&patterns) {
             trie.insert(pattern, Unknowns::NONE, clause);

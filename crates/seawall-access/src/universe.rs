@@ -1,11 +1,11 @@
-//! Every request that a set of rules can tell from others.
+//! Every request that a set of rules distinguishes.
 //!
-//! Hosts, ports, addresses, HTTP requests and folders are split into classes separately. A host meets an address only
-//! in [`Universe::points`], where classes with the same meaning are one, so that a hundred thousand hosts beside a
-//! thousand blocks stay a hundred thousand and a thousand. Invariant: whatever somebody asks for has the same matches
-//! as one of the points, in whatever letter case and place it is written, unless only [`Spelling::Written`] was asked
-//! for. Where rules tell apart more than can be looked through, those are there that are enough for what is wanted
-//! ([`essential`]); and where these are too many as well, that is told ([`SurveyLimit`]), and none are there.
+//! Hosts, ports, addresses, HTTP requests and folders are split into classes separately. Hosts and addresses are
+//! combined only in [`Universe::points`], which merges equivalent classes, so that a hundred thousand hosts beside a
+//! thousand blocks stay a hundred thousand and a thousand. Invariant: every request has the same matches as one of the
+//! points, in any letter case and place, unless only [`Spelling::Written`] was requested. If rules have too many
+//! distinctions to explore, the universe has the classes that suffice ([`essential`]); if these are too many as well,
+//! that is reported ([`SurveyLimit`]), and none are there.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -27,7 +27,7 @@ use super::target_index::around;
 use super::trie::{Case, Hit, Trie};
 use super::unknowns::Unknown;
 
-/// The requests that a set of rules can tell apart.
+/// The requests that a set of rules distinguishes.
 #[derive(Debug)]
 pub struct Universe {
     pub(super) clauses: Vec<Clause>,
@@ -42,7 +42,7 @@ pub struct Universe {
     spelling: Spelling,
 }
 
-/// A kind of target that rules distinguish more of than can be looked through.
+/// A kind of target with more distinctions than can be explored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum SurveyLimit {
     /// Names of hosts.
@@ -54,7 +54,7 @@ pub enum SurveyLimit {
 }
 
 impl SurveyLimit {
-    /// Returns `true` if it is about what a target speaks of.
+    /// Returns `true` if it includes the kind of the target.
     pub(super) fn is_about(self, target: &Target) -> bool {
         match (self, target) {
             (Self::Folders, Target::Folder(_)) | (Self::Hosts | Self::Paths, Target::Network(_) | Target::Http(..)) => {
@@ -83,9 +83,9 @@ impl fmt::Display for SurveyLimit {
 pub(super) struct HostClass {
     pub(super) host: Host,
     pub(super) port: u16,
-    /// True if the port stands for all that no rule names.
+    /// True if the port represents all ports that no rule names.
     pub(super) other_port: bool,
-    /// Of clauses for connections and of HTTP clauses that cover the host; sorted.
+    /// The matches of clauses for connections and of HTTP clauses that cover the host; sorted.
     pub(super) hits: Vec<Hit>,
     /// The position in [`Universe::requests`].
     pub(super) requests: usize,
@@ -94,7 +94,7 @@ pub(super) struct HostClass {
 /// A member of a class of hosts.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Host {
-    /// A name, which resolves to some address; the only one of its class, or one of several.
+    /// A name, which resolves to some address; the only member of its class, or one of several.
     Name { name: String, single: bool },
     /// An address that rules name.
     Address(IpAddr),
@@ -108,7 +108,7 @@ pub(super) struct RequestClass {
     pub(super) path: String,
     /// The methods of the class.
     pub(super) methods: Actions,
-    /// Empty for requests that no HTTP clause matches.
+    /// The matches; empty for requests that no HTTP clause matches.
     pub(super) hits: Vec<Hit>,
     /// Like [`Class::respelled`].
     pub(super) respelled: bool,
@@ -142,25 +142,24 @@ const FOLDERS: Alphabet = Alphabet {
 };
 
 impl Universe {
-    /// Splits what rules speak about, to tell which groups share a request. Rules of one group are in force together: a
-    /// caller that gives rules which are always in force for the same audiences the same group gets fewer points.
+    /// Splits the targets of rules, to find which groups share a request. Rules of one group are in force together: a
+    /// caller that puts rules with the same audiences into one group gets fewer points.
     ///
     /// # Errors
     ///
-    /// Returns the kind of target that there is too much of.
+    /// Returns the kind of target of which there are too many.
     pub fn build<'a>(rules: impl IntoIterator<Item = (&'a Rule, usize)>) -> Result<Self, SurveyLimit> {
         let clauses = rules.into_iter().flat_map(|(rule, group)| clauses(rule, group)).collect();
         whole(Self::divide(clauses, Spelling::Any, &Wanted::new(Why::Shared)))
     }
 
-    /// Splits what can meet a rule of a group that changes, to judge every state between two: all that
-    /// [`Self::points_about`] these groups asks for. `ends` tells of a group whether it is there in the first of the two
-    /// and in the second. Targets are those in the rules' own letter case, which is enough for what is judged world by
-    /// world.
+    /// Splits the targets that overlap a rule of a group that changes, to judge every state between two: everything
+    /// that [`Self::points_about`] these groups needs. `ends` returns if a group exists in the first and in the second
+    /// state. Targets have the letter case of the rules, which suffices if each world is judged separately.
     ///
     /// # Errors
     ///
-    /// Returns the kind of target that there is too much of.
+    /// Returns the kind of target of which there are too many.
     pub fn build_about<'a>(
         rules: impl IntoIterator<Item = (&'a Rule, usize)>,
         changes: impl Fn(usize) -> bool,
@@ -175,7 +174,7 @@ impl Universe {
         whole(Self::divide(around(clauses, &changes), Spelling::Written, &wanted))
     }
 
-    /// Splits what clauses speak about. What is cut is left out: all about hosts, or all folders.
+    /// Splits the targets of clauses. A part that is cut is left out: everything about hosts, or all folders.
     pub(super) fn divide(
         clauses: Vec<Clause>,
         spelling: Spelling,
@@ -266,7 +265,7 @@ impl Universe {
         Ok(())
     }
 
-    /// The classes of requests to a host; none where no HTTP clause covers it.
+    /// The classes of requests to a host; empty if no HTTP clause covers it.
     fn request_classes(&self, hits: &[Hit], wanted: &Wanted<'_>) -> Result<Vec<RequestClass>, TooMany> {
         if !hits.iter().any(|hit| matches!(self.clause(hit).target, Target::Http(..))) {
             return Ok(Vec::new());
@@ -289,7 +288,7 @@ impl Universe {
             }
             let path = format!("/{}", class.labels.join("/"));
             for (hits, methods) in by_hits {
-                // For each method, one request that no clause matches stands for all of them.
+                // For each method, one request that no clause matches represents all of them.
                 let methods = if hits.is_empty() { methods.difference(unmatched) } else { methods };
                 if hits.is_empty() {
                     unmatched = unmatched.union(methods);
@@ -303,7 +302,7 @@ impl Universe {
         Ok(list)
     }
 
-    /// The classes of paths that are enough for what is wanted.
+    /// The classes of paths that suffice.
     fn essential_paths(&self, trie: &Trie, hits: &[Hit], wanted: &Wanted<'_>) -> Result<Vec<Class>, TooMany> {
         let http = |hit: &&Hit| matches!(self.clause(hit).target, Target::Http(..));
         let hits: BTreeMap<u32, &Hit> = hits.iter().filter(http).map(|hit| (hit.clause, hit)).collect();
@@ -313,7 +312,7 @@ impl Universe {
             }
         };
         let sequences = |clause: &Clause| match &clause.target {
-            // `/*`, which may stand for `/`.
+            // `/*` may match `/`.
             Target::Http(_, path) if path.tokens == [Token::One] => {
                 vec![path.clone(), Sequence { tokens: Vec::new(), ..path.clone() }]
             }
@@ -325,7 +324,7 @@ impl Universe {
     }
 }
 
-/// A universe of which nothing is left out.
+/// A complete universe.
 fn whole((universe, cuts): (Universe, BTreeSet<SurveyLimit>)) -> Result<Universe, SurveyLimit> {
     match cuts.first() {
         None => Ok(universe),
@@ -333,14 +332,14 @@ fn whole((universe, cuts): (Universe, BTreeSet<SurveyLimit>)) -> Result<Universe
     }
 }
 
-/// All clauses, ready to be walked.
+/// All clauses, in tries.
 #[derive(Debug)]
 pub(super) struct Index {
     pub(super) names: Trie,
     pub(super) folders: Trie,
     pub(super) literals: BTreeMap<IpAddr, Vec<Hit>>,
     pub(super) blocks: Blocks,
-    /// True if `host.docker.internal` is matched by other clauses than `localhost`.
+    /// True if other clauses match `host.docker.internal` than `localhost`.
     tells_host_alias: bool,
 }
 
@@ -369,14 +368,14 @@ impl Index {
         index
     }
 
-    /// The classes of names that are enough for what is wanted.
+    /// The classes of names that suffice.
     fn essential_names(&self, clauses: &[Clause], wanted: &Wanted<'_>) -> Result<Vec<Class>, TooMany> {
         let sequences = |clause: &Clause| clause.target.names().cloned().into_iter().collect();
         let insert: Insert = insert_name;
         essential_of(&self.names, &HOSTS, clauses, (insert, sequences), wanted)
     }
 
-    /// The classes of folders that are enough for what is wanted.
+    /// The classes of folders that suffice.
     fn essential_folders(&self, clauses: &[Clause], wanted: &Wanted<'_>) -> Result<Vec<Class>, TooMany> {
         let sequences = |clause: &Clause| match &clause.target {
             Target::Folder(folder) => vec![folder.clone()],
@@ -385,7 +384,7 @@ impl Index {
         essential_of(&self.folders, &FOLDERS, clauses, (insert_folder, sequences), wanted)
     }
 
-    /// The clauses on an address that is asked for by itself, the address's blocks aside.
+    /// The clauses on an address that is requested directly, without the blocks of the address.
     pub(super) fn hits_of_address(&self, address: IpAddr) -> Vec<Hit> {
         let mut hits = self.literals.get(&address).cloned().unwrap_or_default();
         hits.extend(self.hits_of_any_address());
@@ -393,7 +392,7 @@ impl Index {
         hits
     }
 
-    /// The clauses on a host name; of [`HOST_ALIAS`] also those on what it may be rewritten to.
+    /// The clauses on a host name; for [`HOST_ALIAS`] also those on its replacement.
     pub(super) fn hits_of_name(&self, name: &[String]) -> Vec<Hit> {
         let own = self.walk(name);
         if !name.iter().map(String::as_str).eq(HOST_ALIAS.split('.')) {
@@ -424,7 +423,7 @@ impl Index {
 
     /// The clauses that may match any address: those on every host.
     pub(super) fn hits_of_any_address(&self) -> Vec<Hit> {
-        // One label that is not a name, as an address has no labels.
+        // A label that is not a name, since an address has no labels.
         let mut hits = self.names.hits(&self.names.step(&self.names.start(), ":"));
         for hit in &mut hits {
             hit.unknowns = hit.unknowns.union(Unknown::AddressAsName.into());

@@ -1,8 +1,8 @@
-//! The one table of what nobody has documented about matching and evaluation.
+//! The only table of undocumented behaviour in matching and evaluation.
 //!
-//! Invariant: wherever an answer would need a guess, the match carries the [`Unknown`]s that it depends on, and the
-//! answer is *uncertain* exactly when it differs between two ways of settling them. Nothing else in the program decides
-//! an open question. Sources name the public manual or specification whose silence, or contradiction, is meant.
+//! Invariant: if an answer would need a guess, the match carries the [`Unknown`]s that it depends on, and the answer is
+//! *uncertain* exactly if it differs between two ways of settling them. No other code decides an open question. Sources
+//! name the public manual or specification that is silent or contradictory.
 
 use std::fmt;
 
@@ -100,7 +100,7 @@ impl Unknown {
         Self::NoPolicy,
     ];
 
-    /// The question, as a phrase that completes “it is not documented …”, and what the public sources say about it.
+    /// The question, as a phrase that completes “it is not documented …”, and the statements of the public sources.
     #[must_use]
     pub fn entry(self) -> (&'static str, &'static str) {
         match self {
@@ -196,12 +196,12 @@ impl Unknown {
         }
     }
 
-    /// The question that this one answers the other way round.
+    /// The opposite question.
     pub(super) fn opposite(self) -> Option<Self> {
         (self == Self::NotRewritten).then_some(Self::Rewritten)
     }
 
-    /// Returns `true` if two rules that raise the question may be answered differently.
+    /// Returns `true` if the answer may differ between two rules that raise the question.
     pub(crate) fn is_per_rule(self) -> bool {
         matches!(self, Self::Malformed | Self::Action | Self::PatternForm)
     }
@@ -217,7 +217,7 @@ impl fmt::Display for Unknown {
     }
 }
 
-/// A set of open questions that must all be settled in favour for a match to hold; empty for a certain match.
+/// A set of open questions that must all be settled in favour for a match; empty for a certain match.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Unknowns(u32);
 
@@ -225,13 +225,13 @@ impl Unknowns {
     /// No open question.
     pub const NONE: Self = Self(0);
 
-    /// Returns `true` if nothing is open.
+    /// Returns `true` if there are none.
     #[must_use]
     pub fn is_empty(self) -> bool {
         self.0 == 0
     }
 
-    /// Both sets together.
+    /// The union of both sets.
     #[must_use]
     pub fn union(self, other: Self) -> Self {
         Self(self.0 | other.0)

@@ -1,12 +1,12 @@
-//! Everybody who may do something: whom one request is allowed for, and what takes it away from some of them again.
+//! Everybody who may make a request: the audiences that are allowed, and the teams that reduce their access.
 //!
-//! An organization has thousands of teams, and one request is decided by few scopes. Teams that are in the same scopes of the
-//! policies that bear on the request are one class, and classes whose policies say the same of it are one kind: kinds are
-//! judged alone and in pairs, and not the teams.
+//! An organization has thousands of teams, but few scopes apply to a request. Teams in the same scopes of the relevant
+//! policies form a class, and classes whose policies have the same effect form a kind: kinds are judged alone and in
+//! pairs instead of teams.
 //!
-//! Invariants: an audience is listed exactly when its answer is more than that of every smaller one, so that whoever is in
-//! further teams has at least what is listed, unless one of these is among the audience's exceptions; each answer is that of
-//! `State::ask`; and the order depends on nothing but the policies and the request.
+//! Invariants: an audience is listed exactly if its answer is more than that of every smaller one, so that members of
+//! further teams have at least the listed access, unless one of these teams is among the audience's exceptions. Each
+//! answer is that of `State::ask`. The order depends only on the policies and the request.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -32,42 +32,42 @@ pub enum AccessLevel {
     Allow,
 }
 
-/// An audience that may.
+/// An audience that may make the request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Who {
-    /// Members of these teams; of none stands for the whole organization.
+    /// Members of these teams; empty for the whole organization.
     pub audience: Audience,
     /// Access that members have.
     pub level: AccessLevel,
-    /// The answer, with the rules behind it; for the first team of each kind.
+    /// The answer, with its rules; for the first team of each kind.
     pub answer: Answer,
     /// Teams whose members have less access than the audience.
     pub unless: Vec<Unless>,
 }
 
-/// Teams whose members get less.
+/// Teams whose members have less access.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unless {
     /// The teams, by name, sorted.
     pub teams: Vec<String>,
-    /// Access that remains.
+    /// The remaining access.
     pub level: AccessLevel,
     /// The answer for a member of the first of them too.
     pub answer: Answer,
 }
 
-/// Everybody who may.
+/// Everybody who may make the request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Everybody {
-    /// The whole organization first, then teams, then pairs of teams; each by name.
+    /// The whole organization first, then teams, then pairs of teams; each sorted by name.
     pub who: Vec<Who>,
     /// The answer for a member of no team.
     pub nobody: Answer,
-    /// True if some combinations of two teams were not looked at, since there are too many kinds of them.
+    /// True if some combinations of two teams were not judged because there are too many kinds of them.
     pub incomplete: bool,
 }
 
-/// So many points are judged for pairs of kinds.
+/// The number of points that are judged for pairs of kinds.
 const MOST_WORK: usize = 1 << 20;
 
 /// Estimated cost of one answer about an MCP call, in points.
@@ -81,21 +81,21 @@ const CLASSES: usize = 64;
 enum Part {
     /// A rule matches a place of the question.
     Match(usize, usize, Match),
-    /// MCP calls are governed: what nothing permits is denied.
+    /// MCP calls are governed: everything that nothing permits is denied.
     Governs,
-    /// A statement matches, or may.
+    /// A statement matches, or may match.
     Statement { permits: Option<bool>, asks: bool, may: bool },
 }
 
-/// Teams that nothing tells apart.
+/// Equivalent teams.
 #[derive(Clone, Debug)]
 struct Class {
-    /// Their keys, sorted by name.
+    /// Their ids, sorted by name.
     teams: Vec<String>,
     says: BTreeSet<Part>,
 }
 
-/// A request with what was found of it.
+/// A request with its evaluation.
 struct Asked<'a> {
     state: &'a State<'a>,
     request: &'a Request,
@@ -117,7 +117,7 @@ impl Answer {
 }
 
 impl State<'_> {
-    /// Everybody who may. Names of teams are taken from `teams`.
+    /// Everybody who may make the request. `teams` gives the names of teams.
     #[must_use]
     pub fn who(&self, request: &Request, teams: &TeamDirectory) -> Everybody {
         let asked = Asked { state: self, request, question: self.question(request), directory: teams };
@@ -132,7 +132,7 @@ impl State<'_> {
             let level = asked.level(&[kind]);
             if level > least {
                 let unless = asked.unless(&[kind], level, &classes, &kinds);
-                // By class, since teams of one kind may have it from other policies.
+                // By class, since teams of one kind may have their access from different policies.
                 let own = classes.iter().filter(|class| class.says == kind.says);
                 who.extend(own.filter_map(|class| asked.who(&[class], &unless)));
             }
@@ -160,7 +160,7 @@ impl State<'_> {
 }
 
 impl Class {
-    /// Returns `true` if it may give anything to anybody.
+    /// Returns `true` if it may give access to anybody.
     fn opens(&self) -> bool {
         self.says.iter().any(|part| match part {
             Part::Match(_, _, found) => found.decision == Decision::Allow,
@@ -169,7 +169,7 @@ impl Class {
         })
     }
 
-    /// Returns `true` if it may take anything from anybody.
+    /// Returns `true` if it may take access from anybody.
     fn closes(&self) -> bool {
         self.says.iter().any(|part| match part {
             Part::Match(_, _, found) => found.decision == Decision::Deny || found.role == Role::Cover,
@@ -179,7 +179,7 @@ impl Class {
 }
 
 impl Asked<'_> {
-    /// The teams that scopes name of policies that bear on the request, by the name of the first of each class.
+    /// The teams in scopes of relevant policies, by the name of the first of each class.
     fn classes(&self) -> Vec<Class> {
         let said = self.said();
         let mut policies: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
@@ -199,7 +199,7 @@ impl Asked<'_> {
         self.by_name(alike.into_iter().map(class))
     }
 
-    /// The classes that say the same, as one.
+    /// Merges classes with the same effects.
     fn kinds(&self, classes: &[Class]) -> Vec<Class> {
         let mut kinds: BTreeMap<&BTreeSet<Part>, Vec<String>> = BTreeMap::new();
         for Class { teams, says } in classes {
@@ -224,7 +224,7 @@ impl Asked<'_> {
         class.teams.iter().map(|key| self.directory.name(key).to_owned()).collect()
     }
 
-    /// The audience of members of a team of each of these; `None` where it may not.
+    /// The audience of members of one team from each of these; `None` if it may not make the request.
     fn who(&self, of: &[&Class], unless: &[Unless]) -> Option<Who> {
         let answer = self.answer(of);
         let level = answer.level();
@@ -259,7 +259,7 @@ impl Asked<'_> {
         }
         for (part, place, found) in self.question.matches() {
             let Some((policy, _)) = self.state.rules().get(found.group) else { continue };
-            // Rules that match alike count alike, whichever they are.
+            // Rules that match alike count alike, whatever they are.
             said.entry(*policy).or_default().insert(Part::Match(part, place, found.of_any_group()));
         }
         said
@@ -274,7 +274,8 @@ impl Asked<'_> {
         self.state.mcp().said_by(policy, request).into_iter().map(statement).chain([Part::Governs]).collect()
     }
 
-    /// Returns `true` if two teams may have together what neither has alone: each a part of it.
+    /// Returns `true` if members of both teams may have access that neither team has alone, because each has a part of
+    /// it.
     fn is_of_parts(&self) -> bool {
         matches!(self.request, Request::Mcp(_)) || self.question.points().nth(1).is_some()
     }
@@ -293,7 +294,7 @@ impl Asked<'_> {
         self.state.ask(&Self::members(of), self.request)
     }
 
-    /// The same as the level of [`Self::answer`], without its words.
+    /// The same as the level of [`Self::answer`], without its explanation.
     fn level(&self, of: &[&Class]) -> AccessLevel {
         if matches!(self.request, Request::Mcp(_)) || !self.state.is_governed(self.question.domain()) {
             return self.answer(of).level();

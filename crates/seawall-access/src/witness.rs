@@ -1,4 +1,4 @@
-//! One concrete request, in the words that `can` and access tests take.
+//! An example request, in the form that `can` and access tests take.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -7,7 +7,7 @@ use super::atom::Atom;
 use super::path::folder_text;
 use super::universe::{Host, HostClass};
 
-/// A concrete request. Its text is what `can` takes; an address that the host must resolve to follows after `at`.
+/// A concrete request. Its text is the form for `can`; an address that the host must resolve to follows after `at`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Witness {
     atom: Atom,
@@ -26,7 +26,7 @@ impl Witness {
         Self { atom, object: format!("{}:{port}", bracketed(address)), address: None }
     }
 
-    /// The object that is asked for, without the action.
+    /// The object of the request, without the action.
     pub(super) fn object(&self) -> &str {
         &self.object
     }

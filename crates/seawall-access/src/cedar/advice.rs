@@ -1,9 +1,9 @@
-//! Advice on the intended text where Cedar's parser stopped: words and forms of other languages.
+//! Advice where Cedar's parser stopped: the probable intention, for words and forms of other languages.
 
 use super::Mistake;
 use super::token::{Token, tokens};
 
-/// Better advice than the parser's list of what it expected.
+/// Advice that is better than the parser's list of expected tokens.
 pub(super) fn find(text: &str, mistake: &Mistake) -> Option<String> {
     let words = tokens(text);
     let at = words.iter().position(|word| word.span.end > mistake.start);
@@ -101,7 +101,7 @@ mod tests {
             let found = examine(&text);
             assert_eq!(found.first().map(|finding| finding.help.as_str()), Some(help), "{text}\n{found:#?}");
         }
-        // What is only odd keeps the parser's words.
+        // An unusual text keeps the parser's message.
         assert!(examine("permit (principal, action, resource) when { 1 2 };")[0].help.starts_with("expected"));
     }
 }

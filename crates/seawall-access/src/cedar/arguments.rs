@@ -1,11 +1,11 @@
-//! The types that a statement takes `context.args` and `context.request_time` to have.
+//! The types of `context.args` and `context.request_time` that a statement assumes.
 //!
-//! Cedar's types are closed and the keys of a tool's arguments are the tool's own, so no fixed schema can hold them; the
-//! type of the request time is not documented. A statement is therefore validated with the arguments that it reads,
-//! each optional and of the type that it is used as: missing guards are found, and nothing is said of types that
-//! nobody knows.
+//! Cedar's types are closed and the keys of a tool's arguments belong to the tool, so that no fixed schema can contain
+//! them; the type of the request time is not documented. A statement is therefore validated with the arguments that it
+//! reads, each optional and with the type that its use implies: missing guards are found, and nothing is reported about
+//! unknown types.
 //!
-//! Invariant: everything that a statement reads below `context.args` is declared, and declared optional.
+//! Invariant: everything that a statement reads below `context.args` is declared as optional.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +21,7 @@ pub(super) struct Reads {
     request_time: Option<Type>,
 }
 
-/// A value of the context and what is read below it.
+/// A value of the context with the parts that are read below it.
 #[derive(Debug, Default)]
 struct Shape {
     keys: BTreeMap<String, Shape>,
@@ -53,12 +53,12 @@ impl Reads {
         reads
     }
 
-    /// The attributes of `context.args` in Cedar's JSON schema format; `None` where the statement reads none.
+    /// The attributes of `context.args` in Cedar's JSON schema format; `None` if the statement reads none.
     pub(super) fn arguments(&self) -> Option<Value> {
         self.args.as_ref().map(Shape::attributes)
     }
 
-    /// The type that the statement takes the request time for.
+    /// The type of the request time that the statement assumes.
     pub(super) fn request_time(&self) -> Option<&'static str> {
         match self.request_time {
             Some(Type::Named(name)) => Some(name),
@@ -145,7 +145,7 @@ impl Type {
     }
 }
 
-/// The attributes on the way from the context to what is read; `None` for what does not start at the context.
+/// The path of attributes from the context to the value that is read; `None` if it does not start at the context.
 #[expect(clippy::wildcard_enum_match_arm, reason = "only attribute access makes a path")]
 pub(super) fn path(expr: &Expr) -> Option<Vec<&str>> {
     match expr {
@@ -186,7 +186,7 @@ fn operand(op: UnaryOp) -> Option<Type> {
     }
 }
 
-/// The types that the sides of a binary operator have, judged by what is known of the other side.
+/// The types of both sides of a binary operator, derived from the other side.
 #[expect(clippy::wildcard_enum_match_arm, reason = "the rest say nothing about types")]
 fn operands(op: BinaryOp, left: &Expr, right: &Expr) -> (Option<Type>, Option<Type>) {
     let either = || type_of(left).or_else(|| type_of(right));
@@ -208,7 +208,7 @@ fn operands(op: BinaryOp, left: &Expr, right: &Expr) -> (Option<Type>, Option<Ty
     }
 }
 
-/// The type of an expression, where that shows by itself.
+/// The type of an expression, if its form determines it.
 #[expect(clippy::wildcard_enum_match_arm, reason = "the rest do not show their type")]
 fn type_of(expr: &Expr) -> Option<Type> {
     match expr {

@@ -1,18 +1,18 @@
-//! The effect of a change of MCP policies on each audience: proven where it can be, and called uncertain where not.
+//! The effect of a change of MCP policies on each audience: proven, or reported as uncertain.
 //!
 //! A call is denied, approved first, or allowed. A call gets further in the new state than in the old only if
 //!
-//! * something stopped it that no longer does: a forbid that goes, or an approval that goes while a permit is there; or
-//! * something lets it through that did not: a permit or an approval that comes.
+//! * something stopped it that no longer does: a forbid is removed, or an approval is removed while a permit exists; or
+//! * something lets it through that did not: a permit or an approval is added.
 //!
-//! A statement that comes or goes is not a reason if another statement covers all that it matches and has the same effect
-//! anyway. Where no reason is left, no call gets further: that is a proof. Where a reason is left, a request that gets
-//! further is looked for and, once found, is the proof; the engine decides it in both states. Getting less far is the same
-//! with the states exchanged.
+//! An added or removed statement is not a reason if another statement covers everything that it matches and has the
+//! same effect. Without a remaining reason, no call gets further: that is a proof. With one, a request that gets
+//! further is searched; once found, it is the proof, since the engine decides it in both states. Losing access is the
+//! same with the states exchanged.
 //!
-//! The audiences are the organization, each team, and each pair of teams. Pairs are enough: of the statements that take
-//! part above, one lets the call through in the one state, and one stops it, or governs at all, in the other. For a
-//! larger audience, a change that its subsets already list is not listed again ([`reasons::only_here`]).
+//! The audiences are the organization, each team, and each pair of teams. Pairs are enough: of the statements above,
+//! one lets the call through in one state, and one stops it, or makes it governed at all, in the other. A change of a
+//! larger audience is not listed if its subsets have it already ([`reasons::only_here`]).
 //!
 //! Invariant: an audience without an entry has no change, and an entry that is certain has a witness.
 
@@ -32,41 +32,41 @@ use super::limit::with_deep_stack;
 use super::{APPROVAL, Effect, McpAction, McpRequest, SCHEMA_URL, Statement, cover, example, statements, validate};
 use crate::model::{Body, Policy, Scope};
 
-/// Requests that are tried for one reason, and for all reasons of an audience together.
+/// The number of requests that are tried for one reason, and for all reasons of an audience together.
 const TRIES: usize = 400;
 const TRIES_TOGETHER: usize = 4_000;
-/// Statements that are tried on requests in one comparison, so that it ends in seconds. What is not tried is uncertain.
+/// The number of evaluations in one comparison, so that it ends in seconds. Everything that is not tried is uncertain.
 const MOST_TRIALS: usize = 4_000_000;
-/// Every call, in the words of [`McpChange::access`].
+/// Every call, in the form of [`McpChange::access`].
 const EVERYTHING: &str = "mcp **";
 
 /// A change for an audience.
 #[derive(Clone, Debug, PartialEq)]
 pub struct McpChange {
-    /// Members of just these teams, as scopes name them.
+    /// Members of exactly these teams, as scopes name them.
     pub teams: Vec<String>,
-    /// True if calls get further, or less far.
+    /// True if calls get further; false if they get less far.
     pub widens: bool,
-    /// A request that shows it; without one, it is uncertain whether anything changes.
+    /// An example; without one, the change is uncertain.
     pub witness: Option<McpRequest>,
-    /// The access that changes, as `calls` says it; `mcp **` for every call.
+    /// The access that changes, described by `calls`; `mcp **` for every call.
     pub access: String,
-    /// The statements that come or go.
+    /// The statements that are added or removed.
     pub because: Vec<McpCause>,
 }
 
-/// A statement that comes or goes.
+/// A statement that is added or removed.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct McpCause {
-    /// True if it is in force now, or no longer.
+    /// True if it is in force now; false if it no longer is.
     pub comes: bool,
     /// The policy's name, in its own state.
     pub policy: String,
-    /// The statement in one line; `None` for a text that is not understood.
+    /// The statement in one line; `None` for a text that cannot be parsed.
     pub statement: Option<String>,
     /// The effect of the statement.
     pub effect: Option<Effect>,
-    /// Its place in the policy's text, from 0.
+    /// Its index in the policy's text.
     pub number: Option<usize>,
 }
 
@@ -76,18 +76,18 @@ enum Kind {
     Permit,
     Approval,
     Forbid,
-    /// A text that is not understood.
+    /// A text that cannot be parsed.
     Unknown,
 }
 
-/// A statement of a state, once for each policy that has it.
+/// A statement of a state, once for each policy that contains it.
 #[derive(Debug)]
 struct Occurrence {
     key: Key,
     scope: Scope,
     policy: String,
     statement: Option<Arc<Statement>>,
-    /// The statement's place in its text.
+    /// The statement's index in its text.
     number: Option<usize>,
     text: Arc<str>,
     possible: OnceCell<BTreeSet<McpAction>>,
@@ -99,10 +99,10 @@ struct State {
     policies: McpPolicies,
 }
 
-/// The statements in force for an audience, once for each meaning.
+/// The distinct statements in force for an audience.
 type InForce<'a> = BTreeMap<&'a Key, &'a Occurrence>;
 
-/// Equal for statements that mean the same.
+/// Equal for statements with the same meaning.
 type Key = (Kind, String);
 
 /// Compares the MCP policies among two states' policies.
@@ -115,7 +115,7 @@ pub fn compare(old: &[Policy], new: &[Policy]) -> Vec<McpChange> {
     with_deep_stack(|| {
         let mut changes: Vec<McpChange> = Vec::new();
         let trials = Cell::new(0);
-        // Those that take part in pairs: the organization and the teams.
+        // Audiences whose pairs are compared: the organization and the teams.
         let mut small: BTreeMap<Vec<String>, Audience<'_>> = BTreeMap::new();
         for teams in audiences(&old, &new) {
             let audience = Audience::new(&teams, &old, &new, &trials);
@@ -137,7 +137,7 @@ pub fn compare(old: &[Policy], new: &[Policy]) -> Vec<McpChange> {
     })
 }
 
-/// Returns `true` if a smaller audience has the same change, and no request shows more for this one.
+/// Returns `true` if a smaller audience has the same change, and no request shows a further one for this audience.
 fn shown(change: &McpChange, changes: &[McpChange]) -> bool {
     change.witness.is_none()
         && changes.iter().any(|other| {
@@ -148,7 +148,7 @@ fn shown(change: &McpChange, changes: &[McpChange]) -> bool {
         })
 }
 
-/// The audiences within one, the organization included.
+/// The audiences contained in one, including the organization.
 fn subsets(teams: &[String]) -> impl Iterator<Item = Vec<String>> {
     let singles = if teams.len() > 1 { teams } else { &[] };
     let organization = (!teams.is_empty()).then(Vec::new);
@@ -188,7 +188,7 @@ impl State {
         Self { said, policies: McpPolicies::new(policies) }
     }
 
-    /// Returns `true` if both states say the same to the same.
+    /// Returns `true` if both states have the same statements for the same audiences.
     fn same(&self, other: &Self) -> bool {
         let all = |state: &Self| -> BTreeSet<(Key, Scope)> {
             state.said.iter().map(|said| (said.key.clone(), said.scope.clone())).collect()
@@ -217,7 +217,7 @@ fn kind(statement: &Statement) -> Kind {
     }
 }
 
-/// The organization, each team and each pair of teams that scopes name, small ones first.
+/// The organization, each team and each pair of teams in scopes, small ones first.
 fn audiences(old: &State, new: &State) -> Vec<Vec<String>> {
     let teams: BTreeSet<&str> = old.said.iter().chain(&new.said).flat_map(|said| said.scope.teams()).collect();
     let own = |teams: &[&str]| teams.iter().map(|team| (*team).to_owned()).collect::<Vec<_>>();
@@ -233,7 +233,7 @@ fn audiences(old: &State, new: &State) -> Vec<Vec<String>> {
 struct Audience<'a> {
     teams: Vec<String>,
     said: [InForce<'a>; 2],
-    /// Made when a request is tried first.
+    /// Created when the first request is tried.
     governing: OnceCell<[Governing<'a>; 2]>,
     states: [&'a State; 2],
     trials: &'a Cell<usize>,
@@ -260,8 +260,8 @@ impl<'a> Audience<'a> {
         self.said.iter().map(keys).eq(other.said.iter().map(keys))
     }
 
-    /// Tells if a request gets further in the new state; `false` where a state is uncertain. When looking for losses,
-    /// the states are exchanged.
+    /// Returns `true` if a request gets further in the new state; `false` if a state is uncertain. For losses, the
+    /// states are exchanged.
     fn further(&self, request: &McpRequest, widens: bool) -> bool {
         let made = || self.states.map(|state| state.governing(&self.teams));
         let cost: usize = self.said.iter().map(BTreeMap::len).sum();
@@ -276,7 +276,7 @@ impl<'a> Audience<'a> {
         old.zip(new).is_some_and(|(old, new)| if widens { new > old } else { new < old })
     }
 
-    /// Returns `true` if there was as much trying as a comparison may cost.
+    /// Returns `true` if the limit of evaluations is reached.
     fn is_over_budget(&self) -> bool {
         self.trials.get() > MOST_TRIALS
     }
@@ -285,7 +285,7 @@ impl<'a> Audience<'a> {
         [true, false].into_iter().flat_map(|widens| self.gains(widens, smaller)).collect()
     }
 
-    /// The calls that get further, or when looking for losses, that got further before.
+    /// The calls that get further, or for losses, that got further before.
     fn gains(&self, widens: bool, smaller: &[&Self]) -> Vec<McpChange> {
         let [old, new] = &self.said;
         let (from, to) = if widens { (old, new) } else { (new, old) };
@@ -293,11 +293,11 @@ impl<'a> Audience<'a> {
             self.further(request, widens) && !smaller.iter().any(|audience| audience.further(request, widens))
         };
         if from.is_empty() {
-            // Nothing governs, and everything is permitted already.
+            // Without any policy, everything is permitted already.
             return Vec::new();
         }
         if to.is_empty() && self.teams.len() > 1 {
-            // What a pair was denied, or asked about, one of the two was by itself.
+            // For a pair, one of the two teams was denied, or asked for approval, by itself.
             return Vec::new();
         }
         if to.is_empty() {
@@ -340,7 +340,7 @@ impl<'a> Audience<'a> {
     }
 }
 
-/// The changes in words, each with a request that shows it; `instead` where nothing can be said of the calls.
+/// The described changes, each with an example; `instead` if the calls cannot be described.
 fn said_with_witnesses(
     changed: Vec<Changed>,
     instead: &str,
@@ -352,7 +352,7 @@ fn said_with_witnesses(
     changed.iter().map(|changed| (changed.text(), witness(Some(changed)))).collect()
 }
 
-/// The actions of a statement in words.
+/// The actions of a statement, in words.
 fn in_scope(said: &Occurrence) -> String {
     let tree = said.statement.as_ref().and_then(|statement| statement.tree.as_ref());
     let actions = tree.map(|tree| validate::actions_in_scope(&tree.action)).unwrap_or_default();
@@ -363,14 +363,14 @@ fn in_scope(said: &Occurrence) -> String {
     format!("mcp {}", names.join(", "))
 }
 
-/// Returns `true` if a request is one of these calls, as far as names tell.
+/// Returns `true` if a request is one of these calls, judging by names.
 fn has(changed: &Changed, request: &McpRequest) -> bool {
     let server = request.server.as_deref().filter(|_| request.action != McpAction::Register);
     changed.actions.contains(&request.action) && changed.calls.names(server, &request.target)
 }
 
 impl Occurrence {
-    /// The actions for which it can match a call.
+    /// The actions of which the statement can match a call.
     fn possible(&self) -> &BTreeSet<McpAction> {
         self.possible.get_or_init(|| match &self.statement {
             Some(statement) => validate::validate(&self.text, statement).possible,
@@ -383,7 +383,7 @@ impl Occurrence {
     }
 }
 
-/// The changes where nothing governs the audience any more, or did not before: the gateway then permits everything.
+/// The changes if no policy governs the audience any more, or did before: the gateway then permits everything.
 fn ungoverned(
     teams: &[String],
     from: &InForce<'_>,
@@ -417,7 +417,7 @@ fn ungoverned(
     said_with_witnesses(changed, EVERYTHING, witness).into_iter().map(change).collect()
 }
 
-/// A statement in one line, short enough for a list.
+/// A statement in one line, shortened for a list.
 fn one_line(source: &str) -> String {
     const LENGTH: usize = 100;
     let line = source.split_whitespace().collect::<Vec<_>>().join(" ");

@@ -1,6 +1,6 @@
 //! Decides if one statement subsumes another, and if a statement matches no request.
 //!
-//! Invariant: `true` is proven from the form of the statements; `false` only means that this method found no proof.
+//! Invariant: `true` is proven from the form of the statements; `false` only means that no proof was found.
 
 use std::collections::BTreeSet;
 use std::rc::Rc;
@@ -16,13 +16,13 @@ use super::imply::{contradict, implies, implies_others};
 use super::{Effect, Statement};
 use crate::hash::HashMap;
 
-/// Requirements are compared with each other so many times for one index. What is not compared is not called covered.
+/// The number of comparisons of requirements for one index. Requirements that are not compared count as not covered.
 const MOST_COMPARISONS: usize = 20_000_000;
 
-/// The requirements of a statement for a match, told from its form.
+/// The requirements of a statement, according to its form.
 struct Form {
     principal: PrincipalConstraint,
-    /// `None` for all.
+    /// The actions; `None` for all.
     actions: Option<BTreeSet<String>>,
     requirements: Vec<Expr>,
 }
@@ -34,7 +34,7 @@ impl Form {
         Some(Self { principal, actions, requirements: requirements(tree) })
     }
 
-    /// Returns `true` if its scope holds wherever that of another does, their resources aside.
+    /// Returns `true` if its scope contains that of another one, without the resources.
     fn has_wider_scope(&self, inner: &Self) -> bool {
         let actions = match (&self.actions, &inner.actions) {
             (None, _) => true,
@@ -47,8 +47,8 @@ impl Form {
 
 /// Returns `true` if `outer` matches every request that `inner` matches.
 ///
-/// A statement matches when its scope and all its conditions hold without an error. So a statement whose requirements
-/// are all among those of another matches whenever the other does. Recursive: to be called with
+/// A statement matches if its scope and all its conditions hold without an error. A statement whose requirements are
+/// all among those of another one therefore matches whenever the other one does. Recursive: call it with
 /// [`super::with_deep_stack`].
 #[must_use]
 pub fn covers(outer: &Statement, inner: &Statement) -> bool {
@@ -58,18 +58,18 @@ pub fn covers(outer: &Statement, inner: &Statement) -> bool {
         && outer.requirements.iter().all(|required| given.iter().any(|given| implies(given, required)))
 }
 
-/// Statements by what they require, to find those that cover another one.
+/// An index of statements by their requirements, to find those that cover another statement.
 ///
-/// Most requirements imply nothing but themselves, so that they are looked up rather than compared; and a statement is
-/// looked at only where its rarest requirement is given.
+/// Most requirements imply nothing but themselves, so that they are looked up instead of compared. A statement is
+/// checked only if its rarest requirement is given.
 pub struct Covering<T> {
     outers: Vec<Outer<T>>,
-    /// The requirements of all of them, once each, by their text.
+    /// The distinct requirements, by their text.
     numbers: HashMap<String, usize>,
     required: Vec<Expr>,
-    /// By requirement: the statements of which it is the rarest.
+    /// For each requirement, the statements whose rarest requirement it is.
     by_rarest: Vec<Vec<usize>>,
-    /// The statements that require nothing.
+    /// The statements without requirements.
     free: Vec<usize>,
     /// The requirements that a requirement implies, by its text.
     implied: HashMap<String, Rc<[usize]>>,
@@ -83,7 +83,7 @@ struct Outer<T> {
 }
 
 impl<T> Covering<T> {
-    /// An index of statements, each with what stands for it. Recursive as [`covers`], as is asking it.
+    /// An index of statements, each with a value. Recursive like [`covers`], as are its lookups.
     pub fn new<'a>(statements: impl IntoIterator<Item = (T, &'a Statement)>) -> Self {
         let mut index = Self {
             outers: Vec::new(),
@@ -121,7 +121,7 @@ impl<T> Covering<T> {
         })
     }
 
-    /// Those that cover a statement, in their order.
+    /// The values of the statements that cover a statement, in order.
     pub fn find(&mut self, inner: &Statement) -> Vec<&T> {
         let Some(inner) = Form::new(inner) else { return Vec::new() };
         let implied: BTreeSet<usize> = inner
@@ -143,7 +143,7 @@ impl<T> Covering<T> {
         found.into_iter().filter_map(|at| self.outers.get(at)).filter(covers).map(|outer| &outer.value).collect()
     }
 
-    /// The requirements that one implies.
+    /// The requirements that a requirement implies.
     fn implied(&mut self, given: &Expr) -> Rc<[usize]> {
         let text = format!("{given:?}");
         if let Some(known) = self.implied.get(&text) {
@@ -172,7 +172,7 @@ impl<T> Covering<T> {
     }
 }
 
-/// Returns `true` if no request is matched by both.
+/// Returns `true` if no request matches both.
 ///
 /// Recursive as [`covers`].
 pub(super) fn are_disjoint(one: &Statement, other: &Statement) -> bool {
@@ -186,7 +186,7 @@ pub(super) fn are_disjoint(one: &Statement, other: &Statement) -> bool {
     requirements(one).iter().any(|required| other.iter().any(|other| contradict(required, other)))
 }
 
-/// The permits of a text that one of its forbids covers.
+/// The permits of a text that a forbid of the text covers.
 pub(super) fn covered_permits(found: &[Arc<Statement>]) -> Vec<Finding> {
     let of = |effect| found.iter().filter(move |statement| statement.effect == effect);
     let mut forbids = Covering::new(of(Effect::Forbid).map(|forbid| ((), &**forbid)));
@@ -204,7 +204,7 @@ pub(super) fn covered(permit: &Statement) -> Finding {
     }
 }
 
-/// The requirements that must hold for a statement to match, its resource's scope included.
+/// The requirements for a match of a statement, including the scope of its resource.
 pub(super) fn requirements(statement: &Template) -> Vec<Expr> {
     let mut all = of_resource(&statement.resource);
     for clause in statement.clauses() {

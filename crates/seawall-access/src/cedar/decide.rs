@@ -1,7 +1,7 @@
 //! Decides an MCP request with the Cedar authorizer, over all policies that govern an audience.
 //!
 //! Invariant: the answer is allow, deny or approval only if that holds for everything that the documentation leaves
-//! open: attributes that the request does not give, the type of the request time, clauses on the principal, texts for
+//! open: attributes that the request does not state, the type of the request time, clauses on the principal, texts for
 //! other schemas.
 
 mod terms;
@@ -20,7 +20,7 @@ use super::limit::with_deep_stack;
 use super::{APPROVAL, Effect, McpAction, McpRequest, SCHEMA_URL, Statement, statements, validate};
 use crate::model::{Body, Policy, Scope};
 
-/// The MCP policies of one state of an organization, ready to be asked.
+/// The MCP policies of one state of an organization, prepared for requests.
 #[derive(Debug)]
 pub struct McpPolicies {
     policies: Vec<Compiled>,
@@ -28,52 +28,52 @@ pub struct McpPolicies {
 
 #[derive(Debug)]
 struct Compiled {
-    /// Its place among all policies of the state.
+    /// Its index among all policies of the state.
     index: usize,
     name: String,
     scope: Scope,
-    /// `None` for a text that is not understood.
+    /// The statements; `None` for a text that cannot be parsed.
     statements: Option<Vec<Arc<Statement>>>,
 }
 
 /// The answer to a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
-    /// The outcome of the request.
+    /// The outcome for the request.
     pub outcome: Outcome,
-    /// The statements that decide, in the order of policies and statements; what could decide, where it is uncertain.
+    /// The statements that decide, in the order of policies and statements; if uncertain, those that may decide.
     pub because: Vec<Reason>,
     /// Further notes.
     pub notes: Vec<String>,
 }
 
-/// The outcome of a request.
+/// The outcome for a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Outcome {
-    /// It is carried out.
+    /// The request is carried out.
     Allow,
-    /// It is refused.
+    /// The request is refused.
     Deny,
-    /// The person at the client is asked first.
+    /// The user of the client is asked first.
     Approval,
-    /// It hangs on something that is not documented or was not said.
+    /// The outcome depends on something that is not documented or not stated.
     Uncertain,
 }
 
 /// A statement that decides.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reason {
-    /// The policy's place in the list that was given.
+    /// The policy's index in the given list.
     pub policy: usize,
     /// Its name.
     pub policy_name: String,
-    /// The statement's number from 0; `None` for a text as a whole.
+    /// The statement's number from 0; `None` for the whole text.
     pub statement: Option<usize>,
     /// Bytes of the Cedar text.
     pub span: Range<usize>,
     /// The effect of the statement.
     pub effect: Option<Effect>,
-    /// The reason to ask for approval.
+    /// The reason for asking for approval.
     pub approval: Option<String>,
     /// The reason why it is uncertain whether it matches.
     pub doubt: Option<String>,
@@ -93,7 +93,7 @@ impl Outcome {
 }
 
 impl McpPolicies {
-    /// Reads the Cedar policies among these.
+    /// Parses the Cedar policies among these.
     #[must_use]
     pub fn new(policies: &[Policy]) -> Self {
         let compiled = policies.iter().enumerate().filter_map(|(index, policy)| match &policy.body {
@@ -108,31 +108,31 @@ impl McpPolicies {
         Self { policies: compiled.collect() }
     }
 
-    /// Those that govern a member of just these teams.
+    /// The policies that govern a member of exactly these teams.
     #[must_use]
     pub fn governing(&self, teams: &BTreeSet<String>) -> Governing<'_> {
         Governing::new(self.policies.iter().filter(|policy| policy.scope.governs(teams)).collect())
     }
 
-    /// The places of the Cedar policies among all policies of the state.
+    /// The indexes of the Cedar policies among all policies of the state.
     pub(crate) fn indices(&self) -> impl Iterator<Item = usize> {
         self.policies.iter().map(|policy| policy.index)
     }
 
-    /// The statements of one policy that match a request, or may.
+    /// The statements of a policy that match a request, or may match it.
     pub(crate) fn said_by(&self, index: usize, request: &McpRequest) -> Vec<Reason> {
         let governing = Governing::new(self.policies.iter().filter(|policy| policy.index == index).collect());
         with_deep_stack(|| Question::new(request).reasons(&governing))
     }
 
-    /// Decides a request of a member of just these teams.
+    /// Decides a request of a member of exactly these teams.
     #[must_use]
     pub fn decide(&self, teams: &BTreeSet<String>, request: &McpRequest) -> Answer {
         self.governing(teams).decide(request)
     }
 
-    /// Decides a request of a member of just these teams of which only the action is known, as if one statement, by policy
-    /// and number, was not there: a statement with any other condition may match the request or not.
+    /// Decides a request of a member of exactly these teams of which only the action is known, without one statement,
+    /// given by policy and number. A statement with any other condition may match the request or not.
     #[must_use]
     pub fn decide_action(
         &self,
@@ -170,7 +170,7 @@ impl McpPolicies {
         Question::new(&unnamed).conclude(reasons)
     }
 
-    /// The statements about an action, by policy and number; and whether one matches whatever else is true of a request.
+    /// The statements about an action, by policy and number; and whether each matches every request of the action.
     #[must_use]
     pub fn statements_about(&self, action: McpAction) -> Vec<((usize, usize), bool)> {
         let of_policy = |policy: &Compiled| -> Vec<((usize, usize), bool)> {
@@ -195,18 +195,18 @@ fn matches_action(statement: &Statement, action: McpAction) -> Option<bool> {
     validate::actions_in_scope(&tree.action).contains(&action).then(is_plain)
 }
 
-/// The policies that govern an audience, together.
+/// The policies that govern an audience.
 #[derive(Debug)]
 pub struct Governing<'a> {
     policies: Vec<&'a Compiled>,
-    /// All statements that are understood.
+    /// All statements that could be parsed.
     set: PolicySet,
     by_id: BTreeMap<String, Position>,
-    /// Statements that the engine alone is not always to be asked about.
+    /// Statements for which the engine's answer alone is not always sufficient.
     apart: Vec<Position>,
 }
 
-/// A policy among those that govern, and a statement of it.
+/// A policy that governs the audience, and one of its statements.
 type Position = (usize, usize);
 
 impl<'a> Governing<'a> {
@@ -251,17 +251,17 @@ fn id((position, number): Position) -> String {
     format!("{position}.{number}")
 }
 
-/// Returns `true` if a statement alone matches a request that says everything it reads.
+/// Returns `true` if a statement alone matches a request that states everything the statement reads.
 pub(super) fn matches(statement: &Statement, request: &McpRequest) -> bool {
     statement.policy.as_ref().is_some_and(|policy| Question::new(request).engine(policy).0)
 }
 
-/// A request in the engine's terms.
+/// A request in the form of the engine.
 struct Question<'a> {
     request: &'a McpRequest,
     asked: Request,
     entities: Entities,
-    /// Attributes of the resource or the context that exist and whose value was not said.
+    /// Attributes of the resource or the context that exist but whose value is not stated.
     unknown: BTreeSet<&'static str>,
 }
 
@@ -289,7 +289,7 @@ impl<'a> Question<'a> {
         self.conclude(self.reasons(governing))
     }
 
-    /// The statements that match, or may.
+    /// The statements that match, or may match.
     fn reasons(&self, governing: &Governing<'_>) -> Vec<Reason> {
         let mut reasons: BTreeMap<Position, Reason> = BTreeMap::new();
         let foreign = governing.policies.iter().enumerate().filter(|(_, policy)| policy.statements.is_none());
@@ -315,7 +315,7 @@ impl<'a> Question<'a> {
             let cedar_policy::AuthorizationError::PolicyEvaluationError(error) = error;
             let Some(key) = place(error.policy_id()) else { continue };
             let tree = governing.find(key).and_then(|(_, statement)| statement.tree.as_ref());
-            // Other errors are documented: the statement is skipped.
+            // The documented effect of other errors is that the statement is skipped.
             if let Some(name) = tree.and_then(|tree| self.reads_unknown(tree, true)) {
                 reasons.extend(governing.reason(key, Some(not_said(name))));
             }
@@ -323,7 +323,7 @@ impl<'a> Question<'a> {
         reasons.into_values().collect()
     }
 
-    /// The reason why the engine alone cannot be asked about a statement.
+    /// The reason why the engine's answer is not sufficient for a statement.
     fn doubt(&self, policy: &CedarPolicy, tree: &Template) -> Option<String> {
         if !validate::actions_in_scope(&tree.action).contains(&self.request.action) {
             return None;
@@ -331,13 +331,13 @@ impl<'a> Question<'a> {
         if let Some(name) = self.reads_unknown(tree, false) {
             return self.engine(&scope_only(tree)).0.then(|| not_said(name));
         }
-        // Documented never to match. Where the engine finds that it does, two authorities disagree.
+        // Documented never to match. If the engine matches it, two authorities disagree.
         let (matches, errs) = if on_principal(tree) { self.engine(policy) } else { return None };
         (matches || errs && self.reads_unknown(tree, true).is_some())
             .then(|| "its clause on the principal is documented never to match".to_owned())
     }
 
-    /// Evaluates one statement with the Cedar authorizer: `true` first if it matches, `true` second if it errs.
+    /// Evaluates one statement with the Cedar authorizer. Returns whether it matches, and whether it fails.
     fn engine(&self, policy: &CedarPolicy) -> (bool, bool) {
         let set = PolicySet::from_policies([policy.clone()]).expect("one policy has one id");
         let response = Authorizer::new().is_authorized(&self.asked, &set, &self.entities);
@@ -357,7 +357,7 @@ impl<'a> Question<'a> {
         conditions(tree).find_map(|condition| condition.reduce(&|expr| here(expr).map(Some), &Option::or, None))
     }
 
-    /// Puts together what the statements say: a forbid outranks approval, which outranks a permit.
+    /// Combines the statements: a forbid outranks approval, and approval outranks a permit.
     fn conclude(&self, reasons: Vec<Reason>) -> Answer {
         let certain = |effect| reasons.iter().filter(move |one| one.doubt.is_none() && one.effect == Some(effect));
         let doubtful = |wanted: Effect| {
@@ -411,7 +411,7 @@ impl<'a> Question<'a> {
     }
 }
 
-/// Returns `true` if a statement belongs to the explanation of an outcome.
+/// Returns `true` if a statement is part of the explanation of an outcome.
 fn decides(outcome: Outcome, reason: &Reason) -> bool {
     match outcome {
         Outcome::Uncertain => true,

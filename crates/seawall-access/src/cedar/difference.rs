@@ -1,6 +1,6 @@
 //! The changes between two Cedar texts, statement by statement.
 //!
-//! Invariant: layout, comments and the order of statements are not difference, for they change nothing that is decided.
+//! Invariant: layout, comments and the order of statements are no differences, since they do not affect decisions.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,25 +9,25 @@ use similar::{Algorithm, TextDiff};
 use super::token::tokens;
 use super::{Statement, statements};
 
-/// Two statements of one effect, of which at least this share of the words is the same, are one that changed.
+/// The share of equal words from which on two statements of one effect count as one that changed.
 const ALIKE: f32 = 0.5;
 
-/// Statements that go times statements that come, up to which pairs of them are looked for.
+/// The number of pairs of removed and added statements up to which changed ones are searched.
 const MOST_PAIRS: usize = 10_000;
 
 /// A difference, with the statements as they were written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StatementChange {
-    /// It was not there before.
+    /// The statement is added.
     Added(String),
-    /// It is no longer there.
+    /// The statement is removed.
     Removed(String),
-    /// Another one takes its place, and says nearly the same.
+    /// A similar statement replaces it.
     Changed(String, String),
 }
 
-/// The differences in the order of the new text, those that went last; none where both texts say the same. `None` where
-/// one of them is not understood.
+/// The differences in the order of the new text, removed statements last; empty if both texts are equivalent. `None` if
+/// one of them cannot be parsed.
 #[must_use]
 pub fn difference(old: &str, new: &str) -> Option<Vec<StatementChange>> {
     let (before, after) = (statements(old).ok()?, statements(new).ok()?);
@@ -59,10 +59,10 @@ pub fn difference(old: &str, new: &str) -> Option<Vec<StatementChange>> {
     Some(changes)
 }
 
-/// For statements that come, the ones that go whose place they take: those that are most alike first.
+/// For each added statement, the removed one that it replaces: the most similar pairs first.
 fn pairs(gone: &[&Statement], come: &[&Statement]) -> BTreeMap<usize, usize> {
     let mut alike: Vec<(f32, usize, usize)> = Vec::new();
-    // Beyond that, who reads the plan is not helped by pairs, and looking for them takes long.
+    // Beyond that, pairs do not help the reader of a plan, and take long to find.
     if gone.len().saturating_mul(come.len()) <= MOST_PAIRS {
         for (new, statement) in come.iter().enumerate() {
             let same_effect = gone.iter().enumerate().filter(|(_, other)| other.effect == statement.effect);
@@ -80,7 +80,7 @@ fn pairs(gone: &[&Statement], come: &[&Statement]) -> BTreeMap<usize, usize> {
     pairs
 }
 
-/// The share of two statements that is the same, from 0 to 1.
+/// The share of equal words of two statements, from 0 to 1.
 fn likeness(one: &Statement, other: &Statement) -> f32 {
     let [one, other] = [one, other].map(|one| tokens(&one.source).iter().map(|word| word.text).collect::<Vec<_>>());
     TextDiff::configure().algorithm(Algorithm::Myers).diff_slices(&one, &other).ratio()

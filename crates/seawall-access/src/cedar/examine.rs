@@ -1,7 +1,7 @@
-//! Everything that can be said of one Cedar text by itself.
+//! All findings about a single Cedar text.
 //!
-//! Invariant: findings are in the order of the text, and each says one thing once: a statement that cannot match for a
-//! reason that was told is not told to never match.
+//! Invariant: findings are in the order of the text, and each cause is reported once: a statement that cannot match for
+//! a reported reason is not also reported as never matching.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use super::limit::with_deep_stack;
 use super::validate::{self, Kind};
 use super::{McpAction, Mistake, Statement, advice, cover, explain, statements, traps, value_kinds};
 
-/// The findings about a text that is written for the schema of this version.
+/// The findings about a text for the schema of this version.
 #[must_use]
 pub fn examine(text: &str) -> Vec<Finding> {
     let (found, mut findings) = read(text);
@@ -26,7 +26,7 @@ pub fn examine(text: &str) -> Vec<Finding> {
     findings
 }
 
-/// The parts of a text that the service refuses for whatever schema: bad syntax, no statement, an `@id`, a slot.
+/// The parts of a text that the service refuses for every schema: invalid syntax, no statement, an `@id`, a slot.
 ///
 /// Source: the `CedarV1Policy` schema of the Docker AI Governance API.
 #[must_use]
@@ -34,7 +34,7 @@ pub fn examine_syntax(text: &str) -> Vec<Finding> {
     read(text).1
 }
 
-/// The statements that can be looked at, and what is wrong with the others.
+/// The statements that can be examined, and the faults of the others.
 fn read(text: &str) -> (Vec<Arc<Statement>>, Vec<Finding>) {
     let found = match statements(text) {
         Ok(found) => found,
@@ -70,7 +70,7 @@ fn of_statement(text: &str, statement: &Statement) -> Vec<Finding> {
     findings.extend(explain::unguarded(&checked));
     let complaints = checked.complaints.iter().filter(|complaint| !on_principal || complaint.kind != Kind::EntityType);
     let operators = value_kinds::examine(text, statement, tree);
-    // Of an operand that errs its operator has more to say than the validator.
+    // If an operand fails, the finding about its operator is more precise than the validator's.
     let told = |finding: &Finding| {
         let of = |operator: &Finding| operator.start <= finding.start && finding.end <= operator.end;
         finding.code == code::TYPE_MISMATCH && operators.iter().any(of)

@@ -1,6 +1,7 @@
-//! Requests that are worth trying: made of the names, numbers and patterns that statements compare with.
+//! Example requests made of the names, numbers and patterns that statements compare with.
 //!
-//! Invariant: the same statements give the same requests in the same order, those first that suit the first statement.
+//! Invariant: the same statements give the same requests in the same order; those that match the first statement come
+//! first.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,14 +15,14 @@ use super::arguments::path;
 use super::validate::actions_in_scope;
 use super::{McpAction, McpRequest, schema};
 
-/// Something of a request that can be chosen.
+/// A part of a request that can be chosen.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Part {
     Server,
     /// The id of a resource of this type.
     Target(String),
     Attribute(String),
-    /// Below `context.args`.
+    /// An argument, below `context.args`.
     Argument(Vec<String>),
     RequestTime,
 }
@@ -32,7 +33,7 @@ struct Values {
     by_part: BTreeMap<Part, Vec<Value>>,
 }
 
-/// Up to `most` requests that the first of these statements may match, varied by what the others look at.
+/// Up to `most` requests that the first of these statements may match, varied by the values in the others.
 pub(super) fn requests(first: &Template, others: &[&Template], most: usize) -> Vec<McpRequest> {
     let mut values = Values::default();
     values.add_statement(first);
@@ -60,7 +61,7 @@ impl Values {
         }
     }
 
-    /// Collects from a condition that is wanted to hold, or not to hold.
+    /// Collects values from a condition that should be true, or false.
     #[expect(clippy::wildcard_enum_match_arm, reason = "what compares nothing offers no value")]
     fn condition(&mut self, expr: &Expr, wanted: bool) {
         match expr {
@@ -130,9 +131,9 @@ impl Values {
         self.offer(part, uid.eid.as_str().into(), true);
     }
 
-    /// Adds a value, in front of those that are less promising.
+    /// Adds a value before less promising ones.
     fn offer(&mut self, part: Part, value: Value, promising: bool) {
-        // A name may be one of a tool or of a prompt.
+        // A name may belong to a tool or to a prompt.
         let parts = match &part {
             Part::Attribute(name) if name == "name" => vec![Part::Target("Tool".into()), Part::Target("Prompt".into())],
             Part::Attribute(name) if name == "uri" => vec![Part::Target("Resource".into())],
@@ -141,14 +142,14 @@ impl Values {
         for part in parts {
             let values = self.by_part.entry(part).or_insert_with(|| vec![Value::Null]);
             if !values.contains(&value) {
-                // `null` stands for a value that nobody compares with.
+                // `null` stands for a value that no statement compares with.
                 let other = values.iter().position(Value::is_null).unwrap_or(values.len());
                 values.insert(if promising { other } else { values.len() }, value.clone());
             }
         }
     }
 
-    /// Requests of one action: every choice of values, the first parts varied fastest.
+    /// Requests of one action: every combination of values, with the first parts varying fastest.
     fn requests(&self, action: McpAction, most: usize) -> Vec<McpRequest> {
         let parts: Vec<(&Part, &[Value])> = self
             .by_part
@@ -184,7 +185,7 @@ fn belongs(part: &Part, action: McpAction) -> bool {
     }
 }
 
-/// A request of chosen values; `None` where they do not fit.
+/// A request of chosen values; `None` if they do not fit together.
 fn assemble(action: McpAction, chosen: &BTreeMap<&Part, &Value>) -> Option<McpRequest> {
     let name = |part: &Part, other: &str| match chosen.get(part) {
         None | Some(Value::Null) => Some(other.to_owned()),
@@ -219,7 +220,7 @@ fn assemble(action: McpAction, chosen: &BTreeMap<&Part, &Value>) -> Option<McpRe
     Some(request)
 }
 
-/// Puts a value at a path of nested objects; `None` where something else is in the way.
+/// Sets a value at a path of nested objects; `None` if another value prevents it.
 fn insert(object: &mut Map<String, Value>, path: &[String], value: &Value) -> Option<()> {
     match path {
         [] => None,
@@ -264,7 +265,7 @@ fn constant(expr: &Expr) -> Option<Value> {
     }
 }
 
-/// A text that a pattern matches, with this for every wildcard.
+/// A text that a pattern matches, with this replacement for every wildcard.
 fn instance(pattern: &[PatternElem], filling: &str) -> String {
     let mut text = String::new();
     for element in pattern {
@@ -282,7 +283,7 @@ mod tests {
     use super::*;
     use crate::model::{Body, Cedar, Policy, Scope};
 
-    /// For each statement, one of few requests is permitted.
+    /// For each statement, one of a few requests is permitted.
     #[test]
     fn statements_are_met() {
         for text in [
@@ -306,7 +307,7 @@ mod tests {
             let permitted =
                 |request: &&McpRequest| policies.decide(&Default::default(), request).outcome == Outcome::Allow;
             let met = tries.iter().find(permitted).unwrap_or_else(|| panic!("{text}\n{tries:#?}"));
-            // People can ask for it.
+            // It can be written as a request.
             assert_eq!(McpRequest::parse(&met.to_string()).as_ref(), Ok(met), "{text}");
         }
     }

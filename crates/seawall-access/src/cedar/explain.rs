@@ -1,4 +1,4 @@
-//! The validator's complaints in words that fit MCP policies.
+//! Explanations of the validator's findings in the terms of MCP policies.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,7 +7,7 @@ use super::validate::{Checked, Complaint, Kind};
 use super::{McpAction, UNGATED, schema};
 use crate::suggestion::nearest;
 
-/// The names of other tools and drafts for the actions.
+/// The names that other tools and drafts use for the actions.
 ///
 /// Source: the method names of the Model Context Protocol, and the example of the Docker AI Governance API that says
 /// `call_tool`.
@@ -23,7 +23,8 @@ const ALIASES: [(&str, &str); 9] = [
     ("resourceslist", "listResources"),
 ];
 
-/// The finding for a complaint; missing guards are told by [`unguarded`], clauses on the principal by their own trap.
+/// The finding for a validator's complaint. [`unguarded`] reports missing guards, and a separate check reports clauses
+/// on the principal.
 pub(super) fn explain(text: &str, complaint: &Complaint, checked: &Checked) -> Option<Finding> {
     let source = text.get(complaint.start..complaint.end).unwrap_or_default();
     let (code, message, help) = match complaint.kind {
@@ -54,7 +55,7 @@ pub(super) fn explain(text: &str, complaint: &Complaint, checked: &Checked) -> O
     Some(Finding { start: complaint.start, end: complaint.end, code, message, help })
 }
 
-/// One finding for each place that reads arguments without making sure that they are there.
+/// One finding for each place that reads arguments without checking that they exist.
 pub(super) fn unguarded(checked: &Checked) -> Vec<Finding> {
     let mut places: BTreeMap<(usize, usize), BTreeSet<(usize, &str)>> = BTreeMap::new();
     for complaint in checked.complaints.iter().filter(|complaint| complaint.kind == Kind::Unguarded) {
@@ -80,7 +81,7 @@ fn unknown_action(source: &str) -> (&'static str, String, String) {
     (code::UNKNOWN_ACTION, message, help)
 }
 
-/// The action that is meant by another name.
+/// The action that another name stands for.
 pub(super) fn nearest_action(id: &str) -> Option<&'static str> {
     let plain: String = id.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
     let known = || McpAction::ALL.iter().map(|action| action.name()).chain(UNGATED);

@@ -1,16 +1,16 @@
-//! Guards that the engine's validator does not follow, written so that it does: `!(context has args) || …`.
+//! Rewrites guards that the engine's validator does not follow, such as `!(context has args) || …`.
 //!
-//! The validator knows what `&&` and `if` make sure of. Cedar stops at the first side of `||` that holds, so that
-//! `!a || b` is `if a then b else true`, and a double negation is none.
+//! The validator knows the guarantees of `&&` and `if`. Cedar stops at the first side of `||` that is true, so that `!a
+//! || b` is `if a then b else true`; a double negation cancels out.
 //!
-//! Invariant: what comes out evaluates to the same as what goes in, errors included.
+//! Invariant: the result evaluates to the same value as the input, errors included.
 
 use std::sync::Arc;
 
 use cedar_policy::Policy;
 use cedar_policy::pst::{self, BinaryOp, Clause, Expr, Literal, StaticPolicy, Template, UnaryOp};
 
-/// The statement with its guards as the validator follows them; `None` where that changes nothing.
+/// The statement with guards that the validator follows; `None` if nothing changes.
 pub(super) fn followed(tree: &Template) -> Option<Policy> {
     let clauses = tree.clauses().iter().map(|clause| match clause {
         Clause::When(condition) => Clause::When(Arc::new(positive(condition))),
@@ -62,7 +62,7 @@ fn negated(expr: &Expr) -> Expr {
     }
 }
 
-/// The expression that a condition denies, where it is a denial: `a` of `!a`, `a && b` of `!a || !b`.
+/// The expression that a condition negates: `a` for `!a`, `a && b` for `!a || !b`; `None` if it is not a negation.
 #[expect(clippy::wildcard_enum_match_arm, reason = "all else is not a denial")]
 fn denied(expr: &Expr) -> Option<Expr> {
     match expr {

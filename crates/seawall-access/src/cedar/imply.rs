@@ -1,13 +1,14 @@
-//! Implications of one requirement for another, told from their form.
+//! Implications between requirements, according to their form.
 //!
-//! Invariant: a yes holds for every request for which the given requirement evaluates to true; then what it reads exists
-//! and is of the type that it is compared with, so that the other requirement does not err.
+//! Invariant: a positive answer holds for every request for which the given requirement evaluates to true. The values
+//! that it reads then exist and have the types that they are compared with, so that the other requirement does not
+//! fail.
 
 use std::sync::Arc;
 
 use cedar_policy::pst::{BinaryOp, EntityUID, Expr, Literal, PatternElem, UnaryOp, Var};
 
-/// Returns `true` if `required` holds wherever `given` does.
+/// Returns `true` if `required` holds whenever `given` does.
 pub(super) fn implies(given: &Expr, required: &Expr) -> bool {
     if given == required {
         return true;
@@ -30,7 +31,7 @@ pub(super) fn implies(given: &Expr, required: &Expr) -> bool {
     }
 }
 
-/// Returns `true` if a requirement may imply another one than itself.
+/// Returns `true` if a requirement may imply a different one.
 pub(super) fn implies_others(given: &Expr) -> bool {
     interval(given).is_some() || compared(given, BinaryOp::Eq).is_some() || one_of(given).is_some()
 }
@@ -63,12 +64,12 @@ pub(super) fn contradict(one: &Expr, other: &Expr) -> bool {
     if let (Expr::Is { expr, entity_type: one, .. }, Expr::Is { expr: same, entity_type: other, .. }) = (one, other) {
         return expr == same && one != other;
     }
-    // What is used of a server belongs to the one name that the server is registered under.
+    // Attributes of a server belong to the one name that the server is registered under.
     let servers = (compared(one, BinaryOp::In), compared(other, BinaryOp::In));
     matches!(servers, (Some(one), Some(other)) if one != other && one.ty == other.ty)
 }
 
-/// The entity that an expression compares the resource with by this operator.
+/// The entity that an expression compares the resource with, using this operator.
 fn compared(expr: &Expr, by: BinaryOp) -> Option<&EntityUID> {
     let Expr::BinaryOp { op, left, right } = expr else { return None };
     let Expr::Literal(Literal::EntityUID(uid)) = &**right else { return None };
@@ -79,7 +80,7 @@ fn is_resource(expr: &Expr) -> bool {
     matches!(expr, Expr::Var(Var::Resource))
 }
 
-/// A comparison with a number: what is compared, and the numbers between which it must be, these included.
+/// A comparison with a number: the compared expression, and the inclusive bounds of its value.
 fn interval(expr: &Expr) -> Option<(&Expr, (i64, i64))> {
     let Expr::BinaryOp { op, left, right } = expr else { return None };
     let (subject, number, turned) = match (&**left, &**right) {
@@ -99,7 +100,7 @@ fn interval(expr: &Expr) -> Option<(&Expr, (i64, i64))> {
     Some((subject, between))
 }
 
-/// `x == "a"` and `["a", "b"].contains(x)`: what is compared, and what it may be.
+/// For `x == "a"` and `["a", "b"].contains(x)`: the compared expression, and its possible values.
 fn one_of(expr: &Expr) -> Option<(&Expr, Vec<&Literal>)> {
     let Expr::BinaryOp { op, left, right } = expr else { return None };
     match (op, &**left, &**right) {
@@ -116,7 +117,7 @@ fn one_of(expr: &Expr) -> Option<(&Expr, Vec<&Literal>)> {
     }
 }
 
-/// A condition without its negations and comparisons with `true` and `false`, and whether it holds.
+/// A condition without negations and comparisons with `true` and `false`, and its required value.
 fn atom(expr: &Expr) -> (&Expr, bool) {
     let (inner, wanted) = if let Expr::UnaryOp { op: UnaryOp::Not, expr } = expr {
         (expr, false)
@@ -131,16 +132,16 @@ fn atom(expr: &Expr) -> (&Expr, bool) {
     (atom, holds == wanted)
 }
 
-/// Returns `true` if two patterns, read from one of their ends, differ before either comes to a wildcard.
+/// Returns `true` if two patterns, read from one end, differ before a wildcard of either.
 fn ends_differ<'a>(one: impl Iterator<Item = &'a PatternElem>, other: impl Iterator<Item = &'a PatternElem>) -> bool {
     let literal =
         |pair: &(&PatternElem, &PatternElem)| *pair.0 != PatternElem::Wildcard && *pair.1 != PatternElem::Wildcard;
     one.zip(other).take_while(literal).any(|(one, other)| one != other)
 }
 
-/// Returns `true` if a pattern matches the whole text; `*` stands for any characters.
+/// Returns `true` if a pattern matches the whole text; `*` matches any characters.
 fn matches(pattern: &[PatternElem], text: &str) -> bool {
-    // The positions in the pattern that the text read so far can lead to.
+    // The positions in the pattern after the text read so far.
     let mut reached = vec![false; pattern.len() + 1];
     let pass_wildcards = |reached: &mut [bool]| {
         for (position, element) in pattern.iter().enumerate() {

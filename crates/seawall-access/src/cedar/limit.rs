@@ -1,21 +1,21 @@
-//! Limits on the input of the engine, for its parser, validator and evaluator are recursive.
+//! Limits on the input of the engine, whose parser, validator and evaluator are recursive.
 //!
-//! Invariant: a text within the limits is handled without a stack overflow on whatever thread; a text beyond them is
-//! a mistake with a place. The service states no such limit beside the size of a policy; nothing that people write
-//! comes near these.
+//! Invariant: a text within the limits is processed without a stack overflow on every thread; a text beyond them is an
+//! error with a place. The service states no such limit except the size of a policy; texts that people write are far
+//! below.
 
 use super::{
     Mistake,
     token::{Kind, Token, tokens},
 };
 
-/// Brackets within brackets.
+/// The depth of nested brackets.
 pub const MAX_NESTING: usize = 100;
 
-/// Operators in one statement that each make Cedar's tree one level deeper.
+/// The number of operators in a statement that each make Cedar's tree one level deeper.
 pub const MAX_OPERATORS: usize = 5_000;
 
-/// Room for both limits at once with the frames of an unoptimized build; pages that are not used cost nothing.
+/// Stack for both limits at once with the frames of an unoptimized build; unused pages cost nothing.
 const STACK_BYTES: usize = 256 << 20;
 
 /// Runs work of the engine with enough stack for every text within the limits.
@@ -48,7 +48,7 @@ pub(super) fn exceeded(text: &str) -> Option<Mistake> {
     None
 }
 
-/// Returns `true` if Cedar's tree grows a level for every such word in a row.
+/// Returns `true` if consecutive words of this kind each add a level to Cedar's tree.
 fn deepens(token: &Token<'_>) -> bool {
     match token.kind {
         Kind::Text => false,
@@ -62,7 +62,7 @@ mod tests {
     use super::super::statements;
     use super::*;
 
-    /// A condition of every shape that makes the tree deeper, as deep as the limits let it be and one deeper.
+    /// A condition of every shape that deepens the tree, as deep as the limits permit and one level deeper.
     #[test]
     fn limits_keep_the_engine_within_its_stack() {
         let nest = MAX_NESTING - 1;

@@ -1,11 +1,11 @@
-//! Texts that were parsed already: checks, comparison, order and display look at the same ones, and each is parsed once.
+//! A cache of parsed texts: checks, comparison, order and display use the same ones, and each is parsed once.
 //!
-//! Invariant: what is remembered is what parsing gives, and so much of it at most.
+//! Invariant: a cached value is what parsing returns, and the size of the cache is limited.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Bytes of texts: a large organization's before and after a change.
+/// The size of the texts in the cache: those of a large organization before and after a change, in bytes.
 const MOST: usize = 16 << 20;
 
 /// The results of parsing texts.
@@ -25,12 +25,12 @@ impl<T: Clone> Memory<T> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The result of parsing a text, remembered from before or made now.
+    /// The result of parsing a text, from the cache or new.
     pub(super) fn remember(&self, text: &str, parse: impl FnOnce() -> T) -> T {
         if let Some(parsed) = self.texts().parsed.get(text) {
             return parsed.clone();
         }
-        // Not while others wait: two threads at the same text are rare, and agree.
+        // Parsed outside of the lock: two threads rarely parse the same text, and get the same result.
         let parsed = parse();
         let mut texts = self.texts();
         if texts.bytes + text.len() > MOST {

@@ -1,6 +1,6 @@
-//! A request that the gateway would ask Cedar about, as people write it: `invokeTool notion/search {"readOnly": true}`.
+//! A request that the gateway would ask Cedar about, in readable form: `invokeTool notion/search {"readOnly": true}`.
 //!
-//! Invariant: a request holds only attributes that the schema knows for its action, of their types.
+//! Invariant: a request has only attributes that the schema defines for its action, with their types.
 
 use std::fmt;
 
@@ -13,17 +13,17 @@ use crate::suggestion::nearest;
 /// A request.
 #[derive(Clone, Debug, PartialEq)]
 pub struct McpRequest {
-    /// The action that is asked for.
+    /// The requested action.
     pub action: McpAction,
     /// The registered name of the server; `None` for a tool of the gateway itself.
     pub server: Option<String>,
-    /// The tool, the URI of the resource, the prompt, the tool of the gateway, or again the server to register.
+    /// The tool, the URI of the resource, the prompt, the tool of the gateway, or the server to register.
     pub target: String,
-    /// Attributes of the resource that were said; the others have their documented defaults, or are unknown.
+    /// Stated attributes of the resource; the others have their documented defaults, or are unknown.
     pub attributes: Map<String, Value>,
-    /// The arguments of the call; `None` where there are none, or none that are a JSON object.
+    /// The arguments of the call; `None` if there are none, or if they are not a JSON object.
     pub arguments: Option<Map<String, Value>>,
-    /// The time of the call: a date or a time that Cedar's `datetime` reads. `None` where nothing was said of it.
+    /// The time of the call: a date or a time that Cedar's `datetime` accepts. `None` if it is not stated.
     pub request_time: Option<String>,
 }
 
@@ -32,7 +32,7 @@ pub struct McpRequest {
 pub struct NoRequest {
     /// A lower-case phrase.
     pub message: String,
-    /// The text to write instead.
+    /// The replacement for the text.
     pub help: String,
 }
 
@@ -43,21 +43,21 @@ impl NoRequest {
 }
 
 impl McpRequest {
-    /// Reads `ACTION TARGET {ATTRIBUTES}`; the attributes may be left out. A target is `SERVER/TOOL`, `SERVER/URI` or
-    /// `SERVER/PROMPT`, with the server up to the first slash; for `register` the server's name, for `invokePrimordial`
-    /// the name of the gateway's tool. Beside attributes of the resource, a call can have `args`, an object, and
-    /// `request_time`.
+    /// Parses `ACTION TARGET {ATTRIBUTES}`, with optional attributes. A target is `SERVER/TOOL`, `SERVER/URI` or
+    /// `SERVER/PROMPT`, where the server ends at the first slash; for `register` it is the server's name, for
+    /// `invokePrimordial` the name of the gateway's tool. In addition to attributes of the resource, a call can have
+    /// `args`, an object, and `request_time`.
     ///
     /// # Errors
     ///
-    /// Returns the fault in the text, and what to write.
+    /// Returns the fault in the text, and a replacement.
     pub fn parse(text: &str) -> Result<Self, NoRequest> {
         let text = text.trim();
         let (action, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
         let action = parse_action(action)?;
         let (object, quoted) = (rest.find(" {"), [" '{", " \"{"].iter().filter_map(|quoted| rest.find(quoted)).min());
         if quoted.is_some_and(|quoted| object.is_none_or(|object| quoted < object)) {
-            // As a part of the target, which a shell's quotes would make it, it would be a tool that nobody has.
+            // As part of the target, into which a shell's quotes would turn it, it would be a tool that does not exist.
             let help = "write them as they are, such as `{\"readOnly\": true}`";
             return Err(NoRequest::new("the attributes are in quotes", help));
         }
@@ -74,7 +74,7 @@ impl McpRequest {
         Ok(request)
     }
 
-    /// Says an attribute, the arguments or the time.
+    /// Sets an attribute, the arguments or the time.
     pub(super) fn set(&mut self, name: &str, value: Value) -> Result<(), NoRequest> {
         let action = self.action;
         match (name, value) {
@@ -109,7 +109,7 @@ impl McpRequest {
         Ok(())
     }
 
-    /// The attributes that the target does not say already.
+    /// The attributes that the target does not determine.
     fn settable(&self) -> impl Iterator<Item = (&'static str, schema::AttributeType)> {
         schema::attributes(self.action.resource_type()).filter(|(name, _)| !matches!(*name, "name" | "uri"))
     }
@@ -193,12 +193,12 @@ fn parse_object(text: &str) -> Result<Map<String, Value>, NoRequest> {
     }
 }
 
-/// Returns `true` if Cedar's `datetime` reads it.
+/// Returns `true` if Cedar's `datetime` accepts it.
 fn is_datetime(text: &str) -> bool {
     Context::from_pairs([("time".to_owned(), RestrictedExpression::new_datetime(text))]).is_ok()
 }
 
-/// A value that Cedar cannot hold, in what the value consists of.
+/// A part of a value that Cedar cannot represent.
 fn unusable(value: &Value) -> Option<&Value> {
     match value {
         Value::Null => Some(value),
@@ -210,7 +210,7 @@ fn unusable(value: &Value) -> Option<&Value> {
 }
 
 impl schema::AttributeType {
-    /// A value that nothing is compared with.
+    /// A value that no statement compares with.
     pub(super) fn other(self) -> Value {
         match self {
             Self::Bool => false.into(),

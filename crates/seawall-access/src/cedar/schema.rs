@@ -1,7 +1,7 @@
 //! The terms of MCP policies: the actions, and the schema that the engine's validator is given.
 //!
-//! Invariant: everything about entities and attributes comes from the shipped schema, so that it cannot be said twice
-//! and differently.
+//! Invariant: everything about entities and attributes comes from the shipped schema, so that there is a single
+//! definition.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 /// The shipped schema, in Cedar's own syntax; also in `schemas/mcp.cedarschema`.
 pub const SCHEMA: &str = include_str!("../../../../schemas/mcp.cedarschema");
 
-/// The schema that it stands for.
+/// The identifier of that schema.
 ///
 /// Source: the `CedarV1Policy` schema of the Docker AI Governance API.
 pub const SCHEMA_URL: &str = "https://schemas.docker.com/policy/cedar/v1/mcp/v0";
@@ -35,11 +35,11 @@ pub enum McpAction {
     GetPrompt,
 }
 
-/// Actions that the vendor's schema has and the gateway never asks about.
+/// Actions of the vendor's schema that the gateway never asks about.
 pub const UNGATED: [&str; 3] = ["listTools", "listResources", "subscribeResource"];
 
 impl McpAction {
-    /// All of them, in the order of the reference.
+    /// All actions, in the order of the reference.
     pub const ALL: [Self; 5] =
         [Self::Register, Self::InvokeTool, Self::InvokePrimordial, Self::ReadResource, Self::GetPrompt];
 
@@ -61,7 +61,7 @@ impl McpAction {
         Self::ALL.into_iter().find(|action| action.name() == name)
     }
 
-    /// The entity type of what the action is about, without its namespace.
+    /// The entity type of the action's resource, without its namespace.
     #[must_use]
     pub fn resource_type(self) -> &'static str {
         match self {
@@ -92,7 +92,7 @@ impl fmt::Display for McpAction {
     }
 }
 
-/// The type of an attribute, as far as seawall cares.
+/// The type of an attribute, as far as it matters here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum AttributeType {
     Bool,
@@ -117,7 +117,7 @@ static ATTRIBUTES: LazyLock<BTreeMap<String, BTreeMap<String, AttributeType>>> =
     types.iter().map(|(name, entity)| (name.clone(), attributes(entity))).collect()
 });
 
-/// A validator for each action, with nothing known of arguments.
+/// A validator for each action that knows nothing of arguments.
 static VALIDATORS: LazyLock<BTreeMap<McpAction, Validator>> = LazyLock::new(|| {
     McpAction::ALL.into_iter().map(|action| (action, make_validator(action, None, &json!("datetime")))).collect()
 });
@@ -131,12 +131,12 @@ fn attribute_type(value: &Value) -> AttributeType {
     }
 }
 
-/// The attributes of an entity type; none for a type that is not in the schema.
+/// The attributes of an entity type; empty for a type that is not in the schema.
 pub(super) fn attributes(resource_type: &str) -> impl Iterator<Item = (&'static str, AttributeType)> {
     ATTRIBUTES.get(resource_type).into_iter().flatten().map(|(name, kind)| (name.as_str(), *kind))
 }
 
-/// A validator that takes every statement as one about this action alone.
+/// A validator that treats every statement as one about this action only.
 pub(super) fn validator(action: McpAction) -> &'static Validator {
     VALIDATORS.get(&action).expect("there is a validator for each action")
 }
@@ -152,7 +152,7 @@ fn make_validator(action: McpAction, arguments: Option<Value>, request_time: &Va
     for (name, declared) in actions {
         let declared = declared.as_object_mut().expect("an action is an object");
         if name != action.name() {
-            // Known, and about nothing: what is valid for this action alone comes out.
+            // A known action without entities, so that only results for the given action remain.
             declared.insert("appliesTo".to_owned(), json!({"principalTypes": [], "resourceTypes": []}));
             continue;
         }

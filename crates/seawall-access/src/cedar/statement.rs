@@ -1,7 +1,7 @@
-//! Cedar text to its statements.
+//! Parses Cedar text into statements.
 //!
-//! Invariant: two statements have equal canonical forms only if they mean the same; layout, comments, parentheses and
-//! the order of annotations do not show in it.
+//! Invariant: two statements have equal canonical forms only if they have the same meaning; the forms are independent
+//! of layout, comments, parentheses and the order of annotations.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -18,9 +18,9 @@ use super::token::tokens;
 /// The effect of a statement on the requests that it matches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Effect {
-    /// Grants what no `forbid` takes away.
+    /// Permits a request, unless a `forbid` matches it.
     Permit,
-    /// Takes away, whatever permits it.
+    /// Forbids a request, whatever permits it.
     Forbid,
 }
 
@@ -29,22 +29,22 @@ pub enum Effect {
 pub struct Statement {
     /// Permit or forbid.
     pub effect: Effect,
-    /// Equal for statements that differ in layout and comments only; annotations are part of it. Not for people.
+    /// Equal for statements that differ only in layout and comments; includes annotations. Not for people.
     pub canonical: String,
-    /// As it is written, annotations and the final semicolon included.
+    /// The text as written, including annotations and the final semicolon.
     pub source: String,
-    /// The bytes of the text that are its source.
+    /// The range of the text that is its source, in bytes.
     pub span: Range<usize>,
     /// `@name("value")`; the value is empty where none is written.
     pub annotations: BTreeMap<String, String>,
-    /// The statement as the engine takes it; `None` for a template (`?principal`, `?resource`), which never applies
-    /// since nothing fills its slots.
+    /// The statement in the form of the engine; `None` for a template (`?principal`, `?resource`), which never applies
+    /// because nothing fills its slots.
     pub policy: Option<Policy>,
-    /// Its tree, likewise.
+    /// Its syntax tree; `None` for a template.
     pub(super) tree: Option<pst::Template>,
 }
 
-/// The statements of a text, or everything that is wrong with it.
+/// The statements of a text, or all its errors.
 pub type Parsed = Result<Vec<Arc<Statement>>, Vec<Mistake>>;
 
 static MEMORY: Memory<Parsed> = Memory::new();
@@ -56,9 +56,9 @@ pub struct Mistake {
     pub start: usize,
     /// The end of the place, exclusive; never before the start.
     pub end: usize,
-    /// Cedar's own words.
+    /// Cedar's message.
     pub message: String,
-    /// The advice of Cedar.
+    /// Cedar's advice.
     pub help: Option<String>,
 }
 
@@ -71,11 +71,11 @@ impl fmt::Display for Effect {
     }
 }
 
-/// The statements of a Cedar text, in the order written; a text of blanks and comments has none.
+/// The statements of a Cedar text, in the order written; empty for a text of blanks and comments.
 ///
 /// # Errors
 ///
-/// Everything that Cedar's parser says, in the order of the text.
+/// Returns all errors of Cedar's parser, in the order of the text.
 pub fn statements(text: &str) -> Parsed {
     MEMORY.remember(text, || match limit::exceeded(text) {
         Some(mistake) => Err(vec![mistake]),
@@ -136,7 +136,7 @@ impl From<cedar_policy::Effect> for Effect {
     }
 }
 
-/// Cedar's errors with their places. What is missing at the end (`unexpected end of input`) is missing behind the last word.
+/// Cedar's errors with their places. A missing end (`unexpected end of input`) is placed after the last word.
 fn mistakes(text: &str, errors: &cedar_policy::ParseErrors) -> Vec<Mistake> {
     let last = tokens(text).last().map_or(0, |word| word.span.end);
     let mut mistakes: Vec<Mistake> = errors
@@ -145,7 +145,7 @@ fn mistakes(text: &str, errors: &cedar_policy::ParseErrors) -> Vec<Mistake> {
             let label = error.labels().and_then(|mut labels| labels.next());
             let start = label.as_ref().map_or(0, |label| text.floor_char_boundary(label.offset()));
             let end = label.as_ref().map_or(text.len(), |label| text.ceil_char_boundary(label.offset() + label.len()));
-            // An unreadable character is pointed at by an empty place in front of it.
+            // Cedar points at an unreadable character with an empty range before it.
             let end = end.max(text.ceil_char_boundary(start + 1));
             let missing = start >= last && text.get(start..end).is_none_or(|rest| rest.trim().is_empty());
             let (start, end) = if missing { (last, last) } else { (start, end) };

@@ -1,7 +1,7 @@
-//! The words of a Cedar text with their places: just enough of its grammar to bound what the engine is given and to
-//! point at words that its own tree has no place for.
+//! The tokens of a Cedar text with their places: enough of its grammar to limit the input of the engine, and to point
+//! at words for which the engine's tree has no place.
 //!
-//! Invariant: never fails and never grows beyond the text; what Cedar would not read is left out.
+//! Invariant: never fails and never grows beyond the text; characters that Cedar does not accept are skipped.
 
 use std::ops::Range;
 
@@ -30,7 +30,7 @@ pub(super) struct Token<'a> {
 /// Operators of two characters; all others have one.
 const PAIRS: [&str; 7] = ["&&", "||", "==", "!=", "<=", ">=", "::"];
 
-/// The words of a text, comments and blanks left out.
+/// The tokens of a text, without comments and blanks.
 pub(super) fn tokens(text: &str) -> Vec<Token<'_>> {
     let mut tokens = Vec::new();
     let mut at = 0;
@@ -81,7 +81,7 @@ fn is_name(c: char) -> bool {
     c.is_ascii_alphanumeric() || c == '_'
 }
 
-/// The length of the string that the text starts with; all of the text where the string does not end.
+/// The length of the string at the start of the text; the length of the text if the string does not end.
 fn string_length(text: &str) -> usize {
     let mut escaped = false;
     for (index, c) in text.char_indices().skip(1) {

@@ -1,4 +1,4 @@
-//! Statements that the engine takes and that do not do what they seem to.
+//! Statements that the engine accepts but that do not do what they seem to.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ use crate::suggestion::nearest;
 /// The annotation that asks for approval.
 pub const APPROVAL: &str = "requireApproval";
 
-/// The words of a statement, with places in the whole text.
+/// The tokens of a statement, with places in the whole text.
 pub(super) fn words<'a>(text: &'a str, statement: &Statement) -> Vec<Token<'a>> {
     let start = statement.span.start;
     let mut words = tokens(text.get(statement.span.clone()).unwrap_or_default());
@@ -46,7 +46,7 @@ fn annotation_place(text: &str, statement: &Statement, name: &str) -> std::ops::
     }
 }
 
-/// The parts of a statement that parses, but that the service refuses.
+/// The parts of a statement that can be parsed but that the service refuses.
 pub(super) fn refused(text: &str, statement: &Statement) -> Vec<Finding> {
     let id = statement.annotations.contains_key("id").then(|| {
         let message = "a statement may not have an `@id`; the service gives it one";
@@ -60,7 +60,7 @@ pub(super) fn refused(text: &str, statement: &Statement) -> Vec<Finding> {
     id.into_iter().chain(template).collect()
 }
 
-/// Annotations that ask for approval without effect.
+/// Annotations that request approval without effect.
 pub(super) fn annotations(text: &str, statement: &Statement) -> Vec<Finding> {
     let about = |(name, value): (&String, &String)| {
         let place = || annotation_place(text, statement, name);
@@ -82,7 +82,7 @@ pub(super) fn annotations(text: &str, statement: &Statement) -> Vec<Finding> {
     statement.annotations.iter().filter_map(about).collect()
 }
 
-/// Returns `true` if somebody who writes this annotation expects to be asked.
+/// Returns `true` if the author of this annotation probably expects an approval.
 fn resembles_approval(name: &str) -> bool {
     let plain: String = name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
     let asking = ["require", "need", "ask", "must"].iter().any(|word| plain.starts_with(word));
@@ -101,7 +101,7 @@ pub(super) fn principal(text: &str, statement: &Statement, tree: &Template) -> O
     if !in_scope && !in_condition {
         return None;
     }
-    // The first mention is the scope's own; it is the clause's when something follows it there.
+    // The first occurrence is the scope's own; it is a clause if something follows it there.
     let words = words(text, statement);
     let mentions: Vec<&Token<'_>> =
         words.iter().filter(|word| word.kind == Kind::Name && word.text == "principal").collect();
@@ -129,7 +129,7 @@ pub(super) fn ungated(text: &str, statement: &Statement) -> Vec<Finding> {
     words.windows(3).filter_map(about).collect()
 }
 
-/// Patterns with a `?`, which stands for itself.
+/// Patterns with a `?`, which is not a wildcard.
 pub(super) fn question_marks(text: &str, statement: &Statement) -> Vec<Finding> {
     let words = words(text, statement);
     let about = |two: &[Token<'_>]| match two {
@@ -147,7 +147,7 @@ pub(super) fn question_marks(text: &str, statement: &Statement) -> Vec<Finding> 
 /// Source: Docker's MCP policy reference.
 const SERVER_TYPES: [&str; 4] = ["local-stdio", "container-stdio", "remote-dcr", "remote-no-dcr"];
 
-/// Comparisons of a server's type with what is none.
+/// Comparisons of a server's type with an unknown type.
 pub(super) fn server_types(text: &str, statement: &Statement, tree: &Template) -> Vec<Finding> {
     let compared = tree.clauses().iter().fold(BTreeSet::new(), |all, clause| {
         let (Clause::When(condition) | Clause::Unless(condition)) = clause;
@@ -173,7 +173,7 @@ pub(super) fn server_types(text: &str, statement: &Statement, tree: &Template) -
     wrong.map(about).collect()
 }
 
-/// The texts that an expression by itself compares `resource.type` with.
+/// The texts with which an expression directly compares `resource.type`.
 #[expect(clippy::wildcard_enum_match_arm, reason = "nothing else compares with a text")]
 fn compared_types(expr: &Expr) -> BTreeSet<String> {
     let is_type = |expr: &Expr| matches!(expr, Expr::GetAttr { expr, attr } if attr == "type" && matches!(**expr, Expr::Var(Var::Resource)));
@@ -194,7 +194,7 @@ fn compared_types(expr: &Expr) -> BTreeSet<String> {
     }
 }
 
-/// Approval of a registration, which cannot be asked for.
+/// Approval of a registration, which cannot be requested.
 pub(super) fn approval_on_register(text: &str, statement: &Statement, checked: &Checked) -> Option<Finding> {
     let asks = statement.effect == Effect::Permit && statement.annotations.contains_key(APPROVAL);
     if !asks || !checked.possible.contains(&McpAction::Register) {
@@ -209,7 +209,7 @@ pub(super) fn approval_on_register(text: &str, statement: &Statement, checked: &
     Some(finding(&annotation_place(text, statement, APPROVAL), code::APPROVAL_ON_REGISTER, message, help))
 }
 
-/// A permit without an action that matches several.
+/// A permit without an action that matches several actions.
 pub(super) fn every_action(text: &str, statement: &Statement, tree: &Template, checked: &Checked) -> Option<Finding> {
     let several = checked.possible.len() > 1;
     if statement.effect != Effect::Permit || tree.action != ActionConstraint::Any || !several {

@@ -1,11 +1,11 @@
-//! The result of the engine's validator for a statement, action by action.
+//! Runs the engine's validator on a statement, action by action.
 //!
-//! The validator rejects a statement that errs for any action it may be asked about. At run time such a statement is
-//! only skipped for that action, so each action is looked at by itself: what errs for all of them is a mistake, what
-//! errs for some is a trap.
+//! The validator rejects a statement that fails for any action. At run time such a statement is only skipped for that
+//! action, so that each action is validated separately: a failure for all actions is a mistake, a failure for some is a
+//! trap.
 //!
-//! Invariant: nothing is said that rests on what the vendor's documentation leaves open: the types of arguments and of
-//! the request time, and the rules that strict validation adds to what evaluation needs.
+//! Invariant: no finding depends on what the vendor's documentation leaves open: the types of arguments and of the
+//! request time, and the rules that strict validation adds to what evaluation requires.
 
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,46 +26,46 @@ use super::{McpAction, Statement, guards, schema};
 pub(super) struct Checked {
     /// The gated actions that its scope names, or all of them.
     pub(super) actions: BTreeSet<McpAction>,
-    /// Those for which it can match a request.
+    /// The actions for which it can match a request.
     pub(super) possible: BTreeSet<McpAction>,
-    /// In the order of the text.
+    /// The complaints in the order of the text.
     pub(super) complaints: Vec<Complaint>,
 }
 
-/// Something that the validator found.
+/// A complaint of the validator.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Complaint {
     /// Bytes of the text.
     pub(super) start: usize,
     pub(super) end: usize,
     pub(super) kind: Kind,
-    /// Cedar's own words; for an attribute its name, for a missing guard the guard.
+    /// Cedar's message; for an attribute its name, for a missing guard the guard.
     pub(super) message: String,
     pub(super) help: Option<String>,
-    /// The actions for which it holds.
+    /// The actions to which it applies.
     pub(super) actions: BTreeSet<McpAction>,
 }
 
 /// The kind of a complaint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Kind {
-    /// There is no such action.
+    /// The action does not exist.
     Action,
-    /// There is no such entity type.
+    /// The entity type does not exist.
     EntityType,
-    /// The resource has no such attribute.
+    /// The resource does not have the attribute.
     ResourceAttribute,
-    /// The context has no such attribute.
+    /// The context does not have the attribute.
     ContextAttribute,
-    /// An attribute that can be missing is read without `has`.
+    /// An optional attribute is read without `has`.
     Unguarded,
-    /// A value is not of the type that is needed.
+    /// A value has the wrong type.
     Type,
-    /// Anything else that makes evaluation fail.
+    /// Another reason for which evaluation fails.
     Other,
 }
 
-/// Validates one statement of a text; a template says nothing and gets an empty answer.
+/// Validates one statement of a text; a template gets an empty result.
 pub(super) fn validate(text: &str, statement: &Statement) -> Checked {
     let (Some(policy), Some(tree)) = (&statement.policy, &statement.tree) else {
         return Checked { actions: BTreeSet::new(), possible: BTreeSet::new(), complaints: Vec::new() };
@@ -77,7 +77,7 @@ pub(super) fn validate(text: &str, statement: &Statement) -> Checked {
     let reads = Reads::new(tree);
     let mut possible = BTreeSet::new();
     let mut found: BTreeMap<Complaint, BTreeSet<McpAction>> = BTreeMap::new();
-    // Without an action in scope that exists, only unknown names are of interest; any action shows them.
+    // Without an existing action in the scope, only unknown names are of interest, and every action shows them.
     let looked_at = if actions.is_empty() { BTreeSet::from([McpAction::InvokeTool]) } else { actions.clone() };
     for action in looked_at {
         let own;
@@ -97,7 +97,7 @@ pub(super) fn validate(text: &str, statement: &Statement) -> Checked {
         if complaints.iter().any(|complaint| complaint.kind == Kind::Unguarded)
             && let Some(set) = followed.get_or_init(|| guards::followed(tree).as_ref().map(alone))
         {
-            // Written otherwise, the guard may be one; the place is then lost, and what is missing says which it is.
+            // The guard may be written in another way; then the place is lost, and the missing attribute identifies it.
             let left = all(&validator.validate(set, ValidationMode::Strict));
             let left: BTreeSet<(Kind, String)> = left.into_iter().map(|one| (one.kind, one.message)).collect();
             let stays = |one: &Complaint| left.contains(&(one.kind, one.message.clone()));
@@ -119,7 +119,7 @@ pub(super) fn validate(text: &str, statement: &Statement) -> Checked {
     Checked { actions, possible, complaints }
 }
 
-/// The gated actions that a scope can match.
+/// The gated actions that a scope matches.
 pub(super) fn actions_in_scope(constraint: &ActionConstraint) -> BTreeSet<McpAction> {
     let named = |uid: &EntityUID| McpAction::parse(&uid.eid).filter(|_| uid.ty.to_string() == "MCP::Action");
     match constraint {
@@ -149,7 +149,7 @@ fn complaint(text: &str, statement: &Statement, error: &ValidationError) -> Opti
     Some(Complaint { start: span.start, end: span.end, kind, message, help, actions: BTreeSet::new() })
 }
 
-/// The first text that stands in backticks.
+/// The first text in backticks.
 fn backticked(words: &str) -> Option<&str> {
     words.split('`').nth(1)
 }
@@ -159,12 +159,12 @@ fn kind(error: &ValidationError, words: &str, source: &str) -> Option<Kind> {
     match error {
         ValidationError::UnrecognizedActionId(_) => Some(Kind::Action),
         ValidationError::UnrecognizedEntityType(_) => Some(Kind::EntityType),
-        // Clauses on the principal are a trap of their own.
+        // A separate check reports clauses on the principal.
         ValidationError::UnsafeAttributeAccess(_) if words.contains("`MCP::Principal`") => None,
         ValidationError::UnsafeAttributeAccess(_) if words.contains(" in context ") => Some(Kind::ContextAttribute),
         ValidationError::UnsafeAttributeAccess(_) => Some(Kind::ResourceAttribute),
         ValidationError::UnsafeOptionalAttributeAccess(_) => Some(Kind::Unguarded),
-        // Nobody knows the types of arguments, and a set of several types is fine when it is evaluated.
+        // The types of arguments are unknown, and a set of several types is valid in evaluation.
         ValidationError::UnexpectedType(_) | ValidationError::IncompatibleTypes(_)
             if source.contains("context") || source.starts_with('[') =>
         {
@@ -177,7 +177,7 @@ fn kind(error: &ValidationError, words: &str, source: &str) -> Option<Kind> {
     }
 }
 
-/// Cedar's words without the id that it made up for the statement.
+/// Cedar's message without the generated id of the statement.
 fn without_id(words: &str) -> String {
     match words.strip_prefix("for policy `").and_then(|rest| rest.split_once("`, ")) {
         Some((_, rest)) => rest.to_owned(),

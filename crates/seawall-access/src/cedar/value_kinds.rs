@@ -1,8 +1,8 @@
-//! Operators that err on what they are given, so that the engine skips the statement.
+//! Operators that fail on their operands, so that the engine skips the statement.
 //!
-//! The validator knows the vendor's types, and nothing of the arguments of a call. Of these it is known all the same what
-//! they are not: values of JSON, among which there is no entity. Whatever `in` or `like` is given that it cannot take is a
-//! statement that never has an effect: a `permit` that grants nothing, a `forbid` that stops nothing.
+//! The validator knows the vendor's types, but nothing about the arguments of a call. Still, arguments are JSON values,
+//! among which there are no entities. A statement whose `in` or `like` gets an operand that it cannot take never has an
+//! effect: a `permit` grants nothing, a `forbid` stops nothing.
 //!
 //! Invariant: a finding holds whatever the types of arguments are.
 
@@ -26,9 +26,9 @@ enum ValueKind {
     Truth,
     Set,
     Record,
-    /// Some value of JSON.
+    /// A JSON value.
     Argument,
-    /// Anything.
+    /// An unknown value.
     Open,
 }
 
@@ -53,25 +53,25 @@ impl ValueKind {
 
 /// A fault in the use of an operator.
 enum Fault {
-    /// `in` has something else than an entity on its left.
+    /// The left operand of `in` is not an entity.
     Left(ValueKind),
-    /// `in` has something else than entities on its right.
+    /// The right operand of `in` does not consist of entities.
     Right(ValueKind),
-    /// `like` is given something else than text.
+    /// The operand of `like` is not text.
     NoText(ValueKind),
-    /// `like` is given an argument that is also taken for something else.
+    /// The operand of `like` is an argument that is also used as another type.
     Both(ValueKind),
-    /// No item of the set is of the sort that is looked for.
+    /// No item of the set has the type of the value that is searched.
     NeverIn(ValueKind, ValueKind),
 }
 
-/// An operator that the text has a word for.
+/// An operator that is a word in the text.
 struct Operator<'a> {
     word: &'static str,
     left: &'a Expr,
-    /// The items on the right that are texts.
+    /// The items of the right operand that are texts.
     texts: Vec<&'a str>,
-    /// True if what is on the right may hold texts, and is not written out.
+    /// True if the right operand may contain texts but is not written as a list.
     in_list: bool,
     fault: Option<Fault>,
 }
@@ -96,7 +96,7 @@ pub(super) fn examine(text: &str, statement: &Statement, tree: &Template) -> Vec
     let places = |wanted: &str| -> Vec<usize> {
         let is_operator = |at: &usize| {
             words.get(*at).is_some_and(|word| word.kind == Kind::Name && word.text == wanted)
-                // A name behind a dot is an attribute, but for the method.
+                // A name after a dot is an attribute, except for the method.
                 && (wanted == "contains") == at.checked_sub(1).and_then(|at| words.get(at)).is_some_and(|word| word.text == ".")
         };
         (from..words.len()).filter(is_operator).collect()
@@ -299,7 +299,7 @@ fn texts(expr: &Expr) -> Vec<&str> {
     }
 }
 
-/// Notes the kinds that arguments are taken for by operators that err on anything else.
+/// Records the types that arguments must have because of operators that fail on others.
 #[expect(clippy::wildcard_enum_match_arm, reason = "the rest takes whatever there is")]
 fn note<'a>(expr: &'a Expr, taken: &mut BTreeMap<Vec<&'a str>, ValueKind>) {
     let mut take = |expr: &'a Expr, sort: ValueKind| {
@@ -381,7 +381,7 @@ fn attribute(name: &str) -> ValueKind {
     }
 }
 
-/// The bytes of an operator with what stands on its left and right.
+/// The range of an operator with its operands, in bytes.
 fn operands(words: &[Token<'_>], at: usize) -> Range<usize> {
     let ends = |word: &str| {
         matches!(

@@ -1,7 +1,7 @@
-//! The access that changes, as text of which long parts are kept once.
+//! The access that changes, as text whose long parts are stored once.
 //!
-//! Thousands of entries may hold at the same thousands of blocks. Invariant: two values are equal, and ordered, as their
-//! whole texts are, wherever these are cut.
+//! Thousands of entries may apply to the same thousands of blocks. Invariant: two values are equal, and ordered, like
+//! their whole texts, wherever these are divided.
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -14,7 +14,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 #[derive(Clone, Default)]
 pub struct Access {
     what: String,
-    /// The addresses where it does; empty for all.
+    /// The addresses to which it applies; empty for all.
     at: Arc<str>,
 }
 
@@ -23,12 +23,12 @@ impl Access {
         Self { what, at }
     }
 
-    /// The same in front of which a word stands.
+    /// The same text with a word before it.
     pub(super) fn after(self, word: &str) -> Self {
         Self { what: format!("{word} {}", self.what), at: self.at }
     }
 
-    /// The access that changes, at whichever addresses.
+    /// The access that changes, without the addresses.
     pub(super) fn what(&self) -> &str {
         &self.what
     }
@@ -46,7 +46,7 @@ impl Access {
         (action, self.with_place(object))
     }
 
-    /// Returns `true` if a text starts with the whole of this one.
+    /// Returns `true` if a text starts with this whole text.
     #[must_use]
     pub fn starts(&self, text: &str) -> bool {
         text.strip_prefix(&self.what).is_some_and(|rest| rest.starts_with(&*self.at))

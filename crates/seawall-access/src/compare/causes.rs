@@ -1,6 +1,6 @@
-//! The rules behind what changes.
+//! The rules that cause a change.
 //!
-//! Invariant: only rules that come into force or no longer are, for the audience itself, are named.
+//! Invariant: only rules are named whose effect on the audience itself starts or ends.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use super::change_classes::ChangeClass;
 use super::outcome::Outcome;
 use super::state_clauses::StateClauses;
 
-/// The rules behind `hits` that come into force or no longer are for `action`, where that leads to the outcome.
+/// The rules behind `hits` whose effect on `action` starts or ends, if that leads to the outcome.
 pub(super) fn causes(
     statements: &StateClauses,
     (cell, action): (&ChangeClass, Actions),

@@ -1,7 +1,7 @@
-//! The classes that change, for whom and at which addresses.
+//! The classes that change, with the audiences and the addresses.
 //!
-//! Invariant: classes with the same meaning are judged once, so that the cost grows with what rules tell apart and not
-//! with audiences times classes.
+//! Invariant: equivalent classes are judged once, so that the cost grows with the distinctions of rules, not with
+//! audiences times classes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -19,7 +19,7 @@ use super::state_clauses::StateClauses;
 /// At which classes of addresses, as [`ChangeClasses::places`] tells; `None` at all.
 pub(super) type At = Option<usize>;
 
-/// A set of targets that change alike.
+/// A set of targets with the same change.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct ChangeClass {
     pub(super) teams: Teams,
@@ -41,34 +41,34 @@ pub(super) enum Kind {
     Addresses,
 }
 
-/// The classes that change alike, by position; sorted.
+/// The positions of the classes with the same change, sorted.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Members {
-    /// Those to report.
+    /// The classes to report.
     pub(super) report: Vec<usize>,
-    /// Those too, and those that change but follow from what is reported elsewhere.
+    /// The classes to report, and those whose change follows from one that is reported elsewhere.
     truth: Vec<usize>,
 }
 
 impl Members {
-    /// Returns `true` if a class changes so.
+    /// Returns `true` if a class has this change.
     pub(super) fn has(&self, member: usize) -> bool {
         self.truth.binary_search(&member).is_ok()
     }
 }
 
-/// The classes by what changes alike.
+/// The classes grouped by their change.
 #[derive(Clone, Debug, Default)]
 pub(super) struct ChangeClasses {
     pub(super) change_classes: BTreeMap<ChangeClass, Members>,
     /// Sets of classes of addresses.
     pub(super) places: Vec<BTreeSet<usize>>,
-    /// Sets of methods that no rule tells apart. ChangeClasses are about the first of each.
+    /// Sets of equivalent methods. ChangeClasses are about the first method of each.
     methods: Vec<Actions>,
 }
 
 impl ChangeClasses {
-    /// The methods that no rule tells from this one.
+    /// The methods that are equivalent to this one.
     pub(super) fn methods_like(&self, method: &str) -> Actions {
         let own = Actions::method(method);
         self.methods.iter().copied().find(|alike| alike.meets(own)).unwrap_or(own)
@@ -81,7 +81,7 @@ impl ChangeClasses {
 }
 
 /// The numbers at which the requests of each host start, in one numbering of all requests. A host without HTTP clauses
-/// has one, which stands for all of them.
+/// has one number, which represents all its requests.
 pub(super) fn request_offsets(universe: &Universe) -> Vec<usize> {
     let mut next = 0;
     universe
@@ -95,7 +95,7 @@ pub(super) fn request_offsets(universe: &Universe) -> Vec<usize> {
         .collect()
 }
 
-/// Sets of methods that no class of requests tells apart.
+/// Sets of methods that no class of requests distinguishes.
 fn methods_alike(universe: &Universe) -> Vec<Actions> {
     let told: BTreeSet<Actions> = universe.requests.iter().flatten().map(|class| class.methods).collect();
     told.into_iter().fold(vec![Actions::HTTP], |alike, own| {
@@ -120,13 +120,13 @@ pub(super) fn change_classes(universe: &Universe, statements: &StateClauses) -> 
     judge.finish()
 }
 
-/// For whom, what, and at which addresses.
+/// The audience, the change, and the addresses.
 type Changed = (Teams, Outcome, At);
 
-/// All that changes where some clauses match.
+/// All changes of targets that some clauses match.
 #[derive(Debug)]
 struct Changes {
-    /// Of these clauses alone.
+    /// The changes of exactly these clauses.
     number: usize,
     list: Vec<Changed>,
 }
@@ -149,7 +149,7 @@ struct Judge<'a> {
     /// By protocol and groups of addresses.
     place_numbers: HashMap<(bool, Vec<usize>), usize>,
     places: Vec<BTreeSet<usize>>,
-    /// The changes of addresses, whatever their name: the change on a port, and the addresses of it.
+    /// The changes of addresses, whatever their name: the change on a port, and its addresses.
     by_address: Vec<(Teams, Outcome, Atom, usize, BTreeSet<usize>)>,
 }
 
@@ -206,7 +206,7 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// Notes the change that an address alone makes on a port. It is said once, of the address.
+    /// Records the change that an address alone makes on a port. It is reported once, for the address.
     fn any_address(&mut self, atom: Atom, changes: &Changes, port: usize) {
         let addresses = &self.universe.addresses;
         for (teams, outcome, at) in &changes.list {
@@ -226,8 +226,8 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// Adds a member to the change_classes of what changes. It is not reported where it `follows` from what is reported elsewhere,
-    /// which the number beside the member decides.
+    /// Adds a member to the classes of a change. It is not reported if it `follows` from a change that is reported
+    /// elsewhere, as the number beside the member determines.
     fn add(
         &mut self,
         changes: &Changes,
@@ -280,9 +280,9 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// The changes where these clauses match and every address is possible, or only the class `own`.
+    /// The changes if these clauses match and every address is possible, or only the class `own`.
     fn changes(&mut self, atom: Atom, matches: Vec<Match>, own: Option<usize>) -> Rc<Changes> {
-        // All methods are judged alike once the clauses are known.
+        // All methods have the same result once the clauses are known.
         let kind = if matches!(atom, Atom::Http(_)) { Atom::Http("") } else { atom };
         let key = (kind, matches, own);
         if let Some(known) = self.memory.get(&key) {
@@ -305,7 +305,7 @@ impl<'a> Judge<'a> {
             }
         }
         let mut place = |groups: Vec<usize>| {
-            // Where there is one class, there is one group.
+            // A single class needs a single group.
             let everywhere = groups.len() == addresses.len();
             (!everywhere).then(|| {
                 *self.place_numbers.entry((atom == Atom::Udp, groups)).or_insert_with_key(|(_, groups)| {

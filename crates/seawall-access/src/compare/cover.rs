@@ -1,15 +1,15 @@
-//! Says which classes are meant, in the patterns that the rules themselves use.
+//! Describes classes in the patterns of the rules.
 //!
-//! Invariant: the descriptions together cover every class to report, and none says more than is true.
+//! Invariant: the descriptions together cover every class to report, and none claims more than is true.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::hash::HashMap;
 
-/// The number of exceptions that are spelled out.
+/// The largest number of exceptions in a description.
 const SPELLED_OUT: usize = 5;
 
-/// Behind a pattern of which only some is meant, and no other pattern says which.
+/// The suffix of a pattern of which only a part is meant, if no other pattern describes that part.
 pub(super) const IN_PART: &str = " in part";
 
 /// The patterns of rules, and the classes that each one certainly matches.
@@ -17,20 +17,20 @@ pub(super) const IN_PART: &str = " in part";
 pub(super) struct Catalogue {
     texts: Vec<String>,
     members: Vec<Vec<usize>>,
-    /// By class.
+    /// By class: the patterns that certainly match it.
     patterns: Vec<Vec<usize>>,
-    /// By pattern: the classes that it matches too if these are another spelling. As an exception it takes these away, just
-    /// where they are to be taken away.
+    /// By pattern: the classes that it also matches if these are another spelling. As an exception, it excludes these
+    /// only if they are to be excluded.
     loose_members: Vec<Vec<usize>>,
     /// By class: these patterns.
     loose: HashMap<usize, Vec<usize>>,
     known: HashMap<String, usize>,
 }
 
-/// Texts for classes that no pattern describes, with the classes that each one is about.
+/// Texts for classes that no pattern describes, with the classes that each is about.
 pub(super) type Named = Vec<(String, Vec<usize>)>;
 
-/// Some classes, described.
+/// A description of some classes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Description {
     pub(super) text: String,
@@ -43,7 +43,7 @@ pub(super) struct Description {
 /// A pattern with exceptions.
 #[derive(Debug)]
 struct Excepted {
-    /// The number of classes that are not meant, and that no pattern takes away.
+    /// The number of classes that are not meant and that no pattern excludes.
     unnamed: usize,
     exceptions: usize,
     text: String,
@@ -51,7 +51,7 @@ struct Excepted {
 }
 
 impl Catalogue {
-    /// A catalogue for as many classes, each with the texts of the patterns that match it.
+    /// A catalogue for this number of classes, each with the texts of the patterns that match it.
     pub(super) fn new(classes: impl IntoIterator<Item = Vec<String>>) -> Self {
         let mut catalogue = Self::default();
         for (class, texts) in classes.into_iter().enumerate() {
@@ -113,8 +113,8 @@ impl Catalogue {
         self.patterns.get(class).map(Vec::as_slice).unwrap_or_default()
     }
 
-    /// Describes the classes of `report`. `is_true` tells of these and of every other class whether the same may be said;
-    /// `exists` tells which classes there are at all. Classes that no pattern describes are left to `name`.
+    /// Describes the classes of `report`. `is_true` returns whether the description may include a class; `exists`
+    /// returns which classes exist at all. `name` describes classes that no pattern does.
     pub(super) fn describe(
         &self,
         report: &[usize],
@@ -143,7 +143,7 @@ impl Catalogue {
         let mut unnamed = BTreeSet::new();
         while let Some(class) = left.pop_first() {
             for &pattern in self.patterns(class) {
-                // What was worked out for another class holds for this one, unless it takes this one away.
+                // A description for another class applies to this one, unless it excludes this one.
                 if excepted.get(&pattern).is_none_or(|known| !known.covered.contains(&class)) {
                     let inside = self.members(pattern).iter().filter(|class| exists(**class)).copied().collect();
                     excepted.insert(pattern, self.with_exceptions(pattern, inside, (class, &left), is_true));
@@ -151,7 +151,7 @@ impl Catalogue {
             }
             let candidates = self.patterns(class).iter().filter_map(|pattern| Some((*pattern, excepted.get(pattern)?)));
             let best = candidates
-                // Of those that say the same, the shortest, which is the one without what narrows nothing.
+                // Among equivalent descriptions, the shortest, which has no superfluous parts.
                 .min_by_key(|(pattern, best)| {
                     (best.unnamed, best.exceptions, best.covered.len(), best.text.len(), self.text(*pattern))
                 });
@@ -171,7 +171,8 @@ impl Catalogue {
         descriptions
     }
 
-    /// The patterns that match some of the classes, each with how many; those that match most of them first, of these the narrowest.
+    /// The patterns that match some of the classes, each with their number; those that match most first, and among
+    /// these the narrowest.
     fn by_gain(&self, classes: &[usize]) -> Vec<(usize, usize)> {
         let mut matched: Vec<usize> = classes.iter().flat_map(|class| self.patterns(*class)).copied().collect();
         matched.sort_unstable();
@@ -185,10 +186,10 @@ impl Catalogue {
         patterns
     }
 
-    /// A pattern of which not everything is true, with what is not: narrowed by further patterns where that takes, with
-    /// exceptions. An exception may take away what is true as long as it leaves `class`: the rest is described elsewhere,
-    /// best where it is already, so that it is not among those that are `left`. Where patterns do not tell all of it apart,
-    /// the text says so: to except one member of a class would claim the others.
+    /// A pattern of which a part is not true, with corrections: further patterns that narrow it if that is enough,
+    /// otherwise exceptions. An exception may exclude true classes as long as it keeps `class`: the others are
+    /// described elsewhere, preferably already, so that they are not among those that are `left`. If patterns cannot
+    /// distinguish them, the text says so, since excluding one member of a class would claim the others.
     fn with_exceptions(
         &self,
         pattern: usize,
@@ -213,7 +214,7 @@ impl Catalogue {
             text.push_str(IN_PART);
         }
         let texts: Vec<&str> = exceptions.iter().map(|other| self.text(*other)).collect();
-        // One alone is never left out.
+        // A list never leaves out just one item.
         let spelled_out = if texts.len() <= SPELLED_OUT + 1 { texts.len() } else { SPELLED_OUT };
         if let Some(shown) = texts.get(..spelled_out).filter(|shown| !shown.is_empty()) {
             text = format!("{text} except {}", shown.join(", "));
@@ -224,7 +225,7 @@ impl Catalogue {
         Excepted { unnamed, exceptions: texts.len(), text, covered }
     }
 
-    /// Patterns that take what is wrong away from `inside`, and what they leave of it.
+    /// Patterns that exclude wrong classes from `inside`, and the wrong classes that remain.
     fn exceptions(
         &self,
         inside: &BTreeSet<usize>,
@@ -233,14 +234,15 @@ impl Catalogue {
     ) -> (Vec<usize>, BTreeSet<usize>) {
         let mut wrong: BTreeSet<usize> = inside.iter().copied().filter(|member| !is_true(*member)).collect();
         let mut exceptions = Vec::new();
-        // What is wrong if letter case matters has a pattern that takes it away for certain; the rest may be another spelling.
+        // A class that is wrong if letter case matters has a pattern that certainly excludes it; the others may be
+        // another spelling.
         for (loosely, may_take_left) in [(false, false), (false, true), (true, false), (true, true)] {
             let mut others = if loosely {
                 self.loosely(&wrong)
             } else {
                 self.by_gain(&wrong.iter().copied().collect::<Vec<usize>>())
             };
-            // Of patterns that take away as much, the shortest text.
+            // Among patterns that exclude equally many classes, the shortest text.
             others.sort_by_key(|(other, gain)| (std::cmp::Reverse(*gain), self.text(*other).len()));
             for (other, _) in others {
                 let loose = if loosely { self.loose_members.get(other) } else { None };

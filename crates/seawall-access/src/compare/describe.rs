@@ -1,4 +1,4 @@
-//! The changes, in words.
+//! Descriptions of the changes.
 
 use std::collections::BTreeMap;
 use std::slice::from_ref;
@@ -19,13 +19,14 @@ use super::state_clauses::StateClauses;
 use super::words::{RESPELLED, Words};
 use super::{Audience, Cause, Entry};
 
-/// Fewer change_classes than this are not worth a thread.
+/// The number of classes below which one thread is faster.
 const CELLS_A_THREAD: usize = 8;
 
-/// So many entries are made with an entry for each team. Where there would be more, teams of which the same holds share one.
+/// The number of entries up to which each team has its own. Above it, teams with the same changes share one.
 pub(super) const MOST_ENTRIES: usize = 20_000;
 
-/// The entries for what changes: the organization's first, then those of teams and pairs; of each the smallest first.
+/// The entries for the changes: those of the organization first, then those of teams and pairs; for each, the smallest
+/// first.
 pub(super) fn entries(
     universe: &Universe,
     statements: &StateClauses,
@@ -82,12 +83,12 @@ struct ClassDescription {
 }
 
 impl ClassDescription {
-    /// The order of entries for one audience, and what those that differ in their methods share.
+    /// The order of entries for one audience, and the common part of those that differ in their methods.
     fn key(&self) -> (usize, &Access, &'static str, Outcome) {
         (self.size, &self.object, self.word, self.outcome)
     }
 
-    /// Returns `true` if it is said of all spellings together, which come from different rules.
+    /// Returns `true` if the entry covers all spellings together, which come from different rules.
     fn is_respelled(&self) -> bool {
         self.object.what().starts_with(RESPELLED)
     }
@@ -105,9 +106,9 @@ impl ClassDescription {
     }
 }
 
-/// One entry for all that is said of the same in several methods.
+/// One entry for the same change in several methods.
 fn joined(audience: &Arc<Audience>, mut said: Vec<ClassDescription>) -> Vec<(Outcome, Entry)> {
-    // The example is a request of the first method, in the service's order.
+    // The example is a request of the first method in the service's order.
     said.sort_by(|one, other| one.key().cmp(&other.key()).then(one.methods.first().cmp(&other.methods.first())));
     let mut entries: Vec<(Outcome, Entry)> = Vec::with_capacity(said.len());
     let mut said = said.into_iter().peekable();
@@ -125,7 +126,7 @@ fn joined(audience: &Arc<Audience>, mut said: Vec<ClassDescription>) -> Vec<(Out
     entries
 }
 
-/// The description of one cell, but for its audience.
+/// The description of one cell, without its audience.
 fn of_class(
     words: &Words<'_>,
     (universe, statements): (&Universe, &StateClauses),
@@ -161,7 +162,7 @@ pub(super) fn methods_text(methods: Actions) -> String {
     names.join(",")
 }
 
-/// Members of one of each of these sets of teams.
+/// Members of one team from each of these sets.
 pub(super) fn audience(sets: &[&[String]], directory: &TeamDirectory) -> Audience {
     let names = |set: &&[String]| {
         let mut names: Vec<String> = set.iter().map(|key| directory.name(key).to_owned()).collect();

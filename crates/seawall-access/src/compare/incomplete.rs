@@ -1,8 +1,8 @@
-//! The entries of a comparison that was cut short: whoever is governed by a rule that changes may gain, or lose, what
-//! it says.
+//! The entries of a comparison that was cut short: the audiences of a rule that changes may gain, or lose, everything
+//! that it describes.
 //!
-//! Invariant: no access that may change is left out; every rule that comes or goes and is about what was cut is listed for
-//! every audience of its policy.
+//! Invariant: no access that may change is left out. Every added or removed rule about a part that was cut is listed
+//! for every audience of its policy.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::slice::from_ref;
@@ -18,7 +18,7 @@ use crate::model::{Policy, Scope, TeamDirectory};
 use crate::text;
 use crate::universe::{SurveyLimit, Universe};
 
-/// The part that is not compared, and the entries that stand in for it: those of the organization first.
+/// The part that is not compared, and the entries that replace it: those of the organization first.
 pub(super) fn entries(
     cuts: &BTreeSet<SurveyLimit>,
     universe: &Universe,
@@ -71,8 +71,8 @@ pub(super) fn entries(
     (incomplete, found.into_iter().flat_map(entry).collect())
 }
 
-/// Audiences that a policy governs: the whole organization, or its teams, one audience per team if `each`, else one for
-/// all.
+/// The audiences of a policy: the whole organization, or its teams, with one audience for each team if `each`,
+/// otherwise one for all.
 fn audiences(scope: &Scope, each: bool, directory: &TeamDirectory) -> Vec<Audience> {
     match scope {
         Scope::Organization => vec![Audience::default()],
@@ -81,7 +81,7 @@ fn audiences(scope: &Scope, each: bool, directory: &TeamDirectory) -> Vec<Audien
     }
 }
 
-/// The access that a clause speaks about, in the words of its pattern.
+/// The access that a clause describes, in its pattern.
 fn said(target: &Target, actions: Actions) -> Vec<Access> {
     match target {
         Target::Http(destination, path) => {

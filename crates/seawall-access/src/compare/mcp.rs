@@ -1,6 +1,6 @@
 //! Changes of MCP policies as entries of a comparison.
 //!
-//! Invariant: an entry with a request that shows it is certain; without one it is uncertain, once for both directions.
+//! Invariant: an entry with an example is certain; an entry without one is uncertain, once for both directions.
 
 use std::sync::Arc;
 
@@ -39,7 +39,7 @@ pub(super) fn entries(old: &[Policy], new: &[Policy], teams: &TeamDirectory) -> 
     entries
 }
 
-/// Returns `true` if two uncertain entries say the same but for the direction.
+/// Returns `true` if two uncertain entries differ only in the direction.
 fn is_same(one: &Entry, other: &Entry) -> bool {
     one.witness == one.access.what()
         && (&one.audience, &one.access, &one.because) == (&other.audience, &other.access, &other.because)

@@ -1,7 +1,7 @@
-//! The meaning of a change: who may do what now that they could not before, and the other way round.
+//! The effect of a change on access: which audiences gain and lose what.
 //!
 //! The two states are split into clauses ([`reach`]), these into classes ([`Universe`]), each class is judged for every
-//! audience that matters ([`outcome`]), and what differs is said in the patterns of the rules ([`cover`]).
+//! relevant audience ([`outcome`]), and differences are described in the patterns of the rules ([`cover`]).
 //!
 //! The words of [`Entry::access`]: `connect:tcp HOST` and `connect:udp HOST` with a host pattern, and `:PORT` where it is
 //! one port; `read PATH` and `write PATH`, of which a writable mount needs both; `GET,HEAD https://HOST/PATH` for
@@ -44,12 +44,12 @@ use super::classes::Spelling;
 use super::essential::{Wanted, Why};
 use super::universe::{SurveyLimit, Universe};
 
-/// The meaning of a change for access.
+/// The effect of a change on access.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Comparison {
     /// The lists hold every change.
     Complete(Changes),
-    /// The comparison was cut short. What certain rules say is listed as uncertain, and everything else as it is.
+    /// The comparison was cut short. The access of certain rules is listed as uncertain, and everything else as usual.
     Incomplete(Changes, Incomplete),
 }
 
@@ -60,51 +60,51 @@ pub struct Changes {
     pub widened: Vec<Entry>,
     /// Access that an audience loses.
     pub narrowed: Vec<Entry>,
-    /// Access that changes, or not, depending on what is not documented, or on what was not looked through.
+    /// Access that may change: that depends on something that is not documented, or that was not compared.
     pub uncertain: Vec<Entry>,
 }
 
-/// The part that a comparison did not look through.
+/// The part of a comparison that was not done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Incomplete {
-    /// The kinds of target that there were too many of; not empty.
+    /// The kinds of target of which there were too many; not empty.
     pub why: BTreeSet<SurveyLimit>,
-    /// The rules that come or go and are about that.
+    /// The added and removed rules about these.
     pub rules: Vec<Arc<Cause>>,
-    /// Audiences that they govern.
+    /// The audiences that they govern.
     pub audiences: Vec<Arc<Audience>>,
 }
 
 /// Access that changes for an audience.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// For whom: members of just these teams, and everybody with further teams whose rules do not matter here.
+    /// The audience: members of exactly these teams, and of further teams whose rules do not matter here.
     pub audience: Arc<Audience>,
     /// The access that changes, in patterns.
     pub access: Access,
-    /// One request that changes, as `can` takes it.
+    /// An example, as `can` takes it.
     pub witness: String,
     /// The rules that make the difference.
     pub because: Vec<Arc<Cause>>,
-    /// True if the audience may gain something; certain in `widened`.
+    /// True if the audience may gain something; certainly in `widened`.
     pub widens: bool,
-    /// True if the audience may lose something; certain in `narrowed`.
+    /// True if the audience may lose something; certainly in `narrowed`.
     pub narrows: bool,
 }
 
-/// Members of just these teams.
+/// Members of exactly these teams.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Audience {
-    /// Names of at most two teams, sorted; empty for a member of none, who stands for the whole organization.
+    /// Names of at most two teams, sorted; empty for a member of none, which represents the whole organization.
     pub teams: Vec<String>,
-    /// For each of these, the other teams of which the same holds, sorted; empty where each team has entries of its own.
+    /// For each of these, the other teams with the same change, sorted; empty if each team has its own entries.
     pub alike: Vec<Vec<String>>,
 }
 
 /// A rule that makes the difference.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Cause {
-    /// True if it is a rule of the new state that comes into force, or one of the old that no longer is.
+    /// True for a rule of the new state whose effect starts; false for one of the old state whose effect ends.
     pub comes: bool,
     /// The policy's name, in its own state.
     pub policy: String,
@@ -112,7 +112,7 @@ pub struct Cause {
     pub rule: Option<String>,
     /// The decision of the rule.
     pub decision: Option<Decision>,
-    /// The place of an MCP statement in its policy's text, from 0.
+    /// The index of an MCP statement in its policy's text.
     pub statement: Option<usize>,
 }
 
@@ -122,7 +122,7 @@ impl Cause {
         Self { comes, policy, rule: Some(name), decision: Some(rule.decision), statement: None }
     }
 
-    /// Returns `true` if it gives access rather than takes it away.
+    /// Returns `true` if it grants access; `false` if it takes it away.
     fn opens(&self) -> bool {
         self.comes == (self.decision == Some(Decision::Allow))
     }
@@ -141,13 +141,13 @@ impl std::fmt::Display for Cause {
     }
 }
 
-/// Compares two states of an organization's policies. Names of teams are taken from `teams`.
+/// Compares two states of an organization's policies. `teams` gives the names of teams.
 #[must_use]
 pub fn compare(old: &[Policy], new: &[Policy], teams: &TeamDirectory) -> Comparison {
     compare_within(old, new, teams, None)
 }
 
-/// The same with as much explored as [`Wanted::nodes`] says, where that is given.
+/// The same with the limit of [`Wanted::nodes`], if that is given.
 fn compare_within(old: &[Policy], new: &[Policy], teams: &TeamDirectory, nodes: Option<usize>) -> Comparison {
     let mut changes = Changes::default();
     let mut incomplete = None;
@@ -177,7 +177,7 @@ fn compare_within(old: &[Policy], new: &[Policy], teams: &TeamDirectory, nodes: 
 }
 
 impl Changes {
-    /// Leaves out what may happen to other spellings because of rules that certainly do the same to their own.
+    /// Removes possible changes of other spellings because of rules with the same certain change in their own spelling.
     fn leave_out_what_follows(&mut self) {
         let is_respelled = |entry: &Entry| entry.access.what().contains(words::RESPELLED);
         type Certain = BTreeMap<Arc<Audience>, BTreeSet<Arc<Cause>>>;
@@ -192,7 +192,7 @@ impl Changes {
         };
         let (widened, narrowed) = (certain(&self.widened), certain(&self.narrowed));
         self.uncertain.retain(|entry| {
-            // What only makes less of a gain or a loss, such as the rule that another one takes the place of, is beside it.
+            // A rule that only reduces a gain or a loss, such as one that another rule replaces, is irrelevant here.
             let by = |certain: &Certain, opens: bool| {
                 let leads = |cause: &&Arc<Cause>| cause.opens() == opens;
                 certain.get(&entry.audience).is_some_and(|own| {
@@ -216,7 +216,7 @@ impl Changes {
     }
 }
 
-/// The entries for domains whose last policy goes: whether everything is still denied then is not documented.
+/// The entries for domains that lose their last policy: it is not documented if everything is still denied then.
 fn domains_that_end(old: &[Policy], new: &[Policy]) -> Vec<Entry> {
     let last = |domain: Domain| -> Vec<Arc<Cause>> {
         let of = |policies: &[Policy]| -> Vec<String> {

@@ -1,6 +1,6 @@
-//! The members of change_classes by their positions: what each is, a request that shows it, and what matches it.
+//! The members of change classes by number: their identity, an example of each, and its matches.
 //!
-//! Invariant: an example is one of its cell, at an address at which the change happens.
+//! Invariant: an example belongs to its cell, at an address at which the change occurs.
 
 use ipnet::IpNet;
 
@@ -58,7 +58,7 @@ impl<'a> Numbering<'a> {
         self.offsets.partition_point(|offset| *offset <= number).saturating_sub(1)
     }
 
-    /// The position of the host that a number stands for as a whole, where no HTTP clause covers it.
+    /// The position of the host that a number represents as a whole, because no HTTP clause covers it.
     pub(super) fn uncovered(&self, number: usize) -> Option<usize> {
         let at = self.host_of(number);
         self.universe.requests_of(self.host(at)).is_empty().then_some(at)
@@ -72,7 +72,7 @@ impl<'a> Numbering<'a> {
         (class, self.universe.requests_of(class).get(number - first))
     }
 
-    /// Returns `true` if a member is what rules name, in another letter case only.
+    /// Returns `true` if a member differs from a name in rules only in letter case.
     pub(super) fn is_respelled(&self, kind: Kind, member: usize) -> bool {
         match kind {
             Kind::Folders => self.universe.folders.get(member).is_some_and(|class| class.respelled),
@@ -89,7 +89,7 @@ impl<'a> Numbering<'a> {
         let differ = |own: &[Hit]| own.iter().any(|hit| hit.unknowns.contains(Unknown::Case));
         match (cell.kind, cell.atom) {
             (Kind::Folders, _) => self.universe.folders.get(member).is_some_and(|class| {
-                // A single folder has a name of its own, which may be an exception.
+                // A single folder has its own name, which may be an exception.
                 !class.single && differ(&class.hits) && self.folders.contains(cased(&class.hits).as_slice())
             }),
             (Kind::Requests, Atom::Http(method)) => {
@@ -103,8 +103,7 @@ impl<'a> Numbering<'a> {
         }
     }
 
-    /// Returns `true` if a member may be another spelling of what some rules name. A single folder has a name of its
-    /// own.
+    /// Returns `true` if a member may be another spelling of a name in some rules. A single folder has its own name.
     pub(super) fn may_be_respelled(&self, kind: Kind, member: usize) -> bool {
         let hits = match kind {
             Kind::Folders => self.universe.folders.get(member).filter(|class| !class.single).map(|class| &class.hits),
@@ -115,7 +114,7 @@ impl<'a> Numbering<'a> {
         hits.is_some_and(|hits| hits.iter().any(in_doubt))
     }
 
-    /// The rank of a member as an example; the best: a name before an address, the usual port, the simplest.
+    /// The rank of a member as an example: a name before an address, the usual port, the simplest.
     pub(super) fn rank(&self, kind: Kind, member: usize) -> (bool, bool, usize) {
         let host = match kind {
             Kind::Hosts => Some(self.host(member)),
@@ -125,8 +124,8 @@ impl<'a> Numbering<'a> {
         host.map_or((false, false, member), |class| (class.host == Host::AnyAddress, class.port != 443, member))
     }
 
-    /// An address at which the change happens, where it does not happen at all of them. `can` needs none where all others
-    /// are denied, and none that the host has as a rule.
+    /// An address at which the change occurs, if it does not occur at all of them. `can` needs no address if all others
+    /// are denied, or if it is one that the host usually does not have.
     fn address(&self, at: At, host: &Host) -> Option<&'a AddressClass> {
         let classes = self.change_classes.places(at)?;
         let first = self.universe.addresses.get(*classes.first()?)?;
@@ -142,7 +141,7 @@ impl<'a> Numbering<'a> {
         (!first.hits.is_empty() || others.any(|(_, class)| !hardly(class))).then_some(first)
     }
 
-    /// The clauses on an address at which the change happens.
+    /// The clauses on an address at which the change occurs.
     pub(super) fn address_hits(&self, cell: &ChangeClass, member: usize) -> &'a [Hit] {
         let class = match cell.kind {
             Kind::Hosts => Some(self.host(member)),
@@ -173,7 +172,7 @@ impl<'a> Numbering<'a> {
             }
             Kind::Addresses => {
                 let (port, class) = self.of_any_address(member);
-                // Where rules name the address itself, somebody else must have it.
+                // If rules name the address itself, another host must have it.
                 let alike = |other: &&HostClass| matches!(other.host, Host::Name { .. }) && other.hits == port.hits;
                 match self.universe.hosts.iter().find(alike).filter(|_| class.named) {
                     Some(host) => Witness::host(cell.atom, host, None, Some(class.witness)),

@@ -1,4 +1,4 @@
-//! The meaning of a change for one point, for every audience that matters.
+//! The effect of a change on one point, for every relevant audience.
 //!
 //! The audiences are the organization (a member of no team), each team, and each pair of teams, and pairs are enough.
 //! Take any set of teams *T* for which a request is newly allowed in some world. In the new state some clause of one
@@ -22,12 +22,12 @@ use super::state_clauses::{Change, StateClauses};
 /// Positions of up to two teams; empty for a member of none.
 pub(super) type Teams = Vec<usize>;
 
-/// The meaning of a change.
+/// The effect of a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Outcome {
-    /// Allowed now, not before, in every world.
+    /// Allowed after but not before, in every world.
     Widened,
-    /// Allowed before, not now, in every world.
+    /// Allowed before but not after, in every world.
     Narrowed,
     /// Different in some worlds.
     Uncertain { widens: bool, narrows: bool },
@@ -39,7 +39,7 @@ impl Outcome {
     }
 }
 
-/// Every smallest audience for which the change matters.
+/// Every smallest audience that the change affects.
 pub(super) fn outcomes(point: &Point, statements: &StateClauses) -> Vec<(Teams, Outcome)> {
     let change = |group: usize| statements.change(group);
     if !point.matches().iter().any(|one| change(one.group).is_change()) {
@@ -83,7 +83,7 @@ pub(super) fn outcomes(point: &Point, statements: &StateClauses) -> Vec<(Teams, 
     all
 }
 
-/// The meaning of the change for one audience; `None` where nothing changes in any world.
+/// The effect of the change on one audience; `None` if nothing changes in any world.
 pub(super) fn outcome(point: &Point, statements: &StateClauses, audience: &[usize]) -> Option<Outcome> {
     let before = |group: usize| statements.change(group).old.includes(audience);
     let after = |group: usize| statements.change(group).new.includes(audience);
@@ -108,7 +108,7 @@ pub(super) fn outcome(point: &Point, statements: &StateClauses, audience: &[usiz
     }
 }
 
-/// The same where more is open than can be settled one by one.
+/// The same if there are too many open questions to settle them individually.
 fn bounded(point: &Point, before: &dyn Fn(usize) -> bool, after: &dyn Fn(usize) -> bool) -> Option<Outcome> {
     let (widens, narrows) = (point.may_open(after, &[before]), point.may_open(before, &[after]));
     match (point.bounds(before), point.bounds(after)) {

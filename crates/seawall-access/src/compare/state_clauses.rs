@@ -1,8 +1,8 @@
-//! The parts of two states that matter for their difference, clause by clause, and for whom.
+//! The parts of two states that are relevant for their difference, clause by clause, with their audiences.
 //!
-//! Clauses that both states say to the same people are of interest only where they can overlap the others
-//! ([`TargetIndex`]). Invariant: a clause appears once, however many rules and policies of either state say it. So a
-//! regrouping, a rename or a reorder leaves nothing that differs.
+//! Clauses that both states have for the same audiences are relevant only if they can overlap the others
+//! ([`TargetIndex`]). Invariant: a clause occurs once, however many rules and policies of either state contain it. A
+//! regrouping, a rename or a reordering therefore leaves no difference.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -17,14 +17,14 @@ use crate::parallel;
 use crate::target_index::TargetIndex;
 use crate::unknowns::Unknowns;
 
-/// Fewer rules than this are not worth a thread.
+/// The number of rules below which one thread is faster.
 const RULES_A_THREAD: usize = 1_000;
 
-/// Teams for which a clause is in force, over all policies of one state that have it.
+/// Teams for which a clause is in force, over all policies of a state that contain it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Reach {
     organization: bool,
-    /// Positions of teams; empty when the whole organization is reached anyway.
+    /// Positions of teams; empty if the clause is for the whole organization anyway.
     pub(super) teams: BTreeSet<usize>,
 }
 
@@ -51,7 +51,7 @@ impl Reach {
         !self.organization && self.teams.is_empty()
     }
 
-    /// Returns `true` if a member of just these teams is reached.
+    /// Returns `true` if it includes members of exactly these teams.
     pub(super) fn includes(&self, audience: &[usize]) -> bool {
         self.organization || audience.iter().any(|team| self.teams.contains(team))
     }
@@ -73,20 +73,20 @@ impl Change {
         Part { old: !self.old.is_nobody(), new: !self.new.is_nobody(), changes: self.is_change() }
     }
 
-    /// Every team that is reached by name, in either state.
+    /// Every team that it names, in either state.
     pub(super) fn teams(&self) -> impl Iterator<Item = usize> {
         self.old.teams.iter().chain(&self.new.teams).copied()
     }
 }
 
-/// A place where a clause is said.
+/// A place that contains a clause.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Source {
     pub(super) new: bool,
     pub(super) policy: usize,
-    /// The number of what is said of it as a cause.
+    /// The number of its description as a cause.
     cause: usize,
-    /// The number of whom its policy governs.
+    /// The number of its policy's scope.
     reach: usize,
     pub(super) actions: Actions,
 }
@@ -100,7 +100,7 @@ pub(super) struct StateClauses {
     pub(super) changes: Vec<Change>,
     /// Scopes of the clauses, by number.
     reaches: Vec<Reach>,
-    /// By number: the names of teams that no rules tell apart, of which one is judged for all; sorted.
+    /// By number: the names of equivalent teams, of which one is judged for all; sorted.
     pub(super) teams: Vec<Vec<String>>,
 }
 
@@ -137,7 +137,7 @@ impl StateClauses {
         statements
     }
 
-    /// Joins entries that differ in their action only.
+    /// Joins entries that differ only in their action.
     fn join(&mut self, said: ActionRules, reaches: &Reaches) {
         let mut groups: HashMap<(usize, usize), usize> = HashMap::default();
         let mut known: HashMap<(usize, Decision, Unknowns, usize), usize> = HashMap::default();
@@ -160,7 +160,7 @@ impl StateClauses {
         }
         let mut targets: Vec<(usize, Target)> = said.targets.into_iter().map(|(target, at)| (at, target)).collect();
         targets.sort_unstable_by_key(|(at, _)| *at);
-        // Most targets are of one clause, which takes them.
+        // Most targets belong to one clause, which takes them.
         let mut targets: Vec<Option<Target>> = targets.into_iter().map(|(_, target)| Some(target)).collect();
         let mut uses = vec![0_usize; targets.len()];
         for (key, _) in &joined {
@@ -177,7 +177,7 @@ impl StateClauses {
         }
     }
 
-    /// Returns `true` if the two states say the same to everybody.
+    /// Returns `true` if the two states are the same for everybody.
     pub(super) fn are_equal(&self) -> bool {
         !self.changes.iter().any(Change::is_change)
     }
@@ -207,14 +207,14 @@ impl StateClauses {
         self.reaches.get(number).into_iter().flat_map(|reach| reach.teams.iter().copied())
     }
 
-    /// The places where a clause speaks about an action.
+    /// The places where a clause concerns an action.
     pub(super) fn sources(&self, clause: u32, action: Actions) -> impl Iterator<Item = &Source> {
         let all = self.sources.get(clause as usize).map(Vec::as_slice).unwrap_or_default();
         all.iter().filter(move |source| source.actions.meets(action))
     }
 }
 
-/// Scopes of clauses by number; thousands of clauses share one.
+/// Scopes of clauses by number, since thousands of clauses share one.
 #[derive(Debug)]
 struct Reaches<'a> {
     list: Vec<Reach>,
@@ -223,7 +223,7 @@ struct Reaches<'a> {
     joined: HashMap<(usize, usize), usize>,
 }
 
-/// The number of the reach of what is not said.
+/// The number of the empty reach.
 const NOBODY: usize = 0;
 
 impl<'a> Reaches<'a> {
@@ -270,7 +270,7 @@ impl Default for Reaches<'_> {
     }
 }
 
-/// The rules of two states, one entry for each action by itself, so that joined and split actions are the same.
+/// The rules of two states, with one entry for each action, so that joined and split actions are equal.
 #[derive(Debug, Default)]
 struct ActionRules {
     targets: HashMap<Target, usize>,
@@ -281,7 +281,7 @@ struct ActionRules {
 /// A clause of one action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Key {
-    /// The position among the targets.
+    /// The position in the list of targets.
     target: usize,
     decision: Decision,
     action: Actions,
@@ -314,7 +314,7 @@ impl ActionRules {
     }
 }
 
-/// A rule where one state says it.
+/// A rule with its place in a state.
 struct RuleInState<'a> {
     source: Source,
     policy: &'a Policy,
@@ -323,13 +323,13 @@ struct RuleInState<'a> {
 
 /// The rules of two states.
 struct RulesOfStates<'a> {
-    /// Those that one state says and the other does not, to these people.
+    /// Rules that one state has and the other does not, for these audiences.
     differing: Vec<RuleInState<'a>>,
-    /// Those that both say to the same people, with a policy that does.
+    /// Rules that both have for the same audiences, each with a policy that contains it.
     staying: Vec<(&'a Policy, &'a Rule)>,
 }
 
-/// The content of a rule and its scope, its name aside.
+/// The content of a rule and its scope, without its name.
 type Content<'a> = (&'a Scope, Decision, &'a [Action], &'a Resources);
 
 fn content<'a>(policy: &'a Policy, rule: &'a Rule) -> Content<'a> {
@@ -339,7 +339,7 @@ fn content<'a>(policy: &'a Policy, rule: &'a Rule) -> Content<'a> {
 fn stated<'a>(old: &'a [Policy], new: &'a [Policy]) -> RulesOfStates<'a> {
     let former: HashMap<&str, &Policy> = old.iter().map(|policy| (policy.name.as_str(), policy)).collect();
     let latter: HashMap<&str, &Policy> = new.iter().map(|policy| (policy.name.as_str(), policy)).collect();
-    // Nearly all rules are where they were: those are not looked for elsewhere.
+    // Nearly all rules are in their former place, so that these are not searched elsewhere.
     let in_place = |policy: &Policy, at: usize, rule: &Rule| {
         let name = policy.name.as_str();
         let (Some(before), Some(after)) = (former.get(name), latter.get(name)) else { return false };

@@ -1,8 +1,8 @@
-//! Teams that nothing tells apart, as one.
+//! Classes of equivalent teams.
 //!
-//! An organization has thousands of teams, and a request is decided by the few scopes that hold for it. Teams that are in
-//! the same of these scopes gain and lose the same, so that one of them is judged for all. Invariant: teams of one class are
-//! in the same scopes of all rules that can have a say in the same request, so that an answer for one is one for each.
+//! An organization has thousands of teams, but few scopes apply to a request. Teams in the same of these scopes gain
+//! and lose the same, so that one of them is judged for all. Invariant: teams of one class are in the same scopes of
+//! all rules that can affect the same request, so that an answer for one applies to each.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use crate::universe::Universe;
 
 use super::state_clauses::{Change, Reach, StateClauses};
 
-/// Groups of clauses that can have a say in the same request, directly or over others.
+/// Groups of clauses that can affect the same request, directly or through others.
 struct InteractingGroups(Vec<usize>);
 
 impl InteractingGroups {
@@ -35,7 +35,7 @@ impl InteractingGroups {
 
     fn root(&mut self, mut group: usize) -> usize {
         while let Some(next) = self.0.get(group).copied().filter(|next| *next != group) {
-            // The way is halved, so that the next one is shorter.
+            // Path halving, which shortens the next search.
             let after = self.0.get(next).copied().unwrap_or(next);
             self.0.iter_mut().skip(group).take(1).for_each(|slot| *slot = after);
             group = after;
@@ -53,7 +53,7 @@ impl InteractingGroups {
 }
 
 impl StateClauses {
-    /// Gives one number to teams that no rules tell apart that can have a say in the same request.
+    /// Gives one number to teams that no rules distinguish which can affect the same request.
     pub(super) fn join_alike(&mut self, universe: &Universe) {
         let mut companies = InteractingGroups::new(universe, self);
         let mut groups: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
@@ -61,7 +61,7 @@ impl StateClauses {
             groups.entry(companies.root(group)).or_default().push(group);
         }
         if groups.len() < 2 {
-            // They are classed for all rules together already.
+            // They are already classified for all rules together.
             return;
         }
         let scopes = self.scopes_by_group(&universe.clauses);
@@ -121,7 +121,7 @@ mod tests {
     use crate::model::TeamDirectory;
     use crate::universe::Universe;
 
-    /// The numbers of teams in two states, by what they stand for.
+    /// The numbers of teams in two states.
     fn classes(old: &str, new: &str) -> BTreeSet<String> {
         let mut statements = StateClauses::new(&policies(old), &policies(new));
         let clauses = std::mem::take(&mut statements.clauses);
@@ -134,11 +134,11 @@ mod tests {
     fn teams_are_one_where_nothing_tells_them_apart() {
         for (new, expected) in [
             ("a,b,c: allow connect:tcp x.example.com", &["a b c"][..]),
-            // Each of two unrelated rules has a class of its own.
+            // Two unrelated rules have a class each.
             ("a,b,c: allow connect:tcp x.example.com\na,d: allow connect:tcp y.example.com", &["a b c", "a d"]),
-            // These have a say in the same request.
+            // These can affect the same request.
             ("a,b,c: allow connect:tcp x.example.com\na,d: deny connect:tcp **.example.com", &["a", "b c", "d"]),
-            // And so have these, over a third one.
+            // So can these, through a third one.
             (
                 "a,b,c: allow connect:tcp x.example.com\na,d: allow connect:tcp y.example.com\n\
                  org: deny connect:tcp **.example.com",
@@ -146,7 +146,7 @@ mod tests {
             ),
             // A name may have any address.
             ("a,b,c: allow connect:tcp x.example.com\na: deny connect:tcp 10.0.0.0/8", &["a", "b c"]),
-            // Different rules say the same to the two.
+            // Different rules have the same effect on both.
             ("a: allow connect:tcp x.example.com\nb: allow connect:tcp x.example.com", &["a", "b"]),
         ] {
             let expected: BTreeSet<String> = expected.iter().map(|names| (*names).to_owned()).collect();

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::hash::HashMap;
 use crate::model::{Policy, Scope};
 
-/// The teams that scopes name, those that are in the same scopes under one number; and the teams by number.
+/// The teams in scopes, with one number for teams in the same scopes; and the teams by number.
 pub(super) fn number_teams<'a>(
     policies: impl Iterator<Item = &'a Policy>,
 ) -> (BTreeMap<&'a str, usize>, Vec<Vec<String>>) {

@@ -61,7 +61,7 @@ fn changes_are_said_in_the_patterns_of_rules() {
             "org: deny connect:tcp bad.example.com\nresearch: allow connect:tcp cve.mitre.org",
             &["+ [research] connect:tcp cve.mitre.org | connect:tcp cve.mitre.org:443"],
         ),
-        // A deny that stays is an exception; whether the apex is included is not documented.
+        // A deny that stays is an exception; the documentation does not say if it includes the apex.
         (
             "org: deny connect:tcp bad.example.com",
             "org: deny connect:tcp bad.example.com; allow connect:tcp **.example.com:443",
@@ -70,7 +70,7 @@ fn changes_are_said_in_the_patterns_of_rules() {
                 "? [] connect:tcp example.com:443 | connect:tcp example.com:443",
             ],
         ),
-        // A deny that goes opens what is allowed below it, and no more.
+        // The removal of a deny opens what is allowed below it, and nothing else.
         (
             "org: allow connect:tcp a.example.com; deny connect:tcp **",
             "org: allow connect:tcp a.example.com",
@@ -94,31 +94,31 @@ fn changes_are_said_in_the_patterns_of_rules() {
                 "- [a] connect:tcp x.example.com | connect:tcp x.example.com:443",
             ],
         ),
-        // A deny of one team goes: members of another one that is allowed gain access, as long as they are in both.
+        // A deny of one team is removed: members of another team that is allowed gain access, if they are in both.
         (
             "a: allow connect:tcp x.example.com\nb: deny connect:tcp x.example.com; deny connect:tcp y.example.com",
             "a: allow connect:tcp x.example.com\nb: deny connect:tcp y.example.com",
             &["+ [a+b] connect:tcp x.example.com | connect:tcp x.example.com:443"],
         ),
-        // Blocks of addresses, with what is taken out of them.
+        // Blocks of addresses with exceptions.
         (
             "org: deny connect:tcp 10.1.0.0/16",
             "org: deny connect:tcp 10.1.0.0/16; allow connect:tcp 10.0.0.0/8",
             &["+ [] connect:tcp 10.0.0.0/8 except 10.1.0.0/16 | connect:tcp 10.0.0.1:443"],
         ),
-        // A name that was denied is now decided by its address.
+        // A denied name is now decided by its address.
         (
             "org: allow connect:tcp 10.0.0.0/8; deny connect:tcp db.example.com",
             "org: allow connect:tcp 10.0.0.0/8",
             &["+ [] connect:tcp db.example.com at 10.0.0.0/8 | connect:tcp db.example.com:443 at 10.0.0.1"],
         ),
-        // A name that its address decided is now allowed anywhere.
+        // A name that was decided by its address is now allowed everywhere.
         (
             "org: allow connect:tcp 10.0.0.0/8",
             "org: allow connect:tcp 10.0.0.0/8 db.example.com",
             &["+ [] connect:tcp db.example.com except at 10.0.0.0/8 | connect:tcp db.example.com:443 at 203.0.113.1"],
         ),
-        // Denied addresses that the name hardly has need not be said; others are.
+        // Denied addresses that the name hardly has are left out; others are listed.
         (
             "org: deny connect:tcp 169.254.0.0/16",
             "org: deny connect:tcp 169.254.0.0/16; allow request:get db.example.com:443/**",
@@ -137,7 +137,7 @@ fn changes_are_said_in_the_patterns_of_rules() {
             "org: deny connect:tcp bad.example.com; allow request:get,request:head api.github.com:443/repos/docker/**",
             &["+ [] GET,HEAD https://api.github.com/repos/docker/** | GET https://api.github.com/repos/docker"],
         ),
-        // Whether case matters is not documented: a folder that rules name is said by itself, all others together.
+        // The documentation does not say if case matters: a folder in rules is listed separately, all others together.
         (
             "org: allow read /42/**; deny read /42/Secret; deny read /42/secret",
             "org: allow read /42/**; deny read /42/Secret",
@@ -148,20 +148,20 @@ fn changes_are_said_in_the_patterns_of_rules() {
             "org: deny read /42; allow read *:\\Data; deny read D:\\data",
             &["+ [] read *:\\Data except D:\\Data | read C:\\Data", "? [] read D:\\Data | read D:\\Data"],
         ),
-        // Where home folders are is not, nor whose `/home/bob` is.
+        // Nor does it say where home folders are, and whose `/home/bob` is.
         (
             "org: allow read /home/bob/**; deny read ~/42",
             "org: allow read /home/bob/**",
             &["? [] read /home/bob/42 | read /home/bob/42", "? [] read ** in another spelling | read /home/Bob/42"],
         ),
         ("org: deny read /42", "org: deny read /42; allow read ~/42", &["+ [] read ~/42 | read ~/42"]),
-        // What has no letters has no case.
+        // A name without letters has no case.
         (
             "org: deny read /42",
             "org: deny read /42; allow read C:\\1\\**",
             &["+ [] read C:\\1\\** | read C:\\1\\other", "? [] read C:\\1 | read C:\\1"],
         ),
-        // A rule in place of another: what it does in another spelling goes without saying.
+        // A rule that replaces another one: its effect on other spellings is implied.
         (
             "org: allow request:get a.example.com:443/x/y/**; deny connect:tcp 10.0.0.0/8",
             "org: allow request:get a.example.com:443/x/**; deny connect:tcp 10.0.0.0/8",
@@ -175,7 +175,7 @@ fn changes_are_said_in_the_patterns_of_rules() {
             "org: allow connect:tcp b.example.com; allow request:get a.example.com/x",
             &["+ [] connect:tcp b.example.com | connect:tcp b.example.com:443"],
         ),
-        // Requests that are taken away again; what cannot be inspected may be blocked.
+        // Requests that are excluded again; a connection that cannot be inspected may be blocked.
         (
             "org: allow connect:tcp a.example.com",
             "org: allow connect:tcp a.example.com; deny request:delete a.example.com/**",
@@ -184,7 +184,7 @@ fn changes_are_said_in_the_patterns_of_rules() {
                 "? [] connect:tcp a.example.com | connect:tcp a.example.com:443",
             ],
         ),
-        // Folders: the folder itself below `**` is not documented.
+        // The documentation does not say if `**` matches the folder itself.
         (
             "org: allow read /data",
             "org: allow read /data /data/**; allow read,write ~/src/**; deny write ~/src/secret",
@@ -196,7 +196,7 @@ fn changes_are_said_in_the_patterns_of_rules() {
                 "? [] write ~/src | write ~/src",
             ],
         ),
-        // The last policy of a domain goes.
+        // The last policy of a domain is removed.
         (
             "org: deny read /data\norg: allow connect:tcp a.example.com",
             "org: allow connect:tcp a.example.com",
@@ -228,15 +228,15 @@ fn a_regrouping_is_no_change() {
         // A scope split over two policies.
         ("a,b: allow read ~/x/**", "b: allow read ~/x/**\na: allow read ~/x/**"),
         // Another spelling of the same host.
-        // A rule that another one covers, also where the other one is uncertain.
+        // A rule that another one covers, even if the other one is uncertain.
         ("org: allow connect:tcp **.x.example", "org: allow connect:tcp **.x.example *.x.example"),
         // An allow under a deny.
         ("org: deny connect:tcp **.x.example", "org: deny connect:tcp **.x.example; allow connect:tcp **.x.example"),
         // Two blocks that make one.
         ("org: allow connect:tcp 10.0.0.0/9 10.128.0.0/9", "org: allow connect:tcp 10.0.0.0/8"),
-        // An allow that only the organization's own allow repeats.
+        // An allow that repeats the organization's own allow.
         ("org: allow read /x", "org: allow read /x\na: allow read /x"),
-        // An HTTP allow that a denied connection makes moot.
+        // An HTTP allow made irrelevant by a denied connection.
         ("org: deny connect:tcp a.example", "org: deny connect:tcp a.example; allow request:get a.example/x"),
     ] {
         assert_eq!(lines(old, new), [""; 0], "\n{old}\n→\n{new}");
@@ -288,10 +288,10 @@ fn mcp_policies_are_compared_by_what_they_permit() {
         of("+", widened).chain(of("-", narrowed)).chain(of("?", uncertain)).collect::<Vec<_>>()
     };
     let prompts = r#"permit (principal, action == MCP::Action::"getPrompt", resource);"#;
-    // A rename and another layout say the same, also where the schema is not known.
+    // A rename and another layout have the same meaning, even if the schema is unknown.
     assert_eq!(lines(known("a", prompts, &[]), known("b", &prompts.replace("; ", "\n;"), &[])), [""; 0]);
     assert_eq!(lines(foreign("a", prompts), foreign("b", &format!("// why\n{prompts}"))), [""; 0]);
-    // One more statement, with the request that shows it.
+    // One more statement, with an example.
     assert_eq!(
         lines(
             known("a", prompts, &[]),
@@ -302,7 +302,7 @@ fn mcp_policies_are_compared_by_what_they_permit() {
             "+ mcp invokeTool, readResource x/* | mcp invokeTool x/other | now allow `a › permit (principal, action, resource in MCP::Server::\"x\");`"
         ]
     );
-    // What is not understood is uncertain, in both directions at once.
+    // A text that cannot be parsed is uncertain, in both directions at once.
     assert_eq!(
         lines(foreign("a", prompts), foreign("a", "forbid (principal, action, resource);")),
         ["? mcp ** | mcp ** | no longer `a`, now `a`"]

@@ -1,4 +1,4 @@
-//! The patterns of the rules, for each kind of members that something is reported of.
+//! The patterns of the rules, for each kind of members with reported changes.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -18,19 +18,19 @@ use super::change_classes::{At, ChangeClass, ChangeClasses, Kind, Members};
 use super::cover::{Catalogue, Description, Named};
 use super::numbering::Numbering;
 
-/// The text for targets that may be another spelling of what rules name.
+/// The text for targets that may be another spelling of a name in rules.
 pub(super) const RESPELLED: &str = "** in another spelling";
 
 /// Addresses that no rule names.
 const ANY_OTHER_ADDRESS: &str = "any other address";
 
-/// Fewer places than this are not worth a thread.
+/// The number of places below which one thread is faster.
 const PLACES_A_THREAD: usize = 8;
 
-/// So many classes are put into words at a time.
+/// The number of classes that are described at a time.
 const CLASSES_AT_A_TIME: usize = 1_000;
 
-/// The patterns of the rules, for each kind of members that something is reported of.
+/// The patterns of the rules, for each kind of members with reported changes.
 pub(super) struct Words<'a> {
     pub(super) change_classes: &'a ChangeClasses,
     pub(super) numbering: Numbering<'a>,
@@ -38,7 +38,7 @@ pub(super) struct Words<'a> {
     hosts: Catalogue,
     requests: Catalogue,
     addresses: Catalogue,
-    /// The places where the address must be for something to happen, by their number.
+    /// The places to which the address must belong for the change to occur, by number.
     places: Vec<Arc<str>>,
 }
 
@@ -51,7 +51,8 @@ impl<'a> Words<'a> {
         let patterns = |hits: &[Hit]| -> Vec<String> {
             hits.iter().filter_map(narrowed).map(|target| target.to_string()).collect()
         };
-        // A connection is described by the hosts of HTTP rules as well, and a request by those of connections.
+        // HTTP rules contribute hosts to the description of connections, and rules about connections to that of
+        // requests.
         let destinations = |hits: &[Hit]| -> Vec<Destination> {
             let destinations = hits.iter().filter_map(narrowed).filter_map(|target| match target.into_owned() {
                 Target::Network(destination) | Target::Http(destination, _) => Some(destination),
@@ -69,11 +70,11 @@ impl<'a> Words<'a> {
             let destinations = destinations(&class.hits).into_iter();
             destinations.map(|Destination { host, port, .. }| text::requests(host, port, "/**")).collect()
         };
-        // One host by itself, for what is not the same on every host of a pattern.
+        // A single host, for changes that do not apply to every host of a pattern.
         let of_host = |class: &HostClass, hits: &[Hit]| -> Vec<String> {
             let Some(own) = own_name(&class.host) else { return Vec::new() };
             let port = named_port(class);
-            // Of an address the path is said with its own name, whatever pattern of names takes it.
+            // For an address, the path is described with its own name, whatever pattern of names matches it.
             let on_own = |hit: &Hit| {
                 let unknowns = hit.unknowns.without(Unknown::AddressAsName);
                 universe.clause(hit).target.narrowed(unknowns)
@@ -147,8 +148,8 @@ impl<'a> Words<'a> {
         Self { change_classes, numbering, folders, hosts, requests, addresses, places }
     }
 
-    /// Patterns are those of the rules, and mean what they mean to the service, whether it minds letter case or not. So what
-    /// may be another spelling is said apart, where it is uncertain, and never keeps a pattern from being true.
+    /// Patterns are those of the rules, with their meaning to the service, whether letter case matters or not. Another
+    /// spelling is therefore described separately if it is uncertain, and never makes a pattern untrue.
     pub(super) fn describe(&self, cell: &ChangeClass, members: &Members) -> Vec<Description> {
         let report = &members.report;
         let numbering = &self.numbering;
@@ -156,7 +157,7 @@ impl<'a> Words<'a> {
             numbering.is_respelled(cell.kind, *member) || numbering.may_be_respelled(cell.kind, *member)
         };
         if !cell.outcome.is_uncertain() {
-            // What changes for certain changes like what it is if case matters, and that is said.
+            // A certain change is the same as the change if case matters, which is described.
             let said = |member: &usize| !numbering.follows(cell, *member);
             return self.in_patterns(cell, &report.iter().copied().filter(said).collect::<Vec<usize>>(), members);
         }
@@ -176,7 +177,7 @@ impl<'a> Words<'a> {
             Kind::Addresses => self.addresses.describe(report, &is_true, &|_| true, &|left| self.each(cell, left)),
             Kind::Hosts => self.hosts.describe(report, &is_true, &|_| true, &|left| self.each_host(left)),
             Kind::Requests => {
-                // Requests to hosts without HTTP clauses change as their connections do.
+                // Requests to hosts without HTTP clauses change like their connections.
                 let tcp = ChangeClass { atom: Atom::Tcp, kind: Kind::Hosts, ..cell.clone() };
                 let connections = self.change_classes.change_classes.get(&tcp);
                 let is_true = |number| {
@@ -228,20 +229,20 @@ impl<'a> Words<'a> {
         }
     }
 
-    /// The place where the address must be for the change to happen.
+    /// The place to which the address must belong for the change to occur.
     pub(super) fn at(&self, at: At) -> Arc<str> {
         at.and_then(|at| self.places.get(at)).cloned().unwrap_or_default()
     }
 }
 
-/// A catalogue of classes, each of which may stand for several; `texts` has the patterns of each.
+/// A catalogue of classes, each of which may represent several; `texts` has the patterns of each.
 fn catalogue<T: Sync>(classes: &[T], texts: impl Fn(&T) -> Vec<Vec<String>> + Sync) -> Catalogue {
     let chunks = classes.chunks(CLASSES_AT_A_TIME).collect();
     let texts = |chunk: &[T]| chunk.iter().flat_map(&texts).collect::<Vec<Vec<String>>>();
     Catalogue::new(parallel::map(chunks, 1, texts).into_iter().flatten())
 }
 
-/// Some classes of addresses, in words.
+/// Some classes of addresses, described.
 fn place(universe: &Universe, blocks: &Catalogue, classes: &BTreeSet<usize>) -> String {
     let unmatched = |class: &usize| universe.addresses.get(*class).is_some_and(|class| class.hits.is_empty());
     let all = || 0..universe.addresses.len();
@@ -259,7 +260,7 @@ fn place(universe: &Universe, blocks: &Catalogue, classes: &BTreeSet<usize>) -> 
     format!("{word}{}", texts.join(", "))
 }
 
-/// The own name of one host that is not like others.
+/// The own name of a host that differs from others.
 fn own_name(host: &Host) -> Option<String> {
     match host {
         Host::Name { name, single } => single.then(|| name.clone()),

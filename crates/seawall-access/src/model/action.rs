@@ -1,4 +1,4 @@
-//! The actions that rules speak about, and the layer that each belongs to.
+//! The actions of rules, and the layer of each.
 
 use std::fmt;
 
@@ -18,12 +18,12 @@ pub enum Action {
     /// An HTTP request; the method in lower case as the service spells it after `request:`, one of
     /// [`Action::METHODS`].
     Request(&'static str),
-    /// An action that the service knows and this version does not. Only live objects hold one: documents are checked
-    /// against the schema. Access that depends on it is uncertain.
+    /// An action that the service knows and this version does not. Only live objects have one, since documents are
+    /// checked against the schema. Access that depends on it is uncertain.
     Unknown(String),
 }
 
-/// The layer that the actions of one rule have in common; the service refuses rules that mix layers.
+/// The common layer of the actions of a rule; the service refuses rules with several layers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Layer {
     /// `connect:*` with `resources`.
@@ -47,7 +47,7 @@ impl Action {
         all
     }
 
-    /// Reads the service's spelling; anything unknown becomes [`Action::Unknown`].
+    /// Parses the service's spelling; any other text becomes [`Action::Unknown`].
     #[must_use]
     pub fn parse(text: &str) -> Self {
         let method =
@@ -62,7 +62,7 @@ impl Action {
         }
     }
 
-    /// The layer, or `None` for an action that this version does not know.
+    /// The layer; `None` for an action that this version does not know.
     #[must_use]
     pub fn layer(&self) -> Option<Layer> {
         match self {

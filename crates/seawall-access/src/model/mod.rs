@@ -1,6 +1,6 @@
-//! Policies and rules as they are meant, without ids and places in files.
+//! The model of policies and rules, without ids and places in files.
 //!
-//! Invariant: two objects are equal exactly when they mean the same.
+//! Invariant: two objects are equal exactly if they have the same meaning.
 
 mod action;
 mod policy;

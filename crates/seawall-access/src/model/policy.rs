@@ -1,4 +1,4 @@
-//! Policies and rules as they are meant, whichever side they come from.
+//! The model of policies and rules, for both desired and live state.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use super::{Action, Layer};
 /// A policy of the organization, without ids and places.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
-    /// Unique in the organization; the identity of the policy.
+    /// The name: unique in the organization, and the identity of the policy.
     pub name: String,
     /// The teams that it governs.
     pub scope: Scope,
@@ -19,8 +19,8 @@ pub struct Policy {
 
 /// The audience that a policy governs.
 ///
-/// Team keys are ids once they are resolved against a [`super::TeamDirectory`]; in offline commands they are the names
-/// or ids in the document.
+/// Team keys are ids after resolution against a [`super::TeamDirectory`]; in offline commands they are the names or ids
+/// in the document.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Scope {
     /// Everybody in the organization. On the wire: `teams` absent or empty.
@@ -33,7 +33,7 @@ pub enum Scope {
 /// The content of a policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Body {
-    /// Allow and deny rules of one domain, in the order written; empty says nothing and has no domain.
+    /// Allow and deny rules of one domain, in the order written; an empty list has no domain.
     Allowlist(Vec<Rule>),
     /// Cedar text for MCP.
     Cedar(Cedar),
@@ -42,7 +42,7 @@ pub enum Body {
 /// A Cedar policy set and the schema that it is written for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cedar {
-    /// The policy text, as sent.
+    /// The policy text in the form that is sent.
     pub text: String,
     /// The schema's URL, which names it in the evaluator's registry.
     pub schema_url: String,
@@ -51,13 +51,13 @@ pub struct Cedar {
 /// One allow or deny rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rule {
-    /// Unique in a declared policy; live rules may share a name.
+    /// The name: unique in a declared policy; live rules may share one.
     pub name: String,
     /// Allow or deny; a deny wins over every allow.
     pub decision: Decision,
-    /// At least one, all of one layer. A set; the order is kept for people.
+    /// A set of at least one action, all of one layer; the order is kept for people.
     pub actions: Vec<Action>,
-    /// The resources that the actions are allowed or denied on. A set; the order is kept for people.
+    /// The resources that the actions are allowed or denied on. A set, whose order is kept for people.
     pub resources: Resources,
 }
 
@@ -65,13 +65,13 @@ pub struct Rule {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Decision {
-    /// Grants access that no deny takes away.
+    /// Grants access, unless a deny matches.
     Allow,
-    /// Takes access away, whatever allows it.
+    /// Denies access, whatever allows it.
     Deny,
 }
 
-/// The resources of a rule, by the field that carries them on the wire.
+/// The resources of a rule, by their field in the service's API.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Resources {
     /// `resources`: hosts, addresses and CIDR blocks, or paths.
@@ -112,7 +112,7 @@ impl Scope {
         if teams.is_empty() { Self::Organization } else { Self::Teams(teams) }
     }
 
-    /// Returns `true` if a member of just these teams is governed.
+    /// Returns `true` if it governs a member of exactly these teams.
     #[must_use]
     pub fn governs(&self, teams: &BTreeSet<String>) -> bool {
         match self {
@@ -121,7 +121,7 @@ impl Scope {
         }
     }
 
-    /// Returns `true` if everybody whom `other` governs is governed.
+    /// Returns `true` if it governs everybody that `other` governs.
     #[must_use]
     pub fn governs_all_of(&self, other: &Self) -> bool {
         match (self, other) {
@@ -142,7 +142,7 @@ impl Scope {
 }
 
 impl Policy {
-    /// The rules; a Cedar policy has none.
+    /// The rules; empty for a Cedar policy.
     #[must_use]
     pub fn rules(&self) -> &[Rule] {
         match &self.body {
@@ -151,7 +151,7 @@ impl Policy {
         }
     }
 
-    /// The domain, or `None` for an allowlist without a rule whose layer is known.
+    /// The domain; `None` for an allowlist without a rule whose layer is known.
     #[must_use]
     pub fn domain(&self) -> Option<Domain> {
         match &self.body {
@@ -162,13 +162,13 @@ impl Policy {
 }
 
 impl Rule {
-    /// The layer of the rule's actions, or `None` where this version knows none of them.
+    /// The layer of the rule's actions; `None` if this version knows none of them.
     #[must_use]
     pub fn layer(&self) -> Option<Layer> {
         self.actions.iter().find_map(Action::layer)
     }
 
-    /// The domain that the rule gives its policy.
+    /// The domain that the rule determines for its policy.
     #[must_use]
     pub fn domain(&self) -> Option<Domain> {
         self.layer().map(|layer| match layer {

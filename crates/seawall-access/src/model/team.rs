@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 /// A team of the organization.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub struct Team {
-    /// The id that scopes hold on the wire: the group's `uuid`.
+    /// The id in scopes of the service: the group's `uuid`.
     pub id: String,
     /// The name that people write.
     pub name: String,
@@ -15,11 +15,11 @@ pub struct Team {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TeamDirectory {
     by_id: BTreeMap<String, String>,
-    /// By name: the ids of the teams that have it, sorted.
+    /// By name: the ids of the teams with that name, sorted.
     by_name: BTreeMap<String, Vec<String>>,
 }
 
-/// The reason why a team of a document could not be resolved.
+/// The result of resolving a team of a document.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TeamLookup {
     /// The team's id.
@@ -53,7 +53,7 @@ impl TeamDirectory {
         self.by_id.get(key).map_or(key, String::as_str)
     }
 
-    /// The id for what a document says: an id of a team, or the name of exactly one.
+    /// The id for a text in a document: the id of a team, or the name of exactly one.
     #[must_use]
     pub fn resolve(&self, text: &str) -> TeamLookup {
         if self.by_id.contains_key(text) {

@@ -1,6 +1,6 @@
 //! Decides if any request that a rule matches may be allowed.
 //!
-//! Invariant: a *no* is certain. A pattern that may match counts as a match.
+//! Invariant: a *no* is certain. A possible match counts as a match.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -13,7 +13,7 @@ use crate::host::HostPattern;
 use crate::model::Decision;
 use crate::pattern::{Sequence, Token};
 
-/// The access that is allowed by address, and whether any request is.
+/// The access that is allowed by address, and whether any request is allowed.
 #[derive(Debug, Default)]
 pub(super) struct Allowed {
     any_request: bool,
@@ -22,7 +22,7 @@ pub(super) struct Allowed {
 }
 
 impl Allowed {
-    /// Returns `true` if a block is allowed that holds this address and most others.
+    /// Returns `true` if a large allowed block contains this address and most others.
     pub(super) fn has_address(&self, address: IpAddr) -> bool {
         let is_wide = |net: &IpNet| net.prefix_len() < if matches!(net, IpNet::V4(_)) { 8 } else { 16 };
         !self.blocks.is_empty()
@@ -38,7 +38,7 @@ impl Allowed {
         }
     }
 
-    /// The actions that are allowed on blocks that hold this one, or are it.
+    /// The actions that are allowed on this block or on one that contains it.
     fn around(&self, block: IpNet) -> Actions {
         let own = surrounding(block).filter_map(|net| self.blocks.get(&net));
         own.fold(Actions::default(), |all, own| all.union(*own))
@@ -55,14 +55,14 @@ impl Allowed {
     }
 }
 
-/// The block and all that hold it.
+/// The block, and all blocks that contain it.
 pub(super) fn surrounding(block: IpNet) -> impl Iterator<Item = IpNet> {
     (0..=block.prefix_len()).filter_map(move |length| IpNet::new(block.network(), length).ok()).map(|net| net.trunc())
 }
 
 impl Survey {
-    /// Returns `true` if anything may be allowed that `of` speaks about. A rule on a name and one on addresses may
-    /// meet, for a name has some address; so may a rule on connections and one on requests.
+    /// Returns `true` if something that `of` matches may be allowed. A rule on a name and one on addresses may overlap,
+    /// since a name has some address; so may a rule on connections and one on requests.
     #[must_use]
     pub fn meets_an_allow(&self, of: &Item) -> bool {
         self.may_be_allowed(&of.clause)
@@ -84,7 +84,7 @@ impl Survey {
                     let walk = |path: &Sequence| {
                         group.paths.as_ref().is_some_and(|paths| paths.meets(path, |number| allows(number, requests)))
                     };
-                    // `/*` may stand for `/`.
+                    // `/*` may match `/`.
                     walk(path) || path.tokens == [Token::One] && walk(&Sequence { tokens: Vec::new(), ..path.clone() })
                 }
                 Target::Network(_) | Target::Folder(_) => {

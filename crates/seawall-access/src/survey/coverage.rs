@@ -1,7 +1,7 @@
-//! The patterns that cover each pattern, worked out once for all that ask.
+//! The patterns that cover each pattern, computed once for all checks.
 //!
-//! Rules repeat each other's patterns, so that patterns are compared, and not the items that have them. Invariant: the
-//! cost is bounded by [`MOST_STEPS`]; beyond it nothing is called covered, and [`Coverage::is_complete`] is false.
+//! Rules repeat each other's patterns, so that patterns are compared instead of the items that have them. Invariant:
+//! the cost is limited by [`MOST_STEPS`]; beyond it, nothing counts as covered, and [`Coverage::is_complete`] is false.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -10,13 +10,13 @@ use crate::clause::Target;
 use crate::hash::HashMap;
 use crate::parallel;
 
-/// So many nodes are visited while patterns are looked up, and so many pairs of patterns are kept.
+/// The largest number of nodes that are visited to look up patterns, and of pairs of patterns that are kept.
 const MOST_STEPS: u64 = 60_000_000;
 
-/// Patterns are looked up by so many at a time.
+/// The number of patterns that are looked up at a time.
 const PATTERNS_AT_A_TIME: usize = 500;
 
-/// The work that looking up patterns has taken.
+/// The work of looking up patterns so far.
 #[derive(Debug)]
 pub(super) struct Steps {
     taken: AtomicU64,
@@ -28,7 +28,7 @@ impl Steps {
         Self { taken: AtomicU64::new(0), most }
     }
 
-    /// Counts steps, and tells whether there may be more.
+    /// Counts steps, and returns whether more are permitted.
     pub(super) fn take(&self, count: usize) -> bool {
         let count = u64::try_from(count).unwrap_or(u64::MAX);
         self.taken.fetch_add(count, Ordering::Relaxed).saturating_add(count) <= self.most
@@ -46,15 +46,15 @@ impl Default for Steps {
 pub(super) struct Coverage {
     /// By pattern: where its items start in `items`; one more for the end.
     starts: Vec<u32>,
-    /// The items by pattern, those of one in their order.
+    /// The items by pattern, in their order.
     items: Vec<u32>,
-    /// By pattern: what certainly covers it, itself among it where it does; empty where no other item covers it.
+    /// By pattern: the patterns that certainly cover it, which may include itself; empty if no other item covers it.
     covering: Vec<Box<[u32]>>,
     is_complete: bool,
 }
 
 impl Coverage {
-    /// Finds the patterns of items, and tells each item its own; `covering` gives the items that cover a target.
+    /// Finds the distinct patterns of items; `covering` returns the items that cover a target.
     pub(super) fn new(items: &mut [Item]) -> Self {
         let mut known: HashMap<&Target, u32> = HashMap::default();
         let mut sizes: Vec<u32> = Vec::new();
@@ -86,7 +86,8 @@ impl Coverage {
         Self { starts, items: by_pattern, covering: Vec::new(), is_complete: true }
     }
 
-    /// Looks up what covers each pattern, on all processors; `find` gives the items that cover one, in these steps.
+    /// Looks up what covers each pattern, on all processors; `find` returns the items that cover one, within these
+    /// steps.
     pub(super) fn look_up(&mut self, items: &[Item], steps: &Steps, find: impl Fn(&Target) -> Vec<u32> + Sync) {
         let all: Vec<u32> = (0..).take(self.starts.len().saturating_sub(1)).collect();
         let found = parallel::map(all.chunks(PATTERNS_AT_A_TIME).collect(), 1, |chunk| {
@@ -100,7 +101,7 @@ impl Coverage {
                     numbers.iter().filter_map(|number| items.get(*number as usize)).map(|item| item.pattern).collect();
                 covering.sort_unstable();
                 covering.dedup();
-                // Items of one pattern come together, and are told apart no further.
+                // Items with the same pattern are contiguous, and not distinguished further.
                 steps.take(numbers.len() / 8);
                 let alone = own.len() == 1 && covering.iter().all(|other| other == pattern);
                 if alone || !steps.take(covering.len()) { Box::default() } else { covering.into_boxed_slice() }
@@ -114,7 +115,7 @@ impl Coverage {
         }
     }
 
-    /// Returns `true` if what covers what is known.
+    /// Returns `true` if it is known which patterns cover which.
     pub(super) fn is_complete(&self) -> bool {
         self.is_complete
     }
@@ -125,7 +126,7 @@ impl Coverage {
         self.items.get(bound(pattern)..bound(pattern + 1)).unwrap_or_default()
     }
 
-    /// The numbers of the items that certainly cover a pattern, its own among them; empty where no other does.
+    /// The numbers of the items that certainly cover a pattern, including its own; empty if no other does.
     pub(super) fn covering(&self, pattern: u32) -> impl Iterator<Item = u32> {
         let patterns = self.covering.get(pattern as usize).map(|all| &**all).unwrap_or_default();
         patterns.iter().flat_map(|pattern| self.items_of(*pattern)).copied()
@@ -138,7 +139,7 @@ mod tests {
     use crate::model::{Action, Body, Decision, Policy, Resources, Rule, Scope};
     use crate::survey::{Item, Survey};
 
-    /// A policy of one rule for each of these folders.
+    /// A policy with one rule for each of these folders.
     fn policy(folders: &[String]) -> Policy {
         let rule = |(number, folder): (usize, &String)| Rule {
             name: number.to_string(),
@@ -165,7 +166,7 @@ mod tests {
             let survey = Survey::with_steps(&policies, &steps);
             assert!(survey.is_complete());
             let covered = survey.items().iter().filter(|item| survey.covered_by(item, |_| true).is_some()).count();
-            // `/**/**/**/**` alone is covered by nothing else, but by its copies.
+            // Nothing else covers `/**/**/**/**`, except its copies.
             assert_eq!(covered, folders.len() * copies - usize::from(copies == 1), "{copies}");
             steps.taken.into_inner()
         };

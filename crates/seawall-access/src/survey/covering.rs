@@ -1,6 +1,6 @@
 //! The patterns that cover a pattern, found by walking a trie with it.
 //!
-//! Invariant: what is said to cover a pattern certainly matches all that the pattern matches, however open questions are
+//! Invariant: a covering pattern certainly matches everything that the pattern matches, however open questions are
 //! settled.
 
 use super::coverage::Steps;
@@ -8,8 +8,8 @@ use crate::pattern::{Sequence, Token};
 use crate::trie::{State, Trie};
 use crate::unknowns::Unknowns;
 
-/// The targets that may be matched by a pattern that covers another, in one step: a single label less, or several. A
-/// match that is in doubt never becomes certain again, and is left out.
+/// The nodes for patterns that cover one more token: a single label, or several. An uncertain match never becomes
+/// certain again, and is left out.
 fn cover_step(trie: &Trie, state: &State, token: &Token) -> State {
     if let Token::Literal(label) = token {
         let mut next = trie.step(state, label);
@@ -29,7 +29,7 @@ fn cover_step(trie: &Trie, state: &State, token: &Token) -> State {
     next
 }
 
-/// The clauses that match whatever `pattern` matches. A pattern that itself raises open questions has none.
+/// The clauses that match everything that `pattern` matches; empty for a pattern with open questions of its own.
 pub(super) fn find(trie: &Trie, pattern: &Sequence, steps: &Steps) -> Vec<u32> {
     if !pattern.unknowns.is_empty() {
         return Vec::new();
@@ -49,7 +49,7 @@ pub(super) fn find(trie: &Trie, pattern: &Sequence, steps: &Steps) -> Vec<u32> {
     };
     let mut covering = certain(&state, Unknowns::NONE);
     if pattern.tokens.last() == Some(&Token::Deep) {
-        // It may stand for nothing too; where that is open, in the same cases.
+        // It may match nothing too; if that is an open question, in the same cases.
         let bare = certain(&before, pattern.bare);
         covering.retain(|clause| bare.contains(clause));
     }

@@ -1,6 +1,6 @@
 //! The decision on one concrete request, from the patterns that a survey has looked up already.
 //!
-//! Invariant: the answer is that of the same [`Point`] that [`crate::State`] asks, for the address that was said.
+//! Invariant: the answer is that of the same [`Point`] that [`crate::State`] asks, for the stated address.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -15,14 +15,14 @@ use crate::point::{Match, Point, Role, Verdict};
 use crate::request::{Host, Request};
 use crate::unknowns::{Unknown, Unknowns};
 
-/// A request with all that matches it. The group of a match is the number of its item.
+/// A request with its matches. The group of a match is the number of its item.
 #[derive(Debug)]
 pub(super) struct Asked {
     point: Point,
 }
 
 impl Asked {
-    /// The decision for a member of just these teams.
+    /// The decision for a member of exactly these teams.
     pub(super) fn verdict(&self, survey: &Survey, teams: &BTreeSet<String>) -> Verdict {
         self.point.verdict(|number| survey.items.get(number).is_some_and(|item| item.governs(teams)))
     }
@@ -36,14 +36,14 @@ impl Asked {
 }
 
 impl Item {
-    /// Returns `true` if it is in force for a member of just these teams.
+    /// Returns `true` if it is in force for a member of exactly these teams.
     pub(super) fn governs(&self, teams: &BTreeSet<String>) -> bool {
         self.scope.governs(teams)
     }
 }
 
 impl Survey {
-    /// Looks up a request that is not for MCP. Whether a connection is inspected is left aside.
+    /// Looks up a request that is not for MCP. Inspection of connections is ignored.
     pub(super) fn ask(&self, request: &Request) -> Asked {
         let mut matches = Vec::new();
         let atom = match request {
@@ -113,7 +113,7 @@ impl Survey {
         }
     }
 
-    /// The items on a host, each with what a match of its name depends on.
+    /// The items on a host, each with the open questions of a match of its name.
     pub(super) fn groups_at(&self, host: &Host) -> Vec<(&Group, Unknowns)> {
         match host {
             Host::Name(labels, _) => {

@@ -1,11 +1,11 @@
-//! Requests that a deny leaves open although its readers take them for denied.
+//! Requests that a deny leaves open although its readers believe them to be denied.
 //!
-//! Each kind of gap is a pair of requests: one that the deny matches, and one beside it that a reader expects to be denied
-//! with it. The engine decides both. It is a gap where somebody whom the deny governs may do the second, by a rule that
-//! would allow the first as well, were it not for the deny: an exception that is narrower than it looks. A rule that allows
-//! the second alone was written for it.
+//! Each kind of gap is a pair of requests: one that the deny matches, and a related one that a reader expects to be
+//! denied with it. The engine decides both. It is a gap if somebody whom the deny governs may make the second request,
+//! by a rule that would allow the first as well without the deny: an exception that is narrower than it looks. A rule
+//! that allows only the second was written for it.
 //!
-//! Invariant: the request of a gap is one that the engine does not deny.
+//! Invariant: the engine does not deny the request of a gap.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -22,18 +22,18 @@ use crate::request::{Host, Request};
 use crate::trie::{ANY, HOMES};
 use crate::unknowns::Unknown;
 
-/// A kind of request that stands beside a denied one.
+/// The relation of a request to a denied one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum GapKind {
     /// Names below a host.
     Subdomains,
-    /// The same host over UDP instead of TCP, or the other way round.
+    /// The same host over UDP instead of TCP, or vice versa.
     Protocol,
     /// Paths below one of a request.
     Paths,
     /// Folders below one.
     Folders,
-    /// A mount of a folder around a denied one.
+    /// A mount of a parent of a denied folder.
     MountAround,
 }
 
@@ -44,27 +44,27 @@ pub struct Gap<'a> {
     pub kind: GapKind,
     /// The request.
     pub request: Request,
-    /// True if it is allowed for certain.
+    /// True if it is certainly allowed.
     pub is_certain: bool,
     /// The item that allows it.
     pub allow: &'a Item,
 }
 
-/// A request that readers expect to be denied, beside one that is.
+/// A request that readers expect to be denied, related to one that is.
 struct Pair {
     kind: GapKind,
-    /// `None` where whatever allows the other is a gap.
+    /// `None` if every rule that allows the other is a gap.
     denied: Option<Request>,
     beside: Request,
 }
 
-/// Ports that are tried for a deny of every port.
+/// The number of ports that are tried for a deny of every port.
 const MOST_PORTS: usize = 8;
-/// Items on a host whose ports are looked at.
+/// The number of items on a host whose ports are tried.
 const MOST_ITEMS: usize = 500;
-/// Audiences that are tried for a pair of scopes.
+/// The number of audiences that are tried for a pair of scopes.
 const MOST_AUDIENCES: usize = 40;
-/// Home folders that are tried beside the examples.
+/// The number of home folders that are tried beside the examples.
 const MOST_HOMES: usize = 64;
 /// Names of files with credentials and settings that have no extension, and extensions of such files.
 const FILES: [&str; 14] = [
@@ -85,7 +85,7 @@ const FILES: [&str; 14] = [
 ];
 const FILE_EXTENSIONS: [&str; 12] =
     ["cfg", "conf", "crt", "env", "ini", "json", "key", "p12", "pem", "toml", "yaml", "yml"];
-/// Labels that stand for whatever may be in front of a host or below a folder. The second is for rules that name the first.
+/// Labels that represent any name in front of a host or below a folder. The second is for rules that name the first.
 const LABELS: [&str; 2] = ["www", "any-other"];
 const SEGMENTS: [&str; 2] = ["x", "any-other"];
 /// Addresses that a name of the public DNS may have, for hosts that are allowed by address.
@@ -94,7 +94,7 @@ const ADDRESSES: [IpAddr; 3] = [
     IpAddr::V4(std::net::Ipv4Addr::new(8, 8, 4, 4)),
     IpAddr::V6(std::net::Ipv6Addr::new(0x2001, 0x4860, 0x4860, 0, 0, 0, 0, 0x8844)),
 ];
-/// Names of single machines, below which nobody has others.
+/// Names of single machines, which have no subdomains.
 const MACHINES: [&str; 6] = [
     "metadata.azure.internal",
     "metadata.google.internal",
@@ -105,7 +105,7 @@ const MACHINES: [&str; 6] = [
 ];
 
 impl Survey {
-    /// The gaps of a deny, one of each kind at most.
+    /// The gaps of a deny, at most one of each kind.
     #[must_use]
     pub fn gaps(&self, deny: &Item) -> Vec<Gap<'_>> {
         let mut gaps: Vec<Gap<'_>> = Vec::new();
@@ -129,7 +129,7 @@ impl Survey {
             let allow = self.items.get(number)?;
             let verdict = self.open(&asked, deny, allow)?;
             let fits = match kind {
-                // An allow of the very host in both protocols, and a deny of one, is no slip.
+                // An allow of exactly this host in both protocols, and a deny in one, is intentional.
                 GapKind::Protocol => allow.clause.target.host() != deny.clause.target.host(),
                 GapKind::MountAround => verdict == Verdict::Allow,
                 GapKind::Subdomains | GapKind::Paths | GapKind::Folders => denied.as_ref().is_none_or(|denied| {
@@ -147,7 +147,7 @@ impl Survey {
         items.map(Item::of_rule).collect()
     }
 
-    /// The decision on a request for somebody whom both rules govern; `None` where it is denied to all of them.
+    /// The decision on a request for somebody whom both rules govern; `None` if it is denied to all of them.
     fn open(&self, asked: &Asked, deny: &Item, allow: &Item) -> Option<Verdict> {
         if allow.decision == Decision::Deny {
             return None;
@@ -156,7 +156,7 @@ impl Survey {
         verdicts.max().filter(|verdict| *verdict != Verdict::Deny)
     }
 
-    /// The requests to look at, those that read best first.
+    /// The requests to try, the most readable first.
     fn pairs(&self, deny: &Item) -> Vec<Pair> {
         match &deny.clause.target {
             Target::Network(destination) => {
@@ -207,7 +207,7 @@ impl Survey {
         pairs
     }
 
-    /// TCP denied and UDP not, and the other way round. To have no UDP at all is a wish of its own.
+    /// TCP denied and UDP not, and vice versa. A general lack of UDP is another intention.
     fn protocols(&self, deny: &Item, destination: &Destination) -> Vec<Pair> {
         let udp = deny.clause.actions.meets(Actions::UDP);
         if udp == deny.clause.actions.meets(Actions::TCP) || udp && deny.is_every_host() {
@@ -226,7 +226,7 @@ impl Survey {
             for address in self.addresses() {
                 let Some(host) = host(address, label) else { continue };
                 for port in self.ports(destination, &host) {
-                    // What the other protocol allows, whatever it allows of this one.
+                    // The rules that allow the other protocol, whatever they allow of this one.
                     let beside = Request::Connect { udp: !udp, host: host.clone(), port };
                     pairs.push(Pair { kind: GapKind::Protocol, denied: None, beside });
                 }
@@ -259,7 +259,7 @@ impl Survey {
         pairs
     }
 
-    /// The ports to ask for: the deny's own, or those that anything is allowed on there.
+    /// The ports to try: the deny's own, or those on which something is allowed.
     fn ports(&self, destination: &Destination, host: &Host) -> Vec<u16> {
         if let Some(port) = destination.port {
             return vec![port];
@@ -274,7 +274,7 @@ impl Survey {
         every.into_iter().chain(named).take(MOST_PORTS).collect()
     }
 
-    /// The addresses that a name may have, as far as they matter: none in particular, and some where nearly all are allowed.
+    /// The addresses that a name may have, if relevant: none in particular, and some if nearly all are allowed.
     fn addresses(&self) -> Vec<Option<IpAddr>> {
         let allowed = ADDRESSES.into_iter().filter(|address| self.allowed.has_address(*address));
         std::iter::once(None).chain(allowed.map(Some)).collect()
@@ -282,7 +282,7 @@ impl Survey {
 }
 
 impl Gap<'_> {
-    /// The object that is asked for, without the action.
+    /// The object of the request, without the action.
     #[must_use]
     pub fn object(&self) -> String {
         let text = self.request.to_string();
@@ -313,7 +313,7 @@ impl Item {
         (own, deep)
     }
 
-    /// The path that is this one and all below it.
+    /// The path pattern for this path and everything below.
     #[must_use]
     pub fn with_paths_below(&self) -> String {
         let Target::Http(_, path) = &self.clause.target else { return self.text() };
@@ -325,7 +325,7 @@ impl Item {
         segments.collect()
     }
 
-    /// The folder, and the pattern for all that is below it.
+    /// The folder, and the pattern for everything below.
     #[must_use]
     pub fn with_folders_below(&self) -> (String, String) {
         let Target::Folder(folder) = &self.clause.target else { return (self.text(), self.text()) };
@@ -341,7 +341,7 @@ impl Item {
     }
 }
 
-/// The host of a target for requests, where it is a name.
+/// The host of a target for requests, if it is a name.
 fn name(destination: &Destination) -> Option<Vec<String>> {
     match &destination.host {
         HostPattern::Names(names) if names.tokens == [Token::Deep] => {
@@ -357,7 +357,7 @@ fn http(deny: &Item, host: Host, port: u16, path: &str) -> Option<Request> {
     Some(Request::Http { method, host, port, path: path.to_owned() })
 }
 
-/// `/dir` and `/dir/*`, and what is below. To have no mount of `/` or `~` as a whole is a wish of its own.
+/// `/dir` and `/dir/*`, and folders below. Denying a mount of `/` or `~` as a whole is another intention.
 fn below_folder(deny: &Item, folder: &Sequence) -> Vec<Pair> {
     let Some(own) = instance(folder, "x") else { return Vec::new() };
     let is_root = own.len() < 2 || own.first().is_some_and(|format| format == path::DRIVE) && own.len() < 3;
@@ -374,17 +374,17 @@ fn below_folder(deny: &Item, folder: &Sequence) -> Vec<Pair> {
     SEGMENTS.into_iter().map(pair).collect()
 }
 
-/// Returns `true` if a path is one of a file by its name, so that nothing lies below it.
+/// Returns `true` if a path has the name of a file, so that nothing is below it.
 fn is_file(segments: &[String]) -> bool {
     let Some(name) = segments.last() else { return false };
     let extension = name.trim_start_matches('.').rsplit_once('.').map(|(_, extension)| extension);
     FILES.contains(&name.as_str()) || extension.is_some_and(|extension| FILE_EXTENSIONS.contains(&extension))
 }
 
-/// The folders around a denied one, also where it is below somebody's home folder.
+/// The parents of a denied folder, also if it is below a home folder.
 fn around_folder(folder: &Sequence, homes: &BTreeSet<Vec<String>>) -> Vec<Pair> {
     let Some(mut own) = instance(folder, "user") else { return Vec::new() };
-    // What `/x/**` denies is around by itself.
+    // A deny of `/x/**` has its parent already.
     let behind = if folder.tokens.last() == Some(&Token::Deep) { 2 } else { 1 };
     own.truncate(own.len().saturating_sub(behind));
     let mut around: Vec<Vec<String>> = (1..=own.len()).filter_map(|taken| Some(own.get(..taken)?.to_vec())).collect();
@@ -409,7 +409,7 @@ fn around_folder(folder: &Sequence, homes: &BTreeSet<Vec<String>>) -> Vec<Pair> 
     around.into_iter().map(pair).collect()
 }
 
-/// A segment of a place of home folders, with an example for what is not known.
+/// A segment of a place of home folders, with an example for an unknown name.
 fn example(place: &[&str], at: usize) -> String {
     match place.get(at) {
         Some(&ANY) if place.first() == Some(&path::DRIVE) && at == 1 => "C".to_owned(),
@@ -448,7 +448,7 @@ fn starts_with(own: &[String], place: &[&str]) -> bool {
     own.len() >= place.len() && own.iter().zip(place).all(|(own, label)| *label == ANY || own == label)
 }
 
-/// A target that a pattern matches, with this for each wildcard; `None` where a wildcard stands for a part.
+/// A target that a pattern matches, with this replacement for each wildcard; `None` if a wildcard is a part of a label.
 fn instance(pattern: &Sequence, filling: &str) -> Option<Vec<String>> {
     let label = |token: &Token| match token {
         Token::Literal(text) => Some(text.clone()),

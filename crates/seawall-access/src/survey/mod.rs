@@ -1,8 +1,9 @@
-//! Relations between rules: which cover another, which meet another at all.
+//! Relations between rules: which cover another one, and which overlap another one at all.
 //!
-//! Patterns are looked up in tries and in maps of blocks, so that the cost grows with the rules and not with their square.
-//! Unlike a comparison this looks at one pattern beside another: a pattern that only several others cover together is not
-//! called covered. Invariant: *covered* is certain, and what does not *meet* certainly has no request in common.
+//! Patterns are looked up in tries and in maps of blocks, so that the cost grows with the rules, not with their square.
+//! Unlike a comparison, this relates one pattern to another: a pattern that only several others cover together is not
+//! reported as covered. Invariant: *covered* is certain, and patterns that do not *overlap* certainly have no request
+//! in common.
 
 mod allowed;
 mod coverage;
@@ -35,22 +36,22 @@ pub use gaps::{Gap, GapKind};
 /// One resource of one rule.
 #[derive(Debug)]
 pub struct Item {
-    /// The policy's place among those that were given.
+    /// The policy's index in the given list.
     pub policy: usize,
-    /// The rule's place in the policy.
+    /// The rule's index in the policy.
     pub rule: usize,
-    /// The resource's place in the rule.
+    /// The resource's index in the rule.
     pub resource: usize,
     /// The decision of the rule.
     pub decision: Decision,
     clause: Clause,
     /// The policy's scope, shared by all of its items.
     scope: Arc<Scope>,
-    /// The number of what it speaks about, which other items may speak about too.
+    /// The number of its target, which other items may have too.
     pattern: u32,
 }
 
-/// All rules, ready to be asked about each other.
+/// All rules, prepared for questions about their relations.
 #[derive(Debug)]
 pub struct Survey {
     items: Vec<Item>,
@@ -70,11 +71,11 @@ pub struct Survey {
 struct Group {
     network: Vec<u32>,
     http: Vec<u32>,
-    /// Absent without requests: most hosts are for connections alone.
+    /// `None` without requests: most hosts are for connections only.
     paths: Option<Box<Trie>>,
 }
 
-/// The kind of resource that a rule speaks about.
+/// The kind of resource that a rule concerns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// Connections to a host or an address.
@@ -88,7 +89,7 @@ pub enum Kind {
 }
 
 impl Survey {
-    /// Looks at all rules of some policies.
+    /// Surveys all rules of some policies.
     #[must_use]
     pub fn new<'a>(policies: impl IntoIterator<Item = &'a Policy>) -> Self {
         Self::with_steps(policies, &Steps::default())
@@ -117,14 +118,14 @@ impl Survey {
         let mut coverage = Coverage::new(&mut survey.items);
         coverage.look_up(&survey.items, steps, |target| survey.covering(target, steps));
         survey.coverage = coverage;
-        // The group of what an item matches is the item.
+        // The group of an item's matches is the item.
         for (number, item) in survey.items.iter_mut().enumerate() {
             item.clause.group = number;
         }
         survey
     }
 
-    /// Returns `true` if it is known which patterns cover which. Where it is not, nothing is said to be covered.
+    /// Returns `true` if it is known which patterns cover which. Otherwise nothing is reported as covered.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.coverage.is_complete()
@@ -177,19 +178,19 @@ impl Survey {
         self.groups.get(number as usize)
     }
 
-    /// Returns `true` if items that `takes` accepts certainly cover all actions of `of` among them; one is returned.
+    /// Returns `true` if items that `takes` accepts together certainly cover all actions of `of`; returns one of them.
     #[must_use]
     pub fn covered_by(&self, of: &Item, takes: impl Fn(&Item) -> bool) -> Option<&Item> {
         self.first_covering(&of.clause, of, self.coverage.covering(of.pattern), takes)
     }
 
     fn covered(&self, clause: &Clause, of: &Item, takes: impl Fn(&Item) -> bool) -> Option<&Item> {
-        // What is asked of one pattern alone is bounded by itself.
+        // A question about a single pattern has its own limit.
         let numbers = self.covering(&clause.target, &Steps::default());
         self.first_covering(clause, of, numbers.into_iter(), takes)
     }
 
-    /// The first of some items that cover the target of a clause, where these cover all of its actions.
+    /// The first of some items that cover the target of a clause, if these cover all of its actions.
     fn first_covering(
         &self,
         clause: &Clause,
@@ -212,7 +213,7 @@ impl Survey {
         None
     }
 
-    /// The numbers of the items that certainly match whatever a target matches, their actions aside.
+    /// The numbers of the items that certainly match everything that a target matches, whatever their actions.
     fn covering(&self, of: &Target, steps: &Steps) -> Vec<u32> {
         let mut found = Vec::new();
         let mut take = |number: u32| {
@@ -258,7 +259,7 @@ impl Survey {
             HostPattern::Names(names) => {
                 covering::find(&self.hosts, names, steps).into_iter().filter_map(|at| self.group(at)).collect()
             }
-            // Whether a pattern of names decides what is asked of an address is open.
+            // It is open if a pattern of names decides a request to an address.
             HostPattern::Address(address) => {
                 self.literals.get(address).and_then(|at| self.groups.get(*at)).into_iter().collect()
             }
@@ -266,7 +267,7 @@ impl Survey {
         }
     }
 
-    /// The rules that may speak about the host or the address of a request, by policy and place.
+    /// The rules that may concern the host or the address of a request, by indexes of policy and rule.
     #[must_use]
     pub fn rules_about(&self, host: &Host) -> BTreeSet<(usize, usize)> {
         let (labels, address) = match host {
@@ -295,20 +296,20 @@ impl Survey {
         items.get(..until).unwrap_or_default()
     }
 
-    /// Those on every host, which may match addresses too.
+    /// The items on every host, which may match addresses too.
     fn groups_of_any_address(&self) -> impl Iterator<Item = &Group> {
         let hits = self.hosts.hits(&self.hosts.step(&self.hosts.start(), ":"));
         hits.into_iter().filter(|hit| hit.unknowns.is_empty()).filter_map(|hit| self.group(hit.clause))
     }
 }
 
-/// The items of a policy, a resource at a time.
+/// The items of a policy, one for each resource.
 fn items(policy: usize, own: &Policy) -> Vec<Item> {
     let scope = Arc::new(own.scope.clone());
     let of = |(rule, stated): (usize, &Rule)| {
         let (decision, scope) = (stated.decision, &scope);
         let by_resource = clauses_by_resource(stated, 0).enumerate().filter_map(move |(resource, clauses)| {
-            // Documents have no actions that are not known, so that there is one clause.
+            // Documents have no unknown actions, so that there is one clause.
             let clause = clauses.into_iter().find(|clause| clause.unknowns.is_empty())?;
             Some(Item { policy, rule, resource, decision, clause, scope: Arc::clone(scope), pattern: 0 })
         });
@@ -317,7 +318,7 @@ fn items(policy: usize, own: &Policy) -> Vec<Item> {
     own.rules().iter().enumerate().flat_map(of).collect()
 }
 
-/// The actions of a clause that an item speaks about too; a connection is all requests.
+/// The actions of a clause that an item has too; a connection includes all requests.
 fn actions_covered(item: &Item, of: &Clause) -> Actions {
     match (&item.clause.target, &of.target) {
         (Target::Network(_), Target::Http(..)) if item.clause.actions.meets(Actions::TCP) => of.actions,
@@ -327,13 +328,13 @@ fn actions_covered(item: &Item, of: &Clause) -> Actions {
 }
 
 impl Item {
-    /// Returns `true` if whoever is governed by `other` is governed by this item too.
+    /// Returns `true` if this item governs everybody whom `other` governs.
     #[must_use]
     pub fn governs_all_of(&self, other: &Self) -> bool {
         self.scope.governs_all_of(&other.scope)
     }
 
-    /// The kind of resource that it speaks about.
+    /// The kind of resource that it concerns.
     #[must_use]
     pub fn kind(&self) -> Kind {
         match &self.clause.target {
@@ -344,7 +345,7 @@ impl Item {
         }
     }
 
-    /// Returns `true` if it stands for every host.
+    /// Returns `true` if it matches every host.
     #[must_use]
     pub fn is_every_host(&self) -> bool {
         let Target::Network(Destination { host: HostPattern::Names(names), .. }) = &self.clause.target else {

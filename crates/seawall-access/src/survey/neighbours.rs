@@ -1,4 +1,4 @@
-//! The neighbours of a pattern: the host or folder without its wildcard, the other half of a mount.
+//! The neighbours of a pattern: the host or folder without its wildcard, and the other half of a mount.
 
 use std::net::IpAddr;
 
@@ -12,18 +12,18 @@ use crate::ranges::Known;
 use crate::text;
 use crate::unknowns::{Unknown, Unknowns};
 
-/// A pattern that ends in a wildcard, without that.
+/// A pattern with a wildcard at its end, without the wildcard.
 #[derive(Debug)]
 pub struct Bare {
-    /// True if the wildcard is `**`, which may stand for nothing, or `*`, which does not.
+    /// True if the wildcard is `**`, which may match nothing; false for `*`, which does not.
     pub is_deep: bool,
-    /// The host or folder, as people write it.
+    /// The host or folder in readable form.
     pub text: String,
     clause: Clause,
 }
 
 impl Survey {
-    /// The host or folder that an item's pattern is about but for a wildcard in front of it, or below it.
+    /// The host or folder that an item's pattern is about, apart from a wildcard in front of it or below it.
     #[must_use]
     pub fn bare(&self, item: &Item) -> Option<Bare> {
         if item.is_malformed() {
@@ -63,8 +63,8 @@ impl Survey {
         Some(Bare { is_deep, text, clause })
     }
 
-    /// Returns `true` if rules certainly say something of the bare host or folder to all whom the item governs. Beside
-    /// a deny that is a deny too, or, where the wildcard certainly leaves the host, a rule on that very host.
+    /// Returns `true` if rules certainly decide about the bare host or folder for everybody whom the item governs. For
+    /// a deny that is a deny too, or, if the wildcard certainly excludes the host, a rule on exactly that host.
     #[must_use]
     pub fn settles(&self, bare: &Bare, item: &Item) -> bool {
         let says = |other: &Item| {
@@ -81,7 +81,7 @@ impl Survey {
         self.may_be_allowed(&bare.clause)
     }
 
-    /// Returns `true` if anything may be allowed on the host of an HTTP item.
+    /// Returns `true` if something may be allowed on the host of an HTTP item.
     #[must_use]
     pub fn opens_host(&self, item: &Item) -> bool {
         let Target::Http(destination, _) = &item.clause.target else { return true };
@@ -102,7 +102,7 @@ impl Survey {
         self.may_be_allowed(&clause)
     }
 
-    /// Returns `true` if an item allows writing where nothing certainly allows reading to the same people.
+    /// Returns `true` if an item allows writing while nothing certainly allows reading to the same audience.
     #[must_use]
     pub fn lacks_reading(&self, item: &Item) -> bool {
         let actions = item.clause.actions;
@@ -116,7 +116,7 @@ impl Survey {
 }
 
 impl Item {
-    /// The parties that know the names that it speaks about; `None` where it speaks about no names, or about every one.
+    /// The parties that know the names that it matches; `None` if it matches no names, or all of them.
     #[must_use]
     pub fn known(&self) -> Option<Known> {
         let Target::Network(destination) = &self.clause.target else { return None };
@@ -128,7 +128,7 @@ impl Item {
         }
     }
 
-    /// The host pattern without port and path; `None` for addresses, blocks and folders, and for what is not a host.
+    /// The host pattern without port and path; `None` for addresses, blocks, folders, and invalid hosts.
     #[must_use]
     pub fn host(&self) -> Option<String> {
         match &self.clause.target {
@@ -150,13 +150,13 @@ impl Item {
         }
     }
 
-    /// The only port, where there is one.
+    /// The port, if there is only one.
     #[must_use]
     pub fn port(&self) -> Option<u16> {
         self.clause.target.port()
     }
 
-    /// The address, where it is about one.
+    /// The address, if it has one.
     #[must_use]
     pub fn address(&self) -> Option<IpAddr> {
         match &self.clause.target {
@@ -168,7 +168,7 @@ impl Item {
         }
     }
 
-    /// Returns `true` if it follows no syntax, so that anything said of its pattern would lead astray.
+    /// Returns `true` if it has no valid syntax, so that statements about its pattern would be misleading.
     #[must_use]
     pub fn is_malformed(&self) -> bool {
         match &self.clause.target {
@@ -179,13 +179,13 @@ impl Item {
         }
     }
 
-    /// Returns `true` if both speak about the same protocol of connections.
+    /// Returns `true` if both concern the same protocol of connections.
     #[must_use]
     pub fn shares_actions_with(&self, other: &Self) -> bool {
         self.clause.actions.meets(other.clause.actions)
     }
 
-    /// The pattern as people write it.
+    /// The pattern in readable form.
     #[must_use]
     pub fn text(&self) -> String {
         match &self.clause.target {

@@ -8,7 +8,7 @@ use crate::model::{Body, Cedar, Policy, Scope, TeamDirectory};
 use crate::request::Request;
 use crate::state::State;
 
-/// `allow [a] -[b]`: an audience a line, with whoever gets less.
+/// `allow [a] -[b]`: an audience on each line, with the teams that reduce its access.
 fn lines(everybody: &Everybody) -> Vec<String> {
     let line = |Who { audience, level, unless, .. }: &Who| {
         let of = |at: usize| {
@@ -31,13 +31,13 @@ fn every_audience_is_told_once_with_whoever_gets_less() {
     let table: &[(&str, &str, &[&str])] = &[
         ("a: allow connect:tcp x.example", "connect:tcp y.example", &[]),
         ("a: allow connect:tcp x.example", "connect:tcp x.example", &["Allow [a]"]),
-        // Teams that nothing tells apart are one audience, those of another policy are one by themselves.
+        // Equivalent teams are one audience; teams of another policy are a separate one.
         (
             "c,a: allow connect:tcp x.example\nb: allow connect:tcp x.example\nd: allow connect:tcp y.example",
             "connect:tcp x.example",
             &["Allow [a|c]", "Allow [b]"],
         ),
-        // What everybody may is told of no team; a deny takes it away.
+        // Access of everybody is listed for no team; a deny removes it.
         (
             "org: allow connect:tcp x.example\na: allow connect:tcp x.example\nb: deny connect:tcp **.example",
             "connect:tcp x.example",
@@ -49,26 +49,26 @@ fn every_audience_is_told_once_with_whoever_gets_less() {
             "connect:tcp x.example",
             &["Allow [a] -b:Deny -c:Deny"],
         ),
-        // The apex may be meant for everybody, and is for one team.
+        // The apex may be included for everybody, and is for one team.
         (
             "org: allow connect:tcp **.x.example\na: allow connect:tcp x.example",
             "connect:tcp x.example",
             &["Uncertain []", "Allow [a]"],
         ),
-        // A deny that may be meant.
+        // A deny that may apply.
         (
             "a: allow connect:tcp x.example\nb: deny connect:tcp **.x.example",
             "connect:tcp x.example",
             &["Allow [a] -b:Uncertain"],
         ),
-        // Each has a half.
+        // Each has a part.
         (
             "a,d: allow read /data\nb: allow write /data\nc: deny write /**",
             "mount rw /data",
             &["Allow [a|d + b] -c:Deny"],
         ),
         ("a: allow read /data", "mount rw /data", &[]),
-        // Nothing is known where no policy is about it.
+        // Nothing is known if no policy is about it.
         ("a: allow connect:tcp x.example", "read /data", &["Uncertain []"]),
     ];
     for (text, request, expected) in table {
@@ -87,7 +87,7 @@ fn mcp_calls_are_asked_for_alike() {
     let permit = "permit (principal, action == MCP::Action::\"invokeTool\", resource) when { resource.readOnly };";
     let asks = format!("@requireApproval(\"why\")\n{permit}");
     let forbid = "forbid (principal, action, resource);";
-    // Whom no policy governs, the gateway lets everything do.
+    // The gateway allows everything to audiences without a policy.
     assert_eq!(lines(&who(&[policy(&["a"], permit), policy(&["b"], forbid)], call)), ["Allow [] -b:Deny"]);
     let nothing = policy(&[], "permit (principal, action == MCP::Action::\"register\", resource);");
     let all = [nothing, policy(&["a"], permit), policy(&["b", "c"], &asks), policy(&["d"], forbid)];
@@ -98,7 +98,7 @@ fn mcp_calls_are_asked_for_alike() {
 fn thousands_of_teams_are_judged_by_what_tells_them_apart() {
     let teams = |from: usize| (from..from + 3_000).map(|number| format!("t{number:04}")).collect::<Vec<_>>().join(",");
     let mut text = format!("{}: allow read /data\n{}: allow write /data\n", teams(0), teams(1_500));
-    // A policy for each of many.
+    // One policy for each of many teams.
     for number in 0..500 {
         text.push_str(&format!("u{number:03}: allow read /data\n"));
     }
@@ -106,14 +106,14 @@ fn thousands_of_teams_are_judged_by_what_tells_them_apart() {
     assert!(!found.incomplete);
     let level: Vec<(Vec<String>, usize)> =
         found.who.iter().map(|one| (one.audience.teams.clone(), one.audience.alike.concat().len())).collect();
-    // Those with both; those with the one, in whatever policy, together with those with the other.
+    // Those with both parts; those with one, in whatever policy, together with those with the other.
     assert_eq!(level.len(), 2);
     assert_eq!(level[0], (vec!["t1500".to_owned()], 1_499));
     assert_eq!(level[1].0, ["t0000".to_owned(), "t3000".to_owned()]);
     assert_eq!(who(&policies(&text), "read /data").who.len(), 501);
 }
 
-/// A team of each audience, and those that `who` says of it.
+/// A team of each audience, and the result of `who` for it.
 fn told(everybody: &Everybody, teams: &BTreeSet<String>) -> Option<AccessLevel> {
     let is_in = |who: &&Who| {
         let of = |at: usize, team: &String| {
@@ -125,8 +125,8 @@ fn told(everybody: &Everybody, teams: &BTreeSet<String>) -> Option<AccessLevel> 
 }
 
 proptest! {
-    /// Against every combination of at most two teams: none has more than what is listed of it, and whoever has less is
-    /// among the exceptions.
+    /// For every combination of at most two teams: no member has more than what is listed, and every member with less
+    /// is among the exceptions.
     #[test]
     fn nobody_is_forgotten(rules in prop::collection::vec((0usize..6, 0usize..5, 0usize..6), 1..7), asked in 0usize..4) {
         let scopes = ["org", "a", "b", "a,b", "b,c", "c"];

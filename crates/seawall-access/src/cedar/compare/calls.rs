@@ -1,10 +1,10 @@
-//! The calls that a change is about, in words that say no more than what changes.
+//! Descriptions of the calls that a change affects, which never claim more than what changes.
 //!
-//! `mcp register, readResource` is every call of these actions; `mcp invokeTool */WebFetch` one tool on any server,
-//! `mcp invokeTool github/*` every tool of one; ` where …` follows a condition in Cedar's own words, and ` except …` what
-//! stays as it was.
+//! `mcp register, readResource` means every call of these actions; `mcp invokeTool */WebFetch` one tool on any server;
+//! `mcp invokeTool github/*` every tool of one server. A condition in Cedar's syntax follows ` where …`, and calls
+//! without a change follow ` except …`.
 //!
-//! Invariant: what is said to change does, for each call that is matched by the words and is not taken out of them.
+//! Invariant: each call that matches a description and not its exceptions does change.
 
 use std::collections::BTreeSet;
 
@@ -13,17 +13,17 @@ use cedar_policy::pst::{BinaryOp, EntityUID, Expr, Literal, Var};
 use super::super::{McpAction, cover, validate};
 use super::{EVERYTHING, InForce, Kind, Occurrence};
 
-/// Calls of one action, as a statement picks them.
+/// Calls of one action that a statement selects.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Calls {
     server: Option<String>,
-    /// The tool, resource, prompt or tool of the gateway; of a registration the server.
+    /// The tool, resource, prompt or tool of the gateway; for a registration the server.
     target: Option<String>,
     /// In the order of the statement.
     conditions: Vec<String>,
 }
 
-/// Calls of some actions that change alike.
+/// Calls of some actions with the same change.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Changed {
     pub(super) actions: Vec<McpAction>,
@@ -32,7 +32,7 @@ pub(super) struct Changed {
 }
 
 impl Calls {
-    /// The calls of an action that a statement matches; `None` where it matches nothing.
+    /// The calls of an action that a statement matches; `None` if it matches none.
     fn matched_by(said: &Occurrence, action: McpAction) -> Option<Self> {
         let statement = said.statement.as_ref()?;
         let tree = statement.tree.as_ref()?;
@@ -48,7 +48,7 @@ impl Calls {
         Some(calls)
     }
 
-    /// Takes in what must hold; false where only a condition can say it, and `None` where it never holds.
+    /// Adds a requirement; false if only a condition can express it, and `None` if it is never met.
     #[expect(clippy::wildcard_enum_match_arm, reason = "all else is a condition")]
     fn require(&mut self, required: &Expr, action: McpAction) -> Option<bool> {
         let is_resource = |expr: &Expr| matches!(expr, Expr::Var(Var::Resource));
@@ -63,7 +63,7 @@ impl Calls {
                         let has_server = action != McpAction::InvokePrimordial;
                         return has_server.then(|| pick(&mut self.server, uid.eid.as_str())).flatten();
                     }
-                    // Everything is in itself.
+                    // Everything is `in` itself.
                     self.is(uid, action)
                 }
                 _ => Some(false),
@@ -85,7 +85,7 @@ impl Calls {
         is_type.then(|| pick(&mut self.target, uid.eid.as_str())).flatten()
     }
 
-    /// The calls that both match; `None` where there are certainly none.
+    /// The calls that both match; `None` if there are certainly none.
     fn intersection(&self, other: &Self) -> Option<Self> {
         let mut both = self.clone();
         for (own, others) in [(&mut both.server, &other.server), (&mut both.target, &other.target)] {
@@ -98,7 +98,7 @@ impl Calls {
         Some(both)
     }
 
-    /// These calls without the conditions of the calls that they are taken out of.
+    /// These calls, without the conditions of the calls that they are an exception of.
     fn beyond(&self, calls: &Self) -> Self {
         let conditions = self.conditions.iter().filter(|one| !calls.conditions.contains(one)).cloned().collect();
         Self { conditions, ..self.clone() }
@@ -133,7 +133,7 @@ impl Calls {
     }
 }
 
-/// Says a name; `None` where another is said already.
+/// Sets a name; `None` if a different one is set already.
 fn pick(own: &mut Option<String>, name: &str) -> Option<bool> {
     if own.as_ref().is_some_and(|own| own != name) {
         return None;
@@ -151,7 +151,7 @@ fn is_own_name(attribute: &str, action: McpAction) -> bool {
 }
 
 impl Changed {
-    /// The words, as an entry of a comparison has them.
+    /// The description, as an entry of a comparison has it.
     pub(super) fn text(&self) -> String {
         let has_server =
             self.actions.iter().all(|action| !matches!(action, McpAction::Register | McpAction::InvokePrimordial));
@@ -169,7 +169,7 @@ impl Changed {
     }
 }
 
-/// The calls that get further in `to` for a statement that `comes` there, or is gone from it.
+/// The calls that get further in `to` for a statement that is added there (`comes`), or removed.
 pub(super) fn changed(said: &Occurrence, comes: bool, from: &InForce<'_>, to: &InForce<'_>) -> Vec<Changed> {
     let of = |state: &InForce<'_>, kinds: &[Kind], action: McpAction| -> Vec<Calls> {
         let found = state.values().filter(|other| kinds.contains(&other.key.0) && other.key != said.key);
@@ -214,7 +214,7 @@ fn is_apart(one: &Occurrence, other: &Occurrence) -> bool {
     one.statement.as_ref().zip(other.statement.as_ref()).is_some_and(|(one, other)| cover::are_disjoint(one, other))
 }
 
-/// The changes between a state that governs and none, in which everything is permitted.
+/// The changes between a state with policies and one without, in which everything is permitted.
 pub(super) fn ungoverned(governed: &InForce<'_>) -> Vec<Changed> {
     let mut all = Vec::new();
     for action in McpAction::ALL {
@@ -233,7 +233,7 @@ pub(super) fn ungoverned(governed: &InForce<'_>) -> Vec<Changed> {
     joined(all)
 }
 
-/// The rest of the calls of an action, each said once.
+/// The remaining calls of an action, each listed once.
 fn left(action: McpAction, mut calls: Vec<Calls>, without: &[Calls]) -> Vec<Changed> {
     calls.sort();
     calls.dedup();
@@ -252,7 +252,7 @@ fn left(action: McpAction, mut calls: Vec<Calls>, without: &[Calls]) -> Vec<Chan
     calls.into_iter().map(change).collect()
 }
 
-/// Actions that change alike are said together, in the order of the reference.
+/// Combines actions with the same changes, in the order of the reference.
 fn joined(changes: Vec<Changed>) -> Vec<Changed> {
     let mut all: Vec<Changed> = Vec::new();
     for change in changes {
@@ -268,7 +268,7 @@ fn joined(changes: Vec<Changed>) -> Vec<Changed> {
     all
 }
 
-/// A tool is not a resource, even if both have the same name: these are not said together.
+/// A tool is not a resource even if both have the same name, so that these are not combined.
 fn kind(action: McpAction, change: &Changed) -> &'static str {
     let named = std::iter::once(&change.calls).chain(&change.except).any(|calls| calls.target.is_some());
     if named { action.name() } else { "" }

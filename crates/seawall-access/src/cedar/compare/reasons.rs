@@ -1,13 +1,14 @@
-//! For which statements a call may get further, and a request that does.
+//! The statements because of which a call may get further, and a request that does.
 //!
-//! Invariant: no reason is a proof that no call gets further; a witness is one that does.
+//! Invariant: an empty list of reasons proves that no call gets further; a witness does get further.
 
 use cedar_policy::pst::Template;
 
 use super::{InForce, Kind, Occurrence};
 use crate::cedar::{McpRequest, cover, decide, example};
 
-/// The statements for which a call may get further in `to`, with whether they are there. None is a proof that none does.
+/// The statements because of which a call may get further in `to`, with whether they exist there. An empty list is a
+/// proof that none does.
 pub(super) fn reasons<'a>(from: &InForce<'a>, to: &InForce<'a>) -> Vec<(&'a Occurrence, bool)> {
     let of = |state: &InForce<'a>, kinds: &[Kind]| -> Vec<&'a Occurrence> {
         state.values().filter(|said| kinds.contains(&said.key.0)).copied().collect()
@@ -49,12 +50,12 @@ pub(super) fn reasons<'a>(from: &InForce<'a>, to: &InForce<'a>) -> Vec<(&'a Occu
     reasons
 }
 
-/// Returns `true` if a reason of an audience, which has `to` in force in the end, can be one for it and not already for
-/// a smaller audience, which has `before` and `after`.
+/// Returns `true` if a reason of an audience with `to` in force at the end can apply to it, and not already to a
+/// smaller audience with `before` and `after`.
 ///
-/// A permit that comes for the smaller audience lets the call through there too, unless everything was let through there
-/// before any policy governed it. Where a forbid goes, or an approval, the smaller audience was stopped as well; that it
-/// still is, is for lack of a permit, which then comes to the larger audience from elsewhere.
+/// A permit that is added for the smaller audience lets the call through there too, unless everything was let through
+/// there before any policy governed it. If a forbid or an approval is removed, the smaller audience was stopped as
+/// well; if it still is, a permit is missing, which the larger audience then gets from elsewhere.
 pub(super) fn only_here(said: &Occurrence, comes: bool, to: &InForce<'_>, [before, after]: [&InForce<'_>; 2]) -> bool {
     if comes {
         return before.is_empty() || !after.contains_key(&said.key);
@@ -67,7 +68,7 @@ pub(super) fn only_here(said: &Occurrence, comes: bool, to: &InForce<'_>, [befor
     !before.contains_key(&said.key) || to.values().copied().filter(lets).any(meets)
 }
 
-/// A request that shows the change, made of what the statement and the others compare with.
+/// An example of the change, made of the values that the statement and the others compare with.
 pub(super) fn witness(
     said: &Occurrence,
     trees: &[&Template],
@@ -80,7 +81,7 @@ pub(super) fn witness(
     Some(shortened(found, shows))
 }
 
-/// The request without what it does not need to say.
+/// The request without the parts that do not matter.
 pub(super) fn shortened(mut request: McpRequest, holds: impl Fn(&McpRequest) -> bool) -> McpRequest {
     let names: Vec<String> = request.attributes.keys().cloned().collect();
     for name in names {

@@ -1,6 +1,6 @@
-//! A request's attributes, context and names in the engine's terms.
+//! A request's attributes, context and names in the form of the engine.
 //!
-//! Invariant: what was not said and is not documented to have a default is listed as unknown, not left out in silence.
+//! Invariant: a value that is not stated and has no documented default is listed as unknown, never left out silently.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::cedar::{McpAction, McpRequest, schema};
 
-/// The attributes of the resource with their documented defaults, and those whose value is unknown.
+/// The attributes of the resource, stated or with their documented defaults, and those whose value is unknown.
 ///
 /// Source: Docker's MCP policy reference. Tools that declare nothing are not read-only, destructive, not idempotent and
 /// open to the world. Commands and arguments are empty for remote servers.

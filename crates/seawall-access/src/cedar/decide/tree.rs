@@ -1,4 +1,4 @@
-//! Facts that the tree of a statement tells before the engine is asked.
+//! Facts about a statement's syntax tree that are determined before the engine is asked.
 
 use cedar_policy::Policy as CedarPolicy;
 use cedar_policy::pst::{self, Clause, Expr, PrincipalConstraint, StaticPolicy, Template};

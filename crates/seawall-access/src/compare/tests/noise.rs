@@ -6,7 +6,7 @@ use super::*;
 use crate::universe::Universe;
 use crate::{Point, Request, State, Verdict};
 
-/// Rules that together tell apart more than can be looked through, one a shape, each with a change that they must not
+/// Rules that together have too many distinctions to be compared, one of each shape, with a change that they must not
 /// hide.
 fn shapes() -> Vec<(&'static str, &'static str, Vec<String>)> {
     let all = |count: usize, of: &dyn Fn(usize) -> String| (0..count).map(of).collect::<Vec<String>>();
@@ -58,7 +58,7 @@ fn noise_hides_nothing() {
             let noise: Vec<String> = noise.iter().map(|rule| format!("{decision} {rule}")).collect();
             let noise = format!("org: {}", noise.join("; "));
             let with = format!("{noise}\norg: allow {change}");
-            // Of an earlier pull request, and of the same one.
+            // From an earlier pull request, and from the same one.
             for before in [noise.as_str(), ""] {
                 let comparison = compare(&policies(before), &policies(&with), &TeamDirectory::default());
                 let Comparison::Complete(Changes { widened, .. }) = comparison else {
@@ -81,7 +81,7 @@ fn noise_hides_nothing() {
     }
 }
 
-/// Rules of which each target of a certain depth is matched by one of each two, so that no target is as good as another.
+/// Rules of which one of each pair matches every target of a certain depth, so that no target subsumes another.
 fn explosive(depth: usize) -> String {
     let behind = |n: usize| "/*".repeat(n);
     let pair = |n: usize| format!("deny read /d/**/a*{}; deny read /d/**/[!a]*{}", behind(n), behind(n));
@@ -110,21 +110,21 @@ fn what_cannot_be_looked_through_is_uncertain_as_a_whole() {
         .map(|entry| format!("{} {} {} {}", entry.audience.teams.join("+"), entry.access, entry.widens, entry.narrows))
         .collect();
     assert_eq!(shown, ["blue read /d/** true false", "red read /d/** true false"]);
-    // What has nothing to do with it is told as always.
+    // Unrelated parts are reported as usual.
     let widened: Vec<String> = changes.widened.iter().map(|entry| entry.access.to_string()).collect();
     assert_eq!(widened, ["connect:tcp a.example.com"]);
 }
 
 const TEAMS: [&str; 3] = ["org", "red", "red,blue"];
 
-/// Some rules of the table, each for somebody.
+/// Some rules of the table, for random scopes.
 fn some(most: usize) -> impl Strategy<Value = Vec<String>> {
     let rule = prop::sample::select(crate::tests::RULES.to_vec());
     let policy = (prop::sample::select(TEAMS.to_vec()), rule).prop_map(|(scope, rule)| format!("{scope}: {rule}"));
     prop::collection::vec(policy, 0..most)
 }
 
-/// A rule about folders, with wildcards wherever there can be some.
+/// A rule about folders with wildcards in all possible places.
 fn folder_rule() -> impl Strategy<Value = String> {
     let segment = prop::sample::select(vec!["**", "*", "a", "b*", "*c", "[!a]*"]);
     let segments = prop::collection::vec(segment, 1..5);
@@ -136,7 +136,7 @@ fn folder_rule() -> impl Strategy<Value = String> {
 /// The teams of an audience, and whether it gains something or loses something.
 type Directions = BTreeSet<(Vec<String>, bool)>;
 
-/// For whom something certainly changes, and for whom something may.
+/// Audiences with a certain change, and audiences with a possible one.
 fn directions(comparison: &Comparison) -> (Directions, Directions) {
     let Comparison::Complete(Changes { widened, narrowed, uncertain }) = comparison else { panic!("{comparison:?}") };
     let of = |entries: &[Entry], widens: bool| -> Directions {
@@ -162,7 +162,7 @@ proptest! {
         let all = compare(&old, &new, &TeamDirectory::default());
         let essential = compare_within(&old, &new, &TeamDirectory::default(), Some(0));
         let ((certain, possible), (found, maybe)) = (directions(&all), directions(&essential));
-        // An audience is left out where a smaller one shows the same.
+        // An audience is left out if a smaller one shows the same.
         let covered = |all: &Directions, (teams, widens): &(Vec<String>, bool)| {
             all.iter().any(|(own, direction)| direction == widens && own.iter().all(|team| teams.contains(team)))
         };
@@ -232,7 +232,8 @@ proptest! {
                 for (certain, gain) in gains.iter().filter(|(_, gain)| !gain.access.what().contains(words::RESPELLED)) {
                     let request = Request::parse(&gain.witness).expect(&gain.witness);
                     let is = |state: &[Policy]| State::new(state).ask(&Default::default(), &request).verdict;
-                    // Closed by a rule, or as open before: one allow more beside one that matches certainly adds nothing.
+                    // Closed by a rule, or as open as before: one more allow beside one that certainly matches adds
+                    // nothing.
                     let open = |was: Verdict| was == Verdict::Allow || !certain && was == Verdict::Uncertain;
                     let was_open = earlier && (open(is(&before)) || is(&allows) == Verdict::Allow);
                     prop_assert!(is(&after) == Verdict::Deny || was_open, "{gain:?}");

@@ -13,7 +13,7 @@ const STATEMENTS: [&str; 8] = [
     r#"forbid (principal, action == MCP::Action::"invokeTool", resource in MCP::Server::"b") when { resource.name == "c" };"#,
 ];
 
-/// Every request that these statements can tell from others.
+/// Every request that these statements can distinguish.
 fn universe() -> Vec<McpRequest> {
     let mut all = Vec::new();
     for server in ["a", "b", "x"] {
@@ -52,8 +52,8 @@ fn rank(outcome: Outcome) -> u8 {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
 
-    /// Every change of a decision for some teams is reported, at least for a subset of these teams; and every certain
-    /// change that is reported happens.
+    /// Every change of a decision for some teams is reported, at least for a subset of these teams, and every certain
+    /// change that is reported exists.
     #[test]
     fn every_change_is_told_and_every_certain_change_is_one(old in state(), new in state()) {
         let changes = compare(&old, &new);
