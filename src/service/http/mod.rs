@@ -16,6 +16,7 @@ mod read;
 mod refusal;
 mod retry;
 mod secret;
+mod spellings;
 mod token;
 mod write;
 

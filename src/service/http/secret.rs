@@ -1,17 +1,18 @@
 //! The secrets that a connection has sent. Every answer of a service is searched for them before other code sees it.
 //!
 //! Invariant: filtered text holds no secret and no long part of one, neither as it was sent nor in a usual encoding:
-//! base64 (alone, or with a user name before it), percent-encoding, hexadecimal, JSON, HTML.
+//! percent-encoding, JSON, HTML, base64 or base32 (alone, or with other text around it), character codes, reversed.
+//! Other characters between its letters and digits, such as line ends, are ignored.
 
 use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use aho_corasick::AhoCorasick;
-use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Map, Value};
+
+use super::spellings;
 
 /// The shortest secret that is removed from messages: a shorter one would match common words.
 const SHORTEST: usize = 4;
@@ -27,9 +28,18 @@ const REDACTED: &str = "[secret]";
 #[derive(Default)]
 pub(super) struct Secrets(Mutex<Arc<Forms>>);
 
-/// Every form of every secret, and the automaton that finds pieces of them.
+/// Every form of every secret.
 #[derive(Clone, Default)]
 struct Forms {
+    /// The forms that are searched for in the text itself.
+    verbatim: Patterns,
+    /// The forms that are searched for in the letters and digits of a text.
+    letters: Patterns,
+}
+
+/// Forms, and the automaton that finds pieces of them.
+#[derive(Clone, Default)]
+struct Patterns {
     forms: Vec<Form>,
     /// For each pattern of `pieces`, its form and its offset in that form.
     origins: Vec<(usize, usize)>,
@@ -66,9 +76,8 @@ impl Secrets {
     /// The object of an answer without secrets in its keys and texts; `None` if it has none.
     pub(super) fn redact_object(&self, body: &[u8]) -> Option<Value> {
         let forms = self.forms();
-        let pieces = forms.pieces.as_ref()?;
         // A text may be escaped in JSON; without escapes, searching the bytes is enough.
-        if !body.contains(&b'\\') && !pieces.is_match(body) {
+        if !body.contains(&b'\\') && !forms.may_match(body) {
             return None;
         }
         let mut value = serde_json::from_slice(body).ok()?;
@@ -78,24 +87,19 @@ impl Secrets {
 
 impl Forms {
     fn add(&mut self, secret: &str) {
-        for (text, base64) in forms(secret) {
-            let known = self.forms.iter().any(|form| form.text.expose_secret() == text);
-            if text.len() >= SHORTEST && !known {
-                let least = LONG.min((text.len() * 3 / 4).max(SHORTEST_IN_OBJECTS)).min(text.len());
-                self.forms.push(Form { text: text.into(), least, base64 });
-            }
-        }
-        // Each part of the minimum length contains one of these pieces as a whole, wherever it starts.
-        let mut pieces: Vec<&[u8]> = Vec::new();
-        self.origins.clear();
-        for (index, form) in self.forms.iter().enumerate() {
-            let size = (form.least / 2).max(1);
-            for (number, piece) in form.text.expose_secret().as_bytes().chunks_exact(size).enumerate() {
-                pieces.push(piece);
-                self.origins.push((index, number * size));
-            }
-        }
-        self.pieces = AhoCorasick::builder().ascii_case_insensitive(true).build(pieces).ok();
+        let escaped = spellings::escaped(secret);
+        // The letters of a short secret may be those of ordinary words.
+        let words = escaped.iter().map(|form| spellings::letters(form)).filter(|form| form.len() >= LONG);
+        let encoded = spellings::encoded(secret).into_iter().filter(|(form, _)| form.len() >= SHORTEST_IN_OBJECTS);
+        self.letters.add(words.map(|form| (form, false)).chain(encoded));
+        self.verbatim.add(escaped.into_iter().map(|form| (form, false)));
+    }
+
+    /// Returns `true` if a text may hold a part of a secret.
+    fn may_match(&self, text: &[u8]) -> bool {
+        let is_in = |patterns: &Patterns, text: &[u8]| patterns.pieces.as_ref().is_some_and(|own| own.is_match(text));
+        let letters = || spellings::letters(&String::from_utf8_lossy(text));
+        is_in(&self.verbatim, text) || is_in(&self.letters, letters().as_bytes())
     }
 
     fn redact<'a>(&self, text: &'a str, shortest: usize) -> Cow<'a, str> {
@@ -119,13 +123,20 @@ impl Forms {
 
     /// The ranges of secrets, in order and without overlaps, at character boundaries.
     fn find(&self, text: &str, shortest: usize) -> Vec<Range<usize>> {
-        let bytes = text.as_bytes();
-        let matches = self.pieces.iter().flat_map(|pieces| pieces.find_overlapping_iter(bytes));
-        let mut found: Vec<Range<usize>> = matches
-            .filter_map(|piece| {
-                let (form, offset) = self.origins.get(piece.pattern().as_usize())?;
-                self.forms.get(*form)?.around(bytes, piece.range(), *offset).filter(|range| range.len() >= shortest)
-            })
+        let mut found: Vec<(Range<usize>, &Form)> = self.verbatim.find(text.as_bytes());
+        let in_letters = self.letters.find(spellings::letters(text).as_bytes());
+        if !in_letters.is_empty() {
+            let positions = spellings::positions(text);
+            let position = |range: Range<usize>| {
+                let (first, last) = (positions.get(range.start)?, positions.get(range.end.checked_sub(1)?)?);
+                Some(first.start..last.end)
+            };
+            found.extend(in_letters.into_iter().filter_map(|(range, form)| Some((position(range)?, form))));
+        }
+        let mut found: Vec<Range<usize>> = found
+            .into_iter()
+            .map(|(range, form)| if form.base64 { whole_digits(text.as_bytes(), range) } else { range })
+            .filter(|range| range.len() >= shortest)
             .map(|range| text.floor_char_boundary(range.start)..text.ceil_char_boundary(range.end))
             .collect();
         found.sort_by_key(|range| (range.start, std::cmp::Reverse(range.end)));
@@ -167,6 +178,41 @@ impl Forms {
     }
 }
 
+impl Patterns {
+    /// Adds forms, each with `true` if it is base64.
+    fn add(&mut self, forms: impl IntoIterator<Item = (String, bool)>) {
+        for (text, base64) in forms {
+            let known = self.forms.iter().any(|form| form.text.expose_secret() == text);
+            if text.len() >= SHORTEST && !known {
+                let least = LONG.min((text.len() * 3 / 4).max(SHORTEST_IN_OBJECTS)).min(text.len());
+                self.forms.push(Form { text: text.into(), least, base64 });
+            }
+        }
+        // Each part of the minimum length contains one of these pieces as a whole, wherever it starts.
+        let mut pieces: Vec<&[u8]> = Vec::new();
+        self.origins.clear();
+        for (index, form) in self.forms.iter().enumerate() {
+            let size = (form.least / 2).max(1);
+            for (number, piece) in form.text.expose_secret().as_bytes().chunks_exact(size).enumerate() {
+                pieces.push(piece);
+                self.origins.push((index, number * size));
+            }
+        }
+        self.pieces = AhoCorasick::builder().ascii_case_insensitive(true).build(pieces).ok();
+    }
+
+    /// The parts of forms that a text holds.
+    fn find(&self, text: &[u8]) -> Vec<(Range<usize>, &Form)> {
+        let matches = self.pieces.iter().flat_map(|pieces| pieces.find_overlapping_iter(text));
+        let part = |piece: aho_corasick::Match| {
+            let (form, offset) = self.origins.get(piece.pattern().as_usize())?;
+            let form = self.forms.get(*form)?;
+            Some((form.around(text, piece.range(), *offset)?, form))
+        };
+        matches.filter_map(part).collect()
+    }
+}
+
 impl Form {
     /// The part of this form around a piece of it; `None` if it is too short.
     fn around(&self, text: &[u8], piece: Range<usize>, offset: usize) -> Option<Range<usize>> {
@@ -175,56 +221,17 @@ impl Form {
         let before =
             text.get(..piece.start)?.iter().rev().zip(form.get(..offset)?.iter().rev()).take_while(same).count();
         let after = text.get(piece.end..)?.iter().zip(form.get(offset + piece.len()..)?).take_while(same).count();
-        let (mut start, mut end) = (piece.start - before, piece.end + after);
-        if end - start < self.least {
-            return None;
-        }
-        if self.base64 {
-            let digit = |byte: &&u8| byte.is_ascii_alphanumeric() || b"+/-_=".contains(byte);
-            start -= text.get(..start)?.iter().rev().take_while(digit).count();
-            end += text.get(end..)?.iter().take_while(digit).count();
-        }
-        Some(start..end)
+        let (start, end) = (piece.start - before, piece.end + after);
+        (end - start >= self.least).then_some(start..end)
     }
 }
 
-/// The ways to write a secret, and whether each is base64. Letter case is ignored. Each part of a JWT is a long part of
-/// it. A secret encoded together with a user name has the same digits from some offset on.
-fn forms(secret: &str) -> Vec<(String, bool)> {
-    let json = serde_json::Value::from(secret).to_string();
-    let json = json.get(1..json.len() - 1).unwrap_or_default().to_owned();
-    let html = [('&', "&amp;"), ('<', "&lt;"), ('>', "&gt;"), ('"', "&quot;"), ('\'', "&#39;")];
-    let html = html.iter().fold(secret.to_owned(), |text, (sign, name)| text.replace(*sign, name));
-    let percent = |kept: &str, blank: &str| {
-        let encode = |byte: u8| match byte {
-            b' ' => blank.to_owned(),
-            _ if byte.is_ascii_alphanumeric() || kept.as_bytes().contains(&byte) => char::from(byte).to_string(),
-            _ => format!("%{byte:02X}"),
-        };
-        secret.bytes().map(encode).collect::<String>()
-    };
-    let mut forms: Vec<(String, bool)> = vec![
-        (secret.to_owned(), false),
-        (json.replace('/', "\\/"), false),
-        (json, false),
-        (html, false),
-        (percent("-._~", "%20"), false),               // RFC 3986
-        (percent("-._~!'()*", "%20"), false),          // `encodeURIComponent`
-        (percent("-._~!$&'()*+,;=:@/", "%20"), false), // in a path
-        (percent("-._*", "+"), false),                 // in a form
-        (secret.bytes().map(|byte| format!("{byte:02x}")).collect(), false),
-        (secret.bytes().map(|byte| format!("%{byte:02x}")).collect(), false),
-    ];
-    for before in 0..3 {
-        let bytes = [vec![0; before], secret.as_bytes().to_vec()].concat();
-        // Digits that encode bits of the surrounding text vary.
-        let foreign = [0, 2, 3].get(before).copied().unwrap_or_default();
-        for text in [STANDARD_NO_PAD.encode(&bytes), URL_SAFE_NO_PAD.encode(&bytes)] {
-            let end = if bytes.len().is_multiple_of(3) { text.len() } else { text.len() - 1 };
-            forms.push((text.get(foreign..end).unwrap_or_default().to_owned(), true));
-        }
-    }
-    forms
+/// A range with the adjacent base64 digits.
+fn whole_digits(text: &[u8], Range { start, end }: Range<usize>) -> Range<usize> {
+    let digit = |byte: &&u8| byte.is_ascii_alphanumeric() || b"+/-_=".contains(byte);
+    let before = text.get(..start).unwrap_or_default().iter().rev().take_while(digit).count();
+    let after = text.get(end..).unwrap_or_default().iter().take_while(digit).count();
+    start - before..end + after
 }
 
 #[cfg(test)]
@@ -249,6 +256,20 @@ mod tests {
         secrets
     }
 
+    fn each(secret: &str, spell: impl Fn(u8) -> String) -> String {
+        secret.bytes().map(spell).collect()
+    }
+
+    /// A text in lines of so many characters.
+    fn lines(text: &str, length: usize) -> String {
+        let characters: Vec<char> = text.chars().collect();
+        characters.chunks(length).map(String::from_iter).collect::<Vec<_>>().join("\n")
+    }
+
+    fn wide(character: char) -> char {
+        char::from_u32(u32::from(character) + 0xfee0).unwrap()
+    }
+
     #[test]
     fn no_form_of_a_secret_comes_through() {
         let table: Vec<(&str, String)> = vec![
@@ -270,27 +291,49 @@ mod tests {
             ("as a form", "pass+%22w%3Crd%5C%26%C3%A9%2F100%25".to_owned()),
             ("JSON", json!(PASSWORD).to_string()),
             ("HTML", "pass &quot;w&lt;rd\\&amp;é/100%".to_owned()),
-            ("percent-encoded wholly", PAT.bytes().map(|byte| format!("%{byte:02x}")).collect()),
-            ("hexadecimal", PAT.bytes().map(|byte| format!("{byte:02X}")).collect()),
+            ("percent-encoded wholly", each(PAT, |byte| format!("%{byte:02x}"))),
+            ("hexadecimal", each(PAT, |byte| format!("{byte:02X}"))),
             ("claims of a JWT", JWT.split('.').nth(1).unwrap().to_owned()),
             ("signature of a JWT", JWT.split('.').nth(2).unwrap().to_owned()),
             ("a JWT without its signature", JWT.rsplit_once('.').unwrap().0.to_owned()),
             ("JWT in base64", URL_SAFE_NO_PAD.encode(JWT)),
+            ("over several lines", lines(PAT, 7)),
+            ("with blanks", lines(PAT, 1).replace('\n', " ")),
+            ("with signs that show nothing", lines(PAT, 4).replace('\n', "\u{200b}")),
+            ("wide", PAT.chars().map(wide).collect()),
+            ("backwards", PAT.chars().rev().collect()),
+            ("base64 over several lines", lines(&STANDARD.encode(format!("someone:{PAT}")), 9)),
+            ("base64 twice", STANDARD.encode(format!(r#"{{"auth":"{}"}}"#, STANDARD.encode(format!("someone:{PAT}"))))),
+            ("base32", "MRRWW4S7OBQXIX3BIIZS26CZG5PWWTDNHFIXEMSUPJLTK5KWMJHDQY2EMU======".to_owned()),
+            ("percent-encoded twice", each(PAT, |byte| format!("%25{byte:02X}"))),
+            ("signs percent-encoded", PAT.replace('_', "%5F").replace('-', "%2d")),
+            ("hexadecimal with colons", each(PAT, |byte| format!("{byte:02x}:"))),
+            ("as an array", each(PAT, |byte| format!("0x{byte:02X}, "))),
+            ("numbers", each(PAT, |byte| format!("{byte}, "))),
+            ("escapes of a shell", each(PAT, |byte| format!("\\x{byte:02x}"))),
+            ("octal escapes", each(PAT, |byte| format!("\\{byte:03o}"))),
+            ("escapes of JSON", each(PAT, |byte| format!("\\u{byte:04x}"))),
+            ("references of HTML", each(PAT, |byte| format!("&#{byte};"))),
+            ("references of HTML, hexadecimal", each(PAT, |byte| format!("&#x{byte:X};"))),
+            ("quoted-printable", each(PAT, |byte| format!("={byte:02X}"))),
+            ("UTF-16", each(PAT, |byte| format!("{byte:02x}00"))),
             ("short", "a short one".to_owned()),
         ];
         for (form, text) in table {
             let safe = secrets().redact(&text).into_owned();
             assert!(safe.contains("[secret]"), "{form}: {safe}");
-            // Not even eight consecutive characters remain.
-            for part in text.as_bytes().windows(8).filter(|_| form != "in a sentence" && form != "short") {
-                assert!(!safe.as_bytes().windows(8).any(|other| other == part), "{form}: {safe} of {text}");
+            // Not even twelve consecutive characters remain; text around a secret may.
+            for part in text.as_bytes().windows(12).filter(|_| form != "in a sentence" && form != "short") {
+                assert!(!safe.as_bytes().windows(12).any(|other| other == part), "{form}: {safe} of {text}");
             }
         }
     }
 
     #[test]
     fn other_text_stays() {
-        for text in ["", "dckr_pat_", "dckr_pat_other", "password", "research", "né", "eyJhbGciOiJ", "shor t", "a%20b"]
+        let blanks = "sho rt s-h-o-r-t dckr pat 64 63 6b 72 5f 70 100 99 107 114";
+        for text in
+            ["", "dckr_pat_", "dckr_pat_other", "password", "research", "né", "eyJhbGciOiJ", "shor t", "a%20b", blanks]
         {
             assert_eq!(secrets().redact(text), text);
         }
