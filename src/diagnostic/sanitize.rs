@@ -195,7 +195,7 @@ pub fn hides(character: char) -> bool {
                 | '\u{fe00}'..='\u{fe0f}' // variation selectors
                 | '\u{feff}' // zero width no-break space
                 | '\u{fff0}'..='\u{fffc}' // unassigned, annotations, the place of an object
-                | '\u{13430}'..='\u{13440}' // controls of hieroglyphs
+                | '\u{13430}'..='\u{13442}' // controls of hieroglyphs, and blanks among them
                 | '\u{16fe4}' // Khitan filler
                 | '\u{1bca0}'..='\u{1bca3}' // controls of shorthand
                 | '\u{1d159}' // musical notehead that is not there
@@ -240,7 +240,8 @@ mod tests {
         let blank = [
             0xa0, 0xad, 0x34f, 0x61c, 0x115f, 0x1160, 0x1680, 0x17b4, 0x180b, 0x180e, 0x2000, 0x200a, 0x200b, 0x200d,
             0x2028, 0x202e, 0x202f, 0x205f, 0x2060, 0x2064, 0x2066, 0x206f, 0x2800, 0x3000, 0x3164, 0xfe00, 0xfe0f,
-            0xfeff, 0xffa0, 0xfff9, 0xfffc, 0x16fe4, 0x1bca0, 0x1d159, 0x1d173, 0xe0001, 0xe0041, 0xe0100, 0xe01ef,
+            0xfeff, 0xffa0, 0xfff9, 0xfffc, 0x13441, 0x16fe4, 0x1bca0, 0x1d159, 0x1d173, 0xe0001, 0xe0041, 0xe0100,
+            0xe01ef,
         ];
         for code in blank {
             let character = char::from_u32(code).unwrap();
