@@ -3,11 +3,9 @@
 //! The services do not record who created a policy, so that nobody can see what another repository declares. Ownership
 //! is therefore an agreement on names: each workspace states its own, and declares no others.
 
-use globset::GlobSet;
-
 use super::{Check, Input, Run};
 use crate::diagnostic::{Diagnostic, Label, Severity};
-use crate::document::{self, Body, Declared};
+use crate::document::{self, Body, Declared, Names};
 
 pub(super) const CHECKS: &[Check] = &[
     Check {
@@ -68,7 +66,7 @@ fn named<'a>(policy: &'a Declared<'_>) -> impl Iterator<Item = (&'a str, Label)>
     std::iter::once(own).chain(before.map(move |(index, name)| (name.as_str(), label(index))))
 }
 
-fn look(name: &str, label: Label, owns: Option<&GlobSet>, unmanaged: &GlobSet) -> Option<Diagnostic> {
+fn look(name: &str, label: Label, owns: Option<&Names>, unmanaged: &Names) -> Option<Diagnostic> {
     if owns.is_some_and(|owns| !owns.is_match(name)) {
         let message = format!("`{name}` is not among the names that the workspace owns");
         let help = "rename it, add a pattern to `docker.owns`, or write `adopt: true` to take the policy over";

@@ -35,4 +35,4 @@ pub use resolve::{
 };
 pub use rule::{FilesystemRule, HttpTarget, NetworkRule, spelled_action};
 pub use schema::{schema, schema_of};
-pub use workspace::{Docker, EditActive, Guards, Limit, Ownership, Vijil, Workspace, names};
+pub use workspace::{Docker, EditActive, Guards, Limit, Names, Ownership, Vijil, Workspace, names};

@@ -2,13 +2,14 @@
 
 use std::fmt;
 
-use globset::{Glob, GlobSet, GlobSetBuilder};
+use globset::GlobMatcher;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Deserializer, Error};
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::Protected;
 use super::field::{self, ApiVersion};
+use crate::source::pattern;
 
 /// The documents that belong together, the services that they are for, and the guards for plans.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -205,19 +206,34 @@ impl fmt::Display for Limit {
     }
 }
 
-/// The names that patterns with `*` and `?` match. An invalid pattern matches its own text, so that nothing is deleted
-/// because of a stray bracket.
-///
-/// # Panics
-/// Never panics: an escaped text is a valid pattern.
-#[must_use]
-pub fn names(patterns: &[String]) -> GlobSet {
-    let mut names = GlobSetBuilder::new();
-    for pattern in patterns {
-        let glob = Glob::new(pattern).or_else(|_| Glob::new(&globset::escape(pattern)));
-        names.add(glob.expect("an escaped text is a glob"));
+/// The names that patterns with `*` and `?` match.
+#[derive(Clone, Debug)]
+pub struct Names {
+    patterns: Vec<GlobMatcher>,
+    /// Texts that are not valid patterns.
+    others: Vec<String>,
+}
+
+impl Names {
+    /// Returns `true` if a pattern matches the name.
+    #[must_use]
+    pub fn is_match(&self, name: &str) -> bool {
+        self.patterns.iter().any(|pattern| pattern.is_match(name)) || self.others.iter().any(|other| other == name)
     }
-    names.build().expect("each glob was built before")
+}
+
+/// Compiles patterns of names. An invalid pattern matches its own text, so that nothing is deleted because of a stray
+/// bracket.
+#[must_use]
+pub fn names(patterns: &[String]) -> Names {
+    let mut names = Names { patterns: Vec::new(), others: Vec::new() };
+    for text in patterns {
+        match pattern::compile(text, false) {
+            Ok(pattern) => names.patterns.push(pattern),
+            Err(_) => names.others.push(text.clone()),
+        }
+    }
+    names
 }
 
 /// `Workspace`.

@@ -5,11 +5,11 @@
 
 use std::path::{Path, PathBuf};
 
-use globset::{GlobBuilder, GlobMatcher};
+use globset::GlobMatcher;
 use walkdir::DirEntry;
 
 use super::disk::{self, Root, is_internal};
-use super::{parallel, read, submodules};
+use super::{parallel, pattern, read, submodules};
 use crate::diagnostic::{Diagnostic, FileId, Files, Label};
 
 /// The file that makes a folder a workspace.
@@ -128,18 +128,18 @@ fn compile(include: Option<&[(String, Label)]>, findings: &mut Vec<Diagnostic>) 
     let mut patterns = Vec::new();
     for (text, label) in written {
         // `./policies/*.yaml` is the form that a shell completes.
-        let glob = GlobBuilder::new(text.strip_prefix("./").unwrap_or(&text)).literal_separator(true).build();
+        let compiled = pattern::compile(text.strip_prefix("./").unwrap_or(&text), true);
         let outside = text.starts_with('/') || text.split('/').any(|segment| segment == "..");
-        let problem = match &glob {
-            Err(error) => Some(format!("`{text}` is not a pattern: {}", error.kind())),
+        let problem = match &compiled {
+            Err(reason) => Some(format!("`{text}` is not a pattern: {reason}")),
             Ok(_) if outside => Some(format!("`{text}` leads outside of the workspace")),
             Ok(_) => None,
         };
-        match (glob, problem, label) {
+        match (compiled, problem, label) {
             (_, Some(problem), Some(label)) => findings.push(Diagnostic::error("include-pattern", problem).at(label)),
-            (Ok(glob), _, label) => {
+            (Ok(matcher), _, label) => {
                 let written = label.map(|label| (text, label));
-                patterns.push(Pattern { matcher: glob.compile_matcher(), written, matched: false });
+                patterns.push(Pattern { matcher, written, matched: false });
             }
             (Err(_), _, None) | (Err(_), None, Some(_)) => {}
         }

@@ -11,6 +11,7 @@ pub mod emit;
 mod expectation;
 mod hidden;
 pub mod outline;
+pub mod pattern;
 mod read;
 mod scalar;
 mod spans;
