@@ -1,14 +1,18 @@
 #![expect(clippy::disallowed_methods, reason = "a test makes the files that it looks at")]
 #![cfg(unix)]
 
-use std::fs;
+use std::fs::{self, OpenOptions};
+use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::channel;
+use std::time::Duration;
 
 use tempfile::TempDir;
 
-use super::{FileError, Root, Written, check_named_folder, open_state, read_named, read_own, write_named};
+use super::open::{careful, looked_at, same};
+use super::{FileError, Root, Written, check_named_folder, open_named, open_state, read_named, read_own, write_named};
 
 /// A checkout of an untrusted commit: a workspace in a repository, beside secrets of the checkout itself.
 struct Checkout {
@@ -122,6 +126,40 @@ fn what_a_repository_names_is_a_regular_file_of_the_workspace() {
 }
 
 #[test]
+fn what_takes_the_place_of_a_file_is_not_read() {
+    let checkout = Checkout::new();
+    checkout.link("link.yaml", "a.yaml");
+    let pipe = checkout.at("pipe.yaml");
+    rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::RUSR).unwrap();
+    let open = |path: &Path| careful(OpenOptions::new().read(true)).open(path);
+    let before = looked_at(&checkout.at("a.yaml"), 100).unwrap();
+    let is_same = |file: &fs::File| same(&before, file).map_err(|error| word(&error));
+    assert_eq!(is_same(&open(&checkout.at("a.yaml")).unwrap()), Ok(()));
+    assert_eq!(is_same(&open(&checkout.at("seawall.yaml")).unwrap()), Err("replaced"));
+    assert!(open(&checkout.at("link.yaml")).is_err());
+    // Whoever waits for a writer waits for ever.
+    let (told, opened) = channel();
+    std::thread::spawn(move || told.send(careful(OpenOptions::new().read(true)).open(pipe)));
+    let pipe = opened.recv_timeout(Duration::from_secs(30)).expect("nobody waits for a writer").unwrap();
+    assert_eq!(is_same(&pipe), Err("replaced"));
+}
+
+#[test]
+fn sizes_are_limited_before_a_file_is_read_and_while_it_is() {
+    let checkout = Checkout::new();
+    let large = checkout.at("large.yaml");
+    assert_eq!(looked_at(&large, 100).map(|_| ()).map_err(|error| word(&error)), Err("too large"));
+    // The size of a stream, and of what the system makes while it is read, is not known before.
+    let file = fs::File::open(&large).unwrap();
+    let stream = PathBuf::from(format!("/dev/fd/{}", file.as_raw_fd()));
+    assert_eq!(read_named(&stream, 100).map_err(|error| word(&error)), Err("too large"));
+    if cfg!(target_os = "linux") {
+        assert_eq!(fs::metadata("/proc/self/status").unwrap().len(), 0);
+        assert_eq!(read_own(Path::new("/proc/self/status"), 100).map_err(|error| word(&error)), Err("too large"));
+    }
+}
+
+#[test]
 fn files_of_the_command_line_do_not_follow_links_out_of_a_repository() {
     let checkout = Checkout::new();
     checkout.link("inside.json", "../beside.yaml"); // in the repository
@@ -142,7 +180,20 @@ fn files_of_the_command_line_do_not_follow_links_out_of_a_repository() {
     for (path, expected) in table {
         let read = read_named(&checkout.at(path), 100);
         assert_eq!(read.as_deref().map_err(word), expected, "{path}");
+        // However large it is.
+        let opened = open_named(&checkout.at(path)).map(|_| ()).map_err(|error| word(&error));
+        assert_eq!(
+            opened,
+            expected.map(|_| ()).or_else(|word| if word == "too large" { Ok(()) } else { Err(word) }),
+            "{path}"
+        );
     }
+    // A workspace in no repository.
+    let alone = checkout.folder.path().join("outside/alone");
+    fs::create_dir(&alone).unwrap();
+    fs::write(alone.join("seawall.yaml"), "settings").unwrap();
+    symlink("../secret", alone.join("out.json")).unwrap();
+    assert_eq!(read_named(&alone.join("out.json"), 100).map_err(|error| word(&error)), Err("outside"));
     let folder = |path: &str| check_named_folder(&checkout.at(path)).map_err(|error| word(&error));
     assert_eq!((folder("sub"), folder("../../outside"), folder("folder")), (Ok(()), Ok(()), Err("outside")));
     assert_eq!(read_own(&checkout.at("out.json"), 100).unwrap(), "hunter2"); // links of the person's own
@@ -182,7 +233,11 @@ fn nothing_is_written_through_a_link_or_into_a_pipe() {
     checkout.link("linked", "sub");
     rustix::fs::mkfifoat(rustix::fs::CWD, checkout.at("pipe.json"), rustix::fs::Mode::RUSR).unwrap();
     fs::write(checkout.at("locked.json"), "locked").unwrap();
-    fs::set_permissions(checkout.at("locked.json"), fs::Permissions::from_mode(0o444)).unwrap();
+    let set_mode = |path: &str, mode| {
+        fs::set_permissions(checkout.at(path), fs::Permissions::from_mode(mode)).unwrap();
+    };
+    set_mode("locked.json", 0o444);
+    set_mode("a.yaml", 0o600);
     let table = [
         ("out.json", Err("link")),
         ("inside.json", Err("link")),
@@ -210,6 +265,7 @@ fn nothing_is_written_through_a_link_or_into_a_pipe() {
     assert_eq!(fs::read_to_string(checkout.at("a.yaml")).unwrap(), "new");
     let mode = |path: &str| fs::metadata(checkout.at(path)).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode("new.json"), mode("seawall.yaml")); // as any new file
+    assert_eq!(mode("a.yaml"), 0o600); // as before
 }
 
 #[test]

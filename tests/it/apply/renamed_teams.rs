@@ -127,3 +127,27 @@ async fn a_plan_for_a_team_is_applied_to_no_other_team() {
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn teams_count_where_no_access_changes_too() {
+    let renamed_rule = MIRRORS.replace("name: cve", "name: renamed, previously: [cve]");
+    let empty = "apiVersion: seawall/v1\nkind: NetworkPolicy\nname: Empty\nscope: {teams: [research]}\nrules: []\n";
+    let new_policy = format!("{MIRRORS}---\n{empty}");
+    let called = "the team `research` of the plan is called `science` now";
+    let second = "the team `research` is not one that the plan knows";
+    let renames: fn(&mut State) = |state| rename(state, "research", "science");
+    let adds: fn(&mut State) =
+        |state| state.org_mut("my-org").add_team("11111111-2222-4333-8444-555555555555".to_owned(), "research");
+    for (changed, change, says) in
+        [(&renamed_rule, renames, called), (&new_policy, renames, called), (&new_policy, adds, second)]
+    {
+        let workspace = Workspace::new(MIRRORS, "").await;
+        assert!(workspace.run(&["apply", "--yes"]).await.starts_with("exit 0\n"));
+        workspace.write("policies.yaml", changed);
+        let planned = workspace.run(&["plan", "--out", "plan.json"]).await;
+        assert!(planned.contains("no access change"), "{planned}");
+        workspace.emulator.edit(change).unwrap();
+        let output = workspace.run(&["apply", "--plan", "plan.json", "--yes"]).await;
+        assert!(output.starts_with("exit 4\n") && output.contains(says), "{changed}: {output}");
+    }
+}
