@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::access::{SurveyLimit, Universe};
-use crate::model::{Cedar, Domain, Rule};
+use crate::model::{Cedar, Decision, Domain, Rule};
 
 use super::cedar::{Kind, statements};
 use super::space::{Group, Move, Request, Space, State};
@@ -129,8 +129,8 @@ struct Builder<'a> {
     rules: BTreeMap<(usize, usize, bool), usize>,
     texts: BTreeMap<(usize, Kind, String), usize>,
     statements: Vec<(usize, Kind)>,
-    /// By policy slot and domain: the rules that stay.
-    staying: BTreeMap<(usize, Domain), usize>,
+    /// By policy slot, domain and decision: the rules that stay.
+    staying: BTreeMap<(usize, Domain, Decision), usize>,
 }
 
 impl<'a> Builder<'a> {
@@ -160,7 +160,7 @@ impl<'a> Builder<'a> {
     }
 
     fn staying(&mut self, policy: usize, rule: &'a Rule) -> usize {
-        let key = (policy, domain(rule));
+        let key = (policy, domain(rule), rule.decision);
         let group = match self.staying.get(&key) {
             Some(group) => *group,
             None => self.rule(policy, rule, [true, true]),

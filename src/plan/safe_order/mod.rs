@@ -13,6 +13,9 @@
 //! order of single calls is safe, a call is divided ([`split`]). If that does not help, a temporary deny surrounds them
 //! ([`arrange`]). If even that is impossible, the plan is refused, with the access that would open.
 //!
+//! A deny that the plan removes may be removed sooner, by hand. The order of phases depends on none of these, and [`search`]
+//! prefers an order that does not either, as long as that takes no more calls.
+//!
 //! The order of a plan from a file is not trusted: [`verify`] checks it by the same argument.
 
 mod arrange;

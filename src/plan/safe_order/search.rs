@@ -3,6 +3,9 @@
 //! Invariant: after each call of an order found here, nothing is open that both ends keep closed, checked for every
 //! request that the call touches; and if any order of these calls is safe, one is found (short of [`BUDGET`]).
 //!
+//! An order is preferred whose states stay closed without the denies that the calls remove ([`Space::leans`]): somebody
+//! may delete such a deny by hand just before a call, and the call is sent, since it is about something else.
+//!
 //! Only calls that both narrow and widen have to be tried. A call that only narrows can be moved to the front of any
 //! safe order, since every later state only loses access by it, and a call that only widens can be moved to the back. A
 //! narrowing call may still leave an audience without a policy, so that calls that remove rules are tried too.
@@ -15,6 +18,18 @@ use super::space::{Move, Space, State};
 /// The number of attempted calls after which the search gives up and calls are split instead. A limit of states would
 /// not bound the time, since every call is tried from each of them.
 const BUDGET: usize = 10_000;
+
+/// The same for an order that leans on no deny that goes: there may be none, where there is one that does.
+const STRICT_BUDGET: usize = 2_000;
+
+/// The denies that may keep a state closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Closing {
+    /// Those that are there after the plan too.
+    Staying,
+    /// Whichever are there.
+    Any,
+}
 
 /// A call as the search sees it.
 #[derive(Clone, Debug)]
@@ -34,10 +49,13 @@ pub(super) struct Call {
 /// First the order of phases, call by call, always with the next safe call: it keeps access that both ends allow. If
 /// that fails, narrowing calls first: access is interrupted for a moment, but nothing opens.
 pub(super) fn order(space: &Space, start: &State, calls: &[Call]) -> Option<Vec<usize>> {
-    by_place(space, start, calls).or_else(|| narrowing_first(space, start, calls))
+    let under = |closing, budget| {
+        by_place(space, start, calls, closing).or_else(|| narrowing_first(space, start, calls, closing, budget))
+    };
+    under(Closing::Staying, STRICT_BUDGET).or_else(|| under(Closing::Any, BUDGET))
 }
 
-fn by_place(space: &Space, start: &State, calls: &[Call]) -> Option<Vec<usize>> {
+fn by_place(space: &Space, start: &State, calls: &[Call], closing: Closing) -> Option<Vec<usize>> {
     let mut waiting: Vec<usize> = (0..calls.len()).collect();
     waiting.sort_by_key(|index| (calls.get(*index).map(|call| call.place), *index));
     let mut waiting = VecDeque::from(waiting);
@@ -48,7 +66,7 @@ fn by_place(space: &Space, start: &State, calls: &[Call]) -> Option<Vec<usize>> 
     while !waiting.is_empty() {
         let position = waiting.iter().position(|index| {
             budget = budget.saturating_sub(1);
-            budget > 0 && calls.get(*index).is_some_and(|call| step(space, &mut state, call, &done).is_some())
+            budget > 0 && calls.get(*index).is_some_and(|call| step(space, &mut state, call, &done, closing).is_some())
         })?;
         let index = waiting.remove(position)?;
         if let Some(slot) = done.get_mut(index) {
@@ -60,35 +78,36 @@ fn by_place(space: &Space, start: &State, calls: &[Call]) -> Option<Vec<usize>> 
 }
 
 /// Makes a call if its dependencies are done and it opens nothing. Returns the state that undoes it.
-fn step(space: &Space, state: &mut State, call: &Call, done: &[bool]) -> Option<Move> {
+fn step(space: &Space, state: &mut State, call: &Call, done: &[bool], closing: Closing) -> Option<Move> {
     if call.needs.iter().any(|need| !done.get(*need).copied().unwrap_or(true)) {
         return None;
     }
     let back = state.make(&call.effect);
-    if space.opening(state, &call.effect, &call.requests).is_none() {
+    let leans = || closing == Closing::Staying && space.leans(state, &call.requests);
+    if space.opening(state, &call.effect, &call.requests).is_none() && !leans() {
         return Some(back);
     }
     state.make(&back);
     None
 }
 
-fn narrowing_first(space: &Space, start: &State, calls: &[Call]) -> Option<Vec<usize>> {
+fn narrowing_first(
+    space: &Space,
+    start: &State,
+    calls: &[Call],
+    closing: Closing,
+    budget: usize,
+) -> Option<Vec<usize>> {
     let done = vec![false; calls.len()];
-    let mut search = Search {
-        space,
-        calls,
-        state: start.clone(),
-        order: Vec::new(),
-        done,
-        dead: HashSet::default(),
-        budget: BUDGET,
-    };
+    let (state, order, dead) = (start.clone(), Vec::new(), HashSet::default());
+    let mut search = Search { space, calls, closing, state, order, done, dead, budget };
     search.completes().then_some(search.order)
 }
 
 struct Search<'a> {
     space: &'a Space,
     calls: &'a [Call],
+    closing: Closing,
     state: State,
     order: Vec<usize>,
     done: Vec<bool>,
@@ -144,7 +163,7 @@ impl Search<'_> {
     fn make(&mut self, index: usize, made: &mut Vec<Move>) -> bool {
         let Some((call, false)) = self.calls.get(index).zip(self.done.get(index).copied()) else { return false };
         self.budget = self.budget.saturating_sub(1);
-        let Some(back) = step(self.space, &mut self.state, call, &self.done) else { return false };
+        let Some(back) = step(self.space, &mut self.state, call, &self.done, self.closing) else { return false };
         self.order.push(index);
         if let Some(slot) = self.done.get_mut(index) {
             *slot = true;

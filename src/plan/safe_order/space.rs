@@ -146,23 +146,50 @@ impl Space {
     }
 
     fn opens(&self, request: &Request, state: &State) -> bool {
+        self.opens_without(request, state, |_, _| false)
+    }
+
+    /// Returns `true` if one of these requests is kept closed in `state` only by denies that the plan takes away. The
+    /// state opens it once somebody deletes them by hand, which by itself would have opened it neither before the plan
+    /// nor after it.
+    pub(super) fn leans(&self, state: &State, among: &BTreeSet<usize>) -> bool {
+        among.iter().filter_map(|index| self.requests.get(*index)).any(|request| {
+            let going: Vec<usize> = request.denies().filter(|group| self.goes(*group, state)).collect();
+            let [now, new] = [state, &self.new].map(|state| View { space: self, state });
+            let without =
+                |group, who: &[&str]| going.contains(&group) && now.in_force(group, who) && !new.in_force(group, who);
+            !going.is_empty() && self.opens_without(request, state, without)
+        })
+    }
+
+    /// Returns `true` if a group is in force in `state` for somebody for whom the plan takes it away. One that is at
+    /// neither end was put in by the plan to be there just for now.
+    fn goes(&self, group: usize, state: &State) -> bool {
+        let [now, new] = [state, &self.new].map(|state| View { space: self, state }.scope(group));
+        let is_between = !self.old.has(group) && !self.new.has(group);
+        !is_between && now.is_some_and(|now| !new.is_some_and(|new| new.governs_all_of(now)))
+    }
+
+    /// Returns `true` if a state lets a request through for an audience that neither end lets through, while `missing`
+    /// groups are missing for the audience in the state and in the old end.
+    fn opens_without(&self, request: &Request, state: &State, missing: impl Fn(usize, &[&str]) -> bool) -> bool {
         let [now, old, new] = [state, &self.old, &self.new].map(|state| View { space: self, state });
         let audiences = audiences(request, &now, &old, &new);
-        let mut audiences = audiences.iter();
-        match request {
-            Request::Access(point, _) => audiences.any(|who| {
-                let in_force = |group| now.in_force(group, who);
-                let ends = [&old, &new].map(|view| move |group| view.in_force(group, who));
-                let [old, new] = &ends;
-                point.may_open(&in_force, &[old, new])
-            }),
-            Request::Mcp { permit, forbids } => audiences.any(|who| {
-                let allowed = |view: &View<'_>| {
-                    view.in_force(*permit, who) && !forbids.iter().flatten().any(|forbid| view.in_force(*forbid, who))
-                };
-                allowed(&now) && !allowed(&old) && !allowed(&new)
-            }),
-        }
+        audiences.iter().any(|who| {
+            let in_force = |view: &View<'_>, group| view.in_force(group, who) && !missing(group, who);
+            let [now, old]: [&dyn Fn(usize) -> bool; 2] =
+                [&|group| in_force(&now, group), &|group| in_force(&old, group)];
+            let new = |group| new.in_force(group, who);
+            match request {
+                Request::Access(point, _) => point.may_open(now, &[old, &new]),
+                Request::Mcp { permit, forbids } => {
+                    let allowed = |in_force: &dyn Fn(usize) -> bool| {
+                        in_force(*permit) && !forbids.iter().flatten().any(|forbid| in_force(*forbid))
+                    };
+                    allowed(now) && !allowed(old) && !allowed(&new)
+                }
+            }
+        })
     }
 
     /// An audience without a policy of a domain in `state` that has one before and after the plan: local rules of
@@ -246,6 +273,16 @@ impl Request {
             Self::Access(point, _) => point.matches().iter().map(|one| one.group).collect(),
             Self::Mcp { permit, forbids } => forbids.iter().flatten().copied().chain([*permit]).collect(),
         }
+    }
+
+    /// The groups that deny the request.
+    fn denies(&self) -> impl Iterator<Item = usize> {
+        let (matches, forbids) = match self {
+            Self::Access(point, _) => (point.matches(), [None; 2]),
+            Self::Mcp { forbids, .. } => (&[][..], *forbids),
+        };
+        let denies = matches.iter().filter(|one| one.decision == Decision::Deny).map(|one| one.group);
+        denies.chain(forbids.into_iter().flatten())
     }
 
     fn describe(&self) -> String {

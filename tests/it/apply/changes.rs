@@ -215,6 +215,16 @@ pub(super) fn changes() -> Vec<Change> {
             &[network("p", "research", &[])],
             None,
         ),
+        // The deny that goes may go sooner than planned: nothing may count on it.
+        change(
+            "a policy loses an allow and comes to govern more, and the deny above it goes",
+            &[
+                network("above", "", &["d: deny connect:tcp a.example.com"]),
+                network("p", "research", &["r: allow connect:tcp a.example.com", "s: allow connect:tcp s.example.com"]),
+            ],
+            &[network("p", "research, platform", &["s: allow connect:tcp s.example.com"])],
+            None,
+        ),
         change(
             "Cedar text becomes rules, and rules Cedar text",
             &[mcp("one", &format!("{PERMIT} {FORBID}")), network("two", "", &["a: allow connect:tcp a.example.com"])],
