@@ -1,8 +1,9 @@
 //! Carries out an approved plan in both services: the only user of a writer.
 //!
 //! Invariant: exactly the requests of the plan are sent, phase by phase, each at most once unless it certainly had no
-//! effect. Before an update or a deletion, the object is verified to be what the plan saw. An inconclusive answer is
-//! looked up. A step that failed, or that somebody else carried out, skips the steps that depend on it, and no others.
+//! effect. Before an update or a deletion, the object, as read at most a second before, is verified to be what the
+//! plan saw. An inconclusive answer is looked up. A step that failed, or that somebody else carried out, skips the steps
+//! that depend on it, and no others.
 
 mod call;
 mod created;

@@ -1,15 +1,15 @@
 //! Calls to Docker: checks of objects, and the meaning of answers and refusals.
 
+mod reads;
 mod verify;
 mod versions;
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde_json::Value;
-use tokio::sync::OnceCell;
 
+use self::reads::Reads;
 use self::verify::{named, observed, same_policy};
 use super::created::{Created, path};
 use super::docker::versions::Known;
@@ -33,11 +33,8 @@ pub(super) struct Docker {
     writer: Writer,
     org: String,
     known: Arc<Mutex<Known>>,
-    looks: Arc<Looks>,
+    reads: Arc<Reads>,
 }
-
-/// The state of a policy before the first rule of a phase is added: one check for all of them.
-type Looks = Mutex<BTreeMap<PolicyId, Arc<OnceCell<Option<LivePolicy>>>>>;
 
 /// One call with the ids of its objects.
 #[derive(Debug)]
@@ -54,12 +51,12 @@ impl Docker {
     pub(super) fn new(reader: Reader, writer: Writer, plan: &Plan) -> Self {
         let org = plan.target.as_ref().map(|target| target.org.clone()).unwrap_or_default();
         let known = Arc::new(Mutex::new(Known::new(&plan.live.touched)));
-        Self { reader, writer, org, known, looks: Arc::default() }
+        Self { reader, writer, org, known, reads: Arc::default() }
     }
 
     /// Starts a phase of these steps: earlier checks no longer count.
     pub(super) fn begin<'a>(&self, steps: impl Iterator<Item = &'a Step>) {
-        self.looks.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.reads.clear();
         self.known().begin(steps);
     }
 
@@ -114,23 +111,22 @@ impl Call {
     /// The objection to the call; `None` if there is none. New policies and their rules are not checked: names of
     /// policies are unique, so that the service refuses a second one, and a new policy has no rules.
     pub(super) async fn first_look(&self) -> Result<Option<(StepOutcome, Created)>, Unread> {
-        let (seen, policy) = match (&self.change, &self.policy) {
-            (Change::Rule(PolicyTarget::Existing(_), RuleChange::Create { .. }), Some(id)) => {
-                let looks = self
-                    .docker
-                    .looks
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .entry(id.clone())
-                    .or_default()
-                    .clone();
-                let policy = looks.get_or_try_init(|| self.docker.reader.policy(id)).await.map_err(unread)?.clone();
-                (self.seen(policy.as_ref()), policy)
+        let in_new = !matches!(&self.change, Change::Rule(PolicyTarget::Existing(_), _));
+        if self.change.op() == Op::Create && in_new {
+            return Ok(None);
+        }
+        let policy = match &self.policy {
+            Some(id) => {
+                let Docker { reader, reads, .. } = &self.docker;
+                let read = reads.policy(reader, id, None).await.map_err(unread)?;
+                match self.is_missing_in(read.policy.as_deref()) {
+                    true => reads.policy(reader, id, Some(&read)).await.map_err(unread)?.policy,
+                    false => read.policy,
+                }
             }
-            (change, _) if change.op() == Op::Create => return Ok(None),
-            (_, _) => self.look().await?,
+            None => None,
         };
-        Ok(match seen {
+        Ok(match self.seen(policy.as_deref()) {
             Seen { observed: Observed::Before, .. } => {
                 let moved = policy.and_then(|policy| self.docker.known().moved(&self.change, &policy));
                 moved.map(failed)
@@ -139,34 +135,30 @@ impl Call {
         })
     }
 
-    pub(super) async fn observe(&self) -> Result<Seen, Unread> {
-        Ok(self.look().await?.0)
+    /// Returns `true` if a policy lacks the rule of the step. A rule that an answer lacks may be there all the same.
+    fn is_missing_in(&self, policy: Option<&LivePolicy>) -> bool {
+        policy.is_some_and(|policy| observed(&self.change, Some(policy), self.rule.as_ref()) == Observed::Gone)
     }
 
-    async fn look(&self) -> Result<(Seen, Option<LivePolicy>), Unread> {
+    /// Looks at the object again.
+    pub(super) async fn observe(&self) -> Result<Seen, Unread> {
         let reader = &self.docker.reader;
         let policy = match (&self.policy, &self.change) {
             (_, Change::Policy(PolicyChange::Create { after })) => {
                 let live = reader.live().await.map_err(unread)?;
                 let policy = live.policies.into_iter().find(|policy| policy.name == after.name);
                 if policy.is_none() {
-                    return Ok((Seen { observed: Observed::Before, created: Created::default() }, None));
+                    return Ok(Seen { observed: Observed::Before, created: Created::default() });
                 }
                 policy
             }
-            (Some(id), _) => {
-                let policy = reader.policy(id).await.map_err(unread)?;
-                // A rule that is missing in an answer may exist all the same.
-                let lacks =
-                    |policy: &LivePolicy| observed(&self.change, Some(policy), self.rule.as_ref()) == Observed::Gone;
-                match policy {
-                    Some(policy) if lacks(&policy) => reader.policy(id).await.map_err(unread)?,
-                    policy => policy,
-                }
-            }
+            (Some(id), _) => match reader.policy(id).await.map_err(unread)? {
+                policy if self.is_missing_in(policy.as_ref()) => reader.policy(id).await.map_err(unread)?,
+                policy => policy,
+            },
             (None, _) => None,
         };
-        Ok((self.seen(policy.as_ref()), policy))
+        Ok(self.seen(policy.as_ref()))
     }
 
     /// The state of a policy, which may be missing, in relation to the step.

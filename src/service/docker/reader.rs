@@ -69,6 +69,12 @@ impl Reader {
         self.http.stop_waits_on(stop);
     }
 
+    /// The time since the connection was made, on its clock.
+    #[must_use]
+    pub fn passed(&self) -> Duration {
+        self.http.passed()
+    }
+
     /// Waits, on the clock of the connection.
     pub async fn pause(&self, wait: Duration) {
         self.http.pause(wait).await;

@@ -9,6 +9,7 @@ mod every_call;
 mod judge;
 mod over_time;
 mod process;
+mod reads;
 mod renamed_teams;
 mod right_to_write;
 mod saved;
