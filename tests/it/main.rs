@@ -24,6 +24,7 @@ mod evidence;
 mod examples;
 mod files;
 mod fmt;
+mod fuzz;
 mod guards_from;
 mod import;
 mod incomplete;

@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 
 use super::{DockerOperation, Settings};
-use crate::emulator::exchange::{Request, Response};
+use crate::emulator::exchange::{Request, Response, whole_number};
 use crate::emulator::identity;
 use crate::emulator::state::{Org, State};
 
@@ -84,10 +84,10 @@ fn page(org: &Org, request: &Request) -> Result<Response, String> {
     let to = time("to")?.unwrap_or(request.at);
     let from = time("from")?.unwrap_or_else(|| to.saturating_sub(longest).unwrap_or(Timestamp::MIN));
     let given = ["from", "to"].iter().any(|name| request.parameter(name).is_some());
-    let size = match request.parameter("page_size").map(str::parse::<usize>) {
-        None | Some(Ok(0)) => PAGE,
-        Some(Ok(size)) => size.min(LARGEST),
-        Some(Err(_)) => return Err("page_size must be a whole number from 0".to_owned()),
+    let size = match request.parameter("page_size").map(whole_number) {
+        None | Some(Some(0)) => PAGE,
+        Some(Some(size)) => size.min(LARGEST),
+        Some(None) => return Err("page_size must be a whole number from 0".to_owned()),
     };
     if request.parameter("query").is_some_and(|text| !(3..=256).contains(&text.chars().count())) {
         return Err("query takes 3 to 256 characters".to_owned());

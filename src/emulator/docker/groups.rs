@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::fields::Fields;
 use super::{Call, Refusal};
-use crate::emulator::exchange::Response;
+use crate::emulator::exchange::{Response, whole_number};
 use crate::emulator::identity;
 use crate::emulator::state::{Group, State};
 
@@ -37,9 +37,9 @@ impl Call<'_> {
     fn page(&self, all: &[Value]) -> Result<Response, Refusal> {
         let number = |name: &str, default: usize| match self.request.parameter(name) {
             None => Ok(default),
-            Some(text) => match text.parse::<usize>() {
-                Ok(number) if number > 0 => Ok(number),
-                _ => Err(Refusal::invalid(format!("{name} must be a whole number from 1"))),
+            Some(text) => match whole_number(text) {
+                Some(number) if number > 0 => Ok(number),
+                Some(_) | None => Err(Refusal::invalid(format!("{name} must be a whole number from 1"))),
             },
         };
         let size = number("page_size", PAGE)?.min(LARGEST);
@@ -83,7 +83,11 @@ impl Call<'_> {
     pub(super) fn create_group(&self, state: &mut State) -> Result<Response, Refusal> {
         let mut fields = Fields::parse(&self.request.body)?;
         let name = fields.required_text("name")?;
-        let description = fields.take("description").and_then(|value| value.as_str().map(str::to_owned));
+        let description = match fields.take("description") {
+            None => String::new(),
+            Some(Value::String(text)) => text,
+            Some(_) => return Err(Refusal::invalid("description must be a string")),
+        };
         let org = self.org_state_mut(state);
         if org.teams.values().any(|group| group.name == name) {
             return Err(Refusal::conflict("group name already in use"));
@@ -91,7 +95,7 @@ impl Call<'_> {
         let id = identity::team_id(self.org, &name);
         org.add_team(id.clone(), &name);
         if let Some(group) = Arc::make_mut(&mut org.teams).get_mut(&id) {
-            group.description = description.unwrap_or_default();
+            group.description = description;
         }
         Ok(Response::json(201, &org.teams.get(&id).map(|group| shown(&id, group))))
     }

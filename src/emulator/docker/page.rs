@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::Refusal;
-use crate::emulator::exchange::Request;
+use crate::emulator::exchange::{Request, whole_number};
 
 /// The largest page size, which is also the default.
 const PAGE: usize = 100;
@@ -12,10 +12,10 @@ const PAGE: usize = 100;
 /// Parses `page_size`: absent or 0 means 100, more than 100 means 100, anything but a whole number from 0 is refused.
 pub(super) fn size(request: &Request) -> Result<usize, Refusal> {
     let Some(text) = request.parameter("page_size") else { return Ok(PAGE) };
-    match text.parse::<u64>() {
-        Ok(0) => Ok(PAGE),
-        Ok(size) => Ok(usize::try_from(size).unwrap_or(PAGE).min(PAGE)),
-        Err(_) => Err(Refusal::invalid("page_size must be a whole number from 0")),
+    match whole_number(text) {
+        Some(0) => Ok(PAGE),
+        Some(size) => Ok(size.min(PAGE)),
+        None => Err(Refusal::invalid("page_size must be a whole number from 0")),
     }
 }
 

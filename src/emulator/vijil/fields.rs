@@ -6,7 +6,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::emulator::exchange::{Request, Response};
+use crate::emulator::exchange::{Request, Response, whole_number};
 
 /// The kind of a field's value.
 #[derive(Clone, Copy, Debug)]
@@ -159,26 +159,24 @@ pub(super) fn number(
 ) -> usize {
     let Some(text) = request.parameter(name) else { return default };
     let loc = json!(["query", name]);
-    match text.parse::<i64>() {
-        Err(_) => {
-            let msg = "Input should be a valid integer, unable to parse string as an integer";
-            invalid.add("int_parsing", loc, msg, json!(text), None);
-            default
-        }
-        Ok(number) => match usize::try_from(number) {
-            Ok(number) if number > most => {
-                let msg = format!("Input should be less than or equal to {most}");
-                invalid.add("less_than_equal", loc, msg, json!(text), Some(json!({"le": most})));
-                default
-            }
-            Ok(number) if number >= least => number,
-            Ok(_) | Err(_) => {
-                let msg = format!("Input should be greater than or equal to {least}");
-                invalid.add("greater_than_equal", loc, msg, json!(text), Some(json!({"ge": least})));
-                default
-            }
-        },
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let Some(size) = whole_number(digits) else {
+        let msg = "Input should be a valid integer, unable to parse string as an integer";
+        invalid.add("int_parsing", loc, msg, json!(text), None);
+        return default;
+    };
+    let is_negative = digits.len() < text.len() && size > 0;
+    if is_negative || size < least {
+        let msg = format!("Input should be greater than or equal to {least}");
+        invalid.add("greater_than_equal", loc, msg, json!(text), Some(json!({"ge": least})));
+        return default;
     }
+    if size > most {
+        let msg = format!("Input should be less than or equal to {most}");
+        invalid.add("less_than_equal", loc, msg, json!(text), Some(json!({"le": most})));
+        return default;
+    }
+    size
 }
 
 /// A choice in the query; an empty one is refused like any other invalid one.
