@@ -28,3 +28,12 @@ bench NAME:
 # The documentation of the code, in a browser
 doc:
     cargo doc --locked --no-deps --open
+
+# Changes the code in small ways and lists what no test notices: a part of all, such as `0/64`, or only `--file PATH`
+mutants PART='0/1' *ARGS:
+    cargo mutants --workspace --in-place --no-shuffle --shard {{PART}} {{ARGS}}
+
+# The emulator against the descriptions of both services
+schemathesis:
+    cargo build --locked
+    .ci/schemathesis target/schemathesis target/debug/seawall
