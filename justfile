@@ -29,7 +29,7 @@ bench NAME:
 doc:
     cargo doc --locked --no-deps --open
 
-# Changes the code in small ways and lists what no test notices: a part of all, such as `0/64`, or only `--file PATH`
+# Changes the code in small ways and lists what no test notices: a part of all, such as `0/64`, or with `--re PATH`
 mutants PART='0/1' *ARGS:
     cargo mutants --workspace --in-place --no-shuffle --shard {{PART}} {{ARGS}}
 

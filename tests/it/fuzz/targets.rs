@@ -32,8 +32,8 @@ static WORKSPACE: LazyLock<tempfile::TempDir> = LazyLock::new(|| {
 });
 
 /// The most rules and requests of an input, and the bytes of each: how comparing grows is for the benchmarks to say.
-const LINES: usize = 16;
-const LINE: usize = 120;
+const LINES: usize = 8;
+const LINE: usize = 60;
 
 /// A text without what an input chooses freely: what stands in quotes, and numbers.
 fn short(text: impl ToString) -> String {
