@@ -73,8 +73,8 @@ fn fuzz(name: &str, target: impl Fn(&[u8]) -> String) {
     }
     if let Some((longest, file)) = slowest.last() {
         let outcomes = outcomes.len();
-        let line = format!("{name}: {tried} inputs, {outcomes} outcomes; the slowest took {longest:?}: {file}");
-        writeln!(std::io::stderr(), "{line}").unwrap();
+        let line = format!("{name}: {tried} inputs, {outcomes} outcomes; the slowest took {longest:?}: {file}\n");
+        std::io::stderr().write_all(line.as_bytes()).unwrap();
     }
 }
 
