@@ -1,10 +1,9 @@
 //! Denies that leave something open which their readers believe to be closed.
 
 use super::{Check, Input, Run, http_path, locations};
-use crate::access::survey::{Gap, GapKind, Item};
+use crate::access::survey::{Gap, GapKind, Gaps, Item};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::model::Decision;
-use crate::source::parallel;
 
 /// The largest number of gaps of a rule with a finding each; above it, there is one finding for the rule.
 const EACH: usize = 2;
@@ -95,20 +94,20 @@ fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
     let denies: Vec<&[Item]> = locations::by_rule(input)
         .filter(|items| items.first().is_some_and(|item| item.decision == Decision::Deny))
         .collect();
-    let found = parallel::map(denies, 8, |items| of_rule(input, items));
-    findings.extend(found.into_iter().flatten());
+    let gaps = input.survey.gaps(denies.iter().copied().flatten());
+    findings.extend(denies.into_iter().flat_map(|items| of_rule(input, items, &gaps)));
 }
 
-fn of_rule(input: &Input<'_>, items: &[Item]) -> Vec<Diagnostic> {
-    let mut gaps: Vec<(&Item, Gap<'_>)> = Vec::new();
+fn of_rule(input: &Input<'_>, items: &[Item], known: &Gaps<'_>) -> Vec<Diagnostic> {
+    let mut gaps: Vec<(&Item, &Gap<'_>)> = Vec::new();
     for item in items {
         // For a placeholder, the same gap has another help.
         let is_odd = item.path().is_some_and(|path| http_path::has_odd_wildcard(&path));
-        let own = input.survey.gaps(item).into_iter().filter(|gap| !(is_odd && gap.kind == GapKind::Paths));
+        let own = known.of(item).iter().filter(|gap| !(is_odd && gap.kind == GapKind::Paths));
         gaps.extend(own.map(|gap| (item, gap)));
     }
     let of_kind = |kind| -> Vec<Diagnostic> {
-        let gaps: Vec<&(&Item, Gap<'_>)> = gaps.iter().filter(|(_, gap)| gap.kind == kind).collect();
+        let gaps: Vec<&(&Item, &Gap<'_>)> = gaps.iter().filter(|(_, gap)| gap.kind == kind).collect();
         match gaps.as_slice() {
             few if few.len() <= EACH => few.iter().map(|(item, gap)| single(input, item, gap)).collect(),
             many => several(input, many).into_iter().collect(),
@@ -133,7 +132,7 @@ fn single(input: &Input<'_>, item: &Item, gap: &Gap<'_>) -> Diagnostic {
     finding.help(help(item, gap.kind))
 }
 
-fn several(input: &Input<'_>, gaps: &[&(&Item, Gap<'_>)]) -> Option<Diagnostic> {
+fn several(input: &Input<'_>, gaps: &[&(&Item, &Gap<'_>)]) -> Option<Diagnostic> {
     let (first, gap) = gaps.first()?;
     // A list never leaves out just one item.
     let named = if gaps.len() <= NAMED + 1 { gaps.len() } else { NAMED };

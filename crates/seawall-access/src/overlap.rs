@@ -7,6 +7,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::glob::Glob;
 use crate::hash::HashSet;
 use crate::path;
 use crate::pattern::{Sequence, Token};
@@ -23,7 +24,11 @@ impl Trie {
     }
 
     /// The nodes of the usual places of home folders.
-    fn usual_homes(&self) -> BTreeSet<Node> {
+    fn usual_homes(&self) -> &BTreeSet<Node> {
+        self.usual_homes.get_or_init(|| self.find_usual_homes())
+    }
+
+    fn find_usual_homes(&self) -> BTreeSet<Node> {
         let mut homes = BTreeSet::new();
         for place in HOMES {
             let mut nodes = BTreeSet::from([0]);
@@ -31,7 +36,8 @@ impl Trie {
                 let mut next = BTreeSet::new();
                 self.skip_inner_nodes(&mut nodes);
                 for node in nodes {
-                    self.each_next(node, Some(*label).filter(|own| *own != ANY), &mut |to| {
+                    let label = if *label == ANY { Label::Any } else { Label::Known(label) };
+                    self.each_next(node, &label, &mut |to| {
                         next.insert(to);
                         false
                     });
@@ -50,18 +56,61 @@ impl Trie {
         }
     }
 
-    /// Passes the nodes that a label, or any label, may lead to, until `takes` ends the search.
-    fn each_next(&self, node: Node, label: Option<&str>, takes: &mut dyn FnMut(Node) -> bool) -> bool {
+    /// Passes the nodes that a label may lead to, until `takes` ends the search.
+    fn each_next(&self, node: Node, label: &Label<'_>, takes: &mut dyn FnMut(Node) -> bool) -> bool {
         let edges = self.edges(node);
         let mut both = |to: Node| takes(to) || self.edges(to).home.is_some_and(&mut *takes);
         let literals = match label {
-            Some(label) => edges.literals.get(&*fold(self.case, label)).into_iter().flatten().any(|(_, to)| both(*to)),
-            None => edges.literals.values().flatten().any(|(_, to)| both(*to)),
+            Label::Known(label) => {
+                edges.literals.get(&*fold(self.case, label)).into_iter().flatten().any(|(_, to)| both(*to))
+            }
+            Label::Part(..) | Label::Any => {
+                let mut all = edges.literals.values().flatten();
+                all.any(|(own, to)| label.may_be(own) && both(*to))
+            }
         };
         let stay = edges.stays.then_some(node);
         literals
-            || edges.globs.values().any(|to| both(*to))
+            || edges.globs.iter().any(|(glob, to)| label.may_match(glob, self.case) && both(*to))
             || edges.one.into_iter().chain(edges.deep).chain(edges.inner).chain(stay).any(both)
+    }
+}
+
+/// The labels that a token of a pattern matches.
+enum Label<'a> {
+    Known(&'a str),
+    /// Labels that match a partial wildcard; also given for any letter case if case may not matter.
+    Part(&'a Glob, Option<Glob>),
+    Any,
+}
+
+impl<'a> Label<'a> {
+    fn new(token: &'a Token, case: Case) -> Self {
+        match token {
+            Token::Literal(label) => Self::Known(label),
+            Token::Glob(glob) => Self::Part(glob, (case == Case::Unknown).then(|| glob.in_any_case())),
+            Token::One | Token::Deep => Self::Any,
+        }
+    }
+
+    /// Returns `false` if the label is certainly another one.
+    fn may_be(&self, label: &str) -> bool {
+        match self {
+            Self::Known(own) => own.eq_ignore_ascii_case(label),
+            Self::Part(glob, loose) => {
+                glob.matches(label) || loose.as_ref().is_some_and(|loose| loose.matches(label))
+            }
+            Self::Any => true,
+        }
+    }
+
+    /// Returns `false` if a partial wildcard certainly matches no such label.
+    fn may_match(&self, glob: &Glob, case: Case) -> bool {
+        match self {
+            Self::Known(label) => glob.matches(label) || case == Case::Unknown && glob.in_any_case().matches(label),
+            Self::Part(own, _) => !own.is_disjoint(glob),
+            Self::Any => true,
+        }
     }
 }
 
@@ -86,26 +135,24 @@ impl<'a, F: FnMut(u32) -> bool> Search<'a, F> {
             // A pattern of folders may cover `~`: its remainders below the usual places of home folders.
             let left: BTreeSet<usize> = HOMES.iter().flat_map(|place| left(self.tokens, place)).collect();
             if !left.is_empty() {
-                self.step(0, Some(path::HOME), |search, to| left.iter().any(|at| search.reach(*at, to)));
+                self.step(0, &Label::Known(path::HOME), |search, to| left.iter().any(|at| search.reach(*at, to)));
             }
         }
         while !self.found
             && let Some((at, node)) = self.queue.pop()
         {
-            match self.tokens.get(at) {
-                Some(Token::Literal(label)) => self.step(node, Some(label), |search, to| search.reach(at + 1, to)),
-                Some(Token::One | Token::Glob(_)) => self.step(node, None, |search, to| search.reach(at + 1, to)),
-                Some(Token::Deep) => self.step(node, None, |search, to| search.reach(at, to)),
-                None => {}
-            }
+            let Some(token) = self.tokens.get(at) else { continue };
+            let next = if *token == Token::Deep { at } else { at + 1 };
+            self.step(node, &Label::new(token, self.trie.case), |search, to| search.reach(next, to));
         }
         self.found
     }
 
-    fn step(&mut self, node: Node, label: Option<&str>, reach: impl Fn(&mut Self, Node) -> bool) {
+    fn step(&mut self, node: Node, label: &Label<'_>, reach: impl Fn(&mut Self, Node) -> bool) {
         let trie = self.trie;
-        if !trie.each_next(node, label, &mut |to| reach(self, to)) && label == Some(path::HOME) {
-            trie.usual_homes().into_iter().any(|to| reach(self, to));
+        let is_home = matches!(label, Label::Known(path::HOME));
+        if !trie.each_next(node, label, &mut |to| reach(self, to)) && is_home {
+            trie.usual_homes().iter().any(|to| reach(self, *to));
         }
     }
 

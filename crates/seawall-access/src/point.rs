@@ -118,6 +118,13 @@ impl Match {
         Self { group: 0, needs: 0, lacks: 0, ..*self }
     }
 
+    /// The match without its group and open questions: it holds in the same worlds.
+    fn in_worlds(&self, one_by_one: bool) -> Self {
+        let any = (u32::from(self.needs | self.lacks != 0), 0);
+        let (needs, lacks) = if one_by_one { (self.needs, self.lacks) } else { any };
+        Self { group: 0, unknowns: Unknowns::NONE, needs, lacks, ..*self }
+    }
+
     fn holds(&self, World(settled): World) -> bool {
         match settled {
             Settled::OneByOne(bits) => self.needs & !bits == 0 && self.lacks & bits == 0,
@@ -179,33 +186,21 @@ impl Point {
 
     /// Returns `true` if the request is allowed in one world, for the groups in force.
     pub fn allowed(&self, world: World, in_force: impl Fn(usize) -> bool) -> bool {
-        // By role: whether an allow matches, and whether a deny matches.
-        let [mut name, mut address, mut http, mut folder] = [(false, false); 4];
-        let mut covered = false;
-        for one in &self.matches {
-            if !one.holds(world) || !in_force(one.group) {
-                continue;
-            }
-            let side = match one.role {
-                Role::Name => &mut name,
-                Role::Address => &mut address,
-                Role::Http => &mut http,
-                Role::Folder => &mut folder,
-                Role::Cover => {
-                    covered = true;
-                    continue;
-                }
-            };
-            match one.decision {
-                Decision::Allow => side.0 = true,
-                Decision::Deny => side.1 = true,
+        allowed(self.atom, self.matches.iter().filter(|one| in_force(one.group)), world)
+    }
+
+    /// The answers in all [`Self::worlds`], in their order, for the groups in force.
+    pub(super) fn answers(&self, in_force: impl Fn(usize) -> bool) -> impl Iterator<Item = bool> {
+        // Thousands of matches may differ in their group only.
+        let mut kinds: Vec<Match> = Vec::new();
+        let one_by_one = self.is_settled_one_by_one();
+        for kind in self.matches.iter().filter(|one| in_force(one.group)).map(|one| one.in_worlds(one_by_one)) {
+            if !kinds.contains(&kind) {
+                kinds.push(kind);
             }
         }
-        match self.atom {
-            Atom::Tcp | Atom::Udp => !name.1 && !covered && (name.0 || address.0 && !address.1),
-            Atom::Http(_) => !name.1 && !http.1 && (name.0 || !address.1 && (address.0 || http.0)),
-            Atom::Read | Atom::Write => !folder.1 && folder.0,
-        }
+        let atom = self.atom;
+        self.worlds().map(move |world| allowed(atom, kinds.iter(), world))
     }
 
     /// Returns `true` if the [`Self::worlds`] include every way to settle the open questions; otherwise these only
@@ -224,9 +219,10 @@ impl Point {
     #[must_use]
     pub fn may_open(&self, in_force: &dyn Fn(usize) -> bool, others: &[&dyn Fn(usize) -> bool]) -> bool {
         if self.is_settled_one_by_one() {
-            return self
-                .worlds()
-                .any(|world| self.allowed(world, in_force) && !others.iter().any(|other| self.allowed(world, other)));
+            let mut others: Vec<_> = others.iter().map(|other| self.answers(other)).collect();
+            // Every one of them goes on to the next world.
+            let mut closed = || others.iter_mut().filter_map(Iterator::next).filter(|open| *open).count() == 0;
+            return self.answers(in_force).any(|open| closed() && open);
         }
         let [_, most] = self.bounds(in_force);
         let denies = |other: &&dyn Fn(usize) -> bool| {
@@ -247,13 +243,41 @@ impl Point {
 
     /// Returns `true` if the request is allowed for the groups in force, however open questions are settled.
     pub fn verdict(&self, in_force: impl Fn(usize) -> bool) -> Verdict {
-        let mut answers = self.worlds().map(|world| self.allowed(world, &in_force));
+        let mut answers = self.answers(in_force);
         let first = answers.next().unwrap_or_default();
         match (first, answers.all(|answer| answer == first)) {
             (_, false) => Verdict::Uncertain,
             (true, true) => Verdict::Allow,
             (false, true) => Verdict::Deny,
         }
+    }
+}
+
+/// Returns `true` if what matches a request allows it in one world.
+fn allowed<'a>(atom: Atom, matches: impl Iterator<Item = &'a Match>, world: World) -> bool {
+    // By role: whether an allow matches, and whether a deny matches.
+    let [mut name, mut address, mut http, mut folder] = [(false, false); 4];
+    let mut covered = false;
+    for one in matches.filter(|one| one.holds(world)) {
+        let side = match one.role {
+            Role::Name => &mut name,
+            Role::Address => &mut address,
+            Role::Http => &mut http,
+            Role::Folder => &mut folder,
+            Role::Cover => {
+                covered = true;
+                continue;
+            }
+        };
+        match one.decision {
+            Decision::Allow => side.0 = true,
+            Decision::Deny => side.1 = true,
+        }
+    }
+    match atom {
+        Atom::Tcp | Atom::Udp => !name.1 && !covered && (name.0 || address.0 && !address.1),
+        Atom::Http(_) => !name.1 && !http.1 && (name.0 || !address.1 && (address.0 || http.0)),
+        Atom::Read | Atom::Write => !folder.1 && folder.0,
     }
 }
 

@@ -15,23 +15,6 @@ use crate::model::Decision;
 /// Equivalent matches at addresses, and the classes of these addresses.
 pub(super) type AddressGroup = (Vec<Match>, Vec<usize>);
 
-/// The groups that can affect the same request.
-#[derive(Debug, Default)]
-pub struct Interactions {
-    /// Groups that match one request, names and their addresses separately.
-    pub sets: BTreeSet<BTreeSet<usize>>,
-    /// For TCP with HTTP, and for UDP: the groups on hosts with any address, and the groups on addresses. Each of the
-    /// first shares a request with each of the second.
-    pub crossings: [(BTreeSet<usize>, BTreeSet<usize>); 2],
-}
-
-impl Interactions {
-    fn crossing(&mut self, atom: Atom) -> &mut (BTreeSet<usize>, BTreeSet<usize>) {
-        let [tcp, udp] = &mut self.crossings;
-        if atom == Atom::Udp { udp } else { tcp }
-    }
-}
-
 /// The groups of addresses, computed once.
 #[derive(Debug, Default)]
 pub(super) struct AddressGroups(HashMap<(bool, Option<usize>), Rc<Vec<AddressGroup>>>);
@@ -95,41 +78,6 @@ impl Universe {
             }
         }
         points
-    }
-
-    /// The groups that share a request: those that share one of the [`Self::points`], found without combining each name
-    /// with each address.
-    #[must_use]
-    pub fn company(&self) -> Interactions {
-        let groups = |matches: &[Match]| -> BTreeSet<usize> { matches.iter().map(|one| one.group).collect() };
-        let mut company = Interactions::default();
-        for class in &self.folders {
-            company.sets.extend(
-                [Actions::READ, Actions::WRITE].map(|action| groups(&self.matches(&class.hits, action, Role::Folder))),
-            );
-        }
-        let mut addresses = AddressGroups::default();
-        for class in &self.hosts {
-            let own = self.own_address(class);
-            for (atom, matches, _) in self.host_points(class, self.requests_of(class)) {
-                let mut set = groups(&matches);
-                if own.is_some() {
-                    let own = addresses.get(self, atom, own);
-                    set.extend(own.iter().flat_map(|(matches, _)| groups(matches)));
-                } else {
-                    company.crossing(atom).0.extend(&set);
-                }
-                company.sets.insert(set);
-            }
-        }
-        for atom in [Atom::Tcp, Atom::Udp] {
-            for (matches, _) in addresses.get(self, atom, None).iter() {
-                let set = groups(matches);
-                company.crossing(atom).1.extend(&set);
-                company.sets.insert(set);
-            }
-        }
-        company
     }
 
     /// The points of a class of hosts, without addresses.
@@ -254,53 +202,5 @@ mod tests {
         let without_deny = universe.points_about(|group| group == 1);
         assert!(without_deny.iter().any(|(point, _)| point.verdict(|group| group != 1) == Verdict::Allow));
         assert!(without_deny.iter().all(|(point, _)| point.verdict(|_| true) == Verdict::Deny));
-    }
-
-    /// Pairs of groups that share a request.
-    fn pairs(sets: impl IntoIterator<Item = BTreeSet<usize>>) -> BTreeSet<(usize, usize)> {
-        let pairs = |set: &BTreeSet<usize>| -> Vec<(usize, usize)> {
-            set.iter().flat_map(|one| set.range(one + 1..).map(move |other| (*one, *other))).collect()
-        };
-        sets.into_iter().flat_map(|set| pairs(&set)).collect()
-    }
-
-    proptest::proptest! {
-        #[test]
-        fn groups_keep_the_company_that_the_points_show(
-            targets in proptest::collection::vec(proptest::sample::select(vec![
-                "a.example.com", "**.example.com", "**", "b.example.com:443", "10.0.0.0/8", "10.1.0.0/16", "10.1.2.3",
-                "192.168.0.0/16", "a.example.com/x", "10.1.2.3/y", "~/src", "/data/**",
-            ]), 1..6),
-            udp in proptest::collection::vec(proptest::bool::ANY, 6),
-        ) {
-            let rules: Vec<Rule> = targets.iter().zip(udp).map(|(target, udp)| {
-                let request = target.split_once('/').filter(|(_, path)| matches!(*path, "x" | "y"));
-                let (action, resources) = match request {
-                    Some((host, path)) => {
-                        let path = format!("/{path}");
-                        let target = crate::model::HttpResource { host: host.to_owned(), port: None, path };
-                        (Action::Request("get"), Resources::Http(vec![target]))
-                    }
-                    None => {
-                        let action = match target.starts_with(['~', '/']) {
-                            true if udp => Action::Write,
-                            true => Action::Read,
-                            false if udp => Action::ConnectUdp,
-                            false => Action::ConnectTcp,
-                        };
-                        (action, Resources::Plain(vec![(*target).to_owned()]))
-                    }
-                };
-                Rule { name: (*target).to_owned(), decision: Decision::Allow, actions: vec![action], resources }
-            }).collect();
-            let universe = Universe::build(rules.iter().zip(0..)).unwrap();
-            let points = universe.points();
-            let of_points = points.keys().map(|point| point.matches().iter().map(|one| one.group).collect());
-            let company = universe.company();
-            let crossed = company.crossings.iter().flat_map(|(names, addresses)| {
-                names.iter().flat_map(|name| addresses.iter().map(|address| BTreeSet::from([*name, *address])))
-            });
-            proptest::prop_assert_eq!(pairs(company.sets.iter().cloned().chain(crossed)), pairs(of_points));
-        }
     }
 }

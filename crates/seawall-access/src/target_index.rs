@@ -3,8 +3,10 @@
 //! Invariant: `false` from [`TargetIndex::meets`] is certain. Clauses that do not overlap a change therefore do not
 //! affect its meaning, and leaving them out changes no answer.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::net::IpAddr;
+
+use ipnet::IpNet;
 
 use super::clause::{Clause, Target};
 use super::host::{Destination, HOST_ALIAS, HostPattern, LOCAL_HOST, labels};
@@ -12,78 +14,99 @@ use super::pattern::{Sequence, Token};
 use super::trie::{Case, Trie};
 use super::unknowns::Unknowns;
 
-/// The targets of some clauses.
+/// Targets, each with a number.
 #[derive(Debug)]
 pub(super) struct TargetIndex {
     names: Trie,
     folders: Trie,
-    literals: BTreeSet<IpAddr>,
+    literals: BTreeMap<IpAddr, Vec<u32>>,
+    blocks: BTreeMap<IpNet, Vec<u32>>,
     has_names: bool,
-    has_blocks: bool,
-    /// Patterns of names that match every host, addresses included.
-    takes_addresses: bool,
+    /// The numbers of patterns of names that take whatever there is, addresses too.
+    taking_addresses: Vec<u32>,
 }
 
 impl TargetIndex {
-    /// The index of these targets.
     pub(super) fn new<'a>(targets: impl IntoIterator<Item = &'a Target>) -> Self {
-        let mut target_index = Self {
+        let mut index = Self {
             names: Trie::new(Case::Folded),
             folders: Trie::new(Case::Unknown),
-            literals: BTreeSet::new(),
+            literals: BTreeMap::new(),
+            blocks: BTreeMap::new(),
             has_names: false,
-            has_blocks: false,
-            takes_addresses: false,
+            taking_addresses: Vec::new(),
         };
-        for target in targets {
-            match target {
-                Target::Folder(folder) => target_index.folders.insert(folder, Unknowns::NONE, 0),
-                Target::Network(Destination { host, .. }) | Target::Http(Destination { host, .. }, _) => match host {
-                    HostPattern::Names(names) => {
-                        target_index.names.insert(names, Unknowns::NONE, 0);
-                        // A request for one may be decided as one for the other.
-                        for (own, other) in [(HOST_ALIAS, LOCAL_HOST), (LOCAL_HOST, HOST_ALIAS)] {
-                            if may_be(names, own) {
-                                let tokens = labels(other).into_iter().rev().map(Token::Literal).collect();
-                                let other = Sequence { tokens, unknowns: Unknowns::NONE, bare: Unknowns::NONE };
-                                target_index.names.insert(&other, Unknowns::NONE, 0);
-                            }
+        targets.into_iter().zip(0..).for_each(|(target, number)| index.insert(target, number));
+        index
+    }
+
+    pub(super) fn insert(&mut self, target: &Target, number: u32) {
+        match target {
+            Target::Folder(folder) => self.folders.insert(folder, Unknowns::NONE, number),
+            Target::Network(Destination { host, .. }) | Target::Http(Destination { host, .. }, _) => match host {
+                HostPattern::Names(names) => {
+                    self.names.insert(names, Unknowns::NONE, number);
+                    // A request for the one may be asked as one for the other.
+                    for (own, other) in [(HOST_ALIAS, LOCAL_HOST), (LOCAL_HOST, HOST_ALIAS)] {
+                        if may_be(names, own) {
+                            let tokens = labels(other).into_iter().rev().map(Token::Literal).collect();
+                            let other = Sequence { tokens, unknowns: Unknowns::NONE, bare: Unknowns::NONE };
+                            self.names.insert(&other, Unknowns::NONE, number);
                         }
-                        target_index.has_names = true;
-                        target_index.takes_addresses |= takes_addresses(names);
                     }
-                    HostPattern::Address(address) => {
-                        target_index.literals.insert(*address);
-                    }
-                    HostPattern::Cidr(_) => target_index.has_blocks = true,
-                },
-            }
+                    self.has_names = true;
+                    self.taking_addresses.extend(takes_addresses(names).then_some(number));
+                }
+                HostPattern::Address(address) => self.literals.entry(*address).or_default().push(number),
+                HostPattern::Cidr(block) => self.blocks.entry(*block).or_default().push(number),
+            },
         }
-        target_index
     }
 
     /// Returns `true` if a request may match both the target and an indexed one. Ports and paths are ignored: a host
     /// represents all its requests.
     pub(super) fn meets(&self, target: &Target) -> bool {
+        // Whatever its name, a host may have an address of a block.
+        let crosses = target.names().is_some() && !self.blocks.is_empty()
+            || matches!(target.host(), Some(HostPattern::Cidr(_))) && self.has_names;
+        crosses || self.meets_alike(target, |_| true)
+    }
+
+    /// Returns `true` if `is_met` takes any of these that may match a request that the target matches, patterns of names
+    /// beside blocks aside.
+    pub(super) fn meets_alike(&self, target: &Target, mut is_met: impl FnMut(u32) -> bool) -> bool {
         match target {
-            Target::Folder(folder) => self.folders.meets(folder, |_| true),
+            Target::Folder(folder) => self.folders.meets(folder, is_met),
             Target::Network(Destination { host, .. }) | Target::Http(Destination { host, .. }, _) => match host {
-                // Whatever its name is, a host may have an address of a block.
                 HostPattern::Names(names) => {
-                    self.has_blocks
-                        || !self.literals.is_empty() && takes_addresses(names)
-                        || self.has_names && self.names.meets(names, |_| true)
+                    takes_addresses(names) && self.literals.values().flatten().any(|number| is_met(*number))
+                        || self.has_names && self.names.meets(names, is_met)
                 }
                 HostPattern::Address(address) => {
-                    self.has_blocks || self.takes_addresses || self.literals.contains(address)
+                    let own = self.literals.get(address).into_iter();
+                    let around = surrounding(IpNet::from(*address)).filter_map(|net| self.blocks.get(&net));
+                    let mut met = own.chain(around).chain([&self.taking_addresses]).flatten();
+                    met.any(|number| is_met(*number))
                 }
-                HostPattern::Cidr(_) => self.has_blocks || self.has_names || !self.literals.is_empty(),
+                HostPattern::Cidr(block) => {
+                    let around = surrounding(*block).filter_map(|net| self.blocks.get(&net));
+                    let inside = self.blocks.range(*block..=IpNet::from(block.broadcast()));
+                    let inside = inside.filter(|(net, _)| *net != block && block.contains(*net)).map(|(_, all)| all);
+                    let literals = self.literals.range(block.network()..=block.broadcast()).map(|(_, all)| all);
+                    let mut met = around.chain(inside).chain(literals).flatten();
+                    met.any(|number| is_met(*number))
+                }
             },
         }
     }
 }
 
-/// The clauses in such a group, or overlapping one.
+/// The block and all that hold it.
+pub(super) fn surrounding(block: IpNet) -> impl Iterator<Item = IpNet> {
+    (0..=block.prefix_len()).filter_map(move |length| IpNet::new(block.network(), length).ok()).map(|net| net.trunc())
+}
+
+/// The clauses that are of such a group, or that meet one.
 pub(super) fn around(clauses: Vec<Clause>, about: impl Fn(usize) -> bool) -> Vec<Clause> {
     let of_it = clauses.iter().filter(|clause| about(clause.group));
     let target_index = TargetIndex::new(of_it.map(|clause| &clause.target));
@@ -203,7 +226,13 @@ mod tests {
             ("a.example.com", "10.0.0.0/8", true),
             ("10.0.0.0/8", "a.example.com", true),
             ("10.0.0.1", "10.0.0.0/8", true),
-            // An address that is requested directly has no name.
+            ("10.0.0.0/8", "10.0.0.1", true),
+            ("10.0.0.1", "11.0.0.0/8", false),
+            ("10.0.0.0/8", "10.0.0.0/16", true),
+            ("10.0.0.0/16", "10.0.0.0/8", true),
+            ("10.1.0.0/16", "10.2.0.0/16", false),
+            ("::/0", "10.0.0.0/8", false),
+            // An address that is asked for by itself has no name.
             ("a.example.com", "10.0.0.1", false),
             ("10.0.0.1", "a.example.com", false),
             ("10.0.0.1", "**", true),

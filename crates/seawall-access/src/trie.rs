@@ -6,7 +6,8 @@
 //! nothing is a step without a label, so that nodes never multiply.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::OnceLock;
 
 use super::glob::Glob;
 use super::path;
@@ -64,6 +65,8 @@ pub(super) struct Trie {
     pub(super) case: Case,
     /// The folder `~`, once a pattern starts with it.
     home: Option<Node>,
+    /// The nodes of the places where the home folders of people usually are, once somebody asks.
+    pub(super) usual_homes: OnceLock<BTreeSet<Node>>,
 }
 
 /// The comparison of labels.
@@ -97,7 +100,7 @@ pub(super) struct Edges {
 
 impl Trie {
     pub(super) fn new(case: Case) -> Self {
-        Self { nodes: vec![Edges::default()], case, home: None }
+        Self { nodes: vec![Edges::default()], case, home: None, usual_homes: OnceLock::new() }
     }
 
     /// The number of nodes.
@@ -174,6 +177,7 @@ impl Trie {
         if matches!(sequence.tokens.first(), Some(Token::Literal(format)) if format == path::HOME) {
             self.find_homes();
         }
+        self.usual_homes.take();
         let unknowns = unknowns.union(sequence.unknowns);
         let mut node = 0;
         let last = sequence.tokens.len().saturating_sub(1);

@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::access::{Interactions, Universe};
+use crate::access::RuleIndex;
 use crate::model::{Body, Domain, LivePolicy, Rule};
 
 use super::{Change, PolicyChange, PolicyTarget, RuleChange, RuleTarget, Step};
@@ -40,16 +40,30 @@ impl Relations {
 
 /// The relations of steps, in their order. `touched` are the policies that they are about, before the plan.
 pub(crate) fn relations(steps: &[Step], touched: &[LivePolicy]) -> Vec<Relations> {
-    let AboutPlan(about) = AboutPlan::new(steps, touched);
+    let contents = Contents::new(steps, touched);
+    let about = steps.iter().map(|step| About::new(&step.change, &contents));
+    let steps: Vec<(&Step, About<'_>)> = steps.iter().zip(about).collect();
+    // What no later phase has anything to do with is not looked for either.
+    let mut last: BTreeMap<Domain, usize> = BTreeMap::new();
+    for (step, about) in &steps {
+        last.extend(about.domains.iter().map(|domain| (*domain, step.phase)));
+    }
+    let is_looked_for = |step: &Step, about: &About<'_>| {
+        about.domains.iter().any(|domain| last.get(domain).is_some_and(|phase| step.phase < *phase))
+    };
     let (mut earlier, mut pairs) = (Earlier::default(), 0);
     let mut relations = Vec::new();
-    let steps: Vec<(&Step, &About)> = steps.iter().zip(&about).collect();
     for phase in steps.chunk_by(|(one, _), (other, _)| one.phase == other.phase) {
         for (step, about) in phase {
             let dependencies = earlier.dependencies(step, about, &mut pairs);
             relations.push(Relations { dependencies, touches: about.domains.clone() });
         }
-        phase.iter().for_each(|(step, about)| earlier.add(step, about));
+        for (step, about) in phase {
+            earlier.add(step, about);
+            if is_looked_for(step, about) {
+                about.rules.iter().for_each(|rule| earlier.rules_of_steps.insert(rule, step.id));
+            }
+        }
     }
     relations
 }
@@ -87,10 +101,8 @@ struct Earlier {
     rules: BTreeMap<(PolicyTarget, String), Vec<usize>>,
     /// By name: the steps that give up the name.
     names: BTreeMap<String, Vec<usize>>,
-    /// By request: the steps that change its answer.
-    points: BTreeMap<usize, Vec<usize>>,
-    /// By side of a crossing: the steps that change something there.
-    sides: BTreeMap<Side, Vec<usize>>,
+    /// The rules of steps, to find those that share a request.
+    rules_of_steps: RuleIndex,
     /// By domain: the steps that may change any answer.
     domains: BTreeMap<Domain, Vec<usize>>,
     /// By domain: the steps that change something.
@@ -100,18 +112,22 @@ struct Earlier {
 }
 
 impl Earlier {
-    /// The earlier steps that a step depends on; `pairs` counts the comparisons.
-    fn dependencies(&self, step: &Step, about: &About, pairs: &mut usize) -> Dependencies {
+    /// The earlier steps that a step depends on; `pairs` counts what was found.
+    fn dependencies(&self, step: &Step, about: &About<'_>, pairs: &mut usize) -> Dependencies {
         let objects: BTreeSet<usize> = self.about_objects(&step.change).flatten().copied().collect();
         let mut requests = BTreeSet::new();
-        for list in self.about_requests(about) {
+        for list in self.about_domains(about) {
             // One more than the limit is enough to see that there are too many.
-            let some = list.get(..=MOST).unwrap_or(list);
-            *pairs += some.len();
-            requests.extend(some);
-            if requests.len() > MOST || *pairs > MOST_PAIRS {
-                return Dependencies { steps: objects, beyond: Some(Beyond::SameDomains) };
+            requests.extend(list.get(..=MOST).unwrap_or(list));
+        }
+        for rule in &about.rules {
+            if *pairs <= MOST_PAIRS {
+                self.rules_of_steps.find(rule, MOST, &mut requests);
             }
+        }
+        *pairs += requests.len();
+        if requests.len() > MOST || *pairs > MOST_PAIRS {
+            return Dependencies { steps: objects, beyond: Some(Beyond::SameDomains) };
         }
         Dependencies::on(objects.into_iter().chain(requests))
     }
@@ -129,20 +145,17 @@ impl Earlier {
         of_policy.into_iter().chain(of_rule.into_iter().flatten()).chain(of_name)
     }
 
-    /// Steps about the same requests: both steps touch the domain.
-    fn about_requests<'a>(&'a self, about: &'a About) -> impl Iterator<Item = &'a Vec<usize>> {
-        let of_points = about.points.iter().filter_map(move |point| self.points.get(point));
-        let of_sides = about.sides.iter().filter_map(move |side| self.sides.get(&side.other()));
-        let of_domains = about.domains.iter().flat_map(move |domain| {
+    /// Steps that may share any request of a domain: both steps touch the domain.
+    fn about_domains<'a>(&'a self, about: &'a About<'_>) -> impl Iterator<Item = &'a Vec<usize>> {
+        about.domains.iter().flat_map(move |domain| {
             let all = self.domains.get(domain);
             let spoken = self.spoken.get(domain).filter(|_| about.anything);
             let governing = self.governing.get(domain).filter(|_| about.governs_less);
             [all, spoken, governing].into_iter().flatten()
-        });
-        of_domains.chain(of_sides).chain(of_points)
+        })
     }
 
-    fn add(&mut self, step: &Step, about: &About) {
+    fn add(&mut self, step: &Step, about: &About<'_>) {
         let (id, change) = (step.id, &step.change);
         let policy = own_policy(change);
         if change.object() == Object::Policy {
@@ -154,12 +167,6 @@ impl Earlier {
         self.policies.entry(policy).or_default().push(id);
         if let Some(name) = change.freed_name() {
             self.names.entry(name.to_owned()).or_default().push(id);
-        }
-        for point in &about.points {
-            self.points.entry(*point).or_default().push(id);
-        }
-        for side in &about.sides {
-            self.sides.entry(*side).or_default().push(id);
         }
         for domain in &about.domains {
             if about.anything {
@@ -182,16 +189,11 @@ fn own_policy(change: &Change) -> PolicyTarget {
     }
 }
 
-/// The effects of the steps of a plan, in their order.
-#[derive(Debug)]
-struct AboutPlan(Vec<About>);
-
 /// The effects of one step.
 #[derive(Debug, Default)]
-struct About {
-    /// Requests that its rules match, by number.
-    points: BTreeSet<usize>,
-    sides: BTreeSet<Side>,
+struct About<'a> {
+    /// The rules that it adds, removes, or puts in force for other audiences.
+    rules: Vec<&'a Rule>,
     domains: BTreeSet<Domain>,
     /// True if it may change the answer to any request of its domains.
     anything: bool,
@@ -199,21 +201,6 @@ struct About {
     governs_more: bool,
     /// True if an audience may lose its last rules by it.
     governs_less: bool,
-}
-
-/// Names, and the addresses to which they may resolve: a rule about one shares requests with every rule about the
-/// other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Side {
-    /// The index of the pair in [`Interactions::crossings`].
-    crossing: usize,
-    names: bool,
-}
-
-impl Side {
-    fn other(self) -> Self {
-        Self { names: !self.names, ..self }
-    }
 }
 
 /// The domains of a rule: every domain for a rule that only a later version understands.
@@ -225,40 +212,10 @@ pub fn domains(rule: &Rule) -> BTreeSet<Domain> {
     }
 }
 
-impl AboutPlan {
-    fn new(steps: &[Step], touched: &[LivePolicy]) -> Self {
-        let contents = Contents::new(steps, touched);
-        let rules: Vec<Vec<Rule>> = steps.iter().map(|step| contents.rules(&step.change)).collect();
-        let by_step = rules.iter().enumerate().flat_map(|(at, rules)| rules.iter().map(move |rule| (rule, at)));
-        // If not all requests are known, each step may share one with every other step of its domain.
-        let company = Universe::build(by_step).map(|universe| universe.company());
-        let of_step = |(step, rules): (&Step, &Vec<Rule>)| About::new(&step.change, rules, &contents, company.is_ok());
-        let mut about: Vec<About> = steps.iter().zip(&rules).map(of_step).collect();
-        let Interactions { sets, crossings } = company.unwrap_or_default();
-        for (number, set) in sets.iter().enumerate() {
-            for at in set {
-                if let Some(about) = about.get_mut(*at) {
-                    about.points.insert(number);
-                }
-            }
-        }
-        for (crossing, (on_names, on_addresses)) in crossings.iter().enumerate() {
-            for (names, steps) in [(true, on_names), (false, on_addresses)] {
-                for at in steps {
-                    if let Some(about) = about.get_mut(*at) {
-                        about.sides.insert(Side { crossing, names });
-                    }
-                }
-            }
-        }
-        Self(about)
-    }
-}
-
-impl About {
-    fn new(change: &Change, rules: &[Rule], contents: &Contents, complete: bool) -> Self {
-        let mut about = Self { anything: !complete, ..Self::default() };
-        for rule in rules {
+impl<'a> About<'a> {
+    fn new(change: &'a Change, contents: &Contents<'a>) -> Self {
+        let mut about = Self { rules: contents.rules(change), ..Self::default() };
+        for rule in &about.rules {
             about.domains.extend(domains(rule));
             about.anything |= rule.domain().is_none();
         }
@@ -296,26 +253,28 @@ fn only_renames(change: &Change) -> bool {
 }
 
 /// The rules of the policies that a plan touches, as they were and as its steps make them.
-struct Contents {
-    rules: BTreeMap<PolicyTarget, Vec<Rule>>,
+struct Contents<'a> {
+    rules: BTreeMap<&'a PolicyTarget, Vec<&'a Rule>>,
+    /// The live rules.
+    live: BTreeMap<PolicyTarget, Vec<&'a Rule>>,
     /// Live rules without those that steps delete.
     left: BTreeMap<PolicyTarget, usize>,
 }
 
-impl Contents {
-    fn new(steps: &[Step], touched: &[LivePolicy]) -> Self {
-        let mut contents = Self { rules: BTreeMap::new(), left: BTreeMap::new() };
+impl<'a> Contents<'a> {
+    fn new(steps: &'a [Step], touched: &'a [LivePolicy]) -> Self {
+        let mut contents = Self { rules: BTreeMap::new(), live: BTreeMap::new(), left: BTreeMap::new() };
         for policy in touched {
             let target = PolicyTarget::Existing(policy.id.clone());
-            let rules: Vec<Rule> = policy.rules().iter().map(|live| live.rule.clone()).collect();
+            let rules: Vec<&Rule> = policy.rules().iter().map(|live| &live.rule).collect();
             contents.left.insert(target.clone(), rules.len());
-            contents.rules.insert(target, rules);
+            contents.live.insert(target, rules);
         }
         for step in steps {
             let Some(policy) = step.change.policy() else { continue };
             match &step.change {
                 Change::Rule(_, RuleChange::Create { after } | RuleChange::Update { after, .. }) => {
-                    contents.rules.entry(policy.clone()).or_default().push(after.clone());
+                    contents.rules.entry(policy).or_default().push(after);
                 }
                 Change::Rule(_, RuleChange::Delete { rule: RuleTarget::Existing(_), .. }) => {
                     let left = contents.left.entry(policy.clone()).or_default();
@@ -332,17 +291,20 @@ impl Contents {
     }
 
     /// The rules that a change adds, removes, or puts in force for other audiences.
-    fn rules(&self, change: &Change) -> Vec<Rule> {
+    fn rules(&self, change: &'a Change) -> Vec<&'a Rule> {
         if change.op() == Op::Update && only_renames(change) {
             return Vec::new();
         }
         match change {
             Change::Policy(PolicyChange::Create { .. }) => Vec::new(),
-            Change::Policy(PolicyChange::Update { policy, .. }) => self.rules.get(policy).cloned().unwrap_or_default(),
-            Change::Policy(PolicyChange::Delete { before, .. }) => before.rules().to_vec(),
+            Change::Policy(PolicyChange::Update { policy, .. }) => {
+                let all = [self.live.get(policy), self.rules.get(policy)];
+                all.into_iter().flatten().flatten().copied().collect()
+            }
+            Change::Policy(PolicyChange::Delete { before, .. }) => before.rules().iter().collect(),
             Change::Rule(_, change) => {
                 let (before, after) = change.delta().sides();
-                before.into_iter().chain(after).cloned().collect()
+                before.into_iter().chain(after).collect()
             }
         }
     }

@@ -301,7 +301,7 @@ impl<'a> Audience<'a> {
             return Vec::new();
         }
         if to.is_empty() {
-            return ungoverned(&self.teams, from, widens, shows);
+            return ungoverned(&self.teams, from, widens, |request| !self.is_over_budget() && shows(request));
         }
         let sides = smaller.iter().map(|audience| audience.said.each_ref());
         let smaller: Vec<_> = sides.map(|[old, new]| if widens { [old, new] } else { [new, old] }).collect();

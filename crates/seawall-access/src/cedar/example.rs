@@ -14,9 +14,10 @@ use serde_json::{Map, Value};
 use super::arguments::path;
 use super::validate::actions_in_scope;
 use super::{McpAction, McpRequest, schema};
+use crate::hash::HashSet;
 
 /// A part of a request that can be chosen.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Part {
     Server,
     /// The id of a resource of this type.
@@ -30,7 +31,25 @@ enum Part {
 /// The values that statements compare parts with, the most promising first.
 #[derive(Debug, Default)]
 struct Values {
-    by_part: BTreeMap<Part, Vec<Value>>,
+    by_part: BTreeMap<Part, Choice>,
+    known: HashSet<(Part, Value)>,
+}
+
+/// The most values of one part, promising or not: more than there are requests for one statement.
+const MOST_VALUES: usize = 1_000;
+
+/// The values of one part.
+#[derive(Debug, Default)]
+struct Choice {
+    promising: Vec<Value>,
+    others: Vec<Value>,
+}
+
+impl Choice {
+    /// The promising values first; `null` stands for a value that no statement compares with.
+    fn values(&self) -> Vec<&Value> {
+        self.promising.iter().chain([&Value::Null]).chain(&self.others).collect()
+    }
 }
 
 /// Up to `most` requests that the first of these statements may match, varied by the values in the others.
@@ -140,22 +159,21 @@ impl Values {
             Part::Server | Part::Target(_) | Part::Attribute(_) | Part::Argument(_) | Part::RequestTime => vec![part],
         };
         for part in parts {
-            let values = self.by_part.entry(part).or_insert_with(|| vec![Value::Null]);
-            if !values.contains(&value) {
-                // `null` stands for a value that no statement compares with.
-                let other = values.iter().position(Value::is_null).unwrap_or(values.len());
-                values.insert(if promising { other } else { values.len() }, value.clone());
+            let choice = self.by_part.entry(part.clone()).or_default();
+            let values = if promising { &mut choice.promising } else { &mut choice.others };
+            if values.len() < MOST_VALUES && self.known.insert((part, value.clone())) {
+                values.push(value.clone());
             }
         }
     }
 
     /// Requests of one action: every combination of values, with the first parts varying fastest.
     fn requests(&self, action: McpAction, most: usize) -> Vec<McpRequest> {
-        let parts: Vec<(&Part, &[Value])> = self
+        let parts: Vec<(&Part, Vec<&Value>)> = self
             .by_part
             .iter()
             .filter(|(part, _)| belongs(part, action))
-            .map(|(part, values)| (part, values.as_slice()))
+            .map(|(part, choice)| (part, choice.values()))
             .collect();
         let choices = parts.iter().map(|(_, values)| values.len()).try_fold(1_usize, usize::checked_mul);
         let count = choices.unwrap_or(usize::MAX).min(most);
@@ -165,7 +183,7 @@ impl Values {
             let mut chosen: BTreeMap<&Part, &Value> = BTreeMap::new();
             for (part, values) in &parts {
                 if let Some(value) = values.get(rest % values.len()) {
-                    chosen.insert(part, value);
+                    chosen.insert(*part, *value);
                 }
                 rest /= values.len();
             }

@@ -91,10 +91,8 @@ pub(super) fn outcome(point: &Point, statements: &StateClauses, audience: &[usiz
         return bounded(point, &before, &after);
     }
     let (mut widens, mut narrows, mut same) = (false, false, false);
-    for world in point.worlds() {
-        let old = point.allowed(world, before);
-        let new = point.allowed(world, after);
-        match (old, new) {
+    for answers in point.answers(before).zip(point.answers(after)) {
+        match answers {
             (false, true) => widens = true,
             (true, false) => narrows = true,
             (true, true) | (false, false) => same = true,

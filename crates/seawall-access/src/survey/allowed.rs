@@ -12,6 +12,7 @@ use crate::clause::{Actions, Clause, Target};
 use crate::host::HostPattern;
 use crate::model::Decision;
 use crate::pattern::{Sequence, Token};
+use crate::target_index::surrounding;
 
 /// The access that is allowed by address, and whether any request is allowed.
 #[derive(Debug, Default)]
@@ -53,11 +54,6 @@ impl Allowed {
             .filter(|(net, _)| block.contains(*net))
             .fold(Actions::default(), |all, (_, own)| all.union(*own))
     }
-}
-
-/// The block, and all blocks that contain it.
-pub(super) fn surrounding(block: IpNet) -> impl Iterator<Item = IpNet> {
-    (0..=block.prefix_len()).filter_map(move |length| IpNet::new(block.network(), length).ok()).map(|net| net.trunc())
 }
 
 impl Survey {

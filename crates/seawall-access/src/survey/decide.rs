@@ -7,12 +7,13 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use super::{Group, Item, Survey, allowed::surrounding};
+use super::{Group, Item, Survey};
 use crate::atom::Atom;
 use crate::clause::{Actions, Clause, Target};
 use crate::path::http_segments;
 use crate::point::{Match, Point, Role, Verdict};
 use crate::request::{Host, Request};
+use crate::target_index::surrounding;
 use crate::unknowns::{Unknown, Unknowns};
 
 /// A request with its matches. The group of a match is the number of its item.

@@ -9,12 +9,15 @@
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use super::decide::Asked;
 use super::{Item, Survey};
 use crate::clause::{Actions, Target};
+use crate::hash::{HashMap, HashSet};
 use crate::host::{Destination, HostPattern};
 use crate::model::{Decision, Scope};
+use crate::parallel;
 use crate::path;
 use crate::pattern::{Sequence, Token};
 use crate::point::Verdict;
@@ -104,14 +107,42 @@ const MACHINES: [&str; 6] = [
     "localhost.localdomain",
 ];
 
-impl Survey {
-    /// The gaps of a deny, at most one of each kind.
+/// The gaps of some denies. Those that deny the same to the same people have the same.
+#[derive(Debug, Default)]
+pub struct Gaps<'a>(HashMap<Alike, Vec<Gap<'a>>>);
+
+/// What denies with the same gaps have in common: the number of the pattern, the actions, and the address of the scope.
+type Alike = (u32, Actions, usize);
+
+/// Denies are looked at by so many at a time.
+const DENIES_AT_A_TIME: usize = 100;
+
+impl<'a> Gaps<'a> {
+    /// The gaps of one of these denies, one of each kind at most.
     #[must_use]
-    pub fn gaps(&self, deny: &Item) -> Vec<Gap<'_>> {
+    pub fn of(&self, deny: &Item) -> &[Gap<'a>] {
+        self.0.get(&deny.alike()).map(Vec::as_slice).unwrap_or_default()
+    }
+}
+
+impl Survey {
+    /// The gaps of all of these items that deny something.
+    #[must_use]
+    pub fn gaps<'a>(&'a self, items: impl IntoIterator<Item = &'a Item>) -> Gaps<'a> {
+        let denies = items.into_iter().filter(|item| item.decision == Decision::Deny && !item.is_malformed());
+        let mut known: HashSet<Alike> = HashSet::default();
+        let unlike: Vec<&Item> = denies.filter(|deny| known.insert(deny.alike())).collect();
+        let chunks: Vec<&[&Item]> = unlike.chunks(DENIES_AT_A_TIME).collect();
+        let found = parallel::map(chunks, 1, |chunk| {
+            let of = |deny: &&'a Item| Some((deny.alike(), self.gaps_of(deny))).filter(|(_, gaps)| !gaps.is_empty());
+            chunk.iter().filter_map(of).collect::<Vec<_>>()
+        });
+        Gaps(found.into_iter().flatten().collect())
+    }
+
+    /// The gaps of a deny, one of each kind at most.
+    fn gaps_of(&self, deny: &Item) -> Vec<Gap<'_>> {
         let mut gaps: Vec<Gap<'_>> = Vec::new();
-        if deny.decision != Decision::Deny || deny.is_malformed() {
-            return gaps;
-        }
         for pair in self.pairs(deny) {
             if !gaps.iter().any(|gap| gap.kind == pair.kind) {
                 gaps.extend(self.gap(deny, pair));
@@ -124,10 +155,13 @@ impl Survey {
         let Pair { kind, denied, beside } = pair;
         let asked = self.ask(&beside);
         let mut both = None;
+        // By the address of the scope of an allow.
+        let mut verdicts: HashMap<usize, Option<Verdict>> = HashMap::default();
         let certain = asked.certain();
         let (allow, verdict) = certain.into_iter().find_map(|number| {
-            let allow = self.items.get(number)?;
-            let verdict = self.open(&asked, deny, allow)?;
+            let allow = self.items.get(number).filter(|item| item.decision == Decision::Allow)?;
+            let open = || self.open(&asked, &deny.scope, &allow.scope);
+            let verdict = (*verdicts.entry(Arc::as_ptr(&allow.scope).addr()).or_insert_with(open))?;
             let fits = match kind {
                 // An allow of exactly this host in both protocols, and a deny in one, is intentional.
                 GapKind::Protocol => allow.clause.target.host() != deny.clause.target.host(),
@@ -147,12 +181,9 @@ impl Survey {
         items.map(Item::of_rule).collect()
     }
 
-    /// The decision on a request for somebody whom both rules govern; `None` if it is denied to all of them.
-    fn open(&self, asked: &Asked, deny: &Item, allow: &Item) -> Option<Verdict> {
-        if allow.decision == Decision::Deny {
-            return None;
-        }
-        let verdicts = audiences(&deny.scope, &allow.scope).into_iter().map(|teams| asked.verdict(self, &teams));
+    /// The decision on a request for somebody whom both scopes govern; `None` if it is denied to all of them.
+    fn open(&self, asked: &Asked, deny: &Scope, allow: &Scope) -> Option<Verdict> {
+        let verdicts = audiences(deny, allow).into_iter().map(|teams| asked.verdict(self, &teams));
         verdicts.max().filter(|verdict| *verdict != Verdict::Deny)
     }
 
@@ -291,6 +322,10 @@ impl Gap<'_> {
 }
 
 impl Item {
+    fn alike(&self) -> Alike {
+        (self.pattern, self.clause.actions, Arc::as_ptr(&self.scope).addr())
+    }
+
     fn of_rule(&self) -> (usize, usize) {
         (self.policy, self.rule)
     }

@@ -22,16 +22,17 @@ use super::clause::{Actions, Clause, Target, clauses_by_resource};
 use super::host::{Destination, HostPattern};
 use super::pattern::Token;
 use super::request::Host;
+use super::target_index::surrounding;
 use super::trie::{Case, Hit, Trie};
 use super::unknowns::Unknowns;
 use crate::hash::HashMap;
 use crate::model::{Decision, Policy, Rule, Scope};
 use crate::parallel;
 
-use self::allowed::{Allowed, surrounding};
+use self::allowed::Allowed;
 use self::coverage::{Coverage, Steps};
 pub use self::neighbours::Bare;
-pub use gaps::{Gap, GapKind};
+pub use gaps::{Gap, GapKind, Gaps};
 
 /// One resource of one rule.
 #[derive(Debug)]
@@ -45,7 +46,7 @@ pub struct Item {
     /// The decision of the rule.
     pub decision: Decision,
     clause: Clause,
-    /// The policy's scope, shared by all of its items.
+    /// The policy's scope, shared by all items of policies with the same one.
     scope: Arc<Scope>,
     /// The number of its target, which other items may have too.
     pattern: u32,
@@ -96,9 +97,12 @@ impl Survey {
     }
 
     fn with_steps<'a>(policies: impl IntoIterator<Item = &'a Policy>, steps: &Steps) -> Self {
-        let policies: Vec<(usize, &Policy)> = policies.into_iter().enumerate().collect();
+        let mut scopes: HashMap<&Scope, Arc<Scope>> = HashMap::default();
+        let mut shared = |scope| Arc::clone(scopes.entry(scope).or_insert_with(|| Arc::new(scope.clone())));
+        let policies: Vec<(usize, &Policy, Arc<Scope>)> =
+            (0..).zip(policies).map(|(at, policy)| (at, policy, shared(&policy.scope))).collect();
         let items: Vec<Item> =
-            parallel::map(policies, 8, |(at, policy)| items(at, policy)).into_iter().flatten().collect();
+            parallel::map(policies, 8, |(at, policy, scope)| items(at, policy, &scope)).into_iter().flatten().collect();
         let mut survey = Self {
             items: Vec::new(),
             hosts: Trie::new(Case::Folded),
@@ -303,11 +307,10 @@ impl Survey {
     }
 }
 
-/// The items of a policy, one for each resource.
-fn items(policy: usize, own: &Policy) -> Vec<Item> {
-    let scope = Arc::new(own.scope.clone());
+/// The items of a policy with this scope, one for each resource.
+fn items(policy: usize, own: &Policy, scope: &Arc<Scope>) -> Vec<Item> {
     let of = |(rule, stated): (usize, &Rule)| {
-        let (decision, scope) = (stated.decision, &scope);
+        let decision = stated.decision;
         let by_resource = clauses_by_resource(stated, 0).enumerate().filter_map(move |(resource, clauses)| {
             // Documents have no unknown actions, so that there is one clause.
             let clause = clauses.into_iter().find(|clause| clause.unknowns.is_empty())?;

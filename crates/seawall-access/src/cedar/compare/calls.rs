@@ -2,16 +2,23 @@
 //!
 //! `mcp register, readResource` means every call of these actions; `mcp invokeTool */WebFetch` one tool on any server;
 //! `mcp invokeTool github/*` every tool of one server. A condition in Cedar's syntax follows ` where …`, and calls
-//! without a change follow ` except …`.
+//! without a change follow ` except …`. ` in part` means some of the calls: too many statements overlap to say which.
 //!
 //! Invariant: each call that matches a description and not its exceptions does change.
 
 use std::collections::BTreeSet;
 
+use crate::hash::HashMap;
+
 use cedar_policy::pst::{BinaryOp, EntityUID, Expr, Literal, Var};
 
 use super::super::{McpAction, cover, validate};
 use super::{EVERYTHING, InForce, Kind, Occurrence};
+
+/// The most pairs of calls that are compared for one action; beyond, the description is ` in part`.
+const MOST_PAIRS: usize = 200_000;
+/// The most exceptions in one description.
+const SPELLED_OUT: usize = 20;
 
 /// Calls of one action that a statement selects.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -29,6 +36,8 @@ pub(super) struct Changed {
     pub(super) actions: Vec<McpAction>,
     pub(super) calls: Calls,
     except: Vec<Calls>,
+    /// True if only some of the calls change.
+    in_part: bool,
 }
 
 impl Calls {
@@ -156,7 +165,8 @@ impl Changed {
         let has_server =
             self.actions.iter().all(|action| !matches!(action, McpAction::Register | McpAction::InvokePrimordial));
         let calls = self.calls.text(has_server);
-        if self.actions.len() == McpAction::ALL.len() && calls.is_empty() && self.except.is_empty() {
+        let is_everything = self.actions.len() == McpAction::ALL.len() && calls.is_empty() && self.except.is_empty();
+        if is_everything && !self.in_part {
             return EVERYTHING.to_owned();
         }
         let names: Vec<&str> = self.actions.iter().map(|action| action.name()).collect();
@@ -164,9 +174,59 @@ impl Changed {
         if !calls.is_empty() {
             text = format!("{text} {calls}");
         }
-        let except: Vec<String> = self.except.iter().map(|calls| calls.text(has_server)).collect();
-        if except.is_empty() { text } else { format!("{text} except {}", except.join(", ")) }
+        if self.in_part {
+            text.push_str(" in part");
+        }
+        // One alone is never left out.
+        let count = self.except.len();
+        let spelled_out = if count <= SPELLED_OUT + 1 { count } else { SPELLED_OUT };
+        let except: Vec<String> = self.except.iter().take(spelled_out).map(|calls| calls.text(has_server)).collect();
+        if !except.is_empty() {
+            text = format!("{text} except {}", except.join(", "));
+        }
+        if count > spelled_out {
+            text = format!("{text} and {} more", count - spelled_out);
+        }
+        text
     }
+}
+
+/// An index of calls by their rarest condition, to find those that cover others.
+struct Coverers<'a> {
+    by_rarest: HashMap<&'a str, Vec<&'a Calls>>,
+    free: Vec<&'a Calls>,
+}
+
+impl<'a> Coverers<'a> {
+    fn new(all: &'a [Calls]) -> Self {
+        let mut uses: HashMap<&str, usize> = HashMap::default();
+        for condition in all.iter().flat_map(|calls| &calls.conditions) {
+            *uses.entry(condition).or_default() += 1;
+        }
+        let mut coverers = Self { by_rarest: HashMap::default(), free: Vec::new() };
+        for calls in all {
+            match calls.conditions.iter().min_by_key(|condition| uses.get(condition.as_str())) {
+                Some(rarest) => coverers.by_rarest.entry(rarest).or_default().push(calls),
+                None => coverers.free.push(calls),
+            }
+        }
+        coverers
+    }
+
+    /// Returns `true` if calls that `takes` accepts cover others.
+    fn cover(&self, others: &Calls, takes: impl Fn(&Calls) -> bool) -> bool {
+        let given = others.conditions.iter().filter_map(|condition| self.by_rarest.get(condition.as_str())).flatten();
+        self.free.iter().chain(given).any(|calls| takes(calls) && calls.covers(others))
+    }
+}
+
+/// Sorts calls, and removes those that others cover.
+fn keep_widest(calls: &mut Vec<Calls>) {
+    calls.sort();
+    calls.dedup();
+    let all = calls.clone();
+    let coverers = Coverers::new(&all);
+    calls.retain(|own| !coverers.cover(own, |other| other != own));
 }
 
 /// The calls that get further in `to` for a statement that is added there (`comes`), or removed.
@@ -179,6 +239,7 @@ pub(super) fn changed(said: &Occurrence, comes: bool, from: &InForce<'_>, to: &I
     let mut all = Vec::new();
     for &action in said.possible() {
         let Some(own) = Calls::matched_by(said, action) else { continue };
+        let within = |permits: Vec<Calls>| permits.iter().filter_map(|permit| own.intersection(permit)).collect();
         let (lets, stops): (Vec<Calls>, Vec<Calls>) = match (said.key.0, comes) {
             (Kind::Permit, _) => (
                 vec![own],
@@ -189,18 +250,10 @@ pub(super) fn changed(said: &Occurrence, comes: bool, from: &InForce<'_>, to: &I
                 [of(from, &[Kind::Permit, Kind::Approval], action), of(to, &[Kind::Forbid], action)].concat(),
             ),
             (Kind::Approval, false) => {
-                let permits = of(to, &[Kind::Permit], action);
-                (
-                    permits.iter().filter_map(|permit| own.intersection(permit)).collect(),
-                    of(to, &[Kind::Forbid, Kind::Approval], action),
-                )
+                (within(of(to, &[Kind::Permit], action)), of(to, &[Kind::Forbid, Kind::Approval], action))
             }
             (Kind::Forbid, _) => {
-                let permits = of(to, &[Kind::Permit, Kind::Approval], action);
-                (
-                    permits.iter().filter_map(|permit| own.intersection(permit)).collect(),
-                    of(to, &[Kind::Forbid], action),
-                )
+                (within(of(to, &[Kind::Permit, Kind::Approval], action)), of(to, &[Kind::Forbid], action))
             }
             (Kind::Unknown, _) => return Vec::new(),
         };
@@ -226,6 +279,10 @@ pub(super) fn ungoverned(governed: &InForce<'_>) -> Vec<Changed> {
         let permits = of(&[Kind::Permit]);
         let stopped = of(&[Kind::Forbid, Kind::Approval]);
         all.extend(left(action, vec![Calls::default()], &permits));
+        if permits.len().saturating_mul(stopped.len()) > MOST_PAIRS {
+            all.push(in_part(action));
+            continue;
+        }
         let taken: Vec<Calls> =
             permits.iter().flat_map(|permit| stopped.iter().filter_map(|stop| stop.intersection(permit))).collect();
         all.extend(left(action, taken, &[]));
@@ -233,21 +290,24 @@ pub(super) fn ungoverned(governed: &InForce<'_>) -> Vec<Changed> {
     joined(all)
 }
 
+/// Some calls of an action; too many statements overlap to describe which.
+fn in_part(action: McpAction) -> Changed {
+    Changed { actions: vec![action], calls: Calls::default(), except: Vec::new(), in_part: true }
+}
+
 /// The remaining calls of an action, each listed once.
 fn left(action: McpAction, mut calls: Vec<Calls>, without: &[Calls]) -> Vec<Changed> {
-    calls.sort();
-    calls.dedup();
-    let all = calls.clone();
-    let is_needless = |own: &Calls| all.iter().any(|other| other != own && other.covers(own));
-    calls.retain(|own| !is_needless(own) && !without.iter().any(|other| other.covers(own)));
+    keep_widest(&mut calls);
+    let coverers = Coverers::new(without);
+    calls.retain(|own| !coverers.cover(own, |_| true));
+    if calls.len().saturating_mul(without.len()) > MOST_PAIRS {
+        return vec![in_part(action)];
+    }
     let change = |calls: Calls| {
         let except = without.iter().filter(|other| calls.intersection(other).is_some());
         let mut except: Vec<Calls> = except.map(|other| other.beyond(&calls)).collect();
-        except.sort();
-        except.dedup();
-        let all = except.clone();
-        except.retain(|own| !all.iter().any(|other| other != own && other.covers(own)));
-        Changed { actions: vec![action], calls, except }
+        keep_widest(&mut except);
+        Changed { actions: vec![action], calls, except, in_part: false }
     };
     calls.into_iter().map(change).collect()
 }
@@ -258,7 +318,8 @@ fn joined(changes: Vec<Changed>) -> Vec<Changed> {
     for change in changes {
         let alike = |other: &&mut Changed| {
             let sort = |one: &Changed| one.actions.iter().map(|action| kind(*action, one)).collect::<BTreeSet<_>>();
-            other.calls == change.calls && other.except == change.except && sort(other) == sort(&change)
+            let same = (&other.calls, &other.except, other.in_part) == (&change.calls, &change.except, change.in_part);
+            same && sort(other) == sort(&change)
         };
         match all.iter_mut().find(alike) {
             Some(other) => other.actions.extend(change.actions),

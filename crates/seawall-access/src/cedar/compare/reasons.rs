@@ -75,7 +75,7 @@ pub(super) fn witness(
     most: usize,
     shows: impl Fn(&McpRequest) -> bool,
 ) -> Option<McpRequest> {
-    let statement = said.statement.as_ref()?;
+    let statement = said.statement.as_ref().filter(|_| most > 0)?;
     let tries = example::requests(said.tree()?, trees, most);
     let found = tries.into_iter().find(|request| decide::matches(statement, request) && shows(request))?;
     Some(shortened(found, shows))
