@@ -4,11 +4,14 @@ use super::{Check, Input, Run, http_path, locations};
 use crate::access::survey::{Gap, GapKind, Gaps, Item};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::model::Decision;
+use crate::source::parallel;
 
 /// The largest number of gaps of a rule with a finding each; above it, there is one finding for the rule.
 const EACH: usize = 2;
 /// The number of gaps that the finding for a rule names.
 const NAMED: usize = 3;
+/// The most gaps of a rule that are counted: a list of ten thousand hosts has one finding anyway.
+const COUNTED: usize = 1_000;
 
 const fn warning(
     code: &'static str,
@@ -95,22 +98,27 @@ fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
         .filter(|items| items.first().is_some_and(|item| item.decision == Decision::Deny))
         .collect();
     let gaps = input.survey.gaps(denies.iter().copied().flatten());
-    findings.extend(denies.into_iter().flat_map(|items| of_rule(input, items, &gaps)));
+    let found = parallel::map(denies, 8, |items| of_rule(input, items, &gaps));
+    findings.extend(found.into_iter().flatten());
 }
 
 fn of_rule(input: &Input<'_>, items: &[Item], known: &Gaps<'_>) -> Vec<Diagnostic> {
-    let mut gaps: Vec<(&Item, &Gap<'_>)> = Vec::new();
+    let mut gaps: Vec<(&Item, Gap<'_>)> = Vec::new();
     for item in items {
+        if gaps.len() >= COUNTED {
+            break;
+        }
         // For a placeholder, the same gap has another help.
         let is_odd = item.path().is_some_and(|path| http_path::has_odd_wildcard(&path));
-        let own = known.of(item).iter().filter(|gap| !(is_odd && gap.kind == GapKind::Paths));
+        let own = known.of(item).into_iter().filter(|gap| !(is_odd && gap.kind == GapKind::Paths));
         gaps.extend(own.map(|gap| (item, gap)));
     }
+    let is_cut = gaps.len() >= COUNTED;
     let of_kind = |kind| -> Vec<Diagnostic> {
-        let gaps: Vec<&(&Item, &Gap<'_>)> = gaps.iter().filter(|(_, gap)| gap.kind == kind).collect();
+        let gaps: Vec<&(&Item, Gap<'_>)> = gaps.iter().filter(|(_, gap)| gap.kind == kind).collect();
         match gaps.as_slice() {
             few if few.len() <= EACH => few.iter().map(|(item, gap)| single(input, item, gap)).collect(),
-            many => several(input, many).into_iter().collect(),
+            many => several(input, many, is_cut).into_iter().collect(),
         }
     };
     KINDS.into_iter().flat_map(of_kind).collect()
@@ -132,13 +140,14 @@ fn single(input: &Input<'_>, item: &Item, gap: &Gap<'_>) -> Diagnostic {
     finding.help(help(item, gap.kind))
 }
 
-fn several(input: &Input<'_>, gaps: &[&(&Item, &Gap<'_>)]) -> Option<Diagnostic> {
+fn several(input: &Input<'_>, gaps: &[&(&Item, Gap<'_>)], is_cut: bool) -> Option<Diagnostic> {
     let (first, gap) = gaps.first()?;
     // A list never leaves out just one item.
     let named = if gaps.len() <= NAMED + 1 { gaps.len() } else { NAMED };
     let names: Vec<String> = gaps.iter().take(named).map(|(item, _)| format!("`{}`", item.text())).collect();
     let more = match gaps.len() - named {
         0 => String::new(),
+        _ if is_cut => " and many more".to_owned(),
         more => format!(" and {more} more"),
     };
     let left = match gap.kind {

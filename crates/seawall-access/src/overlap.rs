@@ -97,9 +97,7 @@ impl<'a> Label<'a> {
     fn may_be(&self, label: &str) -> bool {
         match self {
             Self::Known(own) => own.eq_ignore_ascii_case(label),
-            Self::Part(glob, loose) => {
-                glob.matches(label) || loose.as_ref().is_some_and(|loose| loose.matches(label))
-            }
+            Self::Part(glob, loose) => glob.matches(label) || loose.as_ref().is_some_and(|loose| loose.matches(label)),
             Self::Any => true,
         }
     }

@@ -16,7 +16,7 @@ pub struct RuleIndex {
     targets: TargetIndex,
     entries: Vec<Entry>,
     /// The groups by kind of target, with what they speak about there.
-    groups: [BTreeMap<usize, Actions>; 3],
+    groups: [BTreeMap<usize, Actions>; 4],
 }
 
 #[derive(Debug)]
@@ -31,6 +31,7 @@ struct Entry {
 enum Kind {
     Names,
     Addresses,
+    Blocks,
     Folders,
 }
 
@@ -39,7 +40,8 @@ impl Kind {
         match target.host() {
             None => Self::Folders,
             Some(HostPattern::Names(_)) => Self::Names,
-            Some(HostPattern::Address(_) | HostPattern::Cidr(_)) => Self::Addresses,
+            Some(HostPattern::Address(_)) => Self::Addresses,
+            Some(HostPattern::Cidr(_)) => Self::Blocks,
         }
     }
 }
@@ -67,15 +69,12 @@ impl RuleIndex {
 
     /// Adds the groups that may share a request with a rule, until there are more than `most`.
     pub fn find(&self, rule: &Rule, most: usize, found: &mut BTreeSet<usize>) {
-        let mut crossed = [Actions::default(); 3];
+        let mut crossed = [Actions::default(); 4];
         for clause in clauses(rule, 0) {
-            if found.len() > most {
-                return;
-            }
             let (kind, own) = (Kind::of(&clause.target), connects(&clause));
             let crosses = match clause.target.host() {
                 // Whatever its name, a host may have an address of a block.
-                Some(HostPattern::Names(_)) => Some(Kind::Addresses),
+                Some(HostPattern::Names(_)) => Some(Kind::Blocks),
                 Some(HostPattern::Cidr(_)) => Some(Kind::Names),
                 Some(HostPattern::Address(_)) | None => None,
             };
@@ -85,6 +84,9 @@ impl RuleIndex {
             {
                 *crossed = crossed.union(own);
                 self.add_groups(other, own, most, found);
+            }
+            if found.len() > most {
+                return;
             }
             let is_enough = self.targets.meets_alike(&clause.target, |number| {
                 let Some(entry) = self.entries.get(number as usize) else { return false };
@@ -220,6 +222,7 @@ mod tests {
             ("h3.example.com", 30, 21),
             ("**.example.com", 50, 40),
             ("10.3.0.0/24", 30, 21),
+            ("10.3.0.7", 30, 1),
             ("h3.example.com", 5, 6),
             ("**.example.com", 5, 6),
             ("10.3.0.0/24", 5, 6),

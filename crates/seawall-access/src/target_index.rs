@@ -22,7 +22,7 @@ pub(super) struct TargetIndex {
     literals: BTreeMap<IpAddr, Vec<u32>>,
     blocks: BTreeMap<IpNet, Vec<u32>>,
     has_names: bool,
-    /// The numbers of patterns of names that take whatever there is, addresses too.
+    /// The numbers of patterns of names that match every host, addresses included.
     taking_addresses: Vec<u32>,
 }
 
@@ -46,7 +46,7 @@ impl TargetIndex {
             Target::Network(Destination { host, .. }) | Target::Http(Destination { host, .. }, _) => match host {
                 HostPattern::Names(names) => {
                     self.names.insert(names, Unknowns::NONE, number);
-                    // A request for the one may be asked as one for the other.
+                    // A request for one may be decided as one for the other.
                     for (own, other) in [(HOST_ALIAS, LOCAL_HOST), (LOCAL_HOST, HOST_ALIAS)] {
                         if may_be(names, own) {
                             let tokens = labels(other).into_iter().rev().map(Token::Literal).collect();

@@ -254,6 +254,18 @@ impl Trie {
         next
     }
 
+    /// The state after all of these labels.
+    pub(super) fn walk(&self, labels: &[String]) -> State {
+        labels.iter().fold(self.start(), |state, label| self.step(&state, label))
+    }
+
+    /// The clauses that certainly match the labels so far.
+    pub(super) fn certain<'a>(&'a self, state: &'a State) -> impl Iterator<Item = u32> {
+        let nodes = state.iter().filter(|(_, unknowns)| unknowns.is_empty());
+        let hits = nodes.flat_map(|(node, _)| &self.edges(*node).accepts);
+        hits.filter(|hit| hit.unknowns.is_empty()).map(|hit| hit.clause)
+    }
+
     /// The clauses that match the labels so far, sorted.
     pub(super) fn hits(&self, state: &State) -> Vec<Hit> {
         let mut hits: Vec<Hit> = state

@@ -418,7 +418,7 @@ impl Index {
 
     /// The clauses on a folder.
     pub(super) fn hits_of_folder(&self, segments: &[String]) -> Vec<Hit> {
-        self.folders.hits(&segments.iter().fold(self.folders.start(), |state, label| self.folders.step(&state, label)))
+        self.folders.hits(&self.folders.walk(segments))
     }
 
     /// The clauses that may match any address: those on every host.

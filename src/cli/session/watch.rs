@@ -10,17 +10,21 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::{Environment, Exit, Failure, output};
+use crate::source::disk::bytes_read;
 
 /// The time that a piece of work may take.
 const MOST_TIME: Duration = Duration::from_secs(60);
 
-/// The variable with the memory limit of the process in MiB, and its default: twice the memory for a full organization
-/// whose rules have a few resources each.
+/// The variable with the memory limit of the process in MiB.
 const VARIABLE: &str = "SEAWALL_MAX_MEMORY";
-const MOST_MEMORY: u64 = 1 << 10;
 
-/// The memory limit of this process in MiB.
-static LIMIT: AtomicU64 = AtomicU64::new(MOST_MEMORY);
+/// The default of the limit in MiB, twice the memory for a full organization whose rules have a few resources each; and
+/// the bytes more for each byte of the files that were read, since rules may have very many resources.
+const MOST_MEMORY: u64 = 1 << 10;
+const MEMORY_A_BYTE: u64 = 64;
+
+/// The memory limit of this process in MiB, if the variable sets one; else 0.
+static LIMIT: AtomicU64 = AtomicU64::new(0);
 
 /// The time between two checks.
 const PERIOD: Duration = Duration::from_millis(100);
@@ -46,6 +50,11 @@ pub(crate) fn configure(environment: &Environment) -> Result<(), Failure> {
     Ok(())
 }
 
+/// The memory limit in MiB.
+fn limit(set: u64, bytes_read: u64) -> u64 {
+    if set > 0 { set } else { MOST_MEMORY + (MEMORY_A_BYTE.saturating_mul(bytes_read) >> 20) }
+}
+
 /// Does work that writes nothing. If it takes too much time or memory, the process ends with an error that names the
 /// work.
 pub(crate) fn watched<T>(what: &str, work: impl FnOnce() -> T) -> T {
@@ -64,7 +73,7 @@ fn watch(what: &str, ended: &Receiver<()>) {
         let clock = started.elapsed();
         let time = processor_time().zip(before).map_or(clock, |(now, before)| clock.min(now.saturating_sub(before)));
         let taken = Taken { time, memory: memory().unwrap_or_default() };
-        if let Some(failure) = excess(what, taken, LIMIT.load(Ordering::Relaxed)) {
+        if let Some(failure) = excess(what, taken, limit(LIMIT.load(Ordering::Relaxed), bytes_read())) {
             let _ = output::report(&failure);
             std::process::exit(i32::from(failure.exit.code()));
         }
@@ -126,6 +135,13 @@ mod tests {
             let found = excess("checking", taken, limit);
             assert_eq!(found.as_ref().map(|failure| failure.message.as_str()), expected);
             assert!(found.is_none_or(|failure| failure.exit == Exit::Failed));
+        }
+    }
+
+    #[test]
+    fn more_memory_may_be_taken_for_more_documents() {
+        for (set, bytes, expected) in [(0, 0, 1_024), (0, 1 << 14, 1_025), (0, 40 << 20, 3_584), (100, 40 << 20, 100)] {
+            assert_eq!(limit(set, bytes), expected, "{set} {bytes}");
         }
     }
 

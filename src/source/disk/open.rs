@@ -8,8 +8,18 @@
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::Read as _;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::{FileError, stays};
+
+/// The bytes of all files that this process has read as a whole.
+static READ: AtomicU64 = AtomicU64::new(0);
+
+/// The bytes of all files that this process has read, to tell how much memory it may need for them.
+#[must_use]
+pub fn bytes_read() -> u64 {
+    READ.load(Ordering::Relaxed)
+}
 
 /// The content of the file at a path without links.
 pub(super) fn read_regular(real: &Path, limit: u64) -> Result<Vec<u8>, FileError> {
@@ -19,7 +29,11 @@ pub(super) fn read_regular(real: &Path, limit: u64) -> Result<Vec<u8>, FileError
     same(&before, &file)?;
     let mut bytes = Vec::with_capacity(usize::try_from(before.len()).unwrap_or_default());
     file.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > limit { Err(FileError::TooLarge(limit)) } else { Ok(bytes) }
+    if bytes.len() as u64 > limit {
+        return Err(FileError::TooLarge(limit));
+    }
+    READ.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+    Ok(bytes)
 }
 
 /// The metadata of a regular file before it is opened.

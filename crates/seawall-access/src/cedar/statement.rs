@@ -9,6 +9,8 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use cedar_policy::{Policy, PolicySet, Template, pst};
+use cedar_policy_core::est;
+use cedar_policy_core::parser::{Node, cst, text_to_cst};
 use miette::Diagnostic as _;
 
 use super::limit::{self, with_deep_stack};
@@ -85,45 +87,66 @@ pub fn statements(text: &str) -> Parsed {
 
 fn parse(text: &str) -> Parsed {
     let set: PolicySet = text.parse().map_err(|errors: cedar_policy::ParseErrors| mistakes(text, &errors))?;
-    let mut statements: Vec<Arc<Statement>> = set
-        .policies()
-        .map(|policy| of_policy(text, policy))
-        .chain(set.templates().map(|t| of_template(text, t)))
-        .map(Arc::new)
-        .collect();
-    statements.sort_by_key(|statement| statement.span.start);
-    Ok(statements)
+    let policies = set.policies().map(Stated::Policy).chain(set.templates().map(Stated::Template));
+    let mut stated: Vec<(Range<usize>, Stated<'_>)> = policies.map(|one| (one.span(text), one)).collect();
+    stated.sort_by_key(|(span, _)| span.start);
+    let forms = forms(text);
+    assert_eq!(forms.len(), stated.len(), "each statement has one form");
+    let statement = |((span, stated), form)| Arc::new(Statement::new(text, span, stated, form));
+    Ok(stated.into_iter().zip(forms).map(statement).collect())
 }
 
-fn of_policy(text: &str, policy: &Policy) -> Statement {
-    let span = policy.as_ref().loc().map_or(0..text.len(), |loc| loc.start()..loc.end());
-    let canonical = policy.to_json().expect("what was parsed from text has a JSON form").to_string();
-    let tree = match policy.to_pst().expect("what was parsed from text has a tree") {
-        pst::Policy::Static(policy) => policy.body().clone(),
-        pst::Policy::Linked(_) => unreachable!("text holds no links"),
-    };
-    Statement {
-        effect: Effect::from(policy.effect()),
-        canonical,
-        source: text.get(span.clone()).unwrap_or_default().to_owned(),
-        span,
-        annotations: policy.annotations().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
-        policy: Some(policy.clone()),
-        tree: Some(tree),
+/// The forms of all statements of a text that parses, in its order. The engine would give them one by one, and parse each
+/// once more for it.
+fn forms(text: &str) -> Vec<est::Policy> {
+    let parsed = text_to_cst::parse_policies(text).ok().and_then(|parsed| parsed.try_into_inner().ok());
+    let policies = parsed.expect("what was parsed once is parsed again").0;
+    let form = |node: Node<Option<cst::Policy>>| node.try_into_inner().ok().and_then(|one| one.try_into().ok());
+    policies.into_iter().map(|node| form(node).expect("what was parsed from text has a form")).collect()
+}
+
+/// A statement as the engine has it.
+enum Stated<'a> {
+    Policy(&'a Policy),
+    Template(&'a Template),
+}
+
+impl Stated<'_> {
+    /// The bytes of the text that are its source.
+    fn span(&self, text: &str) -> Range<usize> {
+        let place = match self {
+            Self::Policy(policy) => policy.as_ref().loc(),
+            Self::Template(template) => template.as_ref().loc(),
+        };
+        place.map_or(0..text.len(), |place| place.start()..place.end())
     }
 }
 
-fn of_template(text: &str, template: &Template) -> Statement {
-    let span = template.as_ref().loc().map_or(0..text.len(), |loc| loc.start()..loc.end());
-    let canonical = template.to_json().expect("what was parsed from text has a JSON form").to_string();
-    Statement {
-        effect: Effect::from(template.effect()),
-        canonical,
-        source: text.get(span.clone()).unwrap_or_default().to_owned(),
-        span,
-        annotations: template.annotations().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
-        policy: None,
-        tree: None,
+impl Statement {
+    fn new(text: &str, span: Range<usize>, stated: Stated<'_>, form: est::Policy) -> Self {
+        let canonical = serde_json::to_value(&form).expect("a form is JSON").to_string();
+        let source = text.get(span.clone()).unwrap_or_default().to_owned();
+        let own = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+        match stated {
+            Stated::Policy(policy) => Self {
+                effect: Effect::from(policy.effect()),
+                canonical,
+                source,
+                span,
+                annotations: policy.annotations().map(own).collect(),
+                policy: Some(policy.clone()),
+                tree: Some(form.try_into().expect("what was parsed from text has a tree")),
+            },
+            Stated::Template(template) => Self {
+                effect: Effect::from(template.effect()),
+                canonical,
+                source,
+                span,
+                annotations: template.annotations().map(own).collect(),
+                policy: None,
+                tree: None,
+            },
+        }
     }
 }
 

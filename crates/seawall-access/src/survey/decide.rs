@@ -10,6 +10,7 @@ use ipnet::IpNet;
 use super::{Group, Item, Survey};
 use crate::atom::Atom;
 use crate::clause::{Actions, Clause, Target};
+use crate::model::{Decision, Scope};
 use crate::path::http_segments;
 use crate::point::{Match, Point, Role, Verdict};
 use crate::request::{Host, Request};
@@ -60,8 +61,7 @@ impl Survey {
             }
             Request::Folder { read, segments, .. } => {
                 let (atom, action) = if *read { (Atom::Read, Actions::READ) } else { (Atom::Write, Actions::WRITE) };
-                let state = segments.iter().fold(self.folders.start(), |state, label| self.folders.step(&state, label));
-                for hit in self.folders.hits(&state) {
+                for hit in self.folders.hits(&self.folders.walk(segments)) {
                     self.add_match(hit.clause, hit.unknowns, action, Role::Folder, &mut matches);
                 }
                 atom
@@ -69,6 +69,38 @@ impl Survey {
             Request::Mcp(_) => Atom::Tcp,
         };
         Asked { point: Point::new(atom, matches) }
+    }
+
+    /// Returns `true` if a rule for the whole organization certainly denies a request that is not for MCP, whatever else
+    /// matches it.
+    pub(super) fn is_denied_to_everybody(&self, request: &Request) -> bool {
+        let denies = |number: u32, action: Actions, port: Option<u16>| {
+            let Item { clause, scope, decision, .. } = self.item(number);
+            let certain = clause.unknowns.union(clause.target.destination().map_or(Unknowns::NONE, |to| to.unknowns));
+            let on_port = clause.target.port().zip(port).is_none_or(|(own, port)| own == port);
+            let is_deny = *decision == Decision::Deny && **scope == Scope::Organization;
+            is_deny && certain.is_empty() && on_port && clause.actions.meets(action)
+        };
+        let (host, port, action) = match request {
+            Request::Connect { udp: true, host, port } => (host, *port, Actions::UDP),
+            Request::Connect { host, port, .. } | Request::Http { host, port, .. } => (host, *port, Actions::TCP),
+            Request::Folder { read, segments, .. } => {
+                let action = if *read { Actions::READ } else { Actions::WRITE };
+                return self.folders.certain(&self.folders.walk(segments)).any(|number| denies(number, action, None));
+            }
+            Request::Mcp(_) => return false,
+        };
+        let http = if let Request::Http { method, path, .. } = request { Some((*method, path)) } else { None };
+        let groups = self.groups_at(host);
+        let mut certain = groups.iter().filter(|(_, unknowns)| unknowns.is_empty());
+        certain.any(|(group, _)| {
+            let by_path = || {
+                let ((method, path), paths) = http.zip(group.paths.as_ref())?;
+                let state = paths.walk(&http_segments(path));
+                Some(paths.certain(&state).any(|number| denies(number, Actions::method(method), Some(port))))
+            };
+            group.network.iter().any(|number| denies(*number, action, Some(port))) || by_path() == Some(true)
+        })
     }
 
     fn add_match(&self, number: u32, unknowns: Unknowns, action: Actions, role: Role, matches: &mut Vec<Match>) {
@@ -104,8 +136,7 @@ impl Survey {
         let segments = http_segments(path);
         for (group, unknowns) in self.groups_at(host) {
             let Some(paths) = &group.paths else { continue };
-            let state = segments.iter().fold(paths.start(), |state, label| paths.step(&state, label));
-            for hit in paths.hits(&state) {
+            for hit in paths.hits(&paths.walk(&segments)) {
                 if self.item(hit.clause).clause.target.port().is_none_or(|own| own == port) {
                     let unknowns = unknowns.union(hit.unknowns);
                     self.add_match(hit.clause, unknowns, Actions::method(method), Role::Http, matches);

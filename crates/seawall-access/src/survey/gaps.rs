@@ -7,7 +7,7 @@
 //!
 //! Invariant: the engine does not deny the request of a gap.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -41,7 +41,7 @@ pub enum GapKind {
 }
 
 /// A request that a deny leaves open.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Gap<'a> {
     /// The relation of the request to the denied one.
     pub kind: GapKind,
@@ -107,42 +107,53 @@ const MACHINES: [&str; 6] = [
     "localhost.localdomain",
 ];
 
-/// The gaps of some denies. Those that deny the same to the same people have the same.
-#[derive(Debug, Default)]
-pub struct Gaps<'a>(HashMap<Alike, Vec<Gap<'a>>>);
+/// The gaps of denies. Those that deny the same to the same people have the same, which are found once.
+#[derive(Debug)]
+pub struct Gaps<'a> {
+    survey: &'a Survey,
+    shared: HashMap<Alike, Vec<Gap<'a>>>,
+}
 
 /// What denies with the same gaps have in common: the number of the pattern, the actions, and the address of the scope.
 type Alike = (u32, Actions, usize);
 
 /// Denies are looked at by so many at a time.
-const DENIES_AT_A_TIME: usize = 100;
+const DENIES_AT_A_TIME: usize = 20;
 
 impl<'a> Gaps<'a> {
-    /// The gaps of one of these denies, one of each kind at most.
+    /// The gaps of a deny, one of each kind at most.
     #[must_use]
-    pub fn of(&self, deny: &Item) -> &[Gap<'a>] {
-        self.0.get(&deny.alike()).map(Vec::as_slice).unwrap_or_default()
+    pub fn of(&self, deny: &Item) -> Vec<Gap<'a>> {
+        let shared = self.shared.get(&deny.alike()).cloned();
+        shared.unwrap_or_else(|| self.survey.gaps_of(deny))
     }
 }
 
 impl Survey {
-    /// The gaps of all of these items that deny something.
+    /// The gaps of these items, ready to be asked for.
     #[must_use]
     pub fn gaps<'a>(&'a self, items: impl IntoIterator<Item = &'a Item>) -> Gaps<'a> {
-        let denies = items.into_iter().filter(|item| item.decision == Decision::Deny && !item.is_malformed());
         let mut known: HashSet<Alike> = HashSet::default();
-        let unlike: Vec<&Item> = denies.filter(|deny| known.insert(deny.alike())).collect();
-        let chunks: Vec<&[&Item]> = unlike.chunks(DENIES_AT_A_TIME).collect();
+        let mut shared: BTreeMap<Alike, &Item> = BTreeMap::new();
+        for deny in items {
+            if !known.insert(deny.alike()) {
+                shared.insert(deny.alike(), deny);
+            }
+        }
+        let shared: Vec<(Alike, &Item)> = shared.into_iter().collect();
+        let chunks: Vec<&[(Alike, &Item)]> = shared.chunks(DENIES_AT_A_TIME).collect();
         let found = parallel::map(chunks, 1, |chunk| {
-            let of = |deny: &&'a Item| Some((deny.alike(), self.gaps_of(deny))).filter(|(_, gaps)| !gaps.is_empty());
-            chunk.iter().filter_map(of).collect::<Vec<_>>()
+            chunk.iter().map(|(alike, deny)| (*alike, self.gaps_of(deny))).collect::<Vec<_>>()
         });
-        Gaps(found.into_iter().flatten().collect())
+        Gaps { survey: self, shared: found.into_iter().flatten().collect() }
     }
 
     /// The gaps of a deny, one of each kind at most.
     fn gaps_of(&self, deny: &Item) -> Vec<Gap<'_>> {
         let mut gaps: Vec<Gap<'_>> = Vec::new();
+        if deny.decision != Decision::Deny || deny.is_malformed() {
+            return gaps;
+        }
         for pair in self.pairs(deny) {
             if !gaps.iter().any(|gap| gap.kind == pair.kind) {
                 gaps.extend(self.gap(deny, pair));
@@ -153,6 +164,9 @@ impl Survey {
 
     fn gap(&self, deny: &Item, pair: Pair) -> Option<Gap<'_>> {
         let Pair { kind, denied, beside } = pair;
+        if self.is_denied_to_everybody(&beside) {
+            return None;
+        }
         let asked = self.ask(&beside);
         let mut both = None;
         // By the address of the scope of an allow.
