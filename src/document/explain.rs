@@ -77,6 +77,9 @@ pub(super) fn explain(
             findings.push(site.finding("out-of-range", message));
         }
         ValidationErrorKind::Pattern { .. } => findings.push(site.pattern(instance)),
+        ValidationErrorKind::OneOfNotValid { .. } if site.words().is_some() => {
+            findings.push(site.unknown_value(&site.words().unwrap_or_default(), instance));
+        }
         // Keys are checked in mappings only; other values have been reported for their type.
         ValidationErrorKind::OneOfNotValid { .. } | ValidationErrorKind::OneOfMultipleValid { .. }
             if !instance.is_object() => {}
@@ -99,6 +102,12 @@ pub(super) fn explain(
 impl Site<'_> {
     fn finding(&self, code: &'static str, message: impl Into<String>) -> Diagnostic {
         Diagnostic::error(code, message).at(Label::new(self.file, self.places.head()))
+    }
+
+    /// The words of a choice, where the schema describes each.
+    fn words(&self) -> Option<Value> {
+        let choices = self.schema.get("oneOf")?.as_array()?;
+        choices.iter().map(|choice| choice.get("const").cloned()).collect()
     }
 
     /// The name of the value: its key, or the list that it is an item of.

@@ -59,8 +59,14 @@ pub fn read(file: FileId, tree: Tree, settings: bool, findings: &mut Vec<Diagnos
     let compiled = schema::compiled(kind);
     // A boolean answer is many times faster than a list of errors, and nearly all documents are valid.
     if !compiled.validator.is_valid(&tree.value) {
+        let known = findings.len();
         for error in compiled.validator.iter_errors(&tree.value) {
             explain::explain(&error, kind, &compiled.schema, file, &tree, findings);
+        }
+        // A document that is refused without a word would be missing without a word.
+        if findings.len() == known {
+            let finding = Diagnostic::error("invalid", "the document does not match the schema of its kind");
+            findings.push(finding.at(Label::new(file, tree.places.head())));
         }
         return None;
     }
@@ -146,7 +152,9 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::diagnostic::Files;
     use crate::document::schema::compiled;
+    use crate::source::parse;
 
     /// One document of each kind with every key.
     fn full(kind: usize) -> Value {
@@ -198,30 +206,61 @@ mod tests {
     }
 
     /// Values that people write in the wrong place.
-    fn odd_value() -> impl Strategy<Value = Value> {
-        prop_oneof![
-            Just(json!(null)),
-            Just(json!(true)),
-            Just(json!(0)),
-            Just(json!(-1)),
-            Just(json!(65_536)),
-            Just(json!(1.5)),
-            Just(json!(4_294_967_296_u64)),
-            Just(json!("")),
-            Just(json!("101%")),
-            Just(json!("0%")),
-            Just(json!("007%")),
-            Just(json!("/x")),
-            Just(json!("read")),
-            Just(json!("allow")),
-            Just(json!([])),
-            Just(json!([""])),
-            Just(json!([null])),
-            Just(json!(["connect:tcp", "read"])),
-            Just(json!({})),
-            Just(json!({"allow": "x"})),
-            Just(json!({"teams": null})),
+    fn odd_values() -> Vec<Value> {
+        vec![
+            json!(null),
+            json!(true),
+            json!(0),
+            json!(-1),
+            json!(65_536),
+            json!(1.5),
+            json!(4_294_967_296_u64),
+            json!(""),
+            json!("101%"),
+            json!("0%"),
+            json!("007%"),
+            json!("/x"),
+            json!("read"),
+            json!("allow"),
+            json!([]),
+            json!([""]),
+            json!([null]),
+            json!(["connect:tcp", "read"]),
+            json!({}),
+            json!({"allow": "x"}),
+            json!({"teams": null}),
         ]
+    }
+
+    fn odd_value() -> impl Strategy<Value = Value> {
+        proptest::sample::select(odd_values())
+    }
+
+    /// The findings for a document, and whether it was read.
+    fn findings(value: &Value) -> (Vec<Diagnostic>, bool) {
+        let mut findings = Vec::new();
+        let file = Files::default().add("a.yaml", "a.yaml", "");
+        let settings = value["kind"] == "Workspace";
+        let parsed = parse(file, &value.to_string(), &mut findings);
+        let read = parsed.documents.into_iter().filter_map(|tree| read(file, tree, settings, &mut findings)).count();
+        (findings, read == 1)
+    }
+
+    /// A document that is missing without a word is a policy that nobody declares.
+    #[test]
+    fn each_value_that_is_refused_is_told_where_it_stands() {
+        for (index, kind) in KINDS.iter().enumerate() {
+            // The document itself is at 0: without content there is none.
+            for at in 1..60 {
+                for odd in odd_values() {
+                    let mut value = full(index);
+                    change(&mut value, &mut at.clone(), &Change::Replace(odd.clone()));
+                    let (findings, read) = findings(&value);
+                    let told = findings.iter().any(|finding| finding.code != "invalid");
+                    assert_eq!(read, !told, "{} {at} {odd}: {findings:?}", kind.name);
+                }
+            }
+        }
     }
 
     /// Changes the nth value of a document, in depth-first order.
