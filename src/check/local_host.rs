@@ -69,13 +69,10 @@ fn rewritten(item: &Item, host: &str) -> Diagnostic {
 fn open(item: &Item) -> Diagnostic {
     let text = item.text();
     let message = format!("`{text}` on every port is every service of the developer's own machine");
-    let help = match item.kind() {
-        Kind::Block(_) => "name the address and the port that are needed, such as `127.0.0.1:11434`".to_owned(),
-        Kind::Host | Kind::Http | Kind::Folder => format!("name the port that is needed, such as `{text}:11434`"),
-    };
     Diagnostic::warning(OPEN, message).help(match item.kind() {
+        Kind::Block(_) => "name the address and the port that are needed, such as `127.0.0.1:11434`".to_owned(),
         Kind::Http => "name the port that is needed with `port: 11434`".to_owned(),
-        Kind::Host | Kind::Block(_) | Kind::Folder => help,
+        Kind::Host | Kind::Folder => format!("name the port that is needed, such as `{text}:11434`"),
     })
 }
 

@@ -83,8 +83,13 @@ fn connect(protocol: &str, resource: &str) -> Result<Request, String> {
     let text = format!("connect:{} {resource}", protocol.to_ascii_lowercase());
     // A connection needs a port: where people leave it out they mean every port, but a record is about one.
     let port = resource.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok()).filter(|port| *port > 0);
+    let udp = match protocol.to_ascii_lowercase().as_str() {
+        "tcp" => false,
+        "udp" => true,
+        _ => return Err(text),
+    };
     let request = match address_and_port(resource) {
-        Some((host, port)) => Ok(Request::Connect { udp: protocol.eq_ignore_ascii_case("udp"), host, port }),
+        Some((host, port)) => Ok(Request::Connect { udp, host, port }),
         None if port.is_some() => Request::parse(&text),
         None => return Err(text),
     };
@@ -203,6 +208,21 @@ mod tests {
         ] {
             let asked = Asked::of(&seen(kind, resource));
             assert_eq!((asked.text.as_str(), asked.subject != Subject::Unreadable), (text, asks), "{resource}");
+        }
+    }
+
+    #[test]
+    fn a_protocol_that_no_rule_names_is_no_connection_that_rules_decide() {
+        for (protocol, resource, asks) in [
+            ("", "192.0.2.1:443", true),
+            ("TCP", "192.0.2.1:443", true),
+            ("udp", "192.0.2.1:443", true),
+            ("quic", "192.0.2.1:443", false),
+            ("quic", "example.com:443", false),
+        ] {
+            let mut seen = seen(Kind::Connect, resource);
+            seen.protocol = protocol.into();
+            assert_eq!(Asked::of(&seen).subject != Subject::Unreadable, asks, "{protocol} {resource}");
         }
     }
 

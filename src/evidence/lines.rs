@@ -74,12 +74,12 @@ impl<R: Read> Stream<R> {
         let mut wanted = 1;
         loop {
             let head = self.peek(wanted)?;
-            let whole = head.len() < wanted;
+            let ended = head.len() < wanted;
             let text = head.trim_ascii_start();
             let line = text.iter().position(|byte| *byte == b'\n').and_then(|end| text.get(..end));
             match line {
                 Some(line) => return Ok(form_of(line)),
-                None if whole || head.len() >= CHUNK => return Ok(form_of(text)),
+                None if ended || head.len() >= CHUNK => return Ok(form_of(text)),
                 None => wanted = head.len() + 1,
             }
         }
@@ -100,12 +100,12 @@ impl<R: Read> Read for Stream<R> {
 
 fn form_of(line: &[u8]) -> Form {
     let line = line.trim_ascii();
-    let whole = || serde_json::from_slice::<IgnoredAny>(line).is_ok();
+    let is_whole = || serde_json::from_slice::<IgnoredAny>(line).is_ok();
     let after_brace = || line.strip_prefix(b"{").unwrap_or_default().trim_ascii_start();
     match line.first() {
-        Some(b'[') if !whole() => Form::Document,
+        Some(b'[') if !is_whole() => Form::Document,
         // A line that holds half a record is broken; a line that holds the start of a page is JSON over several lines.
-        Some(b'{') if after_brace().is_empty() || after_brace().starts_with(b"\"events\"") && !whole() => {
+        Some(b'{') if after_brace().is_empty() || after_brace().starts_with(b"\"events\"") && !is_whole() => {
             Form::Document
         }
         Some(b'{' | b'[') | None => Form::Lines,

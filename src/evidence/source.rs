@@ -257,11 +257,17 @@ fn read_files(files: &[Input], sender: &mpsc::SyncSender<(usize, Chunk)>, own: &
         };
         match read_one(stream, number, sender, own) {
             Ok(()) => {}
-            // A compressed file that was cut, or is not one: what could be decompressed until there was read.
-            Err(error) if matches!(error.kind(), io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData) => {
-                own.broken(number, 0, "it cannot be decompressed to its end");
-            }
-            Err(error) if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Other) => {
+            // A compressed file that was cut, or that is none: what it held until there was read. The decompressors say so
+            // with any of these.
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::UnexpectedEof
+                        | io::ErrorKind::InvalidData
+                        | io::ErrorKind::InvalidInput
+                        | io::ErrorKind::Other
+                ) =>
+            {
                 own.broken(number, 0, "it cannot be decompressed to its end");
             }
             Err(source) => return Err(ReadError::Read { path, source }),

@@ -35,7 +35,10 @@ pub(super) enum Backend {
 impl Backend {
     /// Returns `true` if a step is about this service.
     fn is_of(&self, step: AnyStep<'_>) -> bool {
-        matches!((self, step), (Self::Docker(_), AnyStep::Docker(_)) | (Self::Vijil(_), AnyStep::Vijil(_)))
+        match (self, step) {
+            (Self::Docker(_), AnyStep::Docker(_)) | (Self::Vijil(_), AnyStep::Vijil(_)) => true,
+            (Self::Docker(_), AnyStep::Vijil(_)) | (Self::Vijil(_), AnyStep::Docker(_)) => false,
+        }
     }
 
     /// Starts a phase of these steps.

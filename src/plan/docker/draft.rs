@@ -92,17 +92,14 @@ fn of_policy(index: usize, slot: &PolicySlot, drafts: &mut Vec<Draft>) {
             (policy, None)
         }
     };
-    let first = {
-        let needs: Vec<usize> = parent.into_iter().collect();
-        let mut made = Vec::new();
-        for (rule_index, rule) in slot.rules.iter().enumerate() {
-            if let Some(change) = of_rule(&target, rule) {
-                made.push(push(Some(rule_index), change, &rule.origin, rule.because, needs.clone()));
-            }
+    let needs: Vec<usize> = parent.into_iter().collect();
+    let mut of_rules = Vec::new();
+    for (rule_index, rule) in slot.rules.iter().enumerate() {
+        if let Some(change) = of_rule(&target, rule) {
+            of_rules.push(push(Some(rule_index), change, &rule.origin, rule.because, needs.clone()));
         }
-        made
-    };
-    chain_domain_change(&first, drafts);
+    }
+    chain_domain_change(&of_rules, drafts);
 }
 
 /// The rules of the old domain are deleted first, then one is changed in place, then the new ones are created.

@@ -10,7 +10,7 @@ use crate::plan::docker::draft::{Draft, plain};
 use crate::plan::docker::limits::{MAX_POLICIES, MAX_RULES};
 use crate::plan::step::{Object, Op};
 
-/// All calls, policies in their order, each policy's own call before those of its rules.
+/// The calls of [`plain`], where each creation waits for the deletion that makes room for it.
 pub(crate) fn drafts(diff: &Diff) -> Vec<Draft> {
     let mut drafts = plain(diff);
     wait_for_room(diff, &mut drafts);
