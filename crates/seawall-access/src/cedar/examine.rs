@@ -11,7 +11,7 @@ use cedar_policy::pst::{EntityOrSlot, ResourceConstraint, Template};
 use super::finding::{Finding, code};
 use super::limit::with_deep_stack;
 use super::validate::{self, Kind};
-use super::{McpAction, Mistake, Statement, advice, cover, explain, statements, traps, value_kinds};
+use super::{McpAction, Mistake, Statement, advice, cover, explain, operators, statements, traps};
 
 /// The findings about a text for the schema of this version.
 #[must_use]
@@ -69,11 +69,11 @@ fn of_statement(text: &str, statement: &Statement) -> Vec<Finding> {
     findings.extend(traps::server_types(text, statement, tree));
     findings.extend(explain::unguarded(&checked));
     let complaints = checked.complaints.iter().filter(|complaint| !on_principal || complaint.kind != Kind::EntityType);
-    let operators = value_kinds::examine(text, statement, tree);
+    let operators = operators::examine(text, statement, tree);
     // If an operand fails, the finding about its operator is more precise than the validator's.
     let told = |finding: &Finding| {
         let of = |operator: &Finding| operator.start <= finding.start && finding.end <= operator.end;
-        finding.code == code::TYPE_MISMATCH && operators.iter().any(of)
+        matches!(finding.code, code::TYPE_MISMATCH | code::CONTAINS_ON_STRING) && operators.iter().any(of)
     };
     let explained = complaints.filter_map(|complaint| explain::explain(text, complaint, &checked));
     findings.extend(explained.filter(|finding| !told(finding)));

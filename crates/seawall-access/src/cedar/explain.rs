@@ -34,9 +34,9 @@ pub(super) fn explain(text: &str, complaint: &Complaint, checked: &Checked) -> O
         Kind::ContextAttribute => context_attribute(complaint, checked),
         Kind::ResourceAttribute => resource_attribute(complaint, checked)?,
         Kind::Type if complaint.message.contains("AnyEntity") && complaint.message.contains("saw String") => {
-            let help = format!("write `[\"…\", \"…\"].contains({})`", source.trim());
-            let message = format!("{} is a string, and `in` is about entities", backticked(source));
-            (code::TYPE_MISMATCH, message, help)
+            let message =
+                format!("{} is read of text, which has no attributes: the statement is skipped", backticked(source));
+            (code::TYPE_MISMATCH, message, "compare the text itself with `==` or `like`".to_owned())
         }
         Kind::Type if complaint.help.as_deref().is_some_and(|help| help.contains("`like`")) => {
             let message = format!("{} is a string, and `.contains()` looks into sets", backticked(receiver(source)));

@@ -156,7 +156,7 @@ fn what_does_not_exist_or_does_not_fit_is_found_at_its_place() {
         ),
         // types
         (tool(r#"resource.readOnly == "true""#), r#"mcp-type-mismatch: resource.readOnly == "true""#),
-        (tool("resource.name < 3"), "mcp-type-mismatch: resource.name"),
+        (tool("resource.name < 3"), "mcp-type-mismatch: resource.name < 3"),
         (tool(r#"ip("300.1.1.1").isIpv4()"#), r#"mcp-type-mismatch: ip("300.1.1.1").isIpv4()"#),
         (tool(r#"resource.name.contains("x")"#), r#"mcp-contains-on-string: resource.name.contains("x")"#),
         (
