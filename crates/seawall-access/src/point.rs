@@ -21,6 +21,7 @@ use crate::model::Decision;
 
 use super::atom::Atom;
 use super::clause::{Actions, Clause, Target};
+use super::trie::tell_apart;
 use super::unknowns::{Unknown, Unknowns};
 
 /// The part of a request that a clause concerns.
@@ -53,6 +54,8 @@ pub struct Match {
     pub(super) needs: u32,
     /// The variables that must be settled against.
     pub(super) lacks: u32,
+    /// The home folders of this point for which the match holds, as bits; the first one is in no usual place.
+    pub(super) homes: u32,
 }
 
 /// A way to settle the open questions of a point.
@@ -61,8 +64,8 @@ pub struct World(Settled);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Settled {
-    /// The variables, as bits.
-    OneByOne(u32),
+    /// The variables, as bits, and the number of a home folder of the point.
+    OneByOne(u32, usize),
     /// All open questions in favour of access, or against it.
     All { open: bool },
 }
@@ -85,12 +88,14 @@ pub struct Point {
     atom: Atom,
     matches: Vec<Match>,
     variables: usize,
+    /// The home folders that matches tell apart, one in no usual place among them.
+    homes: usize,
 }
 
 impl Match {
     /// The part of a group that concerns only the address.
     pub(super) fn at_address(group: usize, decision: Decision, unknowns: Unknowns) -> Self {
-        Self { group, decision, role: Role::Address, unknowns, needs: 0, lacks: 0 }
+        Self { group, decision, role: Role::Address, unknowns, needs: 0, lacks: 0, homes: 0 }
     }
 
     /// The match of a clause in a role, if the clause concerns the action.
@@ -101,7 +106,8 @@ impl Match {
             Role::Name | Role::Address | Role::Folder => !http,
         };
         let unknowns = if role == Role::Cover { unknowns.union(Unknown::Uninspected.into()) } else { unknowns };
-        let found = Self { group: clause.group, decision: clause.decision, role, unknowns, needs: 0, lacks: 0 };
+        let found =
+            Self { group: clause.group, decision: clause.decision, role, unknowns, needs: 0, lacks: 0, homes: 0 };
         (fits && clause.actions.meets(action)).then_some(found)
     }
 
@@ -115,20 +121,27 @@ impl Match {
 
     /// The same match of a rule that is irrelevant.
     pub(super) fn of_any_group(&self) -> Self {
-        Self { group: 0, needs: 0, lacks: 0, ..*self }
+        Self { group: 0, needs: 0, lacks: 0, homes: 0, ..*self }
     }
 
     /// The match without its group and open questions: it holds in the same worlds.
     fn in_worlds(&self, one_by_one: bool) -> Self {
-        let any = (u32::from(self.needs | self.lacks != 0), 0);
-        let (needs, lacks) = if one_by_one { (self.needs, self.lacks) } else { any };
-        Self { group: 0, unknowns: Unknowns::NONE, needs, lacks, ..*self }
+        let any = (u32::from(self.is_open()), 0, u32::MAX);
+        let (needs, lacks, homes) = if one_by_one { (self.needs, self.lacks, self.homes) } else { any };
+        Self { group: 0, unknowns: Unknowns::NONE, needs, lacks, homes, ..*self }
+    }
+
+    /// Returns `true` if the match does not hold in every world.
+    fn is_open(&self) -> bool {
+        self.needs | self.lacks != 0 || self.homes != u32::MAX
     }
 
     fn holds(&self, World(settled): World) -> bool {
         match settled {
-            Settled::OneByOne(bits) => self.needs & !bits == 0 && self.lacks & bits == 0,
-            Settled::All { open } => self.needs == 0 && self.lacks == 0 || open == self.opens(),
+            Settled::OneByOne(bits, home) => {
+                self.needs & !bits == 0 && self.lacks & bits == 0 && self.homes >> home & 1 == 1
+            }
+            Settled::All { open } => !self.is_open() || open == self.opens(),
         }
     }
 
@@ -146,11 +159,16 @@ impl Point {
     pub(super) fn new(atom: Atom, mut matches: Vec<Match>) -> Self {
         let mut variables: Vec<(Unknown, Option<usize>)> = Vec::new();
         // The same matches have the same variables, in whatever order they were found.
-        matches.iter_mut().for_each(|one| (one.needs, one.lacks) = (0, 0));
+        matches.iter_mut().for_each(|one| (one.needs, one.lacks, one.homes) = (0, 0, 0));
         matches.sort_unstable();
         matches.dedup();
+        let homes = tell_apart(matches.iter().filter_map(|one| one.unknowns.homes()));
         for one in &mut matches {
-            for unknown in one.unknowns.iter() {
+            one.homes = one.unknowns.homes().map_or(u32::MAX, |own| {
+                let holds = (1..).zip(&homes).filter(|(_, places)| own & **places != 0);
+                holds.fold(0, |all, (at, _)| all | 1 << at)
+            });
+            for unknown in one.unknowns.without(Unknown::HomeFolder).iter() {
                 let opposite = unknown.opposite();
                 let variable = (opposite.unwrap_or(unknown), unknown.is_per_rule().then_some(one.group));
                 let at = variables.iter().position(|own| *own == variable).unwrap_or_else(|| {
@@ -161,7 +179,7 @@ impl Point {
                 *bits |= 1 << at.min(31);
             }
         }
-        Self { atom, matches, variables: variables.len() }
+        Self { atom, matches, variables: variables.len(), homes: 1 + homes.len() }
     }
 
     /// The object of the request.
@@ -178,8 +196,10 @@ impl Point {
 
     /// Every way to settle the open questions; a single one without any.
     pub fn worlds(&self) -> impl Iterator<Item = World> + use<> {
-        let few = self.variables <= Self::VARIABLES;
-        let one_by_one = (0..if few { 1_u32 << self.variables } else { 0 }).map(Settled::OneByOne);
+        let few = self.is_settled_one_by_one();
+        let homes = self.homes;
+        let one_by_one = (0..if few { 1_u32 << self.variables } else { 0 })
+            .flat_map(move |bits| (0..homes).map(move |home| Settled::OneByOne(bits, home)));
         let all = [true, false].map(|open| Settled::All { open });
         one_by_one.chain(all.into_iter().filter(move |_| !few)).map(World)
     }
@@ -206,7 +226,7 @@ impl Point {
     /// Returns `true` if the [`Self::worlds`] include every way to settle the open questions; otherwise these only
     /// bound the answer.
     pub(super) fn is_settled_one_by_one(&self) -> bool {
-        self.variables <= Self::VARIABLES
+        self.variables + self.homes.next_power_of_two().ilog2() as usize <= Self::VARIABLES
     }
 
     /// Whether the request is allowed for every way to settle the open questions, and whether for any.

@@ -16,10 +16,11 @@ use super::unknowns::{Unknown, Unknowns};
 
 pub(super) type Node = u32;
 
-/// The usual places of home folders: Linux and macOS, systems that keep `/home` elsewhere, network shares, Windows.
-/// Names of users and servers, and the drive, are unknown. No place is inside of another. Those that make the best
-/// examples come first.
-pub(super) const HOMES: [&[&str]; 21] = [
+/// The usual places of home folders: Linux and macOS, systems that keep `/home` elsewhere, network shares, Windows, and
+/// the folders of Linux and Windows as the other one sees them. Members of a domain may have theirs one folder deeper; a
+/// folder that rules name in a home folder is not one itself. Names of users, domains and servers, and the drive, are
+/// unknown. Those that make the best examples come first, and each place after those that it may be inside of.
+pub(super) const HOMES: [&[&str]; 30] = [
     &[path::UNIX, "home", ANY],
     &[path::UNIX, "Users", ANY],
     &[path::UNIX, "root"],
@@ -37,10 +38,19 @@ pub(super) const HOMES: [&[&str]; 21] = [
     &[path::UNIX, "Volumes", ANY, "Users", ANY],
     &[path::UNIX, "srv", "home", ANY],
     &[path::UNIX, "afs", ANY, "home", ANY],
+    &[path::UNIX, "afs", ANY, "user", ANY, ANY],
+    &[path::UNIX, "usr", "users", ANY],
     &[path::UNIX, "private", "var", "root"],
     &[path::UNIX, "System", "Volumes", "Data", "Users", ANY],
+    &[path::UNIX, "mnt", "c", "Users", ANY],
+    &[path::UNIX, "home", ANY, ANY],
+    &[path::UNIX, "export", "home", ANY, ANY],
     &[path::DRIVE, ANY, "Users", ANY],
+    &[path::DRIVE, ANY, "Documents and Settings", ANY],
+    &[path::WSL, ANY, "home", ANY],
+    &[path::WSL, ANY, "root"],
     &[path::SHARE, ANY, ANY],
+    &[path::SHARE, ANY, ANY, ANY],
 ];
 
 /// A name that no rule has, for an unknown name.
@@ -64,7 +74,7 @@ pub(super) struct Trie {
     nodes: Vec<Edges>,
     pub(super) case: Case,
     /// The folder `~`, once a pattern starts with it.
-    home: Option<Node>,
+    pub(super) home: Option<Node>,
     /// The nodes of the places where the home folders of people usually are, once somebody asks.
     pub(super) usual_homes: OnceLock<BTreeSet<Node>>,
 }
@@ -94,8 +104,17 @@ pub(super) struct Edges {
     pub(super) accepts: Vec<Hit>,
     /// True if a pattern leads here, and not only the usual place of home folders.
     pub(super) written: bool,
-    /// The folder `~`, for which this may be another spelling.
-    pub(super) home: Option<Node>,
+    /// The usual place of home folders that ends here: this may be another spelling of `~`.
+    pub(super) home: Option<HomePlace>,
+}
+
+/// A usual place of home folders.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct HomePlace {
+    /// Its position in [`HOMES`].
+    number: u32,
+    /// True if it is inside of another one.
+    inner: bool,
 }
 
 impl Trie {
@@ -198,10 +217,13 @@ impl Trie {
         }
         let home = self.child(0, &Token::Literal(path::HOME.to_owned()), false);
         self.home = Some(home);
-        for place in HOMES {
+        for (number, place) in (0..).zip(HOMES) {
             let token = |label: &str| if label == ANY { Token::One } else { Token::Literal(label.to_owned()) };
             let node = place.iter().fold(0, |node, label| self.child(node, &token(label), false));
-            self.edges_mut(node).home = Some(home);
+            let holds = |other: &&&[&str]| {
+                other.len() < place.len() && other.iter().zip(place).all(|(other, own)| *other == ANY || other == own)
+            };
+            self.edges_mut(node).home = Some(HomePlace { number, inner: HOMES.iter().any(|other| holds(&other)) });
         }
     }
 
@@ -210,12 +232,13 @@ impl Trie {
         let mut next = self.targets(state, label);
         if label == path::HOME {
             // A pattern from the root may cover all home folders, wherever these are.
-            for place in HOMES {
+            for (number, place) in (0..).zip(HOMES) {
                 let homes = place.iter().fold(self.start(), |state, label| self.targets(&state, label));
-                next.extend(homes.into_iter().map(|(node, all)| (node, all.union(Unknown::HomeFolder.into()))));
+                let own = homes.into_iter().filter(|(_, all)| !all.contains(Unknown::HomeFolder));
+                next.extend(own.map(|(node, all)| (node, all.union(Unknowns::at_home(number)))));
             }
         }
-        keep_least_doubtful(&mut next, |one| one);
+        keep_least_doubtful(&mut next);
         next
     }
 
@@ -239,13 +262,12 @@ impl Trie {
             let free = edges.one.into_iter().chain(edges.deep).chain(edges.inner).chain(stay);
             next.extend(free.map(|to| (to, unknowns)));
         }
-        if self.home.is_some() {
+        if let Some(home) = self.home {
             // One folder is the user's home folder, and not one inside of it too.
             let home = |(node, all): &(Node, Unknowns)| {
-                if all.contains(Unknown::HomeFolder) {
-                    return None;
-                }
-                self.edges(*node).home.map(|home| (home, all.union(Unknown::HomeFolder.into())))
+                let place = self.edges(*node).home.filter(|_| !all.contains(Unknown::HomeFolder))?;
+                let named = place.inner && self.edges(home).literals.contains_key(&*folded);
+                (!named).then(|| (home, all.union(Unknowns::at_home(place.number))))
             };
             let homes: State = next.iter().filter_map(home).collect();
             next.extend(homes);
@@ -268,14 +290,12 @@ impl Trie {
 
     /// The clauses that match the labels so far, sorted.
     pub(super) fn hits(&self, state: &State) -> Vec<Hit> {
-        let mut hits: Vec<Hit> = state
-            .iter()
-            .flat_map(|&(node, reached)| {
-                self.edges(node).accepts.iter().map(move |hit| Hit { unknowns: hit.unknowns.union(reached), ..*hit })
-            })
-            .collect();
-        keep_least_doubtful(&mut hits, |hit| (hit.clause, hit.unknowns));
-        hits
+        let accepts = |&(node, reached): &(Node, Unknowns)| {
+            self.edges(node).accepts.iter().map(move |hit| (hit.clause, hit.unknowns.union(reached)))
+        };
+        let mut hits = state.iter().flat_map(accepts).collect();
+        keep_least_doubtful(&mut hits);
+        hits.into_iter().map(|(clause, unknowns)| Hit { clause, unknowns }).collect()
     }
 
     /// The labels that the state distinguishes by name, as written, each with whether a pattern has it.
@@ -292,19 +312,62 @@ impl Trie {
     }
 }
 
-/// Sorts, and removes nodes that are also reached with fewer open questions.
-fn keep_least_doubtful<T: Copy + Ord>(list: &mut Vec<T>, parts: impl Fn(T) -> (u32, Unknowns)) {
+/// Sorts, joins nodes that are reached in several home folders, and removes those that are also reached with fewer open
+/// questions.
+fn keep_least_doubtful(list: &mut State) {
     list.sort_unstable();
-    let mut kept: Vec<T> = Vec::with_capacity(list.len());
-    for &one in list.iter() {
-        let (of, unknowns) = parts(one);
+    let mut kept = State::with_capacity(list.len());
+    for &(of, unknowns) in list.iter() {
+        // Those that differ only in the place of the home folder are neighbours.
+        if let Some((before, own)) = kept.last_mut()
+            && *before == of
+            && let Some(either) = own.at_either_home(unknowns)
+        {
+            *own = either;
+            continue;
+        }
         // A set is sorted before the sets that contain it.
-        let alike = kept.iter().rev().map(|other| parts(*other)).take_while(|(other, _)| *other == of);
-        if !alike.into_iter().any(|(_, less)| less.is_subset(unknowns)) {
-            kept.push(one);
+        let mut alike = kept.iter().rev().take_while(|(other, _)| *other == of);
+        if !alike.any(|(_, less)| less.is_subset(unknowns)) {
+            kept.push((of, unknowns));
         }
     }
+    number_homes(&mut kept);
     *list = kept;
+}
+
+/// Numbers the places of the home folder only by the nodes that each reaches, so that the targets below one place have the
+/// same matches as those below another one.
+fn number_homes(list: &mut State) {
+    let homes = |list: &State| -> Vec<u32> { list.iter().filter_map(|(_, unknowns)| unknowns.homes()).collect() };
+    let known = homes(list);
+    if known.is_empty() {
+        return;
+    }
+    let mut parts = tell_apart(known);
+    // By the nodes that each of them reaches.
+    parts.sort_by_cached_key(|places| {
+        let reached = list.iter().filter(|(_, unknowns)| unknowns.homes().is_some_and(|own| own & places != 0));
+        reached.map(|(of, unknowns)| (*of, unknowns.without(Unknown::HomeFolder))).collect::<State>()
+    });
+    for (_, unknowns) in list.iter_mut() {
+        let Some(own) = unknowns.homes() else { continue };
+        let numbers = (0..).zip(&parts).filter(|(_, places)| own & **places != 0).map(|(number, _)| number);
+        let at = numbers.map(Unknowns::at_home).reduce(|one, other| one.at_either_home(other).unwrap_or(one));
+        *unknowns = unknowns.without(Unknown::HomeFolder).union(at.unwrap_or_default());
+    }
+    list.sort_unstable();
+}
+
+/// The sets of places of home folders that none of these distinguishes.
+pub(super) fn tell_apart(all: impl IntoIterator<Item = u32>) -> Vec<u32> {
+    let mut parts: Vec<u32> = Vec::new();
+    for own in all {
+        let known = parts.iter().fold(0, |all, places| all | places);
+        let split = parts.iter().flat_map(|places| [places & own, places & !own]).chain([own & !known]);
+        parts = split.filter(|places| *places != 0).collect();
+    }
+    parts
 }
 
 pub(super) fn fold(case: Case, label: &str) -> Cow<'_, str> {

@@ -219,40 +219,62 @@ impl fmt::Display for Unknown {
 
 /// A set of open questions that must all be settled in favour for a match; empty for a certain match.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Unknowns(u32);
+pub struct Unknowns {
+    open: u32,
+    /// The usual places of home folders, a bit each, where the home folder of the user must not be. There is one home
+    /// folder, so that matches in different places never hold together.
+    not_at: u32,
+}
 
 impl Unknowns {
     /// No open question.
-    pub const NONE: Self = Self(0);
+    pub const NONE: Self = Self { open: 0, not_at: 0 };
+
+    /// The question [`Unknown::HomeFolder`], settled in favour where the home folder is in one usual place.
+    pub(super) fn at_home(place: u32) -> Self {
+        Self { open: Unknown::HomeFolder.bit(), not_at: !(1 << place) }
+    }
+
+    /// The usual places where the home folder may be for the match to hold, a bit each; `None` where it does not matter.
+    pub(super) fn homes(self) -> Option<u32> {
+        self.contains(Unknown::HomeFolder).then_some(!self.not_at)
+    }
+
+    /// The set for a match that holds in the home folders of both, where nothing else tells them apart.
+    pub(super) fn at_either_home(self, other: Self) -> Option<Self> {
+        let merged = Self { open: self.open, not_at: self.not_at & other.not_at };
+        (self.open == other.open).then_some(merged)
+    }
 
     /// Returns `true` if there are none.
     #[must_use]
     pub fn is_empty(self) -> bool {
-        self.0 == 0
+        self.open == 0
     }
 
     /// The union of both sets.
     #[must_use]
     pub fn union(self, other: Self) -> Self {
-        Self(self.0 | other.0)
+        Self { open: self.open | other.open, not_at: self.not_at | other.not_at }
     }
 
     /// The set without one question.
     #[must_use]
     pub fn without(self, unknown: Unknown) -> Self {
-        Self(self.0 & !unknown.bit())
+        let not_at = if unknown == Unknown::HomeFolder { 0 } else { self.not_at };
+        Self { open: self.open & !unknown.bit(), not_at }
     }
 
     /// Returns `true` if every question of this set is also in `other`.
     #[must_use]
     pub fn is_subset(self, other: Self) -> bool {
-        self.0 & !other.0 == 0
+        self.open & !other.open == 0 && self.not_at & !other.not_at == 0
     }
 
     /// Returns `true` if the question is among them.
     #[must_use]
     pub fn contains(self, unknown: Unknown) -> bool {
-        self.0 & unknown.bit() != 0
+        self.open & unknown.bit() != 0
     }
 
     /// The questions, in the order of the table.
@@ -263,6 +285,6 @@ impl Unknowns {
 
 impl From<Unknown> for Unknowns {
     fn from(unknown: Unknown) -> Self {
-        Self(unknown.bit())
+        Self { open: unknown.bit(), not_at: 0 }
     }
 }

@@ -152,7 +152,7 @@ fn changes_are_said_in_the_patterns_of_rules() {
         (
             "org: allow read /home/bob/**; deny read ~/42",
             "org: allow read /home/bob/**",
-            &["? [] read /home/bob/42 | read /home/bob/42", "? [] read ** in another spelling | read /home/Bob/42"],
+            &["? [] read ** in another spelling | read /home/bob/42"],
         ),
         ("org: deny read /42", "org: deny read /42; allow read ~/42", &["+ [] read ~/42 | read ~/42"]),
         // A name without letters has no case.
@@ -210,11 +210,11 @@ fn changes_are_said_in_the_patterns_of_rules() {
 
 #[test]
 fn what_no_pattern_tells_apart_is_said_in_part() {
-    // Below `/home/**`, `/home/u/x` is `~/x` in somebody's home folder and certainly lost; what is deeper may be kept. No
+    // Below `/Users/**`, `/Users/u/x` is `~/x` in somebody's home folder and certainly lost; what is deeper may be kept. No
     // pattern of a rule tells these apart, so that an exception of one deeper folder would claim all others.
-    let lines = lines("blue: allow write /home/**", "org: deny write ~/*; allow write ~/**");
+    let lines = lines("blue: allow write /Users/**", "org: deny write ~/*; allow write ~/**");
     let lost: Vec<&String> = lines.iter().filter(|line| line.starts_with('-')).collect();
-    assert_eq!(lost, ["- [blue] write /home/** in part except ~ | write /home/other/other"], "{lines:#?}");
+    assert_eq!(lost, ["- [blue] write /Users/** in part except ~ | write /Users/other/other"], "{lines:#?}");
 }
 
 #[test]
