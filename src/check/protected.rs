@@ -2,7 +2,7 @@
 
 use super::{Check, Run};
 use crate::diagnostic::{Diagnostic, Severity, nearest};
-use crate::document::{Document, Protected, Workspace as Settings, names};
+use crate::document::{Document, Protected, Workspace as Settings};
 use crate::model::Desired;
 
 /// The code of the finding.
@@ -23,10 +23,8 @@ pub(crate) const CHECKS: &[Check] = &[Check {
 /// Finds names that no document declares, in any organization. It is a note, since a plan knows the live state and
 /// judges by itself.
 pub(crate) fn look(document: &Document, settings: &Settings, desired: &Desired, findings: &mut Vec<Diagnostic>) {
-    let docker = settings.docker.as_ref();
-    let foreign = names(docker.map_or(&[], |docker| docker.unmanaged.as_slice()));
     for (index, Protected { name, allow: _ }) in settings.guards.protected.iter().enumerate() {
-        if desired.declares(name) || foreign.is_match(name) {
+        if desired.declares(name) {
             continue;
         }
         let finding =

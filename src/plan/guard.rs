@@ -87,7 +87,8 @@ pub struct Judged<'a> {
     pub access: &'a Meaning,
     /// The reason why the order of calls is not safe, or not known to be safe.
     pub(super) order: Option<&'a Refusal>,
-    /// Undeclared live policies, without those that others manage.
+    /// Live policies that no document declares, whoever manages them: a change that stops declaring a policy could as well
+    /// leave it to others.
     pub undeclared: &'a [String],
     /// Effect of the plan on recorded requests; `None` without records.
     pub recorded: Option<&'a Replay>,

@@ -280,14 +280,13 @@ fn judged(
         }
         Refusal::Opens(_) | Refusal::Incomplete(_) => refusal,
     });
-    let undeclared: Vec<String> = diff.unmanaged.iter().filter(|name| !ownership.leaves(name)).cloned().collect();
     let judged = Judged {
         live,
         after: &after,
         steps: &steps,
         access: &access,
         order: refusal.as_ref(),
-        undeclared: &undeclared,
+        undeclared: &diff.unmanaged,
         recorded: None,
     };
     Plan {
@@ -348,7 +347,7 @@ impl Plan {
     /// it. The order of the steps is verified, since the plan may come from a file.
     #[must_use]
     pub fn judged_again(mut self, live: Option<&Live>, vijil: Option<&LiveVijil>) -> Self {
-        let mut verdicts = self.verdicts(&self.guard_settings, None, live, vijil);
+        let mut verdicts = self.verdicts(&self.guard_settings, live, vijil);
         for verdict in &mut verdicts {
             match self.guards.iter().find(|before| before.guard == verdict.guard) {
                 Some(before) if verdict.ok && !before.ok => *verdict = before.clone(),
@@ -372,17 +371,16 @@ impl Plan {
     }
 
     /// The plan with its guards also judged by other settings, on the current live state: it passes a guard only if it
-    /// passes it under both. `ownership` says which policies others manage.
+    /// passes it under both.
     #[must_use]
     pub fn judged_also(
         mut self,
         guards: &Guards,
-        ownership: Option<&Ownership>,
         from: &GuardsFrom,
         live: Option<&Live>,
         vijil: Option<&LiveVijil>,
     ) -> Self {
-        for verdict in self.verdicts(guards, ownership, live, vijil).into_iter().filter(|verdict| !verdict.ok) {
+        for verdict in self.verdicts(guards, live, vijil).into_iter().filter(|verdict| !verdict.ok) {
             self.refuse(verdict.guard, &format!("{} (guards of `{}`)", verdict.message, from.from));
         }
         self.guards_from.get_or_insert_with(|| from.clone());
@@ -451,22 +449,13 @@ impl Plan {
         }
     }
 
-    fn verdicts(
-        &self,
-        guards: &Guards,
-        ownership: Option<&Ownership>,
-        live: Option<&Live>,
-        vijil: Option<&LiveVijil>,
-    ) -> Vec<Verdict> {
+    fn verdicts(&self, guards: &Guards, live: Option<&Live>, vijil: Option<&LiveVijil>) -> Vec<Verdict> {
         let nothing = Live::default();
         let live = live.unwrap_or(&nothing);
         let after = simulate::simulate(live, self.steps.iter().map(|step| &step.change));
         let access = compare(live, &self.steps);
-        let left = self.unmanaged.iter().filter(|one| one.service == Service::Docker).map(|one| &one.policy);
-        let undeclared: Vec<String> = match ownership {
-            Some(ownership) => left.filter(|name| !ownership.leaves(name)).cloned().collect(),
-            None => Vec::new(),
-        };
+        let left = self.unmanaged.iter().filter(|one| one.service == Service::Docker);
+        let undeclared: Vec<String> = left.map(|one| one.policy.clone()).collect();
         let (steps, undeclared) = (self.steps.as_slice(), undeclared.as_slice());
         let recorded = self.recorded.as_ref();
         let judged = Judged { live, after: &after, steps, access: &access, order: None, undeclared, recorded };

@@ -90,12 +90,18 @@ fn a_plan_that_weakens_a_protected_policy_is_refused_unless_the_settings_allow_t
 
 #[test]
 fn a_protected_policy_whose_document_goes_is_refused_whoever_owns_what() {
+    let undeclared = "no document declares the protected policy `Guardrails`";
     for (ownership, refused) in [
-        ("declared", "no document declares the protected policy `Guardrails`"),
+        ("declared", undeclared),
         ("exclusive", "deletes the protected policy `Guardrails`"),
+        // The same change leaves it to others.
+        ("declared, unmanaged: [Guard*]", undeclared),
+        ("declared, owns: [Base]", undeclared),
+        ("exclusive, unmanaged: [Guardrails]", undeclared),
+        ("exclusive, owns: [Base]", undeclared),
     ] {
         let folder = TempDir::new().unwrap();
-        write(folder.path(), "[Guardrails]", ownership, RULES);
+        write(folder.path(), "[Guardrails]", "declared", RULES);
         let (code, stdout, stderr) = seawall(folder.path(), &["apply", "--yes"]);
         assert_eq!(code, Some(0), "{stdout}{stderr}");
         write(folder.path(), "[Guardrails]", ownership, "");

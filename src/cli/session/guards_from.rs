@@ -16,7 +16,6 @@ use super::{Context, Exit, Failure, vijil};
 use crate::diagnostic::Findings;
 use crate::document::{Workspace, guards_of};
 use crate::model::Desired;
-use crate::plan::docker::diff::Ownership;
 use crate::plan::{GuardsFrom, Plan, protected};
 use crate::render::diagnostic;
 use crate::source::CONFIG_NAME;
@@ -102,9 +101,8 @@ impl Base {
         let mut guards = guards_of(settings);
         guards.protected =
             protected::followed(&guards.protected, self.desired.as_slice().iter().collect::<Vec<_>>().as_slice());
-        let ownership = settings.and_then(|settings| settings.docker.as_ref()).map(Ownership::from);
         let from = GuardsFrom { from: self.from.clone(), found: settings.is_some(), changed: Vec::new() };
-        Ok(plan.judged_also(&guards, ownership.as_ref(), &from, live.docker.as_ref(), live.vijil.as_ref()))
+        Ok(plan.judged_also(&guards, &from, live.docker.as_ref(), live.vijil.as_ref()))
     }
 }
 
