@@ -1,6 +1,6 @@
 //! The parts of a resource of a connection, or of the host of an HTTP target.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::IpNet;
 
@@ -44,6 +44,10 @@ pub(super) fn split(text: &str, http: bool) -> Result<Target<'_>, Box<Verdict>> 
     }
     if text.contains('/') {
         return block(text, http);
+    }
+    if let Some(blocks) = range_of_addresses(text) {
+        let help = if http { "name the host".to_owned() } else { format!("write {blocks}") };
+        return wrong(format!("`{text}` is a range of addresses, which rules do not read"), help);
     }
     if text.parse::<Ipv6Addr>().is_ok() {
         if http {
@@ -109,12 +113,29 @@ fn repository(text: &str) -> Option<&str> {
 }
 
 /// An address written as one number, decimal or hexadecimal.
-fn as_number(text: &str) -> Option<std::net::Ipv4Addr> {
+fn as_number(text: &str) -> Option<Ipv4Addr> {
     let number = match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
         Some(digits) => u32::from_str_radix(digits, 16).ok()?,
         None => text.parse().ok().filter(|number| *number > u32::from(u16::MAX))?,
     };
     Some(number.into())
+}
+
+/// `10.0.0.0/255.0.0.0` with a prefix length.
+fn with_prefix(address: &str, mask: &str) -> Option<IpNet> {
+    let prefix = ipnet::ipv4_mask_to_prefix(mask.parse().ok()?).ok()?;
+    Some(IpNet::new(address.parse().ok()?, prefix).ok()?.trunc())
+}
+
+/// `10.0.0.1-10.0.0.9` as CIDR blocks; the first of them where there are many.
+fn range_of_addresses(text: &str) -> Option<String> {
+    const MOST: usize = 4;
+    let (first, last) = text.split_once('-')?;
+    let (first, last) = (first.parse::<Ipv4Addr>().ok()?, last.parse::<Ipv4Addr>().ok()?);
+    let mut blocks = ipnet::Ipv4Subnets::new(first, last, 0);
+    let listed: Vec<String> = blocks.by_ref().take(MOST).map(|block| format!("`{block}`")).collect();
+    let more = if blocks.next().is_some() { " and so on" } else { "" };
+    (!listed.is_empty()).then(|| format!("{}{more}", listed.join(", ")))
 }
 
 /// `169.254/16`, completed to four numbers.
@@ -191,7 +212,10 @@ fn block(text: &str, http: bool) -> Result<Target<'_>, Box<Verdict>> {
                 ),
                 None => wrong(
                     format!("`{text}` is not a CIDR block"),
-                    "write a block such as `10.0.0.0/8` or `2001:db8::/32`",
+                    match with_prefix(address, back) {
+                        Some(block) => format!("write `{block}`"),
+                        None => "write a block such as `10.0.0.0/8` or `2001:db8::/32`".to_owned(),
+                    },
                 ),
             };
         }
