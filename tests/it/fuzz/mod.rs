@@ -25,6 +25,8 @@ use mutate::Mutator;
 
 /// Inputs of a test, beside the corpus.
 const INPUTS: usize = 300;
+/// The same where each takes long.
+const FEW: usize = 40;
 /// More bytes than this are cut off.
 const LONGEST: usize = 16 << 10;
 /// Inputs that are kept because their outcome was new.
@@ -32,8 +34,9 @@ const KEPT: usize = 4_000;
 /// The time that one input may take where the test looks for slow ones, on a machine that does something else meanwhile.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Tries the inputs of a target. It returns the outcome in short, without what an input chooses freely.
-fn fuzz(name: &str, target: impl Fn(&[u8]) -> String) {
+/// Tries so many inputs of a target, or for as long as the environment says. The target returns the outcome in short,
+/// without what an input chooses freely.
+fn fuzz(name: &str, inputs: usize, target: impl Fn(&[u8]) -> String) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz").join(name);
     let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.sort();
@@ -67,7 +70,7 @@ fn fuzz(name: &str, target: impl Fn(&[u8]) -> String) {
             pool.push(input);
         }
         tried += 1;
-        if deadline.map_or(tried >= corpus + INPUTS, |deadline| Instant::now() >= deadline) {
+        if deadline.map_or(tried >= corpus + inputs, |deadline| Instant::now() >= deadline) {
             break;
         }
     }
@@ -80,69 +83,69 @@ fn fuzz(name: &str, target: impl Fn(&[u8]) -> String) {
 
 #[test]
 fn documents() {
-    fuzz("documents", targets::document);
+    fuzz("documents", INPUTS, targets::document);
 }
 
 #[test]
 fn settings() {
-    fuzz("settings", targets::settings);
+    fuzz("settings", INPUTS, targets::settings);
 }
 
 #[test]
 fn patterns() {
-    fuzz("patterns", targets::patterns);
+    fuzz("patterns", FEW, targets::patterns);
 }
 
 #[test]
 fn cedar() {
-    fuzz("cedar", targets::cedar);
+    fuzz("cedar", INPUTS, targets::cedar);
 }
 
 #[test]
 fn plans() {
-    fuzz("plans", targets::plan);
+    fuzz("plans", INPUTS, targets::plan);
 }
 
 #[test]
 fn snapshots() {
-    fuzz("snapshots", targets::snapshot);
+    fuzz("snapshots", INPUTS, targets::snapshot);
 }
 
 #[test]
 fn records() {
     let folder = tempfile::tempdir().unwrap();
-    fuzz("records", |input| targets::records(folder.path(), input));
+    fuzz("records", INPUTS, |input| targets::records(folder.path(), input));
 }
 
 #[test]
 fn pasted_records() {
-    fuzz("pasted", targets::pasted);
+    fuzz("pasted", INPUTS, targets::pasted);
 }
 
 #[test]
 fn faults() {
-    fuzz("faults", targets::fault);
+    fuzz("faults", INPUTS, targets::fault);
 }
 
 #[test]
 fn requests() {
-    fuzz("requests", targets::request);
+    fuzz("requests", INPUTS, targets::request);
 }
 
 #[test]
 fn answers_of_docker() {
     let service = targets::Service::start();
-    fuzz("answers", |input| service.docker(input));
+    fuzz("answers", FEW, |input| service.docker(input));
 }
 
 #[test]
 fn answers_of_vijil() {
     let service = targets::Service::start();
-    fuzz("answers-vijil", |input| service.vijil(input));
+    fuzz("answers-vijil", FEW, |input| service.vijil(input));
 }
 
 #[test]
 fn pages_of_the_audit_log() {
     let service = targets::Service::start();
-    fuzz("audit-pages", |input| service.audit(input));
+    fuzz("audit-pages", FEW, |input| service.audit(input));
 }
