@@ -67,7 +67,7 @@ pub(super) const CHECKS: &[Check] = &[
     ),
     warning(
         code(GapKind::MountAround),
-        "a denied folder lies inside a folder that may be mounted",
+        "a denied folder is inside a folder that may be mounted",
         "Rules are about the folder that is mounted, and are asked once, when the sandbox is created. Who mounts a folder \
          has all that is in it, whatever is denied there. `~/.ssh` is in `/home/USER` too.",
         "- {name: data, decision: allow, actions: [read], resources: [/data]}\n\

@@ -11,8 +11,7 @@ pub(super) const CHECKS: &[Check] = &[Check {
     code: CODE,
     severity: Severity::Warning,
     title: "an HTTP allow beside a network allow of the same host",
-    explanation: "A network allow opens every method and path of a host. An HTTP allow beside it neither adds nor limits \
-        anything, however it looks.",
+    explanation: "A network allow opens every method and path of a host. An additional HTTP allow neither adds nor limits anything.",
     bad: "- {name: whole host, decision: allow, actions: [connect:tcp], resources: [api.example.com]}\n\
         - {name: only reads, decision: allow, actions: [request:get], http_resources: [{host: api.example.com, path: /**}]}\n",
     fix: "Remove the network allow to limit the host to these requests, or the HTTP allow to keep it open.",

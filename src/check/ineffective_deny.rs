@@ -26,10 +26,9 @@ pub(super) const CHECKS: &[Check] = &[
         code: HTTP_ONLY,
         severity: Severity::Warning,
         title: "HTTP denies on a host that no rule allows",
-        explanation: "An HTTP deny takes requests away from what is allowed; it does not allow the others. Without an allow \
-            all of the host is denied.",
+        explanation: "An HTTP deny removes requests from allowed access; it does not allow the others. Without an allow, the whole host is denied.",
         bad: "- {name: no deletes, decision: deny, actions: [request:delete], http_resources: [{host: git.example.com, path: /**}]}\n",
-        fix: "Allow the host with `connect:tcp`, or the other requests, if that is what is meant.",
+        fix: "Allow the host with `connect:tcp`, or the other requests, if that is intended.",
         run: Run::Reading,
     },
     Check {

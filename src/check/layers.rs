@@ -28,8 +28,7 @@ pub(super) const CHECKS: &[Check] = &[
         code: UNDOCUMENTED,
         severity: Severity::Warning,
         title: "an action is not documented",
-        explanation: "`undocumented:` stands before an action that the service has and this program does not know, as an \
-            import writes it. What such a rule allows or denies is uncertain.",
+        explanation: "`undocumented:` marks an action that the service has and this program does not know, as an import writes it. What such a rule allows or denies is uncertain.",
         bad: "- {name: web, decision: allow, actions: ['undocumented:connect:quic'], resources: [a.example.com]}\n",
         fix: "Use a version of this program that knows the action, or an action that is documented.",
         run: Run::Reading,

@@ -27,7 +27,7 @@ pub(super) const CHECKS: &[Check] = &[
         severity: Severity::Warning,
         title: "an allow opens every service on the developer's own machine",
         explanation: "For a sandbox behind the proxy, `localhost` and the loopback addresses are the developer's machine: \
-            databases, container engines and debuggers that trust whoever is local. Without a port all of them are open.",
+            databases, container engines and debuggers that trust local callers. Without a port all of them are open.",
         bad: "- {name: local, decision: allow, actions: [connect:tcp], resources: [localhost]}\n",
         fix: "Name the ports that are needed, such as `localhost:11434`.",
         run: Run::Reading,

@@ -144,8 +144,7 @@ pub(crate) const CHECKS: &[Check] = &[
     error(
         code::PRINCIPAL,
         "a clause on the principal",
-        "Whom a policy governs is said by its scope. A clause on the principal never matches, so a `forbid` with one \
-         stops nobody.",
+        "The scope of a policy determines whom it governs. A clause on the principal never matches, so that a `forbid` with one has no effect.",
         policy!(r#"forbid (principal in MCP::Team::"contractors", action, resource);"#),
         "Name the teams under `scope`, and remove the clause.",
     ),
@@ -159,7 +158,7 @@ pub(crate) const CHECKS: &[Check] = &[
     warning(
         code::UNGATED_ACTION,
         "the gateway does not evaluate this action",
-        "Listings and subscriptions happen whatever a policy says, also of what may not be used.",
+        "Listings and subscriptions happen whatever a policy says, even for tools that may not be used.",
         policy!(r#"forbid (principal, action == MCP::Action::"listTools", resource);"#),
         "Govern the use: `invokeTool`, `readResource` or `getPrompt`.",
     ),

@@ -13,8 +13,7 @@ pub(super) const CHECKS: &[Check] = &[Check {
     code: CODE,
     severity: Severity::Warning,
     title: "a metadata service or a link-local address is reachable",
-    explanation: "A metadata service hands the credentials of a machine to whoever asks, and link-local addresses are \
-        neighbours that no policy means. A deny of their addresses does not stop what is allowed by name, and `**` is a name.",
+    explanation: "A metadata service gives the credentials of a machine to every caller, and link-local addresses are neighbours that no policy intends to allow. A deny of their addresses does not stop what is allowed by name, and `**` is a name.",
     bad: "- {name: web, decision: allow, actions: [connect:tcp], resources: [\"**\"]}\n\
         - {name: no metadata, decision: deny, actions: [connect:tcp], resources: [169.254.0.0/16]}\n",
     fix: "Deny the addresses one by one, as `169.254.169.254`, and the names, as `metadata.google.internal`; or allow less.",

@@ -21,8 +21,7 @@ pub(super) const CHECKS: &[Check] = &[
         code: "similar-policy",
         severity: Severity::Warning,
         title: "two policy names differ only in case or spaces",
-        explanation: "Whether the service tells such names apart is not documented: it may refuse to create the second. \
-            Where both are live, it does.",
+        explanation: "The documentation does not say if the service distinguishes such names: it may refuse to create the second one, unless both are live already.",
         bad: "apiVersion: seawall/v1\nkind: NetworkPolicy\nname: Baseline\nrules: []\n---\n\
             apiVersion: seawall/v1\nkind: FilesystemPolicy\nname: baseline\nrules: []\n",
         fix: "Rename one of the two, or join them.",

@@ -23,8 +23,7 @@ pub(crate) const CHECKS: &[Check] = &[
         code: "conflicting-orgs",
         severity: Severity::Error,
         title: "two organizations have the same name, or the same variables",
-        explanation: "Credentials come from `DOCKER_USERNAME_ORG` and `DOCKER_PASSWORD_ORG`, where the organization stands \
-            in capitals with `_` for everything that is not a letter or digit. Two organizations that are the same there \
+        explanation: "Credentials come from `DOCKER_USERNAME_ORG` and `DOCKER_PASSWORD_ORG`, with the organization in capitals and `_` for everything that is not a letter or digit. Two organizations that are the same there \
             would be reached with the credentials of one.",
         bad: "",
         fix: "Remove one of the two, or give it a workspace of its own.",

@@ -12,11 +12,9 @@ pub(super) const CHECKS: &[Check] = &[
         code: "not-owned",
         severity: Severity::Error,
         title: "the workspace does not own a policy that it declares",
-        explanation: "`docker.owns` in `seawall.yaml` says which names the workspace owns. A policy of another name may be \
-            declared by another repository, and each apply of one would take back what the other one did.",
+        explanation: "`docker.owns` in `seawall.yaml` lists the names that the workspace owns. Another repository may declare a policy of another name, and each apply of one would revert the other.",
         bad: "",
-        fix: "Rename the policy, add a pattern to `docker.owns`, or write `adopt: true` in the document to take the \
-            policy over; whoever declared it has to stop doing so.",
+        fix: "Rename the policy, add a pattern to `docker.owns`, or write `adopt: true` in the document to take the policy over; the other repository has to stop declaring it.",
         run: Run::Workspace(check),
     },
     Check {

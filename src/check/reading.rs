@@ -14,7 +14,7 @@ pub(super) const CHECKS: &[Check] = &[
     error(
         "unreadable-file",
         "a file cannot be read",
-        "A file that is left out would look like policies that are to go.",
+        "A skipped file would look like deleted policies.",
         "",
         "Make the file readable, or leave it out with `include`.",
     ),
@@ -71,8 +71,7 @@ pub(super) const CHECKS: &[Check] = &[
     error(
         "missing-submodule",
         "the files of a submodule are not there",
-        "A clone leaves submodules out unless it is told otherwise; documents that are missing would look like policies that \
-         are to go.",
+        "A clone skips submodules by default; missing documents would look like deleted policies.",
         "",
         "Check the submodule out, as with `submodules: true` in a workflow, or leave it out with `include`.",
     ),
@@ -100,8 +99,7 @@ pub(super) const CHECKS: &[Check] = &[
     warning(
         "hidden-character",
         "a character hides or reorders text",
-        "With characters that show nothing or look like a space, and with those that change the direction of writing, \
-            text reads differently from what it is.",
+        "Characters that are invisible or look like a space, and those that change the direction of writing, make a text look different from its content.",
         "name: a # \u{202e}b\n",
         "Remove the character, or write it as an escape in double quotes.",
     ),
@@ -144,7 +142,7 @@ pub(super) const CHECKS: &[Check] = &[
     error(
         "unknown-kind",
         "unknown kind of document",
-        "Every document says what it is.",
+        "Every document states its kind.",
         "apiVersion: seawall/v1\nkind: Policy\n",
         "Write one of the kinds.",
     ),
@@ -172,7 +170,7 @@ pub(super) const CHECKS: &[Check] = &[
     error(
         "one-of",
         "two keys exclude each other",
-        "Each says in its own way what the other says.",
+        "Both are alternatives for the same content.",
         "- {name: x, decision: allow, actions: [connect:tcp], resources: [a.example.com], http_resources: [{host: a.example.com, path: /}]}\n",
         "Keep one of the two.",
     ),
@@ -221,7 +219,7 @@ pub(super) const CHECKS: &[Check] = &[
     error(
         "expectation",
         "an expectation is not one of `allow`, `deny` and `approval`",
-        "Each item of `expect` says one thing.",
+        "Each item of `expect` has one decision.",
         "apiVersion: seawall/v1\nkind: AccessTest\nname: x\nexpect: [{}]\n",
         "Write each expectation as an item of its own.",
     ),
@@ -263,7 +261,7 @@ pub(super) const CHECKS: &[Check] = &[
     error(
         "review",
         "a review must be one decision",
-        "A rule is approved or rejected; a review that says both or neither cannot be applied.",
+        "A rule is approved or rejected; a review with both or neither cannot be applied.",
         "apiVersion: seawall/v1\nkind: AgentPolicy\nname: x\ncategory: privacy\nrules:\n  - {rule_id: A, rule_type: permission, action: a, consequence: {severity: low}, natural_language: n, review: {}}\n",
         "Write one of `approved` and `rejected`.",
     ),

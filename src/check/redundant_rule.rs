@@ -17,7 +17,7 @@ pub(super) const CHECKS: &[Check] = &[Check {
         it away changes no access; leaving it there lets a reader think that it matters.",
     bad: "- {name: all, decision: allow, actions: [connect:tcp], resources: [\"**.example.com\"]}\n\
         - {name: one, decision: allow, actions: [connect:tcp], resources: [\"api.example.com:443\"]}\n",
-    fix: "Remove what is covered, or narrow what covers it.",
+    fix: "Remove the redundant rule, or narrow the other one.",
     run: Run::Together(check),
 }];
 

@@ -37,5 +37,5 @@ fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
 pub(super) fn note(lints: &[&str], what: &str) -> Diagnostic {
     let lints: Vec<String> = lints.iter().map(|lint| format!("`{lint}`")).collect();
     let finding = Diagnostic::note(CODE, format!("{what} overlap too much to look for {}", lints.join(", ")));
-    finding.help("write fewer patterns with inner wildcards; what was not looked for may be there")
+    finding.help("write fewer patterns with inner wildcards; findings of the skipped checks may be missing")
 }

@@ -21,8 +21,7 @@ pub(super) const CHECKS: &[Check] = &[
         code: "ambiguous-team",
         severity: Severity::Warning,
         title: "two team names differ only in case or spaces",
-        explanation: "The documents name teams that only case or spaces tell apart. They are one team misspelt, or two that \
-            nobody tells apart.",
+        explanation: "The documents name teams that differ only in case or spaces: one of them is misspelt, or people will confuse them.",
         bad: "apiVersion: seawall/v1\nkind: NetworkPolicy\nname: one\nscope: {teams: [research]}\nrules: []\n---\n\
             apiVersion: seawall/v1\nkind: NetworkPolicy\nname: two\nscope: {teams: [Research]}\nrules: []\n",
         fix: "Write the name as the organization does; an id is never ambiguous.",

@@ -81,8 +81,8 @@ pub(super) const CHECKS: &[Check] = &[
         code: VAGUE,
         severity: Severity::Warning,
         title: "the sentence of a rule is too vague to judge",
-        explanation: "Of a rule the judge reads `natural_language` alone. An empty sentence, or one such as `Be careful.`, \
-            decides nothing: the rule stands in the policy and is never enforced.",
+        explanation: "The judge reads only `natural_language` of a rule. An empty sentence, or one such as `Be careful.`, \
+            decides nothing: the rule is in the policy, but is never enforced.",
         bad: example!(
             "rule_id: A, rule_type: prohibition, action: a, consequence: {severity: low}, natural_language: Behave appropriately."
         ),
@@ -242,7 +242,7 @@ fn sentences(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
                 format!(", so the judge, which reads only the sentence, cannot distinguish `{other}` from `{own}`")
             };
             let named = first.named(one.policy);
-            let message = format!("`{}` says the same sentence as {named}{apart}", one.rule.rule_id);
+            let message = format!("`{}` has the same sentence as {named}{apart}", one.rule.rule_id);
             let finding = Diagnostic::warning("duplicate-sentence", message).at(one.label("natural_language"));
             let finding = finding.related(first.label("natural_language").saying("the first one is here"));
             findings.push(finding.help("remove or reject one of the two"));

@@ -38,7 +38,7 @@ pub(super) fn run(context: &Context, whole: &Loaded, each: &[One<'_>], failed: &
         return Err(failure.hint("mend that first, or pick one organization with `--org`"));
     }
     if !each.iter().any(|one| one.drift.is_drift()) {
-        context.print("Nothing to adopt: the documents say what is live.\n")?;
+        context.print("Nothing to adopt: the documents match the live state.\n")?;
         return Ok(Exit::Done);
     }
     each.iter().try_for_each(|one| refuse_what_waits(&one.drift))?;
@@ -162,7 +162,7 @@ fn imported(context: &Context, whole: &Loaded, each: &[One<'_>], adoption: &Adop
         vijil: each.iter().find_map(|one| one.live.vijil.as_ref()),
         differences: &differences,
     };
-    let import = watched("proving what is imported", || import::make(input)).map_err(|problem| match problem {
+    let import = watched("verifying the import", || import::make(input)).map_err(|problem| match problem {
         Problem::Differences(failure) => not_planned(failure),
         Problem::Documents(findings) => workspace::wrong(context, &findings),
     })?;

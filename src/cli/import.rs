@@ -203,7 +203,7 @@ fn made(
         vijil: each.iter().find_map(|(_, live)| live.vijil.as_ref()),
         differences: &differences,
     };
-    watched("proving what is imported", || import::make(input)).map_err(|problem| match problem {
+    watched("verifying the import", || import::make(input)).map_err(|problem| match problem {
         Problem::Differences(failure) => failure,
         Problem::Documents(findings) => workspace::wrong(context, &findings),
     })
@@ -261,6 +261,6 @@ fn refusal(refused: &[Refused], exclusive: bool) -> Result<Exit, Failure> {
         format!("{} live {policies} cannot be imported:\n{}", refused.len(), reasons.collect::<Vec<_>>().join("\n"));
     Err(Failure::new(Exit::Invalid, message).hint(match exclusive {
         true => "change them in the service, or add their names to `docker.unmanaged`: as `ownership` is `exclusive`, the next apply would delete them",
-        false => "what is not imported is left alone; change it in the service and run again",
+        false => "policies that are not imported are left alone; change them in the service and run again",
     }))
 }

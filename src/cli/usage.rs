@@ -103,7 +103,7 @@ fn write_narrowed(
     let live = as_live(&after);
     let refused = |message: String| {
         Failure::new(Exit::Refused, format!("nothing was written: {message}"))
-            .hint("edit these documents by hand, with what is proposed")
+            .hint("edit these documents by hand, following the proposal")
     };
     let sides = Sides { docker: Some((&own.desired, &live)), vijil: None };
     let adoption = adopt(&whole.findings.files, sides).map_err(|reasons| {

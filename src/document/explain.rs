@@ -158,7 +158,7 @@ impl Site<'_> {
         let key = property.as_str().unwrap_or_default();
         let finding = self.finding("missing-key", format!("the key `{key}` is missing"));
         if key == "rules" {
-            return finding.help("add `rules`; `rules: []` says on purpose that there are none");
+            return finding.help("add `rules`; `rules: []` explicitly declares none");
         }
         let described = self.schema.get("properties").and_then(|known| known.get(key)).and_then(|known| {
             let description = known.get("description")?.as_str()?;
@@ -202,7 +202,7 @@ impl Site<'_> {
                     None => finding,
                 }
             }
-            Value::Null if self.pointer == "/rules" => finding.help("`rules: []` says on purpose that there are none"),
+            Value::Null if self.pointer == "/rules" => finding.help("`rules: []` explicitly declares none"),
             Value::Null if self.pointer == "/scope" => {
                 finding.help("name the teams, or remove the key to govern the whole organization")
             }

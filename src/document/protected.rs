@@ -119,7 +119,7 @@ impl JsonSchema for Protected {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
-            "description": "A protected policy: its name, or its `name` with the kinds of change in `allow` that a plan may make all the same.",
+            "description": "A protected policy: its name, or its `name` with the kinds of change in `allow` that a plan may make.",
             "type": ["string", "object"],
             "minLength": 1,
             "required": ["name"],

@@ -174,7 +174,7 @@ fn written(asked: &Asked) -> Result<(&'static str, String, Target), &'static str
     let request = match &asked.subject {
         Subject::One(request) => request,
         Subject::EitherMode(_) => return Err("it is not recorded whether the mount was for reading or writing"),
-        Subject::Mcp(_) => return Err("what MCP policies look at is not recorded"),
+        Subject::Mcp(_) => return Err("the attributes that MCP policies read are not recorded"),
         Subject::Unreadable => return Err("it is in a form that no rule can have"),
     };
     let host = |host: &Host| match host {
@@ -201,7 +201,7 @@ fn written(asked: &Asked) -> Result<(&'static str, String, Target), &'static str
             }
             Ok(("FilesystemPolicy", if *write { "write" } else { "read" }.to_owned(), Target::Plain(path)))
         }
-        Request::Mcp(_) => Err("what MCP policies look at is not recorded"),
+        Request::Mcp(_) => Err("the attributes that MCP policies read are not recorded"),
     }
 }
 

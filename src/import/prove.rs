@@ -154,9 +154,8 @@ fn warnings(entries: &[Entry], findings: &Findings, vijil: Option<&LiveVijil>) -
             policy.rules.iter().filter(|rule| unknown(&rule.status, &["draft", "approved", "rejected", "modified"]));
         let rules = rules.map(|rule| format!("`{}` has the status `{}`", rule.rule_id, rule.status));
         let said: Vec<String> = whole.into_iter().chain(rules).collect();
-        (!said.is_empty()).then(|| {
-            format!("{}: {}, which documents cannot ask for; it is left as it is", entry.file.path, said.join(", "))
-        })
+        (!said.is_empty())
+            .then(|| format!("{}: {}, which documents cannot set; it is kept", entry.file.path, said.join(", ")))
     });
     patterns.chain(statuses).collect()
 }

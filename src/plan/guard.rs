@@ -251,7 +251,7 @@ fn told(replay: &Replay) -> Result<(String, (u64, u64)), String> {
         found.push_str(&format!("; of {unknown} it is not known"));
     }
     if replay.agreement.disagree > 0 {
-        found.push_str(&format!("; {} were decided otherwise when they were recorded", replay.agreement.disagree));
+        found.push_str(&format!("; {} were decided differently when they were recorded", replay.agreement.disagree));
     }
     Ok((found, (denied, all)))
 }
@@ -259,16 +259,16 @@ fn told(replay: &Replay) -> Result<(String, (u64, u64)), String> {
 fn safe_order(judged: &Judged<'_>) -> Judgement {
     let unknown = |why: String| {
         let help = "narrow the wildcards of these rules, or apply the change in smaller parts";
-        Err(format!("it is not known whether something opens on the way that both ends keep closed: {why}; {help}"))
+        Err(format!("it is unknown if every intermediate state is safe: {why}; {help}"))
     };
     match (judged.order, &judged.access.found) {
         (Some(Refusal::Opens(opened)), _) => {
-            Err(format!("no order of calls is safe: on the way, this would be open: {opened}"))
+            Err(format!("no order of calls is safe: in an intermediate state, this would be open: {opened}"))
         }
         // The measure for every intermediate state is what both ends allow.
         (_, Found::Incomplete(_, incomplete)) => unknown(incomplete.in_short()),
         (Some(Refusal::Incomplete(cut)), Found::Complete(_)) => unknown(cut.to_string()),
-        (None, Found::Complete(_)) => Ok("nothing opens on the way that both ends keep closed".to_owned()),
+        (None, Found::Complete(_)) => Ok("no intermediate state allows more than both ends".to_owned()),
     }
 }
 
@@ -280,11 +280,11 @@ fn service_limits(judged: &Judged<'_>) -> Judgement {
     if fullest.policies > MAX_POLICIES && fullest.policies > judged.live.policies.len() {
         let count = fullest.policies;
         return Err(format!(
-            "the organization would have {count} policies on the way; the service takes {MAX_POLICIES}"
+            "the organization would have {count} policies at one time; the service accepts {MAX_POLICIES}"
         ));
     }
     if let Some((policy, count)) = fullest.too_many_rules {
-        return Err(format!("`{policy}` would have {count} rules on the way; the service takes {MAX_RULES}"));
+        return Err(format!("`{policy}` would have {count} rules at one time; the service accepts {MAX_RULES}"));
     }
     Ok(format!("{} of {MAX_POLICIES} policies afterwards", fullest.policies_now))
 }

@@ -357,7 +357,9 @@ impl Plan {
         }
         self.guards = verdicts;
         let unsafe_order = live.and_then(|live| verify::verify(live, &self.steps)).map(|refusal| match refusal {
-            Refusal::Opens(opened) => format!("in the order of the steps, this would be open on the way: {opened}"),
+            Refusal::Opens(opened) => {
+                format!("in the order of the steps, an intermediate state would have this open: {opened}")
+            }
             Refusal::Incomplete(cut) => format!("it is not known whether the order of the steps is safe: {cut}"),
         });
         if let (Some(why), Some(true)) = (unsafe_order, self.passes(Guard::SafeOrder)) {
@@ -406,7 +408,7 @@ impl Plan {
         let tests = tests.iter().map(flips::CarriedTest::from);
         let more: Vec<_> = tests.filter(|test| !self.tests.iter().any(|own| own.is_same(test))).collect();
         if let Err(why) = flips::run_carried(live, &self.steps, &more).judge() {
-            self.refuse(Guard::AccessTests, &format!("{why} (of the workspace as it is now)"));
+            self.refuse(Guard::AccessTests, &format!("{why} (in the current workspace)"));
         }
         self
     }

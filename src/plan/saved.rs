@@ -234,7 +234,7 @@ pub enum PlanError {
     #[error("the plan was changed after it was saved")]
     Altered,
     /// The plan starts from other documents, not from live state.
-    #[error("the plan compares documents with those of `{0}`, and not with what is live: it cannot be applied")]
+    #[error("the plan compares documents with those of `{0}`, not with live state: it cannot be applied")]
     OfDocuments(String),
     /// A step contradicts itself.
     #[error("step {0} of the plan does not hold together: it was changed after it was saved")]
@@ -391,7 +391,7 @@ impl Plan {
         let is_left =
             |service: Service, name: &str| unmanaged.iter().any(|one| one.service == service && one.policy == name);
         if let Some(policy) = touched.iter().find(|policy| is_left(Service::Docker, &policy.name)) {
-            return Err(PlanError::Wrong(format!("it says that `{}` is left alone, and changes it", policy.name)));
+            return Err(PlanError::Wrong(format!("it states that `{}` is left alone, but changes it", policy.name)));
         }
         let said: Vec<Option<Relations>> = others.iter().map(StepDocument::relations).collect();
         let mut vijil = match (vijil, others.first()) {
@@ -440,7 +440,7 @@ impl Plan {
             vijil,
         };
         if plan.recorded.as_ref().is_some_and(|recorded| plan.target.is_none() || !recorded.adds_up()) {
-            return Err(PlanError::Wrong("what it says of recorded requests does not add up".to_owned()));
+            return Err(PlanError::Wrong("its figures about recorded requests do not add up".to_owned()));
         }
         if plan.summary() != summary {
             return Err(PlanError::Wrong("its summary counts other steps".to_owned()));

@@ -107,7 +107,7 @@ pub fn from_json(text: &str) -> Result<Saved, PlanError> {
         let plan = Plan::from_value(plan.clone())?;
         let name = plan.target.as_ref().map(|target| target.org.clone());
         if failed.iter().any(|failed| Some(&failed.org) == name.as_ref()) || !seen.insert(name) {
-            return Err(PlanError::Shape("it says two things of one organization"));
+            return Err(PlanError::Shape("it states two values for one organization"));
         }
         Ok(plan)
     };

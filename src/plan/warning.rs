@@ -47,9 +47,7 @@ impl Warning {
     pub(super) fn possible_rename(kind: &str, created: &str, equal: &str, at: &Origin) -> Self {
         Self {
             code: Code::PossibleRename,
-            message: format!(
-                "the new {kind} `{created}` says what `{equal}` says, which no document declares any more"
-            ),
+            message: format!("the new {kind} `{created}` has the content of `{equal}`, which is no longer declared"),
             help: format!("looks like a rename: add previously: [{}]", flow_scalar(equal)),
             source: Some(at.clone()),
         }

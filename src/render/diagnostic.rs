@@ -14,21 +14,24 @@ use crate::diagnostic::{Diagnostic, Files, Findings, Label, Severity, SourceFile
 /// Labels that are closer than this many lines are shown in one piece.
 const NEAR: usize = 8;
 
-/// This many findings of one code in one file are shown whole, and one more rather than the line about it alone.
+/// The number of findings of one code in one file that are listed before the others share a line.
 const WHOLE: usize = 3;
+
+/// The number of findings that are shown with their source lines, errors first. Others take a line each: a reader of so
+/// many wants an overview.
+const SNIPPETS: usize = 20;
 
 /// The amount of detail of the findings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Detail {
-    /// Errors and warnings; of many with one code in one file, the first ones and the lines of the others. Notes are
-    /// counted by [`summary`].
+    /// Errors and warnings. Many of one code in one file, and many in all, are shortened; notes are only counted by
+    /// [`summary`].
     Brief,
     /// Everything.
     Full,
 }
 
-/// The findings in the order that they have. Coloured, so it goes through `anstream`. Paths below `folder` are shown
-/// relative to it.
+/// The findings in their order, with colours for `anstream`. Paths below `folder` are relative to it.
 #[must_use]
 pub fn human(findings: &Findings, folder: &Path, detail: Detail) -> String {
     let renderer = Renderer::styled();
@@ -38,18 +41,51 @@ pub fn human(findings: &Findings, folder: &Path, detail: Detail) -> String {
     let key = |one: &Diagnostic| (one.code, one.primary.as_ref().map(|label| label.file));
     let mut groups: BTreeMap<_, (Vec<&Diagnostic>, usize)> = BTreeMap::new();
     listed().for_each(|one| groups.entry(key(one)).or_default().0.push(one));
+    let errors = if brief { SNIPPETS } else { usize::MAX };
+    let mut room = [errors, errors.saturating_sub(findings.count(Severity::Error))];
+    let mut short = 0;
     for diagnostic in listed() {
         let Some((group, shown)) = groups.get_mut(&key(diagnostic)) else { continue };
         let whole = if !brief || group.len() <= WHOLE + 1 { group.len() } else { WHOLE };
         match (*shown).cmp(&whole) {
-            Ordering::Less => out.push_str(&one(&renderer, diagnostic, &findings.files, folder)),
+            Ordering::Less => {
+                let [errors, others] = &mut room;
+                let room = if diagnostic.severity == Severity::Error { errors } else { others };
+                if *room == 0 {
+                    out.push_str(&one_line(diagnostic, &findings.files, folder));
+                    out.push('\n');
+                    (*shown, short) = (*shown + 1, short + 1);
+                    continue;
+                }
+                *room -= 1;
+                out.push_str(&one(&renderer, diagnostic, &findings.files, folder));
+            }
             Ordering::Equal => out.push_str(&others(group.get(whole..).unwrap_or_default(), &findings.files, folder)),
             Ordering::Greater => continue,
         }
         out.push_str("\n\n");
         *shown += 1;
     }
+    if short > 0 {
+        out.push_str(&format!("… {short} in one line each: `-v` shows their source lines and help\n\n"));
+    }
     out
+}
+
+/// A finding without its source line: `warning[shadowed-allow]: this allow has no effect  policies/a.yaml:5:7`.
+fn one_line(diagnostic: &Diagnostic, files: &Files, folder: &Path) -> String {
+    let place = diagnostic.primary.as_ref().map(|label| {
+        let (file, place) = (files.get(label.file), files.get(label.file).place(&label.span));
+        format!("  {}:{}:{}", shown_path(file, folder), place.line, place.column)
+    });
+    let (severity, code, message) =
+        (diagnostic.severity.as_str(), diagnostic.code, sanitize::line(&diagnostic.message));
+    format!("{severity}[{code}]: {message}{}", place.unwrap_or_default())
+}
+
+/// The path of a file relative to `folder`, sanitized.
+fn shown_path(file: &SourceFile, folder: &Path) -> String {
+    sanitize::line(&file.path.strip_prefix(folder).unwrap_or(&file.path).to_string_lossy()).into_owned()
 }
 
 /// One line for findings of one code in one file: `… 4 more redundant-rule in policies/a.yaml, lines 5, 8, 11, 14`.
@@ -57,8 +93,7 @@ fn others(group: &[&Diagnostic], files: &Files, folder: &Path) -> String {
     let code = group.first().map_or("", |one| one.code);
     let labels = || group.iter().filter_map(|one| one.primary.as_ref());
     let file = labels().next().map(|label| files.get(label.file));
-    let path = file.map(|file| file.path.strip_prefix(folder).unwrap_or(&file.path).to_string_lossy().into_owned());
-    let place = path.map(|path| format!(" in {}", sanitize::line(&path))).unwrap_or_default();
+    let place = file.map(|file| format!(" in {}", shown_path(file, folder))).unwrap_or_default();
     let lines: BTreeSet<usize> = labels().map(|label| files.get(label.file).place(&label.span).line).collect();
     let lines: Vec<String> = lines.into_iter().map(|line| line.to_string()).collect();
     let lines = match lines.as_slice() {
@@ -226,9 +261,24 @@ mod tests {
     }
 
     #[test]
+    fn of_many_findings_errors_and_the_first_others_have_source_lines() {
+        let codes = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n", "o", "p", "q", "r"];
+        let warnings = (1..=3).flat_map(|line| codes.map(|code| (code, Severity::Warning, line)));
+        let error = std::iter::once(("z", Severity::Error, 10));
+        let found = findings(&warnings.chain(error).collect::<Vec<_>>());
+        let text = shown(&found, Detail::Brief);
+        assert_eq!(text.matches(" --> a.yaml").count(), SNIPPETS, "{text}");
+        assert!(text.contains("error[z]: about 10\n  --> a.yaml:10:1"), "{text}");
+        assert!(text.contains("warning[r]: about 3  a.yaml:3:1\n"), "{text}");
+        assert!(text.ends_with("… 35 in one line each: `-v` shows their source lines and help\n\n"), "{text}");
+        assert!(text.lines().count() < 200, "55 findings in {} lines", text.lines().count());
+        assert_eq!(shown(&found, Detail::Full).matches(" --> a.yaml").count(), 55);
+    }
+
+    #[test]
     fn many_findings_of_one_code_in_one_file_are_one_line_after_three() {
         let many = |count: usize| findings(&(1..=count).map(|line| ("a", Severity::Warning, line)).collect::<Vec<_>>());
-        // One more takes no less room than the line about it.
+        // The line about a single one would take as much room.
         assert!(shown(&many(4), Detail::Brief).contains("about 4"));
         let text = shown(&many(6), Detail::Brief);
         assert!(text.contains("about 3") && !text.contains("about 4"), "{text}");

@@ -25,7 +25,7 @@ const CAREFUL: Style = AnsiColor::Yellow.on_default();
 /// The ways to resolve drift.
 const WAYS_OUT: [&str; 2] = [
     "`seawall apply` makes live what the documents say.",
-    "`seawall drift --adopt` makes the documents say what is live.",
+    "`seawall drift --adopt` makes the documents match the live state.",
 ];
 /// The ways to resolve policies that no document declares.
 const UNDECLARED: &str = "`seawall import` writes documents for undeclared policies; `docker.unmanaged` names those that are meant to have none.";
@@ -317,6 +317,7 @@ pub fn adopted(adoption: &Adoption, import: &Import) -> String {
     for (what, file, policy) in rows.chain(adoption.removed.iter().map(|(policy, file)| ("removed", file, policy))) {
         let _ = writeln!(out, "  {what:7}  {}  {}", line(file), line(policy));
     }
-    let _ = writeln!(out, "{GOOD}Adopted{GOOD:#}: the documents say what is live, and planning now changes nothing.");
+    let _ =
+        writeln!(out, "{GOOD}Adopted{GOOD:#}: the documents match the live state, and planning now changes nothing.");
     out
 }

@@ -61,5 +61,5 @@ fn but(left: &[String]) -> String {
         return String::new();
     }
     let names: Vec<String> = left.iter().map(|name| format!("`{}`", line(name))).collect();
-    format!("; left to others, as `seawall.yaml` says: {}", names.join(", "))
+    format!("; left to others according to `seawall.yaml`: {}", names.join(", "))
 }

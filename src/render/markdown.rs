@@ -154,7 +154,7 @@ fn linked(plan: &Plan, links: Option<&Links>) -> String {
     write_vijil(&mut page, plan.vijil_differences());
     let buckets: Vec<&Bucket> = plan.vijil.iter().flat_map(|vijil| &vijil.meaning.buckets).collect();
     if !buckets.is_empty() {
-        page.add(&format!("#### {}\n\n", words::BUCKETS));
+        page.add(&format!("#### {} ({})\n\n", words::BUCKETS, words::BUCKETS_ARE));
         for Bucket { action, before, after } in buckets {
             let action = action.as_deref().map_or_else(|| words::NO_ACTION.to_owned(), code);
             page.add(&format!("- {action}: {before} → {}\n", words::count(*after, "rule")));
@@ -239,8 +239,10 @@ fn write_objects<'a>(
 }
 
 fn write_vijil<'a>(page: &mut Page<'_>, differences: impl IntoIterator<Item = &'a VijilDifference>) {
+    let differences: Vec<&VijilDifference> = differences.into_iter().collect();
+    let reviewed = super::vijil::reviewed(differences.iter().copied());
     for difference in differences {
-        let step = vijil::step(page, difference);
+        let step = vijil::step(page, difference, &reviewed);
         page.add(&step);
     }
     page.close_section("steps about agents");

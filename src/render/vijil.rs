@@ -3,7 +3,7 @@
 //!
 //! Invariant: the pieces of an approval contain everything that the rule says. Texts are not sanitized.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 use similar::{Algorithm, ChangeTag, capture_diff_slices};
@@ -40,14 +40,26 @@ pub enum Detail {
     Becomes(String, String, String),
 }
 
-/// Describes a step.
+/// Policies and rules.
+pub type RuleNames<'a> = BTreeSet<(&'a str, &'a str)>;
+
+/// The rules that steps approve or reject, each with its policy.
 #[must_use]
-pub fn describe(step: &VijilDifference) -> Vec<Detail> {
+pub fn reviewed<'a>(steps: impl IntoIterator<Item = &'a VijilDifference>) -> RuleNames<'a> {
+    let reviews = steps.into_iter().filter(|step| matches!(step.op, Op::Approve | Op::Reject));
+    reviews.filter_map(|step| Some((step.policy_name.as_str(), step.rule_id.as_deref()?))).collect()
+}
+
+/// Describes a step of a plan that reviews these rules.
+#[must_use]
+pub fn describe(step: &VijilDifference, reviewed: &RuleNames<'_>) -> Vec<Detail> {
     let mut details: Vec<Detail> =
         step.because.map(|because| Detail::Because(words::reason(because))).into_iter().collect();
     let object = step.after.as_ref().or(step.before.as_ref());
     match (step.object(), step.op) {
-        // New and removed rules are reviewed elsewhere, in the approval that follows, or not at all.
+        // The review of a new rule shows all of it.
+        (Object::Rule, Op::Create)
+            if reviewed.contains(&(step.policy_name.as_str(), step.rule_id.as_deref().unwrap_or_default())) => {}
         (Object::Rule, Op::Create | Op::Delete) => {
             details.extend(object.into_iter().flat_map(|object| [sentence(object)].into_iter().chain(broken(object))));
             details.extend(provenance(step));

@@ -19,7 +19,7 @@ const EXCEPTIONS: usize = 8;
 
 /// Remark on an answer that did not judge all combinations of teams.
 const INCOMPLETE: &str =
-    "too many teams are told apart to judge each two of them together: a member of several may have more";
+    "there are too many different teams to judge each pair of them: a member of several may have more";
 
 #[derive(Serialize)]
 struct Document<'a> {

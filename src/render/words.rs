@@ -1,7 +1,7 @@
-//! The words for plans and outcomes, shared by the formats for people. Plain words: each format adds its own marks, and
-//! makes foreign text safe.
+//! The words for plans and outcomes, shared by the formats for people. Each format adds its own marks, and sanitizes
+//! foreign text.
 //!
-//! Invariant: what opens comes before what may, and that before what closes.
+//! Invariant: widened access comes before uncertain changes, and these before narrowed access.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,8 +20,8 @@ use crate::plan::step::{Op, Reason};
 use crate::plan::undeclared::{Effect, UndeclaredPolicy, WithoutEffect};
 use crate::plan::{GuardsFrom, Plan};
 
-/// The effect of a plan, in a few words: `widens access for 2 audiences`, `no access change`. That a comparison is
-/// incomplete comes first.
+/// The effect of a plan as a short phrase: `widens access for 2 audiences`, `no access change`. An incomplete comparison
+/// is stated first.
 #[must_use]
 pub fn headline(meaning: &Meaning) -> String {
     let audiences = |gains: &[AccessChange]| {
@@ -46,8 +46,8 @@ pub fn headline(meaning: &Meaning) -> String {
     if parts.is_empty() { "no access change".to_owned() } else { parts.join(", ") }
 }
 
-/// The addition to a plan's headline about the undeclared policies that keep something of it from having an effect.
-/// `write` makes the names of policies safe.
+/// The addition to a plan's headline about undeclared policies because of which a part of it has no effect. `write`
+/// formats the names of policies.
 #[must_use]
 pub fn without_effect_headline(plan: &Plan, write: impl Fn(&str) -> String) -> Option<String> {
     let decide = undeclared_decide(&plan.without_effect, write)?;
@@ -57,7 +57,7 @@ pub fn without_effect_headline(plan: &Plan, write: impl Fn(&str) -> String) -> O
     })
 }
 
-/// `the undeclared policy X allows it`, of all changes without effect; `None` where there are none.
+/// The cause of all changes without effect: `the undeclared policy X allows it`; `None` without such changes.
 fn undeclared_decide(all: &[WithoutEffect], write: impl Fn(&str) -> String) -> Option<String> {
     let names: BTreeSet<&str> = all.iter().flat_map(|one| &one.policies).map(String::as_str).collect();
     let decisions: BTreeSet<Decision> = all.iter().map(|one| one.decision).collect();
@@ -74,7 +74,7 @@ fn undeclared_decide(all: &[WithoutEffect], write: impl Fn(&str) -> String) -> O
     })
 }
 
-/// The reason why one change has no effect. `write` makes the names of policies safe.
+/// The reason why a change has no effect. `write` formats the names of policies.
 #[must_use]
 pub fn why_without_effect(one: &WithoutEffect, write: impl Fn(&str) -> String) -> String {
     let names: Vec<String> = one.policies.iter().map(|name| write(name)).collect();
@@ -96,7 +96,9 @@ pub fn tests_headline(plan: &Plan) -> Option<String> {
 }
 
 /// The heading above the counts of rules in force by consequence.
-pub const BUCKETS: &str = "Rules in force by consequence (one control of Vijil's judge each)";
+pub const BUCKETS: &str = "Rules in force by consequence";
+/// The meaning of these counts.
+pub const BUCKETS_ARE: &str = "one control of Vijil's judge each";
 /// The name of rules that have no consequence.
 pub const NO_ACTION: &str = "no action";
 
@@ -104,24 +106,52 @@ pub const NO_ACTION: &str = "no action";
 pub const INCOMPLETE: &str = "The comparison is incomplete";
 /// The meaning of an incomplete comparison.
 pub const INCOMPLETE_MEANS: &str =
-    "the rules are listed as they are written: whoever they govern may gain or lose any of it";
+    "the rules are listed as they are written: their audiences may gain or lose any of it";
 
-/// The meaning of a change by which an audience comes to have policies of a domain, or has none any more. `people` is
-/// foreign text.
+/// A sentence for each audience that gets its first policies or loses its last ones, sorted. `people` formats an
+/// audience.
 #[must_use]
-pub fn governed(one: &Governed, people: &str) -> String {
-    let domain = match one.domain {
+pub fn governed(all: &[Governed], people: impl Fn(&Audience) -> String) -> Vec<String> {
+    let mut domains: BTreeMap<(AudienceChange, &Audience), BTreeSet<Domain>> = BTreeMap::new();
+    for Governed { audience, domain, change } in all {
+        domains.entry((*change, audience)).or_default().insert(*domain);
+    }
+    let sentence = |((change, audience), domains): ((AudienceChange, &Audience), BTreeSet<Domain>)| {
+        let names: Vec<&str> = domains.into_iter().map(domain_name).collect();
+        let (people, policies) = (people(audience), if names.len() == 1 { "policy" } else { "policies" });
+        match change {
+            AudienceChange::First => {
+                format!(
+                    "first {} {policies} for {people}: until now, local rules may have applied",
+                    enumerate(&names, "and")
+                )
+            }
+            AudienceChange::Last => {
+                format!("no {} policy is left for {people}: local rules may apply again", enumerate(&names, "or"))
+            }
+        }
+    };
+    domains.into_iter().map(sentence).collect()
+}
+
+fn domain_name(domain: Domain) -> &'static str {
+    match domain {
         Domain::Network => "network",
         Domain::Filesystem => "file system",
         Domain::Mcp => "MCP",
-    };
-    match one.change {
-        AudienceChange::First => format!("first {domain} policy for {people}: until now, local rules may have applied"),
-        AudienceChange::Last => format!("no {domain} policy is left for {people}: local rules may apply again"),
     }
 }
 
-/// The effect of an undeclared policy, and its audience. `write` makes names safe.
+/// `a, b and c`.
+fn enumerate(items: &[&str], conjunction: &str) -> String {
+    match items {
+        [] => String::new(),
+        [one] => (*one).to_owned(),
+        [first @ .., last] => format!("{} {conjunction} {last}", first.join(", ")),
+    }
+}
+
+/// The effect of an undeclared policy with its audience. `write` formats names.
 #[must_use]
 pub fn undeclared(one: &UndeclaredPolicy, write: impl Fn(&str) -> String) -> String {
     let UndeclaredPolicy { effect, policy, teams } = one;
@@ -138,7 +168,7 @@ pub fn undeclared(one: &UndeclaredPolicy, write: impl Fn(&str) -> String) -> Str
     format!("{}, for {people}: {effect}", write(policy))
 }
 
-/// The addition to a plan's headline about the settings that guard it; the base's name is foreign text.
+/// The addition to a plan's headline about changes of the settings that guard it.
 #[must_use]
 pub fn settings_headline(guards: &GuardsFrom) -> Option<&'static str> {
     match (guards.found, guards.changed.is_empty()) {
@@ -148,8 +178,7 @@ pub fn settings_headline(guards: &GuardsFrom) -> Option<&'static str> {
     }
 }
 
-/// The label of live policies that no document declares; for a plan from other documents, of those that it no longer
-/// declares.
+/// The label of undeclared live policies; for a plan from other documents, of policies that are no longer declared.
 #[must_use]
 pub fn unmanaged_label(plan: &Plan) -> &'static str {
     if plan.before.is_some() {
@@ -159,13 +188,13 @@ pub fn unmanaged_label(plan: &Plan) -> &'static str {
     }
 }
 
-/// The expectations to list: those that do not hold after the plan. With `all`, also those that hold only now.
+/// The expectations to list: those that fail after the plan. With `all`, also those that the plan fixes.
 #[must_use]
 pub fn failing_flips(plan: &Plan, all: bool) -> Vec<&Flip> {
     plan.flips.iter().filter(|flip| all || flip.after != flip.expected).collect()
 }
 
-/// The number of access tests that pass, where all of them do.
+/// The number of access tests, if all of them pass.
 #[must_use]
 pub fn tests_pass(plan: &Plan) -> Option<&str> {
     let verdict = plan.guards.iter().find(|verdict| verdict.guard == Guard::AccessTests)?;
@@ -175,7 +204,7 @@ pub fn tests_pass(plan: &Plan) -> Option<&str> {
 /// The limit of a plan that starts from other documents.
 pub const NOT_LIVE: &str = "Live state was not read: it may differ from both.";
 
-/// The settings that hold instead of the proposed ones.
+/// The settings that apply instead of the proposed ones.
 #[must_use]
 pub fn settings_rule(guards: &GuardsFrom) -> &'static str {
     match guards.found {
@@ -221,11 +250,11 @@ pub fn summary(summary: Summary) -> String {
 /// The attention that a change needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tone {
-    /// It opens something.
+    /// It widens access.
     Danger,
-    /// It may.
+    /// It may widen access, or is uncertain.
     Careful,
-    /// It closes something.
+    /// It narrows access.
     Calm,
 }
 
@@ -240,7 +269,7 @@ pub struct Group<'a> {
     pub happens: &'static str,
     /// The same, to follow the audience: `gains`.
     pub does: &'static str,
-    /// For whom.
+    /// The audience.
     pub audience: &'a Audience,
     /// The access that changes; never empty.
     pub gains: Vec<&'a AccessChange>,
@@ -260,16 +289,16 @@ pub struct Cause<'a> {
 pub struct Entry<'a> {
     /// The action: `connect:tcp`, `GET,HEAD`.
     pub action: &'a str,
-    /// On what, the broadest first; never empty.
+    /// The objects of the action, the broadest first; never empty.
     pub objects: Vec<Cow<'a, str>>,
     /// True if the objects are hosts or addresses without a port.
     pub every_port: bool,
-    /// A request among it, where the objects do not say one themselves.
+    /// An example of a request, if the objects are not requests themselves.
     pub witness: Option<&'a str>,
 }
 
 impl<'a> Group<'a> {
-    /// The group by reason: those with the broadest access first.
+    /// The changes of the group by cause, those with the broadest access first.
     #[must_use]
     pub fn causes(&self) -> Vec<Cause<'a>> {
         let mut gains: Vec<(&str, Cow<'_, str>, &'a AccessChange)> = self
@@ -289,13 +318,13 @@ impl<'a> Group<'a> {
                 causes.len() - 1
             });
             let Some(cause) = causes.get_mut(at) else { continue };
-            // Of an MCP action without a target every call would be an example.
+            // For an MCP action without a target, every call would be an example.
             let says = |witness: &str| match action {
                 "mcp" => gain.access.text() == witness,
                 _ => gain.access.starts(witness),
             };
             let witness = Some(gain.witness.as_str()).filter(|witness| !says(witness));
-            // An object in several words cannot stand in a list: it is the only one of its entry.
+            // An object of several words is ambiguous in a list, so that it gets an entry of its own.
             let every_port = action.starts_with("connect:") && !has_port(&object);
             let joins = |entry: &&mut Entry<'_>| {
                 entry.action == action
@@ -318,7 +347,7 @@ impl<'a> Group<'a> {
 /// The text for hosts and addresses without a port.
 pub const EVERY_PORT: &str = " (every port)";
 
-/// Returns `true` if a host or an address has a port, what is taken out of it aside.
+/// Returns `true` if a host or an address has a port, without looking at its exceptions.
 fn has_port(object: &str) -> bool {
     let first = object.split(" except ").next().and_then(|own| own.split(" at ").next()).unwrap_or(object);
     let port = first.rsplit_once(':').map_or("", |(_, port)| port);
@@ -328,7 +357,7 @@ fn has_port(object: &str) -> bool {
         && (first.matches(':').count() == 1 || first.contains("]:"))
 }
 
-/// Roughly how much a pattern covers: what a reviewer must not miss is the broadest.
+/// A rough measure of what a pattern covers, since a reviewer must not miss the broadest.
 fn breadth(object: &str) -> u8 {
     if !object.contains(['*', '/']) {
         return 0;
@@ -344,7 +373,7 @@ fn breadth(object: &str) -> u8 {
     }
 }
 
-/// The changes, by audience: widened access first.
+/// The changes by kind, widened access first, and then by audience.
 #[must_use]
 pub fn groups(meaning: &Meaning) -> Vec<Group<'_>> {
     let changes: &Changes = meaning.changes();
@@ -364,22 +393,17 @@ pub fn groups(meaning: &Meaning) -> Vec<Group<'_>> {
     ];
     let mut groups: Vec<Group<'_>> = Vec::new();
     for (gains, tone, sign, happens, does) in sections {
-        // By audience: where its group is.
-        let mut known: BTreeMap<&Audience, usize> = BTreeMap::new();
+        let mut audiences: BTreeMap<&Audience, Vec<&AccessChange>> = BTreeMap::new();
         for gain in gains {
-            let at = *known.entry(&gain.audience).or_insert(groups.len());
-            match groups.get_mut(at) {
-                Some(group) => group.gains.push(gain),
-                None => {
-                    groups.push(Group { tone, sign, happens, does, audience: &gain.audience, gains: vec![gain] });
-                }
-            }
+            audiences.entry(&gain.audience).or_default().push(gain);
         }
+        let group = |(audience, gains)| Group { tone, sign, happens, does, audience, gains };
+        groups.extend(audiences.into_iter().map(group));
     }
     groups
 }
 
-/// The steps by policy. Policies that lose something come first, then those that change, then new ones.
+/// The steps by policy: first policies with deletions, then those that change, then new ones.
 #[must_use]
 pub fn by_policy<'a>(differences: impl IntoIterator<Item = &'a Difference>) -> Vec<(&'a str, Vec<&'a Difference>)> {
     let mut policies: BTreeMap<&str, Vec<&Difference>> = BTreeMap::new();
@@ -395,14 +419,14 @@ pub fn by_policy<'a>(differences: impl IntoIterator<Item = &'a Difference>) -> V
     policies
 }
 
-/// The reason why a plan holds a call that the difference alone does not ask for.
+/// The reason for a call that the difference does not explain.
 #[must_use]
 pub fn reason(because: Reason) -> &'static str {
     match because {
-        Reason::SplitNarrows => "first half: one call would open access on the way, in any order",
-        Reason::SplitWidens => "second half: one call would open access on the way, in any order",
-        Reason::TemporaryDeny => "for a moment: no order of calls keeps closed what both ends keep closed",
-        Reason::TemporaryName => "for a moment: the name that it gets is still taken",
+        Reason::SplitNarrows => "first half: as one call, the change would open access for a moment in any order",
+        Reason::SplitWidens => "second half: as one call, the change would open access for a moment in any order",
+        Reason::TemporaryDeny => "temporary: no order of calls is safe without this deny",
+        Reason::TemporaryName => "temporary: the new name is still taken",
         Reason::Replace => "replaced: the service cannot turn Cedar text into rules, or rules into Cedar text",
         Reason::DomainChange => {
             "created again: the policy changes its domain, and the service moves only its last rule"
@@ -415,9 +439,9 @@ pub fn reason(because: Reason) -> &'static str {
     }
 }
 
-/// The text for a Cedar text that changes without a change of meaning.
+/// The text for a change of Cedar text that keeps its meaning.
 pub const SAME_STATEMENTS: &str =
-    "every statement stays: only layout, comments or order change, which decides nothing, and is one call all the same";
+    "every statement stays: only layout, comments or order change, which has no effect but takes one call";
 
 /// The change of a Cedar statement.
 #[must_use]
@@ -480,10 +504,10 @@ pub fn resources(rule: &Rule) -> Vec<String> {
     }
 }
 
-/// A list of which only the two ends are shown: its beginning, how many are left out, its end.
+/// A list shortened in its middle: the first items, the number left out, and the last items.
 #[must_use]
 pub fn folded<T>(list: &[T], most: usize) -> (&[T], usize, &[T]) {
-    // One alone is never left out.
+    // A list never leaves out just one item.
     if list.len() <= most.saturating_add(1) {
         return (list, 0, &[]);
     }
@@ -494,7 +518,9 @@ pub fn folded<T>(list: &[T], most: usize) -> (&[T], usize, &[T]) {
 
 #[cfg(test)]
 mod tests {
-    use super::{folded, groups, headline};
+    use super::{folded, governed, groups, headline};
+    use crate::model::Domain;
+    use crate::plan::governed::{AudienceChange, Governed};
     use crate::plan::meaning::{AccessChange, Audience, Changes, Found, Incomplete, Meaning};
 
     fn gain(team: &str, access: &str, widens: bool, narrows: bool) -> AccessChange {
@@ -510,7 +536,7 @@ mod tests {
     }
 
     #[test]
-    fn what_opens_comes_first_and_each_audience_is_named_once() {
+    fn widened_access_comes_first_and_each_audience_is_named_once() {
         let changes = Changes {
             widened: ["a", "b", "a"].map(|team| gain(team, "1", true, false)).to_vec(),
             narrowed: vec![gain("a", "4", false, true)],
@@ -579,6 +605,45 @@ mod tests {
     }
 
     #[test]
+    fn audiences_and_their_first_policies_come_sorted() {
+        let changes = Changes {
+            widened: ["zeta", "alpha", "mid", "alpha"].map(|team| gain(team, "1", true, false)).to_vec(),
+            narrowed: ["zeta", "alpha"].map(|team| gain(team, "2", false, true)).to_vec(),
+            ..Changes::default()
+        };
+        let meaning = Meaning { found: Found::Complete(changes), governed: Vec::new() };
+        let listed: Vec<(&str, String)> =
+            groups(&meaning).iter().map(|group| (group.happens, group.audience.to_string())).collect();
+        let expected = [
+            ("gained by", "alpha"),
+            ("gained by", "mid"),
+            ("gained by", "zeta"),
+            ("lost by", "alpha"),
+            ("lost by", "zeta"),
+        ];
+        assert_eq!(listed, expected.map(|(happens, team)| (happens, team.to_owned())));
+
+        let one =
+            |team: &str, domain, change| Governed { audience: gain(team, "", true, false).audience, domain, change };
+        let all = [
+            one("zeta", Domain::Network, AudienceChange::Last),
+            one("mid", Domain::Mcp, AudienceChange::First),
+            one("alpha", Domain::Filesystem, AudienceChange::First),
+            one("mid", Domain::Filesystem, AudienceChange::First),
+            one("mid", Domain::Network, AudienceChange::First),
+            one("zeta", Domain::Mcp, AudienceChange::Last),
+        ];
+        assert_eq!(
+            governed(&all, ToString::to_string),
+            [
+                "first file system policy for alpha: until now, local rules may have applied",
+                "first network, file system and MCP policies for mid: until now, local rules may have applied",
+                "no network or MCP policy is left for zeta: local rules may apply again",
+            ]
+        );
+    }
+
+    #[test]
     fn an_incomplete_comparison_is_never_no_change() {
         let cut = |rules: &[&str]| Incomplete {
             why: "too many".to_owned(),
@@ -599,7 +664,7 @@ mod tests {
         assert!(!bare.is_nothing());
         let saved = serde_json::to_value(&bare).unwrap();
         assert_eq!((&saved["exact"], &saved["incomplete"]["why"]), (&false.into(), &"too many".into()));
-        // What an older version saved of a comparison that was cut short.
+        // The form in which an older version saved an incomplete comparison.
         let older = r#"{"exact": false, "widened": [], "narrowed": [], "uncertain": []}"#;
         let older: Meaning = serde_json::from_str(older).unwrap();
         assert!(matches!(older.found, Found::Incomplete(..)), "{older:?}");

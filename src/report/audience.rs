@@ -32,7 +32,7 @@ const MOST_DENIED: usize = 400;
 /// Largest number of uncertain entries whose reason is computed: each takes a request to the engine.
 const MOST_ASKED: usize = 1_000;
 /// Reason of the uncertain entries beyond [`MOST_ASKED`].
-const NOT_ASKED: &str = "there is too much of this to say of each what it hangs on; `seawall can` tells it of one";
+const NOT_ASKED: &str = "there are too many entries to explain each; `seawall can` explains one";
 /// Largest number of everyone's destinations that are listed again for another audience.
 const MOST_INHERITED: usize = 60;
 /// Cedar statement that brings MCP calls under governance and permits none: without any statement, they would be
@@ -398,7 +398,7 @@ fn filled(
         let answer = if asked < MOST_ASKED { answer(entry) } else { None };
         let reason = match (answer, &effective.cut) {
             (Some(answer), _) => answer.reason,
-            (None, Some(cut)) => format!("not all of it was looked through: {cut}"),
+            (None, Some(cut)) => format!("the comparison is incomplete: {cut}"),
             (None, None) if asked < MOST_ASKED => {
                 "it hangs on something that is not documented or was not said".to_owned()
             }

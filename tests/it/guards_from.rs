@@ -147,11 +147,11 @@ fn nothing_of_the_proposal_passes_for_the_base() {
 
     let nowhere = "is neither a commit of this repository nor a folder";
     let table = [
-        ("origin/main", "belongs to what is proposed"),
-        ("./origin/main", "belongs to what is proposed"),
-        ("../main", "belongs to what is proposed"),
-        ("..", "belongs to what is proposed"),
-        (".", "belongs to what is proposed"),
+        ("origin/main", "is part of the proposal"),
+        ("./origin/main", "is part of the proposal"),
+        ("../main", "is part of the proposal"),
+        ("..", "is part of the proposal"),
+        (".", "is part of the proposal"),
         ("main2", nowhere),
         ("./missing", nowhere),
         ("main:policies", nowhere), // no commit
@@ -306,7 +306,7 @@ fn no_link_of_the_proposal_leads_to_the_base() {
     for base in ["./base", "./base/policies", "../out/lax", absolute.to_str().unwrap()] {
         let (code, stdout, stderr) = seawall(&folder, &["plan", "--guards-from", base, "-q"]);
         assert_eq!((code, stdout.as_str()), (Some(2), ""), "{base}: {stderr}");
-        assert!(stderr.contains("leads through a link of what is proposed"), "{base}: {stderr}");
+        assert!(stderr.contains("leads through a link of the proposal"), "{base}: {stderr}");
     }
     // A folder that a link elsewhere leads to is whoever's that link is; but a base holds its settings itself.
     symlink(&lax, elsewhere.path().join("link")).unwrap();

@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::examples::repository;
 
 /// Phrases that no message holds, each with what to write.
-const HABITS: [(&str, &str); 12] = [
+const HABITS: [(&str, &str); 21] = [
     (" is no ", "is not a …"),
     (" are no ", "are not …"),
     ("in vain", "without effect"),
@@ -19,6 +19,15 @@ const HABITS: [(&str, &str); 12] = [
     ("approved anew", "approved again"),
     ("found done", "already applied"),
     ("nobody knows", "it is unknown"),
+    (" anew", "again"),
+    ("on the way,", "in an intermediate state,"),
+    ("told apart", "distinguished"),
+    ("looked at", "checked"),
+    ("what is proposed", "the proposal"),
+    ("passed over", "skipped"),
+    ("the other way round", "differently"),
+    ("taken back", "restored"),
+    ("on purpose that", "explicitly"),
 ];
 
 /// What is fine in English.

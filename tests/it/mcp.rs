@@ -207,7 +207,7 @@ fn a_plan_says_which_statements_change_and_which_access_tests_flip() {
     let shown = run(&["plan"]);
     assert_eq!(statements(&run(&["plan", "--format", "json"])), serde_json::json!([]));
     assert!(run(&["plan", "--format", "markdown"]).contains("every statement stays"));
-    assert!(shown.contains("every statement stays") && shown.contains("is one call all the same"), "{shown}");
+    assert!(shown.contains("every statement stays") && shown.contains("takes one call"), "{shown}");
     assert!(shown.contains("no access change") && shown.contains("1 to update"), "{shown}");
     // One word of one statement, and a policy that comes.
     let narrower = read.replace("readOnly", "idempotent");

@@ -18,8 +18,7 @@ pub(super) const CHECKS: &[Check] = &[Check {
     code: CODE,
     severity: Severity::Warning,
     title: "an allow covers everything, or names that anybody can register",
-    explanation: "`**`, `*.com`, `0.0.0.0/0` and the like open the way to anybody. The same goes for wildcards below a suffix \
-        under which anybody registers names, such as `*.github.io`, and above one: `**.amazonaws.com` is every bucket of \
+    explanation: "`**`, `*.com`, `0.0.0.0/0` and the like allow access to anybody. So do wildcards below a suffix under which anybody can register names, such as `*.github.io`, and above one: `**.amazonaws.com` is every bucket of \
         `s3.amazonaws.com`. These are known from the public suffix list.",
     bad: "- {name: pages, decision: allow, actions: [connect:tcp], resources: [\"**.github.io:443\"]}\n",
     fix: "List the hosts, addresses or folders that are needed.",

@@ -9,7 +9,7 @@ pub(super) const CHECK: Check = Check {
     severity: Severity::Warning,
     title: "a host is written in a form that may not match",
     explanation: "Whether upper case, a dot at the end and letters beyond ASCII are normalized before they are \
-        compared is not documented. Letters of other scripts can also look like a host that they are not.",
+        compared is not documented. Letters of other scripts can also resemble those of another host.",
     bad: "- {name: web, decision: deny, actions: [connect:tcp], resources: [Example.com.]}\n",
     fix: "Write the host in lower case, without a dot at the end, and in its ASCII form (`xn--…`).",
     run: Run::Reading,

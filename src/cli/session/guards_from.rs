@@ -144,7 +144,7 @@ fn from_folder(
     if !base.is_dir() {
         return Err(unknown(named));
     }
-    let own = || Failure::new(Exit::Usage, format!("`{named}` belongs to what is proposed"));
+    let own = || Failure::new(Exit::Usage, format!("`{named}` is part of the proposal"));
     let own = || own().hint("name a ref of the base branch, or a folder with a checkout of it");
     let top = around.map_or(root, |(repository, _)| repository.top());
     let proposed = |link: &Path| {
@@ -154,7 +154,7 @@ fn from_folder(
         })
     };
     if base.ancestors().filter(|part| part.is_symlink()).any(proposed) {
-        let failure = Failure::new(Exit::Usage, format!("`{named}` leads through a link of what is proposed"));
+        let failure = Failure::new(Exit::Usage, format!("`{named}` leads through a link of the proposal"));
         return Err(failure.hint("name a ref of the base branch, or a folder with a checkout of it"));
     }
     let same = base.canonicalize().is_ok_and(|base| root.canonicalize().is_ok_and(|root| base == root));

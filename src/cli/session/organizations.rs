@@ -162,5 +162,5 @@ pub(crate) fn of_one() -> Failure {
 }
 
 pub(crate) fn without_docker() -> Failure {
-    Failure::new(Exit::Invalid, "the workspace has nothing to do with Docker, whose records these are")
+    Failure::new(Exit::Invalid, "the workspace does not use Docker, whose records these are")
 }

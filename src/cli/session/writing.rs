@@ -24,7 +24,7 @@ pub(crate) fn write_all(root: &Path, files: &[Written<'_>]) -> Result<(), Failur
                 Failure::new(Exit::Failed, message).hint(format!("nothing was written; {hint}"))
             }
             names => Failure::new(Exit::Partial, message)
-                .hint(format!("the other files were taken back, but for {}: look at these", names.join(", "))),
+                .hint(format!("the other files were restored, except for {}: check these", names.join(", "))),
         }
     })
 }

@@ -295,7 +295,7 @@ fn explain(change: &Change, refusal: &Refusal) -> Problem {
             .hint(format!("the policy may have {MAX_RULES} rules: delete or merge some, or divide it, then run again")),
         (Some("permission_denied"), _) => problem.hint("the account needs permission to edit governance policies"),
         (Some("invalid_argument"), _) if change.op() == Op::Create => {
-            problem.hint("the service takes less than its documentation says: change the document, and plan again")
+            problem.hint("the service accepts less than its documentation says: change the document, and plan again")
         }
         _ => problem,
     }

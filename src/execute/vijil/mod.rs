@@ -251,7 +251,7 @@ impl Call {
 
 fn unread(error: Error) -> Unread {
     let stopped = matches!(error, Error::Http(http::Error::Stopped { .. }));
-    Unread { what: "it could not be looked at", error: error.to_string(), stopped }
+    Unread { what: "it could not be checked", error: error.to_string(), stopped }
 }
 
 fn explain(step: &VijilDifference, refusal: &Refusal) -> Problem {

@@ -75,7 +75,7 @@ impl<'a> Walk<'a> {
 
     /// The object of a step, if it is what the step claims.
     fn find(&self, change: &Change) -> Result<Object, String> {
-        let differs = || Err("it does not find what it says that it finds".to_owned());
+        let differs = || Err("it does not find the object that it states".to_owned());
         let unchanged = || Err("it changes nothing".to_owned());
         match change {
             Change::Policy(PolicyChange::Create { after }) => {

@@ -86,7 +86,7 @@ pub(crate) fn verified(
         return Err("it waits for a step that is not earlier".to_owned());
     }
     if !found.touches.is_subset(&said.touches) {
-        return Err("it touches more than it says".to_owned());
+        return Err("it touches more than it states".to_owned());
     }
     Ok(said)
 }
@@ -405,7 +405,7 @@ mod tests {
             (Some(related(Dependencies::all(), &network)), Ok(related(Dependencies::all(), &network))),
             (Some(related(on(&[2]), &network)), Err("it does not wait for step 1".to_owned())),
             (Some(related(on(&[1, 9]), &network)), Err("it waits for a step that is not earlier".to_owned())),
-            (Some(related(on(&[1]), &BTreeSet::new())), Err("it touches more than it says".to_owned())),
+            (Some(related(on(&[1]), &BTreeSet::new())), Err("it touches more than it states".to_owned())),
         ];
         for (said, expected) in table {
             assert_eq!(verified(said.clone(), found.clone(), |step| step <= 2), expected, "{said:?}");

@@ -133,7 +133,7 @@ impl Walk {
                 return Err("it does not say what it makes".to_owned());
             };
             if text(after, "status") != "draft" || text(after, "name") != step.policy_name {
-                return Err("it makes another policy than it says".to_owned());
+                return Err("it creates another policy than it states".to_owned());
             }
             let state = State { shown: after.clone(), rules: BTreeMap::new() };
             self.policies.insert(step.policy.clone(), state);
@@ -141,7 +141,7 @@ impl Walk {
         }
         let state = self.policies.get_mut(&step.policy).ok_or("there is no such policy when it runs")?;
         if before.is_none_or(|before| !is_same(before, &state.shown)) {
-            return Err("it does not find what it says that it finds".to_owned());
+            return Err("it does not find the object that it states".to_owned());
         }
         match (step.op, after) {
             (Op::Update, Some(after)) => {
@@ -164,7 +164,7 @@ impl Walk {
             (Op::Delete, None) => {
                 self.policies.remove(&step.policy);
             }
-            (_, _) => return Err("it is none that a policy can have".to_owned()),
+            (_, _) => return Err("policies cannot have it".to_owned()),
         }
         Ok(())
     }
@@ -181,7 +181,7 @@ impl Walk {
             (Some(before), Some(found)) => is_same(&content(before), &content(found)),
             (_, _) => false,
         };
-        let differs = || Err("it does not find what it says that it finds".to_owned());
+        let differs = || Err("it does not find the object that it states".to_owned());
         if step.op == Op::Reject && state.is_active() {
             return Err("its policy is active meanwhile".to_owned());
         }
@@ -198,7 +198,7 @@ impl Walk {
                 return Ok(());
             }
             Op::Delete => return differs(),
-            Op::Activate => return Err("it is none that a rule can have".to_owned()),
+            Op::Activate => return Err("rules cannot have it".to_owned()),
         };
         let Some(after) = after else { return Err("it does not say what it leaves".to_owned()) };
         if step.op != Op::Create && !finds() {

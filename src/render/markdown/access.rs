@@ -26,8 +26,8 @@ pub(super) fn write(page: &mut Page<'_>, access: &Meaning) {
         page.add(&format!("> [!CAUTION]\n> {}: {}; {means}.{rules}\n\n", words::INCOMPLETE, code(why)));
     }
     page.limit = ACCESS;
-    for one in &access.governed {
-        page.add(&format!("- {}\n", words::governed(one, &people(&one.audience))));
+    for sentence in words::governed(&access.governed, people) {
+        page.add(&format!("- {sentence}\n"));
     }
     if !access.governed.is_empty() {
         page.add("\n");

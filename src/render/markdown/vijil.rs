@@ -5,15 +5,15 @@ use similar::ChangeTag;
 use super::code;
 use crate::plan::step::Op;
 use crate::plan::vijil::VijilDifference;
-use crate::render::vijil::{Detail, describe, shortened};
+use crate::render::vijil::{Detail, RuleNames, describe, shortened};
 use crate::render::words;
 
-/// The number of words that are shown of a run that stays, and of other texts.
+/// The number of words to which an unchanged run and other texts are shortened.
 const WORDS: usize = 12;
 const TEXT_WORDS: usize = 40;
 
-/// One call: the rule as a sentence, what happens when it is broken, where it was drawn from.
-pub(super) fn step(page: &super::Page<'_>, step: &VijilDifference) -> String {
+/// One call: the rule as a sentence, the consequence when it is broken, and its source.
+pub(super) fn step(page: &super::Page<'_>, step: &VijilDifference, reviewed: &RuleNames<'_>) -> String {
     let mark = match step.op {
         Op::Approve => "✅ ",
         Op::Reject => "⛔ ",
@@ -26,7 +26,7 @@ pub(super) fn step(page: &super::Page<'_>, step: &VijilDifference) -> String {
     let rule = step.rule_id.as_deref().map(|rule| format!(" › {}", code(rule))).unwrap_or_default();
     let place = step.source.as_ref().map(|origin| format!(" ({})", page.place(origin))).unwrap_or_default();
     let mut item = format!("- {} {mark}**{verb}** {}{rule}{place}\n", step.id, code(&step.policy_name));
-    for detail in describe(step) {
+    for detail in describe(step, reviewed) {
         item.push_str(&format!("  - {}\n", self::detail(&detail)));
     }
     item
@@ -60,13 +60,13 @@ fn detail(detail: &Detail) -> String {
     }
 }
 
-/// The whole text, since a reviewer reads all of what is approved, within reason.
+/// The whole text up to a generous limit, since a reviewer reads everything that is approved.
 fn whole(text: &str) -> String {
     const WHOLE: usize = 2_000;
     crate::diagnostic::sanitize::markdown(&super::shortened(text, WHOLE))
 }
 
-/// A text with the words that go struck out and those that come underlined.
+/// A text with removed words struck out and added words underlined.
 fn runs(runs: &[(ChangeTag, String)]) -> String {
     let marked: Vec<String> = runs
         .iter()

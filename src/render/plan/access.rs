@@ -5,15 +5,17 @@ use std::fmt::{self, Write as _};
 use super::super::words::{self, Cause, Entry, Group, Tone};
 use super::{BAD, BOLD, CAREFUL, DIM, GOOD, MORE, View};
 use crate::diagnostic::sanitize::line;
+use crate::model::Origin;
 use crate::plan::meaning::{Audience, Incomplete, Meaning};
 
-/// The number of audiences that are listed, reasons of one audience, entries of one reason, and rules behind one.
+/// The number of audiences that are listed, causes of an audience, entries of a cause, and rules of a cause.
 const AUDIENCES: usize = 16;
 const REASONS: usize = 12;
 const ENTRIES: usize = 8;
 const RULES: usize = 4;
 
-pub(super) fn write(out: &mut String, meaning: &Meaning, view: View) -> fmt::Result {
+/// Writes the effect on access. If `brief`, without examples and places.
+pub(super) fn write(out: &mut String, meaning: &Meaning, view: View, brief: bool) -> fmt::Result {
     if meaning.is_nothing() && meaning.governed.is_empty() {
         return Ok(());
     }
@@ -21,14 +23,14 @@ pub(super) fn write(out: &mut String, meaning: &Meaning, view: View) -> fmt::Res
     if let Some(incomplete) = meaning.incomplete() {
         write_incomplete(out, incomplete, view)?;
     }
-    for one in meaning.governed.iter().take(view.shown(meaning.governed.len(), AUDIENCES)) {
-        let said = words::governed(one, &line(&people(&one.audience)));
-        writeln!(out, "  {CAREFUL}{said}{CAREFUL:#}")?;
+    let governed = words::governed(&meaning.governed, |audience| line(&people(audience)).into_owned());
+    for sentence in governed.iter().take(view.shown(governed.len(), AUDIENCES)) {
+        writeln!(out, "  {CAREFUL}{sentence}{CAREFUL:#}")?;
     }
-    write_rest(out, "  ", meaning.governed.len(), view.shown(meaning.governed.len(), AUDIENCES))?;
+    write_rest(out, "  ", governed.len(), view.shown(governed.len(), AUDIENCES))?;
     let groups = words::groups(meaning);
     for group in groups.iter().take(view.shown(groups.len(), AUDIENCES)) {
-        write_group(out, group, view)?;
+        write_group(out, group, view, brief)?;
     }
     write_rest(out, "  ", groups.len(), view.shown(groups.len(), AUDIENCES))
 }
@@ -43,7 +45,7 @@ fn write_incomplete(out: &mut String, incomplete: &Incomplete, view: View) -> fm
     writeln!(out, "        {DIM}{}{DIM:#}", words::INCOMPLETE_MEANS)
 }
 
-fn write_group(out: &mut String, group: &Group<'_>, view: View) -> fmt::Result {
+fn write_group(out: &mut String, group: &Group<'_>, view: View, brief: bool) -> fmt::Result {
     let Group { tone, sign, happens, audience, gains: _, does: _ } = group;
     let style = match tone {
         Tone::Danger => BAD,
@@ -55,9 +57,13 @@ fn write_group(out: &mut String, group: &Group<'_>, view: View) -> fmt::Result {
     for Cause { because, entries } in causes.iter().take(view.shown(causes.len(), REASONS)) {
         for entry in entries.iter().take(view.shown(entries.len(), ENTRIES)) {
             write_entry(out, entry, (*sign, style), view)?;
+            if let Some(witness) = entry.witness.filter(|_| !brief) {
+                writeln!(out, "        {DIM}such as{DIM:#} {}", line(witness))?;
+            }
         }
         write_rest(out, "    ", entries.len(), view.shown(entries.len(), ENTRIES))?;
         for rule in because.iter().take(view.shown(because.len(), RULES)) {
+            let rule = Origin::split_off(rule).filter(|_| brief).map_or(rule.as_str(), |(rule, _)| rule);
             writeln!(out, "        {DIM}because{DIM:#} {}", line(rule))?;
         }
         write_rest(out, "        ", because.len(), view.shown(because.len(), RULES))?;
@@ -66,18 +72,14 @@ fn write_group(out: &mut String, group: &Group<'_>, view: View) -> fmt::Result {
 }
 
 fn write_entry(out: &mut String, entry: &Entry<'_>, (sign, style): (char, anstyle::Style), view: View) -> fmt::Result {
-    let Entry { action, objects, every_port, witness } = entry;
+    let Entry { action, objects, every_port, witness: _ } = entry;
     let action = line(action);
     let objects = view.list(objects, "    + ".len() + action.chars().count() + 1);
     let ports = if *every_port { words::EVERY_PORT } else { "" };
-    writeln!(out, "    {style}{sign} {action} {objects}{ports}{style:#}")?;
-    if let Some(witness) = witness {
-        writeln!(out, "        {DIM}such as{DIM:#} {}", line(witness))?;
-    }
-    Ok(())
+    writeln!(out, "    {style}{sign} {action} {objects}{ports}{style:#}")
 }
 
-/// Writes the number of items that a fold leaves out.
+/// Writes the number of items that are folded away.
 fn write_rest(out: &mut String, indent: &str, all: usize, shown: usize) -> fmt::Result {
     match all.saturating_sub(shown) {
         0 => Ok(()),
@@ -85,7 +87,7 @@ fn write_rest(out: &mut String, indent: &str, all: usize, shown: usize) -> fmt::
     }
 }
 
-/// An audience, after `gained by`.
+/// An audience, to follow `gained by`.
 fn people(audience: &Audience) -> String {
     match audience.teams.as_slice() {
         [] => "the whole organization".to_owned(),

@@ -1,7 +1,7 @@
 //! A plan for people, on a terminal.
 //!
-//! Invariant: what it means comes before what is done, and what opens before what closes. Every text that is not ours
-//! passes [`crate::diagnostic::sanitize`]. What a fold leaves out is counted, and shown by [`View::all`].
+//! Invariant: the effect comes before the calls, and widened access before narrowed access. Foreign text passes
+//! [`crate::diagnostic::sanitize`]. Everything that is folded away is counted, and shown by [`View::all`].
 
 mod access;
 mod steps;
@@ -25,7 +25,7 @@ const CAREFUL: Style = AnsiColor::Yellow.on_default();
 const BOLD: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();
 
-/// The advice for a fold.
+/// The advice for items that are folded away.
 const MORE: &str = "`-v` shows all";
 
 /// A plan as text with colours.
@@ -43,7 +43,7 @@ pub(super) fn write_changes(out: &mut String, title: &str, changes: &ChangeSet, 
         Some(_) => writeln!(out, "{BOLD}{title}{BOLD:#}: {}", words::headline(access))?,
         None => writeln!(out, "{BOLD}{title}{BOLD:#}")?,
     }
-    access::write(out, access, view)?;
+    access::write(out, access, view, false)?;
     steps::write(out, docker, teams, view)?;
     vijil::write(out, vijil, view)
 }
@@ -51,7 +51,7 @@ pub(super) fn write_changes(out: &mut String, title: &str, changes: &ChangeSet, 
 /// Writes the changes of access, below a title, without objects.
 pub(super) fn write_access(out: &mut String, title: &str, meaning: &Meaning, view: View) -> fmt::Result {
     writeln!(out, "{BOLD}{title}{BOLD:#}: {}", words::headline(meaning))?;
-    access::write(out, meaning, view)
+    access::write(out, meaning, view, false)
 }
 
 /// The plans of several organizations, and a line for each at the end.
@@ -125,7 +125,7 @@ fn write_plan(out: &mut String, plan: &Plan, view: View) -> fmt::Result {
         write!(out, "{BOLD}Plan for `{org}`{BOLD:#}{from}: {style}{headline}{style:#}")?;
         writeln!(out, "{tests}{blocks}{settings}{decides}")?;
         write_settings(out, plan)?;
-        access::write(out, &plan.access, view)?;
+        access::write(out, &plan.access, view, steps::only_new(&plan.steps, view))?;
         write_without_effect(out, plan, view)?;
         write_flips(out, plan, view)?;
         write_recorded(out, plan, view)?;
@@ -152,7 +152,7 @@ fn write_not_live(out: &mut String, plan: &Plan) -> fmt::Result {
     }
 }
 
-/// The effect on access, in a few words.
+/// The effect on access as a short phrase.
 fn headline(plan: &Plan) -> String {
     let reason = words::without_effect_headline(plan, quoted).unwrap_or_default();
     format!("{}{reason}", words::headline(&plan.access))
@@ -181,7 +181,7 @@ fn write_refusals(out: &mut String, plan: &Plan) -> fmt::Result {
     })
 }
 
-/// Writes the proposed settings that guard the plan and do not hold for it.
+/// Writes the proposed settings that do not apply to the plan.
 fn write_settings(out: &mut String, plan: &Plan) -> fmt::Result {
     let Some(guards) = plan.guards_from.as_ref().filter(|guards| !guards.found || !guards.changed.is_empty()) else {
         return Ok(());
@@ -194,7 +194,7 @@ fn write_settings(out: &mut String, plan: &Plan) -> fmt::Result {
     writeln!(out, "  {DIM}{}{DIM:#}", words::settings_rule(guards))
 }
 
-/// Writes the changes that undeclared policies keep from having an effect.
+/// Writes the changes without effect because of undeclared policies.
 fn write_without_effect(out: &mut String, plan: &Plan, view: View) -> fmt::Result {
     const LISTED: usize = 16;
     if plan.without_effect.is_empty() {

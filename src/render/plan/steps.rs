@@ -11,14 +11,20 @@ use super::{BAD, BOLD, CAREFUL, DIM, GOOD, MORE, View};
 use crate::access::cedar::StatementChange;
 use crate::diagnostic::sanitize::line;
 use crate::model::{Decision, TeamDirectory};
-use crate::plan::docker::{Change, Difference, PolicyChange};
+use crate::plan::docker::{Change, Difference, PolicyChange, Step};
 use crate::plan::step::Op;
 
 /// The number of steps of one policy that are listed, and of entries of a list that changes.
 const LISTED: usize = 24;
 const ENTRIES: usize = 10;
-/// Of more steps than this, policies that are new take one line each: what they mean for access stands above.
+/// The number of steps above which new policies take one line each, since their effect on access is listed above.
 const MANY: usize = 12;
+
+/// Returns `true` if a plan only creates objects and has many steps, as a first apply does: its output is shortened, since
+/// all policies are new to the reader.
+pub(super) fn only_new(steps: &[Step], view: View) -> bool {
+    !view.all && steps.len() > MANY && steps.iter().all(|step| step.change.op() == Op::Create)
+}
 
 pub(super) fn write<'a>(
     out: &mut String,
@@ -28,23 +34,24 @@ pub(super) fn write<'a>(
 ) -> fmt::Result {
     let differences: Vec<&Difference> = differences.into_iter().collect();
     let Some(last) = differences.iter().map(|step| step.id).max() else { return Ok(()) };
-    writeln!(out, "\n{BOLD}Changes{BOLD:#}")?;
     let writer = Writer { view, teams, digits: last.to_string().len().max(2) };
     let brief = !view.all && differences.len() > MANY;
-    let mut briefly = false;
-    for (policy, steps) in words::by_policy(differences) {
+    let policies = words::by_policy(differences);
+    let made = |steps: &[&'a Difference]| {
+        let made = steps.iter().find(|step| matches!(step.change, Change::Policy(PolicyChange::Create { .. })));
+        made.copied().filter(|_| brief && steps.iter().all(|step| step.change.op() == Op::Create))
+    };
+    let short = policies.iter().any(|(_, steps)| made(steps).is_some());
+    let short = if short { format!(" {DIM}(new policies in short, {MORE}){DIM:#}") } else { String::new() };
+    writeln!(out, "\n{BOLD}Changes{BOLD:#}{short}")?;
+    for (policy, steps) in policies {
         let place = steps.iter().find_map(|step| step.source.as_ref());
         let place = place.map(|origin| format!("  {}:{}", origin.file, origin.line)).unwrap_or_default();
-        writeln!(out, "  {BOLD}{}{BOLD:#}{DIM}{}{DIM:#}", line(policy), line(&place))?;
-        let made = steps
-            .iter()
-            .find(|step| matches!(step.change, Change::Policy(PolicyChange::Create { .. })))
-            .filter(|_| brief);
-        if let Some(made) = made.filter(|_| steps.iter().all(|step| step.change.op() == Op::Create)) {
-            briefly = true;
-            writer.created(out, made, steps.len() - 1)?;
+        if let Some(made) = made(&steps) {
+            writer.created(out, made, steps.len() - 1, &place)?;
             continue;
         }
+        writeln!(out, "  {BOLD}{}{BOLD:#}{DIM}{}{DIM:#}", line(policy), line(&place))?;
         let (first, hidden, last) = words::folded(&steps, view.most(LISTED));
         for step in first {
             writer.step(out, step)?;
@@ -56,10 +63,7 @@ pub(super) fn write<'a>(
             writer.step(out, step)?;
         }
     }
-    match briefly {
-        false => Ok(()),
-        true => writeln!(out, "  {DIM}new policies take one line each, {MORE}{DIM:#}"),
-    }
+    Ok(())
 }
 
 struct Writer<'a> {
@@ -69,18 +73,19 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    /// The column of what belongs to a step.
+    /// The column of the details of a step.
     fn indent(&self) -> usize {
         self.digits + 7
     }
 
-    /// The steps that make a policy in one line: the first of them, and how many rules the others make.
-    fn created(&self, out: &mut String, made: &Difference, rules: usize) -> fmt::Result {
-        let Description { op, mut title, .. } = describe(made, self.teams);
-        if let Title::Policy(_, told) = &mut title {
-            *told = (rules > 0).then_some(rules);
-        }
-        self.title(out, made.id, op, &title)
+    /// Writes the steps that create a policy in one line: the first of them, and the number of rules.
+    fn created(&self, out: &mut String, made: &Difference, rules: usize, place: &str) -> fmt::Result {
+        let Description { title, .. } = describe(made, self.teams);
+        let Title::Policy(teams, _) = title else { return Ok(()) };
+        let rules = if rules > 0 { format!(", with {}", words::count(rules, "rule")) } else { String::new() };
+        let (policy, place) = (line(&made.policy), line(place));
+        write!(out, "  {DIM}{:>1$}{DIM:#} {GOOD}+{GOOD:#} {BOLD}{policy}{BOLD:#}", made.id, self.digits)?;
+        writeln!(out, " for {}{rules}{DIM}{place}{DIM:#}", scope(&teams))
     }
 
     fn step(&self, out: &mut String, step: &Difference) -> fmt::Result {

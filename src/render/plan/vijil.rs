@@ -10,13 +10,13 @@ use super::{BAD, BOLD, CAREFUL, DIM, GOOD, MORE, View};
 use crate::diagnostic::sanitize::line;
 use crate::plan::step::Op;
 use crate::plan::vijil::{Bucket, VijilDifference};
-use crate::render::vijil::{Detail, describe, shortened};
+use crate::render::vijil::{Detail, RuleNames, describe, reviewed, shortened};
 use crate::render::words;
 
 const APPROVED: Style = AnsiColor::Green.on_default().bold().invert();
 const REJECTED: Style = AnsiColor::Red.on_default().bold().invert();
 
-/// The number of steps of one policy that are listed, words of a run that stays or of a field, and its characters.
+/// The number of steps of a policy that are listed, words of an unchanged run, and words of other texts.
 const LISTED: usize = 24;
 const WORDS: usize = 12;
 const TEXT_WORDS: usize = 40;
@@ -36,12 +36,14 @@ pub(super) fn write<'a>(
         return Ok(());
     }
     writeln!(out, "\n{BOLD}Policies for agents{BOLD:#}")?;
-    let writer = Writer { view, digits: last.to_string().len().max(2) };
+    let reviewed = reviewed(policies.values().flatten().copied());
+    let writer = Writer { view, reviewed, digits: last.to_string().len().max(2) };
     for (policy, steps) in policies {
         let place =
             steps.iter().find(|step| step.rule.is_none()).or(steps.first()).and_then(|step| step.source.as_ref());
         let place = place.map(|origin| format!("  {}:{}", origin.file, origin.line)).unwrap_or_default();
         writeln!(out, "  {BOLD}{}{BOLD:#}{DIM}{}{DIM:#}", line(policy), line(&place))?;
+        let steps = writer.without_new_rules(steps);
         let (first, hidden, last) = words::folded(&steps, view.most(LISTED));
         first.iter().try_for_each(|step| writer.step(out, step))?;
         if hidden > 0 {
@@ -57,20 +59,30 @@ pub(super) fn write_buckets(out: &mut String, buckets: &[Bucket]) -> fmt::Result
     if buckets.is_empty() {
         return Ok(());
     }
-    writeln!(out, "\n{BOLD}{}{BOLD:#}", words::BUCKETS)?;
-    for Bucket { action, before, after } in buckets {
-        let action = action.as_deref().unwrap_or(words::NO_ACTION);
-        writeln!(out, "  {}: {before} → {}", line(action), words::count(*after, "rule"))?;
-    }
-    Ok(())
+    let count = |Bucket { action, before, after }: &Bucket| {
+        format!("{} {before} → {after}", line(action.as_deref().unwrap_or(words::NO_ACTION)))
+    };
+    let counts: Vec<String> = buckets.iter().map(count).collect();
+    writeln!(out, "\n{BOLD}{}{BOLD:#}: {}", words::BUCKETS, counts.join(", "))
 }
 
-struct Writer {
+struct Writer<'a> {
     view: View,
+    reviewed: RuleNames<'a>,
     digits: usize,
 }
 
-impl Writer {
+impl Writer<'_> {
+    /// The steps of a policy. The rules of a new policy are left out if their reviews follow, which show all of them.
+    fn without_new_rules<'s>(&self, steps: Vec<&'s VijilDifference>) -> Vec<&'s VijilDifference> {
+        let is_new = steps.iter().any(|step| step.op == Op::Create && step.rule_id.is_none());
+        let is_shown = |step: &&VijilDifference| {
+            let rule = step.rule_id.as_deref().filter(|_| step.op == Op::Create && is_new && !self.view.all);
+            !rule.is_some_and(|rule| self.reviewed.contains(&(step.policy_name.as_str(), rule)))
+        };
+        steps.into_iter().filter(is_shown).collect()
+    }
+
     fn step(&self, out: &mut String, step: &VijilDifference) -> fmt::Result {
         let name = line(step.rule_id.as_deref().unwrap_or("the policy"));
         write!(out, "  {DIM}{:>1$}{DIM:#} ", step.id, self.digits)?;
@@ -82,7 +94,7 @@ impl Writer {
             Op::Reject => writeln!(out, "{REJECTED} REJECT {REJECTED:#} {BOLD}{name}{BOLD:#}")?,
             Op::Activate => writeln!(out, "{GOOD}ACTIVATE{GOOD:#} {name}")?,
         }
-        describe(step).iter().try_for_each(|detail| self.detail(out, detail))
+        describe(step, &self.reviewed).iter().try_for_each(|detail| self.detail(out, detail))
     }
 
     fn detail(&self, out: &mut String, detail: &Detail) -> fmt::Result {
@@ -120,7 +132,7 @@ impl Writer {
         }
     }
 
-    /// A text with the words that go and come marked, also without colours.
+    /// A text with marks for the words that are removed and added, which do not depend on colours.
     fn runs(&self, runs: &[(ChangeTag, String)]) -> String {
         let marked: Vec<String> = runs
             .iter()

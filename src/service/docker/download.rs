@@ -42,7 +42,7 @@ pub enum DownloadError {
     #[error("`{}` is there already", .0.display())]
     There(PathBuf),
     /// A file with records exists without the state that says what they are.
-    #[error("`{}` is there, and nothing tells of what", .0.display())]
+    #[error("`{}` exists without the state of its download", .0.display())]
     Unknown(PathBuf),
     /// The state of the download cannot be parsed.
     #[error("`{}` cannot be read: {why}", state.display())]
@@ -75,8 +75,8 @@ impl Explain for DownloadError {
             Self::Service(error) => Some(error.hint().map_or_else(|| ON.to_owned(), |hint| format!("{hint}; {ON}"))),
             Self::Name(_) => Some("name it like `records.jsonl`, and compress it afterwards".to_owned()),
             Self::There(_) => Some("name a new file, or delete that one first".to_owned()),
-            Self::Unknown(part) => Some(format!("delete `{}` to begin anew", part.display())),
-            Self::State { .. } => Some("delete it with the records beside it to begin anew".to_owned()),
+            Self::Unknown(part) => Some(format!("delete `{}` to start again", part.display())),
+            Self::State { .. } => Some("delete it with the records beside it to start again".to_owned()),
             Self::Elsewhere(_) => Some("use the settings that it was begun with, or name another file".to_owned()),
             Self::Busy(_) => Some("wait for it, or name another file".to_owned()),
             Self::File { source, .. } => Some(source.hint().unwrap_or(ON).to_owned()),

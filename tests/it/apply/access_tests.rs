@@ -151,7 +151,7 @@ async fn a_saved_plan_is_judged_by_the_tests_of_the_workspace_too() {
     workspace.write("policies.yaml", &format!("{documents}{}", test("never", NEVER)));
     let refused = workspace.run(&["apply", "--plan", "plan.json", "--yes"]).await;
     assert!(refused.starts_with("exit 4\n") && refused.contains("refused by access_tests\n"), "{refused}");
-    assert!(refused.contains("breaks 1 access test: `never` (of the workspace as it is now)\n"), "{refused}");
+    assert!(refused.contains("breaks 1 access test: `never` (in the current workspace)\n"), "{refused}");
     // Documents that cannot be read keep no plan from being applied: it carries all that this takes.
     workspace.write("policies.yaml", "kind: [");
     let applied = workspace.run(&["apply", "--plan", "plan.json", "--yes"]).await;

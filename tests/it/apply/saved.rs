@@ -142,7 +142,7 @@ async fn each_step_is_one_that_the_differences_of_the_plan_explain() {
     let table: Vec<(&str, Alteration, &str)> = vec![
         ("a policy made twice", twice("create", "policy"), "is there already"),
         ("a rule made twice", twice("create", "rule"), "is there already"),
-        ("a rule changed twice", twice("update", "rule"), "does not find what it says"),
+        ("a rule changed twice", twice("update", "rule"), "does not find the object that it states"),
         ("a policy deleted twice", twice("delete", "policy"), "there is no such policy"),
         (
             "a change that goes back",
@@ -243,7 +243,7 @@ async fn a_step_may_say_that_it_depends_on_more_and_not_on_less() {
         ("depends_on", json!([]), "does not wait for step"),
         ("depends_on", json!([1, 2, 3, 4, 5, 6]), "waits for a step that is not earlier"),
         ("depends_on", json!("none"), "invalid type"),
-        ("touches", json!(["mcp"]), "touches more than it says"),
+        ("touches", json!(["mcp"]), "touches more than it states"),
     ];
     for (key, value, says) in table {
         let change = |step: &mut serde_json::Map<String, Value>| {

@@ -123,7 +123,7 @@ fn what_live_allows_beyond_the_documents_comes_first_and_is_not_called_outside_w
 
     Without `--since`, `drift` cannot tell a change in the console from a change that waits to be applied.
     `seawall apply` makes live what the documents say.
-    `seawall drift --adopt` makes the documents say what is live.
+    `seawall drift --adopt` makes the documents match the live state.
     ");
 }
 
@@ -250,7 +250,7 @@ fn what_was_changed_outside_is_told_from_what_waits() {
              allow connect:tcp  w.example.com
 
     `seawall apply` makes live what the documents say.
-    `seawall drift --adopt` makes the documents say what is live.
+    `seawall drift --adopt` makes the documents match the live state.
     ");
     assert_eq!(drift(&["--since", "applied.json"]), stdout.replace("`HEAD`", "`applied.json`"));
 
@@ -299,7 +299,7 @@ fn adopting_edits_what_differs_and_nothing_else() {
     assert_eq!((code, stderr.as_str()), (Some(0), ""), "{stdout}");
     assert_eq!(
         stdout,
-        "  edited   all.yaml  Research\nAdopted: the documents say what is live, and planning now changes nothing.\n"
+        "  edited   all.yaml  Research\nAdopted: the documents match the live state, and planning now changes nothing.\n"
     );
     let expected = DOCUMENTS
         .replace("      - b.example.com\n", "      - z.example.com\n")

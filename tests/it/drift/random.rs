@@ -128,7 +128,7 @@ proptest! {
         let written = write(folder.path(), layout);
         let as_it_was = files(folder.path());
         let (code, stdout, stderr) = seawall(folder.path(), &["drift", "--adopt", "--live-from", "live.json"]);
-        prop_assert_eq!((code, stdout.as_str()), (Some(0), "Nothing to adopt: the documents say what is live.\n"), "{}", stderr);
+        prop_assert_eq!((code, stdout.as_str()), (Some(0), "Nothing to adopt: the documents match the live state.\n"), "{}", stderr);
         prop_assert_eq!(&files(folder.path()), &as_it_was);
 
         let live = organization(after.clone());

@@ -82,7 +82,7 @@ fn an_undeclared_policy_that_opens_something_is_drift_until_it_is_declared() {
       `Audit`, for the whole organization: narrows access
 
     `seawall import` writes documents for undeclared policies; `docker.unmanaged` names those that are meant to have none.
-    `seawall drift --adopt` makes the documents say what is live.
+    `seawall drift --adopt` makes the documents match the live state.
     ");
 
     let (_, stdout, _) = run(folder.path(), &["drift", "--format", "json"]);

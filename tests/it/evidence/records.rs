@@ -220,7 +220,7 @@ async fn an_interrupted_run_goes_on_from_what_was_kept() {
     assert!(error.contains("from elsewhere"), "{error}");
     std::fs::remove_file(state(&folder)).unwrap();
     let error = service.download(&out, 30).await.unwrap_err().to_string();
-    assert!(error.contains("nothing tells of what"), "{error}");
+    assert!(error.contains("exists without the state of its download"), "{error}");
     assert_eq!(std::fs::read_to_string(part(&folder)).unwrap(), whole);
 
     // One process at a time.

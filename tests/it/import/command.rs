@@ -208,7 +208,7 @@ fn patterns_say_where_files_go_and_policies_of_others_stay_out() {
     );
     insta::assert_snapshot!(stdout, @r#"
       documents/own.yml  Own
-    Wrote 1 file: planning now changes nothing, and access is as it was; left to others, as `seawall.yaml` says: `legacy-1`.
+    Wrote 1 file: planning now changes nothing, and access is as it was; left to others according to `seawall.yaml`: `legacy-1`.
     "#);
 }
 
@@ -218,7 +218,7 @@ fn what_others_own_stays_out_and_is_taken_over_only_by_its_name() {
     let folder = workspace("  ownership: exclusive\n  owns: [team-a *]\n", &live);
     let (code, stdout, stderr) = seawall(folder.path(), &["import", "--live-from", "live.json"]);
     assert_eq!((code, files(folder.path()).len(), stderr.as_str()), (Some(0), 1, ""), "{stdout}");
-    assert!(stdout.ends_with("left to others, as `seawall.yaml` says: `team-b web`.\n"), "{stdout}");
+    assert!(stdout.ends_with("left to others according to `seawall.yaml`: `team-b web`.\n"), "{stdout}");
     let (code, stdout, _) = seawall(folder.path(), &["plan", "--live-from", "live.json", "--detailed-exitcode"]);
     assert!(code == Some(0) && stdout.contains("left as they are): `team-b web`"), "{stdout}");
     let import = ["import", "--live-from", "live.json", "--policy", "team-b web"];

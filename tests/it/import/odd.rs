@@ -82,7 +82,7 @@ fn statuses_of_later_versions_are_left_as_they_are_with_a_warning() {
     let (folder, code, output) = imported(&snapshot);
     assert_eq!(code, Some(0), "{output}");
     let warning = "warning: policies/v.yaml: the policy has the status `suspended`, `R` has the status `escalated`, which \
-                   documents cannot ask for; it is left as it is\n";
+                   documents cannot set; it is kept\n";
     assert!(output.contains(warning), "{output}");
     let (code, stdout, stderr) = seawall(folder.path(), &["plan", "--detailed-exitcode", "--live-from", "live.json"]);
     assert_eq!(code, Some(0), "{stdout}{stderr}");

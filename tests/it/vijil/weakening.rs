@@ -170,8 +170,7 @@ async fn a_note_of_a_former_text_is_a_warning_and_rules_are_counted_by_consequen
     let world = World::new(VijilBehaviour::default()).await;
     world.write("active", RULES);
     let shown = text(&world.run(&["plan"]));
-    let counts =
-        "Rules in force by consequence (one control of Vijil's judge each)\n  block: 0 → 1 rule\n  warn: 0 → 1 rule\n";
+    let counts = "Rules in force by consequence: block 0 → 1, warn 0 → 1\n";
     assert!(shown.contains(counts), "{shown}");
     world.apply();
     let edited = RULES.replacen("action: block", "action: log", 1);
