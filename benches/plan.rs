@@ -23,9 +23,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use seawall::document::Guards;
-use seawall::model::Live;
-use seawall::plan::docker::diff::Ownership;
+use seawall::model::{Guards, Live, Ownership};
 use seawall::plan::{self, Target};
 use seawall::render;
 use seawall::render::plan::View;

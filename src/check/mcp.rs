@@ -4,9 +4,9 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::{Check, Input, Run, skipped};
-use crate::access::cedar::{self, Effect, Finding, Statement, code};
+use crate::access::cedar::{self, Effect, Finding, SCHEMA_URL, Statement, code};
 use crate::diagnostic::{Diagnostic, FileId, Files, Severity};
-use crate::document::{DEFAULT_SCHEMA_URL, Declared, origin};
+use crate::document::{Declared, origin};
 use crate::model::{Body, DesiredRule};
 use crate::source::{Comment, Parts, Spans};
 
@@ -257,14 +257,14 @@ fn check(policy: &Declared<'_>, files: &Files, findings: &mut Vec<Diagnostic>) {
             findings.push(finding.help("write `cedar: |`, which keeps its lines"));
         }
     }
-    if cedar.schema_url == DEFAULT_SCHEMA_URL {
+    if cedar.schema_url == SCHEMA_URL {
         findings.extend(cedar::examine(&cedar.text).into_iter().map(|finding| place(finding, policy)));
         return;
     }
     findings.extend(cedar::examine_syntax(&cedar.text).into_iter().map(|finding| place(finding, policy)));
     let message = format!("of a policy for `{}` only the syntax is checked", cedar.schema_url);
     let finding = Diagnostic::note("mcp-other-schema", message).at(policy.document.label("/schema_url"));
-    findings.push(finding.help(format!("seawall knows the schema `{DEFAULT_SCHEMA_URL}`")));
+    findings.push(finding.help(format!("seawall knows the schema `{SCHEMA_URL}`")));
 }
 
 fn place(finding: Finding, policy: &Declared<'_>) -> Diagnostic {

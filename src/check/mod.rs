@@ -41,7 +41,8 @@ mod wildcard;
 
 use crate::access::survey::Survey;
 use crate::diagnostic::{Diagnostic, Files, Severity};
-use crate::document::{Declared, DeclaredVijil, Test, Workspace as Settings};
+use crate::document::{Declared, DeclaredVijil, Workspace as Settings};
+use crate::model::Test;
 use crate::source::parallel;
 
 pub use protected::UNKNOWN_PROTECTED;

@@ -5,7 +5,8 @@
 
 use super::{Check, Input, Run};
 use crate::diagnostic::{Diagnostic, Label, Severity};
-use crate::document::{self, Body, Declared, Names};
+use crate::document::{Body, Declared};
+use crate::model::Names;
 
 pub(super) const CHECKS: &[Check] = &[
     Check {
@@ -40,8 +41,8 @@ pub(super) const CHECKS: &[Check] = &[
 
 fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
     let Some(docker) = input.settings.and_then(|settings| settings.docker.as_ref()) else { return };
-    let owns = docker.owns.as_deref().map(document::names);
-    let unmanaged = document::names(&docker.unmanaged);
+    let owns = docker.owns.as_deref().map(Names::new);
+    let unmanaged = Names::new(&docker.unmanaged);
     for policy in input.policies {
         let foreign: Vec<Diagnostic> =
             named(policy).filter_map(|(name, label)| look(name, label, owns.as_ref(), &unmanaged)).collect();

@@ -2,8 +2,8 @@
 
 use super::{Check, Run};
 use crate::diagnostic::{Diagnostic, Severity, nearest};
-use crate::document::{Document, Protected, Workspace as Settings};
-use crate::model::Desired;
+use crate::document::{Document, Workspace as Settings};
+use crate::model::{Desired, Protected};
 
 /// The code of the finding.
 pub const UNKNOWN_PROTECTED: &str = "unknown-protected";

@@ -14,13 +14,12 @@ use super::session::writing::{Written, write_all};
 use super::{Context, Exit, Failure};
 use crate::diagnostic::Overlay;
 use crate::diagnostic::sanitize::line;
-use crate::document::{Ownership as Owned, Vijil};
+use crate::document::{OwnershipSetting, Vijil};
 use crate::drift::Drift;
 use crate::drift::adopt::{Adoption, Sides, adopt, shared};
 use crate::import::{self, Candidate, Import, Problem};
-use crate::model::Desired;
+use crate::model::{Desired, Ownership};
 use crate::plan::ChangeSet;
-use crate::plan::docker::diff::Ownership;
 use crate::render;
 use crate::workspace::{EmptyWorkspace, Loaded};
 
@@ -142,7 +141,7 @@ fn edited(context: &Context, whole: &Loaded, each: &[One<'_>]) -> Result<Adoptio
 }
 
 fn is_exclusive(vijil: &Vijil) -> bool {
-    vijil.ownership == Owned::Exclusive
+    vijil.ownership == OwnershipSetting::Exclusive
 }
 
 /// Documents for live policies that have none: those that the workspace owns, those that change effective access, and

@@ -15,9 +15,8 @@ use super::{Context, Exit, Failure};
 use crate::access::{Request, State, Verdict};
 use crate::diagnostic::nearest;
 use crate::diagnostic::sanitize::line;
-use crate::document::Test;
 use crate::evidence::{self, paste};
-use crate::model::{DesiredPolicy, Live, LivePolicy, Policy, TeamLookup};
+use crate::model::{DesiredPolicy, Live, LivePolicy, Policy, TeamLookup, Test};
 use crate::render::answer::{self, DeclaredPolicies, word};
 use crate::workspace::{EmptyWorkspace, Loaded};
 

@@ -14,8 +14,7 @@ use super::{Context, Exit, Failure};
 use crate::diagnostic::sanitize::line;
 use crate::diagnostic::{Overlay, nearest};
 use crate::import::{self, Candidate, Import, Problem, Refused};
-use crate::model::Desired;
-use crate::plan::docker::diff::Ownership;
+use crate::model::{Desired, Ownership};
 use crate::workspace::{EmptyWorkspace, Loaded};
 use crate::{render, source};
 

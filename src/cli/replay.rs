@@ -129,7 +129,7 @@ fn against_live(
     let workspace = each.pop().expect("there is one");
     let Some(live) = state.docker else { return Err(without_docker()) };
     let desired = resolve(&workspace.loaded.desired, &live)?;
-    let ownership = workspace.docker.as_ref().map(crate::plan::docker::diff::Ownership::from).unwrap_or_default();
+    let ownership = workspace.docker.as_ref().map(crate::model::Ownership::from).unwrap_or_default();
     let target = crate::plan::Target { org: live.org.clone(), endpoint: String::new() };
     let guards = &workspace.loaded.settings.guards;
     // The state that the plan would leave, undeclared policies included.

@@ -1,9 +1,10 @@
 //! `AccessTest`: the requests that members of some teams must be able to make, and those that they must not.
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::field::{self, ApiVersion};
+use crate::model::Expected;
 
 /// Expectations about access, checked by `seawall test`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -56,30 +57,6 @@ pub enum Expectation {
     Deny(#[serde(deserialize_with = "field::text")] String),
     /// Must be allowed once a person approves, each time.
     Approval(#[serde(deserialize_with = "field::text")] String),
-}
-
-/// The expected decision.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Expected {
-    /// It is allowed.
-    Allow,
-    /// It is denied.
-    Deny,
-    /// It is allowed once a person approves.
-    Approval,
-}
-
-impl Expected {
-    /// The spelling in documents.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Allow => "allow",
-            Self::Deny => "deny",
-            Self::Approval => "approval",
-        }
-    }
 }
 
 /// `AccessTest`.

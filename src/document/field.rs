@@ -6,6 +6,8 @@
 use schemars::JsonSchema;
 use serde::de::{Deserialize, Deserializer, Error};
 
+pub(super) use crate::model::present;
+
 /// The version of the document format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize, JsonSchema)]
 #[schemars(inline)]
@@ -23,11 +25,6 @@ pub(super) fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String,
 /// An optional [`text`].
 pub(super) fn optional_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     text(deserializer).map(Some)
-}
-
-/// An optional value that may not be `null`.
-pub(super) fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
-    T::deserialize(deserializer).map(Some)
 }
 
 /// A list with at least one item.

@@ -6,11 +6,7 @@ use serde::de::{Deserializer, Error};
 
 use super::field::{self, ApiVersion};
 use super::policy::ScopeField;
-
-/// The schema that MCP policies are written for.
-///
-/// Source: the `CedarV1Policy` schema of the Docker AI Governance API.
-pub use seawall_access::cedar::SCHEMA_URL as DEFAULT_SCHEMA_URL;
+use crate::access::cedar::SCHEMA_URL;
 
 /// The MCP servers and tools that agents may use, in Cedar.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -71,7 +67,7 @@ pub enum McpPolicyKind {
 }
 
 fn default_schema_url() -> String {
-    DEFAULT_SCHEMA_URL.to_owned()
+    SCHEMA_URL.to_owned()
 }
 
 impl McpPolicy {

@@ -14,7 +14,6 @@ mod kind;
 mod mcp;
 mod policy;
 mod proposal;
-mod protected;
 mod read;
 mod resolve;
 mod rule;
@@ -22,17 +21,14 @@ mod schema;
 mod vijil;
 mod workspace;
 
-pub use self::vijil::{AgentPolicy, AgentRule, Category, ReviewField, RuleType, SEVERITIES};
-pub use access_test::{AccessTest, Expectation, Expected, Subject};
+pub use self::vijil::{AgentPolicy, AgentRule, Category, ReviewField, RuleType};
+pub use access_test::{AccessTest, Expectation, Subject};
 pub use kind::{Body, KINDS, Kind};
-pub use mcp::{DEFAULT_SCHEMA_URL, McpPolicy};
+pub use mcp::McpPolicy;
 pub use policy::{FilesystemPolicy, NetworkPolicy, ScopeField};
-pub use proposal::{SettingChange, guards_of, settings_for};
-pub use protected::{Protected, Weakening};
+pub use proposal::{guards_of, settings_for};
 pub use read::{Document, read};
-pub use resolve::{
-    CedarPlace, Declared, DeclaredVijil, ExpectedAccess, Test, declare, declare_test, declare_vijil, origin,
-};
+pub use resolve::{CedarPlace, Declared, DeclaredVijil, declare, declare_test, declare_vijil, origin};
 pub use rule::{FilesystemRule, HttpTarget, NetworkRule, spelled_action};
 pub use schema::{schema, schema_of};
-pub use workspace::{Docker, EditActive, Guards, Limit, Names, Ownership, Vijil, Workspace, names};
+pub use workspace::{Docker, OwnershipSetting, Vijil, Workspace};

@@ -3,22 +3,10 @@
 //! Invariant: the target of a plan, its limits on deletions and its guards come from the base; if the base does not set
 //! one, the strictest applies. Only the files of the workspace and the known teams come from the proposal.
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Docker, EditActive, Guards, Limit, Ownership, Protected, Vijil, Workspace};
-
-/// A setting that a proposal changes.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct SettingChange {
-    /// The name of the setting: `guards.deny_widening`.
-    pub setting: String,
-    /// The value in the base; null if the base does not set it.
-    pub base: Value,
-    /// The value in the proposal; null if the proposal does not set it.
-    pub proposed: Value,
-}
+use super::{Docker, OwnershipSetting, Vijil, Workspace};
+use crate::model::{EditActive, Guards, Limit, Protected, SettingChange};
 
 /// The settings that apply to a proposal, and its differences from them. Without a base, nothing may be deleted or
 /// opened.
@@ -46,11 +34,11 @@ pub fn settings_for(proposed: &Workspace, base: Option<&Workspace>) -> (Workspac
     let teams = || proposed.docker.as_ref().and_then(|docker| docker.teams.clone());
     let docker = match (held.docker, &proposed.docker) {
         (Some(docker), _) => Some(Docker { teams: teams(), ..docker }),
-        (None, docker) => docker.clone().map(|docker| Docker { ownership: Ownership::Declared, ..docker }),
+        (None, docker) => docker.clone().map(|docker| Docker { ownership: OwnershipSetting::Declared, ..docker }),
     };
     let vijil = match (held.vijil, &proposed.vijil) {
         (Some(vijil), _) => Some(vijil),
-        (None, vijil) => vijil.clone().map(|vijil| Vijil { ownership: Ownership::Declared, ..vijil }),
+        (None, vijil) => vijil.clone().map(|vijil| Vijil { ownership: OwnershipSetting::Declared, ..vijil }),
     };
     (Workspace { include: proposed.include.clone(), docker, vijil, ..held }, changes)
 }
@@ -102,10 +90,10 @@ fn named(workspace: &Workspace) -> Vec<(&'static str, Value)> {
     ]
 }
 
-fn spelt(ownership: Ownership) -> Value {
+fn spelt(ownership: OwnershipSetting) -> Value {
     match ownership {
-        Ownership::Declared => json!("declared"),
-        Ownership::Exclusive => json!("exclusive"),
+        OwnershipSetting::Declared => json!("declared"),
+        OwnershipSetting::Exclusive => json!("exclusive"),
     }
 }
 
@@ -151,7 +139,7 @@ vijil: {endpoint: embedded, ownership: exclusive}
         let docker = held.docker.unwrap();
         assert_eq!(docker.teams.as_deref(), Some(&["y".to_owned()][..]));
         assert_eq!(super::Docker { teams: None, ..docker }, super::Docker { teams: None, ..base.docker.unwrap() });
-        assert_eq!(held.vijil.unwrap().ownership, super::Ownership::Declared); // the base has none
+        assert_eq!(held.vijil.unwrap().ownership, super::OwnershipSetting::Declared); // the base has none
         let names: Vec<&str> = changes.iter().map(|change| change.setting.as_str()).collect();
         assert_eq!(
             names,
@@ -191,7 +179,7 @@ vijil: {endpoint: embedded, ownership: exclusive}
         let (held, changes) = settings_for(&proposed, None);
         assert!(held.guards.deny_widening);
         assert_eq!(held.guards.max_deletes, Some(super::Limit::Count(0)));
-        assert_eq!(held.docker.map(|docker| docker.ownership), Some(super::Ownership::Declared));
+        assert_eq!(held.docker.map(|docker| docker.ownership), Some(super::OwnershipSetting::Declared));
         assert_eq!(changes.len(), 3, "{changes:?}");
     }
 }

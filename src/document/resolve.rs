@@ -5,10 +5,11 @@ use std::path::Path;
 
 use super::kind::Body as DocumentBody;
 use super::read::Document;
-use super::{AccessTest, AgentPolicy, AgentRule, Expected, McpPolicy};
+use super::{AccessTest, AgentPolicy, AgentRule, McpPolicy};
 use crate::diagnostic::{Diagnostic, FileId, Files, Label};
 use crate::model::{
-    Body, Cedar, DesiredPolicy, DesiredRule, DesiredVijilPolicy, DesiredVijilRule, Domain, Origin, Policy, Rule, Scope,
+    Body, Cedar, DesiredPolicy, DesiredRule, DesiredVijilPolicy, DesiredVijilRule, Domain, ExpectedAccess, Origin,
+    Policy, Rule, Scope, Test,
 };
 use crate::source::{self, Spelling};
 
@@ -39,38 +40,6 @@ pub enum CedarPlace {
     File(FileId),
     /// A value of the document, with its spelling; without a spelling if an alias stands for the text.
     Document(Option<Spelling>),
-}
-
-/// An access test.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Test {
-    /// The name of the test: what it verifies.
-    pub name: String,
-    /// The organizations that it is for; all organizations of the workspace if it names none.
-    pub orgs: Vec<String>,
-    /// The place of each organization.
-    pub org_labels: Vec<Label>,
-    /// The teams that the subject is a member of, as written.
-    pub teams: Vec<String>,
-    /// The place of each team.
-    pub team_labels: Vec<Label>,
-    /// The expectations in the order written; at least one.
-    pub expectations: Vec<ExpectedAccess>,
-    /// The place of the name.
-    pub origin: Origin,
-}
-
-/// One expectation of an access test.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ExpectedAccess {
-    /// The expected decision.
-    pub expected: Expected,
-    /// The request as written, such as `connect:tcp example.com:443`.
-    pub access: String,
-    /// The place of the request.
-    pub origin: Origin,
-    /// The place of the request, for diagnostics.
-    pub label: Label,
 }
 
 /// The policy that a document declares; `None` for another kind of document, and for an unusable Cedar file, which is

@@ -6,7 +6,7 @@ use serde::de::{Deserializer, Error};
 use serde_json::{Map, Value};
 
 use super::field::{self, ApiVersion};
-use crate::model::{Fields, Review, VijilStatus};
+use crate::model::{Fields, Review, SEVERITIES, VijilStatus};
 
 /// Rules for the behaviour of agents, with their approvals.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -157,9 +157,6 @@ pub enum AgentPolicyKind {
     /// The document as written.
     AgentPolicy,
 }
-
-/// Severities of a consequence, in ascending order.
-pub const SEVERITIES: [&str; 5] = ["info", "low", "medium", "high", "critical"];
 
 impl AgentPolicy {
     /// Decodes a policy with at most one of `source_text` and `source_file`.

@@ -1,15 +1,11 @@
 //! `Workspace`: the settings in `seawall.yaml`.
 
-use std::fmt;
-
-use globset::GlobMatcher;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::Deserialize;
 use serde::de::{Deserializer, Error};
-use serde::{Deserialize, Serialize, Serializer};
 
-use super::Protected;
 use super::field::{self, ApiVersion};
-use crate::source::pattern;
+use crate::model::{EditActive, Guards, Ownership};
 
 /// The documents that belong together, the services that they are for, and the guards for plans.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -61,7 +57,7 @@ pub struct Docker {
     /// The treatment of live policies that no document declares.
     #[serde(default)]
     #[schemars(schema_with = "ownership")]
-    pub ownership: Ownership,
+    pub ownership: OwnershipSetting,
     /// Names, or patterns with `*` and `?`, of the policies that this workspace owns, if several workspaces share the
     /// organization: documents declare no others, unless they say `adopt: true`, and `exclusive` deletes no others.
     /// Without it, the workspace owns all policies.
@@ -95,7 +91,7 @@ pub struct Vijil {
     /// The treatment of live policies that no document declares.
     #[serde(default)]
     #[schemars(schema_with = "ownership")]
-    pub ownership: Ownership,
+    pub ownership: OwnershipSetting,
     /// The way to edit rules of an active policy: `in_place`, each approved right after its edit while the policy stays
     /// active; or `deactivate`, for a console that refuses edits of active policies: the policy is a draft in between.
     #[serde(default)]
@@ -103,21 +99,10 @@ pub struct Vijil {
     pub edit_active: EditActive,
 }
 
-/// The way to edit rules of an active Vijil policy.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum EditActive {
-    /// The policy stays active, and each rule is approved right after its edit.
-    #[default]
-    InPlace,
-    /// The policy becomes a draft first, and is activated again at the end.
-    Deactivate,
-}
-
 /// The treatment of live policies that no document declares.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Ownership {
+pub enum OwnershipSetting {
     /// They are left as they are.
     #[default]
     Declared,
@@ -125,115 +110,14 @@ pub enum Ownership {
     Exclusive,
 }
 
-/// The limits for plans. `--allow GUARD` lifts a guard for one run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Guards {
-    /// The largest part of the live policies, and of the live rules of each policy, that a plan may delete: a
-    /// percentage such as `25%`, or a count. Without it, there is no limit. With `25%`, a plan that deletes 3 of 10
-    /// policies is refused.
-    #[serde(default, deserialize_with = "field::present", skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "limit")]
-    pub max_deletes: Option<Limit>,
-    /// True if a plan that gives any audience new access is refused, or may give it, or that weakens a rule for agents.
-    /// With `true`, a plan that allows `connect:tcp example.com` to a team that could not reach it is refused, and so is one
-    /// that turns `block` into `log`.
-    #[serde(default)]
-    pub deny_widening: bool,
-    /// True if a plan is refused after which an access test of the workspace fails, even if it failed before. A plan
-    /// that opens `pastebin.example.com` is refused if a test expects `deny: connect:tcp pastebin.example.com:443`.
-    #[serde(default = "yes")]
-    pub access_tests: bool,
-    /// Policies that documents have to declare, and that no plan may delete, empty or weaken: each by its name, or with the
-    /// kinds of change that are allowed. A policy that is renamed stays protected. With `[Guardrails]`, a plan is refused
-    /// that takes a host off a deny of `Guardrails`, exempts a team from it or adds an allow to it, and none that moves a deny
-    /// from one rule of it to another.
-    #[serde(default)]
-    pub protected: Vec<Protected>,
-    /// The largest part of the recorded requests that a plan may newly deny: a percentage such as `1%`, or a count.
-    /// Judged with `--records`; without it, there is no limit.
-    #[serde(default, deserialize_with = "field::present", skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "limit")]
-    pub blocked_requests: Option<Limit>,
-    /// True if a plan that changes access is refused when no recorded requests show what it would have blocked.
-    #[serde(default)]
-    pub require_records: bool,
-}
-
-impl Default for Guards {
-    fn default() -> Self {
+impl From<&Docker> for Ownership {
+    fn from(docker: &Docker) -> Self {
         Self {
-            max_deletes: None,
-            deny_widening: false,
-            access_tests: true,
-            protected: Vec::new(),
-            blocked_requests: None,
-            require_records: false,
+            exclusive: docker.ownership == OwnershipSetting::Exclusive,
+            unmanaged: docker.unmanaged.clone(),
+            owns: docker.owns.clone(),
         }
     }
-}
-
-fn yes() -> bool {
-    true
-}
-
-/// A limit for a plan.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Limit {
-    /// A percentage of the existing objects, from 0 to 100.
-    Percent(u8),
-    /// A count.
-    Count(u32),
-}
-
-impl Limit {
-    /// Returns `true` if `count` of `all` exceeds the limit.
-    #[must_use]
-    pub fn is_exceeded(self, count: u64, all: u64) -> bool {
-        match self {
-            Self::Percent(percent) => u128::from(count) * 100 > u128::from(all) * u128::from(percent),
-            Self::Count(most) => count > u64::from(most),
-        }
-    }
-}
-
-impl fmt::Display for Limit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Percent(percent) => write!(f, "{percent}%"),
-            Self::Count(count) => write!(f, "{count}"),
-        }
-    }
-}
-
-/// The names that patterns with `*` and `?` match.
-#[derive(Clone, Debug)]
-pub struct Names {
-    patterns: Vec<GlobMatcher>,
-    /// Texts that are not valid patterns.
-    others: Vec<String>,
-}
-
-impl Names {
-    /// Returns `true` if a pattern matches the name.
-    #[must_use]
-    pub fn is_match(&self, name: &str) -> bool {
-        self.patterns.iter().any(|pattern| pattern.is_match(name)) || self.others.iter().any(|other| other == name)
-    }
-}
-
-/// Compiles patterns of names. An invalid pattern matches its own text, so that nothing is deleted because of a stray
-/// bracket.
-#[must_use]
-pub fn names(patterns: &[String]) -> Names {
-    let mut names = Names { patterns: Vec::new(), others: Vec::new() };
-    for text in patterns {
-        match pattern::compile(text, false) {
-            Ok(pattern) => names.patterns.push(pattern),
-            Err(_) => names.others.push(text.clone()),
-        }
-    }
-    names
 }
 
 /// `Workspace`.
@@ -242,47 +126,6 @@ pub fn names(patterns: &[String]) -> Names {
 pub enum WorkspaceKind {
     /// The document as written.
     Workspace,
-}
-
-impl Serialize for Limit {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Percent(_) => serializer.collect_str(self),
-            Self::Count(count) => serializer.serialize_u32(*count),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for Limit {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Visitor;
-        impl serde::de::Visitor<'_> for Visitor {
-            type Value = Limit;
-
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("a share such as `25%`, or a count")
-            }
-
-            fn visit_u64<E: Error>(self, count: u64) -> Result<Limit, E> {
-                u32::try_from(count).map(Limit::Count).map_err(E::custom)
-            }
-
-            fn visit_i64<E: Error>(self, count: i64) -> Result<Limit, E> {
-                u32::try_from(count).map(Limit::Count).map_err(E::custom)
-            }
-
-            fn visit_str<E: Error>(self, text: &str) -> Result<Limit, E> {
-                text.strip_suffix('%')
-                    .filter(|digits| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()))
-                    .filter(|digits| digits.len() == 1 || !digits.starts_with('0'))
-                    .and_then(|digits| digits.parse().ok())
-                    .filter(|percent| *percent <= 100)
-                    .map(Limit::Percent)
-                    .ok_or_else(|| E::custom("not a share from `0%` to `100%`"))
-            }
-        }
-        deserializer.deserialize_any(Visitor)
-    }
 }
 
 /// A section that exists, even as a key without a value.
@@ -320,15 +163,5 @@ fn edit_active(_: &mut SchemaGenerator) -> Schema {
         "enum": ["in_place", "deactivate"],
         "default": "in_place",
         "description": "How rules of an active policy are edited: `in_place` keeps the policy active and approves each rule right after its edit; `deactivate`, for a console that refuses edits of active policies, makes the policy a draft first and activates it again at the end."
-    })
-}
-
-fn limit(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({
-        "type": ["string", "integer"],
-        "pattern": "^(0|[1-9][0-9]?|100)%$",
-        "minimum": 0,
-        "maximum": u32::MAX,
-        "examples": ["25%", 3]
     })
 }

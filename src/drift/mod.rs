@@ -22,8 +22,7 @@ pub mod vijil;
 
 use std::collections::BTreeSet;
 
-use crate::model::{Desired, Live};
-use crate::plan::docker::diff::Ownership;
+use crate::model::{Desired, Live, Ownership};
 use crate::plan::docker::matching;
 use crate::plan::undeclared::Undeclared;
 use crate::plan::{self, ChangeSet, Plan, applied};

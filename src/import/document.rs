@@ -3,7 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use super::{Candidate, Location};
-use crate::document::{DEFAULT_SCHEMA_URL, spelled_action};
+use crate::access::cedar::SCHEMA_URL;
+use crate::document::spelled_action;
 use crate::model::{
     Cedar, Domain, HttpResource, Live, LiveBody, LivePolicy, Resources, Rule, Scope, TeamDirectory, TeamLookup,
 };
@@ -47,7 +48,7 @@ pub(crate) fn document(policy: &LivePolicy, teams: &TeamDirectory) -> Map<String
             add("rules", rules.iter().map(|live| rule(&live.rule)).collect());
         }
         LiveBody::Cedar(Cedar { text, schema_url }) => {
-            if schema_url != DEFAULT_SCHEMA_URL {
+            if schema_url != SCHEMA_URL {
                 add("schema_url", schema_url.clone().into());
             }
             add("cedar", text.clone().into());

@@ -22,8 +22,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
-use crate::model::{Desired, Live, LivePolicy};
-use crate::plan::docker::diff::Ownership;
+use crate::model::{Desired, Live, LivePolicy, Ownership};
 use crate::plan::docker::matching;
 use crate::plan::saved::Service;
 

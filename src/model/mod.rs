@@ -5,20 +5,29 @@
 //! object are equal exactly when they mean the same. Places ([`Origin`]) and ids are stored beside them.
 
 mod desired;
+mod guards;
 mod live;
 mod method;
 mod organization;
+mod ownership;
+mod protected;
+mod test;
 mod vijil;
 
 pub use desired::{Desired, DesiredPolicy, DesiredRule, Origin};
+pub(crate) use guards::present;
+pub use guards::{Guards, Limit, SettingChange};
 pub use live::{Live, LiveBody, LivePolicy, LiveRule, PolicyId, RuleId};
 pub use method::Method;
 pub use organization::{is_for, variable_suffix};
+pub use ownership::{Names, Ownership};
+pub use protected::{Protected, Weakening};
 pub use seawall_access::model::{
     Action, Body, Cedar, Decision, Domain, HttpResource, Layer, Policy, Resources, Rule, Scope, Team, TeamDirectory,
     TeamLookup,
 };
+pub use test::{Expected, ExpectedAccess, Test};
 pub use vijil::{
-    DesiredVijilPolicy, DesiredVijilRule, Fields, LiveVijil, LiveVijilPolicy, LiveVijilRule, Review,
-    VIJIL_POLICY_FIELDS, VIJIL_RULE_FIELDS, VijilStatus, confidence, has_value, merged, same_value,
+    DesiredVijilPolicy, DesiredVijilRule, EditActive, Fields, LiveVijil, LiveVijilPolicy, LiveVijilRule, Review,
+    SEVERITIES, VIJIL_POLICY_FIELDS, VIJIL_RULE_FIELDS, VijilStatus, confidence, has_value, merged, same_value,
 };

@@ -30,6 +30,20 @@ pub const VIJIL_RULE_FIELDS: [&str; 10] = [
     "tags",
 ];
 
+/// Severities of a consequence, in ascending order.
+pub const SEVERITIES: [&str; 5] = ["info", "low", "medium", "high", "critical"];
+
+/// The way to edit rules of an active Vijil policy.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EditActive {
+    /// The policy stays active, and each rule is approved right after its edit.
+    #[default]
+    InPlace,
+    /// The policy becomes a draft first, and is activated again at the end.
+    Deactivate,
+}
+
 /// The status of a policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]

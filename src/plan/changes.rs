@@ -3,9 +3,9 @@
 //! Invariant: a [`ChangeSet`] has no order and no guards, and nothing turns it into a [`super::Plan`]: a comparison can
 //! be neither approved nor executed.
 
-use crate::model::{Desired, Live, TeamDirectory};
+use crate::model::{Desired, Live, Ownership, TeamDirectory};
 
-use super::docker::diff::{Ownership, diff};
+use super::docker::diff::diff;
 use super::docker::{Difference, simulate, teams};
 use super::meaning::Meaning;
 use super::meaning_of;

@@ -8,8 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::docker::{Step, simulate};
 use crate::access::{self, State};
 use crate::diagnostic::{FileId, Label};
-use crate::document::{Expected, ExpectedAccess, Test};
-use crate::model::{Live, Origin, TeamLookup};
+use crate::model::{Expected, ExpectedAccess, Live, Origin, TeamLookup, Test};
 use crate::trial::{self, Found};
 
 /// The verdict of the guard if no access test was run, or none fails.

@@ -6,9 +6,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::document::{Guards, Limit, Protected, Weakening};
 use crate::evidence::replay::Replay;
-use crate::model::{Live, PolicyId};
+use crate::model::{Guards, Limit, Live, PolicyId, Protected, Weakening};
 
 use super::docker::limits::{MAX_POLICIES, MAX_RULES};
 use super::docker::{Change, PolicyChange, PolicyTarget, RuleChange, RuleTarget, Step, weakening};

@@ -40,15 +40,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::access;
-use crate::document::{Guards, SettingChange, Test};
 use crate::evidence::replay::Replay;
-use crate::model::{Desired, Live, LivePolicy, LiveVijil, TeamDirectory};
+use crate::model::{Desired, Guards, Live, LivePolicy, LiveVijil, Ownership, SettingChange, TeamDirectory, Test};
 use crate::source::parallel;
 
 use self::docker::{Difference, PolicyTarget, Step, diff, fingerprint, relations, renames, simulate, teams, temporary};
 use self::safe_order::{Refusal, capacity, order, verify};
 
-use self::diff::Ownership;
 use self::guard::{Guard, Judged, Verdict};
 use self::meaning::Meaning;
 use self::origins::Origins;

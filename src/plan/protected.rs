@@ -5,8 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::document::{Protected, Weakening};
-use crate::model::Desired;
+use crate::model::{Desired, Protected, Weakening};
 
 /// These protections under every name that the policy has or had according to the documents. If several of its names
 /// are protected, only what all of them allow is allowed.
@@ -35,8 +34,7 @@ pub fn followed(policies: &[Protected], declared: &[&Desired]) -> Vec<Protected>
 #[cfg(test)]
 mod tests {
     use super::followed;
-    use crate::document::{Protected, Weakening};
-    use crate::model::{Desired, DesiredVijilPolicy, Fields, Origin};
+    use crate::model::{Desired, DesiredVijilPolicy, Fields, Origin, Protected, Weakening};
 
     fn declared(policies: &[(&str, &[&str])]) -> Desired {
         let policy = |(name, previously): &(&str, &[&str])| DesiredVijilPolicy {

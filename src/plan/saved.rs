@@ -10,9 +10,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use thiserror::Error;
 
-use crate::document::Guards;
 use crate::evidence::replay::Replay;
-use crate::model::{Domain, Fields, LivePolicy, Origin, Policy, PolicyId, Rule, RuleId};
+use crate::model::{Domain, Fields, Guards, LivePolicy, Origin, Policy, PolicyId, Rule, RuleId};
 use crate::source::parallel;
 
 use super::dependencies::{Beyond, Dependencies};

@@ -8,13 +8,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::docker::diff::{Diff, Ownership};
+use super::docker::diff::Diff;
 use super::docker::{matching, simulate};
 use super::governed::{self, Governed};
 use super::is_left_behind;
 use super::meaning::{AccessChange, Audience, Found, Meaning};
 use crate::access::{self, Changes, Comparison, Request, State, Verdict};
-use crate::model::{Decision, Desired, Live, LivePolicy, Policy, PolicyId, Scope, TeamDirectory, TeamLookup};
+use crate::model::{
+    Decision, Desired, Live, LivePolicy, Ownership, Policy, PolicyId, Scope, TeamDirectory, TeamLookup,
+};
 
 /// Undeclared live policies that change the effective access of an audience of the workspace.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
@@ -280,9 +282,8 @@ mod tests {
     use super::{Effect, find};
     use crate::model::{
         Action, Decision, Desired, DesiredPolicy, DesiredRule, Domain, Live, LiveBody, LivePolicy, LiveRule, Origin,
-        Policy, PolicyId, Resources, Rule, RuleId, Scope, Team, TeamDirectory,
+        Ownership, Policy, PolicyId, Resources, Rule, RuleId, Scope, Team, TeamDirectory,
     };
-    use crate::plan::docker::diff::Ownership;
 
     fn rule(decision: Decision, hosts: &[&str]) -> Rule {
         let resources = Resources::Plain(hosts.iter().map(|host| (*host).to_owned()).collect());

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::access::cedar::NoRequest;
 use crate::access::{APPROVAL_REASON, Answer, Question, Request, State, Verdict};
-use crate::document::{Expected, ExpectedAccess, Test};
+use crate::model::{Expected, ExpectedAccess, Test};
 
 pub use mutate::{Change, Mutant, Mutation, mutate};
 

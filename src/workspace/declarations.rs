@@ -10,8 +10,8 @@ use crate::access::survey::Survey;
 use crate::check::suppression::{self, Annotated};
 use crate::check::{Input, mcp, orgs, run};
 use crate::diagnostic::{Diagnostic, FileId, Files, Suppression};
-use crate::document::{self, Declared, DeclaredVijil, Ownership, Test, Workspace as Settings};
-use crate::model::Desired;
+use crate::document::{self, Declared, DeclaredVijil, OwnershipSetting, Workspace as Settings};
+use crate::model::{Desired, Test};
 use crate::source::{Comment, Spans};
 
 /// The declarations of the documents of a workspace, or of one file.
@@ -52,7 +52,7 @@ impl<'a> Declarations<'a> {
         let exclusive = settings.is_some_and(|(settings, emptiness)| {
             let docker = settings.docker.as_ref();
             emptiness == EmptyWorkspace::Refused
-                && docker.is_some_and(|docker| docker.ownership == Ownership::Exclusive)
+                && docker.is_some_and(|docker| docker.ownership == OwnershipSetting::Exclusive)
         });
         let policies: Vec<&Declared<'_>> = policies.iter().collect();
         if complete && exclusive {
@@ -69,7 +69,8 @@ impl<'a> Declarations<'a> {
         }
         let owns_vijil = settings.is_some_and(|(settings, emptiness)| {
             let vijil = settings.vijil.as_ref();
-            emptiness == EmptyWorkspace::Refused && vijil.is_some_and(|vijil| vijil.ownership == Ownership::Exclusive)
+            emptiness == EmptyWorkspace::Refused
+                && vijil.is_some_and(|vijil| vijil.ownership == OwnershipSetting::Exclusive)
         });
         if complete && owns_vijil && vijil.is_empty() {
             let finding =

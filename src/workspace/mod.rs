@@ -13,8 +13,8 @@ use self::declarations::Declarations;
 use self::file::{FileDocuments, Role, has_errors, read_documents};
 use crate::check::{orgs, protected};
 use crate::diagnostic::{Diagnostic, Files, Findings, Label, Overlay, Suppression};
-use crate::document::{Body, Test, Workspace as Settings};
-use crate::model::Desired;
+use crate::document::{Body, Workspace as Settings};
+use crate::model::{Desired, Test};
 use crate::source::disk::{FileError, Root};
 use crate::source::{self, CONFIG_NAME, parallel};
 

@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 use seawall::emulator::{Emulator, Running, Seed};
 use seawall::execute::{Approved, Readers, execute};
 use seawall::exit::Exit;
-use seawall::model::{Live, TeamDirectory};
-use seawall::plan::docker::{Step, diff, request, teams};
+use seawall::model::{Live, Ownership, TeamDirectory};
+use seawall::plan::docker::{Step, request, teams};
 use seawall::plan::guard::Guard;
 use seawall::plan::request::Segment;
 use seawall::plan::step::Op;
@@ -40,7 +40,7 @@ fn planned(case: &Path, live: &Live) -> Result<Plan, String> {
     let docker = loaded.settings.docker.unwrap();
     let desired = teams::resolve(&loaded.desired, &live.teams)
         .map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))?;
-    let ownership = diff::Ownership::from(&docker);
+    let ownership = Ownership::from(&docker);
     let target = plan::Target { org: docker.org.unwrap(), endpoint: "embedded".to_owned() };
     let guards = &loaded.settings.guards;
     let side = plan::DockerInput { target: &target, desired: &desired, live, ownership: &ownership };

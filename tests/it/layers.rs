@@ -31,6 +31,10 @@ const ORDER: [&str; 20] = [
     "json",
 ];
 
+/// Modules that know nothing of each other, although the order would let the first use the second: planning starts from
+/// the model, however that was written down.
+const APART: [(&str, &str); 3] = [("plan", "document"), ("evidence", "document"), ("trial", "document")];
+
 fn files(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
         let path = entry.path();
@@ -176,7 +180,8 @@ fn imports_go_one_way() {
             continue;
         }
         let own = rank(&module).unwrap_or_else(|| panic!("`{module}` has no place in the order of modules"));
-        if rank(&used).is_none_or(|used| used < own) {
+        let is_apart = |(own, other): &(&str, &str)| module.starts_with(own) && used.starts_with(other);
+        if rank(&used).is_none_or(|used| used < own) || APART.iter().any(is_apart) {
             upward.push(format!("`{module}` uses `{used}`"));
         }
     }

@@ -1,14 +1,13 @@
 //! Plans as Markdown: short enough for a comment, and no text of others is markup.
 
 use proptest::prelude::*;
-use seawall::document::{Guards, Protected, SettingChange};
 use seawall::evidence::replay::{Agreement, Change, Disagreement, Replay, Unknowns};
 use seawall::evidence::{Gap, Skipped, Window};
 use seawall::model::{
-    Action, Body, Cedar, Decision, Desired, DesiredPolicy, DesiredRule, Domain, Live, LiveBody, LivePolicy, LiveRule,
-    Origin, Policy, PolicyId, Resources, Rule, RuleId, Scope, Team, TeamDirectory,
+    Action, Body, Cedar, Decision, Desired, DesiredPolicy, DesiredRule, Domain, Guards, Live, LiveBody, LivePolicy,
+    LiveRule, Origin, Ownership, Policy, PolicyId, Protected, Resources, Rule, RuleId, Scope, SettingChange, Team,
+    TeamDirectory,
 };
-use seawall::plan::docker::diff::Ownership;
 use seawall::plan::meaning::{AccessChange, Audience, Changes, Found, Meaning};
 use seawall::plan::step::Op;
 use seawall::plan::undeclared::WithoutEffect;

@@ -13,10 +13,10 @@ use super::watch::watched;
 use super::workspace::folder;
 use super::{Context, Exit, Failure, organization, organizations, vijil, workspace};
 use crate::diagnostic::{Findings, nearest};
-use crate::document::{Docker, Ownership, Protected, Vijil, Weakening, Workspace as Settings, settings_for};
+use crate::document::{Docker, OwnershipSetting, Vijil, Workspace as Settings, settings_for};
 use crate::evidence::Memberships;
-use crate::model::{Desired, Live, is_for};
-use crate::plan::docker::{diff, teams};
+use crate::model::{Desired, Live, Ownership, Protected, Weakening, is_for};
+use crate::plan::docker::teams;
 use crate::plan::vijil::{VijilError, VijilTarget};
 use crate::plan::{self, ChangeSet, GuardsFrom, Plan, protected};
 use crate::service::docker::Snapshot;
@@ -308,7 +308,7 @@ impl Workspace {
     /// Returns an error if a document names a team that the organization does not have.
     fn docker_side<'a>(&self, live: &'a State) -> Result<Option<DockerSide<'a>>, Failure> {
         let (Some(docker), Some(live)) = (&self.docker, &live.docker) else { return Ok(None) };
-        let (desired, ownership) = (resolve(&self.loaded.desired, live)?, diff::Ownership::from(docker));
+        let (desired, ownership) = (resolve(&self.loaded.desired, live)?, Ownership::from(docker));
         Ok(Some(DockerSide { desired, live, ownership }))
     }
 
@@ -331,7 +331,7 @@ impl Workspace {
         notes: &'a str,
     ) -> Option<plan::vijil::Input<'a>> {
         let (vijil, live) = (self.vijil.as_ref()?, live.vijil.as_ref()?);
-        let exclusive = vijil.ownership == Ownership::Exclusive;
+        let exclusive = vijil.ownership == OwnershipSetting::Exclusive;
         let (desired, edit_active) = (&self.loaded.desired.vijil, vijil.edit_active);
         Some(plan::vijil::Input { target, desired, live, exclusive, edit_active, notes })
     }
@@ -347,7 +347,7 @@ fn possible((plan, impossible): (Plan, Vec<VijilError>)) -> Result<Plan, Failure
 struct DockerSide<'a> {
     desired: Desired,
     live: &'a Live,
-    ownership: diff::Ownership,
+    ownership: Ownership,
 }
 
 /// Returns an error if a part of the documents is impossible.

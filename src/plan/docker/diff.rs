@@ -3,22 +3,12 @@
 //! Invariant: the slots hold everything that decides access, changed or not, so that both ends and every intermediate
 //! state can be computed from the slots alone.
 
-use crate::document::{self, Docker};
-use crate::model::{Desired, DesiredPolicy, Domain, Live, LiveBody, LivePolicy, Origin, PolicyId, Rule, RuleId};
+use crate::model::{
+    Desired, DesiredPolicy, Domain, Live, LiveBody, LivePolicy, Origin, Ownership, PolicyId, Rule, RuleId,
+};
 
 use super::{PolicyFields, changed_fields, matching};
 use crate::plan::step::Reason;
-
-/// Treatment of undeclared live policies: left as they are, or deleted.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Ownership {
-    /// True if policies that no document declares are deleted.
-    pub exclusive: bool,
-    /// Name patterns of policies that are left alone even then.
-    pub unmanaged: Vec<String>,
-    /// Name patterns of the policies that this workspace owns; all others are left alone.
-    pub owns: Option<Vec<String>>,
-}
 
 /// The states before and after a change.
 #[derive(Clone, Debug, Default)]
@@ -55,31 +45,6 @@ pub struct RuleSlot {
     pub origin: Option<Origin>,
     /// The reason for its creation or deletion, if it is not obvious.
     pub because: Option<Reason>,
-}
-
-impl From<&Docker> for Ownership {
-    fn from(docker: &Docker) -> Self {
-        Self {
-            exclusive: docker.ownership == document::Ownership::Exclusive,
-            unmanaged: docker.unmanaged.clone(),
-            owns: docker.owns.clone(),
-        }
-    }
-}
-
-impl Ownership {
-    /// Returns `true` if an undeclared policy of this name is managed by others.
-    #[must_use]
-    pub fn leaves(&self, name: &str) -> bool {
-        self.left()(name)
-    }
-
-    /// The names of policies that others manage.
-    fn left(&self) -> impl Fn(&str) -> bool {
-        let unmanaged = document::names(&self.unmanaged);
-        let owns = self.owns.as_deref().map(document::names);
-        move |name| unmanaged.is_match(name) || owns.as_ref().is_some_and(|owns| !owns.is_match(name))
-    }
 }
 
 impl PolicySlot {

@@ -229,8 +229,8 @@ fn closes_circle(start: usize, drafts: &[Draft]) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::plain;
-    use crate::model::Policy;
-    use crate::plan::docker::diff::{Ownership, diff};
+    use crate::model::{Ownership, Policy};
+    use crate::plan::docker::diff::diff;
     use crate::plan::safe_order::proof::{desired, live, policy};
     use crate::plan::step::Reason;
 

@@ -341,8 +341,8 @@ mod tests {
     /// The plan from nothing to these policies, or from some of them to others.
     fn plan(before: &[(String, String)], after: &[(String, String)]) -> Plan {
         let target = crate::plan::Target { org: "org".to_owned(), endpoint: "embedded".to_owned() };
-        let ownership = crate::plan::docker::diff::Ownership { exclusive: true, ..Default::default() };
-        let guards = crate::document::Guards::default();
+        let ownership = crate::model::Ownership { exclusive: true, ..Default::default() };
+        let guards = crate::model::Guards::default();
         let nothing = crate::model::Live { org: "org".to_owned(), ..crate::model::Live::default() };
         let make = |desired: &Desired, live: &crate::model::Live| {
             let (target, ownership) = (&target, &ownership);

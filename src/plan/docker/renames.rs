@@ -3,8 +3,8 @@
 //! A rule needs no such warning: a declared rule with the content of a live rule of its policy is matched with it.
 
 use super::changed_fields;
-use super::diff::{Diff, Ownership, PolicySlot};
-use crate::model::Rule;
+use super::diff::{Diff, PolicySlot};
+use crate::model::{Ownership, Rule};
 use crate::plan::warning::Warning;
 
 /// Finds created policies with the content of a live policy of another name.

@@ -8,9 +8,9 @@
 
 use std::slice::from_ref;
 
+use crate::access::cedar::SCHEMA_URL;
 use crate::access::{self, Changes, Comparison, Entry};
-use crate::document::{DEFAULT_SCHEMA_URL, Weakening};
-use crate::model::{Action, Body, Cedar, Decision, Domain, Policy, Resources, Rule, Scope, TeamDirectory};
+use crate::model::{Action, Body, Cedar, Decision, Domain, Policy, Resources, Rule, Scope, TeamDirectory, Weakening};
 
 /// The ways in which a policy becomes weaker: for each kind of change, its effect as a phrase.
 #[must_use]
@@ -108,7 +108,7 @@ fn everything(domain: Domain) -> Policy {
         }
         Domain::Mcp => Body::Cedar(Cedar {
             text: "permit (principal, action, resource);".to_owned(),
-            schema_url: DEFAULT_SCHEMA_URL.to_owned(),
+            schema_url: SCHEMA_URL.to_owned(),
         }),
     };
     Policy { name: "everything".to_owned(), scope: Scope::Organization, body }
@@ -117,8 +117,10 @@ fn everything(domain: Domain) -> Policy {
 #[cfg(test)]
 mod tests {
     use super::of_policy;
-    use crate::document::{DEFAULT_SCHEMA_URL, Weakening};
-    use crate::model::{Action, Body, Cedar, Decision, HttpResource, Policy, Resources, Rule, Scope, TeamDirectory};
+    use crate::access::cedar::SCHEMA_URL;
+    use crate::model::{
+        Action, Body, Cedar, Decision, HttpResource, Policy, Resources, Rule, Scope, TeamDirectory, Weakening,
+    };
     use Decision::{Allow, Deny};
     use Weakening::{AddAllow, Empty, NarrowDeny, Scope as Rescope};
 
@@ -224,7 +226,7 @@ mod tests {
     #[test]
     fn a_cedar_policy_is_judged_by_what_it_says() {
         let cedar = |text: &str| Policy {
-            body: Body::Cedar(Cedar { text: text.to_owned(), schema_url: DEFAULT_SCHEMA_URL.to_owned() }),
+            body: Body::Cedar(Cedar { text: text.to_owned(), schema_url: SCHEMA_URL.to_owned() }),
             ..policy(&[], Vec::new())
         };
         let permit = "permit (principal, action == MCP::Action::\"invokeTool\", resource);\n";

@@ -13,10 +13,10 @@ use super::verify::verify;
 use super::{Ordered, order};
 use crate::model::{
     Action, Body, Decision, Desired, DesiredPolicy, DesiredRule, Domain, HttpResource, Live, LiveBody, LivePolicy,
-    LiveRule, Origin, Policy, PolicyId, Resources, Rule, RuleId, Scope,
+    LiveRule, Origin, Ownership, Policy, PolicyId, Resources, Rule, RuleId, Scope,
 };
 use crate::plan::docker::coherence::check;
-use crate::plan::docker::diff::{Diff, Ownership, diff};
+use crate::plan::docker::diff::{Diff, diff};
 use crate::plan::docker::draft::Draft;
 use crate::plan::docker::simulate::simulate;
 use crate::plan::docker::{Change, PolicyChange, Step};

@@ -10,9 +10,9 @@ use super::order;
 use super::proof::states;
 use crate::access::cedar::{McpPolicies, McpRequest, Outcome, SCHEMA_URL};
 use crate::model::{
-    Body, Cedar, Desired, DesiredPolicy, Domain, Live, LiveBody, LivePolicy, Origin, Policy, PolicyId, Scope,
+    Body, Cedar, Desired, DesiredPolicy, Domain, Live, LiveBody, LivePolicy, Origin, Ownership, Policy, PolicyId, Scope,
 };
-use crate::plan::docker::diff::{Ownership, diff};
+use crate::plan::docker::diff::diff;
 use crate::plan::docker::simulate::simulate;
 
 const TEAMS: [&str; 3] = ["t1", "t2", "t3"];

@@ -20,10 +20,9 @@ use super::step::changed;
 use super::{
     Subject, VijilDifference, VijilMeaning, VijilPlan, VijilRecord, VijilStep, VijilTarget, dependencies, renames,
 };
-use crate::document::EditActive;
 use crate::model::{
-    DesiredVijilPolicy, DesiredVijilRule, Fields, LiveVijil, LiveVijilPolicy, LiveVijilRule, Origin, Review,
-    VIJIL_POLICY_FIELDS, VIJIL_RULE_FIELDS, merged,
+    DesiredVijilPolicy, DesiredVijilRule, EditActive, Fields, LiveVijil, LiveVijilPolicy, LiveVijilRule, Origin,
+    Review, VIJIL_POLICY_FIELDS, VIJIL_RULE_FIELDS, merged,
 };
 use crate::plan::step::{Op, Reason};
 use crate::plan::warning::{Code, Warning};

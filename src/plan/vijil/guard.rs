@@ -5,8 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Subject, VijilStep, VijilWeakening, Weaker};
-use crate::document::{Guards, Limit, Weakening};
-use crate::model::LiveVijil;
+use crate::model::{Guards, Limit, LiveVijil, Weakening};
 use crate::plan::step::{Object, Op};
 
 /// The verdict of `max_deletes` on the steps. A deactivated policy and a rejected rule that was approved count as

@@ -14,8 +14,7 @@ use serde_json::Value;
 
 use super::outcome::{self, is_approved, text};
 use super::{Subject, VijilStep};
-use crate::document::{SEVERITIES, Weakening};
-use crate::model::{Fields, LiveVijil, same_value};
+use crate::model::{Fields, LiveVijil, SEVERITIES, Weakening, same_value};
 
 /// A policy or a rule for agents that a plan weakens.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

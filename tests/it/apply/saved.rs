@@ -211,9 +211,9 @@ async fn a_guard_that_refused_a_plan_refuses_it_still_and_is_judged_again() {
     // What it records as passed is judged by its settings on what is live.
     let (mut plan, live) = self::plan().await;
     assert_eq!(plan.refusals(&Default::default()).count(), 0);
-    plan.guard_settings.protected = vec![seawall::document::Protected::wholly("q")];
+    plan.guard_settings.protected = vec![seawall::model::Protected::wholly("q")];
     plan.guard_settings.deny_widening = true;
-    plan.guard_settings.max_deletes = Some(seawall::document::Limit::Count(0));
+    plan.guard_settings.max_deletes = Some(seawall::model::Limit::Count(0));
     let again = plan.judged_again(Some(&live), None);
     for guard in [Guard::Protected, Guard::DenyWidening, Guard::MaxDeletes] {
         assert!(refused(&again, guard), "{guard:?}");

@@ -14,9 +14,9 @@ use seawall::emulator::Fault;
 use seawall::evidence::{self, Input};
 use seawall::format::{self, Layout};
 use seawall::model::{
-    Action, Body, Cedar, Decision, Desired, HttpResource, Live, Policy, Resources, Rule, Scope, TeamDirectory,
+    Action, Body, Cedar, Decision, Desired, HttpResource, Live, Ownership, Policy, Resources, Rule, Scope,
+    TeamDirectory,
 };
-use seawall::plan::docker::diff::Ownership;
 use seawall::plan::{self, Plan, stale};
 use seawall::render;
 use seawall::service::http::{self, Authorization, BaseUrl, Clock, Connection, Limits};

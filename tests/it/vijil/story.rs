@@ -4,14 +4,13 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
-use seawall::document::EditActive;
 use seawall::emulator::vijil::{ActiveEdit, AfterEdit, DeleteWithRules};
 use seawall::emulator::{
     Calls, Edit, Emulator, Fault, FaultKind, Operation, Running, State, VijilAccount, VijilBehaviour, VijilOperation,
 };
 use seawall::execute::{Approved, Outcome, Readers, StepOutcome, execute};
 use seawall::exit::Exit;
-use seawall::model::DesiredVijilPolicy;
+use seawall::model::{DesiredVijilPolicy, EditActive};
 use seawall::plan::vijil::{Input, VijilTarget};
 use seawall::plan::{self, Plan};
 use seawall::service::http::{self, Clock, Connection, Limits};

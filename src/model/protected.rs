@@ -9,8 +9,6 @@ use serde::de::{Deserializer, Error, MapAccess, Visitor};
 use serde::ser::SerializeMap as _;
 use serde::{Deserialize, Serialize, Serializer};
 
-use super::field;
-
 /// A policy that no plan may weaken.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Protected {
@@ -85,10 +83,12 @@ impl<'de> Deserialize<'de> for Protected {
         #[derive(Deserialize)]
         #[serde(deny_unknown_fields)]
         struct Entry {
-            #[serde(deserialize_with = "field::text")]
             name: String,
             #[serde(default)]
             allow: Vec<Weakening>,
+        }
+        fn named<E: Error>(protected: Protected) -> Result<Protected, E> {
+            if protected.name.is_empty() { Err(E::custom("is empty")) } else { Ok(protected) }
         }
         struct ProtectedVisitor;
         impl<'de> Visitor<'de> for ProtectedVisitor {
@@ -99,12 +99,12 @@ impl<'de> Deserialize<'de> for Protected {
             }
 
             fn visit_str<E: Error>(self, name: &str) -> Result<Protected, E> {
-                if name.is_empty() { Err(E::custom("is empty")) } else { Ok(Protected::wholly(name)) }
+                named(Protected::wholly(name))
             }
 
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Protected, A::Error> {
                 let Entry { name, allow } = Entry::deserialize(MapAccessDeserializer::new(map))?;
-                Ok(Protected { name, allow: allow.into_iter().collect() })
+                named(Protected { name, allow: allow.into_iter().collect() })
             }
         }
         deserializer.deserialize_any(ProtectedVisitor)
