@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use super::session::connect::Shared;
 use super::session::every::{Planned, plan_each};
 use super::session::guards_from::Base;
-use super::session::organizations::{about, name_of, worst};
+use super::session::organizations::{about, name_of, tests_for, worst};
 use super::session::planning::{Stricter, Workspace};
 use super::session::progress::Progress;
 use super::session::reading::read_plans;
@@ -23,7 +23,7 @@ use super::{Context, Exit, Failure};
 use crate::diagnostic::sanitize::line;
 use crate::document::{Docker, Vijil};
 use crate::execute::{Approved, Outcome, Readers, execute};
-use crate::model::{Desired, Test, is_for};
+use crate::model::{Desired, Test};
 use crate::plan::guard::Guard;
 use crate::plan::{self, Plan, set, stale};
 use crate::render;
@@ -210,16 +210,12 @@ impl Beside<'_> {
     /// The access tests of the workspace for the plan's organization and their guard; `None` if the workspace does not
     /// have the organization.
     fn tests(&self, context: &Context, plan: &Plan) -> Vec<Test> {
-        let (Some(Loaded { settings, tests, .. }), Some(target)) = (self.loaded, &plan.target) else {
-            return Vec::new();
-        };
-        let orgs: Vec<&String> =
-            settings.docker.iter().flat_map(|docker| docker.org.iter().chain(docker.orgs.iter().flatten())).collect();
-        let is_named = context.overrides().org.is_some() || orgs.is_empty() || orgs.contains(&&target.org);
-        if settings.docker.is_none() || !is_named || !settings.guards.access_tests {
-            return Vec::new();
+        match (self.loaded, &plan.target) {
+            (Some(loaded), Some(target)) if loaded.settings.guards.access_tests => {
+                tests_for(context, loaded, &target.org)
+            }
+            _ => Vec::new(),
         }
-        tests.iter().filter(|test| is_for(&test.orgs, &target.org)).cloned().collect()
     }
 }
 

@@ -147,7 +147,7 @@ fn chosen(
     let own = desired.policies.iter().map(|one| (&one.policy.name, &one.origin));
     let mut declared = own.chain(desired.vijil.iter().map(|one| (&one.name, &one.origin)));
     if let Some((_, origin)) = declared.find(|(declared, _)| *declared == name) {
-        let message = format!("`{name}` is declared already: {}:{}", origin.file, origin.line);
+        let message = format!("`{name}` is declared already: {}", origin.file_line());
         return Err(Failure::new(Exit::Usage, message).hint("`seawall plan` shows how it differs from what is live"));
     }
     let states = || each.iter().map(|(_, live)| live);

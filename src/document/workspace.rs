@@ -75,6 +75,14 @@ pub struct Docker {
     pub teams: Option<Vec<String>>,
 }
 
+impl Docker {
+    /// The organizations that are named, by `org` or by `orgs`.
+    #[must_use]
+    pub fn organizations(&self) -> Vec<&str> {
+        self.org.iter().chain(self.orgs.iter().flatten()).map(String::as_str).collect()
+    }
+}
+
 /// The Vijil console that the policies belong to.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -72,6 +72,12 @@ pub struct Origin {
 }
 
 impl Origin {
+    /// `file:line`, with the file's name as it is.
+    #[must_use]
+    pub fn file_line(&self) -> String {
+        format!("{}:{}", self.file, self.line)
+    }
+
     /// Splits a text that ends with a place in parentheses: `rule (file:line:column)`. `None` for every other text, and
     /// for an ambiguous one.
     #[must_use]

@@ -37,7 +37,7 @@ pub enum AudienceChange {
 /// Compares the audiences of the policies of each domain. `teams` gives the names of teams.
 pub(super) fn compare(old: &[Policy], new: &[Policy], teams: &TeamDirectory) -> Vec<Governed> {
     let mut found = Vec::new();
-    for domain in [Domain::Network, Domain::Filesystem, Domain::Mcp] {
+    for domain in Domain::ALL {
         let (old, new) = (Reach::new(old, domain), Reach::new(new, domain));
         let mut add = |keys: &[&str], was: bool, is: bool| {
             let change = match (was, is) {

@@ -18,10 +18,10 @@ pub(super) fn attribute(address: &str) -> String {
 }
 
 /// A place in a document, as a link if its address is known.
-pub(super) fn place(links: Option<&Links>, Origin { file, line, column: _ }: &Origin) -> String {
-    let place = code(&format!("{file}:{line}"));
+pub(super) fn place(links: Option<&Links>, origin: &Origin) -> String {
+    let place = code(&origin.file_line());
     match links {
-        Some(links) => format!("<a href=\"{}\">{place}</a>", attribute(&links.url(file, *line))),
+        Some(links) => format!("<a href=\"{}\">{place}</a>", attribute(&links.url(&origin.file, origin.line))),
         None => place,
     }
 }

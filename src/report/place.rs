@@ -58,8 +58,7 @@ impl Links {
 
 /// The place of an origin.
 pub(super) fn place(origin: &Origin, links: Option<&Links>) -> Place {
-    let Origin { file, line, column: _ } = origin;
-    Place { text: format!("{file}:{line}"), link: links.map(|links| links.url(file, *line)) }
+    Place { text: origin.file_line(), link: links.map(|links| links.url(&origin.file, origin.line)) }
 }
 
 /// Percent-encodes all characters of a path that have a meaning in URLs, except `/`.

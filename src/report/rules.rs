@@ -111,12 +111,7 @@ pub(super) fn policies(input: &Input<'_>) -> Vec<PolicyRules> {
         PolicyRules {
             id: input.named.id(&policy.name, None),
             name: policy.name.clone(),
-            kind: match domain {
-                Some(Domain::Network) => "network",
-                Some(Domain::Filesystem) => "file system",
-                Some(Domain::Mcp) => "MCP",
-                None => "empty",
-            },
+            kind: domain.map_or("empty", Domain::title),
             scope: scope(policy, input.teams),
             description: own.and_then(|own| input.extents.description(&own.origin)).map(str::to_owned),
             place: own.map(|own| place(&own.origin, input.links)),

@@ -109,9 +109,9 @@ impl Base {
 /// The target of a plan and that of the settings, if they differ.
 fn elsewhere(context: &Context, settings: &Workspace, plan: &Plan) -> Option<(String, String)> {
     if let (Some(docker), Some(target)) = (&settings.docker, &plan.target) {
-        let orgs: Vec<&String> = docker.org.iter().chain(docker.orgs.iter().flatten()).collect();
-        if context.overrides().org.is_none() && !orgs.is_empty() && !orgs.contains(&&target.org) {
-            return Some((target.org.clone(), orgs.into_iter().cloned().collect::<Vec<_>>().join("`, `")));
+        let orgs = docker.organizations();
+        if context.overrides().org.is_none() && !orgs.is_empty() && !orgs.contains(&target.org.as_str()) {
+            return Some((target.org.clone(), orgs.join("`, `")));
         }
         let base = named_endpoint(context, docker);
         if base != target.endpoint {

@@ -10,7 +10,7 @@ use super::{Context, Exit, Failure, output};
 use crate::diagnostic::nearest;
 use crate::diagnostic::sanitize::line;
 use crate::document::{Docker, Workspace as Settings};
-use crate::model::{Desired, is_for};
+use crate::model::{Desired, Test, is_for};
 use crate::plan::Plan;
 use crate::plan::set::Unplanned;
 use crate::workspace::Loaded;
@@ -65,6 +65,17 @@ fn for_organization(loaded: &Loaded, org: &str) -> Loaded {
         tests: tests.iter().filter(|test| is_for(&test.orgs, org)).cloned().collect(),
         findings: Default::default(),
     }
+}
+
+/// The access tests of a workspace that judge a plan for an organization: none where the workspace does not have it,
+/// unless `--org` gives the workspace that one.
+pub(crate) fn tests_for(context: &Context, loaded: &Loaded, org: &str) -> Vec<Test> {
+    let Some(docker) = &loaded.settings.docker else { return Vec::new() };
+    let known = docker.organizations();
+    if context.overrides().org.is_none() && !known.is_empty() && !known.contains(&org) {
+        return Vec::new();
+    }
+    loaded.tests.iter().filter(|test| is_for(&test.orgs, org)).cloned().collect()
 }
 
 fn unknown(org: &str, from: &str, orgs: &[String]) -> Failure {

@@ -13,10 +13,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::access::{Point, Role};
 use crate::model::{Decision, Domain, Scope};
 
-/// The domains of policies, with their names in messages.
-const DOMAINS: [(Domain, &str); 3] =
-    [(Domain::Network, "network"), (Domain::Filesystem, "file system"), (Domain::Mcp, "MCP")];
-
 /// Rules or statements that come and go together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Group {
@@ -104,13 +100,6 @@ fn distinguishable_teams<'a>(scopes: impl Iterator<Item = &'a Scope>) -> BTreeSe
     memberships.into_iter().filter(|(_, own)| known.insert(own.clone())).map(|(team, _)| team).collect()
 }
 
-fn governs(scope: &Scope, audience: &[&str]) -> bool {
-    match scope {
-        Scope::Organization => true,
-        Scope::Teams(teams) => audience.iter().any(|team| teams.contains(*team)),
-    }
-}
-
 impl Space {
     pub(super) fn new(groups: Vec<Group>, requests: Vec<Request>, old: State, new: State) -> Self {
         let mut matched = vec![Vec::new(); groups.len()];
@@ -195,10 +184,10 @@ impl Space {
     /// An audience without a policy of a domain in `state` that has one before and after the plan: local rules of
     /// developers could apply to it. As a phrase; `None` if there is none.
     fn abandoned(&self, state: &State) -> Option<String> {
-        DOMAINS.into_iter().find_map(|(domain, name)| {
+        Domain::ALL.into_iter().find_map(|domain| {
             let scopes: Vec<Vec<&Scope>> = self.governing(state, domain).into_iter().map(|scope| vec![scope]).collect();
             let audience = self.ungoverned(&scopes, domain)?;
-            Some(format!("{audience} without any {name} policy"))
+            Some(format!("{audience} without any {} policy", domain.title()))
         })
     }
 
@@ -215,7 +204,7 @@ impl Space {
                 }
             }
         }
-        DOMAINS.into_iter().find_map(|(domain, name)| {
+        Domain::ALL.into_iter().find_map(|domain| {
             let speaking = self.contents.iter().enumerate().filter(|(_, groups)| self.speaks(&least, groups, domain));
             let choices = speaking.filter_map(|(policy, _)| {
                 let own = changes.iter().filter_map(|change| change.scope.as_ref());
@@ -224,7 +213,7 @@ impl Space {
                 std::iter::once(state.scopes.get(policy)?.as_ref()).chain(own).collect::<Option<Vec<&Scope>>>()
             });
             let audience = self.ungoverned(&choices.collect::<Vec<_>>(), domain)?;
-            Some(format!("{audience} without any {name} policy"))
+            Some(format!("{audience} without any {} policy", domain.title()))
         })
     }
 
@@ -240,8 +229,8 @@ impl Space {
             return None;
         }
         let teams = distinguishable_teams(old.iter().chain(&new).copied().chain(choices.iter().flatten().copied()));
-        let by = |scopes: &BTreeSet<&Scope>, who: &[&str]| scopes.iter().any(|scope| governs(scope, who));
-        let always = |who: &[&str]| choices.iter().any(|scopes| scopes.iter().all(|scope| governs(scope, who)));
+        let by = |scopes: &BTreeSet<&Scope>, who: &[&str]| scopes.iter().any(|scope| scope.governs_any(who));
+        let always = |who: &[&str]| choices.iter().any(|scopes| scopes.iter().all(|scope| scope.governs_any(who)));
         let lost = |who: &[&str]| by(&old, who) && by(&new, who) && !always(who);
         if lost(&[]) {
             return Some("the organization".to_owned());
@@ -320,7 +309,7 @@ impl<'a> View<'a> {
     }
 
     fn in_force(&self, group: usize, audience: &[&str]) -> bool {
-        self.scope(group).is_some_and(|scope| governs(scope, audience))
+        self.scope(group).is_some_and(|scope| scope.governs_any(audience))
     }
 
     fn scopes(&self, groups: &BTreeSet<usize>) -> BTreeSet<&'a Scope> {

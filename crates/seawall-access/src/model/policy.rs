@@ -104,6 +104,21 @@ pub enum Domain {
     Mcp,
 }
 
+impl Domain {
+    /// All domains.
+    pub const ALL: [Self; 3] = [Self::Network, Self::Filesystem, Self::Mcp];
+
+    /// The name for people.
+    #[must_use]
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Network => "network",
+            Self::Filesystem => "file system",
+            Self::Mcp => "MCP",
+        }
+    }
+}
+
 impl Scope {
     /// The scope for a list of team keys; none of them means the whole organization.
     #[must_use]
@@ -118,6 +133,15 @@ impl Scope {
         match self {
             Self::Organization => true,
             Self::Teams(own) => !own.is_disjoint(teams),
+        }
+    }
+
+    /// Returns `true` if it governs a member of one of these teams.
+    #[must_use]
+    pub fn governs_any(&self, teams: &[&str]) -> bool {
+        match self {
+            Self::Organization => true,
+            Self::Teams(own) => teams.iter().any(|team| own.contains(*team)),
         }
     }
 
