@@ -17,12 +17,15 @@
     reason = "a benchmark prints and stops"
 )]
 
+mod process;
+
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use process::{numbers, peak};
 use seawall::model::{Guards, Live, Ownership};
 use seawall::plan::{self, Target};
 use seawall::render;
@@ -98,11 +101,8 @@ fn main() {
 
 /// One run in a process of its own: microseconds of each stage, and bytes.
 fn run(folder: &Path) -> [u64; 4] {
-    let output = Command::new(std::env::current_exe().unwrap()).arg("--measure").arg(folder).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let numbers: Vec<u64> =
-        String::from_utf8(output.stdout).unwrap().split_whitespace().map(|number| number.parse().unwrap()).collect();
-    numbers.try_into().unwrap()
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    numbers(command.arg("--measure").arg(folder)).try_into().unwrap()
 }
 
 fn measured(folder: &Path) {
@@ -126,13 +126,6 @@ fn measured(folder: &Path) {
 
 fn live(text: &str) -> Live {
     Snapshot::parse(text).unwrap().docker.unwrap().live().unwrap()
-}
-
-/// The most memory that this process has had, in bytes; 0 where the system does not tell.
-fn peak() -> u64 {
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    line.and_then(|line| line.trim().trim_end_matches("kB").trim().parse::<u64>().ok()).unwrap_or(0) * 1024
 }
 
 /// A folder with `documents/` and `live.json`.

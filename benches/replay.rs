@@ -18,6 +18,8 @@
     reason = "a benchmark prints and stops"
 )]
 
+mod process;
+
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{BufWriter, Write as _};
@@ -25,6 +27,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use process::{numbers, peak};
 use seawall::evidence::replay::{self, RuleOrigins, Side};
 use seawall::evidence::{self, Memberships, Requests, usage};
 use seawall::model::{DesiredPolicy, Policy, TeamDirectory};
@@ -145,14 +148,6 @@ fn records(folder: &TempDir, growth: bool, missed: &mut Vec<&'static str>) {
     }
 }
 
-/// The numbers that a process prints.
-fn numbers(command: &mut Command) -> Vec<u64> {
-    let output = command.output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let text = String::from_utf8(output.stdout).unwrap();
-    text.split_whitespace().map(|number| number.parse().unwrap()).collect()
-}
-
 fn own(part: &str, folder: &TempDir, file: &Path) -> Command {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.arg("--measure").arg(part).arg(folder.path()).arg(file);
@@ -229,13 +224,6 @@ fn used(requests: &Requests, declared: &[DesiredPolicy], memberships: &Membershi
     assert_eq!(found.rules.len() as u64, POLICIES * RULES);
     assert!(found.rules.iter().any(|rule| rule.used == usage::Use::Decides));
     found.to_json()
-}
-
-/// The most memory that this process has had, in bytes; 0 where the system does not tell.
-fn peak() -> u64 {
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    line.and_then(|line| line.trim().trim_end_matches("kB").trim().parse::<u64>().ok()).unwrap_or(0) * 1024
 }
 
 /// 100 policies of 250 rules; of `now`, a hundredth of the rules is gone from their hosts.

@@ -1,0 +1,175 @@
+//! Makes a plan from documents and live state.
+
+use super::docker::{Step, diff, fingerprint, relations, renames, simulate, teams};
+use super::guard::{self, Guard, Judged};
+use super::origins::Origins;
+use super::recorded::{Evidence, States};
+use super::safe_order::{Refusal, capacity, order};
+use super::saved::Service;
+use super::vijil::{self, VijilError};
+use super::{Before, GuardsFrom, LiveRecord, Plan, Target, Unmanaged, existing_ids, meaning_of, undeclared};
+use crate::model::{Desired, Guards, Live, LivePolicy, Ownership, Test};
+use crate::source::parallel;
+
+/// The input of a plan. A service without input is not part of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Input<'a> {
+    /// The Docker side.
+    pub docker: Option<DockerInput<'a>>,
+    /// The Vijil side.
+    pub vijil: Option<vijil::Input<'a>>,
+    /// Other documents that the plan starts from; the live state is then what these would leave ([`super::applied`]).
+    pub base: Option<Base<'a>>,
+    /// The guards that limit the plan.
+    pub guards: &'a Guards,
+    /// The source of the guards, if it is not the workspace of the documents.
+    pub guards_from: Option<&'a GuardsFrom>,
+    /// Protected policies that the documents no longer declare.
+    pub removed: &'a [&'a str],
+    /// The access tests of the documents.
+    pub tests: &'a [Test],
+    /// Recorded requests.
+    pub evidence: Option<Evidence<'a>>,
+}
+
+/// The input of the Docker side of a plan.
+#[derive(Clone, Copy, Debug)]
+pub struct DockerInput<'a> {
+    /// The target of the calls.
+    pub target: &'a Target,
+    /// The desired state; team keys are ids, see [`teams::resolve`].
+    pub desired: &'a Desired,
+    /// The live state.
+    pub live: &'a Live,
+    /// The treatment of undeclared policies.
+    pub ownership: &'a Ownership,
+}
+
+/// Other documents that a plan starts from.
+#[derive(Clone, Copy, Debug)]
+pub struct Base<'a> {
+    /// The git ref or the folder, as given on the command line.
+    pub from: &'a str,
+    /// The state that they declare.
+    pub desired: &'a Desired,
+}
+
+/// The contradictions between documents and services that make a plan impossible.
+#[derive(Debug)]
+pub struct Impossible {
+    /// Each contradiction with its place.
+    pub errors: Vec<VijilError>,
+    /// The plan without these parts: to show, never to carry out.
+    pub plan: Plan,
+}
+
+impl<'a> Input<'a> {
+    /// No service and no test.
+    #[must_use]
+    pub fn new(guards: &'a Guards) -> Self {
+        let (removed, tests) = (&[], &[]);
+        Self { docker: None, vijil: None, base: None, guards, guards_from: None, removed, tests, evidence: None }
+    }
+}
+
+/// Makes a plan: the differences in a safe order, their effect, and the verdict of every guard.
+///
+/// # Errors
+///
+/// Returns every part of the documents that is impossible.
+pub fn make(input: Input<'_>) -> Result<Plan, Box<Impossible>> {
+    let Input { docker, vijil, base, guards, guards_from, removed, tests, evidence } = input;
+    let mut plan = match docker {
+        Some(docker) => {
+            let mut plan = of_docker(docker, guards, base).tested(guards, docker.live, tests);
+            if let Some(evidence) = evidence {
+                let states = States::of_change(docker.live, &plan.steps, base.map(|base| base.desired), docker.desired);
+                plan = plan.replayed(guards, states.replay(evidence));
+            }
+            plan
+        }
+        None => {
+            let target = Target::default();
+            let (desired, live, ownership) = (Desired::default(), Live::default(), Ownership::default());
+            let nothing = DockerInput { target: &target, desired: &desired, live: &live, ownership: &ownership };
+            Plan { target: None, ..of_docker(nothing, guards, base) }
+        }
+    };
+    let errors = vijil.map(|vijil| plan.add_vijil(vijil, guards)).unwrap_or_default();
+    for name in removed {
+        plan.refuse(Guard::Protected, &format!("no document declares the protected policy `{name}` any more"));
+    }
+    plan.guards_from = guards_from.cloned();
+    if errors.is_empty() { Ok(plan) } else { Err(Box::new(Impossible { errors, plan })) }
+}
+
+/// The Docker side of a plan.
+fn of_docker(input: DockerInput<'_>, guards: &Guards, base: Option<Base<'_>>) -> Plan {
+    // Hashing the live state takes as long as everything else if little changes, so that it runs in parallel.
+    let hash = || fingerprint::hash_live(&input.live.org, &input.live.policies);
+    let (plan, fingerprint) = parallel::both(|| judged(input, guards, base), hash);
+    Plan { live: LiveRecord { fingerprint, ..plan.live }, ..plan }
+}
+
+/// The Docker side, without the fingerprint of all policies.
+fn judged(
+    DockerInput { target, desired, live, ownership }: DockerInput<'_>,
+    guards: &Guards,
+    base: Option<Base<'_>>,
+) -> Plan {
+    let diff = diff::diff(desired, live, ownership);
+    let ordered = order(&diff, capacity::drafts(&diff));
+    let mut steps: Vec<Step> =
+        ordered.drafts.into_iter().zip(1..).map(|((phase, draft), id)| draft.step(id, phase, &diff)).collect();
+    let after = simulate::simulate(live, steps.iter().map(|step| &step.change));
+    let places = base.map_or_else(|| Origins::of_change(&diff, desired), |base| Origins::of_documents(base, desired));
+    let touched = touched(live, &steps);
+    let meaning = || meaning_of(live, &after, steps.is_empty(), &places);
+    let (access, relations) = parallel::both(meaning, || relations::relations(&steps, &touched));
+    steps.iter_mut().zip(relations).for_each(|(step, relations)| relations.give(step));
+    let without_effect = match steps.is_empty() {
+        true => Vec::new(),
+        false => undeclared::without_effect((live, &after), &diff, &access, |cause| places.tell(cause)),
+    };
+    let refusal = ordered.refusal.map(|refusal| match refusal {
+        Refusal::Opens(opened) if capacity::is_full(&diff) => {
+            Refusal::Opens(format!("{opened}; the service is full, so that deletions have to come first"))
+        }
+        Refusal::Opens(_) | Refusal::Incomplete(_) => refusal,
+    });
+    let judged = Judged {
+        live,
+        after: &after,
+        steps: &steps,
+        access: &access,
+        order: refusal.as_ref(),
+        undeclared: &diff.unmanaged,
+        recorded: None,
+    };
+    Plan {
+        guards: guard::judge(guards, &judged),
+        guard_settings: guards.clone(),
+        target: Some(target.clone()),
+        vijil: None,
+        guards_from: None,
+        before: base.map(|base| Before { from: base.from.to_owned() }),
+        flips: Vec::new(),
+        tests: Vec::new(),
+        recorded: None,
+        findings: Vec::new(),
+        warnings: renames::find(&diff, ownership),
+        without_effect,
+        unmanaged: diff.unmanaged.into_iter().map(|policy| Unmanaged { service: Service::Docker, policy }).collect(),
+        teams: teams::named(live, steps.iter().map(|step| &step.difference), &access),
+        live: LiveRecord { fingerprint: String::new(), touched },
+        access,
+        steps,
+    }
+}
+
+/// The policies that steps touch.
+fn touched(live: &Live, steps: &[Step]) -> Vec<LivePolicy> {
+    let ids = existing_ids(steps.iter().map(|step| &step.difference));
+    let touched = live.policies.iter().filter(|policy| ids.contains(policy.id.0.as_str())).collect();
+    parallel::map(touched, 4, fingerprint::ordered)
+}
