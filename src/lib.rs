@@ -24,7 +24,8 @@
 //!
 //! A run is a sequence of values, and each arrow is one function. Between reading files and sending requests everything
 //! is pure, synchronous and deterministic. Imports point one way: `cli → execute, render, emulator → service → drift →
-//! import → plan → evidence → workspace → check, trial → document → model → source → diagnostic`.
+//! import → plan → evidence → workspace → check, trial → document → model → source → diagnostic`. Planning starts
+//! from the model: `plan`, `evidence` and `trial` use no document.
 //!
 //! Effective access is the crate [`seawall_access`], here [`access`], below all of these.
 //!
