@@ -23,7 +23,7 @@ impl Ownership {
     }
 
     /// The names of policies that others manage.
-    fn left(&self) -> impl Fn(&str) -> bool {
+    pub(crate) fn left(&self) -> impl Fn(&str) -> bool {
         let unmanaged = Names::new(&self.unmanaged);
         let owns = self.owns.as_deref().map(Names::new);
         move |name| unmanaged.is_match(name) || owns.as_ref().is_some_and(|owns| !owns.is_match(name))
