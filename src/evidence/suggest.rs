@@ -91,82 +91,101 @@ type Key = (&'static str, Vec<String>, String, Target);
 /// Suggests rules.
 #[must_use]
 pub fn suggest(input: Input<'_>) -> Suggestion {
-    let Input { requests, declared, memberships, min_users, min_count, .. } = input;
-    let policies: Vec<Policy> = declared.iter().map(|one| one.policy.clone()).collect();
+    let policies: Vec<Policy> = input.declared.iter().map(|one| one.policy.clone()).collect();
     let judge = Judge::new(&policies);
-    let mut wanted: BTreeMap<Key, Wanted> = BTreeMap::new();
-    let mut left_out: BTreeMap<(String, &'static str), u64> = BTreeMap::new();
-    for (asked, cells) in requests.by_request() {
+    let mut found = Found::default();
+    for (asked, cells) in input.requests.by_request() {
+        found.add(&input, &judge, asked, cells);
+    }
+    let left_out = found.left_out.into_iter().map(|((request, why), count)| (request, why, count));
+    Suggestion { left_out: left_out.collect(), policies: named(grouped(&input, found.wanted), input.declared) }
+}
+
+/// The denied requests: those that become rules, and those that are left out, with the reason and their number.
+#[derive(Default)]
+struct Found {
+    wanted: BTreeMap<Key, Wanted>,
+    left_out: BTreeMap<(String, &'static str), u64>,
+}
+
+impl Found {
+    fn add(&mut self, input: &Input<'_>, judge: &Judge<'_>, asked: &Asked, cells: &[RequestGroup]) {
         let denied: Vec<&RequestGroup> =
             cells.iter().filter(|cell| matches!(cell.recorded, Recorded::Deny(_) | Recorded::Approval(_))).collect();
         if denied.is_empty() {
-            continue;
+            return;
         }
         let count = denied.iter().map(|cell| cell.count).sum();
         let case = judge.case(asked);
-        let mut leave = |why: &'static str, count: u64| {
-            *left_out.entry((asked.text.clone(), why)).or_default() += count;
-        };
         let (kind, action, target) = match written(asked) {
             Ok(written) => written,
-            Err(why) => {
-                leave(why, count);
-                continue;
-            }
+            Err(why) => return self.leave_out(asked, why, count),
         };
         if is_denied(&case) {
-            leave("a deny is about it", count);
-            continue;
+            return self.leave_out(asked, "a deny is about it", count);
         }
         let mut askers: Vec<&RequestGroup> = Vec::new();
         for cell in denied {
-            let teams = memberships.of(requests.users.get(cell.user).map_or("", String::as_str));
-            match (cell.recorded, judge.rule(&case, &teams)) {
-                (Recorded::Deny(Refusal::Local), _) => leave("a rule of the machine or of a kit denied it", cell.count),
-                (Recorded::Deny(Refusal::Rule), _) => leave("a rule denied it when it was recorded", cell.count),
-                (Recorded::Approval(_), _) => leave("a person was asked", cell.count),
-                (_, Ruling::Known(Decision::Allow)) => leave("the documents allow it by now", cell.count),
-                // The request may have been denied by a rule about addresses, since records do not say what the name
-                // resolved to.
-                (Recorded::Deny(Refusal::Unsaid), _) if may_be_denied(&case) => {
-                    leave(Gap::AddressNotRecorded.phrase(), cell.count);
-                }
-                (_, Ruling::Unknown(gap)) => leave(gap.phrase(), cell.count),
-                (_, Ruling::Known(Decision::Deny)) => askers.push(cell),
+            let teams = input.memberships.of(input.requests.users.get(cell.user).map_or("", String::as_str));
+            match reason_to_leave_out(cell, &case, judge.rule(&case, &teams)) {
+                Some(why) => self.leave_out(asked, why, cell.count),
+                None => askers.push(cell),
             }
         }
-        let (teams, apart) = scope(&input, &askers);
+        let (teams, apart) = scope(input, &askers);
         for (cell, why) in apart {
-            leave(why, cell.count);
+            self.leave_out(asked, why, cell.count);
             askers.retain(|asker| !std::ptr::eq(*asker, cell));
         }
         let users: BTreeSet<usize> = askers.iter().map(|cell| cell.user).filter(|user| *user > 0).collect();
         let count: u64 = askers.iter().map(|cell| cell.count).sum();
         if askers.is_empty() {
-            continue;
+            return;
         }
-        if users.len() < min_users || count < min_count {
-            leave("too few asked for it", count);
-            continue;
+        if users.len() < input.min_users || count < input.min_count {
+            return self.leave_out(asked, "too few asked for it", count);
         }
-        let own = wanted.entry((kind, teams, action, target)).or_default();
+        let own = self.wanted.entry((kind, teams, action, target)).or_default();
         own.count += count;
         own.users.extend(users);
     }
-    let rules = grouped(&input, wanted);
-    let mut suggestion = Suggestion { policies: Vec::new(), left_out: Vec::new() };
+
+    fn leave_out(&mut self, asked: &Asked, why: &'static str, count: u64) {
+        *self.left_out.entry((asked.text.clone(), why)).or_default() += count;
+    }
+}
+
+/// The reason why requests that were denied do not become a rule; `None` if they do.
+fn reason_to_leave_out(cell: &RequestGroup, case: &Case, ruling: Ruling) -> Option<&'static str> {
+    match (cell.recorded, ruling) {
+        (Recorded::Deny(Refusal::Local), _) => Some("a rule of the machine or of a kit denied it"),
+        (Recorded::Deny(Refusal::Rule), _) => Some("a rule denied it when it was recorded"),
+        (Recorded::Approval(_), _) => Some("a person was asked"),
+        (_, Ruling::Known(Decision::Allow)) => Some("the documents allow it by now"),
+        // The request may have been denied by a rule about addresses, since records do not say what the name resolved
+        // to.
+        (Recorded::Deny(Refusal::Unsaid), _) if may_be_denied(case) => Some(Gap::AddressNotRecorded.phrase()),
+        (_, Ruling::Unknown(gap)) => Some(gap.phrase()),
+        (_, Ruling::Known(Decision::Deny)) => None,
+    }
+}
+
+/// The policies of the rules, with names that no declared policy has.
+fn named(
+    rules: BTreeMap<(&'static str, Vec<String>), Vec<SuggestedRule>>,
+    declared: &[DesiredPolicy],
+) -> Vec<Suggested> {
     let names: BTreeSet<&str> = declared.iter().map(|one| one.policy.name.as_str()).collect();
-    for ((kind, teams), mut rules) in rules {
+    let policies = rules.into_iter().map(|((kind, teams), mut rules)| {
         let what = if kind == "NetworkPolicy" { "network" } else { "mounts" };
         let whom = if teams.is_empty() { String::new() } else { format!(" for {}", teams.join(" and ")) };
         let plain = format!("Suggested from records: {what}{whom}");
         let numbered = (2..).map(|number| format!("{plain} ({number})"));
         let name = [plain.clone()].into_iter().chain(numbered).find(|name| !names.contains(name.as_str()));
         name_rules(&mut rules);
-        suggestion.policies.push(Suggested { kind, name: name.unwrap_or(plain), teams, rules });
-    }
-    suggestion.left_out = left_out.into_iter().map(|((request, why), count)| (request, why, count)).collect();
-    suggestion
+        Suggested { kind, name: name.unwrap_or(plain), teams, rules }
+    });
+    policies.collect()
 }
 
 /// The kind of policy, the action and the target that allow exactly this request.
