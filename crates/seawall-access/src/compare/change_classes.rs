@@ -68,6 +68,11 @@ pub(super) struct ChangeClasses {
 }
 
 impl ChangeClasses {
+    /// Returns `true` if a class of this kind has members that are reported.
+    pub(super) fn reports(&self, kind: Kind) -> bool {
+        self.change_classes.iter().any(|(class, members)| class.kind == kind && !members.report.is_empty())
+    }
+
     /// The methods that are equivalent to this one.
     pub(super) fn methods_like(&self, method: &str) -> Actions {
         let own = Actions::method(method);

@@ -18,6 +18,7 @@
 //! they say is uncertain as a whole, and the comparison is another one by its type: [`Comparison::Incomplete`].
 
 mod access;
+mod catalogues;
 mod causes;
 mod change_classes;
 mod cover;

@@ -4,31 +4,19 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::atom::Atom;
-use crate::clause::{Actions, Target};
-use crate::host::Destination;
+use crate::clause::Actions;
 use crate::parallel;
-use crate::path::folder_text;
 use crate::text;
-use crate::trie::Hit;
 use crate::universe::{Host, HostClass, Universe};
-use crate::unknowns::{Unknown, Unknowns};
 use crate::witness::bracketed;
 
+use super::catalogues::{ANY_OTHER_ADDRESS, Catalogues, own_name};
 use super::change_classes::{At, ChangeClass, ChangeClasses, Kind, Members};
 use super::cover::{Catalogue, Description, Named};
 use super::numbering::Numbering;
 
 /// The text for targets that may be another spelling of a name in rules.
 pub(super) const RESPELLED: &str = "** in another spelling";
-
-/// Addresses that no rule names.
-const ANY_OTHER_ADDRESS: &str = "any other address";
-
-/// The number of places below which one thread is faster.
-const PLACES_A_THREAD: usize = 8;
-
-/// The number of classes that are described at a time.
-const CLASSES_AT_A_TIME: usize = 1_000;
 
 /// The patterns of the rules, for each kind of members with reported changes.
 pub(super) struct Words<'a> {
@@ -44,106 +32,21 @@ pub(super) struct Words<'a> {
 
 impl<'a> Words<'a> {
     pub(super) fn new(universe: &'a Universe, change_classes: &'a ChangeClasses) -> Self {
-        let needs = |kind| {
-            change_classes.change_classes.iter().any(|(cell, members)| cell.kind == kind && !members.report.is_empty())
-        };
-        let narrowed = |hit: &Hit| universe.clause(hit).target.narrowed(hit.unknowns);
-        let patterns = |hits: &[Hit]| -> Vec<String> {
-            hits.iter().filter_map(narrowed).map(|target| target.to_string()).collect()
-        };
-        // HTTP rules contribute hosts to the description of connections, and rules about connections to that of
-        // requests.
-        let destinations = |hits: &[Hit]| -> Vec<Destination> {
-            let destinations = hits.iter().filter_map(narrowed).filter_map(|target| match target.into_owned() {
-                Target::Network(destination) | Target::Http(destination, _) => Some(destination),
-                Target::Folder(_) => None,
-            });
-            destinations.collect()
-        };
-        let named_port = |class: &HostClass| Some(class.port).filter(|_| !class.other_port);
-        let connections = |class: &HostClass| {
-            let own = own_name(&class.host).into_iter();
-            let own = own.flat_map(|own| [None, named_port(class)].map(|port| text::connections(&own, port)));
-            own.chain(destinations(&class.hits).iter().map(Destination::to_string)).collect()
-        };
-        let all_requests = |class: &HostClass| -> Vec<String> {
-            let destinations = destinations(&class.hits).into_iter();
-            destinations.map(|Destination { host, port, .. }| text::requests(host, port, "/**")).collect()
-        };
-        // A single host, for changes that do not apply to every host of a pattern.
-        let of_host = |class: &HostClass, hits: &[Hit]| -> Vec<String> {
-            let Some(own) = own_name(&class.host) else { return Vec::new() };
-            let port = named_port(class);
-            // For an address, the path is described with its own name, whatever pattern of names matches it.
-            let on_own = |hit: &Hit| {
-                let unknowns = hit.unknowns.without(Unknown::AddressAsName);
-                universe.clause(hit).target.narrowed(unknowns)
-            };
-            let targets = hits.iter().filter_map(on_own).filter_map(|target| match target.as_ref() {
-                Target::Http(destination, path) => Some((destination.port, text::request_path(path))),
-                Target::Network(_) | Target::Folder(_) => None,
-            });
-            let targets = targets.chain([(None, "/**".to_owned())]);
-            let texts = targets.flat_map(|(stated, path)| [stated, port].map(|port| text::requests(&own, port, &path)));
-            texts.collect()
-        };
-        let loose = |hits: &[Hit]| -> Vec<String> {
-            let spelling = |all: Unknowns| all.without(Unknown::Case).without(Unknown::HomeFolder);
-            let respelled = hits.iter().filter(|hit| spelling(hit.unknowns) != hit.unknowns);
-            let same = |hit: &Hit| universe.clause(hit).target.narrowed(spelling(hit.unknowns));
-            respelled.filter_map(same).map(|target| target.to_string()).collect()
-        };
         let numbering = Numbering::new(universe, change_classes);
-        let addresses = || {
-            catalogue(universe.ports_of_any_address(), |port| {
-                let own = if port.other_port { None } else { Some(port.port) };
-                let texts = universe.addresses.iter().map(|class| {
-                    let blocks = patterns(&class.hits);
-                    let with_port: Vec<String> = blocks.iter().map(|block| text::connections(block, own)).collect();
-                    [blocks, with_port].concat()
-                });
-                texts.collect()
-            })
+        let catalogues = Catalogues::new(universe);
+        let needed = |kind, catalogue: &dyn Fn() -> Catalogue| {
+            if change_classes.reports(kind) { catalogue() } else { Catalogue::default() }
         };
-        let folders = || {
-            let mut folders = catalogue(&universe.folders, |class| {
-                let own = class.single.then(|| folder_text(&class.labels));
-                vec![patterns(&class.hits).into_iter().chain(own).collect()]
-            });
-            for (at, class) in universe.folders.iter().enumerate() {
-                folders.add_loose(at, loose(&class.hits));
-            }
-            folders
-        };
-        let hosts = || catalogue(&universe.hosts, |class| vec![connections(class)]);
-        let requests = || {
-            let mut requests = catalogue(&universe.hosts, |class| {
-                let whole = all_requests(class);
-                let each = |hits: &[Hit]| [whole.clone(), patterns(hits), of_host(class, hits)].concat();
-                match universe.requests_of(class) {
-                    [] => vec![each(&[])],
-                    requests => requests.iter().map(|request| each(&request.hits)).collect(),
-                }
-            });
-            for (class, offset) in universe.hosts.iter().zip(&numbering.offsets) {
-                for (request, number) in universe.requests_of(class).iter().zip(*offset..) {
-                    requests.add_loose(number, loose(&request.hits));
-                }
-            }
-            requests
-        };
-        let places = || {
-            if change_classes.places.is_empty() {
-                return Vec::new();
-            }
-            let blocks = catalogue(&universe.addresses, |class| vec![patterns(&class.hits)]);
-            let places = change_classes.places.iter().collect();
-            parallel::map(places, PLACES_A_THREAD, |classes| place(universe, &blocks, classes).into())
-        };
-        let needed = |kind, of: &dyn Fn() -> Catalogue| if needs(kind) { of() } else { Catalogue::default() };
         let ((hosts, addresses, places), (requests, folders)) = parallel::both(
-            || (needed(Kind::Hosts, &hosts), needed(Kind::Addresses, &addresses), places()),
-            || (needed(Kind::Requests, &requests), needed(Kind::Folders, &folders)),
+            || {
+                let hosts = needed(Kind::Hosts, &|| catalogues.hosts());
+                let addresses = needed(Kind::Addresses, &|| catalogues.addresses());
+                (hosts, addresses, catalogues.places(&change_classes.places))
+            },
+            || {
+                let requests = needed(Kind::Requests, &|| catalogues.requests(&numbering));
+                (requests, needed(Kind::Folders, &|| catalogues.folders()))
+            },
         );
         Self { change_classes, numbering, folders, hosts, requests, addresses, places }
     }
@@ -232,39 +135,5 @@ impl<'a> Words<'a> {
     /// The place to which the address must belong for the change to occur.
     pub(super) fn at(&self, at: At) -> Arc<str> {
         at.and_then(|at| self.places.get(at)).cloned().unwrap_or_default()
-    }
-}
-
-/// A catalogue of classes, each of which may represent several; `texts` has the patterns of each.
-fn catalogue<T: Sync>(classes: &[T], texts: impl Fn(&T) -> Vec<Vec<String>> + Sync) -> Catalogue {
-    let chunks = classes.chunks(CLASSES_AT_A_TIME).collect();
-    let texts = |chunk: &[T]| chunk.iter().flat_map(&texts).collect::<Vec<Vec<String>>>();
-    Catalogue::new(parallel::map(chunks, 1, texts).into_iter().flatten())
-}
-
-/// Some classes of addresses, described.
-fn place(universe: &Universe, blocks: &Catalogue, classes: &BTreeSet<usize>) -> String {
-    let unmatched = |class: &usize| universe.addresses.get(*class).is_some_and(|class| class.hits.is_empty());
-    let all = || 0..universe.addresses.len();
-    let (word, set): (&str, Vec<usize>) = if classes.iter().any(unmatched) {
-        (" except at ", all().filter(|class| !classes.contains(class)).collect())
-    } else {
-        (" at ", classes.iter().copied().collect())
-    };
-    let name = |left: &BTreeSet<usize>| -> Named {
-        let text = |class: &usize| universe.addresses.get(*class).map(|class| class.witness.to_string());
-        left.iter().map(|class| (text(class).unwrap_or_default(), vec![*class])).collect()
-    };
-    let descriptions = blocks.describe(&set, &|class| set.binary_search(&class).is_ok(), &|_| true, &name);
-    let texts: Vec<String> = descriptions.into_iter().map(|description| description.text).collect();
-    format!("{word}{}", texts.join(", "))
-}
-
-/// The own name of a host that differs from others.
-fn own_name(host: &Host) -> Option<String> {
-    match host {
-        Host::Name { name, single } => single.then(|| name.clone()),
-        Host::Address(address) => Some(bracketed(*address)),
-        Host::AnyAddress => Some(ANY_OTHER_ADDRESS.to_owned()),
     }
 }
