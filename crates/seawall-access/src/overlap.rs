@@ -61,13 +61,8 @@ impl Trie {
         let edges = self.edges(node);
         let mut both = |to: Node| takes(to) || self.edges(to).home.and(self.home).is_some_and(&mut *takes);
         let literals = match label {
-            Label::Known(label) => {
-                edges.literals.get(&*fold(self.case, label)).into_iter().flatten().any(|(_, to)| both(*to))
-            }
-            Label::Part(..) | Label::Any => {
-                let mut all = edges.literals.values().flatten();
-                all.any(|(own, to)| label.may_be(own) && both(*to))
-            }
+            Label::Known(label) => edges.literals.get(&fold(self.case, label)).any(|(_, to)| both(to)),
+            Label::Part(..) | Label::Any => edges.literals.iter().any(|(own, to)| label.may_be(own) && both(to)),
         };
         let stay = edges.stays.then_some(node);
         literals

@@ -17,7 +17,7 @@ pub(super) enum Token {
     /// `**`: any number of labels or segments.
     Deep,
     /// A wildcard for a part of one.
-    Glob(Glob),
+    Glob(Box<Glob>),
 }
 
 /// A pattern for a whole host, path or folder.
@@ -42,7 +42,7 @@ impl Token {
         match text.as_str() {
             "*" => Self::One,
             "**" => Self::Deep,
-            _ if is_wild(&text) => Self::Glob(Glob::parse(&text)),
+            _ if is_wild(&text) => Self::Glob(Box::new(Glob::parse(&text))),
             _ => Self::Literal(text),
         }
     }

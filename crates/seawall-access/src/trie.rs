@@ -91,8 +91,7 @@ pub(super) enum Case {
 /// The nodes after one more label.
 #[derive(Debug, Default)]
 pub(super) struct Edges {
-    /// By lower-case label: the labels as written.
-    pub(super) literals: BTreeMap<String, Vec<(String, Node)>>,
+    pub(super) literals: Literals,
     pub(super) globs: BTreeMap<Glob, Node>,
     pub(super) one: Option<Node>,
     /// The end of a pattern whose last token is `**`.
@@ -101,7 +100,7 @@ pub(super) struct Edges {
     pub(super) inner: Option<Node>,
     /// A `**` ends here: every label stays at this node.
     pub(super) stays: bool,
-    pub(super) accepts: Vec<Hit>,
+    pub(super) accepts: Accepts,
     /// True if a pattern leads here, and not only the usual place of home folders.
     pub(super) written: bool,
     /// The usual place of home folders that ends here: this may be another spelling of `~`.
@@ -115,6 +114,84 @@ pub(super) struct HomePlace {
     number: u32,
     /// True if it is inside of another one.
     inner: bool,
+}
+
+/// The labels that are named at a node, each with the node that it leads to. There may be hundreds of thousands.
+#[derive(Debug, Default)]
+pub(super) struct Literals(BTreeMap<Box<str>, Spellings>);
+
+/// The spellings of one label.
+#[derive(Debug)]
+enum Spellings {
+    /// The folded one alone.
+    Folded(Node),
+    /// These.
+    Written(Vec<(Box<str>, Node)>),
+}
+
+impl Spellings {
+    fn iter<'a>(&'a self, folded: &'a str) -> impl Iterator<Item = (&'a str, Node)> {
+        let (own, written) = match self {
+            Self::Folded(node) => (Some((folded, *node)), [].as_slice()),
+            Self::Written(written) => (None, written.as_slice()),
+        };
+        own.into_iter().chain(written.iter().map(|(label, node)| (&**label, *node)))
+    }
+}
+
+impl Literals {
+    /// The spellings of a folded label.
+    pub(super) fn get(&self, folded: &str) -> impl Iterator<Item = (&str, Node)> {
+        self.0.get_key_value(folded).into_iter().flat_map(|(folded, spellings)| spellings.iter(folded))
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, Node)> {
+        self.0.iter().flat_map(|(folded, spellings)| spellings.iter(folded))
+    }
+
+    /// The node of a label, which is `fresh` where the label is new.
+    fn node(&mut self, folded: &str, label: &str, fresh: Node) -> Node {
+        let Some(spellings) = self.0.get_mut(folded) else {
+            let written = || Spellings::Written(vec![(label.into(), fresh)]);
+            let spellings = if folded == label { Spellings::Folded(fresh) } else { written() };
+            self.0.insert(folded.into(), spellings);
+            return fresh;
+        };
+        if let Some((_, node)) = spellings.iter(folded).find(|(own, _)| *own == label) {
+            return node;
+        }
+        let before = spellings.iter(folded).map(|(own, node)| (own.into(), node));
+        *spellings = Spellings::Written(before.chain([(label.into(), fresh)]).collect());
+        fresh
+    }
+}
+
+/// The clauses whose patterns end at a node: mostly one.
+#[derive(Debug, Default)]
+pub(super) enum Accepts {
+    #[default]
+    None,
+    One(Hit),
+    Several(Vec<Hit>),
+}
+
+impl Accepts {
+    pub(super) fn iter(&self) -> std::slice::Iter<'_, Hit> {
+        let all = match self {
+            Self::None => [].as_slice(),
+            Self::One(hit) => std::slice::from_ref(hit),
+            Self::Several(all) => all.as_slice(),
+        };
+        all.iter()
+    }
+
+    fn push(&mut self, hit: Hit) {
+        match self {
+            Self::None => *self = Self::One(hit),
+            Self::One(first) => *self = Self::Several(vec![*first, hit]),
+            Self::Several(all) => all.push(hit),
+        }
+    }
 }
 
 impl Trie {
@@ -161,29 +238,14 @@ impl Trie {
             Token::One => *edges.one.get_or_insert(fresh),
             Token::Deep if is_last => *edges.deep.get_or_insert(fresh),
             Token::Deep => *edges.inner.get_or_insert(fresh),
-            Token::Glob(glob) => match edges.globs.get(glob) {
+            Token::Glob(glob) => match edges.globs.get(glob.as_ref()) {
                 Some(child) => *child,
                 None => {
-                    edges.globs.insert(glob.clone(), fresh);
+                    edges.globs.insert(glob.as_ref().clone(), fresh);
                     fresh
                 }
             },
-            Token::Literal(label) => {
-                let folded = fold(case, label);
-                match edges.literals.get_mut(&*folded) {
-                    Some(written) => match written.iter().find(|(own, _)| own == label) {
-                        Some((_, child)) => *child,
-                        None => {
-                            written.push((label.clone(), fresh));
-                            fresh
-                        }
-                    },
-                    None => {
-                        edges.literals.insert(folded.into_owned(), vec![(label.clone(), fresh)]);
-                        fresh
-                    }
-                }
-            }
+            Token::Literal(label) => edges.literals.node(&fold(case, label), label, fresh),
         };
         if child == fresh {
             self.nodes.push(Edges { stays: *token == Token::Deep, ..Edges::default() });
@@ -247,9 +309,9 @@ impl Trie {
         let mut next = State::new();
         for &(node, unknowns) in state {
             let edges = self.edges(node);
-            for (written, child) in edges.literals.get(&*folded).into_iter().flatten() {
+            for (written, child) in edges.literals.get(&folded) {
                 let case = if written == label { Unknowns::NONE } else { Unknown::Case.into() };
-                next.push((*child, unknowns.union(case)));
+                next.push((child, unknowns.union(case)));
             }
             for (glob, child) in &edges.globs {
                 if glob.matches(label) {
@@ -266,7 +328,7 @@ impl Trie {
             // One folder is the user's home folder, and not one inside of it too.
             let home = |(node, all): &(Node, Unknowns)| {
                 let place = self.edges(*node).home.filter(|_| !all.contains(Unknown::HomeFolder))?;
-                let named = place.inner && self.edges(home).literals.contains_key(&*folded);
+                let named = place.inner && self.edges(home).literals.get(&folded).next().is_some();
                 (!named).then(|| (home, all.union(Unknowns::at_home(place.number))))
             };
             let homes: State = next.iter().filter_map(home).collect();
@@ -284,7 +346,7 @@ impl Trie {
     /// The clauses that certainly match the labels so far.
     pub(super) fn certain<'a>(&'a self, state: &'a State) -> impl Iterator<Item = u32> {
         let nodes = state.iter().filter(|(_, unknowns)| unknowns.is_empty());
-        let hits = nodes.flat_map(|(node, _)| &self.edges(*node).accepts);
+        let hits = nodes.flat_map(|(node, _)| self.edges(*node).accepts.iter());
         hits.filter(|hit| hit.unknowns.is_empty()).map(|hit| hit.clause)
     }
 
@@ -302,8 +364,8 @@ impl Trie {
     pub(super) fn literals<'a>(&'a self, state: &'a State) -> impl Iterator<Item = (&'a str, bool)> {
         state
             .iter()
-            .flat_map(|(node, _)| self.edges(*node).literals.values().flatten())
-            .map(|(label, child)| (label.as_str(), self.edges(*child).written))
+            .flat_map(|(node, _)| self.edges(*node).literals.iter())
+            .map(|(label, child)| (label, self.edges(child).written))
     }
 
     /// The wildcards for parts that the state distinguishes.

@@ -20,7 +20,7 @@ fn cover_step(trie: &Trie, state: &State, token: &Token) -> State {
     for &(node, unknowns) in state {
         let edges = trie.edges(node);
         let one = edges.one.filter(|_| *token != Token::Deep);
-        let same = if let Token::Glob(own) = token { edges.globs.get(own) } else { None };
+        let same = if let Token::Glob(own) = token { edges.globs.get(own.as_ref()) } else { None };
         let free = one.into_iter().chain(edges.deep).chain(edges.inner).chain(edges.stays.then_some(node));
         next.extend(free.chain(same.copied()).map(|to| (to, unknowns)));
     }
