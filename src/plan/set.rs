@@ -107,7 +107,7 @@ pub fn from_json(text: &str) -> Result<Saved, PlanError> {
         let plan = Plan::from_value(plan.clone())?;
         let name = plan.target.as_ref().map(|target| target.org.clone());
         if failed.iter().any(|failed| Some(&failed.org) == name.as_ref()) || !seen.insert(name) {
-            return Err(PlanError::Shape("it states two values for one organization"));
+            return Err(PlanError::Shape("it names an organization twice"));
         }
         Ok(plan)
     };
@@ -142,9 +142,9 @@ mod tests {
             (|set| set["plans"] = Value::Null, "are not a list"),
             (|set| set["plans"] = serde_json::json!([{}]), "missing field"),
             (|set| set["steps"] = serde_json::json!([]), "a plan and a set of plans at once"),
-            (|set| set["plans"][1] = set["plans"][0].clone(), "two things of one organization"),
+            (|set| set["plans"][1] = set["plans"][0].clone(), "names an organization twice"),
             (|set| set["plans"][1] = set.clone(), "missing field"),
-            (|set| set["failed"] = serde_json::json!([{"org": "a", "message": ""}]), "two things of one organization"),
+            (|set| set["failed"] = serde_json::json!([{"org": "a", "message": ""}]), "names an organization twice"),
             (|set| set["failed"] = "none".into(), "invalid type"),
             (|set| set["format_version"] = 2.into(), "format version 2"),
             (|set| *set = set["plans"].clone(), "not one JSON object"),

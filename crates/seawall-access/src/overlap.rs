@@ -37,7 +37,8 @@ impl Trie {
                 self.skip_inner_nodes(&mut nodes);
                 for node in nodes {
                     let label = if *label == ANY { Label::Any } else { Label::Known(label) };
-                    self.each_next(node, &label, &mut |to| {
+                    // A folder below `~` is not a home folder too.
+                    self.each_next(node, &label, true, &mut |to, _| {
                         next.insert(to);
                         false
                     });
@@ -56,10 +57,16 @@ impl Trie {
         }
     }
 
-    /// Passes the nodes that a label may lead to, until `takes` ends the search.
-    fn each_next(&self, node: Node, label: &Label<'_>, takes: &mut dyn FnMut(Node) -> bool) -> bool {
+    /// Passes the nodes that a label may lead to, each with whether the path has been in a home folder, until `takes` ends
+    /// the search. One folder is the user's home folder, and not one inside of it too.
+    fn each_next(&self, node: Node, label: &Label<'_>, homed: bool, takes: &mut dyn FnMut(Node, bool) -> bool) -> bool {
         let edges = self.edges(node);
-        let mut both = |to: Node| takes(to) || self.edges(to).home.and(self.home).is_some_and(&mut *takes);
+        let may_be_home = |to: Node| {
+            let place = self.edges(to).home.filter(|_| !homed)?;
+            let named = matches!(label, Label::Known(label) if self.is_named_in_home(place, &fold(self.case, label)));
+            self.home.filter(|_| !named)
+        };
+        let mut both = |to: Node| takes(to, homed) || may_be_home(to).is_some_and(|home| takes(home, true));
         let literals = match label {
             Label::Known(label) => edges.literals.get(&fold(self.case, label)).any(|(_, to)| both(to)),
             Label::Part(..) | Label::Any => edges.literals.iter().any(|(own, to)| label.may_be(own) && both(to)),
@@ -112,8 +119,9 @@ struct Search<'a, F> {
     trie: &'a Trie,
     tokens: &'a [Token],
     is_met: F,
-    seen: HashSet<(usize, Node)>,
-    queue: Vec<(usize, Node)>,
+    /// Positions and nodes, each with whether the path has been in a home folder.
+    seen: HashSet<(usize, Node, bool)>,
+    queue: Vec<(usize, Node, bool)>,
     found: bool,
 }
 
@@ -123,47 +131,51 @@ impl<'a, F: FnMut(u32) -> bool> Search<'a, F> {
     }
 
     fn run(&mut self) -> bool {
-        self.reach(0, 0);
+        self.reach(0, 0, false);
         if self.trie.case == Case::Unknown {
             // A pattern of folders may cover `~`: its remainders below the usual places of home folders.
             let left: BTreeSet<usize> = HOMES.iter().flat_map(|place| left(self.tokens, place)).collect();
             if !left.is_empty() {
-                self.step(0, &Label::Known(path::HOME), |search, to| left.iter().any(|at| search.reach(*at, to)));
+                self.step(0, &Label::Known(path::HOME), false, |search, to, _| {
+                    left.iter().any(|at| search.reach(*at, to, true))
+                });
             }
         }
         while !self.found
-            && let Some((at, node)) = self.queue.pop()
+            && let Some((at, node, homed)) = self.queue.pop()
         {
             let Some(token) = self.tokens.get(at) else { continue };
             let next = if *token == Token::Deep { at } else { at + 1 };
-            self.step(node, &Label::new(token, self.trie.case), |search, to| search.reach(next, to));
+            self.step(node, &Label::new(token, self.trie.case), homed, |search, to, homed| {
+                search.reach(next, to, homed)
+            });
         }
         self.found
     }
 
-    fn step(&mut self, node: Node, label: &Label<'_>, reach: impl Fn(&mut Self, Node) -> bool) {
+    fn step(&mut self, node: Node, label: &Label<'_>, homed: bool, reach: impl Fn(&mut Self, Node, bool) -> bool) {
         let trie = self.trie;
         let is_home = matches!(label, Label::Known(path::HOME));
-        if !trie.each_next(node, label, &mut |to| reach(self, to)) && is_home {
-            trie.usual_homes().iter().any(|to| reach(self, *to));
+        if !trie.each_next(node, label, homed || is_home, &mut |to, homed| reach(self, to, homed)) && is_home {
+            trie.usual_homes().iter().any(|to| reach(self, *to, true));
         }
     }
 
     /// Returns `true` if the search ends after the tokens before a position have led to a node.
-    fn reach(&mut self, at: usize, node: Node) -> bool {
+    fn reach(&mut self, at: usize, node: Node, homed: bool) -> bool {
         let mut next = Some((at, node));
         // Both a `**` of the pattern and one of the trie may match nothing.
         let mut others = Vec::new();
         while let Some((at, node)) = next.take().or_else(|| others.pop())
             && !self.found
         {
-            if !self.seen.insert((at, node)) {
+            if !self.seen.insert((at, node, homed)) {
                 continue;
             }
             let edges = self.trie.edges(node);
             self.found = self.seen.len() > MOST_PAIRS
                 || at == self.tokens.len() && edges.accepts.iter().any(|hit| (self.is_met)(hit.clause));
-            self.queue.push((at, node));
+            self.queue.push((at, node, homed));
             others.extend(edges.inner.map(|inner| (at, inner)));
             next = (self.tokens.get(at) == Some(&Token::Deep)).then_some((at + 1, node));
         }
@@ -184,6 +196,8 @@ fn left(tokens: &[Token], labels: &[&str]) -> BTreeSet<usize> {
                     queue.extend(Some(at + 1).filter(|after| places.insert(*after)));
                 }
                 Some(Token::Literal(own)) if *label != ANY && !own.eq_ignore_ascii_case(label) => {}
+                // No user has such a name.
+                Some(Token::Literal(own)) if *label == ANY && own.starts_with('.') => {}
                 Some(Token::Literal(_) | Token::One | Token::Glob(_)) => {
                     next.insert(at + 1);
                 }
@@ -209,7 +223,8 @@ mod tests {
         let narrow = folders(&format!("/{}/p/q/y", vec!["**"; 30].join("/")));
         let mut search = Search::new(&trie, &narrow.tokens, |_| true);
         assert!(!search.run());
-        assert!(search.seen.len() <= (narrow.tokens.len() + 1) * (wide.tokens.len() + 1), "{}", search.seen.len());
+        let pairs = (narrow.tokens.len() + 1) * (wide.tokens.len() + 1);
+        assert!(search.seen.len() <= 2 * pairs, "{}", search.seen.len());
         assert!(trie.meets(&wide, |_| true));
         // For every way to match the usual place of a home folder.
         assert_eq!(left(&wide.tokens, HOMES[0]).len(), 31);

@@ -328,7 +328,7 @@ impl Trie {
             // One folder is the user's home folder, and not one inside of it too.
             let home = |(node, all): &(Node, Unknowns)| {
                 let place = self.edges(*node).home.filter(|_| !all.contains(Unknown::HomeFolder))?;
-                let named = place.inner && self.edges(home).literals.get(&folded).next().is_some();
+                let named = self.is_named_in_home(place, &folded);
                 (!named).then(|| (home, all.union(Unknowns::at_home(place.number))))
             };
             let homes: State = next.iter().filter_map(home).collect();
@@ -348,6 +348,13 @@ impl Trie {
         let nodes = state.iter().filter(|(_, unknowns)| unknowns.is_empty());
         let hits = nodes.flat_map(|(node, _)| self.edges(*node).accepts.iter());
         hits.filter(|hit| hit.unknowns.is_empty()).map(|hit| hit.clause)
+    }
+
+    /// Returns `true` if a folder at a usual place inside of another one is a folder of a home rather than the home of a
+    /// domain's member: rules name it in home folders, or it starts with a dot.
+    pub(super) fn is_named_in_home(&self, place: HomePlace, folded: &str) -> bool {
+        let is_known = |home| self.edges(home).literals.get(folded).next().is_some();
+        place.inner && (folded.starts_with('.') || self.home.is_some_and(is_known))
     }
 
     /// The clauses that match the labels so far, sorted.
