@@ -135,7 +135,7 @@ pub struct Unmanaged {
 pub struct LiveRecord {
     /// The fingerprint of all policies: `sha256:` and the hash.
     pub fingerprint: String,
-    /// The policies that the plan touches, before it; lists are in the order of [`fingerprint::ordered`].
+    /// The policies that the plan touches, before it; lists are in the order of [`docker::fingerprint::ordered`].
     pub touched: Vec<LivePolicy>,
 }
 
