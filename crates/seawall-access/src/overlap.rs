@@ -13,8 +13,8 @@ use crate::path;
 use crate::pattern::{Sequence, Token};
 use crate::trie::{ANY, Case, HOMES, Node, Trie, fold};
 
-/// The largest number of pairs for one pattern.
-const MOST_PAIRS: usize = 2_000;
+/// The largest number of pairs for one pattern, each inside and outside of a home folder.
+const MOST_PAIRS: usize = 4_000;
 
 impl Trie {
     /// Returns `true` if `is_met` accepts a clause that may match something that `pattern` matches.
