@@ -1,6 +1,7 @@
 //! The changes between two Cedar texts, statement by statement.
 //!
-//! Invariant: layout, comments and the order of statements are no differences, since they do not affect decisions.
+//! Invariant: a change of layout, of comments or of the order of statements is not a difference, since it affects no
+//! decision.
 
 use std::collections::{BTreeMap, BTreeSet};
 

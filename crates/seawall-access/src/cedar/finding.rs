@@ -19,7 +19,7 @@ pub struct Finding {
 pub mod code {
     /// Cedar's parser rejects the text.
     pub const SYNTAX: &str = "cedar-syntax";
-    /// The text has no statement.
+    /// A text without any statement.
     pub const EMPTY: &str = "cedar-empty";
     /// A statement has an `@id`.
     pub const ID: &str = "cedar-id";

@@ -81,7 +81,7 @@ impl Kinds {
     }
 }
 
-/// What the value at a path of the context is taken to be.
+/// The kind that a condition assumes for the value at a path of the context.
 #[derive(Clone, Copy)]
 pub(super) struct Assumption<'a> {
     pub(super) path: &'a [&'a str],
@@ -146,7 +146,7 @@ fn kinds_if<'a>(expr: &'a Expr, assumed: Option<Assumption<'_>>, tell: &mut dyn 
                 Expr::Set(items) if *op == BinaryOp::Contains => items.as_slice(),
                 _ => &[],
             };
-            // What is of another kind than all items is not among them.
+            // A value of another kind than all items equals none of them.
             let items = items.iter().map(|item| of(item)).reduce(Kinds::union).unwrap_or(Kinds::ANY);
             if found == Kinds::TRUTH && !items.meets(other) { Kinds::FALSE } else { found }
         }

@@ -1,6 +1,6 @@
 //! A request's attributes, context and names in the form of the engine.
 //!
-//! Invariant: a value that is not stated and has no documented default is listed as unknown, never left out silently.
+//! Invariant: a value that the request does not state and that has no documented default is listed as unknown.
 
 use std::collections::{BTreeSet, HashMap};
 
