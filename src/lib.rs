@@ -23,11 +23,12 @@
 //! ```
 //!
 //! A run is a sequence of values, and each arrow is one function. Between reading files and sending requests everything
-//! is pure, synchronous and deterministic. Imports point one way: `cli → execute, render, emulator → service → drift →
+//! is pure, synchronous and deterministic. Imports point one way: `cli → execute, render, seed → service → drift →
 //! import → plan → evidence → workspace → check, trial → document → model → source → diagnostic`. Planning starts
 //! from the model: `plan`, `evidence` and `trial` use no document.
 //!
-//! Effective access is the crate [`seawall_access`], here [`access`], below all of these.
+//! Two crates stand below all of these: [`seawall_access`] is effective access, here [`access`], and
+//! [`seawall_emulator`] both services behind a local socket, here [`emulator`]; [`seed`] makes its initial states.
 //!
 //! Start reading in [`cli`]: each command is a file whose function follows the picture. The arrows on the left together
 //! are [`workspace::load`].
@@ -42,7 +43,6 @@ pub mod cli;
 pub mod diagnostic;
 pub mod document;
 pub mod drift;
-pub mod emulator;
 pub mod evidence;
 pub mod execute;
 pub mod exit;
@@ -53,9 +53,11 @@ pub mod model;
 pub mod plan;
 pub mod render;
 pub mod report;
+pub mod seed;
 pub mod service;
 pub mod source;
 pub mod trial;
 pub mod workspace;
 
 pub use seawall_access as access;
+pub use seawall_emulator as emulator;

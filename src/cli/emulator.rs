@@ -7,12 +7,13 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::session::organizations;
 use super::session::reading::not_read;
+use super::session::{embedded, organizations};
 use super::{Context, Exit, Failure};
 use crate::diagnostic::sanitize;
 use crate::emulator::{Builder, Emulator, Fault, SYNTAX, Seed, VijilAccount, random_secret};
 use crate::evidence;
+use crate::seed;
 use crate::service::docker::Snapshot;
 use crate::source::{CONFIG_NAME, disk};
 use crate::workspace::Loaded;
@@ -90,7 +91,8 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
         }
     }
     if let Some(path) = state {
-        builder = builder.state(context.path(path));
+        let path = context.path(path);
+        builder = builder.state(&path, embedded::open_state(&path)?);
     }
     if let Some(calls) = rate_limit {
         builder = builder.rate_limit(*calls);
@@ -203,7 +205,7 @@ fn read_seeds(context: &Context, path: &Path) -> Result<Vec<Seed>, Failure> {
         let settings = loaded.settings.docker;
         // A workspace with Vijil alone needs no organization.
         let Some(settings) = settings else {
-            let seed = Seed::from_desired("my-org", &loaded.desired, Vec::new());
+            let seed = seed::from_desired("my-org", &loaded.desired, Vec::new());
             return Ok(Seed { org: seed.org.clone().filter(|_| !several), ..seed });
         };
         let named = context.overrides().org.as_ref().map(|setting| setting.value.clone());
@@ -211,7 +213,7 @@ fn read_seeds(context: &Context, path: &Path) -> Result<Vec<Seed>, Failure> {
             Failure::new(Exit::Usage, format!("the workspace `{}` names no organization", path.display()))
                 .hint("give it with `--org`")
         })?;
-        Ok(Seed::from_desired(&org, &loaded.desired, settings.teams.unwrap_or_default()))
+        Ok(seed::from_desired(&org, &loaded.desired, settings.teams.unwrap_or_default()))
     };
     organizations::each(context, loaded)?.into_iter().map(seed).collect()
 }

@@ -70,6 +70,7 @@ fn messages_are_plain_english() {
     let mut files = Vec::new();
     sources(&repository("src"), &mut files);
     sources(&repository("crates/seawall-access/src"), &mut files);
+    sources(&repository("crates/seawall-emulator/src"), &mut files);
     let mut wrong = Vec::new();
     for (path, source) in &files {
         for literal in literals(source) {

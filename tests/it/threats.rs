@@ -5,7 +5,8 @@ use std::path::Path;
 /// Returns `true` if a path such as `tests/it/files.rs`, or a module such as `source::disk::Root::read`, exists.
 fn exists(named: &str) -> bool {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let folders = [root.to_owned(), root.join("src"), root.join("crates/seawall-access/src")];
+    let folders =
+        ["", "src", "crates/seawall-access/src", "crates/seawall-emulator/src"].map(|folder| root.join(folder));
     if !named.contains("::") {
         return folders.iter().any(|folder| folder.join(named).exists());
     }

@@ -8,16 +8,13 @@ use std::sync::Arc;
 
 use secrecy::SecretString;
 
-use super::git::Repository;
-use super::{Context, Environment, Exit, Failure, Setting};
+use super::{Context, Environment, Exit, Failure, Setting, embedded};
 use crate::document;
-use crate::emulator::{Emulator, Running, Seed};
+use crate::emulator::{Running, Seed};
 use crate::model::{Desired, variable_suffix};
 use crate::service::docker::{self, AuditReader, Credentials, Outside, Reader};
 use crate::service::http::{self, Authorization, BaseUrl, Clock, Connection, Limits, Observer, Waiting};
 
-/// The folder of a workspace for the state of `embedded`.
-const EMBEDDED: &str = ".seawall";
 /// The shortest wait that is reported.
 const WORTH_A_LINE: std::time::Duration = std::time::Duration::from_secs(1);
 
@@ -96,7 +93,7 @@ pub(crate) async fn connect(
                     running.serve(&org, teams)?;
                     Arc::clone(running)
                 }
-                None => Arc::new(embedded(root, &org, teams, seed.clone()).await?),
+                None => Arc::new(embedded::start(root, &org, teams, seed.clone()).await?),
             };
             shared.running = Some(Arc::clone(&running));
             let credentials = Credentials::new(running.identifier(), running.secret().to_owned().into());
@@ -142,7 +139,8 @@ pub(crate) async fn connect_audit(
     let (base, token, embedded) = match endpoint(context, docker)? {
         Some(base) => (docker::endpoint_beside(&base), audit_token(context.environment(), &org)?, None),
         None => {
-            let running = embedded(root, &org, docker.teams.clone().unwrap_or_default(), Seed::default()).await?;
+            let running =
+                embedded::start(root, &org, docker.teams.clone().unwrap_or_default(), Seed::default()).await?;
             let token = SecretString::from(running.audit_token().to_owned());
             (docker::endpoint(&running.base_url())?, token, Some(running))
         }
@@ -170,26 +168,6 @@ fn audit_token(environment: &Environment, org: &str) -> Result<SecretString, Fai
         return Err(Failure::new(Exit::Failed, message).hint(hint));
     }
     Ok(token.into())
-}
-
-/// Starts the embedded service with its state in the workspace. State that git tracks is not used: it would be the live
-/// state of the author of the commit.
-pub(crate) async fn embedded(
-    root: &Path,
-    org: &str,
-    teams: impl IntoIterator<Item = String>,
-    seed: Seed,
-) -> Result<Running, Failure> {
-    let absolute = std::path::absolute(root).unwrap_or_else(|_| root.to_owned());
-    if root.join(EMBEDDED).symlink_metadata().is_ok_and(|metadata| metadata.is_dir())
-        && let Some((repository, inside)) = Repository::around(&absolute)?
-        && let Some(tracked) = repository.tracked_state(&inside)?
-    {
-        let message = format!("`{tracked}` is tracked by git, and state of `embedded` is not taken from a commit");
-        return Err(Failure::new(Exit::Invalid, message)
-            .hint(format!("remove it from the repository with `git rm -r --cached {EMBEDDED}`")));
-    }
-    Ok(Emulator::embedded(root, EMBEDDED, org, teams, seed).await?)
 }
 
 /// The organization's name: flag, environment, then `seawall.yaml`.

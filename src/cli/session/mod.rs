@@ -6,6 +6,7 @@ pub(crate) mod before;
 pub(crate) mod commit;
 pub(crate) mod connect;
 pub(crate) mod context;
+pub(crate) mod embedded;
 pub(crate) mod every;
 pub(crate) mod evidence;
 pub(crate) mod git;

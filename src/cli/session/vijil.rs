@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::connect::{Shared, embedded};
-use super::{Context, Environment, Exit, Failure, Setting};
+use super::connect::Shared;
+use super::{Context, Environment, Exit, Failure, Setting, embedded};
 use crate::document;
 use crate::emulator::{Running, Seed};
 use crate::service::docker::Snapshot;
@@ -47,7 +47,7 @@ pub(crate) async fn connect(
         None => {
             let running = match &shared.running {
                 Some(running) => Arc::clone(running),
-                None => Arc::new(embedded(root, "my-org", Vec::new(), seed).await?),
+                None => Arc::new(embedded::start(root, "my-org", Vec::new(), seed).await?),
             };
             shared.running = Some(Arc::clone(&running));
             let account = running.vijil_account();

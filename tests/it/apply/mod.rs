@@ -19,13 +19,14 @@ mod writers;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use seawall::emulator::{Builder, Calls, Edit, Emulator, Fault, FaultKind, Running, Seed, State};
+use seawall::emulator::{Builder, Calls, Edit, Emulator, Fault, FaultKind, Running, State};
 use seawall::execute::{Approved, Outcome, Readers, execute};
 use seawall::exit::Exit;
 use seawall::model::{Desired, Live, Ownership};
 use seawall::plan::docker::teams;
 use seawall::plan::guard::Guard;
 use seawall::plan::{self, Plan};
+use seawall::seed;
 use seawall::service::docker::{Credentials, Reader, endpoint};
 use seawall::service::http::{self, Clock, Connection, Limits};
 use seawall::workspace::{self, EmptyWorkspace};
@@ -70,8 +71,9 @@ impl Organization {
 
     async fn with_limits(before: &Desired, limits: Limits, set_up: impl FnOnce(Builder) -> Builder) -> Self {
         let clock = Clock::manual("2026-04-22T00:00:00Z".parse().unwrap());
-        let seed = Seed::from_desired(ORG, before, TEAMS.map(str::to_owned).to_vec());
-        let builder = Emulator::builder().org(ORG).seed(seed).clock(clock.clone());
+        let seed = seed::from_desired(ORG, before, TEAMS.map(str::to_owned).to_vec());
+        let time = clock.clone();
+        let builder = Emulator::builder().org(ORG).seed(seed).clock(move || time.now());
         let emulator = set_up(builder).start().await.unwrap();
         let passed = Arc::new(Mutex::new(vec![emulator.state()]));
         let organization = Self { emulator, clock, limits, passed };

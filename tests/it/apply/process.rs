@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use seawall::emulator::{Calls, Edit, Emulator, Fault, FaultKind, Running, State};
+use seawall::source::disk::open_state;
 
 use super::judge::{Judge, doubled};
 use super::{ORG, TEAMS};
@@ -15,8 +16,8 @@ use super::{ORG, TEAMS};
 const KILLS: usize = 25;
 
 async fn emulator(state: &Path, latency: Duration) -> Running {
-    let builder = Emulator::builder().org(ORG).teams(TEAMS).account("someone", "secret").state(state);
-    builder.latency(latency).start().await.unwrap()
+    let builder = Emulator::builder().org(ORG).teams(TEAMS).account("someone", "secret");
+    builder.state(state, open_state(state).unwrap()).latency(latency).start().await.unwrap()
 }
 
 /// A workspace with one of two sets of documents, far enough apart that an apply has something to do.

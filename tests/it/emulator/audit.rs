@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::{Fixture, manual};
+use super::{Fixture, manual, stored};
 
 const LOG: &str = "/auditlogs/governance/my-org";
 
@@ -122,7 +122,7 @@ async fn more_than_five_requests_in_a_second_are_too_many() {
 async fn what_the_emulator_decided_is_recorded_and_kept() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("state.db");
-    let mut fixture = Fixture::with(|builder| builder.audit_token("t").state(&path).unlimited_audit()).await;
+    let mut fixture = Fixture::with(|builder| stored(builder, &path).audit_token("t").unlimited_audit()).await;
     let id = fixture.policy("P").await;
     fixture.rule(&id, "r").await;
     fixture.post(super::POLICIES, json!({"name": "P"})).await.refused(409, "conflict"); // changed nothing
@@ -136,7 +136,7 @@ async fn what_the_emulator_decided_is_recorded_and_kept() {
             && body["events"][0]["category"] == "AUDIT_CATEGORY_MANAGEMENT"
     );
     fixture.emulator.stop().await;
-    let mut again = Fixture::with(|builder| builder.audit_token("t").state(&path)).await;
+    let mut again = Fixture::with(|builder| stored(builder, &path).audit_token("t")).await;
     again.token = "t".to_owned();
     assert_eq!(get(&again, "").await.1, body);
 }

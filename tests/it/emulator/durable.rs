@@ -1,16 +1,17 @@
 //! State on disk, and state to start from.
 
 use seawall::emulator::{Emulator, EmulatorError, Seed, StoreError};
+use seawall::seed;
 use seawall::service::docker::Snapshot;
 use serde_json::json;
 
-use super::{Fixture, POLICIES, policy};
+use super::{Fixture, POLICIES, policy, stored};
 
 #[tokio::test]
 async fn state_is_there_again_after_a_stop() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("state.redb");
-    let before = Fixture::with(|builder| builder.state(&path)).await;
+    let before = Fixture::with(|builder| stored(builder, &path)).await;
     let (kept, deleted) = (before.policy("kept").await, before.policy("deleted").await);
     before.rule(&kept, "r").await;
     before.delete(&policy(&deleted)).await.expect(200);
@@ -18,7 +19,7 @@ async fn state_is_there_again_after_a_stop() {
     let token = before.token.clone();
     before.emulator.stop().await;
 
-    let mut after = Fixture::with(|builder| builder.state(&path)).await;
+    let mut after = Fixture::with(|builder| stored(builder, &path)).await;
     assert_eq!(after.emulator.state(), state);
     // Ids are not given again.
     let fresh = after.policy("fresh").await;
@@ -32,13 +33,13 @@ async fn state_is_there_again_after_a_stop() {
 async fn one_emulator_at_a_time_has_the_state() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("state.redb");
-    let first = Fixture::with(|builder| builder.state(&path)).await;
-    let error = Emulator::builder().state(&path).start().await.unwrap_err();
+    let first = Fixture::with(|builder| stored(builder, &path)).await;
+    let error = stored(Emulator::builder(), &path).start().await.unwrap_err();
     assert!(matches!(&error, EmulatorError::Store(StoreError::InUse(_))), "{error:?}");
     assert_eq!(error.to_string(), format!("the state file `{}` is in use by another process", path.display()));
     // Dropping is enough to let go of it.
     drop(first);
-    Emulator::builder().state(&path).start().await.unwrap();
+    stored(Emulator::builder(), &path).start().await.unwrap();
 }
 
 #[tokio::test]
@@ -46,7 +47,7 @@ async fn a_file_that_is_no_state_is_left_alone() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("notes.txt");
     std::fs::write(&path, "notes").unwrap();
-    assert!(Emulator::builder().state(&path).start().await.is_err());
+    assert!(stored(Emulator::builder(), &path).start().await.is_err());
     assert_eq!(std::fs::read_to_string(&path).unwrap(), "notes");
 }
 
@@ -69,7 +70,7 @@ async fn a_snapshot_is_where_an_organization_starts_once() {
     let snapshot = json!({"format_version": 1, "docker": docker, "later": {}}).to_string();
     let seed = || Seed::from(Snapshot::parse(&snapshot).unwrap());
 
-    let fixture = Fixture::with(|builder| builder.state(&path).seed(seed())).await;
+    let fixture = Fixture::with(|builder| stored(builder, &path).seed(seed())).await;
     let id = shown["id"].as_str().unwrap();
     let mut expected = shown.clone();
     expected["org"] = json!("my-org");
@@ -79,7 +80,7 @@ async fn a_snapshot_is_where_an_organization_starts_once() {
     fixture.send(reqwest::Method::DELETE, &policy(id), None).await.unwrap().expect(200);
     fixture.emulator.stop().await;
     // What was deleted stays deleted: the organization is known.
-    let again = Fixture::with(|builder| builder.state(&path).seed(seed())).await;
+    let again = Fixture::with(|builder| stored(builder, &path).seed(seed())).await;
     assert_eq!(again.emulator.policies(), []);
 }
 
@@ -106,7 +107,7 @@ async fn documents_are_where_an_organization_starts() {
         origin,
         rules: Vec::new(),
     };
-    let seed = Seed::from_desired("my-org", &Desired { policies: vec![declared], vijil: Vec::new() }, Vec::new());
+    let seed = seed::from_desired("my-org", &Desired { policies: vec![declared], vijil: Vec::new() }, Vec::new());
 
     let fixture = Fixture::with(|builder| builder.seed(seed)).await;
     let list = fixture.get(POLICIES).await.expect(200).body;
@@ -119,21 +120,4 @@ async fn documents_are_where_an_organization_starts() {
     assert_eq!(names, [uuid, "new", "platform", "research"]);
     assert!(shown["scope"]["teams"].as_array().unwrap().iter().all(|id| teams.contains_key(id.as_str().unwrap())));
     assert!(teams.contains_key(uuid));
-}
-
-#[tokio::test]
-async fn embedded_keeps_its_state_in_a_folder_that_git_ignores() {
-    let workspace = tempfile::tempdir().unwrap();
-    let folder = workspace.path().join(".seawall");
-    let start = || Emulator::embedded(workspace.path(), ".seawall", "acme", ["research".to_owned()], Seed::default());
-    let first = start().await.unwrap();
-    assert_eq!(std::fs::read_to_string(folder.join(".gitignore")).unwrap(), "*\n");
-    let (url, secret, teams) = (first.base_url(), first.secret().to_owned(), first.state().orgs["acme"].teams.clone());
-    assert!(url.starts_with("http://127.0.0.1:") && url.ends_with("/v2"), "{url}");
-    assert_eq!(teams.values().map(|team| team.name.as_str()).collect::<Vec<_>>(), ["research"]);
-    first.stop().await;
-
-    let second = start().await.unwrap();
-    assert_ne!(second.secret(), secret, "each run has credentials of its own");
-    assert_eq!(second.state().orgs["acme"].teams, teams, "a team is made once, with an id that stays");
 }

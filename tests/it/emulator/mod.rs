@@ -12,9 +12,12 @@ mod shipped;
 mod tokens;
 mod vijil;
 
+use std::path::Path;
+
+use jiff::Timestamp;
 use reqwest::Method;
 use seawall::emulator::{Builder, Emulator, Running};
-use seawall::service::http::Clock;
+use seawall::source::disk::open_state;
 use serde_json::{Value, json};
 
 use contract::Contract;
@@ -154,8 +157,14 @@ fn file_rule(name: &str) -> Value {
 }
 
 /// A clock that stands still at this moment, until it is moved on.
-fn manual(start: &str) -> Clock {
-    Clock::manual(start.parse().unwrap())
+fn manual(start: &str) -> impl Fn() -> Timestamp + Send + Sync + 'static {
+    let now = start.parse().unwrap();
+    move || now
+}
+
+/// Keeps the state in this file.
+fn stored(builder: Builder, path: &Path) -> Builder {
+    builder.state(path, open_state(path).unwrap())
 }
 
 fn http() -> reqwest::Client {

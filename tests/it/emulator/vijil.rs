@@ -8,6 +8,8 @@ use seawall::emulator::vijil::{
 use seawall::emulator::{Builder, Emulator, Running, VijilAccount, VijilBehaviour};
 use serde_json::{Value, json};
 
+use super::stored;
+
 struct Vijil {
     emulator: Running,
     http: reqwest::Client,
@@ -212,11 +214,11 @@ async fn each_switch_shows() {
 async fn the_state_outlives_the_process() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("state.redb");
-    let vijil = Vijil::with(|builder| builder.state(&file)).await;
+    let vijil = Vijil::with(|builder| stored(builder, &file)).await;
     let (policy, rule) = vijil.policy().await;
     let (kept_policy, kept_rule) = (vijil.get(&policy).await, vijil.get(&rule).await);
     vijil.emulator.stop().await;
-    let vijil = Vijil::with(|builder| builder.state(&file)).await;
+    let vijil = Vijil::with(|builder| stored(builder, &file)).await;
     assert_eq!((vijil.get(&policy).await, vijil.get(&rule).await), (kept_policy, kept_rule));
 }
 

@@ -24,7 +24,8 @@ struct Service {
 impl Service {
     async fn new(records: Vec<Value>, set_up: impl FnOnce(Builder) -> Builder) -> Self {
         let clock = Clock::manual(NOW.parse().unwrap());
-        let builder = Emulator::builder().org("acme").records(records).clock(clock.clone());
+        let time = clock.clone();
+        let builder = Emulator::builder().org("acme").records(records).clock(move || time.now());
         Self { running: set_up(builder).start().await.unwrap(), clock }
     }
 

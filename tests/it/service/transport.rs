@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use seawall::emulator::{Answer, Calls, Emulator, Fault, FaultKind, Form, Wait, WaitForm};
 use seawall::exit::Explain as _;
-use seawall::service::http::{Authorization, BaseUrl, Clock, Connection, Error, Limits, Reader};
+use seawall::service::http::{Authorization, BaseUrl, Connection, Error, Limits, Reader};
 use serde_json::Value;
 
 use super::odd::{Odd, answer, json};
@@ -112,8 +112,9 @@ async fn no_secret_comes_back_in_what_is_said() {
 async fn every_way_to_ask_for_patience_is_heeded() {
     for form in [WaitForm::Seconds, WaitForm::Date, WaitForm::Unix, WaitForm::Reset, WaitForm::Older] {
         let limit = FaultKind::RateLimit(Wait { seconds: 30, form });
+        let now = "2026-10-21T07:28:00Z".parse().unwrap();
         let emulator = Emulator::builder()
-            .clock(Clock::manual("2026-10-21T07:28:00Z".parse().unwrap()))
+            .clock(move || now)
             .fault(Fault::new(limit).on(Calls::Reads).nth(1))
             .start()
             .await

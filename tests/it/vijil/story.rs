@@ -138,7 +138,8 @@ impl Team {
         let account =
             VijilAccount { client_id: "vk_one".into(), client_secret: "secret-one".into(), api_key: None, email: None };
         let clock = Clock::manual("2026-04-22T00:00:00Z".parse().unwrap());
-        let builder = Emulator::builder().vijil_account(account).vijil_behaviour(behaviour).clock(clock.clone());
+        let time = clock.clone();
+        let builder = Emulator::builder().vijil_account(account).vijil_behaviour(behaviour).clock(move || time.now());
         let emulator = builder.start().await.unwrap();
         let edit_active = EditActive::InPlace;
         let team = Self { edit_active, emulator, clock, limits, passed: Arc::default() };

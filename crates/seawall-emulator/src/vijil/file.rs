@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use super::fields::Invalid;
 use super::{Call, Refusal, set};
-use crate::emulator::exchange::{Request, Response};
-use crate::emulator::state::VijilState;
+use crate::exchange::{Request, Response};
+use crate::state::VijilState;
 
 /// The largest size of a file: 10 MB. The socket accepts less.
 const LARGEST: usize = 10 * 1024 * 1024;

@@ -9,8 +9,8 @@ use super::{
     ActiveEdit, AfterEdit, CATEGORIES, Call, Consequences, Count, CreatedStatus, Duplicates, NullUpdate, RULE_STATUSES,
     RULE_TYPES, Refusal, SecondReview, USER, set,
 };
-use crate::emulator::exchange::Response;
-use crate::emulator::state::{State, Stored, VijilState};
+use crate::exchange::Response;
+use crate::state::{State, Stored, VijilState};
 
 const fn field(name: &'static str, kind: Kind, required: bool, nullable: bool) -> Field {
     Field { name, kind, required, nullable }

@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::{Code, DockerOperation, Refusal, Role, Settings};
-use crate::emulator::exchange::{Request, Response};
-use crate::emulator::identity;
+use crate::exchange::{Request, Response};
+use crate::identity;
 
 /// Issues and validates tokens.
 pub(super) struct Tokens {

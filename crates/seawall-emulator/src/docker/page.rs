@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::Refusal;
-use crate::emulator::exchange::{Request, whole_number};
+use crate::exchange::{Request, whole_number};
 
 /// The largest page size, which is also the default.
 const PAGE: usize = 100;

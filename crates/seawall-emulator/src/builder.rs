@@ -1,6 +1,7 @@
 //! The setup and the start of an emulator.
 
 use std::collections::BTreeSet;
+use std::fs::File;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -11,7 +12,7 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
-use super::clock::Clock;
+use super::clock::{Clock, Source};
 use super::connection::{Breaker, Loopback};
 use super::docker::{self, Account, Behaviour, Limits, Role, Service, Settings};
 use super::fault::{Fault, Faults};
@@ -23,7 +24,6 @@ use super::state::State;
 use super::store::{Store, StoreError};
 use super::vijil::{self, VijilAccount, VijilBehaviour};
 use super::{EmulatorError, identity};
-use crate::service::http;
 
 /// Limit of requests for audit records, per organization and second.
 const AUDIT_CALLS: u32 = 5;
@@ -35,7 +35,7 @@ pub struct Builder {
     org: Option<String>,
     teams: Vec<String>,
     members: Vec<(String, String)>,
-    state: Option<PathBuf>,
+    state: Option<(PathBuf, File)>,
     seeds: Vec<Seed>,
     records: Vec<Value>,
     port: u16,
@@ -44,7 +44,7 @@ pub struct Builder {
     audit_limit: Option<u32>,
     faults: Vec<Fault>,
     record: bool,
-    clock: http::Clock,
+    clock: Source,
     settings: Settings,
     vijil: vijil::Settings,
 }
@@ -64,7 +64,7 @@ impl Default for Builder {
             audit_limit: Some(AUDIT_CALLS),
             faults: Vec::new(),
             record: true,
-            clock: http::Clock::system(),
+            clock: Source::system(),
             settings: Settings::default(),
             vijil: vijil::Settings::default(),
         }
@@ -121,9 +121,10 @@ impl Builder {
         self
     }
 
-    /// Keeps the state in this file, which is created if it is new.
-    pub fn state(mut self, path: impl AsRef<Path>) -> Self {
-        self.state = Some(path.as_ref().to_owned());
+    /// Keeps the state in this file, open for reading and writing; a new one is empty. Errors name it by the path, which
+    /// the emulator does not open itself.
+    pub fn state(mut self, path: impl AsRef<Path>, file: File) -> Self {
+        self.state = Some((path.as_ref().to_owned(), file));
         self
     }
 
@@ -165,8 +166,8 @@ impl Builder {
     }
 
     /// Replaces the machine's clock; a clock that is shared with the client advances when the client waits.
-    pub fn clock(mut self, clock: http::Clock) -> Self {
-        self.clock = clock;
+    pub fn clock(mut self, now: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
+        self.clock = Source::new(now);
         self
     }
 
@@ -257,8 +258,8 @@ impl Builder {
 
     /// Opens the state, and applies the setup to it.
     fn inner(&mut self, org: &str, now: Timestamp) -> Result<Inner, StoreError> {
-        let (store, state) = match &self.state {
-            Some(path) => Store::open(path).map(|(store, state)| (Some(store), state))?,
+        let (store, state) = match self.state.take() {
+            Some((path, file)) => Store::open(path, file).map(|(store, state)| (Some(store), state))?,
             None => (None, State::default()),
         };
         let mut faults = Faults::default();

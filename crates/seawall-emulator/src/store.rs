@@ -4,6 +4,7 @@
 //! number of calls.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,7 +14,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::state::{Group, Policy, State, Stored, VijilState};
-use crate::source::disk::{self, FileError};
 
 const OBJECTS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("objects");
 
@@ -33,15 +33,6 @@ pub enum StoreError {
     /// Another process has the file open.
     #[error("the state file `{}` is in use by another process", .0.display())]
     InUse(PathBuf),
-    /// It is a link or not a regular file, or the system refuses access.
-    #[error("the state file `{}` cannot be opened", path.display())]
-    NotOpened {
-        /// The file.
-        path: PathBuf,
-        /// The cause.
-        #[source]
-        source: FileError,
-    },
     /// The file is not one of this version.
     #[error("the state file `{}` cannot be read: {reason}", path.display())]
     Unreadable {
@@ -75,15 +66,14 @@ enum Object {
 }
 
 impl Store {
-    /// Opens or creates a state file and reads it.
-    pub(super) fn open(path: &Path) -> Result<(Self, State), StoreError> {
-        let file = disk::open_state(path).map_err(|source| StoreError::NotOpened { path: path.to_owned(), source })?;
+    /// Reads a state file; an empty file is an empty state.
+    pub(super) fn open(path: PathBuf, file: File) -> Result<(Self, State), StoreError> {
         let database = match FileBackend::new(file).and_then(|file| Builder::new().create_with_backend(file)) {
             Ok(database) => database,
-            Err(DatabaseError::DatabaseAlreadyOpen) => return Err(StoreError::InUse(path.to_owned())),
-            Err(error) => return Err(failed(path, error)),
+            Err(DatabaseError::DatabaseAlreadyOpen) => return Err(StoreError::InUse(path)),
+            Err(error) => return Err(failed(&path, error)),
         };
-        let store = Self { database, path: path.to_owned() };
+        let store = Self { database, path };
         let state = store.read()?;
         Ok((store, state))
     }

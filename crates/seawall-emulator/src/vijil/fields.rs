@@ -6,7 +6,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::emulator::exchange::{Request, Response, whole_number};
+use crate::exchange::{Request, Response, whole_number};
 
 /// The kind of a field's value.
 #[derive(Clone, Copy, Debug)]
@@ -219,7 +219,7 @@ pub(super) fn uuid(text: &str) -> Option<String> {
     let inner = inner.strip_prefix('{').and_then(|inner| inner.strip_suffix('}')).unwrap_or(inner);
     let digits: String = match inner.len() {
         32 => inner.to_owned(),
-        36 if crate::emulator::identity::is_uuid(inner) => inner.replace('-', ""),
+        36 if crate::identity::is_uuid(inner) => inner.replace('-', ""),
         _ => return None,
     };
     if !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {

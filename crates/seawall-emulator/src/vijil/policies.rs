@@ -9,8 +9,8 @@ use super::{
     CATEGORIES, Call, ClientIds, DeleteWithRules, Duplicates, NullUpdate, POLICY_STATUSES, PatchedActive, Refusal,
     RefusedActivation, TEAM, USER, set,
 };
-use crate::emulator::exchange::Response;
-use crate::emulator::state::{State, Stored, VijilState};
+use crate::exchange::Response;
+use crate::state::{State, Stored, VijilState};
 
 const fn field(name: &'static str, kind: Kind, required: bool, nullable: bool) -> Field {
     Field { name, kind, required, nullable }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Answer, Calls, Edit, FalseAnswer, Fault, FaultKind, Form, Wait, WaitForm};
-use crate::emulator::operation::Operation;
-use crate::emulator::state::{Policy, State};
-use crate::model::Decision;
+use crate::operation::Operation;
+use crate::state::{Policy, State};
+use seawall_access::model::Decision;
 
 /// The syntax of faults, for the help of the command line.
 pub const SYNTAX: &str = "\
@@ -132,7 +132,7 @@ fn parse_kind(kind: &str, argument: Option<&str>) -> Result<FaultKind, String> {
             false_answer.ok_or_else(|| format!("no lie is named `{name}`"))
         }
         "edit" => Ok(FaultKind::Edit(edit(required()?)?)),
-        _ => Err(match crate::diagnostic::nearest(kind, KINDS) {
+        _ => Err(match seawall_access::suggestion::nearest(kind, KINDS) {
             Some(near) => format!("no kind is named `{kind}`: did you mean `{near}`?"),
             None => format!("no kind is named `{kind}`: there are {}", KINDS.join(", ")),
         }),

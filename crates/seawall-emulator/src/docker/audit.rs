@@ -11,9 +11,9 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 
 use super::{DockerOperation, Settings};
-use crate::emulator::exchange::{Request, Response, whole_number};
-use crate::emulator::identity;
-use crate::emulator::state::{Org, State};
+use crate::exchange::{Request, Response, whole_number};
+use crate::identity;
+use crate::state::{Org, State};
 
 /// The default and the largest page size.
 const PAGE: usize = 25;

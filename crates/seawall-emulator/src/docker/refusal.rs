@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::DockerOperation;
-use crate::emulator::exchange::Response;
+use crate::exchange::Response;
 
 /// The error codes of the governance API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

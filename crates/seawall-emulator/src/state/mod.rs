@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::identity;
-use crate::model::Team;
+use seawall_access::model::Team;
 
 pub use docker::{Allowlist, Cedar, Policy, Rule, Scope};
 pub(super) use vijil::Stored;

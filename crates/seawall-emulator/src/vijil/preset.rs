@@ -6,8 +6,8 @@ use serde_json::{Map, Value, json};
 
 use super::fields::{self, Invalid, LONG};
 use super::{CATEGORIES, Call, Refusal, set};
-use crate::emulator::exchange::Response;
-use crate::emulator::state::{State, Stored};
+use crate::exchange::Response;
+use crate::state::{State, Stored};
 
 /// Name, category and sentence of the presets. The presets of the service are not published.
 const PRESETS: [(&str, &str, &str, &str); 2] = [

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::{Refusal, Settings, TEAM, USER};
-use crate::emulator::exchange::{Request, Response};
-use crate::emulator::identity;
+use crate::exchange::{Request, Response};
+use crate::identity;
 
 /// Issues and validates tokens.
 #[derive(Debug)]

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::emulator::exchange::Response;
+use crate::exchange::Response;
 
 /// The false part of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +33,7 @@ impl FalseAnswer {
     ];
 
     /// The false answer in place of the true one.
-    pub(in crate::emulator) fn told(self, answer: Response) -> Response {
+    pub(crate) fn told(self, answer: Response) -> Response {
         let mut body = answer.value();
         match self {
             Self::Empty | Self::Missing => {

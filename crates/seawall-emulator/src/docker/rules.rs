@@ -11,9 +11,9 @@ use super::fields::Fields;
 use super::{
     Allowlist, Call, Code, DuplicateRuleNames, EmptyAllowlist, ListOrder, Policy, Refusal, Rule, UnknownFields,
 };
-use crate::emulator::exchange::Response;
-use crate::emulator::state::State;
-use crate::model::{Action, Decision, HttpResource, Layer};
+use crate::exchange::Response;
+use crate::state::State;
+use seawall_access::model::{Action, Decision, HttpResource, Layer};
 
 /// The fields of a rule in a call, each valid by itself.
 struct Draft {

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::fields::Fields;
 use super::{Cedar, Refusal, UnknownFields};
-use crate::access::cedar;
+use seawall_access::cedar;
 
 /// Parses `cedar_v1`: valid Cedar with at least one `permit` or `forbid`, and without `@id`, which the service assigns.
 /// Templates are refused, since nothing could link them.

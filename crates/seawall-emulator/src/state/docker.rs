@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Action, Decision, Domain, HttpResource, Layer};
+use seawall_access::model::{Action, Decision, Domain, HttpResource, Layer};
 
 /// A policy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

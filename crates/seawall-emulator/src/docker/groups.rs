@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 
 use super::fields::Fields;
 use super::{Call, Refusal};
-use crate::emulator::exchange::{Response, whole_number};
-use crate::emulator::identity;
-use crate::emulator::state::{Group, State};
+use crate::exchange::{Response, whole_number};
+use crate::identity;
+use crate::state::{Group, State};
 
 /// The default page size: small, to detect callers that do not follow pages.
 const PAGE: usize = 10;

@@ -8,8 +8,8 @@ use super::fields::Fields;
 use super::{
     Call, Code, EmptyScope, ListOrder, NameMatching, Policy, Refusal, Scope, TooLarge, UnknownFields, cedar, page,
 };
-use crate::emulator::exchange::Response;
-use crate::emulator::state::{Org, State};
+use crate::exchange::Response;
+use crate::state::{Org, State};
 
 impl Call<'_> {
     pub(super) fn list_policies(&self, state: &State) -> Result<Response, Refusal> {

@@ -44,10 +44,7 @@ pub(super) fn hex(bytes: &[u8]) -> String {
 #[must_use]
 pub fn unguessable() -> String {
     let mut bytes = [0_u8; 32];
-    rustls::crypto::ring::default_provider()
-        .secure_random
-        .fill(&mut bytes)
-        .expect("the operating system gives random bytes");
+    getrandom::fill(&mut bytes).expect("the operating system gives random bytes");
     hex(&bytes)
 }
 

@@ -7,6 +7,9 @@
 //!                         └ store: what the call changed, in one durable transaction, before the answer
 //! ```
 //!
+//! It shares the model of policies and Cedar with the client, and neither its wire types nor its transport, so that a
+//! mistake in one is not hidden by the same mistake in the other. It opens no path: a state file is handed over open.
+//!
 //! Invariant: the emulator refuses what the service is documented to refuse. Where the documentation says nothing, it
 //! takes one choice, listed here, with a switch in [`Behaviour`] if a client must handle several:
 //!
@@ -45,7 +48,6 @@ mod builder;
 mod clock;
 mod connection;
 pub mod docker;
-mod embedded;
 mod exchange;
 mod fault;
 mod identity;
@@ -58,11 +60,6 @@ mod state;
 mod store;
 pub mod vijil;
 mod visitor;
-
-use std::path::PathBuf;
-
-use crate::exit::{Exit, Explain};
-use crate::source::disk::FileError;
 
 pub use builder::Builder;
 pub use docker::{Account, Behaviour, DockerOperation, Limits, Role};
@@ -77,7 +74,7 @@ pub use state::{Group, Org, State, VijilState};
 pub use store::StoreError;
 pub use vijil::{VijilAccount, VijilBehaviour, VijilOperation};
 
-/// The start of an emulator: [`Emulator::builder`] or [`Emulator::embedded`].
+/// The start of an emulator.
 #[derive(Clone, Copy, Debug)]
 pub struct Emulator;
 
@@ -93,15 +90,6 @@ pub enum EmulatorError {
         #[source]
         source: std::io::Error,
     },
-    /// The folder of the state cannot be created or used.
-    #[error("cannot use the folder `{}`", folder.display())]
-    Folder {
-        /// The folder.
-        folder: PathBuf,
-        /// The cause.
-        #[source]
-        source: FileError,
-    },
     /// The state file cannot be used.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -111,26 +99,5 @@ impl Emulator {
     /// The setup of an emulator.
     pub fn builder() -> Builder {
         Builder::default()
-    }
-}
-
-impl Explain for EmulatorError {
-    fn hint(&self) -> Option<String> {
-        match self {
-            Self::Bind { .. } => Some("choose another port, or leave it out to take a free one".to_owned()),
-            Self::Folder { source, .. } if source.is_of_the_system() => {
-                Some("make the folder of the workspace writable".to_owned())
-            }
-            Self::Folder { .. } => Some("remove it: state is kept in a folder of that name".to_owned()),
-            Self::Store(StoreError::InUse(_)) => Some("wait for the other process, or choose another file".to_owned()),
-            Self::Store(StoreError::NotOpened { .. }) => Some("choose another file, without a link".to_owned()),
-            Self::Store(StoreError::Unreadable { .. } | StoreError::Failed { .. }) => {
-                Some("choose another state file, or move this one away to start empty".to_owned())
-            }
-        }
-    }
-
-    fn exit(&self) -> Exit {
-        Exit::Failed
     }
 }
