@@ -230,7 +230,7 @@ impl Builder {
         let clock = Clock::new(self.clock.clone());
         let inner = self.inner(&org, clock.now())?;
         let server = Arc::new(Server {
-            service: Service::new(self.settings, identity::unguessable()),
+            docker: Service::new(self.settings, identity::unguessable()),
             vijil: vijil::Service::new(self.vijil, identity::unguessable()),
             clock,
             latency: self.latency,

@@ -5,6 +5,25 @@ use axum::http::Method;
 use super::docker::{self, DockerOperation};
 use super::vijil::VijilOperation;
 
+/// The services behind the socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Side {
+    /// Docker Hub.
+    Docker,
+    /// Vijil.
+    Vijil,
+}
+
+impl Side {
+    /// The service that answers a path. Vijil has those below `/v1`, and Docker Hub has all others.
+    pub(super) fn new(path: &[String]) -> Self {
+        match path.first() {
+            Some(first) if first == "v1" => Self::Vijil,
+            Some(_) | None => Self::Docker,
+        }
+    }
+}
+
 /// An operation of one of the services.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Operation {
@@ -18,9 +37,9 @@ impl Operation {
     /// The operation of a call, if there is one.
     #[must_use]
     pub fn parse(method: &Method, path: &[String]) -> Option<Self> {
-        match path.first() {
-            Some(first) if first == "v1" => VijilOperation::parse(method, path).map(Self::Vijil),
-            Some(_) | None => docker::operation(method, path).map(Self::Docker),
+        match Side::new(path) {
+            Side::Docker => docker::operation(method, path).map(Self::Docker),
+            Side::Vijil => VijilOperation::parse(method, path).map(Self::Vijil),
         }
     }
 

@@ -172,7 +172,7 @@ impl Running {
 
     /// Invalidates every token given so far.
     pub fn expire_tokens(&self) {
-        self.server.service.expire_tokens();
+        self.server.docker.expire_tokens();
         self.server.vijil.expire_tokens();
     }
 

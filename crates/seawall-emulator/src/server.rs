@@ -17,7 +17,7 @@ use super::connection::Breaker;
 use super::docker::{self, Code, DockerOperation, Refusal, Service};
 use super::exchange::{Request, Response};
 use super::fault::{FalseAnswer, FaultKind, Faults};
-use super::operation::Operation;
+use super::operation::{Operation, Side};
 use super::record::{Call, Record};
 use super::state::State;
 use super::store::{Store, StoreError};
@@ -29,7 +29,7 @@ const LARGEST_BODY: usize = 4 * 1024 * 1024;
 /// The emulator behind the socket.
 #[derive(Debug)]
 pub(super) struct Server {
-    pub(super) service: Service,
+    pub(super) docker: Service,
     pub(super) vijil: vijil::Service,
     pub(super) clock: Clock,
     pub(super) latency: Duration,
@@ -102,7 +102,7 @@ impl Server {
             match kind {
                 FaultKind::Delay(_) => {}
                 FaultKind::ExpireTokens => {
-                    self.service.expire_tokens();
+                    self.docker.expire_tokens();
                     self.vijil.expire_tokens();
                 }
                 FaultKind::Edit(edit) => {
@@ -120,35 +120,13 @@ impl Server {
             }
         }
         let limit = inner.rate(self.rate_limit, request.at);
-        let outcome = match fate {
-            _ if operation == Some(Operation::Docker(DockerOperation::ListAuditLogs))
-                && inner.audits_exceed(self.audit_limit, request.at) =>
-            {
-                Outcome::Answer(docker::audit::exceeded())
-            }
-            _ if limit.as_ref().is_some_and(|limit| limit.exceeded) => Outcome::Answer(exceeded(request.at)),
-            Some(FaultKind::Refuse(answer)) => Outcome::Answer(answer.response()),
-            Some(FaultKind::RateLimit(wait)) => Outcome::Answer(wait.response(request.at)),
-            Some(FaultKind::LoseBefore) => Outcome::Lost,
-            Some(FaultKind::LoseAfter) => {
-                self.effect(&mut inner, request);
-                Outcome::Lost
-            }
-            Some(FaultKind::RefuseAfter(answer)) => {
-                self.effect(&mut inner, request);
-                Outcome::Answer(answer.response())
-            }
-            Some(FaultKind::FalseAnswer(FalseAnswer::Stale)) if !operation.is_some_and(Operation::is_write) => {
-                Outcome::Answer(self.handle(&mut inner.previous.clone(), request))
-            }
-            Some(FaultKind::FalseAnswer(FalseAnswer::Envelope)) => {
-                Outcome::Answer(FalseAnswer::Envelope.told(Response::empty(200)))
-            }
-            Some(FaultKind::FalseAnswer(false_answer)) => {
-                Outcome::Answer(false_answer.told(self.effect(&mut inner, request)))
-            }
-            Some(FaultKind::Cut) => Outcome::Cut(self.effect(&mut inner, request)),
-            _ => Outcome::Answer(self.effect(&mut inner, request)),
+        let is_audit = operation == Some(Operation::Docker(DockerOperation::ListAuditLogs));
+        let outcome = if is_audit && inner.audits_exceed(self.audit_limit, request.at) {
+            Outcome::Answer(docker::audit::exceeded())
+        } else if limit.as_ref().is_some_and(|limit| limit.exceeded) {
+            Outcome::Answer(exceeded(request.at))
+        } else {
+            self.meet(&mut inner, request, operation, fate)
         };
         let status = match &outcome {
             Outcome::Answer(answer) | Outcome::Cut(answer) => Some(answer.status),
@@ -161,6 +139,42 @@ impl Server {
         }
     }
 
+    /// The outcome of a call that meets one fault, or none.
+    fn meet(
+        &self,
+        inner: &mut Inner,
+        request: &Request,
+        operation: Option<Operation>,
+        fate: Option<&FaultKind>,
+    ) -> Outcome {
+        match fate {
+            Some(FaultKind::Refuse(answer)) => Outcome::Answer(answer.response()),
+            Some(FaultKind::RateLimit(wait)) => Outcome::Answer(wait.response(request.at)),
+            Some(FaultKind::LoseBefore) => Outcome::Lost,
+            Some(FaultKind::LoseAfter) => {
+                self.effect(inner, request);
+                Outcome::Lost
+            }
+            Some(FaultKind::RefuseAfter(answer)) => {
+                self.effect(inner, request);
+                Outcome::Answer(answer.response())
+            }
+            Some(FaultKind::FalseAnswer(FalseAnswer::Stale)) if !operation.is_some_and(Operation::is_write) => {
+                Outcome::Answer(self.handle(&mut inner.previous.clone(), request))
+            }
+            Some(FaultKind::FalseAnswer(FalseAnswer::Envelope)) => {
+                Outcome::Answer(FalseAnswer::Envelope.told(Response::empty(200)))
+            }
+            Some(FaultKind::FalseAnswer(false_answer)) => {
+                Outcome::Answer(false_answer.told(self.effect(inner, request)))
+            }
+            Some(FaultKind::Cut) => Outcome::Cut(self.effect(inner, request)),
+            None | Some(FaultKind::Delay(_) | FaultKind::ExpireTokens | FaultKind::Edit(_)) => {
+                Outcome::Answer(self.effect(inner, request))
+            }
+        }
+    }
+
     fn effect(&self, inner: &mut Inner, request: &Request) -> Response {
         inner.change(|state| self.handle(state, request)).unwrap_or_else(|error| {
             tracing::error!("{error}");
@@ -169,9 +183,9 @@ impl Server {
     }
 
     fn handle(&self, state: &mut State, request: &Request) -> Response {
-        match request.path.first() {
-            Some(first) if first == "v1" => self.vijil.handle(state, request),
-            Some(_) | None => self.service.handle(state, request),
+        match Side::new(&request.path) {
+            Side::Docker => self.docker.handle(state, request),
+            Side::Vijil => self.vijil.handle(state, request),
         }
     }
 }
