@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+use super::format::AnswerFormat;
 use super::session::every::live_each;
 use super::session::organizations::{self, about, worst};
 use super::session::planning::{Stricter, Workspace};
@@ -53,16 +54,8 @@ pub(super) struct Args {
     #[arg(long)]
     exit_code: bool,
     /// Output format of the answer
-    #[arg(long, value_enum, default_value_t = Format::Human)]
-    format: Format,
-}
-
-#[derive(Clone, Copy, clap::ValueEnum)]
-enum Format {
-    /// For people
-    Human,
-    /// One JSON object
-    Json,
+    #[arg(long, value_enum, default_value_t = AnswerFormat::Human)]
+    format: AnswerFormat,
 }
 
 pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
@@ -95,19 +88,21 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
     let shown = answers.iter().map(|(name, answer, declared)| {
         let places = DeclaredPolicies(declared);
         match format {
-            Format::Human if several => format!("{}\n{}", line(name), answer::human(&request, teams, answer, places)),
-            Format::Human => answer::human(&request, teams, answer, places),
-            Format::Json => answer::json(&request, teams, answer, places),
+            AnswerFormat::Human if several => {
+                format!("{}\n{}", line(name), answer::human(&request, teams, answer, places))
+            }
+            AnswerFormat::Human => answer::human(&request, teams, answer, places),
+            AnswerFormat::Json => answer::json(&request, teams, answer, places),
         }
     });
     let shown: Vec<String> = shown.collect();
     let verdict = common(answers.iter().map(|(_, answer, _)| answer.verdict));
     context.print(&match format {
-        Format::Json if several => {
+        AnswerFormat::Json if several => {
             let each = answers.iter().map(|(name, ..)| name.as_str()).zip(&shown);
             json_of_each(&[("decision", word(verdict).into()), ("because", because_of_each(&shown))], each)
         }
-        Format::Human | Format::Json => shown.join("\n"),
+        AnswerFormat::Human | AnswerFormat::Json => shown.join("\n"),
     })?;
     exits.extend(exit_code.then(|| exit(verdict)));
     Ok(worst(exits))

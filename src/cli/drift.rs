@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::adopt::{self, One};
+use super::format::Format;
 use super::session::every::live_each;
 use super::session::organizations::{separate_failures, worst};
 use super::session::planning::{Workspace, resolve};
@@ -50,16 +51,6 @@ pub(super) struct Args {
     /// Use a snapshot instead of the service
     #[arg(long, value_name = "FILE")]
     live_from: Option<PathBuf>,
-}
-
-#[derive(Clone, Copy, clap::ValueEnum)]
-enum Format {
-    /// For people
-    Human,
-    /// For issues and job summaries
-    Markdown,
-    /// One JSON object
-    Json,
 }
 
 pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {

@@ -15,6 +15,7 @@ mod completions;
 mod drift;
 mod emulator;
 mod fmt;
+mod format;
 mod import;
 mod init;
 mod man;

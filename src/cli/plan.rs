@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use super::format::Format;
 use super::session::before::Before;
 use super::session::every::plan_each;
 use super::session::organizations::{Failed, separate_failures, worst};
@@ -57,17 +58,6 @@ pub(super) struct Args {
     /// Include the names of users of recorded requests
     #[arg(long, requires = "records")]
     users: bool,
-}
-
-/// The formats of plans.
-#[derive(Clone, Copy, clap::ValueEnum)]
-pub(super) enum Format {
-    /// For people
-    Human,
-    /// For pull requests and job summaries
-    Markdown,
-    /// One JSON object
-    Json,
 }
 
 pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::plan::Format;
+use super::format::Format;
 use super::session::commit::documents_of;
 use super::session::every::live_each;
 use super::session::evidence::Evidence;

@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::plan::{Format, render_each, render_one};
+use super::format::Format;
+use super::plan::{render_each, render_one};
 use super::session::organizations::name_of;
 use super::session::reading::read_plans;
 use super::{Context, Exit, Failure};

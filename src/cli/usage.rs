@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::plan::Format;
+use super::format::Format;
 use super::session::organizations::only;
 use super::session::recorded::{Recorded, parse_duration};
 use super::session::watch::watched;

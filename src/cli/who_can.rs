@@ -1,6 +1,7 @@
 //! `seawall who-can`: lists every audience that may do something, and by which rules. Reads only.
 
 use super::can::{documents, json_of_each, live_subjects};
+use super::format::AnswerFormat;
 use super::session::organizations::{about, worst};
 use super::session::watch::watched;
 use super::session::{output, workspace};
@@ -32,16 +33,8 @@ pub(super) struct Args {
     #[arg(long)]
     live: bool,
     /// Output format of the answer
-    #[arg(long, value_enum, default_value_t = Format::Human)]
-    format: Format,
-}
-
-#[derive(Clone, Copy, clap::ValueEnum)]
-enum Format {
-    /// For people
-    Human,
-    /// One JSON object
-    Json,
+    #[arg(long, value_enum, default_value_t = AnswerFormat::Human)]
+    format: AnswerFormat,
 }
 
 /// The words of the request; for a target alone, with its most usual action.
@@ -83,17 +76,19 @@ pub(super) fn run(context: &Context, Args { target, live, format }: &Args) -> Re
         let everybody = watched("evaluating the request", || State::new(&subject.policies).who(&request, teams));
         let (request, places) = (request.to_string(), DeclaredPolicies(&subject.declared));
         let text = match format {
-            Format::Human if several => {
+            AnswerFormat::Human if several => {
                 format!("{}\n{}", line(&name), who::human(&request, &everybody, places, context.view()))
             }
-            Format::Human => who::human(&request, &everybody, places, context.view()),
-            Format::Json => who::json(&request, &everybody, places),
+            AnswerFormat::Human => who::human(&request, &everybody, places, context.view()),
+            AnswerFormat::Json => who::json(&request, &everybody, places),
         };
         shown.push((name, text));
     }
     context.print(&match format {
-        Format::Json if several => json_of_each(&[], shown.iter().map(|(name, text)| (name.as_str(), text))),
-        Format::Human | Format::Json => shown.into_iter().map(|(_, text)| text).collect::<Vec<_>>().join("\n"),
+        AnswerFormat::Json if several => json_of_each(&[], shown.iter().map(|(name, text)| (name.as_str(), text))),
+        AnswerFormat::Human | AnswerFormat::Json => {
+            shown.into_iter().map(|(_, text)| text).collect::<Vec<_>>().join("\n")
+        }
     })?;
     Ok(worst(exits))
 }
