@@ -8,12 +8,11 @@ use serde_json::{Map, Value, json};
 
 use super::Drift;
 use crate::model::Origin;
+use crate::plan::ChangeSet;
 use crate::plan::meaning::Meaning;
-use crate::plan::saved::{FORMAT_VERSION, Service, Summary, sides};
+use crate::plan::saved::{DifferenceDocument, FORMAT_VERSION, Summary};
 use crate::plan::set::Unplanned;
-use crate::plan::step::{Object, Op};
 use crate::plan::undeclared::Undeclared;
-use crate::plan::{self, ChangeSet};
 
 /// The keys of drift in addition to those of a plan.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
@@ -48,54 +47,17 @@ struct Side {
 /// An object that differs. For `outside`, `before` is the object after the last apply and `after` is the live object.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 struct Difference {
-    service: Service,
-    /// The operation that was done, or that has to be done.
-    op: Op,
-    object: Object,
-    /// The policy's name.
-    policy: String,
-    /// The rule's name; null for a difference of a policy.
-    rule: Option<String>,
-    /// Null if the object was created.
-    before: Option<Value>,
-    /// Null if the object was deleted.
-    after: Option<Value>,
-    /// The fields that differ.
-    changed: Vec<String>,
+    #[serde(flatten)]
+    difference: DifferenceDocument,
     /// The place of the policy's declaration.
     source: Option<Origin>,
 }
 
 impl Side {
     fn new(changes: &ChangeSet) -> Self {
-        let docker = changes.docker.iter().map(|difference| {
-            let plan::docker::Difference { id: _, policy, change, source, because: _ } = difference;
-            let (before, after) = sides(change);
-            Difference {
-                service: Service::Docker,
-                op: change.op(),
-                object: change.object(),
-                policy: policy.clone(),
-                rule: change.rule_name().map(str::to_owned),
-                before,
-                after,
-                changed: change.changed().into_iter().map(str::to_owned).collect(),
-                source: source.clone(),
-            }
-        });
-        let vijil = changes.vijil.iter().map(|difference| Difference {
-            service: Service::Vijil,
-            op: difference.op,
-            object: difference.object(),
-            policy: difference.policy_name.clone(),
-            rule: difference.rule_id.clone(),
-            before: difference.before.clone().map(Value::Object),
-            after: difference.after.clone().map(Value::Object),
-            changed: difference.changed(),
-            source: difference.source.clone(),
-        });
-        let differences = docker.chain(vijil).collect();
-        Self { summary: changes.summary(), differences, access: changes.access.clone() }
+        let docker = changes.docker.iter().map(|one| Difference { difference: one.into(), source: one.source.clone() });
+        let vijil = changes.vijil.iter().map(|one| Difference { difference: one.into(), source: one.source.clone() });
+        Self { summary: changes.summary(), differences: docker.chain(vijil).collect(), access: changes.access.clone() }
     }
 }
 

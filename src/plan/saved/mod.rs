@@ -3,6 +3,7 @@
 //! Invariant: a saved plan is read back equal, and a file that is not exactly one plan is refused: each step's request
 //! must follow from its objects, and `coherence` must explain the steps.
 
+mod difference;
 mod read;
 mod step;
 
@@ -13,8 +14,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use thiserror::Error;
 
+pub use self::difference::{DifferenceDocument, sides};
 use self::step::StepDocument;
-pub use self::step::sides;
 use super::docker::fingerprint;
 use super::flips::{CarriedTest, Flip};
 use super::guard::Verdict;

@@ -46,7 +46,8 @@ impl Plan {
         if docker.is_none() && vijil.is_none() {
             return Err(PlanError::Shape("it is for no service"));
         }
-        let (own, others): (Vec<_>, Vec<_>) = steps.into_iter().partition(|step| step.service == Service::Docker);
+        let (own, others): (Vec<_>, Vec<_>) =
+            steps.into_iter().partition(|step| step.difference.service == Service::Docker);
         in_order(own.iter().chain(&others))?;
         let (steps, touched) = docker_steps(docker.as_ref(), own, &live.touched, &unmanaged)?;
         let plan = Self {

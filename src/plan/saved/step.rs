@@ -9,10 +9,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::difference::DifferenceDocument;
 use super::{PlanError, Service};
-use crate::model::{Domain, Fields, Method, Origin, Policy, PolicyId, Rule, RuleId};
+use crate::model::{Domain, Method, Origin, Policy, PolicyId, Rule, RuleId};
 use crate::plan::dependencies::{Beyond, Dependencies};
-use crate::plan::docker::json::{self, PolicyJson, RuleJson};
+use crate::plan::docker::json::{PolicyJson, RuleJson};
 use crate::plan::docker::relations::Relations;
 use crate::plan::docker::statements::{self, Statement};
 use crate::plan::docker::{
@@ -22,25 +23,15 @@ use crate::plan::request::{Request, Segment};
 use crate::plan::step::{Object, Op, Reason};
 use crate::plan::vijil::{Subject, VijilDifference, VijilRequest, VijilStep};
 
+/// One call that writes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(super) struct StepDocument {
     /// From 1, in order.
     pub(super) id: usize,
     /// The phase: steps of one phase may run at the same time, after those of every earlier phase.
     pub(super) phase: usize,
-    pub(super) service: Service,
-    op: Op,
-    object: Object,
-    /// The policy's name.
-    policy: String,
-    /// The rule's name; null for a step about a policy.
-    rule: Option<String>,
-    /// The object before the step, as the service shows it, without ids; null if the step creates it.
-    before: Option<Value>,
-    /// The object after the step; null if the step deletes it.
-    after: Option<Value>,
-    /// For an update, the fields that the call sends.
-    changed: Vec<String>,
+    #[serde(flatten)]
+    pub(super) difference: DifferenceDocument,
     request: RequestDocument,
     /// The statements of a Cedar text that the step adds, removes or changes; empty if only layout, comments or order
     /// differ. Left out if the step is not about Cedar text, or about a text that cannot be parsed.
@@ -93,20 +84,12 @@ enum SegmentDocument {
 
 impl StepDocument {
     pub(super) fn from_docker(org: &str, step: &Step) -> Self {
-        let Step { difference: Difference { id, policy, change, source, because }, phase, dependencies, touches } =
-            step;
-        let (before, after) = sides(change);
+        let Step { difference, phase, dependencies, touches } = step;
+        let Difference { id, policy: _, change, source, because } = difference;
         Self {
             id: *id,
             phase: *phase,
-            service: Service::Docker,
-            op: change.op(),
-            object: change.object(),
-            policy: policy.clone(),
-            rule: change.rule_name().map(str::to_owned),
-            before,
-            after,
-            changed: change.changed().into_iter().map(str::to_owned).collect(),
+            difference: difference.into(),
             request: RequestDocument::from_docker(org, change),
             statements: statements::changes(change).map(|all| all.into_iter().map(Statement::from).collect()),
             source: source.clone(),
@@ -135,18 +118,10 @@ impl StepDocument {
     }
 
     pub(super) fn from_vijil(step: &VijilStep) -> Self {
-        let object = |side: &Option<Fields>| side.clone().map(Value::Object);
         Self {
             id: step.id,
             phase: step.phase,
-            service: Service::Vijil,
-            op: step.op,
-            object: step.object(),
-            policy: step.policy_name.clone(),
-            rule: step.rule_id.clone(),
-            before: object(&step.before),
-            after: object(&step.after),
-            changed: step.changed(),
+            difference: (&step.difference).into(),
             request: RequestDocument::from_vijil(step),
             statements: None,
             source: step.source.clone(),
@@ -170,24 +145,24 @@ impl StepDocument {
         };
         let policy = match &self.policy_id {
             Some(id) => Subject::Existing(id.clone()),
-            None => Subject::Planned(self.policy.clone()),
+            None => Subject::Planned(self.difference.policy.clone()),
         };
-        let rule = match (&self.rule, self.request.path.get(2)) {
+        let rule = match (&self.difference.rule, self.request.path.get(2)) {
             (None, _) => None,
-            (Some(rule), _) if self.op == Op::Create => Some(Subject::Planned(rule.clone())),
+            (Some(rule), _) if self.difference.op == Op::Create => Some(Subject::Planned(rule.clone())),
             (Some(_), Some(SegmentDocument::Text(id))) => Some(Subject::Existing(id.clone())),
             (Some(_), Some(SegmentDocument::Rule { rule })) => Some(Subject::Planned(rule.clone())),
             (Some(_), Some(SegmentDocument::Policy { .. }) | None) => return Err(PlanError::Changed(self.id)),
         };
         let difference = VijilDifference {
             id: self.id,
-            op: self.op,
+            op: self.difference.op,
             policy,
-            policy_name: self.policy.clone(),
+            policy_name: self.difference.policy.clone(),
             rule,
-            rule_id: self.rule.clone(),
-            before: object(self.before.clone())?,
-            after: object(self.after.clone())?,
+            rule_id: self.difference.rule.clone(),
+            before: object(self.difference.before.clone())?,
+            after: object(self.difference.after.clone())?,
             provenance: self.provenance.clone(),
             source: self.source.clone(),
             because: self.because,
@@ -200,7 +175,7 @@ impl StepDocument {
         let change = self.change().ok_or(PlanError::Changed(self.id))?;
         let difference = Difference {
             id: self.id,
-            policy: self.policy.clone(),
+            policy: self.difference.policy.clone(),
             change,
             source: self.source.clone(),
             because: self.because,
@@ -210,7 +185,7 @@ impl StepDocument {
     }
 
     fn change(&self) -> Option<Change> {
-        match (self.service, self.object) {
+        match (self.difference.service, self.difference.object) {
             (Service::Docker, Object::Policy) => self.policy_change().map(Change::Policy),
             (Service::Docker, Object::Rule) => Some(Change::Rule(self.policy_target()?, self.rule_change()?)),
             (Service::Vijil, _) => None,
@@ -222,8 +197,8 @@ impl StepDocument {
             Some(serde_json::from_value::<PolicyJson>(side.clone()?).ok()?.into())
         };
         let fields = |side: &Option<Value>| policy(side).map(|policy| PolicyFields::new(&policy));
-        let (before, after) = (&self.before, &self.after);
-        Some(match self.op {
+        let (before, after) = (&self.difference.before, &self.difference.after);
+        Some(match self.difference.op {
             Op::Create => PolicyChange::Create { after: fields(after)? },
             Op::Update => {
                 PolicyChange::Update { policy: self.policy_target()?, before: fields(before)?, after: fields(after)? }
@@ -237,8 +212,8 @@ impl StepDocument {
         let rule = |side: &Option<Value>| -> Option<Rule> {
             Some(serde_json::from_value::<RuleJson>(side.clone()?).ok()?.into())
         };
-        let (before, after) = (&self.before, &self.after);
-        Some(match self.op {
+        let (before, after) = (&self.difference.before, &self.difference.after);
+        Some(match self.difference.op {
             Op::Create => RuleChange::Create { after: rule(after)? },
             Op::Update => RuleChange::Update { rule: self.rule_target()?, before: rule(before)?, after: rule(after)? },
             Op::Delete => RuleChange::Delete { rule: self.rule_target()?, before: rule(before)? },
@@ -262,19 +237,6 @@ impl StepDocument {
             SegmentDocument::Rule { rule } => RuleTarget::Planned(rule.clone()),
             SegmentDocument::Policy { .. } => return None,
         })
-    }
-}
-
-/// The object before and after a change, as JSON.
-#[must_use]
-pub fn sides(change: &Change) -> (Option<Value>, Option<Value>) {
-    match change {
-        Change::Policy(PolicyChange::Create { after }) => (None, Some(json::policy_fields(after))),
-        Change::Policy(PolicyChange::Update { before, after, .. }) => {
-            (Some(json::policy_fields(before)), Some(json::policy_fields(after)))
-        }
-        Change::Policy(PolicyChange::Delete { before, .. }) => (Some(json::policy(before)), None),
-        Change::Rule(_, change) => change.delta().map(json::rule).sides(),
     }
 }
 
