@@ -77,3 +77,81 @@ pub(super) fn same_policy(one: &Policy, other: &Policy) -> bool {
     };
     PolicyFields::new(one) == PolicyFields::new(other) && rules(one) == rules(other)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Action, Body, Decision, LiveBody, LiveRule, PolicyId, Resources, Scope};
+    use crate::plan::docker::{PolicyTarget, RuleTarget};
+
+    fn rule(name: &str, host: &str) -> Rule {
+        let resources = Resources::Plain(vec![host.to_owned()]);
+        Rule { name: name.to_owned(), decision: Decision::Allow, actions: vec![Action::ConnectTcp], resources }
+    }
+
+    fn head(name: &str) -> PolicyFields {
+        PolicyFields { name: name.to_owned(), scope: Scope::Organization, cedar: None }
+    }
+
+    /// A policy with the rules `rule_0`, `rule_1` and so on.
+    fn live(name: &str, rules: &[Rule]) -> LivePolicy {
+        let rules = rules.iter().cloned().enumerate();
+        let rules = rules.map(|(number, rule)| LiveRule { id: RuleId(format!("rule_{number}")), rule });
+        let (id, scope) = (PolicyId("pol_p".to_owned()), Scope::Organization);
+        LivePolicy { id, name: name.to_owned(), scope, body: LiveBody::Allowlist(rules.collect()) }
+    }
+
+    #[test]
+    fn an_object_is_as_before_or_after_its_step_or_gone_or_something_else() {
+        let policy = || PolicyTarget::Existing(PolicyId("pol_p".to_owned()));
+        let first = || RuleTarget::Existing(RuleId("rule_0".to_owned()));
+        let of_rule = |change| Change::Rule(policy(), change);
+        let update = || PolicyChange::Update { policy: policy(), before: head("p"), after: head("q") };
+        let change = || of_rule(RuleChange::Update { rule: first(), before: rule("r", "a"), after: rule("r", "b") });
+        let delete = || of_rule(RuleChange::Delete { rule: first(), before: rule("r", "a") });
+        let create = || of_rule(RuleChange::Create { after: rule("r", "a") });
+        let drop_policy = || {
+            let rules = Body::Allowlist(vec![rule("r", "a"), rule("s", "b")]);
+            let before = Policy { name: "p".to_owned(), scope: Scope::Organization, body: rules };
+            Change::Policy(PolicyChange::Delete { policy: policy(), before })
+        };
+        let make_policy = || Change::Policy(PolicyChange::Create { after: head("p") });
+        let table = [
+            // The policy itself, whatever its rules are.
+            (Change::Policy(update()), Some(live("p", &[rule("r", "a")])), "before"),
+            (Change::Policy(update()), Some(live("q", &[])), "after"),
+            (Change::Policy(update()), Some(live("other", &[])), "other"),
+            (Change::Policy(update()), None, "gone"),
+            // A rule by its id.
+            (change(), Some(live("p", &[rule("r", "a")])), "before"),
+            (change(), Some(live("p", &[rule("r", "b")])), "after"),
+            (change(), Some(live("p", &[rule("r", "c")])), "other"),
+            (change(), Some(live("p", &[rule("renamed", "a")])), "other"),
+            (change(), Some(live("p", &[])), "gone"),
+            (change(), None, "gone"),
+            (delete(), Some(live("p", &[rule("r", "a")])), "before"),
+            (delete(), Some(live("p", &[rule("r", "b")])), "other"),
+            (delete(), Some(live("p", &[])), "gone"),
+            // A rule by its name, since it has no id yet.
+            (create(), Some(live("p", &[rule("s", "a")])), "before"),
+            (create(), Some(live("p", &[rule("s", "a"), rule("r", "a")])), "after"),
+            (create(), Some(live("p", &[rule("r", "b")])), "other"),
+            // A policy is deleted with the rules that the plan saw, in any order, and created without rules.
+            (drop_policy(), Some(live("p", &[rule("s", "b"), rule("r", "a")])), "before"),
+            (drop_policy(), Some(live("p", &[rule("r", "a")])), "other"),
+            (drop_policy(), Some(live("q", &[rule("r", "a"), rule("s", "b")])), "other"),
+            (drop_policy(), None, "gone"),
+            (make_policy(), Some(live("p", &[])), "after"),
+            (make_policy(), Some(live("p", &[rule("r", "a")])), "other"),
+        ];
+        for (change, policy, expected) in table {
+            let found = match observed(&change, policy.as_ref(), Some(&RuleId("rule_0".to_owned()))) {
+                Observed::Before => "before",
+                Observed::After => "after",
+                Observed::Gone => "gone",
+                Observed::Other(_) => "other",
+            };
+            assert_eq!(found, expected, "{change:?} {policy:?}");
+        }
+    }
+}

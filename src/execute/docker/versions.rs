@@ -91,3 +91,97 @@ impl<'a> ToCome<'a> {
 fn holds<'a>(rules: impl IntoIterator<Item = &'a Rule>, wanted: &Rule) -> bool {
     rules.into_iter().any(|rule| changed_fields(rule, wanted).is_empty())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Action, Decision, LiveBody, LiveRule, PolicyId, Resources, RuleId, Scope};
+    use crate::plan::docker::{Difference, RuleChange, RuleTarget};
+
+    fn rule(name: &str) -> Rule {
+        let resources = Resources::Plain(vec![format!("{name}.example.com")]);
+        Rule { name: name.to_owned(), decision: Decision::Allow, actions: vec![Action::ConnectTcp], resources }
+    }
+
+    fn scope(teams: &[&str]) -> Scope {
+        Scope::from_teams(teams.iter().map(|team| (*team).to_owned()))
+    }
+
+    /// The policy `p` with the scope and the rules.
+    fn live(teams: &[&str], rules: &[&str]) -> LivePolicy {
+        let rules = rules.iter().map(|name| LiveRule { id: RuleId(format!("rule_{name}")), rule: rule(name) });
+        let (id, name) = (PolicyId("pol_p".to_owned()), "p".to_owned());
+        LivePolicy { id, name, scope: scope(teams), body: LiveBody::Allowlist(rules.collect()) }
+    }
+
+    fn target() -> PolicyTarget {
+        PolicyTarget::Existing(PolicyId("pol_p".to_owned()))
+    }
+
+    fn create(name: &str) -> Change {
+        Change::Rule(target(), RuleChange::Create { after: rule(name) })
+    }
+
+    fn delete(name: &str) -> Change {
+        let id = RuleTarget::Existing(RuleId(format!("rule_{name}")));
+        Change::Rule(target(), RuleChange::Delete { rule: id, before: rule(name) })
+    }
+
+    fn fields(name: &str, teams: &[&str]) -> PolicyFields {
+        PolicyFields { name: name.to_owned(), scope: scope(teams), cedar: None }
+    }
+
+    /// The policy of the scope `a` gets another one, or another name.
+    fn update(name: &str, teams: &[&str]) -> Change {
+        let (before, after) = (fields("p", &["a"]), fields(name, teams));
+        Change::Policy(PolicyChange::Update { policy: target(), before, after })
+    }
+
+    #[test]
+    fn a_step_is_another_one_than_planned_if_its_audience_or_the_rules_that_it_takes_along_have_changed() {
+        let (widen, rename) = (|| update("p", &["a", "b"]), || update("q", &["a"]));
+        // The steps that are done and that are under way, the step, and its policy as it is found: whether it has moved,
+        // and the rules that nobody has reviewed. The plan saw the scope `a` and the rules `r` and `s`.
+        type Row<'a> = (Vec<Change>, Vec<Change>, Change, LivePolicy, Option<&'a [&'a str]>);
+        let table: [Row<'_>; 14] = [
+            // A rule means something else for another audience, whatever other rules there are.
+            (vec![], vec![], create("t"), live(&["a"], &["r", "s"]), None),
+            (vec![], vec![], create("t"), live(&["a"], &["r", "u"]), None),
+            (vec![], vec![], create("t"), live(&["a", "b"], &["r", "s"]), Some(&[])),
+            // Unless the plan has given it that audience, or is about to.
+            (vec![widen()], vec![], create("t"), live(&["a", "b"], &["r", "s"]), None),
+            (vec![widen()], vec![], create("t"), live(&["a"], &["r", "s"]), Some(&[])),
+            (vec![], vec![widen()], create("t"), live(&["a", "b"], &["r", "s"]), None),
+            (vec![], vec![widen()], create("t"), live(&["a"], &["r", "s"]), None),
+            // An audience gets just the rules that the plan saw.
+            (vec![], vec![], widen(), live(&["a"], &["s", "r"]), None),
+            (vec![], vec![], widen(), live(&["a"], &["r", "s", "u"]), Some(&["u"])),
+            (vec![], vec![], widen(), live(&["a"], &["r"]), Some(&[])),
+            // And those of steps before it or beside it.
+            (vec![create("t"), delete("r")], vec![], widen(), live(&["a"], &["s", "t"]), None),
+            (vec![], vec![create("t"), delete("r")], widen(), live(&["a"], &["s", "t"]), None),
+            (vec![], vec![create("t"), delete("r")], widen(), live(&["a"], &["r", "s"]), None),
+            // A name alone takes nothing along.
+            (vec![], vec![], rename(), live(&["a"], &["u"]), None),
+        ];
+        for (done, under_way, change, found, expected) in table {
+            let mut known = Known::new(&[live(&["a"], &["r", "s"])]);
+            done.iter().for_each(|change| known.done(change));
+            let step = |change: Change| {
+                Step::new(Difference { id: 1, policy: "p".to_owned(), change, source: None, because: None }, 1)
+            };
+            let steps: Vec<Step> = under_way.iter().cloned().map(step).collect();
+            known.begin(steps.iter());
+            let moved = known.moved(&change, &found);
+            let unseen = moved.map(|problem| problem.unseen.into_iter().map(|rule| rule.name).collect::<Vec<_>>());
+            let expected = expected.map(|names| names.iter().map(|name| (*name).to_owned()).collect());
+            assert_eq!(unseen, expected, "{done:?} {under_way:?} {change:?} {found:?}");
+        }
+    }
+
+    #[test]
+    fn a_policy_that_the_plan_does_not_know_has_not_moved() {
+        let known = Known::new(&[]);
+        assert!(known.moved(&update("p", &["b"]), &live(&["c"], &["u"])).is_none());
+    }
+}

@@ -228,3 +228,145 @@ fn content(rule: &Rule) -> impl Ord + use<> {
     http.dedup();
     (rule.decision, actions, plain, http)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{policies, rules};
+    use crate::model::Decision::{self, Allow, Deny};
+    use crate::plan::safe_order::proof::{desired, live, policy};
+
+    /// A declared policy: its name, its earlier names, and the host that each of its rules allows.
+    type Declared<'a> = (&'a str, &'a [&'a str], &'a [&'a str]);
+    /// A live policy: its name, and the host that each of its rules allows.
+    type Found<'a> = (&'a str, &'a [&'a str]);
+
+    /// The name of the live policy that each declared one matches.
+    fn matched(declared: &[Declared<'_>], found: &[Found<'_>]) -> Vec<Option<String>> {
+        let with_hosts = |name: &str, hosts: &[&str]| {
+            let names: Vec<String> = (1..=hosts.len()).map(|number| format!("r{number}")).collect();
+            let rules: Vec<(&str, Decision, &[&str])> = names
+                .iter()
+                .zip(hosts)
+                .map(|(name, host)| (name.as_str(), Allow, std::slice::from_ref(host)))
+                .collect();
+            policy(name, &rules)
+        };
+        let new: Vec<_> = declared.iter().map(|(name, _, hosts)| with_hosts(name, hosts)).collect();
+        let mut new = desired(&new).policies;
+        for (policy, (_, previously, _)) in new.iter_mut().zip(declared) {
+            policy.previously = previously.iter().map(|name| (*name).to_owned()).collect();
+        }
+        let old: Vec<_> = found.iter().map(|(name, hosts)| with_hosts(name, hosts)).collect();
+        let old = live(&old).policies;
+        policies(&new, &old).into_iter().map(|index| Some(old[index?].name.clone())).collect()
+    }
+
+    #[test]
+    fn a_policy_is_matched_by_its_name_then_by_its_earlier_names() {
+        const ASIDE: &str = "b (seawall is renaming this)";
+        type Row<'a> = (&'a [Declared<'a>], &'a [Found<'a>], &'a [Option<&'a str>]);
+        let table: [Row<'_>; 16] = [
+            (&[("a", &[], &[])], &[("a", &[])], &[Some("a")]),
+            (&[("a", &[], &[])], &[("b", &[])], &[None]),
+            (&[("b", &["a"], &[])], &[("a", &[])], &[Some("a")]),
+            // The name counts before earlier names, and these in the order written.
+            (&[("a", &["b"], &[])], &[("a", &[]), ("b", &[])], &[Some("a")]),
+            (&[("c", &["b", "a"], &[])], &[("a", &[]), ("b", &[])], &[Some("b")]),
+            // One live policy does not become two.
+            (&[("b", &["a"], &[]), ("c", &["a"], &[])], &[("a", &[])], &[Some("a"), None]),
+            // `a` is now `b`, and the old `b` is now `c`; with a third, and from the end of the chain.
+            (&[("b", &["a"], &[]), ("c", &["b"], &[])], &[("a", &[]), ("b", &[])], &[Some("a"), Some("b")]),
+            (
+                &[("d", &["c"], &[]), ("b", &["a"], &[]), ("c", &["b"], &[])],
+                &[("a", &[]), ("b", &[]), ("c", &[])],
+                &[Some("c"), Some("a"), Some("b")],
+            ),
+            // `b` keeps its policy, since nothing else could become it.
+            (&[("b", &[], &[]), ("c", &["b"], &[])], &[("b", &[])], &[Some("b"), None]),
+            // A swap: names and contents have changed places, or had done so before.
+            (
+                &[("a", &["b"], &["v", "w"]), ("b", &["a"], &["x", "y"])],
+                &[("a", &["x", "y"]), ("b", &["v", "w"])],
+                &[Some("b"), Some("a")],
+            ),
+            (
+                &[("a", &["b"], &["v", "w"]), ("b", &["a"], &["x", "y"])],
+                &[("a", &["v", "w"]), ("b", &["x", "y"])],
+                &[Some("a"), Some("b")],
+            ),
+            // Four calls about rules are no more than four about names, of which one is temporary.
+            (
+                &[("a", &["c"], &["v", "w"]), ("b", &["a"], &["v", "x"]), ("c", &["b"], &["y", "x"])],
+                &[("a", &["v", "x"]), ("b", &["y", "x"]), ("c", &["v", "w"])],
+                &[Some("a"), Some("b"), Some("c")],
+            ),
+            // A circle of three.
+            (
+                &[("a", &["c"], &["u", "v"]), ("b", &["a"], &["w", "x"]), ("c", &["b"], &["y", "z"])],
+                &[("a", &["w", "x"]), ("b", &["y", "z"]), ("c", &["u", "v"])],
+                &[Some("c"), Some("a"), Some("b")],
+            ),
+            // No circle: nothing became `a`.
+            (
+                &[("a", &[], &["v", "w"]), ("b", &["a"], &["x", "y"])],
+                &[("a", &["x", "y"]), ("b", &["v", "w"])],
+                &[Some("a"), Some("b")],
+            ),
+            // An apply has stopped between the two calls of a rename.
+            (&[("b", &["a"], &[])], &[(ASIDE, &[])], &[Some(ASIDE)]),
+            (&[("b", &["a"], &[])], &[("a", &[]), (ASIDE, &[])], &[Some(ASIDE)]),
+        ];
+        for (declared, found, expected) in table {
+            let backwards: Vec<Found<'_>> = found.iter().rev().copied().collect();
+            for found in [found, &backwards] {
+                assert_eq!(
+                    matched(declared, found),
+                    expected.iter().map(|name| name.map(str::to_owned)).collect::<Vec<_>>(),
+                    "{declared:?} {found:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_rule_is_matched_by_its_name_then_by_an_earlier_name_then_by_its_content() {
+        /// A declared rule: its name, its earlier names, its decision and its hosts.
+        type Declared<'a> = (&'a str, &'a [&'a str], Decision, &'a [&'a str]);
+        /// A live rule: its name, its decision and its hosts.
+        type Found<'a> = (&'a str, Decision, &'a [&'a str]);
+        type Row<'a> = (&'a [Declared<'a>], &'a [Found<'a>], &'a [Option<usize>]);
+        let table: [Row<'_>; 12] = [
+            (&[("r", &[], Allow, &["x"])], &[("r", Deny, &["y"])], &[Some(0)]),
+            (&[("r", &["q"], Allow, &["x"])], &[("q", Deny, &["y"])], &[Some(0)]),
+            (&[("r", &["q"], Allow, &["x"])], &[("q", Allow, &["x"]), ("r", Deny, &["y"])], &[Some(1)]),
+            (&[("r", &["p", "q"], Allow, &["x"])], &[("q", Allow, &["x"]), ("p", Deny, &["y"])], &[Some(1)]),
+            // Somebody has renamed it.
+            (&[("r", &[], Allow, &["x"])], &[("s", Allow, &["y"]), ("q", Allow, &["x"])], &[Some(1)]),
+            // The content is the same in another order, and with repetitions.
+            (&[("r", &[], Allow, &["x", "y"])], &[("q", Allow, &["y", "x", "y"])], &[Some(0)]),
+            (&[("r", &[], Allow, &["x"])], &[("q", Deny, &["x"])], &[None]),
+            // Live rules of one name: the one that needs no change, otherwise the first.
+            (&[("r", &[], Allow, &["x"])], &[("r", Allow, &["y"]), ("r", Allow, &["x"])], &[Some(1)]),
+            (&[("r", &[], Allow, &["x"])], &[("r", Allow, &["y"]), ("r", Allow, &["z"])], &[Some(0)]),
+            // Each live rule once, the first of equal ones first; a name counts before another rule's content.
+            (
+                &[("r", &[], Allow, &["x"]), ("s", &[], Allow, &["x"]), ("t", &[], Allow, &["x"])],
+                &[("p", Allow, &["x"]), ("q", Allow, &["x"])],
+                &[Some(0), Some(1), None],
+            ),
+            (&[("r", &[], Allow, &["x"]), ("s", &[], Allow, &["y"])], &[("s", Allow, &["x"])], &[None, Some(0)]),
+            // An earlier name counts before another rule's content as well.
+            (&[("r", &[], Allow, &["x"]), ("s", &["q"], Allow, &["y"])], &[("q", Allow, &["x"])], &[None, Some(0)]),
+        ];
+        for (declared, found, expected) in table {
+            let plain: Vec<Found<'_>> =
+                declared.iter().map(|(name, _, decision, hosts)| (*name, *decision, *hosts)).collect();
+            let mut new = desired(&[policy("p", &plain)]).policies.remove(0);
+            for (beside, (_, previously, ..)) in new.rules.iter_mut().zip(declared) {
+                beside.previously = previously.iter().map(|name| (*name).to_owned()).collect();
+            }
+            let old = live(&[policy("p", found)]).policies.remove(0);
+            assert_eq!(rules(&new, old.rules()), expected, "{declared:?} {found:?}");
+        }
+    }
+}

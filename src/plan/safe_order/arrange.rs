@@ -426,3 +426,148 @@ fn links(order: &[usize], calls: &[Arranged]) -> Vec<Vec<Draft>> {
     }
     links
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Decision::{Allow, Deny};
+    use crate::model::{Action, Ownership, Resources};
+    use crate::plan::docker::diff::diff;
+    use crate::plan::safe_order::proof::{desired, ends, live, policy};
+
+    fn rule(name: &str, action: Action) -> Rule {
+        let resources = Resources::Plain(vec!["x.example".to_owned()]);
+        Rule { name: name.to_owned(), decision: Allow, actions: vec![action], resources }
+    }
+
+    fn call(op: Op, place: Stage, (narrows, widens): (bool, bool), needs: &[usize]) -> Arranged {
+        let rule = rule("r", Action::ConnectTcp);
+        let target = RuleTarget::Planned("r".to_owned());
+        let change = match op {
+            Op::Delete => RuleChange::Delete { rule: target, before: rule },
+            Op::Create | Op::Update | Op::Approve | Op::Reject | Op::Activate => RuleChange::Create { after: rule },
+        };
+        let change = Change::Rule(PolicyTarget::Planned("p".to_owned()), change);
+        let draft = Draft { policy: 0, rule: Some(0), change, source: None, because: None, needs: needs.to_vec() };
+        Arranged { draft, place, narrows, widens, needs: needs.to_vec() }
+    }
+
+    #[test]
+    fn neighbours_run_at_the_same_time_if_any_order_of_them_is_as_safe() {
+        const NARROWS: (bool, bool) = (true, false);
+        const WIDENS: (bool, bool) = (false, true);
+        let first = || call(Op::Create, Stage::AddAllows, WIDENS, &[]);
+        let table = [
+            (call(Op::Create, Stage::AddAllows, WIDENS, &[]), &[2][..]),
+            // One that the service requires to wait.
+            (call(Op::Create, Stage::AddAllows, WIDENS, &[0]), &[1, 1]),
+            // Another phase, another operation, another direction, and both directions at once.
+            (call(Op::Create, Stage::AddDenies, WIDENS, &[]), &[1, 1]),
+            (call(Op::Delete, Stage::AddAllows, WIDENS, &[]), &[1, 1]),
+            (call(Op::Create, Stage::AddAllows, NARROWS, &[]), &[1, 1]),
+            (call(Op::Create, Stage::AddAllows, (false, false), &[]), &[1, 1]),
+        ];
+        for (second, expected) in table {
+            let found: Vec<usize> = links(&[0, 1], &[first(), second.clone()]).iter().map(Vec::len).collect();
+            assert_eq!(found, expected, "{second:?}");
+        }
+        // A call waits for the whole group before it, not for its last member alone.
+        let calls = [first(), first(), call(Op::Create, Stage::AddAllows, WIDENS, &[0])];
+        assert_eq!(links(&[0, 1, 2], &calls).iter().map(Vec::len).collect::<Vec<_>>(), [2, 1]);
+        assert_eq!(links(&[1, 0, 2], &calls[..2]).iter().map(Vec::len).collect::<Vec<_>>(), [2]);
+    }
+
+    #[test]
+    fn the_usual_order_follows_phases_as_far_as_dependencies_permit() {
+        let both = (false, false);
+        let table = [
+            (vec![(Stage::DropDenies, &[][..]), (Stage::AddDenies, &[])], [1, 0]),
+            (vec![(Stage::AddDenies, &[]), (Stage::AddDenies, &[])], [0, 1]),
+            (vec![(Stage::DropDenies, &[]), (Stage::AddDenies, &[0])], [0, 1]),
+        ];
+        for (calls, expected) in table {
+            let diff = Diff::default();
+            let calls = calls.iter().map(|(place, needs)| call(Op::Create, *place, both, needs)).collect();
+            assert_eq!(Arrangement { diff: &diff, calls }.by_place(), expected);
+        }
+    }
+
+    #[test]
+    fn a_call_that_waits_for_a_divided_one_waits_for_its_last_part() {
+        let both = (false, false);
+        let part = |op| call(op, Stage::AddDenies, both, &[]);
+        assert_eq!(last_awaited(&[part(Op::Create)]), 0);
+        assert_eq!(last_awaited(&[part(Op::Create), part(Op::Create)]), 1);
+        // A rule that is created again: the room that its deletion makes is what others wait for.
+        assert_eq!(last_awaited(&[part(Op::Delete), part(Op::Create)]), 0);
+    }
+
+    #[test]
+    fn temporary_rules_go_where_they_deny_all_who_are_concerned_and_as_few_others_as_possible() {
+        let scope = |teams: &str| Scope::from_teams(teams.split_whitespace().map(str::to_owned));
+        let own = |name: &str, teams: &str, rules: usize| {
+            let rules = (0..rules).map(|number| rule(&format!("r{number}"), Action::ConnectTcp));
+            Policy { name: name.to_owned(), scope: scope(teams), body: Body::Allowlist(rules.collect()) }
+        };
+        // The policies before and after by name, teams and number of rules; who is concerned; and who is found.
+        type Side<'a> = (&'a str, &'a str, usize);
+        type Row<'a> = (&'a [Side<'a>], &'a [Side<'a>], &'a str, Option<&'a [&'a str]>);
+        let table: [Row<'_>; 10] = [
+            (&[("org", "", 1)], &[("org", "", 1)], "", Some(&["org"])),
+            // Policies of teams do not govern those who are in none.
+            (&[("a", "a", 1)], &[("a", "a", 1)], "", None),
+            (&[("a", "a", 1), ("b", "b", 1)], &[("a", "a", 1), ("b", "b", 1)], "a b", Some(&["a", "b"])),
+            (&[("a", "a", 1), ("org", "", 1)], &[("a", "a", 1), ("org", "", 1)], "a", Some(&["a"])),
+            // Not all of them have one of their own, so that others are denied too: those of the smaller policy.
+            (
+                &[("a", "a", 1), ("org", "", 1), ("abc", "a b c", 1), ("abcd", "a b c d", 1)],
+                &[("a", "a", 1), ("org", "", 1), ("abc", "a b c", 1), ("abcd", "a b c d", 1)],
+                "a b",
+                Some(&["abc"]),
+            ),
+            (&[("a", "a", 1), ("org", "", 1)], &[("a", "a", 1), ("org", "", 1)], "a b", Some(&["org"])),
+            // The last room is for two rules, and not for three.
+            (&[("a", "a", MAX_RULES - 2)], &[("a", "a", MAX_RULES - 2)], "a", Some(&["a"])),
+            (&[("a", "a", MAX_RULES - 1)], &[("a", "a", MAX_RULES - 1)], "a", None),
+            // One that gets another scope, or goes, is no place.
+            (&[("a", "a", 1)], &[("a", "a b", 1)], "a", None),
+            (&[("a", "a", 1)], &[], "a", None),
+        ];
+        for (old, new, concerned, expected) in table {
+            let side = |side: &[Side<'_>]| -> Vec<Policy> {
+                side.iter().map(|(name, teams, rules)| own(name, teams, *rules)).collect()
+            };
+            let (_, diff, _) = ends(&side(old), &side(new));
+            let found = policies_with_room(&diff, Domain::Network, &scope(concerned), 2);
+            let names = found.map(|found| {
+                let name = |(_, id): &(usize, PolicyId)| id.0.trim_start_matches("pol_").to_owned();
+                found.iter().map(name).collect::<Vec<_>>()
+            });
+            let expected = expected.map(|names| names.iter().map(|name| (*name).to_owned()).collect());
+            assert_eq!(names, expected, "{concerned:?} {new:?}");
+            // A policy has one domain.
+            assert_eq!(policies_with_room(&diff, Domain::Filesystem, &scope(concerned), 2), None);
+        }
+    }
+
+    #[test]
+    fn a_policy_that_no_document_declares_takes_no_temporary_rules() {
+        let own = [policy("p", &[("r", Allow, &["x"])])];
+        let diff = |new: &[Policy]| diff(&desired(new), &live(&own), &Ownership::default());
+        let found = |new: &[Policy]| policies_with_room(&diff(new), Domain::Network, &Scope::Organization, 1).is_some();
+        assert!(found(&own));
+        assert!(!found(&[]));
+    }
+
+    #[test]
+    fn versions_that_neither_end_has_are_extras() {
+        let (_, diff, drafts) = ends(&[policy("p", &[("r", Allow, &["a"])])], &[policy("p", &[("r", Allow, &["b"])])]);
+        assert_eq!(extras(&diff, &drafts), []);
+        let between = Rule { decision: Deny, ..rule("r", Action::ConnectTcp) };
+        let mut changed = drafts[0].clone();
+        let Change::Rule(_, RuleChange::Update { after, .. }) = &mut changed.change else { panic!("{changed:?}") };
+        after.clone_from(&between);
+        let extra = Extra { policy: drafts[0].policy, rule: between };
+        assert_eq!(extras(&diff, [&changed, &changed]), [extra], "each once");
+    }
+}

@@ -181,3 +181,94 @@ impl Search<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::space::{Group, Request};
+    use super::*;
+    use crate::model::{Domain, Scope};
+
+    /// A request: the group that lets it through, and those that stop it.
+    type Asked = (usize, [Option<usize>; 2]);
+    /// A call: the groups that it adds and removes, and the calls that it needs. It neither narrows nor widens.
+    type Sent<'a> = (&'a [(usize, bool)], &'a [usize]);
+
+    /// The order of calls about groups of one policy that governs everybody. A group is there at the old end (`-`), at
+    /// the new one (`+`) or at both (`=`); a request is let through by one group and stopped by up to two.
+    fn ordered(groups: &str, requests: &[Asked], calls: &[Sent<'_>]) -> Option<Vec<usize>> {
+        let end = |marks: [char; 2]| State {
+            scopes: vec![Some(Scope::Organization)],
+            there: groups.chars().map(|mark| marks.contains(&mark)).collect(),
+        };
+        let (old, new) = (end(['-', '=']), end(['+', '=']));
+        let requests = requests.iter().map(|(permit, forbids)| Request::Mcp { permit: *permit, forbids: *forbids });
+        let groups = groups.chars().map(|_| Group { policy: 0, domain: Domain::Mcp });
+        let space = Space::new(groups.collect(), requests.collect(), old, new);
+        let call = |(groups, needs): &Sent<'_>| {
+            let effect = Move { groups: groups.to_vec(), scope: None };
+            let requests = space.touched(&effect);
+            Call { effect, place: Stage::ChangeAllows, narrows: false, widens: false, needs: needs.to_vec(), requests }
+        };
+        order(&space, &space.old, &calls.iter().map(call).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn an_order_opens_nothing_and_is_found_if_there_is_one() {
+        const ADD: bool = true;
+        const DROP: bool = false;
+        type Row<'a> = (&'a str, &'a [Asked], &'a [Sent<'a>], Option<&'a [usize]>);
+        let table: [Row<'_>; 8] = [
+            // Nothing stands against the order of the calls, but what they depend on.
+            ("++", &[], &[(&[(0, ADD)], &[]), (&[(1, ADD)], &[])], Some(&[0, 1])),
+            ("++", &[], &[(&[(0, ADD)], &[1]), (&[(1, ADD)], &[])], Some(&[1, 0])),
+            // The permit comes after the forbid over it, and goes before it.
+            ("++", &[(0, [Some(1), None])], &[(&[(0, ADD)], &[]), (&[(1, ADD)], &[])], Some(&[1, 0])),
+            ("--", &[(0, [Some(1), None])], &[(&[(1, DROP)], &[]), (&[(0, DROP)], &[])], Some(&[1, 0])),
+            // The old forbid would keep the new permit closed, and could be deleted by hand: the new one is better.
+            (
+                "+-+",
+                &[(0, [Some(1), Some(2)])],
+                &[(&[(0, ADD)], &[]), (&[(2, ADD)], &[]), (&[(1, DROP)], &[])],
+                Some(&[1, 0, 2]),
+            ),
+            // Where the permit has to come first, the old one is good enough.
+            ("+-+", &[(0, [Some(1), Some(2)])], &[(&[(0, ADD)], &[]), (&[(1, DROP), (2, ADD)], &[0])], Some(&[0, 1])),
+            // The first call is safe at once, and no other is safe after it: it is taken back.
+            (
+                "--+-+",
+                &[(3, [Some(0), Some(1)]), (4, [Some(0), Some(2)])],
+                &[(&[(0, DROP)], &[]), (&[(1, DROP), (2, ADD)], &[]), (&[(3, DROP), (4, ADD)], &[])],
+                Some(&[1, 2, 0]),
+            ),
+            // Each of two calls takes away what the other one needs.
+            (
+                "=-+=-+",
+                &[(0, [Some(1), Some(2)]), (3, [Some(4), Some(5)])],
+                &[(&[(1, DROP), (5, ADD)], &[]), (&[(2, ADD), (4, DROP)], &[])],
+                None,
+            ),
+        ];
+        for (groups, requests, calls, expected) in table {
+            assert_eq!(ordered(groups, requests, calls).as_deref(), expected, "{groups} {requests:?} {calls:?}");
+        }
+    }
+
+    #[test]
+    fn nobody_is_left_without_a_policy_on_the_way() {
+        // The only rule moves from one policy to the other.
+        let groups = (0..2).map(|policy| Group { policy, domain: Domain::Network }).collect();
+        let scopes = vec![Some(Scope::Organization); 2];
+        let end = |there: [bool; 2]| State { scopes: scopes.clone(), there: there.to_vec() };
+        let space = Space::new(groups, Vec::new(), end([true, false]), end([false, true]));
+        let call = |group, there, place| Call {
+            effect: Move { groups: vec![(group, there)], scope: None },
+            place,
+            narrows: !there,
+            widens: there,
+            needs: Vec::new(),
+            requests: BTreeSet::new(),
+        };
+        let calls = [call(0, false, Stage::AddDenies), call(1, true, Stage::AddAllows)];
+        assert_eq!(order(&space, &space.old, &calls), Some(vec![1, 0]));
+    }
+}
