@@ -7,13 +7,15 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::evidence::replay::Replay;
-use crate::model::{Guards, Limit, Live, PolicyId, Protected, Weakening};
+use crate::model::{Guards, Limit, Live, LiveVijil, PolicyId, Protected, Weakening};
 
 use super::docker::limits::{MAX_POLICIES, MAX_RULES};
 use super::docker::{Change, PolicyChange, PolicyTarget, RuleChange, RuleTarget, Step, weakening};
+use super::flips::{self, Tested};
 use super::meaning::{Found, Meaning};
 use super::safe_order::Refusal;
 use super::step::Reason;
+use super::vijil::{self, VijilPlan, VijilWeakening};
 
 /// The guards that judge a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
@@ -73,48 +75,98 @@ pub struct Verdict {
     pub message: String,
 }
 
+impl Verdict {
+    fn new(guard: Guard, judgement: Judgement) -> Self {
+        let (ok, message) = match judgement {
+            Ok(message) => (true, message),
+            Err(message) => (false, message),
+        };
+        Self { guard, ok, message }
+    }
+
+    /// The verdict on both of two parts of a plan. A refusal of one part alone says nothing about the other.
+    pub(super) fn beside(self, other: Self) -> Self {
+        let message = match (self.ok, other.ok) {
+            (true, false) => other.message,
+            (false, true) => self.message,
+            (true, true) | (false, false) => format!("{}; {}", self.message, other.message),
+        };
+        Self { guard: self.guard, ok: self.ok && other.ok, message }
+    }
+}
+
 /// The data that guards judge, besides the settings.
 #[derive(Clone, Copy, Debug)]
-pub struct Judged<'a> {
+pub(super) struct Judged<'a> {
     /// The organization before.
-    pub live: &'a Live,
+    pub(super) live: &'a Live,
     /// The organization after all steps.
-    pub after: &'a Live,
+    pub(super) after: &'a Live,
     /// The plan.
-    pub steps: &'a [Step],
+    pub(super) steps: &'a [Step],
     /// The effect of the plan on access.
-    pub access: &'a Meaning,
+    pub(super) access: &'a Meaning,
     /// The reason why the order of calls is not safe, or not known to be safe.
     pub(super) order: Option<&'a Refusal>,
     /// Live policies that no document declares, whoever manages them: a change that stops declaring a policy could as well
     /// leave it to others.
-    pub undeclared: &'a [String],
+    pub(super) undeclared: &'a [String],
+    /// The results of access tests.
+    pub(super) tested: &'a Tested,
     /// Effect of the plan on recorded requests; `None` without records.
-    pub recorded: Option<&'a Replay>,
+    pub(super) recorded: Option<&'a Replay>,
+    /// The Vijil side, if the plan has one.
+    pub(super) vijil: Option<JudgedVijil<'a>>,
 }
 
-/// Judges every guard.
-#[must_use]
-pub fn judge(guards: &Guards, judged: &Judged<'_>) -> Vec<Verdict> {
-    let mut verdicts = Vec::new();
-    for guard in Guard::ALL {
-        let found = match guard {
-            Guard::MaxDeletes => max_deletes(guards.max_deletes, judged),
-            Guard::Protected => protected(&guards.protected, judged),
-            Guard::DenyWidening => deny_widening(guards.deny_widening, judged),
-            // Judged together with the tests: see [`super::flips`].
-            Guard::AccessTests => Ok(super::flips::NONE_FAILS.to_owned()),
-            Guard::BlockedRequests => blocked_requests(guards, judged.steps.is_empty(), judged.recorded),
-            Guard::SafeOrder => safe_order(judged),
-            Guard::ServiceLimits => service_limits(judged),
-        };
-        let (ok, message) = match found {
-            Ok(message) => (true, message),
-            Err(message) => (false, message),
-        };
-        verdicts.push(Verdict { guard, ok, message });
+/// The Vijil side of what guards judge.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct JudgedVijil<'a> {
+    /// The team before.
+    pub(super) live: &'a LiveVijil,
+    /// The plan.
+    pub(super) plan: &'a VijilPlan,
+}
+
+/// Judges every guard, on both services.
+pub(super) fn judge(guards: &Guards, judged: &Judged<'_>) -> Vec<Verdict> {
+    let weakened = judged.vijil.map(|side| vijil::weakening::find(side.live, &side.plan.steps)).unwrap_or_default();
+    let verdict = |guard| {
+        let docker = Verdict::new(guard, of_docker(guard, guards, judged));
+        match judged.vijil.map(|side| of_vijil(guard, guards, side, &weakened)) {
+            None | Some(Ok(None)) => docker,
+            Some(Ok(Some(message))) => docker.beside(Verdict::new(guard, Ok(message))),
+            Some(Err(message)) => docker.beside(Verdict::new(guard, Err(message))),
+        }
+    };
+    Guard::ALL.into_iter().map(verdict).collect()
+}
+
+fn of_docker(guard: Guard, guards: &Guards, judged: &Judged<'_>) -> Judgement {
+    match guard {
+        Guard::MaxDeletes => max_deletes(guards.max_deletes, judged),
+        Guard::Protected => protected(&guards.protected, judged),
+        Guard::DenyWidening => deny_widening(guards.deny_widening, judged),
+        Guard::AccessTests => access_tests(guards.access_tests, judged.tested),
+        Guard::BlockedRequests => blocked_requests(guards, judged.steps.is_empty(), judged.recorded),
+        Guard::SafeOrder => safe_order(judged),
+        Guard::ServiceLimits => service_limits(judged),
     }
-    verdicts
+}
+
+/// The verdict on the Vijil side; `None` if there is nothing to say.
+fn of_vijil(
+    guard: Guard,
+    guards: &Guards,
+    JudgedVijil { live, plan: VijilPlan { steps, unmanaged, .. } }: JudgedVijil<'_>,
+    weakened: &[VijilWeakening],
+) -> Result<Option<String>, String> {
+    match guard {
+        Guard::MaxDeletes => vijil::guard::max_deletes(guards, live, steps, weakened),
+        Guard::Protected => vijil::guard::protected(guards, live, steps, unmanaged, weakened),
+        Guard::DenyWidening => vijil::guard::deny_widening(guards, weakened),
+        Guard::AccessTests | Guard::BlockedRequests | Guard::SafeOrder | Guard::ServiceLimits => Ok(None),
+    }
 }
 
 type Judgement = Result<String, String>;
@@ -208,9 +260,13 @@ fn deny_widening(denied: bool, judged: &Judged<'_>) -> Judgement {
     if denied { Err(found) } else { Ok(format!("{found}; that is not refused")) }
 }
 
+fn access_tests(refused: bool, tested: &Tested) -> Judgement {
+    tested.judge().or_else(|why| if refused { Err(why) } else { Ok(flips::NONE_FAILS.to_owned()) })
+}
+
 /// Judges the number of recorded requests that a plan newly denies. If the records are inconclusive, the verdict says
 /// so, and refuses the plan only if records are required.
-pub(super) fn blocked_requests(guards: &Guards, is_empty: bool, recorded: Option<&Replay>) -> Judgement {
+fn blocked_requests(guards: &Guards, is_empty: bool, recorded: Option<&Replay>) -> Judgement {
     if is_empty {
         return Ok("no access changes".to_owned());
     }

@@ -1,7 +1,9 @@
 //! Makes a plan from documents and live state.
 
 use super::docker::{Step, diff, fingerprint, relations, renames, simulate, teams};
-use super::guard::{self, Guard, Judged};
+use super::flips::{self, CarriedTest, Tested};
+use super::guard::Guard;
+use super::judgement::Basis;
 use super::origins::Origins;
 use super::recorded::{Evidence, States};
 use super::safe_order::{Refusal, capacity, order};
@@ -79,23 +81,29 @@ impl<'a> Input<'a> {
 /// Returns every part of the documents that is impossible.
 pub fn make(input: Input<'_>) -> Result<Plan, Box<Impossible>> {
     let Input { docker, vijil, base, guards, guards_from, removed, tests, evidence } = input;
-    let mut plan = match docker {
-        Some(docker) => {
-            let mut plan = of_docker(docker, guards, base).tested(guards, docker.live, tests);
-            if let Some(evidence) = evidence {
-                let states = States::of_change(docker.live, &plan.steps, base.map(|base| base.desired), docker.desired);
-                plan = plan.replayed(guards, states.replay(evidence));
-            }
-            plan
+    let (target, desired, live, ownership) = Default::default();
+    let nothing = DockerInput { target: &target, desired: &desired, live: &live, ownership: &ownership };
+    let DockerInput { live, desired, .. } = docker.unwrap_or(nothing);
+    let Drafted { mut plan, after, refusal } = drafted(docker.unwrap_or(nothing), guards, base);
+    let mut tested = Tested::default();
+    if docker.is_some() {
+        tested = flips::run(live, &plan.steps, tests);
+        plan.flips.clone_from(&tested.flips);
+        // A plan without steps changes no result.
+        if !plan.steps.is_empty() {
+            plan.tests = tests.iter().map(CarriedTest::from).collect();
         }
-        None => {
-            let target = Target::default();
-            let (desired, live, ownership) = (Desired::default(), Live::default(), Ownership::default());
-            let nothing = DockerInput { target: &target, desired: &desired, live: &live, ownership: &ownership };
-            Plan { target: None, ..of_docker(nothing, guards, base) }
-        }
-    };
-    let errors = vijil.map(|vijil| plan.add_vijil(vijil, guards)).unwrap_or_default();
+        plan.recorded = evidence.map(|evidence| {
+            let documents = base.map(|base| base.desired);
+            States::of_change(live, &plan.steps, documents, desired).replay(evidence)
+        });
+    } else {
+        plan.target = None;
+    }
+    let errors = vijil.map(|vijil| plan.add_vijil(vijil)).unwrap_or_default();
+    let (order, vijil) = (refusal.as_ref(), vijil.map(|vijil| vijil.live));
+    let basis = Basis { live, after: &after, access: &plan.access, order, tested: &tested, vijil };
+    plan.guards = plan.judged(guards, &basis);
     for name in removed {
         plan.refuse(Guard::Protected, &format!("no document declares the protected policy `{name}` any more"));
     }
@@ -103,20 +111,42 @@ pub fn make(input: Input<'_>) -> Result<Plan, Box<Impossible>> {
     if errors.is_empty() { Ok(plan) } else { Err(Box::new(Impossible { errors, plan })) }
 }
 
-/// The Docker side of a plan.
-fn of_docker(input: DockerInput<'_>, guards: &Guards, base: Option<Base<'_>>) -> Plan {
-    // Hashing the live state takes as long as everything else if little changes, so that it runs in parallel.
-    let hash = || fingerprint::hash_live(&input.live.org, &input.live.policies);
-    let (plan, fingerprint) = parallel::both(|| judged(input, guards, base), hash);
-    Plan { live: LiveRecord { fingerprint, ..plan.live }, ..plan }
+impl Plan {
+    /// Adds the Vijil side. Returns every part of the documents that is impossible.
+    fn add_vijil(&mut self, input: vijil::Input<'_>) -> Vec<VijilError> {
+        let last = self.steps.last().map_or((0, 0), |step| (step.id, step.phase));
+        let vijil::diff::Made { plan: vijil, errors, warnings } = vijil::diff::made(input, last.0, last.1);
+        self.warnings.extend(warnings);
+        let left = vijil.unmanaged.iter().map(|policy| Unmanaged { service: Service::Vijil, policy: policy.clone() });
+        self.unmanaged.extend(left);
+        self.vijil = Some(vijil);
+        errors
+    }
 }
 
-/// The Docker side, without the fingerprint of all policies.
-fn judged(
+/// A plan with the Docker side alone, without verdicts, and what these need.
+struct Drafted {
+    plan: Plan,
+    /// The organization after all steps.
+    after: Live,
+    /// The reason why the order of the steps is not safe, or not known to be safe.
+    refusal: Option<Refusal>,
+}
+
+/// The Docker side of a plan.
+fn drafted(input: DockerInput<'_>, guards: &Guards, base: Option<Base<'_>>) -> Drafted {
+    // Hashing the live state takes as long as everything else if little changes, so that it runs in parallel.
+    let hash = || fingerprint::hash_live(&input.live.org, &input.live.policies);
+    let (mut drafted, fingerprint) = parallel::both(|| without_fingerprint(input, guards, base), hash);
+    drafted.plan.live.fingerprint = fingerprint;
+    drafted
+}
+
+fn without_fingerprint(
     DockerInput { target, desired, live, ownership }: DockerInput<'_>,
     guards: &Guards,
     base: Option<Base<'_>>,
-) -> Plan {
+) -> Drafted {
     let diff = diff::diff(desired, live, ownership);
     let ordered = order(&diff, capacity::drafts(&diff));
     let mut steps: Vec<Step> =
@@ -137,17 +167,8 @@ fn judged(
         }
         Refusal::Opens(_) | Refusal::Incomplete(_) => refusal,
     });
-    let judged = Judged {
-        live,
-        after: &after,
-        steps: &steps,
-        access: &access,
-        order: refusal.as_ref(),
-        undeclared: &diff.unmanaged,
-        recorded: None,
-    };
-    Plan {
-        guards: guard::judge(guards, &judged),
+    let plan = Plan {
+        guards: Vec::new(),
         guard_settings: guards.clone(),
         target: Some(target.clone()),
         vijil: None,
@@ -164,7 +185,8 @@ fn judged(
         live: LiveRecord { fingerprint: String::new(), touched },
         access,
         steps,
-    }
+    };
+    Drafted { plan, after, refusal }
 }
 
 /// The policies that steps touch.
