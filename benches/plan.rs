@@ -22,7 +22,6 @@ mod process;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use process::{numbers, peak};
@@ -66,19 +65,12 @@ enum Before {
 }
 
 fn main() {
-    let arguments: Vec<String> = std::env::args().collect();
-    if let [_, measure, folder] = arguments.as_slice()
-        && measure == "--measure"
-    {
-        return measured(Path::new(folder));
+    if let Some(folder) = process::measured() {
+        return measured(Path::new(&folder[0]));
     }
     println!("{:<42}{:>10}{:>10}{:>10}{:>10}{:>10}", "", "load", "plan", "render", "all", "memory");
     let mut missed = Vec::new();
-    let wanted = arguments.get(1).filter(|argument| !argument.starts_with('-'));
-    for (name, policies, before, held) in CASES {
-        if wanted.is_some_and(|wanted| !name.contains(wanted.as_str())) {
-            continue;
-        }
+    for (name, policies, before, held) in CASES.into_iter().filter(|(name, ..)| process::is_wanted(name)) {
         let folder = organization(policies, before);
         let runs: Vec<[u64; 4]> = (0..RUNS).map(|_| run(folder.path())).collect();
         let [load, plan, render, memory] = *runs.iter().min_by_key(|run| run[0] + run[1] + run[2]).unwrap();
@@ -101,8 +93,7 @@ fn main() {
 
 /// One run in a process of its own: microseconds of each stage, and bytes.
 fn run(folder: &Path) -> [u64; 4] {
-    let mut command = Command::new(std::env::current_exe().unwrap());
-    numbers(command.arg("--measure").arg(folder)).try_into().unwrap()
+    numbers(process::measure().arg(folder)).try_into().unwrap()
 }
 
 fn measured(folder: &Path) {
@@ -132,9 +123,7 @@ fn live(text: &str) -> Live {
 fn organization(policies: usize, before: Before) -> TempDir {
     let folder = TempDir::new().unwrap();
     let documents = folder.path().join("documents");
-    fs::create_dir(&documents).unwrap();
-    fs::write(documents.join("seawall.yaml"), "apiVersion: seawall/v1\nkind: Workspace\ndocker: {org: acme}\n")
-        .unwrap();
+    process::workspace(&documents);
     let mut live = Vec::new();
     for policy in 0..policies {
         let is_folder = before == Before::OtherBlocks && policy % 4 == 3;
@@ -177,11 +166,7 @@ fn rule(policy: usize, number: usize, before: Before, declared: bool) -> Rule {
         let block = format!("10.{}.{}.0/24", (policy + usize::from(version) * 100) % 256, number % 256);
         return (decision, "connect:tcp", vec![block]);
     }
-    let hosts = vec![
-        format!("service-{number}.v{version}.team-{policy}.example.com:443"),
-        format!("**.cdn-{number}-{policy}.example.com"),
-    ];
-    (decision, "connect:tcp", hosts)
+    (decision, "connect:tcp", process::hosts(policy as u64, number as u64, version).to_vec())
 }
 
 /// 40 KB.

@@ -23,11 +23,11 @@ mod process;
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{BufWriter, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use process::{numbers, peak};
+use process::{is_wanted, numbers, peak};
 use seawall::evidence::replay::{self, RuleOrigins, Side};
 use seawall::evidence::{self, Memberships, Requests, usage};
 use seawall::model::{DesiredPolicy, Policy, TeamDirectory};
@@ -61,24 +61,20 @@ peak = [line.split()[1] for line in open('/proc/self/status') if line.startswith
 print(int(took * 1e6), int(peak[0]) * 1024, int(used * 1e6))";
 
 fn main() {
-    let arguments: Vec<String> = std::env::args().collect();
-    if let [_, measure, part, folder, file] = arguments.as_slice()
-        && measure == "--measure"
-    {
-        return measured(part, Path::new(folder), Path::new(file));
+    if let Some(arguments) = process::measured() {
+        let [part, folder, file] = arguments.try_into().unwrap();
+        return measured(&part, Path::new(&folder), Path::new(&file));
     }
-    let wanted = arguments.get(1).filter(|argument| !argument.starts_with('-'));
-    let runs = |part: &str| wanted.is_none_or(|wanted| part.contains(wanted.as_str()));
     let folder = TempDir::new().unwrap();
     for name in ["now", "then"] {
         organization(&folder.path().join(name), name == "now");
     }
     let mut missed = Vec::new();
-    if runs("requests") {
+    if is_wanted("requests") {
         requests(&folder, &mut missed);
     }
-    if runs("records") || runs("growth") {
-        records(&folder, runs("growth"), &mut missed);
+    if is_wanted("records") || is_wanted("growth") {
+        records(&folder, is_wanted("growth"), &mut missed);
     }
     assert!(missed.is_empty(), "goals that were missed: {missed:?}");
 }
@@ -149,8 +145,8 @@ fn records(folder: &TempDir, growth: bool, missed: &mut Vec<&'static str>) {
 }
 
 fn own(part: &str, folder: &TempDir, file: &Path) -> Command {
-    let mut command = Command::new(std::env::current_exe().unwrap());
-    command.arg("--measure").arg(part).arg(folder.path()).arg(file);
+    let mut command = process::measure();
+    command.arg(part).arg(folder.path()).arg(file);
     command
 }
 
@@ -227,9 +223,8 @@ fn used(requests: &Requests, declared: &[DesiredPolicy], memberships: &Membershi
 }
 
 /// 100 policies of 250 rules; of `now`, a hundredth of the rules is gone from their hosts.
-fn organization(folder: &PathBuf, now: bool) {
-    fs::create_dir(folder).unwrap();
-    fs::write(folder.join("seawall.yaml"), "apiVersion: seawall/v1\nkind: Workspace\ndocker: {org: acme}\n").unwrap();
+fn organization(folder: &Path, now: bool) {
+    process::workspace(folder);
     for policy in 0..POLICIES {
         let mut text = format!("apiVersion: seawall/v1\nkind: NetworkPolicy\nname: Policy {policy}\n");
         if !policy.is_multiple_of(10) {
@@ -248,10 +243,10 @@ fn organization(folder: &PathBuf, now: bool) {
                     "actions: [request:get]\n    http_resources:\n      - {{host: api-{policy}.example.com, port: 443, path: /repos/{number}/**}}"
                 ),
                 8 => writeln!(text, "actions: [connect:tcp]\n    resources: [\"10.{policy}.{number}.0/24\"]"),
-                _ => writeln!(
-                    text,
-                    "actions: [connect:tcp]\n    resources:\n      - \"service-{number}.v{version}.team-{policy}.example.com:443\"\n      - \"**.cdn-{number}-{policy}.example.com\""
-                ),
+                _ => {
+                    let [one, other] = process::hosts(policy, number, version);
+                    writeln!(text, "actions: [connect:tcp]\n    resources:\n      - \"{one}\"\n      - \"{other}\"")
+                }
             }
             .unwrap();
         }

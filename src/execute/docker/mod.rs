@@ -297,6 +297,6 @@ fn explain(change: &Change, refusal: &Refusal) -> Problem {
         (Some("invalid_argument"), _) if change.op() == Op::Create => {
             problem.hint("the service accepts less than its documentation says: change the document, and plan again")
         }
-        _ => problem,
+        (_, Object::Policy | Object::Rule) => problem,
     }
 }

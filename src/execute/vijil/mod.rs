@@ -265,6 +265,6 @@ fn explain(step: &VijilDifference, refusal: &Refusal) -> Problem {
         (_, Op::Delete) if step.object() == Object::Policy => {
             problem.hint("where it holds to its rules: declare it with `rules: []`, apply, then remove the document")
         }
-        _ => problem,
+        (_, Op::Create | Op::Update | Op::Delete | Op::Approve | Op::Reject) => problem,
     }
 }
