@@ -178,10 +178,4 @@ mod tests {
             assert_eq!(unseen, expected, "{done:?} {under_way:?} {change:?} {found:?}");
         }
     }
-
-    #[test]
-    fn a_policy_that_the_plan_does_not_know_has_not_moved() {
-        let known = Known::new(&[]);
-        assert!(known.moved(&update("p", &["b"]), &live(&["c"], &["u"])).is_none());
-    }
 }

@@ -265,7 +265,7 @@ mod tests {
     fn a_policy_is_matched_by_its_name_then_by_its_earlier_names() {
         const ASIDE: &str = "b (seawall is renaming this)";
         type Row<'a> = (&'a [Declared<'a>], &'a [Found<'a>], &'a [Option<&'a str>]);
-        let table: [Row<'_>; 16] = [
+        let table: [Row<'_>; 17] = [
             (&[("a", &[], &[])], &[("a", &[])], &[Some("a")]),
             (&[("a", &[], &[])], &[("b", &[])], &[None]),
             (&[("b", &["a"], &[])], &[("a", &[])], &[Some("a")]),
@@ -280,6 +280,12 @@ mod tests {
                 &[("d", &["c"], &[]), ("b", &["a"], &[]), ("c", &["b"], &[])],
                 &[("a", &[]), ("b", &[]), ("c", &[])],
                 &[Some("c"), Some("a"), Some("b")],
+            ),
+            // What became `d` at once does not become `b` to let `b` become `c`.
+            (
+                &[("b", &["a"], &[]), ("c", &["b"], &[]), ("d", &["a"], &[])],
+                &[("a", &[]), ("b", &[])],
+                &[Some("b"), None, Some("a")],
             ),
             // `b` keeps its policy, since nothing else could become it.
             (&[("b", &[], &[]), ("c", &["b"], &[])], &[("b", &[])], &[Some("b"), None]),
