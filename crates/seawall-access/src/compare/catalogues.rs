@@ -14,6 +14,7 @@ use crate::universe::{Host, HostClass, Universe};
 use crate::unknowns::{Unknown, Unknowns};
 use crate::witness::bracketed;
 
+use super::alike::AlikeHosts;
 use super::cover::{Catalogue, Named};
 use super::numbering::Numbering;
 
@@ -29,15 +30,16 @@ const CLASSES_AT_A_TIME: usize = 1_000;
 /// Makes the catalogues of a universe.
 pub(super) struct Catalogues<'a> {
     universe: &'a Universe,
+    alike: &'a AlikeHosts<'a>,
 }
 
 impl<'a> Catalogues<'a> {
-    pub(super) fn new(universe: &'a Universe) -> Self {
-        Self { universe }
+    pub(super) fn new(universe: &'a Universe, alike: &'a AlikeHosts<'a>) -> Self {
+        Self { universe, alike }
     }
 
-    pub(super) fn folders(&self) -> Catalogue {
-        let mut folders = catalogue(&self.universe.folders, |class| {
+    pub(super) fn folders(&self) -> Catalogue<'a> {
+        let mut folders = self.catalogue(&self.universe.folders, |class| {
             let own = class.single.then(|| folder_text(&class.labels));
             vec![self.patterns(&class.hits).into_iter().chain(own).collect()]
         });
@@ -47,12 +49,12 @@ impl<'a> Catalogues<'a> {
         folders
     }
 
-    pub(super) fn hosts(&self) -> Catalogue {
-        catalogue(&self.universe.hosts, |class| vec![self.connections(class)])
+    pub(super) fn hosts(&self) -> Catalogue<'a> {
+        self.catalogue(&self.universe.hosts, |class| vec![self.connections(class)])
     }
 
-    pub(super) fn requests(&self, numbering: &Numbering<'_>) -> Catalogue {
-        let mut requests = catalogue(&self.universe.hosts, |class| {
+    pub(super) fn requests(&self, numbering: &Numbering<'_>) -> Catalogue<'a> {
+        let mut requests = self.catalogue(&self.universe.hosts, |class| {
             let whole = self.all_requests(class);
             let each = |hits: &[Hit]| [whole.clone(), self.patterns(hits), self.requests_of_host(class, hits)].concat();
             match self.universe.requests_of(class) {
@@ -68,8 +70,8 @@ impl<'a> Catalogues<'a> {
         requests
     }
 
-    pub(super) fn addresses(&self) -> Catalogue {
-        catalogue(self.universe.ports_of_any_address(), |port| {
+    pub(super) fn addresses(&self) -> Catalogue<'a> {
+        self.catalogue(self.universe.ports_of_any_address(), |port| {
             let own = named_port(port);
             let texts = self.universe.addresses.iter().map(|class| {
                 let blocks = self.patterns(&class.hits);
@@ -85,8 +87,15 @@ impl<'a> Catalogues<'a> {
         if sets.is_empty() {
             return Vec::new();
         }
-        let blocks = catalogue(&self.universe.addresses, |class| vec![self.patterns(&class.hits)]);
+        let blocks = self.catalogue(&self.universe.addresses, |class| vec![self.patterns(&class.hits)]);
         parallel::map(sets.iter().collect(), PLACES_A_THREAD, |classes| place(self.universe, &blocks, classes).into())
+    }
+
+    /// A catalogue of classes, each of which may represent several; `texts` has the patterns of each.
+    fn catalogue<T: Sync>(&self, classes: &[T], texts: impl Fn(&T) -> Vec<Vec<String>> + Sync) -> Catalogue<'a> {
+        let chunks = classes.chunks(CLASSES_AT_A_TIME).collect();
+        let texts = |chunk: &[T]| chunk.iter().flat_map(&texts).collect::<Vec<Vec<String>>>();
+        Catalogue::new(parallel::map(chunks, 1, texts).into_iter().flatten(), self.alike)
     }
 
     /// The pattern of the clause for what it matches with these open questions.
@@ -143,15 +152,8 @@ impl<'a> Catalogues<'a> {
     }
 }
 
-/// A catalogue of classes, each of which may represent several; `texts` has the patterns of each.
-fn catalogue<T: Sync>(classes: &[T], texts: impl Fn(&T) -> Vec<Vec<String>> + Sync) -> Catalogue {
-    let chunks = classes.chunks(CLASSES_AT_A_TIME).collect();
-    let texts = |chunk: &[T]| chunk.iter().flat_map(&texts).collect::<Vec<Vec<String>>>();
-    Catalogue::new(parallel::map(chunks, 1, texts).into_iter().flatten())
-}
-
 /// Some classes of addresses, described.
-fn place(universe: &Universe, blocks: &Catalogue, classes: &BTreeSet<usize>) -> String {
+fn place(universe: &Universe, blocks: &Catalogue<'_>, classes: &BTreeSet<usize>) -> String {
     let unmatched = |class: &usize| universe.addresses.get(*class).is_some_and(|class| class.hits.is_empty());
     let all = || 0..universe.addresses.len();
     let (word, set): (&str, Vec<usize>) = if classes.iter().any(unmatched) {

@@ -2,8 +2,11 @@
 //!
 //! Invariant: the descriptions together cover every class to report, and none claims more than is true.
 
+use std::borrow::Cow;
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::alike::AlikeHosts;
 use crate::hash::HashMap;
 
 /// The largest number of exceptions in a description.
@@ -13,9 +16,19 @@ const SPELLED_OUT: usize = 5;
 pub(super) const IN_PART: &str = " in part";
 
 /// The patterns of rules, and the classes that each one certainly matches.
-#[derive(Debug, Default)]
-pub(super) struct Catalogue {
+///
+/// A pattern that is about one of several hosts that are alike stands for one pattern of each of them. In every count
+/// such a host has the weight of all of them, except beside a pattern that is about itself.
+#[derive(Debug)]
+pub(super) struct Catalogue<'a> {
+    alike: &'a AlikeHosts<'a>,
     texts: Vec<String>,
+    /// By pattern: the host that stands for others, if the pattern is about it.
+    hosts: Vec<Option<&'a str>>,
+    /// By pattern: the number of classes that it matches.
+    sizes: Vec<usize>,
+    /// By class: the number of hosts that it stands for.
+    weights: Vec<usize>,
     members: Vec<Vec<usize>>,
     /// By class: the patterns that certainly match it.
     patterns: Vec<Vec<usize>>,
@@ -32,8 +45,10 @@ pub(super) type Named = Vec<(String, Vec<usize>)>;
 
 /// A description of some classes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Description {
+pub(super) struct Description<'a> {
     pub(super) text: String,
+    /// The host that the text is about, if that stands for others: it is true of each of them.
+    pub(super) host: Option<&'a str>,
     /// The number of classes that the text covers.
     pub(super) size: usize,
     /// The classes to report that this text covers.
@@ -42,25 +57,53 @@ pub(super) struct Description {
 
 /// A pattern with exceptions.
 #[derive(Debug)]
-struct Excepted {
+struct Excepted<'a> {
     /// The number of classes that are not meant and that no pattern excludes.
     unnamed: usize,
     exceptions: usize,
     text: String,
+    host: Option<&'a str>,
     covered: BTreeSet<usize>,
+    /// The number of classes that it covers.
+    size: usize,
 }
 
-impl Catalogue {
+/// A pattern that excludes wrong classes.
+#[derive(Clone, Copy, Debug)]
+struct Exception {
+    pattern: usize,
+    /// The number of the attempt that found it.
+    attempt: usize,
+    /// The number of wrong classes that it matches.
+    gain: usize,
+}
+
+impl<'a> Catalogue<'a> {
     /// A catalogue for this number of classes, each with the texts of the patterns that match it.
-    pub(super) fn new(classes: impl IntoIterator<Item = Vec<String>>) -> Self {
-        let mut catalogue = Self::default();
+    pub(super) fn new(classes: impl IntoIterator<Item = Vec<String>>, alike: &'a AlikeHosts<'a>) -> Self {
+        let mut catalogue = Self {
+            alike,
+            texts: Vec::new(),
+            hosts: Vec::new(),
+            sizes: Vec::new(),
+            weights: Vec::new(),
+            members: Vec::new(),
+            patterns: Vec::new(),
+            loose_members: Vec::new(),
+            loose: HashMap::default(),
+            known: HashMap::default(),
+        };
         for (class, texts) in classes.into_iter().enumerate() {
             let mut own: Vec<usize> = texts.into_iter().map(|text| catalogue.pattern(text)).collect();
             own.sort_unstable();
             own.dedup();
+            catalogue.weights.push(own.iter().map(|pattern| catalogue.copies(*pattern)).max().unwrap_or(1));
             for &pattern in &own {
-                if let Some(members) = catalogue.members.get_mut(pattern) {
+                let weight = catalogue.weight(class, catalogue.host(pattern));
+                if let Some((members, size)) = catalogue.members.get_mut(pattern).zip(catalogue.sizes.get_mut(pattern))
+                {
                     members.push(class);
+                    *size += weight;
                 }
             }
             catalogue.patterns.push(own);
@@ -88,6 +131,8 @@ impl Catalogue {
         }
         let at = self.texts.len();
         self.known.insert(text.clone(), at);
+        self.hosts.push(self.alike.of_pattern(&text));
+        self.sizes.push(0);
         self.texts.push(text);
         self.members.push(Vec::new());
         self.loose_members.push(Vec::new());
@@ -99,6 +144,30 @@ impl Catalogue {
         let patterns: BTreeSet<usize> =
             classes.iter().filter_map(|class| self.loose.get(class)).flatten().copied().collect();
         patterns.into_iter().map(|pattern| (pattern, 0)).collect()
+    }
+
+    /// The host that a pattern is about, if that stands for others.
+    fn host(&self, pattern: usize) -> Option<&'a str> {
+        self.hosts.get(pattern).copied().flatten()
+    }
+
+    /// The number of patterns that a pattern stands for.
+    fn copies(&self, pattern: usize) -> usize {
+        self.host(pattern).map_or(1, |host| self.alike.names(host).len())
+    }
+
+    /// The number of classes that a class stands for in a description that is about `host`.
+    fn weight(&self, class: usize, host: Option<&str>) -> usize {
+        if host.is_some() { 1 } else { self.weights.get(class).copied().unwrap_or(1) }
+    }
+
+    fn count<'b>(&self, classes: impl Iterator<Item = &'b usize>, host: Option<&str>) -> usize {
+        classes.map(|class| self.weight(*class, host)).sum()
+    }
+
+    /// The number of classes that a pattern matches.
+    fn size(&self, pattern: usize) -> usize {
+        self.sizes.get(pattern).copied().unwrap_or_default()
     }
 
     fn members(&self, pattern: usize) -> &[usize] {
@@ -121,10 +190,10 @@ impl Catalogue {
         is_true: &dyn Fn(usize) -> bool,
         exists: &dyn Fn(usize) -> bool,
         name: &dyn Fn(&BTreeSet<usize>) -> Named,
-    ) -> Vec<Description> {
+    ) -> Vec<Description<'a>> {
         let mut left: BTreeSet<usize> = report.iter().copied().collect();
         let mut descriptions = Vec::new();
-        for (pattern, _) in self.by_gain(report) {
+        for (pattern, _) in self.by_gain(report, None) {
             if !self.members(pattern).iter().all(|class| is_true(*class) || !exists(*class)) {
                 continue;
             }
@@ -136,8 +205,8 @@ impl Catalogue {
             gained.iter().for_each(|class| {
                 left.remove(class);
             });
-            let size = self.members(pattern).len();
-            descriptions.push(Description { text: self.text(pattern).to_owned(), size, covered: gained });
+            let (text, host, size) = (self.text(pattern).to_owned(), self.host(pattern), self.size(pattern));
+            descriptions.push(Description { text, host, size, covered: gained });
         }
         let mut excepted: BTreeMap<usize, Excepted> = BTreeMap::new();
         let mut unnamed = BTreeSet::new();
@@ -153,35 +222,41 @@ impl Catalogue {
             let best = candidates
                 // Among equivalent descriptions, the shortest, which has no superfluous parts.
                 .min_by_key(|(pattern, best)| {
-                    (best.unnamed, best.exceptions, best.covered.len(), best.text.len(), self.text(*pattern))
+                    (best.unnamed, best.exceptions, best.size, best.text.len(), self.text(*pattern))
                 });
             match best {
                 Some((_, best)) => {
                     let rest = best.covered.iter().filter(|other| left.remove(other)).copied();
                     let covered = std::iter::once(class).chain(rest).collect();
-                    descriptions.push(Description { text: best.text.clone(), size: best.covered.len(), covered });
+                    let Excepted { ref text, host, size, .. } = *best;
+                    descriptions.push(Description { text: text.clone(), host, size, covered });
                 }
                 None => {
                     unnamed.insert(class);
                 }
             }
         }
-        let named = name(&unnamed).into_iter().map(|(text, covered)| Description { text, size: 1, covered });
-        descriptions.extend(named);
+        for (text, covered) in name(&unnamed) {
+            let host = self.alike.of_pattern(&text);
+            descriptions.push(Description { text, host, size: 1, covered });
+        }
         descriptions
     }
 
     /// The patterns that match some of the classes, each with their number; those that match most first, and among
-    /// these the narrowest.
-    fn by_gain(&self, classes: &[usize]) -> Vec<(usize, usize)> {
-        let mut matched: Vec<usize> = classes.iter().flat_map(|class| self.patterns(*class)).copied().collect();
+    /// these the narrowest. The classes are counted for a description that is about `host`.
+    fn by_gain(&self, classes: &[usize], host: Option<&str>) -> Vec<(usize, usize)> {
+        let mut matched: Vec<(usize, usize)> = Vec::new();
+        for &class in classes {
+            let weight = |pattern: &usize| self.weight(class, host.or(self.host(*pattern)));
+            matched.extend(self.patterns(class).iter().map(|pattern| (*pattern, weight(pattern))));
+        }
         matched.sort_unstable();
-        let runs = matched.chunk_by(|one, other| one == other);
+        let runs = matched.chunk_by(|one, other| one.0 == other.0);
+        let gain = |run: &[(usize, usize)]| run.iter().map(|(_, weight)| weight).sum();
         let mut patterns: Vec<(usize, usize)> =
-            runs.filter_map(|run| run.first().map(|pattern| (*pattern, run.len()))).collect();
-        let order = |(pattern, gain): &(usize, usize)| {
-            (std::cmp::Reverse(*gain), self.members(*pattern).len(), self.text(*pattern))
-        };
+            runs.filter_map(|run| run.first().map(|(pattern, _)| (*pattern, gain(run)))).collect();
+        let order = |(pattern, gain): &(usize, usize)| (Reverse(*gain), self.size(*pattern), self.text(*pattern));
         patterns.sort_by(|one, other| order(one).cmp(&order(other)));
         patterns
     }
@@ -194,26 +269,33 @@ impl Catalogue {
         &self,
         pattern: usize,
         mut inside: BTreeSet<usize>,
-        (class, left): (usize, &BTreeSet<usize>),
+        kept: (usize, &BTreeSet<usize>),
         is_true: &dyn Fn(usize) -> bool,
-    ) -> Excepted {
+    ) -> Excepted<'a> {
+        let mut host = self.host(pattern);
         let mut text = self.text(pattern).to_owned();
-        let (mut exceptions, mut wrong) = self.exceptions(&inside, (class, left), is_true);
+        let (mut exceptions, mut wrong) = self.exceptions(&inside, kept, host, is_true);
         while !wrong.is_empty() {
-            let kept = |other: usize| self.members(other).iter().filter(|member| wrong.contains(member)).count();
-            let narrower = self.patterns(class).iter().copied().min_by_key(|other| (kept(*other), *other));
-            let Some(narrower) = narrower.filter(|other| kept(*other) < wrong.len()) else { break };
+            let rest = |other: usize| {
+                let members = self.members(other).iter().filter(|member| wrong.contains(member));
+                self.count(members, host.or(self.host(other)))
+            };
+            let narrower = self.patterns(kept.0).iter().copied().min_by_key(|other| (rest(*other), *other));
+            let all = self.count(wrong.iter(), host);
+            let Some(narrower) = narrower.filter(|other| rest(*other) < all) else { break };
             text = format!("{text} within {}", self.text(narrower));
+            host = host.or(self.host(narrower));
             inside = self.members(narrower).iter().filter(|member| inside.contains(member)).copied().collect();
-            (exceptions, wrong) = self.exceptions(&inside, (class, left), is_true);
+            (exceptions, wrong) = self.exceptions(&inside, kept, host, is_true);
         }
-        let taken: BTreeSet<usize> = exceptions.iter().flat_map(|other| self.members(*other)).copied().collect();
-        let covered = inside.into_iter().filter(|member| is_true(*member) && !taken.contains(member)).collect();
-        let unnamed = wrong.len();
+        let taken: BTreeSet<usize> = exceptions.iter().flat_map(|other| self.members(other.pattern)).copied().collect();
+        let covered: BTreeSet<usize> =
+            inside.into_iter().filter(|member| is_true(*member) && !taken.contains(member)).collect();
+        let unnamed = self.count(wrong.iter(), host);
         if unnamed > 0 {
             text.push_str(IN_PART);
         }
-        let texts: Vec<&str> = exceptions.iter().map(|other| self.text(*other)).collect();
+        let texts = self.exception_texts(&exceptions, host);
         // A list never leaves out just one item.
         let spelled_out = if texts.len() <= SPELLED_OUT + 1 { texts.len() } else { SPELLED_OUT };
         if let Some(shown) = texts.get(..spelled_out).filter(|shown| !shown.is_empty()) {
@@ -222,7 +304,27 @@ impl Catalogue {
         if texts.len() > spelled_out {
             text = format!("{text} and {} more", texts.len() - spelled_out);
         }
-        Excepted { unnamed, exceptions: texts.len(), text, covered }
+        let size = self.count(covered.iter(), host);
+        Excepted { unnamed, exceptions: texts.len(), text, host, covered, size }
+    }
+
+    /// The texts of exceptions, in order; for a host that stands for others, those of all of them.
+    fn exception_texts(&self, exceptions: &[Exception], host: Option<&str>) -> Vec<Cow<'_, str>> {
+        if host.is_some() || exceptions.iter().all(|other| self.host(other.pattern).is_none()) {
+            return exceptions.iter().map(|other| Cow::Borrowed(self.text(other.pattern))).collect();
+        }
+        let mut texts = Vec::new();
+        for &Exception { pattern, attempt, gain } in exceptions {
+            let text = self.text(pattern);
+            let mut add =
+                |text: Cow<'a, str>| texts.push((attempt, Reverse(gain), text.len(), self.size(pattern), text));
+            match self.host(pattern) {
+                Some(host) => self.alike.names(host).iter().for_each(|name| add(text.replace(host, name).into())),
+                None => add(text.to_owned().into()),
+            }
+        }
+        texts.sort_unstable();
+        texts.into_iter().map(|(.., text)| text).collect()
     }
 
     /// Patterns that exclude wrong classes from `inside`, and the wrong classes that remain.
@@ -230,30 +332,33 @@ impl Catalogue {
         &self,
         inside: &BTreeSet<usize>,
         (class, left): (usize, &BTreeSet<usize>),
+        host: Option<&str>,
         is_true: &dyn Fn(usize) -> bool,
-    ) -> (Vec<usize>, BTreeSet<usize>) {
+    ) -> (Vec<Exception>, BTreeSet<usize>) {
         let mut wrong: BTreeSet<usize> = inside.iter().copied().filter(|member| !is_true(*member)).collect();
         let mut exceptions = Vec::new();
         // A class that is wrong if letter case matters has a pattern that certainly excludes it; the others may be
         // another spelling.
-        for (loosely, may_take_left) in [(false, false), (false, true), (true, false), (true, true)] {
+        for (attempt, (loosely, may_take_left)) in
+            [(false, false), (false, true), (true, false), (true, true)].into_iter().enumerate()
+        {
             let mut others = if loosely {
                 self.loosely(&wrong)
             } else {
-                self.by_gain(&wrong.iter().copied().collect::<Vec<usize>>())
+                self.by_gain(&wrong.iter().copied().collect::<Vec<usize>>(), host)
             };
             // Among patterns that exclude equally many classes, the shortest text.
-            others.sort_by_key(|(other, gain)| (std::cmp::Reverse(*gain), self.text(*other).len()));
-            for (other, _) in others {
-                let loose = if loosely { self.loose_members.get(other) } else { None };
-                let all = || self.members(other).iter().chain(loose.into_iter().flatten());
+            others.sort_by_key(|(other, gain)| (Reverse(*gain), self.text(*other).len()));
+            for (pattern, gain) in others {
+                let loose = if loosely { self.loose_members.get(pattern) } else { None };
+                let all = || self.members(pattern).iter().chain(loose.into_iter().flatten());
                 let members = || all().filter(|member| inside.contains(member));
                 let takes = |member: &usize| *member == class || !may_take_left && left.contains(member);
                 if !members().any(takes) && members().any(|member| wrong.contains(member)) {
                     members().for_each(|member| {
                         wrong.remove(member);
                     });
-                    exceptions.push(other);
+                    exceptions.push(Exception { pattern, attempt, gain });
                 }
             }
         }

@@ -11,6 +11,7 @@ use crate::parallel;
 use crate::universe::Universe;
 
 use super::access::Access;
+use super::alike::AlikeHosts;
 use super::causes::causes;
 use super::change_classes::{ChangeClass, ChangeClasses, Members};
 use super::cover::Description;
@@ -30,11 +31,11 @@ pub(super) const MOST_ENTRIES: usize = 20_000;
 pub(super) fn entries(
     universe: &Universe,
     statements: &StateClauses,
-    change_classes: ChangeClasses,
+    (change_classes, alike): (&ChangeClasses, &AlikeHosts<'_>),
     states: (&[Policy], &[Policy]),
     teams: &TeamDirectory,
 ) -> Vec<(Outcome, Entry)> {
-    let words = Words::new(universe, &change_classes);
+    let words = Words::new(universe, change_classes, alike);
     let reported = change_classes.change_classes.iter().filter(|(_, members)| !members.report.is_empty()).collect();
     let said = parallel::map(reported, CELLS_A_THREAD, |(cell, members)| {
         (cell, of_class(&words, (universe, statements), (cell, members), states))
@@ -142,16 +143,25 @@ fn of_class(
         let hits = members.iter().map(|member| numbering.hits(cell, *member));
         causes(statements, (cell, action), hits, universe, states)
     };
-    let of = |Description { text, size, covered }: Description| {
+    let of = |Description { text, host, size, covered }: Description| {
         let sample = covered.iter().copied().min_by_key(|member| numbering.rank(cell.kind, *member))?;
         let needed = Actions::needed(cell.atom);
         let because =
             if text == RESPELLED { causes(&covered, needed.union(methods)) } else { causes(&[sample], needed) };
         let witness = numbering.witness(cell, sample).to_string();
-        let object = Access::new(text, Arc::clone(&at));
-        Some(ClassDescription { size, object, word, outcome: cell.outcome, methods, witness, because })
+        let describe = |text: String, witness: String| {
+            let (object, because) = (Access::new(text, Arc::clone(&at)), because.clone());
+            ClassDescription { size, object, word, outcome: cell.outcome, methods, witness, because }
+        };
+        Some(match host {
+            None => vec![describe(text, witness)],
+            Some(host) => {
+                let of = |name: &&str| describe(text.replace(host, name), witness.replace(host, name));
+                words.alike.names(host).iter().map(of).collect()
+            }
+        })
     };
-    words.describe(cell, members).into_iter().filter_map(of).collect()
+    words.describe(cell, members).into_iter().filter_map(of).flatten().collect()
 }
 
 pub(super) fn methods_text(methods: Actions) -> String {

@@ -1,7 +1,8 @@
 //! The effect of a change on access: which audiences gain and lose what.
 //!
 //! The two states are split into clauses ([`reach`]), these into classes ([`Universe`]), each class is judged for every
-//! relevant audience ([`outcome`]), and differences are described in the patterns of the rules ([`cover`]).
+//! relevant audience ([`outcome`]), and differences are described in the patterns of the rules ([`cover`]). Of names that
+//! no rule tells apart, one goes through all this for the others ([`alike`]).
 //!
 //! The words of [`Entry::access`]: `connect:tcp HOST` and `connect:udp HOST` with a host pattern, and `:PORT` where it is
 //! one port; `read PATH` and `write PATH`, of which a writable mount needs both; `GET,HEAD https://HOST/PATH` for
@@ -18,6 +19,7 @@
 //! they say is uncertain as a whole, and the comparison is another one by its type: [`Comparison::Incomplete`].
 
 mod access;
+mod alike;
 mod catalogues;
 mod causes;
 mod change_classes;
@@ -38,6 +40,7 @@ use std::sync::Arc;
 use crate::model::{Decision, Domain, Policy, Rule, TeamDirectory};
 
 pub use self::access::Access;
+use self::alike::{AlikeHosts, Reduced};
 use self::change_classes::change_classes;
 use self::outcome::Outcome;
 use self::state_clauses::StateClauses;
@@ -150,6 +153,30 @@ pub fn compare(old: &[Policy], new: &[Policy], teams: &TeamDirectory) -> Compari
 
 /// The same with the limit of [`Wanted::nodes`], if that is given.
 fn compare_within(old: &[Policy], new: &[Policy], teams: &TeamDirectory, nodes: Option<usize>) -> Comparison {
+    let whole = (old, new);
+    let (mut changes, incomplete) = match alike::reduce(old, new) {
+        Some(Reduced { old, new, alike }) => match of_rules((&old, &new), &alike, teams, nodes) {
+            complete @ (_, None) => complete,
+            // Fewer names allow fewer distinctions: the limit is that of all names.
+            (_, Some(_)) => of_rules(whole, &AlikeHosts::default(), teams, nodes),
+        },
+        None => of_rules(whole, &AlikeHosts::default(), teams, nodes),
+    };
+    changes.add(mcp::entries(old, new, teams));
+    changes.uncertain.extend(domains_that_end(old, new));
+    match incomplete {
+        None => Comparison::Complete(changes),
+        Some(incomplete) => Comparison::Incomplete(changes, incomplete),
+    }
+}
+
+/// The changes that allow and deny rules make. Names in `alike` stand for others.
+fn of_rules(
+    (old, new): (&[Policy], &[Policy]),
+    alike: &AlikeHosts<'_>,
+    teams: &TeamDirectory,
+    nodes: Option<usize>,
+) -> (Changes, Option<Incomplete>) {
     let mut changes = Changes::default();
     let mut incomplete = None;
     let mut statements = StateClauses::new(old, new);
@@ -166,15 +193,10 @@ fn compare_within(old: &[Policy], new: &[Policy], teams: &TeamDirectory, nodes: 
         }
         statements.join_alike(&universe);
         let change_classes = change_classes(&universe, &statements);
-        changes.add(describe::entries(&universe, &statements, change_classes, (old, new), teams));
+        changes.add(describe::entries(&universe, &statements, (&change_classes, alike), (old, new), teams));
         changes.leave_out_what_follows();
     }
-    changes.add(mcp::entries(old, new, teams));
-    changes.uncertain.extend(domains_that_end(old, new));
-    match incomplete {
-        None => Comparison::Complete(changes),
-        Some(incomplete) => Comparison::Incomplete(changes, incomplete),
-    }
+    (changes, incomplete)
 }
 
 impl Changes {

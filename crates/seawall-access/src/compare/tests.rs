@@ -1,5 +1,6 @@
 //! Results of comparisons, in one table.
 
+mod alike;
 mod noise;
 
 use super::*;

@@ -10,6 +10,7 @@ use crate::text;
 use crate::universe::{Host, HostClass, Universe};
 use crate::witness::bracketed;
 
+use super::alike::AlikeHosts;
 use super::catalogues::{ANY_OTHER_ADDRESS, Catalogues, own_name};
 use super::change_classes::{At, ChangeClass, ChangeClasses, Kind, Members};
 use super::cover::{Catalogue, Description, Named};
@@ -21,21 +22,22 @@ pub(super) const RESPELLED: &str = "** in another spelling";
 /// The patterns of the rules, for each kind of members with reported changes.
 pub(super) struct Words<'a> {
     pub(super) change_classes: &'a ChangeClasses,
+    pub(super) alike: &'a AlikeHosts<'a>,
     pub(super) numbering: Numbering<'a>,
-    folders: Catalogue,
-    hosts: Catalogue,
-    requests: Catalogue,
-    addresses: Catalogue,
+    folders: Catalogue<'a>,
+    hosts: Catalogue<'a>,
+    requests: Catalogue<'a>,
+    addresses: Catalogue<'a>,
     /// The places to which the address must belong for the change to occur, by number.
     places: Vec<Arc<str>>,
 }
 
 impl<'a> Words<'a> {
-    pub(super) fn new(universe: &'a Universe, change_classes: &'a ChangeClasses) -> Self {
+    pub(super) fn new(universe: &'a Universe, change_classes: &'a ChangeClasses, alike: &'a AlikeHosts<'a>) -> Self {
         let numbering = Numbering::new(universe, change_classes);
-        let catalogues = Catalogues::new(universe);
-        let needed = |kind, catalogue: &dyn Fn() -> Catalogue| {
-            if change_classes.reports(kind) { catalogue() } else { Catalogue::default() }
+        let catalogues = Catalogues::new(universe, alike);
+        let needed = |kind, catalogue: &dyn Fn() -> Catalogue<'a>| {
+            if change_classes.reports(kind) { catalogue() } else { Catalogue::new([], alike) }
         };
         let ((hosts, addresses, places), (requests, folders)) = parallel::both(
             || {
@@ -48,12 +50,12 @@ impl<'a> Words<'a> {
                 (requests, needed(Kind::Folders, &|| catalogues.folders()))
             },
         );
-        Self { change_classes, numbering, folders, hosts, requests, addresses, places }
+        Self { change_classes, alike, numbering, folders, hosts, requests, addresses, places }
     }
 
     /// Patterns are those of the rules, with their meaning to the service, whether letter case matters or not. Another
     /// spelling is therefore described separately if it is uncertain, and never makes a pattern untrue.
-    pub(super) fn describe(&self, cell: &ChangeClass, members: &Members) -> Vec<Description> {
+    pub(super) fn describe(&self, cell: &ChangeClass, members: &Members) -> Vec<Description<'a>> {
         let report = &members.report;
         let numbering = &self.numbering;
         let is_apart = |member: &usize| {
@@ -67,12 +69,12 @@ impl<'a> Words<'a> {
         let (covered, report): (Vec<usize>, Vec<usize>) = report.iter().copied().partition(is_apart);
         let mut descriptions = self.in_patterns(cell, &report, members);
         if !covered.is_empty() {
-            descriptions.push(Description { text: RESPELLED.to_owned(), size: usize::MAX, covered });
+            descriptions.push(Description { text: RESPELLED.to_owned(), host: None, size: usize::MAX, covered });
         }
         descriptions
     }
 
-    fn in_patterns(&self, cell: &ChangeClass, report: &[usize], members: &Members) -> Vec<Description> {
+    fn in_patterns(&self, cell: &ChangeClass, report: &[usize], members: &Members) -> Vec<Description<'a>> {
         let is_true = |member: usize| members.has(member);
         let counts = |member: usize| members.has(member) || !self.numbering.is_respelled(cell.kind, member);
         match cell.kind {
