@@ -71,11 +71,6 @@ impl Asked {
     pub(super) fn is_udp(&self) -> bool {
         matches!(self.subject, Subject::One(Request::Connect { udp: true, .. }))
     }
-
-    /// Returns `true` if it is a TCP connection, on which an HTTP request may have been made.
-    pub(super) fn is_connection(&self) -> bool {
-        matches!(self.subject, Subject::One(Request::Connect { udp: false, .. }))
-    }
 }
 
 fn connect(protocol: &str, resource: &str) -> Result<Request, String> {

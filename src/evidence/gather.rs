@@ -1,20 +1,18 @@
 //! Counts of records, made while they are read.
 //!
-//! Each thread counts by itself; [`merge`] combines the counts. Invariant: the result does not depend on which thread
-//! read a record, or when.
+//! Each thread counts by itself; [`merge`](super::merge) combines the counts.
 
-use std::collections::BTreeMap;
 use std::io;
 
 use super::asked::Asked;
-use super::ids::{Ids, Seeds, repetitions};
-use super::observation::{Approval, Class, Kind, Mode, Observation, Recorded};
+use super::ids::{Ids, Seeds};
+use super::observation::{Class, Kind, Mode, Observation, Recorded};
 use super::record::Record;
-use super::requests::{RequestGroup, Requests, Skipped};
+use super::requests::{RequestGroup, Skipped};
 
 /// A hasher several times faster than that of the standard library. It is seeded in each process, so that nobody can
 /// write records whose keys collide. No result depends on the order of its maps.
-type HashMap<K, V> = std::collections::HashMap<K, V, foldhash::fast::RandomState>;
+pub(super) type HashMap<K, V> = std::collections::HashMap<K, V, foldhash::fast::RandomState>;
 
 /// The counts of one thread.
 #[derive(Debug)]
@@ -22,25 +20,26 @@ pub(super) struct Gather {
     /// The requests, by the words of their records.
     by_words: HashMap<String, u32>,
     by_text: HashMap<String, u32>,
-    asked: Vec<Asked>,
+    pub(super) asked: Vec<Asked>,
     by_actor: HashMap<String, u32>,
     /// Users and machines.
-    actors: Vec<(String, String)>,
-    by_key: HashMap<(u32, u32, u8), u32>,
-    cells: Vec<Counted>,
+    pub(super) actors: Vec<(String, String)>,
+    by_key: HashMap<(u32, u32, Recorded), u32>,
+    pub(super) cells: Vec<Counted>,
     pub(super) ids: Ids,
-    skipped: Skipped,
+    pub(super) skipped: Skipped,
     words: String,
 }
 
+/// A cell of one thread.
 #[derive(Clone, Copy, Debug)]
-struct Counted {
-    asked: u32,
-    actor: u32,
-    recorded: Recorded,
-    count: u64,
-    first: Option<i64>,
-    last: Option<i64>,
+pub(super) struct Counted {
+    /// Position in [`Gather::asked`].
+    pub(super) asked: u32,
+    /// Position in [`Gather::actors`].
+    pub(super) actor: u32,
+    /// The counts; the positions in it are of no list yet.
+    pub(super) group: RequestGroup,
 }
 
 impl Gather {
@@ -90,13 +89,13 @@ impl Gather {
 
     fn count(&mut self, seen: &Observation<'_>) -> io::Result<()> {
         let (asked, actor) = (self.asked_of(seen), self.actor_of(seen));
-        let key = (asked, actor, seen.recorded.number());
+        let key = (asked, actor, seen.recorded);
         let at = *self.by_key.entry(key).or_insert_with(|| {
             let number = u32::try_from(self.cells.len()).expect("fewer cells than fit into memory");
-            self.cells.push(Counted { asked, actor, recorded: seen.recorded, count: 0, first: None, last: None });
+            self.cells.push(Counted { asked, actor, group: RequestGroup::new(seen.recorded) });
             number
         });
-        if let Some(cell) = self.cells.get_mut(at as usize) {
+        if let Some(Counted { group: cell, .. }) = self.cells.get_mut(at as usize) {
             cell.count = cell.count.saturating_add(seen.count);
             cell.first = earlier(cell.first, seen.first);
             cell.last = cell.last.max(seen.last);
@@ -150,71 +149,9 @@ impl Gather {
     }
 }
 
-fn earlier(one: Option<i64>, other: Option<i64>) -> Option<i64> {
+pub(super) fn earlier(one: Option<i64>, other: Option<i64>) -> Option<i64> {
     match (one, other) {
         (Some(one), Some(other)) => Some(one.min(other)),
         (one, other) => one.or(other),
     }
-}
-
-/// The key of a cell: request, user, machine and decision.
-type Key = (String, String, String, u8);
-
-/// The counts of all threads.
-///
-/// # Errors
-///
-/// Returns an error if a temporary file cannot be read.
-pub(super) fn merge(mut threads: Vec<Gather>) -> io::Result<Requests> {
-    let mut skipped = Skipped::default();
-    let mut asked: BTreeMap<String, Asked> = BTreeMap::new();
-    let mut keys: HashMap<Key, usize> = HashMap::default();
-    let mut cells: Vec<(Key, RequestGroup)> = Vec::new();
-    let mut numbers: Vec<Vec<usize>> = Vec::new();
-    for gather in &mut threads {
-        skipped.add(gather.skipped);
-        let mut own = Vec::with_capacity(gather.cells.len());
-        for cell in &gather.cells {
-            let Some(request) = gather.asked.get(cell.asked as usize) else { continue };
-            let Some((user, machine)) = gather.actors.get(cell.actor as usize) else { continue };
-            let key = (request.text.clone(), user.clone(), machine.clone(), cell.recorded.number());
-            let at = *keys.entry(key.clone()).or_insert(cells.len());
-            if at == cells.len() {
-                cells.push((key, RequestGroup::new(cell.recorded)));
-            }
-            if let Some((_, merged)) = cells.get_mut(at) {
-                merged.count = merged.count.saturating_add(cell.count);
-                merged.first = earlier(merged.first, cell.first);
-                merged.last = merged.last.max(cell.last);
-            }
-            own.push(at);
-        }
-        numbers.push(own);
-        asked.extend(std::mem::take(&mut gather.asked).into_iter().map(|one| (one.text.clone(), one)));
-    }
-    let mut ids: Vec<Ids> = threads.into_iter().map(|gather| gather.ids).collect();
-    repetitions(&mut ids, |same| {
-        let places = same.iter().filter_map(|(thread, cell)| numbers.get(*thread)?.get(*cell as usize).copied());
-        let mut places: Vec<usize> = places.collect();
-        // The record that counts: the outcome of an approval rather than the question; otherwise the smallest by its
-        // content, since the order of reading is arbitrary.
-        let rank = |at: &usize| {
-            cells.get(*at).map(|(key, cell)| {
-                let pending = cell.recorded == Recorded::Approval(Approval::Pending);
-                (pending, key.clone())
-            })
-        };
-        places.sort_by_cached_key(rank);
-        let kept = places.first().and_then(|at| cells.get(*at)).map(|(_, cell)| cell.recorded);
-        for at in places.iter().skip(1) {
-            let Some((_, cell)) = cells.get_mut(*at) else { continue };
-            cell.count = cell.count.saturating_sub(1);
-            match (kept, cell.recorded) {
-                (Some(Recorded::Approval(kept)), Recorded::Approval(own)) if kept != own => skipped.resolution += 1,
-                _ => skipped.duplicate += 1,
-            }
-        }
-    })?;
-    let cells = cells.into_iter().filter(|(_, cell)| cell.count > 0);
-    Ok(Requests::new(asked, cells.map(|((text, user, machine, _), cell)| (text, user, machine, cell)), skipped))
 }

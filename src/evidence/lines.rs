@@ -4,7 +4,9 @@
 //! holds a few chunks of a stream, never all of it, however long its lines are.
 
 use std::io::{self, Read};
+use std::sync::{Mutex, PoisonError};
 
+use memchr::{memchr_iter, memrchr};
 use serde::de::IgnoredAny;
 
 /// Approximate size of a chunk, in bytes.
@@ -15,8 +17,34 @@ pub(super) const LONGEST: usize = 16 << 20;
 /// Records to parse, one a line.
 #[derive(Debug)]
 pub(super) struct Chunk {
-    pub(super) bytes: Vec<u8>,
+    buffer: Vec<u8>,
+    /// The number of bytes in the buffer that are of the chunk.
+    used: usize,
     pub(super) lines: Lines,
+}
+
+/// Buffers of chunks that were parsed: the system clears each page of a new one.
+#[derive(Debug, Default)]
+pub(super) struct Buffers(Mutex<Vec<Vec<u8>>>);
+
+impl Chunk {
+    pub(super) fn bytes(&self) -> &[u8] {
+        self.buffer.get(..self.used).unwrap_or_default()
+    }
+}
+
+impl Buffers {
+    /// A buffer of any length, whose content means nothing.
+    fn take(&self) -> Vec<u8> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
+    }
+
+    /// Keeps the buffer of a chunk, unless a long line made it large.
+    pub(super) fn give_back(&self, chunk: Chunk) {
+        if chunk.buffer.len() <= 2 * CHUNK {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).push(chunk.buffer);
+        }
+    }
 }
 
 /// The line numbers of a chunk, from 1.
@@ -123,39 +151,44 @@ fn form_of(line: &[u8]) -> Form {
 /// Returns the errors of reading the stream, after the chunks before it, and those of `send`.
 pub(super) fn by_line(
     mut stream: impl Read,
+    buffers: &Buffers,
     mut send: impl FnMut(Chunk),
     mut broken: impl FnMut(u64, &'static str),
 ) -> io::Result<()> {
     let mut line = 1;
-    let mut held: Vec<u8> = Vec::new();
+    let mut buffer = buffers.take();
+    let mut held = 0;
     let mut too_long = false;
     loop {
-        let start = held.len();
-        let (read, error) = fill(&mut stream, &mut held);
+        let start = held;
+        let (read, error) = fill(&mut stream, &mut buffer, start);
+        held += read;
         let ended = read == 0 || error.is_some();
-        let fresh = held.get(start..).unwrap_or_default();
-        let end = if ended {
-            held.len()
-        } else {
-            fresh.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| start + at + 1)
-        };
-        if end == 0 && held.len() > LONGEST {
+        let fresh = buffer.get(start..held).unwrap_or_default();
+        let mut end = if ended { held } else { memrchr(b'\n', fresh).map_or(0, |at| start + at + 1) };
+        if end == 0 && held > LONGEST {
             too_long = true;
-            held.clear();
+            held = 0;
+        }
+        if too_long && end > 0 {
+            broken(line, "it is too long");
+            let first = memchr_iter(b'\n', buffer.get(..end).unwrap_or_default()).next().map_or(end, |at| at + 1);
+            buffer.copy_within(first..held, 0);
+            (end, held) = (end - first, held - first);
+            line += 1;
+            too_long = false;
         }
         if end > 0 {
-            let rest = held.split_off(end);
-            let mut bytes = std::mem::replace(&mut held, rest);
-            if too_long {
-                broken(line, "it is too long");
-                let end = bytes.iter().position(|byte| *byte == b'\n').map_or(bytes.len(), |at| at + 1);
-                bytes.drain(..end);
-                line += 1;
-                too_long = false;
+            let mut next = buffers.take();
+            let rest = buffer.get(end..held).unwrap_or_default();
+            next.resize(next.len().max(rest.len()), 0);
+            if let Some(start) = next.get_mut(..rest.len()) {
+                start.copy_from_slice(rest);
             }
-            let count = bytes.iter().filter(|byte| **byte == b'\n').count() as u64;
-            send(Chunk { bytes, lines: Lines::From(line) });
-            line += count;
+            held = rest.len();
+            let chunk = Chunk { buffer: std::mem::replace(&mut buffer, next), used: end, lines: Lines::From(line) };
+            line += memchr_iter(b'\n', chunk.bytes()).count() as u64;
+            send(chunk);
         }
         if ended {
             return error.map_or(Ok(()), Err);
@@ -163,13 +196,14 @@ pub(super) fn by_line(
     }
 }
 
-/// Reads about one chunk, or as much as precedes an error; 0 bytes at the end.
-fn fill(stream: &mut impl Read, held: &mut Vec<u8>) -> (usize, Option<io::Error>) {
-    let start = held.len();
-    held.resize(start + CHUNK, 0);
+/// Reads about one chunk into a buffer from a position on, or as much as precedes an error; 0 bytes at the end.
+fn fill(stream: &mut impl Read, buffer: &mut Vec<u8>, start: usize) -> (usize, Option<io::Error>) {
+    if buffer.len() < start + CHUNK {
+        buffer.resize(start + CHUNK, 0);
+    }
     let mut filled = start;
     let error = loop {
-        let Some(room) = held.get_mut(filled..).filter(|room| !room.is_empty()) else { break None };
+        let Some(room) = buffer.get_mut(filled..start + CHUNK).filter(|room| !room.is_empty()) else { break None };
         match stream.read(room) {
             Ok(0) => break None,
             Ok(read) => filled += read,
@@ -177,7 +211,6 @@ fn fill(stream: &mut impl Read, held: &mut Vec<u8>) -> (usize, Option<io::Error>
             Err(error) => break Some(error),
         }
     };
-    held.truncate(filled);
     (filled - start, error)
 }
 
@@ -225,14 +258,13 @@ pub(super) fn by_document(
     };
     let mut bytes = Vec::new();
     loop {
-        bytes.clear();
-        let (read, error) = fill(&mut stream, &mut bytes);
-        for byte in &bytes {
+        let (read, error) = fill(&mut stream, &mut bytes, 0);
+        for byte in bytes.iter().take(read) {
             scanner.next(*byte, &mut broken);
         }
         if !scanner.lines.is_empty() {
-            let bytes = std::mem::take(&mut scanner.found);
-            send(Chunk { bytes, lines: Lines::Each(std::mem::take(&mut scanner.lines)) });
+            let buffer = std::mem::take(&mut scanner.found);
+            send(Chunk { used: buffer.len(), buffer, lines: Lines::Each(std::mem::take(&mut scanner.lines)) });
         }
         if read == 0 || error.is_some() {
             let cut = scanner.record.iter().any(|byte| !byte.is_ascii_whitespace());
@@ -362,9 +394,9 @@ mod tests {
 
     fn documents(text: &str) -> (Vec<(u64, String)>, usize) {
         let (mut found, mut broken) = (Vec::new(), 0);
-        let send = |Chunk { bytes, lines }: Chunk| {
-            let Lines::Each(lines) = lines else { panic!("lines of each") };
-            let text = String::from_utf8(bytes).unwrap();
+        let send = |chunk: Chunk| {
+            let text = String::from_utf8(chunk.bytes().to_vec()).unwrap();
+            let Lines::Each(lines) = chunk.lines else { panic!("lines of each") };
             found.extend(lines.into_iter().zip(text.lines().map(str::to_owned)));
         };
         by_document(text.as_bytes(), send, |_, _| broken += 1).unwrap();
@@ -394,15 +426,18 @@ mod tests {
     fn lines_keep_their_numbers_over_chunks() {
         let text: String = (1..=300_000).map(|number| format!("{number}\n")).collect();
         let mut next = 1;
-        let send = |Chunk { bytes, lines }: Chunk| {
-            let Lines::From(first) = lines else { panic!("lines follow") };
+        let buffers = Buffers::default();
+        let send = |chunk: Chunk| {
+            let Lines::From(first) = chunk.lines else { panic!("lines follow") };
             assert_eq!(first, next);
-            for line in std::str::from_utf8(&bytes).unwrap().lines() {
+            for line in std::str::from_utf8(chunk.bytes()).unwrap().lines() {
                 assert_eq!(line, next.to_string());
                 next += 1;
             }
+            // The next chunk is written over this one.
+            buffers.give_back(chunk);
         };
-        by_line(text.as_bytes(), send, |_, _| panic!("nothing is broken")).unwrap();
+        by_line(text.as_bytes(), &buffers, send, |_, _| panic!("nothing is broken")).unwrap();
         assert_eq!(next, 300_001);
     }
 
@@ -411,8 +446,8 @@ mod tests {
         let long = io::repeat(b'x').take(LONGEST as u64 + 5_000_000);
         let stream = long.chain(&b"\n{}\n"[..]);
         let (mut found, mut broken) = (Vec::new(), Vec::new());
-        let send = |chunk: Chunk| found.push((chunk.bytes, format!("{:?}", chunk.lines)));
-        by_line(stream, send, |line, _| broken.push(line)).unwrap();
+        let send = |chunk: Chunk| found.push((chunk.bytes().to_vec(), format!("{:?}", chunk.lines)));
+        by_line(stream, &Buffers::default(), send, |line, _| broken.push(line)).unwrap();
         assert_eq!(found, [(b"{}\n".to_vec(), "From(2)".to_owned())]);
         assert_eq!(broken, [1]);
     }

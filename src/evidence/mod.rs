@@ -17,6 +17,7 @@ mod gather;
 mod ids;
 mod lines;
 mod membership;
+mod merge;
 pub mod narrow;
 mod observation;
 mod paste;

@@ -114,22 +114,6 @@ impl Recorded {
             Self::Approval(Approval::Refused) => "refused by a person",
         }
     }
-
-    /// All values, in the order of [`Self::number`].
-    pub(super) const ALL: [Self; 8] = [
-        Self::Allow,
-        Self::Deny(Refusal::Default),
-        Self::Deny(Refusal::Rule),
-        Self::Deny(Refusal::Local),
-        Self::Deny(Refusal::Unsaid),
-        Self::Approval(Approval::Pending),
-        Self::Approval(Approval::Granted),
-        Self::Approval(Approval::Refused),
-    ];
-
-    pub(super) fn number(self) -> u8 {
-        (0..).zip(Self::ALL).find(|(_, own)| *own == self).map_or(0, |(number, _)| number)
-    }
 }
 
 /// Normalizes `AUDIT_DECISION_ALLOW`, `allow` and `Allow` to `ALLOW`.

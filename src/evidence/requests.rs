@@ -3,17 +3,14 @@
 //! Invariant: sorted by content, so that the same records give the same value. A connection on which an HTTP request
 //! was recorded counts once, as that request.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::asked::Asked;
-use super::observation::{Approval, Recorded};
+use super::observation::Recorded;
 use super::time;
-
-/// The maximum distance in time, in microseconds, between the records of a connection and of a request on it.
-const BESIDE: i64 = 10 * 60 * 1_000_000;
 
 /// Recorded requests.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -89,6 +86,11 @@ impl RequestGroup {
     pub(super) fn new(recorded: Recorded) -> Self {
         Self { request: 0, user: 0, machine: 0, recorded, count: 0, first: None, last: None }
     }
+
+    /// The identity and the order of a cell.
+    pub(super) fn key(&self) -> (usize, usize, usize, Recorded) {
+        (self.request, self.user, self.machine, self.recorded)
+    }
 }
 
 impl Skipped {
@@ -104,36 +106,6 @@ impl Skipped {
 }
 
 impl Requests {
-    pub(super) fn new(
-        asked: BTreeMap<String, Asked>,
-        cells: impl Iterator<Item = (String, String, String, RequestGroup)>,
-        skipped: Skipped,
-    ) -> Self {
-        let mut named: Vec<(String, String, String, RequestGroup)> = cells.collect();
-        let mut skipped = skipped;
-        skipped.connection += join_connections(&asked, &mut named);
-        let names = |pick: fn(&(String, String, String, RequestGroup)) -> &String| -> Vec<String> {
-            let all: BTreeSet<String> = named.iter().map(pick).cloned().chain([String::new()]).collect();
-            all.into_iter().collect()
-        };
-        let (users, machines) = (names(|cell| &cell.1), names(|cell| &cell.2));
-        let used: BTreeSet<&str> = named.iter().map(|cell| cell.0.as_str()).collect();
-        let texts: Vec<&str> = used.iter().copied().collect();
-        let at = |list: &[String], name: &String| list.binary_search(name).unwrap_or_default();
-        let mut cells: Vec<RequestGroup> = named
-            .iter()
-            .map(|(text, user, machine, cell)| RequestGroup {
-                request: texts.binary_search(&text.as_str()).unwrap_or_default(),
-                user: at(&users, user),
-                machine: at(&machines, machine),
-                ..*cell
-            })
-            .collect();
-        cells.sort_unstable_by_key(|cell| (cell.request, cell.user, cell.machine, cell.recorded));
-        let asked = texts.iter().filter_map(|text| asked.get(*text)).cloned().collect();
-        Self { asked, users, machines, cells, skipped }
-    }
-
     /// The period and the number of the records.
     #[must_use]
     pub fn window(&self) -> Window {
@@ -160,71 +132,5 @@ impl Requests {
     pub fn by_request(&self) -> impl Iterator<Item = (&Asked, &[RequestGroup])> {
         let cells = self.cells.chunk_by(|one, other| one.request == other.request);
         cells.filter_map(|cells| Some((self.asked.get(cells.first()?.request)?, cells)))
-    }
-}
-
-/// Removes the connections that HTTP requests of the same user were made on: as many as there are requests, because
-/// records do not say which belong together. Allowed connections go first, since a request is made on an open
-/// connection. Returns the number removed.
-fn join_connections(asked: &BTreeMap<String, Asked>, cells: &mut Vec<(String, String, String, RequestGroup)>) -> u64 {
-    cells.sort_unstable_by(|one, other| {
-        (&one.0, &one.1, order(one.3.recorded), &one.2).cmp(&(&other.0, &other.1, order(other.3.recorded), &other.2))
-    });
-    let mut requests: BTreeMap<(String, String), Beside> = BTreeMap::new();
-    for (text, user, _, cell) in cells.iter() {
-        let Some(connection) = asked.get(text).and_then(Asked::connection) else { continue };
-        requests.entry((connection, user.clone())).or_default().add(cell);
-    }
-    if requests.is_empty() {
-        return 0;
-    }
-    let mut joined = 0;
-    for (text, user, _, cell) in cells.iter_mut() {
-        if !asked.get(text.as_str()).is_some_and(Asked::is_connection) {
-            continue;
-        }
-        let Some(beside) = requests.get_mut(&(text.clone(), user.clone())) else { continue };
-        if beside.overlaps(cell) {
-            let own = cell.count.min(beside.count);
-            (cell.count, beside.count) = (cell.count - own, beside.count - own);
-            joined += own;
-        }
-    }
-    cells.retain(|(.., cell)| cell.count > 0);
-    joined
-}
-
-/// The HTTP requests of one user to one host and port.
-#[derive(Debug, Default)]
-struct Beside {
-    count: u64,
-    first: Option<i64>,
-    last: Option<i64>,
-}
-
-impl Beside {
-    fn add(&mut self, cell: &RequestGroup) {
-        self.count = self.count.saturating_add(cell.count);
-        self.first = match (self.first, cell.first) {
-            (Some(one), Some(other)) => Some(one.min(other)),
-            (one, other) => one.or(other),
-        };
-        self.last = self.last.max(cell.last);
-    }
-
-    fn overlaps(&self, cell: &RequestGroup) -> bool {
-        let before = |one: Option<i64>, other: Option<i64>| {
-            one.zip(other).is_none_or(|(one, other)| one <= other.saturating_add(BESIDE))
-        };
-        before(cell.first, self.last) && before(self.first, cell.last)
-    }
-}
-
-fn order(recorded: Recorded) -> u8 {
-    match recorded {
-        Recorded::Allow => 0,
-        Recorded::Approval(Approval::Granted) => 1,
-        Recorded::Approval(_) => 2,
-        Recorded::Deny(_) => 3,
     }
 }

@@ -10,13 +10,15 @@ use std::sync::{Mutex, mpsc};
 use std::{panic, thread};
 
 use flate2::read::MultiGzDecoder;
+use memchr::memchr_iter;
 use ruzstd::decoding::StreamingDecoder;
 use serde_json::Value;
 use thiserror::Error;
 
-use super::gather::{Gather, merge};
+use super::gather::Gather;
 use super::ids::Seeds;
-use super::lines::{Chunk, Form, Lines, Stream, by_document, by_line};
+use super::lines::{Buffers, Chunk, Form, Lines, Stream, by_document, by_line};
+use super::merge::merge;
 use super::record::Record;
 use super::requests::Requests;
 use super::table;
@@ -121,19 +123,21 @@ pub fn read(inputs: &[Input]) -> Result<Reading, ReadError> {
     let workers = thread::available_parallelism().map_or(1, NonZero::get).min(16);
     let (sender, receiver) = mpsc::sync_channel::<(usize, Chunk)>(workers * 2);
     let receiver = Mutex::new(receiver);
+    let buffers = Buffers::default();
     let worker = || {
         let mut own = Own::new(&seeds);
         // Each free thread takes the next chunk; the channel closes when everything has been read.
         let next = || receiver.lock().ok().and_then(|receiver| receiver.recv().ok());
         while let Some((file, chunk)) = next() {
             own.parse(file, &chunk);
+            buffers.give_back(chunk);
         }
         own
     };
     let (own, read, others_own) = thread::scope(|scope| {
         let spawned: Vec<_> = (0..workers).map(|_| scope.spawn(worker)).collect();
         let mut own = Own::new(&seeds);
-        let read = read_files(&files, &sender, &mut own);
+        let read = read_files(&files, &buffers, &sender, &mut own);
         drop(sender);
         let joined: Vec<Own> =
             spawned.into_iter().map(|one| one.join().unwrap_or_else(|panic| panic::resume_unwind(panic))).collect();
@@ -223,13 +227,17 @@ impl Own {
         }
     }
 
-    fn parse(&mut self, file: usize, Chunk { bytes, lines }: &Chunk) {
-        for (at, text) in (0..).zip(bytes.split(|byte| *byte == b'\n')) {
-            let text = text.trim_ascii();
+    fn parse(&mut self, file: usize, chunk: &Chunk) {
+        let bytes = chunk.bytes();
+        let mut start = 0;
+        let ends = memchr_iter(b'\n', bytes).chain([bytes.len()]);
+        for (at, end) in (0..).zip(ends) {
+            let text = bytes.get(start..end).unwrap_or_default().trim_ascii();
+            start = end + 1;
             if text.is_empty() {
                 continue;
             }
-            let line = match lines {
+            let line = match &chunk.lines {
                 Lines::From(first) => first + at,
                 Lines::Each(each) => each.get(usize::try_from(at).unwrap_or_default()).copied().unwrap_or_default(),
             };
@@ -245,7 +253,12 @@ impl Own {
     }
 }
 
-fn read_files(files: &[Input], sender: &mpsc::SyncSender<(usize, Chunk)>, own: &mut Own) -> Result<(), ReadError> {
+fn read_files(
+    files: &[Input],
+    buffers: &Buffers,
+    sender: &mpsc::SyncSender<(usize, Chunk)>,
+    own: &mut Own,
+) -> Result<(), ReadError> {
     for (number, input) in files.iter().enumerate() {
         let path = name_of(input);
         let stream: Box<dyn Read> = match input {
@@ -255,7 +268,7 @@ fn read_files(files: &[Input], sender: &mpsc::SyncSender<(usize, Chunk)>, own: &
                 Err(source) => return Err(ReadError::Open { path, source }),
             },
         };
-        match read_one(stream, number, sender, own) {
+        match read_one(stream, number, buffers, sender, own) {
             Ok(()) => {}
             // A compressed file that was cut, or that is none: what it held until there was read. The decompressors say so
             // with any of these.
@@ -282,6 +295,7 @@ fn read_files(files: &[Input], sender: &mpsc::SyncSender<(usize, Chunk)>, own: &
 fn read_one(
     stream: Box<dyn Read>,
     number: usize,
+    buffers: &Buffers,
     sender: &mpsc::SyncSender<(usize, Chunk)>,
     own: &mut Own,
 ) -> io::Result<()> {
@@ -291,7 +305,7 @@ fn read_one(
         let _ = sender.send((number, chunk));
     };
     match stream.form()? {
-        Form::Lines => by_line(stream, send, |line, why| own.broken(number, line, why)),
+        Form::Lines => by_line(stream, buffers, send, |line, why| own.broken(number, line, why)),
         Form::Document => by_document(stream, send, |line, why| own.broken(number, line, why)),
         Form::Table => {
             let header = stream.peek(1)?;
