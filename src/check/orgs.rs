@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Check, Input, Run};
 use crate::access::survey::Survey;
-use crate::diagnostic::{Diagnostic, Severity, nearest};
+use crate::diagnostic::{Diagnostic, Severity, one_of};
 use crate::document::{Declared, Document, Workspace as Settings};
 use crate::model::{is_for, variable_suffix};
 
@@ -93,13 +93,9 @@ pub(crate) fn look(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
 }
 
 fn unknown(org: &str, known: &[&String]) -> Diagnostic {
-    let near = nearest(org, known.iter().map(|name| name.as_str()));
-    let names = || known.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
     let finding = Diagnostic::error("unknown-org", format!("the workspace has no organization `{org}`"));
-    finding.help(match near {
-        Some(near) => format!("did you mean `{near}`?"),
-        None => format!("name one of {}, or add it to `docker.orgs` in `seawall.yaml`", names()),
-    })
+    let choices = one_of(org, known.iter().map(|name| name.as_str()));
+    finding.help(format!("{choices}, or add it to `docker.orgs` in `seawall.yaml`"))
 }
 
 /// Finds names in `docker.orgs` with the same variables for credentials.

@@ -10,10 +10,9 @@
 //! Invariant: only warnings and notes can be suppressed, each suppression has a reason, and a suppression without effect is
 //! itself a finding.
 
-use std::collections::BTreeSet;
 use std::ops::Range;
 
-use crate::diagnostic::{Diagnostic, FileId, Files, Label, Severity, SourceFile, Suppression, nearest};
+use crate::diagnostic::{Diagnostic, FileId, Files, Label, Severity, SourceFile, Suppression, has_errors, nearest};
 use crate::source::{Comment, Parts, Spans};
 
 /// A file as it was read, or Cedar text in it: its suppressions, and the parts that they can apply to.
@@ -37,12 +36,8 @@ pub(crate) fn apply(files: &Files, annotated: &[Annotated<'_>], findings: &mut V
         Severity::Error => true,
         Severity::Warning | Severity::Note => !suppressed(finding, false, &mut suppressions),
     });
-    // In a file with errors, a finding may be missing for another reason.
-    let broken: BTreeSet<FileId> = findings
-        .iter()
-        .filter(|finding| finding.severity == Severity::Error)
-        .filter_map(|finding| finding.primary.as_ref().map(|label| label.file))
-        .collect();
+    // With an error in any document, other checks are skipped, and a finding may be missing for that reason.
+    let broken = has_errors(findings);
     for suppression in suppressions.iter().filter(|suppression| !suppression.used) {
         let word = if suppression.live { "live" } else { "allow" };
         let message = format!("`{word}[{}]` suppresses nothing", suppression.code);
@@ -60,7 +55,7 @@ pub(crate) fn apply(files: &Files, annotated: &[Annotated<'_>], findings: &mut V
                 "errors cannot be suppressed: the service would refuse the policy, or a rule would do nothing"
                     .to_owned()
             }
-            Some(_) if broken.contains(&suppression.file) => continue,
+            Some(_) if broken => continue,
             Some(_) => "remove it, or put it on or just above the line that the finding starts on".to_owned(),
         };
         about.push(finding.at(Label::new(suppression.file, suppression.comment.clone())).help(help));

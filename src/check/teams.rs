@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Check, Input, Run};
-use crate::diagnostic::{Diagnostic, Label, Severity, nearest};
+use crate::diagnostic::{Diagnostic, Label, Severity, one_of};
 use crate::model::Scope;
 
 pub(super) const CHECKS: &[Check] = &[
@@ -68,12 +68,9 @@ fn check(input: &Input<'_>, findings: &mut Vec<Diagnostic>) {
         if known.iter().any(|name| name == team) || is_id(team) {
             continue;
         }
-        let near = nearest(team, known.iter().map(String::as_str));
         let finding = Diagnostic::warning("unknown-team", format!("`docker.teams` has no team `{team}`")).at(label);
-        findings.push(finding.help(match near {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => "correct the name, or add the team to `docker.teams` in `seawall.yaml`".to_owned(),
-        }));
+        let choices = one_of(team, known.iter().map(String::as_str));
+        findings.push(finding.help(format!("{choices}, or add the team to `docker.teams` in `seawall.yaml`")));
     }
 }
 

@@ -93,7 +93,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Exit, Failure> {
         };
         let named = tokio::select! {
             biased;
-            () = signals.next() => return Err(Failure::new(Exit::Failed, "stopped; nothing was written")),
+            () = signals.next() => return Err(Failure::new(Exit::Failed, "stopped; nothing was written").hint("run again when you are ready")),
             planned = planning => planned?,
         };
         let All { ready, failed, several } = sort(named).await?;
@@ -144,7 +144,8 @@ async fn planned(context: &Context, args: &Args, progress: &Arc<Progress>) -> Re
     let mut workspaces = Workspace::load_each(context, path.as_deref(), &args.stricter)?;
     let broken = args.recorded.give(context, &mut workspaces, false)?;
     if args.recorded.exit(broken, Exit::Done) != Exit::Done {
-        return Err(Failure::new(Exit::Invalid, "nothing was written: something in the records is not a record"));
+        let failure = Failure::new(Exit::Invalid, "nothing was written: something in the records is not a record");
+        return Err(failure.hint("remove it from the records, or leave `--strict` out"));
     }
     let planned = plan_each(context, &workspaces, Some(progress.observer())).await;
     Ok(workspaces.iter().map(Workspace::name).zip(planned).collect())

@@ -14,8 +14,8 @@ use super::session::watch::watched;
 use super::session::{output, reading, services, workspace};
 use super::{Context, Exit, Failure};
 use crate::access::{Request, State, Verdict};
-use crate::diagnostic::nearest;
 use crate::diagnostic::sanitize::line;
+use crate::diagnostic::{nearest, one_of};
 use crate::evidence::{self, paste};
 use crate::model::{DesiredPolicy, Live, LivePolicy, Policy, TeamLookup, Test};
 use crate::render::answer::{self, DeclaredPolicies, word};
@@ -268,10 +268,7 @@ pub(super) fn live_team(live: &Live, team: &str) -> Result<String, Failure> {
         TeamLookup::Unknown => {
             let names: Vec<String> = live.teams.iter().map(|team| team.name).collect();
             let failure = Failure::new(Exit::Usage, format!("the organization has no team `{team}`"));
-            Err(failure.hint(match nearest(team, names.iter().map(String::as_str)) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => "name a team by its name or id".to_owned(),
-            }))
+            Err(failure.hint(format!("{}, or the id of a team", one_of(team, names.iter().map(String::as_str)))))
         }
         TeamLookup::Ambiguous(ids) => {
             let failure = Failure::new(Exit::Usage, format!("{} teams are called `{team}`", ids.len()));

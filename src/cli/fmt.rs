@@ -153,7 +153,10 @@ fn report(context: &Context, found: &mut Findings) {
 /// Formats standard input to standard output, for editors.
 fn standard_input(context: &Context, check: bool) -> Result<Exit, Failure> {
     const NAME: &str = "standard input";
-    let failed = |reason: String| Failure::new(Exit::Failed, format!("standard input cannot be read: {reason}"));
+    let failed = |reason: String| {
+        Failure::new(Exit::Failed, format!("standard input cannot be read: {reason}"))
+            .hint("pass the text of one document file, in UTF-8")
+    };
     let mut text = String::new();
     let read = std::io::stdin().lock().take(MAX_FILE_BYTES + 1).read_to_string(&mut text);
     read.map_err(|error| failed(error.to_string()))?;

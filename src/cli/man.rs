@@ -1,7 +1,7 @@
 //! `seawall man`: the manual pages, generated from the definition of the command line.
 
 use super::{Context, Exit, Failure, definition};
-use crate::diagnostic::nearest;
+use crate::diagnostic::one_of;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -26,10 +26,7 @@ pub(super) fn run(context: &Context, Args { command }: &Args) -> Result<Exit, Fa
             let names: Vec<&str> =
                 whole.get_subcommands().map(clap::Command::get_name).filter(|name| *name != "help").collect();
             let failure = Failure::new(Exit::Usage, format!("there is no command `{name}`"));
-            failure.hint(match nearest(name, names.iter().copied()) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => format!("there are {}", names.join(", ")),
-            })
+            failure.hint(one_of(name, names))
         })?,
     };
     // The name by which pages refer to each other and by which the release stores them.

@@ -10,7 +10,7 @@ use std::ops::Range;
 use std::path::Path;
 
 pub use files::{FileId, Files, Location, Overlay, SourceFile};
-pub use seawall_access::suggestion::nearest;
+pub use seawall_access::suggestion::{did_you_mean, nearest, one_of};
 
 /// The severity of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -155,11 +155,17 @@ impl Label {
     }
 }
 
+/// Returns `true` if any finding is an error.
+#[must_use]
+pub fn has_errors(findings: &[Diagnostic]) -> bool {
+    findings.iter().any(|finding| finding.severity == Severity::Error)
+}
+
 impl Findings {
     /// Returns `true` if any finding is an error.
     #[must_use]
     pub fn has_errors(&self) -> bool {
-        self.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
+        has_errors(&self.diagnostics)
     }
 
     /// The number of findings with this severity.

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::kind::Kind;
 use super::rule;
-use crate::diagnostic::{Diagnostic, FileId, Label, nearest};
+use crate::diagnostic::{Diagnostic, FileId, Label, did_you_mean, nearest};
 use crate::source::{Spans, Tree};
 
 /// The place of an error, and the schema that it comes from.
@@ -41,27 +41,27 @@ pub(super) fn explain(
         ValidationErrorKind::AdditionalProperties { unexpected } => {
             findings.extend(unexpected.iter().map(|key| site.unknown_key(key)));
         }
+        // The finding about the unknown key names the missing one.
+        ValidationErrorKind::Required { property } if site.is_misspelt(property.as_str(), instance) => {}
         ValidationErrorKind::Required { property } => findings.push(site.missing_key(property)),
         ValidationErrorKind::Type { kind } => findings.push(site.wrong_type(kind, instance)),
         // A value that is not text has been reported for its type.
         ValidationErrorKind::Enum { .. } if !instance.is_string() && site.schema.get("type").is_some() => {}
-        ValidationErrorKind::Enum { options } => findings.push(site.unknown_value(options, instance)),
+        ValidationErrorKind::Enum { .. } => findings.push(site.unknown_value(instance)),
         // Only actions have a form other than a list of words; a value that is not text has been reported for its type.
         ValidationErrorKind::AnyOf { .. } if !instance.is_string() => {}
-        ValidationErrorKind::AnyOf { .. } => {
-            let options = site.schema.pointer("/anyOf/0/enum").cloned().unwrap_or_default();
-            findings.push(site.unknown_value(&options, instance));
-        }
+        ValidationErrorKind::AnyOf { .. } => findings.push(site.unknown_value(instance)),
         ValidationErrorKind::Constant { expected_value } => findings.push(site.constant(expected_value, instance)),
         ValidationErrorKind::MinItems { .. } => {
             findings.push(site.finding("empty", format!("{} is empty", site.subject())).help("give at least one item"));
         }
         ValidationErrorKind::MinLength { .. } => {
-            findings.push(site.finding("empty", format!("{} is empty", site.subject())));
+            let finding = site.finding("empty", format!("{} is empty", site.subject()));
+            findings.push(finding.help("write at least one character"));
         }
         ValidationErrorKind::MaxLength { limit } => {
             let message = format!("{} has more than the {limit} characters that the service takes", site.subject());
-            findings.push(site.finding("too-long", message));
+            findings.push(site.finding("too-long", message).help(format!("shorten it to {limit} characters")));
         }
         ValidationErrorKind::Not { .. } => {
             let message = match pointer.ends_with("/docker") {
@@ -71,18 +71,19 @@ pub(super) fn explain(
             let finding = site.finding("one-of", message);
             findings.push(finding.help("remove one of the two"));
         }
-        ValidationErrorKind::Minimum { limit } | ValidationErrorKind::Maximum { limit } => {
-            let bound = if matches!(error.kind(), ValidationErrorKind::Minimum { .. }) { "less" } else { "more" };
-            let message = format!("{} is `{instance}`, and may not be {bound} than {limit}", site.subject());
-            findings.push(site.finding("out-of-range", message));
+        ValidationErrorKind::Minimum { .. } | ValidationErrorKind::Maximum { .. } => {
+            let finding = site.finding("out-of-range", format!("{} cannot be `{instance}`", site.subject()));
+            findings.push(finding.help(site.range()));
         }
         ValidationErrorKind::Pattern { .. } => findings.push(site.pattern(instance)),
-        ValidationErrorKind::OneOfNotValid { .. } if site.words().is_some() => {
-            findings.push(site.unknown_value(&site.words().unwrap_or_default(), instance));
+        ValidationErrorKind::OneOfNotValid { .. } if !choices(site.schema).is_empty() => {
+            findings.push(site.unknown_value(instance));
         }
         // Keys are checked in mappings only; other values have been reported for their type.
         ValidationErrorKind::OneOfNotValid { .. } | ValidationErrorKind::OneOfMultipleValid { .. }
             if !instance.is_object() => {}
+        ValidationErrorKind::OneOfNotValid { .. }
+            if site.contents().iter().any(|key| site.is_misspelt(Some(key), instance)) => {}
         ValidationErrorKind::OneOfNotValid { .. } => findings.push(site.one_of(instance, false)),
         ValidationErrorKind::OneOfMultipleValid { .. } => findings.push(site.one_of(instance, true)),
         ValidationErrorKind::MinProperties { .. } | ValidationErrorKind::MaxProperties { .. } => {
@@ -95,8 +96,19 @@ pub(super) fn explain(
             let finding = site.finding("expectation", "an expectation is one `allow`, one `deny` or one `approval`");
             findings.push(finding.help("write each expectation as an item of its own: `- allow: …`"));
         }
-        _ => findings.push(site.finding("invalid", error.to_string())),
+        _ => {
+            let finding = site.finding("invalid", error.to_string());
+            findings.push(finding.help("compare it with the schema: `seawall schema`"));
+        }
     }
+}
+
+/// The words of a closed set, however its schema states it.
+fn choices(schema: &Value) -> Vec<&str> {
+    let words = schema.get("enum").or_else(|| schema.pointer("/anyOf/0/enum")).and_then(Value::as_array);
+    let described = schema.get("oneOf").and_then(Value::as_array);
+    let described = described.into_iter().flatten().filter_map(|choice| choice.get("const"));
+    words.into_iter().flatten().chain(described).filter_map(Value::as_str).collect()
 }
 
 impl Site<'_> {
@@ -104,10 +116,14 @@ impl Site<'_> {
         Diagnostic::error(code, message).at(Label::new(self.file, self.places.head()))
     }
 
-    /// The words of a choice, where the schema describes each.
-    fn words(&self) -> Option<Value> {
-        let choices = self.schema.get("oneOf")?.as_array()?;
-        choices.iter().map(|choice| choice.get("const").cloned()).collect()
+    /// The numbers that the schema accepts, as advice.
+    fn range(&self) -> String {
+        match (self.schema.get("minimum"), self.schema.get("maximum")) {
+            (Some(least), Some(most)) => format!("write a number from {least} to {most}"),
+            (Some(least), None) => format!("write a number that is at least {least}"),
+            (None, Some(most)) => format!("write a number that is at most {most}"),
+            (None, None) => "write another number".to_owned(),
+        }
     }
 
     /// The name of the value: its key, or the list that it is an item of.
@@ -154,13 +170,33 @@ impl Site<'_> {
         }
     }
 
+    /// The keys of which an object has exactly one.
+    fn contents(&self) -> [&'static str; 2] {
+        if self.kind.name == "McpPolicy" { ["cedar", "cedar_file"] } else { ["resources", "http_resources"] }
+    }
+
+    /// Returns `true` if a mapping has an unknown key that is probably meant to be this one.
+    fn is_misspelt(&self, key: Option<&str>, instance: &Value) -> bool {
+        let is_known = |written: &str| self.known_keys().any(|known| known == written);
+        let written = instance.as_object().into_iter().flatten().map(|(written, _)| written);
+        written.filter(|written| !is_known(written)).any(|written| nearest(written, self.known_keys()) == key)
+    }
+
     fn missing_key(&self, property: &Value) -> Diagnostic {
         let key = property.as_str().unwrap_or_default();
         let finding = self.finding("missing-key", format!("the key `{key}` is missing"));
         if key == "rules" {
             return finding.help("add `rules`; `rules: []` explicitly declares none");
         }
-        let described = self.schema.get("properties").and_then(|known| known.get(key)).and_then(|known| {
+        let schema = self.schema.get("properties").and_then(|known| known.get(key));
+        if let Some(only) = schema.and_then(|schema| schema.get("const")?.as_str()) {
+            return finding.help(format!("add `{key}: {only}`"));
+        }
+        let choices = schema.map(choices).unwrap_or_default();
+        if !choices.is_empty() {
+            return finding.help(format!("add `{key}`, one of `{}`", choices.join("`, `")));
+        }
+        let described = schema.and_then(|known| {
             let description = known.get("description")?.as_str()?;
             description.split(". ").next().map(|sentence| sentence.trim_end_matches('.').replace('\n', " "))
         });
@@ -182,6 +218,10 @@ impl Site<'_> {
             _ => format!("{} must be {wanted}, not {}", self.subject(), described(instance)),
         };
         let finding = self.finding("wrong-type", message);
+        let choices = choices(self.schema);
+        if !choices.is_empty() {
+            return finding.help(format!("write one of `{}`", choices.join("`, `")));
+        }
         match instance {
             Value::Number(_) | Value::Bool(_) if expected.contains(&JsonType::String) => {
                 finding.help(format!("put it in quotes: `\"{instance}\"`"))
@@ -195,31 +235,50 @@ impl Site<'_> {
             Value::String(text) if expected == [JsonType::Array] => finding.help(format!("write a list: `[{text}]`")),
             Value::String(text) if text.parse::<i64>().is_ok() => finding.help("remove the quotes"),
             // `connect: tcp` is a mapping, `connect:tcp` is not.
-            Value::Object(fields) if expected == [JsonType::String] && fields.len() == 1 => {
-                let joined = fields.iter().find_map(|(key, value)| Some(format!("{key}:{}", value.as_str()?)));
-                match joined {
-                    Some(joined) => finding.help(format!("write `{joined}` without a space")),
-                    None => finding,
-                }
+            Value::Object(fields)
+                if expected == [JsonType::String]
+                    && fields.len() == 1
+                    && let Some((key, text)) = fields.iter().find_map(|(key, value)| Some((key, value.as_str()?))) =>
+            {
+                finding.help(format!("write `{key}:{text}` without a space"))
             }
             Value::Null if self.pointer == "/rules" => finding.help("`rules: []` explicitly declares none"),
             Value::Null if self.pointer == "/scope" => {
                 finding.help("name the teams, or remove the key to govern the whole organization")
             }
             Value::Null => finding.help("give a value, or remove the key"),
-            _ => finding,
+            _ => finding.help(self.form(&expected)),
         }
     }
 
-    fn unknown_value(&self, options: &Value, instance: &Value) -> Diagnostic {
-        let options: Vec<&str> = options.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    /// The advice on how to write a value of these types.
+    fn form(&self, expected: &[JsonType]) -> String {
+        let example = self.schema.pointer("/examples/0");
+        let keys: Vec<String> = self.known_keys().map(|key| format!("`{key}`")).collect();
+        match (expected.first(), example) {
+            (Some(JsonType::Array), _) => "write a list: each item on a line of its own after `- `".to_owned(),
+            (Some(JsonType::Object), _) => match keys.as_slice() {
+                [] => "write a mapping: `key: value`".to_owned(),
+                [only] => format!("write a mapping, `key: value`, with the key {only}"),
+                several => format!("write a mapping, `key: value`, with keys among {}", several.join(", ")),
+            },
+            (Some(JsonType::Boolean), _) => "write `true` or `false`".to_owned(),
+            (Some(JsonType::Integer | JsonType::Number), _) => "write a number without quotes".to_owned(),
+            (_, Some(Value::String(example))) => format!("write text such as `{example}`"),
+            (Some(JsonType::String | JsonType::Null) | None, _) => "write text on one line".to_owned(),
+        }
+    }
+
+    fn unknown_value(&self, instance: &Value) -> Diagnostic {
+        let options = choices(self.schema);
         let Some(text) = instance.as_str() else {
-            return self.finding("wrong-type", format!("{} must be text", self.subject()));
+            let message = format!("{} cannot be {}", self.subject(), described(instance));
+            return self.finding("wrong-type", message).help(format!("write one of `{}`", options.join("`, `")));
         };
         let action = self.pointer.contains("/actions/");
         let what = if action { "there is no action".to_owned() } else { format!("{} cannot be", self.subject()) };
         let finding = self.finding(if action { "unknown-action" } else { "unknown-value" }, format!("{what} `{text}`"));
-        if action && let Some(help) = action_help(text, self.kind) {
+        if action && let Some(help) = action_help(text, self.kind, &options) {
             return Diagnostic {
                 message: format!("a `{}` has no action `{text}`", self.kind.name),
                 ..finding.help(help)
@@ -237,7 +296,7 @@ impl Site<'_> {
             near => near,
         };
         match near {
-            Some(near) => finding.help(format!("did you mean `{near}`?")),
+            Some(near) => finding.help(did_you_mean(near, &options)),
             None => finding.help(format!("write one of `{}`", options.join("`, `"))),
         }
     }
@@ -256,14 +315,17 @@ impl Site<'_> {
         }
         let finding = self.finding("wrong-format", format!("{} cannot be `{text}`", self.subject()));
         match self.pointer {
+            "/docker/endpoint" | "/vijil/endpoint" => {
+                let example = self.schema.pointer("/examples/0").and_then(Value::as_str).unwrap_or_default();
+                finding.help(format!("write a URL such as `{example}`, or `embedded` for an emulator in the process"))
+            }
             "/guards/max_deletes" => finding.help("write a share from `0%` to `100%`, or a count without quotes"),
-            _ => finding,
+            _ => finding.help("write it in the form that the schema shows: `seawall schema`"),
         }
     }
 
     fn one_of(&self, instance: &Value, both: bool) -> Diagnostic {
-        let (first, second) =
-            if self.kind.name == "McpPolicy" { ("cedar", "cedar_file") } else { ("resources", "http_resources") };
+        let [first, second] = self.contents();
         if both {
             let place = |key| self.places.entry(key).map_or_else(|| self.places.head(), |entry| entry.key_span.clone());
             let finding = Diagnostic::error("one-of", format!("`{first}` and `{second}` exclude each other"));
@@ -289,12 +351,12 @@ impl Site<'_> {
 }
 
 /// The help for an action that belongs to another kind of document.
-fn action_help(text: &str, kind: &Kind) -> Option<String> {
+fn action_help(text: &str, kind: &Kind, own: &[&str]) -> Option<String> {
     let filesystem = kind.name == "FilesystemPolicy";
     let other = if filesystem { "NetworkPolicy" } else { "FilesystemPolicy" };
     rule::actions(!filesystem)
         .any(|action| action.to_string() == text)
-        .then(|| format!("`{text}` belongs into a `{other}`; a policy is about one domain"))
+        .then(|| format!("`{text}` belongs into a `{other}`; the actions here are `{}`", own.join("`, `")))
 }
 
 fn type_name(json_type: JsonType) -> &'static str {

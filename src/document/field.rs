@@ -22,6 +22,19 @@ pub(super) fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String,
         .and_then(|text| if text.is_empty() { Err(D::Error::custom("is empty")) } else { Ok(text) })
 }
 
+/// The address of a service: a URL, or `embedded`.
+pub(super) const ENDPOINT: &str = "^(embedded$|[Hh][Tt][Tt][Pp][Ss]?://)";
+
+/// Decodes the address of a service, in the form of [`ENDPOINT`].
+pub(super) fn endpoint<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let text = text(deserializer)?;
+    let scheme = text.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
+    if text == "embedded" || matches!(scheme.as_deref(), Some("http" | "https")) {
+        return Ok(Some(text));
+    }
+    Err(D::Error::custom("is neither a URL nor `embedded`"))
+}
+
 /// An optional [`text`].
 pub(super) fn optional_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     text(deserializer).map(Some)

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::kind::{Body, KINDS, Kind};
 use super::{explain, schema};
-use crate::diagnostic::{Diagnostic, FileId, Label, nearest};
+use crate::diagnostic::{Diagnostic, FileId, Label, did_you_mean, nearest};
 use crate::source::{Spans, Tree};
 
 /// A document that fits its kind's schema.
@@ -66,7 +66,8 @@ pub fn read(file: FileId, tree: Tree, settings: bool, findings: &mut Vec<Diagnos
         // A document that is refused without a word would be missing without a word.
         if findings.len() == known {
             let finding = Diagnostic::error("invalid", "the document does not match the schema of its kind");
-            findings.push(finding.at(Label::new(file, tree.places.head())));
+            let finding = finding.at(Label::new(file, tree.places.head()));
+            findings.push(finding.help("compare it with the schema: `seawall schema`"));
         }
         return None;
     }
@@ -77,7 +78,8 @@ pub fn read(file: FileId, tree: Tree, settings: bool, findings: &mut Vec<Diagnos
         Err(error) => {
             // The decoder refuses what the schema accepts. A property test prevents this.
             let finding = Diagnostic::error("undecodable", format!("the document cannot be decoded: {error}"));
-            findings.push(finding.at(Label::new(file, places.head())));
+            let finding = finding.at(Label::new(file, places.head()));
+            findings.push(finding.help("compare it with the schema: `seawall schema`"));
             None
         }
     }
@@ -93,7 +95,8 @@ fn kind(file: FileId, tree: &Tree, settings: bool) -> Result<&'static Kind, Box<
     let label = |span: Range<usize>| Label::new(file, span);
     let Value::Object(values) = &tree.value else {
         let finding = Diagnostic::error("wrong-type", "a document is a mapping with `apiVersion` and `kind`");
-        return Err(Box::new(finding.at(label(tree.places.span.clone()))));
+        let help = "write `apiVersion: seawall/v1` and `kind`, or leave the file out with `include` in `seawall.yaml`";
+        return Err(Box::new(finding.at(label(tree.places.span.clone())).help(help)));
     };
     let names: Vec<&str> = KINDS.iter().filter(|kind| kind.settings == settings).map(|kind| kind.name).collect();
     let Some(value) = values.get("kind") else {
@@ -133,7 +136,7 @@ fn kind(file: FileId, tree: &Tree, settings: bool) -> Result<&'static Kind, Box<
             let foreign =
                 values.get("apiVersion").and_then(Value::as_str).is_none_or(|version| !version.starts_with("seawall/"));
             Err(Box::new(finding.help(match nearest(name, names.iter().copied()) {
-                Some(near) => format!("did you mean `{near}`?"),
+                Some(near) => did_you_mean(near, &names),
                 None if foreign => {
                     format!(
                         "write one of `{}`, or leave the file out with `include` in `seawall.yaml`",

@@ -51,8 +51,8 @@ pub struct Docker {
     #[schemars(with = "Vec<String>", length(min = 1), inner(length(min = 1)), example = ["my-org", "my-org-labs"])]
     pub orgs: Option<Vec<String>>,
     /// The base URL of the API, ending in `/v2`; or `embedded`, an emulator inside of the process.
-    #[serde(default, deserialize_with = "field::optional_text")]
-    #[schemars(with = "String", length(min = 1), example = "https://hub.docker.com/v2", example = &"embedded")]
+    #[serde(default, deserialize_with = "field::endpoint")]
+    #[schemars(with = "String", length(min = 1), regex(pattern = field::ENDPOINT), example = "https://hub.docker.com/v2", example = &"embedded")]
     pub endpoint: Option<String>,
     /// The treatment of live policies that no document declares.
     #[serde(default)]
@@ -88,8 +88,8 @@ impl Docker {
 #[serde(deny_unknown_fields)]
 pub struct Vijil {
     /// The base URL of the API; or `embedded`, an emulator inside of the process.
-    #[serde(default, deserialize_with = "field::optional_text")]
-    #[schemars(with = "String", length(min = 1), example = "https://console-api.vijil.ai", example = &"embedded")]
+    #[serde(default, deserialize_with = "field::endpoint")]
+    #[schemars(with = "String", length(min = 1), regex(pattern = field::ENDPOINT), example = "https://console-api.vijil.ai", example = &"embedded")]
     pub endpoint: Option<String>,
     /// With `embedded`: a snapshot to start with, such as drafts that a model drew from a text; a file relative to this
     /// one.

@@ -40,7 +40,7 @@ impl fmt::Display for Asked {
 }
 
 impl Asked {
-    pub(super) fn of(seen: &Observation<'_>) -> Self {
+    pub(super) fn from_observation(seen: &Observation<'_>) -> Self {
         let resource = seen.resource.trim();
         let found = match seen.kind {
             Kind::Connect => connect(&seen.protocol, resource),
@@ -201,7 +201,7 @@ mod tests {
             (Kind::Mount, "data", "mount data", false),
             (Kind::Tool, "notion/search", "mcp invokeTool notion/search", true),
         ] {
-            let asked = Asked::of(&seen(kind, resource));
+            let asked = Asked::from_observation(&seen(kind, resource));
             assert_eq!((asked.text.as_str(), asked.subject != Subject::Unreadable), (text, asks), "{resource}");
         }
     }
@@ -217,7 +217,7 @@ mod tests {
         ] {
             let mut seen = seen(Kind::Connect, resource);
             seen.protocol = protocol.into();
-            assert_eq!(Asked::of(&seen).subject != Subject::Unreadable, asks, "{protocol} {resource}");
+            assert_eq!(Asked::from_observation(&seen).subject != Subject::Unreadable, asks, "{protocol} {resource}");
         }
     }
 
@@ -231,11 +231,11 @@ mod tests {
         ] {
             let mut seen = seen(Kind::Http, "ignored.example:1");
             (seen.method, seen.host, seen.port, seen.path) = (method.into(), host.into(), port.into(), path.into());
-            assert_eq!(Asked::of(&seen).text, text);
+            assert_eq!(Asked::from_observation(&seen).text, text);
         }
         let mut aggregated = seen(Kind::Http, "api.example.com:443");
         (aggregated.method, aggregated.path) = ("GET".into(), "/v1".into());
-        let asked = Asked::of(&aggregated);
+        let asked = Asked::from_observation(&aggregated);
         assert_eq!(asked.text, "GET https://api.example.com/v1");
         assert_eq!(asked.connection().as_deref(), Some("connect:tcp api.example.com:443"));
     }
@@ -243,8 +243,8 @@ mod tests {
     #[test]
     fn a_mount_is_for_both_unless_the_reason_says_which() {
         let mut one = seen(Kind::Mount, "/data");
-        assert!(matches!(Asked::of(&one).subject, Subject::EitherMode(_)));
+        assert!(matches!(Asked::from_observation(&one).subject, Subject::EitherMode(_)));
         one.mode = Some(Mode::Write);
-        assert_eq!(Asked::of(&one).text, "write /data");
+        assert_eq!(Asked::from_observation(&one).text, "write /data");
     }
 }

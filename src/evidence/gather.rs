@@ -70,7 +70,7 @@ impl Gather {
             }
             return Ok(());
         }
-        match Class::of(record) {
+        match Class::from_record(record) {
             Class::Decision(seen) => self.count(&seen)?,
             Class::NotADecision => self.skipped.not_a_decision += 1,
             Class::NotEnforced => self.skipped.not_enforced += 1,
@@ -123,7 +123,7 @@ impl Gather {
         if let Some(number) = self.by_words.get(words.as_str()) {
             return *number;
         }
-        let asked = Asked::of(seen);
+        let asked = Asked::from_observation(seen);
         let number = *self.by_text.entry(asked.text.clone()).or_insert_with(|| {
             let number = u32::try_from(self.asked.len()).expect("fewer requests than fit into memory");
             self.asked.push(asked);

@@ -29,7 +29,7 @@ impl Memberships {
 
     /// The teams of a user. Docker IDs are in lower case.
     #[must_use]
-    pub fn of(&self, user: &str) -> Teams {
+    pub fn teams(&self, user: &str) -> Teams {
         match self.users.get(&user.to_lowercase()) {
             Some(teams) if !user.is_empty() => Teams::Known(teams.clone()),
             Some(_) | None => Teams::Unknown,
@@ -50,7 +50,7 @@ impl Memberships {
 
     /// The memberships that occur, sorted, and the membership of each user of the records.
     pub(super) fn classes(&self, requests: &Requests) -> (Vec<Teams>, Vec<usize>) {
-        let own: Vec<Teams> = requests.users.iter().map(|user| self.of(user)).collect();
+        let own: Vec<Teams> = requests.users.iter().map(|user| self.teams(user)).collect();
         let all: BTreeSet<&Teams> = own.iter().collect();
         let all: Vec<Teams> = all.into_iter().cloned().collect();
         let of_user = own.iter().map(|teams| all.binary_search(teams).unwrap_or_default()).collect();

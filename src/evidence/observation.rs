@@ -176,7 +176,7 @@ fn first_of<'a>(texts: impl IntoIterator<Item = Text<'a>>) -> Cow<'a, str> {
 }
 
 impl<'a> Class<'a> {
-    pub(super) fn of(record: Record<'a>) -> Self {
+    pub(super) fn from_record(record: Record<'a>) -> Self {
         if !record.is_object {
             return Self::Broken("it is not a record");
         }
@@ -267,7 +267,7 @@ mod tests {
     use super::*;
 
     fn class(text: &str) -> &'static str {
-        match Class::of(serde_json::from_str(text).unwrap()) {
+        match Class::from_record(serde_json::from_str(text).unwrap()) {
             Class::Decision(_) => "decision",
             Class::NotADecision => "not a decision",
             Class::NotEnforced => "not enforced",
@@ -376,7 +376,9 @@ mod tests {
             "category":"AUDIT_CATEGORY_EVALUATION","decision":"AUDIT_DECISION_DENY","action_type":"filesystem_mount",
             "username":"ana","created_at":"2026-11-01T00:00:00Z","payload":{"resource_id":"/data","hostname":"m",
             "deny_reason":["no applicable policies for op(action=fs:mount:write, resource=fs:path:/data)"]}}"#;
-        let Class::Decision(found) = Class::of(serde_json::from_str(text).unwrap()) else { panic!("no decision") };
+        let Class::Decision(found) = Class::from_record(serde_json::from_str(text).unwrap()) else {
+            panic!("no decision")
+        };
         assert_eq!((&*found.resource, &*found.user, &*found.machine), ("/data", "ana", "m"));
         assert_eq!((found.mode, found.recorded), (Some(Mode::Write), Recorded::Deny(Refusal::Default)));
         assert_eq!(found.first, time::parse("2026-11-01T00:00:00Z"));

@@ -44,10 +44,12 @@ fn of_record(mut record: Record<'_>) -> Option<Pasted> {
     if let Some(payload) = &mut record.payload {
         payload.enforcement_mode = Text::default();
     }
-    match Class::of(record) {
-        Class::Decision(seen) => {
-            Some(Pasted { asked: Asked::of(&seen), recorded: Some(seen.recorded), user: seen.user.trim().to_owned() })
-        }
+    match Class::from_record(record) {
+        Class::Decision(seen) => Some(Pasted {
+            asked: Asked::from_observation(&seen),
+            recorded: Some(seen.recorded),
+            user: seen.user.trim().to_owned(),
+        }),
         Class::NotADecision | Class::NotEnforced | Class::Broken(_) => None,
     }
 }
@@ -97,7 +99,7 @@ fn of_reason(text: &str) -> Option<Pasted> {
         first: None,
         last: None,
     };
-    Some(Pasted { asked: Asked::of(&seen), recorded: Some(seen.recorded), user: String::new() })
+    Some(Pasted { asked: Asked::from_observation(&seen), recorded: Some(seen.recorded), user: String::new() })
 }
 
 #[cfg(test)]

@@ -57,7 +57,7 @@ impl RuleOrigins {
         Self(places)
     }
 
-    fn of(&self, reason: &Reason) -> Option<&Origin> {
+    fn origin(&self, reason: &Reason) -> Option<&Origin> {
         let rule = reason.rule_name.clone().unwrap_or_default();
         self.0.get(&(reason.policy_name.clone(), rule))
     }
@@ -457,7 +457,7 @@ fn tell(side: Side<'_>, reason: &Reason, comes: bool) -> String {
         decision: reason.decision,
         statement: None,
     };
-    match side.places.of(reason) {
+    match side.places.origin(reason) {
         Some(origin) => format!("{cause} ({origin})"),
         None => format!("{cause} (live)"),
     }

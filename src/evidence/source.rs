@@ -96,7 +96,8 @@ impl Explain for ReadError {
                 "files of records end in `.{}`, each also with `.gz` or `.zst`; files in progress (`.tmp`) are not read",
                 ENDINGS.join("`, `.")
             )),
-            Self::Read { .. } | Self::Identities(_) => None,
+            Self::Read { .. } => Some("check that the file is whole, as with `gzip -t` or `zstd -t`".to_owned()),
+            Self::Identities(_) => Some("make room in the temporary folder, or set `TMPDIR` to another".to_owned()),
         }
     }
 

@@ -126,7 +126,7 @@ impl Found {
         }
         let mut askers: Vec<&RequestGroup> = Vec::new();
         for cell in denied {
-            let teams = input.memberships.of(input.requests.users.get(cell.user).map_or("", String::as_str));
+            let teams = input.memberships.teams(input.requests.users.get(cell.user).map_or("", String::as_str));
             match reason_to_leave_out(cell, &case, judge.rule(&case, &teams)) {
                 Some(why) => self.leave_out(asked, why, cell.count),
                 None => askers.push(cell),
@@ -251,7 +251,7 @@ fn scope<'a>(input: &Input<'_>, askers: &[&'a RequestGroup]) -> (Vec<String>, Ap
     let mut left: BTreeSet<BTreeSet<String>> = BTreeSet::new();
     let mut apart = Vec::new();
     for asker in askers {
-        match input.memberships.of(input.requests.users.get(asker.user).map_or("", String::as_str)) {
+        match input.memberships.teams(input.requests.users.get(asker.user).map_or("", String::as_str)) {
             Teams::Known(teams) if teams.is_empty() => {
                 apart.push((*asker, "a rule for the teams that asked does not reach a member of no team"))
             }

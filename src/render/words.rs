@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use crate::access::cedar::StatementChange;
-use crate::model::{Decision, Domain, HttpResource, Resources, Rule, Scope, TeamDirectory};
+use crate::model::{Decision, Domain, HttpResource, Origin, Resources, Rule, Scope, TeamDirectory};
 use crate::plan::docker::{Change, Difference, PolicyChange};
 use crate::plan::flips::{self, Flip};
 use crate::plan::governed::{AudienceChange, Governed};
@@ -117,7 +117,7 @@ pub fn governed(all: &[Governed], people: impl Fn(&Audience) -> String) -> Vec<S
         domains.entry((*change, audience)).or_default().insert(*domain);
     }
     let sentence = |((change, audience), domains): ((AudienceChange, &Audience), BTreeSet<Domain>)| {
-        let names: Vec<&str> = domains.into_iter().map(domain_name).collect();
+        let names: Vec<&str> = domains.into_iter().map(Domain::title).collect();
         let (people, policies) = (people(audience), if names.len() == 1 { "policy" } else { "policies" });
         match change {
             AudienceChange::First => {
@@ -132,14 +132,6 @@ pub fn governed(all: &[Governed], people: impl Fn(&Audience) -> String) -> Vec<S
         }
     };
     domains.into_iter().map(sentence).collect()
-}
-
-fn domain_name(domain: Domain) -> &'static str {
-    match domain {
-        Domain::Network => "network",
-        Domain::Filesystem => "file system",
-        Domain::Mcp => "MCP",
-    }
 }
 
 /// `a, b and c`.
@@ -279,7 +271,7 @@ pub struct Group<'a> {
 #[derive(Debug)]
 pub struct Cause<'a> {
     /// The rules that make the difference.
-    pub because: &'a [String],
+    pub because: Vec<&'a str>,
     /// The entries that change, the broadest first; never empty.
     pub entries: Vec<Entry<'a>>,
 }
@@ -301,6 +293,17 @@ impl<'a> Group<'a> {
     /// The changes of the group by cause, those with the broadest access first.
     #[must_use]
     pub fn causes(&self) -> Vec<Cause<'a>> {
+        self.causes_by(|gain| gain.because.iter().map(String::as_str).collect::<Vec<_>>())
+    }
+
+    /// The same by the policies whose rules make the difference.
+    #[must_use]
+    pub fn causes_by_policy(&self) -> Vec<Cause<'a>> {
+        self.causes_by(|gain| gain.because.iter().map(|rule| split_rule(rule).0).collect::<BTreeSet<_>>())
+    }
+
+    /// Changes with the same key have one cause, with all of their rules.
+    fn causes_by<K: Ord>(&self, key: impl Fn(&'a AccessChange) -> K) -> Vec<Cause<'a>> {
         let mut gains: Vec<(&str, Cow<'_, str>, &'a AccessChange)> = self
             .gains
             .iter()
@@ -311,13 +314,19 @@ impl<'a> Group<'a> {
             .collect();
         gains.sort_by_cached_key(|(_, object, _)| std::cmp::Reverse(breadth(object)));
         let mut causes: Vec<Cause<'a>> = Vec::new();
-        let mut known: BTreeMap<&[String], usize> = BTreeMap::new();
+        let mut known: BTreeMap<K, usize> = BTreeMap::new();
         for (action, object, gain) in gains {
-            let at = *known.entry(gain.because.as_slice()).or_insert_with(|| {
-                causes.push(Cause { because: &gain.because, entries: Vec::new() });
+            let at = *known.entry(key(gain)).or_insert_with(|| {
+                causes.push(Cause { because: Vec::new(), entries: Vec::new() });
                 causes.len() - 1
             });
             let Some(cause) = causes.get_mut(at) else { continue };
+            let rules = gain.because.iter().map(String::as_str);
+            for rule in rules {
+                if !cause.because.contains(&rule) {
+                    cause.because.push(rule);
+                }
+            }
             // For an MCP action without a target, every call would be an example.
             let says = |witness: &str| match action {
                 "mcp" => gain.access.text() == witness,
@@ -342,6 +351,31 @@ impl<'a> Group<'a> {
         }
         causes
     }
+}
+
+/// A reason of an access change as the effect with the policy, and the rule: ``now allow `P`` and `r` of ``now allow `P ›
+/// r` (a.yaml:1:1)``. A policy as a whole has no rule.
+fn split_rule(because: &str) -> (&str, Option<&str>) {
+    let text = Origin::split_off(because).map_or(because, |(text, _)| text);
+    let whole = text.strip_suffix('`');
+    whole.and_then(|text| text.split_once(" › ")).map_or((text, None), |(policy, rule)| (policy, Some(rule)))
+}
+
+/// The reasons of a change by new rules, those of each policy as one phrase without places: ``allow `P`: r, s``.
+#[must_use]
+pub fn by_effect(because: &[&str]) -> Vec<(String, Vec<String>)> {
+    let mut effects: Vec<(String, Vec<String>)> = Vec::new();
+    for (effect, rule) in because.iter().map(|rule| split_rule(rule)) {
+        let effect = effect.strip_prefix("now ").unwrap_or(effect);
+        let effect = if rule.is_some() { format!("{effect}`:") } else { effect.to_owned() };
+        // A name with a comma is not told from two names.
+        let rule = rule.map(|rule| if rule.contains(", ") { format!("`{rule}`") } else { rule.to_owned() });
+        match effects.iter_mut().find(|(known, _)| *known == effect) {
+            Some((_, rules)) => rules.extend(rule),
+            None => effects.push((effect, rule.into_iter().collect())),
+        }
+    }
+    effects
 }
 
 /// The text for hosts and addresses without a port.
@@ -518,7 +552,7 @@ pub fn folded<T>(list: &[T], most: usize) -> (&[T], usize, &[T]) {
 
 #[cfg(test)]
 mod tests {
-    use super::{folded, governed, groups, headline};
+    use super::{by_effect, folded, governed, groups, headline};
     use crate::model::Domain;
     use crate::plan::governed::{AudienceChange, Governed};
     use crate::plan::meaning::{AccessChange, Audience, Changes, Found, Incomplete, Meaning};
@@ -561,6 +595,39 @@ mod tests {
                 ("lost by", "a".into(), 1)
             ]
         );
+    }
+
+    #[test]
+    fn rules_of_one_policy_are_one_reason() {
+        let of = |access: &str, rule: &str| AccessChange {
+            because: vec![format!("now allow `{rule}` (a.yaml:1:1)")],
+            ..gain("a", access, true, false)
+        };
+        let gains = [
+            of("connect:tcp a.example:443", "P › one"),
+            of("connect:tcp b.example:443", "Q › three, four"),
+            of("connect:tcp **.c.example:443", "P › two"),
+            of("mcp register", "M"),
+        ];
+        let changes = Changes { widened: gains.to_vec(), ..Changes::default() };
+        let meaning = Meaning { found: Found::Complete(changes), governed: Vec::new() };
+        let groups = groups(&meaning);
+        let shown = groups[0].causes_by_policy().into_iter().map(|cause| {
+            let objects: Vec<String> =
+                cause.entries.iter().flat_map(|entry| &entry.objects).map(ToString::to_string).collect();
+            let effects: Vec<String> = by_effect(&cause.because)
+                .iter()
+                .map(|(effect, rules)| format!("{effect} {}", rules.join(", ")))
+                .collect();
+            (effects.join("; "), objects.join(" "))
+        });
+        let expected = [
+            ("allow `P`: two, one", "**.c.example:443 a.example:443"),
+            ("allow `Q`: `three, four`", "b.example:443"),
+            ("allow `M` ", "register"),
+        ];
+        let shown: Vec<(String, String)> = shown.collect();
+        assert_eq!(shown, expected.map(|(effect, objects)| (effect.to_owned(), objects.to_owned())));
     }
 
     #[test]

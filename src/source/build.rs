@@ -16,6 +16,9 @@ use crate::diagnostic::{Diagnostic, FileId, Label};
 /// The maximum depth of nested values, with aliases followed. Documents need seven levels.
 pub const MAX_DEPTH: usize = 64;
 
+/// The advice for values that nest too deeply.
+pub(super) const FLATTER: &str = "put fewer lists and mappings inside of each other";
+
 /// The maximum growth of a document by aliases: bytes of text plus 16 for each value.
 pub const MAX_EXPANSION: usize = 4 << 20;
 
@@ -267,12 +270,16 @@ impl<'findings> Builder<'findings> {
 
     fn key_is_no_text(&self, span: &Range<usize>) -> Box<Diagnostic> {
         let finding = Diagnostic::error("yaml-key", "a key must be text");
-        Box::new(finding.at(self.label(span)).help("put text that starts with `[`, `{` or `*` in quotes"))
+        Box::new(
+            finding.at(self.label(span)).help(
+                "put text that starts with `[`, `{` or `*` in quotes, and render a template such as `{{ … }}` first",
+            ),
+        )
     }
 
     fn too_deep(&self, span: &Range<usize>) -> Box<Diagnostic> {
         let finding = Diagnostic::error("yaml-depth", format!("values nest deeper than {MAX_DEPTH} levels"));
-        Box::new(finding.at(self.label(span)))
+        Box::new(finding.at(self.label(span)).help(FLATTER))
     }
 
     fn report(&mut self, finding: Diagnostic) {

@@ -97,7 +97,8 @@ pub fn discover(
             Err(error) => {
                 let path = error.path().map(|path| relative(root, path)).unwrap_or_default();
                 let reason = error.io_error().map_or_else(|| error.to_string(), disk::reason);
-                findings.push(Diagnostic::error("unreadable-file", format!("`{path}` cannot be read: {reason}")));
+                let finding = Diagnostic::error("unreadable-file", format!("`{path}` cannot be read: {reason}"));
+                findings.push(finding.help("give this user the right to read it, or leave it out with `include`"));
             }
         }
     }
@@ -136,7 +137,11 @@ fn compile(include: Option<&[(String, Label)]>, findings: &mut Vec<Diagnostic>) 
             Ok(_) => None,
         };
         match (compiled, problem, label) {
-            (_, Some(problem), Some(label)) => findings.push(Diagnostic::error("include-pattern", problem).at(label)),
+            (_, Some(problem), Some(label)) => {
+                let finding = Diagnostic::error("include-pattern", problem).at(label);
+                findings
+                    .push(finding.help("write a pattern below the workspace's folder, such as `policies/**/*.yaml`"));
+            }
             (Ok(matcher), _, label) => {
                 let written = label.map(|label| (text, label));
                 patterns.push(Pattern { matcher, written, matched: false });
@@ -207,7 +212,8 @@ pub fn read_all(
     let root = match Root::new(root) {
         Ok(root) => root,
         Err(error) => {
-            findings.push(Diagnostic::error("unreadable-file", format!("the workspace cannot be read: {error}")));
+            let finding = Diagnostic::error("unreadable-file", format!("the workspace cannot be read: {error}"));
+            findings.push(finding.help("name a folder that this user may read"));
             return Vec::new();
         }
     };

@@ -56,8 +56,8 @@ pub(super) fn add(
         }
         Content::Failed(error) => (String::new(), (unreadable(name, &error), 0..0)),
         Content::Gone => {
-            let message = "the file cannot be read: it is to be taken away";
-            (String::new(), (Diagnostic::error("unreadable-file", message), 0..0))
+            let finding = Diagnostic::error("unreadable-file", "the file cannot be read: it is removed");
+            (String::new(), (finding.help("remove what refers to it"), 0..0))
         }
     };
     let file = files.add(name, path, text);
@@ -88,7 +88,10 @@ fn unreadable(name: &str, error: &FileError) -> Diagnostic {
         | FileError::Replaced
         | FileError::ReadOnly
         | FileError::NotText
-        | FileError::System(_) => Diagnostic::error("unreadable-file", format!("the file cannot be read: {error}")),
+        | FileError::System(_) => {
+            let finding = Diagnostic::error("unreadable-file", format!("the file cannot be read: {error}"));
+            finding.help("make it a regular file that this user may read, or leave it out with `include`")
+        }
     }
 }
 

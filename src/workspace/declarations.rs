@@ -5,11 +5,11 @@
 use std::path::Path;
 
 use super::EmptyWorkspace;
-use super::file::{FileDocuments, has_errors};
+use super::file::FileDocuments;
 use crate::access::survey::Survey;
 use crate::check::suppression::{self, Annotated};
 use crate::check::{Input, mcp, orgs, run};
-use crate::diagnostic::{Diagnostic, FileId, Files, Suppression};
+use crate::diagnostic::{Diagnostic, FileId, Files, Suppression, has_errors};
 use crate::document::{self, Declared, DeclaredVijil, OwnershipSetting, Workspace as Settings};
 use crate::model::{Desired, Test};
 use crate::source::{Comment, Spans};

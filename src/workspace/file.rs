@@ -1,6 +1,6 @@
 //! The documents of a file.
 
-use crate::diagnostic::{Diagnostic, FileId, Files, Label, Severity};
+use crate::diagnostic::{Diagnostic, FileId, Files, Label, has_errors};
 use crate::document::{self, Document};
 use crate::source::{self, Comment, parallel};
 
@@ -49,8 +49,4 @@ impl FileDocuments {
 /// Reads the documents of files, several at a time; returns them in the order given.
 pub(super) fn read_documents(files: &Files, ids: &[FileId], role: Role) -> Vec<FileDocuments> {
     parallel::map(ids.to_vec(), 16, |file| FileDocuments::read(files, file, role))
-}
-
-pub(super) fn has_errors(findings: &[Diagnostic]) -> bool {
-    findings.iter().any(|finding| finding.severity == Severity::Error)
 }

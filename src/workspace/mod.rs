@@ -10,9 +10,9 @@ mod declarations;
 mod file;
 
 use self::declarations::Declarations;
-use self::file::{FileDocuments, Role, has_errors, read_documents};
+use self::file::{FileDocuments, Role, read_documents};
 use crate::check::{orgs, protected};
-use crate::diagnostic::{Diagnostic, Files, Findings, Label, Overlay, Suppression};
+use crate::diagnostic::{Diagnostic, Files, Findings, Label, Overlay, Suppression, has_errors};
 use crate::document::{Body, Workspace as Settings};
 use crate::model::{Desired, Test};
 use crate::source::disk::{FileError, Root};

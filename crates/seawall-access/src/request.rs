@@ -164,13 +164,11 @@ fn unknown_action(action: &str) -> NoRequest {
         let (known, action) = (known.to_lowercase(), action.to_lowercase());
         strsim::jaro_winkler(&known, &action) > 0.8 || strsim::damerau_levenshtein(&known, &action) == 1
     });
-    let help = match near.min_by_key(|known| strsim::damerau_levenshtein(known, action)) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None => "ask for `connect:tcp HOST`, `connect:udp HOST`, `read PATH`, `write PATH`, `mount ro|rw PATH`, \
-                 `METHOD URL` or `mcp ACTION TARGET`"
-            .to_owned(),
-    };
-    no(format!("there is no action `{action}`"), help)
+    let near = near.min_by_key(|known| strsim::damerau_levenshtein(known, action));
+    let near = near.map(|near| format!("did you mean `{near}`? ")).unwrap_or_default();
+    let forms = "ask for `connect:tcp HOST`, `connect:udp HOST`, `read PATH`, `write PATH`, `mount ro|rw PATH`, \
+                 `METHOD URL` or `mcp ACTION TARGET`";
+    no(format!("there is no action `{action}`"), format!("{near}{forms}"))
 }
 
 fn connect(udp: bool, rest: &str) -> Result<Request, NoRequest> {
@@ -235,7 +233,7 @@ fn authority(text: &str) -> Result<(Host, Option<u16>), NoRequest> {
         None => None,
         Some(Ok(port)) if port != 0 => Some(port),
         Some(_) => {
-            return Err(no(format!("`{authority}` has no port that there is"), "a port is a number from 1 to 65535"));
+            return Err(no(format!("`{authority}` has an invalid port"), "a port is a number from 1 to 65535"));
         }
     };
     if let Ok(address) = host.trim_matches(['[', ']']).parse() {
@@ -311,11 +309,7 @@ mod tests {
             ("conect:tcp x", "there is no action `conect:tcp`", "did you mean `connect:tcp`?"),
             ("GTE https://x.example/", "there is no action `GTE`", "did you mean `GET`?"),
             ("connect:tcp *.x.example", "`*.x.example` is a pattern", "ask for one host; patterns are what rules have"),
-            (
-                "connect:tcp x.example:0",
-                "`x.example:0` has no port that there is",
-                "a port is a number from 1 to 65535",
-            ),
+            ("connect:tcp x.example:0", "`x.example:0` has an invalid port", "a port is a number from 1 to 65535"),
             ("connect:tcp 10.0.0.0/8", "`10.0.0.0/8` is not a host", "write a host name"),
             ("connect:tcp https://x.example", "`https://x.example` is a URL", "write `connect:tcp x.example`"),
             ("connect:udp http://x.example/a", "`http://x.example/a` is a URL", "write `connect:udp x.example:80`"),

@@ -11,13 +11,35 @@ pub fn nearest<'a>(written: &str, names: impl IntoIterator<Item = &'a str>) -> O
     (far * 3 <= name.chars().count().max(3)).then_some(name)
 }
 
+/// The advice for a word that is not one of a set: the nearest of them, if the word is a slip, and the first of the set.
+#[must_use]
+pub fn one_of<'a>(written: &str, names: impl IntoIterator<Item = &'a str>) -> String {
+    let names: Vec<&str> = names.into_iter().collect();
+    let near = nearest(written, names.iter().copied());
+    near.map_or_else(|| format!("write one of {}", list(&names)), |near| did_you_mean(near, &names))
+}
+
+/// The advice to write one of a set, with the first of the others.
+#[must_use]
+pub fn did_you_mean(near: &str, names: &[&str]) -> String {
+    format!("did you mean `{near}`? the choices are {}", list(names))
+}
+
+fn list(names: &[&str]) -> String {
+    const LISTED: usize = 16;
+    let listed: Vec<String> = names.iter().take(LISTED).map(|name| format!("`{name}`")).collect();
+    let rest = names.len().saturating_sub(LISTED);
+    let rest = if rest > 0 { format!(" and {rest} more") } else { String::new() };
+    format!("{}{rest}", listed.join(", "))
+}
+
 fn folded(name: &str) -> String {
     name.to_lowercase().replace(['-', '_', ' '], "")
 }
 
 #[cfg(test)]
 mod tests {
-    use super::nearest;
+    use super::{nearest, one_of};
 
     #[test]
     fn only_a_slip_is_taken_for_a_name() {
@@ -35,5 +57,13 @@ mod tests {
             assert_eq!(nearest(written, names), name, "{written}");
         }
         assert_eq!(nearest("x", []), None);
+    }
+
+    #[test]
+    fn advice_names_the_choices() {
+        assert_eq!(one_of("alow", ["allow", "deny"]), "did you mean `allow`? the choices are `allow`, `deny`");
+        assert_eq!(one_of("block", ["allow", "deny"]), "write one of `allow`, `deny`");
+        let many: Vec<String> = (0..20).map(|number| format!("team-{number}")).collect();
+        assert!(one_of("else", many.iter().map(String::as_str)).ends_with("`team-15` and 4 more"));
     }
 }

@@ -17,10 +17,10 @@ use super::unknowns::{Unknown, Unknowns};
 pub(super) type Node = u32;
 
 /// The usual places of home folders: Linux and macOS, systems that keep `/home` elsewhere, network shares, Windows, and
-/// the folders of Linux and Windows as the other one sees them. Members of a domain may have theirs one folder deeper; a
+/// the folders of Linux and Windows as the other one sees them. Members of a domain may have theirs one folder deeper, or below `local`; a
 /// folder that rules name in a home folder is not one itself. Names of users, domains and servers, and the drive, are
 /// unknown. Those that make the best examples come first, and each place after those that it may be inside of.
-pub(super) const HOMES: [&[&str]; 30] = [
+pub(super) const HOMES: [&[&str]; 32] = [
     &[path::UNIX, "home", ANY],
     &[path::UNIX, "Users", ANY],
     &[path::UNIX, "root"],
@@ -45,6 +45,8 @@ pub(super) const HOMES: [&[&str]; 30] = [
     &[path::UNIX, "mnt", "c", "Users", ANY],
     &[path::UNIX, "home", ANY, ANY],
     &[path::UNIX, "export", "home", ANY, ANY],
+    &[path::UNIX, "var", "home", ANY, ANY],
+    &[path::UNIX, "home", "local", ANY, ANY],
     &[path::DRIVE, ANY, "Users", ANY],
     &[path::DRIVE, ANY, "Documents and Settings", ANY],
     &[path::WSL, ANY, "home", ANY],

@@ -28,6 +28,10 @@ pub(super) fn split(text: &str, http: bool) -> Result<Target<'_>, Box<Verdict>> 
         let message = format!("`{text}` holds `{placeholder}`, which nothing fills in");
         return wrong(message, "write the host itself, or let the tool that fills it in write this file");
     }
+    if text.contains(['“', '”', '„', '‘', '’']) {
+        let message = format!("`{text}` holds typographic quotes");
+        return wrong(message, "write straight quotes, `\"`, or none");
+    }
     if text.chars().any(|character| character.is_whitespace() || character.is_control()) {
         return wrong(format!("`{text}` holds spaces or control characters"), "write each host as an item of its own");
     }

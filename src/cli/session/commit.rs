@@ -81,7 +81,10 @@ pub(crate) fn may_be_a_commit(name: &str) -> bool {
 /// Returns an error if the commit cannot be read, or has entries that are read differently from a commit than from a
 /// checkout.
 pub(crate) fn checked_out(repository: &Repository, inside: &Path, commit: &str) -> Result<Scratch, Failure> {
-    let failed = |error: FileError| Failure::new(Exit::Failed, format!("the base cannot be put down: {error}"));
+    let failed = |error: FileError| {
+        Failure::new(Exit::Failed, format!("the base cannot be written to a temporary folder: {error}"))
+            .hint("make room there, or set `TMPDIR` to another folder")
+    };
     let scratch = Scratch::new().map_err(failed)?;
     let (mut files, mut links) = (Vec::new(), Vec::new());
     for entry in repository.entries(commit, inside)? {

@@ -205,7 +205,8 @@ impl Repository {
         let mut words = entry.split(['\t', ' ']);
         match (words.next(), words.next(), words.next()) {
             (Some("100644" | "100755"), Some("blob"), Some(hash)) => self.ask(&["cat-file", "blob", hash]).map(Some),
-            _ => Err(Failure::new(Exit::Usage, format!("`{path}` is not a regular file in the base"))),
+            _ => Err(Failure::new(Exit::Usage, format!("`{path}` is not a regular file in the base"))
+                .hint("name a commit in which it is a regular file")),
         }
     }
 
@@ -258,7 +259,10 @@ impl Repository {
                 rest = rest.get(end + 2 + size..)?;
                 Some(content.to_vec())
             });
-            contents.push(content.ok_or_else(|| Failure::new(Exit::Failed, "`git` answered less than it was asked"))?);
+            contents.push(content.ok_or_else(|| {
+                Failure::new(Exit::Failed, "`git` answered less than it was asked")
+                    .hint("check the clone with `git fsck`")
+            })?);
         }
         Ok(contents)
     }
@@ -340,7 +344,7 @@ impl Repository {
         }
         String::from_utf8(output.stdout)
             .map(|text| text.trim_end_matches('\n').to_owned())
-            .map_err(|_| Failure::new(Exit::Usage, "the base's file is not UTF-8"))
+            .map_err(|_| Failure::new(Exit::Usage, "the base's file is not UTF-8").hint("save it as UTF-8 there first"))
     }
 
     fn run(&self, arguments: &[&str]) -> Result<Output, Failure> {
@@ -428,4 +432,5 @@ fn failed(output: &Output) -> Failure {
     let said = String::from_utf8_lossy(&output.stderr);
     let said = said.lines().next().unwrap_or("no reason was given").trim_start_matches("fatal: ");
     Failure::new(Exit::Failed, format!("`git` cannot read the repository: {}", line(said)))
+        .hint("run `git status` in it, and do what git says")
 }

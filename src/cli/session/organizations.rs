@@ -7,7 +7,7 @@
 //! Invariant: each resulting workspace has at most one organization, and only the documents for it.
 
 use super::{Context, Exit, Failure, output};
-use crate::diagnostic::nearest;
+use crate::diagnostic::one_of;
 use crate::diagnostic::sanitize::line;
 use crate::document::{Docker, Workspace as Settings};
 use crate::model::{Desired, Test, is_for};
@@ -79,12 +79,8 @@ pub(crate) fn tests_for(context: &Context, loaded: &Loaded, org: &str) -> Vec<Te
 }
 
 fn unknown(org: &str, from: &str, orgs: &[String]) -> Failure {
-    let names = orgs.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-    let near = nearest(org, orgs.iter().map(String::as_str));
-    Failure::new(Exit::Usage, format!("`{from}`: the workspace has no organization `{org}`")).hint(match near {
-        Some(near) => format!("did you mean `{near}`?"),
-        None => format!("name one of {names}"),
-    })
+    let failure = Failure::new(Exit::Usage, format!("`{from}`: the workspace has no organization `{org}`"));
+    failure.hint(one_of(org, orgs.iter().map(String::as_str)))
 }
 
 /// The name of a workspace among several: its organization.
@@ -174,4 +170,5 @@ pub(crate) fn of_one() -> Failure {
 
 pub(crate) fn without_docker() -> Failure {
     Failure::new(Exit::Invalid, "the workspace does not use Docker, whose records these are")
+        .hint("add a `docker:` section with `org:` to `seawall.yaml`, or leave `--records` out")
 }

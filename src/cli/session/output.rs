@@ -74,7 +74,8 @@ fn as_it_is(text: &str) -> Result<(), Failure> {
     let mut stdout = anstream::stdout().lock();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Failure::new(Exit::Failed, format!("cannot write to standard output: {error}")))
+            Err(Failure::new(Exit::Failed, format!("cannot write to standard output: {error}"))
+                .hint("check the disk or the program that reads it, and run again"))
         }
         Ok(()) | Err(_) => Ok(()),
     }

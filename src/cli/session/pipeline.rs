@@ -107,7 +107,8 @@ pub(crate) fn token(environment: &Environment) -> Result<SecretString, Failure> 
         if let Some(token) = environment.text(name)? {
             let token = token.trim();
             if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
-                return Err(Failure::new(Exit::Usage, format!("`{name}` holds no token")));
+                let failure = Failure::new(Exit::Usage, format!("`{name}` holds no token"));
+                return Err(failure.hint("set it to the token alone, or unset it"));
             }
             return Ok(token.into());
         }

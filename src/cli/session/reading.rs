@@ -28,9 +28,5 @@ pub(crate) fn read_plans(file: &Path) -> Result<set::Saved, Failure> {
 
 /// The failure for a file that cannot be read.
 pub(crate) fn not_read(path: &Path, error: &FileError) -> Failure {
-    let failure = Failure::new(Exit::Usage, format!("`{}` cannot be read: {error}", path.display()));
-    match error.hint() {
-        Some(hint) => failure.hint(hint),
-        None => failure,
-    }
+    Failure::new(Exit::Usage, format!("`{}` cannot be read: {error}", path.display())).hint(error.hint())
 }

@@ -35,7 +35,7 @@ impl Recorded {
         };
         let inputs: Vec<Input> = self.records.iter().map(input).collect();
         if inputs.iter().filter(|input| **input == Input::Standard).count() > 1 {
-            return Err(Failure::new(Exit::Usage, "standard input can be read once"));
+            return Err(Failure::new(Exit::Usage, "standard input can be read once").hint("give `--records -` once"));
         }
         let reading = evidence::read(&inputs)?;
         note(context, &reading);

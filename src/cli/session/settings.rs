@@ -132,7 +132,11 @@ impl Environment {
     /// Returns an error if the value is not Unicode; the message does not repeat it.
     pub fn text(&self, name: &str) -> Result<Option<String>, Failure> {
         self.os(name)
-            .map(|value| value.into_string().map_err(|_| Failure::new(Exit::Usage, format!("`{name}` is not Unicode"))))
+            .map(|value| {
+                let wrong =
+                    |_| Failure::new(Exit::Usage, format!("`{name}` is not UTF-8")).hint("set it to plain text");
+                value.into_string().map_err(wrong)
+            })
             .transpose()
     }
 }

@@ -82,4 +82,5 @@ pub(crate) fn wrong(context: &Context, findings: &Findings) -> Failure {
     // Printed even with `-q`, since they are the reason of the failure.
     let _ = write!(super::output::stderr(), "{}", diagnostic::human(findings, &folder(context), context.detail()));
     Failure::new(Exit::Invalid, format!("the documents are wrong: {}", diagnostic::summary(findings)))
+        .hint("correct the errors above; `seawall validate` checks the documents alone")
 }

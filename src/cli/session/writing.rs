@@ -19,10 +19,7 @@ pub(crate) fn write_all(root: &Path, files: &[Written<'_>]) -> Result<(), Failur
         let BatchError { path: _, error, stuck } = error;
         let names: Vec<String> = stuck.iter().map(|path| format!("`{}`", path.display())).collect();
         match names.as_slice() {
-            [] => {
-                let hint = error.hint().unwrap_or("run again once that is fixed");
-                Failure::new(Exit::Failed, message).hint(format!("nothing was written; {hint}"))
-            }
+            [] => Failure::new(Exit::Failed, message).hint(format!("nothing was written; {}", error.hint())),
             names => Failure::new(Exit::Partial, message)
                 .hint(format!("the other files were restored, except for {}: check these", names.join(", "))),
         }
@@ -48,11 +45,7 @@ pub(crate) fn write_named(path: &Path, text: &str) -> Result<(), Failure> {
 }
 
 pub(crate) fn not_written(path: &Path, error: &FileError) -> Failure {
-    let failure = Failure::new(Exit::Failed, format!("`{}` cannot be written: {error}", path.display()));
-    match error.hint() {
-        Some(hint) => failure.hint(hint),
-        None => failure,
-    }
+    Failure::new(Exit::Failed, format!("`{}` cannot be written: {error}", path.display())).hint(error.hint())
 }
 
 /// Writes a new document. An existing file is not replaced.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use thiserror::Error;
 
 use super::Difference;
-use crate::diagnostic;
+use crate::diagnostic::one_of;
 use crate::model::{Desired, Live, Origin, Scope, TeamDirectory, TeamLookup};
 use crate::plan::meaning::Meaning;
 
@@ -19,8 +19,8 @@ pub enum TeamError {
         policy: String,
         /// The team as the document writes it.
         team: String,
-        /// The team with the most similar name.
-        nearest: Option<String>,
+        /// The names of the teams that the organization has.
+        teams: Vec<String>,
         /// The place where the policy is declared.
         at: Origin,
     },
@@ -43,9 +43,9 @@ impl TeamError {
     #[must_use]
     pub fn hint(&self) -> String {
         match self {
-            Self::Unknown { nearest: Some(nearest), .. } => format!("did you mean `{nearest}`?"),
-            Self::Unknown { nearest: None, .. } => {
-                "name a team of the organization, or create the team first".to_owned()
+            Self::Unknown { teams, .. } if teams.is_empty() => "create the team first".to_owned(),
+            Self::Unknown { team, teams, .. } => {
+                format!("{}, or create the team first", one_of(team, teams.iter().map(String::as_str)))
             }
             Self::Ambiguous { ids, .. } => format!("write the id of the one that is meant: {}", ids.join(", ")),
         }
@@ -70,8 +70,8 @@ pub fn resolve(desired: &Desired, teams: &TeamDirectory) -> Result<Desired, Vec<
                     ids.insert(id);
                 }
                 TeamLookup::Unknown => {
-                    let nearest = nearest(&team, teams);
-                    errors.push(TeamError::Unknown { policy, team, nearest, at });
+                    let teams = teams.iter().map(|team| team.name).collect();
+                    errors.push(TeamError::Unknown { policy, team, teams, at });
                 }
                 TeamLookup::Ambiguous(ids) => errors.push(TeamError::Ambiguous { policy, team, ids, at }),
             }
@@ -102,9 +102,4 @@ fn scopes(difference: &Difference) -> impl Iterator<Item = &Scope> {
     let (before, after) =
         difference.change.naming().map(|head| head.map(|(_, scope)| scope).sides()).unwrap_or_default();
     before.into_iter().chain(after)
-}
-
-fn nearest(text: &str, teams: &TeamDirectory) -> Option<String> {
-    let names: Vec<String> = teams.iter().map(|team| team.name).collect();
-    diagnostic::nearest(text, names.iter().map(String::as_str)).map(str::to_owned)
 }

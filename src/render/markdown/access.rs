@@ -79,7 +79,7 @@ fn rows<'a>(page: &Page<'_>, group: &Group<'a>) -> Vec<Row<'a>> {
     };
     let mut rows = Vec::new();
     for Cause { because, entries } in group.causes() {
-        let (because, more) = first(because, ITEMS);
+        let (because, more) = first(&because, ITEMS);
         let mut why: Vec<String> = because.iter().map(|rule| reason(page.links, rule)).collect();
         if more > 0 {
             why.push(format!("… and {more} more"));

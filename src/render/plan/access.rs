@@ -1,11 +1,11 @@
 //! The effect of a plan on access: by audience, widened access first.
 
+use std::borrow::Cow;
 use std::fmt::{self, Write as _};
 
 use super::super::words::{self, Cause, Entry, Group, Tone};
 use super::{BAD, BOLD, CAREFUL, DIM, GOOD, MORE, View};
 use crate::diagnostic::sanitize::line;
-use crate::model::Origin;
 use crate::plan::meaning::{Audience, Incomplete, Meaning};
 
 /// The number of audiences that are listed, causes of an audience, entries of a cause, and rules of a cause.
@@ -13,8 +13,11 @@ const AUDIENCES: usize = 16;
 const REASONS: usize = 12;
 const ENTRIES: usize = 8;
 const RULES: usize = 4;
+/// The number of entries of a policy that are listed in short: what is gained, and what is lost.
+const POLICY_ENTRIES: usize = 24;
+const LOST_ENTRIES: usize = 2;
 
-/// Writes the effect on access. If `brief`, without examples and places.
+/// Writes the effect on access. If `brief`, by policy, without examples and places.
 pub(super) fn write(out: &mut String, meaning: &Meaning, view: View, brief: bool) -> fmt::Result {
     if meaning.is_nothing() && meaning.governed.is_empty() {
         return Ok(());
@@ -53,17 +56,27 @@ fn write_group(out: &mut String, group: &Group<'_>, view: View, brief: bool) -> 
         Tone::Calm => GOOD,
     };
     writeln!(out, "  {style}{happens}{style:#} {BOLD}{}{BOLD:#}", line(&people(audience)))?;
-    let causes = group.causes();
+    let causes = if brief { group.causes_by_policy() } else { group.causes() };
     for Cause { because, entries } in causes.iter().take(view.shown(causes.len(), REASONS)) {
-        for entry in entries.iter().take(view.shown(entries.len(), ENTRIES)) {
+        let most = match (brief, tone) {
+            (false, _) => ENTRIES,
+            (true, Tone::Danger | Tone::Careful) => POLICY_ENTRIES,
+            (true, Tone::Calm) => LOST_ENTRIES,
+        };
+        let entries = if brief { join_actions(entries) } else { entries.iter().map(Line::from).collect() };
+        let shown = view.shown(entries.len(), most);
+        for entry in entries.iter().take(shown) {
             write_entry(out, entry, (*sign, style), view)?;
             if let Some(witness) = entry.witness.filter(|_| !brief) {
                 writeln!(out, "        {DIM}such as{DIM:#} {}", line(witness))?;
             }
         }
-        write_rest(out, "    ", entries.len(), view.shown(entries.len(), ENTRIES))?;
+        write_rest(out, "    ", entries.len(), shown)?;
+        if brief {
+            write_effects(out, because, view)?;
+            continue;
+        }
         for rule in because.iter().take(view.shown(because.len(), RULES)) {
-            let rule = Origin::split_off(rule).filter(|_| brief).map_or(rule.as_str(), |(rule, _)| rule);
             writeln!(out, "        {DIM}because{DIM:#} {}", line(rule))?;
         }
         write_rest(out, "        ", because.len(), view.shown(because.len(), RULES))?;
@@ -71,8 +84,45 @@ fn write_group(out: &mut String, group: &Group<'_>, view: View, brief: bool) -> 
     write_rest(out, "    ", causes.len(), view.shown(causes.len(), REASONS))
 }
 
-fn write_entry(out: &mut String, entry: &Entry<'_>, (sign, style): (char, anstyle::Style), view: View) -> fmt::Result {
-    let Entry { action, objects, every_port, witness: _ } = entry;
+/// Writes one line for the rules of each policy.
+fn write_effects(out: &mut String, because: &[&str], view: View) -> fmt::Result {
+    for (effect, rules) in words::by_effect(because) {
+        let effect = line(&effect);
+        let rules = view.list(&rules, "        by  ".len() + effect.chars().count());
+        writeln!(out, "        {DIM}by{DIM:#} {}", format!("{effect} {rules}").trim_end())?;
+    }
+    Ok(())
+}
+
+/// An entry with all the actions on its objects.
+struct Line<'a> {
+    action: Cow<'a, str>,
+    objects: &'a [Cow<'a, str>],
+    every_port: bool,
+    witness: Option<&'a str>,
+}
+
+impl<'a> From<&'a Entry<'a>> for Line<'a> {
+    fn from(entry: &'a Entry<'a>) -> Self {
+        let Entry { action, objects, every_port, witness } = entry;
+        Self { action: (*action).into(), objects, every_port: *every_port, witness: *witness }
+    }
+}
+
+/// The entries, those on the same objects as one: `read,write ~/src`.
+fn join_actions<'a>(entries: &'a [Entry<'a>]) -> Vec<Line<'a>> {
+    let mut lines: Vec<Line<'a>> = Vec::new();
+    for entry in entries.iter().map(Line::from) {
+        match lines.iter_mut().find(|own| own.objects == entry.objects && own.every_port == entry.every_port) {
+            Some(own) if !entry.objects.is_empty() => own.action = format!("{},{}", own.action, entry.action).into(),
+            Some(_) | None => lines.push(entry),
+        }
+    }
+    lines
+}
+
+fn write_entry(out: &mut String, entry: &Line<'_>, (sign, style): (char, anstyle::Style), view: View) -> fmt::Result {
+    let Line { action, objects, every_port, witness: _ } = entry;
     let action = line(action);
     let objects = view.list(objects, "    + ".len() + action.chars().count() + 1);
     let ports = if *every_port { words::EVERY_PORT } else { "" };

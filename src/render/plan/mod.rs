@@ -45,7 +45,7 @@ pub(super) fn write_changes(out: &mut String, title: &str, changes: &ChangeSet, 
     }
     access::write(out, access, view, false)?;
     steps::write(out, docker, teams, view)?;
-    vijil::write(out, vijil, view)
+    vijil::write(out, vijil, view, false)
 }
 
 /// Writes the changes of access, below a title, without objects.
@@ -116,6 +116,7 @@ fn write_plan(out: &mut String, plan: &Plan, view: View) -> fmt::Result {
     };
     let decides =
         plan.vijil.as_ref().and_then(|vijil| super::vijil::plan_headline(vijil, |text| line(text).into_owned()));
+    let brief = steps::only_new(&plan.steps, view) && vijil::only_new(plan.vijil_differences());
     if plan.target.is_some() {
         let decides = decides.map(|decides| format!("; {decides}")).unwrap_or_default();
         let headline = headline(plan);
@@ -125,7 +126,7 @@ fn write_plan(out: &mut String, plan: &Plan, view: View) -> fmt::Result {
         write!(out, "{BOLD}Plan for `{org}`{BOLD:#}{from}: {style}{headline}{style:#}")?;
         writeln!(out, "{tests}{blocks}{settings}{decides}")?;
         write_settings(out, plan)?;
-        access::write(out, &plan.access, view, steps::only_new(&plan.steps, view))?;
+        access::write(out, &plan.access, view, brief)?;
         write_without_effect(out, plan, view)?;
         write_flips(out, plan, view)?;
         write_recorded(out, plan, view)?;
@@ -135,12 +136,16 @@ fn write_plan(out: &mut String, plan: &Plan, view: View) -> fmt::Result {
         writeln!(out, "{BOLD}Plan for Vijil{BOLD:#}{from}{decides}{settings}")?;
         write_settings(out, plan)?;
     }
-    vijil::write(out, plan.vijil_differences(), view)?;
-    plan.vijil.iter().try_for_each(|side| vijil::write_buckets(out, &side.meaning.buckets))?;
+    vijil::write(out, plan.vijil_differences(), view, brief)?;
+    plan.vijil.iter().try_for_each(|side| vijil::write_buckets(out, &side.meaning.buckets, brief))?;
     write_unmanaged(out, plan, view)?;
     write_warnings(out, plan, view)?;
     write_refusals(out, plan)?;
-    writeln!(out, "\n{BOLD}{}{BOLD:#}", words::summary(plan.summary()))?;
+    write!(out, "\n{BOLD}{}{BOLD:#}", words::summary(plan.summary()))?;
+    if let Some(pass) = words::tests_pass(plan) {
+        write!(out, "; {GOOD}{pass}{GOOD:#}")?;
+    }
+    out.push('\n');
     write_not_live(out, plan)
 }
 
@@ -214,7 +219,7 @@ fn write_without_effect(out: &mut String, plan: &Plan, view: View) -> fmt::Resul
     }
 }
 
-/// The access tests that fail after the plan and whose result changes; the rest in one line.
+/// The access tests that fail after the plan and whose result changes.
 fn write_flips(out: &mut String, plan: &Plan, view: View) -> fmt::Result {
     const LISTED: usize = 16;
     let flips = words::failing_flips(plan, view.all);
@@ -232,10 +237,7 @@ fn write_flips(out: &mut String, plan: &Plan, view: View) -> fmt::Result {
     if hidden > 0 {
         writeln!(out, "  {CAREFUL}… {hidden} more{CAREFUL:#}, {MORE}")?;
     }
-    match words::tests_pass(plan) {
-        Some(pass) => writeln!(out, "\n{GOOD}{pass}{GOOD:#}"),
-        None => Ok(()),
-    }
+    Ok(())
 }
 
 fn write_warnings(out: &mut String, plan: &Plan, view: View) -> fmt::Result {

@@ -82,7 +82,7 @@ impl Writer<'_> {
     fn created(&self, out: &mut String, made: &Difference, rules: usize, place: &str) -> fmt::Result {
         let Description { title, .. } = describe(made, self.teams);
         let Title::Policy(teams, _) = title else { return Ok(()) };
-        let rules = if rules > 0 { format!(", with {}", words::count(rules, "rule")) } else { String::new() };
+        let rules = if rules > 0 { format!(", {}", words::count(rules, "rule")) } else { String::new() };
         let (policy, place) = (line(&made.policy), line(place));
         write!(out, "  {DIM}{:>1$}{DIM:#} {GOOD}+{GOOD:#} {BOLD}{policy}{BOLD:#}", made.id, self.digits)?;
         writeln!(out, " for {}{rules}{DIM}{place}{DIM:#}", scope(&teams))

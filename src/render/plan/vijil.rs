@@ -1,6 +1,6 @@
 //! The Vijil side of a plan: rules as sentences, and which of them people approve.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Write as _};
 
 use anstyle::{AnsiColor, Style};
@@ -25,6 +25,7 @@ pub(super) fn write<'a>(
     out: &mut String,
     differences: impl IntoIterator<Item = &'a VijilDifference>,
     view: View,
+    brief: bool,
 ) -> fmt::Result {
     let mut policies: BTreeMap<&str, Vec<&VijilDifference>> = BTreeMap::new();
     let mut last = 0;
@@ -35,13 +36,19 @@ pub(super) fn write<'a>(
     if policies.is_empty() {
         return Ok(());
     }
-    writeln!(out, "\n{BOLD}Policies for agents{BOLD:#}")?;
+    if !brief {
+        writeln!(out, "\n{BOLD}Policies for agents{BOLD:#}")?;
+    }
     let reviewed = reviewed(policies.values().flatten().copied());
     let writer = Writer { view, reviewed, digits: last.to_string().len().max(2) };
     for (policy, steps) in policies {
         let place =
             steps.iter().find(|step| step.rule.is_none()).or(steps.first()).and_then(|step| step.source.as_ref());
         let place = place.map(|origin| format!("  {}:{}", origin.file, origin.line)).unwrap_or_default();
+        if brief {
+            writer.created(out, policy, &steps, &place)?;
+            continue;
+        }
         writeln!(out, "  {BOLD}{}{BOLD:#}{DIM}{}{DIM:#}", line(policy), line(&place))?;
         let steps = writer.without_new_rules(steps);
         let (first, hidden, last) = words::folded(&steps, view.most(LISTED));
@@ -54,8 +61,25 @@ pub(super) fn write<'a>(
     Ok(())
 }
 
-/// Writes the number of rules in force of each consequence, if that changes.
-pub(super) fn write_buckets(out: &mut String, buckets: &[Bucket]) -> fmt::Result {
+/// Returns `true` if every policy is new, and no rule of it is rejected.
+pub(super) fn only_new<'a>(differences: impl IntoIterator<Item = &'a VijilDifference>) -> bool {
+    let mut new = BTreeSet::new();
+    let mut all = BTreeSet::new();
+    for step in differences {
+        all.insert(&step.policy_name);
+        match step.op {
+            Op::Create if step.rule_id.is_none() => {
+                new.insert(&step.policy_name);
+            }
+            Op::Create | Op::Approve | Op::Activate => {}
+            Op::Update | Op::Delete | Op::Reject => return false,
+        }
+    }
+    new == all
+}
+
+/// Writes the number of rules in force of each consequence, if that changes. If `brief`, below the changes.
+pub(super) fn write_buckets(out: &mut String, buckets: &[Bucket], brief: bool) -> fmt::Result {
     if buckets.is_empty() {
         return Ok(());
     }
@@ -63,7 +87,16 @@ pub(super) fn write_buckets(out: &mut String, buckets: &[Bucket]) -> fmt::Result
         format!("{} {before} → {after}", line(action.as_deref().unwrap_or(words::NO_ACTION)))
     };
     let counts: Vec<String> = buckets.iter().map(count).collect();
-    writeln!(out, "\n{BOLD}{}{BOLD:#}: {}", words::BUCKETS, counts.join(", "))
+    let gap = if brief { "" } else { "\n" };
+    writeln!(out, "{gap}{BOLD}{}{BOLD:#}: {}", words::BUCKETS, counts.join(", "))
+}
+
+/// The id of a new rule, its consequence, and its sentence.
+fn brief_rule(step: &VijilDifference) -> Option<(&str, &str, &str)> {
+    let after = step.after.as_ref()?;
+    let action = after.get("consequence").and_then(|consequence| consequence.get("action")?.as_str());
+    let sentence = after.get("natural_language").and_then(|sentence| sentence.as_str()).unwrap_or_default();
+    Some((step.rule_id.as_deref()?, action.unwrap_or(words::NO_ACTION), sentence))
 }
 
 struct Writer<'a> {
@@ -81,6 +114,35 @@ impl Writer<'_> {
             !rule.is_some_and(|rule| self.reviewed.contains(&(step.policy_name.as_str(), rule)))
         };
         steps.into_iter().filter(is_shown).collect()
+    }
+
+    /// Writes a new policy: a line for itself, and one for each rule.
+    fn created(&self, out: &mut String, policy: &str, steps: &[&VijilDifference], place: &str) -> fmt::Result {
+        let count = |op: Op| steps.iter().filter(|step| step.op == op && step.rule_id.is_some()).count();
+        let (rules, approved) = (words::count(count(Op::Create), "rule"), count(Op::Approve));
+        let approved = if approved > 0 { format!(", {approved} approved") } else { String::new() };
+        let active = if steps.iter().any(|step| step.op == Op::Activate) { ", active" } else { "" };
+        let first = steps.first().map_or(0, |step| step.id);
+        write!(out, "  {DIM}{first:>0$}{DIM:#} {GOOD}+{GOOD:#} {BOLD}{1}{BOLD:#}", self.digits, line(policy))?;
+        writeln!(out, " for agents, {rules}{approved}{active}{DIM}{}{DIM:#}", line(place))?;
+        let rules: Vec<_> =
+            steps.iter().filter(|step| step.op == Op::Create).filter_map(|step| brief_rule(step)).collect();
+        let listed = self.view.shown(rules.len(), LISTED);
+        for (rule, action, sentence) in rules.iter().take(listed) {
+            let indent = self.digits + 5;
+            writeln!(
+                out,
+                "{:indent$}{} {}: “{}”",
+                "",
+                line(rule),
+                line(action),
+                line(&self.short(sentence, TEXT_WORDS))
+            )?;
+        }
+        match rules.len().saturating_sub(listed) {
+            0 => Ok(()),
+            hidden => writeln!(out, "{:1$}… {hidden} more rules, {MORE}", "", self.digits + 5),
+        }
     }
 
     fn step(&self, out: &mut String, step: &VijilDifference) -> fmt::Result {

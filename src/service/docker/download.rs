@@ -79,7 +79,7 @@ impl Explain for DownloadError {
             Self::State { .. } => Some("delete it with the records beside it to start again".to_owned()),
             Self::Elsewhere(_) => Some("use the settings that it was begun with, or name another file".to_owned()),
             Self::Busy(_) => Some("wait for it, or name another file".to_owned()),
-            Self::File { source, .. } => Some(source.hint().unwrap_or(ON).to_owned()),
+            Self::File { source, .. } => Some(format!("{}; {ON}", source.hint())),
         }
     }
 

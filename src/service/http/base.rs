@@ -46,7 +46,7 @@ impl Explain for BaseUrlError {
             Self::PlainHttp(_) => "use https; plain http is only for 127.0.0.1, ::1 and localhost",
             Self::Extra(_) => "write scheme, host, port and path only; credentials come from the environment",
             Self::Path(_) => "write the whole base URL, as in `https://hub.docker.com/v2`",
-            Self::Segment(_) => return None,
+            Self::Segment(_) => "this is a fault of seawall: report it",
         };
         Some(hint.to_owned())
     }

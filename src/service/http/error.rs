@@ -141,6 +141,9 @@ impl Explain for Error {
         let hint = match self {
             Self::Address(error) => return error.hint(),
             Self::SetUp { .. } => "check the certificates of the system (`SSL_CERT_FILE`)",
+            Self::Unreachable { cause, .. } if cause.contains("certificate") => {
+                "name the certificates of your network in `SSL_CERT_FILE`, or check the endpoint"
+            }
             Self::Unreachable { .. } => "check the endpoint, the network and `HTTPS_PROXY`",
             Self::Lost { .. } | Self::TimeOut { .. } | Self::Stopped { .. } => {
                 "run again; what was done is not done twice"
@@ -155,7 +158,10 @@ impl Explain for Error {
                 401 => "the token was renewed and refused again: check the account's access",
                 429 => "run again later, or with a lower `--concurrency`",
                 500.. => "the service has a problem: run again later",
-                _ => return None,
+                403 => "give the account the right to do this, or use the credentials of one that has it",
+                404 | 410 => "check the endpoint, and run again if somebody has just deleted it",
+                405 => "check that the endpoint is the service's own API",
+                _ => "correct what the service names, and run again",
             },
         };
         Some(hint.to_owned())

@@ -81,19 +81,21 @@ impl FileError {
         matches!(self, Self::System(_))
     }
 
-    /// The advice for the user, if the reason does not give it.
+    /// The advice for the user.
     #[must_use]
-    pub fn hint(&self) -> Option<&'static str> {
+    pub fn hint(&self) -> &'static str {
         match self {
-            Self::Outside | Self::Internal(_) => Some("name the file itself, without a link"),
-            Self::Link(_) => Some("a link is not written through: name the file that it leads to, or remove the link"),
-            Self::NotRegular
-            | Self::NotFolder
-            | Self::TooLarge(_)
-            | Self::Replaced
-            | Self::ReadOnly
-            | Self::NotText
-            | Self::System(_) => None,
+            Self::Outside | Self::Internal(_) => "name the file itself, without a link",
+            Self::Link(_) => "a link is not written through: name the file that it leads to, or remove the link",
+            Self::NotRegular => "name a regular file",
+            Self::NotFolder => "name a folder",
+            Self::TooLarge(_) => "name a smaller file",
+            Self::Replaced => "run again once nothing else changes it",
+            Self::ReadOnly => "give this user the right to write it",
+            Self::NotText => "save it as UTF-8",
+            Self::System(error) if error.kind() == io::ErrorKind::NotFound => "check the name and the folder",
+            Self::System(error) if error.kind() == io::ErrorKind::PermissionDenied => "give this user the right to it",
+            Self::System(_) => "check the disk, and run again",
         }
     }
 }

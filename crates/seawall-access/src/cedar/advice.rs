@@ -47,6 +47,7 @@ pub(super) fn find(text: &str, mistake: &Mistake) -> Option<String> {
             said(1)
         )),
         _ if effect && at.is_some_and(|at| at > 1) => Some("end the statement before it with `;`".to_owned()),
+        ("@", ")" | "}") => Some("end the statement before it with `;`".to_owned()),
         ("", _) if said(0) == ")" || said(0) == "}" => Some("end the statement with `;`".to_owned()),
         (_, "when" | "unless") => Some("put the condition in braces: `when { … }`".to_owned()),
         (",", _) => Some("join conditions with `&&` or `||`".to_owned()),
@@ -90,6 +91,7 @@ mod tests {
             (tool.to_owned(), "end the statement with `;`"),
             (format!("{tool} when {{ resource.readOnly }}"), "end the statement with `;`"),
             (format!("{tool}\n{tool};"), "end the statement before it with `;`"),
+            (format!("{tool}\n@id(\"x\") {tool};"), "end the statement before it with `;`"),
             ("allow (principal, action, resource);".to_owned(), "write `permit`"),
             ("deny (principal, action, resource);".to_owned(), "write `forbid`"),
             (

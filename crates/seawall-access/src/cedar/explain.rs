@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::finding::{Finding, code};
 use super::validate::{Checked, Complaint, Kind};
 use super::{McpAction, UNGATED, schema};
-use crate::suggestion::nearest;
+use crate::suggestion::{did_you_mean, nearest};
 
 /// The names that other tools and drafts use for the actions.
 ///
@@ -34,9 +34,8 @@ pub(super) fn explain(text: &str, complaint: &Complaint, checked: &Checked) -> O
         Kind::ContextAttribute => context_attribute(complaint, checked),
         Kind::ResourceAttribute => resource_attribute(complaint, checked)?,
         Kind::Type if complaint.message.contains("AnyEntity") && complaint.message.contains("saw String") => {
-            let message =
-                format!("{} is read of text, which has no attributes: the statement is skipped", backticked(source));
-            (code::TYPE_MISMATCH, message, "compare the text itself with `==` or `like`".to_owned())
+            let message = format!("{} treats a string as an entity: the statement is skipped", backticked(source));
+            (code::TYPE_MISMATCH, message, "compare the string itself with `==` or `like`".to_owned())
         }
         Kind::Type if complaint.help.as_deref().is_some_and(|help| help.contains("`like`")) => {
             let message = format!("{} is a string, and `.contains()` looks into sets", backticked(receiver(source)));
@@ -75,8 +74,8 @@ fn unknown_action(source: &str) -> (&'static str, String, String) {
     let id = source.rsplit("::").next().unwrap_or(source).trim().trim_matches('"');
     let message = format!("there is no action {}; the statement never matches", backticked(source));
     let help = match nearest_action(id) {
-        Some(name) => format!("did you mean `MCP::Action::\"{name}\"`?"),
-        None => format!("the actions are `{}`", McpAction::ALL.map(McpAction::name).join("`, `")),
+        Some(name) => format!("did you mean `MCP::Action::\"{name}\"`? {}", action_names()),
+        None => action_names(),
     };
     (code::UNKNOWN_ACTION, message, help)
 }
@@ -89,18 +88,25 @@ pub(super) fn nearest_action(id: &str) -> Option<&'static str> {
     alias.or_else(|| known().find(|name| name.eq_ignore_ascii_case(&plain))).or_else(|| nearest(id, known()))
 }
 
+/// The actions in words, as advice.
+pub(super) fn action_names() -> String {
+    format!("the actions are `{}`", McpAction::ALL.map(McpAction::name).join("`, `"))
+}
+
+/// The entity types in words, as advice.
+const TYPE_NAMES: &str =
+    "the types are `MCP::Server`, `MCP::Tool`, `MCP::Primordial`, `MCP::Resource` and `MCP::Prompt`";
+
 fn unknown_type(source: &str) -> (&'static str, String, String) {
     let name = source.rsplit("::").next().unwrap_or(source).trim();
     let message = format!("there is no entity type {}", backticked(source));
     let known = || McpAction::ALL.iter().map(|action| action.resource_type());
     let help = match known().find(|known| known.eq_ignore_ascii_case(name)).or_else(|| nearest(name, known())) {
-        Some(known) => format!("did you mean `MCP::{known}`?"),
+        Some(known) => format!("did you mean `MCP::{known}`? {TYPE_NAMES}"),
         None if name.to_ascii_lowercase().contains("group") => {
             "groups of servers are not supported; name the servers one by one".to_owned()
         }
-        None => {
-            "the types are `MCP::Server`, `MCP::Tool`, `MCP::Primordial`, `MCP::Resource` and `MCP::Prompt`".to_owned()
-        }
+        None => TYPE_NAMES.to_owned(),
     };
     (code::UNKNOWN_TYPE, message, help)
 }
@@ -144,7 +150,7 @@ fn resource_attribute(complaint: &Complaint, checked: &Checked) -> Option<(&'sta
     let known: BTreeSet<&str> =
         types.iter().flat_map(|resource_type| schema::attributes(resource_type)).map(|(name, _)| name).collect();
     let help = match nearest(name, known.iter().copied()) {
-        Some(near) => format!("did you mean `{near}`?"),
+        Some(near) => did_you_mean(near, &known.into_iter().collect::<Vec<_>>()),
         None if name.to_ascii_lowercase().starts_with("server") => {
             "name the server as an entity: `resource in MCP::Server::\"name\"`".to_owned()
         }

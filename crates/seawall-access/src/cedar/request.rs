@@ -8,7 +8,7 @@ use cedar_policy::{Context, RestrictedExpression};
 use serde_json::{Map, Value};
 
 use super::{McpAction, UNGATED, explain, schema};
-use crate::suggestion::nearest;
+use crate::suggestion::{did_you_mean, nearest};
 
 /// A request.
 #[derive(Clone, Debug, PartialEq)]
@@ -120,7 +120,7 @@ impl McpRequest {
         known.extend(self.action.has_request_time().then_some("request_time"));
         let message = format!("`{}` has no attribute `{name}`", self.action);
         let help = match nearest(name, known.iter().copied()) {
-            Some(near) => format!("did you mean `{near}`?"),
+            Some(near) => did_you_mean(near, &known),
             None if matches!(name, "name" | "uri") => "the target says it already".to_owned(),
             None => format!("there is `{}`", known.join("`, `")),
         };
@@ -151,8 +151,8 @@ fn parse_action(text: &str) -> Result<McpAction, NoRequest> {
         return Err(NoRequest::new(message, "ask about the use: `invokeTool`, `readResource` or `getPrompt`"));
     }
     let help = match explain::nearest_action(text) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None => format!("the actions are `{}`", McpAction::ALL.map(McpAction::name).join("`, `")),
+        Some(near) => format!("did you mean `{near}`? {}", explain::action_names()),
+        None => explain::action_names(),
     };
     Err(NoRequest::new(format!("there is no MCP action `{text}`"), help))
 }
@@ -276,14 +276,20 @@ mod tests {
     fn mistakes_say_what_to_write() {
         for (text, help) in [
             ("", "the actions are `register`, `invokeTool`, `invokePrimordial`, `readResource`, `getPrompt`"),
-            ("call_tool notion/search", "did you mean `invokeTool`?"),
+            (
+                "call_tool notion/search",
+                "did you mean `invokeTool`? the actions are `register`, `invokeTool`, `invokePrimordial`, `readResource`, `getPrompt`",
+            ),
             ("listTools notion", "ask about the use: `invokeTool`, `readResource` or `getPrompt`"),
             ("invokeTool notion", "write `invokeTool SERVER/TOOL`"),
             ("invokeTool {\"readOnly\": true}", "write `invokeTool SERVER/TOOL`"),
             ("invokeTool /x", "write `invokeTool SERVER/TOOL`"),
             ("register", "write `register SERVER`"),
             ("invokeTool a/b '{\"readOnly\": true}'", "write them as they are, such as `{\"readOnly\": true}`"),
-            ("invokeTool a/b {\"readonly\": true}", "did you mean `readOnly`?"),
+            (
+                "invokeTool a/b {\"readonly\": true}",
+                "did you mean `readOnly`? the choices are `destructive`, `idempotent`, `openWorld`, `readOnly`, `args`, `request_time`",
+            ),
             ("invokeTool a/b {\"readOnly\": \"true\"}", "write `true` or `false` without quotes"),
             ("invokeTool a/b {\"name\": \"c\"}", "the target says it already"),
             ("invokeTool a/b {readOnly: true}", "write a JSON object, such as `{\"readOnly\": true}`"),

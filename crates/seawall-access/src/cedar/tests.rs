@@ -260,17 +260,20 @@ fn advice_names_what_is_meant() {
     for (text, advice) in [
         (
             r#"permit (principal, action == MCP::Action::"call_tool", resource);"#.to_owned(),
-            r#"did you mean `MCP::Action::"invokeTool"`?"#,
+            r#"did you mean `MCP::Action::"invokeTool"`? the actions are `register`, `invokeTool`, `invokePrimordial`, `readResource`, `getPrompt`"#,
         ),
         (
             r#"permit (principal, action == MCP::Action::"read_resource", resource);"#.to_owned(),
-            r#"did you mean `MCP::Action::"readResource"`?"#,
+            r#"did you mean `MCP::Action::"readResource"`? the actions are `register`, `invokeTool`, `invokePrimordial`, `readResource`, `getPrompt`"#,
         ),
         (
             r#"permit (principal, action == Action::"invokeTool", resource);"#.to_owned(),
-            r#"did you mean `MCP::Action::"invokeTool"`?"#,
+            r#"did you mean `MCP::Action::"invokeTool"`? the actions are `register`, `invokeTool`, `invokePrimordial`, `readResource`, `getPrompt`"#,
         ),
-        (tool("resource.redOnly"), "did you mean `readOnly`?"),
+        (
+            tool("resource.redOnly"),
+            "did you mean `readOnly`? the choices are `destructive`, `idempotent`, `name`, `openWorld`, `readOnly`",
+        ),
         (
             r#"permit (principal, action == MCP::Action::"readResource", resource) when { resource.name == "x" };"#
                 .to_owned(),

@@ -8,7 +8,7 @@ use super::finding::{Finding, code};
 use super::token::{Kind, Token, tokens};
 use super::validate::Checked;
 use super::{Effect, McpAction, Statement, UNGATED, explain};
-use crate::suggestion::nearest;
+use crate::suggestion::{did_you_mean, nearest};
 
 /// The annotation that asks for approval.
 pub const APPROVAL: &str = "requireApproval";
@@ -165,7 +165,7 @@ pub(super) fn server_types(text: &str, statement: &Statement, tree: &Template) -
         let near = SERVER_TYPES.iter().find(|known| name.len() > 2 && known.contains(name.as_str()));
         let near = near.copied().or_else(|| nearest(&name, SERVER_TYPES));
         let help = match near {
-            Some(near) => format!("did you mean `{near}`?"),
+            Some(near) => did_you_mean(near, &SERVER_TYPES),
             None => format!("the types are `{}`", SERVER_TYPES.join("`, `")),
         };
         finding(place, code::SERVER_TYPE, format!("no server is of the type `{name}`"), help)
