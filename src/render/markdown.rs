@@ -427,7 +427,7 @@ fn detail(detail: &Detail) -> String {
 
 /// A text that changes, by lines.
 fn text(old: &str, new: &str) -> String {
-    let diff = TextDiff::from_lines(old, new).unified_diff().context_radius(2).to_string();
+    let diff = TextDiff::from_lines(old, new).unified_diff().context_radius(2).missing_newline_hint(false).to_string();
     format!("\n{}\n", markdown_block(&shortened(&diff, DIFF)).replacen('\n', "diff\n", 1))
 }
 

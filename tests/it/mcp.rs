@@ -121,7 +121,7 @@ fn people_see_the_cedar_line_and_what_to_do() {
     7 |   when { resource.readonly == false };
       |          ^^^^^^^^^^^^^^^^^
       |
-      = help: did you mean `readOnly`?
+      = help: did you mean `readOnly`? the choices are `destructive`, `idempotent`, `name`, `openWorld`, `readOnly`
     ");
 }
 

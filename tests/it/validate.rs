@@ -83,7 +83,7 @@ fn people_see_the_line_the_place_and_what_to_do() {
     8 |     decision: alow
       |               ^^^^
       |
-      = help: did you mean `allow`?
+      = help: did you mean `allow`? the choices are `allow`, `deny`
 
     error[wrong-type]: this item of `resources` must be text, not `443`
       --> policies/web.yaml:10:37

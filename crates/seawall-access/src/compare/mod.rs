@@ -134,7 +134,9 @@ impl Cause {
 
 impl std::fmt::Display for Cause {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let asks = self.rule.as_ref().is_some_and(|rule| rule.starts_with("@requireApproval"));
         let decision = match self.decision {
+            Some(Decision::Allow) if asks => "ask for approval ",
             Some(Decision::Allow) => "allow ",
             Some(Decision::Deny) => "deny ",
             None => "",

@@ -136,7 +136,11 @@ impl Calls {
         };
         let condition = match self.conditions.as_slice() {
             [] => String::new(),
-            conditions => format!("where {}", conditions.join(" && ")),
+            [one] => format!("where {one}"),
+            several => {
+                let part = |one: &String| if one.contains(" || ") { format!("({one})") } else { one.clone() };
+                format!("where {}", several.iter().map(part).collect::<Vec<_>>().join(" && "))
+            }
         };
         [object, condition].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
     }
