@@ -7,6 +7,7 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Deref;
 use std::sync::OnceLock;
 
 use super::glob::Glob;
@@ -90,9 +91,18 @@ pub(super) enum Case {
     Unknown,
 }
 
-/// The nodes after one more label.
+/// A node. Most nodes are ends of patterns, behind which nothing follows.
 #[derive(Debug, Default)]
 pub(super) struct Edges {
+    branches: Option<Box<Branches>>,
+    pub(super) accepts: Accepts,
+    /// True if a pattern leads here, and not only the usual place of home folders.
+    pub(super) written: bool,
+}
+
+/// The nodes after one more label.
+#[derive(Debug)]
+pub(super) struct Branches {
     pub(super) literals: Literals,
     pub(super) globs: BTreeMap<Glob, Node>,
     pub(super) one: Option<Node>,
@@ -102,11 +112,31 @@ pub(super) struct Edges {
     pub(super) inner: Option<Node>,
     /// A `**` ends here: every label stays at this node.
     pub(super) stays: bool,
-    pub(super) accepts: Accepts,
-    /// True if a pattern leads here, and not only the usual place of home folders.
-    pub(super) written: bool,
     /// The usual place of home folders that ends here: this may be another spelling of `~`.
     pub(super) home: Option<HomePlace>,
+}
+
+static NO_BRANCHES: Branches = Branches::new();
+
+impl Branches {
+    const fn new() -> Self {
+        let literals = Literals(BTreeMap::new());
+        Self { literals, globs: BTreeMap::new(), one: None, deep: None, inner: None, stays: false, home: None }
+    }
+}
+
+impl Edges {
+    fn branches_mut(&mut self) -> &mut Branches {
+        self.branches.get_or_insert_with(|| Box::new(Branches::new()))
+    }
+}
+
+impl Deref for Edges {
+    type Target = Branches;
+
+    fn deref(&self) -> &Branches {
+        self.branches.as_deref().unwrap_or(&NO_BRANCHES)
+    }
 }
 
 /// A usual place of home folders.
@@ -235,7 +265,7 @@ impl Trie {
     fn child(&mut self, node: Node, token: &Token, is_last: bool) -> Node {
         let fresh = Node::try_from(self.nodes.len()).expect("fewer nodes than bytes of policies");
         let case = self.case;
-        let edges = self.edges_mut(node);
+        let edges = self.edges_mut(node).branches_mut();
         let child = match token {
             Token::One => *edges.one.get_or_insert(fresh),
             Token::Deep if is_last => *edges.deep.get_or_insert(fresh),
@@ -250,7 +280,11 @@ impl Trie {
             Token::Literal(label) => edges.literals.node(&fold(case, label), label, fresh),
         };
         if child == fresh {
-            self.nodes.push(Edges { stays: *token == Token::Deep, ..Edges::default() });
+            let mut edges = Edges::default();
+            if *token == Token::Deep {
+                edges.branches_mut().stays = true;
+            }
+            self.nodes.push(edges);
         }
         child
     }
@@ -287,7 +321,8 @@ impl Trie {
             let holds = |other: &&&[&str]| {
                 other.len() < place.len() && other.iter().zip(place).all(|(other, own)| *other == ANY || other == own)
             };
-            self.edges_mut(node).home = Some(HomePlace { number, inner: HOMES.iter().any(|other| holds(&other)) });
+            self.edges_mut(node).branches_mut().home =
+                Some(HomePlace { number, inner: HOMES.iter().any(|other| holds(&other)) });
         }
     }
 
