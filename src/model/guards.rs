@@ -156,3 +156,15 @@ fn limit(_: &mut SchemaGenerator) -> Schema {
         "examples": ["25%", 3]
     })
 }
+
+/// The end of a judgement of something that the settings permit.
+pub const NOT_REFUSED: &str = "; that is not refused";
+
+/// The judgement of something that a guard found, as a lower-case phrase.
+///
+/// # Errors
+///
+/// Returns the phrase if the settings refuse it.
+pub fn refused_if(refused: bool, found: String) -> Result<String, String> {
+    if refused { Err(found) } else { Ok(format!("{found}{NOT_REFUSED}")) }
+}

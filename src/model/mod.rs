@@ -16,7 +16,7 @@ mod vijil;
 
 pub use desired::{Desired, DesiredPolicy, DesiredRule, Origin};
 pub(crate) use guards::present;
-pub use guards::{Guards, Limit, SettingChange};
+pub use guards::{Guards, Limit, NOT_REFUSED, SettingChange, refused_if};
 pub use live::{Live, LiveBody, LivePolicy, LiveRule, PolicyId, RuleId};
 pub use method::Method;
 pub use organization::{is_for, variable_suffix};

@@ -7,11 +7,11 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::evidence::replay::Replay;
-use crate::model::{Guards, Limit, Live, LiveVijil, PolicyId, Protected, Weakening};
+use crate::model::{Guards, Limit, Live, LiveVijil, PolicyId, Protected, Weakening, refused_if};
 
 use super::docker::limits::{MAX_POLICIES, MAX_RULES};
 use super::docker::{Change, PolicyChange, PolicyTarget, RuleChange, RuleTarget, Step, weakening};
-use super::flips::{self, Tested};
+use super::flips::Tested;
 use super::meaning::{Found, Meaning};
 use super::safe_order::Refusal;
 use super::step::Reason;
@@ -257,11 +257,11 @@ fn deny_widening(denied: bool, judged: &Judged<'_>) -> Judgement {
             format!("the comparison is incomplete, so that access may be gained{as_in}: {}", incomplete.in_short())
         }
     };
-    if denied { Err(found) } else { Ok(format!("{found}; that is not refused")) }
+    refused_if(denied, found)
 }
 
 fn access_tests(refused: bool, tested: &Tested) -> Judgement {
-    tested.judge().or_else(|why| if refused { Err(why) } else { Ok(flips::NONE_FAILS.to_owned()) })
+    tested.judge().or_else(|why| refused_if(refused, why))
 }
 
 /// Judges the number of recorded requests that a plan newly denies. If the records are inconclusive, the verdict says

@@ -125,8 +125,9 @@ fn linked(plan: &Plan, links: Option<&Links>) -> String {
         }
         page.close_section("changes without effect");
     }
-    if let Some(pass) = words::tests_pass(plan) {
-        page.add(&format!("✅ {pass}\n\n"));
+    if let Some((tests, pass)) = words::tests_permitted(plan) {
+        let sign = if pass { "✅" } else { "⚠️" };
+        page.add(&format!("{sign} {}\n\n", prose(tests)));
     }
     let flips = words::failing_flips(plan, false);
     if !flips.is_empty() {

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use crate::access::cedar::StatementChange;
-use crate::model::{Decision, Domain, HttpResource, Origin, Resources, Rule, Scope, TeamDirectory};
+use crate::model::{Decision, Domain, HttpResource, NOT_REFUSED, Origin, Resources, Rule, Scope, TeamDirectory};
 use crate::plan::docker::{Change, Difference, PolicyChange};
 use crate::plan::flips::{self, Flip};
 use crate::plan::governed::{AudienceChange, Governed};
@@ -186,11 +186,12 @@ pub fn failing_flips(plan: &Plan, all: bool) -> Vec<&Flip> {
     plan.flips.iter().filter(|flip| all || flip.after != flip.expected).collect()
 }
 
-/// The number of access tests, if all of them pass.
+/// What a plan means for access tests, unless it is refused for that, and whether all of them pass.
 #[must_use]
-pub fn tests_pass(plan: &Plan) -> Option<&str> {
+pub fn tests_permitted(plan: &Plan) -> Option<(&str, bool)> {
     let verdict = plan.guards.iter().find(|verdict| verdict.guard == Guard::AccessTests)?;
-    (verdict.ok && verdict.message != flips::NONE_FAILS).then_some(verdict.message.as_str())
+    let message = verdict.message.as_str();
+    (verdict.ok && message != flips::NONE_FAILS).then(|| (message, !message.ends_with(NOT_REFUSED)))
 }
 
 /// The limit of a plan that starts from other documents.

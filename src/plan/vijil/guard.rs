@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Subject, VijilStep, VijilWeakening, Weaker};
-use crate::model::{Guards, Limit, LiveVijil, Weakening};
+use crate::model::{Guards, Limit, LiveVijil, Weakening, refused_if};
 use crate::plan::step::{Object, Op};
 
 /// The verdict of `max_deletes` on the steps. A deactivated policy and a rejected rule that was approved count as
@@ -113,5 +113,5 @@ pub fn deny_widening(guards: &Guards, weakened: &[VijilWeakening]) -> Result<Opt
         rest => format!(", and {} more", rest.len()),
     };
     let found = format!("{verb} `{}` of `{}`{rest}", first.in_short(), first.policy);
-    if guards.deny_widening { Err(found) } else { Ok(Some(format!("{found}; that is not refused"))) }
+    refused_if(guards.deny_widening, found).map(Some)
 }

@@ -142,8 +142,9 @@ fn write_plan(out: &mut String, plan: &Plan, view: View) -> fmt::Result {
     write_warnings(out, plan, view)?;
     write_refusals(out, plan)?;
     write!(out, "\n{BOLD}{}{BOLD:#}", words::summary(plan.summary()))?;
-    if let Some(pass) = words::tests_pass(plan) {
-        write!(out, "; {GOOD}{pass}{GOOD:#}")?;
+    if let Some((tests, pass)) = words::tests_permitted(plan) {
+        let style = if pass { GOOD } else { CAREFUL };
+        write!(out, "; {style}{}{style:#}", line(tests))?;
     }
     out.push('\n');
     write_not_live(out, plan)

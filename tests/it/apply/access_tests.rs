@@ -39,6 +39,8 @@ async fn a_plan_after_which_an_access_test_fails_is_refused() {
         let applied = workspace.run(&["apply", "--plan", "plan.json", "--yes"]).await;
         if says.is_empty() {
             assert!(planned.starts_with("exit 0\n") && applied.starts_with("exit 0\n"), "{planned}{applied}");
+            let told = planned.contains("breaks 1 access test: `never`; that is not refused\n");
+            assert_eq!(told, !settings.is_empty(), "{planned}");
             continue;
         }
         assert!(planned.starts_with("exit 4\n"), "{planned}");
