@@ -1,4 +1,4 @@
-//! What comparing two states costs at the service's full size, 100 policies of 250 rules, and how it grows.
+//! The cost of comparing two states at the service's full size, 100 policies of 250 rules, and its growth.
 //!
 //! A comparison that takes longer than a second fails, whatever changes. `grows` compares a quarter of the size with the
 //! whole; the second takes about four times as long. `shapes` are what organizations have: hosts, hosts and folders and
@@ -27,7 +27,7 @@ fn main() {
     divan::main();
 }
 
-/// What happens between two states at full size.
+/// The change between two states at full size.
 #[derive(Clone, Copy, Debug)]
 enum Change {
     /// A tenth of the rules speaks of something else.
@@ -86,7 +86,7 @@ fn within_a_second() {
     assert!(missed.is_empty(), "more than a second: {missed:?}");
 }
 
-/// How rules look.
+/// The form of rules.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Shape {
     /// Host names and wildcards in front of them.

@@ -1,4 +1,4 @@
-//! What a plan costs at the service's full size, 100 policies of 250 rules and 4 MB of YAML: everything from reading
+//! The cost of a plan at the service's full size, 100 policies of 250 rules and 4 MB of YAML: everything from reading
 //! files to a rendered plan, the network aside, within 0.5 s and 200 MB.
 //!
 //! Each case runs in a process of its own, as a plan does, so that its peak of memory is its own. What the service
@@ -41,7 +41,7 @@ const RUNS: usize = 7;
 const MOST_TIME: Duration = Duration::from_millis(500);
 const MOST_MEMORY: u64 = 200_000_000;
 
-/// What is live beside the documents, which are of edition 1.
+/// The live state beside the documents, which are of edition 1.
 /// Whether it is held to the numbers comes last.
 const CASES: [(&str, usize, Before, bool); 8] = [
     ("nothing changes", POLICIES, Before::Same, true),

@@ -1,4 +1,4 @@
-//! How long a snapshot of a full organization takes, against the same GETs sent bare with as many in flight.
+//! The time of a snapshot of a full organization, against the same GETs sent bare with as many in flight.
 //!
 //! 100 policies, 50 ms a call, 8 calls in flight. A plan may take at most 1.3 times the time of its own reads.
 

@@ -1,4 +1,4 @@
-//! What recorded requests cost: a replay of 2,000,000 raw records (about 1 GB), beside DuckDB's grouping of the same file.
+//! The cost of recorded requests: a replay of 2,000,000 raw records (about 1 GB), beside DuckDB's grouping of the same file.
 //!
 //! The goals: no slower than DuckDB takes to read and group the file, four times the records in at most 4.2 times as long
 //! with at most a tenth more memory, 100,000 different requests decided against 25,000 rules within a second, and `usage`

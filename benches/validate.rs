@@ -1,4 +1,4 @@
-//! What validating costs, beside two programs that only read YAML and check it against the same schema.
+//! The cost of validating, beside two programs that only read YAML and check it against the same schema.
 //!
 //! `boon-cli` and `check-jsonschema` are installed into the target folder where they are missing, and run in turns with
 //! `seawall validate` on the same 1,000 files of ten rules. `seawall` takes no longer than the first, and a twentieth of
@@ -86,7 +86,7 @@ fn boon(tools: &Path) -> PathBuf {
     program
 }
 
-/// What most projects have in pre-commit; `None` without Python.
+/// The validator that most projects have in pre-commit; `None` without Python.
 fn check_jsonschema(tools: &Path) -> Option<PathBuf> {
     let environment = tools.join("python");
     let program = environment.join("bin/check-jsonschema");

@@ -66,7 +66,7 @@ fn worlds(request: &Request) -> Vec<World> {
     }
 }
 
-/// What somebody asks for.
+/// A request.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Request {
     Connect { udp: bool, host: String, port: u16, address: [u8; 4] },
@@ -179,7 +179,7 @@ fn folder_matches(pattern: &str, path: &str, folder: bool, any_case: bool, homes
     std::iter::once(path).chain(others).any(|path| labels_match(&pattern, &path, folder, any_case))
 }
 
-/// How a rule bears on a request.
+/// The relation of a rule to a request.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Bearing {
     Name,
@@ -257,7 +257,7 @@ fn bearings<'a>(policies: &'a [Policy], request: &Request, world: World) -> Vec<
     all
 }
 
-/// Whether a member of `audience` may, by the reference algorithm of the manuals.
+/// The decision for a member of `audience`, by the reference algorithm of the manuals.
 fn allowed(all: &[(&Scope, Bearing, Decision)], audience: &BTreeSet<String>, request: &Request, world: World) -> bool {
     let governs = |scope: &Scope| match scope {
         Scope::Organization => true,
@@ -290,7 +290,7 @@ enum Outcome {
     Uncertain { widens: bool, narrows: bool },
 }
 
-/// What a change means for each audience.
+/// The effect of a change for each audience.
 fn outcomes(old: &[Policy], new: &[Policy], audiences: &[BTreeSet<String>], request: &Request) -> Vec<Outcome> {
     let mut answers = vec![BTreeSet::new(); audiences.len()];
     for world in worlds(request) {
@@ -387,7 +387,7 @@ const RESPELLED: [&str; 25] = [
     "\\\\wsl.localhost\\debian\\data\\x",
 ];
 
-/// Whether the words of an entry speak about a request, as they stand or as a world reads them.
+/// Returns `true` if an entry is about a request, as it is written or as a world reads it.
 fn speaks_about(entry: &Entry, request: &Request, world: Option<World>, literal: bool) -> bool {
     // Addresses that no rule names.
     let is_other = |host: &str| is_address(host) && !(literal && host == LITERAL);
@@ -520,7 +520,7 @@ fn segments(policies: &[Policy]) -> impl Iterator<Item = String> {
     paths.flat_map(|path| path.split(['/', '\\']).map(str::to_owned).collect::<Vec<_>>())
 }
 
-/// Whether a rule names the one address that any rule here names.
+/// Returns `true` if a rule names the only address of these rules.
 fn names_literal(policies: &[Policy]) -> bool {
     policies.iter().flat_map(Policy::rules).any(|rule| match &rule.resources {
         Resources::Plain(resources) => resources.iter().any(|own| own.split(':').next() == Some(LITERAL)),
@@ -528,7 +528,7 @@ fn names_literal(policies: &[Policy]) -> bool {
     })
 }
 
-/// Whether a path may be one that rules name, in another letter case or by the home folder's own place.
+/// Returns `true` if a path may be one that rules name, in another letter case or through the place of the home folder.
 fn is_respelled(request: &Request, names: &BTreeSet<String>) -> bool {
     let path = match request {
         Request::Connect { .. } => return false,
@@ -726,7 +726,7 @@ proptest! {
     // Each case looks at thousands of requests; `PROPTEST_CASES` raises the number.
     #![proptest_config(ProptestConfig { cases: ProptestConfig::default().cases / 8, ..ProptestConfig::default() })]
 
-    /// What is said is true, and everything that is true is said.
+    /// Every reported change is real, and every real change is reported.
     #[test]
     fn the_comparison_is_brute_force(
         kept in prop::collection::vec(policy(), 0..2),

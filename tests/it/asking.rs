@@ -127,7 +127,7 @@ fn programs_get_the_decision_and_the_rules_with_their_places() {
     assert_eq!(can(open.path(), "read /data")["decision"], "uncertain");
 }
 
-/// Whatever the answer is, the run did what it was asked for; a script asks for the answer as the exit code.
+/// The exit code is 0 for every answer, unless `--exit-code` asks for the answer.
 #[test]
 fn the_exit_code_tells_the_answer_where_that_is_asked_for() {
     let mcp = "---
@@ -155,7 +155,7 @@ cedar: |
         assert_eq!((without, stderr.as_str(), &found["decision"]), (Some(0), "", &json!(answer)), "{request:?}");
         assert_eq!(run(&["--exit-code"]), (Some(code), stdout, String::new()), "{request:?}");
     }
-    // A question that is none, and documents that are wrong, end as ever.
+    // An invalid request and wrong documents keep their exit codes.
     let (code, _, _) = seawall(folder.path(), &["can", "--exit-code", "conect:tcp", "x.example.com"]);
     assert_eq!(code, Some(2));
     fs::write(folder.path().join("policies.yaml"), "kind: Nothing\n").unwrap();
@@ -165,7 +165,7 @@ cedar: |
 
 /// An open answer names the rules that bear on it and no others, and no trap that `validate` shows.
 #[test]
-fn an_open_answer_shows_what_it_hangs_on() {
+fn an_uncertain_answer_shows_what_it_depends_on() {
     let folder = workspace(
         "\
 apiVersion: seawall/v1
@@ -196,7 +196,7 @@ rules:
 }
 
 #[test]
-fn a_question_that_is_none_is_wrong_usage() {
+fn an_invalid_request_is_wrong_usage() {
     let folder = workspace(POLICIES);
     for (arguments, part) in [
         (&["can", "conect:tcp", "x.example.com"][..], "did you mean `connect:tcp`?"),
@@ -216,7 +216,7 @@ fn a_question_that_is_none_is_wrong_usage() {
     );
 }
 
-/// Rules as YAML, a request, and what is to be answered; of the service's documentation.
+/// Rules as YAML, a request, and the expected answer, from the service's documentation.
 #[test]
 fn the_documented_cases_are_answered_as_documented() {
     let net = |decision: &str, resource: &str| {
@@ -310,7 +310,7 @@ fn the_documented_cases_are_answered_as_documented() {
 }
 
 #[test]
-fn a_failing_test_shows_where_it_stands_and_which_rules_decide() {
+fn a_failing_test_shows_its_place_and_the_deciding_rules() {
     let folder = workspace(POLICIES);
     fs::write(folder.path().join("tests.yaml"), TESTS).unwrap();
     let (code, stdout, stderr) = seawall(folder.path(), &["test", "--coverage", "--mutate"]);
@@ -360,7 +360,7 @@ fn a_failing_test_shows_where_it_stands_and_which_rules_decide() {
 }
 
 #[test]
-fn the_live_state_is_asked_and_tested_as_the_documents_are() {
+fn live_state_is_queried_and_tested_like_documents() {
     let folder = workspace(POLICIES);
     fs::write(folder.path().join("tests.yaml"), TESTS.replace("allow: connect:tcp", "deny: connect:tcp")).unwrap();
     let question = "GET https://api.github.com/repos/docker/cli --live --team research";

@@ -45,7 +45,7 @@ fn new(folder: &Path, arguments: &[&str]) -> (Option<i32>, Vec<String>, Value) {
 }
 
 #[test]
-fn only_what_is_new_is_shown_in_every_format() {
+fn only_new_findings_are_shown_in_every_format() {
     let folder = workspace();
     // The old rule moves down, into other layout; a new one comes before it.
     let rules = "rules:\n  - name: new\n    decision: allow\n    actions: [connect:tcp]\n    resources: [\"New.example.com:443\"]\n";
@@ -95,7 +95,7 @@ fn only_what_is_new_is_shown_in_every_format() {
 }
 
 #[test]
-fn nothing_new_is_said_so_and_a_new_file_has_only_new_findings() {
+fn no_new_finding_is_reported_as_such_and_a_new_file_has_only_new_findings() {
     let folder = workspace();
     let (code, stdout, stderr) = run(folder.path(), &["--base", "HEAD", "--strict"]);
     assert_eq!((code, stdout.as_str()), (Some(0), ""));
@@ -139,7 +139,7 @@ fn old_errors_do_not_fail_and_warnings_do_where_that_is_asked_for() {
 }
 
 #[test]
-fn what_is_no_commit_is_wrong_usage() {
+fn an_unknown_commit_is_wrong_usage() {
     let folder = workspace();
     git(folder.path(), &["branch", "ambiguous"]);
     git(folder.path(), &["commit", "-q", "--allow-empty", "-m", "more"]);

@@ -75,7 +75,7 @@ fn plan(folder: &Path, arguments: &[&str]) -> (Option<i32>, String, String) {
 }
 
 #[test]
-fn a_branch_is_told_from_its_base_without_a_service() {
+fn a_branch_is_compared_with_its_base_offline() {
     let folder = proposal();
     let (code, stdout, stderr) = plan(folder.path(), &["--before", "main"]);
     assert_eq!((code, stderr.as_str()), (Some(0), ""), "{stdout}");
@@ -174,7 +174,7 @@ fn a_folder_is_a_workspace_or_a_checkout_around_it() {
 }
 
 #[test]
-fn guards_are_judged_and_a_policy_that_is_given_up_is_told() {
+fn guards_judge_it_and_policies_that_are_no_longer_declared_are_listed() {
     let folder = proposal();
     let (code, stdout, _) = plan(folder.path(), &["--before", "main", "--deny-widening"]);
     assert_eq!(code, Some(4));
@@ -216,7 +216,7 @@ fn such_a_plan_is_neither_saved_nor_applied() {
 }
 
 #[test]
-fn what_is_no_base_is_said() {
+fn an_invalid_base_is_refused() {
     let folder = proposal();
     git(folder.path(), &["checkout", "-q", "--orphan", "empty"]);
     git(folder.path(), &["rm", "-r", "-q", "-f", "--cached", "."]);

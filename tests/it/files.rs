@@ -1,4 +1,4 @@
-//! Which files of a checkout that a stranger wrote are read and written.
+//! The files that are read and written in a checkout that a stranger wrote.
 
 #![cfg(unix)]
 
@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use crate::examples::seawall;
 
-/// What no output may hold: the token that a checkout keeps in `.git/config`, and a file of the machine.
+/// Text that no output may hold: the token that a checkout keeps in `.git/config`, and a file of the machine.
 const SECRET: &str = "hunter2";
 const WORKSPACE: &str = "apiVersion: seawall/v1\nkind: Workspace\ndocker: {org: acme, endpoint: embedded}\n";
 const NETWORK: &str = "apiVersion: seawall/v1\nkind: NetworkPolicy\nname: Research\nrules:\n  - {name: r, decision: allow, \

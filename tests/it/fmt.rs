@@ -1,4 +1,4 @@
-//! `fmt`: which files it writes and how, and what it says.
+//! `fmt`: the files that it writes, their layout, and its output.
 
 use std::fs;
 use std::io::Write as _;
@@ -66,7 +66,7 @@ fn a_check_shows_the_difference_and_writes_nothing() {
 }
 
 #[test]
-fn a_broken_file_is_told_and_hides_no_other() {
+fn a_broken_file_is_reported_and_hides_no_other() {
     let broken = "apiVersion: seawall/v1\nname: 'p\n";
     let folder = workspace(&[("a.yaml", broken), ("b.yaml", UGLY)]);
     let (code, stdout, stderr) = seawall(folder.path(), &["fmt", "-q"]);
@@ -79,7 +79,7 @@ fn a_broken_file_is_told_and_hides_no_other() {
 }
 
 #[test]
-fn a_file_that_is_not_ours_is_named_when_it_is_given() {
+fn a_foreign_file_is_named_when_it_is_given() {
     let folder =
         workspace(&[("x.yaml", "kind:  Deployment\n"), ("odd.yaml", "apiVersion: seawall/v1\n? \"a\n  b\"\n:  1\n")]);
     let (code, stdout, stderr) = seawall(folder.path(), &["fmt", "x.yaml", "odd.yaml"]);

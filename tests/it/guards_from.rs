@@ -1,4 +1,4 @@
-//! `--guards-from`: what is proposed cannot switch off what guards it.
+//! `--guards-from`: a proposal cannot switch off the guards that judge it.
 
 use std::path::Path;
 use std::process::Command;
@@ -96,7 +96,7 @@ fn a_proposal_cannot_switch_off_its_own_alarm_and_says_that_it_would() {
 }
 
 #[test]
-fn a_change_of_settings_alone_is_told_too() {
+fn a_change_of_settings_alone_is_reported_too() {
     let repository = repository();
     let folder = repository.path().join("policies");
     assert_eq!(seawall(&folder, &["apply", "--yes", "-q"]).0, Some(0));
@@ -123,7 +123,7 @@ fn a_workspace_that_the_base_does_not_have_may_open_and_delete_nothing() {
 }
 
 #[test]
-fn nothing_of_the_proposal_passes_for_the_base() {
+fn no_part_of_the_proposal_is_accepted_as_the_base() {
     let repository = repository();
     let folder = repository.path().join("policies");
     // A folder of the proposal with the name of a ref, and with one that no ref has.

@@ -1,4 +1,4 @@
-//! `seawall init`: whatever it writes is valid, and it overwrites nothing.
+//! `seawall init`: everything that it writes is valid, and it overwrites nothing.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -36,7 +36,7 @@ fn names(root: &Path) -> Vec<String> {
     files(root).into_iter().map(|(name, _)| name).collect()
 }
 
-/// What holds of every new workspace: it is valid without a warning, laid out, passes its tests, and names a schema
+/// Checks every new workspace: it is valid without a warning, laid out, passes its tests, and names a schema
 /// that exists.
 fn is_sound(root: &Path) {
     for command in [&["validate", "--strict"][..], &["fmt", "--check"], &["test"]] {
@@ -290,7 +290,7 @@ fn an_organization_without_policies_starts_with_the_first_one() {
 }
 
 #[test]
-fn what_cannot_be_imported_is_told_and_the_rest_is_a_workspace() {
+fn policies_that_cannot_be_imported_are_reported_and_the_rest_is_a_workspace() {
     let policies = vec![
         policy("Good", Decision::Allow, &["a.example.com"]),
         policy("seawall: temporary deny 1", Decision::Deny, &["b.example.com"]),

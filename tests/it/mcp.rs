@@ -42,7 +42,7 @@ fn findings(folder: &Path) -> Vec<String> {
 }
 
 #[test]
-fn findings_stand_where_the_cedar_text_stands() {
+fn findings_have_their_places_in_the_cedar_text() {
     let cedar = "permit (\n  principal,\n  action == MCP::Action::\"call_tool\", // é\n  resource\n);\n";
     let block: String = cedar.lines().map(|line| format!("    {line}\n")).collect();
     let folded = block.replace(" // é", "");
@@ -72,7 +72,7 @@ fn findings_stand_where_the_cedar_text_stands() {
 }
 
 #[test]
-fn what_the_parser_says_stands_where_it_stopped() {
+fn syntax_errors_have_the_place_where_the_parser_stopped() {
     for (name, cedar, place) in [
         ("a character", "permit (principal, action, resource)\nwhen { resource.é };\n", "2:17-18"),
         ("a word", "permit (principal, action, resource)\nwhen { a.b or c };\n", "2:12-14"),
@@ -126,7 +126,7 @@ fn people_see_the_cedar_line_and_what_to_do() {
 }
 
 #[test]
-fn a_silence_in_cedar_covers_the_statement_below_it() {
+fn a_suppression_in_cedar_applies_to_the_statement_below_it() {
     let open = "permit (\n  principal,\n  action,\n  resource\n);\n";
     let reason = "// seawall: allow[mcp-every-action] everything is meant\n";
     for (name, cedar, expected) in [

@@ -84,7 +84,7 @@ fn reasons(plan: &Value, list: &str, access: &str) -> Vec<String> {
 }
 
 #[test]
-fn every_reason_says_where_its_rule_stands() {
+fn every_reason_has_the_place_of_its_rule() {
     let folder = workspace();
     let text = shown(folder.path(), &["plan", "--format", "json"]);
     let plan: Value = serde_json::from_str(&text).unwrap();

@@ -268,7 +268,7 @@ fn open(live: &mut Value, org: &str, policy: &str) {
 }
 
 #[test]
-fn drift_is_told_of_each_and_adopted_for_all() {
+fn drift_is_reported_for_each_and_adopted_for_all() {
     let commented = LABS.replace("name: Forge", "name: Forge # of the labs");
     let (workspace, mut live) = applied(&format!("{BOTH}{commented}"));
     let drift = |arguments: &[&str]| {
@@ -320,7 +320,7 @@ fn drift_is_told_of_each_and_adopted_for_all() {
 }
 
 #[test]
-fn one_that_cannot_be_compared_hides_no_other_and_nothing_is_adopted() {
+fn an_organization_that_cannot_be_compared_hides_no_other_and_nothing_is_adopted() {
     let (workspace, mut live) = applied(&format!("{BOTH}{LABS}"));
     open(&mut live, "acme-labs", "Forge");
     live["snapshots"].as_array_mut().unwrap().remove(0);
@@ -344,7 +344,7 @@ fn one_that_cannot_be_compared_hides_no_other_and_nothing_is_adopted() {
 }
 
 #[test]
-fn what_the_last_apply_left_is_told_apart_by_organization() {
+fn pending_changes_are_distinguished_by_organization() {
     let (workspace, mut live) = applied(BOTH);
     fs::create_dir(workspace.path().join("then")).unwrap();
     // Then there was one organization only.
@@ -398,7 +398,7 @@ fn an_import_writes_for_whom_each_policy_is() {
 }
 
 #[test]
-fn questions_and_tests_are_put_to_each() {
+fn requests_and_tests_are_evaluated_for_each() {
     let test = "---\napiVersion: seawall/v1\nkind: AccessTest\nname: forge\nexpect:\n  - deny: connect:tcp git.corp.example:443\n";
     let workspace = Workspace::embedded(&format!("{BOTH}{LABS}{test}"));
     let answers = workspace.json(&["can", "connect:tcp", "git.corp.example:443", "--format", "json"]);

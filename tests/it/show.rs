@@ -55,7 +55,7 @@ fn a_saved_plan_is_shown_as_it_was_printed() {
 }
 
 #[test]
-fn what_apply_refuses_is_not_shown() {
+fn a_plan_that_apply_refuses_is_not_shown() {
     let folder = workspace();
     let saved = folder.path().join("plan.json");
     assert_eq!(seawall(folder.path(), &["plan", "-q", "--out", "plan.json"]).0, Some(0));

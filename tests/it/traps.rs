@@ -76,7 +76,7 @@ fn found(text: &str) -> Vec<String> {
 }
 
 #[test]
-fn traps_find_what_they_say_and_nothing_else() {
+fn checks_find_their_examples_and_nothing_else() {
     let metadata = "100.100.100.200 168.63.129.16 metadata.google.internal instance-data.ec2.internal";
     let table: &[(&str, &str, &[&str])] = &[
         // An allow that a deny covers wholly.
@@ -491,7 +491,7 @@ fn traps_find_what_they_say_and_nothing_else() {
 
 /// What a finding calls undocumented, the engine does not know either; what a rule is called void for, nobody relies on.
 #[test]
-fn what_is_called_undocumented_is_uncertain() {
+fn patterns_that_checks_call_undocumented_are_uncertain() {
     for (pattern, code, request) in [
         ("Evil.Example", "host-spelling", "connect:tcp evil.example:443"),
         ("evil.example.", "host-spelling", "connect:tcp evil.example:443"),
@@ -543,7 +543,7 @@ fn what_is_called_undocumented_is_uncertain() {
 }
 
 #[test]
-fn of_two_teams_that_are_one_the_later_is_the_slip() {
+fn of_two_spellings_of_a_team_the_later_is_reported() {
     let text = "apiVersion: seawall/v1\nkind: NetworkPolicy\nname: p\nscope: {teams: [red, Red]}\nrules: []\n";
     let findings = findings(text);
     let finding = findings.diagnostics.iter().find(|finding| finding.code == "ambiguous-team").unwrap();
@@ -552,7 +552,7 @@ fn of_two_teams_that_are_one_the_later_is_the_slip() {
 }
 
 #[test]
-fn what_is_no_host_is_not_called_broad() {
+fn an_invalid_host_is_not_called_broad() {
     let line = "- {name: r, decision: allow, actions: [request:get], http_resources: [{host: 10.0.0.0/8, path: /a}]}";
     let text = format!("apiVersion: seawall/v1\nkind: NetworkPolicy\nname: p\nrules:\n{line}\n");
     let codes: Vec<&str> = findings(&text).diagnostics.iter().map(|finding| finding.code).collect();
@@ -588,7 +588,7 @@ fn notes_are_counted_and_shown_on_request() {
 }
 
 #[test]
-fn every_trap_is_silenced_at_its_place_and_nowhere_else() {
+fn every_finding_is_suppressed_at_its_place_and_nowhere_else() {
     let line = "- {name: r, decision: allow, actions: [connect:tcp], resources: [\"**.github.io\"]}";
     let text = |silence: &str| {
         format!(
@@ -659,7 +659,7 @@ proptest! {
 
     /// What is called without effect has none: taking all of it away together changes no access.
     #[test]
-    fn what_traps_call_vain_changes_nothing(
+    fn rules_that_checks_call_useless_change_nothing(
         rules in prop::collection::vec((prop::sample::subsequence(vec!["red", "blue"], 0..=2), rule()), 1..8),
     ) {
         // A policy and a line for each rule, in a form that YAML and the model share.

@@ -36,7 +36,7 @@ fn seawall(folder: &Path, arguments: &[&str]) -> Output {
         .expect("seawall runs")
 }
 
-/// What the command answered: code, output, errors.
+/// The exit code, standard output and standard error of the command.
 fn shown(output: &Output) -> String {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     format!("exit {}\n{}---\n{}", output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
@@ -450,7 +450,7 @@ fn everything_that_yaml_can_hold_has_an_answer() {
 }
 
 #[test]
-fn bytes_that_are_no_text_have_an_answer() {
+fn bytes_that_are_not_text_are_an_error() {
     let folder = workspace(&[]);
     for (bytes, expected) in [
         (&b"apiVersion: x\nname: \xff\n"[..], "not-utf8 a.yaml:2:7"),
@@ -483,7 +483,7 @@ fn a_workspace_never_comes_out_empty_by_accident() {
 
 #[cfg(unix)]
 #[test]
-fn links_lead_nowhere_outside() {
+fn links_do_not_lead_out_of_the_workspace() {
     use std::os::unix::fs::symlink;
     let outside = TempDir::new().unwrap();
     let text = policy("rules: []\n");
@@ -508,7 +508,7 @@ fn links_lead_nowhere_outside() {
 }
 
 #[test]
-fn a_silence_covers_its_place_and_nothing_else() {
+fn a_suppression_applies_to_its_place_and_nothing_else() {
     let folder = workspace(&[(
         "a.yaml",
         &policy(
@@ -594,9 +594,9 @@ fn the_schema_in_the_repository_is_the_one_that_is_printed() {
 proptest::proptest! {
     #![proptest_config(proptest::prelude::ProptestConfig::with_cases(2_000))]
 
-    /// Whatever a file holds, reading it ends, and every place is in the text.
+    /// Reading ends for every text, and every place is inside of it.
     #[test]
-    fn no_text_breaks_the_reader(text in "([a-z]{1,4}: ?|- ?|\\[|\\]|\\{|\\}|, |&a |\\*a |<<: |\"|'|\\||>|#|\n|\n  |\r\n|\t|!!|é|\u{feff}|\u{0}|~|%|---\n|[0-9]){0,40}") {
+    fn reading_ends_for_every_text(text in "([a-z]{1,4}: ?|- ?|\\[|\\]|\\{|\\}|, |&a |\\*a |<<: |\"|'|\\||>|#|\n|\n  |\r\n|\t|!!|é|\u{feff}|\u{0}|~|%|---\n|[0-9]){0,40}") {
         let mut files = seawall::diagnostic::Files::default();
         let file = files.add("a.yaml", "a.yaml", text.as_str());
         let mut findings = Vec::new();
@@ -613,9 +613,9 @@ proptest::proptest! {
         }
     }
 
-    /// Nor does any other text.
+    /// The same for arbitrary bytes and characters.
     #[test]
-    fn no_other_text_breaks_the_reader_either(text in proptest::prelude::any::<String>()) {
+    fn reading_ends_for_every_other_text(text in proptest::prelude::any::<String>()) {
         let mut files = seawall::diagnostic::Files::default();
         let file = files.add("a.yaml", "a.yaml", text.as_str());
         let mut findings = Findings::default();
@@ -627,7 +627,7 @@ proptest::proptest! {
         proptest::prop_assert!(findings.diagnostics.is_empty() || !seawall::render::diagnostic::human(&findings, Path::new("/"), seawall::render::diagnostic::Detail::Full).is_empty());
     }
 
-    /// Every scalar stands where its place says, and every key does.
+    /// The place of every scalar and key is its own text.
     #[test]
     fn places_point_at_what_was_written(
         words in proptest::collection::vec("[a-z]{3,8}", 1..6),

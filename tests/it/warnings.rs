@@ -1,4 +1,4 @@
-//! What a plan warns about: a policy that looks like a rename.
+//! Warnings of a plan: a policy that looks like a rename.
 
 use std::fs;
 

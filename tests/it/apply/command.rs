@@ -391,7 +391,7 @@ async fn a_long_wait_is_shown() {
     assert!(stderr.contains(" limits the rate: waiting 2 s\n"), "{stderr}");
 }
 
-/// What is said of an apply after its plan.
+/// The output of an apply after its plan.
 fn report(output: &str) -> &str {
     let start = ["\nfailed ", "\ndone ", "\novertaken "].iter().filter_map(|word| output.find(word)).min();
     &output[start.unwrap() + 1..]
@@ -407,7 +407,7 @@ fn the_schema_of_plans_is_current() {
     assert!(std::fs::read_to_string(stored).unwrap() == schema, "run this test with `SEAWALL_ACCEPT=1`");
 }
 
-/// Whether a plan fits the schema in `schemas/`.
+/// Returns `true` if a plan matches the schema in `schemas/`.
 pub(super) fn fits_the_schema(plan: &str) {
     let schema = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/schemas/plan.schema.json")).unwrap();
     let validator = jsonschema::draft202012::new(&serde_json::from_str(&schema).unwrap()).unwrap();

@@ -27,7 +27,7 @@ use super::changes::{Change, changes};
 use super::judge::{Judge, alike, doubled};
 use super::{Ending, ORG, Organization};
 
-/// What happens to one call, and how the service says so.
+/// The fate of one call, and the answer of the service.
 pub(super) fn faults() -> Vec<(&'static str, FaultKind)> {
     let answer = |status, code: &str, form| Answer { status, code: code.to_owned(), form };
     let refuse = |status, code, form| FaultKind::Refuse(answer(status, code, form));
@@ -79,7 +79,7 @@ const REWORDED: [&str; 8] = [
     "502 after the effect",
 ];
 
-/// What somebody else edits: the first policy, and its last rule.
+/// The objects that somebody else edits: the first policy, and its last rule.
 #[derive(Clone, PartialEq)]
 pub(super) struct Target {
     id: String,
@@ -113,7 +113,7 @@ impl Target {
     }
 }
 
-/// What somebody else does just before one call.
+/// The edit of somebody else just before one call.
 pub(super) type Meddle = Arc<dyn Fn(&mut State, &Target) + Send + Sync>;
 
 pub(super) fn meddling(finished: &State) -> Vec<(&'static str, Meddle)> {

@@ -8,7 +8,7 @@ use seawall::model::{Action, Decision, Resources, Rule};
 
 use super::ORG;
 
-/// Whether two states mean the same.
+/// Returns `true` if two states give the same access.
 pub(super) fn alike(one: &State, other: &State) -> bool {
     policies(one) == policies(other)
 }
@@ -24,7 +24,7 @@ impl Judge {
         Self { ends: ends.into_iter().collect(), harmless: Mutex::default() }
     }
 
-    /// What is open for somebody in a state, and in none of the ends.
+    /// The access that a state grants and neither end grants.
     pub(super) fn opening(&self, now: &State) -> Option<String> {
         let policies = policies(now);
         if self.harmless.lock().unwrap().contains(&policies) {
@@ -71,7 +71,7 @@ fn statements(text: &str) -> impl Iterator<Item = (bool, String)> {
     text.split(';').map(words).filter(|one| !one.is_empty()).map(|one| (one.starts_with("permit"), one))
 }
 
-/// What is open for somebody in a state, and in none of the ends: `None` when nothing is.
+/// The access that a state grants and neither end grants; `None` if there is none.
 fn opening(ends: &[&State], now: &State) -> Option<String> {
     let states: Vec<Vec<Policy>> = ends.iter().copied().chain([now]).map(policies).collect();
     let mut owners: Vec<(usize, &Policy)> = Vec::new();
@@ -150,9 +150,9 @@ pub(super) fn doubled(state: &State) -> Option<String> {
         .or_else(|| policies().find_map(|policy| twice(policy.rules().iter().map(|rule| rule.name.as_str()).collect())))
 }
 
-/// Whether a decision of the emulator is what a test means.
+/// Returns `true` if a decision of the emulator is the one that a test expects.
 #[test]
-fn the_judge_sees_what_it_is_there_for() {
+fn the_judge_finds_what_an_order_opens() {
     use std::sync::Arc;
     let state = |decisions: &[Decision]| {
         let mut state = State::default();

@@ -44,7 +44,7 @@ struct Organization {
     passed: Arc<Mutex<Vec<State>>>,
 }
 
-/// How one apply ended.
+/// The end of one apply.
 #[derive(Debug)]
 enum Ending {
     /// The plan was carried out, or some of it.
@@ -159,7 +159,7 @@ fn make(desired: &Desired, live: &Live) -> Plan {
     plan::make(plan::Input { docker: Some(side), ..plan::Input::new(&Default::default()) }).unwrap()
 }
 
-/// What documents say, read as `seawall` reads them; none of them say nothing.
+/// The desired state of documents; empty without documents.
 fn desired(documents: &str) -> Desired {
     if documents.is_empty() {
         return Desired::default();

@@ -12,7 +12,7 @@ use seawall::source::disk::open_state;
 use super::judge::{Judge, doubled};
 use super::{ORG, TEAMS};
 
-/// How often an apply is killed.
+/// The number of times that an apply is killed.
 const KILLS: usize = 25;
 
 async fn emulator(state: &Path, latency: Duration) -> Running {
@@ -105,7 +105,7 @@ async fn an_apply_that_is_killed_at_any_moment_is_finished_by_the_next_one() {
     writeln!(std::io::stderr(), "{kills} applies were killed, over {turn} changes").unwrap();
 }
 
-/// What an apply says that gets this signal at its nth call, and the writes that arrived. The call may meet faults.
+/// The output of an apply that gets this signal at its nth call, and the writes that arrived. The call may meet faults.
 #[cfg(unix)]
 async fn interrupted(
     signal: &'static str,

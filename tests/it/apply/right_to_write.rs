@@ -37,10 +37,10 @@ fn holding(texts: &[&str]) -> Vec<String> {
 
 #[test]
 fn only_an_approved_plan_gives_the_right_to_write() {
-    // What approves: one type, made by one function, from a plan that its guards let pass.
+    // An approval is one type, made by one function, from a plan that its guards let pass.
     assert_eq!(holding(&["impl Approval for", "impl sealed::Sealed for"]), ["execute/mod.rs"]);
     assert_eq!(holding(&["WriteAccess::granted_by("]), ["execute/mod.rs"]);
-    // Who carries one out.
+    // The only code that carries one out.
     let carriers: BTreeSet<String> = holding(&["execute(", "execute::execute"]).into_iter().collect();
     assert!(carriers.is_subset(&["cli/apply.rs".to_owned(), "execute/mod.rs".to_owned()].into()), "{carriers:?}");
     // Who can build a request that is not a GET: writes, and the exchange of credentials for a token.
@@ -57,7 +57,7 @@ fn only_an_approved_plan_gives_the_right_to_write() {
     assert_eq!(paths, ["service/github/comment.rs"]);
 }
 
-/// What each command that has to do with a service is called with; those without arguments of their own need no service.
+/// The arguments of each command that uses a service; the others need none.
 const COMMANDS: &[(&str, &[&str])] = &[
     ("apply", &[]),
     ("can", &["read", "/data"]),

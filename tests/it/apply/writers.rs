@@ -21,13 +21,13 @@ use super::changes::changes;
 use super::every_call::{Course, Meddle, Target, check_report, meddling};
 use super::{Ending, ORG, Organization, apply};
 
-/// How many applies run at once.
+/// The number of applies that run at the same time.
 const WRITERS: usize = 2;
 
 /// Whose turns let the second apply do all its work between the look and the first write of the first one.
 const BETWEEN_LOOK_AND_WRITE: &[u8] = b"000110011010111111100000000000000000000110101100110101110110";
 
-/// What the person does, once.
+/// The only edit of the person.
 struct Person {
     meddle: Meddle,
     /// The number of writes that come before, and the places of the policy and of the rule.
@@ -257,7 +257,7 @@ async fn write_at_once(course: &Course, schedule: Vec<u8>, person: Option<(usize
 }
 
 #[test]
-fn two_applies_and_a_person_open_double_and_lose_nothing() {
+fn two_applies_and_a_person_open_nothing_and_duplicate_or_lose_nothing() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let courses: Vec<Course> = runtime.block_on(async { futures_of(changes().iter().map(Course::undisturbed)).await });
     let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig {
@@ -279,7 +279,7 @@ fn two_applies_and_a_person_open_double_and_lose_nothing() {
     }
 }
 
-/// Whether a report tells of nothing that stood in the way.
+/// Returns `true` if a report has no obstacle.
 fn claims_all(ending: &Ending) -> bool {
     let Ending::Outcome(_, outcome) = ending else { return false };
     outcome.steps.values().all(|ended| matches!(ended, StepOutcome::Applied { overtaken: None }))

@@ -12,24 +12,24 @@ use serde_json::{Value, json};
 pub(crate) const PREFIX: &str = "/api/v3";
 pub(crate) const TOKEN: &str = "ghs_do-not-show-me";
 
-/// What the server knows, and what it was asked.
+/// The state of the server, and the requests that it got.
 #[derive(Default)]
 pub(crate) struct World {
     /// In order; each as the API shows it.
     pub(crate) comments: Vec<Value>,
     /// `METHOD path?query`, without the prefix.
     pub(crate) calls: Vec<String>,
-    /// What `GET /user` answers; none is the refusal that apps get.
+    /// The answer to `GET /user`; none is the refusal that apps get.
     pub(crate) viewer: Option<Value>,
-    /// Who writes comments with the token.
+    /// The account that the token belongs to.
     pub(crate) author: Value,
-    /// What `GET /repos/…/pulls` answers.
+    /// The answer to `GET /repos/…/pulls`.
     pub(crate) pulls: Value,
     /// The next page, instead of the server's own link.
     pub(crate) next: Option<String>,
     /// The status and the headers of the answers to writes, and whether they are done all the same.
     pub(crate) writes: Option<(StatusCode, HeaderMap, bool)>,
-    /// What those answers say.
+    /// The texts of those answers.
     pub(crate) says: Option<Value>,
 }
 
@@ -69,7 +69,7 @@ impl Fake {
         );
     }
 
-    /// What the comments say, with who wrote them.
+    /// The texts of the comments, with their authors.
     pub(crate) fn said(&self) -> Vec<(String, String)> {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         self.world().comments.iter().map(|one| (text(&one["user"]["login"]), text(&one["body"]))).collect()

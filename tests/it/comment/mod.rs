@@ -369,7 +369,7 @@ fn shadowed() -> TempDir {
 }
 
 #[test]
-fn a_comment_tells_the_new_warnings_and_links_places_to_the_commit() {
+fn a_comment_shows_the_new_warnings_and_links_places_to_the_commit() {
     let folder = shadowed();
     let run = |arguments: &[&str]| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_seawall"));

@@ -185,7 +185,7 @@ fn a_commit_is_read_as_its_checkout_is_or_not_at_all() {
 }
 
 #[test]
-fn what_was_changed_outside_is_told_from_what_waits() {
+fn changes_made_outside_are_distinguished_from_pending_ones() {
     let folder = folder(&live(applied()));
     committed(folder.path());
     fs::copy(folder.path().join("live.json"), folder.path().join("applied.json")).unwrap();

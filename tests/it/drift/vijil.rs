@@ -159,7 +159,7 @@ fn adopting_edits_the_fields_that_differ_and_keeps_comments() {
 }
 
 #[test]
-fn what_no_document_may_say_is_refused() {
+fn values_that_no_document_may_have_are_refused() {
     let folder = workspace("vijil: {}", DOCUMENTS);
     fs::write(folder.path().join("policies/handbook.md"), "The text.\n").unwrap();
     // In force with a rule that nobody approved.
@@ -186,7 +186,7 @@ fn what_no_document_may_say_is_refused() {
 }
 
 #[test]
-fn against_a_snapshot_what_was_done_outside_is_told_from_what_waits() {
+fn against_a_snapshot_changes_made_outside_are_distinguished_from_pending_ones() {
     let folder = workspace("vijil: {}", DOCUMENTS);
     fs::write(folder.path().join("policies/handbook.md"), "The text.\n").unwrap();
     save(folder.path(), "applied.json", &applied());

@@ -81,7 +81,7 @@ impl Drop for Process {
     }
 }
 
-/// What stands behind a name in what a process said, up to the next blank.
+/// The word after a name in the output of a process.
 fn said<'a>(stderr: &'a str, name: &str) -> &'a str {
     stderr.split_whitespace().find_map(|word| word.strip_prefix(name)).unwrap_or_else(|| panic!("{name}: {stderr}"))
 }

@@ -14,7 +14,7 @@ use crate::examples::{accepts, copy, repository};
 
 const FILE: &str = "examples/records/november.jsonl.gz";
 
-/// Who works for the example organization, and in which team. `examples/teams.yaml` says the same.
+/// The people of the example organization, and their teams. `examples/teams.yaml` says the same.
 const USERS: [(&str, Option<&str>); 14] = [
     ("ana", Some("research")),
     ("bo", Some("research")),
@@ -123,7 +123,7 @@ fn month() -> String {
 }
 
 #[test]
-fn the_example_is_what_this_code_says() {
+fn the_stored_records_are_those_that_this_code_writes() {
     let file = repository(FILE);
     if accepts() {
         std::fs::create_dir_all(file.parent().unwrap()).unwrap();

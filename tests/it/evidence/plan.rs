@@ -220,7 +220,7 @@ fn records_are_of_one_organization_of_docker() {
 }
 
 #[test]
-fn the_order_and_the_split_of_records_are_not_to_be_seen() {
+fn plans_do_not_depend_on_order_and_split_of_records() {
     let proposal = Proposal::new();
     let text = std::fs::read_to_string(proposal.0.path("records.jsonl")).unwrap();
     let whole = proposal.run(&[&["plan", "--format", "json"], &RECORDS[..]].concat()).1;

@@ -114,7 +114,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 80, ..ProptestConfig::default() })]
 
     #[test]
-    fn order_and_division_of_records_are_not_to_be_seen(
+    fn results_do_not_depend_on_order_and_division_of_records(
         old in organization(), new in organization(), seed in any::<u64>(), size in 1_usize..6,
     ) {
         let mut records = old.records();

@@ -184,7 +184,7 @@ fn order_and_division_change_nothing_and_an_identity_counts_once() {
 }
 
 #[test]
-fn what_is_no_enforced_decision_is_counted_apart() {
+fn records_without_an_enforced_decision_are_counted_separately() {
     let workspace = workspace();
     let mut records = vec![
         connect("1", "ana", "a.example:443", "ALLOW"),
@@ -225,7 +225,7 @@ fn what_is_no_enforced_decision_is_counted_apart() {
 }
 
 #[test]
-fn a_connection_and_the_request_on_it_are_one_request() {
+fn a_connection_and_the_request_on_it_count_as_one() {
     let rules = "  - {name: read, decision: allow, actions: [request:get], http_resources: [{host: api.example, port: 443, path: /v1/**}]}\n";
     let before = format!("{}{rules}", policy("P", &[], &["a allow a.example:443"]));
     let workspace = Workspace::new(&before, &policy("P", &[], &["a allow a.example:443"]));

@@ -1,4 +1,4 @@
-//! What a change would have meant.
+//! The effect that a change would have had on recorded requests.
 
 use proptest::prelude::*;
 use seawall::evidence::replay::{Input, Replay, RuleOrigins, Side, replay};
@@ -121,7 +121,7 @@ fn what_a_record_does_not_say_is_unknown_with_its_reason() {
 }
 
 #[test]
-fn what_came_of_an_approval_counts_once() {
+fn the_outcome_of_an_approval_counts_once() {
     let documents = policy("P", &[], &["a allow a.example:443"]);
     let workspace = Workspace::new(&documents, &policy("P", &[], &["b allow b.example"]));
     let step = |id: &str, decision: &str| {
@@ -207,7 +207,7 @@ proptest! {
 
     /// Each answer is that of an evaluation that tries everything, one request after another.
     #[test]
-    fn a_replay_says_what_trying_everything_says(old in organization(), rules in organization()) {
+    fn a_replay_agrees_with_an_exhaustive_evaluation(old in organization(), rules in organization()) {
         let new = Organization { requests: old.requests.clone(), ..rules };
         let found = replayed(&old, &new);
         let (mut denied, mut allowed, mut unchanged, mut unknown) = (0, 0, 0, 0);

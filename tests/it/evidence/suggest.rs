@@ -14,7 +14,7 @@ fn workspace() -> Workspace {
 const COMMON: [&str; 5] = ["suggest", "--records", "../records.jsonl", "--teams", "../teams.yaml"];
 
 #[test]
-fn what_nobody_may_becomes_the_narrowest_rule_for_the_teams_that_asked() {
+fn denied_requests_become_the_narrowest_rule_for_the_teams_that_made_them() {
     let workspace = workspace();
     let mut records = vec![
         connect("1", "ana", "files.example.org:443", "DENY"),
@@ -70,7 +70,7 @@ fn what_nobody_may_becomes_the_narrowest_rule_for_the_teams_that_asked() {
 }
 
 #[test]
-fn too_few_make_no_rule() {
+fn too_few_requests_suggest_nothing() {
     let workspace = workspace();
     workspace.write(
         "records.jsonl",

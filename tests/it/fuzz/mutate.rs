@@ -1,6 +1,6 @@
 //! Changes of inputs, from a seed.
 
-/// What inputs are made of, and what is at the edge of something.
+/// Pieces of inputs, and values at the edge of a range.
 const WORDS: [&[u8]; 44] = [
     b"\0",
     b"\n",

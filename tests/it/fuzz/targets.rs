@@ -56,7 +56,7 @@ fn codes(findings: &Findings) -> String {
     codes.into_iter().collect::<Vec<_>>().join(" ")
 }
 
-/// What a plan from nothing says of a state; a saved plan says the same.
+/// The plan from an empty organization to a state; a saved plan is the same.
 fn planned(desired: &Desired, live: &Live) -> String {
     let target = plan::Target { org: "my-org".to_owned(), endpoint: "embedded".to_owned() };
     let ownership = Ownership { exclusive: true, ..Ownership::default() };

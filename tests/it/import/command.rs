@@ -136,7 +136,7 @@ fn files_that_are_there_are_overwritten_only_when_forced_and_what_they_declared_
 }
 
 #[test]
-fn what_no_document_can_say_is_told_and_the_rest_is_imported() {
+fn policies_that_no_document_can_express_are_reported_and_the_rest_is_imported() {
     let mut unknown = allow("later", &["a.example.com"]);
     unknown.actions = vec![Action::parse("connect:quic")];
     let live = organization(vec![
@@ -169,7 +169,7 @@ fn what_no_document_can_say_is_told_and_the_rest_is_imported() {
 }
 
 #[test]
-fn a_pattern_that_still_matches_nothing_is_told() {
+fn an_include_pattern_that_still_matches_nothing_is_reported() {
     let folder = workspace("include: ['policies/*.yaml', 'tests/*.yaml']\n", &organization(policies()));
     let (code, stdout, stderr) = seawall(folder.path(), &["import", "--live-from", "live.json"]);
     assert!(code == Some(0) && stdout.contains("Wrote 3 files"), "{stdout}{stderr}");

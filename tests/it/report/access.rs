@@ -1,4 +1,4 @@
-//! What the report says of access is what the engine says.
+//! The report agrees with the access engine.
 
 use std::collections::BTreeMap;
 
@@ -35,7 +35,7 @@ fn cells(report: &Report) -> BTreeMap<&str, Vec<CellAccess>> {
 }
 
 #[test]
-fn what_everyone_may_is_listed_once_and_teams_list_what_is_beyond() {
+fn access_of_everyone_is_listed_once_and_teams_list_what_they_have_beyond_it() {
     let folder = workspace(
         &[
             network("All", "", &["allow a.example.com:443", "allow b.example.com:443", "deny b.example.com:443"]),
@@ -71,7 +71,7 @@ fn what_everyone_may_is_listed_once_and_teams_list_what_is_beyond() {
 }
 
 #[test]
-fn a_teams_deny_is_told_where_it_takes_something_away() {
+fn the_deny_of_a_team_is_listed_where_it_removes_access() {
     let folder = workspace(
         &[
             network("All", "", &["allow git.example.com:443"]),
@@ -125,7 +125,7 @@ fn a_team_that_no_policy_names_is_an_audience_too() {
 }
 
 #[test]
-fn a_policy_tells_why_it_exists_and_a_rule_all_of_its_hosts() {
+fn a_policy_shows_its_description_and_a_rule_all_of_its_hosts() {
     let hosts: Vec<String> = (0..40).map(|host| format!("h{host}.example.com:443")).collect();
     let text = network("All", "", &["allow x.example.com:443"]).replace("\"x.example.com:443\"", &hosts.join(", "));
     let folder = workspace(&text.replace("rules:", "description: Mirrors <of> packages.\nrules:"));
@@ -137,7 +137,7 @@ fn a_policy_tells_why_it_exists_and_a_rule_all_of_its_hosts() {
 }
 
 #[test]
-fn what_is_uncertain_stands_apart_with_its_reason() {
+fn uncertain_access_is_listed_separately_with_its_reason() {
     let folder = workspace(&network("All", "", &["allow **.example.com:443"]));
     let report = report(folder.path());
     let everyone = audience(&report, "Everyone");

@@ -85,7 +85,7 @@ fn without_a_file_and_with_two_befores_it_is_wrong_usage() {
 }
 
 #[test]
-fn the_repository_tells_the_commit_the_last_change_and_links() {
+fn the_repository_gives_the_commit_the_last_change_and_links() {
     let folder = TempDir::new().unwrap();
     copy(&repository("examples/policies"), &folder.path().join("policies"));
     git(folder.path(), &["init", "-q", "-b", "main"]);
@@ -148,7 +148,7 @@ fn changed() -> (TempDir, String) {
 }
 
 #[test]
-fn a_change_of_documents_is_told_with_what_it_would_have_denied() {
+fn a_change_of_documents_is_shown_with_the_requests_that_it_would_have_denied() {
     let (folder, base) = changed();
     let records = lines(&[
         connect("1", "ana", "files.example.com:443", "ALLOW"),
@@ -170,7 +170,7 @@ fn a_change_of_documents_is_told_with_what_it_would_have_denied() {
 }
 
 #[test]
-fn a_change_of_live_state_is_told_with_the_guards_and_what_nobody_declares() {
+fn a_change_of_live_state_is_shown_with_guards_and_undeclared_policies() {
     let (folder, base) = changed();
     let base = folder.path().join(base);
     fs::write(base.join("other.yaml"), network("Legacy", "", &["allow legacy.example.com:443"])).unwrap();

@@ -72,7 +72,7 @@ fn tags(page: &str) -> Vec<String> {
 }
 
 #[test]
-fn names_are_no_markup() {
+fn names_are_escaped_in_markup() {
     let folder = workspace(&hostile());
     let settings = "apiVersion: seawall/v1\nkind: Workspace\ndocker: {org: acme}\nvijil: {}\n";
     std::fs::write(folder.path().join("seawall.yaml"), settings).unwrap();

@@ -1,4 +1,4 @@
-//! The report: what it says of access, and that nothing of what others wrote can act in it.
+//! The report: its statements about access, and that no foreign text can act in it.
 
 mod access;
 mod command;
@@ -75,7 +75,7 @@ pub(super) fn report(folder: &Path) -> Report {
     })
 }
 
-/// What `git` does in a folder, always the same way.
+/// Runs `git` in a folder, with fixed names and times.
 pub(super) fn git(folder: &Path, arguments: &[&str]) {
     let mut command = Command::new("git");
     command.current_dir(folder).args(["-c", "user.name=Ana Ruiz", "-c", "user.email=ana@example.com"]).args(arguments);

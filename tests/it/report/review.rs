@@ -53,7 +53,7 @@ fn fact<'a>(rule: &'a TrailRule, label: &str) -> Option<&'a str> {
 }
 
 #[test]
-fn each_rule_tells_its_passage_its_model_and_its_review() {
+fn each_rule_shows_its_passage_its_model_and_its_review() {
     let trail = trail();
     let [policy] = trail.policies.as_slice() else { panic!("{trail:?}") };
     let [first, second, third] = policy.rules.as_slice() else { panic!("{policy:?}") };

@@ -264,7 +264,7 @@ async fn a_snapshot_is_the_same_bytes_read_back_and_seeded() {
 }
 
 #[test]
-fn a_file_that_is_no_snapshot_says_where() {
+fn an_invalid_snapshot_names_the_place() {
     let twice = r#"{"format_version":1,"docker":{"org":"o","teams":[],"policies":[
         {"id":"p","name":"a"},{"id":"p","name":"b"}]}}"#;
     let table = [
