@@ -90,7 +90,7 @@ fn unreadable(name: &str, error: &FileError) -> Diagnostic {
         | FileError::NotText
         | FileError::System(_) => {
             let finding = Diagnostic::error("unreadable-file", format!("the file cannot be read: {error}"));
-            finding.help("make it a regular file that this user may read, or leave it out with `include`")
+            finding.help(error.hint())
         }
     }
 }
