@@ -76,15 +76,11 @@ impl Dependencies {
         named.into_iter().chain(other).min()
     }
 
-    /// A dependency that `other` has and this lacks, as a phrase; `None` if there is none.
-    pub(super) fn lacks(&self, other: &Self) -> Option<String> {
-        if self.beyond == Some(Beyond::AllEarlier) {
-            return None;
-        }
-        if self.beyond < other.beyond {
-            return Some("the steps before it".to_owned());
-        }
-        other.steps.difference(&self.steps).next().map(|step| format!("step {step}"))
+    /// The dependencies of both.
+    #[must_use]
+    pub(super) fn join(mut self, other: Self) -> Self {
+        self.steps.extend(other.steps);
+        Self { beyond: self.beyond.max(other.beyond), ..self }
     }
 }
 
@@ -119,19 +115,17 @@ mod tests {
     }
 
     #[test]
-    fn what_one_waits_for_and_another_does_not_is_told() {
-        let on = |steps: &[usize]| Dependencies::on(steps.iter().copied());
-        let beyond = |steps: &[usize]| Dependencies { beyond: Some(Beyond::SameDomains), ..on(steps) };
+    fn joined_dependencies_are_those_of_both() {
+        let on = |steps: &[usize], beyond| Dependencies { beyond, ..Dependencies::on(steps.iter().copied()) };
         let table = [
-            (on(&[1, 2]), on(&[2]), None),
-            (on(&[1]), on(&[1, 2]), Some("step 2")),
-            (on(&[1]), beyond(&[1]), Some("the steps before it")),
-            (beyond(&[1]), beyond(&[1, 2]), Some("step 2")),
-            (beyond(&[1]), Dependencies::all(), Some("the steps before it")),
-            (Dependencies::all(), beyond(&[1, 2]), None),
+            (on(&[1], None), on(&[2], None), on(&[1, 2], None)),
+            (on(&[1], None), on(&[1], Some(Beyond::SameDomains)), on(&[1], Some(Beyond::SameDomains))),
+            (on(&[], Some(Beyond::SameDomains)), Dependencies::all(), Dependencies::all()),
+            (Dependencies::all(), on(&[2], Some(Beyond::SameDomains)), on(&[2], Some(Beyond::AllEarlier))),
         ];
-        for (own, other, lacks) in table {
-            assert_eq!(own.lacks(&other).as_deref(), lacks, "{own:?} {other:?}");
+        for (one, other, both) in table {
+            assert_eq!(one.clone().join(other.clone()), both);
+            assert_eq!(other.join(one), both);
         }
     }
 }

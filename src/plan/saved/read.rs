@@ -148,19 +148,18 @@ fn in_order<'a>(steps: impl Iterator<Item = &'a StepDocument>) -> Result<(), Pla
     Ok(())
 }
 
-/// Gives the steps of a service their relations: the stated ones, if these are complete.
+/// Gives the steps of a service their relations: the stated ones with those that follow from the steps.
 fn relate<D>(
     steps: &mut [step::Step<D>],
-    said: Vec<Option<Relations>>,
+    said: Vec<Relations>,
     found: Vec<Relations>,
     id: impl Fn(&step::Step<D>) -> usize,
 ) -> Result<(), PlanError> {
     let phases: BTreeMap<usize, usize> = steps.iter().map(|step| (id(step), step.phase)).collect();
     for ((step, said), found) in steps.iter_mut().zip(said).zip(found) {
         let is_earlier = |other: usize| phases.get(&other).is_some_and(|phase| *phase < step.phase);
-        let relations =
-            relations::verified(said, found, is_earlier).map_err(|why| PlanError::Unexplained(id(step), why))?;
-        relations.give(step);
+        let relations = relations::joined(said, found, is_earlier);
+        relations.map_err(|why| PlanError::Unexplained(id(step), why))?.give(step);
     }
     Ok(())
 }

@@ -102,14 +102,13 @@ impl StepDocument {
         }
     }
 
-    /// The stated relations to other steps; `None` if the plan does not state them.
-    pub(super) fn relations(&self) -> Option<Relations> {
+    /// The stated relations to other steps.
+    pub(super) fn relations(&self) -> Relations {
         let dependencies = Dependencies { steps: self.depends_on.clone(), beyond: self.depends_beyond };
-        let relations = Relations { dependencies, touches: self.touches.clone() };
-        (relations != Relations::default()).then_some(relations)
+        Relations { dependencies, touches: self.touches.clone() }
     }
 
-    /// Returns `true` if both are equal except for their relations to others, which are verified on the whole plan.
+    /// Returns `true` if both are equal except for their relations to others, which are found on the whole plan.
     fn is_like(&self, mut other: Self) -> bool {
         other.depends_on.clone_from(&self.depends_on);
         other.touches.clone_from(&self.touches);
