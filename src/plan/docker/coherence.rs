@@ -170,7 +170,8 @@ impl History<'_> {
         let rest: Vec<&Step> = chain.iter().filter(reason).copied().collect();
         let parts: Vec<Option<Reason>> = rest.iter().map(|step| step.because).collect();
         match (rest.as_slice(), parts.as_slice()) {
-            ([_], _) if chain.len() <= 2 => Ok(()),
+            (_, _) if chain.len() > rest.len() + 1 => unexplained(chain),
+            ([_], _) => Ok(()),
             ([first, last], [Some(Reason::SplitNarrows), Some(Reason::SplitWidens)]) => {
                 match (&first.change, &last.change) {
                     // A temporary deny is created and deleted again. Any other object must end differently than it
@@ -187,19 +188,12 @@ impl History<'_> {
                     (_, _) => Ok(()),
                 }
             }
-            ([first, last], [Some(Reason::TemporaryDeny), Some(Reason::TemporaryDeny)])
-                if is_created(&first.change) =>
+            ([first, _], [Some(Reason::TemporaryDeny), Some(Reason::TemporaryDeny)])
+                if first.change.op() == Op::Create =>
             {
-                let is_deleted = last.change.op() == Op::Delete;
-                is_deleted.then_some(()).ok_or_else(|| (last.id, "nothing explains it".to_owned()))
+                Ok(())
             }
-            (_, _) => {
-                let last = chain.last().map_or(0, |step| step.id);
-                Err((
-                    last,
-                    "the differences of the plan do not explain a further step about the same object".to_owned(),
-                ))
-            }
+            (_, _) => unexplained(chain),
         }
     }
 
@@ -277,23 +271,18 @@ impl History<'_> {
             || widening.iter().any(|step| matches!(step.change, Change::Policy(PolicyChange::Delete { .. })))
     }
 
-    /// Returns `true` if a change creates a deny that does not exist at the end, or deletes one.
+    /// Returns `true` if a change creates a deny that does not exist at the end, or deletes one, which its name shows.
     fn is_temporary(&self, change: &Change) -> bool {
-        let planned = matches!(change.policy(), Some(PolicyTarget::Planned(name)) if is_temporary_deny(name));
         let stays = |id: &PolicyId| self.after.iter().any(|policy| policy.id == *id);
         match change {
-            Change::Policy(PolicyChange::Create { after }) => {
-                is_temporary_deny(&after.name)
-                    && after.cedar.is_none()
-                    && !stays(&simulate::planned_policy(&after.name))
-            }
+            Change::Policy(PolicyChange::Create { after }) => !stays(&simulate::planned_policy(&after.name)),
             Change::Policy(PolicyChange::Delete { before, .. }) => is_temporary_deny(&before.name),
             Change::Rule(policy, RuleChange::Create { after }) => {
                 let id = simulate::policy_id(policy);
                 let own = simulate::planned_rule(&after.name);
                 let left = self.after.iter().filter(|policy| policy.id == id).flat_map(LivePolicy::rules);
                 let gone = !left.into_iter().any(|live| live.id == own);
-                after.decision == Decision::Deny && gone && (planned || is_temporary_deny(&after.name))
+                after.decision == Decision::Deny && gone
             }
             Change::Rule(_, RuleChange::Delete { before, .. }) => is_temporary_deny(&before.name),
             Change::Policy(PolicyChange::Update { .. }) | Change::Rule(_, RuleChange::Update { .. }) => false,
@@ -301,8 +290,9 @@ impl History<'_> {
     }
 }
 
-fn is_created(change: &Change) -> bool {
-    change.op() == Op::Create
+fn unexplained(chain: &[&Step]) -> Result<(), Contradiction> {
+    let last = chain.last().map_or(0, |step| step.id);
+    Err((last, "the differences of the plan do not explain a further step about the same object".to_owned()))
 }
 
 /// Returns `true` if two changes of an object cancel out.

@@ -1,10 +1,13 @@
 //! Saved plans that say something else than was saved, under a checksum that fits: whoever changes one can make that too.
 
-use seawall::model::{Live, LiveVijil};
+use seawall::model::{Body, Cedar, Decision, Domain, Live, LivePolicy, LiveVijil, Policy, Resources, Rule, Scope};
 use seawall::plan::Plan;
 use seawall::plan::dependencies::Beyond;
+use seawall::plan::docker::{
+    Change, Difference, PolicyChange, PolicyFields, PolicyTarget, RuleChange, RuleTarget, Step, simulate,
+};
 use seawall::plan::guard::Guard;
-use seawall::plan::step::Op;
+use seawall::plan::step::{Op, Reason};
 use serde_json::{Value, json};
 
 use super::{Organization, desired, make};
@@ -48,8 +51,13 @@ async fn a_plan_that_does_not_hold_together_is_refused() {
         ("another body", Box::new(move |file| file["steps"][update]["request"]["body"] = json!({"decision": "allow"}))),
         ("another verb", Box::new(move |file| file["steps"][update]["op"] = "delete".into())),
         ("an earlier phase", Box::new(|file| file["steps"][2]["phase"] = 0.into())),
+        ("a phase that goes back", Box::new(each_unrelated(|step, at| step["phase"] = json!([2, 1, 3, 4][at])))),
         ("a step twice", Box::new(|file| file["steps"][1]["id"] = 1.into())),
+        ("a number twice", Box::new(each_unrelated(|step, at| step["id"] = json!([1, 1, 2, 3][at])))),
+        ("a number too high", Box::new(each_unrelated(|step, at| step["id"] = json!([1, 2, 3, 5][at])))),
         ("a policy that is not looked at", Box::new(|file| file["live"]["touched"] = json!([]))),
+        ("another hash", Box::new(|file| file["live"]["touched"][0]["fingerprint"] = "sha256:0".into())),
+        ("another id", Box::new(|file| file["live"]["touched"][0]["id"] = "pol_other".into())),
         ("a policy that was another", Box::new(|file| file["live"]["touched"][0]["was"]["name"] = "x".into())),
         (
             "a policy twice",
@@ -82,6 +90,15 @@ async fn a_plan_that_does_not_hold_together_is_refused() {
             }),
         ),
         (
+            "no organization",
+            Box::new(|file| {
+                let target = json!({"endpoint": "embedded", "live": {"fingerprint": "", "touched": []}});
+                file["vijil"] = target;
+                file.as_object_mut().unwrap().remove("docker");
+                each_unrelated(|step, _| step["request"]["path"][1] = "".into())(file);
+            }),
+        ),
+        (
             "no service",
             Box::new(|file| {
                 file.as_object_mut().unwrap().remove("docker");
@@ -91,7 +108,9 @@ async fn a_plan_that_does_not_hold_together_is_refused() {
     for (what, change) in changes {
         let error = altered(&plan, change).unwrap_err();
         assert!(
-            error.contains("was changed after it was saved") || error.contains("it is for no service"),
+            error.contains("was changed after it was saved")
+                || error.contains("it is for no service")
+                || error.contains("it has steps for Docker, and no organization"),
             "{what}: {error}"
         );
     }
@@ -221,38 +240,246 @@ async fn a_guard_that_refused_a_plan_refuses_it_still_and_is_judged_again() {
     assert!(!refused(&again, Guard::SafeOrder) && !refused(&again, Guard::ServiceLimits));
 }
 
+/// A policy of network rules, each `NAME DECISION HOST…`.
+fn network(name: &str, scope: &str, rules: &[&str]) -> String {
+    let rule = |rule: &&str| {
+        let mut words = rule.split(' ');
+        let (name, decision) = (words.next().unwrap(), words.next().unwrap());
+        let hosts: Vec<&str> = words.collect();
+        format!("  - {{name: {name}, decision: {decision}, actions: ['connect:tcp'], resources: {hosts:?}}}\n")
+    };
+    let rules: String = rules.iter().map(rule).collect();
+    format!("apiVersion: seawall/v1\nkind: NetworkPolicy\nname: {name}\nscope: {{teams: [{scope}]}}\nrules:\n{rules}")
+}
+
+/// The plan from some documents to others, with the live state.
+async fn plan_between(before: &str, after: &str) -> (Plan, Live) {
+    let organization = Organization::new(&desired(before), |builder| builder).await;
+    let live = organization.reader().live().await.unwrap();
+    (make(&desired(after), &live), live)
+}
+
+/// The plan that its file says.
+fn read(plan: &Plan) -> Result<Plan, String> {
+    Plan::from_json(&plan.to_json()).map_err(|error| error.to_string())
+}
+
+/// The plan with other steps, in this order and one a phase, which state no relations between them. Each is shown under
+/// the last name of its policy.
+fn of_steps(plan: &Plan, steps: impl IntoIterator<Item = (Change, Option<Reason>)>) -> Plan {
+    let steps: Vec<(Change, Option<Reason>)> = steps.into_iter().collect();
+    let mut after = plan.live.touched.clone();
+    steps.iter().for_each(|(change, _)| simulate::carry_out(&mut after, change));
+    let name = |change: &Change| match change {
+        Change::Policy(PolicyChange::Create { after }) => after.name.clone(),
+        Change::Policy(PolicyChange::Update { policy, .. } | PolicyChange::Delete { policy, .. })
+        | Change::Rule(policy, _) => {
+            let id = simulate::policy_id(policy);
+            let found = after.iter().chain(&plan.live.touched).find(|policy| policy.id == id);
+            found.map_or_else(|| id.0.trim_start_matches("planned:").to_owned(), |policy| policy.name.clone())
+        }
+    };
+    let step = |(number, (change, because)): (usize, &(Change, Option<Reason>))| {
+        let policy = name(change);
+        let difference = Difference { id: number, change: change.clone(), because: *because, source: None, policy };
+        seawall::plan::step::Step::new(difference, number)
+    };
+    Plan { steps: (1..).zip(&steps).map(step).collect(), ..plan.clone() }
+}
+
+/// The plan whose only step is divided in two parts, by way of another object.
+fn divided(plan: &Plan, between: &Between) -> Plan {
+    let [step] = plan.steps.as_slice() else { panic!("{:?}", plan.steps) };
+    let update = |before: Option<&Between>, after: Option<&Between>| match &step.change {
+        Change::Rule(policy, RuleChange::Update { rule, before: old, after: new }) => {
+            let side = |own: &Rule, other: Option<&Between>| match other {
+                Some(Between::Hosts(hosts)) => {
+                    let hosts = hosts.iter().map(|host| (*host).to_owned()).collect();
+                    Rule { resources: Resources::Plain(hosts), ..own.clone() }
+                }
+                _ => own.clone(),
+            };
+            let (before, after) = (side(old, before), side(new, after));
+            Change::Rule(policy.clone(), RuleChange::Update { rule: rule.clone(), before, after })
+        }
+        Change::Policy(PolicyChange::Update { policy, before: old, after: new }) => {
+            let side = |own: &PolicyFields, other: Option<&Between>| match other {
+                Some(Between::Scope(scope)) => PolicyFields { scope: scope.clone(), ..own.clone() },
+                Some(Between::Text(text)) => {
+                    let cedar = own.cedar.clone().map(|cedar| Cedar { text: text.to_string(), ..cedar });
+                    PolicyFields { cedar, ..own.clone() }
+                }
+                _ => own.clone(),
+            };
+            let (before, after) = (side(old, before), side(new, after));
+            Change::Policy(PolicyChange::Update { policy: policy.clone(), before, after })
+        }
+        change => panic!("{change:?}"),
+    };
+    let (first, last) = (update(None, Some(between)), update(Some(between), None));
+    of_steps(plan, [(first, Some(Reason::SplitNarrows)), (last, Some(Reason::SplitWidens))])
+}
+
+/// What a plan sets on the way.
+enum Between {
+    Hosts(&'static [&'static str]),
+    Scope(Scope),
+    Text(&'static str),
+}
+
+#[tokio::test]
+async fn two_steps_about_one_object_are_the_parts_of_its_difference() {
+    let before = network("p", "", &["r allow a.example.com b.example.com"]);
+    let (plan, _) = plan_between(&before, &before.replace("a.example.com", "c.example.com")).await;
+    let parts = divided(&plan, &Between::Hosts(&["b.example.com"]));
+    assert_eq!(read(&parts).unwrap().steps.len(), 2);
+    let back = {
+        let [first, last] = parts.steps.as_slice() else { panic!() };
+        let (Change::Rule(_, first), Change::Rule(policy, last)) = (&first.change, &last.change) else { panic!() };
+        let (RuleChange::Update { before: old, .. }, RuleChange::Update { rule, before, .. }) = (first, last) else {
+            panic!()
+        };
+        let after = Rule { name: old.name.clone(), ..old.clone() };
+        Change::Rule(policy.clone(), RuleChange::Update { rule: rule.clone(), before: before.clone(), after })
+    };
+    /// A change of the two parts.
+    type Edit = Box<dyn Fn(&mut Vec<Step>)>;
+    let table: [(Edit, &str); 4] = [
+        (Box::new(|steps| steps[1].phase = 1), "does not wait for an earlier step about the same object"),
+        (Box::new(move |steps| steps[1].difference.change = back.clone()), "takes an earlier step back"),
+        (
+            Box::new(|steps| {
+                steps[0].difference.because = Some(Reason::SplitWidens);
+                steps[1].difference.because = Some(Reason::SplitNarrows);
+            }),
+            "do not explain a further step about the same object",
+        ),
+        (Box::new(|steps| drop(steps.pop())), "its reason"),
+    ];
+    for (edit, says) in table {
+        let mut plan = parts.clone();
+        edit(&mut plan.steps);
+        let error = read(&plan).unwrap_err();
+        assert!(error.contains(says), "{says}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn a_deletion_that_no_guard_counts_is_one_that_is_made_again() {
+    let before = network("p", "", &["r deny a.example.com", "s deny b.example.com", "t allow c.example.com"]);
+    let after = network("p", "", &["u deny d.example.com", "t allow c.example.com"]);
+    let (mut plan, live) = plan_between(&before, &after).await;
+    plan.guard_settings.max_deletes = Some(seawall::model::Limit::Count(0));
+    let as_parts = |number: usize| {
+        let mut plan = plan.clone();
+        let deletes = |step: &&mut Step| step.change.op() == Op::Delete;
+        let because = |step: &mut Step, reason: Reason| step.difference.because = Some(reason);
+        plan.steps.iter_mut().filter(deletes).take(number).for_each(|step| because(step, Reason::SplitNarrows));
+        let creates = |step: &&mut Step| step.change.op() == Op::Create;
+        plan.steps.iter_mut().filter(creates).for_each(|step| because(step, Reason::SplitWidens));
+        plan
+    };
+    let message = |plan: Plan| {
+        let judged = plan.judged_again(Some(&live), None);
+        let verdict = judged.guards.into_iter().find(|verdict| verdict.guard == Guard::MaxDeletes).unwrap();
+        (verdict.ok, verdict.message)
+    };
+    assert_eq!(message(plan.clone()), (false, "deletes 2 of 3 live rules of `p`; at most 0 may go".to_owned()));
+    // One rule can be another one afterwards, but two cannot.
+    assert!(message(read(&as_parts(1)).unwrap()).1.starts_with("deletes 1 of 3"));
+    assert!(message(as_parts(2)).0, "nothing but its reason would count them");
+    let error = read(&as_parts(2)).unwrap_err();
+    assert!(error.contains("its reason"), "{error}");
+}
+
+#[tokio::test]
+async fn no_step_is_about_a_rule_of_a_policy_that_goes() {
+    let before = network("p", "", &["r deny a.example.com", "s allow b.example.com"]);
+    let (plan, _) = plan_between(&before, "").await;
+    let Change::Policy(PolicyChange::Delete { policy, before }) = &plan.steps[0].change else { panic!() };
+    let rules = plan.live.touched[0].rules();
+    let rule = |change: fn(RuleTarget, Rule) -> RuleChange, at: usize| {
+        let target = RuleTarget::Existing(rules[at].id.clone());
+        Change::Rule(policy.clone(), change(target, rules[at].rule.clone()))
+    };
+    let left = |left: Vec<Rule>| {
+        let before = Policy { body: Body::Allowlist(left), ..before.clone() };
+        Change::Policy(PolicyChange::Delete { policy: policy.clone(), before })
+    };
+    let own = |at: usize| rules[at].rule.clone();
+    let narrower = |rule: &Rule| Rule { name: format!("{} once", rule.name), ..rule.clone() };
+    let deletes: fn(RuleTarget, Rule) -> RuleChange = |rule, before| RuleChange::Delete { rule, before };
+    let (reason, widens) = (Some(Reason::SplitNarrows), Some(Reason::SplitWidens));
+    // As the planner divides a deletion.
+    let parts = [(rule(deletes, 1), reason), (left(vec![own(0)]), widens)];
+    assert!(read(&of_steps(&plan, parts)).is_ok());
+    let renamed = RuleChange::Update {
+        rule: RuleTarget::Existing(rules[0].id.clone()),
+        before: own(0),
+        after: narrower(&own(0)),
+    };
+    let table = [
+        [(rule(deletes, 1), None), (left(vec![own(0)]), None)],
+        [(Change::Rule(policy.clone(), renamed), None), (left(vec![narrower(&own(0)), own(1)]), None)],
+    ];
+    for steps in table {
+        let error = read(&of_steps(&plan, steps)).unwrap_err();
+        assert!(error.contains("its policy is deleted"), "{error}");
+    }
+}
+
+/// Changes each step of a saved plan, which then states no relations between steps; the number counts from 0.
+fn each_unrelated(change: impl Fn(&mut Value, usize)) -> impl FnOnce(&mut Value) {
+    move |file| {
+        for (at, step) in file["steps"].as_array_mut().unwrap().iter_mut().enumerate() {
+            let fields = step.as_object_mut().unwrap();
+            ["depends_on", "depends_beyond", "touches"].iter().for_each(|key| drop(fields.remove(*key)));
+            change(step, at);
+        }
+    }
+}
+
 /// Changes each step of a saved plan.
 fn each(change: impl Fn(&mut serde_json::Map<String, Value>)) -> impl FnOnce(&mut Value) {
     move |file| file["steps"].as_array_mut().unwrap().iter_mut().for_each(|step| change(step.as_object_mut().unwrap()))
 }
 
 #[tokio::test]
-async fn a_step_may_say_that_it_depends_on_more_and_not_on_less() {
+async fn a_step_waits_for_what_the_plan_states_and_for_what_follows_from_its_steps() {
     let (plan, _) = plan().await;
-    assert!(plan.steps.iter().any(|step| step.dependencies != Default::default()));
-    // Plans were saved without.
-    let untold = |step: &mut serde_json::Map<String, Value>| {
-        step.remove("depends_on");
-        step.remove("touches");
+    assert!(plan.steps.iter().any(|step| step.dependencies.steps.len() > 0));
+    // Earlier versions saved plans without relations, or with fewer: what each of them may leave out is found again.
+    for keys in [&["depends_on"][..], &["touches"], &["depends_on", "touches"]] {
+        let untold = |step: &mut serde_json::Map<String, Value>| keys.iter().for_each(|key| drop(step.remove(*key)));
+        assert_eq!(altered(&plan, each(untold)).unwrap(), plan, "{keys:?}");
+    }
+    let more = |key: &'static str, value: Value| {
+        altered(&plan, each(move |step| drop(step.insert(key.to_owned(), value.clone()))))
     };
-    assert_eq!(altered(&plan, each(untold)).unwrap(), plan);
-    let more =
-        altered(&plan, each(|step| drop(step.insert("depends_beyond".to_owned(), "all_earlier".into())))).unwrap();
-    assert!(more.steps.iter().all(|step| step.dependencies.beyond == Some(Beyond::AllEarlier)));
-    let table: [(&str, Value, &str); 4] = [
-        ("depends_on", json!([]), "does not wait for step"),
+    let all = more("depends_beyond", "all_earlier".into()).unwrap();
+    let beyond = |step: &Step| step.dependencies.beyond == Some(Beyond::AllEarlier);
+    assert!(all.steps.iter().all(beyond));
+    let mcp = more("touches", json!(["mcp"])).unwrap();
+    for (step, own) in mcp.steps.iter().zip(&plan.steps) {
+        assert!(step.touches.contains(&Domain::Mcp) && step.touches.is_superset(&own.touches), "{step:?}");
+    }
+    for (key, value, says) in [
         ("depends_on", json!([1, 2, 3, 4, 5, 6]), "waits for a step that is not earlier"),
         ("depends_on", json!("none"), "invalid type"),
-        ("touches", json!(["mcp"]), "touches more than it states"),
-    ];
-    for (key, value, says) in table {
-        let change = |step: &mut serde_json::Map<String, Value>| {
-            if let Some(slot) = step.get_mut(key) {
-                *slot = value.clone();
-            }
-        };
-        let error = altered(&plan, each(change)).unwrap_err();
+    ] {
+        let error = more(key, value).unwrap_err();
         assert!(error.contains(says), "{key}: {error}");
+    }
+}
+
+#[test]
+fn a_plan_that_an_earlier_version_saved_can_be_read() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fuzz/plans");
+    let plans: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert!(plans.len() > 3);
+    for path in plans {
+        let plan = Plan::from_json(&std::fs::read_to_string(&path).unwrap()).expect(path.to_str().unwrap());
+        assert!(plan.steps.len() > 1, "{path:?}");
     }
 }
 
@@ -328,4 +555,240 @@ async fn steps_in_an_order_that_opens_something_are_refused() {
         let plan = altered(&plan, change).unwrap();
         assert_eq!(is_safe(&plan), safe, "{what}: {:?}", plan.steps);
     }
+}
+
+#[tokio::test]
+async fn a_scope_or_a_text_that_neither_end_has_is_refused() {
+    let is_safe = |plan: &Plan, live: &Live| {
+        let judged = read(plan).unwrap().judged_again(Some(live), None);
+        !judged.refusals(&Default::default()).any(|verdict| verdict.guard == Guard::SafeOrder)
+    };
+    let before = network("p", "research", &["r allow a.example.com"]);
+    let (plan, live) = plan_between(&before, &before.replace("research", "platform")).await;
+    let scope = |names: &[&str]| {
+        let id = |name: &&str| live.teams.iter().find(|team| team.name == *name).unwrap().id.to_owned();
+        Between::Scope(Scope::from_teams(names.iter().map(id)))
+    };
+    let table = [
+        (scope(&["research", "platform"]), true),
+        (scope(&["sales"]), false),
+        (scope(&["research", "platform", "sales"]), false),
+        (Between::Scope(Scope::Organization), false),
+    ];
+    for (number, (between, safe)) in table.iter().enumerate() {
+        assert_eq!(is_safe(&divided(&plan, between), &live), *safe, "{number}");
+    }
+
+    let mcp = |permitted: &str| {
+        format!(
+            "apiVersion: seawall/v1\nkind: McpPolicy\nname: m\ncedar: |\n  permit (principal, action == \
+             MCP::Action::\"invokeTool\", resource) when {{ resource.{permitted} }};\n  forbid (principal, action, \
+             resource) when {{ resource.destructive }};\n"
+        )
+    };
+    let (plan, live) = plan_between(&mcp("readOnly"), &mcp("idempotent")).await;
+    assert!(is_safe(&plan, &live));
+    let table = [
+        ("forbid (principal, action, resource) when { resource.destructive };", true),
+        ("permit (principal, action, resource);", false),
+        (
+            "permit (principal, action, resource); forbid (principal, action, resource) when { resource.destructive };",
+            false,
+        ),
+        ("forbid (principal, action, resource);", false), // the planner would not set it
+    ];
+    for (text, safe) in table {
+        assert_eq!(is_safe(&divided(&plan, &Between::Text(text)), &live), safe, "{text}");
+    }
+}
+
+/// Changes of the policies that a plan touches.
+struct Changes<'a>(&'a Plan);
+
+impl Changes<'_> {
+    fn live(&self, name: &str) -> &LivePolicy {
+        self.0.live.touched.iter().find(|policy| policy.name == name).unwrap()
+    }
+
+    fn target(&self, name: &str) -> PolicyTarget {
+        PolicyTarget::Existing(self.live(name).id.clone())
+    }
+
+    /// Changes the policy between these versions of what is live.
+    fn head(&self, name: &str, before: fn(&mut PolicyFields), after: fn(&mut PolicyFields)) -> Change {
+        let own = PolicyFields::new(&self.live(name).policy());
+        let (mut old, mut new) = (own.clone(), own);
+        (before(&mut old), after(&mut new));
+        Change::Policy(PolicyChange::Update { policy: self.target(name), before: old, after: new })
+    }
+
+    fn delete(&self, name: &str, change: fn(&mut Policy)) -> Change {
+        let mut before = self.live(name).policy();
+        change(&mut before);
+        Change::Policy(PolicyChange::Delete { policy: self.target(name), before })
+    }
+
+    /// Changes the first rule of a policy between these versions of what is live.
+    fn rule(&self, name: &str, before: fn(&mut Rule), after: fn(&mut Rule)) -> Change {
+        let own = &self.live(name).rules()[0];
+        let (mut old, mut new) = (own.rule.clone(), own.rule.clone());
+        (before(&mut old), after(&mut new));
+        let rule = RuleTarget::Existing(own.id.clone());
+        Change::Rule(self.target(name), RuleChange::Update { rule, before: old, after: new })
+    }
+
+    fn delete_rule(&self, name: &str, change: fn(&mut Rule)) -> Change {
+        let own = &self.live(name).rules()[0];
+        let mut before = own.rule.clone();
+        change(&mut before);
+        Change::Rule(self.target(name), RuleChange::Delete { rule: RuleTarget::Existing(own.id.clone()), before })
+    }
+
+    fn create_rule(&self, name: &str, own: &str, decision: Decision) -> [Change; 2] {
+        let after = Rule { name: own.to_owned(), decision, ..self.live("p").rules()[0].rule.clone() };
+        let (rule, before) = (RuleTarget::Planned(own.to_owned()), after.clone());
+        let policy = || self.target(name);
+        [RuleChange::Create { after }, RuleChange::Delete { rule, before }].map(|change| Change::Rule(policy(), change))
+    }
+
+    fn create(&self, name: &str) -> [Change; 2] {
+        let after = PolicyFields { name: name.to_owned(), scope: Scope::Organization, cedar: None };
+        let before = Policy { name: name.to_owned(), scope: Scope::Organization, body: Body::Allowlist(Vec::new()) };
+        let policy = PolicyTarget::Planned(name.to_owned());
+        [PolicyChange::Create { after }, PolicyChange::Delete { policy, before }].map(Change::Policy)
+    }
+}
+
+#[tokio::test]
+async fn each_step_finds_what_it_states_and_has_the_reason_that_it_states() {
+    let mcp = "apiVersion: seawall/v1\nkind: McpPolicy\nname: m\ncedar: |\n  permit (principal, action, resource);\n";
+    let (p, q) = (network("p", "", &["r deny a.example.com"]), network("q", "", &["r allow b.example.com"]));
+    let (plan, _) = plan_between(&format!("{p}---\n{q}---\n{mcp}"), "").await;
+    let of = Changes(&plan);
+    let same = |_: &mut PolicyFields| ();
+    let rename: fn(&mut PolicyFields) = |head| head.name = "other".to_owned();
+    let temporary: fn(&mut PolicyFields) = |head| head.name = "other (seawall is renaming this)".to_owned();
+    let (differs, nothing, reason) = ("does not find the object that it states", "changes nothing", "its reason");
+    let further = "do not explain a further step about the same object";
+    let deny = "seawall: temporary deny 1";
+    let [make, unmake] = of.create(deny);
+    let [add, remove] = of.create_rule("p", deny, Decision::Deny);
+    let [open, close] = of.create_rule("p", deny, Decision::Allow);
+    let [more, less] = of.create_rule("p", "more", Decision::Deny);
+    let [create, delete] = of.create("more");
+    let (narrows, widens) = (Some(Reason::SplitNarrows), Some(Reason::SplitWidens));
+    let (for_now, by_name) = (Some(Reason::TemporaryDeny), Some(Reason::TemporaryName));
+    type Steps = Vec<(Change, Option<Reason>)>;
+    let accepted: Vec<Steps> = vec![
+        vec![(of.head("p", same, rename), None)],
+        vec![(of.head("p", same, temporary), by_name), (of.head("p", temporary, rename), None)],
+        vec![(of.delete("p", |_| ()), None)],
+        vec![(of.delete_rule("p", |_| ()), None), (more.clone(), None)],
+        vec![(make.clone(), for_now), (unmake.clone(), for_now)],
+        vec![(add.clone(), for_now), (remove.clone(), for_now)],
+    ];
+    for (number, steps) in accepted.into_iter().enumerate() {
+        assert_eq!(read(&of_steps(&plan, steps)).err(), None, "{number}");
+    }
+    let refused: Vec<(Steps, &str)> = vec![
+        (vec![(of.head("p", |head| head.name = "x".to_owned(), rename), None)], differs),
+        (vec![(of.head("p", |head| head.scope = Scope::from_teams(["t".to_owned()]), rename), None)], differs),
+        (vec![(of.head("p", same, same), None)], nothing),
+        (vec![(of.head("p", same, |head| head.name = "q".to_owned()), None)], "is the name of another policy"),
+        (vec![(of.delete("p", |policy| policy.name = "x".to_owned()), None)], differs),
+        (vec![(of.delete("p", |policy| policy.body = Body::Allowlist(Vec::new())), None)], differs),
+        (
+            vec![(of.rule("p", |rule| rule.decision = Decision::Allow, |rule| rule.name = "x".to_owned()), None)],
+            differs,
+        ),
+        (vec![(of.rule("p", |_| (), |_| ()), None)], nothing),
+        (vec![(of.delete_rule("p", |rule| rule.decision = Decision::Allow), None)], differs),
+        (vec![(of.create_rule("m", "x", Decision::Deny)[0].clone(), None)], "a Cedar policy has no rules"),
+        // An object that comes and goes.
+        (vec![(more.clone(), narrows), (less.clone(), widens)], "deletes what an earlier step made"),
+        (vec![(create.clone(), narrows), (delete.clone(), widens)], "deletes what an earlier step made"),
+        (vec![(more.clone(), None), (less, None)], further),
+        // What is called temporary.
+        (vec![(of.rule("p", |_| (), |rule| rule.decision = Decision::Allow), for_now)], reason),
+        (vec![(of.head("p", same, rename), for_now)], reason),
+        (vec![(of.delete_rule("p", |_| ()), for_now)], reason),
+        (vec![(of.delete("p", |_| ()), for_now)], reason),
+        (vec![(make, for_now)], reason),
+        (vec![(create, for_now), (delete, for_now)], reason),
+        (vec![(add, for_now)], reason),
+        (vec![(open, for_now), (close, for_now)], reason),
+        (vec![(of.head("p", same, rename), by_name)], further),
+        (
+            vec![
+                (of.rule("p", |_| (), |rule| rule.name = "x".to_owned()), by_name),
+                (of.rule("p", |rule| rule.name = "x".to_owned(), |rule| rule.name = "y".to_owned()), None),
+            ],
+            reason,
+        ),
+        (
+            vec![
+                (of.head("p", same, |head| head.name = "x (seawall is renaming this)".to_owned()), by_name),
+                (of.head("p", |head| head.name = "x (seawall is renaming this)".to_owned(), rename), None),
+            ],
+            reason,
+        ),
+        (
+            vec![
+                (
+                    of.head("p", same, |head| {
+                        temporary_scope(head);
+                        head.name = "other (seawall is renaming this)".to_owned();
+                    }),
+                    by_name,
+                ),
+                (
+                    of.head(
+                        "p",
+                        |head| {
+                            temporary_scope(head);
+                            head.name = "other (seawall is renaming this)".to_owned();
+                        },
+                        rename,
+                    ),
+                    None,
+                ),
+            ],
+            reason,
+        ),
+        (
+            vec![
+                (of.head("p", same, temporary), by_name),
+                (of.head("p", temporary, |head| head.name = "x".to_owned()), narrows),
+                (of.head("p", |head| head.name = "x".to_owned(), temporary), by_name),
+                (of.head("p", temporary, rename), widens),
+            ],
+            further,
+        ),
+        (vec![(of.delete_rule("p", |_| ()), by_name)], further),
+    ];
+    for (number, (steps, says)) in refused.into_iter().enumerate() {
+        let error = read(&of_steps(&plan, steps)).unwrap_err();
+        assert!(error.contains("after it was saved") && error.contains(says), "{number} {says}: {error}");
+    }
+}
+
+fn temporary_scope(head: &mut PolicyFields) {
+    head.scope = Scope::from_teams(["team".to_owned()]);
+}
+
+#[tokio::test]
+async fn nobody_is_left_without_a_policy_while_steps_of_one_phase_run() {
+    let (before, after) = (network("p", "", &["r allow a.example.com"]), network("q", "", &["r allow b.example.com"]));
+    let (plan, live) = plan_between(&before, &after).await;
+    let is_safe = |plan: &Plan| {
+        let judged = read(plan).unwrap().judged_again(Some(&live), None);
+        !judged.refusals(&Default::default()).any(|verdict| verdict.guard == Guard::SafeOrder)
+    };
+    assert!(is_safe(&plan));
+    let ops: Vec<(Op, usize)> = plan.steps.iter().map(|step| (step.change.op(), step.phase)).collect();
+    assert_eq!(ops, [(Op::Create, 1), (Op::Create, 2), (Op::Delete, 3)]);
+    let mut together = plan.clone();
+    together.steps[2].phase = 2;
+    together.steps[2].dependencies = Default::default();
+    assert!(!is_safe(&together));
 }
