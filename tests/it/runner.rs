@@ -114,6 +114,13 @@ fn nothing_that_is_printed_is_a_command_to_the_runner() {
             assert_eq!(commands(&(stdout + "\n" + &stderr)), [""; 0], "{arguments:?}");
         }
     }
+    // A result for a file that is a stream of the job.
+    #[cfg(unix)]
+    for file in ["/dev/stdout", "/dev/stderr", "/dev/fd/1", "/proc/self/fd/1"] {
+        let (code, stdout, stderr) = run(folder.path(), &["plan", "--out", file], "", true);
+        assert!(code == Some(4) && (stdout.clone() + &stderr).contains("\\u0023#[add-mask]pwned"), "{file}: {stderr}");
+        assert_eq!(commands(&(stdout + "\n" + &stderr)), [""; 0], "{file}");
+    }
     let (_, plan, _) = run(folder.path(), &["plan", "--format", "json"], "", true);
     let plan: serde_json::Value = serde_json::from_str(&plan).unwrap();
     let names: Vec<&str> =

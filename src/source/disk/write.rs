@@ -13,6 +13,7 @@ use tempfile::NamedTempFile;
 
 use super::open::{careful, is_stream, looked_at, same};
 use super::{FileError, Root, name, stays};
+use crate::diagnostic::sanitize::without_commands;
 
 impl Root {
     /// Writes `text` over an existing file. `path` is absolute, or relative to the current folder.
@@ -71,12 +72,14 @@ impl Root {
 }
 
 /// Writes a file that the command line names, replacing an existing one. Neither it nor a folder around it may be a
-/// link that a commit may have created. The standard output and other streams of the process are accepted.
+/// link that a commit may have created. The standard output and other streams of the process are accepted; a pipeline
+/// may read them, so that they get no workflow command.
 ///
 /// # Errors
 /// Returns an error if the path is a link or not a regular file, or if the system fails; then the file is unchanged.
 pub fn write_named(path: &Path, text: &str) -> Result<(), FileError> {
     if is_stream(path) {
+        let text = without_commands(text);
         return Ok(fs::OpenOptions::new().write(true).open(path)?.write_all(text.as_bytes())?);
     }
     swap(&target(path)?, text)
