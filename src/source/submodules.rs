@@ -40,7 +40,7 @@ fn paths(text: &str) -> Vec<String> {
     let path = |line: &str| {
         let (key, value) = line.trim().split_once('=')?;
         let value = value.trim().trim_matches('"').trim_end_matches('/');
-        (key.trim() == "path" && !value.is_empty()).then(|| value.to_owned())
+        (key.trim().eq_ignore_ascii_case("path") && !value.is_empty()).then(|| value.to_owned())
     };
     text.lines().filter_map(path).collect()
 }
@@ -51,7 +51,7 @@ mod tests {
 
     #[test]
     fn the_list_of_submodules_is_read() {
-        let text = "[submodule \"a\"]\n\tpath = policies/shared\n\turl = ../shared\r\n[submodule \"b\"]\n  path=\"b c/\"\n\tpathname = x\n";
+        let text = "[submodule \"a\"]\n\tpath = policies/shared\n\turl = ../shared\r\n[submodule \"b\"]\n  Path=\"b c/\"\n\tpathname = x\n";
         assert_eq!(paths(text), ["policies/shared", "b c"]);
     }
 }
