@@ -141,6 +141,7 @@ fn a_seed_is_a_file_of_the_workspace() {
         ("../../outside/secret.yaml", false, "leads outside"),
         ("../.git/config", false, "leads outside"),
         ("/dev/zero", false, "leads outside"),
+        ("../../outside/missing", false, "leads outside"), // nor does it say what exists
         ("../../outside/secret.yaml", true, "leads outside"),
         ("../.git/config", true, "leads outside"),
         ("/dev/zero", true, "leads outside"),

@@ -183,6 +183,11 @@ fn a_base_that_cannot_be_read_ends_the_run() {
     workspace(outside.path(), LAX, "a.example.com");
     let (code, _, stderr) = seawall(outside.path(), &["plan", "--guards-from", "main"]);
     assert!(code == Some(2) && stderr.contains("neither a commit"), "{stderr}");
+    // Without a repository, too, a workspace is not its own base.
+    for own in [".", "./", outside.path().to_str().unwrap()] {
+        let (code, _, stderr) = seawall(outside.path(), &["plan", "--guards-from", own]);
+        assert!(code == Some(2) && stderr.contains("is part of the proposal"), "{own}: {stderr}");
+    }
 }
 
 #[test]
@@ -383,6 +388,13 @@ fn a_protected_policy_stays_protected_under_its_next_name() {
         let (code, _, stderr) = seawall(&folder, &["apply", "--yes", "--guards-from", "renamed"]);
         assert!(code == Some(4) && stderr.contains("refused by protected"), "{ownership}: {stderr}");
     }
+    // A plan that was saved without the base is judged by the names that the base knows.
+    let (code, _, stderr) = seawall(&folder, &["plan", "--out", "gone.json"]);
+    assert_eq!(code, Some(0), "{stderr}");
+    let (code, stdout, stderr) =
+        seawall(&folder, &["apply", "--plan", "gone.json", "--yes", "--guards-from", "renamed"]);
+    assert!(code == Some(4) && stderr.contains("refused by protected"), "{stderr}");
+    assert!(stdout.contains("deletes the protected policy `Rails` (guards of `renamed`)"), "{stdout}");
     // By its own settings too, and also after the next name is the only one that is live.
     commit(&policy, &guarded.replace("[Guardrails]", "[Rails]"), "gone");
     let (_, stdout, _) = seawall(&folder, &["plan"]);
@@ -396,4 +408,22 @@ fn a_protected_policy_stays_protected_under_its_next_name() {
     assert!(stdout.contains("no document declares the protected policy `Guardrials`"), "{stdout}");
     commit(&renamed, &guarded, "earlier-name");
     assert_eq!(seawall(&folder, &["validate"]).0, Some(0));
+}
+
+#[test]
+fn the_history_of_a_submodule_is_not_a_base() {
+    let outer = tempfile::tempdir().unwrap();
+    git(outer.path(), &["init", "-q", "-b", "main"]);
+    let folder = outer.path().join("policies");
+    workspace(&folder, LAX, "a.example.com");
+    git(&folder, &["init", "-q", "-b", "main"]);
+    git(&folder, &["add", "."]);
+    git(&folder, &["commit", "-q", "-m", "lax"]);
+    git(outer.path(), &["add", "policies"]);
+    git(outer.path(), &["commit", "-q", "-m", "a submodule"]);
+    for base in ["main", "HEAD"] {
+        let (code, stdout, stderr) = seawall(&folder, &["plan", "--guards-from", base, "-q"]);
+        assert_eq!((code, stdout.as_str()), (Some(2), ""), "{base}: {stderr}");
+        assert!(stderr.contains("the workspace is in a submodule, whose history is not a base"), "{base}: {stderr}");
+    }
 }
