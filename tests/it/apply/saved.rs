@@ -479,7 +479,7 @@ fn a_plan_that_an_earlier_version_saved_can_be_read() {
     assert!(plans.len() > 3);
     for path in plans {
         let plan = Plan::from_json(&std::fs::read_to_string(&path).unwrap()).expect(path.to_str().unwrap());
-        assert!(plan.steps.len() > 1, "{path:?}");
+        assert!(!plan.steps.is_empty(), "{path:?}");
     }
 }
 
@@ -717,63 +717,11 @@ async fn each_step_finds_what_it_states_and_has_the_reason_that_it_states() {
         (vec![(create, for_now), (delete, for_now)], reason),
         (vec![(add, for_now)], reason),
         (vec![(open, for_now), (close, for_now)], reason),
-        (vec![(of.head("p", same, rename), by_name)], further),
-        (
-            vec![
-                (of.rule("p", |_| (), |rule| rule.name = "x".to_owned()), by_name),
-                (of.rule("p", |rule| rule.name = "x".to_owned(), |rule| rule.name = "y".to_owned()), None),
-            ],
-            reason,
-        ),
-        (
-            vec![
-                (of.head("p", same, |head| head.name = "x (seawall is renaming this)".to_owned()), by_name),
-                (of.head("p", |head| head.name = "x (seawall is renaming this)".to_owned(), rename), None),
-            ],
-            reason,
-        ),
-        (
-            vec![
-                (
-                    of.head("p", same, |head| {
-                        temporary_scope(head);
-                        head.name = "other (seawall is renaming this)".to_owned();
-                    }),
-                    by_name,
-                ),
-                (
-                    of.head(
-                        "p",
-                        |head| {
-                            temporary_scope(head);
-                            head.name = "other (seawall is renaming this)".to_owned();
-                        },
-                        rename,
-                    ),
-                    None,
-                ),
-            ],
-            reason,
-        ),
-        (
-            vec![
-                (of.head("p", same, temporary), by_name),
-                (of.head("p", temporary, |head| head.name = "x".to_owned()), narrows),
-                (of.head("p", |head| head.name = "x".to_owned(), temporary), by_name),
-                (of.head("p", temporary, rename), widens),
-            ],
-            further,
-        ),
-        (vec![(of.delete_rule("p", |_| ()), by_name)], further),
     ];
     for (number, (steps, says)) in refused.into_iter().enumerate() {
         let error = read(&of_steps(&plan, steps)).unwrap_err();
         assert!(error.contains("after it was saved") && error.contains(says), "{number} {says}: {error}");
     }
-}
-
-fn temporary_scope(head: &mut PolicyFields) {
-    head.scope = Scope::from_teams(["team".to_owned()]);
 }
 
 #[tokio::test]
