@@ -447,7 +447,7 @@ fn each(change: impl Fn(&mut serde_json::Map<String, Value>)) -> impl FnOnce(&mu
 #[tokio::test]
 async fn a_step_waits_for_what_the_plan_states_and_for_what_follows_from_its_steps() {
     let (plan, _) = plan().await;
-    assert!(plan.steps.iter().any(|step| step.dependencies.steps.len() > 0));
+    assert!(plan.steps.iter().any(|step| !step.dependencies.steps.is_empty()));
     // Earlier versions saved plans without relations, or with fewer: what each of them may leave out is found again.
     for keys in [&["depends_on"][..], &["touches"], &["depends_on", "touches"]] {
         let untold = |step: &mut serde_json::Map<String, Value>| keys.iter().for_each(|key| drop(step.remove(*key)));
@@ -478,7 +478,7 @@ fn a_plan_that_an_earlier_version_saved_can_be_read() {
     let plans: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     assert!(plans.len() > 3);
     for path in plans {
-        let plan = Plan::from_json(&std::fs::read_to_string(&path).unwrap()).expect(path.to_str().unwrap());
+        let plan = Plan::from_json(&std::fs::read_to_string(&path).unwrap()).unwrap();
         assert!(!plan.steps.is_empty(), "{path:?}");
     }
 }
@@ -618,7 +618,8 @@ impl Changes<'_> {
     fn head(&self, name: &str, before: fn(&mut PolicyFields), after: fn(&mut PolicyFields)) -> Change {
         let own = PolicyFields::new(&self.live(name).policy());
         let (mut old, mut new) = (own.clone(), own);
-        (before(&mut old), after(&mut new));
+        before(&mut old);
+        after(&mut new);
         Change::Policy(PolicyChange::Update { policy: self.target(name), before: old, after: new })
     }
 
@@ -632,7 +633,8 @@ impl Changes<'_> {
     fn rule(&self, name: &str, before: fn(&mut Rule), after: fn(&mut Rule)) -> Change {
         let own = &self.live(name).rules()[0];
         let (mut old, mut new) = (own.rule.clone(), own.rule.clone());
-        (before(&mut old), after(&mut new));
+        before(&mut old);
+        after(&mut new);
         let rule = RuleTarget::Existing(own.id.clone());
         Change::Rule(self.target(name), RuleChange::Update { rule, before: old, after: new })
     }
